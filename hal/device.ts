@@ -1,0 +1,187 @@
+// The contract between the agent and whatever holds a link: drivers are written to it, the simulator fulfils it.
+
+import type {
+  CipherSuite,
+  Ckn,
+  DeviceId,
+  DeviceState,
+  DrainMeans,
+  KeyRef,
+  MacsecSettings,
+  PortName,
+  TunnelSpec,
+  WantedSettings,
+} from "./model.ts";
+import type { Secret } from "./secret.ts";
+import type { World } from "./world.ts";
+
+export interface Target {
+  readonly device: DeviceId;
+  /** As the config says it; `unix:PATH` for a simulated site. */
+  readonly address: string;
+}
+
+export interface Driver {
+  readonly name: string;
+  /** The most this driver can offer; `Device.capabilities` may offer less, never more. */
+  readonly offers: Capabilities;
+  /** `hint` may be called at any time; it only brings the next look forward. */
+  open(target: Target, world: World, hint: () => void, signal: AbortSignal): Promise<Device>;
+}
+
+/** A capability that is absent is `undefined`. No method exists that only throws "not supported". */
+export interface Capabilities {
+  readonly commit: CommitMode;
+  readonly macsec?: MacsecCapabilities;
+  readonly ipsec?: IpsecCapabilities;
+  readonly drain?: DrainCapabilities;
+  readonly probe?: true;
+}
+
+export type CommitMode =
+  | {
+      readonly kind: "confirmed";
+      readonly survivesDisconnect: boolean;
+      readonly stepMs: number;
+      readonly maxMs: number;
+    }
+  /** Something that outlives the session undoes the change unless told in time; it stores no key. */
+  | { readonly kind: "armedRevert" }
+  /** Nothing reverts by itself: only allowed on a drained port. */
+  | { readonly kind: "immediate" };
+
+export interface MacsecCapabilities {
+  readonly suites: readonly CipherSuite[];
+  /** Can the port hold the next key while the present one stays in use? `fallback` needs a promotion. */
+  readonly overlap: "keychain" | "fallback" | "none";
+  readonly counters: "perSa" | "perPort" | "none";
+  /** Settings that may change without interrupting the port. */
+  readonly hitless: readonly (keyof MacsecSettings)[];
+}
+
+export interface IpsecCapabilities {
+  readonly keying: readonly ("ike" | "static")[];
+  readonly atomicReplace: boolean;
+}
+
+export interface DrainCapabilities {
+  readonly means: readonly DrainMeans[];
+  readonly settleMs: number;
+}
+
+export interface Device extends AsyncDisposable {
+  readonly id: DeviceId;
+  readonly capabilities: Capabilities;
+  /** One consistent look. Never writes, never returns a secret, always bounded by `signal`. */
+  observe(signal: AbortSignal): Promise<DeviceState>;
+  /** Renders and validates the change on the device's candidate; the running device is untouched. */
+  prepare(change: DeviceChange, keys: KeyResolver, signal: AbortSignal): Promise<Transaction>;
+  /** After a crash: what became of the transaction that the journal names? */
+  recall(token: TransactionToken, signal: AbortSignal): Promise<Recalled>;
+  /** Sends packets to the far end's peering address out of this port. Present iff `capabilities.probe`. */
+  probe?(port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult>;
+  /** Which port carries traffic to this address, for the own-path guard; undefined = not known. */
+  routeTo(address: string, signal: AbortSignal): Promise<PortName | undefined>;
+}
+
+export interface ProbeResult {
+  readonly sent: number;
+  readonly answered: number;
+}
+
+/** Applied in order, as one transaction. */
+export type DeviceChange = readonly PortChange[];
+
+export type PortChange =
+  | {
+      readonly kind: "macsec.addKey";
+      readonly port: PortName;
+      readonly key: KeyRef;
+      readonly role: "primary" | "fallback";
+    }
+  | { readonly kind: "macsec.promoteKey"; readonly port: PortName; readonly ckn: Ckn }
+  | { readonly kind: "macsec.removeKey"; readonly port: PortName; readonly ckn: Ckn }
+  /** Break-before-make: the one key of the port becomes another, in one commit. */
+  | { readonly kind: "macsec.replaceKey"; readonly port: PortName; readonly key: KeyRef }
+  /** Emergency: a fresh SAK now. */
+  | { readonly kind: "macsec.rekeySak"; readonly port: PortName }
+  /** Only with that quirk or risk, never on the only carrying link. */
+  | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
+  /** Must-secure always. */
+  | {
+      readonly kind: "macsec.protect";
+      readonly port: PortName;
+      readonly settings: WantedSettings;
+    }
+  | { readonly kind: "ipsec.putTunnel"; readonly tunnel: TunnelSpec }
+  | { readonly kind: "ipsec.removeTunnel"; readonly name: string }
+  | {
+      readonly kind: "ipsec.rekey";
+      readonly name: string;
+      readonly what: "child" | "ike" | "reauthenticate";
+    }
+  | {
+      readonly kind: "port.drain" | "port.restore";
+      readonly port: PortName;
+      readonly means: DrainMeans;
+    };
+
+export type SecretRef =
+  | { readonly kind: "cak"; readonly key: KeyRef }
+  | { readonly kind: "psk"; readonly secretId: string };
+/** The caller owns the returned Secret and wipes it. */
+export type KeyResolver = (ref: SecretRef) => Promise<Secret>;
+
+export type TransactionToken = string & { readonly noun: "transaction" };
+
+export interface Transaction {
+  /** Held by the device, so that another process can confirm. Known before anything is applied. */
+  readonly token: TransactionToken;
+  /** The difference as a person should see it, with every secret already replaced. */
+  readonly preview: string;
+  /**
+   * Idempotent. With a number the device reverts by itself unless `confirm` comes within that many ms;
+   * "final" arms nothing. In `immediate` mode a number is `device.unsupported`.
+   */
+  apply(within: number | "final", signal: AbortSignal): Promise<void>;
+  confirm(signal: AbortSignal): Promise<void>;
+  rollback(signal: AbortSignal): Promise<void>;
+}
+
+export type Recalled =
+  | { readonly kind: "pending"; readonly transaction: Transaction }
+  /** Confirmed, reverted or never applied: observe to learn which. */
+  | { readonly kind: "absent" };
+
+/** The far end of a link. It takes secret ids, never key bytes. */
+export interface PeerPort {
+  observe(signal: AbortSignal): Promise<PeerState>;
+  /**
+   * Idempotent; resolves when accepted, not when it works. `accepted` gets the operation's URL and
+   * is awaited (the journal writes it) before `put` resolves.
+   */
+  put(
+    want: PeerWant,
+    accepted: (operation: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/** It cannot say "MACsec off", on purpose. */
+export interface PeerWant {
+  readonly key: KeyRef;
+  readonly suite: CipherSuite;
+  readonly sci: "on" | "off";
+  readonly admin: "up" | "down";
+}
+
+export interface PeerState {
+  /** undefined = MACsec off. */
+  readonly pointsAt: Pick<KeyRef, "cakSecretId" | "cknSecretId"> | undefined;
+  readonly suite: CipherSuite | undefined;
+  readonly sci: "on" | "off";
+  readonly admin: "up" | "down";
+  readonly provisioning: "settled" | "updating" | "failed";
+  /** The running operation, where the far end tells. */
+  readonly operation: string | undefined;
+}

@@ -1,0 +1,232 @@
+// The nouns of IEEE 802.1X, 802.1AE and RFC 4301 that drivers read and the agent decides on.
+
+import type { Instant, WallTime } from "./world.ts";
+
+export type DeviceId = string;
+export type PortName = string;
+
+export type CipherSuite = "gcm-aes-128" | "gcm-aes-256" | "gcm-aes-xpn-128" | "gcm-aes-xpn-256";
+
+/** Canonical lower-case hex of 1 to 32 octets. */
+export type Ckn = string & { readonly noun: "ckn" };
+
+/** Lower-cases and checks a CKN of any legal length; undefined if it is none. */
+export function parseCkn(text: string): Ckn | undefined {
+  const lower = text.toLowerCase();
+  return /^(?:[0-9a-f]{2}){1,32}$/.test(lower) ? (lower as Ckn) : undefined;
+}
+
+/** Names one key for ever. Safe to log, compare and journal: no key bytes, nothing derived from them. */
+export interface KeyRef {
+  readonly ckn: Ckn;
+  /** Always a versioned Key Vault id. */
+  readonly cakSecretId: string;
+  readonly cknSecretId: string;
+}
+
+/**
+ * A value a device told us, or the reason we do not have it.
+ * `weak` evidence (SNMP v2c) never satisfies a gate, a proof or a verdict.
+ */
+export type Reading<T> =
+  | { readonly kind: "known"; readonly value: T; readonly at: Instant; readonly weak?: true }
+  | { readonly kind: "unknown"; readonly why: UnknownWhy; readonly at: Instant };
+
+export type UnknownWhy = "notSupported" | "queryFailed" | "unparsed";
+
+export function known<T>(value: T, at: Instant): Reading<T> {
+  return { kind: "known", value, at };
+}
+
+export function unknown(why: UnknownWhy, at: Instant): Reading<never> {
+  return { kind: "unknown", why, at };
+}
+
+/** The value of a strong reading; undefined where it is unknown or weak. */
+export function strongValue<T>(reading: Reading<T>): T | undefined {
+  return reading.kind === "known" && reading.weak !== true ? reading.value : undefined;
+}
+
+export interface MacsecPort {
+  readonly port: PortName;
+  readonly linkUp: Reading<boolean>;
+  /** As configured; `undefined` inside a known reading means MACsec is not configured on the port. */
+  readonly settings: Reading<MacsecSettings | undefined>;
+  /** The suite of the SA in use. */
+  readonly liveSuite: Reading<CipherSuite | undefined>;
+  /** CKNs only; a driver never reads a CAK back. */
+  readonly keys: Reading<readonly KeySlot[]>;
+  readonly session: Reading<MkaSession>;
+  readonly mkpdus: Reading<MkpduCounters>;
+  readonly frames: Reading<MacsecFrames>;
+  readonly rate: Reading<PortRate>;
+}
+
+export interface MacsecSettings {
+  readonly suite: CipherSuite;
+  /** `shouldSecure` is only ever read, never written. */
+  readonly policy: "mustSecure" | "shouldSecure";
+  readonly includeSci: boolean;
+  readonly confidentialityOffset: 0 | 30 | 50;
+  readonly keyServerPriority: number;
+  /** undefined = replay protection off. */
+  readonly replayWindow: number | undefined;
+  /** undefined = rekeyed by packet number only. */
+  readonly sakRekeyMs: number | undefined;
+}
+
+/** What may be wanted of a port: there is no way to want anything but must-secure. */
+export type WantedSettings = Omit<MacsecSettings, "policy">;
+
+export interface KeySlot {
+  readonly ckn: Ckn;
+  readonly role: "primary" | "fallback" | "scheduled";
+  readonly startsAt?: WallTime;
+}
+
+export interface MkaSession {
+  /** `secured` = open under MACsec, `unprotected` = open without, `blocked` = closed. */
+  readonly controlledPort: "secured" | "unprotected" | "blocked";
+  readonly principalCkn: Ckn | undefined;
+  readonly participants: readonly MkaParticipant[];
+  readonly livePeers: number;
+  readonly respondedPeers: number;
+  readonly keyServer: "self" | "peer" | "none";
+  readonly keyServerPriority: number | undefined;
+  readonly latestSak: Sak | undefined;
+  readonly oldSak: Sak | undefined;
+}
+
+/** One per configured CKN; an `active` participant talks, a `live` one has a live peer. */
+export interface MkaParticipant {
+  readonly ckn: Ckn;
+  readonly state: "live" | "active" | "none";
+  readonly livePeers: number;
+  readonly potentialPeers: number;
+}
+
+export interface Sak {
+  readonly an: number;
+  /** Key identifier: the key server's MI and the key number, hex and decimal, `mi/kn`. */
+  readonly keyId: string;
+  readonly receive: boolean;
+  readonly transmit: boolean;
+}
+
+/** An absent counter is `undefined`, never 0. */
+export interface MkpduCounters {
+  readonly sent: bigint;
+  readonly received: bigint;
+  /** Same CKN, different CAK, or damage. */
+  readonly icvFailed: bigint | undefined;
+  readonly unknownCkn: bigint | undefined;
+  /** MN not higher than seen before. */
+  readonly replayed: bigint | undefined;
+}
+
+/**
+ * SecY counters of a port, all SAs and SCs summed. An absent counter is `undefined`, never 0.
+ * `rxClear` is clear *data*: a driver whose counter includes EAPOL subtracts the MKPDUs it counted,
+ * or leaves it undefined.
+ */
+export interface MacsecFrames {
+  readonly txProtected: bigint;
+  readonly txClear: bigint | undefined;
+  readonly txTooLong: bigint | undefined;
+  readonly rxOk: bigint;
+  readonly rxClear: bigint | undefined;
+  readonly rxBadTag: bigint | undefined;
+  readonly rxNotValid: bigint | undefined;
+  readonly rxLate: bigint | undefined;
+  readonly rxNoSci: bigint | undefined;
+  readonly rxUnknownSci: bigint | undefined;
+  readonly rxNotUsingSa: bigint | undefined;
+  readonly rxUnusedSa: bigint | undefined;
+  /** Next packet number of the transmit SA. */
+  readonly nextPn: bigint | undefined;
+}
+
+export interface PortRate {
+  readonly rxPps: number;
+  readonly txPps: number;
+  readonly rxBps: number;
+  readonly txBps: number;
+  readonly lineBps: number;
+}
+
+export interface IpsecTunnel {
+  readonly name: string;
+  readonly ike: Reading<"established" | "connecting" | "down">;
+  readonly sas: Reading<readonly IpsecSa[]>;
+}
+
+export interface Transforms {
+  readonly encryption: string;
+  /** `none` for an AEAD. */
+  readonly integrity: string;
+  readonly dhGroup: string;
+}
+
+export interface IpsecSa {
+  readonly spi: number;
+  readonly direction: "in" | "out";
+  /** A rekeyed SA is healthy, not down. */
+  readonly phase: "installed" | "rekeying" | "rekeyed" | "deleting";
+  /** As negotiated, from the data plane where it can be read. */
+  readonly transforms: Transforms;
+  readonly packets: bigint;
+  readonly sequence: bigint | undefined;
+}
+
+/** What a person wants of one tunnel; the PSK is named, never held. */
+export interface TunnelSpec {
+  readonly name: string;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly localPrefixes: readonly string[];
+  readonly remotePrefixes: readonly string[];
+  readonly transforms: Transforms;
+  readonly pskSecretId: string;
+}
+
+export type DrainMeans = "prepend" | "gracefulShutdown" | "peeringShutdown";
+
+export interface BgpSession {
+  readonly port: PortName;
+  readonly peer: string;
+  readonly up: boolean;
+}
+
+/** How the device reaches a prefix: over a port in the open, or into a tunnel. */
+export interface Route {
+  readonly prefix: string;
+  readonly via:
+    | { readonly kind: "port"; readonly port: PortName }
+    | { readonly kind: "tunnel"; readonly name: string };
+  readonly best: boolean;
+}
+
+export interface Routing {
+  readonly sessions: readonly BgpSession[];
+  readonly routes: readonly Route[];
+  readonly drains: readonly { readonly port: PortName; readonly means: DrainMeans }[];
+}
+
+export interface ControlPlane {
+  readonly wall: WallTime;
+  /** Changes when the device boots. */
+  readonly bootId: string;
+  /** Changes with every change of the running configuration. */
+  readonly configId: string;
+  /** A confirmed commit is waiting for its confirm, ours or another's. */
+  readonly commitPending: boolean;
+}
+
+export interface DeviceState {
+  readonly device: DeviceId;
+  readonly at: Instant;
+  readonly control: Reading<ControlPlane>;
+  readonly macsec: readonly MacsecPort[];
+  readonly ipsec: readonly IpsecTunnel[];
+  readonly routing: Reading<Routing>;
+}

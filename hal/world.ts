@@ -1,0 +1,83 @@
+// The outside world as small interfaces; everything outside agent/host.ts and the served faces reaches it through here.
+
+import type { Command } from "./secret.ts";
+
+/** Milliseconds of a clock that never jumps; comparable only inside one World. */
+export type Instant = number & { readonly unit: "monotonic ms" };
+/** Milliseconds since the Unix epoch, as the host believes; may jump in both directions. */
+export type WallTime = number & { readonly unit: "unix ms" };
+
+export interface World {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly disk: Disk;
+  readonly dial: Dialer;
+  readonly log: Log;
+}
+
+export interface Clock {
+  now(): Instant;
+  wall(): WallTime;
+  /** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Entropy {
+  bytes(length: number): Uint8Array;
+}
+
+/** A flat folder of small files; names are kebab-case with at most one `/`. */
+export interface Disk {
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** Names under a prefix, sorted. */
+  list(prefix: string): Promise<readonly string[]>;
+  /** Resolves only once the bytes are durable; a crash may leave any prefix of them. */
+  append(name: string, bytes: Uint8Array): Promise<void>;
+  /** Write aside, sync, rename, sync the directory: old or new content, never a mix. */
+  replace(name: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** Every call is one exchange with the world, so that a test can kill the agent before it or after its effect. */
+export interface Dialer {
+  http(request: HttpRequest, signal: AbortSignal): Promise<HttpReply>;
+  /** The port of this host that carries traffic to the address; undefined = not known. */
+  routeTo(address: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Every address a host name stands for. */
+  resolve(host: string, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+export interface HttpRequest {
+  /** `unix:PATH` of a socket on this host. */
+  readonly to: string;
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Text with holes for secrets; only the transport fills them. */
+  readonly body?: Command;
+  /** A longer reply is refused with `transport.closed`. */
+  readonly replyBytesMax: number;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** One line of the log: a stable code, one sentence, and plain fields without key material. */
+export interface Log {
+  write(
+    level: LogLevel,
+    code: string,
+    text: string,
+    fields?: Readonly<Record<string, string | number | boolean | null>>,
+  ): void;
+}
+
+export function instantAfter(start: Instant, ms: number): Instant {
+  return (start + ms) as Instant;
+}
+
+export function wallAfter(start: WallTime, ms: number): WallTime {
+  return (start + ms) as WallTime;
+}
