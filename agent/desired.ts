@@ -15,7 +15,7 @@ export interface Desired {
   readonly acceptRisks: readonly AcceptedRisk[];
 }
 
-/** Only the simulated cloud exists until the Azure clients land; its site socket serves vault and far end. */
+/** Only the simulated cloud works in this version; its site's socket serves vault and far end. */
 export interface AzureSettings {
   readonly cloud: "sim";
   /** `unix:PATH` of the simulated site. */
@@ -93,10 +93,24 @@ export const riskNames = [
 ] as const;
 export type RiskName = (typeof riskNames)[number];
 
+/** What accepting each risk means; `explain` and the reference print it. */
+export const riskMeanings: Readonly<Record<RiskName, string>> = {
+  breakBeforeMake: "a link is dark while both ends change to another key or setting",
+  hardDrain:
+    "a drain takes routes away, so traffic cannot fall back if the sibling fails meanwhile",
+  noDrain: "a link is changed without first moving its traffic by routing",
+  farEndUnseen: "a person's word stands in for reading the far end",
+  noProbe: "an idle link is judged without packets of our own",
+  ownPathUnknown: "nobody knows whether our own way to device and vault crosses the link",
+  outsideWindow: "a campaign runs outside its window",
+  shortSettle: "proof and drain are shorter than three MKA life times and their safe defaults",
+};
+
 export interface AcceptedRisk {
   readonly risk: RiskName;
   /** The risk counts as not accepted from here on. */
   readonly until: WallTime;
+  readonly reason: string | undefined;
 }
 
 /** `group/link`, the name of a link in every text, event and warning. */

@@ -98,7 +98,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "transport.hostKey": row("never", "device-unreachable", 1),
   "device.rejected": row("never", null, 1),
   "device.locked": row("later", null, 1),
-  "device.commitExpired": row("afterLook", null, 1),
+  "device.commitExpired": row("afterLook", "commit-lost", 1),
   "device.unparsed": row("later", "reading-stale", 1),
   "device.unsupported": row("never", null, 1),
   "peer.rejected": row("afterLook", null, 1),

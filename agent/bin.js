@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// Starts linkseal on the Node that npm brought; plain JavaScript, as an older Node may run this.
+
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const nodeMajorMin = 24;
+
+// The bundle if no source is as new as it, else the sources: a stale bundle never runs.
+function entry() {
+  const bundle = join(root, "dist", "cli.js");
+  const sources = join(root, "agent", "cli.ts");
+  const stamp = statSync(join(root, "dist", "STAMP"), { throwIfNoEntry: false });
+  const built = stamp !== undefined && existsSync(bundle);
+  if (!existsSync(sources)) return bundle;
+  return built && isNewest(stamp.mtimeMs) ? bundle : sources;
+}
+
+function isNewest(stampMs) {
+  return ["agent", "drivers", "hal", "sim"].every((folder) => {
+    const path = join(root, folder);
+    if (!existsSync(path)) return true;
+    return readdirSync(path, { recursive: true }).every(
+      (name) => !name.endsWith(".ts") || statSync(join(path, name)).mtimeMs < stampMs,
+    );
+  });
+}
+
+async function runHere() {
+  const { main } = await import(pathToFileURL(entry()).href);
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+function npmNode() {
+  try {
+    const require = createRequire(import.meta.url);
+    const manifest = require.resolve(`node-linux-${process.arch}/package.json`);
+    return join(manifest, "..", "bin", "node");
+  } catch {
+    return undefined;
+  }
+}
+
+function runThere(node) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
+  // A terminal sends these to the whole group, so the child already has them.
+  const fromTerminal = process.stdin.isTTY ? ["SIGINT", "SIGQUIT"] : [];
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2", "SIGWINCH"]) {
+    process.on(signal, () => {
+      if (!fromTerminal.includes(signal)) child.kill(signal);
+    });
+  }
+  child.on("error", (error) => {
+    console.error(`linkseal: ${node} does not start: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.on("exit", (status, signal) => {
+    if (signal === null) process.exit(status ?? 1);
+    // Dies of the same signal, so that a shell or systemd sees what happened.
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    process.exitCode = 128 + (constants.signals[signal] ?? 0);
+  });
+}
+
+const node = Number.parseInt(process.versions.node, 10) >= nodeMajorMin ? undefined : npmNode();
+if (node !== undefined) {
+  runThere(node);
+} else if (Number.parseInt(process.versions.node, 10) >= nodeMajorMin) {
+  await runHere();
+} else {
+  console.error(`linkseal: needs Node ${nodeMajorMin} or newer; run "npm ci" in ${root}`);
+  process.exitCode = 1;
+}

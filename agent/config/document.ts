@@ -1,0 +1,175 @@
+// Text of unknown origin to a plain tree with positions, with a bound on every dimension of it.
+
+import {
+  Composer,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  Parser,
+  type YAMLMap,
+} from "yaml";
+import type { Fault, Path } from "./complaint.ts";
+
+export const charactersMax = 1_000_000;
+const lexemesMax = 300_000;
+// The deepest valid place, `groups[].links[].macsec.suite`, keeps 9 things open in the parser.
+const openMax = 32;
+
+/** A value and where it stands. Maps have no prototype, so no key of the file is ever a method. */
+export interface Located {
+  readonly at: number;
+  readonly value: unknown;
+  /** A scalar as written, before YAML turned it into a number or null. */
+  readonly source: string | undefined;
+  readonly members: ReadonlyMap<string | number, Member>;
+}
+
+interface Member {
+  readonly keyAt: number;
+  readonly node: Located;
+}
+
+export type ReadDocument =
+  | { readonly kind: "ok"; readonly root: Located }
+  | { readonly kind: "refused"; readonly faults: readonly Fault[] };
+
+/** Never throws; at most a second or two for a megabyte made to hurt. */
+export function readDocument(text: string): ReadDocument {
+  if (text.length > charactersMax) {
+    return refuse(
+      0,
+      "is too long",
+      `at most ${charactersMax} characters are read`,
+      "split the site",
+    );
+  }
+  if (!text.isWellFormed()) {
+    return refuse(0, "is not Unicode", "it holds half a surrogate pair", "save it as UTF-8");
+  }
+  const composed = compose(text);
+  if (composed.kind === "refused") return composed;
+  const { document } = composed;
+  const faults: Fault[] = document.errors.slice(0, 1).map((error) => syntaxFault(error));
+  if (document.directives?.yaml.explicit === true) {
+    faults.push(fault([], 0, "has a %YAML directive", "the file is always YAML 1.2", "remove it"));
+  }
+  if (faults.length > 0) return { kind: "refused", faults };
+  const root = locate(document.contents, [], 0, faults);
+  return faults.length > 0 ? { kind: "refused", faults } : { kind: "ok", root };
+}
+
+type Composed = { kind: "ok"; document: Document } | (ReadDocument & { kind: "refused" });
+
+// The parser keeps its own stack, the composer recurses: depth is checked between the two.
+function compose(text: string): Composed {
+  const parser = new Parser();
+  const tokens = [];
+  let lexemes = 0;
+  let at = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    if (parser.stack.length > openMax) {
+      return refuse(at, "is nested too deep", "no setting stands so deep", "flatten it");
+    }
+    lexemes += 1;
+    if (lexemes > lexemesMax) {
+      return refuse(at, "has too many parts", `at most ${lexemesMax} are read`, "split the site");
+    }
+    at += lexeme.length;
+  }
+  tokens.push(...parser.end());
+  // Key uniqueness is checked in `locate`, since the composer's own way is quadratic.
+  const composer = new Composer({ schema: "core", uniqueKeys: false, strict: true });
+  const [first, second] = composer.compose(tokens, true, text.length);
+  if (second !== undefined) {
+    const from = second.range[0];
+    return refuse(from, "holds a second document", "one file is one site", "remove `---`");
+  }
+  if (first === undefined) {
+    return refuse(0, "holds no document", "a site needs its keys", "version: 1");
+  }
+  return { kind: "ok", document: first };
+}
+
+// The library's message quotes the file after a colon or quote mark; what comes before is kept.
+function syntaxFault(error: { pos: [number, number]; message: string }): Fault {
+  const why = error.message.split(/[:"]/)[0]?.trim() ?? "";
+  return fault([], error.pos[0], "is not valid YAML", why, "correct the text here");
+}
+
+function locate(node: unknown, path: Path, keyAt: number, faults: Fault[]): Located {
+  if (isAlias(node)) {
+    faults.push(fault(path, startOf(node, keyAt), "is an alias", aliasWhy, "write the value out"));
+    return leaf(keyAt, null, undefined);
+  }
+  if (!isScalar(node) && !isMap(node) && !isSeq(node)) return leaf(keyAt, null, undefined);
+  const at = startOf(node, keyAt);
+  if (node.anchor !== undefined) {
+    faults.push(fault(path, at, "has an anchor", aliasWhy, "remove the `&` word"));
+  }
+  if (node.tag !== undefined) {
+    faults.push(fault(path, at, "has a tag", "tags are not read", "remove the `!` word"));
+  }
+  if (isScalar(node)) return leaf(at, node.value, node.source);
+  if (isMap(node)) return locateMap(node, path, at, faults);
+  const members = new Map<number, Member>();
+  node.items.forEach((item, index) => {
+    const element = locate(item, [...path, index], at, faults);
+    members.set(index, { keyAt: element.at, node: element });
+  });
+  const value = Array.from(members.values(), (member) => member.node.value);
+  return { at, value, source: undefined, members };
+}
+
+const aliasWhy = "aliases hide what a port gets and can grow without bound";
+
+function locateMap(map: YAMLMap, path: Path, at: number, faults: Fault[]): Located {
+  const members = new Map<string, Member>();
+  const value: Record<string, unknown> = Object.create(null);
+  for (const { key, value: inner } of map.items) {
+    const keyAt = startOf(key, at);
+    if (!isScalar(key) || key.anchor !== undefined || key.tag !== undefined) {
+      faults.push(fault(path, keyAt, "has a key that is no word", "keys are words", "rename it"));
+      continue;
+    }
+    const name = typeof key.value === "string" ? key.value : (key.source ?? "");
+    const where = [...path, name];
+    const earlier = members.has(name);
+    if (earlier) {
+      faults.push(fault(where, keyAt, "stands here twice", "only one can count", "remove one"));
+    }
+    const node = locate(inner, where, keyAt, faults);
+    if (earlier) continue;
+    members.set(name, { keyAt, node });
+    value[name] = node.value;
+  }
+  return { at, value, source: undefined, members };
+}
+
+function leaf(at: number, value: unknown, source: string | undefined): Located {
+  return { at, value, source, members: new Map() };
+}
+
+function startOf(node: unknown, otherwise: number): number {
+  const ranged = isScalar(node) || isMap(node) || isSeq(node) || isAlias(node);
+  return ranged ? (node.range?.[0] ?? otherwise) : otherwise;
+}
+
+function fault(path: Path, at: number, what: string, why: string, write: string): Fault {
+  return { path, at, what, why, write };
+}
+
+function refuse(
+  at: number,
+  what: string,
+  why: string,
+  write: string,
+): Composed &
+  ReadDocument & {
+    kind: "refused";
+  } {
+  return { kind: "refused", faults: [fault([], at, what, why, write)] };
+}

@@ -1,0 +1,49 @@
+// Text of a config to what it wants, or to every complaint about it.
+
+import type { WallTime } from "#hal/world.ts";
+import type { Desired } from "../desired.ts";
+import { type Complaint, complaintOf, type Fault } from "./complaint.ts";
+import { readDocument } from "./document.ts";
+import { resolve } from "./resolve.ts";
+import type { Finding } from "./rule.ts";
+import { rules, warningsOf } from "./rules.ts";
+import { offsetOf, shape } from "./shape.ts";
+
+export { type Complaint, formatComplaint } from "./complaint.ts";
+export { configReference, jsonSchema } from "./reference.ts";
+
+export type ParsedConfig =
+  | { readonly kind: "ok"; readonly desired: Desired; readonly warnings: readonly Complaint[] }
+  | { readonly kind: "refused"; readonly complaints: readonly Complaint[] };
+
+const complaintsMax = 50;
+
+/**
+ * Pure and total: any text gives an answer, in bounded time. `file` is only quoted. Complaints come
+ * in the order of the file and never repeat what could be a key. A risk whose date is over at `now`
+ * is a warning, so that an accepted intent does not become invalid overnight; gates hold the date.
+ */
+export function parseConfig(text: string, file: string, now?: WallTime): ParsedConfig {
+  const read = readDocument(text);
+  if (read.kind === "refused") return refused(read.faults, text, file);
+  const shaped = shape(read.root);
+  if (shaped.kind === "refused") return refused(shaped.faults, text, file);
+  const { config } = shaped;
+  const placed = (found: Finding): Fault => ({ ...found, at: offsetOf(read.root, found.path) });
+  const broken = rules.flatMap((rule) => [...rule.find(config)]).map(placed);
+  if (broken.length > 0) return refused(broken, text, file);
+  const warnings = [...warningsOf(config, now)].map((w) => complaintOf(placed(w), text, file));
+  return { kind: "ok", desired: resolve(config), warnings };
+}
+
+function refused(faults: readonly Fault[], text: string, file: string): ParsedConfig {
+  const sorted = faults.toSorted((a, b) => a.at - b.at);
+  const complaints = sorted.slice(0, complaintsMax).map((fault) => complaintOf(fault, text, file));
+  const next = sorted[complaintsMax];
+  if (next !== undefined) {
+    const what = `${sorted.length - complaintsMax} more complaints from here on`;
+    const rest = { ...next, what, why: `only ${complaintsMax} are shown`, write: "correct these" };
+    complaints.push(complaintOf(rest, text, file));
+  }
+  return { kind: "refused", complaints };
+}

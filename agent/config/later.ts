@@ -1,0 +1,63 @@
+// Settings that the product will have: refused with what they wait for, never accepted in silence.
+
+import type { Path } from "./complaint.ts";
+
+interface Later {
+  /** Indices are written `[]`. */
+  readonly path: string;
+  /** Only these values of an existing key; absent: the key itself. */
+  readonly values?: readonly string[];
+  readonly waitsFor: string;
+}
+
+/** One row for each setting that is known and does not work yet. */
+export const laterSettings: readonly Later[] = [
+  {
+    path: "azure.cloud",
+    values: ["public", "usgovernment", "china"],
+    waitsFor: "the clients of the real clouds",
+  },
+  { path: "azure.identity", waitsFor: "the clients of the real clouds" },
+  {
+    path: "devices[].driver",
+    values: ["linux", "junos", "iosxr", "iosxe", "eos"],
+    waitsFor: "the driver of that platform",
+  },
+  { path: "devices[].ssh", waitsFor: "the drivers that speak over SSH" },
+  { path: "devices[].transport", waitsFor: "drivers with more than one transport" },
+  { path: "devices[].snmp", waitsFor: "the SNMP poller" },
+  { path: "devices[].quirks", waitsFor: "drivers with quirks" },
+  { path: "devices[].vrf", waitsFor: "the drivers that speak over SSH" },
+  { path: "devices[].keyCache", waitsFor: "the Linux driver" },
+  { path: "groups[].freeze", waitsFor: "campaigns started by policy" },
+  { path: "groups[].rotate", waitsFor: "campaigns started by policy" },
+  { path: "groups[].links[].eapol", waitsFor: "drivers with that setting" },
+  { path: "groups[].links[].probe", waitsFor: "probes with a target of their own" },
+  { path: "groups[].links[].lag", waitsFor: "links in an aggregate" },
+  { path: "tunnels[].remote.azureConnection", waitsFor: "the clients of the real clouds" },
+  {
+    path: "tunnels[].policy",
+    values: ["azureDefault"],
+    waitsFor: "IPsec against real gateways",
+  },
+  { path: "tunnels[].auth.certificate", waitsFor: "IPsec against real gateways" },
+  { path: "tunnels[].bgp", waitsFor: "IPsec against real gateways" },
+  { path: "tunnels[].mtu", waitsFor: "IPsec against real gateways" },
+  { path: "tunnels[].ifId", waitsFor: "the Linux driver" },
+  { path: "serve", waitsFor: "metrics and the status page" },
+  {
+    path: "acceptRisks[].risk",
+    values: ["outsideWindow"],
+    waitsFor: "campaigns started by policy",
+  },
+];
+
+/** The row for a key that the schema does not know, or for a value that it does not take. */
+export function laterSetting(path: Path, value: unknown): Later | undefined {
+  const text = path.map((step) => (typeof step === "number" ? "[]" : `.${step}`)).join("");
+  return laterSettings.find(
+    (row) =>
+      `.${row.path}` === text &&
+      (row.values === undefined || row.values.some((known) => known === value)),
+  );
+}

@@ -1,0 +1,173 @@
+// The reference and the JSON Schema of a config file, from the schema and rules that judge one.
+
+import { riskMeanings, riskNames } from "../desired.ts";
+import { charactersMax } from "./document.ts";
+import { laterSettings } from "./later.ts";
+import { rules } from "./rules.ts";
+import { type SchemaNode, schemaOfFile } from "./schema.ts";
+import { example, ruleOf } from "./shape.ts";
+
+/** Text of `docs/config.schema.json`. It cannot hold the rules between keys. */
+export function jsonSchema(): string {
+  const title = "linkseal.yaml";
+  const description = "Config of a linkseal site, version 1.";
+  return `${render({ title, description, ...schemaOfFile }, "", 0)}\n`;
+}
+
+/** `docs/configuration.md`. */
+export function configReference(): string {
+  const sections = sectionsOf("", schemaOfFile);
+  return `# Configuration
+
+<!-- Generated from the schema by \`npm run docs\`. -->
+
+A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters.
+\`linkseal validate FILE\` checks it and changes nothing;
+\`linkseal apply FILE\` makes it the accepted intent. A file that merely lies
+in \`/etc\` has no effect.
+
+- Durations carry a unit: \`500ms\`, \`18s\`, \`5m\`, \`8h\`, \`90d\`. Rates as well: \`100G\`.
+- Text that looks like a number is quoted: \`port: "007"\`.
+- Secrets never stand in the file, only the names of vault secrets.
+- Unknown keys, duplicate keys, anchors, aliases and tags are refused.
+- Every complaint reads \`file:line:column path: what, why, what to write\`.
+- \`config.schema.json\` beside this page is the same as JSON Schema, for editors.
+
+## Example
+
+\`\`\`yaml
+${exampleConfig}\`\`\`
+
+${sections.join("\n\n")}
+
+## Rules between keys
+
+${rules.map(({ says }) => `- ${says}`).join("\n")}
+
+## Risks
+
+A risk is accepted by its name and until a day. After that day it counts as not accepted.
+
+${table(
+  ["risk", "what is accepted"],
+  riskNames.map((name) => [code(name), riskMeanings[name]]),
+)}
+
+## Not available in this version
+
+These settings are known and refused, so that nobody relies on what does nothing.
+
+${table(
+  ["setting", "waits for"],
+  laterSettings.map(({ path, values, waitsFor }) => [
+    values === undefined ? code(path) : `${code(path)}: ${values.map(code).join(", ")}`,
+    waitsFor,
+  ]),
+)}
+`;
+}
+
+// As Biome formats JSON: maps over lines, lists on one line where they fit in 100 columns.
+function render(value: unknown, indent: string, used: number): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const deeper = `${indent}  `;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => render(item, deeper, 0));
+    const flat = `[${items.join(", ")}]`;
+    const fits = indent.length + used + flat.length < 100 && !flat.includes("\n");
+    return fits ? flat : `[\n${deeper}${items.join(`,\n${deeper}`)}\n${indent}]`;
+  }
+  const members = Object.entries(value).map(([key, inner]) => {
+    const name = `${JSON.stringify(key)}: `;
+    return `${deeper}${name}${render(inner, deeper, name.length)}`;
+  });
+  return members.length === 0 ? "{}" : `{\n${members.join(",\n")}\n${indent}}`;
+}
+
+// One section for each map; lists of maps are named with `[]`.
+function sectionsOf(path: string, map: SchemaNode): string[] {
+  const members = Object.entries(map.properties ?? {});
+  const rows = members.map(([key, node]) => [
+    code(key),
+    cell(node.items?.properties === undefined ? ruleOf(node) : (node.title ?? "a list")),
+    map.required?.includes(key) === true ? "required" : defaultOf(node),
+    node.description ?? "",
+  ]);
+  const heading = path === "" ? "## Top level" : `## ${code(path)}`;
+  const own = `${heading}\n\n${table(["key", "must be", "default", "what it is for"], rows)}`;
+  const inner = members.flatMap(([key, node]) => {
+    const place = path === "" ? key : `${path}.${key}`;
+    if (node.properties !== undefined) return sectionsOf(place, node);
+    return node.items?.properties === undefined ? [] : sectionsOf(`${place}[]`, node.items);
+  });
+  return [own, ...inner];
+}
+
+function defaultOf(node: SchemaNode): string {
+  if (node.default === undefined) return "absent";
+  if (node.properties !== undefined) return "as below";
+  return code(example({ default: node.default }));
+}
+
+// Columns are padded, as Biome formats Markdown.
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, i) => Math.max(...all.map((cells) => cells[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((text, i) => text.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  const rule = line(widths.map((width) => "-".repeat(width)));
+  return [line(head), rule, ...rows.map(line)].join("\n");
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
+
+const exampleConfig = `version: 1
+site: demo
+azure:
+  cloud: sim
+  vault: unix:/run/linkseal-sim/site.sock
+  farEnd: agent
+devices:
+  - name: edge-a
+    driver: sim
+    address: unix:/run/linkseal-sim/site.sock
+  - name: edge-b
+    driver: sim
+    address: unix:/run/linkseal-sim/site.sock
+groups:
+  - name: erd-demo
+    expressRoutePort: erd-demo
+    drain: prepend
+    order: [primary, secondary]
+    links:
+      - name: primary
+        device: edge-a
+        port: et-0/0/0
+        azureLink: link1
+        speed: 100G
+        macsec: { suite: gcm-aes-xpn-256, sakRekey: 8h }
+        key: { cak: erd-demo-1-cak, ckn: erd-demo-1-ckn }
+      - name: secondary
+        device: edge-b
+        port: et-0/0/0
+        azureLink: link2
+        speed: 100G
+        macsec: { suite: gcm-aes-xpn-256 }
+        key: { cak: erd-demo-2-cak, ckn: erd-demo-2-ckn }
+tunnels:
+  - name: hub-1
+    device: edge-a
+    local: { address: 198.51.100.1 }
+    remote: { address: 203.0.113.1 }
+    protects: { local: [10.1.0.0/16], remote: [10.100.0.0/16] }
+    auth: { psk: hub-1-psk }
+    insideMacsec: erd-demo
+acceptRisks:
+  - { risk: breakBeforeMake, until: 2027-01-31, reason: first keys of both links }
+`;

@@ -1,0 +1,278 @@
+// What no single key can say: rules between keys, each with the sentence that the reference prints.
+
+import type { WallTime } from "#hal/world.ts";
+import type { RiskName } from "../desired.ts";
+import { type Path, pathText, shown } from "./complaint.ts";
+import { accepts, type Finding, finding, type Rule } from "./rule.ts";
+import type { Config } from "./schema.ts";
+import { timingRules } from "./timing.ts";
+import { endOfDay, speedGbps } from "./units.ts";
+
+type Group = Config["groups"][number];
+type Link = Group["links"][number];
+
+/** The rules that a config must keep, in the order of the reference. */
+export const rules: readonly Rule[] = [
+  {
+    says: "A site has at least one group or tunnel.",
+    *find({ groups, tunnels }) {
+      if (groups.length + tunnels.length > 0) return;
+      const why = "there would be nothing to protect";
+      yield finding([], "names no group and no tunnel", why, "groups: [...]");
+    },
+  },
+  {
+    says: "Names are unique: of devices, groups and tunnels in the file, of links in their group.",
+    *find({ devices, groups, tunnels }) {
+      yield* repeated(devices.map((device, i) => [device.name, ["devices", i, "name"]]));
+      yield* repeated(groups.map((group, i) => [group.name, ["groups", i, "name"]]));
+      yield* repeated(tunnels.map((tunnel, i) => [tunnel.name, ["tunnels", i, "name"]]));
+      for (const [i, { links }] of groups.entries()) {
+        yield* repeated(links.map((link, j) => [link.name, [...linkPath(i, j), "name"]]));
+      }
+    },
+  },
+  {
+    says: "Each device that a link or tunnel names is listed under `devices`.",
+    *find(config) {
+      const names = new Set(config.devices.map((device) => device.name));
+      const uses: [string, Path][] = [
+        ...eachLink(config).map(({ link, path }): [string, Path] => [link.device, path]),
+        ...config.tunnels.map((tunnel, i): [string, Path] => [tunnel.device, ["tunnels", i]]),
+      ];
+      for (const [device, path] of uses) {
+        if (names.has(device)) continue;
+        const why = `the devices are ${shortList([...names])}`;
+        yield finding([...path, "device"], `${shown(device)} is no device`, why, "list it there");
+      }
+    },
+  },
+  {
+    says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
+    *find({ groups }) {
+      yield* repeated(
+        groups.map((g, i) => [g.expressRoutePort, ["groups", i, "expressRoutePort"]]),
+      );
+      for (const [i, { links }] of groups.entries()) {
+        yield* repeated(links.map((link, j) => [link.azureLink, [...linkPath(i, j), "azureLink"]]));
+      }
+    },
+  },
+  {
+    says: "A port of a device carries one link.",
+    *find(config) {
+      yield* repeated(
+        eachLink(config).map(({ link, path }) => [
+          `${link.device} ${link.port}`,
+          [...path, "port"],
+        ]),
+      );
+    },
+  },
+  {
+    says: "`order` names both links of its group.",
+    *find({ groups }) {
+      for (const [i, { order, links }] of groups.entries()) {
+        const names = links.map((link) => link.name);
+        if (order === undefined || names.every((name) => order.includes(name))) continue;
+        const why = "a campaign takes the links in this order";
+        const write = `order: [${names.join(", ")}]`;
+        yield finding(["groups", i, "order"], "does not name both links", why, write);
+      }
+    },
+  },
+  { says: "A vault secret belongs to one link: as its CAK, or as its CKN.", find: sharedSecrets },
+  {
+    says:
+      "XPN suites are for ports above 10G, other suites for ports below 40G: " +
+      "at 100G their packet numbers last about 40 s.",
+    *find(config) {
+      for (const { link, path } of eachLink(config)) yield* suiteAgainstSpeed(link, path);
+    },
+  },
+  {
+    says: "With an XPN suite `offset` is 0 and `replayWindow` below 2^30.",
+    *find(config) {
+      for (const { link, path } of eachLink(config)) yield* xpnLimits(link, path);
+    },
+  },
+  {
+    says:
+      "`drain: peeringShutdown` needs the accepted risk hardDrain; " +
+      "adminDown and none need noDrain.",
+    *find(config) {
+      for (const [i, { drain }] of config.groups.entries()) {
+        const risk = drainRisks[drain];
+        if (risk === undefined || accepts(config, risk)) continue;
+        const why = `it is the named risk ${risk}`;
+        const write = `drain: prepend, or accept ${risk} under acceptRisks`;
+        yield finding(["groups", i, "drain"], `${drain} is not accepted`, why, write);
+      }
+    },
+  },
+  {
+    says: "A tunnel that rides `insideMacsec` ends on a device of that group.",
+    find: insideMacsec,
+  },
+  {
+    says: "A tunnel's addresses and prefixes are of one family and differ.",
+    find: tunnelAddresses,
+  },
+  ...timingRules,
+  {
+    says: "Each risk is accepted once.",
+    *find({ acceptRisks }) {
+      yield* repeated(acceptRisks.map(({ risk }, i) => [risk, ["acceptRisks", i, "risk"]]));
+    },
+  },
+];
+
+/** What is allowed and probably not meant. Dates are judged only if `now` is given. */
+export function* warningsOf(config: Config, now: WallTime | undefined): Generator<Finding> {
+  for (const [i, { risk, until }] of config.acceptRisks.entries()) {
+    if (now === undefined || endOfDay(until) > now) continue;
+    const why = `${risk} counts as not accepted`;
+    yield finding(["acceptRisks", i, "until"], "is over", why, "set a later date or remove it");
+  }
+  for (const [i, { links }] of config.groups.entries()) {
+    if (links[0]?.device !== links[1]?.device) continue;
+    const why = "losing it takes both links";
+    yield finding(["groups", i, "links"], "end on one device", why, "use two devices");
+  }
+}
+
+const drainRisks: Readonly<Record<Group["drain"], RiskName | undefined>> = {
+  prepend: undefined,
+  gracefulShutdown: undefined,
+  peeringShutdown: "hardDrain",
+  adminDown: "noDrain",
+  none: "noDrain",
+};
+
+function linkPath(group: number, index: number): Path {
+  return ["groups", group, "links", index];
+}
+
+function eachLink(config: Config): { link: Link; path: Path }[] {
+  return config.groups.flatMap(({ links }, i) =>
+    links.map((link, j) => ({ link, path: linkPath(i, j) })),
+  );
+}
+
+function shortList(words: readonly string[]): string {
+  return words.length > 8 ? `${words.slice(0, 8).join(", ")}, ...` : words.join(", ");
+}
+
+function* repeated(uses: readonly (readonly [string, Path])[]): Generator<Finding> {
+  const first = new Map<string, Path>();
+  for (const [value, path] of uses) {
+    const earlier = first.get(value);
+    if (earlier === undefined) first.set(value, path);
+    else {
+      const why = `${pathText(earlier)} has it already`;
+      yield finding(path, `${shown(value)} stands twice`, why, "give each its own");
+    }
+  }
+}
+
+function* sharedSecrets(config: Config): Generator<Finding> {
+  const keys = eachLink(config).flatMap(({ link, path }): [string, Path][] => [
+    [link.key.cak, [...path, "key", "cak"]],
+    [link.key.ckn, [...path, "key", "ckn"]],
+  ]);
+  yield* repeated(keys);
+  // One PSK may serve the two tunnels of one connection, but never a link as well.
+  const taken = new Map(keys);
+  for (const [i, { auth }] of config.tunnels.entries()) {
+    const link = taken.get(auth.psk);
+    if (link === undefined) continue;
+    const why = `${pathText(link)} has it already`;
+    const path = ["tunnels", i, "auth", "psk"];
+    yield finding(path, "is a link's secret", why, "give the tunnel its own");
+  }
+}
+
+function* suiteAgainstSpeed(link: Link, path: Path): Generator<Finding> {
+  const xpn = link.macsec.suite.includes("xpn");
+  const gbps = speedGbps(link.speed);
+  const at = [...path, "macsec", "suite"];
+  if (xpn && gbps <= 10) {
+    const why = "ExpressRoute offers no XPN suite on 10G ports";
+    yield finding(at, `${link.macsec.suite} at ${link.speed}`, why, "suite: gcm-aes-256");
+  }
+  if (!xpn && gbps >= 40) {
+    // 64 octets of frame, 20 of preamble and gap, 32 of SecTAG and ICV on the wire.
+    const seconds = Math.round((2 ** 32 * (64 + 20 + 32) * 8) / (gbps * 1e9));
+    const why = `its packet numbers last ${seconds} s in small frames`;
+    yield finding(at, `${link.macsec.suite} at ${link.speed}`, why, "suite: gcm-aes-xpn-256");
+  }
+}
+
+function* xpnLimits({ macsec }: Link, path: Path): Generator<Finding> {
+  if (!macsec.suite.includes("xpn")) return;
+  if (macsec.offset !== 0) {
+    const why = "XPN suites encrypt the whole frame";
+    yield finding([...path, "macsec", "offset"], `is ${macsec.offset}`, why, "offset: 0");
+  }
+  if (macsec.replayWindow !== "off" && macsec.replayWindow >= 2 ** 30) {
+    const why = "an XPN suite's window ends at 2^30 - 1";
+    const at = [...path, "macsec", "replayWindow"];
+    yield finding(at, `is ${macsec.replayWindow}`, why, "replayWindow: 64");
+  }
+}
+
+function* insideMacsec(config: Config): Generator<Finding> {
+  for (const [i, { device, insideMacsec: wanted }] of config.tunnels.entries()) {
+    if (wanted === undefined) continue;
+    const group = config.groups.find(({ name }) => name === wanted);
+    const path = ["tunnels", i, "insideMacsec"];
+    if (group === undefined) {
+      const why = `the groups are ${shortList(config.groups.map(({ name }) => name)) || "none"}`;
+      yield finding(path, `${shown(wanted)} is no group`, why, "name a group or remove it");
+    } else if (!group.links.some((link) => link.device === device)) {
+      const why = `${device} holds no link of it`;
+      yield finding(path, `${shown(wanted)} is elsewhere`, why, "end the tunnel on a device of it");
+    }
+  }
+}
+
+function* tunnelAddresses(config: Config): Generator<Finding> {
+  for (const [i, { local, remote, protects }] of config.tunnels.entries()) {
+    const at = ["tunnels", i];
+    if (family(local.address) !== family(remote.address) || local.address === remote.address) {
+      const why = "a tunnel joins two addresses of one family";
+      yield finding([...at, "remote", "address"], `is ${remote.address}`, why, "correct one end");
+    }
+    const sides = [...protects.local, ...protects.remote];
+    if (new Set(sides.map(family)).size > 1 || new Set(sides).size < sides.length) {
+      const why = "prefixes are of one family and each stands once";
+      yield finding([...at, "protects"], "mixes or repeats prefixes", why, "correct the lists");
+    }
+    for (const side of ["local", "remote"] as const) {
+      for (const [j, prefix] of protects[side].entries()) {
+        if (!hasHostBits(prefix)) continue;
+        const why = "bits beyond the prefix length are set";
+        const path = [...at, "protects", side, j];
+        yield finding(path, `is ${prefix}`, why, "write the network's address");
+      }
+    }
+  }
+  yield* repeated(
+    config.tunnels.map(({ device, local, remote }, i) => [
+      `${device} ${local.address} ${remote.address}`,
+      ["tunnels", i, "remote", "address"],
+    ]),
+  );
+}
+
+function family(address: string): "v4" | "v6" {
+  return address.includes(":") ? "v6" : "v4";
+}
+
+// IPv6 has many spellings of one address; there the device's own check has to do.
+function hasHostBits(prefix: string): boolean {
+  const [address = "", length = "32"] = prefix.split("/");
+  if (family(address) === "v6") return false;
+  const value = address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
+  return value % 2 ** (32 - Number(length)) !== 0;
+}

@@ -1,0 +1,337 @@
+// The shape of a config file: each key with its rule, default and a sentence on what it is for.
+
+import { z } from "zod";
+import { riskNames } from "../desired.ts";
+import { durationMs, durationPattern, speedPattern } from "./units.ts";
+
+/** Platforms that `devices[].driver` may name; a new driver adds its name here. */
+const driverNames = ["sim"] as const;
+
+// `title` is the rule in words (it follows "it must be"), `examples` holds what to write,
+// `description` what the key is for; complaints, JSON Schema and reference read these three.
+function word(title: string, pattern: RegExp, example: string) {
+  return z
+    .string()
+    .regex(pattern)
+    .meta({ title, examples: [example] });
+}
+
+function duration(low: string, high: string, fallback: string, description: string) {
+  const inside = (text: string): boolean =>
+    durationMs(text) >= durationMs(low) && durationMs(text) <= durationMs(high);
+  const title = `a duration from ${low} to ${high} with its unit (ms, s, m, h or d)`;
+  return z
+    .string()
+    .regex(durationPattern)
+    .refine(inside)
+    .meta({ title, examples: [fallback], description });
+}
+
+function whole(low: number, high: number, example: number) {
+  const title = `a whole number from ${low} to ${high}`;
+  return z
+    .int()
+    .min(low)
+    .max(high)
+    .meta({ title, examples: [example] });
+}
+
+const name = (example: string) =>
+  word(
+    "a name of at most 63 lower-case letters, digits and hyphens that does not start with a hyphen",
+    /^[a-z0-9][a-z0-9-]{0,62}$/,
+    example,
+  );
+
+// Key Vault's own rule for names; a pasted CAK or CKN would fit it, hence the first half.
+const secretName = (example: string) =>
+  word(
+    "the name of a Key Vault secret (1 to 127 letters, digits and hyphens), never a key itself",
+    /^(?![0-9A-Fa-f]{32,}$)[0-9A-Za-z-]{1,127}$/,
+    example,
+  );
+
+// A Unix socket's path has room for 107 octets (`sun_path` of unix(7)).
+const simulatedSite = () =>
+  word(
+    "`unix:` and the absolute path of a simulated site's socket",
+    /^unix:\/[\w./@%+,:=~-]{1,106}$/,
+    "unix:/run/linkseal-sim/site.sock",
+  );
+
+const ipAddress = (example: string) =>
+  z.union([z.ipv4(), z.ipv6()]).meta({ title: "one IPv4 or IPv6 address", examples: [example] });
+
+const prefixes = (example: string) =>
+  z
+    .array(
+      z
+        .union([z.cidrv4(), z.cidrv6()])
+        .meta({ title: "a prefix in CIDR form", examples: [example] }),
+    )
+    .min(1)
+    .max(64)
+    .meta({ title: "a list of 1 to 64 prefixes", examples: [[example]] });
+
+const macsec = z
+  .strictObject({
+    suite: z
+      .enum(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"])
+      .meta({ description: "Cipher suite of both ends.", examples: ["gcm-aes-xpn-256"] }),
+    policy: z
+      .literal("mustSecure")
+      .default("mustSecure")
+      .meta({ description: "Nothing passes in clear; there is no other policy." }),
+    includeSci: z
+      .boolean()
+      .default(true)
+      .meta({ description: "Whether each SecTAG carries the SCI; the far end is set alike." }),
+    offset: z
+      .literal([0, 30, 50])
+      .default(0)
+      .meta({ description: "Confidentiality offset in octets; 0 encrypts the whole frame." }),
+    keyServerPriority: whole(0, 255, 16)
+      .default(16)
+      .meta({ description: "MKA key server priority; the lower value wins the election." }),
+    replayWindow: z
+      .union([
+        z.literal("off"),
+        z
+          .int()
+          .min(0)
+          .max(2 ** 32 - 1),
+      ])
+      .meta({ title: "`off` or a whole number of frames below 2^32", examples: [64] })
+      .default(64)
+      .meta({ description: "How many frames may arrive late; `off` ends replay protection." }),
+    sakRekey: duration(
+      "1m",
+      "30d",
+      "8h",
+      "A fresh SAK after this time; absent: by packet number.",
+    ).optional(),
+  })
+  .meta({ description: "How the link is protected.", examples: ["{ suite: gcm-aes-xpn-256 }"] });
+
+const link = z.strictObject({
+  name: name("primary").describe("Name of the link, unique in its group."),
+  device: name("edge-a").describe("The device of `devices` that holds our end."),
+  port: word(
+    "a port name of at most 64 letters, digits and / : . _ -",
+    /^[A-Za-z0-9/:._-]{1,64}$/,
+    "et-0/0/0",
+  ).describe("Our port, as the device names it."),
+  azureLink: z
+    .enum(["link1", "link2"])
+    .meta({ description: "The Microsoft end of the fibre.", examples: ["link1"] }),
+  speed: word("a rate in gigabits per second, such as 10G or 100G", speedPattern, "100G").describe(
+    "Line rate of the port; it decides which cipher suites are safe.",
+  ),
+  macsec,
+  key: z
+    .strictObject({
+      cak: secretName("erd-demo-1-cak").describe("Secret that holds the CAK."),
+      ckn: secretName("erd-demo-1-ckn").describe("Secret that holds the CKN."),
+    })
+    .meta({
+      description: "Where the link's key is kept.",
+      examples: ["{ cak: erd-demo-1-cak, ckn: erd-demo-1-ckn }"],
+    }),
+});
+
+const group = z.strictObject({
+  name: name("erd-demo").describe("Name of the link group."),
+  expressRoutePort: word(
+    "the resource id of an ExpressRoute port, or its name at a simulated site",
+    /^[A-Za-z0-9/._()-]{1,400}$/,
+    "erd-demo",
+  ).describe("The ExpressRoute Direct resource that the two links belong to."),
+  drain: z
+    .enum(["prepend", "gracefulShutdown", "peeringShutdown", "adminDown", "none"])
+    .default("prepend")
+    .meta({ description: "How traffic is moved off a link before it is touched." }),
+  order: z
+    .array(name("primary"))
+    .max(2)
+    .optional()
+    .meta({
+      title: "the names of both links",
+      description: "Which link goes first; absent: as listed.",
+      examples: [["primary", "secondary"]],
+    }),
+  retire: z
+    .enum(["afterProof", "afterSoak"])
+    .default("afterProof")
+    .meta({ description: "When an old key goes: once the new one is proven, or after a soak." }),
+  links: z.array(link).length(2).meta({
+    title: "exactly two links, since one is only touched while the other carries",
+    description: "The two links; at most one of them is ever out of service because of us.",
+  }),
+});
+
+const tunnel = z.strictObject({
+  name: name("hub-1").describe("Name of the tunnel."),
+  device: name("edge-a").describe("The device of `devices` that ends the tunnel."),
+  local: z
+    .strictObject({ address: ipAddress("198.51.100.1").describe("Our outer address.") })
+    .meta({ description: "Our end.", examples: ["{ address: 198.51.100.1 }"] }),
+  remote: z
+    .strictObject({ address: ipAddress("203.0.113.1").describe("The gateway's outer address.") })
+    .meta({ description: "The gateway's end.", examples: ["{ address: 203.0.113.1 }"] }),
+  protects: z
+    .strictObject({
+      local: prefixes("10.1.0.0/16").describe("What is behind us."),
+      remote: prefixes("10.100.0.0/16").describe("What is behind the gateway."),
+    })
+    .meta({
+      description: "The traffic that must ride in the tunnel.",
+      examples: ["{ local: [10.1.0.0/16], remote: [10.100.0.0/16] }"],
+    }),
+  policy: z
+    .literal("strong")
+    .default("strong")
+    .meta({ description: "IKEv2 with AES-256-GCM and group 20 (ECP-384)." }),
+  auth: z
+    .strictObject({ psk: secretName("hub-1-psk").describe("Secret that holds the PSK.") })
+    .meta({ description: "How the ends prove who they are.", examples: ["{ psk: hub-1-psk }"] }),
+  insideMacsec: name("erd-demo")
+    .optional()
+    .meta({ description: "Group whose MACsec the tunnel must ride inside." }),
+});
+
+const health = z.strictObject({
+  poll: duration("1s", "1h", "5s", "How often each device is looked at.").default("5s"),
+  staleAfter: duration("2s", "1d", "30s", "Age at which a reading counts as stale.").default("30s"),
+  evidence: duration("2s", "1d", "90s", "Span over which counters must have moved.").default("90s"),
+});
+
+const rotation = z.strictObject({
+  settle: duration("1s", "1h", "18s", "How long proof must hold without a gap.").default("18s"),
+  proofFrames: whole(1, 1_000_000, 20)
+    .default(20)
+    .meta({ description: "Protected frames that must have moved in each direction." }),
+  verify: duration("1s", "1h", "60s", "Longest wait for a change to show on the device.").default(
+    "60s",
+  ),
+  confirm: duration(
+    "1s",
+    "1d",
+    "5m",
+    "The device undoes an unconfirmed change after this.",
+  ).default("5m"),
+  soak: duration("1s", "7d", "2m", "How long a link must stay healthy before `done`.").default(
+    "2m",
+  ),
+  farEnd: duration("1s", "7d", "30m", "Longest wait for the far end.").default("30m"),
+  putGrace: duration("1s", "1h", "90s", "How long a lost far-end write may still land.").default(
+    "90s",
+  ),
+  drained: z
+    .strictObject({
+      samples: whole(1, 100, 3).default(3).meta({ description: "Looks that must find it idle." }),
+      every: duration("1s", "10m", "10s", "Time between these looks.").default("10s"),
+    })
+    .prefault({})
+    .meta({ description: "When a link counts as drained." }),
+});
+
+const acceptedRisk = z.strictObject({
+  risk: z
+    .enum(riskNames)
+    .exclude(["outsideWindow"])
+    .meta({ description: "Name of the risk.", examples: ["breakBeforeMake"] }),
+  until: z.iso.date().meta({
+    title: "a date such as 2027-01-31",
+    description: "The last day, in UTC, on which the risk is accepted.",
+    examples: ["2027-01-31"],
+  }),
+  reason: word(
+    "one line of at most 200 printable characters",
+    /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u,
+    "agreed with the network team",
+  )
+    .optional()
+    .meta({ description: "Why, for whoever reads it next." }),
+});
+
+export const configSchema = z.strictObject({
+  version: z.literal(1).meta({ description: "Version of this file's format.", examples: [1] }),
+  site: name("demo").describe("Name of the site in status and events."),
+  azure: z
+    .strictObject({
+      cloud: z.literal("sim").describe("The cloud of vault and far end."),
+      vault: simulatedSite().describe("Where keys are read and the far end is reached."),
+      farEnd: z
+        .enum(["manual", "agent"])
+        .default("manual")
+        .meta({ description: "Who points the Microsoft end at a key: a person, or we." }),
+    })
+    .meta({ description: "The Microsoft side." }),
+  devices: z
+    .array(
+      z.strictObject({
+        name: name("edge-a").describe("Name of the device."),
+        driver: z.enum(driverNames).describe("How to speak to it."),
+        address: simulatedSite().describe("Where it answers."),
+      }),
+    )
+    .min(1)
+    .max(2_000)
+    .meta({ title: "a list of 1 to 2000 devices", description: "The devices that we work on." }),
+  groups: z
+    .array(group)
+    .max(1_000)
+    .default([])
+    .meta({ title: "a list of at most 1000 groups", description: "The link groups." }),
+  tunnels: z
+    .array(tunnel)
+    .max(4_000)
+    .default([])
+    .meta({ title: "a list of at most 4000 tunnels", description: "The IPsec tunnels." }),
+  repair: z
+    .enum(["off", "on"])
+    .default("off")
+    .meta({ description: "Whether drift that cannot interrupt a port is repaired." }),
+  health: health.prefault({}).meta({ description: "How the state is watched." }),
+  rotation: rotation.prefault({}).meta({ description: "Waits and proofs of a campaign." }),
+  acceptRisks: z
+    .array(acceptedRisk)
+    .max(100)
+    .default([])
+    .meta({ title: "a list of accepted risks", description: "Risks accepted by name and date." }),
+});
+
+/** A file that fits the schema, its defaults filled in, its units still as written. */
+export type Config = z.infer<typeof configSchema>;
+
+/** The part of JSON Schema that zod writes for `configSchema`. */
+export interface SchemaNode {
+  readonly title?: string;
+  readonly description?: string;
+  readonly examples?: readonly unknown[];
+  readonly default?: unknown;
+  readonly type?: string;
+  readonly pattern?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly items?: SchemaNode;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly required?: readonly string[];
+}
+
+/** JSON Schema 2020-12 of a config file as it is written, for editors and for complaints. */
+export const schemaOfFile: SchemaNode = z.toJSONSchema(configSchema, {
+  io: "input",
+}) as SchemaNode;
+
+/** The schema at a path of a file; undefined where the file may hold nothing. */
+export function schemaAt(path: readonly (string | number)[]): SchemaNode | undefined {
+  let node: SchemaNode | undefined = schemaOfFile;
+  for (const step of path) {
+    if (typeof step === "number") node = node?.items;
+    else if (node?.properties === undefined || !Object.hasOwn(node.properties, step))
+      return undefined;
+    else node = node.properties[step];
+  }
+  return node;
+}

@@ -1,0 +1,210 @@
+// Begins what a new intent demands: the enrolment of links that have no key on either end, and adoption by hand.
+
+import { LinksealError } from "#hal/error.ts";
+import { type KeyRef, strongValue } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { WallTime, World } from "#hal/world.ts";
+import type { Campaign, CampaignLink } from "./campaign.ts";
+import {
+  type Desired,
+  type DesiredGroup,
+  type DesiredLink,
+  linkId,
+  type RiskName,
+} from "./desired.ts";
+import { portOf, securedBy } from "./facts.ts";
+import type { Lookout } from "./lookout.ts";
+import { type Binding, type Memory, openCampaign } from "./memory.ts";
+import { standingOf } from "./plan.ts";
+import { assertDistinct, chooseKey, readCkn } from "./vault.ts";
+
+export interface EnrolmentParts {
+  readonly world: World;
+  readonly desired: Desired;
+  readonly intent: number;
+  readonly lookout: Lookout;
+  readonly vault: KeyVault;
+  readonly memory: () => Memory;
+}
+
+/** Why links that want a key get none, and the command that goes on from there. */
+export interface Waiting {
+  readonly code: string;
+  readonly text: string;
+  readonly next: string;
+}
+
+export type Beginning =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "waiting"; readonly waiting: Waiting }
+  | { readonly kind: "begin"; readonly campaign: Campaign };
+
+export interface Asked {
+  readonly by: string;
+  readonly risks: readonly RiskName[];
+  /** Only these links; undefined = every link of the group that wants a key. */
+  readonly links: readonly string[] | undefined;
+}
+
+/** Links of the group that a look shows without a key on either end, in the order of the config. */
+function candidates(parts: EnrolmentParts, group: DesiredGroup): readonly DesiredLink[] {
+  const { lookout, memory } = parts;
+  return group.links.filter((link) => {
+    const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+    return standing.kind === "clear";
+  });
+}
+
+/** A campaign of this intent that ended without its link enrolled is not begun again by itself. */
+function endedBefore(parts: EnrolmentParts, group: DesiredGroup, link: DesiredLink): boolean {
+  const last = parts.memory().campaigns[group.name];
+  return (
+    last?.state === "done" &&
+    last.intent === parts.intent &&
+    last.links.some((entry) => entry.name === link.name && entry.outcome !== "enrolled")
+  );
+}
+
+/**
+ * What the accepted intent, or an operator, makes begin now. Reads the vault only when a link wants a key.
+ * Throws `vault.*` with effect "none".
+ */
+export async function beginEnrolment(
+  parts: EnrolmentParts,
+  group: DesiredGroup,
+  asked: Asked | undefined,
+  acceptsRisk: (risk: RiskName) => boolean,
+  signal: AbortSignal,
+): Promise<Beginning> {
+  if (openCampaign(parts.memory(), group.name) !== undefined) return { kind: "nothing" };
+  const wanted = candidates(parts, group).filter((link) =>
+    asked === undefined
+      ? !endedBefore(parts, group, link)
+      : asked.links === undefined || asked.links.includes(link.name),
+  );
+  if (wanted.length === 0) return { kind: "nothing" };
+  const risks = asked?.risks ?? [];
+  if (!risks.includes("breakBeforeMake") && !acceptsRisk("breakBeforeMake")) {
+    return { kind: "waiting", waiting: riskMissing(group) };
+  }
+  const links = await frozenKeys(parts, group, wanted, signal);
+  const at = parts.world.clock.wall();
+  return {
+    kind: "begin",
+    campaign: {
+      group: group.name,
+      kind: "enrol",
+      links,
+      at: 0,
+      state: "queued",
+      since: at,
+      because:
+        asked === undefined ? "the accepted intent wants these links protected" : "asked for",
+      told: false,
+      asked: false,
+      heldFrom: undefined,
+      risks,
+      by: asked?.by ?? `intent ${parts.intent}`,
+      intent: parts.intent,
+    },
+  };
+}
+
+function riskMissing(group: DesiredGroup): Waiting {
+  return {
+    code: "campaign-waiting",
+    text: "a first key interrupts each link in turn (risk breakBeforeMake), and nobody accepted that",
+    next: `linkseal enrol ${group.name} --accept-risk=breakBeforeMake`,
+  };
+}
+
+async function frozenKeys(
+  parts: EnrolmentParts,
+  group: DesiredGroup,
+  wanted: readonly DesiredLink[],
+  signal: AbortSignal,
+): Promise<readonly CampaignLink[]> {
+  const { vault, world, memory } = parts;
+  const links: CampaignLink[] = [];
+  for (const link of wanted) {
+    const { key, created } = await chooseKey(vault, link, world.clock.wall(), signal);
+    const { name, device, port } = link;
+    links.push({ name, device, port, key, created, outcome: undefined });
+  }
+  const bound = group.links
+    .map((link) => memory().bindings[linkId(link)]?.key)
+    .filter((key) => key !== undefined);
+  await assertDistinct(vault, [...links.map((link) => link.key), ...bound], signal);
+  return links;
+}
+
+/** The binding that adoption would write; throws with the reason where both ends and the vault disagree. */
+export async function matchExisting(
+  parts: EnrolmentParts,
+  link: DesiredLink,
+  signal: AbortSignal,
+): Promise<Binding> {
+  const { lookout, vault, memory, world } = parts;
+  const view = lookout.view(link);
+  const standing = standingOf(view, memory(), lookout.capabilities(link.device));
+  if (standing.kind !== "unmanaged") throw refused(link, notAdoptable(standing.kind));
+  const port = portOf(view.state, link.port);
+  const slots = port === undefined ? undefined : strongValue(port.keys);
+  const slot = slots?.[0];
+  const far = view.peer?.pointsAt;
+  if (port === undefined || slot === undefined || slots?.length !== 1) {
+    throw refused(link, "the router does not hold exactly one key on this port");
+  }
+  if (far === undefined) throw refused(link, "the far end has MACsec off");
+  const versions = await vault.versions(link.key.cak, signal);
+  const version = versions.find((each) => each.id === far.cakSecretId);
+  if (version?.enabled !== true) {
+    throw refused(link, `the far end points at no enabled version of ${link.key.cak}`);
+  }
+  const ckn = await readCkn(vault, far.cknSecretId, signal);
+  if (ckn !== slot.ckn) {
+    throw refused(link, "the CKN on the router is not the one that the far end points at");
+  }
+  const key: KeyRef = { ckn, cakSecretId: far.cakSecretId, cknSecretId: far.cknSecretId };
+  if (!securedBy(port, key)) throw refused(link, "MKA is not secured by this key at the moment");
+  return { key, since: world.clock.wall(), created: version.created, how: "adopted" };
+}
+
+function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
+  switch (kind) {
+    case "unreadable":
+      return "one of its ends cannot be read";
+    case "clear":
+      return "it has no key on either end: enrol it";
+    case "managed":
+      return "it is managed already";
+  }
+}
+
+/** Settings that differ from the config, one sentence each: adopted as they are only with a named risk. */
+export function adoptionDrift(
+  parts: EnrolmentParts,
+  link: DesiredLink,
+  binding: Binding,
+): readonly string[] {
+  const { lookout, memory } = parts;
+  const pretended: Memory = {
+    ...memory(),
+    bindings: { ...memory().bindings, [linkId(link)]: binding },
+  };
+  const standing = standingOf(lookout.view(link), pretended, lookout.capabilities(link.device));
+  return standing.kind === "managed" ? standing.drift.map((drift) => drift.text) : [];
+}
+
+function refused(link: DesiredLink, why: string): LinksealError {
+  return new LinksealError("gate.leftoverKey", `${linkId(link)} cannot be adopted: ${why}`, {
+    effect: "none",
+    where: linkId(link),
+    next: "linkseal links",
+  });
+}
+
+/** Accepted in the config and not past its date. */
+export function riskAccepted(desired: Desired, risk: RiskName, now: WallTime): boolean {
+  return desired.acceptRisks.some((entry) => entry.risk === risk && now < entry.until);
+}

@@ -1,0 +1,47 @@
+// What happened, numbered, for `events -f` and the live feed: a ring in memory, not a record.
+
+import type { WallTime } from "#hal/world.ts";
+import { isoTime } from "./status-time.ts";
+
+export interface LinksealEvent {
+  readonly schema: "linkseal.event/1";
+  readonly n: number;
+  readonly at: string;
+  readonly code: string;
+  readonly about: string;
+  readonly text: string;
+}
+
+const kept = 1_000;
+
+export class EventRing {
+  readonly #events: LinksealEvent[] = [];
+  #count = 0;
+  readonly #listeners = new Set<(event: LinksealEvent) => void>();
+
+  add(at: WallTime, code: string, about: string, text: string): void {
+    this.#count += 1;
+    const event: LinksealEvent = {
+      schema: "linkseal.event/1",
+      n: this.#count,
+      at: isoTime(at),
+      code,
+      about,
+      text,
+    };
+    this.#events.push(event);
+    if (this.#events.length > kept) this.#events.shift();
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Events after number `n`, oldest first. */
+  after(n: number): readonly LinksealEvent[] {
+    return this.#events.filter((event) => event.n > n);
+  }
+
+  /** Calls back for each later event until the returned function is called. */
+  listen(listener: (event: LinksealEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,124 @@
+// Real time, and the time of a simulated site that an agent follows.
+
+import { LinksealError } from "#hal/error.ts";
+import { decodeJson } from "#hal/json.ts";
+import type { Clock, Dialer, Instant, WallTime } from "#hal/world.ts";
+
+// setTimeout fires at once for anything longer.
+const timeoutMsMax = 2 ** 31 - 1;
+
+/** This host's clocks. */
+export const hostClock: Clock = {
+  now: () => performance.now() as Instant,
+  wall: () => Date.now() as WallTime,
+  async sleep(ms, signal) {
+    for (let left = ms; ; left -= timeoutMsMax) {
+      await sleepOnce(Math.min(left, timeoutMsMax), signal);
+      if (left <= timeoutMsMax) return;
+    }
+  },
+};
+
+function sleepOnce(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+const syncMs = 200;
+const unpacedSyncMs = 2;
+/** Sleepers that wake together share one question. */
+const freshMs = 1;
+const replyMsMax = 2000;
+const replyBytesMax = 1000;
+
+/** A site's answer; `speed` is virtual ms per real ms, 0 for a site that jumps ahead. */
+interface SiteTime {
+  readonly now: number;
+  readonly wall: number;
+  readonly speed: number;
+  readonly atReal: number;
+}
+
+/**
+ * The clock of a simulated site, read with GET /clock and carried on at its speed in between, so
+ * that instants compare with the site's own. Never goes back; a site that is gone keeps its last
+ * speed. Throws the dialer's error, or `device.unparsed`, if the site does not answer the first
+ * time.
+ */
+export async function followingClock(dial: Dialer, address: string): Promise<Clock> {
+  const ask = (): Promise<SiteTime> => askSite(dial, address);
+  let site = await ask();
+  let last = site.now;
+  let asking: Promise<void> | undefined;
+  let askedAt = performance.now();
+  const sync = async (): Promise<void> => {
+    if (performance.now() - askedAt < freshMs) return;
+    asking ??= ask()
+      .then(
+        (time) => {
+          site = time;
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        askedAt = performance.now();
+        asking = undefined;
+      });
+    await asking;
+  };
+  const now = (): Instant => {
+    const real = performance.now();
+    if (real - askedAt > syncMs) void sync();
+    last = Math.max(last, site.now + (real - site.atReal) * site.speed);
+    return last as Instant;
+  };
+  return {
+    now,
+    wall: () => (site.wall + (now() - site.now)) as WallTime,
+    async sleep(ms, signal) {
+      for (let end = now() + ms; now() < end; await sync()) {
+        const realMs = site.speed === 0 ? unpacedSyncMs : (end - now()) / site.speed;
+        await hostClock.sleep(Math.min(Math.max(realMs, 1), syncMs), signal);
+      }
+    },
+  };
+}
+
+async function askSite(dial: Dialer, address: string): Promise<SiteTime> {
+  const request = { to: address, method: "GET", path: "/clock", replyBytesMax } as const;
+  const reply = await dial.http(request, AbortSignal.timeout(replyMsMax));
+  const time = reply.status === 200 ? parseTime(new TextDecoder().decode(reply.body)) : undefined;
+  if (time !== undefined) return { ...time, atReal: performance.now() };
+  throw new LinksealError("device.unparsed", "the simulated site does not tell its time", {
+    effect: "none",
+    where: address,
+    next: "start `linkseal sim serve` of the same version",
+  });
+}
+
+function parseTime(text: string): Omit<SiteTime, "atReal"> | undefined {
+  let value: unknown;
+  try {
+    value = decodeJson(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  if (!("now" in value && "wall" in value && "speed" in value)) return undefined;
+  const { now, wall, speed } = value;
+  const pace = speed === "max" ? 0 : speed;
+  if (typeof now !== "number" || typeof wall !== "number" || typeof pace !== "number") {
+    return undefined;
+  }
+  return pace >= 0 && pace <= 1e6 ? { now, wall, speed: pace } : undefined;
+}

@@ -1,0 +1,134 @@
+// The journal as bytes: one sealed line a record, each MAC taken over the record and the MAC before
+// it. Pure.
+
+import { decodeJson, encodeJson } from "#hal/json.ts";
+import type { WallTime } from "#hal/world.ts";
+
+export const recordBytesMax = 64 * 1024;
+/** A snapshot is one line that stands for all records before it. */
+export const lineBytesMax = 4 * 1024 * 1024;
+export const fileBytesMax = 64 * 1024 * 1024;
+
+/**
+ * What a caller journals: a kind and JSON of its own; never key bytes nor anything derived from
+ * them.
+ */
+export interface JsonRecord {
+  readonly kind: string;
+  readonly [name: string]: unknown;
+  readonly seq?: never;
+  readonly at?: never;
+  readonly host?: never;
+  readonly mac?: never;
+}
+
+/** A record as it stands in the file. */
+export interface Entry {
+  /** Rises by one with every record, over compactions too. */
+  readonly seq: number;
+  readonly at: WallTime;
+  readonly host: string;
+  readonly kind: string;
+  /** Hexadecimal. */
+  readonly mac: string;
+  readonly [name: string]: unknown;
+}
+
+/** HMAC-SHA256 under the host key, in lower-case hex. */
+export type Mac = (previous: string, body: Uint8Array) => string;
+
+export interface Sealed {
+  readonly entry: Entry;
+  /** With its line feed. */
+  readonly line: Uint8Array;
+}
+
+export type BrokenWhy =
+  | "its MAC does not fit the record before it"
+  | "a sequence number is missing or repeated"
+  | "it was written on another host"
+  | "it is longer than a record can be"
+  | "the file is longer than a journal can be";
+
+export type Ending =
+  | { readonly kind: "whole" }
+  /** The last append was cut short, so its effect has not run. */
+  | { readonly kind: "torn"; readonly bytes: number }
+  | { readonly kind: "corrupt"; readonly line: number; readonly why: BrokenWhy };
+
+export interface Scan {
+  readonly good: readonly Sealed[];
+  readonly ending: Ending;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+const lineFeed = 0x0a;
+const genesis = "linkseal.journal/1";
+const macTail = /^,"mac":"([0-9a-f]{64})"\}$/;
+const macTailBytes = `,"mac":"${"0".repeat(64)}"}`.length;
+
+/** The line that follows `previous` (undefined = the first line of a file). */
+export function sealRecord(
+  head: { readonly seq: number; readonly at: WallTime; readonly host: string },
+  record: JsonRecord,
+  previous: Entry | undefined,
+  mac: Mac,
+): Sealed {
+  // Spread twice: the head comes first in the line and still cannot be overwritten by a payload.
+  const body = encoder.encode(encodeJson({ ...head, ...record, ...head }));
+  const tail = `,"mac":"${mac(previous?.mac ?? genesis, body)}"}\n`;
+  const line = new Uint8Array(body.length - 1 + tail.length);
+  line.set(body.subarray(0, -1));
+  encoder.encodeInto(tail, line.subarray(body.length - 1));
+  return { entry: decodeLine(line.subarray(0, -1)), line };
+}
+
+/** Every record up to the first that does not fit, and how the file ends. */
+export function scanJournal(bytes: Uint8Array, host: string, mac: Mac): Scan {
+  const good: Sealed[] = [];
+  const corrupt = (why: BrokenWhy): Scan => ({
+    good,
+    ending: { kind: "corrupt", line: good.length + 1, why },
+  });
+  if (bytes.length > fileBytesMax) return corrupt("the file is longer than a journal can be");
+  let start = 0;
+  while (start < bytes.length) {
+    const feed = bytes.indexOf(lineFeed, start);
+    const end = feed === -1 ? bytes.length : feed;
+    if (end - start >= lineBytesMax) return corrupt("it is longer than a record can be");
+    if (feed === -1) return { good, ending: { kind: "torn", bytes: bytes.length - start } };
+    const previous = good.at(-1)?.entry;
+    const entry = openLine(bytes.subarray(start, end), previous, mac);
+    if (entry === undefined) return corrupt("its MAC does not fit the record before it");
+    if (entry.host !== host) return corrupt("it was written on another host");
+    if (previous !== undefined && entry.seq !== previous.seq + 1) {
+      return corrupt("a sequence number is missing or repeated");
+    }
+    good.push({ entry, line: bytes.slice(start, end + 1) });
+    start = end + 1;
+  }
+  return { good, ending: { kind: "whole" } };
+}
+
+// The MAC covers bytes, not decoded text, so that two encodings of one text are not the same
+// record.
+function openLine(line: Uint8Array, previous: Entry | undefined, mac: Mac): Entry | undefined {
+  const bodyEnd = line.length - macTailBytes;
+  if (bodyEnd < 1) return undefined;
+  const found = macTail.exec(latin(line.subarray(bodyEnd)))?.[1];
+  if (found === undefined) return undefined;
+  const body = new Uint8Array(bodyEnd + 1);
+  body.set(line.subarray(0, bodyEnd));
+  body[bodyEnd] = 0x7d;
+  return mac(previous?.mac ?? genesis, body) === found ? decodeLine(line) : undefined;
+}
+
+// Only ever called on a line of our own making: just sealed, or with a MAC that fits.
+function decodeLine(line: Uint8Array): Entry {
+  return decodeJson(decoder.decode(line)) as Entry;
+}
+
+function latin(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

@@ -1,0 +1,258 @@
+// Sessions to devices and far ends, and the last looks at each: the agent's only eyes.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { Capabilities, Device, Driver, PeerPort, PeerState } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
+import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import { type Desired, type DesiredDevice, type DesiredLink, linkId } from "./desired.ts";
+import { fresh, type LinkView, portOf } from "./facts.ts";
+
+const lookMsMax = 10_000;
+/** Looks kept per link: an evidence window of 90 s at the default poll, and no more. */
+const historyMax = 24;
+
+export interface Failure {
+  readonly code: string;
+  readonly text: string;
+  readonly since: Instant;
+}
+
+interface DeviceSlot {
+  readonly wanted: DesiredDevice;
+  device: Device | undefined;
+  state: DeviceState | undefined;
+  failure: Failure | undefined;
+}
+
+interface LinkSlot {
+  readonly link: DesiredLink;
+  readonly history: MacsecPort[];
+  readonly peerPort: PeerPort;
+  peer: { readonly state: PeerState; readonly at: Instant } | undefined;
+  peerFailure: Failure | undefined;
+  probe: LinkView["probe"];
+}
+
+export interface LookoutParts {
+  readonly world: World;
+  readonly drivers: Readonly<Record<string, Driver>>;
+  readonly peerPort: (link: DesiredLink) => PeerPort;
+  readonly desired: Desired;
+}
+
+export class Lookout {
+  readonly #parts: LookoutParts;
+  readonly #devices = new Map<string, DeviceSlot>();
+  readonly #links = new Map<string, LinkSlot>();
+  readonly #tunnels = new Map<string, IpsecTunnel[]>();
+
+  /** What an earlier lookout saw of the same devices and links is kept, so that a new intent starts with evidence. */
+  constructor(parts: LookoutParts, before: Lookout | undefined) {
+    this.#parts = parts;
+    for (const wanted of parts.desired.devices) {
+      this.#devices.set(wanted.name, {
+        wanted,
+        device: undefined,
+        state: undefined,
+        failure: undefined,
+      });
+    }
+    for (const group of parts.desired.groups) {
+      for (const link of group.links) {
+        this.#links.set(linkId(link), {
+          link,
+          history: [],
+          peerPort: parts.peerPort(link),
+          peer: undefined,
+          peerFailure: undefined,
+          probe: undefined,
+        });
+      }
+    }
+    if (before !== undefined) this.#inherit(before);
+  }
+
+  #inherit(before: Lookout): void {
+    for (const [name, slot] of this.#devices) {
+      const old = before.#devices.get(name);
+      if (old?.wanted.address !== slot.wanted.address) continue;
+      slot.state = old.state;
+      slot.failure = old.failure;
+    }
+    for (const [name, history] of before.#tunnels) this.#tunnels.set(name, [...history]);
+    for (const [id, slot] of this.#links) {
+      const old = before.#links.get(id);
+      if (old?.link.device !== slot.link.device || old.link.port !== slot.link.port) continue;
+      slot.history.push(...old.history);
+      slot.peer = old.peer;
+      slot.probe = old.probe;
+    }
+  }
+
+  #slot(name: string): DeviceSlot {
+    const slot = this.#devices.get(name);
+    if (slot === undefined) throw new Error(`no device ${name} in the accepted intent`);
+    return slot;
+  }
+
+  #linkSlot(link: DesiredLink): LinkSlot {
+    const slot = this.#links.get(linkId(link));
+    if (slot === undefined) throw new Error(`no link ${linkId(link)} in the accepted intent`);
+    return slot;
+  }
+
+  /** The open session; opened again after any failure. */
+  async device(name: string, signal: AbortSignal): Promise<Device> {
+    const slot = this.#slot(name);
+    if (slot.device !== undefined) return slot.device;
+    const driver = this.#parts.drivers[slot.wanted.driver];
+    if (driver === undefined) throw new Error(`no driver ${slot.wanted.driver}`);
+    const target = { device: name, address: slot.wanted.address };
+    slot.device = await driver.open(target, this.#parts.world, () => undefined, signal);
+    return slot.device;
+  }
+
+  /** One look; a failure keeps the last state, which ages, and is told by `failure`. */
+  async look(name: string, signal: AbortSignal): Promise<DeviceState | undefined> {
+    const slot = this.#slot(name);
+    const { clock } = this.#parts.world;
+    try {
+      const state = await withDeadline(
+        clock,
+        { ms: lookMsMax, where: name, effect: "none" },
+        signal,
+        async (bounded) => (await this.device(name, bounded)).observe(bounded),
+      );
+      slot.state = state;
+      slot.failure = undefined;
+      this.#keep(name, state);
+      return state;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      slot.failure = failureOf(error, slot.failure, clock.now());
+      slot.device = undefined;
+      return undefined;
+    }
+  }
+
+  #keep(name: string, state: DeviceState): void {
+    const { evidenceMs } = this.#parts.desired.health;
+    for (const tunnel of state.ipsec) {
+      const history = this.#tunnels.get(tunnel.name) ?? [];
+      this.#tunnels.set(tunnel.name, history);
+      history.push(tunnel);
+      while ((history[1]?.ike.at ?? state.at) < instantAfter(state.at, -evidenceMs))
+        history.shift();
+      if (history.length > historyMax) thin(history);
+    }
+    for (const slot of this.#links.values()) {
+      if (slot.link.device !== name) continue;
+      const port = portOf(state, slot.link.port);
+      if (port === undefined) continue;
+      const oldest = instantAfter(state.at, -evidenceMs);
+      slot.history.push(port);
+      // One look older than the window stays, so that the window is always spanned.
+      while ((slot.history[1]?.linkUp.at ?? state.at) < oldest) slot.history.shift();
+      if (slot.history.length > historyMax) thin(slot.history);
+    }
+  }
+
+  async lookPeer(link: DesiredLink, signal: AbortSignal): Promise<PeerState | undefined> {
+    const slot = this.#linkSlot(link);
+    const { clock } = this.#parts.world;
+    try {
+      const state = await withDeadline(
+        clock,
+        { ms: lookMsMax, where: `${linkId(link)} far end`, effect: "none" },
+        signal,
+        (bounded) => slot.peerPort.observe(bounded),
+      );
+      slot.peer = { state, at: clock.now() };
+      slot.peerFailure = undefined;
+      return state;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      slot.peerFailure = failureOf(error, slot.peerFailure, clock.now());
+      return undefined;
+    }
+  }
+
+  /** Sends packets out of the port where the device can; its result counts as evidence. */
+  async probe(link: DesiredLink, count: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.world;
+    const device = await this.device(link.device, signal);
+    if (device.probe === undefined) return;
+    const result = await withDeadline(
+      clock,
+      { ms: lookMsMax, where: linkId(link), effect: "none" },
+      signal,
+      (bounded) =>
+        device.probe?.(link.port, count, bounded) ?? Promise.resolve({ sent: 0, answered: 0 }),
+    );
+    this.#linkSlot(link).probe = { at: clock.now(), ...result };
+  }
+
+  /** The link as last seen; a state older than `staleAfter` is not seen at all. */
+  view(link: DesiredLink): LinkView {
+    const { health } = this.#parts.desired;
+    const now = this.#parts.world.clock.now();
+    const slot = this.#linkSlot(link);
+    return {
+      link,
+      state: fresh(this.#slot(link.device).state, health, now),
+      peer: slot.peer?.state,
+      probe: slot.probe,
+    };
+  }
+
+  state(name: string): DeviceState | undefined {
+    return this.#slot(name).state;
+  }
+
+  /** What the open session offers; undefined before the first contact. */
+  capabilities(name: string): Capabilities | undefined {
+    return this.#slot(name).device?.capabilities;
+  }
+
+  failure(name: string): Failure | undefined {
+    return this.#slot(name).failure;
+  }
+
+  history(link: DesiredLink): readonly MacsecPort[] {
+    return this.#linkSlot(link).history;
+  }
+
+  tunnelHistory(name: string): readonly IpsecTunnel[] {
+    return this.#tunnels.get(name) ?? [];
+  }
+
+  peer(link: DesiredLink): { readonly state: PeerState; readonly at: Instant } | undefined {
+    return this.#linkSlot(link).peer;
+  }
+
+  peerFailure(link: DesiredLink): Failure | undefined {
+    return this.#linkSlot(link).peerFailure;
+  }
+
+  peerPort(link: DesiredLink): PeerPort {
+    return this.#linkSlot(link).peerPort;
+  }
+
+  async close(): Promise<void> {
+    for (const slot of this.#devices.values()) {
+      await slot.device?.[Symbol.asyncDispose]();
+      slot.device = undefined;
+    }
+  }
+}
+
+function failureOf(error: LinksealError, before: Failure | undefined, now: Instant): Failure {
+  const since = before?.code === error.code ? before.since : now;
+  return { code: error.code, text: error.message, since };
+}
+
+// Dropping every second look keeps both ends of the window, which is all that health compares.
+function thin(history: unknown[]): void {
+  for (let index = history.length - 2; index > 0; index -= 2) history.splice(index, 1);
+}

@@ -1,0 +1,261 @@
+// (wanted, seen) to what would be done, in order, with who does it: pure, and the same for show and for act.
+
+import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
+import { type DeviceState, type KeyRef, strongValue, type TunnelSpec } from "#hal/model.ts";
+import {
+  type Desired,
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+  type RiskName,
+} from "./desired.ts";
+import { type LinkView, portOf } from "./facts.ts";
+import type { Memory } from "./memory.ts";
+import { settingsGaps } from "./verify.ts";
+
+/** How a link stands to the intent. */
+export type Standing =
+  | { readonly kind: "unreadable"; readonly why: string }
+  /** No key on either end: an enrolment may begin. */
+  | { readonly kind: "clear" }
+  /** A key on one end that this agent does not own: `adopt`. */
+  | { readonly kind: "unmanaged"; readonly why: string }
+  | { readonly kind: "managed"; readonly key: KeyRef; readonly drift: readonly Drift[] };
+
+export interface Drift {
+  readonly text: string;
+  /** Present where the driver can mend it without interrupting the port. */
+  readonly repair: DeviceChange | undefined;
+}
+
+export function standingOf(
+  view: LinkView,
+  memory: Memory,
+  capabilities: Capabilities | undefined,
+): Standing {
+  const { link, state, peer } = view;
+  const port = portOf(state, link.port);
+  const keys = port === undefined ? undefined : strongValue(port.keys);
+  if (state === undefined) return { kind: "unreadable", why: `${link.device} cannot be read` };
+  if (port === undefined) {
+    return { kind: "unreadable", why: `${link.device} shows no port ${link.port}` };
+  }
+  if (keys === undefined || port.settings.kind === "unknown") {
+    return { kind: "unreadable", why: `the MACsec settings of ${link.port} cannot be read` };
+  }
+  const binding = memory.bindings[linkId(link)];
+  if (binding !== undefined) {
+    return { kind: "managed", key: binding.key, drift: driftOf(view, binding.key, capabilities) };
+  }
+  if (peer === undefined) return { kind: "unreadable", why: "the far end cannot be read" };
+  if (keys.length > 0 || port.settings.value !== undefined) {
+    return { kind: "unmanaged", why: "the router already has MACsec on this port" };
+  }
+  if (peer.pointsAt !== undefined) {
+    return { kind: "unmanaged", why: "the far end already uses a key" };
+  }
+  return { kind: "clear" };
+}
+
+function driftOf(
+  view: LinkView,
+  key: KeyRef,
+  capabilities: Capabilities | undefined,
+): readonly Drift[] {
+  const { link, state, peer } = view;
+  const port = portOf(state, link.port);
+  if (port === undefined) return [];
+  const seen = strongValue(port.settings);
+  const hitless = capabilities?.macsec?.hitless ?? [];
+  const gaps = settingsGaps(link.settings, seen);
+  const mendable = seen !== undefined && gaps.every((gap) => hitless.includes(gap.leaf));
+  const repair: DeviceChange | undefined = mendable
+    ? [{ kind: "macsec.protect", port: link.port, settings: link.settings }]
+    : undefined;
+  const onRouter = gaps.map((gap) => ({
+    text: `${link.device} ${link.port}: ${gap.leaf} is ${gap.seen}, wanted ${gap.wanted}`,
+    repair,
+  }));
+  const keys = strongValue(port.keys) ?? [];
+  const keyDrift = keys.some((slot) => slot.ckn === key.ckn)
+    ? []
+    : [{ text: `${link.device} ${link.port}: the key ${key.ckn} is gone`, repair: undefined }];
+  return [...onRouter, ...keyDrift, ...farDrift(link, key, peer)];
+}
+
+function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): readonly Drift[] {
+  if (peer === undefined) return [];
+  const gaps: string[] = [];
+  if (peer.pointsAt?.cakSecretId !== key.cakSecretId) gaps.push("points at another CAK version");
+  if (peer.suite !== link.settings.suite) gaps.push(`has suite ${peer.suite ?? "none"}`);
+  if (peer.sci !== (link.settings.includeSci ? "on" : "off")) gaps.push(`has SCI ${peer.sci}`);
+  if (peer.admin !== "up") gaps.push("is administratively down");
+  return gaps.map((gap) => ({ text: `${link.azureLink}: the far end ${gap}`, repair: undefined }));
+}
+
+export interface PlanStep {
+  readonly n: number;
+  readonly where: string;
+  readonly link: string | null;
+  readonly does: string;
+  readonly preview: string;
+  readonly darkMs: { readonly low: number; readonly high: number };
+  readonly risk: RiskName | null;
+}
+
+export interface Plan {
+  readonly schema: "linkseal.plan/1";
+  readonly wouldChange: boolean;
+  readonly steps: readonly PlanStep[];
+  /** What is not done, and the command that goes on from there. */
+  readonly notes: readonly {
+    readonly about: string;
+    readonly text: string;
+    readonly next: string;
+  }[];
+}
+
+export interface PlanInput {
+  readonly desired: Desired;
+  readonly memory: Memory;
+  readonly view: (link: DesiredLink) => LinkView;
+  readonly state: (device: string) => DeviceState | undefined;
+  readonly capabilities: (device: string) => Capabilities | undefined;
+}
+
+type Draft = Omit<PlanStep, "n">;
+type Note = Plan["notes"][number];
+
+/** Everything that the intent would change on both ends, in the order in which it would happen. */
+export function plan(input: PlanInput): Plan {
+  const drafts: Draft[] = [];
+  const notes: Note[] = [];
+  for (const tunnel of input.desired.tunnels) planTunnel(input, tunnel, drafts, notes);
+  for (const group of input.desired.groups) planGroup(input, group, drafts, notes);
+  const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
+  return { schema: "linkseal.plan/1", wouldChange: steps.length > 0, steps, notes };
+}
+
+function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], notes: Note[]): void {
+  const state = input.state(tunnel.device);
+  if (state === undefined) {
+    notes.push(unreadable(tunnel.name, `${tunnel.device} cannot be read`));
+    return;
+  }
+  if (state.ipsec.some((entry) => entry.name === tunnel.name)) return;
+  drafts.push({
+    where: tunnel.device,
+    link: null,
+    does: `add the tunnel ${tunnel.name}`,
+    preview: `+ ipsec ${tunnel.name} ${tunnel.localAddress} ${tunnel.remoteAddress} ${tunnel.transforms.encryption} [secret psk]`,
+    darkMs: { low: 0, high: 0 },
+    risk: null,
+  });
+}
+
+function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes: Note[]): void {
+  for (const link of group.links) {
+    const standing = standingOf(input.view(link), input.memory, input.capabilities(link.device));
+    switch (standing.kind) {
+      case "unreadable":
+        notes.push(unreadable(linkId(link), standing.why));
+        break;
+      case "unmanaged":
+        notes.push({
+          about: linkId(link),
+          text: standing.why,
+          next: `linkseal adopt ${linkId(link)}`,
+        });
+        break;
+      case "clear":
+        drafts.push(...enrolSteps(input.desired, group, link));
+        break;
+      case "managed":
+        for (const drift of standing.drift) planDrift(input.desired, link, drift, drafts, notes);
+        break;
+    }
+  }
+}
+
+function planDrift(
+  desired: Desired,
+  link: DesiredLink,
+  drift: Drift,
+  drafts: Draft[],
+  notes: Note[],
+): void {
+  if (desired.repair === "on" && drift.repair !== undefined) {
+    drafts.push({
+      where: link.device,
+      link: linkId(link),
+      does: "mend a setting that cannot interrupt the port",
+      preview: `~ ${drift.text}`,
+      darkMs: { low: 0, high: 0 },
+      risk: null,
+    });
+    return;
+  }
+  const next =
+    drift.repair === undefined ? "linkseal doctor" : "set repair: on, then linkseal apply";
+  notes.push({ about: linkId(link), text: drift.text, next });
+}
+
+function unreadable(about: string, text: string): Note {
+  return { about, text, next: "linkseal status" };
+}
+
+/** Session set-up after the router's commit: at once to four hello waits (field bound: 8 s), plus the commit. */
+const darkOfEnrolMs = { low: 500, high: 15_000 };
+const lit = { low: 0, high: 0 };
+
+function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): readonly Draft[] {
+  const id = linkId(link);
+  const { suite, includeSci } = link.settings;
+  const farEnd = desired.azure.farEnd;
+  const draft = (
+    where: string,
+    does: string,
+    preview: string,
+    extra: Partial<Draft> = {},
+  ): Draft => ({
+    where,
+    link: id,
+    does,
+    preview,
+    darkMs: lit,
+    risk: null,
+    ...extra,
+  });
+  return [
+    draft(link.device, "move the traffic to the sibling link", `+ ${group.drain} on ${link.port}`),
+    draft(
+      `${group.name} ${link.azureLink}`,
+      farEnd === "agent"
+        ? "give the far end its first key"
+        : "wait for a person to give the far end its first key",
+      `+ macSecConfig ${suite} sci ${includeSci ? "on" : "off"} ${link.key.ckn} ${link.key.cak}`,
+      { darkMs: darkOfEnrolMs, risk: "breakBeforeMake" },
+    ),
+    draft(
+      link.device,
+      "follow with the key and must-secure, then prove both directions",
+      `+ macsec ${link.port} must-secure ${suite} [secret cak]`,
+    ),
+    draft(link.device, "bring the traffic back", `- ${group.drain} on ${link.port}`),
+  ];
+}
+
+/** The tunnel as a driver takes it. */
+export function tunnelSpec(tunnel: DesiredTunnel, pskSecretId: string): TunnelSpec {
+  const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes, transforms } = tunnel;
+  return {
+    name,
+    localAddress,
+    remoteAddress,
+    localPrefixes,
+    remotePrefixes,
+    transforms,
+    pskSecretId,
+  };
+}

@@ -1,0 +1,229 @@
+// The per-device loop: look, and apply only what cannot interrupt a port. It may add; it never removes.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type {
+  CommitMode,
+  Device,
+  DeviceChange,
+  KeyResolver,
+  TransactionToken,
+} from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { World } from "#hal/world.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
+import type { Lookout } from "./lookout.ts";
+import type { JournalRecord, Memory } from "./memory.ts";
+import { standingOf, tunnelSpec } from "./plan.ts";
+import { chooseSecret } from "./vault.ts";
+import { verify } from "./verify.ts";
+
+export interface ReconcilerParts {
+  readonly world: World;
+  readonly desired: Desired;
+  readonly intent: number;
+  readonly device: string;
+  readonly lookout: Lookout;
+  readonly vault: KeyVault;
+  readonly keys: (signal: AbortSignal) => KeyResolver;
+  readonly memory: () => Memory;
+  readonly write: (record: JournalRecord) => Promise<void>;
+  /** A campaign runs on a group of this device: look, and write nothing. */
+  readonly paused: () => boolean;
+}
+
+const effectMsMax = 60_000;
+/** Packets of one proof on an idle link. */
+const probePackets = 5;
+
+export class Reconciler {
+  readonly #parts: ReconcilerParts;
+  #trouble: LinksealError | undefined;
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+  }
+
+  /** The last error of an effect or of a look; gone once a turn succeeds. */
+  get trouble(): LinksealError | undefined {
+    return this.#trouble;
+  }
+
+  /** One turn: look at the device and its far ends, then at most one transaction. */
+  async turn(signal: AbortSignal): Promise<void> {
+    const { lookout, device } = this.#parts;
+    const state = await lookout.look(device, signal);
+    for (const link of this.#links()) await lookout.lookPeer(link, signal);
+    if (state === undefined || this.#parts.paused()) return;
+    try {
+      await this.#settle(state, signal);
+      await this.#probeIdle(signal);
+      await this.#mend(state, signal);
+      this.#trouble = undefined;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#trouble = error;
+      this.#parts.world.log.write("warn", error.code, error.message, { device });
+    }
+  }
+
+  #links(): readonly DesiredLink[] {
+    return this.#parts.desired.groups
+      .flatMap((group) => group.links)
+      .filter((link) => link.device === this.#parts.device);
+  }
+
+  /** A transaction that a predecessor left pending: confirmed if it is as wanted, else rolled back. */
+  async #settle(state: DeviceState, signal: AbortSignal): Promise<void> {
+    const { device, memory, write } = this.#parts;
+    const token = memory().pending[device];
+    if (token === undefined) return;
+    const session = await this.#parts.lookout.device(device, signal);
+    const recalled = await this.#bounded("unknown", signal, (bounded) =>
+      session.recall(token as TransactionToken, bounded),
+    );
+    if (recalled.kind === "pending") {
+      const gaps = verify(
+        this.#wanted(state, (tunnel) => tunnelSpec(tunnel, "")),
+        state,
+      );
+      await this.#bounded("unknown", signal, (bounded) =>
+        gaps.length === 0
+          ? recalled.transaction.confirm(bounded)
+          : recalled.transaction.rollback(bounded),
+      );
+    }
+    await write({ kind: "pending", device, token: null });
+    await this.#markReached(state);
+  }
+
+  /** Idle links are proven by a few packets within each evidence window. */
+  async #probeIdle(signal: AbortSignal): Promise<void> {
+    const { lookout, memory, desired, world } = this.#parts;
+    for (const link of this.#links()) {
+      if (memory().bindings[linkId(link)] === undefined) continue;
+      const history = lookout.history(link);
+      const last = history.at(-1);
+      const before = history.at(-2);
+      const moved = (pick: (frames: { rxOk: bigint; txProtected: bigint }) => bigint): boolean => {
+        const now = last === undefined ? undefined : strongValue(last.frames);
+        const then = before === undefined ? undefined : strongValue(before.frames);
+        return now !== undefined && then !== undefined && pick(now) > pick(then);
+      };
+      if (moved((frames) => frames.rxOk) && moved((frames) => frames.txProtected)) continue;
+      const probedAt = lookout.view(link).probe?.at;
+      const due =
+        probedAt === undefined || world.clock.now() - probedAt > desired.health.evidenceMs / 3;
+      if (due) await lookout.probe(link, probePackets, signal);
+    }
+  }
+
+  /** Tunnels that the intent adds, and drift that the driver mends hitless under `repair: on`. */
+  #wanted(
+    state: DeviceState,
+    spec: (tunnel: DesiredTunnel) => ReturnType<typeof tunnelSpec>,
+  ): DeviceChange {
+    return [
+      ...this.#missingTunnels(state).map(
+        (tunnel) => ({ kind: "ipsec.putTunnel", tunnel: spec(tunnel) }) as const,
+      ),
+      ...this.#repairs(),
+    ];
+  }
+
+  #missingTunnels(state: DeviceState): readonly DesiredTunnel[] {
+    const { desired, device, memory } = this.#parts;
+    return desired.tunnels.filter(
+      (tunnel) =>
+        tunnel.device === device &&
+        !state.ipsec.some((entry) => entry.name === tunnel.name) &&
+        // Once reached, its absence is drift, and drift is mended under `repair: on` only (P4).
+        (desired.repair === "on" || memory().tunnels[tunnel.name] === undefined),
+    );
+  }
+
+  #repairs(): DeviceChange {
+    const { desired, lookout, memory } = this.#parts;
+    if (desired.repair === "off") return [];
+    return this.#links().flatMap((link) => {
+      const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+      if (standing.kind !== "managed") return [];
+      return standing.drift.find((drift) => drift.repair !== undefined)?.repair ?? [];
+    });
+  }
+
+  async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
+    await this.#markReached(state);
+    const { vault, world, lookout, device } = this.#parts;
+    const secretIds = new Map<string, string>();
+    for (const tunnel of this.#missingTunnels(state)) {
+      secretIds.set(
+        tunnel.name,
+        await chooseSecret(vault, tunnel.pskSecret, world.clock.wall(), signal),
+      );
+    }
+    const change = this.#wanted(state, (tunnel) =>
+      tunnelSpec(tunnel, secretIds.get(tunnel.name) ?? ""),
+    );
+    if (change.length === 0) return;
+    if (strongValue(state.control)?.commitPending !== false) return;
+    await this.#transact(await lookout.device(device, signal), change, signal);
+  }
+
+  async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {
+    const { device, write, lookout, keys, desired } = this.#parts;
+    const transaction = await this.#bounded("none", signal, (bounded) =>
+      session.prepare(change, keys(bounded), bounded),
+    );
+    await write({ kind: "pending", device, token: transaction.token });
+    const within = withinOf(session.capabilities.commit, desired.rotation.confirmMs);
+    await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
+    const after = await lookout.look(device, signal);
+    if (after === undefined) return;
+    const gaps = verify(change, after);
+    if (gaps.length > 0) {
+      if (within !== "final")
+        await this.#bounded("unknown", signal, (s) => transaction.rollback(s));
+      await write({ kind: "pending", device, token: null });
+      throw new LinksealError("verify.mismatch", gaps.join("; "), {
+        effect: within === "final" ? "applied" : "none",
+        where: device,
+        next: "linkseal plan",
+      });
+    }
+    if (within !== "final") await this.#bounded("unknown", signal, (s) => transaction.confirm(s));
+    await write({ kind: "pending", device, token: null });
+    await this.#markReached(after);
+  }
+
+  async #markReached(state: DeviceState): Promise<void> {
+    const { desired, device, memory, write, intent } = this.#parts;
+    if (memory().pending[device] !== undefined) return;
+    for (const tunnel of desired.tunnels) {
+      if (tunnel.device !== device || memory().tunnels[tunnel.name] !== undefined) continue;
+      if (!state.ipsec.some((entry) => entry.name === tunnel.name)) continue;
+      await write({ kind: "tunnel", name: tunnel.name, intent });
+    }
+  }
+
+  async #bounded<T>(
+    effect: "none" | "unknown",
+    signal: AbortSignal,
+    f: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { world, device } = this.#parts;
+    return await withDeadline(world.clock, { ms: effectMsMax, where: device, effect }, signal, f);
+  }
+}
+
+function withinOf(mode: CommitMode, confirmMs: number): number | "final" {
+  switch (mode.kind) {
+    case "confirmed":
+      return Math.min(confirmMs, mode.maxMs);
+    case "armedRevert":
+      return confirmMs;
+    case "immediate":
+      return "final";
+  }
+}

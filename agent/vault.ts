@@ -1,0 +1,205 @@
+// Key Vault versions to a KeyRef, and a KeyRef to its octets: the only place that reads key values.
+
+import type { KeyResolver, SecretRef } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type CipherSuite, type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import { generationTag, type KeyVault, pairTag, type SecretVersion } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { DesiredLink } from "./desired.ts";
+
+/** Octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
+const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
+  "gcm-aes-128": 16,
+  "gcm-aes-256": 32,
+  "gcm-aes-xpn-128": 16,
+  "gcm-aes-xpn-256": 32,
+};
+
+/** A key pair that may be used now, and what is known of its version. */
+export interface ChosenKey {
+  readonly key: KeyRef;
+  readonly created: WallTime;
+  readonly generation: number | undefined;
+}
+
+/** Beyond this many CKN versions none is looked at: a vault is not searched, it is asked. */
+const cknVersionsMax = 8;
+
+function usable(version: SecretVersion, now: WallTime): boolean {
+  if (!version.enabled) return false;
+  if (version.notBefore !== undefined && version.notBefore > now) return false;
+  return version.expires === undefined || version.expires > now;
+}
+
+function generationOf(version: SecretVersion): number | undefined {
+  const text = version.tags[generationTag];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/**
+ * The newest enabled CAK version with its proven CKN version (a tag on the CAK names its CKN).
+ * Throws `vault.*`, always with effect "none".
+ */
+export async function chooseKey(
+  vault: KeyVault,
+  link: DesiredLink,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<ChosenKey> {
+  const newest = (await vault.versions(link.key.cak, signal))
+    .filter((version) => usable(version, now))
+    .toSorted((a, b) => b.created - a.created)[0];
+  if (newest === undefined) {
+    throw refusal(
+      "vault.malformedKey",
+      link,
+      `no enabled version of ${link.key.cak} is in its dates`,
+    );
+  }
+  const tag = newest.tags[pairTag];
+  const ckn = tag === undefined ? undefined : parseCkn(tag);
+  if (ckn === undefined || ckn.length !== 64) {
+    throw refusal("vault.unpaired", link, `the newest ${link.key.cak} names no CKN of 32 octets`);
+  }
+  const cknSecretId = await findCkn(vault, link, ckn, now, signal);
+  const key: KeyRef = { ckn, cakSecretId: newest.id, cknSecretId };
+  using cak = await resolveCak(vault, key, signal);
+  const wanted = cakOctets[link.settings.suite];
+  if (cak.byteLength !== wanted) {
+    throw refusal(
+      "vault.malformedKey",
+      link,
+      `${link.key.cak} has ${cak.byteLength} octets where ${link.settings.suite} takes ${wanted}`,
+    );
+  }
+  return { key, created: newest.created, generation: generationOf(newest) };
+}
+
+async function findCkn(
+  vault: KeyVault,
+  link: DesiredLink,
+  ckn: Ckn,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<string> {
+  const versions = (await vault.versions(link.key.ckn, signal))
+    .filter((version) => usable(version, now))
+    .toSorted((a, b) => b.created - a.created)
+    .slice(0, cknVersionsMax);
+  for (const version of versions) {
+    if ((await readCkn(vault, version.id, signal)) === ckn) return version.id;
+  }
+  throw refusal(
+    "vault.unpaired",
+    link,
+    `no enabled ${link.key.ckn} holds the CKN that its CAK names`,
+  );
+}
+
+/** The CKN in a secret version; undefined where the value is none. */
+export async function readCkn(
+  vault: KeyVault,
+  id: string,
+  signal: AbortSignal,
+): Promise<Ckn | undefined> {
+  using value = await vault.read(id, signal);
+  return value.use((bytes) => parseCkn(new TextDecoder().decode(bytes)));
+}
+
+/** The octets of a CAK; throws `vault.malformedKey` unless the value is full hexadecimal. */
+async function resolveCak(vault: KeyVault, key: KeyRef, signal: AbortSignal): Promise<Secret> {
+  using text = await vault.read(key.cakSecretId, signal);
+  const octets = text.use(octetsOfHex);
+  if (octets === undefined) {
+    throw new LinksealError(
+      "vault.malformedKey",
+      `the CAK is not full-length hexadecimal (${text.byteLength} characters)`,
+      { effect: "none", where: key.cakSecretId, next: "linkseal keys check" },
+    );
+  }
+  return Secret.take("cak", octets);
+}
+
+function nibble(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+// Works on bytes: a string of the key could not be wiped (design note 6).
+function octetsOfHex(text: Readonly<Uint8Array>): Uint8Array | undefined {
+  if (text.length !== 32 && text.length !== 64) return undefined;
+  const octets = new Uint8Array(text.length / 2);
+  for (let i = 0; i < octets.length; i += 1) {
+    const high = nibble(text[2 * i] ?? 0);
+    const low = nibble(text[2 * i + 1] ?? 0);
+    if (high < 0 || low < 0) {
+      octets.fill(0);
+      return undefined;
+    }
+    octets[i] = high * 16 + low;
+  }
+  return octets;
+}
+
+/** What drivers call while they prepare a change; the driver wipes what it gets. */
+export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
+  return (ref: SecretRef): Promise<Secret> =>
+    ref.kind === "cak" ? resolveCak(vault, ref.key, signal) : vault.read(ref.secretId, signal);
+}
+
+/** Newest usable version of a secret that is not a MACsec key, such as a PSK. */
+export async function chooseSecret(
+  vault: KeyVault,
+  name: string,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<string> {
+  const newest = (await vault.versions(name, signal))
+    .filter((version) => usable(version, now))
+    .toSorted((a, b) => b.created - a.created)[0];
+  if (newest !== undefined) return newest.id;
+  throw new LinksealError("vault.malformedKey", `no enabled version of ${name} is in its dates`, {
+    effect: "none",
+    where: name,
+    next: "linkseal keys check",
+  });
+}
+
+/** Throws when two keys of a group hold equal CAKs or one CKN twice; values never leave memory. */
+export async function assertDistinct(
+  vault: KeyVault,
+  keys: readonly KeyRef[],
+  signal: AbortSignal,
+): Promise<void> {
+  const seen: { key: KeyRef; cak: Secret }[] = [];
+  try {
+    for (const key of keys) {
+      const cak = await resolveCak(vault, key, signal);
+      const twin = seen.find((other) => other.key.ckn === key.ckn || other.cak.equals(cak));
+      seen.push({ key, cak });
+      if (twin !== undefined) {
+        throw new LinksealError("vault.reusedCkn", "two links have the same CKN or the same CAK", {
+          effect: "none",
+          where: `${twin.key.cakSecretId} and ${key.cakSecretId}`,
+          next: "linkseal keys generate",
+        });
+      }
+    }
+  } finally {
+    for (const { cak } of seen) cak[Symbol.dispose]();
+  }
+}
+
+function refusal(
+  code: "vault.malformedKey" | "vault.unpaired",
+  link: DesiredLink,
+  text: string,
+): LinksealError {
+  return new LinksealError(code, text, {
+    effect: "none",
+    where: `${link.group}/${link.name}`,
+    next: "linkseal keys check",
+  });
+}

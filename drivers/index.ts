@@ -1,0 +1,9 @@
+// The table from driver name to driver, and what the agent takes beside it.
+
+import type { Driver } from "#hal/device.ts";
+import { sim } from "./sim.ts";
+
+export { simPeer, simVault } from "./sim-azure.ts";
+export { fillCommand } from "./transport/fill.ts";
+
+export const drivers: Readonly<Record<string, Driver>> = { sim };

@@ -1,0 +1,108 @@
+// One exchange with a simulated site: a request, its reply or its refusal, and what a lost reply may have done.
+
+import { type Effect, isErrorCode, LinksealError } from "#hal/error.ts";
+import type { Command } from "#hal/secret.ts";
+import type { Dialer, HttpReply } from "#hal/world.ts";
+import { field, Malformed, oneOf, recordOf, sentence } from "./sim-shape.ts";
+
+export interface SiteLine {
+  readonly dial: Dialer;
+  /** `unix:PATH`. */
+  readonly address: string;
+}
+
+export interface Question {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly body?: Command;
+  readonly replyBytesMax: number;
+  /** Named in errors. */
+  readonly where: string;
+  /** What a lost or senseless reply may have done: "none" for whatever only reads. */
+  readonly effect: Extract<Effect, "none" | "unknown">;
+}
+
+/** The octets of a good reply. Throws LinksealError; the signal's reason when it aborts. */
+export async function ask(
+  line: SiteLine,
+  question: Question,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const { method, path, body, replyBytesMax } = question;
+  const request = { to: line.address, method, path, replyBytesMax };
+  let reply: HttpReply;
+  try {
+    reply = await line.dial.http(body === undefined ? request : { ...request, body }, signal);
+  } catch (error) {
+    throw error instanceof LinksealError && !signal.aborted ? lost(error, question) : error;
+  }
+  if (reply.status === 200) return reply.body;
+  throw refusal(reply, question);
+}
+
+/** The same for a reply in JSON; what `read` finds malformed is `device.unparsed`. */
+export async function askJson<T>(
+  line: SiteLine,
+  question: Question,
+  read: (value: unknown) => T,
+  signal: AbortSignal,
+): Promise<T> {
+  const body = await ask(line, question, signal);
+  return parsed(body, read, question);
+}
+
+function parsed<T>(body: Uint8Array, read: (value: unknown) => T, question: Question): T {
+  try {
+    return read(jsonOf(body));
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw unparsed(question, error.message);
+  }
+}
+
+// The parser's own message quotes the text, which may be anything: it is dropped.
+function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    throw new Malformed("JSON");
+  }
+}
+
+function unparsed(question: Question, what: string): LinksealError {
+  return new LinksealError("device.unparsed", `the reply makes no sense at: ${what}`, {
+    effect: question.effect,
+    where: question.where,
+    next: "run agent and simulated site in the same version",
+  });
+}
+
+// Only a connection that never stood proves that nothing happened.
+function lost(error: LinksealError, { where, effect }: Question): LinksealError {
+  const untouched = error.code === "transport.unreachable" && error.effect === "none";
+  return new LinksealError(error.code, error.message, {
+    effect: untouched ? "none" : effect,
+    where,
+    next: error.next,
+    cause: error,
+  });
+}
+
+function refusal(reply: HttpReply, question: Question): LinksealError {
+  return parsed(reply.body, (value) => readRefusal(value, question), question);
+}
+
+function readRefusal(value: unknown, question: Question): LinksealError {
+  const refused = recordOf(value, "refusal");
+  const code = field(refused, "code");
+  // A device has no say in what our journal, gates or sockets report.
+  if (!isErrorCode(code) || !/^(?:vault|transport|device|peer)\./.test(code)) {
+    throw new Malformed("code");
+  }
+  const effect = oneOf(refused, "effect", ["none", "unknown", "applied"]);
+  return new LinksealError(code, sentence(refused, "text"), {
+    effect: question.effect === "none" ? "none" : effect,
+    where: sentence(refused, "where"),
+    next: sentence(refused, "next"),
+  });
+}

@@ -1,0 +1,253 @@
+// A device of the simulated site, over the site's socket: the driver without a dialect.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceChange,
+  Driver,
+  KeyResolver,
+  PortChange,
+  Recalled,
+  SecretRef,
+  Target,
+  Transaction,
+  TransactionToken,
+} from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import type { DeviceState, PortName } from "#hal/model.ts";
+import type { Command, Secret } from "#hal/secret.ts";
+import type { World } from "#hal/world.ts";
+import { count, name, oneOf, optional, page, recordOf } from "./sim-shape.ts";
+import { readCapabilities, readState } from "./sim-state.ts";
+import { ask, askJson, type Question, type SiteLine } from "./sim-wire.ts";
+import { scrub } from "./transport/fill.ts";
+
+/** A state of 512 ports and their routes stays below it. */
+const stateBytesMax = 4 * 1024 * 1024;
+const replyBytesMax = 64 * 1024;
+const answerMsMax = 20_000;
+const probesMax = 1_000_000;
+
+export const sim: Driver = {
+  name: "sim",
+  offers: {
+    commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1, maxMs: 86_400_000 },
+    macsec: {
+      suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+      overlap: "keychain",
+      counters: "perSa",
+      hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
+    },
+    ipsec: { keying: ["ike"], atomicReplace: true },
+    drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 0 },
+    probe: true,
+  },
+  async open(target, world, _hint, signal) {
+    const session = new Session(target, world);
+    return openDevice(session, await session.capabilities(signal));
+  },
+};
+
+type Verb = "observe" | "prepare" | "recall" | "probe" | "route" | `transactions/${string}`;
+
+/** The questions that a simulated device answers; each is one exchange. */
+class Session {
+  readonly device: string;
+  readonly #world: World;
+  readonly #line: SiteLine;
+  readonly #path: string;
+
+  constructor(target: Target, world: World) {
+    this.device = target.device;
+    this.#world = world;
+    this.#line = { dial: world.dial, address: target.address };
+    this.#path = `/devices/${encodeURIComponent(target.device)}`;
+  }
+
+  async capabilities(signal: AbortSignal): Promise<Capabilities> {
+    const question: Question = {
+      method: "GET",
+      path: this.#path,
+      replyBytesMax,
+      where: this.device,
+      effect: "none",
+    };
+    return await this.#bounded(question, signal, (bounded) =>
+      askJson(this.#line, question, readCapabilities, bounded),
+    );
+  }
+
+  /** Asks and reads the reply. */
+  async ask<T>(
+    verb: Verb,
+    body: Command,
+    effect: Question["effect"],
+    read: (value: unknown) => T,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const question = this.#question(verb, body, effect);
+    return await this.#bounded(question, signal, (bounded) =>
+      askJson(this.#line, question, read, bounded),
+    );
+  }
+
+  /** Asks for an effect; that the reply is good is all it says. */
+  async tell(verb: Verb, body: object, signal: AbortSignal): Promise<void> {
+    const question = this.#question(verb, [encodeJson(body)], "unknown");
+    await this.#bounded(question, signal, (bounded) => ask(this.#line, question, bounded));
+  }
+
+  async observe(signal: AbortSignal): Promise<DeviceState> {
+    const from = this.#world.clock.now();
+    const read = (value: unknown): DeviceState =>
+      readState(value, this.device, { from, to: this.#world.clock.now() });
+    return await this.ask("observe", [], "none", read, signal);
+  }
+
+  #question(verb: Verb, body: Command, effect: Question["effect"]): Question {
+    return {
+      method: "POST",
+      path: `${this.#path}/${verb}`,
+      body,
+      replyBytesMax: verb === "observe" ? stateBytesMax : replyBytesMax,
+      where: this.device,
+      effect,
+    };
+  }
+
+  #bounded<T>(
+    { where, effect }: Question,
+    signal: AbortSignal,
+    f: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return withDeadline(this.#world.clock, { ms: answerMsMax, where, effect }, signal, f);
+  }
+}
+
+function openDevice(session: Session, capabilities: Capabilities): Device {
+  const device: Device = {
+    id: session.device,
+    capabilities,
+    observe: (signal) => session.observe(signal),
+    prepare: (change, keys, signal) => prepare(session, change, keys, signal),
+    recall: (token, signal) =>
+      session.ask(
+        "recall",
+        [encodeJson({ token })],
+        "none",
+        (value) => readRecalled(session, token, value),
+        signal,
+      ),
+    routeTo: (address, signal) =>
+      session.ask("route", [encodeJson({ address })], "none", readRoute, signal),
+    async [Symbol.asyncDispose]() {},
+  };
+  if (capabilities.probe === undefined) return device;
+  return {
+    ...device,
+    probe: (port, packets, signal) =>
+      session.ask("probe", [encodeJson({ port, count: packets })], "none", readProbe, signal),
+  };
+}
+
+function readRecalled(session: Session, token: TransactionToken, value: unknown): Recalled {
+  const reply = recordOf(value, "reply");
+  const kind = oneOf(reply, "kind", ["pending", "absent"]);
+  if (kind === "absent") return { kind };
+  return { kind, transaction: transactionOf(session, token, page(reply, "preview")) };
+}
+
+function readRoute(value: unknown): PortName | undefined {
+  return optional(name, recordOf(value, "reply"), "port");
+}
+
+function readProbe(value: unknown): { sent: number; answered: number } {
+  const reply = recordOf(value, "reply");
+  const sent = count(reply, "sent", probesMax);
+  return { sent, answered: count(reply, "answered", sent) };
+}
+
+function transactionOf(session: Session, token: TransactionToken, preview: string): Transaction {
+  const verb = (what: string): Verb => `transactions/${encodeURIComponent(token)}/${what}`;
+  return {
+    token,
+    preview,
+    apply: (within, signal) => session.tell(verb("apply"), { within }, signal),
+    confirm: (signal) => session.tell(verb("confirm"), {}, signal),
+    rollback: (signal) => session.tell(verb("rollback"), {}, signal),
+  };
+}
+
+// The running device is untouched by a candidate, so even a lost reply has effect "none".
+async function prepare(
+  session: Session,
+  change: DeviceChange,
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const secrets = new Map<string, Secret>();
+  try {
+    for (const ref of change.flatMap(secretOf)) {
+      const id = ref.kind === "cak" ? ref.key.cakSecretId : ref.secretId;
+      if (!secrets.has(id)) secrets.set(id, await keys(ref));
+    }
+    const held = [...secrets.values()];
+    const read = (value: unknown): Transaction => {
+      const reply = recordOf(value, "reply");
+      const token = name(reply, "token") as TransactionToken;
+      return transactionOf(session, token, scrub(page(reply, "preview"), held));
+    };
+    return await scrubbing(
+      held,
+      session.ask("prepare", bodyOf(change, secrets), "none", read, signal),
+    );
+  } finally {
+    for (const secret of secrets.values()) secret[Symbol.dispose]();
+  }
+}
+
+// Ids are JSON text of ours; a key is hexadecimal, which needs no escape inside its quotes.
+function bodyOf(change: DeviceChange, secrets: ReadonlyMap<string, Secret>): Command {
+  const body: Command[number][] = [`{"change":${encodeJson(change)},"keys":{`];
+  for (const [id, secret] of secrets) {
+    body.push(`${body.length === 1 ? "" : ","}${encodeJson(id)}:"`, { secret, as: "hex" }, '"');
+  }
+  return [...body, "}}"];
+}
+
+function secretOf(part: PortChange): readonly SecretRef[] {
+  switch (part.kind) {
+    case "macsec.addKey":
+    case "macsec.replaceKey":
+      return [{ kind: "cak", key: part.key }];
+    case "ipsec.putTunnel":
+      return [{ kind: "psk", secretId: part.tunnel.pskSecretId }];
+    case "macsec.promoteKey":
+    case "macsec.removeKey":
+    case "macsec.rekeySak":
+    case "macsec.protect":
+    case "port.shut":
+    case "port.open":
+    case "port.drain":
+    case "port.restore":
+    case "ipsec.removeTunnel":
+    case "ipsec.rekey":
+      return [];
+  }
+}
+
+// A refusal may quote the line that it refuses, and with it the key.
+async function scrubbing<T>(secrets: readonly Secret[], answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    throw new LinksealError(error.code, scrub(error.message, secrets), {
+      effect: error.effect,
+      where: scrub(error.where, secrets),
+      next: scrub(error.next, secrets),
+    });
+  }
+}

@@ -1,0 +1,86 @@
+// The last moment before the wire: holes become bytes; and the first after it: echoed secrets become labels.
+
+import type { Command, Secret, SecretForm, SecretHole } from "#hal/secret.ts";
+
+/** The octets of a command; the caller wipes them as soon as they are sent. */
+export function fillCommand(command: Command): Uint8Array {
+  const parts = command.map((part) =>
+    typeof part === "string" ? new TextEncoder().encode(part) : fillHole(part),
+  );
+  const filled = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    filled.set(part, at);
+    at += part.length;
+    part.fill(0);
+  }
+  return filled;
+}
+
+/** Text that came back from a device, with every secret in it (hexadecimal or as it is) replaced by its label. */
+export function scrub(text: string, secrets: readonly Secret[]): string {
+  let scrubbed = new TextEncoder().encode(text);
+  for (const secret of secrets) {
+    const label = new TextEncoder().encode(secret.toJSON());
+    for (const form of ["hex", "raw"] as const) {
+      const needle = fillHole({ secret, as: form });
+      scrubbed = replaceAll(scrubbed, needle, label);
+      needle.fill(0);
+    }
+  }
+  return new TextDecoder().decode(scrubbed);
+}
+
+function fillHole({ secret, as }: SecretHole): Uint8Array<ArrayBuffer> {
+  return secret.use((bytes) => written(bytes, as));
+}
+
+function written(bytes: Readonly<Uint8Array>, form: SecretForm): Uint8Array<ArrayBuffer> {
+  switch (form) {
+    case "raw":
+      return Uint8Array.from(bytes);
+    case "hex":
+      return digitsOf(bytes, "0123456789abcdef");
+    case "HEX":
+      return digitsOf(bytes, "0123456789ABCDEF");
+  }
+}
+
+// Digit by digit into bytes: a string of the key could not be wiped (design note 6).
+function digitsOf(bytes: Readonly<Uint8Array>, digits: string): Uint8Array<ArrayBuffer> {
+  const hex = new Uint8Array(2 * bytes.length);
+  bytes.forEach((byte, index) => {
+    hex[2 * index] = digits.charCodeAt(byte >> 4);
+    hex[2 * index + 1] = digits.charCodeAt(byte & 15);
+  });
+  return hex;
+}
+
+// Letters match in either case: devices print hexadecimal in both.
+function replaceAll(
+  text: Uint8Array<ArrayBuffer>,
+  needle: Uint8Array,
+  label: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  if (needle.length === 0) return text;
+  const kept: number[] = [];
+  for (let at = 0; at < text.length; ) {
+    if (matches(text, at, needle)) {
+      kept.push(...label);
+      at += needle.length;
+    } else {
+      kept.push(text[at] ?? 0);
+      at += 1;
+    }
+  }
+  return Uint8Array.from(kept);
+}
+
+function matches(text: Uint8Array, at: number, needle: Uint8Array): boolean {
+  return needle.every((octet, index) => lower(text[at + index]) === lower(octet));
+}
+
+function lower(octet: number | undefined): number {
+  if (octet === undefined) return -1;
+  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+}

@@ -1,0 +1,172 @@
+// The HAL contract over a simulated router: what a perfect driver and an honest device would do.
+
+import type {
+  Device,
+  DeviceChange,
+  KeyResolver,
+  ProbeResult,
+  SecretRef,
+  Transaction,
+} from "#hal/device.ts";
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { PortName } from "#hal/model.ts";
+import type { Prng } from "#sim/prng.ts";
+import type { Router, RouterPort } from "#sim/router.ts";
+import { deviceError, type KeyMaterial, refuseUnsupported } from "#sim/router-change.ts";
+import { type Prepared, revertMs, type Session } from "#sim/router-commit.ts";
+
+const slowFactor = 20;
+/** How long a caller waits for a reply that was lost. */
+const lostReplyMs = 30_000;
+const probeFrameBytes = 100;
+
+/** One management session with the router; every call takes virtual time by its latency. */
+export function openRouter(router: Router): Device {
+  const wire = new Wire(router);
+  const { capabilities, latency } = router.options;
+  const device: Device = {
+    id: router.name,
+    capabilities,
+    observe: (signal) => wire.call("none", latency.lookMs, signal, () => router.state()),
+    prepare: (change, keys, signal) => prepare(wire, change, keys, signal),
+    recall: (token, signal) =>
+      wire.call("none", latency.lookMs, signal, () => {
+        const prepared = router.commits.recall(token);
+        if (prepared === undefined) return { kind: "absent" };
+        return { kind: "pending", transaction: transaction(wire, prepared) };
+      }),
+    routeTo: (address, signal) =>
+      wire.call("none", latency.lookMs, signal, () => routeTo(router, address)),
+    [Symbol.asyncDispose]: async () => wire.close(),
+  };
+  if (capabilities.probe === undefined) return device;
+  const probe = (port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult> =>
+    wire.call("none", latency.lookMs, signal, () => sendProbe(router, port, count));
+  return { ...device, probe };
+}
+
+/** The management path: latency, loss, and a session that a cut ends. */
+class Wire {
+  readonly router: Router;
+  readonly #prng: Prng;
+  #session: Session;
+
+  constructor(router: Router) {
+    this.router = router;
+    this.#session = router.openSession();
+    this.#prng = router.options.prng.fork("replies");
+  }
+
+  get session(): Session {
+    return this.#session;
+  }
+
+  /**
+   * One exchange: `act` happens on the router half way. `lost` is what a call whose reply is lost
+   * may have done; a read has done nothing.
+   */
+  async call<T>(lost: Effect, ms: number, signal: AbortSignal, act: () => T): Promise<T> {
+    const { clock } = this.router.options;
+    const halfMs = (ms * (this.router.hasFault("slow") ? slowFactor : 1)) / 2;
+    signal.throwIfAborted();
+    const sent = this.router.reachable();
+    await clock.sleep(halfMs, signal);
+    if (!sent) throw this.#error("transport.unreachable", "does not answer, nothing was sent");
+    if (!this.router.reachable()) throw this.#cut(lost);
+    const result = act();
+    await clock.sleep(halfMs, signal);
+    if (!this.router.reachable()) throw this.#cut(lost);
+    if (lost === "none" || !this.router.hasFault("replyLost")) return result;
+    if (this.#prng.chance(0.5)) throw this.#cut(lost);
+    await clock.sleep(lostReplyMs, signal);
+    const text = "did not reply in time; the change may or may not stand";
+    throw this.#error("transport.timeout", text, lost);
+  }
+
+  close(): void {
+    this.router.commits.closeSession(this.#session);
+  }
+
+  #cut(lost: Effect): LinksealError {
+    this.close();
+    this.#session = this.router.openSession();
+    const text =
+      lost === "none"
+        ? "closed the session before its reply; nothing was changed"
+        : "closed the session before its reply; the change may or may not stand";
+    return this.#error("transport.closed", text, lost);
+  }
+
+  #error(code: ErrorCode, text: string, effect: Effect = "none"): LinksealError {
+    const where = this.router.name;
+    return new LinksealError(code, `${where} ${text}`, { effect, where, next: "linkseal status" });
+  }
+}
+
+async function prepare(
+  wire: Wire,
+  change: DeviceChange,
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const { router } = wire;
+  refuseUnsupported(router.name, router.options.capabilities, change);
+  const material = await resolve(change, keys);
+  const prepared = await wire.call("none", router.options.latency.prepareMs, signal, () =>
+    router.commits.prepare(wire.session, change, material),
+  );
+  return transaction(wire, prepared);
+}
+
+function transaction(wire: Wire, { token, preview }: Prepared): Transaction {
+  const { name, options, commits } = wire.router;
+  const { commitMs } = options.latency;
+  return {
+    token,
+    preview,
+    apply: async (within, signal) => {
+      revertMs(name, options.capabilities.commit, within);
+      await wire.call("unknown", commitMs, signal, () => commits.commit(token, within));
+    },
+    confirm: (signal) =>
+      wire.call("unknown", commitMs, signal, () => commits.confirm(wire.session, token)),
+    rollback: (signal) => wire.call("unknown", commitMs, signal, () => commits.rollback(token)),
+  };
+}
+
+async function resolve(change: DeviceChange, keys: KeyResolver): Promise<KeyMaterial> {
+  const material = new Map<string, Uint8Array>();
+  const take = async (id: string, ref: SecretRef): Promise<void> => {
+    using secret = await keys(ref);
+    material.set(
+      id,
+      secret.use((bytes) => Uint8Array.from(bytes)),
+    );
+  };
+  for (const part of change) {
+    if ("key" in part) await take(part.key.cakSecretId, { kind: "cak", key: part.key });
+    if ("tunnel" in part) {
+      const secretId = part.tunnel.pskSecretId;
+      await take(secretId, { kind: "psk", secretId });
+    }
+  }
+  return material;
+}
+
+function sendProbe(router: Router, name: PortName, count: number): ProbeResult {
+  const { fibre } = portOf(router, name);
+  const arrived = fibre.inject("a", count, probeFrameBytes).delivered;
+  const answered = fibre.inject("b", arrived, probeFrameBytes).delivered;
+  return { sent: count, answered };
+}
+
+function portOf(router: Router, name: PortName): RouterPort {
+  const port = router.port(name);
+  if (port !== undefined) return port;
+  throw deviceError("device.rejected", router.name, `${router.name} has no port ${name}`);
+}
+
+function routeTo(router: Router, address: string): PortName | undefined {
+  const routes = router.managementRoutes;
+  return routes.has(address) ? routes.get(address) : "mgmt0";
+}

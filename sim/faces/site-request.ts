@@ -1,0 +1,207 @@
+// What a request to a simulated site may say; anything else is refused before it touches the site.
+
+import type { DeviceChange, PeerWant, PortChange } from "#hal/device.ts";
+import { decodeJson } from "#hal/json.ts";
+import {
+  type CipherSuite,
+  type Ckn,
+  type DrainMeans,
+  type KeyRef,
+  parseCkn,
+  type Transforms,
+  type TunnelSpec,
+  type WantedSettings,
+} from "#hal/model.ts";
+
+/** The message names the field that is wrong. */
+export class BadRequest extends Error {}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+const suites: readonly CipherSuite[] = [
+  "gcm-aes-128",
+  "gcm-aes-256",
+  "gcm-aes-xpn-128",
+  "gcm-aes-xpn-256",
+];
+const drainMeans: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
+
+export function bodyOf(text: string): Fields {
+  if (text === "") return {};
+  let value: unknown;
+  try {
+    value = decodeJson(text);
+  } catch {
+    throw new BadRequest("body");
+  }
+  return fieldsOf(value, "body");
+}
+
+function fieldsOf(value: unknown, what: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new BadRequest(what);
+  }
+  return Object.fromEntries(Object.entries(value));
+}
+
+export function fields(from: Fields, key: string): Fields {
+  return fieldsOf(from[key], key);
+}
+
+export function text(from: Fields, key: string): string {
+  const value = from[key];
+  if (typeof value !== "string" || value === "") throw new BadRequest(key);
+  return value;
+}
+
+export function whole(from: Fields, key: string): number {
+  const value = from[key];
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+    throw new BadRequest(key);
+  }
+  return value;
+}
+
+export function choice<T extends string | number>(
+  from: Fields,
+  key: string,
+  allowed: readonly T[],
+): T {
+  const found = allowed.find((one) => one === from[key]);
+  if (found === undefined) throw new BadRequest(key);
+  return found;
+}
+
+function flag(from: Fields, key: string): boolean {
+  return choice({ [key]: String(from[key]) }, key, ["true", "false"]) === "true";
+}
+
+function texts(from: Fields, key: string): readonly string[] {
+  const value = from[key];
+  if (!Array.isArray(value)) throw new BadRequest(key);
+  return value.map((item: unknown) => text({ [key]: item }, key));
+}
+
+function cknOf(from: Fields): Ckn {
+  const ckn = parseCkn(text(from, "ckn"));
+  if (ckn === undefined) throw new BadRequest("ckn");
+  return ckn;
+}
+
+function keyOf(from: Fields): KeyRef {
+  const key = fields(from, "key");
+  return {
+    ckn: cknOf(key),
+    cakSecretId: text(key, "cakSecretId"),
+    cknSecretId: text(key, "cknSecretId"),
+  };
+}
+
+export function wantOf(from: Fields): PeerWant {
+  const want = fields(from, "want");
+  return {
+    key: keyOf(want),
+    suite: choice(want, "suite", suites),
+    sci: choice(want, "sci", ["on", "off"]),
+    admin: choice(want, "admin", ["up", "down"]),
+  };
+}
+
+/** Octets by secret id, out of the hexadecimal that the driver's transport wrote. */
+export function materialOf(from: Fields): ReadonlyMap<string, Uint8Array> {
+  const keys = fields(from, "keys");
+  return new Map(
+    Object.keys(keys).map((id) => {
+      const digits = text(keys, id);
+      if (!/^(?:[0-9a-f]{2})+$/i.test(digits)) throw new BadRequest("keys");
+      return [id, Uint8Array.from(Buffer.from(digits, "hex"))];
+    }),
+  );
+}
+
+export function changeOf(from: Fields): DeviceChange {
+  const change = from["change"];
+  if (!Array.isArray(change)) throw new BadRequest("change");
+  return change.map((part: unknown) => partOf(fieldsOf(part, "change")));
+}
+
+const kinds: readonly PortChange["kind"][] = [
+  "macsec.addKey",
+  "macsec.promoteKey",
+  "macsec.removeKey",
+  "macsec.replaceKey",
+  "macsec.rekeySak",
+  "port.shut",
+  "port.open",
+  "macsec.protect",
+  "ipsec.putTunnel",
+  "ipsec.removeTunnel",
+  "ipsec.rekey",
+  "port.drain",
+  "port.restore",
+];
+
+function partOf(part: Fields): PortChange {
+  const kind = choice(part, "kind", kinds);
+  switch (kind) {
+    case "macsec.addKey": {
+      const role = choice(part, "role", ["primary", "fallback"]);
+      return { kind, port: text(part, "port"), key: keyOf(part), role };
+    }
+    case "macsec.replaceKey":
+      return { kind, port: text(part, "port"), key: keyOf(part) };
+    case "macsec.promoteKey":
+    case "macsec.removeKey":
+      return { kind, port: text(part, "port"), ckn: cknOf(part) };
+    case "macsec.rekeySak":
+    case "port.shut":
+    case "port.open":
+      return { kind, port: text(part, "port") };
+    case "macsec.protect":
+      return { kind, port: text(part, "port"), settings: settingsOf(fields(part, "settings")) };
+    case "port.drain":
+    case "port.restore":
+      return { kind, port: text(part, "port"), means: choice(part, "means", drainMeans) };
+    case "ipsec.putTunnel":
+      return { kind, tunnel: tunnelOf(fields(part, "tunnel")) };
+    case "ipsec.removeTunnel":
+      return { kind, name: text(part, "name") };
+    case "ipsec.rekey": {
+      const what = choice(part, "what", ["child", "ike", "reauthenticate"]);
+      return { kind, name: text(part, "name"), what };
+    }
+  }
+}
+
+function settingsOf(settings: Fields): WantedSettings {
+  const optional = (key: string): number | undefined =>
+    settings[key] === undefined ? undefined : whole(settings, key);
+  return {
+    suite: choice(settings, "suite", suites),
+    includeSci: flag(settings, "includeSci"),
+    confidentialityOffset: choice(settings, "confidentialityOffset", [0, 30, 50]),
+    keyServerPriority: whole(settings, "keyServerPriority"),
+    replayWindow: optional("replayWindow"),
+    sakRekeyMs: optional("sakRekeyMs"),
+  };
+}
+
+function tunnelOf(tunnel: Fields): TunnelSpec {
+  return {
+    name: text(tunnel, "name"),
+    localAddress: text(tunnel, "localAddress"),
+    remoteAddress: text(tunnel, "remoteAddress"),
+    localPrefixes: texts(tunnel, "localPrefixes"),
+    remotePrefixes: texts(tunnel, "remotePrefixes"),
+    transforms: transformsOf(fields(tunnel, "transforms")),
+    pskSecretId: text(tunnel, "pskSecretId"),
+  };
+}
+
+function transformsOf(transforms: Fields): Transforms {
+  return {
+    encryption: text(transforms, "encryption"),
+    integrity: text(transforms, "integrity"),
+    dhGroup: text(transforms, "dhGroup"),
+  };
+}

@@ -1,0 +1,285 @@
+// What can go wrong at a simulated site, by name: the faults of the demo and the kinds that a fleet run draws from.
+
+import type { PeerState } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { FarTwist } from "./far-port.ts";
+import type { MseeFault } from "./msee.ts";
+import type { RouterFault } from "./router.ts";
+import type { Site, SiteLink } from "./site.ts";
+import { handMadeSettings } from "./site-plan.ts";
+import type { StationFault } from "./station.ts";
+import type { VaultFault } from "./vault.ts";
+
+/** Puts right what a person would put right. */
+export type Heal = () => void;
+
+export interface FaultKind {
+  readonly name: string;
+  /** One line for `--list-faults`. */
+  readonly title: string;
+  /** `link`: the state of the link itself may change by it, and that is nobody's doing. */
+  readonly scope: "link" | "management";
+  strike(site: Site, link: SiteLink): Heal;
+}
+
+/** When a demo strikes a fault unless it is told another time. */
+export type FaultMoment = "beforeFirstEffect" | "afterProtected";
+
+export interface DemoFault extends FaultKind {
+  readonly when: FaultMoment;
+}
+
+export interface FleetFault extends FaultKind {
+  /** How long it stays, so that it can matter. */
+  readonly lastsMs: { readonly low: number; readonly high: number };
+}
+
+/** Strikes and tells the observers; the returned heal does the same. */
+export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal {
+  const tell = (what: "strikes" | "ends"): void => {
+    if (fault.scope === "link") site.disturb(link.id);
+    site.tellFault(`${fault.name} ${what}`, link.id);
+  };
+  tell("strikes");
+  const heal = fault.strike(site, link);
+  let healed = false;
+  return () => {
+    if (healed) return;
+    healed = true;
+    tell("ends");
+    heal();
+  };
+}
+
+const twist = (name: FarTwist) => (_site: Site, link: SiteLink) => {
+  link.farPort.setTwist(name, true);
+  return () => link.farPort.setTwist(name, false);
+};
+
+const router = (name: RouterFault) => (_site: Site, link: SiteLink) => {
+  link.router.setFault(name, true);
+  return () => link.router.setFault(name, false);
+};
+
+const msee = (name: MseeFault) => (_site: Site, link: SiteLink) => {
+  link.msee.setFault(name, true);
+  return () => link.msee.setFault(name, false);
+};
+
+const vault = (name: VaultFault) => (site: Site) => {
+  site.vault.setFault(name, true);
+  return () => site.vault.setFault(name, false);
+};
+
+const station = (end: "edge" | "far", name: StationFault) => (_site: Site, link: SiteLink) => {
+  link[end].setFault(name, true);
+  return () => link[end].setFault(name, false);
+};
+
+/** The data plane of the edge keeps its SAK while MKA moves on to the next (SONiC, after a restart). */
+function staleSak(_site: Site, link: SiteLink): Heal {
+  link.edge.setFault("staleSak", true);
+  link.far.rekeySak();
+  return () => {
+    link.edge.setFault("staleSak", false);
+    link.far.rekeySak();
+  };
+}
+
+function shouldSecure(_site: Site, link: SiteLink): Heal {
+  const setPolicy = (policy: "mustSecure" | "shouldSecure"): void =>
+    link.router.person((config) => {
+      const port = config.ports.get(link.port);
+      if (port?.macsec !== undefined) port.macsec = { ...port.macsec, policy };
+    });
+  setPolicy("shouldSecure");
+  return () => setPolicy("mustSecure");
+}
+
+/** Somebody points the far end at a pair of their own; later they put back what stood there. */
+function farEndChanged(site: Site, link: SiteLink): Heal {
+  const before = pointsAt(link);
+  if (before === "unreadable") return () => {};
+  const names = { cak: `${link.key.cak}-by-hand`, ckn: `${link.key.ckn}-by-hand` };
+  const { suite } = handMadeSettings;
+  link.msee.person(link.azureLink, { key: site.vault.generatePair(names, suite), suite });
+  return () => link.msee.person(link.azureLink, { key: before ?? "off" });
+}
+
+function pointsAt(link: SiteLink): PeerState["pointsAt"] | "unreadable" {
+  try {
+    return link.msee.observe(link.azureLink).pointsAt;
+  } catch (error) {
+    // Nobody changes by hand what the portal does not show them.
+    if (error instanceof LinksealError) return "unreadable";
+    throw error;
+  }
+}
+
+/** The far end advertises the protected prefix outside the tunnel as well. */
+function clearPath(site: Site, link: SiteLink): Heal {
+  const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
+  if (tunnel === undefined) return () => {};
+  link.router.advertise(tunnel.remotePrefix, "announce");
+  return () => link.router.advertise(tunnel.remotePrefix, "withdraw");
+}
+
+/** Room for the demo's frames in the clear, and none for the SecTAG and ICV. */
+function smallMtu(_site: Site, link: SiteLink): Heal {
+  link.edge.setL2Mtu(528);
+  return () => link.edge.setL2Mtu(9216);
+}
+
+const demo = (
+  name: string,
+  title: string,
+  when: FaultMoment,
+  scope: FaultKind["scope"],
+  strike: FaultKind["strike"],
+): DemoFault => ({ name, title, when, scope, strike });
+
+const before = "beforeFirstEffect";
+const after = "afterProtected";
+
+/** The faults of `npm start`; each strikes the first link unless it is told another. */
+export const demoFaults: readonly DemoFault[] = [
+  demo("cak-mismatch", "the far end holds another CAK under the CKN", before, "link", twist("cak")),
+  demo("ckn-mismatch", "the far end uses another CKN", before, "link", twist("ckn")),
+  demo("cipher-mismatch", "the far end uses another cipher suite", before, "link", twist("suite")),
+  demo("sci-mismatch", "the far end sends no SCI", before, "link", twist("sci")),
+  demo("peer-silent", "the far end stops MKA", after, "link", station("far", "silent")),
+  demo("should-secure", "somebody loosens must-secure by hand", after, "link", shouldSecure),
+  demo("stale-sak", "the data plane keeps its SAK across a rekey", after, "link", staleSak),
+  demo("vault-denied", "the vault refuses the agent", before, "management", vault("denied")),
+  demo("commit-lost", "a commit is lost soon after", before, "management", router("silentRevert")),
+  demo("clear-path", "the prefix is reachable outside the tunnel", after, "link", clearPath),
+  demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
+  demo("far-end-changed", "somebody changes the key in Azure", after, "link", farEndChanged),
+];
+
+const minutes = (low: number, high: number): FleetFault["lastsMs"] => ({
+  low: low * 60_000,
+  high: high * 60_000,
+});
+
+const fleet = (
+  name: string,
+  title: string,
+  scope: FaultKind["scope"],
+  lastsMs: FleetFault["lastsMs"],
+  strike: FaultKind["strike"],
+): FleetFault => ({ name, title, scope, lastsMs, strike });
+
+const nothingToHeal: Heal = () => {};
+
+/** The kinds of design note 7 that happen to the site; those of the agent's host are its harness's. */
+export const fleetFaults: readonly FleetFault[] = [
+  fleet("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
+  fleet("locked", "the candidate is locked", "management", minutes(1, 20), router("locked")),
+  fleet("commit-lost", "commits vanish", "management", minutes(1, 10), router("silentRevert")),
+  fleet(
+    "false-success",
+    "errors with a success code",
+    "management",
+    minutes(1, 10),
+    router("errorWithSuccess"),
+  ),
+  fleet("slow", "a slow command line", "management", minutes(2, 20), router("slow")),
+  fleet(
+    "unreachable",
+    "a device does not answer",
+    "management",
+    minutes(1, 20),
+    router("unreachable"),
+  ),
+  fleet(
+    "unparsed",
+    "output that nobody understands",
+    "management",
+    minutes(1, 10),
+    router("unparsed"),
+  ),
+  fleet(
+    "frozen-counters",
+    "counters stand still",
+    "management",
+    minutes(2, 10),
+    router("frozenCounters"),
+  ),
+  fleet(
+    "session-cut",
+    "management sessions are cut",
+    "management",
+    minutes(1, 1),
+    (_site, link) => {
+      link.router.disconnectSessions();
+      return nothingToHeal;
+    },
+  ),
+  fleet("reboot", "a router boots", "link", minutes(2, 3), (_site, link) => {
+    link.router.reboot();
+    return nothingToHeal;
+  }),
+  fleet("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
+    link.fibre.setUp(false);
+    return () => link.fibre.setUp(true);
+  }),
+  fleet("mka-flap", "the KaY of a router restarts", "link", minutes(1, 1), (_site, link) => {
+    link.edge.restartKay();
+    return nothingToHeal;
+  }),
+  fleet("stale-sak", "the data plane keeps an old SAK", "link", minutes(2, 10), staleSak),
+  fleet("counter-reset", "counters start at zero", "management", minutes(1, 1), (_site, link) => {
+    link.edge.resetCounters();
+    return nothingToHeal;
+  }),
+  fleet("peer-silent", "the far end stops MKA", "link", minutes(1, 10), station("far", "silent")),
+  fleet("far-fails", "operations of the far end fail", "management", minutes(5, 30), msee("fails")),
+  fleet("far-half", "the far end does half of it", "management", minutes(5, 30), msee("half")),
+  fleet("far-lies", "the far end follows late", "management", minutes(5, 30), msee("lies")),
+  fleet("far-slow", "the far end takes its time", "management", minutes(5, 60), msee("slow")),
+  fleet("far-refuses", "the far end refuses writes", "management", minutes(5, 30), msee("refuses")),
+  fleet("far-throttled", "the far end throttles", "management", minutes(1, 10), msee("throttled")),
+  fleet("far-person", "somebody changes the far end", "link", minutes(5, 60), farEndChanged),
+  fleet(
+    "far-unreadable",
+    "the far end cannot be read",
+    "management",
+    minutes(1, 20),
+    msee("unreadable"),
+  ),
+  fleet("vault-down", "the vault is down", "management", minutes(1, 20), vault("down")),
+  fleet(
+    "vault-denied",
+    "the vault refuses the agent",
+    "management",
+    minutes(1, 20),
+    vault("denied"),
+  ),
+  fleet("vault-throttled", "the vault throttles", "management", minutes(1, 5), vault("throttled")),
+  fleet(
+    "vault-previous",
+    "the vault serves old values",
+    "management",
+    minutes(1, 10),
+    vault("servePrevious"),
+  ),
+  fleet(
+    "vault-unpaired",
+    "a CAK without proof of its CKN",
+    "management",
+    minutes(5, 60),
+    (site, link) => {
+      const id = site.vault.put(
+        link.key.cak,
+        site.prng.fork(`unpaired ${site.clock.now()}`).hex(32),
+      );
+      return () => site.vault.setEnabled(id, false);
+    },
+  ),
+  fleet("clock-jump", "the host's clock jumps", "management", minutes(1, 60), (site) => {
+    const ms = site.prng.fork(`jump ${site.clock.now()}`).between(-600_000, 600_000);
+    site.clock.jumpWall(ms);
+    return () => site.clock.jumpWall(-ms);
+  }),
+];

@@ -1,0 +1,307 @@
+// The Microsoft end of an ExpressRoute Direct pair: one document for two links, one key per link, and hardware that follows late.
+
+import type { PeerState, PeerWant } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type CipherSuite, type Ckn, type MacsecSettings, parseCkn } from "#hal/model.ts";
+import type { SimClock } from "./clock.ts";
+import type { Prng } from "./prng.ts";
+import type { Station } from "./station.ts";
+import type { EffectEvent, Who } from "./truth.ts";
+import type { SimVault } from "./vault.ts";
+
+export type AzureLink = "link1" | "link2";
+
+export type MseeFault = "fails" | "half" | "lies" | "slow" | "refuses" | "throttled" | "unreadable";
+
+/** What the Microsoft end needs of a port; a `Station` is one. */
+export type FarStation = Pick<Station, "configure" | "putKey" | "removeKey" | "setAdmin">;
+
+export interface MseeOptions {
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  readonly vault: SimVault;
+  /** Id of the expressRoutePort resource. */
+  readonly name: string;
+  readonly links: Readonly<Record<AzureLink, FarStation>>;
+  /** From the acceptance of a put until the hardware drops the old key. */
+  readonly delayMs: { readonly low: number; readonly high: number };
+}
+
+/** What a person can write by hand; unlike the agent, they can also take MACsec off. */
+export type PersonEdit = Partial<Omit<PeerWant, "key">> & {
+  readonly key?: NonNullable<PeerState["pointsAt"]> | "off";
+};
+
+type Document = Omit<PeerState, "provisioning" | "operation">;
+
+interface Programmed {
+  readonly ckn: Ckn;
+  readonly cak: Uint8Array;
+  readonly suite: CipherSuite;
+  readonly sci: "on" | "off";
+}
+
+interface LinkModel {
+  readonly station: FarStation;
+  document: Document;
+  provisioning: PeerState["provisioning"];
+  operation: string | undefined;
+  /** Counts operations: work of an operation that another overtook is dropped. */
+  operations: number;
+  hardware: Programmed | undefined;
+}
+
+const slowFactor = 10;
+/** The hardware has no key between dropping the old and taking the new one. */
+const gapMs = { low: 1000, high: 2000 };
+const settleMs = { low: 200, high: 2000 };
+const liesMs = { low: 120_000, high: 480_000 };
+/** Not documented by Microsoft; low enough that this end is the key server, as seen in practice. */
+const keyServerPriority = 8;
+
+export class Msee {
+  readonly name: string;
+  readonly #clock: SimClock;
+  readonly #prng: Prng;
+  readonly #vault: SimVault;
+  readonly #delayMs: MseeOptions["delayMs"];
+  readonly #links: Readonly<Record<AzureLink, LinkModel>>;
+  readonly #faults = new Set<MseeFault>();
+  readonly #listeners: ((effect: EffectEvent) => void)[] = [];
+
+  constructor(options: MseeOptions) {
+    this.name = options.name;
+    this.#clock = options.clock;
+    this.#prng = options.prng;
+    this.#vault = options.vault;
+    this.#delayMs = options.delayMs;
+    this.#links = { link1: fresh(options.links.link1), link2: fresh(options.links.link2) };
+  }
+
+  /** The document of one link; the hardware may tell another story. Throws `transport.unreachable`. */
+  observe(link: AzureLink): PeerState {
+    if (this.#faults.has("unreadable")) {
+      throw this.#refusal("transport.unreachable", "the management API does not answer reads");
+    }
+    const { document, provisioning, operation } = this.#links[link];
+    return { ...document, provisioning, operation };
+  }
+
+  /** The CKN that the hardware of a link uses now. */
+  hardwareKey(link: AzureLink): Ckn | undefined {
+    return this.#links[link].hardware?.ckn;
+  }
+
+  /** Accepts and returns the operation's id. Throws `peer.rejected` or `peer.throttled`, effect "none". */
+  put(link: AzureLink, want: PeerWant): string {
+    if (this.#faults.has("throttled")) {
+      throw this.#refusal("peer.throttled", "too many requests (429)");
+    }
+    if (this.#faults.has("refuses")) {
+      throw this.#refusal("peer.rejected", "the management API refuses the document (400)");
+    }
+    if (this.#updating()) {
+      throw this.#refusal("peer.rejected", "another operation is running on this port (409)");
+    }
+    return this.#begin(link, documentOf(want), "agent", want.key.ckn);
+  }
+
+  /** Somebody changes Azure by hand; a running operation is waited for, as the API would demand. */
+  person(link: AzureLink, edit: PersonEdit): void {
+    if (this.#updating()) {
+      this.#clock.after(1000, () => this.person(link, edit));
+      return;
+    }
+    this.#begin(link, edited(this.#links[link].document, edit), "person", undefined);
+  }
+
+  /** A link as somebody left it long ago: document and hardware agree at once, and nobody is told. */
+  preset(link: AzureLink, want: PeerWant): void {
+    const model = this.#links[link];
+    model.document = documentOf(want);
+    const programmed = this.#fetch(model.document);
+    if (programmed === undefined) throw new RangeError(`no usable key for ${link}`);
+    drop(model);
+    install(model, programmed);
+  }
+
+  setFault(fault: MseeFault, on: boolean): void {
+    if (on) this.#faults.add(fault);
+    else this.#faults.delete(fault);
+  }
+
+  /** Told when an operation is accepted; `port` of the event is the link's name. */
+  onEffect(listener: (effect: EffectEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  // The resource is one document: an operation on either link locks both (field experience: 409).
+  #updating(): boolean {
+    return Object.values(this.#links).some(({ provisioning }) => provisioning === "updating");
+  }
+
+  #begin(link: AzureLink, document: Document, by: Who, ckn: Ckn | undefined): string {
+    const model = this.#links[link];
+    const operation = `${this.name}/operations/${this.#prng.hex(8)}`;
+    model.operations += 1;
+    model.document = document;
+    model.provisioning = "updating";
+    model.operation = operation;
+    const slow = this.#faults.has("slow") ? slowFactor : 1;
+    this.#later(model, this.#prng.between(this.#delayMs.low, this.#delayMs.high) * slow, () =>
+      this.#apply(model),
+    );
+    const named = ckn === undefined ? {} : { ckn };
+    const at = this.#clock.now();
+    for (const tell of this.#listeners) {
+      tell({ at, by, place: this.name, link: undefined, port: link, what: "peer.put", ...named });
+    }
+    return operation;
+  }
+
+  #apply(model: LinkModel): void {
+    if (this.#faults.has("fails")) {
+      finish(model, "failed");
+    } else if (this.#faults.has("lies")) {
+      finish(model, "settled");
+      this.#later(model, this.#prng.between(liesMs.low, liesMs.high), () => this.#program(model));
+    } else {
+      this.#program(model);
+    }
+  }
+
+  #program(model: LinkModel): void {
+    if (model.document.pointsAt === undefined) {
+      drop(model);
+      model.station.configure(undefined);
+      finish(model, "settled");
+      return;
+    }
+    const wanted = this.#fetch(model.document);
+    if (wanted === undefined) {
+      finish(model, "failed");
+      return;
+    }
+    const taken = this.#faults.has("half") ? this.#half(model, wanted) : wanted;
+    if (same(taken, model.hardware)) {
+      model.station.setAdmin(model.document.admin === "up");
+      this.#later(model, this.#settling(), () => finish(model, "settled"));
+      return;
+    }
+    drop(model);
+    this.#later(model, this.#prng.between(gapMs.low, gapMs.high), () => {
+      install(model, taken);
+      this.#later(model, this.#settling(), () => finish(model, "settled"));
+    });
+  }
+
+  /** Reads the pair from the vault as the hardware would get it; undefined where it is of no use. */
+  #fetch(document: Document): Programmed | undefined {
+    const { pointsAt, suite, sci } = document;
+    if (pointsAt === undefined || suite === undefined) return undefined;
+    try {
+      const ckn = parseCkn(this.#vault.valueForFarEnd(pointsAt.cknSecretId));
+      const cak = cakOf(this.#vault.valueForFarEnd(pointsAt.cakSecretId), suite);
+      return ckn === undefined || cak === undefined ? undefined : { ckn, cak, suite, sci };
+    } catch (error) {
+      if (error instanceof LinksealError) return undefined;
+      throw error;
+    }
+  }
+
+  // Two ways of being half done: the new name with the old octets, or nothing but the document.
+  #half(model: LinkModel, wanted: Programmed): Programmed {
+    const old = model.hardware;
+    if (old !== undefined && this.#prng.chance(0.5)) return old;
+    const stale = old?.cak.length === wanted.cak.length ? old.cak : undefined;
+    return { ...wanted, cak: stale ?? this.#prng.bytes(wanted.cak.length) };
+  }
+
+  #settling(): number {
+    return this.#prng.between(settleMs.low, settleMs.high);
+  }
+
+  #later(model: LinkModel, ms: number, work: () => void): void {
+    const operation = model.operations;
+    this.#clock.after(ms, () => {
+      if (model.operations === operation) work();
+    });
+  }
+
+  #refusal(
+    code: "transport.unreachable" | "peer.rejected" | "peer.throttled",
+    text: string,
+  ): LinksealError {
+    return new LinksealError(code, text, {
+      effect: "none",
+      where: this.name,
+      next: "linkseal status",
+    });
+  }
+}
+
+function fresh(station: FarStation): LinkModel {
+  station.configure(undefined);
+  const document: Document = { pointsAt: undefined, suite: undefined, sci: "off", admin: "up" };
+  return {
+    station,
+    document,
+    provisioning: "settled",
+    operation: undefined,
+    operations: 0,
+    hardware: undefined,
+  };
+}
+
+function idsOf(key: NonNullable<PeerState["pointsAt"]>): NonNullable<PeerState["pointsAt"]> {
+  return { cakSecretId: key.cakSecretId, cknSecretId: key.cknSecretId };
+}
+
+function documentOf({ key, suite, sci, admin }: PeerWant): Document {
+  return { pointsAt: idsOf(key), suite, sci, admin };
+}
+
+function edited(document: Document, edit: PersonEdit): Document {
+  const { key, ...rest } = edit;
+  if (key === undefined) return { ...document, ...rest };
+  return { ...document, ...rest, pointsAt: key === "off" ? undefined : idsOf(key) };
+}
+
+function finish(model: LinkModel, provisioning: "settled" | "failed"): void {
+  model.provisioning = provisioning;
+  model.operation = undefined;
+}
+
+function drop(model: LinkModel): void {
+  if (model.hardware !== undefined) model.station.removeKey(model.hardware.ckn);
+  model.hardware = undefined;
+  model.station.setAdmin(model.document.admin === "up");
+}
+
+// Azure never falls back to clear: a key always comes with must-secure.
+function install(model: LinkModel, programmed: Programmed): void {
+  const settings: MacsecSettings = {
+    suite: programmed.suite,
+    policy: "mustSecure",
+    includeSci: programmed.sci === "on",
+    confidentialityOffset: 0,
+    keyServerPriority,
+    replayWindow: undefined,
+    sakRekeyMs: undefined,
+  };
+  model.station.configure(settings);
+  model.station.putKey({ ckn: programmed.ckn, cak: programmed.cak, role: "primary" });
+  model.hardware = programmed;
+}
+
+function same(a: Programmed, b: Programmed | undefined): boolean {
+  if (b === undefined || a.ckn !== b.ckn || a.suite !== b.suite || a.sci !== b.sci) return false;
+  return Buffer.compare(a.cak, b.cak) === 0;
+}
+
+// The service right-pads a short CAK with zeros (ExpressRoute MACsec how-to); too long or not hex is refused.
+function cakOf(text: string, suite: CipherSuite): Uint8Array | undefined {
+  const digits = suite.endsWith("256") ? 64 : 32;
+  if (!/^[0-9a-f]+$/i.test(text) || text.length > digits) return undefined;
+  return Uint8Array.from(Buffer.from(text.padEnd(digits, "0"), "hex"));
+}

@@ -1,0 +1,147 @@
+// P5: a search for every key of the vault, in every form in which one was ever seen to leak, in all that was emitted.
+
+/** One key that must never be seen; the label is safe to print. */
+export interface Canary {
+  readonly label: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface Sighting {
+  readonly label: string;
+  readonly form: string;
+}
+
+interface Pattern extends Sighting {
+  readonly bytes: Uint8Array;
+}
+
+/** Half a key is a leak too, and every whole key holds this many octets at its start or end. */
+const fragmentOctets = 8;
+
+/**
+ * Finds fragments by their first four octets, so that the cost of a byte does not grow with the number
+ * of keys. A leak that is split over several chunks of one place is found by the overlap kept for it.
+ */
+export class CanarySearch {
+  readonly #exact = new Map<number, Pattern[]>();
+  /** For text in which case means nothing: compared with ASCII letters lowered. */
+  readonly #folded = new Map<number, Pattern[]>();
+  readonly #tails = new Map<string, Uint8Array>();
+  #longest = 0;
+
+  add(canary: Canary): void {
+    const { bytes, label } = canary;
+    const starts = new Set([0, Math.max(0, bytes.length - fragmentOctets)]);
+    for (const start of starts) {
+      for (const { form, text, folds } of formsOf(bytes.subarray(start, start + fragmentOctets))) {
+        this.#index(folds ? this.#folded : this.#exact, { label, form, bytes: text });
+      }
+    }
+    for (const text of type7Forms(bytes)) {
+      this.#index(this.#folded, { label, form: "type 7", bytes: text });
+    }
+  }
+
+  /** Searches a chunk that left through `where`, together with the end of the chunk before it. */
+  search(where: string, chunk: Uint8Array): Sighting | undefined {
+    const tail = this.#tails.get(where) ?? new Uint8Array();
+    const bytes = new Uint8Array(tail.length + chunk.length);
+    bytes.set(tail);
+    bytes.set(chunk, tail.length);
+    this.#tails.set(where, bytes.slice(Math.max(0, bytes.length - this.#longest + 1)));
+    return find(this.#exact, bytes) ?? find(this.#folded, lowered(bytes));
+  }
+
+  #index(into: Map<number, Pattern[]>, pattern: Pattern): void {
+    const key = fourOctets(pattern.bytes, 0);
+    const list = into.get(key);
+    if (list === undefined) into.set(key, [pattern]);
+    else list.push(pattern);
+    this.#longest = Math.max(this.#longest, pattern.bytes.length);
+  }
+}
+
+function fourOctets(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  return high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+}
+
+function find(index: ReadonlyMap<number, readonly Pattern[]>, bytes: Uint8Array) {
+  let four = fourOctets(bytes, 0);
+  for (let at = 0; at + 4 <= bytes.length; at += 1) {
+    const candidates = index.get(four);
+    const found = candidates?.find((pattern) => matches(bytes, at, pattern.bytes));
+    if (found !== undefined) return { label: found.label, form: found.form };
+    four = (four << 8) | (bytes[at + 4] ?? 0);
+  }
+  return undefined;
+}
+
+function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
+  return pattern.every((octet, index) => bytes[at + index] === octet);
+}
+
+function lowered(bytes: Uint8Array): Uint8Array {
+  return bytes.map((octet) => (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet));
+}
+
+interface Form {
+  readonly form: string;
+  readonly text: Uint8Array;
+  readonly folds: boolean;
+}
+
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function formsOf(fragment: Uint8Array): Form[] {
+  const octets = [...fragment];
+  const pairs = octets.map((octet) => octet.toString(16).padStart(2, "0"));
+  const folded = (form: string, text: string): Form => ({ form, text: ascii(text), folds: true });
+  const hex = pairs.join("");
+  return [
+    { form: "raw", text: fragment, folds: false },
+    folded("hex", hex),
+    folded("hex with spaces", pairs.join(" ")),
+    folded("hex with colons", pairs.join(":")),
+    folded("decimal", octets.join(",")),
+    folded("decimal", octets.join(", ")),
+    folded("decimal", octets.map((octet, index) => `"${index}":${octet}`).join(",")),
+    ...base64Forms("base64", fragment),
+    ...base64Forms("base64 of hex", ascii(hex)),
+    ...base64Forms("base64 of HEX", ascii(hex.toUpperCase())),
+  ];
+}
+
+/** The characters that the octets alone decide, for each way in which they can lie in the encoded text. */
+function base64Forms(form: string, octets: Uint8Array): Form[] {
+  return [0, 1, 2].flatMap((shift): Form[] => {
+    const shifted = Buffer.concat([Buffer.alloc(shift), octets]);
+    const first = Math.ceil((shift * 8) / 6);
+    const last = Math.floor((shifted.length * 8) / 6);
+    const standard = shifted.toString("base64").slice(first, last);
+    const url = shifted.toString("base64url").slice(first, last);
+    return [...new Set([standard, url])].map((text) => ({ form, text: ascii(text), folds: false }));
+  });
+}
+
+/** The fixed string of Cisco's reversible "type 7" encoding. */
+const type7String = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
+const type7SaltMax = 15;
+
+/** The start of the hex text of a key under every salt, as it stands in a shown configuration. */
+function type7Forms(bytes: Uint8Array): Uint8Array[] {
+  const hex = Buffer.from(bytes)
+    .toString("hex")
+    .slice(0, fragmentOctets * 2);
+  const forms: Uint8Array[] = [];
+  for (const text of new Set([hex, hex.toUpperCase()])) {
+    for (let salt = 0; salt <= type7SaltMax; salt += 1) {
+      const mixed = [...ascii(text)].map((octet, index) => {
+        const by = type7String.charCodeAt((salt + index) % type7String.length);
+        return (octet ^ by).toString(16).padStart(2, "0");
+      });
+      forms.push(ascii(mixed.join("")));
+    }
+  }
+  return forms;
+}

@@ -1,0 +1,67 @@
+// P1: a protected link never carries clear frames because of the agent, and the agent never loosens must-secure.
+
+import {
+  type Checker,
+  describeEffect,
+  type Finding,
+  linkOf,
+  type Moment,
+} from "./oracle-moment.ts";
+import type { LinkTruth } from "./truth.ts";
+
+interface Memory {
+  readonly clearFrames: bigint;
+  /** Seen secured at both ends under must-secure; from then on clear frames are a matter of P1. */
+  readonly wasProtected: boolean;
+  /** Somebody else changed the link after it was last sound: what follows is not the agent's. */
+  readonly excused: boolean;
+  readonly reported: boolean;
+}
+
+export function watchClearFrames(): Checker {
+  const memories = new Map<string, Memory>();
+  return (moment) => {
+    const findings: Finding[] = [];
+    for (const link of moment.now.links) {
+      findings.push(...loosened(moment, link));
+      const memory = remember(moment, link, memories.get(link.id));
+      const frames = link.clearFrames - memory.clearFrames;
+      const guilty = memory.wasProtected && !memory.excused && frames > 0n;
+      if (guilty && !memory.reported) {
+        findings.push({
+          promise: "P1",
+          event: `${link.id} sends clear frames`,
+          text: `${frames} data frames crossed the protected link ${link.id} in the clear`,
+        });
+      }
+      memories.set(link.id, { ...memory, clearFrames: link.clearFrames, reported: guilty });
+    }
+    return findings;
+  };
+}
+
+function remember(moment: Moment, link: LinkTruth, memory: Memory | undefined): Memory {
+  const sound = link.secured && link.policy === "mustSecure";
+  const byOthers =
+    moment.disturbed.has(link.id) ||
+    moment.effects.some((effect) => effect.link === link.id && effect.by !== "agent");
+  return {
+    clearFrames: memory?.clearFrames ?? link.clearFrames,
+    wasProtected: sound || (memory?.wasProtected ?? false),
+    excused: !sound && (byOthers || (memory?.excused ?? false)),
+    reported: memory?.reported ?? false,
+  };
+}
+
+function* loosened(moment: Moment, link: LinkTruth): Iterable<Finding> {
+  const before = linkOf(moment.before, link.id);
+  if (before?.policy !== "mustSecure" || link.policy === "mustSecure") return;
+  const effect = moment.effects.findLast((candidate) => candidate.link === link.id);
+  if (effect?.by !== "agent") return;
+  const left = link.policy === undefined ? "without MACsec" : "should-secure";
+  yield {
+    promise: "P1",
+    event: describeEffect(effect),
+    text: `the agent loosened must-secure on ${link.id}: the port is ${left} now`,
+  };
+}

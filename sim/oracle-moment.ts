@@ -1,0 +1,71 @@
+// What every checker of a promise sees: one group before and after an event, and what happened in between.
+
+import { type Ckn, type MacsecPort, type Reading, type Routing, strongValue } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { EffectEvent, GroupTruth, LinkTruth } from "./truth.ts";
+
+export type Promised = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7";
+
+export interface Finding {
+  readonly promise: Promised;
+  /** The effect or transition that broke it. */
+  readonly event: string;
+  readonly text: string;
+}
+
+/** The agent read a device: what it could learn about a link at that time. */
+export interface LinkLook {
+  readonly at: Instant;
+  readonly inService: boolean;
+}
+
+export interface Moment {
+  readonly at: Instant;
+  /** undefined = the first moment of the group. */
+  readonly before: GroupTruth | undefined;
+  readonly now: GroupTruth;
+  /** On links of the group since `before`, in order. */
+  readonly effects: readonly EffectEvent[];
+  /** Links that the world disturbed by a fault since `before`. */
+  readonly disturbed: ReadonlySet<string>;
+  /** Newest successful look per link. */
+  readonly looks: ReadonlyMap<string, LinkLook>;
+}
+
+/** One promise; it remembers what it needs between moments. */
+export type Checker = (moment: Moment) => readonly Finding[];
+
+/** Carries data in its accepted state: protected, or in clear as the operator left both ends. */
+export function inService(link: LinkTruth): boolean {
+  if (!link.carries || link.drained || !link.bgpUp) return false;
+  return link.secured || (link.policy === undefined && link.farKey === undefined);
+}
+
+/** What a look showed; undefined = it could not tell. */
+export function shownInService(port: MacsecPort, routing: Reading<Routing>): boolean | undefined {
+  const linkUp = strongValue(port.linkUp);
+  const session = strongValue(port.session);
+  const routes = strongValue(routing);
+  if (linkUp === undefined || session === undefined || routes === undefined) return undefined;
+  const settings = port.settings.kind === "known" ? port.settings.value : undefined;
+  const open =
+    session.controlledPort === "secured" ||
+    (session.controlledPort === "unprotected" && settings === undefined);
+  const bgp = routes.sessions.some((peering) => peering.port === port.port && peering.up);
+  const drained = routes.drains.some((drain) => drain.port === port.port);
+  return linkUp && open && bgp && !drained;
+}
+
+export function linkOf(group: GroupTruth | undefined, id: string | undefined) {
+  return group?.links.find((link) => link.id === id);
+}
+
+export function describeEffect(effect: EffectEvent): string {
+  const key = effect.ckn === undefined ? "" : ` key ${shortCkn(effect.ckn)}`;
+  const where = effect.link ?? effect.port ?? "";
+  return `${effect.by} ${effect.what}${key} at ${effect.place} ${where}`.trimEnd();
+}
+
+export function shortCkn(ckn: Ckn): string {
+  return ckn.length <= 12 ? ckn : `${ckn.slice(0, 6)}…${ckn.slice(-4)}`;
+}

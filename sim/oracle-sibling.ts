@@ -1,0 +1,184 @@
+// P2: at most one link of a group is out because of the agent, and only beside a sibling freshly seen in service.
+
+import type { Instant } from "#hal/world.ts";
+import {
+  type Checker,
+  describeEffect,
+  type Finding,
+  inService,
+  linkOf,
+  type Moment,
+} from "./oracle-moment.ts";
+import type { EffectEvent, LinkTruth } from "./truth.ts";
+
+export interface SiblingBounds {
+  /** A look at the sibling counts as made immediately before an effect for this long. */
+  readonly lookFreshMs: number;
+  /** A usable link may stay drained this long after its sibling was seen lost. */
+  readonly strandedMs: number;
+  /** A usable link may stay drained this long without any act of the agent in its group. */
+  readonly parkedMs: number;
+}
+
+interface Memory {
+  /** The effect of the agent that took the link, until the world or a restore explains its state. */
+  taken: EffectEvent | undefined;
+  drain: EffectEvent | undefined;
+  /** Since when the agent could know that the link is drained beside a lost sibling. */
+  strandedSince: Instant | undefined;
+  told: "none" | "stranded" | "parked";
+}
+
+/** A put may reach the hardware this late and still be the reason why the link went dark. */
+const attributionMs = 3_600_000;
+
+export function watchSiblings(bounds: SiblingBounds): Checker {
+  const memories = new Map<string, Memory>();
+  let bothOut = false;
+  let lastAct: Instant | undefined;
+  const memoryOf = (id: string): Memory => {
+    const memory = memories.get(id) ?? fresh();
+    memories.set(id, memory);
+    return memory;
+  };
+  return (moment) => {
+    const findings: Finding[] = [];
+    for (const effect of moment.effects) {
+      if (effect.by !== "agent") continue;
+      lastAct = moment.at;
+      if (takes(moment, effect)) findings.push(...judgeSibling(moment, effect, bounds));
+    }
+    for (const link of moment.now.links) attribute(moment, link, memoryOf(link.id));
+    const out = moment.now.links.filter((link) => isOut(link) && memoryOf(link.id).taken);
+    if (out.length > 1 && !bothOut) findings.push(...bothLinksOut(moment, out, memoryOf));
+    bothOut = out.length > 1;
+    for (const link of moment.now.links) {
+      findings.push(...keptDrained(moment, link, memoryOf(link.id), bounds, lastAct));
+    }
+    return findings;
+  };
+}
+
+function fresh(): Memory {
+  return { taken: undefined, drain: undefined, strandedSince: undefined, told: "none" };
+}
+
+function isOut(link: LinkTruth): boolean {
+  return !link.carries || link.drained;
+}
+
+/** An effect takes if the link could carry before it; on a dark link the same effect gives. */
+function takes(moment: Moment, effect: EffectEvent): boolean {
+  if (linkOf(moment.before, effect.link)?.carries !== true) return false;
+  switch (effect.what) {
+    case "port.drain":
+    case "port.shut":
+    case "macsec.protect":
+    case "macsec.addKey":
+    case "macsec.promoteKey":
+    case "macsec.removeKey":
+    case "macsec.replaceKey":
+    case "peer.put":
+      return true;
+    case "port.open":
+    case "port.restore":
+    case "macsec.rekeySak":
+    case "ipsec.putTunnel":
+    case "ipsec.removeTunnel":
+    case "ipsec.rekey":
+    case "rollback":
+    case "reboot":
+      return false;
+  }
+}
+
+function* judgeSibling(
+  moment: Moment,
+  effect: EffectEvent,
+  bounds: SiblingBounds,
+): Iterable<Finding> {
+  for (const sibling of moment.now.links) {
+    if (sibling.id === effect.link) continue;
+    const look = moment.looks.get(sibling.id);
+    const age = look === undefined ? undefined : effect.at - look.at;
+    const event = describeEffect(effect);
+    const took = `the agent touched ${effect.link}`;
+    if (age === undefined || age > bounds.lookFreshMs) {
+      const seen = age === undefined ? "was never looked at" : `was last seen ${age} ms ago`;
+      yield {
+        promise: "P2",
+        event,
+        text: `${took} on stale news: its sibling ${sibling.id} ${seen}`,
+      };
+    } else if (look?.inService === false) {
+      const text = `${took} while its sibling ${sibling.id} was seen out of service`;
+      yield { promise: "P2", event, text };
+    }
+  }
+}
+
+function attribute(moment: Moment, link: LinkTruth, memory: Memory): void {
+  for (const effect of moment.effects) {
+    if (effect.link !== link.id) continue;
+    if (effect.what === "port.drain") memory.drain = effect.by === "agent" ? effect : undefined;
+    if (effect.by !== "agent") memory.taken = undefined;
+    else if (takes(moment, effect)) memory.taken = effect;
+    else if (effect.what === "port.restore" && link.carries) memory.taken = undefined;
+  }
+  if (moment.disturbed.has(link.id) || !link.fibreUp) memory.taken = undefined;
+  const old = memory.taken !== undefined && moment.at - memory.taken.at > attributionMs;
+  if (old && inService(link)) memory.taken = undefined;
+}
+
+function* bothLinksOut(
+  moment: Moment,
+  out: readonly LinkTruth[],
+  memoryOf: (id: string) => Memory,
+): Iterable<Finding> {
+  const effects = out.flatMap(({ id }) => memoryOf(id).taken ?? []);
+  const newest = effects.toSorted((a, b) => a.at - b.at).at(-1);
+  if (newest === undefined) return;
+  const names = out.map(({ id }) => id).join(" and ");
+  const text = `links ${names} of group ${moment.now.name} are out of service because of the agent`;
+  yield { promise: "P2", event: describeEffect(newest), text };
+}
+
+function* keptDrained(
+  moment: Moment,
+  link: LinkTruth,
+  memory: Memory,
+  bounds: SiblingBounds,
+  lastAct: Instant | undefined,
+): Iterable<Finding> {
+  const usable = link.drained && link.carries && !link.commitPending;
+  if (memory.drain === undefined || !usable) {
+    memory.strandedSince = undefined;
+    memory.told = "none";
+    return;
+  }
+  const event = describeEffect(memory.drain);
+  const known = knownLostSiblings(moment, link);
+  memory.strandedSince = known ? (memory.strandedSince ?? moment.at) : undefined;
+  if (memory.told !== "none") return;
+  if (memory.strandedSince !== undefined && moment.at - memory.strandedSince > bounds.strandedMs) {
+    memory.told = "stranded";
+    yield {
+      promise: "P2",
+      event,
+      text: `${link.id} could carry but stayed drained after its sibling was seen lost`,
+    };
+  } else if (lastAct !== undefined && moment.at - lastAct > bounds.parkedMs) {
+    memory.told = "parked";
+    const text = `${link.id} could carry but stays drained although nothing is being done`;
+    yield { promise: "P2", event, text };
+  }
+}
+
+/** A dead or blind agent cannot restore: both links must have been seen lately. */
+function knownLostSiblings(moment: Moment, link: LinkTruth): boolean {
+  return moment.now.links.every((other) => {
+    const look = moment.looks.get(other.id);
+    if (look === undefined || moment.at - look.at > 30_000) return false;
+    return other.id === link.id || (!look.inService && !inService(other));
+  });
+}

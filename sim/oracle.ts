@@ -1,0 +1,284 @@
+// The promises P1 to P7 held against the truth after every event, from both ends, the wire and all that was said.
+
+import type { DeviceState, PortName } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { CanarySearch } from "./oracle-canary.ts";
+import { watchClearFrames } from "./oracle-clear.ts";
+import { watchKeys } from "./oracle-keys.ts";
+import {
+  type Checker,
+  type Finding,
+  inService,
+  type LinkLook,
+  type Moment,
+  type Promised,
+  shownInService,
+} from "./oracle-moment.ts";
+import { watchRetirement } from "./oracle-proof.ts";
+import { type ReportBounds, type ReportedStatus, ReportJudge } from "./oracle-report.ts";
+import { type SiblingBounds, watchSiblings } from "./oracle-sibling.ts";
+import { watchWrites } from "./oracle-writes.ts";
+import type { Site } from "./site.ts";
+import type { EffectEvent, GroupTruth, LinkTruth, TunnelTruth } from "./truth.ts";
+
+/** What the oracle needs of a site; `Site` is one, and so is a table in a test. */
+export interface Observed {
+  readonly seed: string;
+  readonly clock: { now(): Instant };
+  readonly groups: readonly string[];
+  groupTruth(name: string): GroupTruth;
+  tunnelTruth(): readonly TunnelTruth[];
+  /** `group/link` of a port; undefined = no link of ours. */
+  linkAt(device: string, port: PortName): string | undefined;
+  /** Every key that must never be seen, with a label that may be printed. */
+  canaries(): readonly { readonly id: string; readonly bytes: Uint8Array }[];
+}
+
+export interface Violation {
+  readonly seed: string;
+  readonly promise: Promised;
+  readonly at: Instant;
+  readonly event: string;
+  readonly text: string;
+}
+
+/** Seed and promise first: the first lines of a failed run are enough to start. */
+export function formatViolation(violation: Violation): string {
+  const { seed, promise, at, event, text } = violation;
+  const seconds = (at / 1000).toFixed(3);
+  return `seed ${seed} promise ${promise}\nat ${seconds} s after: ${event}\n${text}`;
+}
+
+export interface OracleBounds extends SiblingBounds, ReportBounds {
+  /** Frames in each direction that prove a key. */
+  readonly proofFrames: number;
+  /** Counters move without events, so every group is looked at this often. */
+  readonly sweepMs: number;
+}
+
+/** For the defaults of the config: poll 5 s, settle 18 s, stale after 30 s, evidence 90 s. */
+const bounds: OracleBounds = {
+  lookFreshMs: 30_000,
+  strandedMs: 120_000,
+  parkedMs: 7_200_000,
+  controlMs: 40_000,
+  dataMs: 100_000,
+  staleMs: 40_000,
+  eventualMs: 600_000,
+  proofFrames: 20,
+  sweepMs: 1_000,
+};
+
+/** Enough to see what went wrong; a broken run must not fill the memory. */
+const violationsMax = 100;
+
+interface Watched {
+  readonly name: string;
+  readonly checkers: readonly Checker[];
+  before: GroupTruth | undefined;
+  effects: EffectEvent[];
+  disturbed: Set<string>;
+}
+
+export class Oracle {
+  readonly violations: Violation[] = [];
+  /** Reports that stayed bad long after all was well: a nuisance, no broken promise. */
+  readonly late: string[] = [];
+  /** Effects of the agent so far. */
+  agentWrites = 0;
+  readonly #site: Observed;
+  readonly #bounds: OracleBounds;
+  readonly #groups: ReadonlyMap<string, Watched>;
+  readonly #dirty = new Set<string>();
+  readonly #looks = new Map<string, LinkLook>();
+  /** Links that are out of service now. */
+  readonly #outSince = new Map<string, Instant>();
+  readonly #judge: ReportJudge;
+  readonly #search = new CanarySearch();
+  readonly #listeners: ((moment: Moment) => void)[] = [];
+  readonly #leaks = new Set<string>();
+  #canaries = 0;
+  #canariesAt: Instant | undefined;
+  #sweptAt: Instant | undefined;
+  #noWrites: string | undefined;
+
+  constructor(site: Observed, options: Partial<OracleBounds> = {}) {
+    this.#site = site;
+    this.#bounds = { ...bounds, ...options };
+    this.#judge = new ReportJudge(this.#bounds);
+    this.#groups = new Map(
+      site.groups.map((name): [string, Watched] => {
+        const effects: EffectEvent[] = [];
+        const disturbed = new Set<string>();
+        return [name, { name, checkers: this.#checkers(), before: undefined, effects, disturbed }];
+      }),
+    );
+  }
+
+  /** Cheap while nothing happened. Returns the first violation that this call found. */
+  check(): Violation | undefined {
+    const now = this.#site.clock.now();
+    const sweep = this.#sweptAt === undefined || now - this.#sweptAt >= this.#bounds.sweepMs;
+    if (!sweep && this.#dirty.size === 0) return undefined;
+    const known = this.violations.length;
+    if (sweep) {
+      this.#sweptAt = now;
+      this.#judge.seeTunnels(this.#site.tunnelTruth(), now);
+    }
+    for (const group of this.#groups.values()) {
+      if (sweep || this.#dirty.has(group.name)) this.#examine(group, now);
+    }
+    this.#dirty.clear();
+    return this.violations[known];
+  }
+
+  /** The truth about a group may have changed. */
+  changed(group: string): void {
+    this.#dirty.add(group);
+  }
+
+  /** An effect without a link of ours concerns no group and counts as a write all the same. */
+  effect(effect: EffectEvent): void {
+    if (effect.by === "agent") this.agentWrites += 1;
+    const group = this.#groups.get(groupOf(effect.link));
+    if (group === undefined) {
+      if (effect.by === "agent") this.#refuseWrite(effect);
+      return;
+    }
+    group.effects.push(effect);
+    this.#dirty.add(group.name);
+  }
+
+  /** The world struck a link, so what follows on it is not the agent's doing. */
+  disturbed(link: string): void {
+    const group = this.#groups.get(groupOf(link));
+    group?.disturbed.add(link);
+    if (group !== undefined) this.#dirty.add(group.name);
+  }
+
+  /** The agent got this look at a device. */
+  looked(state: DeviceState): void {
+    for (const port of state.macsec) {
+      const link = this.#site.linkAt(state.device, port.port);
+      if (link === undefined || port.session.kind === "unknown") continue;
+      this.#judge.known(link, state.at);
+      const shown = shownInService(port, state.routing);
+      if (shown === undefined) continue;
+      // A device shows a broken data plane in its counters only, so an agent needs its evidence time.
+      const since = this.#outSince.get(link);
+      const told = since !== undefined && state.at - since > this.#bounds.dataMs;
+      this.#looks.set(link, { at: state.at, inService: shown && !told });
+    }
+  }
+
+  /** The agent said this, now. */
+  reported(status: ReportedStatus): void {
+    const at = this.#site.clock.now();
+    const { findings, late } = this.#judge.judge(status, at);
+    for (const finding of findings) this.#record(finding, at);
+    for (const entry of late) {
+      if (!this.late.includes(entry)) this.late.push(entry);
+    }
+  }
+
+  /** Something left the agent: a log line, a reply, a file, an argument. */
+  emitted(where: string, what: Uint8Array | string): void {
+    const at = this.#site.clock.now();
+    this.#learnCanaries(at);
+    const bytes = typeof what === "string" ? new TextEncoder().encode(what) : what;
+    const sighting = this.#search.search(where, bytes);
+    if (sighting === undefined) return;
+    const text = `${sighting.label} was emitted as ${sighting.form}`;
+    if (this.#leaks.has(`${where} ${text}`)) return;
+    this.#leaks.add(`${where} ${text}`);
+    this.#record({ promise: "P5", event: `output to ${where}`, text }, at);
+  }
+
+  /** From now on every write of the agent is a violation; `why` completes "although ...". */
+  expectNoWrites(why: string): void {
+    this.#noWrites = why;
+  }
+
+  expectWrites(): void {
+    this.#noWrites = undefined;
+  }
+
+  /** Every examined moment, for the event log. */
+  onMoment(listener: (moment: Moment) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #checkers(): readonly Checker[] {
+    return [
+      watchClearFrames(),
+      watchSiblings(this.#bounds),
+      watchRetirement(this.#bounds.proofFrames),
+      watchWrites(() => this.#noWrites),
+      watchKeys(),
+    ];
+  }
+
+  #examine(group: Watched, at: Instant): void {
+    const now = this.#site.groupTruth(group.name);
+    const { before, effects, disturbed } = group;
+    const moment: Moment = { at, before, now, effects, disturbed, looks: this.#looks };
+    group.before = now;
+    if (effects.length > 0) group.effects = [];
+    if (disturbed.size > 0) group.disturbed = new Set();
+    for (const link of now.links) this.#follow(link, at);
+    this.#judge.see(moment);
+    for (const checker of group.checkers) {
+      for (const finding of checker(moment)) this.#record(finding, at);
+    }
+    for (const listener of this.#listeners) listener(moment);
+  }
+
+  #follow(link: LinkTruth, at: Instant): void {
+    if (inService(link)) this.#outSince.delete(link.id);
+    else if (!this.#outSince.has(link.id)) this.#outSince.set(link.id, at);
+  }
+
+  #refuseWrite(effect: EffectEvent): void {
+    const at = this.#site.clock.now();
+    const now = { name: "", links: [] };
+    const looks = this.#looks;
+    const moment: Moment = {
+      at,
+      before: undefined,
+      now,
+      effects: [effect],
+      disturbed: new Set(),
+      looks,
+    };
+    const findings = watchWrites(() => this.#noWrites)(moment);
+    for (const finding of findings) this.#record(finding, at);
+  }
+
+  #learnCanaries(at: Instant): void {
+    if (this.#canariesAt === at) return;
+    this.#canariesAt = at;
+    const all = this.#site.canaries();
+    for (const { id, bytes } of all.slice(this.#canaries)) this.#search.add({ label: id, bytes });
+    this.#canaries = all.length;
+  }
+
+  #record(finding: Finding, at: Instant): void {
+    if (this.violations.length >= violationsMax) return;
+    this.violations.push({ seed: this.#site.seed, at, ...finding });
+  }
+}
+
+/** Puts an oracle beside the site: from now on it judges after every event of the site's clock. */
+export function watchSite(site: Site, options: Partial<OracleBounds> = {}): Oracle {
+  const oracle = new Oracle(site, options);
+  site.attach(oracle);
+  site.clock.afterEvent = () => {
+    oracle.check();
+  };
+  oracle.check();
+  return oracle;
+}
+
+function groupOf(link: string | undefined): string {
+  return link?.slice(0, link.indexOf("/")) ?? "";
+}

@@ -1,0 +1,132 @@
+// What happens to data frames between two SecYs: judged once per change of state, charged per stretch of flow.
+
+import {
+  isXpn,
+  type PortCounters,
+  type ReceiveSa,
+  type ReceiveSc,
+  type SecY,
+  type TransmitSa,
+} from "./secy.ts";
+
+export type FlowOutcome =
+  | "protected"
+  | "clear"
+  | "blocked"
+  | "notValid"
+  | "noSci"
+  | "unknownSci"
+  | "badTag"
+  | "unusedSa"
+  | "tooLong"
+  | "down";
+
+/** The fate of every frame offered in one direction until something changes. */
+export interface Passage {
+  readonly outcome: FlowOutcome;
+  readonly onWire: "nothing" | "clear" | "protected";
+  readonly delivered: boolean;
+  /** Port counters that each frame raises, at the sender and at the receiver. */
+  readonly sent?: { readonly at: PortCounters; readonly name: keyof PortCounters };
+  readonly received?: { readonly at: PortCounters; readonly name: keyof PortCounters };
+  readonly transmitSa?: TransmitSa;
+  readonly receiveSc?: ReceiveSc;
+  readonly receiveSa?: ReceiveSa;
+}
+
+const down: Passage = { outcome: "down", onWire: "nothing", delivered: false };
+const blocked: Passage = { outcome: "blocked", onWire: "nothing", delivered: false };
+
+/** SecTAG and ICV, with and without the SCI. */
+export function macsecOctets(includeSci: boolean): number {
+  return includeSci ? 32 : 24;
+}
+
+/** Packet numbers below this may be used; XPN has more than any run can spend. */
+function packetNumbersEnd(sa: TransmitSa): number {
+  return isXpn(sa.key.suite) ? Infinity : 2 ** 32;
+}
+
+export function judge(link: "up" | "down", from: SecY, to: SecY, frameOctets: number): Passage {
+  if (link === "down") return down;
+  switch (from.mode) {
+    case "blocked":
+      return blocked;
+    case "open":
+    case "clear":
+      return frameOctets > from.l2Mtu
+        ? { outcome: "tooLong", onWire: "nothing", delivered: false }
+        : judgeClear(from, to);
+    case "secured":
+      return judgeProtected(from, to, frameOctets);
+  }
+}
+
+function judgeClear(from: SecY, to: SecY): Passage {
+  // Where MACsec is off there is no SecY that could count.
+  const counted = {
+    onWire: "clear" as const,
+    ...(from.mode === "open" ? {} : { sent: { at: from.counters, name: "txClear" as const } }),
+    ...(to.mode === "open" ? {} : { received: { at: to.counters, name: "rxClear" as const } }),
+  };
+  const accepted = to.mode === "open" || (!to.mustSecure && to.mode !== "blocked");
+  return { ...counted, outcome: accepted ? "clear" : "blocked", delivered: accepted };
+}
+
+function judgeProtected(from: SecY, to: SecY, frameOctets: number): Passage {
+  const transmitSa = from.encodingSa();
+  if (transmitSa === undefined || transmitSa.nextPn >= packetNumbersEnd(transmitSa)) return blocked;
+  if (frameOctets + macsecOctets(from.includeSci) > from.l2Mtu) {
+    const sent = { at: from.counters, name: "txTooLong" } as const;
+    return { outcome: "tooLong", onWire: "nothing", delivered: false, sent };
+  }
+  const sent = { at: from.counters, name: "txProtected" } as const;
+  return { ...judgeTag(from, transmitSa, to), onWire: "protected", sent, transmitSa };
+}
+
+type Reception = Pick<Passage, "outcome" | "delivered" | "received" | "receiveSc" | "receiveSa">;
+
+// In the order of 802.1AE figure 10-5; a C bit is set always, so no invalid frame passes in any mode.
+function judgeTag(from: SecY, transmitSa: TransmitSa, to: SecY): Reception {
+  const lost = (outcome: FlowOutcome, name?: keyof PortCounters): Reception => ({
+    outcome,
+    delivered: false,
+    ...(name === undefined ? {} : { received: { at: to.counters, name } }),
+  });
+  if (to.mode === "open") return lost("blocked");
+  if (from.includeSci && !to.includeSci) return lost("badTag", "rxBadTag");
+  if (!from.includeSci && to.includeSci) return lost("noSci", "rxNoSci");
+  const receiveSc = to.receiveScs.get(from.sci);
+  if (receiveSc?.active !== true) {
+    return to.includeSci ? lost("unknownSci", "rxUnknownSci") : lost("noSci", "rxNoSci");
+  }
+  const receiveSa = receiveSc.sas.get(transmitSa.an);
+  if (receiveSa === undefined) return { ...lost("unusedSa"), receiveSc };
+  if (receiveSa.key !== transmitSa.key) return { ...lost("notValid"), receiveSc, receiveSa };
+  const open = to.mode === "secured";
+  return { outcome: open ? "protected" : "blocked", delivered: open, receiveSc, receiveSa };
+}
+
+/** Frames that fit into what is left of the packet numbers. */
+export function roomFor(passage: Passage, frames: number): number {
+  const sa = passage.transmitSa;
+  return sa === undefined ? frames : Math.min(frames, packetNumbersEnd(sa) - sa.nextPn);
+}
+
+/** Raises every counter that `frames` frames of this passage touch. */
+export function charge(passage: Passage, frames: number): void {
+  if (passage.sent !== undefined) passage.sent.at[passage.sent.name] += frames;
+  if (passage.received !== undefined) passage.received.at[passage.received.name] += frames;
+  if (passage.transmitSa !== undefined) passage.transmitSa.nextPn += frames;
+  const { receiveSc: sc, receiveSa: sa } = passage;
+  if (sc === undefined) return;
+  if (sa === undefined) {
+    sc.notUsingSa += frames;
+  } else if (passage.outcome === "notValid") {
+    sc.notValid += frames;
+    sa.notValid += frames;
+  } else {
+    sc.ok += frames;
+    sa.ok += frames;
+  }
+}

@@ -1,0 +1,305 @@
+// Transactions as the router holds them: candidates by token, one commit that may be pending.
+
+import type { Capabilities, CommitMode, DeviceChange, TransactionToken } from "#hal/device.ts";
+import type { Ckn, PortName } from "#hal/model.ts";
+import type { Cancel, SimClock } from "./clock.ts";
+import type { Prng } from "./prng.ts";
+import {
+  applyChange,
+  deviceError,
+  isOperation,
+  type KeyMaterial,
+  refuseUnsupported,
+} from "./router-change.ts";
+import {
+  cloneConfig,
+  diffConfig,
+  type Effect,
+  effectOf,
+  losesSecret,
+  type MutableConfig,
+  previewOf,
+  withoutAdditions,
+} from "./router-config.ts";
+import type { Who } from "./truth.ts";
+
+/** One management session; a platform may tie candidates and pending commits to its life. */
+export interface Session {
+  readonly device: string;
+}
+
+export interface Prepared {
+  readonly token: TransactionToken;
+  readonly preview: string;
+}
+
+/** What the engine needs of the router around it. */
+export interface CommitHost {
+  readonly device: string;
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  readonly capabilities: Capabilities;
+  running(): MutableConfig;
+  principal(port: PortName): Ckn | undefined;
+  install(next: MutableConfig, by: Who, effects: readonly Effect[], operations: DeviceChange): void;
+  /** A session that is not ours holds the configuration lock. */
+  locked(): boolean;
+  /** How a commit that looks accepted goes wrong. */
+  commitFlaw(): "silentRevert" | "errorWithSuccess" | undefined;
+}
+
+interface Entry extends Prepared {
+  readonly session: Session;
+  readonly change: DeviceChange;
+  material: KeyMaterial;
+  state: EntryState;
+}
+
+type EntryState =
+  | { readonly kind: "prepared" | "settled" | "undone" }
+  | { readonly kind: "pending"; readonly commit: Commit; readonly cancel: Cancel };
+
+interface Commit {
+  readonly before: MutableConfig;
+  readonly after: MutableConfig;
+}
+
+/** Transactions that the router keeps; the oldest makes room, unless it is pending. */
+const rememberedMax = 64;
+const silentRevertMs = 3_000;
+
+/** The device's own revert time for a wanted one; undefined = none. Throws `device.unsupported`. */
+export function revertMs(
+  device: string,
+  mode: CommitMode,
+  within: number | "final",
+): number | undefined {
+  if (within === "final") return undefined;
+  switch (mode.kind) {
+    case "immediate": {
+      const text = `${device} has no timer that would revert a commit, so nothing was sent`;
+      throw deviceError("device.unsupported", device, text);
+    }
+    case "armedRevert":
+      return within;
+    case "confirmed": {
+      const stepped = Math.ceil(within / mode.stepMs) * mode.stepMs;
+      if (stepped <= mode.maxMs) return stepped;
+      const text = `${device} waits at most ${mode.maxMs} ms for a confirm, so nothing was sent`;
+      throw deviceError("device.unsupported", device, text);
+    }
+  }
+}
+
+export class CommitEngine {
+  readonly #host: CommitHost;
+  readonly #entries = new Map<TransactionToken, Entry>();
+  /** At most one commit waits for its confirm. */
+  #pending: Entry | undefined;
+
+  constructor(host: CommitHost) {
+    this.#host = host;
+  }
+
+  /** Validates on a candidate; running is untouched. Throws `device.*` with effect "none". */
+  prepare(session: Session, change: DeviceChange, material: KeyMaterial): Prepared {
+    refuseUnsupported(this.#host.device, this.#host.capabilities, change);
+    this.#refuseLocked();
+    const candidate = this.#candidate(change, material);
+    const lines = previewOf(diffConfig(this.#host.running(), candidate.config));
+    const token = `${this.#host.device}-${this.#host.prng.hex(8)}` as TransactionToken;
+    const preview = [...lines, ...change.filter(isOperation).map(describeOperation)].join("\n");
+    const state: EntryState = { kind: "prepared" };
+    this.#makeRoom();
+    this.#entries.set(token, { token, preview, session, change, material, state });
+    return { token, preview };
+  }
+
+  /** Idempotent. The candidate is validated again: running may have changed since `prepare`. */
+  commit(token: TransactionToken, within: number | "final"): void {
+    const { capabilities, clock, device } = this.#host;
+    const revertAfterMs = revertMs(device, capabilities.commit, within);
+    const entry = this.#entry(token);
+    if (entry.state.kind === "pending" || entry.state.kind === "settled") return;
+    if (entry.state.kind === "undone") throw this.#expired();
+    this.#refuseLocked();
+    if (this.pending()) {
+      const text = `another commit on ${device} waits for its confirm, nothing was changed`;
+      throw deviceError("device.locked", device, text);
+    }
+    const flaw = this.#host.commitFlaw();
+    if (flaw === "errorWithSuccess") {
+      const text = `${device} printed an error although it reported success; nothing was changed`;
+      throw deviceError("device.rejected", device, text);
+    }
+    const { config: after, effects } = this.#candidate(entry.change, entry.material);
+    const commit = { before: this.#host.running(), after };
+    if (revertAfterMs !== undefined) this.#refuseUnrevertable(commit);
+    this.#host.install(after, "agent", effects, entry.change.filter(isOperation));
+    if (revertAfterMs === undefined) this.#end(entry, "settled");
+    else {
+      const cancel = clock.after(revertAfterMs, () => this.#undo(entry, commit, "device"));
+      entry.state = { kind: "pending", commit, cancel };
+      this.#pending = entry;
+    }
+    if (flaw === "silentRevert") this.#revertSilently(entry, commit);
+  }
+
+  /** Idempotent. Throws `device.commitExpired` once the router has reverted. */
+  confirm(session: Session, token: TransactionToken): void {
+    const { capabilities, device } = this.#host;
+    const entry = this.#entry(token);
+    switch (entry.state.kind) {
+      case "settled":
+        return;
+      case "undone":
+        throw this.#expired();
+      case "prepared":
+        throw deviceError("device.rejected", device, "the transaction was never applied");
+      case "pending":
+        if (entry.session !== session && !survivesDisconnect(capabilities.commit)) {
+          const text = `only the session that committed can confirm on ${device}`;
+          throw deviceError("device.rejected", device, text);
+        }
+        entry.state.cancel();
+        this.#end(entry, "settled");
+    }
+  }
+
+  /** Idempotent: drops a candidate or reverts a pending commit; else `device.rejected`. */
+  rollback(token: TransactionToken): void {
+    const entry = this.#entry(token);
+    switch (entry.state.kind) {
+      case "undone":
+        return;
+      case "prepared":
+        this.#end(entry, "undone");
+        return;
+      case "settled": {
+        const text = `the commit on ${this.#host.device} is permanent and was left as it is`;
+        throw deviceError("device.rejected", this.#host.device, text);
+      }
+      case "pending":
+        this.#undo(entry, entry.state.commit, "agent");
+    }
+  }
+
+  /** The transaction while it waits for its confirm. */
+  recall(token: TransactionToken): Prepared | undefined {
+    return this.#pending?.token === token ? this.#pending : undefined;
+  }
+
+  pending(): boolean {
+    return this.#pending !== undefined;
+  }
+
+  /** Candidates die with their session, and so does a pending commit that is tied to it. */
+  closeSession(session: Session): void {
+    const survives = survivesDisconnect(this.#host.capabilities.commit);
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.session === session) this.#drop(entry, survives);
+    }
+  }
+
+  closeAllSessions(): void {
+    const survives = survivesDisconnect(this.#host.capabilities.commit);
+    for (const entry of [...this.#entries.values()]) this.#drop(entry, survives);
+  }
+
+  /** A boot starts from the configuration before the unconfirmed commit (RFC 6241 8.4.1). */
+  reboot(): void {
+    for (const entry of [...this.#entries.values()]) this.#drop(entry, false);
+  }
+
+  #drop(entry: Entry, survives: boolean): void {
+    if (entry.state.kind === "prepared") this.#end(entry, "undone");
+    if (entry.state.kind === "pending" && !survives) {
+      this.#undo(entry, entry.state.commit, "device");
+    }
+  }
+
+  #candidate(
+    change: DeviceChange,
+    material: KeyMaterial,
+  ): { config: MutableConfig; effects: Effect[] } {
+    const { device, capabilities } = this.#host;
+    const principal = (port: PortName): Ckn | undefined => this.#host.principal(port);
+    const config = cloneConfig(this.#host.running());
+    const context = { device, capabilities, material, principal };
+    return { config, effects: applyChange(config, change, context) };
+  }
+
+  #refuseLocked(): void {
+    if (!this.#host.locked()) return;
+    const text = `another session holds the configuration of ${this.#host.device}`;
+    throw deviceError("device.locked", this.#host.device, text);
+  }
+
+  #refuseUnrevertable(commit: Commit): void {
+    const { capabilities, device } = this.#host;
+    if (capabilities.commit.kind !== "armedRevert") return;
+    if (!diffConfig(commit.before, commit.after).some(losesSecret)) return;
+    const text = `the timer of ${device} stores no key, so it could not undo this change`;
+    throw deviceError("device.unsupported", device, text);
+  }
+
+  #revertSilently(entry: Entry, commit: Commit): void {
+    this.#host.clock.after(silentRevertMs, () => {
+      // A later commit replaced this one; only the newest can vanish.
+      if (this.#host.running() === commit.after) this.#undo(entry, commit, "device");
+    });
+  }
+
+  #undo(entry: Entry, commit: Commit, by: Who): void {
+    if (entry.state.kind === "pending") entry.state.cancel();
+    const running = this.#host.running();
+    const target =
+      this.#host.capabilities.commit.kind === "armedRevert"
+        ? withoutAdditions(running, commit.before, commit.after)
+        : commit.before;
+    this.#end(entry, "undone");
+    const effects = diffConfig(running, target).map((difference): Effect => {
+      return { ...effectOf(difference), what: "rollback" };
+    });
+    this.#host.install(target, by, effects, []);
+  }
+
+  #end(entry: Entry, kind: "settled" | "undone"): void {
+    if (this.#pending === entry) this.#pending = undefined;
+    entry.state = { kind };
+    entry.material = new Map();
+  }
+
+  #makeRoom(): void {
+    if (this.#entries.size < rememberedMax) return;
+    const oldest = this.#entries.values().find((entry) => entry !== this.#pending);
+    if (oldest !== undefined) this.#entries.delete(oldest.token);
+  }
+
+  #entry(token: TransactionToken): Entry {
+    const entry = this.#entries.get(token);
+    if (entry !== undefined) return entry;
+    throw this.#expired();
+  }
+
+  #expired(): Error {
+    const { device } = this.#host;
+    const text = `the transaction on ${device} is over: reverted, discarded or lost in a boot`;
+    return deviceError("device.commitExpired", device, text);
+  }
+}
+
+function survivesDisconnect(mode: CommitMode): boolean {
+  switch (mode.kind) {
+    case "confirmed":
+      return mode.survivesDisconnect;
+    case "armedRevert":
+    case "immediate":
+      return true;
+  }
+}
+
+function describeOperation(part: DeviceChange[number]): string {
+  const where = "port" in part ? part.port : "name" in part ? part.name : "";
+  return `! ${where} ${part.kind}`;
+}

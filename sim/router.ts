@@ -1,0 +1,391 @@
+// One edge router: configuration, MACsec ports, BGP, tunnels and what it tells about them.
+
+import type { Capabilities, DeviceChange } from "#hal/device.ts";
+import { type Ckn, type DeviceState, known, type PortName } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Cancel, SimClock } from "./clock.ts";
+import type { Fibre } from "./fibre.ts";
+import type { Prng } from "./prng.ts";
+import { BgpPeering } from "./router-bgp.ts";
+import { CommitEngine, type Session } from "./router-commit.ts";
+import {
+  cloneConfig,
+  type Difference,
+  diffConfig,
+  type Effect,
+  effectOf,
+  type MutableConfig,
+} from "./router-config.ts";
+import {
+  type PortCounters,
+  type PortLook,
+  readCounters,
+  readPort,
+  readRouting,
+  unparsedState,
+} from "./router-look.ts";
+import { inHardwareOrder, pushKey, settlePrimary } from "./router-push.ts";
+import type { Station, StationKey } from "./station.ts";
+import type { EffectEvent, Who } from "./truth.ts";
+import { SimTunnel } from "./tunnel.ts";
+
+export interface RouterOptions {
+  readonly name: string;
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  readonly capabilities: Capabilities;
+  readonly ports: readonly RouterPort[];
+  readonly latency: {
+    readonly lookMs: number;
+    readonly prepareMs: number;
+    readonly commitMs: number;
+  };
+  /** How this router's own wall clock differs from the site's. */
+  readonly watch?: { readonly offsetMs: number; readonly ppm: number };
+}
+
+export interface RouterPort {
+  readonly name: PortName;
+  readonly station: Station;
+  readonly fibre: Fibre;
+}
+
+export type RouterFault =
+  | "locked"
+  | "replyLost"
+  | "silentRevert"
+  | "errorWithSuccess"
+  | "slow"
+  | "unreachable"
+  | "unparsed"
+  | "frozenCounters";
+
+interface Port extends RouterPort, PortLook {
+  /** Set once the drain of the running configuration has taken effect; unset likewise. */
+  drained: boolean;
+  settling: Cancel | undefined;
+  yields: boolean;
+  frozen: PortCounters | undefined;
+}
+
+const bootMs = 90_000;
+const settleMsDefault = 3_000;
+
+export class Router {
+  readonly name: string;
+  readonly options: RouterOptions;
+  readonly commits: CommitEngine;
+  /** Ways to addresses outside the links; an address that is not here goes out of `mgmt0`. */
+  readonly managementRoutes = new Map<string, PortName | undefined>();
+  readonly #ports = new Map<PortName, Port>();
+  readonly #tunnels = new Map<string, SimTunnel>();
+  readonly #gatewayPsks = new Map<string, Uint8Array>();
+  readonly #learned = new Set<string>();
+  readonly #faults = new Set<RouterFault>();
+  readonly #effectListeners: ((effect: EffectEvent) => void)[] = [];
+  readonly #routingListeners: (() => void)[] = [];
+  readonly #wallStart: number;
+  #running: MutableConfig;
+  #boot = 1;
+  #revision = 1;
+  #booting = false;
+  #tunnelPath: () => boolean;
+
+  constructor(options: RouterOptions) {
+    this.name = options.name;
+    this.options = options;
+    const { clock, watch } = options;
+    this.#wallStart = clock.wall() - clock.now() + (watch?.offsetMs ?? 0);
+    this.#tunnelPath = () =>
+      this.#ports.values().some((port) => port.bgp.up() && port.fibre.carries());
+    this.#running = { ports: new Map(), tunnels: new Map() };
+    options.ports.forEach((port, index) => {
+      this.#addPort(port, index);
+    });
+    this.commits = new CommitEngine({
+      device: this.name,
+      clock,
+      prng: options.prng.fork("commits"),
+      capabilities: options.capabilities,
+      running: () => this.#running,
+      principal: (port) => this.principal(port),
+      install: (next, by, effects, operations) => this.#install(next, by, effects, operations),
+      locked: () => this.hasFault("locked"),
+      commitFlaw: () => {
+        if (this.hasFault("errorWithSuccess")) return "errorWithSuccess";
+        return this.hasFault("silentRevert") ? "silentRevert" : undefined;
+      },
+    });
+  }
+
+  /** As the device would tell; a set fault may blind or freeze parts of it. */
+  state(): DeviceState {
+    const at = this.options.clock.now();
+    const { capabilities } = this.options;
+    const ports = [...this.#ports.values()];
+    const told = capabilities.macsec === undefined ? [] : ports;
+    const tunnels = capabilities.ipsec === undefined ? [] : this.tunnels();
+    if (this.hasFault("unparsed")) {
+      const portNames = told.map(({ name }) => name);
+      return unparsedState(
+        this.name,
+        portNames,
+        tunnels.map(({ spec }) => spec.name),
+        at,
+      );
+    }
+    const control = {
+      wall: this.wall(),
+      bootId: `${this.name}-boot-${this.#boot}`,
+      configId: String(this.#revision),
+      commitPending: this.commits.pending(),
+    };
+    return {
+      device: this.name,
+      at,
+      control: known(control, at),
+      macsec: told.map((port) => readPort(port, capabilities, at)),
+      ipsec: tunnels.map((tunnel) => tunnel.read()),
+      routing: known(readRouting(ports, this.tunnels(), this.#learned, this.#running), at),
+    };
+  }
+
+  /** The router's own clock, which drifts. */
+  wall(): WallTime {
+    const now = this.options.clock.now();
+    const drift = (now * (this.options.watch?.ppm ?? 0)) / 1e6;
+    return Math.round(this.#wallStart + now + drift) as WallTime;
+  }
+
+  /** Undefined while no CA of the port has a principal actor, or for an unknown port. */
+  principal(port: PortName): Ckn | undefined {
+    return this.#ports.get(port)?.station.session().principalCkn;
+  }
+
+  port(name: PortName): RouterPort | undefined {
+    return this.#ports.get(name);
+  }
+
+  bgpUp(port: PortName): boolean {
+    return this.#ports.get(port)?.bgp.up() ?? false;
+  }
+
+  /** The running configuration asks for a drain, whether or not it has settled. */
+  drained(port: PortName): boolean {
+    return this.#running.ports.get(port)?.drain !== undefined;
+  }
+
+  /** Traffic has followed the drain. */
+  drainSettled(port: PortName): boolean {
+    return this.#ports.get(port)?.drained ?? false;
+  }
+
+  tunnels(): readonly SimTunnel[] {
+    return [...this.#tunnels.values()];
+  }
+
+  /** The protected prefix of a tunnel is learned over a port in the open as well. */
+  clearPath(tunnel: string): boolean {
+    const prefixes = this.#running.tunnels.get(tunnel)?.spec.remotePrefixes ?? [];
+    return prefixes.some((prefix) => this.#learned.has(prefix));
+  }
+
+  openSession(): Session {
+    return { device: this.name };
+  }
+
+  disconnectSessions(): void {
+    this.commits.closeAllSessions();
+  }
+
+  /** Somebody edits the running configuration by hand; the router takes what it is told. */
+  person(change: (config: MutableConfig) => void): void {
+    const next = cloneConfig(this.#running);
+    change(next);
+    this.#install(next, "person", diffConfig(this.#running, next).map(effectOf), []);
+  }
+
+  /** Links are down and nothing answers for 90 s; then the saved configuration runs. */
+  reboot(): void {
+    this.commits.reboot();
+    this.#boot += 1;
+    this.#booting = true;
+    for (const port of this.#ports.values()) port.station.setAdmin(false);
+    for (const tunnel of this.#tunnels.values()) tunnel.close();
+    this.#tunnels.clear();
+    this.#emit("device", [{ what: "reboot", port: undefined }]);
+    this.options.clock.after(bootMs, () => this.#endBoot());
+  }
+
+  reachable(): boolean {
+    return !this.#booting && !this.hasFault("unreachable");
+  }
+
+  setFault(fault: RouterFault, on: boolean): void {
+    if (on) this.#faults.add(fault);
+    else this.#faults.delete(fault);
+    if (fault !== "frozenCounters") return;
+    const { capabilities, clock } = this.options;
+    for (const port of this.#ports.values()) {
+      port.frozen = on ? readCounters(port.station, capabilities, clock.now()) : undefined;
+    }
+  }
+
+  hasFault(fault: RouterFault): boolean {
+    return this.#faults.has(fault);
+  }
+
+  onEffect(listener: (effect: EffectEvent) => void): void {
+    this.#effectListeners.push(listener);
+  }
+
+  /** BGP, drain or the carrying of a link changed. */
+  onRouting(listener: () => void): void {
+    this.#routingListeners.push(listener);
+  }
+
+  /** Whether the best paths of this router leave by the port or by its sibling elsewhere. */
+  setYields(port: PortName, yields: boolean): void {
+    const found = this.#ports.get(port);
+    if (found !== undefined) found.yields = yields;
+  }
+
+  /** How the tunnels' packets travel; without it, over any port of this router that carries. */
+  setTunnelPath(path: () => boolean): void {
+    this.#tunnelPath = path;
+    this.pathChanged();
+  }
+
+  pathChanged(): void {
+    for (const tunnel of this.#tunnels.values()) tunnel.pathChanged();
+  }
+
+  /** A gateway without a PSK of its own accepts any. */
+  setGatewayPsk(address: string, psk: Uint8Array): void {
+    this.#gatewayPsks.set(address, psk);
+  }
+
+  /** The far end advertises the prefix over BGP on every port, or withdraws it. */
+  advertise(prefix: string, kind: "announce" | "withdraw"): void {
+    if (kind === "announce") this.#learned.add(prefix);
+    else this.#learned.delete(prefix);
+  }
+
+  #addPort(port: RouterPort, index: number): void {
+    const { clock } = this.options;
+    const changed = (): void => this.#routingChanged();
+    const bgp = new BgpPeering({ clock, station: port.station, fibre: port.fibre, changed });
+    const runtime = { drained: false, settling: undefined, yields: false, frozen: undefined };
+    const peer = `169.254.${index}.2`;
+    this.#ports.set(port.name, { ...port, peer, bgp, ...runtime });
+    const admin = port.station.adminUp() ? "up" : "down";
+    const keys: StationKey[] = [];
+    this.#running.ports.set(port.name, { admin, macsec: undefined, keys, drain: undefined });
+    port.fibre.onChange(() => {
+      bgp.look();
+      this.#routingChanged();
+    });
+  }
+
+  #install(
+    next: MutableConfig,
+    by: Who,
+    effects: readonly Effect[],
+    operations: DeviceChange,
+  ): void {
+    const differences = diffConfig(this.#running, next);
+    this.#running = next;
+    if (differences.length > 0) this.#revision += 1;
+    for (const difference of inHardwareOrder(differences)) this.#push(difference);
+    for (const difference of differences) {
+      if (difference.kind === "key") this.#settlePrimary(difference.port);
+    }
+    for (const operation of operations) this.#operate(operation);
+    this.#emit(by, effects);
+  }
+
+  #push(difference: Difference): void {
+    if (difference.kind === "tunnel") {
+      this.#pushTunnel(difference.name);
+      return;
+    }
+    const port = this.#ports.get(difference.port);
+    if (port === undefined) return;
+    switch (difference.kind) {
+      case "settings":
+        port.station.configure(difference.after);
+        return;
+      case "key":
+        pushKey(port.station, difference);
+        return;
+      case "admin":
+        if (!this.#booting) port.station.setAdmin(difference.after === "up");
+        return;
+      case "drain":
+        port.settling?.();
+        port.settling = this.options.clock.after(this.#settleMs(), () => {
+          port.settling = undefined;
+          port.drained = this.drained(port.name);
+          this.#routingChanged();
+        });
+        port.bgp.setShutDown(difference.after === "peeringShutdown");
+    }
+  }
+
+  #settlePrimary(name: PortName): void {
+    const station = this.#ports.get(name)?.station;
+    const keys = this.#running.ports.get(name)?.keys;
+    if (station !== undefined && keys !== undefined) settlePrimary(station, keys);
+  }
+
+  #pushTunnel(name: string): void {
+    const config = this.#running.tunnels.get(name);
+    const tunnel = this.#tunnels.get(name);
+    if (config === undefined) {
+      tunnel?.close();
+      this.#tunnels.delete(name);
+    } else if (tunnel !== undefined) tunnel.change(config);
+    else if (!this.#booting) {
+      const { clock, prng } = this.options;
+      const made = new SimTunnel({
+        clock,
+        prng: prng.fork(`tunnel-${name}-${this.#boot}-${this.#revision}`),
+        config,
+        gatewayPsk: () => this.#gatewayPsks.get(made.spec.remoteAddress),
+        carries: () => this.#tunnelPath(),
+      });
+      this.#tunnels.set(name, made);
+    }
+  }
+
+  #operate(part: DeviceChange[number]): void {
+    if (part.kind === "macsec.rekeySak") this.#ports.get(part.port)?.station.rekeySak();
+    if (part.kind === "ipsec.rekey") this.#tunnels.get(part.name)?.rekey(part.what);
+  }
+
+  #endBoot(): void {
+    this.#booting = false;
+    for (const port of this.#ports.values()) {
+      port.station.reboot(true);
+      port.station.setAdmin(this.#running.ports.get(port.name)?.admin === "up");
+    }
+    for (const name of this.#running.tunnels.keys()) this.#pushTunnel(name);
+  }
+
+  #settleMs(): number {
+    return this.options.capabilities.drain?.settleMs ?? settleMsDefault;
+  }
+
+  #routingChanged(): void {
+    for (const listener of this.#routingListeners) listener();
+    this.pathChanged();
+  }
+
+  #emit(by: Who, effects: readonly Effect[]): void {
+    const at = this.options.clock.now();
+    for (const effect of effects) {
+      const event: EffectEvent = { at, by, place: this.name, link: undefined, ...effect };
+      for (const listener of this.#effectListeners) listener(event);
+    }
+  }
+}

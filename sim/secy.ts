@@ -1,0 +1,175 @@
+// The MAC security entity of IEEE 802.1AE: channels, associations and counters, and what they do to a frame.
+
+import type { CipherSuite, MacsecFrames } from "#hal/model.ts";
+import type { SakToken } from "./mka-pdu.ts";
+
+/** `open` = no MACsec on the port; `clear` = the KaY lets frames through unprotected. */
+export type PortMode = "open" | "blocked" | "clear" | "secured";
+
+export interface TransmitSa {
+  readonly an: number;
+  /** What the hardware encrypts with; a stale one is not what MKA agreed on. */
+  readonly key: SakToken;
+  nextPn: number;
+}
+
+export interface ReceiveSa {
+  readonly an: number;
+  readonly key: SakToken;
+  ok: number;
+  notValid: number;
+}
+
+/** A receive channel keeps its counters when its SAs go (802.1AE 10.7.9). */
+export interface ReceiveSc {
+  readonly sci: string;
+  active: boolean;
+  readonly sas: Map<number, ReceiveSa>;
+  ok: number;
+  notValid: number;
+  notUsingSa: number;
+}
+
+function zeroCounters() {
+  return {
+    txProtected: 0,
+    txClear: 0,
+    txTooLong: 0,
+    rxClear: 0,
+    rxBadTag: 0,
+    rxNoSci: 0,
+    rxUnknownSci: 0,
+  };
+}
+
+/** Numbers, not bigint: 400G of the smallest frames needs 170 days to pass 2^53. */
+export type PortCounters = ReturnType<typeof zeroCounters>;
+
+export function isXpn(suite: CipherSuite): boolean {
+  return suite === "gcm-aes-xpn-128" || suite === "gcm-aes-xpn-256";
+}
+
+export class SecY {
+  readonly sci: string;
+  mode: PortMode = "open";
+  mustSecure = true;
+  includeSci = true;
+  l2Mtu: number;
+  /** Fault: new SAs get the key of the SA before them. */
+  staleKeys = false;
+  /** Grows with every change that can alter the fate of a frame. */
+  version = 0;
+  readonly counters = zeroCounters();
+  readonly receiveScs = new Map<string, ReceiveSc>();
+  readonly #transmitSas = new Map<number, TransmitSa>();
+  #encodingAn = 0;
+  #lastKey: SakToken | undefined;
+
+  constructor(sci: string, l2Mtu: number) {
+    this.sci = sci;
+    this.l2Mtu = l2Mtu;
+  }
+
+  configure(rules: { readonly mustSecure: boolean; readonly includeSci: boolean }): void {
+    this.mustSecure = rules.mustSecure;
+    this.includeSci = rules.includeSci;
+    this.version += 1;
+  }
+
+  setL2Mtu(octets: number): void {
+    this.l2Mtu = octets;
+    this.version += 1;
+  }
+
+  setMode(mode: PortMode): void {
+    this.mode = mode;
+    this.version += 1;
+  }
+
+  /** Creates the SAs of both directions; those that stood at the same AN are gone (802.1AE 10.7). */
+  install(sak: SakToken, peerSci: string): void {
+    const key = this.staleKeys && this.#lastKey !== undefined ? this.#lastKey : sak;
+    this.#transmitSas.set(sak.an, { an: sak.an, key, nextPn: 1 });
+    const sc = this.receiveScs.get(peerSci) ?? newReceiveSc(peerSci);
+    this.receiveScs.set(peerSci, sc);
+    sc.active = true;
+    sc.sas.set(sak.an, { an: sak.an, key, ok: 0, notValid: 0 });
+    this.version += 1;
+  }
+
+  /** Transmits with the SA of this AN from now on. */
+  encode(an: number): void {
+    this.#encodingAn = an;
+    this.#lastKey = this.encodingSa()?.key;
+    this.version += 1;
+  }
+
+  remove(an: number): void {
+    this.#transmitSas.delete(an);
+    for (const sc of this.receiveScs.values()) sc.sas.delete(an);
+    this.version += 1;
+  }
+
+  /** No SA and no receive channel is left; counters stay. */
+  clear(): void {
+    this.#transmitSas.clear();
+    for (const sc of this.receiveScs.values()) {
+      sc.sas.clear();
+      sc.active = false;
+    }
+    this.version += 1;
+  }
+
+  encodingSa(): TransmitSa | undefined {
+    return this.#transmitSas.get(this.#encodingAn);
+  }
+
+  liveSuite(): CipherSuite | undefined {
+    return this.mode === "secured" ? this.encodingSa()?.key.suite : undefined;
+  }
+
+  resetCounters(): void {
+    Object.assign(this.counters, zeroCounters());
+    for (const sc of this.receiveScs.values()) {
+      sc.ok = 0;
+      sc.notValid = 0;
+      sc.notUsingSa = 0;
+      for (const sa of sc.sas.values()) {
+        sa.ok = 0;
+        sa.notValid = 0;
+      }
+    }
+  }
+
+  /** All channels summed. `perPort` hardware has no counter of single SAs to sum. */
+  frames(counting: "perSa" | "perPort"): MacsecFrames {
+    const c = this.counters;
+    const sum = { ok: 0, notValid: 0, notUsingSa: 0 };
+    for (const sc of this.receiveScs.values()) {
+      sum.ok += sc.ok;
+      sum.notValid += sc.notValid;
+      sum.notUsingSa += sc.notUsingSa;
+    }
+    const sa = this.encodingSa();
+    const perSa = counting === "perSa";
+    return {
+      txProtected: BigInt(c.txProtected),
+      txClear: BigInt(c.txClear),
+      txTooLong: BigInt(c.txTooLong),
+      rxOk: BigInt(sum.ok),
+      rxClear: BigInt(c.rxClear),
+      rxBadTag: BigInt(c.rxBadTag),
+      rxNotValid: BigInt(sum.notValid),
+      rxLate: 0n,
+      rxNoSci: BigInt(c.rxNoSci),
+      rxUnknownSci: BigInt(c.rxUnknownSci),
+      rxNotUsingSa: perSa ? BigInt(sum.notUsingSa) : undefined,
+      rxUnusedSa: perSa ? 0n : undefined,
+      nextPn: perSa && sa !== undefined ? BigInt(sa.nextPn) : undefined,
+    };
+  }
+}
+
+function newReceiveSc(sci: string): ReceiveSc {
+  return { sci, active: true, sas: new Map(), ok: 0, notValid: 0, notUsingSa: 0 };
+}

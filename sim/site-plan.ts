@@ -1,0 +1,190 @@
+// The names and figures of a simulated site, and the config that an operator would push for it.
+
+import type { Capabilities } from "#hal/device.ts";
+import type { MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
+import type { AzureLink } from "./msee.ts";
+
+export interface PlannedLink {
+  /** `group/link`. */
+  readonly id: string;
+  readonly name: string;
+  readonly group: string;
+  readonly device: string;
+  readonly port: PortName;
+  readonly azureLink: AzureLink;
+  /** Names of vault secrets. */
+  readonly key: { readonly cak: string; readonly ckn: string };
+}
+
+export interface PlannedGroup {
+  readonly name: string;
+  /** Id of the expressRoutePort. */
+  readonly expressRoutePort: string;
+  readonly links: readonly PlannedLink[];
+}
+
+export interface PlannedTunnel {
+  readonly name: string;
+  readonly device: string;
+  readonly group: string;
+  readonly pskSecret: string;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly localPrefix: string;
+  readonly remotePrefix: string;
+}
+
+export interface SitePlan {
+  readonly name: string;
+  readonly groups: readonly PlannedGroup[];
+  readonly tunnels: readonly PlannedTunnel[];
+}
+
+const port = "et-0/0/0";
+const tunnelsMax = 155;
+
+/** What the config leaves to its defaults, spelled out: a port protected by hand is set just so. */
+export const handMadeSettings: MacsecSettings = {
+  suite: "gcm-aes-xpn-256",
+  policy: "mustSecure",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: 64,
+  sakRekeyMs: undefined,
+};
+
+/** The best router there is; a site may be built of lesser ones. */
+export const fullCapabilities: Capabilities = {
+  commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 3_600_000 },
+  macsec: {
+    suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+    overlap: "keychain",
+    counters: "perSa",
+    hitless: ["sakRekeyMs", "replayWindow"],
+  },
+  ipsec: { keying: ["ike"], atomicReplace: true },
+  drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3_000 },
+  probe: true,
+};
+
+/** One group keeps the plain names of the demo; more are numbered. */
+export function planSite(name: string, groups: number, tunnels: number): SitePlan {
+  if (tunnels > tunnelsMax) throw new RangeError(`at most ${tunnelsMax} tunnels have addresses`);
+  const planned = Array.from({ length: groups }, (_, index) =>
+    planGroup(name, groups === 1 ? "" : String(index + 1)),
+  );
+  const links = planned.flatMap((group) => group.links);
+  return {
+    name,
+    groups: planned,
+    tunnels: Array.from({ length: tunnels }, (_, index) => {
+      const link = links[index % links.length];
+      if (link === undefined) throw new RangeError("a tunnel needs a link group");
+      return planTunnel(link, index + 1);
+    }),
+  };
+}
+
+function planGroup(site: string, number: string): PlannedGroup {
+  const name = `erd-${site}${number === "" ? "" : `-${number}`}`;
+  const provider = "Microsoft.Network/expressRoutePorts";
+  const link = (index: 1 | 2): PlannedLink => ({
+    id: `${name}/${index === 1 ? "primary" : "secondary"}`,
+    name: index === 1 ? "primary" : "secondary",
+    group: name,
+    device: `edge-${number}${index === 1 ? "a" : "b"}`,
+    port,
+    azureLink: `link${index}`,
+    key: { cak: `${name}-${index}-cak`, ckn: `${name}-${index}-ckn` },
+  });
+  const subscription = "/subscriptions/00000000-0000-0000-0000-000000000000";
+  return {
+    name,
+    expressRoutePort: `${subscription}/resourceGroups/${site}/providers/${provider}/${name}`,
+    links: [link(1), link(2)],
+  };
+}
+
+function planTunnel(link: PlannedLink, number: number): PlannedTunnel {
+  return {
+    name: `hub-${number}`,
+    device: link.device,
+    group: link.group,
+    pskSecret: `hub-${number}-psk`,
+    localAddress: `198.51.100.${number}`,
+    remoteAddress: `203.0.113.${number}`,
+    localPrefix: "10.1.0.0/16",
+    remotePrefix: `10.${99 + number}.0.0/16`,
+  };
+}
+
+/** As the policy `strong` of the config makes it. */
+export function tunnelSpec(tunnel: PlannedTunnel, pskSecretId: string): TunnelSpec {
+  return {
+    name: tunnel.name,
+    localAddress: tunnel.localAddress,
+    remoteAddress: tunnel.remoteAddress,
+    localPrefixes: [tunnel.localPrefix],
+    remotePrefixes: [tunnel.remotePrefix],
+    transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+    pskSecretId,
+  };
+}
+
+/** YAML for `linkseal apply`; `address` is where the site answers, such as `unix:/run/site.sock`. */
+export function configText(plan: SitePlan, address: string): string {
+  const devices = plan.groups.flatMap(({ links }) => links.map(({ device }) => device));
+  return [
+    "version: 1",
+    `site: ${plan.name}`,
+    "azure:",
+    "  cloud: sim",
+    `  vault: ${address}`,
+    "  farEnd: agent",
+    "devices:",
+    ...devices.flatMap((name) => [
+      `  - name: ${name}`,
+      "    driver: sim",
+      `    address: ${address}`,
+    ]),
+    "groups:",
+    ...plan.groups.flatMap(groupText),
+    ...(plan.tunnels.length === 0 ? [] : ["tunnels:", ...plan.tunnels.flatMap(tunnelText)]),
+    "acceptRisks:",
+    "  - { risk: breakBeforeMake, until: 2027-11-24, reason: first keys of every link }",
+    "",
+  ].join("\n");
+}
+
+function groupText({ name, expressRoutePort, links }: PlannedGroup): string[] {
+  return [
+    `  - name: ${name}`,
+    `    expressRoutePort: ${expressRoutePort}`,
+    "    drain: prepend",
+    `    order: [${links.map((link) => link.name).join(", ")}]`,
+    "    links:",
+    ...links.flatMap((link) => [
+      `      - name: ${link.name}`,
+      `        device: ${link.device}`,
+      `        port: ${link.port}`,
+      `        azureLink: ${link.azureLink}`,
+      "        speed: 100G",
+      `        macsec: { suite: ${handMadeSettings.suite} }`,
+      `        key: { cak: ${link.key.cak}, ckn: ${link.key.ckn} }`,
+    ]),
+  ];
+}
+
+function tunnelText(tunnel: PlannedTunnel): string[] {
+  const { localPrefix, remotePrefix } = tunnel;
+  return [
+    `  - name: ${tunnel.name}`,
+    `    device: ${tunnel.device}`,
+    `    local: { address: ${tunnel.localAddress} }`,
+    `    remote: { address: ${tunnel.remoteAddress} }`,
+    `    protects: { local: [${localPrefix}], remote: [${remotePrefix}] }`,
+    `    auth: { psk: ${tunnel.pskSecret} }`,
+    `    insideMacsec: ${tunnel.group}`,
+  ];
+}

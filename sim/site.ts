@@ -1,0 +1,338 @@
+// A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its truth on show.
+
+import type { Capabilities, Device } from "#hal/device.ts";
+import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
+import { SimClock } from "./clock.ts";
+import { openRouter } from "./faces/hal.ts";
+import type { SiteFace } from "./faces/site.ts";
+import { FarPort } from "./far-port.ts";
+import { Fibre } from "./fibre.ts";
+import { Msee } from "./msee.ts";
+import { Prng } from "./prng.ts";
+import { Router } from "./router.ts";
+import {
+  configText,
+  fullCapabilities,
+  handMadeSettings,
+  type PlannedLink,
+  type PlannedTunnel,
+  planSite,
+  type SitePlan,
+  tunnelSpec,
+} from "./site-plan.ts";
+import { Station } from "./station.ts";
+import { Traffic, type TrafficLink } from "./traffic.ts";
+import type { EffectEvent, GroupTruth, LinkTruth, SiteTruth, TunnelTruth } from "./truth.ts";
+import { SimVault } from "./vault.ts";
+
+export interface SiteOptions {
+  readonly seed: string;
+  readonly name: string;
+  /** Each has two routers with one link each and a far end of its own. */
+  readonly groups: number;
+  readonly tunnels: number;
+  /** `protected`: links and tunnels were set by hand long ago, and no agent has ever run. */
+  readonly start: "clear" | "protected";
+  /** What each router can do; the best there is if not said. */
+  readonly capabilities?: (device: string) => Capabilities;
+}
+
+/** A link with everything that it is made of. */
+export interface SiteLink extends PlannedLink, TrafficLink {
+  readonly edge: Station;
+  readonly far: Station;
+  /** The far end's hardware, for faults. */
+  readonly farPort: FarPort;
+  readonly msee: Msee;
+  readonly traffic: Traffic;
+}
+
+/** Told of whatever may concern a judge of the site. */
+export interface SiteObserver {
+  changed?(group: string): void;
+  effect?(effect: EffectEvent): void;
+  disturbed?(link: string): void;
+  /** A fault struck or ended. */
+  fault?(text: string, link: string): void;
+  /** The agent got this look at a device. */
+  looked?(state: DeviceState): void;
+}
+
+/** 2026-11-24T10:00:00Z. */
+const wallStart = 1_795_514_400_000;
+const lineBps = 100e9;
+/** The far end's operations take about this long until the hardware follows. */
+const farEndDelayMs = { low: 15_000, high: 40_000 };
+
+export class Site implements SiteFace {
+  readonly seed: string;
+  readonly plan: SitePlan;
+  readonly clock = new SimClock(wallStart);
+  readonly prng: Prng;
+  readonly vault: SimVault;
+  readonly links: readonly SiteLink[];
+  readonly routers: ReadonlyMap<string, Router>;
+  readonly msees: ReadonlyMap<string, Msee>;
+  readonly #devices: ReadonlyMap<string, Device>;
+  readonly #byGroup = new Map<string, readonly SiteLink[]>();
+  readonly #observers: SiteObserver[] = [];
+  /** Which vault version stands on which port; forgotten whenever a key may have changed. */
+  readonly #caks = new Map<string, Pick<LinkTruth, "edgeCaks" | "farCak">>();
+  #speed = Number.POSITIVE_INFINITY;
+
+  constructor(options: SiteOptions) {
+    this.seed = options.seed;
+    this.plan = planSite(options.name, options.groups, options.tunnels);
+    this.prng = new Prng(options.seed);
+    const { clock } = this;
+    const base = `https://${options.name}.vault.sim`;
+    this.vault = new SimVault({ clock, prng: this.prng.fork("vault"), base });
+    const capabilities = options.capabilities ?? (() => fullCapabilities);
+    this.links = this.plan.groups.flatMap((group) => this.#buildGroup(group.links, capabilities));
+    this.routers = new Map(this.links.map((link) => [link.device, link.router]));
+    this.msees = new Map(this.links.map((link) => [link.msee.name, link.msee]));
+    this.#devices = new Map([...this.routers].map(([name, router]) => [name, this.#open(router)]));
+    for (const link of this.links) this.#watch(link);
+    for (const link of this.links) this.#giveKey(link, options.start);
+    for (const tunnel of this.plan.tunnels) this.#giveTunnel(tunnel, options.start);
+  }
+
+  get groups(): readonly string[] {
+    return [...this.#byGroup.keys()];
+  }
+
+  /** One management session per device, whoever asks. */
+  device(name: string): Device | undefined {
+    return this.#devices.get(name);
+  }
+
+  msee(port: string): Msee | undefined {
+    return this.msees.get(port);
+  }
+
+  speed(): number {
+    return this.#speed;
+  }
+
+  /** Only told to clients; whoever drives the clock keeps the pace. */
+  setSpeed(speed: number): void {
+    this.#speed = speed;
+  }
+
+  link(id: string): SiteLink | undefined {
+    return this.links.find((link) => link.id === id);
+  }
+
+  linkAt(device: string, port: PortName): string | undefined {
+    return this.links.find((link) => link.device === device && link.port === port)?.id;
+  }
+
+  canaries(): readonly { readonly id: string; readonly bytes: Uint8Array }[] {
+    return this.vault.secretsForOracle();
+  }
+
+  attach(observer: SiteObserver): void {
+    this.#observers.push(observer);
+  }
+
+  onEffect(listener: (effect: EffectEvent) => void): void {
+    this.attach({ effect: listener });
+  }
+
+  /** Said by a fault that strikes: what follows on the link is the world's doing. */
+  disturb(link: string): void {
+    for (const observer of this.#observers) observer.disturbed?.(link);
+  }
+
+  tellFault(text: string, link: string): void {
+    for (const observer of this.#observers) observer.fault?.(text, link);
+  }
+
+  truth(): SiteTruth {
+    const groups = this.groups.map((name) => this.groupTruth(name));
+    return { at: this.clock.now(), groups, tunnels: this.tunnelTruth() };
+  }
+
+  groupTruth(name: string): GroupTruth {
+    const links = this.#byGroup.get(name) ?? [];
+    return { name, links: links.map((link) => this.#linkTruth(link)) };
+  }
+
+  tunnelTruth(): readonly TunnelTruth[] {
+    return this.plan.tunnels.map(({ name, device }) => {
+      const router = this.routers.get(device);
+      const tunnel = router?.tunnels().find(({ spec }) => spec.name === name);
+      return { name, up: tunnel?.up() ?? false, clearPath: router?.clearPath(name) ?? false };
+    });
+  }
+
+  config(address: string): string {
+    return configText(this.plan, address);
+  }
+
+  #buildGroup(
+    planned: readonly PlannedLink[],
+    capabilities: (device: string) => Capabilities,
+  ): readonly SiteLink[] {
+    const parts = planned.map((link) => ({ ...link, ...this.#buildLink(link, capabilities) }));
+    const [first, second] = parts;
+    if (first === undefined || second === undefined) throw new RangeError("a group has two links");
+    const group = this.plan.groups.find(({ name }) => name === first.group);
+    const msee = new Msee({
+      clock: this.clock,
+      prng: this.prng.fork(`msee ${first.group}`),
+      vault: this.vault,
+      name: group?.expressRoutePort ?? first.group,
+      links: { link1: first.farPort, link2: second.farPort },
+      delayMs: farEndDelayMs,
+    });
+    const traffic = new Traffic({ links: parts });
+    const links = parts.map((part) => Object.assign(part, { msee, traffic }));
+    this.#byGroup.set(first.group, links);
+    return links;
+  }
+
+  #buildLink(link: PlannedLink, capabilities: (device: string) => Capabilities) {
+    const { clock } = this;
+    const edge = this.#station(`${link.device} ${link.port}`);
+    const far = this.#station(`${link.group} ${link.azureLink}`);
+    const prng = this.prng.fork(`link ${link.id}`);
+    const farPort = new FarPort(far, prng.fork("far port"), () => this.#changed(link));
+    const fibre = new Fibre({ clock, a: edge, b: far, delayMs: prng.between(1, 8) });
+    const router = new Router({
+      name: link.device,
+      clock,
+      prng: this.prng.fork(`router ${link.device}`),
+      capabilities: capabilities(link.device),
+      ports: [{ name: link.port, station: edge, fibre }],
+      latency: {
+        lookMs: prng.between(80, 300),
+        prepareMs: prng.between(200, 800),
+        commitMs: prng.between(500, 2_500),
+      },
+      watch: { offsetMs: prng.between(-800, 800), ppm: prng.between(-20, 20) },
+    });
+    return { edge, far, farPort, fibre, router };
+  }
+
+  #station(name: string): Station {
+    const prng = this.prng.fork(`station ${name}`);
+    return new Station({ name, clock: this.clock, prng, mac: `02${prng.hex(5)}`, lineBps });
+  }
+
+  #open(router: Router): Device {
+    const device = openRouter(router);
+    return {
+      ...device,
+      observe: async (signal) => {
+        const state = await device.observe(signal);
+        for (const observer of this.#observers) observer.looked?.(state);
+        return state;
+      },
+    };
+  }
+
+  #watch(link: SiteLink): void {
+    const { router, fibre, msee } = link;
+    fibre.onChange(() => this.#changed(link));
+    router.onRouting(() => this.#changed(link));
+    router.onEffect((effect) => {
+      if (effect.port === link.port) this.#effect(link, effect);
+      else if (effect.port === undefined) this.#tell(effect);
+    });
+    msee.onEffect((effect) => {
+      if (effect.port === link.azureLink) this.#effect(link, effect);
+    });
+  }
+
+  #effect(link: PlannedLink, effect: EffectEvent): void {
+    this.#changed(link);
+    this.#tell({ ...effect, link: link.id, port: link.port });
+  }
+
+  #tell(effect: EffectEvent): void {
+    for (const observer of this.#observers) observer.effect?.(effect);
+  }
+
+  #changed(link: PlannedLink): void {
+    this.#caks.delete(link.id);
+    for (const observer of this.#observers) observer.changed?.(link.group);
+  }
+
+  #giveKey(link: SiteLink, start: SiteOptions["start"]): void {
+    const { suite } = handMadeSettings;
+    const key = this.vault.generatePair(link.key, suite);
+    if (start === "clear") return;
+    link.msee.preset(link.azureLink, { key, suite, sci: "on", admin: "up" });
+    const cak = Uint8Array.from(Buffer.from(this.vault.valueForFarEnd(key.cakSecretId), "hex"));
+    link.router.person((config) => {
+      const port = config.ports.get(link.port);
+      if (port === undefined) throw new RangeError(`no port ${link.port}`);
+      port.macsec = handMadeSettings;
+      port.keys = [{ ckn: key.ckn, cak, role: "primary" }];
+    });
+  }
+
+  #giveTunnel(tunnel: PlannedTunnel, start: SiteOptions["start"]): void {
+    const router = this.routers.get(tunnel.device);
+    const psk = this.prng.fork(`psk ${tunnel.name}`).hex(24);
+    const id = this.vault.put(tunnel.pskSecret, psk);
+    router?.setGatewayPsk(tunnel.remoteAddress, new TextEncoder().encode(psk));
+    if (start === "clear") return;
+    router?.person((config) => {
+      const spec = tunnelSpec(tunnel, id);
+      config.tunnels.set(tunnel.name, { spec, psk: new TextEncoder().encode(psk) });
+    });
+  }
+
+  #linkTruth(link: SiteLink): LinkTruth {
+    const { edge, far, fibre, router, port } = link;
+    const { a2b, b2a } = fibre.truth();
+    const session = edge.session();
+    const edgeKeys = edge.keys().map(({ ckn }) => ckn);
+    const farKey = far.keys()[0]?.ckn;
+    return {
+      id: link.id,
+      device: link.device,
+      port,
+      fibreUp: fibre.up(),
+      linkUp: edge.linkUp(),
+      carries: fibre.carries(),
+      bgpUp: router.bgpUp(port),
+      drained: router.drained(port),
+      policy: edge.settings()?.policy,
+      edgeKeys,
+      farKey,
+      ...this.#caksOf(link, edgeKeys, farKey),
+      commitPending: router.commits.pending(),
+      secured: session.controlledPort === "secured" && far.session().controlledPort === "secured",
+      principalCkn: session.principalCkn,
+      clearFrames: a2b.clearOnWire + b2a.clearOnWire,
+      protectedFrames: a2b.protectedOnWire + b2a.protectedOnWire,
+      lostFrames: a2b.lost + b2a.lost,
+      deliveredOut: a2b.delivered,
+      deliveredIn: b2a.delivered,
+      session,
+      offered: link.traffic.offered(link) > 0,
+    };
+  }
+
+  #caksOf(link: SiteLink, edgeKeys: readonly Ckn[], farKey: Ckn | undefined) {
+    const cached = this.#caks.get(link.id);
+    if (cached !== undefined) return cached;
+    const versions = edgeKeys.length === 0 && farKey === undefined ? [] : this.canaries();
+    const versionOf = (station: Station, ckn: Ckn): string | undefined =>
+      versions.find(({ bytes }) => station.holdsCak(ckn, bytes))?.id;
+    const caks = {
+      edgeCaks: edgeKeys.map((ckn) => versionOf(link.edge, ckn)),
+      farCak: farKey === undefined ? undefined : versionOf(link.far, farKey),
+    };
+    this.#caks.set(link.id, caks);
+    return caks;
+  }
+}
+
+/** The site at time 0; BGP needs a few seconds, and hand-made MKA sessions as well. */
+export function buildSite(options: SiteOptions): Site {
+  return new Site(options);
+}

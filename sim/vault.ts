@@ -1,0 +1,182 @@
+// The key store of a simulated site: versions with attributes, values, and the ways in which a vault fails its readers.
+
+import { LinksealError } from "#hal/error.ts";
+import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
+import { generationTag, pairTag, type SecretVersion } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { SimClock } from "./clock.ts";
+import type { Prng } from "./prng.ts";
+
+/** All but `down` concern the agent's way to the vault; the far end reads with an identity of its own. */
+export type VaultFault = "down" | "denied" | "throttled" | "serveDisabled" | "servePrevious";
+
+export interface VaultOptions {
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  /** Such as `https://demo.vault.sim`; ids are `BASE/secrets/NAME/VERSION`. */
+  readonly base: string;
+}
+
+export interface PutOptions {
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly enabled?: boolean;
+  readonly notBefore?: WallTime;
+  readonly expires?: WallTime;
+  /** A CKN is public: the canary search leaves it out. */
+  readonly holds?: "ckn";
+}
+
+interface Stored {
+  version: SecretVersion;
+  readonly value: string;
+  readonly holds: "ckn" | "key";
+}
+
+const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
+  "gcm-aes-128": 16,
+  "gcm-aes-256": 32,
+  "gcm-aes-xpn-128": 16,
+  "gcm-aes-xpn-256": 32,
+};
+
+export class SimVault {
+  readonly base: string;
+  /** Values handed out so far. */
+  reads = 0;
+  readonly #clock: SimClock;
+  readonly #prng: Prng;
+  readonly #secrets = new Map<string, Stored[]>();
+  readonly #faults = new Set<VaultFault>();
+
+  constructor(options: VaultOptions) {
+    this.base = options.base;
+    this.#clock = options.clock;
+    this.#prng = options.prng;
+  }
+
+  /** Adds a version and returns its id; later versions of a name are always created later. */
+  put(name: string, value: string, options: PutOptions = {}): string {
+    const list = this.#secrets.get(name) ?? [];
+    const previous = list.at(-1)?.version.created ?? 0;
+    const id = `${this.base}/secrets/${name}/${this.#prng.hex(16)}`;
+    const version: SecretVersion = {
+      id,
+      enabled: options.enabled ?? true,
+      created: Math.max(this.#clock.wall(), previous + 1) as WallTime,
+      notBefore: options.notBefore,
+      expires: options.expires,
+      tags: options.tags ?? {},
+    };
+    this.#secrets.set(name, [...list, { version, value, holds: options.holds ?? "key" }]);
+    return id;
+  }
+
+  /** A fresh pair in the form that `keys generate` writes; `link` gives the names of its two secrets. */
+  generatePair(link: { readonly cak: string; readonly ckn: string }, suite: CipherSuite): KeyRef {
+    const cknText = this.#prng.hex(32).toUpperCase();
+    const ckn = parseCkn(cknText);
+    if (ckn === undefined) throw new RangeError("a generated CKN must parse");
+    const generations = this.#list(link.cak).map(({ version }) => version.tags[generationTag]);
+    const generation = 1 + Math.max(0, ...generations.map((tag) => Number(tag ?? 0)));
+    const cknSecretId = this.put(link.ckn, cknText, { holds: "ckn" });
+    const cakSecretId = this.put(link.cak, this.#prng.hex(cakOctets[suite]).toUpperCase(), {
+      tags: { [pairTag]: cknText, [generationTag]: String(generation) },
+    });
+    return { ckn, cakSecretId, cknSecretId };
+  }
+
+  /** Throws RangeError for an id that was never put. */
+  setEnabled(id: string, on: boolean): void {
+    const stored = this.#find(id);
+    if (stored === undefined) throw new RangeError(`no secret ${id}`);
+    stored.version = { ...stored.version, enabled: on };
+  }
+
+  setFault(fault: VaultFault, on: boolean): void {
+    if (on) this.#faults.add(fault);
+    else this.#faults.delete(fault);
+  }
+
+  /** Oldest first; empty for an unknown name. Throws `vault.*` while a fault is on. */
+  versions(name: string): readonly SecretVersion[] {
+    this.#refuse(name);
+    return this.#list(name).map(({ version }) => version);
+  }
+
+  /** What the agent gets for a versioned id. Throws `vault.*`. */
+  value(id: string): string {
+    this.#refuse(id);
+    const stored = this.#served(id);
+    if (!stored.version.enabled && !this.#faults.has("serveDisabled")) throw disabled(id);
+    this.reads += 1;
+    return stored.value;
+  }
+
+  /** What the far end gets with its own identity. Throws `vault.*`. */
+  valueForFarEnd(id: string): string {
+    if (this.#faults.has("down")) throw unreachable(id, "the vault does not answer");
+    const stored = this.#find(id);
+    if (stored === undefined) throw missing(id);
+    if (!stored.version.enabled) throw disabled(id);
+    return stored.value;
+  }
+
+  /** Octets of every key value ever put, CKNs left out: what must never appear in anything emitted. */
+  secretsForOracle(): readonly { readonly id: string; readonly bytes: Uint8Array }[] {
+    return [...this.#secrets.values()]
+      .flat()
+      .filter(({ holds }) => holds === "key")
+      .map(({ version, value }) => ({ id: version.id, bytes: octetsOf(value) }));
+  }
+
+  #list(name: string): readonly Stored[] {
+    return this.#secrets.get(name) ?? [];
+  }
+
+  #find(id: string): Stored | undefined {
+    const [name] = id.slice(`${this.base}/secrets/`.length).split("/");
+    return this.#list(name ?? "").find(({ version }) => version.id === id);
+  }
+
+  #served(id: string): Stored {
+    const stored = this.#find(id);
+    if (stored === undefined) throw missing(id);
+    if (!this.#faults.has("servePrevious")) return stored;
+    const list = [...this.#secrets.values()].find((versions) => versions.includes(stored)) ?? [];
+    return list[list.indexOf(stored) - 1] ?? stored;
+  }
+
+  #refuse(where: string): void {
+    if (this.#faults.has("down")) throw unreachable(where, "the vault does not answer");
+    if (this.#faults.has("throttled")) throw unreachable(where, "the vault is throttling (429)");
+    if (this.#faults.has("denied")) {
+      throw refusal("vault.denied", where, "the vault refuses this identity (403 ForbiddenByRbac)");
+    }
+  }
+}
+
+// A value that is not a whole CAK, such as a PSK, is searched for as the text it is.
+function octetsOf(value: string): Uint8Array {
+  const isHex = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/i.test(value);
+  return isHex ? Uint8Array.from(Buffer.from(value, "hex")) : new TextEncoder().encode(value);
+}
+
+function unreachable(where: string, text: string): LinksealError {
+  return refusal("vault.unreachable", where, text);
+}
+
+function disabled(id: string): LinksealError {
+  return refusal("vault.denied", id, "this version is disabled (403 SecretDisabled)");
+}
+
+function missing(id: string): LinksealError {
+  return refusal("vault.malformedKey", id, "there is no such version (404 SecretNotFound)");
+}
+
+function refusal(
+  code: "vault.unreachable" | "vault.denied" | "vault.malformedKey",
+  where: string,
+  text: string,
+): LinksealError {
+  return new LinksealError(code, text, { effect: "none", where, next: "linkseal keys check" });
+}

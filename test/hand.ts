@@ -1,0 +1,268 @@
+// A scripted agent with two hands: the good one keeps to the design's order, a test may use the single moves to break it.
+
+import type { Device, DeviceChange, KeyResolver, PortChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { DeviceState, KeyRef, MacsecPort } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import { shownInService } from "#sim/oracle-moment.ts";
+import type { Site, SiteLink } from "#sim/site.ts";
+import { handMadeSettings } from "#sim/site-plan.ts";
+
+const { policy: _, ...settings } = handMadeSettings;
+const never = new AbortController().signal;
+const probeFrames = 30;
+const stepMs = 5_000;
+
+export class Hand {
+  readonly site: Site;
+  /** What the hand gave up on, and why. */
+  readonly held: string[] = [];
+
+  constructor(site: Site) {
+    this.site = site;
+  }
+
+  link(id: string): SiteLink {
+    const link = this.site.link(id);
+    if (link === undefined) throw new RangeError(`no link ${id}`);
+    return link;
+  }
+
+  sibling(link: SiteLink): SiteLink {
+    const sibling = this.site.links.find(({ group, id }) => group === link.group && id !== link.id);
+    if (sibling === undefined) throw new RangeError(`${link.id} has no sibling`);
+    return sibling;
+  }
+
+  device(link: SiteLink): Device {
+    const device = this.site.device(link.device);
+    if (device === undefined) throw new RangeError(`no device ${link.device}`);
+    return device;
+  }
+
+  look(link: SiteLink): Promise<DeviceState> {
+    return this.device(link).observe(never);
+  }
+
+  /** One change, final, without a look at anything. */
+  async change(link: SiteLink, ...parts: DeviceChange): Promise<void> {
+    const transaction = await this.device(link).prepare(parts, this.#keys, never);
+    await transaction.apply("final", never);
+  }
+
+  drain(link: SiteLink): Promise<void> {
+    return this.change(link, { kind: "port.drain", port: link.port, means: "prepend" });
+  }
+
+  put(link: SiteLink, key: KeyRef): void {
+    link.msee.put(link.azureLink, { key, suite: settings.suite, sci: "on", admin: "up" });
+  }
+
+  newKey(link: SiteLink): KeyRef {
+    return this.site.vault.generatePair(link.key, settings.suite);
+  }
+
+  /** The pair that waits in the vault since the site was built. */
+  givenKey(link: SiteLink): KeyRef {
+    const cak = this.site.vault.versions(link.key.cak).at(-1);
+    const ckn = this.site.vault.versions(link.key.ckn).at(-1);
+    if (cak === undefined || ckn === undefined) throw new RangeError(`no key for ${link.id}`);
+    return this.keyOf(cak.id, ckn.id);
+  }
+
+  keyOf(cakSecretId: string, cknSecretId: string): KeyRef {
+    const text = this.site.vault.valueForFarEnd(cknSecretId).toLowerCase();
+    return { ckn: text as KeyRef["ckn"], cakSecretId, cknSecretId };
+  }
+
+  keyChange(link: SiteLink, kind: "addKey" | "replaceKey", key: KeyRef): PortChange {
+    const { port } = link;
+    return kind === "addKey"
+      ? { kind: "macsec.addKey", port, key, role: "primary" }
+      : { kind: "macsec.replaceKey", port, key };
+  }
+
+  protect(link: SiteLink): PortChange {
+    return { kind: "macsec.protect", port: link.port, settings };
+  }
+
+  /** The first key, in the design's order: far end first, then the router, then proof. */
+  async enrol(link: SiteLink, key: KeyRef): Promise<"done" | "held"> {
+    const { port } = link;
+    await this.#taking(
+      link,
+      "drain",
+      (own) => own.drained,
+      () => this.drain(link),
+    );
+    await this.#taking(
+      link,
+      "put",
+      () => this.#farPointsAt(link, key),
+      async () => this.put(link, key),
+    );
+    await this.#until(`far end of ${link.id}`, async () => this.#farSettledOn(link, key));
+    const keyed = (own: Own): boolean => own.keys.includes(key.ckn);
+    await this.#giving(link, keyed, () =>
+      this.change(link, this.protect(link), this.keyChange(link, "addKey", key)),
+    );
+    const proved = await this.#until(`proof of ${link.id}`, () => this.#proven(link, key));
+    await this.#giving(
+      link,
+      (own) => !own.drained,
+      () => this.change(link, { kind: "port.restore", port, means: "prepend" }),
+    );
+    return proved && (await this.#until(`bgp of ${link.id}`, () => this.#carries(link)))
+      ? "done"
+      : "held";
+  }
+
+  /** A further key beside the present one; the router must be able to hold both. */
+  async rotate(link: SiteLink, old: KeyRef, next: KeyRef): Promise<"done" | "held"> {
+    const { port } = link;
+    await this.#taking(
+      link,
+      "drain",
+      (own) => own.drained,
+      () => this.drain(link),
+    );
+    await this.#taking(
+      link,
+      "stage",
+      (own) => own.keys.includes(next.ckn),
+      () => this.change(link, this.keyChange(link, "addKey", next)),
+    );
+    await this.#taking(
+      link,
+      "put",
+      () => this.#farPointsAt(link, next),
+      async () => this.put(link, next),
+    );
+    await this.#until(`far end of ${link.id}`, async () => this.#farSettledOn(link, next));
+    const proved = await this.#until(`proof of ${link.id}`, () => this.#proven(link, next));
+    if (!proved) return "held";
+    await this.#taking(
+      link,
+      "retire",
+      (own) => !own.keys.includes(old.ckn),
+      () => this.change(link, { kind: "macsec.removeKey", port, ckn: old.ckn }),
+    );
+    await this.#giving(
+      link,
+      (own) => !own.drained,
+      () => this.change(link, { kind: "port.restore", port, means: "prepend" }),
+    );
+    return (await this.#until(`bgp of ${link.id}`, () => this.#carries(link))) ? "done" : "held";
+  }
+
+  readonly #keys: KeyResolver = async (ref) => {
+    switch (ref.kind) {
+      case "cak": {
+        const text = this.site.vault.value(ref.key.cakSecretId);
+        return Secret.take("cak", Uint8Array.from(Buffer.from(text, "hex")));
+      }
+      case "psk":
+        return Secret.take("psk", new TextEncoder().encode(this.site.vault.value(ref.secretId)));
+    }
+  };
+
+  // A look at both routers immediately before the effect; nothing is taken beside a lost sibling.
+  async #taking(
+    link: SiteLink,
+    what: string,
+    done: (own: Own) => boolean,
+    act: () => Promise<void>,
+  ): Promise<void> {
+    await this.#until(`${what} ${link.id}`, async () => {
+      const own = ownOf(await this.look(link), link);
+      if (done(own)) return true;
+      const sibling = this.sibling(link);
+      const state = await this.look(sibling);
+      const port = state.macsec.find((candidate) => candidate.port === sibling.port);
+      if (port === undefined || shownInService(port, state.routing) !== true) return false;
+      await act();
+      return false;
+    });
+  }
+
+  async #giving(link: SiteLink, done: (own: Own) => boolean, act: () => Promise<void>) {
+    await this.#until(`give ${link.id}`, async () => {
+      if (done(ownOf(await this.look(link), link))) return true;
+      await act();
+      return false;
+    });
+  }
+
+  #farPointsAt(link: SiteLink, key: KeyRef): boolean {
+    return link.msee.observe(link.azureLink).pointsAt?.cakSecretId === key.cakSecretId;
+  }
+
+  #farSettledOn(link: SiteLink, key: KeyRef): boolean {
+    const { provisioning } = link.msee.observe(link.azureLink);
+    return this.#farPointsAt(link, key) && provisioning === "settled";
+  }
+
+  /** Twice in a row: MKA content with the key, and a probe that moves frames both ways. */
+  async #proven(link: SiteLink, key: KeyRef): Promise<boolean> {
+    for (let round = 0; round < 2; round += 1) {
+      const before = ownOf(await this.look(link), link);
+      await this.device(link).probe?.(link.port, probeFrames, never);
+      await this.site.clock.sleep(stepMs);
+      const own = ownOf(await this.look(link), link);
+      const moved = own.rxOk - before.rxOk >= 20n && own.txProtected - before.txProtected >= 20n;
+      if (!own.secured || own.principal !== key.ckn || !moved) return false;
+    }
+    return true;
+  }
+
+  async #carries(link: SiteLink): Promise<boolean> {
+    const state = await this.look(link);
+    const port = state.macsec.find((candidate) => candidate.port === link.port);
+    return port !== undefined && shownInService(port, state.routing) === true;
+  }
+
+  async #until(what: string, done: () => Promise<boolean>): Promise<boolean> {
+    for (let round = 0; round < 2_000; round += 1) {
+      try {
+        if (await done()) return true;
+      } catch (error) {
+        // The effect of a failed call is not known: the next round looks first.
+        if (!(error instanceof LinksealError)) throw error;
+      }
+      await this.site.clock.sleep(stepMs);
+    }
+    this.held.push(what);
+    return false;
+  }
+}
+
+interface Own {
+  readonly secured: boolean;
+  readonly principal: string | undefined;
+  readonly keys: readonly string[];
+  readonly drained: boolean;
+  readonly rxOk: bigint;
+  readonly txProtected: bigint;
+}
+
+/** Throws `device.unparsed` where the look does not tell enough to decide anything. */
+function ownOf(state: DeviceState, link: SiteLink): Own {
+  const port = state.macsec.find((candidate) => candidate.port === link.port);
+  const { routing } = state;
+  if (port?.session.kind !== "known" || port.keys.kind !== "known" || routing.kind !== "known") {
+    const details = { effect: "none", where: link.id, next: "look again" } as const;
+    throw new LinksealError("device.unparsed", "the look told nothing", details);
+  }
+  return {
+    secured: port.session.value.controlledPort === "secured",
+    principal: port.session.value.principalCkn,
+    keys: port.keys.value.map(({ ckn }) => ckn),
+    drained: routing.value.drains.some((drain) => drain.port === link.port),
+    ...framesOf(port),
+  };
+}
+
+function framesOf({ frames }: MacsecPort): Pick<Own, "rxOk" | "txProtected"> {
+  if (frames.kind !== "known") return { rxOk: 0n, txProtected: 0n };
+  return { rxOk: frames.value.rxOk, txProtected: frames.value.txProtected };
+}

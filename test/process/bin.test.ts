@@ -1,0 +1,131 @@
+import { execFileSync, spawn } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-bin-")));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+// Node as the machine has it, without the one that npm puts in front.
+const path = (process.env["PATH"] ?? "")
+  .split(delimiter)
+  .filter((part) => !part.includes("node_modules"))
+  .join(delimiter);
+const own = execFileSync("node", ["--version"], { env: { PATH: path }, encoding: "utf8" });
+const ownIsOld = Number.parseInt(own.slice(1), 10) < 24;
+
+const program = (name: string): string => `
+  export async function main(argv) {
+    if (argv[0] === "wait") {
+      setInterval(() => {}, 1000);
+      const ended = new Promise((done) => process.once(argv[1], () => done(argv[1])));
+      process.stdout.write("ready\\n");
+      process.stdout.write(await ended);
+      process.exit(5);
+    }
+    let input = "";
+    for await (const chunk of process.stdin) input += chunk;
+    const major = Number.parseInt(process.versions.node, 10);
+    process.stdout.write(JSON.stringify({ from: "${name}", argv, input, new: major >= 24 }));
+    process.stderr.write("words");
+    return 4;
+  }`;
+
+const seconds = (age: number): number => Date.now() / 1000 - age;
+
+function clone(name: string, ages: { bundle?: number; source?: number }): string {
+  const place = join(folder, name);
+  for (const part of ["agent", "hal", "dist"]) mkdirSync(join(place, part), { recursive: true });
+  cpSync(join(root, "agent/bin.js"), join(place, "agent/bin.js"));
+  writeFileSync(join(place, "package.json"), '{"type":"module"}');
+  symlinkSync(join(root, "node_modules"), join(place, "node_modules"));
+  if (ages.bundle !== undefined) {
+    writeFileSync(join(place, "dist/cli.js"), program("bundle"));
+    writeFileSync(join(place, "dist/STAMP"), "");
+    utimesSync(join(place, "dist/STAMP"), seconds(ages.bundle), seconds(ages.bundle));
+  }
+  if (ages.source !== undefined) {
+    writeFileSync(join(place, "agent/cli.ts"), program("sources"));
+    writeFileSync(join(place, "hal/word.ts"), "export const word = 1;");
+    for (const file of ["agent/cli.ts", "hal/word.ts"]) utimesSync(join(place, file), 0, 0);
+    utimesSync(join(place, "hal/word.ts"), seconds(ages.source), seconds(ages.source));
+  }
+  return place;
+}
+
+interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function run(
+  place: string,
+  argv: readonly string[],
+  whenReady: (kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+): Promise<Ended> {
+  const child = spawn(join(place, "agent/bin.js"), argv, { env: { PATH: path } });
+  let out = "";
+  let err = "";
+  child.stderr.on("data", (chunk) => (err += String(chunk)));
+  child.stdout.on("data", (chunk) => {
+    out += String(chunk);
+    if (out === "ready\n") whenReady((signal) => child.kill(signal));
+  });
+  child.stdin.on("error", () => undefined);
+  child.stdin.end("typed");
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (status, signal) => resolve({ status, signal, out, err }));
+  });
+}
+
+describe("agent/bin.js on the machine's own Node", () => {
+  it.each([
+    ["sources without a bundle", { source: 10 }, "sources"],
+    ["a bundle without sources", { bundle: 10 }, "bundle"],
+    ["a fresh bundle", { bundle: 10, source: 20 }, "bundle"],
+    ["the sources, if one is newer", { bundle: 20, source: 10 }, "sources"],
+  ])("runs %s", async (name, ages, from) => {
+    const { status, out, err } = await run(clone(name, ages), ["status", "--json", "a b"]);
+    expect(JSON.parse(out)).toEqual({
+      from,
+      argv: ["status", "--json", "a b"],
+      input: "typed",
+      new: true,
+    });
+    expect([status, err]).toEqual([4, "words"]);
+  });
+
+  it.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const)("passes %s on", async (signal) => {
+    const place = clone(`pass-${signal}`, { bundle: 1 });
+    const ended = await run(place, ["wait", signal], (kill) => kill(signal));
+    expect(ended).toEqual({ status: 5, signal: null, out: `ready\n${signal}`, err: "" });
+  });
+
+  it("dies of the signal that its child died of", async () => {
+    const place = clone("die", { bundle: 1 });
+    const ended = await run(place, ["wait", "SIGHUP"], (kill) => kill("SIGTERM"));
+    expect(ended).toEqual({ status: null, signal: "SIGTERM", out: "ready\n", err: "" });
+  });
+
+  it("says what is missing where npm brought no Node", async () => {
+    const place = clone("bare", { bundle: 1 });
+    rmSync(join(place, "node_modules"));
+    const { status, err } = await run(place, []);
+    const told = [status, err.includes('needs Node 24 or newer; run "npm ci"')];
+    expect(told).toEqual(ownIsOld ? [1, true] : [4, false]);
+  });
+});

@@ -1,0 +1,67 @@
+// The journal on a real disk under kill -9: whatever was said to be durable is there (F40, F41).
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hostWorld, lockState, openHostKey } from "#agent/host.ts";
+import { Journal } from "#agent/journal.ts";
+import { Prng } from "#sim/prng.ts";
+
+const agent = (file: string): string =>
+  JSON.stringify(new URL(`../../agent/${file}`, import.meta.url).href);
+
+// Says the number of each record once it is durable, and snapshots now and then.
+const writer = `
+  import { hostWorld, lockState, openHostKey } from ${agent("host.ts")};
+  import { Journal } from ${agent("journal.ts")};
+  const state = process.argv[1];
+  const world = await hostWorld({ state, level: "error" });
+  await lockState(state);
+  const { journal } = await Journal.open(world, { key: await openHostKey(state), host: "h" });
+  for (let n = journal.records().at(-1)?.n ?? 0; ; ) {
+    n += 1;
+    const record = { kind: "k", n, text: "x".repeat(n % 500) };
+    await (n % 50 === 0 ? journal.compact(record) : journal.append(record));
+    process.stdout.write(n + "\\n");
+  }
+`;
+
+let state = "";
+beforeEach(async () => {
+  state = join(await mkdtemp(join(tmpdir(), "linkseal-journal-")), "state");
+});
+afterEach(() => rm(join(state, ".."), { recursive: true, force: true }));
+
+/** Starts a writer, kills it after `ms` of writing; the last number it called durable. */
+async function writeAndKill(ms: number): Promise<number> {
+  const argv = ["--input-type=module", "-e", writer, state];
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  child.stdout.on("data", (data: Buffer) => {
+    if (said === "") setTimeout(() => child.kill("SIGKILL"), ms);
+    said += data.toString();
+  });
+  await once(child, "close");
+  return Number(said.trim().split("\n").at(-1));
+}
+
+describe("a journal whose writer is killed", () => {
+  it("holds every record that was called durable, in order, time after time", async () => {
+    const prng = new Prng("killed-writer");
+    for (let round = 0; round < 6; round += 1) {
+      const durable = await writeAndKill(prng.between(0, 60));
+      const world = await hostWorld({ state, level: "error" });
+      await using _lock = await lockState(state);
+      using key = await openHostKey(state);
+      const { journal, recovered } = await Journal.open(world, { key, host: "h" });
+      expect(recovered.kind).not.toBe("corrupt");
+      const numbers = journal.records().map((entry) => Number(entry["n"]));
+      const last = numbers.at(-1) ?? 0;
+      expect([durable, durable + 1]).toContain(last);
+      expect(numbers).toEqual(numbers.map((_, index) => last - numbers.length + 1 + index));
+    }
+  });
+});

@@ -1,0 +1,205 @@
+// Who may import whom, which package may be used where, and why.
+
+import { posix } from "node:path";
+import { isEdge, type Offence, type Rule, type Source } from "./source.ts";
+
+interface Import {
+  readonly specifier: string | undefined;
+  readonly line: number;
+  readonly kind: "static" | "type" | "dynamic";
+  /** Imported names of a braced list; empty for the other forms. */
+  readonly names: readonly string[];
+}
+
+interface TableRow {
+  /** Matched against `FROM -> TO`. */
+  readonly edge: RegExp;
+  readonly why: string;
+}
+
+/** Everything that is not in this table is forbidden. */
+const importTable: readonly TableRow[] = [
+  { edge: /^hal\/.* -> hal\//, why: "the contract explains itself with its own nouns" },
+  { edge: /^(drivers|agent|sim)\/.* -> hal\//, why: "everybody speaks the contract" },
+  {
+    edge: /^drivers\/index\.ts -> drivers\/(?!transport\/)/,
+    why: "the table from driver name to driver",
+  },
+  {
+    edge: /^drivers\/([a-z0-9]+)[-\w./]* -> drivers\/\1[-./]/,
+    why: "one platform may have several files; platforms never take each other",
+  },
+  {
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici)\.ts$/,
+    why: "pure code over a byte channel; sockets are dialled through the World",
+  },
+  {
+    edge: /^drivers\/[^/]+ -> drivers\/transport\/fill\.ts$/,
+    why: "pure: holes of a command become bytes, and echoed bytes labels",
+  },
+  {
+    edge: /^drivers\/expressroute\.ts -> drivers\/transport\/arm\.ts$/,
+    why: "the Microsoft end speaks the management API",
+  },
+  { edge: /^agent\/.* -> agent\//, why: "the program" },
+  { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
+  { edge: /^agent\/host\.ts -> drivers\/transport\//, why: "host.ts alone builds the real Dialer" },
+  { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },
+  { edge: /^agent\/net\.ts -> drivers\/linux\/net/, why: "the kernel writer is a root of its own" },
+  { edge: /^agent\/simulate\.ts -> sim\//, why: "the only place where agent and simulator meet" },
+  { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
+  { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
+  { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
+];
+
+interface PackageRow {
+  readonly name: string;
+  readonly where: RegExp;
+  readonly why: string;
+}
+
+/** Run-time packages: every one sits next to keys, so each has one place and one reason. */
+export const runtimePackages: readonly PackageRow[] = [
+  {
+    name: "cli-table3",
+    where: /^agent\/cli(\/|-|\.)/,
+    why: "tables on a terminal, 35 ms to start",
+  },
+  { name: "commander", where: /^agent\/cli(\/|-|\.)/, why: "verbs, options and their help" },
+  {
+    name: "pino",
+    where: /^agent\/host-log\.ts$/,
+    why: "JSON log lines to standard output, in sync",
+  },
+  { name: "yaml", where: /^agent\/config\//, why: "keeps line and column of every node" },
+  { name: "zod", where: /^agent\/config\//, why: "one schema for checks and published reference" },
+];
+
+const developmentPackages: readonly PackageRow[] = [
+  { name: "esbuild", where: /^\.ci\//, why: "one bundle that starts in 35 ms" },
+  { name: "fast-check", where: /^test\//, why: "properties with a printed seed" },
+  { name: "vitest", where: /^(test\/|vitest\.config\.ts$)/, why: "the test runner" },
+];
+
+/** Builtins without a clock, a file, a socket or randomness; for the others see `isEdge`. */
+const pureBuiltins: Readonly<Record<string, readonly string[] | "all">> = {
+  "node:assert": "all",
+  "node:assert/strict": "all",
+  "node:buffer": "all",
+  "node:crypto": ["createHash", "createHmac", "timingSafeEqual"],
+  "node:events": "all",
+  "node:net": ["isIP", "isIPv4", "isIPv6", "BlockList"],
+  "node:util": "all",
+};
+
+function importsOf(source: Source): Import[] {
+  return source.code.flatMap((token, index): Import[] => {
+    const next = source.code[index + 1];
+    const before = source.code[index - 1];
+    if (token.kind !== "name" || before?.text === "." || next === undefined) return [];
+    if (token.text === "import" && next.text === "(" && next.kind === "punctuator") {
+      const argument = source.code[index + 2];
+      const specifier = argument?.kind === "string" ? argument.text : undefined;
+      return [{ specifier, line: token.line, kind: "dynamic", names: [] }];
+    }
+    const opens = token.text === "import" ? next.text !== "." : false;
+    const passes = token.text === "export" && /^(\*|\{|type)$/.test(next.text);
+    return opens || passes ? staticImport(source, index) : [];
+  });
+}
+
+// From `import` or `export` up to its `from "…"`; an export without `from` is none.
+function staticImport(source: Source, start: number): Import[] {
+  const names: string[] = [];
+  for (let at = start + 1; at < source.code.length; at += 1) {
+    const token = source.code[at];
+    if (token === undefined || /^[;=(]$/.test(token.text)) return [];
+    if (token.kind === "name") names.push(token.text);
+    const direct = at === start + 1 || source.code[at - 1]?.text === "from";
+    if (token.kind === "string" && direct) {
+      const isType = source.code[start + 1]?.text === "type" && names.length > 2;
+      const kind = isType ? "type" : "static";
+      return [{ specifier: token.text, line: token.line, kind, names: bracedNames(source, start) }];
+    }
+    if (token.text === "}" && source.code[at + 1]?.text !== "from") return [];
+  }
+  return [];
+}
+
+function bracedNames(source: Source, start: number): string[] {
+  const rest = source.code.slice(start + 1);
+  const open = rest.findIndex((token) => token.text === "{");
+  const from = rest.findIndex((token) => token.text === "from");
+  if (open === -1 || open > from) return [];
+  return rest
+    .slice(open + 1, from - 1)
+    .flatMap((token, index, list) =>
+      token.kind === "name" && token.text !== "type" && list[index - 1]?.text !== "as"
+        ? [token.text]
+        : [],
+    )
+    .filter((name) => name !== "as");
+}
+
+function checkTarget(source: Source, found: Import): string | undefined {
+  const { specifier } = found;
+  if (specifier === undefined) {
+    return isEdge(source.path) ? undefined : "write the module's name as a literal";
+  }
+  if (specifier.startsWith("node:")) return checkBuiltin(source, specifier, found.names);
+  const subpath = specifier.startsWith("#");
+  if (!subpath && !specifier.startsWith(".")) return checkPackage(source, specifier);
+  return checkEdge(source, specifier, subpath, found.kind);
+}
+
+function checkEdge(
+  source: Source,
+  specifier: string,
+  subpath: boolean,
+  kind: Import["kind"],
+): string | undefined {
+  const to = subpath ? specifier.slice(1) : posix.join(posix.dirname(source.path), specifier);
+  const folder = source.path.split("/")[0];
+  const leaves = !subpath && to.split("/")[0] !== folder;
+  if (leaves && /^(hal|drivers|agent|sim)\//.test(to)) {
+    return `leaves ${folder}/ by a relative path: use #${to}`;
+  }
+  if (to === "agent/simulate.ts" && kind === "static" && folder === "agent") {
+    return "the agent starts without the simulator: import() it on demand";
+  }
+  const edge = `${source.path} -> ${to}`;
+  return importTable.some((row) => row.edge.test(edge)) ? undefined : `not in the table: ${edge}`;
+}
+
+function checkBuiltin(
+  source: Source,
+  specifier: string,
+  names: readonly string[],
+): string | undefined {
+  if (source.path.startsWith("hal/") && specifier !== "node:util") {
+    return `${specifier}: hal imports nothing but node:util`;
+  }
+  if (isEdge(source.path)) return undefined;
+  const pure = pureBuiltins[specifier];
+  if (pure === "all") return undefined;
+  const bad = names.filter((name) => !pure?.includes(name));
+  if (pure !== undefined && names.length > 0 && bad.length === 0) return undefined;
+  return `${specifier} {${bad.join(", ")}}: outside the edge take a World`;
+}
+
+function checkPackage(source: Source, specifier: string): string | undefined {
+  const parts = specifier.split("/");
+  const name = specifier.startsWith("@") ? parts.slice(0, 2).join("/") : (parts[0] ?? "");
+  const row = [...runtimePackages, ...developmentPackages].find((one) => one.name === name);
+  if (row === undefined) return `${name} is no allowed package: add a row with the reason`;
+  return row.where.test(source.path) ? undefined : `${name} may be imported by ${row.where} only`;
+}
+
+export const importRule: Rule = {
+  name: "imports",
+  check: (source): Offence[] =>
+    importsOf(source).flatMap((found) => {
+      const text = checkTarget(source, found);
+      return text === undefined ? [] : [{ line: found.line, text }];
+    }),
+};

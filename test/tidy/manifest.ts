@@ -1,0 +1,63 @@
+// package.json and the lock file: nothing runs at install, everything is pinned, no host is named.
+
+import { runtimePackages } from "./imports.ts";
+import { type Offence, offencesPerLine, type Rule } from "./source.ts";
+
+interface Manifest {
+  readonly scripts?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+const installTime =
+  /^(pre|post)?(install|prepare|pack|publish|version|dependencies)$|^prepublishOnly$/;
+
+export const manifestRule: Rule = {
+  name: "manifest",
+  check: ({ path, text }) => {
+    if (path !== "package.json") return [];
+    // The test plants broken manifests; the shape of the real one is npm's to check.
+    const manifest = JSON.parse(text) as Manifest;
+    return [...checkScripts(manifest), ...checkVersions(manifest), ...checkAllowed(manifest)].map(
+      (message): Offence => ({ line: 1, text: message }),
+    );
+  },
+};
+
+function checkScripts({ scripts = {} }: Manifest): string[] {
+  const names = Object.keys(scripts);
+  const hooks = names.filter((name) => {
+    const hooked = /^(?:pre|post)(.+)$/.exec(name)?.[1];
+    return installTime.test(name) || (hooked !== undefined && names.includes(hooked));
+  });
+  return hooks.map((name) => `script ${name} never runs under ignore-scripts`);
+}
+
+function checkVersions(manifest: Manifest): string[] {
+  const all = {
+    ...manifest.dependencies,
+    ...manifest.devDependencies,
+    ...manifest.optionalDependencies,
+  };
+  return Object.entries(all)
+    .filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
+    .map(([name, version]) => `${name}@${version} is not pinned`);
+}
+
+function checkAllowed({ dependencies = {}, optionalDependencies = {} }: Manifest): string[] {
+  const allowed = runtimePackages.map((row) => row.name);
+  const runtime = /^node-linux-(x64|arm64)$/;
+  return [
+    ...Object.keys(dependencies).filter((name) => !allowed.includes(name)),
+    ...Object.keys(optionalDependencies).filter((name) => !runtime.test(name)),
+  ].map((name) => `${name} is no allowed run-time package`);
+}
+
+export const lockRule: Rule = {
+  name: "lock file",
+  check: (source) =>
+    source.path === "package-lock.json"
+      ? offencesPerLine(source, /"resolved":/, "omit-lockfile-registry-resolved was off")
+      : [],
+};

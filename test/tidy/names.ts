@@ -1,0 +1,119 @@
+// Names that may not stand in code: the outside world, loosened checks, tests that do not run.
+
+import { findSequence, isEdge, type Offence, type Rule, type Source } from "./source.ts";
+
+interface Banned {
+  /** Token texts in order, separated by spaces. */
+  readonly sequence: string;
+  readonly instead: string;
+}
+
+const world: readonly Banned[] = [
+  ...["setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval"].map(
+    (sequence) => ({ sequence, instead: "world.clock.sleep or SimClock.after" }),
+  ),
+  { sequence: "AbortSignal . timeout", instead: "withDeadline of hal/deadline.ts" },
+  { sequence: "Date . now", instead: "world.clock.wall" },
+  { sequence: "new Date ( )", instead: "new Date(world.clock.wall())" },
+  { sequence: "performance", instead: "world.clock.now" },
+  { sequence: "Math . random", instead: "world.entropy or Prng" },
+  { sequence: "crypto .", instead: "world.entropy" },
+  { sequence: "process", instead: "agent/host.ts reads the process and its environment" },
+  { sequence: "console", instead: "world.log" },
+  { sequence: "fetch (", instead: "world.dial.http" },
+  { sequence: "WebSocket", instead: "agent/web serves the page" },
+  { sequence: "globalThis", instead: "a World" },
+  { sequence: "eval", instead: "code" },
+  { sequence: "require", instead: "import" },
+  { sequence: ". localeCompare", instead: "compare with < (the host's locale decides otherwise)" },
+  { sequence: ". toLocaleString", instead: "write the format out (the host's locale decides it)" },
+];
+
+interface Exception {
+  readonly path: string;
+  readonly sequence: string;
+  readonly why: string;
+}
+
+export const exceptions: readonly Exception[] = [
+  {
+    path: "sim/clock.ts",
+    sequence: "setImmediate",
+    why: "one turn of the real event loop drains the promises of one virtual event",
+  },
+];
+
+// `{ process: 1 }`, `x.process` and `readonly process: string` name a property and not the global.
+function isProperty(source: Source, offence: Offence, name: string): boolean {
+  return source.code.every((token, index) => {
+    if (token.line !== offence.line || token.text !== name) return true;
+    const before = source.code[index - 1]?.text ?? ";";
+    if (before === "." || before === "?.") return true;
+    const after = source.code[index + 1]?.text;
+    const key = after === ":" || (after === "?" && source.code[index + 2]?.text === ":");
+    return key && /^([{,;(]|readonly)$/.test(before);
+  });
+}
+
+export const worldRule: Rule = {
+  name: "outside world",
+  check: (source) =>
+    isEdge(source.path)
+      ? []
+      : world.flatMap(({ sequence, instead }) => {
+          const except = exceptions.some(
+            (one) => one.path === source.path && one.sequence === sequence,
+          );
+          const name = sequence.split(" ")[0] ?? "";
+          return except
+            ? []
+            : findSequence(source, sequence, `${sequence}: use ${instead}`).filter(
+                (offence) => name === "." || !isProperty(source, offence, name),
+              );
+        }),
+};
+
+const loosened: readonly Banned[] = [
+  { sequence: "rejectUnauthorized : false", instead: "verify the certificate" },
+  { sequence: "checkServerIdentity", instead: "the platform's own check" },
+  { sequence: "NODE_TLS_REJECT_UNAUTHORIZED", instead: "verify the certificate" },
+  { sequence: "strictHostKeyChecking : false", instead: "pin the host key" },
+  { sequence: "hostVerifier : ( ) => true", instead: "pin the host key" },
+];
+
+/** Checks of identity are loosened nowhere but in tests of exactly that. */
+export const loosenedRule: Rule = {
+  name: "identity checks",
+  check: (source) =>
+    source.path.startsWith("test/")
+      ? []
+      : loosened.flatMap(({ sequence, instead }) =>
+          findSequence(source, sequence, `${sequence}: ${instead}`),
+        ),
+};
+
+const chapters = ["it", "test", "describe"];
+const unrun = ["skip", "only", "todo", "fails", "skipIf", "runIf"];
+const replaced = ["mock", "doMock", "hoisted", "useFakeTimers", "stubGlobal", "spyOn"];
+
+const inTests: readonly Banned[] = [
+  ...chapters.flatMap((chapter) =>
+    unrun.map((word) => ({ sequence: `${chapter} . ${word}`, instead: "a test runs or is gone" })),
+  ),
+  ...replaced.map((word) => ({
+    sequence: `vi . ${word}`,
+    instead: "the simulator replaces mocks and fake timers",
+  })),
+  { sequence: ". toMatchSnapshot", instead: "a readable golden file" },
+  { sequence: ". toMatchInlineSnapshot", instead: "toEqual" },
+];
+
+export const testRule: Rule = {
+  name: "tests run",
+  check: (source) =>
+    source.path.startsWith("test/")
+      ? inTests.flatMap(({ sequence, instead }) =>
+          findSequence(source, sequence, `${sequence}: ${instead}`),
+        )
+      : [],
+};

@@ -1,0 +1,35 @@
+// Every rule of the tree; each has a planted offender and a near miss in planted.ts.
+
+import { importRule } from "./imports.ts";
+import { lockRule, manifestRule } from "./manifest.ts";
+import { loosenedRule, testRule, worldRule } from "./names.ts";
+import { secretRule } from "./secrets.ts";
+import {
+  classRule,
+  columnRule,
+  fileRule,
+  functionRule,
+  machineRule,
+  pathRule,
+  reminderRule,
+  suppressionRule,
+} from "./shape.ts";
+import type { Rule } from "./source.ts";
+
+export const rules: readonly Rule[] = [
+  importRule,
+  worldRule,
+  loosenedRule,
+  testRule,
+  functionRule,
+  fileRule,
+  columnRule,
+  pathRule,
+  classRule,
+  reminderRule,
+  suppressionRule,
+  machineRule,
+  secretRule,
+  manifestRule,
+  lockRule,
+];

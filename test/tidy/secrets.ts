@@ -1,0 +1,72 @@
+// Where the bytes of a Secret may be seen, line by line: everything else prints labels.
+
+import type { Rule } from "./source.ts";
+
+interface Lending {
+  readonly path: string;
+  /** The line as written, without indentation. */
+  readonly line: string;
+  readonly why: string;
+}
+
+export const lendings: readonly Lending[] = [
+  {
+    path: "hal/secret.ts",
+    line: "return this.use((bytes) => new Secret(this.label, Uint8Array.from(bytes)));",
+    why: "a copy with its own lifetime",
+  },
+  {
+    path: "hal/secret.ts",
+    line: "return this.use((mine) =>",
+    why: "comparison in constant time",
+  },
+  {
+    path: "hal/secret.ts",
+    line: "other.use((theirs) => {",
+    why: "comparison in constant time",
+  },
+  {
+    path: "drivers/transport/fill.ts",
+    line: "return secret.use((bytes) => written(bytes, as));",
+    why: "the one place where a hole becomes bytes on their way to the wire",
+  },
+  {
+    path: "agent/journal.ts",
+    line: "options.key.use((key) =>",
+    why: "HMAC over each record",
+  },
+  {
+    path: "agent/vault.ts",
+    line: "return value.use((bytes) => parseCkn(new TextDecoder().decode(bytes)));",
+    why: "a CKN is public; the vault serves it as a secret",
+  },
+  {
+    path: "agent/vault.ts",
+    line: "const octets = text.use(octetsOfHex);",
+    why: "hexadecimal text of a CAK becomes octets, checked before use",
+  },
+  {
+    path: "sim/faces/hal.ts",
+    line: "secret.use((bytes) => Uint8Array.from(bytes)),",
+    why: "plays the hardware that takes the key",
+  },
+];
+
+export const secretRule: Rule = {
+  name: "secret bytes",
+  check: ({ path, text, code }) => {
+    if (path.startsWith("test/")) return [];
+    const lines = text.split("\n");
+    const used = code.filter((token, index) => {
+      const before = code[index - 1]?.text ?? "";
+      const after = code[index + 1]?.text ?? "";
+      const bound = after === "." && /^(call|apply|bind)$/.test(code[index + 2]?.text ?? "");
+      return token.text === "use" && /^\??\.$/.test(before) && (/^(\(|\?\.)$/.test(after) || bound);
+    });
+    return used.flatMap(({ line }) => {
+      const written = (lines[line - 1] ?? "").trim();
+      const listed = lendings.some((row) => row.path === path && row.line === written);
+      return listed ? [] : [{ line, text: `list it with its reason: ${written}` }];
+    });
+  },
+};

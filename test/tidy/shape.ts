@@ -1,0 +1,115 @@
+// Sizes, names of files, and what must not be left lying in any file.
+
+import { functionSpans } from "./scan.ts";
+import { offencesPerLine, type Rule } from "./source.ts";
+
+const functionLinesMax = 69;
+const fileLinesMax = 499;
+const columnsMax = 100;
+
+const isCode = (path: string): boolean => /\.[jt]s$/.test(path);
+
+export const functionRule: Rule = {
+  name: "function length",
+  check: (source) =>
+    functionSpans(source.code)
+      .filter((span) => span.lines > functionLinesMax)
+      .map((span) => ({ line: span.line, text: `${span.name} has ${span.lines} lines` })),
+};
+
+export const fileRule: Rule = {
+  name: "file length",
+  check: ({ path, text }) => {
+    const lines = text.split("\n").length - 1;
+    return isCode(path) && lines > fileLinesMax ? [{ line: lines, text: `${lines} lines` }] : [];
+  },
+};
+
+export const columnRule: Rule = {
+  name: "line length",
+  check: ({ path, text }) =>
+    text
+      .split("\n")
+      .flatMap((line, index) =>
+        isCode(path) && line.length > columnsMax
+          ? [{ line: index + 1, text: `${line.length} columns` }]
+          : [],
+      ),
+};
+
+const topFolders = ["agent", "bench", "docs", "drivers", "hal", "sim", "systemd", "test", ".ci"];
+const topFiles = /^([-a-z]+\.json|vitest\.config\.ts|[A-Z]+(\.md)?|\.\w+(\.json)?)$/;
+
+export const pathRule: Rule = {
+  name: "file names",
+  check: ({ path }) => {
+    const parts = path.split("/");
+    const top = parts[0] ?? "";
+    if (parts.length === 1 ? !topFiles.test(top) : !topFolders.includes(top)) {
+      return [{ line: 1, text: `${top} has no place at the top` }];
+    }
+    const kebab = /^\.?[a-z0-9]+([-.@][a-z0-9]+|@)*$/;
+    const odd = parts.filter(
+      (part) => parts.length > 1 && part !== "README.md" && !kebab.test(part),
+    );
+    return odd.map((part) => ({ line: 1, text: `${part} is not kebab-case` }));
+  },
+};
+
+export const classRule: Rule = {
+  name: "exported classes",
+  check: ({ code }) => {
+    const exported = code.filter(
+      (token, index) =>
+        token.text === "class" &&
+        /^(export|abstract|default)$/.test(code[index - 1]?.text ?? "") &&
+        token.kind === "name",
+    );
+    return exported.slice(1).map(({ line }) => ({ line, text: "one exported class per file" }));
+  },
+};
+
+const reminder = /\b(TODO|FIXME|XXX)\b/;
+
+export const reminderRule: Rule = {
+  name: "reminders",
+  check: (source) =>
+    isCode(source.path)
+      ? source.comments
+          .filter((comment) => reminder.test(comment.text))
+          .map(({ line }) => ({ line, text: "do it, or file an issue" }))
+      : offencesPerLine(source, reminder, "do it, or file an issue"),
+};
+
+const suppression =
+  /@ts-(ignore|nocheck|expect-error)|(biome-ignore|oxlint-disable|eslint-disable)/;
+
+export const suppressionRule: Rule = {
+  name: "suppressions",
+  check: ({ comments }) =>
+    comments
+      .filter((comment) => suppression.test(comment.text))
+      .map(({ line }) => ({ line, text: "write code that passes the check" })),
+};
+
+const place = (...roots: readonly string[]): RegExp =>
+  new RegExp(`(?<![\\w.*~-])/(${roots.join("|")})/[\\w.]`);
+const machine = place("work", "home", "root", "Users");
+// A test may make up a home folder.
+const machineInTests = place("work");
+const registry = /registry\.|npmjs\.|artifactory|verdaccio/;
+
+export const machineRule: Rule = {
+  name: "machine",
+  check: (source) =>
+    source.path === "package-lock.json" || source.path.startsWith("test/tidy/")
+      ? []
+      : [
+          ...offencesPerLine(
+            source,
+            source.path.startsWith("test/") ? machineInTests : machine,
+            "a path of one machine",
+          ),
+          ...offencesPerLine(source, registry, "a registry's host: the client's settings say it"),
+        ],
+};

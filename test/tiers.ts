@@ -1,0 +1,80 @@
+// From vitest's report to one row per tier, and to the exit status of the whole run.
+
+/** In the order of the table; a tier whose folder holds no test is not in it. */
+export const tierNames = ["unit", "conformance", "fleet", "process", "peers", "kernel"] as const;
+
+/** The part of vitest's JSON report that is read here. */
+export interface Report {
+  readonly success: boolean;
+  readonly testResults: readonly {
+    /** Path of the file. */
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string }[];
+  }[];
+}
+
+export interface Tier {
+  readonly name: string;
+  /** Tests that ended, failed ones among them. */
+  readonly ran: number;
+  readonly failed: number;
+  /** Why some or all did not run; undefined = all ran. */
+  readonly whyNot: string | undefined;
+}
+
+/** `files`: the test files of each tier that has any. */
+export function tiersOf(
+  files: ReadonlyMap<string, readonly string[]>,
+  report: Report | undefined,
+): Tier[] {
+  return [...files].map(([name, paths]): Tier => {
+    if (report === undefined) {
+      return { name, ran: 0, failed: 0, whyNot: "vitest ended without a report" };
+    }
+    const results = report.testResults.filter((result) => paths.includes(result.name));
+    const tests = results.flatMap((result) => result.assertionResults);
+    const passed = tests.filter((test) => test.status === "passed").length;
+    // A file that does not load has no tests of its own and counts as one.
+    const failed =
+      tests.filter((test) => test.status === "failed").length +
+      results.filter((one) => one.status === "failed" && one.assertionResults.length === 0).length;
+    const ran = passed + failed;
+    return { name, ran, failed, whyNot: whyNot(paths.length - results.length, tests.length - ran) };
+  });
+}
+
+function whyNot(files: number, tests: number): string | undefined {
+  const parts = [
+    ...(files > 0 ? [`${files} files not asked for`] : []),
+    ...(tests > 0 ? [`${tests} tests not asked for`] : []),
+  ];
+  return parts.length === 0 ? undefined : parts.join(", ");
+}
+
+export function formatTiers(tiers: readonly Tier[]): string {
+  const rows = [
+    ["tier", "ran", "failed", "why not"],
+    ...tiers.map((tier) => [
+      tier.name,
+      String(tier.ran),
+      String(tier.failed),
+      tier.whyNot ?? (tier.ran === 0 ? "no test in its files" : "-"),
+    ]),
+  ];
+  const line = ([name = "", ran = "", failed = "", why = ""]: readonly string[]): string =>
+    `${name.padEnd(12)}${ran.padStart(6)}${failed.padStart(8)}  ${why}`;
+  const failed = tiers.reduce((sum, tier) => sum + tier.failed, 0);
+  const passed = tiers.reduce((sum, tier) => sum + tier.ran, 0) - failed;
+  return [...rows.map(line), "", `${passed} passed, ${failed} failed`].join("\n");
+}
+
+/** `complete`: what did not run fails the run, as in CI. */
+export function exitStatus(
+  tiers: readonly Tier[],
+  report: Report | undefined,
+  complete: boolean,
+): number {
+  const allRan = tiers.every((tier) => tier.whyNot === undefined && tier.ran > 0);
+  return report?.success === true && (allRan || !complete) ? 0 : 1;
+}

@@ -1,0 +1,348 @@
+import { describe, expect, it } from "vitest";
+import { formatComplaint, parseConfig } from "#agent/config/index.ts";
+import { siteConfig } from "./site-config.ts";
+
+type Row = readonly [written: string, instead: string, says: readonly string[]];
+
+// What stands in the good config, what stands there instead, and the complaints.
+const edits: readonly Row[] = [
+  ["version: 1", "version: 2", ["1:10 version: is 2"]],
+  ["site: demo", "site: Demo Site", ['2:7 site: is "Demo Site"']],
+  ["site: demo", "site: 007", ["2:7 site: is not quoted"]],
+  ["site: demo\n", "", ["1:1 site: is missing"]],
+  ["site: demo", "site:", ["2:6 site: has no value"]],
+  [
+    "  cloud: sim",
+    "  cloud: public",
+    ['4:10 azure.cloud: "public" is not available in this version'],
+  ],
+  [
+    "unix:/run/site.sock\n  farEnd",
+    "https://kv-erd.vault.azure.net\n  farEnd",
+    ['5:10 azure.vault: is "https://kv-erd.vault.azure.net"'],
+  ],
+  ["farEnd: agent", "farEnd: agnt", ['6:11 azure.farEnd: is "agnt"']],
+  [
+    "  cloud: sim",
+    "  cloud: sim\n  identity: { kind: arc }",
+    ["5:3 azure.identity: is not available in this version"],
+  ],
+  [
+    "driver: sim",
+    "driver: junos",
+    ['9:13 devices[0].driver: "junos" is not available in this version'],
+  ],
+  ["driver: sim", "driver: sym", ['9:13 devices[0].driver: is "sym"']],
+  [
+    "driver: sim",
+    "driver: sim\n    ssh: { user: linkseal }",
+    ["10:5 devices[0].ssh: is not available in this version"],
+  ],
+  [
+    "address: unix:/run/site.sock",
+    "address: unix:site.sock",
+    ['10:14 devices[0].address: is "unix:site.sock"'],
+  ],
+  [
+    "name: edge-b",
+    "name: edge-a",
+    [
+      '11:11 devices[1].name: "edge-a" stands twice',
+      '28:17 groups[0].links[1].device: "edge-b" is no device',
+    ],
+  ],
+  ["name: edge-a", 'name: "edge\\na"', ['8:11 devices[0].name: is "edge?a"']],
+  [
+    "name: erd-demo",
+    "nam: erd-demo",
+    ["15:5 groups[0].name: is missing", "15:5 groups[0].nam: is not a key of this place"],
+  ],
+  [
+    "    drain: prepend",
+    "    drain: prepend\n    freeze: []",
+    ["18:5 groups[0].freeze: is not available in this version"],
+  ],
+  [
+    "drain: prepend",
+    "drain: peeringShutdown",
+    ["17:12 groups[0].drain: peeringShutdown is not accepted"],
+  ],
+  ["drain: prepend", "drain: none", ["17:12 groups[0].drain: none is not accepted"]],
+  [
+    "order: [secondary, primary]",
+    "order: [primary, primary]",
+    ["18:12 groups[0].order: does not name both links"],
+  ],
+  ["order: [secondary, primary]", "order: secondary", ['18:12 groups[0].order: is "secondary"']],
+  ["device: edge-b", "device: edge-c", ['28:17 groups[0].links[1].device: "edge-c" is no device']],
+  ["port: et-0/0/0", "port: 1e3", ["22:15 groups[0].links[0].port: is not quoted"]],
+  ["port: et-0/0/0", 'port: "et 0"', ['22:15 groups[0].links[0].port: is "et 0"']],
+  [
+    "azureLink: link2",
+    "azureLink: link1",
+    ['30:20 groups[0].links[1].azureLink: "link1" stands twice'],
+  ],
+  [
+    "device: edge-b\n        port: et-0/0/1",
+    "device: edge-a\n        port: et-0/0/0",
+    ['29:15 groups[0].links[1].port: "edge-a et-0/0/0" stands twice'],
+  ],
+  ["speed: 100G", "speed: 100", ["24:16 groups[0].links[0].speed: is 100"]],
+  ["speed: 100G", "speed: 10G", ["25:26 groups[0].links[0].macsec.suite: gcm-aes-xpn-256 at 10G"]],
+  [
+    "suite: gcm-aes-xpn-256 }",
+    "suite: gcm-aes-256 }",
+    ["32:26 groups[0].links[1].macsec.suite: gcm-aes-256 at 100G"],
+  ],
+  [
+    "suite: gcm-aes-xpn-256 }",
+    "cypher: gcm-aes-xpn-256 }",
+    [
+      "32:17 groups[0].links[1].macsec.suite: is missing",
+      "32:19 groups[0].links[1].macsec.cypher: is not a key of this place",
+    ],
+  ],
+  [
+    "suite: gcm-aes-xpn-256 }",
+    "suite: aes256 }",
+    ['32:26 groups[0].links[1].macsec.suite: is "aes256"'],
+  ],
+  [
+    "suite: gcm-aes-xpn-256 }",
+    "suite: gcm-aes-xpn-256, policy: shouldSecure }",
+    ['32:51 groups[0].links[1].macsec.policy: is "shouldSecure"'],
+  ],
+  ["offset: 0", "offset: 30", ["25:51 groups[0].links[0].macsec.offset: is 30"]],
+  ["offset: 0", "offset: 31", ["25:51 groups[0].links[0].macsec.offset: is 31"]],
+  [
+    "replayWindow: 64",
+    "replayWindow: 1073741824",
+    ["25:68 groups[0].links[0].macsec.replayWindow: is 1073741824"],
+  ],
+  ["replayWindow: 64", "replayWindow: -1", ["25:68 groups[0].links[0].macsec.replayWindow: is -1"]],
+  ["sakRekey: 8h", "sakRekey: 8", ["25:82 groups[0].links[0].macsec.sakRekey: is 8"]],
+  ["sakRekey: 8h", "sakRekey: 1s", ['25:82 groups[0].links[0].macsec.sakRekey: is "1s"']],
+  [
+    "suite: gcm-aes-xpn-256 }",
+    'suite: gcm-aes-xpn-256, includeSci: "yes" }',
+    ['32:55 groups[0].links[1].macsec.includeSci: is "yes"'],
+  ],
+  [
+    "suite: gcm-aes-xpn-256 }",
+    "suite: gcm-aes-xpn-256, keyServerPriority: 256 }",
+    ["32:62 groups[0].links[1].macsec.keyServerPriority: is 256"],
+  ],
+  [
+    "cak: erd-demo-2-cak",
+    "cak: erd-demo-1-cak",
+    ['33:21 groups[0].links[1].key.cak: "erd-demo-1-cak" stands twice'],
+  ],
+  [
+    "ckn: erd-demo-2-ckn",
+    "ckn: erd-demo-2-cak",
+    ['33:42 groups[0].links[1].key.ckn: "erd-demo-2-cak" stands twice'],
+  ],
+  ["psk: hub-1-psk", "psk: erd-demo-1-cak", ["40:18 tunnels[0].auth.psk: is a link's secret"]],
+  [
+    "auth: { psk: hub-1-psk }",
+    "auth: { certificate: hub }",
+    [
+      "40:11 tunnels[0].auth.psk: is missing",
+      "40:13 tunnels[0].auth.certificate: is not available in this version",
+    ],
+  ],
+  [
+    "insideMacsec: erd-demo",
+    "insideMacsec: erd",
+    ['41:19 tunnels[0].insideMacsec: "erd" is no group'],
+  ],
+  [
+    "    insideMacsec: erd-demo",
+    "    bgp: { asn: 65515 }",
+    ["41:5 tunnels[0].bgp: is not available in this version"],
+  ],
+  ["[10.1.0.0/16]", "[10.1.0.1/16]", ["39:25 tunnels[0].protects.local[0]: is 10.1.0.1/16"]],
+  ["[10.1.0.0/16]", "10.1.0.0/16", ['39:24 tunnels[0].protects.local: is "10.1.0.0/16"']],
+  ["[10.1.0.0/16]", "[10.1.0.0/33]", ['39:25 tunnels[0].protects.local[0]: is "10.1.0.0/33"']],
+  ["[10.1.0.0/16]", '["fd00::/64"]', ["39:15 tunnels[0].protects: mixes or repeats prefixes"]],
+  [
+    "address: 203.0.113.1",
+    "address: 203.0.113",
+    ['38:24 tunnels[0].remote.address: is "203.0.113"'],
+  ],
+  [
+    "address: 203.0.113.1",
+    "address: 198.51.100.1",
+    ["38:24 tunnels[0].remote.address: is 198.51.100.1"],
+  ],
+  ["poll: 5s", "poll: 5", ["43:17 health.poll: is 5"]],
+  ["poll: 5s", "poll: 1e3", ["43:17 health.poll: is 1e3"]],
+  ["poll: 5s", "poll: 5 s", ['43:17 health.poll: is "5 s"']],
+  ["staleAfter: 30s", "staleAfter: 5s", ["43:33 health.staleAfter: is 5s with poll 5s"]],
+  ["evidence: 90s", "evidence: 60s", ["43:48 health.evidence: is 60s"]],
+  ["settle: 18s", "settle: 5s", ["44:21 rotation.settle: is 5s"]],
+  ["confirm: 5m", "confirm: 90s", ["44:48 rotation.confirm: is 90s with verify 60s"]],
+  ["farEnd: 30m", "farEnd: 90s", ["44:60 rotation.farEnd: is 90s with putGrace 90s"]],
+  ["putGrace: 90s", "putGrace: 5s", ["44:75 rotation.putGrace: is 5s"]],
+  [
+    "putGrace: 90s }",
+    "drained: { samples: 1, every: 2s } }",
+    ["44:85 rotation.drained.samples: is 1", "44:95 rotation.drained.every: is 2s"],
+  ],
+  ["until: 2027-01-31", "until: 2027-02-30", ['46:37 acceptRisks[0].until: is "2027-02-30"']],
+  [
+    "risk: breakBeforeMake",
+    "risk: brakeBeforeMake",
+    ['46:13 acceptRisks[0].risk: is "brakeBeforeMake"'],
+  ],
+  [
+    "risk: breakBeforeMake",
+    "risk: outsideWindow",
+    ['46:13 acceptRisks[0].risk: "outsideWindow" is not available in this version'],
+  ],
+  [
+    "  - { risk: breakBeforeMake, until: 2027-01-31 }",
+    "  - { risk: noProbe, until: 2027-01-31 }\n  - { risk: noProbe, until: 2027-01-31 }",
+    ['47:13 acceptRisks[1].risk: "noProbe" stands twice'],
+  ],
+  [
+    "until: 2027-01-31",
+    'until: 2027-01-31, reason: "a\\nb"',
+    ['46:57 acceptRisks[0].reason: is "a?b"'],
+  ],
+  [
+    "repair: off",
+    "repair: off\nserve: { metrics: {} }",
+    ["43:1 serve: is not available in this version"],
+  ],
+  ["repair: off", "repair: off\nrepair: on", ["43:1 repair: stands here twice"]],
+  [
+    "repair: off",
+    "repair: off\n__proto__: { repair: on }",
+    ["43:1 __proto__: is not a key of this place"],
+  ],
+  ["repair: off", "repair: &a off", ["42:12 repair: has an anchor"]],
+  ["repair: off", "repair: *a", ["42:9 repair: is an alias"]],
+  ["repair: off", "repair: !!str off", ["42:15 repair: has a tag"]],
+  ["repair: off", "? [repair]\n: off", ["42:3 (file): has a key that is no word"]],
+  ["repair: off", "repair: off\n---\nversion: 1", ["43:1 (file): holds a second document"]],
+  ["repair: off", 'repair: "off', ["47:1 (file): is not valid YAML"]],
+  ["repair: off", "\trepair: off", ["42:1 (file): is not valid YAML"]],
+  ["version: 1", "%YAML 1.1\n---\nversion: 1", ["1:1 (file): has a %YAML directive"]],
+];
+
+const groups = siteConfig.slice(siteConfig.indexOf("groups:"), siteConfig.indexOf("repair:"));
+const second = siteConfig.slice(siteConfig.indexOf("      - name: sec"), siteConfig.indexOf("tun"));
+const root = "1:1 (file):";
+
+const whole: readonly (readonly [name: string, text: string, says: readonly string[]])[] = [
+  ["nothing", "", [`${root} has no value`]],
+  ["only a comment", "# later\n", [`${root} has no value`]],
+  ["a list", "- 1", [`${root} is a list of 1`]],
+  ["a word", "protect me", [`${root} is "protect me"`]],
+  [
+    "no group and no tunnel",
+    siteConfig.replace(groups, ""),
+    [`${root} names no group and no tunnel`],
+  ],
+  ["one link", siteConfig.replace(second, ""), ["20:7 groups[0].links: is a list of 1"]],
+  ["a hundred brackets", "[".repeat(100), ["1:33 (file): is nested too deep"]],
+  ["a hundred dashes", "- ".repeat(100), ["1:64 (file): is nested too deep"]],
+  ["over a megabyte", "#".repeat(1_000_001), [`${root} is too long`]],
+  ["too many parts", `a: [${"1,".repeat(160_000)}]`, ["1:300001 (file): has too many parts"]],
+  ["half a surrogate pair", "site: \ud800", [`${root} is not Unicode`]],
+  ["a laughing bomb", "a: &a [x]\nb: &b [*a, *a]\n", ["1:7 a: has an anchor"]],
+];
+
+function complaints(text: string): string[] {
+  const parsed = parseConfig(text, "site.yaml");
+  if (parsed.kind === "ok") return ["accepted"];
+  for (const complaint of parsed.complaints) {
+    expect(complaint.why).not.toBe("");
+    expect(complaint.write).not.toBe("");
+    expect(formatComplaint(complaint)).toMatch(/^site\.yaml:\d+:\d+ [^\p{C}]+: [^\p{C}]+$/u);
+  }
+  return parsed.complaints.map(
+    ({ line, column, path, what }) => `${line}:${column} ${path}: ${what}`,
+  );
+}
+
+describe("a bad config is refused, with line and column", () => {
+  it("is good without an edit", () => {
+    expect(complaints(siteConfig)).toEqual(["accepted"]);
+  });
+
+  it.each(edits)("%j -> %j", (written, instead, says) => {
+    const text = siteConfig.replace(written, () => instead);
+    expect(text).not.toBe(siteConfig);
+    expect(complaints(text)).toEqual(says);
+  });
+
+  it.each(whole)("%s", (_name, text, says) => {
+    expect(complaints(text).slice(0, 1)).toEqual(says);
+  });
+});
+
+describe("what to write stands in the complaint", () => {
+  it.each([
+    ["site: demo", "site: 007", 'quote this: site: "007"'],
+    ["poll: 5s", "poll: 5", "poll: 5s"],
+    ["drain: prepend", "drian: prepend", "drain:"],
+    ["farEnd: agent", "farEnd: agnt", "farEnd: agent"],
+    ["order: [secondary, primary]", "order: [primary]", "order: [primary, secondary]"],
+    ["  cloud: sim", "  cloud: public", "cloud: sim"],
+    ["repair: off", "repair: off\nserve: {}", "remove it"],
+  ])("%s -> %s", (written, instead, write) => {
+    const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
+    expect(parsed.kind === "refused" && parsed.complaints[0]?.write).toBe(write);
+  });
+
+  it("reads as file:line:column path: what, why, what to write", () => {
+    const parsed = parseConfig(siteConfig.replace("driver: sim", "driver: junos"), "site.yaml");
+    expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
+      'site.yaml:9:13 devices[0].driver: "junos" is not available in this version, ' +
+        "it waits for the driver of that platform, driver: sim",
+    ]);
+  });
+
+  it("stops after fifty complaints", () => {
+    const text = siteConfig + Array.from({ length: 60 }, (_, i) => `x${i}: 1\n`).join("");
+    const said = complaints(text);
+    expect(said).toHaveLength(51);
+    expect(said.at(-1)).toContain("10 more complaints");
+  });
+
+  it("forges no line of a terminal", () => {
+    const text = siteConfig.replace("repair: off", '"re\\u001b[2Kpair\\n\\u202e": off');
+    const [said] = complaints(text);
+    expect(said).toBe('42:1 "re?[2Kpair??": is not a key of this place');
+  });
+});
+
+describe("a key pasted in place of a secret's name is refused and never repeated", () => {
+  const cak = "c0ffee00".repeat(8);
+  it.each([
+    ["as cak", "cak: erd-demo-1-cak", `cak: ${cak}`],
+    ["as short cak", "cak: erd-demo-1-cak", `cak: ${cak.slice(32)}`],
+    ["as digits", "cak: erd-demo-1-cak", `cak: ${"12345678".repeat(4)}`],
+    ["as key", "{ cak: erd-demo-1-cak, ckn: erd-demo-1-ckn }", cak],
+    ["as a name of a key", "repair: off", `repair: off\n${cak}: 1`],
+    ["as driver", "driver: sim", `driver: ${cak}`],
+    ["as device", "device: edge-b", `device: ${cak.slice(0, 60)}`],
+    ["as port", "port: et-0/0/0", `port: "${cak} "`],
+    ["in broken YAML", "repair: off", `repair: "${cak}" "${cak}"`],
+    ["as an alias", "repair: off", `repair: *${cak}`],
+    ["as a tag", "repair: off", `repair: !${cak} off`],
+  ])("%s", (_name, written, instead) => {
+    const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
+    expect(parsed.kind).toBe("refused");
+    const said = JSON.stringify(parsed).toLowerCase();
+    expect(said).not.toContain("c0ffee");
+    expect(said).not.toContain("12345678");
+  });
+
+  it("a PSK that is no name is not repeated", () => {
+    const text = siteConfig.replace("psk: hub-1-psk", 'psk: "correct horse"');
+    expect(JSON.stringify(parseConfig(text, "site.yaml"))).not.toContain("horse");
+  });
+});

@@ -1,0 +1,256 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { configReference, jsonSchema, parseConfig } from "#agent/config/index.ts";
+import { nearest } from "#agent/config/nearest.ts";
+import { durationMs, endOfDay, speedGbps } from "#agent/config/units.ts";
+import type { Desired } from "#agent/desired.ts";
+import type { WallTime } from "#hal/world.ts";
+import { Prng } from "#sim/prng.ts";
+import { siteConfig } from "./site-config.ts";
+
+function desiredOf(text: string): Desired {
+  const parsed = parseConfig(text, "site.yaml");
+  if (parsed.kind === "ok") return parsed.desired;
+  throw new Error(JSON.stringify(parsed.complaints));
+}
+
+describe("a good config", () => {
+  const desired = desiredOf(siteConfig);
+
+  it("becomes what the agent wants, units resolved and defaults filled in", () => {
+    expect(desired.groups[0]?.links[1]).toEqual({
+      name: "primary",
+      group: "erd-demo",
+      device: "edge-a",
+      port: "et-0/0/0",
+      azureLink: "link1",
+      speedGbps: 100,
+      settings: {
+        suite: "gcm-aes-xpn-256",
+        includeSci: true,
+        confidentialityOffset: 0,
+        keyServerPriority: 16,
+        replayWindow: 64,
+        sakRekeyMs: 8 * 3_600_000,
+      },
+      key: { cak: "erd-demo-1-cak", ckn: "erd-demo-1-ckn" },
+    });
+    expect(desired.tunnels[0]).toEqual({
+      name: "hub-1",
+      device: "edge-a",
+      localAddress: "198.51.100.1",
+      remoteAddress: "203.0.113.1",
+      localPrefixes: ["10.1.0.0/16"],
+      remotePrefixes: ["10.100.0.0/16"],
+      transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+      pskSecret: "hub-1-psk",
+      insideMacsec: "erd-demo",
+    });
+    expect(desired.health).toEqual({ pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_000 });
+    expect(desired.rotation).toEqual({
+      settleMs: 18_000,
+      proofFrames: 20,
+      verifyMs: 60_000,
+      confirmMs: 300_000,
+      soakMs: 120_000,
+      farEndMs: 1_800_000,
+      putGraceMs: 90_000,
+      drained: { samples: 3, everyMs: 10_000 },
+    });
+  });
+
+  it("takes the links in its order, else as listed", () => {
+    const names = (text: string): (string | undefined)[] =>
+      desiredOf(text).groups[0]?.links.map((link) => link.name) ?? [];
+    expect(names(siteConfig)).toEqual(["secondary", "primary"]);
+    const unordered = siteConfig.replace("    order: [secondary, primary]\n", "");
+    expect(names(unordered)).toEqual(["primary", "secondary"]);
+  });
+
+  it("gives the same defaults when whole sections are absent", () => {
+    const bare = siteConfig.replace(/^(repair|health|rotation): .*\n/gm, "");
+    expect(bare).not.toContain("rotation");
+    expect(desiredOf(bare)).toEqual(desired);
+  });
+
+  it.each([
+    ["a short settle", "settle: 18s", "settle: 3s", "shortSettle"],
+    ["a short evidence", "evidence: 90s", "evidence: 10s", "shortSettle"],
+    ["a hard drain", "drain: prepend", "drain: peeringShutdown", "hardDrain"],
+    ["no drain", "drain: prepend", "drain: adminDown", "noDrain"],
+  ])("%s is accepted with its named risk", (_name, written, instead, risk) => {
+    const text = siteConfig.replace(written, instead).replace("breakBeforeMake", risk);
+    expect(desiredOf(text).acceptRisks.map((accepted) => accepted.risk)).toEqual([risk]);
+  });
+
+  it.each([
+    ["off ends replay protection", "replayWindow: 64", "replayWindow: off"],
+    ["the largest window of an XPN suite", "replayWindow: 64", "replayWindow: 1073741823"],
+    ["a PSK for two tunnels of a connection", "tunnels:", "tunnels:"],
+    ["quoted keys and values", "repair: off", '"repair": "off"'],
+    ["Windows line ends", "site: demo\n", "site: demo\r\n"],
+    ["comments", "site: demo", "site: demo # Dublin"],
+    [
+      "an IPv6 tunnel",
+      "[10.1.0.0/16], remote: [10.100.0.0/16]",
+      '["fd00::/64"], remote: ["fd01::/64"]',
+    ],
+  ])("accepts %s", (_name, written, instead) => {
+    expect(parseConfig(siteConfig.replace(written, instead), "site.yaml").kind).toBe("ok");
+  });
+});
+
+describe("warnings", () => {
+  const lines = (text: string, now?: WallTime): string[] => {
+    const parsed = parseConfig(text, "site.yaml", now);
+    if (parsed.kind === "refused") throw new Error("refused");
+    return parsed.warnings.map(({ line, column, what }) => `${line}:${column} ${what}`);
+  };
+  const at = (iso: string): WallTime => Date.parse(iso) as WallTime;
+
+  it.each([
+    ["2027-01-31T23:59:59Z", []],
+    ["2027-02-01T00:00:00Z", ["46:37 is over"]],
+  ])("a risk until 2027-01-31 at %s", (now, says) => {
+    expect(lines(siteConfig, at(now))).toEqual(says);
+  });
+
+  it("without a clock no date is judged", () => {
+    expect(lines(siteConfig.replace("2027-01-31", "1999-01-31"))).toEqual([]);
+  });
+
+  it("both links of a group on one device", () => {
+    expect(lines(siteConfig.replace("device: edge-b", "device: edge-a"))).toEqual([
+      "20:7 end on one device",
+    ]);
+  });
+});
+
+describe("units", () => {
+  it.each([
+    ["500ms", 500],
+    ["5s", 5_000],
+    ["30m", 1_800_000],
+    ["8h", 28_800_000],
+    ["90d", 7_776_000_000],
+    ["5", Number.NaN],
+    ["1.5h", Number.NaN],
+    ["5 s", Number.NaN],
+    ["-5s", Number.NaN],
+    ["5toString", Number.NaN],
+  ])("%s is %d ms", (text, ms) => {
+    expect(durationMs(text)).toBe(ms);
+  });
+
+  it("100G is 100 gigabits per second", () => {
+    expect(speedGbps("100G")).toBe(100);
+  });
+
+  it("the end of a day agrees with the platform's calendar over two centuries", () => {
+    for (let day = 0; day < 73_000; day += 17) {
+      const start = day * 86_400_000;
+      const text = new Date(start).toISOString().slice(0, 10);
+      expect(endOfDay(text)).toBe(start + 86_400_000);
+    }
+  });
+
+  it.each([
+    ["cypher", ["cipher", "suite"], "cipher"],
+    ["NAME", ["name"], "name"],
+    ["poll", ["verify"], undefined],
+    ["x".repeat(41), ["x"], undefined],
+  ])("nearest to %s", (word, words, meant) => {
+    expect(nearest(word, words)).toBe(meant);
+  });
+});
+
+describe("the documents", () => {
+  const file = (name: string): string =>
+    readFileSync(join(import.meta.dirname, "../../docs", name), "utf8");
+
+  it("are up to date; if not: npm run docs", () => {
+    expect(file("configuration.md") === configReference(), "run: npm run docs").toBe(true);
+    expect(file("config.schema.json") === jsonSchema(), "run: npm run docs").toBe(true);
+  });
+
+  it("show an example that is accepted without a warning", () => {
+    const example = /```yaml\n([\s\S]*?)```/.exec(configReference())?.[1] ?? "";
+    expect(parseConfig(example, "example.yaml")).toMatchObject({ kind: "ok", warnings: [] });
+  });
+});
+
+describe("hostile text", () => {
+  const seed = "config-fuzz";
+  // Words that make YAML or a schema do something, beside plain damage.
+  const sparks = [
+    "__proto__: 1",
+    "constructor: {}",
+    "<<: *a",
+    "&a ",
+    "!!binary ",
+    "---\n",
+    "%TAG ! x\n",
+    "1e999",
+    ".nan",
+    "0x1F",
+    "null",
+    "2027-02-30",
+    "9".repeat(400),
+    ...Array.from("[{-?:|>'\"~#\t\0\r\n\u2028\ufeff\u202e"),
+    "\ud800",
+  ];
+  const prng = new Prng(seed);
+
+  function mutate(text: string): string {
+    const at = prng.between(0, text.length);
+    const end = Math.min(text.length, at + prng.between(0, 40));
+    switch (prng.between(0, 6)) {
+      case 0:
+        return text.slice(0, at) + prng.pick(sparks) + text.slice(at);
+      case 1:
+        return text.slice(0, at) + text.slice(end);
+      case 2:
+        return text.slice(0, end) + text.slice(at);
+      case 3:
+        return text.slice(0, at) + prng.pick(sparks) + text.slice(end);
+      default:
+        return text.slice(0, at) + text.charAt(prng.between(0, text.length)) + text.slice(at + 1);
+    }
+  }
+
+  it(`20,000 mutations are accepted or refused, never thrown (seed ${seed})`, {
+    timeout: 120_000,
+  }, () => {
+    const seen = { ok: 0, refused: 0 };
+    const silent: string[] = [];
+    let slowestMs = 0;
+    for (let run = 0; run < 20_000; run += 1) {
+      let text = siteConfig;
+      for (let times = prng.between(1, 3); times > 0; times -= 1) text = mutate(text);
+      const start = performance.now();
+      const parsed = parseConfig(text, "fuzz.yaml");
+      slowestMs = Math.max(slowestMs, performance.now() - start);
+      seen[parsed.kind] += 1;
+      if (parsed.kind === "refused" && parsed.complaints.length === 0) silent.push(text);
+    }
+    expect(silent).toEqual([]);
+    expect(seen.ok).toBeGreaterThan(500);
+    expect(seen.refused).toBeGreaterThan(10_000);
+    expect(slowestMs).toBeLessThan(1_000);
+  });
+
+  it.each([
+    ["keys", Array.from({ length: 42_000 }, (_, i) => `k${i}: 1\n`).join("")],
+    ["equal keys", "a: 1\n".repeat(42_000)],
+    ["commas", `[${",".repeat(299_000)}`],
+    ["brackets that close", "]".repeat(299_000)],
+    ["tags", "!a ".repeat(149_000)],
+    ["a long line", `a: ${"b ".repeat(490_000)}`],
+    ["devices", `devices: [${"1,".repeat(140_000)}]`],
+  ])("a file full of %s takes bounded time", { timeout: 60_000 }, (_name, text) => {
+    const start = performance.now();
+    expect(parseConfig(text, "big.yaml").kind).toBe("refused");
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+});

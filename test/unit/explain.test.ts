@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { campaignStates } from "#agent/campaign.ts";
+import { riskNames } from "#agent/desired.ts";
+import { explain, explainMarkdown, explanations } from "#agent/explain.ts";
+import { warningRows } from "#agent/warning-rows.ts";
+import { errorRows } from "#hal/error.ts";
+
+const sources: readonly (readonly [string, readonly string[]])[] = [
+  ["warning", Object.keys(warningRows)],
+  ["error", Object.keys(errorRows)],
+  ["risk", riskNames],
+  ["state", campaignStates],
+];
+
+describe("explanations", () => {
+  it.each(sources)("of every %s, and none left over", (kind, codes) => {
+    const mine = [...explanations.values()].filter((each) => each.kind === kind);
+    expect(mine.map((each) => each.code).sort()).toEqual([...codes].sort());
+  });
+
+  it("each code belongs to one source", () => {
+    const all = sources.flatMap(([, codes]) => codes);
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  it.each([...explanations.values()].map((each) => [each.code, each] as const))(
+    "%s has a title, a meaning and something to do",
+    (_code, { title, meaning, whatToDo }) => {
+      expect(title).toMatch(/^[A-Z].*[^.]$/);
+      expect(meaning).toMatch(/^[A-Z`].*[.:]$/);
+      expect(whatToDo.length).toBeGreaterThan(0);
+      for (const step of whatToDo) expect(step).toMatch(/^[A-Z`].*\.$/);
+    },
+  );
+
+  it("finds a code in any case", () => {
+    expect(explain("Gate.Siblingunhealthy")).toMatchObject({
+      kind: "known",
+      explanation: { code: "gate.siblingUnhealthy" },
+    });
+  });
+
+  it.each([
+    ["cak-mismach", "cak-mismatch"],
+    ["gate.sibling-unhealthy", "gate.siblingUnhealthy"],
+    ["xyzzy", undefined],
+  ])("%s: did you mean %s?", (code, meant) => {
+    expect(explain(code)).toEqual({ kind: "unknown", meant });
+  });
+
+  it("fills the document with every code once", () => {
+    const titles = explainMarkdown().match(/^### `.*`$/gm) ?? [];
+    expect(titles.length).toBe(explanations.size);
+  });
+
+  it("names only verbs of the command line", () => {
+    const verbs = new Set(
+      (
+        "validate plan apply config adopt status links tunnels keys enrol rotate rotation drain " +
+        "undrain retire size events journal report scorecard explain doctor driver page init sim " +
+        "completion version"
+      ).split(" "),
+    );
+    const used = [...explainMarkdown().matchAll(/`linkseal ([a-z]+)/g)].map((match) => match[1]);
+    expect(used.length).toBeGreaterThan(50);
+    expect(used.filter((verb) => verb === undefined || !verbs.has(verb))).toEqual([]);
+  });
+});

@@ -1,0 +1,219 @@
+// A healthy link and tunnel as evidence; tests bend one thing at a time.
+
+import type { DesiredLink, DesiredTunnel } from "#agent/desired.ts";
+import type { LinkEvidence, TunnelEvidence } from "#agent/health-model.ts";
+import {
+  type IpsecTunnel,
+  type KeyRef,
+  known,
+  type MacsecFrames,
+  type MacsecPort,
+  type MacsecSettings,
+  type MkaSession,
+  type MkpduCounters,
+  parseCkn,
+  type Routing,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+
+export const at = (ms: number): Instant => ms as Instant;
+
+function keyRef(name: string, hex: string): KeyRef {
+  const ckn = parseCkn(hex.repeat(32));
+  if (ckn === undefined) throw new Error("not a CKN");
+  const base = "https://demo.vault.sim/secrets";
+  return { ckn, cakSecretId: `${base}/${name}-cak/v1`, cknSecretId: `${base}/${name}-ckn/v1` };
+}
+
+export const key = keyRef("erd-demo-1", "c0");
+export const otherKey = keyRef("erd-demo-2", "ab");
+
+export const link: DesiredLink = {
+  name: "primary",
+  group: "erd-demo",
+  device: "edge-a",
+  port: "et-0/0/0",
+  azureLink: "link1",
+  speedGbps: 100,
+  settings: {
+    suite: "gcm-aes-xpn-256",
+    includeSci: true,
+    confidentialityOffset: 0,
+    keyServerPriority: 16,
+    replayWindow: 64,
+    sakRekeyMs: 28_800_000,
+  },
+  key: { cak: "erd-demo-1-cak", ckn: "erd-demo-1-ckn" },
+};
+
+const health = { pollMs: 5000, staleAfterMs: 30_000, evidenceMs: 90_000 };
+
+const settings: MacsecSettings = { ...link.settings, policy: "mustSecure" };
+
+const session: MkaSession = {
+  controlledPort: "secured",
+  principalCkn: key.ckn,
+  participants: [{ ckn: key.ckn, state: "live", livePeers: 1, potentialPeers: 0 }],
+  livePeers: 1,
+  respondedPeers: 1,
+  keyServer: "peer",
+  keyServerPriority: 0,
+  latestSak: { an: 0, keyId: "aabb/1", receive: true, transmit: true },
+  oldSak: undefined,
+};
+
+const frames: MacsecFrames = {
+  txProtected: 1000n,
+  txClear: 0n,
+  txTooLong: 0n,
+  rxOk: 1000n,
+  rxClear: 0n,
+  rxBadTag: 0n,
+  rxNotValid: 0n,
+  rxLate: 0n,
+  rxNoSci: 0n,
+  rxUnknownSci: 0n,
+  rxNotUsingSa: 0n,
+  rxUnusedSa: 0n,
+  nextPn: 1000n,
+};
+
+const mkpdus: MkpduCounters = {
+  sent: 100n,
+  received: 100n,
+  icvFailed: 0n,
+  unknownCkn: 0n,
+  replayed: 0n,
+};
+
+/** How one look differs from a healthy one. */
+export interface Bend {
+  readonly linkUp?: boolean;
+  readonly settings?: Partial<MacsecSettings> | "none";
+  readonly session?: Partial<MkaSession>;
+  readonly frames?: Partial<MacsecFrames>;
+  readonly mkpdus?: Partial<MkpduCounters>;
+  readonly port?: Partial<MacsecPort>;
+  readonly pps?: number;
+}
+
+export function look(ms: number, bend: Bend = {}): MacsecPort {
+  const now = at(ms);
+  const configured = bend.settings === "none" ? undefined : { ...settings, ...bend.settings };
+  const pps = bend.pps ?? 0;
+  return {
+    port: link.port,
+    linkUp: known(bend.linkUp ?? true, now),
+    settings: known(configured, now),
+    liveSuite: known("gcm-aes-xpn-256", now),
+    keys: known([{ ckn: key.ckn, role: "primary" }], now),
+    session: known({ ...session, ...bend.session }, now),
+    mkpdus: known({ ...mkpdus, ...bend.mkpdus }, now),
+    frames: known({ ...frames, ...bend.frames }, now),
+    rate: known({ rxPps: pps, txPps: pps, rxBps: 0, txBps: 0, lineBps: 1e11 }, now),
+    ...bend.port,
+  };
+}
+
+/** What a counter reads in the look `index` looks after the oldest one. */
+export type Course = (index: number) => Bend;
+
+/** Protected frames and MKPDUs go both ways. */
+export const moving: Course = (index) => ({
+  frames: { rxOk: 1000n + BigInt(index * 5000), txProtected: 1000n + BigInt(index * 5000) },
+  mkpdus: { received: 100n + BigInt(index * 2), sent: 100n + BigInt(index * 2) },
+});
+
+/** Only MKPDUs move. */
+export const idle: Course = (index) => ({
+  mkpdus: { received: 100n + BigInt(index * 2), sent: 100n + BigInt(index * 2) },
+});
+
+function configured({ settings: bent }: Bend): Partial<MacsecSettings> {
+  return bent === undefined || bent === "none" ? {} : bent;
+}
+
+/** One course laid over another, field by field. */
+export function over(base: Course, change: Course): Course {
+  return (index) => {
+    const [a, b] = [base(index), change(index)];
+    const settings = b.settings === "none" ? b.settings : { ...configured(a), ...b.settings };
+    return {
+      ...a,
+      ...b,
+      settings,
+      frames: { ...a.frames, ...b.frames },
+      mkpdus: { ...a.mkpdus, ...b.mkpdus },
+      session: { ...a.session, ...b.session },
+      port: { ...a.port, ...b.port },
+    };
+  };
+}
+
+/** Twenty looks, 5 s apart, the newest at `now` - 800 ms: more than the evidence window. */
+export function evidence(course: Course, change: Partial<LinkEvidence> = {}): LinkEvidence {
+  const count = 20;
+  const looks = Array.from({ length: count }, (_, index) => look(index * 5000, course(index)));
+  const newest = at((count - 1) * 5000);
+  return {
+    link,
+    expected: key,
+    settings: health,
+    now: at(newest + 800),
+    looks,
+    device: { lastLookAt: newest, failing: undefined },
+    probe: undefined,
+    peer: undefined,
+    ...change,
+  };
+}
+
+export const tunnel: DesiredTunnel = {
+  name: "hub-1",
+  device: "edge-a",
+  localAddress: "198.51.100.1",
+  remoteAddress: "203.0.113.1",
+  localPrefixes: ["10.1.0.0/16"],
+  remotePrefixes: ["10.100.0.0/16"],
+  transforms: { encryption: "aes256gcm16", integrity: "none", dhGroup: "ecp384" },
+  pskSecret: "hub-1-psk",
+  insideMacsec: undefined,
+};
+
+export function tunnelLook(ms: number, packets: number, change: Partial<IpsecTunnel> = {}) {
+  const sa = { phase: "installed", transforms: tunnel.transforms, sequence: undefined } as const;
+  return {
+    name: tunnel.name,
+    ike: known("established" as const, at(ms)),
+    sas: known(
+      [
+        { ...sa, spi: 1, direction: "in" as const, packets: BigInt(packets) },
+        { ...sa, spi: 2, direction: "out" as const, packets: BigInt(packets) },
+      ],
+      at(ms),
+    ),
+    ...change,
+  } satisfies IpsecTunnel;
+}
+
+export const routing: Routing = {
+  sessions: [],
+  routes: [{ prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true }],
+  drains: [],
+};
+
+export function tunnelEvidence(
+  looks: readonly IpsecTunnel[],
+  change: Partial<TunnelEvidence> = {},
+): TunnelEvidence {
+  const newest = at(95_000);
+  return {
+    tunnel,
+    settings: health,
+    now: at(newest + 800),
+    looks,
+    routing: known(routing, newest),
+    device: { lastLookAt: newest, failing: undefined },
+    ...change,
+  };
+}

@@ -1,0 +1,175 @@
+// Real time, and the time of a simulated site that an agent follows.
+
+import { describe, expect, it } from "vitest";
+import { followingClock, hostClock } from "#agent/host-clock.ts";
+import type { Dialer, HttpReply } from "#hal/world.ts";
+
+interface ScriptedSite {
+  readonly dial: Dialer;
+  reply: () => HttpReply;
+  asked: number;
+}
+
+const json = (value: unknown, status = 200): HttpReply => ({
+  status,
+  body: new TextEncoder().encode(JSON.stringify(value)),
+});
+
+function site(reply: () => HttpReply): ScriptedSite {
+  const scripted: ScriptedSite = {
+    reply,
+    asked: 0,
+    dial: {
+      async http(request) {
+        expect(request).toMatchObject({ to: "unix:/site", method: "GET", path: "/clock" });
+        scripted.asked += 1;
+        return scripted.reply();
+      },
+      routeTo: async () => undefined,
+      resolve: async () => [],
+    },
+  };
+  return scripted;
+}
+
+/** A site whose clock started at `now` and runs at `speed`. */
+function running(speed: number, now = 1000): () => HttpReply {
+  const start = performance.now();
+  return () => {
+    const virtual = now + (performance.now() - start) * speed;
+    return json({ now: virtual, wall: virtual + 1e12, speed });
+  };
+}
+
+const elapsed = async (run: () => Promise<unknown>): Promise<number> => {
+  const start = performance.now();
+  await run();
+  return performance.now() - start;
+};
+
+describe("the host's clock", () => {
+  it("sleeps, never goes back, and knows the date", async () => {
+    const before = hostClock.now();
+    await hostClock.sleep(20);
+    expect(hostClock.now() - before).toBeGreaterThan(18);
+    expect(Math.abs(hostClock.wall() - Date.now())).toBeLessThan(1000);
+  });
+
+  it("ends a sleep with the signal's own reason, before it began and in the middle", async () => {
+    const reason = new Error("stop");
+    await expect(hostClock.sleep(1e12, AbortSignal.abort(reason))).rejects.toBe(reason);
+    const limit = new AbortController();
+    const sleep = hostClock.sleep(1e12, limit.signal);
+    limit.abort(reason);
+    await expect(sleep).rejects.toBe(reason);
+  });
+});
+
+describe("a clock that follows a site", () => {
+  it("shows the site's time, carried on at its speed", async () => {
+    const clock = await followingClock(site(running(100)).dial, "unix:/site");
+    const start = clock.now();
+    expect(start).toBeGreaterThanOrEqual(1000);
+    await hostClock.sleep(50);
+    expect(clock.now() - start).toBeGreaterThan(4500);
+    expect(clock.wall() - clock.now()).toBeGreaterThan(1e12 - 100);
+  });
+
+  it("sleeps the site's milliseconds, at its pace, and not less", async () => {
+    const clock = await followingClock(site(running(1000)).dial, "unix:/site");
+    const start = clock.now();
+    const realMs = await elapsed(() => clock.sleep(60_000));
+    expect(clock.now() - start).toBeGreaterThanOrEqual(60_000);
+    expect(realMs).toBeGreaterThan(40);
+    expect(realMs).toBeLessThan(2000);
+  });
+
+  it("never goes back when the site does, and ends its sleeps all the same", async () => {
+    const scripted = site(running(1000, 50_000));
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    scripted.reply = running(1000, 40_000);
+    const seen = [clock.now()];
+    for (let round = 0; round < 20; round += 1) {
+      await clock.sleep(1000);
+      seen.push(clock.now());
+    }
+    expect(seen.toSorted((a, b) => a - b)).toEqual(seen);
+    expect(seen.at(-1)).toBeGreaterThanOrEqual(70_000);
+  });
+
+  it("lets the wall clock jump with the site's", async () => {
+    let offset = 1e12;
+    const start = performance.now();
+    const scripted = site(() => {
+      const now = 100 * (performance.now() - start);
+      return json({ now, wall: now + offset, speed: 100 });
+    });
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    offset = 5e11;
+    await clock.sleep(100);
+    expect(clock.wall() - clock.now()).toBeCloseTo(5e11, 0);
+  });
+
+  it("asks an unpaced site again and again until its time has come", async () => {
+    let now = 0;
+    const scripted = site(() => {
+      now += 700;
+      return json({ now, wall: now, speed: "max" });
+    });
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    expect(await elapsed(() => clock.sleep(5000))).toBeLessThan(1000);
+    expect(clock.now()).toBeGreaterThanOrEqual(5700);
+    expect(scripted.asked).toBeLessThan(20);
+  });
+
+  it("asks once for many that wake together", async () => {
+    const scripted = site(running(100));
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    await Promise.all(Array.from({ length: 50 }, () => clock.sleep(3000)));
+    expect(scripted.asked).toBeLessThan(10);
+  });
+
+  it("goes on when the site is gone, and a sleep still ends", async () => {
+    const scripted = site(running(1000));
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    scripted.reply = () => {
+      throw new Error("gone");
+    };
+    await clock.sleep(30_000);
+    scripted.reply = () => json({}, 500);
+    await clock.sleep(30_000);
+    expect(clock.now()).toBeGreaterThanOrEqual(61_000);
+  });
+
+  it("does not flood a site that is gone, however often it is read", async () => {
+    const scripted = site(running(1));
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    scripted.reply = () => {
+      throw new Error("gone");
+    };
+    for (let round = 0; round < 30; round += 1) {
+      await hostClock.sleep(10);
+      clock.now();
+    }
+    expect(scripted.asked).toBeLessThan(5);
+  });
+
+  it("ends a sleep with the signal's own reason", async () => {
+    const clock = await followingClock(site(running(1)).dial, "unix:/site");
+    const reason = new Error("stop");
+    await expect(clock.sleep(1e9, AbortSignal.abort(reason))).rejects.toBe(reason);
+  });
+
+  it.each([
+    ["another status", () => json({ now: 1, wall: 1, speed: 1 }, 503)],
+    ["no JSON", () => ({ status: 200, body: new TextEncoder().encode("time") })],
+    ["null", () => json(null)],
+    ["no speed", () => json({ now: 1, wall: 1 })],
+    ["text for a number", () => json({ now: "1", wall: 1, speed: 1 })],
+    ["a speed below zero", () => json({ now: 1, wall: 1, speed: -1 })],
+    ["an endless speed", () => json({ now: 1, wall: 1, speed: 1e300 })],
+  ])("refuses a site that answers with %s", async (_name, reply) => {
+    const clock = followingClock(site(reply).dial, "unix:/site");
+    await expect(clock).rejects.toMatchObject({ code: "device.unparsed", effect: "none" });
+  });
+});

@@ -1,0 +1,130 @@
+// Where things live and where a client looks: the table of names and places.
+
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { agentPlaces, findSocket, type PlaceSource, placeSource } from "#agent/host-places.ts";
+
+const uid = placeSource().uid;
+const source = (environment: PlaceSource["environment"] = {}, temporary = "/tmp"): PlaceSource => ({
+  environment,
+  uid,
+  home: "/op",
+  temporary,
+});
+
+const XDG_RUNTIME_DIR = "/run/user/7";
+
+describe("an agent's places", () => {
+  it.each([
+    ["LINKSEAL_HOME first", { LINKSEAL_HOME: "/h", XDG_RUNTIME_DIR }, "home /h/state /h/run"],
+    [
+      "LINKSEAL_HOME over systemd",
+      { LINKSEAL_HOME: "/h", STATE_DIRECTORY: "/var/lib/linkseal" },
+      "home /h/state /h/run",
+    ],
+    [
+      "our own unit",
+      { STATE_DIRECTORY: "/var/lib/linkseal", XDG_RUNTIME_DIR },
+      "system /var/lib/linkseal /run/linkseal",
+    ],
+    [
+      "our own unit with another folder",
+      { STATE_DIRECTORY: "/var/lib/x:/var/lib/linkseal" },
+      "system /var/lib/linkseal /run/linkseal",
+    ],
+    [
+      "the shell of another service",
+      { STATE_DIRECTORY: "/var/lib/runner" },
+      `temporary /tmp/linkseal-${uid}/state /tmp/linkseal-${uid}/run`,
+    ],
+    ["XDG", { XDG_RUNTIME_DIR, XDG_STATE_HOME: "/s" }, "xdg /s/linkseal /run/user/7/linkseal"],
+    [
+      "XDG with the default for state",
+      { XDG_RUNTIME_DIR },
+      "xdg /op/.local/state/linkseal /run/user/7/linkseal",
+    ],
+    [
+      "paths that are not absolute",
+      { LINKSEAL_HOME: "h", XDG_RUNTIME_DIR: "" },
+      `temporary /tmp/linkseal-${uid}/state /tmp/linkseal-${uid}/run`,
+    ],
+    ["nothing", {}, `temporary /tmp/linkseal-${uid}/state /tmp/linkseal-${uid}/run`],
+  ])("%s", (_name, environment, expected) => {
+    const { kind, state, runtime } = agentPlaces(source(environment));
+    expect([kind, state, runtime].join(" ")).toBe(expected);
+  });
+});
+
+describe("a client's search", () => {
+  let base = "";
+  const servers: Server[] = [];
+  beforeEach(async () => {
+    base = await mkdtemp(join(tmpdir(), "ls-"));
+  });
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => new Promise((done) => server.close(done))));
+    await rm(base, { recursive: true, force: true });
+  });
+
+  async function listen(path: string): Promise<string> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const server = createServer();
+    servers.push(server);
+    await new Promise<void>((done) => server.listen(path, done));
+    return path;
+  }
+  const here = (more: PlaceSource["environment"] = {}): PlaceSource =>
+    source({ XDG_RUNTIME_DIR: join(base, "xdg"), ...more }, base);
+  const own = (): string => join(base, `linkseal-${uid}`);
+
+  it("takes a flag as it is and looks nowhere else", async () => {
+    await listen(join(base, "xdg/linkseal/view.sock"));
+    const looked = [join(base, "x.sock")];
+    expect(findSocket("view", join(base, "x.sock"), here())).toEqual({ kind: "none", looked });
+  });
+
+  it("looks only under LINKSEAL_HOME when that is set", async () => {
+    await listen(join(base, "xdg/linkseal/view.sock"));
+    const search = (): unknown => findSocket("view", undefined, here({ LINKSEAL_HOME: base }));
+    expect(search()).toEqual({ kind: "none", looked: [join(base, "run/view.sock")] });
+    const path = await listen(join(base, "run/view.sock"));
+    expect(search()).toEqual({ kind: "found", paths: [path] });
+  });
+
+  it("goes by XDG, then the temporary folder, then /run, each role by itself", async () => {
+    const second = await listen(join(own(), "run/view.sock"));
+    const first = await listen(join(base, "xdg/linkseal/view.sock"));
+    expect(findSocket("view", undefined, here())).toEqual({
+      kind: "found",
+      paths: [first, second],
+    });
+    expect(findSocket("admin", undefined, here())).toEqual({
+      kind: "none",
+      looked: [
+        join(base, "xdg/linkseal/admin.sock"),
+        join(own(), "run/admin.sock"),
+        "/run/linkseal/admin.sock",
+      ],
+    });
+  });
+
+  it("does not take a plain file for a socket", async () => {
+    await writeFile(join(base, "x.sock"), "");
+    expect(findSocket("view", join(base, "x.sock"), here()).kind).toBe("none");
+  });
+
+  it("trusts no temporary folder that others can write or another user made", async () => {
+    const path = await listen(join(own(), "run/view.sock"));
+    await chmod(own(), 0o770);
+    expect(findSocket("view", undefined, here()).kind).toBe("none");
+    await chmod(own(), 0o700);
+    expect(findSocket("view", undefined, here())).toEqual({ kind: "found", paths: [path] });
+    const stranger = { ...here(), uid: uid + 1 };
+    await mkdir(join(base, `linkseal-${uid + 1}/run`), { recursive: true, mode: 0o700 });
+    await listen(join(base, `linkseal-${uid + 1}/run/view.sock`));
+    expect(findSocket("view", undefined, stranger).kind).toBe("none");
+  });
+});

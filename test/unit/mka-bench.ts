@@ -1,0 +1,95 @@
+// Two stations on one fibre, as the tests of MKA and SecY need them.
+
+import type { Ckn, MacsecSettings } from "#hal/model.ts";
+import { parseCkn } from "#hal/model.ts";
+import { SimClock } from "#sim/clock.ts";
+import { Fibre } from "#sim/fibre.ts";
+import { Prng } from "#sim/prng.ts";
+import { Station, type StationKey, type StationOptions } from "#sim/station.ts";
+
+export const mustSecure: MacsecSettings = {
+  suite: "gcm-aes-xpn-256",
+  policy: "mustSecure",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: 64,
+  sakRekeyMs: undefined,
+};
+
+/** The n-th CKN. */
+export function cknOf(n: number): Ckn {
+  const ckn = parseCkn(n.toString(16).padStart(64, "0"));
+  if (ckn === undefined) throw new RangeError(`no CKN ${n}`);
+  return ckn;
+}
+
+/** The n-th key; `bytes` differs from `n` for a CAK that does not belong to its CKN. */
+export function keyOf(n: number, role: StationKey["role"] = "primary", bytes = n): StationKey {
+  return { ckn: cknOf(n), cak: new Uint8Array(32).fill(bytes), role };
+}
+
+export interface Pair {
+  readonly clock: SimClock;
+  readonly fibre: Fibre;
+  /** Has the lower SCI, so it is the key server at equal priority. */
+  readonly a: Station;
+  readonly b: Station;
+  /** Runs for so many virtual seconds. */
+  seconds(count: number): Promise<void>;
+  /** Virtual seconds until the condition holds after an event; throws after two minutes. */
+  until(condition: () => boolean): Promise<number>;
+}
+
+export function pair(seed: string, options: Partial<StationOptions> = {}): Pair {
+  const clock = new SimClock(Date.UTC(2026, 10, 24));
+  const prng = new Prng(seed);
+  const station = (name: string, mac: string): Station =>
+    new Station({ name, clock, prng: prng.fork(name), mac, lineBps: 100e9, ...options });
+  const a = station("a", "02000000000a");
+  const b = station("b", "02000000000b");
+  const fibre = new Fibre({ clock, a, b, delayMs: 1 });
+  return {
+    clock,
+    fibre,
+    a,
+    b,
+    seconds: (count) => clock.runFor(count * 1000),
+    until: async (condition) => {
+      const start = clock.now();
+      await clock.runFor(120_000, condition);
+      if (!condition()) throw new Error("two virtual minutes went by in vain");
+      return (clock.now() - start) / 1000;
+    },
+  };
+}
+
+/** Both ends configured alike with key 1 and 1,000 frames a second each way, secured. */
+export async function secured(
+  seed: string,
+  options: Partial<StationOptions> = {},
+  settings: MacsecSettings = mustSecure,
+): Promise<Pair> {
+  const made = pair(seed, options);
+  for (const station of [made.a, made.b]) {
+    station.configure(settings);
+    station.putKey(keyOf(1));
+  }
+  made.fibre.offer("a", 1000, 512);
+  made.fibre.offer("b", 1000, 512);
+  await made.until(() => made.fibre.carries());
+  await made.seconds(1);
+  return made;
+}
+
+/** Data frames lost so far, both directions. */
+export function lost({ fibre }: Pair): bigint {
+  const { a2b, b2a } = fibre.truth();
+  return a2b.lost + b2a.lost;
+}
+
+/** Data frames in clear on the wire so far, both directions. */
+export function clear({ fibre }: Pair): bigint {
+  const { a2b, b2a } = fibre.truth();
+  return a2b.clearOnWire + b2a.clearOnWire;
+}

@@ -1,0 +1,301 @@
+// What the tests of the simulated site share: a site of scripted devices, a dialer without a socket, one full look.
+
+import { drivers, fillCommand } from "#drivers/index.ts";
+import type { Capabilities, Device, Transaction, TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type Ckn, type DeviceState, known, parseCkn, unknown } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { Dialer, Disk, HttpReply, Instant, Log, WallTime, World } from "#hal/world.ts";
+import { SimClock } from "#sim/clock.ts";
+import { type SiteFace, type SiteHandler, siteHandler } from "#sim/faces/site.ts";
+import { type FarStation, Msee } from "#sim/msee.ts";
+import { Prng } from "#sim/prng.ts";
+import { SimVault } from "#sim/vault.ts";
+
+export const wallStart = Date.UTC(2026, 10, 24, 10);
+export const portId = "/subscriptions/s/expressRoutePorts/erd-demo";
+export const never = new AbortController().signal;
+
+export function ckn(digit: string): Ckn {
+  const parsed = parseCkn(digit.repeat(64));
+  if (parsed === undefined) throw new RangeError(`${digit} makes no CKN`);
+  return parsed;
+}
+
+/** Runs virtual time until the promise is settled. */
+export async function settled<T>(clock: SimClock, promise: Promise<T>): Promise<T> {
+  let done = false;
+  promise.then(
+    () => {
+      done = true;
+    },
+    () => {
+      done = true;
+    },
+  );
+  await clock.runFor(3_600_000, () => done);
+  return await promise;
+}
+
+export async function refused(promise: Promise<unknown>): Promise<LinksealError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof LinksealError) return error;
+  throw new Error("no LinksealError", { cause: error });
+}
+
+/** A far-end port that writes down what is done to it. */
+export function writtenStation(clock: SimClock, log: string[]): FarStation {
+  const note = (text: string): void => {
+    log.push(`${Math.round(clock.now() / 1000)}s ${text}`);
+  };
+  return {
+    configure: (settings) => note(settings === undefined ? "clear" : `protect ${settings.suite}`),
+    putKey: (key) => note(`put ${key.ckn.slice(0, 4)}/${key.cak.length}`),
+    removeKey: (name) => note(`remove ${name.slice(0, 4)}`),
+    setAdmin: (up) => (up ? undefined : note("shut")),
+  };
+}
+
+export const capabilities: Capabilities = {
+  commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1000, maxMs: 600_000 },
+  macsec: {
+    suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128"],
+    overlap: "fallback",
+    counters: "perPort",
+    hitless: ["sakRekeyMs"],
+  },
+  ipsec: { keying: ["ike"], atomicReplace: false },
+  drain: { means: ["prepend"], settleMs: 3000 },
+  probe: true,
+};
+
+/** Two ports, one full and one unreadable, and a tunnel: every field of the model is there once. */
+export function sampleState(device: string, at: Instant): DeviceState {
+  const sak = { an: 1, keyId: `${"ab".repeat(12)}/7`, receive: true, transmit: true };
+  const transforms = { encryption: "aes-gcm-256", integrity: "none", dhGroup: "ecp384" };
+  return {
+    device,
+    at,
+    control: known(
+      { wall: wallStart as WallTime, bootId: "1", configId: "17", commitPending: false },
+      at,
+    ),
+    macsec: [
+      {
+        port: "et-0/0/0",
+        linkUp: known(true, at),
+        settings: known(
+          {
+            suite: "gcm-aes-xpn-256",
+            policy: "mustSecure",
+            includeSci: true,
+            confidentialityOffset: 0,
+            keyServerPriority: 16,
+            replayWindow: 64,
+            sakRekeyMs: undefined,
+          },
+          at,
+        ),
+        liveSuite: known("gcm-aes-xpn-256", at),
+        keys: known(
+          [
+            { ckn: ckn("a"), role: "primary" },
+            { ckn: ckn("b"), role: "scheduled", startsAt: (wallStart + 1000) as WallTime },
+          ],
+          at,
+        ),
+        session: known(
+          {
+            controlledPort: "secured",
+            principalCkn: ckn("a"),
+            participants: [{ ckn: ckn("a"), state: "live", livePeers: 1, potentialPeers: 0 }],
+            livePeers: 1,
+            respondedPeers: 1,
+            keyServer: "peer",
+            keyServerPriority: 8,
+            latestSak: sak,
+            oldSak: undefined,
+          },
+          at,
+        ),
+        mkpdus: known(
+          { sent: 5n, received: 6n, icvFailed: 0n, unknownCkn: 0n, replayed: undefined },
+          at,
+        ),
+        frames: {
+          kind: "known",
+          value: {
+            txProtected: 2n ** 53n + 1n,
+            txClear: 0n,
+            txTooLong: 0n,
+            rxOk: 2n ** 64n - 1n,
+            rxClear: undefined,
+            rxBadTag: 0n,
+            rxNotValid: 0n,
+            rxLate: 0n,
+            rxNoSci: 0n,
+            rxUnknownSci: 0n,
+            rxNotUsingSa: 0n,
+            rxUnusedSa: 0n,
+            nextPn: 77n,
+          },
+          at,
+          weak: true,
+        },
+        rate: known({ rxPps: 1000, txPps: 999.5, rxBps: 4e6, txBps: 4e6, lineBps: 1e11 }, at),
+      },
+      {
+        port: "et-0/0/1",
+        linkUp: known(false, at),
+        settings: known(undefined, at),
+        liveSuite: known(undefined, at),
+        keys: known([], at),
+        session: unknown("queryFailed", at),
+        mkpdus: unknown("notSupported", at),
+        frames: unknown("unparsed", at),
+        rate: unknown("queryFailed", at),
+      },
+    ],
+    ipsec: [
+      {
+        name: "hub-1",
+        ike: known("established", at),
+        sas: known(
+          [
+            { spi: 1, direction: "in", phase: "installed", transforms, packets: 9n, sequence: 9n },
+            {
+              spi: 2,
+              direction: "out",
+              phase: "rekeyed",
+              transforms,
+              packets: 3n,
+              sequence: undefined,
+            },
+          ],
+          at,
+        ),
+      },
+    ],
+    routing: known(
+      {
+        sessions: [{ port: "et-0/0/0", peer: "169.254.0.1", up: true }],
+        routes: [
+          { prefix: "10.0.0.0/8", via: { kind: "port", port: "et-0/0/0" }, best: true },
+          { prefix: "10.1.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: false },
+        ],
+        drains: [{ port: "et-0/0/1", means: "prepend" }],
+      },
+      at,
+    ),
+  };
+}
+
+/** A device that answers from a script and writes down what it was told, keys included. */
+export function scriptedDevice(id: string, clock: SimClock, log: string[]): Device {
+  const token = "t-1" as TransactionToken;
+  const transaction: Transaction = {
+    token,
+    preview: "+ pre-shared key aaaa…aaaa [secret cak]\n- none",
+    apply: async (within) => void log.push(`apply ${within}`),
+    confirm: async () => void log.push("confirm"),
+    rollback: async () => void log.push("rollback"),
+  };
+  return {
+    id,
+    capabilities,
+    async observe(signal) {
+      await clock.sleep(50, signal);
+      return sampleState(id, clock.now());
+    },
+    async prepare(change, keys) {
+      for (const part of change) {
+        if ("key" in part) log.push(`key ${textOf(await keys({ kind: "cak", key: part.key }))}`);
+        if (!("tunnel" in part)) continue;
+        const psk = await keys({ kind: "psk", secretId: part.tunnel.pskSecretId });
+        log.push(`psk ${textOf(psk)}`);
+      }
+      log.push(`prepare ${change.map(({ kind }) => kind).join(" ")}`);
+      return transaction;
+    },
+    recall: async (asked) =>
+      asked === token ? { kind: "pending", transaction } : { kind: "absent" },
+    probe: async (_port, count) => ({ sent: count, answered: count - 1 }),
+    routeTo: async (address) => (address === "192.0.2.1" ? "et-0/0/0" : undefined),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function textOf(secret: Secret): string {
+  return secret.use((bytes) => Buffer.from(bytes).toString("hex"));
+}
+
+export interface Bench {
+  readonly clock: SimClock;
+  readonly vault: SimVault;
+  readonly msee: Msee;
+  readonly handler: SiteHandler;
+  /** What devices and far-end ports were told, in order. */
+  readonly log: string[];
+}
+
+export function buildBench(seed: string): Bench {
+  const clock = new SimClock(wallStart);
+  const prng = new Prng(seed);
+  const log: string[] = [];
+  const vault = new SimVault({ clock, prng: prng.fork("vault"), base: "https://demo.vault.sim" });
+  const msee = new Msee({
+    clock,
+    prng: prng.fork("msee"),
+    vault,
+    name: portId,
+    links: { link1: writtenStation(clock, log), link2: writtenStation(clock, []) },
+    delayMs: { low: 20_000, high: 30_000 },
+  });
+  const device = scriptedDevice("edge-a", clock, log);
+  const site: SiteFace = {
+    clock,
+    vault,
+    device: (name) => (name === "edge-a" ? device : undefined),
+    msee: (port) => (port === portId ? msee : undefined),
+    speed: () => 10,
+  };
+  return { clock, vault, msee, handler: siteHandler(site), log };
+}
+
+/** Calls the handler as a socket would, octets and all; `alter` may spoil the reply. */
+export function handlerDialer(
+  handler: SiteHandler,
+  alter: (reply: HttpReply) => HttpReply = (reply) => reply,
+): Dialer {
+  return {
+    async http({ method, path, body }, signal) {
+      const text = new TextDecoder().decode(fillCommand(body ?? []));
+      const reply = await handler({ method, path, body: text }, signal);
+      return alter({ status: reply.status, body: new TextEncoder().encode(reply.body) });
+    },
+    routeTo: async () => undefined,
+    resolve: async () => [],
+  };
+}
+
+/** A world of which drivers may use the clock and the dialer. */
+export function worldOf(clock: SimClock, dial: Dialer): World {
+  const disk: Disk = {
+    read: async () => undefined,
+    list: async () => [],
+    append: async () => undefined,
+    replace: async () => undefined,
+  };
+  const log: Log = { write: () => undefined };
+  return { clock, dial, disk, log, entropy: new Prng("world") };
+}
+
+export async function openSim(clock: SimClock, dial: Dialer, address: string): Promise<Device> {
+  const driver = drivers["sim"];
+  if (driver === undefined) throw new RangeError("no driver sim");
+  const target = { device: "edge-a", address };
+  return await driver.open(target, worldOf(clock, dial), () => undefined, never);
+}

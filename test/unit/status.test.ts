@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { deriveLinkHealth } from "#agent/health.ts";
+import { deriveStatus, type LinkStatusInput } from "#agent/status.ts";
+import { isoTime, wholeDays } from "#agent/status-time.ts";
+import type { WallTime } from "#hal/world.ts";
+import { at, evidence, idle, key, link, moving, over } from "./health-evidence.ts";
+
+const utc = (text: string): WallTime => new Date(text).getTime() as WallTime;
+const wall = utc("2026-11-24T10:00:00Z");
+
+const input = (course = moving): LinkStatusInput => {
+  const seen = evidence(course, { peer: undefined });
+  return {
+    link,
+    health: deriveLinkHealth(seen),
+    look: seen.looks.at(-1),
+    expected: key,
+    keyCreated: utc("2026-11-12T09:00:00Z"),
+  };
+};
+
+const status = (links: readonly LinkStatusInput[]) =>
+  deriveStatus({
+    kind: "configured",
+    site: "demo",
+    now: at(100_000),
+    wall,
+    groups: [{ name: "erd-demo", rotation: null, links }],
+    tunnels: [{ name: "hub-1", health: { verdict: "protected", reasons: [] } }],
+    warnings: [
+      {
+        code: "key-age",
+        severity: "warning",
+        about: "erd-demo/primary",
+        since: at(40_000),
+        text: "the key is 91 days old",
+        next: "linkseal rotate erd-demo --dry-run",
+      },
+    ],
+    unmanaged: [],
+  });
+
+describe("status as JSON", () => {
+  it("has the documented shape, with keys in the documented order", () => {
+    const json = JSON.stringify(status([input()]));
+    const hex = "c0".repeat(32);
+    expect(json).toBe(
+      `{"schema":"linkseal.status/1","site":"demo","at":"2026-11-24T10:00:00Z",` +
+        `"verdict":"protected","reasons":[],` +
+        `"groups":[{"name":"erd-demo","verdict":"protected","rotation":null,"links":[` +
+        `{"name":"primary","device":"edge-a","port":"et-0/0/0","verdict":"protected",` +
+        `"reasons":[],"ages":{"controlPlaneMs":800,"dataPlaneMs":800,"farEndMs":null},` +
+        `"suite":"gcm-aes-xpn-256","ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
+        `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},` +
+        `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"}}]}],` +
+        `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[]}],` +
+        `"warnings":[{"code":"key-age","severity":"warning","about":"erd-demo/primary",` +
+        `"since":"2026-11-24T09:59:00Z","text":"the key is 91 days old",` +
+        `"next":"linkseal rotate erd-demo --dry-run"}],"unmanaged":[]}`,
+    );
+  });
+
+  it("counts beyond 2^53 exactly", () => {
+    const huge = 2n ** 63n + 1n;
+    const course = over(moving, () => ({ frames: { rxOk: huge } }));
+    expect(status([input(course)]).groups[0]?.links[0]?.frames?.rxOk).toBe("9223372036854775809");
+  });
+
+  it("is as bad as its worst link", () => {
+    expect(status([input(), input(idle)]).verdict).toBe("unknown");
+  });
+
+  it("says null for what is not known", () => {
+    const blind = { ...input(), look: undefined, expected: undefined, keyCreated: undefined };
+    expect(status([blind]).groups[0]?.links[0]).toMatchObject({
+      suite: null,
+      ckn: null,
+      keyVersion: null,
+      keyAgeDays: null,
+      mka: null,
+      frames: null,
+    });
+  });
+
+  it("without an accepted intent is unknown, with the way out", () => {
+    expect(deriveStatus({ kind: "notConfigured", wall })).toMatchObject({
+      site: null,
+      verdict: "unknown",
+      reasons: [{ code: "not-configured", next: "linkseal init" }],
+    });
+  });
+});
+
+describe("time as text", () => {
+  it.each([
+    "1970-01-01T00:00:00Z",
+    "1999-12-31T23:59:59Z",
+    "2000-02-29T12:00:00Z",
+    "2024-02-29T00:00:01Z",
+    "2026-03-01T00:00:00Z",
+    "2100-03-01T00:00:00Z",
+    "1969-07-20T20:17:40Z",
+  ])("%s", (text) => {
+    expect(isoTime(utc(text))).toBe(text);
+  });
+
+  it("a key from the future is 0 days old", () => {
+    expect(wholeDays(utc("2026-11-25T00:00:00Z"), wall)).toBe(0);
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { exitStatus, formatTiers, type Report, tiersOf } from "../tiers.ts";
+
+const files = new Map([
+  ["unit", ["/t/unit/a.test.ts", "/t/unit/b.test.ts"]],
+  ["fleet", ["/t/fleet/a.test.ts"]],
+]);
+
+type Results = Readonly<Record<string, readonly string[]>>;
+
+// A file with no listed test did not load.
+function reportOf(results: Results): Report {
+  const testResults = Object.entries(results).map(([name, statuses]) => ({
+    name: `/t/${name}.test.ts`,
+    status: statuses.length === 0 || statuses.includes("failed") ? "failed" : "passed",
+    assertionResults: statuses.map((status) => ({ status })),
+  }));
+  return { success: testResults.every((one) => one.status === "passed"), testResults };
+}
+
+const all: Results = {
+  "unit/a": ["passed", "passed"],
+  "unit/b": ["passed"],
+  "fleet/a": ["passed"],
+};
+
+describe("npm test tells what ran", () => {
+  it.each<[string, Report | undefined, string[], number, number]>([
+    ["all", reportOf(all), ["unit 3/0 -", "fleet 1/0 -"], 0, 0],
+    ["one failed", reportOf({ ...all, "unit/b": ["failed"] }), ["unit 3/1 -", "fleet 1/0 -"], 1, 1],
+    [
+      "a file does not load",
+      reportOf({ ...all, "fleet/a": [] }),
+      ["unit 3/0 -", "fleet 1/1 -"],
+      1,
+      1,
+    ],
+    [
+      "a filter",
+      reportOf({ "unit/a": ["passed", "pending"] }),
+      ["unit 1/0 1 files not asked for, 1 tests not asked for", "fleet 0/0 1 files not asked for"],
+      0,
+      1,
+    ],
+    [
+      "no report",
+      undefined,
+      ["unit 0/0 vitest ended without a report", "fleet 0/0 vitest ended without a report"],
+      1,
+      1,
+    ],
+  ])("%s", (_name, report, rows, status, statusInCi) => {
+    const tiers = tiersOf(files, report);
+    expect(tiers.map((t) => `${t.name} ${t.ran}/${t.failed} ${t.whyNot ?? "-"}`)).toEqual(rows);
+    expect(exitStatus(tiers, report, false)).toBe(status);
+    expect(exitStatus(tiers, report, true)).toBe(statusInCi);
+  });
+
+  it("prints the table and the sum last", () => {
+    const tiers = tiersOf(files, reportOf({ ...all, "unit/b": ["failed"] }));
+    expect(formatTiers(tiers).split("\n")).toEqual([
+      "tier           ran  failed  why not",
+      "unit             3       1  -",
+      "fleet            1       0  -",
+      "",
+      "3 passed, 1 failed",
+    ]);
+  });
+});
