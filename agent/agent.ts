@@ -1,4 +1,5 @@
-// The agent as one value: the accepted intent, its crew of loops, and what an operator may ask of it.
+// The agent as one value: the accepted intent, its crew of loops, and what an operator may ask of
+// it.
 
 import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -31,7 +32,7 @@ import {
 } from "./memory.ts";
 import { type Plan, plan } from "./plan.ts";
 import type { Status } from "./status.ts";
-import { assertDistinct } from "./vault.ts";
+import { assertDistinct, boundedVault } from "./vault.ts";
 
 export interface AgentParts {
   readonly world: World;
@@ -140,7 +141,7 @@ export class Agent {
         world,
         drivers,
         intent,
-        vault: vault(intent.desired),
+        vault: boundedVault(vault(intent.desired), world.clock),
         peerPort: (link) => peerPort(intent.desired, link),
         memory: () => this.#memory,
         write: this.write,
@@ -291,7 +292,10 @@ export class Agent {
 
   // ---- campaigns
 
-  /** Begins the enrolment that an operator asks for. Throws with the reason where there is none to begin. */
+  /**
+   * Begins the enrolment that an operator asks for. Throws with the reason where there is none to
+   * begin.
+   */
   async enrol(
     target: string,
     who: string,

@@ -1,7 +1,8 @@
-// The JSON shapes that scripts read from the sockets, apart from status and plan, which have their own files.
+// The JSON shapes that scripts read from the sockets, apart from status and plan, which have their
+// own files.
 
 import { isErrorCode, LinksealError } from "#hal/error.ts";
-import type { Campaign } from "./campaign.ts";
+import type { Campaign, CampaignState, Outcome } from "./campaign.ts";
 import { isoTime } from "./status-time.ts";
 
 /** The error as operators' scripts read it (linkseal.error/1). */
@@ -24,7 +25,20 @@ export function errorFromShape(value: unknown): LinksealError | undefined {
 }
 
 /** A campaign as scripts read it (linkseal.campaign/1). */
-export function campaignShape(campaign: Campaign): Readonly<Record<string, unknown>> {
+export type CampaignShape = Readonly<{
+  schema: "linkseal.campaign/1";
+  group: string;
+  kind: Campaign["kind"];
+  link: string | null;
+  state: CampaignState;
+  since: string;
+  because: string;
+  by: string;
+  heldFrom: CampaignState | null;
+  links: readonly { readonly name: string; readonly outcome: Outcome | null }[];
+}>;
+
+export function campaignShape(campaign: Campaign): CampaignShape {
   const { group, kind, state, because, by, links, at } = campaign;
   return {
     schema: "linkseal.campaign/1",

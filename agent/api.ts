@@ -1,4 +1,5 @@
-// Requests on the two local sockets, as pure request-to-reply; docs/protocol.md is written from `routes`.
+// Requests on the two local sockets, as pure request-to-reply; docs/protocol.md is written from
+// `routes`.
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";

@@ -62,7 +62,9 @@ export interface PortFacts {
   /** Keys on the port: none, exactly the new one, or anything else. */
   readonly keys: "none" | "new" | "else";
   readonly pending: boolean;
-  /** Secured by the new key, or in clear with BGP up and, once the far end moved, still answering. */
+  /**
+   * Secured by the new key, or in clear with BGP up and, once the far end moved, still answering.
+   */
   readonly usable: boolean;
   /** What the device is told to do with the traffic of this port. */
   readonly drain: "off" | "on";
@@ -137,13 +139,16 @@ export function decide(campaign: Campaign, facts: Facts): Step {
     case "reverting":
       return giveBack(facts, "reverting") ?? decideReverting(facts);
     case "held":
-      return park(facts, "held") ?? step("held", campaign.because);
+      return decideHeld(campaign, facts);
     case "done":
       return step("done", campaign.because);
   }
 }
 
-/** Parking rule: what is pending is settled, then a drained link that is usable gets its traffic back. */
+/**
+ * Parking rule: what is pending is settled, then a drained link that is usable gets its traffic
+ * back.
+ */
 function park(facts: Facts, state: CampaignState): Step | undefined {
   if (facts.port === undefined || facts.port.pending) return undefined;
   if (facts.port.drain === "on" && facts.port.usable) {
@@ -161,6 +166,16 @@ function giveBack(facts: Facts, state: CampaignState): Step | undefined {
   return step(state, "the sibling was lost while this link is usable: traffic comes back first", {
     action: "restore",
   });
+}
+
+/** What made it hold stays the reason, whatever is done meanwhile. */
+function decideHeld(campaign: Campaign, facts: Facts): Step {
+  const parked = park(facts, "held");
+  if (parked !== undefined) return { ...parked, because: campaign.because };
+  const { port } = facts;
+  const dark = port?.keys === "new" && !port.usable && port.drain === "on" && !port.pending;
+  // Only packets of our own can show that a drained link carries again.
+  return step("held", campaign.because, dark ? { action: "probe" } : {});
 }
 
 function decideGated(campaign: Campaign, facts: Facts): Step {
@@ -202,6 +217,10 @@ function decideDraining(campaign: Campaign, facts: Facts): Step {
   if (port === undefined) return step("draining", "the router cannot be read");
   if (port.keys === "else" || far === "failed" || far === "other") {
     return step("held", "the two ends show a state that no campaign made");
+  }
+  if (facts.lostCommits >= lostCommitsMax) {
+    const text = "the router accepted the drain and lost it, again and again";
+    return begun ? step("held", text) : step("restoring", text, { mark: { outcome: "reverted" } });
   }
   if (port.drain === "off") return step("draining", "traffic is moved away", { action: "drain" });
   if (facts.drained.kind === "waiting") return step("draining", facts.drained.text);

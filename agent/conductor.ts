@@ -1,4 +1,5 @@
-// Runs one group's campaign: look, decide, journal the step, run the effect, look again. Never another order.
+// Runs one group's campaign: look, decide, journal the step, run the effect, look again. Never
+// another order.
 
 import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
@@ -105,7 +106,7 @@ export class Conductor {
         signal,
       );
       this.#trouble = undefined;
-      return stepMsMin;
+      return next.state === "held" ? this.#waitMs(next) : stepMsMin;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#trouble = error;
@@ -151,12 +152,15 @@ export class Conductor {
         `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`,
       );
     }
+    // The binding goes first: a campaign that says "done" without it would leave the key to nobody.
+    if (taken.mark.outcome === "enrolled") await this.#bind(campaign, link);
     if (moved || marked) await this.#parts.write({ kind: "campaign", campaign: next });
     else if (next.because !== campaign.because) this.#parts.note(next);
-    if (taken.mark.outcome === "enrolled") await this.#bind(campaign, link);
   }
 
-  /** Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land. */
+  /**
+   * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
+   */
   #settledFrom(link: DesiredLink): Instant {
     const start = instantAfter(this.#parts.startedAt, this.#parts.desired.rotation.putGraceMs);
     const put = this.#parts.graces.get(linkId(link));
@@ -195,7 +199,7 @@ export class Conductor {
     const far = farEndOf(view.peer, key, now, this.#settledFrom(link));
     progress.movedAt = far === "new" ? (progress.movedAt ?? now) : undefined;
     const port = portFacts(view, key, progress.movedAt);
-    this.#trouble = progress.effects.judge(port, now) ?? this.#trouble;
+    this.#trouble = progress.effects.judge(link, port, now) ?? this.#trouble;
     progress.proof = advanceProof(progress.proof, view, key, far, now);
     progress.quiet = advanceQuiet(progress.quiet, view, desired.rotation.drained.everyMs, now);
     const siblings = group.links

@@ -111,8 +111,13 @@ export class Crew {
     const devices = [...new Set(group.links.map((link) => link.device))];
     return [
       this.#conductors.get(group.name)?.trouble,
-      ...devices.map((device) => this.#reconcilers.get(device)?.trouble),
+      ...devices.map((device) => this.trouble(device)),
     ].filter((error) => error !== undefined);
+  }
+
+  /** The last failure of an effect of the device's own loop. */
+  trouble(device: string): LinksealError | undefined {
+    return this.#reconcilers.get(device)?.trouble;
   }
 
   /**
@@ -184,7 +189,9 @@ export class Crew {
     this.#waiting.set(group.name, waiting);
   }
 
-  /** Begins an enrolment if one is wanted or asked for; journals it before anything else happens. */
+  /**
+   * Begins an enrolment if one is wanted or asked for; journals it before anything else happens.
+   */
   async begin(
     group: DesiredGroup,
     asked: Asked | undefined,

@@ -16,21 +16,24 @@ export interface EffectParts {
   readonly lookout: Lookout;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
-  /** By `group/link`: until when a put whose end was not seen may still land; outlives the conductor. */
+  /**
+   * By `group/link`: until when a put whose end was not seen may still land; outlives the
+   * conductor.
+   */
   readonly graces: Map<string, Instant>;
 }
 
 const effectMsMax = 90_000;
 const probeExtra = 5;
-/** A replacement that is still there after this long counts as kept. */
+/** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
 
 export class Effects {
   readonly #parts: EffectParts;
   #prepared: Transaction | undefined;
   #refused: string | undefined;
-  /** When the last replacement was accepted, until a look has judged it. */
-  #replacedAt: Instant | undefined;
+  /** The last change that the router accepted, until looks have judged it. */
+  #accepted: { readonly what: "drain" | "replace"; readonly at: Instant } | undefined;
   #lostCommits = 0;
 
   constructor(parts: EffectParts) {
@@ -47,19 +50,16 @@ export class Effects {
   }
 
   /** A reply is no fact: an accepted commit that a look does not show was lost. */
-  judge(port: PortFacts | undefined, now: Instant): LinksealError | undefined {
-    const at = this.#replacedAt;
-    if (at === undefined || port === undefined) return undefined;
-    const lost = port.keys === "none";
-    if (lost || now - at > keptMs) this.#replacedAt = undefined;
+  judge(link: DesiredLink, port: PortFacts | undefined, now: Instant): LinksealError | undefined {
+    const accepted = this.#accepted;
+    if (accepted === undefined || port === undefined) return undefined;
+    const { what, at } = accepted;
+    const lost = what === "replace" ? port.keys === "none" : port.drain === "off";
+    if (lost || now - at > keptMs) this.#accepted = undefined;
     if (!lost) return undefined;
     this.#lostCommits += 1;
-    const seconds = Math.round((now - at) / 1000);
-    return new LinksealError(
-      "device.commitExpired",
-      `the router accepted the new key ${seconds} s ago and no longer holds it`,
-      { effect: "none", where: this.#parts.group.name, next: "linkseal rotation show" },
-    );
+    const name = what === "replace" ? "new key" : "drain";
+    return commitLost(link.device, `the ${name} of ${link.port}`, now - at, this.#parts.group.name);
   }
 
   /** Runs one effect; throws with what it may have done. */
@@ -96,6 +96,8 @@ export class Effects {
       return await device.prepare(change, this.#parts.keys(bounded), bounded);
     });
     await this.#apply(link, transaction, kind, signal);
+    const at = this.#parts.world.clock.now();
+    this.#accepted = kind === "drain" ? { what: kind, at } : undefined;
   }
 
   async #apply(
@@ -110,7 +112,9 @@ export class Effects {
     );
   }
 
-  /** Validates the replacement on the candidate; a refusal of the router is a fact, not an error. */
+  /**
+   * Validates the replacement on the candidate; a refusal of the router is a fact, not an error.
+   */
   async #prepare(link: DesiredLink, entry: CampaignLink, signal: AbortSignal): Promise<void> {
     const change: DeviceChange = [
       { kind: "macsec.protect", port: link.port, settings: link.settings },
@@ -143,7 +147,7 @@ export class Effects {
     if (prepared === undefined) return;
     this.#prepared = undefined;
     await this.#apply(link, prepared, "replace", signal);
-    this.#replacedAt = this.#parts.world.clock.now();
+    this.#accepted = { what: "replace", at: this.#parts.world.clock.now() };
   }
 
   async #put(link: DesiredLink, entry: CampaignLink, signal: AbortSignal): Promise<void> {
@@ -181,4 +185,17 @@ export class Effects {
 
 function isRefusal(error: LinksealError): boolean {
   return error.code === "device.rejected" || error.code === "device.unsupported";
+}
+
+/** What the router took and, as a later look shows, does not hold any more. */
+export function commitLost(
+  device: string,
+  what: string,
+  afterMs: number,
+  group: string | undefined,
+): LinksealError {
+  const seconds = Math.round(afterMs / 1000);
+  const text = `${device} accepted ${what} ${seconds} s ago and no longer holds it`;
+  const next = group === undefined ? "linkseal plan" : `linkseal rotation show ${group}`;
+  return new LinksealError("device.commitExpired", text, { effect: "none", where: device, next });
 }

@@ -1,4 +1,5 @@
-// Begins what a new intent demands: the enrolment of links that have no key on either end, and adoption by hand.
+// Begins what a new intent demands: the enrolment of links that have no key on either end, and
+// adoption by hand.
 
 import { LinksealError } from "#hal/error.ts";
 import { type KeyRef, strongValue } from "#hal/model.ts";
@@ -66,8 +67,8 @@ function endedBefore(parts: EnrolmentParts, group: DesiredGroup, link: DesiredLi
 }
 
 /**
- * What the accepted intent, or an operator, makes begin now. Reads the vault only when a link wants a key.
- * Throws `vault.*` with effect "none".
+ * What the accepted intent, or an operator, makes begin now. Reads the vault only when a link wants
+ * a key. Throws `vault.*` with effect "none".
  */
 export async function beginEnrolment(
   parts: EnrolmentParts,
@@ -113,7 +114,7 @@ export async function beginEnrolment(
 function riskMissing(group: DesiredGroup): Waiting {
   return {
     code: "campaign-waiting",
-    text: "a first key interrupts each link in turn (risk breakBeforeMake), and nobody accepted that",
+    text: "a first key interrupts each link in turn, and nobody accepted the risk breakBeforeMake",
     next: `linkseal enrol ${group.name} --accept-risk=breakBeforeMake`,
   };
 }
@@ -138,7 +139,10 @@ async function frozenKeys(
   return links;
 }
 
-/** The binding that adoption would write; throws with the reason where both ends and the vault disagree. */
+/**
+ * The binding that adoption would write; throws with the reason where both ends and the vault
+ * disagree.
+ */
 export async function matchExisting(
   parts: EnrolmentParts,
   link: DesiredLink,
@@ -181,7 +185,10 @@ function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
   }
 }
 
-/** Settings that differ from the config, one sentence each: adopted as they are only with a named risk. */
+/**
+ * Settings that differ from the config, one sentence each: adopted as they are only with a named
+ * risk.
+ */
 export function adoptionDrift(
   parts: EnrolmentParts,
   link: DesiredLink,

@@ -64,9 +64,11 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "Then look for the reason that MKA gives in the other reasons of this link.",
   ),
   "sak-not-agreed": body(
-    "There is a live MKA peer, yet no SAK is in use and the port lets nothing through. " +
-      "Usually the key server cannot offer a suite that both ends take.",
-    "Compare suite, SCI and offset of both ends with `linkseal links GROUP/LINK`.",
+    "Both ends hear each other under the right key, yet no SAK is in use at both: the port is " +
+      "closed, or every frame is lost. As a rule the key server offers a cipher suite that the " +
+      "other end does not take.",
+    "Compare the cipher suites of both ends: `linkseal links GROUP/LINK` and the Azure port.",
+    "If they are equal, restart MKA on the far end.",
     "Nothing leaks: must-secure keeps the port closed.",
   ),
   "offset-mismatch": body(
@@ -273,8 +275,8 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "Check that the tunnel rekeys by volume or time; use extended sequence numbers.",
   ),
   "clear-path-beside-tunnel": body(
-    "A prefix that the tunnel protects is also reached over a plain port, by the best route: " +
-      "traffic leaves without IPsec.",
+    "A prefix that the tunnel protects can also be reached over a plain port. By the best route, " +
+      "traffic leaves without IPsec now; by another one, it does as soon as the tunnel is gone.",
     "Remove the route that the text names, or filter it from the plain peering.",
     "On Linux, a block policy for the prefix stops the leak at once.",
   ),

@@ -73,18 +73,22 @@ export function portFacts(
   return {
     keys,
     pending: control.commitPending,
-    usable: securedBy(port, key) || clearAndUsable(view, port, movedAt),
+    usable: !silent(view, movedAt) && (securedBy(port, key) || clearAndUsable(view, port)),
     drain: drainOf(state, link.port),
   };
 }
 
-// BGP outlives a silent link by its hold time, so an unanswered probe tells first that clear is over.
-function clearAndUsable(view: LinkView, port: MacsecPort, movedAt: Instant | undefined): boolean {
-  const { state, probe, link } = view;
+function clearAndUsable({ state, link }: LinkView, port: MacsecPort): boolean {
   if (state === undefined || !inClear(port) || strongValue(port.linkUp) !== true) return false;
-  if (!bgpUp(state, link.port)) return false;
-  const silent = movedAt !== undefined && probe !== undefined && probe.at >= movedAt;
-  return !(silent && probe.answered === 0);
+  return bgpUp(state, link.port);
+}
+
+// BGP outlives a silent link by its hold time, and MKA knows nothing of lost frames: an unanswered
+// probe tells first.
+function silent({ probe }: LinkView, movedAt: Instant | undefined): boolean {
+  return (
+    movedAt !== undefined && probe !== undefined && probe.at >= movedAt && probe.answered === 0
+  );
 }
 
 /** `untilSettled`: before it a put of ours may still land, so nothing on the far end is settled. */
@@ -103,7 +107,9 @@ export function farEndOf(
   return same ? "new" : "other";
 }
 
-/** Is the link carrying in its accepted state: protected by its key, or clear before its first one? */
+/**
+ * Is the link carrying in its accepted state: protected by its key, or clear before its first one?
+ */
 export function carries(view: LinkView, accepted: KeyRef | undefined): "carrying" | string {
   const port = portOf(view.state, view.link.port);
   if (view.state === undefined || port === undefined) return "it cannot be read";
@@ -229,7 +235,10 @@ export interface QuietRun {
 const quietPps = 100;
 const quietShare = 0.01;
 
-/** Design section 5, "Drained": below 1 % of the line and 100 packets/s, and no best path over the link. */
+/**
+ * Design section 5, "Drained": below 1 % of the line and 100 packets/s, and no best path over the
+ * link.
+ */
 export function advanceQuiet(
   run: QuietRun | undefined,
   view: LinkView,
@@ -313,7 +322,7 @@ function closedPath(input: GateInput): string | undefined {
     case "unknown":
       return input.acceptsUnknownPath
         ? undefined
-        : "gate.ownPath: nobody knows which link the agent's own traffic takes (risk ownPathUnknown)";
+        : "gate.ownPath: nobody knows which link our own traffic takes (risk ownPathUnknown)";
   }
 }
 

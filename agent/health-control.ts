@@ -5,7 +5,7 @@ import type { DesiredLink } from "./desired.ts";
 import { linkId } from "./desired.ts";
 import { type Finding, finding, isSolid, type LinkEvidence, unusable } from "./health-model.ts";
 import { type Look, mkaLifeMs, type Passing, sakChanges, type Window } from "./health-window.ts";
-import type { WarningCode } from "./warning-rows.ts";
+import { nextFor, type WarningCode } from "./warning-rows.ts";
 
 export function hereOf(link: DesiredLink): string {
   return `${link.device} ${link.port}`;
@@ -39,7 +39,10 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   const seen = newest.settings.value;
   if (seen === undefined) {
     const text = `${here} has no MACsec, so everything on this link is in the clear`;
-    return [finding("unprotected", "macsec-not-configured", about, text)];
+    const clear = finding("unprotected", "macsec-not-configured", about, text);
+    // While a campaign is to bring the first key, asking for another one is no next step.
+    const campaign = nextFor("rotation-held", about);
+    return [evidence.next === undefined ? clear : { ...clear, next: campaign }];
   }
   const wanted = link.settings;
   const findings: Finding[] = [];
@@ -147,7 +150,7 @@ const churnMin = 5;
 
 // The MKPDU counters tell a wrong CAK from a wrong CKN from silence (openconfig MSEC-1.1).
 function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | undefined): Finding {
-  const { link, expected } = evidence;
+  const { link, expected = evidence.next } = evidence;
   const about = linkId(link);
   const [here, far] = [hereOf(link), farOf(link)];
   const older = window?.recent?.mkpdus;
@@ -185,7 +188,7 @@ function silence(window: Window | undefined): number | undefined {
   return after.received === before.received ? spanMs : undefined;
 }
 
-// Both ends hear each other under the right key, so what is left to disagree about is the SAK itself.
+// Both ends hear each other under the right key: what is left to disagree about is the SAK.
 function noCommonSak({ link }: LinkEvidence): Finding {
   const [here, far] = [hereOf(link), farOf(link)];
   const text = `${here} and ${far} hear each other but agree on no SAK`;
@@ -209,8 +212,9 @@ function securedFindings(
   const here = hereOf(link);
   const findings: Finding[] = [];
   if (session.respondedPeers < session.livePeers && !passing.rx && watched(window)) {
-    findings.push(noCommonSak(evidence));
-  } else if (session.respondedPeers < session.livePeers) {
+    return [noCommonSak(evidence)];
+  }
+  if (session.respondedPeers < session.livePeers) {
     const text = `${farOf(link)} hears ${here}, but has not answered with the SAK in use`;
     findings.push(finding("degraded", "peer-not-responded", about, text));
   }

@@ -87,13 +87,15 @@ function faultFindings(stretch: Stretch, suspects: readonly Finding[]): Finding[
   const say = (verdict: Verdict, code: WarningCode, text: string): void => {
     findings.push(finding(verdict, code, linkId(link), text));
   };
-  const sci = rose("rxNoSci") + rose("rxUnknownSci") + rose("rxBadTag");
+  // Without a common SAK there is no receive channel yet that could know the SCI.
+  const noSak = suspects.some(({ code }) => code === "sak-not-agreed");
+  const sci = noSak ? 0n : rose("rxNoSci") + rose("rxUnknownSci") + rose("rxBadTag");
   if (sci > 0n) {
     const text = `${here} dropped ${sci} frames for their SCI`;
     const grade = gradeOf(stretch, "rx", ["rxNoSci", "rxUnknownSci", "rxBadTag"]);
     say(grade, "sci-mismatch", `${text}: ${far} includes it differently`);
   }
-  const told = suspects.some(({ code }) => code === "suite-mismatch" || code === "sak-not-agreed");
+  const told = noSak || suspects.some(({ code }) => code === "suite-mismatch");
   const invalid = invalidFinding(stretch, sci > 0n || told);
   if (invalid !== undefined) findings.push(invalid);
   const late = rose("rxLate");

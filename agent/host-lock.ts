@@ -24,14 +24,14 @@ const attemptsMax = 100;
  * same dead holder one finds its number taken, and one that was late finds a higher number when it
  * looks again.
  */
-export async function lockState(folder: string): Promise<StateLock> {
+export async function lockState(folder: string, isHeldBy = isAlive): Promise<StateLock> {
   const me = await identityOf(process.pid);
   if (me === undefined) throw new Error("/proc does not show this process");
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const highest = await highestLock(folder);
     const holder = highest === 0 ? released : await holderOf(folder, highest);
     if (holder === undefined) continue;
-    if (await isAlive(holder)) throw locked(folder, holder);
+    if (await isHeldBy(holder)) throw locked(folder, holder);
     const mine = highest + 1;
     if (!(await take(folder, mine, me))) continue;
     if ((await highestLock(folder)) > mine) {

@@ -1,4 +1,5 @@
-// Turns looks into health, warnings and events: once per turn for what the turn touched, fresh for a status.
+// Turns looks into health, warnings and events: once per turn for what the turn touched, fresh for
+// a status.
 
 import { errorRows, isErrorCode } from "#hal/error.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
@@ -117,17 +118,10 @@ export class Judge {
   /** What else explains a bad verdict: a vault that says no, an effect that failed. */
   #causes(crew: Crew, group: DesiredGroup): readonly Reason[] {
     const waiting = crew.waiting(group.name);
-    const troubles = crew.troubles(group).map((error) => ({
-      code: error.code as string,
-      text: error.message,
-      next: error.next,
-    }));
-    return [...(waiting === undefined ? [] : [waiting]), ...troubles].flatMap((cause) => {
-      const code = warningOf(cause.code);
-      return code === undefined
-        ? []
-        : [{ code, text: cause.text, next: nextFor(code, group.name) }];
-    });
+    return [
+      ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
+      ...crew.troubles(group).flatMap(({ code, message }) => causeOf(code, message, group.name)),
+    ];
   }
 
   #contact(crew: Crew, device: string): DeviceContact {
@@ -161,8 +155,11 @@ export class Judge {
       carrier === undefined
         ? undefined
         : worstOf(carrier.links.map((link) => this.#link(crew, carrier, link, now).verdict));
+    const trouble = crew.trouble(tunnel.device);
+    const about = tunnel.insideMacsec ?? tunnel.name;
     return deriveTunnelHealth({
       tunnel,
+      causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
       settings: crew.intent.desired.health,
       now,
       looks: crew.lookout.tunnelHistory(tunnel.name),
@@ -241,6 +238,11 @@ function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
 function raise(code: WarningCode, about: string, text: string): Raised {
   const group = about.split("/")[0] ?? about;
   return { code, about, text, next: nextFor(code, about), within: [group] };
+}
+
+function causeOf(cause: string, text: string, about: string): readonly Reason[] {
+  const code = warningOf(cause);
+  return code === undefined ? [] : [{ code, text, next: nextFor(code, about) }];
 }
 
 function warningOf(code: string): WarningCode | undefined {

@@ -30,7 +30,9 @@ export interface KeyReport {
 
 const dayMs = 86_400_000;
 
-/** Asks the vault for versions and judges the newest pair of each link; changes nothing anywhere. */
+/**
+ * Asks the vault for versions and judges the newest pair of each link; changes nothing anywhere.
+ */
 export async function keyReport(
   agent: Agent,
   now: WallTime,

@@ -47,7 +47,10 @@ export class Lookout {
   readonly #links = new Map<string, LinkSlot>();
   readonly #tunnels = new Map<string, IpsecTunnel[]>();
 
-  /** What an earlier lookout saw of the same devices and links is kept, so that a new intent starts with evidence. */
+  /**
+   * What an earlier lookout saw of the same devices and links is kept, so that a new intent starts
+   * with evidence.
+   */
   constructor(parts: LookoutParts, before: Lookout | undefined) {
     this.#parts = parts;
     for (const wanted of parts.desired.devices) {

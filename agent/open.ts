@@ -13,7 +13,10 @@ export interface Identity {
   readonly host: string;
 }
 
-/** Reads intent and journal; touches no device. Throws `journal.*` or `config.*` with the next safe step. */
+/**
+ * Reads intent and journal; touches no device. Throws `journal.*` or `config.*` with the next safe
+ * step.
+ */
 export async function openAgent(world: World, identity: Identity): Promise<Agent> {
   const intents = await IntentStore.open(world.disk);
   const { journal } = await Journal.open(world, { key: identity.hostKey, host: identity.host });

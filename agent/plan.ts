@@ -1,4 +1,5 @@
-// (wanted, seen) to what would be done, in order, with who does it: pure, and the same for show and for act.
+// (wanted, seen) to what would be done, in order, with who does it: pure, and the same for show and
+// for act.
 
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import { type DeviceState, type KeyRef, strongValue, type TunnelSpec } from "#hal/model.ts";
@@ -144,11 +145,12 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
     return;
   }
   if (state.ipsec.some((entry) => entry.name === tunnel.name)) return;
+  const { name, localAddress, remoteAddress, transforms } = tunnel;
   drafts.push({
     where: tunnel.device,
     link: null,
-    does: `add the tunnel ${tunnel.name}`,
-    preview: `+ ipsec ${tunnel.name} ${tunnel.localAddress} ${tunnel.remoteAddress} ${tunnel.transforms.encryption} [secret psk]`,
+    does: `add the tunnel ${name}`,
+    preview: `+ ipsec ${name} ${localAddress} ${remoteAddress} ${transforms.encryption} [secret psk]`,
     darkMs: { low: 0, high: 0 },
     risk: null,
   });
@@ -205,7 +207,10 @@ function unreadable(about: string, text: string): Note {
   return { about, text, next: "linkseal status" };
 }
 
-/** Session set-up after the router's commit: at once to four hello waits (field bound: 8 s), plus the commit. */
+/**
+ * Session set-up after the router's commit: at once to four hello waits (field bound: 8 s), plus
+ * the commit.
+ */
 const darkOfEnrolMs = { low: 500, high: 15_000 };
 const lit = { low: 0, high: 0 };
 

@@ -1,4 +1,5 @@
-// The per-device loop: look, and apply only what cannot interrupt a port. It may add; it never removes.
+// The per-device loop: look, and apply only what cannot interrupt a port. It may add; it never
+// removes.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type {
@@ -11,8 +12,9 @@ import type {
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { World } from "#hal/world.ts";
+import type { Instant, World } from "#hal/world.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
+import { commitLost } from "./effects.ts";
 import type { Lookout } from "./lookout.ts";
 import type { JournalRecord, Memory } from "./memory.ts";
 import { standingOf, tunnelSpec } from "./plan.ts";
@@ -34,12 +36,17 @@ export interface ReconcilerParts {
 }
 
 const effectMsMax = 60_000;
+/** A change that is still there after this long counts as kept. */
+const keptMs = 60_000;
 /** Packets of one proof on an idle link. */
 const probePackets = 5;
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
+  /** Tunnels that the router accepted and confirmed: since when, until they count as kept. */
+  readonly #accepted = new Map<string, Instant>();
   #trouble: LinksealError | undefined;
+  #lost: LinksealError | undefined;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -47,7 +54,7 @@ export class Reconciler {
 
   /** The last error of an effect or of a look; gone once a turn succeeds. */
   get trouble(): LinksealError | undefined {
-    return this.#trouble;
+    return this.#trouble ?? this.#lost;
   }
 
   /** One turn: look at the device and its far ends, then at most one transaction. */
@@ -55,7 +62,9 @@ export class Reconciler {
     const { lookout, device } = this.#parts;
     const state = await lookout.look(device, signal);
     for (const link of this.#links()) await lookout.lookPeer(link, signal);
-    if (state === undefined || this.#parts.paused()) return;
+    if (state === undefined) return;
+    this.#judge(state);
+    if (this.#parts.paused()) return;
     try {
       await this.#settle(state, signal);
       await this.#probeIdle(signal);
@@ -68,13 +77,27 @@ export class Reconciler {
     }
   }
 
+  /** A reply is no fact: an accepted commit that a look does not show was lost. */
+  #judge({ ipsec, at }: DeviceState): void {
+    for (const [name, since] of this.#accepted) {
+      const lost = !ipsec.some((entry) => entry.name === name);
+      if (lost || at - since > keptMs) this.#accepted.delete(name);
+      if (!lost) continue;
+      const { device, world } = this.#parts;
+      this.#lost = commitLost(device, `the tunnel ${name}`, at - since, undefined);
+      world.log.write("warn", this.#lost.code, this.#lost.message, { device });
+    }
+  }
+
   #links(): readonly DesiredLink[] {
     return this.#parts.desired.groups
       .flatMap((group) => group.links)
       .filter((link) => link.device === this.#parts.device);
   }
 
-  /** A transaction that a predecessor left pending: confirmed if it is as wanted, else rolled back. */
+  /**
+   * A transaction that a predecessor left pending: confirmed if it is as wanted, else rolled back.
+   */
   async #settle(state: DeviceState, signal: AbortSignal): Promise<void> {
     const { device, memory, write } = this.#parts;
     const token = memory().pending[device];
@@ -194,6 +217,10 @@ export class Reconciler {
     }
     if (within !== "final") await this.#bounded("unknown", signal, (s) => transaction.confirm(s));
     await write({ kind: "pending", device, token: null });
+    for (const part of change) {
+      if (part.kind === "ipsec.putTunnel") this.#accepted.set(part.tunnel.name, after.at);
+    }
+    this.#lost = undefined;
     await this.#markReached(after);
   }
 

@@ -1,9 +1,11 @@
-// Where agent, drivers and simulated site meet in one process: `npm start`, fleets, rehearsals and kill tests.
+// Where agent, drivers and simulated site meet in one process: `npm start`, fleets, rehearsals and
+// kill tests.
 
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Dialer, Disk, HttpReply, HttpRequest, Log, World } from "#hal/world.ts";
+
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { Site } from "#sim/site.ts";
@@ -13,7 +15,9 @@ import { openAgent } from "./open.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The site's protocol without a socket; the address names no place, because there is only one site. */
+/**
+ * The site's protocol without a socket; the address names no place, because there is only one site.
+ */
 export function simulatedDialer(handler: SiteHandler): Dialer {
   return {
     async http(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
@@ -59,8 +63,11 @@ export function simulatedWorld({ site, disk, log, prng }: SimulatedParts): World
   };
 }
 
-/** An agent with a fixed identity: a restart on the same disk reads the journal of its predecessor. */
+/**
+ * An agent with a fixed identity: a restart on the same disk reads the journal of its predecessor.
+ */
 export async function simulatedAgent(world: World): Promise<Agent> {
   const hostKey = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
   return await openAgent(world, { hostKey, host: "simulated-host" });
 }
+export type { Site } from "#sim/site.ts";

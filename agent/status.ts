@@ -185,9 +185,9 @@ function linkStatus(input: LinkStatusInput, wall: WallTime): LinkStatus {
     verdict: health.verdict,
     reasons: health.reasons,
     ages: {
-      controlPlaneMs: health.ages.controlPlaneMs ?? null,
-      dataPlaneMs: health.ages.dataPlaneMs ?? null,
-      farEndMs: health.ages.farEndMs ?? null,
+      controlPlaneMs: wholeMs(health.ages.controlPlaneMs),
+      dataPlaneMs: wholeMs(health.ages.dataPlaneMs),
+      farEndMs: wholeMs(health.ages.farEndMs),
     },
     suite: suite ?? null,
     ckn: expected?.ckn ?? null,
@@ -196,6 +196,10 @@ function linkStatus(input: LinkStatusInput, wall: WallTime): LinkStatus {
     mka: mkaStatus(look),
     frames: framesStatus(look),
   };
+}
+
+function wholeMs(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms);
 }
 
 function mkaStatus(look: MacsecPort | undefined): LinkStatus["mka"] {

@@ -1,11 +1,12 @@
 // Key Vault versions to a KeyRef, and a KeyRef to its octets: the only place that reads key values.
 
+import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver, SecretRef } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type CipherSuite, type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyVault, pairTag, type SecretVersion } from "#hal/vault.ts";
-import type { WallTime } from "#hal/world.ts";
+import type { Clock, WallTime } from "#hal/world.ts";
 import type { DesiredLink } from "./desired.ts";
 
 /** Octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
@@ -141,6 +142,29 @@ function octetsOfHex(text: Readonly<Uint8Array>): Uint8Array | undefined {
     octets[i] = high * 16 + low;
   }
   return octets;
+}
+
+const vaultMsMax = 15_000;
+
+/** The same vault with a bound on every wait: one that hangs is `vault.unreachable`. */
+export function boundedVault(vault: KeyVault, clock: Clock): KeyVault {
+  const bounded = async <T>(
+    where: string,
+    signal: AbortSignal,
+    f: (inner: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await withDeadline(clock, { ms: vaultMsMax, where, effect: "none" }, signal, f);
+    } catch (error) {
+      if (!(error instanceof LinksealError) || !error.code.startsWith("transport.")) throw error;
+      const details = { effect: "none", where, next: "linkseal keys check", cause: error } as const;
+      throw new LinksealError("vault.unreachable", "the vault does not answer", details);
+    }
+  };
+  return {
+    versions: (name, signal) => bounded(name, signal, (inner) => vault.versions(name, inner)),
+    read: (id, signal) => bounded(id, signal, (inner) => vault.read(id, inner)),
+  };
 }
 
 /** What drivers call while they prepare a change; the driver wipes what it gets. */

@@ -1,4 +1,5 @@
-// (change, new look) to "as wanted" or what differs: trust goes to a second reading, never to a reply.
+// (change, new look) to "as wanted" or what differs: trust goes to a second reading, never to a
+// reply.
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import {

@@ -1,11 +1,11 @@
-// Small checks for values that came over a wire; whatever fails one is `Malformed`, and only its name is told.
+// Small checks for values that came over a wire; what fails one is `Malformed` by its name alone.
 
 /** The message is the name of the offending field, never its content. */
 export class Malformed extends Error {}
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-const nameLengthMax = 256;
+const nameLengthMax = 512;
 const sentenceLengthMax = 1000;
 const pageLengthMax = 32_768;
 
@@ -27,12 +27,12 @@ export function record(parent: JsonObject, key: string): JsonObject {
   return recordOf(field(parent, key), key);
 }
 
-/** Printable ASCII of 1 to 256 characters: names, addresses, ids. */
+/** Printable ASCII of 1 to 512 characters: names, addresses, ids. */
 export function name(parent: JsonObject, key: string): string {
   return nameOf(field(parent, key), key);
 }
 
-export function nameOf(value: unknown, what: string): string {
+function nameOf(value: unknown, what: string): string {
   if (typeof value === "string" && value.length <= nameLengthMax && /^[ -~]+$/.test(value)) {
     return value;
   }

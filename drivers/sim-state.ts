@@ -75,7 +75,10 @@ export interface Asked {
   readonly to: Instant;
 }
 
-/** Throws Malformed. Instants outside the exchange are moved into it: no device can look fresher than it is. */
+/**
+ * Throws Malformed. Instants outside the exchange are moved into it: no device can look fresher
+ * than it is.
+ */
 export function readState(value: unknown, device: string, asked: Asked): DeviceState {
   const state = recordOf(value, "state");
   if (name(state, "device") !== device) throw new Malformed("device");

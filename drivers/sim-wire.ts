@@ -1,4 +1,4 @@
-// One exchange with a simulated site: a request, its reply or its refusal, and what a lost reply may have done.
+// One exchange with a simulated site: its reply or refusal, and what a lost reply may have done.
 
 import { type Effect, isErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";

@@ -19,7 +19,7 @@ import { encodeJson } from "#hal/json.ts";
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { Command, Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
-import { count, name, oneOf, optional, page, recordOf } from "./sim-shape.ts";
+import { count, Malformed, name, oneOf, optional, page, recordOf } from "./sim-shape.ts";
 import { readCapabilities, readState } from "./sim-state.ts";
 import { ask, askJson, type Question, type SiteLine } from "./sim-wire.ts";
 import { scrub } from "./transport/fill.ts";
@@ -79,15 +79,14 @@ class Session {
     );
   }
 
-  /** Asks and reads the reply. */
+  /** Asks without an effect on the running device, and reads the reply. */
   async ask<T>(
     verb: Verb,
     body: Command,
-    effect: Question["effect"],
     read: (value: unknown) => T,
     signal: AbortSignal,
   ): Promise<T> {
-    const question = this.#question(verb, body, effect);
+    const question = this.#question(verb, body, "none");
     return await this.#bounded(question, signal, (bounded) =>
       askJson(this.#line, question, read, bounded),
     );
@@ -99,11 +98,13 @@ class Session {
     await this.#bounded(question, signal, (bounded) => ask(this.#line, question, bounded));
   }
 
-  async observe(signal: AbortSignal): Promise<DeviceState> {
+  // Bounded by its signal alone: a fleet makes a million looks, and a deadline costs more than the
+  // checks.
+  observe(signal: AbortSignal): Promise<DeviceState> {
     const from = this.#world.clock.now();
     const read = (value: unknown): DeviceState =>
       readState(value, this.device, { from, to: this.#world.clock.now() });
-    return await this.ask("observe", [], "none", read, signal);
+    return askJson(this.#line, this.#question("observe", [], "none"), read, signal);
   }
 
   #question(verb: Verb, body: Command, effect: Question["effect"]): Question {
@@ -136,19 +137,18 @@ function openDevice(session: Session, capabilities: Capabilities): Device {
       session.ask(
         "recall",
         [encodeJson({ token })],
-        "none",
         (value) => readRecalled(session, token, value),
         signal,
       ),
     routeTo: (address, signal) =>
-      session.ask("route", [encodeJson({ address })], "none", readRoute, signal),
+      session.ask("route", [encodeJson({ address })], readRoute, signal),
     async [Symbol.asyncDispose]() {},
   };
   if (capabilities.probe === undefined) return device;
   return {
     ...device,
     probe: (port, packets, signal) =>
-      session.ask("probe", [encodeJson({ port, count: packets })], "none", readProbe, signal),
+      session.ask("probe", [encodeJson({ port, count: packets })], readProbe, signal),
   };
 }
 
@@ -197,12 +197,11 @@ async function prepare(
     const read = (value: unknown): Transaction => {
       const reply = recordOf(value, "reply");
       const token = name(reply, "token") as TransactionToken;
+      // It goes into the journal, where no key may stand.
+      if (scrub(token, held) !== token) throw new Malformed("token");
       return transactionOf(session, token, scrub(page(reply, "preview"), held));
     };
-    return await scrubbing(
-      held,
-      session.ask("prepare", bodyOf(change, secrets), "none", read, signal),
-    );
+    return await scrubbing(held, session.ask("prepare", bodyOf(change, secrets), read, signal));
   } finally {
     for (const secret of secrets.values()) secret[Symbol.dispose]();
   }

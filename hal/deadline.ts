@@ -11,7 +11,10 @@ export interface Deadline {
   readonly effect: Effect;
 }
 
-/** Runs `f` with a signal that aborts after `ms` or with the parent; late answers are `transport.timeout`. */
+/**
+ * Runs `f` with a signal that aborts after `ms` or with the parent; late answers are
+ * `transport.timeout`.
+ */
 export async function withDeadline<T>(
   clock: Clock,
   deadline: Deadline,
@@ -23,11 +26,11 @@ export async function withDeadline<T>(
   const finished = new AbortController();
   const expire = async (): Promise<never> => {
     await clock.sleep(deadline.ms, AbortSignal.any([parent, finished.signal]));
-    const error = new LinksealError(
-      "transport.timeout",
-      `no answer within ${deadline.ms} ms`,
-      { effect: deadline.effect, where: deadline.where, next: "linkseal status" },
-    );
+    const error = new LinksealError("transport.timeout", `no answer within ${deadline.ms} ms`, {
+      effect: deadline.effect,
+      where: deadline.where,
+      next: "linkseal status",
+    });
     limit.abort(error);
     throw error;
   };

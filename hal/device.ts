@@ -1,4 +1,5 @@
-// The contract between the agent and whatever holds a link: drivers are written to it, the simulator fulfils it.
+// The contract between the agent and whatever holds a link: drivers are written to it, the
+// simulator fulfils it.
 
 import type {
   CipherSuite,
@@ -29,7 +30,9 @@ export interface Driver {
   open(target: Target, world: World, hint: () => void, signal: AbortSignal): Promise<Device>;
 }
 
-/** A capability that is absent is `undefined`. No method exists that only throws "not supported". */
+/**
+ * A capability that is absent is `undefined`. No method exists that only throws "not supported".
+ */
 export interface Capabilities {
   readonly commit: CommitMode;
   readonly macsec?: MacsecCapabilities;
@@ -45,14 +48,19 @@ export type CommitMode =
       readonly stepMs: number;
       readonly maxMs: number;
     }
-  /** Something that outlives the session undoes the change unless told in time; it stores no key. */
+  /**
+   * Something that outlives the session undoes the change unless told in time; it stores no key.
+   */
   | { readonly kind: "armedRevert" }
   /** Nothing reverts by itself: only allowed on a drained port. */
   | { readonly kind: "immediate" };
 
 export interface MacsecCapabilities {
   readonly suites: readonly CipherSuite[];
-  /** Can the port hold the next key while the present one stays in use? `fallback` needs a promotion. */
+  /**
+   * Can the port hold the next key while the present one stays in use? `fallback` needs a
+   * promotion.
+   */
   readonly overlap: "keychain" | "fallback" | "none";
   readonly counters: "perSa" | "perPort" | "none";
   /** Settings that may change without interrupting the port. */
@@ -74,11 +82,16 @@ export interface Device extends AsyncDisposable {
   readonly capabilities: Capabilities;
   /** One consistent look. Never writes, never returns a secret, always bounded by `signal`. */
   observe(signal: AbortSignal): Promise<DeviceState>;
-  /** Renders and validates the change on the device's candidate; the running device is untouched. */
+  /**
+   * Renders and validates the change on the device's candidate; the running device is untouched.
+   */
   prepare(change: DeviceChange, keys: KeyResolver, signal: AbortSignal): Promise<Transaction>;
   /** After a crash: what became of the transaction that the journal names? */
   recall(token: TransactionToken, signal: AbortSignal): Promise<Recalled>;
-  /** Sends packets to the far end's peering address out of this port. Present iff `capabilities.probe`. */
+  /**
+   * Sends packets to the far end's peering address out of this port. Present iff
+   * `capabilities.probe`.
+   */
   probe?(port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult>;
   /** Which port carries traffic to this address, for the own-path guard; undefined = not known. */
   routeTo(address: string, signal: AbortSignal): Promise<PortName | undefined>;
@@ -140,8 +153,8 @@ export interface Transaction {
   /** The difference as a person should see it, with every secret already replaced. */
   readonly preview: string;
   /**
-   * Idempotent. With a number the device reverts by itself unless `confirm` comes within that many ms;
-   * "final" arms nothing. In `immediate` mode a number is `device.unsupported`.
+   * Idempotent. With a number the device reverts by itself unless `confirm` comes within that many
+   * ms; "final" arms nothing. In `immediate` mode a number is `device.unsupported`.
    */
   apply(within: number | "final", signal: AbortSignal): Promise<void>;
   confirm(signal: AbortSignal): Promise<void>;

@@ -1,6 +1,10 @@
-// One error class: a stable code, what the failed call may have done to the world, where, and what to do next.
+// One error class: a stable code, what the failed call may have done to the world, where, and what
+// to do next.
 
-/** Each code has a row in `errorRows`; there is no other place that decides about retry, warning or exit status. */
+/**
+ * Each code has a row in `errorRows`; there is no other place that decides about retry, warning or
+ * exit status.
+ */
 export type ErrorCode =
   | "usage"
   | "config.invalid"
@@ -38,7 +42,10 @@ export type ErrorCode =
   | "agent.forbidden"
   | "agent.internal";
 
-/** What the failed call may have done to the world. "unknown" forces an observation before anything else. */
+/**
+ * What the failed call may have done to the world. "unknown" forces an observation before anything
+ * else.
+ */
 export type Effect = "none" | "unknown" | "applied";
 
 export interface ErrorDetails {

@@ -7,7 +7,10 @@ export function encodeJson(value: unknown): string {
   );
 }
 
-/** The value again; throws SyntaxError on anything that is not JSON. The shape is the reader's to check. */
+/**
+ * The value again; throws SyntaxError on anything that is not JSON. The shape is the reader's to
+ * check.
+ */
 export function decodeJson(text: string): unknown {
   return JSON.parse(text, (key, inner: unknown) => {
     if (key === "__proto__") return undefined;

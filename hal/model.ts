@@ -16,7 +16,10 @@ export function parseCkn(text: string): Ckn | undefined {
   return /^(?:[0-9a-f]{2}){1,32}$/.test(lower) ? (lower as Ckn) : undefined;
 }
 
-/** Names one key for ever. Safe to log, compare and journal: no key bytes, nothing derived from them. */
+/**
+ * Names one key for ever. Safe to log, compare and journal: no key bytes, nothing derived from
+ * them.
+ */
 export interface KeyRef {
   readonly ckn: Ckn;
   /** Always a versioned Key Vault id. */
@@ -50,7 +53,9 @@ export function strongValue<T>(reading: Reading<T>): T | undefined {
 export interface MacsecPort {
   readonly port: PortName;
   readonly linkUp: Reading<boolean>;
-  /** As configured; `undefined` inside a known reading means MACsec is not configured on the port. */
+  /**
+   * As configured; `undefined` inside a known reading means MACsec is not configured on the port.
+   */
   readonly settings: Reading<MacsecSettings | undefined>;
   /** The suite of the SA in use. */
   readonly liveSuite: Reading<CipherSuite | undefined>;

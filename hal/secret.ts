@@ -1,8 +1,11 @@
-// Key material in the only form that thirteen ways of printing do not show: a private byte field (design note 6).
+// Key material in the only form that thirteen ways of printing do not show: a private byte field
+// (design note 6).
 
 import { inspect } from "node:util";
 
-/** Bytes that cannot be printed, compared by accident, or coerced to text, and that can be wiped. */
+/**
+ * Bytes that cannot be printed, compared by accident, or coerced to text, and that can be wiped.
+ */
 export class Secret implements Disposable {
   #bytes: Uint8Array | undefined;
   readonly label: string;
@@ -57,7 +60,8 @@ export class Secret implements Disposable {
     return `[secret ${this.label}]`;
   }
 
-  // A silent placeholder would be sent to a router as the key, so coercion is an error (design note 6).
+  // A silent placeholder would be sent to a router as the key, so coercion is an error (design note
+  // 6).
   [Symbol.toPrimitive](): never {
     throw new TypeError(`the secret ${this.label} cannot become text`);
   }

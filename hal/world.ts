@@ -1,4 +1,5 @@
-// The outside world as small interfaces; everything outside agent/host.ts and the served faces reaches it through here.
+// The outside world as small interfaces; everything outside agent/host.ts and the served faces
+// reaches it through here.
 
 import type { Command } from "./secret.ts";
 
@@ -37,7 +38,10 @@ export interface Disk {
   replace(name: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Every call is one exchange with the world, so that a test can kill the agent before it or after its effect. */
+/**
+ * Every call is one exchange with the world, so that a test can kill the agent before it or after
+ * its effect.
+ */
 export interface Dialer {
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpReply>;
   /** The port of this host that carries traffic to the address; undefined = not known. */

@@ -60,8 +60,9 @@ export class SimClock implements Clock {
   }
 
   /**
-   * Runs `callback` after `ms` (at least 0); later calls for the same moment run later. A callback that
-   * settles a promise or calls an async function must call `wake`, or the next event overtakes it.
+   * Runs `callback` after `ms` (at least 0); later calls for the same moment run later. A callback
+   * that settles a promise or calls an async function must call `wake`, or the next event overtakes
+   * it.
    */
   after(ms: number, callback: () => void): Cancel {
     const event: Event = {
@@ -89,7 +90,9 @@ export class SimClock implements Clock {
     return this.#heap[0]?.at as Instant | undefined;
   }
 
-  /** Runs every event up to `until`, then sets the clock there. `stop` ends it early between events. */
+  /**
+   * Runs every event up to `until`, then sets the clock there. `stop` ends it early between events.
+   */
   async run(until: Instant, stop: () => boolean = () => false): Promise<void> {
     await drain();
     while (!stop()) {

@@ -1,11 +1,12 @@
-// The disk of a simulated host: it outlives the agent, tears the last write, fills up, and can lie about durability.
+// The disk of a simulated host: it outlives the agent, tears the last write, fills up, and can lie
+// about durability.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
 import type { SimClock } from "./clock.ts";
 import type { Prng } from "./prng.ts";
 
-/** `full`: every write fails and leaves nothing. `lies`: what is written from now on is lost by the next crash. */
+/** `full`: a write fails and leaves nothing. `lies`: what is written is lost by the next crash. */
 export type DiskFault = "full" | "lies";
 
 export interface SimDiskOptions {

@@ -1,4 +1,5 @@
-// The hardware port of the far end, and the ways in which it differs from what the management API was told.
+// The hardware port of the far end, and the ways in which it differs from what the management API
+// was told.
 
 import type { MacsecSettings } from "#hal/model.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";

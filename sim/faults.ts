@@ -1,4 +1,5 @@
-// What can go wrong at a simulated site, by name: the faults of the demo and the kinds that a fleet run draws from.
+// What can go wrong at a simulated site, by name: the faults of the demo and the kinds that a fleet
+// run draws from.
 
 import type { PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -76,7 +77,7 @@ const station = (end: "edge" | "far", name: StationFault) => (_site: Site, link:
   return () => link[end].setFault(name, false);
 };
 
-/** The data plane of the edge keeps its SAK while MKA moves on to the next (SONiC, after a restart). */
+/** The data plane of the edge keeps its SAK while MKA moves on (SONiC, after a restart). */
 function staleSak(_site: Site, link: SiteLink): Heal {
   link.edge.setFault("staleSak", true);
   link.far.rekeySak();
@@ -172,7 +173,7 @@ const fleet = (
 
 const nothingToHeal: Heal = () => {};
 
-/** The kinds of design note 7 that happen to the site; those of the agent's host are its harness's. */
+/** What befalls a site in a fleet run; the host of the agent has faults of its own. */
 export const fleetFaults: readonly FleetFault[] = [
   fleet("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
   fleet("locked", "the candidate is locked", "management", minutes(1, 20), router("locked")),

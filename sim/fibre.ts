@@ -30,7 +30,7 @@ interface Flow {
   delivered: number;
   clearOnWire: number;
   protectedOnWire: number;
-  /** MKPDUs on their way; those in the fibre when it is cut become `undefined`. */
+  /** MKPDUs on their way; those in the fibre as the light goes become `undefined`. */
   inFlight: (Mkpdu | undefined)[];
 }
 
@@ -66,9 +66,6 @@ export class Fibre {
 
   setUp(up: boolean): void {
     this.#up = up;
-    if (!up) {
-      for (const flow of [this.#a2b, this.#b2a]) flow.inFlight.fill(undefined);
-    }
     this.changed();
   }
 
@@ -132,7 +129,10 @@ export class Fibre {
     const returned = lit && !this.#wasLit;
     this.#wasLit = lit;
     this.#carried = carries;
-    if (returned) for (const { from } of [this.#a2b, this.#b2a]) from.lightReturned();
+    for (const { from, inFlight } of [this.#a2b, this.#b2a]) {
+      if (!lit) inFlight.fill(undefined);
+      if (returned) from.lightReturned();
+    }
     for (const listener of this.#listeners) listener();
   }
 
@@ -186,7 +186,7 @@ function newFlow(from: Station, to: Station): Flow {
     to,
     carry: () => {
       const pdu = flow.inFlight.shift();
-      if (pdu !== undefined && to.linkUp()) to.deliver(pdu);
+      if (pdu !== undefined) to.deliver(pdu);
     },
     passage: { outcome: "down", onWire: "nothing", delivered: false },
     pps: 0,

@@ -1,4 +1,5 @@
-// A fleet from one seed: pairs of routers with their far ends, the oracle beside them, and a log of every transition.
+// A fleet from one seed: pairs of routers with their far ends, the oracle beside them, and a log of
+// every transition.
 
 import type { Capabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";

@@ -1,4 +1,4 @@
-// The controlled port machine of IEEE 802.1X-2020 clause 12 as a pure function, in the standard's names.
+// The CP machine of IEEE 802.1X-2020 clause 12 as a pure function, in the standard's names.
 
 /** AUTHENTICATED is left out: a pre-shared CAK never gives an authenticated port without MACsec. */
 export type CpState =

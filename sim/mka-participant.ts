@@ -1,4 +1,4 @@
-// One MKA actor: a CKN with its MI and MN, its peer lists, and its own view of the key server election.
+// One MKA actor: a CKN with its MI and MN, its peer lists, and its view of the election.
 
 import type { Ckn, KeySlot } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -19,7 +19,7 @@ export interface MkaPeer {
   lpn: number;
 }
 
-/** `found` = a peer was met or proved liveness; `steady` = nothing that a decision depends on changed. */
+/** `found` = a peer was met or proved liveness; `steady` = nothing that decisions depend on. */
 export type Heard = "icvFailed" | "replayed" | "steady" | "changed" | "found";
 
 export interface ParticipantKey {
@@ -203,7 +203,7 @@ export class Participant {
     return false;
   }
 
-  // The same SCI under a new MI is the peer after a restart: it takes the old one's place once proven live.
+  // The same SCI under a new MI is the peer after a restart: once live, it takes the old place.
   #admit(peer: MkaPeer): void {
     peer.live = true;
     this.gainedMember = true;

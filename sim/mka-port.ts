@@ -1,4 +1,4 @@
-// Drives the CP machine of one controlled port: its states' actions on the SecY, its keys and its timers.
+// Drives the CP machine of one controlled port: its actions on the SecY, its keys, its timers.
 
 import type { Sak } from "#hal/model.ts";
 import type { Cancel, SimClock } from "./clock.ts";
@@ -72,7 +72,7 @@ export class ControlledPort {
     this.use = noSakUse;
   }
 
-  /** A SAK may be made now; while the last one is on its way to retirement the next one has to wait. */
+  /** A SAK may be made now; while one replaces another, the next has to wait. */
   takesSak(): boolean {
     return this.state !== "TRANSMIT" && this.state !== "TRANSMITTING";
   }
@@ -98,7 +98,7 @@ export class ControlledPort {
     );
   }
 
-  /** Latest and old SAK as operators see them: the latest stays the latest after the old one retired. */
+  /** As operators see them: the latest stays the latest after the old one retired. */
   saks(): { readonly latest: Sak | undefined; readonly old: Sak | undefined } {
     const [first, second] = [this.#latest, this.#old];
     return first === undefined
@@ -184,7 +184,6 @@ export class ControlledPort {
   }
 
   #transmit(): void {
-    this.#cancelTimer?.();
     this.#enabled = true;
     if (this.#latest !== undefined) {
       this.#latest.transmit = true;

@@ -1,4 +1,4 @@
-// The key agreement entity (KaY) of one port: IEEE 802.1X-2020 clause 9 over several CAKs and one SecY.
+// The key agreement entity (KaY) of one port: IEEE 802.1X-2020 clause 9, several CAKs, one SecY.
 
 import type { Ckn, KeySlot, MacsecSettings, MkaParticipant, MkaSession } from "#hal/model.ts";
 import type { Cancel, SimClock } from "./clock.ts";
@@ -9,7 +9,7 @@ import type { Prng } from "./prng.ts";
 import { isXpn, type SecY } from "./secy.ts";
 
 const lifeTimeMs = 6000;
-// A CA that becomes principal while the one before it still lives gets its own SAK after three hellos.
+// A CA that becomes principal beside a live one gets its own SAK after three hellos.
 const settleHellos = 3;
 const packetNumberThreshold = 0xc0000000;
 const rampMs = [100, 200, 400, 800, 800];
@@ -27,7 +27,7 @@ export interface KayOptions {
 }
 
 /** The port under the KaY. */
-export interface UncontrolledPort {
+interface UncontrolledPort {
   /** False while nothing can leave: no light, or a KaY that has fallen silent. */
   canSend(): boolean;
   send(pdu: Mkpdu): void;
@@ -149,7 +149,7 @@ export class Kay {
     }
   }
 
-  /** A new SAK now: a server makes it; another end takes a new MI, which its server must answer with one. */
+  /** A new SAK now: a server makes it; the other end takes a new MI, which calls for one. */
   rekeySak(): void {
     const principal = this.#principal;
     if (principal?.elected === "self") {
@@ -213,7 +213,7 @@ export class Kay {
     };
   }
 
-  // A refused SAK leaves the port "secured", as wpa_supplicant reports it: only the SAs tell the truth.
+  // A refused SAK leaves the port "secured", as in wpa_supplicant: only the SAs tell the truth.
   #controlledPort(): MkaSession["controlledPort"] {
     if (this.#settings === undefined || this.#cp.state === "ALLOWED") return "unprotected";
     return this.#cp.state === "CHANGE" ? "blocked" : "secured";
@@ -424,7 +424,7 @@ export class Kay {
     const settings = this.#settings;
     if (!this.#sakWanted || this.noSak || !this.#cp.takesSak() || settings === undefined) return;
     principal.keyNumber += 1;
-    // Never an AN that is installed at either end; a restarted server learns it from the peer's report.
+    // Never an AN installed at either end; a restarted server learns it from the peer's report.
     const used = this.#lastAn ?? peer.use.latest?.an ?? peer.use.old?.an ?? 3;
     const an = (used + 1) % 4;
     const keyId = `${principal.mi}/${principal.keyNumber}`;

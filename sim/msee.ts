@@ -1,4 +1,5 @@
-// The Microsoft end of an ExpressRoute Direct pair: one document for two links, one key per link, and hardware that follows late.
+// The Microsoft end of an ExpressRoute Direct pair: one key per link, and hardware that follows
+// late.
 
 import type { PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -78,7 +79,9 @@ export class Msee {
     this.#links = { link1: fresh(options.links.link1), link2: fresh(options.links.link2) };
   }
 
-  /** The document of one link; the hardware may tell another story. Throws `transport.unreachable`. */
+  /**
+   * The document of one link; the hardware may tell another story. Throws `transport.unreachable`.
+   */
   observe(link: AzureLink): PeerState {
     if (this.#faults.has("unreadable")) {
       throw this.#refusal("transport.unreachable", "the management API does not answer reads");
@@ -92,7 +95,10 @@ export class Msee {
     return this.#links[link].hardware?.ckn;
   }
 
-  /** Accepts and returns the operation's id. Throws `peer.rejected` or `peer.throttled`, effect "none". */
+  /**
+   * Accepts and returns the operation's id. Throws `peer.rejected` or `peer.throttled`, effect
+   * "none".
+   */
   put(link: AzureLink, want: PeerWant): string {
     if (this.#faults.has("throttled")) {
       throw this.#refusal("peer.throttled", "too many requests (429)");
@@ -115,7 +121,9 @@ export class Msee {
     this.#begin(link, edited(this.#links[link].document, edit), "person", undefined);
   }
 
-  /** A link as somebody left it long ago: document and hardware agree at once, and nobody is told. */
+  /**
+   * A link as somebody left it long ago: document and hardware agree at once, and nobody is told.
+   */
   preset(link: AzureLink, want: PeerWant): void {
     const model = this.#links[link];
     model.document = documentOf(want);
@@ -195,7 +203,9 @@ export class Msee {
     });
   }
 
-  /** Reads the pair from the vault as the hardware would get it; undefined where it is of no use. */
+  /**
+   * Reads the pair from the vault as the hardware would get it; undefined where it is of no use.
+   */
   #fetch(document: Document): Programmed | undefined {
     const { pointsAt, suite, sci } = document;
     if (pointsAt === undefined || suite === undefined) return undefined;
@@ -299,7 +309,8 @@ function same(a: Programmed, b: Programmed | undefined): boolean {
   return Buffer.compare(a.cak, b.cak) === 0;
 }
 
-// The service right-pads a short CAK with zeros (ExpressRoute MACsec how-to); too long or not hex is refused.
+// The service right-pads a short CAK with zeros (ExpressRoute MACsec how-to); too long or not hex
+// is refused.
 function cakOf(text: string, suite: CipherSuite): Uint8Array | undefined {
   const digits = suite.endsWith("256") ? 64 : 32;
   if (!/^[0-9a-f]+$/i.test(text) || text.length > digits) return undefined;

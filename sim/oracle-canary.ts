@@ -1,4 +1,4 @@
-// P5: a search for every key of the vault, in every form in which one was ever seen to leak, in all that was emitted.
+// P5: every key of the vault is searched for, in each form known from leaks, in all that is emitted.
 
 /** One key that must never be seen; the label is safe to print. */
 export interface Canary {
@@ -17,15 +17,17 @@ interface Pattern extends Sighting {
 
 /** Half a key is a leak too, and every whole key holds this many octets at its start or end. */
 const fragmentOctets = 8;
+/** A dump with spaces and line breaks takes at most this many times the room. */
+const spreadMax = 3;
 
 /**
- * Finds fragments by their first four octets, so that the cost of a byte does not grow with the number
- * of keys. A leak that is split over several chunks of one place is found by the overlap kept for it.
+ * Finds fragments by their first four octets, so that a byte costs the same however many keys there
+ * are. The end of what left through a place is kept, so that a key cut into chunks is found too.
  */
 export class CanarySearch {
   readonly #exact = new Map<number, Pattern[]>();
-  /** For text in which case means nothing: compared with ASCII letters lowered. */
-  readonly #folded = new Map<number, Pattern[]>();
+  /** For text in which case, spacing and line breaks mean nothing. */
+  readonly #dense = new Map<number, Pattern[]>();
   readonly #tails = new Map<string, Uint8Array>();
   #longest = 0;
 
@@ -33,12 +35,12 @@ export class CanarySearch {
     const { bytes, label } = canary;
     const starts = new Set([0, Math.max(0, bytes.length - fragmentOctets)]);
     for (const start of starts) {
-      for (const { form, text, folds } of formsOf(bytes.subarray(start, start + fragmentOctets))) {
-        this.#index(folds ? this.#folded : this.#exact, { label, form, bytes: text });
+      for (const { form, text, dense } of formsOf(bytes.subarray(start, start + fragmentOctets))) {
+        this.#index(dense ? this.#dense : this.#exact, { label, form, bytes: text });
       }
     }
     for (const text of type7Forms(bytes)) {
-      this.#index(this.#folded, { label, form: "type 7", bytes: text });
+      this.#index(this.#dense, { label, form: "type 7", bytes: text });
     }
   }
 
@@ -48,8 +50,8 @@ export class CanarySearch {
     const bytes = new Uint8Array(tail.length + chunk.length);
     bytes.set(tail);
     bytes.set(chunk, tail.length);
-    this.#tails.set(where, bytes.slice(Math.max(0, bytes.length - this.#longest + 1)));
-    return find(this.#exact, bytes) ?? find(this.#folded, lowered(bytes));
+    this.#tails.set(where, bytes.slice(Math.max(0, bytes.length - this.#longest * spreadMax)));
+    return find(this.#exact, bytes) ?? find(this.#dense, densely(bytes));
   }
 
   #index(into: Map<number, Pattern[]>, pattern: Pattern): void {
@@ -81,38 +83,42 @@ function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   return pattern.every((octet, index) => bytes[at + index] === octet);
 }
 
-function lowered(bytes: Uint8Array): Uint8Array {
-  return bytes.map((octet) => (octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet));
+/** Lower letters, and neither white space nor colons: a dump of octets becomes plain text. */
+function densely(bytes: Uint8Array): Uint8Array {
+  const dense = new Uint8Array(bytes.length);
+  let length = 0;
+  for (const octet of bytes) {
+    if (octet <= 0x20 || octet === 0x3a) continue;
+    dense[length] = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+    length += 1;
+  }
+  return dense.subarray(0, length);
 }
 
 interface Form {
   readonly form: string;
   readonly text: Uint8Array;
-  readonly folds: boolean;
+  readonly dense: boolean;
 }
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 function formsOf(fragment: Uint8Array): Form[] {
   const octets = [...fragment];
-  const pairs = octets.map((octet) => octet.toString(16).padStart(2, "0"));
-  const folded = (form: string, text: string): Form => ({ form, text: ascii(text), folds: true });
-  const hex = pairs.join("");
+  const hex = Buffer.from(fragment).toString("hex");
+  const dense = (form: string, text: string): Form => ({ form, text: ascii(text), dense: true });
   return [
-    { form: "raw", text: fragment, folds: false },
-    folded("hex", hex),
-    folded("hex with spaces", pairs.join(" ")),
-    folded("hex with colons", pairs.join(":")),
-    folded("decimal", octets.join(",")),
-    folded("decimal", octets.join(", ")),
-    folded("decimal", octets.map((octet, index) => `"${index}":${octet}`).join(",")),
+    { form: "raw", text: fragment, dense: false },
+    dense("hex", hex),
+    dense("decimal", octets.join(",")),
+    dense("decimal", octets.map((octet, index) => `"${index}"${octet}`).join(",")),
     ...base64Forms("base64", fragment),
     ...base64Forms("base64 of hex", ascii(hex)),
     ...base64Forms("base64 of HEX", ascii(hex.toUpperCase())),
   ];
 }
 
-/** The characters that the octets alone decide, for each way in which they can lie in the encoded text. */
+/** The characters that the octets alone decide, for each alignment in the encoded text. */
 function base64Forms(form: string, octets: Uint8Array): Form[] {
   return [0, 1, 2].flatMap((shift): Form[] => {
     const shifted = Buffer.concat([Buffer.alloc(shift), octets]);
@@ -120,7 +126,7 @@ function base64Forms(form: string, octets: Uint8Array): Form[] {
     const last = Math.floor((shifted.length * 8) / 6);
     const standard = shifted.toString("base64").slice(first, last);
     const url = shifted.toString("base64url").slice(first, last);
-    return [...new Set([standard, url])].map((text) => ({ form, text: ascii(text), folds: false }));
+    return [...new Set([standard, url])].map((text) => ({ form, text: ascii(text), dense: false }));
   });
 }
 

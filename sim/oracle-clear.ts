@@ -1,4 +1,5 @@
-// P1: a protected link never carries clear frames because of the agent, and the agent never loosens must-secure.
+// P1: a protected link never carries clear frames because of the agent, and the agent never loosens
+// must-secure.
 
 import {
   type Checker,

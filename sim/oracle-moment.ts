@@ -1,4 +1,5 @@
-// What every checker of a promise sees: one group before and after an event, and what happened in between.
+// What every checker of a promise sees: one group before and after an event, and what happened in
+// between.
 
 import { type Ckn, type MacsecPort, type Reading, type Routing, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";

@@ -1,4 +1,5 @@
-// P3: a key leaves the router only after the next one is proven, by MKA at both ends and by frames both ways.
+// P3: a key leaves the router only after the next one is proven, by MKA at both ends and by frames
+// both ways.
 
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -12,7 +13,7 @@ import {
 } from "./oracle-moment.ts";
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
-/** When the link was first seen secured by its present principal, and the frames delivered until then. */
+/** Since when the link is secured by its present principal, and what was delivered until then. */
 interface Standing {
   readonly principal: Ckn;
   readonly since: Instant;
@@ -74,7 +75,7 @@ function* judge(
       yield found(`retired key ${name} while the far end did not use key ${shortCkn(next)}`);
     } else if (!moved(now, standing, proofFrames)) {
       yield found(
-        `retired key ${name} on the control plane alone: fewer than ${proofFrames} frames arrived ` +
+        `retired key ${name} on the control plane alone: under ${proofFrames} frames arrived ` +
           `each way under key ${shortCkn(next)}`,
       );
     }

@@ -1,4 +1,5 @@
-// P7: the agent never reports more than it knows, nor better than it is; and in the end it sees what is well.
+// P7: the agent never reports more than it knows, nor better than it is; and in the end it sees
+// what is well.
 
 import type { Instant } from "#hal/world.ts";
 import type { Finding, Moment } from "./oracle-moment.ts";

@@ -1,4 +1,5 @@
-// P2: at most one link of a group is out because of the agent, and only beside a sibling freshly seen in service.
+// P2: at most one link of a group is out because of the agent, and only beside a sibling freshly
+// seen in service.
 
 import type { Instant } from "#hal/world.ts";
 import {
@@ -21,7 +22,7 @@ export interface SiblingBounds {
 }
 
 interface Memory {
-  /** The effect of the agent that took the link, until the world or a restore explains its state. */
+  /** How the agent took the link, until the world or a restore explains its state. */
   taken: EffectEvent | undefined;
   drain: EffectEvent | undefined;
   /** Since when the agent could know that the link is drained beside a lost sibling. */

@@ -2,7 +2,7 @@
 
 import { type Checker, describeEffect } from "./oracle-moment.ts";
 
-/** `expected` tells since when, and why, no write of the agent is allowed; undefined = writes are fine. */
+/** `expected` tells why no write of the agent is allowed now; undefined = writes are fine. */
 export function watchWrites(expected: () => string | undefined): Checker {
   return (moment) => {
     const why = expected();

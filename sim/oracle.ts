@@ -1,4 +1,5 @@
-// The promises P1 to P7 held against the truth after every event, from both ends, the wire and all that was said.
+// The promises P1 to P7 held against the truth after every event, from both ends, the wire and all
+// that was said.
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -58,7 +59,7 @@ export interface OracleBounds extends SiblingBounds, ReportBounds {
 
 /** For the defaults of the config: poll 5 s, settle 18 s, stale after 30 s, evidence 90 s. */
 const bounds: OracleBounds = {
-  lookFreshMs: 30_000,
+  lookFreshMs: 60_000,
   strandedMs: 120_000,
   parkedMs: 7_200_000,
   controlMs: 40_000,
@@ -164,7 +165,7 @@ export class Oracle {
       this.#judge.known(link, state.at);
       const shown = shownInService(port, state.routing);
       if (shown === undefined) continue;
-      // A device shows a broken data plane in its counters only, so an agent needs its evidence time.
+      // A broken data plane shows in counters only, so an agent needs its evidence time.
       const since = this.#outSince.get(link);
       const told = since !== undefined && state.at - since > this.#bounds.dataMs;
       this.#looks.set(link, { at: state.at, inService: shown && !told });

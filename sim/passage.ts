@@ -1,4 +1,4 @@
-// What happens to data frames between two SecYs: judged once per change of state, charged per stretch of flow.
+// The fate of data frames between two SecYs: judged per change of state, charged per stretch.
 
 import {
   isXpn,
@@ -86,7 +86,7 @@ function judgeProtected(from: SecY, to: SecY, frameOctets: number): Passage {
 
 type Reception = Pick<Passage, "outcome" | "delivered" | "received" | "receiveSc" | "receiveSa">;
 
-// In the order of 802.1AE figure 10-5; a C bit is set always, so no invalid frame passes in any mode.
+// In the order of 802.1AE figure 10-5; the C bit is always set, so no invalid frame passes.
 function judgeTag(from: SecY, transmitSa: TransmitSa, to: SecY): Reception {
   const lost = (outcome: FlowOutcome, name?: keyof PortCounters): Reception => ({
     outcome,

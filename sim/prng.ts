@@ -1,4 +1,5 @@
-// Seeded randomness: every component forks its own stream by name, so a new draw in one place shifts no other.
+// Seeded randomness: every component forks its own stream by name, so a new draw in one place
+// shifts no other.
 
 import type { Entropy } from "#hal/world.ts";
 

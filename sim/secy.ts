@@ -1,4 +1,4 @@
-// The MAC security entity of IEEE 802.1AE: channels, associations and counters, and what they do to a frame.
+// The MAC security entity of IEEE 802.1AE: its channels, associations and counters.
 
 import type { CipherSuite, MacsecFrames } from "#hal/model.ts";
 import type { SakToken } from "./mka-pdu.ts";
@@ -86,7 +86,7 @@ export class SecY {
     this.version += 1;
   }
 
-  /** Creates the SAs of both directions; those that stood at the same AN are gone (802.1AE 10.7). */
+  /** Creates the SAs of both directions; those at the same AN are gone (802.1AE 10.7). */
   install(sak: SakToken, peerSci: string): void {
     const key = this.staleKeys && this.#lastKey !== undefined ? this.#lastKey : sak;
     this.#transmitSas.set(sak.an, { an: sak.an, key, nextPn: 1 });

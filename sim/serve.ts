@@ -1,4 +1,4 @@
-// A simulated site for other processes: HTTP on a Unix socket, and virtual time carried along by real time.
+// A simulated site for other processes: HTTP on a Unix socket, and virtual time along real time.
 
 import { lstat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -18,7 +18,8 @@ export interface Served {
 }
 
 /**
- * Serves the handler at a socket that only this user can open; a socket that nobody listens on any more
+ * Serves the handler at a socket that only this user can open; a socket that nobody listens on any
+ * more
  * is replaced. Rejects when somebody else serves there. A broken simulator ends the process.
  */
 export async function serveSite(handler: SiteHandler, path: string): Promise<Served> {
@@ -42,7 +43,8 @@ export async function serveSite(handler: SiteHandler, path: string): Promise<Ser
   };
 }
 
-// The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in between.
+// The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in
+// between.
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const umask = process.umask(0o177);
@@ -123,7 +125,9 @@ export interface PaceOptions {
   readonly speed: number;
   /** Checked between events; true ends the pace. */
   readonly until?: () => boolean;
-  /** Checked between events; virtual time stands while it holds, such as for a write to a real disk. */
+  /**
+   * Checked between events; virtual time stands while it holds, such as for a write to a real disk.
+   */
   readonly hold?: () => boolean;
 }
 

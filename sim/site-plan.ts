@@ -132,7 +132,7 @@ export function tunnelSpec(tunnel: PlannedTunnel, pskSecretId: string): TunnelSp
   };
 }
 
-/** YAML for `linkseal apply`; `address` is where the site answers, such as `unix:/run/site.sock`. */
+/** YAML for `linkseal apply`; `address` is where the site answers, `unix:PATH`. */
 export function configText(plan: SitePlan, address: string): string {
   const devices = plan.groups.flatMap(({ links }) => links.map(({ device }) => device));
   return [

@@ -1,4 +1,5 @@
-// A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its truth on show.
+// A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its
+// truth on show.
 
 import type { Capabilities, Device } from "#hal/device.ts";
 import type { Ckn, DeviceState, PortName } from "#hal/model.ts";

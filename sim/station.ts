@@ -29,7 +29,7 @@ export interface StationOptions {
   readonly quirks?: StationQuirks;
 }
 
-export interface StationQuirks {
+interface StationQuirks {
   /** The counters of clear frames include MKPDUs: whoever wants clear data subtracts `mkpdus()`. */
   readonly eapolCountedAsClear?: boolean;
   readonly helloMs?: number;
@@ -42,8 +42,8 @@ export interface StationQuirks {
 export type StationKey = ParticipantKey;
 
 /**
- * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one MKA reports.
- * `frozenCounters`: readings of counters stand still. `noSak`: no SAK is made or installed.
+ * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one that
+ * MKA reports. `frozenCounters`: readings stand still. `noSak`: no SAK is made or installed.
  */
 export type StationFault = "silent" | "staleSak" | "frozenCounters" | "noSak";
 

@@ -1,4 +1,5 @@
-// The safety half of a fleet run: faults drawn from one seed, whole kinds left out, each lasting long enough to matter.
+// The safety half of a fleet run: faults drawn from one seed, whole kinds left out, each lasting
+// long enough to matter.
 
 import type { SimClock } from "./clock.ts";
 import { type FleetFault, fleetFaults, type Heal, strikeFault } from "./faults.ts";

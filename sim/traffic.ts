@@ -17,6 +17,9 @@ export interface TrafficOptions {
   readonly frameBytes?: number;
 }
 
+/** Hellos, keep-alives and attempts to open of the routing at both ends: never quite silent. */
+const routingPps = 0.2;
+
 export class Traffic {
   readonly links: readonly TrafficLink[];
   readonly #pps: number;
@@ -50,8 +53,8 @@ export class Traffic {
       link.router.setYields(link.port, pps === 0);
       if (this.offered(link) === pps) continue;
       this.#offered.set(link, pps);
-      link.fibre.offer("a", pps, this.#frameBytes);
-      link.fibre.offer("b", pps, this.#frameBytes);
+      link.fibre.offer("a", Math.max(pps, routingPps), this.#frameBytes);
+      link.fibre.offer("b", Math.max(pps, routingPps), this.#frameBytes);
     }
     for (const router of this.#routers()) router.pathChanged();
   }

@@ -1,4 +1,4 @@
-// The key store of a simulated site: versions with attributes, values, and the ways in which a vault fails its readers.
+// The key store of a simulated site: versions, values, and the ways in which a vault fails.
 
 import { LinksealError } from "#hal/error.ts";
 import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
@@ -7,7 +7,10 @@ import type { WallTime } from "#hal/world.ts";
 import type { SimClock } from "./clock.ts";
 import type { Prng } from "./prng.ts";
 
-/** All but `down` concern the agent's way to the vault; the far end reads with an identity of its own. */
+/**
+ * All but `down` concern the agent's way to the vault; the far end reads with an identity of its
+ * own.
+ */
 export type VaultFault = "down" | "denied" | "throttled" | "serveDisabled" | "servePrevious";
 
 export interface VaultOptions {
@@ -71,7 +74,10 @@ export class SimVault {
     return id;
   }
 
-  /** A fresh pair in the form that `keys generate` writes; `link` gives the names of its two secrets. */
+  /**
+   * A fresh pair in the form that `keys generate` writes; `link` gives the names of its two
+   * secrets.
+   */
   generatePair(link: { readonly cak: string; readonly ckn: string }, suite: CipherSuite): KeyRef {
     const cknText = this.#prng.hex(32).toUpperCase();
     const ckn = parseCkn(cknText);
@@ -121,7 +127,9 @@ export class SimVault {
     return stored.value;
   }
 
-  /** Octets of every key value ever put, CKNs left out: what must never appear in anything emitted. */
+  /**
+   * Octets of every key value ever put, CKNs left out: what must never appear in anything emitted.
+   */
   secretsForOracle(): readonly { readonly id: string; readonly bytes: Uint8Array }[] {
     return [...this.#secrets.values()]
       .flat()

@@ -1,4 +1,5 @@
-// A scripted agent with two hands: the good one keeps to the design's order, a test may use the single moves to break it.
+// A scripted agent with two hands: the good one keeps to the design's order, a test may use the
+// single moves to break it.
 
 import type { Device, DeviceChange, KeyResolver, PortChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -145,7 +146,11 @@ export class Hand {
       link,
       "retire",
       (own) => !own.keys.includes(old.ckn),
-      () => this.change(link, { kind: "macsec.removeKey", port, ckn: old.ckn }),
+      async () => {
+        // The proof must hold on this very look, however long the gate was closed.
+        if (!(await this.#proven(link, next))) return;
+        await this.change(link, { kind: "macsec.removeKey", port, ckn: old.ckn });
+      },
     );
     await this.#giving(
       link,

@@ -1,4 +1,4 @@
-// The last moment before the wire: holes become bytes; and the first after it: echoed secrets become labels.
+// Before the wire holes become bytes; after it echoed secrets become labels.
 
 import type { Command, Secret, SecretForm, SecretHole } from "#hal/secret.ts";
 
@@ -17,7 +17,10 @@ export function fillCommand(command: Command): Uint8Array {
   return filled;
 }
 
-/** Text that came back from a device, with every secret in it (hexadecimal or as it is) replaced by its label. */
+/**
+ * Text that came back from a device, with every secret in it (hexadecimal or as it is) replaced by
+ * its label.
+ */
 export function scrub(text: string, secrets: readonly Secret[]): string {
   let scrubbed = new TextEncoder().encode(text);
   for (const secret of secrets) {
@@ -46,7 +49,7 @@ function written(bytes: Readonly<Uint8Array>, form: SecretForm): Uint8Array<Arra
   }
 }
 
-// Digit by digit into bytes: a string of the key could not be wiped (design note 6).
+// Digit by digit into bytes: a string of the key could not be wiped.
 function digitsOf(bytes: Readonly<Uint8Array>, digits: string): Uint8Array<ArrayBuffer> {
   const hex = new Uint8Array(2 * bytes.length);
   bytes.forEach((byte, index) => {

@@ -44,7 +44,7 @@ function fieldsOf(value: unknown, what: string): Fields {
   return Object.fromEntries(Object.entries(value));
 }
 
-export function fields(from: Fields, key: string): Fields {
+function fields(from: Fields, key: string): Fields {
   return fieldsOf(from[key], key);
 }
 

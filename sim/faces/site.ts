@@ -1,20 +1,21 @@
-// The one protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP, in-process or on a socket.
+// The one protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP.
 //
-// GET  /clock                                   {now, wall, speed}; speed is "max" when unpaced
-// GET  /devices/NAME                            {capabilities}
-// POST /devices/NAME/observe                    a DeviceState
-// POST /devices/NAME/prepare                    {change, keys: {SECRET_ID: HEX}} gives {token, preview}
-// POST /devices/NAME/transactions/TOKEN/apply   {within: ms or "final"} gives {}
-// POST /devices/NAME/transactions/TOKEN/confirm and .../rollback give {}
-// POST /devices/NAME/recall                     {token} gives {kind: "pending", preview} or {kind: "absent"}
-// POST /devices/NAME/probe                      {port, count} gives {sent, answered}
-// POST /devices/NAME/route                      {address} gives {port}, or {} where it is not known
-// POST /peers/observe                           {port, link} gives a PeerState
-// POST /peers/put                               {port, link, want} gives {operation}
-// GET  /vault/secrets/NAME/versions             {versions}
-// GET  /vault/secrets/NAME/VERSION              the value as text
+// GET  /clock                          {now, wall, speed}; speed is "max" when unpaced
+// GET  /devices/NAME                   {capabilities}
+// POST /devices/NAME/observe           a DeviceState
+// POST /devices/NAME/prepare           {change, keys: {SECRET_ID: HEX}} gives {token, preview}
+// POST /devices/NAME/transactions/TOKEN/apply      {within: ms or "final"} gives {}
+// POST /devices/NAME/transactions/TOKEN/confirm    gives {}; likewise rollback
+// POST /devices/NAME/recall            {token} gives {kind: "pending", preview} or {kind: "absent"}
+// POST /devices/NAME/probe             {port, count} gives {sent, answered}
+// POST /devices/NAME/route             {address} gives {port}, or {} where it is not known
+// POST /peers/observe                  {port, link} gives a PeerState
+// POST /peers/put                      {port, link, want} gives {operation}
+// GET  /vault/secrets/NAME/versions    {versions}
+// GET  /vault/secrets/NAME/VERSION     the value as text
 //
-// Values are written by hal/json.ts. Any other status than 200 comes with {code, effect, where, text, next}.
+// Values are written by hal/json.ts. Another status than 200 brings {code, effect, where, text,
+// next}.
 
 import type { Device, KeyResolver, Transaction, TransactionToken } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
@@ -45,7 +46,7 @@ export interface SiteFace {
   speed(): number;
 }
 
-export interface SiteRequest {
+interface SiteRequest {
   readonly method: string;
   readonly path: string;
   readonly body: string;
@@ -124,7 +125,7 @@ interface Desk {
 async function deviceAnswer(desk: Desk, rest: readonly string[], body: Fields): Promise<unknown> {
   const { signal } = desk;
   const device = deviceOf(desk.site, desk.name);
-  const verb = rest[1];
+  const verb = rest[1] ?? "";
   if (rest.length === 4 && verb === "transactions") {
     return await transaction(desk, device, rest[2] ?? "", rest[3] ?? "", body);
   }

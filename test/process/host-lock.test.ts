@@ -102,7 +102,7 @@ describe("the lock of a state folder", () => {
     let most = 0;
     let taken = 0;
     const worker = async (): Promise<void> => {
-      while (taken < 200) {
+      while (taken < 60) {
         const lock = await lockState(folder).catch(() => undefined);
         if (lock === undefined) continue;
         held += 1;
@@ -113,9 +113,24 @@ describe("the lock of a state folder", () => {
         await lock[Symbol.asyncDispose]();
       }
     };
-    await Promise.all(Array.from({ length: 24 }, worker));
+    await Promise.all(Array.from({ length: 6 }, worker));
     expect([most, held]).toEqual([1, 0]);
     expect(await lockFiles()).toHaveLength(1);
+  });
+
+  it("is not taken by one that saw a dead holder and slept while others came", async () => {
+    await symlink("1:1:dead", join(folder, "lock.1"));
+    const seen: string[] = [];
+    const late = lockState(folder, async (holder) => {
+      seen.push(holder);
+      if (holder !== "1:1:dead") return true;
+      await (await lockState(folder))[Symbol.asyncDispose]();
+      await lockState(folder);
+      return false;
+    });
+    await expect(late).rejects.toMatchObject({ code: "journal.locked" });
+    expect(seen).toEqual(["1:1:dead", expect.stringMatching(`^${process.pid}:`)]);
+    expect(await lockFiles()).toEqual(["lock.4"]);
   });
 
   it.each([

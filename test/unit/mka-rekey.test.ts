@@ -105,6 +105,17 @@ describe("a new SAK", () => {
     expect(made.clock.now()).toBeGreaterThanOrEqual(instantAfter(start, 3000));
   });
 
+  it("is installed once, however often it is distributed", async () => {
+    const made = await secured("repeated", ramp);
+    made.b.setFault("silent", true);
+    made.a.rekeySak();
+    await made.seconds(0.5);
+    const { version } = made.b.secy;
+    await made.seconds(3);
+    expect(made.b.secy.version).toBe(version);
+    expect(made.b.session().latestSak).toMatchObject({ receive: true, transmit: false });
+  });
+
   it("waits at most a life time for a peer that does not install it", async () => {
     const made = await secured("no-answer", ramp);
     made.b.setFault("noSak", true);
@@ -147,7 +158,10 @@ describe("two keys on one port", () => {
         first.promoteKey(cknOf(2));
         await made.seconds(1.5);
         second.promoteKey(cknOf(2));
-        await made.seconds(20);
+        // Nothing but the principal moves for three hellos after the server changed.
+        await made.seconds(4);
+        expect(keyId(made)).toBe(sak);
+        await made.seconds(16);
         for (const station of [made.a, made.b]) {
           expect(station.session().principalCkn).toBe(cknOf(2));
           station.removeKey(cknOf(1));

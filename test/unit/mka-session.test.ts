@@ -82,9 +82,13 @@ describe("a secured session", () => {
 
   it("moves the key server when a priority changes, and secures anew", async () => {
     const made = await secured("priority-moves", ramp);
-    made.b.configure({ ...mustSecure, keyServerPriority: 1 });
-    await made.until(() => made.a.session().keyServer === "peer" && isSecured(made));
-    expect(made.b.session().keyServer).toBe("self");
+    for (const priority of [1, 32, 1, 32]) {
+      made.b.configure({ ...mustSecure, keyServerPriority: priority });
+      const server = priority === 1 ? made.b : made.a;
+      await made.seconds(1);
+      await made.until(() => server.session().keyServer === "self" && isSecured(made));
+      expect(made.a.session().latestSak).toEqual(made.b.session().latestSak);
+    }
   });
 });
 
@@ -115,6 +119,19 @@ describe("a peer that falls silent", () => {
     expect(made.a.frames().rxUnknownSci).toBeGreaterThan(0n);
   });
 
+  it("gets a new SAK even from a server that never lost it", async () => {
+    for (const end of ["a", "b"] as const) {
+      const made = await secured("one-sided", ramp);
+      made[end].setFault("silent", true);
+      await made.seconds(6.5);
+      const still = made[end].session().livePeers;
+      made[end].setFault("silent", false);
+      expect(still).toBe(1);
+      expect(await made.until(() => isSecured(made))).toBeLessThan(8);
+      expect(made.a.session().latestSak).toEqual(made.b.session().latestSak);
+    }
+  });
+
   it("comes back by itself once it speaks", async () => {
     for (const options of [ramp, {}]) {
       const made = await secured("speaks-again", options);
@@ -127,7 +144,7 @@ describe("a peer that falls silent", () => {
 });
 
 describe("a restarted KaY", () => {
-  it("secures within the bound, as server and as the other end, without waiting for the old MI", async () => {
+  it("secures at either end without waiting for the old MI", async () => {
     for (const seed of seeds) {
       for (const end of ["a", "b"] as const) {
         const made = await secured(seed, ramp);

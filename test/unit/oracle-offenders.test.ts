@@ -1,8 +1,12 @@
-// One planted offender per promise and sub-rule, each caught with seed and event in the first lines.
+// One planted offender per promise and sub-rule, each caught with seed and event in the first
+// lines.
 
 import { describe, expect, it } from "vitest";
+import type { Ckn } from "#hal/model.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
+import type { PortConfig } from "#sim/router-config.ts";
 import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site.ts";
+import type { EffectEvent } from "#sim/truth.ts";
 import { Hand } from "../hand.ts";
 
 interface Scene {
@@ -39,13 +43,28 @@ async function play({ site }: Scene, script: () => Promise<void>, moreMs = 0): P
     .finally(() => {
       over = "done";
     });
-  await site.clock.runFor(7_200_000, () => over === "done");
-  await whole;
+  await Promise.all([whole, site.clock.runFor(9_000_000, () => over === "done")]);
 }
 
 async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
   await hand.look(primary);
   await hand.look(secondary);
+}
+
+/** What no device would do for an agent: a person's hands do it, and the agent signs. */
+function forge(
+  { oracle, primary, site }: Scene,
+  what: EffectEvent["what"],
+  edit: (port: PortConfig) => void,
+  ckn?: Ckn,
+): void {
+  primary.router.person((config) => {
+    const port = config.ports.get(primary.port);
+    if (port !== undefined) edit(port);
+  });
+  const { id: link, port, device: place } = primary;
+  const named = ckn === undefined ? {} : { ckn };
+  oracle.effect({ at: site.clock.now(), by: "agent", place, link, port, what, ...named });
 }
 
 interface Offence {
@@ -66,21 +85,10 @@ const offences: readonly Offence[] = [
     promise: "P1",
     event: "agent macsec.protect",
     says: "loosened must-secure on erd-demo/primary",
-    async act({ oracle, primary, site }) {
-      // No driver can say this, so the bad agent borrows a person's hands and signs for them.
-      primary.router.person((config) => {
-        const port = config.ports.get(primary.port);
-        if (port?.macsec !== undefined) port.macsec = { ...port.macsec, policy: "shouldSecure" };
-      });
-      oracle.effect({
-        at: site.clock.now(),
-        by: "agent",
-        place: primary.device,
-        link: primary.id,
-        port: primary.port,
-        what: "macsec.protect",
-      });
-    },
+    act: async (all) =>
+      forge(all, "macsec.protect", (port) => {
+        if (port.macsec !== undefined) port.macsec = { ...port.macsec, policy: "shouldSecure" };
+      }),
   },
   {
     name: "lets a protected link carry clear frames",
@@ -164,7 +172,7 @@ const offences: readonly Offence[] = [
     promise: "P2",
     event: "agent port.drain at edge-a",
     says: "nothing is being done",
-    moreMs: 7_000_000,
+    moreMs: 7_300_000,
     async act(all) {
       await lookBoth(all);
       await all.hand.drain(all.primary);
@@ -183,7 +191,14 @@ const offences: readonly Offence[] = [
       await lookBoth(all);
       await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
       await lookBoth(all);
-      await hand.change(primary, { kind: "macsec.removeKey", port: primary.port, ckn: old.ckn });
+      forge(
+        all,
+        "macsec.removeKey",
+        (port) => {
+          port.keys = port.keys.filter(({ ckn }) => ckn !== old.ckn);
+        },
+        old.ckn,
+      );
     },
   },
   {

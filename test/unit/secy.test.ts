@@ -59,7 +59,7 @@ describe("what MKA does not notice shows in the counters", () => {
     expect((await differing(quiet, quiet)).fibre.carries()).toBe(true);
   });
 
-  it("another suite: both say secured, nothing passes, the live suite tells the truth", async () => {
+  it("another suite: both say secured, nothing passes, the live suite tells", async () => {
     const made = await differing(mustSecure, { ...mustSecure, suite: "gcm-aes-256" });
     expect(made.a.session()).toMatchObject({
       controlledPort: "secured",

@@ -48,13 +48,15 @@ function failing(error: LinksealError): Dialer {
   return { ...saying(0, ""), http: () => Promise.reject(error) };
 }
 
-/** Opens the device over the first dialer; later calls go to the second. */
+/** Opens a device and prepares a transaction; afterwards the dialer answers. */
 async function openOver(dial: Dialer, clock = new SimClock(wallStart)) {
   let current = saying(200, encodeJson({ capabilities }));
   const moving: Dialer = { ...current, http: (request, signal) => current.http(request, signal) };
   const device = await openSim(clock, moving, "unix:/x");
+  current = saying(200, '{"token":"t-1","preview":""}');
+  const transaction = await device.prepare(addKey, keys, never);
   current = dial;
-  return device;
+  return { ...device, transaction };
 }
 
 describe("a state is believed only when every field is right", () => {
@@ -98,6 +100,20 @@ describe("a state is believed only when every field is right", () => {
       "a CKN of no octet",
       (state) => {
         Object.assign(portOf(state)?.["session"]?.["value"] ?? {}, { principalCkn: "abc" });
+        return state;
+      },
+    ],
+    [
+      "half a peer",
+      (state) => {
+        Object.assign(portOf(state)?.["session"]?.["value"] ?? {}, { livePeers: 0.5 });
+        return state;
+      },
+    ],
+    [
+      "fewer than no peers",
+      (state) => {
+        Object.assign(portOf(state)?.["session"]?.["value"] ?? {}, { respondedPeers: -1 });
         return state;
       },
     ],
@@ -168,15 +184,14 @@ describe("what a failed call may have done", () => {
     ],
   ])("%s: reading %s is %s, writing is %s", async (_name, dial, read, write) => {
     const device = await openOver(dial);
-    const good = await openOver(saying(200, '{"token":"t-1","preview":""}'));
-    const { token } = await good.prepare(addKey, keys, never);
-    const pending = await openOver(saying(200, '{"kind":"pending","preview":""}'));
-    expect((await pending.recall(token, never)).kind).toBe("pending");
     const told = ({ code, effect }: LinksealError): string => `${code} ${effect}`;
     expect(told(await refused(device.observe(never)))).toBe(read);
     expect(told(await refused(device.prepare(addKey, keys, never)))).toBe(read);
     const put = simPeer(dial, "unix:/x", portId, "link1").put(want, async () => undefined, never);
     expect(told(await refused(put))).toBe(write);
+    expect(told(await refused(device.transaction.apply("final", never)))).toBe(write);
+    expect(told(await refused(device.transaction.confirm(never)))).toBe(write);
+    expect(told(await refused(device.transaction.rollback(never)))).toBe(write);
   });
 
   it("a call that nobody answers ends at its deadline", async () => {
@@ -189,7 +204,7 @@ describe("what a failed call may have done", () => {
         }),
     };
     const device = await openOver(silent, clock);
-    const error = await refused(settled(clock, device.observe(never)));
+    const error = await refused(settled(clock, device.routeTo("192.0.2.1", never)));
     expect([error.code, error.effect, clock.now()]).toEqual(["transport.timeout", "none", 20_000]);
   });
 
@@ -221,13 +236,13 @@ describe("key octets", () => {
   it.each([
     ["preview", 200, { token: "t-1", preview: `+ key ${cakHex}\n- ${cakHex.toUpperCase()}` }],
     ["refusal", 422, refusalOf(`bad line: set key ${cakHex.toUpperCase()}`)],
-    ["field name", 200, { token: cakHex.repeat(9), preview: "" }],
+    ["token", 200, { token: `t-${cakHex}`, preview: "x" }],
     ["overlong refusal", 422, refusalOf(cakHex.repeat(99))],
   ])("echoed in a %s are never shown", async (_name, status, body) => {
     const device = await openOver(saying(status, encodeJson(body)));
     const seen: string[] = [];
     try {
-      seen.push((await device.prepare(addKey, keys, never)).preview);
+      seen.push(inspect(await device.prepare(addKey, keys, never)));
     } catch (error) {
       seen.push(inspect(error, { depth: 9 }));
     }

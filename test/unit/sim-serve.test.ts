@@ -86,7 +86,7 @@ describe("the socket of a site", () => {
     await served.close();
   });
 
-  it("replaces a socket that nobody serves; refuses one that is served, and what is no socket", async () => {
+  it("replaces a stale socket; refuses one that is served, and what is no socket", async () => {
     const path = join(folder, "e.sock");
     const first = await serveSite(echo, path);
     await expect(serveSite(echo, path)).rejects.toThrow("another process serves");

@@ -110,10 +110,12 @@ async function socket(): Promise<Way> {
   };
 }
 
-describe.each([
+const ways = [
   ["in-process", direct],
   ["over a Unix socket", socket],
-])("every verb of the site protocol, %s", (_name, open) => {
+] as const;
+
+describe.each(ways)("devices of the site protocol, %s", (_name, open) => {
   let way: Way;
   beforeAll(async () => {
     way = await open();
@@ -138,10 +140,8 @@ describe.each([
     const state = await way.answer(device.observe(never));
     expect(state).toEqual(sampleState("edge-a", state.at));
     expect(state.at).toBeLessThanOrEqual(way.bench.clock.now());
-    expect(await way.answer(device.probe?.(port, 20, never) ?? Promise.reject())).toEqual({
-      sent: 20,
-      answered: 19,
-    });
+    const probe = device.probe?.(port, 20, never) ?? Promise.resolve(undefined);
+    expect(await way.answer(probe)).toEqual({ sent: 20, answered: 19 });
     expect(await way.answer(device.routeTo("192.0.2.1", never))).toBe(port);
     expect(await way.answer(device.routeTo("192.0.2.2", never))).toBeUndefined();
   });
@@ -183,6 +183,16 @@ describe.each([
       "rollback",
     ]);
   });
+});
+
+describe.each(ways)("far end and vault of the site protocol, %s", (_name, open) => {
+  let way: Way;
+  beforeAll(async () => {
+    way = await open();
+  });
+  afterAll(async () => {
+    await way.close();
+  });
 
   it("far end: observe and put, whose operation is awaited", async () => {
     const { vault, msee } = way.bench;
@@ -218,6 +228,16 @@ describe.each([
     const denied = await refused(way.answer(keyVault.read(id, never)));
     vault.setFault("denied", false);
     expect([denied.code, denied.effect, denied.where]).toEqual(["vault.denied", "none", id]);
+  });
+});
+
+describe.each(ways)("refusals of the site protocol, %s", (_name, open) => {
+  let way: Way;
+  beforeAll(async () => {
+    way = await open();
+  });
+  afterAll(async () => {
+    await way.close();
   });
 
   it.each([

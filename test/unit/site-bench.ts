@@ -1,9 +1,20 @@
-// What the tests of the simulated site share: a site of scripted devices, a dialer without a socket, one full look.
+// What the tests of the simulated site share: scripted devices, a dialer without a socket.
 
 import { drivers, fillCommand } from "#drivers/index.ts";
 import type { Capabilities, Device, Transaction, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type Ckn, type DeviceState, known, parseCkn, unknown } from "#hal/model.ts";
+import {
+  type Ckn,
+  type DeviceState,
+  type IpsecTunnel,
+  known,
+  type MacsecFrames,
+  type MacsecPort,
+  type MacsecSettings,
+  type MkaSession,
+  parseCkn,
+  unknown,
+} from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Dialer, Disk, HttpReply, Instant, Log, WallTime, World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -72,10 +83,8 @@ export const capabilities: Capabilities = {
   probe: true,
 };
 
-/** Two ports, one full and one unreadable, and a tunnel: every field of the model is there once. */
+/** Every field of the model is there once: a full port and an unreadable one, a tunnel, routes. */
 export function sampleState(device: string, at: Instant): DeviceState {
-  const sak = { an: 1, keyId: `${"ab".repeat(12)}/7`, receive: true, transmit: true };
-  const transforms = { encryption: "aes-gcm-256", integrity: "none", dhGroup: "ecp384" };
   return {
     device,
     at,
@@ -83,102 +92,8 @@ export function sampleState(device: string, at: Instant): DeviceState {
       { wall: wallStart as WallTime, bootId: "1", configId: "17", commitPending: false },
       at,
     ),
-    macsec: [
-      {
-        port: "et-0/0/0",
-        linkUp: known(true, at),
-        settings: known(
-          {
-            suite: "gcm-aes-xpn-256",
-            policy: "mustSecure",
-            includeSci: true,
-            confidentialityOffset: 0,
-            keyServerPriority: 16,
-            replayWindow: 64,
-            sakRekeyMs: undefined,
-          },
-          at,
-        ),
-        liveSuite: known("gcm-aes-xpn-256", at),
-        keys: known(
-          [
-            { ckn: ckn("a"), role: "primary" },
-            { ckn: ckn("b"), role: "scheduled", startsAt: (wallStart + 1000) as WallTime },
-          ],
-          at,
-        ),
-        session: known(
-          {
-            controlledPort: "secured",
-            principalCkn: ckn("a"),
-            participants: [{ ckn: ckn("a"), state: "live", livePeers: 1, potentialPeers: 0 }],
-            livePeers: 1,
-            respondedPeers: 1,
-            keyServer: "peer",
-            keyServerPriority: 8,
-            latestSak: sak,
-            oldSak: undefined,
-          },
-          at,
-        ),
-        mkpdus: known(
-          { sent: 5n, received: 6n, icvFailed: 0n, unknownCkn: 0n, replayed: undefined },
-          at,
-        ),
-        frames: {
-          kind: "known",
-          value: {
-            txProtected: 2n ** 53n + 1n,
-            txClear: 0n,
-            txTooLong: 0n,
-            rxOk: 2n ** 64n - 1n,
-            rxClear: undefined,
-            rxBadTag: 0n,
-            rxNotValid: 0n,
-            rxLate: 0n,
-            rxNoSci: 0n,
-            rxUnknownSci: 0n,
-            rxNotUsingSa: 0n,
-            rxUnusedSa: 0n,
-            nextPn: 77n,
-          },
-          at,
-          weak: true,
-        },
-        rate: known({ rxPps: 1000, txPps: 999.5, rxBps: 4e6, txBps: 4e6, lineBps: 1e11 }, at),
-      },
-      {
-        port: "et-0/0/1",
-        linkUp: known(false, at),
-        settings: known(undefined, at),
-        liveSuite: known(undefined, at),
-        keys: known([], at),
-        session: unknown("queryFailed", at),
-        mkpdus: unknown("notSupported", at),
-        frames: unknown("unparsed", at),
-        rate: unknown("queryFailed", at),
-      },
-    ],
-    ipsec: [
-      {
-        name: "hub-1",
-        ike: known("established", at),
-        sas: known(
-          [
-            { spi: 1, direction: "in", phase: "installed", transforms, packets: 9n, sequence: 9n },
-            {
-              spi: 2,
-              direction: "out",
-              phase: "rekeyed",
-              transforms,
-              packets: 3n,
-              sequence: undefined,
-            },
-          ],
-          at,
-        ),
-      },
-    ],
+    macsec: [fullPort(at), blindPort(at)],
+    ipsec: [tunnel(at)],
     routing: known(
       {
         sessions: [{ port: "et-0/0/0", peer: "169.254.0.1", up: true }],
@@ -188,6 +103,109 @@ export function sampleState(device: string, at: Instant): DeviceState {
         ],
         drains: [{ port: "et-0/0/1", means: "prepend" }],
       },
+      at,
+    ),
+  };
+}
+
+const settings: MacsecSettings = {
+  suite: "gcm-aes-xpn-256",
+  policy: "mustSecure",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: 64,
+  sakRekeyMs: undefined,
+};
+
+const session: MkaSession = {
+  controlledPort: "secured",
+  principalCkn: ckn("a"),
+  participants: [{ ckn: ckn("a"), state: "live", livePeers: 1, potentialPeers: 0 }],
+  livePeers: 1,
+  respondedPeers: 1,
+  keyServer: "peer",
+  keyServerPriority: 8,
+  latestSak: { an: 1, keyId: `${"ab".repeat(12)}/7`, receive: true, transmit: true },
+  oldSak: undefined,
+};
+
+const frames: MacsecFrames = {
+  txProtected: 2n ** 53n + 1n,
+  txClear: 0n,
+  txTooLong: 0n,
+  rxOk: 2n ** 64n - 1n,
+  rxClear: undefined,
+  rxBadTag: 0n,
+  rxNotValid: 0n,
+  rxLate: 0n,
+  rxNoSci: 0n,
+  rxUnknownSci: 0n,
+  rxNotUsingSa: 0n,
+  rxUnusedSa: 0n,
+  nextPn: 77n,
+};
+
+function fullPort(at: Instant): MacsecPort {
+  const startsAt = (wallStart + 1000) as WallTime;
+  const mkpdus = { sent: 5n, received: 6n, icvFailed: 0n, unknownCkn: 0n, replayed: undefined };
+  return {
+    port: "et-0/0/0",
+    linkUp: known(true, at),
+    settings: known(settings, at),
+    liveSuite: known("gcm-aes-xpn-256", at),
+    keys: known(
+      [
+        { ckn: ckn("a"), role: "primary" },
+        { ckn: ckn("b"), role: "scheduled", startsAt },
+      ],
+      at,
+    ),
+    session: known(session, at),
+    mkpdus: known(mkpdus, at),
+    frames: { kind: "known", value: frames, at, weak: true },
+    rate: known({ rxPps: 1000, txPps: 999.5, rxBps: 4e6, txBps: 4e6, lineBps: 1e11 }, at),
+  };
+}
+
+function blindPort(at: Instant): MacsecPort {
+  return {
+    port: "et-0/0/1",
+    linkUp: known(false, at),
+    settings: known(undefined, at),
+    liveSuite: known(undefined, at),
+    keys: known([], at),
+    session: unknown("queryFailed", at),
+    mkpdus: unknown("notSupported", at),
+    frames: unknown("unparsed", at),
+    rate: unknown("queryFailed", at),
+  };
+}
+
+function tunnel(at: Instant): IpsecTunnel {
+  const transforms = { encryption: "aes-gcm-256", integrity: "none", dhGroup: "ecp384" };
+  const inbound = {
+    spi: 1,
+    direction: "in",
+    phase: "installed",
+    packets: 9n,
+    sequence: 9n,
+  } as const;
+  const outbound = {
+    ...inbound,
+    spi: 2,
+    direction: "out",
+    phase: "rekeyed",
+    sequence: undefined,
+  } as const;
+  return {
+    name: "hub-1",
+    ike: known("established", at),
+    sas: known(
+      [
+        { ...inbound, transforms },
+        { ...outbound, transforms },
+      ],
       at,
     ),
   };

@@ -1,0 +1,136 @@
+// One question to the agent over its socket. HTTP by hand on node:net: node:http takes 25 ms to load.
+
+import { connect } from "node:net";
+import { LinksealError } from "#hal/error.ts";
+import { errorFromShape } from "../api-shape.ts";
+import { findSocket, type SocketRole } from "../host-places.ts";
+
+const replyBytesMax = 64 * 1024 * 1024;
+
+export interface Question {
+  readonly role: SocketRole;
+  readonly method: "GET" | "POST";
+  /** With its query, already encoded. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** `--socket`. */
+  readonly socket: string | undefined;
+}
+
+/**
+ * The agent's answer, as JSON. Throws the error that the agent tells, `agent.unreachable` or
+ * `agent.forbidden`; the effect is "unknown" if an answer to a change was lost.
+ */
+export async function ask(question: Question): Promise<unknown> {
+  const paths = pathsFor(question);
+  const refused: string[] = [];
+  for (const path of paths) {
+    const outcome = await exchange(path, question);
+    switch (outcome.kind) {
+      case "reply":
+        return valueOf(outcome.bytes, question);
+      case "lost":
+        throw lost(path, question, outcome.errno);
+      case "refused":
+        refused.push(`${path}: ${outcome.errno}`);
+        if (outcome.errno === "EACCES" || outcome.errno === "EPERM") throw forbidden(path);
+    }
+  }
+  throw unreachable(refused.join(", "));
+}
+
+function pathsFor({ role, socket }: Question): readonly string[] {
+  try {
+    const search = findSocket(role, socket);
+    if (search.kind === "found") return search.paths;
+    throw unreachable(`no socket at ${search.looked.join(", ")}`);
+  } catch (error) {
+    if (error instanceof LinksealError) throw error;
+    // A folder on the way that this user may not enter.
+    const where = error instanceof Error && "path" in error ? String(error.path) : "socket";
+    throw forbidden(where);
+  }
+}
+
+type Outcome =
+  | { readonly kind: "reply"; readonly bytes: Buffer }
+  /** Nobody got the question. */
+  | { readonly kind: "refused"; readonly errno: string }
+  | { readonly kind: "lost"; readonly errno: string };
+
+function exchange(path: string, question: Question): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const chunks: Buffer[] = [];
+    let connected = false;
+    let length = 0;
+    socket.once("connect", () => {
+      connected = true;
+      socket.write(requestBytes(question));
+    });
+    socket.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > replyBytesMax) socket.destroy();
+      else chunks.push(chunk);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      resolve({ kind: connected ? "lost" : "refused", errno: error.code ?? "no errno" });
+    });
+    socket.once("close", () => resolve({ kind: "reply", bytes: Buffer.concat(chunks) }));
+  });
+}
+
+function requestBytes({ method, path, body }: Question): Buffer {
+  const octets = Buffer.from(body === undefined ? "" : JSON.stringify(body));
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    "host: localhost",
+    "content-type: application/json",
+    `content-length: ${octets.length}`,
+    "connection: close",
+  ];
+  return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), octets]);
+}
+
+/** The server sends its length and closes: what is shorter was cut off. */
+function valueOf(bytes: Buffer, question: Question): unknown {
+  const end = bytes.indexOf("\r\n\r\n");
+  const head = bytes.subarray(0, Math.max(0, end)).toString("latin1");
+  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
+  const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
+  const body = bytes.subarray(end + 4);
+  if (end < 0 || body.length !== length) throw lost("socket", question, "the answer was cut off");
+  const value: unknown = parsed(body.toString(), question);
+  if (status === 200) return value;
+  throw errorFromShape(value) ?? lost("socket", question, `HTTP status ${status}`);
+}
+
+function parsed(text: string, question: Question): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw lost("socket", question, "the answer is no JSON");
+  }
+}
+
+function lost(where: string, { method }: Question, why: string): LinksealError {
+  const effect = method === "GET" ? "none" : "unknown";
+  const text = `the agent gave no whole answer (${why})`;
+  return new LinksealError("agent.unreachable", text, { effect, where, next: "linkseal status" });
+}
+
+function unreachable(why: string): LinksealError {
+  return new LinksealError("agent.unreachable", `no agent answers (${why})`, {
+    effect: "none",
+    where: "socket",
+    next: "systemctl start linkseal, or linkseal agent, or npm start for a simulated site",
+  });
+}
+
+function forbidden(path: string): LinksealError {
+  return new LinksealError("agent.forbidden", `this user may not open ${path}`, {
+    effect: "none",
+    where: path,
+    next: "join the group of the socket: linkseal to look, linkseal-admin to change",
+  });
+}

@@ -1,0 +1,38 @@
+// The config file that a person wants to push.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { LinksealError } from "#hal/error.ts";
+import { errnoOf } from "../host-folder.ts";
+import { agentPlaces } from "../host-places.ts";
+import { usage } from "./failure.ts";
+
+const bytesMax = 1_500_000;
+
+export interface ConfigFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** What `plan` and `apply` read when no file is given. */
+export function defaultConfig(): string {
+  const { kind, config } = agentPlaces();
+  return join(kind === "home" ? config : "/etc/linkseal", "linkseal.yaml");
+}
+
+/** Throws `usage` for a file that cannot be read as text. */
+export async function readConfig(file = defaultConfig()): Promise<ConfigFile> {
+  const octets = await readFile(file).catch((error: unknown) => {
+    throw unusable(file, `cannot be read (${errnoOf(error)})`);
+  });
+  if (octets.length > bytesMax) throw unusable(file, `has more than ${bytesMax} bytes`);
+  try {
+    return { file, text: new TextDecoder("utf-8", { fatal: true }).decode(octets) };
+  } catch {
+    throw unusable(file, "is not UTF-8 text");
+  }
+}
+
+function unusable(file: string, text: string): LinksealError {
+  return usage(`${file} ${text}`, "linkseal validate FILE");
+}

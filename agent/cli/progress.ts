@@ -1,0 +1,63 @@
+// Long work as it goes on: events as lines, and when a campaign has come as far as it can.
+
+import type { CampaignShape } from "../api-shape.ts";
+import type { LinksealEvent } from "../events.ts";
+import type { Session } from "./session.ts";
+import { visible } from "./text.ts";
+
+const pollMs = 1_000;
+
+export interface Follow {
+  readonly groups: readonly string[];
+  /** Number of the last event that was shown. */
+  readonly after: number;
+  /** `ended`: done or held. `parked`: also what waits for a gate, a window or a person. */
+  readonly until: "ended" | "parked";
+  /** It must rest for this long, since the agent takes each step in a turn of its loop. */
+  readonly quietMs: number;
+}
+
+/** Prints events until the campaigns of the groups rest; resolves to these campaigns. */
+export async function follow(session: Session, asked: Follow): Promise<readonly CampaignShape[]> {
+  let { after } = asked;
+  let stillSince = performance.now();
+  for (let before = ""; ; ) {
+    const events = await eventsAfter(session, after, pollMs);
+    for (const event of events) session.note(eventLine(event));
+    after = events.at(-1)?.n ?? after;
+    const campaigns = (await allCampaigns(session)).filter(({ group }) =>
+      asked.groups.includes(group),
+    );
+    const now = campaigns.map(({ group, link, state }) => `${group}/${link} ${state}`).join();
+    if (now !== before) stillSince = performance.now();
+    before = now;
+    const still = performance.now() - stillSince >= asked.quietMs;
+    if (still && campaigns.every(({ state }) => rests(state, asked.until))) return campaigns;
+  }
+}
+
+function rests(state: CampaignShape["state"], until: Follow["until"]): boolean {
+  if (state === "done" || state === "held") return true;
+  return until === "parked" && ["queued", "gated", "awaitingPeer"].includes(state);
+}
+
+export async function allCampaigns(session: Session): Promise<readonly CampaignShape[]> {
+  const path = "/v1/rotation";
+  const { campaigns } = await session.view<{ campaigns: readonly CampaignShape[] }>(path);
+  return campaigns;
+}
+
+/** `waitMs` = how long to wait for the next event if there is none yet. */
+export async function eventsAfter(
+  session: Session,
+  after: number,
+  waitMs: number,
+): Promise<readonly LinksealEvent[]> {
+  const path = `/v1/events?after=${after}&waitMs=${waitMs}`;
+  return (await session.view<{ events: readonly LinksealEvent[] }>(path)).events;
+}
+
+/** One line; safe on a terminal. */
+export function eventLine({ at, code, about, text }: LinksealEvent): string {
+  return `${visible(at)}  ${visible(about)}  ${visible(text)} (${visible(code)})`;
+}

@@ -1,0 +1,46 @@
+// What every verb has in common: its options, the agent behind a socket, and where text and JSON go.
+
+import { ask } from "./client.ts";
+import { type Paint, paintFor } from "./paint.ts";
+import { jsonText, readable } from "./text.ts";
+
+/** Options that every verb takes. */
+export interface Common {
+  readonly json?: true;
+  readonly socket?: string;
+}
+
+export class Session {
+  readonly json: boolean;
+  readonly paint: Paint;
+  readonly #socket: string | undefined;
+
+  constructor(options: Common) {
+    this.json = options.json === true;
+    this.paint = paintFor(process.stdout);
+    this.#socket = options.socket;
+  }
+
+  /** Asks the view socket. `T` is the shape that the route of this program's agent gives. */
+  async view<T>(path: string): Promise<T> {
+    const question = { role: "view", method: "GET", path, socket: this.#socket } as const;
+    return (await ask(question)) as T;
+  }
+
+  /** Asks the admin socket to do something. */
+  async admin<T>(path: string, body: unknown): Promise<T> {
+    const question = { role: "admin", method: "POST", path, body, socket: this.#socket } as const;
+    return (await ask(question)) as T;
+  }
+
+  /** The result: JSON for a script, or words made of texts that are safe on a terminal. */
+  async show<T>(result: T, words: (result: T) => string | Promise<string>): Promise<void> {
+    const text = this.json ? jsonText(result) : await words(readable(result));
+    process.stdout.write(text === "" ? "" : `${text}\n`);
+  }
+
+  /** What is no result: progress, questions, plans beside JSON. Safe texts only. */
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+}

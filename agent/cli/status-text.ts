@@ -1,0 +1,105 @@
+// A status in words: verdicts first, then why, what runs, and the next command. Takes readable text only.
+
+import type { CampaignShape } from "../api-shape.ts";
+import type { Status } from "../status.ts";
+import type { Paint } from "./paint.ts";
+import { columns, shortCkn, spanText } from "./text.ts";
+
+type Group = Status["groups"][number];
+type Link = Group["links"][number];
+type Reason = Status["reasons"][number];
+
+/** The whole report. */
+export function statusText(status: Status, paint: Paint): string {
+  const lines = [`${verdictLine(status, paint)}  ${paint.faint(status.at)}`];
+  lines.push(...reasonLines(status.reasons, paint, "  "));
+  for (const group of status.groups) lines.push("", ...groupLines(group, status.at, paint));
+  if (status.tunnels.length > 0) lines.push("", paint.strong("tunnels"));
+  for (const { name, verdict, reasons } of status.tunnels) {
+    lines.push(`  ${name}  ${paint.verdict(verdict)}`, ...reasonLines(reasons, paint, "    "));
+  }
+  if (status.warnings.length > 0) lines.push("", paint.strong("warnings"));
+  for (const { code, severity, about, since, text, next } of status.warnings) {
+    const age = spanText(Date.parse(status.at) - Date.parse(since));
+    lines.push(`  ${severity}: ${about}: ${text} (${code}, for ${age})`, nextLine(next, "    "));
+  }
+  if (status.unmanaged.length > 0) lines.push("", paint.strong("unmanaged"));
+  for (const { kind, name, text, next } of status.unmanaged) {
+    lines.push(`  ${kind} ${name}: ${text}`, nextLine(next, "    "));
+  }
+  return lines.join("\n");
+}
+
+/** `demo: degraded: erd-demo/primary, hub-1`. */
+export function verdictLine(status: Status, paint: Paint): string {
+  const links = status.groups.flatMap((group) =>
+    group.links.map(({ name, verdict }) => ({ name: `${group.name}/${name}`, verdict })),
+  );
+  const bad = [...links, ...status.tunnels].filter(({ verdict }) => verdict !== "protected");
+  const names = bad.map(({ name, verdict }) => `${name} ${verdict}`).join(", ");
+  const [reason] = status.reasons;
+  const why = names !== "" ? `: ${names}` : reason === undefined ? "" : `: ${reason.text}`;
+  return `${paint.strong(status.site ?? "no site")}: ${paint.verdict(status.verdict)}${why}`;
+}
+
+function groupLines(group: Group, at: string, paint: Paint): string[] {
+  const lines = [`${paint.strong(group.name)}  ${paint.verdict(group.verdict)}`];
+  // The agent puts the shape of a campaign there, or null.
+  const rotation = group.rotation as CampaignShape | null;
+  if (rotation !== null) lines.push(...campaignLines(rotation, at).map((line) => `  ${line}`));
+  const rows = columns(group.links.map((link) => linkRow(link, paint)));
+  for (const [index, link] of group.links.entries()) {
+    lines.push(`  ${rows[index] ?? ""}`, ...reasonLines(link.reasons, paint, "    "));
+  }
+  return lines;
+}
+
+function linkRow(link: Link, paint: Paint): string[] {
+  const { ckn, keyAgeDays, suite, ages } = link;
+  const age = keyAgeDays === null ? "" : ` (${keyAgeDays} d)`;
+  return [
+    link.name,
+    paint.verdict(link.verdict),
+    `${link.device} ${link.port}`,
+    suite ?? "no suite in use",
+    ckn === null ? "no key" : `key ${shortCkn(ckn)}${age}`,
+    paint.faint(`router ${ageText(ages.controlPlaneMs)}, far end ${ageText(ages.farEndMs)}`),
+  ];
+}
+
+export function ageText(ms: number | null): string {
+  return ms === null ? "never seen" : `${spanText(ms)} ago`;
+}
+
+export function reasonLines(reasons: readonly Reason[], paint: Paint, indent: string): string[] {
+  return reasons.flatMap(({ code, text, next }) => [
+    `${indent}${text} ${paint.faint(`(${code})`)}`,
+    nextLine(next, indent),
+  ]);
+}
+
+function nextLine(next: string, indent: string): string {
+  return `${indent}next: ${next}`;
+}
+
+/** What runs, where it stands, for how long, what it waits for, and who may let it go on. */
+export function campaignLines(campaign: CampaignShape, at: string): string[] {
+  const { group, kind, link, state, since, because, links } = campaign;
+  const age = spanText(Date.parse(at) - Date.parse(since));
+  const where = link === null ? group : `${group}/${link}`;
+  const ended = links
+    .filter(({ outcome }) => outcome !== null)
+    .map(({ name, outcome }) => `${name} ${outcome}`);
+  const lines = [`${kind} ${where}: ${state} for ${age}: ${because}`];
+  if (ended.length > 0) lines.push(`  so far: ${ended.join(", ")}`);
+  const next = continuation(campaign);
+  if (next !== undefined) lines.push(`  next: ${next}`);
+  return lines;
+}
+
+/** The command that lets a campaign go on; undefined where it goes on by itself. */
+export function continuation({ state, group }: CampaignShape): string | undefined {
+  if (state === "awaitingPeer") return `linkseal rotation proceed ${group}`;
+  if (state === "held") return `linkseal rotation resume ${group}`;
+  return undefined;
+}

@@ -1,0 +1,31 @@
+// `linkseal status`: the quick path. What it imports is what every look at the site has to load.
+
+import type { Status } from "../status.ts";
+import { ask } from "./client.ts";
+import { paintFor } from "./paint.ts";
+import { statusText, verdictLine } from "./status-text.ts";
+import { jsonText, readable } from "./text.ts";
+
+export interface StatusOptions {
+  readonly json: boolean;
+  /** One line, for monitoring. */
+  readonly check: boolean;
+  readonly socket?: string | undefined;
+}
+
+/** Prints the health of the site; resolves to 0, or 4 where not all is protected. */
+export async function showStatus({ json, check, socket }: StatusOptions): Promise<number> {
+  const answer = await ask({ role: "view", method: "GET", path: "/v1/status", socket });
+  // The agent is of this program; a newer one only adds.
+  const status = answer as Status;
+  const paint = paintFor(process.stdout);
+  const text = json
+    ? jsonText(status)
+    : (check ? verdictLine : statusText)(readable(status), paint);
+  process.stdout.write(`${text}\n`);
+  return verdictExit(status.verdict);
+}
+
+export function verdictExit(verdict: Status["verdict"]): 0 | 4 {
+  return verdict === "protected" ? 0 : 4;
+}

@@ -1,0 +1,76 @@
+// Text for a terminal: what came from elsewhere cannot move a cursor, forge a line, or turn text around.
+
+// Controls (C0, DEL, C1), separators of lines and paragraphs, marks that change the direction.
+const unsafe = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+const unsafeJson = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+
+/** One line with every unsafe character written out as `\u001b`. */
+export function visible(text: string): string {
+  return text.replace(unsafe, escaped);
+}
+
+/** The same for a text of several lines: line feeds and tabs stay. */
+export function visibleLines(text: string): string {
+  return text.replace(unsafe, (character) =>
+    character === "\n" || character === "\t" ? character : escaped(character),
+  );
+}
+
+/** A copy of a JSON value in which every text is `visible`. */
+export function readable<T>(value: T): T {
+  // Keys stay: the agent makes them.
+  return JSON.parse(JSON.stringify(value), (_key, inner: unknown) =>
+    typeof inner === "string" ? visible(inner) : inner,
+  ) as T;
+}
+
+/** JSON for a script or a terminal, one document a line. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value).replace(unsafeJson, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+}
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
+/** A time span in the unit that a person would take. */
+export function spanText(ms: number): string {
+  if (ms < 10 * second) return `${(Math.max(0, ms) / second).toFixed(1)} s`;
+  if (ms < 2 * minute) return `${Math.round(ms / second)} s`;
+  if (ms < 2 * hour) return `${Math.round(ms / minute)} min`;
+  if (ms < 2 * day) return `${Math.round(ms / hour)} h`;
+  return `${Math.round(ms / day)} d`;
+}
+
+/** `deadbeef…0001`: enough of a CKN to tell two keys apart. */
+export function shortCkn(ckn: string): string {
+  return ckn.length <= 16 ? ckn : `${ckn.slice(0, 8)}…${ckn.slice(-4)}`;
+}
+
+/** Cells below each other; the last column is not filled up. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) {
+      widths[index] = Math.max(widths[index] ?? 0, width(cell));
+    }
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell + " ".repeat((widths[index] ?? 0) - width(cell)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+// biome's rule against control characters in a pattern is met by building it: ESC [ ... m is ours.
+const style = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+
+function width(cell: string): number {
+  return cell.replace(style, "").length;
+}

@@ -1,0 +1,165 @@
+// status, links, tunnels and keys: how everything stands.
+
+import type { Command } from "commander";
+import type { KeyReport } from "../key-report.ts";
+import type { Status } from "../status.ts";
+import { usage } from "./failure.ts";
+import { paintFor } from "./paint.ts";
+import { type Common, Session } from "./session.ts";
+import { exit, verb } from "./shape.ts";
+import { showStatus, verdictExit } from "./status.ts";
+import { ageText, reasonLines, statusText } from "./status-text.ts";
+import { outKind, table } from "./table.ts";
+import { readable, shortCkn } from "./text.ts";
+
+export function registerLinks(program: Command): void {
+  verb(
+    program
+      .command("status")
+      .description("how everything stands, and why; exit status 4 where not all is protected")
+      .option("--watch", "show it again and again, until interrupted")
+      .option("--check", "one line, for monitoring"),
+    "linkseal status --watch",
+  ).action(status);
+  verb(
+    program
+      .command("links [name]")
+      .description("every link, or those of a group, with keys and counters"),
+    "linkseal links erd-dub/primary",
+  ).action(links);
+  verb(
+    program.command("tunnels [name]").description("every tunnel, or one"),
+    "linkseal tunnels hub-1",
+  ).action(tunnels);
+  const keys = program.command("keys").description("keys in the vault and in use; never a value");
+  verb(
+    keys.command("list").description("the key of every link: version, age, and who uses it"),
+    "linkseal keys list",
+  ).action(listKeys);
+  verb(
+    keys.command("check").description("whether the newest pair of each link could be used"),
+    "linkseal keys check",
+  ).action(checkKeys);
+}
+
+interface StatusOptions extends Common {
+  readonly watch?: true;
+  readonly check?: true;
+}
+
+async function status(options: StatusOptions): Promise<void> {
+  const { socket } = options;
+  const [json, check] = [options.json === true, options.check === true];
+  if (options.watch !== true) return exit(await showStatus({ json, check, socket }));
+  if (json || check) throw usage("--watch is for people", "linkseal status --json");
+  await watch(new Session(options));
+}
+
+const redrawMs = 1_000;
+const clearScreen = "\u001b[H\u001b[2J";
+
+/** Ends with the process, by Ctrl-C. */
+async function watch(session: Session): Promise<never> {
+  const paint = paintFor(process.stdout);
+  const clear = process.stdout.isTTY ? clearScreen : "";
+  for (;;) {
+    const seen = readable(await session.view<Status>("/v1/status"));
+    process.stdout.write(`${clear}${statusText(seen, paint)}\n`);
+    await new Promise((resolve) => setTimeout(resolve, redrawMs));
+  }
+}
+
+type LinkRow = Status["groups"][number]["links"][number] & { readonly group: string };
+
+async function links(name: string | undefined, options: Common): Promise<void> {
+  const session = new Session(options);
+  const { groups, at } = await session.view<Status>("/v1/status");
+  const all = groups.flatMap(({ name: group, links: own }) =>
+    own.map((link): LinkRow => ({ group, ...link })),
+  );
+  const isWanted = (link: LinkRow): boolean =>
+    [undefined, link.group, link.name, `${link.group}/${link.name}`].includes(name);
+  const wanted = all.filter(isWanted);
+  if (name !== undefined && wanted.length === 0) throw unknownName("link or group", name);
+  const result = { schema: "linkseal.links/1", at, links: wanted };
+  await session.show(result, (shown) => linksText(shown.links, session));
+  exit(everyProtected(wanted));
+}
+
+async function linksText(rows: readonly LinkRow[], { paint }: Session): Promise<string> {
+  const head = ["link", "verdict", "port", "suite", "key", "days", "router", "rx ok", "tx protected"];
+  const cells = rows.map((row) => [
+    `${row.group}/${row.name}`,
+    paint.verdict(row.verdict),
+    `${row.device} ${row.port}`,
+    row.suite ?? "-",
+    row.ckn === null ? "-" : shortCkn(row.ckn),
+    row.keyAgeDays === null ? "-" : String(row.keyAgeDays),
+    ageText(row.ages.controlPlaneMs),
+    row.frames?.rxOk ?? "-",
+    row.frames?.txProtected ?? "-",
+  ]);
+  const why = rows.flatMap(({ group, name, reasons }) =>
+    reasons.length === 0 ? [] : [`${group}/${name}`, ...reasonLines(reasons, paint, "  ")],
+  );
+  return [await table(head, cells, outKind()), ...why].join("\n");
+}
+
+async function tunnels(name: string | undefined, options: Common): Promise<void> {
+  const session = new Session(options);
+  const { tunnels: all, at } = await session.view<Status>("/v1/status");
+  const wanted = all.filter((tunnel) => name === undefined || tunnel.name === name);
+  if (name !== undefined && wanted.length === 0) throw unknownName("tunnel", name);
+  const { paint } = session;
+  await session.show({ schema: "linkseal.tunnels/1", at, tunnels: wanted }, async (shown) => {
+    const cells = shown.tunnels.map((each) => [each.name, paint.verdict(each.verdict)]);
+    const why = shown.tunnels.flatMap(({ name: about, reasons }) =>
+      reasons.length === 0 ? [] : [about, ...reasonLines(reasons, paint, "  ")],
+    );
+    return [await table(["tunnel", "verdict"], cells, outKind()), ...why].join("\n");
+  });
+  exit(everyProtected(wanted));
+}
+
+// Where there is nothing, nothing was seen to be protected.
+function everyProtected(parts: readonly { readonly verdict: Status["verdict"] }[]): 0 | 4 {
+  const bad = parts.find(({ verdict }) => verdict !== "protected");
+  return verdictExit(parts.length === 0 ? "unknown" : (bad?.verdict ?? "protected"));
+}
+
+function unknownName(what: string, name: string): Error {
+  return usage(`the accepted intent names no ${what} ${JSON.stringify(name)}`, "linkseal status");
+}
+
+async function listKeys(options: Common): Promise<void> {
+  await showKeys(new Session(options));
+}
+
+async function checkKeys(options: Common): Promise<void> {
+  const { keys } = await showKeys(new Session(options));
+  exit(keys.some(({ finding }) => finding !== null) ? 1 : 0);
+}
+
+async function showKeys(session: Session): Promise<KeyReport> {
+  const report = await session.view<KeyReport>("/v1/keys");
+  await session.show(report, async ({ keys }) => {
+    const head = ["link", "ckn", "version", "generation", "days", "enabled", "until", "used by"];
+    const cells = keys.map((key) => [
+      key.link,
+      key.ckn === null ? "-" : shortCkn(key.ckn),
+      key.cakVersion ?? "-",
+      key.generation === null ? "-" : String(key.generation),
+      key.ageDays === null ? "-" : String(key.ageDays),
+      key.enabled === null ? "-" : key.enabled ? "yes" : "no",
+      key.notAfter ?? "-",
+      key.usedBy.join(", ") || "-",
+    ]);
+    const findings = keys.flatMap(({ link, finding }) =>
+      finding === null
+        ? []
+        : [`${link}: ${finding.text} (${finding.code})`, `  next: linkseal explain ${finding.code}`],
+    );
+    return [await table(head, cells, outKind()), ...findings].join("\n");
+  });
+  return report;
+}

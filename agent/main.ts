@@ -1,0 +1,111 @@
+// The service: an agent on this host, its sockets, and an end that does nothing to any device (P4).
+
+import { LinksealError } from "#hal/error.ts";
+import type { Clock, LogLevel, World } from "#hal/world.ts";
+import type { Agent } from "./agent.ts";
+import {
+  followingClock,
+  hostDialer,
+  hostWorld,
+  lockState,
+  openHostKey,
+  readHostId,
+} from "./host.ts";
+import { agentPlaces, type Places } from "./host-places.ts";
+import { serveApi } from "./host-server.ts";
+import { IntentStore } from "./intent.ts";
+import { openAgent } from "./open.ts";
+
+export interface ServiceOptions {
+  /** `unix:PATH` of the simulated site whose clock is followed; found in the intent if absent. */
+  readonly site: string | undefined;
+  readonly level: LogLevel;
+}
+
+/**
+ * Runs until SIGTERM or SIGINT, then resolves to 0; to 1 after a defect, which was logged. Throws
+ * what kept it from starting.
+ */
+export async function runService(options: ServiceOptions): Promise<0 | 1> {
+  const stop = stopSignal();
+  const places = agentPlaces();
+  const plain = await hostWorld({ state: places.state, level: options.level });
+  await using _lock = await lockState(places.state);
+  const address = options.site ?? (await simulatedSite(plain));
+  const clock: Clock | undefined =
+    address === undefined ? undefined : await followingClock(hostDialer, address);
+  const { state } = places;
+  const world =
+    clock === undefined ? plain : await hostWorld({ state, level: options.level, clock });
+  using hostKey = await openHostKey(places.state);
+  const agent = await openAgent(world, { hostKey, host: await readHostId() });
+  if (clock === undefined) warnOfSites(agent, world);
+  return await serve(agent, world, places, stop);
+}
+
+async function serve(
+  agent: Agent,
+  world: World,
+  places: Places,
+  stop: AbortSignal,
+): Promise<0 | 1> {
+  const defect = new AbortController();
+  const end = AbortSignal.any([stop, defect.signal]);
+  const broken = (error: unknown): void => {
+    if (defect.signal.aborted) return;
+    world.log.write("error", "agent.internal", defectText(error));
+    defect.abort();
+  };
+  const api = await serveApi(agent, world, places, broken);
+  world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
+  await agent.run(end).catch((error: unknown) => {
+    // Loops end by the signal that stops them; anything else is a defect.
+    if (!end.aborted) broken(error);
+  });
+  await api.close();
+  if (defect.signal.aborted) return 1;
+  world.log.write("info", "stopped", "stopped; every device stays as it is");
+  return 0;
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
+  return stop.signal;
+}
+
+function readyText(agent: Agent): string {
+  const { intent } = agent;
+  return intent === undefined
+    ? "READY: no config has been accepted yet"
+    : `READY: serves intent ${intent.number} of site ${intent.desired.site}`;
+}
+
+/** Where all devices of the accepted intent live, if they are simulated and in one place. */
+async function simulatedSite(world: World): Promise<string | undefined> {
+  const intents = await IntentStore.open(world.disk);
+  const devices = intents.current()?.desired.devices ?? [];
+  const addresses = new Set(
+    devices.map(({ driver, address }) => (driver === "sim" ? address : "")),
+  );
+  const [first] = addresses;
+  return addresses.size === 1 && first !== "" ? first : undefined;
+}
+
+// A clock cannot be exchanged under running loops, and a site that runs faster looks slow on ours.
+function warnOfSites(agent: Agent, world: World): void {
+  agent.events.listen(({ code }) => {
+    if (code !== "intent-accepted") return;
+    const devices = agent.intent?.desired.devices ?? [];
+    if (devices.length === 0 || devices.some(({ driver }) => driver !== "sim")) return;
+    const text = "the devices are simulated, and this agent does not follow their clock";
+    const next = "start it again, or with --site unix:PATH";
+    world.log.write("warn", "site-clock", text, { next });
+  });
+}
+
+function defectText(error: unknown): string {
+  if (error instanceof LinksealError) return `${error.code}: ${error.message}`;
+  if (!(error instanceof Error)) return "something that is no error was thrown";
+  return error.stack ?? error.message;
+}

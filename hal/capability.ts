@@ -1,0 +1,60 @@
+// What a change asks of a device, held against what the device offers: known before anything is
+// sent.
+
+import type { Capabilities, CommitMode, DeviceChange, PortChange } from "./device.ts";
+
+/** What the change needs and the capabilities do not name; undefined = nothing is missing. */
+export function missingCapability(
+  change: DeviceChange,
+  capabilities: Capabilities,
+): string | undefined {
+  for (const part of change) {
+    const missing = missingFor(part, capabilities);
+    if (missing !== undefined) return missing;
+  }
+  return undefined;
+}
+
+function missingFor(part: PortChange, capabilities: Capabilities): string | undefined {
+  const { macsec, ipsec, drain } = capabilities;
+  switch (part.kind) {
+    case "macsec.addKey":
+      if (macsec === undefined) return "MACsec";
+      return part.role === "fallback" && macsec.overlap === "none" ? "a second key" : undefined;
+    case "macsec.promoteKey":
+      return macsec?.overlap === "fallback" ? undefined : "the promotion of a fallback key";
+    case "macsec.removeKey":
+    case "macsec.replaceKey":
+    case "macsec.rekeySak":
+    case "macsec.protect":
+      return macsec === undefined ? "MACsec" : undefined;
+    case "port.shut":
+    case "port.open":
+      return undefined;
+    case "ipsec.putTunnel":
+    case "ipsec.removeTunnel":
+    case "ipsec.rekey":
+      return ipsec?.keying.includes("ike") === true ? undefined : "IPsec keyed by IKE";
+    case "port.drain":
+    case "port.restore":
+      return drain?.means.includes(part.means) === true ? undefined : `drain by ${part.means}`;
+  }
+}
+
+/**
+ * Why a commit of this mode cannot revert by itself after that time; undefined = it can, or need
+ * not.
+ */
+export function missingTimer(mode: CommitMode, within: number | "final"): string | undefined {
+  if (within === "final") return undefined;
+  switch (mode.kind) {
+    case "immediate":
+      return "a timer that would revert a commit";
+    case "armedRevert":
+      return undefined;
+    case "confirmed":
+      return Math.ceil(within / mode.stepMs) * mode.stepMs > mode.maxMs
+        ? `a wait for a confirm of more than ${mode.maxMs} ms`
+        : undefined;
+  }
+}

@@ -1,0 +1,152 @@
+// What a conformance case works on: a device with the truth behind it, and the means to disturb
+// both.
+
+import type { Capabilities, Device, KeyResolver, PeerPort, PeerWant } from "./device.ts";
+import type {
+  CipherSuite,
+  Ckn,
+  DrainMeans,
+  KeyRef,
+  KeySlot,
+  MacsecSettings,
+  PortName,
+  TunnelSpec,
+} from "./model.ts";
+import type { KeyVault } from "./vault.ts";
+import type { Instant } from "./world.ts";
+
+/** What a bench can do to a device; a bench before real hardware may know few of them. */
+export type Trouble =
+  /** Another session holds the configuration. */
+  | "locked"
+  /** What writes is carried out and its reply lost. */
+  | "replyLost"
+  /** A commit prints an error, changes nothing, and reports success. */
+  | "errorWithSuccess"
+  | "unreachable"
+  /** Replies come and make no sense. */
+  | "unparsed"
+  /** The far end of the first port has left: its key is gone. */
+  | "farEndGone"
+  /** The device boots; it is over as soon as it answers again. */
+  | "reboot";
+
+export interface PortTruth {
+  readonly port: PortName;
+  readonly keys: readonly KeySlot[];
+  readonly settings: MacsecSettings | undefined;
+  readonly principal: Ckn | undefined;
+  /** Identifier of the SAK that transmits. */
+  readonly sak: string | undefined;
+  readonly admin: "up" | "down";
+  readonly linkUp: boolean;
+  readonly drain: DrainMeans | undefined;
+  readonly bgpUp: boolean;
+  /** A data frame would be delivered in both directions. */
+  readonly carries: boolean;
+  /** Data offered to the port, each way. */
+  readonly offeredPps: number;
+  /** Data frames on the wire or lost, both directions summed, since the bench was made. */
+  readonly clearFrames: bigint;
+  readonly protectedFrames: bigint;
+  readonly lostFrames: bigint;
+}
+
+export interface TunnelTruth {
+  readonly name: string;
+  readonly up: boolean;
+  /** SPIs of the SAs in use. */
+  readonly spis: readonly number[];
+}
+
+export interface DeviceTruth {
+  readonly ports: readonly PortTruth[];
+  readonly tunnels: readonly TunnelTruth[];
+  /** A commit waits for its confirm. */
+  readonly pending: boolean;
+  /** Changes of the running configuration so far, whoever made them. */
+  readonly effects: number;
+}
+
+export interface KeyShape {
+  readonly cakOctets: number;
+  readonly cknOctets: number;
+}
+
+/** A device with two ports in the clear, both with traffic, and one session open. */
+export interface DeviceBench {
+  readonly device: Device;
+  /** What the driver may offer at most. */
+  readonly offers: Capabilities;
+  readonly ports: readonly [PortName, PortName];
+  /** A tunnel that comes up once it is put. */
+  readonly tunnel: TunnelSpec;
+  /** Management addresses: one with the port that leads to it, one that nobody knows a way to. */
+  readonly routes: {
+    readonly known: { readonly address: string; readonly port: PortName };
+    readonly unknown: string;
+  };
+  readonly troubles: ReadonlySet<Trouble>;
+  strike(trouble: Trouble): void;
+  heal(trouble: Trouble): void;
+  /** A session of another process; the caller closes it. */
+  second(): Promise<Device>;
+  newKey(shape: KeyShape): KeyRef;
+  readonly keys: KeyResolver;
+  /** Octets of every key that the resolver ever handed out or may hand out. */
+  canaries(): readonly Uint8Array[];
+  /** The port holds exactly these octets under this CKN. */
+  holds(port: PortName, key: KeyRef): boolean;
+  /** From now on the far end of the port has this one key. */
+  giveFarEnd(port: PortName, key: KeyRef, suite: CipherSuite): void;
+  /** Writes down something that was printed; kept by whoever runs the cases. */
+  say(text: string): void;
+  /** All that device and driver ever printed: previews, errors, replies, log lines. */
+  transcript(): readonly string[];
+  now(): Instant;
+  wait(ms: number): Promise<void>;
+  /** Exchanges with the device so far: what was refused before anything was sent adds none. */
+  exchanges(): number;
+  truth(): DeviceTruth;
+}
+
+export type PeerTrouble = "fails" | "throttled" | "unreadable";
+
+/** One link of a far-end port and its neighbour. */
+export interface PeerBench {
+  readonly peer: PeerPort;
+  readonly neighbour: PeerPort;
+  readonly troubles: ReadonlySet<PeerTrouble>;
+  strike(trouble: PeerTrouble): void;
+  heal(trouble: PeerTrouble): void;
+  /** A good wish with a key of its own, enabled in the vault. */
+  newWant(): PeerWant;
+  canaries(): readonly Uint8Array[];
+  say(text: string): void;
+  transcript(): readonly string[];
+  wait(ms: number): Promise<void>;
+  exchanges(): number;
+  truth(): PeerTruth;
+}
+
+export interface PeerTruth {
+  readonly hardware: Ckn | undefined;
+  /** Keys given to the hardware of the link so far. */
+  readonly programmed: number;
+  readonly neighbourProgrammed: number;
+}
+
+export type VaultTrouble = "down" | "denied";
+
+export interface VaultBench {
+  readonly vault: KeyVault;
+  readonly troubles: ReadonlySet<VaultTrouble>;
+  strike(trouble: VaultTrouble): void;
+  /** Puts a version of this secret and returns its id. */
+  put(name: string, value: string, state: "enabled" | "disabled"): string;
+  /** An id of the right form that was never put. */
+  readonly strangerId: string;
+  say(text: string): void;
+  transcript(): readonly string[];
+  exchanges(): number;
+}

@@ -1,0 +1,143 @@
+// The agent dies at every call it makes to disk or world: the site must end as if nothing had
+// happened.
+
+import { describe, expect, it } from "vitest";
+import type { Agent } from "#agent/agent.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Log } from "#hal/world.ts";
+import { SimDisk } from "#sim/disk.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
+import { buildSite, type Site } from "#sim/site.ts";
+import { type Death, type Fate, MortalWorld } from "./mortal.ts";
+
+const address = "unix:/run/linkseal-sim/site.sock";
+
+/** The demo's config with every waiting time made short, so that each death costs little. */
+function shortConfig(site: Site): string {
+  return [
+    site.config(address).trimEnd(),
+    "  - { risk: shortSettle, until: 2027-11-24 }",
+    "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
+    "rotation:",
+    "  settle: 6s",
+    "  soak: 4s",
+    "  verify: 20s",
+    "  confirm: 60s",
+    "  farEnd: 5m",
+    "  putGrace: 5s",
+    "  drained: { samples: 1, every: 1s }",
+    "",
+  ].join("\n");
+}
+
+const quiet: Log = { write: () => undefined };
+
+interface Ended {
+  readonly calls: number;
+  readonly epitaph: string;
+  readonly verdict: string;
+  readonly campaign: string;
+  readonly ends: string;
+  readonly complaints: readonly string[];
+  readonly deaths: number;
+}
+
+class Stage {
+  readonly site: Site;
+  readonly disk: SimDisk;
+  readonly oracle: Oracle;
+  #lives = 0;
+  #mortal: MortalWorld | undefined;
+  #agent: Agent | undefined;
+
+  constructor(seed: string) {
+    this.site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start: "clear" });
+    const { clock, prng } = this.site;
+    this.disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
+    this.oracle = watchSite(this.site);
+  }
+
+  /** One process: opens its state, loops, and applies the config if none is in force. */
+  async live(fate: Fate | undefined): Promise<MortalWorld> {
+    this.#lives += 1;
+    const prng = this.site.prng.fork(`agent ${this.#lives}`);
+    const real = simulatedWorld({ site: this.site, disk: this.disk, log: quiet, prng });
+    const mortal = new MortalWorld(real, fate, () => this.disk.crash());
+    this.#mortal = mortal;
+    this.#agent = undefined;
+    void this.#process(mortal);
+    return mortal;
+  }
+
+  async #process(mortal: MortalWorld): Promise<void> {
+    const agent = await simulatedAgent(mortal.world);
+    this.#agent = agent;
+    const { signal } = new AbortController();
+    void agent.run(signal);
+    if (agent.intent !== undefined) return;
+    await this.site.clock.sleep(1_000);
+    const text = shortConfig(this.site);
+    await agent.apply({ text, file: "demo.yaml", who: "test", queue: false }, signal);
+  }
+
+  #finished(): boolean {
+    const campaign = this.#agent?.memory.campaigns["erd-demo"];
+    const over = campaign?.state === "done" || campaign?.state === "held";
+    return over && this.#agent?.status().verdict === "protected";
+  }
+
+  async run(fate: Fate | undefined): Promise<Ended> {
+    const first = await this.live(fate);
+    const limit = 1_200_000;
+    await this.site.clock.runFor(
+      limit,
+      () => first.dead || (fate === undefined && this.#finished()),
+    );
+    if (first.dead) {
+      await this.site.clock.runFor(3_000);
+      await this.live(undefined);
+      await this.site.clock.runFor(limit, () => this.#finished());
+    }
+    const links = this.site.truth().groups[0]?.links ?? [];
+    const ends = links.map(
+      (link) => `${link.id} ${link.edgeKeys.join()} ${link.farKey} ${link.policy}`,
+    );
+    this.#mortal?.kill();
+    return {
+      calls: first.calls,
+      epitaph: first.epitaph,
+      verdict: this.#agent?.status().verdict ?? "none",
+      campaign: this.#agent?.memory.campaigns["erd-demo"]?.state ?? "none",
+      ends: ends.join("; "),
+      complaints: this.oracle.violations.map(formatViolation),
+      deaths: this.#lives - 1,
+    };
+  }
+}
+
+const seed = "kill-1";
+
+describe("killed at every Disk and Dialer call of an apply and an enrolment", async () => {
+  const clean = await new Stage(seed).run(undefined);
+
+  it("ends protected when nobody dies", () => {
+    expect(clean).toMatchObject({ verdict: "protected", campaign: "done", complaints: [] });
+  });
+
+  const deaths: readonly Death[] = ["before", "during", "after"];
+  it.each(deaths)("dies %s the call", { timeout: 600_000 }, async (when) => {
+    console.log(`seed ${seed}: ${clean.calls} calls, each killed ${when}`);
+    const wrong: string[] = [];
+    for (let call = 1; call <= clean.calls; call += 1) {
+      const ended = await new Stage(seed).run({ call, when });
+      const same =
+        ended.deaths === 1 &&
+        ended.verdict === "protected" &&
+        ended.campaign === "done" &&
+        ended.ends === clean.ends &&
+        ended.complaints.length === 0;
+      if (!same) wrong.push(`call ${call} (${ended.epitaph}): ${JSON.stringify(ended)}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+});

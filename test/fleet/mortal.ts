@@ -1,0 +1,98 @@
+// A World that dies: at one chosen call it stops answering for ever, before the call or after its
+// effect.
+
+import type { Dialer, Disk, World } from "#hal/world.ts";
+
+/** `during`: the call is under way; a write is torn at some octet. */
+export type Death = "before" | "during" | "after";
+
+export interface Fate {
+  readonly call: number;
+  readonly when: Death;
+}
+
+function forever(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+/**
+ * Counts every `Disk` and `Dialer` call; once dead, neither these nor its clock ever answer again.
+ */
+export class MortalWorld {
+  calls = 0;
+  dead = false;
+  /** What was being called at the moment of death. */
+  epitaph = "";
+  readonly world: World;
+  readonly #fate: Fate | undefined;
+  readonly #onDeath: () => void;
+
+  constructor(real: World, fate: Fate | undefined, onDeath: () => void = () => undefined) {
+    this.#fate = fate;
+    this.#onDeath = onDeath;
+    this.world = {
+      entropy: real.entropy,
+      clock: {
+        now: () => real.clock.now(),
+        wall: () => real.clock.wall(),
+        sleep: async (ms, signal) => {
+          if (this.dead) return await forever();
+          await real.clock.sleep(ms, signal);
+          return this.dead ? await forever() : undefined;
+        },
+      },
+      disk: this.#disk(real.disk),
+      dial: this.#dial(real.dial),
+      log: {
+        write: (level, code, text, fields) => {
+          if (!this.dead) real.log.write(level, code, text, fields);
+        },
+      },
+    };
+  }
+
+  /** Kills it from outside, as a power cut would. */
+  kill(): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#onDeath();
+  }
+
+  async #call<T>(what: string, run: () => Promise<T>): Promise<T> {
+    if (this.dead) return await forever();
+    this.calls += 1;
+    const mine = this.calls;
+    if (this.#fate?.call === mine) this.epitaph = what;
+    if (this.#fate?.call === mine && this.#fate.when === "before") {
+      this.kill();
+      return await forever();
+    }
+    if (this.#fate?.call === mine && this.#fate.when === "during") {
+      run().catch(() => undefined);
+      this.kill();
+      return await forever();
+    }
+    const result = await run();
+    if (this.#fate?.call === mine) this.kill();
+    return this.dead ? await forever() : result;
+  }
+
+  #disk(real: Disk): Disk {
+    return {
+      read: (name) => this.#call(`read ${name}`, () => real.read(name)),
+      list: (prefix) => this.#call(`list ${prefix}`, () => real.list(prefix)),
+      append: (name, bytes) => this.#call(`append ${name}`, () => real.append(name, bytes)),
+      replace: (name, bytes) => this.#call(`replace ${name}`, () => real.replace(name, bytes)),
+    };
+  }
+
+  #dial(real: Dialer): Dialer {
+    return {
+      http: (request, signal) =>
+        this.#call(`${request.method} ${request.path}`, () => real.http(request, signal)),
+      routeTo: (address, signal) =>
+        this.#call(`route to ${address}`, () => real.routeTo(address, signal)),
+      resolve: (host, signal) => this.#call(`resolve ${host}`, () => real.resolve(host, signal)),
+    };
+  }
+}

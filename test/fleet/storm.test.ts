@@ -1,0 +1,90 @@
+// The scripted good agent in bad weather: whatever the world does, it breaks no promise.
+
+import { describe, expect, it } from "vitest";
+import { buildFleet, type Fleet, type FleetOptions } from "#sim/fleet.ts";
+import { formatViolation } from "#sim/oracle.ts";
+import { Storm } from "#sim/storm.ts";
+import { Hand } from "../hand.ts";
+
+interface Run extends Fleet {
+  readonly lines: readonly string[];
+  readonly outcomes: readonly string[];
+  readonly storm: Storm;
+}
+
+const stormMs = 2 * 3_600_000;
+const calmMs = 6 * 3_600_000;
+
+async function run(
+  seed: string,
+  start: FleetOptions["start"],
+  act: (hand: Hand, group: string) => Promise<string>,
+): Promise<Run> {
+  const lines: string[] = [];
+  const writeLine = (line: string): void => {
+    lines.push(line);
+  };
+  const fleet = buildFleet({ seed, routers: 4, tunnels: 2, start, models: "best", writeLine });
+  const { site } = fleet;
+  await site.clock.runFor(60_000);
+  const storm = new Storm({ site, everyMs: 240_000, kindChance: 0.4 });
+  const hand = new Hand(site);
+  const outcomes: string[] = [];
+  for (const group of site.groups) {
+    void act(hand, group).then((outcome) => outcomes.push(`${group} ${outcome}`));
+  }
+  await site.clock.runFor(stormMs);
+  storm.calm();
+  await site.clock.runFor(calmMs, () => outcomes.length === site.groups.length);
+  return { ...fleet, lines, outcomes, storm };
+}
+
+async function enrolGroup(hand: Hand, group: string): Promise<string> {
+  const outcomes: string[] = [];
+  for (const link of hand.site.links.filter((candidate) => candidate.group === group)) {
+    outcomes.push(await hand.enrol(link, hand.givenKey(link)));
+  }
+  return outcomes.join(" ");
+}
+
+async function rotateGroup(hand: Hand, group: string): Promise<string> {
+  const outcomes: string[] = [];
+  for (const link of hand.site.links.filter((candidate) => candidate.group === group)) {
+    const old = hand.givenKey(link);
+    outcomes.push(await hand.rotate(link, old, hand.newKey(link)));
+  }
+  return outcomes.join(" ");
+}
+
+const works = [
+  { name: "enrols", start: "clear", act: enrolGroup },
+  { name: "rotates", start: "protected", act: rotateGroup },
+] as const;
+const seeds = ["storm-1", "storm-2", "storm-3", "storm-4", "storm-5", "storm-6"];
+
+describe.each(works)("the good agent $name", ({ start, act }) => {
+  it.each(seeds)("under faults, seed %s", async (seed) => {
+    const { oracle, outcomes, storm } = await run(seed, start, act);
+    const kinds = storm.kinds.map(({ name }) => name).join(",");
+    const found = oracle.violations.map((violation) => `${formatViolation(violation)}\n${kinds}`);
+    expect(found).toEqual([]);
+    expect(outcomes).toHaveLength(2);
+  });
+});
+
+describe("one seed", () => {
+  it("gives the same log byte for byte, and another seed another log", async () => {
+    const first = await run("twice", "clear", enrolGroup);
+    const second = await run("twice", "clear", enrolGroup);
+    const other = await run("thrice", "clear", enrolGroup);
+    expect(first.lines.length).toBeGreaterThan(50);
+    expect(second.lines.join("\n")).toBe(first.lines.join("\n"));
+    expect(other.lines.join("\n")).not.toBe(first.lines.join("\n"));
+  });
+
+  it("draws the kinds of a run: some take part and some do not", async () => {
+    const { storm } = await run("kinds", "protected", async () => "idle");
+    expect(storm.kinds.length).toBeGreaterThan(3);
+    expect(storm.kinds.length).toBeLessThan(25);
+  });
+});

@@ -1,0 +1,228 @@
+// P7: what is reported against what is, and against what could be known.
+
+import { describe, expect, it } from "vitest";
+import type { Oracle } from "#sim/oracle.ts";
+import { formatViolation, watchSite } from "#sim/oracle.ts";
+import type { ReportedStatus, Verdict } from "#sim/oracle-report.ts";
+import { buildSite, type Site } from "#sim/site.ts";
+
+const never = new AbortController().signal;
+
+function status(primary: Verdict, over: Partial<ReportedStatus> = {}): ReportedStatus {
+  const links = [
+    { name: "primary", verdict: primary },
+    { name: "secondary", verdict: "protected" as const },
+  ];
+  const groups = [{ name: "erd-demo", verdict: primary, links }];
+  return { verdict: primary, groups, tunnels: [], ...over };
+}
+
+async function site(): Promise<{
+  site: Site;
+  oracle: Oracle;
+  look: (ms: number) => Promise<void>;
+}> {
+  const built = buildSite({ seed: "p7", name: "demo", groups: 1, tunnels: 1, start: "protected" });
+  const oracle = watchSite(built);
+  const look = async (ms: number): Promise<void> => {
+    for (let spent = 0; spent < ms; spent += 5_000) {
+      for (const name of built.routers.keys()) {
+        built
+          .device(name)
+          ?.observe(never)
+          .catch(() => {});
+      }
+      await built.clock.runFor(5_000);
+    }
+  };
+  await look(60_000);
+  return { site: built, oracle, look };
+}
+
+function primaryOf(at: Site) {
+  const link = at.link("erd-demo/primary");
+  if (link === undefined) throw new RangeError("the demo has a primary link");
+  return link;
+}
+
+interface Row {
+  readonly name: string;
+  readonly happens: (at: Site) => void;
+  readonly afterMs: number;
+  readonly reports: ReportedStatus;
+  /** Part of the violation's text; undefined = an honest report. */
+  readonly says: string | undefined;
+}
+
+const nothing = (): void => {};
+const cut = (at: Site): void => primaryOf(at).fibre.setUp(false);
+const silence = (at: Site): void => primaryOf(at).router.setFault("unreachable", true);
+const garble = (at: Site): void => primaryOf(at).router.setFault("unparsed", true);
+const clear = (at: Site): void => {
+  primaryOf(at).router.person((config) =>
+    config.ports.forEach((port) => {
+      port.macsec = undefined;
+      port.keys = [];
+    }),
+  );
+  primaryOf(at).msee.person("link1", { key: "off" });
+};
+
+const rows: readonly Row[] = [
+  {
+    name: "all is well",
+    happens: nothing,
+    afterMs: 5_000,
+    reports: status("protected"),
+    says: undefined,
+  },
+  {
+    name: "a fibre cut a moment ago",
+    happens: cut,
+    afterMs: 5_000,
+    reports: status("protected"),
+    says: undefined,
+  },
+  {
+    name: "a fibre cut a while ago",
+    happens: cut,
+    afterMs: 60_000,
+    reports: status("protected"),
+    says: "erd-demo/primary is reported protected and has been degraded or worse",
+  },
+  {
+    name: "a fibre cut a while ago",
+    happens: cut,
+    afterMs: 60_000,
+    reports: status("degraded"),
+    says: "has been down or worse",
+  },
+  {
+    name: "a fibre cut a while ago",
+    happens: cut,
+    afterMs: 60_000,
+    reports: status("down"),
+    says: undefined,
+  },
+  {
+    name: "a fibre cut a while ago",
+    happens: cut,
+    afterMs: 60_000,
+    reports: status("unknown"),
+    says: undefined,
+  },
+  {
+    name: "MACsec taken off at both ends",
+    happens: clear,
+    afterMs: 200_000,
+    reports: status("down"),
+    says: "has been unprotected or worse",
+  },
+  {
+    name: "MACsec taken off at both ends",
+    happens: clear,
+    afterMs: 200_000,
+    reports: status("unprotected"),
+    says: undefined,
+  },
+  {
+    name: "a device silent for a moment",
+    happens: silence,
+    afterMs: 20_000,
+    reports: status("protected"),
+    says: undefined,
+  },
+  {
+    name: "a device silent for long",
+    happens: silence,
+    afterMs: 60_000,
+    reports: status("protected"),
+    says: "stale read as protected",
+  },
+  {
+    name: "a device silent for long",
+    happens: silence,
+    afterMs: 60_000,
+    reports: status("down"),
+    says: "unknown read as down",
+  },
+  {
+    name: "a device silent for long",
+    happens: silence,
+    afterMs: 60_000,
+    reports: status("unprotected"),
+    says: "unknown read as unprotected",
+  },
+  {
+    name: "a device silent for long",
+    happens: silence,
+    afterMs: 60_000,
+    reports: status("unknown"),
+    says: undefined,
+  },
+  {
+    name: "output that nobody can read",
+    happens: garble,
+    afterMs: 60_000,
+    reports: status("down"),
+    says: "unknown read as down",
+  },
+  {
+    name: "a total better than its parts",
+    happens: cut,
+    afterMs: 60_000,
+    reports: { ...status("down"), verdict: "unknown" },
+    says: "the site is reported unknown, better than its part that is down",
+  },
+  {
+    name: "a group better than its links",
+    happens: cut,
+    afterMs: 60_000,
+    reports: {
+      ...status("down"),
+      groups: [
+        {
+          ...status("down").groups[0],
+          name: "erd-demo",
+          verdict: "protected",
+          links: status("down").groups[0]?.links ?? [],
+        },
+      ],
+    },
+    says: "erd-demo is reported protected, better than its part that is down",
+  },
+  {
+    name: "a tunnel beside a clear path",
+    happens: (at) => primaryOf(at).router.advertise("10.100.0.0/16", "announce"),
+    afterMs: 120_000,
+    reports: status("protected", { tunnels: [{ name: "hub-1", verdict: "protected" }] }),
+    says: "hub-1 is reported protected",
+  },
+];
+
+describe("P7", () => {
+  it.each(rows)("$name, reported $reports.verdict: $says", async (row) => {
+    const { site: at, oracle, look } = await site();
+    row.happens(at);
+    await look(row.afterMs);
+    oracle.reported(row.reports);
+    const texts = oracle.violations.map(formatViolation);
+    if (row.says === undefined) expect(texts).toEqual([]);
+    else {
+      expect(texts.join("\n")).toContain(row.says);
+      expect(texts[0]?.split("\n")[0]).toBe("seed p7 promise P7");
+      expect(texts[0]?.split("\n")[1]).toContain("status says");
+    }
+  });
+
+  it("a pessimist breaks no promise and is listed apart, after ten minutes of health", async () => {
+    const { oracle, look } = await site();
+    oracle.reported(status("degraded"));
+    expect(oracle.late).toEqual([]);
+    await look(660_000);
+    oracle.reported(status("degraded"));
+    oracle.reported(status("degraded"));
+    expect(oracle.late).toEqual(["erd-demo/primary degraded"]);
+    expect(oracle.violations).toEqual([]);
+  });
+});
