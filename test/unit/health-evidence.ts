@@ -1,7 +1,9 @@
 // A healthy link and tunnel as evidence; tests bend one thing at a time.
 
 import type { DesiredLink, DesiredTunnel } from "#agent/desired.ts";
-import type { LinkEvidence, TunnelEvidence } from "#agent/health-model.ts";
+import { deriveLinkHealth } from "#agent/health.ts";
+import type { LinkEvidence, TunnelEvidence, Verdict } from "#agent/health-model.ts";
+import type { PeerState } from "#hal/device.ts";
 import {
   type IpsecTunnel,
   type KeyRef,
@@ -217,3 +219,36 @@ export function tunnelEvidence(
     ...change,
   };
 }
+
+const farEnd: PeerState = {
+  pointsAt: { cakSecretId: key.cakSecretId, cknSecretId: key.cknSecretId },
+  suite: "gcm-aes-xpn-256",
+  sci: "on",
+  admin: "up",
+  provisioning: "settled",
+  operation: undefined,
+};
+export const peer = (change: Partial<PeerState>): Partial<LinkEvidence> => ({
+  peer: { state: { ...farEnd, ...change }, at: at(60_000) },
+});
+
+export const always = (bend: Bend): Course => over(moving, () => bend);
+export const grows =
+  (name: keyof NonNullable<Bend["frames"]>): Course =>
+  (index) => ({
+    frames: { [name]: BigInt(index * 40) },
+  });
+export const dead = {
+  livePeers: 0,
+  respondedPeers: 0,
+  principalCkn: undefined,
+  latestSak: undefined,
+};
+export const blocked: Bend = { session: { ...dead, controlledPort: "blocked" } };
+export const verdictOf = (
+  course: Course,
+  change: Partial<LinkEvidence> = {},
+): [Verdict, string] => {
+  const health = deriveLinkHealth(evidence(course, change));
+  return [health.verdict, health.reasons.map((reason) => reason.code).join(" ")];
+};

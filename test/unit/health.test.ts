@@ -1,39 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health.ts";
 import type { LinkEvidence, Verdict } from "#agent/health-model.ts";
-import type { PeerState } from "#hal/device.ts";
 import { known, type MkpduCounters, unknown } from "#hal/model.ts";
 import {
+  always,
   at,
   type Bend,
+  blocked,
   type Course,
+  dead,
   evidence,
+  grows,
   idle,
   key,
   look,
   moving,
   otherKey,
   over,
+  peer,
+  verdictOf,
 } from "./health-evidence.ts";
 
-const farEnd: PeerState = {
-  pointsAt: { cakSecretId: key.cakSecretId, cknSecretId: key.cknSecretId },
-  suite: "gcm-aes-xpn-256",
-  sci: "on",
-  admin: "up",
-  provisioning: "settled",
-  operation: undefined,
-};
-const peer = (change: Partial<PeerState>): Partial<LinkEvidence> => ({
-  peer: { state: { ...farEnd, ...change }, at: at(60_000) },
-});
-
-const always = (bend: Bend): Course => over(moving, () => bend);
-const grows =
-  (name: keyof NonNullable<Bend["frames"]>): Course =>
-  (index) => ({
-    frames: { [name]: BigInt(index * 40) },
-  });
 /** Data stops for the last third of the window while something is counted instead. */
 const instead = (name: keyof NonNullable<Bend["frames"]>): Course =>
   over(moving, (index) => {
@@ -41,18 +28,11 @@ const instead = (name: keyof NonNullable<Bend["frames"]>): Course =>
     return { frames: { rxOk: good, [name]: BigInt(Math.max(0, index - 12) * 5000) } };
   });
 
-const dead = { livePeers: 0, respondedPeers: 0, principalCkn: undefined, latestSak: undefined };
-const blocked: Bend = { session: { ...dead, controlledPort: "blocked" } };
 const noPeer = (mkpdus: (index: number) => Partial<MkpduCounters>): Course =>
   over(
     () => blocked,
     (index) => ({ mkpdus: mkpdus(index) }),
   );
-
-const verdictOf = (course: Course, change: Partial<LinkEvidence> = {}): [Verdict, string] => {
-  const health = deriveLinkHealth(evidence(course, change));
-  return [health.verdict, health.reasons.map((reason) => reason.code).join(" ")];
-};
 
 type Row = readonly [string, Course, Partial<LinkEvidence>, Verdict, string];
 
