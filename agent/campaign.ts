@@ -125,11 +125,11 @@ export function decide(campaign: Campaign, facts: Facts): Step {
     case "queued":
       return step("gated", "the group is free");
     case "gated":
-      return park(facts, "gated") ?? decideGated(campaign, facts);
+      return park(facts, "gated") ?? listening(facts, decideGated(campaign, facts));
     case "draining":
       return decideDraining(campaign, facts);
     case "awaitingPeer":
-      return park(facts, "awaitingPeer") ?? decideAwaitingPeer(campaign, facts);
+      return park(facts, "awaitingPeer") ?? listening(facts, decideAwaitingPeer(campaign, facts));
     case "switching":
       return giveBack(facts, "switching") ?? decideSwitching(campaign, facts);
     case "proving":
@@ -168,14 +168,18 @@ function giveBack(facts: Facts, state: CampaignState): Step | undefined {
   });
 }
 
+/** Only packets of our own can show that a drained link carries again. */
+function listening(facts: Facts, taken: Step): Step {
+  const { port } = facts;
+  const dark = port !== undefined && !port.usable && port.drain === "on" && !port.pending;
+  return dark && taken.action === undefined ? { ...taken, action: { kind: "probe" } } : taken;
+}
+
 /** What made it hold stays the reason, whatever is done meanwhile. */
 function decideHeld(campaign: Campaign, facts: Facts): Step {
   const parked = park(facts, "held");
   if (parked !== undefined) return { ...parked, because: campaign.because };
-  const { port } = facts;
-  const dark = port?.keys === "new" && !port.usable && port.drain === "on" && !port.pending;
-  // Only packets of our own can show that a drained link carries again.
-  return step("held", campaign.because, dark ? { action: "probe" } : {});
+  return listening(facts, step("held", campaign.because));
 }
 
 function decideGated(campaign: Campaign, facts: Facts): Step {
@@ -190,6 +194,12 @@ function decideGated(campaign: Campaign, facts: Facts): Step {
     return step("held", "the router holds the new key and the far end has MACsec off: link dark");
   }
   if (far === "other") return step("held", "the far end uses a key that is not of this campaign");
+  if (port?.keys === "none" && far === "new" && !port.usable && !port.pending) {
+    // Following gives the link back, and no gate may stop what gives.
+    return step("switching", "the far end has the new key and the link is dark", {
+      mark: { told: true },
+    });
+  }
   if (facts.farEnd === "manual" && far === "old" && !campaign.asked) {
     return step("awaitingPeer", "a person must point the far end at the new key");
   }
@@ -199,7 +209,12 @@ function decideGated(campaign: Campaign, facts: Facts): Step {
 
 function decideDraining(campaign: Campaign, facts: Facts): Step {
   const { port, far } = facts;
-  const begun = port?.keys === "new" || campaign.told;
+  if (port === undefined) {
+    return facts.overdue
+      ? step("held", "the router cannot be read, and so not be drained")
+      : step("draining", "the router cannot be read");
+  }
+  const begun = port.keys === "new" || campaign.told;
   if (facts.sibling === "lost") {
     return begun
       ? step("gated", "the sibling was lost while the traffic moved away")
@@ -208,23 +223,31 @@ function decideDraining(campaign: Campaign, facts: Facts): Step {
         });
   }
   if (facts.overdue && facts.drained.kind === "waiting") {
-    return begun || port === undefined
+    return begun
       ? step("held", `the link could not be drained in time: ${facts.drained.text}`)
       : step("restoring", `the link could not be drained in time: ${facts.drained.text}`, {
           mark: { outcome: "reverted" },
         });
   }
-  if (port === undefined) return step("draining", "the router cannot be read");
   if (port.keys === "else" || far === "failed" || far === "other") {
     return step("held", "the two ends show a state that no campaign made");
   }
+  if (port.pending) return waitForCommit(facts, "draining");
   if (facts.lostCommits >= lostCommitsMax) {
     const text = "the router accepted the drain and lost it, again and again";
     return begun ? step("held", text) : step("restoring", text, { mark: { outcome: "reverted" } });
   }
-  if (port.drain === "off") return step("draining", "traffic is moved away", { action: "drain" });
-  if (facts.drained.kind === "waiting") return step("draining", facts.drained.text);
-  return decideDrained(campaign, facts, port);
+  if (facts.drained.kind === "held") return decideDrained(campaign, facts, port);
+  return port.drain === "off"
+    ? step("draining", "traffic is moved away", { action: "drain" })
+    : step("draining", facts.drained.text);
+}
+
+/** What somebody else has pending would take ours with it when it reverts. */
+function waitForCommit(facts: Facts, state: CampaignState): Step {
+  return facts.overdue
+    ? step("held", "a commit that is not of this campaign stays pending on the router")
+    : step(state, "a commit that is not of this campaign is pending on the router");
 }
 
 function decideDrained(campaign: Campaign, facts: Facts, port: PortFacts): Step {
@@ -296,6 +319,7 @@ function decideFollow(facts: Facts, port: PortFacts | undefined): Step {
   }
   if (port.keys === "new") return step("proving", "both ends hold the new key");
   if (port.keys === "else") return step("held", "a foreign key is on the port");
+  if (port.pending) return waitForCommit(facts, "switching");
   if (port.usable) {
     return facts.overdue
       ? step("held", "the far end says it has the new key, yet the link still passes clear frames")
@@ -306,6 +330,9 @@ function decideFollow(facts: Facts, port: PortFacts | undefined): Step {
   }
   if (facts.lostCommits >= lostCommitsMax) {
     return step("held", "the router accepted the new key and lost it, again and again: link dark");
+  }
+  if (facts.overdue && facts.replacement.kind === "absent") {
+    return step("held", "the router could not be given the new key in time: link dark");
   }
   return step("switching", "the far end has the new key: the router follows", {
     action: facts.replacement.kind === "valid" ? "replace" : "prepare",
@@ -365,8 +392,10 @@ function decideRestoring(facts: Facts): Step {
       ? step("held", "the router cannot be read while traffic should come back")
       : step("restoring", "the router cannot be read");
   }
-  if (port.pending) return step("restoring", "a commit is pending on the router");
-  if (port.drain === "on") return step("restoring", "traffic comes back", { action: "restore" });
+  if (port.pending) return waitForCommit(facts, "restoring");
+  if (port.drain === "on" && !facts.overdue) {
+    return step("restoring", "traffic comes back", { action: "restore" });
+  }
   if (facts.carrying.kind === "held") {
     if (port.keys === "new" && facts.far === "new") {
       return step("done", "the link is protected", { mark: { outcome: "enrolled" } });

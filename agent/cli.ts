@@ -1,11 +1,13 @@
-// The command: `status` on a path of its own that loads next to nothing, everything else by commander.
+// The command: `status` on a path of its own that loads next to nothing, all else by commander.
 
 import { reportError } from "./cli/failure.ts";
 
 /** Runs one command line; resolves to the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   // A reader that has seen enough (`| head`) is no failure.
-  process.stdout.on("error", () => process.exit(0));
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? 0 : 1);
+  });
   const [verb, ...rest] = argv;
   const quick = verb === "status" ? quickOptions(rest) : undefined;
   try {

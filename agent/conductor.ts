@@ -1,6 +1,7 @@
 // Runs one group's campaign: look, decide, journal the step, run the effect, look again. Never
 // another order.
 
+import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
@@ -19,7 +20,6 @@ import { type EffectParts, Effects } from "./effects.ts";
 import {
   advanceProof,
   advanceQuiet,
-  brokenRun,
   carries,
   closedGate,
   drainedOf,
@@ -27,7 +27,6 @@ import {
   heldFor,
   type LinkView,
   portFacts,
-  portOf,
   proofOf,
   type QuietRun,
   type Run,
@@ -58,6 +57,7 @@ interface Progress {
 
 const stepMsMin = 500;
 const troubleMs = 5_000;
+const routeMsMax = 10_000;
 
 export class Conductor {
   readonly #parts: ConductorParts;
@@ -105,7 +105,9 @@ export class Conductor {
         next.links[campaign.at] ?? entryOf(campaign),
         signal,
       );
-      this.#trouble = undefined;
+      // A probe that ran says nothing about a change that the router lost.
+      const isProbe = taken.action.kind === "probe";
+      if (!isProbe || this.#trouble?.code !== "device.commitExpired") this.#trouble = undefined;
       return next.state === "held" ? this.#waitMs(next) : stepMsMin;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -142,20 +144,18 @@ export class Conductor {
   async #record(campaign: Campaign, next: Campaign, taken: Step, link: DesiredLink): Promise<void> {
     const moved = next.state !== campaign.state || next.at !== campaign.at;
     const marked = next.told !== campaign.told || next.asked !== campaign.asked;
-    if (moved) {
-      this.#progress.enteredAt = this.#parts.world.clock.now();
-      this.#progress.steady = undefined;
-      if (next.at !== campaign.at) this.#progress = this.#freshProgress();
-      this.#log(
-        "info",
-        "campaign-step",
-        `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`,
-      );
-    }
     // The binding goes first: a campaign that says "done" without it would leave the key to nobody.
     if (taken.mark.outcome === "enrolled") await this.#bind(campaign, link);
     if (moved || marked) await this.#parts.write({ kind: "campaign", campaign: next });
     else if (next.because !== campaign.because) this.#parts.note(next);
+    if (!moved) return;
+    this.#progress.enteredAt = this.#parts.world.clock.now();
+    this.#progress.steady = undefined;
+    if (next.at !== campaign.at) this.#progress = this.#freshProgress();
+    // A new attempt, perhaps after a person mended the router: what failed before may work now.
+    if (next.state === "draining") this.#progress.effects.forgetFailures();
+    const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`;
+    this.#log("info", "campaign-step", text);
   }
 
   /**
@@ -177,19 +177,22 @@ export class Conductor {
   async #look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Facts> {
     const { lookout, group } = this.#parts;
     const devices = [...new Set(group.links.map((each) => each.device))];
-    const [peer] = await Promise.all([
-      lookout.lookPeer(link, signal),
-      ...devices.map((name) => lookout.look(name, signal)),
-    ]);
-    const seen = lookout.failure(link.device) === undefined;
-    const view = { ...lookout.view(link), peer, ...(seen ? {} : { state: undefined }) };
-    return this.#facts(campaign, link, view, signal);
+    const looks = devices.map(async (name) => [name, await lookout.look(name, signal)] as const);
+    const [peer, ...pairs] = await Promise.all([lookout.lookPeer(link, signal), ...looks]);
+    const states = new Map(pairs);
+    // Only this very look counts: one that another loop began may be older than our last effect.
+    const seen = (each: DesiredLink): LinkView => ({
+      ...lookout.view(each),
+      state: states.get(each.device),
+    });
+    return this.#facts(campaign, link, { ...seen(link), peer }, seen, signal);
   }
 
   async #facts(
     campaign: Campaign,
     link: DesiredLink,
     view: LinkView,
+    seen: (link: DesiredLink) => LinkView,
     signal: AbortSignal,
   ): Promise<Facts> {
     const { world, desired, group } = this.#parts;
@@ -204,12 +207,13 @@ export class Conductor {
     progress.quiet = advanceQuiet(progress.quiet, view, desired.rotation.drained.everyMs, now);
     const siblings = group.links
       .filter((each) => each.name !== link.name)
-      .map((each) => this.#sibling(each));
+      .map((each) => this.#sibling(seen(each)));
     const gateInput = {
       view,
       far,
       siblings,
-      beforeDrain: port?.drain !== "on",
+      // Once begun, the link may be dark by our own doing, and only going on lights it.
+      beforeDrain: port?.drain !== "on" && !campaign.told && port?.keys !== "new",
       ownPath: await this.#ownPath(link, signal),
       acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
       hostWall: world.clock.wall(),
@@ -233,9 +237,9 @@ export class Conductor {
     return campaign.risks.includes(risk) || this.#parts.acceptsRisk(risk);
   }
 
-  #sibling(link: DesiredLink): { name: string; carries: string; view: LinkView } {
+  #sibling(view: LinkView): { name: string; carries: string; view: LinkView } {
     const { lookout, memory } = this.#parts;
-    const view = lookout.view(link);
+    const { link } = view;
     const accepted = memory().bindings[linkId(link)]?.key;
     const failing = lookout.failure(link.device);
     const state = failing === undefined ? carries(view, accepted) : failing.text;
@@ -243,9 +247,9 @@ export class Conductor {
   }
 
   #drained(campaign: Campaign): Evidence {
-    if (this.#parts.group.drain === "none" && this.#accepts(campaign, "noDrain")) {
-      return { kind: "held" };
-    }
+    const { drain } = this.#parts.group;
+    const still = drain === "none" || drain === "adminDown";
+    if (still && this.#accepts(campaign, "noDrain")) return { kind: "held" };
     return drainedOf(this.#progress.quiet, this.#parts.desired.rotation.drained.samples);
   }
 
@@ -254,14 +258,12 @@ export class Conductor {
     const { world, desired } = this.#parts;
     const now = world.clock.now();
     const gap = this.#carryingGap(view, port);
-    const frames = strongValue(portOf(view.state, view.link.port)?.frames ?? never(now));
-    if (gap !== undefined) this.#progress.steady = brokenRun(now, gap);
-    else if (this.#progress.steady?.frames === undefined) {
-      this.#progress.steady = { since: now, frames, broken: undefined };
-    }
-    const run = this.#progress.steady;
-    if (run?.broken !== undefined) return { kind: "waiting", text: run.broken };
-    if (run === undefined) return { kind: "waiting", text: "no look yet" };
+    const before = this.#progress.steady;
+    const goesOn = before !== undefined && before.broken === undefined;
+    const run: Run =
+      gap === undefined && goesOn ? before : { since: now, frames: undefined, broken: gap };
+    this.#progress.steady = run;
+    if (run.broken !== undefined) return { kind: "waiting", text: run.broken };
     return heldFor(run, desired.rotation.soakMs, now, "the link carries");
   }
 
@@ -324,9 +326,12 @@ export class Conductor {
     address: string,
     signal: AbortSignal,
   ): Promise<string | undefined> {
+    const { world, lookout } = this.#parts;
+    const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
     try {
-      const device = await this.#parts.lookout.device(link.device, signal);
-      return await device.routeTo(address, signal);
+      return await withDeadline(world.clock, limit, signal, async (bounded) =>
+        (await lookout.device(link.device, bounded)).routeTo(address, bounded),
+      );
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       return undefined;
@@ -343,8 +348,4 @@ function entryOf(campaign: Campaign): CampaignLink {
   if (entry === undefined)
     throw new Error(`campaign of ${campaign.group} has no link ${campaign.at}`);
   return entry;
-}
-
-function never(at: Instant): { kind: "unknown"; why: "queryFailed"; at: Instant } {
-  return { kind: "unknown", why: "queryFailed", at };
 }

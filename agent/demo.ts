@@ -1,4 +1,5 @@
-// The story of `npm start` on virtual time: the apply, the asked-for faults, and the moment when nothing more will happen.
+// The story of `npm start` on virtual time: the apply, the asked-for faults, and the moment when
+// nothing more will happen.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Agent } from "./agent.ts";
@@ -22,6 +23,8 @@ export interface DemoParts {
   readonly faults: readonly AskedFault[];
   /** The config to apply by itself; undefined = somebody else does that. */
   readonly config: string | undefined;
+  /** Hears every report, as an oracle must. */
+  readonly reported: (status: Status) => void;
 }
 
 /** The links are seen in clear for this long before anything is wanted of them. */
@@ -72,6 +75,7 @@ export class Demo {
     const now = this.#parts.site.clock.now();
     if (!this.#applied && now >= applyAtMs) await this.#apply(signal);
     const status = this.#parts.agent.status();
+    this.#parts.reported(status);
     this.#watch(status, now);
     this.#strike(({ when }) => typeof when === "object" && now >= when.atMs);
     if (status.verdict === "protected" && this.#campaigns().length === 0) {

@@ -24,6 +24,7 @@ export interface EffectParts {
 }
 
 const effectMsMax = 90_000;
+const discardMsMax = 10_000;
 const probeExtra = 5;
 /** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
@@ -42,6 +43,12 @@ export class Effects {
 
   get lostCommits(): number {
     return this.#lostCommits;
+  }
+
+  /** What failed before is tried again. */
+  forgetFailures(): void {
+    this.#refused = undefined;
+    this.#lostCommits = 0;
   }
 
   replacement(): Facts["replacement"] {
@@ -139,7 +146,15 @@ export class Effects {
     const prepared = this.#prepared;
     this.#prepared = undefined;
     if (prepared === undefined) return;
-    await this.#bounded(link.device, "none", signal, (bounded) => prepared.rollback(bounded));
+    const { clock, log } = this.#parts.world;
+    const limit = { ms: discardMsMax, where: link.device, effect: "none" } as const;
+    try {
+      await withDeadline(clock, limit, signal, (bounded) => prepared.rollback(bounded));
+    } catch (error) {
+      // Whatever became of the candidate, the traffic does not wait for it.
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("warn", error.code, error.message, { device: link.device });
+    }
   }
 
   async #replace(link: DesiredLink, signal: AbortSignal): Promise<void> {

@@ -15,7 +15,7 @@ import {
 } from "./desired.ts";
 import { portOf, securedBy } from "./facts.ts";
 import type { Lookout } from "./lookout.ts";
-import { type Binding, type Memory, openCampaign } from "./memory.ts";
+import { type Binding, type Memory, named, openCampaign } from "./memory.ts";
 import { standingOf } from "./plan.ts";
 import { assertDistinct, chooseKey, readCkn } from "./vault.ts";
 
@@ -58,7 +58,7 @@ function candidates(parts: EnrolmentParts, group: DesiredGroup): readonly Desire
 
 /** A campaign of this intent that ended without its link enrolled is not begun again by itself. */
 function endedBefore(parts: EnrolmentParts, group: DesiredGroup, link: DesiredLink): boolean {
-  const last = parts.memory().campaigns[group.name];
+  const last = named(parts.memory().campaigns, group.name);
   return (
     last?.state === "done" &&
     last.intent === parts.intent &&

@@ -306,6 +306,7 @@ export function closedGate(input: GateInput): string | undefined {
   if (input.beforeDrain && !bgpUp(view.state, view.link.port)) return "BGP is not up on this link";
   if (control.commitPending) return "another commit is pending on the router";
   if (input.far === "updating") return "the far end is not settled yet";
+  if (input.far === "failed") return "the far end reports that its last change failed";
   if (input.far === "unknown") return "gate.stale: the far end cannot be read";
   if (Math.abs(control.wall - input.hostWall) > clockSkewMsMax) {
     return "the clocks of router and agent differ by more than five minutes";

@@ -50,7 +50,8 @@ export function frameFindings(
   findings.push(...faultFindings(stretch, suspects), ...missingCounters(stretch));
   const packets = packetNumbers(stretch);
   if (packets !== undefined) findings.push(packets);
-  if (findings.length === 0) {
+  const noSak = suspects.some(({ code }) => code === "sak-not-agreed");
+  if (findings.length === 0 && !noSak) {
     const motion = motionFinding(stretch, newest);
     if (motion !== undefined) findings.push(motion);
   }

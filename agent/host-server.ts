@@ -1,4 +1,4 @@
-// The two local sockets as HTTP: one request a connection, and nobody who is slow or rude keeps others out.
+// The two local sockets as HTTP: one request a connection; who is slow or rude keeps nobody out.
 
 import { chmod, chown, lstat, readFile, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -28,8 +28,8 @@ export interface ServedApi {
 
 /**
  * Serves the agent at the two sockets of its places. What a killed agent left behind is replaced;
- * throws `journal.locked` if another agent answers there. `broken` is told of a defect in the agent,
- * after which nothing it says can be trusted.
+ * throws `journal.locked` if another agent answers there. `broken` is told of a defect in the
+ * agent, after which nothing it says can be trusted.
  */
 export async function serveApi(
   agent: Agent,
@@ -149,17 +149,18 @@ function tooLong(): ApiReply {
   return { status: 413, body: encodeJson(errorShape(new LinksealError("usage", text, details))) };
 }
 
-/** undefined = too long; what is over the limit is not kept. Throws if the client went away. */
+/**
+ * undefined = too long: the rest is read and dropped, since a connection closed on unread bytes
+ * loses the answer. Throws if the client went away.
+ */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    const octets: Buffer = chunk;
-    length += octets.length;
-    if (length > requestBytesMax) return undefined;
-    chunks.push(octets);
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= requestBytesMax) chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return length > requestBytesMax ? undefined : Buffer.concat(chunks).toString();
 }
 
 // The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in

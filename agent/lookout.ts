@@ -127,8 +127,10 @@ export class Lookout {
         signal,
         async (bounded) => (await this.device(name, bounded)).observe(bounded),
       );
-      slot.state = state;
       slot.failure = undefined;
+      // Two loops look at one device, and their answers may cross.
+      if (slot.state !== undefined && state.at < slot.state.at) return state;
+      slot.state = state;
       this.#keep(name, state);
       return state;
     } catch (error) {
@@ -140,8 +142,10 @@ export class Lookout {
   }
 
   #keep(name: string, state: DeviceState): void {
-    const { evidenceMs } = this.#parts.desired.health;
+    const { health, tunnels } = this.#parts.desired;
+    const { evidenceMs } = health;
     for (const tunnel of state.ipsec) {
+      if (!tunnels.some((wanted) => wanted.name === tunnel.name)) continue;
       const history = this.#tunnels.get(tunnel.name) ?? [];
       this.#tunnels.set(tunnel.name, history);
       history.push(tunnel);
@@ -184,16 +188,12 @@ export class Lookout {
   /** Sends packets out of the port where the device can; its result counts as evidence. */
   async probe(link: DesiredLink, count: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
-    const device = await this.device(link.device, signal);
-    if (device.probe === undefined) return;
-    const result = await withDeadline(
-      clock,
-      { ms: lookMsMax, where: linkId(link), effect: "none" },
-      signal,
-      (bounded) =>
-        device.probe?.(link.port, count, bounded) ?? Promise.resolve({ sent: 0, answered: 0 }),
-    );
-    this.#linkSlot(link).probe = { at: clock.now(), ...result };
+    const limit = { ms: lookMsMax, where: linkId(link), effect: "none" } as const;
+    const result = await withDeadline(clock, limit, signal, async (bounded) => {
+      const device = await this.device(link.device, bounded);
+      return await device.probe?.(link.port, count, bounded);
+    });
+    if (result !== undefined) this.#linkSlot(link).probe = { at: clock.now(), ...result };
   }
 
   /** The link as last seen; a state older than `staleAfter` is not seen at all. */
@@ -242,11 +242,24 @@ export class Lookout {
     return this.#linkSlot(link).peerPort;
   }
 
+  /** Ends every session; one that does not end in time is left to its device. */
   async close(): Promise<void> {
-    for (const slot of this.#devices.values()) {
-      await slot.device?.[Symbol.asyncDispose]();
-      slot.device = undefined;
-    }
+    const { world } = this.#parts;
+    const { signal } = new AbortController();
+    const end = async ({ wanted, device }: DeviceSlot): Promise<void> => {
+      if (device === undefined) return;
+      const limit = { ms: lookMsMax, where: wanted.name, effect: "none" } as const;
+      try {
+        await withDeadline(world.clock, limit, signal, () =>
+          Promise.resolve(device[Symbol.asyncDispose]()),
+        );
+      } catch (error) {
+        if (!(error instanceof LinksealError)) throw error;
+        world.log.write("warn", error.code, error.message, { device: wanted.name });
+      }
+    };
+    await Promise.all([...this.#devices.values()].map(end));
+    for (const slot of this.#devices.values()) slot.device = undefined;
   }
 }
 

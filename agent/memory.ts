@@ -42,6 +42,27 @@ export type JournalRecord =
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
   | { readonly kind: "snapshot"; readonly memory: Memory };
 
+const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
+  campaign: true,
+  effect: true,
+  operation: true,
+  binding: true,
+  forget: true,
+  tunnel: true,
+  pending: true,
+  snapshot: true,
+};
+
+/**
+ * The memory of a journal whose MACs were checked. A kind of its own, such as an accepted loss, or
+ * of a later version says nothing about the world.
+ */
+export function recollect(entries: readonly { readonly kind: string }[]): Memory {
+  return entries
+    .filter((entry) => Object.hasOwn(kinds, entry.kind))
+    .reduce((memory, entry) => remember(memory, entry as JournalRecord), emptyMemory);
+}
+
 export function remember(memory: Memory, record: JournalRecord): Memory {
   switch (record.kind) {
     case "campaign":
@@ -71,12 +92,17 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
   }
 }
 
+/** By a name that somebody else chose: `constructor` is no entry of its own. */
+export function named<T>(all: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(all, name) ? all[name] : undefined;
+}
+
 function without<T>(all: Readonly<Record<string, T>>, name: string): Record<string, T> {
   return Object.fromEntries(Object.entries(all).filter(([key]) => key !== name));
 }
 
 /** A campaign that has not ended. */
 export function openCampaign(memory: Memory, group: string): Campaign | undefined {
-  const campaign = memory.campaigns[group];
+  const campaign = named(memory.campaigns, group);
   return campaign === undefined || campaign.state === "done" ? undefined : campaign;
 }

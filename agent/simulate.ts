@@ -5,10 +5,12 @@ import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Dialer, Disk, HttpReply, HttpRequest, Log, World } from "#hal/world.ts";
-
+import { Desk } from "#sim/desk.ts";
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
+import { type DemoFault, demoFaults } from "#sim/faults.ts";
+import { type Oracle, watchSite } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
-import type { Site } from "#sim/site.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import type { Agent } from "./agent.ts";
 import { openAgent } from "./open.ts";
 
@@ -70,4 +72,27 @@ export async function simulatedAgent(world: World): Promise<Agent> {
   const hostKey = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
   return await openAgent(world, { hostKey, host: "simulated-host" });
 }
-export type { Site } from "#sim/site.ts";
+
+export { formatViolation } from "#sim/oracle.ts";
+export { paceClock, serveSite } from "#sim/serve.ts";
+export type { EffectEvent } from "#sim/truth.ts";
+export type { Site };
+
+/** A site with everything that stands beside it. */
+export interface StaffedSite {
+  readonly site: Site;
+  readonly oracle: Oracle;
+  readonly desk: Desk;
+}
+
+/** The demo: two links, two tunnels, and an oracle that holds the promises against the truth. */
+export function demoSite(seed: string, start: SiteOptions["start"]): StaffedSite {
+  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start });
+  const oracle = watchSite(site);
+  return { site, oracle, desk: new Desk(site, oracle) };
+}
+
+/** What `--list-faults` shows. */
+export function faultList(): readonly Pick<DemoFault, "name" | "title" | "when">[] {
+  return demoFaults.map(({ name, title, when }) => ({ name, title, when }));
+}

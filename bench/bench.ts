@@ -7,6 +7,8 @@ export interface Figure {
   readonly name: string;
   readonly unit: string;
   readonly ours: Sample;
+  /** Fewer than the bench's, where one takes long. */
+  readonly runs?: number;
   /** Absent where there is nobody to compare with. */
   readonly peer?: { readonly name: string; readonly sample: Sample };
 }

@@ -20,7 +20,8 @@ async function run(name: string): Promise<void> {
       `${availableParallelism()} cores, load ${load.join(" ")}`,
   );
   console.log(`  ${"".padEnd(28)}${["min", "median", "max"].map((s) => s.padStart(12)).join("")}`);
-  for (const figure of figures) console.log(formatFigure(figure, await measure(figure, runs)));
+  for (const figure of figures)
+    console.log(formatFigure(figure, await measure(figure, figure.runs ?? runs)));
 }
 
 const asked = process.argv.slice(2);

@@ -1,7 +1,10 @@
-// What virtual time costs: an event with its promises, against the bare event loop under it.
+// What virtual time costs: an event against a bare turn of the event loop, and whole sites.
 
 import type { Instant } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
+import { buildFleet, Poller } from "#sim/fleet.ts";
+import { watchSite } from "#sim/oracle.ts";
+import { buildSite } from "#sim/site.ts";
 import type { Bench } from "./bench.ts";
 
 const actors = 200;
@@ -43,10 +46,46 @@ async function bareTurns(): Promise<number> {
   return ((performance.now() - begun) * 1000) / events;
 }
 
+const pairSeconds = 100_000;
+
+/** Virtual seconds per real second of one pair: every MKA hello, BGP, traffic, tunnels. */
+async function pairSpeed(judge: "alone" | "watched"): Promise<number> {
+  const site = buildSite({ seed: "pair", name: "demo", groups: 1, tunnels: 2, start: "protected" });
+  if (judge === "watched") watchSite(site);
+  const begun = performance.now();
+  await site.clock.runFor(pairSeconds * 1000);
+  return (pairSeconds * 1000) / (performance.now() - begun);
+}
+
+const fleetDays = 7;
+const pollMs = 10_000;
+const lastFleet = { eventsPerSecond: 0 };
+
+/** Seconds for a week of twenty routers, each looked at every ten seconds, under the oracle. */
+async function fleetWeek(): Promise<number> {
+  const { site, oracle } = buildFleet({
+    seed: "fleet",
+    routers: 20,
+    tunnels: 20,
+    start: "protected",
+    models: "best",
+    writeLine: () => {},
+  });
+  const stop = new AbortController();
+  const poller = new Poller(site, pollMs, stop.signal);
+  const begun = performance.now();
+  await site.clock.runFor(fleetDays * 86_400_000);
+  const seconds = (performance.now() - begun) / 1000;
+  stop.abort();
+  if (poller.looks === 0 || oracle.violations.length > 0) throw new Error("the week went wrong");
+  lastFleet.eventsPerSecond = site.clock.events / seconds;
+  return seconds;
+}
+
 const peer = { name: "bare setImmediate loop", sample: bareTurns };
 
 export const bench: Bench = {
-  title: `${events.toLocaleString("en")} events of ${actors} actors under virtual time`,
+  title: `${events.toLocaleString("en")} events of ${actors} actors, then simulated sites`,
   runs: 7,
   figures: [
     {
@@ -56,5 +95,9 @@ export const bench: Bench = {
       peer,
     },
     { name: "a plain event", unit: "µs", ours: () => microsecondsPerEvent(plainActors), peer },
+    { name: "a protected pair", unit: "virtual s/s", runs: 3, ours: () => pairSpeed("alone") },
+    { name: "and the oracle", unit: "virtual s/s", runs: 3, ours: () => pairSpeed("watched") },
+    { name: "20 routers, 7 days, 10 s polls", unit: "s", runs: 1, ours: fleetWeek },
+    { name: "events", unit: "events/s", runs: 1, ours: () => lastFleet.eventsPerSecond },
   ],
 };

@@ -1,5 +1,6 @@
 // A device of the simulated site, over the site's socket: the driver without a dialect.
 
+import { missingCapability, missingTimer } from "#hal/capability.ts";
 import { withDeadline } from "#hal/deadline.ts";
 import type {
   Capabilities,
@@ -127,17 +128,24 @@ class Session {
   }
 }
 
+/** A session and what the device behind it can do. */
+interface Desk {
+  readonly session: Session;
+  readonly capabilities: Capabilities;
+}
+
 function openDevice(session: Session, capabilities: Capabilities): Device {
+  const desk: Desk = { session, capabilities };
   const device: Device = {
     id: session.device,
     capabilities,
     observe: (signal) => session.observe(signal),
-    prepare: (change, keys, signal) => prepare(session, change, keys, signal),
+    prepare: (change, keys, signal) => prepare(desk, change, keys, signal),
     recall: (token, signal) =>
       session.ask(
         "recall",
         [encodeJson({ token })],
-        (value) => readRecalled(session, token, value),
+        (value) => readRecalled(desk, token, value),
         signal,
       ),
     routeTo: (address, signal) =>
@@ -152,11 +160,11 @@ function openDevice(session: Session, capabilities: Capabilities): Device {
   };
 }
 
-function readRecalled(session: Session, token: TransactionToken, value: unknown): Recalled {
+function readRecalled(desk: Desk, token: TransactionToken, value: unknown): Recalled {
   const reply = recordOf(value, "reply");
   const kind = oneOf(reply, "kind", ["pending", "absent"]);
   if (kind === "absent") return { kind };
-  return { kind, transaction: transactionOf(session, token, page(reply, "preview")) };
+  return { kind, transaction: transactionOf(desk, token, page(reply, "preview")) };
 }
 
 function readRoute(value: unknown): PortName | undefined {
@@ -169,12 +177,28 @@ function readProbe(value: unknown): { sent: number; answered: number } {
   return { sent, answered: count(reply, "answered", sent) };
 }
 
-function transactionOf(session: Session, token: TransactionToken, preview: string): Transaction {
+// Refused here, so that a device that cannot do it never hears of it.
+function refuse(desk: Desk, missing: string | undefined): void {
+  if (missing === undefined) return;
+  const where = desk.session.device;
+  const text = `${where} does not offer ${missing}, so nothing was sent to it`;
+  throw new LinksealError("device.unsupported", text, {
+    effect: "none",
+    where,
+    next: "linkseal driver list",
+  });
+}
+
+function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {
+  const { session, capabilities } = desk;
   const verb = (what: string): Verb => `transactions/${encodeURIComponent(token)}/${what}`;
   return {
     token,
     preview,
-    apply: (within, signal) => session.tell(verb("apply"), { within }, signal),
+    async apply(within, signal) {
+      refuse(desk, missingTimer(capabilities.commit, within));
+      await session.tell(verb("apply"), { within }, signal);
+    },
     confirm: (signal) => session.tell(verb("confirm"), {}, signal),
     rollback: (signal) => session.tell(verb("rollback"), {}, signal),
   };
@@ -182,11 +206,12 @@ function transactionOf(session: Session, token: TransactionToken, preview: strin
 
 // The running device is untouched by a candidate, so even a lost reply has effect "none".
 async function prepare(
-  session: Session,
+  desk: Desk,
   change: DeviceChange,
   keys: KeyResolver,
   signal: AbortSignal,
 ): Promise<Transaction> {
+  refuse(desk, missingCapability(change, desk.capabilities));
   const secrets = new Map<string, Secret>();
   try {
     for (const ref of change.flatMap(secretOf)) {
@@ -199,9 +224,12 @@ async function prepare(
       const token = name(reply, "token") as TransactionToken;
       // It goes into the journal, where no key may stand.
       if (scrub(token, held) !== token) throw new Malformed("token");
-      return transactionOf(session, token, scrub(page(reply, "preview"), held));
+      return transactionOf(desk, token, scrub(page(reply, "preview"), held));
     };
-    return await scrubbing(held, session.ask("prepare", bodyOf(change, secrets), read, signal));
+    return await scrubbing(
+      held,
+      desk.session.ask("prepare", bodyOf(change, secrets), read, signal),
+    );
   } finally {
     for (const secret of secrets.values()) secret[Symbol.dispose]();
   }

@@ -24,7 +24,7 @@ export interface FaultKind {
 }
 
 /** When a demo strikes a fault unless it is told another time. */
-export type FaultMoment = "beforeFirstEffect" | "afterProtected";
+type FaultMoment = "beforeFirstEffect" | "afterProtected";
 
 export interface DemoFault extends FaultKind {
   readonly when: FaultMoment;
@@ -97,14 +97,19 @@ function shouldSecure(_site: Site, link: SiteLink): Heal {
   return () => setPolicy("mustSecure");
 }
 
-/** Somebody points the far end at a pair of their own; later they put back what stood there. */
+/** Somebody points the far end at a pair of their own, and puts it back unless others changed it. */
 function farEndChanged(site: Site, link: SiteLink): Heal {
   const before = pointsAt(link);
-  if (before === "unreadable") return () => {};
+  if (before === undefined || before === "unreadable") return () => {};
   const names = { cak: `${link.key.cak}-by-hand`, ckn: `${link.key.ckn}-by-hand` };
   const { suite } = handMadeSettings;
-  link.msee.person(link.azureLink, { key: site.vault.generatePair(names, suite), suite });
-  return () => link.msee.person(link.azureLink, { key: before ?? "off" });
+  const key = site.vault.generatePair(names, suite);
+  link.msee.person(link.azureLink, { key, suite });
+  return () => {
+    const now = pointsAt(link);
+    const theirs = now !== "unreadable" && now?.cakSecretId === key.cakSecretId;
+    if (theirs) link.msee.person(link.azureLink, { key: before });
+  };
 }
 
 function pointsAt(link: SiteLink): PeerState["pointsAt"] | "unreadable" {

@@ -161,8 +161,11 @@ export class Msee {
     );
     const named = ckn === undefined ? {} : { ckn };
     const at = this.#clock.now();
+    const cakSecretId = document.pointsAt?.cakSecretId;
+    const pointed = cakSecretId === undefined ? {} : { cakSecretId };
+    const where = { place: this.name, link: undefined, port: link };
     for (const tell of this.#listeners) {
-      tell({ at, by, place: this.name, link: undefined, port: link, what: "peer.put", ...named });
+      tell({ at, by, ...where, what: "peer.put", ...named, ...pointed });
     }
     return operation;
   }

@@ -1,4 +1,4 @@
-// P5: every key of the vault is searched for, in each form known from leaks, in all that is emitted.
+// P5: every key of the vault is searched for, in each form known from leaks, in all that leaves.
 
 /** One key that must never be seen; the label is safe to print. */
 export interface Canary {

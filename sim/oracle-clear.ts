@@ -1,6 +1,7 @@
 // P1: a protected link never carries clear frames because of the agent, and the agent never loosens
 // must-secure.
 
+import type { Instant } from "#hal/world.ts";
 import {
   type Checker,
   describeEffect,
@@ -14,10 +15,13 @@ interface Memory {
   readonly clearFrames: bigint;
   /** Seen secured at both ends under must-secure; from then on clear frames are a matter of P1. */
   readonly wasProtected: boolean;
-  /** Somebody else changed the link after it was last sound: what follows is not the agent's. */
-  readonly excused: boolean;
+  /** When somebody else last changed the link: what follows is not the agent's. */
+  readonly othersAt: Instant | undefined;
   readonly reported: boolean;
 }
+
+/** The hardware of the far end may follow a person this much later. */
+const lateMs = 1_200_000;
 
 export function watchClearFrames(): Checker {
   const memories = new Map<string, Memory>();
@@ -27,7 +31,7 @@ export function watchClearFrames(): Checker {
       findings.push(...loosened(moment, link));
       const memory = remember(moment, link, memories.get(link.id));
       const frames = link.clearFrames - memory.clearFrames;
-      const guilty = memory.wasProtected && !memory.excused && frames > 0n;
+      const guilty = memory.wasProtected && memory.othersAt === undefined && frames > 0n;
       if (guilty && !memory.reported) {
         findings.push({
           promise: "P1",
@@ -46,10 +50,12 @@ function remember(moment: Moment, link: LinkTruth, memory: Memory | undefined): 
   const byOthers =
     moment.disturbed.has(link.id) ||
     moment.effects.some((effect) => effect.link === link.id && effect.by !== "agent");
+  const othersAt = byOthers ? moment.at : memory?.othersAt;
+  const over = othersAt !== undefined && moment.at - othersAt > lateMs;
   return {
     clearFrames: memory?.clearFrames ?? link.clearFrames,
     wasProtected: sound || (memory?.wasProtected ?? false),
-    excused: !sound && (byOthers || (memory?.excused ?? false)),
+    othersAt: sound && over ? undefined : othersAt,
     reported: memory?.reported ?? false,
   };
 }

@@ -12,34 +12,29 @@ import {
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
 const keysPerLinkMax = 2;
+const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
+  "macsec.addKey",
+  "macsec.replaceKey",
+  "peer.put",
+  "rollback",
+]);
 
 export function watchKeys(): Checker {
   /** The vault version first seen under a CKN, anywhere in the group. */
   const meanings = new Map<Ckn, string>();
-  /** Newest effect that put a key, per link and end. */
-  const writers = new Map<string, EffectEvent>();
   return (moment) => {
     const findings: Finding[] = [];
     for (const effect of moment.effects) {
-      if (!putsKey(effect)) continue;
-      writers.set(`${effect.link} ${endOf(effect)}`, effect);
-      if (effect.by === "agent") findings.push(...tooMany(moment, effect));
+      if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
+      findings.push(...tooMany(moment, effect), ...reused(moment, effect, meanings));
     }
-    for (const link of moment.now.links) findings.push(...reused(link, meanings, writers));
+    for (const link of moment.now.links) {
+      for (const [ckn, cak] of caksOf(link)) {
+        if (!meanings.has(ckn)) meanings.set(ckn, cak);
+      }
+    }
     return findings;
   };
-}
-
-function putsKey(effect: EffectEvent): boolean {
-  switch (effect.what) {
-    case "macsec.addKey":
-    case "macsec.replaceKey":
-    case "peer.put":
-    case "rollback":
-      return true;
-    default:
-      return false;
-  }
 }
 
 function endOf(effect: EffectEvent): "edge" | "far" {
@@ -69,27 +64,30 @@ function keysOf(link: LinkTruth): readonly Ckn[] {
   return link.farKey === undefined ? link.edgeKeys : [...link.edgeKeys, link.farKey];
 }
 
+/** What the effect put, held against what the CKN meant before. */
 function* reused(
-  link: LinkTruth,
-  meanings: Map<Ckn, string>,
-  writers: ReadonlyMap<string, EffectEvent>,
+  moment: Moment,
+  effect: EffectEvent,
+  meanings: ReadonlyMap<Ckn, string>,
 ): Iterable<Finding> {
-  const slots = link.edgeKeys.map((ckn, index) => ({
-    ckn,
-    cak: link.edgeCaks[index],
-    end: "edge",
-  }));
-  if (link.farKey !== undefined) slots.push({ ckn: link.farKey, cak: link.farCak, end: "far" });
-  for (const { ckn, cak, end } of slots) {
-    if (cak === undefined) continue;
-    const meant = meanings.get(ckn);
-    meanings.set(ckn, cak);
-    const writer = writers.get(`${link.id} ${end}`);
-    if (meant === undefined || meant === cak || writer?.by !== "agent") continue;
-    yield {
-      promise: "P6",
-      event: describeEffect(writer),
-      text: `CKN ${shortCkn(ckn)} names two CAKs: the ${end} end of ${link.id} got another one`,
-    };
+  const link = linkOf(moment.now, effect.link);
+  if (link === undefined) return;
+  const { ckn, cakSecretId } = effect;
+  const asked =
+    ckn === undefined || cakSecretId === undefined ? [] : ([[ckn, cakSecretId]] as const);
+  const put = endOf(effect) === "far" ? asked : caksOf(link);
+  for (const [name, cak] of put) {
+    const meant = meanings.get(name);
+    if (meant === undefined || meant === cak) continue;
+    const end = `the ${endOf(effect)} end of ${link.id}`;
+    const text = `CKN ${shortCkn(name)} names two CAKs: ${end} got another one`;
+    yield { promise: "P6", event: describeEffect(effect), text };
   }
+}
+
+function caksOf(link: LinkTruth): readonly (readonly [Ckn, string])[] {
+  return link.edgeKeys.flatMap((ckn, index) => {
+    const cak = link.edgeCaks[index];
+    return cak === undefined ? [] : [[ckn, cak] as const];
+  });
 }

@@ -31,6 +31,8 @@ export interface Moment {
   readonly disturbed: ReadonlySet<string>;
   /** Newest successful look per link. */
   readonly looks: ReadonlyMap<string, LinkLook>;
+  /** When the agent last asked to restore a link's traffic, granted or not. */
+  readonly asked: ReadonlyMap<string, Instant>;
 }
 
 /** One promise; it remembers what it needs between moments. */

@@ -13,44 +13,50 @@ import {
 } from "./oracle-moment.ts";
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
-/** Since when the link is secured by its present principal, and what was delivered until then. */
+/** The principal that secures the link, and what was delivered before it did. */
 interface Standing {
   readonly principal: Ckn;
-  readonly since: Instant;
   readonly out: bigint;
   readonly in: bigint;
 }
 
-export function watchRetirement(proofFrames: number): Checker {
-  const standings = new Map<string, Standing>();
+interface Memory {
+  standing: Standing | undefined;
+  /** When a principal last had all the proof, so that a flap a moment later is nobody's fault. */
+  proven: { readonly principal: Ckn; readonly at: Instant } | undefined;
+}
+
+/** A proof counts for `freshMs`: an agent cannot look and act in the same instant. */
+export function watchRetirement(proofFrames: number, freshMs: number): Checker {
+  const memories = new Map<string, Memory>();
   return (moment) => {
     const findings = moment.effects
       .filter((effect) => effect.by === "agent")
-      .flatMap((effect) => [...judge(moment, effect, standings, BigInt(proofFrames))]);
+      .flatMap((effect) => [...judge(moment, effect, memories.get(effect.link ?? ""), freshMs)]);
     for (const link of moment.now.links) {
-      const standing = standingOf(link, standings.get(link.id), moment.at);
-      if (standing === undefined) standings.delete(link.id);
-      else standings.set(link.id, standing);
+      const memory = memories.get(link.id) ?? { standing: undefined, proven: undefined };
+      const standing = standingOf(link, memory.standing);
+      memory.standing = standing;
+      if (standing !== undefined && moved(link, standing, BigInt(proofFrames))) {
+        memory.proven = { principal: standing.principal, at: moment.at };
+      }
+      memories.set(link.id, memory);
     }
     return findings;
   };
 }
 
-function standingOf(
-  link: LinkTruth,
-  before: Standing | undefined,
-  at: Instant,
-): Standing | undefined {
+function standingOf(link: LinkTruth, before: Standing | undefined): Standing | undefined {
   if (!link.secured || link.principalCkn === undefined) return undefined;
   if (before?.principal === link.principalCkn) return before;
-  return { principal: link.principalCkn, since: at, out: link.deliveredOut, in: link.deliveredIn };
+  return { principal: link.principalCkn, out: link.deliveredOut, in: link.deliveredIn };
 }
 
 function* judge(
   moment: Moment,
   effect: EffectEvent,
-  standings: ReadonlyMap<string, Standing>,
-  proofFrames: bigint,
+  memory: Memory | undefined,
+  freshMs: number,
 ): Iterable<Finding> {
   const now = linkOf(moment.now, effect.link);
   const before = linkOf(moment.before, effect.link);
@@ -67,17 +73,16 @@ function* judge(
         yield found(`replaced key ${name} while the far end still used it`);
       continue;
     }
-    const standing = standings.get(now.id);
-    const next = standing?.principal;
-    if (standing === undefined || next === undefined || next === old) {
+    const proven = memory?.proven;
+    const fresh = proven !== undefined && moment.at - proven.at <= freshMs;
+    const next = fresh && proven.principal !== old ? proven.principal : memory?.standing?.principal;
+    if (next === undefined || next === old) {
       yield found(`retired key ${name} before another key secured both ends`);
     } else if (before.farKey !== next) {
       yield found(`retired key ${name} while the far end did not use key ${shortCkn(next)}`);
-    } else if (!moved(now, standing, proofFrames)) {
-      yield found(
-        `retired key ${name} on the control plane alone: under ${proofFrames} frames arrived ` +
-          `each way under key ${shortCkn(next)}`,
-      );
+    } else if (!fresh || proven.principal !== next) {
+      const missing = `no frames both ways under key ${shortCkn(next)}`;
+      yield found(`retired key ${name} on the control plane alone (${missing})`);
     }
   }
 }
@@ -90,13 +95,7 @@ function moved(link: LinkTruth, standing: Standing, proofFrames: bigint): boolea
 
 /** Keys that this effect took off the router. */
 function lostKeys(effect: EffectEvent, before: LinkTruth, now: LinkTruth): readonly Ckn[] {
-  switch (effect.what) {
-    case "macsec.removeKey":
-      return effect.ckn === undefined ? [] : [effect.ckn];
-    case "macsec.replaceKey":
-    case "rollback":
-      return before.edgeKeys.filter((ckn) => !now.edgeKeys.includes(ckn));
-    default:
-      return [];
-  }
+  if (effect.what === "macsec.removeKey") return effect.ckn === undefined ? [] : [effect.ckn];
+  if (effect.what !== "macsec.replaceKey" && effect.what !== "rollback") return [];
+  return before.edgeKeys.filter((ckn) => !now.edgeKeys.includes(ckn));
 }

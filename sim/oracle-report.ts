@@ -39,8 +39,8 @@ interface Memory {
   readonly atLeast: Map<Badness, Instant>;
   wellSince: Instant | undefined;
   knownAt: Instant | undefined;
-  /** The device of the link was looked at and could not tell. */
-  control: boolean;
+  /** How an agent sees what is wrong: a look shows MKA and light, counters show the rest. */
+  shows: "atOnce" | "inCounters";
 }
 
 /** A pessimist is a nuisance and breaks no promise, so it is kept apart from the violations. */
@@ -62,7 +62,7 @@ export class ReportJudge {
   see(moment: Moment): void {
     for (const link of moment.now.links) {
       const memory = memoryIn(this.#links, link.id);
-      memory.control = !link.secured || !link.linkUp;
+      memory.shows = link.secured && link.linkUp ? "inCounters" : "atOnce";
       follow(memory, truthOf(link), moment.at);
     }
   }
@@ -87,7 +87,8 @@ export class ReportJudge {
         const id = `${group.name}/${link.name}`;
         const memory = this.#links.get(id);
         if (memory === undefined) continue;
-        const boundMs = memory.control ? this.#bounds.controlMs : this.#bounds.dataMs;
+        const { controlMs, dataMs } = this.#bounds;
+        const boundMs = memory.shows === "atOnce" ? controlMs : dataMs;
         findings.push(...this.#stale(id, link.verdict, memory, at));
         findings.push(...tooGood(id, link.verdict, memory, at, boundMs));
         if (this.#tooLate(link.verdict, memory, at)) late.push(`${id} ${link.verdict}`);
@@ -129,7 +130,7 @@ function memoryIn(memories: Map<string, Memory>, name: string): Memory {
     atLeast: new Map(),
     wellSince: undefined,
     knownAt: undefined,
-    control: false,
+    shows: "inCounters",
   };
   memories.set(name, memory);
   return memory;

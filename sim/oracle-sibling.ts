@@ -158,7 +158,9 @@ function* keptDrained(
     return;
   }
   const event = describeEffect(memory.drain);
-  const known = knownLostSiblings(moment, link);
+  const askedAt = moment.asked.get(link.id);
+  const tried = askedAt !== undefined && moment.at - askedAt <= bounds.strandedMs;
+  const known = !tried && knownLostSiblings(moment, link);
   memory.strandedSince = known ? (memory.strandedSince ?? moment.at) : undefined;
   if (memory.told !== "none") return;
   if (memory.strandedSince !== undefined && moment.at - memory.strandedSince > bounds.strandedMs) {
@@ -168,7 +170,7 @@ function* keptDrained(
       event,
       text: `${link.id} could carry but stayed drained after its sibling was seen lost`,
     };
-  } else if (lastAct !== undefined && moment.at - lastAct > bounds.parkedMs) {
+  } else if (!tried && lastAct !== undefined && moment.at - lastAct > bounds.parkedMs) {
     memory.told = "parked";
     const text = `${link.id} could carry but stays drained although nothing is being done`;
     yield { promise: "P2", event, text };

@@ -1,6 +1,7 @@
 // The promises P1 to P7 held against the truth after every event, from both ends, the wire and all
 // that was said.
 
+import type { DeviceChange } from "#hal/device.ts";
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { CanarySearch } from "./oracle-canary.ts";
@@ -18,7 +19,7 @@ import {
 import { watchRetirement } from "./oracle-proof.ts";
 import { type ReportBounds, type ReportedStatus, ReportJudge } from "./oracle-report.ts";
 import { type SiblingBounds, watchSiblings } from "./oracle-sibling.ts";
-import { watchWrites } from "./oracle-writes.ts";
+import { writes } from "./oracle-writes.ts";
 import type { Site } from "./site.ts";
 import type { EffectEvent, GroupTruth, LinkTruth, TunnelTruth } from "./truth.ts";
 
@@ -92,6 +93,7 @@ export class Oracle {
   readonly #groups: ReadonlyMap<string, Watched>;
   readonly #dirty = new Set<string>();
   readonly #looks = new Map<string, LinkLook>();
+  readonly #asked = new Map<string, Instant>();
   /** Links that are out of service now. */
   readonly #outSince = new Map<string, Instant>();
   readonly #judge: ReportJudge;
@@ -172,6 +174,15 @@ export class Oracle {
     }
   }
 
+  /** The agent asked for this: it cannot be blamed for a restore that a device refuses. */
+  asked(device: string, change: DeviceChange): void {
+    for (const part of change) {
+      if (part.kind !== "port.restore") continue;
+      const link = this.#site.linkAt(device, part.port);
+      if (link !== undefined) this.#asked.set(link, this.#site.clock.now());
+    }
+  }
+
   /** The agent said this, now. */
   reported(status: ReportedStatus): void {
     const at = this.#site.clock.now();
@@ -213,8 +224,8 @@ export class Oracle {
     return [
       watchClearFrames(),
       watchSiblings(this.#bounds),
-      watchRetirement(this.#bounds.proofFrames),
-      watchWrites(() => this.#noWrites),
+      watchRetirement(this.#bounds.proofFrames, this.#bounds.lookFreshMs),
+      ({ effects }) => writes(this.#noWrites, effects),
       watchKeys(),
     ];
   }
@@ -222,7 +233,15 @@ export class Oracle {
   #examine(group: Watched, at: Instant): void {
     const now = this.#site.groupTruth(group.name);
     const { before, effects, disturbed } = group;
-    const moment: Moment = { at, before, now, effects, disturbed, looks: this.#looks };
+    const moment: Moment = {
+      at,
+      before,
+      now,
+      effects,
+      disturbed,
+      looks: this.#looks,
+      asked: this.#asked,
+    };
     group.before = now;
     if (effects.length > 0) group.effects = [];
     if (disturbed.size > 0) group.disturbed = new Set();
@@ -241,17 +260,7 @@ export class Oracle {
 
   #refuseWrite(effect: EffectEvent): void {
     const at = this.#site.clock.now();
-    const now = { name: "", links: [] };
-    const looks = this.#looks;
-    const moment: Moment = {
-      at,
-      before: undefined,
-      now,
-      effects: [effect],
-      disturbed: new Set(),
-      looks,
-    };
-    const findings = watchWrites(() => this.#noWrites)(moment);
+    const findings = writes(this.#noWrites, [effect]);
     for (const finding of findings) this.#record(finding, at);
   }
 

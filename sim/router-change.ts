@@ -1,5 +1,6 @@
 // How a wanted change alters a candidate configuration, and why a router would refuse it.
 
+import { missingCapability } from "#hal/capability.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import { type Effect as CallEffect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Ckn, KeyRef, PortName } from "#hal/model.ts";
@@ -46,38 +47,10 @@ export function refuseUnsupported(
   capabilities: Capabilities,
   change: DeviceChange,
 ): void {
-  for (const part of change) {
-    const missing = missingFor(part, capabilities);
-    if (missing === undefined) continue;
-    const text = `${device} does not offer ${missing}, so nothing was sent to it`;
-    throw deviceError("device.unsupported", device, text);
-  }
-}
-
-function missingFor(part: PortChange, capabilities: Capabilities): string | undefined {
-  const { macsec, ipsec, drain } = capabilities;
-  switch (part.kind) {
-    case "macsec.addKey":
-      if (macsec === undefined) return "MACsec";
-      return part.role === "fallback" && macsec.overlap === "none" ? "a second key" : undefined;
-    case "macsec.promoteKey":
-      return macsec?.overlap === "fallback" ? undefined : "the promotion of a fallback key";
-    case "macsec.removeKey":
-    case "macsec.replaceKey":
-    case "macsec.rekeySak":
-    case "macsec.protect":
-      return macsec === undefined ? "MACsec" : undefined;
-    case "port.shut":
-    case "port.open":
-      return undefined;
-    case "ipsec.putTunnel":
-    case "ipsec.removeTunnel":
-    case "ipsec.rekey":
-      return ipsec?.keying.includes("ike") === true ? undefined : "IPsec keyed by IKE";
-    case "port.drain":
-    case "port.restore":
-      return drain?.means.includes(part.means) === true ? undefined : `drain by ${part.means}`;
-  }
+  const missing = missingCapability(change, capabilities);
+  if (missing === undefined) return;
+  const text = `${device} does not offer ${missing}, so nothing was sent to it`;
+  throw deviceError("device.unsupported", device, text);
 }
 
 /**

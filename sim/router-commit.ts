@@ -1,5 +1,6 @@
 // Transactions as the router holds them: candidates by token, one commit that may be pending.
 
+import { missingTimer } from "#hal/capability.ts";
 import type { Capabilities, CommitMode, DeviceChange, TransactionToken } from "#hal/device.ts";
 import type { Ckn, PortName } from "#hal/model.ts";
 import type { Cancel, SimClock } from "./clock.ts";
@@ -74,21 +75,13 @@ export function revertMs(
   mode: CommitMode,
   within: number | "final",
 ): number | undefined {
-  if (within === "final") return undefined;
-  switch (mode.kind) {
-    case "immediate": {
-      const text = `${device} has no timer that would revert a commit, so nothing was sent`;
-      throw deviceError("device.unsupported", device, text);
-    }
-    case "armedRevert":
-      return within;
-    case "confirmed": {
-      const stepped = Math.ceil(within / mode.stepMs) * mode.stepMs;
-      if (stepped <= mode.maxMs) return stepped;
-      const text = `${device} waits at most ${mode.maxMs} ms for a confirm, so nothing was sent`;
-      throw deviceError("device.unsupported", device, text);
-    }
+  const missing = missingTimer(mode, within);
+  if (missing !== undefined) {
+    const text = `${device} does not offer ${missing}, so nothing was sent to it`;
+    throw deviceError("device.unsupported", device, text);
   }
+  if (within === "final" || mode.kind === "immediate") return undefined;
+  return mode.kind === "confirmed" ? Math.ceil(within / mode.stepMs) * mode.stepMs : within;
 }
 
 export class CommitEngine {

@@ -16,7 +16,7 @@ export interface PlannedLink {
   readonly key: { readonly cak: string; readonly ckn: string };
 }
 
-export interface PlannedGroup {
+interface PlannedGroup {
   readonly name: string;
   /** Id of the expressRoutePort. */
   readonly expressRoutePort: string;

@@ -1,7 +1,7 @@
 // A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its
 // truth on show.
 
-import type { Capabilities, Device } from "#hal/device.ts";
+import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
 import { SimClock } from "./clock.ts";
 import { openRouter } from "./faces/hal.ts";
@@ -57,6 +57,8 @@ export interface SiteObserver {
   fault?(text: string, link: string): void;
   /** The agent got this look at a device. */
   looked?(state: DeviceState): void;
+  /** The agent asked a device for a change, whatever became of it. */
+  asked?(device: string, change: DeviceChange): void;
 }
 
 /** 2026-11-24T10:00:00Z. */
@@ -78,7 +80,7 @@ export class Site implements SiteFace {
   readonly #byGroup = new Map<string, readonly SiteLink[]>();
   readonly #observers: SiteObserver[] = [];
   /** Which vault version stands on which port; forgotten whenever a key may have changed. */
-  readonly #caks = new Map<string, Pick<LinkTruth, "edgeCaks" | "farCak">>();
+  readonly #caks = new Map<string, LinkTruth["edgeCaks"]>();
   #speed = Number.POSITIVE_INFINITY;
 
   constructor(options: SiteOptions) {
@@ -230,6 +232,10 @@ export class Site implements SiteFace {
         for (const observer of this.#observers) observer.looked?.(state);
         return state;
       },
+      prepare: (change, keys, signal) => {
+        for (const observer of this.#observers) observer.asked?.(router.name, change);
+        return device.prepare(change, keys, signal);
+      },
     };
   }
 
@@ -304,7 +310,7 @@ export class Site implements SiteFace {
       policy: edge.settings()?.policy,
       edgeKeys,
       farKey,
-      ...this.#caksOf(link, edgeKeys, farKey),
+      edgeCaks: this.#caksOf(link, edgeKeys),
       commitPending: router.commits.pending(),
       secured: session.controlledPort === "secured" && far.session().controlledPort === "secured",
       principalCkn: session.principalCkn,
@@ -318,16 +324,14 @@ export class Site implements SiteFace {
     };
   }
 
-  #caksOf(link: SiteLink, edgeKeys: readonly Ckn[], farKey: Ckn | undefined) {
+  #caksOf(link: SiteLink, edgeKeys: readonly Ckn[]): LinkTruth["edgeCaks"] {
     const cached = this.#caks.get(link.id);
     if (cached !== undefined) return cached;
-    const versions = edgeKeys.length === 0 && farKey === undefined ? [] : this.canaries();
-    const versionOf = (station: Station, ckn: Ckn): string | undefined =>
-      versions.find(({ bytes }) => station.holdsCak(ckn, bytes))?.id;
-    const caks = {
-      edgeCaks: edgeKeys.map((ckn) => versionOf(link.edge, ckn)),
-      farCak: farKey === undefined ? undefined : versionOf(link.far, farKey),
-    };
+    const all = edgeKeys.length === 0 ? [] : this.canaries();
+    const versions = all.filter(({ id }) => !this.vault.misserved.has(id));
+    const caks = edgeKeys.map(
+      (ckn) => versions.find(({ bytes }) => link.edge.holdsCak(ckn, bytes))?.id,
+    );
     this.#caks.set(link.id, caks);
     return caks;
   }

@@ -17,6 +17,8 @@ export interface EffectEvent {
   readonly port: PortName | undefined;
   readonly what: PortChange["kind"] | "rollback" | "peer.put" | "reboot";
   readonly ckn?: Ckn;
+  /** The CAK version that a `peer.put` names. */
+  readonly cakSecretId?: string;
 }
 
 export interface LinkTruth {
@@ -36,7 +38,6 @@ export interface LinkTruth {
   /** The vault version whose octets stand under each of `edgeKeys`; undefined = of none. */
   readonly edgeCaks: readonly (string | undefined)[];
   readonly farKey: Ckn | undefined;
-  readonly farCak: string | undefined;
   readonly commitPending: boolean;
   /** The controlled ports of both ends are open under MACsec. */
   readonly secured: boolean;

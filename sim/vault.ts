@@ -46,6 +46,8 @@ export class SimVault {
   readonly base: string;
   /** Values handed out so far. */
   reads = 0;
+  /** Versions whose value was handed out under another id: they prove nothing about who mixed keys. */
+  readonly misserved = new Set<string>();
   readonly #clock: SimClock;
   readonly #prng: Prng;
   readonly #secrets = new Map<string, Stored[]>();
@@ -151,7 +153,9 @@ export class SimVault {
     if (stored === undefined) throw missing(id);
     if (!this.#faults.has("servePrevious")) return stored;
     const list = [...this.#secrets.values()].find((versions) => versions.includes(stored)) ?? [];
-    return list[list.indexOf(stored) - 1] ?? stored;
+    const previous = list[list.indexOf(stored) - 1];
+    if (previous !== undefined) this.misserved.add(previous.version.id);
+    return previous ?? stored;
   }
 
   #refuse(where: string): void {

@@ -1,10 +1,9 @@
-// Writes the documents that are generated from the config schema.
+// Writes the documents that are generated from the program.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configReference, jsonSchema } from "#agent/config/index.ts";
+import { generatedDocs } from "./generated-docs.ts";
 
 const docs = join(import.meta.dirname, "..", "docs");
 
-writeFileSync(join(docs, "configuration.md"), configReference());
-writeFileSync(join(docs, "config.schema.json"), jsonSchema());
+for (const [name, text] of Object.entries(generatedDocs())) writeFileSync(join(docs, name), text);

@@ -13,14 +13,19 @@ const { policy: _, ...settings } = handMadeSettings;
 const never = new AbortController().signal;
 const probeFrames = 30;
 const stepMs = 5_000;
+/** Half an hour, as long as a campaign waits for the far end. */
+const roundsMax = 360;
 
 export class Hand {
   readonly site: Site;
   /** What the hand gave up on, and why. */
   readonly held: string[] = [];
 
+  readonly #given: ReadonlyMap<string, KeyRef>;
+
   constructor(site: Site) {
     this.site = site;
+    this.#given = new Map(site.links.map((link) => [link.id, this.#newestKey(link)]));
   }
 
   link(id: string): SiteLink {
@@ -63,12 +68,11 @@ export class Hand {
     return this.site.vault.generatePair(link.key, settings.suite);
   }
 
-  /** The pair that waits in the vault since the site was built. */
+  /** The pair that waited in the vault when the hand came to the site. */
   givenKey(link: SiteLink): KeyRef {
-    const cak = this.site.vault.versions(link.key.cak).at(-1);
-    const ckn = this.site.vault.versions(link.key.ckn).at(-1);
-    if (cak === undefined || ckn === undefined) throw new RangeError(`no key for ${link.id}`);
-    return this.keyOf(cak.id, ckn.id);
+    const key = this.#given.get(link.id);
+    if (key === undefined) throw new RangeError(`no key for ${link.id}`);
+    return key;
   }
 
   keyOf(cakSecretId: string, cknSecretId: string): KeyRef {
@@ -89,75 +93,71 @@ export class Hand {
 
   /** The first key, in the design's order: far end first, then the router, then proof. */
   async enrol(link: SiteLink, key: KeyRef): Promise<"done" | "held"> {
-    const { port } = link;
-    await this.#taking(
-      link,
-      "drain",
-      (own) => own.drained,
-      () => this.drain(link),
-    );
-    await this.#taking(
-      link,
-      "put",
-      () => this.#farPointsAt(link, key),
-      async () => this.put(link, key),
-    );
-    await this.#until(`far end of ${link.id}`, async () => this.#farSettledOn(link, key));
-    const keyed = (own: Own): boolean => own.keys.includes(key.ckn);
-    await this.#giving(link, keyed, () =>
-      this.change(link, this.protect(link), this.keyChange(link, "addKey", key)),
-    );
-    const proved = await this.#until(`proof of ${link.id}`, () => this.#proven(link, key));
-    await this.#giving(
-      link,
-      (own) => !own.drained,
-      () => this.change(link, { kind: "port.restore", port, means: "prepend" }),
-    );
-    return proved && (await this.#until(`bgp of ${link.id}`, () => this.#carries(link)))
-      ? "done"
-      : "held";
+    const told = await this.#pointFarEnd(link, undefined, key);
+    // Ids alone do not show the hardware: the router follows only once the link is dark.
+    const dark = told && (await this.#until(`dark ${link.id}`, () => this.#dark(link)));
+    if (dark) {
+      const keyed = (own: Own): boolean => own.keys.includes(key.ckn);
+      await this.#giving(link, keyed, () =>
+        this.change(link, this.protect(link), this.keyChange(link, "addKey", key)),
+      );
+    }
+    const proved = dark && (await this.#until(`proof ${link.id}`, () => this.#proven(link, key)));
+    const back = await this.#restore(link);
+    return proved && back ? "done" : "held";
   }
 
   /** A further key beside the present one; the router must be able to hold both. */
   async rotate(link: SiteLink, old: KeyRef, next: KeyRef): Promise<"done" | "held"> {
-    const { port } = link;
-    await this.#taking(
-      link,
-      "drain",
-      (own) => own.drained,
-      () => this.drain(link),
-    );
-    await this.#taking(
+    const staged = await this.#taking(
       link,
       "stage",
       (own) => own.keys.includes(next.ckn),
-      () => this.change(link, this.keyChange(link, "addKey", next)),
+      async (own) => {
+        // Ids alone do not show the hardware: the link must be secured by the old key as well.
+        const sound = own.secured && own.principal === old.ckn;
+        if (!sound || !this.#farSettledOn(link, old)) return;
+        await this.change(link, this.keyChange(link, "addKey", next));
+      },
     );
-    await this.#taking(
+    const retired =
+      staged &&
+      (await this.#pointFarEnd(link, old, next)) &&
+      (await this.#until(`proof ${link.id}`, () => this.#proven(link, next))) &&
+      (await this.#retire(link, old, next));
+    const back = await this.#restore(link);
+    return retired && back ? "done" : "held";
+  }
+
+  async #pointFarEnd(link: SiteLink, old: KeyRef | undefined, next: KeyRef): Promise<boolean> {
+    const put = await this.#taking(
       link,
       "put",
       () => this.#farPointsAt(link, next),
-      async () => this.put(link, next),
-    );
-    await this.#until(`far end of ${link.id}`, async () => this.#farSettledOn(link, next));
-    const proved = await this.#until(`proof of ${link.id}`, () => this.#proven(link, next));
-    if (!proved) return "held";
-    await this.#taking(
-      link,
-      "retire",
-      (own) => !own.keys.includes(old.ckn),
       async () => {
-        // The proof must hold on this very look, however long the gate was closed.
-        if (!(await this.#proven(link, next))) return;
-        await this.change(link, { kind: "macsec.removeKey", port, ckn: old.ckn });
+        if (this.#farSettledOn(link, old)) this.put(link, next);
       },
     );
+    return put && this.#until(`far end ${link.id}`, async () => this.#farSettledOn(link, next));
+  }
+
+  #retire(link: SiteLink, old: KeyRef, next: KeyRef): Promise<boolean> {
+    const gone = (own: Own): boolean => !own.keys.includes(old.ckn);
+    return this.#taking(link, "retire", gone, async () => {
+      // The proof must hold on this very look, however long the gate was closed.
+      if (!(await this.#proven(link, next)) || !(await this.#carries(this.sibling(link)))) return;
+      await this.change(link, { kind: "macsec.removeKey", port: link.port, ckn: old.ckn });
+    });
+  }
+
+  async #restore(link: SiteLink): Promise<boolean> {
+    const { port } = link;
     await this.#giving(
       link,
       (own) => !own.drained,
       () => this.change(link, { kind: "port.restore", port, means: "prepend" }),
     );
-    return (await this.#until(`bgp of ${link.id}`, () => this.#carries(link))) ? "done" : "held";
+    return this.#until(`bgp ${link.id}`, () => this.#carries(link));
   }
 
   readonly #keys: KeyResolver = async (ref) => {
@@ -171,21 +171,30 @@ export class Hand {
     }
   };
 
-  // A look at both routers immediately before the effect; nothing is taken beside a lost sibling.
+  #newestKey(link: SiteLink): KeyRef {
+    const cak = this.site.vault.versions(link.key.cak).at(-1);
+    const ckn = this.site.vault.versions(link.key.ckn).at(-1);
+    if (cak === undefined || ckn === undefined) throw new RangeError(`no key for ${link.id}`);
+    return this.keyOf(cak.id, ckn.id);
+  }
+
+  // A look at both routers immediately before the effect. Beside a lost sibling nothing is taken,
+  // and what was taken is given back first; then the link is drained again.
   async #taking(
     link: SiteLink,
     what: string,
     done: (own: Own) => boolean,
-    act: () => Promise<void>,
-  ): Promise<void> {
-    await this.#until(`${what} ${link.id}`, async () => {
+    act: (own: Own) => Promise<void>,
+  ): Promise<boolean> {
+    const { port } = link;
+    return this.#until(`${what} ${link.id}`, async () => {
       const own = ownOf(await this.look(link), link);
       if (done(own)) return true;
-      const sibling = this.sibling(link);
-      const state = await this.look(sibling);
-      const port = state.macsec.find((candidate) => candidate.port === sibling.port);
-      if (port === undefined || shownInService(port, state.routing) !== true) return false;
-      await act();
+      if (!(await this.#carries(this.sibling(link)))) {
+        const restore = { kind: "port.restore", port, means: "prepend" } as const;
+        if (own.drained) await this.change(link, restore);
+      } else if (own.drained) await act(own);
+      else await this.drain(link);
       return false;
     });
   }
@@ -198,11 +207,11 @@ export class Hand {
     });
   }
 
-  #farPointsAt(link: SiteLink, key: KeyRef): boolean {
-    return link.msee.observe(link.azureLink).pointsAt?.cakSecretId === key.cakSecretId;
+  #farPointsAt(link: SiteLink, key: KeyRef | undefined): boolean {
+    return link.msee.observe(link.azureLink).pointsAt?.cakSecretId === key?.cakSecretId;
   }
 
-  #farSettledOn(link: SiteLink, key: KeyRef): boolean {
+  #farSettledOn(link: SiteLink, key: KeyRef | undefined): boolean {
     const { provisioning } = link.msee.observe(link.azureLink);
     return this.#farPointsAt(link, key) && provisioning === "settled";
   }
@@ -220,14 +229,23 @@ export class Hand {
     return true;
   }
 
+  /** Shown in service, and a probe comes back: MKA alone hides a broken data plane. */
   async #carries(link: SiteLink): Promise<boolean> {
     const state = await this.look(link);
     const port = state.macsec.find((candidate) => candidate.port === link.port);
-    return port !== undefined && shownInService(port, state.routing) === true;
+    if (port === undefined || shownInService(port, state.routing) !== true) return false;
+    const probe = await this.device(link).probe?.(link.port, probeFrames, never);
+    return probe !== undefined && probe.answered > 0;
+  }
+
+  async #dark(link: SiteLink): Promise<boolean> {
+    const own = ownOf(await this.look(link), link);
+    const probe = await this.device(link).probe?.(link.port, probeFrames, never);
+    return own.keys.length > 0 || probe?.answered === 0;
   }
 
   async #until(what: string, done: () => Promise<boolean>): Promise<boolean> {
-    for (let round = 0; round < 2_000; round += 1) {
+    for (let round = 0; round < roundsMax; round += 1) {
       try {
         if (await done()) return true;
       } catch (error) {

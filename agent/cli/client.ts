@@ -1,4 +1,4 @@
-// One question to the agent over its socket. HTTP by hand on node:net: node:http takes 25 ms to load.
+// One question to the agent over its socket. HTTP by hand, because node:http takes 25 ms to load.
 
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
@@ -28,7 +28,7 @@ export async function ask(question: Question): Promise<unknown> {
     const outcome = await exchange(path, question);
     switch (outcome.kind) {
       case "reply":
-        return valueOf(outcome.bytes, question);
+        return answerOf(outcome.bytes, question);
       case "lost":
         throw lost(path, question, outcome.errno);
       case "refused":
@@ -93,7 +93,7 @@ function requestBytes({ method, path, body }: Question): Buffer {
 }
 
 /** The server sends its length and closes: what is shorter was cut off. */
-function valueOf(bytes: Buffer, question: Question): unknown {
+function answerOf(bytes: Buffer, question: Question): unknown {
   const end = bytes.indexOf("\r\n\r\n");
   const head = bytes.subarray(0, Math.max(0, end)).toString("latin1");
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);

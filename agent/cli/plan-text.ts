@@ -9,7 +9,9 @@ export function planText({ steps, notes }: Plan): string {
     const named = risk === null ? "" : `, risk ${risk}`;
     return [`${n}. ${link ?? where}: ${does} (at ${where}${dark}${named})`, `     ${preview}`];
   });
-  if (steps.length === 0) lines.push("Nothing to do: both ends are as the config wants them.");
+  if (steps.length === 0 && notes.length === 0) {
+    lines.push("Nothing to do: both ends are as the config wants them.");
+  }
   for (const { about, text, next } of notes) {
     lines.push(`not done: ${about}: ${text}`, `     next: ${next}`);
   }

@@ -1,4 +1,4 @@
-// What every verb has in common: its options, the agent behind a socket, and where text and JSON go.
+// What every verb has in common: its options, the agent behind a socket, where text and JSON go.
 
 import { ask } from "./client.ts";
 import { type Paint, paintFor } from "./paint.ts";

@@ -6,11 +6,15 @@ const examples = new WeakMap<Command, string>();
 
 /** Ends the description of a verb: its example, and the options that every verb takes. */
 export function verb(command: Command, example: string): Command {
-  examples.set(command, example);
-  return command
+  return withExample(command, example)
     .option("--json", "one JSON document on standard output")
-    .option("--socket <path>", "socket of the agent to ask")
-    .addHelpText("after", `\nExample:\n  $ ${example}`);
+    .option("--socket <path>", "socket of the agent to ask");
+}
+
+/** For a verb that asks no agent. */
+export function withExample(command: Command, example: string): Command {
+  examples.set(command, example);
+  return command.addHelpText("after", `\nExample:\n  $ ${example}`);
 }
 
 export function exampleOf(command: Command): string | undefined {

@@ -1,4 +1,4 @@
-// A status in words: verdicts first, then why, what runs, and the next command. Takes readable text only.
+// A status in words: verdicts, why, what runs, and the next command. Takes readable text only.
 
 import type { CampaignShape } from "../api-shape.ts";
 import type { Status } from "../status.ts";
@@ -11,7 +11,8 @@ type Reason = Status["reasons"][number];
 
 /** The whole report. */
 export function statusText(status: Status, paint: Paint): string {
-  const lines = [`${verdictLine(status, paint)}  ${paint.faint(status.at)}`];
+  const site = paint.strong(status.site ?? "no site");
+  const lines = [`${site}: ${paint.verdict(status.verdict)}  ${paint.faint(status.at)}`];
   lines.push(...reasonLines(status.reasons, paint, "  "));
   for (const group of status.groups) lines.push("", ...groupLines(group, status.at, paint));
   if (status.tunnels.length > 0) lines.push("", paint.strong("tunnels"));

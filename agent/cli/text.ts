@@ -1,4 +1,4 @@
-// Text for a terminal: what came from elsewhere cannot move a cursor, forge a line, or turn text around.
+// Text for a terminal: what came from elsewhere cannot move a cursor, forge or turn around a line.
 
 // Controls (C0, DEL, C1), separators of lines and paragraphs, marks that change the direction.
 const unsafe = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
@@ -68,7 +68,7 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-// biome's rule against control characters in a pattern is met by building it: ESC [ ... m is ours.
+// ESC [ ... m, as `paint.ts` writes it.
 const style = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 
 function width(cell: string): number {

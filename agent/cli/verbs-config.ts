@@ -1,16 +1,18 @@
 // validate, plan, apply and config: from a file to the accepted intent.
 
+import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { ApplyAnswer } from "../agent.ts";
 import type { CampaignShape } from "../api-shape.ts";
-import { type Complaint, formatComplaint, parseConfig } from "../config/index.ts";
+import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import type { Intent, IntentEntry } from "../intent.ts";
 import type { Plan } from "../plan.ts";
 import type { Status } from "../status.ts";
 import { isoTime } from "../status-time.ts";
+import { agree } from "./agreement.ts";
 import { type ConfigFile, readConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { planText } from "./plan-text.ts";
@@ -43,7 +45,7 @@ export function registerConfig(program: Command): void {
       program
         .command("apply [file]")
         .description("make a config the accepted intent, after showing its plan"),
-    ),
+    ).option("--queue", "where a campaign runs, apply when it has ended"),
     "linkseal apply site.yaml",
   ).action(apply);
   const config = program.command("config").description("the accepted configs");
@@ -72,14 +74,13 @@ export function registerConfig(program: Command): void {
 }
 
 function applyOptions(command: Command): Command {
-  return command
-    .option("--yes", "do not ask")
-    .option("--queue", "where a campaign runs, apply when it has ended")
-    .option("--wait", "follow what was begun to its end");
+  return command.option("--yes", "do not ask").option("--wait", "follow what was begun to its end");
 }
 
 async function validate(file: string, options: Common): Promise<void> {
   const { text } = await readConfig(file);
+  // Schema and YAML take longer to load than all the rest of the command.
+  const { parseConfig } = await import("../config/index.ts");
   const parsed = parseConfig(text, file, Date.now() as WallTime);
   const isValid = parsed.kind === "ok";
   const complaints = isValid ? parsed.warnings : parsed.complaints;
@@ -123,20 +124,19 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
   const after = (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
   const push = (shown: Plan | undefined): Promise<ApplyAnswer> =>
     session.admin<ApplyAnswer>("/v1/apply", { ...config, queue, ...(shown && { shown }) });
-  let answer: ApplyAnswer;
-  if (options.yes === true) answer = await push(undefined);
-  else {
-    refuseWithoutTerminal();
-    let plan = await planOf(session, config);
-    for (;;) {
-      session.note(planText(readable(plan)));
-      await agree("Apply it?");
-      answer = await push(plan);
-      if (answer.kind !== "changed") break;
-      session.note("\nThe devices are not as they were a moment ago. The plan is now:\n");
-      plan = answer.plan;
-    }
-  }
+  if (options.yes !== true) refuseWithoutTerminal();
+  const answer =
+    options.yes === true
+      ? await push(undefined)
+      : await agree(await planOf(session, config), {
+          show(plan, why) {
+            if (why === "changed") session.note("\nThe devices have changed. The plan is now:\n");
+            session.note(planText(readable(plan)));
+          },
+          ask: () => saysYes("Apply it?"),
+          push,
+        });
+  if (answer === undefined) return declined();
   await conclude(session, answer, config.file, options, after);
 }
 
@@ -146,7 +146,8 @@ async function rollback(number: number, options: ApplyOptions): Promise<void> {
     refuseWithoutTerminal();
     const { diff: text } = await session.view<Diff>(`/v1/config/diff?number=${number}`);
     session.note(text === "" ? "It is the text in force." : visibleLines(text));
-    await agree(`Go back to config ${number} (take away what is marked +)?`);
+    const question = `Go back to config ${number} (take away what is marked +)?`;
+    if (!(await saysYes(question))) return declined();
   }
   const after = (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
   const answer = await session.admin<ApplyAnswer>("/v1/config/rollback", { number });
@@ -158,11 +159,16 @@ function refuseWithoutTerminal(): void {
   throw usage("there is no terminal to ask on; nothing was stored", "linkseal apply FILE --yes");
 }
 
-/** Throws unless the person says yes. */
-async function agree(question: string): Promise<void> {
+/** Anything but a yes is a no, and so is the end of the input. */
+async function saysYes(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const said = await terminal.question(`\n${question} [y/N] `).finally(() => terminal.close());
-  if (/^y(es)?$/i.test(said.trim())) return;
+  const ended = once(terminal, "close").then(() => "");
+  const said = await Promise.race([terminal.question(`\n${question} [y/N] `), ended]);
+  terminal.close();
+  return /^y(es)?$/i.test(said.trim());
+}
+
+function declined(): void {
   process.stderr.write("Nothing was changed.\n");
   exit(1);
 }
@@ -202,6 +208,7 @@ async function settle(
   options: ApplyOptions,
   after: number,
 ): Promise<void> {
+  if (options.yes === true) session.note(planText(readable(plan)));
   session.note(`Accepted as config ${number}.`);
   const steps = plan.steps.flatMap(({ link }) => (link === null ? [] : [link]));
   const groups = [...new Set(steps.map((link) => link.split("/")[0] ?? link))];

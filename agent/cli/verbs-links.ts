@@ -87,7 +87,17 @@ async function links(name: string | undefined, options: Common): Promise<void> {
 }
 
 async function linksText(rows: readonly LinkRow[], { paint }: Session): Promise<string> {
-  const head = ["link", "verdict", "port", "suite", "key", "days", "router", "rx ok", "tx protected"];
+  const head = [
+    "link",
+    "verdict",
+    "port",
+    "suite",
+    "key",
+    "days",
+    "router",
+    "rx ok",
+    "tx protected",
+  ];
   const cells = rows.map((row) => [
     `${row.group}/${row.name}`,
     paint.verdict(row.verdict),
@@ -157,7 +167,10 @@ async function showKeys(session: Session): Promise<KeyReport> {
     const findings = keys.flatMap(({ link, finding }) =>
       finding === null
         ? []
-        : [`${link}: ${finding.text} (${finding.code})`, `  next: linkseal explain ${finding.code}`],
+        : [
+            `${link}: ${finding.text} (${finding.code})`,
+            `  next: linkseal explain ${finding.code}`,
+          ],
     );
     return [await table(head, cells, outKind()), ...findings].join("\n");
   });

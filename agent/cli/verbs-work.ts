@@ -8,7 +8,7 @@ import { allCampaigns, eventsAfter, follow } from "./progress.ts";
 import { type Common, Session } from "./session.ts";
 import { collected, exit, verb } from "./shape.ts";
 import { campaignLines } from "./status-text.ts";
-import { shortCkn } from "./text.ts";
+import { readable, shortCkn } from "./text.ts";
 
 interface RiskOptions extends Common {
   readonly acceptRisk?: readonly string[];
@@ -72,7 +72,9 @@ async function adopt(target: string, options: RiskOptions): Promise<void> {
     shown.length === 0
       ? "Nothing to adopt: every link of it is managed already."
       : shown
-          .map(({ link, ckn, cakVersion }) => `${link}: adopted with ${shortCkn(ckn)}, ${cakVersion}`)
+          .map(
+            ({ link, ckn, cakVersion }) => `${link}: adopted with ${shortCkn(ckn)}, ${cakVersion}`,
+          )
           .join("\n"),
   );
 }
@@ -116,9 +118,11 @@ async function showCampaigns(
   campaigns: readonly CampaignShape[],
 ): Promise<void> {
   const { at } = await session.view<Status>("/v1/status");
-  await session.show({ result, campaigns }, (shown) => {
-    if (shown.campaigns.length === 0) return "No campaign has run.";
-    return shown.campaigns.flatMap((campaign) => campaignLines(campaign, at)).join("\n");
+  await session.show(result, () => {
+    if (campaigns.length === 0) return "No campaign has run.";
+    return readable(campaigns)
+      .flatMap((campaign) => campaignLines(campaign, at))
+      .join("\n");
   });
 }
 

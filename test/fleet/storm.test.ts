@@ -42,6 +42,7 @@ async function run(
 async function enrolGroup(hand: Hand, group: string): Promise<string> {
   const outcomes: string[] = [];
   for (const link of hand.site.links.filter((candidate) => candidate.group === group)) {
+    if (outcomes.includes("held")) break;
     outcomes.push(await hand.enrol(link, hand.givenKey(link)));
   }
   return outcomes.join(" ");
@@ -50,6 +51,7 @@ async function enrolGroup(hand: Hand, group: string): Promise<string> {
 async function rotateGroup(hand: Hand, group: string): Promise<string> {
   const outcomes: string[] = [];
   for (const link of hand.site.links.filter((candidate) => candidate.group === group)) {
+    if (outcomes.includes("held")) break;
     const old = hand.givenKey(link);
     outcomes.push(await hand.rotate(link, old, hand.newKey(link)));
   }

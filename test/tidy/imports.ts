@@ -44,6 +44,10 @@ const importTable: readonly TableRow[] = [
   { edge: /^agent\/.* -> agent\//, why: "the program" },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   { edge: /^agent\/host\.ts -> drivers\/transport\//, why: "host.ts alone builds the real Dialer" },
+  {
+    edge: /^agent\/cli\/version\.ts -> package\.json$/,
+    why: "the version number stands once",
+  },
   { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },
   { edge: /^agent\/net\.ts -> drivers\/linux\/net/, why: "the kernel writer is a root of its own" },
   { edge: /^agent\/simulate\.ts -> sim\//, why: "the only place where agent and simulator meet" },

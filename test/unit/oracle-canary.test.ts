@@ -21,7 +21,7 @@ function searching(): CanarySearch {
 /** Cisco's type 7, as an IOS device would show the key. */
 function type7(text: string, salt: number): string {
   const by = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
-  const mixed = [...text].map((letter, index) => {
+  const mixed = Array.from(text, (letter, index) => {
     const octet = letter.charCodeAt(0) ^ by.charCodeAt((salt + index) % by.length);
     return octet.toString(16).toUpperCase().padStart(2, "0");
   });

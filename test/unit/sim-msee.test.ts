@@ -89,6 +89,7 @@ describe("life of a put", () => {
         port: "link1",
         what: "peer.put",
         ckn: next.ckn,
+        cakSecretId: next.cakSecretId,
       },
     ]);
   });

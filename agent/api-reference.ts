@@ -1,0 +1,87 @@
+// docs/protocol.md: the routes as they are served, with the rules that hold for all of them.
+
+import { errorRows } from "#hal/error.ts";
+import { routes, type SocketRole } from "./api.ts";
+
+export function protocolReference(): string {
+  return `${head}
+## Requests on both sockets
+
+${routeTable("view")}
+
+## Requests on the admin socket only
+
+${routeTable("admin")}
+
+## Error codes
+
+\`linkseal explain CODE\` and [codes.md](codes.md) say what each means.
+
+| code | try again | exit status |
+| --- | --- | --- |
+${Object.entries(errorRows)
+  .map(([code, { retry, exit }]) => `| \`${code}\` | ${retryWords[retry]} | ${exit} |`)
+  .join("\n")}
+`;
+}
+
+const retryWords = {
+  never: "no",
+  later: "later",
+  afterLook: "after a look at the device",
+} as const;
+
+function routeTable(role: SocketRole): string {
+  const rows = Object.entries(routes)
+    .filter(([, route]) => route.role === role)
+    .map(([request, { title }]) => `| \`${request}\` | ${title} |`);
+  return ["| request | answer |", "| --- | --- |", ...rows].join("\n");
+}
+
+const head = `# The local protocol
+
+<!-- Generated from the routes by \`npm run docs\`. -->
+
+The agent serves HTTP/1.1 on two Unix sockets. \`view.sock\` only looks; \`admin.sock\` does all
+that \`view.sock\` does and also changes. Whoever may open a socket may use it: in a system
+installation \`view.sock\` belongs to the group \`linkseal\` and \`admin.sock\` to
+\`linkseal-admin\`, both 0660 in \`/run/linkseal\`; everywhere else both are 0600.
+
+\`\`\`sh
+curl --unix-socket /run/linkseal/view.sock http://localhost/v1/status
+curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
+  --json '{"target": "erd-dub", "risks": ["breakBeforeMake"]}'
+\`\`\`
+
+## Framing and limits
+
+- One request on a connection; the agent answers with \`content-length\` and closes.
+- The body of a POST is one JSON object in UTF-8 of at most 2,000,000 bytes, and \`{}\` may be
+  left out. Text in braces below names its members. The view socket reads no body.
+- A request must be complete within 5 s, and an answer be taken within 10 s.
+- Each socket serves 64 connections. The oldest one that has asked nothing yet makes room for a
+  new one.
+- A client that goes away ends its question. A change that was accepted stays accepted.
+- Every answer is one JSON document: with status 200 the shape that the table names, else
+  \`linkseal.error/1\`.
+
+## Errors
+
+\`\`\`json
+{ "schema": "linkseal.error/1", "code": "gate.busy", "effect": "none", "where": "erd-dub",
+  "text": "a campaign runs on this group", "next": "linkseal rotation show erd-dub" }
+\`\`\`
+
+- \`effect\` says what may have happened to a device or the far end: \`none\`, \`applied\`, or
+  \`unknown\`, after which a look comes before anything else.
+- \`next\` is the next safe command.
+- Status 400 is a mistake in the request, 403 a request that this socket does not take, 413 a
+  request that is too long, and 409 every other refusal.
+
+## Versions
+
+Paths begin with the version of the protocol, \`/v1\`, and documents name their shape and its
+version. Within a version members are only added: readers ignore those they do not know.
+Times are UTC as \`2026-11-24T10:00:00Z\` in shapes that are named; a bare \`at\` is in
+milliseconds since 1970. Counters are decimal text, because they exceed 2^53.
+`;

@@ -1,0 +1,114 @@
+// What is wrong on this host, with the agent, and at the site; asks and changes nothing.
+
+import { existsSync } from "node:fs";
+import { LinksealError } from "#hal/error.ts";
+import { explain } from "../explain.ts";
+import type { Intent } from "../intent.ts";
+import type { Status } from "../status.ts";
+import { isWarningCode, warningRows } from "../warning-rows.ts";
+import { defaultConfig, readConfig } from "./config-file.ts";
+import type { Session } from "./session.ts";
+
+export interface Finding {
+  readonly code: string;
+  readonly severity: "error" | "warning" | "info";
+  readonly about: string;
+  /** What is there. */
+  readonly here: string;
+  /** What it does not go with; null = nothing was compared. */
+  readonly there: string | null;
+  readonly rule: string;
+  readonly source: string;
+  readonly next: string;
+}
+
+type Part = Pick<Finding, "code" | "about" | "here" | "next"> &
+  Partial<Pick<Finding, "severity" | "there">>;
+
+function finding({ code, about, here, next, severity, there }: Part): Finding {
+  const found = explain(code);
+  return {
+    code,
+    severity: severity ?? (isWarningCode(code) ? warningRows[code].severity : "error"),
+    about,
+    here,
+    there: there ?? null,
+    rule: found.kind === "known" ? found.explanation.title : code,
+    source: `linkseal explain ${code}`,
+    next,
+  };
+}
+
+const timesync = "/run/systemd/timesync";
+
+/** What can be seen without an agent. */
+export function hostChecks(): readonly Finding[] {
+  if (!existsSync(timesync) || existsSync(`${timesync}/synchronized`)) return [];
+  const here = "systemd-timesyncd has not synchronised the clock of this host";
+  const next = "timedatectl timesync-status";
+  return [finding({ code: "clock-skew", severity: "warning", about: "host", here, next })];
+}
+
+/** What the agent tells; that it tells nothing is a finding too. */
+export async function doctor(session: Session): Promise<readonly Finding[]> {
+  try {
+    const status = await session.view<Status>("/v1/status");
+    return [
+      ...(await journalFindings(session)),
+      ...(await configFindings(session, status)),
+      ...statusFindings(status),
+    ];
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    const { code, where, message, next } = error;
+    return [finding({ code, about: where, here: message, next })];
+  }
+}
+
+async function journalFindings(session: Session): Promise<readonly Finding[]> {
+  const { state } = await session.view<{ readonly state: string }>("/v1/journal");
+  if (state === "whole") return [];
+  const severity = state === "corrupt" ? "error" : "info";
+  const here = `the journal is ${state}`;
+  const next = state === "corrupt" ? "linkseal journal accept-loss" : "linkseal journal";
+  return [finding({ code: "journal-lossy", severity, about: "journal", here, next })];
+}
+
+async function configFindings(session: Session, status: Status): Promise<readonly Finding[]> {
+  const file = defaultConfig();
+  if (!existsSync(file)) return [];
+  const { text } = await readConfig(file);
+  const intent =
+    status.site === null ? undefined : await session.view<Omit<Intent, "desired">>("/v1/config");
+  if (text === intent?.text) return [];
+  const there = intent === undefined ? "no config is in force" : `config ${intent.number} differs`;
+  const [code, next] = ["config-not-applied", `linkseal plan ${file}`];
+  return [finding({ code, about: file, here: "the file", there, next })];
+}
+
+/** Every reason of every verdict, and every warning that says something else. */
+function statusFindings(status: Status): readonly Finding[] {
+  const links = status.groups.flatMap(({ name: group, links: own }) =>
+    own.map(({ name, reasons }) => ({ about: `${group}/${name}`, reasons })),
+  );
+  const tunnels = status.tunnels.map(({ name, reasons }) => ({ about: name, reasons }));
+  const site = { about: status.site ?? "site", reasons: status.reasons };
+  const reasons = [site, ...links, ...tunnels].flatMap(({ about, reasons: own }) =>
+    own.map(({ code, text, next }) => finding({ code, about, here: text, next })),
+  );
+  const warnings = status.warnings
+    .filter((one) => !reasons.some(({ code, about }) => code === one.code && about === one.about))
+    .map(({ code, about, text, next }) => finding({ code, about, here: text, next }));
+  return [...reasons, ...warnings];
+}
+
+/** Takes readable findings. */
+export function findingsText(findings: readonly Finding[]): string {
+  if (findings.length === 0) return "Nothing is wrong.";
+  return findings
+    .flatMap(({ code, severity, about, here, there, next }) => [
+      `${severity}: ${about}: ${here}${there === null ? "" : `, but ${there}`} (${code})`,
+      `  next: ${next}`,
+    ])
+    .join("\n");
+}

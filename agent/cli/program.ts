@@ -1,0 +1,63 @@
+// The tree of verbs. Help, reference and completion are all made from it.
+
+import { Command, CommanderError } from "commander";
+import { reportError, usage } from "./failure.ts";
+import { registerSim } from "./sim-verbs.ts";
+import { registerConfig } from "./verbs-config.ts";
+import { registerLinks } from "./verbs-links.ts";
+import { registerLook, registerSelf } from "./verbs-look.ts";
+import { registerWork } from "./verbs-work.ts";
+
+export function buildProgram(): Command {
+  const program = new Command("linkseal")
+    .description(
+      "Protects ExpressRoute Direct links with MACsec and IPsec, rotates their keys without " +
+        "losing traffic, and reports what it can prove.",
+    )
+    .helpOption("-h, --help", "help for this verb, with an example")
+    .enablePositionalOptions();
+  registerConfig(program);
+  registerLinks(program);
+  registerWork(program);
+  registerLook(program);
+  registerSim(program);
+  registerSelf(program);
+  for (const command of everyCommand(program)) command.helpCommand(false);
+  return program;
+}
+
+/** Runs one command line; resolves to the exit status. Throws what a verb throws. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const program = buildProgram();
+  const json = argv.includes("--json");
+  for (const command of everyCommand(program)) {
+    command.exitOverride();
+    // Errors are printed at one place, in words or as JSON.
+    command.configureOutput({ outputError: () => undefined });
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === "linkseal.exit" || error.exitCode === 0) return error.exitCode;
+    if (error.code === "commander.help") return 2;
+    return reportError(usage(error.message.replace(/^error: /, ""), helpFor(program, argv)), json);
+  }
+}
+
+export function everyCommand(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}
+
+/** The deepest verb that the words name. */
+function helpFor(program: Command, argv: readonly string[]): string {
+  const names = ["linkseal"];
+  let at: Command | undefined = program;
+  for (const word of argv) {
+    at = at.commands.find((command) => command.name() === word);
+    if (at === undefined) break;
+    names.push(word);
+  }
+  return `${names.join(" ")} --help`;
+}

@@ -1,0 +1,157 @@
+// The live picture of a simulated site: two links, what runs, what happens. Pure text from a scene;
+// colour only repeats what words say.
+
+import type { Verdict } from "../health-model.ts";
+import type { Paint } from "./paint.ts";
+import { columns } from "./text.ts";
+
+/** What a link does with data frames now. */
+export type LinkState = "protected" | "clear" | "dark";
+
+export interface SceneLink {
+  readonly name: string;
+  readonly edge: string;
+  readonly far: string;
+  readonly state: LinkState;
+  readonly drained: boolean;
+  readonly verdict: Verdict | undefined;
+  /** Frames a second on the fibre, both ways. */
+  readonly protectedPps: number;
+  readonly clearPps: number;
+}
+
+export interface Happening {
+  readonly atMs: number;
+  readonly code: string;
+  readonly about: string;
+  readonly text: string;
+}
+
+export interface Scene {
+  readonly title: string;
+  /** Virtual date and time. */
+  readonly at: string;
+  readonly sinceStartMs: number;
+  readonly speed: string;
+  readonly links: readonly SceneLink[];
+  readonly tunnels: readonly { readonly name: string; readonly verdict: Verdict }[];
+  /** What runs and what it waits for, one line each. */
+  readonly campaigns: readonly string[];
+  readonly happenings: readonly Happening[];
+  readonly hint: string;
+}
+
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** ` agent: unprotected` and the gaps between columns. */
+const verdictWidth = 25;
+const fibreWidth = { least: 6, most: 28 };
+
+/** Lines for a screen; none is longer than it is wide, and together they leave its last row free. */
+export function drawScene(scene: Scene, paint: Paint, screen: Screen, tick: number): string[] {
+  const { title, at, sinceStartMs, speed, tunnels, campaigns, hint } = scene;
+  const head = [
+    `${paint.strong(title)}  ${paint.faint(`${at}  ${clockText(sinceStartMs)} at ${speed}`)}`,
+    "",
+    ...linkLines(scene.links, paint, screen, tick),
+    "",
+    tunnels.length === 0
+      ? paint.faint("no tunnels yet")
+      : `tunnels  ${tunnels.map(({ name, verdict }) => `${name} ${paint.verdict(verdict)}`).join("   ")}`,
+    ...(campaigns.length === 0 ? [paint.faint("no campaign runs")] : campaigns),
+    "",
+  ];
+  const room = Math.max(0, screen.rows - head.length - 3);
+  const log = scene.happenings.slice(-room).map((each) => happeningLine(each));
+  const foot = ["", paint.faint(hint)];
+  return [...head, ...(room === 0 ? [] : log), ...foot].map((line) => clip(line, screen.columns));
+}
+
+/** One thing that happened, in fixed columns. */
+export function happeningLine({ atMs, code, about, text }: Happening): string {
+  const seconds = (atMs / 1000).toFixed(1).padStart(8);
+  return `${seconds}  ${about.padEnd(20)}  ${code.padEnd(22)}  ${text}`;
+}
+
+function linkLines(
+  links: readonly SceneLink[],
+  paint: Paint,
+  screen: Screen,
+  tick: number,
+): string[] {
+  const words = columns(
+    links.map((each) => [each.edge, each.far, stateText(each), rateText(each)]),
+  );
+  const longest = Math.max(0, ...words.map((line) => line.length));
+  const spare = screen.columns - longest - verdictWidth;
+  const width = Math.min(fibreWidth.most, Math.max(fibreWidth.least, spare));
+  const rows = links.map((link) => [
+    link.edge,
+    paintState(link, paint, fibre(link, width, tick)),
+    link.far,
+    paintState(link, paint, stateText(link)),
+    rateText(link),
+    link.verdict === undefined ? "" : `${paint.faint("agent:")} ${paint.verdict(link.verdict)}`,
+  ]);
+  return columns(rows).map((line) => ` ${line}`);
+}
+
+function stateText({ state, drained }: SceneLink): string {
+  return drained ? `${state}, drained` : state;
+}
+
+function rateText({ protectedPps, clearPps }: SceneLink): string {
+  const clear = `${Math.round(clearPps)}/s clear`;
+  return `${Math.round(protectedPps)}/s protected, ${clear}`;
+}
+
+function paintState({ state }: SceneLink, paint: Paint, text: string): string {
+  switch (state) {
+    case "protected":
+      return paint.verdict("protected").replace("protected", text);
+    case "clear":
+      return paint.verdict("degraded").replace("degraded", text);
+    case "dark":
+      return paint.bad(text);
+  }
+}
+
+const strokes: Readonly<Record<LinkState, string>> = { protected: "═", clear: "─", dark: "·" };
+
+// One frame each way shows that frames move; a drained link carries none worth showing.
+function fibre({ state, protectedPps, clearPps }: SceneLink, width: number, tick: number): string {
+  const cells = Array.from({ length: width }, () => strokes[state]);
+  if (state === "dark") cells[Math.floor(width / 2)] = "×";
+  else if (protectedPps + clearPps >= 1) {
+    cells[tick % width] = "▸";
+    cells[(2 * width - 1 - (tick % width) + Math.floor(width / 2)) % width] = "◂";
+  }
+  return cells.join("");
+}
+
+function clockText(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const pad = (value: number): string => String(value).padStart(2, "0");
+  return `${pad(Math.floor(seconds / 60))}:${pad(seconds % 60)}`;
+}
+
+const esc = String.fromCharCode(27);
+const pieces = new RegExp(`${esc}\\[[0-9;]*m|.`, "gsu");
+
+/** Cuts what is visible and keeps every style sequence, so that no colour runs on. */
+function clip(line: string, width: number): string {
+  const parts = line.match(pieces) ?? [];
+  const visible = parts.filter((part) => !part.startsWith(esc)).length;
+  if (visible <= width) return line;
+  let left = width - 1;
+  return parts
+    .map((part) => {
+      if (part.startsWith(esc)) return part;
+      left -= 1;
+      return left >= 0 ? part : left === -1 ? "…" : "";
+    })
+    .join("");
+}

@@ -1,0 +1,192 @@
+// events, journal, explain, doctor and what the program says about itself.
+
+import { type Command, Option } from "commander";
+import { drivers } from "#drivers/index.ts";
+import type { LogLevel } from "#hal/world.ts";
+import { type Explanation, explain } from "../explain.ts";
+import type { Entry } from "../journal.ts";
+import { isoTime } from "../status-time.ts";
+import { completion, type Shell, shells } from "./completion.ts";
+import { doctor, findingsText, hostChecks } from "./doctor.ts";
+import { usage } from "./failure.ts";
+import { eventLine, eventsAfter } from "./progress.ts";
+import { type Common, Session } from "./session.ts";
+import { exit, verb, withExample } from "./shape.ts";
+import { outKind, table } from "./table.ts";
+import { jsonText, visible } from "./text.ts";
+import { version } from "./version.ts";
+
+export function registerLook(program: Command): void {
+  verb(
+    program
+      .command("events")
+      .description("what happened lately; as JSON one event a line")
+      .option("-f, --follow", "go on with what happens, until interrupted"),
+    "linkseal events -f",
+  ).action(events);
+  const journal = program.command("journal").description("the journal: its state, last records");
+  verb(journal, "linkseal journal").action(showJournal);
+  verb(
+    journal
+      .command("accept-loss")
+      .description("start a new chain after a damaged journal; says what was dropped"),
+    "linkseal journal accept-loss",
+  ).action(acceptLoss);
+  verb(
+    program.command("explain <code>").description("what a code means and what to do about it"),
+    "linkseal explain sci-mismatch",
+  ).action(explainCode);
+  verb(
+    program
+      .command("doctor")
+      .description("check host, agent and site; exit status 4 if anything is wrong"),
+    "linkseal doctor",
+  ).action(checkUp);
+}
+
+export function registerSelf(program: Command): void {
+  const driver = program.command("driver").description("the device drivers of this version");
+  verb(
+    driver.command("list").description("every driver and what it offers"),
+    "linkseal driver list",
+  ).action(listDrivers);
+  verb(
+    program.command("version").description("version of linkseal and Node"),
+    "linkseal version",
+  ).action(showVersion);
+  withExample(
+    program
+      .command("completion <shell>")
+      .description(`print a completion script for ${shells.join(", ")}`),
+    "source <(linkseal completion bash)",
+  ).action((shell: string) => showCompletion(program, shell));
+  withExample(
+    program
+      .command("agent")
+      .description("run the agent in the foreground, as the service does")
+      .option("--site <address>", "follow the clock of the simulated site at unix:PATH")
+      .addOption(
+        new Option("--log-level <level>", "least level that is logged")
+          .choices(["debug", "info", "warn", "error"])
+          .default("info"),
+      ),
+    "LINKSEAL_HOME=~/linkseal linkseal agent",
+  ).action(runAgent);
+}
+
+async function events(options: Common & { follow?: true }): Promise<void> {
+  const session = new Session(options);
+  const waitMs = 25_000;
+  for (let after = 0, wait = 0; ; wait = waitMs) {
+    const found = await eventsAfter(session, after, wait);
+    for (const event of found) {
+      process.stdout.write(`${session.json ? jsonText(event) : eventLine(event)}\n`);
+    }
+    after = found.at(-1)?.n ?? after;
+    if (options.follow !== true) return;
+  }
+}
+
+interface JournalAnswer {
+  readonly state: string;
+  readonly records: readonly Entry[];
+}
+
+async function showJournal(options: Common): Promise<void> {
+  const session = new Session(options);
+  const { state, records } = await session.view<JournalAnswer>("/v1/journal");
+  await session.show({ schema: "linkseal.journal/1", state, records }, async (shown) => {
+    const cells = shown.records.map((record) => [
+      String(record.seq),
+      isoTime(record.at),
+      record.kind,
+      summaryOf(record),
+    ]);
+    const rows = await table(["record", "written", "kind", "content"], cells, outKind());
+    return `journal: ${shown.state}\n${rows}`;
+  });
+}
+
+const summaryMax = 100;
+
+function summaryOf({ seq: _s, at: _a, host: _h, kind: _k, mac: _m, ...rest }: Entry): string {
+  const text = visible(JSON.stringify(rest));
+  return text.length > summaryMax ? `${text.slice(0, summaryMax)}…` : text;
+}
+
+async function acceptLoss(options: Common): Promise<void> {
+  const session = new Session(options);
+  const { state } = await session.admin<{ state: string }>("/v1/journal/accept-loss", {});
+  await session.show(
+    { schema: "linkseal.journal/1", state, records: [] },
+    (shown) => `journal: ${shown.state}; its last record says what was dropped`,
+  );
+}
+
+async function explainCode(code: string, options: Common): Promise<void> {
+  const found = explain(code);
+  if (found.kind === "unknown") {
+    const meant = found.meant === undefined ? "" : `; did you mean ${found.meant}?`;
+    throw usage(`no code is named ${JSON.stringify(code)}${meant}`, "docs/codes.md lists all");
+  }
+  const result = { schema: "linkseal.explain/1", ...found.explanation };
+  await new Session(options).show(result, explanationText);
+}
+
+function explanationText({ code, kind, title, meaning, whatToDo }: Explanation): string {
+  const steps = whatToDo.map((step) => `  - ${step}`);
+  return [`${code} (${kind}): ${title}`, "", meaning, "", ...steps].join("\n");
+}
+
+async function checkUp(options: Common): Promise<void> {
+  const session = new Session(options);
+  const findings = [...hostChecks(), ...(await doctor(session))];
+  await session.show({ schema: "linkseal.doctor/1", findings }, ({ findings: shown }) =>
+    findingsText(shown),
+  );
+  const codes = findings.map(({ code }) => code);
+  if (codes.includes("agent.unreachable")) return exit(5);
+  if (codes.includes("agent.forbidden")) return exit(8);
+  exit(findings.some(({ severity }) => severity === "error") ? 4 : 0);
+}
+
+async function listDrivers(options: Common): Promise<void> {
+  const list = Object.values(drivers).map(({ name, offers }) => ({ name, offers }));
+  await new Session(options).show({ schema: "linkseal.drivers/1", drivers: list }, (shown) =>
+    table(
+      ["driver", "commit", "macsec", "ipsec", "drain", "probe"],
+      shown.drivers.map(({ name, offers: { commit, macsec, ipsec, drain, probe } }) => [
+        name,
+        commit.kind,
+        macsec === undefined ? "-" : `${macsec.suites.length} suites, overlap ${macsec.overlap}`,
+        ipsec === undefined ? "-" : ipsec.keying.join(", "),
+        drain === undefined ? "-" : drain.means.join(", "),
+        probe === true ? "yes" : "-",
+      ]),
+      outKind(),
+    ),
+  );
+}
+
+async function showVersion(options: Common): Promise<void> {
+  const result = { schema: "linkseal.version/1", version, node: process.versions.node };
+  await new Session(options).show(result, (shown) => `linkseal ${shown.version}`);
+}
+
+function showCompletion(program: Command, shell: string): void {
+  const known = shells.find((name): name is Shell => name === shell);
+  if (known === undefined) {
+    throw usage(`${JSON.stringify(shell)} is none of ${shells.join(", ")}`, "linkseal --help");
+  }
+  process.stdout.write(completion(program, known));
+}
+
+interface AgentOptions {
+  readonly site?: string;
+  readonly logLevel: LogLevel;
+}
+
+async function runAgent({ site, logLevel }: AgentOptions): Promise<void> {
+  const { runService } = await import("../main.ts");
+  exit(await runService({ site: site ?? process.env["LINKSEAL_SITE"], level: logLevel }));
+}

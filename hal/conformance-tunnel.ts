@@ -1,0 +1,134 @@
+// Conformance: IPsec tunnels. Rekeying never interrupts, and what is gone is told as gone.
+
+import type { DeviceBench, TunnelTruth } from "./conformance-bench.ts";
+import {
+  canonical,
+  commit,
+  type DeviceCase,
+  ipsec,
+  look,
+  must,
+  mustBe,
+  refusedChange,
+  told,
+  until,
+} from "./conformance-kit.ts";
+import type { PortChange } from "./device.ts";
+import type { IpsecSa } from "./model.ts";
+
+type RekeyWhat = Extract<PortChange, { readonly kind: "ipsec.rekey" }>["what"];
+
+function tunnelTruth(bench: DeviceBench): TunnelTruth | undefined {
+  return bench.truth().tunnels.find(({ name }) => name === bench.tunnel.name);
+}
+
+async function put(bench: DeviceBench): Promise<void> {
+  await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
+  await until(bench, "the tunnel", () => tunnelTruth(bench)?.up === true);
+}
+
+async function sasOf(bench: DeviceBench): Promise<readonly IpsecSa[]> {
+  const tunnel = (await look(bench)).ipsec.find(({ name }) => name === bench.tunnel.name);
+  must(tunnel !== undefined, "the tunnel is not told");
+  must(told(tunnel.ike, "the IKE SA") === "established", "the IKE SA is not established");
+  return told(tunnel.sas, "the IPsec SAs");
+}
+
+const spisIn = (sas: readonly IpsecSa[]): readonly number[] =>
+  sas.filter(({ phase }) => phase === "installed").map(({ spi }) => spi);
+
+function rekeyCase(what: RekeyWhat): DeviceCase {
+  const renews = what !== "ike";
+  return {
+    ...ipsec,
+    name: `tunnel: ${what === "reauthenticate" ? what : `${what} rekey`} interrupts nothing`,
+    why: "RFC 7296 2.8: the new SAs stand before the old ones go",
+    async run(bench) {
+      await put(bench);
+      await bench.wait(5_000);
+      const before = spisIn(await sasOf(bench));
+      await commit(bench, { kind: "ipsec.rekey", name: bench.tunnel.name, what });
+      for (let second = 0; second < 20; second += 1) {
+        must(tunnelTruth(bench)?.up === true, "the tunnel was interrupted");
+        await bench.wait(1_000);
+      }
+      const after = spisIn(await sasOf(bench));
+      must(after.length === 2, "there is not one pair of SAs in use");
+      const kept = after.some((spi) => before.includes(spi));
+      must(kept !== renews, renews ? "the SAs are the old ones" : "the SAs are not the old ones");
+    },
+  };
+}
+
+export const tunnelCases: readonly DeviceCase[] = [
+  {
+    ...ipsec,
+    name: "tunnel: comes up and is told as it is",
+    why: "P7: a tunnel is judged by its SAs from the data plane",
+    async run(bench) {
+      await put(bench);
+      await bench.wait(5_000);
+      const sas = await sasOf(bench);
+      must(sas.length === 2, "a tunnel has a pair of SAs");
+      const directions = new Set(sas.map(({ direction }) => direction));
+      must(directions.size === 2, "the SAs are not one each way");
+      const wanted = canonical(bench.tunnel.transforms);
+      must(
+        sas.every((sa) => canonical(sa.transforms) === wanted),
+        "the transforms are others",
+      );
+      const truth = [...(tunnelTruth(bench)?.spis ?? [])].toSorted();
+      must(canonical(spisIn(sas).toSorted()) === canonical(truth), "the SPIs are told wrongly");
+      const { routes } = told((await look(bench)).routing, "its routing");
+      const ways = routes.filter(({ prefix }) => bench.tunnel.remotePrefixes.includes(prefix));
+      must(
+        ways.some(({ via }) => via.kind === "tunnel"),
+        "no route leads into the tunnel",
+      );
+    },
+  },
+  {
+    ...ipsec,
+    name: "tunnel: put again changes nothing",
+    why: "a repeated effect finds its goal reached",
+    async run(bench) {
+      await put(bench);
+      const before = bench.truth();
+      const spis = canonical(tunnelTruth(bench)?.spis);
+      await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
+      await bench.wait(5_000);
+      must(bench.truth().effects === before.effects, "a tunnel that stands was put again");
+      must(canonical(tunnelTruth(bench)?.spis) === spis, "a tunnel that stands was restarted");
+    },
+  },
+  {
+    ...ipsec,
+    name: "tunnel: removed is gone",
+    why: "P7: SAs of a removed tunnel must not look alive",
+    async run(bench) {
+      await put(bench);
+      await sasOf(bench);
+      await commit(bench, { kind: "ipsec.removeTunnel", name: bench.tunnel.name });
+      must(tunnelTruth(bench) === undefined, "a removed tunnel still stands");
+      const { ipsec: tunnels, routing } = await look(bench);
+      const ghost = tunnels.some(({ name }) => name === bench.tunnel.name);
+      must(!ghost, "a removed tunnel is told");
+      const { routes } = told(routing, "its routing");
+      must(!routes.some(({ via }) => via.kind === "tunnel"), "a route leads into no tunnel");
+    },
+  },
+  ...(["child", "ike", "reauthenticate"] as const).map(rekeyCase),
+  {
+    ...ipsec,
+    name: "tunnel: one that is not there cannot be rekeyed",
+    why: "an emergency rekey that did nothing must not look done",
+    async run(bench) {
+      await put(bench);
+      const before = bench.truth();
+      const what = "the rekey of a tunnel that is not there";
+      const part = { kind: "ipsec.rekey", name: "no-such-tunnel", what: "child" } as const;
+      mustBe(await refusedChange(bench, what, part), ["device.rejected"], what);
+      must(bench.truth().effects === before.effects, `${what} had an effect`);
+    },
+  },
+];

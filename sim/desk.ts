@@ -1,0 +1,118 @@
+// The operator's desk of a simulated site: faults that strike and heal on demand, and what the
+// oracle has seen. It stands beside the protocol that devices, far ends and vault speak.
+//
+// GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
+// POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
+// GET  /oracle   {seed, at, agentWrites, violations, late, truth}
+
+import { encodeJson } from "#hal/json.ts";
+import { type SiteHandler, type SiteReply, siteHandler } from "./faces/site.ts";
+import { BadRequest, bodyOf, choice, type Fields, text } from "./faces/site-request.ts";
+import { demoFaults, type FaultKind, fleetFaults, type Heal, strikeFault } from "./faults.ts";
+import type { Oracle } from "./oracle.ts";
+import type { Site, SiteLink } from "./site.ts";
+
+/** By name; where both lists have one it is the same act. */
+const kinds: ReadonlyMap<string, FaultKind> = new Map(
+  [...fleetFaults, ...demoFaults].map((kind): [string, FaultKind] => [kind.name, kind]),
+);
+
+export class Desk {
+  readonly #site: Site;
+  readonly #oracle: Oracle;
+  readonly #active = new Map<string, Heal>();
+
+  constructor(site: Site, oracle: Oracle) {
+    this.#site = site;
+    this.#oracle = oracle;
+  }
+
+  /** Strikes once; `text` says what was done. Throws RangeError for a name that the site lacks. */
+  strike(name: string, link?: string): string {
+    const { kind, at, key } = this.#find(name, link);
+    if (this.#active.has(key)) return `${key} was struck before and is not healed yet`;
+    this.#active.set(key, strikeFault(this.#site, kind, at));
+    return `${key}: ${kind.title}`;
+  }
+
+  /** Puts right what `strike` did; the same errors. */
+  heal(name: string, link?: string): string {
+    const { key } = this.#find(name, link);
+    const heal = this.#active.get(key);
+    this.#active.delete(key);
+    heal?.();
+    return heal === undefined ? `${key} was not struck` : `${key} is healed`;
+  }
+
+  /** What the oracle of the site would say now. */
+  verdict() {
+    const { violations, late, agentWrites } = this.#oracle;
+    const { seed, clock } = this.#site;
+    return { seed, at: clock.now(), agentWrites, violations, late, truth: this.#site.truth() };
+  }
+
+  /** The whole protocol: the desk's own requests, and all others as the site answers them. */
+  handler(): SiteHandler {
+    const site = siteHandler(this.#site);
+    return async (request, signal) => {
+      switch (`${request.method} ${request.path}`) {
+        case "GET /oracle":
+          return good(this.verdict());
+        case "GET /faults":
+          return good({ faults: titles(), active: [...this.#active.keys()] });
+        case "POST /fault":
+          return this.#fault(request.body);
+        default:
+          return await site(request, signal);
+      }
+    };
+  }
+
+  #fault(body: string): SiteReply {
+    try {
+      const fields = bodyOf(body);
+      const name = text(fields, "name");
+      const link = fields["link"] === undefined ? undefined : text(fields, "link");
+      return good({ text: healing(fields) ? this.heal(name, link) : this.strike(name, link) });
+    } catch (error) {
+      if (error instanceof RangeError) return bad(error.message);
+      if (error instanceof BadRequest) return bad(`the request is malformed at: ${error.message}`);
+      throw error;
+    }
+  }
+
+  #find(name: string, link: string | undefined): { kind: FaultKind; at: SiteLink; key: string } {
+    const kind = kinds.get(name);
+    const at = link === undefined ? this.#site.links[0] : this.#site.link(link);
+    if (kind === undefined) {
+      throw new RangeError(`no fault ${name}; there are: ${[...kinds.keys()].sort().join(", ")}`);
+    }
+    if (at === undefined) {
+      const links = this.#site.links.map(({ id }) => id).join(", ");
+      throw new RangeError(`no link ${link ?? ""}; there are: ${links}`);
+    }
+    return { kind, at, key: `${name} ${at.id}` };
+  }
+}
+
+function healing(fields: Fields): boolean {
+  if (fields["heal"] === undefined) return false;
+  return choice({ heal: String(fields["heal"]) }, "heal", ["true", "false"]) === "true";
+}
+
+function titles() {
+  return [...kinds.values()].map(({ name, title }) => ({ name, title }));
+}
+
+function good(value: unknown): SiteReply {
+  return { status: 200, body: encodeJson(value) };
+}
+
+function bad(what: string): SiteReply {
+  const next = "linkseal sim fault --list";
+  const where = "simulated site";
+  return {
+    status: 400,
+    body: encodeJson({ code: "usage", effect: "none", where, text: what, next }),
+  };
+}

@@ -1,0 +1,65 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { simulatedDialer } from "#agent/simulate.ts";
+import {
+  deviceCases,
+  peerCases,
+  runDeviceCase,
+  runPeerCase,
+  runVaultCase,
+  type Verdict,
+  vaultCases,
+} from "#hal/conformance.ts";
+import { siteHandler } from "#sim/faces/site.ts";
+import { profile, profiles } from "./profiles.ts";
+import { benchOf, buildRig, drive } from "./rig.ts";
+import { buildFarSide, driverWay, peerBench, vaultBench } from "./site.ts";
+import { failures, formatRows, type Row } from "./table.ts";
+
+// A site keeps one session per device for all who ask, so no session of its own can end there.
+const names = Object.keys(profiles).filter((name) => !name.startsWith("session-bound"));
+
+describe("the sim driver, its far end and its vault, without a socket", () => {
+  const rows: Row[] = [];
+  afterAll(() => {
+    console.log(formatRows("sim driver, virtual time", rows));
+  });
+
+  function keep(name: string, verdicts: ReadonlyMap<string, Verdict>): void {
+    const row = { profile: name, verdicts };
+    rows.push(row);
+    expect(failures(row)).toEqual([]);
+  }
+
+  it.each(names)("%s", async (name) => {
+    const verdicts = new Map<string, Verdict>();
+    for (const one of deviceCases) {
+      const rig = buildRig(profile(name));
+      const way = driverWay(rig, simulatedDialer(siteHandler(buildFarSide(rig).site)));
+      const run = async () => runDeviceCase(one, await benchOf(rig, way));
+      verdicts.set(one.name, await drive(rig.clock, run()));
+    }
+    keep(name, verdicts);
+  });
+
+  it("the far end", async () => {
+    const verdicts = new Map<string, Verdict>();
+    for (const one of peerCases) {
+      const rig = buildRig(profile("everything"));
+      const far = buildFarSide(rig);
+      const bench = peerBench(rig, far, simulatedDialer(siteHandler(far.site)));
+      verdicts.set(one.name, await drive(rig.clock, runPeerCase(one, bench)));
+    }
+    keep("far end", verdicts);
+  });
+
+  it("the vault", async () => {
+    const verdicts = new Map<string, Verdict>();
+    for (const one of vaultCases) {
+      const rig = buildRig(profile("everything"));
+      const far = buildFarSide(rig);
+      const bench = vaultBench(rig, far, simulatedDialer(siteHandler(far.site)));
+      verdicts.set(one.name, await drive(rig.clock, runVaultCase(one, bench)));
+    }
+    keep("vault", verdicts);
+  });
+});

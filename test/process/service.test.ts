@@ -1,0 +1,112 @@
+// The service in front of a simulated site in another process's hands: plan, apply, and a restart.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { siteHandler } from "#sim/faces/site.ts";
+import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
+import { buildSite } from "#sim/site.ts";
+
+const command = join(import.meta.dirname, "../../agent/bin.js");
+const root = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-service-")));
+const socket = join(root, "site.sock");
+const file = join(root, "site.yaml");
+const changed = join(root, "changed.yaml");
+const children: ChildProcess[] = [];
+let served: Served;
+let pace: Pace;
+
+beforeAll(async () => {
+  const shape = { seed: "service", name: "demo", groups: 1, tunnels: 1, start: "clear" } as const;
+  const site = buildSite(shape);
+  served = await serveSite(siteHandler(site), socket);
+  pace = paceClock(site.clock, { speed: 1 });
+  const text = site.config(`unix:${socket}`);
+  writeFileSync(file, text);
+  writeFileSync(changed, text.replace("drain: prepend", "drain: gracefulShutdown"));
+});
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await pace.stop();
+  await served.close();
+  rmSync(root, { recursive: true });
+});
+
+function start(argv: readonly string[], address?: string): ChildProcess {
+  const env = { ...process.env, LINKSEAL_HOME: root, LINKSEAL_SITE: address };
+  const child = spawn(process.execPath, [command, ...argv], { env, stdio: "pipe" });
+  child.stdin?.end();
+  children.push(child);
+  return child;
+}
+
+async function run(...argv: readonly string[]): Promise<{ status: unknown; said: string }> {
+  const child = start(argv);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk) => (said += String(chunk)));
+  }
+  const [status]: unknown[] = await once(child, "close");
+  return { status, said };
+}
+
+/** Resolves once the text was said on either stream. */
+function saying(child: ChildProcess, text: string): Promise<string> {
+  let said = "";
+  return new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk) => {
+        said += String(chunk);
+        if (said.includes(text)) resolve(said);
+      });
+    }
+    child.once("close", () => reject(new Error(`it ended and had only said: ${said}`)));
+  });
+}
+
+// The simulated site begins on this day, far from the host's own clock.
+const siteDay = '"at":"2026-11-24T10:0';
+
+describe("the service of a simulated site", () => {
+  it("plans, accepts, queues, and serves on after a kill", async () => {
+    const agent = start(["agent"], `unix:${socket}`);
+    await saying(agent, "READY: no config");
+
+    const plan = await run("plan", file);
+    expect(plan.status).toBe(3);
+    expect(plan.said).toContain("give the far end its first key");
+    expect(await run("config", "history", "--json")).toMatchObject({
+      status: 0,
+      said: expect.stringContaining('"history":[]') as string,
+    });
+
+    const apply = start(["apply", file, "--yes"]);
+    await saying(apply, "(campaign-queued)");
+    // What was accepted goes on without the one who asked for it.
+    apply.kill("SIGINT");
+    const status = await run("status", "--json");
+    expect(status).toMatchObject({
+      status: 4,
+      said: expect.stringContaining(siteDay) as string,
+    });
+    expect(status.said).toContain('"kind":"enrol"');
+    expect((await run("enrol", "erd-demo")).status).toBe(6);
+    expect((await run("links", "erd-demo/primary")).said).toContain("macsec-not-configured");
+    expect((await run("apply", changed, "--yes")).status).toBe(6);
+    expect((await run("apply", changed, "--yes", "--queue")).said).toContain("Queued");
+    expect((await run("config", "show")).said).toContain("drain: prepend");
+
+    agent.kill("SIGKILL");
+    await once(agent, "close");
+    const next = start(["agent"]);
+    await saying(next, "READY: serves intent 1 of site demo");
+    const again = await run("rotation", "show", "--json");
+    expect(again.said).toContain('"group":"erd-demo"');
+    expect((await run("status", "--json")).said).toContain(siteDay);
+    next.kill("SIGINT");
+    expect(await once(next, "close")).toEqual([0, null]);
+  });
+});

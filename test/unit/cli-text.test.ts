@@ -1,0 +1,300 @@
+import { describe, expect, it } from "vitest";
+import { agree } from "#agent/cli/agreement.ts";
+import { completion } from "#agent/cli/completion.ts";
+import { errorText } from "#agent/cli/failure.ts";
+import type { Paint } from "#agent/cli/paint.ts";
+import { planText } from "#agent/cli/plan-text.ts";
+import { buildProgram } from "#agent/cli/program.ts";
+import { campaignLines, statusText, verdictLine } from "#agent/cli/status-text.ts";
+import { table } from "#agent/cli/table.ts";
+import {
+  columns,
+  jsonText,
+  readable,
+  shortCkn,
+  spanText,
+  visible,
+  visibleLines,
+} from "#agent/cli/text.ts";
+import type { Plan } from "#agent/plan.ts";
+import type { Status } from "#agent/status.ts";
+import { LinksealError } from "#hal/error.ts";
+
+const plain: Paint = {
+  strong: (text) => text,
+  faint: (text) => text,
+  bad: (text) => text,
+  verdict: (verdict) => verdict,
+};
+
+describe("text from elsewhere", () => {
+  it.each([
+    ["plain", "plain"],
+    ["a\u001b[31mb", "a\\u001b[31mb"],
+    ["a\nb\tc\r", "a\\u000ab\\u0009c\\u000d"],
+    ["\u009b2J\u007f", "\\u009b2J\\u007f"],
+    ["a\u202eb\u2066c\u200fd\ufeff", "a\\u202eb\\u2066c\\u200fd\\ufeff"],
+    ["a\u2028b", "a\\u2028b"],
+    ["Zürich – 東京 🔒", "Zürich – 東京 🔒"],
+  ])("%j becomes %j", (text, shown) => {
+    expect(visible(text)).toBe(shown);
+    expect(readable({ a: [{ b: text, n: 1, no: null }] })).toEqual({
+      a: [{ b: shown, n: 1, no: null }],
+    });
+    expect(JSON.parse(jsonText({ text }))).toEqual({ text });
+    expect(visible(jsonText({ text }))).toBe(jsonText({ text }));
+  });
+
+  it("keeps its lines where it may have several", () => {
+    expect(visibleLines("a:\n\tb\u001b\r\n")).toBe("a:\n\tb\\u001b\\u000d\n");
+  });
+
+  it("never begins a line of an error", () => {
+    const details = { effect: "unknown", where: "edge-a\nx", next: "linkseal status" } as const;
+    expect(errorText(new LinksealError("device.rejected", "no\nedge-a is fine", details))).toBe(
+      [
+        "linkseal: no (device.rejected)",
+        "    edge-a is fine",
+        "  effect: it is not known what was changed: look first",
+        "  where: edge-a\\u000ax",
+        "  next: linkseal status",
+      ].join("\n"),
+    );
+  });
+});
+
+describe("words for people", () => {
+  it.each([
+    [-5, "0.0 s"],
+    [850, "0.8 s"],
+    [41_000, "41 s"],
+    [150_000, "3 min"],
+    [7_200_000, "2 h"],
+    [259_200_000, "3 d"],
+  ])("%i ms is %s", (ms, text) => {
+    expect(spanText(ms)).toBe(text);
+  });
+
+  it.each([
+    ["0123456789abcdef", "0123456789abcdef"],
+    ["0123456789abcdef01", "01234567…ef01"],
+  ])("CKN %s is %s", (ckn, text) => {
+    expect(shortCkn(ckn)).toBe(text);
+  });
+
+  it("stand below each other, whatever their colour", () => {
+    expect(
+      columns([
+        ["a", "bb", "c"],
+        ["\u001b[31maaa\u001b[39m", "b", ""],
+      ]),
+    ).toEqual(["a    bb  c", "\u001b[31maaa\u001b[39m  b"]);
+  });
+
+  it("are a table with lines on a terminal, columns in a pipe", async () => {
+    const rows = [["primary", "protected"]];
+    expect(await table(["link", "verdict"], rows, "pipe")).toBe(
+      "link     verdict\nprimary  protected",
+    );
+    const drawn = await table(["link", "verdict"], rows, "terminal");
+    expect(drawn).toContain("│ primary │ protected │");
+    expect(await table(["link"], [], "terminal")).toBe("nothing");
+  });
+});
+
+const at = "2026-11-24T10:00:00Z";
+
+const status: Status = {
+  schema: "linkseal.status/1",
+  site: "demo",
+  at,
+  verdict: "degraded",
+  reasons: [],
+  groups: [
+    {
+      name: "erd-demo",
+      verdict: "degraded",
+      rotation: {
+        schema: "linkseal.campaign/1",
+        group: "erd-demo",
+        kind: "enrol",
+        link: "secondary",
+        state: "held",
+        since: "2026-11-24T09:59:18Z",
+        because: "no proof in time",
+        by: "policy",
+        heldFrom: "proving",
+        links: [
+          { name: "primary", outcome: "enrolled" },
+          { name: "secondary", outcome: null },
+        ],
+      },
+      links: [
+        {
+          name: "primary",
+          device: "edge-a",
+          port: "et-0/0/0",
+          verdict: "degraded",
+          reasons: [{ code: "mtu", text: "frames are too long", next: "linkseal links" }],
+          ages: { controlPlaneMs: 800, dataPlaneMs: 800, farEndMs: null },
+          suite: "gcm-aes-xpn-256",
+          ckn: "00112233445566778899",
+          keyVersion: "v1",
+          keyAgeDays: 12,
+          mka: null,
+          frames: null,
+        },
+      ],
+    },
+  ],
+  tunnels: [{ name: "hub-1", verdict: "protected", reasons: [] }],
+  warnings: [
+    {
+      code: "key-age",
+      severity: "warning",
+      about: "erd-demo/primary",
+      since: "2026-11-24T09:00:00Z",
+      text: "the key is old",
+      next: "linkseal keys list",
+    },
+  ],
+  unmanaged: [
+    { kind: "link", name: "x/y", where: "edge-a", text: "still there", next: "linkseal status" },
+  ],
+};
+
+describe("a status", () => {
+  it("says verdicts, reasons, what runs, and the next commands", () => {
+    expect(statusText(status, plain).split("\n")).toEqual([
+      "demo: degraded  2026-11-24T10:00:00Z",
+      "",
+      "erd-demo  degraded",
+      "  enrol erd-demo/secondary: held for 42 s: no proof in time",
+      "    so far: primary enrolled",
+      "    next: linkseal rotation resume erd-demo",
+      "  primary  degraded  edge-a et-0/0/0  gcm-aes-xpn-256  key 00112233…8899 (12 d)" +
+        "  router 0.8 s ago, far end never seen",
+      "    frames are too long (mtu)",
+      "    next: linkseal links",
+      "",
+      "tunnels",
+      "  hub-1  protected",
+      "",
+      "warnings",
+      "  warning: erd-demo/primary: the key is old (key-age, for 60 min)",
+      "    next: linkseal keys list",
+      "",
+      "unmanaged",
+      "  link x/y: still there",
+      "    next: linkseal status",
+    ]);
+  });
+
+  it("is one line for monitoring", () => {
+    expect(verdictLine(status, plain)).toBe("demo: degraded: erd-demo/primary degraded");
+  });
+
+  it.each([
+    ["awaitingPeer", "  next: linkseal rotation proceed erd-demo"],
+    ["proving", undefined],
+  ] as const)("names who lets a campaign go on that is %s", (state, next) => {
+    const campaign = {
+      schema: "linkseal.campaign/1",
+      group: "erd-demo",
+      kind: "enrol",
+      link: null,
+      state,
+      since: at,
+      because: "of a reason",
+      by: "policy",
+      heldFrom: null,
+      links: [],
+    } as const;
+    expect(campaignLines(campaign, at)).toEqual(
+      [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(
+        (line) => line !== undefined,
+      ),
+    );
+  });
+});
+
+describe("a plan", () => {
+  const step: Plan["steps"][number] = {
+    n: 1,
+    where: "edge-a",
+    link: "erd-demo/primary",
+    does: "follow",
+    preview: "+ macsec [secret cak]",
+    darkMs: { low: 500, high: 15_000 },
+    risk: "breakBeforeMake",
+  };
+  const note = { about: "hub-1", text: "edge-b cannot be read", next: "linkseal status" };
+  const planOf = (steps: Plan["steps"], notes: Plan["notes"]): Plan => ({
+    schema: "linkseal.plan/1",
+    wouldChange: steps.length > 0,
+    steps,
+    notes,
+  });
+
+  it.each([
+    [
+      [step],
+      [],
+      "1. erd-demo/primary: follow (at edge-a, link dark for 0.5 s to 15 s, " +
+        "risk breakBeforeMake)\n" +
+        "     + macsec [secret cak]",
+    ],
+    [[], [note], "not done: hub-1: edge-b cannot be read\n     next: linkseal status"],
+    [[], [], "Nothing to do: both ends are as the config wants them."],
+  ])("%#", (steps, notes, text) => {
+    expect(planText(planOf(steps, notes))).toBe(text);
+  });
+});
+
+describe("an apply on a terminal", () => {
+  const planOf = (does: string): Plan => ({
+    schema: "linkseal.plan/1",
+    wouldChange: false,
+    steps: [],
+    notes: [{ about: "x", text: does, next: "" }],
+  });
+  const accepted = { kind: "accepted", number: 1, plan: planOf("c") } as const;
+
+  it.each([
+    ["yes", ["yes"], "show a first, push a", "accepted"],
+    ["no", ["no"], "show a first", undefined],
+    [
+      "a change, then yes",
+      ["yes", "yes"],
+      "show a first, push a, show b changed, push b",
+      "accepted",
+    ],
+    ["a change, then no", ["yes", "no"], "show a first, push a, show b changed", undefined],
+  ])("with %s", async (name, words, wanted, kind) => {
+    const seen: string[] = [];
+    const said = [...words];
+    const does = (plan: Plan): string => plan.notes[0]?.text ?? "";
+    const answer = await agree(planOf("a"), {
+      show: (plan, why) => seen.push(`show ${does(plan)} ${why}`),
+      ask: () => Promise.resolve(said.shift() === "yes"),
+      push(shown) {
+        seen.push(`push ${does(shown)}`);
+        const moved = name.startsWith("a change") && does(shown) === "a";
+        return Promise.resolve(moved ? { kind: "changed", plan: planOf("b") } : accepted);
+      },
+    });
+    expect([seen.join(", "), answer?.kind]).toEqual([wanted, kind]);
+  });
+});
+
+describe("completion", () => {
+  const program = buildProgram();
+
+  it.each([
+    ["bash", '"config rollback") words="--yes --wait --json --socket --help"'],
+    ["zsh", "autoload -U +X bashcompinit"],
+    ["fish", 'from config; and __fish_seen_subcommand_from rollback" -l wait'],
+  ] as const)("for %s knows verbs below verbs and their options", (shell, line) => {
+    expect(completion(program, shell)).toContain(line);
+  });
+});
