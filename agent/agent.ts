@@ -15,7 +15,7 @@ import {
   linkId,
   type RiskName,
 } from "./desired.ts";
-import { adoptionDrift, matchExisting } from "./enrolment.ts";
+import { type Adoption, matchExisting } from "./enrolment.ts";
 import { EventRing } from "./events.ts";
 import { portFacts } from "./facts.ts";
 import type { Intent, IntentStore } from "./intent.ts";
@@ -23,16 +23,18 @@ import type { Journal } from "./journal.ts";
 import { Judge } from "./judge.ts";
 import { Lookout } from "./lookout.ts";
 import {
-  type Binding,
-  emptyMemory,
   type JournalRecord,
   type Memory,
+  named,
   openCampaign,
+  recollect,
   remember,
 } from "./memory.ts";
-import { type Plan, plan } from "./plan.ts";
+import { type Plan, plan, samePlan } from "./plan.ts";
+import { Queued } from "./queued.ts";
 import type { Status } from "./status.ts";
-import { assertDistinct, boundedVault } from "./vault.ts";
+import { Turns } from "./turns.ts";
+import { boundedVault } from "./vault.ts";
 
 export interface AgentParts {
   readonly world: World;
@@ -60,32 +62,28 @@ export interface ApplyRequest {
   readonly queue: boolean;
 }
 
-const queueFile = "queued.yaml";
 const recordsMax = 2_000;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export class Agent {
   readonly events = new EventRing();
   readonly #parts: AgentParts;
   readonly #startedAt: Instant;
   readonly #graces = new Map<string, Instant>();
+  readonly #turns = new Turns();
   readonly #judge: Judge;
   #memory: Memory;
   #crew: Crew | undefined;
   #stopCrew = new AbortController();
-  #queued: { readonly text: string; readonly who: string } | undefined;
+  readonly #queued: Queued;
+  #applying = false;
   #wakeRun: () => void = () => undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
     this.#startedAt = parts.world.clock.now();
-    this.#memory = parts.journal.records().reduce(
-      // The MAC of each record was checked on opening, so its shape is ours.
-      (memory, entry) => remember(memory, entry as unknown as JournalRecord),
-      emptyMemory,
-    );
+    this.#queued = new Queued(parts.world.disk);
+    this.#memory = recollect(parts.journal.records());
     this.#judge = new Judge({ world: parts.world, events: this.events, agent: this });
   }
 
@@ -101,8 +99,25 @@ export class Agent {
     return this.#parts.journal.state;
   }
 
+  /** The intent in force; undefined = none was accepted, or `intentDamage` says why none counts. */
   get intent(): Intent | undefined {
-    return this.#parts.intents.current();
+    const current = this.#intentOrDamage();
+    return current instanceof LinksealError ? undefined : current;
+  }
+
+  /** Why the newest accepted config is not acted on: nothing is looked at or changed meanwhile. */
+  get intentDamage(): LinksealError | undefined {
+    const current = this.#intentOrDamage();
+    return current instanceof LinksealError ? current : undefined;
+  }
+
+  #intentOrDamage(): Intent | LinksealError | undefined {
+    try {
+      return this.#parts.intents.current();
+    } catch (error) {
+      if (error instanceof LinksealError) return error;
+      throw error;
+    }
   }
 
   get intents(): IntentStore {
@@ -115,7 +130,7 @@ export class Agent {
 
   /** Runs until the signal aborts; a broken invariant rejects and ends the process. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#loadQueue();
+    await this.#open();
     const ended = new Promise<void>((resolve) => {
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
@@ -134,6 +149,15 @@ export class Agent {
     }
   }
 
+  async #open(): Promise<void> {
+    const { log } = this.#parts.world;
+    if ((await this.#queued.load()) === "damaged") {
+      log.write("warn", "queue-damaged", "the config that waited for its turn cannot be read");
+    }
+    const damage = this.intentDamage;
+    if (damage !== undefined) log.write("error", damage.code, damage.message);
+  }
+
   #newCrew(intent: Intent): Crew {
     const { world, drivers, vault, peerPort } = this.#parts;
     return new Crew(
@@ -150,6 +174,7 @@ export class Agent {
         graces: this.#graces,
         judge: () => this.#afterTurn(),
         readOnly: () => this.#parts.journal.state === "corrupt",
+        turns: this.#turns,
       },
       this.#crew?.lookout,
     );
@@ -162,13 +187,32 @@ export class Agent {
       await journal.append({ ...record });
       this.#memory = remember(this.#memory, record);
       this.#announce(record);
-      if (journal.records().length > recordsMax) {
-        await journal.compact({ kind: "snapshot", memory: this.#memory });
-      }
+      if (journal.records().length > recordsMax) await this.#compact();
     });
     this.#writing = turn.catch(() => undefined);
     await turn;
   };
+
+  // The record stands already: a snapshot that finds no room is tried again after the next one.
+  async #compact(): Promise<void> {
+    const { journal, world } = this.#parts;
+    try {
+      await journal.compact({ kind: "snapshot", memory: this.#memory });
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      world.log.write("warn", error.code, error.message);
+    }
+  }
+
+  /** A damaged journal stands for what this agent did: until its loss is accepted it only looks. */
+  #refuseDamaged(): void {
+    if (this.#parts.journal.state !== "corrupt") return;
+    throw new LinksealError("journal.corrupt", "the journal is damaged: nothing is changed", {
+      effect: "none",
+      where: "journal",
+      next: "linkseal journal accept-loss",
+    });
+  }
 
   #announce(record: JournalRecord): void {
     if (record.kind !== "campaign") return;
@@ -184,7 +228,13 @@ export class Agent {
 
   #afterTurn(): void {
     this.#judge.turn();
-    if (this.#queued !== undefined && this.#busyGroups().length === 0) void this.#applyQueued();
+    if (this.#queued.config === undefined || this.#applying || this.#busyGroups().length > 0)
+      return;
+    if (this.#parts.journal.state === "corrupt") return;
+    this.#applying = true;
+    void this.#applyQueued().finally(() => {
+      this.#applying = false;
+    });
   }
 
   status(): Status {
@@ -211,25 +261,28 @@ export class Agent {
       undefined,
     );
     const links = desired.groups.flatMap((group) => group.links);
-    await Promise.all([
-      ...desired.devices.map(({ name }) => lookout.look(name, signal)),
-      ...links.map((link) => lookout.lookPeer(link, signal)),
-    ]);
-    const made = plan({
-      desired,
-      memory: this.#memory,
-      view: (link) => lookout.view(link),
-      state: (device) => lookout.state(device),
-      capabilities: (device) => lookout.capabilities(device),
-    });
-    await lookout.close();
-    return made;
+    try {
+      await Promise.all([
+        ...desired.devices.map(({ name }) => lookout.look(name, signal)),
+        ...links.map((link) => lookout.lookPeer(link, signal)),
+      ]);
+      return plan({
+        desired,
+        memory: this.#memory,
+        view: (link) => lookout.view(link),
+        state: (device) => lookout.state(device),
+        capabilities: (device) => lookout.capabilities(device),
+      });
+    } finally {
+      await lookout.close();
+    }
   }
 
   /** Refused as a whole if any part is invalid; the intent in force is never lost to a bad one. */
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyAnswer> {
     const parsed = parseConfig(request.text, request.file, this.#parts.world.clock.wall());
     if (parsed.kind === "refused") return { kind: "refused", complaints: parsed.complaints };
+    this.#refuseDamaged();
     const fresh = await this.#planFor(parsed.desired, signal);
     if (request.shown !== undefined && !samePlan(request.shown, fresh)) {
       return { kind: "changed", plan: fresh };
@@ -237,9 +290,11 @@ export class Agent {
     const groups = this.#touchedBusy(parsed.desired);
     if (groups.length > 0) {
       if (!request.queue) return { kind: "busy", groups };
-      await this.#queue(request.text, request.who);
+      await this.#queued.put({ text: request.text, who: request.who });
       return { kind: "queued" };
     }
+    // What was queued before is older than what was just agreed to.
+    await this.#queued.drop();
     const number = await this.#accept(request.text, request.who);
     return { kind: "accepted", number, plan: fresh };
   }
@@ -267,27 +322,24 @@ export class Agent {
     );
   }
 
-  async #queue(text: string, who: string): Promise<void> {
-    await this.#parts.world.disk.replace(queueFile, encoder.encode(JSON.stringify({ text, who })));
-    this.#queued = { text, who };
-  }
-
-  async #loadQueue(): Promise<void> {
-    const bytes = await this.#parts.world.disk.read(queueFile);
-    if (bytes === undefined || bytes.length === 0) return;
-    const value: unknown = JSON.parse(decoder.decode(bytes));
-    if (typeof value !== "object" || value === null) return;
-    const { text, who } = value as { text?: unknown; who?: unknown };
-    if (typeof text === "string" && typeof who === "string") this.#queued = { text, who };
-  }
-
+  // Dropped last, so that a crash between leaves it waiting; what is in force is not accepted twice.
   async #applyQueued(): Promise<void> {
-    const queued = this.#queued;
-    this.#queued = undefined;
+    const queued = this.#queued.config;
     if (queued === undefined) return;
-    const parsed = parseConfig(queued.text, "queued", this.#parts.world.clock.wall());
-    if (parsed.kind === "ok") await this.#accept(queued.text, queued.who);
-    await this.#parts.world.disk.replace(queueFile, new Uint8Array());
+    const { clock, log } = this.#parts.world;
+    try {
+      const parsed = parseConfig(queued.text, "queued", clock.wall());
+      if (parsed.kind === "refused") {
+        log.write("warn", "config.invalid", "the config that waited for its turn is not valid now");
+      } else if (this.intent?.text !== queued.text) {
+        await this.#accept(queued.text, queued.who);
+      }
+      await this.#queued.drop();
+    } catch (error) {
+      // A disk that is full now may have room at the next turn.
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("warn", error.code, error.message);
+    }
   }
 
   // ---- campaigns
@@ -302,10 +354,13 @@ export class Agent {
     risks: readonly RiskName[],
     signal: AbortSignal,
   ): Promise<Campaign> {
+    this.#refuseDamaged();
     const { crew, group, links } = this.#target(target);
-    if (openCampaign(this.#memory, group.name) !== undefined) throw busy(group.name);
     const names = links.map((link) => link.name);
-    const begun = await crew.begin(group, { by: who, risks, links: names }, signal);
+    const begun = await this.#turns.take(group.name, async () => {
+      if (openCampaign(this.#memory, group.name) !== undefined) throw busy(group.name);
+      return await crew.begin(group, { by: who, risks, links: names }, signal);
+    });
     if (begun !== undefined) return begun;
     const waiting = crew.waiting(group.name);
     if (waiting !== undefined)
@@ -327,41 +382,23 @@ export class Agent {
     target: string,
     risks: readonly string[],
     signal: AbortSignal,
-  ): Promise<readonly { readonly link: string; readonly binding: Binding }[]> {
+  ): Promise<readonly Adoption[]> {
+    this.#refuseDamaged();
     const { crew, links, group } = this.#target(target);
-    if (openCampaign(this.#memory, group.name) !== undefined) throw busy(group.name);
-    const parts = crew.enrolment();
-    const found: { link: string; binding: Binding }[] = [];
-    for (const link of links) {
-      await crew.lookout.look(link.device, signal);
-      await crew.lookout.lookPeer(link, signal);
-      if (this.#memory.bindings[linkId(link)] !== undefined) continue;
-      const binding = await matchExisting(parts, link, signal);
-      const drift = adoptionDrift(parts, link, binding);
-      if (drift.length > 0 && !risks.includes("asFound")) {
-        throw refusal(
-          "gate.riskNotAccepted",
-          linkId(link),
-          `its settings differ from the config: ${drift.join("; ")} (risk asFound)`,
-          `linkseal adopt ${target} --accept-risk=asFound`,
-        );
-      }
-      found.push({ link: linkId(link), binding });
-    }
-    const others = Object.entries(this.#memory.bindings)
-      .filter(([id]) => id.startsWith(`${group.name}/`))
-      .map(([, binding]) => binding.key);
-    await assertDistinct(
-      parts.vault,
-      [...others, ...found.map((each) => each.binding.key)],
-      signal,
-    );
-    for (const { link, binding } of found) await this.write({ kind: "binding", link, binding });
-    return found;
+    return await this.#turns.take(group.name, async () => {
+      if (openCampaign(this.#memory, group.name) !== undefined) throw busy(group.name);
+      const found = await matchExisting(crew.enrolment(), links, risks, signal);
+      for (const { link, binding } of found) await this.write({ kind: "binding", link, binding });
+      return found;
+    });
   }
 
-  /** What an operator says to a campaign. */
+  /** What an operator says to a campaign; heard between two of its steps. */
   async rotation(verb: OperatorVerb, name: string, who: string): Promise<Campaign> {
+    return await this.#turns.take(name, () => this.#command(verb, name, who));
+  }
+
+  async #command(verb: OperatorVerb, name: string, who: string): Promise<Campaign> {
     const campaign = openCampaign(this.#memory, name);
     if (campaign === undefined)
       throw refusal("gate.busy", name, "no campaign runs there", "linkseal rotation show");
@@ -381,7 +418,7 @@ export class Agent {
 
   /** Forgets a link: both ends stay as they are, and must-secure is never loosened. */
   async retireLink(id: string): Promise<void> {
-    if (this.#memory.bindings[id] === undefined)
+    if (named(this.#memory.bindings, id) === undefined)
       throw refusal("usage", id, "no such link is managed", "linkseal links");
     await this.write({ kind: "forget", link: id });
   }
@@ -394,10 +431,10 @@ export class Agent {
     const crew = this.#crew;
     if (crew === undefined)
       throw refusal("usage", target, "no config has been accepted yet", "linkseal apply FILE");
-    const [groupName, linkName] = target.split("/");
+    const [groupName] = target.split("/", 1);
     const group = crew.intent.desired.groups.find((each) => each.name === groupName);
     const links =
-      group?.links.filter((link) => linkName === undefined || link.name === linkName) ?? [];
+      group?.links.filter((link) => target === group.name || target === linkId(link)) ?? [];
     if (group === undefined || links.length === 0) {
       throw refusal(
         "usage",
@@ -408,10 +445,6 @@ export class Agent {
     }
     return { crew, group, links };
   }
-}
-
-function samePlan(a: Plan, b: Plan): boolean {
-  return JSON.stringify(a.steps) === JSON.stringify(b.steps);
 }
 
 /** All that a campaign of this group depends on. */

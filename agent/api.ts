@@ -8,6 +8,7 @@ import type { Agent } from "./agent.ts";
 import { campaignShape, errorShape } from "./api-shape.ts";
 import type { OperatorVerb } from "./campaign.ts";
 import { type RiskName, riskNames } from "./desired.ts";
+import type { Intent } from "./intent.ts";
 import { keyReport } from "./key-report.ts";
 import type { Plan } from "./plan.ts";
 
@@ -73,9 +74,7 @@ export const routes: Readonly<Record<string, Route>> = {
     role: "view",
     title: "The accepted intent: number, hash, who, when and text",
     run: ({ agent }) => {
-      const intent = agent.intent;
-      if (intent === undefined) throw missing("no config has been accepted yet");
-      const { number, sha256, who, at, text } = intent;
+      const { number, sha256, who, at, text } = intentOf(agent);
       return { number, sha256, who, at, text };
     },
   },
@@ -87,11 +86,9 @@ export const routes: Readonly<Record<string, Route>> = {
   "GET /v1/config/diff": {
     role: "view",
     title: "The difference from config ?number=N to the one in force",
-    run: async ({ agent, query }) => {
-      const intent = agent.intent;
-      if (intent === undefined) throw missing("no config has been accepted yet");
-      const diff = await agent.intents.diff(numberOf(query.get("number")), intent.number);
-      return { diff };
+    run: ({ agent, query }) => {
+      const { number } = intentOf(agent);
+      return { diff: agent.intents.diff(numberOf(query.get("number")), number) };
     },
   },
   "GET /v1/journal": {
@@ -255,8 +252,13 @@ function bodyOf(text: string): Readonly<Record<string, unknown>> {
 /** The config of the request; without one, the intent in force is planned again. */
 function configText(agent: Agent, body: Call["body"]): string {
   if (body["text"] !== undefined) return textOf(body, "text");
-  if (agent.intent === undefined) throw missing("no config has been accepted yet");
-  return agent.intent.text;
+  return intentOf(agent).text;
+}
+
+function intentOf(agent: Agent): Intent {
+  const { intent, intentDamage } = agent;
+  if (intent !== undefined) return intent;
+  throw intentDamage ?? missing("no config has been accepted yet");
 }
 
 function textOf(body: Call["body"], name: string): string {

@@ -17,6 +17,7 @@ import type { Intent } from "./intent.ts";
 import { Lookout, type LookoutParts } from "./lookout.ts";
 import { type JournalRecord, type Memory, openCampaign } from "./memory.ts";
 import { Reconciler } from "./reconcile.ts";
+import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
 
 export interface CrewParts extends Omit<LookoutParts, "desired"> {
@@ -33,6 +34,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   readonly judge: () => void;
   /** Writes are refused while it holds: the journal is not whole. */
   readonly readOnly: () => boolean;
+  readonly turns: Turns;
 }
 
 /** After the vault said no, its next try waits this long; doubled each time, up to the most. */
@@ -132,7 +134,9 @@ export class Crew {
         this.#parts.judge();
         return health.pollMs;
       }),
-      ...this.intent.desired.groups.map((group) => () => this.#groupTurn(group, kill)),
+      ...this.intent.desired.groups.map(
+        (group) => () => this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
+      ),
     ];
     await Promise.all(turns.map((turn) => this.#loop(turn, stop)));
     await this.lookout.close();

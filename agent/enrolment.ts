@@ -139,11 +139,43 @@ async function frozenKeys(
   return links;
 }
 
+export interface Adoption {
+  /** `group/link`. */
+  readonly link: string;
+  readonly binding: Binding;
+}
+
 /**
- * The binding that adoption would write; throws with the reason where both ends and the vault
- * disagree.
+ * What adopting these links of one group would write, from a fresh look at both ends; links that
+ * are managed already are left out. Throws the reason where ends and vault disagree.
  */
 export async function matchExisting(
+  parts: EnrolmentParts,
+  links: readonly DesiredLink[],
+  risks: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Adoption[]> {
+  const { lookout, memory, vault } = parts;
+  const found: Adoption[] = [];
+  for (const link of links) {
+    await lookout.look(link.device, signal);
+    await lookout.lookPeer(link, signal);
+    if (memory().bindings[linkId(link)] !== undefined) continue;
+    const binding = await matchOne(parts, link, signal);
+    const drift = adoptionDrift(parts, link, binding);
+    if (drift.length > 0 && !risks.includes("asFound")) throw foundOtherwise(link, drift);
+    found.push({ link: linkId(link), binding });
+  }
+  if (found.length === 0) return [];
+  const groups = new Set(links.map((link) => link.group));
+  const others = Object.entries(memory().bindings)
+    .filter(([id]) => groups.has(id.split("/", 1)[0] ?? ""))
+    .map(([, binding]) => binding.key);
+  await assertDistinct(vault, [...others, ...found.map(({ binding }) => binding.key)], signal);
+  return found;
+}
+
+async function matchOne(
   parts: EnrolmentParts,
   link: DesiredLink,
   signal: AbortSignal,
@@ -189,7 +221,7 @@ function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
  * Settings that differ from the config, one sentence each: adopted as they are only with a named
  * risk.
  */
-export function adoptionDrift(
+function adoptionDrift(
   parts: EnrolmentParts,
   link: DesiredLink,
   binding: Binding,
@@ -201,6 +233,15 @@ export function adoptionDrift(
   };
   const standing = standingOf(lookout.view(link), pretended, lookout.capabilities(link.device));
   return standing.kind === "managed" ? standing.drift.map((drift) => drift.text) : [];
+}
+
+function foundOtherwise(link: DesiredLink, drift: readonly string[]): LinksealError {
+  const text = `its settings differ from the config: ${drift.join("; ")} (risk asFound)`;
+  return new LinksealError("gate.riskNotAccepted", text, {
+    effect: "none",
+    where: linkId(link),
+    next: `linkseal adopt ${linkId(link)} --accept-risk=asFound`,
+  });
 }
 
 function refused(link: DesiredLink, why: string): LinksealError {

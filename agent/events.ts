@@ -34,8 +34,12 @@ export class EventRing {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Events after number `n`, oldest first. */
+  /**
+   * Events after number `n`, oldest first; all of them for a number that only an agent before this
+   * one can have given.
+   */
   after(n: number): readonly LinksealEvent[] {
+    if (n > this.#count) return [...this.#events];
     return this.#events.filter((event) => event.n > n);
   }
 

@@ -7,7 +7,7 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   "not-configured": body(
     "The agent runs and serves its sockets, but no config was ever accepted. It looks at " +
       "nothing and changes nothing.",
-    "Run `linkseal init` for a first config, then `linkseal apply FILE`.",
+    "Write a config (docs/configuration.md), then run `linkseal apply FILE`.",
   ),
   "config-not-applied": body(
     "The config file differs from the accepted intent. The agent acts on the accepted one " +

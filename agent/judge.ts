@@ -173,6 +173,11 @@ export class Judge {
     const { world, agent } = this.#parts;
     const { crew } = agent;
     const wall = world.clock.wall();
+    const damage = agent.intentDamage;
+    if (damage !== undefined) {
+      const reason = { code: "journal-lossy", text: damage.message, next: damage.next } as const;
+      return deriveStatus({ kind: "damaged", wall, reason });
+    }
     if (crew === undefined) return deriveStatus({ kind: "notConfigured", wall });
     const now = world.clock.now();
     const { desired } = crew.intent;

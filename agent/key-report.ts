@@ -39,8 +39,7 @@ export async function keyReport(
   signal: AbortSignal,
 ): Promise<KeyReport> {
   const links = agent.intent?.desired.groups.flatMap((group) => group.links) ?? [];
-  const keys: KeyRow[] = [];
-  for (const link of links) keys.push(await rowOf(agent, link, now, signal));
+  const keys = await Promise.all(links.map((link) => rowOf(agent, link, now, signal)));
   return { schema: "linkseal.keys/1", keys };
 }
 

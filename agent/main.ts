@@ -3,6 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Clock, LogLevel, World } from "#hal/world.ts";
 import type { Agent } from "./agent.ts";
+import type { DesiredDevice } from "./desired.ts";
 import {
   followingClock,
   hostDialer,
@@ -75,7 +76,8 @@ function stopSignal(): AbortSignal {
 }
 
 function readyText(agent: Agent): string {
-  const { intent } = agent;
+  const { intent, intentDamage } = agent;
+  if (intentDamage !== undefined) return `READY: only looks: ${intentDamage.message}`;
   return intent === undefined
     ? "READY: no config has been accepted yet"
     : `READY: serves intent ${intent.number} of site ${intent.desired.site}`;
@@ -84,12 +86,22 @@ function readyText(agent: Agent): string {
 /** Where all devices of the accepted intent live, if they are simulated and in one place. */
 async function simulatedSite(world: World): Promise<string | undefined> {
   const intents = await IntentStore.open(world.disk);
-  const devices = intents.current()?.desired.devices ?? [];
+  const devices = intactDevices(intents);
   const addresses = new Set(
     devices.map(({ driver, address }) => (driver === "sim" ? address : "")),
   );
   const [first] = addresses;
   return addresses.size === 1 && first !== "" ? first : undefined;
+}
+
+// Damage is the agent's to report; it must not keep it from starting.
+function intactDevices(intents: IntentStore): readonly DesiredDevice[] {
+  try {
+    return intents.current()?.desired.devices ?? [];
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return [];
+  }
 }
 
 // A clock cannot be exchanged under running loops, and a site that runs faster looks slow on ours.

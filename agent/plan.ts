@@ -251,6 +251,29 @@ function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): r
   ];
 }
 
+/** Would the same be done? `shown` came over a socket and may be anything: it is only read. */
+export function samePlan(shown: unknown, fresh: Plan): boolean {
+  if (typeof shown !== "object" || shown === null || !("steps" in shown)) return false;
+  const { steps } = shown;
+  if (!Array.isArray(steps) || steps.length !== fresh.steps.length) return false;
+  return fresh.steps.every((step, index) => sameStep(steps[index], step));
+}
+
+function sameStep(shown: unknown, step: PlanStep): boolean {
+  if (typeof shown !== "object" || shown === null) return false;
+  const { n, where, link, does, preview, darkMs, risk } = shown as Partial<PlanStep>;
+  return (
+    n === step.n &&
+    where === step.where &&
+    link === step.link &&
+    does === step.does &&
+    preview === step.preview &&
+    darkMs?.low === step.darkMs.low &&
+    darkMs.high === step.darkMs.high &&
+    risk === step.risk
+  );
+}
+
 /** The tunnel as a driver takes it. */
 export function tunnelSpec(tunnel: DesiredTunnel, pskSecretId: string): TunnelSpec {
   const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes, transforms } = tunnel;

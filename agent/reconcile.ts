@@ -16,7 +16,7 @@ import type { Instant, World } from "#hal/world.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { commitLost } from "./effects.ts";
 import type { Lookout } from "./lookout.ts";
-import type { JournalRecord, Memory } from "./memory.ts";
+import { type JournalRecord, type Memory, named } from "./memory.ts";
 import { standingOf, tunnelSpec } from "./plan.ts";
 import { chooseSecret } from "./vault.ts";
 import { verify } from "./verify.ts";
@@ -65,15 +65,23 @@ export class Reconciler {
     if (state === undefined) return;
     this.#judge(state);
     if (this.#parts.paused()) return;
+    const idle = await this.#attempt(() => this.#probeIdle(signal));
+    const mended = await this.#attempt(async () => {
+      // What was settled changed the device: the next look decides what is left to mend.
+      if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
+    });
+    this.#trouble = mended ?? idle;
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<LinksealError | undefined> {
     try {
-      await this.#settle(state, signal);
-      await this.#probeIdle(signal);
-      await this.#mend(state, signal);
-      this.#trouble = undefined;
+      await work();
+      return undefined;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      this.#trouble = error;
-      this.#parts.world.log.write("warn", error.code, error.message, { device });
+      const { world, device } = this.#parts;
+      world.log.write("warn", error.code, error.message, { device });
+      return error;
     }
   }
 
@@ -97,14 +105,14 @@ export class Reconciler {
 
   /**
    * A transaction that a predecessor left pending: confirmed if it is as wanted, else rolled back.
+   * False = there was none.
    */
-  async #settle(state: DeviceState, signal: AbortSignal): Promise<void> {
-    const { device, memory, write } = this.#parts;
-    const token = memory().pending[device];
-    if (token === undefined) return;
-    const session = await this.#parts.lookout.device(device, signal);
-    const recalled = await this.#bounded("unknown", signal, (bounded) =>
-      session.recall(token as TransactionToken, bounded),
+  async #settle(state: DeviceState, signal: AbortSignal): Promise<boolean> {
+    const { device, lookout, memory, write } = this.#parts;
+    const token = named(memory().pending, device);
+    if (token === undefined) return false;
+    const recalled = await this.#bounded("none", signal, async (bounded) =>
+      (await lookout.device(device, bounded)).recall(token as TransactionToken, bounded),
     );
     if (recalled.kind === "pending") {
       const gaps = verify(
@@ -118,7 +126,7 @@ export class Reconciler {
       );
     }
     await write({ kind: "pending", device, token: null });
-    await this.#markReached(state);
+    return true;
   }
 
   /** Idle links are proven by a few packets within each evidence window. */
@@ -162,7 +170,7 @@ export class Reconciler {
         tunnel.device === device &&
         !state.ipsec.some((entry) => entry.name === tunnel.name) &&
         // Once reached, its absence is drift, and drift is mended under `repair: on` only (P4).
-        (desired.repair === "on" || memory().tunnels[tunnel.name] === undefined),
+        (desired.repair === "on" || named(memory().tunnels, tunnel.name) === undefined),
     );
   }
 
@@ -191,7 +199,12 @@ export class Reconciler {
     );
     if (change.length === 0) return;
     if (strongValue(state.control)?.commitPending !== false) return;
-    await this.#transact(await lookout.device(device, signal), change, signal);
+    const session = await this.#bounded("none", signal, (bounded) =>
+      lookout.device(device, bounded),
+    );
+    // The vault took its time, and a campaign may have begun meanwhile.
+    if (this.#parts.paused()) return;
+    await this.#transact(session, change, signal);
   }
 
   async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {
@@ -217,18 +230,22 @@ export class Reconciler {
     }
     if (within !== "final") await this.#bounded("unknown", signal, (s) => transaction.confirm(s));
     await write({ kind: "pending", device, token: null });
-    for (const part of change) {
-      if (part.kind === "ipsec.putTunnel") this.#accepted.set(part.tunnel.name, after.at);
-    }
     this.#lost = undefined;
-    await this.#markReached(after);
+    for (const part of change) {
+      if (part.kind !== "ipsec.putTunnel") continue;
+      const { name } = part.tunnel;
+      this.#accepted.set(name, after.at);
+      await write({ kind: "tunnel", name, intent: this.#parts.intent });
+    }
   }
 
   async #markReached(state: DeviceState): Promise<void> {
     const { desired, device, memory, write, intent } = this.#parts;
-    if (memory().pending[device] !== undefined) return;
+    if (named(memory().pending, device) !== undefined) return;
+    // What still waits for a confirm may be gone in a moment.
+    if (strongValue(state.control)?.commitPending !== false) return;
     for (const tunnel of desired.tunnels) {
-      if (tunnel.device !== device || memory().tunnels[tunnel.name] !== undefined) continue;
+      if (tunnel.device !== device || named(memory().tunnels, tunnel.name) !== undefined) continue;
       if (!state.ipsec.some((entry) => entry.name === tunnel.name)) continue;
       await write({ kind: "tunnel", name: tunnel.name, intent });
     }

@@ -38,6 +38,8 @@ export interface Unmanaged {
 
 export type StatusInput =
   | { readonly kind: "notConfigured"; readonly wall: WallTime }
+  /** A config was accepted, and what is left of it cannot be acted on. */
+  | { readonly kind: "damaged"; readonly wall: WallTime; readonly reason: Reason }
   | {
       readonly kind: "configured";
       readonly site: string;
@@ -121,7 +123,8 @@ export interface Status {
 
 /** The whole report; an aggregate is its worst part, and an empty one is "unknown". */
 export function deriveStatus(input: StatusInput): Status {
-  if (input.kind === "notConfigured") return notConfigured(input.wall);
+  if (input.kind === "notConfigured") return blind(input.wall, notConfigured);
+  if (input.kind === "damaged") return blind(input.wall, input.reason);
   const { site, wall, now, unmanaged } = input;
   const groups = input.groups.map((group): GroupStatus => {
     const links = group.links.map((link) => linkStatus(link, wall));
@@ -159,15 +162,19 @@ export function deriveStatus(input: StatusInput): Status {
   };
 }
 
-function notConfigured(wall: WallTime): Status {
-  const text = "the agent is ready, and no config has been accepted yet";
-  const next = nextFor("not-configured", "site");
+const notConfigured: Reason = {
+  code: "not-configured",
+  text: "the agent is ready, and no config has been accepted yet",
+  next: nextFor("not-configured", "site"),
+};
+
+function blind(wall: WallTime, reason: Reason): Status {
   return {
     schema: "linkseal.status/1",
     site: null,
     at: isoTime(wall),
     verdict: "unknown",
-    reasons: [{ code: "not-configured", text, next }],
+    reasons: [reason],
     groups: [],
     tunnels: [],
     warnings: [],

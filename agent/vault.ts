@@ -48,9 +48,9 @@ export async function chooseKey(
   now: WallTime,
   signal: AbortSignal,
 ): Promise<ChosenKey> {
-  const newest = (await vault.versions(link.key.cak, signal))
-    .filter((version) => usable(version, now))
-    .toSorted((a, b) => b.created - a.created)[0];
+  const versions = await vault.versions(link.key.cak, signal);
+  const candidates = versions.filter((version) => usable(version, now));
+  const newest = candidates.toSorted((a, b) => b.created - a.created)[0];
   if (newest === undefined) {
     throw refusal(
       "vault.malformedKey",
@@ -58,11 +58,11 @@ export async function chooseKey(
       `no enabled version of ${link.key.cak} is in its dates`,
     );
   }
-  const tag = newest.tags[pairTag];
-  const ckn = tag === undefined ? undefined : parseCkn(tag);
-  if (ckn === undefined || ckn.length !== 64) {
+  const ckn = pairedCkn(newest);
+  if (ckn?.length !== 64) {
     throw refusal("vault.unpaired", link, `the newest ${link.key.cak} names no CKN of 32 octets`);
   }
+  refuseReplayed(link, newest, versions, candidates);
   const cknSecretId = await findCkn(vault, link, ckn, now, signal);
   const key: KeyRef = { ckn, cakSecretId: newest.id, cknSecretId };
   using cak = await resolveCak(vault, key, signal);
@@ -75,6 +75,29 @@ export async function chooseKey(
     );
   }
   return { key, created: newest.created, generation: generationOf(newest) };
+}
+
+function pairedCkn(version: SecretVersion): Ckn | undefined {
+  const tag = version.tags[pairTag];
+  return tag === undefined ? undefined : parseCkn(tag);
+}
+
+/** An old key put back as the newest version: its CKN, or its generation, was there before. */
+function refuseReplayed(
+  link: DesiredLink,
+  newest: SecretVersion,
+  versions: readonly SecretVersion[],
+  candidates: readonly SecretVersion[],
+): void {
+  const ckn = pairedCkn(newest);
+  if (versions.some((version) => version.id !== newest.id && pairedCkn(version) === ckn)) {
+    throw refusal("vault.reusedCkn", link, `two versions of ${link.key.cak} name the same CKN`);
+  }
+  const highest = Math.max(...candidates.map((version) => generationOf(version) ?? 0));
+  const generation = generationOf(newest) ?? highest;
+  if (generation >= highest) return;
+  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} was seen`;
+  throw refusal("vault.unpaired", link, text);
 }
 
 async function findCkn(
@@ -217,7 +240,7 @@ export async function assertDistinct(
 }
 
 function refusal(
-  code: "vault.malformedKey" | "vault.unpaired",
+  code: "vault.malformedKey" | "vault.unpaired" | "vault.reusedCkn",
   link: DesiredLink,
   text: string,
 ): LinksealError {

@@ -269,7 +269,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   }),
   "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),
 
-  "not-configured": row("info", "No config has been accepted yet", "linkseal init", {
+  "not-configured": row("info", "No config has been accepted yet", "linkseal apply FILE", {
     visibleAfterMs: 0,
   }),
   "config-not-applied": row("warning", "The config file is not in force", "linkseal plan"),

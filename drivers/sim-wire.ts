@@ -28,6 +28,7 @@ export async function ask(
   question: Question,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
+  signal.throwIfAborted();
   const { method, path, body, replyBytesMax } = question;
   const request = { to: line.address, method, path, replyBytesMax };
   let reply: HttpReply;

@@ -68,12 +68,12 @@ export interface DeviceTruth {
   readonly effects: number;
 }
 
-export interface KeyShape {
+interface KeyShape {
   readonly cakOctets: number;
   readonly cknOctets: number;
 }
 
-/** A device with two ports in the clear, both with traffic, and one session open. */
+/** Closures over a device with two ports in the clear, both with traffic, and one session open. */
 export interface DeviceBench {
   readonly device: Device;
   /** What the driver may offer at most. */
@@ -87,27 +87,27 @@ export interface DeviceBench {
     readonly unknown: string;
   };
   readonly troubles: ReadonlySet<Trouble>;
-  strike(trouble: Trouble): void;
-  heal(trouble: Trouble): void;
+  readonly strike: (trouble: Trouble) => void;
+  readonly heal: (trouble: Trouble) => void;
   /** A session of another process; the caller closes it. */
-  second(): Promise<Device>;
-  newKey(shape: KeyShape): KeyRef;
+  readonly second: () => Promise<Device>;
+  readonly newKey: (shape: KeyShape) => KeyRef;
   readonly keys: KeyResolver;
   /** Octets of every key that the resolver ever handed out or may hand out. */
-  canaries(): readonly Uint8Array[];
+  readonly canaries: () => readonly Uint8Array[];
   /** The port holds exactly these octets under this CKN. */
-  holds(port: PortName, key: KeyRef): boolean;
+  readonly holds: (port: PortName, key: KeyRef) => boolean;
   /** From now on the far end of the port has this one key. */
-  giveFarEnd(port: PortName, key: KeyRef, suite: CipherSuite): void;
+  readonly giveFarEnd: (port: PortName, key: KeyRef, suite: CipherSuite) => void;
   /** Writes down something that was printed; kept by whoever runs the cases. */
-  say(text: string): void;
+  readonly say: (text: string) => void;
   /** All that device and driver ever printed: previews, errors, replies, log lines. */
-  transcript(): readonly string[];
-  now(): Instant;
-  wait(ms: number): Promise<void>;
+  readonly transcript: () => readonly string[];
+  readonly now: () => Instant;
+  readonly wait: (ms: number) => Promise<void>;
   /** Exchanges with the device so far: what was refused before anything was sent adds none. */
-  exchanges(): number;
-  truth(): DeviceTruth;
+  readonly exchanges: () => number;
+  readonly truth: () => DeviceTruth;
 }
 
 export type PeerTrouble = "fails" | "throttled" | "unreadable";
@@ -117,19 +117,19 @@ export interface PeerBench {
   readonly peer: PeerPort;
   readonly neighbour: PeerPort;
   readonly troubles: ReadonlySet<PeerTrouble>;
-  strike(trouble: PeerTrouble): void;
-  heal(trouble: PeerTrouble): void;
+  readonly strike: (trouble: PeerTrouble) => void;
+  readonly heal: (trouble: PeerTrouble) => void;
   /** A good wish with a key of its own, enabled in the vault. */
-  newWant(): PeerWant;
-  canaries(): readonly Uint8Array[];
-  say(text: string): void;
-  transcript(): readonly string[];
-  wait(ms: number): Promise<void>;
-  exchanges(): number;
-  truth(): PeerTruth;
+  readonly newWant: () => PeerWant;
+  readonly canaries: () => readonly Uint8Array[];
+  readonly say: (text: string) => void;
+  readonly transcript: () => readonly string[];
+  readonly wait: (ms: number) => Promise<void>;
+  readonly exchanges: () => number;
+  readonly truth: () => PeerTruth;
 }
 
-export interface PeerTruth {
+interface PeerTruth {
   readonly hardware: Ckn | undefined;
   /** Keys given to the hardware of the link so far. */
   readonly programmed: number;
@@ -141,12 +141,12 @@ export type VaultTrouble = "down" | "denied";
 export interface VaultBench {
   readonly vault: KeyVault;
   readonly troubles: ReadonlySet<VaultTrouble>;
-  strike(trouble: VaultTrouble): void;
+  readonly strike: (trouble: VaultTrouble) => void;
   /** Puts a version of this secret and returns its id. */
-  put(name: string, value: string, state: "enabled" | "disabled"): string;
+  readonly put: (name: string, value: string, state: "enabled" | "disabled") => string;
   /** An id of the right form that was never put. */
   readonly strangerId: string;
-  say(text: string): void;
-  transcript(): readonly string[];
-  exchanges(): number;
+  readonly say: (text: string) => void;
+  readonly transcript: () => readonly string[];
+  readonly exchanges: () => number;
 }

@@ -1,4 +1,4 @@
-// Finds a key in printed text: whole, in the forms in which routers and drivers are known to print one.
+// Finds a whole key in printed text, in the forms in which routers and drivers print one.
 
 /** The form in which one of the keys stands in one of the texts; undefined = in none. */
 export function sightOf(keys: readonly Uint8Array[], texts: readonly string[]): string | undefined {

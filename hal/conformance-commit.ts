@@ -1,4 +1,4 @@
-// Conformance: transactions. What is prepared waits, what is unconfirmed reverts, what is told twice is done once.
+// Transactions: the prepared waits, the unconfirmed reverts, what is told twice is done once.
 
 import type { DeviceBench } from "./conformance-bench.ts";
 import {

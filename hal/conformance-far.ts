@@ -1,4 +1,4 @@
-// Conformance of the far end and of the vault: what is accepted is not yet done, and a version is not its value.
+// Far end and vault: what is accepted is not yet done, and a version is not its value.
 
 import type { PeerBench, PeerTrouble, VaultBench, VaultTrouble } from "./conformance-bench.ts";
 import { sightOf } from "./conformance-canary.ts";
@@ -9,14 +9,14 @@ export interface PeerCase {
   readonly name: string;
   readonly why: string;
   readonly troubles?: readonly PeerTrouble[];
-  run(bench: PeerBench): Promise<void>;
+  readonly run: (bench: PeerBench) => Promise<void>;
 }
 
 export interface VaultCase {
   readonly name: string;
   readonly why: string;
   readonly troubles?: readonly VaultTrouble[];
-  run(bench: VaultBench): Promise<void>;
+  readonly run: (bench: VaultBench) => Promise<void>;
 }
 
 async function put(peer: PeerPort, want: PeerWant): Promise<string> {
@@ -209,11 +209,11 @@ export const peerCases: readonly PeerCase[] = [
       stop.abort(new Error("stopped before it began"));
       const sent = bench.exchanges();
       const calls = [
-        bench.peer.observe(stop.signal),
-        bench.peer.put(bench.newWant(), async () => undefined, stop.signal),
+        () => bench.peer.observe(stop.signal),
+        () => bench.peer.put(bench.newWant(), async () => undefined, stop.signal),
       ];
       for (const call of calls) {
-        const done = await call.then(
+        const done = await call().then(
           () => true,
           () => false,
         );

@@ -1,4 +1,4 @@
-// Conformance: keys on a port. The old key stays in use until the new one is, and the last one stays in any case.
+// Keys on a port: the old one stays in use until the new one is, and the last one always stays.
 
 import type { DeviceBench } from "./conformance-bench.ts";
 import {
@@ -204,7 +204,9 @@ export const keyCases: readonly DeviceCase[] = [
     why: "P6: a CKN names one CAK; a key changed on its way is another one",
     async run(bench) {
       const [port] = bench.ports;
-      const key = await secure(bench, port);
+      const key = freshKey(bench);
+      const settings = wanted(bench);
+      await commit(bench, { kind: "macsec.protect", port, settings }, addKey(port, key));
       must(bench.holds(port, key), "the octets on the port are not those of the vault");
     },
   },

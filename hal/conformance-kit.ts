@@ -21,9 +21,9 @@ export class ConformanceFailure extends Error {}
 
 /** What a case needs, and what a device without it must refuse before anything is sent. */
 export interface Need {
-  needs(capabilities: Capabilities): boolean;
+  readonly needs: (capabilities: Capabilities) => boolean;
   /** Prepares and returns the call that must be refused; `absent` = there is no such method. */
-  attempt(bench: DeviceBench): Promise<"absent" | (() => Promise<unknown>)>;
+  readonly attempt: (bench: DeviceBench) => Promise<"absent" | (() => Promise<unknown>)>;
 }
 
 export interface DeviceCase extends Need {
@@ -32,7 +32,7 @@ export interface DeviceCase extends Need {
   readonly why: string;
   /** Troubles that the bench must be able to make. */
   readonly troubles?: readonly Trouble[];
-  run(bench: DeviceBench): Promise<void>;
+  readonly run: (bench: DeviceBench) => Promise<void>;
 }
 
 export const never = new AbortController().signal;

@@ -1,4 +1,4 @@
-// Conformance: looking at a device. A look changes nothing and tells no more than the device knows.
+// Looking at a device: it changes nothing and tells no more than the device knows.
 
 import type { DeviceBench } from "./conformance-bench.ts";
 import {

@@ -1,4 +1,4 @@
-// Conformance: settings and state of a port. Never looser than must-secure, and never at another port's cost.
+// Settings and state of a port: never looser than must-secure, never at another port's cost.
 
 import type { DeviceBench } from "./conformance-bench.ts";
 import {

@@ -1,4 +1,4 @@
-// Conformance: traffic. Drained is what moved, not what was configured; a probe proves what came back.
+// Traffic: drained is what moved, not what was configured; a probe proves what came back.
 
 import type { DeviceBench } from "./conformance-bench.ts";
 import {

@@ -1,4 +1,4 @@
-// Conformance: when things go wrong. The error says what may have happened, and no key is ever in its text.
+// Trouble: the error says what may have happened, and no key is ever in its text.
 
 import type { DeviceBench } from "./conformance-bench.ts";
 import { sightOf } from "./conformance-canary.ts";

@@ -1,4 +1,4 @@
-// The conformance suite: what every driver must do, as plain cases for a test runner, a lab, or the command line.
+// What every driver must do, as plain cases for a test runner, a lab, or the command line.
 
 import { inspect } from "node:util";
 import type {
@@ -128,8 +128,7 @@ function hear(device: Device, say: (text: string) => void): Device {
       rollback: (signal) => errors(inner.rollback(signal)),
     };
   };
-  const { probe } = device;
-  return {
+  const listened: Device = {
     id: device.id,
     capabilities: device.capabilities,
     async observe(signal) {
@@ -145,9 +144,9 @@ function hear(device: Device, say: (text: string) => void): Device {
       return { kind: "pending", transaction: transaction(recalled.transaction) };
     },
     routeTo: (address, signal) => errors(device.routeTo(address, signal)),
-    ...(probe && {
-      probe: (port, count, signal) => errors(probe.call(device, port, count, signal)),
-    }),
     [Symbol.asyncDispose]: () => device[Symbol.asyncDispose](),
   };
+  const probe = device.probe?.bind(device);
+  if (probe === undefined) return listened;
+  return { ...listened, probe: (port, count, signal) => errors(probe(port, count, signal)) };
 }

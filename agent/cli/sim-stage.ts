@@ -104,8 +104,7 @@ export class Stage {
 
   #speedText(): string {
     const { speed } = this.#parts;
-    if (speed === Number.POSITIVE_INFINITY) return "full speed";
-    return speed === 1 ? "real time" : `${speed} times real time`;
+    return speed === Number.POSITIVE_INFINITY ? "full speed" : `${speed}x real time`;
   }
 
   #hint(): string {
@@ -144,7 +143,7 @@ export class Stage {
       ),
     );
     return {
-      title: `linkseal · simulated site ${site.plan.name}`,
+      title: `linkseal · site ${site.plan.name}, simulated`,
       at: isoTime(site.clock.wall()),
       sinceStartMs: site.clock.now(),
       speed: this.#speedText(),

@@ -46,9 +46,9 @@ export interface Screen {
   readonly rows: number;
 }
 
-/** ` agent: unprotected` and the gaps between columns. */
-const verdictWidth = 25;
-const fibreWidth = { least: 6, most: 28 };
+/** Below this a link takes two lines, and events leave their codes out. */
+const wideColumns = 120;
+const fibreWidth = { narrow: 20, wide: 24 };
 
 /** Lines for a screen; none is longer than it is wide, and together they leave its last row free. */
 export function drawScene(scene: Scene, paint: Paint, screen: Screen, tick: number): string[] {
@@ -65,15 +65,25 @@ export function drawScene(scene: Scene, paint: Paint, screen: Screen, tick: numb
     "",
   ];
   const room = Math.max(0, screen.rows - head.length - 3);
-  const log = scene.happenings.slice(-room).map((each) => happeningLine(each));
+  const line = screen.columns >= wideColumns ? happeningLine : shortLine;
+  const log = scene.happenings.slice(-room).map(line);
   const foot = ["", paint.faint(hint)];
-  return [...head, ...(room === 0 ? [] : log), ...foot].map((line) => clip(line, screen.columns));
+  const lines = [...head, ...(room === 0 ? [] : log), ...foot];
+  return lines.slice(0, screen.rows - 1).map((text) => clip(text, screen.columns));
 }
 
 /** One thing that happened, in fixed columns. */
 export function happeningLine({ atMs, code, about, text }: Happening): string {
-  const seconds = (atMs / 1000).toFixed(1).padStart(8);
-  return `${seconds}  ${about.padEnd(20)}  ${code.padEnd(22)}  ${text}`;
+  return `${secondsText(atMs)}  ${about.padEnd(20)}  ${code.padEnd(22)}  ${text}`;
+}
+
+function shortLine({ atMs, code, about, text }: Happening): string {
+  const state = code.startsWith("campaign-") ? `${code.slice("campaign-".length)}: ` : "";
+  return `${secondsText(atMs)}  ${about.padEnd(18)}  ${state}${text}`;
+}
+
+function secondsText(ms: number): string {
+  return (ms / 1000).toFixed(1).padStart(8);
 }
 
 function linkLines(
@@ -82,21 +92,26 @@ function linkLines(
   screen: Screen,
   tick: number,
 ): string[] {
-  const words = columns(
-    links.map((each) => [each.edge, each.far, stateText(each), rateText(each)]),
+  const isWide = screen.columns >= wideColumns;
+  const width = isWide ? fibreWidth.wide : fibreWidth.narrow;
+  const told = (link: SceneLink): string[] => [rateText(link), agentText(link, paint)];
+  const rows = columns(
+    links.map((link) => [
+      link.edge,
+      paintState(link, paint, fibre(link, width, tick)),
+      link.far,
+      paintState(link, paint, stateText(link)),
+      ...(isWide ? told(link) : []),
+    ]),
   );
-  const longest = Math.max(0, ...words.map((line) => line.length));
-  const spare = screen.columns - longest - verdictWidth;
-  const width = Math.min(fibreWidth.most, Math.max(fibreWidth.least, spare));
-  const rows = links.map((link) => [
-    link.edge,
-    paintState(link, paint, fibre(link, width, tick)),
-    link.far,
-    paintState(link, paint, stateText(link)),
-    rateText(link),
-    link.verdict === undefined ? "" : `${paint.faint("agent:")} ${paint.verdict(link.verdict)}`,
-  ]);
-  return columns(rows).map((line) => ` ${line}`);
+  return rows.flatMap((row, index) => {
+    const link = links[index];
+    return isWide || link === undefined ? [` ${row}`] : [` ${row}`, `   ${told(link).join("  ")}`];
+  });
+}
+
+function agentText({ verdict }: SceneLink, paint: Paint): string {
+  return verdict === undefined ? "" : `${paint.faint("agent:")} ${paint.verdict(verdict)}`;
 }
 
 function stateText({ state, drained }: SceneLink): string {

@@ -1,4 +1,4 @@
-// The kinds of devices that the suite is run on: every commit mode with every overlap, and what else may be missing.
+// The kinds of devices that the suite is run on: every commit mode with every overlap.
 
 import type { Capabilities, CommitMode, MacsecCapabilities } from "#hal/device.ts";
 

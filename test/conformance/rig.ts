@@ -39,7 +39,7 @@ export interface Rig {
   readonly effects: { count: number };
 }
 
-export interface RigLink {
+interface RigLink {
   readonly port: PortName;
   readonly edge: Station;
   readonly far: Station;
@@ -48,7 +48,7 @@ export interface RigLink {
 
 const vault = "https://conformance.vault.sim/secrets";
 export const ports = ["et-0/0/0", "et-0/0/1"] as const;
-export const tunnel: TunnelSpec = {
+const tunnel: TunnelSpec = {
   name: "hub-1",
   localAddress: "198.51.100.1",
   remoteAddress: "203.0.113.1",
@@ -107,9 +107,9 @@ function linkOf(index: 0 | 1, clock: SimClock, prng: Prng, offer: Capabilities):
 
 /** What a bench cannot know of the rig: how its sessions are opened, and what they exchange. */
 export interface Way {
-  open(): Promise<Device>;
+  readonly open: () => Promise<Device>;
   readonly offers: Capabilities;
-  exchanges(): number;
+  readonly exchanges: () => number;
 }
 
 const routerFaults = [
@@ -187,7 +187,7 @@ function resolverOf(rig: Rig): KeyResolver {
   };
 }
 
-export function linkAt(rig: Rig, port: PortName): RigLink {
+function linkAt(rig: Rig, port: PortName): RigLink {
   const link = rig.links.find((one) => one.port === port);
   if (link === undefined) throw new RangeError(`no port ${port}`);
   return link;
@@ -213,7 +213,7 @@ function giveFarEnd(rig: Rig, port: PortName, key: KeyRef, suite: CipherSuite): 
 }
 
 /** The running configuration, for reading. */
-export function configOf(router: Router): MutableConfig {
+function configOf(router: Router): MutableConfig {
   let read: MutableConfig | undefined;
   router.person((config) => {
     read = config;
@@ -261,7 +261,7 @@ function portTruth(rig: Rig, link: RigLink, config: MutableConfig): PortTruth {
   };
 }
 
-/** Lets virtual time pass until the promise has settled; a day without that is a fault of the case. */
+/** Lets virtual time pass until the promise has settled; a day without that is an error. */
 export async function drive<T>(clock: SimClock, promise: Promise<T>): Promise<T> {
   let done = false;
   const mark = (): void => {

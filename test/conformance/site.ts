@@ -55,7 +55,7 @@ export function buildFarSide(rig: Rig): FarSide {
 }
 
 /** Counts exchanges and writes down what the site answered, but for the values of secrets. */
-export function listening(rig: Rig, inner: Dialer): { dial: Dialer; exchanges(): number } {
+function listening(rig: Rig, inner: Dialer): { dial: Dialer; exchanges: () => number } {
   let exchanges = 0;
   const dial: Dialer = {
     ...inner,
@@ -80,7 +80,7 @@ export function driverWay(rig: Rig, inner: Dialer, to = address): Way {
   const world: World = {
     clock: rig.clock,
     entropy: rig.prng.fork("world"),
-    disk: new SimDisk(),
+    disk: new SimDisk({ clock: rig.clock, prng: rig.prng.fork("disk"), writeMs: 1 }),
     dial,
     log,
   };

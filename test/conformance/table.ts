@@ -7,7 +7,7 @@ export interface Row {
   readonly verdicts: ReadonlyMap<string, Verdict>;
 }
 
-export function countOf({ verdicts }: Row, kind: Verdict["kind"]): number {
+function countOf({ verdicts }: Row, kind: Verdict["kind"]): number {
   return [...verdicts.values()].filter((verdict) => verdict.kind === kind).length;
 }
 

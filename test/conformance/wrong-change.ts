@@ -1,4 +1,4 @@
-// Wrong devices for the cases of keys, ports, traffic, tunnels and troubles: case by case what it must catch.
+// Wrong devices for the cases of keys, ports, traffic, tunnels and troubles.
 
 import type { Device, DeviceChange, PortChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -337,7 +337,9 @@ export const wrongTunnels: WrongTable = {
 };
 
 /** Errors of transactions come with another code or effect. */
-function errs(alter: (error: LinksealError) => Partial<Pick<LinksealError, "code" | "effect">>) {
+export function errs(
+  alter: (error: LinksealError) => Partial<Pick<LinksealError, "code" | "effect">>,
+) {
   const retold = async <T>(answer: Promise<T>): Promise<T> => {
     try {
       return await answer;

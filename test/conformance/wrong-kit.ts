@@ -18,7 +18,7 @@ import { ports, type Rig } from "./rig.ts";
 export interface Wrong {
   /** The profile it shows on; `everything` if not said. */
   readonly profile?: string;
-  spoil(device: Device, rig: Rig): Device;
+  readonly spoil: (device: Device, rig: Rig) => Device;
 }
 
 export type WrongTable = Readonly<Record<string, readonly Wrong[]>>;

@@ -1,10 +1,21 @@
-// For each case a planted wrong device that it must fail; what else such a device fails is printed.
+// For each case planted wrong devices that it must fail; what else they fail is printed.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
+import { simulatedDialer } from "#agent/simulate.ts";
+import {
+  deviceCases,
+  peerCases,
+  runDeviceCase,
+  runPeerCase,
+  runVaultCase,
+  type Verdict,
+  vaultCases,
+} from "#hal/conformance.ts";
 import { openRouter } from "#sim/faces/hal.ts";
+import { siteHandler } from "#sim/faces/site.ts";
 import { profile } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";
+import { buildFarSide, peerBench, vaultBench } from "./site.ts";
 import {
   wrongKeys,
   wrongPorts,
@@ -12,10 +23,12 @@ import {
   wrongTroubles,
   wrongTunnels,
 } from "./wrong-change.ts";
-import type { Wrong, WrongTable } from "./wrong-kit.ts";
+import { type SpoilPeer, type SpoilVault, wrongPeers, wrongVaults } from "./wrong-far.ts";
+import type { Wrong } from "./wrong-kit.ts";
 import { wrongCommits, wrongLooks } from "./wrong-look.ts";
+import { wrongRefusals } from "./wrong-refusal.ts";
 
-const table: WrongTable = {
+const wrongDevices = {
   ...wrongLooks,
   ...wrongCommits,
   ...wrongKeys,
@@ -25,7 +38,44 @@ const table: WrongTable = {
   ...wrongTroubles,
 };
 
-async function runOn(one: (typeof deviceCases)[number], wrong: Wrong): Promise<Verdict> {
+interface Case {
+  readonly name: string;
+}
+
+const lines: string[] = [];
+afterAll(() => {
+  console.log(["\nplanted: what its case says, and what else it fails", ...lines].join("\n"));
+});
+
+function rowsOf<T>(table: Readonly<Record<string, readonly T[]>>) {
+  return Object.entries(table).flatMap(([name, wrongs]) =>
+    wrongs.map((wrong, index) => ({ name, nth: index + 1, wrong })),
+  );
+}
+
+function namesOf(cases: readonly Case[]): string[] {
+  return cases.map(({ name }) => name).toSorted();
+}
+
+/** Runs all cases on the same wrong thing and returns the names of those that fail. */
+async function failing<C extends Case>(
+  title: string,
+  own: string,
+  cases: readonly C[],
+  run: (one: C) => Promise<Verdict>,
+): Promise<readonly string[]> {
+  const failed = new Map<string, string>();
+  for (const one of cases) {
+    const verdict = await run(one);
+    if (verdict.kind === "failed") failed.set(one.name, verdict.text);
+  }
+  const others = [...failed.keys()].filter((name) => name !== own);
+  lines.push(`${title}: ${failed.get(own)}`);
+  if (others.length > 0) lines.push(`    else ${others.length}: ${others.join("; ")}`);
+  return [...failed.keys()];
+}
+
+async function onDevice(one: (typeof deviceCases)[number], wrong: Wrong): Promise<Verdict> {
   const offers = profile(wrong.profile ?? "everything");
   const rig = buildRig(offers);
   const open = async () => wrong.spoil(openRouter(rig.router), rig);
@@ -33,28 +83,50 @@ async function runOn(one: (typeof deviceCases)[number], wrong: Wrong): Promise<V
   return await drive(rig.clock, runDeviceCase(one, bench));
 }
 
-describe("every case fails the wrong device that was planted for it", () => {
-  const lines: string[] = [];
-  afterAll(() => {
-    console.log(["\nplanted wrong device            what else it fails", ...lines].join("\n"));
+async function onPeer(one: (typeof peerCases)[number], spoil: SpoilPeer): Promise<Verdict> {
+  const rig = buildRig(profile("everything"));
+  const far = buildFarSide(rig);
+  const bench = peerBench(rig, far, simulatedDialer(siteHandler(far.site)));
+  const peer = spoil(bench.peer, far, bench.neighbour);
+  return await drive(rig.clock, runPeerCase(one, { ...bench, peer }));
+}
+
+async function onVault(one: (typeof vaultCases)[number], spoil: SpoilVault): Promise<Verdict> {
+  const rig = buildRig(profile("everything"));
+  const far = buildFarSide(rig);
+  const bench = vaultBench(rig, far, simulatedDialer(siteHandler(far.site)));
+  const vault = spoil(bench.vault, far);
+  return await drive(rig.clock, runVaultCase(one, { ...bench, vault }));
+}
+
+describe("every case fails the wrong thing that was planted for it", () => {
+  it("has a wrong thing for each case, and no other", () => {
+    expect(Object.keys(wrongDevices).toSorted()).toEqual(namesOf(deviceCases));
+    expect(Object.keys(wrongPeers).toSorted()).toEqual(namesOf(peerCases));
+    expect(Object.keys(wrongVaults).toSorted()).toEqual(namesOf(vaultCases));
   });
 
-  it("has a wrong device for each case, and no other", () => {
-    expect(Object.keys(table).toSorted()).toEqual(deviceCases.map(({ name }) => name).toSorted());
-  });
-
-  const rows = Object.entries(table).flatMap(([name, wrongs]) =>
-    wrongs.map((wrong, index) => ({ name, nth: index + 1, wrong })),
-  );
-
-  it.each(rows)("$name ($nth)", async ({ name, nth, wrong }) => {
-    const failed: string[] = [];
-    for (const one of deviceCases) {
-      const verdict = await runOn(one, wrong);
-      if (verdict.kind === "failed") failed.push(one.name);
-    }
-    lines.push(`${name} (${nth})`);
-    for (const other of failed) if (other !== name) lines.push(`    ${other}`);
+  it.each(rowsOf(wrongDevices))("$name ($nth)", async ({ name, nth, wrong }) => {
+    const title = `${name} (${nth})`;
+    const failed = await failing(title, name, deviceCases, (one) => onDevice(one, wrong));
     expect(failed).toContain(name);
+  });
+
+  it.each(rowsOf(wrongPeers))("$name ($nth)", async ({ name, nth, wrong }) => {
+    const title = `${name} (${nth})`;
+    const failed = await failing(title, name, peerCases, (one) => onPeer(one, wrong));
+    expect(failed).toContain(name);
+  });
+
+  it.each(rowsOf(wrongVaults))("$name ($nth)", async ({ name, nth, wrong }) => {
+    const title = `${name} (${nth})`;
+    const failed = await failing(title, name, vaultCases, (one) => onVault(one, wrong));
+    expect(failed).toContain(name);
+  });
+
+  it.each(wrongRefusals)("not offered: $fails on $profile", async (wrong) => {
+    const title = `not offered: ${wrong.fails}`;
+    const failed = await failing(title, wrong.fails, deviceCases, (one) => onDevice(one, wrong));
+    expect(failed).toContain(wrong.fails);
   });
 });

@@ -79,7 +79,7 @@ export const capabilities: Capabilities = {
     hitless: ["sakRekeyMs"],
   },
   ipsec: { keying: ["ike"], atomicReplace: false },
-  drain: { means: ["prepend"], settleMs: 3000 },
+  drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3000 },
   probe: true,
 };
 

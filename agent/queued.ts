@@ -1,0 +1,58 @@
+// The config that waits until the campaigns which it would touch have ended; it survives a restart.
+
+import type { Disk } from "#hal/world.ts";
+
+export interface QueuedConfig {
+  readonly text: string;
+  readonly who: string;
+}
+
+const file = "queued.yaml";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Throws what the disk throws; a damaged file is `damaged` and holds nothing. */
+export class Queued {
+  readonly #disk: Disk;
+  #config: QueuedConfig | undefined;
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  get config(): QueuedConfig | undefined {
+    return this.#config;
+  }
+
+  async load(): Promise<"read" | "damaged"> {
+    const bytes = await this.#disk.read(file);
+    if (bytes === undefined || bytes.length === 0) return "read";
+    this.#config = configOf(decoder.decode(bytes));
+    return this.#config === undefined ? "damaged" : "read";
+  }
+
+  /** The newest one alone waits. */
+  async put(config: QueuedConfig): Promise<void> {
+    await this.#disk.replace(file, encoder.encode(JSON.stringify(config)));
+    this.#config = config;
+  }
+
+  async drop(): Promise<void> {
+    if (this.#config === undefined) return;
+    await this.#disk.replace(file, new Uint8Array());
+    this.#config = undefined;
+  }
+}
+
+function configOf(text: string): QueuedConfig | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return undefined;
+    const { text: config, who } = value as { text?: unknown; who?: unknown };
+    return typeof config === "string" && typeof who === "string"
+      ? { text: config, who }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
