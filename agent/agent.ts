@@ -5,7 +5,8 @@ import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import { type Campaign, command, type OperatorVerb } from "./campaign.ts";
+import type { Campaign } from "./campaign.ts";
+import { command, type OperatorVerb } from "./campaign-verbs.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
 import {

@@ -6,7 +6,7 @@ import { encodeJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "./agent.ts";
 import { campaignShape, errorShape } from "./api-shape.ts";
-import type { OperatorVerb } from "./campaign.ts";
+import type { OperatorVerb } from "./campaign-verbs.ts";
 import { type RiskName, riskNames } from "./desired.ts";
 import type { Intent } from "./intent.ts";
 import { keyReport } from "./key-report.ts";

@@ -9,7 +9,7 @@ import type { Site } from "./simulate.ts";
 import type { Status } from "./status.ts";
 
 /** When a demo strikes a fault unless it is told a time. */
-export type FaultMoment = "beforeFirstEffect" | "afterProtected";
+type FaultMoment = "beforeFirstEffect" | "afterProtected";
 
 export interface AskedFault {
   readonly name: string;
@@ -47,7 +47,7 @@ export class Demo {
     this.#applied = parts.config === undefined;
   }
 
-  /** Nothing is under way, every asked-for fault has struck, and no verdict has moved for `settle`. */
+  /** Nothing is under way, every fault has struck, and no verdict has moved for `settle`. */
   get settled(): boolean {
     const { agent, site } = this.#parts;
     const now = site.clock.now();

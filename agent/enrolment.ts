@@ -132,11 +132,19 @@ async function frozenKeys(
     const { name, device, port } = link;
     links.push({ name, device, port, key, created, outcome: undefined });
   }
-  const bound = group.links
-    .map((link) => memory().bindings[linkId(link)]?.key)
-    .filter((key) => key !== undefined);
-  await assertDistinct(vault, [...links.map((link) => link.key), ...bound], signal);
+  const keys = links.map((link) => link.key);
+  await assertDistinct(vault, [...keys, ...boundKeys(memory(), group.name, keys)], signal);
   return links;
+}
+
+/** Keys that new ones must differ from: those of the group, and any that has the same name. */
+function boundKeys(memory: Memory, group: string, keys: readonly KeyRef[]): readonly KeyRef[] {
+  return Object.entries(memory.bindings)
+    .filter(
+      ([id, { key }]) =>
+        id.split("/", 1)[0] === group || keys.some((wanted) => wanted.ckn === key.ckn),
+    )
+    .map(([, { key }]) => key);
 }
 
 export interface Adoption {
@@ -167,11 +175,9 @@ export async function matchExisting(
     found.push({ link: linkId(link), binding });
   }
   if (found.length === 0) return [];
-  const groups = new Set(links.map((link) => link.group));
-  const others = Object.entries(memory().bindings)
-    .filter(([id]) => groups.has(id.split("/", 1)[0] ?? ""))
-    .map(([, binding]) => binding.key);
-  await assertDistinct(vault, [...others, ...found.map(({ binding }) => binding.key)], signal);
+  const keys = found.map(({ binding }) => binding.key);
+  const others = boundKeys(memory(), links[0]?.group ?? "", keys);
+  await assertDistinct(vault, [...others, ...keys], signal);
   return found;
 }
 

@@ -7,7 +7,7 @@
 
 import { encodeJson } from "#hal/json.ts";
 import { type SiteHandler, type SiteReply, siteHandler } from "./faces/site.ts";
-import { BadRequest, bodyOf, choice, type Fields, text } from "./faces/site-request.ts";
+import { BadRequest, bodyOf, type Fields, text } from "./faces/site-request.ts";
 import { demoFaults, type FaultKind, fleetFaults, type Heal, strikeFault } from "./faults.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Site, SiteLink } from "./site.ts";
@@ -96,8 +96,9 @@ export class Desk {
 }
 
 function healing(fields: Fields): boolean {
-  if (fields["heal"] === undefined) return false;
-  return choice({ heal: String(fields["heal"]) }, "heal", ["true", "false"]) === "true";
+  const { heal } = fields;
+  if (heal === undefined || heal === true) return heal === true;
+  throw new BadRequest("heal");
 }
 
 function titles() {

@@ -129,7 +129,7 @@ interface Play {
   readonly ended: AbortController;
   /** What broke the run; it ends at once. */
   readonly failure: { readonly error: unknown } | undefined;
-  fail(error: unknown): void;
+  readonly fail: (error: unknown) => void;
   close(): Promise<void>;
 }
 
@@ -165,7 +165,7 @@ async function openPlay(
     get failure() {
       return failure;
     },
-    fail(error) {
+    fail: (error) => {
       failure ??= { error };
       ended.abort();
     },

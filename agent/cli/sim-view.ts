@@ -6,7 +6,7 @@ import type { Paint } from "./paint.ts";
 import { columns } from "./text.ts";
 
 /** What a link does with data frames now. */
-export type LinkState = "protected" | "clear" | "dark";
+type LinkState = "protected" | "clear" | "dark";
 
 export interface SceneLink {
   readonly name: string;
@@ -50,17 +50,16 @@ export interface Screen {
 const wideColumns = 120;
 const fibreWidth = { narrow: 20, wide: 24 };
 
-/** Lines for a screen; none is longer than it is wide, and together they leave its last row free. */
+/** Lines for a screen: none is longer than it is wide, and its last row stays free. */
 export function drawScene(scene: Scene, paint: Paint, screen: Screen, tick: number): string[] {
   const { title, at, sinceStartMs, speed, tunnels, campaigns, hint } = scene;
+  const told = tunnels.map(({ name, verdict }) => `${name} ${paint.verdict(verdict)}`);
   const head = [
     `${paint.strong(title)}  ${paint.faint(`${at}  ${clockText(sinceStartMs)} at ${speed}`)}`,
     "",
     ...linkLines(scene.links, paint, screen, tick),
     "",
-    tunnels.length === 0
-      ? paint.faint("no tunnels yet")
-      : `tunnels  ${tunnels.map(({ name, verdict }) => `${name} ${paint.verdict(verdict)}`).join("   ")}`,
+    told.length === 0 ? paint.faint("no tunnels yet") : `tunnels  ${told.join("   ")}`,
     ...(campaigns.length === 0 ? [paint.faint("no campaign runs")] : campaigns),
     "",
   ];

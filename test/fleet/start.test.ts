@@ -224,9 +224,10 @@ describe("npm start", () => {
     expect([link?.secured, link?.carries, link?.drained]).toEqual([true, false, true]);
     run.desk.heal("sci-mismatch");
     const goOn = new AbortController();
-    void run.agent.run(goOn.signal);
+    const ran = run.agent.run(goOn.signal).catch(() => goOn.signal.aborted);
     await run.site.clock.runFor(60_000);
     goOn.abort();
+    expect(await ran).not.toBe(false);
     const [healed] = run.site.truth().groups[0]?.links ?? [];
     expect([healed?.carries, healed?.drained]).toEqual([true, false]);
   });

@@ -45,7 +45,7 @@ const coloured = {
   bad: (text: string) => `\u001b[31m${text}\u001b[39m`,
   verdict: (text: string) => `\u001b[32m${text}\u001b[39m`,
 };
-const widthOf = (line: string): number => [...stripVTControlCharacters(line)].length;
+const widthOf = (line: string): number => Array.from(stripVTControlCharacters(line)).length;
 
 describe("the live picture", () => {
   it.each([

@@ -1,0 +1,163 @@
+// `npm start` as processes: the real command line, the real sockets, a real disk.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { demoSite } from "#agent/simulate.ts";
+import type { Status } from "#agent/status.ts";
+
+interface Ended {
+  readonly exit: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+let home = "";
+const children: ChildProcess[] = [];
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "linkseal-test-"));
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+  rmSync(home, { recursive: true, force: true });
+});
+
+function start(...words: string[]): { readonly child: ChildProcess; readonly end: Promise<Ended> } {
+  const child = spawn(process.execPath, ["agent/bin.js", ...words], {
+    // Everything that a run leaves behind lies in the home of its test.
+    env: { ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  let [out, err] = ["", ""];
+  child.stdout?.on("data", (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  child.stderr?.on("data", (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  const end = once(child, "close").then(() => ({ exit: child.exitCode, out, err }));
+  return { child, end };
+}
+
+const run = (...words: string[]): Promise<Ended> => start(...words).end;
+
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const begun = performance.now(); !(await holds()); ) {
+    if (performance.now() - begun > 30_000) throw new Error(`waited too long: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const onceAtMax = ["sim", "site", "--once", "--speed", "max"];
+
+describe("sim site --once", () => {
+  it("protects everything, prints one JSON document and ends with 0", async () => {
+    const begun = performance.now();
+    const { exit, out } = await run(...onceAtMax, "--json");
+    const status = JSON.parse(out) as Status;
+    expect([exit, status.schema, status.verdict]).toEqual([0, "linkseal.status/1", "protected"]);
+    const parts = [...status.groups.flatMap(({ links }) => links), ...status.tunnels];
+    expect(parts.map(({ name, verdict }) => `${name} ${verdict}`)).toEqual([
+      "primary protected",
+      "secondary protected",
+      "hub-1 protected",
+      "hub-2 protected",
+    ]);
+    const ages = status.groups.flatMap(({ links }) => links.map((link) => link.ages.farEndMs));
+    expect(ages.every(Number.isInteger)).toBe(true);
+    expect(performance.now() - begun).toBeLessThan(20_000);
+    expect(existsSync(join(home, "run", "view.sock"))).toBe(false);
+  });
+
+  it.each([
+    ["vault-denied", "primary", "vault-denied"],
+    ["clear-path", "hub-1", "clear-path-beside-tunnel"],
+  ])("ends with 4 and names the cause under %s", async (fault, name, code) => {
+    const { exit, out } = await run(...onceAtMax, "--json", "--fault", fault);
+    const status = JSON.parse(out) as Status;
+    const parts = [...status.groups.flatMap(({ links }) => links), ...status.tunnels];
+    const part = parts.find((each) => each.name === name);
+    expect([exit, part?.reasons[0]?.code]).toEqual([4, code]);
+  });
+
+  it("tells a person what happens, line by line, and the status last", async () => {
+    const { exit, out } = await run(...onceAtMax, "--seed", "2", "--fault", "mtu@600");
+    expect(exit).toBe(4);
+    expect(out).toMatch(/^ +\d+\.\d {2}erd-demo\/secondary {4}campaign-done/m);
+    expect(out).toMatch(/^ +600\.\d {2}erd-demo\/primary {6}fault +mtu strikes/m);
+    expect(out).toMatch(/^demo: degraded/m);
+    expect(out).not.toContain("\u001b");
+  });
+
+  it.each([
+    ["an unknown fault", ["--fault", "earthquake"], /no fault earthquake/],
+    ["a speed of nothing", ["--speed", "0"], /above 0/],
+    ["an unknown start", ["--start", "half"], /Allowed choices are clear, protected/],
+  ])("refuses %s with 2", async (_name, words, text) => {
+    const { exit, err } = await run("sim", "site", "--once", ...words);
+    expect([exit, err]).toEqual([2, expect.stringMatching(text)]);
+  });
+});
+
+describe("sim site", () => {
+  it("lists twelve faults with their moments", async () => {
+    const { exit, out } = await run("sim", "site", "--list-faults");
+    const rows = out.trim().split("\n");
+    expect([exit, rows.length]).toEqual([0, 12]);
+    expect(rows.every((row) => /(before the first effect|once all is protected)$/.test(row))).toBe(
+      true,
+    );
+  });
+
+  it("serves status and faults beside itself, keeps others out, and ends at Ctrl-C", async () => {
+    const { child, end } = start("sim", "site", "--speed", "max");
+    const verdict = async (): Promise<string> => (await run("status", "--check")).out;
+    await until("all protected", async () => (await verdict()).trim() === "demo: protected");
+    const second = await run("sim", "site");
+    expect([second.exit, second.err]).toEqual([1, expect.stringContaining("another agent")]);
+    const beside = await run(...onceAtMax, "--json");
+    expect([beside.exit, beside.err]).toEqual([0, expect.stringContaining("no sockets")]);
+    expect((await run("sim", "fault", "fibre-cut")).out).toContain("a fibre is cut");
+    await until("the link is down", async () => (await verdict()).includes("primary down"));
+    expect((await run("sim", "fault", "fibre-cut", "--heal")).out).toContain("healed");
+    await until("protected again", async () => (await verdict()).trim() === "demo: protected");
+    child.kill("SIGINT");
+    expect((await end).exit).toBe(0);
+    for (const name of ["view.sock", "admin.sock", "site.sock"]) {
+      expect(existsSync(join(home, "run", name)), name).toBe(false);
+    }
+  });
+});
+
+describe("sim serve", () => {
+  it("is a site that an agent of its own protects without a broken promise", async () => {
+    const socket = join(home, "site.sock");
+    const file = join(home, "oracle.json");
+    const site = start("sim", "serve", "--socket", socket, "--speed", "100", "--oracle-file", file);
+    await until("the site serves", () => existsSync(socket));
+    const agent = start("agent", "--site", `unix:${socket}`);
+    await until("the agent serves", () => existsSync(join(home, "run", "admin.sock")));
+    const config = join(home, "demo.yaml");
+    writeFileSync(config, demoSite("1", "clear").site.config(`unix:${socket}`));
+    expect((await run("apply", config, "--yes")).exit).toBe(0);
+    const check = async (): Promise<number | null> => (await run("status", "--check")).exit;
+    await until("all protected", async () => (await check()) === 0);
+    agent.child.kill("SIGTERM");
+    expect((await agent.end).exit).toBe(0);
+    site.child.kill("SIGTERM");
+    expect((await site.end).exit).toBe(0);
+    const seen = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    expect(seen).toMatchObject({ seed: "1", violations: [] });
+    expect(seen["agentWrites"]).toBeGreaterThanOrEqual(12);
+  }, 90_000);
+});
