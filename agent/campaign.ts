@@ -396,7 +396,7 @@ function decideRestoring(facts: Facts): Step {
   if (port.drain === "on" && !facts.overdue) {
     return step("restoring", "traffic comes back", { action: "restore" });
   }
-  if (facts.carrying.kind === "held") {
+  if (port.drain === "off" && facts.carrying.kind === "held") {
     if (port.keys === "new" && facts.far === "new") {
       return step("done", "the link is protected", { mark: { outcome: "enrolled" } });
     }

@@ -223,7 +223,7 @@ export class Conductor {
       far,
       sibling: siblings.every((each) => each.carries === "carrying") ? "carrying" : "lost",
       closedGate: closedGate(gateInput),
-      drained: this.#drained(campaign),
+      drained: this.#drained(),
       proof: proofOf(progress.proof, view, desired.rotation, now),
       carrying: this.#carrying(view, port),
       replacement: progress.effects.replacement(),
@@ -246,10 +246,7 @@ export class Conductor {
     return { name: link.name, carries: state, view };
   }
 
-  #drained(campaign: Campaign): Evidence {
-    const { drain } = this.#parts.group;
-    const still = drain === "none" || drain === "adminDown";
-    if (still && this.#accepts(campaign, "noDrain")) return { kind: "held" };
+  #drained(): Evidence {
     return drainedOf(this.#progress.quiet, this.#parts.desired.rotation.drained.samples);
   }
 

@@ -33,10 +33,9 @@ export interface DesiredDevice {
 export interface DesiredGroup {
   readonly name: string;
   readonly expressRoutePort: string;
-  readonly drain: DrainMeans | "adminDown" | "none";
+  readonly drain: DrainMeans;
   /** In the order in which a campaign takes them. */
   readonly links: readonly DesiredLink[];
-  readonly retire: "afterProof" | "afterSoak";
 }
 
 export interface DesiredLink {
@@ -84,12 +83,9 @@ export interface RotationSettings {
 export const riskNames = [
   "breakBeforeMake",
   "hardDrain",
-  "noDrain",
-  "farEndUnseen",
-  "noProbe",
   "ownPathUnknown",
-  "outsideWindow",
   "shortSettle",
+  "asFound",
 ] as const;
 export type RiskName = (typeof riskNames)[number];
 
@@ -98,12 +94,9 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
   breakBeforeMake: "a link is dark while both ends change to another key or setting",
   hardDrain:
     "a drain takes routes away, so traffic cannot fall back if the sibling fails meanwhile",
-  noDrain: "a link is changed without first moving its traffic by routing",
-  farEndUnseen: "a person's word stands in for reading the far end",
-  noProbe: "an idle link is judged without packets of our own",
   ownPathUnknown: "nobody knows whether our own way to device and vault crosses the link",
-  outsideWindow: "a campaign runs outside its window",
   shortSettle: "proof and drain are shorter than three MKA life times and their safe defaults",
+  asFound: "a link is adopted with settings that differ from the config",
 };
 
 export interface AcceptedRisk {

@@ -95,7 +95,6 @@ export class Effects {
 
   async #traffic(kind: "drain" | "restore", link: DesiredLink, signal: AbortSignal): Promise<void> {
     const { group } = this.#parts;
-    if (group.drain === "none" || group.drain === "adminDown") return;
     await this.#discardPrepared(link, signal);
     const change: DeviceChange = [{ kind: `port.${kind}`, port: link.port, means: group.drain }];
     const transaction = await this.#bounded(link.device, "unknown", signal, async (bounded) => {

@@ -89,22 +89,19 @@ export const riskEntries: Readonly<Record<RiskName, Entry>> = {
     "A drain without a way back",
     "Prefer `drain: prepend` or `gracefulShutdown`: they keep the routes as a last resort.",
   ),
-  noDrain: risk("noDrain", "No drain at all", "Prefer any drain that the device offers."),
-  farEndUnseen: risk(
-    "farEndUnseen",
-    "The far end cannot be read",
-    "Give the agent the right to read the ExpressRoute port instead.",
-  ),
-  noProbe: risk("noProbe", "No probe", "Send traffic over the link while it is judged."),
   ownPathUnknown: risk(
     "ownPathUnknown",
     "Our own path is not known",
     "Give the agent a management path that is known to be elsewhere.",
   ),
-  outsideWindow: risk("outsideWindow", "Outside the window", "Wait for the window instead."),
   shortSettle: risk(
     "shortSettle",
     "Short proof times",
     "Only for demonstrations and tests: use the defaults for links that matter.",
+  ),
+  asFound: risk(
+    "asFound",
+    "Adopted as it was found",
+    "Look at what `linkseal adopt` prints first; `linkseal plan` shows the difference later.",
   ),
 };

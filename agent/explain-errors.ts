@@ -38,17 +38,17 @@ export const errorEntries: Readonly<Record<ErrorCode, Entry>> = {
   "vault.unpaired": entry(
     "CAK and CKN are not a proven pair",
     "The tag on the CAK version is missing or names another CKN, so the pair is not used.",
-    "Run `linkseal keys check`, then `linkseal keys generate` or `linkseal keys pair`.",
+    "Run `linkseal keys check`, then put a fresh pair with its tag into the vault.",
   ),
   "vault.malformedKey": entry(
     "A secret is not a key",
     "Wrong length or not hexadecimal. The value is never shown.",
-    "Make a fresh pair with `linkseal keys generate`.",
+    "Put a fresh pair of CAK and CKN into the vault, the CAK tagged with its CKN.",
   ),
   "vault.reusedCkn": entry(
     "A CKN names two CAKs",
     "The same CKN was seen with two CAK versions. It is refused for good.",
-    "Make a fresh pair with `linkseal keys generate`.",
+    "Put a fresh pair of CAK and CKN into the vault, the CAK tagged with its CKN.",
   ),
   "transport.unreachable": entry(
     "The device cannot be reached",
@@ -143,7 +143,7 @@ export const errorEntries: Readonly<Record<ErrorCode, Entry>> = {
   "gate.window": entry(
     "Not now",
     "The maintenance window is closed, or a freeze is on.",
-    "Wait for the window, or accept the risk `outsideWindow` by name.",
+    "Wait for the window.",
   ),
   "gate.ownPath": entry(
     "We would cut our own way",
@@ -165,7 +165,7 @@ export const errorEntries: Readonly<Record<ErrorCode, Entry>> = {
     "A foreign key is on the port",
     "The port holds a key that is neither the old nor the new one, and the agent never " +
       "removes what it does not own.",
-    "If it is a leftover of an abandoned campaign: `linkseal rotation revert GROUP`.",
+    "If it is a leftover of an abandoned campaign, a person removes it on the router.",
     "Else remove it by hand when you know whose it is.",
   ),
   "journal.corrupt": entry(

@@ -60,7 +60,7 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
   "controlled-port-open": body(
     "MACsec is configured, but the controlled port is open without it: frames pass in the " +
       "clear now.",
-    "Treat it as a leak: move the traffic to the sibling with `linkseal drain GROUP/LINK`.",
+    "Treat it as a leak: move the traffic to the sibling link by routing, by hand.",
     "Then look for the reason that MKA gives in the other reasons of this link.",
   ),
   "sak-not-agreed": body(
@@ -95,7 +95,7 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "vault versions, is switched off, or has MACsec off. Often the hardware follows minutes " +
       "later, so the link may still look healthy.",
     "Find out who changed the Azure port (its activity log).",
-    "Set it back, or bring the new key in properly with `linkseal rotate GROUP`.",
+    "Set it back; this version brings in first keys only and changes none.",
   ),
   "far-end-failed": body(
     "Azure reports that its last change of this port failed. What the hardware does now can " +
@@ -108,7 +108,7 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "ends use the same name for different keys.",
     "Run `linkseal keys check`: it tells which vault versions belong together.",
     "If one end was configured by hand, give it the CAK version that carries this CKN.",
-    "Never reuse a CKN: generate a fresh pair with `linkseal keys generate`.",
+    "Never reuse a CKN: put a fresh pair of CAK and CKN into the vault.",
   ),
   "ckn-mismatch": body(
     "MKPDUs arrive under a CKN that this port does not hold. Usually the far end was moved to " +
@@ -133,7 +133,7 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "More than one peer speaks MKA with a valid key on a link that has two ends. Somebody " +
       "else holds the key, or the segment is shared.",
     "Treat the key as lost: find the second speaker before anything else.",
-    "Then replace the key with `linkseal rotate GROUP --emergency`.",
+    "Then replace the key by hand at both ends, one link at a time.",
   ),
   "principal-key-unexpected": body(
     "The session runs under a CKN that is not the accepted one. Frames are protected, but by " +
@@ -151,7 +151,7 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "A fallback key is configured on the port, but takes no part in MKA. If the primary key " +
       "fails, nothing takes over.",
     "Run `linkseal keys check`.",
-    "Leftovers of an abandoned campaign are removed by `linkseal rotation revert GROUP`.",
+    "A leftover of an abandoned campaign is removed on the router by a person.",
   ),
   "sak-not-in-use": body(
     "MKA agreed on a SAK that this port does not both receive and transmit with. After a " +
@@ -179,7 +179,7 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
   ),
   "frames-untagged": body(
     "Data frames travel in the clear on this link now: an end sends them without MACsec.",
-    "Move the traffic to the sibling with `linkseal drain GROUP/LINK`.",
+    "Move the traffic to the sibling link by routing, by hand.",
     "The text says which end sends them; set it to must-secure.",
     "Protocols that are excluded from MACsec on purpose also count on some platforms.",
   ),
@@ -194,7 +194,7 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "Frames fail their integrity check while others pass. They were damaged on the way, or " +
       "somebody forges them.",
     "Check the error counters of the optics first.",
-    "If the optics are clean, treat it as an attack: keep the evidence with `linkseal report`.",
+    "If the optics are clean, treat it as an attack: keep `linkseal events --json` as evidence.",
   ),
   "replay-window": body(
     "Frames arrive further out of order than the replay window allows. Link aggregation and " +

@@ -24,7 +24,7 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   unmanaged: body(
     "A link, tunnel or key is still on a device and stands in no accepted intent. Leaving it " +
       "out of a config does not remove it.",
-    "Run `linkseal adopt GROUP` to take it in, or `linkseal retire` to let it go by name.",
+    "Run `linkseal adopt GROUP` to take it in, or `linkseal retire link NAME` to let go.",
   ),
   "commit-pending": body(
     "A confirmed commit on the device waits for its confirmation, ours or somebody else's. " +
@@ -57,29 +57,28 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   ),
   "key-age": body(
     "The key has been in use for longer than `rotate.maxAge`.",
-    "Run `linkseal rotate GROUP --dry-run`, then `linkseal rotate GROUP`.",
+    "Change the key by hand at both ends, one link at a time, and adopt the links again.",
   ),
   "key-unpaired": body(
     "The newest versions of CAK and CKN are not proven to belong together: the tag on the CAK " +
       "version is missing or names another CKN. They are ignored.",
     "Run `linkseal keys check` to see which versions are meant.",
-    "Make pairs with `linkseal keys generate`, or tag a pair made by hand with `linkseal keys " +
-      "pair`.",
+    "Tag the CAK version with its CKN: the tag `linkseal-ckn` holds it in hexadecimal.",
   ),
   "key-malformed": body(
     "A secret is not a key: it must be hexadecimal text of full length (CKN 32 octets, CAK 16 " +
       "or 32 by the suite). The message names field and length, never the value.",
-    "Make a fresh pair with `linkseal keys generate`.",
+    "Put a fresh pair of CAK and CKN into the vault.",
   ),
   "key-reused": body(
     "One CKN was seen with two CAK versions. A CKN names one key for ever; two ends could " +
       "hold different keys under one name.",
-    "Make a fresh pair with `linkseal keys generate` and disable both versions after the rotation.",
+    "Put a fresh pair into the vault, and disable both old versions once no link uses them.",
   ),
   "key-expiring": body(
     "A secret version reaches its expiry date soon. The vault goes on serving it; the agent " +
       "will not use it.",
-    "Rotate before the date: `linkseal rotate GROUP`.",
+    "Change the key by hand at both ends before the date, one link at a time.",
   ),
   "far-end-unreadable": body(
     "The settings of the Azure port cannot be read. What it points at is not known; a " +

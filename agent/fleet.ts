@@ -19,6 +19,13 @@ export interface FleetOptions {
   readonly writeLine: (line: string) => void;
 }
 
+/** `waiting` is for a person too, and says for what. */
+export interface Rest {
+  readonly kind: "protected" | "held" | "waiting" | "moving";
+  readonly about: string;
+  readonly why: string;
+}
+
 /** What an agent finds around it; a planted offender or a death is put in between here. */
 export type Surround = (world: World) => World;
 
@@ -28,15 +35,13 @@ const pollMs = 10_000;
 const reportMs = 60_000;
 const textEvery = 10;
 /** For a poll of 10 s, with `staleAfter` and `evidence` as the config leaves them. */
-const bounds = { controlMs: 50_000, dataMs: 110_000, staleMs: 45_000 };
+const bounds = { controlMs: 50_000, dataMs: 110_000, staleMs: 45_000, sweepMs: 5_000 };
 
 const encoder = new TextEncoder();
 
 export class FleetRun {
   readonly fleet: Fleet;
   readonly disk: SimDisk;
-  /** What ended a life that nobody ended. */
-  readonly broken: unknown[] = [];
   looks = 0;
   #lives = 0;
   #reports = 0;
@@ -73,15 +78,21 @@ export class FleetRun {
     );
   }
 
-  /** One process: reads its state, loops, and pushes `config` unless one is in force. */
-  begin(config: string, surround: Surround = (world) => world): void {
+  /**
+   * One process: reads its state, loops, and pushes `config` unless one is in force. Resolves when
+   * it was ended; rejects with what broke it.
+   */
+  async begin(config: string, surround: Surround = (world) => world): Promise<void> {
     this.#lives += 1;
     this.#stop = new AbortController();
     this.#agent = undefined;
     const { signal } = this.#stop;
-    this.#live(surround(this.#world()), config, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.broken.push(error);
-    });
+    try {
+      await this.#live(surround(this.#world()), config, signal);
+    } catch (error) {
+      // Loops end by the signal that stops them.
+      if (!signal.aborted) throw error;
+    }
   }
 
   /** Ends the process in good order; what it has asked for is not waited for. */
@@ -126,14 +137,15 @@ export class FleetRun {
       oracle.emitted("events", JSON.stringify(event));
       log.line("agent", event.about, `${event.code} ${event.text}`);
     });
-    const running = agent.run(signal);
-    if (agent.intent === undefined && agent.intentDamage === undefined) {
-      const request = { text: config, file: "fleet.yaml", who: "fleet", queue: false };
-      const answer = await agent.apply(request, signal);
-      oracle.emitted("answer", JSON.stringify(answer));
-      if (answer.kind !== "accepted") throw new Error(`the config was ${answer.kind}`);
-    }
-    await running;
+    const pushed = agent.intent === undefined ? this.#push(agent, config, signal) : undefined;
+    await Promise.all([agent.run(signal), pushed]);
+  }
+
+  async #push(agent: Agent, text: string, signal: AbortSignal): Promise<void> {
+    const request = { text, file: "fleet.yaml", who: "fleet", queue: false };
+    const answer = await agent.apply(request, signal);
+    this.fleet.oracle.emitted("answer", JSON.stringify(answer));
+    if (answer.kind !== "accepted") throw new Error(`the config was ${answer.kind}`);
   }
 
   #report(): void {
@@ -150,14 +162,30 @@ export class FleetRun {
     site.clock.after(reportMs, () => this.#report());
   }
 
-  /** Groups that are neither done nor held, and why; none is right once the weather is calm. */
-  unsettled(): readonly string[] {
+  /** How every group and tunnel stands; once the weather is calm none may be `moving`. */
+  rest(): readonly Rest[] {
     const agent = this.#agent;
-    if (agent === undefined) return ["the agent does not run"];
-    return this.fleet.site.groups.flatMap((group) => {
-      const campaign = openCampaign(agent.memory, group);
-      if (campaign === undefined || campaign.state === "held") return [];
-      return [`${group} is ${campaign.state}: ${campaign.because}`];
+    const crew = agent?.crew;
+    if (agent === undefined || crew === undefined) {
+      return [{ kind: "moving", about: "site", why: "no agent looks after it" }];
+    }
+    const status = agent.status();
+    const groups = status.groups.map(({ name, verdict, reasons }): Rest => {
+      const campaign = openCampaign(agent.memory, name);
+      if (campaign !== undefined) {
+        const kind = campaign.state === "held" ? "held" : "moving";
+        return { kind, about: name, why: `${campaign.state}: ${campaign.because}` };
+      }
+      if (verdict === "protected") return { kind: "protected", about: name, why: "" };
+      const left = status.unmanaged.find((entry) => entry.name.startsWith(`${name}/`));
+      const why = crew.waiting(name)?.text ?? left?.text;
+      if (why !== undefined) return { kind: "waiting", about: name, why };
+      return { kind: "moving", about: name, why: `${verdict}: ${reasons[0]?.text ?? "no reason"}` };
     });
+    const tunnels = status.tunnels.map(({ name, verdict, reasons }): Rest => {
+      if (verdict === "protected") return { kind: "protected", about: name, why: "" };
+      return { kind: "waiting", about: name, why: `${verdict}: ${reasons[0]?.text ?? "no reason"}` };
+    });
+    return [...groups, ...tunnels];
   }
 }

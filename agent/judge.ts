@@ -53,17 +53,18 @@ export class Judge {
 
   #advance(crew: Crew, now: Instant): void {
     const { desired } = crew.intent;
+    const links = this.#links(crew, now);
     const raised: Raised[] = [...this.#siteWarnings()];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group));
       for (const link of group.links) {
-        const health = this.#link(crew, group, link, now);
+        const health = healthOf(links, link);
         this.#note(linkId(link), health);
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
       }
     }
     for (const tunnel of desired.tunnels) {
-      const health = this.#tunnel(crew, tunnel, now);
+      const health = this.#tunnel(crew, tunnel, links, now);
       this.#note(tunnel.name, health);
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
     }
@@ -131,6 +132,16 @@ export class Judge {
     };
   }
 
+  /** Of one moment: a tunnel rides inside links, and each of them is derived only once. */
+  #links(crew: Crew, now: Instant): LinkHealths {
+    const { groups } = crew.intent.desired;
+    return new Map(
+      groups.flatMap((group) =>
+        group.links.map((link) => [linkId(link), this.#link(crew, group, link, now)] as const),
+      ),
+    );
+  }
+
   #link(crew: Crew, group: DesiredGroup, link: DesiredLink, now: Instant): LinkHealth {
     const { agent } = this.#parts;
     const campaign = openCampaign(agent.memory, group.name);
@@ -149,12 +160,12 @@ export class Judge {
     });
   }
 
-  #tunnel(crew: Crew, tunnel: DesiredTunnel, now: Instant): TunnelHealth {
+  #tunnel(crew: Crew, tunnel: DesiredTunnel, links: LinkHealths, now: Instant): TunnelHealth {
     const carrier = crew.intent.desired.groups.find((group) => group.name === tunnel.insideMacsec);
     const verdict =
       carrier === undefined
         ? undefined
-        : worstOf(carrier.links.map((link) => this.#link(crew, carrier, link, now).verdict));
+        : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
     const trouble = crew.trouble(tunnel.device);
     const about = tunnel.insideMacsec ?? tunnel.name;
     return deriveTunnelHealth({
@@ -181,6 +192,7 @@ export class Judge {
     if (crew === undefined) return deriveStatus({ kind: "notConfigured", wall });
     const now = world.clock.now();
     const { desired } = crew.intent;
+    const links = this.#links(crew, now);
     return deriveStatus({
       kind: "configured",
       site: desired.site,
@@ -191,7 +203,7 @@ export class Judge {
         rotation: rotationOf(agent, group.name),
         links: group.links.map((link) => ({
           link,
-          health: this.#link(crew, group, link, now),
+          health: healthOf(links, link),
           look: crew.lookout.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
           keyCreated: agent.memory.bindings[linkId(link)]?.created,
@@ -199,12 +211,20 @@ export class Judge {
       })),
       tunnels: desired.tunnels.map((tunnel) => ({
         name: tunnel.name,
-        health: this.#tunnel(crew, tunnel, now),
+        health: this.#tunnel(crew, tunnel, links, now),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, crew),
     });
   }
+}
+
+type LinkHealths = ReadonlyMap<string, LinkHealth>;
+
+function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
+  const health = links.get(linkId(link));
+  if (health === undefined) throw new Error(`no link ${linkId(link)} in the accepted intent`);
+  return health;
 }
 
 function rotationOf(agent: Agent, group: string): Readonly<Record<string, unknown>> | null {

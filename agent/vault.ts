@@ -230,7 +230,7 @@ export async function assertDistinct(
         throw new LinksealError("vault.reusedCkn", "two links have the same CKN or the same CAK", {
           effect: "none",
           where: `${twin.key.cakSecretId} and ${key.cakSecretId}`,
-          next: "linkseal keys generate",
+          next: "linkseal keys check",
         });
       }
     }

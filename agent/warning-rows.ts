@@ -290,7 +290,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     visibleAfterMs: 60_000,
   }),
   "vault-denied": row("error", "The vault refuses us", keys, { visibleAfterMs: 0 }),
-  "key-age": row("warning", "A key is older than it should be", "linkseal rotate GROUP --dry-run"),
+  "key-age": row("warning", "A key is older than it should be", "linkseal keys list"),
   "key-unpaired": row("warning", "CAK and CKN are not proven to be a pair", keys),
   "key-malformed": row("error", "A key has the wrong form", keys),
   "key-reused": row("error", "One CKN with two CAKs", keys),

@@ -5,6 +5,8 @@ import type { Command } from "#hal/secret.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
 import { field, Malformed, oneOf, recordOf, sentence } from "./sim-shape.ts";
 
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+
 export interface SiteLine {
   readonly dial: Dialer;
   /** `unix:PATH`. */
@@ -64,7 +66,7 @@ function parsed<T>(body: Uint8Array, read: (value: unknown) => T, question: Ques
 // The parser's own message quotes the text, which may be anything: it is dropped.
 function jsonOf(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    return JSON.parse(strictUtf8.decode(body));
   } catch {
     throw new Malformed("JSON");
   }

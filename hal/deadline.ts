@@ -11,6 +11,9 @@ export interface Deadline {
   readonly effect: Effect;
 }
 
+// Without a reason of its own every abort would build an exception with a stack, a million times.
+const over = "the wait is over";
+
 /**
  * Runs `f` with a signal that aborts after `ms` or with the parent; late answers are
  * `transport.timeout`.
@@ -23,9 +26,14 @@ export async function withDeadline<T>(
 ): Promise<T> {
   parent.throwIfAborted();
   const limit = new AbortController();
-  const finished = new AbortController();
+  const alarm = new AbortController();
+  // Plain listeners: AbortSignal.any costs more than a look at a device.
+  const follow = (): void => {
+    limit.abort(parent.reason);
+    alarm.abort(parent.reason);
+  };
   const expire = async (): Promise<never> => {
-    await clock.sleep(deadline.ms, AbortSignal.any([parent, finished.signal]));
+    await clock.sleep(deadline.ms, alarm.signal);
     const error = new LinksealError("transport.timeout", `no answer within ${deadline.ms} ms`, {
       effect: deadline.effect,
       where: deadline.where,
@@ -34,9 +42,11 @@ export async function withDeadline<T>(
     limit.abort(error);
     throw error;
   };
+  parent.addEventListener("abort", follow, { once: true });
   try {
-    return await Promise.race([f(AbortSignal.any([parent, limit.signal])), expire()]);
+    return await Promise.race([f(limit.signal), expire()]);
   } finally {
-    finished.abort();
+    parent.removeEventListener("abort", follow);
+    alarm.abort(over);
   }
 }

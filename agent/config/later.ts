@@ -50,6 +50,18 @@ export const laterSettings: readonly Later[] = [
     values: ["outsideWindow"],
     waitsFor: "campaigns started by policy",
   },
+  {
+    path: "acceptRisks[].risk",
+    values: ["noDrain"],
+    waitsFor: "campaigns without a drain",
+  },
+  {
+    path: "acceptRisks[].risk",
+    values: ["farEndUnseen", "noProbe"],
+    waitsFor: "campaigns with less evidence",
+  },
+  { path: "groups[].drain", values: ["adminDown", "none"], waitsFor: "campaigns without a drain" },
+  { path: "groups[].retire", waitsFor: "the rotation of keys" },
 ];
 
 /** The row for a key that the schema does not know, or for a value that it does not take. */

@@ -44,10 +44,10 @@ export function resolve(config: Config): Desired {
 }
 
 function groupOf(group: Config["groups"][number]): DesiredGroup {
-  const { name, expressRoutePort, drain, retire, order } = group;
+  const { name, expressRoutePort, drain, order } = group;
   const links = group.links.map((link) => linkOf(name, link));
   if (order !== undefined) links.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-  return { name, expressRoutePort, drain, retire, links };
+  return { name, expressRoutePort, drain, links };
 }
 
 function linkOf(group: string, link: Config["groups"][number]["links"][number]): DesiredLink {

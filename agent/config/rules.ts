@@ -97,9 +97,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says:
-      "`drain: peeringShutdown` needs the accepted risk hardDrain; " +
-      "adminDown and none need noDrain.",
+    says: "`drain: peeringShutdown` needs the accepted risk hardDrain.",
     *find(config) {
       for (const [i, { drain }] of config.groups.entries()) {
         const risk = drainRisks[drain];
@@ -145,8 +143,6 @@ const drainRisks: Readonly<Record<Group["drain"], RiskName | undefined>> = {
   prepend: undefined,
   gracefulShutdown: undefined,
   peeringShutdown: "hardDrain",
-  adminDown: "noDrain",
-  none: "noDrain",
 };
 
 function linkPath(group: number, index: number): Path {

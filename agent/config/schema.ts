@@ -147,7 +147,7 @@ const group = z.strictObject({
     "erd-demo",
   ).describe("The ExpressRoute Direct resource that the two links belong to."),
   drain: z
-    .enum(["prepend", "gracefulShutdown", "peeringShutdown", "adminDown", "none"])
+    .enum(["prepend", "gracefulShutdown", "peeringShutdown"])
     .default("prepend")
     .meta({ description: "How traffic is moved off a link before it is touched." }),
   order: z
@@ -159,10 +159,6 @@ const group = z.strictObject({
       description: "Which link goes first; absent: as listed.",
       examples: [["primary", "secondary"]],
     }),
-  retire: z
-    .enum(["afterProof", "afterSoak"])
-    .default("afterProof")
-    .meta({ description: "When an old key goes: once the new one is proven, or after a soak." }),
   links: z.array(link).length(2).meta({
     title: "exactly two links, since one is only touched while the other carries",
     description: "The two links; at most one of them is ever out of service because of us.",
@@ -238,7 +234,7 @@ const rotation = z.strictObject({
 const acceptedRisk = z.strictObject({
   risk: z
     .enum(riskNames)
-    .exclude(["outsideWindow"])
+    .exclude(["asFound"])
     .meta({ description: "Name of the risk.", examples: ["breakBeforeMake"] }),
   until: z.iso.date().meta({
     title: "a date such as 2027-01-31",

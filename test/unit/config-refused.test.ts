@@ -67,7 +67,7 @@ const edits: readonly Row[] = [
     "drain: peeringShutdown",
     ["17:12 groups[0].drain: peeringShutdown is not accepted"],
   ],
-  ["drain: prepend", "drain: none", ["17:12 groups[0].drain: none is not accepted"]],
+  ["drain: prepend", "drain: none", ["17:12 groups[0].drain: "none" is not available in this version"]],
   [
     "order: [secondary, primary]",
     "order: [primary, primary]",
@@ -202,8 +202,8 @@ const edits: readonly Row[] = [
   ],
   [
     "  - { risk: breakBeforeMake, until: 2027-01-31 }",
-    "  - { risk: noProbe, until: 2027-01-31 }\n  - { risk: noProbe, until: 2027-01-31 }",
-    ['47:13 acceptRisks[1].risk: "noProbe" stands twice'],
+    "  - { risk: hardDrain, until: 2027-01-31 }\n  - { risk: hardDrain, until: 2027-01-31 }",
+    ['47:13 acceptRisks[1].risk: "hardDrain" stands twice'],
   ],
   [
     "until: 2027-01-31",

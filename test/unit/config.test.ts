@@ -76,7 +76,6 @@ describe("a good config", () => {
     ["a short settle", "settle: 18s", "settle: 3s", "shortSettle"],
     ["a short evidence", "evidence: 90s", "evidence: 10s", "shortSettle"],
     ["a hard drain", "drain: prepend", "drain: peeringShutdown", "hardDrain"],
-    ["no drain", "drain: prepend", "drain: adminDown", "noDrain"],
   ])("%s is accepted with its named risk", (_name, written, instead, risk) => {
     const text = siteConfig.replace(written, instead).replace("breakBeforeMake", risk);
     expect(desiredOf(text).acceptRisks.map((accepted) => accepted.risk)).toEqual([risk]);

@@ -34,7 +34,7 @@ const status = (links: readonly LinkStatusInput[]) =>
         about: "erd-demo/primary",
         since: at(40_000),
         text: "the key is 91 days old",
-        next: "linkseal rotate erd-demo --dry-run",
+        next: "linkseal keys list",
       },
     ],
     unmanaged: [],
@@ -56,7 +56,7 @@ describe("status as JSON", () => {
         `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[]}],` +
         `"warnings":[{"code":"key-age","severity":"warning","about":"erd-demo/primary",` +
         `"since":"2026-11-24T09:59:00Z","text":"the key is 91 days old",` +
-        `"next":"linkseal rotate erd-demo --dry-run"}],"unmanaged":[]}`,
+        `"next":"linkseal keys list"}],"unmanaged":[]}`,
     );
   });
 
@@ -86,7 +86,7 @@ describe("status as JSON", () => {
     expect(deriveStatus({ kind: "notConfigured", wall })).toMatchObject({
       site: null,
       verdict: "unknown",
-      reasons: [{ code: "not-configured", next: "linkseal init" }],
+      reasons: [{ code: "not-configured", next: "linkseal apply FILE" }],
     });
   });
 });

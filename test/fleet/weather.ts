@@ -1,0 +1,131 @@
+// A fleet in bad weather: a storm over the site, an agent that dies at any moment, a disk that tears,
+// fills up and lies; then calm, in which everything must come to rest.
+
+import { FleetRun, type Rest } from "#agent/fleet.ts";
+import { LinksealError } from "#hal/error.ts";
+import { formatViolation } from "#sim/oracle.ts";
+import type { Prng } from "#sim/prng.ts";
+import { Storm } from "#sim/storm.ts";
+import { MortalWorld } from "./mortal.ts";
+
+export interface WeatherOptions {
+  readonly seed: string;
+  readonly routers: number;
+  readonly stormMs: number;
+  readonly calmMs: number;
+  /** Mean time between two strikes anywhere at the site. */
+  readonly strikeMs: number;
+  /** Mean time between two deaths of the agent; undefined = it lives on. */
+  readonly deathMs: number | undefined;
+}
+
+export interface Outcome {
+  readonly kinds: string;
+  readonly lines: readonly string[];
+  readonly deaths: number;
+  readonly violations: readonly string[];
+  /** How every group and tunnel came to rest. */
+  readonly rest: readonly Rest[];
+  readonly broken: readonly unknown[];
+  readonly late: readonly string[];
+}
+
+const restartMs = { low: 1_000, high: 120_000 };
+
+export class Weather {
+  readonly run: FleetRun;
+  readonly #options: WeatherOptions;
+  readonly #prng: Prng;
+  readonly #lines: string[] = [];
+  readonly #broken: unknown[] = [];
+  readonly #config: string;
+  #mortal: MortalWorld | undefined;
+  #deaths = 0;
+  #calm = false;
+
+  constructor(options: WeatherOptions) {
+    const { seed, routers } = options;
+    this.#options = options;
+    const writeLine = (line: string): void => {
+      this.#lines.push(line);
+    };
+    this.run = new FleetRun({ seed, routers, start: "clear", models: "mixed", writeLine });
+    this.#config = this.run.config();
+    this.#prng = this.run.fleet.site.prng.fork("weather");
+  }
+
+  async play(): Promise<Outcome> {
+    const { stormMs, calmMs, strikeMs } = this.#options;
+    const { site } = this.run.fleet;
+    this.#live();
+    const storm = new Storm({ site, everyMs: strikeMs, kindChance: 0.4 });
+    this.#dieLater();
+    await site.clock.runFor(stormMs);
+    this.#calm = true;
+    storm.calm();
+    this.run.disk.setFault("full", false);
+    this.run.disk.setFault("lies", false);
+    await site.clock.runFor(calmMs);
+    const { oracle } = this.run.fleet;
+    const outcome: Outcome = {
+      kinds: storm.kinds.map(({ name }) => name).join(","),
+      lines: this.#lines,
+      deaths: this.#deaths,
+      violations: oracle.violations.map(formatViolation),
+      rest: this.run.rest(),
+      broken: this.#broken,
+      late: oracle.late,
+    };
+    this.run.end();
+    return outcome;
+  }
+
+  #live(): void {
+    const mortal: { world?: MortalWorld } = {};
+    const ended = this.run.begin(this.#config, (world) => {
+      mortal.world = new MortalWorld(world, undefined, () => this.run.disk.crash());
+      return mortal.world.world;
+    });
+    this.#mortal = mortal.world;
+    ended.catch((error: unknown) => {
+      if (mortal.world?.dead === true) return;
+      // What a process cannot start with ends it; systemd starts it again.
+      if (!(error instanceof LinksealError)) this.#broken.push(error);
+      this.#die();
+    });
+  }
+
+  #dieLater(): void {
+    const { deathMs } = this.#options;
+    if (deathMs === undefined) return;
+    const { clock } = this.run.fleet.site;
+    const gapMs = -Math.log(1 - this.#prng.real()) * deathMs;
+    clock.after(Math.ceil(gapMs), () => {
+      if (this.#calm) return;
+      if (this.#prng.chance(0.2)) this.#spoilDisk();
+      else this.#die();
+      this.#dieLater();
+      clock.wake();
+    });
+  }
+
+  #spoilDisk(): void {
+    const { clock } = this.run.fleet.site;
+    const fault = this.#prng.pick(["full", "lies"] as const);
+    this.run.disk.setFault(fault, true);
+    clock.after(this.#prng.between(10_000, 600_000), () => this.run.disk.setFault(fault, false));
+  }
+
+  #die(): void {
+    const dead = this.#mortal;
+    if (dead === undefined || dead.dead) return;
+    this.#deaths += 1;
+    dead.kill();
+    this.run.end();
+    const { clock } = this.run.fleet.site;
+    clock.after(this.#prng.between(restartMs.low, restartMs.high), () => {
+      this.#live();
+      clock.wake();
+    });
+  }
+}

@@ -1,0 +1,207 @@
+// P5 on real processes: no key in anything that agent and command line let out, in any form.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { routes } from "#agent/api.ts";
+import { hostDialer } from "#agent/host.ts";
+import type { Account } from "./deadly-site.ts";
+import { Emissions } from "./emissions.ts";
+import { Stage } from "./stage.ts";
+
+const patienceMs = 60_000;
+const sampleMs = 20;
+
+/** Verbs that only look. */
+const looks: readonly (readonly string[])[] = [
+  ["status"],
+  ["links"],
+  ["tunnels"],
+  ["keys", "list"],
+  ["keys", "check"],
+  ["rotation", "show"],
+  ["events"],
+  ["journal"],
+  ["doctor"],
+  ["config", "show"],
+  ["config", "history"],
+];
+
+/** One whole enrolment with troubles on its way; everything that left is in `emissions`. */
+class Show {
+  readonly emissions = new Emissions();
+  readonly stage: Stage;
+
+  constructor(stage: Stage) {
+    this.stage = stage;
+  }
+
+  /** Samples every process of the stage as long as `work` runs. */
+  async watched(work: () => Promise<void>): Promise<void> {
+    const timer = setInterval(() => {
+      for (const life of this.stage.lives) if (!life.dead) this.emissions.takeProcess(life.pid);
+    }, sampleMs);
+    try {
+      await work();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Runs one command line to its end; resolves to its exit status. */
+  async run(...argv: readonly string[]): Promise<number | null> {
+    const life = this.stage.start(...argv);
+    await life.ended;
+    this.emissions.take(`output ${this.stage.lives.length} of ${argv.join(" ")}`, life.said);
+    return life.child.exitCode;
+  }
+
+  async askEverything(): Promise<void> {
+    for (const route of Object.keys(routes)) {
+      const [method, path = ""] = route.split(" ");
+      if (method === "GET") await this.ask("GET", path, "");
+    }
+  }
+
+  /** The raw reply of both sockets. */
+  async ask(method: "GET" | "POST", path: string, body: string): Promise<void> {
+    for (const role of ["view", "admin"]) {
+      const to = `unix:${join(this.stage.folder, `run/${role}.sock`)}`;
+      const request = { to, method, path, body: [body], replyBytesMax: 10_000_000 };
+      const reply = await hostDialer.http(request, AbortSignal.timeout(patienceMs));
+      this.emissions.take(`${role} ${method} ${path} ${body.slice(0, 20)}`, reply.body);
+    }
+  }
+
+  async fault(name: string, heal?: true): Promise<void> {
+    const body = [JSON.stringify({ name, heal })];
+    const to = `unix:${join(this.stage.folder, "site.sock")}`;
+    const request = { to, method: "POST", path: "/fault", body, replyBytesMax: 10_000 } as const;
+    expect((await hostDialer.http(request, AbortSignal.timeout(patienceMs))).status).toBe(200);
+  }
+}
+
+async function play(show: Show, keys: Account["canaries"]): Promise<void> {
+  const { stage, emissions } = show;
+  const file = join(stage.folder, "site.yaml");
+  writeFileSync(file, stage.config);
+  const agent = await stage.live();
+  expect(await show.run("plan", file)).toBe(3);
+
+  // A key pasted where its name belongs must not come back in a complaint.
+  const key = Buffer.from(keys[0]?.bytes ?? []).toString("hex");
+  const folder = mkdtempSync(join(tmpdir(), "linkseal-pasted-"));
+  const pasted = join(folder, "pasted.yaml");
+  writeFileSync(pasted, stage.config.replace("cak: erd-demo-1-cak", `cak: ${key}`));
+  expect(await show.run("validate", pasted)).toBe(2);
+  expect(await show.run("apply", pasted, "--yes")).toBe(2);
+  rmSync(folder, { recursive: true });
+
+  await show.fault("vault-denied");
+  const applying = show.run("apply", file, "--yes");
+  await agent.until("vault.denied");
+  await show.run("status");
+  await show.fault("vault-denied", true);
+  while (stage.records() < 12) await rest(sampleMs);
+  stage.kill(agent);
+  await applying;
+
+  const next = await stage.live();
+  expect(await stage.settled(next, patienceMs)).toMatchObject({ over: true });
+  for (const verb of looks) {
+    await show.run(...verb);
+    await show.run(...verb, "--json");
+  }
+  await show.askEverything();
+  await show.ask("POST", "/v1/apply", JSON.stringify({ text: "version: 1", file: "x" }));
+  await show.ask("POST", "/v1/enrol", JSON.stringify({ target: "erd-demo" }));
+  await show.ask("POST", "/v1/plan", "{");
+  for (const [index, life] of stage.lives.entries()) emissions.take(`streams ${index}`, life.said);
+  emissions.takeFolder(stage.folder);
+}
+
+describe("everything that real processes let out", () => {
+  let stage: Stage;
+  let show: Show;
+  let account: Account;
+  beforeAll(async () => {
+    const setting = { seed: "canary", start: "clear", speed: 100, fate: undefined } as const;
+    stage = await Stage.open(setting);
+    show = new Show(stage);
+    const { canaries } = await stage.account();
+    await show.watched(() => play(show, canaries));
+    account = await stage.account();
+  }, 120_000);
+  afterAll(async () => {
+    await stage[Symbol.asyncDispose]();
+  });
+
+  it("holds no key of the vault", () => {
+    expect(account.canaries.length).toBeGreaterThanOrEqual(4);
+    expect(show.emissions.find(account.canaries)).toEqual([]);
+    expect(account.violations).toEqual([]);
+  });
+
+  it("was looked at everywhere", () => {
+    const { places } = show.emissions;
+    const seen = (part: string): number => places.filter((place) => place.includes(part)).length;
+    const pids = stage.lives.map(({ pid }) => pid);
+    expect(seen("/state/journal")).toBe(1);
+    expect(seen("/state/host.key")).toBe(1);
+    expect(seen("view GET /v1/")).toBe(8);
+    expect(seen("admin GET /v1/")).toBe(8);
+    expect(seen("output")).toBe(5 + 2 * looks.length);
+    const sampled = pids.filter((pid) => places.includes(`environment of ${pid}`));
+    expect(sampled.length).toBeGreaterThan(pids.length / 2);
+  });
+});
+
+describe("the search", () => {
+  const key = Uint8Array.from({ length: 32 }, (_, index) => 0x11 + 7 * index);
+  const keys = [{ id: "planted", bytes: key }];
+  const bytes = Buffer.from(key);
+  const forms: readonly (readonly [string, Uint8Array | string])[] = [
+    ["raw", bytes],
+    ["hex", bytes.toString("hex")],
+    ["HEX", bytes.toString("hex").toUpperCase()],
+    ["base64", bytes.toString("base64")],
+  ];
+  const folder = mkdtempSync(join(tmpdir(), "linkseal-planted-"));
+  const children: ChildProcess[] = [];
+  afterAll(() => {
+    for (const child of children) child.kill("SIGKILL");
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each(forms)("finds a key in a log file as %s", (name, form) => {
+    const emissions = new Emissions();
+    const logs = join(folder, name);
+    mkdirSync(logs);
+    const line = Buffer.concat([Buffer.from('{"text":"'), Buffer.from(form), Buffer.from('"}\n')]);
+    writeFileSync(join(logs, "agent.log"), line);
+    emissions.takeFolder(logs);
+    expect(emissions.find(keys)).toHaveLength(1);
+  });
+
+  const asText = forms.filter(([name]) => name !== "raw");
+  it.each(asText)("finds a key in a grandchild's environment and arguments as %s", async (_, form) => {
+    const emissions = new Emissions();
+    const program = "require('child_process').spawn('sleep', ['60'], {stdio: 'inherit'})";
+    const said = String(form);
+    const child = spawn(process.execPath, ["-e", `${program};console.log()`, said], {
+      env: { KEY: said, PATH: process.env["PATH"] },
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+    children.push(child);
+    await once(child.stdout, "data");
+    emissions.takeProcess(child.pid ?? 0);
+    process.kill(-(child.pid ?? 0), "SIGKILL");
+    const places = emissions.find(keys).map((found) => found.split(" ")[0]);
+    expect(places).toEqual(["cmdline", "environment", "environment"]);
+  });
+});

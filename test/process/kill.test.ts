@@ -1,0 +1,144 @@
+// kill -9 of the real agent at every journal write and at every request that has an effect: a new
+// process on the same state folder must end as if nothing had happened.
+
+import { describe, expect, it } from "vitest";
+import { Prng } from "#sim/prng.ts";
+import { effort } from "../effort.ts";
+import type { Account, Death } from "./deadly-site.ts";
+import { type Fate, Stage } from "./stage.ts";
+
+const seed = "kill-9";
+const speed = 100;
+const patienceMs = 60_000;
+/** How many probes there are follows real time; the first ones are always sent. */
+const probesMax = 3;
+
+type Point = ({ readonly kind: "request" } & Fate) | { readonly kind: "record"; readonly nth: number };
+
+interface Ended {
+  readonly deaths: number;
+  readonly applies: number;
+  readonly intents: number;
+  readonly verdict: string;
+  readonly campaign: string;
+  readonly ends: string;
+  readonly violations: readonly string[];
+  readonly records: number;
+  readonly requests: Account["requests"];
+}
+
+async function run(point: Point | undefined): Promise<Ended> {
+  const fate = point?.kind === "request" ? point : undefined;
+  await using stage = await Stage.open({ seed, start: "clear", speed, fate });
+  const first = await stage.live();
+  if (point?.kind === "record") stage.killAtRecord(first, point.nth);
+  let applies = 1;
+  // The reply is lost when the agent dies of its first effects.
+  await stage.apply().catch(() => undefined);
+  let outcome = await stage.settled(first, patienceMs);
+  if (first.dead) {
+    const second = await stage.live();
+    if ((await stage.intents()) === 0) {
+      applies += 1;
+      await stage.apply();
+    }
+    outcome = await stage.settled(second, patienceMs);
+  }
+  const { truth, violations, requests } = await stage.account();
+  return {
+    deaths: stage.lives.length - 1,
+    applies,
+    intents: await stage.intents(),
+    verdict: outcome?.verdict ?? "none",
+    campaign: outcome?.campaign ?? "none",
+    ends: endsOf(truth),
+    violations,
+    records: stage.records(),
+    requests,
+  };
+}
+
+function endsOf({ groups, tunnels }: Account["truth"]): string {
+  const links = groups.flatMap((group) => group.links);
+  return [
+    ...links.map(({ id, edgeKeys, farKey, policy, secured, drained, bgpUp, commitPending }) =>
+      [id, edgeKeys.join(), farKey, policy, { secured, drained, bgpUp, commitPending }]
+        .map((part) => JSON.stringify(part))
+        .join(" "),
+    ),
+    ...tunnels.map(({ name, up, clearPath }) => JSON.stringify({ name, up, clearPath })),
+  ].join("; ");
+}
+
+const deaths: readonly Death[] = ["before", "during", "after"];
+
+function pointsOf({ records, requests }: Ended): readonly Point[] {
+  const numbered = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
+  return [
+    ...numbered(records).map((nth): Point => ({ kind: "record", nth })),
+    ...[...requests].flatMap(([request, count]) =>
+      numbered(request.endsWith("probe") ? Math.min(count, probesMax) : count).flatMap((nth) =>
+        deaths.map((when): Point => ({ kind: "request", request, nth, when })),
+      ),
+    ),
+  ];
+}
+
+function nameOf(point: Point): string {
+  return point.kind === "record"
+    ? `journal record ${point.nth}`
+    : `${point.when} ${point.request} ${point.nth}`;
+}
+
+function drawn(points: readonly Point[], count: number): readonly Point[] {
+  const prng = new Prng(seed);
+  const lots = points.map((point) => ({ point, lot: prng.real() }));
+  return lots
+    .sort((a, b) => a.lot - b.lot)
+    .slice(0, count)
+    .map(({ point }) => point);
+}
+
+/** Two at a time: one stage is mostly waiting. */
+async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+describe("a real agent killed with SIGKILL", async () => {
+  const clean = await run(undefined);
+  const points = pointsOf(clean);
+
+  it("ends protected when nobody kills it", () => {
+    expect(clean).toMatchObject({
+      verdict: "protected",
+      campaign: "done",
+      intents: 1,
+      violations: [],
+    });
+  });
+
+  it("ends the same wherever it is killed", { timeout: 1_800_000 }, async () => {
+    const chosen = drawn(points, effort(60, points.length));
+    const counts = [...clean.requests].map(([request, count]) => `${request} ${count}`).join(", ");
+    console.log(`seed ${seed}: ${chosen.length} of ${points.length} points`);
+    console.log(`journal records ${clean.records}, ${counts}`);
+    const wrong: string[] = [];
+    await inPairs(chosen, async (point) => {
+      const ended = await run(point);
+      const same =
+        ended.deaths === 1 &&
+        ended.applies === 1 &&
+        ended.intents === 1 &&
+        ended.verdict === "protected" &&
+        ended.campaign === "done" &&
+        ended.ends === clean.ends &&
+        ended.violations.length === 0;
+      if (!same) wrong.push(`${nameOf(point)}: ${JSON.stringify(ended)}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+});

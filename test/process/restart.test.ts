@@ -1,0 +1,43 @@
+// P4 on real processes: devices equal to the intent, and no restart writes anything. A thousand of
+// them in one process are in the fleet tests.
+
+import { describe, expect, it } from "vitest";
+import type { Status } from "#agent/status.ts";
+import { effort } from "../effort.ts";
+import { type Life, Stage } from "./stage.ts";
+
+const patienceMs = 60_000;
+
+async function lookedAround(stage: Stage, life: Life): Promise<Status["verdict"]> {
+  const end = performance.now() + patienceMs;
+  for (;;) {
+    const { verdict } = await stage.view<Status>("/v1/status");
+    if (verdict === "protected" || life.dead || performance.now() > end) return verdict;
+  }
+}
+
+describe("a restart of the real agent", () => {
+  it("writes nothing where nothing is wanted", { timeout: 600_000 }, async () => {
+    const setting = { seed: "restart", start: "protected", speed: 100, fate: undefined } as const;
+    await using stage = await Stage.open(setting);
+    let life = await stage.live();
+    await stage.apply();
+    await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
+    expect(await lookedAround(stage, life)).toBe("protected");
+    stage.tell({ kind: "expectNoWrites", why: "the devices are as the intent wants them" });
+
+    const restarts = effort(20, 200);
+    for (let restart = 0; restart < restarts; restart += 1) {
+      if (restart % 2 === 0) stage.kill(life);
+      else life.child.kill("SIGTERM");
+      await life.ended;
+      life = await stage.live();
+      expect(await lookedAround(stage, life)).toBe("protected");
+    }
+    const { agentWrites, violations, requests } = await stage.account();
+    expect({ agentWrites, violations }).toEqual({ agentWrites: 0, violations: [] });
+    expect([...requests.keys()].filter((request) => !/probe|vault/.test(request))).toEqual([]);
+    expect(stage.lives).toHaveLength(restarts + 1);
+  });
+});
+

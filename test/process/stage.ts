@@ -1,0 +1,211 @@
+// A simulated site and the agents that live and die beside it, each a process of its own.
+
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, watch } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import type { Campaign } from "#agent/campaign.ts";
+import { ask } from "#agent/cli/client.ts";
+import type { Status } from "#agent/status.ts";
+import type { Account, Fate, News, Order, SiteSetting } from "./deadly-site.ts";
+import { socketIn } from "./deadly-site.ts";
+
+const command = join(import.meta.dirname, "../../agent/bin.js");
+const pollMs = 40;
+
+/** The config of the site with every waiting time made short, so that each death costs little. */
+function shortened(config: string): string {
+  return [
+    config.trimEnd(),
+    "  - { risk: shortSettle, until: 2027-11-24 }",
+    "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
+    "rotation:",
+    "  settle: 6s",
+    "  soak: 4s",
+    "  verify: 20s",
+    "  confirm: 60s",
+    "  farEnd: 5m",
+    "  putGrace: 5s",
+    "  drained: { samples: 1, every: 1s }",
+    "",
+  ].join("\n");
+}
+
+/** One agent process. */
+export class Life {
+  readonly child: ChildProcess;
+  readonly ended: Promise<unknown>;
+  /** All that it wrote on either stream. */
+  said = "";
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    this.ended = once(child, "close");
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk) => {
+        this.said += String(chunk);
+      });
+    }
+  }
+
+  get dead(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  async until(text: string): Promise<void> {
+    while (!this.said.includes(text) && !this.dead) await rest(10);
+  }
+}
+
+export class Stage implements AsyncDisposable {
+  readonly folder: string;
+  readonly config: string;
+  readonly lives: Life[] = [];
+  killed = false;
+  readonly #site: ChildProcess;
+
+  private constructor(folder: string, site: ChildProcess, config: string) {
+    this.folder = folder;
+    this.#site = site;
+    this.config = shortened(config);
+    site.on("message", (news) => {
+      if ((news as News).kind === "killed") this.killed = true;
+    });
+  }
+
+  static async open(setting: Omit<SiteSetting, "folder">): Promise<Stage> {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-stage-")));
+    mkdirSync(join(folder, "state"), { mode: 0o700 });
+    const site = fork(
+      join(import.meta.dirname, "deadly-site.ts"),
+      [JSON.stringify({ ...setting, folder })],
+      { serialization: "advanced", execArgv: [] },
+    );
+    const [news] = (await once(site, "message")) as [News];
+    if (news.kind !== "ready") throw new Error(`the site began with ${news.kind}`);
+    return new Stage(folder, site, news.config);
+  }
+
+  get state(): string {
+    return join(this.folder, "state");
+  }
+
+  tell(order: Order): void {
+    this.#site.send(order);
+  }
+
+  async account(): Promise<Account> {
+    this.tell({ kind: "account" });
+    for (;;) {
+      const [news] = (await once(this.#site, "message")) as [News];
+      if (news.kind === "account") return news;
+    }
+  }
+
+  /** Starts `linkseal ...` on this stage. */
+  start(...argv: readonly string[]): Life {
+    const env = {
+      ...process.env,
+      LINKSEAL_HOME: this.folder,
+      LINKSEAL_SITE: `unix:${socketIn(this.folder)}`,
+    };
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    const life = new Life(spawn(process.execPath, [command, ...argv], { env, stdio: [...stdio] }));
+    this.lives.push(life);
+    return life;
+  }
+
+  /** A new agent on the same state folder, ready to be asked. */
+  async live(): Promise<Life> {
+    const life = this.start("agent");
+    this.tell({ kind: "victim", pid: life.pid });
+    await life.until('"code":"ready"');
+    return life;
+  }
+
+  /** Kills the agent as soon as its journal holds `count` records. */
+  killAtRecord(life: Life, count: number): void {
+    const watcher = watch(this.state, () => {
+      if (this.records() < count || life.dead) return;
+      watcher.close();
+      this.kill(life);
+    });
+    life.child.once("close", () => watcher.close());
+  }
+
+  kill(life: Life): void {
+    life.child.kill("SIGKILL");
+    this.tell({ kind: "dead" });
+    this.killed = true;
+  }
+
+  records(): number {
+    try {
+      return readFileSync(join(this.state, "journal"), "latin1").split("\n").length - 1;
+    } catch {
+      return 0;
+    }
+  }
+
+  async view<T>(path: string): Promise<T> {
+    const socket = join(this.folder, "run/view.sock");
+    return (await ask({ role: "view", method: "GET", path, socket })) as T;
+  }
+
+  async admin<T>(path: string, body: unknown): Promise<T> {
+    const socket = join(this.folder, "run/admin.sock");
+    return (await ask({ role: "admin", method: "POST", path, body, socket })) as T;
+  }
+
+  async apply(): Promise<void> {
+    await this.admin("/v1/apply", { text: this.config, file: "site.yaml", queue: false });
+  }
+
+  /** How many configs were ever accepted. */
+  async intents(): Promise<number> {
+    const { history } = await this.view<{ history: readonly unknown[] }>("/v1/config/history");
+    return history.length;
+  }
+
+  /** Until all is protected and the campaign over, the agent dies, or the patience ends. */
+  async settled(life: Life, patienceMs: number): Promise<Outcome | undefined> {
+    const end = performance.now() + patienceMs;
+    while (!life.dead) {
+      const outcome = await this.outcome().catch(() => undefined);
+      if (outcome?.over === true || performance.now() > end) return outcome;
+      await rest(pollMs);
+    }
+    return undefined;
+  }
+
+  async outcome(): Promise<Outcome> {
+    const status = await this.view<Status>("/v1/status");
+    this.tell({ kind: "reported", status });
+    const { campaigns } = await this.view<{ campaigns: readonly Campaign[] }>("/v1/rotation");
+    const campaign = campaigns[0]?.state ?? "none";
+    const over = status.verdict === "protected" && campaign === "done";
+    return { verdict: status.verdict, campaign, over };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const life of this.lives) life.child.kill("SIGKILL");
+    const ended = once(this.#site, "exit");
+    this.#site.disconnect();
+    await Promise.all([ended, ...this.lives.map((life) => life.ended)]);
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+export interface Outcome {
+  readonly verdict: string;
+  readonly campaign: string;
+  readonly over: boolean;
+}
+
+export type { Fate };
