@@ -67,7 +67,11 @@ const edits: readonly Row[] = [
     "drain: peeringShutdown",
     ["17:12 groups[0].drain: peeringShutdown is not accepted"],
   ],
-  ["drain: prepend", "drain: none", ["17:12 groups[0].drain: "none" is not available in this version"]],
+  [
+    "drain: prepend",
+    "drain: none",
+    ['17:12 groups[0].drain: "none" is not available in this version'],
+  ],
   [
     "order: [secondary, primary]",
     "order: [primary, primary]",
