@@ -35,7 +35,14 @@ export type CampaignShape = Readonly<{
   because: string;
   by: string;
   heldFrom: CampaignState | null;
-  links: readonly { readonly name: string; readonly outcome: Outcome | null }[];
+  links: readonly {
+    readonly name: string;
+    readonly outcome: Outcome | null;
+    /** What the far end must point at, for the person who changes it. */
+    readonly ckn: string;
+    readonly cakSecretId: string;
+    readonly cknSecretId: string;
+  }[];
 }>;
 
 export function campaignShape(campaign: Campaign): CampaignShape {
@@ -50,6 +57,6 @@ export function campaignShape(campaign: Campaign): CampaignShape {
     because,
     by,
     heldFrom: campaign.heldFrom ?? null,
-    links: links.map(({ name, outcome }) => ({ name, outcome: outcome ?? null })),
+    links: links.map(({ name, outcome, key }) => ({ name, outcome: outcome ?? null, ...key })),
   };
 }

@@ -261,7 +261,7 @@ function decideDrained(campaign: Campaign, facts: Facts, port: PortFacts): Step 
     case "old":
       if (port.keys === "new") return step("reverting", "the far end never took the new key");
       return facts.farEnd === "manual"
-        ? step("switching", "drained: change the far end now", { mark: { told: true } })
+        ? decideManualDrained(facts)
         : step("switching", "drained: the far end comes first", { action: "prepare" });
     case "unknown":
       return facts.overdue
@@ -270,6 +270,20 @@ function decideDrained(campaign: Campaign, facts: Facts, port: PortFacts): Step 
     case "failed":
     case "other":
       return step("held", `the far end is ${facts.far}; ${campaign.because}`);
+  }
+}
+
+/** A person is asked only for what the router is known to follow. */
+function decideManualDrained(facts: Facts): Step {
+  switch (facts.replacement.kind) {
+    case "refused":
+      return step("reverting", `the router refuses the new key: ${facts.replacement.text}`);
+    case "absent":
+      return facts.overdue
+        ? step("reverting", "the router did not validate the new key in time")
+        : step("draining", "the new key is validated on the router first", { action: "prepare" });
+    case "valid":
+      return step("switching", "drained: change the far end now", { mark: { told: true } });
   }
 }
 

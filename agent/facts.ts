@@ -130,7 +130,7 @@ export interface Run {
   readonly broken: string | undefined;
 }
 
-export function brokenRun(now: Instant, why: string): Run {
+function brokenRun(now: Instant, why: string): Run {
   return { since: now, frames: undefined, broken: why };
 }
 

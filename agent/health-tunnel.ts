@@ -100,7 +100,7 @@ function nearEnd({ sequence }: IpsecSa): boolean {
 }
 
 // The first child SA takes its keys from IKE_AUTH without a group of its own (RFC 7296, 1.2).
-function sameTransforms(seen: Transforms, wanted: Transforms): boolean {
+export function sameTransforms(seen: Transforms, wanted: Transforms): boolean {
   const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
   if (!same(seen.encryption, wanted.encryption)) return false;
   if (!same(seen.integrity, wanted.integrity)) return false;

@@ -61,6 +61,7 @@ export class Judge {
         const health = healthOf(links, link);
         this.#note(linkId(link), health);
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
+        raised.push(...this.#driftWarnings(crew, link));
       }
     }
     for (const tunnel of desired.tunnels) {
@@ -92,6 +93,17 @@ export class Judge {
     const { agent } = this.#parts;
     if (agent.journalState !== "corrupt") return [];
     return [raise("journal-lossy", "site", "the journal is damaged: nothing is changed any more")];
+  }
+
+  /** A campaign changes a link on purpose, so only a link at rest can drift. */
+  #driftWarnings(crew: Crew, link: DesiredLink): Raised[] {
+    const { memory } = this.#parts.agent;
+    if (openCampaign(memory, link.group) !== undefined) return [];
+    const { lookout } = crew;
+    const standing = standingOf(lookout.view(link), memory, lookout.capabilities(link.device));
+    if (standing.kind !== "managed" || standing.drift.length === 0) return [];
+    const text = standing.drift.map((drift) => drift.text).join("; ");
+    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
   }
 
   #groupWarnings(group: DesiredGroup): Raised[] {

@@ -10,6 +10,7 @@ import {
   type WantedSettings,
 } from "#hal/model.ts";
 import { portOf } from "./facts.ts";
+import { sameTransforms } from "./health-tunnel.ts";
 
 /** Each sentence names one leaf that is not as the change wanted it; empty = as wanted. */
 export function verify(change: DeviceChange, state: DeviceState): readonly string[] {
@@ -30,9 +31,7 @@ function verifyPart(part: PortChange, state: DeviceState): readonly string[] {
         ? []
         : [`${part.port}: the key ${part.ckn} is not the primary one`];
     case "macsec.removeKey":
-      return roleOf(state, part.port, part.ckn) === undefined
-        ? []
-        : [`${part.port}: the key ${part.ckn} is still there`];
+      return removed(state, part.port, part.ckn);
     case "ipsec.putTunnel":
       return tunnelGaps(state, part.tunnel.name, part.tunnel.transforms);
     case "ipsec.removeTunnel":
@@ -60,6 +59,13 @@ function roleOf(state: DeviceState, port: string, ckn: string): string | undefin
   const keys = portOf(state, port)?.keys;
   if (keys === undefined) return undefined;
   return strongValue(keys)?.find((slot) => slot.ckn === ckn)?.role;
+}
+
+function removed(state: DeviceState, port: string, ckn: string): readonly string[] {
+  const keys = portOf(state, port)?.keys;
+  const slots = keys === undefined ? undefined : strongValue(keys);
+  if (slots === undefined) return [`${port}: the keys cannot be read`];
+  return slots.some((slot) => slot.ckn === ckn) ? [`${port}: the key ${ckn} is still there`] : [];
 }
 
 function holds(state: DeviceState, port: string, ckn: string, alone: boolean): readonly string[] {
@@ -97,10 +103,7 @@ function tunnelGaps(state: DeviceState, name: string, wanted: Transforms): reado
   const tunnel = state.ipsec.find((entry) => entry.name === name);
   if (tunnel === undefined) return [`the tunnel ${name} is not configured`];
   const sas = strongValue(tunnel.sas) ?? [];
-  return sas.some(
-    (sa) =>
-      sa.transforms.encryption !== wanted.encryption || sa.transforms.dhGroup !== wanted.dhGroup,
-  )
+  return sas.some((sa) => !sameTransforms(sa.transforms, wanted))
     ? [`the tunnel ${name} negotiated other transforms than wanted`]
     : [];
 }

@@ -186,6 +186,8 @@ export class Oracle {
   /** The agent said this, now. */
   reported(status: ReportedStatus): void {
     const at = this.#site.clock.now();
+    // No event tells of tunnels, and a report must not be held against an older truth.
+    this.#judge.seeTunnels(this.#site.tunnelTruth(), at);
     const { findings, late } = this.#judge.judge(status, at);
     for (const finding of findings) this.#record(finding, at);
     for (const entry of late) {

@@ -21,6 +21,7 @@ export interface Follow {
 export async function follow(session: Session, asked: Follow): Promise<readonly CampaignShape[]> {
   let { after } = asked;
   let stillSince = performance.now();
+  let moves = 0;
   for (let before = ""; ; ) {
     const events = await eventsAfter(session, after, pollMs);
     for (const event of events) session.note(eventLine(event));
@@ -29,9 +30,14 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
       asked.groups.includes(group),
     );
     const now = campaigns.map(({ group, link, state }) => `${group}/${link} ${state}`).join();
-    if (now !== before) stillSince = performance.now();
+    if (now !== before) {
+      stillSince = performance.now();
+      moves += 1;
+    }
     before = now;
-    const still = performance.now() - stillSince >= asked.quietMs;
+    // What was seen to run and has ended needs no quiet time: nothing follows it.
+    const ended = moves > 1 && campaigns.every(({ state }) => rests(state, "ended"));
+    const still = ended || performance.now() - stillSince >= asked.quietMs;
     if (still && campaigns.every(({ state }) => rests(state, asked.until))) return campaigns;
   }
 }

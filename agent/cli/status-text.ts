@@ -93,6 +93,10 @@ export function campaignLines(campaign: CampaignShape, at: string): string[] {
     .map(({ name, outcome }) => `${name} ${outcome}`);
   const lines = [`${kind} ${where}: ${state} for ${age}: ${because}`];
   if (ended.length > 0) lines.push(`  so far: ${ended.join(", ")}`);
+  const entry = links.find(({ name }) => name === link);
+  if (state === "awaitingPeer" && entry !== undefined) {
+    lines.push(`  far end: CAK ${entry.cakSecretId}`, `           CKN ${entry.cknSecretId}`);
+  }
   const next = continuation(campaign);
   if (next !== undefined) lines.push(`  next: ${next}`);
   return lines;

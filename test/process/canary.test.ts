@@ -188,20 +188,23 @@ describe("the search", () => {
   });
 
   const asText = forms.filter(([name]) => name !== "raw");
-  it.each(asText)("finds a key in a grandchild's environment and arguments as %s", async (_, form) => {
-    const emissions = new Emissions();
-    const program = "require('child_process').spawn('sleep', ['60'], {stdio: 'inherit'})";
-    const said = String(form);
-    const child = spawn(process.execPath, ["-e", `${program};console.log()`, said], {
-      env: { KEY: said, PATH: process.env["PATH"] },
-      stdio: ["ignore", "pipe", "inherit"],
-      detached: true,
-    });
-    children.push(child);
-    await once(child.stdout, "data");
-    emissions.takeProcess(child.pid ?? 0);
-    process.kill(-(child.pid ?? 0), "SIGKILL");
-    const places = emissions.find(keys).map((found) => found.split(" ")[0]);
-    expect(places).toEqual(["cmdline", "environment", "environment"]);
-  });
+  it.each(asText)(
+    "finds a key in a grandchild's environment and arguments as %s",
+    async (_, form) => {
+      const emissions = new Emissions();
+      const program = "require('child_process').spawn('sleep', ['60'], {stdio: 'inherit'})";
+      const said = String(form);
+      const child = spawn(process.execPath, ["-e", `${program};console.log()`, said], {
+        env: { KEY: said, PATH: process.env["PATH"] },
+        stdio: ["ignore", "pipe", "inherit"],
+        detached: true,
+      });
+      children.push(child);
+      await once(child.stdout, "data");
+      emissions.takeProcess(child.pid ?? 0);
+      process.kill(-(child.pid ?? 0), "SIGKILL");
+      const places = emissions.find(keys).map((found) => found.split(" ")[0]);
+      expect(places).toEqual(["cmdline", "environment", "environment"]);
+    },
+  );
 });

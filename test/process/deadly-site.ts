@@ -2,10 +2,15 @@
 // kill tests fork. It talks to its parent over the IPC channel and ends with it.
 
 import { join } from "node:path";
-import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
-import { formatViolation, type ReportedStatus, watchSite } from "#sim/oracle.ts";
-import { paceClock, serveSite } from "#sim/serve.ts";
-import { buildSite } from "#sim/site.ts";
+import {
+  demoSite,
+  formatViolation,
+  paceClock,
+  type StaffedSite,
+  serveSite,
+} from "#agent/simulate.ts";
+import type { SiteHandler } from "#sim/faces/site.ts";
+import type { ReportedStatus } from "#sim/oracle-report.ts";
 import type { SiteTruth } from "#sim/truth.ts";
 
 /** Relative to the effect of a request. `during`: the effect still lands, on a dead agent's word. */
@@ -45,10 +50,7 @@ export interface Account {
   readonly canaries: readonly { readonly id: string; readonly bytes: Uint8Array }[];
 }
 
-export type News =
-  | { readonly kind: "ready"; readonly config: string }
-  | { readonly kind: "killed" }
-  | Account;
+export type News = { readonly kind: "ready"; readonly config: string } | Account;
 
 export function socketIn(folder: string): string {
   return join(folder, "site.sock");
@@ -64,77 +66,110 @@ function effectOf(path: string): string | undefined {
   return verb === "transactions" ? `${name} ${what}` : undefined;
 }
 
-async function serve({ folder, seed, start, speed, fate }: SiteSetting): Promise<void> {
-  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start });
-  const oracle = watchSite(site);
-  site.setSpeed(speed);
-  const requests = new Map<string, number>();
-  let victim: number | undefined;
-
-  const die = (): void => {
-    for (const router of site.routers.values()) router.disconnectSessions();
-    victim = undefined;
-  };
-  const kill = (): void => {
-    if (victim !== undefined) process.kill(victim, "SIGKILL");
-    die();
-    tell({ kind: "killed" });
-  };
-  const answer = siteHandler(site);
-  const silence = new Promise<never>(() => undefined);
-  const deadly: SiteHandler = async (request, signal) => {
-    const effect = effectOf(request.path);
-    if (effect === undefined) return await answer(request, signal);
-    const count = (requests.get(effect) ?? 0) + 1;
-    requests.set(effect, count);
-    if (effect !== fate?.request || count !== fate.nth) return await answer(request, signal);
-    switch (fate.when) {
-      case "before":
-        kill();
-        return await silence;
-      case "during":
-        void answer(request, new AbortController().signal);
-        kill();
-        return await silence;
-      case "after":
-        await answer(request, signal);
-        kill();
-        return await silence;
-    }
-  };
-  const obey = (order: Order): void => {
-    switch (order.kind) {
-      case "victim":
-        victim = order.pid;
-        return;
-      case "dead":
-        return die();
-      case "reported":
-        return oracle.reported(order.status);
-      case "expectNoWrites":
-        return oracle.expectNoWrites(order.why);
-      case "account":
-        return tell({
-          kind: "account",
-          truth: site.truth(),
-          violations: oracle.violations.map(formatViolation),
-          agentWrites: oracle.agentWrites,
-          requests,
-          canaries: site.canaries(),
-        });
-    }
-  };
-  process.on("message", (order) => obey(order as Order));
-  process.on("disconnect", () => process.exit());
-  await serveSite(deadly, socketIn(folder));
-  paceClock(site.clock, { speed });
-  tell({ kind: "ready", config: site.config(`unix:${socketIn(folder)}`) });
-}
-
 function tell(news: News): void {
   process.send?.(news);
 }
 
+/** An answer that never comes. */
+const silence = new Promise<never>(() => undefined);
+
+class DeadlySite {
+  readonly #staff: StaffedSite;
+  readonly #fate: Fate | undefined;
+  readonly #answer: SiteHandler;
+  readonly #requests = new Map<string, number>();
+  #victim: number | undefined;
+
+  constructor({ seed, start, fate }: SiteSetting) {
+    this.#staff = demoSite(seed, start);
+    this.#fate = fate;
+    this.#answer = this.#staff.desk.handler();
+  }
+
+  async serve({ folder, speed }: SiteSetting): Promise<void> {
+    const { site } = this.#staff;
+    const socket = socketIn(folder);
+    site.setSpeed(speed);
+    await serveSite((request, signal) => this.#serveOne(request, signal), socket);
+    paceClock(site.clock, { speed });
+    process.on("message", (order) => this.#obey(order as Order));
+    process.on("disconnect", () => process.exit());
+    tell({ kind: "ready", config: site.config(`unix:${socket}`) });
+  }
+
+  async #serveOne(...[request, signal]: Parameters<SiteHandler>): ReturnType<SiteHandler> {
+    const when = this.#deathAt(effectOf(request.path));
+    switch (when) {
+      case undefined:
+        return await this.#answer(request, signal);
+      case "before":
+        break;
+      case "during":
+        void this.#answer(request, new AbortController().signal);
+        break;
+      case "after":
+        await this.#answer(request, signal);
+        break;
+    }
+    this.#kill();
+    return await silence;
+  }
+
+  #deathAt(effect: string | undefined): Death | undefined {
+    if (effect === undefined) return undefined;
+    const count = (this.#requests.get(effect) ?? 0) + 1;
+    this.#requests.set(effect, count);
+    const fate = this.#fate;
+    return effect === fate?.request && count === fate.nth ? fate.when : undefined;
+  }
+
+  #kill(): void {
+    if (this.#victim === undefined) throw new Error("there is nobody to kill");
+    process.kill(this.#victim, "SIGKILL");
+    this.#mourn();
+  }
+
+  // Every client of this site shares one session a device; a router drops those of a dead client.
+  #mourn(): void {
+    this.#victim = undefined;
+    for (const router of this.#staff.site.routers.values()) router.disconnectSessions();
+  }
+
+  #obey(order: Order): void {
+    const { oracle } = this.#staff;
+    switch (order.kind) {
+      case "victim":
+        this.#victim = order.pid;
+        break;
+      case "dead":
+        this.#mourn();
+        break;
+      case "reported":
+        oracle.reported(order.status);
+        break;
+      case "expectNoWrites":
+        oracle.expectNoWrites(order.why);
+        break;
+      case "account":
+        tell(this.#account());
+        break;
+    }
+  }
+
+  #account(): Account {
+    const { site, oracle } = this.#staff;
+    return {
+      kind: "account",
+      truth: site.truth(),
+      violations: oracle.violations.map(formatViolation),
+      agentWrites: oracle.agentWrites,
+      requests: this.#requests,
+      canaries: site.canaries(),
+    };
+  }
+}
+
 if (process.argv[1] === import.meta.filename) {
-  await serve(JSON.parse(process.argv[2] ?? "") as SiteSetting);
+  const setting = JSON.parse(process.argv[2] ?? "") as SiteSetting;
+  await new DeadlySite(setting).serve(setting);
 }

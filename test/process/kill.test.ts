@@ -4,8 +4,8 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
-import type { Account, Death } from "./deadly-site.ts";
-import { type Fate, Stage } from "./stage.ts";
+import type { Account, Death, Fate } from "./deadly-site.ts";
+import { Stage } from "./stage.ts";
 
 const seed = "kill-9";
 const speed = 100;
@@ -13,7 +13,9 @@ const patienceMs = 60_000;
 /** How many probes there are follows real time; the first ones are always sent. */
 const probesMax = 3;
 
-type Point = ({ readonly kind: "request" } & Fate) | { readonly kind: "record"; readonly nth: number };
+type Point =
+  | ({ readonly kind: "request" } & Fate)
+  | { readonly kind: "record"; readonly nth: number };
 
 interface Ended {
   readonly deaths: number;
@@ -27,22 +29,24 @@ interface Ended {
   readonly requests: Account["requests"];
 }
 
-async function run(point: Point | undefined): Promise<Ended> {
+/** `again`: the successor dies as well, this many records later. */
+async function run(point: Point | undefined, again?: number): Promise<Ended> {
   const fate = point?.kind === "request" ? point : undefined;
   await using stage = await Stage.open({ seed, start: "clear", speed, fate });
-  const first = await stage.live();
-  if (point?.kind === "record") stage.killAtRecord(first, point.nth);
+  let life = await stage.live();
+  if (point?.kind === "record") stage.killAtRecord(life, point.nth);
   let applies = 1;
   // The reply is lost when the agent dies of its first effects.
   await stage.apply().catch(() => undefined);
-  let outcome = await stage.settled(first, patienceMs);
-  if (first.dead) {
-    const second = await stage.live();
+  let outcome = await stage.settled(life, patienceMs);
+  for (let left = again; life.dead; left = undefined) {
+    life = await stage.live();
+    if (left !== undefined) stage.killAtRecord(life, stage.records() + left);
     if ((await stage.intents()) === 0) {
       applies += 1;
       await stage.apply();
     }
-    outcome = await stage.settled(second, patienceMs);
+    outcome = await stage.settled(life, patienceMs);
   }
   const { truth, violations, requests } = await stage.account();
   return {
@@ -111,34 +115,49 @@ async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>)
 describe("a real agent killed with SIGKILL", async () => {
   const clean = await run(undefined);
   const points = pointsOf(clean);
+  const same = (ended: Ended): boolean =>
+    ended.deaths > 0 &&
+    ended.applies === 1 &&
+    ended.intents === 1 &&
+    ended.verdict === "protected" &&
+    ended.campaign === "done" &&
+    ended.ends === clean.ends &&
+    ended.violations.length === 0;
 
   it("ends protected when nobody kills it", () => {
-    expect(clean).toMatchObject({
-      verdict: "protected",
-      campaign: "done",
-      intents: 1,
-      violations: [],
-    });
+    const well = { verdict: "protected", campaign: "done", intents: 1, violations: [] };
+    expect(clean).toMatchObject({ ...well, deaths: 0 });
   });
 
-  it("ends the same wherever it is killed", { timeout: 1_800_000 }, async () => {
-    const chosen = drawn(points, effort(60, points.length));
-    const counts = [...clean.requests].map(([request, count]) => `${request} ${count}`).join(", ");
-    console.log(`seed ${seed}: ${chosen.length} of ${points.length} points`);
-    console.log(`journal records ${clean.records}, ${counts}`);
+  const timeout = 1_800_000;
+  it("ends the same wherever it is killed", { timeout }, async () => {
+    const chosen = drawn(points, effort(65, points.length));
+    const counts = [...clean.requests].map(([request, count]) => `${count} ${request}`);
+    console.log(`seed ${seed}: killed at ${chosen.length} of ${points.length} points:`);
+    console.log(`${clean.records} journal records, ${counts.join(", ")}`);
     const wrong: string[] = [];
     await inPairs(chosen, async (point) => {
       const ended = await run(point);
-      const same =
-        ended.deaths === 1 &&
-        ended.applies === 1 &&
-        ended.intents === 1 &&
-        ended.verdict === "protected" &&
-        ended.campaign === "done" &&
-        ended.ends === clean.ends &&
-        ended.violations.length === 0;
-      if (!same) wrong.push(`${nameOf(point)}: ${JSON.stringify(ended)}`);
+      if (!same(ended)) wrong.push(`${nameOf(point)}: ${JSON.stringify(ended)}`);
     });
     expect(wrong).toEqual([]);
+  });
+
+  it("ends the same when its successor is killed as well", { timeout }, async () => {
+    const prng = new Prng(`${seed} again`);
+    const chosen = drawn(points, effort(10, points.length)).map((point) => ({
+      point,
+      again: prng.between(1, 8),
+    }));
+    const wrong: string[] = [];
+    let twice = 0;
+    await inPairs(chosen, async ({ point, again }) => {
+      const ended = await run(point, again);
+      if (ended.deaths === 2) twice += 1;
+      if (!same(ended)) wrong.push(`${nameOf(point)}, ${again} later: ${JSON.stringify(ended)}`);
+    });
+    console.log(`killed twice: ${twice} of ${chosen.length}`);
+    expect(wrong).toEqual([]);
+    expect(twice).toBeGreaterThan(chosen.length / 2);
   });
 });

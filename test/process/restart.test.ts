@@ -40,4 +40,3 @@ describe("a restart of the real agent", () => {
     expect(stage.lives).toHaveLength(restarts + 1);
   });
 });
-

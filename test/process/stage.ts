@@ -9,7 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { Campaign } from "#agent/campaign.ts";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/status.ts";
-import type { Account, Fate, News, Order, SiteSetting } from "./deadly-site.ts";
+import type { Account, News, Order, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
@@ -67,16 +67,12 @@ export class Stage implements AsyncDisposable {
   readonly folder: string;
   readonly config: string;
   readonly lives: Life[] = [];
-  killed = false;
   readonly #site: ChildProcess;
 
   private constructor(folder: string, site: ChildProcess, config: string) {
     this.folder = folder;
     this.#site = site;
     this.config = shortened(config);
-    site.on("message", (news) => {
-      if ((news as News).kind === "killed") this.killed = true;
-    });
   }
 
   static async open(setting: Omit<SiteSetting, "folder">): Promise<Stage> {
@@ -87,7 +83,7 @@ export class Stage implements AsyncDisposable {
       [JSON.stringify({ ...setting, folder })],
       { serialization: "advanced", execArgv: [] },
     );
-    const [news] = (await once(site, "message")) as [News];
+    const news = await heard(site);
     if (news.kind !== "ready") throw new Error(`the site began with ${news.kind}`);
     return new Stage(folder, site, news.config);
   }
@@ -102,10 +98,9 @@ export class Stage implements AsyncDisposable {
 
   async account(): Promise<Account> {
     this.tell({ kind: "account" });
-    for (;;) {
-      const [news] = (await once(this.#site, "message")) as [News];
-      if (news.kind === "account") return news;
-    }
+    const news = await heard(this.#site);
+    if (news.kind !== "account") throw new Error(`the site answered with ${news.kind}`);
+    return news;
   }
 
   /** Starts `linkseal ...` on this stage. */
@@ -142,7 +137,6 @@ export class Stage implements AsyncDisposable {
   kill(life: Life): void {
     life.child.kill("SIGKILL");
     this.tell({ kind: "dead" });
-    this.killed = true;
   }
 
   records(): number {
@@ -202,10 +196,16 @@ export class Stage implements AsyncDisposable {
   }
 }
 
+/** The next news of a site. Rejects if it ends instead. */
+async function heard(site: ChildProcess): Promise<News> {
+  const ended = once(site, "exit").then(() => undefined);
+  const news = await Promise.race([once(site, "message"), ended]);
+  if (news === undefined) throw new Error("the site has ended");
+  return news[0] as News;
+}
+
 export interface Outcome {
   readonly verdict: string;
   readonly campaign: string;
   readonly over: boolean;
 }
-
-export type { Fate };

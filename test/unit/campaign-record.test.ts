@@ -21,7 +21,7 @@ const overdue = { overdue: true };
 describe("marks", () => {
   const marks: readonly (readonly [string, CampaignState, Partial<Facts>, unknown])[] = [
     ["the put is told before it is sent", "switching", ready, { told: true }],
-    ["a person is told", "draining", { ...drained, ...manual }, { told: true }],
+    ["a person is told", "draining", { ...ready, ...manual }, { told: true }],
     [
       "a person who did not act is asked again",
       "switching",

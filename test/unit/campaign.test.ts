@@ -10,7 +10,9 @@ import {
   manual,
   overdue,
   port,
+  refusedKey,
   table,
+  valid,
 } from "./campaign-kit.ts";
 
 table("queued", [
@@ -77,14 +79,30 @@ table("draining", [
   ],
   ["drained, far end old: the router is asked first", {}, drained, "switching", "prepare", "first"],
   [
-    "drained, manual: tells the person",
+    "drained, manual: validates on the router before anybody is asked",
     { asked: true },
     { ...drained, ...manual },
+    "draining",
+    "prepare",
+    "validated on the router first",
+  ],
+  [
+    "drained, manual: nobody is asked for a key that the router refuses",
+    { asked: true },
+    { ...drained, ...manual, ...refusedKey },
+    "reverting",
+    undefined,
+    "refuses the new key",
+  ],
+  [
+    "drained, manual, validated: tells the person",
+    { asked: true },
+    { ...drained, ...manual, ...valid },
     "switching",
     undefined,
     "change the far end now",
   ],
-  ["no drain, risk accepted", {}, { drained: held }, "switching", "prepare", "first"],
+  ["quiet, whatever the drain says", {}, { drained: held }, "switching", "prepare", "first"],
   [
     "drained, far end updating",
     {},

@@ -20,7 +20,7 @@ import {
   securedBy,
 } from "#agent/facts.ts";
 import type { PeerState } from "#hal/device.ts";
-import { type DeviceState, known, type MacsecPort, unknown } from "#hal/model.ts";
+import { type DeviceState, known, type MacsecPort, type Reading, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { ckn } from "./site-bench.ts";
 import {
@@ -42,6 +42,7 @@ import {
 
 const now = at(0);
 const unread = unknown("queryFailed", now);
+const weak = <T>(value: T): Reading<T> => ({ kind: "known", value, at: now, weak: true });
 const foreign = { ckn: ckn("f"), role: "primary" } as const;
 const ours = { ckn: keyOne.ckn, role: "primary" } as const;
 
@@ -79,11 +80,7 @@ describe("the port", () => {
       { usable: false },
     ],
     ["keys unreadable", stateOf(clearPort({ keys: unread })), undefined],
-    [
-      "keys by weak evidence",
-      stateOf(clearPort({ keys: { ...known([], now), weak: true } })),
-      undefined,
-    ],
+    ["keys by weak evidence", stateOf(clearPort({ keys: weak([]) })), undefined],
     ["routes unreadable", stateOf(clearPort(), { routing: unread }), undefined],
     ["control plane unreadable", stateOf(clearPort(), { control: unread }), undefined],
     ["no such port", stateOf(clearPort({ port: "et-9" })), undefined],
@@ -190,7 +187,7 @@ describe("the proof of a key (P3)", () => {
   const counted = (rxOk: bigint, txProtected: bigint, over = {}): Partial<MacsecPort> => ({
     frames: known({ ...frames, rxOk, txProtected, ...over }, now),
   });
-  const after = (first: LinkView, then: LinkView, ms: number): Evidence => {
+  const proofAfter = (first: LinkView, then: LinkView, ms: number): Evidence => {
     const run = advanceProof(undefined, first, keyOne, "new", at(0));
     const next = advanceProof(run, then, keyOne, "new", at(ms));
     return proofOf(next, then, rotation, at(ms));
@@ -198,8 +195,8 @@ describe("the proof of a key (P3)", () => {
 
   it("holds after the settle time with enough frames both ways", () => {
     const later = good(counted(1_020n, 1_020n));
-    expect(after(good(), later, rotation.settleMs)).toEqual({ kind: "held" });
-    expect(after(good(), later, rotation.settleMs - 1)).toMatchObject({ kind: "waiting" });
+    expect(proofAfter(good(), later, rotation.settleMs)).toEqual({ kind: "held" });
+    expect(proofAfter(good(), later, rotation.settleMs - 1)).toMatchObject({ kind: "waiting" });
   });
 
   const lacks: readonly (readonly [string, Partial<MacsecPort>, string])[] = [
@@ -252,18 +249,14 @@ describe("the proof of a key (P3)", () => {
       "must-secure",
     ],
     ["counters", { frames: unread }, "counters cannot be read"],
-    [
-      "strong counters",
-      { frames: { ...known(frames, now), weak: true } },
-      "counters cannot be read",
-    ],
+    ["strong counters", { frames: weak(frames) }, "counters cannot be read"],
     ["a readable session", { session: unread }, "cannot be read"],
     ["steady rxNotValid", counted(2_000n, 2_000n, { rxNotValid: 1n }), "rxNotValid"],
     ["steady rxClear", counted(2_000n, 2_000n, { rxClear: 1n }), "rxClear"],
     ["counters that only rise", counted(10n, 2_000n), "reset"],
   ];
   it.each(lacks)("waits without %s", (_name, over, text) => {
-    const evidence = after(good(), good(over), rotation.settleMs);
+    const evidence = proofAfter(good(), good(over), rotation.settleMs);
     expect(evidence).toMatchObject({ kind: "waiting", text: expect.stringContaining(text) });
   });
 

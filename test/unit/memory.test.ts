@@ -1,0 +1,101 @@
+// What a journal makes the agent remember.
+
+import { describe, expect, it } from "vitest";
+import {
+  emptyMemory,
+  type JournalRecord,
+  type Memory,
+  named,
+  openCampaign,
+  recollect,
+  remember,
+} from "#agent/memory.ts";
+import { campaignOf, keyOne } from "./campaign-kit.ts";
+import { wall } from "./view-kit.ts";
+
+const binding = { key: keyOne, since: wall, created: wall, how: "adopted" } as const;
+const link = "erd-demo/primary";
+const running = campaignOf("proving");
+const records = {
+  campaign: { kind: "campaign", campaign: running },
+  binding: { kind: "binding", link, binding },
+  tunnel: { kind: "tunnel", name: "hub-1", intent: 3 },
+  pending: { kind: "pending", device: "edge-a", token: "t-1" },
+} as const satisfies Record<string, JournalRecord>;
+
+describe("one record", () => {
+  const cells: readonly (readonly [string, readonly JournalRecord[], Partial<Memory>])[] = [
+    ["a campaign", [records.campaign], { campaigns: { "erd-demo": running } }],
+    [
+      "its next step",
+      [records.campaign, { kind: "campaign", campaign: campaignOf("held") }],
+      { campaigns: { "erd-demo": campaignOf("held") } },
+    ],
+    ["a binding", [records.binding], { bindings: { [link]: binding } }],
+    ["a link that is forgotten", [records.binding, { kind: "forget", link }], { bindings: {} }],
+    ["a tunnel", [records.tunnel], { tunnels: { "hub-1": 3 } }],
+    ["a pending transaction", [records.pending], { pending: { "edge-a": "t-1" } }],
+    [
+      "one that is settled",
+      [records.pending, { kind: "pending", device: "edge-a", token: null }],
+      { pending: {} },
+    ],
+    [
+      "an effect says nothing",
+      [{ kind: "effect", place: "edge-a", what: "drain", token: "t" }],
+      {},
+    ],
+    ["nor does an operation", [{ kind: "operation", link, operation: "op-1" }], {}],
+    [
+      "a snapshot stands for all before it",
+      [
+        records.tunnel,
+        { kind: "snapshot", memory: { ...emptyMemory, bindings: { [link]: binding } } },
+        records.pending,
+      ],
+      { bindings: { [link]: binding }, pending: { "edge-a": "t-1" } },
+    ],
+  ];
+  it.each(cells)("%s", (_name, given, expected) => {
+    expect(given.reduce(remember, emptyMemory)).toEqual({ ...emptyMemory, ...expected });
+  });
+
+  it("leaves the memory that it was given alone", () => {
+    const before = remember(emptyMemory, records.binding);
+    remember(before, { kind: "forget", link });
+    expect(before.bindings[link]).toEqual(binding);
+  });
+});
+
+describe("a whole journal", () => {
+  it("is the same memory after its journey through JSON", () => {
+    const all = Object.values(records);
+    const read: { kind: string }[] = JSON.parse(JSON.stringify(all));
+    expect(recollect(read)).toEqual(recollect(all));
+  });
+
+  it("with kinds of its own, or of a later version, is no hindrance", () => {
+    const strange = [
+      { kind: "journal.lossAccepted", who: "admin" },
+      records.binding,
+      { kind: "rotation.of.2031" },
+      { kind: "constructor" },
+    ];
+    expect(recollect(strange)).toEqual({ ...emptyMemory, bindings: { [link]: binding } });
+  });
+});
+
+describe("names that somebody else chose", () => {
+  it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])("%s is no entry", (name) => {
+    expect(openCampaign(emptyMemory, name)).toBeUndefined();
+    expect(named(emptyMemory.tunnels, name)).toBeUndefined();
+  });
+
+  it("tells a running campaign from one that has ended", () => {
+    const memory = remember(emptyMemory, records.campaign);
+    expect(openCampaign(memory, "erd-demo")).toBe(running);
+    const ended = remember(memory, { kind: "campaign", campaign: campaignOf("done") });
+    expect(openCampaign(ended, "erd-demo")).toBeUndefined();
+    expect(openCampaign(memory, "other")).toBeUndefined();
+  });
+});

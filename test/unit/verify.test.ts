@@ -1,0 +1,121 @@
+// A change and a new look: as wanted, or the leaf that differs.
+
+import { describe, expect, it } from "vitest";
+import { settingsGaps, verify } from "#agent/verify.ts";
+import type { PortChange } from "#hal/device.ts";
+import { type IpsecTunnel, known, unknown } from "#hal/model.ts";
+import { keyOne } from "./campaign-kit.ts";
+import { sampleState } from "./site-bench.ts";
+import { at, clearPort, drainedRouting, link, securedPort, settings, stateOf } from "./view-kit.ts";
+
+const now = at(0);
+const { port } = link;
+const { ckn } = keyOne;
+const other = { ...keyOne, ckn: "ff".repeat(32) as typeof ckn };
+const tunnel = sampleState("edge-a", now).ipsec[0] as IpsecTunnel;
+const transforms = { encryption: "aes-gcm-256", integrity: "none", dhGroup: "ecp384" };
+const spec = {
+  name: "hub-1",
+  localAddress: "198.51.100.1",
+  remoteAddress: "203.0.113.1",
+  localPrefixes: ["10.1.0.0/16"],
+  remotePrefixes: ["10.100.0.0/16"],
+  transforms,
+  pskSecretId: "https://v/secrets/hub-1-psk/1",
+};
+
+const clear = stateOf(clearPort());
+const secured = stateOf(securedPort());
+const fallback = stateOf(securedPort({ keys: known([{ ckn, role: "fallback" }], now) }));
+const both = stateOf(
+  securedPort({
+    keys: known(
+      [
+        { ckn, role: "primary" },
+        { ckn: other.ckn, role: "fallback" },
+      ],
+      now,
+    ),
+  }),
+);
+const drained = stateOf(clearPort(), { routing: known(drainedRouting, now) });
+const blind = stateOf(clearPort({ keys: unknown("unparsed", now) }), {
+  routing: unknown("queryFailed", now),
+});
+const tunnelled = stateOf(clearPort(), { ipsec: [tunnel] });
+
+const protect: PortChange = { kind: "macsec.protect", port, settings: link.settings };
+const add: PortChange = { kind: "macsec.addKey", port, key: keyOne, role: "primary" };
+const replace: PortChange = { kind: "macsec.replaceKey", port, key: keyOne };
+const promote: PortChange = { kind: "macsec.promoteKey", port, ckn };
+const remove: PortChange = { kind: "macsec.removeKey", port, ckn };
+const drain: PortChange = { kind: "port.drain", port, means: "prepend" };
+const restore: PortChange = { kind: "port.restore", port, means: "prepend" };
+const put: PortChange = { kind: "ipsec.putTunnel", tunnel: spec };
+const putOther: PortChange = {
+  kind: "ipsec.putTunnel",
+  tunnel: { ...spec, transforms: { ...transforms, encryption: "aes-128-gcm" } },
+};
+const removeTunnel: PortChange = { kind: "ipsec.removeTunnel", name: "hub-1" };
+
+const cells: readonly (readonly [string, PortChange, typeof clear, string | undefined])[] = [
+  ["protected as wanted", protect, secured, undefined],
+  ["not protected", protect, clear, "policy is absent and not mustSecure"],
+  ["the key is there", add, secured, undefined],
+  ["the key is not there", add, clear, `the key ${ckn} is not there`],
+  ["keys unreadable", add, blind, "the keys cannot be read"],
+  ["replaced", replace, secured, undefined],
+  ["replaced, yet another stands beside it", replace, both, "another key stands beside"],
+  ["promoted", promote, secured, undefined],
+  ["not promoted", promote, fallback, "is not the primary one"],
+  ["removed", remove, clear, undefined],
+  ["not removed", remove, secured, "is still there"],
+  ["drained", drain, drained, undefined],
+  ["not drained", drain, clear, "it is not drained"],
+  ["drain unreadable", drain, blind, "the drain state cannot be read"],
+  ["restored", restore, clear, undefined],
+  ["still drained", restore, drained, "it is still drained"],
+  ["tunnel there", put, tunnelled, undefined],
+  ["tunnel absent", put, clear, "the tunnel hub-1 is not configured"],
+  ["tunnel with other transforms", putOther, tunnelled, "other transforms than wanted"],
+  ["tunnel removed", removeTunnel, clear, undefined],
+  ["tunnel still there", removeTunnel, tunnelled, "is still there"],
+  ["a new SAK leaves no trace in the config", { kind: "macsec.rekeySak", port }, clear, undefined],
+];
+
+describe("verify", () => {
+  it.each(cells)("%s", (_name, change, state, gap) => {
+    const gaps = verify([change], state);
+    if (gap === undefined) expect(gaps).toEqual([]);
+    else expect(gaps).toEqual([expect.stringContaining(gap)]);
+  });
+
+  it("names every leaf of a transaction that differs", () => {
+    expect(verify([protect, add, drain], clear)).toHaveLength(3);
+    expect(verify([], clear)).toEqual([]);
+  });
+
+  it("takes an unreadable removal for not done", () => {
+    expect(verify([remove], blind)).not.toEqual([]);
+  });
+});
+
+describe("settings", () => {
+  const leaves = [
+    ["suite", { suite: "gcm-aes-128" }],
+    ["policy", { policy: "shouldSecure" }],
+    ["includeSci", { includeSci: false }],
+    ["confidentialityOffset", { confidentialityOffset: 30 }],
+    ["keyServerPriority", { keyServerPriority: 200 }],
+    ["replayWindow", { replayWindow: undefined }],
+    ["sakRekeyMs", { sakRekeyMs: 1_000 }],
+  ] as const;
+  it.each(leaves)("tell a wrong %s", (leaf, over) => {
+    const gaps = settingsGaps(link.settings, { ...settings, ...over });
+    expect(gaps.map((gap) => gap.leaf)).toEqual([leaf]);
+  });
+
+  it("are equal to themselves", () => {
+    expect(settingsGaps(link.settings, settings)).toEqual([]);
+  });
+});
