@@ -16,7 +16,7 @@ export interface Desired {
 }
 
 /** Only the simulated cloud works in this version; its site's socket serves vault and far end. */
-export interface AzureSettings {
+interface AzureSettings {
   readonly cloud: "sim";
   /** `unix:PATH` of the simulated site. */
   readonly vault: string;
@@ -99,7 +99,7 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
   asFound: "a link is adopted with settings that differ from the config",
 };
 
-export interface AcceptedRisk {
+interface AcceptedRisk {
   readonly risk: RiskName;
   /** The risk counts as not accepted from here on. */
   readonly until: WallTime;

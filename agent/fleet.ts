@@ -5,6 +5,7 @@ import type { Disk, Log, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildFleet, type Fleet } from "#sim/fleet.ts";
 import type { Agent } from "./agent.ts";
+import type { Reason, Verdict } from "./health-model.ts";
 import { openCampaign } from "./memory.ts";
 import { simulatedAgent, simulatedWorld } from "./simulate.ts";
 
@@ -19,7 +20,7 @@ export interface FleetOptions {
   readonly writeLine: (line: string) => void;
 }
 
-/** `waiting` is for a person too, and says for what. */
+/** `held` and `waiting` are for a person, and say for what. */
 export interface Rest {
   readonly kind: "protected" | "held" | "waiting" | "moving";
   readonly about: string;
@@ -165,27 +166,29 @@ export class FleetRun {
   /** How every group and tunnel stands; once the weather is calm none may be `moving`. */
   rest(): readonly Rest[] {
     const agent = this.#agent;
-    const crew = agent?.crew;
-    if (agent === undefined || crew === undefined) {
+    if (agent?.crew === undefined) {
       return [{ kind: "moving", about: "site", why: "no agent looks after it" }];
     }
-    const status = agent.status();
-    const groups = status.groups.map(({ name, verdict, reasons }): Rest => {
-      const campaign = openCampaign(agent.memory, name);
-      if (campaign !== undefined) {
+    const { groups, tunnels } = agent.status();
+    return [
+      ...groups.map(({ name, verdict, links }): Rest => {
+        const campaign = openCampaign(agent.memory, name);
+        if (campaign === undefined) return restOf(name, verdict, links);
         const kind = campaign.state === "held" ? "held" : "moving";
         return { kind, about: name, why: `${campaign.state}: ${campaign.because}` };
-      }
-      if (verdict === "protected") return { kind: "protected", about: name, why: "" };
-      const left = status.unmanaged.find((entry) => entry.name.startsWith(`${name}/`));
-      const why = crew.waiting(name)?.text ?? left?.text;
-      if (why !== undefined) return { kind: "waiting", about: name, why };
-      return { kind: "moving", about: name, why: `${verdict}: ${reasons[0]?.text ?? "no reason"}` };
-    });
-    const tunnels = status.tunnels.map(({ name, verdict, reasons }): Rest => {
-      if (verdict === "protected") return { kind: "protected", about: name, why: "" };
-      return { kind: "waiting", about: name, why: `${verdict}: ${reasons[0]?.text ?? "no reason"}` };
-    });
-    return [...groups, ...tunnels];
+      }),
+      ...tunnels.map((tunnel) => restOf(tunnel.name, tunnel.verdict, [tunnel])),
+    ];
   }
+}
+
+function restOf(
+  about: string,
+  verdict: Verdict,
+  parts: readonly { readonly reasons: readonly Reason[] }[],
+): Rest {
+  if (verdict === "protected") return { kind: "protected", about, why: "every check holds" };
+  const [reason] = parts.flatMap(({ reasons }) => reasons);
+  if (reason === undefined) return { kind: "moving", about, why: `${verdict} for no reason` };
+  return { kind: "waiting", about, why: `${verdict}: ${reason.text}` };
 }

@@ -8,11 +8,10 @@ import { hostDialer } from "./host-dialer.ts";
 import { FsDisk } from "./host-disk.ts";
 import { hostLog } from "./host-log.ts";
 
-export { followingClock, hostClock } from "./host-clock.ts";
+export { followingClock } from "./host-clock.ts";
 export { hostDialer } from "./host-dialer.ts";
-export { openFolder } from "./host-folder.ts";
 export { openHostKey, readHostId } from "./host-key.ts";
-export { lockState, type StateLock } from "./host-lock.ts";
+export { lockState } from "./host-lock.ts";
 
 export interface HostOptions {
   /** The state folder; created with mode 0700, refused (`usage`) if others can reach into it. */

@@ -43,7 +43,7 @@ export interface Sealed {
   readonly line: Uint8Array;
 }
 
-export type BrokenWhy =
+type BrokenWhy =
   | "its MAC does not fit the record before it"
   | "a sequence number is missing or repeated"
   | "it was written on another host"

@@ -10,7 +10,7 @@ import { portOf } from "./facts.ts";
 import { isoTime } from "./status-time.ts";
 import { chooseKey } from "./vault.ts";
 
-export interface KeyRow {
+interface KeyRow {
   readonly link: string;
   readonly ckn: string | null;
   readonly cakVersion: string | null;

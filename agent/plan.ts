@@ -24,7 +24,7 @@ export type Standing =
   | { readonly kind: "unmanaged"; readonly why: string }
   | { readonly kind: "managed"; readonly key: KeyRef; readonly drift: readonly Drift[] };
 
-export interface Drift {
+interface Drift {
   readonly text: string;
   /** Present where the driver can mend it without interrupting the port. */
   readonly repair: DeviceChange | undefined;
@@ -95,7 +95,7 @@ function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): 
   return gaps.map((gap) => ({ text: `${link.azureLink}: the far end ${gap}`, repair: undefined }));
 }
 
-export interface PlanStep {
+interface PlanStep {
   readonly n: number;
   readonly where: string;
   readonly link: string | null;

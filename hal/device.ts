@@ -67,12 +67,12 @@ export interface MacsecCapabilities {
   readonly hitless: readonly (keyof MacsecSettings)[];
 }
 
-export interface IpsecCapabilities {
+interface IpsecCapabilities {
   readonly keying: readonly ("ike" | "static")[];
   readonly atomicReplace: boolean;
 }
 
-export interface DrainCapabilities {
+interface DrainCapabilities {
   readonly means: readonly DrainMeans[];
   readonly settleMs: number;
 }

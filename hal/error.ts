@@ -73,7 +73,7 @@ export class LinksealError extends Error {
   }
 }
 
-export type Retry = "never" | "later" | "afterLook";
+type Retry = "never" | "later" | "afterLook";
 
 export interface ErrorRow {
   readonly retry: Retry;

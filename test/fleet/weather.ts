@@ -2,6 +2,7 @@
 // fills up and lies; then calm, in which everything must come to rest.
 
 import { FleetRun, type Rest } from "#agent/fleet.ts";
+import { openCampaign } from "#agent/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
@@ -26,10 +27,13 @@ export interface Outcome {
   readonly violations: readonly string[];
   /** How every group and tunnel came to rest. */
   readonly rest: readonly Rest[];
+  /** The same after a person did what the reasons ask for. */
+  readonly mended: readonly Rest[];
   readonly broken: readonly unknown[];
   readonly late: readonly string[];
 }
 
+const mendMs = 3_600_000;
 const restartMs = { low: 1_000, high: 120_000 };
 
 export class Weather {
@@ -66,18 +70,43 @@ export class Weather {
     this.run.disk.setFault("full", false);
     this.run.disk.setFault("lies", false);
     await site.clock.runFor(calmMs);
+    const rest = this.run.rest();
+    for (let round = 0; round < 3; round += 1) {
+      this.#mend();
+      await site.clock.runFor(mendMs);
+    }
     const { oracle } = this.run.fleet;
     const outcome: Outcome = {
       kinds: storm.kinds.map(({ name }) => name).join(","),
       lines: this.#lines,
       deaths: this.#deaths,
       violations: oracle.violations.map(formatViolation),
-      rest: this.run.rest(),
+      rest,
+      mended: this.run.rest(),
       broken: this.#broken,
       late: oracle.late,
     };
     this.run.end();
     return outcome;
+  }
+
+  /** Repeats failed changes of the far end, resumes what is held, and begins again what ended. */
+  #mend(): void {
+    const { agent } = this.run;
+    if (agent === undefined) return;
+    const { site } = this.run.fleet;
+    for (const { msee, azureLink } of site.links) {
+      if (msee.observe(azureLink).provisioning === "failed") msee.person(azureLink, {});
+    }
+    const { signal } = new AbortController();
+    for (const group of site.groups) {
+      const begin = openCampaign(agent.memory, group) === undefined;
+      const act = begin
+        ? agent.enrol(group, "person", [], signal)
+        : agent.rotation("resume", group, "person");
+      // What is refused is not wanted: the rest tells what is missing.
+      act.catch(() => undefined);
+    }
   }
 
   #live(): void {

@@ -212,7 +212,7 @@ function tunnel(at: Instant): IpsecTunnel {
 }
 
 /** A device that answers from a script and writes down what it was told, keys included. */
-export function scriptedDevice(id: string, clock: SimClock, log: string[]): Device {
+function scriptedDevice(id: string, clock: SimClock, log: string[]): Device {
   const token = "t-1" as TransactionToken;
   const transaction: Transaction = {
     token,
@@ -300,7 +300,7 @@ export function handlerDialer(
 }
 
 /** A world of which drivers may use the clock and the dialer. */
-export function worldOf(clock: SimClock, dial: Dialer): World {
+function worldOf(clock: SimClock, dial: Dialer): World {
   const disk: Disk = {
     read: async () => undefined,
     list: async () => [],
