@@ -323,7 +323,8 @@ export class Agent {
     );
   }
 
-  // Dropped last, so that a crash between leaves it waiting; what is in force is not accepted twice.
+  // Dropped last, so that a crash between leaves it waiting.
+  // What is in force by then is not accepted twice.
   async #applyQueued(): Promise<void> {
     const queued = this.#queued.config;
     if (queued === undefined) return;
@@ -419,9 +420,14 @@ export class Agent {
 
   /** Forgets a link: both ends stay as they are, and must-secure is never loosened. */
   async retireLink(id: string): Promise<void> {
-    if (named(this.#memory.bindings, id) === undefined)
-      throw refusal("usage", id, "no such link is managed", "linkseal links");
-    await this.write({ kind: "forget", link: id });
+    const [group = ""] = id.split("/", 1);
+    await this.#turns.take(group, async () => {
+      if (named(this.#memory.bindings, id) === undefined)
+        throw refusal("usage", id, "no such link is managed", "linkseal links");
+      // A running campaign leans on what its siblings are known to be.
+      if (openCampaign(this.#memory, group) !== undefined) throw busy(group);
+      await this.write({ kind: "forget", link: id });
+    });
   }
 
   #target(target: string): {
@@ -430,8 +436,12 @@ export class Agent {
     readonly links: readonly DesiredLink[];
   } {
     const crew = this.#crew;
-    if (crew === undefined)
-      throw refusal("usage", target, "no config has been accepted yet", "linkseal apply FILE");
+    if (crew === undefined) {
+      if (this.intentDamage !== undefined) throw this.intentDamage;
+      throw this.intent === undefined
+        ? refusal("usage", target, "no config has been accepted yet", "linkseal apply FILE")
+        : refusal("gate.busy", target, "the agent has only just begun", "linkseal status");
+    }
     const [groupName] = target.split("/", 1);
     const group = crew.intent.desired.groups.find((each) => each.name === groupName);
     const links =

@@ -135,7 +135,7 @@ export const routes: Readonly<Record<string, Route>> = {
     role: "admin",
     title: "Accepts the text of config {number} again, as a new number, with present keys",
     run: async ({ agent, body, who, signal }) => {
-      const text = await agent.intents.text(numberOf(body["number"]));
+      const text = agent.intents.text(numberOf(body["number"]));
       if (text === undefined) throw missing("there is no config of that number");
       return await agent.apply({ text, file: "history", who, queue: false }, signal);
     },

@@ -153,7 +153,7 @@ export class Conductor {
     this.#progress.steady = undefined;
     if (next.at !== campaign.at) this.#progress = this.#freshProgress();
     // A new attempt, perhaps after a person mended the router: what failed before may work now.
-    if (next.state === "draining") this.#progress.effects.forgetFailures();
+    if (campaign.state === "gated") this.#progress.effects.forgetFailures();
     const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`;
     this.#log("info", "campaign-step", text);
   }

@@ -13,7 +13,7 @@ import {
   linkId,
   type RiskName,
 } from "./desired.ts";
-import { portOf, securedBy } from "./facts.ts";
+import { type LinkView, portOf, securedBy } from "./facts.ts";
 import type { Lookout } from "./lookout.ts";
 import { type Binding, type Memory, named, openCampaign } from "./memory.ts";
 import { standingOf } from "./plan.ts";
@@ -51,6 +51,8 @@ export interface Asked {
 function candidates(parts: EnrolmentParts, group: DesiredGroup): readonly DesiredLink[] {
   const { lookout, memory } = parts;
   return group.links.filter((link) => {
+    // What the far end said before it fell silent may be long past.
+    if (lookout.peerFailure(link) !== undefined) return false;
     const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
     return standing.kind === "clear";
   });
@@ -166,11 +168,12 @@ export async function matchExisting(
   const { lookout, memory, vault } = parts;
   const found: Adoption[] = [];
   for (const link of links) {
-    await lookout.look(link.device, signal);
-    await lookout.lookPeer(link, signal);
+    const state = await lookout.look(link.device, signal);
+    const peer = await lookout.lookPeer(link, signal);
     if (memory().bindings[linkId(link)] !== undefined) continue;
-    const binding = await matchOne(parts, link, signal);
-    const drift = adoptionDrift(parts, link, binding);
+    const view = { link, state, peer, probe: undefined };
+    const binding = await matchOne(parts, view, signal);
+    const drift = adoptionDrift(parts, view, binding);
     if (drift.length > 0 && !risks.includes("asFound")) throw foundOtherwise(link, drift);
     found.push({ link: linkId(link), binding });
   }
@@ -183,11 +186,11 @@ export async function matchExisting(
 
 async function matchOne(
   parts: EnrolmentParts,
-  link: DesiredLink,
+  view: LinkView,
   signal: AbortSignal,
 ): Promise<Binding> {
   const { lookout, vault, memory, world } = parts;
-  const view = lookout.view(link);
+  const { link } = view;
   const standing = standingOf(view, memory(), lookout.capabilities(link.device));
   if (standing.kind !== "unmanaged") throw refused(link, notAdoptable(standing.kind));
   const port = portOf(view.state, link.port);
@@ -227,17 +230,14 @@ function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
  * Settings that differ from the config, one sentence each: adopted as they are only with a named
  * risk.
  */
-function adoptionDrift(
-  parts: EnrolmentParts,
-  link: DesiredLink,
-  binding: Binding,
-): readonly string[] {
+function adoptionDrift(parts: EnrolmentParts, view: LinkView, binding: Binding): readonly string[] {
   const { lookout, memory } = parts;
+  const { link } = view;
   const pretended: Memory = {
     ...memory(),
     bindings: { ...memory().bindings, [linkId(link)]: binding },
   };
-  const standing = standingOf(lookout.view(link), pretended, lookout.capabilities(link.device));
+  const standing = standingOf(view, pretended, lookout.capabilities(link.device));
   return standing.kind === "managed" ? standing.drift.map((drift) => drift.text) : [];
 }
 

@@ -108,9 +108,10 @@ export function farEndOf(
 }
 
 /**
- * Is the link carrying in its accepted state: protected by its key, or clear before its first one?
+ * Is the link in its accepted state: protected by its key, or clear before its first one?
+ * "carrying", or the reason why not.
  */
-export function carries(view: LinkView, accepted: KeyRef | undefined): "carrying" | string {
+export function carries(view: LinkView, accepted: KeyRef | undefined): string {
   const port = portOf(view.state, view.link.port);
   if (view.state === undefined || port === undefined) return "it cannot be read";
   if (strongValue(port.linkUp) !== true) return "its link is down or unknown";
@@ -169,7 +170,9 @@ export function advanceProof(
   if (frames === undefined) return brokenRun(now, "the frame counters cannot be read");
   if (run?.frames === undefined) return { since: now, frames, broken: undefined };
   const worse = faultyCounter(run.frames, frames);
-  return worse === undefined ? run : { since: now, frames, broken: worse };
+  if (worse !== undefined) return { since: now, frames, broken: worse };
+  // What broke it is over: the proof begins anew, or one bad look would hold the campaign for ever.
+  return run.broken === undefined ? run : { since: now, frames, broken: undefined };
 }
 
 function unreadable(now: Instant): { kind: "unknown"; why: "queryFailed"; at: Instant } {
@@ -282,7 +285,8 @@ export interface GateInput {
   readonly far: FarEnd;
   readonly siblings: readonly {
     readonly name: string;
-    readonly carries: "carrying" | string;
+    /** "carrying", or why it is not. */
+    readonly carries: string;
     readonly view: LinkView;
   }[];
   readonly beforeDrain: boolean;

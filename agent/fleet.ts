@@ -5,6 +5,7 @@ import type { Disk, Log, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildFleet, type Fleet } from "#sim/fleet.ts";
 import type { Agent } from "./agent.ts";
+import type { Campaign } from "./campaign.ts";
 import type { Reason, Verdict } from "./health-model.ts";
 import { openCampaign } from "./memory.ts";
 import { simulatedAgent, simulatedWorld } from "./simulate.ts";
@@ -74,9 +75,12 @@ export class FleetRun {
   /** The config that an operator pushes for this fleet, with more lines of theirs at its end. */
   config(...lines: readonly string[]): string {
     const { site } = this.fleet;
-    return [site.config(address).trimEnd(), `health: { poll: ${pollMs / 1000}s }`, ...lines, ""].join(
-      "\n",
-    );
+    return [
+      site.config(address).trimEnd(),
+      `health: { poll: ${pollMs / 1000}s }`,
+      ...lines,
+      "",
+    ].join("\n");
   }
 
   /**
@@ -174,11 +178,29 @@ export class FleetRun {
       ...groups.map(({ name, verdict, links }): Rest => {
         const campaign = openCampaign(agent.memory, name);
         if (campaign === undefined) return restOf(name, verdict, links);
-        const kind = campaign.state === "held" ? "held" : "moving";
-        return { kind, about: name, why: `${campaign.state}: ${campaign.because}` };
+        const why = `${campaign.state}: ${campaign.because}`;
+        return { kind: parkedAs(campaign.state), about: name, why };
       }),
       ...tunnels.map((tunnel) => restOf(tunnel.name, tunnel.verdict, [tunnel])),
     ];
+  }
+}
+
+function parkedAs(state: Campaign["state"]): Rest["kind"] {
+  switch (state) {
+    case "held":
+      return "held";
+    case "gated":
+    case "awaitingPeer":
+      return "waiting";
+    case "queued":
+    case "draining":
+    case "switching":
+    case "proving":
+    case "restoring":
+    case "reverting":
+    case "done":
+      return "moving";
   }
 }
 

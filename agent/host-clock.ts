@@ -46,14 +46,16 @@ interface SiteTime {
   readonly now: number;
   readonly wall: number;
   readonly speed: number;
+  /** Virtual ms after which a site waits for the next question; Infinity = it never waits. */
+  readonly leash: number;
   readonly atReal: number;
 }
 
 /**
  * The clock of a simulated site, read with GET /clock and carried on at its speed in between, so
- * that instants compare with the site's own. Never goes back; a site that is gone keeps its last
- * speed. Throws the dialer's error, or `device.unparsed`, if the site does not answer the first
- * time.
+ * that instants compare with the site's own. Never goes back, nor further ahead of the last answer
+ * than the site's leash; a site that is gone keeps its last speed. Throws the dialer's error, or
+ * `device.unparsed`, if the site does not answer the first time.
  */
 export async function followingClock(dial: Dialer, address: string): Promise<Clock> {
   const ask = (): Promise<SiteTime> => askSite(dial, address);
@@ -61,14 +63,24 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
   let last = site.now;
   let asking: Promise<void> | undefined;
   let askedAt = performance.now();
+  let gone = false;
+  // Two questions within each leash, so that the site need not wait.
+  const stepMs = (): number => {
+    if (site.leash === Number.POSITIVE_INFINITY) return syncMs;
+    return site.speed === 0 ? unpacedSyncMs : Math.min(syncMs, site.leash / site.speed / 2);
+  };
   const sync = async (): Promise<void> => {
-    if (performance.now() - askedAt < freshMs) return;
+    const fresh = site.leash === Number.POSITIVE_INFINITY ? freshMs : stepMs() / 4;
+    if (performance.now() - askedAt < Math.max(freshMs, fresh)) return;
     asking ??= ask()
       .then(
         (time) => {
           site = time;
+          gone = false;
         },
-        () => undefined,
+        () => {
+          gone = true;
+        },
       )
       .finally(() => {
         askedAt = performance.now();
@@ -78,8 +90,9 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
   };
   const now = (): Instant => {
     const real = performance.now();
-    if (real - askedAt > syncMs) void sync();
-    last = Math.max(last, site.now + (real - site.atReal) * site.speed);
+    if (real - askedAt > stepMs()) void sync();
+    const since = (real - site.atReal) * site.speed;
+    last = Math.max(last, site.now + (gone ? since : Math.min(since, site.leash)));
     return last as Instant;
   };
   return {
@@ -88,7 +101,7 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
     async sleep(ms, signal) {
       for (let end = now() + ms; now() < end; await sync()) {
         const realMs = site.speed === 0 ? unpacedSyncMs : (end - now()) / site.speed;
-        await hostClock.sleep(Math.min(Math.max(realMs, 1), syncMs), signal);
+        await hostClock.sleep(Math.max(Math.min(realMs, stepMs()), 1), signal);
       }
     },
   };
@@ -116,9 +129,11 @@ function parseTime(text: string): Omit<SiteTime, "atReal"> | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (!("now" in value && "wall" in value && "speed" in value)) return undefined;
   const { now, wall, speed } = value;
+  const leash = "leash" in value ? value.leash : Number.POSITIVE_INFINITY;
   const pace = speed === "max" ? 0 : speed;
   if (typeof now !== "number" || typeof wall !== "number" || typeof pace !== "number") {
     return undefined;
   }
-  return pace >= 0 && pace <= 1e6 ? { now, wall, speed: pace } : undefined;
+  if (typeof leash !== "number" || !(leash > 0)) return undefined;
+  return pace >= 0 && pace <= 1e6 ? { now, wall, speed: pace, leash } : undefined;
 }

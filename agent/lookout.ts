@@ -112,7 +112,10 @@ export class Lookout {
     const driver = this.#parts.drivers[slot.wanted.driver];
     if (driver === undefined) throw new Error(`no driver ${slot.wanted.driver}`);
     const target = { device: name, address: slot.wanted.address };
-    slot.device = await driver.open(target, this.#parts.world, () => undefined, signal);
+    const opened = await driver.open(target, this.#parts.world, () => undefined, signal);
+    // Two loops may open at once, and one session is enough.
+    slot.device ??= opened;
+    if (slot.device !== opened) await opened[Symbol.asyncDispose]();
     return slot.device;
   }
 

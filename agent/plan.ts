@@ -146,11 +146,12 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
   }
   if (state.ipsec.some((entry) => entry.name === tunnel.name)) return;
   const { name, localAddress, remoteAddress, transforms } = tunnel;
+  const ends = `${localAddress} ${remoteAddress}`;
   drafts.push({
     where: tunnel.device,
     link: null,
     does: `add the tunnel ${name}`,
-    preview: `+ ipsec ${name} ${localAddress} ${remoteAddress} ${transforms.encryption} [secret psk]`,
+    preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret psk]`,
     darkMs: { low: 0, high: 0 },
     risk: null,
   });

@@ -74,7 +74,7 @@ export async function simulatedAgent(world: World): Promise<Agent> {
 }
 
 export { formatViolation } from "#sim/oracle.ts";
-export { paceClock, serveSite } from "#sim/serve.ts";
+export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 export type { EffectEvent } from "#sim/truth.ts";
 export type { Site };
 

@@ -25,6 +25,8 @@ interface Memory {
   /** How the agent took the link, until the world or a restore explains its state. */
   taken: EffectEvent | undefined;
   drain: EffectEvent | undefined;
+  /** Since when it could carry and is drained. */
+  usableSince: Instant | undefined;
   /** Since when the agent could know that the link is drained beside a lost sibling. */
   strandedSince: Instant | undefined;
   told: "none" | "stranded" | "parked";
@@ -61,7 +63,13 @@ export function watchSiblings(bounds: SiblingBounds): Checker {
 }
 
 function fresh(): Memory {
-  return { taken: undefined, drain: undefined, strandedSince: undefined, told: "none" };
+  return {
+    taken: undefined,
+    drain: undefined,
+    usableSince: undefined,
+    strandedSince: undefined,
+    told: "none",
+  };
 }
 
 function isOut(link: LinkTruth): boolean {
@@ -153,10 +161,13 @@ function* keptDrained(
 ): Iterable<Finding> {
   const usable = link.drained && link.carries && !link.commitPending;
   if (memory.drain === undefined || !usable) {
+    memory.usableSince = undefined;
     memory.strandedSince = undefined;
     memory.told = "none";
     return;
   }
+  // A link that has just come to life cannot have had its traffic back before.
+  memory.usableSince ??= moment.at;
   const event = describeEffect(memory.drain);
   const askedAt = moment.asked.get(link.id);
   const tried = askedAt !== undefined && moment.at - askedAt <= bounds.strandedMs;
@@ -170,11 +181,15 @@ function* keptDrained(
       event,
       text: `${link.id} could carry but stayed drained after its sibling was seen lost`,
     };
-  } else if (!tried && lastAct !== undefined && moment.at - lastAct > bounds.parkedMs) {
+  } else if (!tried && quietMs(moment, memory.usableSince, lastAct) > bounds.parkedMs) {
     memory.told = "parked";
     const text = `${link.id} could carry but stays drained although nothing is being done`;
     yield { promise: "P2", event, text };
   }
+}
+
+function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefined): number {
+  return lastAct === undefined ? 0 : moment.at - Math.max(usableSince, lastAct);
 }
 
 /** A dead or blind agent cannot restore: both links must have been seen lately. */

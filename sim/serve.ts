@@ -3,6 +3,7 @@
 import { lstat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
+import { decodeJson, encodeJson } from "#hal/json.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import type { SimClock } from "./clock.ts";
 import type { SiteHandler, SiteReply } from "./faces/site.ts";
@@ -137,9 +138,44 @@ export interface Pace {
   stop(): Promise<void>;
 }
 
+export interface Leash {
+  readonly handler: SiteHandler;
+  /** For `paceClock`: nobody has asked for the time for a whole leash of it. */
+  readonly hold: () => boolean;
+  /** The follower is dead: time runs on until the next one asks. */
+  readonly letGo: () => void;
+}
+
+/** A follower that has asked for nothing for so long, in real time, is gone. */
+const lonelyMs = 2000;
+
+/**
+ * Keeps virtual time within `ms` of whoever follows it: at a hundred times real time a process that
+ * did not get its core for a moment would have missed every deadline, and nobody's fault.
+ */
+export function leashClock(handler: SiteHandler, clock: SimClock, ms: number): Leash {
+  let asked: Anchor | undefined;
+  return {
+    async handler(request, signal) {
+      const reply = await handler(request, signal);
+      if (request.method !== "GET" || request.path !== "/clock") return reply;
+      asked = { real: performance.now(), virtual: clock.now() };
+      return { ...reply, body: encodeJson({ ...Object(decodeJson(reply.body)), leash: ms }) };
+    },
+    hold: () =>
+      asked !== undefined &&
+      clock.now() - asked.virtual >= ms &&
+      performance.now() - asked.real < lonelyMs,
+    letGo() {
+      asked = undefined;
+    },
+  };
+}
+
 /** Real time that events may take before sockets get their turn. */
 const sliceMs = 8;
 const idleMs = 10;
+const heldMs = 1;
 /** More than this is not caught up with: a laptop that slept does not race after its lost hours. */
 const debtMsMax = 1000;
 
@@ -154,9 +190,10 @@ export function paceClock(clock: SimClock, options: PaceOptions): Pace {
       const sliceEnd = performance.now() + sliceMs;
       const halt = (): boolean => over() || hold() || performance.now() >= sliceEnd;
       await clock.run(due(clock, anchor, speed), halt);
+      const held = hold();
       const owedMs = performance.now() - anchor.real - (clock.now() - anchor.virtual) / speed;
-      if (owedMs > debtMsMax) anchor = { real: performance.now(), virtual: clock.now() };
-      const waitMs = hold() ? 0 : untilNext(clock, anchor, speed);
+      if (held || owedMs > debtMsMax) anchor = { real: performance.now(), virtual: clock.now() };
+      const waitMs = held ? heldMs : untilNext(clock, anchor, speed);
       if (waitMs > 0) await rest(Math.min(waitMs, idleMs), stopped.signal);
     }
   };

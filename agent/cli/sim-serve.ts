@@ -22,17 +22,22 @@ export interface ServeOptions {
 
 /** Real time between two looks at what the oracle found. */
 const oracleMs = 500;
+/** Virtual time that an agent which follows the site's clock may lag behind. */
+const leashMs = 2_000;
 
 /** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
 export async function serveUntilStopped(options: ServeOptions): Promise<0 | 9> {
-  const { demoSite, formatViolation, paceClock, serveSite } = await import("../simulate.ts");
+  const { demoSite, formatViolation, leashClock, paceClock, serveSite } = await import(
+    "../simulate.ts"
+  );
   const { socket, speed, seed, start, oracleFile } = options;
   const { site, oracle, desk } = demoSite(seed, start);
   site.setSpeed(speed);
-  const served = await serveSite(desk.handler(), socket).catch((error: unknown) => {
+  const leash = leashClock(desk.handler(), site.clock, leashMs);
+  const served = await serveSite(leash.handler, socket).catch((error: unknown) => {
     throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
   });
-  const pace = paceClock(site.clock, { speed });
+  const pace = paceClock(site.clock, { speed, hold: leash.hold });
   process.stderr.write(`site ${site.plan.name}, seed ${seed}, serves unix:${socket}\n`);
   const keep = async (): Promise<void> => {
     if (oracleFile !== undefined) await replaceFile(oracleFile, encodeJson(desk.verdict()));

@@ -1,6 +1,7 @@
 // The one protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP.
 //
-// GET  /clock                          {now, wall, speed}; speed is "max" when unpaced
+// GET  /clock                          {now, wall, speed, leash?}; speed is "max" when unpaced;
+//                                      time stands after `leash` ms of it until asked again
 // GET  /devices/NAME                   {capabilities}
 // POST /devices/NAME/observe           a DeviceState
 // POST /devices/NAME/prepare           {change, keys: {SECRET_ID: HEX}} gives {token, preview}

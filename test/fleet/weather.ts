@@ -1,11 +1,13 @@
 // A fleet in bad weather: a storm over the site, an agent that dies at any moment, a disk that tears,
 // fills up and lies; then calm, in which everything must come to rest.
 
+import type { Agent } from "#agent/agent.ts";
 import { FleetRun, type Rest } from "#agent/fleet.ts";
 import { openCampaign } from "#agent/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
+import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
 import { MortalWorld } from "./mortal.ts";
 
@@ -90,22 +92,32 @@ export class Weather {
     return outcome;
   }
 
-  /** Repeats failed changes of the far end, resumes what is held, and begins again what ended. */
+  /** Puts the far ends right, resumes what is held, and begins again what ended. */
   #mend(): void {
     const { agent } = this.run;
     if (agent === undefined) return;
     const { site } = this.run.fleet;
-    for (const { msee, azureLink } of site.links) {
-      if (msee.observe(azureLink).provisioning === "failed") msee.person(azureLink, {});
-    }
+    for (const link of site.links) this.#mendFarEnd(agent, link);
     const { signal } = new AbortController();
     for (const group of site.groups) {
-      const begin = openCampaign(agent.memory, group) === undefined;
-      const act = begin
-        ? agent.enrol(group, "person", [], signal)
-        : agent.rotation("resume", group, "person");
+      const act =
+        openCampaign(agent.memory, group) === undefined
+          ? agent.enrol(group, "person", [], signal)
+          : agent.rotation("resume", group, "person");
       // What is refused is not wanted: the rest tells what is missing.
       act.catch(() => undefined);
+    }
+  }
+
+  #mendFarEnd({ memory }: Agent, { id, group, name, msee, azureLink, far }: SiteLink): void {
+    const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
+    const meant = memory.bindings[id]?.key ?? entry?.key;
+    const { provisioning, pointsAt } = msee.observe(azureLink);
+    if (pointsAt === undefined) return;
+    if (meant !== undefined && pointsAt.cakSecretId !== meant.cakSecretId) {
+      msee.person(azureLink, { key: meant });
+    } else if (provisioning === "failed" || far.session().controlledPort !== "secured") {
+      msee.person(azureLink, {});
     }
   }
 

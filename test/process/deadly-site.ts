@@ -5,15 +5,17 @@ import { join } from "node:path";
 import {
   demoSite,
   formatViolation,
+  leashClock,
   paceClock,
   type StaffedSite,
   serveSite,
 } from "#agent/simulate.ts";
 import type { SiteHandler } from "#sim/faces/site.ts";
 import type { ReportedStatus } from "#sim/oracle-report.ts";
+import type { Leash } from "#sim/serve.ts";
 import type { SiteTruth } from "#sim/truth.ts";
 
-/** Relative to the effect of a request. `during`: the effect still lands, on a dead agent's word. */
+/** Relative to the effect of a request. `during`: it still lands, on a dead agent's word. */
 export type Death = "before" | "during" | "after";
 
 /** The `nth` request of this kind is the agent's last one. */
@@ -52,6 +54,8 @@ export interface Account {
 
 export type News = { readonly kind: "ready"; readonly config: string } | Account;
 
+const leashMs = 2_000;
+
 export function socketIn(folder: string): string {
   return join(folder, "site.sock");
 }
@@ -77,6 +81,7 @@ class DeadlySite {
   readonly #staff: StaffedSite;
   readonly #fate: Fate | undefined;
   readonly #answer: SiteHandler;
+  readonly #leash: Leash;
   readonly #requests = new Map<string, number>();
   #victim: number | undefined;
 
@@ -84,14 +89,16 @@ class DeadlySite {
     this.#staff = demoSite(seed, start);
     this.#fate = fate;
     this.#answer = this.#staff.desk.handler();
+    const deadly: SiteHandler = (request, signal) => this.#serveOne(request, signal);
+    this.#leash = leashClock(deadly, this.#staff.site.clock, leashMs);
   }
 
   async serve({ folder, speed }: SiteSetting): Promise<void> {
     const { site } = this.#staff;
     const socket = socketIn(folder);
     site.setSpeed(speed);
-    await serveSite((request, signal) => this.#serveOne(request, signal), socket);
-    paceClock(site.clock, { speed });
+    await serveSite(this.#leash.handler, socket);
+    paceClock(site.clock, { speed, hold: this.#leash.hold });
     process.on("message", (order) => this.#obey(order as Order));
     process.on("disconnect", () => process.exit());
     tell({ kind: "ready", config: site.config(`unix:${socket}`) });
@@ -132,6 +139,7 @@ class DeadlySite {
   // Every client of this site shares one session a device; a router drops those of a dead client.
   #mourn(): void {
     this.#victim = undefined;
+    this.#leash.letGo();
     for (const router of this.#staff.site.routers.values()) router.disconnectSessions();
   }
 

@@ -23,6 +23,7 @@ interface Ended {
   readonly intents: number;
   readonly verdict: string;
   readonly campaign: string;
+  readonly because: string;
   readonly ends: string;
   readonly violations: readonly string[];
   readonly records: number;
@@ -55,6 +56,7 @@ async function run(point: Point | undefined, again?: number): Promise<Ended> {
     intents: await stage.intents(),
     verdict: outcome?.verdict ?? "none",
     campaign: outcome?.campaign ?? "none",
+    because: outcome?.because ?? "",
     ends: endsOf(truth),
     violations,
     records: stage.records(),
@@ -94,8 +96,7 @@ function nameOf(point: Point): string {
     : `${point.when} ${point.request} ${point.nth}`;
 }
 
-function drawn(points: readonly Point[], count: number): readonly Point[] {
-  const prng = new Prng(seed);
+function drawn(points: readonly Point[], count: number, prng: Prng): readonly Point[] {
   const lots = points.map((point) => ({ point, lot: prng.real() }));
   return lots
     .sort((a, b) => a.lot - b.lot)
@@ -131,7 +132,7 @@ describe("a real agent killed with SIGKILL", async () => {
 
   const timeout = 1_800_000;
   it("ends the same wherever it is killed", { timeout }, async () => {
-    const chosen = drawn(points, effort(65, points.length));
+    const chosen = drawn(points, effort(70, points.length), new Prng(seed));
     const counts = [...clean.requests].map(([request, count]) => `${count} ${request}`);
     console.log(`seed ${seed}: killed at ${chosen.length} of ${points.length} points:`);
     console.log(`${clean.records} journal records, ${counts.join(", ")}`);
@@ -145,7 +146,7 @@ describe("a real agent killed with SIGKILL", async () => {
 
   it("ends the same when its successor is killed as well", { timeout }, async () => {
     const prng = new Prng(`${seed} again`);
-    const chosen = drawn(points, effort(10, points.length)).map((point) => ({
+    const chosen = drawn(points, effort(12, points.length), prng).map((point) => ({
       point,
       again: prng.between(1, 8),
     }));

@@ -4,7 +4,8 @@
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/status.ts";
 import { effort } from "../effort.ts";
-import { type Life, Stage } from "./stage.ts";
+import type { Life } from "./life.ts";
+import { Stage } from "./stage.ts";
 
 const patienceMs = 60_000;
 

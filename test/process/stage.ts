@@ -11,6 +11,7 @@ import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/status.ts";
 import type { Account, News, Order, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
+import { Life } from "./life.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const pollMs = 40;
@@ -31,36 +32,6 @@ function shortened(config: string): string {
     "  drained: { samples: 1, every: 1s }",
     "",
   ].join("\n");
-}
-
-/** One agent process. */
-export class Life {
-  readonly child: ChildProcess;
-  readonly ended: Promise<unknown>;
-  /** All that it wrote on either stream. */
-  said = "";
-
-  constructor(child: ChildProcess) {
-    this.child = child;
-    this.ended = once(child, "close");
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk) => {
-        this.said += String(chunk);
-      });
-    }
-  }
-
-  get dead(): boolean {
-    return this.child.exitCode !== null || this.child.signalCode !== null;
-  }
-
-  get pid(): number {
-    return this.child.pid ?? 0;
-  }
-
-  async until(text: string): Promise<void> {
-    while (!this.said.includes(text) && !this.dead) await rest(10);
-  }
 }
 
 export class Stage implements AsyncDisposable {
@@ -182,9 +153,9 @@ export class Stage implements AsyncDisposable {
     const status = await this.view<Status>("/v1/status");
     this.tell({ kind: "reported", status });
     const { campaigns } = await this.view<{ campaigns: readonly Campaign[] }>("/v1/rotation");
-    const campaign = campaigns[0]?.state ?? "none";
+    const { state: campaign = "none", because = "" } = campaigns[0] ?? {};
     const over = status.verdict === "protected" && campaign === "done";
-    return { verdict: status.verdict, campaign, over };
+    return { verdict: status.verdict, campaign, because, over };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -207,5 +178,6 @@ async function heard(site: ChildProcess): Promise<News> {
 export interface Outcome {
   readonly verdict: string;
   readonly campaign: string;
+  readonly because: string;
   readonly over: boolean;
 }

@@ -56,7 +56,7 @@ export class AgentBench {
     return this.#agent;
   }
 
-  /** Starts a process on the disk of the one before; `around` may stand between it and the world. */
+  /** A process on the disk of the one before; `around` may stand between it and the world. */
   async live(around: (world: World) => World = (world) => world): Promise<this> {
     this.#lives += 1;
     this.#stop = new AbortController();

@@ -93,7 +93,7 @@ type Row = readonly [
 ];
 
 export function table(state: CampaignState, rows: readonly Row[]): void {
-  describe(state, () => {
+  describe(`in ${state}`, () => {
     it.each(rows)("%s", (_name, campaign, facts, next, action, because) => {
       const taken = decide(campaignOf(state, campaign), { ...calm, ...facts });
       expect({ next: taken.next, action: taken.action?.kind }).toEqual({ next, action });

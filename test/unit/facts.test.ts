@@ -268,6 +268,19 @@ describe("the proof of a key (P3)", () => {
     },
   );
 
+  it("begins again after a bad look, from the counters of that look", () => {
+    const bad = good(counted(2_000n, 2_000n, { rxNotValid: 3n }));
+    const clean = good(counted(3_000n, 3_000n, { rxNotValid: 3n }));
+    let run = advanceProof(undefined, good(), keyOne, "new", at(0));
+    run = advanceProof(run, bad, keyOne, "new", at(1_000));
+    expect(proofOf(run, bad, rotation, at(1_000))).toMatchObject({ text: /rxNotValid/ });
+    run = advanceProof(run, clean, keyOne, "new", at(2_000));
+    expect(proofOf(run, clean, rotation, at(2_000 + rotation.settleMs)).kind).toBe("waiting");
+    const later = good(counted(4_000n, 4_000n, { rxNotValid: 3n }));
+    run = advanceProof(run, later, keyOne, "new", at(2_000 + rotation.settleMs));
+    expect(proofOf(run, later, rotation, at(2_000 + rotation.settleMs))).toEqual({ kind: "held" });
+  });
+
   it("begins again after a gap", () => {
     let run: Run | undefined = advanceProof(undefined, good(), keyOne, "new", at(0));
     run = advanceProof(run, viewOf(undefined), keyOne, "new", at(5_000));

@@ -97,6 +97,17 @@ describe("a clock that follows a site", () => {
     expect(seen.at(-1)).toBeGreaterThanOrEqual(70_000);
   });
 
+  it("stays within the leash of a site that waits, and asks twice within each", async () => {
+    const scripted = site(() => json({ now: 1000, wall: 1e12, speed: 100, leash: 2000 }));
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    await hostClock.sleep(100);
+    expect(clock.now()).toBe(3000);
+    await expect(clock.sleep(60_000, AbortSignal.timeout(100))).rejects.toThrow("timeout");
+    expect(clock.now()).toBe(3000);
+    expect(scripted.asked).toBeGreaterThan(5);
+    expect(scripted.asked).toBeLessThan(40);
+  });
+
   it("lets the wall clock jump with the site's", async () => {
     let offset = 1e12;
     const start = performance.now();
@@ -166,6 +177,7 @@ describe("a clock that follows a site", () => {
     ["null", () => json(null)],
     ["no speed", () => json({ now: 1, wall: 1 })],
     ["text for a number", () => json({ now: "1", wall: 1, speed: 1 })],
+    ["a leash below zero", () => json({ now: 1, wall: 1, speed: 1, leash: -1 })],
     ["a speed below zero", () => json({ now: 1, wall: 1, speed: -1 })],
     ["an endless speed", () => json({ now: 1, wall: 1, speed: 1e300 })],
   ])("refuses a site that answers with %s", async (_name, reply) => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostDialer } from "#agent/host-dialer.ts";
 import { SimClock } from "#sim/clock.ts";
 import type { SiteHandler } from "#sim/faces/site.ts";
-import { paceClock, serveSite } from "#sim/serve.ts";
+import { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 import { never, wallStart } from "./site-bench.ts";
 
 let folder: string;
@@ -156,6 +156,36 @@ describe("paced time", () => {
     expect([before > 0, clock.now()]).toEqual([true, before]);
     await pace.stop();
     await served.close();
+  });
+
+  it("on a leash, waits for a follower, but for no dead one", async () => {
+    const clock = new SimClock(wallStart);
+    const beat = (): void => void clock.after(10, beat);
+    beat();
+    const tell: SiteHandler = async () => ({ status: 200, body: `{"now":${clock.now()}}` });
+    const leash = leashClock(tell, clock, 500);
+    const pace = paceClock(clock, { speed: 1000, hold: leash.hold });
+    const { signal } = new AbortController();
+    const rest = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 30));
+    const ask = (path: string) => leash.handler({ method: "GET", path, body: "" }, signal);
+
+    await rest();
+    expect(clock.now()).toBeGreaterThan(2000);
+    for (let round = 0; round < 3; round += 1) {
+      const asked = clock.now();
+      const { body } = await ask("/clock");
+      expect(JSON.parse(body)).toEqual({ now: asked, leash: 500 });
+      await rest();
+      await ask("/faults");
+      await rest();
+      expect(clock.now() - asked).toBeGreaterThanOrEqual(500);
+      expect(clock.now() - asked).toBeLessThan(520);
+    }
+    leash.letGo();
+    const before = clock.now();
+    await rest();
+    expect(clock.now() - before).toBeGreaterThan(2000);
+    await pace.stop();
   });
 
   it("a busy clock leaves sockets their turn", async () => {

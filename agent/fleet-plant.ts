@@ -1,0 +1,114 @@
+// Planted offenders: a second hand between the agent and its world that breaks one promise, so that
+// the oracle can be seen to catch it.
+
+import { drivers } from "#drivers/index.ts";
+import type { Device, DeviceChange } from "#hal/device.ts";
+import { strongValue } from "#hal/model.ts";
+import type { HttpRequest, World } from "#hal/world.ts";
+
+/** Where a link ends on our side. */
+export interface Edge {
+  readonly group: string;
+  readonly device: string;
+  readonly port: string;
+}
+
+/** What a plant is put around: `life` counts the processes of the agent from 1. */
+export interface Ground {
+  readonly world: World;
+  readonly edges: readonly Edge[];
+  readonly life: number;
+}
+
+export interface Plant {
+  readonly name: string;
+  readonly title: string;
+  readonly surround: (ground: Ground) => World;
+}
+
+/** Once, at the agent's first request that fits: `change` on the link of that request or beside it. */
+interface Offence {
+  readonly cue: (request: HttpRequest, life: number) => boolean;
+  readonly where: "there" | "sibling";
+  readonly change: (port: string, device: Device, signal: AbortSignal) => Promise<DeviceChange>;
+}
+
+function prepares(what: string): Offence["cue"] {
+  return ({ path, body = [] }) =>
+    path.endsWith("/prepare") && body.some((part) => typeof part === "string" && part.includes(what));
+}
+
+function offender({ cue, where, change }: Offence): Plant["surround"] {
+  return ({ world, edges, life }) => {
+    let done = false;
+    const offend = async (request: HttpRequest, signal: AbortSignal): Promise<void> => {
+      const there = edges.find(({ device }) => request.path.startsWith(`/devices/${device}/`));
+      const beside = edges.find(
+        ({ group, device }) => group === there?.group && device !== there.device,
+      );
+      const edge = where === "there" ? there : beside;
+      if (done || edge === undefined || !cue(request, life)) return;
+      done = true;
+      const target = { device: edge.device, address: request.to };
+      const device = await drivers["sim"]?.open(target, world, () => undefined, signal);
+      if (device === undefined) return;
+      const keyless = (): never => {
+        throw new Error("an offence brings no key");
+      };
+      const wanted = await change(edge.port, device, signal);
+      const transaction = await device.prepare(wanted, keyless, signal);
+      await transaction.apply("final", signal);
+    };
+    const http: World["dial"]["http"] = async (request, signal) => {
+      const reply = await world.dial.http(request, signal);
+      await offend(request, signal);
+      return reply;
+    };
+    return { ...world, dial: { ...world.dial, http } };
+  };
+}
+
+/** What the vault tells goes to the log, as a careless debug line would do it. */
+function leaking({ world }: Ground): World {
+  const http: World["dial"]["http"] = async (request, signal) => {
+    const reply = await world.dial.http(request, signal);
+    const value = /^\/vault\/secrets\/[^/]+-cak\/[0-9a-f]{32}$/.test(request.path);
+    if (value) world.log.write("debug", "vault", new TextDecoder().decode(reply.body));
+    return reply;
+  };
+  return { ...world, dial: { ...world.dial, http } };
+}
+
+async function everyKey(port: string, device: Device, signal: AbortSignal): Promise<DeviceChange> {
+  const { macsec } = await device.observe(signal);
+  const seen = macsec.find((each) => each.port === port);
+  const keys = seen === undefined ? undefined : strongValue(seen.keys);
+  return (keys ?? []).map(({ ckn }) => ({ kind: "macsec.removeKey", port, ckn }));
+}
+
+export const plants: readonly Plant[] = [
+  {
+    name: "both-at-once",
+    title: "P2: drains the sibling together with the link",
+    surround: offender({
+      cue: prepares('"port.drain"'),
+      where: "sibling",
+      change: async (port) => [{ kind: "port.drain", port, means: "prepend" }],
+    }),
+  },
+  {
+    name: "skip-proof",
+    title: "P3: retires the key of a link before another one is proven",
+    surround: offender({ cue: prepares('"port.restore"'), where: "there", change: everyKey }),
+  },
+  {
+    name: "write-on-restart",
+    title: "P4: starts a new SAK whenever the agent starts",
+    surround: offender({
+      cue: ({ path }, life) => life > 1 && path.endsWith("/observe"),
+      where: "there",
+      change: async (port) => [{ kind: "macsec.rekeySak", port }],
+    }),
+  },
+  { name: "leak-key", title: "P5: writes what the vault answers to the log", surround: leaking },
+];

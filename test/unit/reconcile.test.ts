@@ -1,0 +1,243 @@
+// The loop of one device: what a predecessor left pending, what is added, and what is left alone.
+
+import { describe, expect, it } from "vitest";
+import { Lookout } from "#agent/lookout.ts";
+import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/memory.ts";
+import { Reconciler } from "#agent/reconcile.ts";
+import type { Device, DeviceChange, Driver, Transaction, TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { IpsecTunnel } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import type { KeyVault, SecretVersion } from "#hal/vault.ts";
+import type { World } from "#hal/world.ts";
+import { SimClock } from "#sim/clock.ts";
+import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";
+import { clearPort, desired, desiredOf, stateOf, wall } from "./view-kit.ts";
+
+const pair = desiredOf((text) =>
+  text
+    .replace("repair: off", "$&")
+    .replace(
+      "tunnels:\n",
+      [
+        "tunnels:",
+        "  - name: hub-2",
+        "    device: edge-a",
+        "    local: { address: 198.51.100.2 }",
+        "    remote: { address: 203.0.113.2 }",
+        "    protects: { local: [10.1.0.0/16], remote: [10.101.0.0/16] }",
+        "    auth: { psk: hub-2-psk }",
+        "",
+      ].join("\n"),
+    ),
+);
+
+/** A router of tunnels alone, whose commits wait for their confirm. */
+class Scene {
+  readonly clock = new SimClock(wallStart);
+  readonly log: string[] = [];
+  memory: Memory = emptyMemory;
+  running: string[] = [];
+  /** What a pending commit would be undone to. */
+  before: string[] | undefined;
+  reachable = true;
+  paused = false;
+  vault: KeyVault["versions"] = async (name) => [version(name)];
+  readonly reconciler: Reconciler;
+  readonly #change = new Map<string, DeviceChange>();
+
+  constructor(wanted = desired) {
+    const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
+    const world: World = {
+      clock: this.clock,
+      dial: { http: nobody, routeTo: nobody, resolve: nobody },
+      disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
+      entropy: { bytes: (length) => new Uint8Array(length) },
+      log: { write: () => undefined },
+    };
+    const driver: Driver = { name: "sim", offers: capabilities, open: async () => this.#device() };
+    const peer = { observe: async () => Promise.reject(gone()), put: async () => undefined };
+    const lookout = new Lookout(
+      { world, drivers: { sim: driver }, desired: wanted, peerPort: () => peer },
+      undefined,
+    );
+    this.reconciler = new Reconciler({
+      world,
+      desired: wanted,
+      intent: 1,
+      device: "edge-a",
+      lookout,
+      vault: { versions: (name, signal) => this.vault(name, signal), read: nobody },
+      keys: () => async () => Secret.take("psk", new Uint8Array(8)),
+      memory: () => this.memory,
+      write: async (record: JournalRecord) => {
+        this.memory = remember(this.memory, record);
+      },
+      paused: () => this.paused,
+    });
+  }
+
+  async turn(): Promise<this> {
+    await settled(this.clock, this.reconciler.turn(never));
+    return this;
+  }
+
+  #device(): Device {
+    return {
+      id: "edge-a",
+      capabilities,
+      observe: async () => {
+        if (!this.reachable) throw gone();
+        const pending = this.before !== undefined;
+        const ipsec = this.running.map(tunnelNamed);
+        const state = stateOf(clearPort(), { ipsec }, { commitPending: pending });
+        return { ...state, at: this.clock.now() };
+      },
+      prepare: async (change) => {
+        const token = `t-${this.#change.size + 1}`;
+        this.#change.set(token, change);
+        this.log.push(`prepare ${names(change).join(" ")}`);
+        return this.#transaction(token);
+      },
+      recall: async (token) =>
+        this.before === undefined
+          ? { kind: "absent" }
+          : { kind: "pending", transaction: this.#transaction(token) },
+      routeTo: async () => undefined,
+      async [Symbol.asyncDispose]() {},
+    };
+  }
+
+  #transaction(token: string): Transaction {
+    return {
+      token: token as TransactionToken,
+      preview: "",
+      apply: async () => {
+        this.before = this.running;
+        this.running = [...this.running, ...names(this.#change.get(token) ?? [])];
+      },
+      confirm: async () => {
+        this.log.push("confirm");
+        this.before = undefined;
+      },
+      rollback: async () => {
+        this.log.push("roll back");
+        this.running = this.before ?? this.running;
+        this.before = undefined;
+      },
+    };
+  }
+}
+
+function gone(): LinksealError {
+  const details = { effect: "none", where: "edge-a", next: "linkseal status" } as const;
+  return new LinksealError("transport.unreachable", "it does not answer", details);
+}
+
+function names(change: DeviceChange): string[] {
+  return change.flatMap((part) => (part.kind === "ipsec.putTunnel" ? [part.tunnel.name] : []));
+}
+
+function tunnelNamed(name: string): IpsecTunnel {
+  const [tunnel] = sampleState("edge-a", 0 as never).ipsec;
+  if (tunnel === undefined) throw new Error("no sample");
+  return { ...tunnel, name, sas: { kind: "known", value: [], at: 0 as never } };
+}
+
+function version(name: string): SecretVersion {
+  const id = `https://v/secrets/${name}/1`;
+  const dates = { notBefore: undefined, expires: undefined };
+  return { id, enabled: true, created: wall, ...dates, tags: {} };
+}
+
+describe("tunnels", () => {
+  it("are added under a timer, confirmed after a look, and remembered as reached", async () => {
+    const scene = await new Scene().turn();
+    expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
+    expect(scene.memory).toMatchObject({ tunnels: { "hub-1": 1 }, pending: {} });
+    expect((await scene.turn()).log).toHaveLength(2);
+  });
+
+  it("that were reached and are gone are drift, and left alone under repair: off", async () => {
+    const scene = await new Scene().turn();
+    scene.running = [];
+    expect((await scene.turn()).log).toHaveLength(2);
+    const mending = new Scene(desiredOf((text) => text.replace("repair: off", "repair: on")));
+    await mending.turn();
+    mending.running = [];
+    expect((await mending.turn()).running).toEqual(["hub-1"]);
+  });
+
+  it("are not touched while a campaign runs, or one began during the vault's answer", async () => {
+    const scene = new Scene();
+    scene.paused = true;
+    expect((await scene.turn()).log).toEqual([]);
+    scene.paused = false;
+    scene.vault = async (name) => {
+      scene.paused = true;
+      return [version(name)];
+    };
+    expect((await scene.turn()).log).toEqual([]);
+  });
+
+  it("wait while somebody's commit is pending, and are not called reached by it", async () => {
+    const scene = new Scene(pair);
+    scene.before = [];
+    scene.running = ["hub-2"];
+    await scene.turn();
+    expect(scene.log).toEqual([]);
+    expect(scene.memory.tunnels).toEqual({});
+  });
+
+  it("wait for the vault, which is told as trouble", async () => {
+    const scene = new Scene();
+    scene.vault = async () => [];
+    await scene.turn();
+    expect(scene.reconciler.trouble?.code).toBe("vault.malformedKey");
+    scene.vault = async (name) => [version(name)];
+    expect((await scene.turn()).reconciler.trouble).toBeUndefined();
+  });
+});
+
+describe("what a predecessor left pending", () => {
+  function left(wanted: typeof desired): Scene {
+    const scene = new Scene(wanted);
+    scene.memory = { ...emptyMemory, pending: { "edge-a": "t-9" } };
+    scene.before = [];
+    scene.running = ["hub-1"];
+    return scene;
+  }
+
+  it("is confirmed where it is all that is wanted", async () => {
+    const scene = await left(desired).turn();
+    expect(scene.log).toEqual(["confirm"]);
+    expect(scene.memory.pending).toEqual({});
+    await scene.turn();
+    expect(scene.memory.tunnels).toEqual({ "hub-1": 1 });
+    expect(scene.running).toEqual(["hub-1"]);
+  });
+
+  it("is rolled back where it is not, and what it held is not called reached", async () => {
+    const scene = await left(pair).turn();
+    expect(scene.log).toEqual(["roll back"]);
+    expect(scene.memory.tunnels).toEqual({});
+    await scene.turn();
+    expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
+  });
+
+  it("that is gone by now is forgotten, and wanted again", async () => {
+    const scene = left(desired);
+    scene.before = undefined;
+    scene.running = [];
+    await scene.turn();
+    expect(scene.memory.pending).toEqual({});
+    expect((await scene.turn()).running).toEqual(["hub-1"]);
+  });
+
+  it("waits while the router does not answer", async () => {
+    const scene = left(desired);
+    scene.reachable = false;
+    await scene.turn();
+    expect(scene.memory.pending).toEqual({ "edge-a": "t-9" });
+  });
+});
