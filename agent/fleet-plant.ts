@@ -35,7 +35,8 @@ interface Offence {
 
 function prepares(what: string): Offence["cue"] {
   return ({ path, body = [] }) =>
-    path.endsWith("/prepare") && body.some((part) => typeof part === "string" && part.includes(what));
+    path.endsWith("/prepare") &&
+    body.some((part) => typeof part === "string" && part.includes(what));
 }
 
 function offender({ cue, where, change }: Offence): Plant["surround"] {
@@ -48,7 +49,6 @@ function offender({ cue, where, change }: Offence): Plant["surround"] {
       );
       const edge = where === "there" ? there : beside;
       if (done || edge === undefined || !cue(request, life)) return;
-      done = true;
       const target = { device: edge.device, address: request.to };
       const device = await drivers["sim"]?.open(target, world, () => undefined, signal);
       if (device === undefined) return;
@@ -56,6 +56,8 @@ function offender({ cue, where, change }: Offence): Plant["surround"] {
         throw new Error("an offence brings no key");
       };
       const wanted = await change(edge.port, device, signal);
+      if (done || wanted.length === 0) return;
+      done = true;
       const transaction = await device.prepare(wanted, keyless, signal);
       await transaction.apply("final", signal);
     };
@@ -99,7 +101,11 @@ export const plants: readonly Plant[] = [
   {
     name: "skip-proof",
     title: "P3: retires the key of a link before another one is proven",
-    surround: offender({ cue: prepares('"port.restore"'), where: "there", change: everyKey }),
+    surround: offender({
+      cue: ({ path }) => path.endsWith("/probe"),
+      where: "there",
+      change: everyKey,
+    }),
   },
   {
     name: "write-on-restart",

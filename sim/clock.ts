@@ -2,9 +2,7 @@
 
 import { type Clock, type Instant, instantAfter, type WallTime } from "#hal/world.ts";
 
-export interface Cancel {
-  (): void;
-}
+export type Cancel = () => void;
 
 interface Event {
   readonly at: number;
@@ -120,7 +118,8 @@ const eventsPerTurn = 32;
 const drained: (() => void)[] = [];
 let immediates = 0;
 
-// Between two immediates, even of one turn, Node runs every settled promise, however deep the chain.
+// Between two immediates, even of one turn, Node runs every settled promise, however deep the
+// chain.
 function drain(): Promise<void> {
   return new Promise((resolve) => {
     drained.push(resolve);

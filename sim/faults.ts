@@ -97,7 +97,9 @@ function shouldSecure(_site: Site, link: SiteLink): Heal {
   return () => setPolicy("mustSecure");
 }
 
-/** Somebody points the far end at a pair of their own, and puts it back unless others changed it. */
+/**
+ * Somebody points the far end at a pair of their own, and puts it back unless others changed it.
+ */
 function farEndChanged(site: Site, link: SiteLink): Heal {
   const before = pointsAt(link);
   if (before === undefined || before === "unreadable") return () => {};

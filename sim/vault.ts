@@ -46,7 +46,9 @@ export class SimVault {
   readonly base: string;
   /** Values handed out so far. */
   reads = 0;
-  /** Versions whose value was handed out under another id: they prove nothing about who mixed keys. */
+  /**
+   * Versions whose value was handed out under another id: they prove nothing about who mixed keys.
+   */
   readonly misserved = new Set<string>();
   readonly #clock: SimClock;
   readonly #prng: Prng;

@@ -1,14 +1,15 @@
 // Is a command line of the documents one that the program takes? Asked of the program itself.
 
-import type { Command } from "commander";
 import { buildProgram } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 
 const program = buildProgram();
 
-/** Follows the words of the line down the tree; what has no example is a group of verbs and no verb. */
+/**
+ * Follows the words of the line down the tree; what has no example is a group of verbs and no verb.
+ */
 export function isVerb(line: string): boolean {
-  let at: Command = program;
+  let at: typeof program = program;
   for (const word of line.split(/\s+/).slice(1)) {
     const next = at.commands.find((command) => command.name() === word);
     if (next === undefined) break;

@@ -1,6 +1,7 @@
 // `linkseal sim`: a simulated site to try everything against. What runs it is loaded on demand.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { registerFleet } from "./fleet-verb.ts";
 import { collected, exit, withExample } from "./shape.ts";
 import type { ServeOptions } from "./sim-serve.ts";
 import type { SiteRunOptions } from "./sim-site.ts";
@@ -23,6 +24,7 @@ export function registerSim(program: Command): void {
   withExample(simulation(serve), "linkseal sim serve --socket /tmp/site.sock --speed 20").action(
     serveAlone,
   );
+  registerFleet(sim);
   const fault = sim
     .command("fault [name]")
     .description("strike or heal a fault at a running simulated site")

@@ -1,4 +1,5 @@
-// Every fault is physical: the counters and readings of the edge tell its cause, and a heal undoes it.
+// Every fault is physical: the counters and readings of the edge tell its cause, and a heal undoes
+// it.
 
 import { describe, expect, it } from "vitest";
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
