@@ -8,27 +8,10 @@ import type { Log } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { buildSite, type Site } from "#sim/site.ts";
+import { hasty } from "../haste.ts";
 import { type Death, type Fate, MortalWorld } from "./mortal.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
-
-/** The demo's config with every waiting time made short, so that each death costs little. */
-function shortConfig(site: Site): string {
-  return [
-    site.config(address).trimEnd(),
-    "  - { risk: shortSettle, until: 2027-11-24 }",
-    "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
-    "rotation:",
-    "  settle: 6s",
-    "  soak: 4s",
-    "  verify: 20s",
-    "  confirm: 60s",
-    "  farEnd: 5m",
-    "  putGrace: 5s",
-    "  drained: { samples: 1, every: 1s }",
-    "",
-  ].join("\n");
-}
 
 const quiet: Log = { write: () => undefined };
 
@@ -76,7 +59,7 @@ class Stage {
     void agent.run(signal);
     if (agent.intent !== undefined) return;
     await this.site.clock.sleep(1_000);
-    const text = shortConfig(this.site);
+    const text = hasty(this.site.config(address));
     await agent.apply({ text, file: "demo.yaml", who: "test", queue: false }, signal);
   }
 

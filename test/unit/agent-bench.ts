@@ -7,25 +7,11 @@ import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { hasty } from "../haste.ts";
 import { never, settled } from "./site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 export const group = "erd-demo";
-
-/** Waiting times made short, so that a campaign takes minutes of virtual time. */
-const haste = [
-  "  - { risk: shortSettle, until: 2027-11-24 }",
-  "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
-  "rotation:",
-  "  settle: 6s",
-  "  soak: 4s",
-  "  verify: 20s",
-  "  confirm: 60s",
-  "  farEnd: 5m",
-  "  putGrace: 5s",
-  "  drained: { samples: 1, every: 1s }",
-  "",
-].join("\n");
 
 interface Line {
   readonly level: string;
@@ -90,7 +76,7 @@ export class AgentBench {
   }
 
   config(edit: (text: string) => string = (text) => text): string {
-    return edit(this.site.config(address) + haste);
+    return edit(hasty(this.site.config(address)));
   }
 
   async apply(text = this.config(), queue = false): Promise<ApplyAnswer> {

@@ -1,0 +1,20 @@
+// Waiting times made short, so that a campaign takes a minute or two of virtual time.
+
+const haste = [
+  "  - { risk: shortSettle, until: 2027-11-24 }",
+  "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
+  "rotation:",
+  "  settle: 6s",
+  "  soak: 4s",
+  "  verify: 20s",
+  "  confirm: 60s",
+  "  farEnd: 5m",
+  "  putGrace: 5s",
+  "  drained: { samples: 1, every: 1s }",
+  "",
+];
+
+/** The config of a simulated site, which ends with its accepted risks, made hasty. */
+export function hasty(config: string): string {
+  return [config.trimEnd(), ...haste].join("\n");
+}
