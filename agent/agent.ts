@@ -366,7 +366,7 @@ export class Agent {
     if (begun !== undefined) return begun;
     const waiting = crew.waiting(group.name);
     if (waiting !== undefined)
-      throw new LinksealError("gate.riskNotAccepted", waiting.text, {
+      throw new LinksealError(waiting.refusal, waiting.text, {
         effect: "none",
         where: group.name,
         next: waiting.next,

@@ -182,7 +182,8 @@ export class Crew {
       if (!(error instanceof LinksealError)) throw error;
       const waitMs = Math.min(vaultWaitMs.most, 2 * (retry?.waitMs ?? vaultWaitMs.least / 2));
       this.#vaultRetry.set(group.name, { at: now + waitMs, waitMs });
-      this.#wait(group, { code: error.code, text: error.message, next: error.next });
+      const { code, message, next } = error;
+      this.#wait(group, { code, refusal: code, text: message, next });
     }
   }
 

@@ -1,7 +1,7 @@
 // Begins what a new intent demands: the enrolment of links that have no key on either end, and
 // adoption by hand.
 
-import { LinksealError } from "#hal/error.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { type KeyRef, strongValue } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
@@ -31,6 +31,8 @@ export interface EnrolmentParts {
 /** Why links that want a key get none, and the command that goes on from there. */
 export interface Waiting {
   readonly code: string;
+  /** As what a command that asked for it is refused. */
+  readonly refusal: ErrorCode;
   readonly text: string;
   readonly next: string;
 }
@@ -86,6 +88,8 @@ export async function beginEnrolment(
       : asked.links === undefined || asked.links.includes(link.name),
   );
   if (wanted.length === 0) return { kind: "nothing" };
+  const foreign = unmanaged(parts, group);
+  if (foreign !== undefined) return { kind: "waiting", waiting: adoptFirst(foreign) };
   const risks = asked?.risks ?? [];
   if (!risks.includes("breakBeforeMake") && !acceptsRisk("breakBeforeMake")) {
     return { kind: "waiting", waiting: riskMissing(group) };
@@ -113,9 +117,28 @@ export async function beginEnrolment(
   };
 }
 
+function unmanaged(parts: EnrolmentParts, group: DesiredGroup): DesiredLink | undefined {
+  const { lookout, memory } = parts;
+  return group.links.find((link) => {
+    const { kind } = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+    return kind === "unmanaged";
+  });
+}
+
+// A campaign beside such a link would wait for it for ever, and keep it from being adopted.
+function adoptFirst(link: DesiredLink): Waiting {
+  return {
+    code: "campaign-waiting",
+    refusal: "gate.leftoverKey",
+    text: `${linkId(link)} has a key that is not of this agent, and is no sibling to rely on`,
+    next: `linkseal adopt ${linkId(link)}`,
+  };
+}
+
 function riskMissing(group: DesiredGroup): Waiting {
   return {
     code: "campaign-waiting",
+    refusal: "gate.riskNotAccepted",
     text: "a first key interrupts each link in turn, and nobody accepted the risk breakBeforeMake",
     next: `linkseal enrol ${group.name} --accept-risk=breakBeforeMake`,
   };
@@ -197,6 +220,10 @@ async function matchOne(
   const slots = port === undefined ? undefined : strongValue(port.keys);
   const slot = slots?.[0];
   const far = view.peer?.pointsAt;
+  const bare = port?.settings.kind === "known" && port.settings.value === undefined;
+  if (bare && slots?.length === 0) {
+    throw refused(link, "the router has no key: take MACsec off at the far end too, then enrol it");
+  }
   if (port === undefined || slot === undefined || slots?.length !== 1) {
     throw refused(link, "the router does not hold exactly one key on this port");
   }

@@ -118,7 +118,11 @@ export function carries(view: LinkView, accepted: KeyRef | undefined): string {
   if (drainOf(view.state, view.link.port) === "on") return "it is drained";
   if (!bgpUp(view.state, view.link.port)) return "its BGP session is not up";
   if (strongValue(view.state.control)?.commitPending !== false) return "a commit is pending on it";
-  if (accepted === undefined) return inClear(port) ? "carrying" : "it has MACsec that is not ours";
+  if (accepted === undefined) {
+    if (!inClear(port)) return "it has MACsec that is not ours";
+    // Clear frames still pass for a while, and BGP outlives them by its hold time.
+    return view.peer?.pointsAt === undefined ? "carrying" : "its far end has a key and it has none";
+  }
   if (!securedBy(port, accepted)) return "it is not secured by its key";
   const policy = strongValue(port.settings)?.policy;
   return policy === "mustSecure" ? "carrying" : "it is not must-secure";

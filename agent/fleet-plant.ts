@@ -3,7 +3,8 @@
 
 import { drivers } from "#drivers/index.ts";
 import type { Device, DeviceChange } from "#hal/device.ts";
-import { strongValue } from "#hal/model.ts";
+import { type Ckn, type KeyRef, strongValue } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
 import type { HttpRequest, World } from "#hal/world.ts";
 
 /** Where a link ends on our side. */
@@ -52,13 +53,10 @@ function offender({ cue, where, change }: Offence): Plant["surround"] {
       const target = { device: edge.device, address: request.to };
       const device = await drivers["sim"]?.open(target, world, () => undefined, signal);
       if (device === undefined) return;
-      const keyless = (): never => {
-        throw new Error("an offence brings no key");
-      };
       const wanted = await change(edge.port, device, signal);
       if (done || wanted.length === 0) return;
       done = true;
-      const transaction = await device.prepare(wanted, keyless, signal);
+      const transaction = await device.prepare(wanted, foreignCak, signal);
       await transaction.apply("final", signal);
     };
     const http: World["dial"]["http"] = async (request, signal) => {
@@ -81,11 +79,27 @@ function leaking({ world }: Ground): World {
   return { ...world, dial: { ...world.dial, http } };
 }
 
-async function everyKey(port: string, device: Device, signal: AbortSignal): Promise<DeviceChange> {
+const foreignKey: KeyRef = {
+  ckn: "0f".repeat(32) as Ckn,
+  cakSecretId: "https://plant.vault.sim/secrets/foreign-cak/1",
+  cknSecretId: "https://plant.vault.sim/secrets/foreign-ckn/1",
+};
+
+async function foreignCak(): Promise<Secret> {
+  return Secret.take("foreign", new Uint8Array(32).fill(0x0f));
+}
+
+/** Nothing while the port has no key to replace. */
+async function replaceKey(
+  port: string,
+  device: Device,
+  signal: AbortSignal,
+): Promise<DeviceChange> {
   const { macsec } = await device.observe(signal);
   const seen = macsec.find((each) => each.port === port);
   const keys = seen === undefined ? undefined : strongValue(seen.keys);
-  return (keys ?? []).map(({ ckn }) => ({ kind: "macsec.removeKey", port, ckn }));
+  if (keys === undefined || keys.length === 0) return [];
+  return [{ kind: "macsec.replaceKey", port, key: foreignKey }];
 }
 
 export const plants: readonly Plant[] = [
@@ -100,11 +114,11 @@ export const plants: readonly Plant[] = [
   },
   {
     name: "skip-proof",
-    title: "P3: retires the key of a link before another one is proven",
+    title: "P3: replaces the key of a link while the far end still uses it",
     surround: offender({
       cue: ({ path }) => path.endsWith("/probe"),
       where: "there",
-      change: everyKey,
+      change: replaceKey,
     }),
   },
   {

@@ -23,7 +23,7 @@ export interface ServeOptions {
 /** Real time between two looks at what the oracle found. */
 const oracleMs = 500;
 /** Virtual time that an agent which follows the site's clock may lag behind. */
-const leashMs = 2_000;
+const leashMs = 500;
 
 /** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
 export async function serveUntilStopped(options: ServeOptions): Promise<0 | 9> {

@@ -35,7 +35,8 @@ export interface Outcome {
   readonly late: readonly string[];
 }
 
-const mendMs = 3_600_000;
+const meddleMs = { low: 60_000, high: 900_000 };
+const mendMs = 1_800_000;
 const restartMs = { low: 1_000, high: 120_000 };
 
 export class Weather {
@@ -66,6 +67,7 @@ export class Weather {
     this.#live();
     const storm = new Storm({ site, everyMs: strikeMs, kindChance: 0.4 });
     this.#dieLater();
+    this.#meddleLater();
     await site.clock.runFor(stormMs);
     this.#calm = true;
     storm.calm();
@@ -98,23 +100,51 @@ export class Weather {
     if (agent === undefined) return;
     const { site } = this.run.fleet;
     for (const link of site.links) this.#mendFarEnd(agent, link);
-    const { signal } = new AbortController();
     for (const group of site.groups) {
-      const act =
-        openCampaign(agent.memory, group) === undefined
-          ? agent.enrol(group, "person", [], signal)
-          : agent.rotation("resume", group, "person");
       // What is refused is not wanted: the rest tells what is missing.
-      act.catch(() => undefined);
+      void this.#goOn(agent, group).catch(() => undefined);
     }
   }
 
-  #mendFarEnd({ memory }: Agent, { id, group, name, msee, azureLink, far }: SiteLink): void {
+  async #goOn(agent: Agent, group: string): Promise<void> {
+    const { signal } = new AbortController();
+    if (openCampaign(agent.memory, group) === undefined) {
+      // An abandoned campaign may leave links with their keys at both ends.
+      for (const { id } of this.run.fleet.site.links.filter((link) => link.group === group)) {
+        await agent.adopt(id, ["asFound"], signal).catch(() => undefined);
+      }
+      await agent.enrol(group, "person", [], signal);
+    } else {
+      await agent.rotation("resume", group, "person");
+    }
+  }
+
+  /** An operator who goes on, or gives up, in the middle of it all. */
+  #meddleLater(): void {
+    const { clock, groups } = this.run.fleet.site;
+    clock.after(this.#prng.between(meddleMs.low, meddleMs.high), () => {
+      if (this.#calm) return;
+      const { agent } = this.run;
+      const group = this.#prng.pick(groups);
+      const givesUp = this.#prng.chance(0.2);
+      if (agent !== undefined) {
+        const act = givesUp ? agent.rotation("abandon", group, "person") : this.#goOn(agent, group);
+        void act.catch(() => undefined);
+      }
+      this.#meddleLater();
+      clock.wake();
+    });
+  }
+
+  #mendFarEnd({ memory }: Agent, link: SiteLink): void {
+    const { id, group, name, msee, azureLink, far, edge } = link;
     const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
     const meant = memory.bindings[id]?.key ?? entry?.key;
     const { provisioning, pointsAt } = msee.observe(azureLink);
     if (pointsAt === undefined) return;
-    if (meant !== undefined && pointsAt.cakSecretId !== meant.cakSecretId) {
+    if (meant === undefined && edge.keys().length === 0) {
+      msee.person(azureLink, { key: "off" });
+    } else if (meant !== undefined && pointsAt.cakSecretId !== meant.cakSecretId) {
       msee.person(azureLink, { key: meant });
     } else if (provisioning === "failed" || far.session().controlledPort !== "secured") {
       msee.person(azureLink, {});

@@ -54,7 +54,7 @@ export interface Account {
 
 export type News = { readonly kind: "ready"; readonly config: string } | Account;
 
-const leashMs = 2_000;
+const leashMs = 500;
 
 export function socketIn(folder: string): string {
   return join(folder, "site.sock");

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import type { Account, Death, Fate } from "./deadly-site.ts";
+import type { Life } from "./life.ts";
 import { Stage } from "./stage.ts";
 
 const seed = "kill-9";
@@ -23,7 +24,8 @@ interface Ended {
   readonly intents: number;
   readonly verdict: string;
   readonly campaign: string;
-  readonly because: string;
+  /** What every life did and complained of, for whoever reads a failure. */
+  readonly trace: readonly string[];
   readonly ends: string;
   readonly violations: readonly string[];
   readonly records: number;
@@ -56,12 +58,19 @@ async function run(point: Point | undefined, again?: number): Promise<Ended> {
     intents: await stage.intents(),
     verdict: outcome?.verdict ?? "none",
     campaign: outcome?.campaign ?? "none",
-    because: outcome?.because ?? "",
+    trace: stage.lives.flatMap(traceOf),
     ends: endsOf(truth),
     violations,
     records: stage.records(),
     requests,
   };
+}
+
+function traceOf({ said }: Life): readonly string[] {
+  const lines = said
+    .split("\n")
+    .filter((line) => /"ready"|campaign-step|"(?:warn|error)"/.test(line));
+  return lines.map((line) => line.replace(/^.*?"time":"([^"]*)".*?"text":"(.*)"}$/, "$1 $2"));
 }
 
 function endsOf({ groups, tunnels }: Account["truth"]): string {
@@ -132,21 +141,21 @@ describe("a real agent killed with SIGKILL", async () => {
 
   const timeout = 1_800_000;
   it("ends the same wherever it is killed", { timeout }, async () => {
-    const chosen = drawn(points, effort(70, points.length), new Prng(seed));
+    const chosen = drawn(points, effort(60, points.length), new Prng(seed));
     const counts = [...clean.requests].map(([request, count]) => `${count} ${request}`);
     console.log(`seed ${seed}: killed at ${chosen.length} of ${points.length} points:`);
     console.log(`${clean.records} journal records, ${counts.join(", ")}`);
     const wrong: string[] = [];
     await inPairs(chosen, async (point) => {
       const ended = await run(point);
-      if (!same(ended)) wrong.push(`${nameOf(point)}: ${JSON.stringify(ended)}`);
+      if (!same(ended)) wrong.push(`${nameOf(point)}: ${JSON.stringify(ended, null, 1)}`);
     });
     expect(wrong).toEqual([]);
   });
 
   it("ends the same when its successor is killed as well", { timeout }, async () => {
     const prng = new Prng(`${seed} again`);
-    const chosen = drawn(points, effort(12, points.length), prng).map((point) => ({
+    const chosen = drawn(points, effort(10, points.length), prng).map((point) => ({
       point,
       again: prng.between(1, 8),
     }));
@@ -155,7 +164,8 @@ describe("a real agent killed with SIGKILL", async () => {
     await inPairs(chosen, async ({ point, again }) => {
       const ended = await run(point, again);
       if (ended.deaths === 2) twice += 1;
-      if (!same(ended)) wrong.push(`${nameOf(point)}, ${again} later: ${JSON.stringify(ended)}`);
+      if (!same(ended))
+        wrong.push(`${nameOf(point)}, ${again} later: ${JSON.stringify(ended, null, 1)}`);
     });
     console.log(`killed twice: ${twice} of ${chosen.length}`);
     expect(wrong).toEqual([]);

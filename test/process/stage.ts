@@ -153,9 +153,9 @@ export class Stage implements AsyncDisposable {
     const status = await this.view<Status>("/v1/status");
     this.tell({ kind: "reported", status });
     const { campaigns } = await this.view<{ campaigns: readonly Campaign[] }>("/v1/rotation");
-    const { state: campaign = "none", because = "" } = campaigns[0] ?? {};
+    const campaign = campaigns[0]?.state ?? "none";
     const over = status.verdict === "protected" && campaign === "done";
-    return { verdict: status.verdict, campaign, because, over };
+    return { verdict: status.verdict, campaign, over };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -178,6 +178,5 @@ async function heard(site: ChildProcess): Promise<News> {
 export interface Outcome {
   readonly verdict: string;
   readonly campaign: string;
-  readonly because: string;
   readonly over: boolean;
 }

@@ -50,7 +50,7 @@ const importTable: readonly TableRow[] = [
   },
   { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },
   { edge: /^agent\/net\.ts -> drivers\/linux\/net/, why: "the kernel writer is a root of its own" },
-  { edge: /^agent\/simulate\.ts -> sim\//, why: "the only place where agent and simulator meet" },
+  { edge: /^agent\/simulate\.ts -> sim\//, why: "where agent and simulator meet" },
   {
     edge: /^agent\/fleet(-play)?\.ts -> sim\//,
     why: "a fleet run is agent and simulator side by side",

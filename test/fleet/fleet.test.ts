@@ -1,0 +1,101 @@
+// One real agent over several groups: hours of calm, and storms in which it dies and its disk lies.
+// LINKSEAL_SEED=NAME replays one storm alone.
+
+import { describe, expect, it } from "vitest";
+import { plants } from "#agent/fleet-plant.ts";
+import { type Played, type PlayOptions, playFleet } from "#agent/fleet-play.ts";
+import { effort } from "../effort.ts";
+import { type Outcome, Weather } from "./weather.ts";
+
+const hourMs = 3_600_000;
+
+async function play(options: Partial<PlayOptions>): Promise<Played & { readonly log: string }> {
+  const lines: string[] = [];
+  const played = await playFleet({
+    seed: "calm-1",
+    routers: 4,
+    days: 0.25,
+    faults: "off",
+    plant: undefined,
+    stop: new AbortController().signal,
+    writeLine: (line) => {
+      lines.push(line);
+    },
+    ...options,
+  });
+  return { ...played, log: lines.join("\n") };
+}
+
+const numbered = (name: string, count: number): readonly string[] =>
+  Array.from({ length: count }, (_, index) => `${name}-${index + 1}`);
+
+describe("a fleet", () => {
+  it.each(numbered("calm", effort(2, 10)))(
+    "is enrolled, watched and started again, seed %s",
+    async (seed) => {
+      const { broken, restless, starts, looks } = await play({ seed });
+      expect({ broken, restless, starts }).toEqual({ broken: [], restless: [], starts: 2 });
+      expect(looks).toBeGreaterThan(4 * 6 * 360);
+    },
+  );
+
+  it.each(["off", "on"] as const)(
+    "tells the same story for the same seed, faults %s",
+    async (faults) => {
+      const [first, second] = [await play({ faults }), await play({ faults })];
+      const other = await play({ faults, seed: "calm-2" });
+      expect(first.log.split("\n").length).toBeGreaterThan(50);
+      expect(second.log).toBe(first.log);
+      expect(other.log).not.toBe(first.log);
+    },
+  );
+
+  it.each(plants.map(({ name, title }) => [name, title.slice(0, 2)] as const))(
+    "is seen to break a promise by %s: %s",
+    async (name, promise) => {
+      const { broken } = await play({ plant: plants.find((plant) => plant.name === name) });
+      expect(broken[0]).toMatch(new RegExp(`^seed calm-1 promise ${promise}\n`));
+    },
+  );
+});
+
+async function storm(seed: string): Promise<Outcome> {
+  const hours = { stormMs: 1.5 * hourMs, calmMs: 1.5 * hourMs };
+  return await new Weather({
+    seed,
+    routers: 4,
+    ...hours,
+    strikeMs: 90_000,
+    deathMs: 600_000,
+  }).play();
+}
+
+const asked = process.env["LINKSEAL_SEED"];
+const storms = asked === undefined ? numbered("storm", effort(12, 150)) : [asked];
+
+describe("a fleet in a storm", () => {
+  it.each(storms)(
+    "keeps every promise and comes to rest, seed %s",
+    { timeout: 120_000 },
+    async (seed) => {
+      const { violations, broken, rest, mended, kinds, deaths } = await storm(seed);
+      const about = `seed ${seed}, ${deaths} deaths, faults ${kinds}`;
+      expect(violations, about).toEqual([]);
+      expect(broken, about).toEqual([]);
+      // Calm: done, or a person is called with a reason.
+      expect(
+        rest.filter(({ kind }) => kind === "moving"),
+        about,
+      ).toEqual([]);
+      expect(
+        rest.filter(({ why }) => why === ""),
+        about,
+      ).toEqual([]);
+      // The reasons are true: who does what they ask for gets everything protected.
+      expect(
+        mended.filter(({ kind }) => kind !== "protected"),
+        about,
+      ).toEqual([]);
+    },
+  );
+});

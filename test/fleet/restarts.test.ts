@@ -1,0 +1,97 @@
+// P4: a thousand starts of the agent over devices that are as the intent wants them, or as a person
+// has left them.
+
+import { describe, expect, it } from "vitest";
+import type { MacsecSettings } from "#hal/model.ts";
+import { AgentBench } from "../unit/agent-bench.ts";
+
+const starts = 1_000;
+const bothLinks = { target: "erd-demo", risks: [] };
+
+/** Protected by hand, pushed and adopted: not one write so far. */
+async function adopted(edit?: (text: string) => string): Promise<AgentBench> {
+  const bench = new AgentBench("protected");
+  await bench.live();
+  await bench.run(30_000);
+  await bench.apply(bench.config(edit));
+  await bench.run(30_000);
+  await bench.ask("POST /v1/adopt", bothLinks);
+  await bench.run(120_000, () => bench.agent.status().verdict === "protected");
+  return bench;
+}
+
+async function startAgain(bench: AgentBench, times: number): Promise<void> {
+  const prng = bench.site.prng.fork("restarts");
+  for (let start = 0; start < times; start += 1) {
+    // Anything from the first read of the disk to a few looks.
+    await bench.run(prng.between(1, 15_000));
+    if (prng.chance(0.5)) bench.disk.crash();
+    await bench.end();
+    await bench.live();
+  }
+}
+
+/** Somebody edits a port in passing. */
+function edit(bench: AgentBench, change: Partial<MacsecSettings>): void {
+  const { router, port } = bench.link("primary");
+  router.person((config) => {
+    const settings = config.ports.get(port);
+    if (settings?.macsec !== undefined) settings.macsec = { ...settings.macsec, ...change };
+  });
+}
+
+function seen(bench: AgentBench): Partial<MacsecSettings> {
+  return bench.link("primary").edge.settings() ?? {};
+}
+
+describe("a thousand starts", () => {
+  it("write nothing where devices equal the intent", { timeout: 120_000 }, async () => {
+    const bench = await adopted();
+    bench.oracle.expectNoWrites("every device equals the intent");
+    await startAgain(bench, starts);
+    await bench.run(300_000);
+    expect(bench.agent.status().verdict).toBe("protected");
+    expect([bench.oracle.agentWrites, bench.violations(), bench.broken]).toEqual([0, [], []]);
+  });
+});
+
+describe("drift by a person", () => {
+  it("is told and left alone under repair: off, over a hundred starts", async () => {
+    const bench = await adopted();
+    edit(bench, { replayWindow: 7, sakRekeyMs: 3_600_000 });
+    bench.oracle.expectNoWrites("repair is off");
+    await startAgain(bench, 100);
+    await bench.run(300_000);
+    const warnings = bench.agent.status().warnings.map(({ code, about }) => `${code} ${about}`);
+    expect(warnings).toContain("drift erd-demo/primary");
+    expect(seen(bench)).toMatchObject({ replayWindow: 7, sakRekeyMs: 3_600_000 });
+    expect([bench.oracle.agentWrites, bench.violations()]).toEqual([0, []]);
+  });
+
+  const on = (text: string): string => `repair: on\n${text}`;
+
+  it("is mended under repair: on where the driver calls it hitless", async () => {
+    const bench = await adopted(on);
+    edit(bench, { replayWindow: 7 });
+    await bench.run(120_000);
+    expect(seen(bench).replayWindow).toBe(64);
+    expect(bench.oracle.agentWrites).toBeGreaterThan(0);
+    expect(bench.violations()).toEqual([]);
+    bench.oracle.expectNoWrites("all is mended");
+    await startAgain(bench, 50);
+    expect(bench.violations()).toEqual([]);
+  });
+
+  it.each([
+    ["the SCI", { includeSci: false }],
+    ["the key server priority beside the window", { keyServerPriority: 1, replayWindow: 7 }],
+  ] as const)("is left alone under repair: on where it interrupts: %s", async (_name, change) => {
+    const bench = await adopted(on);
+    edit(bench, change);
+    bench.oracle.expectNoWrites("mending would interrupt the port");
+    await startAgain(bench, 20);
+    await bench.run(300_000);
+    expect(seen(bench)).toMatchObject(change);
+    expect([bench.oracle.agentWrites, bench.violations()]).toEqual([0, []]);
+  });
+});
