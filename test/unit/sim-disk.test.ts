@@ -63,7 +63,7 @@ describe("SimDisk", () => {
     expect(text(await it.read("x"))).toBe("old");
   });
 
-  it("full: the write is refused, effect none, and leaves nothing; later there is room", async () => {
+  it("full: a write is refused, effect none, and leaves nothing; later there is room", async () => {
     const { disk: it } = disk();
     await it.append("journal", octets("one\n"));
     it.setFault("full", true);
