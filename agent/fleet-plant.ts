@@ -8,14 +8,14 @@ import { Secret } from "#hal/secret.ts";
 import type { HttpRequest, World } from "#hal/world.ts";
 
 /** Where a link ends on our side. */
-export interface Edge {
+interface Edge {
   readonly group: string;
   readonly device: string;
   readonly port: string;
 }
 
 /** What a plant is put around: `life` counts the processes of the agent from 1. */
-export interface Ground {
+interface Ground {
   readonly world: World;
   readonly edges: readonly Edge[];
   readonly life: number;
@@ -27,7 +27,9 @@ export interface Plant {
   readonly surround: (ground: Ground) => World;
 }
 
-/** Once, at the agent's first request that fits: `change` on the link of that request or beside it. */
+/**
+ * Once, at the agent's first request that fits: `change` on the link of that request or beside it.
+ */
 interface Offence {
   readonly cue: (request: HttpRequest, life: number) => boolean;
   readonly where: "there" | "sibling";

@@ -1,5 +1,5 @@
-// Days of a fleet: enrolled from clear, watched, its agent started again now and then; in bad weather
-// if that is asked for.
+// Days of a fleet: enrolled from clear, watched, its agent started again now and then; in bad
+// weather if that is asked for.
 
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { formatViolation } from "#sim/oracle.ts";

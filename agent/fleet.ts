@@ -1,5 +1,5 @@
-// A whole fleet on virtual time: one real agent for all routers, its disk, and the oracle that holds
-// the promises against everything that happens and everything that is said.
+// A whole fleet on virtual time: one real agent for all routers, its disk, and the oracle that
+// holds the promises against everything that happens and everything that is said.
 
 import type { Disk, Log, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";

@@ -1,5 +1,5 @@
-// P5 over a whole enrolment: nothing that is said or stored holds a key, and a log that prints one is
-// caught.
+// P5 over a whole enrolment: nothing that is said or stored holds a key, and a log that prints one
+// is caught.
 
 import { describe, expect, it } from "vitest";
 import { FleetRun } from "#agent/fleet.ts";

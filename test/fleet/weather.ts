@@ -1,5 +1,5 @@
-// A fleet in bad weather: a storm over the site, an agent that dies at any moment, a disk that tears,
-// fills up and lies; then calm, in which everything must come to rest.
+// A fleet in bad weather: a storm over the site, an agent that dies at any moment, a disk that
+// tears, fills up and lies; then calm, in which everything must come to rest.
 
 import type { Agent } from "#agent/agent.ts";
 import { FleetRun, type Rest } from "#agent/fleet.ts";
