@@ -10,6 +10,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const nodeMajorMin = 24;
+const here = fileURLToPath(import.meta.url);
+const args = process.argv.slice(2);
+// An agent mostly waits: a small heap costs it a little processor time and saves more than half of
+// its memory (bench/idle.ts).
+const flags =
+  args[0] === "agent" ? ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"] : [];
 
 // The bundle if no source is as new as it, else the sources: a stale bundle never runs.
 function entry() {
@@ -32,8 +38,12 @@ function isNewest(stampMs) {
 }
 
 async function runHere() {
+  if (flags.some((flag) => !process.execArgv.includes(flag))) {
+    // The same process, so that whoever started it still knows it by its id.
+    process.execve(process.execPath, [process.execPath, ...flags, here, ...args], process.env);
+  }
   const { main } = await import(pathToFileURL(entry()).href);
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(args);
 }
 
 function npmNode() {
@@ -47,9 +57,7 @@ function npmNode() {
 }
 
 function runThere(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: "inherit",
-  });
+  const child = spawn(node, [...flags, here, ...args], { stdio: "inherit" });
   // A terminal sends these to the whole group, so the child already has them.
   const fromTerminal = process.stdin.isTTY ? ["SIGINT", "SIGQUIT"] : [];
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2", "SIGWINCH"]) {

@@ -17,7 +17,8 @@ const command = join(import.meta.dirname, "..", "agent", "bin.js");
 const pollMs = 5_000;
 /** Virtual time may run ahead of the agent by less than any of its deadlines. */
 const leashMs = 500;
-const warmPolls = 40;
+/** Until the heap has its size. */
+const warmPolls = 1_500;
 const patienceMs = 120_000;
 /** The unit of /proc/PID/stat. */
 const tickMs = 10;
@@ -64,7 +65,7 @@ class Watcher implements AsyncDisposable {
     });
   }
 
-  static async open(links: number, speed: number): Promise<Watcher> {
+  static async open(links: number, speed: number, warm: number): Promise<Watcher> {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-idle-"));
     mkdirSync(join(folder, "state"), { mode: 0o700 });
     const groups = links / 2;
@@ -74,7 +75,7 @@ class Watcher implements AsyncDisposable {
     const served = await serveSite(leash.handler, join(folder, "site.sock"));
     const pace = paceClock(site.clock, { speed, hold: leash.hold });
     const watcher = new Watcher(site, folder, served, pace);
-    await watcher.#settle();
+    await watcher.#settle(warm);
     return watcher;
   }
 
@@ -82,7 +83,7 @@ class Watcher implements AsyncDisposable {
     return `unix:${join(this.#folder, "site.sock")}`;
   }
 
-  async #settle(): Promise<void> {
+  async #settle(polls: number): Promise<void> {
     await once(this.child.stdout as NodeJS.ReadableStream, "data");
     this.child.stdout?.resume();
     const text = this.#site.config(this.#address);
@@ -94,7 +95,7 @@ class Watcher implements AsyncDisposable {
       if (performance.now() > end) throw new Error("the links were never all seen protected");
       await rest(500);
     }
-    await this.watch(warmPolls);
+    await this.watch(polls);
   }
 
   async #admin(path: string, body: object): Promise<void> {
@@ -131,7 +132,7 @@ interface Cost {
 }
 
 async function measureCost(links: number, speed: number, polls: number): Promise<Cost> {
-  await using watcher = await Watcher.open(links, speed);
+  await using watcher = await Watcher.open(links, speed, links === 2 ? warmPolls : 40);
   const { child } = watcher;
   const before = { size: megabytes(child), cpu: cpuMs(child) };
   const minutes = await watcher.watch(polls);
@@ -147,7 +148,7 @@ const costs = new Map<number, Promise<Cost>>();
 
 /** One run tells all three figures of a size. */
 function costOf(links: 2 | 200): Promise<Cost> {
-  const [speed, polls] = links === 2 ? [200, 2_000] : [10, 20];
+  const [speed, polls] = links === 2 ? [200, 1_000] : [10, 20];
   const cost = costs.get(links) ?? measureCost(links, speed, polls);
   costs.set(links, cost);
   return cost;

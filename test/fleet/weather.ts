@@ -138,11 +138,14 @@ export class Weather {
 
   #mendFarEnd({ memory }: Agent, link: SiteLink): void {
     const { id, group, name, msee, azureLink, far, edge } = link;
-    const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
+    // An abandoned campaign still tells which key was put on the router.
+    const entry = memory.campaigns[group]?.links.find((each) => each.name === name);
     const meant = memory.bindings[id]?.key ?? entry?.key;
     const { provisioning, pointsAt } = msee.observe(azureLink);
     if (pointsAt === undefined) return;
-    if (meant === undefined && edge.keys().length === 0) {
+    const abandoned =
+      memory.bindings[id] === undefined && openCampaign(memory, group) === undefined;
+    if (abandoned && edge.keys().length === 0) {
       msee.person(azureLink, { key: "off" });
     } else if (meant !== undefined && pointsAt.cakSecretId !== meant.cakSecretId) {
       msee.person(azureLink, { key: meant });
