@@ -67,6 +67,8 @@ const recordsMax = 2_000;
 
 export class Agent {
   readonly events = new EventRing();
+  /** The config file as it lies on the host, told by whoever reads files; only ever compared. */
+  fileText: string | undefined;
   readonly #parts: AgentParts;
   readonly #startedAt: Instant;
   readonly #graces = new Map<string, Instant>();

@@ -88,8 +88,8 @@ export async function beginEnrolment(
       : asked.links === undefined || asked.links.includes(link.name),
   );
   if (wanted.length === 0) return { kind: "nothing" };
-  const foreign = unmanaged(parts, group);
-  if (foreign !== undefined) return { kind: "waiting", waiting: adoptFirst(foreign) };
+  const sibling = siblingFirst(parts, group);
+  if (sibling !== undefined) return { kind: "waiting", waiting: sibling };
   const risks = asked?.risks ?? [];
   if (!risks.includes("breakBeforeMake") && !acceptsRisk("breakBeforeMake")) {
     return { kind: "waiting", waiting: riskMissing(group) };
@@ -117,22 +117,32 @@ export async function beginEnrolment(
   };
 }
 
-function unmanaged(parts: EnrolmentParts, group: DesiredGroup): DesiredLink | undefined {
+/**
+ * A campaign beside a link that is not ours would wait for it for ever, and keep it from being
+ * adopted; of one that cannot be read nobody knows whose it is.
+ */
+function siblingFirst(parts: EnrolmentParts, group: DesiredGroup): Waiting | undefined {
   const { lookout, memory } = parts;
-  return group.links.find((link) => {
-    const { kind } = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
-    return kind === "unmanaged";
-  });
-}
-
-// A campaign beside such a link would wait for it for ever, and keep it from being adopted.
-function adoptFirst(link: DesiredLink): Waiting {
-  return {
-    code: "campaign-waiting",
-    refusal: "gate.leftoverKey",
-    text: `${linkId(link)} has a key that is not of this agent, and is no sibling to rely on`,
-    next: `linkseal adopt ${linkId(link)}`,
-  };
+  for (const link of group.links) {
+    const capabilities = lookout.capabilities(link.device);
+    const standing = standingOf(lookout.view(link), memory(), capabilities);
+    const id = linkId(link);
+    switch (standing.kind) {
+      case "unmanaged": {
+        const text = `${id} has a key that is not of this agent, and is no sibling to rely on`;
+        const next = `linkseal adopt ${id}`;
+        return { code: "campaign-waiting", refusal: "gate.leftoverKey", text, next };
+      }
+      case "unreadable": {
+        const text = `${id} is no sibling to rely on: ${standing.why}`;
+        const next = "linkseal status";
+        return { code: "campaign-waiting", refusal: "gate.stale", text, next };
+      }
+      case "clear":
+      case "managed":
+    }
+  }
+  return undefined;
 }
 
 function riskMissing(group: DesiredGroup): Waiting {

@@ -90,9 +90,17 @@ export class Judge {
   }
 
   #siteWarnings(): Raised[] {
-    const { agent } = this.#parts;
-    if (agent.journalState !== "corrupt") return [];
-    return [raise("journal-lossy", "site", "the journal is damaged: nothing is changed any more")];
+    const { fileText, intent, journalState } = this.#parts.agent;
+    const raised: Raised[] = [];
+    if (journalState === "corrupt") {
+      const text = "the journal is damaged: nothing is changed any more";
+      raised.push(raise("journal-lossy", "site", text));
+    }
+    if (fileText !== undefined && intent !== undefined && fileText !== intent.text) {
+      const text = `the config file differs from config ${intent.number}, which is in force`;
+      raised.push(raise("config-not-applied", "site", text));
+    }
+    return raised;
   }
 
   /** A campaign changes a link on purpose, so only a link at rest can drift. */

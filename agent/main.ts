@@ -1,5 +1,7 @@
 // The service: an agent on this host, its sockets, and an end that does nothing to any device (P4).
 
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock, LogLevel, World } from "#hal/world.ts";
 import type { Agent } from "./agent.ts";
@@ -59,6 +61,7 @@ async function serve(
   };
   const api = await serveApi(agent, world, places, broken);
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
+  void watchFile(agent, places, world, end);
   await agent.run(end).catch((error: unknown) => {
     // Loops end by the signal that stops them; anything else is a defect.
     if (!end.aborted) broken(error);
@@ -67,6 +70,32 @@ async function serve(
   if (defect.signal.aborted) return 1;
   world.log.write("info", "stopped", "stopped; every device stays as it is");
   return 0;
+}
+
+const fileMs = 10_000;
+const fileBytesMax = 1_000_000;
+
+/** A file that merely lies there changes nothing; that it differs from the intent is a warning. */
+async function watchFile(
+  agent: Agent,
+  places: Places,
+  world: World,
+  end: AbortSignal,
+): Promise<void> {
+  while (!end.aborted) {
+    agent.fileText = await readSmall(join(places.config, "linkseal.yaml"));
+    await world.clock.sleep(fileMs, end).catch(() => undefined);
+  }
+}
+
+// A file that cannot be read says nothing; `plan` and `apply` tell why when they are asked.
+async function readSmall(path: string): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path);
+    return size > fileBytesMax ? undefined : await readFile(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 function stopSignal(): AbortSignal {

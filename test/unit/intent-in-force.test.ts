@@ -35,6 +35,18 @@ describe("the intent in force", () => {
     expect([bench.oracle.agentWrites, bench.broken]).toEqual([0, []]);
   });
 
+  it("is not changed by a file in place: that is a warning and no action", async () => {
+    const bench = await protectedBench();
+    const codes = (): readonly string[] => bench.agent.status().warnings.map(({ code }) => code);
+    bench.agent.fileText = bench.config();
+    await bench.run(60_000);
+    expect(codes()).not.toContain("config-not-applied");
+    bench.agent.fileText = bench.config(slower);
+    await bench.run(60_000);
+    expect(codes()).toContain("config-not-applied");
+    expect([bench.agent.intent?.number, bench.oracle.agentWrites]).toEqual([1, 0]);
+  });
+
   it("goes back to an older number as a new one, and writes nothing for it", async () => {
     const bench = await protectedBench();
     expect(await bench.apply(bench.config(slower))).toMatchObject({ kind: "accepted", number: 2 });
