@@ -9,30 +9,13 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { Campaign } from "#agent/campaign.ts";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/status.ts";
+import { hasty } from "../haste.ts";
 import type { Account, News, Order, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
 import { Life } from "./life.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const pollMs = 40;
-
-/** The config of the site with every waiting time made short, so that each death costs little. */
-function shortened(config: string): string {
-  return [
-    config.trimEnd(),
-    "  - { risk: shortSettle, until: 2027-11-24 }",
-    "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
-    "rotation:",
-    "  settle: 6s",
-    "  soak: 4s",
-    "  verify: 20s",
-    "  confirm: 60s",
-    "  farEnd: 5m",
-    "  putGrace: 5s",
-    "  drained: { samples: 1, every: 1s }",
-    "",
-  ].join("\n");
-}
 
 export class Stage implements AsyncDisposable {
   readonly folder: string;
@@ -43,7 +26,7 @@ export class Stage implements AsyncDisposable {
   private constructor(folder: string, site: ChildProcess, config: string) {
     this.folder = folder;
     this.#site = site;
-    this.config = shortened(config);
+    this.config = hasty(config);
   }
 
   static async open(setting: Omit<SiteSetting, "folder">): Promise<Stage> {
