@@ -5,8 +5,10 @@ import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import type { Campaign } from "./campaign.ts";
-import { command, type OperatorVerb } from "./campaign-verbs.ts";
+import type { Campaign } from "./campaign/campaign.ts";
+import { type Adoption, matchExisting } from "./campaign/enrolment.ts";
+import { portFacts } from "./campaign/facts.ts";
+import { command, type OperatorVerb } from "./campaign/verbs.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
 import {
@@ -16,13 +18,12 @@ import {
   linkId,
   type RiskName,
 } from "./desired.ts";
-import { type Adoption, matchExisting } from "./enrolment.ts";
 import { EventRing } from "./events.ts";
-import { portFacts } from "./facts.ts";
-import type { Intent, IntentStore } from "./intent.ts";
-import type { Journal } from "./journal.ts";
-import { Judge } from "./judge.ts";
-import { Lookout } from "./lookout.ts";
+import { Judge } from "./health/judge.ts";
+import type { Status } from "./health/status.ts";
+import type { Intent, IntentStore } from "./intent/intent.ts";
+import { Queued } from "./intent/queued.ts";
+import type { Journal } from "./journal/journal.ts";
 import {
   type JournalRecord,
   type Memory,
@@ -30,10 +31,9 @@ import {
   openCampaign,
   recollect,
   remember,
-} from "./memory.ts";
+} from "./journal/memory.ts";
+import { Lookout } from "./lookout.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
-import { Queued } from "./queued.ts";
-import type { Status } from "./status.ts";
 import { Turns } from "./turns.ts";
 import { boundedVault } from "./vault.ts";
 

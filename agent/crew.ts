@@ -3,19 +3,19 @@
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import type { Campaign } from "./campaign.ts";
-import { Conductor } from "./conductor.ts";
-import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./desired.ts";
+import type { Campaign } from "./campaign/campaign.ts";
+import { Conductor } from "./campaign/conductor.ts";
 import {
   type Asked,
   beginEnrolment,
   type EnrolmentParts,
   riskAccepted,
   type Waiting,
-} from "./enrolment.ts";
-import type { Intent } from "./intent.ts";
+} from "./campaign/enrolment.ts";
+import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./desired.ts";
+import type { Intent } from "./intent/intent.ts";
+import { type JournalRecord, type Memory, openCampaign } from "./journal/memory.ts";
 import { Lookout, type LookoutParts } from "./lookout.ts";
-import { type JournalRecord, type Memory, openCampaign } from "./memory.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";

@@ -3,10 +3,10 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Agent } from "./agent.ts";
-import type { Campaign } from "./campaign.ts";
-import { openCampaign } from "./memory.ts";
+import type { Campaign } from "./campaign/campaign.ts";
+import type { Status } from "./health/status.ts";
+import { openCampaign } from "./journal/memory.ts";
 import type { Site } from "./simulate.ts";
-import type { Status } from "./status.ts";
 
 /** When a demo strikes a fault unless it is told a time. */
 type FaultMoment = "beforeFirstEffect" | "afterProtected";

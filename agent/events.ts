@@ -1,7 +1,7 @@
 // What happened, numbered, for `events -f` and the live feed: a ring in memory, not a record.
 
 import type { WallTime } from "#hal/world.ts";
-import { isoTime } from "./status-time.ts";
+import { isoTime } from "./health/status-time.ts";
 
 export interface LinksealEvent {
   readonly schema: "linkseal.event/1";

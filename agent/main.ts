@@ -13,10 +13,10 @@ import {
   lockState,
   openHostKey,
   readHostId,
-} from "./host.ts";
-import { agentPlaces, type Places } from "./host-places.ts";
-import { serveApi } from "./host-server.ts";
-import { IntentStore } from "./intent.ts";
+} from "./host/host.ts";
+import { agentPlaces, type Places } from "./host/places.ts";
+import { serveApi } from "./host/server.ts";
+import { IntentStore } from "./intent/intent.ts";
 import { openAgent } from "./open.ts";
 
 export interface ServiceOptions {

@@ -4,8 +4,8 @@ import { drivers, simPeer, simVault } from "#drivers/index.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
 import { Agent } from "./agent.ts";
-import { IntentStore } from "./intent.ts";
-import { Journal } from "./journal.ts";
+import { IntentStore } from "./intent/intent.ts";
+import { Journal } from "./journal/journal.ts";
 
 export interface Identity {
   /** Key of the journal's chain. */

@@ -3,6 +3,7 @@
 
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import { type DeviceState, type KeyRef, strongValue, type TunnelSpec } from "#hal/model.ts";
+import { type LinkView, portOf } from "./campaign/facts.ts";
 import {
   type Desired,
   type DesiredGroup,
@@ -11,8 +12,7 @@ import {
   linkId,
   type RiskName,
 } from "./desired.ts";
-import { type LinkView, portOf } from "./facts.ts";
-import type { Memory } from "./memory.ts";
+import type { Memory } from "./journal/memory.ts";
 import { settingsGaps } from "./verify.ts";
 
 /** How a link stands to the intent. */

@@ -9,8 +9,8 @@ import {
   type Transforms,
   type WantedSettings,
 } from "#hal/model.ts";
-import { portOf } from "./facts.ts";
-import { sameTransforms } from "./health-tunnel.ts";
+import { portOf } from "./campaign/facts.ts";
+import { sameTransforms } from "./health/tunnel.ts";
 
 /** Each sentence names one leaf that is not as the change wanted it; empty = as wanted. */
 export function verify(change: DeviceChange, state: DeviceState): readonly string[] {

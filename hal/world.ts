@@ -1,4 +1,4 @@
-// The outside world as small interfaces; everything outside agent/host.ts and the served faces
+// The outside world as small interfaces; everything outside agent/host/host.ts and the served faces
 // reaches it through here.
 
 import type { Command } from "./secret.ts";

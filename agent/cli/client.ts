@@ -2,8 +2,8 @@
 
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
-import { errorFromShape } from "../api-shape.ts";
-import { findSocket, type SocketRole } from "../host-places.ts";
+import { errorFromShape } from "../api/shape.ts";
+import { findSocket, type SocketRole } from "../host/places.ts";
 
 const replyBytesMax = 64 * 1024 * 1024;
 

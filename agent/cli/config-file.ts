@@ -3,8 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LinksealError } from "#hal/error.ts";
-import { errnoOf } from "../host-folder.ts";
-import { agentPlaces } from "../host-places.ts";
+import { errnoOf } from "../host/folder.ts";
+import { agentPlaces } from "../host/places.ts";
 import { usage } from "./failure.ts";
 
 const bytesMax = 1_500_000;

@@ -2,10 +2,10 @@
 
 import { existsSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
-import { explain } from "../explain.ts";
-import type { Intent } from "../intent.ts";
-import type { Status } from "../status.ts";
-import { isWarningCode, warningRows } from "../warning-rows.ts";
+import { explain } from "../explain/explain.ts";
+import type { Status } from "../health/status.ts";
+import { isWarningCode, warningRows } from "../health/warning-rows.ts";
+import type { Intent } from "../intent/intent.ts";
 import { defaultConfig, readConfig } from "./config-file.ts";
 import type { Session } from "./session.ts";
 

@@ -2,7 +2,7 @@
 
 import { writeSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Played } from "../fleet-play.ts";
+import type { Played } from "../fleet/play.ts";
 import { usage } from "./failure.ts";
 import { exit, withExample } from "./shape.ts";
 import { stopAsked } from "./sim-stop.ts";
@@ -51,7 +51,7 @@ function daysOf(text: string): number {
 }
 
 async function run({ listPlants, plant: asked, ...options }: FleetVerb): Promise<void> {
-  const { plants } = await import("../fleet-plant.ts");
+  const { plants } = await import("../fleet/plant.ts");
   if (listPlants === true) {
     for (const { name, title } of plants) process.stdout.write(`${name.padEnd(18)}${title}\n`);
     return;
@@ -60,7 +60,7 @@ async function run({ listPlants, plant: asked, ...options }: FleetVerb): Promise
   if (asked !== undefined && plant === undefined) {
     throw usage(`no plant ${asked}`, "linkseal sim fleet --list-plants");
   }
-  const { playFleet } = await import("../fleet-play.ts");
+  const { playFleet } = await import("../fleet/play.ts");
   const { seed, routers, days, faults } = options;
   write(`seed ${seed}: ${routers} routers, ${days} days, faults ${faults}`);
   const begun = performance.now();

@@ -3,10 +3,10 @@
 
 import { join } from "node:path";
 import type { Agent } from "../agent.ts";
-import type { Verdict } from "../health-model.ts";
-import { openCampaign } from "../memory.ts";
+import type { Verdict } from "../health/model.ts";
+import { isoTime } from "../health/status-time.ts";
+import { openCampaign } from "../journal/memory.ts";
 import type { EffectEvent, StaffedSite } from "../simulate.ts";
-import { isoTime } from "../status-time.ts";
 import { type Paint, paintFor } from "./paint.ts";
 import {
   drawScene,

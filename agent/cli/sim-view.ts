@@ -1,7 +1,7 @@
 // The live picture of a simulated site: two links, what runs, what happens. Pure text from a scene;
 // colour only repeats what words say.
 
-import type { Verdict } from "../health-model.ts";
+import type { Verdict } from "../health/model.ts";
 import type { Paint } from "./paint.ts";
 import { columns } from "./text.ts";
 

@@ -1,7 +1,7 @@
 // A status in words: verdicts, why, what runs, and the next command. Takes readable text only.
 
-import type { CampaignShape } from "../api-shape.ts";
-import type { Status } from "../status.ts";
+import type { CampaignShape } from "../api/shape.ts";
+import type { Status } from "../health/status.ts";
 import type { Paint } from "./paint.ts";
 import { columns, shortCkn, spanText } from "./text.ts";
 

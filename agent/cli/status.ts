@@ -1,6 +1,6 @@
 // `linkseal status`: the quick path. What it imports is what every look at the site has to load.
 
-import type { Status } from "../status.ts";
+import type { Status } from "../health/status.ts";
 import { ask } from "./client.ts";
 import { paintFor } from "./paint.ts";
 import { statusText, verdictLine } from "./status-text.ts";

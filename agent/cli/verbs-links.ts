@@ -1,8 +1,8 @@
 // status, links, tunnels and keys: how everything stands.
 
 import type { Command } from "commander";
-import type { KeyReport } from "../key-report.ts";
-import type { Status } from "../status.ts";
+import type { KeyReport } from "../api/key-report.ts";
+import type { Status } from "../health/status.ts";
 import { usage } from "./failure.ts";
 import { paintFor } from "./paint.ts";
 import { type Common, Session } from "./session.ts";

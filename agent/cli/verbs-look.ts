@@ -3,9 +3,9 @@
 import { type Command, Option } from "commander";
 import { drivers } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
-import { type Explanation, explain } from "../explain.ts";
-import type { Entry } from "../journal.ts";
-import { isoTime } from "../status-time.ts";
+import { type Explanation, explain } from "../explain/explain.ts";
+import { isoTime } from "../health/status-time.ts";
+import type { Entry } from "../journal/journal.ts";
 import { completion, type Shell, shells } from "./completion.ts";
 import { doctor, findingsText, hostChecks } from "./doctor.ts";
 import { usage } from "./failure.ts";

@@ -1,9 +1,9 @@
 // adopt, enrol, rotation and retire: what an operator asks of the running agent.
 
 import type { Command } from "commander";
-import type { CampaignShape } from "../api-shape.ts";
-import type { Binding } from "../memory.ts";
-import type { Status } from "../status.ts";
+import type { CampaignShape } from "../api/shape.ts";
+import type { Status } from "../health/status.ts";
+import type { Binding } from "../journal/memory.ts";
 import { allCampaigns, eventsAfter, follow } from "./progress.ts";
 import { type Common, Session } from "./session.ts";
 import { collected, exit, verb } from "./shape.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hostDialer } from "#agent/host-dialer.ts";
+import { hostDialer } from "#agent/host/dialer.ts";
 import {
   deviceCases,
   peerCases,

@@ -2,7 +2,7 @@
 // is caught.
 
 import { describe, expect, it } from "vitest";
-import { FleetRun } from "#agent/fleet.ts";
+import { FleetRun } from "#agent/fleet/fleet.ts";
 import type { World } from "#hal/world.ts";
 
 const forms = {

@@ -2,8 +2,8 @@
 // LINKSEAL_SEED=NAME replays one storm alone.
 
 import { describe, expect, it } from "vitest";
-import { plants } from "#agent/fleet-plant.ts";
-import { type Played, type PlayOptions, playFleet } from "#agent/fleet-play.ts";
+import { plants } from "#agent/fleet/plant.ts";
+import { type Played, type PlayOptions, playFleet } from "#agent/fleet/play.ts";
 import { effort } from "../effort.ts";
 import { type Outcome, Weather } from "./weather.ts";
 

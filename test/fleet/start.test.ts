@@ -3,8 +3,8 @@
 
 import { afterAll, describe, expect, it } from "vitest";
 import { Demo } from "#agent/demo.ts";
+import type { Status } from "#agent/health/status.ts";
 import { demoSite, faultList, simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
-import type { Status } from "#agent/status.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import { effort } from "../effort.ts";

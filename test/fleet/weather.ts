@@ -2,8 +2,8 @@
 // tears, fills up and lies; then calm, in which everything must come to rest.
 
 import type { Agent } from "#agent/agent.ts";
-import { FleetRun, type Rest } from "#agent/fleet.ts";
-import { openCampaign } from "#agent/memory.ts";
+import { FleetRun, type Rest } from "#agent/fleet/fleet.ts";
+import { openCampaign } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";

@@ -6,9 +6,9 @@ import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { lockState } from "#agent/host-lock.ts";
+import { lockState } from "#agent/host/lock.ts";
 
-const source = JSON.stringify(new URL("../../agent/host-lock.ts", import.meta.url).href);
+const source = JSON.stringify(new URL("../../agent/host/lock.ts", import.meta.url).href);
 
 // Says `held` or the error's code, and holds until its standard input ends.
 const holder = `

@@ -6,8 +6,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Status } from "#agent/health/status.ts";
 import { demoSite } from "#agent/simulate.ts";
-import type { Status } from "#agent/status.ts";
 
 interface Ended {
   readonly exit: number | null;

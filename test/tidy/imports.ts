@@ -43,7 +43,10 @@ const importTable: readonly TableRow[] = [
   },
   { edge: /^agent\/.* -> agent\//, why: "the program" },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
-  { edge: /^agent\/host\.ts -> drivers\/transport\//, why: "host.ts alone builds the real Dialer" },
+  {
+    edge: /^agent\/host\/host\.ts -> drivers\/transport\//,
+    why: "agent/host/ alone builds the real Dialer",
+  },
   {
     edge: /^agent\/cli\/version\.ts -> package\.json$/,
     why: "the version number stands once",
@@ -52,7 +55,7 @@ const importTable: readonly TableRow[] = [
   { edge: /^agent\/net\.ts -> drivers\/linux\/net/, why: "the kernel writer is a root of its own" },
   { edge: /^agent\/simulate\.ts -> sim\//, why: "where agent and simulator meet" },
   {
-    edge: /^agent\/fleet(-play)?\.ts -> sim\//,
+    edge: /^agent\/fleet\/(fleet|play)\.ts -> sim\//,
     why: "a fleet run is agent and simulator side by side",
   },
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
@@ -61,7 +64,7 @@ const importTable: readonly TableRow[] = [
 ];
 
 /** The files that bring the simulator with them: an agent of a router never loads one. */
-const onDemand = /^agent\/(simulate|fleet(-play|-plant)?)\.ts$/;
+const onDemand = /^agent\/(simulate|fleet\/[a-z-]+)\.ts$/;
 
 interface PackageRow {
   readonly name: string;
@@ -79,7 +82,7 @@ export const runtimePackages: readonly PackageRow[] = [
   { name: "commander", where: /^agent\/cli(\/|-|\.)/, why: "verbs, options and their help" },
   {
     name: "pino",
-    where: /^agent\/host-log\.ts$/,
+    where: /^agent\/host\/log\.ts$/,
     why: "JSON log lines to standard output, in sync",
   },
   { name: "yaml", where: /^agent\/config\//, why: "keeps line and column of every node" },

@@ -18,7 +18,7 @@ const world: readonly Banned[] = [
   { sequence: "performance", instead: "world.clock.now" },
   { sequence: "Math . random", instead: "world.entropy or Prng" },
   { sequence: "crypto .", instead: "world.entropy" },
-  { sequence: "process", instead: "agent/host.ts reads the process and its environment" },
+  { sequence: "process", instead: "agent/host/ reads the process and its environment" },
   { sequence: "console", instead: "world.log" },
   { sequence: "fetch (", instead: "world.dial.http" },
   { sequence: "WebSocket", instead: "agent/web serves the page" },

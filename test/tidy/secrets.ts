@@ -31,7 +31,7 @@ export const lendings: readonly Lending[] = [
     why: "the one place where a hole becomes bytes on their way to the wire",
   },
   {
-    path: "agent/journal.ts",
+    path: "agent/journal/journal.ts",
     line: "options.key.use((key) =>",
     why: "HMAC over each record",
   },

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { answer, routes, type SocketRole } from "#agent/api.ts";
-import { campaignShape, errorFromShape, errorShape } from "#agent/api-shape.ts";
+import { answer, routes, type SocketRole } from "#agent/api/api.ts";
+import { campaignShape, errorFromShape, errorShape } from "#agent/api/shape.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
 import { effort } from "../effort.ts";
 import { AgentBench, group } from "./agent-bench.ts";

@@ -9,7 +9,7 @@ import {
   type Evidence,
   type Facts,
   type PortFacts,
-} from "#agent/campaign.ts";
+} from "#agent/campaign/campaign.ts";
 import type { KeyRef } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { ckn } from "./site-bench.ts";

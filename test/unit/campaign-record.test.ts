@@ -7,8 +7,8 @@ import {
   decide,
   type Facts,
   type PortFacts,
-} from "#agent/campaign.ts";
-import { command, type OperatorVerb } from "#agent/campaign-verbs.ts";
+} from "#agent/campaign/campaign.ts";
+import { command, type OperatorVerb } from "#agent/campaign/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import { calm, campaignOf, clearPort, held } from "./campaign-kit.ts";
 

@@ -1,6 +1,6 @@
 // Breadth-first over the abstract world; a property that breaks comes with the shortest way there.
 
-import type { Campaign } from "#agent/campaign.ts";
+import type { Campaign } from "#agent/campaign/campaign.ts";
 import {
   judgeState,
   keyOf,

@@ -1,7 +1,13 @@
 // Every cell of the machine: each campaign with each combination of facts, held against its rules.
 
 import { describe, expect, it } from "vitest";
-import { type Campaign, campaignStates, decide, type Facts, type Step } from "#agent/campaign.ts";
+import {
+  type Campaign,
+  campaignStates,
+  decide,
+  type Facts,
+  type Step,
+} from "#agent/campaign/campaign.ts";
 import { campaignOf, type clearPort, held, waiting } from "./campaign-kit.ts";
 import { explore } from "./campaign-space.ts";
 import type { ModelOptions } from "./campaign-world.ts";

@@ -1,7 +1,7 @@
 // A small abstract world around the real machine: two links, their far end, and everything that may
 // go wrong between two turns.
 
-import { advance, type Campaign, decide, type Facts, type Step } from "#agent/campaign.ts";
+import { advance, type Campaign, decide, type Facts, type Step } from "#agent/campaign/campaign.ts";
 import type { WallTime } from "#hal/world.ts";
 import { campaignOf, held, waiting } from "./campaign-kit.ts";
 

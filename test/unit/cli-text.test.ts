@@ -16,8 +16,8 @@ import {
   visible,
   visibleLines,
 } from "#agent/cli/text.ts";
+import type { Status } from "#agent/health/status.ts";
 import type { Plan } from "#agent/plan.ts";
-import type { Status } from "#agent/status.ts";
 import { LinksealError } from "#hal/error.ts";
 
 const plain: Paint = {

@@ -3,10 +3,10 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Campaign, campaignStates, decide, type Facts } from "#agent/campaign.ts";
+import { type Campaign, campaignStates, decide, type Facts } from "#agent/campaign/campaign.ts";
 import { buildProgram } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
-import { explanations } from "#agent/explain.ts";
+import { explanations } from "#agent/explain/explain.ts";
 import { demoFaults } from "#sim/faults.ts";
 import { generatedDocs } from "../generated-docs.ts";
 

@@ -2,8 +2,8 @@
 // does, and that traffic never stops.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Campaign } from "#agent/campaign.ts";
-import type { JournalRecord } from "#agent/memory.ts";
+import type { Campaign } from "#agent/campaign/campaign.ts";
+import type { JournalRecord } from "#agent/journal/memory.ts";
 import type { KeyRef } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { handMadeSettings } from "#sim/site-plan.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { campaignStates } from "#agent/campaign.ts";
+import { campaignStates } from "#agent/campaign/campaign.ts";
 import { riskNames } from "#agent/desired.ts";
-import { explain, explainMarkdown, explanations } from "#agent/explain.ts";
-import { warningRows } from "#agent/warning-rows.ts";
+import { explain, explainMarkdown, explanations } from "#agent/explain/explain.ts";
+import { warningRows } from "#agent/health/warning-rows.ts";
 import { errorRows } from "#hal/error.ts";
 import { isVerb } from "../verbs.ts";
 

@@ -1,7 +1,7 @@
 // What a campaign may conclude from looks, and what it may not.
 
 import { describe, expect, it } from "vitest";
-import type { Evidence } from "#agent/campaign.ts";
+import type { Evidence } from "#agent/campaign/campaign.ts";
 import {
   advanceProof,
   advanceQuiet,
@@ -18,7 +18,7 @@ import {
   type QuietRun,
   type Run,
   securedBy,
-} from "#agent/facts.ts";
+} from "#agent/campaign/facts.ts";
 import type { PeerState } from "#hal/device.ts";
 import { type DeviceState, known, type MacsecPort, type Reading, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";

@@ -1,8 +1,8 @@
 // A healthy link and tunnel as evidence; tests bend one thing at a time.
 
 import type { DesiredLink, DesiredTunnel } from "#agent/desired.ts";
-import { deriveLinkHealth } from "#agent/health.ts";
-import type { LinkEvidence, TunnelEvidence, Verdict } from "#agent/health-model.ts";
+import { deriveLinkHealth } from "#agent/health/health.ts";
+import type { LinkEvidence, TunnelEvidence, Verdict } from "#agent/health/model.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type IpsecTunnel,

@@ -1,7 +1,7 @@
 // Real time, and the time of a simulated site that an agent follows.
 
 import { describe, expect, it } from "vitest";
-import { followingClock, hostClock } from "#agent/host-clock.ts";
+import { followingClock, hostClock } from "#agent/host/clock.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
 
 interface ScriptedSite {

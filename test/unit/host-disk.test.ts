@@ -16,9 +16,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FsDisk } from "#agent/host-disk.ts";
-import { openFolder } from "#agent/host-folder.ts";
-import { openHostKey, readHostId } from "#agent/host-key.ts";
+import { FsDisk } from "#agent/host/disk.ts";
+import { openFolder } from "#agent/host/folder.ts";
+import { openHostKey, readHostId } from "#agent/host/key.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (content: Uint8Array | undefined): string | undefined =>

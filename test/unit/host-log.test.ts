@@ -4,7 +4,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { hostLog } from "#agent/host-log.ts";
+import { hostLog } from "#agent/host/log.ts";
 import type { Log, WallTime } from "#hal/world.ts";
 
 let folder = "";

@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { agentPlaces, findSocket, type PlaceSource, placeSource } from "#agent/host-places.ts";
+import { agentPlaces, findSocket, type PlaceSource, placeSource } from "#agent/host/places.ts";
 
 const uid = placeSource().uid;
 const source = (environment: PlaceSource["environment"] = {}, temporary = "/tmp"): PlaceSource => ({

@@ -9,7 +9,7 @@ import {
   openCampaign,
   recollect,
   remember,
-} from "#agent/memory.ts";
+} from "#agent/journal/memory.ts";
 import { campaignOf, keyOne } from "./campaign-kit.ts";
 import { wall } from "./view-kit.ts";
 

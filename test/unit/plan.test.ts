@@ -1,9 +1,9 @@
 // What would be done, in which order, and what is left to a person.
 
 import { describe, expect, it } from "vitest";
+import type { LinkView } from "#agent/campaign/facts.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
-import type { LinkView } from "#agent/facts.ts";
-import { emptyMemory, type Memory } from "#agent/memory.ts";
+import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import { type Plan, plan, samePlan, standingOf } from "#agent/plan.ts";
 import { type DeviceState, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";

@@ -1,8 +1,8 @@
 // The loop of one device: what a predecessor left pending, what is added, and what is left alone.
 
 import { describe, expect, it } from "vitest";
+import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
 import { Lookout } from "#agent/lookout.ts";
-import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/memory.ts";
 import { Reconciler } from "#agent/reconcile.ts";
 import type { Device, DeviceChange, Driver, Transaction, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";

@@ -3,7 +3,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hostDialer } from "#agent/host-dialer.ts";
+import { hostDialer } from "#agent/host/dialer.ts";
 import { SimClock } from "#sim/clock.ts";
 import type { SiteHandler } from "#sim/faces/site.ts";
 import { leashClock, paceClock, serveSite } from "#sim/serve.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hostDialer } from "#agent/host-dialer.ts";
+import { hostDialer } from "#agent/host/dialer.ts";
 import { simPeer, simVault } from "#drivers/index.ts";
 import type { DeviceChange, TransactionToken } from "#hal/device.ts";
 import { decodeJson } from "#hal/json.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { deriveLinkHealth } from "#agent/health.ts";
-import { deriveStatus, type LinkStatusInput } from "#agent/status.ts";
-import { isoTime, wholeDays } from "#agent/status-time.ts";
+import { deriveLinkHealth } from "#agent/health/health.ts";
+import { deriveStatus, type LinkStatusInput } from "#agent/health/status.ts";
+import { isoTime, wholeDays } from "#agent/health/status-time.ts";
 import type { WallTime } from "#hal/world.ts";
 import { at, evidence, idle, key, link, moving, over } from "./health-evidence.ts";
 

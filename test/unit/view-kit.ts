@@ -1,8 +1,8 @@
 // Looks at one link, as good as they get, with one thing changed at a time.
 
+import type { LinkView } from "#agent/campaign/facts.ts";
 import { parseConfig } from "#agent/config/index.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
-import type { LinkView } from "#agent/facts.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type ControlPlane,

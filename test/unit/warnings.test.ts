@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { nextFor, type WarningCode, warningRows } from "#agent/warning-rows.ts";
+import { nextFor, type WarningCode, warningRows } from "#agent/health/warning-rows.ts";
 import {
   advance,
   noWarnings,
   type Raised,
   type Tracker,
   type WarningEvent,
-} from "#agent/warnings.ts";
+} from "#agent/health/warnings.ts";
 import { errorRows } from "#hal/error.ts";
 import type { Instant } from "#hal/world.ts";
 import { isVerb } from "../verbs.ts";

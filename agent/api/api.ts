@@ -1,0 +1,309 @@
+// Requests on the two local sockets, as pure request-to-reply; docs/protocol.md is written from
+// `routes`.
+
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import type { OperatorVerb } from "../campaign/verbs.ts";
+import { type RiskName, riskNames } from "../desired.ts";
+import type { Intent } from "../intent/intent.ts";
+import type { Plan } from "../plan.ts";
+import { keyReport } from "./key-report.ts";
+import { campaignShape, errorShape } from "./shape.ts";
+
+/** What a socket may ask for: `view` looks, `admin` also changes. */
+export type SocketRole = "view" | "admin";
+
+export interface ApiRequest {
+  readonly method: string;
+  /** Path with its query. */
+  readonly path: string;
+  readonly body: string;
+  readonly role: SocketRole;
+  /** Who is recorded in journal and audit. */
+  readonly who: string;
+}
+
+export interface ApiReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+interface Call {
+  readonly agent: Agent;
+  readonly now: WallTime;
+  readonly query: ReadonlyMap<string, string>;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly who: string;
+  readonly signal: AbortSignal;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+interface Route {
+  readonly role: SocketRole;
+  readonly title: string;
+  readonly run: (call: Call) => unknown;
+}
+
+const eventWaitMsMax = 30_000;
+
+/** Every verb of the protocol, by `METHOD /path`. */
+export const routes: Readonly<Record<string, Route>> = {
+  "GET /v1/status": {
+    role: "view",
+    title: "The health of everything in the accepted intent (linkseal.status/1)",
+    run: ({ agent }) => agent.status(),
+  },
+  "GET /v1/rotation": {
+    role: "view",
+    title: "The last campaign of each group, or of ?group=NAME (linkseal.campaign/1)",
+    run: ({ agent, query }) => campaigns(agent, query.get("group")),
+  },
+  "GET /v1/events": {
+    role: "view",
+    title: "Events after ?after=N; waits up to ?waitMs=MS for the next one (linkseal.event/1)",
+    run: events,
+  },
+  "GET /v1/keys": {
+    role: "view",
+    title: "Keys in use, by link, with their versions and ages (linkseal.keys/1)",
+    run: async ({ agent, now, signal }) => await keyReport(agent, now, signal),
+  },
+  "GET /v1/config": {
+    role: "view",
+    title: "The accepted intent: number, hash, who, when and text",
+    run: ({ agent }) => {
+      const { number, sha256, who, at, text } = intentOf(agent);
+      return { number, sha256, who, at, text };
+    },
+  },
+  "GET /v1/config/history": {
+    role: "view",
+    title: "Every accepted config: number, hash, who and when",
+    run: ({ agent }) => ({ history: agent.intents.history() }),
+  },
+  "GET /v1/config/diff": {
+    role: "view",
+    title: "The difference from config ?number=N to the one in force",
+    run: ({ agent, query }) => {
+      const { number } = intentOf(agent);
+      return { diff: agent.intents.diff(numberOf(query.get("number")), number) };
+    },
+  },
+  "GET /v1/journal": {
+    role: "view",
+    title: "The journal: its state and its last records",
+    run: ({ agent }) => ({
+      state: agent.journalState,
+      records: agent.journal.records().slice(-100),
+    }),
+  },
+  "POST /v1/journal/accept-loss": {
+    role: "admin",
+    title: "Starts a new chain after a damaged journal; says what was dropped",
+    run: async ({ agent, who }) => {
+      await agent.journal.acceptLoss(who);
+      return { state: agent.journalState };
+    },
+  },
+  "POST /v1/plan": {
+    role: "admin",
+    title:
+      "What a config {text, file} would change at both ends (linkseal.plan/1), from a fresh look",
+    run: async ({ agent, body, signal }) => {
+      const file = body["file"] === undefined ? "config" : textOf(body, "file");
+      return await agent.plan(configText(agent, body), file, signal);
+    },
+  },
+  "POST /v1/apply": {
+    role: "admin",
+    title: "Makes {text, file, shown?, queue} the accepted intent",
+    run: async ({ agent, body, who, signal }) =>
+      await agent.apply(
+        {
+          text: textOf(body, "text"),
+          file: textOf(body, "file"),
+          who,
+          queue: body["queue"] === true,
+          ...(body["shown"] === undefined ? {} : { shown: body["shown"] as Plan }),
+        },
+        signal,
+      ),
+  },
+  "POST /v1/config/rollback": {
+    role: "admin",
+    title: "Accepts the text of config {number} again, as a new number, with present keys",
+    run: async ({ agent, body, who, signal }) => {
+      const text = agent.intents.text(numberOf(body["number"]));
+      if (text === undefined) throw missing("there is no config of that number");
+      return await agent.apply({ text, file: "history", who, queue: false }, signal);
+    },
+  },
+  "POST /v1/enrol": {
+    role: "admin",
+    title: "Begins the enrolment of {target} (group or group/link) with accepted {risks}",
+    run: async ({ agent, body, who, signal }) =>
+      campaignShape(await agent.enrol(textOf(body, "target"), who, risksOf(body), signal)),
+  },
+  "POST /v1/adopt": {
+    role: "admin",
+    title: "Takes {target}, protected by hand, into the intent; writes to no device",
+    run: async ({ agent, body, signal }) => ({
+      adopted: await agent.adopt(textOf(body, "target"), listOf(body, "risks"), signal),
+    }),
+  },
+  "POST /v1/rotation/proceed": campaignVerb("proceed", "Says that the far end may be changed now"),
+  "POST /v1/rotation/resume": campaignVerb("resume", "Lets a held campaign go on"),
+  "POST /v1/rotation/abandon": campaignVerb("abandon", "Ends a campaign whose link carries"),
+  "POST /v1/retire": {
+    role: "admin",
+    title: "Forgets the link {name}; both ends stay as they are",
+    run: async ({ agent, body }) => {
+      await agent.retireLink(textOf(body, "name"));
+      return { retired: textOf(body, "name") };
+    },
+  },
+};
+
+function campaignVerb(verb: OperatorVerb, title: string): Route {
+  return {
+    role: "admin",
+    title: `${title} ({group})`,
+    run: async ({ agent, body, who }) =>
+      campaignShape(await agent.rotation(verb, textOf(body, "group"), who)),
+  };
+}
+
+/** Answers any request; a broken one gets an error reply and never an exception. */
+export async function answer(
+  agent: Agent,
+  request: ApiRequest,
+  world: { now: WallTime; sleep: (ms: number, signal: AbortSignal) => Promise<void> },
+  signal: AbortSignal,
+): Promise<ApiReply> {
+  try {
+    const [path = "", search = ""] = request.path.split("?", 2);
+    const route = Object.hasOwn(routes, `${request.method} ${path}`)
+      ? routes[`${request.method} ${path}`]
+      : undefined;
+    if (route === undefined)
+      throw missing(`no such request: ${request.method} ${path.slice(0, 80)}`);
+    if (route.role === "admin" && request.role !== "admin") throw forbidden();
+    const call: Call = {
+      agent,
+      now: world.now,
+      query: new Map(new URLSearchParams(search)),
+      body: bodyOf(request.body),
+      who: request.who,
+      signal,
+      sleep: world.sleep,
+    };
+    return { status: 200, body: encodeJson((await route.run(call)) ?? null) };
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return { status: statusOf(error), body: encodeJson(errorShape(error)) };
+  }
+}
+
+function statusOf(error: LinksealError): number {
+  if (error.code === "agent.forbidden") return 403;
+  return error.code === "usage" || error.code === "config.invalid" ? 400 : 409;
+}
+
+async function events(call: Call): Promise<unknown> {
+  const after = numberOf(call.query.get("after") ?? "0");
+  const waitMs = Math.min(numberOf(call.query.get("waitMs") ?? "0"), eventWaitMsMax);
+  const { events: ring } = call.agent;
+  if (ring.after(after).length === 0 && waitMs > 0) {
+    const arrived = new AbortController();
+    const stop = ring.listen(() => arrived.abort());
+    await call
+      .sleep(waitMs, AbortSignal.any([arrived.signal, call.signal]))
+      // Both ends of the wait are answers: an event came, or none did.
+      .catch(() => undefined);
+    stop();
+  }
+  return { events: ring.after(after) };
+}
+
+function campaigns(agent: Agent, group: string | undefined): unknown {
+  const all = Object.values(agent.memory.campaigns);
+  const wanted = group === undefined ? all : all.filter((campaign) => campaign.group === group);
+  return { campaigns: wanted.map(campaignShape) };
+}
+
+const bodyBytesMax = 2_000_000;
+
+function bodyOf(text: string): Readonly<Record<string, unknown>> {
+  if (text === "") return {};
+  if (text.length > bodyBytesMax) throw usage("the request body is too long");
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return { ...value };
+    }
+  } catch {
+    throw usage("the request body is not JSON");
+  }
+  throw usage("the request body is not a JSON object");
+}
+
+/** The config of the request; without one, the intent in force is planned again. */
+function configText(agent: Agent, body: Call["body"]): string {
+  if (body["text"] !== undefined) return textOf(body, "text");
+  return intentOf(agent).text;
+}
+
+function intentOf(agent: Agent): Intent {
+  const { intent, intentDamage } = agent;
+  if (intent !== undefined) return intent;
+  throw intentDamage ?? missing("no config has been accepted yet");
+}
+
+function textOf(body: Call["body"], name: string): string {
+  const value = body[name];
+  if (typeof value === "string" && value !== "") return value;
+  throw usage(`the request lacks the text "${name}"`);
+}
+
+function listOf(body: Call["body"], name: string): readonly string[] {
+  const value = body[name] ?? [];
+  if (Array.isArray(value) && value.every((each) => typeof each === "string")) return value;
+  throw usage(`"${name}" is not a list of texts`);
+}
+
+function risksOf(body: Call["body"]): readonly RiskName[] {
+  return listOf(body, "risks").map((name) => {
+    const risk = riskNames.find((each) => each === name);
+    if (risk === undefined) throw usage(`there is no risk named ${JSON.stringify(name)}`);
+    return risk;
+  });
+}
+
+function numberOf(value: unknown): number {
+  const number = typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value;
+  if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
+  throw usage("a whole number is missing");
+}
+
+function usage(text: string): LinksealError {
+  const details = { effect: "none", where: "socket", next: "linkseal --help" } as const;
+  return new LinksealError("usage", text, details);
+}
+
+function missing(text: string): LinksealError {
+  return new LinksealError("usage", text, {
+    effect: "none",
+    where: "socket",
+    next: "linkseal apply FILE",
+  });
+}
+
+function forbidden(): LinksealError {
+  return new LinksealError("agent.forbidden", "this socket may look but not change anything", {
+    effect: "none",
+    where: "view socket",
+    next: "join the group of the admin socket",
+  });
+}

@@ -1,0 +1,116 @@
+// Explanations of warnings about the agent, its config, its keys and its campaigns.
+
+import type { OperationCode } from "../health/warning-rows.ts";
+import { type Body, body } from "./entry.ts";
+
+export const operationEntries: Readonly<Record<OperationCode, Body>> = {
+  "not-configured": body(
+    "The agent runs and serves its sockets, but no config was ever accepted. It looks at " +
+      "nothing and changes nothing.",
+    "Write a config (docs/configuration.md), then run `linkseal apply FILE`.",
+  ),
+  "config-not-applied": body(
+    "The config file differs from the accepted intent. The agent acts on the accepted one " +
+      "alone; a file that merely lies there changes nothing.",
+    "Run `linkseal plan` to see what the file would change.",
+    "Run `linkseal apply`, or put the file back.",
+  ),
+  drift: body(
+    "A device is not set as the accepted intent wants, and nobody told the agent to repair it.",
+    "Run `linkseal plan` to see the difference.",
+    "Run `linkseal apply` to set it again, or push a config that wants it so.",
+    "`repair: on` lets the agent repair what cannot interrupt a port.",
+  ),
+  unmanaged: body(
+    "A link, tunnel or key is still on a device and stands in no accepted intent. Leaving it " +
+      "out of a config does not remove it.",
+    "Run `linkseal adopt GROUP` to take it in, or `linkseal retire link NAME` to let go.",
+  ),
+  "commit-pending": body(
+    "A confirmed commit on the device waits for its confirmation, ours or somebody else's. " +
+      "Until it is settled nothing is written there.",
+    "If it is not ours, ask who works on the device.",
+    "If nobody confirms, the device goes back to what it had before.",
+  ),
+  "commit-lost": body(
+    "The device accepted a change, and its running configuration does not have it: the commit " +
+      "was reverted, expired or never took. The agent looks again before it does anything else.",
+    "Run `linkseal rotation show GROUP`: it says where the campaign stands.",
+    "Find out whether somebody else commits on the device, or whether it restarted.",
+    "Run `linkseal rotation resume GROUP` when the cause is gone.",
+  ),
+  "clock-skew": body(
+    "The device's clock differs from ours by more than key times and certificates allow.",
+    "Give the device a time source. No campaign starts on it meanwhile.",
+  ),
+  "vault-unreachable": body(
+    "The key vault does not answer. Links do not need it: they keep their keys. New keys " +
+      "cannot be seen or staged.",
+    "Check the path to the vault and its firewall.",
+  ),
+  "vault-denied": body(
+    "The vault answers and refuses: the agent's identity lacks the right to list or get " +
+      "secrets, or the secret is disabled. No key can be fetched, so no link can be enrolled or " +
+      "rotated.",
+    "Give the identity `get` and `list` on secrets of this vault, and no more.",
+    "Run `linkseal keys check` to see it work.",
+  ),
+  "key-age": body(
+    "The key has been in use for longer than `rotate.maxAge`.",
+    "Change the key by hand at both ends, one link at a time, and adopt the links again.",
+  ),
+  "key-unpaired": body(
+    "The newest versions of CAK and CKN are not proven to belong together: the tag on the CAK " +
+      "version is missing or names another CKN. They are ignored.",
+    "Run `linkseal keys check` to see which versions are meant.",
+    "Tag the CAK version with its CKN: the tag `linkseal-ckn` holds it in hexadecimal.",
+  ),
+  "key-malformed": body(
+    "A secret is not a key: it must be hexadecimal text of full length (CKN 32 octets, CAK 16 " +
+      "or 32 by the suite). The message names field and length, never the value.",
+    "Put a fresh pair of CAK and CKN into the vault.",
+  ),
+  "key-reused": body(
+    "One CKN was seen with two CAK versions. A CKN names one key for ever; two ends could " +
+      "hold different keys under one name.",
+    "Put a fresh pair into the vault, and disable both old versions once no link uses them.",
+  ),
+  "key-expiring": body(
+    "A secret version reaches its expiry date soon. The vault goes on serving it; the agent " +
+      "will not use it.",
+    "Change the key by hand at both ends before the date, one link at a time.",
+  ),
+  "far-end-unreadable": body(
+    "The settings of the Azure port cannot be read. What it points at is not known; a " +
+      "campaign that needs it waits.",
+    "Check the agent's right to read the ExpressRoute port.",
+  ),
+  "campaign-waiting": body(
+    "A campaign is wanted and a gate does not let it begin or go on. It says which gate and " +
+      "since when.",
+    "Run `linkseal rotation show GROUP`.",
+  ),
+  "waiting-for-person": body(
+    "The far end is changed by hand (`farEnd: manual`), and it is a person's turn. The link " +
+      "carries meanwhile.",
+    "Run `linkseal rotation show GROUP`: it says what to set where.",
+    "Tell the agent with `linkseal rotation proceed GROUP`, and `--done` once it is done.",
+  ),
+  "rotation-held": body(
+    "A campaign stopped in a safe, stable state because it saw something that it must not " +
+      "decide alone. Nothing more is written until a person says so.",
+    "Run `linkseal rotation show GROUP`: the reason names what was seen on both ends.",
+    "Then `linkseal rotation resume GROUP`, `revert` or `abandon`.",
+  ),
+  "sibling-unhealthy": body(
+    "The other link of the group does not carry in its accepted state. No effect takes " +
+      "anything away from this one until it does.",
+    "Look at the sibling with `linkseal links GROUP/LINK`.",
+  ),
+  "journal-lossy": body(
+    "The journal is broken before its end, or cannot be written. The agent goes on observing " +
+      "and changes nothing.",
+    "Check the disk and who touched the state directory.",
+    "When you know what was lost, `linkseal journal accept-loss` lets it act again.",
+  ),
+};

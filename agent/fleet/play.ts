@@ -1,0 +1,118 @@
+// Days of a fleet: enrolled from clear, watched, its agent started again now and then; in bad
+// weather if that is asked for.
+
+import { type Instant, instantAfter } from "#hal/world.ts";
+import { formatViolation } from "#sim/oracle.ts";
+import { Storm } from "#sim/storm.ts";
+import { FleetRun } from "./fleet.ts";
+import type { Plant } from "./plant.ts";
+
+export interface PlayOptions {
+  readonly seed: string;
+  /** Even: every group has two. */
+  readonly routers: number;
+  readonly days: number;
+  /** `off` = nothing ever goes wrong, and all routers are the best there are. */
+  readonly faults: "on" | "off";
+  readonly plant: Plant | undefined;
+  readonly writeLine: (line: string) => void;
+  readonly stop: AbortSignal;
+}
+
+export interface Played {
+  readonly virtualMs: number;
+  readonly looks: number;
+  readonly events: number;
+  readonly starts: number;
+  /** Broken promises, seed and promise first. */
+  readonly broken: readonly string[];
+  /** What did not come to rest, seed first. */
+  readonly restless: readonly string[];
+}
+
+const dayMs = 86_400_000;
+/** Long enough for a first enrolment of every group; the first restart of the agent follows it. */
+const enrolMs = 3_600_000;
+/** Mean time between two strikes at one router. */
+const strikeMs = 4 * 3_600_000;
+/** The part of a run in which it storms; in the rest everything must come to rest. */
+const stormShare = 0.75;
+
+/** Ends early at the first broken promise. Rejects with what broke the agent itself. */
+export async function playFleet(options: PlayOptions): Promise<Played> {
+  const { seed, routers, days, faults, stop, writeLine } = options;
+  const models = faults === "on" ? "mixed" : "best";
+  const run = new FleetRun({ seed, routers, start: "clear", models, writeLine });
+  const { site, oracle } = run.fleet;
+  const lives = new Lives(run, options.plant);
+  const end = instantAfter(site.clock.now(), days * dayMs);
+  const ended = (): boolean =>
+    stop.aborted || oracle.violations.length > 0 || lives.failure !== undefined;
+  const until = async (at: Instant): Promise<void> => {
+    await site.clock.run(Math.min(at, end) as Instant, ended);
+  };
+  lives.start();
+  const storm =
+    faults === "on" ? new Storm({ site, everyMs: strikeMs / routers, kindChance: 0.5 }) : undefined;
+  const calmAt = instantAfter(site.clock.now(), days * dayMs * stormShare);
+  site.clock.after(calmAt - site.clock.now(), () => {
+    storm?.calm();
+    site.clock.wake();
+  });
+  await until(instantAfter(site.clock.now(), enrolMs));
+  while (!ended() && site.clock.now() < end) {
+    // P4: with everything as wanted, a start of the agent is never the reason for a change.
+    const equal = run.rest().every(({ kind }) => kind === "protected");
+    if (storm === undefined && equal) oracle.expectNoWrites("every device equals the intent");
+    lives.restart();
+    await until(instantAfter(site.clock.now(), dayMs));
+  }
+  if (lives.failure !== undefined) throw lives.failure.error;
+  const restless = ended() ? [] : restlessOf(run, faults);
+  run.end();
+  return {
+    virtualMs: site.clock.now(),
+    looks: run.looks,
+    events: site.clock.events,
+    starts: lives.count,
+    broken: oracle.violations.map(formatViolation),
+    restless: restless.map((text) => `seed ${seed} never at rest: ${text}`),
+  };
+}
+
+/** In calm weather all is protected; after a storm a person may have been called, with a reason. */
+function restlessOf(run: FleetRun, faults: "on" | "off"): readonly string[] {
+  return run
+    .rest()
+    .filter(({ kind }) => (faults === "on" ? kind === "moving" : kind !== "protected"))
+    .map(({ about, why }) => `${about}: ${why}`);
+}
+
+/** One process of the agent after the other, on one disk. */
+class Lives {
+  count = 0;
+  failure: { readonly error: unknown } | undefined;
+  readonly #run: FleetRun;
+  readonly #plant: Plant | undefined;
+
+  constructor(run: FleetRun, plant: Plant | undefined) {
+    this.#run = run;
+    this.#plant = plant;
+  }
+
+  start(): void {
+    this.count += 1;
+    const life = this.count;
+    const edges = this.#run.fleet.site.links;
+    this.#run
+      .begin(this.#run.config(), (world) => this.#plant?.surround({ world, edges, life }) ?? world)
+      .catch((error: unknown) => {
+        this.failure = { error };
+      });
+  }
+
+  restart(): void {
+    this.#run.end();
+    this.start();
+  }
+}

@@ -1,0 +1,310 @@
+// What settings, far end and MKA say about a link; each fault has a reason code of its own.
+
+import type { Ckn, MacsecPort, MkaSession } from "#hal/model.ts";
+import type { DesiredLink } from "../desired.ts";
+import { linkId } from "../desired.ts";
+import { type Finding, finding, isSolid, type LinkEvidence, unusable } from "./model.ts";
+import { nextFor, type WarningCode } from "./warning-rows.ts";
+import { type Look, mkaLifeMs, type Passing, sakChanges, type Window } from "./window.ts";
+
+export function hereOf(link: DesiredLink): string {
+  return `${link.device} ${link.port}`;
+}
+
+export function farOf(link: DesiredLink): string {
+  return `the far end (${link.azureLink} of ${link.group})`;
+}
+
+/** `c0ff…ee`: enough to tell two keys apart in a sentence. */
+function short(ckn: Ckn | undefined): string {
+  if (ckn === undefined) return "none";
+  return ckn.length <= 8 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-2)}`;
+}
+
+/** `NAME/VERSION` of a vault id. */
+function secretOf(id: string): string {
+  return id.split("/").slice(-2).join("/");
+}
+
+const offOn = (on: boolean): string => (on ? "on" : "off");
+
+/** Configured settings against wanted ones; a port without MACsec says only that. */
+export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Finding[] {
+  const { link, now, settings } = evidence;
+  const about = linkId(link);
+  const here = hereOf(link);
+  if (!isSolid(newest.settings, now, settings.staleAfterMs)) {
+    return [unusable("its MACsec settings", here, about, newest.settings)];
+  }
+  const seen = newest.settings.value;
+  if (seen === undefined) {
+    const text = `${here} has no MACsec, so everything on this link is in the clear`;
+    const clear = finding("unprotected", "macsec-not-configured", about, text);
+    // While a campaign is to bring the first key, asking for another one is no next step.
+    const campaign = nextFor("rotation-held", about);
+    return [evidence.next === undefined ? clear : { ...clear, next: campaign }];
+  }
+  const wanted = link.settings;
+  const findings: Finding[] = [];
+  const say = (code: WarningCode, text: string): void => {
+    findings.push(finding("degraded", code, about, text));
+  };
+  if (seen.policy !== "mustSecure") {
+    const text = `${here} is set to should-secure, so it sends in the clear when MKA fails`;
+    findings.push(finding("unprotected", "policy-should-secure", about, text));
+  }
+  if (seen.confidentialityOffset !== wanted.confidentialityOffset) {
+    const text = `${here} leaves ${seen.confidentialityOffset} octets of each frame readable`;
+    say("offset-mismatch", `${text}, and ${wanted.confidentialityOffset} are wanted`);
+  }
+  if (seen.suite !== wanted.suite) {
+    say("suite-mismatch", `${here} is set to ${seen.suite}, and ${wanted.suite} is wanted`);
+  }
+  if (seen.includeSci !== wanted.includeSci) {
+    const text = `${here} has the SCI ${offOn(seen.includeSci)}`;
+    say("sci-mismatch", `${text}, and it is wanted ${offOn(wanted.includeSci)}`);
+  }
+  return findings;
+}
+
+/** What the far end's own settings say; while it is updating only a foreign key is news. */
+export function farEndFindings(evidence: LinkEvidence): Finding[] {
+  const { link, peer, expected } = evidence;
+  if (peer === undefined) return [];
+  const about = linkId(link);
+  const far = farOf(link);
+  const { pointsAt, suite, sci, admin, provisioning } = peer.state;
+  const findings: Finding[] = [];
+  const say = (code: WarningCode, text: string): void => {
+    findings.push(finding("degraded", code, about, text));
+  };
+  if (pointsAt !== undefined && expected !== undefined && !welcome(evidence, pointsAt)) {
+    const wanted = secretOf(expected.cakSecretId);
+    const text = `${far} points at ${secretOf(pointsAt.cakSecretId)}`;
+    say("far-end-changed", `${text}, and ${hereOf(link)} is meant to use ${wanted}`);
+  }
+  if (provisioning === "updating") return findings;
+  if (provisioning === "failed") say("far-end-failed", `the last change of ${far} failed`);
+  if (admin === "down") say("far-end-changed", `${far} is switched off`);
+  if (pointsAt === undefined) {
+    say("far-end-changed", `${far} has MACsec off, and ${hereOf(link)} has it on`);
+  }
+  const wanted = link.settings;
+  if (suite !== undefined && suite !== wanted.suite) {
+    say("suite-mismatch", `${far} is set to ${suite}, and ${hereOf(link)} to ${wanted.suite}`);
+  }
+  if (pointsAt !== undefined && (sci === "on") !== wanted.includeSci) {
+    const text = `${far} has the SCI ${sci}, and ${hereOf(link)} ${offOn(wanted.includeSci)}`;
+    say("sci-mismatch", text);
+  }
+  return findings;
+}
+
+function welcome(
+  { expected, next }: LinkEvidence,
+  ids: { readonly cakSecretId: string; readonly cknSecretId: string },
+): boolean {
+  const same = (key: typeof expected): boolean =>
+    key?.cakSecretId === ids.cakSecretId && key.cknSecretId === ids.cknSecretId;
+  return same(expected) || same(next);
+}
+
+/** What MKA says; `window` is undefined while frames or session cannot be read. */
+export function mkaFindings(
+  evidence: LinkEvidence,
+  newest: MacsecPort,
+  window: Window | undefined,
+  passing: Passing,
+): Finding[] {
+  const { link, now, settings } = evidence;
+  const about = linkId(link);
+  const here = hereOf(link);
+  if (!isSolid(newest.session, now, settings.staleAfterMs)) {
+    return [unusable("its MKA session", here, about, newest.session)];
+  }
+  const session = newest.session.value;
+  const findings: Finding[] = [];
+  if (session.controlledPort === "unprotected") {
+    const text = `${here} is open without MACsec`;
+    findings.push(finding("unprotected", "controlled-port-open", about, text));
+  }
+  if (session.livePeers > 1) {
+    const text = `${session.livePeers} peers speak MKA on ${here}, and a link has two ends`;
+    findings.push(finding("unprotected", "second-peer", about, text));
+  }
+  if (session.livePeers === 0) findings.push(noPeer(evidence, newest, window));
+  else if (session.controlledPort === "blocked") findings.push(noCommonSak(evidence));
+  else if (session.controlledPort === "secured") {
+    findings.push(...securedFindings(evidence, newest, session, window, passing));
+  }
+  const changes = sakChanges(evidence.looks);
+  if (changes >= churnMin) {
+    const text = `the SAK of ${here} changed ${changes} times in the evidence window`;
+    findings.push(finding("degraded", "sak-churn", about, text));
+  }
+  return findings;
+}
+
+/** Rotation and a restart make two or three new SAKs; sessions that churn make one in 6 to 12 s. */
+const churnMin = 5;
+
+// The MKPDU counters tell a wrong CAK from a wrong CKN from silence (openconfig MSEC-1.1).
+function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | undefined): Finding {
+  const { link, expected = evidence.next } = evidence;
+  const about = linkId(link);
+  const [here, far] = [hereOf(link), farOf(link)];
+  const older = window?.recent?.mkpdus;
+  const counters = window?.newest.mkpdus;
+  const rose = (name: "icvFailed" | "unknownCkn" | "received"): boolean =>
+    (counters?.[name] ?? 0n) > (older?.[name] ?? counters?.[name] ?? 0n);
+  const ckn = short(expected?.ckn);
+  if (rose("icvFailed")) {
+    const text = `${here} and ${far} use the same CKN ${ckn} with different CAKs`;
+    return finding("down", "cak-mismatch", about, `${text}: MKPDUs fail their ICV check`);
+  }
+  if (rose("unknownCkn")) {
+    const text = `${far} uses a CKN that ${here} does not hold: it expects ${ckn}`;
+    const points = evidence.peer?.state.pointsAt;
+    const told =
+      points === undefined ? "" : ` and the far end names ${secretOf(points.cknSecretId)}`;
+    return finding("down", "ckn-mismatch", about, `${text}${told}`);
+  }
+  const silentMs = silence(window);
+  const why =
+    silentMs === undefined
+      ? `${here} has no live MKA peer on this link`
+      : `${far} is silent: no MKPDU reached ${here} for at least ${Math.floor(silentMs / 1000)} s`;
+  const claims = newest.session.kind === "known" && newest.session.value.controlledPort;
+  const lie = claims === "secured" ? ", although it calls itself secured" : "";
+  return finding("down", "mka-no-live-peer", about, `${why}${lie}`);
+}
+
+/** How long no MKPDU came for certain; undefined = some came, or not watched for a life time. */
+function silence(window: Window | undefined): number | undefined {
+  if (window?.recent === undefined) return undefined;
+  const spanMs = window.newest.at - window.recent.at;
+  const [before, after] = [window.recent.mkpdus, window.newest.mkpdus];
+  if (before === undefined || after === undefined || spanMs < mkaLifeMs) return undefined;
+  return after.received === before.received ? spanMs : undefined;
+}
+
+// Both ends hear each other under the right key: what is left to disagree about is the SAK.
+function noCommonSak({ link }: LinkEvidence): Finding {
+  const [here, far] = [hereOf(link), farOf(link)];
+  const text = `${here} and ${far} hear each other but agree on no SAK`;
+  const why = `as a rule the far end does not use ${link.settings.suite}`;
+  return finding("down", "sak-not-agreed", linkId(link), `${text}: ${why}`);
+}
+
+function watched(window: Window | undefined): boolean {
+  return window?.recent !== undefined && window.newest.at - window.recent.at >= mkaLifeMs;
+}
+
+function securedFindings(
+  evidence: LinkEvidence,
+  newest: MacsecPort,
+  session: MkaSession,
+  window: Window | undefined,
+  passing: Passing,
+): Finding[] {
+  const { link } = evidence;
+  const about = linkId(link);
+  const here = hereOf(link);
+  const findings: Finding[] = [];
+  if (session.respondedPeers < session.livePeers && !passing.rx && watched(window)) {
+    return [noCommonSak(evidence)];
+  }
+  if (session.respondedPeers < session.livePeers) {
+    const text = `${farOf(link)} hears ${here}, but has not answered with the SAK in use`;
+    findings.push(finding("degraded", "peer-not-responded", about, text));
+  }
+  const key = keyFinding(evidence, session);
+  if (key !== undefined) findings.push(key);
+  const suite = suiteFinding(evidence, newest);
+  if (suite !== undefined) findings.push(suite);
+  if (sakIdle(session, window?.recent)) {
+    const verdict = passing.rx && passing.tx ? "degraded" : "down";
+    const text = `MKA announced a SAK that ${here} does not use both ways`;
+    findings.push(finding(verdict, "sak-not-in-use", about, text));
+  }
+  const fallback = fallbackFinding(evidence, newest, session);
+  if (fallback !== undefined) findings.push(fallback);
+  const rekey = rekeyFinding(evidence, newest, session);
+  if (rekey !== undefined) findings.push(rekey);
+  return findings;
+}
+
+function keyFinding(evidence: LinkEvidence, session: MkaSession): Finding | undefined {
+  const { link, expected, next } = evidence;
+  const about = linkId(link);
+  const { principalCkn } = session;
+  if (expected === undefined && next === undefined) {
+    const text = `${hereOf(link)} is protected by the key ${short(principalCkn)}`;
+    return finding("degraded", "key-not-known", about, `${text}, which linkseal does not manage`);
+  }
+  const known = principalCkn === expected?.ckn || principalCkn === next?.ckn;
+  if (principalCkn !== undefined && known) return undefined;
+  const text = `${hereOf(link)} uses the key ${short(principalCkn)}`;
+  const wanted = short(expected?.ckn ?? next?.ckn);
+  return finding("degraded", "principal-key-unexpected", about, `${text} and not ${wanted}`);
+}
+
+// The suite of the live SA counts, not the configured one: either end may have weakened it (T03).
+function suiteFinding(evidence: LinkEvidence, newest: MacsecPort): Finding | undefined {
+  const { link, now, settings } = evidence;
+  const about = linkId(link);
+  if (!isSolid(newest.liveSuite, now, settings.staleAfterMs)) {
+    return unusable("the suite of the SA in use", hereOf(link), about, newest.liveSuite);
+  }
+  const live = newest.liveSuite.value;
+  const wanted = link.settings.suite;
+  if (live === wanted) return undefined;
+  if (live === undefined) {
+    const text = `${hereOf(link)} calls itself secured without an SA in use`;
+    return finding("down", "sak-not-in-use", about, text);
+  }
+  const text = `frames between ${hereOf(link)} and ${farOf(link)} use ${live}`;
+  return finding("degraded", "suite-mismatch", about, `${text}, and ${wanted} is wanted`);
+}
+
+// While a new SAK is being installed the old one carries; only one that stays idle is a fault.
+function sakIdle(session: MkaSession, recent: Look | undefined): boolean {
+  const { latestSak, oldSak } = session;
+  if (latestSak === undefined) return true;
+  if (latestSak.receive && latestSak.transmit) return false;
+  if (oldSak === undefined || !(oldSak.receive && oldSak.transmit)) return true;
+  return recent === undefined || recent.session.latestSak?.keyId === latestSak.keyId;
+}
+
+function fallbackFinding(
+  evidence: LinkEvidence,
+  newest: MacsecPort,
+  session: MkaSession,
+): Finding | undefined {
+  const { link, now, settings } = evidence;
+  if (session.participants.length === 0) return undefined;
+  if (!isSolid(newest.keys, now, settings.staleAfterMs)) return undefined;
+  const idle = newest.keys.value.find((slot) => {
+    if (slot.role !== "fallback") return false;
+    const actor = session.participants.find((each) => each.ckn === slot.ckn);
+    return actor === undefined || actor.state === "none";
+  });
+  if (idle === undefined) return undefined;
+  const text = `the fallback key ${short(idle.ckn)} of ${hereOf(link)} takes no part in MKA`;
+  return finding("degraded", "fallback-not-ready", linkId(link), text);
+}
+
+function rekeyFinding(
+  evidence: LinkEvidence,
+  newest: MacsecPort,
+  session: MkaSession,
+): Finding | undefined {
+  const { link, now, sakSince } = evidence;
+  const seen = newest.settings.kind === "known" ? newest.settings.value : undefined;
+  // Only the key server rekeys (IEEE 802.1X-2020, 9.8), and two missed turns are no accident.
+  if (sakSince === undefined || session.keyServer !== "self") return undefined;
+  if (seen?.sakRekeyMs === undefined || now - sakSince <= seen.sakRekeyMs * 2) return undefined;
+  const hours = Math.floor((now - sakSince) / 3_600_000);
+  const text = `${hereOf(link)} is key server and has kept one SAK for ${hours} h`;
+  return finding("degraded", "rekey-overdue", linkId(link), text);
+}

@@ -1,0 +1,241 @@
+// What the counters of the data plane say: MKA may call a link secured while every frame is lost.
+
+import { type MacsecPort, strongValue } from "#hal/model.ts";
+import { linkId } from "../desired.ts";
+import { farOf, hereOf } from "./control.ts";
+import {
+  type Finding,
+  finding,
+  isSolid,
+  type LinkEvidence,
+  unusable,
+  type Verdict,
+} from "./model.ts";
+import type { WarningCode } from "./warning-rows.ts";
+import { type FrameCounter, type Look, type Passing, rise, type Window } from "./window.ts";
+
+/** At least this many packets a second are data and no protocol of the port itself. */
+const busyPps = 5;
+
+interface Stretch {
+  readonly evidence: LinkEvidence;
+  readonly window: Window;
+  readonly passing: Passing;
+  readonly rose: (name: FrameCounter) => bigint;
+}
+
+/** Findings of the data plane; `suspects` are codes that control plane and far end already gave. */
+export function frameFindings(
+  evidence: LinkEvidence,
+  newest: MacsecPort,
+  window: Window | undefined,
+  passing: Passing,
+  suspects: readonly Finding[],
+): Finding[] {
+  const { link, now, settings } = evidence;
+  const about = linkId(link);
+  if (window === undefined || !isSolid(newest.frames, now, settings.staleAfterMs)) {
+    return newest.frames.kind === "unknown" || strongValue(newest.session) !== undefined
+      ? [unusable("its frame counters", hereOf(link), about, newest.frames)]
+      : [];
+  }
+  const { session } = window.newest;
+  const secured = session.controlledPort === "secured" && session.livePeers > 0;
+  const { oldest } = window;
+  if (oldest === undefined) return secured ? [collecting(evidence, window)] : [];
+  const rose = (name: FrameCounter): bigint => rise(oldest, window.newest, name);
+  const stretch: Stretch = { evidence, window, passing, rose };
+  const findings = clearFindings(stretch);
+  if (!secured) return findings;
+  findings.push(...faultFindings(stretch, suspects), ...missingCounters(stretch));
+  const packets = packetNumbers(stretch);
+  if (packets !== undefined) findings.push(packets);
+  const noSak = suspects.some(({ code }) => code === "sak-not-agreed");
+  if (findings.length === 0 && !noSak) {
+    const motion = motionFinding(stretch, newest);
+    if (motion !== undefined) findings.push(motion);
+  }
+  return findings;
+}
+
+function collecting(evidence: LinkEvidence, window: Window): Finding {
+  const why = {
+    none: "it has been read only once",
+    reset: "its counters were reset, so the evidence starts again",
+    changed: "its session has just changed, so the evidence starts again",
+  }[window.cut];
+  const text = `${hereOf(evidence.link)} cannot be judged yet: ${why}`;
+  return finding("unknown", "collecting-evidence", linkId(evidence.link), text);
+}
+
+function clearFindings({ evidence, rose }: Stretch): Finding[] {
+  const [received, sent] = [rose("rxClear"), rose("txClear")];
+  if (received === 0n && sent === 0n) return [];
+  const { link } = evidence;
+  const parts = [
+    ...(received > 0n ? [`${farOf(link)} sent ${received}`] : []),
+    ...(sent > 0n ? [`${hereOf(link)} sent ${sent}`] : []),
+  ];
+  const text = `data frames are in the clear: ${parts.join(" and ")}`;
+  return [finding("unprotected", "frames-untagged", linkId(link), text)];
+}
+
+function faultFindings(stretch: Stretch, suspects: readonly Finding[]): Finding[] {
+  const { evidence, rose } = stretch;
+  const { link } = evidence;
+  const [here, far] = [hereOf(link), farOf(link)];
+  const findings: Finding[] = [];
+  const say = (verdict: Verdict, code: WarningCode, text: string): void => {
+    findings.push(finding(verdict, code, linkId(link), text));
+  };
+  // Without a common SAK there is no receive channel yet that could know the SCI.
+  const noSak = suspects.some(({ code }) => code === "sak-not-agreed");
+  const sci = noSak ? 0n : rose("rxNoSci") + rose("rxUnknownSci") + rose("rxBadTag");
+  if (sci > 0n) {
+    const text = `${here} dropped ${sci} frames for their SCI`;
+    const grade = gradeOf(stretch, "rx", ["rxNoSci", "rxUnknownSci", "rxBadTag"]);
+    say(grade, "sci-mismatch", `${text}: ${far} includes it differently`);
+  }
+  const told = noSak || suspects.some(({ code }) => code === "suite-mismatch");
+  const invalid = invalidFinding(stretch, sci > 0n || told);
+  if (invalid !== undefined) findings.push(invalid);
+  const late = rose("rxLate");
+  if (late > 0n) {
+    const text = `${here} dropped ${late} frames from ${far} outside its replay window`;
+    say(gradeOf(stretch, "rx", ["rxLate"]), "replay-window", text);
+  }
+  const tooLong = rose("txTooLong");
+  if (tooLong > 0n) {
+    const text = `${here} could not send ${tooLong} frames to ${far}`;
+    const grade = gradeOf(stretch, "tx", ["txTooLong"]);
+    say(grade, "mtu", `${text}: with the 32 octets of MACsec they exceed its L2 MTU`);
+  }
+  return findings;
+}
+
+/** Down while frames still fail and none passes; degraded while some pass, or once it is over. */
+function gradeOf(
+  { window, passing }: Stretch,
+  way: "rx" | "tx",
+  names: readonly FrameCounter[],
+): Verdict {
+  const { recent, newest } = window;
+  const still = recent !== undefined && names.some((name) => rise(recent, newest, name) > 0n);
+  return still && !passing[way] ? "down" : "degraded";
+}
+
+// A stretch without one valid frame is the wrong key in hardware; a few are damage or forgery.
+function invalidFinding(stretch: Stretch, explained: boolean): Finding | undefined {
+  const { evidence, window, passing, rose } = stretch;
+  const { link } = evidence;
+  const [here, far] = [hereOf(link), farOf(link)];
+  const names: readonly FrameCounter[] = ["rxNotValid", "rxUnusedSa", "rxNotUsingSa"];
+  const grade = gradeOf(stretch, "rx", names);
+  if (!explained && grade === "down") {
+    const text = `MKA agreed on a SAK, but no frame from ${far} passes at ${here}`;
+    const why = "one data plane still uses another SAK";
+    return finding("down", "stale-sak", linkId(link), `${text}: ${why}`);
+  }
+  const invalid = rose("rxNotValid");
+  if (invalid > 0n) {
+    const text = `${invalid} frames from ${far} failed the integrity check of ${here}`;
+    return finding(grade, "frames-not-valid", linkId(link), text);
+  }
+  if (explained || passing.rx === false || !unusedForLong(window)) return undefined;
+  const text = `${far} keeps sending on an SA that ${here} does not use`;
+  return finding("degraded", "stale-sak", linkId(link), text);
+}
+
+/** Frames on an unused SA are normal while a rekey overlaps; not before and after one life time. */
+function unusedForLong({ oldest, recent, newest }: Window): boolean {
+  if (oldest === undefined || recent === undefined || recent === oldest) return false;
+  const unused = (from: Look, to: Look): boolean =>
+    rise(from, to, "rxUnusedSa") + rise(from, to, "rxNotUsingSa") > 0n;
+  return unused(oldest, recent) && unused(recent, newest);
+}
+
+function missingCounters({ evidence, window }: Stretch): Finding[] {
+  const { rxClear, rxNotValid } = window.newest.frames;
+  const missing = [
+    ...(rxClear === undefined ? ["clear frames"] : []),
+    ...(rxNotValid === undefined ? ["frames that are not valid"] : []),
+  ];
+  if (missing.length === 0) return [];
+  const text = `${hereOf(evidence.link)} does not count ${missing.join(" and ")}`;
+  const about = linkId(evidence.link);
+  return [finding("degraded", "counter-missing", about, `${text}, so none can be ruled out`)];
+}
+
+const pnLimit = { short: 2n ** 32n, extended: 2n ** 64n };
+
+// The key server renews the SAK at 3/4 of the space (IEEE 802.1X-2020, 9.8), not after it.
+function packetNumbers({ evidence, window }: Stretch): Finding | undefined {
+  const { newest, recent } = window;
+  const next = newest.frames.nextPn;
+  if (next === undefined || recent === undefined) return undefined;
+  if (recent.session.latestSak?.keyId !== newest.session.latestSak?.keyId) return undefined;
+  const extended = newest.settings?.suite.includes("xpn") ?? false;
+  const limit = extended ? pnLimit.extended : pnLimit.short;
+  if (next * 4n < limit * 3n || (recent.frames.nextPn ?? 0n) * 4n < limit * 3n) return undefined;
+  const text = `${hereOf(evidence.link)} has used ${(next * 100n) / limit} % of its packet numbers`;
+  return finding("degraded", "packet-number-high", linkId(evidence.link), text);
+}
+
+/** No counter complains: do frames move at all, both ways, or did a probe come back? */
+function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefined {
+  const { evidence, window, rose } = stretch;
+  const { link, settings } = evidence;
+  const about = linkId(link);
+  const here = hereOf(link);
+  const spanMs = window.newest.at - (window.oldest?.at ?? window.newest.at);
+  const [received, sent] = [rose("rxOk") > 0n, rose("txProtected") > 0n];
+  const probe = probeIn(stretch);
+  if (received && sent) return undefined;
+  if (!received && !sent && frozen(stretch, newest, spanMs, probe)) {
+    const text = `traffic passes ${here}, but its MACsec counters stand still`;
+    return finding("unknown", "counters-frozen", about, text);
+  }
+  if (probe === "answered") return undefined;
+  if (probe === "silent" && !received) {
+    const text = `no probe from ${here} came back from ${farOf(link)}, and no frame either`;
+    return finding("down", "probe-unanswered", about, text);
+  }
+  if (spanMs < settings.evidenceMs) {
+    const seconds = Math.round(spanMs / 1000);
+    const text = `${here} saw no protected frames both ways in the ${seconds} s of evidence so far`;
+    return finding("unknown", "collecting-evidence", about, text);
+  }
+  if (received || sent) {
+    const text = `protected frames only ${received ? "reach" : "leave"} ${here}`;
+    return finding("degraded", "frames-one-way", about, `${text}: none goes the other way`);
+  }
+  const text = `${here} is idle and no probe was answered, so nothing shows that it carries`;
+  return finding("unknown", "idle-unproven", about, text);
+}
+
+/** The probe inside the window and, if the window was cut, after the cut. */
+function probeIn({ evidence, window }: Stretch): "none" | "answered" | "silent" {
+  const { probe, now, settings } = evidence;
+  if (probe === undefined || probe.sent === 0) return "none";
+  if (now - probe.at > settings.evidenceMs) return "none";
+  const start = window.oldest?.at ?? window.newest.at;
+  if (window.cut !== "none" && probe.at < start) return "none";
+  return probe.answered > 0 ? "answered" : "silent";
+}
+
+// A probe between two looks, or a busy port, must move the counters; else they say nothing at all.
+function frozen(
+  { evidence, window }: Stretch,
+  newest: MacsecPort,
+  spanMs: number,
+  probe: "none" | "answered" | "silent",
+): boolean {
+  const at = evidence.probe?.at;
+  const start = window.oldest?.at;
+  if (probe === "answered" && at !== undefined && start !== undefined) {
+    if (at > start && at < window.newest.at) return true;
+  }
+  const rate = strongValue(newest.rate);
+  if (rate === undefined || spanMs * 2 < evidence.settings.evidenceMs) return false;
+  return rate.rxPps >= busyPps || rate.txPps >= busyPps;
+}

@@ -1,0 +1,104 @@
+// What may honestly be said about a link or a tunnel: a verdict, its reasons, and how old they are.
+
+import type { MacsecPort, Reading } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { linkId } from "../desired.ts";
+import { farEndFindings, hereOf, mkaFindings, settingsFindings } from "./control.ts";
+import { frameFindings } from "./frames.ts";
+import {
+  type Ages,
+  conclude,
+  type Finding,
+  finding,
+  isDropped,
+  isSolid,
+  type LinkEvidence,
+  type LinkHealth,
+  type TunnelHealth,
+  unseen,
+} from "./model.ts";
+import type { Raised } from "./warnings.ts";
+import { lookOf, openWindow, passingOf } from "./window.ts";
+
+/**
+ * `protected` only if nothing contradicts it and fresh, strong readings support all of it. A link
+ * that nobody has seen lately is `unknown`, whatever it was before. Never throws.
+ */
+export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
+  const findings = linkFindings(evidence);
+  return { ...conclude(findings, evidence.causes), ages: agesOf(evidence) };
+}
+
+function linkFindings(evidence: LinkEvidence): Finding[] {
+  const { link, looks, device, now, settings } = evidence;
+  const about = linkId(link);
+  const here = hereOf(link);
+  const newest = looks.at(-1);
+  const lookAt = device.lastLookAt;
+  if (lookAt === undefined || now - lookAt > settings.staleAfterMs) {
+    return [unseen(here, about, device, now)];
+  }
+  if (newest === undefined || isDropped(newest.session.at, device, settings)) {
+    const text = `${link.device} lists no port ${link.port}`;
+    return [finding("unknown", "port-absent", about, text)];
+  }
+  const configured = settingsFindings(evidence, newest);
+  const open = configured.some((each) => each.code === "macsec-not-configured");
+  const cut = linkDown(evidence, newest);
+  if (cut !== undefined) return [cut, ...configured];
+  if (open) return configured;
+  return [...configured, ...sessionFindings(evidence, newest, configured)];
+}
+
+function linkDown(evidence: LinkEvidence, newest: MacsecPort): Finding | undefined {
+  const { link, now, settings, peer } = evidence;
+  if (!isSolid(newest.linkUp, now, settings.staleAfterMs)) return undefined;
+  if (newest.linkUp.value) return undefined;
+  const why = peer?.state.admin === "down" ? ": the far end is switched off" : "";
+  const text = `${hereOf(link)} has no link${why}`;
+  return finding("down", "link-down", linkId(link), text);
+}
+
+function sessionFindings(
+  evidence: LinkEvidence,
+  newest: MacsecPort,
+  configured: readonly Finding[],
+): Finding[] {
+  const far = farEndFindings(evidence);
+  const look = lookOf(newest);
+  const window = look && openWindow(evidence.looks, look, evidence.settings);
+  const passing = window === undefined ? { rx: false, tx: false } : passingOf(window);
+  const mka = mkaFindings(evidence, newest, window, passing);
+  const suspects = [...configured, ...far, ...mka];
+  return [...far, ...mka, ...frameFindings(evidence, newest, window, passing, suspects)];
+}
+
+function agesOf({ looks, peer, now }: LinkEvidence): Ages {
+  return {
+    controlPlaneMs: ageOf(looks, (look) => look.session, now),
+    dataPlaneMs: ageOf(looks, (look) => look.frames, now),
+    farEndMs: peer === undefined ? undefined : now - peer.at,
+  };
+}
+
+function ageOf(
+  looks: readonly MacsecPort[],
+  pick: (look: MacsecPort) => Reading<unknown>,
+  now: Instant,
+): number | undefined {
+  for (let index = looks.length - 1; index >= 0; index -= 1) {
+    const look = looks[index];
+    const reading = look === undefined ? undefined : pick(look);
+    if (reading?.kind === "known") return now - reading.at;
+  }
+  return undefined;
+}
+
+/** Every reason is a warning about the same thing; `within` names its device and group. */
+export function raisedBy(
+  health: LinkHealth | TunnelHealth,
+  about: string,
+  within: readonly string[],
+): Raised[] {
+  return health.reasons.map((reason) => ({ ...reason, about, within }));
+}

@@ -1,0 +1,297 @@
+// Turns looks into health, warnings and events: once per turn for what the turn touched, fresh for
+// a status.
+
+import { errorRows, isErrorCode } from "#hal/error.ts";
+import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import { campaignShape } from "../api/shape.ts";
+import type { Crew } from "../crew.ts";
+import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
+import type { EventRing } from "../events.ts";
+import { openCampaign } from "../journal/memory.ts";
+import { type Standing, standingOf } from "../plan.ts";
+import { deriveLinkHealth, raisedBy } from "./health.ts";
+import {
+  type DeviceContact,
+  type LinkHealth,
+  type Reason,
+  type TunnelHealth,
+  worstOf,
+} from "./model.ts";
+import { deriveStatus, type Status, type Unmanaged } from "./status.ts";
+import { deriveTunnelHealth } from "./tunnel.ts";
+import { isWarningCode, nextFor, type WarningCode } from "./warning-rows.ts";
+import { advance, noWarnings, type Raised, type Tracker, type VisibleWarning } from "./warnings.ts";
+
+export interface JudgeParts {
+  readonly world: World;
+  readonly events: EventRing;
+  readonly agent: Agent;
+}
+
+export class Judge {
+  readonly #parts: JudgeParts;
+  #tracker: Tracker = noWarnings;
+  #visible: readonly VisibleWarning[] = [];
+  #verdicts = new Map<string, string>();
+  #nextTurnAt: Instant;
+
+  constructor(parts: JudgeParts) {
+    this.#parts = parts;
+    this.#nextTurnAt = parts.world.clock.now();
+  }
+
+  /** Judges everything, at most once a poll however many loops ask for it. */
+  turn(): void {
+    const { world, agent } = this.#parts;
+    const { crew } = agent;
+    const now = world.clock.now();
+    if (crew === undefined || now < this.#nextTurnAt) return;
+    this.#nextTurnAt = instantAfter(now, crew.intent.desired.health.pollMs);
+    this.#advance(crew, now);
+  }
+
+  #advance(crew: Crew, now: Instant): void {
+    const { desired } = crew.intent;
+    const links = this.#links(crew, now);
+    const raised: Raised[] = [...this.#siteWarnings()];
+    for (const group of desired.groups) {
+      raised.push(...this.#groupWarnings(group));
+      for (const link of group.links) {
+        const health = healthOf(links, link);
+        this.#note(linkId(link), health);
+        raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
+        raised.push(...this.#driftWarnings(crew, link));
+      }
+    }
+    for (const tunnel of desired.tunnels) {
+      const health = this.#tunnel(crew, tunnel, links, now);
+      this.#note(tunnel.name, health);
+      raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
+    }
+    const advanced = advance(this.#tracker, raised, now);
+    this.#tracker = advanced.tracker;
+    this.#visible = advanced.visible;
+    for (const { kind, code, about, text } of advanced.events) {
+      this.#tell(code, about, kind === "opened" ? text : `over: ${text}`);
+    }
+  }
+
+  #tell(code: string, about: string, text: string): void {
+    this.#parts.events.add(this.#parts.world.clock.wall(), code, about, text);
+  }
+
+  #note(about: string, health: LinkHealth | TunnelHealth): void {
+    const before = this.#verdicts.get(about);
+    if (before === health.verdict) return;
+    this.#verdicts.set(about, health.verdict);
+    const why = health.reasons[0]?.text ?? "every check holds";
+    this.#tell("verdict", about, `${before ?? "not seen"} -> ${health.verdict}: ${why}`);
+  }
+
+  #siteWarnings(): Raised[] {
+    const { fileText, intent, journalState } = this.#parts.agent;
+    const raised: Raised[] = [];
+    if (journalState === "corrupt") {
+      const text = "the journal is damaged: nothing is changed any more";
+      raised.push(raise("journal-lossy", "site", text));
+    }
+    if (fileText !== undefined && intent !== undefined && fileText !== intent.text) {
+      const text = `the config file differs from config ${intent.number}, which is in force`;
+      raised.push(raise("config-not-applied", "site", text));
+    }
+    return raised;
+  }
+
+  /** A campaign changes a link on purpose, so only a link at rest can drift. */
+  #driftWarnings(crew: Crew, link: DesiredLink): Raised[] {
+    const { memory } = this.#parts.agent;
+    if (openCampaign(memory, link.group) !== undefined) return [];
+    const { lookout } = crew;
+    const standing = standingOf(lookout.view(link), memory, lookout.capabilities(link.device));
+    if (standing.kind !== "managed" || standing.drift.length === 0) return [];
+    const text = standing.drift.map((drift) => drift.text).join("; ");
+    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
+  }
+
+  #groupWarnings(group: DesiredGroup): Raised[] {
+    const campaign = openCampaign(this.#parts.agent.memory, group.name);
+    if (campaign === undefined) return [];
+    const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;
+    switch (campaign.state) {
+      case "held":
+        return [raise("rotation-held", about, campaign.because)];
+      case "awaitingPeer":
+        return [raise("waiting-for-person", about, campaign.because)];
+      case "gated":
+        return [raise("campaign-waiting", about, campaign.because)];
+      case "queued":
+      case "draining":
+      case "switching":
+      case "proving":
+      case "restoring":
+      case "reverting":
+      case "done":
+        return [];
+    }
+  }
+
+  /** What else explains a bad verdict: a vault that says no, an effect that failed. */
+  #causes(crew: Crew, group: DesiredGroup): readonly Reason[] {
+    const waiting = crew.waiting(group.name);
+    return [
+      ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
+      ...crew.troubles(group).flatMap(({ code, message }) => causeOf(code, message, group.name)),
+    ];
+  }
+
+  #contact(crew: Crew, device: string): DeviceContact {
+    return {
+      lastLookAt: crew.lookout.state(device)?.at,
+      failing: crew.lookout.failure(device),
+    };
+  }
+
+  /** Of one moment: a tunnel rides inside links, and each of them is derived only once. */
+  #links(crew: Crew, now: Instant): LinkHealths {
+    const { groups } = crew.intent.desired;
+    return new Map(
+      groups.flatMap((group) =>
+        group.links.map((link) => [linkId(link), this.#link(crew, group, link, now)] as const),
+      ),
+    );
+  }
+
+  #link(crew: Crew, group: DesiredGroup, link: DesiredLink, now: Instant): LinkHealth {
+    const { agent } = this.#parts;
+    const campaign = openCampaign(agent.memory, group.name);
+    const entry = campaign?.links.find((each) => each.name === link.name);
+    return deriveLinkHealth({
+      link,
+      expected: agent.memory.bindings[linkId(link)]?.key,
+      next: entry?.key,
+      settings: crew.intent.desired.health,
+      now,
+      looks: crew.lookout.history(link),
+      device: this.#contact(crew, link.device),
+      probe: crew.lookout.view(link).probe,
+      peer: crew.lookout.peer(link),
+      causes: this.#causes(crew, group),
+    });
+  }
+
+  #tunnel(crew: Crew, tunnel: DesiredTunnel, links: LinkHealths, now: Instant): TunnelHealth {
+    const carrier = crew.intent.desired.groups.find((group) => group.name === tunnel.insideMacsec);
+    const verdict =
+      carrier === undefined
+        ? undefined
+        : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
+    const trouble = crew.trouble(tunnel.device);
+    const about = tunnel.insideMacsec ?? tunnel.name;
+    return deriveTunnelHealth({
+      tunnel,
+      causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
+      settings: crew.intent.desired.health,
+      now,
+      looks: crew.lookout.tunnelHistory(tunnel.name),
+      routing: crew.lookout.state(tunnel.device)?.routing,
+      device: this.#contact(crew, tunnel.device),
+      carrier: verdict,
+    });
+  }
+
+  status(): Status {
+    const { world, agent } = this.#parts;
+    const { crew } = agent;
+    const wall = world.clock.wall();
+    const damage = agent.intentDamage;
+    if (damage !== undefined) {
+      const reason = { code: "journal-lossy", text: damage.message, next: damage.next } as const;
+      return deriveStatus({ kind: "damaged", wall, reason });
+    }
+    if (crew === undefined) return deriveStatus({ kind: "notConfigured", wall });
+    const now = world.clock.now();
+    const { desired } = crew.intent;
+    const links = this.#links(crew, now);
+    return deriveStatus({
+      kind: "configured",
+      site: desired.site,
+      now,
+      wall,
+      groups: desired.groups.map((group) => ({
+        name: group.name,
+        rotation: rotationOf(agent, group.name),
+        links: group.links.map((link) => ({
+          link,
+          health: healthOf(links, link),
+          look: crew.lookout.history(link).at(-1),
+          expected: agent.memory.bindings[linkId(link)]?.key,
+          keyCreated: agent.memory.bindings[linkId(link)]?.created,
+        })),
+      })),
+      tunnels: desired.tunnels.map((tunnel) => ({
+        name: tunnel.name,
+        health: this.#tunnel(crew, tunnel, links, now),
+      })),
+      warnings: this.#visible,
+      unmanaged: unmanagedOf(agent, crew),
+    });
+  }
+}
+
+type LinkHealths = ReadonlyMap<string, LinkHealth>;
+
+function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
+  const health = links.get(linkId(link));
+  if (health === undefined) throw new Error(`no link ${linkId(link)} in the accepted intent`);
+  return health;
+}
+
+function rotationOf(agent: Agent, group: string): Readonly<Record<string, unknown>> | null {
+  const campaign = openCampaign(agent.memory, group);
+  return campaign === undefined ? null : campaignShape(campaign);
+}
+
+/** Links that hold a key of nobody's, and what an earlier intent left behind. */
+function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
+  const { desired } = crew.intent;
+  const links = desired.groups.flatMap((group) => group.links);
+  const standing = (link: DesiredLink): Standing =>
+    standingOf(crew.lookout.view(link), agent.memory, crew.lookout.capabilities(link.device));
+  const foreign = links.flatMap((link): Unmanaged[] => {
+    // While a campaign runs, a key on the port is its own and nobody else's.
+    if (openCampaign(agent.memory, link.group) !== undefined) return [];
+    const seen = standing(link);
+    if (seen.kind !== "unmanaged") return [];
+    const next = `linkseal adopt ${linkId(link)}`;
+    return [{ kind: "link", name: linkId(link), where: link.device, text: seen.why, next }];
+  });
+  const left = Object.keys(agent.memory.bindings)
+    .filter((id) => !links.some((link) => linkId(link) === id))
+    .map(
+      (id): Unmanaged => ({
+        kind: "link",
+        name: id,
+        where: id,
+        text: "still there, but no longer in the intent",
+        next: `linkseal retire link ${id}`,
+      }),
+    );
+  return [...foreign, ...left];
+}
+
+function raise(code: WarningCode, about: string, text: string): Raised {
+  const group = about.split("/")[0] ?? about;
+  return { code, about, text, next: nextFor(code, about), within: [group] };
+}
+
+function causeOf(cause: string, text: string, about: string): readonly Reason[] {
+  const code = warningOf(cause);
+  return code === undefined ? [] : [{ code, text, next: nextFor(code, about) }];
+}
+
+function warningOf(code: string): WarningCode | undefined {
+  if (isWarningCode(code)) return code;
+  const row = isErrorCode(code) ? errorRows[code].warning : null;
+  return row !== null && isWarningCode(row) ? row : undefined;
+}

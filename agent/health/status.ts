@@ -1,0 +1,223 @@
+// The one answer to "how is it?": `linkseal.status/1`, from health, looks and warnings.
+
+import { type CipherSuite, type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
+import { wallAfter } from "#hal/world.ts";
+import type { DesiredLink } from "../desired.ts";
+import { type LinkHealth, type Reason, type TunnelHealth, type Verdict, worstOf } from "./model.ts";
+import { isoTime, wholeDays } from "./status-time.ts";
+import { nextFor, type Severity, type WarningCode } from "./warning-rows.ts";
+import type { VisibleWarning } from "./warnings.ts";
+
+/** A plain JSON object that passes through unread. */
+type Summary = Readonly<Record<string, unknown>>;
+
+export interface LinkStatusInput {
+  readonly link: DesiredLink;
+  readonly health: LinkHealth;
+  readonly look: MacsecPort | undefined;
+  readonly expected: KeyRef | undefined;
+  /** When the version of the expected CAK was made; undefined = not known. */
+  readonly keyCreated: WallTime | undefined;
+}
+
+/** Something of ours, or beside ours, that no intent speaks of: reported until it is retired. */
+export interface Unmanaged {
+  readonly kind: "link" | "tunnel" | "key";
+  readonly name: string;
+  readonly where: string;
+  readonly text: string;
+  readonly next: string;
+}
+
+export type StatusInput =
+  | { readonly kind: "notConfigured"; readonly wall: WallTime }
+  /** A config was accepted, and what is left of it cannot be acted on. */
+  | { readonly kind: "damaged"; readonly wall: WallTime; readonly reason: Reason }
+  | {
+      readonly kind: "configured";
+      readonly site: string;
+      readonly now: Instant;
+      readonly wall: WallTime;
+      readonly groups: readonly {
+        readonly name: string;
+        /** The running campaign; null = none. */
+        readonly rotation: Summary | null;
+        readonly links: readonly LinkStatusInput[];
+      }[];
+      readonly tunnels: readonly { readonly name: string; readonly health: TunnelHealth }[];
+      readonly warnings: readonly VisibleWarning[];
+      readonly unmanaged: readonly Unmanaged[];
+    };
+
+interface LinkStatus {
+  readonly name: string;
+  readonly device: string;
+  readonly port: string;
+  readonly verdict: Verdict;
+  readonly reasons: readonly Reason[];
+  readonly ages: {
+    readonly controlPlaneMs: number | null;
+    readonly dataPlaneMs: number | null;
+    readonly farEndMs: number | null;
+  };
+  readonly suite: CipherSuite | null;
+  readonly ckn: string | null;
+  readonly keyVersion: string | null;
+  readonly keyAgeDays: number | null;
+  readonly mka: {
+    readonly livePeers: number;
+    readonly principalCkn: string | null;
+    readonly keyServer: "self" | "peer" | "none";
+  } | null;
+  /** Decimal text: counters exceed 2^53. */
+  readonly frames: {
+    readonly rxOk: string;
+    readonly rxNotValid: string | null;
+    readonly rxClear: string | null;
+    readonly txProtected: string;
+  } | null;
+}
+
+interface GroupStatus {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly rotation: Summary | null;
+  readonly links: readonly LinkStatus[];
+}
+
+interface TunnelStatus {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly reasons: readonly Reason[];
+}
+
+interface WarningStatus {
+  readonly code: WarningCode;
+  readonly severity: Severity;
+  readonly about: string;
+  readonly since: string;
+  readonly text: string;
+  readonly next: string;
+}
+
+export interface Status {
+  readonly schema: "linkseal.status/1";
+  /** null = no config was ever accepted. */
+  readonly site: string | null;
+  readonly at: string;
+  readonly verdict: Verdict;
+  /** What is wrong with the whole; links and tunnels have their own. */
+  readonly reasons: readonly Reason[];
+  readonly groups: readonly GroupStatus[];
+  readonly tunnels: readonly TunnelStatus[];
+  readonly warnings: readonly WarningStatus[];
+  readonly unmanaged: readonly Unmanaged[];
+}
+
+/** The whole report; an aggregate is its worst part, and an empty one is "unknown". */
+export function deriveStatus(input: StatusInput): Status {
+  if (input.kind === "notConfigured") return blind(input.wall, notConfigured);
+  if (input.kind === "damaged") return blind(input.wall, input.reason);
+  const { site, wall, now, unmanaged } = input;
+  const groups = input.groups.map((group): GroupStatus => {
+    const links = group.links.map((link) => linkStatus(link, wall));
+    const verdict = worstOf(links.map((link) => link.verdict));
+    return { name: group.name, verdict, rotation: group.rotation, links };
+  });
+  const tunnels = input.tunnels.map(
+    ({ name, health }): TunnelStatus => ({
+      name,
+      verdict: health.verdict,
+      reasons: health.reasons,
+    }),
+  );
+  const warnings = input.warnings.map(
+    ({ code, severity, about, since, text, next }): WarningStatus => ({
+      code,
+      severity,
+      about,
+      // The monotonic age on today's wall clock: a jump of the wall cannot date it into the future.
+      since: isoTime(wallAfter(wall, since - now)),
+      text,
+      next,
+    }),
+  );
+  return {
+    schema: "linkseal.status/1",
+    site,
+    at: isoTime(wall),
+    verdict: worstOf([...groups, ...tunnels].map((part) => part.verdict)),
+    reasons: [],
+    groups,
+    tunnels,
+    warnings,
+    unmanaged,
+  };
+}
+
+const notConfigured: Reason = {
+  code: "not-configured",
+  text: "the agent is ready, and no config has been accepted yet",
+  next: nextFor("not-configured", "site"),
+};
+
+function blind(wall: WallTime, reason: Reason): Status {
+  return {
+    schema: "linkseal.status/1",
+    site: null,
+    at: isoTime(wall),
+    verdict: "unknown",
+    reasons: [reason],
+    groups: [],
+    tunnels: [],
+    warnings: [],
+    unmanaged: [],
+  };
+}
+
+function linkStatus(input: LinkStatusInput, wall: WallTime): LinkStatus {
+  const { link, health, look, expected, keyCreated } = input;
+  const suite = look === undefined ? undefined : strongValue(look.liveSuite);
+  return {
+    name: link.name,
+    device: link.device,
+    port: link.port,
+    verdict: health.verdict,
+    reasons: health.reasons,
+    ages: {
+      controlPlaneMs: wholeMs(health.ages.controlPlaneMs),
+      dataPlaneMs: wholeMs(health.ages.dataPlaneMs),
+      farEndMs: wholeMs(health.ages.farEndMs),
+    },
+    suite: suite ?? null,
+    ckn: expected?.ckn ?? null,
+    keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
+    keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
+    mka: mkaStatus(look),
+    frames: framesStatus(look),
+  };
+}
+
+function wholeMs(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms);
+}
+
+function mkaStatus(look: MacsecPort | undefined): LinkStatus["mka"] {
+  const session = look === undefined ? undefined : strongValue(look.session);
+  if (session === undefined) return null;
+  const { livePeers, principalCkn, keyServer } = session;
+  return { livePeers, principalCkn: principalCkn ?? null, keyServer };
+}
+
+function framesStatus(look: MacsecPort | undefined): LinkStatus["frames"] {
+  const frames = look === undefined ? undefined : strongValue(look.frames);
+  if (frames === undefined) return null;
+  const { rxOk, rxNotValid, rxClear, txProtected } = frames;
+  return {
+    rxOk: String(rxOk),
+    rxNotValid: rxNotValid === undefined ? null : String(rxNotValid),
+    rxClear: rxClear === undefined ? null : String(rxClear),
+    txProtected: String(txProtected),
+  };
+}

@@ -1,0 +1,159 @@
+// What may honestly be said about an IPsec tunnel: its SAs, its packets, and the routes around it.
+
+import type { IpsecSa, IpsecTunnel, Route, Transforms } from "#hal/model.ts";
+import {
+  conclude,
+  type Finding,
+  finding,
+  isDropped,
+  isSolid,
+  type TunnelEvidence,
+  type TunnelHealth,
+  unseen,
+  unusable,
+  type Verdict,
+} from "./model.ts";
+import { contains, type Prefix, parsePrefix } from "./prefix.ts";
+
+/** The same rules as for a link: unknown is an answer, and an absent tunnel is a finding. */
+export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
+  return conclude(tunnelFindings(evidence), evidence.causes);
+}
+
+function tunnelFindings(evidence: TunnelEvidence): Finding[] {
+  const { tunnel, looks, device, now, settings } = evidence;
+  const { lastLookAt } = device;
+  const where = `${tunnel.device} ${tunnel.name}`;
+  if (lastLookAt === undefined || now - lastLookAt > settings.staleAfterMs) {
+    return [unseen(where, tunnel.name, device, now)];
+  }
+  const findings = routeFindings(evidence);
+  const newest = looks.at(-1);
+  if (newest === undefined || isDropped(newest.ike.at, device, settings)) {
+    const text = `${tunnel.device} has no tunnel ${tunnel.name} to ${tunnel.remoteAddress}`;
+    findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, text));
+    return findings;
+  }
+  findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
+  if (evidence.carrier === "unprotected") {
+    const group = tunnel.insideMacsec ?? "its group";
+    const text = `${tunnel.name} must ride inside the MACsec of ${group}`;
+    const why = "which is not protected";
+    findings.push(finding("degraded", "outside-macsec", tunnel.name, `${text}, ${why}`));
+  }
+  return findings;
+}
+
+function ikeFindings({ tunnel, now, settings, looks }: TunnelEvidence, newest: IpsecTunnel) {
+  if (!isSolid(newest.ike, now, settings.staleAfterMs)) {
+    return [unusable(`IKE of ${tunnel.name}`, tunnel.device, tunnel.name, newest.ike)];
+  }
+  if (newest.ike.value === "established") return [];
+  const [local, remote] = [tunnel.localAddress, tunnel.remoteAddress];
+  const text = `IKE from ${tunnel.device} (${local}) to ${remote} is ${newest.ike.value}`;
+  // SAs outlive the IKE SA that made them, so traffic may still pass for a while.
+  const moving = moved(newest, looks, "in") && moved(newest, looks, "out");
+  return [finding(moving ? "degraded" : "down", "ike-down", tunnel.name, text)];
+}
+
+function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
+  const { tunnel, now, settings, looks } = evidence;
+  if (!isSolid(newest.sas, now, settings.staleAfterMs)) {
+    return [unusable(`the SAs of ${tunnel.name}`, tunnel.device, tunnel.name, newest.sas)];
+  }
+  const alive = newest.sas.value.filter((sa) => sa.phase !== "deleting");
+  const findings: Finding[] = [];
+  const say = (verdict: Verdict, code: Finding["code"], text: string): void => {
+    findings.push(finding(verdict, code, tunnel.name, text));
+  };
+  for (const direction of ["in", "out"] as const) {
+    const way = direction === "in" ? "from" : "to";
+    const pair = `${tunnel.device} ${way} ${tunnel.remoteAddress}`;
+    const mine = alive.filter((sa) => sa.direction === direction);
+    const best = mine.find((sa) => sa.phase === "installed") ?? mine[0];
+    if (best === undefined) say("down", "sa-missing", `no SA carries traffic of ${pair}`);
+    else if (!sameTransforms(best.transforms, tunnel.transforms)) {
+      const text = `the SA ${pair} uses ${spell(best.transforms)}`;
+      const wanted = spell(tunnel.transforms);
+      say("degraded", "transform-mismatch", `${text}, and ${wanted} is wanted`);
+    }
+    if (mine.every(nearEnd) && mine.length > 0) {
+      say("degraded", "sequence-number-high", `the SA ${pair} has used 3/4 of its numbers`);
+    }
+  }
+  if (findings.length > 0) return findings;
+  const spanMs = now - (looks[0]?.sas.at ?? now);
+  const [received, sent] = [moved(newest, looks, "in"), moved(newest, looks, "out")];
+  if (received !== sent && spanMs >= settings.evidenceMs) {
+    const text = `packets only ${sent ? "leave" : "reach"} ${tunnel.device} by ${tunnel.name}`;
+    say("degraded", "tunnel-one-way", `${text}: none goes the other way`);
+  }
+  return findings;
+}
+
+/** Of 2^32; a number beyond that belongs to an SA with extended numbers (RFC 4304). */
+const sequenceLimit = 2n ** 32n;
+
+function nearEnd({ sequence }: IpsecSa): boolean {
+  if (sequence === undefined) return false;
+  return sequence * 4n >= sequenceLimit * 3n && sequence < sequenceLimit;
+}
+
+// The first child SA takes its keys from IKE_AUTH without a group of its own (RFC 7296, 1.2).
+export function sameTransforms(seen: Transforms, wanted: Transforms): boolean {
+  const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+  if (!same(seen.encryption, wanted.encryption)) return false;
+  if (!same(seen.integrity, wanted.integrity)) return false;
+  return same(seen.dhGroup, wanted.dhGroup) || same(seen.dhGroup, "none");
+}
+
+function spell({ encryption, integrity, dhGroup }: Transforms): string {
+  return [encryption, integrity, dhGroup].join("/");
+}
+
+/** SAs are compared by SPI: a rekey starts the packet counter of a new one at 0. */
+function moved(newest: IpsecTunnel, looks: readonly IpsecTunnel[], way: "in" | "out"): boolean {
+  const oldest = looks.find((look) => look.sas.kind === "known");
+  const now = newest.sas.kind === "known" ? newest.sas.value : [];
+  const before = oldest?.sas.kind === "known" ? oldest.sas.value : [];
+  return now.some((sa) => {
+    if (sa.direction !== way) return false;
+    const earlier = before.find((each) => each.spi === sa.spi && each.direction === way);
+    return sa.packets > (earlier?.packets ?? 0n);
+  });
+}
+
+function routeFindings(evidence: TunnelEvidence): Finding[] {
+  const { tunnel, routing, now, settings } = evidence;
+  if (routing === undefined || !isSolid(routing, now, settings.staleAfterMs)) {
+    const seen = routing ?? { kind: "unknown", why: "queryFailed", at: now };
+    return [unusable("its routes", tunnel.device, tunnel.name, seen)];
+  }
+  for (const remote of tunnel.remotePrefixes) {
+    const leak = clearPath(remote, routing.value.routes);
+    if (leak === undefined || leak.via.kind === "tunnel") continue;
+    const text = `${tunnel.device} reaches ${remote} over ${leak.via.port} (route ${leak.prefix})`;
+    const why = `beside the tunnel ${tunnel.name}`;
+    return [finding("unprotected", "clear-path-beside-tunnel", tunnel.name, `${text}, ${why}`)];
+  }
+  return [];
+}
+
+/**
+ * A route over a port: any for the prefix or a part of it, because it takes over when the tunnel
+ * goes; one around it only if nothing better leads into a tunnel.
+ */
+function clearPath(remote: string, routes: readonly Route[]): Route | undefined {
+  const wanted = parsePrefix(remote);
+  if (wanted === undefined) return undefined;
+  let covering: { readonly route: Route; readonly length: number } | undefined;
+  for (const route of routes) {
+    const prefix: Prefix | undefined = parsePrefix(route.prefix);
+    if (prefix === undefined) continue;
+    const inside = contains(wanted, prefix);
+    if (inside && route.via.kind === "port") return route;
+    if (!route.best || !contains(prefix, wanted)) continue;
+    if (prefix.length > (covering?.length ?? -1)) covering = { route, length: prefix.length };
+  }
+  return covering?.route.via.kind === "port" ? covering.route : undefined;
+}

@@ -1,0 +1,117 @@
+// Which warnings a person sees: settled, without echoes of a known cause, once per outage.
+
+import { type Instant, instantAfter } from "#hal/world.ts";
+import type { Reason } from "./model.ts";
+import { type Severity, type WarningCode, warningRows } from "./warning-rows.ts";
+
+/** A condition that holds now. */
+export interface Raised extends Reason {
+  /** Link, tunnel, device, group or `site`. */
+  readonly about: string;
+  /** What `about` is part of: a cause there silences its consequences here. */
+  readonly within: readonly string[];
+}
+
+export interface VisibleWarning extends Reason {
+  readonly severity: Severity;
+  readonly about: string;
+  readonly since: Instant;
+}
+
+export interface WarningEvent extends Reason {
+  readonly kind: "opened" | "closed";
+  readonly at: Instant;
+  readonly about: string;
+}
+
+interface Tracked {
+  readonly raised: Raised;
+  readonly since: Instant;
+  /** undefined = raised right now. */
+  readonly absentSince: Instant | undefined;
+  readonly open: boolean;
+}
+
+/** Immutable; start from `noWarnings`. */
+export type Tracker = ReadonlyMap<string, Tracked>;
+
+export const noWarnings: Tracker = new Map();
+
+/** An outage ends only after this long without it, so that a flapping link is one outage (F28). */
+const clearAfterMs = 30_000;
+
+export interface Advanced {
+  readonly tracker: Tracker;
+  /** The worst first. */
+  readonly visible: readonly VisibleWarning[];
+  readonly events: readonly WarningEvent[];
+}
+
+/** Takes everything that holds at `now`; call it after every look, at any pace. */
+export function advance(tracker: Tracker, raised: readonly Raised[], now: Instant): Advanced {
+  const present = new Map(raised.map((each) => [keyOf(each.code, each.about), each]));
+  const next = new Map<string, Tracked>();
+  const events: WarningEvent[] = [];
+  const tell = (kind: WarningEvent["kind"], { code, about, text, next: command }: Raised): void => {
+    events.push({ kind, at: now, code, about, text, next: command });
+  };
+  for (const [key, before] of tracker) {
+    const still = present.get(key);
+    if (still !== undefined) {
+      next.set(key, { ...before, raised: still, absentSince: undefined });
+      continue;
+    }
+    const absentSince = before.absentSince ?? now;
+    if (now - absentSince < clearAfterMs) next.set(key, { ...before, absentSince });
+    else if (before.open) tell("closed", before.raised);
+  }
+  for (const [key, each] of present) {
+    if (next.has(key)) continue;
+    next.set(key, { raised: each, since: now, absentSince: undefined, open: false });
+  }
+  for (const [key, each] of next) {
+    if (each.open || each.absentSince !== undefined) continue;
+    // A consequence starts to settle only when its cause is gone, or it would outlive it by a look.
+    if (silenced(each.raised, next)) next.set(key, { ...each, since: now });
+    else if (now >= instantAfter(each.since, warningRows[each.raised.code].visibleAfterMs)) {
+      next.set(key, { ...each, open: true });
+      tell("opened", each.raised);
+    }
+  }
+  return { tracker: next, visible: visibleOf(next), events };
+}
+
+function keyOf(code: WarningCode, about: string): string {
+  return `${code} ${about}`;
+}
+
+function silenced(raised: Raised, tracker: Tracker): boolean {
+  const places = [raised.about, ...raised.within];
+  return warningRows[raised.code].dependsOn.some((cause) =>
+    places.some((place) => {
+      const known = tracker.get(keyOf(cause, place));
+      return known !== undefined && known.absentSince === undefined;
+    }),
+  );
+}
+
+const severityOrder: readonly Severity[] = ["error", "warning", "info"];
+
+function visibleOf(tracker: Tracker): VisibleWarning[] {
+  const visible: VisibleWarning[] = [];
+  for (const { raised, since, open } of tracker.values()) {
+    if (!open || silenced(raised, tracker)) continue;
+    const { code, about, text, next } = raised;
+    visible.push({ code, severity: warningRows[code].severity, about, since, text, next });
+  }
+  return visible.sort(
+    (a, b) =>
+      severityOrder.indexOf(a.severity) - severityOrder.indexOf(b.severity) ||
+      compare(a.about, b.about) ||
+      compare(a.code, b.code),
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

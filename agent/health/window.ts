@@ -1,0 +1,150 @@
+// Which looks may be compared: counters mean something only within one session.
+
+import {
+  type MacsecFrames,
+  type MacsecPort,
+  type MacsecSettings,
+  type MkaSession,
+  type MkpduCounters,
+  strongValue,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { HealthSettings } from "../desired.ts";
+
+/** MKA life time (IEEE 802.1X-2020, table 9-3): three hellos, then silence means something. */
+export const mkaLifeMs = 6000;
+
+export type FrameCounter = Exclude<keyof MacsecFrames, "nextPn">;
+
+/** The parts of one look that a comparison needs. */
+export interface Look {
+  readonly at: Instant;
+  readonly frames: MacsecFrames;
+  readonly session: MkaSession;
+  readonly settings: MacsecSettings | undefined;
+  readonly mkpdus: MkpduCounters | undefined;
+}
+
+/** The newest look and what it may be compared with. */
+export interface Window {
+  readonly newest: Look;
+  /** The oldest look of the same session with running counters; undefined = none yet. */
+  readonly oldest: Look | undefined;
+  /** Where the present stretch begins: the youngest such look a life time ago, else `oldest`. */
+  readonly recent: Look | undefined;
+  /** Why the window is shorter than it could be. */
+  readonly cut: "none" | "reset" | "changed";
+}
+
+export function lookOf(port: MacsecPort): Look | undefined {
+  const frames = strongValue(port.frames);
+  const session = strongValue(port.session);
+  if (frames === undefined || session === undefined) return undefined;
+  return {
+    at: port.frames.at,
+    frames,
+    session,
+    settings: strongValue(port.settings),
+    mkpdus: strongValue(port.mkpdus),
+  };
+}
+
+/** Walks back from the newest look to the first that cannot be compared or is too old. */
+export function openWindow(
+  looks: readonly MacsecPort[],
+  newest: Look,
+  settings: HealthSettings,
+): Window {
+  // One look more than the window, so that the window is spanned; an older one is no evidence.
+  const bound = newest.at - settings.evidenceMs - settings.pollMs * 2;
+  let oldest: Look | undefined;
+  let recent: Look | undefined;
+  let younger = newest;
+  for (let index = looks.length - 2; index >= 0; index -= 1) {
+    const port = looks[index];
+    const look = port === undefined ? undefined : lookOf(port);
+    if (look === undefined) continue;
+    if (look.at < bound) break;
+    if (!sameSession(look, younger)) return { newest, oldest, recent, cut: "changed" };
+    if (!running(look, younger)) return { newest, oldest, recent, cut: "reset" };
+    if (recent === undefined || recent.at > newest.at - mkaLifeMs) recent = look;
+    oldest = look;
+    younger = look;
+  }
+  return { newest, oldest, recent, cut: "none" };
+}
+
+function sameSession(older: Look, newer: Look): boolean {
+  const [before, after] = [older.session, newer.session];
+  if (before.controlledPort !== after.controlledPort) return false;
+  if (before.principalCkn !== after.principalCkn) return false;
+  if (before.livePeers > 0 !== after.livePeers > 0) return false;
+  const [old, now] = [older.settings, newer.settings];
+  if (old === now) return true;
+  if (old === undefined || now === undefined) return false;
+  return (
+    old.suite === now.suite &&
+    old.policy === now.policy &&
+    old.includeSci === now.includeSci &&
+    old.confidentialityOffset === now.confidentialityOffset
+  );
+}
+
+const frameCounters: readonly FrameCounter[] = [
+  "txProtected",
+  "txClear",
+  "txTooLong",
+  "rxOk",
+  "rxClear",
+  "rxBadTag",
+  "rxNotValid",
+  "rxLate",
+  "rxNoSci",
+  "rxUnknownSci",
+  "rxNotUsingSa",
+  "rxUnusedSa",
+];
+
+// A counter that is lower than before was reset: no difference across it means anything.
+function running(older: Look, newer: Look): boolean {
+  for (const name of frameCounters) {
+    const before = older.frames[name];
+    const after = newer.frames[name];
+    if (before !== undefined && after !== undefined && after < before) return false;
+  }
+  const [before, after] = [older.mkpdus, newer.mkpdus];
+  if (before === undefined || after === undefined) return true;
+  return after.received >= before.received && after.sent >= before.sent;
+}
+
+/** How far a counter came between two looks; 0 where either does not tell it. */
+export function rise(older: Look, newer: Look, name: FrameCounter): bigint {
+  const before = older.frames[name];
+  const after = newer.frames[name];
+  return before === undefined || after === undefined ? 0n : after - before;
+}
+
+/** Does protected traffic pass in the present stretch, each way? */
+export interface Passing {
+  readonly rx: boolean;
+  readonly tx: boolean;
+}
+
+export function passingOf(window: Window): Passing {
+  const { newest, recent } = window;
+  if (recent === undefined) return { rx: false, tx: false };
+  return { rx: rise(recent, newest, "rxOk") > 0n, tx: rise(recent, newest, "txProtected") > 0n };
+}
+
+/** How often the SAK changed over all looks given, whatever the session did. */
+export function sakChanges(looks: readonly MacsecPort[]): number {
+  let changes = 0;
+  let last: string | undefined;
+  for (const look of looks) {
+    const keyId = strongValue(look.session)?.latestSak?.keyId;
+    if (keyId === undefined) continue;
+    if (last !== undefined && keyId !== last) changes += 1;
+    last = keyId;
+  }
+  return changes;
+}

@@ -1,0 +1,168 @@
+// The state folder on a real file system: no links followed, nothing of another owner read, all
+// writes synced.
+
+import { constants } from "node:fs";
+import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { LinksealError } from "#hal/error.ts";
+import type { Disk } from "#hal/world.ts";
+import { errnoOf, openFolder, ownUid, syncFolder, unsafe } from "./folder.ts";
+
+const readBytesMax = 128 * 1024 * 1024;
+const segment = "[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?";
+const legalName = new RegExp(`^${segment}(?:/${segment})?$`);
+
+export class FsDisk implements Disk {
+  readonly #folder: string;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /**
+   * Creates the folder with mode 0700 if it is missing; throws `usage` if it is not safe to use.
+   */
+  static async open(folder: string): Promise<FsDisk> {
+    return new FsDisk(await openFolder(folder, "private"));
+  }
+
+  async read(name: string): Promise<Uint8Array | undefined> {
+    const path = this.#path(name);
+    try {
+      const parent = dirname(path);
+      if (!(await lstat(parent)).isDirectory()) throw unsafe(parent, "is a link", `rm ${parent}`);
+      await using file = await openOwn(path, constants.O_RDONLY);
+      const { size } = await file.stat();
+      if (size > readBytesMax) throw unsafe(path, `has ${size} bytes`, `move ${path} away`);
+      return Uint8Array.from(await file.readFile());
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return undefined;
+      throw error instanceof LinksealError ? error : unreadable(path, error);
+    }
+  }
+
+  async list(prefix: string): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (const entry of await readdir(this.#folder, { withFileTypes: true })) {
+      if (entry.isFile()) names.push(entry.name);
+      if (!entry.isDirectory()) continue;
+      for (const inner of await readdir(join(this.#folder, entry.name), { withFileTypes: true })) {
+        if (inner.isFile()) names.push(`${entry.name}/${inner.name}`);
+      }
+    }
+    return names.filter((name) => name.startsWith(prefix) && legalName.test(name)).sort();
+  }
+
+  append(name: string, bytes: Uint8Array): Promise<void> {
+    const path = this.#path(name);
+    return this.#inTurn(path, async () => {
+      await this.#openParent(path);
+      const known = await lstat(path).catch(() => undefined);
+      const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+      await using file = await openOwn(path, flags);
+      const { size } = await file.stat();
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } catch (error) {
+        // Leaves no half record where the file system still lets us; the caller copes if not.
+        await file.truncate(size).catch(() => undefined);
+        throw error;
+      }
+      if (known === undefined) await syncFolder(dirname(path));
+    });
+  }
+
+  replace(name: string, bytes: Uint8Array): Promise<void> {
+    const path = this.#path(name);
+    return this.#inTurn(path, async () => {
+      await this.#openParent(path);
+      // A name that is no legal one, so that what a crash leaves behind is never listed, only
+      // written over.
+      const aside = `${path}~`;
+      await unlink(aside).catch(ignoreMissing);
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+      try {
+        await using file = await openOwn(aside, flags);
+        await file.writeFile(bytes);
+        await file.sync();
+      } catch (error) {
+        await unlink(aside).catch(() => undefined);
+        throw error;
+      }
+      await rename(aside, path);
+      await syncFolder(dirname(path));
+    });
+  }
+
+  #path(name: string): string {
+    if (!legalName.test(name)) throw new TypeError(`${JSON.stringify(name)} is no file name here`);
+    return join(this.#folder, name);
+  }
+
+  async #openParent(path: string): Promise<void> {
+    const parent = dirname(path);
+    if (parent === this.#folder) return;
+    const before = await lstat(parent).catch(() => undefined);
+    await openFolder(parent, "private");
+    if (before === undefined) await syncFolder(this.#folder);
+  }
+
+  // One write at a time: two replaces of one name would share the file aside.
+  #inTurn(path: string, run: () => Promise<void>): Promise<void> {
+    const mine = this.#turn.then(run).catch((error: unknown) => {
+      throw error instanceof LinksealError ? error : unwritable(path, error);
+    });
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+/**
+ * Opens a regular file of ours with one name and no other writers; throws `usage` for anything
+ * else.
+ */
+export async function openOwn(path: string, flags: number, forbidden = 0o022): Promise<FileHandle> {
+  // O_NONBLOCK: a planted FIFO must be refused, not waited for.
+  const guarded = flags | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const file = await open(path, guarded, 0o600).catch((error: unknown) => {
+    throw errnoOf(error) === "ELOOP" ? unsafe(path, "is a link", `rm ${path}`) : error;
+  });
+  const stat = await file.stat();
+  const bad =
+    (!stat.isFile() && "is not a file") ||
+    (stat.uid !== ownUid() && `belongs to uid ${stat.uid}`) ||
+    (stat.nlink !== 1 && `has ${stat.nlink} names`) ||
+    ((stat.mode & forbidden) !== 0 && "is open to other users");
+  if (bad === false) return file;
+  await file.close();
+  throw unsafe(path, bad, `look at ${path}; nothing was changed`);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (errnoOf(error) !== "ENOENT") throw error;
+}
+
+function unreadable(path: string, cause: unknown): LinksealError {
+  return new LinksealError("usage", `${path} cannot be read (${errnoOf(cause)})`, {
+    effect: "none",
+    where: path,
+    next: `make ${path} readable for this user`,
+    cause,
+  });
+}
+
+// Full, read-only or broken: whatever the reason, nothing can be journaled and so nothing is done.
+function unwritable(path: string, cause: unknown): LinksealError {
+  return new LinksealError(
+    "journal.full",
+    `${path} cannot be written (${errnoOf(cause)}); nothing was changed`,
+    {
+      effect: "none",
+      where: path,
+      next: "free space in the state folder, then linkseal status",
+      cause,
+    },
+  );
+}

@@ -1,0 +1,61 @@
+// What binds a journal to this host: a random key beside it, and the host's own id.
+
+import { createHash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { link, readFile, unlink } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import { openOwn } from "./disk.ts";
+import { errnoOf, syncFolder } from "./folder.ts";
+
+const keyBytes = 32;
+
+/** The journal's key from `host.key` in the state folder, made there once; the caller wipes it. */
+export async function openHostKey(folder: string): Promise<Secret> {
+  const path = join(folder, "host.key");
+  const present = await readKey(path);
+  if (present !== undefined) return present;
+  // Written aside and linked, so that a crash leaves a whole key or none.
+  const aside = `${path}~`;
+  await unlink(aside).catch(() => undefined);
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+  {
+    await using file = await openOwn(aside, flags);
+    const fresh = randomBytes(keyBytes);
+    await file.writeFile(fresh);
+    fresh.fill(0);
+    await file.sync();
+  }
+  await link(aside, path);
+  await unlink(aside);
+  await syncFolder(folder);
+  const made = await readKey(path);
+  if (made === undefined) throw new Error(`${path} vanished`);
+  return made;
+}
+
+async function readKey(path: string): Promise<Secret | undefined> {
+  try {
+    await using file = await openOwn(path, constants.O_RDONLY, 0o077);
+    const bytes = await file.readFile();
+    if (bytes.length === keyBytes) return Secret.take("host key", bytes);
+    throw new LinksealError("usage", `${path} has ${bytes.length} bytes instead of ${keyBytes}`, {
+      effect: "none",
+      where: path,
+      next: `rm ${path}, start again, then linkseal journal accept-loss`,
+    });
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Changes with the machine: a state folder that was copied to another host is not its journal. */
+export async function readHostId(): Promise<string> {
+  const machine = await readFile("/etc/machine-id", "latin1").catch(() => "");
+  // machine-id(5) asks not to show the id itself; a hash with our name in it may be shown.
+  const id = machine.trim() === "" ? `name ${hostname()}` : machine.trim();
+  return createHash("sha256").update(`linkseal ${id}`).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,223 @@
+// The append-only record that every effect waits for (design note 5): what it holds survives any
+// crash. A tail that a lying disk lost, or an old copy put back, still verifies: so nothing is ever
+// concluded from a record's absence, callers look at the devices.
+
+import { createHmac } from "node:crypto";
+import { LinksealError } from "#hal/error.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { World } from "#hal/world.ts";
+import {
+  type Ending,
+  type Entry,
+  fileBytesMax,
+  type JsonRecord,
+  lineBytesMax,
+  type Mac,
+  recordBytesMax,
+  type Sealed,
+  scanJournal,
+  sealRecord,
+} from "./chain.ts";
+
+export type { Entry, JsonRecord } from "./chain.ts";
+
+const file = "journal";
+/** Where a broken journal stays for a person to read after its loss was accepted. */
+const brokenFile = "journal-broken";
+
+/** How the file was found; a torn tail is already cut. */
+export type Recovered = Ending;
+
+export class Journal {
+  readonly #world: Pick<World, "disk" | "clock">;
+  readonly #host: string;
+  readonly #mac: Mac;
+  #lines: Sealed[];
+  #bytes: number;
+  #ending: Ending;
+  /** A corrupt file as it was found, until its loss is accepted. */
+  #found: Uint8Array | undefined;
+  /** After a failed write the file may hold anything; memory is then the truth. */
+  #file: "as in memory" | "suspect" = "as in memory";
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    world: Pick<World, "disk" | "clock">,
+    options: { readonly key: Secret; readonly host: string },
+    bytes: Uint8Array,
+  ) {
+    this.#world = world;
+    this.#host = options.host;
+    this.#mac = (previous, body) =>
+      options.key.use((key) =>
+        createHmac("sha256", key).update(previous).update("\n").update(body).digest("hex"),
+      );
+    const { good, ending } = scanJournal(bytes, options.host, this.#mac);
+    this.#lines = [...good];
+    this.#bytes = bytesOf(good);
+    this.#ending = ending;
+    this.#found = ending.kind === "corrupt" ? bytes : undefined;
+  }
+
+  /**
+   * Reads and verifies the whole file and cuts a torn tail. Never throws for a broken journal: it
+   * is readable up to the break and refuses every write. The key must outlive the journal.
+   */
+  static async open(
+    world: Pick<World, "disk" | "clock">,
+    options: { readonly key: Secret; readonly host: string },
+  ): Promise<{ journal: Journal; recovered: Recovered }> {
+    const bytes = (await world.disk.read(file)) ?? new Uint8Array();
+    const journal = new Journal(world, options, bytes);
+    const recovered = journal.#ending;
+    if (recovered.kind === "torn") {
+      journal.#file = "suspect";
+      // A full disk must not keep the agent from observing: the cut is tried again before the next
+      // append.
+      await journal.#repair().catch(() => undefined);
+    }
+    return { journal, recovered };
+  }
+
+  /** `torn` = a tail was cut at open; `corrupt` = read-only until `acceptLoss`. */
+  get state(): Ending["kind"] {
+    return this.#ending.kind;
+  }
+
+  /** Everything since the last compaction; of a corrupt journal what stands before the break. */
+  records(): readonly Entry[] {
+    return this.#lines.map((line) => line.entry);
+  }
+
+  /**
+   * Resolves once the record is durable; only then may its effect run. Calls take turns.
+   * Errors, all with effect "none": `journal.corrupt`, `journal.full` (the record is not there).
+   */
+  append(record: JsonRecord): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#refuseCorrupt();
+      const sealed = this.#seal(record, this.#lines, recordBytesMax);
+      if (this.#bytes + sealed.line.length > fileBytesMax) {
+        throw full(`the journal has reached its ${fileBytesMax} bytes`, undefined);
+      }
+      await this.#repair();
+      await this.#write(() => this.#world.disk.append(file, sealed.line));
+      this.#lines.push(sealed);
+      this.#bytes += sealed.line.length;
+    });
+  }
+
+  /** Replaces all records by these, in one step; sequence numbers go on. */
+  compact(first: JsonRecord, ...more: readonly JsonRecord[]): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#refuseCorrupt();
+      await this.#rewrite(this.#sealAll([first, ...more]));
+    });
+  }
+
+  /** Keeps what stands before the break, records what was dropped, and allows writing again. */
+  acceptLoss(who: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const broken = this.#ending;
+      if (broken.kind !== "corrupt") {
+        throw new LinksealError("usage", "the journal is not broken: there is no loss to accept", {
+          effect: "none",
+          where: file,
+          next: "linkseal journal",
+        });
+      }
+      const bytes = this.#found ?? new Uint8Array();
+      await this.#write(() => this.#world.disk.replace(brokenFile, bytes));
+      const loss: JsonRecord = {
+        kind: "journal.lossAccepted",
+        who,
+        line: broken.line,
+        why: broken.why,
+        droppedBytes: bytes.length - this.#bytes,
+        keptAs: brokenFile,
+      };
+      await this.#rewrite([...this.#lines, this.#seal(loss, this.#lines, recordBytesMax)]);
+      this.#ending = { kind: "whole" };
+      this.#found = undefined;
+    });
+  }
+
+  #refuseCorrupt(): void {
+    if (this.#ending.kind !== "corrupt") return;
+    const { line, why } = this.#ending;
+    throw new LinksealError(
+      "journal.corrupt",
+      `record ${line} of the journal is broken: ${why}; nothing was changed`,
+      { effect: "none", where: `${file}:${line}`, next: "linkseal journal accept-loss" },
+    );
+  }
+
+  #seal(record: JsonRecord, after: readonly Sealed[], bytesMax: number, seqBefore = 0): Sealed {
+    const previous = after.at(-1)?.entry;
+    const seq = (previous?.seq ?? seqBefore) + 1;
+    const head = { seq, at: this.#world.clock.wall(), host: this.#host };
+    const sealed = sealRecord(head, record, previous, this.#mac);
+    if (sealed.line.length > bytesMax) {
+      throw new LinksealError(
+        "agent.internal",
+        `a record ${record.kind} of ${sealed.line.length} bytes is too long for the journal`,
+        { effect: "none", where: file, next: "linkseal doctor --bundle" },
+      );
+    }
+    return sealed;
+  }
+
+  #sealAll(records: readonly JsonRecord[]): readonly Sealed[] {
+    const seqBefore = this.#lines.at(-1)?.entry.seq ?? 0;
+    const lines: Sealed[] = [];
+    for (const record of records) lines.push(this.#seal(record, lines, lineBytesMax, seqBefore));
+    return lines;
+  }
+
+  // A failed append may have left part of a record, or one that no sync has reached: write it all
+  // anew.
+  async #repair(): Promise<void> {
+    if (this.#file === "suspect") await this.#rewrite(this.#lines);
+  }
+
+  async #rewrite(lines: readonly Sealed[]): Promise<void> {
+    const bytes = new Uint8Array(bytesOf(lines));
+    let offset = 0;
+    for (const { line } of lines) {
+      bytes.set(line, offset);
+      offset += line.length;
+    }
+    await this.#write(() => this.#world.disk.replace(file, bytes));
+    this.#lines = [...lines];
+    this.#bytes = bytes.length;
+  }
+
+  async #write(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+      this.#file = "as in memory";
+    } catch (error) {
+      this.#file = "suspect";
+      throw error instanceof LinksealError ? error : full("the journal cannot be written", error);
+    }
+  }
+
+  #inTurn(run: () => Promise<void>): Promise<void> {
+    const mine = this.#turn.then(run);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+function bytesOf(lines: readonly Sealed[]): number {
+  return lines.reduce((sum, { line }) => sum + line.length, 0);
+}
+
+function full(text: string, cause: unknown): LinksealError {
+  return new LinksealError("journal.full", `${text}; nothing was changed`, {
+    effect: "none",
+    where: file,
+    next: "free space in the state folder, then linkseal status",
+    cause,
+  });
+}
