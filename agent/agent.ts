@@ -5,19 +5,11 @@ import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import type { Campaign } from "./campaign/campaign.ts";
-import { type Adoption, matchExisting } from "./campaign/enrolment.ts";
-import { portFacts } from "./campaign/facts.ts";
-import { command, type OperatorVerb } from "./campaign/verbs.ts";
+import type { Mind } from "./campaign/conductor.ts";
+import type { Campaign } from "./campaign/model.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
-import {
-  type Desired,
-  type DesiredGroup,
-  type DesiredLink,
-  linkId,
-  type RiskName,
-} from "./desired.ts";
+import type { Desired, DesiredLink } from "./desired.ts";
 import { EventRing } from "./events.ts";
 import { Judge } from "./health/judge.ts";
 import type { Status } from "./health/status.ts";
@@ -33,6 +25,7 @@ import {
   remember,
 } from "./journal/memory.ts";
 import { Lookout } from "./lookout.ts";
+import { Orders } from "./orders.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
 import { Turns } from "./turns.ts";
 import { boundedVault } from "./vault.ts";
@@ -44,6 +37,7 @@ export interface AgentParts {
   readonly peerPort: (desired: Desired, link: DesiredLink) => PeerPort;
   readonly intents: IntentStore;
   readonly journal: Journal;
+  readonly mind: Mind;
 }
 
 export type ApplyAnswer =
@@ -74,6 +68,8 @@ export class Agent {
   readonly #graces = new Map<string, Instant>();
   readonly #turns = new Turns();
   readonly #judge: Judge;
+  /** What an operator may ask for. */
+  readonly orders: Orders;
   #memory: Memory;
   #crew: Crew | undefined;
   #stopCrew = new AbortController();
@@ -88,6 +84,14 @@ export class Agent {
     this.#queued = new Queued(parts.world.disk);
     this.#memory = recollect(parts.journal.records());
     this.#judge = new Judge({ world: parts.world, events: this.events, agent: this });
+    this.orders = new Orders({
+      world: parts.world,
+      turns: this.#turns,
+      memory: () => this.#memory,
+      crew: (target) => this.#crewFor(target),
+      write: this.write,
+      refuseDamaged: () => this.#refuseDamaged(),
+    });
   }
 
   get memory(): Memory {
@@ -176,6 +180,8 @@ export class Agent {
         startedAt: this.#startedAt,
         graces: this.#graces,
         judge: () => this.#afterTurn(),
+        alarm: (link) => this.#judge.alarm(link),
+        mind: this.#parts.mind,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
       },
@@ -188,9 +194,10 @@ export class Agent {
     const turn = this.#writing.then(async () => {
       const { journal } = this.#parts;
       await journal.append({ ...record });
-      this.#memory = remember(this.#memory, record);
-      this.#announce(record);
-      if (journal.records().length > recordsMax) await this.#compact();
+      const before = this.#memory;
+      this.#memory = remember(before, record);
+      this.#announce(record, before);
+      if (journal.length > recordsMax) await this.#compact();
     });
     this.#writing = turn.catch(() => undefined);
     await turn;
@@ -217,12 +224,24 @@ export class Agent {
     });
   }
 
-  #announce(record: JournalRecord): void {
+  #announce(record: JournalRecord, before: Memory): void {
     if (record.kind !== "campaign") return;
     const { campaign } = record;
+    const last = named(before.campaigns, campaign.group);
+    if (last?.state === campaign.state && last.at === campaign.at) return;
     const about = `${campaign.group}/${campaign.links[campaign.at]?.name ?? ""}`;
     const at = this.#parts.world.clock.wall();
     this.events.add(at, `campaign-${campaign.state}`, about, campaign.because);
+  }
+
+  #crewFor(target: string): Crew {
+    if (this.#crew !== undefined) return this.#crew;
+    if (this.intentDamage !== undefined) throw this.intentDamage;
+    const [code, text, next] =
+      this.intent === undefined
+        ? (["usage", "no config has been accepted yet", "linkseal apply FILE"] as const)
+        : (["gate.busy", "the agent has only just begun", "linkseal status"] as const);
+    throw new LinksealError(code, text, { effect: "none", where: target, next });
   }
 
   readonly #note = (campaign: Campaign): void => {
@@ -345,119 +364,6 @@ export class Agent {
       log.write("warn", error.code, error.message);
     }
   }
-
-  // ---- campaigns
-
-  /**
-   * Begins the enrolment that an operator asks for. Throws with the reason where there is none to
-   * begin.
-   */
-  async enrol(
-    target: string,
-    who: string,
-    risks: readonly RiskName[],
-    signal: AbortSignal,
-  ): Promise<Campaign> {
-    this.#refuseDamaged();
-    const { crew, group, links } = this.#target(target);
-    const names = links.map((link) => link.name);
-    const begun = await this.#turns.take(group.name, async () => {
-      if (openCampaign(this.#memory, group.name) !== undefined) throw busy(group.name);
-      return await crew.begin(group, { by: who, risks, links: names }, signal);
-    });
-    if (begun !== undefined) return begun;
-    const waiting = crew.waiting(group.name);
-    if (waiting !== undefined)
-      throw new LinksealError(waiting.refusal, waiting.text, {
-        effect: "none",
-        where: group.name,
-        next: waiting.next,
-      });
-    throw refusal(
-      "gate.leftoverKey",
-      target,
-      "no link of it is without a key on both ends",
-      `linkseal adopt ${target}`,
-    );
-  }
-
-  /** Takes links that were protected by hand into the intent; writes to no device. */
-  async adopt(
-    target: string,
-    risks: readonly string[],
-    signal: AbortSignal,
-  ): Promise<readonly Adoption[]> {
-    this.#refuseDamaged();
-    const { crew, links, group } = this.#target(target);
-    return await this.#turns.take(group.name, async () => {
-      if (openCampaign(this.#memory, group.name) !== undefined) throw busy(group.name);
-      const found = await matchExisting(crew.enrolment(), links, risks, signal);
-      for (const { link, binding } of found) await this.write({ kind: "binding", link, binding });
-      return found;
-    });
-  }
-
-  /** What an operator says to a campaign; heard between two of its steps. */
-  async rotation(verb: OperatorVerb, name: string, who: string): Promise<Campaign> {
-    return await this.#turns.take(name, () => this.#command(verb, name, who));
-  }
-
-  async #command(verb: OperatorVerb, name: string, who: string): Promise<Campaign> {
-    const campaign = openCampaign(this.#memory, name);
-    if (campaign === undefined)
-      throw refusal("gate.busy", name, "no campaign runs there", "linkseal rotation show");
-    const entry = campaign.links[campaign.at];
-    const link = this.#crew?.link(`${name}/${entry?.name ?? ""}`);
-    const port =
-      link === undefined || entry === undefined || this.#crew === undefined
-        ? undefined
-        : portFacts(this.#crew.lookout.view(link), entry.key, undefined);
-    const verdict = command(campaign, verb, port, this.#parts.world.clock.wall());
-    if (verdict.kind === "refused")
-      throw refusal("gate.busy", name, verdict.why, `linkseal rotation show ${name}`);
-    const next = { ...verdict.campaign, because: `${verdict.campaign.because} (${who})` };
-    await this.write({ kind: "campaign", campaign: next });
-    return next;
-  }
-
-  /** Forgets a link: both ends stay as they are, and must-secure is never loosened. */
-  async retireLink(id: string): Promise<void> {
-    const [group = ""] = id.split("/", 1);
-    await this.#turns.take(group, async () => {
-      if (named(this.#memory.bindings, id) === undefined)
-        throw refusal("usage", id, "no such link is managed", "linkseal links");
-      // A running campaign leans on what its siblings are known to be.
-      if (openCampaign(this.#memory, group) !== undefined) throw busy(group);
-      await this.write({ kind: "forget", link: id });
-    });
-  }
-
-  #target(target: string): {
-    readonly crew: Crew;
-    readonly group: DesiredGroup;
-    readonly links: readonly DesiredLink[];
-  } {
-    const crew = this.#crew;
-    if (crew === undefined) {
-      if (this.intentDamage !== undefined) throw this.intentDamage;
-      throw this.intent === undefined
-        ? refusal("usage", target, "no config has been accepted yet", "linkseal apply FILE")
-        : refusal("gate.busy", target, "the agent has only just begun", "linkseal status");
-    }
-    const [groupName] = target.split("/", 1);
-    const group = crew.intent.desired.groups.find((each) => each.name === groupName);
-    const links =
-      group?.links.filter((link) => target === group.name || target === linkId(link)) ?? [];
-    if (group === undefined || links.length === 0) {
-      throw refusal(
-        "usage",
-        target,
-        "the accepted intent names no such group or link",
-        "linkseal links",
-      );
-    }
-    return { crew, group, links };
-  }
 }
 
 /** All that a campaign of this group depends on. */
@@ -467,22 +373,4 @@ function groupPart(desired: Desired | undefined, name: string): unknown {
     group?.links.some((link) => link.device === device.name),
   );
   return { group, devices, azure: desired?.azure, rotation: desired?.rotation };
-}
-
-function refusal(
-  code: "usage" | "gate.busy" | "gate.leftoverKey" | "gate.riskNotAccepted",
-  where: string,
-  text: string,
-  next: string,
-): LinksealError {
-  return new LinksealError(code, text, { effect: "none", where, next });
-}
-
-function busy(group: string): LinksealError {
-  return refusal(
-    "gate.busy",
-    group,
-    "a campaign runs on this group",
-    `linkseal rotation show ${group}`,
-  );
 }

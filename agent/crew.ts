@@ -3,19 +3,25 @@
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import type { Campaign } from "./campaign/campaign.ts";
-import { Conductor } from "./campaign/conductor.ts";
 import {
   type Asked,
-  beginEnrolment,
-  type EnrolmentParts,
+  type Beginning,
+  type BeginParts,
   riskAccepted,
   type Waiting,
-} from "./campaign/enrolment.ts";
+} from "./campaign/begin.ts";
+import { Conductor, type Mind } from "./campaign/conductor.ts";
+import { beginEnrolment } from "./campaign/enrolment.ts";
+import { HandDrains } from "./campaign/hand-drain.ts";
+import type { Campaign } from "./campaign/model.ts";
+import { jitterMs } from "./campaign/policy.ts";
+import { previewRotation } from "./campaign/preview.ts";
+import { beginChange, beginRotation } from "./campaign/rotation.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./desired.ts";
 import type { Intent } from "./intent/intent.ts";
 import { type JournalRecord, type Memory, openCampaign } from "./journal/memory.ts";
 import { Lookout, type LookoutParts } from "./lookout.ts";
+import type { Plan } from "./plan.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
@@ -32,11 +38,16 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   readonly graces: Map<string, Instant>;
   /** Runs after every look and every step: the place where health is judged. */
   readonly judge: () => void;
+  /** What health says against leaning on a link; undefined = nothing. */
+  readonly alarm: (link: DesiredLink) => string | undefined;
+  readonly mind: Mind;
   /** Writes are refused while it holds: the journal is not whole. */
   readonly readOnly: () => boolean;
   readonly turns: Turns;
 }
 
+/** The vault is asked for newer keys this often. */
+const policyMs = 300_000;
 /** After the vault said no, its next try waits this long; doubled each time, up to the most. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
@@ -47,6 +58,10 @@ export class Crew {
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
   readonly #conductors: ReadonlyMap<string, Conductor>;
   readonly #waiting = new Map<string, Waiting>();
+  readonly #handDrains: ReadonlyMap<string, HandDrains>;
+  /** By group: when the policy looks at the vault again, and when a due rotation begins. */
+  readonly #policyAt = new Map<string, number>();
+  readonly #beginAt = new Map<string, number>();
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
 
   constructor(parts: CrewParts, before: Lookout | undefined) {
@@ -69,20 +84,23 @@ export class Crew {
         }),
       ]),
     );
+    const ownAddresses = this.#ownAddresses();
+    const { lookout } = this;
+    const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
     this.#conductors = new Map(
       desired.groups.map((group) => [
         group.name,
-        new Conductor({
-          ...parts,
-          desired,
-          group,
-          keys,
-          lookout: this.lookout,
-          acceptsRisk: this.#acceptsRisk,
-          ownAddresses: [desired.azure.vault, ...desired.devices.map((device) => device.address)],
-        }),
+        new Conductor({ ...forGroup(group), acceptsRisk: this.#acceptsRisk, ownAddresses }),
       ]),
     );
+    this.#handDrains = new Map(
+      desired.groups.map((group) => [group.name, new HandDrains(forGroup(group))]),
+    );
+  }
+
+  #ownAddresses(): readonly string[] {
+    const { azure, devices } = this.intent.desired;
+    return [azure.vault, ...devices.map(({ address }) => address)];
   }
 
   readonly #acceptsRisk = (risk: RiskName): boolean =>
@@ -97,7 +115,7 @@ export class Crew {
     );
   }
 
-  enrolment(): EnrolmentParts {
+  beginParts(): BeginParts {
     const { world, vault, memory, intent } = this.#parts;
     const { desired, number } = intent;
     return { world, desired, intent: number, lookout: this.lookout, vault, memory };
@@ -166,8 +184,25 @@ export class Crew {
       judge();
       return waitMs;
     }
-    await this.#startWanted(group, signal);
+    await this.#tend(group, signal);
     return pollMs;
+  }
+
+  /** No campaign runs: what an operator drained is watched, and what is wanted begins. */
+  async #tend(group: DesiredGroup, signal: AbortSignal): Promise<void> {
+    try {
+      await this.handDrains(group).turn(signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#parts.world.log.write("warn", error.code, error.message, { group: group.name });
+    }
+    await this.#startWanted(group, signal);
+  }
+
+  handDrains(group: DesiredGroup): HandDrains {
+    const found = this.#handDrains.get(group.name);
+    if (found === undefined) throw new Error(`no group ${group.name} in the accepted intent`);
+    return found;
   }
 
   /** Level-triggered: what the accepted intent demands and no look shows is begun. */
@@ -176,7 +211,7 @@ export class Crew {
     const retry = this.#vaultRetry.get(group.name);
     if (retry !== undefined && now < retry.at) return;
     try {
-      await this.begin(group, undefined, signal);
+      await this.#accept(group, await this.#wanted(group, signal));
       this.#vaultRetry.delete(group.name);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -194,21 +229,62 @@ export class Crew {
     this.#waiting.set(group.name, waiting);
   }
 
-  /**
-   * Begins an enrolment if one is wanted or asked for; journals it before anything else happens.
-   */
+  /** What the intent or a policy makes begin now, in this order: first keys, settings, new keys. */
+  async #wanted(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
+    const parts = this.beginParts();
+    const acceptsRisk = this.#acceptsRisk;
+    const enrolment = await beginEnrolment(parts, group, undefined, acceptsRisk, signal);
+    if (enrolment.kind !== "nothing") return enrolment;
+    const change = beginChange(parts, group, { asked: undefined, acceptsRisk });
+    return change.kind === "nothing" ? await this.#rotationDue(group, signal) : change;
+  }
+
+  /** Spread over some minutes, so that one new key in the vault does not start every group. */
+  async #rotationDue(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
+    const { clock, entropy } = this.#parts.world;
+    const now = clock.now();
+    const { name } = group;
+    const beginAt = this.#beginAt.get(name);
+    if (group.rotate.on === "hand") return { kind: "nothing" };
+    if (now < (beginAt ?? this.#policyAt.get(name) ?? 0)) {
+      const waiting = this.#waiting.get(name);
+      return waiting === undefined ? { kind: "nothing" } : { kind: "waiting", waiting };
+    }
+    const accepting = { asked: undefined, acceptsRisk: this.#acceptsRisk };
+    const due = await beginRotation(this.beginParts(), group, accepting, signal);
+    this.#policyAt.set(name, now + policyMs);
+    if (due.kind !== "begin") {
+      this.#beginAt.delete(name);
+      return due;
+    }
+    if (beginAt !== undefined) {
+      this.#beginAt.delete(name);
+      return due;
+    }
+    this.#beginAt.set(name, now + jitterMs(entropy.bytes(4)));
+    return { kind: "nothing" };
+  }
+
+  /** Begins what an operator asks for; undefined = there is nothing to begin, or it waits. */
   async begin(
     group: DesiredGroup,
-    asked: Asked | undefined,
+    kind: "enrol" | "rotate",
+    asked: Asked,
     signal: AbortSignal,
   ): Promise<Campaign | undefined> {
-    const beginning = await beginEnrolment(
-      this.enrolment(),
-      group,
-      asked,
-      this.#acceptsRisk,
-      signal,
-    );
+    const parts = this.beginParts();
+    const acceptsRisk = this.#acceptsRisk;
+    if (kind === "rotate") {
+      const rotation = await beginRotation(parts, group, { asked, acceptsRisk }, signal);
+      return await this.#accept(group, rotation);
+    }
+    const enrolment = await beginEnrolment(parts, group, asked, acceptsRisk, signal);
+    if (enrolment.kind !== "nothing") return await this.#accept(group, enrolment);
+    return await this.#accept(group, beginChange(parts, group, { asked, acceptsRisk }));
+  }
+
+  /** Journals a beginning before anything else happens. */
+  async #accept(group: DesiredGroup, beginning: Beginning): Promise<Campaign | undefined> {
     switch (beginning.kind) {
       case "nothing":
         this.#waiting.delete(group.name);
@@ -221,6 +297,14 @@ export class Crew {
         await this.#parts.write({ kind: "campaign", campaign: beginning.campaign });
         return beginning.campaign;
     }
+  }
+
+  /** What a rotation that an operator asks for would do, and what would be in its way. */
+  async preview(group: DesiredGroup, asked: Asked, signal: AbortSignal): Promise<Plan> {
+    const { alarm } = this.#parts;
+    const ownAddresses = this.#ownAddresses();
+    const parts = { ...this.beginParts(), acceptsRisk: this.#acceptsRisk, alarm, ownAddresses };
+    return await previewRotation(parts, group, asked, signal);
   }
 
   link(id: string): DesiredLink | undefined {

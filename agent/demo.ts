@@ -3,7 +3,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Agent } from "./agent.ts";
-import type { Campaign } from "./campaign/campaign.ts";
+import type { Campaign } from "./campaign/model.ts";
 import type { Status } from "./health/status.ts";
 import { openCampaign } from "./journal/memory.ts";
 import type { Site } from "./simulate.ts";

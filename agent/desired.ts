@@ -1,5 +1,6 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
+import type { RealCloud } from "#drivers/azure-url.ts";
 import type { DrainMeans, PortName, Transforms, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 
@@ -15,27 +16,103 @@ export interface Desired {
   readonly acceptRisks: readonly AcceptedRisk[];
 }
 
-/** Only the simulated cloud works in this version; its site's socket serves vault and far end. */
-interface AzureSettings {
+export type AzureSettings = SimulatedAzure | RealAzure;
+
+/** The site's socket serves vault and far end. */
+interface SimulatedAzure {
   readonly cloud: "sim";
   /** `unix:PATH` of the simulated site. */
   readonly vault: string;
   readonly farEnd: "manual" | "agent";
 }
 
+export interface RealAzure {
+  readonly cloud: RealCloud;
+  /** `https://NAME.SUFFIX`, checked against the cloud. */
+  readonly vault: string;
+  readonly farEnd: "manual" | "agent";
+  readonly identity: AzureIdentity;
+  /** Prefixes that the vault's name may stand for although they are private. */
+  readonly privateEndpoints: readonly string[];
+  /** Of the loopback cloud alone. */
+  readonly authority: string | undefined;
+  readonly arm: string | undefined;
+}
+
+/** Chosen by the config and never found by probing; a `client` of undefined = system-assigned. */
+export type AzureIdentity =
+  | { readonly kind: "arc"; readonly client: string | undefined }
+  | {
+      readonly kind: "managedIdentity";
+      readonly source: "imds" | "appService";
+      readonly client: string | undefined;
+    }
+  | {
+      readonly kind: "clientCertificate";
+      readonly tenant: string;
+      readonly client: string;
+      /** `credential:NAME` or `file:PATH` of one PEM. */
+      readonly certificate: string;
+    }
+  | {
+      readonly kind: "workloadIdentity";
+      readonly tenant: string;
+      readonly client: string;
+      readonly tokenFile: string;
+    };
+
 export interface DesiredDevice {
   readonly name: string;
   /** A name of the driver table. */
   readonly driver: string;
   readonly address: string;
+  /** What this device needs done otherwise. */
+  readonly quirks: readonly Quirk[];
 }
+
+export const quirkNames = ["shutBeforeKeyChange"] as const;
+export type Quirk = (typeof quirkNames)[number];
 
 export interface DesiredGroup {
   readonly name: string;
   readonly expressRoutePort: string;
-  readonly drain: DrainMeans;
+  /** `none` is the named risk noDrain. */
+  readonly drain: DrainMeans | "none";
+  /** When the old key leaves both ends: as soon as the new one is proven, or after the soak. */
+  readonly retire: "afterProof" | "afterSoak";
+  readonly rotate: RotatePolicy;
+  readonly freezes: readonly Freeze[];
   /** In the order in which a campaign takes them. */
   readonly links: readonly DesiredLink[];
+}
+
+/** What makes a rotation begin; no windows means at any time. */
+export interface RotatePolicy {
+  readonly on: "vaultVersion" | "age" | "hand";
+  readonly maxAgeMs: number | undefined;
+  readonly windows: readonly Window[];
+}
+
+/**
+ * A weekly span of a zone's wall clock, as `Sat 02:00-06:00 Europe/Dublin` (days: `Sat`, `Mon-Fri`,
+ * `Mon,Wed`, `daily`). It passes midnight if its end is not after its beginning.
+ */
+export interface Window {
+  readonly text: string;
+  /** On which it begins; 0 = Sunday. */
+  readonly days: readonly number[];
+  readonly fromMinute: number;
+  /** Exclusive; 1440 is the end of the day. */
+  readonly toMinute: number;
+  readonly timeZone: string;
+}
+
+/** `2026-12-20/2027-01-05`: both days included, in UTC unless a zone follows. */
+export interface Freeze {
+  readonly text: string;
+  readonly from: WallTime;
+  /** Over from here on. */
+  readonly until: WallTime;
 }
 
 export interface DesiredLink {
@@ -77,14 +154,20 @@ export interface RotationSettings {
   readonly soakMs: number;
   readonly farEndMs: number;
   readonly putGraceMs: number;
+  /** How long a campaign may wait for a person or a gate before that is a warning. */
+  readonly overdueMs: number;
   readonly drained: { readonly samples: number; readonly everyMs: number };
 }
 
 export const riskNames = [
   "breakBeforeMake",
   "hardDrain",
+  "noDrain",
   "ownPathUnknown",
   "shortSettle",
+  "outsideWindow",
+  "noProbe",
+  "farEndUnseen",
   "asFound",
 ] as const;
 export type RiskName = (typeof riskNames)[number];
@@ -94,8 +177,13 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
   breakBeforeMake: "a link is dark while both ends change to another key or setting",
   hardDrain:
     "a drain takes routes away, so traffic cannot fall back if the sibling fails meanwhile",
+  noDrain: "a link is changed while it carries: what is on its way at that moment may be lost",
   ownPathUnknown: "nobody knows whether our own way to device and vault crosses the link",
   shortSettle: "proof and drain are shorter than three MKA life times and their safe defaults",
+  outsideWindow: "a rotation begins outside the group's windows or inside a freeze",
+  noProbe: "a device sends no probes, so the proof of a key rests on the traffic that comes by",
+  farEndUnseen:
+    "nobody can read the far end: the operator's word and the router's evidence stand in for it",
   asFound: "a link is adopted with settings that differ from the config",
 };
 

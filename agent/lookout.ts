@@ -5,8 +5,8 @@ import type { Capabilities, Device, Driver, PeerPort, PeerState } from "#hal/dev
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
-import { fresh, type LinkView, portOf } from "./campaign/facts.ts";
 import { type Desired, type DesiredDevice, type DesiredLink, linkId } from "./desired.ts";
+import { fresh, type LinkView, portOf } from "./link-view.ts";
 
 const lookMsMax = 10_000;
 /** Looks kept per link: an evidence window of 90 s at the default poll, and no more. */

@@ -2,8 +2,11 @@
 // for act.
 
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
+import type { ErrorCode } from "#hal/error.ts";
 import { type DeviceState, type KeyRef, strongValue, type TunnelSpec } from "#hal/model.ts";
-import { type LinkView, portOf } from "./campaign/facts.ts";
+import { changeOf, sameSettings } from "./campaign/change.ts";
+import { type Estimate, type ForecastStep, forecast } from "./campaign/forecast.ts";
+import type { CampaignLink, CampaignState } from "./campaign/model.ts";
 import {
   type Desired,
   type DesiredGroup,
@@ -13,6 +16,7 @@ import {
   type RiskName,
 } from "./desired.ts";
 import type { Memory } from "./journal/memory.ts";
+import { type LinkView, portOf } from "./link-view.ts";
 import { settingsGaps } from "./verify.ts";
 
 /** How a link stands to the intent. */
@@ -24,7 +28,7 @@ export type Standing =
   | { readonly kind: "unmanaged"; readonly why: string }
   | { readonly kind: "managed"; readonly key: KeyRef; readonly drift: readonly Drift[] };
 
-interface Drift {
+export interface Drift {
   readonly text: string;
   /** Present where the driver can mend it without interrupting the port. */
   readonly repair: DeviceChange | undefined;
@@ -82,7 +86,13 @@ function driftOf(
   const keyDrift = keys.some((slot) => slot.ckn === key.ckn)
     ? []
     : [{ text: `${link.device} ${link.port}: the key ${key.ckn} is gone`, repair: undefined }];
-  return [...onRouter, ...keyDrift, ...farDrift(link, key, peer)];
+  const extra = keys
+    .filter((slot) => slot.ckn !== key.ckn)
+    .map(({ ckn }) => ({
+      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) stands beside its own`,
+      repair: undefined,
+    }));
+  return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, key, peer)];
 }
 
 function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): readonly Drift[] {
@@ -103,6 +113,11 @@ interface PlanStep {
   readonly preview: string;
   readonly darkMs: { readonly low: number; readonly high: number };
   readonly risk: RiskName | null;
+  /** Of the steps of a campaign: the state in which it is done, and what it is expected to take. */
+  readonly state?: CampaignState;
+  readonly takes?: Estimate;
+  /** null = the link carries all the time. */
+  readonly dark?: ForecastStep["dark"];
 }
 
 export interface Plan {
@@ -114,6 +129,8 @@ export interface Plan {
     readonly about: string;
     readonly text: string;
     readonly next: string;
+    /** Where it keeps the whole from beginning: as what a command would be refused. */
+    readonly code?: ErrorCode;
   }[];
 }
 
@@ -174,11 +191,39 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
       case "clear":
         drafts.push(...enrolSteps(input.desired, group, link));
         break;
-      case "managed":
+      case "managed": {
+        const change = changeWanted(input, link, standing.drift);
+        if (change !== undefined) {
+          drafts.push(...changeSteps(input, group, change));
+          break;
+        }
         for (const drift of standing.drift) planDrift(input.desired, link, drift, drafts, notes);
         break;
+      }
     }
   }
+}
+
+/** Other settings than both ends were accepted with, and none that the driver just mends. */
+function changeWanted(
+  { memory }: PlanInput,
+  link: DesiredLink,
+  drift: readonly Drift[],
+): CampaignLink | undefined {
+  const binding = memory.bindings[linkId(link)];
+  if (binding === undefined || sameSettings({ link, binding })) return undefined;
+  return drift.some(({ repair }) => repair === undefined) ? changeOf({ link, binding }) : undefined;
+}
+
+function changeSteps(
+  { desired, memory, capabilities }: PlanInput,
+  group: DesiredGroup,
+  change: CampaignLink,
+): readonly Draft[] {
+  const { measures } = memory;
+  const links = [change];
+  const urgency = "planned" as const;
+  return forecast({ desired, group, kind: "change", links, urgency, measures, capabilities });
 }
 
 function planDrift(

@@ -2,24 +2,19 @@
 // removes.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type {
-  CommitMode,
-  Device,
-  DeviceChange,
-  KeyResolver,
-  TransactionToken,
-} from "#hal/device.ts";
+import type { Device, DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, strongValue } from "#hal/model.ts";
+import { type DeviceState, strongValue, type WantedSettings } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import { commitLost } from "./campaign/effects.ts";
+import { commitLost, withinOf } from "./campaign/effects.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
+import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { standingOf, tunnelSpec } from "./plan.ts";
 import { chooseSecret } from "./vault.ts";
-import { verify } from "./verify.ts";
+import { equalSettings, settingsGaps, verify } from "./verify.ts";
 
 export interface ReconcilerParts {
   readonly world: World;
@@ -174,18 +169,51 @@ export class Reconciler {
     );
   }
 
+  /** What the driver mends without interrupting the port: drift, or what a newer intent wants. */
   #repairs(): DeviceChange {
-    const { desired, lookout, memory } = this.#parts;
-    if (desired.repair === "off") return [];
+    const { lookout, memory, device } = this.#parts;
+    // Where nothing reverts by itself, a port that carries is left alone.
+    if (lookout.capabilities(device)?.commit.kind === "immediate") return [];
     return this.#links().flatMap((link) => {
       const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
-      if (standing.kind !== "managed") return [];
+      if (standing.kind !== "managed" || !this.#mayRepair(link)) return [];
       return standing.drift.find((drift) => drift.repair !== undefined)?.repair ?? [];
     });
   }
 
+  /** P4: what somebody changed by hand is mended under `repair: on` only. */
+  #mayRepair(link: DesiredLink): boolean {
+    const { desired, intent, memory } = this.#parts;
+    if (desired.repair === "on") return true;
+    const binding = named(memory().bindings, linkId(link));
+    if (binding === undefined || binding.intent >= intent) return false;
+    return !equalSettings(link.settings, binding.settings) && this.#isSetTo(link, binding.settings);
+  }
+
+  #isSetTo(link: DesiredLink, settings: WantedSettings): boolean {
+    const port = portOf(this.#parts.lookout.view(link).state, link.port);
+    const seen = port === undefined ? undefined : strongValue(port.settings);
+    return seen !== undefined && settingsGaps(settings, seen).length === 0;
+  }
+
+  /** Both ends are as the newer intent wants them: that is what was accepted from here on. */
+  async #markSettings(): Promise<void> {
+    const { lookout, memory, write, intent } = this.#parts;
+    for (const link of this.#links()) {
+      const binding = named(memory().bindings, linkId(link));
+      if (binding === undefined || equalSettings(link.settings, binding.settings)) continue;
+      const { peer } = lookout.view(link);
+      const sci = link.settings.includeSci ? "on" : "off";
+      const far = peer?.suite === link.settings.suite && peer.sci === sci;
+      if (!far || !this.#isSetTo(link, link.settings)) continue;
+      const changed = { ...binding, settings: link.settings, intent, how: "changed" } as const;
+      await write({ kind: "binding", link: linkId(link), binding: changed });
+    }
+  }
+
   async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
     await this.#markReached(state);
+    await this.#markSettings();
     const { vault, world, lookout, device } = this.#parts;
     const secretIds = new Map<string, string>();
     for (const tunnel of this.#missingTunnels(state)) {
@@ -258,16 +286,5 @@ export class Reconciler {
   ): Promise<T> {
     const { world, device } = this.#parts;
     return await withDeadline(world.clock, { ms: effectMsMax, where: device, effect }, signal, f);
-  }
-}
-
-function withinOf(mode: CommitMode, confirmMs: number): number | "final" {
-  switch (mode.kind) {
-    case "confirmed":
-      return Math.min(confirmMs, mode.maxMs);
-    case "armedRevert":
-      return confirmMs;
-    case "immediate":
-      return "final";
   }
 }

@@ -12,6 +12,7 @@ import { type Oracle, watchSite } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import type { Agent } from "./agent.ts";
+import type { Mind } from "./campaign/conductor.ts";
 import { openAgent } from "./open.ts";
 
 const encoder = new TextEncoder();
@@ -36,7 +37,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
           next: "linkseal status",
         });
       }
-      return { status: reply.status, body: answer };
+      return { status: reply.status, headers: {}, body: answer };
     },
     async routeTo() {
       return undefined;
@@ -68,13 +69,14 @@ export function simulatedWorld({ site, disk, log, prng }: SimulatedParts): World
 /**
  * An agent with a fixed identity: a restart on the same disk reads the journal of its predecessor.
  */
-export async function simulatedAgent(world: World): Promise<Agent> {
+export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> {
   const hostKey = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
-  return await openAgent(world, { hostKey, host: "simulated-host" });
+  return await openAgent(world, { hostKey, host: "simulated-host" }, mind);
 }
 
 export { formatViolation } from "#sim/oracle.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
+export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
 export type { EffectEvent } from "#sim/truth.ts";
 export type { Site };
 
@@ -86,8 +88,12 @@ export interface StaffedSite {
 }
 
 /** The demo: two links, two tunnels, and an oracle that holds the promises against the truth. */
-export function demoSite(seed: string, start: SiteOptions["start"]): StaffedSite {
-  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start });
+export function demoSite(
+  seed: string,
+  start: SiteOptions["start"],
+  vault: Pick<SiteOptions, "vaultBase"> = {},
+): StaffedSite {
+  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start, ...vault });
   const oracle = watchSite(site);
   return { site, oracle, desk: new Desk(site, oracle) };
 }

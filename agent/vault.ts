@@ -33,7 +33,8 @@ function usable(version: SecretVersion, now: WallTime): boolean {
   return version.expires === undefined || version.expires > now;
 }
 
-function generationOf(version: SecretVersion): number | undefined {
+/** As its tag says; undefined = it has none. */
+export function generationOf(version: SecretVersion): number | undefined {
   const text = version.tags[generationTag];
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

@@ -9,8 +9,8 @@ import {
   type Transforms,
   type WantedSettings,
 } from "#hal/model.ts";
-import { portOf } from "./campaign/facts.ts";
 import { sameTransforms } from "./health/tunnel.ts";
+import { portOf } from "./link-view.ts";
 
 /** Each sentence names one leaf that is not as the change wanted it; empty = as wanted. */
 export function verify(change: DeviceChange, state: DeviceState): readonly string[] {
@@ -97,6 +97,10 @@ export function settingsGaps(
       wanted: String(all[leaf] ?? "off"),
       seen: String(seen[leaf] ?? "off"),
     }));
+}
+
+export function equalSettings(one: WantedSettings, other: WantedSettings): boolean {
+  return settingsGaps(one, { ...other, policy: "mustSecure" }).length === 0;
 }
 
 function tunnelGaps(state: DeviceState, name: string, wanted: Transforms): readonly string[] {

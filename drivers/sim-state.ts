@@ -143,6 +143,7 @@ function readControl(parent: JsonObject, key: string): ControlPlane {
 function readPort(port: JsonObject, moved: Move): MacsecPort {
   return {
     port: name(port, "port"),
+    admin: reading(port, "admin", moved, (known, key) => oneOf(known, key, ["up", "down"])),
     linkUp: reading(port, "linkUp", moved, flag),
     settings: reading(port, "settings", moved, (known, key) => optional(readSettings, known, key)),
     liveSuite: reading(port, "liveSuite", moved, (known, key) => optional(readSuite, known, key)),

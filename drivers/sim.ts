@@ -29,6 +29,8 @@ import { scrub } from "./transport/fill.ts";
 const stateBytesMax = 4 * 1024 * 1024;
 const replyBytesMax = 64 * 1024;
 const answerMsMax = 20_000;
+/** Longer than the slowest commit, and than the wait for a reply that was lost. */
+const effectMsMax = 45_000;
 const probesMax = 1_000_000;
 
 export const sim: Driver = {
@@ -124,7 +126,8 @@ class Session {
     signal: AbortSignal,
     f: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return withDeadline(this.#world.clock, { ms: answerMsMax, where, effect }, signal, f);
+    const ms = effect === "none" ? answerMsMax : effectMsMax;
+    return withDeadline(this.#world.clock, { ms, where, effect }, signal, f);
   }
 }
 

@@ -45,8 +45,8 @@ function readingsOf(state: DeviceState): readonly (readonly [string, Reading<unk
 function standing(state: DeviceState): string {
   const { control, routing } = state;
   const ids = control.kind === "known" && [control.value.bootId, control.value.configId];
-  const ports = state.macsec.map(({ port, linkUp, settings, keys, liveSuite, session }) =>
-    [linkUp, settings, keys, liveSuite, session].map((reading) => [
+  const ports = state.macsec.map(({ port, admin, linkUp, settings, keys, liveSuite, session }) =>
+    [admin, linkUp, settings, keys, liveSuite, session].map((reading) => [
       port,
       reading.kind === "known" ? reading.value : reading.why,
     ]),

@@ -1,6 +1,6 @@
 // Settings and state of a port: never looser than must-secure, never at another port's cost.
 
-import type { DeviceBench } from "./conformance-bench.ts";
+import type { DeviceBench, PortTruth } from "./conformance-bench.ts";
 import {
   addKey,
   addSecond,
@@ -14,17 +14,23 @@ import {
   macsec,
   must,
   mustBe,
+  never,
   overlap,
   portIn,
+  prepare,
   refusedChange,
+  revertMs,
   running,
   secure,
+  stepMs,
+  suiteOf,
+  timer,
   told,
   truthOf,
   until,
   wanted,
 } from "./conformance-kit.ts";
-import type { MacsecSettings, WantedSettings } from "./model.ts";
+import type { DeviceState, KeyRef, MacsecSettings, PortName, WantedSettings } from "./model.ts";
 
 const everySuite = ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const;
 
@@ -223,14 +229,99 @@ export const portCases: readonly DeviceCase[] = [
       must(truthOf(bench, other).linkUp, "shutting one port shut another");
       if (macsec.needs(bench.device.capabilities)) {
         const state = await look(bench);
-        must(!told(portIn(state, port).linkUp, "the link"), "a shut port is told as up");
-        must(told(portIn(state, other).linkUp, "the link"), "an open port is told as down");
+        mustTell(state, port, "down");
+        mustTell(state, other, "up");
       }
       await commit(bench, { kind: "port.open", port });
       await until(bench, "the link", () => truthOf(bench, port).linkUp);
+      must(truthOf(bench, port).admin === "up", "a port that was opened is shut");
+      if (macsec.needs(bench.device.capabilities)) mustTell(await look(bench), port, "up");
+    },
+  },
+  {
+    ...macsec,
+    name: "ports: one that is shut carries no frames",
+    why: "a port is shut to take it out of use: what still passes there is in nobody's picture",
+    async run(bench) {
+      const [port] = bench.ports;
+      await secure(bench, port);
+      await bench.wait(20_000);
+      await commit(bench, { kind: "port.shut", port });
+      const before = truthOf(bench, port);
+      await bench.wait(20_000);
+      const after = truthOf(bench, port);
+      must(!after.carries, "a shut port carries");
+      const passed = (truth: PortTruth): bigint => truth.clearFrames + truth.protectedFrames;
+      must(passed(after) === passed(before), "frames pass a shut port");
+      await commit(bench, { kind: "port.open", port });
+      await until(bench, "the protected link", () => {
+        const truth = truthOf(bench, port);
+        return truth.carries && truth.bgpUp;
+      });
+      await bench.wait(5_000);
+      must(truthOf(bench, port).protectedFrames > after.protectedFrames, "nothing passes it again");
+    },
+  },
+  {
+    ...timer,
+    name: "ports: a shut that waits for its confirm opens again in time",
+    why: "P2: a port that a dead agent had shut would stay out of service for ever",
+    async run(bench) {
+      const [port] = bench.ports;
+      await bench.wait(10_000);
+      const transaction = await prepare(bench, [{ kind: "port.shut", port }]);
+      await transaction.apply(revertMs, never);
+      must(truthOf(bench, port).admin === "down", "a port that was shut is open");
+      await bench.wait(2 * revertMs + stepMs(bench.device.capabilities));
+      must(truthOf(bench, port).admin === "up", "an unconfirmed shut was not reverted");
+    },
+  },
+  {
+    ...macsec,
+    name: "ports: shut, keyed and opened as the change says",
+    why: "where a key takes effect on a shut port only, the order of the parts is the change",
+    async run(bench) {
+      const [port] = bench.ports;
+      await secure(bench, port);
+      const [first, second] = [freshKey(bench), freshKey(bench)];
+      const shut = { kind: "port.shut", port } as const;
+      await commit(bench, shut, { kind: "macsec.replaceKey", port, key: first });
+      await bench.wait(5_000);
+      mustHold(bench, port, { key: first, admin: "down" });
+      mustTell(await look(bench), port, "down");
+      const replace = { kind: "macsec.replaceKey", port, key: second } as const;
+      await commit(bench, shut, replace, { kind: "port.open", port });
+      mustHold(bench, port, { key: second, admin: "up" });
+      bench.giveFarEnd(port, second, suiteOf(bench));
+      await until(bench, "the link under its new key", () => {
+        const { principal, carries } = truthOf(bench, port);
+        return principal === second.ckn && carries;
+      });
+      mustTell(await look(bench), port, "up");
     },
   },
 ];
+
+/** What the look tells of the port's own state, and of the light that follows it. */
+function mustTell(state: DeviceState, port: PortName, admin: "up" | "down"): void {
+  const seen = portIn(state, port);
+  const own = told(seen.admin, "the administrative state");
+  must(own === admin, `a port that is ${admin} by its configuration is told as ${own}`);
+  const link = told(seen.linkUp, "the link") ? "up" : "down";
+  must(link === admin, `the link of a port that is ${admin} is told as ${link}`);
+}
+
+function mustHold(
+  bench: DeviceBench,
+  port: PortName,
+  { key, admin }: { readonly key: KeyRef; readonly admin: "up" | "down" },
+): void {
+  const truth = truthOf(bench, port);
+  must(truth.admin === admin, `the change should leave the port ${admin}`);
+  must(truth.linkUp === (admin === "up"), `the link of a port that is ${admin} is not`);
+  const ckns = truth.keys.map(({ ckn }) => ckn);
+  must(ckns.length === 1 && ckns[0] === key.ckn, "the port holds other keys than the change names");
+}
 
 async function protectAs(bench: DeviceBench, settings: WantedSettings): Promise<WantedSettings> {
   await protect(bench, settings);

@@ -52,6 +52,8 @@ export function strongValue<T>(reading: Reading<T>): T | undefined {
 
 export interface MacsecPort {
   readonly port: PortName;
+  /** As configured; "down" = somebody shut the port, and no light comes from it. */
+  readonly admin: Reading<"up" | "down">;
   readonly linkUp: Reading<boolean>;
   /**
    * As configured; `undefined` inside a known reading means MACsec is not configured on the port.

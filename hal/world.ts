@@ -1,7 +1,7 @@
 // The outside world as small interfaces; everything outside agent/host/host.ts and the served faces
 // reaches it through here.
 
-import type { Command } from "./secret.ts";
+import type { Command, SecretHole } from "./secret.ts";
 
 /** Milliseconds of a clock that never jumps; comparable only inside one World. */
 export type Instant = number & { readonly unit: "monotonic ms" };
@@ -51,18 +51,35 @@ export interface Dialer {
 }
 
 export interface HttpRequest {
-  /** `unix:PATH` of a socket on this host. */
+  /**
+   * `unix:PATH` of a socket on this host; `https://HOST[:PORT]`; or, for the identity endpoints of
+   * this host, `http://` and 127.0.0.1, localhost or 169.254.169.254.
+   */
   readonly to: string;
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH";
   readonly path: string;
+  /** Lower-case names. */
+  readonly headers?: Readonly<Record<string, string | SecretHole>>;
   /** Text with holes for secrets; only the transport fills them. */
   readonly body?: Command;
   /** A longer reply is refused with `transport.closed`. */
   readonly replyBytesMax: number;
+  /** What an `https` name may stand for; absent = public addresses only. */
+  readonly reach?: Reach;
 }
+
+/** Which addresses count; the connection goes to exactly the address that was checked. */
+export type Reach =
+  | { readonly kind: "public" }
+  /** Public ones, and private ones inside these prefixes: private endpoints. */
+  | { readonly kind: "private"; readonly ranges: readonly string[] }
+  /** This host and nothing else. */
+  | { readonly kind: "loopback" };
 
 export interface HttpReply {
   readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
 

@@ -3,14 +3,17 @@
 //
 // GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
 // POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
+// POST /new-key  {link?} gives {text}; a fresh pair for every link if none is named
 // GET  /oracle   {seed, at, agentWrites, violations, late, truth}
 
 import { encodeJson } from "#hal/json.ts";
 import { type SiteHandler, type SiteReply, siteHandler } from "./faces/site.ts";
 import { BadRequest, bodyOf, type Fields, text } from "./faces/site-request.ts";
-import { demoFaults, type FaultKind, fleetFaults, type Heal, strikeFault } from "./faults.ts";
+import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "./faults.ts";
 import type { Oracle } from "./oracle.ts";
+import type { Heal } from "./people.ts";
 import type { Site, SiteLink } from "./site.ts";
+import { handMadeSettings } from "./site-plan.ts";
 
 /** By name; where both lists have one it is the same act. */
 const kinds: ReadonlyMap<string, FaultKind> = new Map(
@@ -44,6 +47,17 @@ export class Desk {
     return heal === undefined ? `${key} was not struck` : `${key} is healed`;
   }
 
+  /** Puts a fresh pair into the vault, as `keys generate` would; throws RangeError. */
+  newKey(link?: string): string {
+    const links = link === undefined ? this.#site.links : [this.#linkAt(link)];
+    const made = links.map((at) => {
+      const { suite } = at.edge.settings() ?? at.settings ?? handMadeSettings;
+      const { ckn } = this.#site.vault.generatePair(at.key, suite);
+      return `${at.id}: a fresh pair in the vault, CKN ${ckn}`;
+    });
+    return made.join("\n");
+  }
+
   /** What the oracle of the site would say now. */
   verdict() {
     const { violations, late, agentWrites } = this.#oracle;
@@ -61,19 +75,23 @@ export class Desk {
         case "GET /faults":
           return good({ faults: titles(), active: [...this.#active.keys()] });
         case "POST /fault":
-          return this.#fault(request.body);
+          return this.#act(request.body, (fields, link) => {
+            const name = text(fields, "name");
+            return healing(fields) ? this.heal(name, link) : this.strike(name, link);
+          });
+        case "POST /new-key":
+          return this.#act(request.body, (_fields, link) => this.newKey(link));
         default:
           return await site(request, signal);
       }
     };
   }
 
-  #fault(body: string): SiteReply {
+  #act(body: string, act: (fields: Fields, link: string | undefined) => string): SiteReply {
     try {
       const fields = bodyOf(body);
-      const name = text(fields, "name");
       const link = fields["link"] === undefined ? undefined : text(fields, "link");
-      return good({ text: healing(fields) ? this.heal(name, link) : this.strike(name, link) });
+      return good({ text: act(fields, link) });
     } catch (error) {
       if (error instanceof RangeError) return bad(error.message);
       if (error instanceof BadRequest) return bad(`the request is malformed at: ${error.message}`);
@@ -83,15 +101,19 @@ export class Desk {
 
   #find(name: string, link: string | undefined): { kind: FaultKind; at: SiteLink; key: string } {
     const kind = kinds.get(name);
-    const at = link === undefined ? this.#site.links[0] : this.#site.link(link);
+    const at = link === undefined ? this.#site.links[0] : this.#linkAt(link);
     if (kind === undefined) {
       throw new RangeError(`no fault ${name}; there are: ${[...kinds.keys()].sort().join(", ")}`);
     }
-    if (at === undefined) {
-      const links = this.#site.links.map(({ id }) => id).join(", ");
-      throw new RangeError(`no link ${link ?? ""}; there are: ${links}`);
-    }
+    if (at === undefined) throw new RangeError("the site has no link");
     return { kind, at, key: `${name} ${at.id}` };
+  }
+
+  #linkAt(id: string): SiteLink {
+    const at = this.#site.link(id);
+    if (at !== undefined) return at;
+    const links = this.#site.links.map((link) => link.id).join(", ");
+    throw new RangeError(`no link ${id}; there are: ${links}`);
   }
 }
 

@@ -6,8 +6,13 @@ import type { Disk } from "#hal/world.ts";
 import type { SimClock } from "./clock.ts";
 import type { Prng } from "./prng.ts";
 
-/** `full`: a write fails and leaves nothing. `lies`: what is written is lost by the next crash. */
-export type DiskFault = "full" | "lies";
+/**
+ * `full`: a write fails and leaves nothing. `lies`: what is written is lost by the next crash.
+ * `slow`: a write takes seconds.
+ */
+export type DiskFault = "full" | "lies" | "slow";
+
+const slowMs = 4_000;
 
 export interface SimDiskOptions {
   readonly clock: SimClock;
@@ -16,11 +21,20 @@ export interface SimDiskOptions {
   readonly writeMs: number;
 }
 
+/** The first `length` octets of `room`; what lies behind them is of no meaning. */
+interface File {
+  readonly room: Uint8Array;
+  readonly length: number;
+}
+
+const contentOf = ({ room, length }: File): Uint8Array => room.slice(0, length);
+
 export class SimDisk implements Disk {
   readonly #options: SimDiskOptions;
-  #files = new Map<string, Uint8Array>();
-  #beforeLie: Map<string, Uint8Array> | undefined;
+  #files = new Map<string, File>();
+  #beforeLie: Map<string, File> | undefined;
   #full = false;
+  #slow = false;
   #epoch = 0;
   readonly #appending = new Set<{ readonly name: string; readonly bytes: Uint8Array }>();
 
@@ -32,6 +46,9 @@ export class SimDisk implements Disk {
     switch (fault) {
       case "full":
         this.#full = on;
+        return;
+      case "slow":
+        this.#slow = on;
         return;
       case "lies":
         this.#beforeLie = on ? new Map(this.#files) : undefined;
@@ -50,8 +67,8 @@ export class SimDisk implements Disk {
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {
-    const bytes = this.#files.get(name);
-    return bytes === undefined ? undefined : Uint8Array.from(bytes);
+    const stored = this.#files.get(name);
+    return stored === undefined ? undefined : contentOf(stored);
   }
 
   async list(prefix: string): Promise<readonly string[]> {
@@ -69,17 +86,19 @@ export class SimDisk implements Disk {
   async replace(name: string, bytes: Uint8Array): Promise<void> {
     const own = Uint8Array.from(bytes);
     await this.#durable(name);
-    this.#files.set(name, own);
+    this.#files.set(name, { room: own, length: own.length });
   }
 
   /** Everything on the disk, for the canary search. */
   contents(): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
-    return [...this.#files].map(([name, bytes]) => ({ name, bytes: Uint8Array.from(bytes) }));
+    return [...this.#files].map(([name, stored]) => ({ name, bytes: contentOf(stored) }));
   }
 
   async #durable(name: string): Promise<void> {
     const epoch = this.#epoch;
-    if (this.#options.writeMs > 0) await this.#options.clock.sleep(this.#options.writeMs);
+    const { clock, writeMs } = this.#options;
+    const ms = this.#slow ? slowMs : writeMs;
+    if (ms > 0) await clock.sleep(ms);
     // The process that waits for this answer is dead; settling would run its code after its end.
     if (epoch !== this.#epoch) await new Promise<never>(() => {});
     if (!this.#full) return;
@@ -91,11 +110,14 @@ export class SimDisk implements Disk {
     });
   }
 
+  // Twice the room each time, or a long journal would be copied whole for every record.
   #extend(name: string, tail: Uint8Array): void {
-    const head = this.#files.get(name) ?? new Uint8Array();
-    const whole = new Uint8Array(head.length + tail.length);
-    whole.set(head);
-    whole.set(tail, head.length);
-    this.#files.set(name, whole);
+    const head = this.#files.get(name) ?? { room: new Uint8Array(), length: 0 };
+    const length = head.length + tail.length;
+    const fits = length <= head.room.length;
+    const room = fits ? head.room : new Uint8Array(2 * length);
+    if (!fits) room.set(head.room.subarray(0, head.length));
+    room.set(tail, head.length);
+    this.#files.set(name, { room, length });
   }
 }

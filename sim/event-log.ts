@@ -7,6 +7,7 @@ export type LineKind = "effect" | "fault" | "link" | "agent";
 
 /** What is compared between two moments, and how it reads. */
 const columns: readonly (readonly [string, (link: LinkTruth) => string])[] = [
+  ["port", (link) => link.admin],
   ["light", (link) => (link.linkUp ? "up" : "down")],
   ["carries", (link) => (link.carries ? "yes" : "no")],
   ["bgp", (link) => (link.bgpUp ? "up" : "down")],

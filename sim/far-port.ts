@@ -5,7 +5,8 @@ import type { MacsecSettings } from "#hal/model.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { FarStation } from "./msee.ts";
 import type { Prng } from "./prng.ts";
-import type { Station, StationKey } from "./station.ts";
+import { sameBytes, sameSettings } from "./router-config.ts";
+import type { Station, StationFault, StationKey } from "./station.ts";
 
 export type FarTwist = "cak" | "ckn" | "suite" | "sci";
 
@@ -17,6 +18,7 @@ export class FarPort implements FarStation {
   readonly #twists = new Set<FarTwist>();
   #settings: MacsecSettings | undefined;
   #key: StationKey | undefined;
+  #revision = 0;
 
   /** `changed` is called after every change of the hardware. */
   constructor(station: Station, prng: Prng, changed: () => void) {
@@ -28,13 +30,21 @@ export class FarPort implements FarStation {
     this.#wrongCkn = ckn;
   }
 
+  /** Grows with every change after which the hardware does something else than before. */
+  revision(): number {
+    return this.#revision;
+  }
+
   configure(settings: MacsecSettings | undefined): void {
+    if (!sameSettings(settings, this.#settings)) this.#revision += 1;
     this.#settings = settings;
     this.#station.configure(this.#twistedSettings());
     this.#changed();
   }
 
   putKey(key: StationKey): void {
+    const before = this.#key;
+    if (before?.ckn !== key.ckn || !sameBytes(before.cak, key.cak)) this.#revision += 1;
     this.#key = key;
     this.#station.putKey(this.#twistedKey(key));
     this.#changed();
@@ -42,19 +52,28 @@ export class FarPort implements FarStation {
 
   removeKey(ckn: Ckn): void {
     if (this.#key?.ckn !== ckn) return;
+    this.#revision += 1;
     this.#station.removeKey(this.#twistedKey(this.#key).ckn);
     this.#key = undefined;
     this.#changed();
   }
 
   setAdmin(up: boolean): void {
+    if (up !== this.#station.adminUp()) this.#revision += 1;
     this.#station.setAdmin(up);
+    this.#changed();
+  }
+
+  setFault(fault: StationFault, on: boolean): void {
+    this.#revision += 1;
+    this.#station.setFault(fault, on);
     this.#changed();
   }
 
   /** From now on the hardware holds something else than it was given; off puts it right. */
   setTwist(twist: FarTwist, on: boolean): void {
     const key = this.#key;
+    this.#revision += 1;
     if (key !== undefined) this.#station.removeKey(this.#twistedKey(key).ckn);
     if (on) this.#twists.add(twist);
     else this.#twists.delete(twist);

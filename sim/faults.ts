@@ -1,18 +1,22 @@
 // What can go wrong at a simulated site, by name: the faults of the demo and the kinds that a fleet
 // run draws from.
 
-import type { PeerState } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
 import type { FarTwist } from "./far-port.ts";
 import type { MseeFault } from "./msee.ts";
+import {
+  addForeignKey,
+  type Heal,
+  pointAtForeignPair,
+  pointAtNewestPair,
+  pointAtPreviousPair,
+  removeNewestKey,
+  shutPort,
+  undrain,
+} from "./people.ts";
 import type { RouterFault } from "./router.ts";
 import type { Site, SiteLink } from "./site.ts";
-import { handMadeSettings } from "./site-plan.ts";
 import type { StationFault } from "./station.ts";
 import type { VaultFault } from "./vault.ts";
-
-/** Puts right what a person would put right. */
-export type Heal = () => void;
 
 export interface FaultKind {
   readonly name: string;
@@ -72,9 +76,9 @@ const vault = (name: VaultFault) => (site: Site) => {
   return () => site.vault.setFault(name, false);
 };
 
-const station = (end: "edge" | "far", name: StationFault) => (_site: Site, link: SiteLink) => {
-  link[end].setFault(name, true);
-  return () => link[end].setFault(name, false);
+const farPort = (name: StationFault) => (_site: Site, link: SiteLink) => {
+  link.farPort.setFault(name, true);
+  return () => link.farPort.setFault(name, false);
 };
 
 /** The data plane of the edge keeps its SAK while MKA moves on (SONiC, after a restart). */
@@ -95,33 +99,6 @@ function shouldSecure(_site: Site, link: SiteLink): Heal {
     });
   setPolicy("shouldSecure");
   return () => setPolicy("mustSecure");
-}
-
-/**
- * Somebody points the far end at a pair of their own, and puts it back unless others changed it.
- */
-function farEndChanged(site: Site, link: SiteLink): Heal {
-  const before = pointsAt(link);
-  if (before === undefined || before === "unreadable") return () => {};
-  const names = { cak: `${link.key.cak}-by-hand`, ckn: `${link.key.ckn}-by-hand` };
-  const { suite } = handMadeSettings;
-  const key = site.vault.generatePair(names, suite);
-  link.msee.person(link.azureLink, { key, suite });
-  return () => {
-    const now = pointsAt(link);
-    const theirs = now !== "unreadable" && now?.cakSecretId === key.cakSecretId;
-    if (theirs) link.msee.person(link.azureLink, { key: before });
-  };
-}
-
-function pointsAt(link: SiteLink): PeerState["pointsAt"] | "unreadable" {
-  try {
-    return link.msee.observe(link.azureLink).pointsAt;
-  } catch (error) {
-    // Nobody changes by hand what the portal does not show them.
-    if (error instanceof LinksealError) return "unreadable";
-    throw error;
-  }
 }
 
 /** The far end advertises the protected prefix outside the tunnel as well. */
@@ -155,14 +132,14 @@ export const demoFaults: readonly DemoFault[] = [
   demo("ckn-mismatch", "the far end uses another CKN", before, "link", twist("ckn")),
   demo("cipher-mismatch", "the far end uses another cipher suite", before, "link", twist("suite")),
   demo("sci-mismatch", "the far end sends no SCI", before, "link", twist("sci")),
-  demo("peer-silent", "the far end stops MKA", after, "link", station("far", "silent")),
+  demo("peer-silent", "the far end stops MKA", after, "link", farPort("silent")),
   demo("should-secure", "somebody loosens must-secure by hand", after, "link", shouldSecure),
   demo("stale-sak", "the data plane keeps its SAK across a rekey", after, "link", staleSak),
   demo("vault-denied", "the vault refuses the agent", before, "management", vault("denied")),
   demo("commit-lost", "a commit is lost soon after", before, "management", router("silentRevert")),
   demo("clear-path", "the prefix is reachable outside the tunnel", after, "link", clearPath),
   demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
-  demo("far-end-changed", "somebody changes the key in Azure", after, "link", farEndChanged),
+  demo("far-end-changed", "somebody changes the key in Azure", after, "link", pointAtForeignPair),
 ];
 
 const minutes = (low: number, high: number): FleetFault["lastsMs"] => ({
@@ -183,6 +160,14 @@ const nothingToHeal: Heal = () => {};
 /** What befalls a site in a fleet run; the host of the agent has faults of its own. */
 export const fleetFaults: readonly FleetFault[] = [
   fleet("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
+  fleet("reply-late", "replies take long", "management", minutes(1, 10), router("replyLate")),
+  fleet(
+    "request-twice",
+    "requests arrive again later",
+    "management",
+    minutes(2, 20),
+    router("requestTwice"),
+  ),
   fleet("locked", "the candidate is locked", "management", minutes(1, 20), router("locked")),
   fleet("commit-lost", "commits vanish", "management", minutes(1, 10), router("silentRevert")),
   fleet(
@@ -228,6 +213,11 @@ export const fleetFaults: readonly FleetFault[] = [
     link.router.reboot();
     return nothingToHeal;
   }),
+  fleet("boot-forgets", "a boot keeps an unconfirmed commit", "link", minutes(2, 3), (_, link) => {
+    link.router.commits.forgetTimer();
+    link.router.reboot();
+    return nothingToHeal;
+  }),
   fleet("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
     link.fibre.setUp(false);
     return () => link.fibre.setUp(true);
@@ -241,14 +231,28 @@ export const fleetFaults: readonly FleetFault[] = [
     link.edge.resetCounters();
     return nothingToHeal;
   }),
-  fleet("peer-silent", "the far end stops MKA", "link", minutes(1, 10), station("far", "silent")),
+  fleet("peer-silent", "the far end stops MKA", "link", minutes(1, 10), farPort("silent")),
   fleet("far-fails", "operations of the far end fail", "management", minutes(5, 30), msee("fails")),
   fleet("far-half", "the far end does half of it", "management", minutes(5, 30), msee("half")),
   fleet("far-lies", "the far end follows late", "management", minutes(5, 30), msee("lies")),
+  fleet("far-never", "the far end follows never", "management", minutes(5, 30), msee("never")),
   fleet("far-slow", "the far end takes its time", "management", minutes(5, 60), msee("slow")),
   fleet("far-refuses", "the far end refuses writes", "management", minutes(5, 30), msee("refuses")),
   fleet("far-throttled", "the far end throttles", "management", minutes(1, 10), msee("throttled")),
-  fleet("far-person", "somebody changes the far end", "link", minutes(5, 60), farEndChanged),
+  fleet("far-person", "somebody changes the far end", "link", minutes(5, 60), pointAtForeignPair),
+  fleet("far-ahead", "somebody runs ahead", "link", minutes(5, 60), pointAtNewestPair),
+  fleet("far-back", "somebody takes it back", "link", minutes(5, 60), pointAtPreviousPair),
+  fleet("key-by-hand", "somebody adds a key", "link", minutes(5, 60), addForeignKey),
+  fleet("key-gone", "somebody removes a key", "link", minutes(2, 30), removeNewestKey),
+  fleet("port-shut", "somebody shuts the port", "link", minutes(2, 30), shutPort),
+  fleet("undrained", "somebody restores the traffic", "link", minutes(1, 1), undrain),
+  fleet(
+    "commit-left",
+    "somebody leaves a commit unconfirmed",
+    "management",
+    minutes(2, 20),
+    router("foreignCommit"),
+  ),
   fleet(
     "far-unreadable",
     "the far end cannot be read",
@@ -271,6 +275,18 @@ export const fleetFaults: readonly FleetFault[] = [
     "management",
     minutes(1, 10),
     vault("servePrevious"),
+  ),
+  fleet(
+    "vault-disabled",
+    "somebody disables the newest key",
+    "management",
+    minutes(2, 20),
+    (site, link) => {
+      const newest = site.vault.pairs(link.key).at(-1);
+      if (newest === undefined) return nothingToHeal;
+      site.vault.setEnabled(newest.cakSecretId, false);
+      return () => site.vault.setEnabled(newest.cakSecretId, true);
+    },
   ),
   fleet(
     "vault-unpaired",

@@ -11,6 +11,8 @@ export interface FlowTruth {
   readonly outcome: FlowOutcome;
   readonly offered: bigint;
   readonly delivered: bigint;
+  /** The part of both that was offered at a rate, and not as a burst. */
+  readonly streamed: { readonly offered: bigint; readonly delivered: bigint };
   readonly lost: bigint;
   readonly clearOnWire: bigint;
   readonly protectedOnWire: bigint;
@@ -28,6 +30,8 @@ interface Flow {
   charged: number;
   offered: number;
   delivered: number;
+  burstOffered: number;
+  burstDelivered: number;
   clearOnWire: number;
   protectedOnWire: number;
   /** MKPDUs on their way; those in the fibre as the light goes become `undefined`. */
@@ -92,8 +96,11 @@ export class Fibre {
     const passage = this.#judge(flow, frameOctets);
     const before = flow.delivered;
     this.#charge(flow, passage, frames);
+    const delivered = flow.delivered - before;
+    flow.burstOffered += frames;
+    flow.burstDelivered += delivered;
     this.changed();
-    return { delivered: flow.delivered - before };
+    return { delivered };
   }
 
   /** A data frame offered now would be delivered, in both directions. */
@@ -195,6 +202,8 @@ function newFlow(from: Station, to: Station): Flow {
     charged: 0,
     offered: 0,
     delivered: 0,
+    burstOffered: 0,
+    burstDelivered: 0,
     clearOnWire: 0,
     protectedOnWire: 0,
     inFlight: [],
@@ -208,6 +217,10 @@ function truthOf(flow: Flow): FlowTruth {
     offered: BigInt(flow.offered),
     delivered: BigInt(flow.delivered),
     lost: BigInt(flow.offered - flow.delivered),
+    streamed: {
+      offered: BigInt(flow.offered - flow.burstOffered),
+      delivered: BigInt(flow.delivered - flow.burstDelivered),
+    },
     clearOnWire: BigInt(flow.clearOnWire),
     protectedOnWire: BigInt(flow.protectedOnWire),
   };

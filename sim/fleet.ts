@@ -7,7 +7,7 @@ import { EventLog } from "./event-log.ts";
 import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
 import { Prng } from "./prng.ts";
 import { buildSite, type Site } from "./site.ts";
-import { fullCapabilities } from "./site-plan.ts";
+import { fullCapabilities, planSite, type RouterModel } from "./site-plan.ts";
 
 export interface FleetOptions {
   readonly seed: string;
@@ -37,7 +37,7 @@ export function buildFleet(options: FleetOptions): Fleet {
     groups: routers / 2,
     tunnels,
     start,
-    ...(models === "mixed" ? { capabilities: (device) => modelOf(seed, device) } : {}),
+    ...(models === "mixed" ? { models: mixed(seed, routers) } : {}),
   });
   const log = new EventLog(() => site.clock.now(), options.writeLine);
   site.attach({
@@ -49,23 +49,63 @@ export function buildFleet(options: FleetOptions): Fleet {
   return { site, oracle, log };
 }
 
+function mixed(seed: string, routers: number): (device: string) => RouterModel {
+  const { groups } = planSite("fleet", routers / 2, 0);
+  const devices = groups.flatMap(({ links }) => links.map(({ device }) => device));
+  const models = modelsOf(seed, devices);
+  return (device) => {
+    const model = models.get(device);
+    if (model === undefined) throw new RangeError(`no router ${device}`);
+    return model;
+  };
+}
+
 const commits: readonly Capabilities["commit"][] = [
   { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 3_600_000 },
   { kind: "confirmed", survivesDisconnect: false, stepMs: 60_000, maxMs: 3_600_000 },
   { kind: "armedRevert" },
+  { kind: "immediate" },
 ];
+const overlaps = ["keychain", "fallback", "none"] as const;
+/** One router in so many has no probe; no divisor of the other rows, so that all pairs occur. */
+const probelessOf = 5;
+/** From a switch that writes a file to a chassis with many line cards. */
+const commitMs = { low: 300, high: 20_000 };
 
-function modelOf(seed: string, device: string): Capabilities {
-  const prng = new Prng(`${seed}/model ${device}`);
-  const { macsec } = fullCapabilities;
+/**
+ * What each of these routers is, by seed: any twelve in a row have every commit mode with every
+ * overlap, and any five one that has no probe.
+ */
+export function modelsOf(
+  seed: string,
+  devices: readonly string[],
+): ReadonlyMap<string, RouterModel> {
+  const { macsec, probe, ...rest } = fullCapabilities;
   if (macsec === undefined) throw new RangeError("a router without MACsec has no place in a fleet");
-  const overlap = prng.pick(["keychain", "fallback", "none"] as const);
-  const counters = prng.pick(["perSa", "perPort"] as const);
-  return {
-    ...fullCapabilities,
-    commit: prng.pick(commits),
-    macsec: { ...macsec, overlap, counters },
-  };
+  const start = new Prng(`${seed}/models`).between(
+    0,
+    commits.length * overlaps.length * probelessOf - 1,
+  );
+  return new Map(
+    devices.map((device, place): [string, RouterModel] => {
+      const index = start + place;
+      const prng = new Prng(`${seed}/model ${device}`);
+      const counters = prng.pick(["perSa", "perPort"] as const);
+      const overlap = overlaps[index % overlaps.length] ?? "none";
+      const capabilities: Capabilities = {
+        ...rest,
+        commit: commits[index % commits.length] ?? { kind: "immediate" },
+        macsec: { ...macsec, overlap, counters },
+        ...(index % probelessOf === 0 || probe === undefined ? {} : { probe }),
+      };
+      return [device, { capabilities, commitMs: drawCommitMs(prng) }];
+    }),
+  );
+}
+
+/** Evenly on a scale of ratios: most routers take seconds, some many of them. */
+function drawCommitMs(prng: Prng): number {
+  return Math.round(commitMs.low * (commitMs.high / commitMs.low) ** prng.real());
 }
 
 /** Looks at every router as an agent would, until the signal aborts; counts its looks. */

@@ -12,7 +12,16 @@ import type { SimVault } from "./vault.ts";
 
 export type AzureLink = "link1" | "link2";
 
-export type MseeFault = "fails" | "half" | "lies" | "slow" | "refuses" | "throttled" | "unreadable";
+export type MseeFault =
+  | "fails"
+  | "half"
+  | "lies"
+  /** What was accepted is told as done, and reaches the hardware once the fault is over. */
+  | "never"
+  | "slow"
+  | "refuses"
+  | "throttled"
+  | "unreadable";
 
 /** What the Microsoft end needs of a port; a `Station` is one. */
 export type FarStation = Pick<Station, "configure" | "putKey" | "removeKey" | "setAdmin">;
@@ -28,12 +37,19 @@ export interface MseeOptions {
   readonly delayMs: { readonly low: number; readonly high: number };
 }
 
+/** What stands about a link in the resource of its port. */
+export type LinkDocument = Omit<PeerState, "provisioning" | "operation">;
+
+/** What became of an operation; `why` is what the management API would say of a failed one. */
+export type OperationState =
+  | { readonly kind: "running" }
+  | { readonly kind: "succeeded" }
+  | { readonly kind: "failed"; readonly why: string };
+
 /** What a person can write by hand; unlike the agent, they can also take MACsec off. */
 export type PersonEdit = Partial<Omit<PeerWant, "key">> & {
   readonly key?: NonNullable<PeerState["pointsAt"]> | "off";
 };
-
-type Document = Omit<PeerState, "provisioning" | "operation">;
 
 interface Programmed {
   readonly ckn: Ckn;
@@ -44,14 +60,27 @@ interface Programmed {
 
 interface LinkModel {
   readonly station: FarStation;
-  document: Document;
+  document: LinkDocument;
   provisioning: PeerState["provisioning"];
   operation: string | undefined;
   /** Counts operations: work of an operation that another overtook is dropped. */
   operations: number;
   hardware: Programmed | undefined;
+  /** Told as done by this fault, and not or not wholly done; its end does the rest. */
+  owedBy: "never" | "half" | undefined;
 }
 
+type OperationEnd = Exclude<OperationState, { readonly kind: "running" }>;
+
+/** What goes with a change besides the document. */
+interface Told {
+  readonly by: Who;
+  readonly ckn: Ckn | undefined;
+  readonly operation: string;
+}
+
+const succeeded = { kind: "succeeded" } as const;
+const operationsMax = 256;
 const slowFactor = 10;
 /** The hardware has no key between dropping the old and taking the new one. */
 const gapMs = { low: 1000, high: 2000 };
@@ -68,6 +97,7 @@ export class Msee {
   readonly #delayMs: MseeOptions["delayMs"];
   readonly #links: Readonly<Record<AzureLink, LinkModel>>;
   readonly #faults = new Set<MseeFault>();
+  readonly #operations = new Map<string, OperationState>();
   readonly #listeners: ((effect: EffectEvent) => void)[] = [];
 
   constructor(options: MseeOptions) {
@@ -86,8 +116,18 @@ export class Msee {
     if (this.#faults.has("unreadable")) {
       throw this.#refusal("transport.unreachable", "the management API does not answer reads");
     }
+    return this.resource(link);
+  }
+
+  /** The same, whether or not anybody could read it. */
+  resource(link: AzureLink): PeerState {
     const { document, provisioning, operation } = this.#links[link];
     return { ...document, provisioning, operation };
+  }
+
+  /** The last operation on this link failed, whether or not anybody can read that. */
+  isFailed(link: AzureLink): boolean {
+    return this.#links[link].provisioning === "failed";
   }
 
   /** The CKN that the hardware of a link uses now. */
@@ -100,6 +140,31 @@ export class Msee {
    * "none".
    */
   put(link: AzureLink, want: PeerWant): string {
+    this.#refuseWrites();
+    const operation = this.#operation();
+    this.#begin(link, documentOf(want), { by: "agent", ckn: want.key.ckn, operation });
+    return operation;
+  }
+
+  /**
+   * As the management API writes: one or both links in one operation, MACsec off among them.
+   * Returns the operation's id; throws as `put` does.
+   */
+  write(documents: ReadonlyMap<AzureLink, LinkDocument>, by: Who): string {
+    this.#refuseWrites();
+    const operation = this.#operation();
+    for (const [link, document] of documents) {
+      this.#begin(link, document, { by, ckn: this.#cknOf(document), operation });
+    }
+    return operation;
+  }
+
+  /** undefined = nobody was told of such an operation, or long ago. */
+  operation(id: string): OperationState | undefined {
+    return this.#operations.get(id);
+  }
+
+  #refuseWrites(): void {
     if (this.#faults.has("throttled")) {
       throw this.#refusal("peer.throttled", "too many requests (429)");
     }
@@ -109,7 +174,6 @@ export class Msee {
     if (this.#updating()) {
       throw this.#refusal("peer.rejected", "another operation is running on this port (409)");
     }
-    return this.#begin(link, documentOf(want), "agent", want.key.ckn);
   }
 
   /** Somebody changes Azure by hand; a running operation is waited for, as the API would demand. */
@@ -118,7 +182,8 @@ export class Msee {
       this.#clock.after(1000, () => this.person(link, edit));
       return;
     }
-    this.#begin(link, edited(this.#links[link].document, edit), "person", undefined);
+    const told = { by: "person", ckn: undefined, operation: this.#operation() } as const;
+    this.#begin(link, edited(this.#links[link].document, edit), told);
   }
 
   /**
@@ -128,7 +193,7 @@ export class Msee {
     const model = this.#links[link];
     model.document = documentOf(want);
     const programmed = this.#fetch(model.document);
-    if (programmed === undefined) throw new RangeError(`no usable key for ${link}`);
+    if (typeof programmed === "string") throw new RangeError(`no usable key for ${link}`);
     drop(model);
     install(model, programmed);
   }
@@ -136,6 +201,12 @@ export class Msee {
   setFault(fault: MseeFault, on: boolean): void {
     if (on) this.#faults.add(fault);
     else this.#faults.delete(fault);
+    if (on) return;
+    for (const model of Object.values(this.#links)) {
+      if (model.owedBy !== fault) continue;
+      model.owedBy = undefined;
+      this.#program(model);
+    }
   }
 
   /** Told when an operation is accepted; `port` of the event is the link's name. */
@@ -148,10 +219,21 @@ export class Msee {
     return Object.values(this.#links).some(({ provisioning }) => provisioning === "updating");
   }
 
-  #begin(link: AzureLink, document: Document, by: Who, ckn: Ckn | undefined): string {
+  #operation(): string {
+    const id = `${this.name}/operations/${this.#prng.hex(8)}`;
+    for (const oldest of this.#operations.keys()) {
+      if (this.#operations.size < operationsMax) break;
+      this.#operations.delete(oldest);
+    }
+    return id;
+  }
+
+  #begin(link: AzureLink, document: LinkDocument, told: Told): void {
+    const { by, ckn, operation } = told;
     const model = this.#links[link];
-    const operation = `${this.name}/operations/${this.#prng.hex(8)}`;
+    this.#operations.set(operation, { kind: "running" });
     model.operations += 1;
+    model.owedBy = undefined;
     model.document = document;
     model.provisioning = "updating";
     model.operation = operation;
@@ -167,14 +249,27 @@ export class Msee {
     for (const tell of this.#listeners) {
       tell({ at, by, ...where, what: "peer.put", ...named, ...pointed });
     }
-    return operation;
+  }
+
+  #finish(model: LinkModel, how: OperationEnd): void {
+    const { operation } = model;
+    model.provisioning = how.kind === "succeeded" ? "settled" : "failed";
+    model.operation = undefined;
+    if (operation === undefined) return;
+    const before = this.#operations.get(operation);
+    const goesOn = Object.values(this.#links).some((one) => one.operation === operation);
+    if (how.kind === "failed") this.#operations.set(operation, how);
+    else if (before?.kind === "running" && !goesOn) this.#operations.set(operation, how);
   }
 
   #apply(model: LinkModel): void {
     if (this.#faults.has("fails")) {
-      finish(model, "failed");
+      this.#finish(model, { kind: "failed", why: "The operation failed on the device." });
+    } else if (this.#faults.has("never")) {
+      this.#finish(model, succeeded);
+      model.owedBy = "never";
     } else if (this.#faults.has("lies")) {
-      finish(model, "settled");
+      this.#finish(model, succeeded);
       this.#later(model, this.#prng.between(liesMs.low, liesMs.high), () => this.#program(model));
     } else {
       this.#program(model);
@@ -185,37 +280,53 @@ export class Msee {
     if (model.document.pointsAt === undefined) {
       drop(model);
       model.station.configure(undefined);
-      finish(model, "settled");
+      this.#finish(model, succeeded);
       return;
     }
     const wanted = this.#fetch(model.document);
-    if (wanted === undefined) {
-      finish(model, "failed");
+    if (typeof wanted === "string") {
+      this.#finish(model, { kind: "failed", why: wanted });
       return;
     }
-    const taken = this.#faults.has("half") ? this.#half(model, wanted) : wanted;
+    const half = this.#faults.has("half");
+    if (half) model.owedBy = "half";
+    const taken = half ? this.#half(model, wanted) : wanted;
     if (same(taken, model.hardware)) {
       model.station.setAdmin(model.document.admin === "up");
-      this.#later(model, this.#settling(), () => finish(model, "settled"));
+      this.#later(model, this.#settling(), () => this.#finish(model, succeeded));
       return;
     }
     drop(model);
     this.#later(model, this.#prng.between(gapMs.low, gapMs.high), () => {
       install(model, taken);
-      this.#later(model, this.#settling(), () => finish(model, "settled"));
+      this.#later(model, this.#settling(), () => this.#finish(model, succeeded));
     });
   }
 
   /**
-   * Reads the pair from the vault as the hardware would get it; undefined where it is of no use.
+   * Reads the pair from the vault as the hardware would get it; a sentence where it is of no use.
    */
-  #fetch(document: Document): Programmed | undefined {
+  #fetch(document: LinkDocument): Programmed | string {
     const { pointsAt, suite, sci } = document;
-    if (pointsAt === undefined || suite === undefined) return undefined;
+    if (pointsAt === undefined || suite === undefined) return "MACsec has no cipher or no key.";
+    const ckn = this.#cknOf(document);
+    if (ckn === undefined) return "The CKN secret cannot be read, or is no CKN.";
+    const text = this.#valueOf(pointsAt.cakSecretId);
+    if (text === undefined) return "The CAK secret cannot be read.";
+    const cak = cakOf(text, suite);
+    return cak === undefined
+      ? `The CAK has a wrong length or digits for ${suite}.`
+      : { ckn, cak, suite, sci };
+  }
+
+  #cknOf({ pointsAt }: LinkDocument): Ckn | undefined {
+    const text = pointsAt === undefined ? undefined : this.#valueOf(pointsAt.cknSecretId);
+    return text === undefined ? undefined : parseCkn(text);
+  }
+
+  #valueOf(id: string): string | undefined {
     try {
-      const ckn = parseCkn(this.#vault.valueForFarEnd(pointsAt.cknSecretId));
-      const cak = cakOf(this.#vault.valueForFarEnd(pointsAt.cakSecretId), suite);
-      return ckn === undefined || cak === undefined ? undefined : { ckn, cak, suite, sci };
+      return this.#vault.valueForFarEnd(id);
     } catch (error) {
       if (error instanceof LinksealError) return undefined;
       throw error;
@@ -255,7 +366,7 @@ export class Msee {
 
 function fresh(station: FarStation): LinkModel {
   station.configure(undefined);
-  const document: Document = { pointsAt: undefined, suite: undefined, sci: "off", admin: "up" };
+  const document: LinkDocument = { pointsAt: undefined, suite: undefined, sci: "off", admin: "up" };
   return {
     station,
     document,
@@ -263,6 +374,7 @@ function fresh(station: FarStation): LinkModel {
     operation: undefined,
     operations: 0,
     hardware: undefined,
+    owedBy: undefined,
   };
 }
 
@@ -270,19 +382,14 @@ function idsOf(key: NonNullable<PeerState["pointsAt"]>): NonNullable<PeerState["
   return { cakSecretId: key.cakSecretId, cknSecretId: key.cknSecretId };
 }
 
-function documentOf({ key, suite, sci, admin }: PeerWant): Document {
+function documentOf({ key, suite, sci, admin }: PeerWant): LinkDocument {
   return { pointsAt: idsOf(key), suite, sci, admin };
 }
 
-function edited(document: Document, edit: PersonEdit): Document {
+function edited(document: LinkDocument, edit: PersonEdit): LinkDocument {
   const { key, ...rest } = edit;
   if (key === undefined) return { ...document, ...rest };
   return { ...document, ...rest, pointsAt: key === "off" ? undefined : idsOf(key) };
-}
-
-function finish(model: LinkModel, provisioning: "settled" | "failed"): void {
-  model.provisioning = provisioning;
-  model.operation = undefined;
 }
 
 function drop(model: LinkModel): void {

@@ -22,11 +22,17 @@ const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
 export function watchKeys(): Checker {
   /** The vault version first seen under a CKN, anywhere in the group. */
   const meanings = new Map<Ckn, string>();
+  /** Found at the start or brought by the agent: a person may bring more, on any link. */
+  const ours = new Set<Ckn>();
   return (moment) => {
     const findings: Finding[] = [];
+    if (moment.before === undefined) {
+      for (const ckn of moment.now.links.flatMap(keysOf)) ours.add(ckn);
+    }
     for (const effect of moment.effects) {
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
-      findings.push(...tooMany(moment, effect), ...reused(moment, effect, meanings));
+      if (effect.ckn !== undefined) ours.add(effect.ckn);
+      findings.push(...tooMany(moment, effect, ours), ...reused(moment, effect, meanings));
     }
     for (const link of moment.now.links) {
       for (const [ckn, cak] of caksOf(link)) {
@@ -41,7 +47,7 @@ function endOf(effect: EffectEvent): "edge" | "far" {
   return effect.what === "peer.put" ? "far" : "edge";
 }
 
-function* tooMany(moment: Moment, effect: EffectEvent): Iterable<Finding> {
+function* tooMany(moment: Moment, effect: EffectEvent, ours: ReadonlySet<Ckn>): Iterable<Finding> {
   const link = linkOf(moment.now, effect.link);
   if (link === undefined) return;
   const event = describeEffect(effect);
@@ -52,7 +58,8 @@ function* tooMany(moment: Moment, effect: EffectEvent): Iterable<Finding> {
     yield { promise: "P6", event, text };
   }
   const most = moment.now.links.length + 1;
-  const inGroup = new Set([...moment.now.links.flatMap(keysOf), ...asked]);
+  const all = [...moment.now.links.flatMap(keysOf), ...asked];
+  const inGroup = new Set(all.filter((ckn) => ours.has(ckn)));
   if (inGroup.size > most) {
     const { name, links } = moment.now;
     const text = `${inGroup.size} keys in group ${name} of ${links.length} links, ${most} at most`;

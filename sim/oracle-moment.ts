@@ -20,6 +20,12 @@ export interface LinkLook {
   readonly inService: boolean;
 }
 
+/** What the agent knew when it sent a commit. */
+export interface Knowledge {
+  readonly at: Instant;
+  readonly looks: ReadonlyMap<string, LinkLook>;
+}
+
 export interface Moment {
   readonly at: Instant;
   /** undefined = the first moment of the group. */
@@ -31,8 +37,14 @@ export interface Moment {
   readonly disturbed: ReadonlySet<string>;
   /** Newest successful look per link. */
   readonly looks: ReadonlyMap<string, LinkLook>;
-  /** When the agent last asked to restore a link's traffic, granted or not. */
+  /** By device, as of its last commit. */
+  readonly known: ReadonlyMap<string, Knowledge>;
+  /** When the agent last asked to restore a link's traffic or to open its port, granted or not. */
   readonly asked: ReadonlyMap<string, Instant>;
+  /** Links whose campaign waits for something or somebody, and since when it says so. */
+  readonly parked: ReadonlyMap<string, Instant>;
+  /** Keys that the agent asked the router of a link to take, granted or not. */
+  readonly tried: ReadonlyMap<string, ReadonlySet<Ckn>>;
 }
 
 /** One promise; it remembers what it needs between moments. */

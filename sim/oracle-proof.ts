@@ -16,28 +16,41 @@ import type { EffectEvent, LinkTruth } from "./truth.ts";
 /** The principal that secures the link, and what was delivered before it did. */
 interface Standing {
   readonly principal: Ckn;
+  /** Since no other key has secured the link. */
+  readonly since: Instant;
   readonly out: bigint;
   readonly in: bigint;
 }
 
 interface Memory {
   standing: Standing | undefined;
+  /** The last standing, over moments in which the link is not secured. */
+  tenure: Standing | undefined;
   /** When a principal last had all the proof, so that a flap a moment later is nobody's fault. */
   proven: { readonly principal: Ckn; readonly at: Instant } | undefined;
 }
 
-/** A proof counts for `freshMs`: an agent cannot look and act in the same instant. */
-export function watchRetirement(proofFrames: number, freshMs: number): Checker {
+export interface ProofBounds {
+  /** Frames in each direction that prove a key. */
+  readonly proofFrames: number;
+  /** How long a key must have secured the link before another one goes. */
+  readonly settleMs: number;
+  /** A proof counts for so long: an agent cannot look and act in the same instant. */
+  readonly lookFreshMs: number;
+}
+
+export function watchRetirement(bounds: ProofBounds): Checker {
   const memories = new Map<string, Memory>();
   return (moment) => {
     const findings = moment.effects
       .filter((effect) => effect.by === "agent")
-      .flatMap((effect) => [...judge(moment, effect, memories.get(effect.link ?? ""), freshMs)]);
+      .flatMap((effect) => [...judge(moment, effect, memories.get(effect.link ?? ""), bounds)]);
     for (const link of moment.now.links) {
-      const memory = memories.get(link.id) ?? { standing: undefined, proven: undefined };
-      const standing = standingOf(link, memory.standing);
+      const memory = memories.get(link.id) ?? nothingSeen();
+      const standing = standingOf(link, memory, moment.at);
       memory.standing = standing;
-      if (standing !== undefined && moved(link, standing, BigInt(proofFrames))) {
+      if (standing !== undefined) memory.tenure = standing;
+      if (standing !== undefined && moved(link, standing, BigInt(bounds.proofFrames))) {
         memory.proven = { principal: standing.principal, at: moment.at };
       }
       memories.set(link.id, memory);
@@ -46,17 +59,24 @@ export function watchRetirement(proofFrames: number, freshMs: number): Checker {
   };
 }
 
-function standingOf(link: LinkTruth, before: Standing | undefined): Standing | undefined {
-  if (!link.secured || link.principalCkn === undefined) return undefined;
-  if (before?.principal === link.principalCkn) return before;
-  return { principal: link.principalCkn, out: link.deliveredOut, in: link.deliveredIn };
+function nothingSeen(): Memory {
+  return { standing: undefined, tenure: undefined, proven: undefined };
+}
+
+function standingOf(link: LinkTruth, before: Memory, at: Instant): Standing | undefined {
+  const principal = link.principalCkn;
+  if (!link.secured || principal === undefined) return undefined;
+  if (before.standing?.principal === principal) return before.standing;
+  // A flap moves no other key to the front, so it begins no new tenure.
+  const since = before.tenure?.principal === principal ? before.tenure.since : at;
+  return { principal, since, out: link.deliveredOut, in: link.deliveredIn };
 }
 
 function* judge(
   moment: Moment,
   effect: EffectEvent,
   memory: Memory | undefined,
-  freshMs: number,
+  bounds: ProofBounds,
 ): Iterable<Finding> {
   const now = linkOf(moment.now, effect.link);
   const before = linkOf(moment.before, effect.link);
@@ -67,24 +87,40 @@ function* judge(
     text: `the agent ${text} on ${now.id}`,
   });
   for (const old of lostKeys(effect, before, now)) {
-    const name = shortCkn(old);
-    if (effect.what === "macsec.replaceKey") {
-      if (before.farKey === old)
-        yield found(`replaced key ${name} while the far end still used it`);
-      continue;
-    }
-    const proven = memory?.proven;
-    const fresh = proven !== undefined && moment.at - proven.at <= freshMs;
-    const next = fresh && proven.principal !== old ? proven.principal : memory?.standing?.principal;
-    if (next === undefined || next === old) {
-      yield found(`retired key ${name} before another key secured both ends`);
-    } else if (before.farKey !== next) {
-      yield found(`retired key ${name} while the far end did not use key ${shortCkn(next)}`);
-    } else if (!fresh || proven.principal !== next) {
-      const missing = `no frames both ways under key ${shortCkn(next)}`;
-      yield found(`retired key ${name} on the control plane alone (${missing})`);
+    if (effect.what !== "macsec.replaceKey") {
+      const flaw = flawOf(old, moment.at, before, memory, bounds);
+      if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);
+    } else if (before.farKey === old) {
+      yield found(`replaced key ${shortCkn(old)} while the far end still used it`);
     }
   }
+  const { ckn } = effect;
+  if (effect.what !== "macsec.promoteKey" || ckn === undefined) return;
+  const other = before.edgeKeys.find((key) => key !== ckn);
+  const flaw = other === undefined ? undefined : flawOf(other, moment.at, before, memory, bounds);
+  if (flaw !== undefined) yield found(`promoted key ${shortCkn(ckn)} ${flaw}`);
+}
+
+/** What the proof of the key that stays lacks; undefined = nothing. */
+function flawOf(
+  old: Ckn,
+  at: Instant,
+  { farKey }: LinkTruth,
+  memory: Memory | undefined,
+  { lookFreshMs, settleMs }: ProofBounds,
+): string | undefined {
+  const proven = memory?.proven;
+  const fresh = proven !== undefined && at - proven.at <= lookFreshMs;
+  const next = fresh && proven.principal !== old ? proven.principal : memory?.standing?.principal;
+  if (next === undefined || next === old) return "before another key secured both ends";
+  if (farKey !== next) return `while the far end did not use key ${shortCkn(next)}`;
+  if (!fresh || proven.principal !== next) {
+    return `on the control plane alone (no frames both ways under key ${shortCkn(next)})`;
+  }
+  const tenure = memory?.tenure;
+  const stoodMs = tenure?.principal === next ? at - tenure.since : undefined;
+  if (stoodMs === undefined || stoodMs >= settleMs) return undefined;
+  return `${stoodMs} ms after key ${shortCkn(next)} came to secure the link, too soon to be sure`;
 }
 
 function moved(link: LinkTruth, standing: Standing, proofFrames: bigint): boolean {

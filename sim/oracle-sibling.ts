@@ -15,7 +15,7 @@ import type { EffectEvent, LinkTruth } from "./truth.ts";
 export interface SiblingBounds {
   /** A look at the sibling counts as made immediately before an effect for this long. */
   readonly lookFreshMs: number;
-  /** A usable link may stay drained this long after its sibling was seen lost. */
+  /** So long may a usable link stay drained once its sibling is seen lost or its campaign waits. */
   readonly strandedMs: number;
   /** A usable link may stay drained this long without any act of the agent in its group. */
   readonly parkedMs: number;
@@ -25,15 +25,19 @@ interface Memory {
   /** How the agent took the link, until the world or a restore explains its state. */
   taken: EffectEvent | undefined;
   drain: EffectEvent | undefined;
-  /** Since when it could carry and is drained. */
+  /** How the agent shut the port; no fault of the world takes that from it. */
+  shut: EffectEvent | undefined;
+  /** Since when it could carry and is drained or shut. */
   usableSince: Instant | undefined;
-  /** Since when the agent could know that the link is drained beside a lost sibling. */
+  /** Since when the agent could know that the link is withheld beside a lost sibling. */
   strandedSince: Instant | undefined;
   told: "none" | "stranded" | "parked";
 }
 
 /** A put may reach the hardware this late and still be the reason why the link went dark. */
 const attributionMs = 3_600_000;
+/** A link that was looked at so lately is one that the agent can see. */
+const seenMs = 30_000;
 
 export function watchSiblings(bounds: SiblingBounds): Checker {
   const memories = new Map<string, Memory>();
@@ -52,7 +56,7 @@ export function watchSiblings(bounds: SiblingBounds): Checker {
       if (takes(moment, effect)) findings.push(...judgeSibling(moment, effect, bounds));
     }
     for (const link of moment.now.links) attribute(moment, link, memoryOf(link.id));
-    const out = moment.now.links.filter((link) => isOut(link) && memoryOf(link.id).taken);
+    const out = moment.now.links.filter((link) => outBy(link, memoryOf(link.id)) !== undefined);
     if (out.length > 1 && !bothOut) findings.push(...bothLinksOut(moment, out, memoryOf));
     bothOut = out.length > 1;
     for (const link of moment.now.links) {
@@ -66,14 +70,17 @@ function fresh(): Memory {
   return {
     taken: undefined,
     drain: undefined,
+    shut: undefined,
     usableSince: undefined,
     strandedSince: undefined,
     told: "none",
   };
 }
 
-function isOut(link: LinkTruth): boolean {
-  return !link.carries || link.drained;
+/** The effect of the agent because of which the link is out of service. */
+function outBy(link: LinkTruth, memory: Memory): EffectEvent | undefined {
+  if (link.carries && !link.drained) return undefined;
+  return memory.taken ?? (link.fibreUp ? memory.shut : undefined);
 }
 
 /** An effect takes if the link could carry before it; on a dark link the same effect gives. */
@@ -108,8 +115,9 @@ function* judgeSibling(
 ): Iterable<Finding> {
   for (const sibling of moment.now.links) {
     if (sibling.id === effect.link) continue;
-    const look = moment.looks.get(sibling.id);
-    const age = look === undefined ? undefined : effect.at - look.at;
+    const { at, looks } = moment.known.get(effect.place) ?? { at: effect.at, looks: moment.looks };
+    const look = looks.get(sibling.id);
+    const age = look === undefined ? undefined : at - look.at;
     const event = describeEffect(effect);
     const took = `the agent touched ${effect.link}`;
     if (age === undefined || age > bounds.lookFreshMs) {
@@ -130,10 +138,12 @@ function attribute(moment: Moment, link: LinkTruth, memory: Memory): void {
   for (const effect of moment.effects) {
     if (effect.link !== link.id) continue;
     if (effect.what === "port.drain") memory.drain = effect.by === "agent" ? effect : undefined;
+    if (effect.what === "port.shut") memory.shut = effect.by === "agent" ? effect : undefined;
     if (effect.by !== "agent") memory.taken = undefined;
     else if (takes(moment, effect)) memory.taken = effect;
     else if (effect.what === "port.restore" && link.carries) memory.taken = undefined;
   }
+  if (link.admin === "up") memory.shut = undefined;
   if (moment.disturbed.has(link.id) || !link.fibreUp) memory.taken = undefined;
   const old = memory.taken !== undefined && moment.at - memory.taken.at > attributionMs;
   if (old && inService(link)) memory.taken = undefined;
@@ -144,7 +154,7 @@ function* bothLinksOut(
   out: readonly LinkTruth[],
   memoryOf: (id: string) => Memory,
 ): Iterable<Finding> {
-  const effects = out.flatMap(({ id }) => memoryOf(id).taken ?? []);
+  const effects = out.flatMap((link) => outBy(link, memoryOf(link.id)) ?? []);
   const newest = effects.toSorted((a, b) => a.at - b.at).at(-1);
   if (newest === undefined) return;
   const names = out.map(({ id }) => id).join(" and ");
@@ -159,8 +169,10 @@ function* keptDrained(
   bounds: SiblingBounds,
   lastAct: Instant | undefined,
 ): Iterable<Finding> {
-  const usable = link.drained && link.carries && !link.commitPending;
-  if (memory.drain === undefined || !usable) {
+  // What a shut link could carry shows only once it is open, so it counts as usable.
+  const shut = link.fibreUp ? memory.shut : undefined;
+  const withheld = shut ?? (link.drained && link.carries ? memory.drain : undefined);
+  if (withheld === undefined || link.commitPending) {
     memory.usableSince = undefined;
     memory.strandedSince = undefined;
     memory.told = "none";
@@ -168,7 +180,8 @@ function* keptDrained(
   }
   // A link that has just come to life cannot have had its traffic back before.
   memory.usableSince ??= moment.at;
-  const event = describeEffect(memory.drain);
+  const state = shut === undefined ? "drained" : "shut";
+  const event = describeEffect(withheld);
   const askedAt = moment.asked.get(link.id);
   const tried = askedAt !== undefined && moment.at - askedAt <= bounds.strandedMs;
   const known = !tried && knownLostSiblings(moment, link);
@@ -179,13 +192,25 @@ function* keptDrained(
     yield {
       promise: "P2",
       event,
-      text: `${link.id} could carry but stayed drained after its sibling was seen lost`,
+      text: `${link.id} could carry but stayed ${state} after its sibling was seen lost`,
     };
+  } else if (!tried && waitsMs(moment, link, memory.usableSince) > bounds.strandedMs) {
+    memory.told = "parked";
+    const text = `${link.id} could carry but stays ${state} while its campaign waits`;
+    yield { promise: "P2", event, text };
   } else if (!tried && quietMs(moment, memory.usableSince, lastAct) > bounds.parkedMs) {
     memory.told = "parked";
-    const text = `${link.id} could carry but stays drained although nothing is being done`;
+    const text = `${link.id} could carry but stays ${state} although nothing is being done`;
     yield { promise: "P2", event, text };
   }
+}
+
+/** A dead or blind agent cannot restore, so its own link must have been seen lately. */
+function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): number {
+  const since = moment.parked.get(id);
+  const look = moment.looks.get(id);
+  if (since === undefined || look === undefined || moment.at - look.at > seenMs) return 0;
+  return moment.at - Math.max(since, usableSince);
 }
 
 function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefined): number {
@@ -196,7 +221,7 @@ function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefi
 function knownLostSiblings(moment: Moment, link: LinkTruth): boolean {
   return moment.now.links.every((other) => {
     const look = moment.looks.get(other.id);
-    if (look === undefined || moment.at - look.at > 30_000) return false;
+    if (look === undefined || moment.at - look.at > seenMs) return false;
     return other.id === link.id || (!look.inService && !inService(other));
   });
 }

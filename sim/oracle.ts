@@ -2,7 +2,7 @@
 // that was said.
 
 import type { DeviceChange } from "#hal/device.ts";
-import type { DeviceState, PortName } from "#hal/model.ts";
+import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { CanarySearch } from "./oracle-canary.ts";
 import { watchClearFrames } from "./oracle-clear.ts";
@@ -11,15 +11,19 @@ import {
   type Checker,
   type Finding,
   inService,
+  type Knowledge,
   type LinkLook,
+  linkOf,
   type Moment,
   type Promised,
   shownInService,
 } from "./oracle-moment.ts";
-import { watchRetirement } from "./oracle-proof.ts";
+import { type ProofBounds, watchRetirement } from "./oracle-proof.ts";
+import { RecordJudge } from "./oracle-record.ts";
 import { type ReportBounds, type ReportedStatus, ReportJudge } from "./oracle-report.ts";
 import { type SiblingBounds, watchSiblings } from "./oracle-sibling.ts";
-import { writes } from "./oracle-writes.ts";
+import { watchSwitch, watchTraffic } from "./oracle-switch.ts";
+import { type Forbidden, writes } from "./oracle-writes.ts";
 import type { Site } from "./site.ts";
 import type { EffectEvent, GroupTruth, LinkTruth, TunnelTruth } from "./truth.ts";
 
@@ -51,14 +55,15 @@ export function formatViolation(violation: Violation): string {
   return `seed ${seed} promise ${promise}\nat ${seconds} s after: ${event}\n${text}`;
 }
 
-export interface OracleBounds extends SiblingBounds, ReportBounds {
-  /** Frames in each direction that prove a key. */
-  readonly proofFrames: number;
+export interface OracleBounds extends SiblingBounds, ReportBounds, ProofBounds {
   /** Counters move without events, so every group is looked at this often. */
   readonly sweepMs: number;
 }
 
-/** For the defaults of the config: poll 5 s, settle 18 s, stale after 30 s, evidence 90 s. */
+/**
+ * For the defaults of the config: poll 5 s, settle 18 s, stale after 30 s, evidence 90 s, 20 frames
+ * (less one: a slow flow is counted in whole frames at each place).
+ */
 const bounds: OracleBounds = {
   lookFreshMs: 60_000,
   strandedMs: 120_000,
@@ -67,7 +72,9 @@ const bounds: OracleBounds = {
   dataMs: 100_000,
   staleMs: 40_000,
   eventualMs: 600_000,
-  proofFrames: 20,
+  proofFrames: 19,
+  // The shortest settle time of any run, less one MKA hello by which the far end may be later.
+  settleMs: 4_000,
   sweepMs: 1_000,
 };
 
@@ -94,8 +101,14 @@ export class Oracle {
   readonly #dirty = new Set<string>();
   readonly #looks = new Map<string, LinkLook>();
   readonly #asked = new Map<string, Instant>();
+  readonly #known = new Map<string, Knowledge>();
   /** Links that are out of service now. */
   readonly #outSince = new Map<string, Instant>();
+  readonly #parked = new Map<string, Instant>();
+  readonly #tried = new Map<string, Set<Ckn>>();
+  /** When somebody else, or a fault, last touched a link. */
+  readonly #othersAt = new Map<string, Instant>();
+  readonly #records = new RecordJudge();
   readonly #judge: ReportJudge;
   readonly #search = new CanarySearch();
   readonly #listeners: ((moment: Moment) => void)[] = [];
@@ -103,7 +116,8 @@ export class Oracle {
   #canaries = 0;
   #canariesAt: Instant | undefined;
   #sweptAt: Instant | undefined;
-  #noWrites: string | undefined;
+  #forbidden: Forbidden = {};
+  #drains = false;
 
   constructor(site: Observed, options: Partial<OracleBounds> = {}) {
     this.#site = site;
@@ -143,6 +157,7 @@ export class Oracle {
   /** An effect without a link of ours concerns no group and counts as a write all the same. */
   effect(effect: EffectEvent): void {
     if (effect.by === "agent") this.agentWrites += 1;
+    else if (effect.link !== undefined) this.#othersAt.set(effect.link, effect.at);
     const group = this.#groups.get(groupOf(effect.link));
     if (group === undefined) {
       if (effect.by === "agent") this.#refuseWrite(effect);
@@ -154,6 +169,7 @@ export class Oracle {
 
   /** The world struck a link, so what follows on it is not the agent's doing. */
   disturbed(link: string): void {
+    this.#othersAt.set(link, this.#site.clock.now());
     const group = this.#groups.get(groupOf(link));
     group?.disturbed.add(link);
     if (group !== undefined) this.#dirty.add(group.name);
@@ -177,9 +193,11 @@ export class Oracle {
   /** The agent asked for this: it cannot be blamed for a restore that a device refuses. */
   asked(device: string, change: DeviceChange): void {
     for (const part of change) {
-      if (part.kind !== "port.restore") continue;
-      const link = this.#site.linkAt(device, part.port);
-      if (link !== undefined) this.#asked.set(link, this.#site.clock.now());
+      const link = "port" in part ? this.#site.linkAt(device, part.port) : undefined;
+      if (link === undefined) continue;
+      if ("key" in part) this.#tried.set(link, this.#triedOn(link).add(part.key.ckn));
+      if (part.kind !== "port.restore" && part.kind !== "port.open") continue;
+      this.#asked.set(link, this.#site.clock.now());
     }
   }
 
@@ -208,13 +226,56 @@ export class Oracle {
     this.#record({ promise: "P5", event: `output to ${where}`, text }, at);
   }
 
+  /** This record of the agent is on the disk now. */
+  recorded(text: string): void {
+    this.#records.recorded(text);
+  }
+
+  /** The agent asks for an effect that its journal must know by this token. */
+  acts(place: string, token: string): void {
+    const at = this.#site.clock.now();
+    for (const finding of this.#records.acts(place, token)) this.#record(finding, at);
+  }
+
+  /** The agent records that the campaign of this link waits, or that it goes on. */
+  waits(link: string, how: "parked" | "moving"): void {
+    if (how === "moving") this.#parked.delete(link);
+    else if (!this.#parked.has(link)) this.#parked.set(link, this.#site.clock.now());
+  }
+
+  /** The agent records that this key alone is the one of the link. */
+  claims(link: string, ckn: Ckn): void {
+    const at = this.#site.clock.now();
+    const othersAt = this.#othersAt.get(link);
+    // What others have changed a moment ago no look of the agent has shown yet.
+    if (othersAt !== undefined && at - othersAt <= this.#bounds.lookFreshMs) return;
+    const truth = linkOf(this.#site.groupTruth(groupOf(link)), link);
+    if (truth === undefined) return;
+    for (const finding of this.#records.claims(truth, ckn)) this.#record(finding, at);
+  }
+
   /** From now on every write of the agent is a violation; `why` completes "although ...". */
   expectNoWrites(why: string): void {
-    this.#noWrites = why;
+    this.#forbidden = { ...this.#forbidden, all: why };
   }
 
   expectWrites(): void {
-    this.#noWrites = undefined;
+    this.#forbidden = {};
+  }
+
+  /** Likewise every write to a far end. */
+  expectNoPuts(why: string): void {
+    this.#forbidden = { ...this.#forbidden, puts: why };
+  }
+
+  /** A router takes its time, and nobody takes a commit back that is under way. */
+  told(device: string): void {
+    this.#known.set(device, { at: this.#site.clock.now(), looks: new Map(this.#looks) });
+  }
+
+  /** From now on no key is changed on a link with traffic. */
+  expectDrained(): void {
+    this.#drains = true;
   }
 
   /** Every examined moment, for the event log. */
@@ -226,9 +287,11 @@ export class Oracle {
     return [
       watchClearFrames(),
       watchSiblings(this.#bounds),
-      watchRetirement(this.#bounds.proofFrames, this.#bounds.lookFreshMs),
-      ({ effects }) => writes(this.#noWrites, effects),
+      watchRetirement(this.#bounds),
+      ({ effects }) => writes(this.#forbidden, effects),
       watchKeys(),
+      watchSwitch(),
+      watchTraffic(() => this.#drains, this.#bounds.lookFreshMs),
     ];
   }
 
@@ -242,7 +305,10 @@ export class Oracle {
       effects,
       disturbed,
       looks: this.#looks,
+      known: this.#known,
       asked: this.#asked,
+      parked: this.#parked,
+      tried: this.#tried,
     };
     group.before = now;
     if (effects.length > 0) group.effects = [];
@@ -255,6 +321,10 @@ export class Oracle {
     for (const listener of this.#listeners) listener(moment);
   }
 
+  #triedOn(link: string): Set<Ckn> {
+    return this.#tried.get(link) ?? new Set();
+  }
+
   #follow(link: LinkTruth, at: Instant): void {
     if (inService(link)) this.#outSince.delete(link.id);
     else if (!this.#outSince.has(link.id)) this.#outSince.set(link.id, at);
@@ -262,7 +332,7 @@ export class Oracle {
 
   #refuseWrite(effect: EffectEvent): void {
     const at = this.#site.clock.now();
-    const findings = writes(this.#noWrites, [effect]);
+    const findings = writes(this.#forbidden, [effect]);
     for (const finding of findings) this.#record(finding, at);
   }
 

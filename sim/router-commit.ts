@@ -45,6 +45,8 @@ export interface CommitHost {
   install(next: MutableConfig, by: Who, effects: readonly Effect[], operations: DeviceChange): void;
   /** A session that is not ours holds the configuration lock. */
   locked(): boolean;
+  /** A person's commit waits for its confirm. */
+  foreignCommit(): boolean;
   /** How a commit that looks accepted goes wrong. */
   commitFlaw(): "silentRevert" | "errorWithSuccess" | undefined;
 }
@@ -183,7 +185,7 @@ export class CommitEngine {
   }
 
   pending(): boolean {
-    return this.#pending !== undefined;
+    return this.#pending !== undefined || this.#host.foreignCommit();
   }
 
   /** Candidates die with their session, and so does a pending commit that is tied to it. */
@@ -202,6 +204,15 @@ export class CommitEngine {
   /** A boot starts from the configuration before the unconfirmed commit (RFC 6241 8.4.1). */
   reboot(): void {
     for (const entry of [...this.#entries.values()]) this.#drop(entry, false);
+  }
+
+  /** As a boot does on a router whose timer is not kept: the unconfirmed commit stays for good. */
+  forgetTimer(): void {
+    const entry = this.#pending;
+    if (entry?.state.kind !== "pending") return;
+    entry.state.cancel();
+    this.#end(entry, "settled");
+    this.#entries.delete(entry.token);
   }
 
   #drop(entry: Entry, survives: boolean): void {

@@ -201,7 +201,10 @@ function shortCkn(ckn: Ckn): string {
   return ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
 }
 
-function sameSettings(a: MacsecSettings | undefined, b: MacsecSettings | undefined): boolean {
+export function sameSettings(
+  a: MacsecSettings | undefined,
+  b: MacsecSettings | undefined,
+): boolean {
   if (a === undefined || b === undefined) return a === b;
   return (
     a.suite === b.suite &&

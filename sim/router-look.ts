@@ -32,11 +32,18 @@ export interface PortLook {
   readonly frozen: PortCounters | undefined;
 }
 
-export function readPort(port: PortLook, capabilities: Capabilities, at: Instant): MacsecPort {
+export function readPort(
+  port: PortLook,
+  running: MutableConfig,
+  capabilities: Capabilities,
+  at: Instant,
+): MacsecPort {
   const { station } = port;
+  const admin = running.ports.get(port.name)?.admin;
   const counters = port.frozen ?? readCounters(station, capabilities, at);
   return {
     port: port.name,
+    admin: admin === undefined ? unknown("queryFailed", at) : known(admin, at),
     linkUp: known(station.linkUp(), at),
     settings: known(station.settings(), at),
     liveSuite: known(station.liveSuite(), at),
@@ -112,6 +119,7 @@ export function unparsedState(
 ): DeviceState {
   const blind = unknown("unparsed", at);
   const readings = {
+    admin: blind,
     linkUp: blind,
     settings: blind,
     liveSuite: blind,

@@ -15,6 +15,7 @@ import {
   type Effect,
   effectOf,
   type MutableConfig,
+  type PortConfig,
 } from "./router-config.ts";
 import {
   type PortCounters,
@@ -53,6 +54,12 @@ export interface RouterPort {
 export type RouterFault =
   | "locked"
   | "replyLost"
+  /** It comes, long after the router has done what it was told. */
+  | "replyLate"
+  /** The router gets what writes a second time, some seconds later. */
+  | "requestTwice"
+  /** A person's commit waits for a confirm that does not come. */
+  | "foreignCommit"
   | "silentRevert"
   | "errorWithSuccess"
   | "slow"
@@ -111,6 +118,7 @@ export class Router {
       principal: (port) => this.principal(port),
       install: (next, by, effects, operations) => this.#install(next, by, effects, operations),
       locked: () => this.hasFault("locked"),
+      foreignCommit: () => this.hasFault("foreignCommit"),
       commitFlaw: () => {
         if (this.hasFault("errorWithSuccess")) return "errorWithSuccess";
         return this.hasFault("silentRevert") ? "silentRevert" : undefined;
@@ -144,7 +152,7 @@ export class Router {
       device: this.name,
       at,
       control: known(control, at),
-      macsec: told.map((port) => readPort(port, capabilities, at)),
+      macsec: told.map((port) => readPort(port, this.#running, capabilities, at)),
       ipsec: tunnels.map((tunnel) => tunnel.read()),
       routing: known(readRouting(ports, this.tunnels(), this.#learned, this.#running), at),
     };
@@ -168,6 +176,11 @@ export class Router {
 
   bgpUp(port: PortName): boolean {
     return this.#ports.get(port)?.bgp.up() ?? false;
+  }
+
+  /** The port in the running configuration, for reading. */
+  configured(port: PortName): Readonly<PortConfig> | undefined {
+    return this.#running.ports.get(port);
   }
 
   /** The running configuration asks for a drain, whether or not it has settled. */

@@ -106,7 +106,7 @@ function send(response: ServerResponse, { status, body }: SiteReply): void {
 }
 
 /** undefined = too long, or the client went away. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+export async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {

@@ -14,6 +14,8 @@ export interface PlannedLink {
   readonly azureLink: AzureLink;
   /** Names of vault secrets. */
   readonly key: { readonly cak: string; readonly ckn: string };
+  /** As its port was set by hand; `handMadeSettings` if not said. */
+  readonly settings?: MacsecSettings;
 }
 
 interface PlannedGroup {
@@ -67,6 +69,13 @@ export const fullCapabilities: Capabilities = {
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3_000 },
   probe: true,
 };
+
+/** What one router can do, and how long it takes. */
+export interface RouterModel {
+  readonly capabilities: Capabilities;
+  /** From the command to its prompt; a second or so if not said. */
+  readonly commitMs?: number;
+}
 
 /** One group keeps the plain names of the demo; more are numbered. */
 export function planSite(name: string, groups: number, tunnels: number): SitePlan {

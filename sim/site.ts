@@ -1,7 +1,7 @@
 // A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its
 // truth on show.
 
-import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
+import type { Device, DeviceChange } from "#hal/device.ts";
 import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
 import { SimClock } from "./clock.ts";
 import { openRouter } from "./faces/hal.ts";
@@ -18,11 +18,12 @@ import {
   type PlannedLink,
   type PlannedTunnel,
   planSite,
+  type RouterModel,
   type SitePlan,
   tunnelSpec,
 } from "./site-plan.ts";
-import { Station } from "./station.ts";
-import { Traffic, type TrafficLink } from "./traffic.ts";
+import { Station, type StationQuirks } from "./station.ts";
+import { type PairTraffic, Traffic, type TrafficLink } from "./traffic.ts";
 import type { EffectEvent, GroupTruth, LinkTruth, SiteTruth, TunnelTruth } from "./truth.ts";
 import { SimVault } from "./vault.ts";
 
@@ -34,8 +35,14 @@ export interface SiteOptions {
   readonly tunnels: number;
   /** `protected`: links and tunnels were set by hand long ago, and no agent has ever run. */
   readonly start: "clear" | "protected";
-  /** What each router can do; the best there is if not said. */
-  readonly capabilities?: (device: string) => Capabilities;
+  /** What each router is; the best there is if not said. */
+  readonly models?: (device: string) => RouterModel;
+  /** Names and settings of another site, instead of those that go with the name and the counts. */
+  readonly plan?: SitePlan;
+  /** What the ids of secrets begin with, where the vault has a place of its own. */
+  readonly vaultBase?: string;
+  /** From the acceptance of a change at the far end until its hardware follows. */
+  readonly farEndDelayMs?: { readonly low: number; readonly high: number };
 }
 
 /** A link with everything that it is made of. */
@@ -59,6 +66,8 @@ export interface SiteObserver {
   looked?(state: DeviceState): void;
   /** The agent asked a device for a change, whatever became of it. */
   asked?(device: string, change: DeviceChange): void;
+  /** The agent sends a commit to the device: what it learns from here on stops it no more. */
+  told?(device: string): void;
 }
 
 /** 2026-11-24T10:00:00Z. */
@@ -81,17 +90,19 @@ export class Site implements SiteFace {
   readonly #observers: SiteObserver[] = [];
   /** Which vault version stands on which port; forgotten whenever a key may have changed. */
   readonly #caks = new Map<string, LinkTruth["edgeCaks"]>();
+  readonly #farEndDelayMs: { readonly low: number; readonly high: number };
   #speed = Number.POSITIVE_INFINITY;
 
   constructor(options: SiteOptions) {
     this.seed = options.seed;
-    this.plan = planSite(options.name, options.groups, options.tunnels);
+    this.plan = options.plan ?? planSite(options.name, options.groups, options.tunnels);
+    this.#farEndDelayMs = options.farEndDelayMs ?? farEndDelayMs;
     this.prng = new Prng(options.seed);
     const { clock } = this;
-    const base = `https://${options.name}.vault.sim`;
+    const base = options.vaultBase ?? `https://${options.name}.vault.sim`;
     this.vault = new SimVault({ clock, prng: this.prng.fork("vault"), base });
-    const capabilities = options.capabilities ?? (() => fullCapabilities);
-    this.links = this.plan.groups.flatMap((group) => this.#buildGroup(group.links, capabilities));
+    const models = options.models ?? (() => ({ capabilities: fullCapabilities }));
+    this.links = this.plan.groups.flatMap((group) => this.#buildGroup(group.links, models));
     this.routers = new Map(this.links.map((link) => [link.device, link.router]));
     this.msees = new Map(this.links.map((link) => [link.msee.name, link.msee]));
     this.#devices = new Map([...this.routers].map(([name, router]) => [name, this.#open(router)]));
@@ -161,6 +172,13 @@ export class Site implements SiteFace {
     return { name, links: links.map((link) => this.#linkTruth(link)) };
   }
 
+  /** What an application saw whose frames took the best path of the group all the time. */
+  pairTraffic(group: string): PairTraffic {
+    const traffic = this.#byGroup.get(group)?.[0]?.traffic;
+    if (traffic === undefined) throw new RangeError(`no group ${group}`);
+    return traffic.pair();
+  }
+
   tunnelTruth(): readonly TunnelTruth[] {
     return this.plan.tunnels.map(({ name, device }) => {
       const router = this.routers.get(device);
@@ -175,9 +193,12 @@ export class Site implements SiteFace {
 
   #buildGroup(
     planned: readonly PlannedLink[],
-    capabilities: (device: string) => Capabilities,
+    models: (device: string) => RouterModel,
   ): readonly SiteLink[] {
-    const parts = planned.map((link) => ({ ...link, ...this.#buildLink(link, capabilities) }));
+    const parts = planned.map((link) => ({
+      ...link,
+      ...this.#buildLink(link, models(link.device)),
+    }));
     const [first, second] = parts;
     if (first === undefined || second === undefined) throw new RangeError("a group has two links");
     const group = this.plan.groups.find(({ name }) => name === first.group);
@@ -187,7 +208,7 @@ export class Site implements SiteFace {
       vault: this.vault,
       name: group?.expressRoutePort ?? first.group,
       links: { link1: first.farPort, link2: second.farPort },
-      delayMs: farEndDelayMs,
+      delayMs: this.#farEndDelayMs,
     });
     const traffic = new Traffic({ links: parts });
     const links = parts.map((part) => Object.assign(part, { msee, traffic }));
@@ -195,32 +216,36 @@ export class Site implements SiteFace {
     return links;
   }
 
-  #buildLink(link: PlannedLink, capabilities: (device: string) => Capabilities) {
+  #buildLink(link: PlannedLink, { capabilities, commitMs }: RouterModel) {
     const { clock } = this;
-    const edge = this.#station(`${link.device} ${link.port}`);
+    const edge = this.#station(`${link.device} ${link.port}`, {
+      perPortCounters: capabilities.macsec?.counters === "perPort",
+    });
     const far = this.#station(`${link.group} ${link.azureLink}`);
     const prng = this.prng.fork(`link ${link.id}`);
     const farPort = new FarPort(far, prng.fork("far port"), () => this.#changed(link));
     const fibre = new Fibre({ clock, a: edge, b: far, delayMs: prng.between(1, 8) });
+    const latency = {
+      lookMs: prng.between(80, 300),
+      prepareMs: prng.between(200, 800),
+      commitMs: prng.between(500, 2_500),
+    };
     const router = new Router({
       name: link.device,
       clock,
       prng: this.prng.fork(`router ${link.device}`),
-      capabilities: capabilities(link.device),
+      capabilities,
       ports: [{ name: link.port, station: edge, fibre }],
-      latency: {
-        lookMs: prng.between(80, 300),
-        prepareMs: prng.between(200, 800),
-        commitMs: prng.between(500, 2_500),
-      },
+      latency: { ...latency, ...(commitMs === undefined ? {} : { commitMs }) },
       watch: { offsetMs: prng.between(-800, 800), ppm: prng.between(-20, 20) },
     });
     return { edge, far, farPort, fibre, router };
   }
 
-  #station(name: string): Station {
+  #station(name: string, quirks: StationQuirks = {}): Station {
     const prng = this.prng.fork(`station ${name}`);
-    return new Station({ name, clock: this.clock, prng, mac: `02${prng.hex(5)}`, lineBps });
+    const mac = `02${prng.hex(5)}`;
+    return new Station({ name, clock: this.clock, prng, mac, lineBps, quirks });
   }
 
   #open(router: Router): Device {
@@ -232,9 +257,16 @@ export class Site implements SiteFace {
         for (const observer of this.#observers) observer.looked?.(state);
         return state;
       },
-      prepare: (change, keys, signal) => {
+      prepare: async (change, keys, signal) => {
         for (const observer of this.#observers) observer.asked?.(router.name, change);
-        return device.prepare(change, keys, signal);
+        const transaction = await device.prepare(change, keys, signal);
+        return {
+          ...transaction,
+          apply: (within, applied) => {
+            for (const observer of this.#observers) observer.told?.(router.name);
+            return transaction.apply(within, applied);
+          },
+        };
       },
     };
   }
@@ -267,15 +299,17 @@ export class Site implements SiteFace {
   }
 
   #giveKey(link: SiteLink, start: SiteOptions["start"]): void {
-    const { suite } = handMadeSettings;
+    const settings = link.settings ?? handMadeSettings;
+    const { suite } = settings;
     const key = this.vault.generatePair(link.key, suite);
     if (start === "clear") return;
-    link.msee.preset(link.azureLink, { key, suite, sci: "on", admin: "up" });
+    const sci = settings.includeSci ? "on" : "off";
+    link.msee.preset(link.azureLink, { key, suite, sci, admin: "up" });
     const cak = Uint8Array.from(Buffer.from(this.vault.valueForFarEnd(key.cakSecretId), "hex"));
     link.router.person((config) => {
       const port = config.ports.get(link.port);
       if (port === undefined) throw new RangeError(`no port ${link.port}`);
-      port.macsec = handMadeSettings;
+      port.macsec = settings;
       port.keys = [{ ckn: key.ckn, cak, role: "primary" }];
     });
   }
@@ -303,6 +337,7 @@ export class Site implements SiteFace {
       device: link.device,
       port,
       fibreUp: fibre.up(),
+      admin: router.configured(port)?.admin ?? "down",
       linkUp: edge.linkUp(),
       carries: fibre.carries(),
       bgpUp: router.bgpUp(port),

@@ -29,7 +29,7 @@ export interface StationOptions {
   readonly quirks?: StationQuirks;
 }
 
-interface StationQuirks {
+export interface StationQuirks {
   /** The counters of clear frames include MKPDUs: whoever wants clear data subtracts `mkpdus()`. */
   readonly eapolCountedAsClear?: boolean;
   readonly helloMs?: number;

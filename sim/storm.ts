@@ -2,7 +2,8 @@
 // long enough to matter.
 
 import type { SimClock } from "./clock.ts";
-import { type FleetFault, fleetFaults, type Heal, strikeFault } from "./faults.ts";
+import { type FleetFault, fleetFaults, strikeFault } from "./faults.ts";
+import type { Heal } from "./people.ts";
 import type { Prng } from "./prng.ts";
 import type { Site } from "./site.ts";
 
@@ -12,6 +13,8 @@ export interface StormOptions {
   readonly everyMs: number;
   /** The chance that a kind takes part in this run. */
   readonly kindChance: number;
+  /** Faults last this many times as long as their kind says. */
+  readonly lasting?: number;
 }
 
 export class Storm {
@@ -20,13 +23,15 @@ export class Storm {
   readonly #site: Site;
   readonly #prng: Prng;
   readonly #everyMs: number;
+  readonly #lasting: number;
   readonly #active = new Map<string, Heal>();
   #over = false;
 
   constructor(options: StormOptions) {
     this.#site = options.site;
     this.#everyMs = options.everyMs;
-    this.#prng = options.site.prng.fork("storm");
+    this.#lasting = options.lasting ?? 1;
+    this.#prng = options.site.prng.fork(`storm ${options.site.clock.now()}`);
     const chosen = fleetFaults.filter(() => this.#prng.chance(options.kindChance));
     this.kinds = chosen.length > 0 ? chosen : [this.#prng.pick(fleetFaults)];
     this.#next();
@@ -51,7 +56,8 @@ export class Storm {
   #strike(): void {
     const kind = this.#prng.pick(this.kinds);
     const link = this.#prng.pick(this.#site.links);
-    const lastsMs = this.#prng.between(kind.lastsMs.low, kind.lastsMs.high);
+    const { low, high } = kind.lastsMs;
+    const lastsMs = this.#prng.between(low, high) * this.#lasting;
     const key = `${kind.name} ${link.id}`;
     if (this.#active.has(key)) return;
     const heal = strikeFault(this.#site, kind, link);

@@ -1,7 +1,9 @@
 // The traffic of one link group: shared among the links that BGP offers, away from drained ones.
 
 import type { PortName } from "#hal/model.ts";
-import type { Fibre } from "./fibre.ts";
+import type { Instant } from "#hal/world.ts";
+import type { Cancel, SimClock } from "./clock.ts";
+import type { Fibre, FlowTruth } from "./fibre.ts";
 import type { Router } from "./router.ts";
 
 export interface TrafficLink {
@@ -17,22 +19,55 @@ export interface TrafficOptions {
   readonly frameBytes?: number;
 }
 
+/** What an application saw that sent through the pair all the time, in one direction. */
+export interface PairFlow {
+  readonly sent: bigint;
+  readonly arrived: bigint;
+  /** They went over a link that could not pass them. */
+  readonly lost: bigint;
+  /** No link had a route, so they went nowhere. */
+  readonly unrouted: bigint;
+}
+
+/** From the routers to the far ends, and back. */
+export interface PairTraffic {
+  readonly out: PairFlow;
+  readonly in: PairFlow;
+}
+
+interface Streamed {
+  readonly out: FlowTruth["streamed"];
+  readonly in: FlowTruth["streamed"];
+}
+
 /** Hellos, keep-alives and attempts to open of the routing at both ends: never quite silent. */
 const routingPps = 0.2;
+/** From the loss of a link's light or session until every router sends around it. */
+const convergeMs = 200;
 
 export class Traffic {
   readonly links: readonly TrafficLink[];
+  readonly #clock: SimClock;
   readonly #pps: number;
   readonly #frameBytes: number;
   readonly #offered = new Map<TrafficLink, number>();
+  /** What the links that carry a share had streamed when that was last counted. */
+  readonly #marks = new Map<TrafficLink, Streamed>();
+  readonly #passed = { out: zeroFlow(), in: zeroFlow() };
+  #unroutedMs = 0;
+  #unroutedSince: Instant | undefined;
+  #converging: Cancel | undefined;
 
   /** Takes over the paths of the routers' tunnels: they travel with the group's traffic. */
   constructor(options: TrafficOptions) {
     this.links = options.links;
+    const [first] = options.links;
+    if (first === undefined) throw new RangeError("traffic needs a link");
+    this.#clock = first.router.options.clock;
     this.#pps = options.pps ?? 1_000;
     this.#frameBytes = options.frameBytes ?? 512;
     for (const router of this.#routers()) {
-      router.onRouting(() => this.#share());
+      router.onRouting(() => this.#follow());
       router.setTunnelPath(() => this.#reaches(router));
     }
     this.#share();
@@ -43,7 +78,33 @@ export class Traffic {
     return this.#offered.get(link) ?? 0;
   }
 
+  /** The group's own frames so far: no hello of the routing is among them, and no probe. */
+  pair(): PairTraffic {
+    for (const link of this.#marks.keys()) this.#count(link);
+    const ms = this.#unroutedMs + (this.#clock.now() - (this.#unroutedSince ?? this.#clock.now()));
+    const unrouted = BigInt(Math.floor((ms * this.#pps) / 1000));
+    const flow = ({ sent, arrived }: { sent: bigint; arrived: bigint }): PairFlow => ({
+      sent: sent + unrouted,
+      arrived,
+      lost: sent - arrived,
+      unrouted,
+    });
+    return { out: flow(this.#passed.out), in: flow(this.#passed.in) };
+  }
+
+  // A drain moves the traffic while its link still carries; a link that fails takes it along until
+  // the routers have noticed.
+  #follow(): void {
+    const failed = this.links.some(
+      (link) => this.offered(link) > 0 && !link.router.bgpUp(link.port) && !link.fibre.carries(),
+    );
+    if (failed) this.#converging ??= this.#clock.after(convergeMs, () => this.#share());
+    else this.#share();
+  }
+
   #share(): void {
+    this.#converging?.();
+    this.#converging = undefined;
     const usable = this.links.filter(({ router, port }) => router.bgpUp(port));
     const open = usable.filter(({ router, port }) => !router.drainSettled(port));
     // A prepended or deprecated route is still a route: it carries when no better one is left.
@@ -51,12 +112,36 @@ export class Traffic {
     for (const link of this.links) {
       const pps = chosen.includes(link) ? this.#pps / chosen.length : 0;
       link.router.setYields(link.port, pps === 0);
-      if (this.offered(link) === pps) continue;
-      this.#offered.set(link, pps);
-      link.fibre.offer("a", Math.max(pps, routingPps), this.#frameBytes);
-      link.fibre.offer("b", Math.max(pps, routingPps), this.#frameBytes);
+      if (this.offered(link) !== pps) this.#offer(link, pps);
     }
+    if (chosen.length > 0) this.#routed();
+    else this.#unroutedSince ??= this.#clock.now();
     for (const router of this.#routers()) router.pathChanged();
+  }
+
+  #offer(link: TrafficLink, pps: number): void {
+    if (this.#marks.has(link)) this.#count(link);
+    this.#offered.set(link, pps);
+    link.fibre.offer("a", Math.max(pps, routingPps), this.#frameBytes);
+    link.fibre.offer("b", Math.max(pps, routingPps), this.#frameBytes);
+    if (pps > 0) this.#marks.set(link, streamed(link));
+    else this.#marks.delete(link);
+  }
+
+  #count(link: TrafficLink): void {
+    const now = streamed(link);
+    const before = this.#marks.get(link) ?? now;
+    for (const way of ["out", "in"] as const) {
+      this.#passed[way].sent += now[way].offered - before[way].offered;
+      this.#passed[way].arrived += now[way].delivered - before[way].delivered;
+    }
+    this.#marks.set(link, now);
+  }
+
+  #routed(): void {
+    if (this.#unroutedSince === undefined) return;
+    this.#unroutedMs += this.#clock.now() - this.#unroutedSince;
+    this.#unroutedSince = undefined;
   }
 
   // Packets leave by the router's own link while that has a share, else by the sibling's.
@@ -70,4 +155,13 @@ export class Traffic {
   #routers(): Set<Router> {
     return new Set(this.links.map(({ router }) => router));
   }
+}
+
+function zeroFlow(): { sent: bigint; arrived: bigint } {
+  return { sent: 0n, arrived: 0n };
+}
+
+function streamed({ fibre }: TrafficLink): Streamed {
+  const { a2b, b2a } = fibre.truth();
+  return { out: a2b.streamed, in: b2a.streamed };
 }

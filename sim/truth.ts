@@ -27,6 +27,8 @@ export interface LinkTruth {
   readonly device: string;
   readonly port: PortName;
   readonly fibreUp: boolean;
+  /** As the edge router is configured, whether or not it runs. */
+  readonly admin: "up" | "down";
   readonly linkUp: boolean;
   /** A data frame offered now would be delivered, in both directions. */
   readonly carries: boolean;

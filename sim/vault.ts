@@ -27,12 +27,28 @@ export interface PutOptions {
   readonly expires?: WallTime;
   /** A CKN is public: the canary search leaves it out. */
   readonly holds?: "ckn";
+  readonly contentType?: string;
+}
+
+/** What can be changed of a version that is there; its value cannot. */
+export type Attributes = Partial<
+  Pick<SecretVersion, "enabled" | "notBefore" | "expires" | "tags"> & {
+    readonly contentType: string;
+  }
+>;
+
+/** A version with what only its own protocol tells of it. */
+export interface VersionDetail {
+  readonly version: SecretVersion;
+  readonly updated: WallTime;
+  readonly contentType: string | undefined;
 }
 
 interface Stored {
   version: SecretVersion;
+  updated: WallTime;
+  contentType: string | undefined;
   readonly value: string;
-  readonly holds: "ckn" | "key";
 }
 
 const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
@@ -53,7 +69,10 @@ export class SimVault {
   readonly #clock: SimClock;
   readonly #prng: Prng;
   readonly #secrets = new Map<string, Stored[]>();
+  readonly #pairs = new Map<string, KeyRef[]>();
   readonly #faults = new Set<VaultFault>();
+  /** In the order in which they were put: whoever has seen some of them reads on from there. */
+  readonly #keys: { readonly id: string; readonly bytes: Uint8Array }[] = [];
 
   constructor(options: VaultOptions) {
     this.base = options.base;
@@ -74,7 +93,10 @@ export class SimVault {
       expires: options.expires,
       tags: options.tags ?? {},
     };
-    this.#secrets.set(name, [...list, { version, value, holds: options.holds ?? "key" }]);
+    const { contentType } = options;
+    const stored = { version, updated: version.created, contentType, value };
+    this.#secrets.set(name, [...list, stored]);
+    if (options.holds !== "ckn") this.#keys.push({ id, bytes: octetsOf(value) });
     return id;
   }
 
@@ -92,14 +114,43 @@ export class SimVault {
     const cakSecretId = this.put(link.cak, this.#prng.hex(cakOctets[suite]).toUpperCase(), {
       tags: { [pairTag]: cknText, [generationTag]: String(generation) },
     });
-    return { ckn, cakSecretId, cknSecretId };
+    const pair = { ckn, cakSecretId, cknSecretId };
+    this.#pairs.set(link.cak, [...this.pairs(link), pair]);
+    return pair;
+  }
+
+  /** The pairs generated under these names, oldest first, whatever became of their versions. */
+  pairs(link: { readonly cak: string }): readonly KeyRef[] {
+    return this.#pairs.get(link.cak) ?? [];
   }
 
   /** Throws RangeError for an id that was never put. */
   setEnabled(id: string, on: boolean): void {
+    this.update(id, { enabled: on });
+  }
+
+  /** Throws RangeError for an id that was never put. */
+  update(id: string, { contentType, ...attributes }: Attributes): void {
     const stored = this.#find(id);
     if (stored === undefined) throw new RangeError(`no secret ${id}`);
-    stored.version = { ...stored.version, enabled: on };
+    stored.version = { ...stored.version, ...attributes };
+    stored.contentType = contentType ?? stored.contentType;
+    stored.updated = Math.max(this.#clock.wall(), stored.version.created) as WallTime;
+  }
+
+  /** No fault stands in its way; undefined = there is no such version. */
+  detail(id: string): VersionDetail | undefined {
+    return this.#find(id);
+  }
+
+  /** Names of secrets, in the order in which they came to be. */
+  names(): readonly string[] {
+    return [...this.#secrets.keys()];
+  }
+
+  /** What stands in the agent's way now. */
+  faults(): ReadonlySet<VaultFault> {
+    return this.#faults;
   }
 
   setFault(fault: VaultFault, on: boolean): void {
@@ -122,10 +173,11 @@ export class SimVault {
     return stored.value;
   }
 
-  /** What the far end gets with its own identity. Throws `vault.*`. */
+  /** What the far end gets with its own identity, the newest if no version is named: `vault.*`. */
   valueForFarEnd(id: string): string {
     if (this.#faults.has("down")) throw unreachable(id, "the vault does not answer");
-    const stored = this.#find(id);
+    const named = /^\/secrets\/([^/]+)$/.exec(id.replace(this.base, ""))?.[1];
+    const stored = named === undefined ? this.#find(id) : this.#list(named).at(-1);
     if (stored === undefined) throw missing(id);
     if (!stored.version.enabled) throw disabled(id);
     return stored.value;
@@ -135,10 +187,7 @@ export class SimVault {
    * Octets of every key value ever put, CKNs left out: what must never appear in anything emitted.
    */
   secretsForOracle(): readonly { readonly id: string; readonly bytes: Uint8Array }[] {
-    return [...this.#secrets.values()]
-      .flat()
-      .filter(({ holds }) => holds === "key")
-      .map(({ version, value }) => ({ id: version.id, bytes: octetsOf(value) }));
+    return this.#keys;
   }
 
   #list(name: string): readonly Stored[] {

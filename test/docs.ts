@@ -1,9 +1,13 @@
-// Writes the documents that are generated from the program.
+// Writes the documents that are generated from the program, and the generated parts of others.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { generatedDocs } from "./generated-docs.ts";
+import { filled, generatedDocs } from "./generated-docs.ts";
+import { timelines } from "./timeline-runs.ts";
 
 const docs = join(import.meta.dirname, "..", "docs");
 
 for (const [name, text] of Object.entries(generatedDocs())) writeFileSync(join(docs, name), text);
+
+const runbook = join(docs, "rotation.md");
+writeFileSync(runbook, filled(readFileSync(runbook, "utf8"), await timelines()));

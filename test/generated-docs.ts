@@ -14,3 +14,17 @@ export function generatedDocs(): Readonly<Record<string, string>> {
     "protocol.md": protocolReference(),
   };
 }
+
+/** A document that is written by hand, with its generated parts put between their marks. */
+export function filled(text: string, parts: Readonly<Record<string, string>>): string {
+  return Object.entries(parts).reduce((document, [name, part]) => {
+    const [open, close] = [
+      `<!-- ${name}: written by \`npm run docs\` -->`,
+      `<!-- end: ${name} -->`,
+    ];
+    const [before, rest] = document.split(open);
+    const after = rest?.split(close)[1];
+    if (before === undefined || after === undefined) throw new RangeError(`no place for ${name}`);
+    return `${before}${open}\n\n${part}\n\n${close}${after}`;
+  }, text);
+}

@@ -52,12 +52,16 @@ export class Hand {
 
   /** One change, final, without a look at anything. */
   async change(link: SiteLink, ...parts: DeviceChange): Promise<void> {
-    const transaction = await this.device(link).prepare(parts, this.#keys, never);
+    const transaction = await this.device(link).prepare(parts, this.keys, never);
     await transaction.apply("final", never);
   }
 
   drain(link: SiteLink): Promise<void> {
     return this.change(link, { kind: "port.drain", port: link.port, means: "prepend" });
+  }
+
+  shut(link: SiteLink): Promise<void> {
+    return this.change(link, { kind: "port.shut", port: link.port });
   }
 
   put(link: SiteLink, key: KeyRef): void {
@@ -160,7 +164,8 @@ export class Hand {
     return this.#until(`bgp ${link.id}`, () => this.#carries(link));
   }
 
-  readonly #keys: KeyResolver = async (ref) => {
+  /** Fetches what a change names. */
+  readonly keys: KeyResolver = async (ref) => {
     switch (ref.kind) {
       case "cak": {
         const text = this.site.vault.value(ref.key.cakSecretId);

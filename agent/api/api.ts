@@ -5,12 +5,14 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
+import type { Campaign } from "../campaign/model.ts";
 import type { OperatorVerb } from "../campaign/verbs.ts";
 import { type RiskName, riskNames } from "../desired.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Plan } from "../plan.ts";
+import { campaignReport } from "./campaign-report.ts";
 import { keyReport } from "./key-report.ts";
-import { campaignShape, errorShape } from "./shape.ts";
+import { errorShape } from "./shape.ts";
 
 /** What a socket may ask for: `view` looks, `admin` also changes. */
 export type SocketRole = "view" | "admin";
@@ -144,23 +146,74 @@ export const routes: Readonly<Record<string, Route>> = {
     role: "admin",
     title: "Begins the enrolment of {target} (group or group/link) with accepted {risks}",
     run: async ({ agent, body, who, signal }) =>
-      campaignShape(await agent.enrol(textOf(body, "target"), who, risksOf(body), signal)),
+      campaignReport(
+        agent,
+        await agent.orders.enrol(textOf(body, "target"), { by: who, risks: risksOf(body) }, signal),
+      ),
   },
   "POST /v1/adopt": {
     role: "admin",
     title: "Takes {target}, protected by hand, into the intent; writes to no device",
     run: async ({ agent, body, signal }) => ({
-      adopted: await agent.adopt(textOf(body, "target"), listOf(body, "risks"), signal),
+      adopted: await agent.orders.adopt(textOf(body, "target"), listOf(body, "risks"), signal),
     }),
   },
   "POST /v1/rotation/proceed": campaignVerb("proceed", "Says that the far end may be changed now"),
+  "POST /v1/rotation/revert": campaignVerb("revert", "Takes a parked campaign back to the old key"),
   "POST /v1/rotation/resume": campaignVerb("resume", "Lets a held campaign go on"),
   "POST /v1/rotation/abandon": campaignVerb("abandon", "Ends a campaign whose link carries"),
+  "POST /v1/rotate": {
+    role: "admin",
+    title:
+      "Begins the rotation of {target} (group or group/link), with accepted {risks}, {urgency}",
+    run: async ({ agent, body, who, signal }) =>
+      campaignReport(
+        agent,
+        await agent.orders.rotate(
+          textOf(body, "target"),
+          { by: who, risks: risksOf(body), urgency: urgencyOf(body) },
+          signal,
+        ),
+      ),
+  },
+  "POST /v1/rotate/plan": {
+    role: "admin",
+    title:
+      "What the rotation of {target} would do, with {risks}, {urgency}; a note with a code " +
+      "would keep it from beginning (linkseal.plan/1)",
+    run: async ({ agent, body, who, signal }) =>
+      await agent.orders.previewRotation(
+        textOf(body, "target"),
+        { by: who, risks: risksOf(body), urgency: urgencyOf(body) },
+        signal,
+      ),
+  },
+  "POST /v1/rotate/twin": {
+    role: "admin",
+    title: "What a rehearsal of {target} has to know of this site; no key (linkseal.twin/1)",
+    run: ({ agent, body }) => agent.orders.twin(textOf(body, "target")),
+  },
+  "POST /v1/drain": {
+    role: "admin",
+    title: "Moves the traffic of {link} to its sibling until it is undrained",
+    run: async ({ agent, body, who, signal }) => {
+      await agent.orders.drain(textOf(body, "link"), who, signal);
+      return { drained: textOf(body, "link") };
+    },
+  },
+  "POST /v1/undrain": {
+    role: "admin",
+    title: "Gives the traffic of {link} back",
+    run: async ({ agent, body, signal }) => {
+      await agent.orders.undrain(textOf(body, "link"), signal);
+      return { undrained: textOf(body, "link") };
+    },
+  },
   "POST /v1/retire": {
     role: "admin",
     title: "Forgets the link {name}; both ends stay as they are",
     run: async ({ agent, body }) => {
-      await agent.retireLink(textOf(body, "name"));
+      await agent.orders.retireLink(textOf(body, "name"));
       return { retired: textOf(body, "name") };
     },
   },
@@ -171,7 +224,14 @@ function campaignVerb(verb: OperatorVerb, title: string): Route {
     role: "admin",
     title: `${title} ({group})`,
     run: async ({ agent, body, who }) =>
-      campaignShape(await agent.rotation(verb, textOf(body, "group"), who)),
+      campaignReport(
+        agent,
+        await agent.orders.rotation(
+          { verb, farEndDone: body["done"] === true },
+          textOf(body, "group"),
+          who,
+        ),
+      ),
   };
 }
 
@@ -230,7 +290,7 @@ async function events(call: Call): Promise<unknown> {
 function campaigns(agent: Agent, group: string | undefined): unknown {
   const all = Object.values(agent.memory.campaigns);
   const wanted = group === undefined ? all : all.filter((campaign) => campaign.group === group);
-  return { campaigns: wanted.map(campaignShape) };
+  return { campaigns: wanted.map((campaign) => campaignReport(agent, campaign)) };
 }
 
 const bodyBytesMax = 2_000_000;
@@ -279,6 +339,12 @@ function risksOf(body: Call["body"]): readonly RiskName[] {
     if (risk === undefined) throw usage(`there is no risk named ${JSON.stringify(name)}`);
     return risk;
   });
+}
+
+function urgencyOf(body: Call["body"]): Campaign["urgency"] {
+  const value = body["urgency"] ?? "planned";
+  if (value === "planned" || value === "emergency") return value;
+  throw usage('"urgency" is planned or emergency');
 }
 
 function numberOf(value: unknown): number {

@@ -5,9 +5,9 @@ import { strongValue } from "#hal/model.ts";
 import { generationTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
-import { portOf } from "../campaign/facts.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { isoTime } from "../health/status-time.ts";
+import { portOf } from "../link-view.ts";
 import { chooseKey } from "../vault.ts";
 
 interface KeyRow {
@@ -71,7 +71,7 @@ async function rowOf(
   };
   if (crew === undefined) return row;
   try {
-    const { vault } = crew.enrolment();
+    const { vault } = crew.beginParts();
     const versions = await vault.versions(link.key.cak, signal);
     const own = versions.find((version) => version.id === binding?.key.cakSecretId);
     await chooseKey(vault, link, now, signal);

@@ -2,8 +2,10 @@
 // own files.
 
 import { isErrorCode, LinksealError } from "#hal/error.ts";
-import type { Campaign, CampaignState, Outcome } from "../campaign/campaign.ts";
+import type { Estimate } from "../campaign/forecast.ts";
+import type { Campaign, CampaignState, Outcome } from "../campaign/model.ts";
 import { isoTime } from "../health/status-time.ts";
+import type { Move } from "../journal/memory.ts";
 
 /** The error as operators' scripts read it (linkseal.error/1). */
 export function errorShape(error: LinksealError): Readonly<Record<string, string>> {
@@ -29,6 +31,8 @@ export type CampaignShape = Readonly<{
   schema: "linkseal.campaign/1";
   group: string;
   kind: Campaign["kind"];
+  goal: Campaign["goal"];
+  urgency: Campaign["urgency"];
   link: string | null;
   state: CampaignState;
   since: string;
@@ -43,20 +47,41 @@ export type CampaignShape = Readonly<{
     readonly cakSecretId: string;
     readonly cknSecretId: string;
   }[];
+  /** What it did, move by move, the oldest first. */
+  steps: readonly {
+    readonly at: string;
+    readonly link: string;
+    readonly state: CampaignState;
+    readonly because: string;
+  }[];
+  /** What is left, but for the time that a person takes; null = nobody can tell. */
+  restMs: Estimate | null;
 }>;
 
-export function campaignShape(campaign: Campaign): CampaignShape {
-  const { group, kind, state, because, by, links, at } = campaign;
+export function campaignShape(
+  campaign: Campaign,
+  trail: readonly Move[],
+  rest: Estimate | undefined,
+): CampaignShape {
+  const { group, kind, goal, urgency, state, because, by, links, at } = campaign;
   return {
     schema: "linkseal.campaign/1",
     group,
     kind,
+    goal,
+    urgency,
     link: links[at]?.name ?? null,
     state,
     since: isoTime(campaign.since),
     because,
     by,
     heldFrom: campaign.heldFrom ?? null,
-    links: links.map(({ name, outcome, key }) => ({ name, outcome: outcome ?? null, ...key })),
+    links: links.map(({ name, outcome, new: { key } }) => ({
+      name,
+      outcome: outcome ?? null,
+      ...key,
+    })),
+    steps: trail.map((move) => ({ ...move, at: isoTime(move.at) })),
+    restMs: rest ?? null,
   };
 }

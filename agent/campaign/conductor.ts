@@ -1,72 +1,57 @@
 // Runs one group's campaign: look, decide, journal the step, run the effect, look again. Never
 // another order.
 
-import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
-import { strongValue } from "#hal/model.ts";
-import { type Instant, instantAfter } from "#hal/world.ts";
-import { type DesiredLink, linkId, type RiskName } from "../desired.ts";
-import type { Memory } from "../journal/memory.ts";
-import {
-  advance,
-  type Campaign,
-  type CampaignLink,
-  decide,
-  type Evidence,
-  type Facts,
-  type PortFacts,
-  type Step,
-} from "./campaign.ts";
-import { type EffectParts, Effects } from "./effects.ts";
-import {
-  advanceProof,
-  advanceQuiet,
-  carries,
-  closedGate,
-  drainedOf,
-  farEndOf,
-  heldFor,
-  type LinkView,
-  portFacts,
-  proofOf,
-  type QuietRun,
-  type Run,
-} from "./facts.ts";
+import type { Instant } from "#hal/world.ts";
+import { type DesiredLink, linkId } from "../desired.ts";
+import { advance, decide, keyActions } from "./campaign.ts";
+import { Effects } from "./effects.ts";
+import { type ActionKind, type Campaign, entryOf, type Step } from "./model.ts";
+import { type Report, Scout, type ScoutParts } from "./scout.ts";
 
-export interface ConductorParts extends EffectParts {
-  readonly memory: () => Memory;
+export interface ConductorParts extends ScoutParts {
   /** A new sentence for the operator, not worth a record. */
   readonly note: (campaign: Campaign) => void;
-  readonly acceptsRisk: (risk: RiskName) => boolean;
-  /** The moment this process began: a put of its predecessor may land until `putGrace` after it. */
-  readonly startedAt: Instant;
-  /** Addresses that the agent itself must reach. */
-  readonly ownAddresses: readonly string[];
+  readonly mind: Mind;
 }
 
-/** What one process knows of the link under way; a crash loses it, and nothing depends on that. */
-interface Progress {
-  enteredAt: Instant;
-  proof: Run | undefined;
-  quiet: QuietRun | undefined;
-  steady: Run | undefined;
-  /** When the far end was first seen on the new key. */
-  movedAt: Instant | undefined;
-  readonly effects: Effects;
+/** What decides, and who hears which row of the table was taken: fleet runs count and plant. */
+export interface Mind {
+  readonly decide: typeof decide;
+  readonly took: (campaign: Campaign, row: string) => void;
 }
+
+export const soundMind: Mind = { decide, took: () => undefined };
 
 const stepMsMin = 500;
 const troubleMs = 5_000;
-const routeMsMax = 10_000;
+/** An effect that takes rests on a look that is no older than this. */
+const lookMsMax = 30_000;
+
+/** Effects that no gate stops: they give the link back, or touch nothing. */
+const giving: readonly ActionKind[] = [
+  "restore",
+  "confirm",
+  "rollBack",
+  "add",
+  "replace",
+  "replaceBack",
+  "open",
+  "probe",
+  "prepare",
+  "prepareBack",
+];
 
 export class Conductor {
   readonly #parts: ConductorParts;
-  #progress: Progress;
+  #effects: Effects;
+  #scout: Scout;
   #trouble: LinksealError | undefined;
 
   constructor(parts: ConductorParts) {
     this.#parts = parts;
-    this.#progress = this.#freshProgress();
+    this.#effects = new Effects(parts);
+    this.#scout = new Scout(parts, this.#effects);
   }
 
   /** The last error of an effect; gone once an effect succeeds. */
@@ -74,48 +59,49 @@ export class Conductor {
     return this.#trouble;
   }
 
-  #freshProgress(): Progress {
-    const { clock } = this.#parts.world;
-    return {
-      enteredAt: clock.now(),
-      proof: undefined,
-      quiet: undefined,
-      steady: undefined,
-      movedAt: undefined,
-      effects: new Effects(this.#parts),
-    };
-  }
-
   /** One turn of the loop; the number of ms to wait before the next one. */
   async turn(campaign: Campaign, signal: AbortSignal): Promise<number> {
     const link = this.#link(campaign);
     if (link === undefined) return this.#parts.desired.health.pollMs;
-    const facts = await this.#look(campaign, link, signal);
-    const taken = decide(campaign, facts);
-    const next = advance(campaign, taken, this.#parts.world.clock.wall());
+    const { clock } = this.#parts.world;
+    const report = await this.#scout.look(campaign, link, signal);
+    const { facts } = report;
+    this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
+    const taken = this.#parts.mind.decide(campaign, facts);
+    const next = this.#remembering(advance(campaign, taken, clock.wall()), taken, report);
     try {
+      for (const { what, ms } of report.measured) {
+        await this.#parts.write({ kind: "measured", what, ms });
+      }
       // Journal first: where it cannot be written, nothing is done to any device (F42).
       await this.#record(campaign, next, taken, link);
+      this.#parts.mind.took(campaign, taken.row);
       if (taken.action === undefined) {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }
-      await this.#progress.effects.run(
-        taken.action,
-        link,
-        next.links[campaign.at] ?? entryOf(campaign),
-        signal,
-      );
+      if (this.#isStale(taken.action, report.at)) return 0;
+      if (taken.mark.told === true) this.#scout.told();
+      if (keyActions.includes(taken.action)) this.#scout.keysChange();
+      // A link that is done hands over to the next one, and what is left is still its own.
+      const task = { ...next, at: campaign.at };
+      const { action } = taken;
+      await this.#effects.run({ action, link, campaign: task, port: facts.port }, signal);
       // A probe that ran says nothing about a change that the router lost.
-      const isProbe = taken.action.kind === "probe";
+      const isProbe = action === "probe";
       if (!isProbe || this.#trouble?.code !== "device.commitExpired") this.#trouble = undefined;
       return next.state === "held" ? this.#waitMs(next) : stepMsMin;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#trouble = error;
-      const what = taken.action?.kind ?? "record";
+      const what = taken.action ?? "record";
       this.#log("warn", error.code, `${what}: ${error.message}`);
       return troubleMs;
     }
+  }
+
+  /** A journal that took its time has made the look old: look again before anything is taken. */
+  #isStale(action: ActionKind, lookedAt: Instant): boolean {
+    return !giving.includes(action) && this.#parts.world.clock.now() - lookedAt > lookMsMax;
   }
 
   #link(campaign: Campaign): DesiredLink | undefined {
@@ -123,18 +109,30 @@ export class Conductor {
     return this.#parts.group.links.find((link) => link.name === name);
   }
 
+  /** The SAK in use when the old key goes: a later one was never protected by it. */
+  #remembering(next: Campaign, taken: Step, { sak }: Report): Campaign {
+    const leaves = taken.action === "removeOld" || taken.action === "replace";
+    return leaves ? { ...next, oldSak: sak } : next;
+  }
+
   #waitMs(campaign: Campaign): number {
-    const { pollMs } = this.#parts.desired.health;
+    const { health, rotation } = this.#parts.desired;
+    const { pollMs } = health;
     switch (campaign.state) {
+      case "draining":
+        return Math.min(pollMs, rotation.drained.everyMs);
+      case "staging":
+      case "staged":
       case "switching":
       case "proving":
+      case "promoting":
+      case "retiring":
       case "restoring":
+      case "reverting":
         return Math.min(pollMs, 1_000);
       case "queued":
       case "gated":
-      case "draining":
       case "awaitingPeer":
-      case "reverting":
       case "held":
       case "done":
         return pollMs;
@@ -143,196 +141,35 @@ export class Conductor {
 
   async #record(campaign: Campaign, next: Campaign, taken: Step, link: DesiredLink): Promise<void> {
     const moved = next.state !== campaign.state || next.at !== campaign.at;
-    const marked = next.told !== campaign.told || next.asked !== campaign.asked;
     // The binding goes first: a campaign that says "done" without it would leave the key to nobody.
-    if (taken.mark.outcome === "enrolled") await this.#bind(campaign, link);
-    if (moved || marked) await this.#parts.write({ kind: "campaign", campaign: next });
-    else if (next.because !== campaign.because) this.#parts.note(next);
+    if (taken.next === "done" && moved) await this.#bind(campaign, taken, link);
+    if (moved || isMarked(campaign, next)) {
+      await this.#parts.write({ kind: "campaign", campaign: next });
+    } else if (next.because !== campaign.because) this.#parts.note(next);
+    // The time for taking a key back begins when that was decided.
+    if (next.aborted && !campaign.aborted) this.#scout.entered();
     if (!moved) return;
-    this.#progress.enteredAt = this.#parts.world.clock.now();
-    this.#progress.steady = undefined;
-    if (next.at !== campaign.at) this.#progress = this.#freshProgress();
+    this.#scout.entered();
+    if (next.at !== campaign.at) {
+      this.#effects = new Effects(this.#parts);
+      this.#scout = new Scout(this.#parts, this.#effects);
+    }
     // A new attempt, perhaps after a person mended the router: what failed before may work now.
-    if (campaign.state === "gated") this.#progress.effects.forgetFailures();
+    if (campaign.state === "gated") this.#effects.forgetFailures();
     const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`;
     this.#log("info", "campaign-step", text);
   }
 
-  /**
-   * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
-   */
-  #settledFrom(link: DesiredLink): Instant {
-    const start = instantAfter(this.#parts.startedAt, this.#parts.desired.rotation.putGraceMs);
-    const put = this.#parts.graces.get(linkId(link));
-    return put !== undefined && put > start ? put : start;
-  }
-
-  async #bind(campaign: Campaign, link: DesiredLink): Promise<void> {
-    const { key, created } = entryOf(campaign);
+  async #bind(campaign: Campaign, { mark }: Step, link: DesiredLink): Promise<void> {
+    const { outcome } = mark;
+    if (outcome !== "enrolled" && outcome !== "changed" && outcome !== "rotated") return;
+    const entry = entryOf(campaign);
+    const { key, settings } = entry.new;
     const since = this.#parts.world.clock.wall();
-    const binding = { key, since, created, how: "enrolled" as const };
+    const { created, generation } = entry;
+    const { intent } = campaign;
+    const binding = { key, settings, since, created, generation, intent, how: outcome };
     await this.#parts.write({ kind: "binding", link: linkId(link), binding });
-  }
-
-  async #look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Facts> {
-    const { lookout, group } = this.#parts;
-    const devices = [...new Set(group.links.map((each) => each.device))];
-    const looks = devices.map(async (name) => [name, await lookout.look(name, signal)] as const);
-    const [peer, ...pairs] = await Promise.all([lookout.lookPeer(link, signal), ...looks]);
-    const states = new Map(pairs);
-    // Only this very look counts: one that another loop began may be older than our last effect.
-    const seen = (each: DesiredLink): LinkView => ({
-      ...lookout.view(each),
-      state: states.get(each.device),
-    });
-    return this.#facts(campaign, link, { ...seen(link), peer }, seen, signal);
-  }
-
-  async #facts(
-    campaign: Campaign,
-    link: DesiredLink,
-    view: LinkView,
-    seen: (link: DesiredLink) => LinkView,
-    signal: AbortSignal,
-  ): Promise<Facts> {
-    const { world, desired, group } = this.#parts;
-    const progress = this.#progress;
-    const now = world.clock.now();
-    const { key } = entryOf(campaign);
-    const far = farEndOf(view.peer, key, now, this.#settledFrom(link));
-    progress.movedAt = far === "new" ? (progress.movedAt ?? now) : undefined;
-    const port = portFacts(view, key, progress.movedAt);
-    this.#trouble = progress.effects.judge(link, port, now) ?? this.#trouble;
-    progress.proof = advanceProof(progress.proof, view, key, far, now);
-    progress.quiet = advanceQuiet(progress.quiet, view, desired.rotation.drained.everyMs, now);
-    const siblings = group.links
-      .filter((each) => each.name !== link.name)
-      .map((each) => this.#sibling(seen(each)));
-    const gateInput = {
-      view,
-      far,
-      siblings,
-      // Once begun, the link may be dark by our own doing, and only going on lights it.
-      beforeDrain: port?.drain !== "on" && !campaign.told && port?.keys !== "new",
-      ownPath: await this.#ownPath(link, signal),
-      acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
-      hostWall: world.clock.wall(),
-    };
-    return {
-      port,
-      far,
-      sibling: siblings.every((each) => each.carries === "carrying") ? "carrying" : "lost",
-      closedGate: closedGate(gateInput),
-      drained: this.#drained(),
-      proof: proofOf(progress.proof, view, desired.rotation, now),
-      carrying: this.#carrying(view, port),
-      replacement: progress.effects.replacement(),
-      lostCommits: progress.effects.lostCommits,
-      overdue: now - progress.enteredAt > this.#deadlineMs(campaign),
-      farEnd: desired.azure.farEnd,
-    };
-  }
-
-  #accepts(campaign: Campaign, risk: RiskName): boolean {
-    return campaign.risks.includes(risk) || this.#parts.acceptsRisk(risk);
-  }
-
-  #sibling(view: LinkView): { name: string; carries: string; view: LinkView } {
-    const { lookout, memory } = this.#parts;
-    const { link } = view;
-    const accepted = memory().bindings[linkId(link)]?.key;
-    const failing = lookout.failure(link.device);
-    const state = failing === undefined ? carries(view, accepted) : failing.text;
-    return { name: link.name, carries: state, view };
-  }
-
-  #drained(): Evidence {
-    return drainedOf(this.#progress.quiet, this.#parts.desired.rotation.drained.samples);
-  }
-
-  /** Traffic is back by route and by probe, and has stayed so for the soak time. */
-  #carrying(view: LinkView, port: PortFacts | undefined): Evidence {
-    const { world, desired } = this.#parts;
-    const now = world.clock.now();
-    const gap = this.#carryingGap(view, port);
-    const before = this.#progress.steady;
-    const goesOn = before !== undefined && before.broken === undefined;
-    const run: Run =
-      gap === undefined && goesOn ? before : { since: now, frames: undefined, broken: gap };
-    this.#progress.steady = run;
-    if (run.broken !== undefined) return { kind: "waiting", text: run.broken };
-    return heldFor(run, desired.rotation.soakMs, now, "the link carries");
-  }
-
-  #carryingGap(view: LinkView, port: PortFacts | undefined): string | undefined {
-    if (port === undefined) return "the router cannot be read";
-    if (port.drain === "on") return "the link is still drained";
-    if (!port.usable) return "the link is not usable";
-    const sessions =
-      view.state === undefined ? undefined : strongValue(view.state.routing)?.sessions;
-    const own = sessions?.filter((session) => session.port === view.link.port) ?? [];
-    if (own.length === 0 || own.some((session) => !session.up)) return "BGP is not up on the link";
-    const { probe } = view;
-    if (probe !== undefined && probe.at >= this.#progress.enteredAt && probe.answered === 0) {
-      return "probes are not answered";
-    }
-    return undefined;
-  }
-
-  #deadlineMs(campaign: Campaign): number {
-    const { rotation } = this.#parts.desired;
-    const { verifyMs, settleMs, soakMs, farEndMs, drained } = rotation;
-    switch (campaign.state) {
-      case "draining":
-        return verifyMs + 2 * drained.samples * drained.everyMs;
-      case "switching":
-      case "reverting":
-        return farEndMs;
-      case "proving":
-        return verifyMs + 2 * settleMs;
-      case "restoring":
-        return 2 * verifyMs + 2 * soakMs;
-      case "queued":
-      case "gated":
-      case "awaitingPeer":
-      case "held":
-      case "done":
-        return Number.POSITIVE_INFINITY;
-    }
-  }
-
-  /** Does the agent reach the router, the vault or Azure over the link it is about to touch? */
-  async #ownPath(
-    link: DesiredLink,
-    signal: AbortSignal,
-  ): Promise<"elsewhere" | "overThisLink" | "unknown"> {
-    const { ownAddresses } = this.#parts;
-    let answer: "elsewhere" | "unknown" = "elsewhere";
-    for (const address of ownAddresses) {
-      // A socket of this host crosses no link.
-      if (address.startsWith("unix:")) continue;
-      const port = await this.#routeTo(link, address, signal);
-      if (port === link.port) return "overThisLink";
-      if (port === undefined) answer = "unknown";
-    }
-    return answer;
-  }
-
-  async #routeTo(
-    link: DesiredLink,
-    address: string,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const { world, lookout } = this.#parts;
-    const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
-    try {
-      return await withDeadline(world.clock, limit, signal, async (bounded) =>
-        (await lookout.device(link.device, bounded)).routeTo(address, bounded),
-      );
-    } catch (error) {
-      if (!(error instanceof LinksealError)) throw error;
-      return undefined;
-    }
   }
 
   #log(level: "info" | "warn", code: string, text: string): void {
@@ -340,9 +177,18 @@ export class Conductor {
   }
 }
 
-function entryOf(campaign: Campaign): CampaignLink {
-  const entry = campaign.links[campaign.at];
-  if (entry === undefined)
-    throw new Error(`campaign of ${campaign.group} has no link ${campaign.at}`);
-  return entry;
+const marks = [
+  "told",
+  "asked",
+  "claimed",
+  "proved",
+  "soaked",
+  "aborted",
+  "shut",
+  "goal",
+  "oldSak",
+] as const;
+
+function isMarked(before: Campaign, after: Campaign): boolean {
+  return marks.some((mark) => before[mark] !== after[mark]);
 }

@@ -1,13 +1,20 @@
 // The effects of a campaign on one link: each named by its goal, each journaled before it runs.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { DeviceChange, KeyResolver, Transaction } from "#hal/device.ts";
+import type {
+  CommitMode,
+  DeviceChange,
+  KeyResolver,
+  PortChange,
+  Transaction,
+  TransactionToken,
+} from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import type { JournalRecord } from "../journal/memory.ts";
 import type { Lookout } from "../lookout.ts";
-import type { Action, CampaignLink, Facts, PortFacts } from "./campaign.ts";
+import { type ActionKind, type Campaign, entryOf, type Facts, type PortFacts } from "./model.ts";
 
 export interface EffectParts {
   readonly world: World;
@@ -23,18 +30,43 @@ export interface EffectParts {
   readonly graces: Map<string, Instant>;
 }
 
+/** One effect on the link under way, as the record stands after its step was journaled. */
+export interface Task {
+  readonly action: ActionKind;
+  readonly link: DesiredLink;
+  readonly campaign: Campaign;
+  /** As the step was decided on. */
+  readonly port: PortFacts | undefined;
+}
+
+type Direction = "forward" | "back";
+type KeyAction = "stage" | "add" | "promote" | "removeOld" | "removeNew";
+
 const effectMsMax = 90_000;
 const discardMsMax = 10_000;
 const probeExtra = 5;
 /** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
 
+/** What a port would show if the router had lost an accepted change. */
+const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>> = {
+  drain: ({ drain }) => drain === "off",
+  add: ({ keys }) => keys === "old",
+  stage: ({ keys, pending }) => keys === "old" && pending === "none",
+  promote: ({ keys, promoted }) => keys === "both" && !promoted,
+  removeOld: ({ keys }) => keys === "both",
+  removeNew: ({ keys }) => keys === "both",
+  replace: ({ keys }) => keys === "old",
+  replaceBack: ({ keys }) => keys === "new",
+};
+
 export class Effects {
   readonly #parts: EffectParts;
-  #prepared: Transaction | undefined;
-  #refused: string | undefined;
+  /** Validated on the candidate, for a far end that moves first. */
+  #prepared: { readonly direction: Direction; readonly transaction: Transaction } | undefined;
+  #refused: { readonly direction: Direction; readonly text: string } | undefined;
   /** The last change that the router accepted, until looks have judged it. */
-  #accepted: { readonly what: "drain" | "replace"; readonly at: Instant } | undefined;
+  #accepted: { readonly what: ActionKind; readonly at: Instant } | undefined;
   #lostCommits = 0;
 
   constructor(parts: EffectParts) {
@@ -51,9 +83,11 @@ export class Effects {
     this.#lostCommits = 0;
   }
 
-  replacement(): Facts["replacement"] {
-    if (this.#refused !== undefined) return { kind: "refused", text: this.#refused };
-    return { kind: this.#prepared === undefined ? "absent" : "valid" };
+  replacement({ state }: Campaign): Facts["replacement"] {
+    const direction = directionOf(state === "reverting");
+    if (this.#refused?.direction === direction)
+      return { kind: "refused", text: this.#refused.text };
+    return { kind: this.#prepared?.direction === direction ? "valid" : "absent" };
   }
 
   /** A reply is no fact: an accepted commit that a look does not show was lost. */
@@ -61,88 +95,189 @@ export class Effects {
     const accepted = this.#accepted;
     if (accepted === undefined || port === undefined) return undefined;
     const { what, at } = accepted;
-    const lost = what === "replace" ? port.keys === "none" : port.drain === "off";
+    const lost = lostWhen[what]?.(port) === true;
     if (lost || now - at > keptMs) this.#accepted = undefined;
     if (!lost) return undefined;
     this.#lostCommits += 1;
-    const name = what === "replace" ? "new key" : "drain";
-    return commitLost(link.device, `the ${name} of ${link.port}`, now - at, this.#parts.group.name);
+    const text = `the ${lostWords[what] ?? "new key"} of ${link.port}`;
+    return commitLost(link.device, text, now - at, this.#parts.group.name);
   }
 
   /** Runs one effect; throws with what it may have done. */
-  async run(
-    action: Action,
-    link: DesiredLink,
-    entry: CampaignLink,
-    signal: AbortSignal,
-  ): Promise<void> {
-    switch (action.kind) {
+  async run(task: Task, signal: AbortSignal): Promise<void> {
+    const { action, link } = task;
+    switch (action) {
       case "drain":
       case "restore":
-        return await this.#traffic(action.kind, link, signal);
+        return await this.traffic(action, link, signal);
+      case "stage":
+      case "add":
+      case "promote":
+      case "removeOld":
+      case "removeNew":
+        return await this.#changeKeys(action, task, signal);
+      case "confirm":
+      case "rollBack":
+        return await this.#settle(action, task, signal);
       case "prepare":
-        return await this.#prepare(link, entry, signal);
+      case "prepareBack":
+        return await this.#prepare(directionOf(action === "prepareBack"), task, signal);
       case "replace":
-        return await this.#replace(link, signal);
+      case "replaceBack":
+        return await this.#replace(task, signal);
       case "putNew":
-        return await this.#put(link, entry, signal);
+      case "putOld":
+        return await this.#put(task, signal);
+      case "rekeySak":
+        return await this.#final(
+          action,
+          link,
+          { kind: "macsec.rekeySak", port: link.port },
+          signal,
+        );
+      case "open":
+        return await this.#final(action, link, { kind: "port.open", port: link.port }, signal);
       case "probe": {
         const { lookout, desired } = this.#parts;
-        return await lookout.probe(link, desired.rotation.proofFrames + probeExtra, signal);
+        const frames = desired.rotation.proofFrames + probeExtra;
+        return await lookout.probe(link, frames, signal);
       }
     }
   }
 
-  async #traffic(kind: "drain" | "restore", link: DesiredLink, signal: AbortSignal): Promise<void> {
-    const { group } = this.#parts;
+  /** Moves the traffic of a link away, or back; nothing where the group does not drain. */
+  async traffic(kind: "drain" | "restore", link: DesiredLink, signal: AbortSignal): Promise<void> {
+    const { drain: means } = this.#parts.group;
+    if (means === "none") return;
+    await this.#final(kind, link, { kind: `port.${kind}`, port: link.port, means }, signal);
+  }
+
+  /** Beside each other on the router: the new key joins, leads, or one of the two leaves. */
+  async #changeKeys(action: KeyAction, task: Task, signal: AbortSignal): Promise<void> {
+    const { link, campaign } = task;
+    const change = keyChange(action, task);
+    await this.#shutFirst(task, signal);
+    let transaction: Transaction;
+    try {
+      transaction = await this.#validate(link, this.#opening(link, change), signal);
+    } catch (error) {
+      if (action !== "stage" && action !== "add") throw error;
+      this.#noteRefusal(error, "forward", link);
+      return;
+    }
+    const within = action === "stage" ? await this.#within(link, signal) : "final";
+    if (action === "stage") {
+      const { token } = transaction;
+      await this.#parts.write({ kind: "campaign", campaign: { ...campaign, token } });
+    }
+    await this.#apply(link, transaction, action, within, signal);
+  }
+
+  async #within(link: DesiredLink, signal: AbortSignal): Promise<number | "final"> {
+    const { lookout, desired } = this.#parts;
+    const device = await lookout.device(link.device, signal);
+    return withinOf(device.capabilities.commit, desired.rotation.confirmMs);
+  }
+
+  /** Only what the device itself still holds is settled: its timer may have been faster. */
+  async #settle(action: "confirm" | "rollBack", task: Task, signal: AbortSignal): Promise<void> {
+    const { link, campaign } = task;
+    const { token } = campaign;
+    if (token === undefined) return;
+    await this.#bounded(link.device, "unknown", signal, async (bounded) => {
+      const device = await this.#parts.lookout.device(link.device, bounded);
+      const recalled = await device.recall(token as TransactionToken, bounded);
+      if (recalled.kind === "absent") return;
+      if (action === "confirm") await recalled.transaction.confirm(bounded);
+      else await recalled.transaction.rollback(bounded);
+    });
+    // Taken back on purpose is not lost.
+    if (action === "rollBack") this.#accepted = undefined;
+  }
+
+  /** A change that arms no timer. */
+  async #final(
+    action: ActionKind,
+    link: DesiredLink,
+    change: PortChange,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#discardPrepared(link, signal);
-    const change: DeviceChange = [{ kind: `port.${kind}`, port: link.port, means: group.drain }];
-    const transaction = await this.#bounded(link.device, "unknown", signal, async (bounded) => {
+    const transaction = await this.#validate(link, [change], signal);
+    await this.#apply(link, transaction, action, "final", signal);
+  }
+
+  async #validate(
+    link: DesiredLink,
+    change: DeviceChange,
+    signal: AbortSignal,
+  ): Promise<Transaction> {
+    return await this.#bounded(link.device, "none", signal, async (bounded) => {
       const device = await this.#parts.lookout.device(link.device, bounded);
       return await device.prepare(change, this.#parts.keys(bounded), bounded);
     });
-    await this.#apply(link, transaction, kind, signal);
-    const at = this.#parts.world.clock.now();
-    this.#accepted = kind === "drain" ? { what: kind, at } : undefined;
   }
 
   async #apply(
     link: DesiredLink,
     transaction: Transaction,
-    what: string,
+    what: ActionKind,
+    within: number | "final",
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#parts.write({ kind: "effect", place: link.device, what, token: transaction.token });
+    const { write, world } = this.#parts;
+    await write({ kind: "effect", place: link.device, what, token: transaction.token });
+    const begun = world.clock.now();
     await this.#bounded(link.device, "unknown", signal, (bounded) =>
-      transaction.apply("final", bounded),
+      transaction.apply(within, bounded),
     );
+    const at = world.clock.now();
+    this.#accepted = lostWhen[what] === undefined ? undefined : { what, at };
+    await write({ kind: "measured", what: `commit ${link.device}`, ms: at - begun });
+  }
+
+  #shutsFirst(link: DesiredLink): boolean {
+    const device = this.#parts.desired.devices.find(({ name }) => name === link.device);
+    return device?.quirks.includes("shutBeforeKeyChange") === true;
+  }
+
+  async #shutFirst(task: Task, signal: AbortSignal): Promise<void> {
+    const { link } = task;
+    if (!this.#shutsFirst(link)) return;
+    await this.#discardPrepared(link, signal);
+    const change: DeviceChange = [{ kind: "port.shut", port: link.port }];
+    const transaction = await this.#validate(link, change, signal);
+    await this.#apply(link, transaction, "open", "final", signal);
+  }
+
+  /** The change of a key opens the port that was shut for it, in one commit. */
+  #opening(link: DesiredLink, change: DeviceChange): DeviceChange {
+    return this.#shutsFirst(link) ? [...change, { kind: "port.open", port: link.port }] : change;
   }
 
   /**
    * Validates the replacement on the candidate; a refusal of the router is a fact, not an error.
    */
-  async #prepare(link: DesiredLink, entry: CampaignLink, signal: AbortSignal): Promise<void> {
-    const change: DeviceChange = [
-      { kind: "macsec.protect", port: link.port, settings: link.settings },
-      { kind: "macsec.addKey", port: link.port, key: entry.key, role: "primary" },
-    ];
+  async #prepare(direction: Direction, { link, campaign }: Task, signal: AbortSignal) {
+    await this.#discardPrepared(link, signal);
+    const change = this.#opening(link, replacementOf(direction, link, campaign));
     try {
-      const transaction = await this.#bounded(link.device, "none", signal, async (bounded) => {
-        const device = await this.#parts.lookout.device(link.device, bounded);
-        return await device.prepare(change, this.#parts.keys(bounded), bounded);
-      });
-      this.#prepared = transaction;
+      const transaction = await this.#validate(link, change, signal);
+      this.#prepared = { direction, transaction };
     } catch (error) {
-      const final = error instanceof LinksealError && isRefusal(error);
-      if (!final) throw error;
-      this.#refused = error.message;
-      this.#parts.world.log.write("warn", error.code, error.message, { device: link.device });
+      this.#noteRefusal(error, direction, link);
     }
+  }
+
+  #noteRefusal(error: unknown, direction: Direction, link: DesiredLink): void {
+    if (!(error instanceof LinksealError) || !isRefusal(error)) throw error;
+    this.#refused = { direction, text: error.message };
+    this.#parts.world.log.write("warn", error.code, error.message, { device: link.device });
   }
 
   /** A candidate that waits for the far end must not lock out what gives traffic back. */
   async #discardPrepared(link: DesiredLink, signal: AbortSignal): Promise<void> {
-    const prepared = this.#prepared;
+    const prepared = this.#prepared?.transaction;
     this.#prepared = undefined;
     if (prepared === undefined) return;
     const { clock, log } = this.#parts.world;
@@ -156,23 +291,31 @@ export class Effects {
     }
   }
 
-  async #replace(link: DesiredLink, signal: AbortSignal): Promise<void> {
-    const prepared = this.#prepared;
+  async #replace(task: Task, signal: AbortSignal): Promise<void> {
+    const { link, action } = task;
+    const prepared = this.#prepared?.transaction;
     if (prepared === undefined) return;
+    // A shut port changes the configuration under the candidate, which is then made anew.
+    if (this.#shutsFirst(link)) {
+      await this.#shutFirst(task, signal);
+      await this.#prepare(directionOf(action === "replaceBack"), task, signal);
+    }
+    const transaction = this.#prepared?.transaction;
     this.#prepared = undefined;
-    await this.#apply(link, prepared, "replace", signal);
-    this.#accepted = { what: "replace", at: this.#parts.world.clock.now() };
+    if (transaction !== undefined) await this.#apply(link, transaction, action, "final", signal);
   }
 
-  async #put(link: DesiredLink, entry: CampaignLink, signal: AbortSignal): Promise<void> {
-    const { lookout, write, desired, world } = this.#parts;
+  async #put({ action, link, campaign }: Task, signal: AbortSignal): Promise<void> {
+    const { lookout, write, world, desired } = this.#parts;
+    const entry = entryOf(campaign);
+    const { key, settings } = (action === "putOld" ? entry.old : undefined) ?? entry.new;
     const place = `${linkId(link)} far end`;
-    await write({ kind: "effect", place, what: "putNew", token: entry.key.ckn });
-    // Until the operation is seen to end, a lost put may still land (design section 5, `putGrace`).
-    const until = instantAfter(world.clock.now(), desired.rotation.putGraceMs);
-    this.#parts.graces.set(linkId(link), until);
-    const sci = link.settings.includeSci ? "on" : "off";
-    const want = { key: entry.key, suite: link.settings.suite, sci, admin: "up" } as const;
+    const { putGraceMs } = desired.rotation;
+    // Until its end is seen it may land; the deadline of the call is shorter than the grace.
+    this.#parts.graces.set(linkId(link), instantAfter(world.clock.now(), putGraceMs));
+    await write({ kind: "effect", place, what: action, token: key.cakSecretId });
+    const sci = settings.includeSci ? "on" : "off";
+    const want = { key, suite: settings.suite, sci, admin: "up" } as const;
     const accepted = async (operation: string): Promise<void> => {
       await write({ kind: "operation", link: linkId(link), operation });
     };
@@ -194,6 +337,70 @@ export class Effects {
       signal,
       f,
     );
+  }
+}
+
+const directionOf = (back: boolean): Direction => (back ? "back" : "forward");
+
+const lostWords: Partial<Record<ActionKind, string>> = {
+  drain: "drain",
+  promote: "promotion of the new key",
+  removeOld: "removal of the old key",
+  removeNew: "removal of the new key",
+  replaceBack: "old key",
+};
+
+/** On a platform with a fallback the key that stays must be the primary one. */
+function keyChange(action: KeyAction, { link, campaign, port }: Task): DeviceChange {
+  const entry = entryOf(campaign);
+  const at = link.port;
+  const key = entry.new.key;
+  const old = entry.old?.key;
+  const role = entry.overlap === "fallback" ? "fallback" : "primary";
+  switch (action) {
+    case "stage":
+    case "add":
+      return [{ kind: "macsec.addKey", port: at, key, role }];
+    case "promote":
+      return [{ kind: "macsec.promoteKey", port: at, ckn: key.ckn }];
+    case "removeOld":
+      return old === undefined ? [] : [{ kind: "macsec.removeKey", port: at, ckn: old.ckn }];
+    case "removeNew": {
+      const back: readonly PortChange[] =
+        entry.overlap === "fallback" && port?.promoted === true && old !== undefined
+          ? [{ kind: "macsec.promoteKey", port: at, ckn: old.ckn }]
+          : [];
+      return [...back, { kind: "macsec.removeKey", port: at, ckn: key.ckn }];
+    }
+  }
+}
+
+/** Break-before-make: what the router becomes once the far end has moved. */
+function replacementOf(
+  direction: Direction,
+  { port }: DesiredLink,
+  campaign: Campaign,
+): DeviceChange {
+  const { old, new: wanted } = entryOf(campaign);
+  const goal = direction === "back" ? (old ?? wanted) : wanted;
+  if (campaign.kind === "change")
+    return [{ kind: "macsec.protect", port, settings: goal.settings }];
+  if (campaign.kind === "rotate") return [{ kind: "macsec.replaceKey", port, key: goal.key }];
+  return [
+    { kind: "macsec.protect", port, settings: goal.settings },
+    { kind: "macsec.addKey", port, key: goal.key, role: "primary" },
+  ];
+}
+
+/** How long a commit of this mode may wait for its confirm. */
+export function withinOf(mode: CommitMode, confirmMs: number): number | "final" {
+  switch (mode.kind) {
+    case "confirmed":
+      return Math.min(confirmMs, mode.maxMs);
+    case "armedRevert":
+      return confirmMs;
+    case "immediate":
+      return "final";
   }
 }
 

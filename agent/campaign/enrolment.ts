@@ -1,56 +1,25 @@
-// Begins what a new intent demands: the enrolment of links that have no key on either end, and
-// adoption by hand.
+// Begins the enrolment of links that have no key on either end, and adopts those keyed by hand.
 
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import { type KeyRef, strongValue } from "#hal/model.ts";
-import type { KeyVault } from "#hal/vault.ts";
-import type { WallTime, World } from "#hal/world.ts";
-import {
-  type Desired,
-  type DesiredGroup,
-  type DesiredLink,
-  linkId,
-  type RiskName,
-} from "../desired.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type KeyRef, type MacsecSettings, strongValue, type WantedSettings } from "#hal/model.ts";
+import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../desired.ts";
 import { type Binding, type Memory, named, openCampaign } from "../journal/memory.ts";
-import type { Lookout } from "../lookout.ts";
+import { type LinkView, portOf, securedBy } from "../link-view.ts";
 import { standingOf } from "../plan.ts";
-import { assertDistinct, chooseKey, readCkn } from "../vault.ts";
-import type { Campaign, CampaignLink } from "./campaign.ts";
-import { type LinkView, portOf, securedBy } from "./facts.ts";
-
-export interface EnrolmentParts {
-  readonly world: World;
-  readonly desired: Desired;
-  readonly intent: number;
-  readonly lookout: Lookout;
-  readonly vault: KeyVault;
-  readonly memory: () => Memory;
-}
-
-/** Why links that want a key get none, and the command that goes on from there. */
-export interface Waiting {
-  readonly code: string;
-  /** As what a command that asked for it is refused. */
-  readonly refusal: ErrorCode;
-  readonly text: string;
-  readonly next: string;
-}
-
-export type Beginning =
-  | { readonly kind: "nothing" }
-  | { readonly kind: "waiting"; readonly waiting: Waiting }
-  | { readonly kind: "begin"; readonly campaign: Campaign };
-
-export interface Asked {
-  readonly by: string;
-  readonly risks: readonly RiskName[];
-  /** Only these links; undefined = every link of the group that wants a key. */
-  readonly links: readonly string[] | undefined;
-}
+import { chooseKey, generationOf, readCkn } from "../vault.ts";
+import {
+  type Asked,
+  assertFresh,
+  type Beginning,
+  type BeginParts,
+  missingRisk,
+  newCampaign,
+  type Waiting,
+} from "./begin.ts";
+import type { CampaignLink } from "./model.ts";
 
 /** Links of the group that a look shows without a key on either end, in the order of the config. */
-function candidates(parts: EnrolmentParts, group: DesiredGroup): readonly DesiredLink[] {
+function candidates(parts: BeginParts, group: DesiredGroup): readonly DesiredLink[] {
   const { lookout, memory } = parts;
   return group.links.filter((link) => {
     // What the far end said before it fell silent may be long past.
@@ -61,7 +30,7 @@ function candidates(parts: EnrolmentParts, group: DesiredGroup): readonly Desire
 }
 
 /** A campaign of this intent that ended without its link enrolled is not begun again by itself. */
-function endedBefore(parts: EnrolmentParts, group: DesiredGroup, link: DesiredLink): boolean {
+function endedBefore(parts: BeginParts, group: DesiredGroup, link: DesiredLink): boolean {
   const last = named(parts.memory().campaigns, group.name);
   return (
     last?.state === "done" &&
@@ -75,7 +44,7 @@ function endedBefore(parts: EnrolmentParts, group: DesiredGroup, link: DesiredLi
  * a key. Throws `vault.*` with effect "none".
  */
 export async function beginEnrolment(
-  parts: EnrolmentParts,
+  parts: BeginParts,
   group: DesiredGroup,
   asked: Asked | undefined,
   acceptsRisk: (risk: RiskName) => boolean,
@@ -90,30 +59,19 @@ export async function beginEnrolment(
   if (wanted.length === 0) return { kind: "nothing" };
   const sibling = siblingFirst(parts, group);
   if (sibling !== undefined) return { kind: "waiting", waiting: sibling };
-  const risks = asked?.risks ?? [];
-  if (!risks.includes("breakBeforeMake") && !acceptsRisk("breakBeforeMake")) {
-    return { kind: "waiting", waiting: riskMissing(group) };
-  }
+  const verb = `linkseal enrol ${group.name}`;
+  const risk = missingRisk(parts, wanted, ["breakBeforeMake"], { asked, acceptsRisk, verb });
+  if (risk !== undefined) return { kind: "waiting", waiting: risk };
   const links = await frozenKeys(parts, group, wanted, signal);
-  const at = parts.world.clock.wall();
   return {
     kind: "begin",
-    campaign: {
-      group: group.name,
+    campaign: newCampaign(parts, {
+      group,
       kind: "enrol",
       links,
-      at: 0,
-      state: "queued",
-      since: at,
-      because:
-        asked === undefined ? "the accepted intent wants these links protected" : "asked for",
-      told: false,
-      asked: false,
-      heldFrom: undefined,
-      risks,
-      by: asked?.by ?? `intent ${parts.intent}`,
-      intent: parts.intent,
-    },
+      asked,
+      because: "the accepted intent wants these links protected",
+    }),
   };
 }
 
@@ -121,7 +79,7 @@ export async function beginEnrolment(
  * A campaign beside a link that is not ours would wait for it for ever, and keep it from being
  * adopted; of one that cannot be read nobody knows whose it is.
  */
-function siblingFirst(parts: EnrolmentParts, group: DesiredGroup): Waiting | undefined {
+function siblingFirst(parts: BeginParts, group: DesiredGroup): Waiting | undefined {
   const { lookout, memory } = parts;
   for (const link of group.links) {
     const capabilities = lookout.capabilities(link.device);
@@ -145,41 +103,32 @@ function siblingFirst(parts: EnrolmentParts, group: DesiredGroup): Waiting | und
   return undefined;
 }
 
-function riskMissing(group: DesiredGroup): Waiting {
-  return {
-    code: "campaign-waiting",
-    refusal: "gate.riskNotAccepted",
-    text: "a first key interrupts each link in turn, and nobody accepted the risk breakBeforeMake",
-    next: `linkseal enrol ${group.name} --accept-risk=breakBeforeMake`,
-  };
-}
-
 async function frozenKeys(
-  parts: EnrolmentParts,
+  parts: BeginParts,
   group: DesiredGroup,
   wanted: readonly DesiredLink[],
   signal: AbortSignal,
 ): Promise<readonly CampaignLink[]> {
-  const { vault, world, memory } = parts;
+  const { vault, world } = parts;
   const links: CampaignLink[] = [];
   for (const link of wanted) {
-    const { key, created } = await chooseKey(vault, link, world.clock.wall(), signal);
-    const { name, device, port } = link;
-    links.push({ name, device, port, key, created, outcome: undefined });
+    const { key, created, generation } = await chooseKey(vault, link, world.clock.wall(), signal);
+    const { name, device, port, settings } = link;
+    links.push({
+      ...{ name, device, port, created, generation },
+      old: undefined,
+      new: { key, settings },
+      overlap: "breakBeforeMake",
+      outcome: undefined,
+    });
   }
-  const keys = links.map((link) => link.key);
-  await assertDistinct(vault, [...keys, ...boundKeys(memory(), group.name, keys)], signal);
+  await assertFresh(
+    parts,
+    group.name,
+    links.map((link) => link.new.key),
+    signal,
+  );
   return links;
-}
-
-/** Keys that new ones must differ from: those of the group, and any that has the same name. */
-function boundKeys(memory: Memory, group: string, keys: readonly KeyRef[]): readonly KeyRef[] {
-  return Object.entries(memory.bindings)
-    .filter(
-      ([id, { key }]) =>
-        id.split("/", 1)[0] === group || keys.some((wanted) => wanted.ckn === key.ckn),
-    )
-    .map(([, { key }]) => key);
 }
 
 export interface Adoption {
@@ -193,12 +142,12 @@ export interface Adoption {
  * are managed already are left out. Throws the reason where ends and vault disagree.
  */
 export async function matchExisting(
-  parts: EnrolmentParts,
+  parts: BeginParts,
   links: readonly DesiredLink[],
   risks: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly Adoption[]> {
-  const { lookout, memory, vault } = parts;
+  const { lookout, memory } = parts;
   const found: Adoption[] = [];
   for (const link of links) {
     const state = await lookout.look(link.device, signal);
@@ -212,16 +161,11 @@ export async function matchExisting(
   }
   if (found.length === 0) return [];
   const keys = found.map(({ binding }) => binding.key);
-  const others = boundKeys(memory(), links[0]?.group ?? "", keys);
-  await assertDistinct(vault, [...others, ...keys], signal);
+  await assertFresh(parts, links[0]?.group ?? "", keys, signal);
   return found;
 }
 
-async function matchOne(
-  parts: EnrolmentParts,
-  view: LinkView,
-  signal: AbortSignal,
-): Promise<Binding> {
+async function matchOne(parts: BeginParts, view: LinkView, signal: AbortSignal): Promise<Binding> {
   const { lookout, vault, memory, world } = parts;
   const { link } = view;
   const standing = standingOf(view, memory(), lookout.capabilities(link.device));
@@ -249,7 +193,22 @@ async function matchOne(
   }
   const key: KeyRef = { ckn, cakSecretId: far.cakSecretId, cknSecretId: far.cknSecretId };
   if (!securedBy(port, key)) throw refused(link, "MKA is not secured by this key at the moment");
-  return { key, since: world.clock.wall(), created: version.created, how: "adopted" };
+  return {
+    key,
+    settings: foundSettings(port.settings.kind === "known" ? port.settings.value : undefined, link),
+    since: world.clock.wall(),
+    created: version.created,
+    generation: generationOf(version),
+    intent: parts.intent,
+    how: "adopted",
+  };
+}
+
+/** What is on the router counts as accepted; a later intent may want it changed. */
+function foundSettings(seen: MacsecSettings | undefined, link: DesiredLink): WantedSettings {
+  if (seen === undefined) return link.settings;
+  const { policy: _policy, ...settings } = seen;
+  return settings;
 }
 
 function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
@@ -267,7 +226,7 @@ function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
  * Settings that differ from the config, one sentence each: adopted as they are only with a named
  * risk.
  */
-function adoptionDrift(parts: EnrolmentParts, view: LinkView, binding: Binding): readonly string[] {
+function adoptionDrift(parts: BeginParts, view: LinkView, binding: Binding): readonly string[] {
   const { lookout, memory } = parts;
   const { link } = view;
   const pretended: Memory = {
@@ -293,9 +252,4 @@ function refused(link: DesiredLink, why: string): LinksealError {
     where: linkId(link),
     next: "linkseal links",
   });
-}
-
-/** Accepted in the config and not past its date. */
-export function riskAccepted(desired: Desired, risk: RiskName, now: WallTime): boolean {
-  return desired.acceptRisks.some((entry) => entry.risk === risk && now < entry.until);
 }

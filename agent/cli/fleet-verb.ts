@@ -51,9 +51,11 @@ function daysOf(text: string): number {
 }
 
 async function run({ listPlants, plant: asked, ...options }: FleetVerb): Promise<void> {
-  const { plants } = await import("../fleet/plant.ts");
+  const { plants } = await import("../fleet/plants.ts");
   if (listPlants === true) {
-    for (const { name, title } of plants) process.stdout.write(`${name.padEnd(18)}${title}\n`);
+    for (const { name, breaks, title } of plants) {
+      process.stdout.write(`${name.padEnd(20)}${breaks}: ${title}\n`);
+    }
     return;
   }
   const plant = plants.find(({ name }) => name === asked);

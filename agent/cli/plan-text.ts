@@ -1,23 +1,62 @@
 // A plan and what became of it, in words. Takes readable text only.
 
+import type { Estimate } from "../campaign/forecast.ts";
 import type { Plan } from "../plan.ts";
 import { spanText } from "./text.ts";
 
+type Step = Plan["steps"][number];
+
 export function planText({ steps, notes }: Plan): string {
-  const lines = steps.flatMap(({ n, where, link, does, preview, darkMs, risk }) => {
-    const dark = darkMs.high === 0 ? "" : `, link dark for ${darkText(darkMs)}`;
-    const named = risk === null ? "" : `, risk ${risk}`;
-    return [`${n}. ${link ?? where}: ${does} (at ${where}${dark}${named})`, `     ${preview}`];
-  });
+  const lines = steps.flatMap((step) => [...stepLines(step), ...expected(step)]);
   if (steps.length === 0 && notes.length === 0) {
     lines.push("Nothing to do: both ends are as the config wants them.");
   }
-  for (const { about, text, next } of notes) {
-    lines.push(`not done: ${about}: ${text}`, `     next: ${next}`);
+  lines.push(...inAll(steps));
+  for (const { about, text, next, code } of notes) {
+    const what = code === undefined ? "not done" : "in the way";
+    lines.push(`${what}: ${about}: ${text}`, `     next: ${next}`);
   }
   return lines.join("\n");
 }
 
-function darkText({ low, high }: { readonly low: number; readonly high: number }): string {
+function stepLines({ n, where, link, does, preview, darkMs, risk }: Step): string[] {
+  const dark = darkMs.high === 0 ? "" : `, link dark for ${rangeText(darkMs)}`;
+  const named = risk === null ? "" : `, risk ${risk}`;
+  return [`${n}. ${link ?? where}: ${does} (at ${where}${dark}${named})`, `     ${preview}`];
+}
+
+function expected({ state, takes, dark }: Step): string[] {
+  if (takes === undefined) return [];
+  const long = state === "awaitingPeer" ? "as long as it takes" : `takes ${aboutText(takes)}`;
+  if (dark === null || dark === undefined) return [`     ${long}`];
+  const { theirs, ours, drained } = dark;
+  const parts = [
+    ...(theirs.high === 0 ? [] : [`by the far end ${aboutText(theirs)}`]),
+    ...(ours.high === 0 ? [] : [`by us ${aboutText(ours)}`]),
+  ];
+  const lost = drained ? "drained, so no frame is lost" : "not drained: its frames are lost";
+  return [`     ${long}; dark ${parts.join(", ")}; ${lost}`];
+}
+
+function inAll(steps: Plan["steps"]): string[] {
+  const parts = steps.flatMap(({ takes }) => (takes === undefined ? [] : [takes]));
+  if (parts.length === 0) return [];
+  const likely = parts.reduce((total, each) => total + each.likely, 0);
+  const isGuess = parts.some(({ basis }) => basis === "firstRun");
+  const basis = isGuess ? "by defaults where nothing was measured yet" : "as it was measured here";
+  const person = steps.some(({ state }) => state === "awaitingPeer");
+  const wait = person ? ", and the time that a person takes" : "";
+  return [`In all about ${spanText(likely)}, ${basis}${wait}.`];
+}
+
+/** What is likely, the range, and whether it was ever seen. */
+export function aboutText(estimate: Estimate): string {
+  const { low, likely, high, basis } = estimate;
+  if (low === high) return spanText(likely);
+  const guess = basis === "firstRun" ? ", not measured yet" : "";
+  return `about ${spanText(likely)} (${rangeText(estimate)}${guess})`;
+}
+
+function rangeText({ low, high }: { readonly low: number; readonly high: number }): string {
   return `${spanText(low)} to ${spanText(high)}`;
 }

@@ -6,6 +6,7 @@ import { registerSim } from "./sim-verbs.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerLook, registerSelf } from "./verbs-look.ts";
+import { registerRotate } from "./verbs-rotate.ts";
 import { registerWork } from "./verbs-work.ts";
 
 export function buildProgram(): Command {
@@ -19,6 +20,7 @@ export function buildProgram(): Command {
   registerConfig(program);
   registerLinks(program);
   registerWork(program);
+  registerRotate(program);
   registerLook(program);
   registerSim(program);
   registerSelf(program);

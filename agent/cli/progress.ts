@@ -3,6 +3,7 @@
 import type { CampaignShape } from "../api/shape.ts";
 import type { LinksealEvent } from "../events.ts";
 import type { Session } from "./session.ts";
+import { continuation } from "./status-text.ts";
 import { visible } from "./text.ts";
 
 const pollMs = 1_000;
@@ -33,6 +34,7 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
     if (now !== before) {
       stillSince = performance.now();
       moves += 1;
+      for (const campaign of campaigns) callFor(session, campaign);
     }
     before = now;
     // What was seen to run and has ended needs no quiet time: nothing follows it.
@@ -40,6 +42,12 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
     const still = ended || performance.now() - stillSince >= asked.quietMs;
     if (still && campaigns.every(({ state }) => rests(state, asked.until))) return campaigns;
   }
+}
+
+/** Whoever only waits is told who else has to act. */
+function callFor(session: Session, campaign: CampaignShape): void {
+  const next = continuation(campaign);
+  if (next !== undefined) session.note(`  waits for a person: ${visible(next)}`);
 }
 
 function rests(state: CampaignShape["state"], until: Follow["until"]): boolean {

@@ -10,7 +10,7 @@ import { hostDialer } from "../host/host.ts";
 import { agentPlaces } from "../host/places.ts";
 import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
-import { columns, jsonText, visible } from "./text.ts";
+import { columns, jsonText, visible, visibleLines } from "./text.ts";
 
 export interface ServeOptions {
   readonly socket: string;
@@ -84,10 +84,22 @@ export async function askToStrike(
   json: boolean,
   strike: Strike,
 ): Promise<string> {
-  const answer = await ask(socket, "POST", "/fault", [encodeJson(strike)]);
+  return toldBy(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
+}
+
+/** Asks the site for fresh pairs, of one link or of all; resolves to what it says. */
+export async function askForNewKey(
+  socket: string | undefined,
+  json: boolean,
+  link: string | undefined,
+): Promise<string> {
+  return toldBy(await ask(socket, "POST", "/new-key", [encodeJson({ link })]), json);
+}
+
+function toldBy(answer: unknown, json: boolean): string {
   if (json) return jsonText(answer);
   return typeof answer === "object" && answer !== null && "text" in answer
-    ? visible(String(answer.text))
+    ? visibleLines(String(answer.text))
     : "done";
 }
 

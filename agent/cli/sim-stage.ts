@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import type { Agent } from "../agent.ts";
+import { shortCkn } from "../ckn-text.ts";
 import type { Verdict } from "../health/model.ts";
 import { isoTime } from "../health/status-time.ts";
 import { openCampaign } from "../journal/memory.ts";
@@ -15,7 +16,7 @@ import {
   type Scene,
   type SceneLink,
 } from "./sim-view.ts";
-import { shortCkn, spanText, visible } from "./text.ts";
+import { spanText, visible } from "./text.ts";
 
 export interface StageParts {
   readonly staff: StaffedSite;

@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { registerFleet } from "./fleet-verb.ts";
 import { collected, exit, withExample } from "./shape.ts";
+import type { SimAzureOptions } from "./sim-azure.ts";
 import type { ServeOptions } from "./sim-serve.ts";
 import type { SiteRunOptions } from "./sim-site.ts";
 
@@ -24,6 +25,7 @@ export function registerSim(program: Command): void {
   withExample(simulation(serve), "linkseal sim serve --socket /tmp/site.sock --speed 20").action(
     serveAlone,
   );
+  registerAzure(sim);
   registerFleet(sim);
   const fault = sim
     .command("fault [name]")
@@ -34,6 +36,36 @@ export function registerSim(program: Command): void {
     .option("--json", "one JSON document on standard output")
     .option("--socket <path>", "socket of the site; that of `npm start` if not said");
   withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
+  const newKey = sim
+    .command("new-key [link]")
+    .description("put a fresh key pair into the vault of a running simulated site")
+    .option("--json", "one JSON document on standard output")
+    .option("--socket <path>", "socket of the site; that of `npm start` if not said");
+  withExample(newKey, "linkseal sim new-key erd-demo/primary").action(putNewKey);
+}
+
+function registerAzure(sim: Command): void {
+  const azure = sim
+    .command("azure")
+    .description("the simulated site behind a simulated cloud: vault, identities, management API")
+    .option(
+      "--port <port>",
+      "where HTTPS answers on 127.0.0.1; 0 takes one that is free",
+      portOf,
+      0,
+    )
+    .option("--socket <path>", "where the routers of the site answer; a fresh one if not said")
+    .option("--arc-folder <path>", "where key files of Azure Arc go; a fresh folder if not said");
+  withExample(simulation(azure), "linkseal sim azure --speed 1 --port 8443").action(runAzure);
+}
+
+function portOf(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError("It must be a port number, or 0.");
+}
+
+async function runAzure(options: SimAzureOptions): Promise<void> {
+  exit(await (await import("./sim-azure.ts")).serveAzureUntilStopped(options));
 }
 
 function simulation(command: Command): Command {
@@ -65,6 +97,14 @@ async function runSite(options: SiteRunOptions & { readonly listFaults?: true })
 
 async function serveAlone(options: ServeOptions): Promise<void> {
   exit(await (await import("./sim-serve.ts")).serveUntilStopped(options));
+}
+
+async function putNewKey(
+  link: string | undefined,
+  { socket, json }: { readonly socket?: string; readonly json?: true },
+): Promise<void> {
+  const { askForNewKey } = await import("./sim-serve.ts");
+  process.stdout.write(`${await askForNewKey(socket, json === true, link)}\n`);
 }
 
 interface FaultOptions {

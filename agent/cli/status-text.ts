@@ -1,9 +1,10 @@
 // A status in words: verdicts, why, what runs, and the next command. Takes readable text only.
 
 import type { CampaignShape } from "../api/shape.ts";
+import { shortCkn } from "../ckn-text.ts";
 import type { Status } from "../health/status.ts";
 import type { Paint } from "./paint.ts";
-import { columns, shortCkn, spanText } from "./text.ts";
+import { columns, spanText } from "./text.ts";
 
 type Group = Status["groups"][number];
 type Link = Group["links"][number];

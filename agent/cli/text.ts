@@ -47,11 +47,6 @@ export function spanText(ms: number): string {
   return `${Math.round(ms / day)} d`;
 }
 
-/** `deadbeef…0001`: enough of a CKN to tell two keys apart. */
-export function shortCkn(ckn: string): string {
-  return ckn.length <= 16 ? ckn : `${ckn.slice(0, 8)}…${ckn.slice(-4)}`;
-}
-
 /** Cells below each other; the last column is not filled up. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { KeyReport } from "../api/key-report.ts";
+import { shortCkn } from "../ckn-text.ts";
 import type { Status } from "../health/status.ts";
 import { usage } from "./failure.ts";
 import { paintFor } from "./paint.ts";
@@ -10,7 +11,7 @@ import { exit, verb } from "./shape.ts";
 import { showStatus, verdictExit } from "./status.ts";
 import { ageText, reasonLines, statusText } from "./status-text.ts";
 import { outKind, table } from "./table.ts";
-import { readable, shortCkn } from "./text.ts";
+import { readable } from "./text.ts";
 
 export function registerLinks(program: Command): void {
   verb(

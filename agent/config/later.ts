@@ -13,12 +13,6 @@ interface Later {
 /** One row for each setting that is known and does not work yet. */
 export const laterSettings: readonly Later[] = [
   {
-    path: "azure.cloud",
-    values: ["public", "usgovernment", "china"],
-    waitsFor: "the clients of the real clouds",
-  },
-  { path: "azure.identity", waitsFor: "the clients of the real clouds" },
-  {
     path: "devices[].driver",
     values: ["linux", "junos", "iosxr", "iosxe", "eos"],
     waitsFor: "the driver of that platform",
@@ -26,11 +20,8 @@ export const laterSettings: readonly Later[] = [
   { path: "devices[].ssh", waitsFor: "the drivers that speak over SSH" },
   { path: "devices[].transport", waitsFor: "drivers with more than one transport" },
   { path: "devices[].snmp", waitsFor: "the SNMP poller" },
-  { path: "devices[].quirks", waitsFor: "drivers with quirks" },
   { path: "devices[].vrf", waitsFor: "the drivers that speak over SSH" },
   { path: "devices[].keyCache", waitsFor: "the Linux driver" },
-  { path: "groups[].freeze", waitsFor: "campaigns started by policy" },
-  { path: "groups[].rotate", waitsFor: "campaigns started by policy" },
   { path: "groups[].links[].eapol", waitsFor: "drivers with that setting" },
   { path: "groups[].links[].probe", waitsFor: "probes with a target of their own" },
   { path: "groups[].links[].lag", waitsFor: "links in an aggregate" },
@@ -45,23 +36,7 @@ export const laterSettings: readonly Later[] = [
   { path: "tunnels[].mtu", waitsFor: "IPsec against real gateways" },
   { path: "tunnels[].ifId", waitsFor: "the Linux driver" },
   { path: "serve", waitsFor: "metrics and the status page" },
-  {
-    path: "acceptRisks[].risk",
-    values: ["outsideWindow"],
-    waitsFor: "campaigns started by policy",
-  },
-  {
-    path: "acceptRisks[].risk",
-    values: ["noDrain"],
-    waitsFor: "campaigns without a drain",
-  },
-  {
-    path: "acceptRisks[].risk",
-    values: ["farEndUnseen", "noProbe"],
-    waitsFor: "campaigns with less evidence",
-  },
-  { path: "groups[].drain", values: ["adminDown", "none"], waitsFor: "campaigns without a drain" },
-  { path: "groups[].retire", waitsFor: "the rotation of keys" },
+  { path: "groups[].drain", values: ["adminDown"], waitsFor: "drains that shut the port" },
 ];
 
 /** The row for a key that the schema does not know, or for a value that it does not take. */

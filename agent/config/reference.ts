@@ -145,6 +145,8 @@ groups:
     expressRoutePort: erd-demo
     drain: prepend
     order: [primary, secondary]
+    rotate: { on: vaultVersion, maxAge: 90d, window: "Sat 02:00-06:00 Europe/Dublin" }
+    freeze: ["2026-12-20/2027-01-05"]
     links:
       - name: primary
         device: edge-a

@@ -1,8 +1,17 @@
 // A checked config to what the agent wants: units become numbers, every default is filled in.
 
 import type { Transforms } from "#hal/model.ts";
-import type { Desired, DesiredGroup, DesiredLink, DesiredTunnel } from "../desired.ts";
+import type {
+  AzureIdentity,
+  AzureSettings,
+  Desired,
+  DesiredGroup,
+  DesiredLink,
+  DesiredTunnel,
+  RotatePolicy,
+} from "../desired.ts";
 import type { Config } from "./schema.ts";
+import { freezeOf, windowOf, windowTexts } from "./span.ts";
 import { durationMs, endOfDay, speedGbps } from "./units.ts";
 
 // Azure's strongest policy that hardware runs fast: an AEAD and group 20 (RFC 5903).
@@ -12,7 +21,7 @@ export function resolve(config: Config): Desired {
   const { health, rotation } = config;
   return {
     site: config.site,
-    azure: config.azure,
+    azure: azureOf(config.azure),
     devices: config.devices,
     groups: config.groups.map(groupOf),
     tunnels: config.tunnels.map(tunnelOf),
@@ -30,6 +39,7 @@ export function resolve(config: Config): Desired {
       soakMs: durationMs(rotation.soak),
       farEndMs: durationMs(rotation.farEnd),
       putGraceMs: durationMs(rotation.putGrace),
+      overdueMs: durationMs(rotation.overdue),
       drained: {
         samples: rotation.drained.samples,
         everyMs: durationMs(rotation.drained.every),
@@ -43,14 +53,54 @@ export function resolve(config: Config): Desired {
   };
 }
 
-function groupOf(group: Config["groups"][number]): DesiredGroup {
-  const { name, expressRoutePort, drain, order } = group;
-  const links = group.links.map((link) => linkOf(name, link));
-  if (order !== undefined) links.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-  return { name, expressRoutePort, drain, links };
+/** The rules hold what each kind of identity needs. */
+function azureOf(azure: Config["azure"]): AzureSettings {
+  const { cloud, vault, farEnd, identity, privateEndpoints, authority, arm } = azure;
+  if (cloud === "sim" || identity === undefined) return { cloud: "sim", vault, farEnd };
+  const known = { privateEndpoints, authority, arm, identity: identityOf(identity) };
+  return { cloud, vault, farEnd, ...known };
 }
 
-function linkOf(group: string, link: Config["groups"][number]["links"][number]): DesiredLink {
+function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureIdentity {
+  const { kind, source = "imds", tenant = "", client, certificate = "", tokenFile = "" } = identity;
+  switch (kind) {
+    case "arc":
+      return { kind, client };
+    case "managedIdentity":
+      return { kind, source, client };
+    case "clientCertificate":
+      return { kind, tenant, client: client ?? "", certificate };
+    case "workloadIdentity":
+      return { kind, tenant, client: client ?? "", tokenFile };
+  }
+}
+
+type Group = Config["groups"][number];
+
+function groupOf(group: Group): DesiredGroup {
+  const { name, expressRoutePort, drain, retire, order } = group;
+  const links = group.links.map((link) => linkOf(name, link));
+  if (order !== undefined) links.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+  return {
+    name,
+    expressRoutePort,
+    drain,
+    retire,
+    rotate: policyOf(group.rotate),
+    freezes: group.freeze.map(freezeOf),
+    links,
+  };
+}
+
+function policyOf({ on, maxAge, window }: Group["rotate"]): RotatePolicy {
+  return {
+    on,
+    maxAgeMs: maxAge === undefined ? undefined : durationMs(maxAge),
+    windows: windowTexts(window).map(windowOf),
+  };
+}
+
+function linkOf(group: string, link: Group["links"][number]): DesiredLink {
   const { macsec } = link;
   return {
     name: link.name,

@@ -2,9 +2,11 @@
 
 import type { WallTime } from "#hal/world.ts";
 import type { RiskName } from "../desired.ts";
+import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
+import { spanRules } from "./span-rules.ts";
 import { timingRules } from "./timing.ts";
 import { endOfDay, speedGbps } from "./units.ts";
 
@@ -97,7 +99,9 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: "`drain: peeringShutdown` needs the accepted risk hardDrain.",
+    says:
+      "`drain: peeringShutdown` needs the accepted risk hardDrain, " +
+      "`drain: none` the accepted risk noDrain.",
     *find(config) {
       for (const [i, { drain }] of config.groups.entries()) {
         const risk = drainRisks[drain];
@@ -116,7 +120,9 @@ export const rules: readonly Rule[] = [
     says: "A tunnel's addresses and prefixes are of one family and differ.",
     find: tunnelAddresses,
   },
+  ...azureRules,
   ...timingRules,
+  ...spanRules,
   {
     says: "Each risk is accepted once.",
     *find({ acceptRisks }) {
@@ -143,6 +149,7 @@ const drainRisks: Readonly<Record<Group["drain"], RiskName | undefined>> = {
   prepend: undefined,
   gracefulShutdown: undefined,
   peeringShutdown: "hardDrain",
+  none: "noDrain",
 };
 
 function linkPath(group: number, index: number): Path {

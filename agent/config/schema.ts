@@ -1,7 +1,9 @@
 // The shape of a config file: each key with its rule, default and a sentence on what it is for.
 
 import { z } from "zod";
-import { riskNames } from "../desired.ts";
+import { realClouds } from "#drivers/azure-url.ts";
+import { quirkNames, riskNames } from "../desired.ts";
+import { freezePattern } from "./span.ts";
 import { durationMs, durationPattern, speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
@@ -58,6 +60,52 @@ const simulatedSite = () =>
     /^unix:\/[\w./@%+,:=~-]{1,106}$/,
     "unix:/run/linkseal-sim/site.sock",
   );
+
+// The rules between keys say what is wrong with a URL; here is only what a complaint may show.
+const vault = () =>
+  word(
+    "`unix:` and the absolute path of a simulated site's socket, or `https://` and a vault's name",
+    /^(unix:\/[\w./@%+,:=~-]{1,106}|https:\/\/[\x21-\x7e]{1,400})$/,
+    "unix:/run/linkseal-sim/site.sock",
+  );
+
+const loopbackUrl = () =>
+  word(
+    "`https://localhost:` and a port",
+    /^https:\/\/[\x21-\x7e]{1,100}$/,
+    "https://localhost:8443",
+  );
+
+const guid = () =>
+  word(
+    "an id such as 11111111-2222-3333-4444-555555555555",
+    /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+    "11111111-2222-3333-4444-555555555555",
+  );
+
+const identity = z
+  .strictObject({
+    kind: z
+      .enum(["arc", "managedIdentity", "clientCertificate", "workloadIdentity"])
+      .meta({ description: "What proves to Entra who we are.", examples: ["arc"] }),
+    source: z
+      .enum(["imds", "appService"])
+      .optional()
+      .meta({ description: "The endpoint of this host that gives a managed identity's tokens." }),
+    tenant: guid().optional().describe("The directory that the application belongs to."),
+    client: guid().optional().describe("The application, or a user-assigned identity's client id."),
+    certificate: word(
+      "`credential:NAME` of the unit, or `file:` and an absolute path",
+      /^(credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
+      "credential:azure-certificate",
+    )
+      .optional()
+      .describe("One PEM with private key and certificate, for its owner's eyes only."),
+    tokenFile: word("an absolute path", /^\/[\w./@%+,:=~-]{1,200}$/, "/run/linkseal/token")
+      .optional()
+      .describe("The federated token; it is read anew for each sign-in."),
+  })
+  .meta({ description: "The agent's own identity.", examples: ["{ kind: arc }"] });
 
 const ipAddress = (example: string) =>
   z.union([z.ipv4(), z.ipv6()]).meta({ title: "one IPv4 or IPv6 address", examples: [example] });
@@ -139,6 +187,25 @@ const link = z.strictObject({
     }),
 });
 
+const windowExample = "Sat 02:00-06:00 Europe/Dublin";
+
+const rotate = z.strictObject({
+  on: z
+    .enum(["vaultVersion", "age", "hand"])
+    .default("hand")
+    .meta({ description: "What begins one: a new key in the vault, the old one's age, a person." }),
+  maxAge: duration("1h", "3650d", "90d", "A key in use for longer is a warning.").optional(),
+  // What a span holds is judged by a rule, which can point at the one in the list that is wrong.
+  window: z
+    .union([z.string(), z.array(z.string()).min(1).max(14)])
+    .optional()
+    .meta({
+      title: `a weekly span such as "${windowExample}", or a list of 1 to 14`,
+      description: "When it may begin by itself; absent: at any time.",
+      examples: [`"${windowExample}"`],
+    }),
+});
+
 const group = z.strictObject({
   name: name("erd-demo").describe("Name of the link group."),
   expressRoutePort: word(
@@ -147,7 +214,7 @@ const group = z.strictObject({
     "erd-demo",
   ).describe("The ExpressRoute Direct resource that the two links belong to."),
   drain: z
-    .enum(["prepend", "gracefulShutdown", "peeringShutdown"])
+    .enum(["prepend", "gracefulShutdown", "peeringShutdown", "none"])
     .default("prepend")
     .meta({ description: "How traffic is moved off a link before it is touched." }),
   order: z
@@ -159,6 +226,26 @@ const group = z.strictObject({
       description: "Which link goes first; absent: as listed.",
       examples: [["primary", "secondary"]],
     }),
+  freeze: z
+    .array(
+      word(
+        'two days as "2026-12-20/2027-01-05", with a time zone after them unless they are in UTC',
+        freezePattern,
+        '"2026-12-20/2027-01-05"',
+      ),
+    )
+    .max(50)
+    .default([])
+    .meta({
+      title: "a list of at most 50 spans of days",
+      description: "When no rotation begins by itself; both days are included.",
+      examples: [['"2026-12-20/2027-01-05"']],
+    }),
+  retire: z
+    .enum(["afterProof", "afterSoak"])
+    .default("afterProof")
+    .meta({ description: "When the old key leaves both ends." }),
+  rotate: rotate.prefault({}).meta({ description: "What makes a rotation of keys begin." }),
   links: z.array(link).length(2).meta({
     title: "exactly two links, since one is only touched while the other carries",
     description: "The two links; at most one of them is ever out of service because of us.",
@@ -222,6 +309,12 @@ const rotation = z.strictObject({
   putGrace: duration("1s", "1h", "90s", "How long a lost far-end write may still land.").default(
     "90s",
   ),
+  overdue: duration(
+    "1m",
+    "90d",
+    "1d",
+    "A longer wait for a person or a gate is a warning.",
+  ).default("1d"),
   drained: z
     .strictObject({
       samples: whole(1, 100, 3).default(3).meta({ description: "Looks that must find it idle." }),
@@ -255,8 +348,19 @@ export const configSchema = z.strictObject({
   site: name("demo").describe("Name of the site in status and events."),
   azure: z
     .strictObject({
-      cloud: z.literal("sim").describe("The cloud of vault and far end."),
-      vault: simulatedSite().describe("Where keys are read and the far end is reached."),
+      cloud: z
+        .enum(["sim", ...realClouds])
+        .meta({ description: "The cloud of vault and far end.", examples: ["sim"] }),
+      vault: vault().describe("Where keys are read; of a simulated site the far end as well."),
+      identity: identity.optional(),
+      privateEndpoints: prefixes("10.20.0.0/24").min(0).default([]).meta({
+        title: "a list of at most 64 prefixes",
+        description: "Private addresses that the vault's name may stand for.",
+      }),
+      authority: loopbackUrl()
+        .optional()
+        .describe("Where tokens come from, of the loopback cloud."),
+      arm: loopbackUrl().optional().describe("The management API of the loopback cloud."),
       farEnd: z
         .enum(["manual", "agent"])
         .default("manual")
@@ -269,6 +373,14 @@ export const configSchema = z.strictObject({
         name: name("edge-a").describe("Name of the device."),
         driver: z.enum(driverNames).describe("How to speak to it."),
         address: simulatedSite().describe("Where it answers."),
+        quirks: z
+          .array(z.enum(quirkNames).meta({ examples: [quirkNames[0]] }))
+          .max(quirkNames.length)
+          .default([])
+          .meta({
+            title: `a list of quirks (${quirkNames.join(", ")})`,
+            description: "What must be done otherwise on this very device.",
+          }),
       }),
     )
     .min(1)

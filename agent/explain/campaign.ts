@@ -1,6 +1,6 @@
 // Explanations of campaign states and of risks that are accepted by name.
 
-import type { CampaignState } from "../campaign/campaign.ts";
+import type { CampaignState } from "../campaign/model.ts";
 import { type RiskName, riskMeanings } from "../desired.ts";
 import { type Entry, entry } from "./entry.ts";
 
@@ -26,6 +26,18 @@ export const stateEntries: Readonly<Record<CampaignState, Entry>> = {
       "samples and without a best path over it.",
     nothing,
   ),
+  staging: entry(
+    "Putting the new key beside the old one",
+    "The router gets the new key as a second one, by a commit that it takes back by itself " +
+      "unless the old key still carries the link. Traffic is on the sibling.",
+    nothing,
+  ),
+  staged: entry(
+    "Both keys are on the router",
+    "The new key waits beside the old one and nothing is pending. The far end still uses the " +
+      "old one.",
+    nothing,
+  ),
   awaitingPeer: entry(
     "Waiting for a person at the far end",
     "The far end is changed by hand. The link carries as before, for as long as it takes.",
@@ -43,6 +55,18 @@ export const stateEntries: Readonly<Record<CampaignState, Entry>> = {
     "Proving the new key",
     "The new key must be in charge and protected frames must move both ways, without a gap, " +
       "for the settle time.",
+    nothing,
+  ),
+  promoting: entry(
+    "Making the new key the primary one",
+    "Platforms with a fallback key tell the two apart: the proven one takes the lead before " +
+      "the old one may go.",
+    nothing,
+  ),
+  retiring: entry(
+    "Removing the old key",
+    "The new key is proven on both ends, so the old one leaves the router, while the traffic is " +
+      "still on the sibling. Its version stays in the vault.",
     nothing,
   ),
   restoring: entry(
@@ -89,6 +113,12 @@ export const riskEntries: Readonly<Record<RiskName, Entry>> = {
     "A drain without a way back",
     "Prefer `drain: prepend` or `gracefulShutdown`: they keep the routes as a last resort.",
   ),
+  noDrain: risk(
+    "noDrain",
+    "A change under traffic",
+    "Prefer any other `drain`: with one, a rotation loses no frame.",
+    "Look at the expected dark time with `linkseal rotate GROUP --dry-run`.",
+  ),
   ownPathUnknown: risk(
     "ownPathUnknown",
     "Our own path is not known",
@@ -98,6 +128,22 @@ export const riskEntries: Readonly<Record<RiskName, Entry>> = {
     "shortSettle",
     "Short proof times",
     "Only for demonstrations and tests: use the defaults for links that matter.",
+  ),
+  outsideWindow: risk(
+    "outsideWindow",
+    "Outside the agreed time",
+    "Wait for the window, unless the key must change now; the refusal names when it opens.",
+  ),
+  noProbe: risk(
+    "noProbe",
+    "Proof by traffic alone",
+    "Choose a time at which both directions carry traffic; an idle link proves nothing.",
+  ),
+  farEndUnseen: risk(
+    "farEndUnseen",
+    "The far end is not read",
+    "Give the agent the right to read the ExpressRoute port instead.",
+    "Say that the far end was changed only when Azure shows the operation as finished.",
   ),
   asFound: risk(
     "asFound",

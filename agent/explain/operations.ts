@@ -56,8 +56,10 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
     "Run `linkseal keys check` to see it work.",
   ),
   "key-age": body(
-    "The key has been in use for longer than `rotate.maxAge`.",
-    "Change the key by hand at both ends, one link at a time, and adopt the links again.",
+    "The key in use is older than `rotate.maxAge` of its group. It goes on protecting the link.",
+    "Run `linkseal keys check` to see whether the vault has a newer one.",
+    "If not, put a fresh pair of CAK and CKN into it.",
+    "Begin with `linkseal rotate GROUP`, unless the group's policy does.",
   ),
   "key-unpaired": body(
     "The newest versions of CAK and CKN are not proven to belong together: the tag on the CAK " +
@@ -101,6 +103,17 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
       "decide alone. Nothing more is written until a person says so.",
     "Run `linkseal rotation show GROUP`: the reason names what was seen on both ends.",
     "Then `linkseal rotation resume GROUP`, `revert` or `abandon`.",
+  ),
+  "rotation-overdue": body(
+    "A campaign has waited for a person or a gate for longer than `rotation.overdue`. Both links " +
+      "carry meanwhile; the key does not get younger.",
+    "Run `linkseal rotation show GROUP`: it says what it waits for.",
+    "Do what it names, or end it with `linkseal rotation abandon GROUP`.",
+  ),
+  "drained-by-hand": body(
+    "An operator moved the traffic of this link to its sibling and has not given it back. No " +
+      "rotation begins meanwhile. Should the sibling be lost, the agent gives it back by itself.",
+    "Run `linkseal undrain GROUP/LINK` when the work on the link is done.",
   ),
   "sibling-unhealthy": body(
     "The other link of the group does not carry in its accepted state. No effect takes " +

@@ -1,14 +1,16 @@
 // A whole fleet on virtual time: one real agent for all routers, its disk, and the oracle that
 // holds the promises against everything that happens and everything that is said.
 
-import type { Disk, Log, World } from "#hal/world.ts";
+import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildFleet, type Fleet } from "#sim/fleet.ts";
 import type { Agent } from "../agent.ts";
-import type { Campaign } from "../campaign/campaign.ts";
+import type { Mind } from "../campaign/conductor.ts";
+import type { Campaign } from "../campaign/model.ts";
 import type { Reason, Verdict } from "../health/model.ts";
 import { openCampaign } from "../journal/memory.ts";
 import { simulatedAgent, simulatedWorld } from "../simulate.ts";
+import { tapped, tappedLog } from "./tap.ts";
 
 export interface FleetOptions {
   readonly seed: string;
@@ -17,6 +19,9 @@ export interface FleetOptions {
   readonly start: "clear" | "protected";
   /** `mixed`: each router differs by seed in how it commits and what it can hold. */
   readonly models: "best" | "mixed";
+  readonly tunnels: number;
+  /** What decides in every life of the agent, and who hears which rows were taken. */
+  readonly mind?: Mind;
   /** Takes the event log, one line per transition. */
   readonly writeLine: (line: string) => void;
 }
@@ -45,18 +50,20 @@ export class FleetRun {
   readonly fleet: Fleet;
   readonly disk: SimDisk;
   looks = 0;
+  readonly #mind: Mind | undefined;
   #lives = 0;
   #reports = 0;
   #stop = new AbortController();
   #agent: Agent | undefined;
 
-  constructor({ seed, routers, start, models, writeLine }: FleetOptions) {
+  constructor(options: FleetOptions) {
+    const { writeLine, mind, ...size } = options;
     const heard = (line: string): void => {
       writeLine(line);
       this.fleet?.oracle.emitted("event log", line);
     };
-    const tunnels = routers;
-    this.fleet = buildFleet({ seed, routers, tunnels, start, models, bounds, writeLine: heard });
+    this.#mind = mind;
+    this.fleet = buildFleet({ ...size, bounds, writeLine: heard });
     const { site } = this.fleet;
     site.attach({
       looked: () => {
@@ -108,34 +115,14 @@ export class FleetRun {
 
   #world(): World {
     const { site, oracle } = this.fleet;
-    const log: Log = {
-      write: (level, code, text, fields) => {
-        oracle.emitted("log", JSON.stringify({ level, code, text, ...fields }));
-      },
-    };
     const prng = site.prng.fork(`agent ${this.#lives}`);
-    return simulatedWorld({ site, disk: this.#tapped(this.disk), log, prng });
-  }
-
-  #tapped(disk: Disk): Disk {
-    const { oracle } = this.fleet;
-    return {
-      read: (name) => disk.read(name),
-      list: (prefix) => disk.list(prefix),
-      append: (name, bytes) => {
-        oracle.emitted(name, bytes);
-        return disk.append(name, bytes);
-      },
-      replace: (name, bytes) => {
-        oracle.emitted(name, bytes);
-        return disk.replace(name, bytes);
-      },
-    };
+    const log = tappedLog(oracle);
+    return tapped(simulatedWorld({ site, disk: this.disk, log, prng }), oracle);
   }
 
   async #live(world: World, config: string, signal: AbortSignal): Promise<void> {
     const { oracle, log } = this.fleet;
-    const agent = await simulatedAgent(world);
+    const agent = await simulatedAgent(world, this.#mind);
     if (signal.aborted) return;
     this.#agent = agent;
     agent.events.listen((event) => {
@@ -195,8 +182,12 @@ function parkedAs(state: Campaign["state"]): Rest["kind"] {
       return "waiting";
     case "queued":
     case "draining":
+    case "staging":
+    case "staged":
     case "switching":
     case "proving":
+    case "promoting":
+    case "retiring":
     case "restoring":
     case "reverting":
     case "done":

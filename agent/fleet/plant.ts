@@ -1,136 +1,42 @@
-// Planted offenders: a second hand between the agent and its world that breaks one promise, so that
-// the oracle can be seen to catch it.
+// A planted fault: a small mistake of our own, or an offender beside us, that the simulator must
+// find.
 
-import { drivers } from "#drivers/index.ts";
-import type { Device, DeviceChange } from "#hal/device.ts";
-import { type Ckn, type KeyRef, strongValue } from "#hal/model.ts";
-import { Secret } from "#hal/secret.ts";
-import type { HttpRequest, World } from "#hal/world.ts";
+import type { World } from "#hal/world.ts";
+import { decide } from "../campaign/campaign.ts";
+import type { Mind } from "../campaign/conductor.ts";
+
+/** `liveness` = what must come to an end does not; `repeat` = the same seed tells another story. */
+export type Broken = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "liveness" | "repeat";
 
 /** Where a link ends on our side. */
-interface Edge {
+export interface Edge {
   readonly group: string;
   readonly device: string;
   readonly port: string;
 }
 
 /** What a plant is put around: `life` counts the processes of the agent from 1. */
-interface Ground {
+export interface Ground {
   readonly world: World;
   readonly edges: readonly Edge[];
   readonly life: number;
 }
 
-export interface Plant {
-  readonly name: string;
-  readonly title: string;
+/** A plant in one run; what it remembers outlives the processes of that run. */
+export interface Sown {
+  readonly decide: Mind["decide"];
   readonly surround: (ground: Ground) => World;
 }
 
-/**
- * Once, at the agent's first request that fits: `change` on the link of that request or beside it.
- */
-interface Offence {
-  readonly cue: (request: HttpRequest, life: number) => boolean;
-  readonly where: "there" | "sibling";
-  readonly change: (port: string, device: Device, signal: AbortSignal) => Promise<DeviceChange>;
+export interface Plant {
+  readonly name: string;
+  readonly breaks: Broken;
+  /** What is done wrong, as a sentence without its subject. */
+  readonly title: string;
+  /** The run that shows it: days of a calm fleet, or rotations in bad weather. */
+  readonly where: "days" | "rotations";
+  readonly sow: () => Sown;
 }
 
-function prepares(what: string): Offence["cue"] {
-  return ({ path, body = [] }) =>
-    path.endsWith("/prepare") &&
-    body.some((part) => typeof part === "string" && part.includes(what));
-}
-
-function offender({ cue, where, change }: Offence): Plant["surround"] {
-  return ({ world, edges, life }) => {
-    let done = false;
-    const offend = async (request: HttpRequest, signal: AbortSignal): Promise<void> => {
-      const there = edges.find(({ device }) => request.path.startsWith(`/devices/${device}/`));
-      const beside = edges.find(
-        ({ group, device }) => group === there?.group && device !== there.device,
-      );
-      const edge = where === "there" ? there : beside;
-      if (done || edge === undefined || !cue(request, life)) return;
-      const target = { device: edge.device, address: request.to };
-      const device = await drivers["sim"]?.open(target, world, () => undefined, signal);
-      if (device === undefined) return;
-      const wanted = await change(edge.port, device, signal);
-      if (done || wanted.length === 0) return;
-      done = true;
-      const transaction = await device.prepare(wanted, foreignCak, signal);
-      await transaction.apply("final", signal);
-    };
-    const http: World["dial"]["http"] = async (request, signal) => {
-      const reply = await world.dial.http(request, signal);
-      await offend(request, signal);
-      return reply;
-    };
-    return { ...world, dial: { ...world.dial, http } };
-  };
-}
-
-/** What the vault tells goes to the log, as a careless debug line would do it. */
-function leaking({ world }: Ground): World {
-  const http: World["dial"]["http"] = async (request, signal) => {
-    const reply = await world.dial.http(request, signal);
-    const value = /^\/vault\/secrets\/[^/]+-cak\/[0-9a-f]{32}$/.test(request.path);
-    if (value) world.log.write("debug", "vault", new TextDecoder().decode(reply.body));
-    return reply;
-  };
-  return { ...world, dial: { ...world.dial, http } };
-}
-
-const foreignKey: KeyRef = {
-  ckn: "0f".repeat(32) as Ckn,
-  cakSecretId: "https://plant.vault.sim/secrets/foreign-cak/1",
-  cknSecretId: "https://plant.vault.sim/secrets/foreign-ckn/1",
-};
-
-async function foreignCak(): Promise<Secret> {
-  return Secret.take("foreign", new Uint8Array(32).fill(0x0f));
-}
-
-/** Nothing while the port has no key to replace. */
-async function replaceKey(
-  port: string,
-  device: Device,
-  signal: AbortSignal,
-): Promise<DeviceChange> {
-  const { macsec } = await device.observe(signal);
-  const seen = macsec.find((each) => each.port === port);
-  const keys = seen === undefined ? undefined : strongValue(seen.keys);
-  if (keys === undefined || keys.length === 0) return [];
-  return [{ kind: "macsec.replaceKey", port, key: foreignKey }];
-}
-
-export const plants: readonly Plant[] = [
-  {
-    name: "both-at-once",
-    title: "P2: drains the sibling together with the link",
-    surround: offender({
-      cue: prepares('"port.drain"'),
-      where: "sibling",
-      change: async (port) => [{ kind: "port.drain", port, means: "prepend" }],
-    }),
-  },
-  {
-    name: "skip-proof",
-    title: "P3: replaces the key of a link while the far end still uses it",
-    surround: offender({
-      cue: ({ path }) => path.endsWith("/probe"),
-      where: "there",
-      change: replaceKey,
-    }),
-  },
-  {
-    name: "write-on-restart",
-    title: "P4: starts a new SAK whenever the agent starts",
-    surround: offender({
-      cue: ({ path }, life) => life > 1 && path.endsWith("/observe"),
-      where: "there",
-      change: async (port) => [{ kind: "macsec.rekeySak", port }],
-    }),
-  },
-  { name: "leak-key", title: "P5: writes what the vault answers to the log", surround: leaking },
-];
+/** The agent as it is, in the world as it is. */
+export const nothingSown: Sown = { decide, surround: ({ world }) => world };

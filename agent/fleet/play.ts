@@ -1,11 +1,13 @@
 // Days of a fleet: enrolled from clear, watched, its agent started again now and then; in bad
 // weather if that is asked for.
 
-import { type Instant, instantAfter } from "#hal/world.ts";
+import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import { Storm } from "#sim/storm.ts";
+import { soundMind } from "../campaign/conductor.ts";
 import { FleetRun } from "./fleet.ts";
-import type { Plant } from "./plant.ts";
+import { Lives } from "./lives.ts";
+import { nothingSown, type Plant, type Sown } from "./plant.ts";
 
 export interface PlayOptions {
   readonly seed: string;
@@ -42,12 +44,15 @@ const stormShare = 0.75;
 export async function playFleet(options: PlayOptions): Promise<Played> {
   const { seed, routers, days, faults, stop, writeLine } = options;
   const models = faults === "on" ? "mixed" : "best";
-  const run = new FleetRun({ seed, routers, start: "clear", models, writeLine });
+  const tunnels = routers;
+  const sown = options.plant?.sow() ?? nothingSown;
+  const mind = { ...soundMind, decide: sown.decide };
+  const run = new FleetRun({ seed, routers, tunnels, start: "clear", models, mind, writeLine });
   const { site, oracle } = run.fleet;
-  const lives = new Lives(run, options.plant);
+  const lives = livesOf(run, sown);
   const end = instantAfter(site.clock.now(), days * dayMs);
   const ended = (): boolean =>
-    stop.aborted || oracle.violations.length > 0 || lives.failure !== undefined;
+    stop.aborted || oracle.violations.length > 0 || lives.broken.length > 0;
   const until = async (at: Instant): Promise<void> => {
     await site.clock.run(Math.min(at, end) as Instant, ended);
   };
@@ -67,7 +72,7 @@ export async function playFleet(options: PlayOptions): Promise<Played> {
     lives.restart();
     await until(instantAfter(site.clock.now(), dayMs));
   }
-  if (lives.failure !== undefined) throw lives.failure.error;
+  if (lives.broken.length > 0) throw lives.broken[0];
   const restless = ended() ? [] : restlessOf(run, faults);
   run.end();
   return {
@@ -80,39 +85,17 @@ export async function playFleet(options: PlayOptions): Promise<Played> {
   };
 }
 
+function livesOf(run: FleetRun, sown: Sown): Lives {
+  const { site } = run.fleet;
+  const surround = (world: World, life: number): World =>
+    sown.surround({ world, edges: site.links, life });
+  return new Lives({ run, prng: site.prng.fork("lives"), config: () => run.config(), surround });
+}
+
 /** In calm weather all is protected; after a storm a person may have been called, with a reason. */
 function restlessOf(run: FleetRun, faults: "on" | "off"): readonly string[] {
   return run
     .rest()
     .filter(({ kind }) => (faults === "on" ? kind === "moving" : kind !== "protected"))
     .map(({ about, why }) => `${about}: ${why}`);
-}
-
-/** One process of the agent after the other, on one disk. */
-class Lives {
-  count = 0;
-  failure: { readonly error: unknown } | undefined;
-  readonly #run: FleetRun;
-  readonly #plant: Plant | undefined;
-
-  constructor(run: FleetRun, plant: Plant | undefined) {
-    this.#run = run;
-    this.#plant = plant;
-  }
-
-  start(): void {
-    this.count += 1;
-    const life = this.count;
-    const edges = this.#run.fleet.site.links;
-    this.#run
-      .begin(this.#run.config(), (world) => this.#plant?.surround({ world, edges, life }) ?? world)
-      .catch((error: unknown) => {
-        this.failure = { error };
-      });
-  }
-
-  restart(): void {
-    this.#run.end();
-    this.start();
-  }
 }

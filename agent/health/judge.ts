@@ -2,13 +2,13 @@
 // a status.
 
 import { errorRows, isErrorCode } from "#hal/error.ts";
-import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import { type Instant, instantAfter, type World, wallAfter } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
-import { campaignShape } from "../api/shape.ts";
+import { campaignReport } from "../api/campaign-report.ts";
 import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import type { EventRing } from "../events.ts";
-import { openCampaign } from "../journal/memory.ts";
+import { named, openCampaign } from "../journal/memory.ts";
 import { type Standing, standingOf } from "../plan.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
 import {
@@ -16,9 +16,11 @@ import {
   type LinkHealth,
   type Reason,
   type TunnelHealth,
+  type Verdict,
   worstOf,
 } from "./model.ts";
 import { deriveStatus, type Status, type Unmanaged } from "./status.ts";
+import { isoTime } from "./status-time.ts";
 import { deriveTunnelHealth } from "./tunnel.ts";
 import { isWarningCode, nextFor, type WarningCode } from "./warning-rows.ts";
 import { advance, noWarnings, type Raised, type Tracker, type VisibleWarning } from "./warnings.ts";
@@ -33,7 +35,7 @@ export class Judge {
   readonly #parts: JudgeParts;
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
-  #verdicts = new Map<string, string>();
+  #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
   #nextTurnAt: Instant;
 
   constructor(parts: JudgeParts) {
@@ -51,17 +53,27 @@ export class Judge {
     this.#advance(crew, now);
   }
 
+  /** What the last judgement says against leaning on a link; undefined = nothing. */
+  alarm(link: DesiredLink): string | undefined {
+    const verdict = this.#verdicts.get(linkId(link));
+    return verdict?.verdict === "down" || verdict?.verdict === "unprotected"
+      ? `it is ${verdict.verdict}: ${verdict.why}`
+      : undefined;
+  }
+
   #advance(crew: Crew, now: Instant): void {
     const { desired } = crew.intent;
     const links = this.#links(crew, now);
     const raised: Raised[] = [...this.#siteWarnings()];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group));
+      raised.push(...this.#overdueWarnings(group, desired.rotation.overdueMs));
       for (const link of group.links) {
         const health = healthOf(links, link);
         this.#note(linkId(link), health);
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(crew, link));
+        raised.push(...this.#ageWarnings(group, link), ...this.#drainWarnings(link));
       }
     }
     for (const tunnel of desired.tunnels) {
@@ -82,10 +94,10 @@ export class Judge {
   }
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
-    const before = this.#verdicts.get(about);
-    if (before === health.verdict) return;
-    this.#verdicts.set(about, health.verdict);
+    const before = this.#verdicts.get(about)?.verdict;
     const why = health.reasons[0]?.text ?? "every check holds";
+    this.#verdicts.set(about, { verdict: health.verdict, why });
+    if (before === health.verdict) return;
     this.#tell("verdict", about, `${before ?? "not seen"} -> ${health.verdict}: ${why}`);
   }
 
@@ -127,13 +139,45 @@ export class Judge {
         return [raise("campaign-waiting", about, campaign.because)];
       case "queued":
       case "draining":
+      case "staging":
+      case "staged":
       case "switching":
       case "proving":
+      case "promoting":
+      case "retiring":
       case "restoring":
       case "reverting":
       case "done":
         return [];
     }
+  }
+
+  #ageWarnings(group: DesiredGroup, link: DesiredLink): Raised[] {
+    const { maxAgeMs } = group.rotate;
+    const created = this.#parts.agent.memory.bindings[linkId(link)]?.created;
+    if (maxAgeMs === undefined || created === undefined) return [];
+    const end = wallAfter(created, maxAgeMs);
+    if (this.#parts.world.clock.wall() < end) return [];
+    const text = `the key was made at ${isoTime(created)} and is too old since ${isoTime(end)}`;
+    return [raise("key-age", linkId(link), text)];
+  }
+
+  #drainWarnings(link: DesiredLink): Raised[] {
+    const drain = named(this.#parts.agent.memory.drains, linkId(link));
+    if (drain === undefined) return [];
+    const text = `its traffic was moved away by hand (${drain.by}, since ${isoTime(drain.since)})`;
+    return [raise("drained-by-hand", linkId(link), text)];
+  }
+
+  /** Only a wait that somebody else can end is overdue: every other state has its own deadline. */
+  #overdueWarnings(group: DesiredGroup, overdueMs: number): Raised[] {
+    const campaign = openCampaign(this.#parts.agent.memory, group.name);
+    if (campaign === undefined) return [];
+    const { state, since, because } = campaign;
+    if (state !== "queued" && state !== "gated" && state !== "awaitingPeer") return [];
+    if (this.#parts.world.clock.wall() < wallAfter(since, overdueMs)) return [];
+    const text = `${state} since ${isoTime(since)}: ${because}`;
+    return [raise("rotation-overdue", group.name, text)];
   }
 
   /** What else explains a bad verdict: a vault that says no, an effect that failed. */
@@ -169,7 +213,7 @@ export class Judge {
     return deriveLinkHealth({
       link,
       expected: agent.memory.bindings[linkId(link)]?.key,
-      next: entry?.key,
+      next: entry?.new.key,
       settings: crew.intent.desired.health,
       now,
       looks: crew.lookout.history(link),
@@ -249,7 +293,7 @@ function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
 
 function rotationOf(agent: Agent, group: string): Readonly<Record<string, unknown>> | null {
   const campaign = openCampaign(agent.memory, group);
-  return campaign === undefined ? null : campaignShape(campaign);
+  return campaign === undefined ? null : campaignReport(agent, campaign);
 }
 
 /** Links that hold a key of nobody's, and what an earlier intent left behind. */

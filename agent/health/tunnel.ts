@@ -153,7 +153,10 @@ function clearPath(remote: string, routes: readonly Route[]): Route | undefined 
     const inside = contains(wanted, prefix);
     if (inside && route.via.kind === "port") return route;
     if (!route.best || !contains(prefix, wanted)) continue;
-    if (prefix.length > (covering?.length ?? -1)) covering = { route, length: prefix.length };
+    const before = covering?.length ?? -1;
+    // Of two best routes for one prefix some traffic takes the open one.
+    const asGood = prefix.length === before && route.via.kind === "port";
+    if (prefix.length > before || asGood) covering = { route, length: prefix.length };
   }
   return covering?.route.via.kind === "port" ? covering.route : undefined;
 }

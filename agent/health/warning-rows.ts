@@ -69,6 +69,8 @@ export type OperationCode =
   | "campaign-waiting"
   | "waiting-for-person"
   | "rotation-held"
+  | "rotation-overdue"
+  | "drained-by-hand"
   | "sibling-unhealthy"
   | "journal-lossy";
 
@@ -303,6 +305,12 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     visibleAfterMs: 0,
   }),
   "rotation-held": row("error", "A campaign is held", show, { visibleAfterMs: 0 }),
+  "rotation-overdue": row("warning", "A campaign has waited for too long", show, {
+    visibleAfterMs: 0,
+  }),
+  "drained-by-hand": row("warning", "A link was drained by hand", "linkseal undrain ABOUT", {
+    visibleAfterMs: 0,
+  }),
   "sibling-unhealthy": row("warning", "The sibling link does not carry", show, {
     dependsOn: unseen,
   }),

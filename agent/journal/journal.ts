@@ -89,6 +89,11 @@ export class Journal {
     return this.#lines.map((line) => line.entry);
   }
 
+  /** How many records stand since the last compaction. */
+  get length(): number {
+    return this.#lines.length;
+  }
+
   /**
    * Resolves once the record is durable; only then may its effect run. Calls take turns.
    * Errors, all with effect "none": `journal.corrupt`, `journal.full` (the record is not there).

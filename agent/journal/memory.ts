@@ -1,8 +1,8 @@
 // What the journal makes the agent remember: a pure fold over its records.
 
-import type { KeyRef } from "#hal/model.ts";
+import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Campaign } from "../campaign/campaign.ts";
+import type { Campaign, CampaignState } from "../campaign/model.ts";
 
 /** The key that a link is known to run on, and how that came to be. */
 export interface Binding {
@@ -10,21 +10,58 @@ export interface Binding {
   readonly since: WallTime;
   /** Creation time of the CAK version, for its age. */
   readonly created: WallTime;
-  readonly how: "enrolled" | "adopted";
+  /** Of the CAK version, where the vault tells: no key of a lower one is ever taken again. */
+  readonly generation: number | undefined;
+  /** What both ends are set to; a new intent that wants otherwise asks for a `change`. */
+  readonly settings: WantedSettings;
+  /** Number of the accepted intent under which it was made. */
+  readonly intent: number;
+  readonly how: "enrolled" | "adopted" | "changed" | "rotated";
+}
+
+/** One move of a campaign, for whoever asks what it did. */
+export interface Move {
+  readonly at: WallTime;
+  readonly link: string;
+  readonly state: CampaignState;
+  readonly because: string;
+}
+
+/** A link whose traffic an operator moved away by hand. */
+export interface HandDrain {
+  readonly by: string;
+  readonly since: WallTime;
 }
 
 export interface Memory {
   /** By group: the last campaign, running or ended. */
   readonly campaigns: Readonly<Record<string, Campaign>>;
+  /** By group: the moves of that campaign, the oldest first. */
+  readonly trails: Readonly<Record<string, readonly Move[]>>;
   /** By `group/link`. */
   readonly bindings: Readonly<Record<string, Binding>>;
+  /** By `group/link`. */
+  readonly drains: Readonly<Record<string, HandDrain>>;
+  /** By what was measured, such as `commit edge-a`: the last durations in ms, the newest last. */
+  readonly measures: Readonly<Record<string, readonly number[]>>;
+  /** By `group/link`: the last operation that the far end accepted from us. */
+  readonly operations: Readonly<Record<string, string>>;
   /** By tunnel: the intent number under which it was last seen as wanted. */
   readonly tunnels: Readonly<Record<string, number>>;
   /** By device: the transaction that reconcile last began and has not settled. */
   readonly pending: Readonly<Record<string, string>>;
 }
 
-export const emptyMemory: Memory = { campaigns: {}, bindings: {}, tunnels: {}, pending: {} };
+export const emptyMemory: Memory = {
+  campaigns: {},
+  trails: {},
+  bindings: {},
+  drains: {},
+  measures: {},
+  operations: {},
+  tunnels: {},
+  pending: {},
+};
 
 /** One journal payload; the shapes never change meaning, only new kinds join (versioning rule). */
 export type JournalRecord =
@@ -38,6 +75,8 @@ export type JournalRecord =
   | { readonly kind: "operation"; readonly link: string; readonly operation: string }
   | { readonly kind: "binding"; readonly link: string; readonly binding: Binding }
   | { readonly kind: "forget"; readonly link: string }
+  | { readonly kind: "handDrain"; readonly link: string; readonly drain: HandDrain | null }
+  | { readonly kind: "measured"; readonly what: string; readonly ms: number }
   | { readonly kind: "tunnel"; readonly name: string; readonly intent: number }
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
   | { readonly kind: "snapshot"; readonly memory: Memory };
@@ -48,6 +87,8 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   operation: true,
   binding: true,
   forget: true,
+  handDrain: true,
+  measured: true,
   tunnel: true,
   pending: true,
   snapshot: true,
@@ -69,11 +110,25 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       return {
         ...memory,
         campaigns: { ...memory.campaigns, [record.campaign.group]: record.campaign },
+        trails: { ...memory.trails, [record.campaign.group]: trailOf(memory, record.campaign) },
       };
     case "binding":
       return { ...memory, bindings: { ...memory.bindings, [record.link]: record.binding } };
     case "forget":
       return { ...memory, bindings: without(memory.bindings, record.link) };
+    case "handDrain":
+      return {
+        ...memory,
+        drains:
+          record.drain === null
+            ? without(memory.drains, record.link)
+            : { ...memory.drains, [record.link]: record.drain },
+      };
+    case "measured": {
+      const known = named(memory.measures, record.what) ?? [];
+      const measures = [...known, Math.round(record.ms)].slice(-measuresMax);
+      return { ...memory, measures: { ...memory.measures, [record.what]: measures } };
+    }
     case "tunnel":
       return { ...memory, tunnels: { ...memory.tunnels, [record.name]: record.intent } };
     case "pending":
@@ -86,10 +141,28 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       };
     case "snapshot":
       return record.memory;
-    case "effect":
     case "operation":
+      return {
+        ...memory,
+        operations: { ...memory.operations, [record.link]: record.operation },
+      };
+    case "effect":
       return memory;
   }
+}
+
+const measuresMax = 16;
+const movesMax = 60;
+
+/** Grows with each change of state or link; a new campaign begins a new one. */
+function trailOf(memory: Memory, campaign: Campaign): readonly Move[] {
+  const before = named(memory.campaigns, campaign.group);
+  const isNew = before === undefined || (before.state === "done" && campaign.state === "queued");
+  const known = isNew ? [] : (named(memory.trails, campaign.group) ?? []);
+  if (!isNew && before.state === campaign.state && before.at === campaign.at) return known;
+  const { since, state, because } = campaign;
+  const link = campaign.links[campaign.at]?.name ?? "";
+  return [...known, { at: since, link, state, because }].slice(-movesMax);
 }
 
 /** By a name that somebody else chose: `constructor` is no entry of its own. */

@@ -16,8 +16,12 @@ import { deviceError, type KeyMaterial, refuseUnsupported } from "#sim/router-ch
 import { type Prepared, revertMs, type Session } from "#sim/router-commit.ts";
 
 const slowFactor = 20;
+/** What is slow by itself is not slowed down beyond this. */
+const slowestMs = 60_000;
 /** How long a caller waits for a reply that was lost. */
 const lostReplyMs = 30_000;
+const lateReplyMs = { low: 5_000, high: 40_000 };
+const secondMs = { low: 1_000, high: 30_000 };
 const probeFrameBytes = 100;
 
 /** One management session with the router; every call takes virtual time by its latency. */
@@ -67,14 +71,19 @@ class Wire {
    */
   async call<T>(lost: Effect, ms: number, signal: AbortSignal, act: () => T): Promise<T> {
     const { clock } = this.router.options;
-    const halfMs = (ms * (this.router.hasFault("slow") ? slowFactor : 1)) / 2;
+    const slowMs = Math.max(ms, Math.min(ms * slowFactor, slowestMs));
+    const halfMs = (this.router.hasFault("slow") ? slowMs : ms) / 2;
     signal.throwIfAborted();
     const sent = this.router.reachable();
     await clock.sleep(halfMs, signal);
     if (!sent) throw this.#error("transport.unreachable", "does not answer, nothing was sent");
     if (!this.router.reachable()) throw this.#cut(lost);
     const result = act();
+    if (lost !== "none" && this.router.hasFault("requestTwice")) this.#repeat(act);
     await clock.sleep(halfMs, signal);
+    if (this.router.hasFault("replyLate")) {
+      await clock.sleep(this.#prng.between(lateReplyMs.low, lateReplyMs.high), signal);
+    }
     if (!this.router.reachable()) throw this.#cut(lost);
     if (lost === "none" || !this.router.hasFault("replyLost")) return result;
     if (this.#prng.chance(0.5)) throw this.#cut(lost);
@@ -85,6 +94,18 @@ class Wire {
 
   close(): void {
     this.router.commits.closeSession(this.#session);
+  }
+
+  #repeat(act: () => unknown): void {
+    this.router.options.clock.after(this.#prng.between(secondMs.low, secondMs.high), () => {
+      if (!this.router.reachable()) return;
+      try {
+        act();
+      } catch (error) {
+        // Nobody waits for this answer.
+        if (!(error instanceof LinksealError)) throw error;
+      }
+    });
   }
 
   #cut(lost: Effect): LinksealError {

@@ -205,6 +205,28 @@ export const wrongPorts: WrongTable = {
     drops("port.shut"),
     drops("port.open"),
     tellsPort((port) => ({ ...port, linkUp: known(true, port.linkUp.at) })),
+    tellsPort((port) => ({ ...port, admin: known("up", port.admin.at) })),
+    tellsPort((port) => ({ ...port, admin: known("down", port.admin.at) })),
+  ],
+  "ports: one that is shut carries no frames": [
+    afterPart("port.shut", (rig) => rig.links[0].edge.setAdmin(true)),
+    afterPart("port.shut", (rig) => {
+      rig.clock.after(10_000, () => rig.links[0].edge.setAdmin(true));
+    }),
+    drops("port.open"),
+  ],
+  "ports: a shut that waits for its confirm opens again in time": [
+    moves((inner, _rig, change) => ({
+      apply: (within, signal) =>
+        inner.apply(change?.some(({ kind }) => kind === "port.shut") ? "final" : within, signal),
+    })),
+  ],
+  "ports: shut, keyed and opened as the change says": [
+    sends((change) => change.toReversed()),
+    sends((change) => change.filter(({ kind }) => change.length === 1 || kind !== "port.shut")),
+    sends((change) => change.filter(({ kind }) => change.length === 1 || kind !== "port.open")),
+    drops("macsec.replaceKey"),
+    tellsPort((port) => ({ ...port, admin: known("up", port.admin.at) })),
   ],
 };
 

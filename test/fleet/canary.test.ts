@@ -28,6 +28,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
   const run = new FleetRun({
     seed: "canary",
     routers: 2,
+    tunnels: 2,
     start: "clear",
     models: "best",
     writeLine,

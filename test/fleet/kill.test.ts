@@ -3,13 +3,13 @@
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/agent.ts";
+import { type Death, type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
 import type { Log } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { buildSite, type Site } from "#sim/site.ts";
 import { hasty } from "../haste.ts";
-import { type Death, type Fate, MortalWorld } from "./mortal.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 

@@ -2,14 +2,15 @@
 // tears, fills up and lies; then calm, in which everything must come to rest.
 
 import type { Agent } from "#agent/agent.ts";
+import type { OperatorVerb } from "#agent/campaign/verbs.ts";
 import { FleetRun, type Rest } from "#agent/fleet/fleet.ts";
+import { MortalWorld } from "#agent/fleet/mortal.ts";
 import { openCampaign } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
-import { MortalWorld } from "./mortal.ts";
 
 export interface WeatherOptions {
   readonly seed: string;
@@ -56,7 +57,14 @@ export class Weather {
     const writeLine = (line: string): void => {
       this.#lines.push(line);
     };
-    this.run = new FleetRun({ seed, routers, start: "clear", models: "mixed", writeLine });
+    this.run = new FleetRun({
+      seed,
+      routers,
+      tunnels: routers,
+      start: "clear",
+      models: "mixed",
+      writeLine,
+    });
     this.#config = this.run.config();
     this.#prng = this.run.fleet.site.prng.fork("weather");
   }
@@ -111,12 +119,16 @@ export class Weather {
     if (openCampaign(agent.memory, group) === undefined) {
       // An abandoned campaign may leave links with their keys at both ends.
       for (const { id } of this.run.fleet.site.links.filter((link) => link.group === group)) {
-        await agent.adopt(id, ["asFound"], signal).catch(() => undefined);
+        await agent.orders.adopt(id, ["asFound"], signal).catch(() => undefined);
       }
-      await agent.enrol(group, "person", [], signal);
+      await agent.orders.enrol(group, { by: "person", risks: [] }, signal);
     } else {
-      await agent.rotation("resume", group, "person");
+      await this.#say(agent, group, "resume");
     }
+  }
+
+  async #say(agent: Agent, group: string, verb: OperatorVerb): Promise<void> {
+    await agent.orders.rotation({ verb, farEndDone: false }, group, "person");
   }
 
   /** An operator who goes on, or gives up, in the middle of it all. */
@@ -128,7 +140,7 @@ export class Weather {
       const group = this.#prng.pick(groups);
       const givesUp = this.#prng.chance(0.2);
       if (agent !== undefined) {
-        const act = givesUp ? agent.rotation("abandon", group, "person") : this.#goOn(agent, group);
+        const act = givesUp ? this.#say(agent, group, "abandon") : this.#goOn(agent, group);
         void act.catch(() => undefined);
       }
       this.#meddleLater();
@@ -140,7 +152,7 @@ export class Weather {
     const { id, group, name, msee, azureLink, far, edge } = link;
     // An abandoned campaign still tells which key was put on the router.
     const entry = memory.campaigns[group]?.links.find((each) => each.name === name);
-    const meant = memory.bindings[id]?.key ?? entry?.key;
+    const meant = memory.bindings[id]?.key ?? entry?.new.key;
     const { provisioning, pointsAt } = msee.observe(azureLink);
     if (pointsAt === undefined) return;
     const abandoned =

@@ -103,7 +103,11 @@ describe("a verb of an agent without a config", () => {
     [["links", "nope"], 2, 'no link or group "nope"'],
     [["completion", "tcsh"], 2, "none of bash, zsh, fish"],
     [["status", "--nope"], 2, "next: linkseal status --help"],
-    [["rotate", "erd-dub"], 2, "unknown command 'rotate'"],
+    [["rotate", "erd-dub"], 2, "no config has been accepted"],
+    [["rotate", "erd-dub", "--dry-run"], 2, "no config has been accepted"],
+    [["rotation", "revert"], 6, "no campaign runs"],
+    [["drain", "erd-dub/primary"], 2, "no config has been accepted"],
+    [["turn", "erd-dub"], 2, "unknown command 'turn'"],
     [["links", "--help"], 0, "Example:\n  $ linkseal links"],
   ])("%j ends with %i and says so", async (argv, status, text) => {
     const { out, err, ...rest } = await run(home, ...argv);

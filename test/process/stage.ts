@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, watch } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import type { Campaign } from "#agent/campaign/campaign.ts";
+import type { Campaign } from "#agent/campaign/model.ts";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/health/status.ts";
 import { hasty } from "../haste.ts";

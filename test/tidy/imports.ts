@@ -37,12 +37,12 @@ const importTable: readonly TableRow[] = [
     edge: /^drivers\/[^/]+ -> drivers\/transport\/fill\.ts$/,
     why: "pure: holes of a command become bytes, and echoed bytes labels",
   },
-  {
-    edge: /^drivers\/expressroute\.ts -> drivers\/transport\/arm\.ts$/,
-    why: "the Microsoft end speaks the management API",
-  },
   { edge: /^agent\/.* -> agent\//, why: "the program" },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
+  {
+    edge: /^(agent|drivers)\/.* -> drivers\/azure-url\.ts$/,
+    why: "pure: which URLs and addresses of Azure may be reached, one place for all",
+  },
   {
     edge: /^agent\/host\/host\.ts -> drivers\/transport\//,
     why: "agent/host/ alone builds the real Dialer",
@@ -51,11 +51,18 @@ const importTable: readonly TableRow[] = [
     edge: /^agent\/cli\/version\.ts -> package\.json$/,
     why: "the version number stands once",
   },
+  {
+    edge: /^drivers\/expressroute\.ts -> drivers\/transport\/arm(-json)?\.ts$/,
+    why: "the far end is a document behind the management API",
+  },
   { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },
   { edge: /^agent\/net\.ts -> drivers\/linux\/net/, why: "the kernel writer is a root of its own" },
-  { edge: /^agent\/simulate\.ts -> sim\//, why: "where agent and simulator meet" },
   {
-    edge: /^agent\/fleet\/(fleet|play)\.ts -> sim\//,
+    edge: /^agent\/(simulate|rehearsal)\.ts -> sim\//,
+    why: "where agent and simulator meet: to show, to test, to try before it is done",
+  },
+  {
+    edge: /^agent\/fleet\/.* -> sim\//,
     why: "a fleet run is agent and simulator side by side",
   },
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
@@ -64,7 +71,7 @@ const importTable: readonly TableRow[] = [
 ];
 
 /** The files that bring the simulator with them: an agent of a router never loads one. */
-const onDemand = /^agent\/(simulate|fleet\/[a-z-]+)\.ts$/;
+const onDemand = /^agent\/(simulate|rehearsal|fleet\/[a-z-]+)\.ts$/;
 
 interface PackageRow {
   readonly name: string;
@@ -74,6 +81,16 @@ interface PackageRow {
 
 /** Run-time packages: every one sits next to keys, so each has one place and one reason. */
 export const runtimePackages: readonly PackageRow[] = [
+  {
+    name: "@azure/identity",
+    where: /^(agent\/(azure\/identity|cli\/keys-azure)|test\/process\/azure-client)\.ts$/,
+    why: "signs in to Entra in every way that Microsoft has; loaded on demand",
+  },
+  {
+    name: "@azure/keyvault-secrets",
+    where: /^(agent\/(azure\/[a-z-]+|cli\/keys-azure)|test\/process\/azure-client)\.ts$/,
+    why: "Key Vault's challenges, pages and versions; loaded on demand",
+  },
   {
     name: "cli-table3",
     where: /^agent\/cli(\/|-|\.)/,
@@ -90,6 +107,11 @@ export const runtimePackages: readonly PackageRow[] = [
 ];
 
 const developmentPackages: readonly PackageRow[] = [
+  {
+    name: "@stryker-mutator/core",
+    where: /^test\/mutate(\/|\.ts$)/,
+    why: "changes code to see whether a test notices",
+  },
   { name: "esbuild", where: /^\.ci\//, why: "one bundle that starts in 35 ms" },
   { name: "fast-check", where: /^test\//, why: "properties with a printed seed" },
   { name: "vitest", where: /^(test\/|vitest\.config\.ts$)/, why: "the test runner" },
@@ -100,7 +122,15 @@ const pureBuiltins: Readonly<Record<string, readonly string[] | "all">> = {
   "node:assert": "all",
   "node:assert/strict": "all",
   "node:buffer": "all",
-  "node:crypto": ["createHash", "createHmac", "timingSafeEqual"],
+  "node:crypto": [
+    "constants",
+    "createHash",
+    "createHmac",
+    "createPublicKey",
+    "timingSafeEqual",
+    "verify",
+    "X509Certificate",
+  ],
   "node:events": "all",
   "node:net": ["isIP", "isIPv4", "isIPv6", "BlockList"],
   "node:util": "all",

@@ -46,6 +46,11 @@ export const lendings: readonly Lending[] = [
     why: "hexadecimal text of a CAK becomes octets, checked before use",
   },
   {
+    path: "agent/fleet/plant-worlds.ts",
+    line: ': part.secret.use((bytes) => Buffer.from(bytes).toString("hex")),',
+    why: "plays the agent that quotes a key, for the oracle to catch",
+  },
+  {
     path: "sim/faces/hal.ts",
     line: "secret.use((bytes) => Uint8Array.from(bytes)),",
     why: "plays the hardware that takes the key",

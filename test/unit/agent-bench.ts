@@ -6,7 +6,7 @@ import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
-import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site.ts";
 import { hasty } from "../haste.ts";
 import { never, settled } from "./site-bench.ts";
 
@@ -30,8 +30,9 @@ export class AgentBench {
   #stop = new AbortController();
   #lives = 0;
 
-  constructor(start: "clear" | "protected", seed = "bench") {
-    this.site = buildSite({ seed, name: "demo", groups: 1, tunnels: 1, start });
+  constructor(start: "clear" | "protected", seed = "bench", models?: SiteOptions["models"]) {
+    const options = { seed, name: "demo", groups: 1, tunnels: 1, start } as const;
+    this.site = buildSite(models === undefined ? options : { ...options, models });
     const { clock, prng } = this.site;
     this.disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
     this.oracle = watchSite(this.site);

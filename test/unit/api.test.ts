@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { answer, routes, type SocketRole } from "#agent/api/api.ts";
 import { campaignShape, errorFromShape, errorShape } from "#agent/api/shape.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
+import type { WallTime } from "#hal/world.ts";
 import { effort } from "../effort.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 import { campaignOf } from "./campaign-kit.ts";
@@ -61,6 +62,15 @@ describe("what is asked wrongly", () => {
     ["POST /v1/enrol", { target: group, risks: ["breakEverything"] }, "no risk named"],
     ["POST /v1/enrol", { target: "gone" }, "names no such group or link"],
     ["POST /v1/adopt", {}, 'lacks the text "target"'],
+    ["POST /v1/rotate", {}, 'lacks the text "target"'],
+    ["POST /v1/rotate", { target: group, urgency: "now" }, "planned or emergency"],
+    ["POST /v1/rotate", { target: group, risks: ["breakEverything"] }, "no risk named"],
+    ["POST /v1/rotate/plan", {}, 'lacks the text "target"'],
+    ["POST /v1/rotate/plan", { target: "gone" }, "names no such group or link"],
+    ["POST /v1/rotate/twin", { target: "constructor" }, "names no such group or link"],
+    ["POST /v1/drain", {}, 'lacks the text "link"'],
+    ["POST /v1/drain", { link: group }, "one link is drained at a time"],
+    ["POST /v1/undrain", { link: `${group}/gone` }, "names no such group or link"],
     ["POST /v1/retire", { name: "constructor" }, "no such link is managed"],
     ["POST /v1/retire", { name: `${group}/gone` }, "no such link is managed"],
     ["POST /v1/rotation/proceed", {}, 'lacks the text "group"'],
@@ -219,7 +229,11 @@ describe("an error", () => {
 
 describe("a campaign as scripts read it", () => {
   it("has its documented shape", () => {
-    expect(campaignShape(campaignOf("held", { heldFrom: "proving" }))).toMatchObject({
+    const trail = [
+      { at: 0 as WallTime, link: "primary", state: "queued", because: "asked for" },
+    ] as const;
+    const campaign = campaignOf("held", { heldFrom: "proving" });
+    expect(campaignShape(campaign, trail, undefined)).toMatchObject({
       schema: "linkseal.campaign/1",
       group,
       kind: "enrol",
@@ -233,6 +247,10 @@ describe("a campaign as scripts read it", () => {
         { name: "primary", outcome: null },
         { name: "secondary", outcome: null },
       ],
+      goal: "forward",
+      urgency: "planned",
+      steps: [{ at: "1970-01-01T00:00:00Z", link: "primary", state: "queued" }],
+      restMs: null,
     });
   });
 });

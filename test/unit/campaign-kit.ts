@@ -1,103 +1,169 @@
 // Campaigns, facts and tables for the tests of the machine.
 
 import { describe, expect, it } from "vitest";
+import { decide, table } from "#agent/campaign/campaign.ts";
 import {
-  type Action,
+  type ActionKind,
   type Campaign,
+  type CampaignLink,
   type CampaignState,
-  decide,
   type Evidence,
   type Facts,
+  noMarks,
   type PortFacts,
-} from "#agent/campaign/campaign.ts";
-import type { KeyRef } from "#hal/model.ts";
+  type Step,
+} from "#agent/campaign/model.ts";
+import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { ckn } from "./site-bench.ts";
 
 export const held: Evidence = { kind: "held" };
 export const waiting: Evidence = { kind: "waiting", text: "7 s more to be sure" };
 
+const secrets = "https://demo.vault.sim/secrets";
+const keyOf = (name: string, digit: string): KeyRef => ({
+  ckn: ckn(digit),
+  cakSecretId: `${secrets}/erd-demo-${name}-cak/${digit}`,
+  cknSecretId: `${secrets}/erd-demo-${name}-ckn/${digit}`,
+});
+
 export const keyOne: KeyRef = {
   ckn: ckn("1"),
-  cakSecretId: "https://demo.vault.sim/secrets/erd-demo-1-cak/1",
-  cknSecretId: "https://demo.vault.sim/secrets/erd-demo-1-ckn/1",
+  cakSecretId: `${secrets}/erd-demo-1-cak/1`,
+  cknSecretId: `${secrets}/erd-demo-1-ckn/1`,
 };
 const keyTwo: KeyRef = {
   ckn: ckn("2"),
-  cakSecretId: "https://demo.vault.sim/secrets/erd-demo-2-cak/1",
-  cknSecretId: "https://demo.vault.sim/secrets/erd-demo-2-ckn/1",
+  cakSecretId: `${secrets}/erd-demo-2-cak/1`,
+  cknSecretId: `${secrets}/erd-demo-2-ckn/1`,
 };
 
-/** An enrolment of two links, at the first of them. */
-export function campaignOf(state: CampaignState, over: Partial<Campaign> = {}): Campaign {
-  const created = 0 as WallTime;
-  const port = "et-0/0/0";
+export const someSettings: WantedSettings = {
+  suite: "gcm-aes-xpn-256",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: undefined,
+  sakRekeyMs: undefined,
+};
+
+type Kind = Campaign["kind"];
+type Overlap = CampaignLink["overlap"];
+
+function linkOf(at: 0 | 1, kind: Kind, overlap: Overlap): CampaignLink {
+  const key = at === 0 ? keyOne : keyTwo;
+  const before = kind === "change" ? key : keyOf(at === 0 ? "1" : "2", at === 0 ? "3" : "4");
   return {
+    name: at === 0 ? "primary" : "secondary",
+    device: at === 0 ? "edge-a" : "edge-b",
+    port: "et-0/0/0",
+    old: kind === "enrol" ? undefined : { key: before, settings: someSettings },
+    new: { key, settings: someSettings },
+    created: 0 as WallTime,
+    generation: 1,
+    overlap,
+    outcome: undefined,
+  };
+}
+
+/** Two links, at the first of them; enrolments and changes break before they make. */
+export function campaignOf(
+  state: CampaignState,
+  over: Partial<Campaign> = {},
+  overlap: Overlap = "breakBeforeMake",
+): Campaign {
+  const kind = over.kind ?? "enrol";
+  return {
+    ...noMarks,
     group: "erd-demo",
-    kind: "enrol",
-    links: [
-      { name: "primary", device: "edge-a", port, key: keyOne, created, outcome: undefined },
-      { name: "secondary", device: "edge-b", port, key: keyTwo, created, outcome: undefined },
-    ],
+    kind,
+    links: [linkOf(0, kind, overlap), linkOf(1, kind, overlap)],
     at: 0,
     state,
     since: 0 as WallTime,
     because: "what was so before",
-    told: false,
-    asked: false,
     heldFrom: undefined,
+    retire: "afterProof",
+    urgency: "planned",
     risks: [],
+    origin: "operator",
     by: "test",
     intent: 1,
     ...over,
   };
 }
 
-export const clearPort: PortFacts = { keys: "none", pending: false, usable: true, drain: "off" };
+export const calmPort: PortFacts = {
+  keys: "old",
+  pending: "none",
+  carriedBy: "old",
+  darkness: "none",
+  promoted: false,
+  drain: "off",
+  admin: "up",
+};
 
-/** A calm first day: clear, carrying, every gate open, nothing proven yet. */
+/** Carrying as before the campaign, every gate open, nothing proven yet. */
 export const calm: Facts = {
-  port: clearPort,
+  port: calmPort,
   far: "old",
   sibling: "carrying",
   closedGate: undefined,
   drained: waiting,
+  staged: waiting,
   proof: waiting,
+  oldProof: waiting,
+  freshSak: true,
   carrying: waiting,
   replacement: { kind: "absent" },
   lostCommits: 0,
   overdue: false,
   farEnd: "agent",
+  shutsFirst: false,
 };
 
-export const port = (over: Partial<PortFacts>): Pick<Facts, "port"> => ({
-  port: { ...clearPort, ...over },
+export const port = (over: Partial<PortFacts>): { readonly port: PortFacts } => ({
+  port: { ...calmPort, ...over },
 });
-export const drained = { ...port({ drain: "on" }), drained: held };
-export const dark = port({ usable: false, drain: "on" });
-export const followed = port({ keys: "new", drain: "on" });
 export const blind = { port: undefined, closedGate: "gate.stale: the router cannot be read" };
-export const lost = { sibling: "lost", closedGate: "gate.siblingUnhealthy: it is down" } as const;
 export const overdue = { overdue: true };
 export const manual = { farEnd: "manual" } as const;
 export const valid = { replacement: { kind: "valid" } } as const;
 export const refusedKey = { replacement: { kind: "refused", text: "suite not offered" } } as const;
+export const windowShut = { closedGate: "gate.window: the window is shut" };
 
-type Row = readonly [
-  name: string,
+/** One small case: every fact that is named is needed for the row to be the one that fits. */
+export type Case = readonly [
+  row: string,
   campaign: Partial<Campaign>,
   facts: Partial<Facts>,
   next: CampaignState,
-  action: Action["kind"] | undefined,
-  because: string,
+  action: ActionKind | undefined,
+  mark?: Step["mark"],
 ];
 
-export function table(state: CampaignState, rows: readonly Row[]): void {
-  describe(`in ${state}`, () => {
-    it.each(rows)("%s", (_name, campaign, facts, next, action, because) => {
-      const taken = decide(campaignOf(state, campaign), { ...calm, ...facts });
-      expect({ next: taken.next, action: taken.action?.kind }).toEqual({ next, action });
-      expect(taken.because).toContain(because);
-    });
+const stateOf = (row: string): CampaignState => row.split(".", 1)[0] as CampaignState;
+
+/** Every row of these states has a case, and every case is a row. */
+export function rowsOf(
+  states: readonly CampaignState[],
+  cases: readonly (readonly [Kind, Overlap, readonly Case[]])[],
+): void {
+  it(`names every row of ${states.join(", ")}`, () => {
+    const named = cases.flatMap(([, , some]) => some.map(([row]) => row));
+    const rows = states.flatMap((state) => table[state].map(({ name }) => name));
+    expect(named.toSorted()).toEqual(rows.toSorted());
   });
+  for (const [kind, overlap, some] of cases) {
+    describe(`${kind}, ${overlap}`, () => {
+      for (const [row, campaign, facts, next, action, mark = {}] of some) {
+        it(`takes ${row}`, () => {
+          const before = campaignOf(stateOf(row), { kind, ...campaign }, overlap);
+          const { because, ...taken } = decide(before, { ...calm, ...facts });
+          expect(taken).toEqual({ row, next, action, mark });
+          expect(because).toMatch(/\S.*\S/);
+        });
+      }
+    });
+  }
 }

@@ -1,73 +1,73 @@
 // What a step leaves in the campaign's record, and what an operator may say to it.
 
 import { describe, expect, it } from "vitest";
+import { advance } from "#agent/campaign/campaign.ts";
 import {
-  advance,
+  type Campaign,
   type CampaignState,
-  decide,
-  type Facts,
+  noMarks,
   type PortFacts,
-} from "#agent/campaign/campaign.ts";
-import { command, type OperatorVerb } from "#agent/campaign/verbs.ts";
+  type Step,
+} from "#agent/campaign/model.ts";
+import { command, type OperatorVerb, type Said } from "#agent/campaign/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
-import { calm, campaignOf, clearPort, held } from "./campaign-kit.ts";
-
-const drained: Partial<Facts> = { port: { ...clearPort, drain: "on" }, drained: held };
-const ready: Partial<Facts> = { ...drained, replacement: { kind: "valid" } };
-const back: Partial<Facts> = { port: { ...clearPort, keys: "new" } };
-const manual = { farEnd: "manual" } as const;
-const overdue = { overdue: true };
-
-describe("marks", () => {
-  const marks: readonly (readonly [string, CampaignState, Partial<Facts>, unknown])[] = [
-    ["the put is told before it is sent", "switching", ready, { told: true }],
-    ["a person is told", "draining", { ...ready, ...manual }, { told: true }],
-    [
-      "a person who did not act is asked again",
-      "switching",
-      { ...manual, ...overdue },
-      { asked: false },
-    ],
-    [
-      "success is the look's",
-      "restoring",
-      { ...back, far: "new", carrying: held },
-      { outcome: "enrolled" },
-    ],
-    ["so is going back", "restoring", { carrying: held }, { outcome: "reverted" }],
-  ];
-  it.each(marks)("%s", (_name, state, facts, mark) => {
-    expect(decide(campaignOf(state), { ...calm, ...facts }).mark).toEqual(mark);
-  });
-});
+import { calmPort, campaignOf } from "./campaign-kit.ts";
 
 const noon = 720 as WallTime;
 
-describe("the record after a step", () => {
-  const step = (next: CampaignState, mark: Parameters<typeof advance>[1]["mark"] = {}) =>
-    ({ next, action: undefined, because: "so", mark }) as const;
+const step = (next: CampaignState, mark: Step["mark"] = {}): Step => ({
+  row: "test.row",
+  next,
+  action: undefined,
+  because: "so",
+  mark,
+});
 
-  it("keeps the time of entry while the state stays", () => {
+describe("the record after a step", () => {
+  it("keeps the time of entry while the state stays, and says why", () => {
     const before = campaignOf("gated", { since: 5 as WallTime });
-    expect(advance(before, step("gated"), noon).since).toBe(5);
+    expect(advance(before, step("gated"), noon)).toMatchObject({ since: 5, because: "so" });
     expect(advance(before, step("draining"), noon).since).toBe(noon);
   });
 
-  it("hands over to the next link after success, with nothing told", () => {
-    const before = campaignOf("restoring", { told: true, asked: true });
-    const after = advance(before, step("done", { outcome: "enrolled" }), noon);
-    expect(after).toMatchObject({ at: 1, state: "queued", told: false, asked: false });
-    expect(after.links[0]?.outcome).toBe("enrolled");
+  it("takes over what the step marks, and nothing else", () => {
+    const before = campaignOf("staged", { asked: true });
+    const after = advance(before, step("switching", { told: true }), noon);
+    expect(after).toEqual({
+      ...before,
+      told: true,
+      state: "switching",
+      since: noon,
+      because: "so",
+    });
   });
+
+  it.each(["enrolled", "changed", "rotated"] as const)(
+    "hands over to the next link after %s, with every mark gone",
+    (outcome) => {
+      const all = { told: true, asked: true, proved: true, soaked: true, token: "t", shut: true };
+      const before = campaignOf("restoring", { ...all, goal: "revert", heldFrom: "proving" });
+      const after = advance(before, step("done", { outcome }), noon);
+      expect(after).toMatchObject({ ...noMarks, at: 1, state: "queued", heldFrom: undefined });
+      expect(after).toMatchObject({ since: noon, because: "the link before it is done" });
+      expect(after.links.map((link) => link.outcome)).toEqual([outcome, undefined]);
+    },
+  );
 
   it("ends after the last link, and after one that was reverted", () => {
     const last = campaignOf("restoring", { at: 1 });
-    expect(advance(last, step("done", { outcome: "enrolled" }), noon)).toMatchObject({
-      at: 1,
-      state: "done",
-    });
+    const over = advance(last, step("done", { outcome: "enrolled" }), noon);
+    expect(over).toMatchObject({ at: 1, state: "done" });
+    expect(over.links.map((link) => link.outcome)).toEqual([undefined, "enrolled"]);
     const first = advance(campaignOf("restoring"), step("done", { outcome: "reverted" }), noon);
     expect(first).toMatchObject({ at: 0, state: "done" });
+  });
+
+  it("hands over only once the link is done, whatever its outcome is called before", () => {
+    const after = advance(campaignOf("draining"), step("restoring", { outcome: "reverted" }), noon);
+    expect(after).toMatchObject({ at: 0, state: "restoring" });
+    const early = advance(campaignOf("proving"), step("restoring", { outcome: "rotated" }), noon);
+    expect(early).toMatchObject({ at: 0, state: "restoring" });
   });
 
   it("remembers which state it was held from, once", () => {
@@ -77,48 +77,138 @@ describe("the record after a step", () => {
   });
 });
 
+const seen = (port: PortFacts | undefined) => ({ port, far: "old" }) as const;
+const say = (
+  campaign: Campaign,
+  verb: OperatorVerb,
+  port: PortFacts | undefined,
+  farEndDone = false,
+) => {
+  const said: Said = { verb, farEndDone };
+  return command(campaign, said, seen(port), noon);
+};
+
 describe("what an operator may say", () => {
-  const carrying = clearPort;
-  const answers: readonly (readonly [
-    OperatorVerb,
-    CampaignState,
-    PortFacts | undefined,
-    string,
-  ])[] = [
-    ["proceed", "awaitingPeer", carrying, "awaitingPeer"],
-    ["proceed", "gated", carrying, "refused: the campaign waits for nobody: it is gated"],
-    ["proceed", "held", carrying, "refused: the campaign waits for nobody: it is held"],
-    ["resume", "held", undefined, "gated"],
-    ["resume", "switching", carrying, "refused: only a held campaign resumes: it is switching"],
-    ["abandon", "queued", undefined, "done"],
-    ["abandon", "gated", carrying, "done"],
-    ["abandon", "awaitingPeer", carrying, "done"],
-    ["abandon", "held", carrying, "done"],
-    ["abandon", "held", { ...carrying, keys: "new" }, "done"],
-    ["abandon", "held", undefined, "refused: the link does not carry"],
-    ["abandon", "held", { ...carrying, usable: false }, "refused: the link does not carry"],
-    ["abandon", "held", { ...carrying, drain: "on" }, "refused: the link does not carry"],
-    ["abandon", "held", { ...carrying, pending: true }, "refused: the link does not carry"],
-    ["abandon", "switching", carrying, "refused: it is switching: wait until it is parked"],
-    ["abandon", "done", carrying, "refused: it is done: wait until it is parked"],
-  ];
-  it.each(answers)("%s in %s", (verb, state, seen, answer) => {
-    const verdict = command(campaignOf(state, { told: true }), verb, seen, noon);
+  const carrying = calmPort;
+  const states: readonly (readonly [OperatorVerb, CampaignState, PortFacts | undefined, string])[] =
+    [
+      ["proceed", "awaitingPeer", carrying, "awaitingPeer"],
+      ["proceed", "gated", carrying, "refused: the campaign waits for nobody: it is gated"],
+      ["proceed", "held", carrying, "refused: the campaign waits for nobody: it is held"],
+      ["resume", "held", undefined, "gated"],
+      ["resume", "switching", carrying, "refused: only a held campaign resumes: it is switching"],
+      ["resume", "done", carrying, "refused: only a held campaign resumes: it is done"],
+      ["revert", "held", carrying, "gated"],
+      ["revert", "gated", carrying, "gated"],
+      ["revert", "awaitingPeer", { ...carrying, keys: "both" }, "gated"],
+      ["revert", "held", { ...carrying, keys: "else" }, "gated"],
+      ["revert", "held", { ...carrying, keys: "new" }, "refused: the old key is off the port"],
+      ["revert", "held", undefined, "refused: the router cannot be read"],
+      ["revert", "queued", carrying, "refused: it is queued: wait until it is parked"],
+      ["revert", "proving", carrying, "refused: it is proving: wait until it is parked"],
+      ["revert", "done", carrying, "refused: it is done: wait until it is parked"],
+      ["abandon", "queued", undefined, "done"],
+      ["abandon", "gated", carrying, "done"],
+      ["abandon", "awaitingPeer", carrying, "done"],
+      ["abandon", "held", carrying, "done"],
+      ["abandon", "held", { ...carrying, keys: "new", carriedBy: "new" }, "done"],
+      ["abandon", "held", undefined, "refused: the link does not carry"],
+      [
+        "abandon",
+        "held",
+        { ...carrying, carriedBy: "nothing" },
+        "refused: the link does not carry",
+      ],
+      ["abandon", "held", { ...carrying, drain: "on" }, "refused: the link does not carry"],
+      ["abandon", "held", { ...carrying, pending: "ours" }, "refused: the link does not carry"],
+      ["abandon", "held", { ...carrying, pending: "foreign" }, "refused: the link does not carry"],
+      ["abandon", "switching", carrying, "refused: it is switching: wait until it is parked"],
+      ["abandon", "done", carrying, "refused: it is done: wait until it is parked"],
+    ];
+  it.each(states)("%s in %s", (verb, state, port, answer) => {
+    const verdict = say(campaignOf(state, { kind: "rotate" }), verb, port);
     const text = verdict.kind === "accepted" ? verdict.campaign.state : `refused: ${verdict.why}`;
     expect(text).toMatch(new RegExp(`^${answer}`));
   });
 
-  it("keeps told over a resume, and gives every link that is left an outcome on abandon", () => {
-    const resumed = command(
-      campaignOf("held", { told: true, asked: true }),
-      "resume",
-      carrying,
-      noon,
-    );
-    expect(resumed).toMatchObject({ campaign: { told: true, asked: false, heldFrom: undefined } });
-    const left = command(campaignOf("held"), "abandon", carrying, noon);
-    expect(left).toMatchObject({
-      campaign: { links: [{ outcome: "abandoned" }, { outcome: "abandoned" }] },
+  it("proceed marks that it was asked, and with --done that a person says it is done", () => {
+    const waits = campaignOf("awaitingPeer", { since: 5 as WallTime });
+    expect(say(waits, "proceed", calmPort)).toEqual({
+      kind: "accepted",
+      campaign: { ...waits, asked: true },
+    });
+    const claimed = { ...waits, asked: true, claimed: true };
+    expect(say(waits, "proceed", undefined, true)).toMatchObject({ campaign: claimed });
+    expect(say(claimed, "proceed", calmPort)).toMatchObject({ campaign: claimed });
+  });
+
+  it("resume begins again, and keeps what the far end was told", () => {
+    const stuck = campaignOf("held", {
+      ...{ told: true, asked: true, aborted: true, goal: "revert", heldFrom: "proving" },
+    });
+    expect(say(stuck, "resume", calmPort)).toMatchObject({
+      campaign: {
+        ...{ told: true, asked: false, aborted: false, goal: "forward", heldFrom: undefined },
+        ...{ since: noon, because: "the operator resumed it" },
+      },
+    });
+  });
+
+  it("revert turns the goal round, and refuses an enrolment that is on the router", () => {
+    const stuck = campaignOf("held", { told: true, heldFrom: "proving" });
+    expect(say(stuck, "revert", calmPort)).toMatchObject({
+      campaign: { goal: "revert", told: true, heldFrom: undefined, since: noon },
+    });
+    const keyed = say(stuck, "revert", { ...calmPort, keys: "new" });
+    expect(keyed).toMatchObject({
+      kind: "refused",
+      why: expect.stringContaining("never goes back"),
+    });
+  });
+});
+
+describe("an abandoned campaign", () => {
+  const abandoned = (over: Partial<Campaign> = {}): Campaign => {
+    const verdict = say(campaignOf("held", { kind: "rotate", ...over }), "abandon", calmPort);
+    if (verdict.kind === "refused") throw new Error(verdict.why);
+    return verdict.campaign;
+  };
+
+  it("gives every link that is left an outcome, and leaves the others theirs", () => {
+    expect(abandoned().links.map(({ outcome }) => outcome)).toEqual(["abandoned", "abandoned"]);
+    const [first, second] = campaignOf("held").links;
+    if (first === undefined || second === undefined) throw new Error("two links");
+    const links = [{ ...first, outcome: "rotated" } as const, second];
+    const later = abandoned({ links, at: 1 });
+    expect(later.links.map(({ outcome }) => outcome)).toEqual(["rotated", "abandoned"]);
+  });
+
+  it("is not called reverted because it was once on its way back", () => {
+    const [first, second] = campaignOf("held").links;
+    if (first === undefined || second === undefined) throw new Error("two links");
+    const links = [{ ...first, outcome: "reverted" } as const, second];
+    expect(abandoned({ links }).links[0]?.outcome).toBe("abandoned");
+  });
+
+  it("is opened again by revert, at the link that was left, as told", () => {
+    const marks = {
+      soaked: true,
+      asked: true,
+      told: false,
+      token: "t",
+      heldFrom: "staged",
+    } as const;
+    const reopened = say(abandoned(marks), "revert", { ...calmPort, keys: "both" });
+    expect(reopened).toMatchObject({
+      campaign: { ...noMarks, told: true, goal: "revert", state: "gated", at: 0, since: noon },
+    });
+    if (reopened.kind === "refused") throw new Error(reopened.why);
+    expect(reopened.campaign.links[0]?.outcome).toBeUndefined();
+    expect(say(abandoned(), "revert", undefined)).toMatchObject({ kind: "refused" });
+    const gone = say(abandoned(), "revert", { ...calmPort, keys: "new" });
+    expect(gone).toMatchObject({
+      kind: "refused",
+      why: expect.stringContaining("ordinary rotation"),
     });
   });
 });

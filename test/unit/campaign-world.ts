@@ -1,457 +1,358 @@
-// A small abstract world around the real machine: two links, their far end, and everything that may
-// go wrong between two turns.
+// A small abstract world for the real campaign machine: one link under way, its sibling, both ends,
+// and what the process knows. Small whole numbers only, so that millions of worlds fit.
 
-import { advance, type Campaign, decide, type Facts, type Step } from "#agent/campaign/campaign.ts";
-import type { WallTime } from "#hal/world.ts";
-import { campaignOf, held, waiting } from "./campaign-kit.ts";
+import type { CampaignLink, CampaignState } from "#agent/campaign/model.ts";
+import { campaignStates } from "#agent/campaign/model.ts";
 
-type Side = "old" | "new" | "other";
+/** Bits of what the router holds. */
+export const oldKey = 1;
+export const newKey = 2;
+export const strangeKey = 4;
+/** What a far end may be set to. */
+export const onOld = 0;
+export const onNew = 1;
+export const onOther = 2;
+export const settled = 0;
+export const updating = 1;
+export const failed = 2;
+/** Whose commit waits on the router. */
+export const ours = 1;
+export const foreign = 2;
+/** Of a replacement: none, or the direction it was validated or refused for. */
+export const forward = 1;
+export const back = 2;
 
-interface Link {
-  readonly keys: "none" | "new" | "else";
-  /** What the far end's hardware uses; its document may say otherwise. */
-  readonly hardware: Side;
-  readonly document: Side;
-  readonly provisioning: "settled" | "updating" | "failed";
-  /** A put whose reply was lost and that may still land. */
-  readonly flight: boolean;
-  readonly drained: boolean;
-  readonly cut: boolean;
+export interface Config {
+  readonly name: string;
+  readonly kind: "enrol" | "change" | "rotate";
+  readonly overlap: CampaignLink["overlap"];
+  readonly farEnd: "agent" | "manual";
+  readonly retire: "afterProof" | "afterSoak";
+  readonly urgency: "planned" | "emergency";
+  /** The change concerns the router alone: the far end looks the same from before and after. */
+  readonly either: boolean;
+  /** Quirk shutBeforeKeyChange. */
+  readonly shutsFirst: boolean;
 }
 
+/** Everything that may differ between two moments. */
 export interface World {
-  readonly links: readonly [Link, Link];
-  readonly campaign: Campaign;
-  readonly alive: boolean;
-  /** What only the process knows; a crash takes it away. */
-  readonly mind: {
-    readonly replacement: "absent" | "valid" | "refused";
-    readonly grace: boolean;
-    readonly overdue: boolean;
-    readonly quiet: boolean;
-    readonly proven: boolean;
-    readonly steady: boolean;
-  };
-  /** A commit of somebody else waits on the router of the link under way. */
-  readonly pending: boolean;
-  readonly routerUnseen: boolean;
-  readonly farUnseen: boolean;
-  readonly routerRefuses: boolean;
-  readonly faultsLeft: number;
+  // The router's port.
+  keys: number;
+  mustSecure: number;
+  pending: number;
+  /** What a pending commit goes back to. */
+  keysBefore: number;
+  shutBefore: number;
+  drained: number;
+  promoted: number;
+  shut: number;
+  staleSak: number;
+  // The far end: what its document and its hardware say, and what it is being changed to.
+  document: number;
+  hardware: number;
+  operation: number;
+  target: number;
+  /** A put whose end was not seen and that may still land: 1 + what it points at. */
+  flight: number;
+  /** A staging commit of an agent that died meanwhile, and that the router may still take. */
+  late: number;
+  cut: number;
+  /** A person has moved the far end, unasked, while a staged key was pending. */
+  moved: number;
+  /** A person has touched the link. */
+  meddled: number;
+  /** The journal has lost a record. */
+  tailLost: number;
+  siblingCut: number;
+  siblingDrained: number;
+  // The journal, and the record before the last one.
+  record: number;
+  before: number;
+  // The process; a crash takes this away.
+  alive: number;
+  prepared: number;
+  refused: number;
+  /** Since the start, and since a put whose end was not seen. */
+  startGrace: number;
+  putGrace: number;
+  overdue: number;
+  quiet: number;
+  proven: number;
+  /** The old key, before the new one may be taken back. */
+  oldProven: number;
+  steady: number;
+  lasting: number;
+  losing: number;
+  // The surroundings.
+  routerUnseen: number;
+  farUnseen: number;
+  windowShut: number;
+  refuses: number;
+  faultsLeft: number;
+  wordsLeft: number;
 }
 
-export interface ModelOptions {
-  readonly farEnd: Facts["farEnd"];
-  readonly faults: number;
-  /** What a broken machine would see; the true facts if absent. */
-  readonly twist?: (facts: Facts) => Facts;
+/** How many bits each part takes; the order is that of the packed words. */
+const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
+  [
+    ["keys", 3],
+    ["mustSecure", 1],
+    ["pending", 2],
+    ["keysBefore", 3],
+    ["shutBefore", 1],
+    ["drained", 1],
+    ["promoted", 1],
+    ["shut", 1],
+    ["staleSak", 1],
+    ["document", 2],
+    ["hardware", 2],
+    ["operation", 2],
+    ["target", 2],
+    ["flight", 2],
+    ["late", 1],
+    ["cut", 1],
+    ["moved", 1],
+    ["meddled", 1],
+    ["tailLost", 1],
+    ["siblingCut", 1],
+    ["siblingDrained", 1],
+  ],
+  [
+    ["record", 15],
+    ["before", 15],
+  ],
+  [
+    ["alive", 1],
+    ["prepared", 2],
+    ["refused", 2],
+    ["startGrace", 1],
+    ["putGrace", 1],
+    ["overdue", 1],
+    ["quiet", 1],
+    ["proven", 1],
+    ["oldProven", 1],
+    ["steady", 1],
+    ["lasting", 1],
+    ["losing", 1],
+    ["routerUnseen", 1],
+    ["farUnseen", 1],
+    ["windowShut", 1],
+    ["refuses", 1],
+    ["faultsLeft", 3],
+    ["wordsLeft", 2],
+  ],
+];
+export const wordCount = layout.length;
+
+interface Packing {
+  readonly pack: (world: World, into: Int32Array, at: number) => void;
+  readonly unpack: (from: Int32Array, at: number, into: World) => void;
+  readonly copy: (from: World, into: World) => void;
 }
 
-export interface Move {
-  readonly label: string;
-  readonly to: World;
-  /** Time, healing and the agent itself: what must lead to an end. */
-  readonly kind: "fair" | "fault";
-  readonly broken?: readonly string[];
-}
-
-const noon = 0 as WallTime;
-const calmMind = {
-  replacement: "absent",
-  grace: true,
-  overdue: false,
-  quiet: false,
-  proven: false,
-  steady: false,
-} as const;
-const clearLink: Link = {
-  keys: "none",
-  hardware: "old",
-  document: "old",
-  provisioning: "settled",
-  flight: false,
-  drained: false,
-  cut: false,
-};
-
-export function start(options: ModelOptions): World {
+/** Straight-line code from the layout: loops over names would take most of a run's time. */
+function packing(): Packing {
+  const pack: string[] = [];
+  const unpack: string[] = [];
+  const copy: string[] = [];
+  layout.forEach((fields, word) => {
+    let shift = 0;
+    const parts: string[] = [];
+    for (const [name, bits] of fields) {
+      parts.push(`world.${name} << ${shift}`);
+      unpack.push(`into.${name} = (from[at + ${word}] >>> ${shift}) & ${2 ** bits - 1};`);
+      copy.push(`into.${name} = from.${name};`);
+      shift += bits;
+    }
+    if (shift > 32) throw new RangeError(`word ${word} of the layout has ${shift} bits`);
+    pack.push(`into[at + ${word}] = ${parts.join(" | ")};`);
+  });
+  const make = (parameters: string, lines: readonly string[]): unknown =>
+    new Function(...parameters.split(" "), lines.join("\n"));
   return {
-    links: [clearLink, clearLink],
-    campaign: campaignOf("queued"),
-    alive: true,
-    mind: calmMind,
-    pending: false,
-    routerUnseen: false,
-    farUnseen: false,
-    routerRefuses: false,
-    faultsLeft: options.faults,
-  };
+    pack: make("world into at", pack),
+    unpack: make("from at into", unpack),
+    copy: make("from into", copy),
+  } as Packing;
+}
+export const { pack, unpack, copy } = packing();
+
+// ---- the journal's record in 15 bits
+
+/** What a record says of a campaign; `proved` decides nothing and is left out. */
+export interface Recorded {
+  readonly state: CampaignState;
+  readonly at: 0 | 1;
+  readonly told: boolean;
+  readonly asked: boolean;
+  readonly soaked: boolean;
+  readonly aborted: boolean;
+  readonly shut: boolean;
+  readonly back: boolean;
+  /** It names the commit that is pending. */
+  readonly token: boolean;
+  readonly ending: "none" | "success" | "reverted" | "abandoned";
 }
 
-const mine = (world: World): Link => world.links[world.campaign.at === 0 ? 0 : 1];
-const other = (world: World): Link => world.links[world.campaign.at === 0 ? 1 : 0];
+const endings = ["none", "success", "reverted", "abandoned"] as const;
+const tokenBit = 1 << 11;
 
-function withLink(world: World, at: number, change: Partial<Link>): World {
-  const [first, second] = world.links;
-  const links: World["links"] =
-    at === 0 ? [{ ...first, ...change }, second] : [first, { ...second, ...change }];
-  return { ...world, links };
-}
-
-const withMine = (world: World, change: Partial<Link>): World =>
-  withLink(world, world.campaign.at, change);
-
-function up(link: Link): boolean {
-  const fits = link.keys === "new" ? link.hardware === "new" : link.hardware === "old";
-  return !link.cut && link.keys !== "else" && fits;
-}
-
-function protectedNow(link: Link): boolean {
-  return up(link) && link.keys === "new";
-}
-
-/** In its accepted state: protected once enrolled, else clear as the operator left it. */
-function siblingCarries(world: World): boolean {
-  const link = other(world);
-  return up(link) && !link.drained;
-}
-
-export const over = (world: World): boolean => world.campaign.state === "done";
-
-// ---- what the agent sees
-
-function farOf(world: World): Facts["far"] {
-  const link = mine(world);
-  if (world.farUnseen) return "unknown";
-  if (world.mind.grace || link.provisioning === "updating") return "updating";
-  return link.provisioning === "failed" ? "failed" : link.document;
-}
-
-function closedGate(world: World, far: Facts["far"]): string | undefined {
-  const link = mine(world);
-  if (!siblingCarries(world)) return "the sibling does not carry";
-  if (world.routerUnseen || world.pending) return "the router is not settled";
-  if (far === "updating" || far === "unknown" || far === "failed") return "the far end is not";
-  const begun = link.drained || world.campaign.told || link.keys === "new";
-  return begun || up(link) ? undefined : "BGP is not up on this link";
-}
-
-function look(world: World, farEnd: Facts["farEnd"]): Facts {
-  const link = mine(world);
-  const far = farOf(world);
-  const { keys, drained } = link;
-  const drain = drained ? "on" : "off";
-  const { mind, pending } = world;
-  return {
-    port: world.routerUnseen ? undefined : { keys, pending, usable: up(link), drain },
-    far,
-    sibling: siblingCarries(world) ? "carrying" : "lost",
-    closedGate: closedGate(world, far),
-    drained: mind.quiet ? held : waiting,
-    proof: mind.proven ? held : waiting,
-    carrying: mind.steady ? held : waiting,
-    replacement:
-      mind.replacement === "refused" ? { kind: "refused", text: "no" } : { kind: mind.replacement },
-    lostCommits: 0,
-    overdue: mind.overdue,
-    farEnd,
-  };
-}
-
-const canBe = {
-  quiet: (world: World): boolean => !world.routerUnseen && mine(world).drained,
-  proven: (world: World): boolean =>
-    !world.routerUnseen && protectedNow(mine(world)) && farOf(world) === "new",
-  steady: (world: World): boolean => !world.routerUnseen && up(mine(world)) && !mine(world).drained,
-} as const;
-type Run = keyof typeof canBe;
-const runs: readonly Run[] = ["quiet", "proven", "steady"];
-
-/** A look breaks every run whose condition no longer holds. */
-function looked(world: World): World {
-  const kept = (run: Run): boolean => world.mind[run] && canBe[run](world);
-  const mind = { quiet: kept("quiet"), proven: kept("proven"), steady: kept("steady") };
-  return { ...world, mind: { ...world.mind, ...mind } };
-}
-
-// ---- what the agent does
-
-type Luck = "goes well" | "is lost" | "is delayed" | "dies before it";
-
-/** Journal first: the campaign has moved before the effect is tried. */
-function journaled(world: World, taken: Step): World {
-  const campaign = advance(world.campaign, taken, noon);
-  const moved = campaign.state !== world.campaign.state || campaign.at !== world.campaign.at;
-  if (!moved) return { ...world, campaign };
-  if (campaign.at !== world.campaign.at) {
-    return { ...world, campaign, mind: { ...calmMind, grace: world.mind.grace } };
-  }
-  const replacement =
-    campaign.state === "draining" && world.mind.replacement === "refused"
-      ? "absent"
-      : world.mind.replacement;
-  const mind = { ...world.mind, overdue: false, steady: false, replacement };
-  return { ...world, campaign, mind };
-}
-
-function affected(world: World, action: Step["action"], luck: Luck): World {
-  const { mind } = world;
-  const without = { ...world, mind: { ...mind, replacement: "absent" as const } };
-  switch (action?.kind) {
-    case undefined:
-    case "probe":
-      return world;
-    case "drain":
-      return luck === "is lost" ? world : withMine(without, { drained: true });
-    case "restore":
-      return luck === "is lost" ? world : withMine(without, { drained: false });
-    case "prepare": {
-      const replacement = world.routerRefuses ? "refused" : "valid";
-      return luck === "is lost" ? world : { ...world, mind: { ...mind, replacement } };
-    }
-    case "replace":
-      return luck === "is lost" ? without : withMine(without, { keys: "new" });
-    case "putNew":
-      if (luck === "goes well" && mine(world).provisioning !== "updating") {
-        return withMine(world, { document: "new", provisioning: "updating" });
-      }
-      return withMine(
-        { ...world, mind: { ...mind, grace: true } },
-        luck === "is delayed" ? { flight: true } : {},
-      );
-  }
-}
-
-function dead(world: World): World {
-  return { ...world, alive: false, mind: calmMind };
-}
-
-/** P1 to P3 on the truth at the moment of the effect. */
-function judgeEffect(world: World, taken: Step, farEnd: Facts["farEnd"]): string[] {
-  const link = mine(world);
-  const kind = taken.action?.kind;
-  const broken: string[] = [];
-  const claim = (holds: boolean, what: string): void => {
-    if (!holds) broken.push(`${kind}: ${what}`);
-  };
-  if (kind === "drain" || kind === "putNew") {
-    claim(siblingCarries(world), "the sibling must carry (P2)");
-  }
-  if (kind === "drain" || kind === "replace" || kind === "restore") {
-    claim(!world.pending, "a pending commit would take it along");
-  }
-  if (kind === "putNew") {
-    claim(link.drained, "the link must be drained first");
-    claim(link.keys === "none" && link.document === "old", "only from the old state");
-    claim(world.mind.replacement === "valid", "the router must be known to follow");
-    claim(!link.flight, "an earlier put may still land");
-    claim(farEnd === "agent", "a person's far end is the person's");
-  }
-  if (kind === "replace") {
-    claim(!up(link), "it must not interrupt a link that carries");
-    claim(link.document === "new" && link.provisioning === "settled", "the far end goes first");
-  }
-  if (kind === "restore" && taken.next !== "restoring") {
-    claim(up(link), "only a usable link gets traffic back");
-  }
-  return broken;
-}
-
-function judgeStep(before: World, after: World): string[] {
-  const link = mine(before);
-  const { state } = before.campaign;
-  const broken: string[] = [];
-  const arrived = after.campaign.at !== before.campaign.at || (over(after) && state !== "done");
-  const outcome = after.campaign.links[before.campaign.at]?.outcome;
-  if (state === "proving" && after.campaign.state === "restoring" && !protectedNow(link)) {
-    broken.push("proving: left without proof (P3)");
-  }
-  if (!arrived || outcome === "abandoned") return broken;
-  if (!up(link) || link.drained) broken.push("done: the link does not carry");
-  if (before.pending) broken.push("done: a commit is pending");
-  if (link.flight) broken.push("done: a put may still land");
-  if ((outcome === "enrolled") !== protectedNow(link)) broken.push(`done: called ${outcome}`);
-  return broken;
-}
-
-function turn(world: World, options: ModelOptions, luck: Luck): { to: World; broken: string[] } {
-  const seen = looked(world);
-  const facts = look(seen, options.farEnd);
-  const taken = decide(seen.campaign, options.twist?.(facts) ?? facts);
-  const next = journaled(seen, taken);
-  const broken = judgeStep(seen, next);
-  // A link that hands over has no effect of its own left.
-  if (luck === "dies before it") return { to: dead(next), broken };
-  broken.push(...judgeEffect(seen, taken, options.farEnd));
-  const to = affected(next, taken.action, luck);
-  if (seen.links.some((link, at) => protectedNow(link) && !protectedNow(to.links[at] ?? link))) {
-    broken.push("an effect of ours took protection away (P1)");
-  }
-  return { to, broken };
-}
-
-// ---- what the world does
-
-function agentMoves(world: World, options: ModelOptions): Move[] {
-  if (!world.alive) {
-    return [{ label: "the agent starts", to: { ...world, alive: true }, kind: "fair" }];
-  }
-  if (over(world)) return [];
-  const well = turn(world, options, "goes well");
-  const moves: Move[] = [{ label: "a turn", kind: "fair", ...well }];
-  if (world.faultsLeft === 0) return moves;
-  for (const luck of ["is lost", "is delayed", "dies before it"] as const) {
-    const { to, broken } = turn(spent(world), options, luck);
-    moves.push({ label: `a turn whose effect ${luck}`, kind: "fault", to, broken });
-  }
-  moves.push({ label: "the agent dies", kind: "fault", to: dead(spent(world)) });
-  return moves;
-}
-
-const spent = (world: World): World => ({ ...world, faultsLeft: world.faultsLeft - 1 });
-
-const parked: readonly Campaign["state"][] = ["queued", "gated", "awaitingPeer", "held", "done"];
-
-function timeMoves(world: World, options: ModelOptions): Move[] {
-  const moves: Move[] = [];
-  const fair = (label: string, to: World): void => {
-    moves.push({ label, to, kind: "fair" });
-  };
-  const { mind, campaign } = world;
-  const link = mine(world);
-  if (world.alive && !over(world)) {
-    const know = (change: Partial<World["mind"]>): World => ({
-      ...world,
-      mind: { ...mind, ...change },
-    });
-    if (!mind.overdue && !parked.includes(campaign.state)) {
-      fair("the deadline passes", know({ overdue: true }));
-    }
-    if (mind.grace && !link.flight) fair("the grace of a put ends", know({ grace: false }));
-    for (const run of runs) {
-      if (!mind[run] && canBe[run](world)) fair(`long ${run}`, know({ [run]: true }));
-    }
-  }
-  if (link.flight) fair("a late put is dropped", withMine(world, { flight: false }));
-  if (link.flight && link.provisioning !== "updating") {
-    const landed = { flight: false, document: "new", provisioning: "updating" } as const;
-    fair("a late put lands", withMine(world, landed));
-  }
-  if (link.hardware !== link.document) {
-    fair("the hardware follows", withMine(world, { hardware: link.document }));
-  } else if (link.provisioning === "updating") {
-    fair("the operation ends", withMine(world, { provisioning: "settled" }));
-  }
-  const asked = options.farEnd === "manual" && campaign.state === "switching";
-  if (asked && link.document === "old") {
-    const person = { document: "new", provisioning: "updating" } as const;
-    fair("the person changes the far end as asked", withMine(world, person));
-  }
-  if (campaign.state === "awaitingPeer" && !campaign.asked) {
-    fair("the operator proceeds", { ...world, campaign: { ...campaign, asked: true } });
-  }
-  return [...moves, ...healing(world)];
-}
-
-function healing(world: World): Move[] {
-  const moves: Move[] = [];
-  const fair = (label: string, to: World): void => {
-    moves.push({ label, to, kind: "fair" });
-  };
-  for (const at of [0, 1]) {
-    if (world.links[at]?.cut === true) fair("a fibre heals", withLink(world, at, { cut: false }));
-  }
-  const link = mine(world);
-  if (world.pending) fair("the foreign commit ends", { ...world, pending: false });
-  if (world.routerUnseen) fair("the router answers", { ...world, routerUnseen: false });
-  if (world.farUnseen) fair("the far end answers", { ...world, farUnseen: false });
-  if (world.routerRefuses) fair("the router is mended", { ...world, routerRefuses: false });
-  if (link.provisioning === "failed") {
-    const settled = { provisioning: "settled", hardware: link.document } as const;
-    fair("a person settles the far end", withMine(world, settled));
-  }
-  if (link.keys === "else") {
-    fair("a person removes the foreign key", withMine(world, { keys: "none" }));
-  }
-  return moves;
-}
-
-function faultMoves(before: World): Move[] {
-  if (before.faultsLeft === 0 || over(before)) return [];
-  const world = spent(before);
-  const link = mine(world);
-  const moves: Move[] = [];
-  const fault = (label: string, to: World): void => {
-    moves.push({ label, to, kind: "fault" });
-  };
-  for (const at of [0, 1]) {
-    const cut = withLink(world, at, { cut: true });
-    if (world.links[at]?.cut === false) fault(`the fibre of link ${at} is cut`, cut);
-  }
-  if (link.provisioning === "updating") {
-    fault("the operation fails", withMine(world, { provisioning: "failed" }));
-    const back = { provisioning: "failed", document: "old" } as const;
-    fault("the operation fails and is undone", withMine(world, back));
-    fault("the far end says done and lies", withMine(world, { provisioning: "settled" }));
-    const half = { provisioning: "settled", hardware: "other" } as const;
-    fault("the far end applies half", withMine(world, half));
-  } else {
-    for (const side of ["old", "new", "other"] as const) {
-      if (link.document === side && link.hardware === side) continue;
-      const put = { document: side, hardware: side, provisioning: "settled" } as const;
-      fault(`a person points the far end at ${side}`, withMine(world, put));
-    }
-  }
-  for (const keys of ["none", "new", "else"] as const) {
-    if (link.keys !== keys) fault(`a person leaves ${keys}`, withMine(world, { keys }));
-  }
-  if (!world.pending) fault("a person begins a commit", { ...world, pending: true });
-  if (!world.routerUnseen) fault("the router is silent", { ...world, routerUnseen: true });
-  if (!world.farUnseen) fault("the far end is silent", { ...world, farUnseen: true });
-  if (!world.routerRefuses) fault("the router will refuse", { ...world, routerRefuses: true });
-  if (link.drained) fault("the router forgets the drain", withMine(world, { drained: false }));
-  if (world.campaign.state === "held" && world.alive) {
-    const { campaign } = world;
-    const resumed: Campaign = { ...campaign, state: "gated", asked: false };
-    fault("the operator resumes", { ...world, campaign: resumed });
-  }
-  return moves;
-}
-
-/** A usable drained link: back at once with the sibling lost, and wherever nothing goes on. */
-export function judgeState(world: World, options: ModelOptions): string[] {
-  const { state } = world.campaign;
-  const link = mine(world);
-  const due = !siblingCarries(world) || parked.includes(state);
-  const able = up(link) && link.drained && !world.pending && !world.routerUnseen;
-  if (!world.alive || over(world) || !due || !able) return [];
-  let later = world;
-  for (let turns = 0; turns < 4; turns += 1) {
-    later = turn(later, options, "goes well").to;
-    if (later.campaign.at !== world.campaign.at || !mine(later).drained) return [];
-  }
-  return [`${state}: a usable link stays drained (P2)`];
-}
-
-export function movesOf(world: World, options: ModelOptions): readonly Move[] {
-  return [...agentMoves(world, options), ...timeMoves(world, options), ...faultMoves(world)];
-}
-
-export function keyOf(world: World): string {
-  const { campaign, mind, links } = world;
-  const bit = (flag: boolean): string => (flag ? "1" : "0");
-  const linkKey = (link: Link): string =>
-    `${link.keys[1]}${link.hardware[0]}${link.document[0]}${link.provisioning[0]}` +
-    bit(link.flight) +
-    bit(link.drained) +
-    bit(link.cut);
+export function recordOf(recorded: Recorded): number {
+  const flags = [
+    recorded.told,
+    recorded.asked,
+    recorded.soaked,
+    recorded.aborted,
+    recorded.shut,
+    recorded.back,
+  ];
+  const bits = flags.reduce((sum, flag, index) => sum | (Number(flag) << (5 + index)), 0);
   return (
-    `${campaign.at}${campaign.state}${bit(campaign.told)}${bit(campaign.asked)}` +
-    campaign.links.map((link) => link.outcome?.[0] ?? "-").join("") +
-    links.map(linkKey).join("") +
-    mind.replacement[0] +
-    [mind.grace, mind.overdue, mind.quiet, mind.proven, mind.steady].map(bit).join("") +
-    [world.alive, world.pending, world.routerUnseen, world.farUnseen].map(bit).join("") +
-    `${bit(world.routerRefuses)}${world.faultsLeft}`
+    campaignStates.indexOf(recorded.state) |
+    (recorded.at << 4) |
+    bits |
+    (recorded.token ? tokenBit : 0) |
+    (endings.indexOf(recorded.ending) << 12)
   );
 }
+
+export function recordedIn(record: number): Recorded {
+  const flag = (bit: number): boolean => ((record >> bit) & 1) === 1;
+  return {
+    state: campaignStates[record & 15] ?? "queued",
+    at: flag(4) ? 1 : 0,
+    told: flag(5),
+    asked: flag(6),
+    soaked: flag(7),
+    aborted: flag(8),
+    shut: flag(9),
+    back: flag(10),
+    token: flag(11),
+    ending: endings[(record >> 12) & 3] ?? "none",
+  };
+}
+
+export const stateIn = (record: number): number => record & 15;
+export const linkIn = (record: number): number => (record >> 4) & 1;
+export const toldIn = (record: number): boolean => (record & 32) !== 0;
+export const abortedIn = (record: number): boolean => (record & 256) !== 0;
+export const shutIn = (record: number): boolean => (record & 512) !== 0;
+export const backIn = (record: number): boolean => (record & 1024) !== 0;
+export const hasToken = (record: number): boolean => (record & tokenBit) !== 0;
+export const withToken = (record: number): number => record | tokenBit;
+export const withoutToken = (record: number): number => record & ~tokenBit;
+
+export const stateNumber = (state: CampaignState): number => campaignStates.indexOf(state);
+
+// ---- how it begins
+
+export const newMind = {
+  prepared: 0,
+  refused: 0,
+  overdue: 0,
+  quiet: 0,
+  proven: 0,
+  oldProven: 0,
+  steady: 0,
+  lasting: 0,
+  losing: 0,
+};
+
+/** A link as it is before its turn. */
+export function untouchedLink(config: Config): Partial<World> {
+  const bare = config.kind === "enrol";
+  return {
+    keys: bare ? 0 : oldKey,
+    mustSecure: bare ? 0 : 1,
+    ...quietLink,
+    promoted: 0,
+    document: onOld,
+    hardware: onOld,
+  };
+}
+
+/** A link that is done, as its last look has shown it. */
+export function doneLink(config: Config): Partial<World> {
+  const end = config.either ? onOld : onNew;
+  return {
+    keys: newKey,
+    mustSecure: 1,
+    ...quietLink,
+    promoted: 1,
+    document: end,
+    hardware: end,
+  };
+}
+
+const quietLink = {
+  pending: 0,
+  keysBefore: 0,
+  shutBefore: 0,
+  drained: 0,
+  shut: 0,
+  staleSak: 0,
+  operation: settled,
+  target: 0,
+  flight: 0,
+  late: 0,
+  moved: 0,
+  meddled: 0,
+  tailLost: 0,
+};
+
+export function start(config: Config, faults: number, words: number, at: 0 | 1): World {
+  const record = recordOf({
+    state: "queued",
+    at,
+    told: false,
+    asked: false,
+    soaked: false,
+    aborted: false,
+    shut: false,
+    back: false,
+    token: false,
+    ending: "none",
+  });
+  return {
+    ...(untouchedLink(config) as World),
+    cut: 0,
+    siblingCut: 0,
+    siblingDrained: 0,
+    record,
+    before: record,
+    alive: 1,
+    ...newMind,
+    startGrace: 0,
+    putGrace: 0,
+    routerUnseen: 0,
+    farUnseen: 0,
+    windowShut: 0,
+    refuses: 0,
+    faultsLeft: faults,
+    wordsLeft: words,
+  };
+}
+
+// ---- what is so
+
+/** Do both ends agree, so that MKA forms (or, before an enrolment, clear frames pass)? */
+export function matches(world: World, config: Config): boolean {
+  const { keys, hardware } = world;
+  if (config.either) return hardware !== onOther && (keys === oldKey || keys === newKey);
+  if (hardware === onOther) return false;
+  if (hardware === onNew) return (keys & newKey) !== 0 && world.mustSecure === 1;
+  if (config.kind === "enrol") return keys === 0 && world.mustSecure === 0;
+  return (keys & oldKey) !== 0;
+}
+
+export function isUp(world: World, config: Config): boolean {
+  return world.cut === 0 && world.shut === 0 && matches(world, config);
+}
+
+export function siblingLost(world: World): boolean {
+  return world.siblingCut === 1 || world.siblingDrained === 1;
+}
+
+/** Where the far end's document must be for the campaign to have succeeded. */
+export const endOf = (config: Config): number => (config.either ? onOld : onNew);

@@ -1,21 +1,16 @@
 import { describe, expect, it } from "vitest";
+import type { CampaignShape } from "#agent/api/shape.ts";
+import { shortCkn } from "#agent/ckn-text.ts";
 import { agree } from "#agent/cli/agreement.ts";
 import { completion } from "#agent/cli/completion.ts";
 import { errorText } from "#agent/cli/failure.ts";
 import type { Paint } from "#agent/cli/paint.ts";
 import { planText } from "#agent/cli/plan-text.ts";
 import { buildProgram } from "#agent/cli/program.ts";
+import { campaignText, rehearsalText } from "#agent/cli/rotation-text.ts";
 import { campaignLines, statusText, verdictLine } from "#agent/cli/status-text.ts";
 import { table } from "#agent/cli/table.ts";
-import {
-  columns,
-  jsonText,
-  readable,
-  shortCkn,
-  spanText,
-  visible,
-  visibleLines,
-} from "#agent/cli/text.ts";
+import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/cli/text.ts";
 import type { Status } from "#agent/health/status.ts";
 import type { Plan } from "#agent/plan.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -208,13 +203,108 @@ describe("a status", () => {
       because: "of a reason",
       by: "policy",
       heldFrom: null,
+      goal: "forward",
+      urgency: "planned",
       links: [],
+      steps: [],
+      restMs: null,
     } as const;
     expect(campaignLines(campaign, at)).toEqual(
       [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(
         (line) => line !== undefined,
       ),
     );
+  });
+});
+
+describe("a campaign in full", () => {
+  const campaign: CampaignShape = {
+    schema: "linkseal.campaign/1",
+    group: "erd-demo",
+    kind: "rotate",
+    goal: "forward",
+    urgency: "planned",
+    link: "primary",
+    state: "awaitingPeer",
+    since: at,
+    because: "a person must point the far end at the new key",
+    by: "ops",
+    heldFrom: null,
+    links: [
+      { name: "primary", outcome: null, ckn: "c0ffee", cakSecretId: "CAK/1", cknSecretId: "CKN/1" },
+    ],
+    steps: [{ at, link: "primary", state: "gated", because: "the group is free" }],
+    restMs: { low: 60_000, likely: 90_000, high: 300_000, basis: "firstRun" },
+  };
+
+  it("says what it waits for, what is left, who may go on, and what it did", () => {
+    expect(campaignText(campaign, at).split("\n")).toEqual([
+      "rotate erd-demo/primary: awaitingPeer for 0.0 s: a person must point the far end at the " +
+        "new key",
+      "  by ops",
+      "  far end: CAK CAK/1",
+      "           CKN CKN/1",
+      "  next: linkseal rotation proceed erd-demo",
+      "  what is left takes about 90 s (60 s to 5 min, not measured yet)",
+      "  may be said: linkseal rotation revert erd-demo",
+      "  may be said: linkseal rotation abandon erd-demo",
+      `  ${at}  primary  gated  the group is free`,
+    ]);
+  });
+
+  it.each([
+    ["queued", "rotate", ["abandon"]],
+    ["held", "rotate", ["revert", "abandon"]],
+    ["held", "enrol", ["abandon"]],
+    ["proving", "rotate", []],
+    ["done", "rotate", []],
+  ] as const)("lets a %s %s be told %j", (state, kind, verbs) => {
+    const text = campaignText({ ...campaign, state, kind, restMs: null }, at);
+    const told = [...text.matchAll(/may be said: linkseal rotation (\w+) erd-demo/g)];
+    expect(told.map(([, verb]) => verb)).toEqual(verbs);
+  });
+
+  it("may be taken back once it was abandoned, and says when it goes back", () => {
+    const [link] = campaign.links;
+    if (link === undefined) throw new Error("it has a link");
+    const left = {
+      ...campaign,
+      state: "done",
+      links: [{ ...link, outcome: "abandoned" }],
+    } as const;
+    expect(campaignText(left, at)).toContain("may be said: linkseal rotation revert erd-demo");
+    const back = { ...campaign, goal: "revert", urgency: "emergency" } as const;
+    expect(campaignText(back, at)).toContain("  by ops, emergency, going back to the old key");
+  });
+});
+
+describe("a rehearsal", () => {
+  const rehearsal = {
+    schema: "linkseal.rehearsal/1",
+    target: "erd-demo",
+    verdict: "bad",
+    because: "P2 was broken",
+    tookMs: 240_000,
+    links: [
+      {
+        link: "erd-demo/primary",
+        outcome: null,
+        dark: { wholeMs: 2_500, theirsMs: 1_500, oursMs: 1_000 },
+        steps: [{ atMs: 1_250, state: "gated", because: "the group is free" }],
+      },
+    ],
+    lostFrames: "7",
+    brokenPromises: ["P2 erd-demo/primary"],
+  } as const;
+
+  it("tells the outcome, dark times, the way there, lost frames and broken promises", () => {
+    expect(rehearsalText(rehearsal).split("\n")).toEqual([
+      "Rehearsal of erd-demo on a simulated twin: bad: P2 was broken",
+      "erd-demo/primary: not ended, dark for 2.5 s (1.5 s by the far end, 1.0 s by us)",
+      "  1.3 s  gated  the group is free",
+      "It took 4 min of virtual time; 7 frames of the pair were lost; 1 promises broken.",
+      "  P2 erd-demo/primary",
+    ]);
   });
 });
 
@@ -248,6 +338,52 @@ describe("a plan", () => {
     [[], [], "Nothing to do: both ends are as the config wants them."],
   ])("%#", (steps, notes, text) => {
     expect(planText(planOf(steps, notes))).toBe(text);
+  });
+});
+
+describe("a plan of a campaign", () => {
+  const guess = { low: 500, likely: 1_500, high: 5_000, basis: "firstRun" } as const;
+  const none = { low: 0, likely: 0, high: 0, basis: "fixed" } as const;
+  const step: Plan["steps"][number] = {
+    n: 1,
+    where: "erd-demo link1",
+    link: "erd-demo/primary",
+    does: "give it",
+    preview: "~ key",
+    darkMs: { low: 500, high: 5_000 },
+    risk: null,
+    state: "switching",
+    takes: { low: 30_000, likely: 30_000, high: 30_000, basis: "measured" },
+    dark: { theirs: guess, ours: none, drained: true },
+  };
+  const note = { about: "erd-demo", text: "a freeze", next: "wait", code: "gate.window" } as const;
+  const planOf = (over: Partial<Plan["steps"][number]>): Plan => ({
+    schema: "linkseal.plan/1",
+    wouldChange: true,
+    steps: [{ ...step, ...over }],
+    notes: [note],
+  });
+
+  it("says whose dark time it is, what is lost, how long it takes, and what is in the way", () => {
+    expect(planText(planOf({})).split("\n")).toEqual([
+      "1. erd-demo/primary: give it (at erd-demo link1, link dark for 0.5 s to 5.0 s)",
+      "     ~ key",
+      "     takes 30 s; dark by the far end about 1.5 s (0.5 s to 5.0 s, not measured yet); " +
+        "drained, so no frame is lost",
+      "In all about 30 s, as it was measured here.",
+      "in the way: erd-demo: a freeze",
+      "     next: wait",
+    ]);
+  });
+
+  it("says that frames are lost where nothing is drained, and that a person takes time", () => {
+    const dark = { theirs: none, ours: guess, drained: false };
+    const text = planText(planOf({ dark, takes: guess, state: "awaitingPeer" }));
+    expect(text).toContain("as long as it takes; dark by us about 1.5 s");
+    expect(text).toContain("not drained: its frames are lost");
+    expect(text).toContain(
+      "by defaults where nothing was measured yet, and the time that a person",
+    );
   });
 });
 

@@ -4,6 +4,19 @@ import { siteConfig } from "./site-config.ts";
 
 type Row = readonly [written: string, instead: string, says: readonly string[]];
 
+// One more line in the group.
+function within(line: string, says: readonly string[]): readonly Row[] {
+  return [["    drain: prepend", `    drain: prepend\n    ${line}`, says]];
+}
+
+function weekly(span: string, says: string): readonly Row[] {
+  return within(`rotate: { window: ${span} }`, [`18:23 groups[0].rotate.window: ${says}`]);
+}
+
+function frozen(days: string, says: string): readonly Row[] {
+  return within(`freeze: ["${days}"]`, [`18:14 groups[0].freeze[0]: ${says}`]);
+}
+
 // What stands in the good config, what stands there instead, and the complaints.
 const edits: readonly Row[] = [
   ["version: 1", "version: 2", ["1:10 version: is 2"]],
@@ -14,7 +27,11 @@ const edits: readonly Row[] = [
   [
     "  cloud: sim",
     "  cloud: public",
-    ['4:10 azure.cloud: "public" is not available in this version'],
+    [
+      "4:3 azure.identity: is missing",
+      '5:10 azure.vault: is "unix:/run/site.sock"',
+      "6:11 azure.farEnd: agent is not available in this cloud",
+    ],
   ],
   [
     "unix:/run/site.sock\n  farEnd",
@@ -22,11 +39,7 @@ const edits: readonly Row[] = [
     ['5:10 azure.vault: is "https://kv-erd.vault.azure.net"'],
   ],
   ["farEnd: agent", "farEnd: agnt", ['6:11 azure.farEnd: is "agnt"']],
-  [
-    "  cloud: sim",
-    "  cloud: sim\n  identity: { kind: arc }",
-    ["5:3 azure.identity: is not available in this version"],
-  ],
+  ["  cloud: sim", "  cloud: sim\n  identity: { kind: arc }", ["5:13 azure.identity: is given"]],
   [
     "driver: sim",
     "driver: junos",
@@ -58,19 +71,64 @@ const edits: readonly Row[] = [
     ["15:5 groups[0].name: is missing", "15:5 groups[0].nam: is not a key of this place"],
   ],
   [
-    "    drain: prepend",
-    "    drain: prepend\n    freeze: []",
-    ["18:5 groups[0].freeze: is not available in this version"],
-  ],
-  [
     "drain: prepend",
     "drain: peeringShutdown",
     ["17:12 groups[0].drain: peeringShutdown is not accepted"],
   ],
   [
     "drain: prepend",
-    "drain: none",
-    ['17:12 groups[0].drain: "none" is not available in this version'],
+    "drain: adminDown",
+    ['17:12 groups[0].drain: "adminDown" is not available in this version'],
+  ],
+  ["drain: prepend", "drain: none", ["17:12 groups[0].drain: none is not accepted"]],
+  ...within("retire: sometime", ['18:13 groups[0].retire: is "sometime"']),
+  ...within("rotate: daily", ['18:13 groups[0].rotate: is "daily"']),
+  ...within("rotate: { on: time }", ['18:19 groups[0].rotate.on: is "time"']),
+  ...within("rotate: { on: age }", ["18:13 groups[0].rotate.maxAge: is missing"]),
+  ...within("rotate: { maxAge: 90 }", ["18:23 groups[0].rotate.maxAge: is 90"]),
+  ...within("rotate: { maxAge: 1m }", ['18:23 groups[0].rotate.maxAge: is "1m"']),
+  ...within("rotate: { windows: [] }", [
+    "18:15 groups[0].rotate.windows: is not a key of this place",
+  ]),
+  ...within("rotate: { window: [] }", ["18:23 groups[0].rotate.window: is a list of 0"]),
+  ...within("rotate: { window: 7 }", ["18:23 groups[0].rotate.window: is 7"]),
+  ...within(`rotate: { window: [${'"a",'.repeat(15)}] }`, [
+    "18:23 groups[0].rotate.window: is a list of 15",
+  ]),
+  ...weekly("Sat", "is no weekly span"),
+  ...weekly("Sat 02:00-06:00", "is no weekly span"),
+  ...weekly("Sa 02:00-06:00 UTC", "is no weekly span"),
+  ...weekly("Sat 2:00-6:00 UTC", "is no weekly span"),
+  ...weekly("Sat 02:00-06:60 UTC", "holds no time of day"),
+  ...weekly("Sat 02:00-24:01 UTC", "holds no time of day"),
+  ...weekly("Sat 24:00-06:00 UTC", "holds no time of day"),
+  ...weekly("Sat 02:00-02:14 UTC", "is too short"),
+  ...weekly("Sat 23:50-00:04 UTC", "is too short"),
+  ...weekly("Sat 02:00-02:00 UTC", "is too short"),
+  ...weekly("Sat 02:00-06:00 Europe/Dubln", "names no time zone"),
+  ...within('rotate: { window: ["Sat 02:00-06:00 UTC", "Sun 02:00-06:00 Mars"] }', [
+    "18:47 groups[0].rotate.window[1]: names no time zone",
+  ]),
+  ...within("rotate: { window: [Mon,Wed 02:00-06:00 UTC] }", [
+    "18:24 groups[0].rotate.window[0]: is no weekly span",
+  ]),
+  ...within("freeze: 2026-12-20/2027-01-05", [
+    '18:13 groups[0].freeze: is "2026-12-20/2027-01-05"',
+  ]),
+  ...frozen("2026-12-20", 'is "2026-12-20"'),
+  ...frozen("2026-13-01/2027-01-05", 'is "2026-13-01/2027-01-05"'),
+  ...frozen("2026-02-28/2026-02-29", "holds no day 2026-02-29"),
+  ...frozen("2027-01-05/2026-12-20", "ends before it begins"),
+  ...frozen("2026-12-20/2027-01-05 Europe/Dubln", "names no time zone"),
+  [
+    "driver: sim",
+    "driver: sim\n    quirks: [shutBeforeKeyChanges]",
+    ['10:14 devices[0].quirks[0]: is "shutBeforeKeyChanges"'],
+  ],
+  [
+    "driver: sim",
+    "driver: sim\n    quirks: shutBeforeKeyChange",
+    ['10:13 devices[0].quirks: is "shutBeforeKeyChange"'],
   ],
   [
     "order: [secondary, primary]",
@@ -186,6 +244,7 @@ const edits: readonly Row[] = [
   ["evidence: 90s", "evidence: 60s", ["43:48 health.evidence: is 60s"]],
   ["settle: 18s", "settle: 5s", ["44:21 rotation.settle: is 5s"]],
   ["confirm: 5m", "confirm: 90s", ["44:48 rotation.confirm: is 90s with verify 60s"]],
+  ["farEnd: 30m", "overdue: 1s", ['44:61 rotation.overdue: is "1s"']],
   ["farEnd: 30m", "farEnd: 90s", ["44:60 rotation.farEnd: is 90s with putGrace 90s"]],
   ["putGrace: 90s", "putGrace: 5s", ["44:75 rotation.putGrace: is 5s"]],
   [
@@ -199,11 +258,7 @@ const edits: readonly Row[] = [
     "risk: brakeBeforeMake",
     ['46:13 acceptRisks[0].risk: is "brakeBeforeMake"'],
   ],
-  [
-    "risk: breakBeforeMake",
-    "risk: outsideWindow",
-    ['46:13 acceptRisks[0].risk: "outsideWindow" is not available in this version'],
-  ],
+  ["risk: breakBeforeMake", "risk: asFound", ['46:13 acceptRisks[0].risk: is "asFound"']],
   [
     "  - { risk: breakBeforeMake, until: 2027-01-31 }",
     "  - { risk: hardDrain, until: 2027-01-31 }\n  - { risk: hardDrain, until: 2027-01-31 }",
@@ -294,8 +349,20 @@ describe("what to write stands in the complaint", () => {
     ["drain: prepend", "drian: prepend", "drain:"],
     ["farEnd: agent", "farEnd: agnt", "farEnd: agent"],
     ["order: [secondary, primary]", "order: [primary]", "order: [primary, secondary]"],
-    ["  cloud: sim", "  cloud: public", "cloud: sim"],
+    ["  cloud: sim", "  cloud: public", "identity: { kind: arc }"],
     ["repair: off", "repair: off\nserve: {}", "remove it"],
+    [
+      "    drain: prepend",
+      "    rotate: { window: Sat }",
+      'quote a span such as "Sat 02:00-06:00 Europe/Dublin"',
+    ],
+    ["    drain: prepend", "    rotate: { window: 7 }", 'window: "Sat 02:00-06:00 Europe/Dublin"'],
+    ["    drain: prepend", "    rotate: { on: age }", "maxAge: 90d"],
+    ["    drain: prepend", "    retire: afterSaok", "retire: afterSoak"],
+    ["    drain: prepend", "    freeze: [soon]", '"2026-12-20/2027-01-05"'],
+    ["    drain: prepend", "    freeze: soon", 'freeze: ["2026-12-20/2027-01-05"]'],
+    ["drain: prepend", "drain: none", "drain: prepend, or accept noDrain under acceptRisks"],
+    ["driver: sim", "driver: sim\n    quirks: [shut]", "shutBeforeKeyChange"],
   ])("%s -> %s", (written, instead, write) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
     expect(parsed.kind === "refused" && parsed.complaints[0]?.write).toBe(write);
@@ -336,6 +403,9 @@ describe("a key pasted in place of a secret's name is refused and never repeated
     ["as port", "port: et-0/0/0", `port: "${cak} "`],
     ["in broken YAML", "repair: off", `repair: "${cak}" "${cak}"`],
     ["as an alias", "repair: off", `repair: *${cak}`],
+    ["as a time zone", "drain: prepend", `rotate: { window: Sat 02:00-06:00 ${cak.slice(0, 48)} }`],
+    ["as a window", "drain: prepend", `rotate: { window: [${cak}] }`],
+    ["as a freeze", "drain: prepend", `freeze: [2026-12-20/2027-01-05 ${cak.slice(0, 48)}]`],
     ["as a tag", "repair: off", `repair: !${cak} off`],
   ])("%s", (_name, written, instead) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");

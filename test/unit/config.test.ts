@@ -54,8 +54,67 @@ describe("a good config", () => {
       soakMs: 120_000,
       farEndMs: 1_800_000,
       putGraceMs: 90_000,
+      overdueMs: 86_400_000,
       drained: { samples: 3, everyMs: 10_000 },
     });
+  });
+
+  it("rotates by hand at any time and has no quirks, unless it says so", () => {
+    expect(desired.groups[0]).toMatchObject({
+      drain: "prepend",
+      retire: "afterProof",
+      rotate: { on: "hand", maxAgeMs: undefined, windows: [] },
+      freezes: [],
+    });
+    expect(desired.devices[0]?.quirks).toEqual([]);
+  });
+
+  it("reads what makes a rotation begin, and when", () => {
+    const window = "Mon,Wed-Thu 22:00-02:30 Europe/Dublin";
+    const text = siteConfig
+      .replace("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]")
+      .replace(
+        "    drain: prepend",
+        `    retire: afterSoak\n    rotate: { on: age, maxAge: 90d, window: "${window}" }\n` +
+          "    freeze: [2026-12-20/2027-01-05, 2026-07-01/2026-07-01 Asia/Tokyo]",
+      );
+    const { devices, groups } = desiredOf(text);
+    expect(devices.map(({ quirks }) => quirks)).toEqual([["shutBeforeKeyChange"], []]);
+    expect(groups[0]?.retire).toBe("afterSoak");
+    const days = [1, 3, 4];
+    const span = {
+      text: window,
+      days,
+      fromMinute: 1_320,
+      toMinute: 150,
+      timeZone: "Europe/Dublin",
+    };
+    expect(groups[0]?.rotate).toEqual({ on: "age", maxAgeMs: 7_776_000_000, windows: [span] });
+    expect(groups[0]?.freezes).toEqual([
+      {
+        text: "2026-12-20/2027-01-05",
+        from: Date.UTC(2026, 11, 20),
+        until: Date.UTC(2027, 0, 6),
+      },
+      {
+        text: "2026-07-01/2026-07-01 Asia/Tokyo",
+        from: Date.UTC(2026, 5, 30, 15),
+        until: Date.UTC(2026, 6, 1, 15),
+      },
+    ]);
+  });
+
+  it.each([
+    ["Sat", [6]],
+    ["Mon-Fri", [1, 2, 3, 4, 5]],
+    ["Fri-Mon", [0, 1, 5, 6]],
+    ["Sat,Sun,Sat", [0, 6]],
+    ["Sun-Sat", [0, 1, 2, 3, 4, 5, 6]],
+    ["daily", [0, 1, 2, 3, 4, 5, 6]],
+  ])("the days %s are %j", (days, numbers) => {
+    const rotate = `    rotate: { window: ["${days} 02:00-02:15 UTC"] }`;
+    const { groups } = desiredOf(siteConfig.replace("    drain: prepend", rotate));
+    expect(groups[0]?.rotate.windows.map((window) => window.days)).toEqual([numbers]);
   });
 
   it("takes the links in its order, else as listed", () => {
@@ -76,6 +135,10 @@ describe("a good config", () => {
     ["a short settle", "settle: 18s", "settle: 3s", "shortSettle"],
     ["a short evidence", "evidence: 90s", "evidence: 10s", "shortSettle"],
     ["a hard drain", "drain: prepend", "drain: peeringShutdown", "hardDrain"],
+    ["no drain", "drain: prepend", "drain: none", "noDrain"],
+    ["a start outside the window", "tunnels:", "tunnels:", "outsideWindow"],
+    ["a device without probes", "tunnels:", "tunnels:", "noProbe"],
+    ["a far end that nobody reads", "tunnels:", "tunnels:", "farEndUnseen"],
   ])("%s is accepted with its named risk", (_name, written, instead, risk) => {
     const text = siteConfig.replace(written, instead).replace("breakBeforeMake", risk);
     expect(desiredOf(text).acceptRisks.map((accepted) => accepted.risk)).toEqual([risk]);

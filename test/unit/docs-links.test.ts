@@ -3,12 +3,14 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Campaign, campaignStates, decide, type Facts } from "#agent/campaign/campaign.ts";
+import { decideBy, table } from "#agent/campaign/campaign.ts";
+import { type Context, campaignStates, type Evidence, type Row } from "#agent/campaign/model.ts";
 import { buildProgram } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { explanations } from "#agent/explain/explain.ts";
 import { demoFaults } from "#sim/faults.ts";
 import { generatedDocs } from "../generated-docs.ts";
+import { calm, calmPort, campaignOf } from "./campaign-kit.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const generated = new Set(Object.keys(generatedDocs()).map((name) => `docs/${name}`));
@@ -127,101 +129,102 @@ describe("docs/promises.md", () => {
   });
 });
 
-describe("docs/enrolment.md", () => {
-  const text = textOf("docs/enrolment.md");
+const runbooks = ["docs/rotation.md", "docs/enrolment.md"] as const;
 
-  it("has a section for each state of a campaign", () => {
-    const sections = [...text.matchAll(/^### `(.+)`$/gm)].map(([, state]) => state);
-    expect(sections).toEqual([...campaignStates]);
+describe("the runbooks", () => {
+  it("docs/rotation.md has a row for each state of a campaign", () => {
+    const states = firstCells(textOf("docs/rotation.md"), "## Every state");
+    expect(states).toEqual([...campaignStates]);
   });
 
-  it("names only codes that can be explained", () => {
-    const codes = [...text.matchAll(/`([a-z]+(?:[-.][a-zA-Z]+)+)`/g)].map(([, code = ""]) => code);
-    const others = new Set(["linkseal-ckn"]);
-    const isSetting = (code: string): boolean => /^(rotation|azure|health)\./.test(code);
-    const named = codes.filter((code) => !others.has(code) && !isSetting(code));
-    expect(named.length).toBeGreaterThan(10);
+  it("docs/enrolment.md has a section for each state that an enrolment can be in", () => {
+    const beside = ["staging", "staged", "promoting", "retiring"];
+    const sections = [...textOf("docs/enrolment.md").matchAll(/^### `(.+)`$/gm)];
+    expect(sections.map(([, state]) => state)).toEqual(
+      campaignStates.filter((state) => !beside.includes(state)),
+    );
+  });
+
+  it.each(runbooks)("%s names only codes that can be explained", (path) => {
+    const codes = [...textOf(path).matchAll(/`([a-z]+(?:[-.][a-zA-Z]+)+)`/g)];
+    const others = new Set(["linkseal-ckn", "linkseal-generation"]);
+    const isSetting = (code: string): boolean => /^(rotation|rotate|azure|health)\./.test(code);
+    const named = codes
+      .map(([, code = ""]) => code)
+      .filter((code) => !others.has(code) && !isSetting(code));
+    expect(named.length).toBeGreaterThan(4);
     expect(named.filter((code) => !explanations.has(code))).toEqual([]);
-  });
-
-  it("explains every sentence with which a campaign is held, and no other", () => {
-    const rows = firstCells(text, "## When it is held");
-    const reasons = [...heldReasons()];
-    expect(reasons.filter((reason) => !rows.some((row) => reason.startsWith(row)))).toEqual([]);
-    expect(rows.filter((row) => !reasons.some((reason) => reason.startsWith(row)))).toEqual([]);
   });
 });
 
-/** Everything that the machine says when it stops, over all that it can see. */
+describe("what a campaign says when it is held", () => {
+  const entries = runbooks.flatMap((path) => heldEntries(textOf(path)));
+
+  it("has one entry in one runbook, whichever row says it", () => {
+    const reasons = [...heldReasons()];
+    expect(reasons.length).toBeGreaterThan(35);
+    const found = reasons.map((reason) => [
+      reason,
+      entries.filter((entry) => says(entry, reason)).length,
+    ]);
+    expect(found.filter(([, count]) => count !== 1)).toEqual([]);
+  });
+
+  it("is all that the runbooks explain", () => {
+    const reasons = [...heldReasons()];
+    const idle = entries.filter((entry) => !reasons.some((reason) => says(entry, reason)));
+    expect(idle).toEqual([]);
+  });
+
+  it("a sentence that no runbook has is found", () => {
+    expect(entries.some((entry) => says(entry, "the moon is full"))).toBe(false);
+    expect(says("it waits: …", "it waits: for a reason")).toBe(true);
+    expect(says("it waits", "it waits: for a reason")).toBe(false);
+  });
+});
+
+/** First cells of the tables of reasons. */
+function heldEntries(text: string): readonly string[] {
+  const section = text.split("\n## When it is held\n")[1]?.split(/\n#{1,2} /)[0] ?? "";
+  const tables = section.split("\n\n").filter((block) => block.startsWith("| the reason says |"));
+  return tables.flatMap((block) => {
+    const rows = block.trim().split("\n").slice(2);
+    return rows.map((row) => (row.split("|")[1] ?? "").trim());
+  });
+}
+
+/** `…` in an entry stands for whatever the machine puts there. */
+function says(entry: string, reason: string): boolean {
+  const parts = entry.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".+")}$`).test(reason);
+}
+
+/** Every sentence of every row that leads to `held`, and of what no row knows. */
 function heldReasons(): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const waiting = { kind: "waiting", text: "…" } as const;
-  for (const facts of everyFacts()) {
-    for (const state of campaignStates.filter((each) => each !== "held")) {
-      for (const told of [true, false]) {
-        const campaign = { ...blank, state, told };
-        const taken = decide(campaign, { ...facts, drained: waiting });
-        if (taken.next === "held") seen.add(taken.because);
-        const drained = decide(campaign, facts);
-        if (drained.next === "held") seen.add(drained.because);
-      }
+  const rows = campaignStates.flatMap((state) =>
+    table[state].filter(({ next }) => next === "held"),
+  );
+  const own = rows.filter(({ name }) => !name.startsWith("held."));
+  const empty = Object.fromEntries(campaignStates.map((state) => [state, []])) as never;
+  const unlisted = decideBy(empty, {} as never, campaignOf("proving"), calm).because;
+  return new Set([...own.flatMap(sentences), unlisted]);
+}
+
+function sentences({ because }: Row): readonly string[] {
+  return typeof because === "string" ? [because] : [...contexts()].map(because);
+}
+
+function* contexts(): Generator<Context> {
+  const waits: Evidence = { kind: "waiting", text: "whatever is missing" };
+  const campaign = campaignOf("proving", { kind: "rotate" }, "keychain");
+  const [link] = campaign.links;
+  if (link === undefined) throw new Error("a campaign has a link");
+  const replacement = { kind: "refused", text: "whatever the router said" } as const;
+  const evidence = { drained: waits, proof: waits, oldProof: waits, carrying: waits };
+  for (const keys of ["old", "both", "new", "else"] as const) {
+    for (const far of ["old", "new", "other", "failed", "either"] as const) {
+      const port = { ...calmPort, keys };
+      yield { campaign, link, port, facts: { ...calm, ...evidence, replacement, far, port } };
     }
   }
-  return seen;
-}
-
-const blank: Campaign = {
-  group: "g",
-  kind: "enrol",
-  links: [],
-  at: 0,
-  state: "queued",
-  since: 0 as Campaign["since"],
-  because: "",
-  told: false,
-  asked: false,
-  heldFrom: undefined,
-  risks: [],
-  by: "test",
-  intent: 1,
-};
-
-function* everyFacts(): Generator<Facts> {
-  const held = { kind: "held" } as const;
-  const waiting = { kind: "waiting", text: "…" } as const;
-  const replacements = [
-    { kind: "valid" },
-    { kind: "absent" },
-    { kind: "refused", text: "…" },
-  ] as const;
-  for (const port of everyPort())
-    for (const far of ["old", "new", "other", "updating", "failed", "unknown"] as const)
-      for (const sibling of ["carrying", "lost"] as const)
-        for (const proof of [held, waiting])
-          for (const carrying of [held, waiting])
-            for (const replacement of replacements)
-              for (const lostCommits of [0, 3])
-                for (const overdue of [true, false])
-                  for (const farEnd of ["manual", "agent"] as const)
-                    yield {
-                      port,
-                      far,
-                      sibling,
-                      closedGate: undefined,
-                      drained: held,
-                      proof,
-                      carrying,
-                      replacement,
-                      lostCommits,
-                      overdue,
-                      farEnd,
-                    };
-}
-
-function* everyPort(): Generator<Facts["port"]> {
-  yield undefined;
-  for (const keys of ["none", "new", "else"] as const)
-    for (const pending of [true, false])
-      for (const usable of [true, false])
-        for (const drain of ["on", "off"] as const) yield { keys, pending, usable, drain };
 }

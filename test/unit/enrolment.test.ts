@@ -2,14 +2,13 @@
 // does, and that traffic never stops.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Campaign } from "#agent/campaign/campaign.ts";
+import type { Campaign } from "#agent/campaign/model.ts";
 import type { JournalRecord } from "#agent/journal/memory.ts";
 import type { KeyRef } from "#hal/model.ts";
-import type { WallTime } from "#hal/world.ts";
 import { handMadeSettings } from "#sim/site-plan.ts";
 import { AgentBench, group } from "./agent-bench.ts";
-import { keyOne } from "./campaign-kit.ts";
 import { refused, settled } from "./site-bench.ts";
+import { bindingOf } from "./view-kit.ts";
 
 const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
 const careful = (text: string): string => text.replace(/ {2}- \{ risk: breakBeforeMake.*\n/, "");
@@ -258,7 +257,7 @@ describe("with a far end that is a person's", () => {
   /** What an operator does in the portal when told to. */
   function changeFarEnd(name: "primary" | "secondary"): void {
     const { msee, azureLink } = bench.link(name);
-    const key = campaign()?.links.find((link) => link.name === name)?.key;
+    const key = campaign()?.links.find((link) => link.name === name)?.new.key;
     if (key === undefined) throw new Error("no campaign");
     msee.person(azureLink, { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
   }
@@ -278,7 +277,7 @@ describe("with a far end that is a person's", () => {
     await write({
       kind: "binding",
       link: `${group}/gone`,
-      binding: { key: keyOne, since: 0 as WallTime, created: 0 as WallTime, how: "adopted" },
+      binding: bindingOf({ how: "adopted" }),
     });
     const retire = (): Promise<unknown> => bench.ask("POST /v1/retire", { name: `${group}/gone` });
     expect(await retire()).toMatchObject({ code: "gate.busy" });
@@ -407,14 +406,14 @@ describe("a campaign that is held", () => {
           }
           const refusal = { code: "device.rejected", effect: "none", where: "edge-a" };
           const body = JSON.stringify({ ...refusal, text: "no such suite", next: "linkseal plan" });
-          return { status: 409, body: new TextEncoder().encode(body) };
+          return { status: 409, headers: {}, body: new TextEncoder().encode(body) };
         },
       },
     }));
     await bench.apply(bench.config(manual));
     await bench.reach("primary awaitingPeer");
     const { msee } = bench.link("primary");
-    const key = bench.agent.memory.campaigns[group]?.links[0]?.key;
+    const key = bench.agent.memory.campaigns[group]?.links[0]?.new.key;
     if (key === undefined) throw new Error("no campaign");
     msee.person("link1", { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
     await bench.reach("primary held");
@@ -452,7 +451,9 @@ describe("what is thrown", () => {
   it("names the way out", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
-    const error = await refused(bench.agent.rotation("resume", group, "test"));
+    const error = await refused(
+      bench.agent.orders.rotation({ verb: "resume", farEndDone: false }, group, "test"),
+    );
     expect(error).toMatchObject({ code: "gate.busy", next: "linkseal rotation show" });
   });
 });

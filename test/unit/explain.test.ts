@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { campaignStates } from "#agent/campaign/campaign.ts";
+import { campaignStates } from "#agent/campaign/model.ts";
 import { riskNames } from "#agent/desired.ts";
 import { explain, explainMarkdown, explanations } from "#agent/explain/explain.ts";
 import { warningRows } from "#agent/health/warning-rows.ts";

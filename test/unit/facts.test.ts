@@ -1,34 +1,27 @@
 // What a campaign may conclude from looks, and what it may not.
 
 import { describe, expect, it } from "vitest";
-import type { Evidence } from "#agent/campaign/campaign.ts";
-import {
-  advanceProof,
-  advanceQuiet,
-  carries,
-  closedGate,
-  drainedOf,
-  farEndOf,
-  fresh,
-  type GateInput,
-  heldFor,
-  type LinkView,
-  portFacts,
-  proofOf,
-  type QuietRun,
-  type Run,
-  securedBy,
-} from "#agent/campaign/facts.ts";
+import { carries, farEndOf, portFacts } from "#agent/campaign/facts.ts";
+import type { CampaignLink } from "#agent/campaign/model.ts";
+import { fresh, type LinkView, securedBy } from "#agent/link-view.ts";
 import type { PeerState } from "#hal/device.ts";
-import { type DeviceState, known, type MacsecPort, type Reading, unknown } from "#hal/model.ts";
-import { keyOne } from "./campaign-kit.ts";
+import {
+  type DeviceState,
+  type KeyRef,
+  known,
+  type MacsecPort,
+  type MacsecSettings,
+  type Reading,
+  unknown,
+} from "#hal/model.ts";
+import { campaignOf, keyOne } from "./campaign-kit.ts";
 import { ckn } from "./site-bench.ts";
 import {
   at,
   clearPort,
   desired,
   drainedRouting,
-  frames,
+  link,
   peerOff,
   peerOn,
   routing,
@@ -37,21 +30,42 @@ import {
   settings,
   stateOf,
   viewOf,
-  wall,
 } from "./view-kit.ts";
 
 const now = at(0);
 const unread = unknown("queryFailed", now);
 const weak = <T>(value: T): Reading<T> => ({ kind: "known", value, at: now, weak: true });
+
+const entry = (kind: "enrol" | "rotate" | "change"): CampaignLink => {
+  const [first] = campaignOf("queued", { kind }).links;
+  if (first === undefined) throw new Error("a campaign has links");
+  const set = link.settings;
+  return {
+    ...first,
+    old: first.old === undefined ? undefined : { key: first.old.key, settings: set },
+    new: { key: keyOne, settings: set },
+  };
+};
+const enrol = entry("enrol");
+const rotate = entry("rotate");
+const change = entry("change");
+const oldKey = rotate.old?.key ?? keyOne;
+const quiet = {
+  movedAt: undefined,
+  pending: "none",
+  darkSince: undefined,
+  settleMs: 18_000,
+  now,
+} as const;
 const foreign = { ckn: ckn("f"), role: "primary" } as const;
 const ours = { ckn: keyOne.ckn, role: "primary" } as const;
 
 describe("the port", () => {
   const cells: readonly (readonly [string, DeviceState | undefined, unknown])[] = [
-    ["clear with BGP up", stateOf(clearPort()), { keys: "none", usable: true, drain: "off" }],
-    ["under the new key", stateOf(securedPort()), { keys: "new", usable: true }],
+    ["clear with BGP up", stateOf(clearPort()), { keys: "old", carriedBy: "old", drain: "off" }],
+    ["under the new key", stateOf(securedPort()), { keys: "new", carriedBy: "new" }],
     ["drained", stateOf(clearPort(), { routing: known(drainedRouting, now) }), { drain: "on" }],
-    ["with a commit pending", stateOf(clearPort(), {}, { commitPending: true }), { pending: true }],
+    ["with a commit pending", stateOf(clearPort(), {}, { commitPending: true }), { drain: "off" }],
     ["with a foreign key", stateOf(securedPort({ keys: known([foreign], now) })), { keys: "else" }],
     [
       "with two keys",
@@ -61,23 +75,27 @@ describe("the port", () => {
     [
       "clear with BGP down",
       stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
-      { usable: false },
+      { carriedBy: "nothing" },
     ],
-    ["clear without link", stateOf(clearPort({ linkUp: known(false, now) })), { usable: false }],
+    [
+      "clear without link",
+      stateOf(clearPort({ linkUp: known(false, now) })),
+      { carriedBy: "nothing" },
+    ],
     [
       "must-secure without a key",
       stateOf(clearPort({ settings: known(settings, now) })),
-      { keys: "none", usable: false },
+      { keys: "old", carriedBy: "nothing" },
     ],
     [
       "keyed, MKA blocked",
       stateOf(securedPort({ session: known({ ...session, controlledPort: "blocked" }, now) })),
-      { usable: false },
+      { carriedBy: "nothing" },
     ],
     [
       "keyed, no live peer",
       stateOf(securedPort({ session: known({ ...session, livePeers: 0 }, now) })),
-      { usable: false },
+      { carriedBy: "nothing" },
     ],
     ["keys unreadable", stateOf(clearPort({ keys: unread })), undefined],
     ["keys by weak evidence", stateOf(clearPort({ keys: weak([]) })), undefined],
@@ -87,22 +105,87 @@ describe("the port", () => {
     ["nothing at all", undefined, undefined],
   ];
   it.each(cells)("%s", (_name, state, facts) => {
-    const seen = portFacts(viewOf(state), keyOne, undefined);
+    const seen = portFacts(viewOf(state), enrol, quiet);
     if (facts === undefined) expect(seen).toBeUndefined();
     else expect(seen).toMatchObject(facts as object);
   });
 
-  const probes: readonly (readonly [string, number, number, number | undefined, boolean])[] = [
-    ["unanswered after the far end moved", 20, 0, 10, false],
-    ["answered after it moved", 20, 5, 10, true],
-    ["unanswered before it moved", 5, 0, 10, true],
-    ["unanswered while it has not moved", 20, 0, undefined, true],
+  const probes: readonly (readonly [string, number, number, number | undefined, string])[] = [
+    ["unanswered after the far end moved", 20, 0, 10, "nothing"],
+    ["answered after it moved", 20, 5, 10, "old"],
+    ["unanswered before it moved", 5, 0, 10, "old"],
+    ["unanswered while it has not moved", 20, 0, undefined, "old"],
   ];
-  it.each(probes)("probe %s", (_name, sentAt, answered, movedAt, usable) => {
+  it.each(probes)("probe %s", (_name, sentAt, answered, movedAt, carriedBy) => {
     const probe = { at: at(sentAt), sent: 5, answered };
     const moved = movedAt === undefined ? undefined : at(movedAt);
     const view = viewOf(stateOf(clearPort()), { probe });
-    expect(portFacts(view, keyOne, moved)?.usable).toBe(usable);
+    const seen = portFacts(view, enrol, { ...quiet, movedAt: moved });
+    expect(seen?.carriedBy).toBe(carriedBy);
+  });
+
+  it("is dark for a moment, and for good after the settle time", () => {
+    const since = (ms: number | undefined) =>
+      portFacts(viewOf(stateOf(clearPort())), enrol, {
+        ...quiet,
+        darkSince: ms === undefined ? undefined : at(ms),
+        now: at(20_000),
+      })?.darkness;
+    expect([since(undefined), since(19_999), since(2_000)]).toEqual(["none", "brief", "lasting"]);
+  });
+
+  it("tells a port that is shut, and one whose state nobody knows, from an open one", () => {
+    const admin = (reading: MacsecPort["admin"]) =>
+      portFacts(viewOf(stateOf(clearPort({ admin: reading }))), enrol, quiet)?.admin;
+    expect(admin(known("up", now))).toBe("up");
+    expect(admin(known("down", now))).toBe("down");
+    expect(admin(unread)).toBe("down");
+  });
+});
+
+describe("the port of a rotation", () => {
+  const slot = (key: KeyRef, role: "primary" | "fallback" = "primary") => ({ ckn: key.ckn, role });
+  const before = { ckn: oldKey.ckn, role: "primary" } as const;
+  const byOld = known({ ...session, principalCkn: oldKey.ckn }, now);
+  const cells: readonly (readonly [string, Partial<MacsecPort>, object])[] = [
+    [
+      "old alone",
+      { keys: known([before], now), session: byOld },
+      { keys: "old", carriedBy: "old" },
+    ],
+    [
+      "both, old in charge",
+      { keys: known([before, slot(keyOne, "fallback")], now), session: byOld },
+      { keys: "both", carriedBy: "old", promoted: false },
+    ],
+    [
+      "both, new in charge and primary",
+      { keys: known([{ ...before, role: "fallback" }, slot(keyOne)], now) },
+      { keys: "both", carriedBy: "new", promoted: true },
+    ],
+    ["new alone", { keys: known([slot(keyOne)], now) }, { keys: "new", carriedBy: "new" }],
+    ["no key at all", { keys: known([], now) }, { keys: "else" }],
+    ["a third key", { keys: known([before, slot(keyOne), foreign], now) }, { keys: "else" }],
+    ["a foreign key beside old", { keys: known([before, foreign], now) }, { keys: "else" }],
+  ];
+  it.each(cells)("%s", (_name, over, facts) => {
+    const view = viewOf(stateOf(securedPort(over)));
+    expect(portFacts(view, rotate, quiet)).toMatchObject(facts);
+  });
+});
+
+describe("the port of a change", () => {
+  const to = { ...change.new.settings, keyServerPriority: 20 };
+  const entry = { ...change, new: { key: keyOne, settings: to } };
+  const cells: readonly (readonly [string, Partial<MacsecSettings>, object])[] = [
+    ["as before", {}, { keys: "old", carriedBy: "old" }],
+    ["as wanted", { keyServerPriority: 20 }, { keys: "new", carriedBy: "new" }],
+    ["as nobody wants it", { keyServerPriority: 30 }, { keys: "else" }],
+  ];
+  it.each(cells)("%s", (_name, over, facts) => {
+    const seen = { ...change.new.settings, policy: "mustSecure", ...over } as const;
+    const view = viewOf(stateOf(securedPort({ settings: known(seen, now) })));
+    expect(portFacts(view, entry, quiet)).toMatchObject(facts);
   });
 });
 
@@ -129,7 +212,26 @@ describe("the far end", () => {
     ["unreadable is unknown", undefined, 100, "unknown"],
   ];
   it.each(cells)("%s", (_name, peer, time, far) => {
-    expect(farEndOf(peer, keyOne, at(time), at(100))).toBe(far);
+    expect(farEndOf(peer, enrol, at(time), at(100))).toBe(far);
+  });
+});
+
+describe("the far end of a rotation and of a change", () => {
+  const off = { ...change.new.settings, includeSci: !change.new.settings.includeSci };
+  const sci = peerOn().sci === "on" ? ("off" as const) : ("on" as const);
+  const both = { ...change, new: { key: keyOne, settings: off } };
+  const cells: readonly (readonly [string, PeerState, CampaignLink, string])[] = [
+    ["on the old key", peerOn(oldKey), rotate, "old"],
+    ["on the new key", peerOn(), rotate, "new"],
+    ["off", peerOff, rotate, "other"],
+    ["set as before", peerOn(), both, "old"],
+    ["set as wanted", peerOn(keyOne, { sci }), both, "new"],
+    ["the same before and after", peerOn(), change, "either"],
+    ["with another key", peerOn(oldKey), both, "other"],
+    ["with another suite", peerOn(keyOne, { suite: "gcm-aes-128" }), both, "other"],
+  ];
+  it.each(cells)("%s", (_name, peer, entry, far) => {
+    expect(farEndOf(peer, entry, at(100), at(100))).toBe(far);
   });
 });
 
@@ -180,239 +282,17 @@ describe("a sibling", () => {
   });
 });
 
-describe("the proof of a key (P3)", () => {
-  const rotation = desired.rotation;
-  const good = (over: Partial<MacsecPort> = {}): LinkView =>
-    viewOf(stateOf(securedPort(over)), { peer: peerOn() });
-  const counted = (rxOk: bigint, txProtected: bigint, over = {}): Partial<MacsecPort> => ({
-    frames: known({ ...frames, rxOk, txProtected, ...over }, now),
-  });
-  const proofAfter = (first: LinkView, then: LinkView, ms: number): Evidence => {
-    const run = advanceProof(undefined, first, keyOne, "new", at(0));
-    const next = advanceProof(run, then, keyOne, "new", at(ms));
-    return proofOf(next, then, rotation, at(ms));
-  };
-
-  it("holds after the settle time with enough frames both ways", () => {
-    const later = good(counted(1_020n, 1_020n));
-    expect(proofAfter(good(), later, rotation.settleMs)).toEqual({ kind: "held" });
-    expect(proofAfter(good(), later, rotation.settleMs - 1)).toMatchObject({ kind: "waiting" });
-  });
-
-  const lacks: readonly (readonly [string, Partial<MacsecPort>, string])[] = [
-    [
-      "frames in the receive direction",
-      counted(1_019n, 1_020n),
-      "1 more protected frames in the receive",
-    ],
-    [
-      "frames in the transmit direction",
-      counted(1_020n, 1_010n),
-      "10 more protected frames in the transmit",
-    ],
-    [
-      "a secured port",
-      { session: known({ ...session, controlledPort: "blocked" }, now) },
-      "blocked",
-    ],
-    [
-      "the right principal key",
-      { session: known({ ...session, principalCkn: ckn("f") }, now) },
-      "not the principal",
-    ],
-    ["a live peer", { session: known({ ...session, livePeers: 0 }, now) }, "0 live peers"],
-    [
-      "only one live peer",
-      { session: known({ ...session, livePeers: 2, respondedPeers: 2 }, now) },
-      "2 live peers",
-    ],
-    [
-      "a peer that responded",
-      { session: known({ ...session, respondedPeers: 0 }, now) },
-      "not installed",
-    ],
-    ["a SAK in use", { session: known({ ...session, latestSak: undefined }, now) }, "not in use"],
-    [
-      "a SAK in use both ways",
-      {
-        session: known(
-          { ...session, latestSak: { an: 0, keyId: "a/1", receive: true, transmit: false } },
-          now,
-        ),
-      },
-      "both directions",
-    ],
-    ["the wanted suite", { liveSuite: known("gcm-aes-128", now) }, "gcm-aes-128"],
-    [
-      "must-secure",
-      { settings: known({ ...settings, policy: "shouldSecure" }, now) },
-      "must-secure",
-    ],
-    ["counters", { frames: unread }, "counters cannot be read"],
-    ["strong counters", { frames: weak(frames) }, "counters cannot be read"],
-    ["a readable session", { session: unread }, "cannot be read"],
-    ["steady rxNotValid", counted(2_000n, 2_000n, { rxNotValid: 1n }), "rxNotValid"],
-    ["steady rxClear", counted(2_000n, 2_000n, { rxClear: 1n }), "rxClear"],
-    ["counters that only rise", counted(10n, 2_000n), "reset"],
-  ];
-  it.each(lacks)("waits without %s", (_name, over, text) => {
-    const evidence = proofAfter(good(), good(over), rotation.settleMs);
-    expect(evidence).toMatchObject({ kind: "waiting", text: expect.stringContaining(text) });
-  });
-
-  it.each(["old", "other", "updating", "failed", "unknown"] as const)(
-    "waits while the far end is %s",
-    (far) => {
-      const run = advanceProof(undefined, good(), keyOne, far, now);
-      expect(proofOf(run, good(), rotation, now)).toMatchObject({ text: `the far end is ${far}` });
-    },
-  );
-
-  it("begins again after a bad look, from the counters of that look", () => {
-    const bad = good(counted(2_000n, 2_000n, { rxNotValid: 3n }));
-    const clean = good(counted(3_000n, 3_000n, { rxNotValid: 3n }));
-    let run = advanceProof(undefined, good(), keyOne, "new", at(0));
-    run = advanceProof(run, bad, keyOne, "new", at(1_000));
-    expect(proofOf(run, bad, rotation, at(1_000))).toMatchObject({ text: /rxNotValid/ });
-    run = advanceProof(run, clean, keyOne, "new", at(2_000));
-    expect(proofOf(run, clean, rotation, at(2_000 + rotation.settleMs)).kind).toBe("waiting");
-    const later = good(counted(4_000n, 4_000n, { rxNotValid: 3n }));
-    run = advanceProof(run, later, keyOne, "new", at(2_000 + rotation.settleMs));
-    expect(proofOf(run, later, rotation, at(2_000 + rotation.settleMs))).toEqual({ kind: "held" });
-  });
-
-  it("begins again after a gap", () => {
-    let run: Run | undefined = advanceProof(undefined, good(), keyOne, "new", at(0));
-    run = advanceProof(run, viewOf(undefined), keyOne, "new", at(5_000));
-    const later = good(counted(9_000n, 9_000n));
-    run = advanceProof(run, later, keyOne, "new", at(6_000));
-    expect(proofOf(run, later, rotation, at(6_000 + rotation.settleMs)).kind).toBe("waiting");
-  });
-
-  it("knows whether the link is secured by this very key", () => {
+describe("a link view", () => {
+  it("is secured by this very key, or not", () => {
     expect(securedBy(securedPort(), keyOne)).toBe(true);
     expect(securedBy(securedPort(), { ...keyOne, ckn: ckn("f") })).toBe(false);
   });
-});
 
-describe("drained", () => {
-  const slow = { rxPps: 99, txPps: 99, rxBps: 1e4, txBps: 1e4, lineBps: 1e11 };
-  const quiet = (over: Partial<MacsecPort> = {}, routes = drainedRouting): LinkView =>
-    viewOf(
-      stateOf(clearPort({ rate: known(slow, now), ...over }), { routing: known(routes, now) }),
-    );
-  const samples = (view: LinkView, times: readonly number[]): Evidence => {
-    let run: QuietRun | undefined;
-    for (const time of times) run = advanceQuiet(run, view, 10_000, at(time));
-    return drainedOf(run, 3);
-  };
-
-  it("takes three samples, ten seconds apart", () => {
-    expect(samples(quiet(), [0, 10_000, 20_000])).toEqual({ kind: "held" });
-    expect(samples(quiet(), [0, 5_000, 9_999, 20_000])).toEqual({
-      kind: "waiting",
-      text: "quiet in 2 of 3 samples",
-    });
-    expect(samples(quiet(), [])).toEqual({ kind: "waiting", text: "no look yet" });
-  });
-
-  const noises: readonly (readonly [string, LinkView, string])[] = [
-    ["100 packets/s", quiet({ rate: known({ ...slow, rxPps: 100 }, now) }), "100 packets/s"],
-    ["1 % of the line", quiet({ rate: known({ ...slow, txBps: 1e9 }, now) }), "packets/s still"],
-    [
-      "a best path",
-      quiet({}, { ...drainedRouting, routes: routing.routes }),
-      "best path to 10.0.0.0/8",
-    ],
-    ["no drain in force", quiet({}, { ...drainedRouting, drains: [] }), "not in force"],
-    ["an unreadable rate", quiet({ rate: unread }), "cannot be read"],
-    ["an unreadable router", viewOf(undefined), "cannot be read"],
-  ];
-  it.each(noises)("not with %s", (_name, view, text) => {
-    const evidence = samples(view, [0, 10_000, 20_000]);
-    expect(evidence).toMatchObject({ kind: "waiting", text: expect.stringContaining(text) });
-  });
-});
-
-describe("the gates", () => {
-  const sibling = { name: "secondary", carries: "carrying", view: viewOf(stateOf(clearPort())) };
-  const open: GateInput = {
-    view: viewOf(stateOf(clearPort())),
-    far: "old",
-    siblings: [sibling],
-    beforeDrain: true,
-    ownPath: "elsewhere",
-    acceptsUnknownPath: false,
-    hostWall: wall,
-  };
-  const busy = { rxPps: 1, txPps: 1, rxBps: 5e10, txBps: 5e10, lineBps: 1e11 };
-  const bgpDown = viewOf(
-    stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
-  );
-
-  it("are open on a calm day", () => {
-    expect(closedGate(open)).toBeUndefined();
-  });
-
-  const cells: readonly (readonly [string, Partial<GateInput>, string | undefined])[] = [
-    ["no sibling", { siblings: [] }, "no sibling"],
-    [
-      "a sibling that is lost",
-      { siblings: [{ ...sibling, carries: "it is drained" }] },
-      "gate.siblingUnhealthy: secondary is not carrying: it is drained",
-    ],
-    ["an unreadable router", { view: viewOf(undefined) }, "gate.stale"],
-    ["BGP down before the drain", { view: bgpDown }, "BGP"],
-    ["BGP down once begun", { view: bgpDown, beforeDrain: false }, undefined],
-    [
-      "a commit pending",
-      { view: viewOf(stateOf(clearPort(), {}, { commitPending: true })) },
-      "pending",
-    ],
-    ["a far end that updates", { far: "updating" }, "not settled"],
-    ["a far end that failed", { far: "failed" }, "failed"],
-    ["a far end that is unreadable", { far: "unknown" }, "gate.stale"],
-    ["clocks five minutes apart", { hostWall: wall + 300_001 }, "clocks"],
-    ["clocks a little apart", { hostWall: wall - 299_999 }, undefined],
-    ["our own path over this link", { ownPath: "overThisLink" }, "gate.ownPath"],
-    ["an unknown path", { ownPath: "unknown" }, "ownPathUnknown"],
-    ["an unknown path, accepted", { ownPath: "unknown", acceptsUnknownPath: true }, undefined],
-    [
-      "no head-room",
-      {
-        siblings: [
-          {
-            ...sibling,
-            view: viewOf(stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 }, now) }))),
-          },
-        ],
-      },
-      "no room",
-    ],
-    ["an unreadable rate", { view: viewOf(stateOf(clearPort({ rate: unread }))) }, "gate.stale"],
-  ];
-  it.each(cells)("with %s", (_name, over, answer) => {
-    const closed = closedGate({ ...open, ...over });
-    if (answer === undefined) expect(closed).toBeUndefined();
-    else expect(closed).toContain(answer);
-  });
-});
-
-describe("time", () => {
-  it("lets a look grow stale", () => {
+  it("grows stale", () => {
     const { health } = desired;
     const state = stateOf(clearPort());
     expect(fresh(state, health, at(health.staleAfterMs))).toBe(state);
     expect(fresh(state, health, at(health.staleAfterMs + 1))).toBeUndefined();
     expect(fresh(undefined, health, at(0))).toBeUndefined();
-  });
-
-  it("says how long is left", () => {
-    const run: Run = { since: at(0), frames: undefined, broken: undefined };
-    expect(heldFor(run, 10_000, at(2_500), "it works")).toEqual({
-      kind: "waiting",
-      text: "it works; 8 s more to be sure",
-    });
-    expect(heldFor(run, 10_000, at(10_000), "it works")).toEqual({ kind: "held" });
   });
 });

@@ -1,5 +1,6 @@
 // A healthy link and tunnel as evidence; tests bend one thing at a time.
 
+import { expect, it } from "vitest";
 import type { DesiredLink, DesiredTunnel } from "#agent/desired.ts";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import type { LinkEvidence, TunnelEvidence, Verdict } from "#agent/health/model.ts";
@@ -105,6 +106,7 @@ export function look(ms: number, bend: Bend = {}): MacsecPort {
   const pps = bend.pps ?? 0;
   return {
     port: link.port,
+    admin: known("up", now),
     linkUp: known(bend.linkUp ?? true, now),
     settings: known(configured, now),
     liveSuite: known("gcm-aes-xpn-256", now),
@@ -252,3 +254,39 @@ export const verdictOf = (
   const health = deriveLinkHealth(evidence(course, change));
   return [health.verdict, health.reasons.map((reason) => reason.code).join(" ")];
 };
+
+/** Data stops for the last third of the window while something is counted instead. */
+export const instead = (name: keyof NonNullable<Bend["frames"]>): Course =>
+  over(moving, (index) => {
+    const good = BigInt(1000 + Math.min(index, 12) * 5000);
+    return { frames: { rxOk: good, [name]: BigInt(Math.max(0, index - 12) * 5000) } };
+  });
+
+export type HealthRow = readonly [string, Course, Partial<LinkEvidence>, Verdict, string];
+
+/** Verdict and codes of nothing to complain about. */
+export const fine = ["protected", ""] as const;
+
+export function judged(rows: readonly HealthRow[]): void {
+  it.each(rows)("%s", (_name, course, change, verdict, codes) => {
+    expect(verdictOf(course, change)).toEqual([verdict, codes]);
+  });
+}
+
+/** Looks at these moments only. */
+export const looksAt = (course: Course, ...times: readonly number[]): Partial<LinkEvidence> => ({
+  looks: times.map((ms, index) => look(ms, course(index))),
+});
+
+/** The newest looks only. */
+export const last = (course: Course, count: number): Partial<LinkEvidence> => ({
+  looks: evidence(course).looks.slice(-count),
+});
+
+/** The sentences of a link, with HERE and FAR for its two ends. */
+export const saidOf = (course: Course, change: Partial<LinkEvidence> = {}): readonly string[] =>
+  deriveLinkHealth(evidence(course, change)).reasons.map(({ text }) =>
+    text
+      .replaceAll(`${link.device} ${link.port}`, "HERE")
+      .replaceAll(`the far end (${link.azureLink} of ${link.group})`, "FAR"),
+  );

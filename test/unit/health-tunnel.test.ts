@@ -185,6 +185,18 @@ const rows: readonly Row[] = [
     "protected",
     "",
   ],
+  ...(["the tunnel's first", "the port's first"] as const).map((order): Row => {
+    const both = [{ ...into, prefix: "10.0.0.0/8" }, overPort("10.0.0.0/8")];
+    const seen = order === "the port's first" ? both.toReversed() : both;
+    const leak = "clear-path-beside-tunnel";
+    return [
+      `two best routes around it, ${order}`,
+      [old, now],
+      routes(...seen),
+      "unprotected",
+      leak,
+    ];
+  }),
   [
     "default over a port, tunnel route gone",
     [old, now],
@@ -216,7 +228,108 @@ const rows: readonly Row[] = [
   ],
 ];
 
+const tuned = (transforms: Partial<typeof tunnel.transforms>): readonly IpsecTunnel[] => [
+  old,
+  { ...now, sas: sas({ transforms: { ...tunnel.transforms, ...transforms } }, outbound) },
+];
+const numbered = (sequence: bigint): readonly IpsecTunnel[] => [
+  old,
+  { ...now, sas: sas({ ...inbound, sequence }, outbound) },
+];
+const onlyOut = { ...now, sas: sas({ ...inbound, packets: 0n }, outbound) };
+const ikeDown: Pick<IpsecTunnel, "ike"> = { ike: known("down", at(95_000)) };
+const unread = unknown("queryFailed", at(95_000));
+const remote = (prefix: string): Partial<TunnelEvidence> => ({
+  tunnel: { ...tunnel, remotePrefixes: [prefix] },
+});
+const edges: readonly Row[] = [
+  ["as old as the limit", [old, now], { now: at(125_000) }, "protected", ""],
+  ["stale and absent", [], { now: at(125_001) }, "unknown", "reading-stale"],
+  ["only the newest look counts", [old, { ...old, ...ikeDown }, now], {}, "protected", ""],
+  [
+    "IKE down, one way carries",
+    [old, { ...onlyOut, ...ikeDown }],
+    {},
+    "down",
+    "ike-down tunnel-one-way",
+  ],
+  [
+    "IKE down, SAs not told",
+    [old, { ...now, ...ikeDown, sas: unread }],
+    {},
+    "down",
+    "ike-down reading-missing",
+  ],
+  ["other integrity", tuned({ integrity: "sha256" }), {}, "degraded", "transform-mismatch"],
+  ["other group", tuned({ dhGroup: "modp2048" }), {}, "degraded", "transform-mismatch"],
+  ["same algorithms, spelt in capitals", tuned({ encryption: "AES256GCM16" }), {}, "protected", ""],
+  ["a sequence number in the middle", numbered(2n ** 31n), {}, "protected", ""],
+  ["one less than 3/4 of the numbers", numbered(3n * 2n ** 30n - 1n), {}, "protected", ""],
+  ["the first extended number", numbered(2n ** 32n), {}, "protected", ""],
+  [
+    "numbers of one SA of two",
+    [old, { ...now, sas: sas({ ...inbound, sequence: 3n * 2n ** 30n }, inbound, outbound) }],
+    {},
+    "protected",
+    "",
+  ],
+  [
+    "one way for the evidence window",
+    [tunnelLook(5_800, 0), onlyOut],
+    {},
+    "degraded",
+    "tunnel-one-way",
+  ],
+  ["one way for less", [tunnelLook(5_801, 0), onlyOut], {}, "protected", ""],
+  [
+    "one way since the first look that told SAs",
+    [
+      { ...old, sas: unknown("queryFailed", at(0)) },
+      { ...old, sas: sasAt(5_000, inbound, outbound) },
+      { ...now, sas: sas(inbound, { ...outbound, packets: 9n }) },
+    ],
+    {},
+    "degraded",
+    "tunnel-one-way",
+  ],
+  [
+    "one way, with one SPI both ways",
+    [
+      { ...old, sas: sasAt(0, { ...outbound, spi: 1, packets: 0n }, { ...inbound, spi: 1 }) },
+      { ...now, sas: sas({ ...outbound, spi: 1, packets: 4n }, { ...inbound, spi: 1 }) },
+    ],
+    {},
+    "degraded",
+    "tunnel-one-way",
+  ],
+  ["no route at all", [old, now], routes(), "protected", ""],
+  ["a remote prefix that is none", [old, now], remote("nonsense"), "protected", ""],
+  [
+    "a route that is none, and the leak after it",
+    [old, now],
+    routes(overPort("inet.0"), overPort("0.0.0.0/0")),
+    "unprotected",
+    "clear-path-beside-tunnel",
+  ],
+  ["a longer route elsewhere", [old, now], routes(into, overPort("192.0.2.0/24")), "protected", ""],
+  [
+    "a default that is not used",
+    [old, now],
+    routes({ ...overPort("0.0.0.0/0"), best: false }),
+    "protected",
+    "",
+  ],
+];
+
 describe("health of a tunnel", () => {
+  it.each(edges)("at the edge: %s", (_name, looks, change, verdict, codes) => {
+    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
+    expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
+      verdict,
+      codes,
+    ]);
+  });
+
   it.each(rows)("%s", (_name, looks, change, verdict, codes) => {
     const health = deriveTunnelHealth(tunnelEvidence(looks, change));
     expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
@@ -241,12 +354,25 @@ describe("health of a tunnel", () => {
 
 describe("prefixes", () => {
   it.each([
+    ["10.1.2.3", 4, 0x0a010203n, 32],
+    ["10.0.0.0/8", 4, 0x0a000000n, 8],
+    ["2001:db8::1", 6, 0x20010db8000000000000000000000001n, 128],
+    ["1:2:3:4:5:6:7:8", 6, 0x00010002000300040005000600070008n, 128],
+    ["1:2:3::5:6:7:8/64", 6, 0x00010002000300000005000600070008n, 64],
+    ["::", 6, 0n, 128],
+    ["ABCD::", 6, 0xabcd0000000000000000000000000000n, 128],
+  ] as const)("%s", (text, family, bits, length) => {
+    expect(parsePrefix(text)).toEqual({ family, bits, length });
+  });
+
+  it.each([
     ["10.0.0.0/8", "10.1.2.0/24", true],
     ["10.1.2.0/24", "10.0.0.0/8", false],
     ["0.0.0.0/0", "255.255.255.255", true],
     ["2001:db8::/32", "2001:db8:0:1::/64", true],
     ["2001:db8::/32", "2001:db9::1", false],
     ["::/0", "10.0.0.0/8", false],
+    ["10.0.0.0/24", "10.0.0.0/8", false],
   ])("%s contains %s: %s", (outer, inner, inside) => {
     const [a, b] = [parsePrefix(outer), parsePrefix(inner)];
     expect(a !== undefined && b !== undefined && contains(a, b)).toBe(inside);
@@ -263,6 +389,15 @@ describe("prefixes", () => {
     "g::",
     "1:2:3",
     "10.0.0.0/",
+    "10.0.0.0/x8",
+    "10.0.0.0/8x",
+    "10.0.0.0/1e1",
+    "10.0.0.x1",
+    "10.0.0.1x",
+    "1:2:3:4::5:6:7:8",
+    "12345::",
+    "::x1",
+    "::1x",
   ])("%j is none", (text) => {
     expect(parsePrefix(text)).toBeUndefined();
   });

@@ -12,6 +12,7 @@ import {
   evidence,
   grows,
   idle,
+  instead,
   key,
   look,
   moving,
@@ -20,13 +21,6 @@ import {
   peer,
   verdictOf,
 } from "./health-evidence.ts";
-
-/** Data stops for the last third of the window while something is counted instead. */
-const instead = (name: keyof NonNullable<Bend["frames"]>): Course =>
-  over(moving, (index) => {
-    const good = BigInt(1000 + Math.min(index, 12) * 5000);
-    return { frames: { rxOk: good, [name]: BigInt(Math.max(0, index - 12) * 5000) } };
-  });
 
 const noPeer = (mkpdus: (index: number) => Partial<MkpduCounters>): Course =>
   over(

@@ -12,6 +12,7 @@ interface ScriptedSite {
 
 const json = (value: unknown, status = 200): HttpReply => ({
   status,
+  headers: {},
   body: new TextEncoder().encode(JSON.stringify(value)),
 });
 
@@ -173,7 +174,7 @@ describe("a clock that follows a site", () => {
 
   it.each([
     ["another status", () => json({ now: 1, wall: 1, speed: 1 }, 503)],
-    ["no JSON", () => ({ status: 200, body: new TextEncoder().encode("time") })],
+    ["no JSON", () => ({ status: 200, headers: {}, body: new TextEncoder().encode("time") })],
     ["null", () => json(null)],
     ["no speed", () => json({ now: 1, wall: 1 })],
     ["text for a number", () => json({ now: "1", wall: 1, speed: 1 })],

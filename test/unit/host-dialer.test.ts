@@ -7,7 +7,8 @@ import { createServer as createRawServer, type Server, type Socket } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { exchange, hostDialer, portTo } from "#agent/host/dialer.ts";
+import { hostDialer, portTo } from "#agent/host/dialer.ts";
+import { exchange } from "#agent/host/exchange.ts";
 import { type Command, command, Secret } from "#hal/secret.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
 

@@ -1,19 +1,21 @@
 // What a journal makes the agent remember.
 
 import { describe, expect, it } from "vitest";
+import type { CampaignState } from "#agent/campaign/model.ts";
 import {
   emptyMemory,
   type JournalRecord,
   type Memory,
+  type Move,
   named,
   openCampaign,
   recollect,
   remember,
 } from "#agent/journal/memory.ts";
-import { campaignOf, keyOne } from "./campaign-kit.ts";
-import { wall } from "./view-kit.ts";
+import { campaignOf } from "./campaign-kit.ts";
+import { bindingOf, wall } from "./view-kit.ts";
 
-const binding = { key: keyOne, since: wall, created: wall, how: "adopted" } as const;
+const binding = bindingOf({ how: "adopted" });
 const link = "erd-demo/primary";
 const running = campaignOf("proving");
 const records = {
@@ -23,13 +25,62 @@ const records = {
   pending: { kind: "pending", device: "edge-a", token: "t-1" },
 } as const satisfies Record<string, JournalRecord>;
 
+function move(state: CampaignState): Move {
+  const { since, because } = running;
+  return { at: since, link: "primary", state, because };
+}
+
 describe("one record", () => {
   const cells: readonly (readonly [string, readonly JournalRecord[], Partial<Memory>])[] = [
-    ["a campaign", [records.campaign], { campaigns: { "erd-demo": running } }],
+    [
+      "a campaign",
+      [records.campaign],
+      { campaigns: { "erd-demo": running }, trails: { "erd-demo": [move("proving")] } },
+    ],
     [
       "its next step",
       [records.campaign, { kind: "campaign", campaign: campaignOf("held") }],
-      { campaigns: { "erd-demo": campaignOf("held") } },
+      {
+        campaigns: { "erd-demo": campaignOf("held") },
+        trails: { "erd-demo": [move("proving"), move("held")] },
+      },
+    ],
+    [
+      "a mark in the same state is no move",
+      [records.campaign, { kind: "campaign", campaign: campaignOf("proving", { proved: true }) }],
+      {
+        campaigns: { "erd-demo": campaignOf("proving", { proved: true }) },
+        trails: { "erd-demo": [move("proving")] },
+      },
+    ],
+    [
+      "the next campaign begins a trail of its own",
+      [
+        { kind: "campaign", campaign: campaignOf("done") },
+        { kind: "campaign", campaign: campaignOf("queued") },
+      ],
+      {
+        campaigns: { "erd-demo": campaignOf("queued") },
+        trails: { "erd-demo": [move("queued")] },
+      },
+    ],
+    [
+      "a link drained by hand",
+      [{ kind: "handDrain", link, drain: { by: "test", since: wall } }],
+      { drains: { [link]: { by: "test", since: wall } } },
+    ],
+    [
+      "and given back",
+      [
+        { kind: "handDrain", link, drain: { by: "test", since: wall } },
+        { kind: "handDrain", link, drain: null },
+      ],
+      {},
+    ],
+    [
+      "the last sixteen measures of a kind",
+      Array.from({ length: 18 }, (_, ms) => ({ kind: "measured", what: "commit edge-a", ms })),
+      { measures: { "commit edge-a": Array.from({ length: 16 }, (_, index) => index + 2) } },
     ],
     ["a binding", [records.binding], { bindings: { [link]: binding } }],
     ["a link that is forgotten", [records.binding, { kind: "forget", link }], { bindings: {} }],
@@ -45,7 +96,14 @@ describe("one record", () => {
       [{ kind: "effect", place: "edge-a", what: "drain", token: "t" }],
       {},
     ],
-    ["nor does an operation", [{ kind: "operation", link, operation: "op-1" }], {}],
+    [
+      "the last operation of a far end",
+      [
+        { kind: "operation", link, operation: "op-1" },
+        { kind: "operation", link, operation: "op-2" },
+      ],
+      { operations: { [link]: "op-2" } },
+    ],
     [
       "a snapshot stands for all before it",
       [

@@ -167,6 +167,77 @@ const offences: readonly Offence[] = [
     },
   },
   {
+    name: "shuts a port while its sibling is drained",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-b",
+    says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.hand.shut(all.secondary);
+    },
+  },
+  {
+    name: "shuts a dark port and takes its sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.drain at edge-b",
+    says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
+    async act(all) {
+      const { hand, primary, secondary, site } = all;
+      // Nothing is taken by the shut, but only the shut keeps it dark once the fault is over.
+      primary.farPort.setFault("silent", true);
+      await site.clock.sleep(30_000);
+      await lookBoth(all);
+      await hand.shut(primary);
+      primary.farPort.setFault("silent", false);
+      await site.clock.sleep(30_000);
+      await lookBoth(all);
+      await hand.drain(secondary);
+    },
+  },
+  {
+    name: "shuts a port without a look at its sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-a",
+    says: "never looked at",
+    async act({ hand, primary }) {
+      await hand.shut(primary);
+    },
+  },
+  {
+    name: "keeps a port shut beside a lost sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-a",
+    says: "stayed shut after its sibling was seen lost",
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.hand.shut(all.primary);
+      all.secondary.fibre.setUp(false);
+      for (let round = 0; round < 20; round += 1) {
+        await all.site.clock.sleep(10_000);
+        await lookBoth(all);
+      }
+    },
+  },
+  {
+    name: "parks with a port shut",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-a",
+    says: "stays shut although nothing is being done",
+    moreMs: 7_300_000,
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.hand.shut(all.primary);
+    },
+  },
+  {
     name: "parks with a usable link drained",
     start: "protected",
     promise: "P2",
@@ -363,6 +434,36 @@ describe("the oracle lets pass", () => {
         port: all.primary.port,
         means: "prepend",
       });
+    });
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a link drained and shut beside a sibling that carries", async () => {
+    const all = await scene("protected");
+    const { hand, primary, site, oracle } = all;
+    await play(all, async () => {
+      await lookBoth(all);
+      await hand.drain(primary);
+      await lookBoth(all);
+      await hand.shut(primary);
+      await site.clock.sleep(3_600_000);
+      await hand.change(primary, { kind: "port.open", port: primary.port });
+      await site.clock.sleep(60_000);
+      await hand.change(primary, { kind: "port.restore", port: primary.port, means: "prepend" });
+    });
+    expect(primary.router.configured(primary.port)?.admin).toBe("up");
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a port that a person shut", async () => {
+    const all = await scene("protected");
+    await play(all, async () => {
+      await lookBoth(all);
+      all.primary.router.person((config) => {
+        const port = config.ports.get(all.primary.port);
+        if (port !== undefined) port.admin = "down";
+      });
+      await all.site.clock.sleep(7_500_000);
     });
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });

@@ -1,15 +1,17 @@
 // What would be done, in which order, and what is left to a person.
 
 import { describe, expect, it } from "vitest";
-import type { LinkView } from "#agent/campaign/facts.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
-import { type Plan, plan, samePlan, standingOf } from "#agent/plan.ts";
+import type { LinkView } from "#agent/link-view.ts";
+import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/plan.ts";
+import type { Capabilities } from "#hal/device.ts";
 import { type DeviceState, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { capabilities, ckn, sampleState } from "./site-bench.ts";
 import {
   at,
+  bindingOf,
   clearPort,
   desiredOf,
   link,
@@ -20,15 +22,12 @@ import {
   settings,
   stateOf,
   viewOf,
-  wall,
 } from "./view-kit.ts";
 
 const now = at(0);
 const bound: Memory = {
   ...emptyMemory,
-  bindings: {
-    "erd-demo/primary": { key: keyOne, since: wall, created: wall, how: "enrolled" },
-  },
+  bindings: { "erd-demo/primary": bindingOf() },
 };
 const on = viewOf(stateOf(securedPort()), { peer: peerOn() });
 const unread = unknown("queryFailed", now);
@@ -66,6 +65,13 @@ describe("how a link stands to the intent", () => {
       "far end",
     ],
     ["a key on the router", on, emptyMemory, "unmanaged", "router already"],
+    [
+      "a key without settings",
+      viewOf(stateOf(securedPort({ settings: known(undefined, now) }))),
+      emptyMemory,
+      "unmanaged",
+      "router already",
+    ],
     [
       "must-secure, no key",
       viewOf(stateOf(clearPort({ settings: known(settings, now) }))),
@@ -139,7 +145,7 @@ describe("how a link stands to the intent", () => {
       viewOf(stateOf(securedPort({ keys: known([{ ckn: ckn("f"), role: "primary" }], now) })), {
         peer: peerOn(),
       }),
-      ["is gone"],
+      ["is gone", "another key (ffffffff…) stands beside"],
       false,
     ],
     [
@@ -174,8 +180,46 @@ describe("how a link stands to the intent", () => {
 
   it("mends nothing for a device whose abilities are not known yet", () => {
     const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
-    const standing = standingOf(viewOf(stateOf(port), { peer: peerOn() }), bound, undefined);
-    expect(standing).toMatchObject({ drift: [{ repair: undefined }] });
+    const view = viewOf(stateOf(port), { peer: peerOn() });
+    const { macsec: _macsec, ...unable } = capabilities;
+    for (const able of [undefined, unable]) {
+      expect(standingOf(view, bound, able)).toMatchObject({ drift: [{ repair: undefined }] });
+    }
+  });
+
+  it("mends by the settings of the intent, as one change", () => {
+    const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
+    const view = viewOf(stateOf(port), { peer: peerOn() });
+    expect(standingOf(view, bound, capabilities)).toMatchObject({
+      drift: [{ repair: [{ kind: "macsec.protect", port: "et-0/0/0", settings: link.settings }] }],
+    });
+  });
+
+  it("never brings MACsec back by itself, even where a policy is hitless", () => {
+    const { macsec } = capabilities;
+    if (macsec === undefined) throw new Error("the sample device has no MACsec");
+    const able: Capabilities = { ...capabilities, macsec: { ...macsec, hitless: ["policy"] } };
+    const view = viewOf(stateOf(clearPort()), { peer: peerOn() });
+    const standing = standingOf(view, bound, able);
+    expect(standing).toMatchObject({ drift: [{ repair: undefined }, { repair: undefined }] });
+  });
+
+  it("takes a far end that cannot be read for no drift", () => {
+    const view = viewOf(stateOf(securedPort()), { peer: undefined });
+    expect(standingOf(view, bound, capabilities)).toMatchObject({ kind: "managed", drift: [] });
+  });
+
+  it("compares the far end's SCI with the wanted one", () => {
+    const bare = { ...link, settings: { ...link.settings, includeSci: false } };
+    const port = securedPort({ settings: known({ ...settings, includeSci: false }, now) });
+    const drift = (sci: "on" | "off"): unknown =>
+      standingOf(
+        viewOf(stateOf(port), { link: bare, peer: peerOn(keyOne, { sci }) }),
+        bound,
+        capabilities,
+      );
+    expect(drift("off")).toMatchObject({ drift: [] });
+    expect(drift("on")).toMatchObject({ drift: [{ text: "link1: the far end has SCI on" }] });
   });
 });
 
@@ -237,16 +281,43 @@ describe("the plan", () => {
     expect(dark[0]).toMatchObject({ risk: "breakBeforeMake", darkMs: { low: 500, high: 15_000 } });
   });
 
-  it("shows no secret, only where one goes", () => {
-    const previews = planned({}).steps.map(({ preview }) => preview);
-    expect(previews.join("\n")).toContain("[secret cak]");
-    expect(previews.join("\n")).toContain("[secret psk]");
+  it("shows every step of a tunnel and a link, and no secret, only where one goes", () => {
+    const { steps } = planned({});
+    expect(steps.slice(0, 5).map(({ does, preview }) => `${does}: ${preview}`)).toEqual([
+      "add the tunnel hub-1: + ipsec hub-1 198.51.100.1 203.0.113.1 aes-256-gcm [secret psk]",
+      "move the traffic to the sibling link: + prepend on et-0/0/1",
+      "give the far end its first key: " +
+        "+ macSecConfig gcm-aes-xpn-256 sci on erd-demo-2-ckn erd-demo-2-cak",
+      "follow with the key and must-secure, then prove both directions: " +
+        "+ macsec et-0/0/1 must-secure gcm-aes-xpn-256 [secret cak]",
+      "bring the traffic back: - prepend on et-0/0/1",
+    ]);
+    const lit = steps.filter(({ risk }) => risk === null);
+    for (const { darkMs } of lit) expect(darkMs).toEqual({ low: 0, high: 0 });
   });
 
   it("says that a person gives the key where the far end is manual", () => {
     const manual = desiredOf((text) => text.replace("farEnd: agent", "farEnd: manual"));
     const does = planned({ desired: manual }).steps.map((step) => step.does);
     expect(does).toContain("wait for a person to give the far end its first key");
+    expect(does).not.toContain("give the far end its first key");
+  });
+
+  it("asks for the SCI as the intent has it", () => {
+    const bare = (each: DesiredLink): DesiredLink => ({
+      ...each,
+      settings: { ...each.settings, includeSci: false },
+    });
+    const wanted = desiredOf();
+    const groups = wanted.groups.map((group) => ({ ...group, links: group.links.map(bare) }));
+    const { steps } = planned({ desired: { ...wanted, groups } });
+    expect(steps.filter(({ preview }) => preview.includes(" sci off "))).toHaveLength(2);
+  });
+
+  it("adds a tunnel although the device has another one", () => {
+    const state = (): DeviceState =>
+      stateOf(clearPort(), { ipsec: [{ ...tunnel, name: "hub-2" }] });
+    expect(planned({ state }).steps[0]?.does).toBe("add the tunnel hub-1");
   });
 
   it("is empty once everything is as wanted", () => {
@@ -255,7 +326,7 @@ describe("the plan", () => {
       ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
       link: { ...each, settings: link.settings },
     });
-    const binding = { key: keyOne, since: wall, created: wall, how: "adopted" } as const;
+    const binding = bindingOf({ how: "adopted" });
     const bindings = { "erd-demo/primary": binding, "erd-demo/secondary": binding };
     const state = (): DeviceState => stateOf(clearPort(), { ipsec: [tunnel] });
     const memory = { ...emptyMemory, bindings };
@@ -281,10 +352,11 @@ describe("the plan", () => {
     const view = (each: DesiredLink): LinkView => ({ ...viewOf(undefined), link: each });
     const { steps, notes } = planned({ view, state: () => undefined });
     expect(steps).toEqual([]);
-    expect(notes.map(({ about }) => about)).toEqual([
-      "hub-1",
-      "erd-demo/secondary",
-      "erd-demo/primary",
+    const next = "linkseal status";
+    expect(notes).toEqual([
+      { about: "hub-1", text: "edge-a cannot be read", next },
+      { about: "erd-demo/secondary", text: "edge-b cannot be read", next },
+      { about: "erd-demo/primary", text: "edge-a cannot be read", next },
     ]);
   });
 
@@ -294,24 +366,82 @@ describe("the plan", () => {
     expect(off.notes[0]?.next).toContain("repair: on");
     expect(off.steps.some(({ does }) => does.startsWith("mend"))).toBe(false);
     const mended = planned({ desired: repairing, memory: bound, view: wrongRekey });
-    expect(mended.steps.filter(({ does }) => does.startsWith("mend"))).toHaveLength(1);
+    const mends = mended.steps.filter(({ does }) => does.startsWith("mend"));
+    expect(mends.map(({ n: _n, ...step }) => step)).toEqual([
+      {
+        where: "edge-a",
+        link: "erd-demo/primary",
+        does: "mend a setting that cannot interrupt the port",
+        preview: "~ edge-a et-0/0/0: sakRekeyMs is off, wanted 28800000",
+        darkMs: { low: 0, high: 0 },
+        risk: null,
+      },
+    ]);
+  });
+
+  it("sends what it cannot mend to the doctor, whatever repair says", () => {
+    const view = (each: DesiredLink): LinkView => {
+      const port = securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) });
+      return each.name === "primary"
+        ? { ...viewOf(stateOf(port), { peer: peerOn() }), link: each }
+        : clearOn(each);
+    };
+    for (const wanted of [desiredOf(), repairing]) {
+      const { steps, notes } = planned({ desired: wanted, memory: bound, view });
+      expect(steps.some(({ does }) => does.startsWith("mend"))).toBe(false);
+      expect(notes).toEqual([
+        {
+          about: "erd-demo/primary",
+          text: "edge-a et-0/0/0: suite is gcm-aes-128, wanted gcm-aes-xpn-256",
+          next: "linkseal doctor",
+        },
+      ]);
+    }
+  });
+});
+
+describe("a tunnel as a driver takes it", () => {
+  it("has the key by its id and all else as wanted", () => {
+    const [wanted] = desiredOf().tunnels;
+    if (wanted === undefined) throw new Error("the sample has no tunnel");
+    expect(tunnelSpec(wanted, "https://v/secrets/hub-1-psk/1")).toEqual({
+      name: "hub-1",
+      localAddress: "198.51.100.1",
+      remoteAddress: "203.0.113.1",
+      localPrefixes: ["10.1.0.0/16"],
+      remotePrefixes: ["10.100.0.0/16"],
+      transforms: wanted.transforms,
+      pskSecretId: "https://v/secrets/hub-1-psk/1",
+    });
   });
 });
 
 describe("the plan that was shown", () => {
-  const fresh = planned({});
-  const wire: unknown = JSON.parse(JSON.stringify(fresh));
   it("is the same after a journey over a socket", () => {
+    const fresh = planned({});
+    const wire: unknown = JSON.parse(JSON.stringify(fresh));
     expect(samePlan(wire, fresh)).toBe(true);
     expect(samePlan(fresh, planned({ view: wrongRekey, memory: bound }))).toBe(false);
   });
 
   const odd: readonly unknown[] = [undefined, null, 7, "x", [], {}, { steps: null }, { steps: [] }];
   it.each(odd)("is not %j", (shown) => {
-    expect(samePlan(shown, fresh)).toBe(false);
+    expect(samePlan(shown, planned({}))).toBe(false);
+  });
+
+  it.each([undefined, null, 7, "x"])("is not one with a step that is %j", (step) => {
+    const fresh = planned({});
+    expect(samePlan({ steps: fresh.steps.with(3, step as never) }, fresh)).toBe(false);
+  });
+
+  it.each([{ low: 1, high: 0 }, { low: 0, high: 1 }, {}])("is not dark for %j", (darkMs) => {
+    const fresh = planned({});
+    const [first, ...rest] = fresh.steps;
+    expect(samePlan({ steps: [{ ...first, darkMs }, ...rest] }, fresh)).toBe(false);
   });
 
   it("is not one with a step that differs in any field", () => {
+    const fresh = planned({});
     for (const field of ["n", "where", "link", "does", "preview", "darkMs", "risk"] as const) {
       const [first, ...rest] = fresh.steps;
       expect(samePlan({ steps: [{ ...first, [field]: null }, ...rest] }, fresh), field).toBe(

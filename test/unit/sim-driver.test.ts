@@ -38,7 +38,7 @@ const keys = async (): Promise<Secret> => Secret.take("cak", cak.slice());
 function saying(status: number, body: string | Uint8Array): Dialer {
   const octets = typeof body === "string" ? new TextEncoder().encode(body) : body;
   return {
-    http: async () => ({ status, body: octets }),
+    http: async () => ({ status, headers: {}, body: octets }),
     routeTo: async () => undefined,
     resolve: async () => [],
   };
@@ -194,18 +194,27 @@ describe("what a failed call may have done", () => {
     expect(told(await refused(device.transaction.rollback(never)))).toBe(write);
   });
 
+  const silent: Dialer = {
+    ...saying(0, ""),
+    http: (_request, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      }),
+  };
+
   it("a call that nobody answers ends at its deadline", async () => {
     const clock = new SimClock(wallStart);
-    const silent: Dialer = {
-      ...saying(0, ""),
-      http: (_request, signal) =>
-        new Promise((_resolve, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason));
-        }),
-    };
     const device = await openOver(silent, clock);
     const error = await refused(settled(clock, device.routeTo("192.0.2.1", never)));
     expect([error.code, error.effect, clock.now()]).toEqual(["transport.timeout", "none", 20_000]);
+  });
+
+  it("a commit is waited for longer than the slowest router takes", async () => {
+    const clock = new SimClock(wallStart);
+    const { transaction } = await openOver(silent, clock);
+    const error = await refused(settled(clock, transaction.apply("final", never)));
+    const told = [error.code, error.effect, clock.now()];
+    expect(told).toEqual(["transport.timeout", "unknown", 45_000]);
   });
 
   it("a vault's nonsense is vault.unreachable", async () => {
@@ -290,18 +299,23 @@ describe("malformed replies", () => {
 
   function spoil(prng: Prng, reply: HttpReply): HttpReply {
     const status = prng.chance(0.1) ? prng.pick([0, 204, 404, 422, 500]) : reply.status;
+    const { headers } = reply;
     const body = reply.body.slice();
     const text = new TextDecoder().decode(body);
     switch (prng.between(0, 3)) {
       case 0:
         body[prng.between(0, body.length - 1)] = prng.uint32() & 0xff;
-        return { status, body };
+        return { status, headers, body };
       case 1:
-        return { status, body: body.slice(0, prng.between(0, body.length - 1)) };
+        return { status, headers, body: body.slice(0, prng.between(0, body.length - 1)) };
       case 2:
-        return { status, body: new TextEncoder().encode(text + text.slice(prng.between(0, 99))) };
+        return {
+          status,
+          headers,
+          body: new TextEncoder().encode(text + text.slice(prng.between(0, 99))),
+        };
       default:
-        return { status, body: new TextEncoder().encode(rewritten(prng, text)) };
+        return { status, headers, body: new TextEncoder().encode(rewritten(prng, text)) };
     }
   }
 

@@ -2,10 +2,14 @@
 // it.
 
 import { describe, expect, it } from "vitest";
+import { LinksealError } from "#hal/error.ts";
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
 import { demoFaults, fleetFaults, strikeFault } from "#sim/faults.ts";
 import { formatViolation, watchSite } from "#sim/oracle.ts";
+import type { Heal } from "#sim/people.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { Hand } from "../hand.ts";
+import { refused, settled } from "./site-bench.ts";
 
 interface Struck {
   readonly site: Site;
@@ -128,5 +132,207 @@ describe("a fault of a fleet", () => {
     expect([after?.secured, after?.carries, after?.bgpUp]).toEqual([true, true, true]);
     expect(said).toEqual([`${fault.name} strikes`, `${fault.name} ends`]);
     expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+});
+
+const never = new AbortController().signal;
+
+/** A site in which the router already holds the next pair beside the present one. */
+async function staged(name: string) {
+  const { site, link } = await protectedSite();
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  const old = hand.givenKey(link);
+  const next = hand.newKey(link);
+  const fault = fleetFaults.find((each) => each.name === name);
+  if (fault === undefined) throw new RangeError(`no fault ${name}`);
+  const strike = (): Heal => strikeFault(site, fault, link);
+  const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
+  const stage = async (): Promise<void> => {
+    await hand.look(hand.sibling(link));
+    await hand.change(link, hand.keyChange(link, "addKey", next));
+  };
+  const far = (): string | undefined => link.msee.observe(link.azureLink).pointsAt?.cakSecretId;
+  const wait = (minutes: number): Promise<void> => site.clock.runFor(minutes * 60_000);
+  return { site, link, oracle, hand, old, next, strike, play, stage, far, wait };
+}
+
+const ckns = (link: SiteLink): readonly string[] => link.edge.keys().map(({ ckn }) => ckn);
+
+describe("somebody at the far end", () => {
+  it("runs ahead to the new key, and goes back where the router has not followed", async () => {
+    const { link, strike, far, wait, old, next, site } = await staged("far-ahead");
+    const heal = strike();
+    await wait(3);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([next.cakSecretId, false]);
+    heal();
+    await wait(5);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([old.cakSecretId, true]);
+  });
+
+  it("runs ahead, and stays where the router holds the new key", async () => {
+    const { link, strike, far, wait, next, stage, play, site } = await staged("far-ahead");
+    await play(stage());
+    const heal = strike();
+    await wait(3);
+    expect([link.edge.session().principalCkn, far()]).toEqual([next.ckn, next.cakSecretId]);
+    heal();
+    await wait(5);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([next.cakSecretId, true]);
+  });
+
+  it("takes a rotation back to the old key", async () => {
+    const { link, strike, far, wait, old, next, stage, play, hand } = await staged("far-back");
+    await play(stage());
+    hand.put(link, next);
+    await wait(3);
+    expect(link.edge.session().principalCkn).toBe(next.ckn);
+    strike();
+    await wait(3);
+    expect([link.edge.session().principalCkn, far()]).toEqual([old.ckn, old.cakSecretId]);
+  });
+
+  it("does nothing where there is no other pair to point at", async () => {
+    for (const name of ["far-ahead", "far-back"]) {
+      const { site, link } = await protectedSite();
+      const before = link.msee.observe(link.azureLink);
+      const fault = fleetFaults.find((each) => each.name === name);
+      if (fault === undefined) throw new RangeError(`no fault ${name}`);
+      strikeFault(site, fault, link)();
+      expect(link.msee.observe(link.azureLink)).toEqual(before);
+    }
+  });
+});
+
+describe("somebody on the router", () => {
+  it("adds a key of their own beside the present one, and takes it away", async () => {
+    const { link, strike, old, wait, oracle } = await staged("key-by-hand");
+    const heal = strike();
+    await wait(2);
+    expect([ckns(link).length, link.edge.session().principalCkn]).toEqual([2, old.ckn]);
+    heal();
+    await wait(1);
+    expect(ckns(link)).toEqual([old.ckn]);
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("removes the staged key for good, for nobody waits for it", async () => {
+    const { link, strike, old, wait, stage, play } = await staged("key-gone");
+    await play(stage());
+    const heal = strike();
+    await wait(2);
+    expect(ckns(link)).toEqual([old.ckn]);
+    heal();
+    await wait(2);
+    expect(ckns(link)).toEqual([old.ckn]);
+  });
+
+  it("removes the only key, and puts it back", async () => {
+    const { link, strike, old, wait, site } = await staged("key-gone");
+    const heal = strike();
+    await wait(2);
+    expect([ckns(link), truthOf({ site, link })?.carries]).toEqual([[], false]);
+    heal();
+    await wait(2);
+    expect([ckns(link), truthOf({ site, link })?.carries]).toEqual([[old.ckn], true]);
+  });
+
+  it("shuts the port: it is told, and no light comes from it", async () => {
+    const { link, strike, wait, site, play, hand } = await staged("port-shut");
+    const heal = strike();
+    const [port] = (await play(hand.look(link))).macsec;
+    expect([port?.admin, port?.linkUp]).toMatchObject([{ value: "down" }, { value: false }]);
+    expect(truthOf({ site, link })).toMatchObject({ admin: "down", carries: false, bgpUp: false });
+    heal();
+    await wait(1);
+    expect(truthOf({ site, link })).toMatchObject({ admin: "up", carries: true, bgpUp: true });
+  });
+
+  it("restores the traffic of a drained link", async () => {
+    const { link, strike, site, play, hand } = await staged("undrained");
+    await play(hand.drain(link));
+    expect(truthOf({ site, link })?.drained).toBe(true);
+    strike();
+    expect(truthOf({ site, link })?.drained).toBe(false);
+  });
+
+  it("leaves a commit unconfirmed: it is told, and the next one has to wait", async () => {
+    const { link, strike, play, hand } = await staged("commit-left");
+    const heal = strike();
+    const { control } = await play(hand.look(link));
+    expect(control).toMatchObject({ value: { commitPending: true } });
+    expect((await play(refused(hand.drain(link)))).code).toBe("device.locked");
+    heal();
+    await play(hand.drain(link));
+    expect(link.router.drained(link.port)).toBe(true);
+  });
+});
+
+describe("what becomes of a command", () => {
+  it("a late reply comes long after the change", async () => {
+    const { link, strike, play, hand, site } = await staged("reply-late");
+    strike();
+    const doneAt: number[] = [];
+    link.router.onEffect(() => doneAt.push(site.clock.now()));
+    await play(hand.drain(link));
+    expect(site.clock.now() - (doneAt[0] ?? Infinity)).toBeGreaterThan(5_000);
+  });
+
+  it("a request that arrives twice is carried out once, even after a rollback", async () => {
+    const { link, strike, play, hand, wait, site, next } = await staged("request-twice");
+    strike();
+    const told: string[] = [];
+    site.onEffect(({ what }) => told.push(what));
+    await play(hand.drain(link));
+    await wait(1);
+    expect(told).toEqual(["port.drain"]);
+    const change = [hand.keyChange(link, "addKey", next)];
+    const transaction = await play(hand.device(link).prepare(change, hand.keys, never));
+    await play(transaction.apply(600_000, never));
+    await play(transaction.rollback(never));
+    await wait(2);
+    expect(told).toEqual(["port.drain", "macsec.addKey", "rollback"]);
+    expect(ckns(link)).not.toContain(next.ckn);
+  });
+
+  it("a boot that forgets the timer keeps what nobody confirmed", async () => {
+    const { link, strike, play, hand, wait, next } = await staged("boot-forgets");
+    const change = [hand.keyChange(link, "addKey", next)];
+    const device = hand.device(link);
+    const transaction = await play(device.prepare(change, hand.keys, never));
+    await play(transaction.apply(60_000, never));
+    strike();
+    await wait(5);
+    expect([ckns(link).includes(next.ckn), link.router.commits.pending()]).toEqual([true, false]);
+    expect(await play(device.recall(transaction.token, never))).toEqual({ kind: "absent" });
+    expect((await play(refused(transaction.confirm(never)))).code).toBe("device.commitExpired");
+  });
+
+  it("the far end that never follows says it did, and does once it is healed", async () => {
+    const { link, strike, wait, old, next, stage, play, hand } = await staged("far-never");
+    await play(stage());
+    const heal = strike();
+    hand.put(link, next);
+    await wait(60);
+    expect(link.msee.observe(link.azureLink)).toMatchObject({
+      pointsAt: { cakSecretId: next.cakSecretId },
+      provisioning: "settled",
+    });
+    expect(link.msee.hardwareKey(link.azureLink)).toBe(old.ckn);
+    heal();
+    await wait(2);
+    expect(link.msee.hardwareKey(link.azureLink)).toBe(next.ckn);
+  });
+
+  it("a disabled version is refused to the agent and to the far end", async () => {
+    const { link, strike, wait, old, next, hand, site } = await staged("vault-disabled");
+    const heal = strike();
+    expect(() => site.vault.value(next.cakSecretId)).toThrow(LinksealError);
+    hand.put(link, next);
+    await wait(3);
+    expect(link.msee.observe(link.azureLink).provisioning).toBe("failed");
+    expect(link.msee.hardwareKey(link.azureLink)).toBe(old.ckn);
+    heal();
+    expect(site.vault.value(next.cakSecretId)).toHaveLength(64);
   });
 });

@@ -151,6 +151,7 @@ function fullPort(at: Instant): MacsecPort {
   const mkpdus = { sent: 5n, received: 6n, icvFailed: 0n, unknownCkn: 0n, replayed: undefined };
   return {
     port: "et-0/0/0",
+    admin: known("up", at),
     linkUp: known(true, at),
     settings: known(settings, at),
     liveSuite: known("gcm-aes-xpn-256", at),
@@ -171,6 +172,7 @@ function fullPort(at: Instant): MacsecPort {
 function blindPort(at: Instant): MacsecPort {
   return {
     port: "et-0/0/1",
+    admin: known("down", at),
     linkUp: known(false, at),
     settings: known(undefined, at),
     liveSuite: known(undefined, at),
@@ -292,7 +294,8 @@ export function handlerDialer(
     async http({ method, path, body }, signal) {
       const text = new TextDecoder().decode(fillCommand(body ?? []));
       const reply = await handler({ method, path, body: text }, signal);
-      return alter({ status: reply.status, body: new TextEncoder().encode(reply.body) });
+      const octets = new TextEncoder().encode(reply.body);
+      return alter({ status: reply.status, headers: {}, body: octets });
     },
     routeTo: async () => undefined,
     resolve: async () => [],

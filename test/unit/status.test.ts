@@ -40,6 +40,17 @@ const status = (links: readonly LinkStatusInput[]) =>
     unmanaged: [],
   });
 
+const nothing = {
+  schema: "linkseal.status/1",
+  site: null,
+  at: "2026-11-24T10:00:00Z",
+  verdict: "unknown",
+  groups: [],
+  tunnels: [],
+  warnings: [],
+  unmanaged: [],
+};
+
 describe("status as JSON", () => {
   it("has the documented shape, with keys in the documented order", () => {
     const json = JSON.stringify(status([input()]));
@@ -66,6 +77,16 @@ describe("status as JSON", () => {
     expect(status([input(course)]).groups[0]?.links[0]?.frames?.rxOk).toBe("9223372036854775809");
   });
 
+  it("says null for a counter that a device does not have, and for an age never known", () => {
+    const course = over(moving, () => ({ frames: { rxNotValid: undefined, rxClear: undefined } }));
+    const ages = { controlPlaneMs: 1.4, dataPlaneMs: undefined, farEndMs: undefined };
+    const bare = { ...input(course), health: { verdict: "unknown", reasons: [], ages } } as const;
+    expect(status([bare]).groups[0]?.links[0]).toMatchObject({
+      ages: { controlPlaneMs: 1, dataPlaneMs: null, farEndMs: null },
+      frames: { rxNotValid: null, rxClear: null },
+    });
+  });
+
   it("is as bad as its worst link", () => {
     expect(status([input(), input(idle)]).verdict).toBe("unknown");
   });
@@ -83,10 +104,23 @@ describe("status as JSON", () => {
   });
 
   it("without an accepted intent is unknown, with the way out", () => {
-    expect(deriveStatus({ kind: "notConfigured", wall })).toMatchObject({
-      site: null,
-      verdict: "unknown",
-      reasons: [{ code: "not-configured", next: "linkseal apply FILE" }],
+    expect(deriveStatus({ kind: "notConfigured", wall })).toEqual({
+      ...nothing,
+      reasons: [
+        {
+          code: "not-configured",
+          text: "the agent is ready, and no config has been accepted yet",
+          next: "linkseal apply FILE",
+        },
+      ],
+    });
+  });
+
+  it("with an intent that is damaged is unknown, and says why", () => {
+    const reason = { code: "journal-lossy", text: "config 3 is gone", next: "restore it" } as const;
+    expect(deriveStatus({ kind: "damaged", wall, reason })).toEqual({
+      ...nothing,
+      reasons: [reason],
     });
   });
 });

@@ -1,8 +1,9 @@
 // Looks at one link, as good as they get, with one thing changed at a time.
 
-import type { LinkView } from "#agent/campaign/facts.ts";
 import { parseConfig } from "#agent/config/index.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
+import type { Binding } from "#agent/journal/memory.ts";
+import type { LinkView } from "#agent/link-view.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type ControlPlane,
@@ -74,6 +75,7 @@ const mkpdus = { sent: 1n, received: 1n, icvFailed: 0n, unknownCkn: 0n, replayed
 export function securedPort(over: Partial<MacsecPort> = {}, now = at(0)): MacsecPort {
   return {
     port: link.port,
+    admin: known("up", now),
     linkUp: known(true, now),
     settings: known(settings, now),
     liveSuite: known(settings.suite, now),
@@ -155,4 +157,17 @@ export function peerOn(key: KeyRef = keyOne, over: Partial<PeerState> = {}): Pee
 
 export function viewOf(state: DeviceState | undefined, over: Partial<LinkView> = {}): LinkView {
   return { link, state, peer: peerOff, probe: undefined, ...over };
+}
+
+export function bindingOf(over: Partial<Binding> = {}): Binding {
+  return {
+    key: keyOne,
+    since: wall,
+    created: wall,
+    generation: undefined,
+    settings: link.settings,
+    intent: 1,
+    how: "enrolled",
+    ...over,
+  };
 }

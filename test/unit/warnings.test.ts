@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { nextFor, type WarningCode, warningRows } from "#agent/health/warning-rows.ts";
+import {
+  isWarningCode,
+  nextFor,
+  type WarningCode,
+  warningRows,
+} from "#agent/health/warning-rows.ts";
 import {
   advance,
   noWarnings,
@@ -70,6 +75,41 @@ describe("the tracker", () => {
         [41, [down]],
       ]).told,
     ).toEqual([]);
+  });
+
+  it("never tells what ended before it had settled", () => {
+    const script = [
+      [0, [down]],
+      [5, []],
+      [15, []],
+      [20, []],
+    ] as const;
+    expect(play(script)).toEqual({ told: [], visible: [] });
+  });
+
+  it("shows the worst first, then by place, then by code", () => {
+    const told = [
+      raise("frames-untagged", "b"),
+      raise("commit-lost", "b"),
+      raise("unmanaged", "a"),
+      raise("key-age", "c"),
+      raise("journal-lossy", "c"),
+      raise("commit-lost", "a"),
+      raise("clock-skew", "a"),
+    ];
+    for (const raised of [told, told.toReversed()]) {
+      const { tracker } = advance(noWarnings, raised, at(0));
+      const { visible } = advance(tracker, raised, at(60));
+      expect(visible.map(({ severity, about, code }) => `${severity} ${about} ${code}`)).toEqual([
+        "error a commit-lost",
+        "error b commit-lost",
+        "error b frames-untagged",
+        "error c journal-lossy",
+        "warning a clock-skew",
+        "warning c key-age",
+        "info a unmanaged",
+      ]);
+    }
   });
 
   it("opens once and closes once", () => {
@@ -181,5 +221,11 @@ describe("the registry", () => {
       expect(nextFor(code, about)).not.toMatch(/ABOUT|GROUP/);
     }
     expect(nextFor("key-not-known", about)).toBe("linkseal adopt erd-demo");
+    expect(nextFor("link-down", about)).toBe("linkseal links erd-demo/primary");
+  });
+
+  it("knows its own codes and no others", () => {
+    expect(isWarningCode("link-down")).toBe(true);
+    expect(isWarningCode("toString")).toBe(false);
   });
 });

@@ -24,7 +24,7 @@ export class MortalWorld {
   /** What was being called at the moment of death. */
   epitaph = "";
   readonly world: World;
-  readonly #fate: Fate | undefined;
+  #fate: Fate | undefined;
   readonly #onDeath: () => void;
 
   constructor(real: World, fate: Fate | undefined, onDeath: () => void = () => undefined) {
@@ -49,6 +49,21 @@ export class MortalWorld {
         },
       },
     };
+  }
+
+  /** The call of its fate is counted from here on. */
+  doom({ call, when }: Fate): void {
+    this.#fate = { call: this.calls + call, when };
+  }
+
+  /** What was to come does not: it lives until it is killed from outside. */
+  spare(): void {
+    this.#fate = undefined;
+  }
+
+  /** undefined = it lives, or was killed from outside. */
+  get diedBy(): Death | undefined {
+    return this.epitaph === "" ? undefined : this.#fate?.when;
   }
 
   /** Kills it from outside, as a power cut would. */

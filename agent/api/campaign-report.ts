@@ -1,0 +1,26 @@
+// A campaign with what it did so far and how long the rest of it is expected to take.
+
+import type { Agent } from "../agent.ts";
+import { type Estimate, forecast, rest } from "../campaign/forecast.ts";
+import type { Campaign } from "../campaign/model.ts";
+import { named } from "../journal/memory.ts";
+import { type CampaignShape, campaignShape } from "./shape.ts";
+
+export function campaignReport(agent: Agent, campaign: Campaign): CampaignShape {
+  const trail = named(agent.memory.trails, campaign.group) ?? [];
+  return campaignShape(campaign, trail, restOf(agent, campaign));
+}
+
+/** A first key is forecast by nobody: it ends as soon as a person and the gates let it. */
+function restOf({ crew, memory }: Agent, campaign: Campaign): Estimate | undefined {
+  const { kind, links, urgency } = campaign;
+  const desired = crew?.intent.desired;
+  const group = desired?.groups.find(({ name }) => name === campaign.group);
+  if (crew === undefined || desired === undefined || group === undefined || kind === "enrol") {
+    return undefined;
+  }
+  const capabilities = (device: string) => crew.lookout.capabilities(device);
+  const { measures } = memory;
+  const steps = forecast({ desired, group, kind, links, urgency, measures, capabilities });
+  return rest(campaign, steps);
+}

@@ -1,0 +1,141 @@
+// The only user of the Azure identity library: one credential, chosen by the config, and bearer
+// tokens from it as Secrets.
+
+import type { TokenCredential } from "@azure/identity";
+import type { AzureEndpoints } from "#drivers/azure-url.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import type { AzureIdentity } from "../desired.ts";
+import { problem } from "./answers.ts";
+import type { SdkTransport } from "./sdk-transport.ts";
+
+/** Files and environment of this host that a credential needs. */
+export interface CredentialHost {
+  /** The PEM of `credential:NAME` or `file:PATH`; throws why it is not used. */
+  certificate(reference: string): Promise<string>;
+  /** The federated token, read anew; throws why it is not used. */
+  federatedToken(path: string): Promise<string>;
+  /** Throws why the key file that the Arc agent names is not read. */
+  checkArcKey(path: string): Promise<void>;
+  /**
+   * Leaves the environment with one answer to where this host's tokens come from, and returns its
+   * origin; undefined = this kind has no such endpoint.
+   */
+  pinEndpoint(identity: AzureIdentity): string | undefined;
+}
+
+/** `(scope, signal) => token`; never one that has less than five minutes to live. */
+export type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
+
+interface SignIn {
+  readonly identity: AzureIdentity;
+  readonly endpoints: AzureEndpoints;
+  readonly transport: SdkTransport;
+  readonly host: CredentialHost;
+}
+
+/** The library's credential for SecretClient, which asks for tokens of our cloud's vaults only. */
+export function vaultCredential(signIn: SignIn): TokenCredential {
+  const credential = lazyCredential(signIn);
+  const { endpoints, identity } = signIn;
+  return {
+    async getToken(scopes, options) {
+      const [scope, ...more] = Array.isArray(scopes) ? scopes : [scopes];
+      if (scope !== `${endpoints.vaultResource}/.default` || more.length > 0) {
+        const text = `the vault wants a token for something else than ${endpoints.vaultResource}`;
+        throw problem("vault.denied", text, endpoints.vault, "compare azure.vault and azure.cloud");
+      }
+      const tenant = options?.tenantId;
+      if (tenant !== undefined && "tenant" in identity && tenant !== identity.tenant) {
+        const text = `the vault belongs to another tenant (${tenant}) than azure.identity`;
+        throw problem("vault.denied", text, endpoints.vault, "correct azure.identity's tenant");
+      }
+      return await (await credential()).getToken(scope, options);
+    },
+  };
+}
+
+export function tokenSource(signIn: SignIn): TokenSource {
+  const credential = lazyCredential(signIn);
+  return (scope, signal) =>
+    signIn.transport.run(scope, async () => {
+      const options = { abortSignal: signal };
+      const token = await (await credential()).getToken(scope, options);
+      if (token !== null) return Secret.take("token", new TextEncoder().encode(token.token));
+      throw problem("vault.denied", "the identity got no token", scope);
+    });
+}
+
+/** Read again after a failure: certificates are renewed. */
+function lazyCredential(signIn: SignIn): () => Promise<TokenCredential> {
+  let made: Promise<TokenCredential> | undefined;
+  return async () => {
+    made ??= credentialOf(signIn);
+    const current = made;
+    try {
+      const inner = await current;
+      return {
+        async getToken(scopes, options) {
+          try {
+            return await inner.getToken(scopes, options);
+          } catch (error) {
+            if (made === current) made = undefined;
+            throw error;
+          }
+        },
+      };
+    } catch (error) {
+      made = undefined;
+      throw error;
+    }
+  };
+}
+
+async function credentialOf(signIn: SignIn): Promise<TokenCredential> {
+  const { identity, endpoints, transport, host } = signIn;
+  const sdk = await import("@azure/identity");
+  const common = {
+    authorityHost: endpoints.authority,
+    httpClient: transport.client(["authority", "identity"]),
+    // The agent's loops retry, after they looked at what else may have changed.
+    retryOptions: { maxRetries: 0 },
+  };
+  const application = { ...common, disableInstanceDiscovery: true };
+  switch (identity.kind) {
+    case "arc":
+    case "managedIdentity": {
+      const { client } = identity;
+      return new sdk.ManagedIdentityCredential(
+        client === undefined ? common : { ...common, clientId: client },
+      );
+    }
+    case "clientCertificate": {
+      const certificate = await host.certificate(identity.certificate);
+      const { tenant, client } = identity;
+      const options = { ...application, sendCertificateChain: true };
+      return certificateCredential(
+        () => new sdk.ClientCertificateCredential(tenant, client, { certificate }, options),
+      );
+    }
+    case "workloadIdentity": {
+      const { tenant, client, tokenFile } = identity;
+      const assertion = (): Promise<string> => host.federatedToken(tokenFile);
+      return new sdk.ClientAssertionCredential(tenant, client, assertion, application);
+    }
+  }
+}
+
+// Its complaint may quote what it was given, which is a private key.
+function certificateCredential(make: () => TokenCredential): TokenCredential {
+  try {
+    return make();
+  } catch {
+    throw unusable("azure.identity", "the certificate is no PEM with a private key");
+  }
+}
+
+/** A credential of this host that is not used, and why. */
+export function unusable(where: string, text: string): LinksealError {
+  const next = "correct the credential, then linkseal keys check";
+  return new LinksealError("vault.denied", text, { effect: "none", where, next });
+}

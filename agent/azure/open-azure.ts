@@ -1,0 +1,55 @@
+// Builds what a real cloud needs on any World; loaded only by an agent whose config names one.
+
+import { azureEndpoints } from "#drivers/azure-url.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { Dialer, World } from "#hal/world.ts";
+import type { RealAzure } from "../desired.ts";
+import { guardedDialer } from "./guard.ts";
+import { type CredentialHost, type TokenSource, tokenSource, vaultCredential } from "./identity.ts";
+import { SdkTransport } from "./sdk-transport.ts";
+import { azureVault, serviceVersion } from "./vault.ts";
+
+export interface AzureClients {
+  readonly vault: KeyVault;
+  /** Tokens for the management API. */
+  readonly token: TokenSource;
+  /** Reaches vault, authority and management API of the config, and nothing else. */
+  readonly dial: Dialer;
+}
+
+export function openAzure(
+  world: Pick<World, "clock" | "dial">,
+  azure: RealAzure,
+  host: CredentialHost,
+): AzureClients {
+  const endpoints = azureEndpoints(azure);
+  const { identity } = azure;
+  const identityOrigin = host.pinEndpoint(identity);
+  const dial = guardedDialer(world.dial, endpoints, azure, identityOrigin);
+  const transport = new SdkTransport({
+    world,
+    dial,
+    endpoints,
+    identityOrigin,
+    checkArcKey: (path) => host.checkArcKey(path),
+  });
+  const signIn = { identity, endpoints, transport, host };
+  const client = async () => {
+    const { SecretClient } = await import("@azure/keyvault-secrets");
+    return new SecretClient(endpoints.vault, vaultCredential(signIn), {
+      httpClient: transport.client(["vault"]),
+      retryOptions: { maxRetries: 0 },
+      serviceVersion,
+      // The transport compares the challenge with the one resource that the cloud has; on this host
+      // alone the vault's name need not end in it.
+      disableChallengeResourceVerification: azure.cloud === "loopback",
+    });
+  };
+  let made: ReturnType<typeof client> | undefined;
+  const vault = azureVault({
+    base: endpoints.vault,
+    transport,
+    client: () => (made ??= client()),
+  });
+  return { vault, token: tokenSource(signIn), dial };
+}

@@ -1,0 +1,224 @@
+// The HTTP client of Microsoft's libraries over World.dial: they speak their protocols, we decide
+// where bytes go, how long it takes and what an answer means.
+
+import type { SecretClientOptions } from "@azure/keyvault-secrets";
+import { type AzureEndpoints, checkChallenge } from "#drivers/azure-url.ts";
+import { withDeadline } from "#hal/deadline.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type Command, Secret, type SecretHole } from "#hal/secret.ts";
+import type { Dialer, HttpReply, HttpRequest, World } from "#hal/world.ts";
+import { answerError, connectionError, problem, seconds } from "./answers.ts";
+import { elsewhere, type Service, serviceAt } from "./guard.ts";
+import { Patience } from "./patience.ts";
+
+export type SdkClient = NonNullable<SecretClientOptions["httpClient"]>;
+type SdkRequest = Parameters<SdkClient["sendRequest"]>[0];
+type SdkReply = Awaited<ReturnType<SdkClient["sendRequest"]>>;
+type SdkHeaders = SdkReply["headers"];
+
+/** A page of 25 versions with all their tags fits. */
+const replyBytesMax = 1024 * 1024;
+const exchangeMsMax = 10_000;
+
+export interface TransportParts {
+  readonly world: Pick<World, "clock">;
+  /** The guarded one. */
+  readonly dial: Dialer;
+  readonly endpoints: AzureEndpoints;
+  /** Of the identity endpoint on this host, where the credential has one. */
+  readonly identityOrigin: string | undefined;
+  /** Throws why the key file that an Arc challenge names is not read. */
+  readonly checkArcKey: (path: string) => Promise<void>;
+}
+
+export class SdkTransport {
+  readonly #parts: TransportParts;
+  readonly #patience: Patience;
+  /** The libraries wrap and reword what went wrong: this is what really happened. */
+  #failure: LinksealError | undefined;
+
+  constructor(parts: TransportParts) {
+    this.#parts = parts;
+    this.#patience = new Patience(parts.world.clock);
+  }
+
+  /** Runs one call of a library; its errors become ours. */
+  async run<T>(where: string, call: () => Promise<T>): Promise<T> {
+    this.#failure = undefined;
+    try {
+      return await call();
+    } catch (error) {
+      throw this.#explained(where, error);
+    }
+  }
+
+  #explained(where: string, error: unknown): LinksealError {
+    const own = linksealIn(error) ?? this.#failure;
+    if (own !== undefined) return own;
+    const status =
+      typeof error === "object" && error !== null && "statusCode" in error && error.statusCode;
+    if (status === 401) {
+      const text = "the vault does not accept the token of this identity (401)";
+      const next = "compare the tenant of azure.identity with the vault's tenant";
+      return problem("vault.denied", text, where, next);
+    }
+    // Neither name nor message of a foreign error is shown: it may quote the body.
+    return problem("vault.unreachable", "the answer cannot be understood", where);
+  }
+
+  /** For a library that has business with these services only. */
+  client(services: readonly Service[]): SdkClient {
+    return { sendRequest: (request) => this.#send(request, services) };
+  }
+
+  async #send(request: SdkRequest, services: readonly Service[]): Promise<SdkReply> {
+    const url = new URL(request.url);
+    const { endpoints, identityOrigin } = this.#parts;
+    const at = { to: url.origin, path: url.pathname + url.search };
+    const service = serviceAt(at, endpoints, identityOrigin);
+    try {
+      // Where lists go on and tokens come from is said by servers.
+      if (service === undefined || !services.includes(service)) throw elsewhere(url.origin);
+      const where = url.origin + (service === "vault" ? url.pathname.replace(/\/$/, "") : "");
+      const reply = await this.#exchange(service, where, request, url);
+      return { request, status: reply.status, ...replyParts(reply) };
+    } catch (error) {
+      if (error instanceof LinksealError) this.#failure = error;
+      throw error;
+    }
+  }
+
+  async #exchange(
+    service: Service,
+    where: string,
+    request: SdkRequest,
+    url: URL,
+  ): Promise<HttpReply> {
+    const { clock } = this.#parts.world;
+    const waitMs = this.#patience.remainingMs(url.origin);
+    if (waitMs > 0) {
+      const text = `nothing is asked there for another ${seconds(waitMs)}, as it demanded`;
+      throw problem("vault.unreachable", text, where);
+    }
+    const parent = signalOf(request);
+    const deadline = { ms: exchangeMsMax, where, effect: "none" } as const;
+    let reply: HttpReply;
+    try {
+      const asked = requestOf(request, url);
+      reply = await withDeadline(clock, deadline, parent, (signal) =>
+        this.#parts.dial.http(asked, signal),
+      );
+    } catch (error) {
+      parent.throwIfAborted();
+      throw error instanceof LinksealError ? connectionError(service, where, error) : error;
+    }
+    const named = this.#patience.note(url.origin, reply);
+    if (await this.#isChallenge(service, where, reply, request)) return reply;
+    const refusal = answerError({ service, where, reply, waitMs: named });
+    if (refusal !== undefined) throw refusal;
+    return reply;
+  }
+
+  /** A 401 that the library answers, after what it demands was checked. */
+  async #isChallenge(
+    service: Service,
+    where: string,
+    reply: HttpReply,
+    request: SdkRequest,
+  ): Promise<boolean> {
+    const challenge = reply.headers["www-authenticate"];
+    if (reply.status !== 401 || challenge === undefined) return false;
+    if (service === "identity") {
+      const path = /^Basic realm=(.{1,200})$/.exec(challenge)?.[1];
+      if (path === undefined || request.headers.has("authorization")) return false;
+      await this.#parts.checkArcKey(path);
+      return true;
+    }
+    if (service !== "vault") return false;
+    // A token that was refused is only worth another one if the vault says what it lacks.
+    const claims = /error="?insufficient_claims/.test(challenge);
+    if (request.headers.has("authorization") && !claims) return false;
+    const why = checkChallenge(challenge, this.#parts.endpoints);
+    if (why === undefined) return true;
+    const text = `the vault's demand for a token is not answered: ${why}`;
+    throw problem("vault.denied", text, where, "compare azure.vault and azure.cloud");
+  }
+}
+
+function linksealIn(error: unknown): LinksealError | undefined {
+  for (let each = error, depth = 0; each instanceof Error && depth < 8; depth += 1) {
+    if (each instanceof LinksealError) return each;
+    each = each.cause;
+  }
+  return undefined;
+}
+
+function signalOf({ abortSignal }: SdkRequest): AbortSignal {
+  if (abortSignal instanceof AbortSignal) return abortSignal;
+  const controller = new AbortController();
+  if (abortSignal?.aborted === true) controller.abort();
+  abortSignal?.addEventListener("abort", () => controller.abort());
+  return controller.signal;
+}
+
+function requestOf(request: SdkRequest, url: URL): HttpRequest {
+  const { method } = request;
+  if (method !== "GET" && method !== "POST" && method !== "PUT" && method !== "PATCH") {
+    throw problem("vault.denied", `${method} is never sent`, url.origin);
+  }
+  const headers: Record<string, string | SecretHole> = {};
+  for (const [written, value] of request.headers) {
+    const name = written.toLowerCase();
+    // The Dialer hands octets on as they came.
+    if (name === "accept-encoding") continue;
+    const secret = /^(authorization|secret|x-identity-header)$/.test(name);
+    headers[name] = secret ? held(value) : value;
+  }
+  // A sign-in holds an assertion, a new version of a secret its value.
+  const body: Command = typeof request.body === "string" ? [held(request.body)] : [];
+  const path = url.pathname + url.search;
+  return { to: url.origin, method, path, headers, body, replyBytesMax };
+}
+
+function held(text: string): SecretHole {
+  return { secret: Secret.take("azure", new TextEncoder().encode(text)), as: "raw" };
+}
+
+function replyParts(reply: HttpReply): { headers: SdkHeaders; bodyAsText: string } {
+  const bodyAsText = new TextDecoder().decode(reply.body);
+  reply.body.fill(0);
+  return { headers: new ReplyHeaders(reply.headers), bodyAsText };
+}
+
+/** What the libraries want of headers. */
+class ReplyHeaders implements SdkHeaders {
+  readonly #values: Map<string, string>;
+
+  constructor(values: Readonly<Record<string, string>>) {
+    this.#values = new Map(Object.entries(values));
+  }
+
+  get(name: string): string | undefined {
+    return this.#values.get(name.toLowerCase());
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name.toLowerCase());
+  }
+
+  set(name: string, value: string | number | boolean): void {
+    this.#values.set(name.toLowerCase(), String(value));
+  }
+
+  delete(name: string): void {
+    this.#values.delete(name.toLowerCase());
+  }
+
+  toJSON(): Record<string, string> {
+    return Object.fromEntries(this.#values);
+  }
+
+  [Symbol.iterator](): Iterator<[string, string]> {
+    return this.#values.entries();
+  }
+}

@@ -1,0 +1,116 @@
+// Key Vault by Microsoft's client: versions without values, and one value as a Secret. Get and
+// list, never set.
+
+import type { SecretClient, SecretProperties } from "@azure/keyvault-secrets";
+import type { Secret as SecretType } from "#hal/secret.ts";
+import { Secret } from "#hal/secret.ts";
+import type { KeyVault, SecretVersion } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import { problem } from "./answers.ts";
+import type { SdkTransport } from "./sdk-transport.ts";
+
+/** Newer service versions exist; this one is in every cloud. */
+export const serviceVersion = "7.5";
+/** The vault's own limits. */
+const versionsMax = 500;
+const pageMax = 25;
+const valueBytesMax = 25 * 1024;
+
+export interface AzureVaultParts {
+  /** Origin of the vault. */
+  readonly base: string;
+  readonly transport: SdkTransport;
+  /** Made at the first call: a config may name a vault that nothing needs. */
+  readonly client: () => Promise<SecretClient>;
+}
+
+export function azureVault({ base, transport, client }: AzureVaultParts): KeyVault {
+  return {
+    versions: (name, signal) =>
+      transport.run(`${base}/secrets/${name}`, async () =>
+        versionsOf(await client(), base, name, signal),
+      ),
+    read: (id, signal) =>
+      transport.run(id, async () => {
+        const [name, version] = partsOf(base, id);
+        return await readOne(await client(), id, { name, version }, signal);
+      }),
+  };
+}
+
+async function versionsOf(
+  client: SecretClient,
+  base: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly SecretVersion[]> {
+  const where = `${base}/secrets/${name}`;
+  const found: SecretVersion[] = [];
+  const pages = client
+    .listPropertiesOfSecretVersions(name, { abortSignal: signal })
+    .byPage({ maxPageSize: pageMax });
+  let turns = 0;
+  for await (const page of pages) {
+    turns += 1;
+    found.push(...page.map((properties) => versionOf(properties, where)));
+    // Empty pages that point at each other would never end.
+    if (found.length > versionsMax || turns > versionsMax / pageMax + 20) {
+      throw problem("vault.malformedKey", `it has more than ${versionsMax} versions`, where);
+    }
+  }
+  return found;
+}
+
+function versionOf(properties: SecretProperties, where: string): SecretVersion {
+  const { id, enabled, createdOn, notBefore, expiresOn, tags = {} } = properties;
+  const version = id?.startsWith(`${where}/`) === true ? id.slice(where.length + 1) : "";
+  if (id === undefined || !/^[0-9a-f]{32}$/.test(version)) {
+    throw problem("vault.unreachable", "the list holds an id that is no version of it", where);
+  }
+  if (enabled === undefined || !(createdOn instanceof Date)) {
+    throw problem("vault.unreachable", "the list does not tell age and state", where);
+  }
+  return {
+    id,
+    enabled,
+    created: createdOn.getTime() as WallTime,
+    notBefore: notBefore?.getTime() as WallTime | undefined,
+    expires: expiresOn?.getTime() as WallTime | undefined,
+    tags,
+  };
+}
+
+/** Name and version of an id in this vault; another vault is never asked. */
+function partsOf(base: string, id: string): readonly [string, string] {
+  const rest = id.startsWith(`${base}/secrets/`) ? id.slice(`${base}/secrets/`.length) : "";
+  const found = /^([0-9A-Za-z-]{1,127})\/([0-9a-f]{32})$/.exec(rest);
+  const [, name, version] = found ?? [];
+  if (name !== undefined && version !== undefined) return [name, version];
+  throw problem("vault.malformedKey", "this is no versioned id of the vault in the config", id);
+}
+
+async function readOne(
+  client: SecretClient,
+  id: string,
+  { name, version }: { readonly name: string; readonly version: string },
+  signal: AbortSignal,
+): Promise<SecretType> {
+  // The library hands out a string, which cannot be wiped: it lives for this statement only.
+  const secret = Secret.take(
+    name,
+    octetsOf(await client.getSecret(name, { version, abortSignal: signal }), id),
+  );
+  if (secret.byteLength > 0 && secret.byteLength <= valueBytesMax) return secret;
+  secret[Symbol.dispose]();
+  throw problem("vault.malformedKey", "the value is empty or too long", id);
+}
+
+function octetsOf(
+  answer: { readonly value?: string; readonly properties: SecretProperties },
+  id: string,
+): Uint8Array {
+  if (answer.properties.id !== id) {
+    throw problem("vault.unreachable", "the vault answers with another version", id);
+  }
+  return new TextEncoder().encode(answer.value ?? "");
+}

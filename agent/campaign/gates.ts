@@ -1,0 +1,106 @@
+// What holds back every effect that takes (design section 5, "Gates").
+
+import { strongValue } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Freeze, Window } from "../desired.ts";
+import { bgpUp, type LinkView, portOf } from "../link-view.ts";
+import type { FarEnd } from "./model.ts";
+import { windowAt } from "./window.ts";
+
+export interface GateInput {
+  readonly view: LinkView;
+  readonly far: FarEnd;
+  readonly siblings: readonly {
+    readonly name: string;
+    /** "carrying", or why it is not. */
+    readonly carries: string;
+    readonly view: LinkView;
+  }[];
+  /** Before it this link must still carry; afterwards it may be dark by our own doing. */
+  readonly phase: "beforeDrain" | "begun" | "goingBack";
+  readonly ownPath: "elsewhere" | "overThisLink" | "unknown";
+  readonly acceptsUnknownPath: boolean;
+  readonly hostWall: WallTime;
+  /** undefined = windows and freezes do not bind this campaign. */
+  readonly windows:
+    | {
+        readonly windows: readonly Window[];
+        readonly freezes: readonly Freeze[];
+        /** The least time that is still needed; nothing is drained that the window would cut. */
+        readonly neededMs: number;
+      }
+    | undefined;
+}
+
+const clockSkewMsMax = 300_000;
+const headRoomShare = 0.8;
+
+/** The first gate that is closed, as one sentence; undefined = all open. */
+export function closedGate(input: GateInput): string | undefined {
+  const { view, siblings, phase, far } = input;
+  const lost = siblings.find((sibling) => sibling.carries !== "carrying");
+  if (siblings.length === 0) return "the group has no sibling link to carry the traffic";
+  if (lost !== undefined)
+    return `gate.siblingUnhealthy: ${lost.name} is not carrying: ${lost.carries}`;
+  const control = view.state === undefined ? undefined : strongValue(view.state.control);
+  if (view.state === undefined || control === undefined)
+    return "gate.stale: the router cannot be read";
+  if (control.commitPending) return "another commit is pending on the router";
+  if (far === "updating") return "the far end is not settled yet";
+  if (far === "unknown") return "gate.stale: the far end cannot be read";
+  // The way back is what mends a far end that failed, and no window may keep a link from it.
+  if (phase === "goingBack") return undefined;
+  if (phase === "beforeDrain" && !bgpUp(view.state, view.link.port)) {
+    return "BGP is not up on this link";
+  }
+  if (far === "failed") return "the far end reports that its last change failed";
+  if (far === "other") return "the far end uses a key that is not of this campaign";
+  if (Math.abs(control.wall - input.hostWall) > clockSkewMsMax) {
+    return "the clocks of router and agent differ by more than five minutes";
+  }
+  return closedWindow(input) ?? closedPath(input) ?? closedHeadRoom(input);
+}
+
+function closedWindow({ windows: bound, hostWall }: GateInput): string | undefined {
+  if (bound === undefined) return undefined;
+  const state = windowAt(bound.windows, bound.freezes, hostWall);
+  if (state.kind === "closed") return `gate.window: ${state.why}`;
+  if (state.closesAt === undefined) return undefined;
+  const leftMs = state.closesAt - hostWall;
+  return leftMs >= bound.neededMs
+    ? undefined
+    : `gate.window: ${Math.floor(leftMs / 60_000)} min of the window are left, too few for a link`;
+}
+
+function closedPath(input: GateInput): string | undefined {
+  switch (input.ownPath) {
+    case "elsewhere":
+      return undefined;
+    case "overThisLink":
+      return "gate.ownPath: the agent reaches the router, the vault or Azure over this very link";
+    case "unknown":
+      return input.acceptsUnknownPath
+        ? undefined
+        : "gate.ownPath: nobody knows which link our own traffic takes (risk ownPathUnknown)";
+  }
+}
+
+function rateOf(view: LinkView): { readonly bps: number; readonly line: number } | undefined {
+  const port = portOf(view.state, view.link.port);
+  const rate = port === undefined ? undefined : strongValue(port.rate);
+  return rate === undefined
+    ? undefined
+    : { bps: Math.max(rate.rxBps, rate.txBps), line: rate.lineBps };
+}
+
+function closedHeadRoom(input: GateInput): string | undefined {
+  const own = rateOf(input.view);
+  for (const sibling of input.siblings) {
+    const other = rateOf(sibling.view);
+    if (own === undefined || other === undefined) return "gate.stale: the rates cannot be read";
+    if (own.bps + other.bps > headRoomShare * other.line) {
+      return `${sibling.name} has no room for the traffic of this link (20 % must stay free)`;
+    }
+  }
+  return undefined;
+}

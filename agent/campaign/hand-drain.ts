@@ -1,0 +1,120 @@
+// Links whose traffic an operator moves away by hand: the same gates as a campaign, and the same
+// way back when the sibling is lost.
+
+import type { LinksealError } from "#hal/error.ts";
+import { strongValue } from "#hal/model.ts";
+import { type DesiredLink, linkId } from "../desired.ts";
+import { drainOf, type LinkView, portOf, securedBy } from "../link-view.ts";
+import { cannotBegin } from "./begin.ts";
+import { type EffectParts, Effects } from "./effects.ts";
+import { carries } from "./facts.ts";
+import { closedGate } from "./gates.ts";
+import type { ScoutParts } from "./scout.ts";
+
+export interface HandDrainParts extends EffectParts {
+  readonly memory: ScoutParts["memory"];
+  readonly alarm: ScoutParts["alarm"];
+}
+
+export class HandDrains {
+  readonly #parts: HandDrainParts;
+  readonly #effects: Effects;
+
+  constructor(parts: HandDrainParts) {
+    this.#parts = parts;
+    this.#effects = new Effects(parts);
+  }
+
+  /** Throws `gate.*` where the link must stay in service. */
+  async drain(link: DesiredLink, by: string, signal: AbortSignal): Promise<void> {
+    const { group, world, write } = this.#parts;
+    if (group.drain === "none") {
+      throw this.#refusal(link, `the group ${group.name} has no means to drain (drain: none)`);
+    }
+    const gate = await this.#gate(link, signal);
+    if (gate !== undefined) throw this.#refusal(link, gate);
+    const drain = { by, since: world.clock.wall() };
+    await write({ kind: "handDrain", link: linkId(link), drain });
+    await this.#effects.traffic("drain", link, signal);
+  }
+
+  /** Gives the traffic back, whoever moved it away. */
+  async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
+    await this.#effects.traffic("restore", link, signal);
+    await this.#parts.write({ kind: "handDrain", link: linkId(link), drain: null });
+  }
+
+  /** P2: with the sibling lost, a link that was drained by hand comes back if it can carry. */
+  async turn(signal: AbortSignal): Promise<void> {
+    const { group, memory, world } = this.#parts;
+    for (const link of group.links) {
+      if (memory().drains[linkId(link)] === undefined) continue;
+      const { views, lost } = await this.#look(link, signal);
+      const view = views.get(link.name);
+      if (lost === undefined || view === undefined || !this.#isUsable(view)) continue;
+      const text = `${linkId(link)} gets its traffic back: ${lost}`;
+      world.log.write("warn", "hand-drain-over", text, { group: group.name });
+      await this.undrain(link, signal);
+    }
+  }
+
+  async #look(link: DesiredLink, signal: AbortSignal) {
+    const { group, lookout, memory, alarm } = this.#parts;
+    const views = new Map<string, LinkView>();
+    const siblings = [];
+    for (const each of group.links) {
+      const state = await lookout.look(each.device, signal);
+      const view = { ...lookout.view(each), state };
+      views.set(each.name, view);
+      if (each.name === link.name) continue;
+      const accepted = memory().bindings[linkId(each)]?.key;
+      const seen = carries(view, accepted);
+      const against = seen === "carrying" && accepted !== undefined ? alarm(each) : undefined;
+      siblings.push({ name: each.name, carries: against ?? seen, view });
+    }
+    const lost = siblings.find((sibling) => sibling.carries !== "carrying");
+    return {
+      views,
+      siblings,
+      lost: lost === undefined ? undefined : `${lost.name} is not carrying: ${lost.carries}`,
+    };
+  }
+
+  async #gate(link: DesiredLink, signal: AbortSignal): Promise<string | undefined> {
+    const { views, siblings } = await this.#look(link, signal);
+    const view = views.get(link.name);
+    if (view === undefined) return "the link cannot be read";
+    if (view.state !== undefined && drainOf(view.state, link.port) === "on") {
+      return "it is drained already";
+    }
+    return closedGate({
+      view,
+      // The far end is not touched, so how it is set keeps nobody from draining.
+      far: "either",
+      siblings,
+      phase: "beforeDrain",
+      ownPath: "elsewhere",
+      acceptsUnknownPath: true,
+      hostWall: this.#parts.world.clock.wall(),
+      windows: undefined,
+    });
+  }
+
+  #isUsable(view: LinkView): boolean {
+    const port = portOf(view.state, view.link.port);
+    if (port === undefined || strongValue(port.linkUp) !== true) return false;
+    const key = this.#parts.memory().bindings[linkId(view.link)]?.key;
+    if (key !== undefined) return securedBy(port, key);
+    return port.settings.kind === "known" && port.settings.value === undefined;
+  }
+
+  #refusal(link: DesiredLink, why: string): LinksealError {
+    const id = linkId(link);
+    return cannotBegin(
+      "gate.siblingUnhealthy",
+      id,
+      `${id} is not drained: ${why}`,
+      "linkseal links",
+    );
+  }
+}

@@ -1,0 +1,361 @@
+// Looks at both ends of a group and tells what is so, in the words of the campaign's tables.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, type MacsecFrames, strongValue } from "#hal/model.ts";
+import { type Instant, instantAfter } from "#hal/world.ts";
+import { type DesiredLink, linkId, type RiskName } from "../desired.ts";
+import type { Memory } from "../journal/memory.ts";
+import { type LinkView, portOf, securedBy } from "../link-view.ts";
+import type { EffectParts, Effects } from "./effects.ts";
+import {
+  advanceProof,
+  advanceQuiet,
+  advanceSteady,
+  drainedOf,
+  proofOf,
+  provenNew,
+  provenOld,
+  type QuietRun,
+  type Run,
+  stagedEvidence,
+  steadyGap,
+  steadyOf,
+} from "./evidence.ts";
+import { carries, farEndOf, portFacts } from "./facts.ts";
+import { closedGate, type GateInput } from "./gates.ts";
+import {
+  type Campaign,
+  type CampaignLink,
+  type Evidence,
+  entryOf,
+  type Facts,
+  type FarEnd,
+  type PortFacts,
+} from "./model.ts";
+import { ownPathOf } from "./own-path.ts";
+
+export interface ScoutParts extends EffectParts {
+  readonly memory: () => Memory;
+  readonly acceptsRisk: (risk: RiskName) => boolean;
+  /** The moment this process began: a put of its predecessor may land until `putGrace` after it. */
+  readonly startedAt: Instant;
+  /** Addresses that the agent itself must reach. */
+  readonly ownAddresses: readonly string[];
+  /** What health says against leaning on this link; undefined = nothing. */
+  readonly alarm: (link: DesiredLink) => string | undefined;
+}
+
+export interface Report {
+  readonly facts: Facts;
+  /** Of the oldest look that it rests on. */
+  readonly at: Instant;
+  readonly sak: string | undefined;
+  /** What this look brought to its end, for later predictions. */
+  readonly measured: readonly { readonly what: string; readonly ms: number }[];
+}
+
+const routeMsMax = 10_000;
+
+/** What one process knows of the link under way; a crash loses it, and nothing depends on that. */
+export class Scout {
+  readonly #parts: ScoutParts;
+  readonly #effects: Effects;
+  #enteredAt: Instant;
+  #proof: Run | undefined;
+  #oldProof: Run | undefined;
+  #quiet: QuietRun | undefined;
+  #steady: Run | undefined;
+  #framesBefore: MacsecFrames | undefined;
+  /** When the far end was first seen on the new key. */
+  #movedAt: Instant | undefined;
+  #darkSince: Instant | undefined;
+  #toldAt: Instant | undefined;
+
+  constructor(parts: ScoutParts, effects: Effects) {
+    this.#parts = parts;
+    this.#effects = effects;
+    this.#enteredAt = parts.world.clock.now();
+  }
+
+  /** A state was entered: what must hold for a time begins anew. */
+  entered(): void {
+    this.#enteredAt = this.#parts.world.clock.now();
+    this.#steady = undefined;
+    this.#framesBefore = undefined;
+  }
+
+  /** What was proven before the keys of the port change, or the port is shut for it, is over. */
+  keysChange(): void {
+    this.#proof = undefined;
+    this.#oldProof = undefined;
+  }
+
+  /** The far end is about to be told. */
+  told(): void {
+    this.#toldAt = this.#parts.world.clock.now();
+  }
+
+  async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
+    const { lookout, group, world } = this.#parts;
+    const begun = world.clock.now();
+    const devices = [...new Set(group.links.map((each) => each.device))];
+    const looks = devices.map(async (name) => [name, await lookout.look(name, signal)] as const);
+    const [peer, ...pairs] = await Promise.all([lookout.lookPeer(link, signal), ...looks]);
+    const states = new Map<string, DeviceState | undefined>(pairs);
+    // Only this very look counts: one that another loop began may be older than our last effect.
+    const seen = (each: DesiredLink): LinkView => ({
+      ...lookout.view(each),
+      state: states.get(each.device),
+    });
+    const view = { ...seen(link), peer };
+    const pending = await this.#pending(campaign, view, signal);
+    const ownPath = await ownPathOf(this.#parts, link, signal);
+    const now = world.clock.now();
+    const far = this.#far(campaign, view, now);
+    const port = this.#port(campaign, view, pending?.kind, far, now);
+    const siblings = group.links
+      .filter((each) => each.name !== link.name)
+      .map((each) => this.#sibling(seen(each)));
+    const measured = this.#measure(link, port, far, now);
+    const facts = this.#facts({ campaign, view, port, far, siblings, ownPath, now });
+    const session = portOf(view.state, link.port)?.session;
+    const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
+    return { facts: { ...facts, freshSak: isFresh(sak, campaign) }, at: begun, sak, measured };
+  }
+
+  /** Whose commit waits on the device; undefined = not to be told now. */
+  async #pending(
+    campaign: Campaign,
+    { state, link }: LinkView,
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: PortFacts["pending"] } | undefined> {
+    const control = state === undefined ? undefined : strongValue(state.control);
+    if (control === undefined) return undefined;
+    const { token } = campaign;
+    if (!control.commitPending) return { kind: "none" };
+    if (token === undefined) return { kind: "foreign" };
+    const { world, lookout } = this.#parts;
+    const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
+    try {
+      const recalled = await withDeadline(world.clock, limit, signal, async (bounded) =>
+        (await lookout.device(link.device, bounded)).recall(token as TransactionToken, bounded),
+      );
+      return { kind: recalled.kind === "pending" ? "ours" : "foreign" };
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      return undefined;
+    }
+  }
+
+  #far(campaign: Campaign, view: LinkView, now: Instant): FarEnd {
+    const entry = entryOf(campaign);
+    const { desired } = this.#parts;
+    const unseen = view.peer === undefined && desired.azure.farEnd === "manual";
+    const far =
+      unseen && this.#accepts(campaign, "farEndUnseen")
+        ? unseenFar(campaign, view, entry)
+        : farEndOf(view.peer, entry, now, this.#settledFrom(view.link));
+    this.#movedAt = far === "new" || far === "either" ? (this.#movedAt ?? now) : undefined;
+    return far;
+  }
+
+  #port(
+    campaign: Campaign,
+    view: LinkView,
+    pending: PortFacts["pending"] | undefined,
+    far: FarEnd,
+    now: Instant,
+  ): PortFacts | undefined {
+    if (pending === undefined) return undefined;
+    const { settleMs } = this.#parts.desired.rotation;
+    // Where the far end has nothing to do, silence is not its answer.
+    const movedAt = far === "either" ? undefined : this.#movedAt;
+    const history = { movedAt, pending, darkSince: this.#darkSince, settleMs, now };
+    const port = portFacts(view, entryOf(campaign), history);
+    const seen = portOf(view.state, view.link.port);
+    const lit = seen !== undefined && strongValue(seen.linkUp) === true;
+    const dark = port?.carriedBy === "nothing" && lit;
+    this.#darkSince = dark ? (this.#darkSince ?? now) : undefined;
+    return port === undefined || dark ? port : { ...port, darkness: "none" };
+  }
+
+  #facts(seen: {
+    readonly campaign: Campaign;
+    readonly view: LinkView;
+    readonly port: PortFacts | undefined;
+    readonly far: FarEnd;
+    readonly siblings: GateInput["siblings"];
+    readonly ownPath: GateInput["ownPath"];
+    readonly now: Instant;
+  }): Omit<Facts, "freshSak"> {
+    const { campaign, view, port, far, siblings, now } = seen;
+    const { desired, group } = this.#parts;
+    const { rotation } = desired;
+    const effects = this.#effects;
+    const device = desired.devices.find(({ name }) => name === view.link.device);
+    const entry = entryOf(campaign);
+    this.#proof = advanceProof(this.#proof, view, provenNew(entry), far, now);
+    const old = provenOld(entry);
+    this.#oldProof =
+      old === undefined ? undefined : advanceProof(this.#oldProof, view, old, far, now);
+    this.#quiet = advanceQuiet(this.#quiet, view, rotation.drained.everyMs, now);
+    this.#steady = advanceSteady(this.#steady, steadyGap(view, port, this.#enteredAt), now);
+    const drained: Evidence =
+      group.drain === "none" ? { kind: "held" } : drainedOf(this.#quiet, rotation.drained.samples);
+    const staged = stagedEvidence(this.#framesBefore, view, port);
+    this.#framesBefore ??= framesOf(view);
+    return {
+      port,
+      far,
+      sibling: siblings.every((each) => each.carries === "carrying") ? "carrying" : "lost",
+      closedGate: closedGate(this.#gates(seen)),
+      drained,
+      staged,
+      proof: proofOf(this.#proof, view, rotation, now),
+      oldProof: proofOf(this.#oldProof, view, rotation, now),
+      carrying: steadyOf(this.#steady, rotation.soakMs, now),
+      replacement: effects.replacement(campaign),
+      lostCommits: effects.lostCommits,
+      overdue: now - this.#deadlineFrom() > deadlineMs(campaign, rotation),
+      farEnd: desired.azure.farEnd,
+      shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,
+    };
+  }
+
+  #gates(seen: {
+    readonly campaign: Campaign;
+    readonly view: LinkView;
+    readonly port: PortFacts | undefined;
+    readonly far: FarEnd;
+    readonly siblings: GateInput["siblings"];
+    readonly ownPath: GateInput["ownPath"];
+  }): GateInput {
+    const { campaign, view, port, far, siblings, ownPath } = seen;
+    const { world, group, desired } = this.#parts;
+    const { rotation } = desired;
+    // Once begun, the link may be dark by our own doing, and only going on lights it.
+    const begun =
+      port?.drain === "on" || campaign.told || port?.keys === "new" || port?.keys === "both";
+    const free = campaign.urgency === "emergency" || this.#accepts(campaign, "outsideWindow");
+    const neededMs =
+      rotation.drained.samples * rotation.drained.everyMs + rotation.settleMs + rotation.soakMs;
+    return {
+      view,
+      far,
+      siblings,
+      phase: campaign.goal === "revert" ? "goingBack" : begun ? "begun" : "beforeDrain",
+      ownPath,
+      acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
+      hostWall: world.clock.wall(),
+      windows: free
+        ? undefined
+        : {
+            windows: group.rotate.windows,
+            freezes: group.freezes,
+            neededMs: port?.drain === "on" ? 0 : neededMs,
+          },
+    };
+  }
+
+  #accepts(campaign: Campaign, risk: RiskName): boolean {
+    return campaign.risks.includes(risk) || this.#parts.acceptsRisk(risk);
+  }
+
+  #sibling(view: LinkView): GateInput["siblings"][number] {
+    const { lookout, memory, alarm } = this.#parts;
+    const { link } = view;
+    const accepted = memory().bindings[linkId(link)]?.key;
+    const failing = lookout.failure(link.device);
+    const seen = failing === undefined ? carries(view, accepted) : failing.text;
+    const against = seen === "carrying" && accepted !== undefined ? alarm(link) : undefined;
+    return { name: link.name, carries: against ?? seen, view };
+  }
+
+  /**
+   * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
+   */
+  #settledFrom(link: DesiredLink): Instant {
+    const start = this.#graceEnd();
+    const put = this.#parts.graces.get(linkId(link));
+    return put !== undefined && put > start ? put : start;
+  }
+
+  #graceEnd(): Instant {
+    return instantAfter(this.#parts.startedAt, this.#parts.desired.rotation.putGraceMs);
+  }
+
+  /** While a predecessor's put may still land no far end is settled, and no state can get on. */
+  #deadlineFrom(): Instant {
+    const grace = this.#graceEnd();
+    return Math.max(grace, this.#enteredAt) as Instant;
+  }
+
+  #measure(
+    link: DesiredLink,
+    port: PortFacts | undefined,
+    far: FarEnd,
+    now: Instant,
+  ): Report["measured"] {
+    const id = linkId(link);
+    const told = this.#toldAt;
+    if (told === undefined || far !== "new" || this.#movedAt === undefined) return [];
+    if (port === undefined || port.carriedBy !== "new") {
+      return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - told }] : [];
+    }
+    this.#toldAt = undefined;
+    const ours = { what: `ours ${id}`, ms: now - this.#movedAt };
+    return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - told }, ours] : [ours];
+  }
+}
+
+function framesOf({ state, link }: LinkView): MacsecFrames | undefined {
+  const port = portOf(state, link.port);
+  return port === undefined ? undefined : strongValue(port.frames);
+}
+
+function isFresh(sak: string | undefined, { oldSak }: Campaign): boolean {
+  return sak !== undefined && sak !== oldSak;
+}
+
+/**
+ * Risk farEndUnseen: a link that is secured tells which key the far end has; else the operator's
+ * word counts, and once the person was asked nothing is known without it.
+ */
+function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): FarEnd {
+  const port = portOf(view.state, view.link.port);
+  const keepsKey = entry.old?.key.ckn === entry.new.key.ckn;
+  if (port !== undefined && !keepsKey) {
+    if (securedBy(port, entry.new.key)) return "new";
+    if (entry.old !== undefined && securedBy(port, entry.old.key)) return "old";
+  }
+  if (campaign.claimed) return "new";
+  return campaign.told ? "unknown" : "old";
+}
+
+function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotation"]): number {
+  const { verifyMs, settleMs, soakMs, farEndMs, drained } = rotation;
+  switch (campaign.state) {
+    case "draining":
+      return verifyMs + 2 * drained.samples * drained.everyMs;
+    case "staging":
+    case "staged":
+    case "promoting":
+    case "retiring":
+      return 2 * verifyMs;
+    case "switching":
+    case "reverting":
+      return farEndMs;
+    case "proving":
+      return verifyMs + 2 * settleMs;
+    case "restoring":
+      return 2 * verifyMs + 2 * soakMs;
+    case "queued":
+    case "gated":
+    case "awaitingPeer":
+    case "held":
+    case "done":
+      return Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,51 @@
+// A campaign that was begun or spoken to: followed to its end if asked for, then shown.
+
+import type { CampaignShape } from "../api/shape.ts";
+import type { Status } from "../health/status.ts";
+import { eventsAfter, follow } from "./progress.ts";
+import { campaignText } from "./rotation-text.ts";
+import type { Session } from "./session.ts";
+import { exit } from "./shape.ts";
+import { readable } from "./text.ts";
+
+export async function lastEvent(session: Session): Promise<number> {
+  return (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
+}
+
+/** `after` = number of the last event before it was begun. */
+export async function conclude(
+  session: Session,
+  begun: CampaignShape,
+  after: number,
+  { wait }: { readonly wait?: true },
+): Promise<void> {
+  const groups = [begun.group];
+  const [ended] =
+    wait === true ? await follow(session, { groups, after, until: "ended", quietMs: 0 }) : [begun];
+  const campaign = ended ?? begun;
+  await showCampaigns(session, campaign, [campaign]);
+  exit(campaignExit(campaign));
+}
+
+/** What did not come where it was meant to come has failed. */
+function campaignExit({ state, goal, links }: CampaignShape): 0 | 1 {
+  if (state === "held") return 1;
+  const isMissed = links.some(({ outcome }) =>
+    outcome === "reverted" ? goal === "forward" : outcome === "abandoned",
+  );
+  return state === "done" && isMissed ? 1 : 0;
+}
+
+export async function showCampaigns(
+  session: Session,
+  result: unknown,
+  campaigns: readonly CampaignShape[],
+): Promise<void> {
+  const { at } = await session.view<Status>("/v1/status");
+  await session.show(result, () => {
+    if (campaigns.length === 0) return "No campaign has run.";
+    return readable(campaigns)
+      .map((campaign) => campaignText(campaign, at))
+      .join("\n\n");
+  });
+}

@@ -1,0 +1,100 @@
+// A simulated cloud beside its simulated site: for the agent, and for anybody's own scripts.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { AzureServed } from "../simulate.ts";
+import { usage } from "./failure.ts";
+import { stopAsked } from "./sim-stop.ts";
+
+export interface SimAzureOptions {
+  readonly speed: number;
+  readonly seed: string;
+  readonly start: "clear" | "protected";
+  readonly port: number;
+  readonly socket?: string;
+  readonly arcFolder?: string;
+}
+
+/** Virtual time that an agent which follows the site's clock may lag behind. */
+const leashMs = 500;
+
+/** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
+export async function serveAzureUntilStopped(options: SimAzureOptions): Promise<0 | 9> {
+  const folder = await mkdtemp(join(tmpdir(), "linkseal-azure-"));
+  try {
+    return await serve(options, folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function serve(options: SimAzureOptions, folder: string): Promise<0 | 9> {
+  const { demoSite, formatViolation, leashClock, paceClock, serveAzure, serveSite } = await import(
+    "../simulate.ts"
+  );
+  const { speed, seed, start, port, arcFolder } = options;
+  const socket = options.socket ?? join(folder, "site.sock");
+  const stop = stopAsked();
+  let staff: ReturnType<typeof demoSite> | undefined;
+  const cloud = await serveAzure({
+    folder,
+    port,
+    site: (vaultBase) => {
+      staff = demoSite(seed, start, { vaultBase });
+      return staff.site;
+    },
+    ...(arcFolder === undefined ? {} : { arcFolder }),
+  }).catch((error: unknown) => {
+    throw usage(error instanceof Error ? error.message : "no port", "choose another --port");
+  });
+  if (staff === undefined) throw new Error("the cloud was built without its site");
+  const { site, oracle, desk } = staff;
+  site.setSpeed(speed);
+  const leash = leashClock(desk.handler(), site.clock, leashMs);
+  const served = await serveSite(leash.handler, socket).catch((error: unknown) => {
+    throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
+  });
+  const pace = paceClock(site.clock, { speed, hold: leash.hold });
+  process.stdout.write(opening(cloud, socket));
+  await Promise.race([pace.done, aborted(stop)]);
+  await pace.stop();
+  await Promise.all([served.close(), cloud.close()]);
+  for (const violation of oracle.violations) {
+    process.stderr.write(`${formatViolation(violation)}\n`);
+  }
+  return oracle.violations.length === 0 ? 0 : 9;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+}
+
+function opening(cloud: AzureServed, socket: string): string {
+  const { base, local, arc, ca, site, environment } = cloud;
+  const secrets = site.links.flatMap(({ key }) => [key.cak, key.ckn]);
+  const lines = [
+    `vault ${base}`,
+    `authority ${base}`,
+    `arm ${base}`,
+    `ca ${ca}`,
+    `site unix:${socket}`,
+    `secrets ${secrets.join(" ")}`,
+    ...[...site.msees.keys()].map((id) => `expressRoutePort ${id}`),
+    "",
+    "# for the clients of Microsoft; credentials also need disableInstanceDiscovery: true, and",
+    "# SecretClient disableChallengeResourceVerification: true, as localhost is no name of a vault",
+    ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
+    "",
+    "# Azure Arc instead of App Service:",
+    `# unset IDENTITY_HEADER; export IMDS_ENDPOINT=${arc} ` +
+      `IDENTITY_ENDPOINT=${arc}/metadata/identity/oauth2/token`,
+    "# the metadata service instead of both:",
+    `# unset IDENTITY_HEADER IDENTITY_ENDPOINT; export AZURE_POD_IDENTITY_AUTHORITY_HOST=${local}`,
+    "",
+  ];
+  return `${lines.join("\n")}\n`;
+}

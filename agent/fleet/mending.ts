@@ -1,0 +1,106 @@
+// What a person does at the two ends of a link so that they fit each other and the agent's record.
+
+import { LinksealError } from "#hal/error.ts";
+import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
+import { openPort, setKeys } from "#sim/people.ts";
+import type { Site, SiteLink } from "#sim/site.ts";
+import { type CampaignLink, entryOf } from "../campaign/model.ts";
+import { type Memory, openCampaign } from "../journal/memory.ts";
+
+/** The keys that this link may have now, the one that it came from first. */
+function meantKeys(memory: Memory, link: SiteLink): readonly CampaignLink["new"][] {
+  const campaign = openCampaign(memory, link.group);
+  const binding = memory.bindings[link.id];
+  const entry =
+    campaign === undefined || entryOf(campaign).name !== link.name ? undefined : entryOf(campaign);
+  if (entry !== undefined) return entry.old === undefined ? [entry.new] : [entry.old, entry.new];
+  if (binding !== undefined) return [binding];
+  const last = memory.campaigns[link.group]?.links.find((each) => each.name === link.name);
+  return last === undefined ? [] : [last.new];
+}
+
+/** Nothing is touched that fits already. */
+export function putRight(site: Site, memory: Memory, link: SiteLink): void {
+  const meant = meantKeys(memory, link);
+  openPort(link);
+  const shown = portal(link);
+  if (meant.length === 0 || shown === undefined || shown.provisioning === "updating") return;
+  const enrols = memory.bindings[link.id] === undefined;
+  if (enrols && link.edge.keys().length === 0) {
+    if (shown.pointsAt !== undefined) link.msee.person(link.azureLink, { key: "off" });
+    return;
+  }
+  if (!enrols) mendRouter(site, meant, link);
+  mendFarEnd(meant, link);
+}
+
+export function holds(link: SiteLink, { key }: CampaignLink["new"]): boolean {
+  return link.edge.keys().some(({ ckn }) => ckn === key.ckn);
+}
+
+/** Says again what the portal shows: the hardware may not have heard it. */
+export function putAgain(link: SiteLink): void {
+  if (portal(link)?.provisioning !== "updating") link.msee.person(link.azureLink, {});
+}
+
+/** Points the far end there, unless the portal shows that somebody did or does so. */
+export function pointFarEnd(link: SiteLink, { key, settings }: CampaignLink["new"]): void {
+  const shown = portal(link);
+  if (shown === undefined || shown.provisioning === "updating") return;
+  const sci = settings.includeSci ? "on" : "off";
+  const there = shown.pointsAt?.cakSecretId === key.cakSecretId;
+  const alike = there && shown.suite === settings.suite && shown.sci === sci;
+  if (alike && shown.provisioning === "settled") return;
+  link.msee.person(link.azureLink, { key, suite: settings.suite, sci });
+}
+
+/**
+ * Foreign keys go, keys with other octets than the vault's are typed in anew, and a port that has
+ * lost all keys of ours gets one of them back.
+ */
+function mendRouter(site: Site, meant: readonly CampaignLink["new"][], link: SiteLink): void {
+  const present = link.router.configured(link.port)?.keys ?? [];
+  const ours = present.flatMap((slot) => {
+    const known = meant.find(({ key }) => key.ckn === slot.ckn);
+    return known === undefined ? [] : [{ ...slot, ...keyOf(site, known.key) }];
+  });
+  const right = ours.every(({ ckn, cak }) => link.edge.holdsCak(ckn, cak));
+  if (right && ours.length === present.length && ours.length > 0) return;
+  const far = farCkn(site, link);
+  const lost = meant.find(({ key }) => key.ckn === far) ?? meant[0];
+  if (ours.length > 0) setKeys(link, ours);
+  else if (lost !== undefined) setKeys(link, [{ ...keyOf(site, lost.key), role: "primary" }]);
+}
+
+function keyOf(site: Site, key: KeyRef): { readonly ckn: Ckn; readonly cak: Uint8Array } {
+  const cak = Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(key.cakSecretId), "hex"));
+  return { ckn: key.ckn, cak };
+}
+
+function mendFarEnd(meant: readonly CampaignLink["new"][], link: SiteLink): void {
+  const shown = portal(link);
+  const held = meant.filter((each) => holds(link, each));
+  const fits = held.some(({ key }) => key.cakSecretId === shown?.pointsAt?.cakSecretId);
+  const [first] = held.length > 0 ? held : meant;
+  if (first === undefined) return;
+  if (!fits) pointFarEnd(link, first);
+  else if (shown?.provisioning === "failed" || !isSecured(link)) putAgain(link);
+}
+
+function isSecured({ far }: SiteLink): boolean {
+  return far.session().controlledPort === "secured";
+}
+
+function farCkn(site: Site, link: SiteLink): Ckn | undefined {
+  const id = portal(link)?.pointsAt?.cknSecretId;
+  return id === undefined ? undefined : parseCkn(site.vault.valueForFarEnd(id));
+}
+
+function portal(link: SiteLink) {
+  try {
+    return link.msee.observe(link.azureLink);
+  } catch (error) {
+    if (error instanceof LinksealError) return undefined;
+    throw error;
+  }
+}

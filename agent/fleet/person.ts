@@ -1,0 +1,247 @@
+// The operator of a simulated site: begins rotations, moves the far end when asked, mends what a
+// reason complains about; careless while it storms, careful afterwards.
+
+import { LinksealError } from "#hal/error.ts";
+import { pointAtForeignPair } from "#sim/people.ts";
+import type { Prng } from "#sim/prng.ts";
+import type { SiteLink } from "#sim/site.ts";
+import type { Agent } from "../agent.ts";
+import { type Campaign, entryOf } from "../campaign/model.ts";
+import type { OperatorVerb } from "../campaign/verbs.ts";
+import type { RiskName } from "../desired.ts";
+import { openCampaign } from "../journal/memory.ts";
+import type { FleetRun } from "./fleet.ts";
+import { holds, pointFarEnd, putAgain, putRight } from "./mending.ts";
+
+export type Wanted = "nothing" | "rotation" | "emergency";
+
+export interface PersonParts {
+  readonly run: FleetRun;
+  readonly prng: Prng;
+  /** Accepted by name with every rotation that they begin. */
+  readonly risks: readonly RiskName[];
+}
+
+/** What one group has on their desk. */
+interface Desk {
+  wanted: Wanted;
+  /** What they have seen last, and when they will have done something about it. */
+  seen: string;
+  dueAt: number;
+  /** How often they have put right what was held since they are careful. */
+  tries: number;
+}
+
+/** So often they go on; then back to the old key, and in the end they give up. */
+const tries = { resume: 3, revert: 8 };
+
+type Temper = "careless" | "careful";
+
+const who = "person";
+const never = new AbortController().signal;
+const tickMs = { careless: { low: 5_000, high: 30_000 }, careful: { low: 5_000, high: 15_000 } };
+/** Most people answer in minutes, some after lunch. */
+const answerMs = { low: 5_000, high: 90_000 };
+const lunchMs = { low: 1_200_000, high: 5_400_000 };
+
+export class Person {
+  readonly #parts: PersonParts;
+  readonly #desks = new Map<string, Desk>();
+  #temper: Temper = "careless";
+  #away = true;
+
+  constructor(parts: PersonParts) {
+    this.#parts = parts;
+    this.#later();
+  }
+
+  want(group: string, wanted: Wanted): void {
+    this.#desk(group).wanted = wanted;
+  }
+
+  wants(group: string): Wanted {
+    return this.#desk(group).wanted;
+  }
+
+  /** `away`: nobody answers, whatever the agent asks for. */
+  become(temper: Temper | "away"): void {
+    this.#away = temper === "away";
+    if (temper === "away") return;
+    this.#temper = temper;
+    for (const desk of this.#desks.values()) Object.assign(desk, { seen: "", tries: 0 });
+  }
+
+  #desk(group: string): Desk {
+    const known = this.#desks.get(group);
+    if (known !== undefined) return known;
+    const desk: Desk = { wanted: "nothing", seen: "", dueAt: 0, tries: 0 };
+    this.#desks.set(group, desk);
+    return desk;
+  }
+
+  #later(): void {
+    const { run, prng } = this.#parts;
+    const { clock } = run.fleet.site;
+    const { low, high } = tickMs[this.#temper];
+    clock.after(prng.between(low, high), () => {
+      this.#tick();
+      this.#later();
+    });
+  }
+
+  #tick(): void {
+    const { agent, fleet } = this.#parts.run;
+    if (this.#away || agent?.crew === undefined) return;
+    fleet.site.clock.wake();
+    for (const group of fleet.site.groups) {
+      // What is refused is not possible now; they will see, and try again.
+      this.#attend(agent, group).catch(unlessRefused);
+    }
+  }
+
+  async #attend(agent: Agent, group: string): Promise<void> {
+    const desk = this.#desk(group);
+    const campaign = openCampaign(agent.memory, group);
+    if (campaign === undefined) return await this.#begin(agent, group, desk);
+    if (!this.#isDue(campaign, desk)) return;
+    switch (campaign.state) {
+      case "awaitingPeer":
+        return await this.#answer(agent, group, campaign);
+      case "switching":
+        if (this.#isManual(agent)) this.#moveFarEnd(group, campaign);
+        return;
+      case "held":
+        return await this.#unhold(agent, group, campaign);
+      case "gated":
+        return await this.#ungate(agent, group, campaign);
+      case "queued":
+      case "draining":
+      case "staging":
+      case "staged":
+      case "proving":
+      case "promoting":
+      case "retiring":
+      case "restoring":
+      case "reverting":
+      case "done":
+        return;
+    }
+  }
+
+  #isDue({ at, state, since }: Campaign, desk: Desk): boolean {
+    const { run, prng } = this.#parts;
+    const now = run.fleet.site.clock.now();
+    const seen = `${at} ${state} ${since}`;
+    if (desk.seen !== seen) {
+      desk.seen = seen;
+      desk.dueAt = now + this.#delayMs(prng, state);
+    }
+    if (now < desk.dueAt) return false;
+    desk.dueAt = now + this.#delayMs(prng, state);
+    return true;
+  }
+
+  #delayMs(prng: Prng, state: Campaign["state"]): number {
+    if (this.#temper === "careful") return prng.between(2_000, 20_000);
+    if (state === "gated") return prng.between(60_000, 600_000);
+    const { low, high } = prng.chance(0.02) ? lunchMs : answerMs;
+    return prng.between(low, high);
+  }
+
+  #isCareless(chance: number): boolean {
+    return this.#temper === "careless" && this.#parts.prng.chance(chance);
+  }
+
+  #isManual(agent: Agent): boolean {
+    return agent.intent?.desired.azure.farEnd === "manual";
+  }
+
+  async #begin(agent: Agent, group: string, desk: Desk): Promise<void> {
+    if (this.#temper === "careful") await this.#tidyUp(agent, group).catch(unlessRefused);
+    if (desk.wanted === "nothing") return;
+    const urgency = desk.wanted === "emergency" ? "emergency" : "planned";
+    const asked = { by: who, risks: this.#parts.risks, urgency } as const;
+    await agent.orders.rotate(group, asked, never);
+    desk.wanted = "nothing";
+  }
+
+  async #answer(agent: Agent, group: string, campaign: Campaign): Promise<void> {
+    if (this.#isCareless(0.08)) return await this.#say(agent, group, "revert");
+    if (this.#isCareless(0.04)) return await this.#say(agent, group, "abandon");
+    if (this.#isCareless(0.15)) return this.#moveFarEnd(group, campaign);
+    await this.#say(agent, group, "proceed");
+  }
+
+  /** The far end of the link under way, as the campaign wants it; now and then a wrong key. */
+  #moveFarEnd(group: string, campaign: Campaign): void {
+    const link = this.#link(group, campaign);
+    if (link === undefined) return;
+    if (this.#isCareless(0.1)) {
+      pointAtForeignPair(this.#parts.run.fleet.site, link);
+      return;
+    }
+    const entry = entryOf(campaign);
+    pointFarEnd(link, campaign.goal === "revert" ? (entry.old ?? entry.new) : entry.new);
+  }
+
+  #link(group: string, campaign: Campaign): SiteLink | undefined {
+    return this.#parts.run.fleet.site.link(`${group}/${entryOf(campaign).name}`);
+  }
+
+  async #unhold(agent: Agent, group: string, campaign: Campaign): Promise<void> {
+    const { site } = this.#parts.run.fleet;
+    const link = this.#link(group, campaign);
+    if (link !== undefined && campaign.because.startsWith("the far end says")) putAgain(link);
+    for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
+    if (this.#isCareless(0.3)) return;
+    if (this.#isCareless(0.15)) return await this.#say(agent, group, "revert");
+    if (this.#isCareless(0.05)) return await this.#say(agent, group, "abandon");
+    const desk = this.#desk(group);
+    desk.tries += 1;
+    if (desk.tries <= tries.resume) return await this.#say(agent, group, "resume");
+    const old = entryOf(campaign).old;
+    if (link !== undefined && old !== undefined && holds(link, old)) pointFarEnd(link, old);
+    const verb = desk.tries <= tries.revert ? "revert" : "abandon";
+    await this.#say(agent, group, verb).catch(async () => this.#say(agent, group, "resume"));
+  }
+
+  async #ungate(agent: Agent, group: string, campaign: Campaign): Promise<void> {
+    const { site } = this.#parts.run.fleet;
+    if (this.#temper === "careless") {
+      if (this.#isCareless(0.1)) return await this.#say(agent, group, "revert");
+      if (this.#isCareless(0.05)) return await this.#say(agent, group, "abandon");
+      return;
+    }
+    for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
+    // Nobody waits for a window whose links are well.
+    if (campaign.because.startsWith("gate.window")) await this.#say(agent, group, "abandon");
+  }
+
+  async #say(agent: Agent, group: string, verb: OperatorVerb): Promise<void> {
+    await agent.orders.rotation({ verb, farEndDone: false }, group, who);
+  }
+
+  /** What ended without success leaves links for a person to look after. */
+  async #tidyUp(agent: Agent, group: string): Promise<void> {
+    const { site } = this.#parts.run.fleet;
+    const links = site.links.filter((link) => link.group === group);
+    const last = agent.memory.campaigns[group];
+    const left = last?.links.some(({ outcome }) => outcome === "abandoned") === true;
+    if (left && links.some((link) => link.edge.keys().length > 1)) {
+      return await this.#say(agent, group, "revert");
+    }
+    for (const link of links) {
+      putRight(site, agent.memory, link);
+      if (agent.memory.drains[link.id] !== undefined) await agent.orders.undrain(link.id, never);
+      if (agent.memory.bindings[link.id] !== undefined) continue;
+      await agent.orders.adopt(link.id, ["asFound"], never).catch(() => undefined);
+    }
+    const status = agent.status().groups.find(({ name }) => name === group);
+    if (status?.verdict === "protected") return;
+    await agent.orders.enrol(group, { by: who, risks: this.#parts.risks }, never);
+  }
+}
+
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof LinksealError)) throw error;
+}

@@ -1,0 +1,153 @@
+// Mistakes in the campaign's tables: a row or a guard that is not there, or a step that is another
+// one.
+
+import { decide, decideBy, table } from "../campaign/campaign.ts";
+import type { Mind } from "../campaign/conductor.ts";
+import { guards } from "../campaign/guards.ts";
+import type {
+  ActionKind,
+  Campaign,
+  CampaignState,
+  Guard,
+  Guards,
+  Row,
+  Step,
+  Table,
+} from "../campaign/model.ts";
+import { nothingSown, type Plant, type Sown } from "./plant.ts";
+
+interface Amendment {
+  /** Rows that are not there. */
+  readonly without?: RegExp;
+  /** Guards that are not there, of every action. */
+  readonly unguarded?: RegExp;
+  /** Rows that go elsewhere, by name. */
+  readonly instead?: Readonly<Record<string, Partial<Pick<Row, "next" | "action">>>>;
+}
+
+function tableWith({ without, instead = {} }: Amendment): Table {
+  const rowsOf = (rows: readonly Row[]): readonly Row[] =>
+    rows
+      .filter(({ name }) => without?.test(name) !== true)
+      .map((row) => ({ ...row, ...instead[row.name] }));
+  const states = Object.entries(table).map(([state, rows]) => [state, rowsOf(rows)] as const);
+  return Object.fromEntries(states) as Record<CampaignState, readonly Row[]>;
+}
+
+function guardsWithout(unguarded: RegExp | undefined): Guards {
+  const left = (list: readonly Guard[]): readonly Guard[] =>
+    list.filter(({ name }) => unguarded?.test(name) !== true);
+  const actions = Object.entries(guards).map(([action, list]) => [action, left(list)] as const);
+  return Object.fromEntries(actions) as Record<ActionKind, readonly Guard[]>;
+}
+
+const planted = (name: string, breaks: Plant["breaks"], title: string, sow: () => Sown): Plant => ({
+  name,
+  breaks,
+  title,
+  where: "rotations",
+  sow,
+});
+
+const amended = (
+  name: string,
+  breaks: Plant["breaks"],
+  title: string,
+  amendment: Amendment,
+): Plant => {
+  const [rows, guarded] = [tableWith(amendment), guardsWithout(amendment.unguarded)];
+  const decideSo: Mind["decide"] = (campaign, facts) => decideBy(rows, guarded, campaign, facts);
+  return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
+};
+
+const mistakes = (
+  name: string,
+  breaks: Plant["breaks"],
+  title: string,
+  change: (step: Step, campaign: Campaign) => Step,
+): Plant => {
+  const decideSo: Mind["decide"] = (campaign, facts) => change(decide(campaign, facts), campaign);
+  return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
+};
+
+/** In a new process the action of the last step runs once more, whatever a look shows. */
+function repeating(): Sown {
+  let last: { readonly link: string; readonly action: ActionKind } | undefined;
+  let restarted = false;
+  return {
+    surround: ({ world }) => {
+      restarted = true;
+      return world;
+    },
+    decide: (campaign, facts) => {
+      const step = decide(campaign, facts);
+      const link = `${campaign.group} ${campaign.at}`;
+      const again = restarted && last?.link === link ? last.action : undefined;
+      restarted = false;
+      if (step.action !== undefined) last = { link, action: step.action };
+      return again === undefined ? step : { ...step, action: again };
+    },
+  };
+}
+
+const gateOnce = /^every gate is open$/;
+
+const rowPlants: readonly Plant[] = [
+  amended("gates-once", "P2", "looks at the gates before the drain and never again", {
+    without: /\.giveUp$/,
+    unguarded: gateOnce,
+  }),
+  amended("stranded", "P2", "keeps a usable link drained after its sibling was lost", {
+    without: /\.giveBack$/,
+  }),
+  amended("parked-drained", "P2", "keeps a link drained while the campaign waits", {
+    without: /\.parkRestore$/,
+  }),
+  amended("left-shut", "liveness", "forgets the port that was shut for a key change", {
+    without: /\.open$/,
+  }),
+  amended("put-first", "P3", "tells the far end before the router holds the new key", {
+    instead: { "draining.stages": { next: "switching" } },
+    unguarded: /^the router is ready for it$/,
+  }),
+  amended("put-untried", "P3", "tells the far end before the router has validated the new key", {
+    without: /^switching\.prepareFirst$/,
+    unguarded: /^the router is ready for it$/,
+  }),
+  amended("back-under-new", "P3", "rolls the staged key back although the far end is on it", {
+    without: /^staging\.(needed|confirm)$|\.parkConfirm$/,
+    unguarded:
+      /^the (link is secured by the old key|far end was never told|far end is on old, or .+)$/,
+  }),
+  amended("never-confirms", "liveness", "never confirms the staged key", {
+    without: /\.(confirm|needed|parkConfirm)$/,
+  }),
+  amended("never-late", "liveness", "waits for ever where a deadline should end it", {
+    without: /late/i,
+  }),
+];
+
+const stepPlants: readonly Plant[] = [
+  planted("undrained", "P2", "changes keys while traffic is still on the link", () => ({
+    ...nothingSown,
+    decide: (campaign, facts) => {
+      const step = decide(campaign, { ...facts, drained: { kind: "held" } });
+      return step.action === "drain" ? { ...step, action: undefined } : step;
+    },
+  })),
+  mistakes(
+    "outcome-of-goal",
+    "P7",
+    "calls a key rotated because that was wanted",
+    (step, { goal }) =>
+      step.row === "restoring.reverted" && goal === "forward"
+        ? { ...step, mark: { ...step.mark, outcome: "rotated" } }
+        : step,
+  ),
+  mistakes("no-reason", "liveness", "is held and does not say why", (step) =>
+    step.next === "held" ? { ...step, because: "" } : step,
+  ),
+  planted("repeats-itself", "P2", "does its last action again when it starts", repeating),
+];
+
+export const decisionPlants: readonly Plant[] = [...rowPlants, ...stepPlants];

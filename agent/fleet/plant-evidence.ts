@@ -1,0 +1,283 @@
+// Mistakes in what the campaign believes: the tables are right, and what they are told is not.
+
+import { decide } from "../campaign/campaign.ts";
+import type { Mind } from "../campaign/conductor.ts";
+import {
+  type Campaign,
+  type CampaignLink,
+  type Evidence,
+  entryOf,
+  type Facts,
+} from "../campaign/model.ts";
+import { nothingSown, type Plant } from "./plant.ts";
+
+type Twist = (facts: Facts, campaign: Campaign) => Facts;
+
+const held: Evidence = { kind: "held" };
+
+/** `twist` is made anew for every run. */
+const believes = (
+  name: string,
+  breaks: Plant["breaks"],
+  title: string,
+  twist: () => Twist,
+): Plant => ({
+  name,
+  breaks,
+  title,
+  where: "rotations",
+  sow: () => {
+    const believed = twist();
+    const decideOn: Mind["decide"] = (campaign, facts) =>
+      decide(campaign, believed(facts, campaign));
+    return { ...nothingSown, decide: decideOn };
+  },
+});
+
+/** A proof that still waits for what `text` says counts as held. */
+const proofWithout =
+  (text: RegExp): (() => Twist) =>
+  () =>
+  (facts) => {
+    const { proof } = facts;
+    return proof.kind === "waiting" && text.test(proof.text) ? { ...facts, proof: held } : facts;
+  };
+
+/** What a look at it shows is told as "it is ..." or "its ...". */
+const unreadSibling = /^gate\.siblingUnhealthy: .* is not carrying: (?!it is|its |it has|a commit)/;
+const aboutSibling = /^gate\.siblingUnhealthy/;
+
+function siblingCarries(facts: Facts): Facts {
+  const closedGate = aboutSibling.test(facts.closedGate ?? "") ? undefined : facts.closedGate;
+  return { ...facts, sibling: "carrying", closedGate };
+}
+
+const linkOf = ({ group, at }: Campaign): string => `${group} ${at}`;
+
+const rememberedLooks = 120;
+
+/** What was once so of a link is believed of it for so many looks. */
+function remembering(
+  is: (facts: Facts) => boolean,
+  believed: (facts: Facts) => Facts,
+): () => Twist {
+  return () => {
+    const seen = new Map<string, number>();
+    let looks = 0;
+    return (facts, campaign) => {
+      looks += 1;
+      const link = linkOf(campaign);
+      if (is(facts)) seen.set(link, looks);
+      const at = seen.get(link);
+      return at !== undefined && looks - at <= rememberedLooks ? believed(facts) : facts;
+    };
+  };
+}
+
+const proofPlants: readonly Plant[] = [
+  believes(
+    "no-proof",
+    "P3",
+    "takes the old key away without a proof of the new one",
+    () => (facts) => ({
+      ...facts,
+      proof: held,
+    }),
+  ),
+  believes(
+    "no-counters",
+    "P3",
+    "takes MKA's word for a proof, without the counters",
+    proofWithout(/more protected frames/),
+  ),
+  believes(
+    "one-way-proof",
+    "P3",
+    "takes frames of one direction for a proof",
+    proofWithout(/the receive direction/),
+  ),
+  believes(
+    "no-settle",
+    "P3",
+    "does not wait until a proof has settled",
+    proofWithout(/^the key works/),
+  ),
+  believes(
+    "old-proof",
+    "P3",
+    "goes on with a proof of minutes ago",
+    remembering(
+      ({ proof }) => proof.kind === "held",
+      (facts) => ({ ...facts, proof: held }),
+    ),
+  ),
+  believes(
+    "unproven-way-back",
+    "P3",
+    "takes the new key away although the old one is not proven",
+    () => (facts) => ({
+      ...facts,
+      oldProof: held,
+    }),
+  ),
+  believes(
+    "unproven-promotion",
+    "P3",
+    "promotes a fallback key that is not proven",
+    () => (facts, campaign) => {
+      const isFallback = entryOf(campaign).overlap === "fallback";
+      return isFallback && facts.port?.promoted === false ? { ...facts, proof: held } : facts;
+    },
+  ),
+];
+
+const siblingPlants: readonly Plant[] = [
+  believes(
+    "blind-to-sibling",
+    "P2",
+    "never asks whether the sibling carries",
+    () => siblingCarries,
+  ),
+  believes(
+    "old-sibling",
+    "P2",
+    "believes a sibling for minutes after it was seen to carry",
+    remembering(({ sibling }) => sibling === "carrying", siblingCarries),
+  ),
+  believes(
+    "unread-sibling",
+    "P2",
+    "takes a sibling that cannot be read for one that carries",
+    () => (facts) => (unreadSibling.test(facts.closedGate ?? "") ? siblingCarries(facts) : facts),
+  ),
+];
+
+/** The port as a mistaken reader sees it. */
+const portWith = (facts: Facts, seen: Partial<NonNullable<Facts["port"]>>): Facts =>
+  facts.port === undefined ? facts : { ...facts, port: { ...facts.port, ...seen } };
+
+function doneWithoutReturn(facts: Facts, { state }: Campaign): Facts {
+  if (state !== "restoring" || facts.port?.keys !== "new") return facts;
+  return { ...portWith(facts, { drain: "off" }), carrying: held };
+}
+
+const portPlants: readonly Plant[] = [
+  believes(
+    "armed-switch",
+    "P3",
+    "tells the far end while a timer may still take the new key away",
+    () => (facts) => {
+      if (facts.port?.pending !== "ours" || facts.staged.kind !== "held") return facts;
+      return { ...portWith(facts, { pending: "none" }), closedGate: undefined };
+    },
+  ),
+  believes(
+    "third-key",
+    "P6",
+    "takes a key that it does not know for its own",
+    () => (facts) =>
+      facts.port?.keys === "else"
+        ? portWith({ ...facts, drained: held }, { keys: "both", carriedBy: "old" })
+        : facts,
+  ),
+  believes(
+    "both-are-new",
+    "P6",
+    "calls a link done while the old key is still there",
+    () => (facts, campaign) =>
+      campaign.state === "restoring" && facts.port?.keys === "both"
+        ? portWith(facts, { keys: "new" })
+        : facts,
+  ),
+  believes(
+    "both-drained",
+    "P2",
+    "goes on with the sibling while the link before it is still drained",
+    () => (facts, campaign) => {
+      const believed = /it is drained/.test(facts.closedGate ?? "") ? siblingCarries(facts) : facts;
+      return doneWithoutReturn(believed, campaign);
+    },
+  ),
+  believes(
+    "no-return",
+    "liveness",
+    "calls a link done before its traffic is back",
+    () => doneWithoutReturn,
+  ),
+];
+
+const isGate = (facts: Facts, text: RegExp): boolean => text.test(facts.closedGate ?? "");
+
+const farPlants: readonly Plant[] = [
+  believes(
+    "unread-far",
+    "P3",
+    "takes a far end that cannot be read for one on the old key",
+    () => (facts) => {
+      if (facts.far !== "unknown") return facts;
+      const closedGate = isGate(facts, /far end/) ? undefined : facts.closedGate;
+      return { ...facts, far: "old", closedGate };
+    },
+  ),
+  believes(
+    "failed-far",
+    "P3",
+    "takes a far end that failed for one on the old key",
+    () => (facts) => {
+      if (facts.far !== "failed") return facts;
+      const closedGate = isGate(facts, /failed/) ? undefined : facts.closedGate;
+      return { ...facts, far: "old", closedGate };
+    },
+  ),
+  believes(
+    "reply-is-fact",
+    "P3",
+    "takes an accepted change of the far end for a finished one",
+    () => (facts, campaign) =>
+      campaign.told && campaign.goal === "forward" && ["old", "updating"].includes(facts.far)
+        ? {
+            ...facts,
+            far: "new",
+            closedGate: isGate(facts, /settled/) ? undefined : facts.closedGate,
+          }
+        : facts,
+  ),
+  believes(
+    "writes-for-person",
+    "P4",
+    "writes a far end that is a person's to change",
+    () => (facts) => ({
+      ...facts,
+      farEnd: "agent",
+    }),
+  ),
+  believes(
+    "far-first",
+    "P3",
+    "takes the key of the router before the far end has left it",
+    () => (facts, campaign) =>
+      isBreak(entryOf(campaign)) && campaign.state === "switching" && facts.far === "old"
+        ? portWith({ ...facts, far: "new" }, { carriedBy: "nothing" })
+        : facts,
+  ),
+  believes(
+    "half-is-whole",
+    "P3",
+    "follows a far end that still works under its old key",
+    () => (facts, campaign) =>
+      isBreak(entryOf(campaign)) && facts.far === "new" && facts.port?.carriedBy === "old"
+        ? portWith(facts, { carriedBy: "nothing" })
+        : facts,
+  ),
+];
+
+function isBreak({ overlap, old }: CampaignLink): boolean {
+  return overlap === "breakBeforeMake" && old !== undefined;
+}
+
+export const evidencePlants: readonly Plant[] = [
+  ...proofPlants,
+  ...siblingPlants,
+  ...portPlants,
+  ...farPlants,
+];

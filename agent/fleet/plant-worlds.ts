@@ -1,0 +1,258 @@
+// Mistakes at the edge: what is written, read or answered on the way between the campaign and the
+// world.
+
+import { LinksealError } from "#hal/error.ts";
+import { decodeJson, encodeJson } from "#hal/json.ts";
+import type { DeviceState, MacsecPort, Reading } from "#hal/model.ts";
+import type { Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
+import { nothingSown, type Plant } from "./plant.ts";
+
+type Http = World["dial"]["http"];
+type Around = (http: Http, world: World) => Http;
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+const observes = /^\/devices\/[^/]+\/observe$/;
+
+const surrounded = (
+  name: string,
+  breaks: Plant["breaks"],
+  title: string,
+  surround: (world: World) => World,
+): Plant => ({
+  name,
+  breaks,
+  title,
+  where: "rotations",
+  sow: () => ({ ...nothingSown, surround: ({ world }) => surround(world) }),
+});
+
+const dials = (name: string, breaks: Plant["breaks"], title: string, around: Around): Plant =>
+  surrounded(name, breaks, title, (world) => ({
+    ...world,
+    dial: {
+      ...world.dial,
+      http: around((request, signal) => world.dial.http(request, signal), world),
+    },
+  }));
+
+/** A reply that is read wrongly. */
+const misreads = (
+  name: string,
+  breaks: Plant["breaks"],
+  title: string,
+  fits: RegExp,
+  read: (text: string, request: HttpRequest) => string,
+): Plant =>
+  dials(name, breaks, title, (http) => async (request, signal) => {
+    const reply = await http(request, signal);
+    if (reply.status !== 200 || !fits.test(request.path)) return reply;
+    return { ...reply, body: encoder.encode(read(decoder.decode(reply.body), request)) };
+  });
+
+const writes = (
+  name: string,
+  breaks: Plant["breaks"],
+  title: string,
+  append: (disk: Disk) => Disk["append"],
+): Plant =>
+  surrounded(name, breaks, title, (world) => {
+    const { disk } = world;
+    return { ...world, disk: { ...diskOf(disk), append: append(disk) } };
+  });
+
+function diskOf(disk: Disk): Disk {
+  return {
+    read: (name) => disk.read(name),
+    list: (prefix) => disk.list(prefix),
+    append: (name, bytes) => disk.append(name, bytes),
+    replace: (name, bytes) => disk.replace(name, bytes),
+  };
+}
+
+/** An old reply with the time of its arrival: it looks new. */
+function restamped({ body, ...reply }: HttpReply, world: World): HttpReply {
+  const text = decoder.decode(body).replaceAll(/"at":\d+(?:\.\d+)?/g, `"at":${world.clock.now()}`);
+  return { ...reply, body: encoder.encode(text) };
+}
+
+const cachedMs = 300_000;
+
+/** Devices that were not written to lately are not asked again. */
+const caching: Around = (http, world) => {
+  const kept = new Map<string, { readonly reply: HttpReply; readonly at: number }>();
+  let written = "";
+  return async (request, signal) => {
+    if (request.path.endsWith("/prepare")) written = request.path.replace("prepare", "observe");
+    if (!observes.test(request.path)) return await http(request, signal);
+    const known = kept.get(request.path);
+    const isOld = known === undefined || world.clock.now() - known.at > cachedMs;
+    if (!isOld && request.path !== written) return restamped(known.reply, world);
+    const reply = await http(request, signal);
+    if (reply.status === 200) kept.set(request.path, { reply, at: world.clock.now() });
+    return reply;
+  };
+};
+
+/** A device that does not answer is as it was. */
+const asItWas: Around = (http, world) => {
+  const kept = new Map<string, HttpReply>();
+  return async (request, signal) => {
+    const reply = await http(request, signal);
+    if (!observes.test(request.path)) return reply;
+    if (reply.status === 200) kept.set(request.path, reply);
+    const known = kept.get(request.path);
+    return reply.status === 200 || known === undefined ? reply : restamped(known, world);
+  };
+};
+
+/** A reading that was not understood is as it was. */
+const lastKnown: Around = (http) => {
+  const kept = new Map<string, Reading<unknown>>();
+  const fill = (port: MacsecPort, at: Reading<unknown>["at"]): MacsecPort => {
+    const filled = Object.entries(port).map(([leaf, reading]) => {
+      if (leaf === "port") return [leaf, reading];
+      const key = `${port.port} ${leaf}`;
+      if (reading.kind === "known") kept.set(key, reading);
+      const known = kept.get(key);
+      return [leaf, known === undefined ? reading : { ...known, at }];
+    });
+    return Object.fromEntries(filled) as MacsecPort;
+  };
+  return async (request, signal) => {
+    const reply = await http(request, signal);
+    if (!observes.test(request.path) || reply.status !== 200) return reply;
+    const state = decodeJson(decoder.decode(reply.body)) as DeviceState;
+    const macsec = state.macsec.map((port) => fill(port, state.at));
+    return { ...reply, body: encoder.encode(encodeJson({ ...state, macsec })) };
+  };
+};
+
+/** The value of a secret is read without its version: the newest one answers. */
+const newestValue: Around = (http) => {
+  const newest = new Map<string, string>();
+  return async (request, signal) => {
+    const [, name, version] =
+      /^\/vault\/secrets\/([\w-]+-cak)\/([0-9a-f]{32})$/.exec(request.path) ?? [];
+    const path =
+      name === undefined || version === undefined
+        ? request.path
+        : (newest.get(name) ?? request.path);
+    const reply = await http({ ...request, path }, signal);
+    const [, listed] = /^\/vault\/secrets\/([\w-]+)\/versions$/.exec(request.path) ?? [];
+    if (listed !== undefined && reply.status === 200) {
+      const { versions } = decodeJson(decoder.decode(reply.body)) as VersionList;
+      const last = versions.toSorted((a, b) => b.created - a.created)[0];
+      if (last !== undefined)
+        newest.set(listed, `/vault/secrets/${listed}/${last.id.split("/").at(-1)}`);
+    }
+    return reply;
+  };
+};
+
+interface VersionList {
+  readonly versions: readonly { readonly id: string; readonly created: number }[];
+}
+
+/** What a device refused is quoted whole, to make it easier to understand. */
+const quoting: Around = (http) => async (request, signal) => {
+  const reply = await http(request, signal);
+  if (reply.status === 200 || !request.path.endsWith("/prepare")) return reply;
+  const asked = (request.body ?? []).map((part) =>
+    typeof part === "string"
+      ? part
+      : part.secret.use((bytes) => Buffer.from(bytes).toString("hex")),
+  );
+  const error = decodeJson(decoder.decode(reply.body)) as { readonly text: string };
+  const text = `${error.text}: ${asked.join("")}`;
+  return { ...reply, body: encoder.encode(encodeJson({ ...error, text })) };
+};
+
+/** Draws from a number that every run of this process shares. */
+let shared = 0;
+
+const clockPlants: readonly Plant[] = [
+  surrounded("wall-clock", "P3", "measures waiting times by the wall clock", (world) => {
+    const { clock } = world;
+    const offset = clock.wall() - clock.now();
+    const now = (): ReturnType<typeof clock.now> =>
+      (clock.wall() - offset) as unknown as ReturnType<typeof clock.now>;
+    return {
+      ...world,
+      clock: { now, wall: () => clock.wall(), sleep: (ms, signal) => clock.sleep(ms, signal) },
+    };
+  }),
+  surrounded(
+    "shared-draws",
+    "repeat",
+    "draws its jitter from what another run left behind",
+    (world) => {
+      const { clock } = world;
+      const sleep: typeof clock.sleep = (ms, signal) => {
+        shared = (shared * 31 + 7) % 101;
+        return clock.sleep(ms + shared, signal);
+      };
+      return { ...world, clock: { now: () => clock.now(), wall: () => clock.wall(), sleep } };
+    },
+  ),
+];
+
+const diskPlants: readonly Plant[] = [
+  writes(
+    "journal-later",
+    "P4",
+    "acts before its journal is on the disk",
+    (disk) => async (name, bytes) => {
+      disk.append(name, bytes).catch(() => undefined);
+    },
+  ),
+  writes(
+    "journal-lost",
+    "P4",
+    "acts although its journal could not be written",
+    (disk) => async (name, bytes) => {
+      try {
+        await disk.append(name, bytes);
+      } catch (error) {
+        if (!(error instanceof LinksealError)) throw error;
+      }
+    },
+  ),
+];
+
+const replyPlants: readonly Plant[] = [
+  dials(
+    "cached-look",
+    "P7",
+    "takes a look of minutes ago at a device that it did not write to",
+    caching,
+  ),
+  dials("as-it-was", "P7", "takes a silent device to be as it was", asItWas),
+  dials("last-known", "P7", "takes what it does not understand to be as it was", lastKnown),
+  misreads("all-secured", "P7", "reads every controlled port as secured", observes, (text) =>
+    text.replaceAll(/"controlledPort":"\w+"/g, '"controlledPort":"secured"'),
+  ),
+  misreads(
+    "probe-echo",
+    "P7",
+    "counts the packets of a probe that it sent as answered",
+    /\/probe$/,
+    (text) => text.replace(/"answered":\d+/, `"answered":${/"sent":(\d+)/.exec(text)?.[1] ?? 0}`),
+  ),
+  misreads(
+    "settled-soon",
+    "P3",
+    "reads a far end that is updating as settled",
+    /^\/peers\/observe$/,
+    (text) => text.replace('"provisioning":"updating"', '"provisioning":"settled"'),
+  ),
+  dials(
+    "newest-value",
+    "P6",
+    "reads the newest value of a secret and not the version it wants",
+    newestValue,
+  ),
+  dials("quotes-request", "P5", "quotes what a device refused, with its keys", quoting),
+];
+
+export const worldPlants: readonly Plant[] = [...replyPlants, ...diskPlants, ...clockPlants];

@@ -1,0 +1,324 @@
+// About ten rotations of a small fleet in bad weather: after each, what a person would heal is
+// healed, everything must come to rest with a true reason, and who does what it asks for gets on.
+
+import { formatViolation } from "#sim/oracle.ts";
+import type { Prng } from "#sim/prng.ts";
+import { Prng as Random } from "#sim/prng.ts";
+import type { SiteLink } from "#sim/site.ts";
+import { Storm } from "#sim/storm.ts";
+import type { Mind } from "../campaign/conductor.ts";
+import type { Campaign } from "../campaign/model.ts";
+import { openCampaign } from "../journal/memory.ts";
+import { FleetRun } from "./fleet.ts";
+import { Lives } from "./lives.ts";
+import { Person } from "./person.ts";
+import { nothingSown, type Plant } from "./plant.ts";
+import { drawScene, type Scene, sceneText } from "./scene.ts";
+import { type Counts, count, type Tally } from "./tally.ts";
+import { Witness } from "./witness.ts";
+
+export interface RotationsOptions {
+  readonly seed: string;
+  /** At least so many rotations end before the run does. */
+  readonly rotations: number;
+  /** What is wrong with the agent; undefined = nothing that we know of. */
+  readonly plant?: Plant;
+  /** Takes the event log, one line per transition. */
+  readonly writeLine?: (line: string) => void;
+}
+
+const address = "unix:/run/linkseal-sim/site.sock";
+const never = new AbortController().signal;
+const minuteMs = 60_000;
+const stormMs = { low: minuteMs, high: 7 * minuteMs };
+/** Once the weather is calm nothing may be under way for longer. */
+const restMs = 30 * minuteMs;
+/** And a person who does what the reasons say has everything protected by then. */
+const mendMs = 40 * minuteMs;
+/** What stands still for this long is at rest. */
+const stillMs = minuteMs;
+const roundsMax = 40;
+/** Waiting times are short here, and so are faults. */
+const lasting = 0.25;
+const suites = ["suite: gcm-aes-xpn-256", "suite: gcm-aes-xpn-256, includeSci: false"] as const;
+
+/** Ends early at the first broken promise. */
+export async function playRotations(options: RotationsOptions): Promise<Tally> {
+  return await new Rotations(options).play();
+}
+
+class Rotations {
+  readonly #options: RotationsOptions;
+  readonly #scene: Scene;
+  readonly #prng: Prng;
+  readonly #run: FleetRun;
+  readonly #lives: Lives;
+  readonly #person: Person;
+  readonly #witness: Witness;
+  readonly #marks: Counts = {};
+  readonly #faults: Counts = {};
+  readonly #ended: Counts = {};
+  readonly #failures: string[] = [];
+  /** By group: the campaign that was begun last, as its first record tells. */
+  readonly #begun = new Map<string, string>();
+  /** By group: what it says, and since when it says so. */
+  readonly #still = new Map<string, { readonly seen: string; readonly since: number }>();
+  #rotations = 0;
+  #digest = 0;
+  #macsec: string = suites[0];
+
+  constructor(options: RotationsOptions) {
+    this.#options = options;
+    const { seed } = options;
+    this.#prng = new Random(`${seed}/rotations`);
+    this.#scene = drawScene(this.#prng.fork("scene"));
+    const { routers, start } = this.#scene;
+    const sown = options.plant?.sow() ?? nothingSown;
+    const mind: Mind = {
+      decide: sown.decide,
+      took: (campaign, row) => this.#took(campaign, row),
+    };
+    const writeLine = (line: string): void => this.#heard(line);
+    const size = { seed, routers, tunnels: 0, start, models: "mixed" } as const;
+    this.#run = new FleetRun({ ...size, mind, writeLine });
+    const prng = this.#prng.fork("lives");
+    const { links: edges } = this.#run.fleet.site;
+    this.#lives = new Lives({
+      run: this.#run,
+      prng,
+      config: () => this.#config(),
+      surround: (world, life) => sown.surround({ world, edges, life }),
+    });
+    const risks = this.#scene.closed === "freeze" ? (["outsideWindow"] as const) : [];
+    this.#person = new Person({ run: this.#run, prng: this.#prng.fork("person"), risks });
+    this.#witness = new Witness(this.#run);
+    const { oracle } = this.#run.fleet;
+    if (this.#scene.drain !== "none") oracle.expectDrained();
+    if (this.#scene.farEnd === "manual") oracle.expectNoPuts("a person changes the far ends");
+    this.#run.fleet.site.attach({
+      fault: (text) => {
+        const [name = "", what] = text.split(" ");
+        if (what === "strikes") count(this.#faults, name);
+      },
+    });
+  }
+
+  async play(): Promise<Tally> {
+    await this.#settle();
+    for (let round = 0; round < roundsMax && !this.#over(); round += 1) await this.#round();
+    const { oracle, site } = this.#run.fleet;
+    const { seed } = this.#options;
+    const broken = this.#lives.broken.map(
+      (error) => `seed ${seed} the agent broke: ${told(error)}`,
+    );
+    const tally: Tally = {
+      seeds: 1,
+      rotations: this.#rotations,
+      ended: this.#ended,
+      deaths: this.#lives.deaths,
+      lives: this.#lives.count,
+      faults: this.#faults,
+      marks: this.#marks,
+      unchecked: Object.fromEntries(this.#witness.unchecked),
+      events: site.clock.events,
+      virtualMs: site.clock.now(),
+      looks: this.#run.looks,
+      violations: [...oracle.violations.map(formatViolation), ...broken, ...this.#failures],
+      digest: this.#digest >>> 0,
+    };
+    this.#run.end();
+    return tally;
+  }
+
+  #over(): boolean {
+    return this.#isBroken() || this.#rotations >= this.#options.rotations;
+  }
+
+  #isBroken(): boolean {
+    const { violations } = this.#run.fleet.oracle;
+    return violations.length + this.#failures.length + this.#lives.broken.length > 0;
+  }
+
+  #config(): string {
+    return sceneText(this.#scene, this.#run.fleet.site.config(address), this.#macsec);
+  }
+
+  #heard(line: string): void {
+    let digest = this.#digest;
+    for (let at = 0; at < line.length; at += 1) {
+      digest = Math.imul(digest ^ line.charCodeAt(at), 0x01000193);
+    }
+    this.#digest = digest;
+    this.#options.writeLine?.(line);
+  }
+
+  #took(campaign: Campaign, row: string): void {
+    count(this.#marks, row);
+    if (row === "queued.free" && campaign.at === 0) {
+      this.#begun.set(campaign.group, `${campaign.kind} ${campaign.since}`);
+    }
+  }
+
+  /** Adopted or enrolled in good weather: what follows begins with everything protected. */
+  async #settle(): Promise<void> {
+    const { site } = this.#run.fleet;
+    this.#lives.start();
+    await site.clock.runFor(25_000);
+    this.#person.become("careful");
+    await this.#until(mendMs, () => this.#isWell(), "was never protected at first");
+    this.#person.become("careless");
+  }
+
+  async #round(): Promise<void> {
+    const { site } = this.#run.fleet;
+    this.#begun.clear();
+    this.#askForIt();
+    const storm = this.#storm();
+    this.#person.become(this.#prng.chance(0.1) ? "away" : "careless");
+    const { low, high } = stormMs;
+    await site.clock.runFor(
+      this.#prng.between(low, high),
+      () => this.#isBroken() || this.#isDone(),
+    );
+    storm?.calm();
+    this.#lives.spare();
+    this.#person.become("away");
+    await this.#until(restMs, () => this.#isAtRest(), "never at rest");
+    this.#judgeReasons();
+    for (const group of site.groups) this.#countParked(group);
+    this.#person.become("careful");
+    await this.#until(mendMs, () => this.#isWell(), "was mended by a person and is not protected");
+    for (const group of site.groups) this.#countEnded(group);
+  }
+
+  /** New keys in the vault, or other settings in the config. */
+  #askForIt(): void {
+    const { site } = this.#run.fleet;
+    if (this.#prng.chance(0.1)) {
+      this.#macsec = this.#macsec === suites[0] ? suites[1] : suites[0];
+      const request = { text: this.#config(), file: "fleet.yaml", who: "person", queue: true };
+      // Refused by a full disk: the next round asks for something else.
+      void this.#run.agent?.apply(request, never).catch(() => undefined);
+      return;
+    }
+    for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");
+    if (this.#scene.begins !== "byHand" && this.#prng.chance(0.7)) return;
+    const urgency = this.#prng.chance(0.15) ? "emergency" : "rotation";
+    for (const group of site.groups) this.#person.want(group, urgency);
+  }
+
+  #storm(): Storm | undefined {
+    const { strikeMs, kindChance, deathCalls, disk } = this.#scene;
+    if (strikeMs === undefined || this.#prng.chance(0.1)) return undefined;
+    if (deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
+    if (disk === "spoilt") this.#lives.spoilDisk();
+    return new Storm({ site: this.#run.fleet.site, everyMs: strikeMs, kindChance, lasting });
+  }
+
+  async #until(limitMs: number, reached: () => boolean, otherwise: string): Promise<void> {
+    const { clock } = this.#run.fleet.site;
+    // Every event asks, and most change nothing: the answer is looked up twice a virtual second.
+    let askedAt = Number.NEGATIVE_INFINITY;
+    let is = false;
+    const stop = (): boolean => {
+      if (clock.now() - askedAt >= 500) {
+        askedAt = clock.now();
+        is = reached();
+      }
+      return is || this.#isBroken();
+    };
+    await clock.runFor(limitMs, stop);
+    if (is || this.#isBroken()) return;
+    const rest = this.#run.rest().map(({ about, why }) => `${about}: ${why}`);
+    this.#fail(`${otherwise}: ${rest.join("; ")}`);
+  }
+
+  #fail(text: string): void {
+    const { seed } = this.#options;
+    const seconds = (this.#run.fleet.site.clock.now() / 1000).toFixed(3);
+    this.#failures.push(`seed ${seed} liveness\nat ${seconds} s\n${text}`);
+  }
+
+  /** Every rotation that was wanted in this round has begun, and no campaign runs. */
+  #isDone(): boolean {
+    const { agent, fleet } = this.#run;
+    if (agent?.crew === undefined) return false;
+    return fleet.site.groups.every(
+      (group) =>
+        this.#begun.has(group) &&
+        this.#person.wants(group) === "nothing" &&
+        openCampaign(agent.memory, group) === undefined,
+    );
+  }
+
+  /** Nothing moves: no campaign, or one that has stood still for a while with one reason. */
+  #isAtRest(): boolean {
+    const { agent, fleet } = this.#run;
+    const now = fleet.site.clock.now();
+    if (agent?.crew === undefined) return false;
+    return fleet.site.groups.every((group) => {
+      const campaign = openCampaign(agent.memory, group);
+      const text = campaign === undefined ? "" : `${campaign.state} ${campaign.because}`;
+      const seen = `${this.#lives.count} ${text.replaceAll(/\d+/g, "N")}`;
+      const still = this.#still.get(group);
+      if (still?.seen !== seen) this.#still.set(group, { seen, since: now });
+      if (campaign === undefined) return true;
+      const parked = ["held", "gated", "awaitingPeer"].includes(campaign.state);
+      return parked && still?.seen === seen && now - still.since > stillMs;
+    });
+  }
+
+  #isWell(): boolean {
+    const { agent, fleet } = this.#run;
+    if (agent?.crew === undefined) return false;
+    const { memory } = agent;
+    return (
+      fleet.site.groups.every((group) => openCampaign(memory, group) === undefined) &&
+      fleet.site.links.every((link) => isBound(memory.bindings[link.id], link)) &&
+      agent.status().groups.every(({ verdict }) => verdict === "protected")
+    );
+  }
+
+  #judgeReasons(): void {
+    const { agent, fleet } = this.#run;
+    if (agent === undefined || this.#isBroken()) return;
+    for (const group of fleet.site.groups) {
+      const campaign = openCampaign(agent.memory, group);
+      const lie = campaign === undefined ? undefined : this.#witness.lie(campaign);
+      if (lie !== undefined) this.#fail(lie);
+    }
+  }
+
+  #countParked(group: string): void {
+    const { agent } = this.#run;
+    const campaign = agent === undefined ? undefined : openCampaign(agent.memory, group);
+    if (campaign !== undefined) count(this.#ended, `at rest ${campaign.state}`);
+  }
+
+  #countEnded(group: string): void {
+    const campaign = this.#run.agent?.memory.campaigns[group];
+    const begun = this.#begun.get(group);
+    if (campaign === undefined || begun === undefined) return;
+    const outcomes = campaign.links.map(({ outcome }) => outcome ?? "not reached");
+    count(this.#ended, worst(outcomes));
+    this.#rotations += 1;
+  }
+}
+
+function worst(outcomes: readonly string[]): string {
+  const order = ["abandoned", "reverted", "not reached"];
+  return order.find((outcome) => outcomes.includes(outcome)) ?? outcomes[0] ?? "none";
+}
+
+/** The agent knows the key that stands at both ends. */
+function isBound(
+  binding: { readonly key: { readonly ckn: string } } | undefined,
+  link: SiteLink,
+): boolean {
+  const keys = link.edge.keys();
+  return binding !== undefined && keys.length === 1 && keys[0]?.ckn === binding.key.ckn;
+}
+
+function told(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

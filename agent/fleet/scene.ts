@@ -1,0 +1,94 @@
+// What one seed of a rotation run is like: how its group is configured, what strikes it, who acts.
+
+import type { Prng } from "#sim/prng.ts";
+
+export interface Scene {
+  readonly routers: 2 | 4;
+  readonly start: "clear" | "protected";
+  readonly farEnd: "agent" | "manual";
+  readonly drain: "prepend" | "gracefulShutdown" | "none";
+  readonly retire: "afterProof" | "afterSoak";
+  readonly quirk: "none" | "shutBeforeKeyChange";
+  readonly begins: "byHand" | "byVaultVersion";
+  /** Closed half an hour out of two, or the whole first day. */
+  readonly closed: "never" | "windows" | "freeze";
+  /** The far end of a manual group is not shown to the agent, by accepted risk. */
+  readonly unseen: "accepted" | "refused";
+  /** Mean time between two strikes anywhere at the site; undefined = good weather. */
+  readonly strikeMs: number | undefined;
+  readonly kindChance: number;
+  /** Mean number of calls to disk and world after which the agent dies; undefined = it lives. */
+  readonly deathCalls: number | undefined;
+  readonly disk: "sound" | "spoilt";
+}
+
+export function drawScene(prng: Prng): Scene {
+  const weighted = <T>(...rows: readonly (readonly [T, number])[]): T =>
+    prng.pick(rows.flatMap((row) => Array.from({ length: row[1] }, () => row)))[0];
+  return {
+    routers: weighted([2, 9], [4, 1]),
+    start: weighted(["protected", 9], ["clear", 1]),
+    farEnd: weighted(["agent", 6], ["manual", 4]),
+    drain: weighted(["prepend", 5], ["gracefulShutdown", 3], ["none", 2]),
+    retire: weighted(["afterProof", 1], ["afterSoak", 1]),
+    quirk: weighted(["none", 5], ["shutBeforeKeyChange", 1]),
+    begins: weighted(["byHand", 3], ["byVaultVersion", 1]),
+    closed: weighted(["never", 10], ["windows", 2], ["freeze", 1]),
+    unseen: weighted(["refused", 3], ["accepted", 1]),
+    strikeMs: weighted([undefined, 1], [20_000, 3], [60_000, 5], [180_000, 3]),
+    kindChance: weighted([0.1, 2], [0.3, 2], [0.6, 1]),
+    deathCalls: weighted([undefined, 1], [150, 1], [600, 2], [2_000, 2]),
+    disk: weighted(["sound", 3], ["spoilt", 1]),
+  };
+}
+
+const until = "until: 2027-11-24";
+const windows = Array.from({ length: 12 }, (_, index) => {
+  const hour = String(index * 2).padStart(2, "0");
+  const end = String(index * 2 + 1).padStart(2, "0");
+  return `"daily ${hour}:00-${end}:30 UTC"`;
+});
+
+/** Waiting times made short, so that a rotation takes a few minutes of virtual time. */
+const waits = [
+  "rotation:",
+  "  settle: 6s",
+  "  soak: 6s",
+  "  verify: 110s",
+  "  confirm: 3m",
+  "  farEnd: 6m",
+  "  putGrace: 20s",
+  "  drained: { samples: 1, every: 1s }",
+];
+
+/** The config of the site as this scene wants it; `macsec` is the block of every link. */
+export function sceneText(scene: Scene, siteText: string, macsec: string): string {
+  const { farEnd, drain, retire, quirk, begins, closed, unseen } = scene;
+  const on = begins === "byHand" ? "hand" : "vaultVersion";
+  const window = closed === "windows" ? `, window: [${windows.join(", ")}]` : "";
+  const group = [
+    `    drain: ${drain}`,
+    `    retire: ${retire}`,
+    `    rotate: { on: ${on}${window} }`,
+    ...(closed === "freeze" ? ['    freeze: ["2026-11-24/2026-11-24"]'] : []),
+  ];
+  const risks = [
+    "shortSettle",
+    "noProbe",
+    ...(drain === "none" ? ["noDrain"] : []),
+    ...(unseen === "accepted" ? ["farEndUnseen"] : []),
+  ];
+  const quirks = quirk === "none" ? "" : `\n    quirks: [${quirk}]`;
+  return [
+    siteText
+      .trimEnd()
+      .replace("farEnd: agent", `farEnd: ${farEnd}`)
+      .replaceAll("    driver: sim", `    driver: sim${quirks}`)
+      .replaceAll("    drain: prepend", group.join("\n"))
+      .replaceAll(/macsec: \{[^}]*\}/g, `macsec: { ${macsec} }`),
+    ...risks.map((risk) => `  - { risk: ${risk}, ${until} }`),
+    "health: { poll: 10s }",
+    ...waits,
+    "",
+  ].join("\n");
+}

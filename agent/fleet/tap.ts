@@ -1,0 +1,84 @@
+// All that the agent says, writes and asks for passes by the oracle.
+
+import { decodeJson } from "#hal/json.ts";
+import type { Dialer, Disk, HttpRequest, Log, World } from "#hal/world.ts";
+import type { Oracle } from "#sim/oracle.ts";
+import { parkingStates } from "../campaign/guards.ts";
+import { entryOf } from "../campaign/model.ts";
+import type { JournalRecord } from "../journal/memory.ts";
+
+const decoder = new TextDecoder();
+
+export function tapped(world: World, oracle: Oracle): World {
+  const { disk, dial } = world;
+  return { ...world, disk: tappedDisk(disk, oracle), dial: tappedDialer(dial, oracle) };
+}
+
+export function tappedLog(oracle: Oracle): Log {
+  return {
+    write: (level, code, text, fields) => {
+      oracle.emitted("log", JSON.stringify({ level, code, text, ...fields }));
+    },
+  };
+}
+
+function tappedDisk(disk: Disk, oracle: Oracle): Disk {
+  return {
+    read: (name) => disk.read(name),
+    list: (prefix) => disk.list(prefix),
+    append: async (name, bytes) => {
+      oracle.emitted(name, bytes);
+      await disk.append(name, bytes);
+      const line = decoder.decode(bytes);
+      oracle.recorded(line);
+      if (telling.test(line)) tell(decodeJson(line) as JournalRecord, oracle);
+    },
+    replace: async (name, bytes) => {
+      oracle.emitted(name, bytes);
+      await disk.replace(name, bytes);
+      oracle.recorded(decoder.decode(bytes));
+    },
+  };
+}
+
+/** Records that say something which the oracle can see. */
+const telling = /"kind":"(?:binding|campaign)"/;
+
+function tell(record: JournalRecord, oracle: Oracle): void {
+  if (record.kind === "campaign") {
+    const { campaign } = record;
+    const { state } = campaign;
+    // Once it is done, a drain is an operator's.
+    const isParked = state !== "done" && parkingStates.some((each) => each === state);
+    const link = `${campaign.group}/${entryOf(campaign).name}`;
+    oracle.waits(link, isParked ? "parked" : "moving");
+  }
+  // What a campaign binds it has proven; what is adopted is as it was found.
+  if (record.kind === "binding" && record.binding.how !== "adopted") {
+    oracle.claims(record.link, record.binding.key.ckn);
+  }
+}
+
+function tappedDialer(dial: Dialer, oracle: Oracle): Dialer {
+  return {
+    http: (request, signal) => {
+      const act = actOf(request);
+      if (act !== undefined) oracle.acts(act.place, act.token);
+      return dial.http(request, signal);
+    },
+    routeTo: (address, signal) => dial.routeTo(address, signal),
+    resolve: (host, signal) => dial.resolve(host, signal),
+  };
+}
+
+/** How the journal names what this request asks for. */
+function actOf({ path, body = [] }: HttpRequest) {
+  const [, device, applied] = /^\/devices\/([^/]+)\/transactions\/([^/]+)\/apply$/.exec(path) ?? [];
+  if (device !== undefined && applied !== undefined) {
+    return { place: decodeURIComponent(device), token: decodeURIComponent(applied) };
+  }
+  if (path !== "/peers/put") return undefined;
+  const text = body.filter((part) => typeof part === "string").join("");
+  const [, token] = /"cakSecretId":"([^"]+)"/.exec(text) ?? [];
+  return token === undefined ? undefined : { place: "a far end", token };
+}

@@ -1,0 +1,151 @@
+// Is the reason true? What an agent gives as its reason to stand still, held against the truth of
+// the site in the minutes before.
+
+import { inService } from "#sim/oracle-moment.ts";
+import type { Site, SiteLink } from "#sim/site.ts";
+import type { LinkTruth } from "#sim/truth.ts";
+import { type Campaign, entryOf } from "../campaign/model.ts";
+import type { FleetRun } from "./fleet.ts";
+
+/** What can have been so at a link or its sibling. */
+type Fact =
+  | "dark"
+  | "outOfService"
+  | "commitPending"
+  | "routerSilent"
+  | "farSilent"
+  | "farFailed"
+  | "keysChanged";
+
+interface Claim {
+  readonly says: RegExp;
+  readonly where: "link" | "sibling" | "either";
+  /** One of these must have been so lately. */
+  readonly facts: readonly Fact[];
+}
+
+/** A reason may make several claims; one that makes none cannot be checked here. */
+const claims: readonly Claim[] = [
+  {
+    says: /router cannot be read|both ends cannot be read|rates cannot be read/,
+    where: "either",
+    facts: ["routerSilent"],
+  },
+  { says: /router or far end cannot be read/, where: "link", facts: ["routerSilent", "farSilent"] },
+  { says: /^(gate\.stale: )?the far end cannot be read/, where: "link", facts: ["farSilent"] },
+  { says: /the link is dark/, where: "link", facts: ["dark"] },
+  { says: /does not carry again/, where: "link", facts: ["outOfService", "routerSilent"] },
+  { says: /BGP is not up on this link/, where: "link", facts: ["outOfService"] },
+  {
+    says: /siblingUnhealthy|the sibling (was|is) lost/,
+    where: "sibling",
+    facts: ["outOfService", "routerSilent", "commitPending", "farSilent"],
+  },
+  { says: /commit .*(is|stays) pending/, where: "either", facts: ["commitPending"] },
+  { says: /far end reports (a|that its)/, where: "link", facts: ["farFailed"] },
+  {
+    says: /key is gone|a foreign key|neither the old key|something else beside it/,
+    where: "link",
+    facts: ["keysChanged"],
+  },
+];
+
+/** A look, a deadline and a journal record may lie between the truth and the reason. */
+const latelyMs = 420_000;
+/** Faults of a router that make a look fail, or take too long. */
+const silencing = new Set([
+  ...["reply-lost", "reply-late", "slow", "unreachable", "unparsed"],
+  ...["session-cut", "reboot", "boot-forgets", "frozen-counters"],
+]);
+const farSilencing = new Set(["far-unreadable"]);
+
+export class Witness {
+  readonly #site: Site;
+  /** By `fact link`: when it was last so. */
+  readonly #lastAt = new Map<string, number>();
+  /** By `fact link`: how many faults make it so now. */
+  readonly #lasting = new Map<string, number>();
+  /** Reasons that made no claim which can be checked, with how often each was given. */
+  readonly unchecked = new Map<string, number>();
+
+  constructor({ fleet }: Pick<FleetRun, "fleet">) {
+    this.#site = fleet.site;
+    fleet.oracle.onMoment(({ at, now }) => {
+      for (const link of now.links) this.#see(link, at);
+    });
+    fleet.site.attach({
+      fault: (text, link) => this.#fault(text, link),
+      effect: (effect) => {
+        if (effect.by !== "agent" && effect.link !== undefined)
+          this.#note("keysChanged", effect.link);
+      },
+    });
+  }
+
+  /** Why the reason of a campaign that stands still is not true; undefined = it may be. */
+  lie(campaign: Campaign): string | undefined {
+    const id = `${campaign.group}/${entryOf(campaign).name}`;
+    const { because } = campaign;
+    if (because === "") return `${id} is ${campaign.state} and gives no reason`;
+    const made = claims.filter(({ says }) => says.test(because));
+    if (made.length === 0) {
+      const text = `${campaign.state}: ${because.replaceAll(/\d+/g, "N")}`;
+      this.unchecked.set(text, (this.unchecked.get(text) ?? 0) + 1);
+    }
+    const wrong = made.find(({ where, facts }) => {
+      const links = this.#site.links.filter((link) => this.#isMeant(link, id, where));
+      return !links.some((link) => facts.some((fact) => this.#lately(fact, link.id)));
+    });
+    if (wrong === undefined) return undefined;
+    const said = `${id} is ${campaign.state} because "${because}"`;
+    return `${said}, and that was not so (${wrong.facts.join(", ")})`;
+  }
+
+  #isMeant({ id, group }: SiteLink, named: string, where: Claim["where"]): boolean {
+    if (group !== named.slice(0, named.indexOf("/"))) return false;
+    return where === "either" || (id === named) === (where === "link");
+  }
+
+  #see(link: LinkTruth, at: number): void {
+    const set = (fact: Fact, is: boolean): void => {
+      if (is) this.#lastAt.set(`${fact} ${link.id}`, at);
+    };
+    set("dark", !link.carries);
+    set("outOfService", !inService(link));
+    set("commitPending", link.commitPending);
+    const site = this.#site.link(link.id);
+    if (site === undefined) return;
+    set("farFailed", site.msee.isFailed(site.azureLink));
+  }
+
+  #fault(text: string, link: string): void {
+    const [name = "", ...rest] = text.split(" ");
+    const what = rest.at(-1);
+    // A vault or a far end serves more than the link that the fault was struck at.
+    const facts: Fact[] = [];
+    if (silencing.has(name)) facts.push("routerSilent");
+    if (farSilencing.has(name)) facts.push("farSilent");
+    for (const fact of facts) {
+      const group = link.slice(0, link.indexOf("/"));
+      const meant = this.#site.links.filter(({ id, group: of }) =>
+        fact === "farSilent" ? of === group : id === link,
+      );
+      for (const { id } of meant) {
+        this.#note(fact, id);
+        const key = `${fact} ${id}`;
+        this.#lasting.set(key, (this.#lasting.get(key) ?? 0) + (what === "strikes" ? 1 : -1));
+      }
+    }
+  }
+
+  #note(fact: Fact, link: string): void {
+    this.#lastAt.set(`${fact} ${link}`, this.#site.clock.now());
+  }
+
+  #lately(fact: Fact, link: string): boolean {
+    const key = `${fact} ${link}`;
+    if ((this.#lasting.get(key) ?? 0) > 0) return true;
+    const at = this.#lastAt.get(key);
+    return at !== undefined && this.#site.clock.now() - at <= latelyMs;
+  }
+}

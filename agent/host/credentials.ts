@@ -1,0 +1,156 @@
+// Credentials of this host: files that only their owner reads, and the environment that tells
+// Microsoft's library where this host's identity is served.
+
+import { lstat, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CredentialHost } from "../azure/identity.ts";
+import { unusable } from "../azure/identity.ts";
+import type { AzureIdentity } from "../desired.ts";
+import { errnoOf, ownUid } from "./folder.ts";
+
+const fileBytesMax = 64 * 1024;
+/** Fixed by the Arc agent; a challenge that names another place is an attempt to read a file. */
+const arcFolder = "/var/opt/azcmagent/tokens/";
+const arcKeyBytesMax = 4_096;
+const arcEndpoint = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
+
+interface FileRule {
+  readonly bytesMax: number;
+  readonly owners: readonly number[];
+  /** Bits that may not be set. */
+  readonly forbidden: number;
+}
+
+export const hostCredentials: CredentialHost = {
+  certificate: (reference) =>
+    readOwn(certificatePath(reference), {
+      bytesMax: fileBytesMax,
+      owners: [0, ownUid()],
+      forbidden: 0o077,
+    }),
+  federatedToken: async (path) => {
+    const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden: 0o027 };
+    return (await readOwn(path, rule)).trim();
+  },
+  checkArcKey: (path) => checkArcKey(path),
+  pinEndpoint,
+};
+
+function certificatePath(reference: string): string {
+  if (reference.startsWith("file:")) return reference.slice("file:".length);
+  const { CREDENTIALS_DIRECTORY: folder } = process.env;
+  if (folder === undefined) {
+    const text = "the unit passes no credentials (LoadCredential= or LoadCredentialEncrypted=)";
+    throw unusable(reference, text);
+  }
+  return join(folder, reference.slice("credential:".length));
+}
+
+async function checkFile(path: string, rule: FileRule): Promise<void> {
+  const stat = await lstat(path).catch((error: unknown) => {
+    throw unusable(path, `the credential cannot be read (${errnoOf(error)})`);
+  });
+  const why = fileFault(stat, rule);
+  if (why !== undefined) throw unusable(path, `the credential is not used: ${why}`);
+}
+
+/** What speaks against a file; undefined = nothing. */
+export function fileFault(
+  stat: {
+    isFile(): boolean;
+    isSymbolicLink(): boolean;
+    readonly uid: number;
+    readonly mode: number;
+    readonly size: number;
+  },
+  rule: FileRule,
+): string | undefined {
+  if (stat.isSymbolicLink()) return "it is a symbolic link";
+  if (!stat.isFile()) return "it is no file";
+  if (!rule.owners.includes(stat.uid)) return `it belongs to uid ${stat.uid}`;
+  if ((stat.mode & rule.forbidden) !== 0) {
+    return `others may touch it (mode ${(stat.mode & 0o777).toString(8)})`;
+  }
+  if (stat.size === 0 || stat.size > rule.bytesMax) return `it has ${stat.size} bytes`;
+  return undefined;
+}
+
+async function readOwn(path: string, rule: FileRule): Promise<string> {
+  await checkFile(path, rule);
+  return await readFile(path, "utf8").catch((error: unknown) => {
+    throw unusable(path, `the credential cannot be read (${errnoOf(error)})`);
+  });
+}
+
+/** Throws unless the path is a key file of the Arc agent; the library then reads it. */
+async function checkArcKey(path: string): Promise<void> {
+  if (!isArcKeyPath(path)) {
+    const text = `the identity endpoint names a file outside ${arcFolder}, which is not read`;
+    throw unusable("azure.identity", text);
+  }
+  const folder = await lstat(arcFolder).catch((error: unknown) => {
+    throw unusable(arcFolder, `the Arc agent's folder cannot be read (${errnoOf(error)})`);
+  });
+  if (!folder.isDirectory() || (folder.mode & 0o002) !== 0) {
+    throw unusable(arcFolder, "the Arc agent's folder is no folder, or open to everybody");
+  }
+  // The Arc agent writes its keys as root or as its own user, to whom it gave the folder.
+  await checkFile(path, { bytesMax: arcKeyBytesMax, owners: [0, folder.uid], forbidden: 0o022 });
+}
+
+/** One name below the fixed folder, as the Arc agent forms it. */
+export function isArcKeyPath(path: string): boolean {
+  const name = path.startsWith(arcFolder) ? path.slice(arcFolder.length) : "";
+  return /^[0-9A-Za-z][0-9A-Za-z-]{0,126}\.key$/.test(name);
+}
+
+const selectors = [
+  ...["IDENTITY_ENDPOINT", "IMDS_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"],
+  ...["MSI_ENDPOINT", "MSI_SECRET", "AZURE_POD_IDENTITY_AUTHORITY_HOST"],
+  ...["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"],
+] as const;
+const given = Object.fromEntries(selectors.map((name) => [name, process.env[name]]));
+
+// The library finds its endpoint by looking at all of these in an order of its own: what the config
+// did not choose must not be there.
+function pinEndpoint(identity: AzureIdentity): string | undefined {
+  const { env } = process;
+  const keep = (names: readonly (typeof selectors)[number][]): void => {
+    for (const name of selectors) {
+      const value = names.includes(name) ? given[name] : undefined;
+      if (value === undefined) delete env[name];
+      else env[name] = value;
+    }
+  };
+  switch (identity.kind) {
+    case "arc": {
+      keep(["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"]);
+      env["IDENTITY_ENDPOINT"] ??= arcEndpoint;
+      env["IMDS_ENDPOINT"] ??= new URL(arcEndpoint).origin;
+      return localOrigin(env["IDENTITY_ENDPOINT"]);
+    }
+    case "managedIdentity": {
+      if (identity.source === "imds") {
+        keep([]);
+        return "http://169.254.169.254";
+      }
+      keep(["IDENTITY_ENDPOINT", "IDENTITY_HEADER"]);
+      const { IDENTITY_ENDPOINT: endpoint, IDENTITY_HEADER: header } = env;
+      if (endpoint !== undefined && header !== undefined) return localOrigin(endpoint);
+      throw unusable("azure.identity", "IDENTITY_ENDPOINT and IDENTITY_HEADER are not set");
+    }
+    case "clientCertificate":
+    case "workloadIdentity":
+      keep([]);
+      return undefined;
+  }
+}
+
+// Plain HTTP with a token in it never leaves the host.
+function localOrigin(endpoint: string): string {
+  const found = /^http:\/\/(?:127\.0\.0\.1|localhost|169\.254\.169\.254)(:\d{1,5})?(?:\/|$)/.exec(
+    endpoint,
+  );
+  if (found === null) throw unusable("azure.identity", "IDENTITY_ENDPOINT is not on this host");
+  return new URL(endpoint).origin.replace("//localhost", "//127.0.0.1");
+}

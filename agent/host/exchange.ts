@@ -1,0 +1,158 @@
+// One HTTP exchange over a connection of its own: a socket of this host, TLS, or an identity
+// endpoint of this host.
+
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Command, SecretHole } from "#hal/secret.ts";
+import type { HttpReply, HttpRequest } from "#hal/world.ts";
+import { errnoOf } from "./folder.ts";
+import { tlsFailure, tlsLine } from "./https.ts";
+import type { Line } from "./line.ts";
+
+/** The caller wipes a reply that holds a key. */
+export async function exchange(
+  request: HttpRequest,
+  signal: AbortSignal,
+  fill: (command: Command) => Uint8Array,
+): Promise<HttpReply> {
+  signal.throwIfAborted();
+  const line = await lineOf(request, signal);
+  const { method, path } = request;
+  const headers = headersOf(line, request, fill);
+  const call = line.call({ method, path, headers, agent: false, signal });
+  const body = fill(request.body ?? []);
+  if (line.kind === "socket" || method !== "GET") call.setHeader("content-length", body.length);
+  // The bytes may hold a key: gone as soon as the kernel has them, or nobody will take them any
+  // more.
+  const wipe = (): unknown => body.fill(0);
+  call.once("finish", wipe).once("close", wipe);
+  try {
+    const reply = await answerTo(call, body);
+    return {
+      status: reply.statusCode ?? 0,
+      headers: headersIn(reply),
+      body: await bodyOf(reply, request),
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof LinksealError ? error : lost(line, request, error);
+  } finally {
+    call.destroy();
+  }
+}
+
+async function lineOf(request: HttpRequest, signal: AbortSignal): Promise<Line> {
+  const { to } = request;
+  if (to.startsWith("unix:")) {
+    const socketPath = to.slice("unix:".length);
+    return {
+      kind: "socket",
+      call: (options) => httpRequest({ ...options, socketPath }),
+      established: undefined,
+    };
+  }
+  if (to.startsWith("https://")) return await tlsLine(to, request.reach, signal);
+  // Literal addresses, so that no name service decides where a secret goes in clear.
+  const found = /^http:\/\/(127\.0\.0\.1|localhost|169\.254\.169\.254)(?::(\d{1,5}))?$/.exec(to);
+  if (found === null) {
+    const text = "only unix:PATH, https://HOST and identity endpoints of this host can be dialled";
+    throw failed("transport.unreachable", text, "none", to, undefined);
+  }
+  const host = found[1] === "localhost" ? "127.0.0.1" : found[1];
+  const port = Number(found[2] ?? 80);
+  return {
+    kind: "identity",
+    call: (options) => httpRequest({ ...options, host, port }),
+    established: undefined,
+  };
+}
+
+function headersOf(
+  line: Line,
+  request: HttpRequest,
+  fill: (command: Command) => Uint8Array,
+): Record<string, string> {
+  const asked = Object.entries(request.headers ?? {});
+  const own = Object.fromEntries(asked.map(([name, value]) => [name, text(value, fill)]));
+  if (line.kind === "socket") return { host: "localhost", "content-type": jsonType, ...own };
+  return request.method === "GET" ? own : { "content-type": jsonType, ...own };
+}
+
+const jsonType = "application/json";
+
+// Node takes header values as strings alone: a token's copy lives until it is collected.
+function text(value: string | SecretHole, fill: (command: Command) => Uint8Array): string {
+  if (typeof value === "string") return value;
+  const bytes = fill([value]);
+  const filled = Buffer.from(bytes).toString("latin1");
+  bytes.fill(0);
+  return filled;
+}
+
+function answerTo(call: ClientRequest, body: Uint8Array): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    // Stays on: a call that is destroyed after its answer may still report an error.
+    call.on("error", reject).once("response", resolve).end(body);
+  });
+}
+
+function headersIn(reply: IncomingMessage): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(reply.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return headers;
+}
+
+async function bodyOf(reply: IncomingMessage, request: HttpRequest): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of reply as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > request.replyBytesMax) {
+      const long = `the reply is longer than ${request.replyBytesMax} bytes`;
+      throw failed("transport.closed", long, effectOf(request), request.to, undefined);
+    }
+    chunks.push(chunk);
+  }
+  return joined(chunks, length);
+}
+
+// The vault's reply is a key: of its octets only the caller's copy stays.
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+    chunk.fill(0);
+  }
+  return whole;
+}
+
+function lost(line: Line, request: HttpRequest, error: unknown): LinksealError {
+  const errno = errnoOf(error);
+  const dialled = error instanceof Error && "syscall" in error && error.syscall === "connect";
+  const reached = line.established?.() ?? !dialled;
+  if (reached) {
+    return failed("transport.closed", `no reply (${errno})`, effectOf(request), request.to, error);
+  }
+  const distrusted = line.kind === "tls" ? tlsFailure(errno, request.to, error) : undefined;
+  const text = `nobody answers (${errno})`;
+  return distrusted ?? failed("transport.unreachable", text, "none", request.to, error);
+}
+
+// RFC 9110 9.2.1: GET is safe; anything else may have been carried out although no reply came.
+function effectOf(request: HttpRequest): "none" | "unknown" {
+  return request.method === "GET" ? "none" : "unknown";
+}
+
+function failed(
+  code: ErrorCode,
+  message: string,
+  effect: "none" | "unknown",
+  where: string,
+  cause: unknown,
+): LinksealError {
+  return new LinksealError(code, message, { effect, where, next: "linkseal status", cause });
+}

@@ -1,0 +1,148 @@
+// TLS to a name: addresses are checked after they were resolved, and exactly these are connected
+// to; what the certificate lacks is told apart for the operator.
+
+import { lookup } from "node:dns/promises";
+import { request as httpsRequest } from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { checkAddress } from "#drivers/azure-url.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Reach } from "#hal/world.ts";
+import { errnoOf } from "./folder.ts";
+import type { Line } from "./line.ts";
+import { proxyFor, tunnel } from "./proxy.ts";
+
+const publicOnly: Reach = { kind: "public" };
+
+/** Trust is the system's roots and NODE_EXTRA_CA_CERTS; nothing in here can loosen it. */
+export async function tlsLine(
+  to: string,
+  reach: Reach = publicOnly,
+  signal: AbortSignal,
+): Promise<Line> {
+  const found = /^https:\/\/([a-z0-9.-]+)(?::(\d{1,5}))?$/.exec(to);
+  const [, host = "", portText = "443"] = found ?? [];
+  const port = Number(portText);
+  if (host === "" || port === 0 || port > 65_535) throw unreachable(to, "it names no host");
+  let established = false;
+  const secure = { host, servername: isIP(host) === 0 ? host : "", port, minVersion } as const;
+  const proxy = reach.kind === "loopback" ? undefined : proxyFor(host);
+  if (proxy !== undefined) {
+    const socket = await tunnel(proxy, host, port, signal);
+    return {
+      kind: "tls",
+      established: () => established,
+      call: (options) => {
+        const call = httpsRequest({ ...options, ...secure, ...{ socket } });
+        return call.once("socket", (own) => own.once("secureConnect", () => (established = true)));
+      },
+    };
+  }
+  const addresses = await checkedAddresses(host, reach, signal);
+  return {
+    kind: "tls",
+    established: () => established,
+    call: (options) => {
+      const call = httpsRequest({ ...options, ...secure, lookup: fixed(addresses) });
+      return call.once("socket", (own) => own.once("secureConnect", () => (established = true)));
+    },
+  };
+}
+
+const minVersion = "TLSv1.2";
+
+/** One forbidden address among them refuses the name: a second answer must not be a way in. */
+async function checkedAddresses(
+  host: string,
+  reach: Reach,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const addresses = await addressesOf(host, reach, signal);
+  for (const address of addresses) {
+    const why = checkAddress(address, reach);
+    if (why === undefined) continue;
+    const text = `${host} stands for ${address} and is not connected to: ${why}`;
+    throw new LinksealError("transport.unreachable", text, {
+      effect: "none",
+      where: host,
+      next: "look at this host's name service; private endpoints: azure.privateEndpoints",
+    });
+  }
+  return addresses;
+}
+
+async function addressesOf(
+  host: string,
+  reach: Reach,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  // RFC 6761 6.3: such names are this host, whatever a name service says.
+  if (reach.kind === "loopback" && /(^|\.)localhost$/.test(host)) return ["127.0.0.1"];
+  try {
+    const found = await Promise.race([lookup(host, { all: true }), aborted(signal)]);
+    return found.map(({ address }) => address);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw unreachable(host, `${host} has no address (${errnoOf(error)})`, error);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+// The name is not asked for again: what was checked is what is connected to.
+function fixed(addresses: readonly string[]): LookupFunction {
+  return (_host, options, done) => {
+    const entries = addresses.map((address) => ({ address, family: isIP(address) }));
+    if (options.all === true) done(null, entries);
+    else done(null, entries[0]?.address ?? "", entries[0]?.family);
+  };
+}
+
+interface Distrust {
+  readonly codes: RegExp;
+  readonly text: string;
+  readonly next: string;
+}
+
+const distrusts: readonly Distrust[] = [
+  {
+    codes: /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
+    text: "its certificate is expired or not yet valid",
+    next: "compare this host's clock, then ask whoever runs that host for a new certificate",
+  },
+  {
+    codes: /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    text: "its certificate is for another name: somebody else answers",
+    next: "look at this host's name service and at what stands between: proxies, TLS inspection",
+  },
+  {
+    codes: /SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|CERT_UNTRUSTED|INVALID_CA|CERT_CHAIN/,
+    text: "its certificate is from an authority that this host does not know",
+    next: "if a proxy of yours inspects TLS: NODE_EXTRA_CA_CERTS=FILE with its CA, then restart",
+  },
+];
+
+/** What the certificate lacks; undefined = the connection failed for another reason. */
+export function tlsFailure(
+  errno: string,
+  where: string,
+  cause: unknown,
+): LinksealError | undefined {
+  const found = distrusts.find(({ codes }) => codes.test(errno));
+  if (found === undefined) return undefined;
+  return new LinksealError("transport.authentication", `${found.text} (${errno})`, {
+    effect: "none",
+    where,
+    next: found.next,
+    cause,
+  });
+}
+
+function unreachable(where: string, text: string, cause?: unknown): LinksealError {
+  const details = { effect: "none", where, next: "linkseal status", cause } as const;
+  return new LinksealError("transport.unreachable", text, details);
+}

@@ -1,0 +1,58 @@
+// One look at a link from both ends, and the plain questions that everybody asks of it.
+
+import type { PeerState } from "#hal/device.ts";
+import {
+  type DeviceState,
+  type KeyRef,
+  type MacsecPort,
+  type PortName,
+  strongValue,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { DesiredLink, HealthSettings } from "./desired.ts";
+
+/** One consistent look at a link: its port on the router, its far end, and when. */
+export interface LinkView {
+  readonly link: DesiredLink;
+  /** undefined = not readable, or older than `staleAfter`. */
+  readonly state: DeviceState | undefined;
+  readonly peer: PeerState | undefined;
+  /** The last probe: when, and how many packets came back. */
+  readonly probe:
+    | { readonly at: Instant; readonly sent: number; readonly answered: number }
+    | undefined;
+}
+
+export function portOf(state: DeviceState | undefined, port: PortName): MacsecPort | undefined {
+  return state?.macsec.find((entry) => entry.port === port);
+}
+
+export function bgpUp(state: DeviceState, port: PortName): boolean {
+  const sessions = strongValue(state.routing)?.sessions.filter((session) => session.port === port);
+  return sessions !== undefined && sessions.length > 0 && sessions.every((session) => session.up);
+}
+
+export function drainOf(state: DeviceState, port: PortName): "on" | "off" {
+  const drains = strongValue(state.routing)?.drains ?? [];
+  return drains.some((entry) => entry.port === port) ? "on" : "off";
+}
+
+/** Controlled port open under MACsec with this key in charge and every live peer responding. */
+export function securedBy(port: MacsecPort, key: KeyRef): boolean {
+  const session = strongValue(port.session);
+  return (
+    session?.controlledPort === "secured" &&
+    session.principalCkn === key.ckn &&
+    session.livePeers > 0 &&
+    session.respondedPeers === session.livePeers
+  );
+}
+
+/** Oldest reading that still counts. */
+export function fresh(
+  state: DeviceState | undefined,
+  health: HealthSettings,
+  now: Instant,
+): DeviceState | undefined {
+  return state !== undefined && now - state.at <= health.staleAfterMs ? state : undefined;
+}

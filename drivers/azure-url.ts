@@ -1,0 +1,242 @@
+// Where Azure may be reached: hosts per cloud, and every rule against a URL or an address that
+// would carry a token elsewhere. Pure; the config and the Dialer's guard both ask here.
+
+import { BlockList, isIP, isIPv4 } from "node:net";
+import type { Reach } from "#hal/world.ts";
+
+export const realClouds = ["public", "usgovernment", "china", "loopback"] as const;
+/** `loopback` is a simulated Azure on this very host; nothing else can be reached with it. */
+export type RealCloud = (typeof realClouds)[number];
+
+interface CloudHosts {
+  readonly authority: string;
+  readonly vaultSuffix: string;
+  readonly arm: string;
+}
+
+const cloudHosts: Readonly<Record<Exclude<RealCloud, "loopback">, CloudHosts>> = {
+  public: {
+    authority: "login.microsoftonline.com",
+    vaultSuffix: "vault.azure.net",
+    arm: "management.azure.com",
+  },
+  usgovernment: {
+    authority: "login.microsoftonline.us",
+    vaultSuffix: "vault.usgovcloudapi.net",
+    arm: "management.usgovcloudapi.net",
+  },
+  china: {
+    authority: "login.chinacloudapi.cn",
+    vaultSuffix: "vault.azure.cn",
+    arm: "management.chinacloudapi.cn",
+  },
+};
+
+/** Origins without a path, and the audiences that tokens are asked for. */
+export interface AzureEndpoints {
+  readonly vault: string;
+  readonly authority: string;
+  readonly arm: string;
+  readonly vaultResource: string;
+  readonly armResource: string;
+}
+
+export interface AzurePlace {
+  readonly cloud: RealCloud;
+  readonly vault: string;
+  /** Of the loopback cloud alone; the others have fixed ones. */
+  readonly authority?: string | undefined;
+  readonly arm?: string | undefined;
+}
+
+/** Of settings that passed the checks below. */
+export function azureEndpoints(place: AzurePlace): AzureEndpoints {
+  const vault = originOf(place.vault);
+  if (place.cloud === "loopback") {
+    const arm = originOf(place.arm ?? "");
+    const named = /^https:\/\/[a-z0-9-]+\.vault\.localhost:/.test(vault);
+    return {
+      vault,
+      authority: originOf(place.authority ?? ""),
+      arm,
+      vaultResource: named ? "https://vault.localhost" : "https://vault.azure.net",
+      armResource: arm,
+    };
+  }
+  const { authority, arm, vaultSuffix } = cloudHosts[place.cloud];
+  return {
+    vault,
+    authority: `https://${authority}`,
+    arm: `https://${arm}`,
+    vaultResource: `https://${vaultSuffix}`,
+    armResource: `https://${arm}`,
+  };
+}
+
+function originOf(url: string): string {
+  return url.replace(/\/$/, "");
+}
+
+/** Longer than any real one: 24 characters of vault name and the longest suffix. */
+const urlLengthMax = 100;
+
+/**
+ * Why a text may not be used as a URL of Azure; undefined = its parts may be looked at. It is read
+ * by one expression and never by a parser that mends what it gets.
+ */
+function formFault(url: string): string | undefined {
+  if (url.length > urlLengthMax) return `it is longer than ${urlLengthMax} characters`;
+  if (!/^[\x21-\x7e]*$/.test(url)) return "only printable ASCII belongs into it";
+  if (!url.startsWith("https://")) return "only https:// protects a token";
+  const rest = url.slice("https://".length);
+  if (rest.includes("@")) return "a user name in a URL hides the host";
+  if (/[?#]/.test(rest)) return "query and fragment do not belong into it";
+  if (/[%\\]/.test(rest)) return "escapes do not belong into it";
+  const host = rest.replace(/\/$/, "");
+  if (host.includes("/")) return "a path does not belong into it";
+  if (/[[\]]/.test(host) || host.split(":").length > 2) return "an address is no host name";
+  const name = host.replace(/:.*$/, "");
+  if (name === "") return "it names no host";
+  if (/[A-Z]/.test(name)) return "host names are written in lower case";
+  if (name.endsWith(".")) return "a dot at the end changes the name";
+  if (/(^|\.)xn--/.test(name)) return "encoded letters of other alphabets look like other names";
+  if (!/^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(name)) return "it holds what no host name holds";
+  if (/(^|\.)-|-(\.|$)/.test(name)) return "a label begins or ends with a hyphen";
+  return undefined;
+}
+
+/** Why this vault may not be asked; undefined = it may. */
+export function checkVaultUrl(url: string, cloud: RealCloud): string | undefined {
+  const fault = formFault(url);
+  if (fault !== undefined) return fault;
+  const host = originOf(url.slice("https://".length));
+  if (cloud === "loopback") return loopbackFault(host);
+  if (host.includes(":")) return "a port does not belong into it";
+  const { vaultSuffix } = cloudHosts[cloud];
+  // Key Vault's own rule for names: 3 to 24, a letter first, no two hyphens in a row.
+  const label = host.endsWith(`.${vaultSuffix}`) ? host.slice(0, -vaultSuffix.length - 1) : "";
+  if (/^[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]$/.test(label)) return undefined;
+  if (isAddressLike(host)) return "an address is no host name";
+  return `a vault of the cloud ${cloud} is https://NAME.${vaultSuffix}`;
+}
+
+/** Why this authority may not get a credential; undefined = it may. */
+export function checkAuthority(url: string, cloud: RealCloud): string | undefined {
+  return checkService(url, cloud, "authority");
+}
+
+/** Why this management endpoint may not get a token; undefined = it may. */
+export function checkArm(url: string, cloud: RealCloud): string | undefined {
+  return checkService(url, cloud, "arm");
+}
+
+function checkService(
+  url: string,
+  cloud: RealCloud,
+  service: "authority" | "arm",
+): string | undefined {
+  const fault = formFault(url);
+  if (fault !== undefined) return fault;
+  const host = originOf(url.slice("https://".length));
+  if (cloud === "loopback") return loopbackFault(host);
+  const wanted = cloudHosts[cloud][service];
+  return host === wanted ? undefined : `the cloud ${cloud} has https://${wanted}`;
+}
+
+function loopbackFault(host: string): string | undefined {
+  const found = /^(?:(?:[a-z0-9-]+\.)*localhost|127\.0\.0\.1):([1-9]\d{0,4})$/.exec(host);
+  if (found !== null && Number(found[1]) <= 65_535) return undefined;
+  return "an endpoint of the loopback cloud is https://localhost:PORT";
+}
+
+// `127.1`, `2130706433` and `0x7f000001` are addresses to a resolver.
+function isAddressLike(host: string): boolean {
+  return /^(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*$/.test(host);
+}
+
+// RFC 6890 and the IANA registries after it: what never is a service of a public cloud.
+const notPublic: readonly string[] = [
+  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"],
+  ...["172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"],
+  ...["198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"],
+  // Of IPv6 only global unicast is public, without what wraps IPv4 addresses or is documentation.
+  ...["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"],
+];
+const globalUnicast = ["2000::/3"];
+/** Where a private endpoint may lie. */
+const privateSpace = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
+const loopback = ["127.0.0.0/8", "::1/128"];
+
+function listOf(prefixes: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const prefix of prefixes) {
+    const [address = "", length = ""] = prefix.split("/");
+    list.addSubnet(address, Number(length), isIPv4(address) ? "ipv4" : "ipv6");
+  }
+  return list;
+}
+
+const lists = {
+  notPublic: listOf(notPublic),
+  globalUnicast: listOf(globalUnicast),
+  loopback: listOf(loopback),
+};
+
+// The list knows IPv4 in an IPv6 coat; such an address is refused before it is asked.
+function within(list: BlockList, address: string): boolean {
+  return list.check(address, isIPv4(address) ? "ipv4" : "ipv6");
+}
+
+/** Why an address that a name stands for is not connected to; undefined = it may be. */
+export function checkAddress(address: string, reach: Reach): string | undefined {
+  if (isIP(address) === 0 || address.includes("%")) return "it is no plain address";
+  if (/^::(?!1$)/.test(address) || /^::ffff:/i.test(address)) return "it wraps another address";
+  switch (reach.kind) {
+    case "loopback":
+      return within(lists.loopback, address) ? undefined : "only this host may be reached";
+    case "public":
+      return isPublic(address) ? undefined : "it is not public";
+    case "private":
+      if (isPublic(address) || within(listOf(reach.ranges), address)) return undefined;
+      return "it is neither public nor in azure.privateEndpoints";
+  }
+}
+
+function isPublic(address: string): boolean {
+  if (within(lists.notPublic, address)) return false;
+  return isIPv4(address) || within(lists.globalUnicast, address);
+}
+
+/** Why a prefix cannot name private endpoints; undefined = it can. */
+export function checkPrivateRange(prefix: string): string | undefined {
+  const [address = "", length = ""] = prefix.split("/");
+  const space = privateSpace.find((each) => {
+    const same = isIPv4(each.split("/")[0] ?? "") === isIPv4(address);
+    return same && Number(length) >= Number(each.split("/")[1]) && within(listOf([each]), address);
+  });
+  return space === undefined ? `private endpoints lie in ${privateSpace.join(", ")}` : undefined;
+}
+
+/**
+ * Why a vault's challenge is not answered; undefined = it asks for a token of our authority for
+ * our cloud's vaults.
+ */
+export function checkChallenge(header: string, endpoints: AzureEndpoints): string | undefined {
+  const value = (name: string): string | undefined =>
+    new RegExp(`(?:^|[\\s,])${name}="([^"]*)"`, "i").exec(header)?.[1];
+  if (!/^Bearer\s/i.test(header)) return "it is no Bearer challenge";
+  if (/(^|[\s,])(authorization|authorization_uri|resource|scope)=[^"]/i.test(header)) {
+    return "its values are not quoted";
+  }
+  const authorization = value("authorization") ?? value("authorization_uri");
+  const resource = value("resource") ?? value("scope")?.replace(/\/\.default$/, "");
+  if (authorization === undefined || resource === undefined) return "it names too little";
+  const tenant = authorization.slice(endpoints.authority.length);
+  const known = authorization.startsWith(endpoints.authority);
+  if (!known || !/^\/[0-9A-Za-z.-]{1,80}\/?$/.test(tenant)) {
+    return `it sends to another authority than ${endpoints.authority}`;
+  }
+  return resource === endpoints.vaultResource
+    ? undefined
+    : `it asks for a token for something else than ${endpoints.vaultResource}`;
+}

@@ -1,0 +1,287 @@
+// The management API (ARM) of one subscription: ports and LAGs with both their links, operations
+// that take their time, and what can be read about circuits, connections and metrics.
+
+import { LinksealError } from "#hal/error.ts";
+import type { AzureLink, LinkDocument, Msee } from "../msee.ts";
+import type { Prng } from "../prng.ts";
+import type { Site } from "../site.ts";
+import {
+  circuitDocument,
+  circuitsOf,
+  connectionDocument,
+  connectionId,
+  meteredCircuit,
+  meteredPort,
+  peeringDocument,
+  readLink,
+} from "./estate.ts";
+import {
+  type AzureReply,
+  type AzureRequest,
+  bearerOf,
+  exactObjectOf,
+  type JsonObject,
+  type Route,
+  refusal,
+  reply,
+} from "./http.ts";
+import { Monitor } from "./monitor.ts";
+import { changeOf, linksOf, newPort, type PortRecord, portDocument } from "./port-document.ts";
+import type { Tokens } from "./tokens.ts";
+
+export interface ArmOptions {
+  readonly site: Site;
+  readonly prng: Prng;
+  readonly tokens: Tokens;
+  /** Where operations are polled, such as `https://localhost:8443`. */
+  readonly base: string;
+  readonly authority: string;
+  readonly tenant: string;
+  readonly audiences: readonly string[];
+  readonly bandwidthInGbps: number;
+}
+
+interface Operation {
+  readonly msee: Msee;
+  readonly id: string;
+}
+
+/** A LAG is younger than a port. */
+const versions = {
+  expressRoutePorts: "2018-08-01",
+  expressRouteLags: "2026-01-01",
+};
+const versionLast = "2026-01-01";
+const retryVirtualS = 10;
+
+export class Arm {
+  readonly ports: ReadonlyMap<string, PortRecord>;
+  readonly #options: ArmOptions;
+  readonly #operations = new Map<string, Operation>();
+  readonly #monitor: Monitor;
+
+  constructor(options: ArmOptions) {
+    this.#options = options;
+    const { site, bandwidthInGbps } = options;
+    const circuits = circuitsOf(site);
+    this.ports = new Map(
+      [...site.msees.values()].map((msee) => {
+        const circuit = circuits.find(({ port }) => port === msee.name)?.id ?? "";
+        return [msee.name.toLowerCase(), newPort({ msee, bandwidthInGbps, circuit })];
+      }),
+    );
+    this.#monitor = new Monitor({
+      clock: site.clock,
+      links: site.links.map(({ id }) => id),
+      read: (link) => readLink(site, link),
+    });
+  }
+
+  /** Anything under `/subscriptions`. */
+  answer(request: AzureRequest, route: Route): AzureReply {
+    const stranger = this.#stranger(request);
+    if (stranger !== undefined) return stranger;
+    const version = route.query.get("api-version");
+    if (version === undefined) {
+      return bad("MissingApiVersionParameter", "The api-version query parameter is required.");
+    }
+    const insights = "/providers/microsoft.insights/metrics";
+    const path = `/${route.segments.join("/")}`.toLowerCase();
+    if (path.endsWith(insights)) return this.#metrics(path.slice(0, -insights.length), route);
+    if (path.includes("/providers/microsoft.network/locations/")) return this.#poll(path);
+    return this.#port(request, route, path, version) ?? this.#other(route, path);
+  }
+
+  #stranger(request: AzureRequest): AzureReply | undefined {
+    const { tokens, audiences, authority, tenant } = this.#options;
+    const verdict = tokens.check(bearerOf(request), audiences);
+    if (verdict.kind === "good") return undefined;
+    const body = {
+      missing: ["AuthenticationFailed", "The 'Authorization' header is missing."],
+      unknown: ["InvalidAuthenticationToken", "The access token is invalid."],
+      expired: ["ExpiredAuthenticationToken", "The access token expiry UTC time is in the past."],
+      audience: [
+        "InvalidAuthenticationTokenAudience",
+        "The access token has been obtained for the wrong audience.",
+      ],
+    }[verdict.why];
+    const [code = "", message = ""] = body;
+    const where = `Bearer authorization_uri="${authority}/${tenant}", error="invalid_token"`;
+    return refusal(401, { code, message }, { "www-authenticate": where });
+  }
+
+  #port(
+    request: AzureRequest,
+    { method }: Route,
+    path: string,
+    version: string,
+  ): AzureReply | undefined {
+    const [, id = "", below = ""] =
+      /^(.*?\/(?:expressrouteports|expressroutelags)\/[^/]+)(.*)$/.exec(path) ?? [];
+    if (id === "") return undefined;
+    const record = this.ports.get(id);
+    if (record === undefined) return notFound(path);
+    if (version < versions[record.kind] || version > versionLast) {
+      const text = `No registered resource provider found for API version '${version}'.`;
+      return bad("NoRegisteredProviderFound", text);
+    }
+    if (method === "PUT" && below === "") return this.#put(record, request.body, version);
+    if (method !== "GET") return notAllowed(method);
+    return this.#got(record, below);
+  }
+
+  #got(record: PortRecord, below: string): AzureReply {
+    const unread = unreadable(record);
+    if (unread !== undefined) return unread;
+    const document = portDocument(record);
+    const links = linksOf(document);
+    const etagged = (found: JsonObject): AzureReply =>
+      reply(200, found, { etag: String(found["etag"]) });
+    if (below === "") return etagged(document);
+    if (below === "/links") return reply(200, { value: links });
+    const link = links.find(({ name }) => below === `/links/${String(name)}`);
+    return link === undefined ? notFound(`${record.id}${below}`) : etagged(link);
+  }
+
+  // An `If-Match` is not looked at: the published interface does not name it for this operation.
+  #put(record: PortRecord, text: string, version: string): AzureReply {
+    const body = exactObjectOf(text);
+    if (body === undefined) {
+      return bad("InvalidRequestContent", "The request content was invalid and not JSON.");
+    }
+    const { msee } = record;
+    const busy = this.#running(msee);
+    if (busy !== undefined) return this.#conflict(busy, version);
+    const change = changeOf(record, body);
+    if (typeof change === "string") return bad("InvalidRequestFormat", change);
+    // Nothing else than before still is an operation.
+    const untouched = new Map<AzureLink, LinkDocument>([["link1", msee.resource("link1")]]);
+    try {
+      const id = msee.write(change.links.size === 0 ? untouched : change.links, "agent");
+      record.raw = change.raw;
+      const name = this.#operationName(msee, id);
+      return reply(200, portDocument(record), {
+        "azure-asyncoperation": this.#operationUrl(record, name, version),
+        "retry-after": this.#retryAfter(),
+      });
+    } catch (error) {
+      if (error instanceof LinksealError) return this.#refused(error);
+      throw error;
+    }
+  }
+
+  #refused({ code, message }: LinksealError): AzureReply {
+    if (code !== "peer.throttled") return bad("InvalidRequestFormat", message);
+    const body = { code: "TooManyRequests", message };
+    return refusal(429, body, { "retry-after": this.#retryAfter() });
+  }
+
+  #conflict(busy: string, version: string): AzureReply {
+    const where = `${this.#options.base}/operations/${busy}?api-version=${version}`;
+    return refusal(409, {
+      code: "AnotherOperationInProgress",
+      message: `Another operation on this or dependent resource is in progress: ${where}`,
+    });
+  }
+
+  #running(msee: Msee): string | undefined {
+    const states = [msee.resource("link1"), msee.resource("link2")];
+    if (!states.some(({ provisioning }) => provisioning === "updating")) return undefined;
+    const id = states.find(({ operation }) => operation !== undefined)?.operation ?? "";
+    return this.#operationName(msee, id);
+  }
+
+  // Begun by anybody: an operation has one name, and only its own id leads back to it.
+  #operationName(msee: Msee, id: string): string {
+    const found = [...this.#operations].find(([, one]) => one.msee === msee && one.id === id);
+    if (found !== undefined) return found[0];
+    const digits = this.#options.prng.hex(16);
+    const name = digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+    this.#operations.set(name, { msee, id });
+    return name;
+  }
+
+  #operationUrl(record: PortRecord, name: string, version: string): string {
+    const subscription = record.id.split("/").slice(0, 3).join("/");
+    const place = "providers/Microsoft.Network/locations/westus/operations";
+    return `${this.#options.base}${subscription}/${place}/${name}?api-version=${version}`;
+  }
+
+  #poll(path: string): AzureReply {
+    const operation = this.#operations.get(path.split("/operations/")[1] ?? "");
+    const state = operation?.msee.operation(operation.id);
+    if (operation === undefined || state === undefined) return notFound(path);
+    const unread = unreadable({ msee: operation.msee });
+    if (unread !== undefined) return unread;
+    switch (state.kind) {
+      case "running":
+        return reply(200, { status: "InProgress" }, { "retry-after": this.#retryAfter() });
+      case "succeeded":
+        return reply(200, { status: "Succeeded" });
+      case "failed": {
+        const error = { code: "ExpressRoutePortUpdateFailed", message: state.why, details: [] };
+        return reply(200, { status: "Failed", error });
+      }
+    }
+  }
+
+  /** In seconds of whoever waits in real time. */
+  #retryAfter(): string {
+    const speed = this.#options.site.speed();
+    return String(
+      Number.isFinite(speed) ? Math.max(1, Math.round(retryVirtualS / speed)) : retryVirtualS,
+    );
+  }
+
+  #metrics(path: string, route: Route): AzureReply {
+    const { site } = this.#options;
+    const port = this.ports.get(path);
+    if (port !== undefined) {
+      const links = site.links.filter(({ msee }) => msee === port.msee);
+      return this.#monitor.answer(meteredPort(port.id, links), route);
+    }
+    const circuit = circuitsOf(site).find(({ id }) => id.toLowerCase() === path);
+    if (circuit === undefined) return notFound(path);
+    const links = site.links.filter(({ group }) => group === circuit.group);
+    return this.#monitor.answer(meteredCircuit(circuit.id, links), route);
+  }
+
+  #other({ method }: Route, path: string): AzureReply {
+    const { site } = this.#options;
+    if (method !== "GET") return notAllowed(method);
+    const tunnel = site.plan.tunnels.find((one) => connectionId(site, one).toLowerCase() === path);
+    if (tunnel !== undefined) return reply(200, connectionDocument(site, tunnel));
+    for (const circuit of circuitsOf(site)) {
+      const id = circuit.id.toLowerCase();
+      if (path === id) return reply(200, circuitDocument(circuit));
+      const peering = peeringDocument(circuit.id);
+      if (path === `${id}/peerings`) return reply(200, { value: [peering] });
+      if (path === `${id}/peerings/azureprivatepeering`) return reply(200, peering);
+    }
+    return notFound(path);
+  }
+}
+
+function unreadable({ msee }: Pick<PortRecord, "msee">): AzureReply | undefined {
+  try {
+    msee.observe("link1");
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return refusal(503, { code: "ServiceUnavailable", message: error.message });
+  }
+}
+
+function bad(code: string, message: string): AzureReply {
+  return refusal(400, { code, message });
+}
+
+function notFound(path: string): AzureReply {
+  const message = `The Resource '${path}' was not found.`;
+  return refusal(404, { code: "ResourceNotFound", message });
+}
+
+function notAllowed(method: string): AzureReply {
+  const message = `The method ${method} is not allowed on this resource.`;
+  return refusal(405, { code: "MethodNotAllowed", message });
+}

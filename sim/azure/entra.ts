@@ -1,0 +1,155 @@
+// Entra ID as a confidential client meets it: discovery, and tokens for a proven identity.
+
+import type { Prng } from "../prng.ts";
+import { type AssertionRules, type ClientApp, checkAssertion, jtiOf } from "./assertion.ts";
+import { type AzureReply, type AzureRequest, type Route, reply } from "./http.ts";
+import type { Tokens } from "./tokens.ts";
+
+export interface EntraOptions {
+  readonly tokens: Tokens;
+  readonly prng: Prng;
+  /** Such as `https://localhost:8443`. */
+  readonly authority: string;
+  readonly tenant: string;
+  readonly apps: readonly ClientApp[];
+  /** What a scope may ask for, `/.default` left out. */
+  readonly resources: readonly string[];
+}
+
+const bearerAssertion = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+export class Entra {
+  readonly #options: EntraOptions;
+  /** The assertion that an identifier came with. */
+  readonly #seen = new Map<string, string>();
+
+  constructor(options: EntraOptions) {
+    this.#options = options;
+  }
+
+  /** Anything under `/TENANT/`. */
+  answer(request: AzureRequest, { method, segments }: Route): AzureReply {
+    const [tenant = "", ...rest] = segments;
+    const known = tenant.toLowerCase() === this.#options.tenant.toLowerCase();
+    switch (`${method} ${rest.join("/")}`) {
+      case "GET v2.0/.well-known/openid-configuration":
+        return known ? this.#configuration() : this.#noTenant(tenant);
+      case "GET discovery/v2.0/keys":
+        return reply(200, { keys: [] });
+      case "POST oauth2/v2.0/token":
+        return known ? this.#token(request) : this.#noTenant(tenant);
+      default:
+        return this.#refuse(404, "invalid_request", 900561, "The endpoint does not exist.");
+    }
+  }
+
+  #configuration(): AzureReply {
+    const { authority, tenant } = this.#options;
+    const base = `${authority}/${tenant}`;
+    return reply(200, {
+      issuer: `${base}/v2.0`,
+      token_endpoint: `${base}/oauth2/v2.0/token`,
+      authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
+      end_session_endpoint: `${base}/oauth2/v2.0/logout`,
+      jwks_uri: `${base}/discovery/v2.0/keys`,
+      token_endpoint_auth_methods_supported: ["private_key_jwt"],
+      response_types_supported: ["code"],
+      subject_types_supported: ["pairwise"],
+      id_token_signing_alg_values_supported: ["RS256"],
+      tenant_region_scope: null,
+    });
+  }
+
+  #token(request: AzureRequest): AzureReply {
+    const form = new URLSearchParams(request.body);
+    const type = request.headers["content-type"] ?? "";
+    if (!/^application\/x-www-form-urlencoded(;|$)/i.test(type)) {
+      const text = "The request body must contain the following parameter: 'grant_type'.";
+      return this.#refuse(400, "invalid_request", 900144, text);
+    }
+    if (form.get("grant_type") !== "client_credentials") {
+      const text = "The app requested an unsupported grant type.";
+      return this.#refuse(400, "unsupported_grant_type", 70003, text);
+    }
+    const clientId = form.get("client_id") ?? "";
+    const app = this.#options.apps.find((one) => one.clientId === clientId.toLowerCase());
+    if (app === undefined) {
+      const text = `Application with identifier '${clientId}' was not found in the directory.`;
+      return this.#refuse(400, "unauthorized_client", 700016, text);
+    }
+    return this.#unproven(form, app) ?? this.#granted(form, app);
+  }
+
+  #unproven(form: URLSearchParams, app: ClientApp): AzureReply | undefined {
+    if (form.has("client_secret")) {
+      return this.#refuse(401, "invalid_client", 7000215, "Invalid client secret provided.");
+    }
+    const assertion = form.get("client_assertion");
+    if (assertion === null || form.get("client_assertion_type") !== bearerAssertion) {
+      const text = "The request body must contain: 'client_assertion' or 'client_secret'.";
+      return this.#refuse(401, "invalid_client", 7000218, text);
+    }
+    const { authority, tenant, tokens } = this.#options;
+    const base = `${authority}/${tenant}`;
+    const audiences = [`${base}/oauth2/v2.0/token`, `${base}/v2.0`];
+    const rules: AssertionRules = { app, audiences, nowS: tokens.nowS };
+    const complaint = checkAssertion(assertion, rules);
+    if (complaint !== undefined) return this.#refuse(401, "invalid_client", ...complaint);
+    return this.#replayed(assertion);
+  }
+
+  // The clients of Microsoft send one assertion again until it expires; another one under its
+  // identifier is a forgery.
+  #replayed(assertion: string): AzureReply | undefined {
+    const jti = jtiOf(assertion);
+    if (jti === undefined) return undefined;
+    const before = this.#seen.get(jti) ?? assertion;
+    this.#seen.set(jti, before);
+    if (before === assertion) return undefined;
+    return this.#refuse(401, "invalid_client", 700027, "The assertion's jti was used before.");
+  }
+
+  #granted(form: URLSearchParams, { clientId }: ClientApp): AzureReply {
+    const scope = form.get("scope") ?? "";
+    const audience = /^(\S+?)\/+\.default$/.exec(scope)?.[1];
+    if (audience === undefined) {
+      const text = `The provided value for scope ${scope} is not valid.`;
+      return this.#refuse(400, "invalid_scope", 1002012, text);
+    }
+    if (!this.#options.resources.includes(audience)) {
+      const text = `The resource principal named ${audience} was not found in the tenant.`;
+      return this.#refuse(400, "invalid_resource", 500011, text);
+    }
+    const { tenant, tokens } = this.#options;
+    const { token } = tokens.issue({ audience, tenant, clientId });
+    const { lifetimeS } = tokens;
+    return reply(200, {
+      token_type: "Bearer",
+      expires_in: lifetimeS,
+      ext_expires_in: lifetimeS,
+      access_token: token,
+    });
+  }
+
+  #uuid(): string {
+    return this.#options.prng.hex(16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  }
+
+  #noTenant(tenant: string): AzureReply {
+    const text = `Tenant '${tenant}' not found. Check to make sure you have the correct tenant ID.`;
+    return this.#refuse(400, "invalid_tenant", 90002, text);
+  }
+
+  #refuse(status: number, error: string, number: number, sentence: string): AzureReply {
+    const timestamp = new Date(this.#options.tokens.nowS * 1000).toISOString();
+    return reply(status, {
+      error,
+      error_description: `AADSTS${number}: ${sentence}`,
+      error_codes: [number],
+      timestamp: timestamp.replace("T", " ").replace(/\.\d+/, ""),
+      trace_id: this.#uuid(),
+      correlation_id: this.#uuid(),
+      error_uri: `${this.#options.authority}/error?code=${number}`,
+    });
+  }
+}

@@ -1,0 +1,296 @@
+// Key Vault's secrets as its REST interface serves them, in front of the simulated vault.
+
+import { LinksealError } from "#hal/error.ts";
+import type { SecretVersion } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Attributes, SimVault, VersionDetail } from "../vault.ts";
+import {
+  type AzureReply,
+  type AzureRequest,
+  bearerOf,
+  cut,
+  isObject,
+  type JsonObject,
+  objectOf,
+  type Route,
+  refusal,
+  reply,
+  textOf,
+} from "./http.ts";
+import type { Tokens } from "./tokens.ts";
+
+export interface KeyVaultOptions {
+  readonly vault: SimVault;
+  readonly tokens: Tokens;
+  readonly authority: string;
+  readonly tenant: string;
+  /** Client ids that may put and change secrets; all others may get and list. */
+  readonly writers: readonly string[] | "everybody";
+  /** Names of secrets that hold CKNs, which are public. */
+  readonly cknNames: ReadonlySet<string>;
+}
+
+/** What the vaults of each cloud call themselves, and what a local one does. */
+export const vaultResources = [
+  "https://vault.azure.net",
+  "https://vault.usgovcloudapi.net",
+  "https://vault.azure.cn",
+  "https://vault.localhost",
+] as const;
+
+const pageMax = 25;
+const valueMax = 25_600;
+const tagsMax = 15;
+
+export class KeyVaultFace {
+  readonly #options: KeyVaultOptions;
+
+  constructor(options: KeyVaultOptions) {
+    this.#options = options;
+  }
+
+  /** Anything under `/secrets`. */
+  answer(request: AzureRequest, route: Route): AzureReply {
+    return (
+      this.#stranger(request, route) ??
+      badVersion(route) ??
+      this.#struck(request) ??
+      this.#answer(request, route)
+    );
+  }
+
+  /** `401` as a client expects it: where to get a token, and for what. */
+  challenged(answer: AzureReply, { host }: AzureRequest): AzureReply {
+    if (answer.status !== 401) return answer;
+    const { authority, tenant } = this.#options;
+    const name = host.replace(/:\d+$/, "");
+    const resource =
+      vaultResources.find((one) => name.endsWith(`.${new URL(one).hostname}`)) ?? vaultResources[0];
+    const challenge = `Bearer authorization="${authority}/${tenant}", resource="${resource}"`;
+    return { ...answer, headers: { ...answer.headers, "www-authenticate": challenge } };
+  }
+
+  #stranger(request: AzureRequest, { method }: Route): AzureReply | undefined {
+    const { tokens, writers } = this.#options;
+    const verdict = tokens.check(bearerOf(request), vaultResources);
+    if (verdict.kind === "bad") {
+      const message = {
+        missing: "AKV10000: Request is missing a Bearer or PoP token.",
+        unknown: "AKV10032: Invalid issuer.",
+        expired: "Error validating token: the token has expired.",
+        audience: "AKV10022: Invalid audience.",
+      }[verdict.why];
+      return this.challenged(refusal(401, { code: "Unauthorized", message }), request);
+    }
+    if (method === "GET" || writers === "everybody") return undefined;
+    if (writers.includes(verdict.grant.clientId)) return undefined;
+    const message = "Caller is not authorized to perform action on resource.";
+    return refusal(403, { code: "Forbidden", message, inner: "ForbiddenByRbac" });
+  }
+
+  // The faults of the site stand in the way of every client, as those of the old protocol do.
+  #struck({ host }: AzureRequest): AzureReply | undefined {
+    const faults = this.#options.vault.faults();
+    if (faults.has("down")) throw cut(host);
+    if (faults.has("throttled")) {
+      const body = { code: "Throttled", message: "The request was throttled." };
+      return refusal(429, body, { "retry-after": "1" });
+    }
+    if (!faults.has("denied")) return undefined;
+    const message = "Caller is not authorized to perform action on resource.";
+    return refusal(403, { code: "Forbidden", message, inner: "ForbiddenByRbac" });
+  }
+
+  #answer(request: AzureRequest, { method, segments, query }: Route): AzureReply {
+    const [, name, version] = segments;
+    if (segments.length > 3) return badParameter("The path is not valid.");
+    if (name === undefined) {
+      return method === "GET" ? this.#names(request, query) : notAllowed(method);
+    }
+    if (!/^[0-9a-z-]{1,127}$/i.test(name)) return badParameter(`The name ${name} is not valid.`);
+    if (method === "GET" && version === "versions") return this.#versions(request, name, query);
+    if (method === "GET") return this.#value(name, version);
+    if (method === "PUT" && version === undefined) return this.#put(name, request.body);
+    if (method === "PATCH" && version !== undefined) {
+      return this.#patch(name, version, request.body);
+    }
+    return notAllowed(method);
+  }
+
+  #value(name: string, version: string | undefined): AzureReply {
+    const { vault } = this.#options;
+    // The newest and not the newest that is enabled, as a real vault has it.
+    const id =
+      version === undefined
+        ? vault.versions(name).at(-1)?.id
+        : `${vault.base}/secrets/${name}/${version.toLowerCase()}`;
+    const detail = id === undefined ? undefined : vault.detail(id);
+    if (id === undefined || detail === undefined) return missing(name, version);
+    try {
+      return reply(200, { value: vault.value(id), ...bundle(detail) });
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const message = "Operation get is not allowed on a disabled secret.";
+      return refusal(403, { code: "Forbidden", message, inner: "SecretDisabled" });
+    }
+  }
+
+  // In no order that a client could build on.
+  #versions(request: AzureRequest, name: string, query: Route["query"]): AzureReply {
+    const { vault } = this.#options;
+    const details = vault.versions(name).flatMap(({ id }) => vault.detail(id) ?? []);
+    if (details.length === 0) return missing(name, undefined);
+    const items = details
+      .toSorted((a, b) => (a.version.id < b.version.id ? -1 : 1))
+      .map((detail) => bundle(detail));
+    return page(request, `/secrets/${name}/versions`, items, query);
+  }
+
+  #names(request: AzureRequest, query: Route["query"]): AzureReply {
+    const { vault } = this.#options;
+    const items = vault.names().flatMap((name) => {
+      const newest = vault.versions(name).at(-1);
+      const detail = newest === undefined ? undefined : vault.detail(newest.id);
+      const id = `${vault.base}/secrets/${name}`;
+      return detail === undefined ? [] : [{ ...bundle(detail), id }];
+    });
+    return page(request, "/secrets", items, query);
+  }
+
+  #put(name: string, text: string): AzureReply {
+    const { vault, cknNames } = this.#options;
+    const body = objectOf(text);
+    const value = body?.["value"];
+    if (body === undefined || typeof value !== "string") {
+      return badParameter("Property value is not specified.");
+    }
+    if (value.length > valueMax) return badParameter("The value is longer than 25 KB.");
+    const wanted = attributesOf(body);
+    if (typeof wanted === "string") return badParameter(wanted);
+    const holds = cknNames.has(name) ? ({ holds: "ckn" } as const) : {};
+    const { notBefore, expires, ...rest } = wanted;
+    const id = vault.put(name, value, {
+      ...rest,
+      ...(notBefore === undefined ? {} : { notBefore }),
+      ...(expires === undefined ? {} : { expires }),
+      ...holds,
+    });
+    const detail = vault.detail(id);
+    return detail === undefined ? missing(name, id) : reply(200, { value, ...bundle(detail) });
+  }
+
+  #patch(name: string, version: string, text: string): AzureReply {
+    const { vault } = this.#options;
+    const id = `${vault.base}/secrets/${name}/${version.toLowerCase()}`;
+    if (vault.detail(id) === undefined) return missing(name, version);
+    const wanted = attributesOf(objectOf(text) ?? {});
+    if (typeof wanted === "string") return badParameter(wanted);
+    vault.update(id, wanted);
+    const detail = vault.detail(id);
+    return detail === undefined ? missing(name, version) : reply(200, bundle(detail));
+  }
+}
+
+function bundle({ version, updated, contentType }: VersionDetail): JsonObject {
+  const { id, enabled, created, notBefore, expires, tags } = version;
+  return {
+    id,
+    ...(contentType === undefined ? {} : { contentType }),
+    attributes: {
+      enabled,
+      ...(notBefore === undefined ? {} : { nbf: seconds(notBefore) }),
+      ...(expires === undefined ? {} : { exp: seconds(expires) }),
+      created: seconds(created),
+      updated: seconds(updated),
+      recoveryLevel: "Recoverable+Purgeable",
+      recoverableDays: 90,
+    },
+    ...(Object.keys(tags).length === 0 ? {} : { tags }),
+  };
+}
+
+/** A sentence where the body says what cannot be. */
+function attributesOf(body: JsonObject): Attributes | string {
+  const { tags, contentType } = body;
+  const given = isObject(body["attributes"]) ? body["attributes"] : {};
+  const enabled = given["enabled"];
+  const wanted: { -readonly [K in keyof Attributes]: Attributes[K] } = {};
+  if (typeof enabled === "boolean") wanted.enabled = enabled;
+  for (const [name, field] of [
+    ["nbf", "notBefore"],
+    ["exp", "expires"],
+  ] as const) {
+    const value = given[name];
+    if (typeof value === "number" && Number.isSafeInteger(value)) {
+      wanted[field] = (value * 1000) as WallTime;
+    } else if (value !== undefined && value !== null) {
+      return `Property attributes.${name} has an invalid value.`;
+    }
+  }
+  if (contentType !== undefined) {
+    const text = textOf(contentType);
+    if (text === undefined || text.length > 255) return "Property contentType is not valid.";
+    wanted.contentType = text;
+  }
+  if (tags !== undefined && tags !== null) {
+    const read = tagsOf(tags);
+    if (read === undefined) return "Property tags is not valid.";
+    wanted.tags = read;
+  }
+  return wanted;
+}
+
+function tagsOf(tags: unknown): SecretVersion["tags"] | undefined {
+  if (!isObject(tags)) return undefined;
+  const pairs = Object.entries(tags).map(([name, value]) => [name, textOf(value)] as const);
+  const sound = pairs.every(([name, value]) => name.length <= 512 && (value ?? "").length <= 512);
+  if (!sound || pairs.length > tagsMax) return undefined;
+  return Object.fromEntries(pairs.map(([name, value]) => [name, value ?? ""]));
+}
+
+function page(
+  { host }: AzureRequest,
+  path: string,
+  items: readonly JsonObject[],
+  query: Route["query"],
+): AzureReply {
+  const asked = Number(query.get("maxresults") ?? pageMax);
+  if (!Number.isInteger(asked) || asked < 1 || asked > pageMax) {
+    return badParameter("maxresults must be from 1 to 25.");
+  }
+  const start = Number(query.get("$skiptoken") ?? 0);
+  if (!Number.isInteger(start) || start < 0) return badParameter("$skiptoken is not valid.");
+  const end = start + asked;
+  const version = query.get("api-version") ?? "";
+  const where = `https://${host}${path}?api-version=${version}`;
+  const next = `${where}&$skiptoken=${end}&maxresults=${asked}`;
+  return reply(200, {
+    value: items.slice(start, end),
+    nextLink: end < items.length ? next : null,
+  });
+}
+
+function badVersion({ query }: Route): AzureReply | undefined {
+  const version = query.get("api-version");
+  if (version === undefined) return badParameter("api-version must be specified.");
+  if (/^(7\.[0-6]|2025-07-01|2026-04-01)$/.test(version)) return undefined;
+  return badParameter(`The specified version (${version}) is not recognized.`);
+}
+
+function missing(name: string, version: string | undefined): AzureReply {
+  const which = version === undefined ? name : `${name}/${version}`;
+  const message = `A secret with (name/id) ${which} was not found in this key vault.`;
+  return refusal(404, { code: "SecretNotFound", message });
+}
+
+function badParameter(message: string): AzureReply {
+  return refusal(400, { code: "BadParameter", message });
+}
+
+function notAllowed(method: string): AzureReply {
+  return refusal(405, { code: "MethodNotAllowed", message: `${method} is not allowed here.` });
+}
+
+function seconds(at: number): number {
+  return Math.floor(at / 1000);
+}

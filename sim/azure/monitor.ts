@@ -1,0 +1,173 @@
+// Metrics of ports and circuits as Azure Monitor tells them: averages of minutes, minutes late, and
+// nothing about MACsec.
+
+import type { SimClock } from "../clock.ts";
+import { type AzureReply, type Route, refusal, reply } from "./http.ts";
+
+/** What Azure's own side can measure of one link. */
+export interface LinkReading {
+  readonly adminUp: boolean;
+  readonly lineUp: boolean;
+  readonly arp: boolean;
+  readonly bgp: boolean;
+  readonly rxDbm: number;
+  readonly txDbm: number;
+}
+
+/** One line of a metric: the link of a port, or the peer of a circuit. */
+export interface Lane {
+  readonly dimensions: Readonly<Record<string, string>>;
+  /** Key of the readings. */
+  readonly link: string;
+}
+
+export interface Metered {
+  readonly id: string;
+  readonly namespace:
+    | "Microsoft.Network/expressRoutePorts"
+    | "Microsoft.Network/expressRouteCircuits";
+  readonly lanes: readonly Lane[];
+}
+
+export interface MonitorOptions {
+  readonly clock: SimClock;
+  readonly links: readonly string[];
+  readonly read: (link: string) => LinkReading;
+}
+
+interface Sample {
+  readonly wall: number;
+  readonly readings: ReadonlyMap<string, LinkReading>;
+}
+
+interface Metric {
+  readonly unit: string;
+  readonly of: (reading: LinkReading) => number;
+}
+
+const sampleMs = 10_000;
+const minuteMs = 60_000;
+/** A minute is told this long after it is over. */
+const lagMs = 120_000;
+const samplesMax = 720;
+
+const portMetrics: Readonly<Record<string, Metric>> = {
+  AdminState: { unit: "Count", of: ({ adminUp }) => Number(adminUp) },
+  LineProtocol: { unit: "Count", of: ({ lineUp }) => Number(lineUp) },
+  RxLightLevel: { unit: "Count", of: ({ rxDbm }) => rxDbm },
+  TxLightLevel: { unit: "Count", of: ({ txDbm }) => txDbm },
+};
+const circuitMetrics: Readonly<Record<string, Metric>> = {
+  ArpAvailability: { unit: "Percent", of: ({ arp }) => (arp ? 100 : 0) },
+  BgpAvailability: { unit: "Percent", of: ({ bgp }) => (bgp ? 100 : 0) },
+};
+const metrics = {
+  "Microsoft.Network/expressRoutePorts": portMetrics,
+  "Microsoft.Network/expressRouteCircuits": circuitMetrics,
+};
+const intervals: Readonly<Record<string, number>> = { PT1M: minuteMs, PT5M: 5 * minuteMs };
+
+export class Monitor {
+  readonly #options: MonitorOptions;
+  readonly #samples: Sample[] = [];
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+    this.#sample();
+  }
+
+  #sample(): void {
+    const { clock, links, read } = this.#options;
+    const readings = new Map(links.map((link) => [link, read(link)] as const));
+    this.#samples.push({ wall: clock.wall(), readings });
+    if (this.#samples.length > samplesMax) this.#samples.shift();
+    clock.after(sampleMs, () => this.#sample());
+  }
+
+  /** `.../providers/microsoft.insights/metrics` of a resource. */
+  answer(resource: Metered, { query }: Route): AzureReply {
+    const table: Readonly<Record<string, Metric>> = metrics[resource.namespace];
+    const names = (query.get("metricnames") ?? "").split(",").filter((name) => name !== "");
+    const interval = query.get("interval") ?? "PT1M";
+    const bucketMs = intervals[interval];
+    const span = this.#span(query.get("timespan"));
+    const unknown = names.find((name) => table[name] === undefined);
+    if (names.length === 0 || unknown !== undefined) {
+      const valid = Object.keys(table).join(",");
+      return bad(`Failed to find metric configuration: ${unknown ?? ""}. Valid metrics: ${valid}`);
+    }
+    if (bucketMs === undefined) return bad(`Detected invalid time grain input: ${interval}`);
+    if (span === undefined) return bad("Detected invalid timespan input");
+    const lanes = lanesOf(resource.lanes, query.get("$filter"));
+    const value = names.map((name) => ({
+      id: `${resource.id}/providers/Microsoft.Insights/metrics/${name}`,
+      type: "Microsoft.Insights/metrics",
+      name: { value: name, localizedValue: name },
+      unit: table[name]?.unit,
+      timeseries: lanes.map(({ links, dimensions }) => ({
+        metadatavalues: Object.entries(dimensions).map(([key, text]) => ({
+          name: { value: key.toLowerCase(), localizedValue: key.toLowerCase() },
+          value: text,
+        })),
+        data: this.#data(links, table[name], bucketMs, span),
+      })),
+      errorCode: "Success",
+    }));
+    const timespan = `${iso(span.from)}/${iso(span.to)}`;
+    const { namespace } = resource;
+    return reply(200, { cost: 0, timespan, interval, value, namespace, resourceregion: "westus" });
+  }
+
+  #span(text: string | null | undefined): Span | undefined {
+    const now = this.#options.clock.wall();
+    if (text === undefined || text === null) return { from: now - 3_600_000, to: now };
+    const [from = Number.NaN, to = Number.NaN] = text.split("/").map((part) => Date.parse(part));
+    return from < to ? { from, to } : undefined;
+  }
+
+  #data(links: readonly string[], metric: Metric | undefined, bucketMs: number, span: Span) {
+    const told = this.#options.clock.wall() - lagMs;
+    const buckets = new Map<number, number[]>();
+    for (const { wall, readings } of this.#samples) {
+      const start = Math.floor(wall / bucketMs) * bucketMs;
+      if (start < span.from || start >= span.to || start + bucketMs > told) continue;
+      const values = links.flatMap((link) => readings.get(link) ?? []);
+      const all = buckets.get(start) ?? [];
+      buckets.set(start, [...all, ...values.map((value) => metric?.of(value) ?? 0)]);
+    }
+    return [...buckets].map(([start, values]) => ({
+      timeStamp: iso(start),
+      average: values.reduce((sum, value) => sum + value, 0) / values.length,
+    }));
+  }
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+// A dimension that the filter names splits the metric; without one all lanes are one.
+function lanesOf(lanes: readonly Lane[], filter: string | undefined) {
+  const terms = [...(filter ?? "").matchAll(/(\w+)\s+eq\s+'([^']*)'/gi)].map(
+    ([, name = "", value = ""]) => ({ name: name.toLowerCase(), value }),
+  );
+  if (terms.length === 0) return [{ dimensions: {}, links: lanes.map(({ link }) => link) }];
+  return lanes.flatMap(({ dimensions, link }) => {
+    const shown = Object.entries(dimensions).filter(([key]) =>
+      terms.some(({ name }) => name === key.toLowerCase()),
+    );
+    const fits = terms.every(({ name, value }) =>
+      shown.some(([key, text]) => key.toLowerCase() === name && (value === "*" || value === text)),
+    );
+    return fits ? [{ dimensions: Object.fromEntries(shown), links: [link] }] : [];
+  });
+}
+
+function bad(message: string): AzureReply {
+  return refusal(400, { code: "BadRequest", message });
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString().replace(".000Z", "Z");
+}

@@ -1,0 +1,95 @@
+// What must be in place before a far end is told of another key: P3, the key on the router, and
+// nothing that takes it away again by itself; P2, the traffic elsewhere.
+
+import type { Ckn } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import {
+  type Checker,
+  describeEffect,
+  type Finding,
+  linkOf,
+  type Moment,
+  shortCkn,
+} from "./oracle-moment.ts";
+import type { EffectEvent, LinkTruth } from "./truth.ts";
+
+interface Memory {
+  /** Keys that the router has ever held. */
+  readonly held: Set<Ckn>;
+  /** The commit of the agent that brought a key and still waits for its confirm. */
+  armed: EffectEvent | undefined;
+}
+
+export function watchSwitch(): Checker {
+  const memories = new Map<string, Memory>();
+  return (moment) => {
+    const findings: Finding[] = [];
+    for (const effect of moment.effects) {
+      if (effect.by !== "agent" || effect.what !== "peer.put") continue;
+      const memory = memories.get(effect.link ?? "");
+      if (memory !== undefined) findings.push(...judgePut(moment, effect, memory));
+    }
+    for (const link of moment.now.links) remember(moment, link, memories);
+    return findings;
+  };
+}
+
+function* judgePut(moment: Moment, effect: EffectEvent, memory: Memory): Iterable<Finding> {
+  const { ckn, link = "" } = effect;
+  const event = describeEffect(effect);
+  // No event tells of a confirm: what was pending at the last moment may stand for good by now.
+  if (memory.armed !== undefined && linkOf(moment.now, link)?.commitPending === true) {
+    const key = shortCkn(memory.armed.ckn ?? ("" as Ckn));
+    const text = `the agent told the far end of ${link} while a timer may take key ${key} away`;
+    yield { promise: "P3", event, text };
+  }
+  // A first key has no old one to be without.
+  const first = linkOf(moment.before, link)?.edgeKeys.length === 0;
+  if (first || ckn === undefined) return;
+  if (memory.held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
+  const told = `the agent told the far end of ${link} to use key ${shortCkn(ckn)}`;
+  const text = `${told}, which its router never held nor tried`;
+  yield { promise: "P3", event, text };
+}
+
+function remember(moment: Moment, link: LinkTruth, memories: Map<string, Memory>): void {
+  const memory = memories.get(link.id) ?? { held: new Set<Ckn>(), armed: undefined };
+  memories.set(link.id, memory);
+  for (const ckn of link.edgeKeys) memory.held.add(ckn);
+  const brought = moment.effects.findLast(
+    ({ by, what, link: on }) => by === "agent" && what === "macsec.addKey" && on === link.id,
+  );
+  memory.armed = link.commitPending ? (brought ?? memory.armed) : undefined;
+}
+
+const changing: ReadonlySet<EffectEvent["what"]> = new Set([
+  "peer.put",
+  "macsec.promoteKey",
+  "macsec.removeKey",
+]);
+
+/** `isDrained` = this group drains before it touches keys; a link counts as quiet for `freshMs`. */
+export function watchTraffic(isDrained: () => boolean, freshMs: number): Checker {
+  const quietAt = new Map<string, Instant>();
+  return (moment) => {
+    const findings = isDrained() ? [...underTraffic(moment, quietAt, freshMs)] : [];
+    for (const { id, offered } of moment.now.links) if (!offered) quietAt.set(id, moment.at);
+    return findings;
+  };
+}
+
+function* underTraffic(
+  moment: Moment,
+  quietAt: ReadonlyMap<string, Instant>,
+  freshMs: number,
+): Iterable<Finding> {
+  for (const effect of moment.effects) {
+    if (effect.by !== "agent" || !changing.has(effect.what)) continue;
+    const before = linkOf(moment.before, effect.link);
+    if (before === undefined || !before.offered || !before.carries) continue;
+    const quiet = quietAt.get(before.id);
+    if (quiet !== undefined && moment.at - quiet <= freshMs) continue;
+    const text = `the agent changed a key of ${before.id} with the traffic still on it`;
+    yield { promise: "P2", event: describeEffect(effect), text };
+  }
+}

@@ -1,0 +1,176 @@
+// What people do by hand at either end of a link while others work on it, and how they mend it.
+
+import type { PeerState } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type KeyRef, parseCkn } from "#hal/model.ts";
+import type { PortConfig } from "./router-config.ts";
+import type { Site, SiteLink } from "./site.ts";
+import { handMadeSettings } from "./site-plan.ts";
+
+/** Puts right what a person would put right. */
+export type Heal = () => void;
+
+const nothing: Heal = () => {};
+
+/** A person who is refused comes back this often, and in the end leaves it to others. */
+const retryMs = 60_000;
+const retriesMax = 30;
+
+/** Somebody points the far end at a pair of their own. */
+export function pointAtForeignPair(site: Site, link: SiteLink): Heal {
+  if (pointsAt(link) === undefined) return nothing;
+  const names = { cak: `${link.key.cak}-by-hand`, ckn: `${link.key.ckn}-by-hand` };
+  return pointAt(site, link, site.vault.generatePair(names, handMadeSettings.suite));
+}
+
+/** Somebody runs ahead of a rotation: the far end gets the newest pair of the link. */
+export function pointAtNewestPair(site: Site, link: SiteLink): Heal {
+  const newest = site.vault.pairs(link.key).at(-1);
+  if (newest?.cakSecretId === pointsAt(link)?.cakSecretId) return nothing;
+  return pointAt(site, link, newest);
+}
+
+/** Somebody takes a rotation back: the far end gets the pair before its present one. */
+export function pointAtPreviousPair(site: Site, link: SiteLink): Heal {
+  const pairs = site.vault.pairs(link.key);
+  const present = pointsAt(link);
+  const index = pairs.findIndex(({ cakSecretId }) => cakSecretId === present?.cakSecretId);
+  return pointAt(site, link, index > 0 ? pairs[index - 1] : undefined);
+}
+
+function pointAt(site: Site, link: SiteLink, key: KeyRef | undefined): Heal {
+  const before = pointsAt(link);
+  if (before === undefined || key === undefined) return nothing;
+  link.msee.person(link.azureLink, { key, suite: handMadeSettings.suite });
+  return () => putBack(site, link, { key, before, left: retriesMax });
+}
+
+interface PutBack {
+  readonly key: KeyRef;
+  readonly before: NonNullable<PeerState["pointsAt"]>;
+  /** Times to come back. */
+  readonly left: number;
+}
+
+function putBack(site: Site, link: SiteLink, task: PutBack): void {
+  const { key, left } = task;
+  const shown = portal(link);
+  const good = heldPair(site, link, task.before);
+  const theirs = shown?.pointsAt?.cakSecretId === key.cakSecretId;
+  // Where the router has come to hold their key, putting it back would cut the link again.
+  const followed = link.edge.keys().some(({ ckn }) => ckn === key.ckn);
+  const refused =
+    shown?.provisioning === "failed" && shown.pointsAt?.cakSecretId === good.cakSecretId;
+  const wanting = (theirs && !followed) || refused;
+  const waiting = shown === undefined || shown.provisioning === "updating";
+  if (left === 0 || !(wanting || waiting)) return;
+  if (!waiting) link.msee.person(link.azureLink, { key: good });
+  site.clock.after(retryMs, () => putBack(site, link, { ...task, left: left - 1 }));
+}
+
+/** What the far end was pointed at, unless others have changed the router meanwhile. */
+function heldPair(site: Site, link: SiteLink, before: PutBack["before"]): PutBack["before"] {
+  const held = site.vault
+    .pairs(link.key)
+    .filter((pair) => link.edge.keys().some(({ ckn }) => ckn === pair.ckn));
+  return (
+    held.find(({ cakSecretId }) => cakSecretId === before.cakSecretId) ?? held.at(-1) ?? before
+  );
+}
+
+function pointsAt(link: SiteLink): PeerState["pointsAt"] {
+  return portal(link)?.pointsAt;
+}
+
+/** Nobody changes by hand what the portal does not show them. */
+function portal(link: SiteLink): PeerState | undefined {
+  try {
+    return link.msee.observe(link.azureLink);
+  } catch (error) {
+    if (error instanceof LinksealError) return undefined;
+    throw error;
+  }
+}
+
+/** A second key where the router can hold one; they take it away again. */
+export function addForeignKey(site: Site, link: SiteLink): Heal {
+  const overlap = link.router.options.capabilities.macsec?.overlap ?? "none";
+  if (overlap === "none" || link.router.configured(link.port)?.keys.length !== 1) return nothing;
+  // It has never been in a vault: nobody but that person knows it.
+  const prng = site.prng.fork(`key by hand ${link.id} ${site.clock.now()}`);
+  const ckn = parseCkn(prng.hex(32));
+  if (ckn === undefined) throw new RangeError("a drawn CKN must parse");
+  const cak = prng.bytes(32);
+  const role = overlap === "fallback" ? "fallback" : "primary";
+  edit(link, (port) => {
+    // The key in front is the last one of a chain, and a person does not mean to move it.
+    const key = { ckn, cak, role } as const;
+    port.keys = role === "fallback" ? [...port.keys, key] : [key, ...port.keys];
+  });
+  return () =>
+    edit(link, (port) => {
+      const rest = port.keys.filter((key) => key.ckn !== ckn);
+      if (rest.some((key) => key.role === "primary")) port.keys = rest;
+    });
+}
+
+/** The newest key of the port goes; it comes back where the far end waits for it. */
+export function removeNewestKey(_site: Site, link: SiteLink): Heal {
+  const gone = link.router.configured(link.port)?.keys.at(-1);
+  if (gone === undefined) return nothing;
+  edit(link, (port) => {
+    const rest = port.keys.filter(({ ckn }) => ckn !== gone.ckn);
+    port.keys = rest.map((key, index) => (index === 0 ? { ...key, role: "primary" } : key));
+  });
+  return () =>
+    edit(link, (port) => {
+      const [front] = port.keys;
+      const awaited = front === undefined || link.msee.hardwareKey(link.azureLink) === gone.ckn;
+      if (!awaited || port.keys.some(({ ckn }) => ckn === gone.ckn)) return;
+      if (port.macsec !== undefined) port.keys = [{ ...gone, role: "primary" }];
+    });
+}
+
+export function undrain(_site: Site, link: SiteLink): Heal {
+  edit(link, (port) => {
+    port.drain = undefined;
+  });
+  return nothing;
+}
+
+export function shutPort(_site: Site, link: SiteLink): Heal {
+  edit(link, (port) => {
+    port.admin = "down";
+  });
+  return () =>
+    edit(link, (port) => {
+      port.admin = "up";
+    });
+}
+
+/** Nothing is done to a port that is open. */
+export function openPort(link: SiteLink): void {
+  if (link.router.configured(link.port)?.admin !== "down") return;
+  edit(link, (port) => {
+    port.admin = "up";
+  });
+}
+
+/** Exactly these; one of them leads. */
+export function setKeys(link: SiteLink, keys: PortConfig["keys"]): void {
+  edit(link, (port) => {
+    port.keys = keys.map((key, index) => {
+      const leads = keys.some(({ role }) => role === "primary")
+        ? key.role === "primary"
+        : index === 0;
+      return leads ? { ...key, role: "primary" } : key;
+    });
+  });
+}
+
+function edit(link: SiteLink, change: (port: PortConfig) => void): void {
+  link.router.person((config) => {
+    const port = config.ports.get(link.port);
+    if (port !== undefined) change(port);
+  });
+}

@@ -1,0 +1,114 @@
+// The documented way to rotate by hand, as a person does it today: the secret version in Azure for
+// one link, then the key into its router, then a look. No overlap, one link at a time.
+
+import type { Ckn, KeyRef } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { type DarkTime, watchDark } from "#sim/dark.ts";
+import type { PortConfig } from "#sim/router-config.ts";
+import type { Site, SiteLink } from "#sim/site.ts";
+import type { PairTraffic } from "#sim/traffic.ts";
+import { Hand } from "../hand.ts";
+
+interface Person {
+  /** From the wish to a line on the router until it is committed. */
+  readonly typeMs: number;
+  /** From one look at the portal or at the router to the next. */
+  readonly lookMs: number;
+  /** A good look this many times in a row is believed. */
+  readonly looks: number;
+  readonly patienceMs: number;
+}
+
+export interface ByHandOptions {
+  /** Whether the traffic is moved away first, as the text advises. */
+  readonly drain: "yes" | "no";
+  readonly person?: Partial<Person>;
+}
+
+export interface ByHand {
+  readonly outcome: "rotated" | "stuck";
+  readonly key: KeyRef;
+  readonly dark: DarkTime;
+  /** Frames of the pair that never arrived, both directions summed. */
+  readonly lostFrames: bigint;
+  readonly tookMs: number;
+}
+
+const usual: Person = { typeMs: 30_000, lookMs: 10_000, looks: 3, patienceMs: 1_800_000 };
+
+/** Takes virtual time: whoever calls it runs the site's clock. */
+export async function rotateByHand(
+  site: Site,
+  link: SiteLink,
+  options: ByHandOptions,
+): Promise<ByHand> {
+  const person = { ...usual, ...options.person };
+  const { clock } = site;
+  const watch = watchDark(site);
+  const start = clock.now();
+  const before = lostIn(site.pairTraffic(link.group));
+  const key = new Hand(site).newKey(link);
+  const cak = Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(key.cakSecretId), "hex"));
+  const types = async (edit: (port: PortConfig) => void): Promise<void> => {
+    await clock.sleep(person.typeMs);
+    onRouter(link, edit);
+  };
+
+  if (options.drain === "yes") {
+    await types((port) => {
+      port.drain = "prepend";
+    });
+    await sees(site, person, () => link.router.drainSettled(link.port));
+  }
+  await clock.sleep(person.typeMs);
+  link.msee.person(link.azureLink, { key });
+  await sees(site, person, () => farShows(link, key));
+  await types((port) => {
+    port.keys = [{ ckn: key.ckn, cak, role: "primary" }];
+  });
+  const rotated = await sees(site, person, () => routerShows(link, key.ckn));
+  if (options.drain === "yes") {
+    await types((port) => {
+      port.drain = undefined;
+    });
+  }
+  return {
+    outcome: rotated ? "rotated" : "stuck",
+    key,
+    dark: watch.time(link.id, start),
+    lostFrames: lostIn(site.pairTraffic(link.group)) - before,
+    tookMs: clock.now() - start,
+  };
+}
+
+function onRouter(link: SiteLink, edit: (port: PortConfig) => void): void {
+  link.router.person((config) => {
+    const port = config.ports.get(link.port);
+    if (port !== undefined) edit(port);
+  });
+}
+
+/** The portal says that it is done; it tells nothing about the hardware. */
+function farShows(link: SiteLink, key: KeyRef): boolean {
+  const { pointsAt, provisioning } = link.msee.observe(link.azureLink);
+  return provisioning === "settled" && pointsAt?.cakSecretId === key.cakSecretId;
+}
+
+function routerShows(link: SiteLink, ckn: Ckn): boolean {
+  const session = link.edge.session();
+  return session.controlledPort === "secured" && session.principalCkn === ckn;
+}
+
+async function sees(site: Site, person: Person, good: () => boolean): Promise<boolean> {
+  const end = (site.clock.now() + person.patienceMs) as Instant;
+  let inARow = 0;
+  while (inARow < person.looks && site.clock.now() < end) {
+    await site.clock.sleep(person.lookMs);
+    inARow = good() ? inARow + 1 : 0;
+  }
+  return inARow >= person.looks;
+}
+
+function lostIn({ out, in: back }: PairTraffic): bigint {
+  return out.lost + out.unrouted + back.lost + back.unrouted;
+}

@@ -1,0 +1,427 @@
+// Whole rotations of a pair by the real agent, on the simulated site: every overlap, both far ends.
+
+import { describe, expect, it } from "vitest";
+import { watchDark } from "#sim/dark.ts";
+import { fullCapabilities } from "#sim/site-plan.ts";
+import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
+import { never, settled } from "../unit/site-bench.ts";
+import { rotateByHand } from "./by-hand.ts";
+
+const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
+const undrained = (text: string): string =>
+  text
+    .replace("drain: prepend", "drain: none")
+    .replace("acceptRisks:", "acceptRisks:\n  - { risk: noDrain, until: 2027-11-24 }");
+const afterSoak = (text: string): string =>
+  text.replace("    drain: prepend", "    drain: prepend\n    retire: afterSoak");
+/** Days go by faster when nobody looks every few seconds. */
+const calm = (text: string): string =>
+  text.replace(
+    "poll: 5s, staleAfter: 20s, evidence: 90s",
+    "poll: 1m, staleAfter: 150s, evidence: 150s",
+  );
+const dayMs = 86_400_000;
+
+/** The person at the portal: points the far end of the link under way at its new key. */
+function changeFarEnd(pair: Pair): void {
+  const { links, at } = pair.campaign();
+  const entry = links[at];
+  const link = pair.site.links.find(({ name }) => name === entry?.name);
+  if (entry === undefined || link === undefined) throw new Error("no link is under way");
+  link.msee.person(link.azureLink, { key: entry.new.key });
+}
+
+describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
+  it("replaces both keys, loses no frame of the pair, and keeps every promise", async () => {
+    const pair = await Pair.adopted({ overlap });
+    const before = pair.site.links.map(({ name }) => pair.keysOn(name as "primary"));
+    pair.newKeys();
+    await pair.rotate();
+    await pair.reach("secondary done");
+    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+    expect(pair.lost()).toBe(0);
+    expect(pair.keysOn("primary")).toHaveLength(1);
+    expect(pair.keysOn("primary")).not.toEqual(before[0]);
+    await pair.run(120_000);
+    expect(pair.agent.status().verdict).toBe("protected");
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("waits three days for a person, with traffic on both links meanwhile", async () => {
+    const pair = await Pair.adopted({ overlap, edit: (text) => calm(manual(text)) });
+    pair.newKeys();
+    await pair.rotate();
+    for (const name of ["primary", "secondary"] as const) {
+      await pair.reach(`${name} awaitingPeer`);
+      await pair.run(3 * dayMs);
+      expect(pair.carrying()).toEqual([true, true]);
+      expect(pair.drained()).toEqual([false, false]);
+      // Break-before-make leaves nothing of ours on the router while the person is awaited.
+      expect(pair.keysOn(name)).toHaveLength(overlap === "none" ? 1 : 2);
+      await pair.say("proceed");
+      await pair.reach(`${name} switching`);
+      await pair.run(60_000);
+      changeFarEnd(pair);
+      await pair.reach(name === "primary" ? "secondary awaitingPeer" : "secondary done");
+    }
+    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+    expect(pair.lost()).toBe(0);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("ends with a fresh SAK in an emergency", async () => {
+    const pair = await Pair.adopted({ overlap, edit: afterSoak });
+    pair.newKeys();
+    await pair.rotate("emergency");
+    await pair.reach("secondary done");
+    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+    // The first pass of afterSoak is left out: the old key goes at once.
+    expect(pair.trail().filter((state) => state === "primary draining")).toHaveLength(1);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("shuts the port around each key change where the device needs it", async () => {
+    const quirk = "    quirks: [shutBeforeKeyChange]";
+    const edit = (text: string): string =>
+      text.replaceAll("    driver: sim", `    driver: sim\n${quirk}`);
+    const pair = await Pair.adopted({ overlap, edit });
+    const shut = new Set<string>();
+    pair.site.attach({
+      effect: ({ what, link }) => {
+        if (what === "port.shut") shut.add(link ?? "");
+      },
+    });
+    pair.newKeys();
+    await pair.rotate();
+    await pair.reach("secondary done");
+    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+    expect([...shut].sort()).toEqual([`${group}/primary`, `${group}/secondary`]);
+    expect(pair.carrying()).toEqual([true, true]);
+    expect(pair.lost()).toBe(0);
+    expect(pair.violations()).toEqual([]);
+  });
+});
+
+describe("a rotation that is not drained", () => {
+  it.each(["keychain", "fallback"] as const)(
+    "is dark for 8 s of ours at most, %s",
+    async (overlap) => {
+      const pair = await Pair.adopted({ overlap, edit: undrained });
+      const dark = watchDark(pair.site);
+      const since = pair.site.clock.now();
+      pair.newKeys();
+      await pair.rotate();
+      await pair.reach("secondary done");
+      expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+      for (const { id } of pair.site.links) {
+        const { oursMs, theirsMs } = dark.time(id, since);
+        console.log(`${overlap}, undrained, ${id}: theirs ${theirsMs} ms, ours ${oursMs} ms`);
+        expect(oursMs).toBeLessThanOrEqual(8_000);
+      }
+      expect(pair.violations()).toEqual([]);
+    },
+  );
+});
+
+describe("beside the documented hand procedure", () => {
+  it.each(["yes", "no"] as const)(
+    "is dark for less, and loses less, drained: %s",
+    async (drain) => {
+      const edit = drain === "yes" ? {} : { edit: undrained };
+      const pair = await Pair.adopted({ overlap: "keychain", ...edit });
+      const dark = watchDark(pair.site);
+      const since = pair.site.clock.now();
+      pair.newKeys();
+      await pair.rotate();
+      await pair.reach("secondary done");
+      const { id } = pair.link("primary");
+      const ours = dark.time(id, since);
+      const person = await Pair.adopted({ overlap: "keychain" });
+      await person.end();
+      const { site } = person;
+      const hand = await settled(site.clock, rotateByHand(site, person.link("primary"), { drain }));
+      const frames = pair.lost();
+      const agent = `agent theirs ${ours.theirsMs} ours ${ours.oursMs} ms, ${frames} frames lost`;
+      const byHand = `by hand theirs ${hand.dark.theirsMs} ours ${hand.dark.oursMs} ms`;
+      console.log(`drained ${drain}: ${agent}; ${byHand}, ${hand.lostFrames} on one link`);
+      expect(hand.outcome).toBe("rotated");
+      expect(ours.oursMs).toBeLessThan(hand.dark.wholeMs - hand.dark.theirsMs);
+      if (drain === "yes") expect(frames).toBe(0);
+      else expect(frames).toBeLessThan(Number(hand.lostFrames));
+    },
+  );
+});
+
+describe("a rotation that soaks before it retires", () => {
+  it.each(["keychain", "fallback"] as const)(
+    "drains twice and loses nothing, %s",
+    async (overlap) => {
+      const pair = await Pair.adopted({ overlap, edit: afterSoak });
+      pair.newKeys();
+      await pair.rotate();
+      await pair.reach("secondary done");
+      expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+      expect(pair.trail().filter((state) => state === "primary draining")).toHaveLength(2);
+      expect(pair.lost()).toBe(0);
+      expect(pair.violations()).toEqual([]);
+    },
+  );
+});
+
+describe("a change of settings", () => {
+  it.each([
+    ["at both ends", "suite: gcm-aes-xpn-256, includeSci: false"],
+    ["at the router alone", "suite: gcm-aes-xpn-256, keyServerPriority: 20"],
+  ])("%s keeps the key and loses nothing", async (_where, wanted) => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    const before = pair.keysOn("primary");
+    await pair.apply(pair.config((text) => text.replaceAll("suite: gcm-aes-xpn-256", wanted)));
+    await pair.reach("secondary done");
+    expect(pair.outcomes()).toEqual(["changed", "changed"]);
+    expect(pair.keysOn("primary")).toEqual(before);
+    expect(pair.lost()).toBe(0);
+    await pair.run(120_000);
+    expect(pair.agent.status().verdict).toBe("protected");
+    expect(pair.violations()).toEqual([]);
+  });
+});
+
+describe("a rotation that goes wrong", () => {
+  it("goes back to the old key when the new one is not proven", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    const before = pair.keysOn("primary");
+    pair.newKeys();
+    await pair.rotate();
+    await pair.reach("primary switching");
+    // The far end takes the ids, and its hardware another CAK.
+    pair.link("primary").farPort.setTwist("cak", true);
+    await pair.reach("primary reverting");
+    pair.link("primary").farPort.setTwist("cak", false);
+    await pair.reach("primary done");
+    expect(pair.outcomes()).toEqual(["reverted", undefined]);
+    expect(pair.keysOn("primary")).toEqual(before);
+    expect(pair.carrying()).toEqual([true, true]);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("is held, carries, and goes back when the operator says so", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain", edit: manual });
+    pair.newKeys();
+    await pair.rotate();
+    await pair.reach("primary awaitingPeer");
+    await pair.say("revert");
+    await pair.reach("primary done");
+    expect(pair.outcomes()).toEqual(["reverted", undefined]);
+    expect(pair.keysOn("primary")).toHaveLength(1);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("is taken back after it was abandoned", async () => {
+    const pair = await Pair.adopted({ overlap: "fallback", edit: manual });
+    pair.newKeys();
+    await pair.rotate();
+    await pair.reach("primary awaitingPeer");
+    await pair.run(30_000);
+    await pair.say("abandon");
+    expect(pair.outcomes()).toEqual(["abandoned", "abandoned"]);
+    expect(pair.keysOn("primary")).toHaveLength(2);
+    await pair.say("revert");
+    await pair.reach("primary done");
+    expect(pair.keysOn("primary")).toHaveLength(1);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("refuses a key that is no newer, a closed window, and a missing risk", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    await expect(pair.rotate()).rejects.toThrow("no newer key");
+    const late = await Pair.adopted({
+      overlap: "keychain",
+      edit: (text) =>
+        text.replace(
+          "    drain: prepend",
+          '    drain: prepend\n    freeze: ["2026-01-01/2027-06-30"]',
+        ),
+    });
+    late.newKeys();
+    await expect(late.rotate()).rejects.toThrow("frozen");
+    await late.rotate("planned", ["outsideWindow"]);
+    await late.reach("secondary done");
+    expect(late.outcomes()).toEqual(["rotated", "rotated"]);
+    const blind = await Pair.adopted({
+      overlap: "none",
+      edit: (text) => text.replace("breakBeforeMake", "ownPathUnknown"),
+    });
+    blind.newKeys();
+    await expect(blind.rotate()).rejects.toThrow("breakBeforeMake");
+  });
+
+  it("needs the risk noProbe where a device cannot probe", async () => {
+    const { probe: _probe, ...capabilities } = fullCapabilities;
+    const pair = await Pair.adopted({
+      overlap: "keychain",
+      capabilities: { ...capabilities, probe: undefined } as never,
+    });
+    pair.newKeys();
+    await expect(pair.rotate()).rejects.toThrow("noProbe");
+  });
+});
+
+describe("a rotation begun by policy", () => {
+  const onVersion = (text: string): string =>
+    text.replace("    drain: prepend", "    drain: prepend\n    rotate: { on: vaultVersion }");
+
+  it("follows a new version in the vault within minutes", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain", edit: onVersion });
+    await pair.run(3_600_000);
+    expect(pair.agent.memory.campaigns[group]).toBeUndefined();
+    pair.newKeys();
+    await pair.reach("secondary done", 3_600_000);
+    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+    expect(pair.campaign().origin).toBe("policy");
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("does not begin again with a key that was taken back", async () => {
+    const pair = await Pair.adopted({
+      overlap: "keychain",
+      edit: (text) => onVersion(manual(text)),
+    });
+    pair.newKeys();
+    await pair.reach("primary awaitingPeer", 3_600_000);
+    await pair.run(30_000);
+    await pair.say("revert");
+    await pair.reach("primary done");
+    await pair.run(3_600_000);
+    expect(pair.state()).toBe("primary done");
+    expect(pair.agent.crew?.waiting(group)?.next).toBe(`linkseal rotate ${group}`);
+    await pair.rotate();
+    await pair.reach("primary awaitingPeer");
+    await pair.run(30_000);
+    await pair.say("revert");
+    await pair.reach("primary done");
+    pair.newKeys();
+    await pair.reach("primary awaitingPeer", 3_600_000);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("waits for its window and ends inside it", async () => {
+    const window = "Sat 02:00-06:00 Europe/Dublin";
+    const edit = (text: string): string =>
+      text.replace(
+        "    drain: prepend",
+        `    drain: prepend\n    rotate: { on: vaultVersion, window: "${window}" }`,
+      );
+    const pair = await Pair.adopted({ overlap: "keychain", edit: (text) => calm(edit(text)) });
+    pair.newKeys();
+    await pair.reach("secondary done", 8 * dayMs);
+    const at = new Date(pair.site.clock.wall());
+    expect(at.getUTCDay()).toBe(6);
+    expect(at.getUTCHours()).toBeLessThan(6);
+    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+  });
+});
+
+describe("a drain by hand", () => {
+  const primary = `${group}/primary`;
+  const by = async (pair: Pair, act: "drain" | "undrain"): Promise<void> => {
+    const { orders } = pair.agent;
+    const done =
+      act === "drain" ? orders.drain(primary, "test", never) : orders.undrain(primary, never);
+    await settled(pair.site.clock, done);
+  };
+
+  it("holds until it is undone, and keeps campaigns away", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    await by(pair, "drain");
+    await pair.run(120_000);
+    expect(pair.drained()).toEqual([true, false]);
+    pair.newKeys();
+    await expect(pair.rotate()).rejects.toThrow("drained by hand");
+    await by(pair, "undrain");
+    await pair.run(30_000);
+    expect(pair.drained()).toEqual([false, false]);
+    await pair.rotate();
+    await pair.reach("secondary done");
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("ends by itself when the sibling is lost", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    await by(pair, "drain");
+    await pair.run(60_000);
+    pair.link("secondary").fibre.setUp(false);
+    await pair.run(60_000);
+    expect(pair.drained()).toEqual([false, false]);
+    expect(pair.agent.memory.drains).toEqual({});
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("is refused beside a sibling that does not carry", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    pair.link("secondary").fibre.setUp(false);
+    await pair.run(60_000);
+    await expect(by(pair, "drain")).rejects.toThrow("secondary is not carrying");
+  });
+});
+
+describe("settings that a router takes without interrupting its port", () => {
+  it("follow a newer intent without a campaign, and drift by hand does not", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    const window = (): readonly unknown[] => {
+      const seen: unknown[] = [];
+      for (const { router, port } of pair.site.links) {
+        router.person((config) => seen.push(config.ports.get(port)?.macsec?.replayWindow));
+      }
+      return seen;
+    };
+    await pair.apply(
+      pair.config((text) =>
+        text.replaceAll("suite: gcm-aes-xpn-256", "suite: gcm-aes-xpn-256, replayWindow: 128"),
+      ),
+    );
+    await pair.run(60_000);
+    expect(window()).toEqual([128, 128]);
+    expect(pair.agent.memory.campaigns[group]).toBeUndefined();
+    expect(pair.agent.memory.bindings[`${group}/primary`]?.settings.replayWindow).toBe(128);
+    const { router, port } = pair.link("primary");
+    router.person((config) => {
+      const seen = config.ports.get(port);
+      if (seen?.macsec !== undefined) seen.macsec = { ...seen.macsec, replayWindow: 32 };
+    });
+    await pair.run(60_000);
+    expect(window()).toEqual([32, 128]);
+    expect(pair.violations()).toEqual([]);
+  });
+});
+
+describe("a far end that nobody can read", () => {
+  const unseen = (text: string): string =>
+    manual(text).replace(
+      "acceptRisks:",
+      "acceptRisks:\n  - { risk: farEndUnseen, until: 2027-11-24 }",
+    );
+
+  it.each(overlaps)(
+    "is rotated on the operator's word and the router's evidence, %s",
+    async (overlap) => {
+      const pair = await Pair.adopted({ overlap, edit: unseen });
+      pair.newKeys();
+      await pair.run(30_000);
+      for (const { msee } of pair.site.links) msee.setFault("unreadable", true);
+      await pair.rotate();
+      for (const name of ["primary", "secondary"] as const) {
+        await pair.reach(`${name} awaitingPeer`);
+        await pair.run(60_000);
+        await pair.say("proceed");
+        await pair.reach(`${name} switching`);
+        changeFarEnd(pair);
+        await pair.run(30_000);
+        // With one key on the router nothing tells of it but the operator.
+        if (overlap === "none") await pair.say("proceed", true);
+        await pair.reach(name === "primary" ? "secondary awaitingPeer" : "secondary done");
+      }
+      expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+      expect(pair.violations()).toEqual([]);
+    },
+  );
+});

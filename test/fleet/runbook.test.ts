@@ -1,0 +1,174 @@
+// What docs/rotation.md tells a person to do about a held campaign does what it says.
+
+import { describe, expect, it } from "vitest";
+import type { KeyRef } from "#hal/model.ts";
+import type { PortConfig } from "#sim/router-config.ts";
+import { type Overlap, Pair } from "../unit/rotate-kit.ts";
+
+const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
+
+class Case {
+  readonly pair: Pair;
+
+  private constructor(pair: Pair) {
+    this.pair = pair;
+  }
+
+  static async begun(
+    overlap: Overlap,
+    state: string,
+    edit: (text: string) => string = (text) => text,
+  ): Promise<Case> {
+    const pair = await Pair.adopted({ overlap, edit });
+    pair.newKeys();
+    await pair.rotate();
+    const asked = edit === manual && !["awaitingPeer", "queued"].includes(state);
+    if (asked) {
+      await pair.reach("primary awaitingPeer");
+      await pair.say("proceed");
+    }
+    await pair.reach(`primary ${state}`);
+    return new Case(pair);
+  }
+
+  key(which: "old" | "new"): KeyRef {
+    const key = this.pair.campaign().links[0]?.[which]?.key;
+    if (key === undefined) throw new Error(`the campaign has no ${which} key`);
+    return key;
+  }
+
+  /** The person at the portal, until the operation is over. */
+  async pointFarEnd(which: "old" | "new"): Promise<void> {
+    const link = this.pair.link("primary");
+    link.msee.person(link.azureLink, { key: this.key(which) });
+    await this.pair.run(90_000);
+  }
+
+  onRouter(edit: (port: PortConfig) => void): void {
+    const link = this.pair.link("primary");
+    link.router.person((config) => {
+      const port = config.ports.get(link.port);
+      if (port !== undefined) edit(port);
+    });
+  }
+
+  removeFromRouter(which: "old" | "new"): void {
+    const { ckn } = this.key(which);
+    this.onRouter((port) => {
+      port.keys = port.keys.filter((key) => key.ckn !== ckn);
+    });
+  }
+
+  /** Whoever is called does not come at once; the sibling carries meanwhile. */
+  async held(reason: string): Promise<void> {
+    const { pair } = this;
+    await pair.reach("primary held");
+    await pair.run(120_000);
+    const { because } = pair.campaign();
+    const stays = pair.state() === "primary held" && pair.carrying()[1] === true;
+    if (!stays || !because.includes(reason)) throw new Error(`${pair.state()}: ${because}`);
+  }
+
+  async ends(verb: "resume" | "revert"): Promise<Ending> {
+    const { pair } = this;
+    await pair.say(verb);
+    const ended = (): boolean => pair.outcomes()[0] !== undefined;
+    await pair.run(1_200_000, () => ended() && pair.carrying()[0] === true);
+    const [outcome] = pair.outcomes();
+    return { outcome, carrying: pair.carrying(), violations: pair.violations() };
+  }
+}
+
+interface Ending {
+  readonly outcome: string | undefined;
+  readonly carrying: readonly boolean[];
+  readonly violations: readonly string[];
+}
+
+const wellDone = (outcome: "rotated" | "reverted"): Ending => ({
+  outcome,
+  carrying: [true, true],
+  violations: [],
+});
+
+describe("the runbook's way out of held", () => {
+  it("revert, after a far end that failed", async () => {
+    const at = await Case.begun("keychain", "staged");
+    const { msee } = at.pair.link("primary");
+    msee.setFault("fails", true);
+    await at.held("the far end reports that its change failed");
+    msee.setFault("fails", false);
+    expect(await at.ends("revert")).toEqual(wellDone("reverted"));
+  });
+
+  it("the same document once more and resume, after a far end that failed", async () => {
+    const at = await Case.begun("keychain", "staged");
+    const { msee } = at.pair.link("primary");
+    msee.setFault("fails", true);
+    await at.held("the far end reports that its change failed");
+    msee.setFault("fails", false);
+    await at.pointFarEnd("new");
+    expect(await at.ends("resume")).toEqual(wellDone("rotated"));
+  });
+
+  it("the new pair at the far end and resume, after the old key was removed", async () => {
+    const at = await Case.begun("keychain", "staged");
+    at.removeFromRouter("old");
+    await at.held("the old key is gone from the port while the far end still uses it");
+    await at.pointFarEnd("new");
+    expect(await at.ends("resume")).toEqual(wellDone("rotated"));
+  });
+
+  it("resume, after the new key was removed", async () => {
+    const at = await Case.begun("keychain", "proving");
+    at.removeFromRouter("new");
+    await at.held("the new key is gone from the port");
+    expect(await at.ends("resume")).toEqual(wellDone("rotated"));
+  });
+
+  it("the old pair at the far end and revert, after no proof came", async () => {
+    const at = await Case.begun("keychain", "switching", manual);
+    const { farPort, far, msee, azureLink } = at.pair.link("primary");
+    msee.person(azureLink, { key: at.key("new") });
+    await at.pair.run(90_000, () => far.keys().length === 0);
+    farPort.setTwist("cak", true);
+    await at.held("no proof in time");
+    farPort.setTwist("cak", false);
+    await at.pointFarEnd("old");
+    expect(await at.ends("revert")).toEqual(wellDone("reverted"));
+  });
+
+  it("resume alone, after a person went back on a router with one key", async () => {
+    const at = await Case.begun("none", "switching", manual);
+    const { msee, azureLink } = at.pair.link("primary");
+    msee.person(azureLink, { key: at.key("new") });
+    await at.pair.reach("primary proving");
+    msee.person(azureLink, { key: at.key("old") });
+    await at.held("the far end went back to the old key and the router holds the new one");
+    expect(await at.ends("resume")).toEqual(wellDone("reverted"));
+  });
+
+  it("the right pair at the far end and resume, after somebody set a third one", async () => {
+    const at = await Case.begun("keychain", "awaitingPeer", manual);
+    const { msee, azureLink } = at.pair.link("primary");
+    const third = at.pair.site.vault.generatePair(at.pair.link("primary").key, "gcm-aes-xpn-256");
+    msee.person(azureLink, { key: third });
+    await at.held("the far end uses something that is not of this campaign");
+    await at.pointFarEnd("new");
+    expect(await at.ends("resume")).toEqual(wellDone("rotated"));
+  });
+});
+
+describe("after abandon with both keys on the router", () => {
+  it("another rotate goes on with the same pair", async () => {
+    const at = await Case.begun("keychain", "awaitingPeer", manual);
+    await at.pair.run(30_000);
+    const before = at.key("new");
+    await at.pair.say("abandon");
+    await at.pair.rotate();
+    await at.pair.reach("primary awaitingPeer");
+    expect(at.key("new")).toEqual(before);
+    expect(at.pair.keysOn("primary")).toHaveLength(2);
+    expect(at.pair.violations()).toEqual([]);
+  });
+});

@@ -1,0 +1,83 @@
+// From Stryker's results to a score per file, and to the mutants that nothing noticed.
+
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { Stryker } from "@stryker-mutator/core";
+import { type Known, known } from "./known.ts";
+
+type Result = Awaited<ReturnType<Stryker["runMutationTest"]>>[number];
+
+export interface Survivor {
+  readonly file: string;
+  /** First line, from 1. */
+  readonly at: number;
+  /** The source line, without its indent. */
+  readonly line: string;
+  readonly mutator: string;
+  readonly becomes: string;
+}
+
+export interface FileScore {
+  readonly file: string;
+  readonly noticed: number;
+  readonly survivors: readonly Survivor[];
+}
+
+const noticed: readonly string[] = ["Killed", "Timeout"];
+const missed: readonly string[] = ["Survived", "NoCoverage"];
+
+/** As Stryker counts: a mutant with which a test file does not even load is in no sum. */
+export function scoresOf(root: string, results: readonly Result[]): readonly FileScore[] {
+  const files = [...new Set(results.map(({ fileName }) => fileName))].sort();
+  return files.map((path): FileScore => {
+    const mine = results.filter(({ fileName }) => fileName === path);
+    const file = relative(root, path);
+    const lines = readFileSync(join(root, file), "utf8").split("\n");
+    const survivors = mine
+      .filter(({ status }) => missed.includes(status))
+      .map(({ location, mutatorName, replacement }): Survivor => {
+        const at = location.start.line;
+        const becomes = replacement.replaceAll(/\s+/g, " ");
+        return { file, at, line: lines[at - 1]?.trim() ?? "", mutator: mutatorName, becomes };
+      });
+    return {
+      file,
+      noticed: mine.filter(({ status }) => noticed.includes(status)).length,
+      survivors,
+    };
+  });
+}
+
+export function whyKnown(survivor: Survivor): Known | undefined {
+  return known.find(
+    ({ file, line, becomes }) =>
+      file === survivor.file &&
+      survivor.line.startsWith(line) &&
+      becomes.includes(survivor.becomes),
+  );
+}
+
+/** What known.ts explains and the tests noticed after all, or is gone. */
+export function staleKnown(scores: readonly FileScore[]): readonly string[] {
+  const survivors = scores.flatMap((score) => score.survivors);
+  return known
+    .filter(({ file }) => scores.some((score) => score.file === file))
+    .flatMap((entry) =>
+      entry.becomes
+        .filter((becomes) => {
+          const same = (each: Survivor): boolean => each.becomes === becomes;
+          return !survivors.some((each) => same(each) && whyKnown(each) === entry);
+        })
+        .map((becomes) => `${entry.file}: ${entry.line} -> ${becomes}`),
+    );
+}
+
+/** In percent of `noticed + survived`. */
+export function percent(
+  scores: readonly FileScore[],
+  counts: (survivor: Survivor) => boolean,
+): number {
+  const good = scores.reduce((sum, score) => sum + score.noticed, 0);
+  const bad = scores.flatMap(({ survivors }) => survivors.filter(counts)).length;
+  return good + bad === 0 ? 0 : (100 * good) / (good + bad);
+}

@@ -1,0 +1,139 @@
+// A rotation as an operator makes it: the real command line, the real sockets, a real disk.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CampaignShape } from "#agent/api/shape.ts";
+import type { Status } from "#agent/health/status.ts";
+import type { Plan } from "#agent/plan.ts";
+import type { Rehearsal } from "#agent/rehearsal.ts";
+
+interface Ended {
+  readonly exit: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const home = mkdtempSync(join(tmpdir(), "linkseal-rotate-"));
+const command = join(import.meta.dirname, "../../agent/bin.js");
+let site: ChildProcess;
+
+function start(...words: readonly string[]): ChildProcess {
+  const env = { ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" };
+  return spawn(process.execPath, [command, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+async function run(...words: readonly string[]): Promise<Ended> {
+  const child = start(...words);
+  let [out, err] = ["", ""];
+  child.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  await once(child, "close");
+  return { exit: child.exitCode, out, err };
+}
+
+async function asked<T>(...words: readonly string[]): Promise<{ exit: number | null; said: T }> {
+  const { exit, out } = await run(...words, "--json");
+  return { exit, said: JSON.parse(out) as T };
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (const begun = performance.now(); !(await holds()); ) {
+    if (performance.now() - begun > 30_000) throw new Error(`waited too long: ${what}`);
+    await sleep(100);
+  }
+}
+
+const group = "erd-demo";
+const keysOf = ({ groups }: Status): readonly (string | null)[] =>
+  groups.flatMap(({ links }) => links.map(({ keyVersion }) => keyVersion));
+
+beforeAll(async () => {
+  site = start("sim", "site", "--start", "protected", "--speed", "200");
+  await until("an agent", async () => (await run("status", "--check")).exit === 4);
+  const folder = readdirSync(home).find((name) => name.startsWith("linkseal-demo-"));
+  const applied = await run("apply", join(home, folder ?? "", "demo.yaml"), "--yes");
+  if (applied.exit !== 0) throw new Error(applied.err);
+  await until("an adoption", async () => (await run("adopt", group)).exit === 0);
+  await until("protection", async () => (await run("status", "--check")).exit === 0);
+}, 60_000);
+
+afterAll(async () => {
+  if (site.exitCode === null) {
+    const ended = once(site, "close");
+    site.kill("SIGKILL");
+    await ended;
+  }
+  rmSync(home, { recursive: true });
+});
+
+describe("rotate", () => {
+  it("has nothing to do until the vault holds a newer pair", async () => {
+    expect((await run("rotate", group, "--dry-run")).exit).toBe(0);
+    const refused = await run("rotate", group);
+    expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no newer key pair")]);
+    const unknown = await run("rotate", "gone", "--dry-run");
+    expect([unknown.exit, unknown.err]).toEqual([2, expect.stringContaining("names no such")]);
+  });
+
+  it("is planned, rehearsed, done and shown", async () => {
+    const made = await run("sim", "new-key");
+    expect(made.out.match(/a fresh pair in the vault, CKN [0-9a-f]{64}$/gm)).toHaveLength(2);
+    const before = keysOf((await asked<Status>("status")).said);
+
+    const dry = await asked<Plan>("rotate", group, "--dry-run");
+    expect([dry.exit, dry.said.schema, dry.said.steps.length]).toEqual([3, "linkseal.plan/1", 12]);
+    const words = await run("rotate", `${group}/primary`, "--dry-run");
+    expect(words.out).toContain("drained, so no frame is lost");
+    const tried = await asked<Rehearsal & { plan: Plan }>(
+      ...["rotate", group, "--dry-run", "--rehearse"],
+    );
+    expect([tried.exit, tried.said.verdict, tried.said.lostFrames]).toEqual([3, "good", "0"]);
+    expect(tried.said.plan.steps).toHaveLength(12);
+    expect(keysOf((await asked<Status>("status")).said)).toEqual(before);
+
+    const done = await run("rotate", group, "--rehearse", "--wait");
+    expect([done.exit, done.err]).toEqual([0, expect.stringContaining("simulated twin: good")]);
+    expect(done.err).toContain("(campaign-retiring)");
+    expect(done.out).toContain("so far: primary rotated, secondary rotated");
+    const { exit, said: status } = await asked<Status>("status");
+    expect([exit, status.verdict]).toEqual([0, "protected"]);
+    const after = keysOf(status);
+    expect(after.every((version, index) => version !== null && version !== before[index])).toBe(
+      true,
+    );
+
+    const shown = await asked<{ campaigns: readonly CampaignShape[] }>("rotation", "show", group);
+    expect(shown.said.campaigns).toMatchObject([
+      { kind: "rotate", goal: "forward", urgency: "planned", state: "done", restMs: null },
+    ]);
+    const states = shown.said.campaigns[0]?.steps.map(({ link, state }) => `${link} ${state}`);
+    expect(states).toContain("secondary retiring");
+    expect(states?.at(-1)).toBe("secondary done");
+  }, 60_000);
+
+  it("is refused while a link is drained by hand, and status says by whom", async () => {
+    await run("sim", "new-key", `${group}/secondary`);
+    const drained = await run("drain", `${group}/primary`);
+    expect([drained.exit, drained.out]).toEqual([0, expect.stringContaining("linkseal undrain")]);
+    await until("a warning", async () => (await run("status")).out.includes("drained-by-hand"));
+    const dry = await run("rotate", group, "--dry-run");
+    expect([dry.exit, dry.out]).toEqual([6, expect.stringContaining("it was drained by hand")]);
+    const refused = await run("rotate", group, "--rehearse");
+    expect([refused.exit, refused.err]).toEqual([6, expect.stringContaining("(gate.busy)")]);
+    expect((await run("undrain", `${group}/primary`)).exit).toBe(0);
+    await until("the traffic", async () => (await run("rotate", group, "--dry-run")).exit === 3);
+    expect((await run("rotation", "resume")).exit).toBe(6);
+  }, 60_000);
+
+  it("has broken no promise of the site", async () => {
+    const ended = once(site, "close");
+    site.kill("SIGINT");
+    await ended;
+    expect(site.exitCode).toBe(0);
+  });
+});

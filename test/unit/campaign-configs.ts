@@ -1,0 +1,43 @@
+// The configurations under which the machine is explored.
+
+import type { Config } from "./campaign-world.ts";
+
+const keychain: Config = {
+  name: "rotate, keychain, agent, afterProof",
+  kind: "rotate",
+  overlap: "keychain",
+  farEnd: "agent",
+  retire: "afterProof",
+  urgency: "planned",
+  either: false,
+  shutsFirst: false,
+};
+
+const named = (name: string, over: Partial<Config>): Config => ({ ...keychain, name, ...over });
+const manual = { farEnd: "manual" } as const;
+const soak = { retire: "afterSoak" } as const;
+const fallback = { overlap: "fallback" } as const;
+const none = { overlap: "breakBeforeMake" } as const;
+const enrol = { kind: "enrol", overlap: "breakBeforeMake" } as const;
+const change = { kind: "change", overlap: "breakBeforeMake" } as const;
+
+export const configs: readonly Config[] = [
+  keychain,
+  named("rotate, keychain, agent, afterSoak", soak),
+  named("rotate, keychain, manual, afterProof", manual),
+  named("rotate, keychain, manual, afterSoak", { ...manual, ...soak }),
+  named("rotate, fallback, agent, afterProof", fallback),
+  named("rotate, fallback, agent, afterSoak", { ...fallback, ...soak }),
+  named("rotate, fallback, manual, afterProof", { ...fallback, ...manual }),
+  named("rotate, none, agent", none),
+  named("rotate, none, manual", { ...none, ...manual }),
+  named("enrol, agent", enrol),
+  named("enrol, manual", { ...enrol, ...manual }),
+  named("change, agent", change),
+  named("change, manual", { ...change, ...manual }),
+  named("change, router alone", { ...change, either: true }),
+  named("rotate, keychain, shut first", { shutsFirst: true }),
+  named("rotate, fallback, shut first", { ...fallback, shutsFirst: true }),
+  named("rotate, none, shut first", { ...none, shutsFirst: true }),
+  named("rotate, keychain, emergency", { urgency: "emergency" }),
+];

@@ -1,0 +1,361 @@
+// What may happen between two turns of the agent: time, healing, faults, people, the operator.
+
+import { command, type OperatorVerb } from "#agent/campaign/verbs.ts";
+import type { WallTime } from "#hal/world.ts";
+import {
+  campaignIn,
+  carrierOf,
+  factsIn,
+  lookAt,
+  recordFor,
+  seesOld,
+  stateName,
+} from "./campaign-look.ts";
+import { canBeProven, canBeSteady, die, handBack, revert, settle } from "./campaign-moves.ts";
+import {
+  type Config,
+  copy,
+  failed,
+  foreign,
+  linkIn,
+  newKey,
+  oldKey,
+  onNew,
+  onOld,
+  onOther,
+  ours,
+  settled,
+  start,
+  stateIn,
+  strangeKey,
+  updating,
+  type World,
+} from "./campaign-world.ts";
+
+/** `fair` = time and healing: what must lead to an end. */
+export type Kind = "fair" | "fault";
+/** Takes a changed copy of the world; it is used again right after. */
+export type Emit = (to: World, label: string, kind: Kind) => void;
+
+const parked = ["queued", "gated", "awaitingPeer", "held", "done"];
+const noon = 0 as WallTime;
+
+const mayEnd = ({ flight, late }: World): boolean => flight === 0 && late === 0;
+
+export class Events {
+  readonly #config: Config;
+  readonly #emit: Emit;
+  readonly #to: World;
+  #from: World;
+
+  constructor(config: Config, emit: Emit) {
+    this.#config = config;
+    this.#emit = emit;
+    this.#to = start(config, 0, 0, 0);
+    this.#from = this.#to;
+  }
+
+  of(world: World): void {
+    this.#from = world;
+    this.#time();
+    this.#farTime();
+    if (stateName(world.record) !== "done") {
+      this.#healing();
+      this.#faults();
+      this.#people();
+    }
+    this.#words();
+  }
+
+  #fair(label: string, change: (to: World) => void): void {
+    copy(this.#from, this.#to);
+    change(this.#to);
+    this.#emit(this.#to, label, "fair");
+  }
+
+  #fault(label: string, change: (to: World) => void): void {
+    copy(this.#from, this.#to);
+    this.#to.faultsLeft -= 1;
+    change(this.#to);
+    this.#emit(this.#to, label, "fault");
+  }
+
+  #time(): void {
+    const world = this.#from;
+    const config = this.#config;
+    if (world.alive === 0) {
+      this.#fair("the agent starts", (to) => {
+        to.alive = 1;
+        to.startGrace = 1;
+      });
+    } else if (stateName(world.record) !== "done") {
+      this.#knowing(world, config);
+    }
+    if (world.late === 1) this.#lateStage(world);
+    if (world.pending !== 0) {
+      const label = world.pending === ours ? "the confirm timer fires" : "the foreign commit ends";
+      this.#fair(label, world.pending === ours ? revert : settle);
+    }
+  }
+
+  /** It lands before the grace that follows a start is over, or never. */
+  #lateStage(world: World): void {
+    this.#fair("a late staging commit is dropped", (to) => {
+      to.late = 0;
+    });
+    if (world.pending !== 0 || world.refuses === 1) return;
+    this.#fair("a late staging commit lands", (to) => {
+      to.late = 0;
+      to.pending = ours;
+      to.keysBefore = to.keys;
+      to.keys |= newKey;
+      to.moved = Number(to.document !== onOld || to.hardware !== onOld);
+    });
+  }
+
+  #knowing(world: World, config: Config): void {
+    if (
+      world.overdue === 0 &&
+      world.startGrace === 0 &&
+      !parked.includes(stateName(world.record))
+    ) {
+      this.#fair("the deadline passes", (to) => {
+        to.overdue = 1;
+      });
+    }
+    if ((world.startGrace === 1 || world.putGrace === 1) && mayEnd(world)) {
+      this.#fair("the grace of a put ends", (to) => {
+        to.startGrace = 0;
+        to.putGrace = 0;
+      });
+    }
+    const seen = world.routerUnseen === 0;
+    if (world.quiet === 0 && seen && world.drained === 1) {
+      this.#fair("long quiet", (to) => {
+        to.quiet = 1;
+      });
+    }
+    if (world.proven === 0 && canBeProven(world, config)) {
+      this.#fair("long proven", (to) => {
+        to.proven = 1;
+      });
+    }
+    if (world.oldProven === 0 && seesOld(world, config) && (world.keys & newKey) !== 0) {
+      this.#fair("long proven by the old key", (to) => {
+        to.oldProven = 1;
+      });
+    }
+    if (world.steady === 0 && canBeSteady(world, config)) {
+      this.#fair("long steady", (to) => {
+        to.steady = 1;
+      });
+    }
+    const isDark = carrierOf(world, config) === 2 && world.cut === 0 && world.shut === 0;
+    if (world.lasting === 0 && seen && isDark) {
+      this.#fair("long dark", (to) => {
+        to.lasting = 1;
+      });
+    }
+  }
+
+  #farTime(): void {
+    const world = this.#from;
+    if (world.operation === updating) {
+      this.#fair("the far end settles", (to) => {
+        to.document = to.target;
+        to.hardware = to.target;
+        to.operation = settled;
+        to.target = 0;
+      });
+      if (world.hardware !== world.target) {
+        this.#fair("the far end's hardware changes first", (to) => {
+          to.hardware = to.target;
+        });
+      }
+    } else if (world.operation === settled && world.document !== world.hardware) {
+      this.#fair("the far end's hardware follows late", (to) => {
+        to.hardware = to.document;
+      });
+    }
+    if (world.flight !== 0) {
+      this.#fair("a late put is dropped", (to) => {
+        to.flight = 0;
+      });
+      if (world.operation !== updating) {
+        this.#fair("a late put lands", (to) => {
+          to.operation = updating;
+          to.target = to.flight - 1;
+          to.flight = 0;
+        });
+      }
+    }
+    if (this.#isAsked(world)) {
+      this.#fair("the person changes the far end as asked", (to) => {
+        to.operation = updating;
+        to.target = onNew;
+      });
+    }
+  }
+
+  #isAsked({ record, operation, document }: World): boolean {
+    if (this.#config.farEnd === "agent" || stateName(record) !== "switching") return false;
+    return operation !== updating && document === onOld;
+  }
+
+  #healing(): void {
+    const world = this.#from;
+    const heals: readonly (readonly [keyof World, string])[] = [
+      ["cut", "the fibre heals"],
+      ["siblingCut", "the sibling's fibre heals"],
+      ["siblingDrained", "the sibling is undrained"],
+      ["routerUnseen", "the router answers again"],
+      ["farUnseen", "the far end answers again"],
+      ["windowShut", "the window opens again"],
+      ["refuses", "the router is mended"],
+    ];
+    for (const [name, label] of heals) {
+      if (world[name] === 0) continue;
+      this.#fair(label, (to) => {
+        to[name] = 0;
+      });
+    }
+  }
+
+  #faults(): void {
+    const world = this.#from;
+    if (world.faultsLeft === 0) return;
+    const breaks: readonly (readonly [keyof World, string])[] = [
+      ["cut", "the fibre is cut"],
+      ["siblingCut", "the sibling's fibre is cut"],
+      ["siblingDrained", "a person drains the sibling"],
+      ["routerUnseen", "the router does not answer"],
+      ["farUnseen", "the far end does not answer"],
+      ["windowShut", "the window shuts"],
+      ["refuses", "the router refuses new keys"],
+    ];
+    for (const [name, label] of breaks) {
+      if (world[name] === 1) continue;
+      this.#fault(label, (to) => {
+        to[name] = 1;
+      });
+    }
+    if (world.alive === 1) this.#crashes(world);
+    this.#farFaults(world);
+    if (world.pending === ours) {
+      this.#fault("the router restarts and forgets the timer", settle);
+    }
+    if (world.alive === 1 && world.losing === 0) {
+      this.#fault("the router loses what it accepted, again and again", (to) => {
+        to.losing = 1;
+      });
+    }
+  }
+
+  #crashes(world: World): void {
+    this.#fault("the agent dies", die);
+    if (world.before === world.record) return;
+    this.#fault("the agent dies and its last record is lost", (to) => {
+      die(to);
+      if (linkIn(to.before) !== linkIn(to.record)) handBack(to, this.#config);
+      to.record = to.before;
+      to.tailLost = 1;
+    });
+  }
+
+  #farFaults(world: World): void {
+    if (world.operation !== updating) return;
+    this.#fault("the far end settles on paper alone", (to) => {
+      to.document = to.target;
+      to.operation = settled;
+      to.target = 0;
+    });
+    this.#fault("the far end's change fails", (to) => {
+      to.operation = failed;
+      to.target = 0;
+    });
+    this.#fault("the far end's change fails half way", (to) => {
+      to.operation = failed;
+      to.document = to.target;
+      to.target = 0;
+    });
+  }
+
+  #people(): void {
+    const world = this.#from;
+    if (world.faultsLeft === 0) return;
+    if (world.operation !== updating) {
+      for (const side of [onOld, onNew, onOther]) this.#pointing(world, side);
+      if (world.document === onNew && world.hardware === onNew && world.operation === settled) {
+        this.#fault("a person points the far end back at old, on paper alone", (to) => {
+          to.document = onOld;
+          to.meddled = 1;
+        });
+      }
+    }
+    if (world.pending === 0) this.#handsOnRouter(world);
+    if (world.drained === 1 && world.pending === 0) {
+      this.#fault("a person gives the link its traffic back", (to) => {
+        to.drained = 0;
+      });
+    }
+  }
+
+  #pointing(world: World, side: number): void {
+    const isThere = world.document === side && world.hardware === side;
+    if (isThere && world.operation !== failed) return;
+    if (this.#config.either && side === onNew) return;
+    const names = ["old", "new", "a foreign key"];
+    this.#fault(`a person points the far end at ${names[side]}`, (to) => {
+      to.document = side;
+      to.hardware = side;
+      to.operation = settled;
+      to.meddled = 1;
+      if (to.pending === ours) to.moved = 1;
+    });
+  }
+
+  #handsOnRouter(world: World): void {
+    for (const key of [oldKey, newKey]) {
+      if ((world.keys & key) === 0) continue;
+      this.#fault(`a person removes the ${key === oldKey ? "old" : "new"} key`, (to) => {
+        to.keys &= ~key;
+        to.meddled = 1;
+      });
+    }
+    if ((world.keys & strangeKey) === 0) {
+      this.#fault("a person adds a foreign key to the router", (to) => {
+        to.keys |= strangeKey;
+        to.meddled = 1;
+      });
+    } else {
+      this.#fair("the person removes the foreign key", (to) => {
+        to.keys &= ~strangeKey;
+      });
+    }
+    this.#fault("a person starts a commit", (to) => {
+      to.pending = foreign;
+    });
+  }
+
+  #words(): void {
+    const world = this.#from;
+    if (world.wordsLeft === 0 || world.alive === 0) return;
+    const verbs: readonly OperatorVerb[] = ["proceed", "resume", "revert", "abandon"];
+    const campaign = campaignIn(world.record, this.#config);
+    const { port, far } = factsIn(lookAt(world, this.#config), this.#config);
+    for (const verb of verbs) {
+      const verdict = command(campaign, { verb, farEndDone: false }, { port, far }, noon);
+      if (verdict.kind === "refused") continue;
+      copy(world, this.#to);
+      const record = recordFor(verdict.campaign);
+      this.#to.record = record;
+      this.#to.before = world.record;
+      this.#to.wordsLeft -= 1;
+      if (stateIn(record) !== stateIn(world.record)) {
+        this.#to.overdue = 0;
+        this.#to.steady = 0;
+      }
+      this.#emit(this.#to, `operator: ${verb}`, "fault");
+    }
+  }
+}

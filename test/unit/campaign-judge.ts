@@ -1,0 +1,186 @@
+// What must hold in a world at rest: nothing waits for ever, nothing is left as it should not be.
+
+import { command } from "#agent/campaign/verbs.ts";
+import type { WallTime } from "#hal/world.ts";
+import {
+  campaignIn,
+  carrierOf,
+  isClosed,
+  type Oracle,
+  pendingSeen,
+  recordFor,
+  seesNew,
+  stateName,
+} from "./campaign-look.ts";
+import { turn } from "./campaign-moves.ts";
+import {
+  type Config,
+  copy,
+  foreign,
+  isUp,
+  linkIn,
+  matches,
+  onNew,
+  onOld,
+  ours,
+  settled,
+  shutIn,
+  siblingLost,
+  start,
+  toldIn,
+  updating,
+  type World,
+} from "./campaign-world.ts";
+
+const ignore = (): void => undefined;
+const turnsMax = 8;
+const healingTurnsMax = 40;
+const noon = 0 as WallTime;
+const nothingSeen = { port: undefined, far: "unknown" } as const;
+const parking = ["gated", "awaitingPeer", "held"];
+const scratches = new Map<Oracle, World>();
+
+function scratchOf(oracle: Oracle): World {
+  const known = scratches.get(oracle);
+  if (known !== undefined) return known;
+  const scratch = start(oracle.config, 0, 0, 0);
+  scratches.clear();
+  scratches.set(oracle, scratch);
+  return scratch;
+}
+
+/** The agent alone, for a few turns, while nothing else happens; true once `until` holds. */
+function settles(world: World, oracle: Oracle, until: (world: World) => boolean): boolean {
+  const to = scratchOf(oracle);
+  copy(world, to);
+  for (let turns = 0; turns < turnsMax; turns += 1) {
+    if (until(to)) return true;
+    if (stateName(to.record) === "done") return false;
+    turn(to, oracle, "goes well", ignore);
+  }
+  return until(to);
+}
+
+export function judgeWorld(world: World, oracle: Oracle, report: (broken: string) => void): void {
+  const { config } = oracle;
+  if (world.alive === 0) return;
+  const state = stateName(world.record);
+  if (state === "done") return;
+  const link = linkIn(world.record);
+  const left = (to: World): boolean => linkIn(to.record) !== link || stateName(to.record) !== state;
+  if (world.routerUnseen === 1) return;
+  judgeTraffic(world, oracle, report, left);
+  if (world.pending === ours && !mayBeArmed(world)) {
+    report(`TIMER: a commit of ours is armed in ${state}`);
+  }
+  if (!parking.includes(state)) return;
+  if (world.pending !== 0) {
+    judgePending(world, oracle, report);
+    return;
+  }
+  // With the record that it was shut for a key the journal has lost whose doing it is.
+  const isOurs = shutIn(world.record) || world.tailLost === 0;
+  const ownWay =
+    world.shut === 1 && isOurs && !settles(world, oracle, (to) => to.shut === 0 || left(to));
+  if (ownWay) report(`DARKWAIT: the port stays shut in ${state}`);
+  if (waitsDark(world, config, state) && !settles(world, oracle, left)) {
+    report(`DARKWAIT: the link is dark by our own setting in ${state}`);
+  }
+}
+
+function judgeTraffic(
+  world: World,
+  oracle: Oracle,
+  report: (broken: string) => void,
+  left: (to: World) => boolean,
+): void {
+  const { config } = oracle;
+  if (world.drained === 0 || !isUp(world, config)) return;
+  if (pendingSeen(world) === 2) return;
+  const state = stateName(world.record);
+  const link = linkIn(world.record);
+  const isBack = (to: World): boolean => to.drained === 0 || linkIn(to.record) !== link;
+  if (siblingLost(world) && world.farUnseen === 0 && !settles(world, oracle, isBack)) {
+    report(`P2: the sibling is lost and this usable link stays drained in ${state}`);
+  }
+  if (!parking.includes(state) || mayWaitPending(world)) return;
+  if (!settles(world, oracle, (to) => isBack(to) || left(to))) {
+    report(`P2: a usable link stays drained in ${state}`);
+  }
+}
+
+/** Nobody knows yet whether the pending key is needed. */
+function mayWaitPending(world: World): boolean {
+  return world.pending === ours && (world.farUnseen === 1 || world.operation === updating);
+}
+
+/** From entry into the step until a look shows what is pending. */
+const armedIn = ["staging", "gated", "draining", "held", "restoring", "awaitingPeer", "staged"];
+function mayBeArmed({ record }: World): boolean {
+  return armedIn.includes(stateName(record));
+}
+
+function judgePending(world: World, oracle: Oracle, report: (broken: string) => void): void {
+  if (pendingSeen(world) !== ours || world.farUnseen === 1 || !isUp(world, oracle.config)) return;
+  if (settles(world, oracle, (to) => to.pending === 0)) return;
+  if (world.operation === updating) return;
+  report(`TIMER: a commit of ours stays pending in ${stateName(world.record)}`);
+}
+
+/** Both ends rest, and do not fit each other by what this campaign did to the router. */
+function waitsDark(world: World, config: Config, state: string): boolean {
+  if (state === "held" || world.lasting === 0 || world.farUnseen === 1) return false;
+  if (siblingLost(world) || world.cut === 1 || matches(world, config)) return false;
+  if (world.operation !== settled || world.flight !== 0 || world.windowShut === 1) return false;
+  if (world.startGrace === 1 || world.putGrace === 1 || world.meddled === 1) return false;
+  return world.document === onOld && world.hardware === onOld && isClosed(world, config) === false;
+}
+
+/** Time and healing, in one go; true once the link carries again. */
+function heals(world: World, oracle: Oracle): boolean {
+  const to = scratchOf(oracle);
+  copy(world, to);
+  const well = { cut: 0, siblingCut: 0, siblingDrained: 0, routerUnseen: 0, farUnseen: 0 };
+  for (let turns = 0; turns < healingTurnsMax; turns += 1) {
+    Object.assign(to, well, { windowShut: 0, refuses: 0, alive: 1, startGrace: 0, putGrace: 0 });
+    if (to.pending === foreign) to.pending = 0;
+    if (isUp(to, oracle.config)) return true;
+    if (stateName(to.record) === "held") resume(to, oracle.config);
+    turn(to, oracle, "goes well", ignore);
+    if (to.operation === updating) Object.assign(to, { document: to.target, operation: settled });
+    to.hardware = to.document;
+    to.quiet = to.drained;
+    to.lasting = Number(carrierOf(to, oracle.config) === 2);
+  }
+  return false;
+}
+
+function resume(world: World, config: Config): void {
+  const said = { verb: "resume", farEndDone: false } as const;
+  const verdict = command(campaignIn(world.record, config), said, nothingSeen, noon);
+  if (verdict.kind === "accepted") world.record = recordFor(verdict.campaign);
+}
+
+/** `residual`: the one case that the design names, and a later look mends it. */
+export function judgeTimer(before: World, after: World, oracle: Oracle): string | undefined {
+  const verdict = timerVerdict(before, after, oracle);
+  if (verdict !== "residual" || heals(after, oracle)) return verdict;
+  return `TIMER: what it took away never comes back, from ${stateName(after.record)}`;
+}
+
+function timerVerdict(before: World, after: World, oracle: Oracle): string | undefined {
+  const { config } = oracle;
+  if (!matches(before, config) || matches(after, config)) return undefined;
+  const unasked = before.moved === 1 && before.hardware === onNew && !toldIn(before.record);
+  if (!unasked) return "TIMER: it takes away the key that the far end uses";
+  if (before.alive === 0 || before.routerUnseen === 1) return "residual";
+  if (pendingSeen(before) !== ours && before.tailLost === 1) return "residual";
+  const to = scratchOf(oracle);
+  copy(before, to);
+  const { action } = turn(to, oracle, "goes well", ignore);
+  // It had no turn since: its next one would keep the key.
+  if (action === "confirm") return "residual";
+  const shows = seesNew(before, config) || carrierOf(before, config) === 1;
+  if (!shows) return "residual";
+  return `TIMER: it takes a key away that the agent could keep, in ${stateName(before.record)}`;
+}

@@ -1,0 +1,121 @@
+// The states in which traffic stays on: one small case for each row of the table.
+
+import { blind, manual, port, rowsOf, windowShut } from "./campaign-kit.ts";
+
+rowsOf(
+  ["queued", "gated", "awaitingPeer", "held", "done"],
+  [
+    [
+      "rotate",
+      "keychain",
+      [
+        ["queued.free", {}, {}, "gated", undefined],
+        ["gated.reopen", { shut: true }, { ...port({ admin: "down" }) }, "gated", "open"],
+        [
+          "gated.parkConfirm",
+          {},
+          { ...port({ pending: "ours" }), far: "updating" },
+          "gated",
+          "confirm",
+        ],
+        ["gated.parkRollBack", {}, { ...port({ pending: "ours" }) }, "gated", "rollBack"],
+        ["gated.parkRestore", {}, { ...port({ drain: "on" }) }, "gated", "restore"],
+        ["gated.leftoverKey", {}, { ...port({ keys: "else" }) }, "gated", undefined],
+        [
+          "gated.addForFar",
+          {},
+          { ...port({ carriedBy: "nothing" }), far: "new" },
+          "staging",
+          undefined,
+          { told: true, aborted: false },
+        ],
+        ["gated.dark", {}, { ...port({ keys: "new", darkness: "lasting" }) }, "held", undefined],
+        [
+          "gated.askPerson",
+          {},
+          { ...port({ keys: "both" }), ...manual },
+          "awaitingPeer",
+          undefined,
+        ],
+        ["gated.closed", {}, { ...windowShut }, "gated", undefined],
+        ["gated.open", {}, {}, "draining", "drain"],
+        [
+          "awaitingPeer.parkConfirm",
+          {},
+          { ...port({ pending: "ours", carriedBy: "new" }) },
+          "awaitingPeer",
+          "confirm",
+        ],
+        ["awaitingPeer.parkRestore", {}, { ...port({ drain: "on" }) }, "awaitingPeer", "restore"],
+        ["awaitingPeer.unreadable", {}, { ...blind }, "awaitingPeer", undefined],
+        [
+          "awaitingPeer.changed",
+          {},
+          { ...port({ keys: "both" }), far: "new" },
+          "proving",
+          undefined,
+          { told: true },
+        ],
+        ["awaitingPeer.changedEarly", {}, { far: "new" }, "gated", undefined, { told: true }],
+        ["awaitingPeer.farOther", {}, { far: "other" }, "held", undefined],
+        ["awaitingPeer.newKeyGone", {}, {}, "gated", undefined],
+        ["awaitingPeer.oldKeyGone", {}, { ...port({ keys: "new" }) }, "held", undefined],
+        [
+          "awaitingPeer.proceed",
+          { asked: true },
+          { ...port({ keys: "both" }) },
+          "gated",
+          undefined,
+        ],
+        ["awaitingPeer.waits", {}, { ...port({ keys: "both" }) }, "awaitingPeer", undefined],
+        ["held.reopen", { shut: true }, { ...port({ admin: "down" }) }, "held", "open"],
+        [
+          "held.parkConfirm",
+          {},
+          { ...port({ pending: "ours" }), far: "updating" },
+          "held",
+          "confirm",
+        ],
+        ["held.parkRollBack", {}, { ...port({ pending: "ours" }) }, "held", "rollBack"],
+        ["held.parkRestore", {}, { ...port({ drain: "on" }) }, "held", "restore"],
+        ["held.stays", {}, { ...blind }, "held", undefined],
+        ["done.stays", {}, {}, "done", undefined],
+      ],
+    ],
+    [
+      "rotate",
+      "breakBeforeMake",
+      [
+        [
+          "gated.follow",
+          {},
+          { ...port({ carriedBy: "nothing" }), far: "new" },
+          "switching",
+          undefined,
+          { told: true },
+        ],
+        [
+          "awaitingPeer.reopen",
+          { shut: true },
+          { ...port({ admin: "down" }) },
+          "awaitingPeer",
+          "open",
+        ],
+        ["awaitingPeer.follow", {}, { far: "new" }, "switching", undefined, { told: true }],
+      ],
+    ],
+    [
+      "enrol",
+      "breakBeforeMake",
+      [
+        [
+          "awaitingPeer.parkRollBack",
+          {},
+          { ...port({ pending: "ours" }) },
+          "awaitingPeer",
+          "rollBack",
+        ],
+      ],
+    ],
+  ],
+);

@@ -1,0 +1,104 @@
+// The gates of a campaign: what holds back an effect that takes.
+
+import { describe, expect, it } from "vitest";
+import { closedGate, type GateInput } from "#agent/campaign/gates.ts";
+import { known, unknown } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { at, clearPort, routing, stateOf, viewOf, wall } from "./view-kit.ts";
+
+const now = at(0);
+const unread = unknown("queryFailed", now);
+
+describe("the gates", () => {
+  const sibling = { name: "secondary", carries: "carrying", view: viewOf(stateOf(clearPort())) };
+  const open: GateInput = {
+    view: viewOf(stateOf(clearPort())),
+    far: "old",
+    siblings: [sibling],
+    phase: "beforeDrain",
+    ownPath: "elsewhere",
+    acceptsUnknownPath: false,
+    hostWall: wall,
+    windows: undefined,
+  };
+  const busy = { rxPps: 1, txPps: 1, rxBps: 5e10, txBps: 5e10, lineBps: 1e11 };
+  const bgpDown = viewOf(
+    stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
+  );
+
+  const day = 86_400_000;
+  const frozen = {
+    windows: [],
+    freezes: [{ text: "today", from: (wall - 1) as WallTime, until: (wall + day) as WallTime }],
+    neededMs: 0,
+  };
+  // It is noon in UTC: one hour of the window is left.
+  const noon = new Date(wall);
+  const minute = noon.getUTCHours() * 60 + noon.getUTCMinutes();
+  const closing = {
+    windows: [
+      {
+        text: "daily",
+        days: [0, 1, 2, 3, 4, 5, 6],
+        fromMinute: minute - 60,
+        toMinute: minute + 60,
+        timeZone: "UTC",
+      },
+    ],
+    freezes: [],
+  };
+
+  it("are open on a calm day", () => {
+    expect(closedGate(open)).toBeUndefined();
+  });
+
+  const cells: readonly (readonly [string, Partial<GateInput>, string | undefined])[] = [
+    ["no sibling", { siblings: [] }, "no sibling"],
+    [
+      "a sibling that is lost",
+      { siblings: [{ ...sibling, carries: "it is drained" }] },
+      "gate.siblingUnhealthy: secondary is not carrying: it is drained",
+    ],
+    ["an unreadable router", { view: viewOf(undefined) }, "gate.stale"],
+    ["BGP down before the drain", { view: bgpDown }, "BGP"],
+    ["BGP down once begun", { view: bgpDown, phase: "begun" }, undefined],
+    [
+      "a commit pending",
+      { view: viewOf(stateOf(clearPort(), {}, { commitPending: true })) },
+      "pending",
+    ],
+    ["a far end that updates", { far: "updating" }, "not settled"],
+    ["a far end that failed", { far: "failed" }, "failed"],
+    ["a far end that is unreadable", { far: "unknown" }, "gate.stale"],
+    ["clocks five minutes apart", { hostWall: (wall + 300_001) as WallTime }, "clocks"],
+    ["clocks a little apart", { hostWall: (wall - 299_999) as WallTime }, undefined],
+    ["our own path over this link", { ownPath: "overThisLink" }, "gate.ownPath"],
+    ["an unknown path", { ownPath: "unknown" }, "ownPathUnknown"],
+    ["an unknown path, accepted", { ownPath: "unknown", acceptsUnknownPath: true }, undefined],
+    [
+      "no head-room",
+      {
+        siblings: [
+          {
+            ...sibling,
+            view: viewOf(stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 }, now) }))),
+          },
+        ],
+      },
+      "no room",
+    ],
+    ["a foreign far end", { far: "other" }, "not of this campaign"],
+    ["a failed far end on the way back", { far: "failed", phase: "goingBack" }, undefined],
+    ["a far end that updates on the way back", { far: "updating", phase: "goingBack" }, "settled"],
+    ["a freeze", { windows: { ...frozen, neededMs: 0 } }, "gate.window: frozen"],
+    ["a freeze on the way back", { windows: frozen, phase: "goingBack" }, undefined],
+    ["a window with time left", { windows: { ...closing, neededMs: 3_600_000 } }, undefined],
+    ["a window that ends too soon", { windows: { ...closing, neededMs: 3_600_001 } }, "60 min"],
+    ["an unreadable rate", { view: viewOf(stateOf(clearPort({ rate: unread }))) }, "gate.stale"],
+  ];
+  it.each(cells)("with %s", (_name, over, answer) => {
+    const closed = closedGate({ ...open, ...over });
+    if (answer === undefined) expect(closed).toBeUndefined();
+    else expect(closed).toContain(answer);
+  });
+});

@@ -1,0 +1,217 @@
+// A judge over looks, memory and an intent that a test makes up, one poll after the other.
+
+import type { Agent } from "#agent/agent.ts";
+import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
+import type { Desired, DesiredLink } from "#agent/desired.ts";
+import { EventRing } from "#agent/events.ts";
+import { Judge } from "#agent/health/judge.ts";
+import type { Status } from "#agent/health/status.ts";
+import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
+import type { LinksealError } from "#hal/error.ts";
+import {
+  type DeviceState,
+  type IpsecTunnel,
+  type KeyRef,
+  known,
+  type MacsecPort,
+} from "#hal/model.ts";
+import type { World } from "#hal/world.ts";
+import { keyOne } from "./campaign-kit.ts";
+import { tunnelLook } from "./health-evidence.ts";
+import { capabilities, ckn } from "./site-bench.ts";
+import {
+  at,
+  bindingOf,
+  desired,
+  frames,
+  linkNamed,
+  peerOn,
+  routing,
+  securedPort,
+  settings,
+  stateOf,
+  wall,
+} from "./view-kit.ts";
+
+export const foreign: KeyRef = {
+  ...keyOne,
+  ckn: ckn("e"),
+  cakSecretId: "https://v/secrets/a-cak/9",
+};
+export const bound: Memory = {
+  ...emptyMemory,
+  bindings: { "erd-demo/primary": bindingOf(), "erd-demo/secondary": bindingOf() },
+};
+
+/** A link under way with its new key, as far as the judge asks. */
+export function running(state: CampaignState, over: Partial<Campaign> = {}): Memory {
+  const entry = { name: "primary", outcome: undefined, new: { key: foreign } };
+  const other = { name: "secondary", outcome: undefined, new: { key: keyOne } };
+  const campaign = {
+    group: "erd-demo",
+    kind: "enrol",
+    links: [other, entry],
+    at: 1,
+    state,
+    since: wall,
+    because: "because of this",
+    by: "test",
+    ...over,
+  } as unknown as Campaign;
+  return { ...bound, campaigns: { "erd-demo": campaign } };
+}
+
+export interface Scene {
+  readonly desired?: Desired;
+  readonly memory?: Memory;
+  /** How a port looks after so many polls. */
+  readonly port?: (link: DesiredLink, poll: number) => MacsecPort;
+  readonly agent?: Partial<Agent>;
+  readonly waiting?: { readonly code: string; readonly text: string };
+  readonly troubles?: readonly LinksealError[];
+  readonly trouble?: LinksealError;
+  readonly crewless?: true;
+  /** No look has succeeded yet. */
+  readonly unread?: true;
+}
+
+export const pollMs = 5_000;
+
+/** Traffic goes both ways, and both links use the key of the sample. */
+export function carrying(
+  link: DesiredLink,
+  poll: number,
+  over: Partial<MacsecPort> = {},
+): MacsecPort {
+  const moved = BigInt(1_000 * (poll + 1));
+  const now = at(poll * pollMs);
+  const wanted = { ...settings, ...link.settings };
+  return securedPort(
+    {
+      port: link.port,
+      settings: known(wanted, now),
+      frames: known({ ...frames, rxOk: moved, txProtected: moved }, now),
+      ...over,
+    },
+    now,
+  );
+}
+
+export class JudgeBench {
+  readonly events = new EventRing();
+  readonly #scene: Scene;
+  readonly #judge: Judge;
+  #poll = 0;
+
+  constructor(scene: Scene = {}) {
+    this.#scene = scene;
+    const clock = { now: () => this.#now(), wall: () => wall + this.#now() };
+    this.#judge = new Judge({
+      world: { clock } as unknown as World,
+      events: this.events,
+      agent: this.#agent(),
+    });
+  }
+
+  #now() {
+    return at(this.#poll * pollMs);
+  }
+
+  #agent(): Agent {
+    const intended = this.#scene.desired ?? desired;
+    const { memory = bound, waiting, troubles = [], trouble, crewless } = this.#scene;
+    const view = (link: DesiredLink): unknown => {
+      const state = this.#state(link.device);
+      return { link, state, peer: this.#peer(link), probe: undefined };
+    };
+    const crew = {
+      intent: { number: 1, text: "", desired: intended },
+      waiting: () => waiting,
+      troubles: () => troubles,
+      trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
+      lookout: {
+        state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
+        failure: () => undefined,
+        history: (link: DesiredLink) => this.#polls().map((poll) => this.#port(link, poll)),
+        view,
+        peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),
+        capabilities: () => capabilities,
+        tunnelHistory: () => this.#polls().map((poll) => this.#tunnel(poll)),
+      },
+    };
+    const agent = {
+      crew: crewless === true ? undefined : crew,
+      memory,
+      fileText: undefined,
+      intent: { number: 7, text: "version: 1" },
+      journalState: "whole",
+      intentDamage: undefined,
+      ...this.#scene.agent,
+    };
+    return agent as unknown as Agent;
+  }
+
+  #polls(): readonly number[] {
+    return Array.from({ length: this.#poll + 1 }, (_, poll) => poll);
+  }
+
+  #port(link: DesiredLink, poll: number): MacsecPort {
+    return this.#scene.port?.(link, poll) ?? carrying(link, poll);
+  }
+
+  #peer(link: DesiredLink) {
+    return peerOn(keyOne, { suite: link.settings.suite });
+  }
+
+  #tunnel(poll: number): IpsecTunnel {
+    const { sas, ...tunnel } = tunnelLook(poll * pollMs, 100 * (poll + 1));
+    const transforms = desired.tunnels[0]?.transforms;
+    if (sas.kind !== "known" || transforms === undefined) throw new Error("no sample");
+    return {
+      ...tunnel,
+      sas: known(
+        sas.value.map((sa) => ({ ...sa, transforms })),
+        sas.at,
+      ),
+    };
+  }
+
+  #state(device: string): DeviceState {
+    const now = this.#now();
+    const link = linkNamed(device === "edge-a" ? "primary" : "secondary");
+    const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
+    const routes = { ...routing, routes: [into as (typeof routing.routes)[number]] };
+    const ports = this.#port(link, this.#poll);
+    return stateOf(ports, { device, at: now, routing: known(routes, now) });
+  }
+
+  /** So many polls, each with a turn. */
+  polls(count: number): this {
+    for (let done = 0; done < count; done += 1) {
+      this.#poll += 1;
+      this.#judge.turn();
+    }
+    return this;
+  }
+
+  turn(): this {
+    this.#judge.turn();
+    return this;
+  }
+
+  alarm(name: string): string | undefined {
+    return this.#judge.alarm(linkNamed(name));
+  }
+
+  status(): Status {
+    return this.#judge.status();
+  }
+
+  told(): readonly string[] {
+    return this.events.after(0).map(({ code, about, text }) => `${code} ${about}: ${text}`);
+  }
+
+  warnings(): readonly string[] {
+    return this.status().warnings.map(({ code, about, text }) => `${code} ${about}: ${text}`);
+  }
+}

@@ -1,0 +1,333 @@
+// What the judge makes of looks, memory and intent: events, warnings, and the whole status.
+
+import { describe, expect, it } from "vitest";
+import type { Agent } from "#agent/agent.ts";
+import type { Desired, DesiredLink } from "#agent/desired.ts";
+import { emptyMemory } from "#agent/journal/memory.ts";
+import { LinksealError } from "#hal/error.ts";
+import { known, type MacsecPort } from "#hal/model.ts";
+import { keyOne } from "./campaign-kit.ts";
+import {
+  bound,
+  carrying,
+  foreign,
+  JudgeBench,
+  pollMs,
+  running,
+  type Scene,
+} from "./judge-bench.ts";
+import { at, bindingOf, clearPort, desiredOf, settings, wall } from "./view-kit.ts";
+
+const unplugged = (from: number, to = 99) => {
+  return (link: DesiredLink, poll: number): MacsecPort => {
+    const linkUp = known(link.name !== "primary" || poll < from || poll >= to, at(poll * pollMs));
+    return carrying(link, poll, { linkUp });
+  };
+};
+
+describe("verdicts", () => {
+  it("are told when they change, each with its first reason", () => {
+    const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(5);
+    const told = bench.told().filter((line) => line.includes("erd-demo/primary"));
+    expect(told).toEqual([
+      expect.stringMatching(/^verdict erd-demo\/primary: not seen -> unknown: .* only once$/),
+      "verdict erd-demo/primary: unknown -> protected: every check holds",
+      "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link",
+      "verdict erd-demo/primary: down -> protected: every check holds",
+    ]);
+    expect(bench.told()).toContain("verdict hub-1: not seen -> protected: every check holds");
+    expect(bench.events.after(0)[0]?.at).toBe("2026-11-24T10:00:00Z");
+  });
+
+  it("are judged once a poll, however often a loop asks", () => {
+    let reads = 0;
+    const port = (link: DesiredLink, poll: number): MacsecPort => {
+      reads += 1;
+      return carrying(link, poll);
+    };
+    const bench = new JudgeBench({ port }).turn();
+    const once = reads;
+    expect(once).toBeGreaterThan(0);
+    bench.turn().turn();
+    expect(reads).toBe(once);
+    bench.polls(1);
+    expect(reads).toBeGreaterThan(once);
+  });
+
+  it("warn whoever would lean on a link that is down", () => {
+    expect(new JudgeBench().alarm("primary")).toBeUndefined();
+    const bench = new JudgeBench({ port: unplugged(2) }).turn().polls(1);
+    expect(bench.alarm("primary")).toBeUndefined();
+    bench.polls(1);
+    expect(bench.alarm("primary")).toBe("it is down: edge-a et-0/0/0 has no link");
+    expect(bench.alarm("secondary")).toBeUndefined();
+    const open = (link: DesiredLink, poll: number): MacsecPort =>
+      clearPort({ port: link.port }, at(poll * pollMs));
+    expect(new JudgeBench({ port: open }).turn().alarm("primary")).toMatch(/^it is unprotected: /);
+  });
+
+  it("are unknown before the first look", () => {
+    const { groups, tunnels } = new JudgeBench({ unread: true }).turn().status();
+    const codes = [...(groups[0]?.links ?? []), ...tunnels].map(({ reasons }) => reasons[0]?.code);
+    expect(codes).toEqual(["not-looked-yet", "not-looked-yet", "not-looked-yet"]);
+  });
+
+  it("wait for a config", () => {
+    const bench = new JudgeBench({ crewless: true }).turn().polls(2);
+    expect(bench.told()).toEqual([]);
+    expect(bench.status()).toMatchObject({ site: null, reasons: [{ code: "not-configured" }] });
+  });
+});
+
+describe("warnings", () => {
+  it("open after they settled and close when it is over", () => {
+    const bench = new JudgeBench({ port: unplugged(1, 5) }).polls(4);
+    expect(bench.warnings()).toEqual(["link-down erd-demo/primary: edge-a et-0/0/0 has no link"]);
+    bench.polls(10);
+    expect(bench.warnings()).toEqual([]);
+    const about = bench.told().filter((line) => line.startsWith("link-down"));
+    expect(about).toEqual([
+      "link-down erd-demo/primary: edge-a et-0/0/0 has no link",
+      "link-down erd-demo/primary: over: edge-a et-0/0/0 has no link",
+    ]);
+  });
+
+  const files = [
+    ["another", "version: 2", ["config-not-applied"]],
+    ["the same", "version: 1", []],
+    ["no", undefined, []],
+  ] as const;
+  it.each(files)("of the site: %s file", (_name, fileText, codes) => {
+    const bench = new JudgeBench({ agent: { fileText } as Partial<Agent> }).polls(5);
+    expect(bench.status().warnings.map(({ code, about }) => [code, about])).toEqual(
+      codes.map((code) => [code, "site"]),
+    );
+    if (codes.length > 0) {
+      expect(bench.warnings()[0]).toContain("differs from config 7, which is in force");
+    }
+  });
+
+  it("of the site: a file before any config", () => {
+    const agent = { fileText: "version: 1", intent: undefined } as unknown as Partial<Agent>;
+    expect(new JudgeBench({ agent }).polls(5).warnings()).toEqual([]);
+  });
+
+  it("of the site: a damaged journal", () => {
+    const bench = new JudgeBench({ agent: { journalState: "corrupt" } as Partial<Agent> }).turn();
+    expect(bench.warnings()).toEqual([
+      "journal-lossy site: the journal is damaged: nothing is changed any more",
+    ]);
+  });
+
+  const drifted = (link: DesiredLink, poll: number): MacsecPort => {
+    const now = at(poll * pollMs);
+    const bent = { ...settings, ...link.settings, sakRekeyMs: 1_000, replayWindow: 7 };
+    return carrying(link, poll, link.name === "primary" ? { settings: known(bent, now) } : {});
+  };
+  const drift =
+    "drift erd-demo/primary: edge-a et-0/0/0: replayWindow is 7, wanted 64; " +
+    "edge-a et-0/0/0: sakRekeyMs is 1000, wanted 28800000";
+
+  it("of drift, while no campaign changes the link on purpose", () => {
+    expect(new JudgeBench({ port: drifted }).polls(8).warnings()).toEqual([drift]);
+    const busy = { port: drifted, memory: running("proving") };
+    expect(new JudgeBench(busy).polls(8).warnings()).toEqual([]);
+    const clear = { port: drifted, memory: emptyMemory };
+    const codes = new JudgeBench(clear)
+      .polls(8)
+      .status()
+      .warnings.map(({ code }) => code);
+    expect(codes).not.toContain("drift");
+  });
+
+  it("of a link that a person keeps empty", () => {
+    const drains = { "erd-demo/primary": { by: "ann", since: wall } };
+    expect(new JudgeBench({ memory: { ...bound, drains } }).polls(14).warnings()).toEqual([
+      "drained-by-hand erd-demo/primary: " +
+        "its traffic was moved away by hand (ann, since 2026-11-24T10:00:00Z)",
+    ]);
+  });
+
+  it.each([
+    ["held", "rotation-held"],
+    ["awaitingPeer", "waiting-for-person"],
+    ["gated", "campaign-waiting"],
+  ] as const)("of a campaign that is %s", (state, code) => {
+    const bench = new JudgeBench({ memory: running(state) }).polls(14);
+    expect(bench.warnings()).toEqual([`${code} erd-demo/primary: because of this`]);
+  });
+
+  const quiet = ["queued", "draining", "staging", "staged", "switching", "proving"] as const;
+  const late = ["promoting", "retiring", "restoring", "reverting"] as const;
+  it.each([...quiet, ...late])("not of a campaign that is %s", (state) => {
+    expect(new JudgeBench({ memory: running(state) }).polls(14).warnings()).toEqual([]);
+  });
+});
+
+describe("what lasts for too long", () => {
+  const wanted = desiredOf();
+  const desired: Desired = {
+    ...wanted,
+    rotation: { ...wanted.rotation, overdueMs: 10_000 },
+    groups: wanted.groups.map((group) => ({
+      ...group,
+      rotate: { ...group.rotate, maxAgeMs: 15_000 },
+    })),
+  };
+  const codes = (scene: Scene, polls: number): readonly string[] =>
+    new JudgeBench({ desired, ...scene })
+      .polls(polls)
+      .status()
+      .warnings.map(({ code, about }) => `${code} ${about}`);
+
+  it("is a key beyond its age, at each link that has one", () => {
+    const aged = ["key-age erd-demo/primary", "key-age erd-demo/secondary"];
+    expect(codes({}, 4)).toEqual([]);
+    expect(codes({}, 5)).toEqual(aged);
+    expect(codes({ desired: wanted }, 5)).toEqual([]);
+    const bindings = { "erd-demo/primary": bindingOf() };
+    expect(codes({ memory: { ...emptyMemory, bindings } }, 5)).toContain(aged[0]);
+    expect(codes({ memory: { ...emptyMemory, bindings } }, 5)).not.toContain(aged[1]);
+    expect(new JudgeBench({ desired }).polls(5).warnings()[0]).toBe(
+      "key-age erd-demo/primary: " +
+        "the key was made at 2026-11-24T10:00:00Z and is too old since 2026-11-24T10:00:15Z",
+    );
+  });
+
+  it.each(["queued", "gated", "awaitingPeer"] as const)("is a campaign that is %s", (state) => {
+    const memory = running(state);
+    expect(codes({ memory }, 1)).toEqual(
+      state === "awaitingPeer" ? ["waiting-for-person erd-demo/primary"] : [],
+    );
+    expect(codes({ memory }, 2)).toContain("rotation-overdue erd-demo");
+    expect(new JudgeBench({ desired, memory }).polls(2).warnings()[0]).toBe(
+      `rotation-overdue erd-demo: ${state} since 2026-11-24T10:00:00Z: because of this`,
+    );
+  });
+
+  it.each(["held", "draining", "proving"] as const)("is none that is %s", (state) => {
+    expect(codes({ memory: running(state) }, 3)).not.toContain("rotation-overdue erd-demo");
+  });
+});
+
+describe("causes", () => {
+  const down = { port: unplugged(0) };
+  const codes = (scene: Scene): readonly string[] => {
+    const [group] = new JudgeBench({ ...down, ...scene }).polls(1).status().groups;
+    const link = group?.links.find(({ name }) => name === "primary");
+    return link?.reasons.map(({ code, text, next }) => `${code}: ${text}: ${next}`) ?? [];
+  };
+  const bare = "link-down: edge-a et-0/0/0 has no link: linkseal links erd-demo/primary";
+  const trouble = (code: ConstructorParameters<typeof LinksealError>[0]): LinksealError =>
+    new LinksealError(code, "what happened", { effect: "none", where: "here", next: "go on" });
+
+  it("of a wait and of troubles come first", () => {
+    expect(codes({})).toEqual([bare]);
+    expect(codes({ waiting: { code: "vault-denied", text: "it says no" } })).toEqual([
+      "vault-denied: it says no: linkseal keys check",
+      bare,
+    ]);
+    expect(codes({ troubles: [trouble("vault.unreachable")] })).toEqual([
+      "vault-unreachable: what happened: linkseal keys check",
+      bare,
+    ]);
+  });
+
+  it("are left out where no warning speaks of them", () => {
+    expect(codes({ waiting: { code: "nothing-known", text: "?" } })).toEqual([bare]);
+    expect(codes({ troubles: [trouble("journal.locked")] })).toEqual([bare]);
+  });
+
+  it("of a device reach its tunnel, which names its group", () => {
+    const port = (link: DesiredLink, poll: number): MacsecPort =>
+      clearPort({ port: link.port }, at(poll * pollMs));
+    const bench = new JudgeBench({ port, trouble: trouble("vault.unreachable") }).polls(1);
+    expect(bench.status().tunnels).toMatchObject([
+      { name: "hub-1", reasons: [{ code: "vault-unreachable" }, { code: "outside-macsec" }] },
+    ]);
+    const bare = desiredOf((text) => text.replace("    insideMacsec: erd-demo\n", ""));
+    const free = new JudgeBench({ port, desired: bare }).polls(1).status().tunnels;
+    expect(free).toMatchObject([{ name: "hub-1", verdict: "protected" }]);
+  });
+});
+
+describe("the status", () => {
+  it("is the site's, with keys, looks and the age of the key", () => {
+    const status = new JudgeBench().polls(3).status();
+    expect(status).toMatchObject({ site: "demo", verdict: "protected", unmanaged: [] });
+    expect(new JudgeBench().status().warnings).toEqual([]);
+    expect(status.groups[0]).toMatchObject({
+      name: "erd-demo",
+      rotation: null,
+      links: [
+        { name: "secondary", ckn: keyOne.ckn, keyAgeDays: 0, frames: { rxOk: "4000" } },
+        { name: "primary", ckn: keyOne.ckn, keyAgeDays: 0, frames: { rxOk: "4000" } },
+      ],
+    });
+  });
+
+  it("shows the campaign, and takes only its key of that link for welcome", () => {
+    const port = (link: DesiredLink, poll: number): MacsecPort => {
+      const session = carrying(link, poll).session;
+      if (session.kind !== "known") return carrying(link, poll);
+      const value = { ...session.value, principalCkn: foreign.ckn };
+      return carrying(link, poll, { session: known(value, session.at) });
+    };
+    const status = new JudgeBench({ port, memory: running("proving") }).polls(1).status();
+    expect(status.groups[0]?.rotation).toMatchObject({ link: "primary", state: "proving" });
+    expect(status.groups[0]?.links.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ["secondary", "degraded"],
+      ["primary", "protected"],
+    ]);
+  });
+
+  it("names keys of nobody, but not those of a campaign", () => {
+    const status = new JudgeBench({ memory: emptyMemory }).polls(1).status();
+    const text = "the router already has MACsec on this port";
+    expect(status.unmanaged).toEqual([
+      {
+        kind: "link",
+        name: "erd-demo/secondary",
+        where: "edge-b",
+        text,
+        next: "linkseal adopt erd-demo/secondary",
+      },
+      {
+        kind: "link",
+        name: "erd-demo/primary",
+        where: "edge-a",
+        text,
+        next: "linkseal adopt erd-demo/primary",
+      },
+    ]);
+    const memory = { ...running("proving"), bindings: {} };
+    expect(new JudgeBench({ memory }).polls(1).status().unmanaged).toEqual([]);
+  });
+
+  it("names links that an earlier intent left behind", () => {
+    const bindings = { ...bound.bindings, "erd-old/primary": bindingOf() };
+    const status = new JudgeBench({ memory: { ...bound, bindings } }).polls(1).status();
+    expect(status.unmanaged).toEqual([
+      {
+        kind: "link",
+        name: "erd-old/primary",
+        where: "erd-old/primary",
+        text: "still there, but no longer in the intent",
+        next: "linkseal retire link erd-old/primary",
+      },
+    ]);
+  });
+
+  it("says that the intent is damaged, and how to go on", () => {
+    const intentDamage = new LinksealError("journal.corrupt", "config 3 is gone", {
+      effect: "none",
+      where: "intent",
+      next: "restore it",
+    });
+    const status = new JudgeBench({ agent: { intentDamage } as Partial<Agent> }).status();
+    expect(status).toMatchObject({ site: null, verdict: "unknown" });
+    expect(status.reasons).toEqual([
+      { code: "journal-lossy", text: intentDamage.message, next: intentDamage.next },
+    ]);
+  });
+});

@@ -1,0 +1,88 @@
+// A pair that was protected by hand and adopted, ready to be rotated by the real agent.
+
+import type { Campaign } from "#agent/campaign/model.ts";
+import type { RiskName } from "#agent/desired.ts";
+import type { Capabilities, MacsecCapabilities } from "#hal/device.ts";
+import { fullCapabilities } from "#sim/site-plan.ts";
+import { AgentBench, group } from "./agent-bench.ts";
+import { never, settled } from "./site-bench.ts";
+
+export type Overlap = MacsecCapabilities["overlap"];
+export const overlaps: readonly Overlap[] = ["keychain", "fallback", "none"];
+
+const suite = "gcm-aes-xpn-256";
+
+/** The best router there is, but for the way in which it holds keys. */
+export function routerWith(overlap: Overlap): Capabilities {
+  const { macsec } = fullCapabilities;
+  if (macsec === undefined) throw new Error("the best router knows MACsec");
+  return { ...fullCapabilities, macsec: { ...macsec, overlap } };
+}
+
+export interface PairOptions {
+  readonly overlap: Overlap;
+  readonly edit?: (config: string) => string;
+  readonly capabilities?: Partial<Capabilities>;
+}
+
+export class Pair extends AgentBench {
+  #lostBefore = 0;
+
+  static async adopted({ overlap, edit, capabilities }: PairOptions): Promise<Pair> {
+    const model = { capabilities: { ...routerWith(overlap), ...capabilities } };
+    const pair = new Pair("protected", `rotate ${overlap}`, () => model);
+    await pair.live();
+    await pair.apply(pair.config(edit));
+    await pair.run(20_000);
+    await settled(pair.site.clock, pair.agent.orders.adopt(group, [], never));
+    pair.#lostBefore = pair.lost();
+    return pair;
+  }
+
+  /** A fresh pair of secrets for every link, as an operator puts it into the vault. */
+  newKeys(): void {
+    for (const { key } of this.site.links) this.site.vault.generatePair(key, suite);
+  }
+
+  async rotate(
+    urgency: Campaign["urgency"] = "planned",
+    risks: readonly RiskName[] = [],
+  ): Promise<Campaign> {
+    const asked = { by: "test", risks, urgency };
+    return await settled(this.site.clock, this.agent.orders.rotate(group, asked, never));
+  }
+
+  async say(verb: "proceed" | "resume" | "revert" | "abandon", farEndDone = false): Promise<void> {
+    await settled(this.site.clock, this.agent.orders.rotation({ verb, farEndDone }, group, "test"));
+  }
+
+  campaign(): Campaign {
+    const campaign = this.agent.memory.campaigns[group];
+    if (campaign === undefined) throw new Error("no campaign has run");
+    return campaign;
+  }
+
+  outcomes(): readonly (string | undefined)[] {
+    return this.campaign().links.map(({ outcome }) => outcome);
+  }
+
+  /** The states that the campaign went through, link by link. */
+  trail(): readonly string[] {
+    return (this.agent.memory.trails[group] ?? []).map(({ link, state }) => `${link} ${state}`);
+  }
+
+  /** Frames of the pair that were lost, or had no route, since it was adopted. */
+  lost(): number {
+    const { out, in: into } = this.site.pairTraffic(group);
+    return Number(out.lost + into.lost + out.unrouted + into.unrouted) - this.#lostBefore;
+  }
+
+  /** CKNs on the router of a link. */
+  keysOn(name: "primary" | "secondary"): readonly string[] {
+    return this.link(name)
+      .edge.keys()
+      .map(({ ckn }) => ckn);
+  }
+}
+
+export { group };

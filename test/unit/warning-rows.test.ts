@@ -1,0 +1,101 @@
+// What a person sees of each code: how loud, how soon, and which causes silence it.
+
+import { describe, expect, it } from "vitest";
+import { type WarningCode, type WarningRow, warningRows } from "#agent/health/warning-rows.ts";
+
+function codesWith(is: (row: WarningRow) => boolean): readonly string[] {
+  return Object.entries(warningRows).flatMap(([code, row]) => (is(row) ? [code] : []));
+}
+
+const words = (text: string): readonly string[] => text.trim().split(/\s+/);
+
+describe("a warning", () => {
+  it.each([
+    ["info", `not-looked-yet collecting-evidence not-configured unmanaged campaign-waiting`],
+    [
+      "error",
+      `device-unreachable port-absent link-down policy-should-secure controlled-port-open
+       sak-not-agreed suite-mismatch sci-mismatch far-end-changed cak-mismatch ckn-mismatch
+       mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
+       frames-untagged stale-sak frames-not-valid mtu probe-unanswered
+       tunnel-configured-but-absent ike-down sa-missing clear-path-beside-tunnel commit-lost
+       vault-denied key-malformed key-reused rotation-held journal-lossy`,
+    ],
+  ] as const)("is %s for these, and a warning else", (severity, codes) => {
+    expect(codesWith((row) => row.severity === severity)).toEqual(words(codes));
+    const known = codesWith((row) => ["info", "warning", "error"].includes(row.severity));
+    expect(known).toEqual(Object.keys(warningRows));
+  });
+
+  it.each([
+    [
+      0,
+      `policy-should-secure controlled-port-open second-peer frames-untagged
+       clear-path-beside-tunnel not-configured commit-lost vault-denied waiting-for-person
+       rotation-held rotation-overdue drained-by-hand journal-lossy`,
+    ],
+    [15_000, "device-unreachable reading-stale reading-missing"],
+    [30_000, "fallback-not-ready drift"],
+    [
+      60_000,
+      `not-looked-yet collecting-evidence idle-unproven commit-pending vault-unreachable
+       far-end-unreadable campaign-waiting`,
+    ],
+  ])("is told after %i ms for these, and after 10 s else", (ms, codes) => {
+    expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
+    const known = codesWith((row) =>
+      [0, 10_000, 15_000, 30_000, 60_000].includes(row.visibleAfterMs),
+    );
+    expect(known).toEqual(Object.keys(warningRows));
+  });
+
+  it("says of these that frames are lost or in the clear", () => {
+    const codes = `link-down macsec-not-configured policy-should-secure controlled-port-open
+      sak-not-agreed suite-mismatch sci-mismatch cak-mismatch ckn-mismatch mka-no-live-peer
+      sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
+      probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-one-way
+      clear-path-beside-tunnel`;
+    expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
+  });
+
+  const unseen = "not-looked-yet device-unreachable";
+  const noSession = `${unseen} link-down macsec-not-configured`;
+  const noKey = `${noSession} cak-mismatch ckn-mismatch`;
+  const noPeer = `${noKey} mka-no-live-peer`;
+  const lost = `${noPeer} sak-not-agreed sci-mismatch suite-mismatch stale-sak mtu`;
+  const causes: readonly (readonly [string, string])[] = [
+    [
+      unseen,
+      `reading-stale reading-missing port-absent link-down macsec-not-configured
+       policy-should-secure far-end-changed far-end-failed frames-untagged
+       tunnel-configured-but-absent ike-down transform-mismatch sequence-number-high
+       clear-path-beside-tunnel drift commit-pending clock-skew sibling-unhealthy`,
+    ],
+    [
+      noSession,
+      `controlled-port-open offset-mismatch suite-mismatch sci-mismatch cak-mismatch ckn-mismatch
+       second-peer sak-churn packet-number-high replay-window mtu counters-frozen counter-missing`,
+    ],
+    [noKey, "mka-no-live-peer"],
+    [
+      noPeer,
+      `sak-not-agreed peer-not-responded principal-key-unexpected key-not-known
+       fallback-not-ready sak-not-in-use rekey-overdue`,
+    ],
+    [`${noPeer} suite-mismatch`, "stale-sak"],
+    [`${noSession} stale-sak suite-mismatch`, "frames-not-valid"],
+    [lost, "frames-one-way probe-unanswered"],
+    [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
+    [`${unseen} ike-down sa-missing`, "tunnel-one-way"],
+  ];
+  it.each(causes)("is silent while one of %s holds", (silencers, codes) => {
+    const silent = codesWith((row) => row.dependsOn.join(" ") === silencers);
+    expect(silent).toEqual(words(codes));
+  });
+
+  it("has no other cause", () => {
+    const caused = causes.flatMap(([, codes]) => words(codes));
+    const free = Object.keys(warningRows).filter((code) => !caused.includes(code));
+    expect(free.flatMap((code) => warningRows[code as WarningCode].dependsOn)).toEqual([]);
+  });
+});
