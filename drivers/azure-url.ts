@@ -159,6 +159,8 @@ const notPublic: readonly string[] = [
   ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"],
   ...["172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"],
   ...["198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"],
+  // What Azure itself answers its virtual machines at, metadata of their host among it.
+  "168.63.129.16/32",
   // Of IPv6 only global unicast is public, without what wraps IPv4 addresses or is documentation.
   ...["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"],
 ];
@@ -190,7 +192,7 @@ function within(list: BlockList, address: string): boolean {
 /** Why an address that a name stands for is not connected to; undefined = it may be. */
 export function checkAddress(address: string, reach: Reach): string | undefined {
   if (isIP(address) === 0 || address.includes("%")) return "it is no plain address";
-  if (/^::(?!1$)/.test(address) || /^::ffff:/i.test(address)) return "it wraps another address";
+  if (/^::(?!1$)/.test(shortened(address))) return "it wraps another address";
   switch (reach.kind) {
     case "loopback":
       return within(lists.loopback, address) ? undefined : "only this host may be reached";
@@ -202,6 +204,11 @@ export function checkAddress(address: string, reach: Reach): string | undefined 
   }
 }
 
+// An IPv6 address has many spellings; this is the one of RFC 5952.
+function shortened(address: string): string {
+  return isIPv4(address) ? address : new URL(`http://[${address}]`).hostname.slice(1, -1);
+}
+
 function isPublic(address: string): boolean {
   if (within(lists.notPublic, address)) return false;
   return isIPv4(address) || within(lists.globalUnicast, address);
@@ -210,9 +217,12 @@ function isPublic(address: string): boolean {
 /** Why a prefix cannot name private endpoints; undefined = it can. */
 export function checkPrivateRange(prefix: string): string | undefined {
   const [address = "", length = ""] = prefix.split("/");
+  const most = isIPv4(address) ? 32 : 128;
+  const sound = isIP(address) !== 0 && /^\d{1,3}$/.test(length) && Number(length) <= most;
   const space = privateSpace.find((each) => {
     const same = isIPv4(each.split("/")[0] ?? "") === isIPv4(address);
-    return same && Number(length) >= Number(each.split("/")[1]) && within(listOf([each]), address);
+    const inside = same && Number(length) >= Number(each.split("/")[1]);
+    return sound && inside && within(listOf([each]), address);
   });
   return space === undefined ? `private endpoints lie in ${privateSpace.join(", ")}` : undefined;
 }
@@ -222,14 +232,15 @@ export function checkPrivateRange(prefix: string): string | undefined {
  * our cloud's vaults.
  */
 export function checkChallenge(header: string, endpoints: AzureEndpoints): string | undefined {
-  const value = (name: string): string | undefined =>
-    new RegExp(`(?:^|[\\s,])${name}="([^"]*)"`, "i").exec(header)?.[1];
   if (!/^Bearer\s/i.test(header)) return "it is no Bearer challenge";
-  if (/(^|[\s,])(authorization|authorization_uri|resource|scope)=[^"]/i.test(header)) {
-    return "its values are not quoted";
-  }
-  const authorization = value("authorization") ?? value("authorization_uri");
-  const resource = value("resource") ?? value("scope")?.replace(/\/\.default$/, "");
+  // Read strictly: who answers it must not find another meaning in it.
+  const pairs = [...header.slice("Bearer".length).matchAll(/([^\s=,]+)="([^"]*)"/g)];
+  const rest = pairs.reduce((text, [pair]) => text.replace(pair, ""), header.slice(7));
+  if (/[^\s,]/.test(rest)) return "its values are not quoted";
+  const values = new Map(pairs.map(([, name = "", text = ""]) => [name.toLowerCase(), text]));
+  if (values.size < pairs.length) return "it names something twice";
+  const authorization = values.get("authorization") ?? values.get("authorization_uri");
+  const resource = values.get("resource") ?? values.get("scope")?.replace(/\/\.default$/, "");
   if (authorization === undefined || resource === undefined) return "it names too little";
   const tenant = authorization.slice(endpoints.authority.length);
   const known = authorization.startsWith(endpoints.authority);

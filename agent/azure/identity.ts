@@ -7,7 +7,7 @@ import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { AzureIdentity } from "../desired.ts";
 import { problem } from "./answers.ts";
-import type { SdkTransport } from "./sdk-transport.ts";
+import { explained, type SdkClient, type SdkTransport } from "./sdk-transport.ts";
 
 /** Files and environment of this host that a credential needs. */
 export interface CredentialHost {
@@ -36,7 +36,7 @@ interface SignIn {
 
 /** The library's credential for SecretClient, which asks for tokens of our cloud's vaults only. */
 export function vaultCredential(signIn: SignIn): TokenCredential {
-  const credential = lazyCredential(signIn);
+  const credential = chosenCredential(signIn);
   const { endpoints, identity } = signIn;
   return {
     async getToken(scopes, options) {
@@ -50,53 +50,73 @@ export function vaultCredential(signIn: SignIn): TokenCredential {
         const text = `the vault belongs to another tenant (${tenant}) than azure.identity`;
         throw problem("vault.denied", text, endpoints.vault, "correct azure.identity's tenant");
       }
-      return await (await credential()).getToken(scope, options);
+      return await credential.getToken(scope, options);
     },
   };
 }
 
 export function tokenSource(signIn: SignIn): TokenSource {
-  const credential = lazyCredential(signIn);
-  return (scope, signal) =>
-    signIn.transport.run(scope, async () => {
-      const options = { abortSignal: signal };
-      const token = await (await credential()).getToken(scope, options);
-      if (token !== null) return Secret.take("token", new TextEncoder().encode(token.token));
-      throw problem("vault.denied", "the identity got no token", scope);
-    });
-}
-
-/** Read again after a failure: certificates are renewed. */
-function lazyCredential(signIn: SignIn): () => Promise<TokenCredential> {
-  let made: Promise<TokenCredential> | undefined;
-  return async () => {
-    made ??= credentialOf(signIn);
-    const current = made;
-    try {
-      const inner = await current;
-      return {
-        async getToken(scopes, options) {
-          try {
-            return await inner.getToken(scopes, options);
-          } catch (error) {
-            if (made === current) made = undefined;
-            throw error;
-          }
-        },
-      };
-    } catch (error) {
-      made = undefined;
-      throw error;
-    }
+  const credential = chosenCredential(signIn);
+  return async (scope, signal) => {
+    const token = await credential.getToken(scope, { abortSignal: signal });
+    if (token !== null) return Secret.take("token", new TextEncoder().encode(token.token));
+    throw problem("vault.denied", "the identity got no token", scope);
   };
 }
 
-async function credentialOf(signIn: SignIn): Promise<TokenCredential> {
-  const { identity, endpoints, transport, host } = signIn;
+interface Made {
+  readonly credential: TokenCredential;
+  /** What the wire did to the sign-in under way; the libraries reword it beyond recognition. */
+  readonly wire: { failure: LinksealError | undefined };
+}
+
+/**
+ * Made at the first sign-in, and anew after a failed one: certificates are renewed. One sign-in at
+ * a time, so that a failure on the wire is that one's and nobody else's.
+ */
+function chosenCredential(signIn: SignIn): TokenCredential {
+  const where = "tenant" in signIn.identity ? signIn.endpoints.authority : "azure.identity";
+  let made: Promise<Made> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  const once: TokenCredential["getToken"] = async (scopes, options) => {
+    made ??= credentialOf(signIn);
+    let wire: Made["wire"] | undefined;
+    try {
+      const current = await made;
+      ({ wire } = current);
+      wire.failure = undefined;
+      return await current.credential.getToken(scopes, options);
+    } catch (error) {
+      made = undefined;
+      throw explained(where, error, wire?.failure);
+    }
+  };
+  return {
+    getToken(scopes, options) {
+      const next = last.then(() => once(scopes, options));
+      last = next.catch(() => undefined);
+      return next;
+    },
+  };
+}
+
+async function credentialOf(signIn: SignIn): Promise<Made> {
+  const wire: Made["wire"] = { failure: undefined };
+  const hear = (failure: LinksealError): void => {
+    wire.failure = failure;
+  };
+  const httpClient = signIn.transport.client(["authority", "identity"], hear);
+  return { credential: await libraryCredential(signIn, httpClient), wire };
+}
+
+async function libraryCredential(
+  { identity, endpoints, host }: SignIn,
+  httpClient: SdkClient,
+): Promise<TokenCredential> {
   const sdk = await import("@azure/identity");
   const common = {
     authorityHost: endpoints.authority,
-    httpClient: transport.client(["authority", "identity"]),
+    httpClient,
     // The agent's loops retry, after they looked at what else may have changed.
     retryOptions: { maxRetries: 0 },
   };

@@ -48,7 +48,6 @@ export function openAzure(
   let made: ReturnType<typeof client> | undefined;
   const vault = azureVault({
     base: endpoints.vault,
-    transport,
     client: () => (made ??= client()),
   });
   return { vault, token: tokenSource(signIn), dial };

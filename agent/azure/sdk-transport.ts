@@ -34,41 +34,23 @@ export interface TransportParts {
 export class SdkTransport {
   readonly #parts: TransportParts;
   readonly #patience: Patience;
-  /** The libraries wrap and reword what went wrong: this is what really happened. */
-  #failure: LinksealError | undefined;
-
   constructor(parts: TransportParts) {
     this.#parts = parts;
     this.#patience = new Patience(parts.world.clock);
   }
 
-  /** Runs one call of a library; its errors become ours. */
-  async run<T>(where: string, call: () => Promise<T>): Promise<T> {
-    this.#failure = undefined;
-    try {
-      return await call();
-    } catch (error) {
-      throw this.#explained(where, error);
-    }
-  }
-
-  #explained(where: string, error: unknown): LinksealError {
-    const own = linksealIn(error) ?? this.#failure;
-    if (own !== undefined) return own;
-    const status =
-      typeof error === "object" && error !== null && "statusCode" in error && error.statusCode;
-    if (status === 401) {
-      const text = "the vault does not accept the token of this identity (401)";
-      const next = "compare the tenant of azure.identity with the vault's tenant";
-      return problem("vault.denied", text, where, next);
-    }
-    // Neither name nor message of a foreign error is shown: it may quote the body.
-    return problem("vault.unreachable", "the answer cannot be understood", where);
-  }
-
-  /** For a library that has business with these services only. */
-  client(services: readonly Service[]): SdkClient {
-    return { sendRequest: (request) => this.#send(request, services) };
+  /** For a library that has business with these services only; `hear` is told what went wrong. */
+  client(services: readonly Service[], hear?: (failure: LinksealError) => void): SdkClient {
+    return {
+      sendRequest: async (request) => {
+        try {
+          return await this.#send(request, services);
+        } catch (error) {
+          if (error instanceof LinksealError) hear?.(error);
+          throw error;
+        }
+      },
+    };
   }
 
   async #send(request: SdkRequest, services: readonly Service[]): Promise<SdkReply> {
@@ -76,16 +58,11 @@ export class SdkTransport {
     const { endpoints, identityOrigin } = this.#parts;
     const at = { to: url.origin, path: url.pathname + url.search };
     const service = serviceAt(at, endpoints, identityOrigin);
-    try {
-      // Where lists go on and tokens come from is said by servers.
-      if (service === undefined || !services.includes(service)) throw elsewhere(url.origin);
-      const where = url.origin + (service === "vault" ? url.pathname.replace(/\/$/, "") : "");
-      const reply = await this.#exchange(service, where, request, url);
-      return { request, status: reply.status, ...replyParts(reply) };
-    } catch (error) {
-      if (error instanceof LinksealError) this.#failure = error;
-      throw error;
-    }
+    // Where lists go on and tokens come from is said by servers.
+    if (service === undefined || !services.includes(service)) throw elsewhere(url.origin);
+    const where = url.origin + (service === "vault" ? url.pathname.replace(/\/$/, "") : "");
+    const reply = await this.#exchange(service, where, request, url);
+    return { request, status: reply.status, ...replyParts(reply) };
   }
 
   async #exchange(
@@ -143,6 +120,34 @@ export class SdkTransport {
     const text = `the vault's demand for a token is not answered: ${why}`;
     throw problem("vault.denied", text, where, "compare azure.vault and azure.cloud");
   }
+}
+
+/** Runs one call of a library; its errors become ours. */
+export async function run<T>(where: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explained(where, error, undefined);
+  }
+}
+
+/** What a library's error means; `heard` is what the wire did, where the library hides it. */
+export function explained(
+  where: string,
+  error: unknown,
+  heard: LinksealError | undefined,
+): LinksealError {
+  const own = linksealIn(error) ?? heard;
+  if (own !== undefined) return own;
+  const status =
+    typeof error === "object" && error !== null && "statusCode" in error && error.statusCode;
+  if (status === 401) {
+    const text = "the vault does not accept the token of this identity (401)";
+    const next = "compare the tenant of azure.identity with the vault's tenant";
+    return problem("vault.denied", text, where, next);
+  }
+  // Neither name nor message of a foreign error is shown: it may quote the body.
+  return problem("vault.unreachable", "the answer cannot be understood", where);
 }
 
 function linksealIn(error: unknown): LinksealError | undefined {

@@ -7,7 +7,7 @@ import { Secret } from "#hal/secret.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import { problem } from "./answers.ts";
-import type { SdkTransport } from "./sdk-transport.ts";
+import { run } from "./sdk-transport.ts";
 
 /** Newer service versions exist; this one is in every cloud. */
 export const serviceVersion = "7.5";
@@ -19,19 +19,16 @@ const valueBytesMax = 25 * 1024;
 export interface AzureVaultParts {
   /** Origin of the vault. */
   readonly base: string;
-  readonly transport: SdkTransport;
   /** Made at the first call: a config may name a vault that nothing needs. */
   readonly client: () => Promise<SecretClient>;
 }
 
-export function azureVault({ base, transport, client }: AzureVaultParts): KeyVault {
+export function azureVault({ base, client }: AzureVaultParts): KeyVault {
   return {
     versions: (name, signal) =>
-      transport.run(`${base}/secrets/${name}`, async () =>
-        versionsOf(await client(), base, name, signal),
-      ),
+      run(`${base}/secrets/${name}`, async () => versionsOf(await client(), base, name, signal)),
     read: (id, signal) =>
-      transport.run(id, async () => {
+      run(id, async () => {
         const [name, version] = partsOf(base, id);
         return await readOne(await client(), id, { name, version }, signal);
       }),

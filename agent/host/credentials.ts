@@ -104,44 +104,33 @@ export function isArcKeyPath(path: string): boolean {
   return /^[0-9A-Za-z][0-9A-Za-z-]{0,126}\.key$/.test(name);
 }
 
-const selectors = [
-  ...["IDENTITY_ENDPOINT", "IMDS_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"],
-  ...["MSI_ENDPOINT", "MSI_SECRET", "AZURE_POD_IDENTITY_AUTHORITY_HOST"],
-  ...["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"],
-] as const;
-const given = Object.fromEntries(selectors.map((name) => [name, process.env[name]]));
+/** Whatever begins so is read by the libraries, which look at it in an order of their own. */
+const selector = /^(AZURE|MSAL|MSI|IDENTITY|IMDS)_/;
+const given = Object.entries(process.env).filter(([name]) => selector.test(name));
 
-// The library finds its endpoint by looking at all of these in an order of its own: what the config
-// did not choose must not be there.
+// What the config did not choose must not be there when the libraries look.
 function pinEndpoint(identity: AzureIdentity): string | undefined {
   const { env } = process;
-  const keep = (names: readonly (typeof selectors)[number][]): void => {
-    for (const name of selectors) {
-      const value = names.includes(name) ? given[name] : undefined;
-      if (value === undefined) delete env[name];
-      else env[name] = value;
-    }
+  for (const name of Object.keys(env)) if (selector.test(name)) delete env[name];
+  const keep = (...names: readonly string[]): void => {
+    for (const [name, value] of given) if (names.includes(name)) env[name] = value;
   };
   switch (identity.kind) {
     case "arc": {
-      keep(["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"]);
+      keep("IDENTITY_ENDPOINT", "IMDS_ENDPOINT");
       env["IDENTITY_ENDPOINT"] ??= arcEndpoint;
       env["IMDS_ENDPOINT"] ??= new URL(arcEndpoint).origin;
       return localOrigin(env["IDENTITY_ENDPOINT"]);
     }
     case "managedIdentity": {
-      if (identity.source === "imds") {
-        keep([]);
-        return "http://169.254.169.254";
-      }
-      keep(["IDENTITY_ENDPOINT", "IDENTITY_HEADER"]);
+      if (identity.source === "imds") return "http://169.254.169.254";
+      keep("IDENTITY_ENDPOINT", "IDENTITY_HEADER");
       const { IDENTITY_ENDPOINT: endpoint, IDENTITY_HEADER: header } = env;
       if (endpoint !== undefined && header !== undefined) return localOrigin(endpoint);
       throw unusable("azure.identity", "IDENTITY_ENDPOINT and IDENTITY_HEADER are not set");
     }
     case "clientCertificate":
     case "workloadIdentity":
-      keep([]);
       return undefined;
   }
 }

@@ -24,7 +24,8 @@ export async function tlsLine(
   const port = Number(portText);
   if (host === "" || port === 0 || port > 65_535) throw unreachable(to, "it names no host");
   let established = false;
-  const secure = { host, servername: isIP(host) === 0 ? host : "", port, minVersion } as const;
+  const servername = isIP(host) === 0 ? host : "";
+  const secure = { host, servername, port, minVersion, rejectUnauthorized } as const;
   const proxy = reach.kind === "loopback" ? undefined : proxyFor(host);
   if (proxy !== undefined) {
     const socket = await tunnel(proxy, host, port, signal);
@@ -49,6 +50,8 @@ export async function tlsLine(
 }
 
 const minVersion = "TLSv1.2";
+// Said in so many words, because NODE_TLS_REJECT_UNAUTHORIZED would otherwise decide it.
+const rejectUnauthorized = true;
 
 /** One forbidden address among them refuses the name: a second answer must not be a way in. */
 async function checkedAddresses(
