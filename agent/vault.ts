@@ -10,7 +10,7 @@ import type { Clock, WallTime } from "#hal/world.ts";
 import type { DesiredLink } from "./desired.ts";
 
 /** Octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
-const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
+export const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
   "gcm-aes-128": 16,
   "gcm-aes-256": 32,
   "gcm-aes-xpn-128": 16,
@@ -27,10 +27,22 @@ export interface ChosenKey {
 /** Beyond this many CKN versions none is looked at: a vault is not searched, it is asked. */
 const cknVersionsMax = 8;
 
-function usable(version: SecretVersion, now: WallTime): boolean {
-  if (!version.enabled) return false;
-  if (version.notBefore !== undefined && version.notBefore > now) return false;
-  return version.expires === undefined || version.expires > now;
+/** The clocks of host and vault may differ by so much: at its edges a version is left alone. */
+const skewMs = 60_000;
+
+/** Enabled and inside its dates, which the vault itself does not enforce. */
+export function isUsable(version: SecretVersion, now: WallTime): boolean {
+  const { enabled, notBefore, expires } = version;
+  if (!enabled) return false;
+  if (notBefore !== undefined && notBefore > now - skewMs) return false;
+  return expires === undefined || expires > now + skewMs;
+}
+
+/** The vault's clock has whole seconds: of two versions of one second the higher generation counts. */
+export function newestFirst(versions: readonly SecretVersion[]): readonly SecretVersion[] {
+  return versions.toSorted(
+    (a, b) => b.created - a.created || (generationOf(b) ?? 0) - (generationOf(a) ?? 0),
+  );
 }
 
 /** As its tag says; undefined = it has none. */
@@ -40,18 +52,20 @@ export function generationOf(version: SecretVersion): number | undefined {
 }
 
 /**
- * The newest enabled CAK version with its proven CKN version (a tag on the CAK names its CKN).
- * Throws `vault.*`, always with effect "none".
+ * The newest enabled CAK version with its proven CKN version: a tag on the CAK names its CKN, or
+ * the link runs on exactly these two (`bound`), which are then not read again. Throws `vault.*`,
+ * always with effect "none".
  */
 export async function chooseKey(
   vault: KeyVault,
   link: DesiredLink,
   now: WallTime,
   signal: AbortSignal,
+  bound?: KeyRef,
 ): Promise<ChosenKey> {
   const versions = await vault.versions(link.key.cak, signal);
-  const candidates = versions.filter((version) => usable(version, now));
-  const newest = candidates.toSorted((a, b) => b.created - a.created)[0];
+  const candidates = versions.filter((version) => isUsable(version, now));
+  const [newest] = newestFirst(candidates);
   if (newest === undefined) {
     throw refusal(
       "vault.malformedKey",
@@ -60,13 +74,21 @@ export async function chooseKey(
     );
   }
   const ckn = pairedCkn(newest);
+  if (newest.id === bound?.cakSecretId) {
+    if (ckn !== undefined && ckn !== bound.ckn) {
+      const text = `the ${link.key.cak} in use is tagged with another CKN than it is used with`;
+      throw refusal("vault.unpaired", link, text);
+    }
+    refuseReplayed(link, newest, bound.ckn, versions, candidates);
+    return { key: bound, created: newest.created, generation: generationOf(newest) };
+  }
   if (ckn?.length !== 64) {
     throw refusal("vault.unpaired", link, `the newest ${link.key.cak} names no CKN of 32 octets`);
   }
-  refuseReplayed(link, newest, versions, candidates);
+  refuseReplayed(link, newest, ckn, versions, candidates);
   const cknSecretId = await findCkn(vault, link, ckn, now, signal);
   const key: KeyRef = { ckn, cakSecretId: newest.id, cknSecretId };
-  using cak = await resolveCak(vault, key, signal);
+  using cak = await readCak(vault, key.cakSecretId, signal);
   const wanted = cakOctets[link.settings.suite];
   if (cak.byteLength !== wanted) {
     throw refusal(
@@ -87,10 +109,10 @@ function pairedCkn(version: SecretVersion): Ckn | undefined {
 function refuseReplayed(
   link: DesiredLink,
   newest: SecretVersion,
+  ckn: Ckn,
   versions: readonly SecretVersion[],
   candidates: readonly SecretVersion[],
 ): void {
-  const ckn = pairedCkn(newest);
   if (versions.some((version) => version.id !== newest.id && pairedCkn(version) === ckn)) {
     throw refusal("vault.reusedCkn", link, `two versions of ${link.key.cak} name the same CKN`);
   }
@@ -109,7 +131,7 @@ async function findCkn(
   signal: AbortSignal,
 ): Promise<string> {
   const versions = (await vault.versions(link.key.ckn, signal))
-    .filter((version) => usable(version, now))
+    .filter((version) => isUsable(version, now))
     .toSorted((a, b) => b.created - a.created)
     .slice(0, cknVersionsMax);
   for (const version of versions) {
@@ -133,17 +155,27 @@ export async function readCkn(
 }
 
 /** The octets of a CAK; throws `vault.malformedKey` unless the value is full hexadecimal. */
-async function resolveCak(vault: KeyVault, key: KeyRef, signal: AbortSignal): Promise<Secret> {
-  using text = await vault.read(key.cakSecretId, signal);
+export async function readCak(vault: KeyVault, id: string, signal: AbortSignal): Promise<Secret> {
+  using text = await vault.read(id, signal);
   const octets = text.use(octetsOfHex);
   if (octets === undefined) {
     throw new LinksealError(
       "vault.malformedKey",
       `the CAK is not full-length hexadecimal (${text.byteLength} characters)`,
-      { effect: "none", where: key.cakSecretId, next: "linkseal keys check" },
+      { effect: "none", where: id, next: "linkseal keys check" },
     );
   }
   return Secret.take("cak", octets);
+}
+
+/** Azure documents upper-case digits alone; what it makes of others it does not say. */
+export async function isLowerCase(
+  vault: KeyVault,
+  id: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  using value = await vault.read(id, signal);
+  return value.use((bytes) => bytes.some((byte) => byte >= 0x61 && byte <= 0x66));
 }
 
 function nibble(code: number): number {
@@ -194,7 +226,9 @@ export function boundedVault(vault: KeyVault, clock: Clock): KeyVault {
 /** What drivers call while they prepare a change; the driver wipes what it gets. */
 export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
   return (ref: SecretRef): Promise<Secret> =>
-    ref.kind === "cak" ? resolveCak(vault, ref.key, signal) : vault.read(ref.secretId, signal);
+    ref.kind === "cak"
+      ? readCak(vault, ref.key.cakSecretId, signal)
+      : vault.read(ref.secretId, signal);
 }
 
 /** Newest usable version of a secret that is not a MACsec key, such as a PSK. */
@@ -205,7 +239,7 @@ export async function chooseSecret(
   signal: AbortSignal,
 ): Promise<string> {
   const newest = (await vault.versions(name, signal))
-    .filter((version) => usable(version, now))
+    .filter((version) => isUsable(version, now))
     .toSorted((a, b) => b.created - a.created)[0];
   if (newest !== undefined) return newest.id;
   throw new LinksealError("vault.malformedKey", `no enabled version of ${name} is in its dates`, {
@@ -224,7 +258,7 @@ export async function assertDistinct(
   const seen: { key: KeyRef; cak: Secret }[] = [];
   try {
     for (const key of keys) {
-      const cak = await resolveCak(vault, key, signal);
+      const cak = await readCak(vault, key.cakSecretId, signal);
       const twin = seen.find((other) => other.key.ckn === key.ckn || other.cak.equals(cak));
       seen.push({ key, cak });
       if (twin !== undefined) {

@@ -57,6 +57,7 @@ export async function rotatable(
       { ...link, settings },
       parts.world.clock.wall(),
       signal,
+      binding.key,
     );
     found.push({ link, binding, newest });
   }

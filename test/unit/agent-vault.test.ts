@@ -42,9 +42,9 @@ class Store {
     return this.vault.put(link.key.cak, text, { tags: { [pairTag]: cknText }, ...options });
   }
 
-  choose(suite: CipherSuite = link.settings.suite): ReturnType<typeof chooseKey> {
+  choose(suite: CipherSuite = link.settings.suite, bound?: KeyRef): ReturnType<typeof chooseKey> {
     const wanted = { ...link, settings: { ...link.settings, suite } };
-    return chooseKey(this.keyVault, wanted, hourLater, never);
+    return chooseKey(this.keyVault, wanted, hourLater, never, bound);
   }
 }
 
@@ -230,6 +230,22 @@ describe("the newest pair", () => {
     expect(error.message).toContain("32 octets where gcm-aes-128 takes 16");
   });
 
+  const dated = (dates: PutOptions) =>
+    store((s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), ...dates })]).choose();
+  const off = (ms: number): WallTime => (hourLater + ms) as WallTime;
+  it.each([
+    ["has begun for a clock that is a minute slow", { notBefore: off(-60_000) }],
+    ["has not ended for a clock that is a minute fast", { expires: off(60_001) }],
+  ])("is taken where its time %s", async (_name, dates) => {
+    await expect(dated(dates)).resolves.toBeDefined();
+  });
+  it.each([
+    ["has not begun for a clock that is a minute slow", { notBefore: off(-59_999) }],
+    ["has ended for a clock that is a minute fast", { expires: off(60_000) }],
+  ])("is left where its time %s", async (_name, dates) => {
+    expect((await refused(dated(dates))).message).toContain("in its dates");
+  });
+
   it("is not searched for beyond eight CKN versions", async () => {
     const many = store((s) => {
       s.ckn();
@@ -238,6 +254,41 @@ describe("the newest pair", () => {
     });
     expect((await refused(many.choose())).code).toBe("vault.unpaired");
     expect(many.vault.reads).toBe(8);
+  });
+});
+
+describe("the pair that a link runs on", () => {
+  const adopted = (fill: PutOptions, before: (made: Store) => unknown = () => undefined) => {
+    const made = store(before);
+    const cknSecretId = made.ckn();
+    const cakSecretId = made.cak(cakText, fill);
+    const ckn = parseCkn(cknText);
+    if (ckn === undefined) throw new Error("a CKN must parse");
+    return { made, bound: { ckn, cakSecretId, cknSecretId } };
+  };
+
+  it.each([
+    ["made by hand, without a tag", { tags: {} }],
+    ["with its tag", tags(cknText)],
+  ])("%s, needs no other proof, and its value is not read again", async (_name, fill) => {
+    const { made, bound } = adopted(fill);
+    expect((await made.choose(link.settings.suite, bound)).key).toEqual(bound);
+    expect(made.vault.reads).toBe(0);
+  });
+
+  it("proves nothing for a newer one", async () => {
+    const { made, bound } = adopted({ tags: {} });
+    made.cak(`${cakText.slice(2)}00`, { tags: {} });
+    expect((await refused(made.choose(link.settings.suite, bound))).code).toBe("vault.unpaired");
+  });
+
+  it.each([
+    ["tagged with another CKN", tags(otherCkn), "another CKN"],
+    ["of a lower generation than one before it", tags(cknText, "3"), "generation 3, and 9"],
+  ])("%s is told", async (_name, fill, text) => {
+    const { made, bound } = adopted(fill, (s) => s.cak(cakText, tags("DD".repeat(32), "9")));
+    const error = await refused(made.choose(link.settings.suite, bound));
+    expect([error.code, error.message]).toEqual(["vault.unpaired", expect.stringContaining(text)]);
   });
 });
 
