@@ -9,7 +9,7 @@ import type { Mind } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
-import type { Desired, DesiredLink } from "./desired.ts";
+import { type Desired, type DesiredLink, linkId } from "./desired.ts";
 import { EventRing } from "./events.ts";
 import { Judge } from "./health/judge.ts";
 import type { Status } from "./health/status.ts";
@@ -34,7 +34,12 @@ export interface AgentParts {
   readonly world: World;
   readonly drivers: Readonly<Record<string, Driver>>;
   readonly vault: (desired: Desired) => KeyVault;
-  readonly peerPort: (desired: Desired, link: DesiredLink) => PeerPort;
+  /** `operation` tells what the far end accepted last from us, however many lives ago. */
+  readonly peerPort: (
+    desired: Desired,
+    link: DesiredLink,
+    operation: () => string | undefined,
+  ) => PeerPort;
   readonly intents: IntentStore;
   readonly journal: Journal;
   readonly mind: Mind;
@@ -166,14 +171,14 @@ export class Agent {
   }
 
   #newCrew(intent: Intent): Crew {
-    const { world, drivers, vault, peerPort } = this.#parts;
+    const { world, drivers, vault } = this.#parts;
     return new Crew(
       {
         world,
         drivers,
         intent,
         vault: boundedVault(vault(intent.desired), world.clock),
-        peerPort: (link) => peerPort(intent.desired, link),
+        peerPort: (link) => this.#peerPort(intent.desired, link),
         memory: () => this.#memory,
         write: this.write,
         note: this.#note,
@@ -187,6 +192,11 @@ export class Agent {
       },
       this.#crew?.lookout,
     );
+  }
+
+  #peerPort(desired: Desired, link: DesiredLink): PeerPort {
+    const operation = (): string | undefined => named(this.#memory.operations, linkId(link));
+    return this.#parts.peerPort(desired, link, operation);
   }
 
   /** Appends to the journal, then remembers; one record at a time. */
@@ -277,9 +287,9 @@ export class Agent {
   }
 
   async #planFor(desired: Desired, signal: AbortSignal): Promise<Plan> {
-    const { world, drivers, peerPort } = this.#parts;
+    const { world, drivers } = this.#parts;
     const lookout = new Lookout(
-      { world, drivers, desired, peerPort: (link) => peerPort(desired, link) },
+      { world, drivers, desired, peerPort: (link) => this.#peerPort(desired, link) },
       undefined,
     );
     const links = desired.groups.flatMap((group) => group.links);

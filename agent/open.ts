@@ -4,11 +4,11 @@ import { drivers, simPeer, simVault } from "#drivers/index.ts";
 import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { KeyVault } from "#hal/vault.ts";
 import type { World } from "#hal/world.ts";
 import { Agent } from "./agent.ts";
+import { RealCloud } from "./azure/real-cloud.ts";
 import { type Mind, soundMind } from "./campaign/conductor.ts";
-import type { RealAzure } from "./desired.ts";
+import { linkId, type RealAzure } from "./desired.ts";
 import { IntentStore } from "./intent/intent.ts";
 import { Journal } from "./journal/journal.ts";
 
@@ -30,15 +30,27 @@ export async function openAgent(
   const intents = await IntentStore.open(world.disk);
   const { journal } = await Journal.open(world, { key: identity.hostKey, host: identity.host });
   const { dial } = world;
+  const clouds = new Map<string, RealCloud>();
+  const cloudOf = (azure: RealAzure): RealCloud => {
+    // The same sign-in serves every config that wants the same cloud, planned or in force.
+    const key = JSON.stringify({ ...azure, farEnd: undefined });
+    const cloud = clouds.get(key) ?? new RealCloud(world, azure);
+    clouds.set(key, cloud);
+    return cloud;
+  };
   return new Agent({
     world,
     drivers,
     vault: ({ azure }) =>
-      azure.cloud === "sim" ? simVault(dial, azure.vault) : realVault(world, azure),
-    peerPort: ({ azure, groups }, link) => {
-      if (azure.cloud !== "sim") return unseenPeer(`${link.group}/${link.name}`);
+      azure.cloud === "sim" ? simVault(dial, azure.vault) : cloudOf(azure).vault,
+    peerPort: ({ azure, groups }, link, operation) => {
       const group = groups.find((each) => each.name === link.group);
-      return simPeer(dial, azure.vault, group?.expressRoutePort ?? "", link.azureLink);
+      const resource = group?.expressRoutePort ?? "";
+      const peer =
+        azure.cloud === "sim"
+          ? simPeer(dial, azure.vault, resource, link.azureLink)
+          : cloudOf(azure).peer({ resource, link: link.azureLink, operation });
+      return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
     },
     intents,
     journal,
@@ -46,34 +58,14 @@ export async function openAgent(
   });
 }
 
-/** The libraries of a real cloud are large: they are loaded when the vault is first asked. */
-function realVault(world: World, azure: RealAzure): KeyVault {
-  let opened: Promise<KeyVault> | undefined;
-  const open = async (): Promise<KeyVault> => {
-    const { openAzure } = await import("./azure/open-azure.ts");
-    const { hostCredentials } = await import("./host/credentials.ts");
-    return openAzure(world, azure, hostCredentials).vault;
-  };
-  const vault = (): Promise<KeyVault> => {
-    opened ??= open();
-    // What this host lacked may be there at the next try.
-    opened.catch(() => {
-      opened = undefined;
-    });
-    return opened;
-  };
+/** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
+function onlyRead(peer: PeerPort, where: string): PeerPort {
   return {
-    versions: async (name, signal) => (await vault()).versions(name, signal),
-    read: async (id, signal) => (await vault()).read(id, signal),
+    observe: (signal) => peer.observe(signal),
+    async put() {
+      const text = "the far end is changed by a person (farEnd: manual): nothing was written";
+      const next = "linkseal rotation show, which says what to set there";
+      throw new LinksealError("device.unsupported", text, { effect: "none", where, next });
+    },
   };
-}
-
-/** Nobody reads a real cloud's end yet: it stays unknown, and a person changes it. */
-function unseenPeer(where: string): PeerPort {
-  const unseen = async (): Promise<never> => {
-    const text = "the far end in a real cloud is not read in this version: a person changes it";
-    const next = "linkseal rotation, which shows what to set there";
-    throw new LinksealError("device.unsupported", text, { effect: "none", where, next });
-  };
-  return { observe: unseen, put: unseen };
 }

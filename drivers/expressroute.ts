@@ -3,240 +3,155 @@
 
 import type { PeerPort, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { CipherSuite } from "#hal/model.ts";
-import type { Arm } from "./transport/arm.ts";
-import { writeFaithful } from "./transport/arm-json.ts";
+import { type AzureLink, OddDocument, stateOf, withLink } from "./expressroute-document.ts";
+import { Operations } from "./expressroute-operations.ts";
+import { Arm, type ArmParts } from "./transport/arm.ts";
+import { textAt, writeFaithful } from "./transport/arm-json.ts";
 
 export interface ExpressRouteLink {
   /** Resource id of the port or LAG. */
   readonly resource: string;
-  readonly link: "link1" | "link2";
+  readonly link: AzureLink;
   /** The operation that the journal names last; undefined = none. */
   readonly operation: () => string | undefined;
 }
 
-/** Has all of MACsec (2024-05-01); LAGs came later. */
+/** Has all of MACsec; LAGs came later. */
 const portVersion = "2024-05-01";
 const lagVersion = "2026-01-01";
 
-const cipherNames: Readonly<Record<CipherSuite, string>> = {
-  "gcm-aes-128": "GcmAes128",
-  "gcm-aes-256": "GcmAes256",
-  "gcm-aes-xpn-128": "GcmAesXpn128",
-  "gcm-aes-xpn-256": "GcmAesXpn256",
-};
-
-interface Parts extends ExpressRouteLink {
-  readonly arm: Arm;
+interface Look {
+  readonly document: unknown;
+  readonly state: PeerState;
 }
 
 /** The far ends behind one management API; writes to one document wait for each other. */
-export function expressRoute(arm: Arm): (link: ExpressRouteLink) => PeerPort {
-  const lines = new Map<string, Promise<void>>();
-  const inTurn = async (resource: string, work: () => Promise<void>): Promise<void> => {
+export class ExpressRoute {
+  readonly #arm: Arm;
+  readonly #operations: Operations;
+  /** By resource: the end of the last write. */
+  readonly #lines = new Map<string, Promise<void>>();
+  /** By operation that failed: the document as it stood then. */
+  readonly #failed = new Map<string, string>();
+
+  constructor(parts: ArmParts) {
+    this.#arm = new Arm(parts);
+    this.#operations = new Operations(this.#arm, parts.clock);
+  }
+
+  peer(link: ExpressRouteLink): PeerPort {
+    return {
+      observe: async (signal) => (await this.#look(link, signal)).state,
+      put: (want, accepted, signal) =>
+        this.#inTurn(link.resource, () => this.#write(link, want, accepted, signal)),
+    };
+  }
+
+  async #look(at: ExpressRouteLink, signal: AbortSignal): Promise<Look> {
+    const { resource, link } = at;
+    const version = { "api-version": versionOf(resource) };
+    const document = await this.#arm.get(resource, version, signal);
+    const state = understood(resource, () => stateOf(document, link));
+    const operation = at.operation();
+    if (operation === undefined) return { document, state };
+    return { document, state: await this.#withOperation(state, document, operation, signal) };
+  }
+
+  /** A document may read "Succeeded" before its operation has even begun. */
+  async #withOperation(
+    state: PeerState,
+    document: unknown,
+    operation: string,
+    signal: AbortSignal,
+  ): Promise<PeerState> {
+    const how = await this.#operations.state(operation, signal);
+    switch (how.kind) {
+      case "running":
+        return { ...state, provisioning: "updating", operation };
+      case "succeeded":
+      case "over":
+        return state;
+      case "failed": {
+        const now = fingerprint(document);
+        const then = this.#failed.get(operation) ?? now;
+        this.#failed.set(operation, then);
+        // Whoever wrote since has mended it, or is about to.
+        if (then !== now || state.provisioning === "updating") return state;
+        const { details } = state;
+        const told = details === undefined ? {} : { details: { ...details, failure: how.code } };
+        return { ...state, ...told, provisioning: "failed" };
+      }
+    }
+  }
+
+  async #inTurn(resource: string, work: () => Promise<void>): Promise<void> {
     const key = resource.toLowerCase();
-    const turn = (lines.get(key) ?? Promise.resolve()).then(work);
-    lines.set(
+    const turn = (this.#lines.get(key) ?? Promise.resolve()).then(work);
+    this.#lines.set(
       key,
       turn.catch(() => undefined),
     );
     await turn;
-  };
-  return (link) => peer({ ...link, arm }, inTurn);
-}
+  }
 
-function peer(
-  parts: Parts,
-  inTurn: (resource: string, work: () => Promise<void>) => Promise<void>,
-): PeerPort {
-  /** Operations that were seen to end. */
-  const ended = new Map<string, "succeeded" | "failed">();
-  return {
-    async observe(signal) {
-      const document = await read(parts, signal);
-      const state = stateOf(document, parts);
-      const operation = parts.operation();
-      if (operation === undefined || ended.get(operation) === "succeeded") return state;
-      const known = ended.get(operation) ?? (await parts.arm.operation(operation, signal));
-      if (known !== "running") ended.set(operation, known);
-      // A document may read "Succeeded" before the operation has even begun.
-      if (known === "running") return { ...state, provisioning: "updating", operation };
-      return known === "failed" ? { ...state, provisioning: "failed" } : state;
-    },
-    put: (want, accepted, signal) =>
-      inTurn(parts.resource, () => write(parts, want, accepted, signal)),
-  };
+  /** GET, change one link, prove that the rest is equal, PUT. */
+  async #write(
+    at: ExpressRouteLink,
+    want: PeerWant,
+    accepted: (operation: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { resource, link } = at;
+    signal.throwIfAborted();
+    const { document, state } = await this.#look(at, signal);
+    if (isAsWanted(state, want)) return;
+    if (state.provisioning === "updating") {
+      throw refused(resource, "the port is being changed: nothing was written");
+    }
+    if (want.over?.some((ids) => isSame(ids, state.pointsAt)) === false) {
+      throw refused(resource, "somebody gave it another key meanwhile: nothing was written");
+    }
+    const changed = understood(resource, () => withLink(document, link, want));
+    const begun = await this.#arm.put(resource, versionOf(resource), changed, signal);
+    if (begun === undefined) return;
+    this.#operations.accepted(begun);
+    await accepted(begun.operation);
+  }
 }
 
 function versionOf(resource: string): string {
   return /\/expressRouteLags\//i.test(resource) ? lagVersion : portVersion;
 }
 
-async function read({ arm, resource }: Parts, signal: AbortSignal): Promise<Json> {
-  const document = await arm.get(resource, versionOf(resource), signal);
-  return objectIn(document, resource);
+function fingerprint(document: unknown): string {
+  return textAt(document, "etag") ?? writeFaithful(document);
 }
 
-/** GET, change one link, prove that the rest is equal, PUT. */
-async function write(
-  parts: Parts,
-  want: PeerWant,
-  accepted: (operation: string) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  const { arm, resource, link } = parts;
-  const document = await read(parts, signal);
-  const before = stateOf(document, parts);
-  if (isAsWanted(before, want)) return;
-  if (before.provisioning === "updating") {
-    throw refused(resource, "the port is being changed by somebody: nothing was written");
-  }
-  const changed = withLink(document, link, want, resource);
-  if (writeFaithful(masked(document, link)) !== writeFaithful(masked(changed, link))) {
-    throw refused(resource, "the write would touch more than one link: nothing was written");
-  }
-  const operation = await arm.put(resource, versionOf(resource), changed, signal);
-  if (operation !== undefined) await accepted(operation);
+function isSame(a: PeerState["pointsAt"], b: PeerState["pointsAt"]): boolean {
+  return a?.cakSecretId === b?.cakSecretId && a?.cknSecretId === b?.cknSecretId;
 }
 
 function isAsWanted(state: PeerState, { key, suite, sci, admin }: PeerWant): boolean {
   return (
     state.provisioning === "settled" &&
-    state.pointsAt?.cakSecretId === key.cakSecretId &&
-    state.pointsAt.cknSecretId === key.cknSecretId &&
+    isSame(state.pointsAt, key) &&
     state.suite === suite &&
     state.sci === sci &&
     state.admin === admin
   );
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function objectIn(value: unknown, resource: string): Json {
-  if (isObject(value)) return value;
-  throw unparsed(resource, "the document is no object");
-}
-
-function linksOf(document: Json, resource: string): readonly Json[] {
-  const properties = document["properties"];
-  const links = isObject(properties) ? properties["links"] : undefined;
-  if (!Array.isArray(links) || links.length !== 2 || !links.every(isObject)) {
-    throw unparsed(resource, "the document does not hold two links");
+function understood<T>(resource: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof OddDocument)) throw error;
+    throw refused(resource, `the document of the port makes no sense: ${error.message}`);
   }
-  return links;
-}
-
-function linkIn(document: Json, link: string, resource: string): Json {
-  const found = linksOf(document, resource).filter(({ name }) => name === link);
-  const [only] = found;
-  if (only === undefined || found.length !== 1) throw unparsed(resource, `it holds no one ${link}`);
-  return only;
-}
-
-function withLink(document: Json, link: string, want: PeerWant, resource: string): Json {
-  linkIn(document, link, resource);
-  const properties = objectIn(document["properties"], resource);
-  const links = linksOf(document, resource).map((entry) =>
-    entry["name"] === link ? linkWith(entry, want) : entry,
-  );
-  return { ...document, properties: { ...properties, links } };
-}
-
-function linkWith(entry: Json, { key, suite, sci, admin }: PeerWant): Json {
-  const properties = isObject(entry["properties"]) ? entry["properties"] : {};
-  const before = isObject(properties["macSecConfig"]) ? properties["macSecConfig"] : {};
-  const macSecConfig = {
-    ...before,
-    cknSecretIdentifier: key.cknSecretId,
-    cakSecretIdentifier: key.cakSecretId,
-    cipher: cipherNames[suite],
-    sciState: sci === "on" ? "Enabled" : "Disabled",
-  };
-  const adminState = admin === "up" ? "Enabled" : "Disabled";
-  return { ...entry, properties: { ...properties, adminState, macSecConfig } };
-}
-
-/** The document without what one write may change. */
-function masked(document: Json, link: string): Json {
-  const properties = isObject(document["properties"]) ? document["properties"] : {};
-  const links = Array.isArray(properties["links"]) ? properties["links"] : [];
-  return {
-    ...document,
-    properties: {
-      ...properties,
-      links: links.map((entry: unknown) =>
-        isObject(entry) && entry["name"] === link ? maskedLink(entry) : entry,
-      ),
-    },
-  };
-}
-
-const changing = ["cknSecretIdentifier", "cakSecretIdentifier", "cipher", "sciState"];
-
-function maskedLink(entry: Json): Json {
-  const properties = isObject(entry["properties"]) ? entry["properties"] : {};
-  const config = isObject(properties["macSecConfig"]) ? properties["macSecConfig"] : {};
-  const kept = Object.fromEntries(
-    Object.entries(config).filter(([key]) => !changing.includes(key)),
-  );
-  return { ...entry, properties: { ...properties, adminState: null, macSecConfig: kept } };
-}
-
-function stateOf(document: Json, { resource, link }: Parts): PeerState {
-  const entry = linkIn(document, link, resource);
-  const own = isObject(entry["properties"]) ? entry["properties"] : {};
-  const port = isObject(document["properties"]) ? document["properties"] : {};
-  const config = isObject(own["macSecConfig"]) ? own["macSecConfig"] : {};
-  const cakSecretId = secretId(config["cakSecretIdentifier"]);
-  const cknSecretId = secretId(config["cknSecretIdentifier"]);
-  const on = cakSecretId !== undefined && cknSecretId !== undefined;
-  return {
-    // MACsec is on when both identifiers are set, whatever the cipher says.
-    pointsAt: on ? { cakSecretId, cknSecretId } : undefined,
-    suite: suiteOf(config["cipher"]),
-    sci: config["sciState"] === "Enabled" ? "on" : "off",
-    admin: own["adminState"] === "Enabled" ? "up" : "down",
-    provisioning: provisioningOf(port["provisioningState"], own["provisioningState"]),
-    operation: undefined,
-  };
-}
-
-function secretId(value: unknown): string | undefined {
-  return typeof value === "string" && /^https:\/\/[\x21-\x7e]{1,500}$/.test(value)
-    ? value
-    : undefined;
-}
-
-function suiteOf(value: unknown): CipherSuite | undefined {
-  const suites = Object.keys(cipherNames) as CipherSuite[];
-  return suites.find((suite) => cipherNames[suite] === value);
-}
-
-/** The worse of the port's and the link's; a state nobody knows is not settled. */
-function provisioningOf(...states: readonly unknown[]): PeerState["provisioning"] {
-  if (states.some((state) => state === "Failed" || state === "Canceled")) return "failed";
-  const settled = states.every((state) => state === "Succeeded" || state === undefined);
-  return settled && states[0] === "Succeeded" ? "settled" : "updating";
 }
 
 function refused(resource: string, text: string): LinksealError {
   const where = resource.split("/").at(-1) ?? resource;
-  return new LinksealError("peer.rejected", text, {
-    effect: "none",
-    where,
-    next: "linkseal doctor",
-  });
-}
-
-function unparsed(resource: string, text: string): LinksealError {
-  const where = resource.split("/").at(-1) ?? resource;
-  return new LinksealError("device.unparsed", `Azure's answer was not understood: ${text}`, {
-    effect: "none",
-    where,
-    next: "linkseal doctor",
-  });
+  const details = { effect: "none", where, next: "linkseal doctor" } as const;
+  return new LinksealError("peer.rejected", text, details);
 }

@@ -3,7 +3,9 @@
 import type { Driver } from "#hal/device.ts";
 import { sim } from "./sim.ts";
 
+export { ExpressRoute } from "./expressroute.ts";
 export { simPeer, simVault } from "./sim-azure.ts";
+export { simKeyStore } from "./sim-keys.ts";
 export { fillCommand } from "./transport/fill.ts";
 
 export const drivers: Readonly<Record<string, Driver>> = { sim };

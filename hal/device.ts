@@ -171,7 +171,8 @@ export interface PeerPort {
   observe(signal: AbortSignal): Promise<PeerState>;
   /**
    * Idempotent; resolves when accepted, not when it works. `accepted` gets the operation's URL and
-   * is awaited (the journal writes it) before `put` resolves.
+   * is awaited (the journal writes it) before `put` resolves; it is not called where nothing is
+   * left to do.
    */
   put(
     want: PeerWant,
@@ -186,6 +187,11 @@ export interface PeerWant {
   readonly suite: CipherSuite;
   readonly sci: "on" | "off";
   readonly admin: "up" | "down";
+  /**
+   * What it may take the place of (`undefined` in it: MACsec off): anything else was put there by
+   * somebody after it was decided, and stays. Absent: whatever is there.
+   */
+  readonly over?: readonly PeerState["pointsAt"][];
 }
 
 export interface PeerState {
@@ -197,4 +203,20 @@ export interface PeerState {
   readonly provisioning: "settled" | "updating" | "failed";
   /** The running operation, where the far end tells. */
   readonly operation: string | undefined;
+  /** What the management API tells besides; absent where the far end has none. */
+  readonly details?: PeerDetails;
+}
+
+/** For drift and diagnosis alone: no effect rests on any of it. */
+export interface PeerDetails {
+  /** Of the whole port: whether Azure could read keys for it, and how fast it is. */
+  readonly identity: "present" | "missing";
+  readonly bandwidthGbps: number | undefined;
+  /** As the API spells them. */
+  readonly cipher: string | undefined;
+  readonly provisioning: { readonly port: string | undefined; readonly link: string | undefined };
+  /** Code of our last operation, if that failed. */
+  readonly failure: string | undefined;
+  /** Ids of the circuits on the port. */
+  readonly circuits: readonly string[];
 }

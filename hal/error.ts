@@ -24,6 +24,8 @@ export type ErrorCode =
   | "device.commitExpired"
   | "device.unparsed"
   | "device.unsupported"
+  | "peer.unreachable"
+  | "peer.denied"
   | "peer.rejected"
   | "peer.throttled"
   | "verify.mismatch"
@@ -108,6 +110,8 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "device.commitExpired": row("afterLook", "commit-lost", 1),
   "device.unparsed": row("later", "reading-stale", 1),
   "device.unsupported": row("never", null, 1),
+  "peer.unreachable": row("afterLook", "far-end-unreadable", 1),
+  "peer.denied": row("later", "far-end-unreadable", 1),
   "peer.rejected": row("afterLook", null, 1),
   "peer.throttled": row("later", null, 1),
   "verify.mismatch": row("afterLook", null, 1),

@@ -27,12 +27,18 @@ export class Patience {
       if (reply.status < 500) this.#until.delete(origin);
       return 0;
     }
-    const named = retryAfterMs(reply.headers, this.#clock.wall());
+    const named = this.namedMs(reply);
     if (reply.status === 503 && named === undefined) return 0;
     const before = this.#until.get(origin)?.waitMs ?? backoffMs.least / 2;
-    const waitMs = Math.min(waitMsMax, named ?? Math.min(backoffMs.most, 2 * before));
+    const waitMs = named ?? Math.min(backoffMs.most, 2 * before);
     this.#until.set(origin, { at: (this.#clock.now() + waitMs) as Instant, waitMs });
     return waitMs;
+  }
+
+  /** The time after which an answer wants the next question; undefined = it names none. */
+  namedMs({ headers }: HttpReply): number | undefined {
+    const named = retryAfterMs(headers, this.#clock.wall());
+    return named === undefined ? undefined : Math.min(waitMsMax, named);
   }
 }
 

@@ -48,15 +48,31 @@ export const azureRules: readonly Rule[] = [
     },
   },
   {
-    says: "`farEnd: agent` works in `cloud: sim` alone.",
-    *find({ azure }) {
-      if (azure.cloud === "sim" || azure.farEnd === "manual") return;
-      const what = "agent is not available in this cloud";
-      const why = "it waits for the client of the management API";
-      yield finding(["azure", "farEnd"], what, why, "farEnd: manual");
+    says:
+      "`groups[].expressRoutePort` is a resource id in a real cloud: of an " +
+      "`expressRoutePorts` or an `expressRouteLags` resource.",
+    *find({ azure, groups }) {
+      if (azure.cloud !== "sim") yield* portsOf(groups);
     },
   },
 ];
+
+/** It becomes the path of requests: nothing but names stands in it. */
+const portId = new RegExp(
+  "^/subscriptions/[0-9a-f-]{36}/resourceGroups/[\\w(][\\w.()-]{0,89}" +
+    "/providers/Microsoft\\.Network/expressRoute(Ports|Lags)/[a-z0-9][\\w.-]{0,79}$",
+  "i",
+);
+
+function* portsOf(groups: Config["groups"]): Generator<Finding> {
+  for (const [i, { expressRoutePort }] of groups.entries()) {
+    if (portId.test(expressRoutePort)) continue;
+    const path = ["groups", i, "expressRoutePort"];
+    const write =
+      "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.Network/expressRoutePorts/NAME";
+    yield finding(path, `is ${shown(expressRoutePort)}`, "a real cloud knows no such port", write);
+  }
+}
 
 function* vaultOf({ cloud, vault }: Azure): Generator<Finding> {
   const path = ["azure", "vault"];

@@ -108,6 +108,19 @@ export const errorEntries: Readonly<Record<ErrorCode, Entry>> = {
       "sent.",
     "Run `linkseal driver list`.",
   ),
+  "peer.unreachable": entry(
+    "The management API does not answer",
+    "The far end could not be read or written: no connection, no answer in time, or one that " +
+      "makes no sense. After a write that was sent, what it did must be read again.",
+    laterAgain,
+    "Check the path to the management API of `azure.cloud`.",
+  ),
+  "peer.denied": entry(
+    "The management API refuses us",
+    "The identity lacks a right on the ExpressRoute port, or its token is not accepted. Nothing " +
+      "was changed.",
+    "Give the identity the right that the text names.",
+  ),
   "peer.rejected": entry(
     "The far end rejected the change",
     "Azure refused: another operation runs, or the request is not valid. What it points at " +

@@ -32,3 +32,18 @@ export function numberIn(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null || !("rawJSON" in value)) return undefined;
   return Number(value.rawJSON);
 }
+
+/** One step after the other into a document; undefined where it leads nowhere. */
+export function valueAt(value: unknown, ...path: readonly string[]): unknown {
+  let found = value;
+  for (const key of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, key)) return undefined;
+    found = (found as Readonly<Record<string, unknown>>)[key];
+  }
+  return found;
+}
+
+export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
+  const found = valueAt(value, ...path);
+  return typeof found === "string" ? found : undefined;
+}

@@ -1,28 +1,68 @@
 // A small client of Azure's management API: pinned versions, raw documents, operations that last.
 
-import { LinksealError } from "#hal/error.ts";
-import type { Secret } from "#hal/secret.ts";
-import type { Dialer, HttpReply, HttpRequest, Reach } from "#hal/world.ts";
-import { parseFaithful, writeFaithful } from "./arm-json.ts";
+import { withDeadline } from "#hal/deadline.ts";
+import { type Effect, LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import type { Clock, Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
+import { connectionError, errorCodeIn, problem, refusalOf, seconds } from "./arm-answers.ts";
+import { parseFaithful, textAt, writeFaithful } from "./arm-json.ts";
+import { fillCommand } from "./fill.ts";
 
-/** A bearer token for a scope; the caller wipes it. Throws `vault.*` or `transport.*`. */
+/** A bearer token for a scope; the caller wipes it. Throws `vault.*`, effect "none". */
 export type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
 
+/** Who keeps to the times that services name. */
+export interface Patience {
+  /** How long this origin must be left alone; 0 = it may be asked. */
+  remainingMs(origin: string): number;
+  /** Takes note of an answer; the wait that it demands, 0 = none. */
+  note(origin: string, reply: HttpReply): number;
+  /** The time after which an answer wants the next question; undefined = it names none. */
+  namedMs(reply: HttpReply): number | undefined;
+}
+
 export interface ArmParts {
+  readonly clock: Clock;
   readonly dial: Pick<Dialer, "http">;
   /** Such as `https://management.azure.com`. */
   readonly origin: string;
   /** Audience of the tokens. */
   readonly resource: string;
   readonly token: TokenSource;
-  readonly reach?: Reach;
+  readonly patience: Patience;
 }
 
-export type OperationState = "running" | "succeeded" | "failed";
+/** An operation that Azure accepted. */
+export interface Accepted {
+  /** Path and query of its URL. */
+  readonly operation: string;
+  /** Azure wants to be asked no sooner. */
+  readonly waitMs: number;
+}
+
+/** `over` = Azure knows it no more: what became of it stands in the resource alone. */
+export type OperationState =
+  | { readonly kind: "running"; readonly waitMs: number }
+  | { readonly kind: "succeeded" | "over" }
+  | { readonly kind: "failed"; readonly code: string | undefined };
+
+interface Ask {
+  readonly method: "GET" | "PUT";
+  readonly path: string;
+  readonly body?: string;
+  readonly where: string;
+}
+
+interface Answered {
+  readonly reply: HttpReply;
+  readonly waitMs: number;
+}
 
 const documentBytesMax = 1_000_000;
-const where = "Azure management API";
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
+/** Shorter than a look, and together shorter than the time in which a lost write may land. */
+const exchangeMsMax = { GET: 8_000, PUT: 30_000 } as const;
+/** Signed ones that carry a certificate have some 4,000 characters. */
+const operationLengthMax = 12_000;
 
 export class Arm {
   readonly #parts: ArmParts;
@@ -31,154 +71,142 @@ export class Arm {
     this.#parts = parts;
   }
 
-  /** The document of a resource. Throws `peer.*` or `transport.*` with effect "none". */
-  async get(path: string, version: string, signal: AbortSignal): Promise<unknown> {
-    const reply = await this.#call("GET", `${path}?api-version=${version}`, undefined, signal);
-    if (reply.status === 200) return documentOf(reply, path);
-    throw refusal(reply, path, "none");
+  /** The document at a path. Throws `peer.*` or `vault.*` with effect "none". */
+  async get(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const ask = { method: "GET", path: withQuery(path, query), where: lastOf(path) } as const;
+    return documentOf(this.#carriedOut(ask, await this.#ask(ask, signal)), ask.where);
   }
 
   /**
-   * Writes a whole resource; the URL of the operation, or undefined if it was done at once. A lost
-   * reply has effect "unknown".
+   * Writes a whole resource; undefined = it was done at once. A lost reply has effect "unknown".
    */
   async put(
     path: string,
     version: string,
     document: unknown,
     signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const text = writeFaithful(document);
-    const reply = await this.#call("PUT", `${path}?api-version=${version}`, text, signal);
-    if (![200, 201, 202].includes(reply.status)) {
-      // A server error may come after the change was taken (RFC 9110 15.6).
-      throw refusal(reply, path, reply.status >= 500 ? "unknown" : "none");
-    }
+  ): Promise<Accepted | undefined> {
+    const where = lastOf(path);
+    const body = writeFaithful(document);
+    const ask: Ask = {
+      method: "PUT",
+      path: withQuery(path, { "api-version": version }),
+      where,
+      body,
+    };
+    const reply = this.#carriedOut(ask, await this.#ask(ask, signal));
     const url = reply.headers["azure-asyncoperation"] ?? reply.headers["location"];
-    return url === undefined ? undefined : this.#operationPath(url);
+    if (url === undefined) return undefined;
+    const waitMs = this.#parts.patience.namedMs(reply) ?? 0;
+    return { operation: this.#operationPath(url, where), waitMs };
   }
 
-  /** How an operation stands; one that Azure has forgotten is over. */
+  /** How an operation stands. Throws like `get`. */
   async operation(path: string, signal: AbortSignal): Promise<OperationState> {
-    const reply = await this.#call("GET", path, undefined, signal);
-    if (reply.status === 404) return "succeeded";
-    if (reply.status === 202) return "running";
-    if (reply.status !== 200) throw refusal(reply, "operation", "none");
-    const document = documentOf(reply, "operation");
-    const status = textIn(document, "status") ?? textIn(field(document, "properties"), "status");
-    switch (status ?? "") {
+    const ask = { method: "GET", path, where: "operation" } as const;
+    const answered = await this.#ask(ask, signal);
+    const { status } = answered.reply;
+    if (status === 404 || status === 410) return { kind: "over" };
+    const reply = this.#carriedOut(ask, answered);
+    const running = { kind: "running", waitMs: this.#parts.patience.namedMs(reply) ?? 0 } as const;
+    if (status === 202) return running;
+    if (status === 204) return { kind: "succeeded" };
+    const document = documentOf(reply, ask.where);
+    switch (textAt(document, "status") ?? textAt(document, "properties", "status")) {
+      // What a `Location` leads to answers with the resource itself once it is done.
+      case undefined:
       case "Succeeded":
-        return "succeeded";
+        return { kind: "succeeded" };
       case "Failed":
       case "Canceled":
-        return "failed";
+        return { kind: "failed", code: errorCodeIn(reply) };
       default:
-        return "running";
+        return running;
     }
   }
 
   // A foreign host in this header would get our token.
-  #operationPath(url: string): string {
+  #operationPath(url: string, where: string): string {
     const { origin } = this.#parts;
     const path = url.slice(origin.length);
-    if (url.startsWith(`${origin}/`) && /^\/[\x21-\x7e]{1,2000}$/.test(path)) return path;
-    throw new LinksealError("peer.rejected", "the operation lies at another host than asked", {
-      effect: "unknown",
-      where,
-      next: "linkseal status",
-    });
+    const known = url.startsWith(`${origin}/`) && path.length <= operationLengthMax;
+    if (known && /^\/[\x21-\x7e]+$/.test(path)) return path;
+    const text = "it took the change and names an operation at another host than was asked";
+    throw problem("peer.rejected", text, { effect: "unknown", where }, "linkseal status");
   }
 
-  async #call(
-    method: "GET" | "PUT",
-    path: string,
-    body: string | undefined,
-    signal: AbortSignal,
-  ): Promise<HttpReply> {
-    const { dial, origin, resource, token, reach } = this.#parts;
-    using bearer = await token(`${resource}/.default`, signal);
-    const request: HttpRequest = {
-      to: origin,
-      method,
-      path,
-      headers: {
-        accept: "application/json",
-        authorization: { secret: bearer, as: "raw" },
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      ...(body === undefined ? {} : { body: [body] }),
-      ...(reach === undefined ? {} : { reach }),
-      replyBytesMax: documentBytesMax,
-    };
-    return await dial.http(request, signal);
+  #carriedOut(ask: Ask, { reply, waitMs }: Answered): HttpReply {
+    const { where } = ask;
+    const refusal = refusalOf({ reply, where, effect: effectOf(ask), waitMs });
+    if (refusal !== undefined) throw refusal;
+    return reply;
+  }
+
+  async #ask(ask: Ask, signal: AbortSignal): Promise<Answered> {
+    const { clock, dial, origin, resource, token, patience } = this.#parts;
+    const { method, where } = ask;
+    signal.throwIfAborted();
+    const leftMs = patience.remainingMs(origin);
+    if (leftMs > 0) {
+      const text = `nothing is asked there for another ${seconds(leftMs)}, as it demanded`;
+      throw problem("peer.throttled", text, { effect: "none", where });
+    }
+    using bare = await token(`${resource}/.default`, signal);
+    const value = ["Bearer ", { secret: bare, as: "raw" }] as const;
+    using bearer = Secret.take("bearer", fillCommand(value));
+    const request = requestOf(ask, origin, bearer);
+    const deadline = { ms: exchangeMsMax[method], where, effect: effectOf(ask) };
+    try {
+      const reply = await withDeadline(clock, deadline, signal, (bounded) =>
+        dial.http(request, bounded),
+      );
+      return { reply, waitMs: patience.note(origin, reply) };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof LinksealError ? connectionError(error, where, effectOf(ask)) : error;
+    }
   }
 }
 
-function documentOf(reply: HttpReply, path: string): unknown {
+function effectOf({ method }: Ask): Effect {
+  return method === "GET" ? "none" : "unknown";
+}
+
+function requestOf({ method, path, body }: Ask, to: string, bearer: Secret): HttpRequest {
+  return {
+    to,
+    method,
+    path,
+    headers: {
+      accept: "application/json",
+      authorization: { secret: bearer, as: "raw" },
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: [body] }),
+    replyBytesMax: documentBytesMax,
+  };
+}
+
+function withQuery(path: string, query: Readonly<Record<string, string>>): string {
+  const terms = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return `${path}?${terms.join("&")}`;
+}
+
+function documentOf({ body }: HttpReply, where: string): unknown {
   try {
-    return parseFaithful(strictUtf8.decode(reply.body));
+    return parseFaithful(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
-    throw new LinksealError("device.unparsed", `${where} answered something that is no JSON`, {
-      effect: "none",
-      where: lastOf(path),
-      next: "linkseal status",
-    });
-  }
-}
-
-function field(value: unknown, key: string): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-  return (value as Readonly<Record<string, unknown>>)[key];
-}
-
-function textIn(value: unknown, key: string): string | undefined {
-  const found = field(value, key);
-  return typeof found === "string" ? found : undefined;
-}
-
-/** Only a code of letters and the status: bodies of errors are not ours to repeat. */
-function refusal(reply: HttpReply, path: string, effect: "none" | "unknown"): LinksealError {
-  const details = { effect, where: lastOf(path), next: "linkseal doctor" } as const;
-  const code = errorCodeOf(reply);
-  const text = `${where} refused (${reply.status}${code === undefined ? "" : ` ${code}`})`;
-  switch (reply.status) {
-    case 401:
-      return new LinksealError(
-        "transport.authentication",
-        `${text}: the token is not valid`,
-        details,
-      );
-    case 403:
-      return new LinksealError("peer.rejected", `${text}: a right on the port is missing`, details);
-    case 404:
-      return new LinksealError("peer.rejected", `${text}: there is no such port`, details);
-    case 409:
-    case 412:
-      return new LinksealError("peer.rejected", `${text}: the port is being changed`, details);
-    case 429: {
-      const wait = reply.headers["retry-after"];
-      const after = wait !== undefined && /^\d{1,6}$/.test(wait) ? `, asks for ${wait} s` : "";
-      return new LinksealError("peer.throttled", `${text}${after}`, details);
-    }
-    default:
-      return reply.status >= 500
-        ? new LinksealError("transport.unreachable", text, details)
-        : new LinksealError("peer.rejected", text, details);
-  }
-}
-
-function errorCodeOf(reply: HttpReply): string | undefined {
-  try {
-    const body = parseFaithful(strictUtf8.decode(reply.body));
-    const code = textIn(field(body, "error"), "code");
-    return code !== undefined && /^[A-Za-z0-9._-]{1,80}$/.test(code) ? code : undefined;
-  } catch {
-    // A body that is no JSON tells no code; the status speaks for itself.
-    return undefined;
+    const next = "look at what stands between here and Azure: proxies, captive portals";
+    const text = "its answer is no JSON";
+    throw problem("peer.unreachable", text, { effect: "none", where }, next);
   }
 }
 
 function lastOf(path: string): string {
-  return path.split("/").at(-1)?.split("?", 1)[0] ?? path;
+  return path.split("/").at(-1) ?? path;
 }

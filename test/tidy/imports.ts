@@ -52,7 +52,7 @@ const importTable: readonly TableRow[] = [
     why: "the version number stands once",
   },
   {
-    edge: /^drivers\/expressroute\.ts -> drivers\/transport\/arm(-json)?\.ts$/,
+    edge: /^drivers\/expressroute[-a-z]*\.ts -> drivers\/transport\/arm(-json)?\.ts$/,
     why: "the far end is a document behind the management API",
   },
   { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },

@@ -30,7 +30,7 @@ const edits: readonly Row[] = [
     [
       "4:3 azure.identity: is missing",
       '5:10 azure.vault: is "unix:/run/site.sock"',
-      "6:11 azure.farEnd: agent is not available in this cloud",
+      '16:23 groups[0].expressRoutePort: is "erd-demo"',
     ],
   ],
   [

@@ -1,0 +1,62 @@
+// A real cloud as the agent sees it: the vault and the far ends of one config, behind libraries
+// that are loaded when the first of them is asked.
+
+import { azureEndpoints } from "#drivers/azure-url.ts";
+import { ExpressRoute } from "#drivers/index.ts";
+import type { PeerPort } from "#hal/device.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { World } from "#hal/world.ts";
+import type { RealAzure } from "../desired.ts";
+import { Patience } from "./patience.ts";
+
+interface Opened {
+  readonly vault: KeyVault;
+  readonly expressRoute: ExpressRoute;
+}
+
+/** Which far end, and the operation on it that the journal names last. */
+type FarEnd = Parameters<ExpressRoute["peer"]>[0];
+
+export class RealCloud {
+  readonly #world: World;
+  readonly #azure: RealAzure;
+  #opened: Promise<Opened> | undefined;
+
+  constructor(world: World, azure: RealAzure) {
+    this.#world = world;
+    this.#azure = azure;
+  }
+
+  readonly vault: KeyVault = {
+    versions: async (name, signal) => (await this.#open()).vault.versions(name, signal),
+    read: async (id, signal) => (await this.#open()).vault.read(id, signal),
+  };
+
+  peer(farEnd: FarEnd): PeerPort {
+    const port = async (): Promise<PeerPort> => (await this.#open()).expressRoute.peer(farEnd);
+    return {
+      observe: async (signal) => (await port()).observe(signal),
+      put: async (want, accepted, signal) => (await port()).put(want, accepted, signal),
+    };
+  }
+
+  #open(): Promise<Opened> {
+    const opened = (this.#opened ??= this.#load());
+    // What this host lacked may be there at the next try.
+    opened.catch(() => {
+      if (this.#opened === opened) this.#opened = undefined;
+    });
+    return opened;
+  }
+
+  async #load(): Promise<Opened> {
+    const { openAzure } = await import("./open-azure.ts");
+    const { hostCredentials } = await import("../host/credentials.ts");
+    const { vault, token, dial } = openAzure(this.#world, this.#azure, hostCredentials);
+    const { arm: origin, armResource: resource } = azureEndpoints(this.#azure);
+    const { clock } = this.#world;
+    const patience = new Patience(clock);
+    const expressRoute = new ExpressRoute({ clock, dial, origin, resource, token, patience });
+    return { vault, expressRoute };
+  }
+}
