@@ -38,7 +38,7 @@ export function isUsable(version: SecretVersion, now: WallTime): boolean {
   return expires === undefined || expires > now + skewMs;
 }
 
-/** The vault's clock has whole seconds: of two versions of one second the higher generation counts. */
+/** The vault's clock has whole seconds: of two in one second the higher generation counts. */
 export function newestFirst(versions: readonly SecretVersion[]): readonly SecretVersion[] {
   return versions.toSorted(
     (a, b) => b.created - a.created || (generationOf(b) ?? 0) - (generationOf(a) ?? 0),

@@ -24,3 +24,19 @@ export interface KeyVault {
 export const pairTag = "linkseal-ckn";
 /** Tag on a CAK version: a number that only rises for a link. */
 export const generationTag = "linkseal-generation";
+
+/** The store with the operator's own right to write; the agent never has it. */
+export interface KeyStore extends KeyVault {
+  /**
+   * A new version whose value is the octets in upper-case hexadecimal; resolves to its id. Errors
+   * are `vault.*`, with effect "unknown" where the answer was lost.
+   */
+  put(
+    name: string,
+    octets: Secret,
+    tags: SecretVersion["tags"],
+    signal: AbortSignal,
+  ): Promise<string>;
+  /** Replaces the tags of a version; the same errors. */
+  tag(id: string, tags: SecretVersion["tags"], signal: AbortSignal): Promise<void>;
+}

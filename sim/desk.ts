@@ -3,17 +3,18 @@
 //
 // GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
 // POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
-// POST /new-key  {link?} gives {text}; a fresh pair for every link if none is named
+// POST /vault/…  as desk-vault.ts says it
 // GET  /oracle   {seed, at, agentWrites, violations, late, truth}
 
+import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import { type SiteHandler, type SiteReply, siteHandler } from "./faces/site.ts";
+import { writeSecret } from "./desk-vault.ts";
+import { refusalReply, type SiteHandler, type SiteReply, siteHandler } from "./faces/site.ts";
 import { BadRequest, bodyOf, type Fields, text } from "./faces/site-request.ts";
 import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "./faults.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Heal } from "./people.ts";
 import type { Site, SiteLink } from "./site.ts";
-import { handMadeSettings } from "./site-plan.ts";
 
 /** By name; where both lists have one it is the same act. */
 const kinds: ReadonlyMap<string, FaultKind> = new Map(
@@ -47,17 +48,6 @@ export class Desk {
     return heal === undefined ? `${key} was not struck` : `${key} is healed`;
   }
 
-  /** Puts a fresh pair into the vault, as `keys generate` would; throws RangeError. */
-  newKey(link?: string): string {
-    const links = link === undefined ? this.#site.links : [this.#linkAt(link)];
-    const made = links.map((at) => {
-      const { suite } = at.edge.settings() ?? at.settings ?? handMadeSettings;
-      const { ckn } = this.#site.vault.generatePair(at.key, suite);
-      return `${at.id}: a fresh pair in the vault, CKN ${ckn}`;
-    });
-    return made.join("\n");
-  }
-
   /** What the oracle of the site would say now. */
   verdict() {
     const { violations, late, agentWrites } = this.#oracle;
@@ -79,12 +69,22 @@ export class Desk {
             const name = text(fields, "name");
             return healing(fields) ? this.heal(name, link) : this.strike(name, link);
           });
-        case "POST /new-key":
-          return this.#act(request.body, (_fields, link) => this.newKey(link));
         default:
-          return await site(request, signal);
+          return request.method === "POST" && request.path.startsWith("/vault/")
+            ? await this.#write(request.path, request.body, signal)
+            : await site(request, signal);
       }
     };
+  }
+
+  async #write(path: string, body: string, signal: AbortSignal): Promise<SiteReply> {
+    try {
+      return good(await writeSecret(this.#site, path, bodyOf(body), signal));
+    } catch (error) {
+      if (error instanceof BadRequest) return bad(`the request is malformed at: ${error.message}`);
+      if (error instanceof LinksealError) return refusalReply(error);
+      throw error;
+    }
   }
 
   #act(body: string, act: (fields: Fields, link: string | undefined) => string): SiteReply {

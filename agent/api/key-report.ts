@@ -2,13 +2,15 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
-import { generationTag } from "#hal/vault.ts";
+import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { isoTime } from "../health/status-time.ts";
-import { portOf } from "../link-view.ts";
-import { chooseKey } from "../vault.ts";
+import { type Binding, named } from "../journal/memory.ts";
+import { checkKeys, type KeyCheck, type KeyFinding } from "../keys/check.ts";
+import { type LinkView, portOf } from "../link-view.ts";
+import { generationOf } from "../vault.ts";
 
 interface KeyRow {
   readonly link: string;
@@ -19,8 +21,14 @@ interface KeyRow {
   readonly enabled: boolean | null;
   readonly notAfter: string | null;
   readonly usedBy: readonly ("router" | "farEnd")[];
-  /** What is wrong with the newest pair in the vault; null = it could be used. */
-  readonly finding: { readonly code: string; readonly text: string } | null;
+  /** The newest pair that could be used now; null = there is none. */
+  readonly newest: {
+    readonly ckn: string;
+    readonly cakVersion: string;
+    readonly generation: number | null;
+  } | null;
+  /** The worst of what is to be said about the newest pair in the vault. */
+  readonly finding: KeyFinding | null;
 }
 
 export interface KeyReport {
@@ -34,55 +42,91 @@ const dayMs = 86_400_000;
  * Asks the vault for versions and judges the newest pair of each link; changes nothing anywhere.
  */
 export async function keyReport(
-  agent: Agent,
+  { crew, memory }: Agent,
   now: WallTime,
   signal: AbortSignal,
 ): Promise<KeyReport> {
-  const links = agent.intent?.desired.groups.flatMap((group) => group.links) ?? [];
-  const keys = await Promise.all(links.map((link) => rowOf(agent, link, now, signal)));
-  return { schema: "linkseal.keys/1", keys };
+  if (crew === undefined) return { schema: "linkseal.keys/1", keys: [] };
+  const { vault, desired, lookout } = crew.beginParts();
+  const bound = (link: DesiredLink): Binding | undefined => named(memory.bindings, linkId(link));
+  const links = desired.groups.flatMap((group) => group.links);
+  const checks = await checkKeys({ vault, bound, now }, links, signal);
+  const rows = checks.map(async (check) => {
+    const { link } = check;
+    const binding = bound(link);
+    const version = await versionOf(vault, link, binding, signal);
+    return rowOf({ check, binding, version, view: lookout.view(link), now });
+  });
+  return { schema: "linkseal.keys/1", keys: await Promise.all(rows) };
 }
 
-async function rowOf(
-  agent: Agent,
+/** The same as an operator sees it who has a vault and no agent. */
+export function vaultReport(checks: readonly KeyCheck[], now: WallTime): KeyReport {
+  const unseen = { binding: undefined, version: undefined, view: undefined, now };
+  return { schema: "linkseal.keys/1", keys: checks.map((check) => rowOf({ check, ...unseen })) };
+}
+
+/** The CAK version that the link runs on; what the vault refuses is told by the check. */
+async function versionOf(
+  vault: KeyVault,
   link: DesiredLink,
-  now: WallTime,
+  binding: Binding | undefined,
   signal: AbortSignal,
-): Promise<KeyRow> {
-  const binding = agent.memory.bindings[linkId(link)];
-  const { crew } = agent;
-  const view = crew?.lookout.view(link);
-  const port = portOf(view?.state, link.port);
-  const onRouter = port === undefined ? undefined : strongValue(port.keys);
-  const usedBy: ("router" | "farEnd")[] = [];
-  if (onRouter?.some((slot) => slot.ckn === binding?.key.ckn) === true) usedBy.push("router");
-  const pointsAt = view?.peer?.pointsAt?.cakSecretId;
-  if (pointsAt !== undefined && pointsAt === binding?.key.cakSecretId) usedBy.push("farEnd");
-  const row: KeyRow = {
-    link: linkId(link),
-    ckn: binding?.key.ckn ?? null,
-    cakVersion: binding?.key.cakSecretId.split("/").at(-1) ?? null,
-    generation: null,
-    ageDays: binding === undefined ? null : Math.floor((now - binding.created) / dayMs),
-    enabled: null,
-    notAfter: null,
-    usedBy,
-    finding: null,
-  };
-  if (crew === undefined) return row;
+): Promise<SecretVersion | undefined> {
+  if (binding === undefined) return undefined;
   try {
-    const { vault } = crew.beginParts();
     const versions = await vault.versions(link.key.cak, signal);
-    const own = versions.find((version) => version.id === binding?.key.cakSecretId);
-    await chooseKey(vault, link, now, signal);
-    return {
-      ...row,
-      generation: own === undefined ? null : Number(own.tags[generationTag] ?? Number.NaN) || null,
-      enabled: own?.enabled ?? null,
-      notAfter: own?.expires === undefined ? null : isoTime(own.expires),
-    };
+    return versions.find((version) => version.id === binding.key.cakSecretId);
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
-    return { ...row, finding: { code: error.code, text: error.message } };
+    return undefined;
   }
+}
+
+interface RowParts {
+  readonly check: KeyCheck;
+  readonly binding: Binding | undefined;
+  readonly version: SecretVersion | undefined;
+  readonly view: LinkView | undefined;
+  readonly now: WallTime;
+}
+
+function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
+  const { link, newest, finding } = check;
+  return {
+    link: linkId(link),
+    ckn: binding?.key.ckn ?? null,
+    cakVersion: binding === undefined ? null : lastOf(binding.key.cakSecretId),
+    generation: version === undefined ? null : (generationOf(version) ?? null),
+    ageDays: binding === undefined ? null : Math.floor((now - binding.created) / dayMs),
+    enabled: version?.enabled ?? null,
+    notAfter: version?.expires === undefined ? null : isoTime(version.expires),
+    usedBy: usersOf(link, binding, view),
+    newest:
+      newest === undefined
+        ? null
+        : {
+            ckn: newest.key.ckn,
+            cakVersion: lastOf(newest.key.cakSecretId),
+            generation: newest.generation ?? null,
+          },
+    finding: finding ?? null,
+  };
+}
+
+function usersOf(
+  link: DesiredLink,
+  binding: Binding | undefined,
+  view: LinkView | undefined,
+): KeyRow["usedBy"] {
+  if (binding === undefined) return [];
+  const port = portOf(view?.state, link.port);
+  const slots = port === undefined ? undefined : strongValue(port.keys);
+  const onRouter = slots?.some(({ ckn }) => ckn === binding.key.ckn) === true;
+  const atFarEnd = view?.peer?.pointsAt?.cakSecretId === binding.key.cakSecretId;
+  return [...(onRouter ? ["router" as const] : []), ...(atFarEnd ? ["farEnd" as const] : [])];
+}
+
+function lastOf(id: string): string {
+  return id.split("/").at(-1) ?? id;
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
 import { registerSim } from "./sim-verbs.ts";
 import { registerConfig } from "./verbs-config.ts";
+import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerLook, registerSelf } from "./verbs-look.ts";
 import { registerRotate } from "./verbs-rotate.ts";
@@ -19,6 +20,7 @@ export function buildProgram(): Command {
     .enablePositionalOptions();
   registerConfig(program);
   registerLinks(program);
+  registerKeys(program);
   registerWork(program);
   registerRotate(program);
   registerLook(program);

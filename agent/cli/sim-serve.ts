@@ -87,15 +87,6 @@ export async function askToStrike(
   return toldBy(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
 }
 
-/** Asks the site for fresh pairs, of one link or of all; resolves to what it says. */
-export async function askForNewKey(
-  socket: string | undefined,
-  json: boolean,
-  link: string | undefined,
-): Promise<string> {
-  return toldBy(await ask(socket, "POST", "/new-key", [encodeJson({ link })]), json);
-}
-
 function toldBy(answer: unknown, json: boolean): string {
   if (json) return jsonText(answer);
   return typeof answer === "object" && answer !== null && "text" in answer

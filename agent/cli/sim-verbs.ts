@@ -36,12 +36,6 @@ export function registerSim(program: Command): void {
     .option("--json", "one JSON document on standard output")
     .option("--socket <path>", "socket of the site; that of `npm start` if not said");
   withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
-  const newKey = sim
-    .command("new-key [link]")
-    .description("put a fresh key pair into the vault of a running simulated site")
-    .option("--json", "one JSON document on standard output")
-    .option("--socket <path>", "socket of the site; that of `npm start` if not said");
-  withExample(newKey, "linkseal sim new-key erd-demo/primary").action(putNewKey);
 }
 
 function registerAzure(sim: Command): void {
@@ -97,14 +91,6 @@ async function runSite(options: SiteRunOptions & { readonly listFaults?: true })
 
 async function serveAlone(options: ServeOptions): Promise<void> {
   exit(await (await import("./sim-serve.ts")).serveUntilStopped(options));
-}
-
-async function putNewKey(
-  link: string | undefined,
-  { socket, json }: { readonly socket?: string; readonly json?: true },
-): Promise<void> {
-  const { askForNewKey } = await import("./sim-serve.ts");
-  process.stdout.write(`${await askForNewKey(socket, json === true, link)}\n`);
 }
 
 interface FaultOptions {

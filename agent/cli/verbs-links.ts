@@ -1,7 +1,6 @@
-// status, links, tunnels and keys: how everything stands.
+// status, links and tunnels: how everything stands.
 
 import type { Command } from "commander";
-import type { KeyReport } from "../api/key-report.ts";
 import { shortCkn } from "../ckn-text.ts";
 import type { Status } from "../health/status.ts";
 import { usage } from "./failure.ts";
@@ -32,15 +31,6 @@ export function registerLinks(program: Command): void {
     program.command("tunnels [name]").description("every tunnel, or one"),
     "linkseal tunnels hub-1",
   ).action(tunnels);
-  const keys = program.command("keys").description("keys in the vault and in use; never a value");
-  verb(
-    keys.command("list").description("the key of every link: version, age, and who uses it"),
-    "linkseal keys list",
-  ).action(listKeys);
-  verb(
-    keys.command("check").description("whether the newest pair of each link could be used"),
-    "linkseal keys check",
-  ).action(checkKeys);
 }
 
 interface StatusOptions extends Common {
@@ -140,40 +130,4 @@ function everyProtected(parts: readonly { readonly verdict: Status["verdict"] }[
 
 function unknownName(what: string, name: string): Error {
   return usage(`the accepted intent names no ${what} ${JSON.stringify(name)}`, "linkseal status");
-}
-
-async function listKeys(options: Common): Promise<void> {
-  await showKeys(new Session(options));
-}
-
-async function checkKeys(options: Common): Promise<void> {
-  const { keys } = await showKeys(new Session(options));
-  exit(keys.some(({ finding }) => finding !== null) ? 1 : 0);
-}
-
-async function showKeys(session: Session): Promise<KeyReport> {
-  const report = await session.view<KeyReport>("/v1/keys");
-  await session.show(report, async ({ keys }) => {
-    const head = ["link", "ckn", "version", "generation", "days", "enabled", "until", "used by"];
-    const cells = keys.map((key) => [
-      key.link,
-      key.ckn === null ? "-" : shortCkn(key.ckn),
-      key.cakVersion ?? "-",
-      key.generation === null ? "-" : String(key.generation),
-      key.ageDays === null ? "-" : String(key.ageDays),
-      key.enabled === null ? "-" : key.enabled ? "yes" : "no",
-      key.notAfter ?? "-",
-      key.usedBy.join(", ") || "-",
-    ]);
-    const findings = keys.flatMap(({ link, finding }) =>
-      finding === null
-        ? []
-        : [
-            `${link}: ${finding.text} (${finding.code})`,
-            `  next: linkseal explain ${finding.code}`,
-          ],
-    );
-    return [await table(head, cells, outKind()), ...findings].join("\n");
-  });
-  return report;
 }

@@ -21,7 +21,7 @@ export interface HostOptions {
   readonly clock?: Clock;
 }
 
-const entropy: Entropy = { bytes: (length) => Uint8Array.from(randomBytes(length)) };
+export const hostEntropy: Entropy = { bytes: (length) => Uint8Array.from(randomBytes(length)) };
 
 /** Opens the state folder and binds clock, entropy, dialer and log to this host. */
 export async function hostWorld(options: HostOptions): Promise<World> {
@@ -29,5 +29,5 @@ export async function hostWorld(options: HostOptions): Promise<World> {
   const disk: Disk = await FsDisk.open(options.state);
   const { JOURNAL_STREAM: journalStream } = process.env;
   const log = hostLog({ level: options.level, clock, fd: 1, journalStream });
-  return { clock, entropy, disk, dial: hostDialer, log };
+  return { clock, entropy: hostEntropy, disk, dial: hostDialer, log };
 }

@@ -284,6 +284,10 @@ function refusal(error: unknown): SiteReply {
     return { status: error.message === "path" ? 404 : 400, body: encodeJson(body) };
   }
   if (!(error instanceof LinksealError)) throw error;
+  return refusalReply(error);
+}
+
+export function refusalReply(error: LinksealError): SiteReply {
   const { code, effect, where, message, next } = error;
   return {
     status: statuses[code] ?? 422,

@@ -81,8 +81,10 @@ describe("rotate", () => {
   });
 
   it("is planned, rehearsed, done and shown", async () => {
-    const made = await run("sim", "new-key");
-    expect(made.out.match(/a fresh pair in the vault, CKN [0-9a-f]{64}$/gm)).toHaveLength(2);
+    const made = await run("keys", "generate", group);
+    expect(
+      made.out.match(/a fresh pair is in the vault: CKN [0-9a-f]{64}, generation 2$/gm),
+    ).toHaveLength(2);
     const before = keysOf((await asked<Status>("status")).said);
 
     const dry = await asked<Plan>("rotate", group, "--dry-run");
@@ -117,7 +119,7 @@ describe("rotate", () => {
   }, 60_000);
 
   it("is refused while a link is drained by hand, and status says by whom", async () => {
-    await run("sim", "new-key", `${group}/secondary`);
+    await run("keys", "generate", `${group}/secondary`);
     const drained = await run("drain", `${group}/primary`);
     expect([drained.exit, drained.out]).toEqual([0, expect.stringContaining("linkseal undrain")]);
     await until("a warning", async () => (await run("status")).out.includes("drained-by-hand"));

@@ -46,6 +46,16 @@ export const lendings: readonly Lending[] = [
     why: "hexadecimal text of a CAK becomes octets, checked before use",
   },
   {
+    path: "agent/vault.ts",
+    line: "return value.use((bytes) => bytes.some((byte) => byte >= 0x61 && byte <= 0x66));",
+    why: "tells the case of digits and nothing else",
+  },
+  {
+    path: "agent/cli/keys-azure.ts",
+    line: 'return octets.use((bytes) => Buffer.from(bytes).toString("hex").toUpperCase());',
+    why: "the library of the vault takes the value of a new version as a string",
+  },
+  {
     path: "agent/fleet/plant-worlds.ts",
     line: ': part.secret.use((bytes) => Buffer.from(bytes).toString("hex")),',
     why: "plays the agent that quotes a key, for the oracle to catch",

@@ -1,0 +1,206 @@
+// A real vault with the operator's own right: loaded by the verbs that make, pair or check keys
+// with a named credential, and by nothing else.
+
+import type { TokenCredential } from "@azure/identity";
+import type { SecretClient } from "@azure/keyvault-secrets";
+import { type AzureEndpoints, azureEndpoints } from "#drivers/azure-url.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { KeyStore, KeyVault, SecretVersion } from "#hal/vault.ts";
+import type { Clock, Dialer } from "#hal/world.ts";
+import { problem } from "../azure/answers.ts";
+import { guardedDialer } from "../azure/guard.ts";
+import { vaultCredential } from "../azure/identity.ts";
+import { run, SdkTransport } from "../azure/sdk-transport.ts";
+import { azureVault, serviceVersion } from "../azure/vault.ts";
+import type { RealAzure } from "../desired.ts";
+import { hostCredentials } from "../host/credentials.ts";
+import { visible } from "./text.ts";
+
+/** Chosen by the operator, and never found by probing. */
+export type Credential =
+  | { readonly kind: "azureCli"; readonly tenant: string | undefined }
+  | {
+      readonly kind: "deviceCode";
+      readonly tenant: string | undefined;
+      readonly client: string | undefined;
+    }
+  | {
+      readonly kind: "certificate";
+      readonly tenant: string;
+      readonly client: string;
+      /** One PEM with key and certificate, of this user alone. */
+      readonly file: string;
+    };
+
+export interface OperatorParts {
+  readonly azure: RealAzure;
+  readonly credential: Credential;
+  readonly clock: Clock;
+  readonly dial: Dialer;
+  /** Where the person reads what to do in a browser. */
+  readonly tell: (text: string) => void;
+}
+
+/** Touches nothing until it is asked. */
+export function operatorVault(parts: OperatorParts): KeyStore {
+  const { azure, clock } = parts;
+  const endpoints = azureEndpoints(azure);
+  const dial = guardedDialer(parts.dial, endpoints, azure, undefined);
+  const checkArcKey = async (path: string): Promise<never> => {
+    throw problem("vault.denied", "an operator has no key file of Azure Arc", path);
+  };
+  const transport = new SdkTransport({
+    ...{ world: { clock }, dial, endpoints, checkArcKey },
+    identityOrigin: undefined,
+  });
+  const credential = credentialOf(parts, endpoints, transport);
+  const open = async (): Promise<SecretClient> => {
+    const sdk = await import("@azure/keyvault-secrets");
+    return new sdk.SecretClient(endpoints.vault, credential, {
+      httpClient: transport.client(["vault"]),
+      retryOptions: { maxRetries: 0 },
+      serviceVersion,
+      disableChallengeResourceVerification: azure.cloud === "loopback",
+    });
+  };
+  let opened: Promise<SecretClient> | undefined;
+  const client = (): Promise<SecretClient> => (opened ??= open());
+  return storeOf(azureVault({ base: endpoints.vault, client }), endpoints.vault, client);
+}
+
+function storeOf(vault: KeyVault, base: string, client: () => Promise<SecretClient>): KeyStore {
+  return {
+    read: (id, signal) => vault.read(id, signal),
+    async versions(name, signal) {
+      try {
+        return await vault.versions(name, signal);
+      } catch (error) {
+        // The first pair of a link makes its two names.
+        if (error instanceof LinksealError && /\(404\b/.test(error.message)) return [];
+        throw error;
+      }
+    },
+    put: (name, octets, tags, signal) =>
+      writing(`${base}/secrets/${name}`, async () => {
+        // The library takes a string, which cannot be wiped: it lives for this statement only.
+        const { properties } = await (await client()).setSecret(name, hexOf(octets), {
+          tags: { ...tags },
+          abortSignal: signal,
+        });
+        return versionedId(properties.id, `${base}/secrets/${name}`);
+      }),
+    tag: (id, tags, signal) => writing(id, async () => retag(await client(), id, tags, signal)),
+  };
+}
+
+function hexOf(octets: Secret): string {
+  return octets.use((bytes) => Buffer.from(bytes).toString("hex").toUpperCase());
+}
+
+function versionedId(id: string | undefined, where: string): string {
+  if (id?.startsWith(`${where}/`) === true) return id;
+  throw problem("vault.unreachable", "the vault does not tell what it made of it", where);
+}
+
+async function retag(
+  client: SecretClient,
+  id: string,
+  tags: SecretVersion["tags"],
+  signal: AbortSignal,
+): Promise<void> {
+  const [version = "", name = ""] = id.split("/").toReversed();
+  const options = { tags: { ...tags }, abortSignal: signal };
+  await client.updateSecretProperties(name, version, options);
+}
+
+/** What a failed write may have done, and which right it takes. */
+async function writing<T>(where: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await run(where, call);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    if (error.code === "vault.denied" && /\(403\b/.test(error.message)) {
+      const text = `you may not write secrets here: ${error.message}`;
+      const next = "get the role Key Vault Secrets Officer on this vault, for yourself alone";
+      throw problem("vault.denied", text, where, next);
+    }
+    if (error.code !== "vault.unreachable" || neverSent(error)) throw error;
+    const { code, message, next } = error;
+    throw new LinksealError(code, message, { effect: "unknown", where, next, cause: error });
+  }
+}
+
+function neverSent({ cause }: LinksealError): boolean {
+  return cause instanceof LinksealError && cause.code === "transport.unreachable";
+}
+
+function credentialOf(
+  { credential, tell }: OperatorParts,
+  endpoints: AzureEndpoints,
+  transport: SdkTransport,
+): TokenCredential {
+  if (credential.kind === "certificate") {
+    const { tenant, client, file } = credential;
+    const identity = {
+      ...({ kind: "clientCertificate", tenant, client } as const),
+      certificate: `file:${file}`,
+    };
+    return vaultCredential({ identity, endpoints, transport, host: hostCredentials });
+  }
+  const make =
+    credential.kind === "azureCli"
+      ? () => azureCli(credential.tenant)
+      : () => deviceCode(credential, endpoints, transport, tell);
+  let made: Promise<TokenCredential> | undefined;
+  return {
+    async getToken(scopes, options) {
+      const [scope, ...more] = Array.isArray(scopes) ? scopes : [scopes];
+      if (scope !== `${endpoints.vaultResource}/.default` || more.length > 0) {
+        const text = `the vault wants a token for something else than ${endpoints.vaultResource}`;
+        throw problem("vault.denied", text, endpoints.vault, "compare azure.vault and azure.cloud");
+      }
+      made ??= make();
+      return await (await made).getToken(scope, options);
+    },
+  };
+}
+
+const azureCliMsMax = 30_000;
+
+async function azureCli(tenant: string | undefined): Promise<TokenCredential> {
+  const sdk = await import("@azure/identity");
+  const chosen = tenant === undefined ? {} : { tenantId: tenant };
+  const inner = new sdk.AzureCliCredential({ ...chosen, processTimeoutInMs: azureCliMsMax });
+  return {
+    async getToken(scopes, options) {
+      try {
+        return await inner.getToken(scopes, options);
+      } catch (error) {
+        const absent = error instanceof Error && /could not be found/.test(error.message);
+        const text = absent
+          ? "the Azure CLI is not installed here (az)"
+          : "the Azure CLI gives no token";
+        throw problem("vault.denied", text, "az account get-access-token", "az login");
+      }
+    },
+  };
+}
+
+async function deviceCode(
+  { tenant, client }: Extract<Credential, { kind: "deviceCode" }>,
+  endpoints: AzureEndpoints,
+  transport: SdkTransport,
+  tell: (text: string) => void,
+): Promise<TokenCredential> {
+  const sdk = await import("@azure/identity");
+  return new sdk.DeviceCodeCredential({
+    ...(tenant === undefined ? {} : { tenantId: tenant }),
+    ...(client === undefined ? {} : { clientId: client }),
+    authorityHost: endpoints.authority,
+    disableInstanceDiscovery: true,
+    httpClient: transport.client(["authority"]),
+    retryOptions: { maxRetries: 0 },
+    userPromptCallback: ({ message }) => tell(visible(message)),
+  });
+}

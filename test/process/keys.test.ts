@@ -1,0 +1,228 @@
+// An operator's keys by the real command line: into the vault of a simulated site, and with the
+// clients of Microsoft into the vault of the loopback cloud.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { KeyReport } from "#agent/api/key-report.ts";
+import { planSite } from "#sim/site-plan.ts";
+
+interface Ended {
+  readonly exit: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const home = mkdtempSync(join(tmpdir(), "linkseal-keys-"));
+const command = join(import.meta.dirname, "../../agent/bin.js");
+const loaded = join(import.meta.dirname, "loaded.ts");
+const config = join(home, "loopback.yaml");
+const group = "erd-demo";
+const children: ChildProcess[] = [];
+let cloud: Readonly<Record<string, string>> = {};
+let certificate: readonly string[] = [];
+
+function start(program: string, ...words: readonly string[]): ChildProcess {
+  const env = {
+    ...{ ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" },
+    ...(cloud["ca"] === undefined ? {} : { NODE_EXTRA_CA_CERTS: cloud["ca"] }),
+    PATH: `${home}:${process.env["PATH"] ?? ""}`,
+    TOKEN_PLACE: cloud["IDENTITY_ENDPOINT"] ?? "",
+    TOKEN_HEADER: cloud["IDENTITY_HEADER"] ?? "",
+  };
+  const stdio = ["ignore", "pipe", "pipe"] as const;
+  const child = spawn(process.execPath, [program, ...words], { env, stdio: [...stdio] });
+  children.push(child);
+  return child;
+}
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  let [out, err] = ["", ""];
+  child.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr?.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  await once(child, "close");
+  return { exit: child.exitCode, out, err };
+}
+
+const run = (...words: readonly string[]): Promise<Ended> => ended(start(command, ...words));
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (const begun = performance.now(); !(await holds()); ) {
+    if (performance.now() - begun > 30_000) throw new Error(`waited too long: ${what}`);
+    await sleep(100);
+  }
+}
+
+/** What `sim azure` prints first, and the environment that it offers. */
+async function openCloud(): Promise<Record<string, string>> {
+  const child = start(command, "sim", "azure", "--speed", "20");
+  let text = "";
+  child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  await until("a cloud", async () => text.includes("AZURE_POD_IDENTITY"));
+  const told = text.matchAll(/^(?:export )?(\w+)[ =](.+)$/gm);
+  return Object.fromEntries([...told].map(([, name = "", value = ""]) => [name, value]));
+}
+
+function loopbackConfig(): string {
+  const [planned] = planSite("demo", 1, 2).groups;
+  if (planned === undefined) throw new Error("the demo has no group");
+  const at = cloud["vault"] ?? "";
+  const links = planned.links.map(({ name, device, port, azureLink, key }) =>
+    [
+      `      - { name: ${name}, device: ${device}, port: ${port}, azureLink: ${azureLink},`,
+      "          speed: 100G, macsec: { suite: gcm-aes-xpn-256 },",
+      `          key: { cak: ${key.cak}, ckn: ${key.ckn} } }`,
+    ].join("\n"),
+  );
+  return [
+    "version: 1",
+    "site: demo",
+    "azure:",
+    "  cloud: loopback",
+    `  vault: ${at}`,
+    `  authority: ${at}`,
+    `  arm: ${at}`,
+    "  farEnd: manual",
+    `  identity: { kind: clientCertificate, tenant: ${cloud["AZURE_TENANT_ID"]},`,
+    `    client: ${cloud["AZURE_CLIENT_ID"]}, certificate: "file:${certificateFile()}" }`,
+    "devices:",
+    ...planned.links.map(
+      ({ device }) => `  - { name: ${device}, driver: sim, address: "${cloud["site"]}" }`,
+    ),
+    "groups:",
+    `  - name: ${group}`,
+    `    expressRoutePort: ${planned.expressRoutePort}`,
+    "    links:",
+    ...links,
+    "",
+  ].join("\n");
+}
+
+function certificateFile(): string {
+  return cloud["AZURE_CLIENT_CERTIFICATE_PATH"] ?? "";
+}
+
+/** The Azure CLI, as far as its users see it: a token of somebody who has signed in. */
+function fakeCli(): void {
+  const query = "api-version=2019-08-01&resource=https%3A%2F%2Fvault.azure.net";
+  writeFileSync(
+    join(home, "az"),
+    `#!${process.execPath}
+const headers = { "x-identity-header": process.env.TOKEN_HEADER };
+const reply = await fetch(\`\${process.env.TOKEN_PLACE}?${query}\`, { headers });
+const { access_token: accessToken, expires_on } = await reply.json();
+console.log(JSON.stringify({ accessToken, expires_on: Number(expires_on), tokenType: "Bearer" }));
+`,
+  );
+  chmodSync(join(home, "az"), 0o755);
+}
+
+beforeAll(async () => {
+  cloud = await openCloud();
+  writeFileSync(config, loopbackConfig());
+  certificate = [
+    ...["--credential", "certificate", "--certificate", certificateFile()],
+    ...["--tenant", cloud["AZURE_TENANT_ID"] ?? "", "--client", cloud["AZURE_CLIENT_ID"] ?? ""],
+  ];
+  fakeCli();
+}, 60_000);
+
+afterAll(async () => {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill("SIGINT");
+    await once(child, "close");
+  }
+  rmSync(home, { recursive: true });
+});
+
+/** Of every link: the pair that counts. */
+function newest(text: string): readonly (KeyReport["keys"][number]["newest"] | undefined)[] {
+  return (JSON.parse(text) as KeyReport).keys.map((key) => key.newest);
+}
+
+describe("keys in a real vault", () => {
+  it("are made, checked and seen by the agent's own identity", async () => {
+    const file = ["--file", config];
+    const before = await run("keys", "check", ...file, ...certificate, "--json");
+    expect([before.exit, before.err]).toEqual([0, ""]);
+    const made = await run("keys", "generate", group, ...file, ...certificate);
+    expect([made.exit, made.err]).toEqual([0, ""]);
+    expect(made.out.match(/a fresh pair is in the vault: CKN [0-9a-f]{64}/g)).toHaveLength(2);
+    const after = await run("keys", "check", ...file, ...certificate, "--json");
+    const generations = newest(after.out).map((pair) => pair?.generation);
+    expect(generations).toEqual(newest(before.out).map((pair) => (pair?.generation ?? 0) + 1));
+
+    start(command, "agent", "--site", cloud["site"] ?? "");
+    await until("an agent", async () => (await run("status", "--check")).exit === 4);
+    expect((await run("apply", config, "--yes")).exit).toBe(0);
+    const seen = await run("keys", "check", "--json");
+    expect(newest(seen.out)).toEqual(newest(after.out));
+  }, 60_000);
+
+  it("are paired by hand with the token of the Azure CLI", async () => {
+    const cli = ["--file", config, "--credential", "azureCli"];
+    const made = await run("keys", "generate", `${group}/primary`, ...cli, "--json");
+    expect([made.exit, made.err]).toEqual([0, ""]);
+    const [key] = (JSON.parse(made.out) as { keys: { cakSecretId: string; cknSecretId: string }[] })
+      .keys;
+    const last = (id = ""): string => id.split("/").at(-1) ?? "";
+    const ids = ["--cak", last(key?.cakSecretId), "--ckn", last(key?.cknSecretId)];
+    const again = await run("keys", "pair", `${group}/primary`, ...ids, ...cli);
+    expect([again.exit, again.out]).toEqual([0, expect.stringContaining("were a pair already")]);
+    const wrong = ["--cak", ids[1] ?? "", "--ckn", "0".repeat(32)];
+    const refused = await run("keys", "pair", `${group}/primary`, ...wrong, ...cli);
+    expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no such version")]);
+  }, 60_000);
+
+  it("are not touched without a credential, or with one that others may read", async () => {
+    const none = await run("keys", "generate", group, "--file", config);
+    expect([none.exit, none.err]).toEqual([2, expect.stringContaining("--credential azureCli")]);
+    const copy = join(home, "copy.pem");
+    writeFileSync(copy, readFileSync(certificateFile()), { mode: 0o644 });
+    const words = certificate.map((word) => (word === certificateFile() ? copy : word));
+    const open = await run("keys", "generate", group, "--file", config, ...words);
+    expect([open.exit, open.err]).toEqual([1, expect.stringContaining("others may touch it")]);
+    expect(open.err).not.toContain("PRIVATE");
+  }, 60_000);
+});
+
+describe("Microsoft's libraries", () => {
+  const looks: readonly (readonly string[])[] = [
+    ...[["status"], ["links"], ["tunnels"], ["keys", "list"], ["keys", "check"], ["doctor"]],
+    ...[["events"], ["journal"], ["rotation", "show"], ["config", "show"], ["config", "history"]],
+    ...[
+      ["plan", config],
+      ["validate", config],
+      ["explain", "drift"],
+      ["driver", "list"],
+    ],
+    ...[["rotate", group, "--dry-run"], ["enrol", group], ["adopt", group], ["version"]],
+    ...[
+      ["keys", "generate", group],
+      ["keys", "pair", group, "--cak", "1", "--ckn", "1"],
+    ],
+    ["completion", "bash"],
+  ];
+
+  it("are loaded by no verb that was not given a credential", async () => {
+    const { exit, err } = await ended(start(loaded, JSON.stringify(looks)));
+    const told = JSON.parse(err.trim().split("\n").at(-1) ?? "") as {
+      readonly exits: readonly number[];
+      readonly packages: readonly string[];
+    };
+    expect([exit, told.exits.length]).toEqual([0, looks.length]);
+    expect(told.packages).toEqual(expect.arrayContaining(["commander", "zod"]));
+    expect(told.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);
+  }, 60_000);
+
+  it("are loaded where one was given", async () => {
+    const line = ["keys", "check", "--file", config, ...certificate];
+    const { err } = await ended(start(loaded, JSON.stringify([line])));
+    expect(err).toMatch(/"@azure\/identity".*"@azure\/keyvault-secrets"|"@azure\/keyvault/);
+  }, 60_000);
+});

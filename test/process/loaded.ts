@@ -1,0 +1,19 @@
+// Runs command lines one after the other in this process, and says which packages that loaded.
+
+import { registerHooks } from "node:module";
+
+const packages = new Set<string>();
+
+registerHooks({
+  load(url, context, next) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
+    if (name !== undefined) packages.add(name);
+    return next(url, context);
+  },
+});
+
+const lines = JSON.parse(process.argv[2] ?? "[]") as readonly (readonly string[])[];
+const { main } = await import("#agent/cli.ts");
+const exits: number[] = [];
+for (const words of lines) exits.push(await main(words));
+process.stderr.write(`${JSON.stringify({ exits, packages: [...packages] })}\n`);
