@@ -1,5 +1,6 @@
 // The loops that serve one accepted intent: one per device, one per group, one that judges health.
 
+import { azureEndpoints } from "#drivers/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
@@ -46,8 +47,10 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   readonly turns: Turns;
 }
 
-/** The vault is asked for newer keys this often. */
+/** The vault is asked for newer keys this often, and up to a fifth later. */
 const policyMs = 300_000;
+/** Agents of many groups take so long a group until each has asked for the first time. */
+const firstLookMs = 1_000;
 /** After the vault said no, its next try waits this long; doubled each time, up to the most. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
@@ -100,7 +103,10 @@ export class Crew {
 
   #ownAddresses(): readonly string[] {
     const { azure, devices } = this.intent.desired;
-    return [azure.vault, ...devices.map(({ address }) => address)];
+    const own = devices.map(({ address }) => address);
+    if (azure.cloud === "sim") return [azure.vault, ...own];
+    const { vault, authority, arm } = azureEndpoints(azure);
+    return [vault, authority, arm, ...own];
   }
 
   readonly #acceptsRisk = (risk: RiskName): boolean =>
@@ -216,7 +222,7 @@ export class Crew {
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       const waitMs = Math.min(vaultWaitMs.most, 2 * (retry?.waitMs ?? vaultWaitMs.least / 2));
-      this.#vaultRetry.set(group.name, { at: now + waitMs, waitMs });
+      this.#vaultRetry.set(group.name, { at: now + waitMs + this.#jitter(waitMs / 5), waitMs });
       const { code, message, next } = error;
       this.#wait(group, { code, refusal: code, text: message, next });
     }
@@ -239,6 +245,17 @@ export class Crew {
     return change.kind === "nothing" ? await this.#rotationDue(group, signal) : change;
   }
 
+  #jitter(mostMs: number): number {
+    return jitterMs(this.#parts.world.entropy.bytes(4), mostMs);
+  }
+
+  /** Groups that ask together at the start would ask together for ever. */
+  #firstLook(name: string, now: number): number {
+    const at = now + this.#jitter(firstLookMs * this.intent.desired.groups.length);
+    this.#policyAt.set(name, at);
+    return at;
+  }
+
   /** Spread over some minutes, so that one new key in the vault does not start every group. */
   async #rotationDue(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
     const { clock, entropy } = this.#parts.world;
@@ -246,13 +263,13 @@ export class Crew {
     const { name } = group;
     const beginAt = this.#beginAt.get(name);
     if (group.rotate.on === "hand") return { kind: "nothing" };
-    if (now < (beginAt ?? this.#policyAt.get(name) ?? 0)) {
+    if (now < (beginAt ?? this.#policyAt.get(name) ?? this.#firstLook(name, now))) {
       const waiting = this.#waiting.get(name);
       return waiting === undefined ? { kind: "nothing" } : { kind: "waiting", waiting };
     }
     const accepting = { asked: undefined, acceptsRisk: this.#acceptsRisk };
     const due = await beginRotation(this.beginParts(), group, accepting, signal);
-    this.#policyAt.set(name, now + policyMs);
+    this.#policyAt.set(name, now + policyMs + this.#jitter(policyMs / 5));
     if (due.kind !== "begin") {
       this.#beginAt.delete(name);
       return due;

@@ -56,10 +56,13 @@ export function rotationDue(input: RotationInput): RotationDue {
 
 const jitterMaxMs = 600_000;
 
-/** Spreads beginnings, so that a new key in the vault does not start every group at once. */
-export function jitterMs(entropy: Uint8Array): number {
+/**
+ * From 0 up to `mostMs`, drawn from the octets. As it stands it spreads beginnings, so that a new
+ * key in the vault does not start every group at once.
+ */
+export function jitterMs(entropy: Uint8Array, mostMs = jitterMaxMs): number {
   const fraction = entropy.reduceRight((sum, octet) => (sum + octet) / 256, 0);
-  return Math.floor(fraction * jitterMaxMs);
+  return Math.floor(fraction * mostMs);
 }
 
 function boundLinks({ policy, links }: RotationInput): readonly BoundLink[] {
