@@ -9,12 +9,15 @@ import { type Desired, type DesiredDevice, type DesiredLink, linkId } from "./de
 import { fresh, type LinkView, portOf } from "./link-view.ts";
 
 const lookMsMax = 10_000;
+/** A name is asked for anew after this long. */
+const nameMs = 60_000;
 /** Looks kept per link: an evidence window of 90 s at the default poll, and no more. */
 const historyMax = 24;
 
 export interface Failure {
   readonly code: string;
   readonly text: string;
+  readonly next: string;
   readonly since: Instant;
 }
 
@@ -31,6 +34,7 @@ interface LinkSlot {
   readonly peerPort: PeerPort;
   peer: { readonly state: PeerState; readonly at: Instant } | undefined;
   peerFailure: Failure | undefined;
+  peerTriedAt: Instant | undefined;
   probe: LinkView["probe"];
 }
 
@@ -46,6 +50,7 @@ export class Lookout {
   readonly #devices = new Map<string, DeviceSlot>();
   readonly #links = new Map<string, LinkSlot>();
   readonly #tunnels = new Map<string, IpsecTunnel[]>();
+  readonly #names = new Map<string, { readonly found: readonly string[]; readonly at: Instant }>();
 
   /**
    * What an earlier lookout saw of the same devices and links is kept, so that a new intent starts
@@ -69,6 +74,7 @@ export class Lookout {
           peerPort: parts.peerPort(link),
           peer: undefined,
           peerFailure: undefined,
+          peerTriedAt: undefined,
           probe: undefined,
         });
       }
@@ -171,6 +177,7 @@ export class Lookout {
   async lookPeer(link: DesiredLink, signal: AbortSignal): Promise<PeerState | undefined> {
     const slot = this.#linkSlot(link);
     const { clock } = this.#parts.world;
+    slot.peerTriedAt = clock.now();
     try {
       const state = await withDeadline(
         clock,
@@ -197,6 +204,22 @@ export class Lookout {
       return await device.probe?.(link.port, count, bounded);
     });
     if (result !== undefined) this.#linkSlot(link).probe = { at: clock.now(), ...result };
+  }
+
+  /** Every address that a name stands for; none = not to be told now. */
+  async addresses(host: string, signal: AbortSignal): Promise<readonly string[]> {
+    const { clock, dial } = this.#parts.world;
+    const known = this.#names.get(host);
+    if (known !== undefined && clock.now() - known.at < nameMs) return known.found;
+    try {
+      const limit = { ms: lookMsMax, where: host, effect: "none" } as const;
+      const found = await withDeadline(clock, limit, signal, (s) => dial.resolve(host, s));
+      this.#names.set(host, { found, at: clock.now() });
+      return found;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      return [];
+    }
   }
 
   /** The link as last seen; a state older than `staleAfter` is not seen at all. */
@@ -241,6 +264,13 @@ export class Lookout {
     return this.#linkSlot(link).peerFailure;
   }
 
+  /** Nobody has looked at the far end, or tried to, for this long. */
+  isPeerDue(link: DesiredLink, everyMs: number): boolean {
+    const { peerTriedAt } = this.#linkSlot(link);
+    const { clock } = this.#parts.world;
+    return peerTriedAt === undefined || clock.now() - peerTriedAt >= everyMs;
+  }
+
   peerPort(link: DesiredLink): PeerPort {
     return this.#linkSlot(link).peerPort;
   }
@@ -268,7 +298,7 @@ export class Lookout {
 
 function failureOf(error: LinksealError, before: Failure | undefined, now: Instant): Failure {
   const since = before?.code === error.code ? before.since : now;
-  return { code: error.code, text: error.message, since };
+  return { code: error.code, text: error.message, next: error.next, since };
 }
 
 // Dropping every second look keeps both ends of the window, which is all that health compares.

@@ -62,7 +62,9 @@ export async function beginEnrolment(
   const verb = `linkseal enrol ${group.name}`;
   const risk = missingRisk(parts, wanted, ["breakBeforeMake"], { asked, acceptsRisk, verb });
   if (risk !== undefined) return { kind: "waiting", waiting: risk };
-  const links = await frozenKeys(parts, group, wanted, signal);
+  const still = await stillBare(parts, group, wanted, signal);
+  if (still.length === 0) return { kind: "nothing" };
+  const links = await frozenKeys(parts, group, still, signal);
   return {
     kind: "begin",
     campaign: newCampaign(parts, {
@@ -73,6 +75,21 @@ export async function beginEnrolment(
       because: "the accepted intent wants these links protected",
     }),
   };
+}
+
+/** A far end in a real cloud is looked at rarely: what was seen a minute ago begins nothing. */
+async function stillBare(
+  parts: BeginParts,
+  group: DesiredGroup,
+  wanted: readonly DesiredLink[],
+  signal: AbortSignal,
+): Promise<readonly DesiredLink[]> {
+  const { lookout, desired } = parts;
+  for (const link of wanted) {
+    if (lookout.isPeerDue(link, 2 * desired.health.pollMs)) await lookout.lookPeer(link, signal);
+  }
+  const bare = candidates(parts, group);
+  return wanted.filter((link) => bare.includes(link));
 }
 
 /**

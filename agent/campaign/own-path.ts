@@ -10,7 +10,7 @@ import type { GateInput } from "./gates.ts";
 export interface OwnPathParts {
   readonly world: Pick<World, "clock">;
   readonly lookout: Lookout;
-  /** Addresses that the agent itself must reach. */
+  /** What the agent itself must reach: `unix:PATH`, an address, or `https://HOST`. */
   readonly ownAddresses: readonly string[];
 }
 
@@ -23,14 +23,34 @@ export async function ownPathOf(
   signal: AbortSignal,
 ): Promise<GateInput["ownPath"]> {
   let answer: "elsewhere" | "unknown" = "elsewhere";
-  for (const address of parts.ownAddresses) {
-    // A socket of this host crosses no link.
-    if (address.startsWith("unix:")) continue;
-    const port = await routeTo(parts, link, address, signal);
-    if (port === link.port) return "overThisLink";
-    if (port === undefined) answer = "unknown";
+  for (const place of parts.ownAddresses) {
+    const addresses = await addressesOf(parts, place, signal);
+    if (addresses === undefined) answer = "unknown";
+    // Whichever of them is taken, it must not be over this link.
+    for (const address of addresses ?? []) {
+      const port = await routeTo(parts, link, address, signal);
+      if (port === link.port) return "overThisLink";
+      if (port === undefined) answer = "unknown";
+    }
   }
   return answer;
+}
+
+/** None = nothing that leaves this host; undefined = not known. */
+async function addressesOf(
+  { lookout }: OwnPathParts,
+  place: string,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  if (place.startsWith("unix:")) return [];
+  const host = /^https:\/\/([^/:]+)/.exec(place)?.[1];
+  if (host === undefined) return [place];
+  const found = await lookout.addresses(host, signal);
+  return found.length === 0 ? undefined : found.filter((address) => !isOwn(address));
+}
+
+function isOwn(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
 }
 
 async function routeTo(

@@ -5,6 +5,7 @@ import { errorRows, isErrorCode } from "#hal/error.ts";
 import { type Instant, instantAfter, type World, wallAfter } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { campaignReport } from "../api/campaign-report.ts";
+import { riskAccepted } from "../campaign/begin.ts";
 import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import type { EventRing } from "../events.ts";
@@ -72,7 +73,7 @@ export class Judge {
         const health = healthOf(links, link);
         this.#note(linkId(link), health);
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
-        raised.push(...this.#driftWarnings(crew, link));
+        raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
         raised.push(...this.#ageWarnings(group, link), ...this.#drainWarnings(link));
       }
     }
@@ -124,6 +125,18 @@ export class Judge {
     if (standing.kind !== "managed" || standing.drift.length === 0) return [];
     const text = standing.drift.map((drift) => drift.text).join("; ");
     return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
+  }
+
+  /** Where a person answers for the far end, unseen by a named risk, its silence is no news. */
+  #unreadWarnings(crew: Crew, link: DesiredLink): Raised[] {
+    const failure = crew.lookout.peerFailure(link);
+    const { desired } = crew.intent;
+    const wall = this.#parts.world.clock.wall();
+    const isMeant =
+      desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", wall);
+    if (failure === undefined || isMeant) return [];
+    const { text, next } = failure;
+    return [{ ...raise("far-end-unreadable", linkId(link), text), next, within: [link.group] }];
   }
 
   #groupWarnings(group: DesiredGroup): Raised[] {

@@ -7,6 +7,7 @@ import { EventRing } from "#agent/events.ts";
 import { Judge } from "#agent/health/judge.ts";
 import type { Status } from "#agent/health/status.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
+import type { Failure } from "#agent/lookout.ts";
 import type { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
@@ -70,6 +71,8 @@ export interface Scene {
   readonly waiting?: { readonly code: string; readonly text: string };
   readonly troubles?: readonly LinksealError[];
   readonly trouble?: LinksealError;
+  /** Of every far end. */
+  readonly peerFailure?: Failure;
   readonly crewless?: true;
   /** No look has succeeded yet. */
   readonly unread?: true;
@@ -132,6 +135,7 @@ export class JudgeBench {
       lookout: {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
         failure: () => undefined,
+        peerFailure: () => this.#scene.peerFailure,
         history: (link: DesiredLink) => this.#polls().map((poll) => this.#port(link, poll)),
         view,
         peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),

@@ -140,6 +140,26 @@ describe("warnings", () => {
     expect(codes).not.toContain("drift");
   });
 
+  it("of a far end that cannot be read, unless nobody is meant to", () => {
+    const peerFailure = {
+      code: "peer.denied",
+      text: "the management API: this identity has no right here (403)",
+      next: "give it the right",
+      since: at(0),
+    };
+    const warned = new JudgeBench({ peerFailure }).polls(14);
+    expect(warned.warnings()).toEqual([
+      `far-end-unreadable erd-demo/primary: ${peerFailure.text}`,
+      `far-end-unreadable erd-demo/secondary: ${peerFailure.text}`,
+    ]);
+    const unseen = desiredOf((text) =>
+      text
+        .replace("farEnd: agent", "farEnd: manual")
+        .replace("acceptRisks:", "acceptRisks:\n  - { risk: farEndUnseen, until: 2027-01-31 }"),
+    );
+    expect(new JudgeBench({ peerFailure, desired: unseen }).polls(14).warnings()).toEqual([]);
+  });
+
   it("of a link that a person keeps empty", () => {
     const drains = { "erd-demo/primary": { by: "ann", since: wall } };
     expect(new JudgeBench({ memory: { ...bound, drains } }).polls(14).warnings()).toEqual([
