@@ -113,6 +113,8 @@ async function libraryCredential(
   { identity, endpoints, host }: SignIn,
   httpClient: SdkClient,
 ): Promise<TokenCredential> {
+  // Another config of this process may have pinned another one since.
+  host.pinEndpoint(identity);
   const sdk = await import("@azure/identity");
   const common = {
     authorityHost: endpoints.authority,
