@@ -58,7 +58,9 @@ async function bundle(): Promise<void> {
     banner: { js: banner },
   });
   const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
-  for (const name of readdirSync(dist)) if (!written.has(name)) rmSync(join(dist, name));
+  for (const entry of readdirSync(dist, { withFileTypes: true })) {
+    if (entry.isFile() && !written.has(entry.name)) rmSync(join(dist, entry.name));
+  }
 }
 
 async function main(): Promise<void> {
