@@ -177,6 +177,8 @@ export const peerCases: readonly PeerCase[] = [
       const what = "a throttled put";
       mustBe(await refusal(put(bench.peer, bench.newWant()), what), ["peer.throttled"], what);
       bench.heal("throttled");
+      // What it demanded is kept to by looks as well.
+      await bench.wait(60_000);
       must(canonical(await bench.peer.observe(never)) === before, `${what} had an effect`);
     },
   },

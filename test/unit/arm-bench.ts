@@ -1,0 +1,148 @@
+// The far end's client against the simulated management API in this process, on virtual time.
+
+import { Patience } from "#agent/azure/patience.ts";
+import { ExpressRoute, fillCommand } from "#drivers/index.ts";
+import type { PeerPort, PeerState, PeerWant } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import type { Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
+import { SimAzure } from "#sim/azure/azure.ts";
+import { Prng } from "#sim/prng.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
+import { planSite } from "#sim/site-plan.ts";
+import { never, settled } from "./site-bench.ts";
+
+export const management = "https://management.azure.com";
+const tenant = "11111111-2222-3333-4444-555555555555";
+const client = { clientId: tenant, objectId: tenant, resourceId: "/machine" };
+
+export interface ArmBench {
+  readonly site: Site;
+  readonly cloud: SimAzure;
+  readonly far: ExpressRoute;
+  readonly resource: string;
+  /** Every request that left, oldest first. */
+  readonly sent: HttpRequest[];
+  /** Of every accepted operation, as the journal keeps it. */
+  readonly journal: Map<"link1" | "link2", string>;
+  /** Spoils replies before the client sees them. */
+  alter: (reply: HttpReply, request: HttpRequest) => HttpReply | Promise<HttpReply>;
+  /** Another client, as after a restart. */
+  restarted(): ExpressRoute;
+  peer(link: "link1" | "link2", far?: ExpressRoute): PeerPort;
+  newWant(link: "link1" | "link2"): PeerWant;
+  observe(link: "link1" | "link2"): Promise<PeerState>;
+  put(link: "link1" | "link2", want: PeerWant): Promise<void>;
+  run<T>(promise: Promise<T>): Promise<T>;
+  /** `METHOD` of what was asked about the port itself. */
+  calls(method: "GET" | "PUT"): number;
+}
+
+export function simulatedAzure(site: Site, bandwidthInGbps = 100): SimAzure {
+  return new SimAzure({
+    ...{ site, prng: new Prng("azure"), authority: "https://login.microsoftonline.com" },
+    ...{ arm: management, tenant, apps: [], wall: () => site.clock.wall(), bandwidthInGbps },
+    ...{ identityHeader: "this-host", systemAssigned: client },
+  });
+}
+
+/** What reaches the management API, and what does not come back whole. */
+export function armDialer(cloud: SimAzure): Dialer {
+  return {
+    async http(request, signal) {
+      const body = request.body === undefined ? "" : text(fillCommand(request.body));
+      const found = await cloud.anywhere({ ...plain(request), body }, signal);
+      const octets = new TextEncoder().encode(found.body);
+      if (octets.length <= request.replyBytesMax) return { ...found, body: octets };
+      throw new LinksealError("transport.closed", "the reply is longer than allowed", {
+        effect: request.method === "GET" ? "none" : "unknown",
+        where: request.to,
+        next: "linkseal status",
+      });
+    },
+    routeTo: async () => undefined,
+    resolve: async () => [],
+  };
+}
+
+function plain({ to, method, path, headers = {} }: HttpRequest) {
+  const filled = Object.entries(headers).map(([name, value]): [string, string] => [
+    name,
+    typeof value === "string" ? value : text(fillCommand([value])),
+  ]);
+  return { host: new URL(to).host, method, path, headers: Object.fromEntries(filled) };
+}
+
+export function text(octets: Uint8Array): string {
+  return new TextDecoder().decode(octets);
+}
+
+/** The far ends behind a dialer, with tokens of the simulated cloud itself. */
+export function farEnds(site: Site, cloud: SimAzure, dial: Dialer): ExpressRoute {
+  const { clientId } = client;
+  return new ExpressRoute({
+    ...{ clock: site.clock, dial, origin: management, resource: management },
+    patience: new Patience(site.clock),
+    token: async (scope) => {
+      const audience = scope.replace(/\/\.default$/, "");
+      const { token } = cloud.tokens.issue({ audience, tenant, clientId });
+      return Secret.take("token", new TextEncoder().encode(token));
+    },
+  });
+}
+
+export interface ArmSetting {
+  readonly start?: SiteOptions["start"];
+  readonly kind?: "expressRoutePorts" | "expressRouteLags";
+  readonly bandwidthInGbps?: number;
+}
+
+export function armBench({ start = "clear", kind, bandwidthInGbps }: ArmSetting = {}): ArmBench {
+  const plan = planSite("demo", 1, 1);
+  const groups = plan.groups.map((group) => ({
+    ...group,
+    expressRoutePort: group.expressRoutePort.replace("expressRoutePorts", kind ?? "$&"),
+  }));
+  const names = { seed: "arm", name: "demo", groups: 1, tunnels: 1 } as const;
+  const site = buildSite({ ...names, start, plan: { ...plan, groups } });
+  const cloud = simulatedAzure(site, bandwidthInGbps);
+  const sent: HttpRequest[] = [];
+  const inner = armDialer(cloud);
+  const dial: Dialer = {
+    ...inner,
+    async http(request, signal) {
+      sent.push(request);
+      return await bench.alter(await inner.http(request, signal), request);
+    },
+  };
+  const resource = groups[0]?.expressRoutePort ?? "";
+  const journal: ArmBench["journal"] = new Map();
+  const far = farEnds(site, cloud, dial);
+  const bench: ArmBench = {
+    ...{ site, cloud, far, resource, sent, journal },
+    alter: (reply) => reply,
+    restarted: () => farEnds(site, cloud, dial),
+    peer: (link, other = far) => other.peer({ resource, link, operation: () => journal.get(link) }),
+    newWant: (link) => {
+      const names = site.links.find(({ azureLink }) => azureLink === link)?.key;
+      if (names === undefined) throw new RangeError(`no ${link}`);
+      const suite = "gcm-aes-xpn-256";
+      return { key: site.vault.generatePair(names, suite), suite, sci: "on", admin: "up" };
+    },
+    observe: (link) => bench.run(bench.peer(link).observe(never)),
+    put: (link, want) =>
+      bench.run(
+        bench.peer(link).put(
+          want,
+          async (operation) => {
+            journal.set(link, operation);
+          },
+          never,
+        ),
+      ),
+    run: (promise) => settled(site.clock, promise),
+    calls: (method) =>
+      sent.filter((each) => each.method === method && each.path.startsWith(`${resource}?`)).length,
+  };
+  return bench;
+}
