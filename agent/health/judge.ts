@@ -67,7 +67,7 @@ export class Judge {
     const links = this.#links(crew, now);
     const raised: Raised[] = [...this.#siteWarnings()];
     for (const group of desired.groups) {
-      raised.push(...this.#groupWarnings(group));
+      raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
       raised.push(...this.#overdueWarnings(group, desired.rotation.overdueMs));
       for (const link of group.links) {
         const health = healthOf(links, link);
@@ -335,6 +335,14 @@ function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
       }),
     );
   return [...foreign, ...left];
+}
+
+/** What the vault says against a new key; the links keep theirs, and their verdicts. */
+function vaultWarnings(crew: Crew, group: DesiredGroup): Raised[] {
+  const waiting = crew.waiting(group.name);
+  const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;
+  if (waiting === undefined || code === undefined) return [];
+  return [{ ...raise(code, group.name, waiting.text), next: waiting.next }];
 }
 
 function raise(code: WarningCode, about: string, text: string): Raised {

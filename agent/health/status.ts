@@ -50,7 +50,7 @@ export type StatusInput =
       readonly unmanaged: readonly Unmanaged[];
     };
 
-interface LinkStatus {
+export interface LinkStatus {
   readonly name: string;
   readonly device: string;
   readonly port: string;
@@ -92,7 +92,7 @@ interface TunnelStatus {
   readonly reasons: readonly Reason[];
 }
 
-interface WarningStatus {
+export interface WarningStatus {
   readonly code: WarningCode;
   readonly severity: Severity;
   readonly about: string;

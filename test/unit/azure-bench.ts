@@ -88,9 +88,10 @@ export function hostOf(more: Partial<CredentialHost> = {}): CredentialHost {
 export function azureBench(
   identity: AzureIdentity = certificateIdentity,
   host: CredentialHost = hostOf(),
+  start: "clear" | "protected" = "clear",
 ): AzureBench {
   const names = { seed: "azure", name: "demo", groups: 1, tunnels: 0 } as const;
-  const site = buildSite({ ...names, start: "clear", vaultBase: base });
+  const site = buildSite({ ...names, start, vaultBase: base });
   const cloud = new SimAzure({
     site,
     prng: new Prng("azure"),
