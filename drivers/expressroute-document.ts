@@ -3,9 +3,14 @@
 
 import type { PeerDetails, PeerState, PeerWant } from "#hal/device.ts";
 import type { CipherSuite } from "#hal/model.ts";
-import { numberIn, textAt, valueAt, writeFaithful } from "./transport/arm-json.ts";
-
-type Json = Readonly<Record<string, unknown>>;
+import {
+  isObject,
+  type JsonObject,
+  numberIn,
+  textAt,
+  valueAt,
+  writeFaithful,
+} from "./transport/arm-json.ts";
 
 export type AzureLink = "link1" | "link2";
 
@@ -38,7 +43,7 @@ export function stateOf(document: unknown, name: AzureLink): PeerState {
     admin: textAt(link, "properties", "adminState") === "Enabled" ? "up" : "down",
     provisioning: provisioningOf(states),
     operation: undefined,
-    details: detailsOf(document, config("cipher"), states),
+    details: { ...detailsOf(document, config("cipher"), states), ...lagOf(document, link) },
   };
 }
 
@@ -61,8 +66,15 @@ function detailsOf(
   };
 }
 
+function lagOf(document: unknown, link: JsonObject): Pick<PeerDetails, "lag"> {
+  const members = valueAt(link, "properties", "members");
+  const least = numberIn(valueAt(document, "properties", "minimumActivePortsRequired"));
+  if (!Array.isArray(members) || least === undefined) return {};
+  return { lag: { members: members.length, least } };
+}
+
 /** Only what may stand in a path of a request. */
-export function isResourceId(id: string): boolean {
+function isResourceId(id: string): boolean {
   return /^\/subscriptions\/[A-Za-z0-9/._()-]{1,600}$/.test(id) && !/\/\.{1,2}(\/|$)/.test(id);
 }
 
@@ -74,7 +86,11 @@ export function withLink(document: unknown, name: AzureLink, want: PeerWant): un
   throw new OddDocument("the write would touch more than one link");
 }
 
-function replaceLink(document: unknown, name: AzureLink, change: (link: Json) => Json): Json {
+function replaceLink(
+  document: unknown,
+  name: AzureLink,
+  change: (link: JsonObject) => JsonObject,
+): JsonObject {
   const own = linkIn(document, name);
   const links = linksIn(document).map((link) => (link === own ? change(link) : link));
   return {
@@ -83,7 +99,7 @@ function replaceLink(document: unknown, name: AzureLink, change: (link: Json) =>
   };
 }
 
-function linkWith(link: Json, { key, suite, sci, admin }: PeerWant): Json {
+function linkWith(link: JsonObject, { key, suite, sci, admin }: PeerWant): JsonObject {
   const properties = partOf(link, "properties");
   return {
     ...link,
@@ -101,7 +117,7 @@ function linkWith(link: Json, { key, suite, sci, admin }: PeerWant): Json {
   };
 }
 
-function maskedLink(link: Json): Json {
+function maskedLink(link: JsonObject): JsonObject {
   const properties = partOf(link, "properties");
   const mask = Object.fromEntries(changing.map((key) => [key, null]));
   // First in both, so that it does not matter where a property stood.
@@ -117,13 +133,13 @@ function maskedLink(link: Json): Json {
 }
 
 /** Azure always has two, of a port as of a LAG. */
-function linksIn(document: unknown): readonly Json[] {
+function linksIn(document: unknown): readonly JsonObject[] {
   const links = valueAt(document, "properties", "links");
   if (Array.isArray(links) && links.length === 2 && links.every(isObject)) return links;
   throw new OddDocument("it does not hold two links");
 }
 
-function linkIn(document: unknown, name: AzureLink): Json {
+function linkIn(document: unknown, name: AzureLink): JsonObject {
   const named = linksIn(document).filter((link) => textAt(link, "name")?.toLowerCase() === name);
   const [only] = named;
   if (only !== undefined && named.length === 1) return only;
@@ -163,16 +179,12 @@ function provisioningOf({ port, link }: PeerDetails["provisioning"]): PeerState[
   return settled ? "settled" : "updating";
 }
 
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function objectIn(value: unknown): Json {
+function objectIn(value: unknown): JsonObject {
   if (isObject(value)) return value;
   throw new OddDocument("it is no object");
 }
 
-function partOf(from: Json, key: string): Json {
+function partOf(from: JsonObject, key: string): JsonObject {
   const part = from[key];
   if (part === undefined || part === null) return {};
   if (isObject(part)) return part;

@@ -41,7 +41,8 @@ export class RealCloud {
   }
 
   #open(): Promise<Opened> {
-    const opened = (this.#opened ??= this.#load());
+    const opened = this.#opened ?? this.#load();
+    this.#opened = opened;
     // What this host lacked may be there at the next try.
     opened.catch(() => {
       if (this.#opened === opened) this.#opened = undefined;

@@ -5,13 +5,14 @@ interface RawNumber {
   readonly rawJSON: string;
 }
 
-// TypeScript's library does not list these two yet (ECMAScript "JSON.parse source text access").
+// TypeScript's library does not list these yet (ECMAScript "JSON.parse source text access").
 interface SourceJson {
   parse(
     text: string,
     reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
   ): unknown;
   rawJSON(text: string): RawNumber;
+  isRawJSON(value: unknown): value is RawNumber;
 }
 
 const sourceJson = JSON as unknown as SourceJson;
@@ -29,8 +30,14 @@ export function writeFaithful(value: unknown): string {
 
 /** The number behind a value of a document; undefined where it is none. */
 export function numberIn(value: unknown): number | undefined {
-  if (typeof value !== "object" || value === null || !("rawJSON" in value)) return undefined;
-  return Number(value.rawJSON);
+  return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined;
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  const isOne = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isOne && !sourceJson.isRawJSON(value);
 }
 
 /** One step after the other into a document; undefined where it leads nowhere. */

@@ -9,10 +9,10 @@ import { parseFaithful, textAt, writeFaithful } from "./arm-json.ts";
 import { fillCommand } from "./fill.ts";
 
 /** A bearer token for a scope; the caller wipes it. Throws `vault.*`, effect "none". */
-export type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
+type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
 
 /** Who keeps to the times that services name. */
-export interface Patience {
+interface Patience {
   /** How long this origin must be left alone; 0 = it may be asked. */
   remainingMs(origin: string): number;
   /** Takes note of an answer; the wait that it demands, 0 = none. */

@@ -29,7 +29,7 @@ function benchOf(arm: ArmBench): PeerBench {
   const peer = (link: Link) => {
     const inner = arm.peer(link);
     return {
-      observe: inner.observe,
+      observe: (signal: AbortSignal) => inner.observe(signal),
       put: (...[want, accepted, signal]: Parameters<typeof inner.put>) => {
         const journalled = async (operation: string): Promise<void> => {
           await accepted(operation);

@@ -5,12 +5,13 @@ import { ExpressRoute, fillCommand } from "#drivers/index.ts";
 import type { PeerPort, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
+import type { Clock, Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
+import { SimClock } from "#sim/clock.ts";
 import { Prng } from "#sim/prng.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import { planSite } from "#sim/site-plan.ts";
-import { never, settled } from "./site-bench.ts";
+import { never, settled, wallStart } from "./site-bench.ts";
 
 export const management = "https://management.azure.com";
 const tenant = "11111111-2222-3333-4444-555555555555";
@@ -80,15 +81,38 @@ export function text(octets: Uint8Array): string {
 /** The far ends behind a dialer, with tokens of the simulated cloud itself. */
 export function farEnds(site: Site, cloud: SimAzure, dial: Dialer): ExpressRoute {
   const { clientId } = client;
-  return new ExpressRoute({
-    ...{ clock: site.clock, dial, origin: management, resource: management },
-    patience: new Patience(site.clock),
-    token: async (scope) => {
-      const audience = scope.replace(/\/\.default$/, "");
-      const { token } = cloud.tokens.issue({ audience, tenant, clientId });
-      return Secret.take("token", new TextEncoder().encode(token));
-    },
+  return clientOf(site.clock, dial, (scope) => {
+    const audience = scope.replace(/\/\.default$/, "");
+    return cloud.tokens.issue({ audience, tenant, clientId }).token;
   });
+}
+
+function clientOf(clock: Clock, dial: Dialer, token: (scope: string) => string): ExpressRoute {
+  return new ExpressRoute({
+    ...{ clock, dial, origin: management, resource: management, patience: new Patience(clock) },
+    token: async (scope) => Secret.take("token", new TextEncoder().encode(token(scope))),
+  });
+}
+
+/** One link of a document that nobody else touches, and the bodies that were written to it. */
+export function documented(
+  document: string,
+  link: "link1" | "link2" = "link1",
+): { readonly peer: PeerPort; readonly written: string[]; readonly paths: string[] } {
+  const written: string[] = [];
+  const paths: string[] = [];
+  const dial: Dialer = {
+    async http({ method, path, body = [] }) {
+      paths.push(`${method} ${path}`);
+      if (method === "PUT") written.push(text(fillCommand(body)));
+      return { status: 200, headers: {}, body: new TextEncoder().encode(document) };
+    },
+    routeTo: async () => undefined,
+    resolve: async () => [],
+  };
+  const far = clientOf(new SimClock(wallStart), dial, () => "token");
+  const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";
+  return { peer: far.peer({ resource, link, operation: () => undefined }), written, paths };
 }
 
 export interface ArmSetting {

@@ -228,7 +228,7 @@ describe("patience", () => {
     expect((await bench.observe("link1")).provisioning).toBe("settled");
   });
 
-  it("grows where no time is named, up to a minute, and ends with the first good answer", async () => {
+  it("grows where no time is named, up to a minute, and ends with a good answer", async () => {
     const bench = armBench();
     bench.cloud.faults.arm.strike("throttled");
     const waits: string[] = [];
@@ -262,7 +262,7 @@ describe("patience", () => {
 });
 
 describe("a token", () => {
-  it("is for this cloud's management API, and sent in no other form than a bearer's", async () => {
+  it("is for this cloud's management API, and sent as a bearer's alone", async () => {
     const bench = armBench();
     await bench.observe("link1");
     expect(bench.cloud.answered.map(({ status }) => status)).toEqual([200]);
