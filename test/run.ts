@@ -1,12 +1,22 @@
-// `npm test`: one vitest run over all tiers, then the table tier / ran / failed / why not.
+// `npm test`: one vitest run over all tiers, another inside a machine for each group of the kernel
+// tier, then the table tier / ran / failed / why not.
 
 import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { exitStatus, formatTiers, type Report, tierNames, tiersOf } from "./tiers.ts";
+import { dirname, join } from "node:path";
+import { runInMachine } from "./machine/machine.ts";
+import { whyNoMachine } from "./machine/place.ts";
+import { exitStatus, formatTiers, joinReports, type Report, tierNames, tiersOf } from "./tiers.ts";
 
 const root = join(import.meta.dirname, "..");
+const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+const reporters = ["--reporter=default", "--reporter=json"];
+const machinePatienceMs = 600_000;
+
+const asked = process.argv.slice(2);
+const fragments = asked.filter((argument) => !argument.startsWith("-"));
+const options = asked.filter((argument) => argument.startsWith("-"));
 
 function filesPerTier(): Map<string, string[]> {
   const files = tierNames.map((tier): [string, string[]] => [
@@ -16,26 +26,83 @@ function filesPerTier(): Map<string, string[]> {
   return new Map(files.filter(([, paths]) => paths.length > 0));
 }
 
+function areAskedFor(paths: readonly string[]): string[] {
+  return fragments.length === 0
+    ? [...paths]
+    : paths.filter((path) => fragments.some((fragment) => path.includes(fragment)));
+}
+
+// Each folder in the kernel tier is a group that shares one boot; the files beside them boot by
+// themselves.
+function groupsInMachine(): string[][] {
+  const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).sort();
+  const byFolder = Map.groupBy(areAskedFor(paths), (path) => dirname(path));
+  return [...byFolder.values()];
+}
+
 // Undefined when vitest ended before it wrote its report.
-function runVitest(argv: readonly string[]): Report | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "linkseal-test-"));
-  const file = join(folder, "report.json");
-  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+function readReport(file: string): Report | undefined {
   try {
-    spawnSync(process.execPath, [vitest, "run", ...reporters, ...argv], {
-      cwd: root,
-      stdio: "inherit",
-    });
     return JSON.parse(readFileSync(file, "utf8")) as Report;
   } catch {
     return undefined;
-  } finally {
-    rmSync(folder, { recursive: true });
   }
 }
 
-const report = runVitest(process.argv.slice(2));
-const tiers = tiersOf(filesPerTier(), report);
+function runHere(folder: string, excluded: string): Report | undefined {
+  const file = join(folder, "report.json");
+  const argv = [vitest, "run", ...reporters, `--outputFile.json=${file}`, "--exclude", excluded];
+  spawnSync(process.execPath, [...argv, ...asked], { cwd: root, stdio: "inherit" });
+  return readReport(file);
+}
+
+async function runInside(folder: string, paths: readonly string[]): Promise<Report | undefined> {
+  const results = mkdtempSync(join(folder, "group-"));
+  const file = "/run/machine/results/report.json";
+  const argv = [process.execPath, vitest, "run", ...reporters, `--outputFile.json=${file}`];
+  const end = await runInMachine({
+    // Tests of a group take turns, so that one may measure.
+    argv: [...argv, "--no-file-parallelism", ...options, ...paths],
+    cwd: root,
+    env: { CI: process.env["CI"] ?? "", LINKSEAL_RECORD: process.env["LINKSEAL_RECORD"] ?? "" },
+    patienceMs: machinePatienceMs,
+    out: 1,
+    err: 2,
+    results,
+  });
+  if (end.kind !== "ended") console.error(`the machine ${end.kind}:\n${end.console}`);
+  return readReport(join(results, "report.json"));
+}
+
+function buildAddon(): string | undefined {
+  const { status } = spawnSync(process.execPath, [join(root, ".ci", "addon.ts")], {
+    stdio: "inherit",
+  });
+  return status === 0 ? undefined : "not run: the native addon does not compile";
+}
+
+const folder = mkdtempSync(join(tmpdir(), "linkseal-test-"));
+const whyNoKernel = whyNoMachine();
+const files = filesPerTier();
+const groups = groupsInMachine();
+const reports: (Report | undefined)[] = [];
+const notRun = new Map<string, string>();
+try {
+  const hereOnly = groups.length > 0 && fragments.length > 0;
+  const inside = new Set(groups.flat().map((path) => join(root, path)));
+  const others = areAskedFor([...files.values()].flat()).filter((path) => !inside.has(path));
+  if (!hereOnly || others.length > 0) {
+    const excluded = whyNoKernel === undefined ? "test/kernel/*/**" : "test/kernel/**";
+    reports.push(runHere(folder, excluded));
+  }
+  const whyNot = whyNoKernel ?? (groups.length > 0 ? buildAddon() : undefined);
+  if (whyNot !== undefined) notRun.set("kernel", whyNot);
+  else for (const paths of groups) reports.push(await runInside(folder, paths));
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+const report = joinReports(reports);
+const tiers = tiersOf(files, report, notRun);
 console.log(`\n${formatTiers(tiers)}`);
 process.exitCode = exitStatus(tiers, report, process.env["CI"] === "1");

@@ -23,10 +23,24 @@ export interface Tier {
   readonly whyNot: string | undefined;
 }
 
-/** `files`: the test files of each tier that has any. */
+/** One that is missing spoils the whole: nobody knows what it would have said. */
+export function joinReports(reports: readonly (Report | undefined)[]): Report | undefined {
+  const all = reports.filter((report) => report !== undefined);
+  if (all.length < reports.length) return undefined;
+  return {
+    success: all.every((report) => report.success),
+    testResults: all.flatMap((report) => report.testResults),
+  };
+}
+
+/**
+ * `files`: the test files of each tier that has any; `notRun`: the reason of a tier that this
+ * computer cannot run.
+ */
 export function tiersOf(
   files: ReadonlyMap<string, readonly string[]>,
   report: Report | undefined,
+  notRun: ReadonlyMap<string, string>,
 ): Tier[] {
   return [...files].map(([name, paths]): Tier => {
     if (report === undefined) {
@@ -40,7 +54,8 @@ export function tiersOf(
       tests.filter((test) => test.status === "failed").length +
       results.filter((one) => one.status === "failed" && one.assertionResults.length === 0).length;
     const ran = passed + failed;
-    return { name, ran, failed, whyNot: whyNot(paths.length - results.length, tests.length - ran) };
+    const why = notRun.get(name) ?? whyNot(paths.length - results.length, tests.length - ran);
+    return { name, ran, failed, whyNot: why };
   });
 }
 

@@ -1,3 +1,42 @@
 // `npm run test:tools`: installs what the tiers need from outside the clone.
 
-console.log("no tier needs a tool yet");
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { isCommand, machineFolder } from "./machine/place.ts";
+import { prepareMachine } from "./machine/prepare.ts";
+
+interface Tool {
+  /** Where it is once its package is installed: a command, or a file by its path. */
+  readonly sign: string;
+  readonly package: string;
+  readonly why: string;
+}
+
+/** A name that ended in "-" would remove the package and all that needs it. */
+const tools: readonly Tool[] = [
+  { sign: "gcc", package: "gcc", why: "compiles the native addon" },
+  { sign: "/usr/include/linux/netlink.h", package: "libc6-dev", why: "headers for it" },
+  { sign: "qemu-system-x86_64", package: "qemu-system-x86", why: "the machine of the kernel tier" },
+  { sign: "/bin/busybox", package: "busybox-static", why: "its first process" },
+  { sign: "depmod", package: "kmod", why: "indexes and loads its modules" },
+  { sign: "xz", package: "xz-utils", why: "unpacks them" },
+  { sign: "ip", package: "iproute2", why: "the peer that the codecs are held against" },
+];
+
+const isThere = ({ sign }: Tool): boolean =>
+  sign.startsWith("/") ? existsSync(sign) : isCommand(sign);
+
+function apt(...argv: string[]): void {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  execFileSync("apt-get", ["-q", ...argv], { env, stdio: ["ignore", "inherit", "inherit"] });
+}
+
+const missing = tools.filter((tool) => !isThere(tool));
+// The list of packages may be older than the kernel that is served now.
+apt("update");
+if (missing.length > 0) {
+  for (const tool of missing) console.log(`installs ${tool.package}: ${tool.why}`);
+  const names = missing.map((tool) => tool.package);
+  apt("install", "-y", "--no-remove", "--no-install-recommends", ...names);
+}
+console.log(`the kernel tier runs on ${prepareMachine(machineFolder)}`);

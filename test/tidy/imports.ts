@@ -37,6 +37,10 @@ const importTable: readonly TableRow[] = [
     edge: /^drivers\/[^/]+ -> drivers\/transport\/fill\.ts$/,
     why: "pure: holes of a command become bytes, and echoed bytes labels",
   },
+  {
+    edge: /^drivers\/linux\/.* -> drivers\/transport\/netlink-wire\.ts$/,
+    why: "pure: how messages and attributes of the kernel are framed",
+  },
   { edge: /^agent\/.* -> agent\//, why: "the program" },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {

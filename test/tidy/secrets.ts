@@ -31,6 +31,11 @@ export const lendings: readonly Lending[] = [
     why: "the one place where a hole becomes bytes on their way to the wire",
   },
   {
+    path: "drivers/transport/netlink-wire.ts",
+    line: "else part.use((bytes) => octets.set(bytes, place));",
+    why: "a key on its way into the kernel; the message is wiped as soon as it is sent",
+  },
+  {
     path: "agent/journal/journal.ts",
     line: "options.key.use((key) =>",
     why: "HMAC over each record",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { exitStatus, formatTiers, type Report, tiersOf } from "../tiers.ts";
+import { exitStatus, formatTiers, joinReports, type Report, tiersOf } from "../tiers.ts";
 
 const files = new Map([
   ["unit", ["/t/unit/a.test.ts", "/t/unit/b.test.ts"]],
@@ -50,14 +50,34 @@ describe("npm test tells what ran", () => {
       1,
     ],
   ])("%s", (_name, report, rows, status, statusInCi) => {
-    const tiers = tiersOf(files, report);
+    const tiers = tiersOf(files, report, new Map());
     expect(tiers.map((t) => `${t.name} ${t.ran}/${t.failed} ${t.whyNot ?? "-"}`)).toEqual(rows);
     expect(exitStatus(tiers, report, false)).toBe(status);
     expect(exitStatus(tiers, report, true)).toBe(statusInCi);
   });
 
+  it("says why a tier cannot run here, and fails where everything must run", () => {
+    const report = reportOf({ "unit/a": ["passed"], "unit/b": ["passed"] });
+    const tiers = tiersOf(files, report, new Map([["fleet", "not run: there is no fleet"]]));
+    expect(tiers.at(-1)).toMatchObject({ ran: 0, whyNot: "not run: there is no fleet" });
+    expect(exitStatus(tiers, report, false)).toBe(0);
+    expect(exitStatus(tiers, report, true)).toBe(1);
+  });
+
+  it("joins the reports of several runs, and has none if one has none", () => {
+    const [first, second] = [
+      reportOf({ "unit/a": ["passed"] }),
+      reportOf({ "unit/b": ["failed"] }),
+    ];
+    expect(joinReports([first, second])).toEqual({
+      success: false,
+      testResults: [...first.testResults, ...second.testResults],
+    });
+    expect(joinReports([first, undefined])).toBeUndefined();
+  });
+
   it("prints the table and the sum last", () => {
-    const tiers = tiersOf(files, reportOf({ ...all, "unit/b": ["failed"] }));
+    const tiers = tiersOf(files, reportOf({ ...all, "unit/b": ["failed"] }), new Map());
     expect(formatTiers(tiers).split("\n")).toEqual([
       "tier           ran  failed  why not",
       "unit             3       1  -",

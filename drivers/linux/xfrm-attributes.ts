@@ -1,0 +1,188 @@
+// Attributes of XFRM messages. Whoever may change SAs gets their keys in every dump, so the octets
+// of a key are wiped where they lie and never copied.
+
+import { unparsed } from "../transport/netlink-wire.ts";
+import { type Attributes, type Form, type ReadForm, table } from "./attributes.ts";
+import { hex, named, text, u8, u32, u64, words } from "./forms.ts";
+import { readAddressAs } from "./xfrm-structs.ts";
+
+const nameBytes = 64;
+
+interface Algorithm {
+  /** As in /proc/crypto, such as `rfc4106(gcm(aes))`. */
+  readonly name: string;
+  readonly keyBits: number;
+}
+
+interface CutAlgorithm extends Algorithm {
+  /** Of the ICV. */
+  readonly icvBits: number;
+}
+
+function wipe(view: DataView, start: number, end: number): void {
+  for (let at = start; at < end; at += 1) view.setUint8(at, 0);
+}
+
+const algorithm: ReadForm<Algorithm> = {
+  read(view, start, end) {
+    const key = start + nameBytes + 4;
+    if (key > end) throw unparsed("an algorithm without its name");
+    wipe(view, key, end);
+    return {
+      name: algorithmName(view, start),
+      keyBits: view.getUint32(start + nameBytes, true),
+    };
+  },
+};
+
+const cutAlgorithm: ReadForm<CutAlgorithm> = {
+  read(view, start, end) {
+    const key = start + nameBytes + 8;
+    if (key > end) throw unparsed("an algorithm without its name");
+    wipe(view, key, end);
+    return {
+      name: algorithmName(view, start),
+      keyBits: view.getUint32(start + nameBytes, true),
+      icvBits: view.getUint32(start + nameBytes + 4, true),
+    };
+  },
+};
+
+function algorithmName(view: DataView, start: number): string {
+  return text.read(view, start, start + nameBytes);
+}
+
+/** Everything of an algorithm up to its key. */
+export function algorithmHead(name: string, ...numbers: readonly number[]): Uint8Array {
+  const octets = new Uint8Array(nameBytes + 4 * numbers.length);
+  new TextEncoder().encodeInto(name, octets.subarray(0, nameBytes - 1));
+  const view = new DataView(octets.buffer);
+  numbers.forEach((number, index) => {
+    view.setUint32(nameBytes + 4 * index, number, true);
+  });
+  return octets;
+}
+
+interface Encapsulation {
+  /** 2 is ESP in UDP. */
+  readonly type: number;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+const encapsulation: ReadForm<Encapsulation> = {
+  read(view, start, end) {
+    if (end - start < 6) throw unparsed("an encapsulation without its ports");
+    return {
+      type: view.getUint16(start, true),
+      sourcePort: view.getUint16(start + 2),
+      destinationPort: view.getUint16(start + 4),
+    };
+  },
+};
+
+/** Numbers of the last packets of an SA, in 64 bits. */
+interface SequenceNumbers {
+  readonly out: bigint;
+  readonly in: bigint;
+  readonly replayWindow: number;
+}
+
+const sequenceNumbers: ReadForm<SequenceNumbers> = {
+  read(view, start, end) {
+    if (end - start < 24) throw unparsed("sequence numbers without their heads");
+    const number = (low: number, high: number): bigint =>
+      (BigInt(view.getUint32(start + high, true)) << 32n) |
+      BigInt(view.getUint32(start + low, true));
+    return {
+      out: number(4, 12),
+      in: number(8, 16),
+      replayWindow: view.getUint32(start + 20, true),
+    };
+  },
+};
+
+interface Template {
+  readonly family: number;
+  readonly source: string;
+  readonly destination: string;
+  readonly spi: number;
+  readonly ipProtocol: number;
+  readonly mode: number;
+  readonly reqid: number;
+  readonly optional: boolean;
+}
+
+export const templateBytes = 64;
+/** The kernel takes no more (XFRM_MAX_DEPTH). */
+const templatesMax = 6;
+
+const templates: ReadForm<readonly Template[]> = {
+  read(view, start, end) {
+    const count = (end - start) / templateBytes;
+    if (!Number.isInteger(count) || count > templatesMax) throw unparsed("odd templates");
+    return Array.from({ length: count }, (_, index) => template(view, start + index * 64));
+  },
+};
+
+function template(view: DataView, at: number): Template {
+  const family = view.getUint16(at + 24, true);
+  return {
+    family,
+    destination: readAddressAs(view, at, family),
+    spi: view.getUint32(at + 16),
+    ipProtocol: view.getUint8(at + 20),
+    source: readAddressAs(view, at + 28, family),
+    reqid: view.getUint32(at + 44, true),
+    mode: view.getUint8(at + 48),
+    optional: view.getUint8(at + 50) !== 0,
+  };
+}
+
+export const direction = named({ 1: "in", 2: "out" }, u8);
+
+/** The kernel sends 8 octets of its union whatever the family is. */
+const mark: Form<{ readonly value: number; readonly mask: number }> = {
+  read: (view, start, end) => {
+    if (end - start !== 8) throw unparsed("a mark without its mask");
+    return { value: view.getUint32(start, true), mask: view.getUint32(start + 4, true) };
+  },
+  write: ({ value, mask }) => [...u32.write(value), ...u32.write(mask)],
+};
+
+const rows = {
+  auth: [1, algorithm],
+  crypt: [2, algorithm],
+  compression: [3, algorithm],
+  encapsulation: [4, encapsulation],
+  templates: [5, templates],
+  securityContext: [8, hex],
+  lifetime: [9, hex],
+  /** Without extended sequence numbers. */
+  replay: [10, words("out", "in", "bitmap")],
+  replayThreshold: [11, u32],
+  timerThreshold: [12, u32],
+  sourceAddress: [13, hex],
+  careOfAddress: [14, hex],
+  lastUsed: [15, u64],
+  policyType: [16, hex],
+  aead: [18, cutAlgorithm],
+  cutAuth: [20, cutAlgorithm],
+  mark: [21, mark],
+  trafficPadding: [22, u32],
+  extendedReplay: [23, sequenceNumbers],
+  extraFlags: [24, u32],
+  protocol: [25, u8],
+  pad: [27, hex],
+  offload: [28, words("link", "flags")],
+  outputMark: [29, u32],
+  outputMarkMask: [30, u32],
+  ifId: [31, u32],
+  mappingThreshold: [32, u32],
+  direction: [33, direction],
+  natKeepalive: [34, u32],
+  processor: [35, u32],
+} as const;
+
+export const xfrmAttributes = table(rows);
+export type XfrmAttributes = Attributes<typeof rows>;

@@ -1,0 +1,313 @@
+// IPsec of this kernel by NETLINK_XFRM: SAs, policies, and what the monitor groups tell.
+
+import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
+import type { Secret } from "#hal/secret.ts";
+import { attribute, eachAttribute, netlinkFlags } from "../transport/netlink-wire.ts";
+import type { Named } from "./forms.ts";
+import {
+  algorithmHead,
+  templateBytes,
+  type XfrmAttributes,
+  xfrmAttributes,
+} from "./xfrm-attributes.ts";
+import {
+  familyOf,
+  ipProtocols,
+  type Limits,
+  needs,
+  policyUsageAt,
+  readAddressAs,
+  readLimits,
+  readSelector,
+  readUsage,
+  type Selector,
+  selectorBytes,
+  type Usage,
+  writeAddress,
+  writeLimits,
+  writeSelector,
+} from "./xfrm-structs.ts";
+
+export const xfrmTypes = {
+  newSa: 0x10,
+  deleteSa: 0x11,
+  getSa: 0x12,
+  newPolicy: 0x13,
+  deletePolicy: 0x14,
+  getPolicy: 0x15,
+  acquire: 0x17,
+  expire: 0x18,
+  updatePolicy: 0x19,
+  updateSa: 0x1a,
+  policyExpire: 0x1b,
+  flushSa: 0x1c,
+  flushPolicy: 0x1d,
+} as const;
+
+export const xfrmGroups = { acquire: 1, expire: 2, sa: 3, policy: 4 } as const;
+
+const saBytes = 224;
+const saNameBytes = 24;
+const policyBytes = 168;
+const policyNameBytes = 64;
+
+const modes = ["transport", "tunnel", "route optimisation", "in trigger", "beet"] as const;
+type Mode = Named<(typeof modes)[number]>;
+
+export const saFlags = { extendedSequence: 128 } as const;
+
+export interface Sa {
+  readonly family: number;
+  readonly source: string;
+  readonly destination: string;
+  readonly spi: number;
+  readonly ipProtocol: number;
+  readonly mode: Mode;
+  readonly reqid: number;
+  readonly replayWindow: number;
+  readonly flags: number;
+  readonly selector: Selector;
+  readonly limits: Limits;
+  readonly usage: Usage;
+  readonly replayFailed: number;
+  readonly replayWindowFailed: number;
+  readonly integrityFailed: number;
+  readonly attributes: XfrmAttributes;
+}
+
+/** Undefined for a message that brings no SA. */
+export function readSa({ type, view, start, end }: NetlinkMessage): Sa | undefined {
+  if (type !== xfrmTypes.newSa && type !== xfrmTypes.updateSa) return undefined;
+  needs({ view, start, end }, saBytes, "an SA");
+  return saAt(view, start, xfrmAttributes.read(view, start + saBytes, end));
+}
+
+function saAt(view: DataView, at: number, attributes: XfrmAttributes): Sa {
+  const family = view.getUint16(at + 212, true);
+  const mode = view.getUint8(at + 214);
+  return {
+    family,
+    source: readAddressAs(view, at + 80, family),
+    destination: readAddressAs(view, at + 56, family),
+    spi: view.getUint32(at + 72),
+    ipProtocol: view.getUint8(at + 76),
+    mode: modes[mode] ?? `number ${mode}`,
+    reqid: view.getUint32(at + 208, true),
+    replayWindow: view.getUint8(at + 215),
+    flags: view.getUint8(at + 216),
+    selector: readSelector(view, at),
+    limits: readLimits(view, at + 96),
+    usage: readUsage(view, at + 160),
+    replayWindowFailed: view.getUint32(at + 192, true),
+    replayFailed: view.getUint32(at + 196, true),
+    integrityFailed: view.getUint32(at + 200, true),
+    attributes,
+  };
+}
+
+const directions = ["in", "out", "forward"] as const;
+type PolicyDirection = Named<(typeof directions)[number]>;
+
+interface Policy {
+  readonly selector: Selector;
+  readonly direction: PolicyDirection;
+  readonly action: "allow" | "block";
+  readonly priority: number;
+  readonly index: number;
+  readonly flags: number;
+  readonly limits: Limits;
+  readonly usage: Usage;
+  readonly attributes: XfrmAttributes;
+}
+
+/** Undefined for a message that brings no policy. */
+export function readPolicy({ type, view, start, end }: NetlinkMessage): Policy | undefined {
+  if (type !== xfrmTypes.newPolicy && type !== xfrmTypes.updatePolicy) return undefined;
+  needs({ view, start, end }, policyBytes, "a policy");
+  const direction = view.getUint8(start + 160);
+  return {
+    selector: readSelector(view, start),
+    direction: directions[direction] ?? `number ${direction}`,
+    action: view.getUint8(start + 161) === 0 ? "allow" : "block",
+    priority: view.getUint32(start + 152, true),
+    index: view.getUint32(start + 156, true),
+    flags: view.getUint8(start + 162),
+    limits: readLimits(view, start + selectorBytes),
+    usage: readUsage(view, start + policyUsageAt),
+    attributes: xfrmAttributes.read(view, start + policyBytes, end),
+  };
+}
+
+interface SaName {
+  readonly destination: string;
+  readonly spi: number;
+  readonly ipProtocol: number;
+}
+
+/** What a monitor group told: a hint where to look, never the state itself. */
+export type XfrmEvent =
+  | { readonly kind: "saAdded"; readonly sa: Sa }
+  | { readonly kind: "saDeleted"; readonly name: SaName }
+  | { readonly kind: "saExpired"; readonly name: SaName; readonly hard: boolean }
+  | { readonly kind: "policyChanged" }
+  | { readonly kind: "saWanted"; readonly destination: string }
+  | { readonly kind: "flushed" };
+
+export function readXfrmEvent(message: NetlinkMessage): XfrmEvent | undefined {
+  const { type, view, start } = message;
+  switch (type) {
+    case xfrmTypes.newSa:
+    case xfrmTypes.updateSa: {
+      const sa = readSa(message);
+      return sa === undefined ? undefined : { kind: "saAdded", sa };
+    }
+    case xfrmTypes.deleteSa:
+      needs(message, saNameBytes, "the name of an SA");
+      wipeKeys(message);
+      return { kind: "saDeleted", name: nameAt(view, start, start + 20, start + 22) };
+    case xfrmTypes.expire: {
+      needs(message, saBytes + 1, "an expiry");
+      const name = nameAt(view, start + 56, start + 212, start + 76);
+      return { kind: "saExpired", name, hard: view.getUint8(start + saBytes) !== 0 };
+    }
+    case xfrmTypes.acquire: {
+      needs(message, saNameBytes + selectorBytes, "an acquire");
+      const family = view.getUint16(start + 80, true);
+      return { kind: "saWanted", destination: readAddressAs(view, start, family) };
+    }
+    case xfrmTypes.newPolicy:
+    case xfrmTypes.updatePolicy:
+    case xfrmTypes.deletePolicy:
+    case xfrmTypes.policyExpire:
+      return { kind: "policyChanged" };
+    case xfrmTypes.flushSa:
+    case xfrmTypes.flushPolicy:
+      return { kind: "flushed" };
+    default:
+      return undefined;
+  }
+}
+
+// The notice of an SA's end still carries its keys.
+function wipeKeys({ view, start, end }: NetlinkMessage): void {
+  eachAttribute({ view, start: start + saNameBytes, end }, (_type, from, to) => {
+    for (let at = from; at < to; at += 1) view.setUint8(at, 0);
+  });
+}
+
+function nameAt(view: DataView, at: number, familyAt: number, protocolAt: number): SaName {
+  return {
+    destination: readAddressAs(view, at, view.getUint16(familyAt, true)),
+    spi: view.getUint32(at + 16),
+    ipProtocol: view.getUint8(protocolAt),
+  };
+}
+
+export function dumpSas(): NetlinkRequest {
+  return { type: xfrmTypes.getSa, flags: netlinkFlags.dump, body: [] };
+}
+
+export function dumpPolicies(): NetlinkRequest {
+  return { type: xfrmTypes.getPolicy, flags: netlinkFlags.dump, body: [] };
+}
+
+export interface NewSa {
+  readonly source: string;
+  readonly destination: string;
+  readonly spi: number;
+  readonly reqid: number;
+  readonly mode: "tunnel" | "transport";
+  /** Key and salt, as the algorithm takes them. */
+  readonly aead: { readonly name: string; readonly icvBits: number; readonly key: Secret };
+  readonly replayWindow: number;
+  readonly ifId?: number;
+  readonly limits?: Partial<Limits>;
+}
+
+export function addSa(want: NewSa): NetlinkRequest {
+  const octets = new Uint8Array(saBytes);
+  const view = new DataView(octets.buffer);
+  const family = familyOf(want.destination);
+  view.setUint16(40, family, true);
+  writeAddress(octets, 56, want.destination);
+  view.setUint32(72, want.spi);
+  octets[76] = ipProtocols.esp;
+  writeAddress(octets, 80, want.source);
+  writeLimits(octets, 96, want.limits ?? {});
+  view.setUint32(208, want.reqid, true);
+  view.setUint16(212, family, true);
+  octets[214] = modes.indexOf(want.mode);
+  octets[215] = want.replayWindow;
+  const { name, icvBits, key } = want.aead;
+  const aead = attribute(18, [algorithmHead(name, 8 * key.byteLength, icvBits), key]);
+  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
+  return {
+    type: xfrmTypes.newSa,
+    flags: netlinkFlags.create | netlinkFlags.exclusive,
+    body: [octets, ...aead, ...ifId],
+  };
+}
+
+export function deleteSa({ destination, spi, ipProtocol }: SaName): NetlinkRequest {
+  const octets = new Uint8Array(saNameBytes);
+  const view = new DataView(octets.buffer);
+  writeAddress(octets, 0, destination);
+  view.setUint32(16, spi);
+  view.setUint16(20, familyOf(destination), true);
+  octets[22] = ipProtocol;
+  return { type: xfrmTypes.deleteSa, flags: 0, body: [octets] };
+}
+
+interface NewPolicy {
+  /** Prefixes, such as 10.0.0.0/8. */
+  readonly source: string;
+  readonly destination: string;
+  readonly direction: "in" | "out" | "forward";
+  readonly priority: number;
+  readonly template: {
+    readonly source: string;
+    readonly destination: string;
+    readonly reqid: number;
+    readonly mode: "tunnel" | "transport";
+  };
+  readonly ifId?: number;
+}
+
+export function addPolicy(want: NewPolicy): NetlinkRequest {
+  const octets = new Uint8Array(policyBytes);
+  const view = new DataView(octets.buffer);
+  writeSelector(octets, 0, want);
+  writeLimits(octets, selectorBytes, {});
+  view.setUint32(152, want.priority, true);
+  octets[160] = directions.indexOf(want.direction);
+  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
+  return {
+    type: xfrmTypes.newPolicy,
+    flags: netlinkFlags.create | netlinkFlags.exclusive,
+    body: [octets, ...attribute(5, [templateOctets(want.template)]), ...ifId],
+  };
+}
+
+function templateOctets(want: NewPolicy["template"]): Uint8Array {
+  const octets = new Uint8Array(templateBytes);
+  const view = new DataView(octets.buffer);
+  writeAddress(octets, 0, want.destination);
+  octets[20] = ipProtocols.esp;
+  view.setUint16(24, familyOf(want.destination), true);
+  writeAddress(octets, 28, want.source);
+  view.setUint32(44, want.reqid, true);
+  octets[48] = modes.indexOf(want.mode);
+  // Any algorithm: the SA says which.
+  octets.fill(0xff, 52);
+  return octets;
+}
+
+export function deletePolicy(
+  want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId">,
+): NetlinkRequest {
+  const octets = new Uint8Array(policyNameBytes);
+  writeSelector(octets, 0, want);
+  octets[60] = directions.indexOf(want.direction);
+  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
+  return { type: xfrmTypes.deletePolicy, flags: 0, body: [octets, ...ifId] };
+}

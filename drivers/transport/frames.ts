@@ -1,0 +1,62 @@
+// Ethernet frames of one type on one port, such as EAPOL, past the protocol stack.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Native, NativeSocket } from "./native.ts";
+
+/** IEEE Std 802.1X-2020 11.1.1: group address of port access entities. */
+export const paeGroup: Readonly<Uint8Array> = Uint8Array.of(0x01, 0x80, 0xc2, 0x00, 0x00, 0x03);
+export const etherTypeEapol = 0x888e;
+
+/** Longer than any frame of a link with jumbo frames. */
+const roomBytes = 16 * 1024;
+const nothingThere = -11;
+const framesPerTurnMax = 64;
+
+export interface FrameEvents {
+  /** Destination, source and type come first; the octets hold for the duration of the call. */
+  frame(octets: Uint8Array): void;
+  /** The port went down, or a frame did not fit: by its error number. */
+  trouble(errno: number): void;
+}
+
+export class FrameChannel implements Disposable {
+  readonly #native: Native;
+  readonly #socket: NativeSocket;
+  readonly #room = new Uint8Array(roomBytes);
+  readonly #events: FrameEvents;
+  #isClosed = false;
+
+  /** `port`: index of the interface. */
+  constructor(native: Native, port: number, events: FrameEvents) {
+    this.#native = native;
+    this.#events = events;
+    const onReadable = (): void => this.#onReadable();
+    this.#socket = native.openFrames(port, etherTypeEapol, paeGroup, onReadable);
+  }
+
+  /** A whole frame; throws `transport.closed` where the port does not take it. */
+  send(frame: Uint8Array): void {
+    const sent = this.#native.send(this.#socket, frame);
+    if (sent === frame.length) return;
+    throw new LinksealError("transport.closed", `the port took no frame (errno ${-sent})`, {
+      effect: "none",
+      where: "kernel",
+      next: "linkseal status",
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#native.close(this.#socket);
+  }
+
+  #onReadable(): void {
+    for (let count = 0; count < framesPerTurnMax && !this.#isClosed; count += 1) {
+      const length = this.#native.receive(this.#socket, this.#room);
+      if (length === nothingThere) return;
+      if (length < 0) this.#events.trouble(-length);
+      else this.#events.frame(this.#room.subarray(0, length));
+    }
+  }
+}

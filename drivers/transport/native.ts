@@ -1,0 +1,46 @@
+// The functions of the native addon, which reaches what Node has no word for.
+
+import { createRequire } from "node:module";
+
+/** Opaque; lives until it is closed. */
+export interface NativeSocket {
+  readonly noun: "native socket";
+}
+
+interface Credentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface Native {
+  openNetlink(family: number, receiveBytes: number, onReadable: () => void): NativeSocket;
+  joinGroup(socket: NativeSocket, group: number): void;
+  openFrames(
+    port: number,
+    etherType: number,
+    group: Uint8Array,
+    onReadable: () => void,
+  ): NativeSocket;
+  /** Octets written to `room`, or minus errno. */
+  receive(socket: NativeSocket, room: Uint8Array): number;
+  /** Octets sent, or minus errno. */
+  send(socket: NativeSocket, message: Uint8Array): number;
+  close(socket: NativeSocket): void;
+  peerCredentials(descriptor: number): Credentials;
+  notify(address: string, text: string, descriptors: readonly number[]): void;
+}
+
+/** What only the test build has: the shipped one cannot change its network. */
+export interface TestNative extends Native {
+  enterNamespace(path: string): void;
+}
+
+/** Throws where it was not built for this machine. */
+export function loadNative(path: string): Native {
+  return createRequire(import.meta.url)(path) as Native;
+}
+
+export function hasNamespaces(native: Native): native is TestNative {
+  return "enterNamespace" in native;
+}

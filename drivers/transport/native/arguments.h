@@ -1,0 +1,37 @@
+/* Arguments and results of the addon's functions; every failure is a pending exception. */
+
+#ifndef LINKSEAL_ARGUMENTS_H
+#define LINKSEAL_ARGUMENTS_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARGUMENTS_MAX 4
+
+struct arguments {
+	napi_env env;
+	napi_value values[ARGUMENTS_MAX];
+};
+
+struct bytes {
+	uint8_t *data;
+	size_t length;
+};
+
+/* False, with an exception pending, unless the call brought exactly `count` arguments. */
+bool arguments_take(napi_env env, napi_callback_info info, size_t count, struct arguments *taken);
+bool arguments_u32(const struct arguments *taken, size_t index, uint32_t *value);
+bool arguments_bytes(const struct arguments *taken, size_t index, struct bytes *value);
+/* `length` excludes the final NUL; a longer text or one with a NUL inside is refused. */
+bool arguments_text(const struct arguments *taken, size_t index, char *text, size_t room,
+		    size_t *length);
+
+/* A number of the caller's: bytes moved, or minus errno. */
+napi_value result_number(napi_env env, int64_t value);
+napi_value result_undefined(napi_env env);
+/* Throws an Error whose `code` is the name of the system call and `errno` its number. */
+napi_value throw_errno(napi_env env, const char *call, int number);
+
+#endif

@@ -1,0 +1,19 @@
+/* What the addon lends to JavaScript; see native.ts for the types. */
+
+#ifndef LINKSEAL_KERNEL_H
+#define LINKSEAL_KERNEL_H
+
+#include <node_api.h>
+
+/* openNetlink(family, receiveBytes, onReadable): a handle. */
+napi_value netlink_open_call(napi_env env, napi_callback_info info);
+/* joinGroup(handle, group) */
+napi_value netlink_join_call(napi_env env, napi_callback_info info);
+/* openFrames(interfaceIndex, etherType, group, onReadable): a handle. */
+napi_value frames_open_call(napi_env env, napi_callback_info info);
+/* peerCredentials(fd): {pid, uid, gid} of the other end of a Unix stream socket. */
+napi_value peer_credentials_call(napi_env env, napi_callback_info info);
+/* notify(address, text, fds): one datagram to the service manager. */
+napi_value notify_call(napi_env env, napi_callback_info info);
+
+#endif

@@ -1,0 +1,162 @@
+// The frame around every netlink message, and the attributes that say why one was refused.
+
+import { getSystemErrorName } from "node:util";
+import { LinksealError } from "#hal/error.ts";
+import type { NetlinkMessage, NetlinkRequest, Octets, Refusal, Span } from "#hal/netlink.ts";
+
+export const netlinkFlags = {
+  request: 0x1,
+  multi: 0x2,
+  ack: 0x4,
+  /** The table changed while it was read. */
+  dumpInterrupted: 0x10,
+  capped: 0x100,
+  hasAttributes: 0x200,
+  dump: 0x300,
+  replace: 0x100,
+  exclusive: 0x200,
+  create: 0x400,
+  append: 0x800,
+} as const;
+
+export const controlTypes = { noop: 1, error: 2, done: 3, overrun: 4 } as const;
+
+const headerBytes = 16;
+const attributeHeaderBytes = 4;
+/** The two upper bits of an attribute's type are marks. */
+const attributeTypes = 0x3fff;
+
+export const aligned = (length: number): number => (length + 3) & ~3;
+
+export function lengthOf(octets: Octets): number {
+  return octets.reduce((sum, part) => sum + part.byteLength, 0);
+}
+
+export function unparsed(text: string): LinksealError {
+  return new LinksealError("device.unparsed", text, {
+    effect: "none",
+    where: "kernel",
+    next: "linkseal status",
+  });
+}
+
+export interface Sequenced extends NetlinkMessage {
+  readonly sequence: number;
+}
+
+/** Calls `take` for each message of what was received at once. */
+export function eachMessage(
+  view: DataView,
+  length: number,
+  take: (message: Sequenced) => void,
+): void {
+  for (let at = 0; at < length; ) {
+    const size = length - at < headerBytes ? 0 : view.getUint32(at, true);
+    if (size < headerBytes || size > length - at) {
+      throw unparsed("a netlink message has a wrong length");
+    }
+    take({
+      type: view.getUint16(at + 4, true),
+      flags: view.getUint16(at + 6, true),
+      sequence: view.getUint32(at + 8, true),
+      view,
+      start: at + headerBytes,
+      end: at + size,
+    });
+    at += aligned(size);
+  }
+}
+
+/** Calls `take` for each attribute; throws `device.unparsed` where the lengths do not fit. */
+export function eachAttribute(
+  { view, start, end }: Span,
+  take: (type: number, start: number, end: number) => void,
+): void {
+  for (let at = start; at < end; ) {
+    const size = end - at < attributeHeaderBytes ? 0 : view.getUint16(at, true);
+    if (size < attributeHeaderBytes || size > end - at) {
+      throw unparsed("a netlink attribute has a wrong length");
+    }
+    const type = view.getUint16(at + 2, true) & attributeTypes;
+    take(type, at + attributeHeaderBytes, at + size);
+    at += aligned(size);
+  }
+}
+
+export function attribute(type: number, content: Octets): Octets {
+  const length = lengthOf(content);
+  const header = new Uint8Array(attributeHeaderBytes);
+  const view = new DataView(header.buffer);
+  view.setUint16(0, attributeHeaderBytes + length, true);
+  view.setUint16(2, type, true);
+  const missing = aligned(length) - length;
+  return missing === 0 ? [header, ...content] : [header, ...content, new Uint8Array(missing)];
+}
+
+/** Octets that a request takes on the wire. */
+export function requestBytes({ body }: NetlinkRequest): number {
+  return aligned(headerBytes + lengthOf(body));
+}
+
+/** Writes requests one behind the other, numbered from `sequence`; the caller wipes the result. */
+export function encodeRequests(
+  requests: readonly NetlinkRequest[],
+  sequence: number,
+): Uint8Array<ArrayBuffer> {
+  const total = requests.reduce((sum, request) => sum + requestBytes(request), 0);
+  const octets = new Uint8Array(total);
+  const view = new DataView(octets.buffer);
+  let at = 0;
+  requests.forEach((request, index) => {
+    const { type, flags, body } = request;
+    view.setUint32(at, headerBytes + lengthOf(body), true);
+    view.setUint16(at + 4, type, true);
+    view.setUint16(at + 6, flags, true);
+    view.setUint32(at + 8, (sequence + index) >>> 0, true);
+    let place = at + headerBytes;
+    for (const part of body) {
+      if (part instanceof Uint8Array) octets.set(part, place);
+      else part.use((bytes) => octets.set(bytes, place));
+      place += part.byteLength;
+    }
+    at += requestBytes(request);
+  });
+  return octets;
+}
+
+const refusalText = 1;
+const refusedHeaderBytes = 16;
+
+/** What an ERROR or DONE says; undefined = done. */
+export function refusalIn(message: NetlinkMessage): Refusal | undefined {
+  const { view, type, flags, start, end } = message;
+  if (end - start < 4) {
+    if (type === controlTypes.done) return undefined;
+    throw unparsed("an acknowledgement without a number");
+  }
+  const code = view.getInt32(start, true);
+  if (code >= 0) return undefined;
+  const error = type === controlTypes.error;
+  // Behind the number stands the header of the request, and its body too unless it was capped.
+  const header = start + 4;
+  const echoed = (flags & netlinkFlags.capped) === 0 ? echoedBytes(view, header, end) : 0;
+  const attributes = error ? header + refusedHeaderBytes + echoed : header;
+  const told = (flags & netlinkFlags.hasAttributes) !== 0 && attributes <= end;
+  const text = told ? textIn({ view, start: attributes, end }) : undefined;
+  return { name: getSystemErrorName(code), text };
+}
+
+function echoedBytes(view: DataView, header: number, end: number): number {
+  if (end - header < refusedHeaderBytes) return 0;
+  return Math.max(0, aligned(view.getUint32(header, true)) - refusedHeaderBytes);
+}
+
+function textIn(span: Span): string | undefined {
+  let text: string | undefined;
+  eachAttribute(span, (type, start, end) => {
+    if (type !== refusalText) return;
+    const octets = new Uint8Array(span.view.buffer, span.view.byteOffset + start, end - start);
+    text = new TextDecoder().decode(octets).replaceAll(/[^\x20-\x7e]/g, "");
+  });
+  return text;
+}

@@ -1,0 +1,283 @@
+// Kernel sockets over the native addon: numbered requests, dumps that are whole or read again, and
+// monitors that say when they have lost something.
+
+import { type Effect, LinksealError } from "#hal/error.ts";
+import type {
+  Answer,
+  NetlinkEvents,
+  NetlinkRequest,
+  NetlinkSocket,
+  Reader,
+  Refusal,
+} from "#hal/netlink.ts";
+import type { Native, NativeSocket } from "./native.ts";
+import {
+  controlTypes,
+  eachMessage,
+  encodeRequests,
+  netlinkFlags,
+  refusalIn,
+  requestBytes,
+  type Sequenced,
+} from "./netlink-wire.ts";
+
+const receiveBytes = 4 * 1024 * 1024;
+/** What one turn of the event loop takes. */
+const roomBytes = 256 * 1024;
+/** The kernel carries a batch out before `send` returns: more would hold the event loop. */
+const batchMessagesMax = 64;
+const batchBytesMax = 64 * 1024;
+const dumpAttemptsMax = 10;
+const nothingThere = -11;
+
+function closed(text: string, effect: Effect): LinksealError {
+  return new LinksealError("transport.closed", text, {
+    effect,
+    where: "kernel",
+    next: "linkseal status",
+  });
+}
+
+/** Requests whose answers are being collected. */
+interface Conversation {
+  readonly first: number;
+  readonly isDump: boolean;
+  readonly refusals: (Refusal | undefined)[];
+  readonly take: (message: Sequenced) => void;
+  readonly end: PromiseWithResolvers<void>;
+  open: number;
+  /** Why the answers cannot be used. */
+  spoilt: "interrupted" | "lost" | LinksealError | undefined;
+}
+
+export class NetlinkChannel implements NetlinkSocket {
+  readonly #native: Native;
+  readonly #socket: NativeSocket;
+  readonly #room = new Uint8Array(roomBytes);
+  readonly #view = new DataView(this.#room.buffer);
+  #turn: Promise<unknown> = Promise.resolve();
+  #sequence = 1;
+  #current: Conversation | undefined;
+  #isClosed = false;
+
+  /** The kernel carries out one dump per socket at a time, so conversations queue. */
+  constructor(native: Native, family: number) {
+    this.#native = native;
+    this.#socket = native.openNetlink(family, receiveBytes, () => this.#onReadable());
+  }
+
+  async ask<T>(request: NetlinkRequest, read: Reader<T>, signal: AbortSignal): Promise<Answer<T>> {
+    const isDump = (request.flags & netlinkFlags.dump) === netlinkFlags.dump;
+    for (let attempt = 1; ; attempt += 1) {
+      const found: T[] = [];
+      const take = (message: Sequenced): void => {
+        const one = read(message);
+        if (one !== undefined) found.push(one);
+      };
+      const { spoilt, refusals } = await this.#converse([request], isDump, take, signal);
+      if (spoilt instanceof LinksealError) throw spoilt;
+      const [refusal] = refusals;
+      if (refusal !== undefined) return { kind: "refused", refusal };
+      if (spoilt === undefined) return { kind: "answered", found };
+      if (!isDump) throw closed("the kernel's answer was lost", "unknown");
+      if (attempt === dumpAttemptsMax) {
+        throw closed(`the table changed in each of ${attempt} dumps`, "none");
+      }
+    }
+  }
+
+  async write(
+    requests: readonly NetlinkRequest[],
+    signal: AbortSignal,
+  ): Promise<readonly (Refusal | undefined)[]> {
+    const refusals: (Refusal | undefined)[] = [];
+    while (refusals.length < requests.length) {
+      const batch = batchFrom(requests, refusals.length);
+      const ended = await this.#converse(batch, false, () => undefined, signal);
+      if (ended.spoilt instanceof LinksealError) throw ended.spoilt;
+      if (ended.spoilt !== undefined) throw closed("the kernel's answers were lost", "unknown");
+      refusals.push(...ended.refusals);
+    }
+    return refusals;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#native.close(this.#socket);
+    this.#spoil(closed("the socket was closed", "unknown"));
+  }
+
+  #converse(
+    requests: readonly NetlinkRequest[],
+    isDump: boolean,
+    take: (message: Sequenced) => void,
+    signal: AbortSignal,
+  ): Promise<Conversation> {
+    const conversation = this.#turn.then(async () => {
+      signal.throwIfAborted();
+      return await this.#send(requests, isDump, take);
+    });
+    // The next one waits for the end of this one also where nobody waits for its answers any more.
+    this.#turn = conversation.catch(() => undefined);
+    return orAborted(conversation, signal);
+  }
+
+  async #send(
+    requests: readonly NetlinkRequest[],
+    isDump: boolean,
+    take: (message: Sequenced) => void,
+  ): Promise<Conversation> {
+    if (this.#isClosed) throw closed("the socket was closed", "none");
+    const first = this.#sequence;
+    this.#sequence = (first + requests.length) >>> 0;
+    const own = netlinkFlags.request | (isDump ? 0 : netlinkFlags.ack);
+    const marked = requests.map((request) => ({ ...request, flags: request.flags | own }));
+    const current: Conversation = {
+      first,
+      isDump,
+      refusals: requests.map(() => undefined),
+      take,
+      end: Promise.withResolvers<void>(),
+      open: requests.length,
+      spoilt: undefined,
+    };
+    this.#current = current;
+    const octets = encodeRequests(marked, first);
+    const sent = this.#native.send(this.#socket, octets);
+    octets.fill(0);
+    if (sent !== octets.length) {
+      this.#current = undefined;
+      throw closed(`the kernel took no request (errno ${-sent})`, "none");
+    }
+    await current.end.promise;
+    return current;
+  }
+
+  #onReadable(): void {
+    if (this.#isClosed) return;
+    const length = this.#native.receive(this.#socket, this.#room);
+    if (length === nothingThere) return;
+    if (length < 0) {
+      this.#onOverrun();
+      return;
+    }
+    try {
+      eachMessage(this.#view, length, (message) => this.#onMessage(message));
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#spoil(error);
+    } finally {
+      this.#room.fill(0, 0, length);
+    }
+  }
+
+  // The kernel holds a dump back while the buffer is full, so its end still comes.
+  #onOverrun(): void {
+    const current = this.#current;
+    if (current?.isDump === true) current.spoilt ??= "interrupted";
+    else this.#spoil("lost");
+  }
+
+  #spoil(why: "lost" | LinksealError): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    current.spoilt ??= why;
+    this.#finish(current);
+  }
+
+  #finish(current: Conversation): void {
+    this.#current = undefined;
+    current.end.resolve();
+  }
+
+  #onMessage(message: Sequenced): void {
+    const current = this.#current;
+    const index = current === undefined ? -1 : (message.sequence - current.first) >>> 0;
+    if (current === undefined || index >= current.refusals.length) return;
+    if ((message.flags & netlinkFlags.dumpInterrupted) !== 0) current.spoilt ??= "interrupted";
+    switch (message.type) {
+      case controlTypes.noop:
+        return;
+      case controlTypes.overrun:
+        current.spoilt ??= "lost";
+        return;
+      case controlTypes.error:
+      case controlTypes.done:
+        current.refusals[index] = refusalIn(message);
+        current.open -= 1;
+        if (current.open === 0) this.#finish(current);
+        return;
+      default:
+        takeFrom(current, message);
+    }
+  }
+}
+
+// A reader that fails does not end the conversation: what else is coming must be read.
+function takeFrom(current: Conversation, message: Sequenced): void {
+  try {
+    current.take(message);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    current.spoilt = error;
+  }
+}
+
+function batchFrom(requests: readonly NetlinkRequest[], start: number): readonly NetlinkRequest[] {
+  let end = start;
+  let bytes = 0;
+  for (const request of requests.slice(start, start + batchMessagesMax)) {
+    bytes += requestBytes(request);
+    if (end > start && bytes > batchBytesMax) break;
+    end += 1;
+  }
+  return requests.slice(start, end);
+}
+
+async function orAborted<T>(wanted: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([wanted, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+/** Listens to multicast groups on a socket of its own; disposing it ends that. */
+export function monitor(
+  native: Native,
+  family: number,
+  groups: readonly number[],
+  events: NetlinkEvents,
+): Disposable {
+  const room = new Uint8Array(roomBytes);
+  const view = new DataView(room.buffer);
+  const onReadable = (): void => {
+    const length = native.receive(socket, room);
+    if (length === nothingThere) return;
+    if (length < 0) {
+      events.resync();
+      return;
+    }
+    try {
+      eachMessage(view, length, (message) => events.message(message));
+    } catch (error) {
+      // What could not be read is lost like what did not come.
+      if (!(error instanceof LinksealError)) throw error;
+      events.resync();
+    } finally {
+      room.fill(0, 0, length);
+    }
+  };
+  const socket = native.openNetlink(family, receiveBytes, onReadable);
+  try {
+    for (const group of groups) native.joinGroup(socket, group);
+  } catch (error) {
+    native.close(socket);
+    throw error;
+  }
+  return { [Symbol.dispose]: () => native.close(socket) };
+}
