@@ -109,7 +109,8 @@ export function azureBench(
       sent.push(request);
       const found = await cloud.anywhere(plain(request), signal);
       const body = new TextEncoder().encode(found.body);
-      const reply = bench.alter({ ...found, body }, request);
+      const headers = onCalendar(found.headers, site);
+      const reply = bench.alter({ ...found, headers, body }, request);
       if (reply.body.length <= request.replyBytesMax) return reply;
       throw new LinksealError("transport.closed", "the reply is longer than allowed", {
         effect: "none",
@@ -129,6 +130,14 @@ export function azureBench(
     run: (promise) => driven(site.clock, promise),
   };
   return bench;
+}
+
+/** The cloud dates by today's calendar, as its tokens must; the site lives by its own. */
+function onCalendar(headers: HttpReply["headers"], { clock }: Site): HttpReply["headers"] {
+  const named = headers["retry-after"];
+  if (named === undefined || /^\d+$/.test(named)) return headers;
+  const waitS = Math.ceil((Date.parse(named) - Date.now()) / 1_000);
+  return { ...headers, "retry-after": new Date(clock.wall() + waitS * 1_000).toUTCString() };
 }
 
 function plain({ to, method, path, headers = {}, body = [] }: HttpRequest) {
