@@ -79,9 +79,9 @@ export function text(octets: Uint8Array): string {
 }
 
 /** The far ends behind a dialer, with tokens of the simulated cloud itself. */
-export function farEnds(site: Site, cloud: SimAzure, dial: Dialer): ExpressRoute {
+export function farEnds(clock: Clock, cloud: SimAzure, dial: Dialer): ExpressRoute {
   const { clientId } = client;
-  return clientOf(site.clock, dial, (scope) => {
+  return clientOf(clock, dial, (scope) => {
     const audience = scope.replace(/\/\.default$/, "");
     return cloud.tokens.issue({ audience, tenant, clientId }).token;
   });
@@ -141,11 +141,11 @@ export function armBench({ start = "clear", kind, bandwidthInGbps }: ArmSetting 
   };
   const resource = groups[0]?.expressRoutePort ?? "";
   const journal: ArmBench["journal"] = new Map();
-  const far = farEnds(site, cloud, dial);
+  const far = farEnds(site.clock, cloud, dial);
   const bench: ArmBench = {
     ...{ site, cloud, far, resource, sent, journal },
     alter: (reply) => reply,
-    restarted: () => farEnds(site, cloud, dial),
+    restarted: () => farEnds(site.clock, cloud, dial),
     peer: (link, other = far) => other.peer({ resource, link, operation: () => journal.get(link) }),
     newWant: (link) => {
       const names = site.links.find(({ azureLink }) => azureLink === link)?.key;
