@@ -56,7 +56,7 @@ export interface AzureServed {
   readonly certificate: string;
   readonly federatedToken: string;
   readonly identityHeader: string;
-  /** For a process that shall find all of it. */
+  /** For a process that shall find all of it but the federated token, which would come first. */
   readonly environment: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
@@ -202,7 +202,7 @@ function arcFiles(folder: string): () => Promise<ArcChallenge> {
 }
 
 type Told = Pick<AzureServed, "base" | "local" | "ca" | "tenant" | "clientId"> &
-  Pick<AzureServed, "certificate" | "federatedToken" | "identityHeader">;
+  Pick<AzureServed, "certificate" | "identityHeader">;
 
 function environmentOf(told: Told): Readonly<Record<string, string>> {
   return {
@@ -211,7 +211,6 @@ function environmentOf(told: Told): Readonly<Record<string, string>> {
     AZURE_TENANT_ID: told.tenant,
     AZURE_CLIENT_ID: told.clientId,
     AZURE_CLIENT_CERTIFICATE_PATH: told.certificate,
-    AZURE_FEDERATED_TOKEN_FILE: told.federatedToken,
     IDENTITY_ENDPOINT: `${told.local}/msi/token`,
     IDENTITY_HEADER: told.identityHeader,
     NO_PROXY: "localhost,127.0.0.1",

@@ -1,6 +1,6 @@
 // A simulated cloud beside its simulated site: for the agent, and for anybody's own scripts.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AzureServed } from "../simulate.ts";
@@ -56,7 +56,9 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 9> {
     throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
   });
   const pace = paceClock(site.clock, { speed, hold: leash.hold });
-  process.stdout.write(opening(cloud, socket));
+  const config = join(folder, "linkseal.yaml");
+  await writeFile(config, configOf(cloud, `unix:${socket}`));
+  process.stdout.write(opening(cloud, socket, config));
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
   await Promise.all([served.close(), cloud.close()]);
@@ -73,8 +75,26 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function opening(cloud: AzureServed, socket: string): string {
-  const { base, local, arc, ca, site, environment } = cloud;
+/** For an agent whose routers are simulated and whose cloud seems real. */
+function configOf({ base, site, tenant, clientId, certificate }: AzureServed, address: string) {
+  const cloud = [
+    "azure:",
+    "  cloud: loopback",
+    `  vault: ${base}`,
+    `  authority: ${base}`,
+    `  arm: ${base}`,
+    "  identity:",
+    "    kind: clientCertificate",
+    `    tenant: ${tenant}`,
+    `    client: ${clientId}`,
+    `    certificate: file:${certificate}`,
+    "  farEnd: agent",
+  ];
+  return site.config(address).replace(/^azure:\n(?: .*\n)+/m, `${cloud.join("\n")}\n`);
+}
+
+function opening(cloud: AzureServed, socket: string, config: string): string {
+  const { base, local, arc, ca, site, environment, federatedToken } = cloud;
   const secrets = site.links.flatMap(({ key }) => [key.cak, key.ckn]);
   const lines = [
     `vault ${base}`,
@@ -82,18 +102,23 @@ function opening(cloud: AzureServed, socket: string): string {
     `arm ${base}`,
     `ca ${ca}`,
     `site unix:${socket}`,
+    `config ${config}`,
     `secrets ${secrets.join(" ")}`,
     ...[...site.msees.keys()].map((id) => `expressRoutePort ${id}`),
     "",
+    "# for an agent of this config: its own environment needs NODE_EXTRA_CA_CERTS alone",
     "# for the clients of Microsoft; credentials also need disableInstanceDiscovery: true, and",
     "# SecretClient disableChallengeResourceVerification: true, as localhost is no name of a vault",
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
     "",
-    "# Azure Arc instead of App Service:",
+    "# Azure Arc instead of App Service; the clients read keys in /var/opt/azcmagent/tokens alone,",
+    "# so begin with --arc-folder /var/opt/azcmagent/tokens:",
     `# unset IDENTITY_HEADER; export IMDS_ENDPOINT=${arc} ` +
       `IDENTITY_ENDPOINT=${arc}/metadata/identity/oauth2/token`,
     "# the metadata service instead of both:",
     `# unset IDENTITY_HEADER IDENTITY_ENDPOINT; export AZURE_POD_IDENTITY_AUTHORITY_HOST=${local}`,
+    "# workload identity federation, which managed identities give way to:",
+    `# export AZURE_FEDERATED_TOKEN_FILE=${federatedToken}`,
     "",
   ];
   return `${lines.join("\n")}\n`;
