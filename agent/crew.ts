@@ -87,7 +87,7 @@ export class Crew {
         }),
       ]),
     );
-    const ownAddresses = this.#ownAddresses();
+    const { ownAddresses } = this;
     const { lookout } = this;
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
     this.#conductors = new Map(
@@ -101,7 +101,8 @@ export class Crew {
     );
   }
 
-  #ownAddresses(): readonly string[] {
+  /** Addresses that the agent itself must reach. */
+  get ownAddresses(): readonly string[] {
     const { azure, devices } = this.intent.desired;
     const own = devices.map(({ address }) => address);
     if (azure.cloud === "sim") return [azure.vault, ...own];
@@ -319,7 +320,7 @@ export class Crew {
   /** What a rotation that an operator asks for would do, and what would be in its way. */
   async preview(group: DesiredGroup, asked: Asked, signal: AbortSignal): Promise<Plan> {
     const { alarm } = this.#parts;
-    const ownAddresses = this.#ownAddresses();
+    const { ownAddresses } = this;
     const parts = { ...this.beginParts(), acceptsRisk: this.#acceptsRisk, alarm, ownAddresses };
     return await previewRotation(parts, group, asked, signal);
   }

@@ -3,7 +3,13 @@
 
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
-import { type DeviceState, type KeyRef, strongValue, type TunnelSpec } from "#hal/model.ts";
+import {
+  type CipherSuite,
+  type DeviceState,
+  type KeyRef,
+  strongValue,
+  type TunnelSpec,
+} from "#hal/model.ts";
 import { changeOf, sameSettings } from "./campaign/change.ts";
 import { type Estimate, type ForecastStep, forecast } from "./campaign/forecast.ts";
 import type { CampaignLink, CampaignState } from "./campaign/model.ts";
@@ -15,6 +21,8 @@ import {
   linkId,
   type RiskName,
 } from "./desired.ts";
+import { vaultBaseOf } from "./doctor/ends.ts";
+import { driftFindings, sidesOf } from "./doctor/rules.ts";
 import type { Memory } from "./journal/memory.ts";
 import { type LinkView, portOf } from "./link-view.ts";
 import { settingsGaps } from "./verify.ts";
@@ -32,6 +40,8 @@ export interface Drift {
   readonly text: string;
   /** Present where the driver can mend it without interrupting the port. */
   readonly repair: DeviceChange | undefined;
+  /** What a person sets at the far end; present where that end alone is otherwise. */
+  readonly farEnd?: string;
 }
 
 export function standingOf(
@@ -97,12 +107,30 @@ function driftOf(
 
 function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): readonly Drift[] {
   if (peer === undefined) return [];
-  const gaps: string[] = [];
-  if (peer.pointsAt?.cakSecretId !== key.cakSecretId) gaps.push("points at another CAK version");
-  if (peer.suite !== link.settings.suite) gaps.push(`has suite ${peer.suite ?? "none"}`);
-  if (peer.sci !== (link.settings.includeSci ? "on" : "off")) gaps.push(`has SCI ${peer.sci}`);
-  if (peer.admin !== "up") gaps.push("is administratively down");
-  return gaps.map((gap) => ({ text: `${link.azureLink}: the far end ${gap}`, repair: undefined }));
+  const gaps: (readonly [string, string])[] = [];
+  const { pointsAt, suite, sci, admin } = peer;
+  if (pointsAt?.cakSecretId !== key.cakSecretId) {
+    const ids = `cknSecretIdentifier ${key.cknSecretId} cakSecretIdentifier ${key.cakSecretId}`;
+    gaps.push(["points at another CAK version", ids]);
+  }
+  const wanted = link.settings;
+  if (suite !== wanted.suite) {
+    gaps.push([`has suite ${suite ?? "none"}`, `cipher ${azureCipher(wanted.suite)}`]);
+  }
+  if (sci !== (wanted.includeSci ? "on" : "off")) {
+    gaps.push([`has SCI ${sci}`, `sciState ${wanted.includeSci ? "Enabled" : "Disabled"}`]);
+  }
+  if (admin !== "up") gaps.push(["is administratively down", "adminState Enabled"]);
+  return gaps.map(([gap, farEnd]) => ({
+    text: `${link.azureLink}: the far end ${gap}`,
+    repair: undefined,
+    farEnd,
+  }));
+}
+
+/** `GcmAesXpn256`: as a person writes it in Azure. */
+function azureCipher(suite: CipherSuite): string {
+  return suite.replaceAll(/(?:^|-)(.)/g, (_all, letter: string) => letter.toUpperCase());
 }
 
 interface PlanStep {
@@ -118,6 +146,8 @@ interface PlanStep {
   readonly takes?: Estimate;
   /** null = the link carries all the time. */
   readonly dark?: ForecastStep["dark"];
+  /** Nothing of ours does it: the far end was changed by somebody, and is theirs to put back. */
+  readonly by?: "person";
 }
 
 export interface Plan {
@@ -152,7 +182,8 @@ export function plan(input: PlanInput): Plan {
   for (const tunnel of input.desired.tunnels) planTunnel(input, tunnel, drafts, notes);
   for (const group of input.desired.groups) planGroup(input, group, drafts, notes);
   const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
-  return { schema: "linkseal.plan/1", wouldChange: steps.length > 0, steps, notes };
+  const wouldChange = steps.some(({ by }) => by !== "person");
+  return { schema: "linkseal.plan/1", wouldChange, steps, notes };
 }
 
 function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], notes: Note[]): void {
@@ -198,9 +229,11 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
           break;
         }
         for (const drift of standing.drift) planDrift(input.desired, link, drift, drafts, notes);
+        drafts.push(...farEndSteps(link, standing.drift));
         break;
       }
     }
+    notes.push(...endNotes(input, link));
   }
 }
 
@@ -244,9 +277,46 @@ function planDrift(
     });
     return;
   }
+  if (drift.farEnd !== undefined) return;
   const next =
     drift.repair === undefined ? "linkseal doctor" : "set repair: on, then linkseal apply";
   notes.push({ about: linkId(link), text: drift.text, next });
+}
+
+/** What the other end needs, so that the plan of both ends is one document. */
+function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft[] {
+  const parts = drift.flatMap(({ farEnd }) => (farEnd === undefined ? [] : [farEnd]));
+  if (parts.length === 0) return [];
+  return [
+    {
+      where: `${link.group} ${link.azureLink}`,
+      link: linkId(link),
+      does: "a person puts the far end back, which somebody has changed",
+      preview: `~ ${parts.join(", ")}`,
+      darkMs: darkOfEnrolMs,
+      risk: null,
+      by: "person",
+    },
+  ];
+}
+
+/** What the two ends say against each other that no step of ours mends. */
+function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
+  const { state, peer } = input.view(link);
+  const key = input.memory.bindings[linkId(link)]?.key;
+  const ends = {
+    link,
+    port: portOf(state, link.port),
+    capabilities: input.capabilities(link.device),
+    peer,
+    vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),
+    accepted: key,
+  };
+  return driftFindings(ends).map((found) => ({
+    about: found.about,
+    text: sidesOf(found),
+    next: found.next,
+  }));
 }
 
 function unreadable(about: string, text: string): Note {

@@ -100,7 +100,7 @@ export async function chooseKey(
   return { key, created: newest.created, generation: generationOf(newest) };
 }
 
-function pairedCkn(version: SecretVersion): Ckn | undefined {
+export function pairedCkn(version: SecretVersion): Ckn | undefined {
   const tag = version.tags[pairTag];
   return tag === undefined ? undefined : parseCkn(tag);
 }

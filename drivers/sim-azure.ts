@@ -1,6 +1,6 @@
 // The far end and the vault of a simulated site, over its socket.
 
-import type { PeerPort, PeerState } from "#hal/device.ts";
+import type { PeerDetails, PeerPort, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { Secret } from "#hal/secret.ts";
@@ -13,6 +13,7 @@ import {
   list,
   Malformed,
   name,
+  names,
   number,
   oneOf,
   optional,
@@ -74,12 +75,34 @@ function readPeer(value: unknown): PeerState {
     admin: oneOf(state, "admin", ["up", "down"]),
     provisioning: oneOf(state, "provisioning", ["settled", "updating", "failed"]),
     operation: optional(name, state, "operation"),
+    ...(field(state, "details") === undefined ? {} : { details: readDetails(state, "details") }),
   };
 }
 
 function readIds(parent: JsonObject, key: string): NonNullable<PeerState["pointsAt"]> {
   const ids = record(parent, key);
-  return { cakSecretId: name(ids, "cakSecretId"), cknSecretId: name(ids, "cknSecretId") };
+  // One alone is empty in the other's place.
+  const id = (which: string): string => (field(ids, which) === "" ? "" : name(ids, which));
+  return { cakSecretId: id("cakSecretId"), cknSecretId: id("cknSecretId") };
+}
+
+const circuitsMax = 64;
+
+function readDetails(parent: JsonObject, key: string): PeerDetails {
+  const details = record(parent, key);
+  const states = record(details, "provisioning");
+  const lag = optional(record, details, "lag");
+  return {
+    identity: oneOf(details, "identity", ["present", "missing"]),
+    bandwidthGbps: optional(number, details, "bandwidthGbps"),
+    cipher: optional(name, details, "cipher"),
+    provisioning: { port: optional(name, states, "port"), link: optional(name, states, "link") },
+    failure: optional(name, details, "failure"),
+    circuits: names(details, "circuits", circuitsMax),
+    ...(lag === undefined
+      ? {}
+      : { lag: { members: number(lag, "members"), least: number(lag, "least") } }),
+  };
 }
 
 /** Errors are `vault.*` with effect "none"; every call is bounded by its signal. */

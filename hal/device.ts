@@ -219,4 +219,6 @@ export interface PeerDetails {
   readonly failure: string | undefined;
   /** Ids of the circuits on the port. */
   readonly circuits: readonly string[];
+  /** Of a LAG: ports under this link, and how few of them may carry; absent = a plain port. */
+  readonly lag?: { readonly members: number; readonly least: number };
 }

@@ -1,7 +1,7 @@
 // The Microsoft end of an ExpressRoute Direct pair: one key per link, and hardware that follows
 // late.
 
-import type { PeerState, PeerWant } from "#hal/device.ts";
+import type { PeerDetails, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type CipherSuite, type Ckn, type MacsecSettings, parseCkn } from "#hal/model.ts";
 import type { SimClock } from "./clock.ts";
@@ -38,7 +38,10 @@ export interface MseeOptions {
 }
 
 /** What stands about a link in the resource of its port. */
-export type LinkDocument = Omit<PeerState, "provisioning" | "operation">;
+export type LinkDocument = Omit<PeerState, "provisioning" | "operation" | "details">;
+
+/** What stands about the whole port. */
+export type PortFacts = Pick<PeerDetails, "identity" | "bandwidthGbps" | "lag">;
 
 /** What became of an operation; `why` is what the management API would say of a failed one. */
 export type OperationState =
@@ -63,6 +66,8 @@ interface LinkModel {
   document: LinkDocument;
   provisioning: PeerState["provisioning"];
   operation: string | undefined;
+  /** Code of the last operation, if that failed. */
+  failure: string | undefined;
   /** Counts operations: work of an operation that another overtook is dropped. */
   operations: number;
   hardware: Programmed | undefined;
@@ -78,6 +83,19 @@ interface Told {
   readonly ckn: Ckn | undefined;
   readonly operation: string;
 }
+
+/** As the management API spells them. */
+const words: Readonly<Record<PeerState["provisioning"], string>> = {
+  settled: "Succeeded",
+  updating: "Updating",
+  failed: "Failed",
+};
+const ciphers: Readonly<Record<CipherSuite, string>> = {
+  "gcm-aes-128": "GcmAes128",
+  "gcm-aes-256": "GcmAes256",
+  "gcm-aes-xpn-128": "GcmAesXpn128",
+  "gcm-aes-xpn-256": "GcmAesXpn256",
+};
 
 const succeeded = { kind: "succeeded" } as const;
 const operationsMax = 256;
@@ -97,6 +115,7 @@ export class Msee {
   readonly #delayMs: MseeOptions["delayMs"];
   readonly #links: Readonly<Record<AzureLink, LinkModel>>;
   readonly #faults = new Set<MseeFault>();
+  #port: PortFacts = { identity: "present", bandwidthGbps: 100 };
   readonly #operations = new Map<string, OperationState>();
   readonly #listeners: ((effect: EffectEvent) => void)[] = [];
 
@@ -121,8 +140,22 @@ export class Msee {
 
   /** The same, whether or not anybody could read it. */
   resource(link: AzureLink): PeerState {
-    const { document, provisioning, operation } = this.#links[link];
-    return { ...document, provisioning, operation };
+    const { document, provisioning, operation, failure } = this.#links[link];
+    const word = words[provisioning];
+    const { suite } = document;
+    const details: PeerDetails = {
+      ...this.#port,
+      cipher: suite === undefined ? undefined : ciphers[suite],
+      provisioning: { port: word, link: word },
+      failure,
+      circuits: [],
+    };
+    return { ...document, provisioning, operation, details };
+  }
+
+  /** Somebody orders the port otherwise, or takes its identity away: no link is touched by it. */
+  setPort(facts: Partial<PortFacts>): void {
+    this.#port = { ...this.#port, ...facts };
   }
 
   /** The last operation on this link failed, whether or not anybody can read that. */
@@ -253,6 +286,7 @@ export class Msee {
 
   #finish(model: LinkModel, how: OperationEnd): void {
     const { operation } = model;
+    model.failure = how.kind === "failed" ? "OperationFailed" : undefined;
     model.provisioning = how.kind === "succeeded" ? "settled" : "failed";
     model.operation = undefined;
     if (operation === undefined) return;
@@ -309,6 +343,7 @@ export class Msee {
   #fetch(document: LinkDocument): Programmed | string {
     const { pointsAt, suite, sci } = document;
     if (pointsAt === undefined || suite === undefined) return "MACsec has no cipher or no key.";
+    if (this.#port.identity === "missing") return "The port has no identity that reads secrets.";
     const ckn = this.#cknOf(document);
     if (ckn === undefined) return "The CKN secret cannot be read, or is no CKN.";
     const text = this.#valueOf(pointsAt.cakSecretId);
@@ -372,6 +407,7 @@ function fresh(station: FarStation): LinkModel {
     document,
     provisioning: "settled",
     operation: undefined,
+    failure: undefined,
     operations: 0,
     hardware: undefined,
     owedBy: undefined,

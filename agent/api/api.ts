@@ -8,6 +8,7 @@ import type { Agent } from "../agent.ts";
 import type { Campaign } from "../campaign/model.ts";
 import type { OperatorVerb } from "../campaign/verbs.ts";
 import { type RiskName, riskNames } from "../desired.ts";
+import { doctorReport } from "../doctor/report.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Plan } from "../plan.ts";
 import { campaignReport } from "./campaign-report.ts";
@@ -71,6 +72,11 @@ export const routes: Readonly<Record<string, Route>> = {
     role: "view",
     title: "Keys in use, by link, with their versions and ages (linkseal.keys/1)",
     run: async ({ agent, now, signal }) => await keyReport(agent, now, signal),
+  },
+  "GET /v1/doctor": {
+    role: "view",
+    title: "Both ends, the vault and the way to them against every rule (linkseal.doctor/1)",
+    run: async ({ agent, now, signal }) => await doctorReport(agent, now, signal),
   },
   "GET /v1/config": {
     role: "view",

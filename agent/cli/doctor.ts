@@ -1,26 +1,16 @@
 // What is wrong on this host, with the agent, and at the site; asks and changes nothing.
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
+import type { Finding } from "../doctor/finding.ts";
+import type { DoctorReport } from "../doctor/report.ts";
 import { explain } from "../explain/explain.ts";
 import type { Status } from "../health/status.ts";
 import { isWarningCode, warningRows } from "../health/warning-rows.ts";
+import { findSocket, type SocketRole } from "../host/places.ts";
 import type { Intent } from "../intent/intent.ts";
 import { defaultConfig, readConfig } from "./config-file.ts";
 import type { Session } from "./session.ts";
-
-export interface Finding {
-  readonly code: string;
-  readonly severity: "error" | "warning" | "info";
-  readonly about: string;
-  /** What is there. */
-  readonly here: string;
-  /** What it does not go with; null = nothing was compared. */
-  readonly there: string | null;
-  readonly rule: string;
-  readonly source: string;
-  readonly next: string;
-}
 
 type Part = Pick<Finding, "code" | "about" | "here" | "next"> &
   Partial<Pick<Finding, "severity" | "there">>;
@@ -42,7 +32,33 @@ function finding({ code, about, here, next, severity, there }: Part): Finding {
 const timesync = "/run/systemd/timesync";
 
 /** What can be seen without an agent. */
-export function hostChecks(): readonly Finding[] {
+export function hostChecks(socket: string | undefined): readonly Finding[] {
+  return [...clockCheck(), ...socketChecks(socket)];
+}
+
+/** Whoever may open a socket may use it, so that nobody but owner and group may. */
+function socketChecks(flag: string | undefined): readonly Finding[] {
+  const paths = (["view", "admin"] as const).flatMap((role) => socketsOf(role, flag));
+  return [...new Set(paths)].flatMap((path) => {
+    const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+    if ((mode & 0o006) === 0) return [];
+    const here = `everybody on this host may open ${path} (mode ${(mode & 0o777).toString(8)})`;
+    const next = `chmod o= ${path}, and find out who opened it`;
+    return [finding({ code: "socket-open", severity: "error", about: "host", here, next })];
+  });
+}
+
+function socketsOf(role: SocketRole, flag: string | undefined): readonly string[] {
+  try {
+    const search = findSocket(role, flag);
+    return search.kind === "found" ? search.paths : [];
+  } catch {
+    // A folder that this user may not enter: whoever asks the agent is told so.
+    return [];
+  }
+}
+
+function clockCheck(): readonly Finding[] {
   if (!existsSync(timesync) || existsSync(`${timesync}/synchronized`)) return [];
   const here = "systemd-timesyncd has not synchronised the clock of this host";
   const next = "timedatectl timesync-status";
@@ -53,10 +69,12 @@ export function hostChecks(): readonly Finding[] {
 export async function doctor(session: Session): Promise<readonly Finding[]> {
   try {
     const status = await session.view<Status>("/v1/status");
+    const { findings } = await session.view<DoctorReport>("/v1/doctor");
     return [
       ...(await journalFindings(session)),
       ...(await configFindings(session, status)),
-      ...statusFindings(status),
+      ...findings,
+      ...statusFindings(status).filter((told) => !isTold(told, findings)),
     ];
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
@@ -86,6 +104,13 @@ async function configFindings(session: Session, status: Status): Promise<readonl
   return [finding({ code, about: file, here: "the file", there, next })];
 }
 
+/** The rules say it with both sides and a source; a warning of drift has no more than that. */
+function isTold(told: Finding, findings: readonly Finding[]): boolean {
+  return findings.some(
+    ({ code, about }) => about === told.about && (code === told.code || told.code === "drift"),
+  );
+}
+
 /** Every reason of every verdict, and every warning that says something else. */
 function statusFindings(status: Status): readonly Finding[] {
   const links = status.groups.flatMap(({ name: group, links: own }) =>
@@ -105,10 +130,16 @@ function statusFindings(status: Status): readonly Finding[] {
 /** Takes readable findings. */
 export function findingsText(findings: readonly Finding[]): string {
   if (findings.length === 0) return "Nothing is wrong.";
-  return findings
-    .flatMap(({ code, severity, about, here, there, next }) => [
-      `${severity}: ${about}: ${here}${there === null ? "" : `, but ${there}`} (${code})`,
-      `  next: ${next}`,
-    ])
-    .join("\n");
+  return findings.map(findingLines).join("\n");
+}
+
+function findingLines(found: Finding): string {
+  const { code, severity, about, here, there, rule, source, next } = found;
+  return [
+    `${severity}: ${about} (${code})`,
+    `  here:  ${here}`,
+    ...(there === null ? [] : [`  there: ${there}`]),
+    `  rule:  ${rule} (${source})`,
+    `  next:  ${next}`,
+  ].join("\n");
 }

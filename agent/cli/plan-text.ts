@@ -19,10 +19,14 @@ export function planText({ steps, notes }: Plan): string {
   return lines.join("\n");
 }
 
-function stepLines({ n, where, link, does, preview, darkMs, risk }: Step): string[] {
+function stepLines({ n, where, link, does, preview, darkMs, risk, by }: Step): string[] {
   const dark = darkMs.high === 0 ? "" : `, link dark for ${rangeText(darkMs)}`;
   const named = risk === null ? "" : `, risk ${risk}`;
-  return [`${n}. ${link ?? where}: ${does} (at ${where}${dark}${named})`, `     ${preview}`];
+  const whose = by === undefined ? "" : `, by a ${by}`;
+  return [
+    `${n}. ${link ?? where}: ${does} (at ${where}${whose}${dark}${named})`,
+    `     ${preview}`,
+  ];
 }
 
 function expected({ state, takes, dark }: Step): string[] {

@@ -210,7 +210,9 @@ async function settle(
 ): Promise<void> {
   if (options.yes === true) session.note(planText(readable(plan)));
   session.note(`Accepted as config ${number}.`);
-  const steps = plan.steps.flatMap(({ link }) => (link === null ? [] : [link]));
+  const steps = plan.steps.flatMap(({ link, by }) =>
+    link === null || by === "person" ? [] : [link],
+  );
   const groups = [...new Set(steps.map((link) => link.split("/")[0] ?? link))];
   const until = options.wait === true ? "ended" : "parked";
   const asked = { groups, after, until, quietMs } as const;

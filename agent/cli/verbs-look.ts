@@ -39,7 +39,9 @@ export function registerLook(program: Command): void {
   verb(
     program
       .command("doctor")
-      .description("check host, agent and site; exit status 4 if anything is wrong"),
+      .description(
+        "check host, agent, vault and both ends of every link; exit status 4 if anything is wrong",
+      ),
     "linkseal doctor",
   ).action(checkUp);
 }
@@ -140,7 +142,7 @@ function explanationText({ code, kind, title, meaning, whatToDo }: Explanation):
 
 async function checkUp(options: Common): Promise<void> {
   const session = new Session(options);
-  const findings = [...hostChecks(), ...(await doctor(session))];
+  const findings = [...hostChecks(options.socket), ...(await doctor(session))];
   await session.show({ schema: "linkseal.doctor/1", findings }, ({ findings: shown }) =>
     findingsText(shown),
   );

@@ -5,10 +5,11 @@ import { warningRows } from "../health/warning-rows.ts";
 import { riskEntries, stateEntries } from "./campaign.ts";
 import type { Body, Entry } from "./entry.ts";
 import { errorEntries } from "./errors.ts";
+import { findingEntries } from "./findings.ts";
 import { linkEntries } from "./links.ts";
 import { operationEntries } from "./operations.ts";
 
-type CodeKind = "warning" | "error" | "risk" | "state";
+type CodeKind = "warning" | "finding" | "error" | "risk" | "state";
 
 export interface Explanation extends Entry {
   readonly code: string;
@@ -33,6 +34,7 @@ function collect(): Map<string, Explanation> {
   const add = (kind: CodeKind, entries: Readonly<Record<string, Entry>>): void => {
     for (const [code, entry] of Object.entries(entries)) all.set(code, { code, kind, ...entry });
   };
+  add("finding", findingEntries);
   add("error", errorEntries);
   add("risk", riskEntries);
   add("state", stateEntries);
@@ -50,6 +52,7 @@ export function explain(code: string): Explained {
 
 const headings: Readonly<Record<CodeKind, string>> = {
   warning: "Reasons and warnings",
+  finding: "Findings of doctor and keys check",
   error: "Errors",
   risk: "Risks that are accepted by name",
   state: "States of a campaign",
@@ -61,7 +64,7 @@ export function explainMarkdown(): string {
     "# Codes\n",
     "Generated from the program; `linkseal explain CODE` says the same.\n",
   ];
-  for (const kind of ["warning", "error", "risk", "state"] as const) {
+  for (const kind of ["warning", "finding", "error", "risk", "state"] as const) {
     parts.push(`## ${headings[kind]}\n`);
     const mine = [...explanations.values()].filter((each) => each.kind === kind);
     for (const each of mine) parts.push(markdownOf(each));

@@ -8,6 +8,8 @@ import { campaignReport } from "../api/campaign-report.ts";
 import { riskAccepted } from "../campaign/begin.ts";
 import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
+import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
+import { driftFindings, sidesOf } from "../doctor/rules.ts";
 import type { EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
 import { type Standing, standingOf } from "../plan.ts";
@@ -68,6 +70,7 @@ export class Judge {
     const raised: Raised[] = [...this.#siteWarnings()];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
+      raised.push(...peerWarnings(crew, group));
       raised.push(...this.#overdueWarnings(group, desired.rotation.overdueMs));
       for (const link of group.links) {
         const health = healthOf(links, link);
@@ -120,10 +123,15 @@ export class Judge {
   #driftWarnings(crew: Crew, link: DesiredLink): Raised[] {
     const { memory } = this.#parts.agent;
     if (openCampaign(memory, link.group) !== undefined) return [];
-    const { lookout } = crew;
+    const { lookout, intent } = crew;
     const standing = standingOf(lookout.view(link), memory, lookout.capabilities(link.device));
-    if (standing.kind !== "managed" || standing.drift.length === 0) return [];
-    const text = standing.drift.map((drift) => drift.text).join("; ");
+    if (standing.kind !== "managed" && standing.kind !== "clear") return [];
+    const own = standing.kind === "managed" ? standing.drift.map(({ text }) => text) : [];
+    const key = memory.bindings[linkId(link)]?.key;
+    const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);
+    const between = driftFindings(endsOf(lookout, link, vaultBase, key)).map(sidesOf);
+    const text = [...own, ...between].join("; ");
+    if (text === "") return [];
     return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
   }
 
@@ -335,6 +343,14 @@ function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
       }),
     );
   return [...foreign, ...left];
+}
+
+/** What the far end says against a change, whatever the verdicts. */
+function peerWarnings(crew: Crew, group: DesiredGroup): Raised[] {
+  return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {
+    const warning = code.startsWith("peer.") ? warningOf(code) : undefined;
+    return warning === undefined ? [] : [{ ...raise(warning, group.name, message), next }];
+  });
 }
 
 /** What the vault says against a new key; the links keep theirs, and their verdicts. */

@@ -117,6 +117,9 @@ async function play(show: Show, keys: Account["canaries"]): Promise<void> {
     await show.run(...verb);
     await show.run(...verb, "--json");
   }
+  expect(await show.run("keys", "generate", "erd-demo")).toBe(0);
+  const ids = ["--cak", "0".repeat(32), "--ckn", "0".repeat(32)];
+  expect(await show.run("keys", "pair", "erd-demo/primary", ...ids)).toBe(1);
   await show.askEverything();
   await show.ask("POST", "/v1/apply", JSON.stringify({ text: "version: 1", file: "x" }));
   await show.ask("POST", "/v1/enrol", JSON.stringify({ target: "erd-demo" }));
@@ -153,9 +156,9 @@ describe("everything that real processes let out", () => {
     const pids = stage.lives.map(({ pid }) => pid);
     expect(seen("/state/journal")).toBe(1);
     expect(seen("/state/host.key")).toBe(1);
-    expect(seen("view GET /v1/")).toBe(8);
-    expect(seen("admin GET /v1/")).toBe(8);
-    expect(seen("output")).toBe(5 + 2 * looks.length);
+    expect(seen("view GET /v1/")).toBe(9);
+    expect(seen("admin GET /v1/")).toBe(9);
+    expect(seen("output")).toBe(7 + 2 * looks.length);
     const sampled = pids.filter((pid) => places.includes(`environment of ${pid}`));
     expect(sampled.length).toBeGreaterThan(pids.length / 2);
   });

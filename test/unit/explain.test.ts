@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import { campaignStates } from "#agent/campaign/model.ts";
 import { riskNames } from "#agent/desired.ts";
 import { explain, explainMarkdown, explanations } from "#agent/explain/explain.ts";
+import { findingEntries } from "#agent/explain/findings.ts";
 import { warningRows } from "#agent/health/warning-rows.ts";
 import { errorRows } from "#hal/error.ts";
 import { isVerb } from "../verbs.ts";
 
 const sources: readonly (readonly [string, readonly string[]])[] = [
   ["warning", Object.keys(warningRows)],
+  ["finding", Object.keys(findingEntries)],
   ["error", Object.keys(errorRows)],
   ["risk", riskNames],
   ["state", campaignStates],

@@ -149,10 +149,10 @@ function cut(vault: KeyStore, at: number, when: "before" | "after", effect: "non
       throw new LinksealError("vault.unreachable", "the line is cut", details);
     };
   const store: KeyStore = {
-    versions: counted(vault.versions),
-    read: counted(vault.read),
-    put: counted(vault.put),
-    tag: counted(vault.tag),
+    versions: counted((...words) => vault.versions(...words)),
+    read: counted((...words) => vault.read(...words)),
+    put: counted((...words) => vault.put(...words)),
+    tag: counted((...words) => vault.tag(...words)),
   };
   return { store, calls: () => calls };
 }

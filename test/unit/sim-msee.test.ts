@@ -119,6 +119,14 @@ describe("life of a put", () => {
       admin: "up",
       provisioning: "settled",
       operation: undefined,
+      details: {
+        identity: "present",
+        bandwidthGbps: 100,
+        cipher: undefined,
+        provisioning: { port: "Succeeded", link: "Succeeded" },
+        failure: undefined,
+        circuits: [],
+      },
     });
     expect([msee.observe("link2"), link2]).toEqual([untouched, ["0s clear"]]);
   });

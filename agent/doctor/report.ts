@@ -1,0 +1,240 @@
+// Gathers what both ends, the vault and the way to them say now, and holds the rules against it.
+
+import { LinksealError } from "#hal/error.ts";
+import { type Ckn, type DeviceState, strongValue } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import { riskAccepted } from "../campaign/begin.ts";
+import { ownPathOf } from "../campaign/own-path.ts";
+import type { Crew } from "../crew.ts";
+import { type AzureSettings, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
+import { type Binding, named, openCampaign } from "../journal/memory.ts";
+import { checkKeys, type KeyCheck } from "../keys/check.ts";
+import { portOf } from "../link-view.ts";
+import { readCkn } from "../vault.ts";
+import { endsOf, vaultBaseOf } from "./ends.ts";
+import type { Finding } from "./finding.ts";
+import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { farEnd, linkFindings, type TwoEnds } from "./rules.ts";
+
+export interface DoctorReport {
+  readonly schema: "linkseal.doctor/1";
+  readonly findings: readonly Finding[];
+}
+
+/** From a fresh look at everything; writes nothing anywhere. */
+export async function doctorReport(
+  agent: Agent,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<DoctorReport> {
+  const { crew } = agent;
+  if (crew === undefined) return { schema: "linkseal.doctor/1", findings: [] };
+  const { desired, lookout, vault } = crew.beginParts();
+  const links = desired.groups.flatMap((group) => group.links);
+  await Promise.all([
+    ...desired.devices.map(({ name }) => lookout.look(name, signal)),
+    ...links.map((link) => lookout.lookPeer(link, signal)),
+  ]);
+  const bound = (link: DesiredLink): Binding | undefined =>
+    named(agent.memory.bindings, linkId(link));
+  const checks = await checkKeys({ vault, bound, now }, links, signal);
+  const findings = [
+    ...vaultWay(checks),
+    ...desired.devices.flatMap(({ name }) => deviceFindings(crew, name, now)),
+  ];
+  for (const group of desired.groups) {
+    findings.push(...wayFindings(crew, group, now), ...(await pathFindings(crew, group, signal)));
+    // A campaign changes one end before the other, on purpose.
+    if (openCampaign(agent.memory, group.name) !== undefined) continue;
+    const parts = { crew, vault, azure: desired.azure, checks, bound, now };
+    const facts = await Promise.all(group.links.map((link) => factsOf(parts, link, signal)));
+    findings.push(...facts.flatMap((each) => linkFindings(each)), ...keyFindings(facts));
+  }
+  return { schema: "linkseal.doctor/1", findings };
+}
+
+interface FactParts {
+  readonly crew: Crew;
+  readonly vault: KeyVault;
+  readonly azure: AzureSettings;
+  readonly checks: readonly KeyCheck[];
+  readonly bound: (link: DesiredLink) => Binding | undefined;
+  readonly now: WallTime;
+}
+
+async function factsOf(
+  parts: FactParts,
+  link: DesiredLink,
+  signal: AbortSignal,
+): Promise<KeyFacts> {
+  const { crew, vault, azure, checks, bound, now } = parts;
+  const versions = await versionsOf(vault, link, signal);
+  const binding = bound(link);
+  const found = checks.find((each) => each.link === link);
+  const check = found ?? { link, newest: undefined, finding: undefined };
+  const ids = [binding?.key.cakSecretId, versions?.cak[0]?.id, versions?.ckn[0]?.id];
+  const vaultBase = vaultBaseOf(azure, ids);
+  const ends = endsOf(crew.lookout, link, vaultBase, binding?.key);
+  return {
+    ...ends,
+    binding,
+    // Told once for all links.
+    check: isWay(check) ? { ...check, finding: undefined } : check,
+    versions,
+    farCkn: await farCknOf(vault, ends, signal),
+    now,
+  };
+}
+
+async function versionsOf(
+  vault: KeyVault,
+  link: DesiredLink,
+  signal: AbortSignal,
+): Promise<KeyFacts["versions"]> {
+  try {
+    return {
+      cak: await vault.versions(link.key.cak, signal),
+      ckn: await vault.versions(link.key.ckn, signal),
+    };
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return undefined;
+  }
+}
+
+async function farCknOf(
+  vault: KeyVault,
+  { peer, vaultBase }: TwoEnds,
+  signal: AbortSignal,
+): Promise<Ckn | undefined> {
+  const id = peer?.pointsAt?.cknSecretId;
+  if (id === undefined || vaultBase === undefined) return undefined;
+  if (!id.startsWith(`${vaultBase}/`) || !/\/[0-9a-f]{32}$/.test(id)) return undefined;
+  try {
+    return await readCkn(vault, id, signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return undefined;
+  }
+}
+
+const wayCodes: readonly string[] = ["vault.unreachable", "vault.denied"];
+
+function isWay({ finding }: KeyCheck): boolean {
+  return finding !== undefined && wayCodes.includes(finding.code);
+}
+
+/** The vault that nobody gets into is one finding, however many links want keys from it. */
+function vaultWay(checks: readonly KeyCheck[]): readonly Finding[] {
+  const found = checks.find(isWay)?.finding;
+  if (found === undefined) return [];
+  const { code, severity, text, next } = found;
+  const rule = "The agent's identity gets into the vault, with get and list";
+  const source = "docs/keys.md";
+  return [{ code, severity, about: "vault", here: text, there: null, rule, source, next }];
+}
+
+const skewMs = { warning: 60_000, error: 300_000 };
+
+function deviceFindings({ lookout }: Crew, device: string, now: WallTime): readonly Finding[] {
+  const failure = lookout.failure(device);
+  if (failure !== undefined) {
+    const rule = "Every device of the config answers";
+    const source = "the accepted config: linkseal config show";
+    const next = `check address and login of ${device}: linkseal explain ${failure.code}`;
+    const here = `${device}: ${failure.text}`;
+    const told = { about: device, here, there: null, rule, source, next } as const;
+    return [{ code: "device-unreachable", severity: "error", ...told }];
+  }
+  return clockFinding(lookout.state(device), device, now);
+}
+
+function clockFinding(
+  state: DeviceState | undefined,
+  device: string,
+  now: WallTime,
+): readonly Finding[] {
+  const control = state === undefined ? undefined : strongValue(state.control);
+  if (control === undefined) return [];
+  const offMs = Math.abs(control.wall - now);
+  if (offMs <= skewMs.warning) return [];
+  return [
+    {
+      code: "clock-skew",
+      severity: offMs > skewMs.error ? "error" : "warning",
+      about: device,
+      here: `the clock of ${device} is ${Math.round(offMs / 1000)} s off`,
+      there: "the clock of this host",
+      rule: "Router and agent agree on the time within a minute; above five nothing begins",
+      source: "docs/rotation.md, gates",
+      next: `give ${device} and this host a time source`,
+    },
+  ];
+}
+
+function wayFindings(crew: Crew, group: DesiredGroup, now: WallTime): readonly Finding[] {
+  const { lookout, desired } = crew.beginParts();
+  // Where a person answers for the far end, unseen by a named risk, its silence is no news.
+  const isUnseen = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", now);
+  return group.links.flatMap((link): Finding[] => {
+    const found: Finding[] = [];
+    const id = linkId(link);
+    const state = lookout.state(link.device);
+    if (state !== undefined && portOf(state, link.port) === undefined) {
+      found.push({
+        ...({ code: "port-absent", severity: "error", about: id } as const),
+        here: `${link.device} lists no port ${link.port}`,
+        there: null,
+        rule: "The port of each link exists on its device",
+        source: "the accepted config: linkseal config show",
+        next: "correct port in the config, then linkseal apply",
+      });
+    }
+    const failure = lookout.peerFailure(link);
+    if (failure === undefined || isUnseen) return found;
+    return [
+      ...found,
+      {
+        ...({ code: "far-end-unreadable", severity: "warning", about: id } as const),
+        here: `${farEnd(link)}: ${failure.text}`,
+        there: null,
+        rule: "The agent's identity may read the port in Azure",
+        source: "Azure RBAC: Microsoft.Network/expressRoutePorts/read",
+        next: failure.next,
+      },
+    ];
+  });
+}
+
+async function pathFindings(
+  crew: Crew,
+  group: DesiredGroup,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { world, lookout } = crew.beginParts();
+  const { ownAddresses } = crew;
+  const found: Finding[] = [];
+  for (const link of group.links) {
+    if (lookout.failure(link.device) !== undefined) continue;
+    const path = await ownPathOf({ world, lookout, ownAddresses }, link, signal);
+    if (path === "elsewhere") continue;
+    const over = path === "overThisLink";
+    found.push({
+      code: "gate.ownPath",
+      severity: over ? "error" : "info",
+      about: linkId(link),
+      here: over
+        ? `the way to a device or to Azure is ${link.device} ${link.port} itself`
+        : `${link.device} does not tell over which port this host reaches devices and Azure`,
+      there: null,
+      rule: "Devices, vault and management API are reached over none of the links in care",
+      source: "docs/rotation.md, gates",
+      next: over
+        ? "give this host a way that does not use the link"
+        : "look at the route yourself; the risk ownPathUnknown accepts it by name",
+    });
+  }
+  return found;
+}

@@ -1,0 +1,161 @@
+// Explanations of what `doctor` and `keys check` find where no warning or error has the name.
+
+import type { FindingCode } from "../doctor/finding.ts";
+import { type Entry, entry } from "./entry.ts";
+
+const portal = "Change this one link of the port in Azure, while its sibling carries.";
+const look = "Run `linkseal doctor` again: it reads both ends anew.";
+const rotate = "Run `linkseal rotate GROUP`: it gives both ends the newest pair of the vault.";
+
+export const findingEntries: Readonly<Record<FindingCode, Entry>> = {
+  "macsec-one-sided": entry(
+    "MACsec is on at one end only",
+    "Azure never falls back to clear frames, and a must-secure router does not either: with " +
+      "MACsec at one end alone nothing passes.",
+    "Find out who changed that end, and why.",
+    "If the other end is to follow, take the link in with `linkseal adopt LINK` once both have it.",
+    portal,
+  ),
+  "admin-state-disabled": entry(
+    "The link is switched off in Azure",
+    "`adminState` of the link is Disabled: it sends no light, whatever the router does.",
+    "Ask who switched it off. Set `adminState` to Enabled when the link may carry again.",
+  ),
+  "port-shut": entry(
+    "The router's port is shut",
+    "Somebody shut the port in the router's configuration. It carries nothing until it is opened.",
+    "Ask who works on it, then open it on the router.",
+  ),
+  "far-end-updating": entry(
+    "A change in Azure is still going on",
+    "The port is locked and its document may say what the hardware does not do yet.",
+    "Wait until its operation has ended, then look again.",
+  ),
+  "xpn-on-slow-port": entry(
+    "An XPN suite on a port of 10 Gbit/s",
+    "Azure offers the suites with extended packet numbers on ports of 40 Gbit/s and more. " +
+      "Such a write is refused or comes to nothing.",
+    "Set the suite to `gcm-aes-256` in the config, then run `linkseal apply`.",
+  ),
+  "xpn-missing": entry(
+    "No XPN suite on a fast port",
+    "With 32-bit packet numbers a full port of 100 Gbit/s needs a new SAK within minutes, in " +
+      "small frames within one, and sessions were seen to drop over it.",
+    "Set the suite to `gcm-aes-xpn-256` in the config, then run `linkseal plan`.",
+  ),
+  "speed-mismatch": entry(
+    "Another speed than in the config",
+    "The speed decides which suites there are and when a link counts as drained.",
+    "Correct `speed` in the config, or `expressRoutePort` if it names another port.",
+  ),
+  "suite-unsupported": entry(
+    "The router cannot do this suite",
+    "The driver of this device does not offer the suite that the config wants.",
+    "Run `linkseal driver list` to see what each driver offers.",
+  ),
+  "cipher-unknown": entry(
+    "The far end has no cipher that is known",
+    "The two secrets are set, and `cipher` is not, or is a word that this version does not know.",
+    portal,
+  ),
+  "identity-missing": entry(
+    "The port in Azure has no identity",
+    "Without a user-assigned identity Azure cannot read CAK and CKN from the vault. A change of " +
+      "keys fails, although the keys that it holds go on working.",
+    "Assign a user-assigned identity to the port and give it `get` on secrets of the vault.",
+    look,
+  ),
+  "identifier-versionless": entry(
+    "A secret identifier without a version",
+    "Nobody can tell which version Azure has read, or when it reads again. linkseal writes " +
+      "identifiers with a version and takes others for drift.",
+    "Run `linkseal keys list` and write the versioned identifiers of the key in use.",
+    rotate,
+  ),
+  "identifier-foreign-vault": entry(
+    "The far end takes its key from another vault",
+    "What stands in that vault is not seen by linkseal, so the key can neither be proven nor " +
+      "rotated.",
+    "Correct `azure.vault` if the config is wrong.",
+    rotate,
+  ),
+  "identifier-incomplete": entry(
+    "One secret identifier without the other",
+    "A CAK without a CKN, or the reverse, is neither MACsec off nor a key.",
+    portal,
+  ),
+  "identifier-other-secret": entry(
+    "The far end points at other secrets",
+    "The vault is the right one, and the secrets are not those that the config names for this " +
+      "link.",
+    "Compare `azureLink` and `key` of both links in the config with the port in Azure.",
+  ),
+  "lag-members": entry(
+    "A LAG with too few ports",
+    "A link of the LAG has fewer ports than must be active for it to carry.",
+    "Add ports to the LAG, or lower `minimumActivePortsRequired`.",
+  ),
+  "extra-key": entry(
+    "More than one key on a port at rest",
+    "A rotation leaves one key. Another one is a leftover or was added by hand; no rotation " +
+      "begins beside it.",
+    "Run `linkseal rotation show GROUP` to see whether a campaign left it.",
+    "If it is nobody's, take it off on the router.",
+  ),
+  "key-version": entry(
+    "The far end points at another version",
+    "Azure was told another version of the CAK than the one this link was accepted with.",
+    "Run `linkseal plan`: it says what to set at the far end to go back.",
+    rotate,
+  ),
+  "version-missing": entry(
+    "A version that the vault does not have",
+    "The far end names a version that is not in the vault: purged, mistyped, or of a restored " +
+      "vault. The hardware keeps its key until it is told otherwise.",
+    rotate,
+  ),
+  "version-unusable": entry(
+    "A version in use is disabled or outside its dates",
+    "The link goes on with what it holds. Azure cannot read the version again, and a way back to " +
+      "it does not exist.",
+    "Enable the version until the link has left it.",
+    rotate,
+  ),
+  "pair-mixed": entry(
+    "CAK and CKN of two pairs",
+    "The tag of the CAK at the far end names another CKN than the far end has.",
+    "Run `linkseal keys list` and write both identifiers of one pair.",
+  ),
+  "generation-rollback": entry(
+    "An older key was put back",
+    "The generation of a link's key only rises. A lower one at the far end is a restored vault, " +
+      "a script that ran twice, or an attack.",
+    "Find out where it came from before anything else.",
+    "Run `linkseal keys generate LINK`, then `linkseal rotate GROUP`.",
+  ),
+  "links-share-key": entry(
+    "Two links with one key",
+    "Whoever learns the key of one link has the other one too, and a mistake in cabling goes " +
+      "unnoticed.",
+    "Run `linkseal keys generate GROUP`, then `linkseal rotate GROUP`.",
+  ),
+  "links-swapped": entry(
+    "The two links are crossed",
+    "Each router holds the key that the far end of the other link uses: the fibres, or " +
+      "`azureLink` in the config, are swapped.",
+    "Compare with the letter of authorization which fibre ends at which link.",
+    "Swap `azureLink` of both links in the config, or the fibres.",
+  ),
+  "key-lower-case": entry(
+    "A key in lower case",
+    "Azure documents upper-case hexadecimal. What it makes of lower case is not written anywhere.",
+    "Run `linkseal keys generate LINK`, which writes upper case.",
+  ),
+  "socket-open": entry(
+    "A socket of the agent is open to everybody",
+    "Whoever may open a socket may use it: the view socket looks, the admin socket changes. The " +
+      "agent makes them for owner and group alone.",
+    "Take the right of others away, and find out who gave it.",
+    "Restart the agent: it makes its sockets anew.",
+  ),
+};
