@@ -87,6 +87,12 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
       "campaign that needs it waits.",
     "Check the agent's right to read the ExpressRoute port.",
   ),
+  "far-end-refused": body(
+    "Azure did not take a change of the far end. The campaign looks again and tries again until " +
+      "its deadline.",
+    "Do what the text names: a lock, a policy, a missing right, another operation on the port.",
+    "Run `linkseal rotation show GROUP`.",
+  ),
   "campaign-waiting": body(
     "A campaign is wanted and a gate does not let it begin or go on. It says which gate and " +
       "since when.",

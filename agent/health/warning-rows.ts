@@ -66,6 +66,7 @@ export type OperationCode =
   | "key-reused"
   | "key-expiring"
   | "far-end-unreadable"
+  | "far-end-refused"
   | "campaign-waiting"
   | "waiting-for-person"
   | "rotation-held"
@@ -300,6 +301,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "far-end-unreadable": row("warning", "The far end cannot be read", "linkseal status", {
     visibleAfterMs: 60_000,
   }),
+  "far-end-refused": row("warning", "The far end does not take a change", show),
   "campaign-waiting": row("info", "A campaign waits for permission", show, slow),
   "waiting-for-person": row("warning", "A campaign waits for a person", show, {
     visibleAfterMs: 0,
