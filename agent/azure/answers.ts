@@ -3,10 +3,10 @@
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { HttpReply } from "#hal/world.ts";
-import type { Service } from "./guard.ts";
+import type { LibraryService } from "./guard.ts";
 
 export interface Answer {
-  readonly service: Service;
+  readonly service: LibraryService;
   /** The secret, version or endpoint that was asked about. */
   readonly where: string;
   readonly reply: HttpReply;
@@ -137,20 +137,16 @@ const identityRows: readonly Row[] = [
   },
 ];
 
-const armRows: readonly Row[] = [];
-
-const rows: Readonly<Record<Service, readonly Row[]>> = {
+const rows: Readonly<Record<LibraryService, readonly Row[]>> = {
   vault: vaultRows,
   authority: entraRows,
   identity: identityRows,
-  arm: armRows,
 };
 
-const names: Readonly<Record<Service, string>> = {
+const names: Readonly<Record<LibraryService, string>> = {
   vault: "the vault",
   authority: "Entra",
   identity: "the identity endpoint of this host",
-  arm: "the management API",
 };
 
 /** The error that an answer is; undefined = the client library goes on with it. */
@@ -163,6 +159,10 @@ export function answerError(answer: Answer): LinksealError | undefined {
     return problem("vault.unreachable", `${name} sends elsewhere (${status}), not followed`, where);
   }
   const code = codeOf(reply);
+  // Whoever signs in with a device code is asked for again and again until they have.
+  if (service === "authority" && /^(authorization_pending|slow_down)\b/.test(code)) {
+    return undefined;
+  }
   const shown = `(${[String(status), code].filter((part) => part !== "").join(" ")})`;
   if (waitMs > 0) {
     const text = `${name} throttles ${shown} and is left alone for ${seconds(waitMs)}`;
@@ -199,13 +199,13 @@ function codeOf({ body }: HttpReply): string {
 }
 
 /** A failed connection in the vault's terms: it is always the vault that is out of reach. */
-export function connectionError(service: Service, where: string, error: LinksealError) {
+export function connectionError(service: LibraryService, where: string, error: LinksealError) {
   if (error.code.startsWith("vault.")) return error;
   const next = error.next === "linkseal status" ? nextStep(service) : error.next;
   const text = `${names[service]}: ${error.message}`;
   return problem("vault.unreachable", text, where, next, error);
 }
 
-function nextStep(service: Service): string {
+function nextStep(service: LibraryService): string {
   return service === "identity" ? "systemctl status himdsd (Arc), or azure.identity" : check;
 }

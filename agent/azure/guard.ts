@@ -6,7 +6,9 @@ import { LinksealError } from "#hal/error.ts";
 import type { Dialer, HttpRequest, Reach } from "#hal/world.ts";
 import type { RealAzure } from "../desired.ts";
 
-export type Service = "vault" | "authority" | "arm" | "identity";
+type Service = LibraryService | "arm";
+/** What Microsoft's libraries ask; the management API is asked by a client of our own. */
+export type LibraryService = "vault" | "authority" | "identity";
 
 /** Which service a URL is of, by host and path; undefined = none of ours. */
 export function serviceAt(

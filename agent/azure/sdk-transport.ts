@@ -8,7 +8,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Command, Secret, type SecretHole } from "#hal/secret.ts";
 import type { Dialer, HttpReply, HttpRequest, World } from "#hal/world.ts";
 import { answerError, connectionError, problem, seconds } from "./answers.ts";
-import { elsewhere, type Service, serviceAt } from "./guard.ts";
+import { elsewhere, type LibraryService, serviceAt } from "./guard.ts";
 import { Patience } from "./patience.ts";
 
 export type SdkClient = NonNullable<SecretClientOptions["httpClient"]>;
@@ -40,7 +40,7 @@ export class SdkTransport {
   }
 
   /** For a library that has business with these services only; `hear` is told what went wrong. */
-  client(services: readonly Service[], hear?: (failure: LinksealError) => void): SdkClient {
+  client(services: readonly LibraryService[], hear?: (failure: LinksealError) => void): SdkClient {
     return {
       sendRequest: async (request) => {
         try {
@@ -53,20 +53,21 @@ export class SdkTransport {
     };
   }
 
-  async #send(request: SdkRequest, services: readonly Service[]): Promise<SdkReply> {
+  async #send(request: SdkRequest, services: readonly LibraryService[]): Promise<SdkReply> {
     const url = new URL(request.url);
     const { endpoints, identityOrigin } = this.#parts;
     const at = { to: url.origin, path: url.pathname + url.search };
-    const service = serviceAt(at, endpoints, identityOrigin);
+    const asked = serviceAt(at, endpoints, identityOrigin);
+    const service = services.find((each) => each === asked);
     // Where lists go on and tokens come from is said by servers.
-    if (service === undefined || !services.includes(service)) throw elsewhere(url.origin);
+    if (service === undefined) throw elsewhere(url.origin);
     const where = url.origin + (service === "vault" ? url.pathname.replace(/\/$/, "") : "");
     const reply = await this.#exchange(service, where, request, url);
     return { request, status: reply.status, ...replyParts(reply) };
   }
 
   async #exchange(
-    service: Service,
+    service: LibraryService,
     where: string,
     request: SdkRequest,
     url: URL,
@@ -98,7 +99,7 @@ export class SdkTransport {
 
   /** A 401 that the library answers, after what it demands was checked. */
   async #isChallenge(
-    service: Service,
+    service: LibraryService,
     where: string,
     reply: HttpReply,
     request: SdkRequest,
