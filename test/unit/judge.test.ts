@@ -160,6 +160,22 @@ describe("warnings", () => {
     expect(new JudgeBench({ peerFailure, desired: unseen }).polls(14).warnings()).toEqual([]);
   });
 
+  it("of a far end that does not take a change, with what to do about it", () => {
+    const trouble = (code: "peer.rejected" | "peer.unreachable" | "device.locked"): LinksealError =>
+      new LinksealError(code, "a lock is in the way", {
+        ...{ effect: "none", where: "erd-demo", next: "take it away" },
+      });
+    const warned = (...troubles: readonly LinksealError[]): readonly string[] =>
+      new JudgeBench({ troubles }).polls(14).warnings();
+    expect(warned(trouble("peer.rejected"))).toEqual([
+      "far-end-refused erd-demo: a lock is in the way",
+    ]);
+    expect(warned(trouble("peer.unreachable"))).toEqual([
+      "far-end-unreadable erd-demo: a lock is in the way",
+    ]);
+    expect(warned(trouble("device.locked"))).toEqual([]);
+  });
+
   it("of a link that a person keeps empty", () => {
     const drains = { "erd-demo/primary": { by: "ann", since: wall } };
     expect(new JudgeBench({ memory: { ...bound, drains } }).polls(14).warnings()).toEqual([
