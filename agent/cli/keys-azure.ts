@@ -11,7 +11,7 @@ import type { Clock, Dialer } from "#hal/world.ts";
 import { problem } from "../azure/answers.ts";
 import { guardedDialer } from "../azure/guard.ts";
 import { vaultCredential } from "../azure/identity.ts";
-import { run, SdkTransport } from "../azure/sdk-transport.ts";
+import { explained, run, SdkTransport } from "../azure/sdk-transport.ts";
 import { azureVault, serviceVersion } from "../azure/vault.ts";
 import type { RealAzure } from "../desired.ts";
 import { hostCredentials } from "../host/credentials.ts";
@@ -194,13 +194,26 @@ async function deviceCode(
   tell: (text: string) => void,
 ): Promise<TokenCredential> {
   const sdk = await import("@azure/identity");
-  return new sdk.DeviceCodeCredential({
+  let heard: LinksealError | undefined;
+  const hear = (failure: LinksealError): void => {
+    heard = failure;
+  };
+  const inner = new sdk.DeviceCodeCredential({
     ...(tenant === undefined ? {} : { tenantId: tenant }),
     ...(client === undefined ? {} : { clientId: client }),
     authorityHost: endpoints.authority,
     disableInstanceDiscovery: true,
-    httpClient: transport.client(["authority"]),
+    httpClient: transport.client(["authority"], hear),
     retryOptions: { maxRetries: 0 },
     userPromptCallback: ({ message }) => tell(visible(message)),
   });
+  return {
+    async getToken(scopes, options) {
+      try {
+        return await inner.getToken(scopes, options);
+      } catch (error) {
+        throw explained(endpoints.authority, error, heard);
+      }
+    },
+  };
 }

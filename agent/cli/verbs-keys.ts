@@ -71,7 +71,9 @@ async function listKeys(options: Common): Promise<void> {
 async function checkThem(options: VaultOptions): Promise<void> {
   const session = new Session(options);
   const report = await keysChecked(session, options);
-  await session.show(report, ({ keys }) => keys.flatMap(checkLines).join("\n"));
+  await session.show(report, ({ keys }) =>
+    keys.length === 0 ? "nothing to check: no link is known" : keys.flatMap(checkLines).join("\n"),
+  );
   exit(report.keys.some(({ finding }) => finding?.severity === "error") ? 1 : 0);
 }
 

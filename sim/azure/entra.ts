@@ -1,4 +1,5 @@
-// Entra ID as a confidential client meets it: discovery, and tokens for a proven identity.
+// Entra ID as its clients meet it: discovery, tokens for a proven identity, and for a person who
+// enters a code elsewhere.
 
 import type { Prng } from "../prng.ts";
 import { type AssertionRules, type ClientApp, checkAssertion, jtiOf } from "./assertion.ts";
@@ -16,12 +17,16 @@ export interface EntraOptions {
   readonly resources: readonly string[];
 }
 
+/** As RFC 8628 has it, and as the clients of Microsoft write it. */
+const deviceGrants = ["urn:ietf:params:oauth:grant-type:device_code", "device_code"];
 const bearerAssertion = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 export class Entra {
   readonly #options: EntraOptions;
   /** The assertion that an identifier came with. */
   readonly #seen = new Map<string, string>();
+  /** Device codes, and whether their person has signed in. */
+  readonly #devices = new Map<string, "waiting" | "done">();
 
   constructor(options: EntraOptions) {
     this.#options = options;
@@ -38,6 +43,8 @@ export class Entra {
         return reply(200, { keys: [] });
       case "POST oauth2/v2.0/token":
         return known ? this.#token(request) : this.#noTenant(tenant);
+      case "POST oauth2/v2.0/devicecode":
+        return known ? this.#deviceCode() : this.#noTenant(tenant);
       default:
         return this.#refuse(404, "invalid_request", 900561, "The endpoint does not exist.");
     }
@@ -49,6 +56,7 @@ export class Entra {
     return reply(200, {
       issuer: `${base}/v2.0`,
       token_endpoint: `${base}/oauth2/v2.0/token`,
+      device_authorization_endpoint: `${base}/oauth2/v2.0/devicecode`,
       authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
       end_session_endpoint: `${base}/oauth2/v2.0/logout`,
       jwks_uri: `${base}/discovery/v2.0/keys`,
@@ -67,6 +75,7 @@ export class Entra {
       const text = "The request body must contain the following parameter: 'grant_type'.";
       return this.#refuse(400, "invalid_request", 900144, text);
     }
+    if (deviceGrants.includes(form.get("grant_type") ?? "")) return this.#signedIn(form);
     if (form.get("grant_type") !== "client_credentials") {
       const text = "The app requested an unsupported grant type.";
       return this.#refuse(400, "unsupported_grant_type", 70003, text);
@@ -78,6 +87,40 @@ export class Entra {
       return this.#refuse(400, "unauthorized_client", 700016, text);
     }
     return this.#unproven(form, app) ?? this.#granted(form, app);
+  }
+
+  /** RFC 8628; the person needs one more question until they have signed in. */
+  #deviceCode(): AzureReply {
+    const deviceCode = this.#options.prng.hex(24);
+    const userCode = this.#options.prng.hex(4).toUpperCase();
+    this.#devices.set(deviceCode, "waiting");
+    const uri = `${this.#options.authority}/device`;
+    return reply(200, {
+      device_code: deviceCode,
+      user_code: userCode,
+      verification_uri: uri,
+      expires_in: 900,
+      interval: 1,
+      message: `To sign in, open the page ${uri} and enter the code ${userCode} to authenticate.`,
+    });
+  }
+
+  #signedIn(form: URLSearchParams): AzureReply {
+    const code = form.get("device_code") ?? "";
+    const state = this.#devices.get(code);
+    if (state === undefined) {
+      const text = "The provided value for the input parameter 'device_code' is not valid.";
+      return this.#refuse(400, "invalid_grant", 9002313, text);
+    }
+    if (state === "waiting") {
+      this.#devices.set(code, "done");
+      const text = "Authorization pending. Continue polling.";
+      return this.#refuse(400, "authorization_pending", 70016, text);
+    }
+    this.#devices.delete(code);
+    const scope = (form.get("scope") ?? "").split(" ").find((one) => one.endsWith("/.default"));
+    const asked = new URLSearchParams({ scope: scope ?? "" });
+    return this.#granted(asked, { clientId: form.get("client_id") ?? "" });
   }
 
   #unproven(form: URLSearchParams, app: ClientApp): AzureReply | undefined {
@@ -109,7 +152,7 @@ export class Entra {
     return this.#refuse(401, "invalid_client", 700027, "The assertion's jti was used before.");
   }
 
-  #granted(form: URLSearchParams, { clientId }: ClientApp): AzureReply {
+  #granted(form: URLSearchParams, { clientId }: Pick<ClientApp, "clientId">): AzureReply {
     const scope = form.get("scope") ?? "";
     const audience = /^(\S+?)\/+\.default$/.exec(scope)?.[1];
     if (audience === undefined) {

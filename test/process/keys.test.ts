@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyReport } from "#agent/api/key-report.ts";
+import { ask } from "#agent/cli/client.ts";
 import { planSite } from "#sim/site-plan.ts";
 
 interface Ended {
@@ -48,7 +49,13 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { exit: child.exitCode, out, err };
 }
 
-const run = (...words: readonly string[]): Promise<Ended> => ended(start(command, ...words));
+const said: string[] = [];
+
+async function run(...words: readonly string[]): Promise<Ended> {
+  const done = await ended(start(command, ...words));
+  said.push(done.out, done.err);
+  return done;
+}
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (const begun = performance.now(); !(await holds()); ) {
@@ -159,7 +166,9 @@ describe("keys in a real vault", () => {
 
     start(command, "agent", "--site", cloud["site"] ?? "");
     await until("an agent", async () => (await run("status", "--check")).exit === 4);
-    expect((await run("apply", config, "--yes")).exit).toBe(0);
+    const socket = join(home, "run/admin.sock");
+    const body = { text: readFileSync(config, "utf8"), file: config, queue: false };
+    await ask({ role: "admin", method: "POST", path: "/v1/apply", body, socket });
     const seen = await run("keys", "check", "--json");
     expect(newest(seen.out)).toEqual(newest(after.out));
   }, 60_000);
@@ -179,6 +188,16 @@ describe("keys in a real vault", () => {
     expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no such version")]);
   }, 60_000);
 
+  it("are made by a person who signs in with a code elsewhere", async () => {
+    const tenant = ["--tenant", cloud["AZURE_TENANT_ID"] ?? ""];
+    const words = ["--file", config, "--credential", "deviceCode", ...tenant];
+    const made = await run("keys", "generate", `${group}/secondary`, ...words);
+    expect([made.exit, made.out]).toEqual([0, expect.stringContaining("a fresh pair")]);
+    expect(made.err).toMatch(
+      /^To sign in, open the page https:\/\/localhost:\d+\/device and enter/,
+    );
+  }, 60_000);
+
   it("are not touched without a credential, or with one that others may read", async () => {
     const none = await run("keys", "generate", group, "--file", config);
     expect([none.exit, none.err]).toEqual([2, expect.stringContaining("--credential azureCli")]);
@@ -189,6 +208,15 @@ describe("keys in a real vault", () => {
     expect([open.exit, open.err]).toEqual([1, expect.stringContaining("others may touch it")]);
     expect(open.err).not.toContain("PRIVATE");
   }, 60_000);
+});
+
+describe("what was said of keys", () => {
+  it("has CKNs in it and no CAK", () => {
+    const text = said.join("\n");
+    const named = /(?:CKN |"ckn":")[0-9a-f]{64}/g;
+    expect(text.match(named)?.length).toBeGreaterThan(8);
+    expect(text.replaceAll(named, "").match(/[0-9a-f]{64}/i)).toBeNull();
+  });
 });
 
 describe("Microsoft's libraries", () => {

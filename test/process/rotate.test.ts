@@ -2,12 +2,13 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CampaignShape } from "#agent/api/shape.ts";
+import type { DoctorReport } from "#agent/doctor/report.ts";
 import type { Status } from "#agent/health/status.ts";
 import type { Plan } from "#agent/plan.ts";
 import type { Rehearsal } from "#agent/rehearsal.ts";
@@ -69,6 +70,31 @@ afterAll(async () => {
     await ended;
   }
   rmSync(home, { recursive: true });
+});
+
+describe("doctor", () => {
+  it("is silent on a matching pair, and names an open socket and a changed far end", async () => {
+    const silent = await run("doctor");
+    expect([silent.exit, silent.out, silent.err]).toEqual([0, "Nothing is wrong.\n", ""]);
+    const socket = join(home, "run/admin.sock");
+    chmodSync(socket, 0o666);
+    const open = await run("doctor");
+    expect([open.exit, open.out]).toEqual([4, expect.stringContaining("(socket-open)")]);
+    chmodSync(socket, 0o600);
+    await run("sim", "fault", "far-end-changed");
+    await until("the change", async () => (await run("doctor")).out.includes("key-version"));
+    const { exit, said } = await asked<DoctorReport>("doctor");
+    expect([exit, said.schema]).toEqual([4, "linkseal.doctor/1"]);
+    const found = said.findings.find(({ code }) => code === "key-version");
+    expect(found).toMatchObject({ severity: "error", about: `${group}/primary` });
+    expect(found?.source).toBe("docs/keys.md");
+    const words = await run("doctor");
+    expect(words.out).toMatch(
+      /error: erd-demo\/primary \(key-version\)\n {2}here: {2}.*\n {2}there:/,
+    );
+    await run("sim", "fault", "far-end-changed", "--heal");
+    await until("silence", async () => (await run("doctor")).exit === 0);
+  }, 60_000);
 });
 
 describe("rotate", () => {
