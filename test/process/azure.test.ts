@@ -1,0 +1,232 @@
+// Each way to prove who we are, in a process of its own against `linkseal sim azure`; names that
+// stand for addresses of ours; and no variable of the environment that changes the choice.
+
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
+import type { ClientNews, ClientOrder, ClientTrouble } from "./azure-client.ts";
+import { type Door, hindrance, Island, type Knocks } from "./azure-island.ts";
+import type { ReadNews, ReadOrder } from "./azure-reader.ts";
+
+const reader = join(import.meta.dirname, "azure-reader.ts");
+const client = join(import.meta.dirname, "azure-client.ts");
+const cknName = "erd-demo-1-ckn";
+const why = hindrance();
+
+let island: Island;
+let told: Readonly<Record<string, string>> = {};
+beforeAll(async () => {
+  if (why !== undefined) return;
+  island = await Island.open();
+  told = island.told;
+}, 60_000);
+afterAll(async () => {
+  if (why === undefined) await island[Symbol.asyncDispose]();
+});
+// What a host cannot do is counted as not run, which fails a run that must be whole.
+beforeEach((context) => {
+  if (why !== undefined) context.skip(why);
+});
+
+const of = (name: string): string => told[name] ?? "";
+
+interface Way {
+  readonly identity: () => AzureIdentity;
+  /** What the host of such an identity has in its environment. */
+  readonly env: () => Readonly<Record<string, string>>;
+  /** The door that tokens come through; undefined = Entra's. */
+  readonly door: Door | undefined;
+}
+
+const appService = "http://127.0.0.1:41741/msi/token";
+const ways: Readonly<Record<string, Way>> = {
+  "Azure Arc, whose challenge names a key file": {
+    identity: () => ({ kind: "arc", client: undefined }),
+    env: () => ({}),
+    door: "arc",
+  },
+  "the metadata service of a virtual machine": {
+    identity: () => ({ kind: "managedIdentity", source: "imds", client: undefined }),
+    env: () => ({}),
+    door: "metadata",
+  },
+  "the metadata service, for a user-assigned identity": {
+    identity: () => ({ kind: "managedIdentity", source: "imds", client: of("AZURE_CLIENT_ID") }),
+    env: () => ({}),
+    door: "metadata",
+  },
+  "App Service": {
+    identity: () => ({ kind: "managedIdentity", source: "appService", client: undefined }),
+    env: () => ({ IDENTITY_ENDPOINT: appService, IDENTITY_HEADER: of("IDENTITY_HEADER") }),
+    door: "appService",
+  },
+  "a client certificate": {
+    identity: () => ({
+      ...{ kind: "clientCertificate", tenant: of("AZURE_TENANT_ID") },
+      client: of("AZURE_CLIENT_ID"),
+      certificate: `file:${of("AZURE_CLIENT_CERTIFICATE_PATH")}`,
+    }),
+    env: () => ({}),
+    door: undefined,
+  },
+  "workload identity federation": {
+    identity: () => ({
+      ...{ kind: "workloadIdentity", tenant: of("AZURE_TENANT_ID") },
+      client: of("AZURE_CLIENT_ID"),
+      tokenFile: of("AZURE_FEDERATED_TOKEN_FILE"),
+    }),
+    env: () => ({}),
+    door: undefined,
+  },
+};
+
+/** Every variable by which one of the libraries chooses, pointed to where nobody gives tokens. */
+function decoys(): Readonly<Record<string, string>> {
+  const decoy = "http://127.0.0.1:41666";
+  return {
+    IDENTITY_ENDPOINT: `${decoy}/identity`,
+    IDENTITY_HEADER: "decoy",
+    IDENTITY_SERVER_THUMBPRINT: "00",
+    IMDS_ENDPOINT: decoy,
+    MSI_ENDPOINT: `${decoy}/msi`,
+    MSI_SECRET: "decoy",
+    MSAL_FORCE_REGION: "westus",
+    AZURE_AUTHORITY_HOST: "https://127.0.0.1:41666",
+    AZURE_POD_IDENTITY_AUTHORITY_HOST: decoy,
+    AZURE_REGIONAL_AUTHORITY_NAME: "westus",
+    AZURE_TENANT_ID: "00000000-0000-0000-0000-000000000000",
+    AZURE_CLIENT_ID: "00000000-0000-0000-0000-000000000000",
+    AZURE_CLIENT_SECRET: "decoy",
+    AZURE_CLIENT_CERTIFICATE_PATH: "/nowhere",
+    AZURE_FEDERATED_TOKEN_FILE: of("AZURE_FEDERATED_TOKEN_FILE"),
+    AZURE_USERNAME: "decoy",
+    AZURE_PASSWORD: "decoy",
+    AZURE_TOKEN_CREDENTIALS: "EnvironmentCredential",
+    AZURE_LOG_LEVEL: "verbose",
+  };
+}
+
+interface Read {
+  readonly news: ReadNews;
+  readonly said: string;
+  readonly knocks: Knocks;
+}
+
+async function read(azure: RealAzure, env: Readonly<Record<string, string>>): Promise<Read> {
+  const order: ReadOrder = { azure, name: cknName };
+  const ca = { NODE_EXTRA_CA_CERTS: of("ca") };
+  const { said, exit, knocks } = await island.run([reader, JSON.stringify(order)], {
+    ...ca,
+    ...env,
+  });
+  expect([exit, said]).toEqual([0, expect.stringMatching(/^\{.*\}\n$/)]);
+  return { news: JSON.parse(said) as ReadNews, said, knocks };
+}
+
+function loopback(identity: AzureIdentity): RealAzure {
+  const vault = of("vault");
+  const place = { cloud: "loopback", vault, authority: vault, arm: vault } as const;
+  return { ...place, farEnd: "manual", privateEndpoints: [], identity };
+}
+
+function atDoor(knocks: Knocks): readonly string[] {
+  return Object.entries(knocks).flatMap(([door, count]) => (count > 0 ? [door] : []));
+}
+
+describe("an agent's process reads the vault as", () => {
+  it.each(Object.entries(ways))("%s", async (_name, { identity, env, door }) => {
+    const { news, knocks } = await read(loopback(identity()), env());
+    const found = { kind: "read", ckn: expect.stringMatching(/^[0-9A-F]{64}$/) };
+    expect(news).toMatchObject({ ...found, ids: [expect.stringContaining(`/${cknName}/`)] });
+    expect(atDoor(knocks)).toEqual(door === undefined ? [] : [door]);
+  });
+
+  it.each(Object.entries(ways))(
+    "%s, whatever else the environment names",
+    async (_name, { identity, env, door }) => {
+      // Of a way that an endpoint in the environment belongs to, that one is no decoy.
+      const own = identity().kind === "arc" ? { IDENTITY_ENDPOINT: "", IMDS_ENDPOINT: "" } : {};
+      const all = { ...decoys(), ...own, ...env() };
+      const given = Object.entries(all).filter(([, value]) => value !== "");
+      const { news, knocks } = await read(loopback(identity()), Object.fromEntries(given));
+      expect(news).toMatchObject({ kind: "read" });
+      expect(atDoor(knocks)).toEqual(door === undefined ? [] : [door]);
+    },
+  );
+});
+
+const identity: AzureIdentity = { kind: "arc", client: undefined };
+const publicCloud = (name: string, privateEndpoints: readonly string[] = []): RealAzure => ({
+  ...{ cloud: "public", vault: `https://${name}.vault.azure.net`, farEnd: "manual", identity },
+  ...{ privateEndpoints, authority: undefined, arm: undefined },
+});
+
+describe("a vault's name that stands for", () => {
+  it.each([
+    ["kv-loop", "127.0.0.1", "it is not public"],
+    ["kv-loop-six", "::1", "it is not public"],
+    ["kv-private", "10.20.0.5", "it is not public"],
+    ["kv-metadata", "169.254.169.254", "it is not public"],
+    ["kv-link-local", "169.254.7.7", "it is not public"],
+    ["kv-platform", "168.63.129.16", "it is not public"],
+    ["kv-mixed", "127.0.0.1", "it is not public"],
+  ])("%s: %s is connected to by nobody", async (name, address, because) => {
+    const { news, knocks } = await read(publicCloud(name), {});
+    const host = `${name}.vault.azure.net`;
+    expect(news).toMatchObject({
+      kind: "refused",
+      code: "vault.unreachable",
+      text: `the vault: ${host} stands for ${address} and is not connected to: ${because}`,
+    });
+    expect(atDoor(knocks)).toEqual([]);
+  });
+
+  const ranges = ["10.20.0.0/24"];
+  it("a private endpoint is connected to where the config names its prefix", async () => {
+    const { news, knocks } = await read(publicCloud("kv-private", ranges), {});
+    // Nobody has a certificate for that name there.
+    expect(news).toMatchObject({ kind: "refused", code: "vault.unreachable" });
+    expect(news).not.toMatchObject({ text: expect.stringContaining("stands for") });
+    expect(atDoor(knocks)).toEqual(["https"]);
+  });
+
+  it.each(["kv-other-private", "kv-loop", "kv-metadata", "kv-mixed"])(
+    "%s is not connected to although a private endpoint is named",
+    async (name) => {
+      const { news, knocks } = await read(publicCloud(name, ranges), {});
+      expect(news).toMatchObject({
+        kind: "refused",
+        text: expect.stringContaining("neither public nor in azure.privateEndpoints"),
+      });
+      expect(atDoor(knocks)).toEqual([]);
+    },
+  );
+});
+
+describe("scripts of others", () => {
+  const disguises: readonly (readonly [ClientOrder["credential"], string])[] = [
+    ["certificate", "read"],
+    ["chain", "read"],
+    ["managedIdentity", "read"],
+    ["workload", "read"],
+    ["wrongClient", "AADSTS700016"],
+  ];
+  it.each(disguises)("with Microsoft's clients and a %s", async (credential, outcome) => {
+    const names = ["erd-demo-2-ckn", `script-${credential}`.toLowerCase()];
+    const order: ClientOrder = { credential, vault: of("vault"), names: names.slice(0, 1) };
+    const env = Object.entries(told).filter(
+      ([name]) => /^[A-Z_]+$/.test(name) && !/POD|IMDS/.test(name),
+    );
+    const own = Object.fromEntries(
+      env.filter(([name]) => credential === "workload" || !name.includes("FEDERATED")),
+    );
+    const { said } = await island.run([client, JSON.stringify(order)], own);
+    const news = JSON.parse(said) as ClientNews | ClientTrouble;
+    if (outcome === "read") {
+      expect(news).toMatchObject({
+        written: { value: "0123", tags: { "linkseal-generation": "9" } },
+        armToken: true,
+      });
+    } else expect(news).toMatchObject({ trouble: expect.stringContaining(outcome) });
+  });
+});
