@@ -98,11 +98,19 @@ export class Orders {
 
   /** Moves the traffic of one link away, until `undrain` or until its sibling is lost. */
   async drain(id: string, by: string, signal: AbortSignal): Promise<void> {
-    await this.#byHand(id, (crew, group, link) => crew.handDrains(group).drain(link, by, signal));
+    await this.#byHand(id, async (crew, group, link) => {
+      if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
+      await crew.handDrains(group).drain(link, by, signal);
+    });
   }
 
+  /** Of a link that no campaign has under way: it alone knows when its own traffic comes back. */
   async undrain(id: string, signal: AbortSignal): Promise<void> {
-    await this.#byHand(id, (crew, group, link) => crew.handDrains(group).undrain(link, signal));
+    await this.#byHand(id, async (crew, group, link) => {
+      const campaign = openCampaign(this.#parts.memory(), group.name);
+      if (campaign !== undefined && entryOf(campaign).name === link.name) throw busy(group.name);
+      await crew.handDrains(group).undrain(link, signal);
+    });
   }
 
   async #byHand(
@@ -116,10 +124,7 @@ export class Orders {
       const text = "one link is drained at a time: name it as GROUP/LINK";
       throw refusal("usage", id, text, "linkseal links");
     }
-    await this.#parts.turns.take(group.name, async () => {
-      if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
-      await act(crew, group, link);
-    });
+    await this.#parts.turns.take(group.name, () => act(crew, group, link));
   }
 
   /** Takes links that were protected by hand into the intent; writes to no device. */
@@ -170,7 +175,7 @@ export class Orders {
     const control = view.state === undefined ? undefined : strongValue(view.state.control);
     const pending = control?.commitPending === false ? "none" : "foreign";
     const history = {
-      movedAt: undefined,
+      moved: undefined,
       pending,
       darkSince: undefined,
       settleMs: 0,
@@ -188,9 +193,12 @@ export class Orders {
       const { key, settings } = entry.new;
       const { created, generation } = entry;
       const since = this.#parts.world.clock.wall();
+      const id = `${group}/${entry.name}`;
       const how = campaign.kind === "change" ? ("changed" as const) : ("rotated" as const);
-      const binding = { key, settings, since, created, generation, intent: campaign.intent, how };
-      await this.#parts.write({ kind: "binding", link: `${group}/${entry.name}`, binding });
+      const kept = how === "rotated" ? named(this.#parts.memory().bindings, id) : undefined;
+      const intent = kept?.intent ?? campaign.intent;
+      const binding = { key, settings, since, created, generation, intent, how };
+      await this.#parts.write({ kind: "binding", link: id, binding });
     }
   }
 

@@ -24,15 +24,21 @@ export function watchKeys(): Checker {
   const meanings = new Map<Ckn, string>();
   /** Found at the start or brought by the agent: a person may bring more, on any link. */
   const ours = new Set<Ckn>();
+  /** By link, where it was last pointed by the agent; `undefined` = by a person. */
+  const pointed = new Map<string, Ckn | undefined>();
   return (moment) => {
     const findings: Finding[] = [];
     if (moment.before === undefined) {
       for (const ckn of moment.now.links.flatMap(keysOf)) ours.add(ckn);
     }
     for (const effect of moment.effects) {
+      if (effect.what === "peer.put" && effect.link !== undefined) {
+        pointed.set(effect.link, effect.by === "agent" ? effect.ckn : undefined);
+      }
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
-      findings.push(...tooMany(moment, effect, ours), ...reused(moment, effect, meanings));
+      findings.push(...tooMany(moment, effect, { ours, pointed }));
+      findings.push(...reused(moment, effect, meanings));
     }
     for (const link of moment.now.links) {
       for (const [ckn, cak] of caksOf(link)) {
@@ -47,18 +53,30 @@ function endOf(effect: EffectEvent): "edge" | "far" {
   return effect.what === "peer.put" ? "far" : "edge";
 }
 
-function* tooMany(moment: Moment, effect: EffectEvent, ours: ReadonlySet<Ckn>): Iterable<Finding> {
+interface Origins {
+  readonly ours: ReadonlySet<Ckn>;
+  readonly pointed: ReadonlyMap<string, Ckn | undefined>;
+}
+
+function* tooMany(
+  moment: Moment,
+  effect: EffectEvent,
+  { ours, pointed }: Origins,
+): Iterable<Finding> {
   const link = linkOf(moment.now, effect.link);
   if (link === undefined) return;
   const event = describeEffect(effect);
   const asked = endOf(effect) === "far" && effect.ckn !== undefined ? [effect.ckn] : [];
-  const onLink = new Set([...keysOf(link), ...asked]);
+  // A person, or a vault that serves an old version, may give a far end a key that we did not.
+  const kept = (each: LinkTruth): readonly Ckn[] =>
+    pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
+  const onLink = new Set([...kept(link), ...asked]);
   if (onLink.size > keysPerLinkMax) {
     const text = `${onLink.size} keys stand on ${link.id}, and ${keysPerLinkMax} is the most`;
     yield { promise: "P6", event, text };
   }
   const most = moment.now.links.length + 1;
-  const all = [...moment.now.links.flatMap(keysOf), ...asked];
+  const all = [...moment.now.links.flatMap(kept), ...asked];
   const inGroup = new Set(all.filter((ckn) => ours.has(ckn)));
   if (inGroup.size > most) {
     const { name, links } = moment.now;

@@ -14,10 +14,15 @@ export interface Finding {
   readonly text: string;
 }
 
+/** A link that was looked at so lately is one that the agent can see. */
+export const seenMs = 30_000;
+
 /** The agent read a device: what it could learn about a link at that time. */
 export interface LinkLook {
   readonly at: Instant;
   readonly inService: boolean;
+  /** Since when it was looked at again and again. */
+  readonly seenSince: Instant;
 }
 
 /** What the agent knew when it sent a commit. */

@@ -28,6 +28,10 @@ interface Memory {
   tenure: Standing | undefined;
   /** When a principal last had all the proof, so that a flap a moment later is nobody's fault. */
   proven: { readonly principal: Ckn; readonly at: Instant } | undefined;
+  /** When it last carried nothing, whatever the reason. */
+  darkAt: Instant | undefined;
+  /** Keys that secured the link, or that its far end was pointed at. */
+  readonly used: Set<Ckn>;
 }
 
 export interface ProofBounds {
@@ -42,6 +46,15 @@ export interface ProofBounds {
 export function watchRetirement(bounds: ProofBounds): Checker {
   const memories = new Map<string, Memory>();
   return (moment) => {
+    // What a key delivered until this effect counts for it.
+    for (const link of moment.now.links) {
+      const memory = memories.get(link.id);
+      const last = memory?.standing;
+      if (memory === undefined || last === undefined) continue;
+      if (moved(link, last, BigInt(bounds.proofFrames))) {
+        memory.proven = { principal: last.principal, at: moment.at };
+      }
+    }
     const findings = moment.effects
       .filter((effect) => effect.by === "agent")
       .flatMap((effect) => [...judge(moment, effect, memories.get(effect.link ?? ""), bounds)]);
@@ -50,9 +63,9 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       const standing = standingOf(link, memory, moment.at);
       memory.standing = standing;
       if (standing !== undefined) memory.tenure = standing;
-      if (standing !== undefined && moved(link, standing, BigInt(bounds.proofFrames))) {
-        memory.proven = { principal: standing.principal, at: moment.at };
-      }
+      if (!link.carries) memory.darkAt = moment.at;
+      if (standing !== undefined) memory.used.add(standing.principal);
+      if (link.farKey !== undefined) memory.used.add(link.farKey);
       memories.set(link.id, memory);
     }
     return findings;
@@ -60,7 +73,13 @@ export function watchRetirement(bounds: ProofBounds): Checker {
 }
 
 function nothingSeen(): Memory {
-  return { standing: undefined, tenure: undefined, proven: undefined };
+  return {
+    standing: undefined,
+    tenure: undefined,
+    proven: undefined,
+    darkAt: undefined,
+    used: new Set(),
+  };
 }
 
 function standingOf(link: LinkTruth, before: Memory, at: Instant): Standing | undefined {
@@ -87,10 +106,12 @@ function* judge(
     text: `the agent ${text} on ${now.id}`,
   });
   for (const old of lostKeys(effect, before, now)) {
+    // A staged key that nobody ever used is no key that another one has to replace.
+    if (effect.what === "rollback" && memory?.used.has(old) !== true) continue;
     if (effect.what !== "macsec.replaceKey") {
       const flaw = flawOf(old, moment.at, before, memory, bounds);
       if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);
-    } else if (before.farKey === old) {
+    } else if (before.farKey === old && !wasDark(memory, moment.at, bounds)) {
       yield found(`replaced key ${shortCkn(old)} while the far end still used it`);
     }
   }
@@ -121,6 +142,12 @@ function flawOf(
   const stoodMs = tenure?.principal === next ? at - tenure.since : undefined;
   if (stoodMs === undefined || stoodMs >= settleMs) return undefined;
   return `${stoodMs} ms after key ${shortCkn(next)} came to secure the link, too soon to be sure`;
+}
+
+/** A link that is dark has left its old key as far as anybody can tell from its near end. */
+function wasDark(memory: Memory | undefined, at: Instant, { lookFreshMs }: ProofBounds): boolean {
+  const darkAt = memory?.darkAt;
+  return darkAt !== undefined && at - darkAt <= lookFreshMs;
 }
 
 function moved(link: LinkTruth, standing: Standing, proofFrames: bigint): boolean {

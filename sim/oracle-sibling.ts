@@ -9,6 +9,7 @@ import {
   inService,
   linkOf,
   type Moment,
+  seenMs,
 } from "./oracle-moment.ts";
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
@@ -27,6 +28,8 @@ interface Memory {
   drain: EffectEvent | undefined;
   /** How the agent shut the port; no fault of the world takes that from it. */
   shut: EffectEvent | undefined;
+  /** Since when it carries. */
+  aliveSince: Instant | undefined;
   /** Since when it could carry and is drained or shut. */
   usableSince: Instant | undefined;
   /** Since when the agent could know that the link is withheld beside a lost sibling. */
@@ -36,8 +39,8 @@ interface Memory {
 
 /** A put may reach the hardware this late and still be the reason why the link went dark. */
 const attributionMs = 3_600_000;
-/** A link that was looked at so lately is one that the agent can see. */
-const seenMs = 30_000;
+/** A link that came to life so shortly before was dark in every look that the effect rests on. */
+const raceMs = 5_000;
 
 export function watchSiblings(bounds: SiblingBounds): Checker {
   const memories = new Map<string, Memory>();
@@ -53,7 +56,8 @@ export function watchSiblings(bounds: SiblingBounds): Checker {
     for (const effect of moment.effects) {
       if (effect.by !== "agent") continue;
       lastAct = moment.at;
-      if (takes(moment, effect)) findings.push(...judgeSibling(moment, effect, bounds));
+      if (!takes(moment, effect) || hasJustRisen(moment, effect, memoryOf)) continue;
+      findings.push(...judgeSibling(moment, effect, bounds));
     }
     for (const link of moment.now.links) attribute(moment, link, memoryOf(link.id));
     const out = moment.now.links.filter((link) => outBy(link, memoryOf(link.id)) !== undefined);
@@ -71,6 +75,7 @@ function fresh(): Memory {
     taken: undefined,
     drain: undefined,
     shut: undefined,
+    aliveSince: undefined,
     usableSince: undefined,
     strandedSince: undefined,
     told: "none",
@@ -81,6 +86,15 @@ function fresh(): Memory {
 function outBy(link: LinkTruth, memory: Memory): EffectEvent | undefined {
   if (link.carries && !link.drained) return undefined;
   return memory.taken ?? (link.fibreUp ? memory.shut : undefined);
+}
+
+function hasJustRisen(
+  { known }: Moment,
+  { place, link, at }: EffectEvent,
+  memoryOf: (id: string) => Memory,
+): boolean {
+  const since = link === undefined ? undefined : memoryOf(link).aliveSince;
+  return since !== undefined && (known.get(place)?.at ?? at) - since < raceMs;
 }
 
 /** An effect takes if the link could carry before it; on a dark link the same effect gives. */
@@ -143,6 +157,7 @@ function attribute(moment: Moment, link: LinkTruth, memory: Memory): void {
     else if (takes(moment, effect)) memory.taken = effect;
     else if (effect.what === "port.restore" && link.carries) memory.taken = undefined;
   }
+  memory.aliveSince = link.carries ? (memory.aliveSince ?? moment.at) : undefined;
   if (link.admin === "up") memory.shut = undefined;
   if (moment.disturbed.has(link.id) || !link.fibreUp) memory.taken = undefined;
   const old = memory.taken !== undefined && moment.at - memory.taken.at > attributionMs;
@@ -210,7 +225,7 @@ function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): numbe
   const since = moment.parked.get(id);
   const look = moment.looks.get(id);
   if (since === undefined || look === undefined || moment.at - look.at > seenMs) return 0;
-  return moment.at - Math.max(since, usableSince);
+  return moment.at - Math.max(since, usableSince, look.seenSince);
 }
 
 function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefined): number {

@@ -16,6 +16,7 @@ import {
   linkOf,
   type Moment,
   type Promised,
+  seenMs,
   shownInService,
 } from "./oracle-moment.ts";
 import { type ProofBounds, watchRetirement } from "./oracle-proof.ts";
@@ -179,14 +180,19 @@ export class Oracle {
   looked(state: DeviceState): void {
     for (const port of state.macsec) {
       const link = this.#site.linkAt(state.device, port.port);
-      if (link === undefined || port.session.kind === "unknown") continue;
+      const { session, keys, settings } = port;
+      const isBlind = [session, keys, settings].some(({ kind }) => kind === "unknown");
+      if (link === undefined || isBlind) continue;
       this.#judge.known(link, state.at);
       const shown = shownInService(port, state.routing);
       if (shown === undefined) continue;
       // A broken data plane shows in counters only, so an agent needs its evidence time.
       const since = this.#outSince.get(link);
       const told = since !== undefined && state.at - since > this.#bounds.dataMs;
-      this.#looks.set(link, { at: state.at, inService: shown && !told });
+      const before = this.#looks.get(link);
+      const continues = before !== undefined && state.at - before.at <= seenMs;
+      const seenSince = continues ? before.seenSince : state.at;
+      this.#looks.set(link, { at: state.at, inService: shown && !told, seenSince });
     }
   }
 

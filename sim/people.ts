@@ -2,7 +2,7 @@
 
 import type { PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type KeyRef, parseCkn } from "#hal/model.ts";
+import { type KeyRef, parseCkn, type WantedSettings } from "#hal/model.ts";
 import type { PortConfig } from "./router-config.ts";
 import type { Site, SiteLink } from "./site.ts";
 import { handMadeSettings } from "./site-plan.ts";
@@ -165,6 +165,17 @@ export function setKeys(link: SiteLink, keys: PortConfig["keys"]): void {
         : index === 0;
       return leads ? { ...key, role: "primary" } : key;
     });
+  });
+}
+
+/** What is so already is not typed again. */
+export function setSettings(link: SiteLink, wanted: WantedSettings): void {
+  const macsec = link.router.configured(link.port)?.macsec;
+  if (macsec === undefined) return;
+  const { suite, includeSci } = wanted;
+  if (macsec.suite === suite && macsec.includeSci === includeSci) return;
+  edit(link, (port) => {
+    port.macsec = { ...macsec, suite, includeSci };
   });
 }
 

@@ -198,7 +198,8 @@ function removeKey(
   const key = port.keys.find(({ ckn }) => ckn === part.ckn);
   if (key === undefined) return;
   if (port.keys.length === 1) throw rejected(context, part.port, "it is the only key of the port");
-  if (context.principal(part.port) === part.ckn) {
+  // A port that is shut uses none of its keys.
+  if (port.admin === "up" && context.principal(part.port) === part.ckn) {
     throw rejected(context, part.port, "the key is the principal one, in use now");
   }
   const rest = port.keys.filter((other) => other !== key);

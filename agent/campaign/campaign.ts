@@ -16,9 +16,10 @@ import {
 } from "./model.ts";
 import { draining } from "./table/draining.ts";
 import { awaitingPeer, done, gated, held, listensIn, queued } from "./table/parked.ts";
+import { promoting, proving, retiring } from "./table/proving.ts";
 import { restoring, reverting } from "./table/restoring.ts";
 import { staged, staging } from "./table/staging.ts";
-import { promoting, proving, retiring, switching } from "./table/switching.ts";
+import { switching } from "./table/switching.ts";
 
 /** Every row of design section 5; the first one that fits is taken. */
 export const table: Table = {

@@ -4,6 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Instant } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
+import { named } from "../journal/memory.ts";
 import { advance, decide, keyActions } from "./campaign.ts";
 import { Effects } from "./effects.ts";
 import { type ActionKind, type Campaign, entryOf, type Step } from "./model.ts";
@@ -85,7 +86,8 @@ export class Conductor {
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
       const { action } = taken;
-      await this.#effects.run({ action, link, campaign: task, port: facts.port }, signal);
+      const recheck = (): void => this.#recheck(action, link);
+      await this.#effects.run({ action, link, campaign: task, port: facts.port, recheck }, signal);
       // A probe that ran says nothing about a change that the router lost.
       const isProbe = action === "probe";
       if (!isProbe || this.#trouble?.code !== "device.commitExpired") this.#trouble = undefined;
@@ -102,6 +104,17 @@ export class Conductor {
   /** A journal that took its time has made the look old: look again before anything is taken. */
   #isStale(action: ActionKind, lookedAt: Instant): boolean {
     return !giving.includes(action) && this.#parts.world.clock.now() - lookedAt > lookMsMax;
+  }
+
+  /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
+  #recheck(action: ActionKind, link: DesiredLink): void {
+    const lost = giving.includes(action) ? undefined : this.#scout.lostSibling(link);
+    if (lost === undefined) return;
+    throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
+      effect: "none",
+      where: linkId(link),
+      next: `linkseal rotation show ${this.#parts.group.name}`,
+    });
   }
 
   #link(campaign: Campaign): DesiredLink | undefined {
@@ -167,9 +180,12 @@ export class Conductor {
     const { key, settings } = entry.new;
     const since = this.#parts.world.clock.wall();
     const { created, generation } = entry;
-    const { intent } = campaign;
+    const id = linkId(link);
+    // A rotation keeps the settings, and so the intent that they were accepted under.
+    const kept = outcome === "rotated" ? named(this.#parts.memory().bindings, id) : undefined;
+    const intent = kept?.intent ?? campaign.intent;
     const binding = { key, settings, since, created, generation, intent, how: outcome };
-    await this.#parts.write({ kind: "binding", link: linkId(link), binding });
+    await this.#parts.write({ kind: "binding", link: id, binding });
   }
 
   #log(level: "info" | "warn", code: string, text: string): void {

@@ -37,6 +37,8 @@ export interface Task {
   readonly campaign: Campaign;
   /** As the step was decided on. */
   readonly port: PortFacts | undefined;
+  /** Throws, right before a write that takes the link away, what has changed since the look. */
+  readonly recheck: () => void;
 }
 
 type Direction = "forward" | "back";
@@ -109,7 +111,7 @@ export class Effects {
     switch (action) {
       case "drain":
       case "restore":
-        return await this.traffic(action, link, signal);
+        return await this.traffic(action, task, signal);
       case "stage":
       case "add":
       case "promote":
@@ -131,12 +133,12 @@ export class Effects {
       case "rekeySak":
         return await this.#final(
           action,
-          link,
+          task,
           { kind: "macsec.rekeySak", port: link.port },
           signal,
         );
       case "open":
-        return await this.#final(action, link, { kind: "port.open", port: link.port }, signal);
+        return await this.#final(action, task, { kind: "port.open", port: link.port }, signal);
       case "probe": {
         const { lookout, desired } = this.#parts;
         const frames = desired.rotation.proofFrames + probeExtra;
@@ -146,10 +148,15 @@ export class Effects {
   }
 
   /** Moves the traffic of a link away, or back; nothing where the group does not drain. */
-  async traffic(kind: "drain" | "restore", link: DesiredLink, signal: AbortSignal): Promise<void> {
+  async traffic(
+    kind: "drain" | "restore",
+    task: Pick<Task, "link" | "recheck">,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { drain: means } = this.#parts.group;
     if (means === "none") return;
-    await this.#final(kind, link, { kind: `port.${kind}`, port: link.port, means }, signal);
+    const { port } = task.link;
+    await this.#final(kind, task, { kind: `port.${kind}`, port, means }, signal);
   }
 
   /** Beside each other on the router: the new key joins, leads, or one of the two leaves. */
@@ -170,7 +177,9 @@ export class Effects {
       const { token } = transaction;
       await this.#parts.write({ kind: "campaign", campaign: { ...campaign, token } });
     }
-    await this.#apply(link, transaction, action, within, signal);
+    // Where the port was shut for it, the link was taken already.
+    const checked = this.#shutsFirst(link) ? { ...task, recheck: () => undefined } : task;
+    await this.#apply(checked, transaction, action, within, signal);
   }
 
   async #within(link: DesiredLink, signal: AbortSignal): Promise<number | "final"> {
@@ -198,13 +207,13 @@ export class Effects {
   /** A change that arms no timer. */
   async #final(
     action: ActionKind,
-    link: DesiredLink,
+    { link, recheck }: Pick<Task, "link" | "recheck">,
     change: PortChange,
     signal: AbortSignal,
   ): Promise<void> {
     await this.#discardPrepared(link, signal);
     const transaction = await this.#validate(link, [change], signal);
-    await this.#apply(link, transaction, action, "final", signal);
+    await this.#apply({ link, recheck }, transaction, action, "final", signal);
   }
 
   async #validate(
@@ -219,7 +228,7 @@ export class Effects {
   }
 
   async #apply(
-    link: DesiredLink,
+    { link, recheck }: Pick<Task, "link" | "recheck">,
     transaction: Transaction,
     what: ActionKind,
     within: number | "final",
@@ -227,6 +236,8 @@ export class Effects {
   ): Promise<void> {
     const { write, world } = this.#parts;
     await write({ kind: "effect", place: link.device, what, token: transaction.token });
+    // Validation and journal take their time.
+    recheck();
     const begun = world.clock.now();
     await this.#bounded(link.device, "unknown", signal, (bounded) =>
       transaction.apply(within, bounded),
@@ -247,7 +258,7 @@ export class Effects {
     await this.#discardPrepared(link, signal);
     const change: DeviceChange = [{ kind: "port.shut", port: link.port }];
     const transaction = await this.#validate(link, change, signal);
-    await this.#apply(link, transaction, "open", "final", signal);
+    await this.#apply(task, transaction, "open", "final", signal);
   }
 
   /** The change of a key opens the port that was shut for it, in one commit. */
@@ -302,10 +313,10 @@ export class Effects {
     }
     const transaction = this.#prepared?.transaction;
     this.#prepared = undefined;
-    if (transaction !== undefined) await this.#apply(link, transaction, action, "final", signal);
+    if (transaction !== undefined) await this.#apply(task, transaction, action, "final", signal);
   }
 
-  async #put({ action, link, campaign }: Task, signal: AbortSignal): Promise<void> {
+  async #put({ action, link, campaign, recheck }: Task, signal: AbortSignal): Promise<void> {
     const { lookout, write, world, desired } = this.#parts;
     const entry = entryOf(campaign);
     const { key, settings } = (action === "putOld" ? entry.old : undefined) ?? entry.new;
@@ -314,8 +325,11 @@ export class Effects {
     // Until its end is seen it may land; the deadline of the call is shorter than the grace.
     this.#parts.graces.set(linkId(link), instantAfter(world.clock.now(), putGraceMs));
     await write({ kind: "effect", place, what: action, token: key.cakSecretId });
+    recheck();
     const sci = settings.includeSci ? "on" : "off";
-    const want = { key, suite: settings.suite, sci, admin: "up" } as const;
+    // A key of neither was put there by somebody since the look, and is theirs to explain.
+    const over = [entry.old?.key, entry.new.key];
+    const want = { key, suite: settings.suite, sci, admin: "up", over } as const;
     const accepted = async (operation: string): Promise<void> => {
       await write({ kind: "operation", link: linkId(link), operation });
     };

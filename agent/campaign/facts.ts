@@ -13,10 +13,15 @@ function inClear(port: MacsecPort): boolean {
   return settings.kind === "known" && settings.value === undefined && keys?.length === 0;
 }
 
+export interface Moved {
+  readonly at: Instant;
+  readonly to: "new" | "old";
+}
+
 /** What only the conductor knows of a port. */
 export interface PortHistory {
-  /** When the far end was first seen on the new key. */
-  readonly movedAt: Instant | undefined;
+  /** When the far end was first seen where the campaign sends it. */
+  readonly moved: Moved | undefined;
   readonly pending: PortFacts["pending"];
   /** Since when it is dark with light on the fibre; undefined = it is not. */
   readonly darkSince: Instant | undefined;
@@ -41,7 +46,7 @@ export function portFacts(
   return {
     keys,
     pending: history.pending,
-    carriedBy: carriedBy(view, entry, keys, history.movedAt),
+    carriedBy: carriedBy(view, entry, keys, history.moved),
     darkness: darkness(history),
     promoted,
     drain: drainOf(state, link.port),
@@ -74,16 +79,17 @@ function carriedBy(
   view: LinkView,
   entry: CampaignLink,
   keys: PortFacts["keys"],
-  movedAt: Instant | undefined,
+  moved: Moved | undefined,
 ): PortFacts["carriedBy"] {
   const port = portOf(view.state, view.link.port);
-  if (port === undefined || silent(view, movedAt)) return "nothing";
+  if (port === undefined || silent(view, moved)) return "nothing";
   const { old } = entry;
   if (old?.key.ckn === entry.new.key.ckn) {
     if (!securedBy(port, old.key)) return "nothing";
-    if (keys === "new") return "new";
     // MKA is content with an SCI that frames lack: without a probe only the routing misses them.
-    return movedAt !== undefined && !routed(view) ? "nothing" : "old";
+    const apart = moved !== undefined && moved.to !== keys;
+    if (apart && !routed(view)) return "nothing";
+    return keys === "new" ? "new" : "old";
   }
   if (securedBy(port, entry.new.key)) return "new";
   const before = old === undefined ? clearAndUsable(view, port) : securedBy(port, old.key);
@@ -106,10 +112,8 @@ function clearAndUsable({ state, link }: LinkView, port: MacsecPort): boolean {
 
 // BGP outlives a silent link by its hold time, and MKA knows nothing of lost frames: an unanswered
 // probe tells first.
-function silent({ probe }: LinkView, movedAt: Instant | undefined): boolean {
-  return (
-    movedAt !== undefined && probe !== undefined && probe.at >= movedAt && probe.answered === 0
-  );
+function silent({ probe }: LinkView, moved: Moved | undefined): boolean {
+  return moved !== undefined && probe !== undefined && probe.at >= moved.at && probe.answered === 0;
 }
 
 /** `untilSettled`: before it a put of ours may still land, so nothing on the far end is settled. */
@@ -159,5 +163,8 @@ export function carries(view: LinkView, accepted: KeyRef | undefined): string {
   }
   if (!securedBy(port, accepted)) return "it is not secured by its key";
   const policy = strongValue(port.settings)?.policy;
-  return policy === "mustSecure" ? "carrying" : "it is not must-secure";
+  if (policy !== "mustSecure") return "it is not must-secure";
+  // It still works, and not for long.
+  const leaves = view.peer !== undefined && !pointsAt(view.peer, accepted);
+  return leaves ? "its far end was pointed at another key" : "carrying";
 }

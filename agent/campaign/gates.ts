@@ -1,15 +1,18 @@
 // What holds back every effect that takes (design section 5, "Gates").
 
-import { strongValue } from "#hal/model.ts";
+import { strongValue, type WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Freeze, Window } from "../desired.ts";
 import { bgpUp, type LinkView, portOf } from "../link-view.ts";
+import { settingsGaps } from "../verify.ts";
 import type { FarEnd } from "./model.ts";
 import { windowAt } from "./window.ts";
 
 export interface GateInput {
   readonly view: LinkView;
   readonly far: FarEnd;
+  /** What the router must be set to before and after; undefined = the campaign changes it. */
+  readonly accepted: WantedSettings | undefined;
   readonly siblings: readonly {
     readonly name: string;
     /** "carrying", or why it is not. */
@@ -53,12 +56,27 @@ export function closedGate(input: GateInput): string | undefined {
   if (phase === "beforeDrain" && !bgpUp(view.state, view.link.port)) {
     return "BGP is not up on this link";
   }
+  if (phase === "beforeDrain") {
+    const drift = driftOf(input);
+    if (drift !== undefined) return drift;
+  }
   if (far === "failed") return "the far end reports that its last change failed";
   if (far === "other") return "the far end uses a key that is not of this campaign";
   if (Math.abs(control.wall - input.hostWall) > clockSkewMsMax) {
     return "the clocks of router and agent differ by more than five minutes";
   }
   return closedWindow(input) ?? closedPath(input) ?? closedHeadRoom(input);
+}
+
+/** Both ends must agree on these, so with another value no key would ever be proven. */
+const agreed: readonly string[] = ["policy", "suite", "includeSci"];
+
+function driftOf({ view, accepted }: GateInput): string | undefined {
+  const port = portOf(view.state, view.link.port);
+  if (accepted === undefined || port?.settings.kind !== "known") return undefined;
+  const gap = settingsGaps(accepted, port.settings.value).find(({ leaf }) => agreed.includes(leaf));
+  if (gap === undefined) return undefined;
+  return `${gap.leaf} of the port is ${gap.seen} where ${gap.wanted} was accepted: mend that first`;
 }
 
 function closedWindow({ windows: bound, hostWall }: GateInput): string | undefined {

@@ -7,9 +7,9 @@ import { type DesiredLink, linkId } from "../desired.ts";
 import { drainOf, type LinkView, portOf, securedBy } from "../link-view.ts";
 import { cannotBegin } from "./begin.ts";
 import { type EffectParts, Effects } from "./effects.ts";
-import { carries } from "./facts.ts";
 import { closedGate } from "./gates.ts";
 import type { ScoutParts } from "./scout.ts";
+import { lostOf, siblingOf } from "./sibling.ts";
 
 export interface HandDrainParts extends EffectParts {
   readonly memory: ScoutParts["memory"];
@@ -35,12 +35,17 @@ export class HandDrains {
     if (gate !== undefined) throw this.#refusal(link, gate);
     const drain = { by, since: world.clock.wall() };
     await write({ kind: "handDrain", link: linkId(link), drain });
-    await this.#effects.traffic("drain", link, signal);
+    const recheck = (): void => {
+      const { lookout } = this.#parts;
+      const { lost } = this.#siblings(link, (each) => lookout.view(each));
+      if (lost !== undefined) throw this.#refusal(link, lost);
+    };
+    await this.#effects.traffic("drain", { link, recheck }, signal);
   }
 
   /** Gives the traffic back, whoever moved it away. */
   async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
-    await this.#effects.traffic("restore", link, signal);
+    await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
     await this.#parts.write({ kind: "handDrain", link: linkId(link), drain: null });
   }
 
@@ -59,25 +64,21 @@ export class HandDrains {
   }
 
   async #look(link: DesiredLink, signal: AbortSignal) {
-    const { group, lookout, memory, alarm } = this.#parts;
+    const { group, lookout } = this.#parts;
     const views = new Map<string, LinkView>();
-    const siblings = [];
     for (const each of group.links) {
       const state = await lookout.look(each.device, signal);
-      const view = { ...lookout.view(each), state };
-      views.set(each.name, view);
-      if (each.name === link.name) continue;
-      const accepted = memory().bindings[linkId(each)]?.key;
-      const seen = carries(view, accepted);
-      const against = seen === "carrying" && accepted !== undefined ? alarm(each) : undefined;
-      siblings.push({ name: each.name, carries: against ?? seen, view });
+      views.set(each.name, { ...lookout.view(each), state });
     }
-    const lost = siblings.find((sibling) => sibling.carries !== "carrying");
-    return {
-      views,
-      siblings,
-      lost: lost === undefined ? undefined : `${lost.name} is not carrying: ${lost.carries}`,
-    };
+    return { views, ...this.#siblings(link, (each) => views.get(each.name)) };
+  }
+
+  #siblings(link: DesiredLink, viewOf: (each: DesiredLink) => LinkView | undefined) {
+    const siblings = this.#parts.group.links.flatMap((each) => {
+      const view = each.name === link.name ? undefined : viewOf(each);
+      return view === undefined ? [] : [siblingOf(this.#parts, view)];
+    });
+    return { siblings, lost: lostOf(siblings) };
   }
 
   async #gate(link: DesiredLink, signal: AbortSignal): Promise<string | undefined> {
@@ -91,6 +92,7 @@ export class HandDrains {
       view,
       // The far end is not touched, so how it is set keeps nobody from draining.
       far: "either",
+      accepted: undefined,
       siblings,
       phase: "beforeDrain",
       ownPath: "elsewhere",

@@ -8,12 +8,13 @@ import type { LinkView } from "../link-view.ts";
 import type { Plan } from "../plan.ts";
 import { type Asked, type BeginParts, missingRisks } from "./begin.ts";
 import type { BoundLink } from "./change.ts";
-import { carries, farEndOf } from "./facts.ts";
+import { farEndOf } from "./facts.ts";
 import { forecast } from "./forecast.ts";
-import { closedGate, type GateInput } from "./gates.ts";
+import { closedGate } from "./gates.ts";
 import type { CampaignLink } from "./model.ts";
 import { type OwnPathParts, ownPathOf } from "./own-path.ts";
 import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
+import { siblingOf } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
 export interface PreviewParts extends BeginParts, Pick<OwnPathParts, "ownAddresses"> {
@@ -166,6 +167,7 @@ async function gateOf(
     view,
     siblings: views.filter((each) => each !== view).map((each) => siblingOf(parts, each)),
     far: farEndOf(view.peer, entry, now, now),
+    accepted: entry.old?.settings,
     phase: "beforeDrain",
     ownPath: await ownPathOf(parts, view.link, signal),
     acceptsUnknownPath: asked.risks.includes("ownPathUnknown") || acceptsRisk("ownPathUnknown"),
@@ -177,15 +179,4 @@ async function gateOf(
   const [, code, text = gate] = /^(gate\.[A-Za-z]+): (.*)$/.exec(gate) ?? [];
   const known = isErrorCode(code) ? code : "gate.stale";
   return [holding(known, linkId(view.link), text, `linkseal links ${linkId(view.link)}`)];
-}
-
-function siblingOf(
-  { lookout, memory, alarm }: PreviewParts,
-  view: LinkView,
-): GateInput["siblings"][number] {
-  const { link } = view;
-  const accepted = named(memory().bindings, linkId(link))?.key;
-  const seen = lookout.failure(link.device)?.text ?? carries(view, accepted);
-  const against = seen === "carrying" && accepted !== undefined ? alarm(link) : undefined;
-  return { name: link.name, carries: against ?? seen, view };
 }

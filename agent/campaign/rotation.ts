@@ -264,7 +264,7 @@ function wantsChange(
   asked: Asked | undefined,
 ): boolean {
   const { link, binding } = bound;
-  if (binding.intent >= parts.intent) return false;
+  if (asked === undefined && binding.intent >= parts.intent) return false;
   if (sameSettings(bound)) return false;
   const last = named(parts.memory().campaigns, group.name);
   // Only an operator tries again what has ended before.

@@ -23,7 +23,7 @@ import {
   steadyGap,
   steadyOf,
 } from "./evidence.ts";
-import { carries, farEndOf, portFacts } from "./facts.ts";
+import { farEndOf, type Moved, portFacts } from "./facts.ts";
 import { closedGate, type GateInput } from "./gates.ts";
 import {
   type Campaign,
@@ -35,6 +35,7 @@ import {
   type PortFacts,
 } from "./model.ts";
 import { ownPathOf } from "./own-path.ts";
+import { lostOf, siblingOf } from "./sibling.ts";
 
 export interface ScoutParts extends EffectParts {
   readonly memory: () => Memory;
@@ -70,6 +71,8 @@ export class Scout {
   #framesBefore: MacsecFrames | undefined;
   /** When the far end was first seen on the new key. */
   #movedAt: Instant | undefined;
+  /** On the way back: when it was first seen on the old one. */
+  #backAt: Instant | undefined;
   #darkSince: Instant | undefined;
   #toldAt: Instant | undefined;
 
@@ -97,6 +100,13 @@ export class Scout {
     this.#toldAt = this.#parts.world.clock.now();
   }
 
+  /** What was seen of the siblings since the last look that speaks against leaning on them. */
+  lostSibling(link: DesiredLink): string | undefined {
+    const { group, lookout } = this.#parts;
+    const others = group.links.filter((each) => each.name !== link.name);
+    return lostOf(others.map((each) => siblingOf(this.#parts, lookout.view(each))));
+  }
+
   async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
     const { lookout, group, world } = this.#parts;
     const begun = world.clock.now();
@@ -117,7 +127,7 @@ export class Scout {
     const port = this.#port(campaign, view, pending?.kind, far, now);
     const siblings = group.links
       .filter((each) => each.name !== link.name)
-      .map((each) => this.#sibling(seen(each)));
+      .map((each) => siblingOf(this.#parts, seen(each)));
     const measured = this.#measure(link, port, far, now);
     const facts = this.#facts({ campaign, view, port, far, siblings, ownPath, now });
     const session = portOf(view.state, link.port)?.session;
@@ -158,6 +168,8 @@ export class Scout {
         ? unseenFar(campaign, view, entry)
         : farEndOf(view.peer, entry, now, this.#settledFrom(view.link));
     this.#movedAt = far === "new" || far === "either" ? (this.#movedAt ?? now) : undefined;
+    const isBack = campaign.state === "reverting" && far === "old";
+    this.#backAt = isBack ? (this.#backAt ?? now) : undefined;
     return far;
   }
 
@@ -171,14 +183,19 @@ export class Scout {
     if (pending === undefined) return undefined;
     const { settleMs } = this.#parts.desired.rotation;
     // Where the far end has nothing to do, silence is not its answer.
-    const movedAt = far === "either" ? undefined : this.#movedAt;
-    const history = { movedAt, pending, darkSince: this.#darkSince, settleMs, now };
+    const moved = far === "either" ? undefined : this.#moved();
+    const history = { moved, pending, darkSince: this.#darkSince, settleMs, now };
     const port = portFacts(view, entryOf(campaign), history);
     const seen = portOf(view.state, view.link.port);
     const lit = seen !== undefined && strongValue(seen.linkUp) === true;
     const dark = port?.carriedBy === "nothing" && lit;
     this.#darkSince = dark ? (this.#darkSince ?? now) : undefined;
     return port === undefined || dark ? port : { ...port, darkness: "none" };
+  }
+
+  #moved(): Moved | undefined {
+    if (this.#movedAt !== undefined) return { at: this.#movedAt, to: "new" };
+    return this.#backAt === undefined ? undefined : { at: this.#backAt, to: "old" };
   }
 
   #facts(seen: {
@@ -241,9 +258,11 @@ export class Scout {
     const free = campaign.urgency === "emergency" || this.#accepts(campaign, "outsideWindow");
     const neededMs =
       rotation.drained.samples * rotation.drained.everyMs + rotation.settleMs + rotation.soakMs;
+    const { kind } = campaign;
     return {
       view,
       far,
+      accepted: kind === "rotate" ? entryOf(campaign).old?.settings : undefined,
       siblings,
       phase: campaign.goal === "revert" ? "goingBack" : begun ? "begun" : "beforeDrain",
       ownPath,
@@ -261,16 +280,6 @@ export class Scout {
 
   #accepts(campaign: Campaign, risk: RiskName): boolean {
     return campaign.risks.includes(risk) || this.#parts.acceptsRisk(risk);
-  }
-
-  #sibling(view: LinkView): GateInput["siblings"][number] {
-    const { lookout, memory, alarm } = this.#parts;
-    const { link } = view;
-    const accepted = memory().bindings[linkId(link)]?.key;
-    const failing = lookout.failure(link.device);
-    const seen = failing === undefined ? carries(view, accepted) : failing.text;
-    const against = seen === "carrying" && accepted !== undefined ? alarm(link) : undefined;
-    return { name: link.name, carries: against ?? seen, view };
   }
 
   /**

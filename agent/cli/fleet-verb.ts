@@ -1,9 +1,12 @@
-// `linkseal sim fleet`: the real agent over many simulated routers, for days of virtual time.
+// `linkseal sim fleet`: the real agent over many simulated routers, for days of virtual time, or
+// through many rotations in bad weather.
 
 import { writeSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Plant } from "../fleet/plant.ts";
 import type { Played } from "../fleet/play.ts";
 import { usage } from "./failure.ts";
+import type { Part } from "./rotations-run.ts";
 import { exit, withExample } from "./shape.ts";
 import { stopAsked } from "./sim-stop.ts";
 
@@ -19,22 +22,33 @@ export function registerFleet(sim: Command): void {
         .choices(["off", "on"])
         .default("off"),
     )
-    .option("--plant <name>", "an offender that breaks a promise, to see it caught")
-    .option("--list-plants", "the offenders, and the promise that each breaks");
+    .option("--rotations <number>", "rotations in storms and deaths, instead of days", countOf)
+    .option("--plant <name>", "a planted fault of our own, to see it caught")
+    .option("--list-plants", "the planted faults, and the promise that each breaks")
+    .addOption(
+      new Option("--part <part>", "K/N of the seeds, for the processes of one run")
+        .argParser(partOf)
+        .hideHelp(),
+    );
   withExample(fleet, "linkseal sim fleet --routers 4 --days 1 --seed 7").action(run);
 }
+
+const fleetVerb = "linkseal sim fleet";
 
 interface FleetVerb {
   readonly routers: number;
   readonly days: number;
   readonly seed: string;
   readonly faults: "on" | "off";
+  readonly rotations?: number;
+  readonly part?: Part;
   readonly plant?: string;
   readonly listPlants?: true;
 }
 
 const routersMax = 100;
 const daysMax = 366;
+const rotationsMax = 10_000_000;
 
 function routersOf(text: string): number {
   const routers = Number(text);
@@ -50,17 +64,53 @@ function daysOf(text: string): number {
   throw new InvalidArgumentError(`It must be above 0, at most ${daysMax}.`);
 }
 
+function countOf(text: string): number {
+  const rotations = Number(text);
+  if (/^\d+$/.test(text) && rotations >= 1 && rotations <= rotationsMax) return rotations;
+  throw new InvalidArgumentError(`It must be from 1 to ${rotationsMax}.`);
+}
+
+function partOf(text: string): Part {
+  const [, index, of] = /^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? [];
+  if (index !== undefined && Number(index) >= 1 && Number(index) <= Number(of)) {
+    return { index: Number(index) - 1, of: Number(of) };
+  }
+  throw new InvalidArgumentError("It must be K/N.");
+}
+
+async function runRotations(verb: FleetVerb, plant: Plant | undefined): Promise<void> {
+  const { playPart, playParts, tallyText } = await import("./rotations-run.ts");
+  const { seed, part, rotations = 0 } = verb;
+  const asked = { rotations, seed, plant };
+  if (part !== undefined) {
+    await playPart(asked, part);
+    return;
+  }
+  process.stderr.write(`seed ${seed}: ${rotations} rotations\n`);
+  const begun = performance.now();
+  const tally = await playParts(asked, (text) => process.stderr.write(`${text}\n`));
+  write(await tallyText(tally, (performance.now() - begun) / 1000));
+  exit(tally.violations.length > 0 ? 9 : 0);
+}
+
 async function run({ listPlants, plant: asked, ...options }: FleetVerb): Promise<void> {
   const { plants } = await import("../fleet/plants.ts");
   if (listPlants === true) {
     for (const { name, breaks, title } of plants) {
-      process.stdout.write(`${name.padEnd(20)}${breaks}: ${title}\n`);
+      process.stdout.write(`${name.padEnd(20)}${breaks.padEnd(9)}${title}\n`);
     }
     return;
   }
   const plant = plants.find(({ name }) => name === asked);
   if (asked !== undefined && plant === undefined) {
-    throw usage(`no plant ${asked}`, "linkseal sim fleet --list-plants");
+    throw usage(`no plant ${asked}`, `${fleetVerb} --list-plants`);
+  }
+  if (options.rotations !== undefined) return await runRotations(options, plant);
+  if (plant?.where === "rotations") {
+    throw usage(
+      `${plant.name} shows in rotations`,
+      `${fleetVerb} --rotations 200 --plant ${plant.name}`,
+    );
   }
   const { playFleet } = await import("../fleet/play.ts");
   const { seed, routers, days, faults } = options;

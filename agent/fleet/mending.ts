@@ -2,7 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
-import { openPort, setKeys } from "#sim/people.ts";
+import { openPort, setKeys, setSettings } from "#sim/people.ts";
 import type { Site, SiteLink } from "#sim/site.ts";
 import { type CampaignLink, entryOf } from "../campaign/model.ts";
 import { type Memory, openCampaign } from "../journal/memory.ts";
@@ -32,6 +32,19 @@ export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   }
   if (!enrols) mendRouter(site, meant, link);
   mendFarEnd(meant, link);
+  const bound = memory.bindings[link.id];
+  const campaign = openCampaign(memory, link.group);
+  const keeps = campaign?.kind !== "change" || entryOf(campaign).name !== link.name;
+  if (bound !== undefined && keeps) {
+    setSettings(link, bound.settings);
+    mendFarSettings(link, bound);
+  }
+}
+
+/** Both ends as the agent accepted them: what a lost campaign began is taken back. */
+function mendFarSettings(link: SiteLink, bound: CampaignLink["new"]): void {
+  const shown = portal(link);
+  if (shown?.pointsAt?.cakSecretId === bound.key.cakSecretId) pointFarEnd(link, bound);
 }
 
 export function holds(link: SiteLink, { key }: CampaignLink["new"]): boolean {

@@ -108,7 +108,7 @@ export class Person {
       case "awaitingPeer":
         return await this.#answer(agent, group, campaign);
       case "switching":
-        if (this.#isManual(agent)) this.#moveFarEnd(group, campaign);
+        if (/change the far end now/.test(campaign.because)) this.#moveFarEnd(group, campaign);
         return;
       case "held":
         return await this.#unhold(agent, group, campaign);
@@ -150,10 +150,6 @@ export class Person {
 
   #isCareless(chance: number): boolean {
     return this.#temper === "careless" && this.#parts.prng.chance(chance);
-  }
-
-  #isManual(agent: Agent): boolean {
-    return agent.intent?.desired.azure.farEnd === "manual";
   }
 
   async #begin(agent: Agent, group: string, desk: Desk): Promise<void> {
@@ -213,6 +209,8 @@ export class Person {
       return;
     }
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
+    const drained = / (\S+) is not carrying: it is drained/.exec(campaign.because)?.[1];
+    if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, never);
     // Nobody waits for a window whose links are well.
     if (campaign.because.startsWith("gate.window")) await this.#say(agent, group, "abandon");
   }

@@ -47,7 +47,9 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("waits three days for a person, with traffic on both links meanwhile", async () => {
+  it("waits three days for a person, with traffic on both links meanwhile", {
+    timeout: 120_000,
+  }, async () => {
     const pair = await Pair.adopted({ overlap, edit: (text) => calm(manual(text)) });
     pair.newKeys();
     await pair.rotate();

@@ -23,13 +23,21 @@ rowsOf(
         [
           "switching.personLate",
           {},
-          { ...overdue, ...manual },
+          { ...port({ keys: "both" }), ...overdue, ...manual },
           "gated",
           undefined,
           { asked: false, claimed: false },
         ],
-        ["switching.personWaits", {}, { ...manual }, "switching", undefined],
-        ["switching.late", {}, { ...overdue }, "reverting", undefined],
+        [
+          "switching.personWaits",
+          {},
+          { ...port({ keys: "both" }), ...manual },
+          "switching",
+          undefined,
+        ],
+        ["switching.unready", {}, { ...port({ keys: "else" }), ...manual }, "switching", undefined],
+        ["switching.newKeyGone", {}, {}, "gated", undefined],
+        ["switching.late", {}, { ...port({ keys: "both" }), ...overdue }, "reverting", undefined],
         [
           "switching.putAgain",
           {},
@@ -38,7 +46,7 @@ rowsOf(
           "putNew",
           { told: true },
         ],
-        ["switching.putWaits", {}, {}, "switching", undefined],
+        ["switching.putWaits", {}, { ...port({ keys: "both" }) }, "switching", undefined],
       ],
     ],
     [

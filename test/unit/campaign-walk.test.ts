@@ -87,6 +87,16 @@ const farRules: readonly Rule[] = [
     ({ facts }) => facts.farEnd === "manual",
   ],
   [
+    "a person is told to change the far end only where the router is ready for it",
+    (cell) =>
+      cell.step.because.includes("change the far end now") &&
+      !(breaks(cell) && cell.campaign.state === "staged"),
+    (cell) => {
+      const keys = cell.facts.port?.keys;
+      return breaks(cell) ? keys === "old" : keys === "both" || keys === "new";
+    },
+  ],
+  [
     "a person is asked or told only while nothing is pending on the router",
     ({ campaign, facts, step }) =>
       facts.farEnd === "manual" &&

@@ -51,7 +51,7 @@ const rotate = entry("rotate");
 const change = entry("change");
 const oldKey = rotate.old?.key ?? keyOne;
 const quiet = {
-  movedAt: undefined,
+  moved: undefined,
   pending: "none",
   darkSince: undefined,
   settleMs: 18_000,
@@ -118,9 +118,9 @@ describe("the port", () => {
   ];
   it.each(probes)("probe %s", (_name, sentAt, answered, movedAt, carriedBy) => {
     const probe = { at: at(sentAt), sent: 5, answered };
-    const moved = movedAt === undefined ? undefined : at(movedAt);
+    const moved = movedAt === undefined ? undefined : ({ at: at(movedAt), to: "new" } as const);
     const view = viewOf(stateOf(clearPort()), { probe });
-    const seen = portFacts(view, enrol, { ...quiet, movedAt: moved });
+    const seen = portFacts(view, enrol, { ...quiet, moved });
     expect(seen?.carriedBy).toBe(carriedBy);
   });
 
@@ -189,6 +189,25 @@ describe("the port of a change", () => {
   });
 });
 
+// MKA stays content while the two ends differ in the SCI: on the way back the router kept its new
+// settings for ever.
+describe("a change whose far end went back to the old settings", () => {
+  const to = { ...change.new.settings, includeSci: !change.new.settings.includeSci };
+  const entry = { ...change, new: { key: keyOne, settings: to } };
+  const port = securedPort({ settings: known({ ...to, policy: "mustSecure" }, now) });
+  const moved = { at: now, to: "old" } as const;
+  const probe = { at: now, sent: 25, answered: 0 };
+  const bgpDown = { routing: known({ ...routing, sessions: [] }, now) };
+  const cells: readonly (readonly [string, Parameters<typeof portFacts>[0], string])[] = [
+    ["is carried by the new ones as far as MKA knows", viewOf(stateOf(port)), "new"],
+    ["is dark once a probe is not answered", viewOf(stateOf(port), { probe }), "nothing"],
+    ["is dark once BGP is down", viewOf(stateOf(port, bgpDown)), "nothing"],
+  ];
+  it.each(cells)("%s", (_name, view, carriedBy) => {
+    expect(portFacts(view, entry, { ...quiet, moved })).toMatchObject({ keys: "new", carriedBy });
+  });
+});
+
 describe("the far end", () => {
   const cells: readonly (readonly [string, PeerState | undefined, number, string])[] = [
     ["off is old", peerOff, 100, "old"],
@@ -240,6 +259,12 @@ describe("a sibling", () => {
   const cells: readonly (readonly [string, LinkView, boolean, string])[] = [
     ["clear before its first key", viewOf(stateOf(clearPort())), false, "carrying"],
     ["protected under its key", protectedLink, true, "carrying"],
+    [
+      "protected while its far end is already pointed elsewhere",
+      viewOf(stateOf(securedPort()), { peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) }),
+      true,
+      "pointed at another key",
+    ],
     ["clear although it has a key", viewOf(stateOf(clearPort())), true, "not secured"],
     ["protected by nobody's key", protectedLink, false, "not ours"],
     [

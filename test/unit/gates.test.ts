@@ -4,9 +4,19 @@ import { describe, expect, it } from "vitest";
 import { closedGate, type GateInput } from "#agent/campaign/gates.ts";
 import { known, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { at, clearPort, routing, stateOf, viewOf, wall } from "./view-kit.ts";
+import {
+  at,
+  clearPort,
+  routing,
+  securedPort,
+  settings,
+  stateOf,
+  viewOf,
+  wall,
+} from "./view-kit.ts";
 
 const now = at(0);
+const keyed = viewOf(stateOf(securedPort()));
 const unread = unknown("queryFailed", now);
 
 describe("the gates", () => {
@@ -14,6 +24,7 @@ describe("the gates", () => {
   const open: GateInput = {
     view: viewOf(stateOf(clearPort())),
     far: "old",
+    accepted: undefined,
     siblings: [sibling],
     phase: "beforeDrain",
     ownPath: "elsewhere",
@@ -61,6 +72,22 @@ describe("the gates", () => {
     ],
     ["an unreadable router", { view: viewOf(undefined) }, "gate.stale"],
     ["BGP down before the drain", { view: bgpDown }, "BGP"],
+    ["settings as accepted", { view: keyed, accepted: settings }, undefined],
+    [
+      "an SCI that nobody accepted",
+      { view: keyed, accepted: { ...settings, includeSci: false } },
+      "includeSci of the port is true where false was accepted",
+    ],
+    [
+      "another replay window",
+      { view: keyed, accepted: { ...settings, replayWindow: 7 } },
+      undefined,
+    ],
+    [
+      "another SCI once begun",
+      { view: keyed, accepted: { ...settings, includeSci: false }, phase: "begun" },
+      undefined,
+    ],
     ["BGP down once begun", { view: bgpDown, phase: "begun" }, undefined],
     [
       "a commit pending",

@@ -1,0 +1,113 @@
+// `linkseal sim fleet --rotations`: seeds shared out to one process per core, their counts summed.
+
+import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { createInterface } from "node:readline";
+import type { Plant } from "../fleet/plant.ts";
+import type { RotationsOptions } from "../fleet/rotations.ts";
+import type { Counts, Tally } from "../fleet/tally.ts";
+
+export interface RotationsVerb {
+  readonly rotations: number;
+  readonly seed: string;
+  readonly plant: Plant | undefined;
+}
+
+export interface Part {
+  readonly index: number;
+  readonly of: number;
+}
+
+const perSeed = 10;
+const processesMax = 8;
+const progressEvery = 100;
+
+/** One line of JSON for each seed of this part; the first seed is played twice. */
+export async function playPart(verb: RotationsVerb, { index, of }: Part): Promise<void> {
+  const { playRotations } = await import("../fleet/rotations.ts");
+  const { rotations, seed, plant } = verb;
+  const count = Math.ceil(rotations / perSeed);
+  for (let each = index; each < count; each += of) {
+    const asked = { seed: `${seed}-${each}`, rotations: perSeed };
+    const options: RotationsOptions = plant === undefined ? asked : { ...asked, plant };
+    let tally = await playRotations(options);
+    if (each === index) {
+      const again = await playRotations(options);
+      if (again.digest !== tally.digest) {
+        const text = `seed ${options.seed} repeat\nthe same seed told another story`;
+        tally = { ...tally, violations: [...tally.violations, text] };
+      }
+    }
+    process.stdout.write(`${JSON.stringify(tally)}\n`);
+  }
+}
+
+/** Plays all parts side by side; `told` hears each broken promise at once. */
+export async function playParts(verb: RotationsVerb, told: (text: string) => void): Promise<Tally> {
+  const { addTally, noTally } = await import("../fleet/tally.ts");
+  const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
+  let sum = noTally;
+  const add = (line: string): void => {
+    const tally = JSON.parse(line) as Tally;
+    sum = addTally(sum, tally);
+    for (const text of tally.violations) told(text);
+    if (sum.seeds % progressEvery === 0) told(`${sum.seeds} seeds, ${sum.rotations} rotations`);
+  };
+  const parts = Array.from({ length: of }, (_, index) => playElsewhere(verb, { index, of }, add));
+  await Promise.all(parts);
+  return sum;
+}
+
+async function playElsewhere(
+  { rotations, seed, plant }: RotationsVerb,
+  { index, of }: Part,
+  add: (line: string) => void,
+): Promise<void> {
+  const argv = ["sim", "fleet", "--rotations", String(rotations), "--seed", seed];
+  const planted = plant === undefined ? [] : ["--plant", plant.name];
+  const script = process.argv[1] ?? "";
+  const child = spawn(
+    process.execPath,
+    [script, ...argv, ...planted, "--part", `${index + 1}/${of}`],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once("error", reject).once("close", (status) => resolve(status ?? 1));
+  });
+  for await (const line of createInterface({ input: child.stdout })) add(line);
+  const status = await ended;
+  if (status !== 0) throw new Error(`part ${index + 1} of ${of} ended with status ${status}`);
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString("en");
+
+function rows(title: string, counts: Counts): readonly string[] {
+  const sorted = Object.entries(counts).toSorted(([a], [b]) => a.localeCompare(b));
+  return [title, ...sorted.map(([name, count]) => `  ${whole(count).padStart(10)}  ${name}`)];
+}
+
+/** What was counted, for people. */
+export async function tallyText(tally: Tally, seconds: number): Promise<string> {
+  const { rowNames, rowsNotTaken, unreachable } = await import("../fleet/marks.ts");
+  const taken = rowNames().filter((name) => (tally.marks[name] ?? 0) > 0).length;
+  const missing = rowsNotTaken(tally.marks);
+  const excused = Object.entries(unreachable).map(([name, why]) => `  ${name}: ${why}`);
+  return [
+    ...rows("rotations, by how they ended", tally.ended),
+    ...rows("deaths of the agent, by the moment of a call", tally.deaths),
+    ...rows("strikes, by kind of fault", tally.faults),
+    ...rows("reasons that make no claim to be checked", tally.unchecked),
+    ...rows("rows of the campaign's tables, by how often they were taken", tally.marks),
+    ...(excused.length > 0 ? ["rows that no fleet run can reach", ...excused] : []),
+    `${taken} of ${rowNames().length} rows taken; not taken: ${missing.join(" ") || "none"}`,
+    [
+      `${whole(tally.rotations)} rotations over ${whole(tally.seeds)} seeds`,
+      `${seconds.toFixed(1)} s`,
+      `${(tally.virtualMs / 86_400_000).toFixed(1)} virtual days`,
+      `${whole(tally.looks)} looks`,
+      `${whole(tally.events)} events`,
+      `${whole(tally.lives)} lives of the agent`,
+      `${tally.violations.length} violations`,
+    ].join(", "),
+  ].join("\n");
+}
