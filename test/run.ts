@@ -64,7 +64,7 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
     // Tests of a group take turns, so that one may measure.
     argv: [...argv, "--no-file-parallelism", ...options, ...paths],
     cwd: root,
-    env: { CI: process.env["CI"] ?? "", LINKSEAL_RECORD: process.env["LINKSEAL_RECORD"] ?? "" },
+    env: { CI: process.env["CI"] ?? "" },
     patienceMs: machinePatienceMs,
     out: 1,
     err: 2,

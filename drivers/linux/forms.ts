@@ -39,6 +39,15 @@ export const u32: Form<number> = {
   write: (value) => octetsWith(4, (view) => view.setUint32(0, value, true)),
 };
 
+/** In network order: what the standard calls an octet string is none of the host's numbers. */
+export const networkU32: Form<number> = {
+  read(view, start, end) {
+    sized(start, end, 4);
+    return view.getUint32(start);
+  },
+  write: (value) => octetsWith(4, (view) => view.setUint32(0, value)),
+};
+
 export const s32: Form<number> = {
   read(view, start, end) {
     sized(start, end, 4);

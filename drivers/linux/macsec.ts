@@ -5,7 +5,7 @@ import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import type { Secret } from "#hal/secret.ts";
 import { attribute, netlinkFlags } from "../transport/netlink-wire.ts";
 import { type Attributes, type Form, listOf, table } from "./attributes.ts";
-import { bool, counter, dropped, hex, hexOfSize, u8, u32, u64 } from "./forms.ts";
+import { bool, counter, dropped, hex, hexOfSize, networkU32, u8, u32, u64 } from "./forms.ts";
 import { generic, genericBody } from "./genetlink.ts";
 import { cipherSuite, offload, sci, validation } from "./rtnetlink-link.ts";
 
@@ -44,7 +44,7 @@ const saRows = {
   keyId: [5, hexOfSize(16)],
   statistics: [6, saStatistics],
   pad: [7, hex],
-  ssci: [8, u32],
+  ssci: [8, networkU32],
   salt: [9, dropped],
 } as const;
 const saTable = table(saRows);

@@ -3,6 +3,7 @@
 import type { CipherSuite } from "#hal/model.ts";
 import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import { attribute, netlinkFlags, unparsed } from "../transport/netlink-wire.ts";
+import { ipAddress } from "./address.ts";
 import { type Attributes, type Form, listOf, type ReadForm, table } from "./attributes.ts";
 import {
   bool,
@@ -151,6 +152,20 @@ const counterNames = [
   "rxOtherHostDropped",
 ] as const;
 
+const inet6 = table({
+  flags: [1, u32],
+  settings: [2, words()],
+  statistics: [3, longWords()],
+  cache: [5, words("reassemblyMax", "updated", "reachableMs", "retransmitMs")],
+  icmpStatistics: [6, longWords()],
+  token: [7, ipAddress],
+  addressMode: [8, named({ 0: "eui64", 1: "none", 2: "stableSecret", 3: "random" }, u8)],
+  routerMtu: [9, u32],
+});
+
+const perFamily = table({ inet: [2, table({ settings: [1, words()] })], inet6: [10, inet6] });
+const expressDataPath = table({ attached: [2, u8], flags: [3, u32], program: [4, u32] });
+
 const linkRows = table({
   address: [1, linkAddress],
   broadcast: [2, linkAddress],
@@ -182,7 +197,7 @@ const linkRows = table({
   alias: [20, text],
   virtualFunctions: [21, u32],
   statistics: [23, longWords(...counterNames)],
-  perFamily: [26, hex],
+  perFamily: [26, perFamily],
   group: [27, u32],
   promiscuity: [30, u32],
   txQueues: [31, u32],
@@ -197,7 +212,7 @@ const linkRows = table({
   gsoSegmentsMax: [40, u32],
   gsoSizeMax: [41, u32],
   pad: [42, hex],
-  expressDataPath: [43, hex],
+  expressDataPath: [43, expressDataPath],
   event: [44, u32],
   newNamespace: [45, s32],
   carrierUpCount: [47, u32],

@@ -86,6 +86,8 @@ interface SequenceNumbers {
   readonly out: bigint;
   readonly in: bigint;
   readonly replayWindow: number;
+  /** Which of the last packets came, newest last. */
+  readonly bitmap: string;
 }
 
 const sequenceNumbers: ReadForm<SequenceNumbers> = {
@@ -98,6 +100,7 @@ const sequenceNumbers: ReadForm<SequenceNumbers> = {
       out: number(4, 12),
       in: number(8, 16),
       replayWindow: view.getUint32(start + 20, true),
+      bitmap: hex.read(view, start + 24, end),
     };
   },
 };
@@ -111,6 +114,11 @@ interface Template {
   readonly mode: number;
   readonly reqid: number;
   readonly optional: boolean;
+  readonly share: number;
+  /** Masks of the algorithms that may be used. */
+  readonly auth: number;
+  readonly crypt: number;
+  readonly compression: number;
 }
 
 export const templateBytes = 64;
@@ -121,7 +129,9 @@ const templates: ReadForm<readonly Template[]> = {
   read(view, start, end) {
     const count = (end - start) / templateBytes;
     if (!Number.isInteger(count) || count > templatesMax) throw unparsed("odd templates");
-    return Array.from({ length: count }, (_, index) => template(view, start + index * 64));
+    return Array.from({ length: count }, (_, index) =>
+      template(view, start + index * templateBytes),
+    );
   },
 };
 
@@ -136,6 +146,10 @@ function template(view: DataView, at: number): Template {
     reqid: view.getUint32(at + 44, true),
     mode: view.getUint8(at + 48),
     optional: view.getUint8(at + 50) !== 0,
+    share: view.getUint8(at + 49),
+    auth: view.getUint32(at + 52, true),
+    crypt: view.getUint32(at + 56, true),
+    compression: view.getUint32(at + 60, true),
   };
 }
 

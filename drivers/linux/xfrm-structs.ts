@@ -23,6 +23,7 @@ export interface Selector {
   readonly destinationPort: number;
   readonly sourcePort: number;
   readonly link: number;
+  readonly user: number;
 }
 
 /** Undefined = no limit. */
@@ -80,6 +81,7 @@ export function readSelector(view: DataView, at: number): Selector {
     destinationPort: view.getUint16(at + 32),
     sourcePort: view.getUint16(at + 36),
     link: view.getInt32(at + 48, true),
+    user: view.getUint32(at + 52, true),
   };
 }
 

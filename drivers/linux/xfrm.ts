@@ -50,6 +50,8 @@ const saBytes = 224;
 const saNameBytes = 24;
 const policyBytes = 168;
 const policyNameBytes = 64;
+/** Up to the end of its selector. */
+const acquireBytes = 96;
 
 const modes = ["transport", "tunnel", "route optimisation", "in trigger", "beet"] as const;
 type Mode = Named<(typeof modes)[number]>;
@@ -64,6 +66,8 @@ export interface Sa {
   readonly ipProtocol: number;
   readonly mode: Mode;
   readonly reqid: number;
+  /** Of the acquire that asked for it. */
+  readonly sequence: number;
   readonly replayWindow: number;
   readonly flags: number;
   readonly selector: Selector;
@@ -93,6 +97,7 @@ function saAt(view: DataView, at: number, attributes: XfrmAttributes): Sa {
     ipProtocol: view.getUint8(at + 76),
     mode: modes[mode] ?? `number ${mode}`,
     reqid: view.getUint32(at + 208, true),
+    sequence: view.getUint32(at + 204, true),
     replayWindow: view.getUint8(at + 215),
     flags: view.getUint8(at + 216),
     selector: readSelector(view, at),
@@ -115,6 +120,7 @@ interface Policy {
   readonly priority: number;
   readonly index: number;
   readonly flags: number;
+  readonly share: number;
   readonly limits: Limits;
   readonly usage: Usage;
   readonly attributes: XfrmAttributes;
@@ -132,6 +138,7 @@ export function readPolicy({ type, view, start, end }: NetlinkMessage): Policy |
     priority: view.getUint32(start + 152, true),
     index: view.getUint32(start + 156, true),
     flags: view.getUint8(start + 162),
+    share: view.getUint8(start + 163),
     limits: readLimits(view, start + selectorBytes),
     usage: readUsage(view, start + policyUsageAt),
     attributes: xfrmAttributes.read(view, start + policyBytes, end),
@@ -171,7 +178,7 @@ export function readXfrmEvent(message: NetlinkMessage): XfrmEvent | undefined {
       return { kind: "saExpired", name, hard: view.getUint8(start + saBytes) !== 0 };
     }
     case xfrmTypes.acquire: {
-      needs(message, saNameBytes + selectorBytes, "an acquire");
+      needs(message, acquireBytes, "an acquire");
       const family = view.getUint16(start + 80, true);
       return { kind: "saWanted", destination: readAddressAs(view, start, family) };
     }

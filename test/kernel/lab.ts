@@ -1,9 +1,8 @@
-// Inside the machine: networks that end with their test, programs in them, and waits by polling.
+// Inside the machine: networks of their own, programs in them, and waits by polling.
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import { afterEach } from "vitest";
 import { hasNamespaces, loadNative, type TestNative } from "#drivers/transport/native.ts";
 import type { Answer } from "#hal/netlink.ts";
 
@@ -16,6 +15,7 @@ function loadTestNative(): TestNative {
 }
 
 export const native = loadTestNative();
+export const netlinkFamilies = { route: 0, xfrm: 6, generic: 16 } as const;
 
 export const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 
@@ -23,37 +23,39 @@ export function ip(...argv: string[]): string {
   return execFileSync("ip", argv, { encoding: "utf8", maxBuffer: 64_000_000 });
 }
 
+/** Commands of `ip`, all of them in one process. */
+export function ipBatch(lines: readonly string[], ...options: string[]): void {
+  execFileSync("ip", [...options, "-batch", "-"], { input: lines.join("\n") });
+}
+
 export function ipJson<T>(...argv: string[]): T {
   return JSON.parse(ip("-j", "-d", ...argv)) as T;
 }
 
-let count = 0;
+const home = `home-${process.pid}`;
 const open: string[] = [];
+let count = 0;
 
-afterEach(() => {
-  native.enterNamespace(`/run/netns/${homeName()}`);
-  for (const name of open.splice(0)) ip("netns", "delete", name);
-});
-
-let named = false;
-
-// The first network gets a name too, because a thread that left it has no other way back.
-function homeName(): string {
-  if (!named) ip("netns", "attach", `home-${process.pid}`, String(process.pid));
-  named = true;
-  return `home-${process.pid}`;
-}
-
-/** A new network, to which this thread and its programs belong until the end of the test. */
-export function enterFreshNetwork(): string {
-  homeName();
+/** A network that ends with `leaveNetworks`. */
+export function addNetwork(): string {
+  // The first network gets a name too: a thread that left it has no other way back.
+  if (count === 0) ip("netns", "attach", home, String(process.pid));
   count += 1;
   const name = `test-${process.pid}-${count}`;
   ip("netns", "add", name);
+  ip("-n", name, "link", "set", "lo", "up");
   open.push(name);
-  native.enterNamespace(`/run/netns/${name}`);
-  ip("link", "set", "lo", "up");
   return name;
+}
+
+/** What this thread opens and runs from now on belongs to that network. */
+export function enterNetwork(name: string): void {
+  native.enterNamespace(`/run/netns/${name}`);
+}
+
+export function leaveNetworks(): void {
+  if (open.length > 0) enterNetwork(home);
+  for (const name of open.splice(0)) ip("netns", "delete", name);
 }
 
 /** What an answered question found. */

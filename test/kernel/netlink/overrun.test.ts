@@ -1,13 +1,23 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { addSa, dumpSas, readSa, readXfrmEvent, xfrmGroups } from "#drivers/linux/xfrm.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { Secret } from "#hal/secret.ts";
-import { enterFreshNetwork, found, ip, native, soon, until } from "../lab.ts";
+import {
+  addNetwork,
+  enterNetwork,
+  found,
+  ip,
+  ipBatch,
+  leaveNetworks,
+  native,
+  netlinkFamilies,
+  soon,
+  until,
+} from "../lab.ts";
 
-const netlinkXfrm = 6;
 const count = 10_000;
 
-function batch(): string {
+function tenThousand(): string[] {
   return Array.from({ length: count }, (_, index) => {
     const [spi, host] = [0x1000 + index, `10.200.${index >> 8}.${index & 255}`];
     const key = `0x${index.toString(16).padStart(8, "0")}${"5a".repeat(32)}`;
@@ -15,15 +25,16 @@ function batch(): string {
       `xfrm state add src 10.100.0.1 dst ${host} proto esp spi ${spi} reqid ${index + 1} ` +
       `mode tunnel replay-window 32 aead rfc4106(gcm(aes)) ${key} 128`
     );
-  }).join("\n");
+  });
 }
+
+afterEach(leaveNetworks);
 
 describe("a receive overrun", { timeout: 240_000 }, () => {
   it("asks for a resync while 10,000 SAs come in, and the state is right afterwards", async () => {
-    const { execFileSync } = await import("node:child_process");
-    enterFreshNetwork();
+    enterNetwork(addNetwork());
     const seen = { messages: 0, resyncs: 0 };
-    using _monitor = monitor(native, netlinkXfrm, [xfrmGroups.sa], {
+    using _monitor = monitor(native, netlinkFamilies.xfrm, [xfrmGroups.sa], {
       message: (message) => {
         if (readXfrmEvent(message)?.kind === "saAdded") seen.messages += 1;
       },
@@ -32,10 +43,10 @@ describe("a receive overrun", { timeout: 240_000 }, () => {
       },
     });
     // Without a turn of the event loop until all of them are there.
-    execFileSync("ip", ["-batch", "-"], { input: batch() });
+    ipBatch(tenThousand());
     await until(() => (seen.resyncs > 0 ? true : undefined));
 
-    using socket = new NetlinkChannel(native, netlinkXfrm);
+    using socket = new NetlinkChannel(native, netlinkFamilies.xfrm);
     const sas = found(await socket.ask(dumpSas(), readSa, soon()));
     console.log(`${seen.messages} messages, ${seen.resyncs} resyncs, ${sas.length} SAs`);
     expect(new Set(sas.map((sa) => sa.spi)).size).toBe(count);
