@@ -9,7 +9,7 @@ import type { Mind } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
-import { type Desired, type DesiredLink, linkId } from "./desired.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { EventRing } from "./events.ts";
 import { Judge } from "./health/judge.ts";
 import type { Status } from "./health/status.ts";
@@ -24,7 +24,7 @@ import {
   recollect,
   remember,
 } from "./journal/memory.ts";
-import { Lookout } from "./lookout.ts";
+import { type GatewayLook, Lookout } from "./lookout.ts";
 import { Orders } from "./orders.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
 import { Turns } from "./turns.ts";
@@ -40,6 +40,8 @@ export interface AgentParts {
     link: DesiredLink,
     operation: () => string | undefined,
   ) => PeerPort;
+  /** What the gateway's side says of a tunnel; absent or undefined = nobody can be asked. */
+  readonly gateway?: (desired: Desired, tunnel: DesiredTunnel) => GatewayLook | undefined;
   readonly intents: IntentStore;
   readonly journal: Journal;
   readonly mind: Mind;
@@ -179,6 +181,7 @@ export class Agent {
         intent,
         vault: boundedVault(vault(intent.desired), world.clock),
         peerPort: (link) => this.#peerPort(intent.desired, link),
+        gateway: (tunnel) => this.#parts.gateway?.(intent.desired, tunnel),
         memory: () => this.#memory,
         write: this.write,
         note: this.#note,

@@ -19,6 +19,7 @@ import { jitterMs } from "./campaign/policy.ts";
 import { previewRotation } from "./campaign/preview.ts";
 import { beginChange, beginRotation } from "./campaign/rotation.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./desired.ts";
+import { FarWatch } from "./far-watch.ts";
 import type { Intent } from "./intent/intent.ts";
 import { type JournalRecord, type Memory, openCampaign } from "./journal/memory.ts";
 import { Lookout, type LookoutParts } from "./lookout.ts";
@@ -62,6 +63,7 @@ export class Crew {
   readonly #conductors: ReadonlyMap<string, Conductor>;
   readonly #waiting = new Map<string, Waiting>();
   readonly #handDrains: ReadonlyMap<string, HandDrains>;
+  readonly #farWatch: FarWatch;
   /** By group: when the policy looks at the vault again, and when a due rotation begins. */
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
@@ -89,6 +91,7 @@ export class Crew {
     );
     const { ownAddresses } = this;
     const { lookout } = this;
+    this.#farWatch = new FarWatch({ ...parts, desired, lookout });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
     this.#conductors = new Map(
       desired.groups.map((group) => [
@@ -162,9 +165,16 @@ export class Crew {
       ...this.intent.desired.groups.map(
         (group) => () => this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
       ),
+      ...(this.intent.desired.azure.cloud === "sim" ? [] : [() => this.#watchTurn(kill)]),
     ];
     await Promise.all(turns.map((turn) => this.#loop(turn, stop)));
     await this.lookout.close();
+  }
+
+  async #watchTurn(signal: AbortSignal): Promise<number> {
+    await this.#farWatch.turn(signal);
+    this.#parts.judge();
+    return this.intent.desired.health.pollMs;
   }
 
   async #loop(turn: () => Promise<number>, stop: AbortSignal): Promise<void> {

@@ -132,6 +132,8 @@ export interface DesiredTunnel {
   readonly device: string;
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** Resource id of the gateway's connection, where its state may be read. */
+  readonly azureConnection: string | undefined;
   readonly localPrefixes: readonly string[];
   readonly remotePrefixes: readonly string[];
   readonly transforms: Transforms;

@@ -1,11 +1,17 @@
 // Sessions to devices and far ends, and the last looks at each: the agent's only eyes.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { Capabilities, Device, Driver, PeerPort, PeerState } from "#hal/device.ts";
+import type { Capabilities, Device, Driver, PeerPort, PeerSight, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
-import { type Desired, type DesiredDevice, type DesiredLink, linkId } from "./desired.ts";
+import {
+  type Desired,
+  type DesiredDevice,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+} from "./desired.ts";
 import { fresh, type LinkView, portOf } from "./link-view.ts";
 
 const lookMsMax = 10_000;
@@ -35,13 +41,25 @@ interface LinkSlot {
   peer: { readonly state: PeerState; readonly at: Instant } | undefined;
   peerFailure: Failure | undefined;
   peerTriedAt: Instant | undefined;
+  sight: Sighted | undefined;
+  sightTriedAt: Instant | undefined;
   probe: LinkView["probe"];
 }
+
+/** What that side's own meters say, and when they were read. */
+export interface Sighted {
+  readonly sight: PeerSight;
+  readonly at: Instant;
+}
+
+/** Asks the gateway's side of a tunnel for its word. */
+export type GatewayLook = (signal: AbortSignal) => Promise<string>;
 
 export interface LookoutParts {
   readonly world: World;
   readonly drivers: Readonly<Record<string, Driver>>;
   readonly peerPort: (link: DesiredLink) => PeerPort;
+  readonly gateway?: (tunnel: DesiredTunnel) => GatewayLook | undefined;
   readonly desired: Desired;
 }
 
@@ -50,6 +68,7 @@ export class Lookout {
   readonly #devices = new Map<string, DeviceSlot>();
   readonly #links = new Map<string, LinkSlot>();
   readonly #tunnels = new Map<string, IpsecTunnel[]>();
+  readonly #gateways = new Map<string, { readonly word: string; readonly at: Instant }>();
   readonly #names = new Map<string, { readonly found: readonly string[]; readonly at: Instant }>();
 
   /**
@@ -75,6 +94,8 @@ export class Lookout {
           peer: undefined,
           peerFailure: undefined,
           peerTriedAt: undefined,
+          sight: undefined,
+          sightTriedAt: undefined,
           probe: undefined,
         });
       }
@@ -95,6 +116,7 @@ export class Lookout {
       if (old?.link.device !== slot.link.device || old.link.port !== slot.link.port) continue;
       slot.history.push(...old.history);
       slot.peer = old.peer;
+      slot.sight = old.sight;
       slot.probe = old.probe;
     }
   }
@@ -195,6 +217,41 @@ export class Lookout {
     }
   }
 
+  /** Nobody needs it: where it cannot be read, there is none. */
+  async lookSight(link: DesiredLink, signal: AbortSignal): Promise<void> {
+    const slot = this.#linkSlot(link);
+    const { clock } = this.#parts.world;
+    slot.sightTriedAt = clock.now();
+    const { peerPort } = slot;
+    const look = (bounded: AbortSignal): Promise<PeerSight | undefined> =>
+      peerPort.sight?.(bounded) ?? Promise.resolve(undefined);
+    const sight = await this.#weak(`${linkId(link)} far end`, signal, look);
+    if (sight !== undefined) slot.sight = { sight, at: clock.now() };
+  }
+
+  async lookGateway(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { world, gateway } = this.#parts;
+    const word = await this.#weak(tunnel.name, signal, gateway?.(tunnel));
+    if (word !== undefined) this.#gateways.set(tunnel.name, { word, at: world.clock.now() });
+  }
+
+  async #weak<T>(
+    where: string,
+    signal: AbortSignal,
+    look: ((signal: AbortSignal) => Promise<T>) | undefined,
+  ): Promise<T | undefined> {
+    const { clock, log } = this.#parts.world;
+    if (look === undefined) return undefined;
+    try {
+      const limit = { ms: lookMsMax, where, effect: "none" } as const;
+      return await withDeadline(clock, limit, signal, look);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("debug", error.code, error.message, { where });
+      return undefined;
+    }
+  }
+
   /** Sends packets out of the port where the device can; its result counts as evidence. */
   async probe(link: DesiredLink, count: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
@@ -269,6 +326,21 @@ export class Lookout {
     const { peerTriedAt } = this.#linkSlot(link);
     const { clock } = this.#parts.world;
     return peerTriedAt === undefined || clock.now() - peerTriedAt >= everyMs;
+  }
+
+  isSightDue(link: DesiredLink, everyMs: number): boolean {
+    const { sightTriedAt, peerPort } = this.#linkSlot(link);
+    const { clock } = this.#parts.world;
+    if (peerPort.sight === undefined) return false;
+    return sightTriedAt === undefined || clock.now() - sightTriedAt >= everyMs;
+  }
+
+  sight(link: DesiredLink): Sighted | undefined {
+    return this.#linkSlot(link).sight;
+  }
+
+  gateway(tunnel: string): { readonly word: string; readonly at: Instant } | undefined {
+    return this.#gateways.get(tunnel);
   }
 
   peerPort(link: DesiredLink): PeerPort {

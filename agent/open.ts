@@ -52,6 +52,11 @@ export async function openAgent(
           : cloudOf(azure).peer({ resource, link: link.azureLink, operation });
       return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
     },
+    gateway: ({ azure }, { azureConnection }) => {
+      if (azure.cloud === "sim" || azureConnection === undefined) return undefined;
+      const cloud = cloudOf(azure);
+      return (signal) => cloud.connection(azureConnection, signal);
+    },
     intents,
     journal,
     mind,
@@ -61,7 +66,7 @@ export async function openAgent(
 /** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
 function onlyRead(peer: PeerPort, where: string): PeerPort {
   return {
-    observe: (signal) => peer.observe(signal),
+    ...peer,
     async put() {
       const text = "the far end is changed by a person (farEnd: manual): nothing was written";
       const next = "linkseal rotation show, which says what to set there";

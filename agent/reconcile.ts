@@ -9,7 +9,7 @@ import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
 import { commitLost, withinOf } from "./campaign/effects.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
-import { type JournalRecord, type Memory, named, openCampaign } from "./journal/memory.ts";
+import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { standingOf, tunnelSpec } from "./plan.ts";
@@ -33,8 +33,6 @@ export interface ReconcilerParts {
 const effectMsMax = 60_000;
 /** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
-/** A management API is asked less often than a router: it counts and refuses. */
-const farEndMs = { urgent: 15_000, atRest: 60_000 };
 /** Packets of one proof on an idle link. */
 const probePackets = 5;
 
@@ -58,9 +56,9 @@ export class Reconciler {
   async turn(signal: AbortSignal): Promise<void> {
     const { lookout, device } = this.#parts;
     const state = await lookout.look(device, signal);
-    for (const link of this.#links()) {
-      if (lookout.isPeerDue(link, this.#farEndMs(link))) await lookout.lookPeer(link, signal);
-    }
+    // That of a real cloud has a watch of its own.
+    const isSimulated = this.#parts.desired.azure.cloud === "sim";
+    for (const link of isSimulated ? this.#links() : []) await lookout.lookPeer(link, signal);
     if (state === undefined) return;
     this.#judge(state);
     if (this.#parts.paused()) return;
@@ -70,15 +68,6 @@ export class Reconciler {
       if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
     });
     this.#trouble = mended ?? idle;
-  }
-
-  /** A campaign looks for itself, at the link under way: this pace is that of all others. */
-  #farEndMs(link: DesiredLink): number {
-    const { desired, lookout, memory } = this.#parts;
-    if (desired.azure.cloud === "sim") return 0;
-    const isUrgent =
-      lookout.peerFailure(link) !== undefined || openCampaign(memory(), link.group) !== undefined;
-    return isUrgent ? farEndMs.urgent : farEndMs.atRest;
   }
 
   async #attempt(work: () => Promise<void>): Promise<LinksealError | undefined> {

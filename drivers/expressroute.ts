@@ -1,10 +1,12 @@
 // The Microsoft end of a link: one expressRoutePort (or LAG) document holds both links, and one
 // write changes exactly one of them.
 
-import type { PeerPort, PeerState, PeerWant } from "#hal/device.ts";
+import type { PeerPort, PeerSight, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { Clock } from "#hal/world.ts";
 import { type AzureLink, OddDocument, stateOf, withLink } from "./expressroute-document.ts";
 import { Operations } from "./expressroute-operations.ts";
+import { sightOf } from "./expressroute-sight.ts";
 import { Arm, type ArmParts } from "./transport/arm.ts";
 import { textAt, writeFaithful } from "./transport/arm-json.ts";
 
@@ -28,6 +30,7 @@ interface Look {
 /** The far ends behind one management API; writes to one document wait for each other. */
 export class ExpressRoute {
   readonly #arm: Arm;
+  readonly #clock: Clock;
   readonly #operations: Operations;
   /** By resource: the end of the last write. */
   readonly #lines = new Map<string, Promise<void>>();
@@ -36,15 +39,32 @@ export class ExpressRoute {
 
   constructor(parts: ArmParts) {
     this.#arm = new Arm(parts);
+    this.#clock = parts.clock;
     this.#operations = new Operations(this.#arm, parts.clock);
   }
 
-  peer(link: ExpressRouteLink): PeerPort {
+  peer(link: ExpressRouteLink): Required<PeerPort> {
     return {
       observe: async (signal) => (await this.#look(link, signal)).state,
       put: (want, accepted, signal) =>
         this.#inTurn(link.resource, () => this.#write(link, want, accepted, signal)),
+      sight: (signal) => this.#sight(link, signal),
     };
+  }
+
+  /** The word of a VPN connection about itself, such as `Connected`. */
+  async connection(resource: string, signal: AbortSignal): Promise<string> {
+    const document = await this.#arm.get(resource, { "api-version": portVersion }, signal);
+    const status = textAt(document, "properties", "connectionStatus") ?? "";
+    return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
+  }
+
+  async #sight({ resource, link }: ExpressRouteLink, signal: AbortSignal): Promise<PeerSight> {
+    const document = await this.#arm.get(resource, { "api-version": versionOf(resource) }, signal);
+    const { details } = understood(resource, () => stateOf(document, link));
+    const circuits = details?.circuits ?? [];
+    const now = this.#clock.wall();
+    return await sightOf({ arm: this.#arm, resource, link, circuits, now }, signal);
   }
 
   async #look(at: ExpressRouteLink, signal: AbortSignal): Promise<Look> {

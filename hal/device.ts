@@ -14,7 +14,7 @@ import type {
   WantedSettings,
 } from "./model.ts";
 import type { Secret } from "./secret.ts";
-import type { World } from "./world.ts";
+import type { WallTime, World } from "./world.ts";
 
 export interface Target {
   readonly device: DeviceId;
@@ -179,6 +179,24 @@ export interface PeerPort {
     accepted: (operation: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>;
+  /** What meters on that side tell; present where there are any. */
+  sight?(signal: AbortSignal): Promise<PeerSight>;
+}
+
+/**
+ * Weak evidence, minutes old and silent about MACsec: it is shown, and no gate, proof or verdict
+ * rests on it.
+ */
+export interface PeerSight {
+  /** End of the oldest minute that a value in here is of; undefined = no meter told anything. */
+  readonly until: WallTime | undefined;
+  readonly lineUp: boolean | undefined;
+  readonly rxDbm: number | undefined;
+  readonly txDbm: number | undefined;
+  /** The worst of the circuits on the port. */
+  readonly arpPercent: number | undefined;
+  readonly bgpPercent: number | undefined;
+  readonly peerings: readonly { readonly type: string; readonly state: string }[];
 }
 
 /** It cannot say "MACsec off", on purpose. */

@@ -37,7 +37,16 @@ export class RealCloud {
     return {
       observe: async (signal) => (await port()).observe(signal),
       put: async (want, accepted, signal) => (await port()).put(want, accepted, signal),
+      sight: async (signal) => {
+        const { expressRoute } = await this.#open();
+        return await expressRoute.peer(farEnd).sight(signal);
+      },
     };
+  }
+
+  /** The word of a VPN connection about itself. */
+  async connection(resource: string, signal: AbortSignal): Promise<string> {
+    return await (await this.#open()).expressRoute.connection(resource, signal);
   }
 
   #open(): Promise<Opened> {

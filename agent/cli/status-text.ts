@@ -69,6 +69,24 @@ function linkRow(link: Link, paint: Paint): string[] {
   ];
 }
 
+/** What Azure's side says of a link; none of it is a proof. */
+export function azureLines({ azure }: Pick<Link, "azure">, at: string): string[] {
+  if (azure === null) return [];
+  const { until, lineUp, rxDbm, txDbm, arpPercent, bgpPercent, peerings } = azure;
+  const age = until === null ? "no meter tells" : ageText(Date.parse(at) - Date.parse(until));
+  const value = (name: string, found: number | null, unit: string): string[] =>
+    found === null ? [] : [`${name} ${found.toFixed(unit === "%" ? 0 : 1)} ${unit}`];
+  const parts = [
+    ...value("ARP", arpPercent, "%"),
+    ...value("BGP", bgpPercent, "%"),
+    ...(lineUp === null ? [] : [`line ${lineUp ? "up" : "down"}`]),
+    ...value("light in", rxDbm, "dBm"),
+    ...value("light out", txDbm, "dBm"),
+    ...peerings.map(({ type, state }) => `${type} ${state}`),
+  ];
+  return [`  Azure's own meters (${age}): ${parts.join(", ")}`];
+}
+
 export function ageText(ms: number | null): string {
   return ms === null ? "never seen" : `${spanText(ms)} ago`;
 }

@@ -8,7 +8,7 @@ import { paintFor } from "./paint.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
 import { showStatus, verdictExit } from "./status.ts";
-import { ageText, reasonLines, statusText } from "./status-text.ts";
+import { ageText, azureLines, reasonLines, statusText } from "./status-text.ts";
 import { outKind, table } from "./table.ts";
 import { readable } from "./text.ts";
 
@@ -73,11 +73,15 @@ async function links(name: string | undefined, options: Common): Promise<void> {
   const wanted = all.filter(isWanted);
   if (name !== undefined && wanted.length === 0) throw unknownName("link or group", name);
   const result = { schema: "linkseal.links/1", at, links: wanted };
-  await session.show(result, (shown) => linksText(shown.links, session));
+  await session.show(result, (shown) => linksText(shown.links, shown.at, session));
   exit(everyProtected(wanted));
 }
 
-async function linksText(rows: readonly LinkRow[], { paint }: Session): Promise<string> {
+async function linksText(
+  rows: readonly LinkRow[],
+  at: string,
+  { paint }: Session,
+): Promise<string> {
   const head = [
     "link",
     "verdict",
@@ -100,9 +104,10 @@ async function linksText(rows: readonly LinkRow[], { paint }: Session): Promise<
     row.frames?.rxOk ?? "-",
     row.frames?.txProtected ?? "-",
   ]);
-  const why = rows.flatMap(({ group, name, reasons }) =>
-    reasons.length === 0 ? [] : [`${group}/${name}`, ...reasonLines(reasons, paint, "  ")],
-  );
+  const why = rows.flatMap((row) => {
+    const lines = [...reasonLines(row.reasons, paint, "  "), ...azureLines(row, at)];
+    return lines.length === 0 ? [] : [`${row.group}/${row.name}`, ...lines];
+  });
   return [await table(head, cells, outKind()), ...why].join("\n");
 }
 
@@ -113,11 +118,16 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
   if (name !== undefined && wanted.length === 0) throw unknownName("tunnel", name);
   const { paint } = session;
   await session.show({ schema: "linkseal.tunnels/1", at, tunnels: wanted }, async (shown) => {
-    const cells = shown.tunnels.map((each) => [each.name, paint.verdict(each.verdict)]);
+    const cells = shown.tunnels.map(({ name: tunnel, verdict, azure }) => {
+      const word = azure === null ? "-" : `${azure.connection}, ${ageText(azure.ageMs)}`;
+      return [tunnel, paint.verdict(verdict), word];
+    });
     const why = shown.tunnels.flatMap(({ name: about, reasons }) =>
       reasons.length === 0 ? [] : [about, ...reasonLines(reasons, paint, "  ")],
     );
-    return [await table(["tunnel", "verdict"], cells, outKind()), ...why].join("\n");
+    return [await table(["tunnel", "verdict", "gateway says"], cells, outKind()), ...why].join(
+      "\n",
+    );
   });
   exit(everyProtected(wanted));
 }

@@ -55,6 +55,18 @@ export const azureRules: readonly Rule[] = [
       if (azure.cloud !== "sim") yield* portsOf(groups);
     },
   },
+  {
+    says: "`tunnels[].remote.azureConnection` is of a real cloud, and holds nothing but names.",
+    *find({ azure, tunnels }) {
+      for (const [i, { remote }] of tunnels.entries()) {
+        const id = remote.azureConnection;
+        if (id === undefined || (azure.cloud !== "sim" && !/\/\.{0,2}(\/|$)/.test(id))) continue;
+        const why = azure.cloud === "sim" ? "a simulated site has none" : "it is no resource id";
+        const path = ["tunnels", i, "remote", "azureConnection"];
+        yield finding(path, `is ${shown(id)}`, why, "remove it");
+      }
+    },
+  },
 ];
 
 /** It becomes the path of requests: nothing but names stands in it. */

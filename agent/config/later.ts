@@ -25,7 +25,6 @@ export const laterSettings: readonly Later[] = [
   { path: "groups[].links[].eapol", waitsFor: "drivers with that setting" },
   { path: "groups[].links[].probe", waitsFor: "probes with a target of their own" },
   { path: "groups[].links[].lag", waitsFor: "links in an aggregate" },
-  { path: "tunnels[].remote.azureConnection", waitsFor: "the clients of the real clouds" },
   {
     path: "tunnels[].policy",
     values: ["azureDefault"],

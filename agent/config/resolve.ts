@@ -127,6 +127,7 @@ function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
     device: tunnel.device,
     localAddress: tunnel.local.address,
     remoteAddress: tunnel.remote.address,
+    azureConnection: tunnel.remote.azureConnection,
     localPrefixes: tunnel.protects.local,
     remotePrefixes: tunnel.protects.remote,
     transforms: strong,

@@ -259,7 +259,16 @@ const tunnel = z.strictObject({
     .strictObject({ address: ipAddress("198.51.100.1").describe("Our outer address.") })
     .meta({ description: "Our end.", examples: ["{ address: 198.51.100.1 }"] }),
   remote: z
-    .strictObject({ address: ipAddress("203.0.113.1").describe("The gateway's outer address.") })
+    .strictObject({
+      address: ipAddress("203.0.113.1").describe("The gateway's outer address."),
+      azureConnection: word(
+        "the resource id of a VPN connection",
+        /^\/subscriptions\/[A-Za-z0-9/._()-]{1,380}\/connections\/[A-Za-z0-9_][\w.-]{0,79}$/,
+        "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.Network/connections/hub-1",
+      )
+        .optional()
+        .describe("The gateway's connection, whose own word is shown beside ours."),
+    })
     .meta({ description: "The gateway's end.", examples: ["{ address: 203.0.113.1 }"] }),
   protects: z
     .strictObject({

@@ -77,7 +77,7 @@ export class Judge {
         this.#note(linkId(link), health);
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
-        raised.push(...this.#ageWarnings(group, link), ...this.#drainWarnings(link));
+        raised.push(...this.#ageWarnings(group, link), ...this.#drainWarnings(crew, link));
       }
     }
     for (const tunnel of desired.tunnels) {
@@ -183,9 +183,17 @@ export class Judge {
     return [raise("key-age", linkId(link), text)];
   }
 
-  #drainWarnings(link: DesiredLink): Raised[] {
-    const drain = named(this.#parts.agent.memory.drains, linkId(link));
-    if (drain === undefined) return [];
+  #drainWarnings(crew: Crew, link: DesiredLink): Raised[] {
+    const { memory } = this.#parts.agent;
+    const drain = named(memory.drains, linkId(link));
+    if (drain === undefined) {
+      const { state } = crew.lookout.view(link);
+      const isOff = state === undefined || drainOf(state, link.port) === "off";
+      if (isOff || openCampaign(memory, link.group) !== undefined) return [];
+      // By a person on the router, or by a campaign that a disk has lost: nobody undoes it unasked.
+      const text = "its traffic is moved away on the router, and linkseal knows no reason for it";
+      return [raise("drained-by-hand", linkId(link), text)];
+    }
     const text = `its traffic was moved away by hand (${drain.by}, since ${isoTime(drain.since)})`;
     return [raise("drained-by-hand", linkId(link), text)];
   }
@@ -292,11 +300,13 @@ export class Judge {
           look: crew.lookout.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
           keyCreated: agent.memory.bindings[linkId(link)]?.created,
+          sighted: crew.lookout.sight(link),
         })),
       })),
       tunnels: desired.tunnels.map((tunnel) => ({
         name: tunnel.name,
         health: this.#tunnel(crew, tunnel, links, now),
+        gateway: crew.lookout.gateway(tunnel.name),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, crew),

@@ -4,6 +4,7 @@ import { type CipherSuite, type KeyRef, type MacsecPort, strongValue } from "#ha
 import type { Instant, WallTime } from "#hal/world.ts";
 import { wallAfter } from "#hal/world.ts";
 import type { DesiredLink } from "../desired.ts";
+import type { Sighted } from "../lookout.ts";
 import { type LinkHealth, type Reason, type TunnelHealth, type Verdict, worstOf } from "./model.ts";
 import { isoTime, wholeDays } from "./status-time.ts";
 import { nextFor, type Severity, type WarningCode } from "./warning-rows.ts";
@@ -19,6 +20,7 @@ export interface LinkStatusInput {
   readonly expected: KeyRef | undefined;
   /** When the version of the expected CAK was made; undefined = not known. */
   readonly keyCreated: WallTime | undefined;
+  readonly sighted?: Sighted | undefined;
 }
 
 /** Something of ours, or beside ours, that no intent speaks of: reported until it is retired. */
@@ -45,7 +47,11 @@ export type StatusInput =
         readonly rotation: Summary | null;
         readonly links: readonly LinkStatusInput[];
       }[];
-      readonly tunnels: readonly { readonly name: string; readonly health: TunnelHealth }[];
+      readonly tunnels: readonly {
+        readonly name: string;
+        readonly health: TunnelHealth;
+        readonly gateway?: { readonly word: string; readonly at: Instant } | undefined;
+      }[];
       readonly warnings: readonly VisibleWarning[];
       readonly unmanaged: readonly Unmanaged[];
     };
@@ -77,6 +83,17 @@ export interface LinkStatus {
     readonly rxClear: string | null;
     readonly txProtected: string;
   } | null;
+  /** What Azure's own meters say, minutes late; no verdict rests on it. */
+  readonly azure: {
+    readonly ageMs: number;
+    readonly until: string | null;
+    readonly lineUp: boolean | null;
+    readonly rxDbm: number | null;
+    readonly txDbm: number | null;
+    readonly arpPercent: number | null;
+    readonly bgpPercent: number | null;
+    readonly peerings: readonly { readonly type: string; readonly state: string }[];
+  } | null;
 }
 
 interface GroupStatus {
@@ -90,6 +107,8 @@ interface TunnelStatus {
   readonly name: string;
   readonly verdict: Verdict;
   readonly reasons: readonly Reason[];
+  /** The gateway's own word; no verdict rests on it. */
+  readonly azure: { readonly connection: string; readonly ageMs: number } | null;
 }
 
 export interface WarningStatus {
@@ -121,15 +140,16 @@ export function deriveStatus(input: StatusInput): Status {
   if (input.kind === "damaged") return blind(input.wall, input.reason);
   const { site, wall, now, unmanaged } = input;
   const groups = input.groups.map((group): GroupStatus => {
-    const links = group.links.map((link) => linkStatus(link, wall));
+    const links = group.links.map((link) => linkStatus(link, wall, now));
     const verdict = worstOf(links.map((link) => link.verdict));
     return { name: group.name, verdict, rotation: group.rotation, links };
   });
   const tunnels = input.tunnels.map(
-    ({ name, health }): TunnelStatus => ({
+    ({ name, health, gateway }): TunnelStatus => ({
       name,
       verdict: health.verdict,
       reasons: health.reasons,
+      azure: gateway === undefined ? null : { connection: gateway.word, ageMs: now - gateway.at },
     }),
   );
   const warnings = input.warnings.map(
@@ -176,8 +196,8 @@ function blind(wall: WallTime, reason: Reason): Status {
   };
 }
 
-function linkStatus(input: LinkStatusInput, wall: WallTime): LinkStatus {
-  const { link, health, look, expected, keyCreated } = input;
+function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkStatus {
+  const { link, health, look, expected, keyCreated, sighted } = input;
   const suite = look === undefined ? undefined : strongValue(look.liveSuite);
   return {
     name: link.name,
@@ -196,6 +216,20 @@ function linkStatus(input: LinkStatusInput, wall: WallTime): LinkStatus {
     keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
     mka: mkaStatus(look),
     frames: framesStatus(look),
+    azure: sighted === undefined ? null : azureStatus(sighted, now),
+  };
+}
+
+function azureStatus({ sight, at }: Sighted, now: Instant): NonNullable<LinkStatus["azure"]> {
+  return {
+    ageMs: now - at,
+    until: sight.until === undefined ? null : isoTime(sight.until),
+    lineUp: sight.lineUp ?? null,
+    rxDbm: sight.rxDbm ?? null,
+    txDbm: sight.txDbm ?? null,
+    arpPercent: sight.arpPercent ?? null,
+    bgpPercent: sight.bgpPercent ?? null,
+    peerings: sight.peerings,
   };
 }
 

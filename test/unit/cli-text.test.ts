@@ -8,7 +8,7 @@ import type { Paint } from "#agent/cli/paint.ts";
 import { planText } from "#agent/cli/plan-text.ts";
 import { buildProgram } from "#agent/cli/program.ts";
 import { campaignText, rehearsalText } from "#agent/cli/rotation-text.ts";
-import { campaignLines, statusText, verdictLine } from "#agent/cli/status-text.ts";
+import { azureLines, campaignLines, statusText, verdictLine } from "#agent/cli/status-text.ts";
 import { table } from "#agent/cli/table.ts";
 import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/cli/text.ts";
 import type { Status } from "#agent/health/status.ts";
@@ -138,11 +138,12 @@ const status: Status = {
           keyAgeDays: 12,
           mka: null,
           frames: null,
+          azure: null,
         },
       ],
     },
   ],
-  tunnels: [{ name: "hub-1", verdict: "protected", reasons: [] }],
+  tunnels: [{ name: "hub-1", verdict: "protected", reasons: [], azure: null }],
   warnings: [
     {
       code: "key-age",
@@ -214,6 +215,27 @@ describe("a status", () => {
         (line) => line !== undefined,
       ),
     );
+  });
+});
+
+describe("what Azure's own meters say of a link", () => {
+  const at = "2026-11-24T10:00:00Z";
+  it("is one line with its age, and none where nobody read them", () => {
+    const azure = {
+      ...{ ageMs: 4_000, until: "2026-11-24T09:57:00Z", lineUp: false },
+      ...{ rxDbm: -2.6, txDbm: null, arpPercent: 0, bgpPercent: 99.7 },
+      peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
+    };
+    expect(azureLines({ azure }, at)).toEqual([
+      "  Azure's own meters (3 min ago): ARP 0 %, BGP 100 %, line down, light in -2.6 dBm, " +
+        "AzurePrivatePeering Enabled",
+    ]);
+    const silent = { ...azure, until: null, lineUp: null, rxDbm: null };
+    const nothing = { ...silent, arpPercent: null, bgpPercent: null };
+    expect(azureLines({ azure: nothing }, at)).toEqual([
+      "  Azure's own meters (no meter tells): AzurePrivatePeering Enabled",
+    ]);
+    expect(azureLines({ azure: null }, at)).toEqual([]);
   });
 });
 

@@ -237,6 +237,11 @@ const edits: readonly Row[] = [
     "address: 198.51.100.1",
     ["38:24 tunnels[0].remote.address: is 198.51.100.1"],
   ],
+  [
+    "address: 203.0.113.1",
+    "address: 203.0.113.1, azureConnection: /subscriptions/s/connections/hub-1",
+    ['38:54 tunnels[0].remote.azureConnection: is "/subscriptions/s/connections/hub-1"'],
+  ],
   ["poll: 5s", "poll: 5", ["43:17 health.poll: is 5"]],
   ["poll: 5s", "poll: 1e3", ["43:17 health.poll: is 1e3"]],
   ["poll: 5s", "poll: 5 s", ['43:17 health.poll: is "5 s"']],

@@ -306,3 +306,41 @@ describe("hostile text", () => {
     expect(performance.now() - start).toBeLessThan(20_000);
   });
 });
+
+describe("a config of a real cloud", () => {
+  const group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/net";
+  const network = `${group}/providers/Microsoft.Network`;
+  const connection = `${network}/connections/hub-1`;
+  const real = (port: string, remote = connection): string =>
+    siteConfig
+      .replace("  cloud: sim\n", "  cloud: public\n  identity: { kind: arc }\n")
+      .replace("vault: unix:/run/site.sock", "vault: https://kv-erd.vault.azure.net")
+      .replace("expressRoutePort: erd-demo", `expressRoutePort: ${port}`)
+      .replace("address: 203.0.113.1", `$&, azureConnection: ${remote}`);
+
+  it.each(["expressRoutePorts", "ExpressRoutePorts", "expressRouteLags"])(
+    "may have its far end written by the agent: %s",
+    (kind) => {
+      const desired = desiredOf(real(`${network}/${kind}/erd-demo`));
+      expect([desired.azure.cloud, desired.azure.farEnd]).toEqual(["public", "agent"]);
+      expect(desired.tunnels[0]?.azureConnection).toBe(connection);
+    },
+  );
+
+  it.each([
+    "erd-demo",
+    `${network}/expressRouteCircuits/erd-demo`,
+    `${network}/expressRoutePorts/erd-demo/links/link1`,
+    `${network}/expressRoutePorts/..`,
+    `${group}/../providers/Microsoft.Network/expressRoutePorts/erd-demo`,
+  ])("names no port by %s", (port) => {
+    expect(() => desiredOf(real(port))).toThrow("a real cloud knows no such port");
+  });
+
+  it("names no connection by a path that leads elsewhere", () => {
+    const port = `${network}/expressRoutePorts/erd-demo`;
+    const odd = `${group}/../x/connections/hub-1`;
+    expect(() => desiredOf(real(port, odd))).toThrow("it is no resource id");
+    expect(() => desiredOf(real(port, "hub-1"))).toThrow("azureConnection");
+  });
+});

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { ownPathOf } from "#agent/campaign/own-path.ts";
-import type { Desired } from "#agent/desired.ts";
+import type { Desired, DesiredLink } from "#agent/desired.ts";
+import { FarWatch } from "#agent/far-watch.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import { Lookout } from "#agent/lookout.ts";
 import { Reconciler } from "#agent/reconcile.ts";
@@ -37,7 +38,7 @@ class Scene {
   readonly names = new Map<string, readonly string[]>();
   resolved = 0;
   readonly lookout: Lookout;
-  readonly #reconciler: Reconciler;
+  readonly #turn: () => Promise<void>;
 
   constructor(wanted: Desired) {
     const nobody = (): Promise<never> => Promise.reject(gone());
@@ -62,32 +63,34 @@ class Scene {
       async [Symbol.asyncDispose]() {},
     };
     const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };
-    const peer = {
+    const peer = ({ name }: DesiredLink) => ({
       observe: async () => {
-        this.looks.push(this.clock.now());
+        if (name === link.name) this.looks.push(this.clock.now());
         return this.broken ? await nobody() : peerOff;
       },
       put: nobody,
-    };
+    });
     const drivers = { sim: driver };
-    this.lookout = new Lookout(
-      { world, drivers, desired: wanted, peerPort: () => peer },
-      undefined,
-    );
-    this.#reconciler = new Reconciler({
+    this.lookout = new Lookout({ world, drivers, desired: wanted, peerPort: peer }, undefined);
+    const memory = (): Memory => this.memory;
+    const reconciler = new Reconciler({
       ...{ world, desired: wanted, intent: 1, device: link.device, lookout: this.lookout },
       vault: { versions: nobody, read: nobody },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
-      memory: () => this.memory,
-      write: async () => undefined,
-      paused: () => false,
+      ...{ memory, write: async () => undefined, paused: () => false },
     });
+    const watch = new FarWatch({ world, desired: wanted, lookout: this.lookout, memory });
+    const isSimulated = wanted.azure.cloud === "sim";
+    this.#turn = async () => {
+      await reconciler.turn(never);
+      if (!isSimulated) await watch.turn(never);
+    };
   }
 
   /** The seconds at which the far end was looked at, with a turn every five. */
   async seconds(turns: number): Promise<readonly number[]> {
     for (let turn = 0; turn < turns; turn += 1) {
-      await settled(this.clock, this.#reconciler.turn(never));
+      await settled(this.clock, this.#turn());
       await this.clock.runFor(5_000);
     }
     return this.looks.map((at) => Math.round(at / 1_000));

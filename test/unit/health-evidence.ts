@@ -177,6 +177,7 @@ export const tunnel: DesiredTunnel = {
   device: "edge-a",
   localAddress: "198.51.100.1",
   remoteAddress: "203.0.113.1",
+  azureConnection: undefined,
   localPrefixes: ["10.1.0.0/16"],
   remotePrefixes: ["10.100.0.0/16"],
   transforms: { encryption: "aes256gcm16", integrity: "none", dhGroup: "ecp384" },

@@ -136,6 +136,8 @@ export class JudgeBench {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
         failure: () => undefined,
         peerFailure: () => this.#scene.peerFailure,
+        sight: () => undefined,
+        gateway: () => undefined,
         history: (link: DesiredLink) => this.#polls().map((poll) => this.#port(link, poll)),
         view,
         peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),

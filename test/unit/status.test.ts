@@ -63,12 +63,28 @@ describe("status as JSON", () => {
         `"reasons":[],"ages":{"controlPlaneMs":800,"dataPlaneMs":800,"farEndMs":null},` +
         `"suite":"gcm-aes-xpn-256","ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
         `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},` +
-        `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"}}]}],` +
-        `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[]}],` +
+        `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"},"azure":null}]}],` +
+        `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[],"azure":null}],` +
         `"warnings":[{"code":"key-age","severity":"warning","about":"erd-demo/primary",` +
         `"since":"2026-11-24T09:59:00Z","text":"the key is 91 days old",` +
         `"next":"linkseal keys list"}],"unmanaged":[]}`,
     );
+  });
+
+  it("shows what Azure's own meters say, whatever the verdict, with its age", () => {
+    const sight = {
+      until: utc("2026-11-24T09:57:00Z"),
+      ...{ lineUp: true, rxDbm: -2.6, txDbm: undefined, arpPercent: 0, bgpPercent: 100 },
+      peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
+    };
+    const seen = status([{ ...input(), sighted: { sight, at: at(96_000) } }]);
+    expect(seen.verdict).toBe("protected");
+    expect(seen.groups[0]?.links[0]?.azure).toEqual({
+      ageMs: 4_000,
+      until: "2026-11-24T09:57:00Z",
+      ...{ lineUp: true, rxDbm: -2.6, txDbm: null, arpPercent: 0, bgpPercent: 100 },
+      peerings: sight.peerings,
+    });
   });
 
   it("counts beyond 2^53 exactly", () => {
