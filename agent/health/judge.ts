@@ -12,6 +12,7 @@ import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
 import { driftFindings, sidesOf } from "../doctor/rules.ts";
 import type { EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
+import { drainOf } from "../link-view.ts";
 import { type Standing, standingOf } from "../plan.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
 import {
