@@ -10,6 +10,7 @@ import { isWarningCode, warningRows } from "../health/warning-rows.ts";
 import { findSocket, type SocketRole } from "../host/places.ts";
 import type { Intent } from "../intent/intent.ts";
 import { defaultConfig, readConfig } from "./config-file.ts";
+import type { VaultOptions } from "./credential-option.ts";
 import type { Session } from "./session.ts";
 
 type Part = Pick<Finding, "code" | "about" | "here" | "next"> &
@@ -81,6 +82,22 @@ export async function doctor(session: Session): Promise<readonly Finding[]> {
     const { code, where, message, next } = error;
     return [finding({ code, about: where, here: message, next })];
   }
+}
+
+/** With the operator's own right, as before there is an agent; nothing if no right was named. */
+export async function vaultFindings(
+  session: Session,
+  options: VaultOptions,
+): Promise<readonly Finding[]> {
+  if (options.credential === undefined && options.file === undefined) return [];
+  const { checkVault } = await import("./keys-open.ts");
+  const { checks } = await checkVault(session, options);
+  return checks.flatMap(({ link, finding: found }) => {
+    if (found === undefined) return [];
+    const { code, severity, text, next } = found;
+    const about = `${link.group}/${link.name}`;
+    return [finding({ code, severity, about, here: `as you see it: ${text}`, next })];
+  });
 }
 
 async function journalFindings(session: Session): Promise<readonly Finding[]> {

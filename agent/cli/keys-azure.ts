@@ -195,15 +195,23 @@ async function deviceCode(
 ): Promise<TokenCredential> {
   const sdk = await import("@azure/identity");
   let heard: LinksealError | undefined;
-  const hear = (failure: LinksealError): void => {
-    heard = failure;
+  const line = transport.client(["authority"]);
+  const httpClient: typeof line = {
+    async sendRequest(request) {
+      try {
+        return await line.sendRequest(request);
+      } catch (error) {
+        if (error instanceof LinksealError) heard = error;
+        throw error;
+      }
+    },
   };
   const inner = new sdk.DeviceCodeCredential({
     ...(tenant === undefined ? {} : { tenantId: tenant }),
     ...(client === undefined ? {} : { clientId: client }),
     authorityHost: endpoints.authority,
     disableInstanceDiscovery: true,
-    httpClient: transport.client(["authority"], hear),
+    httpClient,
     retryOptions: { maxRetries: 0 },
     userPromptCallback: ({ message }) => tell(visible(message)),
   });

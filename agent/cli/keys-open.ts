@@ -1,67 +1,59 @@
 // Which vault a verb about keys asks, and with whose right.
 
-import type { Command } from "commander";
-import { Option } from "commander";
 import { simKeyStore } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { KeyStore } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import { formatComplaint } from "../config/complaint.ts";
 import { type Desired, type DesiredLink, linkId } from "../desired.ts";
-import { followingClock, hostDialer } from "../host/host.ts";
+import { hostClock } from "../host/clock.ts";
+import { followingClock, hostDialer, hostEntropy } from "../host/host.ts";
 import type { Intent } from "../intent/intent.ts";
+import { checkKeys, type KeyCheck } from "../keys/check.ts";
+import type { MakeParts } from "../keys/make.ts";
 import { readConfig } from "./config-file.ts";
+import type { VaultOptions } from "./credential-option.ts";
 import { usage } from "./failure.ts";
 import type { Credential } from "./keys-azure.ts";
-import type { Common, Session } from "./session.ts";
-
-export interface VaultOptions extends Common {
-  readonly file?: string;
-  readonly credential?: Credential["kind"];
-  readonly tenant?: string;
-  readonly client?: string;
-  readonly certificate?: string;
-}
-
-/** Options of a verb that uses the operator's own right. */
-export function withCredential(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--credential <kind>", "how you sign in to Azure").choices([
-        "azureCli",
-        "deviceCode",
-        "certificate",
-      ]),
-    )
-    .option("--tenant <id>", "tenant to sign in to")
-    .option("--client <id>", "application to sign in as")
-    .option("--certificate <file>", "PEM with key and certificate, mode 0600")
-    .option("--file <file>", "vault and links of this config; of the accepted one if not said");
-}
+import type { Session } from "./session.ts";
 
 export interface Opened {
   readonly desired: Desired;
-  readonly vault: KeyStore;
-  readonly now: () => WallTime;
+  readonly parts: MakeParts;
 }
+
+/** A person ends it with Ctrl-C; every exchange has a deadline of its own. */
+export const neverStopped = new AbortController().signal;
 
 /** Reads the config; the vault is touched by the first question. */
 export async function openVault(session: Session, options: VaultOptions): Promise<Opened> {
   const desired = await desiredOf(session, options.file);
   const { azure } = desired;
+  const entropy = hostEntropy;
   if (azure.cloud === "sim") {
     if (options.credential !== undefined) {
       throw usage("a simulated site asks for no identity", "leave --credential away");
     }
     const clock = await followingClock(hostDialer, azure.vault);
-    return { desired, vault: simKeyStore(hostDialer, azure.vault), now: () => clock.wall() };
+    const vault = simKeyStore(hostDialer, azure.vault);
+    return { desired, parts: { vault, entropy, now: () => clock.wall() } };
   }
   const credential = credentialOf(options);
   const { operatorVault } = await import("./keys-azure.ts");
-  const { hostClock } = await import("../host/clock.ts");
   const tell = (text: string): void => session.note(text);
   const vault = operatorVault({ azure, credential, clock: hostClock, dial: hostDialer, tell });
-  return { desired, vault, now: () => hostClock.wall() };
+  return { desired, parts: { vault, entropy, now: () => hostClock.wall() } };
+}
+
+/** Every link of the config, judged with the operator's own right. */
+export async function checkVault(
+  session: Session,
+  options: VaultOptions,
+): Promise<{ readonly checks: readonly KeyCheck[]; readonly at: WallTime }> {
+  const { desired, parts } = await openVault(session, options);
+  const at = parts.now();
+  const links = desired.groups.flatMap((group) => group.links);
+  const asked = { vault: parts.vault, bound: () => undefined, now: at };
+  return { checks: await checkKeys(asked, links, neverStopped), at };
 }
 
 async function desiredOf(session: Session, file: string | undefined): Promise<Desired> {

@@ -1,12 +1,11 @@
 // keys: what the vault holds for every link, and how an operator puts new pairs there.
 
 import type { Command } from "commander";
-import { type KeyReport, vaultReport } from "../api/key-report.ts";
+import type { KeyReport } from "../api/key-report.ts";
 import { shortCkn } from "../ckn-text.ts";
-import { hostEntropy } from "../host/host.ts";
 import type { MadeKey } from "../keys/make.ts";
+import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { usage } from "./failure.ts";
-import { linksNamed, openVault, type VaultOptions, withCredential } from "./keys-open.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
 import { outKind, table } from "./table.ts";
@@ -81,15 +80,11 @@ async function keysChecked(session: Session, options: VaultOptions): Promise<Key
   if (options.credential === undefined && options.file === undefined) {
     return await session.view<KeyReport>("/v1/keys");
   }
-  const { desired, vault, now } = await openVault(session, options);
-  const { checkKeys } = await import("../keys/check.ts");
-  const links = desired.groups.flatMap((group) => group.links);
-  const parts = { vault, bound: () => undefined, now: now() };
-  return vaultReport(await checkKeys(parts, links, neverStopped), now());
+  const { checkVault } = await import("./keys-open.ts");
+  const { vaultReport } = await import("../api/key-report.ts");
+  const { checks, at } = await checkVault(session, options);
+  return vaultReport(checks, at);
 }
-
-/** A person ends it with Ctrl-C; every exchange has a deadline of its own. */
-const neverStopped = new AbortController().signal;
 
 function checkLines({ link, newest, finding }: KeyReport["keys"][number]): readonly string[] {
   const good = newest === null ? "" : ` (CKN ${shortCkn(newest.ckn)}, ${generationText(newest)})`;
@@ -136,13 +131,13 @@ function madeLines({ keys }: MadeReport): string {
 
 async function generate(target: string, options: VaultOptions): Promise<void> {
   const session = new Session(options);
-  const { desired, vault, now } = await openVault(session, options);
-  const links = linksNamed(desired, target);
+  const { linksNamed, neverStopped, openVault } = await import("./keys-open.ts");
   const { generateKey } = await import("../keys/make.ts");
+  const { desired, parts } = await openVault(session, options);
   const made: MadeKey[] = [];
   try {
-    for (const link of links) {
-      made.push(await generateKey({ vault, entropy: hostEntropy, now }, link, neverStopped));
+    for (const link of linksNamed(desired, target)) {
+      made.push(await generateKey(parts, link, neverStopped));
     }
   } catch (error) {
     if (made.length > 0) session.note(madeLines(reportOf(made)));
@@ -158,7 +153,8 @@ interface PairOptions extends VaultOptions {
 
 async function pair(target: string, options: PairOptions): Promise<void> {
   const session = new Session(options);
-  const { desired, vault, now } = await openVault(session, options);
+  const { linksNamed, neverStopped, openVault } = await import("./keys-open.ts");
+  const { desired, parts } = await openVault(session, options);
   const [link, ...more] = linksNamed(desired, target);
   if (link === undefined || more.length > 0) {
     throw usage("a pair is of one link", "linkseal keys pair GROUP/LINK");
@@ -166,7 +162,6 @@ async function pair(target: string, options: PairOptions): Promise<void> {
   const { pairKey } = await import("../keys/make.ts");
   const all = desired.groups.flatMap((group) => group.links);
   const { cak, ckn } = options;
-  const parts = { vault, entropy: hostEntropy, now };
   const made = await pairKey(parts, link, { cak, ckn }, all, neverStopped);
   await session.show(reportOf([made]), madeLines);
 }

@@ -7,7 +7,8 @@ import { type Explanation, explain } from "../explain/explain.ts";
 import { isoTime } from "../health/status-time.ts";
 import type { Entry } from "../journal/journal.ts";
 import { completion, type Shell, shells } from "./completion.ts";
-import { doctor, findingsText, hostChecks } from "./doctor.ts";
+import { type VaultOptions, withCredential } from "./credential-option.ts";
+import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
 import { usage } from "./failure.ts";
 import { eventLine, eventsAfter } from "./progress.ts";
 import { type Common, Session } from "./session.ts";
@@ -37,11 +38,13 @@ export function registerLook(program: Command): void {
     "linkseal explain sci-mismatch",
   ).action(explainCode);
   verb(
-    program
-      .command("doctor")
-      .description(
-        "check host, agent, vault and both ends of every link; exit status 4 if anything is wrong",
-      ),
+    withCredential(
+      program
+        .command("doctor")
+        .description(
+          "check host, agent, vault and both ends of every link; exit status 4 if any is wrong",
+        ),
+    ),
     "linkseal doctor",
   ).action(checkUp);
 }
@@ -140,9 +143,13 @@ function explanationText({ code, kind, title, meaning, whatToDo }: Explanation):
   return [`${code} (${kind}): ${title}`, "", meaning, "", ...steps].join("\n");
 }
 
-async function checkUp(options: Common): Promise<void> {
+async function checkUp(options: VaultOptions): Promise<void> {
   const session = new Session(options);
-  const findings = [...hostChecks(options.socket), ...(await doctor(session))];
+  const findings = [
+    ...hostChecks(options.socket),
+    ...(await doctor(session)),
+    ...(await vaultFindings(session, options)),
+  ];
   await session.show({ schema: "linkseal.doctor/1", findings }, ({ findings: shown }) =>
     findingsText(shown),
   );

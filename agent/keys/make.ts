@@ -13,6 +13,7 @@ import {
   generationOf,
   isUsable,
   newestFirst,
+  pairedCkn,
   readCak,
   readCkn,
 } from "../vault.ts";
@@ -227,6 +228,9 @@ interface Pairing {
   readonly all: readonly DesiredLink[];
 }
 
+/** A vault is not searched, it is asked: older versions than these are in no link's near past. */
+const comparedMax = 16;
+
 /** A CKN names one CAK for ever, and no two links share either. */
 async function refuseUsed(
   { vault }: MakeParts,
@@ -235,13 +239,15 @@ async function refuseUsed(
 ): Promise<void> {
   using cak = await readCak(vault, key.cakSecretId, signal);
   for (const other of all) {
-    for (const version of await vault.versions(other.key.cak, signal)) {
-      if (version.id === key.cakSecretId) continue;
-      const tag = version.tags[pairTag];
-      if (tag !== undefined && parseCkn(tag) === key.ckn) {
-        const text = `the CKN ${key.ckn} names a CAK of ${linkId(other)} already`;
-        throw problem("vault.reusedCkn", link, text);
-      }
+    const versions = (await vault.versions(other.key.cak, signal)).filter(
+      ({ id }) => id !== key.cakSecretId,
+    );
+    if (versions.some((version) => pairedCkn(version) === key.ckn)) {
+      const text = `the CKN ${key.ckn} names a CAK of ${linkId(other)} already`;
+      throw problem("vault.reusedCkn", link, text);
+    }
+    const readable = newestFirst(versions.filter(({ enabled }) => enabled));
+    for (const version of readable.slice(0, comparedMax)) {
       if (await holds(vault, version, cak, signal)) {
         const text = `the same CAK stands in another version of ${other.key.cak}`;
         throw problem("vault.reusedCkn", link, text);
@@ -256,7 +262,6 @@ async function holds(
   cak: Secret,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (!version.enabled) return false;
   try {
     using other = await readCak(vault, version.id, signal);
     return other.equals(cak);

@@ -11,6 +11,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyReport } from "#agent/api/key-report.ts";
 import { ask } from "#agent/cli/client.ts";
 import { planSite } from "#sim/site-plan.ts";
+import { hasty } from "../haste.ts";
+import type { Loaded } from "./loaded.ts";
 
 interface Ended {
   readonly exit: number | null;
@@ -66,7 +68,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
 
 /** What `sim azure` prints first, and the environment that it offers. */
 async function openCloud(): Promise<Record<string, string>> {
-  const child = start(command, "sim", "azure", "--speed", "20");
+  const child = start(command, "sim", "azure", "--speed", "100");
   let text = "";
   child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()));
   await until("a cloud", async () => text.includes("AZURE_POD_IDENTITY"));
@@ -93,7 +95,7 @@ function loopbackConfig(): string {
     `  vault: ${at}`,
     `  authority: ${at}`,
     `  arm: ${at}`,
-    "  farEnd: manual",
+    "  farEnd: agent",
     `  identity: { kind: clientCertificate, tenant: ${cloud["AZURE_TENANT_ID"]},`,
     `    client: ${cloud["AZURE_CLIENT_ID"]}, certificate: "file:${certificateFile()}" }`,
     "devices:",
@@ -105,7 +107,10 @@ function loopbackConfig(): string {
     `    expressRoutePort: ${planned.expressRoutePort}`,
     "    links:",
     ...links,
-    "",
+    "acceptRisks:",
+    ...["breakBeforeMake", "ownPathUnknown"].map(
+      (risk) => `  - { risk: ${risk}, until: 2027-11-24 }`,
+    ),
   ].join("\n");
 }
 
@@ -130,7 +135,7 @@ console.log(JSON.stringify({ accessToken, expires_on: Number(expires_on), tokenT
 
 beforeAll(async () => {
   cloud = await openCloud();
-  writeFileSync(config, loopbackConfig());
+  writeFileSync(config, hasty(loopbackConfig()));
   certificate = [
     ...["--credential", "certificate", "--certificate", certificateFile()],
     ...["--tenant", cloud["AZURE_TENANT_ID"] ?? "", "--client", cloud["AZURE_CLIENT_ID"] ?? ""],
@@ -152,6 +157,12 @@ function newest(text: string): readonly (KeyReport["keys"][number]["newest"] | u
   return (JSON.parse(text) as KeyReport).keys.map((key) => key.newest);
 }
 
+/** Of every link: the CAK version that both ends run on. */
+async function inUse(): Promise<readonly (string | null)[]> {
+  const { keys } = JSON.parse((await run("keys", "list", "--json")).out) as KeyReport;
+  return keys.map(({ cakVersion, usedBy }) => (usedBy.length === 2 ? cakVersion : null));
+}
+
 describe("keys in a real vault", () => {
   it("are made, checked and seen by the agent's own identity", async () => {
     const file = ["--file", config];
@@ -171,9 +182,14 @@ describe("keys in a real vault", () => {
     await ask({ role: "admin", method: "POST", path: "/v1/apply", body, socket });
     const seen = await run("keys", "check", "--json");
     expect(newest(seen.out)).toEqual(newest(after.out));
-  }, 60_000);
+    await until("protection", async () => (await run("status", "--check")).exit === 0);
+    expect(await inUse()).toEqual(newest(after.out).map((pair) => pair?.cakVersion));
+    const healthy = await run("doctor");
+    expect([healthy.exit, healthy.err]).toEqual([0, ""]);
+    expect(healthy.out).not.toMatch(/^(error|warning)/m);
+  }, 90_000);
 
-  it("are paired by hand with the token of the Azure CLI", async () => {
+  it("are made and paired with the token of the Azure CLI, and rotated onto", async () => {
     const cli = ["--file", config, "--credential", "azureCli"];
     const made = await run("keys", "generate", `${group}/primary`, ...cli, "--json");
     expect([made.exit, made.err]).toEqual([0, ""]);
@@ -183,6 +199,9 @@ describe("keys in a real vault", () => {
     const ids = ["--cak", last(key?.cakSecretId), "--ckn", last(key?.cknSecretId)];
     const again = await run("keys", "pair", `${group}/primary`, ...ids, ...cli);
     expect([again.exit, again.out]).toEqual([0, expect.stringContaining("were a pair already")]);
+    const done = await run("rotate", `${group}/primary`, "--wait");
+    expect([done.exit, done.err]).toEqual([0, expect.any(String)]);
+    expect((await inUse())[0]).toBe(last(key?.cakSecretId));
     const wrong = ["--cak", ids[1] ?? "", "--ckn", "0".repeat(32)];
     const refused = await run("keys", "pair", `${group}/primary`, ...wrong, ...cli);
     expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no such version")]);
@@ -196,6 +215,18 @@ describe("keys in a real vault", () => {
     expect(made.err).toMatch(
       /^To sign in, open the page https:\/\/localhost:\d+\/device and enter/,
     );
+  }, 60_000);
+
+  it("are looked at by doctor with the operator's own right as well", async () => {
+    const words = ["--file", config, "--credential", "azureCli"];
+    const found = await run("doctor", ...words);
+    expect([found.exit, found.err]).toEqual([0, ""]);
+    const cli = join(home, "az");
+    writeFileSync(cli, "#!/bin/sh\necho signed out >&2; exit 1\n");
+    const refused = await run("doctor", ...words);
+    expect([refused.exit, refused.out]).toEqual([4, expect.stringContaining("as you see it")]);
+    expect(refused.out).toContain("next:  az login");
+    fakeCli();
   }, 60_000);
 
   it("are not touched without a credential, or with one that others may read", async () => {
@@ -239,10 +270,7 @@ describe("Microsoft's libraries", () => {
 
   it("are loaded by no verb that was not given a credential", async () => {
     const { exit, err } = await ended(start(loaded, JSON.stringify(looks)));
-    const told = JSON.parse(err.trim().split("\n").at(-1) ?? "") as {
-      readonly exits: readonly number[];
-      readonly packages: readonly string[];
-    };
+    const told = JSON.parse(err.trim().split("\n").at(-1) ?? "") as Loaded;
     expect([exit, told.exits.length]).toEqual([0, looks.length]);
     expect(told.packages).toEqual(expect.arrayContaining(["commander", "zod"]));
     expect(told.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);

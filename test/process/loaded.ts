@@ -2,6 +2,11 @@
 
 import { registerHooks } from "node:module";
 
+export interface Loaded {
+  readonly exits: readonly number[];
+  readonly packages: readonly string[];
+}
+
 const packages = new Set<string>();
 
 registerHooks({
@@ -16,4 +21,5 @@ const lines = JSON.parse(process.argv[2] ?? "[]") as readonly (readonly string[]
 const { main } = await import("#agent/cli.ts");
 const exits: number[] = [];
 for (const words of lines) exits.push(await main(words));
-process.stderr.write(`${JSON.stringify({ exits, packages: [...packages] })}\n`);
+const told: Loaded = { exits, packages: [...packages] };
+process.stderr.write(`${JSON.stringify(told)}\n`);
