@@ -11,7 +11,7 @@ import { explained, type SdkClient, type SdkTransport } from "./sdk-transport.ts
 
 /** Files and environment of this host that a credential needs. */
 export interface CredentialHost {
-  /** The PEM of `credential:NAME` or `file:PATH`; throws why it is not used. */
+  /** Key and certificate of `credential:NAME` or `file:PATH`, one PEM; throws why it is of no use. */
   certificate(reference: string): Promise<string>;
   /** The federated token, read anew; throws why it is not used. */
   federatedToken(path: string): Promise<string>;
@@ -66,8 +66,8 @@ export function tokenSource(signIn: SignIn): TokenSource {
 
 interface Made {
   readonly credential: TokenCredential;
-  /** What the wire did to the sign-in under way; the libraries reword it beyond recognition. */
-  readonly wire: { failure: LinksealError | undefined };
+  /** What became of the sign-in under way; the libraries reword it beyond recognition. */
+  readonly wire: { asked: boolean; failure: LinksealError | undefined };
 }
 
 /**
@@ -84,11 +84,14 @@ function chosenCredential(signIn: SignIn): TokenCredential {
     try {
       const current = await made;
       ({ wire } = current);
-      wire.failure = undefined;
+      Object.assign(wire, { asked: false, failure: undefined });
       return await current.credential.getToken(scopes, options);
     } catch (error) {
       made = undefined;
-      throw explained(where, error, wire?.failure);
+      // Its complaint may quote what it was given, which is a private key.
+      const unasked =
+        wire?.asked === false ? unusable(where, "the credential is of no use") : undefined;
+      throw explained(where, error, wire?.failure ?? unasked);
     }
   };
   return {
@@ -101,11 +104,16 @@ function chosenCredential(signIn: SignIn): TokenCredential {
 }
 
 async function credentialOf(signIn: SignIn): Promise<Made> {
-  const wire: Made["wire"] = { failure: undefined };
-  const hear = (failure: LinksealError): void => {
+  const wire: Made["wire"] = { asked: false, failure: undefined };
+  const client = signIn.transport.client(["authority", "identity"], (failure) => {
     wire.failure = failure;
+  });
+  const httpClient: SdkClient = {
+    sendRequest(request) {
+      wire.asked = true;
+      return client.sendRequest(request);
+    },
   };
-  const httpClient = signIn.transport.client(["authority", "identity"], hear);
   return { credential: await libraryCredential(signIn, httpClient), wire };
 }
 
@@ -135,24 +143,13 @@ async function libraryCredential(
       const certificate = await host.certificate(identity.certificate);
       const { tenant, client } = identity;
       const options = { ...application, sendCertificateChain: true };
-      return certificateCredential(
-        () => new sdk.ClientCertificateCredential(tenant, client, { certificate }, options),
-      );
+      return new sdk.ClientCertificateCredential(tenant, client, { certificate }, options);
     }
     case "workloadIdentity": {
       const { tenant, client, tokenFile } = identity;
       const assertion = (): Promise<string> => host.federatedToken(tokenFile);
       return new sdk.ClientAssertionCredential(tenant, client, assertion, application);
     }
-  }
-}
-
-// Its complaint may quote what it was given, which is a private key.
-function certificateCredential(make: () => TokenCredential): TokenCredential {
-  try {
-    return make();
-  } catch {
-    throw unusable("azure.identity", "the certificate is no PEM with a private key");
   }
 }
 

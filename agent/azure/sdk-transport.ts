@@ -34,6 +34,7 @@ export interface TransportParts {
 export class SdkTransport {
   readonly #parts: TransportParts;
   readonly #patience: Patience;
+
   constructor(parts: TransportParts) {
     this.#parts = parts;
     this.#patience = new Patience(parts.world.clock);

@@ -1,6 +1,7 @@
 // Credentials of this host: files that only their owner reads, and the environment that tells
 // Microsoft's library where this host's identity is served.
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CredentialHost } from "../azure/identity.ts";
@@ -22,12 +23,13 @@ interface FileRule {
 }
 
 export const hostCredentials: CredentialHost = {
-  certificate: (reference) =>
-    readOwn(certificatePath(reference), {
-      bytesMax: fileBytesMax,
-      owners: [0, ownUid()],
-      forbidden: 0o077,
-    }),
+  certificate: async (reference) => {
+    const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden: 0o077 };
+    const pem = await readOwn(certificatePath(reference), rule);
+    const why = pemFault(pem, Date.now());
+    if (why !== undefined) throw unusable(reference, `the certificate is of no use: ${why}`);
+    return pem;
+  },
   federatedToken: async (path) => {
     const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden: 0o027 };
     return (await readOwn(path, rule)).trim();
@@ -80,6 +82,25 @@ async function readOwn(path: string, rule: FileRule): Promise<string> {
   return await readFile(path, "utf8").catch((error: unknown) => {
     throw unusable(path, `the credential cannot be read (${errnoOf(error)})`);
   });
+}
+
+/** What speaks against a PEM as a proof to Entra; undefined = nothing. */
+export function pemFault(pem: string, now: number): string | undefined {
+  const found = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(pem)?.[0];
+  if (found === undefined) return "the PEM holds no certificate";
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----/.test(pem)) return "its private key has a passphrase";
+  const secret = /-----BEGIN (?:RSA )?PRIVATE KEY-----[^-]+-----END (?:RSA )?PRIVATE KEY-----/;
+  const key = secret.exec(pem)?.[0];
+  if (key === undefined) return "the PEM holds no private key that Entra takes";
+  try {
+    const certificate = new X509Certificate(found);
+    if (!certificate.checkPrivateKey(createPrivateKey(key))) return "the key is of another one";
+    const ends = certificate.validToDate;
+    return ends.getTime() > now ? undefined : `it expired at ${ends.toISOString()}`;
+  } catch {
+    // What the parser says may quote the key.
+    return "its PEM cannot be read";
+  }
 }
 
 /** Throws unless the path is a key file of the Arc agent; the library then reads it. */

@@ -11,6 +11,8 @@ export interface ReadOrder {
   readonly azure: RealAzure;
   /** A secret that holds a CKN, which may be shown. */
   readonly name: string;
+  /** One that holds a CAK. */
+  readonly cak: string;
 }
 
 export type ReadNews =
@@ -18,6 +20,7 @@ export type ReadNews =
       readonly kind: "read";
       readonly ids: readonly string[];
       readonly ckn: string;
+      readonly cakLength: number;
       /** Of a token for the management API. */
       readonly tokenLength: number;
     }
@@ -31,16 +34,24 @@ export type ReadNews =
 
 const patienceMs = 20_000;
 
-async function read({ azure, name }: ReadOrder): Promise<ReadNews> {
+async function read({ azure, name, cak: cakName }: ReadOrder): Promise<ReadNews> {
   const signal = AbortSignal.timeout(patienceMs);
   const world = { clock: hostClock, dial: hostDialer };
   try {
     const { vault, token } = openAzure(world, azure, hostCredentials);
     const ids = (await vault.versions(name, signal)).map(({ id }) => id);
     using ckn = await vault.read(ids.at(-1) ?? "", signal);
+    const [newest] = await vault.versions(cakName, signal);
+    using cak = await vault.read(newest?.id ?? "", signal);
     using bearer = await token(`${azure.arm ?? ""}/.default`, signal);
     const text = ckn.use((bytes) => new TextDecoder().decode(bytes));
-    return { kind: "read", ids, ckn: text, tokenLength: bearer.byteLength };
+    return {
+      kind: "read",
+      ids,
+      ckn: text,
+      cakLength: cak.byteLength,
+      tokenLength: bearer.byteLength,
+    };
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
     const { code, message, where, next } = error;

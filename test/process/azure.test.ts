@@ -1,6 +1,8 @@
 // Each way to prove who we are, in a process of its own against `linkseal sim azure`; names that
 // stand for addresses of ours; and no variable of the environment that changes the choice.
 
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
@@ -11,6 +13,7 @@ import type { ReadNews, ReadOrder } from "./azure-reader.ts";
 const reader = join(import.meta.dirname, "azure-reader.ts");
 const client = join(import.meta.dirname, "azure-client.ts");
 const cknName = "erd-demo-1-ckn";
+const cakName = "erd-demo-1-cak";
 const why = hindrance();
 
 let island: Island;
@@ -112,13 +115,17 @@ interface Read {
   readonly knocks: Knocks;
 }
 
+/** All that the agent's processes ever said. */
+const everything: string[] = [];
+
 async function read(azure: RealAzure, env: Readonly<Record<string, string>>): Promise<Read> {
-  const order: ReadOrder = { azure, name: cknName };
+  const order: ReadOrder = { azure, name: cknName, cak: cakName };
   const ca = { NODE_EXTRA_CA_CERTS: of("ca") };
   const { said, exit, knocks } = await island.run([reader, JSON.stringify(order)], {
     ...ca,
     ...env,
   });
+  everything.push(said);
   expect([exit, said]).toEqual([0, expect.stringMatching(/^\{.*\}\n$/)]);
   return { news: JSON.parse(said) as ReadNews, said, knocks };
 }
@@ -136,7 +143,8 @@ function atDoor(knocks: Knocks): readonly string[] {
 describe("an agent's process reads the vault as", () => {
   it.each(Object.entries(ways))("%s", async (_name, { identity, env, door }) => {
     const { news, knocks } = await read(loopback(identity()), env());
-    const found = { kind: "read", ckn: expect.stringMatching(/^[0-9A-F]{64}$/) };
+    const ckn: unknown = expect.stringMatching(/^[0-9A-F]{64}$/);
+    const found = { kind: "read", ckn, cakLength: 64 };
     expect(news).toMatchObject({ ...found, ids: [expect.stringContaining(`/${cknName}/`)] });
     expect(atDoor(knocks)).toEqual(door === undefined ? [] : [door]);
   });
@@ -201,6 +209,96 @@ describe("a vault's name that stands for", () => {
       expect(atDoor(knocks)).toEqual([]);
     },
   );
+});
+
+const folder = mkdtempSync(join(tmpdir(), "linkseal-credentials-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, text: string, mode = 0o600): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+const pem = (): string => readFileSync(of("AZURE_CLIENT_CERTIFICATE_PATH"), "utf8");
+const federatedToken = (): string => readFileSync(of("AZURE_FEDERATED_TOKEN_FILE"), "utf8");
+const certificate = (path: string): AzureIdentity => ({
+  ...{ kind: "clientCertificate", tenant: of("AZURE_TENANT_ID"), client: of("AZURE_CLIENT_ID") },
+  certificate: `file:${path}`,
+});
+const workload = (tokenFile: string): AzureIdentity => ({
+  ...{ kind: "workloadIdentity", tenant: of("AZURE_TENANT_ID"), client: of("AZURE_CLIENT_ID") },
+  tokenFile,
+});
+
+const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
+  [
+    "a certificate that is not there",
+    () => certificate(join(folder, "none")),
+    "the credential cannot be read (ENOENT)",
+  ],
+  [
+    "a certificate that others may read",
+    () => certificate(file("open.pem", pem(), 0o644)),
+    "the credential is not used: others may touch it (mode 644)",
+  ],
+  [
+    "a certificate behind a link",
+    () => {
+      symlinkSync(file("own.pem", pem()), join(folder, "link.pem"));
+      return certificate(join(folder, "link.pem"));
+    },
+    "the credential is not used: it is a symbolic link",
+  ],
+  [
+    "a private key without its certificate",
+    () => certificate(file("key.pem", pem().split("-----BEGIN CERT")[0] ?? "")),
+    "the certificate is of no use: the PEM holds no certificate",
+  ],
+  [
+    "an application that is another one",
+    () => ({ ...certificate(file("good.pem", pem())), client: of("AZURE_TENANT_ID") }),
+    "Entra knows no such application in this tenant (400 unauthorized_client AADSTS700016)",
+  ],
+  [
+    "another tenant",
+    () => ({ ...certificate(file("good-too.pem", pem())), tenant: of("AZURE_CLIENT_ID") }),
+    "the vault belongs to another tenant",
+  ],
+  [
+    "a federated token that was cut off",
+    () => workload(file("cut-token", federatedToken().slice(0, -8))),
+    "Entra refuses this identity (401 invalid_client AADSTS50013)",
+  ],
+  [
+    "a federated token that everybody may read",
+    () => workload(file("open-token", federatedToken(), 0o644)),
+    "the credential is not used: others may touch it (mode 644)",
+  ],
+];
+
+describe("a credential that is of no use", () => {
+  it.each(useless)("%s", async (_name, identityOf, text) => {
+    const { news } = await read(loopback(identityOf()), {});
+    expect(news).toMatchObject({ kind: "refused", code: "vault.denied" });
+    expect(news.kind === "refused" && news.text).toContain(text);
+  });
+});
+
+describe("all that the agent's processes said", () => {
+  it("holds no key, no token and no private key", () => {
+    const words = [...pem().split("\n"), ...federatedToken().split("."), of("IDENTITY_HEADER")];
+    const canaries = words.filter((word) => /^[\w+/=-]{20,}$/.test(word));
+    expect(canaries.length).toBeGreaterThan(20);
+    expect(everything.length).toBeGreaterThan(20);
+    const said = everything.join("\n");
+    expect(canaries.filter((word) => said.includes(word))).toEqual([]);
+    // Tokens and assertions of the simulated cloud begin so; a CAK has the form of a CKN.
+    expect(said).not.toMatch(/\bsim\.[0-9a-f]{8}|eyJ/);
+    const hex = new Set(said.match(/\b[0-9A-Fa-f]{64}\b/g));
+    expect(hex.size).toBe(1);
+  });
 });
 
 describe("scripts of others", () => {
