@@ -56,14 +56,16 @@ export class SimDisk implements Disk {
     }
   }
 
-  /** The host dies now: writes under way are torn and never answer, lies come out. */
-  crash(): void {
+  /** The host dies now: writes under way are torn and never answer. True = lies have come out. */
+  crash(): boolean {
     this.#epoch += 1;
+    const lied = this.#beforeLie !== undefined;
     if (this.#beforeLie !== undefined) this.#files = new Map(this.#beforeLie);
     for (const { name, bytes } of this.#appending) {
       this.#extend(name, bytes.subarray(0, this.#options.prng.between(0, bytes.length)));
     }
     this.#appending.clear();
+    return lied;
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {

@@ -50,6 +50,8 @@ export interface Moment {
   readonly parked: ReadonlyMap<string, Instant>;
   /** Keys that the agent asked the router of a link to take, granted or not. */
   readonly tried: ReadonlyMap<string, ReadonlySet<Ckn>>;
+  /** When the agent's disk last lost what was on it. */
+  readonly forgotAt: Instant | undefined;
 }
 
 /** One promise; it remembers what it needs between moments. */

@@ -184,6 +184,12 @@ function* keptDrained(
   bounds: SiblingBounds,
   lastAct: Instant | undefined,
 ): Iterable<Finding> {
+  // What nobody remembers to have taken away nobody can know to give back.
+  const { forgotAt } = moment;
+  if (forgotAt !== undefined) {
+    if (memory.drain !== undefined && memory.drain.at <= forgotAt) memory.drain = undefined;
+    if (memory.shut !== undefined && memory.shut.at <= forgotAt) memory.shut = undefined;
+  }
   // What a shut link could carry shows only once it is open, so it counts as usable.
   const shut = link.fibreUp ? memory.shut : undefined;
   const withheld = shut ?? (link.drained && link.carries ? memory.drain : undefined);

@@ -101,6 +101,7 @@ export class Oracle {
   readonly #groups: ReadonlyMap<string, Watched>;
   readonly #dirty = new Set<string>();
   readonly #looks = new Map<string, LinkLook>();
+  #forgotAt: Instant | undefined;
   readonly #asked = new Map<string, Instant>();
   readonly #known = new Map<string, Knowledge>();
   /** Links that are out of service now. */
@@ -260,6 +261,11 @@ export class Oracle {
     for (const finding of this.#records.claims(truth, ckn)) this.#record(finding, at);
   }
 
+  /** The agent lost its record of what it did: what it left behind is nobody's by now. */
+  forgets(): void {
+    this.#forgotAt = this.#site.clock.now();
+  }
+
   /** From now on every write of the agent is a violation; `why` completes "although ...". */
   expectNoWrites(why: string): void {
     this.#forbidden = { ...this.#forbidden, all: why };
@@ -315,6 +321,7 @@ export class Oracle {
       asked: this.#asked,
       parked: this.#parked,
       tried: this.#tried,
+      forgotAt: this.#forgotAt,
     };
     group.before = now;
     if (effects.length > 0) group.effects = [];

@@ -111,7 +111,7 @@ export class Lives {
     if (mortal !== this.#mortal) return;
     const { run, prng } = this.#parts;
     this.deaths[mortal?.diedBy ?? "outside"] += 1;
-    run.disk.crash();
+    if (run.disk.crash()) run.fleet.oracle.forgets();
     run.end();
     const { clock } = run.fleet.site;
     clock.after(prng.between(restartMs.low, restartMs.high), () => {
