@@ -1,5 +1,5 @@
-// Looks at the far ends in a real cloud, beside the loops of devices and campaigns: a management API
-// that hangs must not keep anybody from looking at a router.
+// Looks at the far ends in a real cloud, beside the loops of devices and campaigns: a management
+// API that hangs must not keep anybody from looking at a router.
 
 import type { Instant, World } from "#hal/world.ts";
 import type { Desired, DesiredLink } from "./desired.ts";

@@ -49,7 +49,14 @@ function config(): string {
     `client: ${environment["AZURE_CLIENT_ID"]}`,
     `certificate: "file:${environment["AZURE_CLIENT_CERTIFICATE_PATH"]}"`,
   ];
-  return hasty(buildSite(shape).config(at)).replace(
+  const gateway = "remote: { address: 203.0.113.1";
+  const group = told("expressRoutePort").split("/providers/")[0] ?? "";
+  const connection = `${group}/providers/Microsoft.Network/connections/hub-1`;
+  const text = hasty(buildSite(shape).config(at)).replace(
+    gateway,
+    `${gateway}, azureConnection: ${connection}`,
+  );
+  return text.replace(
     `  cloud: sim\n  vault: ${at}\n`,
     [
       "  cloud: loopback",
@@ -105,10 +112,12 @@ describe("the agent and a cloud over TLS", () => {
       const isOver = campaigns[0]?.state === "done" && warnings.length === 0;
       return isOver && verdict === "protected";
     });
-    const { groups } = await view<Status>("/v1/status");
+    const { groups, tunnels } = await view<Status>("/v1/status");
     const links = groups.flatMap((group) => group.links);
     expect(links.map(({ verdict }) => verdict)).toEqual(["protected", "protected"]);
-    for (const { ages, keyVersion } of links) {
+    expect(tunnels.map(({ azure }) => azure?.connection)).toEqual(["Connected", undefined]);
+    for (const { ages, azure, keyVersion } of links) {
+      expect(azure?.peerings).toEqual([{ type: "AzurePrivatePeering", state: "Enabled" }]);
       expect(ages.farEndMs).toBeLessThan(90_000);
       expect(keyVersion).toMatch(/^[0-9a-f]{32}$/);
     }
