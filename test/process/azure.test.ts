@@ -6,12 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
+import type { AgentNews, AgentOrder } from "./azure-agent.ts";
+import { libraryChunks } from "./azure-chunks.ts";
 import type { ClientNews, ClientOrder, ClientTrouble } from "./azure-client.ts";
 import { type Door, hindrance, Island, type Knocks } from "./azure-island.ts";
 import type { ReadNews, ReadOrder } from "./azure-reader.ts";
+import { Emissions } from "./emissions.ts";
 
 const reader = join(import.meta.dirname, "azure-reader.ts");
 const client = join(import.meta.dirname, "azure-client.ts");
+const agent = join(import.meta.dirname, "azure-agent.ts");
 const cknName = "erd-demo-1-ckn";
 const cakName = "erd-demo-1-cak";
 const why = hindrance();
@@ -211,6 +215,25 @@ describe("a vault's name that stands for", () => {
   );
 });
 
+describe("an agent's process with an Arc identity in its config", () => {
+  it("enrols a pair with the keys of the vault, and loads the libraries for it", async () => {
+    const order: AgentOrder = {
+      ...{ config: of("config"), site: of("site"), identity: "{ kind: arc }" },
+    };
+    const ca = { NODE_EXTRA_CA_CERTS: of("ca") };
+    const { said, exit, knocks } = await island.run([agent, JSON.stringify(order)], ca);
+    expect(exit).toBe(0);
+    const news = JSON.parse(said) as AgentNews;
+    everything.push(said);
+    expect(news.status).toBe("demo: protected");
+    expect(news.said).toMatch(/erd-demo\/secondary: restoring -> done/);
+    expect(atDoor(knocks)).toEqual(["arc"]);
+    expect(libraryChunks().filter((name) => news.loaded.some((url) => url.endsWith(name)))).toEqual(
+      expect.arrayContaining([expect.any(String)]),
+    );
+  }, 60_000);
+});
+
 const folder = mkdtempSync(join(tmpdir(), "linkseal-credentials-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -286,18 +309,38 @@ describe("a credential that is of no use", () => {
   });
 });
 
+function scriptEnv(credential: ClientOrder["credential"]): Readonly<Record<string, string>> {
+  const given = Object.entries(told).filter(
+    ([name]) => /^[A-Z_]+$/.test(name) && !/POD|IMDS/.test(name),
+  );
+  const withToken = credential === "workload";
+  return Object.fromEntries(given.filter(([name]) => withToken || !name.includes("FEDERATED")));
+}
+
+async function script(order: ClientOrder): Promise<ClientNews | ClientTrouble> {
+  const { said } = await island.run([client, JSON.stringify(order)], scriptEnv(order.credential));
+  return JSON.parse(said) as ClientNews | ClientTrouble;
+}
+
 describe("all that the agent's processes said", () => {
-  it("holds no key, no token and no private key", () => {
+  it("holds no key, no token and no private key", async () => {
     const words = [...pem().split("\n"), ...federatedToken().split("."), of("IDENTITY_HEADER")];
     const canaries = words.filter((word) => /^[\w+/=-]{20,}$/.test(word));
     expect(canaries.length).toBeGreaterThan(20);
     expect(everything.length).toBeGreaterThan(20);
     const said = everything.join("\n");
     expect(canaries.filter((word) => said.includes(word))).toEqual([]);
-    // Tokens and assertions of the simulated cloud begin so; a CAK has the form of a CKN.
+    // Tokens and assertions of the simulated cloud begin so.
     expect(said).not.toMatch(/\bsim\.[0-9a-f]{8}|eyJ/);
-    const hex = new Set(said.match(/\b[0-9A-Fa-f]{64}\b/g));
-    expect(hex.size).toBe(1);
+    const names = [cakName, "erd-demo-2-cak", "erd-demo-2-ckn"];
+    const news = await script({ credential: "certificate", vault: of("vault"), names });
+    if (!("values" in news)) throw new Error(news.trouble);
+    const emissions = new Emissions();
+    emissions.take("everything", said);
+    const values = names.slice(0, 2).map((name) => [name, news.values[name] ?? ""] as const);
+    const keys = values.map(([id, text]) => ({ id, bytes: Buffer.from(text, "hex") }));
+    expect(keys.map(({ bytes }) => bytes.length)).toEqual([32, 32]);
+    expect(emissions.find(keys)).toEqual([]);
   });
 });
 
@@ -310,21 +353,9 @@ describe("scripts of others", () => {
     ["wrongClient", "AADSTS700016"],
   ];
   it.each(disguises)("with Microsoft's clients and a %s", async (credential, outcome) => {
-    const names = ["erd-demo-2-ckn", `script-${credential}`.toLowerCase()];
-    const order: ClientOrder = { credential, vault: of("vault"), names: names.slice(0, 1) };
-    const env = Object.entries(told).filter(
-      ([name]) => /^[A-Z_]+$/.test(name) && !/POD|IMDS/.test(name),
-    );
-    const own = Object.fromEntries(
-      env.filter(([name]) => credential === "workload" || !name.includes("FEDERATED")),
-    );
-    const { said } = await island.run([client, JSON.stringify(order)], own);
-    const news = JSON.parse(said) as ClientNews | ClientTrouble;
-    if (outcome === "read") {
-      expect(news).toMatchObject({
-        written: { value: "0123", tags: { "linkseal-generation": "9" } },
-        armToken: true,
-      });
-    } else expect(news).toMatchObject({ trouble: expect.stringContaining(outcome) });
+    const news = await script({ credential, vault: of("vault"), names: ["erd-demo-2-ckn"] });
+    const written = { value: "0123", tags: { "linkseal-generation": "9" } };
+    const trouble: unknown = expect.stringContaining(outcome);
+    expect(news).toMatchObject(outcome === "read" ? { written, armToken: true } : { trouble });
   });
 });

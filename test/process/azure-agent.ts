@@ -1,0 +1,77 @@
+// An agent of its own beside a simulated cloud: applies the cloud's config with another identity,
+// waits until all is protected, and tells what the agent said and loaded as JSON.
+
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { hasty } from "../haste.ts";
+import { Life } from "./life.ts";
+
+export interface AgentOrder {
+  /** Of the simulated cloud. */
+  readonly config: string;
+  readonly site: string;
+  /** The block under `azure.identity`, on one line. */
+  readonly identity: string;
+}
+
+export interface AgentNews {
+  readonly status: string;
+  readonly said: string;
+  readonly journal: string;
+  readonly loaded: readonly string[];
+}
+
+const cli = join(import.meta.dirname, "../../dist/cli.js");
+const hook = join(import.meta.dirname, "chunk-hook.ts");
+const patienceMs = 45_000;
+
+/** `linkseal ...` as it is shipped, whatever was edited since. */
+export function shipped(argv: readonly string[], env: NodeJS.ProcessEnv): Life {
+  const run = `const { main } = await import(${JSON.stringify(cli)});
+    process.exitCode = await main(${JSON.stringify(argv)});`;
+  const words = ["--import", hook, "--input-type=module", "-e", run];
+  return new Life(spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
+}
+
+async function live({ config, site, identity }: AgentOrder, folder: string): Promise<AgentNews> {
+  mkdirSync(join(folder, "state"), { mode: 0o700 });
+  const own = join(folder, "own.yaml");
+  const block = /^ {2}identity:\n(?: {4}.*\n)+/m;
+  writeFileSync(
+    own,
+    hasty(readFileSync(config, "utf8").replace(block, `  identity: ${identity}\n`)),
+  );
+  const loadedTo = join(folder, "loaded");
+  const env = { ...process.env, LINKSEAL_HOME: folder };
+  const agent = shipped(["agent", "--site", site], { ...env, LOADED_TO: loadedTo });
+  const verb = async (...argv: readonly string[]): Promise<string> => {
+    const life = shipped(argv, { ...env, LOADED_TO: join(folder, "verb-loaded") });
+    await life.ended;
+    return life.said;
+  };
+  await agent.until('"code":"ready"');
+  await verb("apply", own, "--yes");
+  let status = "";
+  for (const end = performance.now() + patienceMs; performance.now() < end; await rest(200)) {
+    status = await verb("status", "--check");
+    if (status.trim() === "demo: protected" || agent.dead) break;
+  }
+  agent.child.kill("SIGTERM");
+  await agent.ended;
+  const journal = readFileSync(join(folder, "state/journal"), "utf8");
+  const loaded = readFileSync(loadedTo, "utf8").split("\n");
+  return { status: status.trim(), said: agent.said, journal, loaded };
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const folder = mkdtempSync(join(tmpdir(), "linkseal-azure-agent-"));
+  try {
+    const news = await live(JSON.parse(process.argv[2] ?? "") as AgentOrder, folder);
+    process.stdout.write(JSON.stringify(news));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
