@@ -84,7 +84,11 @@ export function farEndFindings(evidence: LinkEvidence): Finding[] {
     say("far-end-changed", `${text}, and ${hereOf(link)} is meant to use ${wanted}`);
   }
   if (provisioning === "updating") return findings;
-  if (provisioning === "failed") say("far-end-failed", `the last change of ${far} failed`);
+  if (provisioning === "failed") {
+    const { failure } = peer.state.details ?? {};
+    const code = failure === undefined ? "" : ` (${failure})`;
+    say("far-end-failed", `the last change of ${far} failed${code}`);
+  }
   if (admin === "down") say("far-end-changed", `${far} is switched off`);
   if (pointsAt === undefined) {
     say("far-end-changed", `${far} has MACsec off, and ${hereOf(link)} has it on`);

@@ -77,6 +77,18 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
   ],
   ["SCI of the port", always(bare), {}, ["HERE has the SCI off, and it is wanted on"]],
   ["far end failed", moving, peer({ provisioning: "failed" }), ["the last change of FAR failed"]],
+  [
+    "far end failed with a code",
+    moving,
+    peer({
+      provisioning: "failed",
+      details: {
+        ...{ identity: "present", bandwidthGbps: 100, cipher: undefined, circuits: [] },
+        ...{ provisioning: { port: "Failed", link: "Failed" }, failure: "KeyNotReadable" },
+      },
+    }),
+    ["the last change of FAR failed (KeyNotReadable)"],
+  ],
   ["far end switched off", moving, peer({ admin: "down" }), ["FAR is switched off"]],
   [
     "far end without MACsec",
