@@ -41,6 +41,8 @@ interface LinkSlot {
   peer: { readonly state: PeerState; readonly at: Instant } | undefined;
   peerFailure: Failure | undefined;
   peerTriedAt: Instant | undefined;
+  /** When the look began that `peer` is of. */
+  peerSeenFrom: Instant | undefined;
   sight: Sighted | undefined;
   sightTriedAt: Instant | undefined;
   probe: LinkView["probe"];
@@ -94,6 +96,7 @@ export class Lookout {
           peer: undefined,
           peerFailure: undefined,
           peerTriedAt: undefined,
+          peerSeenFrom: undefined,
           sight: undefined,
           sightTriedAt: undefined,
           probe: undefined,
@@ -199,7 +202,8 @@ export class Lookout {
   async lookPeer(link: DesiredLink, signal: AbortSignal): Promise<PeerState | undefined> {
     const slot = this.#linkSlot(link);
     const { clock } = this.#parts.world;
-    slot.peerTriedAt = clock.now();
+    const begun = clock.now();
+    slot.peerTriedAt = begun;
     try {
       const state = await withDeadline(
         clock,
@@ -207,8 +211,11 @@ export class Lookout {
         signal,
         (bounded) => slot.peerPort.observe(bounded),
       );
-      slot.peer = { state, at: clock.now() };
       slot.peerFailure = undefined;
+      // Two loops look at one far end, and their answers may cross.
+      if (slot.peerSeenFrom !== undefined && begun < slot.peerSeenFrom) return state;
+      slot.peerSeenFrom = begun;
+      slot.peer = { state, at: clock.now() };
       return state;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;

@@ -34,6 +34,8 @@ export class ExpressRoute {
   readonly #operations: Operations;
   /** By resource: the end of the last write. */
   readonly #lines = new Map<string, Promise<void>>();
+  /** By operation of this process: the resource that it is of. */
+  readonly #begun = new Map<string, string>();
   /** By operation that failed: the document as it stood then. */
   readonly #failed = new Map<string, string>();
 
@@ -74,6 +76,8 @@ export class ExpressRoute {
     const state = understood(resource, () => stateOf(document, link));
     const operation = at.operation();
     if (operation === undefined) return { document, state };
+    const whose = this.#begun.get(operation);
+    if (whose !== undefined && whose !== resource.toLowerCase()) return { document, state };
     return { document, state: await this.#withOperation(state, document, operation, signal) };
   }
 
@@ -95,11 +99,12 @@ export class ExpressRoute {
         const now = fingerprint(document);
         const then = this.#failed.get(operation) ?? now;
         this.#failed.set(operation, then);
-        // Whoever wrote since has mended it, or is about to.
-        if (then !== now || state.provisioning === "updating") return state;
         const { details } = state;
         const told = details === undefined ? {} : { details: { ...details, failure: how.code } };
-        return { ...state, ...told, provisioning: "failed" };
+        // Whoever wrote since has mended it; since when, only whoever began it can tell.
+        const isMended = then !== now || !this.#begun.has(operation);
+        const isOver = isMended || state.provisioning === "updating";
+        return { ...state, ...told, provisioning: isOver ? state.provisioning : "failed" };
       }
     }
   }
@@ -135,6 +140,7 @@ export class ExpressRoute {
     const begun = await this.#arm.put(resource, versionOf(resource), changed, signal);
     if (begun === undefined) return;
     this.#operations.accepted(begun);
+    this.#begun.set(begun.operation, resource.toLowerCase());
     await accepted(begun.operation);
   }
 }

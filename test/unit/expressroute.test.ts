@@ -127,8 +127,35 @@ describe("an operation", () => {
     await bench.site.clock.runFor(5 * minute);
     expect((await bench.observe("link1")).provisioning).toBe("failed");
     expect((await bench.observe("link1")).provisioning).toBe("failed");
-    const next = bench.peer("link1", bench.restarted());
-    expect((await bench.run(next.observe(never))).details?.failure).toBe("InternalServerError");
+  });
+
+  it("that failed in a former life leaves the word to the document", async () => {
+    const bench = armBench();
+    msee(bench).setFault("fails", true);
+    await bench.put("link1", bench.newWant("link1"));
+    await history(bench);
+    const next = (): Promise<PeerState> =>
+      bench.run(bench.peer("link1", bench.restarted()).observe(never));
+    expect((await next()).provisioning).toBe("failed");
+    msee(bench).setFault("fails", false);
+    msee(bench).person("link1", { key: bench.newWant("link1").key, suite: "gcm-aes-xpn-256" });
+    await bench.site.clock.runFor(5 * minute);
+    const { provisioning, details } = await next();
+    expect([provisioning, details?.failure]).toEqual(["settled", "ExpressRoutePortUpdateFailed"]);
+  });
+
+  it("on another port says nothing of this one", async () => {
+    const bench = armBench();
+    await bench.put("link1", bench.newWant("link1"));
+    const operation = bench.journal.get("link1");
+    bench.alter = (reply, { path }) =>
+      path.includes("/operations/") ? { ...reply, status: 500 } : reply;
+    await bench.site.clock.runFor(11_000);
+    // The same one by another name, as the simulated cloud has no second port.
+    const resource = bench.resource.replace("expressRoutePorts/", "expressRoutePorts/./");
+    const other = bench.far.peer({ resource, link: "link2", operation: () => operation });
+    expect((await refused(bench.observe("link1"))).code).toBe("peer.unreachable");
+    expect((await bench.run(other.observe(never))).provisioning).toBe("updating");
   });
 
   it("of the kind that ends with the resource itself ends as well", async () => {
