@@ -129,14 +129,18 @@ export class Conductor {
   }
 
   #waitMs(campaign: Campaign): number {
-    const { health, rotation } = this.#parts.desired;
+    const { health, rotation, azure } = this.#parts.desired;
     const { pollMs } = health;
     switch (campaign.state) {
       case "draining":
         return Math.min(pollMs, rotation.drained.everyMs);
+      case "switching": {
+        // A router that holds both keys misses nothing while a person is on their way.
+        const waits = azure.farEnd === "manual" && entryOf(campaign).overlap !== "breakBeforeMake";
+        return waits ? pollMs : Math.min(pollMs, 1_000);
+      }
       case "staging":
       case "staged":
-      case "switching":
       case "proving":
       case "promoting":
       case "retiring":

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { watchDark } from "#sim/dark.ts";
 import { fullCapabilities } from "#sim/site-plan.ts";
 import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
-import { never, settled } from "../unit/site-bench.ts";
+import { settled } from "../unit/site-bench.ts";
 import { rotateByHand } from "./by-hand.ts";
 
 const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
@@ -320,123 +320,6 @@ describe("a rotation begun by policy", () => {
     expect(at.getUTCDay()).toBe(6);
     expect(at.getUTCHours()).toBeLessThan(6);
     expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
-  });
-});
-
-describe("a drain by hand", () => {
-  const primary = `${group}/primary`;
-  const by = async (pair: Pair, act: "drain" | "undrain"): Promise<void> => {
-    const { orders } = pair.agent;
-    const done =
-      act === "drain" ? orders.drain(primary, "test", never) : orders.undrain(primary, never);
-    await settled(pair.site.clock, done);
-  };
-
-  it("holds until it is undone, and keeps campaigns away", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    await by(pair, "drain");
-    await pair.run(120_000);
-    expect(pair.drained()).toEqual([true, false]);
-    pair.newKeys();
-    await expect(pair.rotate()).rejects.toThrow("drained by hand");
-    await by(pair, "undrain");
-    await pair.run(30_000);
-    expect(pair.drained()).toEqual([false, false]);
-    await pair.rotate();
-    await pair.reach("secondary done");
-    expect(pair.violations()).toEqual([]);
-  });
-
-  it("ends by itself when the sibling is lost", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    await by(pair, "drain");
-    await pair.run(60_000);
-    pair.link("secondary").fibre.setUp(false);
-    await pair.run(60_000);
-    expect(pair.drained()).toEqual([false, false]);
-    expect(pair.agent.memory.drains).toEqual({});
-    expect(pair.violations()).toEqual([]);
-  });
-
-  it("that linkseal knows nothing of is told, and undone on demand alone", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    pair.link("primary").router.person((config) => {
-      const port = config.ports.get(pair.link("primary").port);
-      if (port !== undefined) port.drain = "prepend";
-    });
-    await pair.run(120_000);
-    expect(pair.drained()).toEqual([true, false]);
-    const { warnings } = pair.agent.status();
-    expect(warnings.find(({ code }) => code === "drained-by-hand")?.text).toContain("no reason");
-    await by(pair, "undrain");
-    await pair.run(30_000);
-    expect(pair.drained()).toEqual([false, false]);
-  });
-
-  it("of the sibling is undone while a campaign waits for it", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    pair.newKeys();
-    await pair.rotate();
-    pair.link("secondary").router.person((config) => {
-      const port = config.ports.get(pair.link("secondary").port);
-      if (port !== undefined) port.drain = "prepend";
-    });
-    await pair.run(60_000);
-    expect(pair.state()).toBe("primary gated");
-    const { orders } = pair.agent;
-    await expect(settled(pair.site.clock, orders.undrain(primary, never))).rejects.toThrow("runs");
-    await settled(pair.site.clock, orders.undrain(`${group}/secondary`, never));
-    await pair.reach("secondary done");
-    expect(pair.violations()).toEqual([]);
-  });
-
-  it("is refused beside a sibling that does not carry", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    pair.link("secondary").fibre.setUp(false);
-    await pair.run(60_000);
-    await expect(by(pair, "drain")).rejects.toThrow("secondary is not carrying");
-  });
-});
-
-// Its far end and its router could never agree: the new key was tried, not proven, and taken back.
-describe("a port whose settings have drifted", () => {
-  it("is not rotated until they are as accepted", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    const include = (includeSci: boolean): void =>
-      pair.link("primary").router.person((config) => {
-        const port = config.ports.get(pair.link("primary").port);
-        if (port?.macsec !== undefined) port.macsec = { ...port.macsec, includeSci };
-      });
-    const { includeSci } = pair.agent.memory.bindings[`${group}/primary`]?.settings ?? {};
-    include(includeSci !== true);
-    pair.newKeys();
-    await pair.rotate();
-    await pair.run(60_000);
-    expect(pair.state()).toBe("primary gated");
-    expect(pair.campaign().because).toMatch(/BGP is not up|includeSci of the port is/);
-    include(includeSci === true);
-    await pair.reach("secondary done");
-    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
-    expect(pair.violations()).toEqual([]);
-  });
-});
-
-// The rotation was taken for the change of settings that the newer intent wants.
-describe("a rotation that runs before the change of a newer intent", () => {
-  it("leaves the change to be made", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    pair.newKeys();
-    await pair.rotate();
-    await pair.reach("primary staged");
-    const text = pair.config().replaceAll("macsec: { ", "macsec: { includeSci: false, ");
-    const request = { text, file: "newer.yaml", who: "test", queue: true };
-    await settled(pair.site.clock, pair.agent.apply(request, never));
-    await pair.reach("secondary done");
-    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
-    await pair.run(1_200_000);
-    expect(pair.campaign().kind).toBe("change");
-    expect(pair.outcomes()).toEqual(["changed", "changed"]);
-    expect(pair.violations()).toEqual([]);
   });
 });
 
