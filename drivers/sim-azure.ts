@@ -48,7 +48,7 @@ export function simPeer(
   });
   return {
     observe: (signal) => askJson(line, question("/peers/observe", {}, "none"), readPeer, signal),
-    async put({ over: _over, ...want }, accepted, signal) {
+    async put(want, accepted, signal) {
       const asked = question("/peers/put", { want }, "unknown");
       const operation = await askJson(
         line,

@@ -157,6 +157,22 @@ export const peerCases: readonly PeerCase[] = [
     },
   },
   {
+    name: "far end: what somebody else put there stays",
+    why: "a person may be faster than the write that was decided on an older look",
+    async run(bench) {
+      const [first, second] = [bench.newWant(), bench.newWant()];
+      await put(bench.peer, { ...first, over: [undefined] });
+      await ended(bench);
+      const blind = put(bench.peer, { ...second, over: [undefined, second.key] });
+      const what = "a put over a key that it does not know";
+      mustBe(await refusal(blind, what), ["peer.rejected"], what);
+      const kept = await bench.peer.observe(never);
+      must(canonical(kept.pointsAt) === pointsAt(first), `${what} was carried out`);
+      await put(bench.peer, { ...second, over: [first.key] });
+      must(canonical((await ended(bench)).pointsAt) === pointsAt(second), "a good wish was lost");
+    },
+  },
+  {
     name: "far end: a failed operation is told",
     why: "accepted is not done; a failed one is held",
     troubles: ["fails"],

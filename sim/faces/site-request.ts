@@ -1,6 +1,6 @@
 // What a request to a simulated site may say; anything else is refused before it touches the site.
 
-import type { DeviceChange, PeerWant, PortChange } from "#hal/device.ts";
+import type { DeviceChange, PeerState, PeerWant, PortChange } from "#hal/device.ts";
 import { decodeJson } from "#hal/json.ts";
 import {
   type CipherSuite,
@@ -99,12 +99,22 @@ function keyOf(from: Fields): KeyRef {
 
 export function wantOf(from: Fields): PeerWant {
   const want = fields(from, "want");
+  const { over } = want;
+  if (over !== undefined && !Array.isArray(over)) throw new BadRequest("over");
   return {
     key: keyOf(want),
     suite: choice(want, "suite", suites),
     sci: choice(want, "sci", ["on", "off"]),
     admin: choice(want, "admin", ["up", "down"]),
+    ...(over === undefined ? {} : { over: over.map(idsOf) }),
   };
+}
+
+/** null = MACsec off, which JSON has no other word for in a list. */
+function idsOf(value: unknown): PeerState["pointsAt"] {
+  if (value === null) return undefined;
+  const ids = fieldsOf(value, "over");
+  return { cakSecretId: text(ids, "cakSecretId"), cknSecretId: text(ids, "cknSecretId") };
 }
 
 /** Octets by secret id, out of the hexadecimal that the driver's transport wrote. */

@@ -11,19 +11,20 @@
 // POST /devices/NAME/probe             {port, count} gives {sent, answered}
 // POST /devices/NAME/route             {address} gives {port}, or {} where it is not known
 // POST /peers/observe                  {port, link} gives a PeerState
-// POST /peers/put                      {port, link, want} gives {operation}
+// POST /peers/put                      {port, link, want} gives {operation}; `want.over` lists what
+//                                      it may take the place of, null for MACsec off
 // GET  /vault/secrets/NAME/versions    {versions}
 // GET  /vault/secrets/NAME/VERSION     the value as text
 //
 // Values are written by hal/json.ts. Another status than 200 brings {code, effect, where, text,
 // next}.
 
-import type { Device, KeyResolver, Transaction, TransactionToken } from "#hal/device.ts";
+import type { Device, KeyResolver, PeerWant, Transaction, TransactionToken } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { Secret } from "#hal/secret.ts";
 import type { SimClock } from "../clock.ts";
-import type { Msee } from "../msee.ts";
+import type { AzureLink, Msee } from "../msee.ts";
 import type { SimVault } from "../vault.ts";
 import {
   BadRequest,
@@ -249,11 +250,27 @@ async function peer(
     case "put": {
       const want = wantOf(body);
       await site.clock.sleep(peerMs, signal);
+      refuseOver(msee, link, want);
       return { operation: msee.put(link, want) };
     }
     default:
       throw new BadRequest("path");
   }
+}
+
+/** Azure itself knows no such condition: a client looks first, which is one step in here. */
+function refuseOver(msee: Msee, link: AzureLink, { over }: PeerWant): void {
+  const { pointsAt } = msee.resource(link);
+  const isKnown = over?.some(
+    (ids) =>
+      ids?.cakSecretId === pointsAt?.cakSecretId && ids?.cknSecretId === pointsAt?.cknSecretId,
+  );
+  if (isKnown !== false) return;
+  throw new LinksealError("peer.rejected", "somebody gave it another key meanwhile", {
+    effect: "none",
+    where: msee.name,
+    next: "linkseal doctor",
+  });
 }
 
 async function vault(

@@ -151,6 +151,11 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
       },
     }),
   ],
+  "far end: what somebody else put there stays": [
+    wished(({ over: _over, ...want }) => want),
+    wished((want) => ({ ...want, over: [] })),
+    codeless((error) => (error.code === "peer.rejected" ? as("peer.throttled")(error) : error)),
+  ],
   "far end: a failed operation is told": [
     told((state) => ({
       ...state,
