@@ -1,0 +1,328 @@
+// A pair of scripted devices and far ends, a journal in memory and a conductor's parts: everything
+// that is asked of any of them stands in one log.
+
+import { Conductor } from "#agent/campaign/conductor.ts";
+import type { Campaign, Facts, Step } from "#agent/campaign/model.ts";
+import type { ScoutParts } from "#agent/campaign/scout.ts";
+import type { Desired, DesiredGroup, DesiredLink } from "#agent/desired.ts";
+import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
+import { Lookout } from "#agent/lookout.ts";
+import type {
+  Capabilities,
+  Device,
+  Driver,
+  PeerPort,
+  PeerState,
+  PeerWant,
+  PortChange,
+  Transaction,
+  TransactionToken,
+} from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import { type DeviceState, type KeyRef, known, type MacsecPort } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import { instantAfter, type World } from "#hal/world.ts";
+import { SimClock } from "#sim/clock.ts";
+import { campaignOf, keyOne } from "./campaign-kit.ts";
+import { capabilities, never, settled } from "./site-bench.ts";
+import {
+  at,
+  bindingOf,
+  desired,
+  linkNamed,
+  peerOn,
+  securedPort,
+  session,
+  stateOf,
+  wall,
+} from "./view-kit.ts";
+
+/** What the campaign of `campaignOf` finds on the primary link, and puts there. */
+export const newKey: KeyRef = keyOne;
+const begun = campaignOf("gated", { kind: "rotate" }).links[0]?.old?.key;
+if (begun === undefined) throw new Error("a rotation has an old key");
+export const oldKey: KeyRef = begun;
+
+export const ports = { primary: "et-0/0/0", secondary: "et-0/0/1" } as const;
+type Name = keyof typeof ports;
+
+/** A port that passes frames under one key. */
+export function underKey(key: KeyRef, held: readonly KeyRef[] = [key]): Partial<MacsecPort> {
+  return {
+    keys: known(
+      held.map((each) => ({ ckn: each.ckn, role: "primary" })),
+      at(0),
+    ),
+    session: known({ ...session, principalCkn: key.ckn }, at(0)),
+  };
+}
+
+export function failing(code: ErrorCode, text = "as the test wants it"): LinksealError {
+  return new LinksealError(code, text, { effect: "unknown", where: "x", next: "wait" });
+}
+
+export const rotation = (
+  over: Partial<Campaign> = {},
+  overlap: Campaign["links"][number]["overlap"] = "keychain",
+): Campaign => campaignOf("gated", { kind: "rotate", ...over }, overlap);
+
+export const stepTo = (next: Step["next"], over: Partial<Step> = {}): Step => ({
+  row: "test.row",
+  next,
+  action: undefined,
+  because: "so",
+  mark: {},
+  ...over,
+});
+
+type Call =
+  | "look"
+  | "lookPeer"
+  | "prepare"
+  | "apply"
+  | "recall"
+  | "rollback"
+  | "routeTo"
+  | "write"
+  | "probe"
+  | "put";
+
+export interface BenchOptions {
+  readonly edit?: (wanted: Desired) => Desired;
+  readonly capabilities?: Partial<Capabilities>;
+}
+
+export class ConductorBench {
+  readonly clock = new SimClock(wall);
+  readonly log: string[] = [];
+  /** What a journal would hold. */
+  readonly records: JournalRecord[] = [];
+  readonly logged: string[] = [];
+  readonly notes: string[] = [];
+  readonly facts: Facts[] = [];
+  readonly desired: Desired;
+  readonly lookout: Lookout;
+  readonly parts: ScoutParts;
+  memory: Memory = emptyMemory;
+  /** By link: how its port looks otherwise than secured by its key. */
+  readonly port: Partial<Record<Name, Partial<MacsecPort>>> = {};
+  readonly drained = new Set<Name>();
+  readonly routeless = new Set<Name>();
+  readonly peers: Record<Name, PeerState>;
+  /** Of the device that the primary link is on. */
+  commitPending = false;
+  recalls: "pending" | "absent" = "pending";
+  ownRoute: string | undefined = "mgmt0";
+  alarm: string | undefined;
+  readonly accepted: string[] = [];
+  readonly failures: Partial<Record<Call, Error>> = {};
+  readonly delays: Partial<Record<Call, number>> = {};
+  /** Runs at the end of a call. */
+  readonly hooks: Partial<Record<Call, () => Promise<void>>> = {};
+  readonly puts: PeerWant[] = [];
+  readonly changes: (readonly PortChange[])[] = [];
+  readonly #capabilities: Capabilities;
+  #tokens = 0;
+
+  constructor(options: BenchOptions = {}) {
+    this.desired = options.edit?.(desired) ?? desired;
+    this.#capabilities = { ...capabilities, ...options.capabilities };
+    this.peers = { primary: peerOn(oldKey), secondary: peerOn(newKey) };
+    this.port.primary = underKey(oldKey);
+    this.memory = {
+      ...emptyMemory,
+      bindings: { "erd-demo/primary": bindingOf(), "erd-demo/secondary": bindingOf() },
+    };
+    const world = this.#world();
+    const peerPort = (link: DesiredLink): PeerPort => this.#peerPort(link);
+    const driver: Driver = {
+      name: "sim",
+      offers: capabilities,
+      open: async ({ device }) => this.#device(device),
+    };
+    const drivers = { sim: driver };
+    this.lookout = new Lookout({ world, drivers, desired: this.desired, peerPort }, undefined);
+    this.parts = this.#partsOf(world);
+  }
+
+  get group(): DesiredGroup {
+    const [group] = this.desired.groups;
+    if (group === undefined) throw new Error("the config has a group");
+    return group;
+  }
+
+  get link(): DesiredLink {
+    return linkNamed("primary", this.desired);
+  }
+
+  #partsOf(world: World): ScoutParts {
+    const { desired: wanted, group, lookout, clock } = this;
+    return {
+      ...{ world, desired: wanted, group, lookout, graces: new Map() },
+      keys: () => async () => Secret.take("cak", new Uint8Array(32)),
+      write: (record) => this.#write(record),
+      memory: () => this.memory,
+      acceptsRisk: (risk) => this.accepted.includes(risk),
+      // Long enough ago that no put of a predecessor may still land.
+      startedAt: instantAfter(clock.now(), -3_600_000),
+      ownAddresses: ["192.0.2.9"],
+      alarm: () => this.alarm,
+    };
+  }
+
+  /** A conductor that does what the test tells it, one step a turn. */
+  conductor(...steps: readonly Step[]): Conductor {
+    const left = [...steps];
+    return new Conductor({
+      ...this.parts,
+      note: ({ because }) => this.notes.push(because),
+      mind: {
+        decide: (campaign, facts) => {
+          this.facts.push(facts);
+          this.log.push("decide");
+          return left.shift() ?? stepTo(campaign.state, { because: campaign.because });
+        },
+        took: (_campaign, row) => this.log.push(`took ${row}`),
+      },
+    });
+  }
+
+  /** One turn, and how long to wait after it. */
+  async turn(conductor: Conductor, campaign: Campaign): Promise<number> {
+    return await settled(this.clock, conductor.turn(campaign, never));
+  }
+
+  /** What the journal holds of the campaign now. */
+  written(): Campaign | undefined {
+    const found = this.records.findLast((record) => record.kind === "campaign");
+    return found?.kind === "campaign" ? found.campaign : undefined;
+  }
+
+  /** The log of what the last turn did after its looks. */
+  done(): readonly string[] {
+    return this.log.slice(this.log.lastIndexOf("decide") + 1);
+  }
+
+  async #call(name: Call): Promise<void> {
+    await this.clock.sleep(this.delays[name] ?? 0);
+    const failure = this.failures[name];
+    if (failure !== undefined) throw failure;
+    await this.hooks[name]?.();
+  }
+
+  async #write(record: JournalRecord): Promise<void> {
+    this.log.push(`write ${wordsOf(record)}`);
+    await this.#call("write");
+    this.records.push(record);
+    this.memory = remember(this.memory, record);
+  }
+
+  #world(): World {
+    const nobody = (): Promise<never> => Promise.reject(failing("transport.unreachable"));
+    return {
+      clock: this.clock,
+      dial: { http: nobody, routeTo: nobody, resolve: nobody },
+      disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
+      entropy: { bytes: (length) => new Uint8Array(length) },
+      log: {
+        write: (level, code, text, fields) =>
+          void this.logged.push(`${level} ${code} ${text} ${JSON.stringify(fields)}`),
+      },
+    };
+  }
+
+  #device(id: string): Device {
+    const probe = this.#capabilities.probe;
+    return {
+      id,
+      capabilities: this.#capabilities,
+      observe: async () => {
+        this.log.push(`look ${id}`);
+        await this.#call("look");
+        return this.#state(id);
+      },
+      prepare: async (change) => {
+        this.changes.push(change);
+        this.log.push(`prepare ${id} ${change.map(({ kind }) => kind).join(" ")}`);
+        await this.#call("prepare");
+        this.#tokens += 1;
+        return this.#transaction(`t-${this.#tokens}`);
+      },
+      recall: async (token) => {
+        this.log.push(`recall ${token}`);
+        await this.#call("recall");
+        return this.recalls === "absent"
+          ? { kind: "absent" }
+          : { kind: "pending", transaction: this.#transaction(token) };
+      },
+      ...(probe === undefined ? {} : { probe: this.#probe }),
+      routeTo: async () => {
+        await this.#call("routeTo");
+        return this.ownRoute;
+      },
+      async [Symbol.asyncDispose]() {},
+    };
+  }
+
+  readonly #probe = async (port: string, count: number) => {
+    this.log.push(`probe ${port} ${count}`);
+    await this.#call("probe");
+    return { sent: count, answered: count };
+  };
+
+  #transaction(token: string): Transaction {
+    return {
+      token: token as TransactionToken,
+      preview: "",
+      apply: async (within) => {
+        this.log.push(`apply ${token} ${within}`);
+        await this.#call("apply");
+      },
+      confirm: async () => void this.log.push(`confirm ${token}`),
+      rollback: async () => {
+        this.log.push(`rollback ${token}`);
+        await this.#call("rollback");
+      },
+    };
+  }
+
+  #state(device: string): DeviceState {
+    const name = device === "edge-a" ? "primary" : "secondary";
+    const port = ports[name];
+    const now = this.clock.now();
+    const routing = {
+      sessions: [{ port, peer: "169.254.0.1", up: !this.routeless.has(name) }],
+      routes: [],
+      drains: this.drained.has(name) ? [{ port, means: "prepend" as const }] : [],
+    };
+    const pending = this.commitPending && name === "primary";
+    return stateOf(
+      securedPort({ port, ...this.port[name] }, now),
+      { device, at: now, routing: known(routing, now) },
+      { wall: this.clock.wall(), commitPending: pending },
+    );
+  }
+
+  #peerPort({ name }: DesiredLink): PeerPort {
+    return {
+      observe: async () => {
+        if (name === "primary") this.log.push("look far end");
+        await this.#call("lookPeer");
+        return name === "primary" ? this.peers.primary : this.peers.secondary;
+      },
+      put: async (want, accepted) => {
+        this.log.push("put");
+        this.puts.push(want);
+        await this.#call("put");
+        await accepted("operation-1");
+      },
+    };
+  }
+}
+
+function wordsOf(record: JournalRecord): string {
+  if (record.kind === "campaign") return `campaign ${record.campaign.state}`;
+  if (record.kind === "effect") return `effect ${record.place}: ${record.what} ${record.token}`;
+  if (record.kind === "measured") return `measured ${record.what} ${record.ms}`;
+  return record.kind === "binding" ? `binding ${record.link}` : record.kind;
+}

@@ -1,0 +1,349 @@
+// One turn of a campaign: look, decide, journal, look at the sibling again, act. Never another
+// order.
+
+import { describe, expect, it } from "vitest";
+import type { ActionKind, Campaign, CampaignState, Outcome, Step } from "#agent/campaign/model.ts";
+import type { Desired } from "#agent/desired.ts";
+import type { WallTime } from "#hal/world.ts";
+import {
+  ConductorBench,
+  failing,
+  newKey,
+  oldKey,
+  rotation,
+  stepTo,
+  underKey,
+} from "./conductor-bench.ts";
+import { bindingOf, session, wall } from "./view-kit.ts";
+
+const giving: readonly ActionKind[] = [
+  ...(["restore", "confirm", "rollBack", "add", "replace", "replaceBack", "open"] as const),
+  ...(["probe", "prepare", "prepareBack"] as const),
+];
+const taking: readonly ActionKind[] = [
+  ...(["drain", "stage", "putNew", "putOld", "promote", "removeOld", "removeNew"] as const),
+  "rekeySak",
+];
+const drain = stepTo("draining", { row: "gated.open", action: "drain" });
+
+/** What the devices and far ends were asked to do in the last turn. */
+const touched = (bench: ConductorBench): readonly string[] =>
+  bench.done().filter((line) => /^(prepare|apply|put|confirm|rollback|probe|recall)\b/.test(line));
+
+describe("a turn", () => {
+  it("looks at both ends, decides, writes the step down, acts, and looks again soon", async () => {
+    const bench = new ConductorBench();
+    bench.delays.apply = 1_500;
+    expect(await bench.turn(bench.conductor(drain), rotation())).toBe(500);
+    expect(bench.log).toEqual([
+      "look far end",
+      "look edge-b",
+      "look edge-a",
+      "decide",
+      "write campaign draining",
+      "took gated.open",
+      "prepare edge-a port.drain",
+      "write effect edge-a: drain t-1",
+      "apply t-1 final",
+      "write measured commit edge-a 1500",
+    ]);
+    expect(bench.logged).toEqual([
+      'info campaign-step erd-demo/primary: gated -> draining: so {"group":"erd-demo"}',
+    ]);
+  });
+
+  it("writes the record as it stands after the step, at the wall time of the step", async () => {
+    const bench = new ConductorBench();
+    bench.delays.look = 250;
+    await bench.turn(bench.conductor(stepTo("staged", { mark: { told: true } })), rotation());
+    const campaign = rotation({ told: true, state: "staged", because: "so" });
+    expect(bench.records).toEqual([
+      { kind: "campaign", campaign: { ...campaign, since: (wall + 250) as WallTime } },
+    ]);
+  });
+
+  it("comes back at once where a step moves and asks for nothing", async () => {
+    const bench = new ConductorBench();
+    expect(await bench.turn(bench.conductor(stepTo("staged")), rotation())).toBe(0);
+    expect(touched(bench)).toEqual([]);
+  });
+
+  it("of a link that the intent no longer has waits for a poll, and looks at nothing", async () => {
+    const bench = new ConductorBench();
+    const [first] = rotation().links;
+    if (first === undefined) throw new Error("two links");
+    const gone = rotation({ links: [{ ...first, name: "gone" }] });
+    expect(await bench.turn(bench.conductor(drain), gone)).toBe(5_000);
+    expect(await bench.turn(bench.conductor(drain), rotation({ at: 7 }))).toBe(5_000);
+    expect(bench.log).toEqual([]);
+  });
+
+  it("does nothing at all where the journal cannot be written", async () => {
+    for (const action of [...giving, ...taking]) {
+      const bench = new ConductorBench();
+      bench.failures.write = failing("journal.full", "the disk is full");
+      const conductor = bench.conductor(stepTo("draining", { action }));
+      expect(await bench.turn(conductor, rotation({ token: "t-9" }))).toBe(5_000);
+      expect(bench.done()).toEqual(["write campaign draining"]);
+      expect(conductor.trouble?.code).toBe("journal.full");
+      expect(bench.logged).toEqual([
+        `warn journal.full ${action}: the disk is full {"group":"erd-demo"}`,
+      ]);
+    }
+  });
+
+  it("says that it was the record which failed, where nothing was to be done", async () => {
+    const bench = new ConductorBench();
+    bench.failures.write = failing("journal.full", "the disk is full");
+    await bench.turn(bench.conductor(stepTo("staged")), rotation());
+    expect(bench.logged).toEqual([
+      'warn journal.full record: the disk is full {"group":"erd-demo"}',
+    ]);
+  });
+
+  it("ends with an error that is none of ours", async () => {
+    const bench = new ConductorBench();
+    bench.failures.write = new RangeError("a bug");
+    await expect(bench.turn(bench.conductor(drain), rotation())).rejects.toThrow("a bug");
+  });
+});
+
+describe("a look that the journal has made old", () => {
+  const late = async (action: ActionKind, ms: number): Promise<ConductorBench> => {
+    const bench = new ConductorBench();
+    bench.delays.write = ms;
+    bench.hooks.write = async () => {
+      bench.delays.write = 0;
+    };
+    const prepared = action === "replace" || action === "replaceBack";
+    const first = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
+    const step = stepTo("draining", { action });
+    const conductor = bench.conductor(...(prepared ? [first, step] : [step]));
+    if (prepared) await bench.turn(conductor, rotation());
+    const waitMs = await bench.turn(conductor, rotation({ token: "t-9" }));
+    if (!touched(bench).length) expect(waitMs).toBe(0);
+    return bench;
+  };
+
+  it.each(taking)("is no ground for %s", async (action) => {
+    expect(touched(await late(action, 30_001))).toEqual([]);
+    expect(touched(await late(action, 30_000))).not.toEqual([]);
+  });
+
+  it.each(giving)("does not hold up %s", async (action) => {
+    expect(touched(await late(action, 60_000))).not.toEqual([]);
+  });
+});
+
+describe("a sibling that is lost while a change is made ready", () => {
+  /** The sibling is seen drained between validation and journal. */
+  const losing = async (action: ActionKind): Promise<[ConductorBench, string | undefined]> => {
+    const bench = new ConductorBench();
+    const conductor = bench.conductor(stepTo("gated", { action: "prepare" }), stepTo("gated"));
+    await bench.turn(conductor, rotation());
+    bench.hooks.write = async () => {
+      if (bench.records.length === 0) return;
+      bench.drained.add("secondary");
+      await bench.lookout.look("edge-b", new AbortController().signal);
+    };
+    const next = bench.conductor(stepTo("draining", { action }));
+    await bench.turn(next, rotation({ token: "t-9" }));
+    return [bench, next.trouble?.code];
+  };
+
+  it.each(taking)("keeps %s from the device", async (action) => {
+    const [bench, trouble] = await losing(action);
+    expect(trouble).toBe("gate.siblingUnhealthy");
+    expect(touched(bench).filter((line) => !line.startsWith("prepare"))).toEqual([]);
+    expect(bench.logged.at(-1)).toBe(
+      `warn gate.siblingUnhealthy ${action}: secondary is not carrying: it is drained; ` +
+        'nothing was written {"group":"erd-demo"}',
+    );
+  });
+
+  it.each(["restore", "open", "add"] as const)("does not keep %s from it", async (action) => {
+    const [bench, trouble] = await losing(action);
+    expect(trouble).toBeUndefined();
+    expect(touched(bench).at(-1)).toMatch(/^apply/);
+  });
+
+  it("is told with what to do next, and with nothing done", async () => {
+    const bench = new ConductorBench();
+    bench.hooks.prepare = async () => {
+      bench.drained.add("secondary");
+      await bench.lookout.look("edge-b", new AbortController().signal);
+    };
+    const conductor = bench.conductor(drain);
+    expect(await bench.turn(conductor, rotation())).toBe(5_000);
+    expect(conductor.trouble).toMatchObject({
+      code: "gate.siblingUnhealthy",
+      message: expect.stringContaining("it is drained; nothing was written"),
+      ...{ effect: "none", where: "erd-demo/primary", next: "linkseal rotation show erd-demo" },
+    });
+  });
+});
+
+describe("what a step leaves in the journal", () => {
+  const words = async (campaign: Campaign, step: Step): Promise<readonly string[]> => {
+    const bench = new ConductorBench();
+    await bench.turn(bench.conductor(step), campaign);
+    return [...bench.done(), ...bench.notes];
+  };
+
+  it("is nothing where nothing has changed, and no note either", async () => {
+    const same = stepTo("gated", { because: rotation().because });
+    expect(await words(rotation(), same)).toEqual(["took test.row"]);
+  });
+
+  it("is a note for the operator where only the sentence is new", async () => {
+    expect(await words(rotation(), stepTo("gated"))).toEqual(["took test.row", "so"]);
+  });
+
+  it.each([...(["told", "asked", "claimed", "proved", "soaked", "aborted", "shut"] as const)])(
+    "is a record where %s is marked",
+    async (mark) => {
+      const step = stepTo("gated", { mark: { [mark]: true } });
+      expect(await words(rotation(), step)).toEqual(["write campaign gated", "took test.row"]);
+    },
+  );
+
+  it("is a record where the goal turns round", async () => {
+    const step = stepTo("gated", { mark: { goal: "revert" } });
+    expect(await words(rotation(), step)).toEqual(["write campaign gated", "took test.row"]);
+  });
+
+  it.each(["removeOld", "replace"] as const)(
+    "is the SAK in use where %s takes the old key away",
+    async (action) => {
+      const bench = new ConductorBench();
+      bench.port.primary = underKey(newKey, [oldKey, newKey]);
+      const campaign = rotation({ state: "retiring" });
+      await bench.turn(bench.conductor(stepTo("retiring", { action })), campaign);
+      expect(bench.written()).toMatchObject({ oldSak: session.latestSak?.keyId });
+    },
+  );
+
+  it("is no SAK with any other effect", async () => {
+    const bench = new ConductorBench();
+    await bench.turn(bench.conductor(stepTo("promoting", { action: "promote" })), rotation());
+    expect(bench.written()?.oldSak).toBeUndefined();
+  });
+});
+
+describe("the key that a link runs on", () => {
+  const ended = async (outcome: Outcome, over: Partial<Campaign> = {}): Promise<ConductorBench> => {
+    const bench = new ConductorBench();
+    const campaign = rotation({ state: "restoring", intent: 9, ...over });
+    await bench.turn(bench.conductor(stepTo("done", { mark: { outcome } })), campaign);
+    return bench;
+  };
+  const binding = {
+    ...{ key: newKey, since: wall, created: 0, generation: 1 },
+    settings: rotation().links[0]?.new.settings,
+  };
+
+  it.each(["enrolled", "changed"] as const)(
+    "is written down before the record that says %s, under the intent of the campaign",
+    async (outcome) => {
+      const bench = await ended(outcome);
+      expect(bench.records).toMatchObject([
+        {
+          kind: "binding",
+          link: "erd-demo/primary",
+          binding: { ...binding, intent: 9, how: outcome },
+        },
+        { kind: "campaign", campaign: { at: 1, state: "queued" } },
+      ]);
+    },
+  );
+
+  it("keeps the intent of its settings when it was rotated", async () => {
+    const bench = await ended("rotated");
+    expect(bench.records[0]).toEqual({
+      kind: "binding",
+      link: "erd-demo/primary",
+      binding: { ...binding, intent: bindingOf().intent, how: "rotated" },
+    });
+  });
+
+  it("has the intent of the campaign where nothing was known of it before", async () => {
+    const bench = new ConductorBench();
+    bench.memory = { ...bench.memory, bindings: {} };
+    const step = stepTo("done", { mark: { outcome: "rotated" } });
+    await bench.turn(bench.conductor(step), rotation({ state: "restoring", intent: 9 }));
+    expect(bench.records[0]).toMatchObject({ kind: "binding", binding: { intent: 9 } });
+  });
+
+  it.each(["reverted", "abandoned"] as const)("stays where a link was %s", async (outcome) => {
+    const bench = await ended(outcome);
+    expect(bench.records.map(({ kind }) => kind)).toEqual(["campaign"]);
+  });
+
+  it("is not written down again, nor before the link is done", async () => {
+    const bench = new ConductorBench();
+    const conductor = bench.conductor(
+      stepTo("done", { mark: { outcome: "rotated" } }),
+      stepTo("restoring", { mark: { outcome: "rotated", proved: true } }),
+    );
+    await bench.turn(conductor, rotation({ state: "done", at: 1 }));
+    await bench.turn(conductor, rotation({ state: "retiring" }));
+    expect(bench.records.map(({ kind }) => kind)).toEqual(["campaign"]);
+  });
+});
+
+describe("the wait after a look that changed nothing", () => {
+  const waits = async (
+    state: CampaignState,
+    edit?: (wanted: Desired) => Desired,
+    overlap: Campaign["links"][number]["overlap"] = "keychain",
+  ): Promise<number> => {
+    const bench = new ConductorBench(edit === undefined ? {} : { edit });
+    const conductor = bench.conductor(stepTo(state));
+    return await bench.turn(conductor, rotation({ state }, overlap));
+  };
+  const byHand = (wanted: Desired): Desired => ({
+    ...wanted,
+    azure: { ...wanted.azure, farEnd: "manual" },
+  });
+  const often = (wanted: Desired): Desired => ({
+    ...wanted,
+    health: { ...wanted.health, pollMs: 800 },
+  });
+  const quick = (wanted: Desired): Desired => ({
+    ...wanted,
+    rotation: { ...wanted.rotation, drained: { samples: 3, everyMs: 2_000 } },
+  });
+
+  it.each(["queued", "gated", "awaitingPeer", "held", "done"] as const)(
+    "is a poll in %s",
+    async (state) => {
+      expect(await waits(state)).toBe(5_000);
+      expect(await waits(state, often)).toBe(800);
+    },
+  );
+
+  it.each([
+    ...(["staging", "staged", "switching", "proving", "promoting", "retiring"] as const),
+    ...(["restoring", "reverting"] as const),
+  ])("is a second in %s, or less", async (state) => {
+    expect(await waits(state)).toBe(1_000);
+    expect(await waits(state, often)).toBe(800);
+  });
+
+  it("is one sample of the drain in draining", async () => {
+    expect(await waits("draining")).toBe(5_000);
+    expect(await waits("draining", quick)).toBe(2_000);
+  });
+
+  it("is a poll while a person changes a far end that the router is ready for", async () => {
+    expect(await waits("switching", byHand)).toBe(5_000);
+    expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
+  });
+
+  it("is a poll after an effect on a campaign that is held", async () => {
+    const bench = new ConductorBench();
+    const step = stepTo("held", { action: "restore" });
+    expect(await bench.turn(bench.conductor(step), rotation({ state: "held" }))).toBe(5_000);
+    expect(touched(bench)).toEqual(["prepare edge-a port.restore", "apply t-1 final"]);
+  });
+});
