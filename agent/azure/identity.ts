@@ -11,7 +11,7 @@ import { explained, type SdkClient, type SdkTransport } from "./sdk-transport.ts
 
 /** Files and environment of this host that a credential needs. */
 export interface CredentialHost {
-  /** Key and certificate of `credential:NAME` or `file:PATH`, one PEM; throws why it is of no use. */
+  /** One PEM, key and certificate, of `credential:NAME` or `file:PATH`; throws why it is not. */
   certificate(reference: string): Promise<string>;
   /** The federated token, read anew; throws why it is not used. */
   federatedToken(path: string): Promise<string>;

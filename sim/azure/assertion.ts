@@ -3,7 +3,7 @@
 import { constants, createHash, createPublicKey, verify, X509Certificate } from "node:crypto";
 import { isObject, type JsonObject, textOf } from "./http.ts";
 
-export interface FederatedIssuer {
+interface FederatedIssuer {
   readonly issuer: string;
   readonly subject: string;
   /** SPKI as PEM: RSA or P-256. */

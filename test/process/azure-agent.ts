@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { hasty } from "../haste.ts";
+import type { HookEnvironment } from "./chunk-hook.ts";
 import { Life } from "./life.ts";
 
 export interface AgentOrder {
@@ -29,7 +30,7 @@ const hook = join(import.meta.dirname, "chunk-hook.ts");
 const patienceMs = 45_000;
 
 /** `linkseal ...` as it is shipped, whatever was edited since. */
-export function shipped(argv: readonly string[], env: NodeJS.ProcessEnv): Life {
+export function shipped(argv: readonly string[], env: NodeJS.ProcessEnv & HookEnvironment): Life {
   const run = `const { main } = await import(${JSON.stringify(cli)});
     process.exitCode = await main(${JSON.stringify(argv)});`;
   const words = ["--import", hook, "--input-type=module", "-e", run];

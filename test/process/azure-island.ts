@@ -1,6 +1,6 @@
-// A host of its own for one simulated cloud: in namespaces of the network and of mounts, so that the
-// metadata service, the Arc agent and its folder are where every client looks for them, and no name
-// or address of the real host is touched.
+// A host of its own for one simulated cloud: in namespaces of the network and of mounts, so that
+// the metadata service, the Arc agent and its folder are where every client looks for them, and no
+// name or address of the real host is touched.
 
 import { type ChildProcess, execFileSync, fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -35,7 +35,7 @@ const doors = ["metadata", "arc", "appService", "decoy", "https"] as const;
 export type Door = (typeof doors)[number];
 export type Knocks = Readonly<Record<Door, number>>;
 
-export type IslandOrder = {
+type IslandOrder = {
   readonly id: number;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -3,6 +3,11 @@
 import { writeFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 
+export interface HookEnvironment {
+  /** The file that they are left in. */
+  readonly LOADED_TO: string;
+}
+
 const urls: string[] = [];
 
 registerHooks({

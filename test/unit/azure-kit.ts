@@ -12,8 +12,8 @@ export const tenant = "11111111-2222-3333-4444-555555555555";
 export const clientId = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
 export const authority = "https://login.microsoftonline.com";
 export const management = "https://management.azure.com";
-export const vaultBase = "https://kv-demo.vault.azure.net";
-export const vaultHost = "kv-demo.vault.azure.net";
+const vaultBase = "https://kv-demo.vault.azure.net";
+const vaultHost = "kv-demo.vault.azure.net";
 export const vaultScope = "https://vault.azure.net";
 export const issuer = { name: "https://issuer.test", subject: "edge", key: newAssertionKey() };
 
@@ -26,7 +26,7 @@ export const client: Certified = ca.client("agent", {
   notAfter: now + yearMs,
 });
 
-export interface Ask {
+interface Ask {
   readonly host?: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -43,7 +43,7 @@ export interface Cloud {
   token(audience: string): string;
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;
