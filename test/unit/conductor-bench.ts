@@ -57,6 +57,16 @@ export function underKey(key: KeyRef, held: readonly KeyRef[] = [key]): Partial<
   };
 }
 
+export const byHand = (wanted: Desired): Desired => ({
+  ...wanted,
+  azure: { ...wanted.azure, farEnd: "manual" },
+});
+
+export const shutsFirst = (wanted: Desired): Desired => ({
+  ...wanted,
+  devices: wanted.devices.map((each) => ({ ...each, quirks: ["shutBeforeKeyChange"] })),
+});
+
 export function failing(code: ErrorCode, text = "as the test wants it"): LinksealError {
   return new LinksealError(code, text, { effect: "unknown", where: "x", next: "wait" });
 }

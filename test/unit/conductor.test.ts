@@ -6,6 +6,7 @@ import type { ActionKind, Campaign, CampaignState, Outcome, Step } from "#agent/
 import type { Desired } from "#agent/desired.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
+  byHand,
   ConductorBench,
   failing,
   newKey,
@@ -301,10 +302,6 @@ describe("the wait after a look that changed nothing", () => {
     const conductor = bench.conductor(stepTo(state));
     return await bench.turn(conductor, rotation({ state }, overlap));
   };
-  const byHand = (wanted: Desired): Desired => ({
-    ...wanted,
-    azure: { ...wanted.azure, farEnd: "manual" },
-  });
   const often = (wanted: Desired): Desired => ({
     ...wanted,
     health: { ...wanted.health, pollMs: 800 },
