@@ -55,7 +55,7 @@ export class Conductor {
     this.#scout = new Scout(parts, this.#effects);
   }
 
-  /** The last error of an effect; gone once an effect succeeds. */
+  /** The last error of an effect; gone once an effect succeeds at the same end. */
   get trouble(): LinksealError | undefined {
     return this.#trouble;
   }
@@ -68,6 +68,8 @@ export class Conductor {
     const report = await this.#scout.look(campaign, link, signal);
     const { facts } = report;
     this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
+    // Whoever moved it: what Azure had against that is over.
+    if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
     const taken = this.#parts.mind.decide(campaign, facts);
     const next = this.#remembering(advance(campaign, taken, clock.wall()), taken, report);
     try {
@@ -88,9 +90,7 @@ export class Conductor {
       const { action } = taken;
       const recheck = (): void => this.#recheck(action, link);
       await this.#effects.run({ action, link, campaign: task, port: facts.port, recheck }, signal);
-      // A probe that ran says nothing about a change that the router lost.
-      const isProbe = action === "probe";
-      if (!isProbe || this.#trouble?.code !== "device.commitExpired") this.#trouble = undefined;
+      if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
       return next.state === "held" ? this.#waitMs(next) : stepMsMin;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -195,6 +195,16 @@ export class Conductor {
   #log(level: "info" | "warn", code: string, text: string): void {
     this.#parts.world.log.write(level, code, text, { group: this.#parts.group.name });
   }
+}
+
+function isOfPeer(trouble: LinksealError | undefined): boolean {
+  return trouble?.code.startsWith("peer.") === true;
+}
+
+/** A probe says nothing of a change that the router lost, and a router nothing of the far end. */
+function isSilentOn(action: ActionKind, trouble: LinksealError | undefined): boolean {
+  if (isOfPeer(trouble)) return action !== "putNew" && action !== "putOld";
+  return action === "probe" && trouble?.code === "device.commitExpired";
 }
 
 const marks = [

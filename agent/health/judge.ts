@@ -71,7 +71,7 @@ export class Judge {
     const raised: Raised[] = [...this.#siteWarnings()];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
-      raised.push(...peerWarnings(crew, group));
+      raised.push(...this.#peerWarnings(crew, group));
       raised.push(...this.#overdueWarnings(group, desired.rotation.overdueMs));
       for (const link of group.links) {
         const health = healthOf(links, link);
@@ -146,6 +146,15 @@ export class Judge {
     if (failure === undefined || isMeant) return [];
     const { text, next } = failure;
     return [{ ...raise("far-end-unreadable", linkId(link), text), next, within: [link.group] }];
+  }
+
+  /** What the far end has against a change, while somebody wants one. */
+  #peerWarnings(crew: Crew, group: DesiredGroup): Raised[] {
+    if (openCampaign(this.#parts.agent.memory, group.name) === undefined) return [];
+    return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {
+      if (!code.startsWith("peer.")) return [];
+      return [{ ...raise("far-end-refused", group.name, message), next }];
+    });
   }
 
   #groupWarnings(group: DesiredGroup): Raised[] {
@@ -354,14 +363,6 @@ function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
       }),
     );
   return [...foreign, ...left];
-}
-
-/** What the far end says against a change, whatever the verdicts. */
-function peerWarnings(crew: Crew, group: DesiredGroup): Raised[] {
-  return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {
-    const warning = code.startsWith("peer.") ? warningOf(code) : undefined;
-    return warning === undefined ? [] : [{ ...raise(warning, group.name, message), next }];
-  });
 }
 
 /** What the vault says against a new key; the links keep theirs, and their verdicts. */

@@ -166,14 +166,16 @@ describe("warnings", () => {
         ...{ effect: "none", where: "erd-demo", next: "take it away" },
       });
     const warned = (...troubles: readonly LinksealError[]): readonly string[] =>
-      new JudgeBench({ troubles }).polls(14).warnings();
+      new JudgeBench({ troubles, memory: running("switching") }).polls(14).warnings();
     expect(warned(trouble("peer.rejected"))).toEqual([
       "far-end-refused erd-demo: a lock is in the way",
     ]);
     expect(warned(trouble("peer.unreachable"))).toEqual([
-      "far-end-unreadable erd-demo: a lock is in the way",
+      "far-end-refused erd-demo: a lock is in the way",
     ]);
     expect(warned(trouble("device.locked"))).toEqual([]);
+    const over = new JudgeBench({ troubles: [trouble("peer.rejected")] });
+    expect(over.polls(14).warnings()).toEqual([]);
   });
 
   it("of a link that a person keeps empty", () => {

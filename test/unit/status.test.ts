@@ -63,7 +63,8 @@ describe("status as JSON", () => {
         `"reasons":[],"ages":{"controlPlaneMs":800,"dataPlaneMs":800,"farEndMs":null},` +
         `"suite":"gcm-aes-xpn-256","ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
         `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},` +
-        `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"},"azure":null}]}],` +
+        `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"},` +
+        `"azure":null}]}],` +
         `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[],"azure":null}],` +
         `"warnings":[{"code":"key-age","severity":"warning","about":"erd-demo/primary",` +
         `"since":"2026-11-24T09:59:00Z","text":"the key is 91 days old",` +

@@ -1,0 +1,200 @@
+// An agent whose far ends lie in a real cloud, its routers and its vault in one simulated site.
+
+import { Agent } from "#agent/agent.ts";
+import { soundMind } from "#agent/campaign/conductor.ts";
+import { type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
+import type { Status } from "#agent/health/status.ts";
+import { IntentStore } from "#agent/intent/intent.ts";
+import { Journal } from "#agent/journal/journal.ts";
+import { simulatedDialer } from "#agent/simulate.ts";
+import { drivers, simVault } from "#drivers/index.ts";
+import { Secret } from "#hal/secret.ts";
+import type { Dialer, Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
+import type { SimAzure } from "#sim/azure/azure.ts";
+import { SimDisk } from "#sim/disk.ts";
+import { siteHandler } from "#sim/faces/site.ts";
+import type { Msee } from "#sim/msee.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
+import { buildSite, type Site } from "#sim/site.ts";
+import { hasty } from "../haste.ts";
+import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";
+
+const address = "unix:/run/linkseal-sim/site.sock";
+const vaultBase = "https://kv-demo.vault.azure.net";
+const group = "erd-demo";
+const seed = "arm-1";
+
+function config(site: Site): string {
+  return hasty(site.config(address)).replace(
+    `  cloud: sim\n  vault: ${address}`,
+    `  cloud: public\n  vault: ${vaultBase}\n  identity: { kind: arc }`,
+  );
+}
+
+export interface Ended {
+  readonly calls: readonly string[];
+  readonly epitaph: string;
+  readonly verdict: string;
+  readonly campaign: string;
+  readonly ends: string;
+  readonly puts: readonly string[];
+  readonly complaints: readonly string[];
+}
+
+export class ArmStage {
+  readonly site: Site;
+  readonly cloud: SimAzure;
+  readonly oracle: Oracle;
+  /** Every call of the first life, as its killer counts them. */
+  readonly calls: string[] = [];
+  readonly #disk: SimDisk;
+  readonly #documents: "prompt" | "late";
+  #shown: HttpReply | undefined;
+  /** Spoils what the management API answers. */
+  alter: (reply: HttpReply, request: HttpRequest) => HttpReply | Promise<HttpReply> = (reply) =>
+    reply;
+  #lives = 0;
+  #agent: Agent | undefined;
+
+  /** `late`: documents show a change only once its operation is over. */
+  constructor(documents: "prompt" | "late" = "prompt") {
+    this.#documents = documents;
+    const names = { seed, name: "demo", groups: 1, tunnels: 0 } as const;
+    this.site = buildSite({ ...names, start: "clear", vaultBase });
+    this.cloud = simulatedAzure(this.site);
+    const { clock, prng } = this.site;
+    this.#disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
+    this.oracle = watchSite(this.site);
+  }
+
+  #world(): World {
+    const note = <T>(what: string, run: () => Promise<T>): Promise<T> => {
+      if (this.#lives === 1) this.calls.push(what);
+      return run();
+    };
+    const disk = this.#disk;
+    const noted: Disk = {
+      read: (name) => note(`read ${name}`, () => disk.read(name)),
+      list: (prefix) => note(`list ${prefix}`, () => disk.list(prefix)),
+      append: (name, bytes) => note(`append ${name}`, () => disk.append(name, bytes)),
+      replace: (name, bytes) => note(`replace ${name}`, () => disk.replace(name, bytes)),
+    };
+    const near = simulatedDialer(siteHandler(this.site));
+    const dial: Dialer = {
+      http: (request, signal) =>
+        note(`${request.method} ${request.path}`, () =>
+          request.to === address ? near.http(request, signal) : this.#far(request, signal),
+        ),
+      routeTo: async () => undefined,
+      // Names that stand for this host cross no link.
+      resolve: (host) => note(`resolve ${host}`, async () => ["127.0.0.1"]),
+    };
+    const entropy = this.site.prng.fork(`agent ${this.#lives}`);
+    return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };
+  }
+
+  async #far(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    const told = await armDialer(this.cloud).http(request, signal);
+    const reply = await this.alter(told, request);
+    const { method, path } = request;
+    if (this.#documents === "prompt" || method !== "GET" || path.includes("/operations/")) {
+      return reply;
+    }
+    const isBusy = [...this.site.msees.values()].some(
+      (msee) => msee.resource("link1").operation ?? msee.resource("link2").operation,
+    );
+    this.#shown = isBusy ? (this.#shown ?? reply) : reply;
+    return this.#shown;
+  }
+
+  async live(fate: Fate | undefined): Promise<MortalWorld> {
+    this.#lives += 1;
+    const mortal = new MortalWorld(this.#world(), fate, () => this.#disk.crash());
+    this.#agent = undefined;
+    void this.#process(mortal.world);
+    return mortal;
+  }
+
+  async #process(world: World): Promise<void> {
+    const key = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
+    const intents = await IntentStore.open(world.disk);
+    const { journal } = await Journal.open(world, { key, host: "simulated-host" });
+    const far = farEnds(world.clock, this.cloud, world.dial);
+    const agent = new Agent({
+      ...{ world, drivers, intents, journal, mind: soundMind },
+      vault: () => simVault(world.dial, address),
+      peerPort: ({ groups }, link, operation) => {
+        const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
+        return far.peer({ resource, link: link.azureLink, operation });
+      },
+    });
+    this.#agent = agent;
+    const { signal } = new AbortController();
+    void agent.run(signal);
+    if (agent.intent !== undefined) return;
+    await this.site.clock.sleep(1_000);
+    await agent.apply({ text: config(this.site), file: "demo", who: "test", queue: false }, signal);
+  }
+
+  get agent(): Agent {
+    if (this.#agent === undefined) throw new RangeError("no agent lives");
+    return this.#agent;
+  }
+
+  get msee(): Msee {
+    const [only] = this.site.msees.values();
+    if (only === undefined) throw new RangeError("no far end");
+    return only;
+  }
+
+  status(): Status {
+    return this.agent.status();
+  }
+
+  complaints(): readonly string[] {
+    return this.oracle.violations.map(formatViolation);
+  }
+
+  get campaign(): string {
+    return this.#agent?.memory.campaigns[group]?.state ?? "none";
+  }
+
+  get because(): string {
+    return this.#agent?.memory.campaigns[group]?.because ?? "";
+  }
+
+  async until(what: () => boolean, limitMs = 1_200_000): Promise<void> {
+    await this.site.clock.runFor(limitMs, what);
+  }
+
+  isOver(): boolean {
+    return this.campaign === "done" && this.#agent?.status().verdict === "protected";
+  }
+
+  /** The answers to every write that reached the management API. */
+  puts(): readonly string[] {
+    return this.cloud.answered
+      .filter(({ method, service }) => method === "PUT" && service === "arm")
+      .map(({ status }) => String(status));
+  }
+
+  async run(fate: Fate | undefined): Promise<Ended> {
+    const first = await this.live(fate);
+    await this.until(() => first.dead || (fate === undefined && this.isOver()));
+    if (first.dead) {
+      await this.site.clock.runFor(3_000);
+      await this.live(undefined);
+      await this.until(() => this.isOver());
+    }
+    const links = this.site.truth().groups[0]?.links ?? [];
+    return {
+      calls: this.calls,
+      epitaph: first.epitaph,
+      verdict: this.#agent?.status().verdict ?? "none",
+      campaign: this.campaign,
+      ends: links.map((link) => `${link.id} ${link.edgeKeys.join()} ${link.farKey}`).join("; "),
+      puts: this.puts(),
+      complaints: this.complaints(),
+    };
+  }
+}
