@@ -13,7 +13,7 @@ import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import { planSite } from "#sim/site-plan.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 
-export const management = "https://management.azure.com";
+const management = "https://management.azure.com";
 const tenant = "11111111-2222-3333-4444-555555555555";
 const client = { clientId: tenant, objectId: tenant, resourceId: "/machine" };
 
