@@ -1,7 +1,7 @@
 // A pair of scripted devices and far ends, a journal in memory and a conductor's parts: everything
 // that is asked of any of them stands in one log.
 
-import { Conductor } from "#agent/campaign/conductor.ts";
+import { Conductor, soundMind } from "#agent/campaign/conductor.ts";
 import type { Campaign, Facts, Step } from "#agent/campaign/model.ts";
 import type { ScoutParts } from "#agent/campaign/scout.ts";
 import type { Desired, DesiredGroup, DesiredLink } from "#agent/desired.ts";
@@ -124,6 +124,8 @@ export class ConductorBench {
   recalls: "pending" | "absent" = "pending";
   ownRoute: string | undefined = "mgmt0";
   alarm: string | undefined;
+  /** Do probes come back? */
+  answers = true;
   readonly accepted: string[] = [];
   readonly failures: Partial<Record<Call, Error>> = {};
   readonly delays: Partial<Record<Call, number>> = {};
@@ -187,11 +189,13 @@ export class ConductorBench {
       ...this.parts,
       note: ({ because }) => this.notes.push(because),
       mind: {
+        ...soundMind,
         decide: (campaign, facts) => {
           this.facts.push(facts);
           this.log.push("decide");
           return left.shift() ?? stepTo(campaign.state, { because: campaign.because });
         },
+        heeds: soundMind.heeds,
         took: (_campaign, row) => this.log.push(`took ${row}`),
       },
     });
@@ -277,7 +281,7 @@ export class ConductorBench {
   readonly #probe = async (port: string, count: number) => {
     this.log.push(`probe ${port} ${count}`);
     await this.#call("probe");
-    return { sent: count, answered: count };
+    return { sent: count, answered: this.answers ? count : 0 };
   };
 
   #transaction(token: string): Transaction {
