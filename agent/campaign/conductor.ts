@@ -19,10 +19,12 @@ export interface ConductorParts extends ScoutParts {
 /** What decides, and who hears which row of the table was taken: fleet runs count and plant. */
 export interface Mind {
   readonly decide: typeof decide;
+  /** What is made of that which looks since the decision say against leaning on a sibling. */
+  readonly heeds: (lost: string | undefined) => string | undefined;
   readonly took: (campaign: Campaign, row: string) => void;
 }
 
-export const soundMind: Mind = { decide, took: () => undefined };
+export const soundMind: Mind = { decide, heeds: (lost) => lost, took: () => undefined };
 
 const stepMsMin = 500;
 const troubleMs = 5_000;
@@ -108,7 +110,8 @@ export class Conductor {
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
   #recheck(action: ActionKind, link: DesiredLink): void {
-    const lost = giving.includes(action) ? undefined : this.#scout.lostSibling(link);
+    const { mind } = this.#parts;
+    const lost = giving.includes(action) ? undefined : mind.heeds(this.#scout.lostSibling(link));
     if (lost === undefined) return;
     throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
       effect: "none",

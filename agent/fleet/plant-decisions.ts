@@ -75,6 +75,7 @@ function repeating(): Sown {
   let last: { readonly link: string; readonly action: ActionKind } | undefined;
   let restarted = false;
   return {
+    heeds: nothingSown.heeds,
     surround: ({ world }) => {
       restarted = true;
       return world;

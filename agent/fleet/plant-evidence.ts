@@ -21,6 +21,7 @@ const believes = (
   breaks: Plant["breaks"],
   title: string,
   twist: () => Twist,
+  heeds: Mind["heeds"] = nothingSown.heeds,
 ): Plant => ({
   name,
   breaks,
@@ -30,7 +31,7 @@ const believes = (
     const believed = twist();
     const decideOn: Mind["decide"] = (campaign, facts) =>
       decide(campaign, believed(facts, campaign));
-    return { ...nothingSown, decide: decideOn };
+    return { ...nothingSown, decide: decideOn, heeds };
   },
 });
 
@@ -137,18 +138,21 @@ const siblingPlants: readonly Plant[] = [
     "P2",
     "never asks whether the sibling carries",
     () => siblingCarries,
+    () => undefined,
   ),
   believes(
     "old-sibling",
     "P2",
     "believes a sibling for minutes after it was seen to carry",
     remembering(({ sibling }) => sibling === "carrying", siblingCarries),
+    () => undefined,
   ),
   believes(
     "unread-sibling",
     "P2",
     "takes a sibling that cannot be read for one that carries",
     () => (facts) => (unreadSibling.test(facts.closedGate ?? "") ? siblingCarries(facts) : facts),
+    (lost) => (unreadSibling.test(`gate.siblingUnhealthy: ${lost}`) ? undefined : lost),
   ),
 ];
 
@@ -182,7 +186,7 @@ const portPlants: readonly Plant[] = [
   ),
   believes(
     "both-are-new",
-    "P6",
+    "P7",
     "calls a link done while the old key is still there",
     () => (facts, campaign) =>
       campaign.state === "restoring" && facts.port?.keys === "both"
@@ -197,10 +201,11 @@ const portPlants: readonly Plant[] = [
       const believed = /it is drained/.test(facts.closedGate ?? "") ? siblingCarries(facts) : facts;
       return doneWithoutReturn(believed, campaign);
     },
+    () => undefined,
   ),
   believes(
     "no-return",
-    "liveness",
+    "P2",
     "calls a link done before its traffic is back",
     () => doneWithoutReturn,
   ),
@@ -209,16 +214,6 @@ const portPlants: readonly Plant[] = [
 const isGate = (facts: Facts, text: RegExp): boolean => text.test(facts.closedGate ?? "");
 
 const farPlants: readonly Plant[] = [
-  believes(
-    "unread-far",
-    "P3",
-    "takes a far end that cannot be read for one on the old key",
-    () => (facts) => {
-      if (facts.far !== "unknown") return facts;
-      const closedGate = isGate(facts, /far end/) ? undefined : facts.closedGate;
-      return { ...facts, far: "old", closedGate };
-    },
-  ),
   believes(
     "failed-far",
     "P3",

@@ -6,8 +6,7 @@ import type { Device, DeviceChange } from "#hal/device.ts";
 import { type Ckn, type KeyRef, strongValue } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { HttpRequest, World } from "#hal/world.ts";
-import { decide } from "../campaign/campaign.ts";
-import type { Plant, Sown } from "./plant.ts";
+import { nothingSown, type Plant, type Sown } from "./plant.ts";
 
 /**
  * Once, at the agent's first request that fits: `change` on the link of that request or beside it.
@@ -91,7 +90,14 @@ const offends = (
   breaks: Plant["breaks"],
   title: string,
   surround: Sown["surround"],
-) => ({ name, breaks, title, where: "days", sow: () => ({ decide, surround }) }) satisfies Plant;
+) =>
+  ({
+    name,
+    breaks,
+    title,
+    where: "days",
+    sow: () => ({ ...nothingSown, surround }),
+  }) satisfies Plant;
 
 export const offenderPlants: readonly Plant[] = [
   offends(

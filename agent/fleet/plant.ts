@@ -3,7 +3,7 @@
 
 import type { World } from "#hal/world.ts";
 import { decide } from "../campaign/campaign.ts";
-import type { Mind } from "../campaign/conductor.ts";
+import { type Mind, soundMind } from "../campaign/conductor.ts";
 
 /** `liveness` = what must come to an end does not; `repeat` = the same seed tells another story. */
 export type Broken = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "liveness" | "repeat";
@@ -25,6 +25,7 @@ export interface Ground {
 /** A plant in one run; what it remembers outlives the processes of that run. */
 export interface Sown {
   readonly decide: Mind["decide"];
+  readonly heeds: Mind["heeds"];
   readonly surround: (ground: Ground) => World;
 }
 
@@ -39,4 +40,8 @@ export interface Plant {
 }
 
 /** The agent as it is, in the world as it is. */
-export const nothingSown: Sown = { decide, surround: ({ world }) => world };
+export const nothingSown: Sown = {
+  decide,
+  heeds: soundMind.heeds,
+  surround: ({ world }) => world,
+};

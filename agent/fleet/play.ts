@@ -46,7 +46,7 @@ export async function playFleet(options: PlayOptions): Promise<Played> {
   const models = faults === "on" ? "mixed" : "best";
   const tunnels = routers;
   const sown = options.plant?.sow() ?? nothingSown;
-  const mind = { ...soundMind, decide: sown.decide };
+  const mind = { ...soundMind, decide: sown.decide, heeds: sown.heeds };
   const run = new FleetRun({ seed, routers, tunnels, start: "clear", models, mind, writeLine });
   const { site, oracle } = run.fleet;
   const lives = livesOf(run, sown);

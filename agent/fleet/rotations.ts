@@ -76,6 +76,7 @@ class Rotations {
     const sown = options.plant?.sow() ?? nothingSown;
     const mind: Mind = {
       decide: sown.decide,
+      heeds: sown.heeds,
       took: (campaign, row) => this.#took(campaign, row),
     };
     const writeLine = (line: string): void => this.#heard(line);

@@ -50,6 +50,14 @@ const claims: readonly Claim[] = [
   },
 ];
 
+/** A key of this campaign is not on the port now, or another one is. */
+function isOdd(link: SiteLink, campaign: Campaign): boolean {
+  const { old, new: next } = entryOf(campaign);
+  const meant = [old?.key.ckn, next.key.ckn];
+  const seen = link.edge.keys().map(({ ckn }) => ckn);
+  return meant.some((ckn) => ckn !== undefined && !seen.includes(ckn)) || seen.length > 2;
+}
+
 /** A look, a deadline and a journal record may lie between the truth and the reason. */
 const latelyMs = 420_000;
 /** Faults of a router that make a look fail, or take too long. */
@@ -94,6 +102,8 @@ export class Witness {
     }
     const wrong = made.find(({ where, facts }) => {
       const links = this.#site.links.filter((link) => this.#isMeant(link, id, where));
+      if (facts.includes("keysChanged") && links.some((link) => isOdd(link, campaign)))
+        return false;
       return !links.some((link) => facts.some((fact) => this.#lately(fact, link.id)));
     });
     if (wrong === undefined) return undefined;
