@@ -8,16 +8,18 @@ import {
   drainedOf,
   type Proven,
   proofOf,
+  provenNew,
+  provenOld,
   type QuietRun,
   type Run,
   stagedEvidence,
   steadyGap,
   steadyOf,
 } from "#agent/campaign/evidence.ts";
-import type { Evidence } from "#agent/campaign/model.ts";
+import type { CampaignLink, Evidence } from "#agent/campaign/model.ts";
 import type { LinkView } from "#agent/link-view.ts";
 import { known, type MacsecPort, type Reading, unknown } from "#hal/model.ts";
-import { calmPort, keyOne } from "./campaign-kit.ts";
+import { calmPort, campaignOf, keyOne } from "./campaign-kit.ts";
 import { ckn } from "./site-bench.ts";
 import {
   at,
@@ -128,6 +130,66 @@ describe("the proof of a key (P3)", () => {
     },
   );
 
+  const looked = (over: Partial<MacsecPort>, proven = wanted): Evidence => {
+    const run = advanceProof(undefined, good(over), proven, "new", now);
+    return proofOf(run, good(over), rotation, now);
+  };
+
+  it("says what it lacks where it was never seen, or not as it is now", () => {
+    expect(proofOf(undefined, good(), rotation, now)).toMatchObject({ text: "no look yet" });
+    const run = advanceProof(undefined, good(), wanted, "new", now);
+    const gone = "the frame counters cannot be read";
+    expect(proofOf(run, good({ frames: unread }), rotation, now)).toMatchObject({ text: gone });
+    const bare: Run = { since: now, frames: undefined, broken: undefined };
+    expect(proofOf(bare, good(), rotation, now)).toMatchObject({ text: gone });
+    const away = advanceProof(run, viewOf(undefined), wanted, "new", now);
+    expect(away.broken).toBe("the router cannot be read");
+    expect(looked({ liveSuite: unread })).toMatchObject({ text: /has no known suite/ });
+    expect(looked({ settings: unread })).toMatchObject({ text: "the port is not must-secure" });
+    expect(looked({ settings: known(undefined, now) })).toMatchObject({ text: /must-secure/ });
+  });
+
+  it("says how long it must still last once everything is there", () => {
+    const later = good(counted(1_020n, 1_020n));
+    expect(proofAfter(good(), later, rotation.settleMs - 1_500)).toEqual({
+      kind: "waiting",
+      text: "the key works; 2 s more to be sure",
+    });
+  });
+
+  it("of a change wants its settings on the port as well, and of a rotation does not", () => {
+    const change = { ...wanted, keepsKey: true };
+    const sci = { settings: known({ ...settings, includeSci: false }, now) };
+    expect(looked(sci, change)).toEqual({
+      kind: "waiting",
+      text: "includeSci is false and not true",
+    });
+    expect(looked({}, change)).toMatchObject({ text: /more protected frames/ });
+    expect(looked(sci)).toMatchObject({ text: /more protected frames/ });
+  });
+
+  it("is content with a far end that has nothing to do", () => {
+    const run = advanceProof(undefined, good(), wanted, "either", now);
+    expect(run.broken).toBeUndefined();
+  });
+
+  it("is broken by either counter that falls, and by none that nobody counts", () => {
+    for (const over of [counted(999n, 1_000n), counted(1_000n, 999n)]) {
+      const run = advanceProof(undefined, good(), wanted, "new", now);
+      expect(advanceProof(run, good(over), wanted, "new", now).broken).toBe("counters were reset");
+    }
+    const rxClear = (count: bigint | undefined) =>
+      good(counted(1_000n, 1_000n, { rxClear: count }));
+    for (const [before, after] of [
+      [undefined, 5n],
+      [5n, undefined],
+      [5n, 5n],
+    ] as const) {
+      const run = advanceProof(undefined, rxClear(before), wanted, "new", now);
+      expect(advanceProof(run, rxClear(after), wanted, "new", now).broken).toBeUndefined();
+    }
+  });
+
   it("begins again after a bad look, from the counters of that look", () => {
     const bad = good(counted(2_000n, 2_000n, { rxNotValid: 3n }));
     const clean = good(counted(3_000n, 3_000n, { rxNotValid: 3n }));
@@ -147,6 +209,24 @@ describe("the proof of a key (P3)", () => {
     const later = good(counted(9_000n, 9_000n));
     run = advanceProof(run, later, wanted, "new", at(6_000));
     expect(proofOf(run, later, rotation, at(6_000 + rotation.settleMs)).kind).toBe("waiting");
+  });
+});
+
+describe("the keys of a campaign", () => {
+  const [first] = campaignOf("proving", { kind: "rotate" }).links;
+  if (first?.old === undefined) throw new Error("a rotation has an old key");
+  const entry: CampaignLink = first;
+
+  it("are proven with their settings, each by its name", () => {
+    expect(provenNew(entry)).toEqual({ which: "new", ...entry.new, keepsKey: false });
+    expect(provenOld(entry)).toEqual({ which: "old", ...entry.old, keepsKey: false });
+  });
+
+  it("are one key in a change, and an enrolment has no old one", () => {
+    const change = { ...entry, old: entry.new };
+    expect([provenNew(change).keepsKey, provenOld(change)?.keepsKey]).toEqual([true, true]);
+    const enrol = { ...entry, old: undefined };
+    expect([provenNew(enrol).keepsKey, provenOld(enrol)]).toEqual([false, undefined]);
   });
 });
 
@@ -171,6 +251,35 @@ describe("drained", () => {
     expect(samples(quiet(), [])).toEqual({ kind: "waiting", text: "no look yet" });
   });
 
+  it("counts the time from the last sample that counted", () => {
+    expect(samples(quiet(), [10_000, 15_000, 20_000]).kind).toBe("waiting");
+    expect(samples(quiet(), [10_000, 20_000, 30_000])).toEqual({ kind: "held" });
+  });
+
+  it("begins anew after noise, at once", () => {
+    let run: QuietRun | undefined;
+    run = advanceQuiet(run, viewOf(undefined), 10_000, at(0));
+    run = advanceQuiet(run, quiet(), 10_000, at(1_000));
+    expect(run).toMatchObject({ samples: 1, lastAt: 1_000 });
+    run = advanceQuiet(run, quiet(), 10_000, at(11_000));
+    expect(drainedOf(run, 3)).toMatchObject({ text: "quiet in 2 of 3 samples" });
+    run = advanceQuiet(run, viewOf(undefined), 10_000, at(12_000));
+    expect(drainedOf(run, 3)).toMatchObject({ text: "rate and routes cannot be read" });
+  });
+
+  it("minds no route that is elsewhere, or not the best", () => {
+    const prefix = "10.0.0.0/8";
+    const here = { kind: "port", port: link.port } as const;
+    const routes = [
+      { prefix, via: here, best: false },
+      { prefix, via: { kind: "port", port: "et-9" }, best: true },
+      { prefix, via: { kind: "tunnel", name: link.port }, best: true },
+    ] as const;
+    expect(samples(quiet({}, { ...drainedRouting, routes }), [0, 10_000, 20_000])).toEqual({
+      kind: "held",
+    });
+  });
+
   const noises: readonly (readonly [string, LinkView, string])[] = [
     ["100 packets/s", quiet({ rate: known({ ...slow, rxPps: 100 }, now) }), "100 packets/s"],
     ["1 % of the line", quiet({ rate: known({ ...slow, txBps: 1e9 }, now) }), "packets/s still"],
@@ -181,6 +290,11 @@ describe("drained", () => {
     ],
     ["no drain in force", quiet({}, { ...drainedRouting, drains: [] }), "not in force"],
     ["an unreadable rate", quiet({ rate: unread }), "cannot be read"],
+    [
+      "unreadable routes",
+      viewOf(stateOf(clearPort({ rate: known(slow, now) }), { routing: unread })),
+      "cannot be read",
+    ],
     ["an unreadable router", viewOf(undefined), "cannot be read"],
   ];
   it.each(noises)("not with %s", (_name, view, text) => {
@@ -202,6 +316,11 @@ describe("a staged key", () => {
     ["one key only", stagedEvidence(frames, view, calmPort), "both keys"],
     ["new in charge", stagedEvidence(frames, view, { ...port, carriedBy: "new" }), "in charge"],
     ["an unread port", stagedEvidence(frames, view, undefined), "cannot be read"],
+    [
+      "unread counters",
+      stagedEvidence(frames, viewOf(stateOf(securedPort({ frames: unread }))), port),
+      "cannot be read",
+    ],
     [
       "failing frames",
       stagedEvidence(
@@ -234,7 +353,9 @@ describe("carrying again", () => {
     const probe = { at: at(5), sent: 5, answered: 0 };
     expect(gap({}, { ...view, probe })).toContain("probes");
     expect(gap({}, { ...view, probe: { ...probe, answered: 1 } })).toBeUndefined();
+    expect(steadyGap({ ...view, probe }, calmPort, at(5))).toContain("probes");
     expect(steadyGap({ ...view, probe }, calmPort, at(6))).toBeUndefined();
+    expect(gap({}, viewOf(undefined))).toContain("read");
   });
 
   it("must last for the soak time, and begins again after a gap", () => {

@@ -131,6 +131,52 @@ describe("a window", () => {
   });
 });
 
+describe("an answer that is kept", () => {
+  const windows = [windowOf(night), windowOf(dublin)];
+  const freezes = ["2026-11-21/2026-11-21", "2026-11-28/2026-11-28"].map((text) => freezeOf(text));
+  const first = at("2026-11-20T12:00:00Z");
+  const walls = Array.from({ length: 1_000 }, (_, at) => (first + at * 900_000) as WallTime);
+  const fresh = (wall: WallTime) => windowAt([...windows], [...freezes], wall);
+
+  it("is the one that the moment has, forward and backward", () => {
+    for (const wall of [...walls, ...walls.toReversed()]) {
+      expect(windowAt(windows, freezes, wall), isoTime(wall)).toEqual(fresh(wall));
+    }
+  });
+
+  it("is kept while nothing changes, and not for other freezes", () => {
+    const free = at("2026-11-22T12:00:00Z");
+    const kept = windowAt(windows, freezes, free);
+    const until = at("2026-11-27T21:59:59Z");
+    expect(windowAt(windows, freezes, free)).toBe(kept);
+    expect(windowAt(windows, freezes, until)).toBe(kept);
+    expect(windowAt(windows, [freezeOf("2026-11-22/2026-11-22")], free)).toMatchObject({
+      why: expect.stringContaining("frozen until"),
+    });
+    const open = at("2026-11-27T22:00:00Z");
+    const now = windowAt(windows, freezes, open);
+    expect(windowAt(windows, freezes, (open + 3_600_000) as WallTime)).toBe(now);
+  });
+
+  it("is kept for ever where nothing ever changes", () => {
+    const always: Window[] = [];
+    const kept = windowAt(always, freezes.slice(0, 1), first);
+    const none: Freeze[] = [];
+    expect(kept).toMatchObject({ kind: "open" });
+    const free = windowAt(always, none, first);
+    expect(windowAt(always, none, at("2126-11-20T12:00:00Z"))).toBe(free);
+  });
+});
+
+describe("a window on no day", () => {
+  it("opens never", () => {
+    const none = { ...windowOf(night), days: [] };
+    expect(windowAt([none], [], at("2026-11-27T23:00:00Z"))).toEqual({
+      ...{ kind: "closed", why: "no window opens any more", opensAt: undefined },
+    });
+  });
+});
+
 describe("a freeze", () => {
   const december = "2026-12-20/2027-01-05";
   it.each([
