@@ -3,7 +3,15 @@
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
@@ -42,12 +50,15 @@ function hashOfInputs(): string {
 function compile(): void {
   const units = sources.filter((path) => path.endsWith(".c"));
   for (const { file, defines } of builds) {
-    const argv = [...flags, ...defines, `-I${headers}`, "-o", join(folder, file), ...units];
+    // Whoever has the old one loaded keeps it whole.
+    const fresh = join(folder, `${file}.new`);
+    const argv = [...flags, ...defines, `-I${headers}`, "-o", fresh, ...units];
     const { status, error } = spawnSync("gcc", argv, { cwd: root, stdio: "inherit" });
     if (status !== 0) {
       console.error(`gcc failed${error === undefined ? "" : `: ${error.message}`}`);
       process.exit(1);
     }
+    renameSync(fresh, join(folder, file));
   }
 }
 

@@ -11,6 +11,8 @@ export interface Figure {
   readonly runs?: number;
   /** Absent where there is nobody to compare with. */
   readonly peer?: { readonly name: string; readonly sample: Sample };
+  /** What is promised: of the median ratio where there is a peer, else of the largest figure. */
+  readonly most?: number;
 }
 
 export interface Bench {
@@ -18,6 +20,8 @@ export interface Bench {
   /** Samples of each side, after one that is thrown away. */
   readonly runs: number;
   readonly figures: readonly Figure[];
+  /** Runs in the machine of the kernel tier. */
+  readonly inMachine?: true;
 }
 
 export interface Summary {
@@ -67,14 +71,29 @@ function row(name: string, unit: string, { min, median, max }: Summary): string 
   return `  ${name.padEnd(28)}${cells}  ${unit}`;
 }
 
-export function formatFigure(figure: Figure, { ours, peer }: Measured): string {
+/** Undefined where nothing is promised. */
+export function isKept(figure: Figure, { ours, peer }: Measured): boolean | undefined {
+  const value = peer === undefined ? ours.max : ours.median / peer.median;
+  return figure.most === undefined ? undefined : value <= figure.most;
+}
+
+function promise(figure: Figure, measured: Measured): string[] {
+  const kept = isKept(figure, measured);
+  if (kept === undefined) return [];
+  return [`  promised: at most ${figure.most}, ${kept ? "kept" : "broken"}`];
+}
+
+export function formatFigure(figure: Figure, measured: Measured): string {
+  const { ours, peer } = measured;
   const lines = [figure.name, row("ours", figure.unit, ours)];
-  if (peer === undefined || figure.peer === undefined) return lines.join("\n");
+  if (peer === undefined || figure.peer === undefined) {
+    return [...lines, ...promise(figure, measured)].join("\n");
+  }
   const ratio: Summary = {
     min: ours.min / peer.min,
     median: ours.median / peer.median,
     max: ours.max / peer.max,
   };
   lines.push(row(figure.peer.name, figure.unit, peer), row("ours / peer", "x", ratio));
-  return lines.join("\n");
+  return [...lines, ...promise(figure, measured)].join("\n");
 }

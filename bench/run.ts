@@ -2,17 +2,42 @@
 
 import { globSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
-import { basename } from "node:path";
-import { type Bench, formatFigure, measure } from "./bench.ts";
+import { basename, join } from "node:path";
+import { runInMachine } from "../test/machine/machine.ts";
+import { whyNoMachine } from "../test/machine/place.ts";
+import { type Bench, formatFigure, isKept, measure } from "./bench.ts";
+
+const insideMark = "LINKSEAL_IN_MACHINE";
+const machinePatienceMs = 900_000;
 
 const names = globSync("*.ts", { cwd: import.meta.dirname })
   .map((path) => basename(path, ".ts"))
   .filter((name) => name !== "run" && name !== "bench")
   .sort();
 
+// Ourselves once more, on the kernel of the machine.
+async function runInside(name: string): Promise<void> {
+  const why = whyNoMachine();
+  if (why !== undefined) throw new Error(why);
+  const end = await runInMachine({
+    argv: [process.execPath, import.meta.filename, name],
+    cwd: join(import.meta.dirname, ".."),
+    env: { [insideMark]: "1" },
+    patienceMs: machinePatienceMs,
+    out: 1,
+    err: 2,
+  });
+  if (end.kind !== "ended") console.error(`the machine ${end.kind}:\n${end.console}`);
+  if (end.kind !== "ended" || end.status !== 0) process.exitCode = 1;
+}
+
 async function run(name: string): Promise<void> {
   const module: { readonly bench: Bench } = await import(`./${name}.ts`);
-  const { title, runs, figures } = module.bench;
+  const { title, runs, figures, inMachine } = module.bench;
+  if (inMachine === true && process.env[insideMark] === undefined) {
+    await runInside(name);
+    return;
+  }
   const load = loadavg().map((value) => value.toFixed(2));
   console.log(`${name}: ${title}`);
   console.log(
@@ -20,8 +45,11 @@ async function run(name: string): Promise<void> {
       `${availableParallelism()} cores, load ${load.join(" ")}`,
   );
   console.log(`  ${"".padEnd(28)}${["min", "median", "max"].map((s) => s.padStart(12)).join("")}`);
-  for (const figure of figures)
-    console.log(formatFigure(figure, await measure(figure, figure.runs ?? runs)));
+  for (const figure of figures) {
+    const measured = await measure(figure, figure.runs ?? runs);
+    console.log(formatFigure(figure, measured));
+    if (isKept(figure, measured) === false) process.exitCode = 1;
+  }
 }
 
 const asked = process.argv.slice(2);

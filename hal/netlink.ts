@@ -50,11 +50,12 @@ export interface NetlinkSocket extends Disposable {
    */
   ask<T>(request: NetlinkRequest, read: Reader<T>, signal: AbortSignal): Promise<Answer<T>>;
   /**
-   * Carries out all of them in this order, whatever becomes of one; a place in the result is
-   * undefined where it was done. A lost answer has effect "unknown".
+   * Carries out all of them in this order, whatever becomes of one, and asks for each only when its
+   * turn comes; a place in the result is undefined where it was done. A lost answer has effect
+   * "unknown".
    */
   write(
-    requests: readonly NetlinkRequest[],
+    requests: Iterable<NetlinkRequest>,
     signal: AbortSignal,
   ): Promise<readonly (Refusal | undefined)[]>;
 }

@@ -6,9 +6,12 @@ import type { Form } from "./attributes.ts";
 
 export const families = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
 
+const decimal = Array.from({ length: 256 }, (_, octet) => String(octet));
+const dotted = Array.from({ length: 256 }, (_, octet) => `${octet}.`);
+
 export function ipv4Text(view: DataView, at: number): string {
-  const octet = (index: number): number => view.getUint8(at + index);
-  return `${octet(0)}.${octet(1)}.${octet(2)}.${octet(3)}`;
+  const front = (index: number): string => dotted[view.getUint8(at + index)] ?? "";
+  return front(0) + front(1) + front(2) + (decimal[view.getUint8(at + 3)] ?? "");
 }
 
 /** The longest run of two or more zero groups is written `::`; the first of equal ones. */
@@ -35,7 +38,7 @@ function longestZeros(groups: readonly number[]): { start: number; length: numbe
 
 /** 4 or 16 octets. */
 export function addressOctets(text: string): Uint8Array {
-  if (isIPv4(text)) return Uint8Array.from(text.split("."), Number);
+  if (isIPv4(text)) return ipv4Octets(text);
   if (!isIPv6(text) || text.includes("%")) throw new TypeError(`${text} is no address`);
   const plain = text.replace(/[\d.]+$/, (tail) => (tail.includes(".") ? groupsOf(tail) : tail));
   const [front = "", back] = plain.split("::");
@@ -50,6 +53,17 @@ export function addressOctets(text: string): Uint8Array {
       return [value >> 8, value & 0xff];
     }),
   );
+}
+
+function ipv4Octets(text: string): Uint8Array {
+  const octets = new Uint8Array(4);
+  let at = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const digit = text.charCodeAt(index) - 0x30;
+    if (digit < 0) at += 1;
+    else octets[at] = (octets[at] ?? 0) * 10 + digit;
+  }
+  return octets;
 }
 
 function groupsOf(ipv4: string): string {

@@ -102,7 +102,7 @@ export function hexOf(view: DataView, start: number, end: number): string {
   return result;
 }
 
-export function octetsOfHex(value: string): Uint8Array {
+function octetsOfHex(value: string): Uint8Array {
   return Uint8Array.from(value.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 

@@ -15,7 +15,6 @@ const commands = {
   getTxSc: 0,
   addRxSc: 1,
   deleteRxSc: 2,
-  updateRxSc: 3,
   addTxSa: 4,
   deleteTxSa: 5,
   updateTxSa: 6,
@@ -136,7 +135,7 @@ export function readMacsec(type: number): (message: NetlinkMessage) => MacsecDev
 }
 
 /** Of a new SA; with extended packet numbering it has an SSCI and a salt too. */
-export interface SaKey {
+interface SaKey {
   readonly an: number;
   readonly nextPn: bigint;
   readonly keyId: string;
@@ -144,13 +143,13 @@ export interface SaKey {
   readonly extended?: { readonly ssci: number; readonly salt: Secret };
 }
 
-export type SaChange = Readonly<{ an: number; active?: boolean; nextPn?: bigint }> & {
+type SaChange = Readonly<{ an: number; active?: boolean; nextPn?: bigint }> & {
   /** Whether the packet number of its suite has 64 bits. */
   readonly extended?: boolean;
 };
 
 /** A channel of the peer on one link. */
-export interface RxScName {
+interface RxScName {
   readonly link: number;
   readonly sci: string;
 }
@@ -197,10 +196,10 @@ export interface MacsecWriter {
   deleteRxSc(channel: RxScName): NetlinkRequest;
   addTxSa(link: number, sa: SaKey): NetlinkRequest;
   updateTxSa(link: number, change: SaChange): NetlinkRequest;
+  /** The kernel refuses it (EBUSY) while the SA is active, and so it does below. */
   deleteTxSa(link: number, an: number): NetlinkRequest;
   addRxSa(channel: RxScName, sa: SaKey): NetlinkRequest;
   updateRxSa(channel: RxScName, change: SaChange): NetlinkRequest;
-  /** The kernel refuses it (EBUSY) while the SA is active. */
   deleteRxSa(channel: RxScName, an: number): NetlinkRequest;
 }
 

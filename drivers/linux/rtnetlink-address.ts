@@ -6,8 +6,7 @@ import { addressOctets, families, ipAddress } from "./address.ts";
 import { type Attributes, table } from "./attributes.ts";
 import { s32, text, u8, u32, words } from "./forms.ts";
 
-export const addressTypes = { newAddress: 20, deleteAddress: 21, getAddress: 22 } as const;
-export const addressGroups = { ipv4: 5, ipv6: 9 } as const;
+const addressTypes = { newAddress: 20, deleteAddress: 21, getAddress: 22 } as const;
 
 const rows = {
   address: [1, ipAddress],

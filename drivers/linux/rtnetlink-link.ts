@@ -22,11 +22,11 @@ import {
   words,
 } from "./forms.ts";
 
-export const linkTypes = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
+const linkTypes = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
 export const linkGroup = 1;
 
 /** Of ifinfomsg. */
-export const linkFlags = { up: 0x1, running: 0x40, lowerUp: 0x10000 } as const;
+const linkFlags = { up: 0x1 } as const;
 
 const suites = new Map<bigint, CipherSuite>([
   [0x0080c20001000001n, "gcm-aes-128"],
@@ -49,7 +49,7 @@ export const offload = named({ 0: "off", 1: "phy", 2: "mac" }, u8);
 /** The SCI in the order of the wire, so that it reads as address and port. */
 export const sci: Form<string> = hexOfSize(8);
 
-export const macsecSettings = table({
+const macsecSettings = table({
   sci: [1, sci],
   /** Big-endian: the only number here that is. */
   port: [2, hexOfSize(2)],
@@ -92,7 +92,7 @@ const infoRows = table({
 });
 
 /** What kind of link it is; the settings stand under the name of the kind. */
-export interface LinkInfo {
+interface LinkInfo {
   readonly kind: string | undefined;
   readonly macsec?: Attributes<MacsecRows>;
   readonly vrf?: Attributes<VrfRows>;
@@ -272,9 +272,9 @@ export function dumpLinks(): NetlinkRequest {
 }
 
 /** Settings of a MACsec device, by their names in the standard. */
-export type MacsecLinkSettings = Parameters<typeof macsecSettings.write>[0];
+type MacsecLinkSettings = Parameters<typeof macsecSettings.write>[0];
 
-export interface MacsecLink {
+interface MacsecLink {
   readonly name: string;
   /** Index of the uncontrolled port. */
   readonly below: number;

@@ -6,9 +6,8 @@ import { ipAddress } from "./address.ts";
 import { type Attributes, type ReadForm, table } from "./attributes.ts";
 import { bool, hex, text, u8, u16, u32, words } from "./forms.ts";
 
-export const routeTypes = { newRoute: 24, deleteRoute: 25, getRoute: 26 } as const;
-export const ruleTypes = { newRule: 32, deleteRule: 33, getRule: 34 } as const;
-export const routeGroups = { ipv4: 7, ipv4Rule: 8, ipv6: 11, ipv6Rule: 19 } as const;
+const routeTypes = { newRoute: 24, deleteRoute: 25, getRoute: 26 } as const;
+const ruleTypes = { newRule: 32, deleteRule: 33, getRule: 34 } as const;
 
 /** Of rtmsg: what becomes of a packet. */
 export const routeKinds = {
@@ -49,7 +48,7 @@ const via: ReadForm<string> = {
 
 const hopRows = table({ gateway: [5, ipAddress], via: [18, via], encapType: [21, u16] });
 
-export interface NextHop {
+interface NextHop {
   readonly link: number;
   readonly flags: number;
   /** One less than what the user wrote. */

@@ -48,14 +48,27 @@ const cutAlgorithm: ReadForm<CutAlgorithm> = {
   },
 };
 
+let lastName = "";
+
+// Among thousands of SAs it is nearly always the name of the one before.
 function algorithmName(view: DataView, start: number): string {
-  return text.read(view, start, start + nameBytes);
+  for (let at = 0; at < lastName.length; at += 1) {
+    if (view.getUint8(start + at) !== lastName.charCodeAt(at)) {
+      lastName = "";
+      break;
+    }
+  }
+  if (lastName === "" || view.getUint8(start + lastName.length) !== 0) {
+    lastName = text.read(view, start, start + nameBytes);
+  }
+  return lastName;
 }
 
 /** Everything of an algorithm up to its key. */
 export function algorithmHead(name: string, ...numbers: readonly number[]): Uint8Array {
   const octets = new Uint8Array(nameBytes + 4 * numbers.length);
-  new TextEncoder().encodeInto(name, octets.subarray(0, nameBytes - 1));
+  for (let at = 0; at < name.length && at < nameBytes - 1; at += 1)
+    octets[at] = name.charCodeAt(at);
   const view = new DataView(octets.buffer);
   numbers.forEach((number, index) => {
     view.setUint32(nameBytes + 4 * index, number, true);
@@ -129,9 +142,9 @@ const templates: ReadForm<readonly Template[]> = {
   read(view, start, end) {
     const count = (end - start) / templateBytes;
     if (!Number.isInteger(count) || count > templatesMax) throw unparsed("odd templates");
-    return Array.from({ length: count }, (_, index) =>
-      template(view, start + index * templateBytes),
-    );
+    const found: Template[] = [];
+    for (let at = start; at < end; at += templateBytes) found.push(template(view, at));
+    return found;
   },
 };
 
@@ -153,7 +166,14 @@ function template(view: DataView, at: number): Template {
   };
 }
 
-export const direction = named({ 1: "in", 2: "out" }, u8);
+const policyType: ReadForm<"main" | "sub" | "other"> = {
+  read(view, start, end) {
+    if (start === end) throw unparsed("a policy type without its number");
+    return (["main", "sub"] as const)[view.getUint8(start)] ?? "other";
+  },
+};
+
+const direction = named({ 1: "in", 2: "out" }, u8);
 
 /** The kernel sends 8 octets of its union whatever the family is. */
 const mark: Form<{ readonly value: number; readonly mask: number }> = {
@@ -179,7 +199,7 @@ const rows = {
   sourceAddress: [13, hex],
   careOfAddress: [14, hex],
   lastUsed: [15, u64],
-  policyType: [16, hex],
+  policyType: [16, policyType],
   aead: [18, cutAlgorithm],
   cutAuth: [20, cutAlgorithm],
   mark: [21, mark],

@@ -92,13 +92,16 @@ export function writeSelector(
   between: { readonly source: string; readonly destination: string },
 ): void {
   const view = new DataView(octets.buffer, octets.byteOffset);
-  const [source = "", sourceLength] = between.source.split("/");
-  const [destination = "", destinationLength] = between.destination.split("/");
-  writeAddress(octets, at, destination);
-  writeAddress(octets, at + addressBytes, source);
-  view.setUint16(at + 40, familyOf(destination), true);
-  octets[at + 42] = Number(destinationLength);
-  octets[at + 43] = Number(sourceLength);
+  octets[at + 42] = writePrefix(octets, at, between.destination);
+  octets[at + 43] = writePrefix(octets, at + addressBytes, between.source);
+  view.setUint16(at + 40, familyOf(between.destination), true);
+}
+
+// Its length.
+function writePrefix(octets: Uint8Array, at: number, prefix: string): number {
+  const slash = prefix.lastIndexOf("/");
+  writeAddress(octets, at, prefix.slice(0, slash));
+  return Number(prefix.slice(slash + 1));
 }
 
 const unlimited = 0xffff_ffff_ffff_ffffn;

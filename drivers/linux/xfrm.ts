@@ -28,7 +28,7 @@ import {
   writeSelector,
 } from "./xfrm-structs.ts";
 
-export const xfrmTypes = {
+const xfrmTypes = {
   newSa: 0x10,
   deleteSa: 0x11,
   getSa: 0x12,
@@ -55,8 +55,6 @@ const acquireBytes = 96;
 
 const modes = ["transport", "tunnel", "route optimisation", "in trigger", "beet"] as const;
 type Mode = Named<(typeof modes)[number]>;
-
-export const saFlags = { extendedSequence: 128 } as const;
 
 export interface Sa {
   readonly family: number;

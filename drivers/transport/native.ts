@@ -34,6 +34,8 @@ export interface Native {
 /** What only the test build has: the shipped one cannot change its network. */
 export interface TestNative extends Native {
   enterNamespace(path: string): void;
+  listenNotices(address: string): number;
+  takeNotice(descriptor: number): { readonly text: string; readonly descriptors: number[] };
 }
 
 /** Throws where it was not built for this machine. */

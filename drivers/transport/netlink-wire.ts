@@ -13,10 +13,8 @@ export const netlinkFlags = {
   capped: 0x100,
   hasAttributes: 0x200,
   dump: 0x300,
-  replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
-  append: 0x800,
 } as const;
 
 export const controlTypes = { noop: 1, error: 2, done: 3, overrun: 4 } as const;
@@ -26,10 +24,12 @@ const attributeHeaderBytes = 4;
 /** The two upper bits of an attribute's type are marks. */
 const attributeTypes = 0x3fff;
 
-export const aligned = (length: number): number => (length + 3) & ~3;
+const aligned = (length: number): number => (length + 3) & ~3;
 
-export function lengthOf(octets: Octets): number {
-  return octets.reduce((sum, part) => sum + part.byteLength, 0);
+function lengthOf(octets: Octets): number {
+  let length = 0;
+  for (const part of octets) length += part.byteLength;
+  return length;
 }
 
 export function unparsed(text: string): LinksealError {
@@ -98,10 +98,14 @@ export function requestBytes({ body }: NetlinkRequest): number {
   return aligned(headerBytes + lengthOf(body));
 }
 
-/** Writes requests one behind the other, numbered from `sequence`; the caller wipes the result. */
+/**
+ * Writes requests one behind the other, numbered from `sequence` and with `more` flags; the caller
+ * wipes the result.
+ */
 export function encodeRequests(
   requests: readonly NetlinkRequest[],
   sequence: number,
+  more = 0,
 ): Uint8Array<ArrayBuffer> {
   const total = requests.reduce((sum, request) => sum + requestBytes(request), 0);
   const octets = new Uint8Array(total);
@@ -109,9 +113,8 @@ export function encodeRequests(
   let at = 0;
   requests.forEach((request, index) => {
     const { type, flags, body } = request;
-    view.setUint32(at, headerBytes + lengthOf(body), true);
     view.setUint16(at + 4, type, true);
-    view.setUint16(at + 6, flags, true);
+    view.setUint16(at + 6, flags | more, true);
     view.setUint32(at + 8, (sequence + index) >>> 0, true);
     let place = at + headerBytes;
     for (const part of body) {
@@ -119,7 +122,8 @@ export function encodeRequests(
       else part.use((bytes) => octets.set(bytes, place));
       place += part.byteLength;
     }
-    at += requestBytes(request);
+    view.setUint32(at, place - at, true);
+    at = aligned(place);
   });
   return octets;
 }

@@ -23,7 +23,7 @@ import {
 
 const receiveBytes = 4 * 1024 * 1024;
 /** What one turn of the event loop takes. */
-const roomBytes = 256 * 1024;
+const roomBytes = 128 * 1024;
 /** The kernel carries a batch out before `send` returns: more would hold the event loop. */
 const batchMessagesMax = 64;
 const batchBytesMax = 64 * 1024;
@@ -87,12 +87,11 @@ export class NetlinkChannel implements NetlinkSocket {
   }
 
   async write(
-    requests: readonly NetlinkRequest[],
+    requests: Iterable<NetlinkRequest>,
     signal: AbortSignal,
   ): Promise<readonly (Refusal | undefined)[]> {
     const refusals: (Refusal | undefined)[] = [];
-    while (refusals.length < requests.length) {
-      const batch = batchFrom(requests, refusals.length);
+    for (const batch of batchesOf(requests)) {
       const ended = await this.#converse(batch, false, () => undefined, signal);
       if (ended.spoilt instanceof LinksealError) throw ended.spoilt;
       if (ended.spoilt !== undefined) throw closed("the kernel's answers were lost", "unknown");
@@ -132,7 +131,6 @@ export class NetlinkChannel implements NetlinkSocket {
     const first = this.#sequence;
     this.#sequence = (first + requests.length) >>> 0;
     const own = netlinkFlags.request | (isDump ? 0 : netlinkFlags.ack);
-    const marked = requests.map((request) => ({ ...request, flags: request.flags | own }));
     const current: Conversation = {
       first,
       isDump,
@@ -143,7 +141,7 @@ export class NetlinkChannel implements NetlinkSocket {
       spoilt: undefined,
     };
     this.#current = current;
-    const octets = encodeRequests(marked, first);
+    const octets = encodeRequests(requests, first, own);
     const sent = this.#native.send(this.#socket, octets);
     octets.fill(0);
     if (sent !== octets.length) {
@@ -224,15 +222,21 @@ function takeFrom(current: Conversation, message: Sequenced): void {
   }
 }
 
-function batchFrom(requests: readonly NetlinkRequest[], start: number): readonly NetlinkRequest[] {
-  let end = start;
+// Requests are made only when their turn comes, so that making thousands holds nothing up.
+function* batchesOf(requests: Iterable<NetlinkRequest>): Generator<readonly NetlinkRequest[]> {
+  let batch: NetlinkRequest[] = [];
   let bytes = 0;
-  for (const request of requests.slice(start, start + batchMessagesMax)) {
-    bytes += requestBytes(request);
-    if (end > start && bytes > batchBytesMax) break;
-    end += 1;
+  for (const request of requests) {
+    const more = requestBytes(request);
+    if (batch.length === batchMessagesMax || (batch.length > 0 && bytes + more > batchBytesMax)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(request);
+    bytes += more;
   }
-  return requests.slice(start, end);
+  if (batch.length > 0) yield batch;
 }
 
 async function orAborted<T>(wanted: Promise<T>, signal: AbortSignal): Promise<T> {

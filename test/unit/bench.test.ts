@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Figure, formatFigure, measure, summarise } from "../../bench/bench.ts";
+import { type Figure, formatFigure, isKept, measure, summarise } from "../../bench/bench.ts";
 
 describe("the bench runner", () => {
   it.each([
@@ -34,6 +34,16 @@ describe("the bench runner", () => {
       "  peer                                1.00        4.50        8.00  ms",
       "  ours / peer                         2.00       0.667       0.500  x",
     ]);
+  });
+
+  it("says whether a promise was kept, of the ratio if there is a peer", async () => {
+    const figure: Figure = { name: "lag", unit: "ms", ours: () => 50, most: 40 };
+    const peer = { name: "peer", sample: () => 100 };
+    const alone = await measure(figure, 1);
+    expect(formatFigure(figure, alone)).toContain("promised: at most 40, broken");
+    expect(isKept(figure, alone)).toBe(false);
+    const beside = { ...figure, peer, most: 0.5 };
+    expect(formatFigure(beside, await measure(beside, 1))).toContain("at most 0.5, kept");
   });
 
   it("prints a figure without a peer alone", async () => {

@@ -1,37 +1,5 @@
-/* setns */
-#define _GNU_SOURCE
-
 #include "kernel.h"
 #include "socket.h"
-
-#ifdef LINKSEAL_TEST_BUILD
-
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <sched.h>
-#include <unistd.h>
-
-/* enterNamespace(path): sockets that this thread opens from now on belong to that network. */
-static napi_value enter_namespace_call(napi_env env, napi_callback_info info)
-{
-	struct arguments taken;
-	char path[PATH_MAX];
-	size_t length;
-	int fd, number;
-
-	if (!arguments_take(env, info, 1, &taken) ||
-	    !arguments_text(&taken, 0, path, sizeof(path), &length))
-		return NULL;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return throw_errno(env, "open", errno);
-	number = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
-	close(fd);
-	return number != 0 ? throw_errno(env, "setns", number) : result_undefined(env);
-}
-
-#endif
 
 #define FUNCTION(text, call)                                                                       \
 	{                                                                                          \
@@ -51,6 +19,8 @@ NAPI_MODULE_INIT()
 		FUNCTION("notify", notify_call),
 #ifdef LINKSEAL_TEST_BUILD
 		FUNCTION("enterNamespace", enter_namespace_call),
+		FUNCTION("listenNotices", listen_notices_call),
+		FUNCTION("takeNotice", take_notice_call),
 #endif
 	};
 

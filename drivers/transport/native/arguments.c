@@ -65,6 +65,25 @@ bool arguments_text(const struct arguments *taken, size_t index, char *text, siz
 	return false;
 }
 
+bool arguments_unix_address(const struct arguments *taken, size_t index,
+			    struct sockaddr_un *address, socklen_t *size)
+{
+	size_t length;
+
+	memset(address, 0, sizeof(*address));
+	address->sun_family = AF_UNIX;
+	if (!arguments_text(taken, index, address->sun_path, sizeof(address->sun_path), &length))
+		return false;
+	if (length < 2 || (address->sun_path[0] != '/' && address->sun_path[0] != '@')) {
+		napi_throw_type_error(taken->env, NULL, "expected the address of a Unix socket");
+		return false;
+	}
+	if (address->sun_path[0] == '@')
+		address->sun_path[0] = '\0';
+	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+	return true;
+}
+
 napi_value result_number(napi_env env, int64_t value)
 {
 	napi_value result = NULL;

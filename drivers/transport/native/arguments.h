@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define ARGUMENTS_MAX 4
 
@@ -27,6 +29,10 @@ bool arguments_bytes(const struct arguments *taken, size_t index, struct bytes *
 /* `length` excludes the final NUL; a longer text or one with a NUL inside is refused. */
 bool arguments_text(const struct arguments *taken, size_t index, char *text, size_t room,
 		    size_t *length);
+
+/* A path, or a name that begins with "@" in the abstract namespace. */
+bool arguments_unix_address(const struct arguments *taken, size_t index,
+			    struct sockaddr_un *address, socklen_t *size);
 
 /* A number of the caller's: bytes moved, or minus errno. */
 napi_value result_number(napi_env env, int64_t value);

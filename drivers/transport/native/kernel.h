@@ -16,4 +16,12 @@ napi_value peer_credentials_call(napi_env env, napi_callback_info info);
 /* notify(address, text, fds): one datagram to the service manager. */
 napi_value notify_call(napi_env env, napi_callback_info info);
 
+#ifdef LINKSEAL_TEST_BUILD
+
+napi_value enter_namespace_call(napi_env env, napi_callback_info info);
+napi_value listen_notices_call(napi_env env, napi_callback_info info);
+napi_value take_notice_call(napi_env env, napi_callback_info info);
+
+#endif
+
 #endif

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX 16
@@ -38,21 +37,6 @@ napi_value peer_credentials_call(napi_env env, napi_callback_info info)
 	    !set_number(env, result, "uid", peer.uid) || !set_number(env, result, "gid", peer.gid))
 		return NULL;
 	return result;
-}
-
-/* A path, or a name that begins with "@" in the abstract namespace. */
-static bool address_of(const char *text, size_t length, struct sockaddr_un *address,
-		       socklen_t *size)
-{
-	if (length < 2 || length >= sizeof(address->sun_path) || (text[0] != '/' && text[0] != '@'))
-		return false;
-	memset(address, 0, sizeof(*address));
-	address->sun_family = AF_UNIX;
-	memcpy(address->sun_path, text, length);
-	if (text[0] == '@')
-		address->sun_path[0] = '\0';
-	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	return true;
 }
 
 static bool descriptors_of(const struct arguments *taken, size_t index, int *fds, uint32_t *count)
@@ -116,19 +100,17 @@ napi_value notify_call(napi_env env, napi_callback_info info)
 	struct arguments taken;
 	struct sockaddr_un address;
 	socklen_t size;
-	char path[sizeof(address.sun_path)], text[TEXT_MAX];
-	size_t path_length, text_length;
+	char text[TEXT_MAX];
+	size_t text_length;
 	int fds[DESCRIPTORS_MAX];
 	uint32_t count;
 	int number;
 
 	if (!arguments_take(env, info, 3, &taken) ||
-	    !arguments_text(&taken, 0, path, sizeof(path), &path_length) ||
+	    !arguments_unix_address(&taken, 0, &address, &size) ||
 	    !arguments_text(&taken, 1, text, sizeof(text), &text_length) ||
 	    !descriptors_of(&taken, 2, fds, &count))
 		return NULL;
-	if (!address_of(path, path_length, &address, &size))
-		return throw_errno(env, "notify", EINVAL);
 	number = send_notice(&address, size,
 			     (struct iovec){.iov_base = text, .iov_len = text_length}, fds, count);
 	return number != 0 ? throw_errno(env, "notify", number) : result_undefined(env);

@@ -1,5 +1,5 @@
-// Runs in the machine, by `npm run record`: writes what the kernel sends about the site, without the
-// octets of keys, and beside it what `ip` says about the same.
+// Runs in the machine, by `npm run record`: writes what the kernel sends about the site, without
+// the octets of keys, and beside it what `ip` says about the same.
 
 import { writeFileSync } from "node:fs";
 import { askFamily, readFamily } from "#drivers/linux/genetlink.ts";

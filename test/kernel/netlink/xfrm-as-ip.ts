@@ -120,10 +120,9 @@ function templatesOf({ attributes: { templates = [] } }: Policy): string[] {
 
 export function policyAsIp(policy: Policy): string[] {
   const { attributes: a, direction, action, index, priority, share, flags } = policy;
-  const type = a.policyType === undefined || a.policyType.startsWith("00") ? "main" : "sub";
   const lines: (string | undefined)[] = [
     `dir ${directions[direction]} action ${action} index ${index} priority ${priority} ` +
-      `ptype ${type} share ${share === 0 ? "any" : "unique"} flag  (${wide(flags)})`,
+      `ptype ${a.policyType} share ${share === 0 ? "any" : "unique"} flag  (${wide(flags)})`,
     ...lifetime(policy),
     markOf(policy),
     ...templatesOf(policy),

@@ -1,0 +1,197 @@
+// What talking to the kernel costs beside `ip`: SAs and policies by the thousand.
+
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import {
+  addPolicy,
+  addSa,
+  dumpPolicies,
+  dumpSas,
+  readPolicy,
+  readSa,
+} from "#drivers/linux/xfrm.ts";
+import { NetlinkChannel } from "#drivers/transport/netlink.ts";
+import type { NetlinkRequest, Reader } from "#hal/netlink.ts";
+import { Secret } from "#hal/secret.ts";
+import type { Bench, Figure } from "./bench.ts";
+
+const count = 10_000;
+const netlinkXfrm = 6;
+const resolutionMs = 5;
+const near = "10.100.0.1";
+const name = "rfc4106(gcm(aes))";
+const indices = Array.from({ length: count }, (_, index) => index);
+const farOf = (index: number): string => `10.200.${index >> 8}.${index & 255}`;
+const saFile = join(tmpdir(), "linkseal-bench-sas");
+const policyFile = join(tmpdir(), "linkseal-bench-policies");
+const never = new AbortController().signal;
+
+function ip(...argv: string[]): void {
+  execFileSync("ip", argv, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+function keyOf(index: number): Uint8Array {
+  const octets = new Uint8Array(36).fill(0x5a);
+  new DataView(octets.buffer).setUint32(0, index);
+  return octets;
+}
+
+function sa(index: number): NetlinkRequest {
+  const key = Secret.take("bench key", keyOf(index));
+  return addSa({
+    source: near,
+    destination: farOf(index),
+    spi: 0x1000 + index,
+    reqid: index + 1,
+    mode: "tunnel",
+    aead: { name, icvBits: 128, key },
+    replayWindow: 32,
+  });
+}
+
+function policy(index: number): NetlinkRequest {
+  const far = farOf(index);
+  return addPolicy({
+    source: `${near}/32`,
+    destination: `${far}/32`,
+    direction: "out",
+    priority: 100,
+    template: { source: near, destination: far, reqid: index + 1, mode: "tunnel" },
+  });
+}
+
+function writeFiles(): void {
+  const sas = indices.map((index) => {
+    const key = `0x${Buffer.from(keyOf(index)).toString("hex")}`;
+    return (
+      `xfrm state add src ${near} dst ${farOf(index)} proto esp spi ${0x1000 + index} ` +
+      `reqid ${index + 1} mode tunnel replay-window 32 aead ${name} ${key} 128`
+    );
+  });
+  const policies = indices.map((index) => {
+    const far = farOf(index);
+    return (
+      `xfrm policy add src ${near}/32 dst ${far}/32 dir out priority 100 ` +
+      `tmpl src ${near} dst ${far} proto esp reqid ${index + 1} mode tunnel`
+    );
+  });
+  writeFileSync(saFile, sas.join("\n"));
+  writeFileSync(policyFile, policies.join("\n"));
+}
+
+let opened: NetlinkChannel | undefined;
+/** The longest time that the event loop stood still in each of our samples, by what was done. */
+const lags = new Map<string, number[]>();
+
+/** After the last sample an open socket would keep the process. */
+function closeChannel(): void {
+  opened?.[Symbol.dispose]();
+  opened = undefined;
+}
+
+async function channel(): Promise<NetlinkChannel> {
+  if (opened !== undefined) return opened;
+  // The addon is there in the machine only.
+  const { native } = await import("../test/kernel/lab.ts");
+  writeFiles();
+  opened = new NetlinkChannel(native, netlinkXfrm);
+  return opened;
+}
+
+async function timed(what: string, f: () => Promise<void>): Promise<number> {
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs });
+  delay.enable();
+  const begun = performance.now();
+  await f();
+  const took = performance.now() - begun;
+  await new Promise((resolve) => setTimeout(resolve, 2 * resolutionMs));
+  delay.disable();
+  lags.set(what, [...(lags.get(what) ?? []), delay.max / 1e6 - resolutionMs]);
+  return took;
+}
+
+function timedIp(...argv: string[]): number {
+  const begun = performance.now();
+  ip(...argv);
+  return performance.now() - begun;
+}
+
+function flush(): void {
+  ip("xfrm", "state", "flush");
+  ip("xfrm", "policy", "flush");
+}
+
+async function install(make: (index: number) => NetlinkRequest): Promise<number> {
+  const socket = await channel();
+  flush();
+  return await timed(make.name, async () => {
+    const refusals = await socket.write(indices.values().map(make), never);
+    const refused = refusals.find((one) => one !== undefined);
+    if (refused !== undefined) throw new Error(`the kernel said ${refused.name}`);
+  });
+}
+
+function installByIp(file: string): number {
+  flush();
+  return timedIp("-batch", file);
+}
+
+async function dump(request: NetlinkRequest, read: Reader<unknown>): Promise<number> {
+  const socket = await channel();
+  return await timed(read.name, async () => {
+    const answer = await socket.ask(request, read, never);
+    const found = answer.kind === "answered" ? answer.found.length : 0;
+    if (found !== count) throw new Error(`${found} instead of ${count}`);
+  });
+}
+
+const figures: readonly Figure[] = [
+  {
+    name: `install ${count} SAs`,
+    unit: "ms",
+    ours: () => install(sa),
+    peer: { name: "ip -batch", sample: () => installByIp(saFile) },
+    most: 0.8,
+  },
+  {
+    name: `read ${count} SAs`,
+    unit: "ms",
+    ours: () => dump(dumpSas(), readSa),
+    peer: { name: "ip xfrm state", sample: () => timedIp("xfrm", "state") },
+    most: 0.5,
+  },
+  {
+    name: `install ${count} policies`,
+    unit: "ms",
+    ours: () => install(policy),
+    peer: { name: "ip -batch", sample: () => installByIp(policyFile) },
+    most: 1.1,
+  },
+  {
+    name: `read ${count} policies`,
+    unit: "ms",
+    ours: () => dump(dumpPolicies(), readPolicy),
+    peer: { name: "ip xfrm policy", sample: () => timedIp("xfrm", "policy") },
+  },
+  {
+    name: "longest stop of the event loop in all of these",
+    unit: "ms",
+    runs: 1,
+    ours: () => {
+      closeChannel();
+      // The first of each warmed up, like those that are thrown away.
+      return Math.max(...[...lags.values()].flatMap((samples) => samples.slice(1)));
+    },
+    most: 100,
+  },
+];
+
+export const bench: Bench = {
+  title: `IPsec by netlink, ${count} SAs and policies, on the machine's kernel`,
+  runs: 5,
+  figures,
+  inMachine: true,
+};

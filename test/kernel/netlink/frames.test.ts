@@ -1,0 +1,76 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { etherTypeEapol, FrameChannel, paeGroup } from "#drivers/transport/frames.ts";
+import { addNetwork, enterNetwork, ip, ipJson, leaveNetworks, native, until } from "../lab.ts";
+
+const networkDown = 100;
+
+interface Heard {
+  readonly frames: string[];
+  readonly troubles: number[];
+}
+
+function open(network: string, port = "wire"): { channel: FrameChannel; heard: Heard } {
+  enterNetwork(network);
+  const [link] = ipJson<{ ifindex: number }[]>("link", "show", port);
+  const heard: Heard = { frames: [], troubles: [] };
+  const channel = new FrameChannel(native, link?.ifindex ?? 0, {
+    frame: (octets) => heard.frames.push(Buffer.from(octets).toString("hex")),
+    trouble: (errno) => heard.troubles.push(errno),
+  });
+  return { channel, heard };
+}
+
+function frame(etherType: number, fill: number, length: number): Uint8Array {
+  const octets = new Uint8Array(length).fill(fill);
+  octets.set(paeGroup);
+  octets.set([2, 0, 0, 0, 0, 1, etherType >> 8, etherType & 0xff], 6);
+  return octets;
+}
+
+function wire(): [string, string] {
+  const [left, right] = [addNetwork(), addNetwork()];
+  ip("-n", left, "link", "add", "wire", "type", "veth", "peer", "wire", "netns", right);
+  for (const network of [left, right]) {
+    ip("-n", network, "link", "set", "wire", "mtu", "9000");
+    ip("-n", network, "link", "set", "wire", "up");
+  }
+  return [left, right];
+}
+
+afterEach(leaveNetworks);
+
+describe("frames of EAPOL", { timeout: 120_000 }, () => {
+  it("go from port to port, whole, alone, and not back to their sender", async () => {
+    const [left, right] = wire();
+    const [near, far] = [open(left), open(right)];
+    using sender = near.channel;
+    using _receiver = far.channel;
+    const sent = [frame(etherTypeEapol, 7, 60), frame(etherTypeEapol, 8, 9014)];
+    sender.send(frame(0x0800, 9, 60));
+    for (const one of sent) sender.send(one);
+    await until(() => far.heard.frames.length >= 2 || undefined);
+    expect(far.heard.frames).toEqual(sent.map((one) => Buffer.from(one).toString("hex")));
+    expect(near.heard).toEqual({ frames: [], troubles: [] });
+  });
+
+  it("are refused by a port that is down, which says so", async () => {
+    const [left] = wire();
+    const { channel, heard } = open(left);
+    using sender = channel;
+    ip("-n", left, "link", "set", "wire", "down");
+    await until(() => heard.troubles.includes(networkDown) || undefined);
+    expect(() => sender.send(frame(etherTypeEapol, 7, 60))).toThrow(
+      expect.objectContaining({ code: "transport.closed", effect: "none" }),
+    );
+    ip("-n", left, "link", "delete", "wire");
+    sender[Symbol.dispose]();
+  });
+
+  it.each([
+    ["no port", 0, 0x888e],
+    ["a port that is not there", 4711, 0x888e],
+    ["a length instead of a type", 1, 1500],
+  ])("need a port and a type: %s is refused", (_name, port, etherType) => {
+    expect(() => native.openFrames(port, etherType, paeGroup, () => undefined)).toThrow();
+  });
+});

@@ -1,0 +1,137 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { native, netlinkFamilies } from "../lab.ts";
+
+const nobody = 65_534;
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "linkseal-service-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+// Node has no name for the descriptor of a socket.
+function descriptorOf(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as { readonly _handle: { readonly fd: number } };
+  return handle.fd;
+}
+
+const openDescriptors = (): number => readdirSync("/proc/self/fd").length;
+
+describe("a local socket", { timeout: 60_000 }, () => {
+  it("tells who is at its other end", async () => {
+    const path = `\0linkseal-${process.pid}`;
+    const server = createServer().listen(path);
+    const code = `require("node:net").connect(${JSON.stringify(path)})`;
+    const client = spawn(process.execPath, ["-e", code], { uid: nobody, gid: nobody, cwd: "/" });
+    const [socket] = (await once(server, "connection")) as [Socket];
+    expect(native.peerCredentials(descriptorOf(socket))).toEqual({
+      pid: client.pid,
+      uid: nobody,
+      gid: nobody,
+    });
+    socket.destroy();
+    client.kill();
+    server.close();
+  });
+
+  it("that has no other end, or is none, is refused", () => {
+    const file = openSync(join(folder, "file"), "w");
+    expect(() => native.peerCredentials(file)).toThrow(expect.objectContaining({ errno: 88 }));
+    closeSync(file);
+    const listening = native.listenNotices(join(folder, "notices"));
+    expect(() => native.peerCredentials(listening)).toThrow(
+      expect.objectContaining({ code: "SO_PEERCRED" }),
+    );
+    closeSync(listening);
+  });
+});
+
+describe("the service manager", () => {
+  it.each([
+    ["at a path", () => join(folder, "notify")],
+    ["in the abstract namespace", () => `@linkseal-notify-${process.pid}`],
+  ])("%s hears a notice with its descriptors", (_name, addressOf) => {
+    const address = addressOf();
+    const manager = native.listenNotices(address);
+    const file = openSync(join(folder, "kept"), "w");
+    native.notify(address, "READY=1\nSTATUS=two links", []);
+    native.notify(address, "FDSTORE=1\nFDNAME=port", [file]);
+    expect(native.takeNotice(manager)).toEqual({
+      text: "READY=1\nSTATUS=two links",
+      descriptors: [],
+    });
+    const { text, descriptors } = native.takeNotice(manager);
+    expect(text).toBe("FDSTORE=1\nFDNAME=port");
+    expect(descriptors.map((fd) => fstatSync(fd).ino)).toEqual([fstatSync(file).ino]);
+    for (const fd of [manager, file, ...descriptors]) closeSync(fd);
+  });
+
+  it("that is not there is an error, and one that does not listen stops nobody", () => {
+    const address = join(folder, "gone");
+    expect(() => native.notify(address, "READY=1", [])).toThrow(
+      expect.objectContaining({ code: "notify", errno: 2 }),
+    );
+    const manager = native.listenNotices(address);
+    const fill = (): void => {
+      for (let count = 0; count < 100_000; count += 1) native.notify(address, "WATCHDOG=1", []);
+    };
+    expect(fill).toThrow(expect.objectContaining({ errno: 11 }));
+    closeSync(manager);
+  });
+});
+
+describe("the addon", { timeout: 60_000 }, () => {
+  it.each<[string, () => unknown]>([
+    ["too few arguments", () => (native.openNetlink as () => unknown)()],
+    ["a negative family", () => native.openNetlink(-1, 1, () => undefined)],
+    ["a family of 33 bits", () => native.openNetlink(2 ** 32, 1, () => undefined)],
+    ["a family that is not there", () => native.openNetlink(200, 1, () => undefined)],
+    ["something that is no socket", () => native.receive({} as never, new Uint8Array(1))],
+    ["text as octets", () => native.openFrames(1, 0x888e, "abc" as never, () => undefined)],
+    ["wide octets", () => native.openFrames(1, 0x888e, new Uint16Array(6) as never, () => 0)],
+    ["an address with NUL", () => native.notify("/a\0b", "x", [])],
+    ["a long address", () => native.notify(`/${"a".repeat(200)}`, "x", [])],
+    ["a relative address", () => native.notify("run/notify", "x", [])],
+    ["too many descriptors", () => native.notify("/a", "x", new Array<number>(17).fill(1))],
+    ["descriptors that are none", () => native.notify("/a", "x", ["1" as never])],
+  ])("refuses %s", (_name, call) => {
+    expect(call).toThrow();
+  });
+
+  it("leaves nothing open, and a closed socket is closed for good", async () => {
+    const before = openDescriptors();
+    for (let count = 0; count < 500; count += 1) {
+      const socket = native.openNetlink(netlinkFamilies.route, 65_536, () => undefined);
+      native.close(socket);
+      native.close(socket);
+      expect(native.receive(socket, new Uint8Array(65_536))).toBe(-9);
+      expect(native.send(socket, new Uint8Array(16))).toBe(-9);
+      expect(() => native.joinGroup(socket, 1)).toThrow(expect.objectContaining({ errno: 9 }));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(openDescriptors()).toBeLessThanOrEqual(before);
+  });
+
+  it("survives a thread that ends with its sockets open", async () => {
+    const file = join(import.meta.dirname, "..", "..", "..", "dist/native/linkseal.node");
+    const code = `
+      const native = require(${JSON.stringify(file)});
+      for (let i = 0; i < 20; i += 1) native.openNetlink(0, 65536, () => {});
+      if ("enterNamespace" in native) throw new Error("the shipped addon has what only tests may");
+      require("node:worker_threads").parentPort.postMessage("open");`;
+    const before = openDescriptors();
+    for (let count = 0; count < 5; count += 1) {
+      const worker = new Worker(code, { eval: true });
+      const [said] = await once(worker, "message");
+      expect(said).toBe("open");
+      await worker.terminate();
+    }
+    expect(openDescriptors()).toBeLessThan(before + 10);
+  });
+});
