@@ -142,6 +142,21 @@ describe("what an operator may say", () => {
     expect(say(claimed, "proceed", calmPort)).toMatchObject({ campaign: claimed });
   });
 
+  it("proceed --done in switching is the word of who changed the far end, and no other", () => {
+    const switching = campaignOf("switching", { told: true });
+    expect(say(switching, "proceed", calmPort, true)).toEqual({
+      kind: "accepted",
+      campaign: { ...switching, claimed: true },
+    });
+    expect(say(switching, "proceed", calmPort)).toMatchObject({
+      kind: "refused",
+      why: "the campaign waits for nobody: it is switching",
+    });
+    expect(say(campaignOf("proving"), "proceed", calmPort, true)).toMatchObject({
+      kind: "refused",
+    });
+  });
+
   it("resume begins again, and keeps what the far end was told", () => {
     const stuck = campaignOf("held", {
       ...{ told: true, asked: true, aborted: true, goal: "revert", heldFrom: "proving" },
@@ -157,7 +172,10 @@ describe("what an operator may say", () => {
   it("revert turns the goal round, and refuses an enrolment that is on the router", () => {
     const stuck = campaignOf("held", { told: true, heldFrom: "proving" });
     expect(say(stuck, "revert", calmPort)).toMatchObject({
-      campaign: { goal: "revert", told: true, heldFrom: undefined, since: noon },
+      campaign: {
+        ...{ goal: "revert", told: true, heldFrom: undefined, since: noon },
+        because: "the operator wants the old key back",
+      },
     });
     const keyed = say(stuck, "revert", { ...calmPort, keys: "new" });
     expect(keyed).toMatchObject({
@@ -175,6 +193,7 @@ describe("an abandoned campaign", () => {
   };
 
   it("gives every link that is left an outcome, and leaves the others theirs", () => {
+    expect(abandoned().because).toBe("the operator abandoned it");
     expect(abandoned().links.map(({ outcome }) => outcome)).toEqual(["abandoned", "abandoned"]);
     const [first, second] = campaignOf("held").links;
     if (first === undefined || second === undefined) throw new Error("two links");
@@ -190,6 +209,13 @@ describe("an abandoned campaign", () => {
     expect(abandoned({ links }).links[0]?.outcome).toBe("abandoned");
   });
 
+  it("that is still held is no abandoned one, whatever a link of it came to", () => {
+    const [first, second] = abandoned().links;
+    if (first === undefined || second === undefined) throw new Error("two links");
+    const stuck = campaignOf("proving", { kind: "rotate", links: [first, second] });
+    expect(say(stuck, "revert", calmPort)).toMatchObject({ kind: "refused" });
+  });
+
   it("is opened again by revert, at the link that was left, as told", () => {
     const marks = {
       soaked: true,
@@ -203,7 +229,9 @@ describe("an abandoned campaign", () => {
       campaign: { ...noMarks, told: true, goal: "revert", state: "gated", at: 0, since: noon },
     });
     if (reopened.kind === "refused") throw new Error(reopened.why);
-    expect(reopened.campaign.links[0]?.outcome).toBeUndefined();
+    expect(reopened.campaign.because).toBe("the operator wants the old key back");
+    const { links } = abandoned(marks);
+    expect(reopened.campaign.links).toEqual([{ ...links[0], outcome: undefined }, links[1]]);
     expect(say(abandoned(), "revert", undefined)).toMatchObject({ kind: "refused" });
     const gone = say(abandoned(), "revert", { ...calmPort, keys: "new" });
     expect(gone).toMatchObject({
