@@ -10,7 +10,7 @@ const unit = (...names: readonly string[]): readonly string[] =>
   names.map((name) => `test/unit/${name}.test.ts`);
 
 export const areas: Readonly<Record<string, readonly Part[]>> = {
-  plan: [{ files: ["agent/plan.ts"], tests: unit("plan") }],
+  plan: [{ files: ["agent/plan.ts"], tests: unit("plan", "plan-ends") }],
   verify: [{ files: ["agent/verify.ts"], tests: unit("verify") }],
   health: [
     {
@@ -22,10 +22,27 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/health/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
     { files: ["agent/health/judge.ts"], tests: unit("judge") },
   ],
+  // The explorations of whole spaces take seconds for each mutant: the small cases must do.
   campaign: [
+    ...["draining", "parked", "proving", "restoring", "staging", "switching"].map((table) => ({
+      files: [`agent/campaign/table/${table}.ts`],
+      tests: unit(`campaign-rows-${table}`),
+    })),
     {
-      files: ["agent/campaign/**/*.ts"],
-      tests: unit("campaign*", "facts", "verbs", "enrolment"),
+      files: ["agent/campaign/{campaign,guards,model}.ts", "agent/campaign/table/shared.ts"],
+      tests: unit("campaign-rows-*", "campaign-record"),
     },
+    { files: ["agent/campaign/verbs.ts"], tests: unit("campaign-record") },
+    { files: ["agent/campaign/facts.ts"], tests: unit("facts") },
+    { files: ["agent/campaign/{gates,sibling}.ts"], tests: unit("gates", "sibling") },
+    { files: ["agent/campaign/evidence.ts"], tests: unit("evidence") },
+    { files: ["agent/campaign/window.ts"], tests: unit("window") },
+    { files: ["agent/campaign/policy.ts"], tests: unit("policy") },
+    { files: ["agent/campaign/{begin,change}.ts"], tests: unit("begin") },
+  ],
+  conductor: [
+    { files: ["agent/campaign/conductor.ts"], tests: unit("conductor*") },
+    { files: ["agent/campaign/effects.ts"], tests: unit("effects*") },
+    { files: ["agent/campaign/scout.ts"], tests: unit("scout*") },
   ],
 };

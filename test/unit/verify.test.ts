@@ -1,7 +1,7 @@
 // A change and a new look: as wanted, or the leaf that differs.
 
 import { describe, expect, it } from "vitest";
-import { settingsGaps, verify } from "#agent/verify.ts";
+import { equalSettings, settingsGaps, verify } from "#agent/verify.ts";
 import type { PortChange } from "#hal/device.ts";
 import { type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
@@ -173,5 +173,13 @@ describe("settings", () => {
     expect(
       settingsGaps({ ...link.settings, sakRekeyMs: undefined }, { ...settings, sakRekeyMs: 1_000 }),
     ).toEqual([{ leaf: "sakRekeyMs", wanted: "off", seen: "1000" }]);
+  });
+});
+
+describe("settings of two kinds", () => {
+  it("are equal where every leaf is, whatever the policy of the port", () => {
+    expect(equalSettings(link.settings, { ...link.settings })).toBe(true);
+    expect(equalSettings(link.settings, { ...link.settings, replayWindow: 7 })).toBe(false);
+    expect(equalSettings(link.settings, { ...link.settings, includeSci: false })).toBe(false);
   });
 });
