@@ -102,6 +102,11 @@ describe("the port", () => {
     ["routes unreadable", stateOf(clearPort(), { routing: unread }), undefined],
     ["control plane unreadable", stateOf(clearPort(), { control: unread }), undefined],
     ["no such port", stateOf(clearPort({ port: "et-9" })), undefined],
+    [
+      "keyless, settings unreadable",
+      stateOf(clearPort({ settings: unread })),
+      { keys: "old", carriedBy: "nothing" },
+    ],
     ["nothing at all", undefined, undefined],
   ];
   it.each(cells)("%s", (_name, state, facts) => {
@@ -182,6 +187,33 @@ describe("the port of a change", () => {
     ["as wanted", { keyServerPriority: 20 }, { keys: "new", carriedBy: "new" }],
     ["as nobody wants it", { keyServerPriority: 30 }, { keys: "else" }],
   ];
+  it.each([
+    ["another key", [foreign]],
+    ["another key beside its own", [ours, foreign]],
+    ["no key", []],
+  ] as const)("with %s is none of ours", (_name, keys) => {
+    const view = viewOf(stateOf(securedPort({ keys: known(keys, now) })));
+    expect(portFacts(view, entry, quiet)?.keys).toBe("else");
+  });
+
+  it.each([unread, known(undefined, now)])("with settings %j is none of ours", (seen) => {
+    const view = viewOf(stateOf(securedPort({ settings: seen })));
+    expect(portFacts(view, entry, quiet)?.keys).toBe("else");
+  });
+
+  it("that MKA does not secure is carried by nothing", () => {
+    const port = securedPort({ session: known({ ...session, livePeers: 0 }, now) });
+    expect(portFacts(viewOf(stateOf(port)), entry, quiet)?.carriedBy).toBe("nothing");
+  });
+
+  it("outlives its BGP while the two ends are not known to differ", () => {
+    const silent = { routing: known({ ...routing, sessions: [] }, now) };
+    const view = viewOf(stateOf(securedPort(), silent));
+    expect(portFacts(view, entry, quiet)?.carriedBy).toBe("old");
+    const moved = { at: now, to: "old" } as const;
+    expect(portFacts(view, entry, { ...quiet, moved })?.carriedBy).toBe("old");
+  });
+
   it.each(cells)("%s", (_name, over, facts) => {
     const seen = { ...change.new.settings, policy: "mustSecure", ...over } as const;
     const view = viewOf(stateOf(securedPort({ settings: known(seen, now) })));
@@ -301,9 +333,42 @@ describe("a sibling", () => {
       "pending",
     ],
     ["unreadable", viewOf(undefined), false, "cannot be read"],
+    ["without its port", viewOf(stateOf(clearPort({ port: "et-9" }))), false, "cannot be read"],
+    [
+      "with a control plane that nobody can read",
+      viewOf(stateOf(clearPort(), { control: unread })),
+      false,
+      "a commit is pending on it",
+    ],
+    [
+      "clear with a far end that nobody can read",
+      viewOf(stateOf(clearPort()), { peer: undefined }),
+      false,
+      "carrying",
+    ],
+    [
+      "clear with a far end that has a key",
+      viewOf(stateOf(clearPort()), { peer: peerOn() }),
+      false,
+      "its far end has a key and it has none",
+    ],
+    [
+      "protected with settings that nobody can read",
+      viewOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
+      true,
+      "it is not must-secure",
+    ],
+    [
+      "protected with a far end that nobody can read",
+      viewOf(stateOf(securedPort()), { peer: undefined }),
+      true,
+      "carrying",
+    ],
   ];
   it.each(cells)("%s", (_name, view, bound, answer) => {
-    expect(carries(view, bound ? keyOne : undefined)).toContain(answer);
+    const said = carries(view, bound ? keyOne : undefined);
+    if (answer === "carrying") expect(said).toBe(answer);
+    else expect(said).toContain(answer);
   });
 });
 

@@ -117,6 +117,55 @@ describe("the gates", () => {
     ["a foreign far end", { far: "other" }, "not of this campaign"],
     ["a failed far end on the way back", { far: "failed", phase: "goingBack" }, undefined],
     ["a far end that updates on the way back", { far: "updating", phase: "goingBack" }, "settled"],
+    [
+      "an unreadable control plane",
+      { view: viewOf(stateOf(clearPort(), { control: unread })) },
+      "gate.stale: the router cannot be read",
+    ],
+    ["clocks exactly five minutes apart", { hostWall: (wall + 300_000) as WallTime }, undefined],
+    [
+      "another suite",
+      { view: keyed, accepted: { ...settings, suite: "gcm-aes-128" } },
+      "suite of the port is gcm-aes-xpn-256 where gcm-aes-128 was accepted",
+    ],
+    [
+      "another policy",
+      {
+        view: viewOf(
+          stateOf(securedPort({ settings: known({ ...settings, policy: "shouldSecure" }, now) })),
+        ),
+        accepted: settings,
+      },
+      "policy of the port is shouldSecure where mustSecure was accepted",
+    ],
+    [
+      "settings that nobody can read",
+      { view: viewOf(stateOf(securedPort({ settings: unread }))), accepted: settings },
+      undefined,
+    ],
+    ["a window without an end", { windows: { windows: [], freezes: [], neededMs: 9 } }, undefined],
+    [
+      "exactly the room that must be",
+      {
+        siblings: [
+          {
+            ...sibling,
+            view: viewOf(stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 - 4e6 }, now) }))),
+          },
+        ],
+      },
+      undefined,
+    ],
+    [
+      "an unreadable rate of the sibling",
+      { siblings: [{ ...sibling, view: viewOf(stateOf(clearPort({ rate: unread }))) }] },
+      "gate.stale: the rates",
+    ],
+    [
+      "no such port at the sibling",
+      { siblings: [{ ...sibling, view: viewOf(stateOf(clearPort({ port: "et-9" }))) }] },
+      "gate.stale: the rates",
+    ],
     ["a freeze", { windows: { ...frozen, neededMs: 0 } }, "gate.window: frozen"],
     ["a freeze on the way back", { windows: frozen, phase: "goingBack" }, undefined],
     ["a window with time left", { windows: { ...closing, neededMs: 3_600_000 } }, undefined],

@@ -66,8 +66,10 @@ describe("a rotation on a new vault version", () => {
   });
 
   it("counts a new version of either secret, made in the same second too", () => {
-    const half = { ...young, key: { ...young.key, cknSecretId: "ckn/9" } };
-    expect(due({ on }, [[young, half]])).toMatchObject({ kind: "due" });
+    for (const half of [{ cknSecretId: "ckn/9" }, { cakSecretId: "cak/9" }]) {
+      const made = { ...young, key: { ...young.key, ...half } };
+      expect(due({ on }, [[young, made]])).toMatchObject({ kind: "due" });
+    }
   });
 
   it("is overdue with an old key and no newer one", () => {
@@ -122,6 +124,29 @@ describe("a rotation by age", () => {
       why: "the keys in use are younger than maxAge",
       at: wall + 70 * dayMs,
     });
+  });
+
+  it("waits for the same moment in whichever order the links come", () => {
+    const pairs: readonly Pair[] = [
+      [key("4", 20), next],
+      [young, next],
+    ];
+    for (const order of [pairs, pairs.toReversed()]) {
+      expect(due(policy, order)).toMatchObject({ kind: "notYet", at: wall + 70 * dayMs });
+    }
+  });
+
+  it("never comes without an age", () => {
+    const why = "the keys in use are younger than maxAge";
+    expect(due({ on: "age" }, [[old, next]])).toEqual({ kind: "notYet", why, at: undefined });
+  });
+
+  it("names every key that lacks a newer one", () => {
+    const found = due(policy, [
+      [old, old],
+      [old, undefined],
+    ]);
+    expect(found).toMatchObject({ why: /no newer one for link-0 and link-1: put a fresh pair/ });
   });
 
   it("is due in the very moment that it waited for", () => {
