@@ -69,10 +69,11 @@ export function algorithmHead(name: string, ...numbers: readonly number[]): Uint
   const octets = new Uint8Array(nameBytes + 4 * numbers.length);
   for (let at = 0; at < name.length && at < nameBytes - 1; at += 1)
     octets[at] = name.charCodeAt(at);
-  const view = new DataView(octets.buffer);
-  numbers.forEach((number, index) => {
-    view.setUint32(nameBytes + 4 * index, number, true);
-  });
+  let place = nameBytes;
+  for (const number of numbers) {
+    for (let shift = 0; shift < 32; shift += 8) octets[place + (shift >> 3)] = number >>> shift;
+    place += 4;
+  }
   return octets;
 }
 

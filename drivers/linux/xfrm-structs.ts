@@ -85,16 +85,14 @@ export function readSelector(view: DataView, at: number): Selector {
   };
 }
 
-/** Two prefixes, such as 10.0.0.0/8. */
+/** Two prefixes, such as 10.0.0.0/8, at the front. */
 export function writeSelector(
   octets: Uint8Array,
-  at: number,
   between: { readonly source: string; readonly destination: string },
 ): void {
-  const view = new DataView(octets.buffer, octets.byteOffset);
-  octets[at + 42] = writePrefix(octets, at, between.destination);
-  octets[at + 43] = writePrefix(octets, at + addressBytes, between.source);
-  view.setUint16(at + 40, familyOf(between.destination), true);
+  octets[42] = writePrefix(octets, 0, between.destination);
+  octets[43] = writePrefix(octets, addressBytes, between.source);
+  octets[40] = familyOf(between.destination);
 }
 
 // Its length.
@@ -130,21 +128,15 @@ export function readLimits(view: DataView, at: number): Limits {
   };
 }
 
-export function writeLimits(octets: Uint8Array, at: number, limits: Partial<Limits>): void {
-  const view = new DataView(octets.buffer, octets.byteOffset);
-  const values = [
-    limits.softBytes ?? unlimited,
-    limits.hardBytes ?? unlimited,
-    limits.softPackets ?? unlimited,
-    limits.hardPackets ?? unlimited,
-    limits.softAddSeconds ?? 0n,
-    limits.hardAddSeconds ?? 0n,
-    limits.softUseSeconds ?? 0n,
-    limits.hardUseSeconds ?? 0n,
-  ];
-  values.forEach((value, index) => {
-    view.setBigUint64(at + 8 * index, value, true);
-  });
+export function writeLimits(view: DataView, at: number, limits: Partial<Limits>): void {
+  view.setBigUint64(at, limits.softBytes ?? unlimited, true);
+  view.setBigUint64(at + 8, limits.hardBytes ?? unlimited, true);
+  view.setBigUint64(at + 16, limits.softPackets ?? unlimited, true);
+  view.setBigUint64(at + 24, limits.hardPackets ?? unlimited, true);
+  view.setBigUint64(at + 32, limits.softAddSeconds ?? 0n, true);
+  view.setBigUint64(at + 40, limits.hardAddSeconds ?? 0n, true);
+  view.setBigUint64(at + 48, limits.softUseSeconds ?? 0n, true);
+  view.setBigUint64(at + 56, limits.hardUseSeconds ?? 0n, true);
 }
 
 export function readUsage(view: DataView, at: number): Usage {

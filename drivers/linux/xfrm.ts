@@ -238,7 +238,7 @@ export function addSa(want: NewSa): NetlinkRequest {
   view.setUint32(72, want.spi);
   octets[76] = ipProtocols.esp;
   writeAddress(octets, 80, want.source);
-  writeLimits(octets, 96, want.limits ?? {});
+  writeLimits(view, 96, want.limits ?? {});
   view.setUint32(208, want.reqid, true);
   view.setUint16(212, family, true);
   octets[214] = modes.indexOf(want.mode);
@@ -281,8 +281,8 @@ interface NewPolicy {
 export function addPolicy(want: NewPolicy): NetlinkRequest {
   const octets = new Uint8Array(policyBytes);
   const view = new DataView(octets.buffer);
-  writeSelector(octets, 0, want);
-  writeLimits(octets, selectorBytes, {});
+  writeSelector(octets, want);
+  writeLimits(view, selectorBytes, {});
   view.setUint32(152, want.priority, true);
   octets[160] = directions.indexOf(want.direction);
   const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
@@ -295,12 +295,11 @@ export function addPolicy(want: NewPolicy): NetlinkRequest {
 
 function templateOctets(want: NewPolicy["template"]): Uint8Array {
   const octets = new Uint8Array(templateBytes);
-  const view = new DataView(octets.buffer);
   writeAddress(octets, 0, want.destination);
   octets[20] = ipProtocols.esp;
-  view.setUint16(24, familyOf(want.destination), true);
+  octets[24] = familyOf(want.destination);
   writeAddress(octets, 28, want.source);
-  view.setUint32(44, want.reqid, true);
+  new DataView(octets.buffer).setUint32(44, want.reqid, true);
   octets[48] = modes.indexOf(want.mode);
   // Any algorithm: the SA says which.
   octets.fill(0xff, 52);
@@ -311,7 +310,7 @@ export function deletePolicy(
   want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId">,
 ): NetlinkRequest {
   const octets = new Uint8Array(policyNameBytes);
-  writeSelector(octets, 0, want);
+  writeSelector(octets, want);
   octets[60] = directions.indexOf(want.direction);
   const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
   return { type: xfrmTypes.deletePolicy, flags: 0, body: [octets, ...ifId] };

@@ -85,10 +85,9 @@ export function eachAttribute(
 
 export function attribute(type: number, content: Octets): Octets {
   const length = lengthOf(content);
-  const header = new Uint8Array(attributeHeaderBytes);
-  const view = new DataView(header.buffer);
-  view.setUint16(0, attributeHeaderBytes + length, true);
-  view.setUint16(2, type, true);
+  const whole = attributeHeaderBytes + length;
+  // Octet by octet: a view of so small an array costs more than the array.
+  const header = Uint8Array.of(whole & 0xff, whole >> 8, type & 0xff, type >> 8);
   const missing = aligned(length) - length;
   return missing === 0 ? [header, ...content] : [header, ...content, new Uint8Array(missing)];
 }

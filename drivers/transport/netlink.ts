@@ -25,7 +25,7 @@ const receiveBytes = 4 * 1024 * 1024;
 /** What one turn of the event loop takes. */
 const roomBytes = 128 * 1024;
 /** The kernel carries a batch out before `send` returns: more would hold the event loop. */
-const batchMessagesMax = 64;
+const batchMessagesMax = 128;
 const batchBytesMax = 64 * 1024;
 const dumpAttemptsMax = 10;
 const nothingThere = -11;

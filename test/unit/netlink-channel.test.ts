@@ -140,19 +140,19 @@ describe("a channel to the kernel", () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const written = channel.write(
-      Array.from({ length: 100 }, () => change),
+      Array.from({ length: 200 }, () => change),
       never,
     );
     await kernel.sends(1);
     const acks = (from: number, to: number): Uint8Array =>
       all(...Array.from({ length: to - from + 1 }, (_, index) => ack(from + index)));
-    kernel.answer(acks(1, 63));
+    kernel.answer(acks(1, 127));
     expect(kernel.sent).toHaveLength(1);
-    kernel.answer(acks(64, 64));
+    kernel.answer(acks(128, 128));
     await kernel.sends(2);
-    kernel.answer(acks(65, 100));
-    expect(await written).toHaveLength(100);
-    expect(kernel.sent.map((octets) => octets.length)).toEqual([64 * 16, 36 * 16]);
+    kernel.answer(acks(129, 200));
+    expect(await written).toHaveLength(200);
+    expect(kernel.sent.map((octets) => octets.length)).toEqual([128 * 16, 72 * 16]);
   });
 
   it("knows nothing of a change whose answer was lost", async () => {
