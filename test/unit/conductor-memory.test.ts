@@ -54,6 +54,43 @@ describe("the trouble of a campaign", () => {
     expect(conductor.trouble).toBeUndefined();
   });
 
+  /** The far end refuses a key, and then the steps are taken. */
+  const refused = async (bench: ConductorBench, ...steps: readonly Step[]) => {
+    const conductor = bench.conductor(stepTo("staged", { action: "putNew" }), ...steps);
+    bench.failures.put = failing("peer.rejected", "no such secret");
+    await bench.turn(conductor, rotation({ state: "staged" }));
+    delete bench.failures.put;
+    // Until then the refused one may still land, for all that anybody knows.
+    await bench.clock.runFor(90_000);
+    for (const _ of steps) await bench.turn(conductor, rotation({ state: "staged" }));
+    return conductor.trouble?.code;
+  };
+  const again = (action: ActionKind): Step => stepTo("staged", { action });
+
+  it("that the far end has is over once that takes a key, and by nothing on the router", async () => {
+    expect(await refused(new ConductorBench())).toBe("peer.rejected");
+    const still = await refused(new ConductorBench(), again("restore"), again("probe"));
+    expect(still).toBe("peer.rejected");
+    expect(await refused(new ConductorBench(), again("putNew"))).toBeUndefined();
+    expect(await refused(new ConductorBench(), again("putOld"))).toBeUndefined();
+  });
+
+  it("that the far end has is over once that is seen with the new key", async () => {
+    const bench = new ConductorBench();
+    bench.peers.primary = peerOn(newKey);
+    expect(await refused(bench, stepTo("staged"))).toBeUndefined();
+  });
+
+  it("that the router has is not over because the far end has the new key", async () => {
+    const bench = new ConductorBench();
+    bench.peers.primary = peerOn(newKey);
+    bench.failures.prepare = failing("device.locked");
+    const conductor = bench.conductor(drain, lost);
+    await bench.turn(conductor, rotation());
+    await bench.turn(conductor, rotation({ state: "draining" }));
+    expect(conductor.trouble?.code).toBe("device.locked");
+  });
+
   it("stays while nothing is done", async () => {
     const bench = new ConductorBench();
     const conductor = bench.conductor(drain, lost);
