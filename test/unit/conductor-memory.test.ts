@@ -67,7 +67,7 @@ describe("the trouble of a campaign", () => {
   };
   const again = (action: ActionKind): Step => stepTo("staged", { action });
 
-  it("that the far end has is over once that takes a key, and by nothing on the router", async () => {
+  it("of the far end is over once that takes a key, and by nothing on the router", async () => {
     expect(await refused(new ConductorBench())).toBe("peer.rejected");
     const still = await refused(new ConductorBench(), again("restore"), again("probe"));
     expect(still).toBe("peer.rejected");
@@ -75,13 +75,13 @@ describe("the trouble of a campaign", () => {
     expect(await refused(new ConductorBench(), again("putOld"))).toBeUndefined();
   });
 
-  it("that the far end has is over once that is seen with the new key", async () => {
+  it("of the far end is over once that is seen with the new key", async () => {
     const bench = new ConductorBench();
     bench.peers.primary = peerOn(newKey);
     expect(await refused(bench, stepTo("staged"))).toBeUndefined();
   });
 
-  it("that the router has is not over because the far end has the new key", async () => {
+  it("of the router is not over because the far end has the new key", async () => {
     const bench = new ConductorBench();
     bench.peers.primary = peerOn(newKey);
     bench.failures.prepare = failing("device.locked");

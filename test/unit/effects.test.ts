@@ -105,7 +105,7 @@ describe("an effect on the router", () => {
     expect(scene.log.at(-1)).toBe("write effect edge-a: removeOld t-1");
   });
 
-  it("may have happened where no answer came in time, and not where it was only validated", async () => {
+  it("may have happened where no answer came, and not where it was only validated", async () => {
     const scene = new EffectsBench();
     scene.delays.apply = 90_001;
     expect(await scene.fails("drain")).toMatchObject({

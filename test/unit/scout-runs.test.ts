@@ -129,7 +129,7 @@ describe("the deadline of a state", () => {
 });
 
 describe("evidence over several looks", () => {
-  it("finds the link drained after quiet samples, or at once where the group does not drain", async () => {
+  it("finds the link drained after quiet samples, or at once in a group without drain", async () => {
     const slow = { rxPps: 1, txPps: 1, rxBps: 1, txBps: 1, lineBps: 1e11 };
     const bench = new ScoutBench();
     bench.drained.add("primary");
@@ -221,7 +221,7 @@ describe("what a look measures", () => {
     expect(await measured(bench, 1_000)).toEqual([]);
   });
 
-  it("is both at once where both were done by then, and nothing where nobody was told", async () => {
+  it("is both at once where both are done, and nothing where nobody was told", async () => {
     const bench = new ScoutBench();
     bench.scout.told();
     bench.peers.primary = peerOn(newKey);

@@ -178,7 +178,7 @@ describe("a far end that nobody can read", () => {
     expect(await unseen({}, underKey(newKey))).toBe("new");
   });
 
-  it("is what the operator says of a dark link, and unknown once the person was asked", async () => {
+  it("is what the operator says while it is dark, and unknown once asked for", async () => {
     expect(await unseen({ claimed: true, told: true }, dark)).toBe("new");
     expect(await unseen({ told: true }, dark)).toBe("unknown");
     expect(await unseen({}, dark)).toBe("old");
