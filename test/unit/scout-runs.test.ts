@@ -129,7 +129,7 @@ describe("the deadline of a state", () => {
 });
 
 describe("evidence over several looks", () => {
-  it("finds the link drained after quiet samples, or at once in a group without drain", async () => {
+  it("finds a link drained after quiet samples, or at once where nothing drains", async () => {
     const slow = { rxPps: 1, txPps: 1, rxBps: 1, txBps: 1, lineBps: 1e11 };
     const bench = new ScoutBench();
     bench.drained.add("primary");
