@@ -125,7 +125,7 @@ export const calm: Facts = {
 export const port = (over: Partial<PortFacts>): { readonly port: PortFacts } => ({
   port: { ...calmPort, ...over },
 });
-export const blind = { port: undefined, closedGate: "gate.stale: the router cannot be read" };
+export const blind = { port: undefined };
 export const overdue = { overdue: true };
 export const manual = { farEnd: "manual" } as const;
 export const valid = { replacement: { kind: "valid" } } as const;
@@ -141,6 +141,26 @@ export type Case = readonly [
   action: ActionKind | undefined,
   mark?: Step["mark"],
 ];
+
+type Without = readonly [name: string, campaign: Partial<Campaign>, facts: Partial<Facts>];
+
+/** The case without one of the facts that it names, in turn. */
+function without(campaign: Partial<Campaign>, facts: Partial<Facts>): readonly Without[] {
+  const { port: seen, ...others } = facts;
+  const plain = seen === undefined ? facts : others;
+  const marks = Object.keys(campaign).map((name): Without => {
+    return [name, { ...campaign, [name]: campaignOf("queued")[name as keyof Campaign] }, facts];
+  });
+  const facets = Object.keys(plain).map((name): Without => {
+    return [name, campaign, { ...facts, [name]: calm[name as keyof Facts] }];
+  });
+  const parts = Object.entries(seen ?? {}).flatMap(([name, value]): readonly Without[] => {
+    const usual = calmPort[name as keyof PortFacts];
+    if (seen === undefined || value === usual) return [];
+    return [[`port.${name}`, campaign, { ...facts, port: { ...seen, [name]: usual } }]];
+  });
+  return [...marks, ...facets, ...parts];
+}
 
 const stateOf = (row: string): CampaignState => row.split(".", 1)[0] as CampaignState;
 
@@ -162,6 +182,10 @@ export function rowsOf(
           const { because, ...taken } = decide(before, { ...calm, ...facts });
           expect(taken).toEqual({ row, next, action, mark });
           expect(because).toMatch(/\S.*\S/);
+        });
+        it.each(without(campaign, facts))(`takes ${row} only with %s`, (_name, less, fewer) => {
+          const before = campaignOf(stateOf(row), { kind, ...less }, overlap);
+          expect(decide(before, { ...calm, ...fewer }).row).not.toBe(row);
         });
       }
     });

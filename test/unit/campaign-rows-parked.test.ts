@@ -78,7 +78,7 @@ rowsOf(
         ],
         ["held.parkRollBack", {}, { ...port({ pending: "ours" }) }, "held", "rollBack"],
         ["held.parkRestore", {}, { ...port({ drain: "on" }) }, "held", "restore"],
-        ["held.stays", {}, { ...blind }, "held", undefined],
+        ["held.stays", {}, {}, "held", undefined],
         ["done.stays", {}, {}, "done", undefined],
       ],
     ],
