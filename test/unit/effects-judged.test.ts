@@ -34,6 +34,7 @@ describe("an accepted change", () => {
     "%s is lost where a look shows %j, and not with %j",
     async (action, lost, kept, words) => {
       const scene = new EffectsBench();
+      await scene.clock.runFor(500_000);
       const prepare = action === "replaceBack" ? "prepareBack" : "prepare";
       const run = async (): Promise<void> => {
         if (action.startsWith("replace")) await scene.run(prepare);
@@ -59,6 +60,7 @@ describe("an accepted change", () => {
   it("counts as kept after a minute", async () => {
     const judged = async (ms: number): Promise<LinksealError | undefined> => {
       const scene = new EffectsBench();
+      await scene.clock.runFor(500_000);
       await scene.run("drain");
       await scene.clock.runFor(ms);
       scene.judge({ drain: "on" });
@@ -70,6 +72,7 @@ describe("an accepted change", () => {
 
   it.each(["restore", "open", "rekeySak"] as const)("%s is never called lost", async (action) => {
     const scene = new EffectsBench();
+    await scene.clock.runFor(500_000);
     await scene.run("drain");
     await scene.run(action);
     expect(scene.judge({ drain: "off", keys: "old" })).toBeUndefined();

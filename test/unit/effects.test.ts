@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Task } from "#agent/campaign/effects.ts";
 import { withinOf } from "#agent/campaign/effects.ts";
 import type { ActionKind, Campaign } from "#agent/campaign/model.ts";
+import type { Desired } from "#agent/desired.ts";
 import { calmPort } from "./campaign-kit.ts";
 import { failing, newKey, oldKey, rotation, shutsFirst } from "./conductor-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
@@ -47,6 +48,7 @@ describe("an effect on the router", () => {
     "%s is validated, written down, checked and applied",
     async (action, over, parts) => {
       const scene = new EffectsBench();
+      await scene.clock.runFor(1_000);
       scene.delays.apply = 700;
       await scene.run(action, over);
       expect(scene.changes).toEqual([parts]);
@@ -210,6 +212,24 @@ describe("a router that needs its port shut for a key", () => {
       "apply t-3 final",
       "write measured commit edge-a 0",
     ]);
+  });
+
+  it("is not shut for a replacement that nobody made ready", async () => {
+    const scene = new EffectsBench(quirk);
+    await scene.run("replace");
+    expect(scene.log).toEqual([]);
+  });
+
+  it("is another one where that one alone needs it", async () => {
+    const edit = (wanted: Desired): Desired => ({
+      ...shutsFirst(wanted),
+      devices: shutsFirst(wanted).devices.map((each) =>
+        each.name === "edge-a" ? { ...each, quirks: [] } : each,
+      ),
+    });
+    const scene = new EffectsBench({ edit });
+    await scene.run("promote");
+    expect(scene.changes).toHaveLength(1);
   });
 
   it("is given the old key again the same way", async () => {
