@@ -64,34 +64,42 @@ export function tokenSource(signIn: SignIn): TokenSource {
   };
 }
 
-interface Made {
-  readonly credential: TokenCredential;
-  /** What became of the sign-in under way; the libraries reword it beyond recognition. */
-  readonly wire: { asked: boolean; failure: LinksealError | undefined };
+/** What became of a sign-in; the libraries reword it beyond recognition. */
+interface Wire {
+  asked: boolean;
+  failure: LinksealError | undefined;
 }
 
-/**
- * Made at the first sign-in, and anew after a failed one: certificates are renewed. One sign-in at
- * a time, so that a failure on the wire is that one's and nobody else's.
- */
+// Microsoft's library keeps the first client and the first endpoint of a managed identity for as
+// long as the process lives: what it keeps passes on to whoever signs in at the moment.
+let passing: SdkClient | undefined;
+const kept: SdkClient = {
+  sendRequest(request) {
+    if (passing === undefined) throw new Error("nobody signs in");
+    return passing.sendRequest(request);
+  },
+};
+let endpointKept: string | undefined;
+/** One sign-in at a time, so that a failure on the wire is that one's and nobody else's. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** Made at the first sign-in, and anew after a failed one: certificates are renewed. */
 function chosenCredential(signIn: SignIn): TokenCredential {
   const where = "tenant" in signIn.identity ? signIn.endpoints.authority : "azure.identity";
-  let made: Promise<Made> | undefined;
-  let last: Promise<unknown> = Promise.resolve();
+  const wire: Wire = { asked: false, failure: undefined };
+  const client = wired(signIn.transport, wire);
+  let made: Promise<TokenCredential> | undefined;
   const once: TokenCredential["getToken"] = async (scopes, options) => {
-    made ??= credentialOf(signIn);
-    let wire: Made["wire"] | undefined;
+    Object.assign(wire, { asked: false, failure: undefined });
+    passing = client;
     try {
-      const current = await made;
-      ({ wire } = current);
-      Object.assign(wire, { asked: false, failure: undefined });
-      return await current.credential.getToken(scopes, options);
+      made ??= libraryCredential(signIn);
+      return await (await made).getToken(scopes, options);
     } catch (error) {
       made = undefined;
       // Its complaint may quote what it was given, which is a private key.
-      const unasked =
-        wire?.asked === false ? unusable(where, "the credential is of no use") : undefined;
-      throw explained(where, error, wire?.failure ?? unasked);
+      const unasked = wire.asked ? undefined : unusable(where, "the credential is of no use");
+      throw explained(where, error, wire.failure ?? unasked);
     }
   };
   return {
@@ -103,30 +111,30 @@ function chosenCredential(signIn: SignIn): TokenCredential {
   };
 }
 
-async function credentialOf(signIn: SignIn): Promise<Made> {
-  const wire: Made["wire"] = { asked: false, failure: undefined };
-  const client = signIn.transport.client(["authority", "identity"], (failure) => {
+function wired(transport: SdkTransport, wire: Wire): SdkClient {
+  const client = transport.client(["authority", "identity"], (failure) => {
     wire.failure = failure;
   });
-  const httpClient: SdkClient = {
+  return {
     sendRequest(request) {
       wire.asked = true;
       return client.sendRequest(request);
     },
   };
-  return { credential: await libraryCredential(signIn, httpClient), wire };
 }
 
-async function libraryCredential(
-  { identity, endpoints, host }: SignIn,
-  httpClient: SdkClient,
-): Promise<TokenCredential> {
+async function libraryCredential(signIn: SignIn): Promise<TokenCredential> {
+  const { identity, endpoints, host } = signIn;
   // Another config of this process may have pinned another one since.
-  host.pinEndpoint(identity);
+  const endpoint = host.pinEndpoint(identity);
+  endpointKept ??= endpoint;
+  if (endpoint !== undefined && endpoint !== endpointKept) {
+    throw unusable("azure.identity", "it is of another kind than at the start: restart the agent");
+  }
   const sdk = await import("@azure/identity");
   const common = {
     authorityHost: endpoints.authority,
-    httpClient,
+    httpClient: kept,
     // The agent's loops retry, after they looked at what else may have changed.
     retryOptions: { maxRetries: 0 },
   };

@@ -115,6 +115,33 @@ describe("what the operator reads of a bad answer", () => {
     expect(secret.byteLength).toBe(64);
   });
 
+  it("is the answer to one's own question, whoever else asks at the same time", async () => {
+    const bench = azureBench();
+    const [one, two] = [newestCak(bench), newestCak(bench)];
+    bench.alter = (reply, { path }) => {
+      if (reply.status !== 200 || !path.startsWith("/secrets/")) return reply;
+      const code = path.includes(one.split("/").at(-1) ?? "") ? "ForbiddenByRbac" : "Gone";
+      return json({ error: { code } }, code === "Gone" ? 404 : 403);
+    };
+    const both = await bench.run(
+      Promise.allSettled([one, two].map((id) => bench.vault.read(id, never))),
+    );
+    expect(both.map((each) => each.status === "rejected" && String(each.reason))).toEqual([
+      expect.stringContaining("no role"),
+      expect.stringContaining("no such secret"),
+    ]);
+    const other = azureBench();
+    other.cloud.faults.entra.strike("serverError");
+    const ids = [newestCak(other), newestCak(other)];
+    const failed = await other.run(
+      Promise.allSettled(ids.map((id) => other.vault.read(id, never))),
+    );
+    expect(failed.map((each) => each.status === "rejected" && String(each.reason))).toEqual([
+      expect.stringContaining("Entra fails (500"),
+      expect.stringContaining("Entra fails (500"),
+    ]);
+  });
+
   it("sends nothing to a vault that asked for patience, and asks again afterwards", async () => {
     const bench = azureBench();
     const id = newestCak(bench);
