@@ -66,10 +66,10 @@ describe("the metadata service of a virtual machine", () => {
   });
 
   it("gives the vault's token, and one for the management API", async () => {
-    const { run, token, sent, read } = bench();
+    const { made, token, sent, read } = bench();
     using secret = await read();
     expect(secret.byteLength).toBe(64);
-    using bearer = await run(token("https://management.azure.com/.default", never));
+    using bearer = await made.run(token("https://management.azure.com/.default", never));
     expect(bearer.byteLength).toBeGreaterThan(20);
     const asked = sent.filter(({ to }) => to === endpoint);
     expect(asked.map(({ headers, path }) => [headers?.["metadata"], path.split("?")[0]])).toEqual([
