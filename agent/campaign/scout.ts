@@ -124,11 +124,11 @@ export class Scout {
     const ownPath = await ownPathOf(this.#parts, link, signal);
     const now = world.clock.now();
     const far = this.#far(campaign, view, now);
-    const port = this.#port(campaign, view, pending?.kind, far, now);
+    const port = this.#port(campaign, view, pending?.kind, now);
     const siblings = group.links
       .filter((each) => each.name !== link.name)
       .map((each) => siblingOf(this.#parts, seen(each)));
-    const measured = this.#measure(link, port, far, now);
+    const measured = this.#measure(link, port, now);
     const facts = this.#facts({ campaign, view, port, far, siblings, ownPath, now });
     const session = portOf(view.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
@@ -167,7 +167,8 @@ export class Scout {
       unseen && this.#accepts(campaign, "farEndUnseen")
         ? unseenFar(campaign, view, entry)
         : farEndOf(view.peer, entry, now, this.#settledFrom(view.link));
-    this.#movedAt = far === "new" || far === "either" ? (this.#movedAt ?? now) : undefined;
+    // Where the far end has nothing to do ("either"), silence is not its answer.
+    this.#movedAt = far === "new" ? (this.#movedAt ?? now) : undefined;
     const isBack = campaign.state === "reverting" && far === "old";
     this.#backAt = isBack ? (this.#backAt ?? now) : undefined;
     return far;
@@ -177,14 +178,11 @@ export class Scout {
     campaign: Campaign,
     view: LinkView,
     pending: PortFacts["pending"] | undefined,
-    far: FarEnd,
     now: Instant,
   ): PortFacts | undefined {
     if (pending === undefined) return undefined;
     const { settleMs } = this.#parts.desired.rotation;
-    // Where the far end has nothing to do, silence is not its answer.
-    const moved = far === "either" ? undefined : this.#moved();
-    const history = { moved, pending, darkSince: this.#darkSince, settleMs, now };
+    const history = { moved: this.#moved(), pending, darkSince: this.#darkSince, settleMs, now };
     const port = portFacts(view, entryOf(campaign), history);
     const seen = portOf(view.state, view.link.port);
     const lit = seen !== undefined && strongValue(seen.linkUp) === true;
@@ -301,15 +299,10 @@ export class Scout {
     return Math.max(grace, this.#enteredAt) as Instant;
   }
 
-  #measure(
-    link: DesiredLink,
-    port: PortFacts | undefined,
-    far: FarEnd,
-    now: Instant,
-  ): Report["measured"] {
+  #measure(link: DesiredLink, port: PortFacts | undefined, now: Instant): Report["measured"] {
     const id = linkId(link);
     const told = this.#toldAt;
-    if (told === undefined || far !== "new" || this.#movedAt === undefined) return [];
+    if (told === undefined || this.#movedAt === undefined) return [];
     if (port === undefined || port.carriedBy !== "new") {
       return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - told }] : [];
     }

@@ -223,9 +223,9 @@ describe("a router that needs its port shut for a key", () => {
   it("is another one where that one alone needs it", async () => {
     const edit = (wanted: Desired): Desired => ({
       ...shutsFirst(wanted),
-      devices: shutsFirst(wanted).devices.map((each) =>
-        each.name === "edge-a" ? { ...each, quirks: [] } : each,
-      ),
+      devices: shutsFirst(wanted)
+        .devices.map((each) => (each.name === "edge-a" ? { ...each, quirks: [] } : each))
+        .toReversed(),
     });
     const scene = new EffectsBench({ edit });
     await scene.run("promote");

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
-import { known, unknown } from "#hal/model.ts";
+import type { Desired } from "#agent/desired.ts";
+import { known, type MacsecSettings, unknown } from "#hal/model.ts";
 import { failing, newKey, oldKey, rotation, underKey } from "./conductor-bench.ts";
 import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";
 import { never, settled } from "./site-bench.ts";
@@ -79,6 +80,15 @@ describe("silence after the far end has moved", () => {
     expect(either).not.toBe("nothing");
   });
 
+  it("is no answer while the way back is still being made", async () => {
+    const reverting = rotation({ state: "reverting" });
+    const busy = await silentAfter((bench) => {
+      bench.peers.primary = peerOn(oldKey, { provisioning: "updating" });
+      return reverting;
+    });
+    expect(busy).toBe("old");
+  });
+
   it("counts from the first look that saw it move, and anew once it went back", async () => {
     const bench = new ScoutBench();
     const campaign = rotation({ state: "switching" });
@@ -94,9 +104,49 @@ describe("silence after the far end has moved", () => {
   });
 });
 
+describe("a change whose routes are gone", () => {
+  const links = rotation().links.map((link) => {
+    const { key, settings } = link.new;
+    return { ...link, old: { key, settings: { ...settings, includeSci: false } } };
+  });
+  const carried = async (
+    state: CampaignState,
+    router: "old" | "new",
+    far: "old" | "new",
+  ): Promise<unknown> => {
+    const bench = new ScoutBench();
+    const includeSci = router === "new";
+    const [first] = links;
+    const settings = { ...first?.new.settings, includeSci, policy: "mustSecure" };
+    bench.port.primary = {
+      ...underKey(newKey),
+      settings: known(settings as MacsecSettings, at(0)),
+    };
+    bench.peers.primary = peerOn(newKey, { sci: far === "new" ? "on" : "off" });
+    bench.routeless.add("primary");
+    return (await bench.see(rotation({ kind: "change", links, state }))).port?.carriedBy;
+  };
+
+  it("still carries where both ends agree, or where the far end has not moved", async () => {
+    expect(await carried("switching", "new", "new")).toBe("new");
+    expect(await carried("reverting", "old", "old")).toBe("old");
+    expect(await carried("switching", "old", "old")).toBe("old");
+    expect(await carried("switching", "new", "old")).toBe("new");
+  });
+
+  it("is carried by nothing once the far end has moved away, forward or back", async () => {
+    expect(await carried("switching", "old", "new")).toBe("nothing");
+    expect(await carried("reverting", "new", "old")).toBe("nothing");
+  });
+});
+
 describe("the deadline of a state", () => {
+  const slowly = (wanted: Desired): Desired => ({
+    ...wanted,
+    rotation: { ...wanted.rotation, drained: { samples: 4, everyMs: 10_000 } },
+  });
   const states: readonly (readonly [CampaignState, number])[] = [
-    ["draining", 120_000],
+    ["draining", 140_000],
     ["staging", 120_000],
     ["staged", 120_000],
     ["switching", 1_800_000],
@@ -107,7 +157,7 @@ describe("the deadline of a state", () => {
     ["reverting", 1_800_000],
   ];
   it.each(states)("of %s is over after %i ms", async (state, ms) => {
-    const bench = new ScoutBench();
+    const bench = new ScoutBench({ edit: slowly });
     await bench.clock.runFor(1_000);
     bench.scout.entered();
     expect((await bench.later(ms, rotation({ state }))).overdue).toBe(false);
@@ -154,6 +204,21 @@ describe("evidence over several looks", () => {
     expect((await bench.later(18_000)).oldProof).toEqual({ kind: "held" });
     const bare = rotation({ kind: "enrol", links: enrolled() });
     expect((await bench.see(bare)).oldProof).toEqual(waits("no look yet"));
+  });
+
+  it("begins to prove anew once the keys change", async () => {
+    const passing = (rxOk: bigint) => ({
+      ...underKey(oldKey),
+      frames: known({ ...frames, rxOk, txProtected: rxOk }, at(0)),
+    });
+    const bench = new ScoutBench();
+    bench.port.primary = passing(1_000n);
+    await bench.see();
+    bench.port.primary = passing(2_000n);
+    bench.scout.keysChange();
+    expect((await bench.later(18_000)).oldProof).toMatchObject({
+      text: /20 more protected frames/,
+    });
   });
 
   it("compares the frames of a staged key with those when the state was entered", async () => {
@@ -223,6 +288,7 @@ describe("what a look measures", () => {
 
   it("is both at once where both are done, and nothing where nobody was told", async () => {
     const bench = new ScoutBench();
+    await bench.clock.runFor(500);
     bench.scout.told();
     bench.peers.primary = peerOn(newKey);
     bench.port.primary = underKey(newKey);

@@ -58,12 +58,18 @@ describe("a look", () => {
     expect(closedGate).toBe("gate.siblingUnhealthy: secondary is not carrying: gone");
   });
 
+  it("at a router without that port tells nothing of it", async () => {
+    const bench = new ScoutBench();
+    bench.port.primary = { port: "et-9" };
+    expect((await bench.report()).facts.port).toBeUndefined();
+  });
+
   it("knows the quirks of its own device alone, and who writes the far end", async () => {
     const other = (wanted: Desired): Desired => ({
       ...shutsFirst(wanted),
-      devices: shutsFirst(wanted).devices.map((each) =>
-        each.name === "edge-a" ? { ...each, quirks: [] } : each,
-      ),
+      devices: shutsFirst(wanted)
+        .devices.map((each) => (each.name === "edge-a" ? { ...each, quirks: [] } : each))
+        .toReversed(),
     });
     expect((await new ScoutBench({ edit: shutsFirst }).see()).shutsFirst).toBe(true);
     expect((await new ScoutBench({ edit: other }).see()).shutsFirst).toBe(false);
@@ -183,6 +189,14 @@ describe("a far end that nobody can read", () => {
     expect(await unseen({ told: true }, dark)).toBe("unknown");
     expect(await unseen({}, dark)).toBe("old");
     expect(await unseen({ links: enrolled() }, dark)).toBe("old");
+  });
+
+  it("is what the operator says where the router cannot be read either", async () => {
+    const bench = new ScoutBench({ edit: byHand });
+    bench.failures.lookPeer = failing("peer.unreachable");
+    bench.failures.look = failing("transport.closed");
+    const { far } = await bench.see(rotation({ risks: ["farEndUnseen"], claimed: true }));
+    expect(far).toBe("new");
   });
 
   it("cannot be told by a change that keeps the key", async () => {
