@@ -191,3 +191,24 @@ export function rowsOf(
     });
   }
 }
+
+/** More of what a row fits, with the sentence that the operator hears. */
+export type Told = readonly [
+  row: string,
+  campaign: Partial<Campaign>,
+  facts: Partial<Facts>,
+  because: string,
+  action?: ActionKind,
+];
+
+export function tells(kind: Kind, overlap: Overlap, cases: readonly Told[]): void {
+  describe(`${kind}, ${overlap}, in words`, () => {
+    for (const [row, campaign, facts, because, action] of cases) {
+      it(`${row} says ${because} (${JSON.stringify({ ...campaign, ...facts })})`, () => {
+        const before = campaignOf(stateOf(row), { kind, ...campaign }, overlap);
+        const taken = decide(before, { ...calm, ...facts });
+        expect([taken.row, taken.because, taken.action]).toEqual([row, because, action]);
+      });
+    }
+  });
+}

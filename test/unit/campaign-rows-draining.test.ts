@@ -1,6 +1,16 @@
 // The traffic moves away: one small case for each row of the table.
 
-import { blind, held, manual, overdue, port, refusedKey, rowsOf, valid } from "./campaign-kit.ts";
+import {
+  blind,
+  held,
+  manual,
+  overdue,
+  port,
+  refusedKey,
+  rowsOf,
+  tells,
+  valid,
+} from "./campaign-kit.ts";
 
 rowsOf(
   ["draining"],
@@ -137,3 +147,27 @@ rowsOf(
     ],
   ],
 );
+
+const strange = "the two ends show a state that no campaign made";
+
+tells("rotate", "keychain", [
+  ["draining.waits", {}, { ...port({ drain: "on" }) }, "7 s more to be sure"],
+  [
+    "draining.late",
+    {},
+    { ...overdue },
+    "the link could not be drained in time: 7 s more to be sure",
+  ],
+  ["draining.strange", {}, { ...port({ keys: "else" }), drained: held }, strange],
+  ["draining.strange", {}, { drained: held, far: "other" }, strange],
+  ["draining.strange", {}, { drained: held, far: "failed" }, strange],
+]);
+
+tells("rotate", "breakBeforeMake", [
+  [
+    "draining.newAlone",
+    {},
+    { ...port({ keys: "new" }), drained: held, ...manual },
+    "the far end never took the new key",
+  ],
+]);
