@@ -75,7 +75,7 @@ function repeating(): Sown {
   let last: { readonly link: string; readonly action: ActionKind } | undefined;
   let restarted = false;
   return {
-    heeds: nothingSown.heeds,
+    heeds: () => undefined,
     surround: ({ world }) => {
       restarted = true;
       return world;
@@ -91,13 +91,7 @@ function repeating(): Sown {
   };
 }
 
-const gateOnce = /^every gate is open$/;
-
 const rowPlants: readonly Plant[] = [
-  amended("gates-once", "P2", "looks at the gates before the drain and never again", {
-    without: /\.giveUp$/,
-    unguarded: gateOnce,
-  }),
   amended("stranded", "P2", "keeps a usable link drained after its sibling was lost", {
     without: /\.giveBack$/,
   }),
@@ -108,6 +102,7 @@ const rowPlants: readonly Plant[] = [
     without: /\.open$/,
   }),
   amended("put-first", "P3", "tells the far end before the router holds the new key", {
+    without: /^switching\.newKeyGone$/,
     instead: { "draining.stages": { next: "switching" } },
     unguarded: /^the router is ready for it$/,
   }),
@@ -119,9 +114,6 @@ const rowPlants: readonly Plant[] = [
     without: /^staging\.(needed|confirm)$|\.parkConfirm$/,
     unguarded:
       /^the (link is secured by the old key|far end was never told|far end is on old, or .+)$/,
-  }),
-  amended("never-confirms", "liveness", "never confirms the staged key", {
-    without: /\.(confirm|needed|parkConfirm)$/,
   }),
   amended("never-late", "liveness", "waits for ever where a deadline should end it", {
     without: /late/i,

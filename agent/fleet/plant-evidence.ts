@@ -215,18 +215,8 @@ const isGate = (facts: Facts, text: RegExp): boolean => text.test(facts.closedGa
 
 const farPlants: readonly Plant[] = [
   believes(
-    "failed-far",
-    "P3",
-    "takes a far end that failed for one on the old key",
-    () => (facts) => {
-      if (facts.far !== "failed") return facts;
-      const closedGate = isGate(facts, /failed/) ? undefined : facts.closedGate;
-      return { ...facts, far: "old", closedGate };
-    },
-  ),
-  believes(
     "reply-is-fact",
-    "P3",
+    "liveness",
     "takes an accepted change of the far end for a finished one",
     () => (facts, campaign) =>
       campaign.told && campaign.goal === "forward" && ["old", "updating"].includes(facts.far)
@@ -239,7 +229,7 @@ const farPlants: readonly Plant[] = [
   ),
   believes(
     "writes-for-person",
-    "P4",
+    "liveness",
     "writes a far end that is a person's to change",
     () => (facts) => ({
       ...facts,

@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import type { DeviceState, MacsecPort, Reading } from "#hal/model.ts";
-import type { Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
+import type { Disk, HttpReply, World } from "#hal/world.ts";
 import { nothingSown, type Plant } from "./plant.ts";
 
 type Http = World["dial"]["http"];
@@ -35,20 +35,6 @@ const dials = (name: string, breaks: Plant["breaks"], title: string, around: Aro
       http: around((request, signal) => world.dial.http(request, signal), world),
     },
   }));
-
-/** A reply that is read wrongly. */
-const misreads = (
-  name: string,
-  breaks: Plant["breaks"],
-  title: string,
-  fits: RegExp,
-  read: (text: string, request: HttpRequest) => string,
-): Plant =>
-  dials(name, breaks, title, (http) => async (request, signal) => {
-    const reply = await http(request, signal);
-    if (reply.status !== 200 || !fits.test(request.path)) return reply;
-    return { ...reply, body: encoder.encode(read(decoder.decode(reply.body), request)) };
-  });
 
 const writes = (
   name: string,
@@ -128,51 +114,11 @@ const lastKnown: Around = (http) => {
   };
 };
 
-/** The value of a secret is read without its version: the newest one answers. */
-const newestValue: Around = (http) => {
-  const newest = new Map<string, string>();
-  return async (request, signal) => {
-    const [, name, version] =
-      /^\/vault\/secrets\/([\w-]+-cak)\/([0-9a-f]{32})$/.exec(request.path) ?? [];
-    const path =
-      name === undefined || version === undefined
-        ? request.path
-        : (newest.get(name) ?? request.path);
-    const reply = await http({ ...request, path }, signal);
-    const [, listed] = /^\/vault\/secrets\/([\w-]+)\/versions$/.exec(request.path) ?? [];
-    if (listed !== undefined && reply.status === 200) {
-      const { versions } = decodeJson(decoder.decode(reply.body)) as VersionList;
-      const last = versions.toSorted((a, b) => b.created - a.created)[0];
-      if (last !== undefined)
-        newest.set(listed, `/vault/secrets/${listed}/${last.id.split("/").at(-1)}`);
-    }
-    return reply;
-  };
-};
-
-interface VersionList {
-  readonly versions: readonly { readonly id: string; readonly created: number }[];
-}
-
-/** What a device refused is quoted whole, to make it easier to understand. */
-const quoting: Around = (http) => async (request, signal) => {
-  const reply = await http(request, signal);
-  if (reply.status === 200 || !request.path.endsWith("/prepare")) return reply;
-  const asked = (request.body ?? []).map((part) =>
-    typeof part === "string"
-      ? part
-      : part.secret.use((bytes) => Buffer.from(bytes).toString("hex")),
-  );
-  const error = decodeJson(decoder.decode(reply.body)) as { readonly text: string };
-  const text = `${error.text}: ${asked.join("")}`;
-  return { ...reply, body: encoder.encode(encodeJson({ ...error, text })) };
-};
-
 /** Draws from a number that every run of this process shares. */
 let shared = 0;
 
 const clockPlants: readonly Plant[] = [
-  surrounded("wall-clock", "P3", "measures waiting times by the wall clock", (world) => {
+  surrounded("wall-clock", "P7", "measures waiting times by the wall clock", (world) => {
     const { clock } = world;
     const offset = clock.wall() - clock.now();
     const now = (): ReturnType<typeof clock.now> =>
@@ -229,30 +175,6 @@ const replyPlants: readonly Plant[] = [
   ),
   dials("as-it-was", "P7", "takes a silent device to be as it was", asItWas),
   dials("last-known", "P7", "takes what it does not understand to be as it was", lastKnown),
-  misreads("all-secured", "P7", "reads every controlled port as secured", observes, (text) =>
-    text.replaceAll(/"controlledPort":"\w+"/g, '"controlledPort":"secured"'),
-  ),
-  misreads(
-    "probe-echo",
-    "P7",
-    "counts the packets of a probe that it sent as answered",
-    /\/probe$/,
-    (text) => text.replace(/"answered":\d+/, `"answered":${/"sent":(\d+)/.exec(text)?.[1] ?? 0}`),
-  ),
-  misreads(
-    "settled-soon",
-    "P3",
-    "reads a far end that is updating as settled",
-    /^\/peers\/observe$/,
-    (text) => text.replace('"provisioning":"updating"', '"provisioning":"settled"'),
-  ),
-  dials(
-    "newest-value",
-    "P6",
-    "reads the newest value of a secret and not the version it wants",
-    newestValue,
-  ),
-  dials("quotes-request", "P5", "quotes what a device refused, with its keys", quoting),
 ];
 
 export const worldPlants: readonly Plant[] = [...replyPlants, ...diskPlants, ...clockPlants];

@@ -1,0 +1,83 @@
+// Rotations in bad weather: every promise holds, everything comes to rest with a true reason, and
+// planted mistakes of our own are found. LINKSEAL_SEED=NAME replays one seed alone.
+
+import { describe, expect, it } from "vitest";
+import { rowNames, rowsNotTaken, unreachable } from "#agent/fleet/marks.ts";
+import type { Plant } from "#agent/fleet/plant.ts";
+import { plants } from "#agent/fleet/plants.ts";
+import { playRotations } from "#agent/fleet/rotations.ts";
+import { addTally, noTally, type Tally } from "#agent/fleet/tally.ts";
+import { effort } from "../effort.ts";
+import { foundBy } from "./found-by.ts";
+
+const asked = process.env["LINKSEAL_SEED"];
+const seeds =
+  asked === undefined
+    ? Array.from({ length: effort(40, 1_500) }, (_, index) => `weather-${index}`)
+    : [asked];
+
+describe("rotations in bad weather", () => {
+  let sum: Tally = noTally;
+
+  it.each(seeds)("keep every promise and end well, seed %s", { timeout: 120_000 }, async (seed) => {
+    const tally = await playRotations({ seed, rotations: 10 });
+    sum = addTally(sum, tally);
+    expect(tally.violations).toEqual([]);
+    expect(tally.rotations).toBeGreaterThanOrEqual(10);
+  });
+
+  it("tell the same story for the same seed", { timeout: 120_000 }, async () => {
+    const play = (seed: string) => playRotations({ seed, rotations: 3 });
+    const [one, two, other] = [await play("same"), await play("same"), await play("other")];
+    expect(two).toEqual(one);
+    expect(other.digest).not.toBe(one.digest);
+  });
+
+  it("take the rows of the campaign's tables", () => {
+    if (asked !== undefined) return;
+    const missing = rowsNotTaken(sum.marks);
+    console.log(`${rowNames().length - missing.length} of ${rowNames().length} rows taken`);
+    // Rare ones need thousands of seeds: npm run test:long, linkseal sim fleet --rotations.
+    expect(missing.length).toBeLessThan(effort(0.6, 0.15) * rowNames().length);
+  });
+
+  it("are told of no row that is called unreachable and taken all the same", () => {
+    const known = new Set(rowNames());
+    expect(Object.keys(unreachable).filter((name) => !known.has(name))).toEqual([]);
+    expect(Object.keys(unreachable).filter((name) => (sum.marks[name] ?? 0) > 0)).toEqual([]);
+  });
+});
+
+async function catches(plant: Plant, seed: string): Promise<string | undefined> {
+  const play = async () => await playRotations({ seed, rotations: 10, plant });
+  const { violations, digest } = await play();
+  if (plant.breaks === "repeat") return (await play()).digest === digest ? undefined : "repeat";
+  const [first] = violations;
+  if (first === undefined) return undefined;
+  return /^seed \S+ (?:promise )?(\S+)/.exec(first)?.[1];
+}
+
+describe("a planted mistake", () => {
+  const weathered = plants.filter(({ where }) => where === "rotations");
+
+  it("has its seed, and is one of many", () => {
+    const names = weathered.map(({ name }) => name);
+    expect(Object.keys(foundBy).toSorted()).toEqual(names.toSorted());
+    expect(plants.length).toBeGreaterThanOrEqual(25);
+  });
+
+  it.each(weathered)("is found: $name breaks $breaks", { timeout: 600_000 }, async (plant) => {
+    const known = foundBy[plant.name] ?? "";
+    if (effort(0, 1) === 0) {
+      expect(await catches(plant, known)).toBe(plant.breaks);
+      return;
+    }
+    let found: string | undefined;
+    let tried = 0;
+    for (; tried < 200 && found !== plant.breaks; tried += 1) {
+      found = await catches(plant, `again-${tried}`);
+    }
+    console.log(`${plant.name}: found with seed ${tried} of 200`);
+    expect(found).toBe(plant.breaks);
+  });
+});
