@@ -1,6 +1,16 @@
 // The new key earns its place: one small case for each row of the table.
 
-import { blind, held, manual, overdue, port, rowsOf } from "./campaign-kit.ts";
+import {
+  blind,
+  held,
+  manual,
+  overdue,
+  port,
+  rowsOf,
+  tells,
+  waiting,
+  windowShut,
+} from "./campaign-kit.ts";
 
 rowsOf(
   ["proving", "promoting", "retiring"],
@@ -206,3 +216,117 @@ rowsOf(
     ],
   ],
 );
+
+const more = "7 s more to be sure";
+const proven = { far: "new", proof: held, drained: held } as const;
+const both = { keys: "both", carriedBy: "new" } as const;
+const shut = "gate.window: the window is shut";
+const retire = "the new key is proven both ways: the old one goes";
+const foreignFar = "the far end uses a key that is not of this campaign";
+
+tells("rotate", "keychain", [
+  ["proving.waits", {}, { ...port(both), far: "new" }, more, "probe"],
+  ["proving.late", {}, { ...port(both), ...overdue, far: "new" }, `no proof in time: ${more}`],
+  [
+    "proving.lateHeld",
+    {},
+    { ...port(both), ...overdue, ...manual, far: "new" },
+    `no proof in time: ${more}`,
+  ],
+  ["proving.farOther", {}, { ...port(both), far: "other" }, foreignFar],
+  [
+    "proving.farOther",
+    {},
+    { ...port(both), far: "failed" },
+    "the far end reports a failed change while the new key is proven",
+  ],
+  // What is pending may still take the new key away.
+  [
+    "proving.waits",
+    {},
+    { ...port({ ...both, pending: "foreign" }), ...proven },
+    "the new key is proven",
+    "probe",
+  ],
+  ["proving.waits", {}, { ...port({ ...both, pending: "ours" }), far: "unknown" }, more, "probe"],
+  ["proving.retireLater", {}, { ...port(both), ...proven, ...windowShut }, shut],
+  ["proving.retireLater", {}, { ...port(both), ...proven, drained: waiting }, more],
+  [
+    "proving.retire",
+    { urgency: "emergency" },
+    { ...port(both), ...proven, freshSak: false },
+    retire,
+  ],
+  [
+    "proving.retire",
+    { retire: "afterSoak", urgency: "emergency" },
+    { ...port(both), ...proven },
+    retire,
+  ],
+  ["proving.retire", {}, { ...port({ ...both, promoted: false }), ...proven }, retire],
+  ["proving.newKeyGone", {}, { far: "new" }, "the new key is gone from the port"],
+  ["proving.waits", {}, { ...port({}), far: "updating" }, more, "probe"],
+  ["proving.waits", {}, { ...blind, far: "new" }, more, "probe"],
+  [
+    "retiring.unread",
+    {},
+    { ...port(both), ...proven, far: "unknown" },
+    "router or far end cannot be read",
+  ],
+  ["retiring.giveUp", {}, { ...port(both), ...proven, ...windowShut }, shut],
+  [
+    "retiring.unproven",
+    {},
+    { ...port(both), far: "new" },
+    `the proof does not hold any more: ${more}`,
+  ],
+]);
+
+tells("rotate", "fallback", [
+  ["proving.retire", {}, { ...port({ ...both, promoted: true }), ...proven }, retire],
+  ["proving.promoteLater", {}, { ...port(both), ...proven, drained: waiting }, more],
+  [
+    "promoting.promote",
+    {},
+    { ...port(both), ...proven },
+    "the new key is made the primary one",
+    "promote",
+  ],
+  [
+    "promoting.giveUp",
+    {},
+    { ...port({ ...both, promoted: true, pending: "foreign" }), ...proven, ...windowShut },
+    shut,
+  ],
+]);
+
+tells("rotate", "breakBeforeMake", [
+  ["proving.follow", {}, { far: "new" }, "the new key is not on the port"],
+  [
+    "proving.farBackBroken",
+    {},
+    { ...port({ keys: "new" }), ...manual },
+    "the far end went back to the old key and the router holds the new one",
+  ],
+  ["proving.farBack", {}, { ...port({ keys: "new" }) }, "the far end went back to the old key"],
+  [
+    "proving.newKeyGone",
+    {},
+    { ...port({ keys: "else" }), far: "new" },
+    "the new key is gone from the port",
+  ],
+  ["proving.waits", {}, { far: "updating" }, more, "probe"],
+]);
+
+tells("change", "breakBeforeMake", [
+  ["proving.newKeyGone", {}, { far: "either" }, "the new key is gone from the port"],
+]);
+
+tells("enrol", "breakBeforeMake", [
+  [
+    "proving.lateHeld",
+    {},
+    { ...port({ keys: "new" }), ...overdue, far: "new" },
+    `no proof in time: ${more}`,
+  ],
+]);

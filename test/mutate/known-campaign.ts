@@ -1,0 +1,72 @@
+// Mutants of campaigns that no test can notice, each with the reason.
+
+import type { Known } from "./known.ts";
+
+export const knownOfCampaigns: readonly Known[] = [
+  {
+    file: "agent/campaign/conductor.ts",
+    line: "const moved = next.state !== campaign.state || next.at !== campaign.at;",
+    becomes: ["false"],
+    why: "a link hands over to the next one only as its own state becomes another",
+  },
+  {
+    file: "agent/campaign/effects.ts",
+    line: "const lost = lostWhen[what]?.(port) === true;",
+    becomes: ["lostWhen[what](port)"],
+    why: "only what looks can show as lost is remembered as accepted",
+  },
+  {
+    file: "agent/campaign/effects.ts",
+    line: "this.#accepted = lostWhen[what] === undefined ? undefined : { what, at };",
+    becomes: ["false"],
+    why: "what no look can show as lost is judged as kept",
+  },
+  {
+    file: "agent/campaign/effects.ts",
+    line: 'return device?.quirks.includes("shutBeforeKeyChange") === true;',
+    becomes: ["device.quirks"],
+    why: "every link is on a device of the same intent",
+  },
+  {
+    file: "agent/campaign/effects.ts",
+    line: 'entry.overlap === "fallback" && port?.promoted === true && old !== undefined',
+    becomes: ["true"],
+    why: "where two keys overlap there is an old one: the check is for the type",
+  },
+  {
+    file: "agent/campaign/scout.ts",
+    line: 'sibling: siblings.every((each) => each.carries === "carrying")',
+    becomes: ['siblings.some(each => each.carries === "carrying")'],
+    why: "a group has two links, and so one sibling",
+  },
+  {
+    file: "agent/campaign/scout.ts",
+    line: 'shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,',
+    becomes: ["device.quirks"],
+    why: "every link is on a device of the same intent",
+  },
+  {
+    file: "agent/campaign/scout.ts",
+    line: 'phase: campaign.goal === "revert" ? "goingBack" : begun ? "begun" : "beforeDrain",',
+    becomes: ['""'],
+    why: "the gates ask for the two other words",
+  },
+  {
+    file: "agent/campaign/scout.ts",
+    line: "return put !== undefined && put > start ? put : start;",
+    becomes: ["true", "put >= start"],
+    why: "nothing is later than undefined, and of two equal moments either will do",
+  },
+  {
+    file: "agent/campaign/scout.ts",
+    line: "const lit = seen !== undefined && strongValue(seen.linkUp) === true;",
+    becomes: ["true"],
+    why: "the light is asked for only of a port that was seen",
+  },
+  {
+    file: "agent/campaign/scout.ts",
+    line: "case ",
+    becomes: ['""', 'case "done":'],
+    why: "without a deadline of its own a state has undefined, and nothing is later than that",
+  },
+];
