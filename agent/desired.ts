@@ -71,7 +71,7 @@ export interface DesiredDevice {
 }
 
 export const quirkNames = ["shutBeforeKeyChange"] as const;
-export type Quirk = (typeof quirkNames)[number];
+type Quirk = (typeof quirkNames)[number];
 
 export interface DesiredGroup {
   readonly name: string;

@@ -13,7 +13,7 @@ export const holdsOld = ({ port }: Context): boolean =>
   port?.keys === "both" || port?.keys === "old";
 export const isUsable = ({ port }: Context): boolean =>
   port !== undefined && port.carriedBy !== "nothing";
-export const isQuiet = ({ port }: Context): boolean => port?.pending === "none";
+const isQuiet = ({ port }: Context): boolean => port?.pending === "none";
 export const farIsOld = ({ facts }: Context): boolean =>
   facts.far === "old" || facts.far === "either";
 export const farIsNew = ({ facts }: Context): boolean =>

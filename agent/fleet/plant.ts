@@ -6,17 +6,17 @@ import { decide } from "../campaign/campaign.ts";
 import { type Mind, soundMind } from "../campaign/conductor.ts";
 
 /** `liveness` = what must come to an end does not; `repeat` = the same seed tells another story. */
-export type Broken = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "liveness" | "repeat";
+type Broken = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "liveness" | "repeat";
 
 /** Where a link ends on our side. */
-export interface Edge {
+interface Edge {
   readonly group: string;
   readonly device: string;
   readonly port: string;
 }
 
 /** What a plant is put around: `life` counts the processes of the agent from 1. */
-export interface Ground {
+interface Ground {
   readonly world: World;
   readonly edges: readonly Edge[];
   readonly life: number;

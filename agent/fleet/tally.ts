@@ -47,7 +47,7 @@ export function count(counts: Counts, name: string, by = 1): void {
   counts[name] = (counts[name] ?? 0) + by;
 }
 
-export function addCounts(a: Counts, b: Counts): Counts {
+function addCounts(a: Counts, b: Counts): Counts {
   const sum = { ...a };
   for (const [name, value] of Object.entries(b)) count(sum, name, value);
   return sum;

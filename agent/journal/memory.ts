@@ -28,7 +28,7 @@ export interface Move {
 }
 
 /** A link whose traffic an operator moved away by hand. */
-export interface HandDrain {
+interface HandDrain {
   readonly by: string;
   readonly since: WallTime;
 }

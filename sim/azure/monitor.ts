@@ -15,7 +15,7 @@ export interface LinkReading {
 }
 
 /** One line of a metric: the link of a port, or the peer of a circuit. */
-export interface Lane {
+interface Lane {
   readonly dimensions: Readonly<Record<string, string>>;
   /** Key of the readings. */
   readonly link: string;

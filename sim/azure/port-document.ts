@@ -6,7 +6,7 @@ import type { CipherSuite } from "#hal/model.ts";
 import type { AzureLink, LinkDocument, Msee } from "../msee.ts";
 import { exactNumber, isObject, type JsonObject, textOf } from "./http.ts";
 
-export type PortKind = "expressRoutePorts" | "expressRouteLags";
+type PortKind = "expressRoutePorts" | "expressRouteLags";
 
 /** What Azure keeps of a port besides what the hardware model knows. */
 export interface PortRecord {
@@ -23,7 +23,7 @@ export interface PortChange {
   readonly links: ReadonlyMap<AzureLink, LinkDocument>;
 }
 
-export const azureLinks: readonly AzureLink[] = ["link1", "link2"];
+const azureLinks: readonly AzureLink[] = ["link1", "link2"];
 
 const ciphers: Readonly<Record<CipherSuite, string>> = {
   "gcm-aes-128": "GcmAes128",

@@ -61,11 +61,6 @@ export const lendings: readonly Lending[] = [
     why: "the library of the vault takes the value of a new version as a string",
   },
   {
-    path: "agent/fleet/plant-worlds.ts",
-    line: ': part.secret.use((bytes) => Buffer.from(bytes).toString("hex")),',
-    why: "plays the agent that quotes a key, for the oracle to catch",
-  },
-  {
     path: "sim/faces/hal.ts",
     line: "secret.use((bytes) => Uint8Array.from(bytes)),",
     why: "plays the hardware that takes the key",

@@ -122,11 +122,3 @@ export function assertion(nowS: number, setting: AssertionSetting): string {
   const how = algorithm === "PS256" ? { key, padding: 6, saltLength: 32 } : { key };
   return `${text}.${sign("sha256", Buffer.from(text), how).toString("base64url")}`;
 }
-
-/** One step into a document, however deep. */
-export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (inner, key) => (inner as Readonly<Record<string | number, unknown>> | undefined)?.[key],
-    value,
-  );
-}

@@ -38,7 +38,7 @@ const keyTwo: KeyRef = {
   cknSecretId: `${secrets}/erd-demo-2-ckn/1`,
 };
 
-export const someSettings: WantedSettings = {
+const someSettings: WantedSettings = {
   suite: "gcm-aes-xpn-256",
   includeSci: true,
   confidentialityOffset: 0,

@@ -89,7 +89,7 @@ const [farOld, farNew, farEither, farOther, farUpdating, farFailed, farUnknown] 
   0, 1, 2, 3, 4, 5, 6,
 ];
 
-export function farSeen(world: World, config: Config): number {
+function farSeen(world: World, config: Config): number {
   if (world.farUnseen === 1) return farUnknown;
   const may = world.operation === updating || world.startGrace === 1 || world.putGrace === 1;
   if (may) return farUpdating;
@@ -287,4 +287,3 @@ export class Oracle {
 }
 
 export const stateName = (record: number) => campaignStates[stateIn(record)] ?? "queued";
-export { farNew, farOld };
