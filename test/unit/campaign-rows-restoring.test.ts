@@ -1,6 +1,16 @@
 // Traffic comes back, or the old key does: one small case for each row of the table.
 
-import { blind, held, manual, overdue, port, refusedKey, rowsOf, valid } from "./campaign-kit.ts";
+import {
+  blind,
+  held,
+  manual,
+  overdue,
+  port,
+  refusedKey,
+  rowsOf,
+  tells,
+  valid,
+} from "./campaign-kit.ts";
 
 rowsOf(
   ["restoring", "reverting"],
@@ -193,3 +203,82 @@ rowsOf(
     ],
   ],
 );
+
+const more = "7 s more to be sure";
+const late = "the link does not carry again:";
+const proveFirst = "the old key must be proven before the new one goes:";
+const askAgain = "the far end is asked to use the old key again";
+const bothOld = { keys: "both", carriedBy: "old" } as const;
+
+tells("rotate", "keychain", [
+  ["restoring.waits", {}, {}, more, "probe"],
+  ["restoring.late", {}, { ...overdue }, `${late} ${more}`],
+  [
+    "restoring.waits",
+    {},
+    { far: "new", carrying: held },
+    "the router holds the old key and the far end is new",
+    "probe",
+  ],
+  [
+    "restoring.waits",
+    {},
+    { ...port({ keys: "else" }), carrying: held },
+    "the router holds a foreign key and the far end is old",
+    "probe",
+  ],
+  [
+    "restoring.waits",
+    { told: true },
+    { ...port({ keys: "both", pending: "ours" }), carrying: held },
+    "the router holds both keys and the far end is old",
+    "probe",
+  ],
+  [
+    "restoring.late",
+    {},
+    { ...port({ drain: "on" }), ...overdue, carrying: held },
+    `${late} the router holds the old key and the far end is old`,
+  ],
+  [
+    "reverting.farByHand",
+    {},
+    { ...port(bothOld), ...manual, far: "failed" },
+    "a person must point the far end back at the old key, then resume or revert",
+  ],
+  ["reverting.put", {}, { ...port(bothOld), far: "new", drained: held }, askAgain, "putOld"],
+  [
+    "reverting.notYet",
+    {},
+    { ...port({ keys: "both", carriedBy: "nothing" }), oldProof: held },
+    `${proveFirst} it is not in charge yet`,
+    "probe",
+  ],
+  ["reverting.notYet", {}, { ...port(bothOld) }, `${proveFirst} ${more}`, "probe"],
+  ["reverting.removeWaits", {}, { ...port({ ...bothOld, drain: "on" }), oldProof: held }, more],
+  ["reverting.unread", {}, { far: "unknown" }, "waiting to read both ends"],
+  ["reverting.unread", {}, { far: "updating" }, "waiting to read both ends"],
+]);
+
+tells("rotate", "breakBeforeMake", [
+  [
+    "reverting.put",
+    {},
+    { ...port({ keys: "new", carriedBy: "nothing" }), ...valid, far: "new" },
+    askAgain,
+    "putOld",
+  ],
+  [
+    "reverting.breakWaits",
+    {},
+    { ...port({ keys: "new", carriedBy: "new" }), ...valid },
+    "waiting for the link to work with the old key",
+    "probe",
+  ],
+  [
+    "reverting.noOldKey",
+    {},
+    { ...port({ keys: "else" }) },
+    "the old key is not on the port: it cannot go back by itself",
+  ],
+]);

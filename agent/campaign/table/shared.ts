@@ -97,6 +97,7 @@ export function takenBack({ facts, port }: Context): string {
 
 export function heldKeys(port: PortFacts | undefined): string {
   if (port === undefined) return "what nobody can read";
+  if (port.keys === "both") return "both keys";
   return port.keys === "else" ? "a foreign key" : `the ${port.keys} key`;
 }
 
