@@ -1,6 +1,16 @@
 // The new key joins the old one on the router: one small case for each row of the table.
 
-import { blind, held, manual, overdue, port, refusedKey, rowsOf } from "./campaign-kit.ts";
+import {
+  blind,
+  held,
+  manual,
+  overdue,
+  port,
+  refusedKey,
+  rowsOf,
+  tells,
+  windowShut,
+} from "./campaign-kit.ts";
 
 rowsOf(
   ["staging", "staged"],
@@ -141,3 +151,101 @@ rowsOf(
     ],
   ],
 );
+
+const more = "7 s more to be sure";
+const rolledBack = "the staged key could not be verified: it is rolled back";
+const turnedBack = "the new key could not be put beside the old one";
+const neither = "the port holds neither the old key nor what was staged";
+const unread = "router or far end cannot be read";
+const pending = port({ pending: "ours" });
+const foreignKey = port({ keys: "else" });
+const sibling = { sibling: "lost" } as const;
+const notTaken = "the far end is new, the router does not take it:";
+
+tells("rotate", "keychain", [
+  ["staging.rollBack", { aborted: true }, { ...pending, staged: held }, rolledBack, "rollBack"],
+  ["staging.rollBack", {}, { ...pending, staged: held, ...overdue }, rolledBack, "rollBack"],
+  ["staging.rollBack", {}, { ...pending, staged: held, ...sibling }, rolledBack, "rollBack"],
+  [
+    "staging.abort",
+    { told: true },
+    { ...pending, ...sibling },
+    "the staged key could not be verified: the device will revert it",
+  ],
+  [
+    "staging.verifies",
+    { aborted: true, told: true },
+    { ...pending },
+    "waiting until the device has reverted the staged key",
+  ],
+  ["staging.verifies", {}, { ...pending }, more],
+  ["staging.verifies", {}, { ...pending, staged: held, far: "unknown" }, "waiting for the far end"],
+  [
+    "staging.both",
+    { aborted: true },
+    { ...port({ keys: "both" }), far: "new" },
+    "the router holds both keys",
+  ],
+  [
+    "staging.addForFar",
+    {},
+    { far: "new", ...overdue },
+    "the far end has the new key: the router gets it too",
+    "add",
+  ],
+  [
+    "staging.farNewRefused",
+    {},
+    { far: "new", ...overdue, ...refusedKey },
+    `${notTaken} suite not offered`,
+  ],
+  ["staging.farNewRefused", {}, { far: "new", ...overdue, lostCommits: 3 }, `${notTaken} ${more}`],
+  ["staging.oldKeyGone", {}, { ...foreignKey, far: "new", ...overdue, ...refusedKey }, neither],
+  ["staging.oldKeyGone", {}, { ...foreignKey, ...refusedKey }, neither],
+  ["staging.oldKeyGone", {}, { ...foreignKey, ...overdue }, neither],
+  ["staging.oldKeyGone", {}, { ...port({ keys: "new" }) }, neither],
+  ["staging.oldKeyGone", {}, { ...foreignKey, far: "new" }, neither],
+  ["staging.turnBack", {}, { ...port({ carriedBy: "nothing" }), ...sibling }, turnedBack],
+  ["staging.turnBack", {}, { lostCommits: 3 }, turnedBack],
+  [
+    "staging.stage",
+    {},
+    { lostCommits: 2, drained: held },
+    "the new key is put beside the old one",
+    "stage",
+  ],
+  [
+    "staging.waits",
+    { told: true },
+    { far: "failed", drained: held },
+    "the port holds the old key and the far end is failed",
+  ],
+  ["staging.waits", {}, { ...port({ drain: "on" }) }, more],
+]);
+
+const both = port({ keys: "both" });
+const dark = port({ keys: "both", carriedBy: "nothing" });
+const gate = "gate.window: the window is shut";
+
+tells("rotate", "keychain", [
+  ["staged.unreadLate", {}, { ...both, far: "unknown", ...overdue }, unread],
+  ["staged.unread", {}, { ...both, far: "unknown" }, unread],
+  ["staged.unread", {}, { ...blind }, unread],
+  [
+    "staged.strange",
+    {},
+    { ...both, far: "other" },
+    "the far end is other while both keys wait on the router",
+  ],
+  [
+    "staged.strange",
+    {},
+    { ...foreignKey },
+    "the old key is gone from the port while the far end still uses it",
+  ],
+  ["staged.giveUp", {}, { ...dark, ...sibling, drained: held, ...windowShut }, gate],
+  ["staged.giveUp", {}, { ...both, ...overdue, drained: held, ...windowShut }, gate],
+  ["staged.giveUp", {}, { ...both }, more],
+  ["staged.waits", { asked: true }, { ...both, ...manual, drained: held, ...windowShut }, gate],
+  ["staged.waits", { asked: true }, { ...port({ keys: "both", drain: "on" }), ...manual }, more],
+]);
