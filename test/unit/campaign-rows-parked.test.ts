@@ -148,6 +148,8 @@ const darkCells: readonly Told[] = [
 
 tells("rotate", "keychain", [
   ...darkCells,
+  ["gated.closed", {}, { ...blind, ...windowShut }, shut],
+  ["gated.closed", {}, { ...blind, ...windowShut, ...manual }, shut],
   [
     "gated.closed",
     {},

@@ -1,6 +1,17 @@
 // The far end moves, and the router follows: one small case for each row of the table.
 
-import { blind, held, manual, overdue, port, refusedKey, rowsOf, valid } from "./campaign-kit.ts";
+import {
+  blind,
+  held,
+  manual,
+  overdue,
+  port,
+  refusedKey,
+  rowsOf,
+  tells,
+  valid,
+  windowShut,
+} from "./campaign-kit.ts";
 
 rowsOf(
   ["switching"],
@@ -124,3 +135,48 @@ rowsOf(
     ],
   ],
 );
+
+const more = "7 s more to be sure";
+const settles = "waiting for the far end to finish its change";
+const obeyed = "nobody knows whether the far end obeyed: look at it before anything else";
+const now = "change the far end now: it is still as before";
+const leave = "leave the far end as it is: the router holds";
+const notTaken = "the router did not take the new settings:";
+const gate = "gate.window: the window is shut";
+
+tells("rotate", "breakBeforeMake", [
+  ["switching.personWaits", {}, { ...manual }, now],
+  ["switching.unready", {}, { ...manual, ...port({ keys: "new" }) }, `${leave} the new key`],
+  [
+    "switching.unready",
+    {},
+    { ...manual, ...blind },
+    "the router cannot be read: leave the far end as it is for now",
+  ],
+  ["switching.putWaits", {}, { ...windowShut }, gate],
+  ["switching.putWaits", {}, { ...valid }, more],
+  [
+    "switching.putAgain",
+    {},
+    { ...valid, drained: held },
+    "the far end is asked to use the new key",
+    "putNew",
+  ],
+]);
+
+tells("rotate", "keychain", [
+  ["switching.personWaits", {}, { ...manual, ...port({ keys: "both" }) }, now],
+  ["switching.unready", {}, { ...manual, ...port({ keys: "else" }) }, `${leave} a foreign key`],
+  ["switching.putWaits", {}, { ...blind }, more],
+  ["switching.farUnsettled", {}, { far: "unknown" }, settles],
+  ["switching.farUnsettled", {}, { far: "updating" }, settles],
+  ["switching.farUnsettledLate", {}, { far: "unknown", ...overdue }, obeyed],
+  ["switching.farUnsettledLate", {}, { far: "updating", ...overdue }, obeyed],
+  ["switching.farFailed", {}, { far: "failed" }, "the far end reports that its change failed"],
+  ["switching.farFailed", {}, { far: "other" }, "the far end is set to another key"],
+]);
+
+tells("change", "breakBeforeMake", [
+  ["switching.eitherLate", {}, { far: "either", ...refusedKey }, `${notTaken} suite not offered`],
+  ["switching.eitherLate", {}, { far: "either", ...valid, ...overdue }, `${notTaken} ${more}`],
+]);
