@@ -171,3 +171,13 @@ tells("rotate", "breakBeforeMake", [
     "the far end never took the new key",
   ],
 ]);
+
+// What looks the same from both settings is nothing to ask a person for.
+tells("change", "breakBeforeMake", [
+  [
+    "draining.breaks",
+    {},
+    { ...manual, drained: held, far: "either" },
+    "drained: the far end comes first",
+  ],
+]);

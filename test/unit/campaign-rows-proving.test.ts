@@ -234,6 +234,7 @@ tells("rotate", "keychain", [
     `no proof in time: ${more}`,
   ],
   ["proving.farOther", {}, { ...port(both), far: "other" }, foreignFar],
+  ["proving.farOther", {}, { ...port(both), ...manual, far: "other" }, foreignFar],
   [
     "proving.farOther",
     {},
@@ -301,6 +302,8 @@ tells("rotate", "fallback", [
 ]);
 
 tells("rotate", "breakBeforeMake", [
+  ["proving.waits", {}, { ...port({ keys: "new" }), far: "new" }, more, "probe"],
+  ["proving.farOther", {}, { ...port({ keys: "new" }), ...manual, far: "other" }, foreignFar],
   ["proving.follow", {}, { far: "new" }, "the new key is not on the port"],
   [
     "proving.farBackBroken",
