@@ -35,7 +35,7 @@ function ip(...argv: string[]): void {
 
 function keyOf(index: number): Uint8Array {
   const octets = new Uint8Array(36).fill(0x5a);
-  new DataView(octets.buffer).setUint32(0, index);
+  octets.set([0, 0, index >> 8, index & 0xff]);
   return octets;
 }
 

@@ -69,7 +69,7 @@ export const counter: Form<bigint> = {
   read(view, start, end) {
     return end - start === 4 ? BigInt(view.getUint32(start, true)) : u64.read(view, start, end);
   },
-  write: u64.write,
+  write: (value) => u64.write(value),
 };
 
 export const bool: Form<boolean> = {
@@ -119,7 +119,7 @@ export function hexOfSize(length: number): Form<string> {
       sized(start, end, length);
       return hexOf(view, start, end);
     },
-    write: hex.write,
+    write: (value) => hex.write(value),
   };
 }
 

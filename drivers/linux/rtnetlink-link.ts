@@ -26,7 +26,7 @@ const linkTypes = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
 export const linkGroup = 1;
 
 /** Of ifinfomsg. */
-const linkFlags = { up: 0x1 } as const;
+export const linkFlags = { up: 0x1 } as const;
 
 const suites = new Map<bigint, CipherSuite>([
   [0x0080c20001000001n, "gcm-aes-128"],

@@ -64,16 +64,17 @@ function algorithmName(view: DataView, start: number): string {
   return lastName;
 }
 
-/** Everything of an algorithm up to its key. */
-export function algorithmHead(name: string, ...numbers: readonly number[]): Uint8Array {
-  const octets = new Uint8Array(nameBytes + 4 * numbers.length);
-  for (let at = 0; at < name.length && at < nameBytes - 1; at += 1)
-    octets[at] = name.charCodeAt(at);
-  let place = nameBytes;
-  for (const number of numbers) {
-    for (let shift = 0; shift < 32; shift += 8) octets[place + (shift >> 3)] = number >>> shift;
-    place += 4;
-  }
+let lastHead = { name: "", keyBits: 0, icvBits: 0, octets: new Uint8Array() };
+
+/** Everything of an algorithm up to its key; thousands of SAs share one. */
+export function algorithmHead(name: string, keyBits: number, icvBits: number): Uint8Array {
+  const { name: known, keyBits: key, icvBits: icv } = lastHead;
+  if (known === name && key === keyBits && icv === icvBits) return lastHead.octets;
+  const octets = Buffer.alloc(nameBytes + 8);
+  octets.write(name, 0, nameBytes - 1, "latin1");
+  octets.writeUInt32LE(keyBits, nameBytes);
+  octets.writeUInt32LE(icvBits, nameBytes + 4);
+  lastHead = { name, keyBits, icvBits, octets };
   return octets;
 }
 

@@ -128,7 +128,8 @@ export function readLimits(view: DataView, at: number): Limits {
   };
 }
 
-export function writeLimits(view: DataView, at: number, limits: Partial<Limits>): void {
+export function writeLimits(octets: Uint8Array, at: number, limits: Partial<Limits>): void {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
   view.setBigUint64(at, limits.softBytes ?? unlimited, true);
   view.setBigUint64(at + 8, limits.hardBytes ?? unlimited, true);
   view.setBigUint64(at + 16, limits.softPackets ?? unlimited, true);

@@ -229,18 +229,21 @@ export interface NewSa {
   readonly limits?: Partial<Limits>;
 }
 
+const blankSa = new Uint8Array(saBytes);
+writeLimits(blankSa, 96, {});
+
 export function addSa(want: NewSa): NetlinkRequest {
-  const octets = new Uint8Array(saBytes);
-  const view = new DataView(octets.buffer);
+  // From Node's pool, which costs thousands of SAs much less than an array of its own for each.
+  const octets = Buffer.from(blankSa);
   const family = familyOf(want.destination);
-  view.setUint16(40, family, true);
+  octets[40] = family;
   writeAddress(octets, 56, want.destination);
-  view.setUint32(72, want.spi);
+  octets.writeUInt32BE(want.spi, 72);
   octets[76] = ipProtocols.esp;
   writeAddress(octets, 80, want.source);
-  writeLimits(view, 96, want.limits ?? {});
-  view.setUint32(208, want.reqid, true);
-  view.setUint16(212, family, true);
+  if (want.limits !== undefined) writeLimits(octets, 96, want.limits);
+  octets.writeUInt32LE(want.reqid, 208);
+  octets[212] = family;
   octets[214] = modes.indexOf(want.mode);
   octets[215] = want.replayWindow;
   const { name, icvBits, key } = want.aead;
@@ -278,12 +281,13 @@ interface NewPolicy {
   readonly ifId?: number;
 }
 
+const blankPolicy = new Uint8Array(policyBytes);
+writeLimits(blankPolicy, selectorBytes, {});
+
 export function addPolicy(want: NewPolicy): NetlinkRequest {
-  const octets = new Uint8Array(policyBytes);
-  const view = new DataView(octets.buffer);
+  const octets = Buffer.from(blankPolicy);
   writeSelector(octets, want);
-  writeLimits(view, selectorBytes, {});
-  view.setUint32(152, want.priority, true);
+  octets.writeUInt32LE(want.priority, 152);
   octets[160] = directions.indexOf(want.direction);
   const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
   return {
@@ -293,16 +297,18 @@ export function addPolicy(want: NewPolicy): NetlinkRequest {
   };
 }
 
+const blankTemplate = new Uint8Array(templateBytes);
+// Any algorithm: the SA says which.
+blankTemplate.fill(0xff, 52);
+
 function templateOctets(want: NewPolicy["template"]): Uint8Array {
-  const octets = new Uint8Array(templateBytes);
+  const octets = Buffer.from(blankTemplate);
   writeAddress(octets, 0, want.destination);
   octets[20] = ipProtocols.esp;
   octets[24] = familyOf(want.destination);
   writeAddress(octets, 28, want.source);
-  new DataView(octets.buffer).setUint32(44, want.reqid, true);
+  octets.writeUInt32LE(want.reqid, 44);
   octets[48] = modes.indexOf(want.mode);
-  // Any algorithm: the SA says which.
-  octets.fill(0xff, 52);
   return octets;
 }
 

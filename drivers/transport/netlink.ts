@@ -45,7 +45,6 @@ interface Conversation {
   readonly refusals: (Refusal | undefined)[];
   readonly take: (message: Sequenced) => void;
   readonly end: PromiseWithResolvers<void>;
-  open: number;
   /** Why the answers cannot be used. */
   spoilt: "interrupted" | "lost" | LinksealError | undefined;
 }
@@ -130,18 +129,19 @@ export class NetlinkChannel implements NetlinkSocket {
     if (this.#isClosed) throw closed("the socket was closed", "none");
     const first = this.#sequence;
     this.#sequence = (first + requests.length) >>> 0;
-    const own = netlinkFlags.request | (isDump ? 0 : netlinkFlags.ack);
     const current: Conversation = {
       first,
       isDump,
       refusals: requests.map(() => undefined),
       take,
       end: Promise.withResolvers<void>(),
-      open: requests.length,
       spoilt: undefined,
     };
     this.#current = current;
-    const octets = encodeRequests(requests, first, own);
+    // A refusal comes without being asked for, and answers keep their order: the one
+    // acknowledgement of the last says that the silent ones before it were done.
+    const last = isDump ? 0 : netlinkFlags.ack;
+    const octets = encodeRequests(requests, first, netlinkFlags.request, last);
     const sent = this.#native.send(this.#socket, octets);
     octets.fill(0);
     if (sent !== octets.length) {
@@ -203,8 +203,7 @@ export class NetlinkChannel implements NetlinkSocket {
       case controlTypes.error:
       case controlTypes.done:
         current.refusals[index] = refusalIn(message);
-        current.open -= 1;
-        if (current.open === 0) this.#finish(current);
+        if (index === current.refusals.length - 1) this.#finish(current);
         return;
       default:
         takeFrom(current, message);

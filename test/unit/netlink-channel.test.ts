@@ -9,6 +9,7 @@ import {
 } from "#drivers/transport/netlink-wire.ts";
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
+import { messagesIn } from "./recorded.ts";
 
 const agains = -11;
 const overrun = -105;
@@ -146,6 +147,8 @@ describe("a channel to the kernel", () => {
     await kernel.sends(1);
     const acks = (from: number, to: number): Uint8Array =>
       all(...Array.from({ length: to - from + 1 }, (_, index) => ack(from + index)));
+    const flags = messagesIn(Uint8Array.from(kernel.sent[0] ?? [])).map((one) => one.flags);
+    expect(flags.indexOf(netlinkFlags.request | netlinkFlags.ack)).toBe(127);
     kernel.answer(acks(1, 127));
     expect(kernel.sent).toHaveLength(1);
     kernel.answer(acks(128, 128));

@@ -110,6 +110,7 @@ describe("what the kernel tells about links is read as ip reads it", { timeout: 
       const plain = theirs.map((route) => ({ ...route, nh_info: undefined }));
       expectSame(`ip -j -d ${option} route show table all`, routes, plain);
 
+      expect(theirs.length).toBeGreaterThan(10);
       const rules = (await dump(socket, dumpRules(family), readRule)).map(ruleAsIp);
       expectSame(`ip -j -d ${option} rule`, rules, ipJson<object[]>(option, "rule"));
     }

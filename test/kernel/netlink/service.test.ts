@@ -98,10 +98,18 @@ describe("the addon", { timeout: 60_000 }, () => {
     ["an address with NUL", () => native.notify("/a\0b", "x", [])],
     ["a long address", () => native.notify(`/${"a".repeat(200)}`, "x", [])],
     ["a relative address", () => native.notify("run/notify", "x", [])],
-    ["too many descriptors", () => native.notify("/a", "x", new Array<number>(17).fill(1))],
+    [
+      "too many descriptors",
+      () =>
+        native.notify(
+          "/a",
+          "x",
+          Array.from({ length: 17 }, () => 1),
+        ),
+    ],
     ["descriptors that are none", () => native.notify("/a", "x", ["1" as never])],
   ])("refuses %s", (_name, call) => {
-    expect(call).toThrow();
+    expect(call).toThrow(/^expected |^wrong number|not supported$/);
   });
 
   it("leaves nothing open, and a closed socket is closed for good", async () => {
