@@ -4,7 +4,15 @@
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Dialer, Disk, HttpReply, HttpRequest, Log, World } from "#hal/world.ts";
+import {
+  type Dialer,
+  type Disk,
+  type HttpReply,
+  type HttpRequest,
+  type Log,
+  noPrograms,
+  type World,
+} from "#hal/world.ts";
 import { Desk } from "#sim/desk.ts";
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
 import { type DemoFault, demoFaults } from "#sim/faults.ts";
@@ -45,6 +53,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
     async resolve(host) {
       return [host];
     },
+    exec: noPrograms,
   };
 }
 

@@ -1,6 +1,7 @@
 // The outside world as small interfaces; everything outside agent/host/host.ts and the served faces
 // reaches it through here.
 
+import { LinksealError } from "./error.ts";
 import type { Command, SecretHole } from "./secret.ts";
 
 /** Milliseconds of a clock that never jumps; comparable only inside one World. */
@@ -48,7 +49,28 @@ export interface Dialer {
   routeTo(address: string, signal: AbortSignal): Promise<string | undefined>;
   /** Every address a host name stands for. */
   resolve(host: string, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Runs a program of this host, without a shell, and waits for its end; what it may not know by
+   * its arguments comes through standard input.
+   */
+  exec(argv: readonly string[], stdin: Uint8Array, signal: AbortSignal): Promise<ExecReply>;
 }
+
+export interface ExecReply {
+  /** As a shell tells it: above 128 a signal ended it. */
+  readonly status: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+}
+
+/** For a World without programs: refuses before anything has happened. */
+export const noPrograms: Dialer["exec"] = async (argv) => {
+  throw new LinksealError("device.unsupported", "no program of a host can be run from here", {
+    effect: "none",
+    where: argv[0] ?? "",
+    next: "linkseal status",
+  });
+};
 
 export interface HttpRequest {
   /**

@@ -108,6 +108,8 @@ export class MortalWorld {
       routeTo: (address, signal) =>
         this.#call(`route to ${address}`, () => real.routeTo(address, signal)),
       resolve: (host, signal) => this.#call(`resolve ${host}`, () => real.resolve(host, signal)),
+      exec: (argv, stdin, signal) =>
+        this.#call(`run ${argv[0]}`, () => real.exec(argv, stdin, signal)),
     };
   }
 }

@@ -1,16 +1,18 @@
-// The real Dialer: HTTP exchanges, this host's routes, and its name service.
+// The real Dialer: HTTP exchanges, this host's routes, its name service and its programs.
 
 import { lookup } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { fillCommand } from "#drivers/index.ts";
+import { runProgram } from "#drivers/transport/exec.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 import { exchange } from "./exchange.ts";
 
 export const hostDialer: Dialer = {
   http: (request, signal) => exchange(request, signal, fillCommand),
+  exec: runProgram,
   async routeTo(address, signal) {
     signal.throwIfAborted();
     if (!isIPv4(address)) return undefined;

@@ -9,7 +9,14 @@ import { Journal } from "#agent/journal/journal.ts";
 import { simulatedDialer } from "#agent/simulate.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Dialer, Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
+import {
+  type Dialer,
+  type Disk,
+  type HttpReply,
+  type HttpRequest,
+  noPrograms,
+  type World,
+} from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { siteHandler } from "#sim/faces/site.ts";
@@ -88,6 +95,7 @@ export class ArmStage {
       routeTo: async () => undefined,
       // Names that stand for this host cross no link.
       resolve: (host) => note(`resolve ${host}`, async () => ["127.0.0.1"]),
+      exec: noPrograms,
     };
     const entropy = this.site.prng.fork(`agent ${this.#lives}`);
     return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };

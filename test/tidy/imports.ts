@@ -48,7 +48,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
-    edge: /^agent\/host\/host\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/(host|dialer)\.ts -> drivers\/transport\//,
     why: "agent/host/ alone builds the real Dialer",
   },
   {

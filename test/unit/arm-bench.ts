@@ -5,7 +5,13 @@ import { ExpressRoute, fillCommand } from "#drivers/index.ts";
 import type { PeerPort, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Clock, Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
+import {
+  type Clock,
+  type Dialer,
+  type HttpReply,
+  type HttpRequest,
+  noPrograms,
+} from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
 import { SimClock } from "#sim/clock.ts";
 import { Prng } from "#sim/prng.ts";
@@ -63,6 +69,7 @@ export function armDialer(cloud: SimAzure): Dialer {
     },
     routeTo: async () => undefined,
     resolve: async () => [],
+    exec: noPrograms,
   };
 }
 
@@ -109,6 +116,7 @@ export function documented(
     },
     routeTo: async () => undefined,
     resolve: async () => [],
+    exec: noPrograms,
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { followingClock, hostClock } from "#agent/host/clock.ts";
-import type { Dialer, HttpReply } from "#hal/world.ts";
+import { type Dialer, type HttpReply, noPrograms } from "#hal/world.ts";
 
 interface ScriptedSite {
   readonly dial: Dialer;
@@ -28,6 +28,7 @@ function site(reply: () => HttpReply): ScriptedSite {
       },
       routeTo: async () => undefined,
       resolve: async () => [],
+      exec: noPrograms,
     },
   };
   return scripted;

@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { command, Secret } from "#hal/secret.ts";
-import type { Dialer, HttpReply, Instant } from "#hal/world.ts";
+import { type Dialer, type HttpReply, type Instant, noPrograms } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { Prng } from "#sim/prng.ts";
 import {
@@ -41,6 +41,7 @@ function saying(status: number, body: string | Uint8Array): Dialer {
     http: async () => ({ status, headers: {}, body: octets }),
     routeTo: async () => undefined,
     resolve: async () => [],
+    exec: noPrograms,
   };
 }
 

@@ -16,7 +16,16 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { Dialer, Disk, HttpReply, Instant, Log, WallTime, World } from "#hal/world.ts";
+import {
+  type Dialer,
+  type Disk,
+  type HttpReply,
+  type Instant,
+  type Log,
+  noPrograms,
+  type WallTime,
+  type World,
+} from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { type SiteFace, type SiteHandler, siteHandler } from "#sim/faces/site.ts";
 import { type FarStation, Msee } from "#sim/msee.ts";
@@ -299,6 +308,7 @@ export function handlerDialer(
     },
     routeTo: async () => undefined,
     resolve: async () => [],
+    exec: noPrograms,
   };
 }
 

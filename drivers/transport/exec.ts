@@ -1,0 +1,91 @@
+// Local programs fed through standard input: no shell, a small environment, a bound on what they
+// say, and an end with everything they started.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { type Effect, LinksealError } from "#hal/error.ts";
+import type { ExecReply } from "#hal/world.ts";
+
+export const replyBytesMax = 32 * 1024 * 1024;
+
+/** Nothing of ours reaches a program: our environment may name places of secrets. */
+const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", HOME: "/" };
+
+/** Rejects with the signal's reason once everything that the program started is told to end. */
+export async function runProgram(
+  argv: readonly string[],
+  stdin: Uint8Array,
+  signal: AbortSignal,
+): Promise<ExecReply> {
+  signal.throwIfAborted();
+  const [program = "", ...words] = argv;
+  if ([program, ...words].some((word) => word.includes("\0"))) {
+    throw failed("device.rejected", "no argument of a program holds a NUL", "none", program);
+  }
+  // A group of its own, so that a deadline also ends what the program started.
+  const child = spawn(program, words, { cwd: "/", env: environment, detached: true });
+  const end = (): void => endGroup(child);
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    const ended = statusOf(child, program);
+    // One that does not read its input may end before it is fed.
+    child.stdin.on("error", () => undefined).end(stdin);
+    const said = [child.stdout, child.stderr].map((stream) => bytesOf(stream, program));
+    const [status, stdout, stderr] = await Promise.all([ended, said[0], said[1]]);
+    signal.throwIfAborted();
+    return { status, stdout: stdout ?? empty, stderr: stderr ?? empty };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", end);
+    end();
+  }
+}
+
+const empty = new Uint8Array();
+
+// As shells tell the end by a signal.
+const signalStatus = 128;
+const killed = 9;
+
+function statusOf(child: ChildProcess, program: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once("error", (cause) => {
+      reject(failed("transport.unreachable", "the program cannot be run", "none", program, cause));
+    });
+    child.once("close", (status) => resolve(status ?? signalStatus + killed));
+  });
+}
+
+async function bytesOf(stream: AsyncIterable<Uint8Array>, program: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.length;
+    if (length > replyBytesMax) {
+      const text = `the program says more than ${replyBytesMax} bytes`;
+      throw failed("transport.closed", text, "unknown", program);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // All of them have ended.
+  }
+}
+
+function failed(
+  code: "device.rejected" | "transport.unreachable" | "transport.closed",
+  text: string,
+  effect: Effect,
+  where: string,
+  cause?: unknown,
+): LinksealError {
+  return new LinksealError(code, text, { effect, where, next: "linkseal status", cause });
+}
