@@ -28,9 +28,11 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
       files: [`agent/campaign/table/${table}.ts`],
       tests: unit(`campaign-rows-${table}`),
     })),
+    { files: ["agent/campaign/table/shared.ts"], tests: unit("campaign-rows-*") },
+    { files: ["agent/campaign/guards.ts"], tests: unit("campaign-guards", "campaign-rows-parked") },
     {
-      files: ["agent/campaign/{campaign,guards,model}.ts", "agent/campaign/table/shared.ts"],
-      tests: unit("campaign-rows-*", "campaign-record"),
+      files: ["agent/campaign/{campaign,model}.ts"],
+      tests: unit("campaign-decide", "campaign-record"),
     },
     { files: ["agent/campaign/verbs.ts"], tests: unit("campaign-record") },
     { files: ["agent/campaign/facts.ts"], tests: unit("facts") },
