@@ -35,7 +35,8 @@ function ip(...argv: string[]): void {
 
 function keyOf(index: number): Uint8Array {
   const octets = new Uint8Array(36).fill(0x5a);
-  octets.set([0, 0, index >> 8, index & 0xff]);
+  octets[2] = index >> 8;
+  octets[3] = index & 0xff;
   return octets;
 }
 

@@ -32,7 +32,8 @@ export function readSpeed(type: number): (message: NetlinkMessage) => PortSpeed 
     if (message.type !== type) return undefined;
     const { view, start, end } = genericBody(message);
     const { header, speed } = linkModes.read(view, start, end);
-    if (header?.index === undefined || speed === undefined || speed === noSpeed) return undefined;
+    if (header?.index === undefined || speed === undefined) return undefined;
+    if (speed === 0 || speed === noSpeed) return undefined;
     return { link: header.index, bitsPerSecond: speed * 1_000_000 };
   };
 }

@@ -219,7 +219,9 @@ function openBelow(below: Link, { links, addresses, routes }: KernelLook): FailO
       (link) => link !== undefined && clear.has(link),
     );
   return [
-    ...(addresses.some(({ link }) => clear.has(link)) ? ["addressOnUncontrolledPort" as const] : []),
+    ...(addresses.some(({ link }) => clear.has(link))
+      ? ["addressOnUncontrolledPort" as const]
+      : []),
     ...(routes.some(leaves) ? ["routeOnUncontrolledPort" as const] : []),
   ];
 }

@@ -1,7 +1,9 @@
 // Attributes of XFRM messages. Whoever may change SAs gets their keys in every dump, so the octets
 // of a key are wiped where they lie and never copied.
 
-import { unparsed } from "../transport/netlink-wire.ts";
+import type { Octets } from "#hal/netlink.ts";
+import type { Secret } from "#hal/secret.ts";
+import { attribute, unparsed } from "../transport/netlink-wire.ts";
 import { type Attributes, type Form, type ReadForm, table } from "./attributes.ts";
 import { hex, named, text, u8, u32, u64, words } from "./forms.ts";
 import { readAddressAs } from "./xfrm-structs.ts";
@@ -64,18 +66,24 @@ function algorithmName(view: DataView, start: number): string {
   return lastName;
 }
 
+const aeadType = 18;
 let lastHead = { name: "", keyBits: 0, icvBits: 0, octets: new Uint8Array() };
 
-/** Everything of an algorithm up to its key; thousands of SAs share one. */
-export function algorithmHead(name: string, keyBits: number, icvBits: number): Uint8Array {
-  const { name: known, keyBits: key, icvBits: icv } = lastHead;
-  if (known === name && key === keyBits && icv === icvBits) return lastHead.octets;
-  const octets = Buffer.alloc(nameBytes + 8);
-  octets.write(name, 0, nameBytes - 1, "latin1");
-  octets.writeUInt32LE(keyBits, nameBytes);
-  octets.writeUInt32LE(icvBits, nameBytes + 4);
-  lastHead = { name, keyBits, icvBits, octets };
-  return octets;
+/** XFRMA_ALG_AEAD: thousands of SAs share all of it but the key. */
+export function aeadAttribute(name: string, key: Secret, icvBits: number): Octets {
+  const keyBits = 8 * key.byteLength;
+  const { name: known, keyBits: bits, icvBits: icv } = lastHead;
+  if (known !== name || bits !== keyBits || icv !== icvBits) {
+    const head = Buffer.alloc(nameBytes + 8);
+    head.write(name, 0, nameBytes - 1, "latin1");
+    head.writeUInt32LE(keyBits, nameBytes);
+    head.writeUInt32LE(icvBits, nameBytes + 4);
+    const whole = attribute(aeadType, [head, new Uint8Array(key.byteLength)]);
+    const front = whole.slice(0, 2).filter((part) => part instanceof Uint8Array);
+    lastHead = { name, keyBits, icvBits, octets: Buffer.concat(front) };
+  }
+  const missing = -key.byteLength & 3;
+  return missing === 0 ? [lastHead.octets, key] : [lastHead.octets, key, new Uint8Array(missing)];
 }
 
 interface Encapsulation {
@@ -202,7 +210,7 @@ const rows = {
   careOfAddress: [14, hex],
   lastUsed: [15, u64],
   policyType: [16, policyType],
-  aead: [18, cutAlgorithm],
+  aead: [aeadType, cutAlgorithm],
   cutAuth: [20, cutAlgorithm],
   mark: [21, mark],
   trafficPadding: [22, u32],

@@ -5,7 +5,7 @@ import type { Secret } from "#hal/secret.ts";
 import { attribute, eachAttribute, netlinkFlags } from "../transport/netlink-wire.ts";
 import type { Named } from "./forms.ts";
 import {
-  algorithmHead,
+  aeadAttribute,
   templateBytes,
   type XfrmAttributes,
   xfrmAttributes,
@@ -247,7 +247,7 @@ export function addSa(want: NewSa): NetlinkRequest {
   octets[214] = modes.indexOf(want.mode);
   octets[215] = want.replayWindow;
   const { name, icvBits, key } = want.aead;
-  const aead = attribute(18, [algorithmHead(name, 8 * key.byteLength, icvBits), key]);
+  const aead = aeadAttribute(name, key, icvBits);
   const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
   return {
     type: xfrmTypes.newSa,
