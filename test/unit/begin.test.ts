@@ -100,7 +100,7 @@ describe("keys that a campaign would take", () => {
   const [one, two, far] = [pair("one"), pair("two"), pair("far")];
   const fresh = async (keys: readonly KeyRef[], bindings: Memory["bindings"]): Promise<string> => {
     const memory = (): Memory => ({ ...emptyMemory, bindings });
-    const check = assertFresh({ vault, memory }, "g", keys, never);
+    const check = assertFresh({ vault, memory }, "erd", keys, never);
     const told = check.then(
       () => "fresh",
       async () => (await refused(check)).code,
@@ -112,15 +112,15 @@ describe("keys that a campaign would take", () => {
   it("are fresh where none equals another, nor one of the group", async () => {
     expect(await fresh([one, two], {})).toBe("fresh");
     expect(await fresh([one, one], {})).toBe("vault.reusedCkn");
-    expect(await fresh([one], { "g/x": bound(two) })).toBe("fresh");
-    expect(await fresh([one], { "g/x": bound(one) })).toBe("vault.reusedCkn");
-    expect(await fresh([one], { "g/x": bound({ ...one, ckn: two.ckn }) })).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "erd/x": bound(two) })).toBe("fresh");
+    expect(await fresh([one], { "erd/x": bound(one) })).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "erd/x": bound({ ...one, ckn: two.ckn }) })).toBe("vault.reusedCkn");
   });
 
   it("are compared with other groups by their name alone, which needs no other vault", async () => {
-    expect(await fresh([one], { "h/x": bound(one) })).toBe("vault.reusedCkn");
-    expect(await fresh([one], { "h/x": bound({ ...one, ckn: far.ckn }) })).toBe("fresh");
-    expect(await fresh([one, two], { "h/x": bound(two) })).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "other/x": bound(one) })).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "other/x": bound({ ...one, ckn: far.ckn }) })).toBe("fresh");
+    expect(await fresh([one, two], { "other/x": bound(two) })).toBe("vault.reusedCkn");
   });
 });
 
@@ -151,8 +151,8 @@ describe("a campaign that begins", () => {
   });
 
   it("or does not says where, why, and what to do, with nothing done", () => {
-    expect(cannotBegin("gate.busy", "g/x", "it is busy", "wait")).toMatchObject({
-      ...{ code: "gate.busy", effect: "none", where: "g/x", next: "wait", message: "it is busy" },
+    expect(cannotBegin("gate.busy", "erd/x", "it is busy", "wait")).toMatchObject({
+      ...{ code: "gate.busy", effect: "none", where: "erd/x", next: "wait", message: "it is busy" },
     });
   });
 });
