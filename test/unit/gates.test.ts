@@ -99,7 +99,17 @@ describe("the gates", () => {
     ["a far end that is unreadable", { far: "unknown" }, "gate.stale"],
     ["clocks five minutes apart", { hostWall: (wall + 300_001) as WallTime }, "clocks"],
     ["clocks a little apart", { hostWall: (wall - 299_999) as WallTime }, undefined],
-    ["our own path over this link", { ownPath: "overThisLink" }, "gate.ownPath"],
+    ["our own path over this link", { ownPath: "overThisLink" }, "over this very link"],
+    [
+      "our own path over this link, whatever was accepted",
+      { ownPath: "overThisLink", acceptsUnknownPath: true },
+      "over this very link",
+    ],
+    [
+      "no such port, and settings to keep",
+      { view: viewOf(stateOf(securedPort({ port: "et-9" }))), accepted: settings },
+      "gate.stale: the rates",
+    ],
     ["an unknown path", { ownPath: "unknown" }, "ownPathUnknown"],
     ["an unknown path, accepted", { ownPath: "unknown", acceptsUnknownPath: true }, undefined],
     [
