@@ -69,4 +69,52 @@ export const knownOfCampaigns: readonly Known[] = [
     becomes: ['""', 'case "done":'],
     why: "without a deadline of its own a state has undefined, and nothing is later than that",
   },
+  {
+    file: "agent/campaign/window.ts",
+    line: 'return `the window ${opening?.text ?? ""} opens at',
+    becomes: ['"Stryker was here!"', "opening.text"],
+    why: "the moment is one at which a window opens",
+  },
+  {
+    file: "agent/campaign/window.ts",
+    line: "const edges = freezes.flatMap(",
+    becomes: ["at >= wall"],
+    why: "an answer that is kept for no time is only found anew",
+  },
+  {
+    file: "agent/campaign/window.ts",
+    line: "for (let turn = 0; turn < 2 * freezes.length + 2; turn += 1) {",
+    becomes: ["turn <= 2 * freezes.length + 2"],
+    why: "one turn more finds nothing that the others did not",
+  },
+  {
+    file: "agent/campaign/window.ts",
+    line: "(first, { from }) => (from > at ? Math.min(first, from) : first),",
+    becomes: ["from >= at"],
+    why: "a freeze that begins at that moment was met above",
+  },
+  {
+    file: "agent/campaign/window.ts",
+    line: "for (let day = begin; day * dayMs < steady.until + steady.offsetMs; day += 1) {",
+    becomes: ["day * dayMs <= steady.until + steady.offsetMs"],
+    why: "a day that begins at the end has no time before it",
+  },
+  {
+    file: "agent/campaign/window.ts",
+    line: "return at === undefined || at === Number.POSITIVE_INFINITY ? undefined :",
+    becomes: ["false"],
+    why: "undefined is undefined either way",
+  },
+  {
+    file: "agent/campaign/gates.ts",
+    line: "if (view.state === undefined || control === undefined)",
+    becomes: ["false"],
+    why: "without a look there is no control plane either: the check is for the type",
+  },
+  {
+    file: "agent/campaign/gates.ts",
+    line: 'case "elsewhere":',
+    becomes: ['""'],
+    why: "no case at all gives undefined as well",
+  },
 ];

@@ -133,7 +133,7 @@ describe("a window", () => {
 
 describe("an answer that is kept", () => {
   const windows = [windowOf(night), windowOf(dublin)];
-  const freezes = ["2026-11-21/2026-11-21", "2026-11-28/2026-11-28"].map((text) => freezeOf(text));
+  const freezes = ["2026-11-21/2026-11-21", "2026-11-29/2026-11-29"].map((text) => freezeOf(text));
   const first = at("2026-11-20T12:00:00Z");
   const walls = Array.from({ length: 1_000 }, (_, at) => (first + at * 900_000) as WallTime);
   const fresh = (wall: WallTime) => windowAt([...windows], [...freezes], wall);
@@ -165,6 +165,13 @@ describe("an answer that is kept", () => {
     expect(kept).toMatchObject({ kind: "open" });
     const free = windowAt(always, none, first);
     expect(windowAt(always, none, at("2126-11-20T12:00:00Z"))).toBe(free);
+  });
+});
+
+describe("a window that ends when it begins", () => {
+  it("lasts a day", () => {
+    const whole = "Sat 02:00-02:00 UTC";
+    expect(said([whole], [], "2026-11-28T02:00:00Z")).toBe("open until 2026-11-29T02:00:00Z");
   });
 });
 
