@@ -117,4 +117,10 @@ export const knownOfCampaigns: readonly Known[] = [
     becomes: ['""'],
     why: "no case at all gives undefined as well",
   },
+  {
+    file: "agent/campaign/window.ts",
+    line: "const lasts = toMinute > fromMinute ?",
+    becomes: ["toMinute >= fromMinute"],
+    why: "the config refuses a window whose end is its beginning",
+  },
 ];

@@ -168,13 +168,6 @@ describe("an answer that is kept", () => {
   });
 });
 
-describe("a window that ends when it begins", () => {
-  it("lasts a day", () => {
-    const whole = "Sat 02:00-02:00 UTC";
-    expect(said([whole], [], "2026-11-28T02:00:00Z")).toBe("open until 2026-11-29T02:00:00Z");
-  });
-});
-
 describe("a window on no day", () => {
   it("opens never", () => {
     const none = { ...windowOf(night), days: [] };
