@@ -123,4 +123,22 @@ export const knownOfCampaigns: readonly Known[] = [
     becomes: ["toMinute >= fromMinute"],
     why: "the config refuses a window whose end is its beginning",
   },
+  {
+    file: "agent/campaign/table/shared.ts",
+    line: 'if (port === undefined) return "what nobody can read";',
+    becomes: ["false", '""'],
+    why: "whoever asks has met an unread port in a row above",
+  },
+  {
+    file: "agent/campaign/table/shared.ts",
+    line: 'when: ({ campaign, port }) => campaign.shut && port?.admin === "down",',
+    becomes: ["true", 'campaign.shut || port?.admin === "down"'],
+    why: "the guard of its effect asks the same",
+  },
+  {
+    file: "agent/campaign/table/shared.ts",
+    line: 'facts.replacement.kind === "refused" ? facts.replacement.text : undefined;',
+    becomes: ["true"],
+    why: "only a refusal has a text",
+  },
 ];

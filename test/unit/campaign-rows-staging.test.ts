@@ -162,7 +162,12 @@ const foreignKey = port({ keys: "else" });
 const sibling = { sibling: "lost" } as const;
 const notTaken = "the far end is new, the router does not take it:";
 
+const needed = "the new key is needed already: its commit is confirmed";
+
 tells("rotate", "keychain", [
+  ["staging.needed", {}, { ...pending, far: "new" }, needed, "confirm"],
+  ["staging.needed", {}, { ...pending, far: "updating" }, needed, "confirm"],
+  ["staging.unread", { shut: true }, { ...blind }, "the router cannot be read"],
   ["staging.rollBack", { aborted: true }, { ...pending, staged: held }, rolledBack, "rollBack"],
   ["staging.rollBack", {}, { ...pending, staged: held, ...overdue }, rolledBack, "rollBack"],
   ["staging.rollBack", {}, { ...pending, staged: held, ...sibling }, rolledBack, "rollBack"],

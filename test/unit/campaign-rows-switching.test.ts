@@ -156,6 +156,12 @@ tells("rotate", "breakBeforeMake", [
   ["switching.putWaits", {}, { ...windowShut }, gate],
   ["switching.putWaits", {}, { ...valid }, more],
   [
+    "switching.putWaits",
+    {},
+    { ...port({ pending: "foreign" }), drained: held },
+    "a commit is pending on the router",
+  ],
+  [
     "switching.putAgain",
     {},
     { ...valid, drained: held },
@@ -168,6 +174,7 @@ tells("rotate", "keychain", [
   ["switching.personWaits", {}, { ...manual, ...port({ keys: "both" }) }, now],
   ["switching.unready", {}, { ...manual, ...port({ keys: "else" }) }, `${leave} a foreign key`],
   ["switching.putWaits", {}, { ...blind }, more],
+  ["switching.putWaits", {}, { ...blind, drained: held }, "the router cannot be read"],
   ["switching.farUnsettled", {}, { far: "unknown" }, settles],
   ["switching.farUnsettled", {}, { far: "updating" }, settles],
   ["switching.farUnsettledLate", {}, { far: "unknown", ...overdue }, obeyed],
