@@ -29,7 +29,10 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
       tests: unit(`campaign-rows-${table}`),
     })),
     { files: ["agent/campaign/table/shared.ts"], tests: unit("campaign-rows-*") },
-    { files: ["agent/campaign/guards.ts"], tests: unit("campaign-guards", "campaign-rows-parked") },
+    {
+      files: ["agent/campaign/guards.ts"],
+      tests: unit("campaign-guards", "campaign-rows-{draining,parked}"),
+    },
     {
       files: ["agent/campaign/{campaign,model}.ts"],
       tests: unit("campaign-decide", "campaign-record"),

@@ -4,7 +4,10 @@ import { knownOfCampaigns } from "./known-campaign.ts";
 
 export interface Known {
   readonly file: string;
-  /** The source line in which the mutant begins, without its indent, or the beginning of it. */
+  /**
+   * The source line in which the mutant begins, without its indent, or the beginning of it; empty =
+   * any line of the file.
+   */
   readonly line: string;
   /** What Stryker writes there instead. */
   readonly becomes: readonly string[];
@@ -13,6 +16,12 @@ export interface Known {
 
 export const known: readonly Known[] = [
   ...knownOfCampaigns,
+  {
+    file: "agent/plan.ts",
+    line: "if (binding === undefined || sameSettings({ link, binding })) return undefined;",
+    becomes: ["false"],
+    why: "a managed link has a binding: the check is for the type",
+  },
   {
     file: "agent/plan.ts",
     line: "if (port === undefined) return [];",
@@ -196,12 +205,6 @@ export const known: readonly Known[] = [
     line: 'if (leak === undefined || leak.via.kind === "tunnel") continue;',
     becomes: ["false", '""'],
     why: "a leak is a route over a port: the check is for the type",
-  },
-  {
-    file: "agent/health/tunnel.ts",
-    line: "if (prefix.length > (covering?.length ?? -1)) covering =",
-    becomes: ["prefix.length >= (covering?.length ?? -1)"],
-    why: "which of two best routes with one prefix counts is a matter of order",
   },
   {
     file: "agent/health/warnings.ts",

@@ -117,3 +117,27 @@ export const testRule: Rule = {
         )
       : [],
 };
+
+/** `toMatchObject({ text: /x/ })` compares no text with the pattern: it holds for every text. */
+export const patternRule: Rule = {
+  name: "patterns match",
+  check: ({ path, code }) => {
+    if (!path.startsWith("test/")) return [];
+    const opened = (index: number): boolean => {
+      let depth = 0;
+      for (let at = index; at >= 0; at -= 1) {
+        const token = code[at];
+        if (token?.kind !== "punctuator") continue;
+        if (token.text === ")") depth += 1;
+        if (token.text === "(") depth -= 1;
+        if (depth < 0) return code[at - 1]?.text === "toMatchObject";
+      }
+      return false;
+    };
+    return code.flatMap(({ kind, line }, index) =>
+      kind === "regex" && opened(index)
+        ? [{ line, text: "a pattern in toMatchObject never fails: use expect.stringMatching" }]
+        : [],
+    );
+  },
+};

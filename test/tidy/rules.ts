@@ -2,7 +2,7 @@
 
 import { importRule } from "./imports.ts";
 import { lockRule, manifestRule } from "./manifest.ts";
-import { loosenedRule, testRule, worldRule } from "./names.ts";
+import { loosenedRule, patternRule, testRule, worldRule } from "./names.ts";
 import { secretRule } from "./secrets.ts";
 import {
   classRule,
@@ -21,6 +21,7 @@ export const rules: readonly Rule[] = [
   worldRule,
   loosenedRule,
   testRule,
+  patternRule,
   functionRule,
   fileRule,
   columnRule,

@@ -114,7 +114,9 @@ describe("keys that a campaign would take", () => {
     expect(await fresh([one, one], {})).toBe("vault.reusedCkn");
     expect(await fresh([one], { "erd/x": bound(two) })).toBe("fresh");
     expect(await fresh([one], { "erd/x": bound(one) })).toBe("vault.reusedCkn");
-    expect(await fresh([one], { "erd/x": bound({ ...one, ckn: two.ckn }) })).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "erd/x": bound({ ...one, ckn: two.ckn }) })).toBe(
+      "vault.reusedCkn",
+    );
   });
 
   it("are compared with other groups by their name alone, which needs no other vault", async () => {

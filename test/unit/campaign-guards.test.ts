@@ -242,6 +242,8 @@ describe("an effect may not run", () => {
       expect(missing(action, { ...ready[action], facts: blind }), action).not.toEqual([]);
     }
     expect(missing("prepare", { overlap: bbm, facts: blind })).toEqual([quiet, oldAlone]);
+    const put = { ...blind, ...valid, ...drained };
+    expect(missing("putNew", { overlap: bbm, facts: put })).toEqual([isReady]);
   });
 
   it("names every guard of every action as needed", () => {

@@ -54,6 +54,22 @@ describe("the record after a step", () => {
     },
   );
 
+  it("keeps the outcome of a link that another step gave it", () => {
+    const turned = advance(
+      campaignOf("draining"),
+      step("restoring", { outcome: "reverted" }),
+      noon,
+    );
+    expect(advance(turned, step("done"), noon).links[0]?.outcome).toBe("reverted");
+  });
+
+  it("begins with nothing marked", () => {
+    expect(noMarks).toEqual({
+      ...{ told: false, asked: false, claimed: false, proved: false, soaked: false },
+      ...{ aborted: false, shut: false, goal: "forward", token: undefined, oldSak: undefined },
+    });
+  });
+
   it("ends after the last link, and after one that was reverted", () => {
     const last = campaignOf("restoring", { at: 1 });
     const over = advance(last, step("done", { outcome: "enrolled" }), noon);

@@ -132,6 +132,8 @@ const ask = "a person must point the far end at the new key";
 const darkCells: readonly Told[] = [
   ["gated.dark", {}, { ...port(newAlone) }, misfit("old")],
   ["gated.dark", {}, { ...port(newAlone), far: "other" }, misfit("other")],
+  ["gated.dark", {}, { ...port(newAlone), far: "new" }, misfit("new")],
+  ["gated.dark", {}, { ...port({ ...both, ...dark }) }, misfit("old")],
   [
     "gated.dark",
     {},

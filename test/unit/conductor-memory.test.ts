@@ -153,6 +153,7 @@ describe("a proof", () => {
     await bench.clock.runFor(settleMs);
     bench.port.primary = passing(2_000n);
     await bench.turn(conductor, proving);
+    bench.port.primary = passing(3_000n);
     await bench.turn(conductor, proving);
     return bench.facts.at(-1)?.proof.kind;
   };

@@ -47,7 +47,7 @@ describe("an accepted change", () => {
       const told = scene.judge(lost);
       expect(told).toMatchObject({ code: "device.commitExpired", where: "edge-a", effect: "none" });
       expect(told?.message).toContain(`edge-a accepted ${words}`);
-      expect(told?.message).toContain("2 s ago and no longer holds it");
+      expect(told?.message).toContain(" 2 s ago and no longer holds it");
       expect([scene.effects.lostCommits, scene.judge(lost)]).toEqual([1, undefined]);
       await run();
       scene.judge(lost);

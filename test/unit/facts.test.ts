@@ -103,6 +103,11 @@ describe("the port", () => {
     ["control plane unreadable", stateOf(clearPort(), { control: unread }), undefined],
     ["no such port", stateOf(clearPort({ port: "et-9" })), undefined],
     [
+      "keyed without settings",
+      stateOf(clearPort({ keys: known([foreign], now) })),
+      { keys: "else", carriedBy: "nothing" },
+    ],
+    [
       "keyless, settings unreadable",
       stateOf(clearPort({ settings: unread })),
       { keys: "old", carriedBy: "nothing" },
@@ -333,6 +338,12 @@ describe("a sibling", () => {
       "pending",
     ],
     ["unreadable", viewOf(undefined), false, "cannot be read"],
+    [
+      "clear with keys that nobody can read",
+      viewOf(stateOf(clearPort({ keys: unread }))),
+      false,
+      "it has MACsec that is not ours",
+    ],
     ["without its port", viewOf(stateOf(clearPort({ port: "et-9" }))), false, "cannot be read"],
     [
       "with a control plane that nobody can read",

@@ -68,12 +68,14 @@ export interface Scene {
   /** How a port looks after so many polls. */
   readonly port?: (link: DesiredLink, poll: number) => MacsecPort;
   readonly agent?: Partial<Agent>;
-  readonly waiting?: { readonly code: string; readonly text: string };
+  readonly waiting?: { readonly code: string; readonly text: string; readonly next?: string };
   readonly troubles?: readonly LinksealError[];
   readonly trouble?: LinksealError;
   /** Of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
+  /** The traffic of every link is moved away. */
+  readonly drained?: true;
   /** No look has succeeded yet. */
   readonly unread?: true;
 }
@@ -186,7 +188,8 @@ export class JudgeBench {
     const now = this.#now();
     const link = linkNamed(device === "edge-a" ? "primary" : "secondary");
     const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
-    const routes = { ...routing, routes: [into as (typeof routing.routes)[number]] };
+    const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
+    const routes = { ...routing, routes: [into as (typeof routing.routes)[number]], drains };
     const ports = this.#port(link, this.#poll);
     return stateOf(ports, { device, at: now, routing: known(routes, now) });
   }

@@ -158,6 +158,12 @@ describe("warnings", () => {
         .replace("acceptRisks:", "acceptRisks:\n  - { risk: farEndUnseen, until: 2027-01-31 }"),
     );
     expect(new JudgeBench({ peerFailure, desired: unseen }).polls(14).warnings()).toEqual([]);
+    const manual = desiredOf((text) => text.replace("farEnd: agent", "farEnd: manual"));
+    expect(new JudgeBench({ peerFailure, desired: manual }).polls(14).warnings()).toHaveLength(2);
+    const ours = desiredOf((text) =>
+      text.replace("acceptRisks:", "acceptRisks:\n  - { risk: farEndUnseen, until: 2027-01-31 }"),
+    );
+    expect(new JudgeBench({ peerFailure, desired: ours }).polls(14).warnings()).toHaveLength(2);
   });
 
   it("of a far end that does not take a change, with what to do about it", () => {
@@ -176,6 +182,31 @@ describe("warnings", () => {
     expect(warned(trouble("device.locked"))).toEqual([]);
     const over = new JudgeBench({ troubles: [trouble("peer.rejected")] });
     expect(over.polls(14).warnings()).toEqual([]);
+  });
+
+  it("of a drain that nobody knows a reason for, and of none while a campaign may have one", () => {
+    const unexplained =
+      "its traffic is moved away on the router, and linkseal knows no reason for it";
+    const drained = (scene: Scene): readonly string[] =>
+      new JudgeBench({ drained: true, ...scene })
+        .polls(14)
+        .warnings()
+        .filter((line) => line.startsWith("drained-by-hand"));
+    expect(drained({})).toEqual([
+      `drained-by-hand erd-demo/primary: ${unexplained}`,
+      `drained-by-hand erd-demo/secondary: ${unexplained}`,
+    ]);
+    expect(drained({ memory: running("draining") })).toEqual([]);
+    expect(new JudgeBench().polls(14).warnings()).toEqual([]);
+  });
+
+  it("of what the vault has against a new key, with what to do, and of no other wait", () => {
+    const waits = (code: string) => ({ waiting: { code, text: "no pair", next: "put a pair" } });
+    const vault = new JudgeBench(waits("vault.unpaired")).polls(14);
+    expect(vault.warnings()).toEqual(["key-unpaired erd-demo: no pair"]);
+    expect(vault.status().warnings[0]?.next).toBe("put a pair");
+    expect(new JudgeBench(waits("journal.full")).polls(14).warnings()).toEqual([]);
+    expect(new JudgeBench(waits("vault.nothing")).polls(14).warnings()).toEqual([]);
   });
 
   it("of a link that a person keeps empty", () => {

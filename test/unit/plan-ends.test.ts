@@ -121,6 +121,7 @@ describe("the plan of settings that were accepted otherwise", () => {
     expect(steps.map(({ where }) => where)).toContain("erd-demo link1");
     const told = steps.map(({ does, preview }) => `${does}: ${preview}`).join("\n");
     expect(told).toContain("gcm-aes-xpn-256");
+    expect(told).toContain("the next settings");
     expect(steps.some(({ by }) => by === "person")).toBe(false);
   });
 
