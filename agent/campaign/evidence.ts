@@ -12,6 +12,8 @@ export interface Run {
   readonly since: Instant;
   readonly frames: MacsecFrames | undefined;
   readonly broken: string | undefined;
+  /** Counters that were seen to move in this run. */
+  readonly awake?: { readonly rx: boolean; readonly tx: boolean };
 }
 
 function brokenRun(now: Instant, why: string): Run {
@@ -86,7 +88,22 @@ export function advanceProof(
   const worse = faultyCounter(run.frames, frames);
   if (worse !== undefined) return { since: now, frames, broken: worse };
   // What broke it is over: the proof begins anew, or one bad look would hold the campaign for ever.
-  return run.broken === undefined ? run : { since: now, frames, broken: undefined };
+  if (run.broken !== undefined) return { since: now, frames, broken: undefined };
+  return awoken(run, run.frames, frames);
+}
+
+/**
+ * Counters that stood still may have been frozen: what they held back and tell at once passed under
+ * nobody knows which key, so counting begins where they first move.
+ */
+function awoken(run: Run, from: MacsecFrames, seen: MacsecFrames): Run {
+  const { rx, tx } = run.awake ?? { rx: false, tx: false };
+  const [rxMoves, txMoves] = [seen.rxOk > from.rxOk, seen.txProtected > from.txProtected];
+  if ((rx || !rxMoves) && (tx || !txMoves)) return run;
+  const rxOk = rx ? from.rxOk : seen.rxOk;
+  const txProtected = tx ? from.txProtected : seen.txProtected;
+  const awake = { rx: rx || rxMoves, tx: tx || txMoves };
+  return { ...run, frames: { ...from, rxOk, txProtected }, awake };
 }
 
 function faultyCounter(before: MacsecFrames, after: MacsecFrames): string | undefined {

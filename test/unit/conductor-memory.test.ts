@@ -147,8 +147,10 @@ describe("a proof", () => {
     bench.peers.primary = peerOn(newKey);
     bench.port.primary = passing(1_000n);
     const proving = rotation({ state: "proving" });
-    const steps = [stepTo("proving"), stepTo("proving", { action }), stepTo("proving")];
-    const conductor = bench.conductor(...steps);
+    const [again, acting] = [stepTo("proving"), stepTo("proving", { action })];
+    const conductor = bench.conductor(again, again, acting, again);
+    await bench.turn(conductor, proving);
+    bench.port.primary = passing(1_001n);
     await bench.turn(conductor, proving);
     await bench.clock.runFor(settleMs);
     bench.port.primary = passing(2_000n);

@@ -50,10 +50,34 @@ describe("the proof of a key (P3)", () => {
     frames: known({ ...frames, rxOk, txProtected, ...over }, now),
   });
   const proofAfter = (first: LinkView, then: LinkView, ms: number): Evidence => {
-    const run = advanceProof(undefined, first, wanted, "new", at(0));
+    const still = advanceProof(undefined, good(counted(990n, 990n)), wanted, "new", at(0));
+    const run = advanceProof(still, first, wanted, "new", at(0));
     const next = advanceProof(run, then, wanted, "new", at(ms));
     return proofOf(next, then, rotation, at(ms));
   };
+
+  // A router told frames of half a minute at once, most of them of the other key.
+  it("counts from where counters first move, each direction for itself", () => {
+    const ms = rotation.settleMs;
+    const looks = (...counts: readonly (readonly [bigint, bigint])[]): Evidence => {
+      let run: Run | undefined;
+      let view = good();
+      for (const [rx, tx] of counts) {
+        view = good(counted(rx, tx));
+        run = advanceProof(run, view, wanted, "new", at(run === undefined ? 0 : ms));
+      }
+      return proofOf(run, view, rotation, at(ms));
+    };
+    const more = (text: string) => ({ kind: "waiting", text: expect.stringContaining(text) });
+    expect(looks([0n, 0n], [500n, 500n])).toEqual(more("20 more protected frames in the receive"));
+    expect(looks([0n, 0n], [500n, 500n], [520n, 519n])).toEqual(more("1 more protected frames in"));
+    expect(looks([0n, 0n], [500n, 500n], [520n, 520n])).toEqual({ kind: "held" });
+    expect(looks([0n, 0n], [0n, 500n], [500n, 600n])).toEqual(more("in the receive"));
+    expect(looks([0n, 0n], [0n, 500n], [500n, 600n], [519n, 600n])).toEqual(more("1 more"));
+    expect(looks([0n, 0n], [500n, 0n], [600n, 500n])).toEqual(
+      more("20 more protected frames in the t"),
+    );
+  });
 
   it("holds after the settle time with enough frames both ways", () => {
     const later = good(counted(1_020n, 1_020n));
@@ -206,6 +230,8 @@ describe("the proof of a key (P3)", () => {
     });
     run = advanceProof(run, clean, wanted, "new", at(2_000));
     expect(proofOf(run, clean, rotation, at(2_000 + rotation.settleMs)).kind).toBe("waiting");
+    const moves = good(counted(3_001n, 3_001n, { rxNotValid: 3n }));
+    run = advanceProof(run, moves, wanted, "new", at(3_000));
     const later = good(counted(4_000n, 4_000n, { rxNotValid: 3n }));
     run = advanceProof(run, later, wanted, "new", at(2_000 + rotation.settleMs));
     expect(proofOf(run, later, rotation, at(2_000 + rotation.settleMs))).toEqual({ kind: "held" });

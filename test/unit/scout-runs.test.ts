@@ -200,6 +200,8 @@ describe("evidence over several looks", () => {
     const bench = new ScoutBench();
     bench.port.primary = passing(1_000n);
     await bench.see();
+    bench.port.primary = passing(1_001n);
+    await bench.see();
     bench.port.primary = passing(2_000n);
     expect((await bench.later(18_000)).oldProof).toEqual({ kind: "held" });
     const bare = rotation({ kind: "enrol", links: enrolled() });
