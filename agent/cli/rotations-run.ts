@@ -47,6 +47,8 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
 /** Plays all parts side by side; `told` hears each broken promise at once. */
 export async function playParts(verb: RotationsVerb, told: (text: string) => void): Promise<Tally> {
   const { addTally, noTally } = await import("../fleet/tally.ts");
+  // Loaded before the long wait: a build meanwhile would take it away.
+  await import("../fleet/marks.ts");
   const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
   let sum = noTally;
   const add = (line: string): void => {
