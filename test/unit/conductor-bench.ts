@@ -43,7 +43,7 @@ const begun = campaignOf("gated", { kind: "rotate" }).links[0]?.old?.key;
 if (begun === undefined) throw new Error("a rotation has an old key");
 export const oldKey: KeyRef = begun;
 
-export const ports = { primary: "et-0/0/0", secondary: "et-0/0/1" } as const;
+const ports = { primary: "et-0/0/0", secondary: "et-0/0/1" } as const;
 type Name = keyof typeof ports;
 
 /** A port that passes frames under one key. */

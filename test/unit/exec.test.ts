@@ -17,7 +17,7 @@ async function refusal(run: Promise<unknown>): Promise<LinksealError> {
     () => undefined,
     (caught: unknown) => caught,
   );
-  if (!(error instanceof LinksealError)) throw new Error(`not refused: ${error}`);
+  if (!(error instanceof LinksealError)) throw new Error(`not refused: ${String(error)}`);
   return error;
 }
 
