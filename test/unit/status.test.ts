@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import { deriveStatus, type LinkStatusInput } from "#agent/health/status.ts";
 import { isoTime, wholeDays } from "#agent/health/status-time.ts";
-import type { WallTime } from "#hal/world.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
 import { at, evidence, idle, key, link, moving, over } from "./health-evidence.ts";
 
 const utc = (text: string): WallTime => new Date(text).getTime() as WallTime;
@@ -19,14 +19,17 @@ const input = (course = moving): LinkStatusInput => {
   };
 };
 
-const status = (links: readonly LinkStatusInput[]) =>
+const status = (
+  links: readonly LinkStatusInput[],
+  gateway?: { readonly word: string; readonly at: Instant },
+) =>
   deriveStatus({
     kind: "configured",
     site: "demo",
     now: at(100_000),
     wall,
     groups: [{ name: "erd-demo", rotation: null, links }],
-    tunnels: [{ name: "hub-1", health: { verdict: "protected", reasons: [] } }],
+    tunnels: [{ name: "hub-1", health: { verdict: "protected", reasons: [] }, gateway }],
     warnings: [
       {
         code: "key-age",
@@ -86,6 +89,21 @@ describe("status as JSON", () => {
       ...{ lineUp: true, rxDbm: -2.6, txDbm: null, arpPercent: 0, bgpPercent: 100 },
       peerings: sight.peerings,
     });
+  });
+
+  it("shows nothing of a meter that told nothing", () => {
+    const silent = { until: undefined, lineUp: undefined, rxDbm: undefined, txDbm: undefined };
+    const sight = { ...silent, arpPercent: undefined, bgpPercent: undefined, peerings: [] };
+    const seen = status([{ ...input(), sighted: { sight, at: at(96_000) } }]);
+    expect(seen.groups[0]?.links[0]?.azure).toEqual({
+      ...{ ageMs: 4_000, until: null, lineUp: null, rxDbm: null, txDbm: null },
+      ...{ arpPercent: null, bgpPercent: null, peerings: [] },
+    });
+  });
+
+  it("shows the gateway's own word of a tunnel, with its age", () => {
+    const { tunnels } = status([input()], { word: "Connected", at: at(70_000) });
+    expect(tunnels[0]?.azure).toEqual({ connection: "Connected", ageMs: 30_000 });
   });
 
   it("counts beyond 2^53 exactly", () => {
