@@ -183,7 +183,9 @@ describe("keys in a real vault", () => {
     const seen = await run("keys", "check", "--json");
     expect(newest(seen.out)).toEqual(newest(after.out));
     await until("protection", async () => (await run("status", "--check")).exit === 0);
-    expect(await inUse()).toEqual(newest(after.out).map((pair) => pair?.cakVersion));
+    // A far end is looked at more seldom than a router.
+    const versions = JSON.stringify(newest(after.out).map((pair) => pair?.cakVersion));
+    await until("both ends", async () => JSON.stringify(await inUse()) === versions);
     const healthy = await run("doctor");
     expect([healthy.exit, healthy.err]).toEqual([0, ""]);
     expect(healthy.out).not.toMatch(/^(error|warning)/m);
