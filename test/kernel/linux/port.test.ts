@@ -1,0 +1,276 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type KernelSockets, lookAtKernel } from "#drivers/linux/look.ts";
+import { type ControlledPort, type KernelLook, readPort } from "#drivers/linux/port.ts";
+import { NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { type CipherSuite, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import {
+  addNetwork,
+  enterNetwork,
+  ip,
+  ipBatch,
+  ipJson,
+  leaveNetworks,
+  native,
+  netlinkFamilies,
+  soon,
+  until,
+} from "../lab.ts";
+
+const clock = { now: () => performance.now() as Instant };
+const participant = { keyServerPriority: 16, sakRekeyMs: undefined };
+const keyId = "0102030405060708090a0b0c07000000";
+const peer = "port 1 address 02:00:00:00:00:0b";
+
+let network = "";
+let sockets: KernelSockets & { readonly all: DisposableStack };
+beforeEach(() => {
+  network = addNetwork();
+  enterNetwork(network);
+  const all = new DisposableStack();
+  const open = (family: number): NetlinkChannel => all.use(new NetlinkChannel(native, family));
+  const { route, generic } = netlinkFamilies;
+  sockets = { routes: open(route), generic: open(generic), all };
+  ipBatch([
+    "link add wire address 02:00:00:00:00:0a type veth peer name far",
+    "link set wire addrgenmode none mtu 9000",
+    "link set far addrgenmode none mtu 9000 up",
+    "link set wire up",
+  ]);
+});
+afterEach(() => {
+  sockets.all.dispose();
+  leaveNetworks();
+});
+
+const key = (suite: CipherSuite): string => "11".repeat(suite.includes("256") ? 32 : 16);
+const extended = (suite: CipherSuite, ssci: number): string =>
+  suite.includes("xpn") ? `xpn 10 ssci ${ssci} salt ${"33".repeat(12)}` : "pn 10";
+
+/** A SecY whose both directions have a key, as an MKA participant would leave it. */
+function secure(suite: CipherSuite, ...more: string[]): void {
+  const rx = `macsec add ms rx ${peer}`;
+  ipBatch([
+    `link add link wire name ms type macsec port 1 cipher ${suite} encrypt on`,
+    `macsec add ms tx sa 0 ${extended(suite, 1)} on key ${keyId} ${key(suite)}`,
+    rx,
+    `${rx} sa 0 ${extended(suite, 2)} on key ${keyId} ${key(suite)}`,
+    "link set ms addrgenmode none up",
+    ...more,
+  ]);
+}
+
+async function look(): Promise<KernelLook> {
+  return await lookAtKernel(sockets, clock, soon());
+}
+
+interface Seen {
+  readonly port: MacsecPort;
+  readonly controlled: ControlledPort;
+}
+
+async function seen(): Promise<Seen> {
+  const { port, controlled } = readPort("wire", await look(), participant) ?? {};
+  const known = controlled === undefined ? undefined : strongValue(controlled);
+  if (port === undefined || known === undefined) throw new Error("the port has no SecY");
+  return { port, controlled: known };
+}
+
+interface IpMacsec {
+  readonly cipher_suite: string;
+  readonly inc_sci: boolean;
+}
+
+interface IpLink {
+  readonly mtu: number;
+  readonly master?: string;
+  readonly linkinfo: { readonly info_data: IpMacsec };
+}
+
+function byIp(): IpLink {
+  const [link] = ipJson<IpLink[]>("link", "show", "ms");
+  if (link === undefined) throw new Error("ip knows no ms");
+  return link;
+}
+
+describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
+  it.each<CipherSuite>(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"])(
+    "with %s and a key in both directions",
+    async (suite) => {
+      secure(suite);
+      const { port, controlled } = await seen();
+      const { info_data: told } = byIp().linkinfo;
+      expect(told.cipher_suite.toLowerCase()).toBe(suite);
+      expect(strongValue(port.settings)).toEqual({
+        suite,
+        policy: "mustSecure",
+        includeSci: told.inc_sci,
+        confidentialityOffset: 0,
+        replayWindow: undefined,
+        ...participant,
+      });
+      expect(strongValue(port.liveSuite)).toBe(suite);
+      expect(controlled).toMatchObject({ name: "ms", failOpen: [], keyAgreement: "same" });
+      const keyName = "0102030405060708090a0b0c/7";
+      expect(controlled.saks).toEqual([{ an: 0, keyId: keyName, receive: true, transmit: true }]);
+      expect(ip("macsec", "show", "ms")).toContain(`state on, key ${keyId}`);
+      const { session, keys, mkpdus } = port;
+      expect([session, keys, mkpdus].map((one) => one.kind)).toEqual(Array(3).fill("unknown"));
+    },
+  );
+
+  it.each([
+    ["validateNotStrict", "link set ms type macsec validate check"],
+    ["validateNotStrict", "link set ms type macsec validate disabled"],
+    ["protectOff", "link set ms type macsec protect off"],
+    ["encryptOff", "link set ms type macsec encrypt off"],
+    ["addressOnUncontrolledPort", "addr add 10.9.0.1/32 dev wire noprefixroute"],
+    ["routeOnUncontrolledPort", "route add 10.9.0.0/24 dev wire"],
+  ])("as should-secure: %s", async (name, command) => {
+    secure("gcm-aes-xpn-256");
+    expect((await seen()).controlled.failOpen).toEqual([]);
+    ipBatch([command]);
+    const { port, controlled } = await seen();
+    expect(controlled.failOpen).toEqual([name]);
+    expect(strongValue(port.settings)?.policy).toBe("shouldSecure");
+  });
+
+  it("with its replay window, its SCI left out, and another size", async () => {
+    const set = "link set ms type macsec";
+    secure(
+      "gcm-aes-128",
+      `${set} replay on window 64`,
+      `${set} send_sci off`,
+      "link set ms mtu 8000",
+    );
+    const { port, controlled } = await seen();
+    const { mtu, linkinfo } = byIp();
+    expect(linkinfo.info_data).toMatchObject({ replay_protect: true, window: 64, inc_sci: false });
+    expect(strongValue(port.settings)).toMatchObject({ replayWindow: 64, includeSci: false });
+    expect([controlled.mtu, mtu]).toEqual([8000, 8000]);
+  });
+
+  it("in its VRF, with its addresses of both families", async () => {
+    secure(
+      "gcm-aes-256",
+      "link add red type vrf table 7",
+      "link set red up",
+      "link set ms master red",
+      "addr add 10.0.0.1/30 dev ms",
+      "addr add fd00::1/64 dev ms nodad",
+    );
+    const { controlled } = await seen();
+    expect([controlled.vrf, byIp().master]).toEqual(["red", "red"]);
+    expect(controlled.addresses).toEqual(["10.0.0.1/30", "fd00::1/64"]);
+    expect(controlled.failOpen).toEqual([]);
+  });
+});
+
+describe("keys and light of a port", { timeout: 120_000 }, () => {
+  it("whose directions have different keys, or one key, say so", async () => {
+    const suite = "gcm-aes-xpn-128";
+    secure(suite);
+    const other = "f1".repeat(16);
+    const rx = `macsec add ms rx ${peer}`;
+    ipBatch([
+      `macsec set ms rx ${peer} sa 0 off`,
+      `macsec del ms rx ${peer} sa 0`,
+      `${rx} sa 0 ${extended(suite, 2)} on key ${other} ${key(suite)}`,
+    ]);
+    expect((await seen()).controlled.keyAgreement).toBe("different");
+    ipBatch([`macsec set ms rx ${peer} sa 0 off`]);
+    expect((await seen()).controlled.keyAgreement).toBe("oneWay");
+    ipBatch(["macsec set ms tx sa 0 off"]);
+    const { port, controlled } = await seen();
+    expect(controlled.keyAgreement).toBe("none");
+    expect(port.liveSuite).toMatchObject({ kind: "known", value: undefined });
+  });
+
+  it("follow the port as it goes dark, is shut, and is gone", async () => {
+    secure("gcm-aes-128");
+    ip("link", "set", "far", "down");
+    const dark = await until(async () => {
+      const { port } = await seen();
+      return strongValue(port.linkUp) === false ? port : undefined;
+    });
+    expect(strongValue(dark.admin)).toBe("up");
+    ip("link", "set", "wire", "down");
+    expect(strongValue((await seen()).port.admin)).toBe("down");
+    ip("link", "delete", "wire");
+    expect(readPort("wire", await look(), participant)).toBeUndefined();
+  });
+
+  it("without a SecY are known to be none", async () => {
+    const { port } = readPort("wire", await look(), undefined) ?? {};
+    expect(port?.settings).toMatchObject({ kind: "known", value: undefined });
+    expect(port?.session).toMatchObject({ kind: "unknown", why: "notSupported" });
+    ipBatch(["link add link wire name ms type macsec cipher gcm-aes-128 encrypt on"]);
+    expect((await seen()).controlled).toMatchObject({ saks: [], keyAgreement: "none" });
+  });
+});
+
+const statisticsOf = (text: string, name: string): bigint =>
+  [...text.matchAll(new RegExp(`"${name}":(\\d+)`, "g"))].reduce(
+    (sum, [, count]) => sum + BigInt(count ?? 0),
+    0n,
+  );
+
+interface Counted {
+  readonly after: KernelLook;
+  readonly port: MacsecPort;
+  readonly frames: MacsecFrames;
+  readonly told: string;
+}
+
+// The kernel itself sends packets now and then, so ours is looked at before and after that of `ip`.
+async function still(before: KernelLook): Promise<Counted> {
+  return await until(async () => {
+    const [first, told, after] = [
+      await seen(),
+      ip("-j", "-s", "macsec", "show", "ms"),
+      await look(),
+    ];
+    const { port } = readPort("wire", after, participant, before) ?? {};
+    const frames = port === undefined ? undefined : strongValue(port.frames);
+    if (port === undefined || frames === undefined) return undefined;
+    const was = strongValue(first.port.frames);
+    const moved = was?.rxOk !== frames.rxOk || was.txProtected !== frames.txProtected;
+    return moved ? undefined : { after, port, frames, told };
+  });
+}
+
+describe("what passes a port", { timeout: 120_000 }, () => {
+  it("is counted as ip counts it, and its rate is of the time between two looks", async () => {
+    const suite = "gcm-aes-xpn-256";
+    const far = addNetwork();
+    ip("link", "set", "far", "netns", far);
+    secure(suite, "addr add 10.0.0.1/30 dev ms");
+    const rx = "macsec add ms rx port 1 address 02:00:00:00:00:0a";
+    const ends = [
+      "link set far addrgenmode none address 02:00:00:00:00:0b up",
+      `link add link far name ms type macsec port 1 cipher ${suite} encrypt on`,
+      `macsec add ms tx sa 0 ${extended(suite, 2)} on key ${keyId} ${key(suite)}`,
+      rx,
+      `${rx} sa 0 ${extended(suite, 1)} on key ${keyId} ${key(suite)}`,
+      "link set ms addrgenmode none up",
+      "addr add 10.0.0.2/30 dev ms",
+    ];
+    ipBatch(ends, "-n", far);
+    const before = await look();
+    const ping = ["-c", "20", "-i", "0.02", "-w", "60", "10.0.0.2"];
+    expect(ip("netns", "exec", network, "busybox", "ping", ...ping)).toContain(", 0% ");
+    const { after, port, frames, told } = await still(before);
+    expect(frames.rxOk).toBeGreaterThanOrEqual(20n);
+    // ip prints it of the channel and of its one SA.
+    expect(2n * frames.rxOk).toBe(statisticsOf(told, "InPktsOK"));
+    expect(frames.txProtected).toBeGreaterThanOrEqual(20n);
+    expect(frames.nextPn).toBe(frames.txProtected + 10n);
+    expect(frames).toMatchObject({ txClear: 0n, rxNotValid: 0n, rxNoSci: 0n, rxClear: undefined });
+    const rate = strongValue(port.rate);
+    const seconds = (after.at - before.at) / 1000;
+    const speed = Number(ip("netns", "exec", network, "cat", "/sys/class/net/wire/speed"));
+    expect(rate?.lineBps).toBe(speed * 1_000_000);
+    expect(rate?.rxPps).toBeGreaterThanOrEqual(20 / seconds);
+    expect(rate?.txBps).toBeGreaterThanOrEqual((20 * 8 * 98) / seconds);
+  });
+});
