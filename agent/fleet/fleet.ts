@@ -84,6 +84,8 @@ export class FleetRun {
     const { site } = this.fleet;
     return [
       site.config(address).trimEnd(),
+      // Some of the mixed routers send no probes.
+      "  - { risk: noProbe, until: 2027-11-24 }",
       `health: { poll: ${pollMs / 1000}s }`,
       ...lines,
       "",
