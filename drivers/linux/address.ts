@@ -71,6 +71,12 @@ function groupsOf(ipv4: string): string {
   return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
+/** As RFC 5952 writes it. */
+export function canonicalAddress(text: string): string {
+  const octets = addressOctets(text);
+  return ipAddress.read(new DataView(octets.buffer), 0, octets.length);
+}
+
 /** An address whose family its length tells. */
 export const ipAddress: Form<string> = {
   read(view, start, end) {

@@ -1,0 +1,69 @@
+// Why a session is down and why a drain is not one yet, in words that name the cause.
+
+import type { DrainMeans, Routing } from "#hal/model.ts";
+import type { SentRoute, SessionLook } from "./frr.ts";
+import type { Md5Counters } from "./frr-answers.ts";
+
+/** What was counted between two looks; undefined = one of them is missing. */
+export function md5Rise(
+  before: Md5Counters | undefined,
+  after: Md5Counters | undefined,
+): Md5Counters | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  return {
+    failed: after.failed - before.failed,
+    missing: after.missing - before.missing,
+    unexpected: after.unexpected - before.unexpected,
+  };
+}
+
+/**
+ * Why a session is down; undefined = it is up. The kernel counts for all sessions of a network
+ * together, so a cause among signatures is told of each that it can be the cause of.
+ */
+export function sessionTrouble(
+  session: SessionLook,
+  rise: Md5Counters | undefined,
+): string | undefined {
+  const { peer, state, up, shut, signed, lastReset } = session;
+  if (up) return undefined;
+  if (state === undefined) return `${peer}: FRR has no such neighbour`;
+  if (shut) return `${peer}: the session is shut by configuration`;
+  if (rise !== undefined && signed && rise.failed > 0n) {
+    return `${peer}: wrong MD5 password (RFC 2385): ${rise.failed} segments with a wrong signature`;
+  }
+  if (rise !== undefined && signed && rise.missing > 0n) {
+    return `${peer}: no MD5 password at the far end: ${rise.missing} segments without a signature`;
+  }
+  if (rise !== undefined && !signed && rise.unexpected > 0n) {
+    return `${peer}: no MD5 password here: ${rise.unexpected} segments came with a signature`;
+  }
+  return `${peer}: ${state}${lastReset === undefined ? "" : `, ended last by: ${lastReset}`}`;
+}
+
+const gracefulShutdown = /^(graceful-shutdown|gshut|65535:0)$/i;
+
+/** What still leads traffic over the port, by routes; none = drained by routes. */
+export function drainGaps(
+  routing: Routing,
+  sent: readonly SentRoute[],
+  port: string,
+  means: DrainMeans,
+): readonly string[] {
+  const best = routing.routes
+    .filter(({ via, best: isBest }) => isBest && via.kind === "port" && via.port === port)
+    .map(({ prefix }) => `the best path to ${prefix} is over ${port}`);
+  const unmarked = sent
+    .filter((route) => !isMarked(route, means))
+    .map(({ prefix, peer }) => `${prefix} goes out to ${peer} as if nothing were drained`);
+  return [...best, ...unmarked];
+}
+
+const prependedMin = 3;
+
+function isMarked({ path, communities }: SentRoute, means: DrainMeans): boolean {
+  if (means === "peeringShutdown") return false;
+  if (means === "gracefulShutdown") return communities.some((one) => gracefulShutdown.test(one));
+  const [own] = path;
+  return path.slice(0, prependedMin).filter((as) => as === own).length === prependedMin;
+}

@@ -1,0 +1,274 @@
+// What FRR's shell and the kernel print, read with suspicion: every field is checked, every list
+// and text is bounded, and what is not understood is told as such.
+
+import { LinksealError } from "#hal/error.ts";
+import { decodeJson } from "#hal/json.ts";
+
+export type Family = "ipv4" | "ipv6";
+
+/** What one direction of a session passes through. */
+export interface Filter {
+  readonly routeMap: string | undefined;
+  /** RFC 8212: nothing passes for want of a policy. */
+  readonly closed: boolean;
+}
+
+interface FamilyAnswer {
+  readonly family: Family;
+  readonly in: Filter;
+  readonly out: Filter;
+  readonly received: number | undefined;
+  readonly sent: number | undefined;
+}
+
+export interface NeighbourAnswer {
+  readonly state: string;
+  readonly shut: boolean;
+  readonly signed: boolean;
+  readonly lastReset: string | undefined;
+  readonly families: readonly FamilyAnswer[];
+}
+
+export interface RoutesAnswer {
+  /** As `router bgp` takes it. */
+  readonly as: string;
+  readonly paths: readonly { readonly prefix: string; readonly from: string; best: boolean }[];
+}
+
+export interface Advertisement {
+  readonly prefix: string;
+  /** AS numbers as they go out, without the one that FRR itself puts before them. */
+  readonly path: readonly string[];
+  readonly communities: readonly string[];
+}
+
+export interface RouteMapAnswer {
+  /** The map that it calls; undefined = it calls none. */
+  readonly calls: string | undefined;
+}
+
+/** RFC 2385 counters of this network; a session is told from the others by its state. */
+export interface Md5Counters {
+  /** A segment came whose signature is wrong. */
+  readonly failed: bigint;
+  /** A segment came without the signature that a session asks for. */
+  readonly missing: bigint;
+  /** A segment came with a signature that no session asks for. */
+  readonly unexpected: bigint;
+}
+
+const documentsMax = 100;
+const neighboursMax = 4096;
+const pathsMax = 1_000_000;
+const routeMapsMax = 10_000;
+const textMax = 200;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** For people: what a program printed may hold anything. */
+export function printable(text: string): string {
+  const clean = text.replaceAll(/[^\x20-\x7e]+/g, " ").trim();
+  return clean.length > textMax ? `${clean.slice(0, textMax)}...` : clean;
+}
+
+function unparsed(what: string): LinksealError {
+  return new LinksealError("device.unparsed", `FRR's answer is not understood: ${what}`, {
+    effect: "none",
+    where: "FRR",
+    next: "linkseal doctor",
+  });
+}
+
+function fieldsOf(value: unknown, what: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unparsed(what);
+  return value as Fields;
+}
+
+function rowsOf(value: unknown, max: number, what: string): readonly [string, unknown][] {
+  const rows = Object.entries(fieldsOf(value, what));
+  if (rows.length > max) throw unparsed(`more than ${max} entries in ${what}`);
+  return rows;
+}
+
+function textIn(fields: Fields, name: string): string | undefined {
+  const value = fields[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== "string") throw unparsed(name);
+  return value;
+}
+
+function countIn(fields: Fields, name: string): number | undefined {
+  const value = fields[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw unparsed(name);
+  return value;
+}
+
+function flagIn(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (value !== undefined && typeof value !== "boolean") throw unparsed(name);
+  return value === true;
+}
+
+/** The JSON documents that several commands print one after the other. */
+export function documentsIn(octets: Uint8Array, count: number): readonly unknown[] {
+  const text = new TextDecoder().decode(octets);
+  const ends = documentEnds(text);
+  const tail = printable(text.slice(ends.at(-1)));
+  if (tail !== "" || ends.length !== count) {
+    throw unparsed(`${ends.length} documents for ${count} questions, then "${tail}"`);
+  }
+  try {
+    return ends.map((end, index) => decodeJson(text.slice(ends[index - 1] ?? 0, end)));
+  } catch {
+    throw unparsed("no JSON");
+  }
+}
+
+const marks = { quote: 0x22, backslash: 0x5c, open: 0x7b, close: 0x7d } as const;
+
+// One pass, whatever the text is: a brace inside a string is text.
+function documentEnds(text: string): readonly number[] {
+  const ends: number[] = [];
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length && ends.length <= documentsMax; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === marks.quote) quoted = !quoted;
+    else if (quoted) at += Number(code === marks.backslash);
+    else if (code === marks.open) depth += 1;
+    else if (code === marks.close) {
+      depth -= 1;
+      if (depth === 0) ends.push(at + 1);
+    }
+  }
+  return ends;
+}
+
+/** `show bgp vrf NAME neighbors json`, by address. */
+export function readNeighbours(answer: unknown): ReadonlyMap<string, NeighbourAnswer> {
+  const rows = rowsOf(answer, neighboursMax, "neighbors");
+  // A warning in place of the neighbours is how an instance is told that does not exist.
+  const found = rows.filter(([, value]) => typeof value === "object");
+  return new Map(found.map(([address, value]) => [address, neighbourOf(fieldsOf(value, address))]));
+}
+
+function neighbourOf(fields: Fields): NeighbourAnswer {
+  const families = fieldsOf(fields["addressFamilyInfo"] ?? {}, "addressFamilyInfo");
+  const reset = textIn(fields, "lastResetDueTo");
+  const notification = textIn(fields, "lastNotificationReason");
+  const why = notification === undefined ? reset : `${reset ?? "notification"}: ${notification}`;
+  return {
+    state: textIn(fields, "bgpState") ?? "",
+    shut: flagIn(fields, "adminShutDown"),
+    signed: countIn(fields, "authenticationEnabled") === 1,
+    lastReset: why === undefined ? undefined : printable(why),
+    families: (["ipv4", "ipv6"] as const).flatMap((family) => {
+      const info = families[`${family}Unicast`];
+      return info === undefined ? [] : familyOf(family, fieldsOf(info, family));
+    }),
+  };
+}
+
+function familyOf(family: Family, fields: Fields): FamilyAnswer {
+  return {
+    family,
+    in: {
+      routeMap: textIn(fields, "routeMapForIncomingAdvertisements"),
+      closed: fields["inboundEbgpRequiresPolicy"] !== undefined,
+    },
+    out: {
+      routeMap: textIn(fields, "routeMapForOutgoingAdvertisements"),
+      closed: fields["outboundEbgpRequiresPolicy"] !== undefined,
+    },
+    received: countIn(fields, "acceptedPrefixCounter"),
+    sent: countIn(fields, "sentPrefixCounter"),
+  };
+}
+
+const asNumberMax = 2 ** 32 - 1;
+
+function asNumberOf(value: unknown): string {
+  const text = typeof value === "number" ? String(value) : value;
+  // RFC 5396: plain, or in two halves.
+  if (typeof text !== "string" || !/^\d{1,10}(\.\d{1,5})?$/.test(text)) throw unparsed("localAS");
+  if (Number(text) > asNumberMax || Number(text) === 0) throw unparsed("localAS");
+  return text;
+}
+
+/** `show bgp vrf NAME ipv4 unicast json`; undefined = there is no such instance. */
+export function readRoutes(answer: unknown): RoutesAnswer | undefined {
+  const fields = fieldsOf(answer, "routes");
+  if (fields["localAS"] === undefined) return undefined;
+  const paths = rowsOf(fields["routes"] ?? {}, pathsMax, "routes").flatMap(([prefix, list]) => {
+    if (!Array.isArray(list) || !isPrefix(prefix)) throw unparsed("routes");
+    return list.map((path: unknown) => pathOf(prefix, fieldsOf(path, "routes")));
+  });
+  if (paths.length > pathsMax) throw unparsed(`more than ${pathsMax} paths`);
+  return { as: asNumberOf(fields["localAS"]), paths };
+}
+
+const isPrefix = (text: string): boolean => /^[0-9a-f:.]{2,45}\/\d{1,3}$/.test(text);
+
+function pathOf(prefix: string, fields: Fields): RoutesAnswer["paths"][number] {
+  // Paths of equal worth carry traffic beside the best one.
+  const best = flagIn(fields, "bestpath") || flagIn(fields, "multipath");
+  return { prefix, from: textIn(fields, "peerId") ?? "", best };
+}
+
+/** `show bgp vrf NAME ipv4 unicast neighbors ADDRESS advertised-routes detail json`. */
+export function readAdvertised(answer: unknown): readonly Advertisement[] {
+  const fields = fieldsOf(answer, "advertised-routes");
+  const rows = rowsOf(fields["advertisedRoutes"], pathsMax, "advertisedRoutes");
+  return rows.map(([prefix, value]) => {
+    const paths = fieldsOf(value, prefix)["paths"];
+    if (!isPrefix(prefix) || !Array.isArray(paths)) throw unparsed("advertisedRoutes");
+    const all = paths.map((path: unknown) => fieldsOf(path, "paths"));
+    // Others that are known stand beside the one that is sent.
+    const sent = all.find(({ bestpath }) => bestpath !== undefined) ?? all[0];
+    return advertisementOf(prefix, sent ?? {});
+  });
+}
+
+const listMax = 1024;
+
+function wordsIn(value: unknown, what: string): readonly string[] {
+  const words = (textIn(fieldsOf(value ?? {}, what), "string") ?? "").split(" ");
+  if (words.length > listMax) throw unparsed(`more than ${listMax} words in ${what}`);
+  return words.filter((word) => word !== "").map(printable);
+}
+
+function advertisementOf(prefix: string, { aspath, community }: Fields): Advertisement {
+  // FRR's word for a path that is empty.
+  const path = wordsIn(aspath, "aspath").filter((word) => word !== "Local");
+  return { prefix, path, communities: wordsIn(community, "community") };
+}
+
+/** `show route-map json`, as the BGP daemon has them, by name. */
+export function readRouteMaps(answer: unknown): ReadonlyMap<string, RouteMapAnswer> {
+  const maps = fieldsOf(answer, "route-map")["bgpd"] ?? {};
+  return new Map(
+    rowsOf(maps, routeMapsMax, "route-map").map(([name, value]) => {
+      const rules = fieldsOf(value, "route-map")["rules"] ?? [];
+      if (!Array.isArray(rules)) throw unparsed("rules");
+      const calls = rules.map((rule: unknown) => textIn(fieldsOf(rule, "rules"), "callClause"));
+      return [name, { calls: calls.find((call) => call !== undefined) }];
+    }),
+  );
+}
+
+/** `/proc/net/netstat`; undefined where the kernel does not count them. */
+export function readMd5Counters(octets: Uint8Array): Md5Counters | undefined {
+  const lines = new TextDecoder("latin1").decode(octets).split("\n");
+  const [names, values] = lines.filter((line) => line.startsWith("TcpExt: "));
+  const columns = (names ?? "").split(" ");
+  const numbers = (values ?? "").split(" ");
+  const [failed, missing, unexpected] = ["TCPMD5Failure", "TCPMD5NotFound", "TCPMD5Unexpected"].map(
+    (name) => {
+      const number = numbers[columns.indexOf(name)];
+      return number !== undefined && /^\d{1,20}$/.test(number) ? BigInt(number) : undefined;
+    },
+  );
+  if (failed === undefined || missing === undefined || unexpected === undefined) return undefined;
+  return { failed, missing, unexpected };
+}

@@ -1,0 +1,278 @@
+// BGP of this host through FRR's shell: what it says about the ports that we look after, and how
+// traffic is led off one of them and back.
+
+import { type Effect, LinksealError } from "#hal/error.ts";
+import type { BgpSession, DrainMeans, PortName, Routing } from "#hal/model.ts";
+import type { Dialer } from "#hal/world.ts";
+import { canonicalAddress } from "./address.ts";
+import {
+  type Advertisement,
+  documentsIn,
+  type Family,
+  type Md5Counters,
+  type NeighbourAnswer,
+  printable,
+  type RoutesAnswer,
+  readAdvertised,
+  readMd5Counters,
+  readNeighbours,
+  readRouteMaps,
+  readRoutes,
+} from "./frr-answers.ts";
+import {
+  addressWord,
+  askAdvertised,
+  askNeighbours,
+  askRouteMaps,
+  askRoutes,
+  type DrainPlan,
+  drainsOf,
+  shellWords,
+  shutdownCommands,
+  softCommands,
+} from "./frr-commands.ts";
+
+/** How FRR is reached. */
+export interface Frr {
+  readonly exec: Dialer["exec"];
+  /** The shell and its options: `vtysh`, or that with `-N` and the name of an instance. */
+  readonly shell: readonly string[];
+}
+
+/** A port and the sessions that are ours to move; the rest of the router is somebody else's. */
+export interface BgpPort {
+  readonly port: PortName;
+  /** The far end's peering addresses. */
+  readonly neighbours: readonly string[];
+  /** undefined = FRR's default instance. */
+  readonly vrf?: string;
+}
+
+export interface SessionLook extends BgpSession {
+  /** RFC 4271 8.2.2, as FRR writes it; undefined = FRR has no such neighbour. */
+  readonly state: string | undefined;
+  /** Shut by configuration. */
+  readonly shut: boolean;
+  /** RFC 2385: a password is configured. */
+  readonly signed: boolean;
+  /** Why it ended last, in FRR's words; undefined = it never did. */
+  readonly lastReset: string | undefined;
+}
+
+export interface RoutingLook {
+  readonly routing: Routing;
+  readonly sessions: readonly SessionLook[];
+  /** undefined = this kernel does not count them. */
+  readonly md5: Md5Counters | undefined;
+}
+
+export interface SentRoute extends Advertisement {
+  readonly peer: string;
+}
+
+const defaultVrf = "default";
+const families: readonly Family[] = ["ipv4", "ipv6"];
+
+const nothing = new Uint8Array();
+
+/** Sessions, paths and drains of these ports; never writes. */
+export async function readRouting(
+  frr: Frr,
+  ports: readonly BgpPort[],
+  signal: AbortSignal,
+): Promise<RoutingLook> {
+  const looks = await Promise.all(
+    [...new Set(ports.map(vrfOf))].map(async (vrf) => {
+      const mine = ports.filter((port) => vrfOf(port) === vrf).map(withCanonical);
+      return lookAt(mine, await askInstance(frr, vrf, signal));
+    }),
+  );
+  const counted = await frr.exec(["cat", "/proc/net/netstat"], nothing, signal);
+  return {
+    sessions: looks.flatMap(({ sessions }) => sessions),
+    routing: {
+      sessions: looks.flatMap(({ sessions }) =>
+        sessions.map(({ port, peer, up }) => ({ port, peer, up })),
+      ),
+      routes: looks.flatMap(({ routes }) => routes),
+      drains: looks.flatMap(({ drains }) => drains),
+    },
+    md5: counted.status === 0 ? readMd5Counters(counted.stdout) : undefined,
+  };
+}
+
+const vrfOf = ({ vrf = defaultVrf }: BgpPort): string => vrf;
+
+const withCanonical = (port: BgpPort): BgpPort => ({ ...port, neighbours: addressesOf(port) });
+
+// FRR knows each neighbour by RFC 5952's way to write its address.
+function addressesOf({ neighbours }: BgpPort): readonly string[] {
+  return neighbours.map((address) => canonicalAddress(addressWord(address)));
+}
+
+interface Instance {
+  readonly neighbours: ReadonlyMap<string, NeighbourAnswer>;
+  readonly routes: readonly (RoutesAnswer | undefined)[];
+}
+
+async function askInstance(frr: Frr, vrf: string, signal: AbortSignal): Promise<Instance> {
+  const questions = [askNeighbours(vrf), ...families.map((family) => askRoutes(vrf, family))];
+  const [neighbours, ...routes] = await ask(frr, questions, signal);
+  return { neighbours: readNeighbours(neighbours), routes: routes.map(readRoutes) };
+}
+
+interface InstanceLook extends Omit<Routing, "sessions"> {
+  readonly sessions: readonly SessionLook[];
+}
+
+function lookAt(ports: readonly BgpPort[], { neighbours, routes }: Instance): InstanceLook {
+  const owner = new Map(
+    ports.flatMap(({ port, neighbours: peers }) => peers.map((peer) => [peer, port])),
+  );
+  const paths = routes.flatMap((answer) => answer?.paths ?? []);
+  // Of several paths over one port the best one tells whether the port is used.
+  const byPort = Map.groupBy(
+    paths.filter(({ from }) => owner.has(from)),
+    ({ prefix, from }) => `${owner.get(from)} ${prefix}`,
+  );
+  return {
+    sessions: [...owner].map(([peer, port]) => sessionOf(port, peer, neighbours.get(peer))),
+    routes: [...byPort.values()].flatMap((list) =>
+      list.slice(0, 1).map(({ prefix, from }) => ({
+        prefix,
+        via: { kind: "port" as const, port: owner.get(from) ?? "" },
+        best: list.some(({ best }) => best),
+      })),
+    ),
+    drains: ports.flatMap(({ port, neighbours: peers }) => {
+      const known = peers.flatMap((peer) => neighbours.get(peer) ?? []);
+      const means = new Set(known.flatMap((neighbour) => [...drainsOf(neighbour)]));
+      return [...means].map((one) => ({ port, means: one }));
+    }),
+  };
+}
+
+function sessionOf(port: PortName, peer: string, found: NeighbourAnswer | undefined): SessionLook {
+  return {
+    port,
+    peer,
+    up: found?.state === "Established",
+    state: found?.state,
+    shut: found?.shut ?? false,
+    signed: found?.signed ?? false,
+    lastReset: found?.lastReset,
+  };
+}
+
+/** What this host sends over a port, as it leaves: a drain shows in path and communities. */
+export async function readAdvertisements(
+  frr: Frr,
+  port: BgpPort,
+  signal: AbortSignal,
+): Promise<readonly SentRoute[]> {
+  const vrf = vrfOf(port);
+  const [answer] = await ask(frr, [askNeighbours(vrf)], signal);
+  const neighbours = readNeighbours(answer);
+  // Of a session that is not up FRR has nothing to tell, and says so with a failure.
+  const wanted = addressesOf(port)
+    .filter((address) => neighbours.get(address)?.state === "Established")
+    .flatMap((address) =>
+      (neighbours.get(address)?.families ?? []).map(({ family }) => ({ address, family })),
+    );
+  if (wanted.length === 0) return [];
+  const questions = wanted.map(({ address, family }) => askAdvertised({ vrf, address }, family));
+  const answers = await ask(frr, questions, signal);
+  return answers.flatMap((sent, index) =>
+    readAdvertised(sent).map((route) => ({ ...route, peer: wanted[index]?.address ?? "" })),
+  );
+}
+
+/**
+ * Idempotent: leads traffic off the port in both directions. It holds until `restore`, or until FRR
+ * starts again: the saved configuration stays the operator's.
+ */
+export async function drain(
+  frr: Frr,
+  port: BgpPort,
+  means: DrainMeans,
+  signal: AbortSignal,
+): Promise<void> {
+  await change(frr, port, signal, (vrf, addresses, plan) =>
+    means === "peeringShutdown"
+      ? shutdownCommands(vrf, addresses, true, plan)
+      : softCommands(vrf, addresses, means, plan),
+  );
+}
+
+/** Idempotent: the operator's policy alone again, or the sessions open again. */
+export async function restore(
+  frr: Frr,
+  port: BgpPort,
+  means: DrainMeans,
+  signal: AbortSignal,
+): Promise<void> {
+  await change(frr, port, signal, (vrf, addresses, plan) =>
+    means === "peeringShutdown"
+      ? shutdownCommands(vrf, addresses, false, plan)
+      : softCommands(vrf, addresses, undefined, plan),
+  );
+}
+
+async function change(
+  frr: Frr,
+  port: BgpPort,
+  signal: AbortSignal,
+  commandsFor: (vrf: string, addresses: readonly string[], plan: DrainPlan) => readonly string[],
+): Promise<void> {
+  const vrf = vrfOf(port);
+  const addresses = addressesOf(port);
+  const questions = [askNeighbours(vrf), askRoutes(vrf, "ipv4"), askRouteMaps];
+  const [neighbours, routes, routeMaps] = await ask(frr, questions, signal);
+  const known = readNeighbours(neighbours);
+  const as = readRoutes(routes)?.as;
+  const missing = addresses.filter((address) => !known.has(address));
+  if (as === undefined || addresses.length === 0 || missing.length > 0) {
+    const text = `FRR has no such neighbour in ${vrf}: ${missing.join(", ") || "none is named"}`;
+    throw failed("device.rejected", text, "none", port.port);
+  }
+  const plan = { as, neighbours: known, routeMaps: readRouteMaps(routeMaps) };
+  const commands = commandsFor(vrf, addresses, plan);
+  if (commands.length > 0) await tell(frr, commands, "unknown", signal);
+}
+
+async function ask(
+  frr: Frr,
+  questions: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly unknown[]> {
+  return documentsIn(await tell(frr, questions, "none", signal), questions.length);
+}
+
+async function tell(
+  frr: Frr,
+  commands: readonly string[],
+  effect: Effect,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const argv = [...frr.shell, ...shellWords(commands)];
+  const { status, stdout, stderr } = await frr.exec(argv, nothing, signal);
+  if (status === 0) return stdout;
+  const said = [stderr, stdout].map((octets) => new TextDecoder().decode(octets.slice(0, 1000)));
+  const text = printable(said.join(" "));
+  if (text.includes("locked")) {
+    throw failed("device.locked", `another session configures FRR: ${text}`, effect, "FRR");
+  }
+  if (/is not running|failed to connect/.test(text)) {
+    throw failed("transport.unreachable", `FRR does not run: ${text}`, effect, "FRR");
+  }
+  throw failed("device.rejected", `FRR refuses (status ${status}): ${text}`, effect, "FRR");
+}
+
+function failed(
+  code: "device.rejected" | "device.locked" | "transport.unreachable",
+  text: string,
+  effect: Effect,
+  where: string,
+): LinksealError {
+  return new LinksealError(code, text, { effect, where, next: "linkseal doctor" });
+}

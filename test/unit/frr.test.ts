@@ -1,0 +1,422 @@
+// What is asked of FRR and what it is told, against answers recorded from it.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { drainGaps, md5Rise, sessionTrouble } from "#drivers/linux/bgp-trouble.ts";
+import {
+  type BgpPort,
+  drain,
+  type Frr,
+  readAdvertisements,
+  readRouting,
+  restore,
+  type SessionLook,
+} from "#drivers/linux/frr.ts";
+import {
+  addressWord,
+  meansOf,
+  nameWord,
+  shellWords,
+  vrfWord,
+} from "#drivers/linux/frr-commands.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { DrainMeans } from "#hal/model.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const never = new AbortController().signal;
+
+function recorded(name: string): string {
+  return readFileSync(join(import.meta.dirname, "recorded", `frr-${name}.txt`), "utf8");
+}
+
+type Neighbours = Record<string, { addressFamilyInfo: Record<string, object> }>;
+
+/** Answers what was recorded, and keeps what it is told. */
+class PretendFrr implements Frr {
+  readonly shell = ["vtysh", "-N", "edge"];
+  readonly told: string[][] = [];
+  readonly asked: string[] = [];
+  neighbours = JSON.parse(recorded("neighbors")) as Neighbours;
+  routeMaps = JSON.parse(recorded("route-maps")) as { bgpd: Record<string, object> };
+  refusal: { status: number; text: string } | undefined;
+
+  readonly exec: Frr["exec"] = async (argv) => {
+    if (argv[0] === "cat") return reply(0, recorded("netstat"));
+    const [program, option, instance, ...words] = argv;
+    const commands = words.filter((_word, index) => index % 2 === 1);
+    const odd = words.filter((word, index) => index % 2 === 0 && word !== "-c");
+    if (`${program} ${option} ${instance}` !== "vtysh -N edge" || odd.length > 0) {
+      throw new Error(`not as the shell takes it: ${argv.join(" ")}`);
+    }
+    if (commands[0] === "configure terminal") {
+      this.told.push(commands);
+      return this.refusal === undefined ? reply(0, "") : refused(this.refusal);
+    }
+    this.asked.push(...commands);
+    return reply(0, commands.map((command) => this.#answer(command)).join("\n"));
+  };
+
+  #answer(command: string): string {
+    if (command === "show route-map json") return JSON.stringify(this.routeMaps);
+    if (command.endsWith("advertised-routes detail json")) return recorded("advertised");
+    if (command.endsWith(" neighbors json")) return JSON.stringify(this.neighbours);
+    return command.includes("ipv6") ? '{"localAS":65010,"routes":{}}' : recorded("routes");
+  }
+
+  /** As if `address` had these maps in IPv4, and policy enough. */
+  filter(address: string, maps: { in?: string; out?: string }): void {
+    const family = {
+      routeMapForIncomingAdvertisements: maps.in,
+      routeMapForOutgoingAdvertisements: maps.out,
+    };
+    const neighbour = this.neighbours[address];
+    if (neighbour !== undefined) neighbour.addressFamilyInfo = { ipv4Unicast: family };
+  }
+}
+
+const reply = (status: number, text: string) => ({
+  status,
+  stdout: bytes(text),
+  stderr: new Uint8Array(),
+});
+const refused = ({ status, text }: { status: number; text: string }) => reply(status, text);
+
+const port = (...neighbours: string[]): BgpPort => ({ port: "p1", neighbours });
+const one = port("192.0.2.2");
+const our = (means: string, way: string): string =>
+  `linkseal-${means}.default.ipv4.192.0.2.2.${way}`;
+
+async function refusal(run: Promise<unknown>): Promise<LinksealError> {
+  const error: unknown = await run.catch((caught: unknown) => caught);
+  if (!(error instanceof LinksealError)) throw new Error("not refused");
+  return error;
+}
+
+describe("a look at the routing", () => {
+  it("tells sessions, paths and drains of the ports that are asked for", async () => {
+    const frr = new PretendFrr();
+    const ports = [one, { port: "p2", neighbours: ["192.0.2.6", "192.0.2.77"] }];
+    const { routing, sessions, md5 } = await readRouting(frr, ports, never);
+    expect(routing).toEqual({
+      sessions: [
+        { port: "p1", peer: "192.0.2.2", up: true },
+        { port: "p2", peer: "192.0.2.6", up: false },
+        { port: "p2", peer: "192.0.2.77", up: false },
+      ],
+      routes: [
+        { prefix: "203.0.113.1/32", via: { kind: "port", port: "p2" }, best: true },
+        { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+      ],
+      drains: [{ port: "p1", means: "prepend" }],
+    });
+    expect(sessions.map(({ state }) => state)).toEqual(["Established", "Connect", undefined]);
+    expect(md5?.failed).toBe(6n);
+    expect(frr.told).toEqual([]);
+  });
+
+  it("a shut session is a drain, and an address is found however it is written", async () => {
+    const ports = [
+      { port: "p1", neighbours: ["192.0.2.10"] },
+      { port: "p2", neighbours: ["2001:DB8:0:0::0002"] },
+    ];
+    const { routing, sessions } = await readRouting(new PretendFrr(), ports, never);
+    expect(routing.drains).toEqual([{ port: "p1", means: "peeringShutdown" }]);
+    expect(sessions[1]).toMatchObject({ peer: "2001:db8::2", state: "Active" });
+  });
+
+  it("asks each VRF by itself", async () => {
+    const frr = new PretendFrr();
+    await readRouting(frr, [one, { ...one, port: "p2", vrf: "red" }], never);
+    const asked = frr.asked.filter((line) => line.endsWith("neighbors json"));
+    expect(asked).toEqual([
+      "show bgp vrf default neighbors json",
+      "show bgp vrf red neighbors json",
+    ]);
+  });
+
+  it("advertisements are asked of sessions that are up", async () => {
+    const frr = new PretendFrr();
+    const sent = await readAdvertisements(frr, port("192.0.2.2", "192.0.2.6"), never);
+    expect(sent.map(({ peer, prefix }) => `${peer} ${prefix}`)).toEqual([
+      "192.0.2.2 198.51.100.1/32",
+      "192.0.2.2 203.0.113.1/32",
+    ]);
+    expect(await readAdvertisements(frr, port("192.0.2.6"), never)).toEqual([]);
+  });
+});
+
+describe("a drain", () => {
+  it("by prepending keeps the operator's map in force, and is whole when attached", async () => {
+    const frr = new PretendFrr();
+    frr.filter("192.0.2.2", { out: "own-out" });
+    frr.routeMaps.bgpd = {};
+    await drain(frr, one, "prepend", never);
+    expect(frr.told).toEqual([
+      [
+        "configure terminal",
+        `route-map ${our("prepend", "in")} permit 20`,
+        "set local-preference 50",
+        "exit",
+        `route-map ${our("prepend", "out")} permit 10`,
+        "call own-out",
+        "on-match next",
+        "exit",
+        `route-map ${our("prepend", "out")} permit 20`,
+        "set as-path prepend 65010 65010 65010",
+        "exit",
+        "router bgp 65010",
+        "address-family ipv4 unicast",
+        `neighbor 192.0.2.2 route-map ${our("prepend", "in")} in`,
+        "exit-address-family",
+        "address-family ipv4 unicast",
+        `neighbor 192.0.2.2 route-map ${our("prepend", "out")} out`,
+        "exit-address-family",
+        "exit",
+      ],
+    ]);
+  });
+
+  it("of a VRF is told to the instance of that VRF", async () => {
+    const frr = new PretendFrr();
+    frr.filter("192.0.2.2", {});
+    await drain(frr, { ...one, vrf: "red" }, "gracefulShutdown", never);
+    const [lines] = frr.told;
+    expect(lines).toContain("router bgp 65010 vrf red");
+    expect(lines).toContain("set community graceful-shutdown additive");
+    expect(lines).toContain("set local-preference 0");
+  });
+
+  it("that is in force already is not told again", async () => {
+    const frr = new PretendFrr();
+    await drain(frr, one, "prepend", never);
+    await drain(frr, port("192.0.2.10"), "peeringShutdown", never);
+    await restore(frr, one, "peeringShutdown", never);
+    expect(frr.told).toEqual([]);
+  });
+
+  it("by another means takes the place of the first and calls what that one called", async () => {
+    const frr = new PretendFrr();
+    await drain(frr, one, "gracefulShutdown", never);
+    const lines = frr.told[0] ?? [];
+    expect(lines[lines.indexOf(`route-map ${our("graceful-shutdown", "out")} permit 10`) + 1]).toBe(
+      "call own-out",
+    );
+    expect(lines.slice(-2)).toEqual([
+      `no route-map ${our("prepend", "in")}`,
+      `no route-map ${our("prepend", "out")}`,
+    ]);
+  });
+
+  it("writes anew what a crash left unfinished, and restoring takes it away", async () => {
+    const frr = new PretendFrr();
+    frr.filter("192.0.2.2", {});
+    await drain(frr, one, "prepend", never);
+    expect(frr.told[0]).toContain(`no route-map ${our("prepend", "out")}`);
+    expect(frr.told[0]?.indexOf(`no route-map ${our("prepend", "out")}`)).toBeLessThan(
+      frr.told[0]?.indexOf(`route-map ${our("prepend", "out")} permit 20`) ?? 0,
+    );
+    await restore(frr, one, "prepend", never);
+    expect(frr.told[1]).toEqual([
+      "configure terminal",
+      `no route-map ${our("prepend", "in")}`,
+      `no route-map ${our("prepend", "out")}`,
+    ]);
+  });
+
+  it("never opens a direction that RFC 8212 keeps shut", async () => {
+    const frr = new PretendFrr();
+    await drain(frr, port("192.0.2.6"), "prepend", never);
+    const lines = frr.told[0] ?? [];
+    expect(lines.filter((line) => line.startsWith("neighbor "))).toEqual([
+      "neighbor 192.0.2.6 route-map linkseal-prepend.default.ipv4.192.0.2.6.in in",
+    ]);
+  });
+
+  it("by shutting the sessions tells the far end why", async () => {
+    const frr = new PretendFrr();
+    await drain(frr, one, "peeringShutdown", never);
+    await restore(frr, port("192.0.2.10"), "peeringShutdown", never);
+    expect(frr.told).toEqual([
+      [
+        "configure terminal",
+        "router bgp 65010",
+        "neighbor 192.0.2.2 shutdown message linkseal drains this link",
+      ],
+      ["configure terminal", "router bgp 65010", "no neighbor 192.0.2.10 shutdown"],
+    ]);
+  });
+});
+
+describe("restoring", () => {
+  it("attaches the operator's map before it drops ours", async () => {
+    const frr = new PretendFrr();
+    await restore(frr, one, "prepend", never);
+    expect(frr.told).toEqual([
+      [
+        "configure terminal",
+        "router bgp 65010",
+        "address-family ipv4 unicast",
+        `no neighbor 192.0.2.2 route-map ${our("prepend", "in")} in`,
+        "exit-address-family",
+        "address-family ipv4 unicast",
+        "neighbor 192.0.2.2 route-map own-out out",
+        "exit-address-family",
+        "exit",
+        `no route-map ${our("prepend", "in")}`,
+        `no route-map ${our("prepend", "out")}`,
+      ],
+    ]);
+  });
+
+  it("does not guess what was there before when our map is gone", async () => {
+    const frr = new PretendFrr();
+    frr.routeMaps.bgpd = {};
+    const error = await refusal(restore(frr, one, "prepend", never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(frr.told).toEqual([]);
+  });
+});
+
+describe("what cannot be done is refused", () => {
+  const all: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
+
+  it.each(all)("%s of a neighbour that FRR does not have", async (means) => {
+    const frr = new PretendFrr();
+    for (const bad of [port("192.0.2.2", "192.0.2.77"), port()]) {
+      const error = await refusal(drain(frr, bad, means, never));
+      expect(error).toMatchObject({ code: "device.rejected", effect: "none", where: "p1" });
+    }
+    expect(frr.told).toEqual([]);
+  });
+
+  it.each([
+    ["% Unknown command: neighbor", 1, "device.rejected"],
+    ["VTY configuration is locked by other VTY", 1, "device.locked"],
+    ["bgpd is not running", 1, "transport.unreachable"],
+  ])("%s", async (text, status, code) => {
+    const frr = new PretendFrr();
+    frr.refusal = { status, text: `\x1b[1m${text}\n` };
+    const error = await refusal(drain(frr, one, "peeringShutdown", never));
+    // Some of the lines may have been taken.
+    expect(error).toMatchObject({ code, effect: "unknown", where: "FRR" });
+    expect(error.message).toContain(text);
+    expect(error.message).not.toContain("\x1b");
+  });
+
+  it("a map of the operator's that is no single word", async () => {
+    const frr = new PretendFrr();
+    frr.filter("192.0.2.2", { out: "own out\nno router bgp" });
+    const error = await refusal(drain(frr, one, "prepend", never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(frr.told).toEqual([]);
+  });
+});
+
+describe("words of the shell", () => {
+  const words = { nameWord, vrfWord, addressWord };
+
+  it("every value that is taken is exactly one word of the line", () => {
+    const odd = fc.constantFrom(..."|!#?\"' \t\n\r\0;%\x1b\\$`()[]{}<>&*é".split(""));
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.string({ unit: fc.oneof(odd, fc.constantFrom("a", "0", ".", "-", ":")) }),
+      fc.ipV4(),
+      fc.ipV6(),
+    );
+    fc.assert(
+      fc.property(text, fc.constantFrom(...Object.values(words)), (value, word) => {
+        let taken: string;
+        try {
+          taken = word(value);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+          return;
+        }
+        expect(taken).toBe(value);
+        const [, line = ""] = shellWords([`neighbor ${taken} shutdown`]);
+        expect(line.split(/\s+/)).toEqual(["neighbor", value, "shutdown"]);
+        expect(line).toMatch(/^[A-Za-z0-9_.:/@+ -]+$/);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  it.each(["", "-c", "a b", "a|b", "a?", "!a", "a\n", "fe80::1%eth0", "x".repeat(129)])(
+    "%j is none",
+    (text) => {
+      for (const word of Object.values(words)) expect(() => word(text)).toThrow(LinksealError);
+    },
+  );
+
+  it("a VRF named all is not asked, a line with two ends is not sent", () => {
+    expect(() => vrfWord("all")).toThrow(LinksealError);
+    expect(() => shellWords(["show bgp\nno router bgp"])).toThrow(LinksealError);
+  });
+
+  it("a map of the operator's is never taken for ours", () => {
+    expect(meansOf("linkseal-prepend")).toBeUndefined();
+    expect(meansOf("linkseal-prepend-mine.in")).toBeUndefined();
+    expect(meansOf(undefined)).toBeUndefined();
+    expect(meansOf(our("prepend", "in"))).toBe("prepend");
+    expect(meansOf(our("graceful-shutdown", "out"))).toBe("gracefulShutdown");
+  });
+});
+
+describe("trouble by name", () => {
+  const down: SessionLook = {
+    port: "p1",
+    peer: "192.0.2.2",
+    up: false,
+    state: "Connect",
+    shut: false,
+    signed: true,
+    lastReset: "Hold Timer Expired",
+  };
+  const none = { failed: 0n, missing: 0n, unexpected: 0n };
+  const text = (more: Partial<SessionLook>, rise: Partial<typeof none> = {}) =>
+    sessionTrouble({ ...down, ...more }, { ...none, ...rise });
+
+  it("a session that is up has none, one that is down tells the nearest cause", () => {
+    expect(text({ up: true }, { failed: 9n })).toBeUndefined();
+    expect(text({ state: undefined })).toBe("192.0.2.2: FRR has no such neighbour");
+    expect(text({ shut: true }, { failed: 9n })).toContain("shut by configuration");
+    expect(text({}, { failed: 6n })).toContain("wrong MD5 password (RFC 2385): 6 segments");
+    expect(text({}, { missing: 2n })).toContain("no MD5 password at the far end: 2 segments");
+    expect(text({ signed: false }, { unexpected: 3n })).toContain("no MD5 password here: 3");
+    const plain = "192.0.2.2: Connect, ended last by: Hold Timer Expired";
+    expect(text({ signed: false }, { failed: 6n, missing: 6n })).toBe(plain);
+    expect(text({}, { unexpected: 6n })).toBe(plain);
+    expect(sessionTrouble({ ...down, lastReset: undefined }, undefined)).toBe("192.0.2.2: Connect");
+  });
+
+  it("only what was counted between two looks counts", () => {
+    const before = { failed: 5n, missing: 1n, unexpected: 0n };
+    expect(md5Rise(before, before)).toEqual(none);
+    expect(md5Rise(before, { ...before, failed: 7n })).toEqual({ ...none, failed: 2n });
+    expect(md5Rise(undefined, before)).toBeUndefined();
+    expect(md5Rise(before, undefined)).toBeUndefined();
+  });
+
+  it("a drain that is not one yet tells which routes still use the link", async () => {
+    const frr = new PretendFrr();
+    const { routing } = await readRouting(frr, [one], never);
+    const sent = await readAdvertisements(frr, one, never);
+    expect(drainGaps(routing, sent, "p1", "prepend")).toEqual([]);
+    expect(drainGaps(routing, sent, "p1", "gracefulShutdown")).toHaveLength(2);
+    expect(drainGaps(routing, sent, "p1", "peeringShutdown")).toHaveLength(2);
+    const plain = [
+      { peer: "192.0.2.2", prefix: "::/0", path: ["1", "1"], communities: ["65535:0"] },
+    ];
+    expect(drainGaps(routing, plain, "p1", "gracefulShutdown")).toEqual([]);
+    expect(drainGaps(routing, plain, "p1", "prepend")).toEqual([
+      "::/0 goes out to 192.0.2.2 as if nothing were drained",
+    ]);
+    const ports = [{ port: "p1", neighbours: ["192.0.2.6"] }];
+    const other = await readRouting(frr, ports, never);
+    expect(drainGaps(other.routing, [], "p1", "prepend")).toEqual([
+      "the best path to 203.0.113.1/32 is over p1",
+    ]);
+  });
+});
