@@ -18,6 +18,12 @@ export const known: readonly Known[] = [
   ...knownOfCampaigns,
   {
     file: "agent/plan.ts",
+    line: "vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),",
+    becomes: ["[]"],
+    why: "no drift rests on the base of the vault",
+  },
+  {
+    file: "agent/plan.ts",
     line: "if (binding === undefined || sameSettings({ link, binding })) return undefined;",
     becomes: ["false"],
     why: "a managed link has a binding: the check is for the type",

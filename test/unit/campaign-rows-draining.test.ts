@@ -175,6 +175,12 @@ tells("rotate", "breakBeforeMake", [
 // What looks the same from both settings is nothing to ask a person for.
 tells("change", "breakBeforeMake", [
   [
+    "draining.farNew",
+    {},
+    { ...port({ keys: "new" }), drained: held, far: "either" },
+    "the far end is on the new key, and so is the router",
+  ],
+  [
     "draining.breaks",
     {},
     { ...manual, drained: held, far: "either" },

@@ -350,6 +350,7 @@ describe("a staged key", () => {
     ["one key only", stagedEvidence(frames, view, calmPort), "both keys"],
     ["new in charge", stagedEvidence(frames, view, { ...port, carriedBy: "new" }), "in charge"],
     ["an unread port", stagedEvidence(frames, view, undefined), "cannot be read"],
+    ["an unread router", stagedEvidence(frames, viewOf(undefined), undefined), "cannot be read"],
     [
       "unread counters",
       stagedEvidence(frames, viewOf(stateOf(securedPort({ frames: unread }))), port),
