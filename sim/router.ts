@@ -227,7 +227,11 @@ export class Router {
     for (const tunnel of this.#tunnels.values()) tunnel.close();
     this.#tunnels.clear();
     this.#emit("device", [{ what: "reboot", port: undefined }]);
-    this.options.clock.after(bootMs, () => this.#endBoot());
+    const boot = this.#boot;
+    // A router that reboots while it boots comes up once.
+    this.options.clock.after(bootMs, () => {
+      if (boot === this.#boot) this.#endBoot();
+    });
   }
 
   reachable(): boolean {

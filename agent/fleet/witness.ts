@@ -39,7 +39,7 @@ const claims: readonly Claim[] = [
   {
     says: /siblingUnhealthy|the sibling (was|is) lost/,
     where: "sibling",
-    facts: ["outOfService", "routerSilent", "commitPending", "farSilent"],
+    facts: ["outOfService", "routerSilent", "commitPending", "farSilent", "keysChanged"],
   },
   { says: /commit .*(is|stays) pending/, where: "either", facts: ["commitPending"] },
   { says: /far end reports (a|that its)/, where: "link", facts: ["farFailed"] },

@@ -291,6 +291,18 @@ describe("a second process", () => {
     expect(keysOf(bench)).toEqual(keys);
   });
 
+  // The end of the first boot lit the link, and that of the second one cut it for no reason.
+  it("that reboots while it boots comes up once", async () => {
+    const bench = new RouterBench();
+    bench.a.router.reboot();
+    await bench.clock.runFor(60_000);
+    bench.a.router.reboot();
+    await bench.clock.runFor(60_000);
+    expect(bench.a.router.reachable()).toBe(false);
+    await bench.clock.runFor(31_000);
+    expect(bench.a.router.reachable()).toBe(true);
+  });
+
   it("finds neither commit nor old boot id after a reboot", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
