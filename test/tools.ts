@@ -21,6 +21,7 @@ const tools: readonly Tool[] = [
   { sign: "depmod", package: "kmod", why: "indexes and loads its modules" },
   { sign: "xz", package: "xz-utils", why: "unpacks them" },
   { sign: "ip", package: "iproute2", why: "the peer that the codecs are held against" },
+  { sign: "vtysh", package: "frr", why: "the BGP of both ends of a link" },
 ];
 
 const isThere = ({ sign }: Tool): boolean =>

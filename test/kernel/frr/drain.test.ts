@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drainGaps, md5Rise, sessionTrouble } from "#drivers/linux/bgp-trouble.ts";
+import {
+  type BgpPort,
+  drain,
+  readAdvertisements,
+  readRouting,
+  restore,
+} from "#drivers/linux/frr.ts";
+import { dumpLinks, readLink } from "#drivers/linux/rtnetlink-link.ts";
+import { dumpRoutes, readRoute } from "#drivers/linux/rtnetlink-route.ts";
+import { NetlinkChannel } from "#drivers/transport/netlink.ts";
+import type { DrainMeans } from "#hal/model.ts";
+import {
+  enterNetwork,
+  found,
+  leaveNetworks,
+  native,
+  netlinkFamilies,
+  soon,
+  until,
+} from "../lab.ts";
+import {
+  buildPair,
+  farAs,
+  type Pair,
+  password,
+  type Router,
+  startTraffic,
+  stopRouter,
+  type,
+} from "./router.ts";
+
+const ipv4 = 2;
+
+let pair: Pair;
+const sockets = new Map<string, NetlinkChannel>();
+
+function socketIn({ network }: Router): NetlinkChannel {
+  const open = sockets.get(network);
+  if (open !== undefined) return open;
+  enterNetwork(network);
+  const socket = new NetlinkChannel(native, netlinkFamilies.route);
+  sockets.set(network, socket);
+  return socket;
+}
+
+beforeAll(async () => {
+  pair = await buildPair();
+  await isBack();
+}, 120_000);
+afterAll(() => {
+  for (const socket of sockets.values()) socket[Symbol.dispose]();
+  for (const router of [pair.edge, pair.far]) stopRouter(router);
+  leaveNetworks();
+});
+
+const look = () => readRouting(pair.edge.frr, pair.ports, soon());
+
+/** The links that each kernel sends over to the other, by their numbers. */
+async function linksInUse(): Promise<readonly string[]> {
+  const { edge, far } = pair;
+  return await Promise.all([
+    linksTo(far.loopback, socketIn(edge)),
+    linksTo(edge.loopback, socketIn(far)),
+  ]);
+}
+
+// Asked without a process of its own: in an emulator each one is time that FRR does not get.
+async function linksTo(address: string, socket: NetlinkChannel): Promise<string> {
+  const routes = found(await socket.ask(dumpRoutes(ipv4), readRoute, soon()));
+  const links = found(await socket.ask(dumpLinks(), readLink, soon()));
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  return routes
+    .filter(({ destination }) => destination === address)
+    .flatMap(({ outputLink, nextHops }) => nextHops?.map(({ link }) => link) ?? [outputLink])
+    .map((link) => names.get(link ?? 0)?.slice(1) ?? "?")
+    .sort()
+    .join();
+}
+
+const usesOnly = (links: string) => async (): Promise<true | undefined> =>
+  (await linksInUse()).every((one) => one === links) ? true : undefined;
+const isBack = () => until(usesOnly("1,2"));
+
+/** Packets per second over a port, the busier direction. */
+async function rateOf(port: string): Promise<number> {
+  const socket = socketIn(pair.edge);
+  const count = async () => {
+    const links = found(await socket.ask(dumpLinks(), readLink, soon()));
+    const { rxPackets, txPackets } = links.find(({ name }) => name === port)?.statistics ?? {};
+    if (rxPackets === undefined || txPackets === undefined) throw new Error(`no ${port}`);
+    return { at: performance.now(), rx: rxPackets, tx: txPackets };
+  };
+  const before = await count();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const after = await count();
+  const most = Math.max(Number(after.rx - before.rx), Number(after.tx - before.tx));
+  return (most * 1000) / (after.at - before.at);
+}
+
+async function timed(act: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await act();
+  return Math.round(performance.now() - start);
+}
+
+async function expectDrained(port: BgpPort, means: DrainMeans): Promise<void> {
+  const [{ routing }, sent, rate] = await Promise.all([
+    look(),
+    readAdvertisements(pair.edge.frr, port, soon()),
+    rateOf(port.port),
+  ]);
+  expect(drainGaps(routing, sent, port.port, means)).toEqual([]);
+  expect(routing.drains).toEqual([{ port: port.port, means }]);
+  // The operator's policy is in force all the while.
+  const gone = means === "peeringShutdown";
+  expect(sent.map(({ prefix }) => prefix)).toEqual(gone ? [] : ["198.51.100.1/32"]);
+  expect(rate).toBeLessThan(100);
+}
+
+async function leadAwayAndBack(port: BgpPort, means: DrainMeans): Promise<string> {
+  const { frr } = pair.edge;
+  const other = port.port === "p1" ? "2" : "1";
+  const away = await timed(async () => {
+    await drain(frr, port, means, soon());
+    await until(usesOnly(other));
+  });
+  await expectDrained(port, means);
+  const back = await timed(async () => {
+    await restore(frr, port, means, soon());
+    await isBack();
+  });
+  return `${port.port} ${means}: away in ${away} ms, back in ${back} ms`;
+}
+
+describe("BGP through FRR, between two routers with two links", { timeout: 120_000 }, () => {
+  it("each link is drained and restored under traffic without a loss", async () => {
+    const { edge, ports } = pair;
+    const config = type(edge, "show running-config");
+    const stop = await startTraffic(pair);
+    const lines: string[] = [];
+    for (const means of ["prepend", "gracefulShutdown"] as const) {
+      for (const port of ports) lines.push(await leadAwayAndBack(port, means));
+    }
+    lines.push(await leadAwayAndBack(ports[0], "peeringShutdown"));
+    const [there, back] = await stop();
+    console.log([...lines, JSON.stringify({ edge: there, far: back })].join("\n"));
+    expect(there?.sent).toBeGreaterThan(4000);
+    expect(back?.sent).toBeGreaterThan(4000);
+    expect(there?.received).toBe(back?.sent);
+    expect(back?.received).toBe(there?.sent);
+    expect(type(edge, "show running-config")).toBe(config);
+  });
+
+  it("a wrong MD5 password is named as such, and so is one that is missing", async () => {
+    const { far, ports } = pair;
+    const [peer] = ports[0].neighbours;
+    const trouble = async (part: string) => {
+      const { md5 } = await look();
+      return await until(async () => {
+        const now = await look();
+        const [first, second] = now.sessions;
+        expect(second?.up).toBe(true);
+        if (first === undefined || first.up) return undefined;
+        const text = sessionTrouble(first, md5Rise(md5, now.md5));
+        return text?.includes(part) === true ? text : undefined;
+      });
+    };
+    const set = (line: string) =>
+      type(far, "configure terminal", `router bgp ${farAs}`, `${line} neighbor 192.0.2.1 password`);
+    type(far, "configure terminal", `router bgp ${farAs}`, "neighbor 192.0.2.1 password another");
+    expect(await trouble("wrong MD5")).toMatch(`${peer}: wrong MD5 password (RFC 2385): `);
+    set("no");
+    expect(await trouble("no MD5")).toMatch(`${peer}: no MD5 password at the far end: `);
+    const own = `neighbor 192.0.2.1 password ${password}`;
+    type(far, "configure terminal", `router bgp ${farAs}`, own);
+    await isBack();
+    const healed = await look();
+    expect(healed.sessions.map((one) => sessionTrouble(one, undefined))).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+});

@@ -1,0 +1,182 @@
+// Two networks with two links between them and FRR at both ends: the edge router that linkseal
+// looks after, and a stand-in for the far end.
+
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { BgpPort, Frr } from "#drivers/linux/frr.ts";
+import { runProgram } from "#drivers/transport/exec.ts";
+import { addNetwork, ip, ipBatch } from "../lab.ts";
+import type { Tally } from "./traffic.ts";
+
+export interface Router {
+  readonly network: string;
+  readonly frr: Frr;
+  readonly loopback: string;
+}
+
+export interface Pair {
+  readonly edge: Router;
+  readonly far: Router;
+  readonly ports: readonly [BgpPort, BgpPort];
+}
+
+const daemons = ["mgmtd", "zebra", "bgpd"] as const;
+export const password = "of-this-lab";
+const edgeAs = 65010;
+export const farAs = 12076;
+
+/** Both routers run when it returns; their sessions come up by themselves. */
+export async function buildPair(): Promise<Pair> {
+  const [edge, far] = [addNetwork(), addNetwork()];
+  // Flows spread by their ports, and a socket may hold a long turn's packets.
+  writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
+  for (const network of [edge, far]) {
+    ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
+  }
+  ipBatch(
+    [1, 2].flatMap((link) => [
+      `link add p${link} type veth peer name m${link} netns ${far}`,
+      `addr add 192.0.2.${link * 4 - 3}/30 dev p${link}`,
+      `link set p${link} up`,
+    ]),
+    "-n",
+    edge,
+  );
+  ipBatch(
+    [1, 2].flatMap((link) => [
+      `addr add 192.0.2.${link * 4 - 2}/30 dev m${link}`,
+      `link set m${link} up`,
+    ]),
+    "-n",
+    far,
+  );
+  const port = (link: number): BgpPort => ({
+    port: `p${link}`,
+    neighbours: [`192.0.2.${link * 4 - 2}`],
+  });
+  const [edgeRouter, farRouter] = await Promise.all([
+    startRouter(edge, "198.51.100.1", edgeConfig()),
+    startRouter(far, "203.0.113.1", farConfig()),
+  ]);
+  return { edge: edgeRouter, far: farRouter, ports: [port(1), port(2)] };
+}
+
+// A daemon keeps the outputs of the program that left it behind: only the end of that one counts.
+async function run(program: string, argv: readonly string[]): Promise<void> {
+  const [status] = (await once(spawn(program, argv, { stdio: "ignore" }), "exit")) as [
+    number | null,
+  ];
+  if (status !== 0) throw new Error(`${program} ${argv.join(" ")}: ${status}`);
+}
+
+async function startRouter(network: string, loopback: string, config: string): Promise<Router> {
+  ip("-n", network, "addr", "add", `${loopback}/32`, "dev", "lo");
+  const folders = [`/etc/frr/${network}`, `/var/run/frr/${network}`];
+  for (const folder of folders) mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folders[0] ?? "", "frr.conf"), config);
+  writeFileSync(join(folders[0] ?? "", "vtysh.conf"), "");
+  execFileSync("chown", ["-R", "frr:frr", "/etc/frr", "/var/run/frr"]);
+  for (const daemon of daemons) {
+    const argv = [`/usr/lib/frr/${daemon}`, "-d", "-N", network, "-P", "0"];
+    await run("ip", ["netns", "exec", network, ...argv]);
+  }
+  await run("vtysh", ["-N", network, "-b"]);
+  return {
+    network,
+    loopback,
+    frr: {
+      shell: ["vtysh", "-N", network],
+      // FRR's own sockets lie in the file system; only what the kernel counts is of a network.
+      exec: (argv, stdin, signal) =>
+        runProgram(
+          argv[0] === "cat" ? ["ip", "netns", "exec", network, ...argv] : argv,
+          stdin,
+          signal,
+        ),
+    },
+  };
+}
+
+export function stopRouter({ network }: Router): void {
+  for (const daemon of daemons) {
+    process.kill(Number(readFileSync(`/var/run/frr/${network}/${daemon}.pid`, "utf8")), "SIGKILL");
+  }
+}
+
+/** What an operator types, and what FRR answers. */
+export function type({ network }: Router, ...commands: readonly string[]): string {
+  const argv = commands.flatMap((command) => ["-c", command]);
+  return execFileSync("vtysh", ["-N", network, ...argv], { encoding: "utf8" });
+}
+
+const session = (peer: string, as: number): readonly string[] => [
+  ` neighbor ${peer} remote-as ${as}`,
+  ` neighbor ${peer} password ${password}`,
+  ` neighbor ${peer} timers connect 1`,
+];
+
+// The operator's own policy: what came from the far end does not go back, and a preference that a
+// drain has to win against.
+function edgeConfig(): string {
+  return [
+    "frr defaults traditional",
+    "ip prefix-list own seq 5 permit 198.51.100.0/24 le 32",
+    "route-map own-out permit 10",
+    " match ip address prefix-list own",
+    "route-map own-in permit 10",
+    " set local-preference 200",
+    `router bgp ${edgeAs}`,
+    " timers bgp 3 9",
+    ...session("192.0.2.2", farAs),
+    ...session("192.0.2.6", farAs),
+    " address-family ipv4 unicast",
+    "  network 198.51.100.1/32",
+    ...["192.0.2.2", "192.0.2.6"].flatMap((peer) => [
+      `  neighbor ${peer} route-map own-in in`,
+      `  neighbor ${peer} route-map own-out out`,
+    ]),
+    "",
+  ].join("\n");
+}
+
+function farConfig(): string {
+  return [
+    "frr defaults traditional",
+    `router bgp ${farAs}`,
+    " no bgp ebgp-requires-policy",
+    " timers bgp 3 9",
+    ...session("192.0.2.1", edgeAs),
+    ...session("192.0.2.5", edgeAs),
+    " address-family ipv4 unicast",
+    "  network 203.0.113.1/32",
+    "",
+  ].join("\n");
+}
+
+/** Both ends listen before one sends; the result stops both, counts, and tells both ends. */
+export async function startTraffic({ edge, far }: Pair): Promise<() => Promise<readonly Tally[]>> {
+  const ends = await Promise.all([openEnd(edge, far), openEnd(far, edge)]);
+  for (const end of ends) end.begin();
+  return async () => await Promise.all(ends.map((end) => end.stop()));
+}
+
+async function openEnd(own: Router, far: Router) {
+  const script = join(import.meta.dirname, "traffic.ts");
+  const argv = ["netns", "exec", own.network, process.execPath, script];
+  const child = spawn("ip", [...argv, own.loopback, far.loopback], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  await lines.next();
+  return {
+    begin: () => child.stdin.write("\n"),
+    async stop(): Promise<Tally> {
+      child.stdin.end();
+      const { value } = await lines.next();
+      return JSON.parse(String(value)) as Tally;
+    },
+  };
+}

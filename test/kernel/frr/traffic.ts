@@ -1,0 +1,50 @@
+// One end of the traffic between two networks: numbered packets, at a steady rate, in several
+// flows; told to begin by a line and to stop by the end of its input, it says what it sent and what
+// came.
+
+import { createSocket } from "node:dgram";
+import { setTimeout as rest } from "node:timers/promises";
+
+export interface Tally {
+  readonly sent: number;
+  /** Each number of each flow once. */
+  readonly received: number;
+}
+
+const [own = "", far = ""] = process.argv.slice(2);
+const flows = 4;
+const firstPort = 9000;
+const everyMs = 5;
+const lastOnesMs = 2000;
+
+const seen = new Set<string>();
+const sockets = await Promise.all(
+  Array.from({ length: flows }, async (_, flow) => {
+    const socket = createSocket({ type: "udp4", recvBufferSize: 4_000_000 });
+    socket.on("message", (bytes) => seen.add(`${flow} ${bytes.readUInt32BE()}`));
+    await new Promise<void>((bound) => socket.bind(firstPort + flow, own, bound));
+    return socket;
+  }),
+);
+
+let sent = 0;
+let stopped = false;
+process.stdin.once("end", () => {
+  stopped = true;
+});
+console.log("ready");
+await new Promise((told) => process.stdin.once("data", told));
+const start = performance.now();
+while (!stopped) {
+  // What a late turn left behind is sent now: the rate is kept.
+  for (; sent * everyMs < performance.now() - start; sent += 1) {
+    const packet = Buffer.alloc(64);
+    packet.writeUInt32BE(sent);
+    sockets[sent % flows]?.send(packet, firstPort + (sent % flows), far);
+  }
+  await rest(everyMs);
+}
+await rest(lastOnesMs);
+const tally: Tally = { sent, received: seen.size };
+console.log(JSON.stringify(tally));
+for (const socket of sockets) socket.close();
