@@ -308,4 +308,22 @@ export const known: readonly Known[] = [
     becomes: ["true", "row !== null || isWarningCode(row)"],
     why: "every warning of an error is registered, as warnings.test.ts checks, and null has no row",
   },
+  {
+    file: "agent/health/judge.ts",
+    line: "const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);",
+    becomes: ["[]"],
+    why: "no drift rests on the base of the vault",
+  },
+  {
+    file: "agent/health/judge.ts",
+    line: 'return [{ ...raise("far-end-unreadable", linkId(link), text), next,',
+    becomes: ["[]"],
+    why: "no cause is raised about a group so far",
+  },
+  {
+    file: "agent/health/judge.ts",
+    line: "if (waiting === undefined || code === undefined) return [];",
+    becomes: ["false"],
+    why: "without a wait there is no code either: the check is for the type",
+  },
 ];
