@@ -7,7 +7,7 @@ import { type DesiredLink, linkId } from "../desired.ts";
 import { named } from "../journal/memory.ts";
 import { advance, decide, keyActions } from "./campaign.ts";
 import { Effects } from "./effects.ts";
-import { type ActionKind, type Campaign, entryOf, type Step } from "./model.ts";
+import { type ActionKind, type Campaign, entryOf, type Facts, type Step } from "./model.ts";
 import { type Report, Scout, type ScoutParts } from "./scout.ts";
 
 export interface ConductorParts extends ScoutParts {
@@ -44,6 +44,12 @@ const giving: readonly ActionKind[] = [
   "prepare",
   "prepareBack",
 ];
+
+/** On a device that shuts its port for a key change, adding to a link that works takes it away. */
+function takes(action: ActionKind, { shutsFirst, port }: Facts): boolean {
+  if (!giving.includes(action)) return true;
+  return action === "add" && shutsFirst && port !== undefined && port.carriedBy !== "nothing";
+}
 
 export class Conductor {
   readonly #parts: ConductorParts;
@@ -90,7 +96,9 @@ export class Conductor {
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
       const { action } = taken;
-      const recheck = (): void => this.#recheck(action, link);
+      const recheck = (): void => {
+        if (takes(action, facts)) this.#recheck(link);
+      };
       await this.#effects.run({ action, link, campaign: task, port: facts.port, recheck }, signal);
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
       return next.state === "held" ? this.#waitMs(next) : stepMsMin;
@@ -109,9 +117,8 @@ export class Conductor {
   }
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
-  #recheck(action: ActionKind, link: DesiredLink): void {
-    const { mind } = this.#parts;
-    const lost = giving.includes(action) ? undefined : mind.heeds(this.#scout.lostSibling(link));
+  #recheck(link: DesiredLink): void {
+    const lost = this.#parts.mind.heeds(this.#scout.lostSibling(link));
     if (lost === undefined) return;
     throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
       effect: "none",

@@ -65,8 +65,8 @@ const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>> = {
 export class Effects {
   readonly #parts: EffectParts;
   /** Validated on the candidate, for a far end that moves first. */
-  #prepared: { readonly direction: Direction; readonly transaction: Transaction } | undefined;
-  #refused: { readonly direction: Direction; readonly text: string } | undefined;
+  #prepared: { readonly what: string; readonly transaction: Transaction } | undefined;
+  #refused: { readonly what: string; readonly text: string } | undefined;
   /** The last change that the router accepted, until looks have judged it. */
   #accepted: { readonly what: ActionKind; readonly at: Instant } | undefined;
   #lostCommits = 0;
@@ -85,11 +85,11 @@ export class Effects {
     this.#lostCommits = 0;
   }
 
-  replacement({ state }: Campaign): Facts["replacement"] {
-    const direction = directionOf(state === "reverting");
-    if (this.#refused?.direction === direction)
-      return { kind: "refused", text: this.#refused.text };
-    return { kind: this.#prepared?.direction === direction ? "valid" : "absent" };
+  /** What waits for another key, of a campaign that ended, is not what this one needs. */
+  replacement(campaign: Campaign): Facts["replacement"] {
+    const what = purposeOf(directionOf(campaign.state === "reverting"), campaign);
+    if (this.#refused?.what === what) return { kind: "refused", text: this.#refused.text };
+    return { kind: this.#prepared?.what === what ? "valid" : "absent" };
   }
 
   /** A reply is no fact: an accepted commit that a look does not show was lost. */
@@ -169,7 +169,7 @@ export class Effects {
       transaction = await this.#validate(link, this.#opening(link, change), signal);
     } catch (error) {
       if (action !== "stage" && action !== "add") throw error;
-      this.#noteRefusal(error, "forward", link);
+      this.#noteRefusal(error, purposeOf("forward", campaign), link);
       return;
     }
     const within = action === "stage" ? await this.#within(link, signal) : "final";
@@ -274,15 +274,15 @@ export class Effects {
     const change = this.#opening(link, replacementOf(direction, link, campaign));
     try {
       const transaction = await this.#validate(link, change, signal);
-      this.#prepared = { direction, transaction };
+      this.#prepared = { what: purposeOf(direction, campaign), transaction };
     } catch (error) {
-      this.#noteRefusal(error, direction, link);
+      this.#noteRefusal(error, purposeOf(direction, campaign), link);
     }
   }
 
-  #noteRefusal(error: unknown, direction: Direction, link: DesiredLink): void {
+  #noteRefusal(error: unknown, what: string, link: DesiredLink): void {
     if (!(error instanceof LinksealError) || !isRefusal(error)) throw error;
-    this.#refused = { direction, text: error.message };
+    this.#refused = { what, text: error.message };
     this.#parts.world.log.write("warn", error.code, error.message, { device: link.device });
   }
 
@@ -303,13 +303,13 @@ export class Effects {
   }
 
   async #replace(task: Task, signal: AbortSignal): Promise<void> {
-    const { link, action } = task;
-    const prepared = this.#prepared?.transaction;
-    if (prepared === undefined) return;
+    const { link, action, campaign } = task;
+    const direction = directionOf(action === "replaceBack");
+    if (this.#prepared?.what !== purposeOf(direction, campaign)) return;
     // A shut port changes the configuration under the candidate, which is then made anew.
     if (this.#shutsFirst(link)) {
       await this.#shutFirst(task, signal);
-      await this.#prepare(directionOf(action === "replaceBack"), task, signal);
+      await this.#prepare(direction, task, signal);
     }
     const transaction = this.#prepared?.transaction;
     this.#prepared = undefined;
@@ -352,6 +352,13 @@ export class Effects {
       f,
     );
   }
+}
+
+/** Equal for changes that bring a link of a campaign to the same key and settings. */
+function purposeOf(direction: Direction, campaign: Campaign): string {
+  const { name, old, new: wanted } = entryOf(campaign);
+  const { key, settings } = direction === "back" ? (old ?? wanted) : wanted;
+  return JSON.stringify([direction, campaign.kind, name, key, settings]);
 }
 
 const directionOf = (back: boolean): Direction => (back ? "back" : "forward");

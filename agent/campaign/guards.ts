@@ -70,6 +70,12 @@ export const guards: Guards = {
       if (facts.far === "new") return true;
       return campaign.told && facts.closedGate === undefined && facts.drained.kind === "held";
     }),
+    // Where the port is shut for it, adding to a link that works is an effect that takes.
+    guard("a port that is shut for it carries nothing, or may be taken", (context) => {
+      const { facts } = context;
+      if (!facts.shutsFirst || !isUsable(context)) return true;
+      return facts.closedGate === undefined && facts.drained.kind === "held";
+    }),
   ],
   confirm: [pendingOurs],
   rollBack: [

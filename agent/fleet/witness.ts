@@ -83,6 +83,12 @@ export class Witness {
     });
     fleet.site.attach({
       fault: (text, link) => this.#fault(text, link),
+      // Shorter than the moments of the oracle lie apart; the agent looks at both ends at once.
+      looked: () => {
+        for (const { id, msee, azureLink } of this.#site.links) {
+          if (msee.isFailed(azureLink)) this.#note("farFailed", id);
+        }
+      },
       effect: (effect) => {
         if (effect.by !== "agent" && effect.link !== undefined)
           this.#note("keysChanged", effect.link);

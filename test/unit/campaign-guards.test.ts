@@ -80,6 +80,22 @@ describe("an effect may run", () => {
       "with a far end that is the same under both",
       { facts: { ...drained, far: "either" } },
     ],
+    [
+      "add",
+      "by shutting a dark port, whatever else",
+      {
+        facts: {
+          ...port({ carriedBy: "nothing" }),
+          ...{ far: "new", shutsFirst: true },
+          ...undrained,
+        },
+      },
+    ],
+    [
+      "add",
+      "by shutting a drained port that works",
+      { facts: { far: "new", shutsFirst: true, ...drained } },
+    ],
     ["add", "once the far end was told", { marks: { told: true }, facts: drained }],
     ["rollBack", "under both", { facts: { ...port({ pending: "ours" }), far: "either" } }],
     ["rollBack", "unread", { facts: { ...port({ pending: "ours" }), far: "unknown" } }],
@@ -123,6 +139,7 @@ const farOld = "the far end is on old";
 const followsNew = "the far end is on new and the link has left its other state";
 const followsOld = "the far end is on old and the link has left its other state";
 const told = "the far end is on new, or told with every gate open";
+const mayShut = "a port that is shut for it carries nothing, or may be taken";
 const lossless = "nothing is lost by it";
 const isReady = "the router is ready for it";
 const settled = "the far end is settled";
@@ -150,6 +167,8 @@ const spoils: readonly Spoil[] = [
   ["add", { facts: drained }, told],
   ["add", { marks: { told: true }, facts: { ...drained, ...windowShut } }, told],
   ["add", { marks: { told: true }, facts: undrained }, told],
+  ["add", { facts: { far: "new", shutsFirst: true, ...undrained } }, mayShut],
+  ["add", { facts: { far: "new", shutsFirst: true, ...drained, ...windowShut } }, mayShut],
   ["confirm", { facts: port({ pending: "foreign" }) }, "the pending commit is ours"],
   ["rollBack", { facts: port({}) }, "the pending commit is ours"],
   ["rollBack", { facts: port({ pending: "ours", carriedBy: "nothing" }) }, byOld],

@@ -206,6 +206,7 @@ rowsOf(
 
 const more = "7 s more to be sure";
 const late = "the link does not carry again:";
+const odd = "the link carries, and not as it should:";
 const proveFirst = "the old key must be proven before the new one goes:";
 const askAgain = "the far end is asked to use the old key again";
 const bothOld = { keys: "both", carriedBy: "old" } as const;
@@ -213,6 +214,12 @@ const bothOld = { keys: "both", carriedBy: "old" } as const;
 tells("rotate", "keychain", [
   ["restoring.waits", {}, {}, more, "probe"],
   ["restoring.late", {}, { ...overdue }, `${late} ${more}`],
+  [
+    "restoring.late",
+    {},
+    { ...overdue, far: "updating", carrying: held },
+    `${odd} the router holds the old key and the far end is updating`,
+  ],
   [
     "restoring.waits",
     {},
@@ -238,7 +245,7 @@ tells("rotate", "keychain", [
     "restoring.late",
     {},
     { ...port({ drain: "on" }), ...overdue, carrying: held },
-    `${late} the router holds the old key and the far end is old`,
+    `${odd} the router holds the old key and the far end is old`,
   ],
   [
     "reverting.farByHand",

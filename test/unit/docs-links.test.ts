@@ -224,7 +224,9 @@ function* contexts(): Generator<Context> {
   for (const keys of ["old", "both", "new", "else"] as const) {
     for (const far of ["old", "new", "other", "failed", "either"] as const) {
       const port = { ...calmPort, keys };
-      yield { campaign, link, port, facts: { ...calm, ...evidence, replacement, far, port } };
+      const facts = { ...calm, ...evidence, replacement, far, port };
+      yield { campaign, link, port, facts };
+      yield { campaign, link, port, facts: { ...facts, carrying: { kind: "held" } } };
     }
   }
 }

@@ -33,8 +33,8 @@ export class EffectsBench extends ConductorBench {
     return this.effects.judge(this.link, seen, this.clock.now());
   }
 
-  replacement(state: Campaign["state"] = "switching"): string {
-    const found = this.effects.replacement(rotation({ state }));
+  replacement(state: Campaign["state"] = "switching", over: Partial<Campaign> = {}): string {
+    const found = this.effects.replacement(rotation({ state, ...over }));
     return found.kind === "refused" ? `refused: ${found.text}` : found.kind;
   }
 }

@@ -305,6 +305,23 @@ describe("a replacement", () => {
     expect(scene.log).toHaveLength(5);
   });
 
+  // A campaign that was abandoned left its candidate, and the next one told the far end of another
+  // key on the strength of it.
+  it("is not the one of a later campaign with another key", async () => {
+    const scene = new EffectsBench();
+    await scene.run("prepare");
+    const links = rotation().links.map((link) => ({
+      ...link,
+      new: { ...link.new, key: { ...newKey, cakSecretId: `${newKey.cakSecretId}-later` } },
+    }));
+    expect(scene.replacement("switching", { links })).toBe("absent");
+    await scene.run("replace", { campaign: rotation({ links }) });
+    expect(scene.log).toEqual(["prepare edge-a macsec.replaceKey"]);
+    await scene.run("prepare", { campaign: rotation({ links }) });
+    expect(scene.log).toContain("rollback t-1");
+    expect(scene.replacement("switching", { links })).toBe("valid");
+  });
+
   it("back is not the one forward", async () => {
     const scene = new EffectsBench();
     await scene.run("prepare");

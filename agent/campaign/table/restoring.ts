@@ -105,7 +105,10 @@ export const restoring: readonly Row[] = [
     name: "restoring.late",
     when: isOverdue,
     next: "held",
-    because: (context) => `the link does not carry again: ${waitsFor(context)}`,
+    because: (context) =>
+      context.facts.carrying.kind === "waiting"
+        ? `the link does not carry again: ${waitsFor(context)}`
+        : `the link carries, and not as it should: ${waitsFor(context)}`,
   },
   {
     name: "restoring.waits",
