@@ -30,6 +30,8 @@ interface Memory {
   proven: { readonly principal: Ckn; readonly at: Instant } | undefined;
   /** When it last carried nothing, whatever the reason. */
   darkAt: Instant | undefined;
+  /** When somebody else last changed its keys. */
+  handAt: Instant | undefined;
   /** Keys that secured the link, or that its far end was pointed at. */
   readonly used: Set<Ckn>;
 }
@@ -64,6 +66,10 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       memory.standing = standing;
       if (standing !== undefined) memory.tenure = standing;
       if (!link.carries) memory.darkAt = moment.at;
+      const byHand = moment.effects.some(
+        ({ by, what, link: id }) => by === "person" && id === link.id && what.startsWith("macsec."),
+      );
+      if (byHand) memory.handAt = moment.at;
       if (standing !== undefined) memory.used.add(standing.principal);
       if (link.farKey !== undefined) memory.used.add(link.farKey);
       memories.set(link.id, memory);
@@ -78,6 +84,7 @@ function nothingSeen(): Memory {
     tenure: undefined,
     proven: undefined,
     darkAt: undefined,
+    handAt: undefined,
     used: new Set(),
   };
 }
@@ -108,6 +115,8 @@ function* judge(
   for (const old of lostKeys(effect, before, now)) {
     // A staged key that nobody ever used is no key that another one has to replace.
     if (effect.what === "rollback" && memory?.used.has(old) !== true) continue;
+    // What a person typed in while our commit was pending goes with it, and no look shows that.
+    if (effect.what === "rollback" && within(memory?.handAt, moment.at, bounds)) continue;
     if (effect.what !== "macsec.replaceKey") {
       const flaw = flawOf(old, moment.at, before, memory, bounds);
       if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);
@@ -145,9 +154,12 @@ function flawOf(
 }
 
 /** A link that is dark has left its old key as far as anybody can tell from its near end. */
-function wasDark(memory: Memory | undefined, at: Instant, { lookFreshMs }: ProofBounds): boolean {
-  const darkAt = memory?.darkAt;
-  return darkAt !== undefined && at - darkAt <= lookFreshMs;
+function wasDark(memory: Memory | undefined, at: Instant, bounds: ProofBounds): boolean {
+  return within(memory?.darkAt, at, bounds);
+}
+
+function within(then: Instant | undefined, at: Instant, { lookFreshMs }: ProofBounds): boolean {
+  return then !== undefined && at - then <= lookFreshMs;
 }
 
 function moved(link: LinkTruth, standing: Standing, proofFrames: bigint): boolean {

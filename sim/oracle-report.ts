@@ -2,7 +2,7 @@
 // what is well.
 
 import type { Instant } from "#hal/world.ts";
-import type { Finding, Moment } from "./oracle-moment.ts";
+import type { Finding } from "./oracle-moment.ts";
 import type { LinkTruth, TunnelTruth } from "./truth.ts";
 
 /** From best to worst, as `linkseal.status/1` orders them. */
@@ -59,11 +59,13 @@ export class ReportJudge {
   }
 
   /** Follows the truth, so that a report can be held against how long something has been so. */
-  see(moment: Moment): void {
-    for (const link of moment.now.links) {
+  see(links: readonly LinkTruth[], at: Instant): void {
+    for (const link of links) {
       const memory = memoryIn(this.#links, link.id);
-      memory.shows = link.secured && link.linkUp ? "inCounters" : "atOnce";
-      follow(memory, truthOf(link), moment.at);
+      // The far end's port may be shut where the router's own session is content.
+      const content = link.secured || link.session.controlledPort === "secured";
+      memory.shows = content && link.linkUp ? "inCounters" : "atOnce";
+      follow(memory, truthOf(link), at);
     }
   }
 

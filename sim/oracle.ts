@@ -212,6 +212,9 @@ export class Oracle {
   reported(status: ReportedStatus): void {
     const at = this.#site.clock.now();
     // No event tells of tunnels, and a report must not be held against an older truth.
+    for (const name of this.#groups.keys()) {
+      this.#judge.see(this.#site.groupTruth(name).links, at);
+    }
     this.#judge.seeTunnels(this.#site.tunnelTruth(), at);
     const { findings, late } = this.#judge.judge(status, at);
     for (const finding of findings) this.#record(finding, at);
@@ -327,7 +330,7 @@ export class Oracle {
     if (effects.length > 0) group.effects = [];
     if (disturbed.size > 0) group.disturbed = new Set();
     for (const link of now.links) this.#follow(link, at);
-    this.#judge.see(moment);
+    this.#judge.see(now.links, at);
     for (const checker of group.checkers) {
       for (const finding of checker(moment)) this.#record(finding, at);
     }

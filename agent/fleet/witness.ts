@@ -58,8 +58,8 @@ function isOdd(link: SiteLink, campaign: Campaign): boolean {
   return meant.some((ckn) => ckn !== undefined && !seen.includes(ckn)) || seen.length > 2;
 }
 
-/** A look, a deadline and a journal record may lie between the truth and the reason. */
-const latelyMs = 420_000;
+/** What is held keeps its reason until the weather is calm, and a storm lasts seven minutes. */
+const latelyMs = 900_000;
 /** Faults of a router that make a look fail, or take too long. */
 const silencing = new Set([
   ...["reply-lost", "reply-late", "slow", "unreachable", "unparsed"],
