@@ -20,6 +20,8 @@ const flagNames: Readonly<Record<string, number>> = {
   UP: 0x1,
   LOWER_UP: 0x10000,
 };
+/** IFF_RUNNING. */
+const running = 0x40;
 const hardware: Readonly<Record<number, string>> = { 1: "ether", 772: "loopback", 65534: "none" };
 const operStates: Readonly<Record<string, string>> = {
   up: "UP",
@@ -94,11 +96,13 @@ function statisticsOf({ statistics: s }: Link): unknown {
 export function linkAsIp(link: Link, nameOf: NameOf): unknown {
   const isNamed = (name: string): boolean => (link.flags & (flagNames[name] ?? 0)) !== 0;
   const mode = link.perFamily?.inet6?.addressMode;
+  // As ip says it: up and not running, which a link is for a moment while its light comes.
+  const dark = isNamed("UP") && (link.flags & running) === 0 ? ["NO-CARRIER"] : [];
   return present({
     ifindex: link.index,
     link: nameOf(link.link),
     ifname: link.name,
-    flags: Object.keys(flagNames).filter(isNamed).sort(),
+    flags: [...Object.keys(flagNames).filter(isNamed), ...dark].sort(),
     mtu: link.mtu,
     qdisc: link.qdisc,
     master: nameOf(link.master),
