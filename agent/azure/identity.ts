@@ -138,6 +138,7 @@ async function libraryCredential(signIn: SignIn): Promise<TokenCredential> {
     // The agent's loops retry, after they looked at what else may have changed.
     retryOptions: { maxRetries: 0 },
   };
+  // Our list of clouds fixes the authority: nothing is left to ask another host for.
   const application = { ...common, disableInstanceDiscovery: true };
   switch (identity.kind) {
     case "arc":

@@ -172,11 +172,13 @@ export class Effects {
       this.#noteRefusal(error, purposeOf("forward", campaign), link);
       return;
     }
-    const within = action === "stage" ? await this.#within(link, signal) : "final";
-    if (action === "stage") {
+    const within = await this.#orDiscard(transaction, link, signal, async () => {
+      if (action !== "stage") return "final";
       const { token } = transaction;
+      const ms = await this.#within(link, signal);
       await this.#parts.write({ kind: "campaign", campaign: { ...campaign, token } });
-    }
+      return ms;
+    });
     // Where the port was shut for it, the link was taken already.
     const checked = this.#shutsFirst(link) ? { ...task, recheck: () => undefined } : task;
     await this.#apply(checked, transaction, action, within, signal);
@@ -235,9 +237,11 @@ export class Effects {
     signal: AbortSignal,
   ): Promise<void> {
     const { write, world } = this.#parts;
-    await write({ kind: "effect", place: link.device, what, token: transaction.token });
-    // Validation and journal take their time.
-    recheck();
+    await this.#orDiscard(transaction, link, signal, async () => {
+      await write({ kind: "effect", place: link.device, what, token: transaction.token });
+      // Validation and journal take their time.
+      recheck();
+    });
     const begun = world.clock.now();
     await this.#bounded(link.device, "unknown", signal, (bounded) =>
       transaction.apply(within, bounded),
@@ -290,11 +294,29 @@ export class Effects {
   async #discardPrepared(link: DesiredLink, signal: AbortSignal): Promise<void> {
     const prepared = this.#prepared?.transaction;
     this.#prepared = undefined;
-    if (prepared === undefined) return;
+    if (prepared !== undefined) await this.#discard(prepared, link, signal);
+  }
+
+  /** What is not applied after all must not wait on the candidate either. */
+  async #orDiscard<T>(
+    transaction: Transaction,
+    link: DesiredLink,
+    signal: AbortSignal,
+    f: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await f();
+    } catch (error) {
+      await this.#discard(transaction, link, signal);
+      throw error;
+    }
+  }
+
+  async #discard(transaction: Transaction, link: DesiredLink, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts.world;
     const limit = { ms: discardMsMax, where: link.device, effect: "none" } as const;
     try {
-      await withDeadline(clock, limit, signal, (bounded) => prepared.rollback(bounded));
+      await withDeadline(clock, limit, signal, (bounded) => transaction.rollback(bounded));
     } catch (error) {
       // Whatever became of the candidate, the traffic does not wait for it.
       if (!(error instanceof LinksealError)) throw error;

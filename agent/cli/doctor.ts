@@ -128,8 +128,8 @@ function isTold(told: Finding, findings: readonly Finding[]): boolean {
   );
 }
 
-/** Every reason of every verdict, and every warning that says something else. */
-function statusFindings(status: Status): readonly Finding[] {
+/** Every reason of every verdict, and every warning that holds now and says something else. */
+export function statusFindings(status: Status): readonly Finding[] {
   const links = status.groups.flatMap(({ name: group, links: own }) =>
     own.map(({ name, reasons }) => ({ about: `${group}/${name}`, reasons })),
   );
@@ -138,7 +138,9 @@ function statusFindings(status: Status): readonly Finding[] {
   const reasons = [site, ...links, ...tunnels].flatMap(({ about, reasons: own }) =>
     own.map(({ code, text, next }) => finding({ code, about, here: text, next })),
   );
+  // Status keeps an outage open for a while after its end; what is wrong now is asked here.
   const warnings = status.warnings
+    .filter(({ absentSince }) => absentSince === null)
     .filter((one) => !reasons.some(({ code, about }) => code === one.code && about === one.about))
     .map(({ code, about, text, next }) => finding({ code, about, here: text, next }));
   return [...reasons, ...warnings];

@@ -210,6 +210,7 @@ async function deviceCode(
     ...(tenant === undefined ? {} : { tenantId: tenant }),
     ...(client === undefined ? {} : { clientId: client }),
     authorityHost: endpoints.authority,
+    // Our list of clouds fixes the authority: nothing is left to ask another host for.
     disableInstanceDiscovery: true,
     httpClient,
     retryOptions: { maxRetries: 0 },

@@ -21,9 +21,11 @@ export function statusText(status: Status, paint: Paint): string {
     lines.push(`  ${name}  ${paint.verdict(verdict)}`, ...reasonLines(reasons, paint, "    "));
   }
   if (status.warnings.length > 0) lines.push("", paint.strong("warnings"));
-  for (const { code, severity, about, since, text, next } of status.warnings) {
-    const age = spanText(Date.parse(status.at) - Date.parse(since));
-    lines.push(`  ${severity}: ${about}: ${text} (${code}, for ${age})`, nextLine(next, "    "));
+  for (const { code, severity, about, since, absentSince, text, next } of status.warnings) {
+    const ago = (time: string): string => spanText(Date.parse(status.at) - Date.parse(time));
+    const gone = absentSince === null ? "" : `, not seen for ${ago(absentSince)}`;
+    const age = `${code}, for ${ago(since)}${gone}`;
+    lines.push(`  ${severity}: ${about}: ${text} (${age})`, nextLine(next, "    "));
   }
   if (status.unmanaged.length > 0) lines.push("", paint.strong("unmanaged"));
   for (const { kind, name, text, next } of status.unmanaged) {

@@ -116,6 +116,8 @@ export interface WarningStatus {
   readonly severity: Severity;
   readonly about: string;
   readonly since: string;
+  /** null = it holds right now; else no look has shown it from then on. */
+  readonly absentSince: string | null;
   readonly text: string;
   readonly next: string;
 }
@@ -152,13 +154,15 @@ export function deriveStatus(input: StatusInput): Status {
       azure: gateway === undefined ? null : { connection: gateway.word, ageMs: now - gateway.at },
     }),
   );
+  // The monotonic age on today's wall clock: a jump of the wall cannot date it into the future.
+  const timeOf = (instant: Instant): string => isoTime(wallAfter(wall, instant - now));
   const warnings = input.warnings.map(
-    ({ code, severity, about, since, text, next }): WarningStatus => ({
+    ({ code, severity, about, since, absentSince, text, next }): WarningStatus => ({
       code,
       severity,
       about,
-      // The monotonic age on today's wall clock: a jump of the wall cannot date it into the future.
-      since: isoTime(wallAfter(wall, since - now)),
+      since: timeOf(since),
+      absentSince: absentSince === undefined ? null : timeOf(absentSince),
       text,
       next,
     }),

@@ -16,6 +16,8 @@ export interface VisibleWarning extends Reason {
   readonly severity: Severity;
   readonly about: string;
   readonly since: Instant;
+  /** undefined = it holds right now; else no look has shown it from then on. */
+  readonly absentSince: Instant | undefined;
 }
 
 export interface WarningEvent extends Reason {
@@ -99,10 +101,11 @@ const severityOrder: readonly Severity[] = ["error", "warning", "info"];
 
 function visibleOf(tracker: Tracker): VisibleWarning[] {
   const visible: VisibleWarning[] = [];
-  for (const { raised, since, open } of tracker.values()) {
+  for (const { raised, since, absentSince, open } of tracker.values()) {
     if (!open || silenced(raised, tracker)) continue;
     const { code, about, text, next } = raised;
-    visible.push({ code, severity: warningRows[code].severity, about, since, text, next });
+    const { severity } = warningRows[code];
+    visible.push({ code, severity, about, since, absentSince, text, next });
   }
   return visible.sort(
     (a, b) =>

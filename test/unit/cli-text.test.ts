@@ -3,6 +3,7 @@ import type { CampaignShape } from "#agent/api/shape.ts";
 import { shortCkn } from "#agent/ckn-text.ts";
 import { agree } from "#agent/cli/agreement.ts";
 import { completion } from "#agent/cli/completion.ts";
+import { statusFindings } from "#agent/cli/doctor.ts";
 import { errorText } from "#agent/cli/failure.ts";
 import type { Paint } from "#agent/cli/paint.ts";
 import { planText } from "#agent/cli/plan-text.ts";
@@ -150,6 +151,7 @@ const status: Status = {
       severity: "warning",
       about: "erd-demo/primary",
       since: "2026-11-24T09:00:00Z",
+      absentSince: null,
       text: "the key is old",
       next: "linkseal keys list",
     },
@@ -184,6 +186,18 @@ describe("a status", () => {
       "  link x/y: still there",
       "    next: linkseal status",
     ]);
+  });
+
+  // Doctor said of a link that was protected again that its router had no MACsec.
+  it("tells a warning whose cause has ended as such, and doctor leaves it out", () => {
+    const [open] = status.warnings;
+    if (open === undefined) throw new Error("no warning");
+    const gone = { ...open, code: "drift", absentSince: "2026-11-24T09:59:48Z" } as const;
+    const both = { ...status, warnings: [open, gone] };
+    expect(statusText(both, plain).split("\n")).toContain(
+      "  warning: erd-demo/primary: the key is old (drift, for 60 min, not seen for 12 s)",
+    );
+    expect(statusFindings(both).map(({ code }) => code)).toEqual(["mtu", "key-age"]);
   });
 
   it("is one line for monitoring", () => {

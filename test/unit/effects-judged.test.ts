@@ -1,9 +1,11 @@
-// A reply is no fact: what looks say of a change that the router accepted.
+// A reply is no fact: what looks say of a change that the router accepted, and what becomes of one
+// that was never sent to it.
 
 import { describe, expect, it } from "vitest";
 import { commitLost, type Task } from "#agent/campaign/effects.ts";
 import type { ActionKind } from "#agent/campaign/model.ts";
 import type { LinksealError } from "#hal/error.ts";
+import { failing } from "./conductor-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
 
 describe("an accepted change", () => {
@@ -84,4 +86,23 @@ describe("a commit that was lost", () => {
     expect(commitLost("edge-a", "this", 1_500, undefined).next).toBe("linkseal plan");
     expect(commitLost("edge-a", "this", 1_500, "g").next).toBe("linkseal rotation show g");
   });
+});
+
+describe("a prepared change", () => {
+  // What was validated and never applied stayed on the candidate, in the way of the restore.
+  it.each(["journal", "look"] as const)(
+    "leaves nothing on the candidate where the %s fails",
+    async (part) => {
+      const scene = new EffectsBench();
+      const recheck = (): never => {
+        throw failing("gate.siblingUnhealthy");
+      };
+      for (const [index, action] of (["drain", "stage", "open"] as const).entries()) {
+        if (part === "journal") scene.failures.write = failing("journal.full");
+        await scene.fails(action, part === "look" ? { recheck } : {});
+        expect(scene.log.filter((line) => line === `rollback t-${index + 1}`)).toHaveLength(1);
+      }
+      expect(scene.log.filter((line) => line.startsWith("apply"))).toEqual([]);
+    },
+  );
 });

@@ -36,6 +36,7 @@ const status = (
         severity: "warning",
         about: "erd-demo/primary",
         since: at(40_000),
+        absentSince: at(88_000),
         text: "the key is 91 days old",
         next: "linkseal keys list",
       },
@@ -70,8 +71,8 @@ describe("status as JSON", () => {
         `"azure":null}]}],` +
         `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[],"azure":null}],` +
         `"warnings":[{"code":"key-age","severity":"warning","about":"erd-demo/primary",` +
-        `"since":"2026-11-24T09:59:00Z","text":"the key is 91 days old",` +
-        `"next":"linkseal keys list"}],"unmanaged":[]}`,
+        `"since":"2026-11-24T09:59:00Z","absentSince":"2026-11-24T09:59:48Z",` +
+        `"text":"the key is 91 days old","next":"linkseal keys list"}],"unmanaged":[]}`,
     );
   });
 

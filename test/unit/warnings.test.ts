@@ -132,6 +132,17 @@ describe("the tracker", () => {
     expect(second.visible).toMatchObject([{ since: at(5), text: "new", severity: "error" }]);
   });
 
+  it("says of an open warning from when on it was not seen, and forgets that on its return", () => {
+    let tracker = noWarnings;
+    const seen = [0, 20, 30, 40, 50].map((second) => {
+      const raised = second === 30 || second === 40 ? [] : [down];
+      const step = advance(tracker, raised, at(second));
+      tracker = step.tracker;
+      return step.visible.map(({ absentSince }) => absentSince);
+    });
+    expect(seen).toEqual([[], [undefined], [at(30)], [at(30)], [undefined]]);
+  });
+
   it.each([
     ["a cause on the same link", raise("link-down")],
     ["a cause on its device", raise("device-unreachable", "edge-a")],
