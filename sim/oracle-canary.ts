@@ -25,9 +25,9 @@ const spreadMax = 3;
  * are. The end of what left through a place is kept, so that a key cut into chunks is found too.
  */
 export class CanarySearch {
-  readonly #exact = new Map<number, Pattern[]>();
+  readonly #exact = new Index();
   /** For text in which case, spacing and line breaks mean nothing. */
-  readonly #dense = new Map<number, Pattern[]>();
+  readonly #dense = new Index();
   readonly #tails = new Map<string, Uint8Array>();
   #longest = 0;
 
@@ -51,16 +51,62 @@ export class CanarySearch {
     bytes.set(tail);
     bytes.set(chunk, tail.length);
     this.#tails.set(where, bytes.slice(Math.max(0, bytes.length - this.#longest * spreadMax)));
-    return find(this.#exact, bytes) ?? find(this.#dense, densely(bytes));
+    return this.#exact.find(bytes, bytes.length) ?? this.#inDense(bytes);
   }
 
-  #index(into: Map<number, Pattern[]>, pattern: Pattern): void {
-    const key = fourOctets(pattern.bytes, 0);
-    const list = into.get(key);
-    if (list === undefined) into.set(key, [pattern]);
-    else list.push(pattern);
+  #inDense(bytes: Uint8Array): Sighting | undefined {
+    if (room.length < bytes.length) room = new Uint8Array(2 * bytes.length);
+    return this.#dense.find(room, condense(bytes, room));
+  }
+
+  #index(into: Index, pattern: Pattern): void {
+    into.add(pattern);
     this.#longest = Math.max(this.#longest, pattern.bytes.length);
   }
+}
+
+/** Where condensed text stands while it is searched. */
+let room = new Uint8Array(4096);
+
+/** Most octets begin no pattern: a table of bits tells that without a look into the map. */
+class Index {
+  readonly #patterns = new Map<number, Pattern[]>();
+  readonly #maybe = new Uint8Array(1 << filterBits);
+
+  add(pattern: Pattern): void {
+    const four = fourOctets(pattern.bytes, 0);
+    const list = this.#patterns.get(four);
+    if (list === undefined) this.#patterns.set(four, [pattern]);
+    else list.push(pattern);
+    this.#maybe[hashOf(four)] = 1;
+  }
+
+  /** Among the first `length` of these octets. */
+  find(bytes: Uint8Array, length: number): Sighting | undefined {
+    const maybe = this.#maybe;
+    let four = fourOctets(bytes, 0);
+    for (let at = 0; at + 4 <= length; at += 1) {
+      if (maybe[hashOf(four)] === 1) {
+        const found = this.#at(four, bytes, at, length);
+        if (found !== undefined) return found;
+      }
+      four = (four << 8) | (bytes[at + 4] ?? 0);
+    }
+    return undefined;
+  }
+
+  #at(four: number, bytes: Uint8Array, at: number, length: number): Sighting | undefined {
+    const found = this.#patterns
+      .get(four)
+      ?.find((pattern) => at + pattern.bytes.length <= length && matches(bytes, at, pattern.bytes));
+    return found === undefined ? undefined : { label: found.label, form: found.form };
+  }
+}
+
+const filterBits = 16;
+
+function hashOf(four: number): number {
+  return Math.imul(four, 0x9e3779b1) >>> (32 - filterBits);
 }
 
 function fourOctets(bytes: Uint8Array, at: number): number {
@@ -68,31 +114,22 @@ function fourOctets(bytes: Uint8Array, at: number): number {
   return high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
-function find(index: ReadonlyMap<number, readonly Pattern[]>, bytes: Uint8Array) {
-  let four = fourOctets(bytes, 0);
-  for (let at = 0; at + 4 <= bytes.length; at += 1) {
-    const candidates = index.get(four);
-    const found = candidates?.find((pattern) => matches(bytes, at, pattern.bytes));
-    if (found !== undefined) return { label: found.label, form: found.form };
-    four = (four << 8) | (bytes[at + 4] ?? 0);
-  }
-  return undefined;
-}
-
 function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
   return pattern.every((octet, index) => bytes[at + index] === octet);
 }
 
-/** Lower letters, and neither white space nor colons: a dump of octets becomes plain text. */
-function densely(bytes: Uint8Array): Uint8Array {
-  const dense = new Uint8Array(bytes.length);
+/**
+ * Lower letters, and neither white space nor colons: a dump of octets becomes plain text. The
+ * number of octets written.
+ */
+function condense(bytes: Uint8Array, into: Uint8Array): number {
   let length = 0;
   for (const octet of bytes) {
     if (octet <= 0x20 || octet === 0x3a) continue;
-    dense[length] = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+    into[length] = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
     length += 1;
   }
-  return dense.subarray(0, length);
+  return length;
 }
 
 interface Form {
