@@ -1,0 +1,351 @@
+// One participant in one CA: who else is there, who is the key server, and when to say something.
+// IEEE Std 802.1X-2020 9.4 and 9.5.
+
+import type { Ckn } from "#hal/model.ts";
+import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
+import type { CaKeys } from "./keys.ts";
+import type { AnnouncedSuite, Basic, Mkpdu, PeerEntry, SakUse, XpnSet } from "./mkpdu.ts";
+import type { ActorSnapshot, PeerSnapshot } from "./snapshot.ts";
+
+/** IEEE Std 802.1X-2020 table 9-3. */
+export const lifeMs = 6000;
+export const helloMs = 2000;
+export const boundedHelloMs = 500;
+
+/** Hurried first hellos: two stations that start together are done in a second. */
+const rampMs = [100, 200, 400, 800, 800];
+const sendsPerSecondMax = 10;
+/** A successor starts behind the block, so that it may be stored far more rarely than one sends. */
+const mnBlock = 1000;
+const mnLeast = 100;
+const mnMax = 0xffffffff;
+const miBytes = 12;
+/** Whoever replays old hellos of many instances gets no more memory than this. */
+const peersMax = 16;
+/** 802.1X-2020 9.5: a station with this priority is never key server. */
+const neverServer = 255;
+
+export interface Peer {
+  readonly mi: string;
+  readonly sci: string;
+  /** The highest received. */
+  mn: number;
+  state: "potential" | "live";
+  expiresAt: Instant;
+  heardAt: Instant;
+  version: number;
+  priority: number;
+  keyServer: boolean;
+  macsecDesired: boolean;
+  sakUse: SakUse | undefined;
+  xpn: XpnSet | undefined;
+  announced: readonly AnnouncedSuite[] | undefined;
+  /** The highest key number taken from it: an older SAK never comes back. */
+  kn: number;
+  /** Taken over from a predecessor and not heard since. */
+  inherited: boolean;
+}
+
+export type Election =
+  | { readonly kind: "none" }
+  | { readonly kind: "self" }
+  | { readonly kind: "peer"; readonly mi: string };
+
+export type Acceptance =
+  | "counted"
+  | "replayed"
+  /** Known by its MI, under another SCI. */
+  | "sciChanged"
+  | "ownFrame"
+  /** Somebody else uses our MI: we have a new one. */
+  | "miTaken"
+  | "crowded";
+
+interface Sent {
+  readonly mn: number;
+  readonly at: Instant;
+}
+
+export class Actor {
+  readonly ckn: Ckn;
+  readonly keys: CaKeys;
+  readonly sci: string;
+  readonly #entropy: Entropy;
+  readonly #peers = new Map<string, Peer>();
+  #mi: string;
+  /** The last one sent. */
+  #mn = 0;
+  #mnReserved = mnBlock;
+  /** The last one given to a SAK under this MI. */
+  kn = 0;
+  #sent: Sent[] = [];
+  /** MNs of a predecessor count as recent up to this one, for a life time. */
+  #inherited: Sent | undefined;
+  #helloAt: Instant;
+  #ramp = 0;
+  #hurried = true;
+  election: Election = { kind: "none" };
+
+  constructor(ckn: Ckn, keys: CaKeys, sci: string, entropy: Entropy, now: Instant) {
+    this.ckn = ckn;
+    this.keys = keys;
+    this.sci = sci;
+    this.#entropy = entropy;
+    this.#mi = this.#newMi();
+    this.#helloAt = now;
+  }
+
+  /** Carries on as the same member: same MI, MNs behind the reserved block. */
+  static adopt(from: ActorSnapshot, sci: string, entropy: Entropy, now: Instant): Actor {
+    const keys = { ick: from.ick.copy(), kek: from.kek.copy() };
+    const actor = new Actor(from.ckn, keys, sci, entropy, now);
+    actor.#mi = from.mi;
+    actor.#mn = from.mnReserved;
+    actor.#mnReserved = from.mnReserved + mnBlock;
+    actor.#inherited = { mn: from.mnReserved, at: now };
+    actor.kn = from.kn;
+    actor.#ramp = rampMs.length;
+    for (const peer of from.peers) {
+      const expiresAt = instantAfter(now, lifeMs);
+      const heardAt = now;
+      const unknown = { sakUse: undefined, xpn: undefined, announced: undefined };
+      const lived = {
+        state: "live",
+        expiresAt,
+        heardAt,
+        inherited: true,
+        macsecDesired: true,
+      } as const;
+      actor.#peers.set(peer.mi, { ...peer, ...lived, ...unknown });
+    }
+    return actor;
+  }
+
+  get mi(): string {
+    return this.#mi;
+  }
+
+  get mnReserved(): number {
+    return this.#mnReserved;
+  }
+
+  get peers(): readonly Peer[] {
+    return [...this.#peers.values()];
+  }
+
+  get livePeers(): readonly Peer[] {
+    return this.peers.filter(({ state }) => state === "live");
+  }
+
+  get potentialPeers(): readonly Peer[] {
+    return this.peers.filter(({ state }) => state === "potential");
+  }
+
+  peer(mi: string): Peer | undefined {
+    return this.#peers.get(mi);
+  }
+
+  /** The elected key server, where it is another. */
+  get server(): Peer | undefined {
+    return this.election.kind === "peer" ? this.#peers.get(this.election.mi) : undefined;
+  }
+
+  /** 9.4.2 and 9.4.3, with an MKPDU whose ICV was right. */
+  accept(mkpdu: Mkpdu, now: Instant): Acceptance {
+    const { mi, sci, mn } = mkpdu.basic;
+    if (sci === this.sci) return "ownFrame";
+    if (mi === this.#mi) {
+      this.renewMi(now);
+      return "miTaken";
+    }
+    const known = this.#peers.get(mi);
+    if (known !== undefined && sci !== known.sci) return "sciChanged";
+    if (known !== undefined && mn <= known.mn) return "replayed";
+    const listed = [...mkpdu.livePeers, ...mkpdu.potentialPeers].find(
+      (entry) => entry.mi === this.#mi,
+    );
+    // Somebody else counts under our MI, and is ahead.
+    if (listed !== undefined && listed.mn > this.#mn) {
+      this.renewMi(now);
+      return "miTaken";
+    }
+    const peer = known ?? this.#meet(mkpdu, now);
+    if (peer === undefined) return "crowded";
+    peer.mn = mn;
+    peer.heardAt = now;
+    peer.version = mkpdu.basic.version;
+    peer.priority = mkpdu.basic.keyServerPriority;
+    peer.keyServer = mkpdu.basic.keyServer;
+    peer.macsecDesired = mkpdu.basic.macsecDesired;
+    peer.announced = mkpdu.announced;
+    if (listed !== undefined && this.#isRecent(listed.mn, now)) this.#prove(peer, mkpdu, now);
+    // Some stations hear only those that list their latest MN.
+    if (peer.inherited) this.hurry();
+    peer.inherited = false;
+    return "counted";
+  }
+
+  #prove(peer: Peer, mkpdu: Mkpdu, now: Instant): void {
+    peer.expiresAt = instantAfter(now, lifeMs);
+    peer.sakUse = mkpdu.sakUse;
+    peer.xpn = mkpdu.xpn;
+    if (peer.state === "live") return;
+    peer.state = "live";
+    this.hurry();
+    // The station has restarted: only its new instance is there, and it has proved that it is.
+    for (const other of this.peers) {
+      if (other.sci === peer.sci && other !== peer) this.#peers.delete(other.mi);
+    }
+  }
+
+  #meet({ basic }: Mkpdu, now: Instant): Peer | undefined {
+    if (this.#peers.size >= peersMax) {
+      const oldest = this.potentialPeers[0];
+      if (oldest === undefined) return undefined;
+      this.#peers.delete(oldest.mi);
+    }
+    const peer: Peer = {
+      mi: basic.mi,
+      sci: basic.sci,
+      mn: basic.mn,
+      state: "potential",
+      expiresAt: instantAfter(now, lifeMs),
+      heardAt: now,
+      version: basic.version,
+      priority: basic.keyServerPriority,
+      keyServer: basic.keyServer,
+      macsecDesired: basic.macsecDesired,
+      sakUse: undefined,
+      xpn: undefined,
+      announced: undefined,
+      kn: 0,
+      inherited: false,
+    };
+    this.#peers.set(peer.mi, peer);
+    this.hurry();
+    return peer;
+  }
+
+  /** Who was not heard for a life time is gone. */
+  expire(now: Instant): void {
+    for (const peer of this.peers) {
+      if (peer.expiresAt <= now) this.#peers.delete(peer.mi);
+    }
+  }
+
+  // 9.4.2: "acceptably recent" is what was sent in the last life time, so that our own bursts make
+  // nobody stale.
+  #isRecent(mn: number, now: Instant): boolean {
+    const since = instantAfter(now, -lifeMs);
+    const inherited = this.#inherited;
+    if (inherited !== undefined && inherited.at > since && mn <= inherited.mn) return true;
+    return this.#sent.some((sent) => sent.mn === mn && sent.at > since);
+  }
+
+  /** 9.4.2: a new MI makes everybody prove liveness again. */
+  renewMi(now: Instant): void {
+    this.#mi = this.#newMi();
+    this.#mn = 0;
+    this.#mnReserved = mnBlock;
+    this.kn = 0;
+    this.#sent = [];
+    this.#inherited = undefined;
+    this.#ramp = 0;
+    this.hurry();
+    for (const peer of this.peers) {
+      peer.state = "potential";
+      peer.sakUse = undefined;
+      peer.expiresAt = instantAfter(now, lifeMs);
+    }
+  }
+
+  #newMi(): string {
+    return Buffer.from(this.#entropy.bytes(miBytes)).toString("hex");
+  }
+
+  /** 9.5: among live participants that are willing, the lowest priority, then the lowest SCI. */
+  elect(priority: number): void {
+    const was = this.election;
+    this.election = this.#elected(priority);
+    const now = this.election;
+    const same = now.kind === "peer" ? was.kind === "peer" && was.mi === now.mi : false;
+    if (was.kind !== now.kind || (now.kind === "peer" && !same)) this.hurry();
+  }
+
+  #elected(priority: number): Election {
+    const live = this.livePeers;
+    if (live.length === 0) return { kind: "none" };
+    type Candidate = { readonly priority: number; readonly sci: string; readonly mi?: string };
+    const candidates: Candidate[] = live.filter(({ keyServer }) => keyServer);
+    if (priority < neverServer) candidates.push({ priority, sci: this.sci });
+    const [best] = candidates.toSorted((a, b) =>
+      a.priority === b.priority ? (a.sci < b.sci ? -1 : 1) : a.priority - b.priority,
+    );
+    if (best === undefined) return { kind: "none" };
+    return best.mi === undefined ? { kind: "self" } : { kind: "peer", mi: best.mi };
+  }
+
+  /** Something that others should know at once. */
+  hurry(): void {
+    this.#hurried = true;
+  }
+
+  /** When the next MKPDU goes out. */
+  sendAt(): Instant {
+    if (!this.#hurried) return this.#helloAt;
+    const tenth = this.#sent.at(-sendsPerSecondMax);
+    const hurriedAt = tenth === undefined ? (0 as Instant) : instantAfter(tenth.at, 1000);
+    return Math.min(hurriedAt, this.#helloAt) as Instant;
+  }
+
+  /** Uses up an MN. */
+  basic(priority: number, periodMs: number, now: Instant): Basic {
+    // 9.4.2: an MN is never used twice under one MI.
+    if (this.#mn === mnMax) this.renewMi(now);
+    this.#mn += 1;
+    if (this.#mnReserved - this.#mn < mnLeast) {
+      this.#mnReserved = Math.min(mnMax, this.#mn + mnBlock);
+    }
+    const since = instantAfter(now, -lifeMs);
+    this.#sent = [...this.#sent.filter(({ at }) => at > since), { mn: this.#mn, at: now }];
+    this.#hurried = false;
+    this.#helloAt = instantAfter(now, Math.min(periodMs, rampMs[this.#ramp] ?? periodMs));
+    this.#ramp += 1;
+    return {
+      version: 3,
+      keyServerPriority: priority,
+      keyServer: priority < neverServer && this.election.kind !== "peer",
+      macsecDesired: true,
+      macsecCapability: 2,
+      sci: this.sci,
+      mi: this.#mi,
+      mn: this.#mn,
+      ckn: this.ckn,
+    };
+  }
+
+  snapshot(): ActorSnapshot {
+    const peers = this.livePeers.map(
+      ({ mi, sci, mn, version, priority, keyServer, kn }): PeerSnapshot => ({
+        mi,
+        sci,
+        mn,
+        version,
+        priority,
+        keyServer,
+        kn,
+      }),
+    );
+    const { ckn, keys, mnReserved, kn } = this;
+    return { ckn, ick: keys.ick.copy(), kek: keys.kek.copy(), mi: this.#mi, mnReserved, kn, peers };
+  }
+
+  wipe(): void {
+    this.keys.ick[Symbol.dispose]();
+    this.keys.kek[Symbol.dispose]();
+  }
+}
+
+export function entriesOf(peers: readonly Peer[]): PeerEntry[] {
+  return peers.map(({ mi, mn }) => ({ mi, mn }));
+}

@@ -1,0 +1,109 @@
+// What is different after a turn: events for the operator's record, and news for the peers.
+
+import type { Ckn } from "#hal/model.ts";
+import type { Actor, Election } from "./actor.ts";
+import { type Cp, type HeldSak, isReceiving } from "./cp.ts";
+import type { KayEvent } from "./kay-types.ts";
+import type { KeyIdentifier } from "./keys.ts";
+
+interface CaSeen {
+  readonly mi: string;
+  readonly election: Election["kind"];
+  /** SCIs by MI. */
+  readonly live: ReadonlyMap<string, string>;
+}
+
+/** As people and the model read it. */
+export function nameOf({ mi, kn }: KeyIdentifier): string {
+  return `${mi}/${kn}`;
+}
+
+export function controlledPort({ inUse }: Cp): "secured" | "blocked" {
+  return inUse !== undefined && isReceiving(inUse) ? "secured" : "blocked";
+}
+
+export class Changes {
+  #cas: ReadonlyMap<Ckn, CaSeen> = new Map();
+  #principal: Ckn | undefined;
+  #inUse: string | undefined;
+  #port: "secured" | "blocked" = "blocked";
+  #use = "";
+  #memory = "";
+
+  since(
+    actors: readonly Actor[],
+    principal: Actor | undefined,
+    cp: Cp,
+  ): { readonly events: readonly KayEvent[]; readonly isNews: boolean } {
+    const cas = new Map(actors.map((actor) => [actor.ckn, seen(actor)]));
+    const events = [...cas].flatMap(([ckn, ca]) => caEvents(ckn, this.#cas.get(ckn), ca));
+    for (const ckn of this.#cas.keys()) {
+      if (!cas.has(ckn)) events.push({ kind: "caRemoved", ckn });
+    }
+    this.#cas = cas;
+    if (principal?.ckn !== this.#principal) {
+      this.#principal = principal?.ckn;
+      events.push({ kind: "principal", ckn: this.#principal });
+    }
+    const inUse = cp.inUse === undefined ? undefined : nameOf(cp.inUse.keyIdentifier);
+    if (inUse !== this.#inUse) {
+      this.#inUse = inUse;
+      events.push({ kind: "sakInUse", keyId: inUse });
+    }
+    const port = controlledPort(cp);
+    if (port !== this.#port) {
+      this.#port = port;
+      events.push({ kind: "controlledPort", is: port });
+    }
+    const use = JSON.stringify([this.#principal, useOf(cp.latest), useOf(cp.old)]);
+    const isNews = use !== this.#use;
+    this.#use = use;
+    return { events, isNews };
+  }
+
+  /** Whether a successor would have to know. MNs of peers are left out: they change all the time. */
+  isMemorable(
+    actors: readonly Actor[],
+    principal: Actor | undefined,
+    cp: Cp,
+    lastAn: number | undefined,
+  ): boolean {
+    const memory = JSON.stringify([
+      actors.map(({ ckn, mi, mnReserved, kn, livePeers }) => [
+        [ckn, mi, mnReserved, kn],
+        livePeers.map((peer) => [peer.mi, peer.kn, peer.priority, peer.keyServer]),
+      ]),
+      [principal?.ckn, lastAn],
+      [cp.latest, cp.old].map((held) => held && [held.keyIdentifier, held.an]),
+    ]);
+    const isNew = memory !== this.#memory;
+    this.#memory = memory;
+    return isNew;
+  }
+}
+
+function seen({ mi, election, livePeers }: Actor): CaSeen {
+  const live = new Map(livePeers.map((peer) => [peer.mi, peer.sci]));
+  return { mi, election: election.kind, live };
+}
+
+function caEvents(ckn: Ckn, was: CaSeen | undefined, is: CaSeen): KayEvent[] {
+  const events: KayEvent[] = [];
+  if (was === undefined) events.push({ kind: "caCreated", ckn });
+  else if (was.mi !== is.mi) events.push({ kind: "miRenewed", ckn });
+  for (const [mi, sci] of is.live) {
+    if (was?.live.has(mi) !== true) events.push({ kind: "peerLive", ckn, sci });
+  }
+  for (const [mi, sci] of was?.live ?? []) {
+    if (!is.live.has(mi)) events.push({ kind: "peerLost", ckn, sci });
+  }
+  if ((was?.election ?? "none") !== is.election) {
+    events.push({ kind: "keyServer", ckn, is: is.election });
+  }
+  return events;
+}
+
+// Without packet numbers, which change all the time.
+function useOf(held: HeldSak | undefined): unknown {
+  return held && [held.keyIdentifier, held.an, held.transmit === "enabled", isReceiving(held)];
+}

@@ -1,0 +1,414 @@
+// The controlled port of the SecY: which SAKs it holds, and their way from receive to transmit to
+// retirement. IEEE Std 802.1X-2020 clause 12, figure 12-2.
+
+import type { Secret } from "#hal/secret.ts";
+import { type Instant, instantAfter } from "#hal/world.ts";
+import { type KeyIdentifier, keyIdOf, saltOf } from "./keys.ts";
+import type { KeyUse } from "./mkpdu.ts";
+import type { ExtendedNumbering, HeldSecy, SecyOperation } from "./operations.ts";
+import type { SakSnapshot } from "./snapshot.ts";
+
+/** IEEE Std 802.1X-2020 table 9-3: frames under the old SAK are still on their way. */
+const retireMs = 3000;
+/** A peer that never says that it transmits under the new SAK keeps the old one no longer. */
+const retireMsMax = 20_000;
+const samplesMax = 16;
+
+/** A station that frames come from. */
+export interface Member {
+  readonly sci: string;
+  readonly mi: string;
+  /** Lowest packet number that it says it uses under this SAK. */
+  lowestPn(key: KeyIdentifier): bigint;
+}
+
+export interface NewSak {
+  readonly keyIdentifier: KeyIdentifier;
+  readonly an: number;
+  readonly sak: Secret;
+  /** MIs of those it is made for, the key server among them. */
+  readonly members: readonly string[];
+  /** SSCIs by MI or SCI; present with extended packet numbering. */
+  readonly extended?: { readonly own: number; readonly of: ReadonlyMap<string, number> };
+}
+
+interface Receiving {
+  state: "installing" | "enabled";
+  lowestPn: bigint;
+}
+
+export interface HeldSak {
+  readonly keyIdentifier: KeyIdentifier;
+  readonly an: number;
+  readonly members: readonly string[];
+  /** Undefined where a predecessor installed it. */
+  readonly sak: Secret | undefined;
+  readonly extended: NewSak["extended"];
+  readonly ssci: number | undefined;
+  readonly createdAt: Instant;
+  readonly receive: Map<string, Receiving>;
+  transmit: "installing" | "installed" | "enabling" | "enabled";
+  /** When frames began to leave under it. */
+  enabledAt: Instant | undefined;
+  samples: { readonly at: Instant; readonly nextPn: bigint }[];
+}
+
+/** What the peers say, which decides how far a SAK may go. */
+export interface Peers {
+  /** Whether a SAK that we receive under may be transmitted under. */
+  mayTransmit(key: KeyIdentifier): boolean;
+  allTransmitting(key: KeyIdentifier): boolean;
+}
+
+type Step =
+  | { readonly kind: "receive"; readonly held: HeldSak; readonly sci: string }
+  | { readonly kind: "prepare" | "transmit" | "enable"; readonly held: HeldSak };
+
+export function sameKey(a: KeyIdentifier, b: KeyIdentifier): boolean {
+  return a.kn === b.kn && a.mi === b.mi;
+}
+
+/** Takes frames of everybody it is for, and could send. */
+export function isReceiving({ receive, transmit }: HeldSak): boolean {
+  const channels = [...receive.values()];
+  const enabled = channels.every(({ state }) => state === "enabled");
+  return channels.length > 0 && enabled && transmit !== "installing";
+}
+
+export class Cp {
+  readonly #operate: (operation: SecyOperation) => number;
+  readonly #steps = new Map<number, Step>();
+  readonly #channels = new Set<string>();
+  #device: "there" | "gone" = "there";
+  #latest: HeldSak | undefined;
+  #old: HeldSak | undefined;
+  #pending: NewSak | undefined;
+  #members: readonly Member[] = [];
+
+  /** `operate` hands an operation to the edge, which carries them out in order. */
+  constructor(operate: (operation: SecyOperation) => number) {
+    this.#operate = operate;
+  }
+
+  get latest(): HeldSak | undefined {
+    return this.#latest;
+  }
+
+  get old(): HeldSak | undefined {
+    return this.#old;
+  }
+
+  get newest(): HeldSak | undefined {
+    return this.#latest ?? this.#old;
+  }
+
+  /** The one that frames leave under. */
+  get inUse(): HeldSak | undefined {
+    return this.held.find(({ transmit }) => transmit === "enabled");
+  }
+
+  get held(): readonly HeldSak[] {
+    return [this.#latest, this.#old].filter((one) => one !== undefined);
+  }
+
+  get channels(): readonly string[] {
+    return [...this.#channels];
+  }
+
+  get device(): "there" | "gone" {
+    return this.#device;
+  }
+
+  holds(key: KeyIdentifier): boolean {
+    return [this.#latest, this.#old, this.#pending].some(
+      (one) => one !== undefined && sameKey(one.keyIdentifier, key),
+    );
+  }
+
+  /** Whether a SAK that is taken now begins at once. */
+  get isFree(): boolean {
+    if (this.#device === "gone" || this.#pending !== undefined) return false;
+    const latest = this.#latest;
+    return latest === undefined || !this.#isCommitted(latest);
+  }
+
+  #isCommitted({ transmit }: HeldSak): boolean {
+    return transmit === "enabling" || transmit === "enabled";
+  }
+
+  /** A newer one takes the place of one that has not begun. */
+  take(sak: NewSak): void {
+    this.#pending?.sak[Symbol.dispose]();
+    this.#pending = sak;
+  }
+
+  /** Channels come and go with the stations behind them. */
+  setMembers(members: readonly Member[], kept: (sci: string) => boolean, now: Instant): void {
+    if (this.#device === "gone") return;
+    for (const sci of this.#channels) {
+      if (members.some((member) => member.sci === sci) || kept(sci)) continue;
+      this.#operate({ kind: "deleteReceiveSc", sci });
+      this.#channels.delete(sci);
+      for (const { receive } of this.held) receive.delete(sci);
+    }
+    if (this.#channels.size === 0) this.#forgetAll();
+    for (const member of members) {
+      if (this.#channels.has(member.sci)) continue;
+      this.#channels.add(member.sci);
+      this.#operate({ kind: "createReceiveSc", sci: member.sci });
+      for (const held of this.held) {
+        if (held.members.includes(member.mi)) this.#installReceive(held, member, now);
+      }
+    }
+    this.#members = members;
+  }
+
+  // Nobody is there to talk to: without an SA nothing leaves, and nothing is let in.
+  #forgetAll(): void {
+    for (const held of this.held) {
+      this.#operate({ kind: "deleteTransmitSa", an: held.an });
+      held.sak?.[Symbol.dispose]();
+    }
+    this.#latest = undefined;
+    this.#old = undefined;
+    this.#pending?.sak[Symbol.dispose]();
+    this.#pending = undefined;
+  }
+
+  /** Goes as far as the peers allow. */
+  advance(peers: Peers, now: Instant): void {
+    while (this.#step(peers, now));
+  }
+
+  #step(peers: Peers, now: Instant): boolean {
+    const latest = this.#latest;
+    if (latest?.transmit === "installed" && isReceiving(latest)) {
+      if (peers.mayTransmit(latest.keyIdentifier)) {
+        latest.transmit = "enabling";
+        this.#ask({ kind: "enable", held: latest }, { kind: "enableTransmit", an: latest.an });
+        return true;
+      }
+    }
+    if (latest?.transmit === "enabled" && this.#mayRetire(latest, peers, now)) {
+      // RETIRE: the SAK in use is called old until there is a newer one.
+      this.#drop(this.#old);
+      this.#old = latest;
+      this.#latest = undefined;
+      return true;
+    }
+    const pending = this.#pending;
+    if (pending === undefined || (latest !== undefined && this.#isCommitted(latest))) return false;
+    // ABANDON: nobody transmits under it, or the key server would not have made another.
+    this.#drop(latest);
+    this.#latest = undefined;
+    this.#pending = undefined;
+    this.#receive(pending, now);
+    return true;
+  }
+
+  #mayRetire(latest: HeldSak, peers: Peers, now: Instant): boolean {
+    if (this.#old === undefined) return true;
+    const age = now - (latest.enabledAt ?? now);
+    if (age < retireMs) return false;
+    const wanted = this.#pending !== undefined || peers.allTransmitting(latest.keyIdentifier);
+    return wanted || age >= retireMsMax;
+  }
+
+  /** When something may happen without anybody saying anything. */
+  get wakeAt(): Instant | undefined {
+    const latest = this.#latest;
+    if (latest?.enabledAt === undefined || this.#old === undefined) return undefined;
+    return instantAfter(latest.enabledAt, retireMs);
+  }
+
+  #receive({ sak, extended, ...named }: NewSak, now: Instant): void {
+    // The key server may use an AN again that nobody else has a use for any more.
+    if (this.#old?.an === named.an) {
+      this.#drop(this.#old);
+      this.#old = undefined;
+    }
+    const held: HeldSak = {
+      ...named,
+      sak,
+      extended,
+      ssci: extended?.own,
+      createdAt: now,
+      receive: new Map(),
+      transmit: "installing",
+      enabledAt: undefined,
+      samples: [{ at: now, nextPn: 1n }],
+    };
+    this.#latest = held;
+    for (const member of this.#members) this.#installReceive(held, member, now);
+    const operation = { kind: "installTransmitSa", nextPn: 1n } as const;
+    this.#ask({ kind: "transmit", held }, { ...operation, ...this.#sa(held, sak, held.ssci) });
+  }
+
+  #sa({ an, keyIdentifier }: HeldSak, sak: Secret, ssci: number | undefined) {
+    const sa = { an, keyId: keyIdOf(keyIdentifier), sak: sak.copy() };
+    if (ssci === undefined) return sa;
+    const extended: ExtendedNumbering = { ssci, salt: saltOf(keyIdentifier) };
+    return { ...sa, extended };
+  }
+
+  #installReceive(held: HeldSak, member: Member, now: Instant): void {
+    const { sci, mi } = member;
+    const { sak, extended, an } = held;
+    const ssci = extended?.of.get(mi) ?? extended?.of.get(sci);
+    if (sak === undefined || (extended !== undefined && ssci === undefined)) return;
+    // A channel that comes back goes on where its sender is.
+    const lowestPn = held.createdAt === now ? 1n : member.lowestPn(held.keyIdentifier);
+    const sa = this.#sa(held, sak, ssci);
+    held.receive.set(sci, { state: "installing", lowestPn });
+    this.#ask({ kind: "prepare", held }, { kind: "installReceiveSa", sci, lowestPn, ...sa });
+    this.#ask({ kind: "receive", held, sci }, { kind: "enableReceive", sci, an });
+  }
+
+  #ask(step: Step, operation: SecyOperation): void {
+    this.#steps.set(this.#operate(operation), step);
+  }
+
+  #drop(held: HeldSak | undefined): void {
+    if (held === undefined) return;
+    const { an, receive, sak } = held;
+    for (const sci of receive.keys()) this.#operate({ kind: "deleteReceiveSa", sci, an });
+    this.#operate({ kind: "deleteTransmitSa", an });
+    sak?.[Symbol.dispose]();
+  }
+
+  done(id: number, now: Instant): void {
+    const step = this.#steps.get(id);
+    this.#steps.delete(id);
+    if (step === undefined || !this.held.includes(step.held)) return;
+    const { held } = step;
+    switch (step.kind) {
+      case "prepare":
+        return;
+      case "receive": {
+        const receiving = held.receive.get(step.sci);
+        if (receiving !== undefined) receiving.state = "enabled";
+        return;
+      }
+      case "transmit":
+        held.transmit = "installed";
+        return;
+      case "enable":
+        for (const other of this.held) {
+          if (other.transmit === "enabled") other.transmit = "installed";
+        }
+        held.transmit = "enabled";
+        held.enabledAt = now;
+        return;
+    }
+  }
+
+  /** The SAK that could not be installed, which is given up. */
+  refused(id: number): HeldSak | undefined {
+    const step = this.#steps.get(id);
+    this.#steps.delete(id);
+    if (step === undefined || step.held !== this.#latest) return undefined;
+    this.#drop(step.held);
+    this.#latest = undefined;
+    return step.held;
+  }
+
+  packetNumber(an: number, nextPn: bigint, now: Instant): void {
+    for (const held of this.held) {
+      if (held.an !== an) continue;
+      held.samples = [...held.samples.slice(-samplesMax), { at: now, nextPn }];
+    }
+  }
+
+  /**
+   * The lowest packet number used in the last `periodMs`: the next one as it was before that, and
+   * the first of all before anything was sent.
+   */
+  lowestPn({ samples }: HeldSak, periodMs: number, now: Instant): bigint {
+    const before = samples.filter(({ at }) => at <= instantAfter(now, -periodMs));
+    return before.at(-1)?.nextPn ?? samples[0]?.nextPn ?? 1n;
+  }
+
+  nextPn({ samples }: HeldSak): bigint {
+    return samples.at(-1)?.nextPn ?? 1n;
+  }
+
+  /** 9.10: what the sender no longer uses is too late; what was refused once stays refused. */
+  raiseLowestPn(sci: string, key: KeyIdentifier, lowestPn: bigint): void {
+    for (const held of this.held) {
+      const receiving = held.receive.get(sci);
+      if (receiving === undefined || !sameKey(held.keyIdentifier, key)) continue;
+      if (receiving.state !== "enabled" || lowestPn <= receiving.lowestPn) continue;
+      receiving.lowestPn = lowestPn;
+      this.#operate({ kind: "raiseLowestPn", sci, an: held.an, lowestPn });
+    }
+  }
+
+  use(held: HeldSak | undefined, periodMs: number, now: Instant): KeyUse | undefined {
+    if (held === undefined) return undefined;
+    return {
+      keyIdentifier: held.keyIdentifier,
+      an: held.an,
+      transmit: held.transmit === "enabled",
+      receive: isReceiving(held),
+      lowestPn: Number(this.lowestPn(held, periodMs, now) & 0xffffffffn),
+    };
+  }
+
+  /** The device went away with all that it held. */
+  lost(): void {
+    for (const held of this.held) held.sak?.[Symbol.dispose]();
+    this.#pending?.sak[Symbol.dispose]();
+    this.#latest = undefined;
+    this.#old = undefined;
+    this.#pending = undefined;
+    this.#channels.clear();
+    this.#steps.clear();
+    this.#device = "gone";
+  }
+
+  ready(): void {
+    this.#device = "there";
+  }
+
+  /** What a predecessor left in the SecY: what it does not tell of is deleted. */
+  adopt(secy: HeldSecy, wanted: readonly SakSnapshot[], now: Instant): void {
+    for (const sci of secy.receiveScis) this.#channels.add(sci);
+    for (const sak of wanted) {
+      const held = heldIn(secy, sak, now);
+      if (sak.slot === "latest") this.#latest = held;
+      else this.#old = held;
+    }
+    const isKept = (an: number): boolean => this.held.some((held) => held.an === an);
+    for (const { sci, an } of secy.receiveSas) {
+      if (!isKept(an)) this.#operate({ kind: "deleteReceiveSa", sci, an });
+    }
+    for (const { an } of secy.transmitSas) {
+      if (!isKept(an)) this.#operate({ kind: "deleteTransmitSa", an });
+    }
+  }
+}
+
+// Undefined where the SecY does not hold the whole of it.
+function heldIn(secy: HeldSecy, sak: SakSnapshot, now: Instant): HeldSak | undefined {
+  const keyId = keyIdOf(sak.keyIdentifier);
+  const isIt = (sa: { an: number; keyId: string; active: boolean }): boolean =>
+    sa.an === sak.an && sa.keyId === keyId && sa.active;
+  const sending = secy.transmitSas.find(isIt);
+  const receiving = secy.receiveSas.filter(isIt);
+  if (sending === undefined || receiving.length === 0) return undefined;
+  const enabled = secy.encodingAn === sak.an;
+  const lowestPn = 1n;
+  return {
+    keyIdentifier: sak.keyIdentifier,
+    an: sak.an,
+    members: sak.members,
+    sak: undefined,
+    extended: undefined,
+    ssci: sak.ssci,
+    createdAt: instantAfter(now, -sak.ageMs),
+    receive: new Map(receiving.map(({ sci }) => [sci, { state: "enabled", lowestPn }])),
+    transmit: enabled ? "enabled" : "installed",
+    enabledAt: enabled ? now : undefined,
+    samples: [{ at: now, nextPn: sending.nextPn }],
+  };
+}

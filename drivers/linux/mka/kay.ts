@@ -1,0 +1,496 @@
+// The key agreement entity (KaY) of one SecY: IEEE Std 802.1X-2020 clause 9. Pure: frames, ticks,
+// commands and reports of the SecY go in; frames, operations and events come out.
+
+import type { Ckn } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
+import { Actor, boundedHelloMs, entriesOf, helloMs, lifeMs } from "./actor.ts";
+import { Changes, nameOf } from "./changes.ts";
+import { Cp, type Member } from "./cp.ts";
+import type {
+  CommandRefusal,
+  KayCommand,
+  KayEvent,
+  KayObservation,
+  KayOptions,
+  KayOutput,
+  KaySettings,
+  KayTrouble,
+} from "./kay-types.ts";
+import { KeyServer } from "./key-server.ts";
+import { caKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys.ts";
+import { locate, type Mkpdu, parse, type SakUse } from "./mkpdu.ts";
+import { frameOf } from "./mkpdu-octets.ts";
+import { Counts, observe } from "./observation.ts";
+import type { SecyOperation, SecyReport } from "./operations.ts";
+import { choosePrincipal } from "./principal.ts";
+import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
+import { type SakRefusal, ssciOrder, takeSak } from "./sak.ts";
+import type { KaySnapshot, SakSnapshot } from "./snapshot.ts";
+import { suites } from "./suite.ts";
+import { takeOver } from "./take-over.ts";
+
+/** Old and new, and the same once more for a change that is changed. */
+const actorsMax = 4;
+
+export class Kay {
+  readonly #sci: string;
+  readonly #entropy: Entropy;
+  readonly #cp: Cp;
+  readonly #server: KeyServer;
+  readonly #counts = new Counts();
+  readonly #changes = new Changes();
+  #settings: KaySettings;
+  /** The primary one first. */
+  #actors: Actor[] = [];
+  #principal: Actor | undefined;
+  #out: KayOutput[] = [];
+  #operations = 0;
+  readonly #asked = new Map<number, SecyOperation["kind"]>();
+  /** Channels that are kept for a while though nobody is live behind them. */
+  readonly #kept = new Map<string, Instant>();
+  #refusal: KayTrouble | undefined;
+  /** A member that could not install its SAK asks for another by a new MI. */
+  #retryAt: Instant | undefined;
+
+  /** With a snapshot it carries on where a predecessor ended; `tick` brings the first outputs. */
+  constructor(options: KayOptions) {
+    const { sci, settings, entropy, now, snapshot } = options;
+    this.#sci = sci;
+    this.#settings = settings;
+    this.#entropy = entropy;
+    this.#server = new KeyServer(entropy, snapshot?.lastAn);
+    this.#cp = new Cp((operation) => this.#operate(operation));
+    const taken = takeOver(options, this.#cp);
+    if (taken.kind === "contradiction") this.#tell({ kind: "secyContradicts" });
+    this.#actors = [...taken.actors];
+    this.#principal = this.#actors.find(({ ckn }) => ckn === snapshot?.principal);
+    this.#server.lastAn ??= this.#cp.newest?.an;
+    for (const channel of taken.kept) this.#kept.set(channel, instantAfter(now, lifeMs));
+  }
+
+  #operate(operation: SecyOperation): number {
+    this.#operations += 1;
+    const id = this.#operations;
+    this.#asked.set(id, operation.kind);
+    this.#out.push({ kind: "secy", id, operation });
+    return id;
+  }
+
+  #tell(event: KayEvent): void {
+    this.#out.push({ kind: "event", event });
+  }
+
+  /** A frame of the group address of port access entities, from its destination on. */
+  receive(frame: Uint8Array, now: Instant): readonly KayOutput[] {
+    const located = locate(frame);
+    if (located.kind === "foreign") {
+      this.#counts.foreign += 1n;
+      return [];
+    }
+    this.#counts.received += 1n;
+    if (located.kind === "malformed") return this.#counts.malformed(located.why);
+    const actor = this.#actors.find(({ ckn }) => ckn === located.ckn);
+    if (actor === undefined) {
+      this.#counts.unknownCkn += 1n;
+      return [];
+    }
+    if (!hasIcv(actor.keys.ick, located.octets, located.icv)) {
+      this.#counts.icvFailed += 1n;
+      return [];
+    }
+    const mkpdu = parse(located);
+    if ("kind" in mkpdu) return this.#counts.malformed(mkpdu.why);
+    return this.#hear(actor, mkpdu, now);
+  }
+
+  #hear(actor: Actor, mkpdu: Mkpdu, now: Instant): readonly KayOutput[] {
+    actor.expire(now);
+    const known = livePeers([actor]);
+    const acceptance = actor.accept(mkpdu, now);
+    switch (acceptance) {
+      case "counted":
+        this.#notice(actor, mkpdu);
+        break;
+      case "miTaken":
+        this.#keep(
+          known.map(({ sci }) => sci),
+          now,
+        );
+        break;
+      case "ownFrame":
+        this.#counts.ownFrames += 1n;
+        return [];
+      case "replayed":
+        this.#counts.replayed += 1n;
+        return [];
+      case "sciChanged":
+      case "crowded":
+        this.#counts.strange += 1n;
+        return [];
+    }
+    return this.#turn(now);
+  }
+
+  #notice(actor: Actor, mkpdu: Mkpdu): void {
+    const peer = actor.peer(mkpdu.basic.mi);
+    if (peer?.state !== "live") return;
+    const extended = suites[this.#settings.suite].packetNumber === "64 bit";
+    // Without its high half a packet number of 64 bits says nothing.
+    if (peer.sakUse?.kind === "used" && peer.sakUse.delayProtect && (!extended || peer.xpn)) {
+      for (const { keyIdentifier, pn } of keyReports(peer)) {
+        this.#cp.raiseLowestPn(peer.sci, keyIdentifier, pn);
+      }
+    }
+    actor.elect(this.#settings.keyServerPriority);
+    if (mkpdu.distributedSak === undefined || actor.server !== peer || !peer.keyServer) return;
+    this.#takeSak(actor, mkpdu);
+  }
+
+  #takeSak(actor: Actor, mkpdu: Mkpdu): void {
+    const { distributedSak } = mkpdu;
+    const { server } = actor;
+    if (distributedSak === undefined || server === undefined || this.#cp.device === "gone") return;
+    if (distributedSak.kind === "wrapped") {
+      const key = { mi: server.mi, kn: distributedSak.kn };
+      if (this.#cp.holds(key) || this.#retryAt !== undefined) return;
+    }
+    const { suite } = this.#settings;
+    const isAnInUse = (an: number): boolean => this.#isAnInUse(an);
+    const taken = takeSak(mkpdu, distributedSak, { actor, server, suite, isAnInUse });
+    if (taken.kind === "refused") {
+      this.#refuse(actor, taken.why);
+      return;
+    }
+    const { sak } = taken;
+    server.kn = sak.keyIdentifier.kn;
+    this.#server.lastAn = sak.an;
+    this.#refusal = undefined;
+    this.#cp.take(sak);
+    // The CA that SAKs come on is the one in force.
+    this.#principal = actor;
+    this.#tell({ kind: "sakTaken", ckn: actor.ckn, keyId: nameOf(sak.keyIdentifier), an: sak.an });
+  }
+
+  #refuse(actor: Actor, why: SakRefusal): void {
+    const was = this.#refusal;
+    this.#refusal = { kind: "sakRefused", why };
+    // It is handed out again and again.
+    if (was?.kind === "sakRefused" && JSON.stringify(was.why) === JSON.stringify(why)) return;
+    this.#tell({ kind: "sakRefused", ckn: actor.ckn, why });
+  }
+
+  #isAnInUse(an: number): boolean {
+    return this.#cp.held.some((held) => {
+      if (held.an !== an || held === this.#cp.latest) return false;
+      const using = reportsOn(this.#actors, held.keyIdentifier);
+      return using.some(({ receive, transmit }) => receive || transmit);
+    });
+  }
+
+  tick(now: Instant): readonly KayOutput[] {
+    return this.#turn(now);
+  }
+
+  /** When `tick` is due, if nothing else happens before. */
+  wakeAt(now: Instant): Instant | undefined {
+    const moments = [
+      ...this.#actors.flatMap((actor) => [
+        actor.sendAt(),
+        ...actor.peers.map(({ expiresAt }) => expiresAt),
+      ]),
+      ...this.#server.wakesAt({ cp: this.#cp, settings: this.#settings }),
+      ...this.#kept.values(),
+      ...[this.#cp.wakeAt, this.#retryAt].filter((moment) => moment !== undefined),
+    ].filter((moment) => moment > now);
+    return moments.length === 0 ? undefined : (Math.min(...moments) as Instant);
+  }
+
+  command(command: KayCommand, now: Instant): readonly KayOutput[] {
+    const why = this.#obey(command, now);
+    if (why !== undefined) this.#tell({ kind: "commandRefused", why });
+    return this.#turn(now);
+  }
+
+  #obey(command: KayCommand, now: Instant): CommandRefusal | undefined {
+    switch (command.kind) {
+      case "addActor":
+        return this.#addActor(command.ckn, command.cak, command.role, now);
+      case "removeActor":
+        return this.#removeActor(command.ckn, now);
+      case "promoteActor": {
+        const actor = this.#actors.find(({ ckn }) => ckn === command.ckn);
+        if (actor === undefined) return "unknownCkn";
+        this.#actors = [actor, ...this.#actors.filter((other) => other !== actor)];
+        return undefined;
+      }
+      case "rekeySak":
+        if (this.#principal?.election.kind !== "self") return "notKeyServer";
+        this.#server.command();
+        return undefined;
+      case "configure": {
+        const remade = command.settings.suite !== this.#settings.suite;
+        this.#settings = command.settings;
+        this.#refusal = undefined;
+        if (remade) this.#cp.lost();
+        for (const actor of this.#actors) actor.hurry();
+        return undefined;
+      }
+    }
+  }
+
+  #addActor(
+    ckn: Ckn,
+    cak: Secret,
+    role: "primary" | "fallback",
+    now: Instant,
+  ): CommandRefusal | undefined {
+    if (this.#actors.some((actor) => actor.ckn === ckn)) return "cknInUse";
+    if (this.#actors.length >= actorsMax) return "tooManyActors";
+    if (cak.byteLength !== 16 && cak.byteLength !== 32) return "cakLength";
+    const actor = new Actor(ckn, caKeys(cak, ckn), this.#sci, this.#entropy, now);
+    this.#actors = role === "primary" ? [actor, ...this.#actors] : [...this.#actors, actor];
+    return undefined;
+  }
+
+  #removeActor(ckn: Ckn, now: Instant): CommandRefusal | undefined {
+    const actor = this.#actors.find((one) => one.ckn === ckn);
+    if (actor === undefined) return "unknownCkn";
+    this.#actors = this.#actors.filter((one) => one !== actor);
+    // The other CA may be about to hear the same stations.
+    if (this.#actors.length > 0)
+      this.#keep(
+        actor.livePeers.map(({ sci }) => sci),
+        now,
+      );
+    actor.wipe();
+    return undefined;
+  }
+
+  #keep(scis: readonly string[], now: Instant): void {
+    for (const sci of scis) this.#kept.set(sci, instantAfter(now, lifeMs));
+  }
+
+  report(report: SecyReport, now: Instant): readonly KayOutput[] {
+    switch (report.kind) {
+      case "done":
+        this.#asked.delete(report.id);
+        this.#cp.done(report.id, now);
+        break;
+      case "refused":
+        this.#onRefused(report.id, report.errno, now);
+        break;
+      case "packetNumber":
+        this.#cp.packetNumber(report.an, report.nextPn, now);
+        break;
+      case "lost":
+        this.#cp.lost();
+        break;
+      case "ready":
+        this.#cp.ready();
+        // The key server takes us for a new station, and makes a SAK.
+        for (const actor of this.#actors) actor.renewMi(now);
+        break;
+    }
+    return this.#turn(now);
+  }
+
+  #onRefused(id: number, errno: string, now: Instant): void {
+    const operation = this.#asked.get(id);
+    this.#asked.delete(id);
+    const givenUp = this.#cp.refused(id);
+    if (operation === undefined) return;
+    // What is to be there is there, and what is to be gone is gone.
+    const isSo =
+      (operation === "createReceiveSc" && errno === "EEXIST") ||
+      (/^delete/.test(operation) && /^(ENOENT|ENODEV)$/.test(errno));
+    if (isSo) return;
+    this.#refusal = { kind: "secyRefused", operation, errno };
+    this.#tell({ kind: "secyRefused", operation, errno });
+    if (givenUp === undefined) return;
+    this.#server.holdOff(now);
+    this.#retryAt = instantAfter(now, lifeMs);
+  }
+
+  #turn(now: Instant): readonly KayOutput[] {
+    this.#retry(now);
+    for (const actor of this.#actors) {
+      actor.expire(now);
+      actor.elect(this.#settings.keyServerPriority);
+    }
+    this.#principal = choosePrincipal(this.#actors, this.#principal, now);
+    this.#join(now);
+    this.#serve(now);
+    this.#cp.advance(
+      {
+        mayTransmit: (key) => this.#mayTransmit(key),
+        allTransmitting: (key) => missing(this.#actors, key, "transmit").length === 0,
+      },
+      now,
+    );
+    const { events, isNews } = this.#changes.since(this.#actors, this.#principal, this.#cp);
+    for (const event of events) this.#tell(event);
+    if (isNews) this.#principal?.hurry();
+    this.#send(now);
+    if (this.#changes.isMemorable(this.#actors, this.#principal, this.#cp, this.#server.lastAn)) {
+      this.#out.push({ kind: "remember" });
+    }
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  #retry(now: Instant): void {
+    if (this.#retryAt === undefined || now < this.#retryAt) return;
+    this.#retryAt = undefined;
+    const principal = this.#principal;
+    if (principal?.election.kind !== "peer") return;
+    this.#keep(
+      principal.livePeers.map(({ sci }) => sci),
+      now,
+    );
+    principal.renewMi(now);
+  }
+
+  #join(now: Instant): void {
+    const members = new Map<string, Member>();
+    for (const { sci, mi } of livePeers(this.#actors)) {
+      const lowestPn = (key: KeyIdentifier): bigint =>
+        reportsOn(this.#actors, key).find((report) => report.sci === sci)?.pn ?? 1n;
+      if (!members.has(sci)) members.set(sci, { sci, mi, lowestPn });
+    }
+    for (const [sci, until] of this.#kept) {
+      if (until <= now || members.has(sci)) this.#kept.delete(sci);
+    }
+    this.#cp.setMembers([...members.values()], (sci) => this.#kept.has(sci), now);
+  }
+
+  #serve(now: Instant): void {
+    const actor = this.#principal;
+    if (actor?.election.kind !== "self") return;
+    const served = { actor, actors: this.#actors, cp: this.#cp, settings: this.#settings };
+    const why = this.#server.serve(served, now);
+    if (why === undefined) return;
+    this.#refusal = undefined;
+    const keyId = nameOf({ mi: actor.mi, kn: actor.kn });
+    this.#tell({ kind: "sakMade", ckn: actor.ckn, keyId, an: this.#server.lastAn ?? 0, why });
+  }
+
+  // 12.4 without its `transmitWhen`: frames under a SAK that a live peer does not have are lost,
+  // those under the old one are not. Nor is the first SAK an exception, as nothing could be received.
+  #mayTransmit(key: KeyIdentifier): boolean {
+    const principal = this.#principal;
+    switch (principal?.election.kind) {
+      case undefined:
+      case "none":
+        return false;
+      case "self":
+        return missing(this.#actors, key, "receive").length === 0;
+      case "peer": {
+        const sci = principal.server?.sci;
+        const reports = reportsOn(this.#actors, key).filter((report) => report.sci === sci);
+        return reports.some(({ transmit }) => transmit);
+      }
+    }
+  }
+
+  // 9.10: what is late can be refused only where lowest packet numbers come often.
+  get #periodMs(): number {
+    const asked = this.#principal?.server?.sakUse;
+    const isAsked = asked?.kind === "used" && asked.delayProtect;
+    return isAsked || this.#settings.delayProtection === "on" ? boundedHelloMs : helloMs;
+  }
+
+  #send(now: Instant): void {
+    for (const actor of this.#actors) {
+      if (actor.sendAt() > now) continue;
+      const frame = frameOf(this.#compose(actor, now));
+      const end = frame.length - icvBytes;
+      frame.set(macOf(actor.keys.ick, frame.subarray(0, end)), end);
+      this.#counts.sent += 1n;
+      this.#out.push({ kind: "send", frame });
+    }
+  }
+
+  #compose(actor: Actor, now: Instant): Mkpdu {
+    const isPrincipal = actor === this.#principal;
+    const basic = actor.basic(this.#settings.keyServerPriority, this.#periodMs, now);
+    const distributedSak = isPrincipal
+      ? this.#server.distributed({ actor, actors: this.#actors, cp: this.#cp })
+      : undefined;
+    const { id: suiteId, packetNumber } = suites[this.#settings.suite];
+    const isExtended = packetNumber === "64 bit";
+    const told = distributedSak !== undefined && isExtended;
+    return {
+      basic,
+      // From version 3 on their order tells the SSCIs.
+      livePeers: entriesOf(told ? ssciOrdered(actor) : actor.livePeers),
+      keyServerSsci: told ? (this.#cp.latest?.ssci ?? 0) & 0xff : 0,
+      potentialPeers: entriesOf(actor.potentialPeers),
+      ...(this.#cp.newest === undefined ? {} : this.#sakUse(isPrincipal, isExtended, now)),
+      ...(distributedSak === undefined ? {} : { distributedSak }),
+      announced: [{ suiteId, capability: 2 }],
+      icvIndicator: "absent",
+    };
+  }
+
+  // Of the CAs of one SecY only the principal one tells of its SAKs.
+  #sakUse(isPrincipal: boolean, isExtended: boolean, now: Instant): Pick<Mkpdu, "sakUse" | "xpn"> {
+    const periodMs = this.#periodMs;
+    const { latest, old } = this.#cp;
+    const use = (held: typeof latest) =>
+      isPrincipal ? this.#cp.use(held, periodMs, now) : undefined;
+    const high = (held: typeof latest): number =>
+      held === undefined || !isPrincipal
+        ? 0
+        : Number(this.#cp.lowestPn(held, periodMs, now) >> 32n);
+    const delayProtect = isPrincipal && periodMs === boundedHelloMs;
+    const plain = { plainTransmit: false, plainReceive: false, delayProtect };
+    const sakUse: SakUse = { kind: "used", latest: use(latest), old: use(old), ...plain };
+    if (!isExtended) return { sakUse };
+    return {
+      sakUse,
+      xpn: { suspensionSeconds: 0, latestHigh: high(latest), oldHigh: high(old) },
+    };
+  }
+
+  observe(now: Instant): KayObservation {
+    const principal = this.#principal;
+    return observe({
+      settings: this.#settings,
+      actors: this.#actors,
+      principal,
+      cp: this.#cp,
+      counters: this.#counts.read(),
+      refusal: this.#refusal,
+      now,
+    });
+  }
+
+  /** Its keys belong to the caller. */
+  snapshot(now: Instant): KaySnapshot {
+    const sak = (slot: SakSnapshot["slot"]): SakSnapshot[] => {
+      const held = this.#cp[slot];
+      if (held === undefined) return [];
+      const { keyIdentifier, an, members, ssci, createdAt } = held;
+      return [{ slot, keyIdentifier, an, members, ssci, ageMs: now - createdAt }];
+    };
+    return {
+      actors: this.#actors.map((actor) => actor.snapshot()),
+      principal: this.#principal?.ckn,
+      saks: [...sak("latest"), ...sak("old")],
+      lastAn: this.#server.lastAn,
+    };
+  }
+
+  /** Nothing is left in it; the SecY keeps what it has. */
+  wipe(): void {
+    for (const actor of this.#actors) actor.wipe();
+    this.#actors = [];
+    this.#cp.lost();
+  }
+}
+
+function ssciOrdered(actor: Actor) {
+  return ssciOrder(actor.livePeers).flatMap(({ mi }) => actor.peer(mi) ?? []);
+}

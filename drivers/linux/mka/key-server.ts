@@ -1,0 +1,167 @@
+// When a key server makes a SAK, and how long it hands it out: IEEE Std 802.1X-2020 9.8.
+
+import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
+import { type Actor, helloMs, lifeMs } from "./actor.ts";
+import type { Cp, HeldSak } from "./cp.ts";
+import { isReceiving, sameKey } from "./cp.ts";
+import type { KaySettings } from "./kay-types.ts";
+import { type KeyIdentifier, makeSak, wrapSak } from "./keys.ts";
+import type { DistributedSak } from "./mkpdu.ts";
+import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
+import { nextAn, type SakReason, ssciMap } from "./sak.ts";
+import { suites } from "./suite.ts";
+
+/** Two hellos, and some patience: a peer that has the SAK would have said so. */
+const unreportedMsMax = 2 * helloMs + 500;
+
+interface Made {
+  readonly keyIdentifier: KeyIdentifier;
+  readonly sak: DistributedSak;
+}
+
+export interface Served {
+  readonly actor: Actor;
+  readonly actors: readonly Actor[];
+  readonly cp: Cp;
+  readonly settings: KaySettings;
+}
+
+export class KeyServer {
+  readonly #entropy: Entropy;
+  #made: Made | undefined;
+  #madeAt: Instant | undefined;
+  #commanded = false;
+  #unreportedSince: Instant | undefined;
+  #heldOffUntil: Instant | undefined;
+  lastAn: number | undefined;
+
+  constructor(entropy: Entropy, lastAn: number | undefined) {
+    this.#entropy = entropy;
+    this.lastAn = lastAn;
+  }
+
+  command(): void {
+    this.#commanded = true;
+  }
+
+  /** The SecY did not take the last one: the next try is a life time away. */
+  holdOff(now: Instant): void {
+    this.#heldOffUntil = instantAfter(now, lifeMs);
+  }
+
+  /** Makes a SAK where one is due; tells why. */
+  serve(served: Served, now: Instant): SakReason | undefined {
+    const { actor, actors, cp } = served;
+    this.#watch(served, now);
+    const why = this.#reason(served, now);
+    if (why === undefined || !cp.isFree) return undefined;
+    if (this.#heldOffUntil !== undefined && now < this.#heldOffUntil) return undefined;
+    // A rekeying that is under way is fresh enough for those that only want another SAK.
+    const canWait = why === "timer" || why === "packetNumber" || why === "command";
+    if (canWait && cp.latest !== undefined) return undefined;
+    if (!livePeers([actor]).some(({ macsecDesired }) => macsecDesired)) return undefined;
+    this.#commanded = false;
+    this.#make(served, now);
+    for (const one of actors) one.hurry();
+    return why;
+  }
+
+  #reason(served: Served, now: Instant): SakReason | undefined {
+    const { actor, cp, settings } = served;
+    const newest = cp.newest;
+    if (newest === undefined) return "first";
+    if (newest.keyIdentifier.mi !== actor.mi) return "keyServer";
+    if (actor.livePeers.some(({ mi }) => !newest.members.includes(mi))) {
+      // 9.8: others that are about to be live get the same SAK.
+      const patient = this.#madeAt !== undefined && now < instantAfter(this.#madeAt, lifeMs);
+      if (!patient || actor.potentialPeers.length === 0) return "newPeer";
+    }
+    if (this.#isUnreported(now)) return "peerLostIt";
+    if (isExhausted(served, newest)) return "packetNumber";
+    const { sakRekeyMs } = settings;
+    if (sakRekeyMs !== undefined && now >= instantAfter(newest.createdAt, sakRekeyMs))
+      return "timer";
+    return this.#commanded ? "command" : undefined;
+  }
+
+  // A SAK that cannot be handed out again and that a live peer does not have is of no use to it.
+  #watch({ actor, actors, cp }: Served, now: Instant): void {
+    const newest = cp.newest;
+    const isHandedOut = newest !== undefined && this.#madeFor(newest) !== undefined;
+    const isMissing =
+      newest !== undefined &&
+      actor.livePeers.length > 0 &&
+      missing(actors, newest.keyIdentifier, "receive").length > 0;
+    if (isHandedOut || !isMissing) this.#unreportedSince = undefined;
+    else this.#unreportedSince ??= now;
+  }
+
+  #isUnreported(now: Instant): boolean {
+    const since = this.#unreportedSince;
+    return since !== undefined && now >= instantAfter(since, unreportedMsMax);
+  }
+
+  #madeFor(held: HeldSak): Made | undefined {
+    const made = this.#made;
+    return made !== undefined && sameKey(made.keyIdentifier, held.keyIdentifier) ? made : undefined;
+  }
+
+  #make({ actor, actors, cp, settings }: Served, now: Instant): void {
+    const row = suites[settings.suite];
+    const taken = new Set(cp.held.map(({ an }) => an));
+    for (const report of livePeers(actors).flatMap(keyReports)) taken.add(report.an);
+    const an = nextAn(this.lastAn, taken);
+    actor.kn += 1;
+    const keyIdentifier = { mi: actor.mi, kn: actor.kn };
+    const sak = makeSak(this.#entropy, row.sakBytes);
+    const wrapped = wrapSak(actor.keys.kek, sak);
+    const suiteId = settings.suite === "gcm-aes-128" ? undefined : row.id;
+    const distributed = { an, confidentialityOffset: 1, kn: actor.kn, suiteId, wrapped };
+    this.#made = { keyIdentifier, sak: { kind: "wrapped", ...distributed } };
+    this.#madeAt = now;
+    this.lastAn = an;
+    const stations = [actor, ...actor.livePeers];
+    const members = stations.map(({ mi }) => mi);
+    const named = { keyIdentifier, an, sak, members };
+    const of = ssciMap(stations);
+    const own = of.get(actor.mi);
+    const isExtended = row.packetNumber === "64 bit" && own !== undefined;
+    cp.take(isExtended ? { ...named, extended: { own, of } } : named);
+  }
+
+  /**
+   * Handed out until everybody receives, and never after somebody could have transmitted: a station
+   * that starts anew would begin its packet numbers anew. Nor before we receive ourselves: some
+   * stations transmit as soon as they have their first SAK.
+   */
+  distributed({ actor, actors, cp }: Omit<Served, "settings">): DistributedSak | undefined {
+    const { latest } = cp;
+    if (actor.election.kind !== "self" || latest === undefined) return undefined;
+    if (latest.transmit !== "installed" || !isReceiving(latest)) return undefined;
+    if (latest.keyIdentifier.mi !== actor.mi) return undefined;
+    if (actor.livePeers.some(({ mi }) => !latest.members.includes(mi))) return undefined;
+    if (missing(actors, latest.keyIdentifier, "receive").length === 0) return undefined;
+    return this.#madeFor(latest)?.sak;
+  }
+
+  /** Moments that somebody has to wait for. */
+  wakesAt({ cp, settings }: Pick<Served, "cp" | "settings">): Instant[] {
+    const { newest } = cp;
+    const moments = [this.#heldOffUntil];
+    if (newest !== undefined && settings.sakRekeyMs !== undefined) {
+      moments.push(instantAfter(newest.createdAt, settings.sakRekeyMs));
+    }
+    if (this.#unreportedSince !== undefined) {
+      moments.push(instantAfter(this.#unreportedSince, unreportedMsMax));
+    }
+    if (this.#madeAt !== undefined) moments.push(instantAfter(this.#madeAt, lifeMs));
+    return moments.filter((moment) => moment !== undefined);
+  }
+}
+
+// 9.8: our own packet numbers, and those that peers report.
+function isExhausted({ actors, cp, settings }: Served, held: HeldSak): boolean {
+  const { exhaustedFrom } = suites[settings.suite];
+  if (cp.nextPn(held) >= exhaustedFrom) return true;
+  return reportsOn(actors, held.keyIdentifier).some(({ pn }) => pn >= exhaustedFrom);
+}

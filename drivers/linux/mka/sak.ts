@@ -1,0 +1,140 @@
+// Making a SAK and taking one: IEEE Std 802.1X-2020 9.8, and 802.1AE-2018 10.7.13 for SSCIs.
+
+import type { CipherSuite } from "#hal/model.ts";
+import type { Actor, Peer } from "./actor.ts";
+import type { NewSak } from "./cp.ts";
+import { unwrapSak } from "./keys.ts";
+import type { DistributedSak, Mkpdu } from "./mkpdu.ts";
+import { suiteOfId, suites } from "./suite.ts";
+
+/** Why a SAK was made. */
+export type SakReason =
+  | "first"
+  /** The key server, or the CA it comes on, has changed. */
+  | "keyServer"
+  | "newPeer"
+  | "packetNumber"
+  | "timer"
+  | "command"
+  /** A live peer no longer receives under the one in use. */
+  | "peerLostIt";
+
+/** Why one that was distributed is not taken. */
+export type SakRefusal =
+  /** Another suite than the wanted one; `offered` by name, or by its id in hex. */
+  | { readonly kind: "suite"; readonly offered: CipherSuite | string }
+  /** The key server wants no MACsec. */
+  | { readonly kind: "plain" }
+  /** Integrity without confidentiality. */
+  | { readonly kind: "noConfidentiality" }
+  | { readonly kind: "confidentialityOffset"; readonly offset: 30 | 50 }
+  /** Damaged, or wrapped with another KEK. */
+  | { readonly kind: "unwrap" }
+  /** Its number is not above all that came from this key server. */
+  | { readonly kind: "keyNumber" }
+  /** A live peer uses another SAK under this AN. */
+  | { readonly kind: "anInUse"; readonly an: number }
+  /** The key server does not count us among its members. */
+  | { readonly kind: "notMember" };
+
+const anCount = 4;
+
+/** The next one that nobody has a use for. */
+export function nextAn(last: number | undefined, taken: ReadonlySet<number>): number {
+  const first = last === undefined ? 0 : (last + 1) % anCount;
+  for (let step = 0; step < anCount; step += 1) {
+    const an = (first + step) % anCount;
+    if (!taken.has(an)) return an;
+  }
+  return first;
+}
+
+interface Station {
+  readonly mi: string;
+  readonly sci: string;
+}
+
+/** SSCI 1 is the numerically highest SCI. */
+export function ssciOrder(stations: readonly Station[]): Station[] {
+  return stations.toSorted((a, b) => (a.sci > b.sci ? -1 : 1));
+}
+
+export function ssciMap(stations: readonly Station[]): ReadonlyMap<string, number> {
+  return new Map(
+    ssciOrder(stations).flatMap(({ mi, sci }, index) => [
+      [mi, index + 1],
+      [sci, index + 1],
+    ]),
+  );
+}
+
+/**
+ * From version 3 on the key server tells the order by that of its live peers, with a gap for itself:
+ * a member that has not heard everybody could not know it. Undefined where it does not.
+ */
+function ssciTold({
+  basic,
+  livePeers,
+  keyServerSsci,
+}: Mkpdu): ReadonlyMap<string, number> | undefined {
+  if (basic.version < 3 || keyServerSsci === 0) return undefined;
+  const told = new Map([
+    [basic.mi, keyServerSsci],
+    [basic.sci, keyServerSsci],
+  ]);
+  let ssci = 0;
+  for (const { mi } of livePeers) {
+    ssci += 1;
+    if (ssci === keyServerSsci) ssci += 1;
+    told.set(mi, ssci);
+  }
+  return told;
+}
+
+export interface TakenUnder {
+  readonly actor: Actor;
+  readonly server: Peer;
+  readonly suite: CipherSuite;
+  /** Whether a live peer uses another SAK under this AN. */
+  isAnInUse(an: number): boolean;
+}
+
+type Taken =
+  | { readonly kind: "taken"; readonly sak: NewSak }
+  | { readonly kind: "refused"; readonly why: SakRefusal };
+
+const refused = (why: SakRefusal): Taken => ({ kind: "refused", why });
+
+/** Of a SAK that was not seen before, from the elected key server. */
+export function takeSak(mkpdu: Mkpdu, sak: DistributedSak, under: TakenUnder): Taken {
+  const { actor, server } = under;
+  if (sak.kind === "plain") return refused({ kind: "plain" });
+  const offered = sak.suiteId === undefined ? "gcm-aes-128" : suiteOfId(sak.suiteId);
+  if (offered !== under.suite) {
+    return refused({ kind: "suite", offered: offered ?? sak.suiteId ?? "" });
+  }
+  switch (sak.confidentialityOffset) {
+    case 1:
+      break;
+    case 0:
+      return refused({ kind: "noConfidentiality" });
+    default: {
+      const offset = sak.confidentialityOffset === 2 ? 30 : 50;
+      return refused({ kind: "confidentialityOffset", offset });
+    }
+  }
+  if (sak.kn <= server.kn) return refused({ kind: "keyNumber" });
+  if (under.isAnInUse(sak.an)) return refused({ kind: "anInUse", an: sak.an });
+  const stations = [actor, ...actor.livePeers];
+  const members = [actor.mi, server.mi, ...mkpdu.livePeers.map(({ mi }) => mi)];
+  const keyIdentifier = { mi: server.mi, kn: sak.kn };
+  const isExtended = suites[under.suite].packetNumber === "64 bit";
+  const of = ssciTold(mkpdu) ?? ssciMap(stations);
+  const own = of.get(actor.mi);
+  if (isExtended && own === undefined) return refused({ kind: "notMember" });
+  const key = unwrapSak(actor.keys.kek, sak.wrapped);
+  if (key === undefined) return refused({ kind: "unwrap" });
+  const named = { keyIdentifier, an: sak.an, sak: key, members };
+  if (!isExtended || own === undefined) return { kind: "taken", sak: named };
+  return { kind: "taken", sak: { ...named, extended: { own, of } } };
+}

@@ -1,0 +1,48 @@
+// What a successor needs to carry on as the same member of its CAs (design note 5). A SAK is not in
+// it: nobody gets one back from the kernel.
+
+import type { Ckn } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { KeyIdentifier } from "./keys.ts";
+
+export interface PeerSnapshot {
+  readonly mi: string;
+  readonly sci: string;
+  readonly mn: number;
+  readonly version: number;
+  readonly priority: number;
+  readonly keyServer: boolean;
+  /** The highest key number taken from it. */
+  readonly kn: number;
+}
+
+export interface ActorSnapshot {
+  readonly ckn: Ckn;
+  readonly ick: Secret;
+  readonly kek: Secret;
+  readonly mi: string;
+  /** No MN above it was ever sent. */
+  readonly mnReserved: number;
+  readonly kn: number;
+  /** The live ones. */
+  readonly peers: readonly PeerSnapshot[];
+}
+
+export interface SakSnapshot {
+  readonly slot: "latest" | "old";
+  readonly keyIdentifier: KeyIdentifier;
+  readonly an: number;
+  readonly ageMs: number;
+  /** MIs of those it was made for. */
+  readonly members: readonly string[];
+  /** Own one, with extended packet numbering. */
+  readonly ssci: number | undefined;
+}
+
+export interface KaySnapshot {
+  /** The primary one first. */
+  readonly actors: readonly ActorSnapshot[];
+  readonly principal: Ckn | undefined;
+  readonly saks: readonly SakSnapshot[];
+  readonly lastAn: number | undefined;
+}

@@ -1,0 +1,76 @@
+// How a KaY begins: as a new member, or as the one that its predecessor was, with the SAs that are
+// in the SecY left alone. What does not fit together ends closed.
+
+import { Actor } from "./actor.ts";
+import type { Cp } from "./cp.ts";
+import type { KayOptions } from "./kay-types.ts";
+import { type KeyIdentifier, keyIdOf } from "./keys.ts";
+import type { HeldSecy, HeldTransmitSa } from "./operations.ts";
+import type { ActorSnapshot, SakSnapshot } from "./snapshot.ts";
+
+interface TakenOver {
+  /** `contradiction`: snapshot and SecY do not fit, and nothing was kept but the CAs. */
+  readonly kind: "begun" | "contradiction";
+  readonly actors: readonly Actor[];
+  /** SCIs of channels that stay for a while, until their stations have been heard. */
+  readonly kept: readonly string[];
+}
+
+export function takeOver(options: KayOptions, cp: Cp): TakenOver {
+  const { sci, entropy, now, held, snapshot } = options;
+  const encoding = held?.transmitSas.find(({ an, active }) => active && an === held.encodingAn);
+  if (snapshot === undefined) {
+    // Without its keys nothing can be told of a SAK but its name, which is enough to leave it alone
+    // until there is another.
+    const sak = encoding === undefined ? undefined : foundSak(encoding);
+    if (held !== undefined) cp.adopt(held, sak === undefined ? [] : [sak], now);
+    return { kind: "begun", actors: [], kept: cp.held.length > 0 ? cp.channels : [] };
+  }
+  const isTold =
+    encoding === undefined ||
+    snapshot.saks.some((sak) => isOf(encoding, sak.an, sak.keyIdentifier));
+  if (held !== undefined) cp.adopt(held, isTold ? snapshot.saks : [], now);
+  const isLost = snapshot.saks.length > 0 && cp.held.length === 0;
+  if (!isTold || isLost) {
+    const actors = snapshot.actors.map(({ ckn, ick, kek }) => {
+      const keys = { ick: ick.copy(), kek: kek.copy() };
+      return new Actor(ckn, keys, sci, entropy, now);
+    });
+    return { kind: "contradiction", actors, kept: [] };
+  }
+  const again = snapshot.saks.filter((sak) => !cp.holds(sak.keyIdentifier));
+  const actors = snapshot.actors.map((actor) =>
+    Actor.adopt(withoutTaken(actor, again, held), sci, entropy, now),
+  );
+  return { kind: "begun", actors, kept: [] };
+}
+
+function isOf(sa: HeldTransmitSa, an: number, key: KeyIdentifier): boolean {
+  return sa.an === an && sa.keyId === keyIdOf(key);
+}
+
+// The key server hands a SAK out until we have it. One whose installation the predecessor did not
+// live to finish is taken again, unless a frame may have left under it.
+function withoutTaken(
+  actor: ActorSnapshot,
+  again: readonly SakSnapshot[],
+  held: HeldSecy | undefined,
+): ActorSnapshot {
+  const unused = again.filter(
+    ({ an, keyIdentifier }) =>
+      held?.transmitSas.every((sa) => !isOf(sa, an, keyIdentifier) || sa.nextPn === 1n) === true,
+  );
+  const peers = actor.peers.map((peer) => {
+    const isAgain = unused.some(
+      ({ keyIdentifier: { mi, kn } }) => mi === peer.mi && kn === peer.kn,
+    );
+    return isAgain ? { ...peer, kn: peer.kn - 1 } : peer;
+  });
+  return { ...actor, peers };
+}
+
+function foundSak({ an, keyId }: HeldTransmitSa): SakSnapshot {
+  const number = Buffer.from(keyId.slice(24), "hex").readUInt32LE();
+  const keyIdentifier = { mi: keyId.slice(0, 24), kn: number };
+  return { slot: "old", keyIdentifier, an, members: [], ssci: undefined, ageMs: 0 };
+}
