@@ -142,16 +142,19 @@ export class Cp {
     this.#pending = sak;
   }
 
-  /** Channels come and go with the stations behind them. */
-  setMembers(members: readonly Member[], kept: (sci: string) => boolean, now: Instant): void {
-    if (this.#device === "gone") return;
+  /**
+   * Channels come and go with the stations behind them. True where a SAK is given up because nobody
+   * is left who has it.
+   */
+  setMembers(members: readonly Member[], kept: (sci: string) => boolean, now: Instant): boolean {
+    if (this.#device === "gone") return false;
     for (const sci of this.#channels) {
       if (members.some((member) => member.sci === sci) || kept(sci)) continue;
       this.#operate({ kind: "deleteReceiveSc", sci });
       this.#channels.delete(sci);
       for (const { receive } of this.held) receive.delete(sci);
     }
-    if (this.#channels.size === 0) this.#forgetAll();
+    const isGivenUp = this.#giveUp();
     for (const member of members) {
       if (this.#channels.has(member.sci)) continue;
       this.#channels.add(member.sci);
@@ -161,18 +164,19 @@ export class Cp {
       }
     }
     this.#members = members;
+    return isGivenUp;
   }
 
-  // Nobody is there to talk to: without an SA nothing leaves, and nothing is let in.
-  #forgetAll(): void {
-    for (const held of this.held) {
-      this.#operate({ kind: "deleteTransmitSa", an: held.an });
-      held.sak?.[Symbol.dispose]();
-    }
-    this.#latest = undefined;
-    this.#old = undefined;
+  // Without a transmit SA nothing leaves, and without a channel nothing is let in.
+  #giveUp(): boolean {
+    const alone = this.held.filter(({ receive }) => receive.size === 0);
+    for (const held of alone) this.#drop(held);
+    if (this.#latest !== undefined && alone.includes(this.#latest)) this.#latest = undefined;
+    if (this.#old !== undefined && alone.includes(this.#old)) this.#old = undefined;
+    if (alone.length === 0 || this.held.length > 0) return false;
     this.#pending?.sak[Symbol.dispose]();
     this.#pending = undefined;
+    return true;
   }
 
   /** Goes as far as the peers allow. */
@@ -302,14 +306,19 @@ export class Cp {
     }
   }
 
-  /** The SAK that could not be installed, which is given up. */
-  refused(id: number): HeldSak | undefined {
+  /**
+   * `givenUp`: the SAK that could not be installed. `late`: an operation for one that was given up
+   * before. `other`: nothing depends on it.
+   */
+  refused(id: number): "givenUp" | "late" | "other" {
     const step = this.#steps.get(id);
     this.#steps.delete(id);
-    if (step === undefined || step.held !== this.#latest) return undefined;
+    if (step === undefined) return "other";
+    if (!this.held.includes(step.held)) return "late";
+    if (step.held !== this.#latest) return "other";
     this.#drop(step.held);
     this.#latest = undefined;
-    return step.held;
+    return "givenUp";
   }
 
   packetNumber(an: number, nextPn: bigint, now: Instant): void {

@@ -45,6 +45,8 @@ export class Kay {
   #actors: Actor[] = [];
   #principal: Actor | undefined;
   #out: KayOutput[] = [];
+  /** Events of this turn that come behind those of who is there. */
+  #told: KayEvent[] = [];
   #operations = 0;
   readonly #asked = new Map<number, SecyOperation["kind"]>();
   /** Channels that are kept for a while though nobody is live behind them. */
@@ -78,7 +80,7 @@ export class Kay {
   }
 
   #tell(event: KayEvent): void {
-    this.#out.push({ kind: "event", event });
+    this.#told.push(event);
   }
 
   /** A frame of the group address of port access entities, from its destination on. */
@@ -298,8 +300,8 @@ export class Kay {
   #onRefused(id: number, errno: string, now: Instant): void {
     const operation = this.#asked.get(id);
     this.#asked.delete(id);
-    const givenUp = this.#cp.refused(id);
-    if (operation === undefined) return;
+    const then = this.#cp.refused(id);
+    if (operation === undefined || then === "late") return;
     // What is to be there is there, and what is to be gone is gone.
     const isSo =
       (operation === "createReceiveSc" && errno === "EEXIST") ||
@@ -307,7 +309,7 @@ export class Kay {
     if (isSo) return;
     this.#refusal = { kind: "secyRefused", operation, errno };
     this.#tell({ kind: "secyRefused", operation, errno });
-    if (givenUp === undefined) return;
+    if (then === "other") return;
     this.#server.holdOff(now);
     this.#retryAt = instantAfter(now, lifeMs);
   }
@@ -329,7 +331,8 @@ export class Kay {
       now,
     );
     const { events, isNews } = this.#changes.since(this.#actors, this.#principal, this.#cp);
-    for (const event of events) this.#tell(event);
+    for (const event of [...events, ...this.#told]) this.#out.push({ kind: "event", event });
+    this.#told = [];
     if (isNews) this.#principal?.hurry();
     this.#send(now);
     if (this.#changes.isMemorable(this.#actors, this.#principal, this.#cp, this.#server.lastAn)) {
@@ -362,7 +365,11 @@ export class Kay {
     for (const [sci, until] of this.#kept) {
       if (until <= now || members.has(sci)) this.#kept.delete(sci);
     }
-    this.#cp.setMembers([...members.values()], (sci) => this.#kept.has(sci), now);
+    const isKept = (sci: string): boolean => this.#kept.has(sci);
+    if (!this.#cp.setMembers([...members.values()], isKept, now)) return;
+    // An MI stands for one unbroken membership: whoever has given up its SAKs is a new instance, for
+    // which the others make a new one.
+    for (const actor of this.#actors) actor.renewMi(now);
   }
 
   #serve(now: Instant): void {

@@ -46,6 +46,7 @@ export class KeyServer {
 
   /** The SecY did not take the last one: the next try is a life time away. */
   holdOff(now: Instant): void {
+    this.#commanded = true;
     this.#heldOffUntil = instantAfter(now, lifeMs);
   }
 
@@ -87,7 +88,8 @@ export class KeyServer {
   // A SAK that cannot be handed out again and that a live peer does not have is of no use to it.
   #watch({ actor, actors, cp }: Served, now: Instant): void {
     const newest = cp.newest;
-    const isHandedOut = newest !== undefined && this.#madeFor(newest) !== undefined;
+    const isHandedOut =
+      newest !== undefined && newest.transmit !== "enabled" && this.#madeFor(newest) !== undefined;
     const isMissing =
       newest !== undefined &&
       actor.livePeers.length > 0 &&
