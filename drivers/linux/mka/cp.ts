@@ -17,7 +17,8 @@ const samplesMax = 16;
 /** A station that frames come from. */
 export interface Member {
   readonly sci: string;
-  readonly mi: string;
+  /** One in each CA that it is live in. */
+  readonly mis: readonly string[];
   /** Lowest packet number that it says it uses under this SAK. */
   lowestPn(key: KeyIdentifier): bigint;
 }
@@ -159,11 +160,9 @@ export class Cp {
       if (this.#channels.has(member.sci)) continue;
       this.#channels.add(member.sci);
       this.#operate({ kind: "createReceiveSc", sci: member.sci });
-      for (const held of this.held) {
-        if (held.members.includes(member.mi)) this.#installReceive(held, member, now);
-      }
     }
     this.#members = members;
+    for (const held of this.held) this.#installMissing(held, now);
     return isGivenUp;
   }
 
@@ -255,10 +254,21 @@ export class Cp {
     return { ...sa, extended };
   }
 
+  // Of a group not everybody is heard before the SAK comes.
+  #installMissing(held: HeldSak, now: Instant): void {
+    for (const member of this.#members) {
+      if (held.receive.has(member.sci)) continue;
+      if (member.mis.some((mi) => held.members.includes(mi))) {
+        this.#installReceive(held, member, now);
+      }
+    }
+  }
+
   #installReceive(held: HeldSak, member: Member, now: Instant): void {
-    const { sci, mi } = member;
+    const { sci, mis } = member;
     const { sak, extended, an } = held;
-    const ssci = extended?.of.get(mi) ?? extended?.of.get(sci);
+    const known = mis.map((mi) => extended?.of.get(mi)).find((ssci) => ssci !== undefined);
+    const ssci = known ?? extended?.of.get(sci);
     if (sak === undefined || (extended !== undefined && ssci === undefined)) return;
     // A channel that comes back goes on where its sender is.
     const lowestPn = held.createdAt === now ? 1n : member.lowestPn(held.keyIdentifier);

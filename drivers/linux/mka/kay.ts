@@ -158,7 +158,7 @@ export class Kay {
       if (this.#cp.holds(key) || this.#retryAt !== undefined) return;
     }
     const { suite } = this.#settings;
-    const isAnInUse = (an: number): boolean => this.#isAnInUse(an);
+    const isAnInUse = (an: number): boolean => this.#isAnInUse(an, server.sci);
     const taken = takeSak(mkpdu, distributedSak, { actor, server, suite, isAnInUse });
     if (taken.kind === "refused") {
       this.#refuse(actor, taken.why);
@@ -182,11 +182,12 @@ export class Kay {
     this.#tell({ kind: "sakRefused", ckn: actor.ckn, why });
   }
 
-  #isAnInUse(an: number): boolean {
+  // The key server itself has at most one SAK under an AN: that which it hands out.
+  #isAnInUse(an: number, server: string): boolean {
     return this.#cp.held.some((held) => {
       if (held.an !== an || held === this.#cp.latest) return false;
       const using = reportsOn(this.#actors, held.keyIdentifier);
-      return using.some(({ receive, transmit }) => receive || transmit);
+      return using.some(({ sci, receive, transmit }) => sci !== server && (receive || transmit));
     });
   }
 
@@ -356,17 +357,17 @@ export class Kay {
   }
 
   #join(now: Instant): void {
-    const members = new Map<string, Member>();
-    for (const { sci, mi } of livePeers(this.#actors)) {
+    const stations = Map.groupBy(livePeers(this.#actors), ({ sci }) => sci);
+    const members = [...stations].map(([sci, peers]): Member => {
       const lowestPn = (key: KeyIdentifier): bigint =>
         reportsOn(this.#actors, key).find((report) => report.sci === sci)?.pn ?? 1n;
-      if (!members.has(sci)) members.set(sci, { sci, mi, lowestPn });
-    }
+      return { sci, mis: peers.map(({ mi }) => mi), lowestPn };
+    });
     for (const [sci, until] of this.#kept) {
-      if (until <= now || members.has(sci)) this.#kept.delete(sci);
+      if (until <= now || stations.has(sci)) this.#kept.delete(sci);
     }
     const isKept = (sci: string): boolean => this.#kept.has(sci);
-    if (!this.#cp.setMembers([...members.values()], isKept, now)) return;
+    if (!this.#cp.setMembers(members, isKept, now)) return;
     // An MI stands for one unbroken membership: whoever has given up its SAKs is a new instance, for
     // which the others make a new one.
     for (const actor of this.#actors) actor.renewMi(now);

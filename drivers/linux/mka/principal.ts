@@ -13,26 +13,30 @@ export function choosePrincipal(
   current: Actor | undefined,
   now: Instant,
 ): Actor | undefined {
-  const live = actors.filter(({ livePeers }) => livePeers.length > 0);
+  // None is gone over to whose stations may be gone.
+  const live = actors.filter(({ livePeers }) => livePeers.some((peer) => !isSilent(peer, now)));
   const serving = live.filter(({ election }) => election.kind === "self");
   const isThere = current !== undefined && actors.includes(current);
-  if (isThere) {
-    const heard = current.livePeers.filter((peer) => !hasLeft(peer, current, live, now));
-    // As long as somebody else makes them, they come where they come.
-    if (heard.length > 0 && current.election.kind === "peer") return current;
+  const heard = isThere
+    ? current.livePeers.filter((peer) => !isSilent(peer, now) || !hasLeft(peer, current, live))
+    : [];
+  if (isThere && heard.length > 0) {
+    // As long as somebody else makes them, SAKs come where they come.
+    if (current.election.kind === "peer") return current;
     const reaches = ({ livePeers }: Actor): boolean =>
       heard.every(({ sci }) => livePeers.some((peer) => peer.sci === sci));
-    if (heard.length > 0) return serving.find(reaches) ?? current;
+    return serving.find(reaches) ?? current;
   }
-  const others = (candidates: readonly Actor[]): Actor | undefined =>
-    candidates.find((actor) => actor !== current) ?? candidates[0];
-  return others(serving) ?? others(live) ?? (isThere ? current : actors[0]);
+  const others = live.filter((actor) => actor !== current);
+  const [best] = [...others.filter((actor) => serving.includes(actor)), ...others];
+  return best ?? (isThere ? current : actors[0]);
 }
+
+const isSilent = ({ heardAt }: Peer, now: Instant): boolean => now - heardAt > silentMs;
 
 // A station that has only one CAK went over to another: it is silent in this CA, and in the other it
 // uses no SAK. Its life time here need not be waited for.
-function hasLeft(peer: Peer, actor: Actor, actors: readonly Actor[], now: Instant): boolean {
-  if (now - peer.heardAt <= silentMs) return false;
+function hasLeft(peer: Peer, actor: Actor, actors: readonly Actor[]): boolean {
   return actors.some(
     (other) =>
       other !== actor &&
