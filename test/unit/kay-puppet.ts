@@ -9,7 +9,7 @@ import type {
 } from "#drivers/linux/mka/kay-types.ts";
 import { wrapSak } from "#drivers/linux/mka/keys.ts";
 import { type DistributedSak, locate, type Mkpdu, parse } from "#drivers/linux/mka/mkpdu.ts";
-import type { SecyOperation } from "#drivers/linux/mka/operations.ts";
+import type { SecyOperation, SecyReport } from "#drivers/linux/mka/operations.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { sciA, sciB, settings } from "./kay-kit.ts";
@@ -17,6 +17,14 @@ import { built, keysOf, mkpduOf, secretOf, type TestCa } from "./kay-recorded.ts
 import { TestSecy } from "./kay-secy.ts";
 
 export type Rest = Parameters<typeof mkpduOf>[2];
+
+function read(frame: Uint8Array): Mkpdu {
+  const located = locate(frame);
+  if (located.kind !== "located") throw new Error(located.kind);
+  const mkpdu = parse(located);
+  if ("kind" in mkpdu) throw new Error(mkpdu.why);
+  return mkpdu;
+}
 
 /** One KaY under test, whose SecY does everything at once. */
 export class Subject {
@@ -37,24 +45,19 @@ export class Subject {
     this.take(this.kay.command({ kind: "addActor", ckn: ca.ckn, cak, role: "primary" }, now));
   }
 
+  /** Reports come once everything of one call is done, as at the edge. */
   take(outputs: readonly KayOutput[]): void {
+    const reports: SecyReport[] = [];
     for (const output of outputs) {
       switch (output.kind) {
-        case "send": {
-          const located = locate(output.frame);
-          if (located.kind !== "located") throw new Error(located.kind);
-          const mkpdu = parse(located);
-          if ("kind" in mkpdu) throw new Error(mkpdu.why);
-          this.sent.push(mkpdu);
+        case "send":
+          this.sent.push(read(output.frame));
           break;
-        }
         case "secy": {
           const { id, operation } = output;
           this.operations.push(operation.kind);
           const errno = this.secy.carryOut(operation);
-          const done = { kind: "done", id } as const;
-          const report = errno === undefined ? done : ({ kind: "refused", id, errno } as const);
-          this.take(this.kay.report(report, this.now));
+          reports.push(errno === undefined ? { kind: "done", id } : { kind: "refused", id, errno });
           break;
         }
         case "event":
@@ -64,6 +67,7 @@ export class Subject {
           break;
       }
     }
+    for (const report of reports) this.take(this.kay.report(report, this.now));
   }
 
   hear(frame: Uint8Array): void {

@@ -79,6 +79,13 @@ export class Actor {
   /** The last one given to a SAK under this MI. */
   kn = 0;
   #sent: Sent[] = [];
+  /**
+   * MIs whose station has begun anew. What it sent before may still be fresh for a life time, and
+   * among it a SAK that we have already transmitted under.
+   */
+  readonly #replaced = new Map<string, Instant>();
+  /** Until when channels of stations stay that have to prove themselves again. */
+  readonly #lately = new Map<string, Instant>();
   /** MNs of a predecessor count as recent up to this one, for a life time. */
   #inherited: Sent | undefined;
   #helloAt: Instant;
@@ -161,6 +168,7 @@ export class Actor {
     const known = this.#peers.get(mi);
     if (known !== undefined && sci !== known.sci) return "sciChanged";
     if (known !== undefined && mn <= known.mn) return "replayed";
+    if (this.#replaced.has(mi)) return "replayed";
     const listed = [...mkpdu.livePeers, ...mkpdu.potentialPeers].find(
       (entry) => entry.mi === this.#mi,
     );
@@ -194,7 +202,9 @@ export class Actor {
     this.hurry();
     // The station has restarted: only its new instance is there, and it has proved that it is.
     for (const other of this.peers) {
-      if (other.sci === peer.sci && other !== peer) this.#peers.delete(other.mi);
+      if (other.sci !== peer.sci || other === peer) continue;
+      this.#peers.delete(other.mi);
+      this.#replaced.set(other.mi, peer.expiresAt);
     }
   }
 
@@ -231,6 +241,11 @@ export class Actor {
     for (const peer of this.peers) {
       if (peer.expiresAt <= now) this.#peers.delete(peer.mi);
     }
+    for (const past of [this.#lately, this.#replaced]) {
+      for (const [name, until] of past) {
+        if (until <= now) past.delete(name);
+      }
+    }
   }
 
   // 9.4.2: "acceptably recent" is what was sent in the last life time, so that our own bursts make
@@ -252,11 +267,18 @@ export class Actor {
     this.#inherited = undefined;
     this.#ramp = 0;
     this.hurry();
+    const until = instantAfter(now, lifeMs);
+    for (const { sci } of this.livePeers) this.#lately.set(sci, until);
     for (const peer of this.peers) {
       peer.state = "potential";
       peer.sakUse = undefined;
-      peer.expiresAt = instantAfter(now, lifeMs);
+      peer.expiresAt = until;
     }
+  }
+
+  /** Stations that were live under our former MI, and until when they count. */
+  get lately(): ReadonlyMap<string, Instant> {
+    return this.#lately;
   }
 
   #newMi(): string {

@@ -61,7 +61,10 @@ export class Changes {
     return { events, isNews };
   }
 
-  /** Whether a successor would have to know. MNs of peers are left out: they change all the time. */
+  /**
+   * Whether a successor would have to know. MNs of peers count, so with every hello there is news:
+   * some stations hear none that does not list their latest MNs, and a life time is short.
+   */
   isMemorable(
     actors: readonly Actor[],
     principal: Actor | undefined,
@@ -71,7 +74,7 @@ export class Changes {
     const memory = JSON.stringify([
       actors.map(({ ckn, mi, mnReserved, kn, livePeers }) => [
         [ckn, mi, mnReserved, kn],
-        livePeers.map((peer) => [peer.mi, peer.kn, peer.priority, peer.keyServer]),
+        livePeers.map((peer) => [peer.mi, peer.mn, peer.kn, peer.priority, peer.keyServer]),
       ]),
       [principal?.ckn, lastAn],
       [cp.latest, cp.old].map((held) => held && [held.keyIdentifier, held.an]),

@@ -108,17 +108,12 @@ export class Kay {
 
   #hear(actor: Actor, mkpdu: Mkpdu, now: Instant): readonly KayOutput[] {
     actor.expire(now);
-    const known = livePeers([actor]);
     const acceptance = actor.accept(mkpdu, now);
     switch (acceptance) {
       case "counted":
         this.#notice(actor, mkpdu);
         break;
       case "miTaken":
-        this.#keep(
-          known.map(({ sci }) => sci),
-          now,
-        );
         break;
       case "ownFrame":
         this.#counts.ownFrames += 1n;
@@ -201,6 +196,7 @@ export class Kay {
       ...this.#actors.flatMap((actor) => [
         actor.sendAt(),
         ...actor.peers.map(({ expiresAt }) => expiresAt),
+        ...actor.lately.values(),
       ]),
       ...this.#server.wakesAt({ cp: this.#cp, settings: this.#settings }),
       ...this.#kept.values(),
@@ -348,12 +344,7 @@ export class Kay {
     if (this.#retryAt === undefined || now < this.#retryAt) return;
     this.#retryAt = undefined;
     const principal = this.#principal;
-    if (principal?.election.kind !== "peer") return;
-    this.#keep(
-      principal.livePeers.map(({ sci }) => sci),
-      now,
-    );
-    principal.renewMi(now);
+    if (principal?.election.kind === "peer") principal.renewMi(now);
   }
 
   #join(now: Instant): void {
@@ -366,7 +357,8 @@ export class Kay {
     for (const [sci, until] of this.#kept) {
       if (until <= now || stations.has(sci)) this.#kept.delete(sci);
     }
-    const isKept = (sci: string): boolean => this.#kept.has(sci);
+    const isKept = (sci: string): boolean =>
+      this.#kept.has(sci) || this.#actors.some(({ lately }) => lately.has(sci));
     if (!this.#cp.setMembers(members, isKept, now)) return;
     // An MI stands for one unbroken membership: whoever has given up its SAKs is a new instance, for
     // which the others make a new one.
