@@ -11,7 +11,10 @@ import {
   pointAtPreviousPair,
   removeNewestKey,
   shutPort,
+  swapNewestKey,
+  turnOffFarEnd,
   undrain,
+  undrainBriefly,
 } from "./people.ts";
 import type { RouterFault } from "./router.ts";
 import type { Site, SiteLink } from "./site.ts";
@@ -177,6 +180,27 @@ export const fleetFaults: readonly FleetFault[] = [
     minutes(1, 10),
     router("errorWithSuccess"),
   ),
+  fleet(
+    "key-refused",
+    "a router takes no new key",
+    "management",
+    minutes(2, 30),
+    router("refusesKeys"),
+  ),
+  fleet(
+    "key-kept",
+    "a router lets go of no key",
+    "management",
+    minutes(2, 30),
+    router("keepsKeys"),
+  ),
+  fleet(
+    "commit-late",
+    "confirmed commits come late",
+    "management",
+    minutes(1, 10),
+    router("commitsLate"),
+  ),
   fleet("slow", "a slow command line", "management", minutes(2, 20), router("slow")),
   fleet(
     "unreachable",
@@ -244,8 +268,11 @@ export const fleetFaults: readonly FleetFault[] = [
   fleet("far-back", "somebody takes it back", "link", minutes(5, 60), pointAtPreviousPair),
   fleet("key-by-hand", "somebody adds a key", "link", minutes(5, 60), addForeignKey),
   fleet("key-gone", "somebody removes a key", "link", minutes(2, 30), removeNewestKey),
+  fleet("key-swapped", "a key is gone for a moment", "link", minutes(0.2, 4), swapNewestKey),
+  fleet("far-off", "somebody turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
   fleet("port-shut", "somebody shuts the port", "link", minutes(2, 30), shutPort),
   fleet("undrained", "somebody restores the traffic", "link", minutes(1, 1), undrain),
+  fleet("undrained-briefly", "somebody mistakes the port", "link", minutes(0.5, 2), undrainBriefly),
   fleet(
     "commit-left",
     "somebody leaves a commit unconfirmed",

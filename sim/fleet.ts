@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { EventLog } from "./event-log.ts";
 import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
 import { Prng } from "./prng.ts";
-import { buildSite, type Site } from "./site.ts";
+import { buildSite, type Site, type SiteOptions } from "./site.ts";
 import { fullCapabilities, planSite, type RouterModel } from "./site-plan.ts";
 
 export interface FleetOptions {
@@ -18,6 +18,8 @@ export interface FleetOptions {
   /** `mixed`: each router differs by seed in how it commits and what it can hold. */
   readonly models: "best" | "mixed";
   readonly bounds?: Partial<OracleBounds>;
+  /** From the acceptance of a change at a far end until its hardware follows. */
+  readonly farEndDelayMs?: SiteOptions["farEndDelayMs"];
   readonly writeLine: (line: string) => void;
 }
 
@@ -28,7 +30,7 @@ export interface Fleet {
 }
 
 export function buildFleet(options: FleetOptions): Fleet {
-  const { seed, routers, tunnels, start, models } = options;
+  const { seed, routers, tunnels, start, models, farEndDelayMs } = options;
   if (routers < 2 || routers % 2 !== 0)
     throw new RangeError("a fleet has an even number of routers");
   const site = buildSite({
@@ -37,6 +39,7 @@ export function buildFleet(options: FleetOptions): Fleet {
     groups: routers / 2,
     tunnels,
     start,
+    ...(farEndDelayMs === undefined ? {} : { farEndDelayMs }),
     ...(models === "mixed" ? { models: mixed(seed, routers) } : {}),
   });
   const log = new EventLog(() => site.clock.now(), options.writeLine);

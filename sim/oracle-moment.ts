@@ -42,7 +42,7 @@ export interface Moment {
   readonly disturbed: ReadonlySet<string>;
   /** Newest successful look per link. */
   readonly looks: ReadonlyMap<string, LinkLook>;
-  /** By device, as of its last commit. */
+  /** By device, as of its last commit, and by the token of each. */
   readonly known: ReadonlyMap<string, Knowledge>;
   /** When the agent last asked to restore a link's traffic or to open its port, granted or not. */
   readonly asked: ReadonlyMap<string, Instant>;

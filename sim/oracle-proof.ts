@@ -32,6 +32,8 @@ interface Memory {
   darkAt: Instant | undefined;
   /** When somebody else last changed its keys. */
   handAt: Instant | undefined;
+  /** When somebody else last wrote its far end. */
+  farHandAt: Instant | undefined;
   /** Keys that secured the link, or that its far end was pointed at. */
   readonly used: Set<Ckn>;
 }
@@ -66,10 +68,11 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       memory.standing = standing;
       if (standing !== undefined) memory.tenure = standing;
       if (!link.carries) memory.darkAt = moment.at;
-      const byHand = moment.effects.some(
-        ({ by, what, link: id }) => by === "person" && id === link.id && what.startsWith("macsec."),
-      );
-      if (byHand) memory.handAt = moment.at;
+      for (const { by, what, link: id } of moment.effects) {
+        if (by !== "person" || id !== link.id) continue;
+        if (what.startsWith("macsec.")) memory.handAt = moment.at;
+        if (what === "peer.put") memory.farHandAt = moment.at;
+      }
       if (standing !== undefined) memory.used.add(standing.principal);
       if (link.farKey !== undefined) memory.used.add(link.farKey);
       memories.set(link.id, memory);
@@ -85,6 +88,7 @@ function nothingSeen(): Memory {
     proven: undefined,
     darkAt: undefined,
     handAt: undefined,
+    farHandAt: undefined,
     used: new Set(),
   };
 }
@@ -137,13 +141,16 @@ function flawOf(
   at: Instant,
   { farKey }: LinkTruth,
   memory: Memory | undefined,
-  { lookFreshMs, settleMs }: ProofBounds,
+  bounds: ProofBounds,
 ): string | undefined {
+  const { lookFreshMs, settleMs } = bounds;
   const proven = memory?.proven;
   const fresh = proven !== undefined && at - proven.at <= lookFreshMs;
   const next = fresh && proven.principal !== old ? proven.principal : memory?.standing?.principal;
   if (next === undefined || next === old) return "before another key secured both ends";
-  if (farKey !== next) return `while the far end did not use key ${shortCkn(next)}`;
+  // What a person does there while the router carries out a commit no look can show.
+  const left = farKey !== next && !(fresh && within(memory?.farHandAt, at, bounds));
+  if (left) return `while the far end did not use key ${shortCkn(next)}`;
   if (!fresh || proven.principal !== next) {
     return `on the control plane alone (no frames both ways under key ${shortCkn(next)})`;
   }

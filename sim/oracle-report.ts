@@ -39,8 +39,8 @@ interface Memory {
   readonly atLeast: Map<Badness, Instant>;
   wellSince: Instant | undefined;
   knownAt: Instant | undefined;
-  /** How an agent sees what is wrong: a look shows MKA and light, counters show the rest. */
-  shows: "atOnce" | "inCounters";
+  /** Since when a look shows what is wrong, as MKA and light do; undefined = counters show it. */
+  shownSince: Instant | undefined;
 }
 
 /** A pessimist is a nuisance and breaks no promise, so it is kept apart from the violations. */
@@ -64,7 +64,7 @@ export class ReportJudge {
       const memory = memoryIn(this.#links, link.id);
       // The far end's port may be shut where the router's own session is content.
       const content = link.secured || link.session.controlledPort === "secured";
-      memory.shows = content && link.linkUp ? "inCounters" : "atOnce";
+      memory.shownSince = content && link.linkUp ? undefined : (memory.shownSince ?? at);
       follow(memory, truthOf(link), at);
     }
   }
@@ -89,17 +89,15 @@ export class ReportJudge {
         const id = `${group.name}/${link.name}`;
         const memory = this.#links.get(id);
         if (memory === undefined) continue;
-        const { controlMs, dataMs } = this.#bounds;
-        const boundMs = memory.shows === "atOnce" ? controlMs : dataMs;
         findings.push(...this.#stale(id, link.verdict, memory, at));
-        findings.push(...tooGood(id, link.verdict, memory, at, boundMs));
+        findings.push(...tooGood(id, link.verdict, memory, at, this.#bounds));
         if (this.#tooLate(link.verdict, memory, at)) late.push(`${id} ${link.verdict}`);
       }
     }
     for (const { name, verdict } of status.tunnels) {
       const memory = this.#tunnels.get(name);
       if (memory === undefined) continue;
-      findings.push(...tooGood(name, verdict, memory, at, this.#bounds.dataMs));
+      findings.push(...tooGood(name, verdict, memory, at, this.#bounds));
       if (this.#tooLate(verdict, { ...memory, knownAt: at }, at)) late.push(`${name} ${verdict}`);
     }
     return { findings, late };
@@ -132,7 +130,7 @@ function memoryIn(memories: Map<string, Memory>, name: string): Memory {
     atLeast: new Map(),
     wellSince: undefined,
     knownAt: undefined,
-    shows: "inCounters",
+    shownSince: undefined,
   };
   memories.set(name, memory);
   return memory;
@@ -155,13 +153,16 @@ function* tooGood(
   verdict: Verdict,
   memory: Memory,
   at: Instant,
-  boundMs: number,
+  { controlMs, dataMs }: ReportBounds,
 ): Iterable<Finding> {
   // "unknown" claims nothing, so it is never better than the truth.
   if (verdict === "unknown") return;
   const worse = levels.find((level) => rank(level) > rank(verdict));
   const since = worse === undefined ? undefined : memory.atLeast.get(worse);
-  if (since === undefined || at - since <= boundMs) return;
+  if (since === undefined) return;
+  const { shownSince } = memory;
+  const shown = shownSince !== undefined && at - Math.max(since, shownSince) > controlMs;
+  if (!shown && at - since <= dataMs) return;
   const event = `status says ${name} ${verdict}`;
   const text = `${name} is reported ${verdict} and has been ${worse} or worse for ${at - since} ms`;
   yield { promise: "P7", event, text };

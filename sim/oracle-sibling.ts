@@ -7,6 +7,7 @@ import {
   describeEffect,
   type Finding,
   inService,
+  type Knowledge,
   linkOf,
   type Moment,
   seenMs,
@@ -89,12 +90,18 @@ function outBy(link: LinkTruth, memory: Memory): EffectEvent | undefined {
 }
 
 function hasJustRisen(
-  { known }: Moment,
-  { place, link, at }: EffectEvent,
+  moment: Moment,
+  effect: EffectEvent,
   memoryOf: (id: string) => Memory,
 ): boolean {
+  const { link, at } = effect;
   const since = link === undefined ? undefined : memoryOf(link).aliveSince;
-  return since !== undefined && (known.get(place)?.at ?? at) - since < raceMs;
+  return since !== undefined && (knowledgeOf(moment, effect)?.at ?? at) - since < raceMs;
+}
+
+/** What the agent knew when it asked for this, which a router may carry out much later. */
+function knowledgeOf({ known }: Moment, { token, place }: EffectEvent): Knowledge | undefined {
+  return (token === undefined ? undefined : known.get(token)) ?? known.get(place);
 }
 
 /** An effect takes if the link could carry before it; on a dark link the same effect gives. */
@@ -129,7 +136,8 @@ function* judgeSibling(
 ): Iterable<Finding> {
   for (const sibling of moment.now.links) {
     if (sibling.id === effect.link) continue;
-    const { at, looks } = moment.known.get(effect.place) ?? { at: effect.at, looks: moment.looks };
+    const known = knowledgeOf(moment, effect);
+    const { at, looks } = known ?? { at: effect.at, looks: moment.looks };
     const look = looks.get(sibling.id);
     const age = look === undefined ? undefined : at - look.at;
     const event = describeEffect(effect);

@@ -2,7 +2,13 @@
 // that was said.
 
 import type { DeviceChange } from "#hal/device.ts";
-import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
+import {
+  type Ckn,
+  type DeviceState,
+  type MacsecPort,
+  type PortName,
+  strongValue,
+} from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { CanarySearch } from "./oracle-canary.ts";
 import { watchClearFrames } from "./oracle-clear.ts";
@@ -81,6 +87,18 @@ const bounds: OracleBounds = {
 
 /** Enough to see what went wrong; a broken run must not fill the memory. */
 const violationsMax = 100;
+/** Commits, and devices, of which it is kept what the agent knew. */
+const knownMax = 256;
+/** MKPDUs come every two seconds: counters that show none for so long stand still. */
+const standstillMs = 5_000;
+
+/** The counters of a port at a look. */
+interface Reading {
+  readonly mkpdus: bigint;
+  readonly at: Instant;
+  /** Since when they move. */
+  readonly since: Instant;
+}
 
 interface Watched {
   readonly name: string;
@@ -101,6 +119,7 @@ export class Oracle {
   readonly #groups: ReadonlyMap<string, Watched>;
   readonly #dirty = new Set<string>();
   readonly #looks = new Map<string, LinkLook>();
+  readonly #readings = new Map<string, Reading>();
   #forgotAt: Instant | undefined;
   readonly #asked = new Map<string, Instant>();
   readonly #known = new Map<string, Knowledge>();
@@ -189,12 +208,27 @@ export class Oracle {
       if (shown === undefined) continue;
       // A broken data plane shows in counters only, so an agent needs its evidence time.
       const since = this.#outSince.get(link);
-      const told = since !== undefined && state.at - since > this.#bounds.dataMs;
+      const from = Math.max(since ?? state.at, this.#movesSince(link, port, state.at));
+      const told = since !== undefined && state.at - from > this.#bounds.dataMs;
       const before = this.#looks.get(link);
       const continues = before !== undefined && state.at - before.at <= seenMs;
       const seenSince = continues ? before.seenSince : state.at;
       this.#looks.set(link, { at: state.at, inService: shown && !told, seenSince });
     }
+  }
+
+  /** Counters that stand still show nothing: an agent's evidence begins where they move again. */
+  #movesSince(link: string, { mkpdus }: MacsecPort, at: Instant): Instant {
+    const seen = strongValue(mkpdus);
+    const sum = seen === undefined ? 0n : seen.sent + seen.received;
+    const before = this.#readings.get(link);
+    if (before !== undefined && before.mkpdus === sum) {
+      if (at - before.at > standstillMs) this.#readings.set(link, { ...before, since: at });
+      return this.#readings.get(link)?.since ?? at;
+    }
+    const since = before?.since ?? at;
+    this.#readings.set(link, { mkpdus: sum, at, since });
+    return since;
   }
 
   /** The agent asked for this: it cannot be blamed for a restore that a device refuses. */
@@ -284,8 +318,17 @@ export class Oracle {
   }
 
   /** A router takes its time, and nobody takes a commit back that is under way. */
-  told(device: string): void {
-    this.#known.set(device, { at: this.#site.clock.now(), looks: new Map(this.#looks) });
+  told(device: string, token: string): void {
+    const knowledge = { at: this.#site.clock.now(), looks: new Map(this.#looks) };
+    // The newest last; what was told long ago is carried out by now, or never.
+    for (const name of [device, token]) {
+      this.#known.delete(name);
+      this.#known.set(name, knowledge);
+    }
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= knownMax) break;
+      this.#known.delete(oldest);
+    }
   }
 
   /** From now on no key is changed on a link with traffic. */

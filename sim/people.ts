@@ -3,7 +3,7 @@
 import type { PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type KeyRef, parseCkn, type WantedSettings } from "#hal/model.ts";
-import type { PortConfig } from "./router-config.ts";
+import { type PortConfig, sameSettings } from "./router-config.ts";
 import type { Site, SiteLink } from "./site.ts";
 import { handMadeSettings } from "./site-plan.ts";
 
@@ -131,6 +131,61 @@ export function removeNewestKey(_site: Site, link: SiteLink): Heal {
     });
 }
 
+/** Somebody takes the newest key away, sees what they did, and puts it back where they took it. */
+export function swapNewestKey(site: Site, link: SiteLink): Heal {
+  const before = link.router.configured(link.port)?.keys ?? [];
+  const gone = before.at(-1);
+  if (gone === undefined) return nothing;
+  const heal = removeNewestKey(site, link);
+  const left = link.router.configured(link.port)?.keys ?? [];
+  return () => {
+    const now = link.router.configured(link.port)?.keys ?? [];
+    const isAsLeft =
+      now.length === left.length && now.every(({ ckn }, index) => ckn === left[index]?.ckn);
+    if (isAsLeft) edit(link, (port) => (port.keys = [...before]));
+    else heal();
+  };
+}
+
+/** Somebody restores the traffic and drains it again seconds later: it was the wrong port. */
+export function undrainBriefly(site: Site, link: SiteLink): Heal {
+  const means = link.router.configured(link.port)?.drain;
+  if (means === undefined) return nothing;
+  undrain(site, link);
+  const ms = site.prng.fork(`drain again ${link.id} ${site.clock.now()}`).between(500, 5_000);
+  let theirs = false;
+  site.clock.after(ms, () => {
+    theirs = !link.router.drained(link.port);
+    if (theirs) edit(link, (port) => (port.drain = means));
+  });
+  // What they drained is theirs to give back, unless others have moved the traffic since.
+  link.router.onEffect(({ by, what, port }) => {
+    if (by === "agent" && port === link.port && /^port\.(?:drain|restore)$/.test(what)) {
+      theirs = false;
+    }
+  });
+  return () => {
+    if (theirs) undrain(site, link);
+  };
+}
+
+/** Somebody turns MACsec off at the far end, which leaves the router alone with its key. */
+export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
+  const before = pointsAt(link);
+  if (before === undefined) return nothing;
+  link.msee.person(link.azureLink, { key: "off" });
+  const putOn = (left: number): void => {
+    const shown = portal(link);
+    const waiting = shown === undefined || shown.provisioning === "updating";
+    if (left === 0 || !(waiting || shown.pointsAt === undefined)) return;
+    // Where the router has no key either, both ends are as they were before the first one.
+    if (!waiting && link.edge.keys().length === 0) return;
+    if (!waiting) link.msee.person(link.azureLink, { key: heldPair(site, link, before) });
+    site.clock.after(retryMs, () => putOn(left - 1));
+  };
+  return () => putOn(retriesMax);
+}
+
 export function undrain(_site: Site, link: SiteLink): Heal {
   edit(link, (port) => {
     port.drain = undefined;
@@ -172,10 +227,11 @@ export function setKeys(link: SiteLink, keys: PortConfig["keys"]): void {
 export function setSettings(link: SiteLink, wanted: WantedSettings): void {
   const macsec = link.router.configured(link.port)?.macsec;
   if (macsec === undefined) return;
-  const { suite, includeSci } = wanted;
-  if (macsec.suite === suite && macsec.includeSci === includeSci) return;
+  const { suite, includeSci, keyServerPriority } = wanted;
+  const typed = { ...macsec, suite, includeSci, keyServerPriority };
+  if (sameSettings(macsec, typed)) return;
   edit(link, (port) => {
-    port.macsec = { ...macsec, suite, includeSci };
+    port.macsec = typed;
   });
 }
 

@@ -47,6 +47,8 @@ export interface CommitHost {
   locked(): boolean;
   /** A person's commit waits for its confirm. */
   foreignCommit(): boolean;
+  /** Why it would not take this change; undefined = it would. */
+  refusal(change: DeviceChange): string | undefined;
   /** How a commit that looks accepted goes wrong. */
   commitFlaw(): "silentRevert" | "errorWithSuccess" | undefined;
 }
@@ -130,7 +132,8 @@ export class CommitEngine {
     const { config: after, effects } = this.#candidate(entry.change, entry.material);
     const commit = { before: this.#host.running(), after };
     if (revertAfterMs !== undefined) this.#refuseUnrevertable(commit);
-    this.#host.install(after, "agent", effects, entry.change.filter(isOperation));
+    const named = effects.map((effect): Effect => ({ ...effect, token }));
+    this.#host.install(after, "agent", named, entry.change.filter(isOperation));
     if (revertAfterMs === undefined) this.#end(entry, "settled");
     else {
       const cancel = clock.after(revertAfterMs, () => this.#undo(entry, commit, "device"));
@@ -227,6 +230,11 @@ export class CommitEngine {
     material: KeyMaterial,
   ): { config: MutableConfig; effects: Effect[] } {
     const { device, capabilities } = this.#host;
+    const refusal = this.#host.refusal(change);
+    if (refusal !== undefined) {
+      const text = `${device} refused the change, nothing was changed: ${refusal}`;
+      throw deviceError("device.rejected", device, text);
+    }
     const principal = (port: PortName): Ckn | undefined => this.#host.principal(port);
     const config = cloneConfig(this.#host.running());
     const context = { device, capabilities, material, principal };

@@ -23,7 +23,7 @@ export interface MutableConfig {
 }
 
 /** What changed in a running configuration, without when and by whom. */
-export type Effect = Pick<EffectEvent, "what" | "port" | "ckn">;
+export type Effect = Pick<EffectEvent, "what" | "port" | "ckn" | "token">;
 
 export type Difference =
   | {

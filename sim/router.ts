@@ -60,6 +60,12 @@ export type RouterFault =
   | "requestTwice"
   /** A person's commit waits for a confirm that does not come. */
   | "foreignCommit"
+  /** No key and no settings are taken: a licence or a table is at its limit. */
+  | "refusesKeys"
+  /** No key is let go of. */
+  | "keepsKeys"
+  /** A confirmed commit gets no answer, and is carried out when nobody waits for it any more. */
+  | "commitsLate"
   | "silentRevert"
   | "errorWithSuccess"
   | "slow"
@@ -75,6 +81,12 @@ interface Port extends RouterPort, PortLook {
   frozen: PortCounters | undefined;
 }
 
+/** Parts of a change that ask a router to take something new. */
+const bringing: ReadonlySet<DeviceChange[number]["kind"]> = new Set([
+  "macsec.addKey",
+  "macsec.replaceKey",
+  "macsec.protect",
+]);
 const bootMs = 90_000;
 const settleMsDefault = 3_000;
 
@@ -119,6 +131,7 @@ export class Router {
       install: (next, by, effects, operations) => this.#install(next, by, effects, operations),
       locked: () => this.hasFault("locked"),
       foreignCommit: () => this.hasFault("foreignCommit"),
+      refusal: (change) => this.#refusal(change),
       commitFlaw: () => {
         if (this.hasFault("errorWithSuccess")) return "errorWithSuccess";
         return this.hasFault("silentRevert") ? "silentRevert" : undefined;
@@ -387,6 +400,13 @@ export class Router {
       port.station.setAdmin(this.#running.ports.get(port.name)?.admin === "up");
     }
     for (const name of this.#running.tunnels.keys()) this.#pushTunnel(name);
+  }
+
+  #refusal(change: DeviceChange): string | undefined {
+    const takes = change.some(({ kind }) => bringing.has(kind));
+    if (takes && this.hasFault("refusesKeys")) return "its table of keys is full";
+    const drops = change.some(({ kind }) => kind === "macsec.removeKey");
+    return drops && this.hasFault("keepsKeys") ? "the key is held by a process" : undefined;
   }
 
   #settleMs(): number {

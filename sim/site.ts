@@ -42,7 +42,7 @@ export interface SiteOptions {
   /** What the ids of secrets begin with, where the vault has a place of its own. */
   readonly vaultBase?: string;
   /** From the acceptance of a change at the far end until its hardware follows. */
-  readonly farEndDelayMs?: { readonly low: number; readonly high: number };
+  readonly farEndDelayMs?: { readonly low: number; readonly high: number } | undefined;
 }
 
 /** A link with everything that it is made of. */
@@ -67,7 +67,7 @@ export interface SiteObserver {
   /** The agent asked a device for a change, whatever became of it. */
   asked?(device: string, change: DeviceChange): void;
   /** The agent sends a commit to the device: what it learns from here on stops it no more. */
-  told?(device: string): void;
+  told?(device: string, token: string): void;
 }
 
 /** 2026-11-24T10:00:00Z. */
@@ -263,7 +263,7 @@ export class Site implements SiteFace {
         return {
           ...transaction,
           apply: (within, applied) => {
-            for (const observer of this.#observers) observer.told?.(router.name);
+            for (const observer of this.#observers) observer.told?.(router.name, transaction.token);
             return transaction.apply(within, applied);
           },
         };

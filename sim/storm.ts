@@ -5,7 +5,7 @@ import type { SimClock } from "./clock.ts";
 import { type FleetFault, fleetFaults, strikeFault } from "./faults.ts";
 import type { Heal } from "./people.ts";
 import type { Prng } from "./prng.ts";
-import type { Site } from "./site.ts";
+import type { Site, SiteLink } from "./site.ts";
 
 export interface StormOptions {
   readonly site: Site;
@@ -53,11 +53,19 @@ export class Storm {
     });
   }
 
+  /** One more, at a moment and of a kind that others choose; none once the storm is over. */
+  strikeAfter(ms: number, kind: FleetFault, link: SiteLink, lastsMs: number): void {
+    this.#after(ms, () => this.#strikeAt(kind, link, lastsMs));
+  }
+
   #strike(): void {
     const kind = this.#prng.pick(this.kinds);
     const link = this.#prng.pick(this.#site.links);
     const { low, high } = kind.lastsMs;
-    const lastsMs = this.#prng.between(low, high) * this.#lasting;
+    this.#strikeAt(kind, link, this.#prng.between(low, high) * this.#lasting);
+  }
+
+  #strikeAt(kind: FleetFault, link: SiteLink, lastsMs: number): void {
     const key = `${kind.name} ${link.id}`;
     if (this.#active.has(key)) return;
     const heal = strikeFault(this.#site, kind, link);

@@ -17,6 +17,8 @@ export interface EffectEvent {
   readonly port: PortName | undefined;
   readonly what: PortChange["kind"] | "rollback" | "peer.put" | "reboot";
   readonly ckn?: Ckn;
+  /** Of the transaction that brought it. */
+  readonly token?: string;
   /** The CAK version that a `peer.put` names. */
   readonly cakSecretId?: string;
 }

@@ -7,7 +7,14 @@ import { type DesiredLink, linkId } from "../desired.ts";
 import { named } from "../journal/memory.ts";
 import { advance, decide, keyActions } from "./campaign.ts";
 import { Effects } from "./effects.ts";
-import { type ActionKind, type Campaign, entryOf, type Facts, type Step } from "./model.ts";
+import {
+  type ActionKind,
+  type Campaign,
+  type CampaignState,
+  entryOf,
+  type Facts,
+  type Step,
+} from "./model.ts";
 import { type Report, Scout, type ScoutParts } from "./scout.ts";
 
 export interface ConductorParts extends ScoutParts {
@@ -21,7 +28,7 @@ export interface Mind {
   readonly decide: typeof decide;
   /** What is made of that which looks since the decision say against leaning on a sibling. */
   readonly heeds: (lost: string | undefined) => string | undefined;
-  readonly took: (campaign: Campaign, row: string) => void;
+  readonly took: (campaign: Campaign, row: string, next: CampaignState) => void;
 }
 
 export const soundMind: Mind = { decide, heeds: (lost) => lost, took: () => undefined };
@@ -86,7 +93,7 @@ export class Conductor {
       }
       // Journal first: where it cannot be written, nothing is done to any device (F42).
       await this.#record(campaign, next, taken, link);
-      this.#parts.mind.took(campaign, taken.row);
+      this.#parts.mind.took(campaign, taken.row, next.state);
       if (taken.action === undefined) {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }

@@ -20,6 +20,8 @@ export interface FleetOptions {
   /** `mixed`: each router differs by seed in how it commits and what it can hold. */
   readonly models: "best" | "mixed";
   readonly tunnels: number;
+  /** From the acceptance of a change at a far end until its hardware follows. */
+  readonly farEndDelayMs?: { readonly low: number; readonly high: number };
   /** What decides in every life of the agent, and who hears which rows were taken. */
   readonly mind?: Mind;
   /** Takes the event log, one line per transition. */

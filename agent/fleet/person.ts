@@ -143,7 +143,7 @@ export class Person {
 
   #delayMs(prng: Prng, state: Campaign["state"]): number {
     if (this.#temper === "careful") return prng.between(2_000, 20_000);
-    if (state === "gated") return prng.between(60_000, 600_000);
+    if (state === "gated") return prng.between(20_000, 600_000);
     const { low, high } = prng.chance(0.02) ? lunchMs : answerMs;
     return prng.between(low, high);
   }
@@ -187,6 +187,8 @@ export class Person {
   async #unhold(agent: Agent, group: string, campaign: Campaign): Promise<void> {
     const { site } = this.#parts.run.fleet;
     const link = this.#link(group, campaign);
+    // Some only press the button.
+    if (this.#isCareless(0.2)) return await this.#say(agent, group, "resume");
     if (link !== undefined && campaign.because.startsWith("the far end says")) putAgain(link);
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
     if (this.#isCareless(0.3)) return;

@@ -7,8 +7,9 @@ import { Prng as Random } from "#sim/prng.ts";
 import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
 import type { Mind } from "../campaign/conductor.ts";
-import type { Campaign } from "../campaign/model.ts";
+import type { Campaign, CampaignState } from "../campaign/model.ts";
 import { openCampaign } from "../journal/memory.ts";
+import { Ambush } from "./ambush.ts";
 import { FleetRun } from "./fleet.ts";
 import { Lives } from "./lives.ts";
 import { Person } from "./person.ts";
@@ -40,7 +41,14 @@ const stillMs = minuteMs;
 const roundsMax = 40;
 /** Waiting times are short here, and so are faults. */
 const lasting = 0.25;
-const suites = ["suite: gcm-aes-xpn-256", "suite: gcm-aes-xpn-256, includeSci: false"] as const;
+/** Half as long as an operation at the far end takes elsewhere. */
+const farEndDelayMs = { low: 6_000, high: 18_000 };
+/** What the links are set to; of the last one the far end has nothing to do. */
+const settings = [
+  "suite: gcm-aes-xpn-256",
+  "suite: gcm-aes-xpn-256, includeSci: false",
+  "suite: gcm-aes-xpn-256, keyServerPriority: 24",
+] as const;
 
 /** Ends early at the first broken promise. */
 export async function playRotations(options: RotationsOptions): Promise<Tally> {
@@ -65,23 +73,30 @@ class Rotations {
   readonly #still = new Map<string, { readonly seen: string; readonly since: number }>();
   #rotations = 0;
   #digest = 0;
-  #macsec: string = suites[0];
+  #macsec: string = settings[0];
+  #ambush: Ambush | undefined;
 
   constructor(options: RotationsOptions) {
     this.#options = options;
     const { seed } = options;
     this.#prng = new Random(`${seed}/rotations`);
-    this.#scene = drawScene(this.#prng.fork("scene"));
-    const { routers, start } = this.#scene;
+    const scene = drawScene(this.#prng.fork("scene"));
+    const { routers, start } = scene;
     const sown = options.plant?.sow() ?? nothingSown;
     const mind: Mind = {
       decide: sown.decide,
       heeds: sown.heeds,
-      took: (campaign, row) => this.#took(campaign, row),
+      took: (campaign, row, next) => this.#took(campaign, row, next),
     };
     const writeLine = (line: string): void => this.#heard(line);
-    const size = { seed, routers, tunnels: 0, start, models: "mixed" } as const;
+    const size = { seed, routers, tunnels: 0, start, models: "mixed", farEndDelayMs } as const;
     this.#run = new FleetRun({ ...size, mind, writeLine });
+    // Without a probe only the routing misses frames, and hardly any prove a key.
+    const devices = [...this.#run.fleet.site.routers.values()];
+    const probes = devices.every(
+      ({ options: { capabilities } }) => capabilities.probe !== undefined,
+    );
+    this.#scene = probes ? scene : { ...scene, deadlines: "patient" };
     const prng = this.#prng.fork("lives");
     const { links: edges } = this.#run.fleet.site;
     this.#lives = new Lives({
@@ -153,18 +168,21 @@ class Rotations {
     this.#options.writeLine?.(line);
   }
 
-  #took(campaign: Campaign, row: string): void {
+  #took(campaign: Campaign, row: string, next: CampaignState): void {
     count(this.#marks, row);
+    this.#ambush?.entered(campaign, next);
     if (row === "queued.free" && campaign.at === 0) {
       this.#begun.set(campaign.group, `${campaign.kind} ${campaign.since}`);
     }
   }
 
-  /** Adopted or enrolled in good weather: what follows begins with everything protected. */
+  /** Adopted in good weather, or enrolled: what follows begins with everything protected. */
   async #settle(): Promise<void> {
     const { site } = this.#run.fleet;
     this.#lives.start();
     await site.clock.runFor(25_000);
+    // A first enrolment has its bad weather too.
+    if (this.#scene.start === "clear") await this.#weather();
     this.#person.become("careful");
     await this.#until(mendMs, () => this.#isWell(), "was never protected at first");
     this.#person.become("careless");
@@ -174,29 +192,33 @@ class Rotations {
     const { site } = this.#run.fleet;
     this.#begun.clear();
     this.#askForIt();
-    const storm = this.#storm();
-    this.#person.become(this.#prng.chance(0.1) ? "away" : "careless");
-    const { low, high } = stormMs;
-    await site.clock.runFor(
-      this.#prng.between(low, high),
-      () => this.#isBroken() || this.#isDone(),
-    );
-    storm?.calm();
-    this.#lives.spare();
-    this.#person.become("away");
-    await this.#until(restMs, () => this.#isAtRest(), "never at rest");
-    this.#judgeReasons();
+    await this.#weather();
     for (const group of site.groups) this.#countParked(group);
     this.#person.become("careful");
     await this.#until(mendMs, () => this.#isWell(), "was mended by a person and is not protected");
     for (const group of site.groups) this.#countEnded(group);
   }
 
+  /** A storm, and calm until everything rests for a true reason. */
+  async #weather(): Promise<void> {
+    const { clock } = this.#run.fleet.site;
+    const storm = this.#storm();
+    this.#person.become(this.#prng.chance(0.1) ? "away" : "careless");
+    const { low, high } = stormMs;
+    await clock.runFor(this.#prng.between(low, high), () => this.#isBroken() || this.#isDone());
+    storm?.calm();
+    this.#ambush = undefined;
+    this.#lives.spare();
+    this.#person.become("away");
+    await this.#until(restMs, () => this.#isAtRest(), "never at rest");
+    this.#judgeReasons();
+  }
+
   /** New keys in the vault, or other settings in the config. */
   #askForIt(): void {
     const { site } = this.#run.fleet;
     if (this.#prng.chance(0.1)) {
-      this.#macsec = this.#macsec === suites[0] ? suites[1] : suites[0];
+      this.#macsec = this.#prng.pick(settings.filter((each) => each !== this.#macsec));
       const request = { text: this.#config(), file: "fleet.yaml", who: "person", queue: true };
       // Refused by a full disk: the next round asks for something else.
       void this.#run.agent?.apply(request, never).catch(() => undefined);
@@ -209,11 +231,19 @@ class Rotations {
   }
 
   #storm(): Storm | undefined {
-    const { strikeMs, kindChance, deathCalls, disk } = this.#scene;
+    const { strikeMs, kindChance, deathCalls, disk, traps } = this.#scene;
     if (strikeMs === undefined || this.#prng.chance(0.1)) return undefined;
     if (deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
     if (disk === "spoilt") this.#lives.spoilDisk();
-    return new Storm({ site: this.#run.fleet.site, everyMs: strikeMs, kindChance, lasting });
+    const { site } = this.#run.fleet;
+    const storm = new Storm({ site, everyMs: strikeMs, kindChance, lasting });
+    this.#ambush = new Ambush({
+      site,
+      storm,
+      prng: this.#prng.fork(`traps ${site.clock.now()}`),
+      traps,
+    });
+    return storm;
   }
 
   async #until(limitMs: number, reached: () => boolean, otherwise: string): Promise<void> {

@@ -20,6 +20,12 @@ export interface Scene {
   /** Mean number of calls to disk and world after which the agent dies; undefined = it lives. */
   readonly deathCalls: number | undefined;
   readonly disk: "sound" | "spoilt";
+  /** `hasty`: deadlines that a slow router or far end misses, under a timer that outlasts them. */
+  readonly deadlines: "patient" | "hasty";
+  /** Quiet samples that a drain needs. */
+  readonly samples: 1 | 3;
+  /** Faults that lie in wait for a state, in each storm. */
+  readonly traps: number;
 }
 
 export function drawScene(prng: Prng): Scene {
@@ -27,7 +33,7 @@ export function drawScene(prng: Prng): Scene {
     prng.pick(rows.flatMap((row) => Array.from({ length: row[1] }, () => row)))[0];
   return {
     routers: weighted([2, 9], [4, 1]),
-    start: weighted(["protected", 9], ["clear", 1]),
+    start: weighted(["protected", 8], ["clear", 2]),
     farEnd: weighted(["agent", 6], ["manual", 4]),
     drain: weighted(["prepend", 5], ["gracefulShutdown", 3], ["none", 2]),
     retire: weighted(["afterProof", 1], ["afterSoak", 1]),
@@ -39,6 +45,9 @@ export function drawScene(prng: Prng): Scene {
     kindChance: weighted([0.1, 2], [0.3, 2], [0.6, 1]),
     deathCalls: weighted([undefined, 1], [150, 1], [600, 2], [2_000, 2]),
     disk: weighted(["sound", 3], ["spoilt", 1]),
+    deadlines: weighted(["patient", 2], ["hasty", 1]),
+    samples: weighted([1, 2], [3, 1]),
+    traps: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
   };
 }
 
@@ -49,16 +58,19 @@ const windows = Array.from({ length: 12 }, (_, index) => {
   return `"daily ${hour}:00-${end}:30 UTC"`;
 });
 
+const deadlineLines: Readonly<Record<Scene["deadlines"], readonly string[]>> = {
+  patient: ["  verify: 110s", "  confirm: 3m", "  farEnd: 6m"],
+  hasty: ["  verify: 45s", "  confirm: 6m", "  farEnd: 100s"],
+};
+
 /** Waiting times made short, so that a rotation takes a few minutes of virtual time. */
-const waits = [
+const waits = ({ deadlines, samples }: Scene): readonly string[] => [
   "rotation:",
   "  settle: 6s",
   "  soak: 6s",
-  "  verify: 110s",
-  "  confirm: 3m",
-  "  farEnd: 6m",
+  ...deadlineLines[deadlines],
   "  putGrace: 20s",
-  "  drained: { samples: 1, every: 1s }",
+  `  drained: { samples: ${samples}, every: 1s }`,
 ];
 
 /** The config of the site as this scene wants it; `macsec` is the block of every link. */
@@ -88,7 +100,7 @@ export function sceneText(scene: Scene, siteText: string, macsec: string): strin
       .replaceAll(/macsec: \{[^}]*\}/g, `macsec: { ${macsec} }`),
     ...risks.map((risk) => `  - { risk: ${risk}, ${until} }`),
     "health: { poll: 10s }",
-    ...waits,
+    ...waits(scene),
     "",
   ].join("\n");
 }

@@ -22,6 +22,8 @@ const slowestMs = 60_000;
 const lostReplyMs = 30_000;
 const lateReplyMs = { low: 5_000, high: 40_000 };
 const secondMs = { low: 1_000, high: 30_000 };
+/** The same queue of a router that is late: whoever asked may have given up or died meanwhile. */
+const lateCommitMs = { low: 5_000, high: 90_000 };
 const probeFrameBytes = 100;
 
 /** One management session with the router; every call takes virtual time by its latency. */
@@ -92,12 +94,27 @@ class Wire {
     throw this.#error("transport.timeout", text, lost);
   }
 
+  /** Nobody gets an answer, and the router does it all the same when its turn has come. */
+  async late(ms: number, signal: AbortSignal, act: () => void): Promise<void> {
+    const { clock } = this.router.options;
+    await clock.sleep(ms / 2, signal);
+    if (!this.router.reachable()) throw this.#cut("unknown");
+    this.#later(this.#prng.between(lateCommitMs.low, lateCommitMs.high), act);
+    await clock.sleep(lostReplyMs, signal);
+    const text = "did not reply in time; the change may or may not stand";
+    throw this.#error("transport.timeout", text, "unknown");
+  }
+
   close(): void {
     this.router.commits.closeSession(this.#session);
   }
 
   #repeat(act: () => unknown): void {
-    this.router.options.clock.after(this.#prng.between(secondMs.low, secondMs.high), () => {
+    this.#later(this.#prng.between(secondMs.low, secondMs.high), act);
+  }
+
+  #later(ms: number, act: () => unknown): void {
+    this.router.options.clock.after(ms, () => {
       if (!this.router.reachable()) return;
       try {
         act();
@@ -147,7 +164,12 @@ function transaction(wire: Wire, { token, preview }: Prepared): Transaction {
     preview,
     apply: async (within, signal) => {
       revertMs(name, options.capabilities.commit, within);
-      await wire.call("unknown", commitMs, signal, () => commits.commit(token, within));
+      const act = (): void => commits.commit(token, within);
+      // A final change is not kept back: the deaths in the middle of a call stand for that.
+      const isLate = within !== "final" && wire.router.hasFault("commitsLate");
+      await (isLate
+        ? wire.late(commitMs, signal, act)
+        : wire.call("unknown", commitMs, signal, act));
     },
     confirm: (signal) =>
       wire.call("unknown", commitMs, signal, () => commits.confirm(wire.session, token)),

@@ -68,7 +68,27 @@ const clear = (at: Site): void => {
   primaryOf(at).msee.person("link1", { key: "off" });
 };
 
+const stale = (at: Site): void => {
+  primaryOf(at).edge.setFault("staleSak", true);
+  primaryOf(at).far.rekeySak();
+  at.clock.after(60_000, () => cut(at));
+};
+
 const rows: readonly Row[] = [
+  {
+    name: "a data plane broken for a minute, and a fibre cut a moment ago",
+    happens: stale,
+    afterMs: 65_000,
+    reports: status("protected"),
+    says: undefined,
+  },
+  {
+    name: "a data plane broken for long, and a fibre cut a while ago",
+    happens: stale,
+    afterMs: 110_000,
+    reports: status("protected"),
+    says: "erd-demo/primary is reported protected and has been degraded or worse",
+  },
   {
     name: "all is well",
     happens: nothing,

@@ -56,6 +56,31 @@ async function stage(all: Scene, within: number | "final"): Promise<ReturnType<H
   return key;
 }
 
+/** Proven, then turned off at the far end by a person, and promoted so much later. */
+async function promoteAfter(all: Scene, ms: number): Promise<void> {
+  const { hand, link, site } = all;
+  await lookBoth(all);
+  await hand.drain(link);
+  const { ckn } = await proven(all);
+  link.msee.person(link.azureLink, { key: "off" });
+  while (link.far.keys().length > 0) await site.clock.sleep(100);
+  await site.clock.sleep(ms);
+  await lookBoth(all);
+  await hand.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
+}
+
+/** The new key in use at both ends for long enough, the old one still beside it. */
+async function proven(all: Scene): Promise<ReturnType<Hand["newKey"]>> {
+  const { hand, link, site } = all;
+  const key = await stage(all, "final");
+  hand.put(link, key);
+  while (link.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
+  await site.clock.sleep(20_000);
+  await hand.device(link).probe?.(link.port, 40, never);
+  await lookBoth(all);
+  return key;
+}
+
 interface Offence {
   readonly name: string;
   readonly promise: string;
@@ -114,6 +139,13 @@ const offences: readonly Offence[] = [
       await lookBoth(all);
       await transaction.apply("final", never);
     },
+  },
+  {
+    name: "promotes a key that its far end has left for minutes",
+    promise: "P3",
+    says: "the agent promoted key",
+    overlap: "fallback",
+    act: (all) => promoteAfter(all, 120_000),
   },
   {
     name: "changes the far end's key with the traffic on the link",
@@ -183,6 +215,12 @@ describe("the oracle lets pass", () => {
       oracle.claims(link.id, next.ckn);
     });
     expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a promotion under way while a person turns the far end off", async () => {
+    const all = await scene("fallback");
+    await play(all, () => promoteAfter(all, 0));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
   it("a record that others have just made untrue", async () => {

@@ -1,0 +1,87 @@
+// The oracle on what an agent could know: at the moment it asked, and from what a device showed.
+
+import { describe, expect, it } from "vitest";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { Hand } from "../hand.ts";
+import { never } from "./site-bench.ts";
+
+interface Scene {
+  readonly site: Site;
+  readonly oracle: Oracle;
+  readonly hand: Hand;
+  readonly primary: SiteLink;
+  readonly secondary: SiteLink;
+}
+
+async function scene(): Promise<Scene> {
+  const options = { seed: "known-1", name: "demo", groups: 1, tunnels: 0 } as const;
+  const site = buildSite({ ...options, start: "protected" });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  await site.clock.runFor(60_000);
+  const [primary, secondary] = [hand.link("erd-demo/primary"), hand.link("erd-demo/secondary")];
+  return { site, oracle, hand, primary, secondary };
+}
+
+async function play({ site }: Scene, script: () => Promise<void>): Promise<void> {
+  let over = false;
+  const whole = script().finally(() => {
+    over = true;
+  });
+  await Promise.all([whole, site.clock.runFor(9_000_000, () => over)]);
+}
+
+async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
+  await hand.look(primary);
+  await hand.look(secondary);
+}
+
+/** The sibling keeps a SAK that its far end has left, for longer than any evidence takes. */
+async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  secondary.edge.setFault("staleSak", true);
+  secondary.far.rekeySak();
+  if (counters === "frozen") secondary.router.setFault("frozenCounters", true);
+  for (let spent = 0; spent < 150_000; spent += 10_000) {
+    await lookBoth(all);
+    await site.clock.sleep(10_000);
+  }
+  await lookBoth(all);
+  await hand.drain(primary);
+}
+
+describe("the oracle", () => {
+  it("lets pass a staged key that the router takes long after it was told to", async () => {
+    const all = await scene();
+    const { hand, primary, secondary, site } = all;
+    primary.router.setFault("commitsLate", true);
+    await play(all, async () => {
+      await lookBoth(all);
+      const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
+      const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+      await transaction.apply(300_000, never).catch(() => undefined);
+      secondary.fibre.setUp(false);
+      await lookBoth(all);
+      // A give-back that is told meanwhile rests on another look.
+      const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
+      await hand.change(primary, restored).catch(() => undefined);
+      await site.clock.sleep(90_000);
+    });
+    expect(primary.edge.keys()).toHaveLength(2);
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("lets pass a link taken beside one whose broken data plane no counter shows", async () => {
+    const all = await scene();
+    await play(all, async () => await drainBesideStale(all, "frozen"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a link taken beside one whose counters show it", async () => {
+    const all = await scene();
+    await play(all, async () => await drainBesideStale(all, "counting"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
+  });
+});
