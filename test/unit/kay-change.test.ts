@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
-import { caOf, pair, Site, type Station, sciA, sciB, sciC } from "./kay-kit.ts";
+import { caOf, pair, Site } from "./kay-kit.ts";
+import { type Station, sciA, sciB, sciC } from "./kay-station.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "change";
 const old = caOf("old");

@@ -5,8 +5,9 @@ import type { Instant } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { caOf } from "./kay-kit.ts";
-import { member, type Puppet, type Subject } from "./kay-puppet.ts";
+import { member, type Puppet } from "./kay-puppet.ts";
 import { built, keysOf, recordedFrames, sealed, type TestCa } from "./kay-recorded.ts";
+import type { Subject } from "./kay-subject.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "hostile";
 const runs = effort(100_000, 1_000_000);
@@ -95,14 +96,14 @@ describe("damaged MKPDUs", () => {
     expect(grown).toBeLessThan(200);
   });
 
-  it(`${runs / 2} of a member gone mad are read or refused, in bounded memory (seed ${seed})`, {
+  it(`${runs / 5} of a member gone mad are read or refused, in bounded memory (seed ${seed})`, {
     timeout: effort(60_000, 1_200_000),
   }, () => {
     const prng = new Prng(`${seed} member`);
     const { subject, server } = member(ca);
     const frames = material(server);
     const before = process.memoryUsage.rss();
-    for (let run = 0; run < runs / 2; run += 1) {
+    for (let run = 0; run < runs / 5; run += 1) {
       const changed = mutated(prng, frames);
       const frame = changed.length < 66 ? changed : sealed(changed, ca);
       const name = `seed ${seed}, run ${run}: ${Buffer.from(frame).toString("hex")}`;
@@ -122,7 +123,7 @@ describe("damaged MKPDUs", () => {
     }
     const grown = (process.memoryUsage.rss() - before) / megabyte;
     expect(new Set(subject.secy.used).size).toBe(subject.secy.used.length);
-    expect(subject.seen.mkpdus.malformed).toBeGreaterThan(BigInt(runs) / 100n);
+    expect(subject.seen.mkpdus.malformed).toBeGreaterThan(BigInt(runs) / 500n);
     expect(grown).toBeLessThan(200);
   });
 });

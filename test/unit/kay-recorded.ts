@@ -2,7 +2,7 @@
 // came with them: what is built from the fields is the recorded frame, octet by octet, if and only
 // if its ICV is the same. All keys are public test keys.
 
-import { caKeys, icvBytes, macOf } from "#drivers/linux/mka/keys.ts";
+import { type CaKeys, caKeys, icvBytes, macOf } from "#drivers/linux/mka/keys.ts";
 import type { KeyUse, Mkpdu, SakUse } from "#drivers/linux/mka/mkpdu.ts";
 import { frameOf } from "#drivers/linux/mka/mkpdu-octets.ts";
 import type { Ckn } from "#hal/model.ts";
@@ -17,13 +17,22 @@ export interface TestCa {
 }
 
 export const shortCa: TestCa = { cak, ckn: ckn as Ckn };
-export const longCa: TestCa = { cak: cak + cak, ckn: (ckn + ckn) as Ckn };
+const longCa: TestCa = { cak: cak + cak, ckn: (ckn + ckn) as Ckn };
 const paddedCa: TestCa = { cak, ckn: "3132333435" as Ckn };
 
 export const octetsOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"));
 export const hexOf = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
 export const secretOf = (hex: string): Secret => Secret.take("test", octetsOf(hex));
-export const keysOf = (ca: TestCa) => caKeys(secretOf(ca.cak), ca.ckn);
+
+const derived = new Map<string, CaKeys>();
+
+export function keysOf({ cak, ckn }: TestCa): CaKeys {
+  const known = derived.get(cak + ckn);
+  if (known !== undefined) return known;
+  const keys = caKeys(secretOf(cak), ckn);
+  derived.set(cak + ckn, keys);
+  return keys;
+}
 
 /** A copy of the frame with the ICV that it should have. */
 export function sealed(frame: Uint8Array, ca: TestCa): Uint8Array {
@@ -392,6 +401,3 @@ export const recordedFrames = [...gcm128Frames, ...gcm256Frames, ...extendedFram
 /** W3: a valid MKPDU with a peer list and a SAK, as the raw material of damage. */
 export const firstSakFrame = (): Uint8Array =>
   built((gcm128Frames[2] as RecordedFrame).mkpdu, shortCa);
-
-/** The member that W3 is sent to. */
-export const memberMi = wMember.mi;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Kay } from "#drivers/linux/mka/kay.ts";
 import { Prng } from "#sim/prng.ts";
-import { caOf, pair, type Station, sciA, sciB, settings } from "./kay-kit.ts";
+import { caOf, pair } from "./kay-kit.ts";
 import { hexOf } from "./kay-recorded.ts";
+import { type Station, sciA, sciB, settings } from "./kay-station.ts";
 
 const ca = caOf("restart");
 
@@ -172,7 +173,7 @@ describe("a successor that was told", () => {
     expect(site.broken).toEqual([]);
   });
 
-  it("what is to be stored is told with every hello of the peer, and MNs are reserved ahead", async () => {
+  it("tells with every hello of the peer what to store, and reserves MNs", async () => {
     const { site, a, b } = await settled("stored");
     const before = { told: a.remembered, heard: b.sent.length };
     await site.run(60_000);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
-import { caOf, pair, Site, sciA, sciB, sciC } from "./kay-kit.ts";
+import { caOf, pair, Site } from "./kay-kit.ts";
+import { sciA, sciB, sciC } from "./kay-station.ts";
 
 const suites: readonly CipherSuite[] = [
   "gcm-aes-128",
@@ -265,7 +266,7 @@ describe("FCS_MKA_EXT.1: hello and life time", () => {
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
   });
 
-  it("a peer that falls silent is lost 6.0 s after its last MKPDU, and the port is closed", async () => {
+  it("a silent peer is lost 6.0 s after its last MKPDU, and the port is closed", async () => {
     const { site, a, b } = pair("life", [caOf("life")]);
     await site.secured();
     await site.run(10_000);

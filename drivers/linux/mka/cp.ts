@@ -362,7 +362,7 @@ export class Cp {
     }
   }
 
-  use(held: HeldSak | undefined, periodMs: number, now: Instant): KeyUse | undefined {
+  keyUse(held: HeldSak | undefined, periodMs: number, now: Instant): KeyUse | undefined {
     if (held === undefined) return undefined;
     return {
       keyIdentifier: held.keyIdentifier,

@@ -360,8 +360,8 @@ export class Kay {
     const isKept = (sci: string): boolean =>
       this.#kept.has(sci) || this.#actors.some(({ lately }) => lately.has(sci));
     if (!this.#cp.setMembers(members, isKept, now)) return;
-    // An MI stands for one unbroken membership: whoever has given up its SAKs is a new instance, for
-    // which the others make a new one.
+    // An MI stands for one unbroken membership: whoever has given up its SAKs is a new instance,
+    // for which the others make a new one.
     for (const actor of this.#actors) actor.renewMi(now);
   }
 
@@ -377,7 +377,7 @@ export class Kay {
   }
 
   // 12.4 without its `transmitWhen`: frames under a SAK that a live peer does not have are lost,
-  // those under the old one are not. Nor is the first SAK an exception, as nothing could be received.
+  // those under the old one are not. Nor is the first SAK an exception: nobody could receive.
   #mayTransmit(key: KeyIdentifier): boolean {
     const principal = this.#principal;
     switch (principal?.election.kind) {
@@ -439,7 +439,7 @@ export class Kay {
     const periodMs = this.#periodMs;
     const { latest, old } = this.#cp;
     const use = (held: typeof latest) =>
-      isPrincipal ? this.#cp.use(held, periodMs, now) : undefined;
+      isPrincipal ? this.#cp.keyUse(held, periodMs, now) : undefined;
     const high = (held: typeof latest): number =>
       held === undefined || !isPrincipal
         ? 0

@@ -1,5 +1,5 @@
-// MKPDUs, IEEE Std 802.1X-2020 11.11, from octets. In two steps: what can be known before the ICV is
-// checked, and the parameter sets after it.
+// MKPDUs, IEEE Std 802.1X-2020 11.11, from octets. In two steps: what can be known before the ICV
+// is checked, and the parameter sets after it.
 
 import type { Ckn } from "#hal/model.ts";
 import { icvBytes, type KeyIdentifier } from "./keys.ts";

@@ -55,7 +55,7 @@ export interface HeldTransmitSa {
   readonly nextPn: bigint;
 }
 
-export interface HeldReceiveSa {
+interface HeldReceiveSa {
   readonly sci: string;
   readonly an: number;
   readonly keyId: string;

@@ -34,8 +34,8 @@ export function choosePrincipal(
 
 const isSilent = ({ heardAt }: Peer, now: Instant): boolean => now - heardAt > silentMs;
 
-// A station that has only one CAK went over to another: it is silent in this CA, and in the other it
-// uses no SAK. Its life time here need not be waited for.
+// A station that has only one CAK went over to another: it is silent in this CA, and in the other
+// it uses no SAK. Its life time here need not be waited for.
 function hasLeft(peer: Peer, actor: Actor, actors: readonly Actor[]): boolean {
   return actors.some(
     (other) =>

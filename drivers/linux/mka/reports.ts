@@ -26,7 +26,7 @@ export function livePeers(actors: readonly Actor[]): Peer[] {
   return actors.flatMap((actor) => actor.livePeers);
 }
 
-export function liveScis(actors: readonly Actor[]): ReadonlySet<string> {
+function liveScis(actors: readonly Actor[]): ReadonlySet<string> {
   return new Set(livePeers(actors).map(({ sci }) => sci));
 }
 

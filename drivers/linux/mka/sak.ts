@@ -69,8 +69,8 @@ export function ssciMap(stations: readonly Station[]): ReadonlyMap<string, numbe
 }
 
 /**
- * From version 3 on the key server tells the order by that of its live peers, with a gap for itself:
- * a member that has not heard everybody could not know it. Undefined where it does not.
+ * From version 3 on the key server tells the order by that of its live peers, with a gap for
+ * itself: a member that has not heard everybody could not know it. Undefined where it does not.
  */
 function ssciTold({
   basic,

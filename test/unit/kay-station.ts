@@ -1,0 +1,190 @@
+// A station with a KaY and a SecY under virtual time, and the edge between them: operations are
+// carried out one by one, and each has its report.
+
+import { Kay } from "#drivers/linux/mka/kay.ts";
+import type { KayCommand, KayEvent, KayOutput, KaySettings } from "#drivers/linux/mka/kay-types.ts";
+import type { SecyOperation } from "#drivers/linux/mka/operations.ts";
+import type { KaySnapshot } from "#drivers/linux/mka/snapshot.ts";
+import type { MkaSession } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { Cancel, SimClock } from "#sim/clock.ts";
+import type { Prng } from "#sim/prng.ts";
+import { secretOf, type TestCa } from "./kay-recorded.ts";
+import { TestSecy } from "./kay-secy.ts";
+
+export const settings: KaySettings = {
+  suite: "gcm-aes-xpn-256",
+  includeSci: true,
+  keyServerPriority: 16,
+  replayWindow: undefined,
+  sakRekeyMs: undefined,
+  delayProtection: "off",
+};
+
+export interface StationOptions extends Partial<KaySettings> {
+  readonly sci: string;
+  readonly cas?: readonly TestCa[];
+  readonly kay?: Kay;
+}
+
+export const sciA = "02000000000a0001";
+export const sciB = "02000000000b0001";
+export const sciC = "02000000000c0001";
+
+const operationMs = 1;
+const dataEveryMs = 50;
+const pollMs = 500;
+
+/** What stations are connected by. */
+export interface Wire {
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  readonly now: Instant;
+  /** To everybody else. */
+  carry(from: Station, frame: Uint8Array): void;
+  passData(from: Station): void;
+}
+
+export class Station {
+  readonly site: Wire;
+  readonly sci: string;
+  readonly prng: Prng;
+  secy: TestSecy;
+  settings: KaySettings;
+  kay: Kay;
+  readonly events: KayEvent[] = [];
+  /** MKPDUs that it sent. */
+  readonly sent: Uint8Array[] = [];
+  memory: KaySnapshot | undefined;
+  remembered = 0;
+  /** Ms that an operation takes. */
+  operationMs = operationMs;
+  muted = false;
+  readonly data = { sent: 0, arrived: 0, lost: [] as string[] };
+  #cancel: Cancel | undefined;
+  #life = 0;
+
+  constructor(site: Wire, { sci, cas, kay, ...wanted }: StationOptions) {
+    this.site = site;
+    this.sci = sci;
+    this.prng = site.prng.fork(sci);
+    this.secy = new TestSecy(sci);
+    this.settings = { ...settings, ...wanted };
+    this.kay = kay ?? this.#begin({});
+    for (const ca of cas ?? []) this.add(ca);
+    this.#repeat(dataEveryMs, () => site.passData(this));
+    this.#repeat(pollMs, () => this.poll());
+  }
+
+  #begin(from: { snapshot?: KaySnapshot; held?: ReturnType<TestSecy["look"]> }): Kay {
+    const { sci, prng: entropy } = this;
+    return new Kay({ sci, settings: this.settings, entropy, now: this.site.now, ...from });
+  }
+
+  #repeat(ms: number, act: () => void): void {
+    this.site.clock.after(ms, () => {
+      act();
+      this.#repeat(ms, act);
+    });
+  }
+
+  poll(): void {
+    const { encodingAn: an, encoding } = this.secy;
+    if (an === undefined || encoding === undefined || this.#life < 0) return;
+    this.take(
+      this.kay.report({ kind: "packetNumber", an, nextPn: encoding.nextPn }, this.site.now),
+    );
+  }
+
+  add(ca: TestCa, role: "primary" | "fallback" = "fallback"): void {
+    using cak = secretOf(ca.cak);
+    this.command({ kind: "addActor", ckn: ca.ckn, cak, role });
+  }
+
+  command(command: KayCommand): void {
+    this.take(this.kay.command(command, this.site.now));
+  }
+
+  hear(frame: Uint8Array): void {
+    if (this.#life >= 0) this.take(this.kay.receive(frame, this.site.now));
+  }
+
+  take(outputs: readonly KayOutput[]): void {
+    for (const output of outputs) {
+      switch (output.kind) {
+        case "send":
+          this.sent.push(output.frame);
+          if (!this.muted) this.site.carry(this, output.frame);
+          break;
+        case "secy":
+          this.#operate(output.id, output.operation);
+          break;
+        case "remember":
+          this.remembered += 1;
+          if (this.kay !== undefined) this.memory = this.kay.snapshot(this.site.now);
+          break;
+        case "event":
+          this.events.push(output.event);
+          break;
+      }
+    }
+    this.#schedule();
+  }
+
+  // In order: each begins when the one before has ended.
+  #operate(id: number, operation: SecyOperation): void {
+    const life = this.#life;
+    const { secy } = this;
+    this.site.clock.after(this.operationMs, () => {
+      if (life !== this.#life) return;
+      const errno = secy.carryOut(operation);
+      const { now } = this.site;
+      const done = { kind: "done", id } as const;
+      this.take(this.kay.report(errno === undefined ? done : { kind: "refused", id, errno }, now));
+    });
+  }
+
+  #schedule(): void {
+    this.#cancel?.();
+    const { now } = this.site;
+    const at = this.kay.wakeAt(now);
+    if (at === undefined) return;
+    this.#cancel = this.site.clock.after(at - now, () => this.take(this.kay.tick(this.site.now)));
+  }
+
+  /** The process is killed; the SecY keeps what it has. */
+  kill(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#life = -1 - Math.abs(this.#life);
+  }
+
+  /** Another process begins, with what the last one told or without. */
+  begin(with_: "memory" | "nothing", secy: "kept" | "new" = "kept"): void {
+    this.#life = Math.abs(this.#life) + 1;
+    if (secy === "new") this.secy = new TestSecy(this.sci);
+    const held = this.secy.look();
+    const snapshot = with_ === "memory" ? this.memory : undefined;
+    this.kay = this.#begin({ held, ...(snapshot === undefined ? {} : { snapshot }) });
+    this.take(this.kay.tick(this.site.now));
+  }
+
+  get isAlive(): boolean {
+    return this.#life >= 0;
+  }
+
+  get session(): MkaSession {
+    return this.kay.observe(this.site.now).session;
+  }
+
+  get isSecured(): boolean {
+    return this.session.controlledPort === "secured";
+  }
+
+  /** Events of one kind. */
+  all<K extends KayEvent["kind"]>(kind: K): Extract<KayEvent, { kind: K }>[] {
+    return this.events.filter(
+      (event): event is Extract<KayEvent, { kind: K }> => event.kind === kind,
+    );
+  }
+}
