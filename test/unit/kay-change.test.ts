@@ -243,6 +243,25 @@ describe("actors on one SecY", () => {
     expect(a.kay.observe(site.now).keys).toHaveLength(4);
   });
 
+  it("FMT_SMF.1: a CKN that was removed is refused though the peer still uses it", async () => {
+    const { site, a, b } = pair("expired", [old, next]);
+    await site.secured();
+    await site.run(5000);
+    a.command({ kind: "promoteActor", ckn: next.ckn });
+    await site.run(10_000);
+    a.command({ kind: "removeActor", ckn: old.ckn });
+    const before = a.kay.observe(site.now).mkpdus;
+    await site.run(20_000);
+    const after = a.kay.observe(site.now).mkpdus;
+    expect(after.unknownCkn - before.unknownCkn).toBeGreaterThan(8n);
+    expect(after.icvFailed).toBe(0n);
+    expect(b.session.participants).toMatchObject([
+      { ckn: old.ckn, state: "active", livePeers: 0 },
+      { ckn: next.ckn, state: "live" },
+    ]);
+    expect(lost(a, b)).toEqual([]);
+  });
+
   it("without the last one the port is closed, and nothing more is said", async () => {
     const { site, a, b } = pair("last", [old]);
     await site.secured();

@@ -4,8 +4,9 @@
 import type { Ckn } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
-import { Actor, boundedHelloMs, entriesOf, helloMs, lifeMs } from "./actor.ts";
+import { Actor, boundedHelloMs, helloMs, lifeMs } from "./actor.ts";
 import { Changes, nameOf } from "./changes.ts";
+import { compose } from "./compose.ts";
 import { Cp, type Member } from "./cp.ts";
 import type {
   CommandRefusal,
@@ -19,13 +20,13 @@ import type {
 } from "./kay-types.ts";
 import { KeyServer } from "./key-server.ts";
 import { caKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys.ts";
-import { locate, type Mkpdu, parse, type SakUse } from "./mkpdu.ts";
+import { locate, type Mkpdu, parse } from "./mkpdu.ts";
 import { frameOf } from "./mkpdu-octets.ts";
 import { Counts, observe } from "./observation.ts";
 import type { SecyOperation, SecyReport } from "./operations.ts";
 import { choosePrincipal } from "./principal.ts";
 import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
-import { type SakRefusal, ssciOrder, takeSak } from "./sak.ts";
+import { type SakRefusal, takeSak } from "./sak.ts";
 import type { KaySnapshot, SakSnapshot } from "./snapshot.ts";
 import { suites } from "./suite.ts";
 import { takeOver } from "./take-over.ts";
@@ -180,7 +181,7 @@ export class Kay {
   // The key server itself has at most one SAK under an AN: that which it hands out.
   #isAnInUse(an: number, server: string): boolean {
     return this.#cp.held.some((held) => {
-      if (held.an !== an || held === this.#cp.latest) return false;
+      if (held.an !== an || (held === this.#cp.latest && held.transmit !== "enabled")) return false;
       const using = reportsOn(this.#actors, held.keyIdentifier);
       return using.some(({ sci, receive, transmit }) => sci !== server && (receive || transmit));
     });
@@ -231,7 +232,7 @@ export class Kay {
         const remade = command.settings.suite !== this.#settings.suite;
         this.#settings = command.settings;
         this.#refusal = undefined;
-        if (remade) this.#cp.lost();
+        if (remade) this.#lose();
         for (const actor of this.#actors) actor.hurry();
         return undefined;
       }
@@ -283,7 +284,7 @@ export class Kay {
         this.#cp.packetNumber(report.an, report.nextPn, now);
         break;
       case "lost":
-        this.#cp.lost();
+        this.#lose();
         break;
       case "ready":
         this.#cp.ready();
@@ -292,6 +293,12 @@ export class Kay {
         break;
     }
     return this.#turn(now);
+  }
+
+  // What was asked of the device that is gone has no answer.
+  #lose(): void {
+    this.#cp.lost();
+    this.#asked.clear();
   }
 
   #onRefused(id: number, errno: string, now: Instant): void {
@@ -413,45 +420,12 @@ export class Kay {
   }
 
   #compose(actor: Actor, now: Instant): Mkpdu {
+    const cp = this.#cp;
     const isPrincipal = actor === this.#principal;
-    const basic = actor.basic(this.#settings.keyServerPriority, this.#periodMs, now);
-    const distributedSak = isPrincipal
-      ? this.#server.distributed({ actor, actors: this.#actors, cp: this.#cp })
-      : undefined;
-    const { id: suiteId, packetNumber } = suites[this.#settings.suite];
-    const isExtended = packetNumber === "64 bit";
-    const told = distributedSak !== undefined && isExtended;
-    return {
-      basic,
-      // From version 3 on their order tells the SSCIs.
-      livePeers: entriesOf(told ? ssciOrdered(actor) : actor.livePeers),
-      keyServerSsci: told ? (this.#cp.latest?.ssci ?? 0) & 0xff : 0,
-      potentialPeers: entriesOf(actor.potentialPeers),
-      ...(this.#cp.newest === undefined ? {} : this.#sakUse(isPrincipal, isExtended, now)),
-      ...(distributedSak === undefined ? {} : { distributedSak }),
-      announced: [{ suiteId, capability: 2 }],
-      icvIndicator: "absent",
-    };
-  }
-
-  // Of the CAs of one SecY only the principal one tells of its SAKs.
-  #sakUse(isPrincipal: boolean, isExtended: boolean, now: Instant): Pick<Mkpdu, "sakUse" | "xpn"> {
-    const periodMs = this.#periodMs;
-    const { latest, old } = this.#cp;
-    const use = (held: typeof latest) =>
-      isPrincipal ? this.#cp.keyUse(held, periodMs, now) : undefined;
-    const high = (held: typeof latest): number =>
-      held === undefined || !isPrincipal
-        ? 0
-        : Number(this.#cp.lowestPn(held, periodMs, now) >> 32n);
-    const delayProtect = isPrincipal && periodMs === boundedHelloMs;
-    const plain = { plainTransmit: false, plainReceive: false, delayProtect };
-    const sakUse: SakUse = { kind: "used", latest: use(latest), old: use(old), ...plain };
-    if (!isExtended) return { sakUse };
-    return {
-      sakUse,
-      xpn: { suspensionSeconds: 0, latestHigh: high(latest), oldHigh: high(old) },
-    };
+    const spoken = { actor, cp, settings: this.#settings, periodMs: this.#periodMs, now };
+    if (!isPrincipal) return compose({ ...spoken, standing: { kind: "standby" } });
+    const distributedSak = this.#server.distributed({ actor, actors: this.#actors, cp });
+    return compose({ ...spoken, standing: { kind: "principal", distributedSak } });
   }
 
   observe(now: Instant): KayObservation {
@@ -489,8 +463,4 @@ export class Kay {
     this.#actors = [];
     this.#cp.lost();
   }
-}
-
-function ssciOrdered(actor: Actor) {
-  return ssciOrder(actor.livePeers).flatMap(({ mi }) => actor.peer(mi) ?? []);
 }
