@@ -22,8 +22,8 @@ const stamp = join(dist, "STAMP");
 const entries = ["agent/cli.ts"];
 
 // CommonJS packages inside an ESM bundle still call require for builtins.
-const banner = `import { createRequire } from "node:module";
-const require = createRequire(import.meta.url);`;
+const banner = `import { createRequire as requireOfBundle } from "node:module";
+const require = requireOfBundle(import.meta.url);`;
 
 function sourceHash(): string {
   const hash = createHash("sha256");

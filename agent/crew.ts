@@ -3,7 +3,7 @@
 import { azureEndpoints } from "#drivers/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { Instant, World } from "#hal/world.ts";
+import type { Clock, Instant, World } from "#hal/world.ts";
 import {
   type Asked,
   type Beginning,
@@ -55,6 +55,15 @@ const firstLookMs = 1_000;
 /** After the vault said no, its next try waits this long; doubled each time, up to the most. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
+/** Between two looks at one device, however many hints come. */
+const calmMs = 1_000;
+
+interface Pause {
+  readonly waitMs: number;
+  /** Ends the wait; also aborted when the crew stops. */
+  readonly wake?: AbortSignal;
+}
+
 export class Crew {
   readonly intent: Intent;
   readonly lookout: Lookout;
@@ -68,12 +77,15 @@ export class Crew {
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
+  /** By device: ends the wait for its next look. */
+  readonly #wakes = new Map<string, AbortController>();
 
   constructor(parts: CrewParts, before: Lookout | undefined) {
     this.#parts = parts;
     this.intent = parts.intent;
     const { desired } = parts.intent;
-    this.lookout = new Lookout({ ...parts, desired }, before);
+    const hint = (device: string): void => this.#wakes.get(device)?.abort();
+    this.lookout = new Lookout({ ...parts, desired, hint }, before);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
     this.#reconcilers = new Map(
       desired.devices.map(({ name }) => [
@@ -156,18 +168,26 @@ export class Crew {
    */
   async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     const { health } = this.intent.desired;
+    const looks = [...this.#reconcilers].map(([device, reconciler]) => async () => {
+      const wake = this.#wakeOf(device);
+      await reconciler.turn(kill);
+      this.#parts.judge();
+      return { waitMs: health.pollMs, wake };
+    });
+    const stopAll = (): void => {
+      for (const wake of this.#wakes.values()) wake.abort();
+    };
+    stop.addEventListener("abort", stopAll, { once: true });
     const turns: (() => Promise<number>)[] = [
-      ...[...this.#reconcilers.values()].map((reconciler) => async () => {
-        await reconciler.turn(kill);
-        this.#parts.judge();
-        return health.pollMs;
-      }),
       ...this.intent.desired.groups.map(
         (group) => () => this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
       ),
       ...(this.intent.desired.azure.cloud === "sim" ? [] : [() => this.#watchTurn(kill)]),
     ];
-    await Promise.all(turns.map((turn) => this.#loop(turn, stop)));
+    await Promise.all([
+      ...looks.map((look) => this.#loop(look, stop)),
+      ...turns.map((turn) => this.#loop(async () => ({ waitMs: await turn() }), stop)),
+    ]);
     await this.lookout.close();
   }
 
@@ -177,16 +197,23 @@ export class Crew {
     return this.intent.desired.health.pollMs;
   }
 
-  async #loop(turn: () => Promise<number>, stop: AbortSignal): Promise<void> {
+  /** One that a device has used is spent. */
+  #wakeOf(device: string): AbortSignal {
+    const wake = this.#wakes.get(device);
+    if (wake !== undefined && !wake.signal.aborted) return wake.signal;
+    const fresh = new AbortController();
+    this.#wakes.set(device, fresh);
+    return fresh.signal;
+  }
+
+  async #loop(turn: () => Promise<Pause>, stop: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
     while (!stop.aborted) {
-      const waitMs = await turn();
+      const { waitMs, wake } = await turn();
       if (waitMs <= 0) continue;
-      try {
-        await clock.sleep(waitMs, stop);
-      } catch (error) {
-        if (!stop.aborted) throw error;
-      }
+      const from = clock.now();
+      if (await slept(clock, waitMs, wake ?? stop)) continue;
+      await slept(clock, calmMs - (clock.now() - from), stop);
     }
   }
 
@@ -339,5 +366,16 @@ export class Crew {
     return this.intent.desired.groups
       .flatMap((group) => group.links)
       .find((link) => linkId(link) === id);
+  }
+}
+
+/** False = it ended before its time. */
+async function slept(clock: Clock, ms: number, end: AbortSignal): Promise<boolean> {
+  try {
+    await clock.sleep(Math.max(0, ms), end);
+    return true;
+  } catch (error) {
+    if (!end.aborted) throw error;
+    return false;
   }
 }

@@ -66,6 +66,8 @@ export interface DesiredDevice {
   /** A name of the driver table. */
   readonly driver: string;
   readonly address: string;
+  /** Of the FRR instance on a Linux host; absent = its only one. */
+  readonly pathspace?: string;
   /** What this device needs done otherwise. */
   readonly quirks: readonly Quirk[];
 }

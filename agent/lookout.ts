@@ -63,6 +63,8 @@ export interface LookoutParts {
   readonly peerPort: (link: DesiredLink) => PeerPort;
   readonly gateway?: (tunnel: DesiredTunnel) => GatewayLook | undefined;
   readonly desired: Desired;
+  /** A device says that something of it is another than before: a look may come earlier. */
+  readonly hint?: (device: string) => void;
 }
 
 export class Lookout {
@@ -109,7 +111,7 @@ export class Lookout {
   #inherit(before: Lookout): void {
     for (const [name, slot] of this.#devices) {
       const old = before.#devices.get(name);
-      if (old?.wanted.address !== slot.wanted.address) continue;
+      if (old === undefined || !isSameDevice(old.wanted, slot.wanted)) continue;
       slot.state = old.state;
       slot.failure = old.failure;
     }
@@ -142,8 +144,10 @@ export class Lookout {
     if (slot.device !== undefined) return slot.device;
     const driver = this.#parts.drivers[slot.wanted.driver];
     if (driver === undefined) throw new Error(`no driver ${slot.wanted.driver}`);
-    const target = { device: name, address: slot.wanted.address };
-    const opened = await driver.open(target, this.#parts.world, () => undefined, signal);
+    const { address, pathspace } = slot.wanted;
+    const target = { device: name, address, ...(pathspace === undefined ? {} : { pathspace }) };
+    const hint = (): void => this.#parts.hint?.(name);
+    const opened = await driver.open(target, this.#parts.world, hint, signal);
     // Two loops may open at once, and one session is enough.
     slot.device ??= opened;
     if (slot.device !== opened) await opened[Symbol.asyncDispose]();
@@ -170,7 +174,10 @@ export class Lookout {
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       slot.failure = failureOf(error, slot.failure, clock.now());
+      const { device } = slot;
       slot.device = undefined;
+      // It is opened anew, and what it leaves running must not pile up.
+      if (device !== undefined) void this.#end(name, device);
       return undefined;
     }
   }
@@ -356,23 +363,28 @@ export class Lookout {
 
   /** Ends every session; one that does not end in time is left to its device. */
   async close(): Promise<void> {
-    const { world } = this.#parts;
-    const { signal } = new AbortController();
-    const end = async ({ wanted, device }: DeviceSlot): Promise<void> => {
-      if (device === undefined) return;
-      const limit = { ms: lookMsMax, where: wanted.name, effect: "none" } as const;
-      try {
-        await withDeadline(world.clock, limit, signal, () =>
-          Promise.resolve(device[Symbol.asyncDispose]()),
-        );
-      } catch (error) {
-        if (!(error instanceof LinksealError)) throw error;
-        world.log.write("warn", error.code, error.message, { device: wanted.name });
-      }
-    };
-    await Promise.all([...this.#devices.values()].map(end));
-    for (const slot of this.#devices.values()) slot.device = undefined;
+    const open = [...this.#devices.values()];
+    await Promise.all(open.map(({ wanted, device }) => this.#end(wanted.name, device)));
+    for (const slot of open) slot.device = undefined;
   }
+
+  async #end(name: string, device: Device | undefined): Promise<void> {
+    if (device === undefined) return;
+    const { clock, log } = this.#parts.world;
+    const limit = { ms: lookMsMax, where: name, effect: "none" } as const;
+    try {
+      await withDeadline(clock, limit, new AbortController().signal, () =>
+        Promise.resolve(device[Symbol.asyncDispose]()),
+      );
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("warn", error.code, error.message, { device: name });
+    }
+  }
+}
+
+function isSameDevice(a: DesiredDevice, b: DesiredDevice): boolean {
+  return a.driver === b.driver && a.address === b.address && a.pathspace === b.pathspace;
 }
 
 function failureOf(error: LinksealError, before: Failure | undefined, now: Instant): Failure {

@@ -19,8 +19,8 @@ import {
   optional,
   record,
   recordOf,
-} from "./sim-shape.ts";
-import { ask, askJson, type Question, type SiteLine } from "./sim-wire.ts";
+} from "./local/shape.ts";
+import { ask, askJson, type LocalLine, type Question } from "./local/wire.ts";
 
 const replyBytesMax = 64 * 1024;
 const versionListBytesMax = 1024 * 1024;
@@ -36,7 +36,7 @@ export function simPeer(
   port: string,
   link: "link1" | "link2",
 ): PeerPort {
-  const line: SiteLine = { dial, address };
+  const line: LocalLine = { dial, address };
   const where = `${port} ${link}`;
   const question = (path: string, body: object, effect: Question["effect"]): Question => ({
     method: "POST",
@@ -107,7 +107,7 @@ function readDetails(parent: JsonObject, key: string): PeerDetails {
 
 /** Errors are `vault.*` with effect "none"; every call is bounded by its signal. */
 export function simVault(dial: Dialer, address: string): KeyVault {
-  const line: SiteLine = { dial, address };
+  const line: LocalLine = { dial, address };
   const question = (path: string, where: string, bytesMax: number): Question => ({
     method: "GET",
     path,

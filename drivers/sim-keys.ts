@@ -5,15 +5,15 @@ import { encodeJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { KeyStore } from "#hal/vault.ts";
 import type { Dialer } from "#hal/world.ts";
+import { name, recordOf } from "./local/shape.ts";
+import { askJson, type LocalLine } from "./local/wire.ts";
 import { simVault } from "./sim-azure.ts";
-import { name, recordOf } from "./sim-shape.ts";
-import { askJson, type SiteLine } from "./sim-wire.ts";
 
 const replyBytesMax = 64 * 1024;
 
 /** Errors are `vault.*`; every call is bounded by its signal. */
 export function simKeyStore(dial: Dialer, address: string): KeyStore {
-  const line: SiteLine = { dial, address };
+  const line: LocalLine = { dial, address };
   const write = async (
     path: string,
     where: string,

@@ -89,6 +89,8 @@ export interface DeviceBench {
   readonly troubles: ReadonlySet<Trouble>;
   readonly strike: (trouble: Trouble) => void;
   readonly heal: (trouble: Trouble) => void;
+  /** So many are more than what passes the port besides. */
+  readonly probePackets: number;
   /** A session of another process; the caller closes it. */
   readonly second: () => Promise<Device>;
   readonly newKey: (shape: KeyShape) => KeyRef;

@@ -18,8 +18,10 @@ import type { WallTime, World } from "./world.ts";
 
 export interface Target {
   readonly device: DeviceId;
-  /** As the config says it; `unix:PATH` for a simulated site. */
+  /** As the config says it; `unix:PATH` for what answers behind a socket of this host. */
   readonly address: string;
+  /** Of the FRR instance on this host (its option -N); absent = FRR's only one. */
+  readonly pathspace?: string;
 }
 
 export interface Driver {

@@ -67,7 +67,20 @@ export interface MacsecPort {
   readonly mkpdus: Reading<MkpduCounters>;
   readonly frames: Reading<MacsecFrames>;
   readonly rate: Reading<PortRate>;
+  /** Absent where a platform keeps data off the wire by must-secure alone. */
+  readonly failOpen?: Reading<readonly FailOpen[]>;
 }
+
+/** What lets data pass a port in the clear, whatever its keys are. */
+export type FailOpen = (typeof failOpenWays)[number];
+
+export const failOpenWays = [
+  "validateNotStrict",
+  "protectOff",
+  "encryptOff",
+  "addressOnUncontrolledPort",
+  "routeOnUncontrolledPort",
+] as const;
 
 export interface MacsecSettings {
   readonly suite: CipherSuite;
@@ -202,6 +215,8 @@ export interface BgpSession {
   readonly port: PortName;
   readonly peer: string;
   readonly up: boolean;
+  /** Why it is not up, in one sentence, where the device can tell. */
+  readonly trouble?: string;
 }
 
 /** How the device reaches a prefix: over a port in the open, or into a tunnel. */

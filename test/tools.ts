@@ -22,6 +22,7 @@ const tools: readonly Tool[] = [
   { sign: "xz", package: "xz-utils", why: "unpacks them" },
   { sign: "ip", package: "iproute2", why: "the peer that the codecs are held against" },
   { sign: "vtysh", package: "frr", why: "the BGP of both ends of a link" },
+  { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 
 const isThere = ({ sign }: Tool): boolean =>

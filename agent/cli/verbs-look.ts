@@ -70,14 +70,24 @@ export function registerSelf(program: Command): void {
       .command("agent")
       .description("run the agent in the foreground, as the service does")
       .option("--site <address>", "follow the clock of the simulated site at unix:PATH")
-      .addOption(
-        new Option("--log-level <level>", "least level that is logged")
-          .choices(["debug", "info", "warn", "error"])
-          .default("info"),
-      ),
+      .addOption(logLevel()),
     "LINKSEAL_HOME=~/linkseal linkseal agent",
   ).action(runAgent);
+  withExample(
+    program
+      .command("net")
+      .description("serve this kernel's network to the agent, as linkseal-net.service does")
+      .option("--socket <path>", "where it answers")
+      .option("--client <user>", "who may ask, beside the user that it runs as")
+      .addOption(logLevel()),
+    "linkseal net --client linkseal",
+  ).action(runNetwork);
 }
+
+const logLevel = (): Option =>
+  new Option("--log-level <level>", "least level that is logged")
+    .choices(["debug", "info", "warn", "error"])
+    .default("info");
 
 async function events(options: Common & { follow?: true }): Promise<void> {
   const session = new Session(options);
@@ -198,4 +208,15 @@ interface AgentOptions {
 async function runAgent({ site, logLevel }: AgentOptions): Promise<void> {
   const { runService } = await import("../main.ts");
   exit(await runService({ site: site ?? process.env["LINKSEAL_SITE"], level: logLevel }));
+}
+
+interface NetworkOptions {
+  readonly socket?: string;
+  readonly client?: string;
+  readonly logLevel: LogLevel;
+}
+
+async function runNetwork({ socket, client, logLevel: level }: NetworkOptions): Promise<void> {
+  const { runNet } = await import("../net.ts");
+  exit(await runNet({ socket, client, level }));
 }

@@ -14,7 +14,7 @@ interface Later {
 export const laterSettings: readonly Later[] = [
   {
     path: "devices[].driver",
-    values: ["linux", "junos", "iosxr", "iosxe", "eos"],
+    values: ["junos", "iosxr", "iosxe", "eos"],
     waitsFor: "the driver of that platform",
   },
   { path: "devices[].ssh", waitsFor: "the drivers that speak over SSH" },

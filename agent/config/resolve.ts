@@ -5,6 +5,7 @@ import type {
   AzureIdentity,
   AzureSettings,
   Desired,
+  DesiredDevice,
   DesiredGroup,
   DesiredLink,
   DesiredTunnel,
@@ -22,7 +23,7 @@ export function resolve(config: Config): Desired {
   return {
     site: config.site,
     azure: azureOf(config.azure),
-    devices: config.devices,
+    devices: config.devices.map(deviceOf),
     groups: config.groups.map(groupOf),
     tunnels: config.tunnels.map(tunnelOf),
     repair: config.repair,
@@ -73,6 +74,13 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
     case "workloadIdentity":
       return { kind, tenant, client: client ?? "", tokenFile };
   }
+}
+
+const netSocket = "unix:/run/linkseal-net/net.sock";
+
+function deviceOf(device: Config["devices"][number]): DesiredDevice {
+  const { name, driver, address = netSocket, quirks, frr } = device;
+  return { name, driver, address, quirks, ...(frr === undefined ? {} : { pathspace: frr }) };
 }
 
 type Group = Config["groups"][number];

@@ -50,6 +50,21 @@ export const rules: readonly Rule[] = [
     },
   },
   {
+    says: "A simulated device has an `address`; `frr` belongs to a Linux host.",
+    *find({ devices }) {
+      for (const [i, { driver, address, frr }] of devices.entries()) {
+        if (driver === "sim" && address === undefined) {
+          const why = "a simulated device answers where its site does";
+          yield finding(["devices", i], "has no address", why, "address: unix:PATH");
+        }
+        if (driver !== "linux" && frr !== undefined) {
+          const why = `the driver ${driver} leads traffic without FRR`;
+          yield finding(["devices", i, "frr"], "is set", why, "leave it out");
+        }
+      }
+    },
+  },
+  {
     says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
     *find({ groups }) {
       yield* repeated(

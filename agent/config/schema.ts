@@ -7,7 +7,7 @@ import { freezePattern } from "./span.ts";
 import { durationMs, durationPattern, speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
-const driverNames = ["sim"] as const;
+const driverNames = ["linux", "sim"] as const;
 
 // `title` is the rule in words (it follows "it must be"), `examples` holds what to write,
 // `description` what the key is for; complaints, JSON Schema and reference read these three.
@@ -54,9 +54,9 @@ const secretName = (example: string) =>
   );
 
 // A Unix socket's path has room for 107 octets (`sun_path` of unix(7)).
-const simulatedSite = () =>
+const localSocket = () =>
   word(
-    "`unix:` and the absolute path of a simulated site's socket",
+    "`unix:` and the absolute path of a socket: of a simulated site, or of linkseal-net",
     /^unix:\/[\w./@%+,:=~-]{1,106}$/,
     "unix:/run/linkseal-sim/site.sock",
   );
@@ -381,7 +381,12 @@ export const configSchema = z.strictObject({
       z.strictObject({
         name: name("edge-a").describe("Name of the device."),
         driver: z.enum(driverNames).describe("How to speak to it."),
-        address: simulatedSite().describe("Where it answers."),
+        address: localSocket()
+          .optional()
+          .describe("Where it answers; of linkseal-net its usual place if absent."),
+        frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")
+          .optional()
+          .describe("FRR's pathspace (its option -N); absent: its only instance."),
         quirks: z
           .array(z.enum(quirkNames).meta({ examples: [quirkNames[0]] }))
           .max(quirkNames.length)

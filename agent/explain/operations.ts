@@ -126,6 +126,13 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
       "anything away from this one until it does.",
     "Look at the sibling with `linkseal links GROUP/LINK`.",
   ),
+  "bgp-trouble": body(
+    "The router says what is wrong with a BGP session over this link: a wrong or missing MD5 " +
+      "password, a session that is shut or does not come up, or a drain that still lets routes " +
+      "out unmarked. Traffic may not reach the far end by this link, or may not leave it.",
+    "Run `linkseal links GROUP/LINK`, and compare the session with its settings at both ends.",
+    "A wrong MD5 password is named as such: set the same one at both ends.",
+  ),
   "journal-lossy": body(
     "The journal is broken before its end, or cannot be written. The agent goes on observing " +
       "and changes nothing.",

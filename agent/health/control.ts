@@ -1,6 +1,6 @@
 // What settings, far end and MKA say about a link; each fault has a reason code of its own.
 
-import type { Ckn, MacsecPort, MkaSession } from "#hal/model.ts";
+import type { Ckn, FailOpen, MacsecPort, MkaSession } from "#hal/model.ts";
 import type { DesiredLink } from "../desired.ts";
 import { linkId } from "../desired.ts";
 import { type Finding, finding, isSolid, type LinkEvidence, unusable } from "./model.ts";
@@ -33,8 +33,9 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   const { link, now, settings } = evidence;
   const about = linkId(link);
   const here = hereOf(link);
+  const open = openFinding(evidence, newest);
   if (!isSolid(newest.settings, now, settings.staleAfterMs)) {
-    return [unusable("its MACsec settings", here, about, newest.settings)];
+    return [...open, unusable("its MACsec settings", here, about, newest.settings)];
   }
   const seen = newest.settings.value;
   if (seen === undefined) {
@@ -45,11 +46,11 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
     return [evidence.next === undefined ? clear : { ...clear, next: campaign }];
   }
   const wanted = link.settings;
-  const findings: Finding[] = [];
+  const findings: Finding[] = [...open];
   const say = (code: WarningCode, text: string): void => {
     findings.push(finding("degraded", code, about, text));
   };
-  if (seen.policy !== "mustSecure") {
+  if (seen.policy !== "mustSecure" && open.length === 0) {
     const text = `${here} is set to should-secure, so it sends in the clear when MKA fails`;
     findings.push(finding("unprotected", "policy-should-secure", about, text));
   }
@@ -65,6 +66,22 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
     say("sci-mismatch", `${text}, and it is wanted ${offOn(wanted.includeSci)}`);
   }
   return findings;
+}
+
+const openWays: Record<FailOpen, string> = {
+  validateNotStrict: "takes frames that are not protected (validate is not strict)",
+  protectOff: "sends frames without protection (protect is off)",
+  encryptOff: "sends frames that anybody can read (encrypt is off)",
+  addressOnUncontrolledPort: "has an address below its SecY, whose frames leave in the clear",
+  routeOnUncontrolledPort: "has a route below its SecY, whose frames leave in the clear",
+};
+
+/** By name what lets data pass in the clear, whatever its keys are. */
+function openFinding({ link, now, settings }: LinkEvidence, { failOpen }: MacsecPort): Finding[] {
+  if (failOpen === undefined || !isSolid(failOpen, now, settings.staleAfterMs)) return [];
+  if (failOpen.value.length === 0) return [];
+  const text = `${hereOf(link)} ${failOpen.value.map((way) => openWays[way]).join(", and ")}`;
+  return [finding("unprotected", "policy-should-secure", linkId(link), text)];
 }
 
 /** What the far end's own settings say; while it is updating only a foreign key is news. */

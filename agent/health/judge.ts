@@ -2,6 +2,7 @@
 // a status.
 
 import { errorRows, isErrorCode } from "#hal/error.ts";
+import { strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type World, wallAfter } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { campaignReport } from "../api/campaign-report.ts";
@@ -79,6 +80,7 @@ export class Judge {
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
         raised.push(...this.#ageWarnings(group, link), ...this.#drainWarnings(crew, link));
+        raised.push(...sessionWarnings(crew, link));
       }
     }
     for (const tunnel of desired.tunnels) {
@@ -325,6 +327,18 @@ export class Judge {
 }
 
 type LinkHealths = ReadonlyMap<string, LinkHealth>;
+
+/** What a router tells of its sessions over a link besides that they are up or down. */
+function sessionWarnings({ lookout }: Crew, link: DesiredLink): Raised[] {
+  const { state } = lookout.view(link);
+  const routing = state === undefined ? undefined : strongValue(state.routing);
+  const troubles = (routing?.sessions ?? [])
+    .filter(({ port }) => port === link.port)
+    .flatMap(({ trouble }) => trouble ?? []);
+  if (troubles.length === 0) return [];
+  const raised = raise("bgp-trouble", linkId(link), troubles.join("; "));
+  return [{ ...raised, within: [link.device, link.group] }];
+}
 
 function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
   const health = links.get(linkId(link));

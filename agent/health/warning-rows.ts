@@ -73,6 +73,7 @@ export type OperationCode =
   | "rotation-overdue"
   | "drained-by-hand"
   | "sibling-unhealthy"
+  | "bgp-trouble"
   | "journal-lossy";
 
 export type WarningCode = LinkCode | TunnelCode | OperationCode;
@@ -315,6 +316,9 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   }),
   "sibling-unhealthy": row("warning", "The sibling link does not carry", show, {
     dependsOn: unseen,
+  }),
+  "bgp-trouble": row("warning", "A BGP session over the link is not as it should be", link, {
+    dependsOn: ["link-down", "device-unreachable"],
   }),
   "journal-lossy": row("error", "The journal cannot be trusted", "linkseal journal", {
     visibleAfterMs: 0,

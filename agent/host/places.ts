@@ -59,6 +59,31 @@ export function agentPlaces(source: PlaceSource = placeSource()): Places {
   );
 }
 
+export interface NetPlaces {
+  readonly socket: string;
+  readonly state: string;
+}
+
+const netSystem: NetPlaces = {
+  socket: "/run/linkseal-net/net.sock",
+  state: "/var/lib/linkseal-net",
+};
+
+/** Where a linkseal-net started here keeps its things; `socket`: as somebody asks for it. */
+export function netPlaces(
+  socket: string | undefined,
+  source: PlaceSource = placeSource(),
+): NetPlaces {
+  const state = source.environment.STATE_DIRECTORY ?? "";
+  const places = state.split(":").includes(netSystem.state) ? netSystem : netPlacesBeside(source);
+  return socket === undefined ? places : { ...places, socket };
+}
+
+function netPlacesBeside(source: PlaceSource): NetPlaces {
+  const { runtime, state } = agentPlaces(source);
+  return { socket: join(runtime, "net.sock"), state: `${state}-net` };
+}
+
 export function socketPath(places: Pick<Places, "runtime">, role: SocketRole): string {
   return join(places.runtime, `${role}.sock`);
 }

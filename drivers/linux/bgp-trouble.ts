@@ -1,6 +1,6 @@
 // Why a session is down and why a drain is not one yet, in words that name the cause.
 
-import type { DrainMeans, Routing } from "#hal/model.ts";
+import type { DrainMeans } from "#hal/model.ts";
 import type { SentRoute, SessionLook } from "./frr.ts";
 import type { Md5Counters } from "./frr-answers.ts";
 
@@ -27,7 +27,6 @@ export function sessionTrouble(
 ): string | undefined {
   const { peer, state, up, shut, signed, lastReset } = session;
   if (up) return undefined;
-  if (state === undefined) return `${peer}: FRR has no such neighbour`;
   if (shut) return `${peer}: the session is shut by configuration`;
   if (rise !== undefined && signed && rise.failed > 0n) {
     return `${peer}: wrong MD5 password (RFC 2385): ${rise.failed} segments with a wrong signature`;
@@ -43,20 +42,11 @@ export function sessionTrouble(
 
 const gracefulShutdown = /^(graceful-shutdown|gshut|65535:0)$/i;
 
-/** What still leads traffic over the port, by routes; none = drained by routes. */
-export function drainGaps(
-  routing: Routing,
-  sent: readonly SentRoute[],
-  port: string,
-  means: DrainMeans,
-): readonly string[] {
-  const best = routing.routes
-    .filter(({ via, best: isBest }) => isBest && via.kind === "port" && via.port === port)
-    .map(({ prefix }) => `the best path to ${prefix} is over ${port}`);
-  const unmarked = sent
+/** What goes out over a drained port as if it were none; an empty list = the drain is whole. */
+export function drainGaps(sent: readonly SentRoute[], means: DrainMeans): readonly string[] {
+  return sent
     .filter((route) => !isMarked(route, means))
     .map(({ prefix, peer }) => `${prefix} goes out to ${peer} as if nothing were drained`);
-  return [...best, ...unmarked];
 }
 
 const prependedMin = 3;

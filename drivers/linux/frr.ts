@@ -25,7 +25,6 @@ import {
   askNeighbours,
   askRouteMaps,
   askRoutes,
-  type DrainPlan,
   drainsOf,
   shellWords,
   shutdownCommands,
@@ -49,8 +48,8 @@ export interface BgpPort {
 }
 
 export interface SessionLook extends BgpSession {
-  /** RFC 4271 8.2.2, as FRR writes it; undefined = FRR has no such neighbour. */
-  readonly state: string | undefined;
+  /** RFC 4271 8.2.2, as FRR writes it. */
+  readonly state: string;
   /** Shut by configuration. */
   readonly shut: boolean;
   /** RFC 2385: a password is configured. */
@@ -75,16 +74,24 @@ const families: readonly Family[] = ["ipv4", "ipv6"];
 
 const nothing = new Uint8Array();
 
+/** Which sessions are of the ports that we look after. */
+export interface BgpScope {
+  /** `default` is FRR's default instance. */
+  readonly vrfs: readonly string[];
+  /** undefined = none of ours. The address is as RFC 5952 writes it. */
+  readonly portOf: (vrf: string, address: string) => PortName | undefined;
+}
+
 /** Sessions, paths and drains of these ports; never writes. */
 export async function readRouting(
   frr: Frr,
-  ports: readonly BgpPort[],
+  { vrfs, portOf }: BgpScope,
   signal: AbortSignal,
 ): Promise<RoutingLook> {
   const looks = await Promise.all(
-    [...new Set(ports.map(vrfOf))].map(async (vrf) => {
-      const mine = ports.filter((port) => vrfOf(port) === vrf).map(withCanonical);
-      return lookAt(mine, await askInstance(frr, vrf, signal));
+    vrfs.map(async (vrf) => {
+      const instance = await askInstance(frr, vrf, signal);
+      return lookAt(instance, (address) => portOf(vrf, address));
     }),
   );
   const counted = await frr.exec(["cat", "/proc/net/netstat"], nothing, signal);
@@ -101,9 +108,24 @@ export async function readRouting(
   };
 }
 
-const vrfOf = ({ vrf = defaultVrf }: BgpPort): string => vrf;
+/** The sessions of one port, as `drain` and `restore` move them. */
+export async function findPort(
+  frr: Frr,
+  port: PortName,
+  { vrfs, portOf }: BgpScope,
+  signal: AbortSignal,
+): Promise<readonly BgpPort[]> {
+  const found: BgpPort[] = [];
+  for (const vrf of vrfs) {
+    const [answer] = await ask(frr, [askNeighbours(vrf)], signal);
+    const all = [...readNeighbours(answer).keys()];
+    const neighbours = all.filter((address) => portOf(vrf, address) === port);
+    if (neighbours.length > 0) found.push({ port, neighbours, vrf });
+  }
+  return found;
+}
 
-const withCanonical = (port: BgpPort): BgpPort => ({ ...port, neighbours: addressesOf(port) });
+const vrfOf = ({ vrf = defaultVrf }: BgpPort): string => vrf;
 
 // FRR knows each neighbour by RFC 5952's way to write its address.
 function addressesOf({ neighbours }: BgpPort): readonly string[] {
@@ -125,18 +147,24 @@ interface InstanceLook extends Omit<Routing, "sessions"> {
   readonly sessions: readonly SessionLook[];
 }
 
-function lookAt(ports: readonly BgpPort[], { neighbours, routes }: Instance): InstanceLook {
-  const owner = new Map(
-    ports.flatMap(({ port, neighbours: peers }) => peers.map((peer) => [peer, port])),
-  );
+function lookAt(
+  { neighbours, routes }: Instance,
+  portOf: (address: string) => PortName | undefined,
+): InstanceLook {
+  const ours = [...neighbours].flatMap(([peer, answer]) => {
+    const port = portOf(peer);
+    return port === undefined ? [] : { port, peer, answer };
+  });
+  const owner = new Map(ours.map(({ peer, port }) => [peer, port]));
   const paths = routes.flatMap((answer) => answer?.paths ?? []);
   // Of several paths over one port the best one tells whether the port is used.
   const byPort = Map.groupBy(
     paths.filter(({ from }) => owner.has(from)),
     ({ prefix, from }) => `${owner.get(from)} ${prefix}`,
   );
+  const drained = Map.groupBy(ours, ({ port }) => port);
   return {
-    sessions: [...owner].map(([peer, port]) => sessionOf(port, peer, neighbours.get(peer))),
+    sessions: ours.map(({ port, peer, answer }) => sessionOf(port, peer, answer)),
     routes: [...byPort.values()].flatMap((list) =>
       list.slice(0, 1).map(({ prefix, from }) => ({
         prefix,
@@ -144,24 +172,16 @@ function lookAt(ports: readonly BgpPort[], { neighbours, routes }: Instance): In
         best: list.some(({ best }) => best),
       })),
     ),
-    drains: ports.flatMap(({ port, neighbours: peers }) => {
-      const known = peers.flatMap((peer) => neighbours.get(peer) ?? []);
-      const means = new Set(known.flatMap((neighbour) => [...drainsOf(neighbour)]));
+    drains: [...drained].flatMap(([port, sessions]) => {
+      const means = new Set(sessions.flatMap(({ answer }) => [...drainsOf(answer)]));
       return [...means].map((one) => ({ port, means: one }));
     }),
   };
 }
 
-function sessionOf(port: PortName, peer: string, found: NeighbourAnswer | undefined): SessionLook {
-  return {
-    port,
-    peer,
-    up: found?.state === "Established",
-    state: found?.state,
-    shut: found?.shut ?? false,
-    signed: found?.signed ?? false,
-    lastReset: found?.lastReset,
-  };
+function sessionOf(port: PortName, peer: string, found: NeighbourAnswer): SessionLook {
+  const { state, shut, signed, lastReset } = found;
+  return { port, peer, up: state === "Established", state, shut, signed, lastReset };
 }
 
 /** What this host sends over a port, as it leaves: a drain shows in path and communities. */
@@ -187,43 +207,26 @@ export async function readAdvertisements(
   );
 }
 
+/** What a drain or its end would tell FRR; none = there is nothing to do. */
+export interface DrainTurn {
+  readonly port: PortName;
+  readonly commands: readonly string[];
+}
+
+/** Leads traffic off the port in both directions, or back to what the operator had. */
+export type Way = "drain" | "restore";
+
 /**
- * Idempotent: leads traffic off the port in both directions. It holds until `restore`, or until FRR
- * starts again: the saved configuration stays the operator's.
+ * Looks, and changes nothing. A drain holds until it is restored, or until FRR starts again: the
+ * saved configuration stays the operator's.
  */
-export async function drain(
+export async function planTurn(
   frr: Frr,
   port: BgpPort,
+  way: Way,
   means: DrainMeans,
   signal: AbortSignal,
-): Promise<void> {
-  await change(frr, port, signal, (vrf, addresses, plan) =>
-    means === "peeringShutdown"
-      ? shutdownCommands(vrf, addresses, true, plan)
-      : softCommands(vrf, addresses, means, plan),
-  );
-}
-
-/** Idempotent: the operator's policy alone again, or the sessions open again. */
-export async function restore(
-  frr: Frr,
-  port: BgpPort,
-  means: DrainMeans,
-  signal: AbortSignal,
-): Promise<void> {
-  await change(frr, port, signal, (vrf, addresses, plan) =>
-    means === "peeringShutdown"
-      ? shutdownCommands(vrf, addresses, false, plan)
-      : softCommands(vrf, addresses, undefined, plan),
-  );
-}
-
-async function change(
-  frr: Frr,
-  port: BgpPort,
-  signal: AbortSignal,
-  commandsFor: (vrf: string, addresses: readonly string[], plan: DrainPlan) => readonly string[],
-): Promise<void> {
+): Promise<DrainTurn> {
   const vrf = vrfOf(port);
   const addresses = addressesOf(port);
   const questions = [askNeighbours(vrf), askRoutes(vrf, "ipv4"), askRouteMaps];
@@ -236,7 +239,22 @@ async function change(
     throw failed("device.rejected", text, "none", port.port);
   }
   const plan = { as, neighbours: known, routeMaps: readRouteMaps(routeMaps) };
-  const commands = commandsFor(vrf, addresses, plan);
+  const commands =
+    means === "peeringShutdown"
+      ? shutdownCommands(vrf, addresses, way === "drain", plan)
+      : softCommands(vrf, addresses, way === "drain" ? means : undefined, plan);
+  return { port: port.port, commands };
+}
+
+/** Idempotent, since it plans anew: what FRR has already is not told again. */
+export async function takeTurn(
+  frr: Frr,
+  port: BgpPort,
+  way: Way,
+  means: DrainMeans,
+  signal: AbortSignal,
+): Promise<void> {
+  const { commands } = await planTurn(frr, port, way, means, signal);
   if (commands.length > 0) await tell(frr, commands, "unknown", signal);
 }
 

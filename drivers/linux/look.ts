@@ -35,11 +35,12 @@ export async function lookAtKernel(
   return { at, links, addresses, routes: [...ipv4, ...ipv6], secys, speeds: speeds ?? none };
 }
 
-function answered<T>(answer: Answer<T>): readonly T[] {
+/** What was found; throws `device.rejected` with the words of the kernel. */
+export function answered<T>(answer: Answer<T>): readonly T[] {
   if (answer.kind === "answered") return answer.found;
   const { name, text } = answer.refusal;
   const said = text === undefined ? name : `${name}, ${text}`;
-  throw new LinksealError("device.rejected", `the kernel refused a dump: ${said}`, {
+  throw new LinksealError("device.rejected", `the kernel refused a question: ${said}`, {
     effect: "none",
     where: "kernel",
     next: "linkseal status",

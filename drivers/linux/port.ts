@@ -3,6 +3,7 @@
 
 import {
   type CipherSuite,
+  type FailOpen,
   known,
   type MacsecFrames,
   type MacsecPort,
@@ -20,7 +21,6 @@ import type { Address } from "./rtnetlink-address.ts";
 import { type Link, linkFlags } from "./rtnetlink-link.ts";
 import { type Route, routeKinds } from "./rtnetlink-route.ts";
 import {
-  type FailOpen,
   framesOf,
   type KeyAgreement,
   keyAgreement,
@@ -80,6 +80,7 @@ export function readPort(
   const seen = secyOn(link, look);
   const controlled = map(seen, at, (secy) => controlledPort(secy, link, look));
   const notOurs = unknown("notSupported", at);
+  const bare = seen.kind === "known" && seen.value === undefined;
   return {
     controlled,
     port: {
@@ -88,11 +89,14 @@ export function readPort(
       linkUp: linkUp(link, at),
       settings: settingsOf(controlled, participant, at),
       liveSuite: map(seen, at, liveSuite),
-      keys: notOurs,
+      // Without a SecY there is nothing that a key could be of.
+      keys: bare ? known([], at) : notOurs,
       session: notOurs,
       mkpdus: notOurs,
       frames: framesReading(seen, at),
       rate: rateOf(link, look, before),
+      failOpen:
+        controlled.kind === "unknown" ? controlled : known(controlled.value?.failOpen ?? [], at),
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { netlinkFlags, unparsed } from "../transport/netlink-wire.ts";
-import { ipAddress } from "./address.ts";
+import { addressOctets, families, ipAddress } from "./address.ts";
 import { type Attributes, type ReadForm, table } from "./attributes.ts";
 import { bool, hex, text, u8, u16, u32, words } from "./forms.ts";
 
@@ -146,6 +146,16 @@ export function readRoute({ type, view, start, end }: NetlinkMessage): Route | u
 export function dumpRoutes(family: number): NetlinkRequest {
   const body = [Uint8Array.of(family, ...Array.from({ length: headerBytes - 1 }, () => 0))];
   return { type: routeTypes.getRoute, flags: netlinkFlags.dump, body };
+}
+
+/** Which route the kernel would take to an address. */
+export function askRoute(address: string): NetlinkRequest {
+  const octets = addressOctets(address);
+  const family = octets.length === 4 ? families.ipv4 : families.ipv6;
+  const header = new Uint8Array(headerBytes);
+  header.set([family, 8 * octets.length]);
+  const body = [header, ...routeTable.write({ destination: address })];
+  return { type: routeTypes.getRoute, flags: 0, body };
 }
 
 const range16 = (): ReadForm<{ readonly first: number; readonly last: number }> => ({

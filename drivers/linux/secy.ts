@@ -1,15 +1,7 @@
 // One SecY of the kernel in the nouns of IEEE 802.1AE: settings, counters, and which SAKs it uses.
 
-import type { CipherSuite, MacsecFrames, Sak } from "#hal/model.ts";
+import type { CipherSuite, FailOpen, MacsecFrames, Sak } from "#hal/model.ts";
 import type { MacsecDevice } from "./macsec.ts";
-
-/** What lets data pass a port in the clear, whatever its keys are. */
-export type FailOpen =
-  | "validateNotStrict"
-  | "protectOff"
-  | "encryptOff"
-  | "addressOnUncontrolledPort"
-  | "routeOnUncontrolledPort";
 
 export interface SecySettings {
   readonly suite: CipherSuite;

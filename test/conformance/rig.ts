@@ -132,6 +132,7 @@ export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
     strike: (trouble) => disturb(rig, trouble, true),
     heal: (trouble) => disturb(rig, trouble, false),
     second: () => way.open(),
+    probePackets: 1_000_000,
     newKey: (shape) => newKey(rig, shape.cakOctets, shape.cknOctets),
     keys: resolverOf(rig),
     canaries: () => [...rig.caks.values()].filter((bytes) => bytes.length >= 16),

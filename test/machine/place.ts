@@ -34,7 +34,7 @@ export function isCommand(name: string): boolean {
 /** Undefined where a machine can be booted. */
 export function whyNoMachine(): string | undefined {
   if (process.arch !== "x64") return `not run: the machine is an x64, this is ${process.arch}`;
-  const missing = [emulator, "gcc", "ip", "vtysh"].find((name) => !isCommand(name));
+  const missing = [emulator, "gcc", "ip", "vtysh", "ping"].find((name) => !isCommand(name));
   const remedy = "npm run test:tools installs it";
   if (missing !== undefined) return `not run: there is no ${missing}; ${remedy}`;
   if (existsSync(filesIn(machineFolder).label)) return undefined;

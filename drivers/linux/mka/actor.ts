@@ -86,8 +86,6 @@ export class Actor {
   readonly #replaced = new Map<string, Instant>();
   /** Until when channels of stations stay that have to prove themselves again. */
   readonly #lately = new Map<string, Instant>();
-  /** MNs of a predecessor count as recent up to this one, for a life time. */
-  #inherited: Sent | undefined;
   #helloAt: Instant;
   #ramp = 0;
   #hurried = true;
@@ -109,7 +107,6 @@ export class Actor {
     actor.#mi = from.mi;
     actor.#mn = from.mnReserved;
     actor.#mnReserved = from.mnReserved + mnBlock;
-    actor.#inherited = { mn: from.mnReserved, at: now };
     actor.kn = from.kn;
     actor.#ramp = rampMs.length;
     for (const peer of from.peers) {
@@ -186,7 +183,9 @@ export class Actor {
     peer.keyServer = mkpdu.basic.keyServer;
     peer.macsecDesired = mkpdu.basic.macsecDesired;
     peer.announced = mkpdu.announced;
-    if (listed !== undefined && this.#isRecent(listed.mn, now)) this.#prove(peer, mkpdu, now);
+    // Only of those that a predecessor knew: it lists an MN that this one never sent.
+    const isFresh = listed !== undefined && (peer.inherited || this.#isRecent(listed.mn, now));
+    if (isFresh) this.#prove(peer, mkpdu, now);
     // Some stations hear only those that list their latest MN.
     if (peer.inherited) this.hurry();
     peer.inherited = false;
@@ -252,8 +251,6 @@ export class Actor {
   // nobody stale.
   #isRecent(mn: number, now: Instant): boolean {
     const since = instantAfter(now, -lifeMs);
-    const inherited = this.#inherited;
-    if (inherited !== undefined && inherited.at > since && mn <= inherited.mn) return true;
     return this.#sent.some((sent) => sent.mn === mn && sent.at > since);
   }
 
@@ -264,7 +261,6 @@ export class Actor {
     this.#mnReserved = mnBlock;
     this.kn = 0;
     this.#sent = [];
-    this.#inherited = undefined;
     this.#ramp = 0;
     this.hurry();
     const until = instantAfter(now, lifeMs);

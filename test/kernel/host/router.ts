@@ -25,7 +25,7 @@ export interface Pair {
 
 const daemons = ["mgmtd", "zebra", "bgpd"] as const;
 export const password = "of-this-lab";
-const edgeAs = 65010;
+export const edgeAs = 65010;
 export const farAs = 12076;
 
 /** Both routers run when it returns; their sessions come up by themselves. */

@@ -1,13 +1,14 @@
-// One exchange with a simulated site: its reply or refusal, and what a lost reply may have done.
+// One exchange over a socket of this host: its reply or refusal, and what a lost reply may have
+// done.
 
 import { type Effect, isErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
-import { field, Malformed, oneOf, recordOf, sentence } from "./sim-shape.ts";
+import { field, Malformed, oneOf, recordOf, sentence } from "./shape.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
-export interface SiteLine {
+export interface LocalLine {
   readonly dial: Dialer;
   /** `unix:PATH`. */
   readonly address: string;
@@ -26,7 +27,7 @@ export interface Question {
 
 /** The octets of a good reply. Throws LinksealError; the signal's reason when it aborts. */
 export async function ask(
-  line: SiteLine,
+  line: LocalLine,
   question: Question,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
@@ -45,7 +46,7 @@ export async function ask(
 
 /** The same for a reply in JSON; what `read` finds malformed is `device.unparsed`. */
 export async function askJson<T>(
-  line: SiteLine,
+  line: LocalLine,
   question: Question,
   read: (value: unknown) => T,
   signal: AbortSignal,
@@ -76,7 +77,7 @@ function unparsed(question: Question, what: string): LinksealError {
   return new LinksealError("device.unparsed", `the reply makes no sense at: ${what}`, {
     effect: question.effect,
     where: question.where,
-    next: "run agent and simulated site in the same version",
+    next: "run both ends of the socket in the same version",
   });
 }
 

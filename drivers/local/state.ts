@@ -1,4 +1,4 @@
-// A look of a simulated device, checked field by field before any of it is believed.
+// A look as it came over a socket, checked field by field before any of it is believed.
 
 import type { Capabilities, CommitMode } from "#hal/device.ts";
 import {
@@ -8,6 +8,8 @@ import {
   type ControlPlane,
   type DeviceState,
   type DrainMeans,
+  type FailOpen,
+  failOpenWays,
   type IpsecSa,
   type IpsecTunnel,
   type KeySlot,
@@ -42,7 +44,8 @@ import {
   optional,
   record,
   recordOf,
-} from "./sim-shape.ts";
+  sentence,
+} from "./shape.ts";
 
 const suites: readonly CipherSuite[] = [
   "gcm-aes-128",
@@ -152,7 +155,14 @@ function readPort(port: JsonObject, moved: Move): MacsecPort {
     mkpdus: reading(port, "mkpdus", moved, readMkpdus),
     frames: reading(port, "frames", moved, readFrames),
     rate: reading(port, "rate", moved, readRate),
+    ...(field(port, "failOpen") === undefined
+      ? {}
+      : { failOpen: reading(port, "failOpen", moved, readFailOpen) }),
   };
+}
+
+function readFailOpen(parent: JsonObject, key: string): readonly FailOpen[] {
+  return namesOf(parent, key, failOpenWays);
 }
 
 function readSuite(parent: JsonObject, key: string): CipherSuite {
@@ -306,6 +316,7 @@ function readBgp(session: JsonObject): BgpSession {
     port: name(session, "port"),
     peer: name(session, "peer"),
     up: flag(session, "up"),
+    ...(field(session, "trouble") === undefined ? {} : { trouble: sentence(session, "trouble") }),
   };
 }
 

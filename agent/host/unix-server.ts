@@ -1,0 +1,180 @@
+// HTTP at Unix sockets of this host: one request a connection; who is slow or rude keeps nobody out.
+
+import { lstat, unlink } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect, type Socket } from "node:net";
+import { LinksealError } from "#hal/error.ts";
+
+/** A client that needs longer to say what it wants is cut off. */
+const requestMsMax = 5_000;
+/** A client that does not take its reply for this long is cut off. */
+const deliveryMsMax = 10_000;
+/** Of each socket on its own, so that those who may only look never keep an administrator out. */
+const clientsMax = 64;
+
+export interface UnixCall {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export interface UnixReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface UnixService {
+  readonly path: string;
+  /** 0 = no request has a body, so none is waited for. */
+  readonly requestBytesMax: number;
+  /** Before a single octet of a client is read; absent = whoever can open the socket. */
+  readonly admits?: (socket: Socket) => boolean;
+  readonly answer: (call: UnixCall, gone: AbortSignal) => Promise<UnixReply>;
+  readonly tooLong: () => UnixReply;
+  /** Told of a defect, after which nothing that is answered can be trusted. */
+  readonly broken: (error: unknown) => void;
+}
+
+/**
+ * What a killed server left behind is replaced; throws `journal.locked` if another one answers
+ * there. Only this user can open the socket.
+ */
+export async function serveUnix(service: UnixService): Promise<{ close(): Promise<void> }> {
+  await removeStale(service.path);
+  const server = serverFor(service);
+  await listen(server, service.path);
+  return { close: () => closeServer(server) };
+}
+
+function serverFor(service: UnixService): Server {
+  const limits = {
+    requestTimeout: requestMsMax,
+    headersTimeout: requestMsMax,
+    connectionsCheckingInterval: requestMsMax / 5,
+    maxHeaderSize: 8_192,
+  };
+  const seats = new Seats();
+  const server = createServer(limits, (request, response) => {
+    seats.serve(request.socket);
+    void reply(service, request, response);
+  });
+  // One request a connection: no state of one request can leak into the next.
+  server.maxRequestsPerSocket = 1;
+  server.on("connection", (socket: Socket) => {
+    if (service.admits?.(socket) === false) socket.destroy();
+    else seats.enter(socket);
+  });
+  return server;
+}
+
+/** Who waits to be heard goes first when it gets crowded; who is being answered stays. */
+class Seats {
+  readonly #silent = new Set<Socket>();
+  readonly #served = new Set<Socket>();
+
+  enter(socket: Socket): void {
+    this.#silent.add(socket);
+    socket.once("close", () => {
+      this.#silent.delete(socket);
+      this.#served.delete(socket);
+    });
+    if (this.#silent.size + this.#served.size <= clientsMax) return;
+    for (const oldest of this.#silent) {
+      oldest.destroy();
+      return;
+    }
+  }
+
+  serve(socket: Socket): void {
+    if (this.#silent.delete(socket)) this.#served.add(socket);
+  }
+}
+
+async function reply(
+  service: UnixService,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort(new Error("the client is gone")));
+  try {
+    const { requestBytesMax } = service;
+    const body = requestBytesMax === 0 ? "" : await bodyOf(request, requestBytesMax);
+    if (body === undefined) return send(response, service.tooLong());
+    const call = { method: request.method ?? "", path: request.url ?? "", body };
+    send(response, await service.answer(call, gone.signal));
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    response.destroy();
+    service.broken(error);
+  }
+}
+
+function send(response: ServerResponse, { status, body }: UnixReply): void {
+  const octets = Buffer.from(body);
+  response.socket?.setTimeout(deliveryMsMax, () => response.destroy());
+  response
+    .writeHead(status, {
+      "content-type": "application/json",
+      "content-length": octets.length,
+      connection: "close",
+    })
+    .end(octets);
+}
+
+/**
+ * undefined = too long: the rest is read and dropped, since a connection closed on unread bytes
+ * loses the answer. Throws if the client went away.
+ */
+async function bodyOf(
+  request: IncomingMessage,
+  requestBytesMax: number,
+): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= requestBytesMax) chunks.push(chunk);
+  }
+  return length > requestBytesMax ? undefined : Buffer.concat(chunks).toString();
+}
+
+// The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in
+// between.
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const umask = process.umask(0o177);
+    server.once("error", reject).listen(path, resolve);
+    process.umask(umask);
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+// The lock is not seen across containers that share the folder; a socket that answers is.
+async function removeStale(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  const details = { effect: "none", where: path, next: "linkseal status" } as const;
+  if (!found.isSocket()) throw new LinksealError("usage", `${path} is no socket`, details);
+  if (await answers(path)) {
+    throw new LinksealError("journal.locked", "another agent answers there", details);
+  }
+  await unlink(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

@@ -1,0 +1,255 @@
+// This host as an edge router: the kernel behind linkseal-net, BGP by FRR's shell, and ping.
+
+import { missingCapability } from "#hal/capability.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceChange,
+  Driver,
+  KeyResolver,
+  PortChange,
+  ProbeResult,
+  Target,
+  Transaction,
+} from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { DeviceState, PortName } from "#hal/model.ts";
+import type { Dialer, World } from "#hal/world.ts";
+import { deviceOf, LocalSession } from "../local/device.ts";
+import { count as countIn, recordOf } from "../local/shape.ts";
+import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "./frr.ts";
+import { ping } from "./probe.ts";
+import { RoutingWatch, scopeOf } from "./routing.ts";
+import { readSubnets, type Subnet, subnetOf } from "./subnet.ts";
+
+/** The slowest of the measured drains and restores, twice. */
+const settleMs = 10_000;
+
+const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs } as const;
+
+export const linux: Driver = {
+  name: "linux",
+  offers: { commit: { kind: "armedRevert" }, drain, probe: true },
+  async open(target, world, hint, signal) {
+    const session = new LocalSession(target, world);
+    const kernel = deviceOf(session, await session.capabilities(signal));
+    const { exec } = world.dial;
+    const [hasFrr, hasPing] = [
+      await isThere(exec, ["vtysh", "--help"], signal),
+      await isThere(exec, ["ping", "-V"], signal),
+    ];
+    const capabilities: Capabilities = {
+      ...kernel.capabilities,
+      ...(hasFrr ? { drain } : {}),
+      ...(hasPing ? { probe: true as const } : {}),
+    };
+    const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
+    const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
+    const host: Host = {
+      session,
+      kernel,
+      capabilities,
+      frr,
+      watch,
+      exec,
+      end: new AbortController(),
+    };
+    void passHints(host, world, hint);
+    return deviceWith(host);
+  },
+};
+
+interface Host {
+  readonly session: LocalSession;
+  readonly kernel: Device;
+  readonly capabilities: Capabilities;
+  /** undefined = this host has no FRR. */
+  readonly frr: Frr | undefined;
+  readonly watch: RoutingWatch | undefined;
+  readonly exec: Dialer["exec"];
+  readonly end: AbortController;
+}
+
+function shellOf({ pathspace }: Target): readonly string[] {
+  return pathspace === undefined ? ["vtysh"] : ["vtysh", "-N", pathspace];
+}
+
+async function isThere(
+  exec: Dialer["exec"],
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await exec(argv, new Uint8Array(), signal);
+    return true;
+  } catch (error) {
+    if (error instanceof LinksealError && error.code === "transport.unreachable") return false;
+    throw error;
+  }
+}
+
+function deviceWith(host: Host): Device {
+  const { session, kernel, capabilities } = host;
+  const device: Device = {
+    id: session.device,
+    capabilities,
+    observe: (signal) => observe(host, signal),
+    prepare: (change, keys, signal) => prepare(host, change, keys, signal),
+    recall: (token, signal) => kernel.recall(token, signal),
+    routeTo: (address, signal) => kernel.routeTo(address, signal),
+    async [Symbol.asyncDispose]() {
+      host.end.abort();
+      await kernel[Symbol.asyncDispose]();
+    },
+  };
+  if (capabilities.probe === undefined) return device;
+  return { ...device, probe: (port, count, signal) => probe(host, port, count, signal) };
+}
+
+async function observe(
+  { session, kernel, watch }: Host,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  const state = await kernel.observe(signal);
+  if (watch === undefined) return state;
+  const routing = await watch.look(await subnetsNow(session, signal), signal);
+  return { ...state, routing };
+}
+
+function subnetsNow(session: LocalSession, signal: AbortSignal): Promise<readonly Subnet[]> {
+  return session.ask("subnets", [], readSubnets, signal);
+}
+
+type Turn = Extract<PortChange, { readonly kind: "port.drain" | "port.restore" }>;
+
+const isTurn = (part: PortChange): part is Turn =>
+  part.kind === "port.drain" || part.kind === "port.restore";
+
+async function prepare(
+  host: Host,
+  change: DeviceChange,
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const { session, kernel, capabilities } = host;
+  const where = session.device;
+  const missing = missingCapability(change, capabilities);
+  const turns = change.filter(isTurn);
+  if (missing !== undefined) throw unsupported(missing, where);
+  if (turns.length === 0) return await kernel.prepare(change, keys, signal);
+  if (turns.length < change.length) throw unsupported("a drain beside another change", where);
+  const previews = [];
+  for (const turn of turns) previews.push(...(await previewOf(host, turn, signal)));
+  // The kernel's desk keeps the one lock: nothing is written while something waits for a confirm.
+  const inner = await kernel.prepare([], keys, signal);
+  return {
+    token: inner.token,
+    preview: previews.join("\n"),
+    async apply(within, bounded) {
+      if (within !== "final") throw unsupported("a drain that ends by itself", where);
+      await inner.apply("final", bounded);
+      for (const turn of turns) {
+        for (const port of await portsOf(host, turn.port, bounded)) {
+          await takeTurn(frrOf(host), port, wayOf(turn), turn.means, bounded);
+        }
+      }
+    },
+    confirm: inner.confirm,
+    rollback: inner.rollback,
+  };
+}
+
+const wayOf = ({ kind }: Turn) => (kind === "port.drain" ? "drain" : "restore");
+
+async function previewOf(host: Host, turn: Turn, signal: AbortSignal): Promise<readonly string[]> {
+  const commands: string[] = [];
+  for (const port of await portsOf(host, turn.port, signal)) {
+    const plan = await planTurn(frrOf(host), port, wayOf(turn), turn.means, signal);
+    commands.push(...plan.commands);
+  }
+  return commands.length === 0 ? [] : [`port ${turn.port}`, ...commands.map((line) => `+ ${line}`)];
+}
+
+async function portsOf(
+  host: Host,
+  port: PortName,
+  signal: AbortSignal,
+): Promise<readonly BgpPort[]> {
+  const scope = scopeOf(await subnetsNow(host.session, signal));
+  const ports = await findPort(frrOf(host), port, scope, signal);
+  if (ports.length > 0) return ports;
+  throw rejected(`FRR has no neighbour over ${port}, so no traffic can be led off it`, port);
+}
+
+// A change that needs it was refused before where there is none.
+function frrOf({ frr, session }: Host): Frr {
+  if (frr === undefined) throw unsupported("FRR", session.device);
+  return frr;
+}
+
+async function probe(
+  host: Host,
+  port: PortName,
+  count: number,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const subnets = await subnetsNow(host.session, signal);
+  for (const { neighbours, vrf = "default" } of await portsOf(host, port, signal)) {
+    for (const address of neighbours) {
+      const link = subnetOf(subnets, vrf, address)?.link;
+      if (link !== undefined) return await ping(host.exec, { link, address }, count, signal);
+    }
+  }
+  throw rejected(`the far end's peering address on ${port} is not known`, port);
+}
+
+/** Below the longest wait for an answer. */
+const hintMsMax = 15_000;
+/** Between two questions: a storm of changes must not become a storm of looks. */
+const calmMs = 1_000;
+const awayMs = 5_000;
+
+/** The content of an event is nobody's fact: it only brings the next look forward. */
+async function passHints({ session, end }: Host, world: World, hint: () => void): Promise<void> {
+  const { signal } = end;
+  for (let seen = -1; !signal.aborted; ) {
+    const told = await changesAfter(session, seen, signal);
+    if (told !== undefined && seen >= 0 && told !== seen) hint();
+    seen = told ?? seen;
+    await world.clock.sleep(told === undefined ? awayMs : calmMs, signal).catch(() => undefined);
+  }
+}
+
+/** undefined = it does not answer now. */
+async function changesAfter(
+  session: LocalSession,
+  seen: number,
+  end: AbortSignal,
+): Promise<number | undefined> {
+  const body = [JSON.stringify({ after: Math.max(0, seen), waitMs: seen < 0 ? 0 : hintMsMax })];
+  const read = (value: unknown): number =>
+    countIn(recordOf(value, "reply"), "count", Number.MAX_SAFE_INTEGER);
+  try {
+    return await session.ask("changes", body, read, end);
+  } catch (error) {
+    if (!(error instanceof LinksealError) && !end.aborted) throw error;
+    return undefined;
+  }
+}
+
+function unsupported(what: string, where: string): LinksealError {
+  const text = `${where} does not offer ${what}, so nothing was sent to it`;
+  return new LinksealError("device.unsupported", text, {
+    effect: "none",
+    where,
+    next: "linkseal driver list",
+  });
+}
+
+function rejected(text: string, where: string): LinksealError {
+  return new LinksealError("device.rejected", text, {
+    effect: "none",
+    where,
+    next: "linkseal links",
+  });
+}

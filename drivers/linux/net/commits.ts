@@ -1,0 +1,248 @@
+// Changes of this host that wait: prepared ones, and the one that is undone unless it is confirmed,
+// also by a successor of the process that made it.
+
+import type { TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type Clock, type World, wallAfter } from "#hal/world.ts";
+import type { Hands, Memory } from "./hands.ts";
+import { type Kept, noneKept, readKept, stateName } from "./kept.ts";
+import type { NetChange, NetPart } from "./part.ts";
+
+export interface CommitParts {
+  readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
+  readonly bootId: string;
+  readonly hands: Hands;
+}
+
+/** The longest time that a commit may wait for its confirm. */
+const withinMsMax = 86_400_000;
+const candidatesMax = 64;
+const settledMax = 256;
+const retryMs = 1_000;
+
+interface Candidate {
+  readonly change: NetChange;
+  readonly preview: string;
+}
+
+type Settled = "final" | "confirmed" | "reverted" | "dropped";
+
+export class Commits implements Memory {
+  readonly #parts: CommitParts;
+  readonly #candidates = new Map<TransactionToken, Candidate>();
+  readonly #settled = new Map<TransactionToken, Settled>();
+  #kept: Kept;
+  #turn: Promise<unknown> = Promise.resolve();
+  #disarm = new AbortController();
+
+  private constructor(parts: CommitParts, kept: Kept) {
+    this.#parts = parts;
+    this.#kept = kept;
+  }
+
+  /** What a predecessor left pending since the same boot goes on waiting. */
+  static async open(parts: CommitParts): Promise<Commits> {
+    const { disk, log } = parts.world;
+    const kept = readKept(await disk.read(stateName), log);
+    const commits = new Commits(
+      parts,
+      kept.bootId === parts.bootId ? kept : noneKept(parts.bootId),
+    );
+    commits.#arm();
+    return commits;
+  }
+
+  get kept(): Kept {
+    return this.#kept;
+  }
+
+  /** Ends the timers; what is pending is the successor's. */
+  close(): void {
+    this.#disarm.abort();
+  }
+
+  async remember(change: Partial<Kept>): Promise<void> {
+    const kept = { ...this.#kept, ...change };
+    const octets = new TextEncoder().encode(JSON.stringify(kept));
+    await this.#parts.world.disk.replace(stateName, octets);
+    this.#kept = kept;
+  }
+
+  prepare(change: NetChange, preview: string): TransactionToken {
+    const bytes = this.#parts.world.entropy.bytes(12);
+    const token = `net-${Buffer.from(bytes).toString("hex")}` as TransactionToken;
+    keepNewest(this.#candidates, token, { change, preview }, candidatesMax);
+    return token;
+  }
+
+  /** The preview of what waits for its confirm under this token. */
+  recall(token: TransactionToken): string | undefined {
+    const { pending } = this.#kept;
+    return pending?.token === token ? pending.preview : undefined;
+  }
+
+  apply(token: TransactionToken, within: number | "final", signal: AbortSignal): Promise<void> {
+    return this.#alone(async () => {
+      const { pending } = this.#kept;
+      const settled = this.#settled.get(token);
+      if (pending?.token === token || settled === "final" || settled === "confirmed") return;
+      if (pending !== undefined) {
+        throw failed("device.locked", `${pending.token} still waits for its confirm`);
+      }
+      const candidate = this.#candidates.get(token);
+      if (candidate === undefined) {
+        throw failed("device.rejected", "that change is not prepared here any more");
+      }
+      if (within !== "final" && !(within > 0 && within <= withinMsMax)) {
+        throw failed("device.rejected", `no commit waits ${within} ms for its confirm`);
+      }
+      await this.#commit(token, candidate, within, signal);
+    });
+  }
+
+  async #commit(
+    token: TransactionToken,
+    { change, preview }: Candidate,
+    within: number | "final",
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hands, world } = this.#parts;
+    const { clock } = world;
+    const undo: NetPart[] = [];
+    try {
+      for (const part of change) {
+        const back = await hands.undoOf(part, signal);
+        if (back === undefined) continue;
+        undo.unshift(back);
+        if (within !== "final") {
+          // Before it is done: whoever comes after a crash undoes it, or finds nothing to undo.
+          const revertsAt = wallAfter(clock.wall(), within);
+          await this.remember({ pending: { token, preview, undo: [...undo], revertsAt, within } });
+        }
+        await hands.carry(part, this, signal);
+      }
+    } catch (error) {
+      await this.#takeBack(undo);
+      throw error;
+    }
+    this.#candidates.delete(token);
+    if (within === "final") this.#settle(token, "final");
+    else if (undo.length === 0) this.#settle(token, "confirmed");
+    else this.#arm();
+  }
+
+  // Half a change is none, also for a client that is gone.
+  async #takeBack(undo: readonly NetPart[]): Promise<void> {
+    const { signal } = new AbortController();
+    try {
+      for (const part of undo) await this.#parts.hands.carry(part, this, signal);
+      if (this.#kept.pending !== undefined) await this.remember({ pending: undefined });
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      // What has a time is tried again when it is over.
+      this.#arm();
+      const text = `a change failed in the middle and could not be undone: ${error.message}`;
+      throw new LinksealError(error.code, text, { ...error, effect: "unknown", cause: error });
+    }
+  }
+
+  confirm(token: TransactionToken): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#kept.pending?.token === token) {
+        await this.remember({ pending: undefined });
+        this.#disarm.abort();
+        this.#settle(token, "confirmed");
+        return;
+      }
+      if (this.#settled.get(token) === "confirmed") return;
+      throw failed("device.commitExpired", "nothing waits for that confirm any more");
+    });
+  }
+
+  rollback(token: TransactionToken, signal: AbortSignal): Promise<void> {
+    return this.#alone(async () => {
+      const settled = this.#settled.get(token);
+      if (settled === "final" || settled === "confirmed") {
+        throw failed("device.rejected", "a change that stands for good is not rolled back");
+      }
+      if (this.#kept.pending?.token === token) await this.#revert(signal);
+      else if (this.#candidates.delete(token)) this.#settle(token, "dropped");
+    });
+  }
+
+  async #revert(signal: AbortSignal): Promise<void> {
+    const { pending } = this.#kept;
+    if (pending === undefined) return;
+    for (const part of pending.undo) await this.#parts.hands.carry(part, this, signal);
+    await this.remember({ pending: undefined });
+    // Only now: what could not be undone is tried again when its time is over.
+    this.#disarm.abort();
+    this.#settle(pending.token, "reverted");
+  }
+
+  // By the wall clock, which a successor has too; a jump of it never makes the wait longer.
+  #arm(): void {
+    const { pending } = this.#kept;
+    if (pending === undefined) return;
+    this.#disarm.abort();
+    const disarm = new AbortController();
+    this.#disarm = disarm;
+    const { clock, log } = this.#parts.world;
+    const leftMs = Math.min(pending.within, Math.max(0, pending.revertsAt - clock.wall()));
+    void (async () => {
+      for (let waitMs = leftMs; await slept(clock, waitMs, disarm.signal); waitMs = retryMs) {
+        try {
+          await this.#alone(async () => {
+            // Confirmed or undone by somebody who came first.
+            if (disarm.signal.aborted) return;
+            await this.#revert(new AbortController().signal);
+            log.write("warn", "commit-reverted", `${pending.token} was not confirmed in time`);
+          });
+          return;
+        } catch (error) {
+          if (!(error instanceof LinksealError)) throw error;
+          log.write("error", error.code, `not undone yet: ${error.message}`);
+        }
+      }
+    })();
+  }
+
+  #settle(token: TransactionToken, how: Settled): void {
+    keepNewest(this.#settled, token, how, settledMax);
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+}
+
+async function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await clock.sleep(ms, signal);
+    return true;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return false;
+  }
+}
+
+function keepNewest<K, V>(map: Map<K, V>, key: K, value: V, max: number): void {
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= max) return;
+    map.delete(oldest);
+  }
+}
+
+function failed(
+  code: "device.locked" | "device.rejected" | "device.commitExpired",
+  text: string,
+): LinksealError {
+  return new LinksealError(code, `${text}; nothing was changed`, {
+    effect: "none",
+    where: "linkseal-net",
+    next: "linkseal plan",
+  });
+}

@@ -1,0 +1,183 @@
+// The kernel's network as a device: looks, routes, and the changes that need a capability. It holds
+// the timers of what is not confirmed, and it has no word for a key.
+
+import { createHash } from "node:crypto";
+import { isIP } from "node:net";
+import type { DeviceChange, TransactionToken } from "#hal/device.ts";
+import { encodeJson } from "#hal/json.ts";
+import { type DeviceState, known, type PortName, unknown } from "#hal/model.ts";
+import type { World } from "#hal/world.ts";
+import { type KernelSockets, lookAtKernel } from "../look.ts";
+import { type KernelLook, readPort } from "../port.ts";
+import { linkFlags } from "../rtnetlink-link.ts";
+import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
+import { Commits } from "./commits.ts";
+import { type Hands, kernelHands, linksNow } from "./hands.ts";
+import { netChange, previewOf } from "./part.ts";
+import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
+
+export interface DeskParts {
+  readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
+  readonly sockets: KernelSockets;
+  readonly bootId: string;
+}
+
+/** A rate over less says little, and one over more says nothing of now. */
+const rateMs = { least: 900, most: 60_000 };
+const administrators: ReadonlySet<number> = new Set([3, 4]);
+const permanent = 0x80;
+const linkScope = 253;
+
+export class NetDesk {
+  readonly #parts: DeskParts;
+  readonly #hands: Hands;
+  readonly #commits: Commits;
+  /** The two newest that are far enough apart for a rate; the newer one last. */
+  #looks: readonly KernelLook[] = [];
+  #changes = 0;
+  #changed = Promise.withResolvers<void>();
+
+  private constructor(parts: DeskParts, hands: Hands, commits: Commits) {
+    this.#parts = parts;
+    this.#hands = hands;
+    this.#commits = commits;
+  }
+
+  static async open(parts: DeskParts): Promise<NetDesk> {
+    const { world, bootId, sockets } = parts;
+    const hands = kernelHands(sockets.routes, world.log);
+    return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }));
+  }
+
+  close(): void {
+    this.#commits.close();
+  }
+
+  async state(device: string, signal: AbortSignal): Promise<DeviceState> {
+    const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
+    const before = this.#before(look);
+    const { at } = look;
+    const ports = portsOf(look.links).flatMap(
+      ({ name }) => readPort(name, look, undefined, before)?.port ?? [],
+    );
+    return {
+      device,
+      at,
+      control: known(
+        {
+          wall: this.#parts.world.clock.wall(),
+          bootId: this.#parts.bootId,
+          configId: configIdOf(look),
+          commitPending: this.#commits.kept.pending !== undefined,
+        },
+        at,
+      ),
+      macsec: ports,
+      ipsec: [],
+      routing: unknown("notSupported", at),
+    };
+  }
+
+  #before(look: KernelLook): KernelLook | undefined {
+    const fit = this.#looks.findLast(({ at }) => look.at - at >= rateMs.least);
+    this.#looks = fit === undefined ? [...this.#looks.slice(-1), look] : [fit, look];
+    return fit !== undefined && look.at - fit.at <= rateMs.most ? fit : undefined;
+  }
+
+  async subnets(signal: AbortSignal): Promise<readonly Subnet[]> {
+    const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
+    return subnetsOf(look.links, look.addresses);
+  }
+
+  /** The port that the kernel sends to an address by; undefined = none, or it cannot be told. */
+  async routeTo(address: string, signal: AbortSignal): Promise<PortName | undefined> {
+    if (isIP(address) === 0) return undefined;
+    const { routes } = this.#parts.sockets;
+    const answer = await routes.ask(askRoute(address), readRoute, signal);
+    // ENETUNREACH and its like: there is no way.
+    if (answer.kind === "refused") return undefined;
+    const [route] = answer.found;
+    if (route?.outputLink === undefined) return undefined;
+    const isWay = route.kind === routeKinds.unicast || route.kind === routeKinds.local;
+    return isWay ? portBelow(route.outputLink, await linksNow(routes, signal)) : undefined;
+  }
+
+  async prepare(
+    change: DeviceChange,
+    signal: AbortSignal,
+  ): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
+    const parts = netChange(change);
+    const lines: string[] = [];
+    for (const part of parts) {
+      if ((await this.#hands.undoOf(part, signal)) !== undefined) lines.push(...previewOf(part));
+    }
+    const preview = lines.join("\n");
+    return { token: this.#commits.prepare(parts, preview), preview };
+  }
+
+  recall(token: TransactionToken): string | undefined {
+    return this.#commits.recall(token);
+  }
+
+  apply(token: TransactionToken, within: number | "final", signal: AbortSignal): Promise<void> {
+    return this.#commits.apply(token, within, signal);
+  }
+
+  confirm(token: TransactionToken): Promise<void> {
+    return this.#commits.confirm(token);
+  }
+
+  rollback(token: TransactionToken, signal: AbortSignal): Promise<void> {
+    return this.#commits.rollback(token, signal);
+  }
+
+  /** Something of the kernel's network is another than before. */
+  noteChange(): void {
+    this.#changes += 1;
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+
+  /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
+  async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
+    const over = new AbortController();
+    const leave = (): void => over.abort();
+    signal.addEventListener("abort", leave, { once: true });
+    const late = this.#parts.world.clock.sleep(waitMs, over.signal).catch(() => undefined);
+    if (this.#changes <= after) await Promise.race([this.#changed.promise, late]);
+    over.abort();
+    signal.removeEventListener("abort", leave);
+    return this.#changes;
+  }
+}
+
+/** What somebody configured, without what the kernel finds out by itself. */
+function configIdOf({ links, addresses, routes, secys }: KernelLook): string {
+  const ports = portsOf(links).flatMap((port) => stackOn(port, links));
+  const indices = new Set(ports.map(({ index }) => index));
+  const config = {
+    links: ports.map(({ name, flags, mtu, master, info }) => [
+      name,
+      flags & linkFlags.up,
+      mtu,
+      master,
+      info?.kind,
+      info?.vlan?.id,
+    ]),
+    addresses: addresses
+      .filter(
+        ({ link, scope, flags = 0 }) =>
+          indices.has(link) && scope !== linkScope && (flags & permanent) !== 0,
+      )
+      .map(({ link, local, address, prefixLength }) => [link, local ?? address, prefixLength]),
+    routes: routes
+      .filter(
+        ({ protocol, outputLink }) => administrators.has(protocol) && indices.has(outputLink ?? 0),
+      )
+      .map(({ destination, destinationLength, gateway, outputLink, table, priority }) => [
+        ...[destination, destinationLength, gateway, outputLink, table, priority],
+      ]),
+    secys: secys?.map(({ link, secy }) => [link, secy]),
+  };
+  return createHash("sha256").update(encodeJson(config)).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,137 @@
+// The verbs of linkseal-net, a fixed list: what a request may ask, and what it is answered.
+
+import type { Capabilities, DeviceChange, TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import {
+  count,
+  field,
+  type JsonObject,
+  list,
+  Malformed,
+  name,
+  oneOf,
+  recordOf,
+} from "../../local/shape.ts";
+import type { NetDesk } from "./desk.ts";
+
+export interface NetCall {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export interface NetReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+const capabilities: Capabilities = { commit: { kind: "armedRevert" } };
+const partsMax = 64;
+const waitMsMax = 60_000;
+const kinds = ["port.shut", "port.open"] as const;
+
+/** Never throws a LinksealError: a refusal is an answer. */
+export async function answerNet(
+  desk: NetDesk,
+  call: NetCall,
+  signal: AbortSignal,
+): Promise<NetReply> {
+  try {
+    return { status: 200, body: encodeJson(await answer(desk, call, signal)) };
+  } catch (error) {
+    if (error instanceof LinksealError) {
+      const { effect, message: text, where, next } = error;
+      // Whoever asks a device believes no other code of it: a full disk of ours is its refusal.
+      const code = /^(?:transport|device)\./.test(error.code) ? error.code : "device.rejected";
+      return { status: 409, body: encodeJson({ code, effect, text, where, next }) };
+    }
+    if (!(error instanceof Malformed)) throw error;
+    const text = `linkseal-net does not understand the request at: ${error.message}`;
+    const next = "run linkseal and linkseal-net in the same version";
+    const refused = { code: "device.rejected", effect: "none", text, where: "linkseal-net", next };
+    return { status: 400, body: encodeJson(refused) };
+  }
+}
+
+async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promise<object> {
+  const { method, path, body } = call;
+  const [start, root, device = "", verb, token, act, ...more] = path.split("/").map(decoded);
+  const isOurs = start === "" && root === "devices" && device !== "";
+  if (!isOurs || more.length > 0) throw new Malformed("path");
+  if (method === "GET" && verb === undefined) return { capabilities };
+  if (method !== "POST") throw new Malformed("method");
+  const asked = bodyOf(body);
+  if (verb === "transactions" && token !== undefined) {
+    return await transact(desk, token as TransactionToken, act, asked, signal);
+  }
+  if (token !== undefined) throw new Malformed("path");
+  switch (verb) {
+    case "observe":
+      return await desk.state(device, signal);
+    case "subnets":
+      return { subnets: await desk.subnets(signal) };
+    case "route":
+      return { port: await desk.routeTo(name(asked, "address"), signal) };
+    case "prepare":
+      return await desk.prepare(changeOf(asked), signal);
+    case "recall": {
+      const preview = desk.recall(name(asked, "token") as TransactionToken);
+      return preview === undefined ? { kind: "absent" } : { kind: "pending", preview };
+    }
+    case "changes": {
+      const after = count(asked, "after", Number.MAX_SAFE_INTEGER);
+      return { count: await desk.changes(after, count(asked, "waitMs", waitMsMax), signal) };
+    }
+    default:
+      throw new Malformed("verb");
+  }
+}
+
+async function transact(
+  desk: NetDesk,
+  token: TransactionToken,
+  act: string | undefined,
+  asked: JsonObject,
+  signal: AbortSignal,
+): Promise<object> {
+  switch (act) {
+    case "apply": {
+      const within = field(asked, "within") === "final" ? "final" : count(asked, "within", 2 ** 53);
+      await desk.apply(token, within, signal);
+      return {};
+    }
+    case "confirm":
+      await desk.confirm(token);
+      return {};
+    case "rollback":
+      await desk.rollback(token, signal);
+      return {};
+    default:
+      throw new Malformed("act");
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new Malformed("path");
+  }
+}
+
+function bodyOf(body: string): JsonObject {
+  if (body === "") return {};
+  try {
+    return recordOf(JSON.parse(body), "body");
+  } catch {
+    throw new Malformed("body");
+  }
+}
+
+function changeOf(asked: JsonObject): DeviceChange {
+  return list(asked, "change", partsMax, (part) => ({
+    kind: oneOf(part, "kind", kinds),
+    port: name(part, "port"),
+  }));
+}

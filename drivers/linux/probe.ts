@@ -1,0 +1,48 @@
+// A few packets out of one port to the far end's peering address, by the host's ping: it may send
+// them without a capability.
+
+import type { ProbeResult } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Dialer } from "#hal/world.ts";
+
+/** What ping may do for a user who has no right of his own. */
+const everySecondsMin = 0.002;
+/** All of them leave in about this time, however many there are. */
+const spanSeconds = 2;
+const lastAnswerSeconds = 1;
+/** A busy host sends later than asked. */
+const graceSeconds = 3;
+
+const nothing = new Uint8Array();
+
+/** `link`: the one that has the address on our side. Throws LinksealError; changes nothing. */
+export async function ping(
+  exec: Dialer["exec"],
+  to: { readonly link: string; readonly address: string },
+  count: number,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const every = Math.max(everySecondsMin, Math.min(0.2, spanSeconds / count));
+  const argv = [
+    ...["ping", "-n", "-q", "-I", to.link, "-c", String(count), "-i", every.toFixed(3)],
+    ...["-W", String(lastAnswerSeconds)],
+    ...["-w", String(Math.ceil(2 * every * count) + graceSeconds)],
+    to.address,
+  ];
+  const { stdout, stderr } = await exec(argv, nothing, signal);
+  const text = new TextDecoder("latin1").decode(stdout.slice(-2_000));
+  const [, sent, answered] =
+    /^(\d{1,9}) packets transmitted, (\d{1,9}) received,/m.exec(text) ?? [];
+  if (sent !== undefined && answered !== undefined) {
+    return { sent: Number(sent), answered: Math.min(Number(sent), Number(answered)) };
+  }
+  // A link that is down is an answer too: nothing left, so nothing came back.
+  const said = new TextDecoder("latin1").decode(stderr.slice(0, 300)).replace(/[^ -~]+/g, " ");
+  if (/unreachable|is down|No such device|Cannot assign/i.test(said))
+    return { sent: 0, answered: 0 };
+  throw new LinksealError("device.unparsed", `ping's answer is not understood: ${said}`, {
+    effect: "none",
+    where: to.link,
+    next: "linkseal doctor",
+  });
+}

@@ -1,0 +1,115 @@
+// The routing of this host as looks follow each other: what FRR says, and what is wrong with a
+// session, which only two looks can tell.
+
+import { LinksealError } from "#hal/error.ts";
+import {
+  type DrainMeans,
+  known,
+  type PortName,
+  type Reading,
+  type Routing,
+  unknown,
+} from "#hal/model.ts";
+import type { Clock, Instant } from "#hal/world.ts";
+import { drainGaps, md5Rise, sessionTrouble } from "./bgp-trouble.ts";
+import {
+  type BgpPort,
+  type BgpScope,
+  type Frr,
+  findPort,
+  type RoutingLook,
+  readAdvertisements,
+  readRouting,
+} from "./frr.ts";
+import type { Md5Counters } from "./frr-answers.ts";
+import { type Subnet, subnetOf, vrfsOf } from "./subnet.ts";
+
+/** Longer than the longest wait of a session for its next try to connect (RFC 4271 10). */
+const rememberMs = 150_000;
+/** A change of policy has gone out to every neighbour after this; FRR waits up to 5 s with it. */
+const markedMs = 20_000;
+
+interface Counted {
+  readonly at: Instant;
+  readonly rise: Md5Counters;
+}
+
+export function scopeOf(subnets: readonly Subnet[]): BgpScope {
+  return {
+    vrfs: vrfsOf(subnets),
+    portOf: (vrf, address) => subnetOf(subnets, vrf, address)?.port,
+  };
+}
+
+export class RoutingWatch {
+  readonly #frr: Frr;
+  readonly #clock: Pick<Clock, "now">;
+  #md5: Md5Counters | undefined;
+  /** What rose last: a session that waits for its next try has the same trouble meanwhile. */
+  #counted: Counted | undefined;
+  /** By port: since when a drain is configured. */
+  #drained = new Map<PortName, Instant>();
+
+  constructor(frr: Frr, clock: Pick<Clock, "now">) {
+    this.#frr = frr;
+    this.#clock = clock;
+  }
+
+  /** Unknown where FRR does not answer, or in words that are not understood. */
+  async look(subnets: readonly Subnet[], signal: AbortSignal): Promise<Reading<Routing>> {
+    const at = this.#clock.now();
+    try {
+      const scope = scopeOf(subnets);
+      const look = await readRouting(this.#frr, scope, signal);
+      const rise = this.#rise(look.md5, at);
+      const gaps = await this.#gaps(look, scope, at, signal);
+      const sessions = look.sessions.map((session) => {
+        const { port, peer, up } = session;
+        const trouble = sessionTrouble(session, rise) ?? gaps.get(port);
+        return trouble === undefined ? { port, peer, up } : { port, peer, up, trouble };
+      });
+      return known({ ...look.routing, sessions }, at);
+    } catch (error) {
+      if (!(error instanceof LinksealError) || signal.aborted) throw error;
+      return unknown(error.code === "device.unparsed" ? "unparsed" : "queryFailed", at);
+    }
+  }
+
+  #rise(md5: Md5Counters | undefined, at: Instant): Md5Counters | undefined {
+    const rise = md5Rise(this.#md5, md5);
+    this.#md5 = md5;
+    const rose = rise !== undefined && Object.values(rise).some((count) => count > 0n);
+    if (rose) this.#counted = { at, rise };
+    const last = this.#counted;
+    return last !== undefined && at - last.at <= rememberMs ? last.rise : rise;
+  }
+
+  /** By port: what a drain that stands for long enough still lets out unmarked. */
+  async #gaps(
+    { routing }: RoutingLook,
+    scope: BgpScope,
+    at: Instant,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<PortName, string>> {
+    const since = (port: PortName): Instant => this.#drained.get(port) ?? at;
+    this.#drained = new Map(routing.drains.map(({ port }) => [port, since(port)]));
+    const gaps = new Map<PortName, string>();
+    for (const { port, means } of routing.drains) {
+      if (at - since(port) < markedMs) continue;
+      const [gap] = await this.#unmarked(port, means, scope, signal);
+      if (gap !== undefined) gaps.set(port, gap);
+    }
+    return gaps;
+  }
+
+  async #unmarked(
+    port: PortName,
+    means: DrainMeans,
+    scope: BgpScope,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const ports: readonly BgpPort[] = await findPort(this.#frr, port, scope, signal);
+    const sent = await Promise.all(ports.map((one) => readAdvertisements(this.#frr, one, signal)));
+    return drainGaps(sent.flat(), means);
+  }
+}

@@ -1,0 +1,281 @@
+// A device that is asked over a socket of this host in the words of the contract itself: the
+// simulated site, and the kernel behind linkseal-net.
+
+import { missingCapability, missingTimer } from "#hal/capability.ts";
+import { withDeadline } from "#hal/deadline.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceChange,
+  KeyResolver,
+  PortChange,
+  Recalled,
+  SecretRef,
+  Target,
+  Transaction,
+  TransactionToken,
+} from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import type { DeviceState, PortName } from "#hal/model.ts";
+import type { Command, Secret } from "#hal/secret.ts";
+import type { World } from "#hal/world.ts";
+import { scrub } from "../transport/fill.ts";
+import { count, Malformed, name, oneOf, optional, page, recordOf } from "./shape.ts";
+import { readCapabilities, readState } from "./state.ts";
+import { ask, askJson, type LocalLine, type Question } from "./wire.ts";
+
+/** A state of 512 ports and their routes stays below it. */
+const stateBytesMax = 4 * 1024 * 1024;
+const replyBytesMax = 64 * 1024;
+const answerMsMax = 20_000;
+/** Longer than the slowest commit, and than the wait for a reply that was lost. */
+const effectMsMax = 45_000;
+const probesMax = 1_000_000;
+
+/** `target.address`: `unix:PATH`. */
+export async function openLocal(
+  target: Target,
+  world: World,
+  signal: AbortSignal,
+): Promise<Device> {
+  const session = new LocalSession(target, world);
+  return deviceOf(session, await session.capabilities(signal));
+}
+
+type Verb =
+  | "observe"
+  | "prepare"
+  | "recall"
+  | "probe"
+  | "route"
+  | "subnets"
+  | "changes"
+  | `transactions/${string}`;
+
+/** The questions that such a device answers; each is one exchange. */
+export class LocalSession {
+  readonly device: string;
+  readonly #world: World;
+  readonly #line: LocalLine;
+  readonly #path: string;
+
+  constructor(target: Target, world: World) {
+    this.device = target.device;
+    this.#world = world;
+    this.#line = { dial: world.dial, address: target.address };
+    this.#path = `/devices/${encodeURIComponent(target.device)}`;
+  }
+
+  async capabilities(signal: AbortSignal): Promise<Capabilities> {
+    const question: Question = {
+      method: "GET",
+      path: this.#path,
+      replyBytesMax,
+      where: this.device,
+      effect: "none",
+    };
+    return await this.#bounded(question, signal, (bounded) =>
+      askJson(this.#line, question, readCapabilities, bounded),
+    );
+  }
+
+  /** Asks without an effect on the running device, and reads the reply. */
+  async ask<T>(
+    verb: Verb,
+    body: Command,
+    read: (value: unknown) => T,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const question = this.#question(verb, body, "none");
+    return await this.#bounded(question, signal, (bounded) =>
+      askJson(this.#line, question, read, bounded),
+    );
+  }
+
+  /** Asks for an effect; that the reply is good is all it says. */
+  async tell(verb: Verb, body: object, signal: AbortSignal): Promise<void> {
+    const question = this.#question(verb, [encodeJson(body)], "unknown");
+    await this.#bounded(question, signal, (bounded) => ask(this.#line, question, bounded));
+  }
+
+  // Bounded by its signal alone: a fleet makes a million looks, and a deadline costs more than the
+  // checks.
+  observe(signal: AbortSignal): Promise<DeviceState> {
+    const from = this.#world.clock.now();
+    const read = (value: unknown): DeviceState =>
+      readState(value, this.device, { from, to: this.#world.clock.now() });
+    return askJson(this.#line, this.#question("observe", [], "none"), read, signal);
+  }
+
+  #question(verb: Verb, body: Command, effect: Question["effect"]): Question {
+    return {
+      method: "POST",
+      path: `${this.#path}/${verb}`,
+      body,
+      replyBytesMax: verb === "observe" ? stateBytesMax : replyBytesMax,
+      where: this.device,
+      effect,
+    };
+  }
+
+  #bounded<T>(
+    { where, effect }: Question,
+    signal: AbortSignal,
+    f: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const ms = effect === "none" ? answerMsMax : effectMsMax;
+    return withDeadline(this.#world.clock, { ms, where, effect }, signal, f);
+  }
+}
+
+/** A session and what the device behind it can do. */
+interface Desk {
+  readonly session: LocalSession;
+  readonly capabilities: Capabilities;
+}
+
+export function deviceOf(session: LocalSession, capabilities: Capabilities): Device {
+  const desk: Desk = { session, capabilities };
+  const device: Device = {
+    id: session.device,
+    capabilities,
+    observe: (signal) => session.observe(signal),
+    prepare: (change, keys, signal) => prepare(desk, change, keys, signal),
+    recall: (token, signal) =>
+      session.ask(
+        "recall",
+        [encodeJson({ token })],
+        (value) => readRecalled(desk, token, value),
+        signal,
+      ),
+    routeTo: (address, signal) =>
+      session.ask("route", [encodeJson({ address })], readRoute, signal),
+    async [Symbol.asyncDispose]() {},
+  };
+  if (capabilities.probe === undefined) return device;
+  return {
+    ...device,
+    probe: (port, packets, signal) =>
+      session.ask("probe", [encodeJson({ port, count: packets })], readProbe, signal),
+  };
+}
+
+function readRecalled(desk: Desk, token: TransactionToken, value: unknown): Recalled {
+  const reply = recordOf(value, "reply");
+  const kind = oneOf(reply, "kind", ["pending", "absent"]);
+  if (kind === "absent") return { kind };
+  return { kind, transaction: transactionOf(desk, token, page(reply, "preview")) };
+}
+
+function readRoute(value: unknown): PortName | undefined {
+  return optional(name, recordOf(value, "reply"), "port");
+}
+
+function readProbe(value: unknown): { sent: number; answered: number } {
+  const reply = recordOf(value, "reply");
+  const sent = count(reply, "sent", probesMax);
+  return { sent, answered: count(reply, "answered", sent) };
+}
+
+// Refused here, so that a device that cannot do it never hears of it.
+function refuse(desk: Desk, missing: string | undefined): void {
+  if (missing === undefined) return;
+  const where = desk.session.device;
+  const text = `${where} does not offer ${missing}, so nothing was sent to it`;
+  throw new LinksealError("device.unsupported", text, {
+    effect: "none",
+    where,
+    next: "linkseal driver list",
+  });
+}
+
+function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {
+  const { session, capabilities } = desk;
+  const verb = (what: string): Verb => `transactions/${encodeURIComponent(token)}/${what}`;
+  return {
+    token,
+    preview,
+    async apply(within, signal) {
+      refuse(desk, missingTimer(capabilities.commit, within));
+      await session.tell(verb("apply"), { within }, signal);
+    },
+    confirm: (signal) => session.tell(verb("confirm"), {}, signal),
+    rollback: (signal) => session.tell(verb("rollback"), {}, signal),
+  };
+}
+
+// The running device is untouched by a candidate, so even a lost reply has effect "none".
+async function prepare(
+  desk: Desk,
+  change: DeviceChange,
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  refuse(desk, missingCapability(change, desk.capabilities));
+  const secrets = new Map<string, Secret>();
+  try {
+    for (const ref of change.flatMap(secretOf)) {
+      const id = ref.kind === "cak" ? ref.key.cakSecretId : ref.secretId;
+      if (!secrets.has(id)) secrets.set(id, await keys(ref));
+    }
+    const held = [...secrets.values()];
+    const read = (value: unknown): Transaction => {
+      const reply = recordOf(value, "reply");
+      const token = name(reply, "token") as TransactionToken;
+      // It goes into the journal, where no key may stand.
+      if (scrub(token, held) !== token) throw new Malformed("token");
+      return transactionOf(desk, token, scrub(page(reply, "preview"), held));
+    };
+    return await scrubbing(
+      held,
+      desk.session.ask("prepare", bodyOf(change, secrets), read, signal),
+    );
+  } finally {
+    for (const secret of secrets.values()) secret[Symbol.dispose]();
+  }
+}
+
+// Ids are JSON text of ours; a key is hexadecimal, which needs no escape inside its quotes.
+function bodyOf(change: DeviceChange, secrets: ReadonlyMap<string, Secret>): Command {
+  const body: Command[number][] = [`{"change":${encodeJson(change)},"keys":{`];
+  for (const [id, secret] of secrets) {
+    body.push(`${body.length === 1 ? "" : ","}${encodeJson(id)}:"`, { secret, as: "hex" }, '"');
+  }
+  return [...body, "}}"];
+}
+
+function secretOf(part: PortChange): readonly SecretRef[] {
+  switch (part.kind) {
+    case "macsec.addKey":
+    case "macsec.replaceKey":
+      return [{ kind: "cak", key: part.key }];
+    case "ipsec.putTunnel":
+      return [{ kind: "psk", secretId: part.tunnel.pskSecretId }];
+    case "macsec.promoteKey":
+    case "macsec.removeKey":
+    case "macsec.rekeySak":
+    case "macsec.protect":
+    case "port.shut":
+    case "port.open":
+    case "port.drain":
+    case "port.restore":
+    case "ipsec.removeTunnel":
+    case "ipsec.rekey":
+      return [];
+  }
+}
+
+// A refusal may quote the line that it refuses, and with it the key.
+async function scrubbing<T>(secrets: readonly Secret[], answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    throw new LinksealError(error.code, scrub(error.message, secrets), {
+      effect: error.effect,
+      where: scrub(error.where, secrets),
+      next: scrub(error.next, secrets),
+    });
+  }
+}

@@ -1,0 +1,69 @@
+// The programs of a router host in a network of the test: linkseal-net, the agent, and the command.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+const command = join(import.meta.dirname, "../../../agent/bin.js");
+
+export interface Said {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Everything that was started here, by one user or another. */
+export class Programs implements Disposable {
+  readonly #home: string;
+  readonly #network: string;
+  readonly #children: ChildProcess[] = [];
+
+  constructor(home: string, network: string) {
+    this.#home = home;
+    this.#network = network;
+  }
+
+  /** Resolves once it says that it is ready. */
+  async serve(...argv: readonly string[]): Promise<ChildProcess> {
+    const child = this.#start(argv);
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk) => (said += String(chunk)));
+    }
+    const ended = once(child, "close").then(() => {
+      throw new Error(`${argv.join(" ")} ended: ${said}`);
+    });
+    const ready = new Promise<void>((resolve) => {
+      child.stdout?.on("data", () => {
+        if (said.includes('"code":"ready"')) resolve();
+      });
+    });
+    await Promise.race([ready, ended]);
+    ended.catch(() => undefined);
+    return child;
+  }
+
+  async run(...argv: readonly string[]): Promise<Said> {
+    const child = this.#start(argv);
+    const [out, err] = [child.stdout, child.stderr].map((stream) => {
+      const chunks: string[] = [];
+      stream?.on("data", (chunk) => chunks.push(String(chunk)));
+      return chunks;
+    });
+    const [status] = (await once(child, "close")) as [number | null];
+    return { status, out: out?.join("") ?? "", err: err?.join("") ?? "" };
+  }
+
+  [Symbol.dispose](): void {
+    for (const child of this.#children) child.kill("SIGKILL");
+  }
+
+  #start(argv: readonly string[]): ChildProcess {
+    const env = { ...process.env, LINKSEAL_HOME: this.#home, TMPDIR: this.#home };
+    // `ip` becomes the program, so that a signal reaches it.
+    const inside = ["netns", "exec", this.#network, process.execPath, command, ...argv];
+    const child = spawn("ip", inside, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#children.push(child);
+    return child;
+  }
+}
