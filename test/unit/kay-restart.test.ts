@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Kay } from "#drivers/linux/mka/kay.ts";
+import type { Instant } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { caOf, pair } from "./kay-kit.ts";
+import { member, Puppet } from "./kay-puppet.ts";
 import { hexOf } from "./kay-recorded.ts";
 import { type Station, sciA, sciB, settings } from "./kay-station.ts";
 
@@ -87,6 +89,32 @@ describe("a successor that was told", () => {
       }
     },
   );
+
+  it("takes no SAK of a station that its predecessor did not know, however well it lists us", () => {
+    const { subject, server } = member(ca);
+    const former = new Puppet(subject, sciB, new Prng("former").hex(12));
+    const captured = former.frame({ livePeers: former.heard, distributedSak: former.sak(5, 1) });
+    subject.pass(4000);
+    server.answer(server.use(1, 0, "transmit"));
+    subject.pass(4000);
+    const { now } = subject;
+    const snapshot = subject.kay.snapshot(now);
+    const held = subject.secy.look();
+    const entropy = new Prng("successor");
+    const wanted = { ...settings, keyServerPriority: 64 };
+    const kay = new Kay({ sci: sciA, settings: wanted, entropy, now, held, snapshot });
+    kay.tick(now);
+    kay.receive(captured, now);
+    expect(kay.observe(now).session.participants).toMatchObject([
+      { livePeers: 1, potentialPeers: 1 },
+    ]);
+    expect(kay.snapshot(now).saks).toHaveLength(1);
+    // The one that it did know is heard with whatever MN it last had from us.
+    const { mi, mn } = subject.last.basic;
+    kay.receive(server.frame({ livePeers: [{ mi, mn }] }), (now + 5000) as Instant);
+    kay.tick((now + 7000) as Instant);
+    expect(kay.observe(now).session.livePeers).toBe(1);
+  });
 
   it("time and again", async () => {
     const { site, a, b } = await settled("again", { sakRekeyMs: 15_000 });

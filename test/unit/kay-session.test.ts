@@ -29,6 +29,31 @@ describe("two stations with one CAK", () => {
     for (const sak of a.secy.used) expect(sak).toHaveLength(wide ? 64 : 32);
   });
 
+  it("FAU_GEN.1: CA, session, SAK and its use are told in their order, with their names", async () => {
+    const one = caOf("audit");
+    const { site, a, b } = pair("audit", [one]);
+    await site.secured();
+    const { keyId = "" } = a.session.latestSak ?? {};
+    const { ckn } = one;
+    const known = (sci: string, is: "self" | "peer") => [
+      { kind: "caCreated", ckn },
+      { kind: "principal", ckn },
+      { kind: "peerLive", ckn, sci },
+      { kind: "keyServer", ckn, is },
+    ];
+    const used = [
+      { kind: "sakInUse", keyId },
+      { kind: "controlledPort", is: "secured" },
+    ];
+    const made = { kind: "sakMade", ckn, keyId, an: 0, why: "first" };
+    expect(a.events).toEqual([...known(sciB, "self"), made, ...used]);
+    expect(b.events).toEqual([
+      ...known(sciA, "peer"),
+      { kind: "sakTaken", ckn, keyId, an: 0 },
+      ...used,
+    ]);
+  });
+
   const lengths = [
     [1, 16],
     [2, 32],
