@@ -29,6 +29,8 @@ interface Memory {
   drain: EffectEvent | undefined;
   /** How the agent shut the port; no fault of the world takes that from it. */
   shut: EffectEvent | undefined;
+  /** The CAK version that its far end was last pointed at, whether or not the hardware follows. */
+  pointed: string | undefined;
   /** Since when it carries. */
   aliveSince: Instant | undefined;
   /** Since when it could carry and is drained or shut. */
@@ -55,9 +57,13 @@ export function watchSiblings(bounds: SiblingBounds): Checker {
   return (moment) => {
     const findings: Finding[] = [];
     for (const effect of moment.effects) {
+      if (effect.what === "peer.put" && effect.link !== undefined) {
+        memoryOf(effect.link).pointed = effect.cakSecretId;
+      }
       if (effect.by !== "agent") continue;
       lastAct = moment.at;
-      if (!takes(moment, effect) || hasJustRisen(moment, effect, memoryOf)) continue;
+      if (!takes(moment, effect) || isAwaited(moment, effect, memoryOf)) continue;
+      if (hasJustRisen(moment, effect, memoryOf)) continue;
       findings.push(...judgeSibling(moment, effect, bounds));
     }
     for (const link of moment.now.links) attribute(moment, link, memoryOf(link.id));
@@ -76,6 +82,7 @@ function fresh(): Memory {
     taken: undefined,
     drain: undefined,
     shut: undefined,
+    pointed: undefined,
     aliveSince: undefined,
     usableSince: undefined,
     strandedSince: undefined,
@@ -97,6 +104,18 @@ function hasJustRisen(
   const { link, at } = effect;
   const since = link === undefined ? undefined : memoryOf(link).aliveSince;
   return since !== undefined && (knowledgeOf(moment, effect)?.at ?? at) - since < raceMs;
+}
+
+/** A key for which the far end waits already is given to the link, and takes nothing from it. */
+function isAwaited(
+  { now }: Moment,
+  { what, link, ckn }: EffectEvent,
+  memoryOf: (id: string) => Memory,
+): boolean {
+  const truth = linkOf(now, link);
+  if (what !== "macsec.addKey" || truth === undefined || ckn === undefined) return false;
+  const version = truth.edgeCaks[truth.edgeKeys.indexOf(ckn)];
+  return version !== undefined && version === memoryOf(truth.id).pointed;
 }
 
 /** What the agent knew when it asked for this, which a router may carry out much later. */

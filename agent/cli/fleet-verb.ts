@@ -90,7 +90,11 @@ async function runRotations(verb: FleetVerb, plant: Plant | undefined): Promise<
   const begun = performance.now();
   const tally = await playParts(asked, (text) => process.stderr.write(`${text}\n`));
   write(await tallyText(tally, (performance.now() - begun) / 1000));
-  exit(tally.violations.length > 0 ? 9 : 0);
+  const { marksMissed } = await import("../fleet/marks.ts");
+  // A planted mistake may keep a row from being taken, or take one that nothing should lead to.
+  const missed = plant === undefined ? marksMissed(tally.marks, tally.rotations) : [];
+  for (const text of missed) process.stderr.write(`${text}\n`);
+  exit(tally.violations.length + missed.length > 0 ? 9 : 0);
 }
 
 async function run({ listPlants, plant: asked, ...options }: FleetVerb): Promise<void> {

@@ -34,7 +34,8 @@ interface Strike {
   readonly kind: string;
   /** The link under way, if not said. */
   readonly where?: "sibling";
-  /** At most so much later. */
+  /** At least, and at most, so much later. */
+  readonly afterMs?: number;
   readonly withinMs?: number;
   /** Drawn from its kind, if not said. */
   readonly lastsMs?: number;
@@ -69,6 +70,24 @@ const conspiracies: readonly Conspiracy[] = [
     ],
   },
   { state: "staging", strikes: [{ kind: "commit-late" }, { kind: "far-ahead", ...soon }] },
+  // It comes when the router has got that key otherwise, and nobody needs it any more.
+  {
+    state: "staging",
+    strikes: [
+      { kind: "commit-late" },
+      { kind: "far-ahead", ...soon },
+      { kind: "far-back", afterMs: 28_000, withinMs: 50_000 },
+    ],
+  },
+  {
+    state: "staging",
+    strikes: [
+      { kind: "commit-late" },
+      { kind: "far-ahead", ...soon },
+      { kind: "far-back", afterMs: 28_000, withinMs: 50_000 },
+      { kind: "peer-silent", afterMs: 40_000, withinMs: 80_000 },
+    ],
+  },
   // A staged key can be neither confirmed nor taken back while the link is dark.
   { state: "staging", strikes: [{ kind: "fibre-cut", withinMs: 20_000, ...long }] },
   {
@@ -168,10 +187,10 @@ function trapOf(
 
 function conspiring(prng: Prng): readonly Trap[] {
   const { state, strikes } = prng.pick(conspiracies);
-  return strikes.map(({ kind: name, where, withinMs = 0, lastsMs }) => {
+  return strikes.map(({ kind: name, where, afterMs = 0, withinMs = afterMs, lastsMs }) => {
     const kind = fleetFaults.find((each) => each.name === name);
     if (kind === undefined) throw new RangeError(`no fault ${name}`);
-    const delayMs = prng.between(0, withinMs);
+    const delayMs = prng.between(afterMs, withinMs);
     const trap = trapOf(prng, kind, { state, where: where ?? "link", delayMs });
     return lastsMs === undefined ? trap : { ...trap, lastsMs };
   });

@@ -16,3 +16,20 @@ export const unreachable: Readonly<Record<string, string>> = {};
 export function rowsNotTaken(marks: Marks): readonly string[] {
   return rowNames().filter((name) => (marks[name] ?? 0) === 0 && unreachable[name] === undefined);
 }
+
+/** Rows that are called unreachable, and that a run has reached. */
+export function rowsTakenAfterAll(marks: Marks): readonly string[] {
+  return Object.keys(unreachable).filter((name) => (marks[name] ?? 0) > 0);
+}
+
+/** From so many rotations on the rarest of the reachable rows has no excuse. */
+const enough = 20_000;
+
+/** What a run must not leave behind, one sentence each. */
+export function marksMissed(marks: Marks, rotations: number): readonly string[] {
+  const missing = rotations < enough ? [] : rowsNotTaken(marks);
+  return [
+    ...missing.map((name) => `row ${name} was never taken in ${rotations} rotations`),
+    ...rowsTakenAfterAll(marks).map((name) => `row ${name} is called unreachable and was taken`),
+  ];
+}

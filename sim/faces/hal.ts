@@ -23,7 +23,7 @@ const lostReplyMs = 30_000;
 const lateReplyMs = { low: 5_000, high: 40_000 };
 const secondMs = { low: 1_000, high: 30_000 };
 /** The same queue of a router that is late: whoever asked may have given up or died meanwhile. */
-const lateCommitMs = { low: 5_000, high: 90_000 };
+const lateCommitMs = { low: 5_000, high: 150_000 };
 const probeFrameBytes = 100;
 
 /** One management session with the router; every call takes virtual time by its latency. */

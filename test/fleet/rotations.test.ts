@@ -2,7 +2,13 @@
 // planted mistakes of our own are found. LINKSEAL_SEED=NAME replays one seed alone.
 
 import { describe, expect, it } from "vitest";
-import { rowNames, rowsNotTaken, unreachable } from "#agent/fleet/marks.ts";
+import {
+  marksMissed,
+  rowNames,
+  rowsNotTaken,
+  rowsTakenAfterAll,
+  unreachable,
+} from "#agent/fleet/marks.ts";
 import type { Plant } from "#agent/fleet/plant.ts";
 import { plants } from "#agent/fleet/plants.ts";
 import { playRotations } from "#agent/fleet/rotations.ts";
@@ -44,7 +50,24 @@ describe("rotations in bad weather", () => {
   it("are told of no row that is called unreachable and taken all the same", () => {
     const known = new Set(rowNames());
     expect(Object.keys(unreachable).filter((name) => !known.has(name))).toEqual([]);
-    expect(Object.keys(unreachable).filter((name) => (sum.marks[name] ?? 0) > 0)).toEqual([]);
+    expect(Object.values(unreachable).filter((why) => why === "")).toEqual([]);
+    expect(rowsTakenAfterAll(sum.marks)).toEqual([]);
+  });
+
+  it("of a long run are asked for every row, and for none that cannot be", () => {
+    const all = Object.fromEntries(rowNames().map((name) => [name, 1]));
+    const [excused = ""] = Object.keys(unreachable);
+    const due = Object.fromEntries(
+      Object.keys(all).map((name) => [name, unreachable[name] === undefined ? 1 : 0]),
+    );
+    expect(marksMissed(due, 20_000)).toEqual([]);
+    expect(marksMissed({ ...due, "gated.open": 0 }, 20_000)).toEqual([
+      "row gated.open was never taken in 20000 rotations",
+    ]);
+    expect(marksMissed({ ...due, "gated.open": 0 }, 400)).toEqual([]);
+    expect(marksMissed({ ...due, [excused]: 1 }, 400)).toEqual([
+      `row ${excused} is called unreachable and was taken`,
+    ]);
   });
 });
 

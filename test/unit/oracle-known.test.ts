@@ -51,6 +51,18 @@ async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Pr
   await hand.drain(primary);
 }
 
+/** The far end is told to use the key and is slow, or nobody has told it. */
+async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  const key = hand.newKey(primary);
+  primary.msee.setFault("lies", true);
+  if (farEnd === "pointed") primary.msee.person(primary.azureLink, { key });
+  secondary.fibre.setUp(false);
+  await site.clock.sleep(60_000);
+  await lookBoth(all);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+}
+
 describe("the oracle", () => {
   it("lets pass a staged key that the router takes long after it was told to", async () => {
     const all = await scene();
@@ -66,7 +78,7 @@ describe("the oracle", () => {
       // A give-back that is told meanwhile rests on another look.
       const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
       await hand.change(primary, restored).catch(() => undefined);
-      await site.clock.sleep(90_000);
+      await site.clock.sleep(150_000);
     });
     expect(primary.edge.keys()).toHaveLength(2);
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
@@ -76,6 +88,19 @@ describe("the oracle", () => {
     const all = await scene();
     await play(all, async () => await drainBesideStale(all, "frozen"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("lets pass a key for which the far end waits, beside a sibling that is lost", async () => {
+    const all = await scene();
+    await play(all, async () => await addBesideLost(all, "pointed"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a key for which nobody waits, beside a sibling that is lost", async () => {
+    const all = await scene();
+    await play(all, async () => await addBesideLost(all, "as before"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
   });
 
   it("catches a link taken beside one whose counters show it", async () => {
