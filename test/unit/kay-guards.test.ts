@@ -284,6 +284,31 @@ describe("receive, transmit", () => {
     expect(subject.last.distributedSak).toMatchObject({ kn: 2, an: 1 });
   });
 
+  it("a peer that never transmits under the new SAK keeps the old one for 20 s", () => {
+    const subject = new Subject(ca);
+    const puppet = new Puppet(subject);
+    puppet.priority = 99;
+    puppet.answer();
+    const { mi } = subject.last.basic;
+    const plain = { plainTransmit: false, plainReceive: false, delayProtect: false };
+    const answer = (kn: number, an: number, transmit: boolean): void => {
+      const latest = { keyIdentifier: { mi, kn }, an, transmit, receive: true, lowestPn: 1 };
+      puppet.answer({ sakUse: { kind: "used", latest, old: undefined, ...plain } });
+    };
+    answer(1, 0, true);
+    subject.take(subject.kay.command({ kind: "rekeySak" }, subject.now));
+    answer(2, 1, false);
+    expect(subject.secy.encodingAn).toBe(1);
+    for (let second = 0; second < 19; second += 1) {
+      subject.pass(1000);
+      answer(2, 1, false);
+      expect([...subject.secy.transmit.keys()]).toEqual([0, 1]);
+    }
+    subject.pass(1000);
+    answer(2, 1, false);
+    expect([...subject.secy.transmit.keys()]).toEqual([1]);
+  });
+
   it("a fresh station gets no SAK that was made for the one before", () => {
     const subject = new Subject(ca);
     const puppet = new Puppet(subject);

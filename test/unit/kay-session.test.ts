@@ -29,7 +29,7 @@ describe("two stations with one CAK", () => {
     for (const sak of a.secy.used) expect(sak).toHaveLength(wide ? 64 : 32);
   });
 
-  it("FAU_GEN.1: CA, session, SAK and its use are told in their order, with their names", async () => {
+  it("FAU_GEN.1: CA, session, SAK and its use are told in order and by name", async () => {
     const one = caOf("audit");
     const { site, a, b } = pair("audit", [one]);
     await site.secured();
