@@ -86,6 +86,7 @@ describe("an old and a new CAK side by side", () => {
         expect(a.session.latestSak).toEqual(b.session.latestSak);
         expect(a.session.oldSak).toBeUndefined();
         expect(a.all("sakMade").at(-1)).toMatchObject({ ckn: next.ckn, why: "keyServer" });
+        expect(a.all("sakMade")).toHaveLength(2);
         expect(b.all("sakMade")).toEqual([]);
       }
     },
@@ -111,6 +112,25 @@ describe("an old and a new CAK side by side", () => {
       { ckn: old.ckn, role: "primary" },
       { ckn: next.ckn, role: "fallback" },
     ]);
+    expect(site.broken).toEqual([]);
+    expect(lost(a, b)).toEqual([]);
+  });
+
+  it("promoted in the middle of a rekeying makes one SAK more, after it", async () => {
+    const { site, a, b } = pair("middle", [old, next]);
+    await site.secured();
+    await site.run(5000);
+    a.command({ kind: "rekeySak" });
+    await site.until("A transmits under the second", () => a.secy.encodingAn === 1);
+    a.command({ kind: "promoteActor", ckn: next.ckn });
+    await site.run(20_000);
+    expect(a.all("sakMade").map(({ ckn, why }) => [ckn, why])).toEqual([
+      [old.ckn, "first"],
+      [old.ckn, "command"],
+      [next.ckn, "keyServer"],
+    ]);
+    expect(a.session.latestSak?.keyId).toMatch(/\/1$/);
+    expect(a.session.latestSak).toEqual(b.session.latestSak);
     expect(site.broken).toEqual([]);
     expect(lost(a, b)).toEqual([]);
   });

@@ -299,6 +299,10 @@ describe("receive, transmit", () => {
     subject.take(subject.kay.command({ kind: "rekeySak" }, subject.now));
     answer(2, 1, false);
     expect(subject.secy.encodingAn).toBe(1);
+    expect(subject.last.sakUse).toMatchObject({
+      latest: { an: 1, transmit: true, receive: true },
+      old: { an: 0, transmit: false, receive: true },
+    });
     for (let second = 0; second < 19; second += 1) {
       subject.pass(1000);
       answer(2, 1, false);

@@ -172,3 +172,49 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     expect(subject.all("sakMade")).toHaveLength(1);
   });
 });
+
+it("FPT_RPL.1: a channel that comes back goes on where its sender is", () => {
+  const subject = new Subject(ca, { keyServerPriority: 64 });
+  const server = new Puppet(subject);
+  const third = new Puppet(subject, sciC);
+  third.priority = 99;
+  const listed = () => ({
+    livePeers: [{ mi: third.mi, mn: 1 }, ...server.heard],
+    keyServerSsci: 2,
+    distributedSak: server.sak(1, 0),
+  });
+  const said = (lowestPn: number, high: number) => {
+    const { sakUse } = server.use(1, 0, "transmit", lowestPn) ?? {};
+    const xpn = { suspensionSeconds: 0, latestHigh: high, oldHigh: 0 };
+    return sakUse === undefined ? {} : { sakUse, xpn };
+  };
+  server.answer();
+  third.answer();
+  server.say(listed());
+  const channel = () => subject.secy.receive.get(sciC)?.get(0);
+  expect(channel()).toMatchObject({ ssci: 1, lowestPn: 1n, enabled: true });
+  third.answer(said(5, 0));
+  for (let second = 0; second < 7; second += 1) {
+    subject.pass(1000);
+    server.say({ ...listed(), ...said(1, 0) });
+  }
+  expect(channel()).toBeUndefined();
+  expect(subject.seen.session).toMatchObject({ controlledPort: "secured", livePeers: 1 });
+  third.answer(said(7, 3));
+  expect(channel()).toMatchObject({ ssci: 1, lowestPn: 0x300000007n, enabled: true });
+  expect(subject.secy.used).toHaveLength(1);
+});
+
+it("a SAK that waits for its turn is given up with the last station", () => {
+  const { subject, server } = member(ca);
+  server.answer({ distributedSak: server.sak(2, 1) });
+  server.answer(server.use(2, 1, "transmit"));
+  server.answer({ ...server.use(2, 1, "transmit"), distributedSak: server.sak(3, 2) });
+  expect(subject.all("sakTaken")).toHaveLength(3);
+  expect([...subject.secy.transmit.keys()]).toEqual([0, 1]);
+  subject.take(subject.kay.command({ kind: "removeActor", ckn: ca.ckn }, subject.now));
+  subject.pass(10_000);
+  expect(subject.secy.transmit.size).toBe(0);
+  expect(subject.secy.receive.size).toBe(0);
+  expect(subject.secy.used).toHaveLength(2);
+});
