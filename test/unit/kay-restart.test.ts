@@ -116,6 +116,23 @@ describe("a successor that was told", () => {
     expect(kay.observe(now).session.livePeers).toBe(1);
   });
 
+  it("has more time where the last one said hello before it stopped", async () => {
+    const { site, a, b } = await settled("planned");
+    const before = b.sent.length;
+    await site.until("B speaks", () => b.sent.length > before);
+    await site.run(10);
+    const sent = a.sent.length;
+    a.command({ kind: "hello" });
+    expect(a.sent).toHaveLength(sent + 1);
+    await site.run(5);
+    a.kill();
+    await site.run(5900);
+    a.begin("memory");
+    await site.run(10_000);
+    expect(b.all("peerLost")).toEqual([]);
+    expect(lost(a, b)).toEqual([]);
+  });
+
   it("time and again", async () => {
     const { site, a, b } = await settled("again", { sakRekeyMs: 15_000 });
     const { prng } = site;

@@ -46,6 +46,8 @@ export type KayCommand =
   /** It becomes the primary one. */
   | { readonly kind: "promoteActor"; readonly ckn: Ckn }
   | { readonly kind: "rekeySak" }
+  /** Before a planned stop: our life time at a peer that hears any live one begins anew. */
+  | { readonly kind: "hello" }
   /** With another suite the device is made anew: its report `ready` follows. */
   | { readonly kind: "configure"; readonly settings: KaySettings };
 

@@ -141,7 +141,7 @@ export class Kay {
       }
     }
     actor.elect(this.#settings.keyServerPriority);
-    if (mkpdu.distributedSak === undefined || actor.server !== peer || !peer.keyServer) return;
+    if (mkpdu.distributedSak === undefined || actor.server !== peer) return;
     this.#takeSak(actor, mkpdu);
   }
 
@@ -227,6 +227,9 @@ export class Kay {
       case "rekeySak":
         if (this.#principal?.election.kind !== "self") return "notKeyServer";
         this.#server.command();
+        return undefined;
+      case "hello":
+        for (const actor of this.#actors) actor.hurry();
         return undefined;
       case "configure": {
         const remade = command.settings.suite !== this.#settings.suite;
