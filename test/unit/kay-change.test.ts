@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { locate, parse } from "#drivers/linux/mka/mkpdu.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { caOf, pair, Site } from "./kay-kit.ts";
@@ -107,6 +108,15 @@ describe("an old and a new CAK side by side", () => {
       ]);
     }
     expect(a.all("sakMade").length).toBeGreaterThan(4);
+    // Only the principal CA tells of SAKs; the other says that it is none that tells nothing.
+    const said = a.sent.flatMap((frame) => {
+      const located = locate(frame);
+      const mkpdu = located.kind === "located" ? parse(located) : located;
+      return "kind" in mkpdu ? [] : [mkpdu];
+    });
+    const uses = [old, next].map(({ ckn }) => said.findLast(({ basic }) => basic.ckn === ckn));
+    expect(uses[0]?.sakUse).toMatchObject({ kind: "used", old: { transmit: true } });
+    expect(uses[1]?.sakUse).toMatchObject({ kind: "used", latest: undefined, old: undefined });
     expect(new Set(a.all("sakMade").map(({ ckn }) => ckn))).toEqual(new Set([old.ckn]));
     expect(a.kay.observe(site.now).keys).toEqual([
       { ckn: old.ckn, role: "primary" },

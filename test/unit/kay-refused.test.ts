@@ -218,3 +218,17 @@ it("a SAK that waits for its turn is given up with the last station", () => {
   expect(subject.secy.receive.size).toBe(0);
   expect(subject.secy.used).toHaveLength(2);
 });
+
+it("FCS_MACSEC_EXT.3: a SAK that was given up is not installed again, whoever hands it out", () => {
+  const { subject, server } = member(ca);
+  subject.pass(7000);
+  expect(subject.seen.session.livePeers).toBe(0);
+  // Whoever has given up its SAKs is a new instance.
+  expect(subject.all("miRenewed")).toHaveLength(1);
+  server.answer({ distributedSak: server.sak(1, 0) });
+  expect(subject.seen.session).toMatchObject({ livePeers: 1, controlledPort: "blocked" });
+  expect(subject.all("sakRefused")).toMatchObject([{ why: { kind: "keyNumber" } }]);
+  expect(subject.secy.used).toHaveLength(1);
+  server.answer({ distributedSak: server.sak(2, 0) });
+  expect(subject.secy.used).toHaveLength(2);
+});

@@ -135,6 +135,25 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     expect(a.session.latestSak).toEqual(b.session.latestSak);
   });
 
+  it("and at once where its device is made anew at once", async () => {
+    for (const role of ["server", "member"] as const) {
+      const { site, a, b } = pair(`anew ${role}`, [caOf("anew")]);
+      await site.secured();
+      await site.run(10_000);
+      site.watches = "keys";
+      const station = role === "server" ? a : b;
+      station.secy.clear();
+      station.take(station.kay.report({ kind: "lost" }, site.now));
+      station.take(station.kay.report({ kind: "ready" }, site.now));
+      const same = (): boolean => a.session.latestSak?.keyId === b.session.latestSak?.keyId;
+      const took = await site.until(role, () => a.isSecured && b.isSecured && same());
+      expect(took, role).toBeLessThan(1000);
+      await site.run(10_000);
+      expect(a.session.latestSak).toEqual(b.session.latestSak);
+      expect(site.broken).toEqual([]);
+    }
+  });
+
   it("and for both after the key server has lost its device", async () => {
     const { site, a, b } = pair("server lost it", [caOf("server lost it")]);
     await site.secured();

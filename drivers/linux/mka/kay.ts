@@ -31,6 +31,8 @@ import type { KaySnapshot, SakSnapshot } from "./snapshot.ts";
 import { suites } from "./suite.ts";
 import { takeOver } from "./take-over.ts";
 
+/** SAKs that are remembered by name, so that none is ever installed twice. */
+const spentMax = 256;
 /** Old and new, and the same once more for a change that is changed. */
 const actorsMax = 4;
 
@@ -53,6 +55,7 @@ export class Kay {
   /** Channels that are kept for a while though nobody is live behind them. */
   readonly #kept = new Map<string, Instant>();
   #refusal: KayTrouble | undefined;
+  readonly #spent = new Set<string>();
   /** A member that could not install its SAK asks for another by a new MI. */
   #retryAt: Instant | undefined;
 
@@ -155,13 +158,17 @@ export class Kay {
     }
     const { suite } = this.#settings;
     const isAnInUse = (an: number): boolean => this.#isAnInUse(an, server.sci);
-    const taken = takeSak(mkpdu, distributedSak, { actor, server, suite, isAnInUse });
+    const isSpent = (key: KeyIdentifier): boolean => this.#spent.has(nameOf(key));
+    const taken = takeSak(mkpdu, distributedSak, { actor, server, suite, isAnInUse, isSpent });
     if (taken.kind === "refused") {
       this.#refuse(actor, taken.why);
       return;
     }
     const { sak } = taken;
     server.kn = sak.keyIdentifier.kn;
+    this.#spent.add(nameOf(sak.keyIdentifier));
+    const [oldest] = this.#spent;
+    if (oldest !== undefined && this.#spent.size > spentMax) this.#spent.delete(oldest);
     this.#server.lastAn = sak.an;
     this.#refusal = undefined;
     this.#cp.take(sak);

@@ -3,7 +3,7 @@
 import type { CipherSuite } from "#hal/model.ts";
 import type { Actor, Peer } from "./actor.ts";
 import type { NewSak } from "./cp.ts";
-import { unwrapSak } from "./keys.ts";
+import { type KeyIdentifier, unwrapSak } from "./keys.ts";
 import type { DistributedSak, Mkpdu } from "./mkpdu.ts";
 import { suiteOfId, suites } from "./suite.ts";
 
@@ -97,6 +97,8 @@ export interface TakenUnder {
   readonly suite: CipherSuite;
   /** Whether a live peer uses another SAK under this AN. */
   isAnInUse(an: number): boolean;
+  /** Whether it was taken before: its packet numbers would begin again. */
+  isSpent(key: KeyIdentifier): boolean;
 }
 
 type Taken =
@@ -123,11 +125,11 @@ export function takeSak(mkpdu: Mkpdu, sak: DistributedSak, under: TakenUnder): T
       return refused({ kind: "confidentialityOffset", offset });
     }
   }
-  if (sak.kn <= server.kn) return refused({ kind: "keyNumber" });
+  const keyIdentifier = { mi: server.mi, kn: sak.kn };
+  if (sak.kn <= server.kn || under.isSpent(keyIdentifier)) return refused({ kind: "keyNumber" });
   if (under.isAnInUse(sak.an)) return refused({ kind: "anInUse", an: sak.an });
   const stations = [actor, ...actor.livePeers];
   const members = [actor.mi, server.mi, ...mkpdu.livePeers.map(({ mi }) => mi)];
-  const keyIdentifier = { mi: server.mi, kn: sak.kn };
   const isExtended = suites[under.suite].packetNumber === "64 bit";
   const of = ssciTold(mkpdu) ?? ssciMap(stations);
   const own = of.get(actor.mi);
