@@ -101,7 +101,7 @@ export type KayTrouble =
       readonly errno: string;
     }
   /** Its suites do not have the wanted one among them. */
-  | { readonly kind: "suiteNotAnnounced"; readonly announced: readonly (CipherSuite | string)[] }
+  | { readonly kind: "suiteNotAnnounced"; readonly announced: readonly string[] }
   /** A live peer has not installed the SAK for a life time. */
   | { readonly kind: "peerNotReceiving"; readonly sci: string }
   | { readonly kind: "peerWantsNoMacsec"; readonly sci: string }

@@ -319,7 +319,7 @@ export class Kay {
     // What is to be there is there, and what is to be gone is gone.
     const isSo =
       (operation === "createReceiveSc" && errno === "EEXIST") ||
-      (/^delete/.test(operation) && /^(ENOENT|ENODEV)$/.test(errno));
+      (operation.startsWith("delete") && /^(ENOENT|ENODEV)$/.test(errno));
     if (isSo) return;
     this.#refusal = { kind: "secyRefused", operation, errno };
     this.#tell({ kind: "secyRefused", operation, errno });

@@ -22,7 +22,7 @@ export type SakReason =
 /** Why one that was distributed is not taken. */
 export type SakRefusal =
   /** Another suite than the wanted one; `offered` by name, or by its id in hex. */
-  | { readonly kind: "suite"; readonly offered: CipherSuite | string }
+  | { readonly kind: "suite"; readonly offered: string }
   /** The key server wants no MACsec. */
   | { readonly kind: "plain" }
   /** Integrity without confidentiality. */
