@@ -75,7 +75,8 @@ export function netPlaces(
   source: PlaceSource = placeSource(),
 ): NetPlaces {
   const state = source.environment.STATE_DIRECTORY ?? "";
-  const places = state.split(":").includes(netSystem.state) ? netSystem : netPlacesBeside(source);
+  const isUnit = homePlaces(source) === undefined && state.split(":").includes(netSystem.state);
+  const places = isUnit ? netSystem : netPlacesBeside(source);
   return socket === undefined ? places : { ...places, socket };
 }
 

@@ -1,4 +1,5 @@
-// HTTP at Unix sockets of this host: one request a connection; who is slow or rude keeps nobody out.
+// HTTP at Unix sockets of this host: one request a connection; who is slow or rude keeps nobody
+// out.
 
 import { lstat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

@@ -33,7 +33,7 @@ export const linux: Driver = {
   async open(target, world, hint, signal) {
     const session = new LocalSession(target, world);
     const kernel = deviceOf(session, await session.capabilities(signal));
-    const { exec } = world.dial;
+    const exec: Dialer["exec"] = (argv, stdin, bounded) => world.dial.exec(argv, stdin, bounded);
     const [hasFrr, hasPing] = [
       await isThere(exec, ["vtysh", "--help"], signal),
       await isThere(exec, ["ping", "-V"], signal),
@@ -154,8 +154,8 @@ async function prepare(
         }
       }
     },
-    confirm: inner.confirm,
-    rollback: inner.rollback,
+    confirm: (bounded) => inner.confirm(bounded),
+    rollback: (bounded) => inner.rollback(bounded),
   };
 }
 

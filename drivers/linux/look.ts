@@ -9,7 +9,7 @@ import { askFamily, readFamily } from "./genetlink.ts";
 import { dumpMacsec, macsecFamily, readMacsec } from "./macsec.ts";
 import type { KernelLook } from "./port.ts";
 import { dumpAddresses, readAddress } from "./rtnetlink-address.ts";
-import { dumpLinks, readLink } from "./rtnetlink-link.ts";
+import { dumpLinks, type Link, readLink } from "./rtnetlink-link.ts";
 import { dumpRoutes, readRoute } from "./rtnetlink-route.ts";
 
 /** Sockets of one network namespace. */
@@ -63,4 +63,11 @@ async function dumpFamily<T>(
   if (number === undefined) return undefined;
   const answer = await socket.ask(request(number), reader(number), signal);
   return answer.kind === "answered" ? answer.found : undefined;
+}
+
+export async function linksNow(
+  socket: NetlinkSocket,
+  signal: AbortSignal,
+): Promise<readonly Link[]> {
+  return answered(await socket.ask(dumpLinks(), readLink, signal));
 }

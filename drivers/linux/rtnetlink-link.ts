@@ -302,16 +302,52 @@ export function changeMacsecLink(index: number, settings: MacsecLinkSettings): N
   return { type: linkTypes.newLink, flags: 0, body };
 }
 
-/** Brings a link up, or gives it another size. */
-export function changeLink(
-  index: number,
-  change: { readonly up?: boolean; readonly mtu?: number },
-): NetlinkRequest {
-  const { up, mtu } = change;
+/** What a link may be told while it stands. */
+interface LinkChange {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  /** Index of the link that it becomes a port of; 0 = of none. */
+  readonly master?: number;
+  /** How it makes link-local addresses by itself. */
+  readonly addressMode?: "eui64" | "none";
+}
+
+export function changeLink(index: number, change: LinkChange): NetlinkRequest {
+  const { up, mtu, master, addressMode } = change;
   const flags = up === true ? linkFlags.up : 0;
   const first = header(index, flags, up === undefined ? 0 : linkFlags.up);
-  const attributes = mtu === undefined ? [] : linkRows.write({ mtu });
-  return { type: linkTypes.newLink, flags: 0, body: [first, ...attributes] };
+  const attributes = linkRows.write({
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(master === undefined ? {} : { master }),
+  });
+  const mode = addressMode === undefined ? [] : addressModeOf(addressMode);
+  return { type: linkTypes.newLink, flags: 0, body: [first, ...attributes, ...mode] };
+}
+
+// IFLA_AF_SPEC, the number of the family, IFLA_INET6_ADDR_GEN_MODE.
+function addressModeOf(mode: "eui64" | "none"): Octets {
+  const octet = u8.write(mode === "eui64" ? 0 : 1);
+  return attribute(26, attribute(10, attribute(8, octet)));
+}
+
+interface VlanLink {
+  readonly name: string;
+  /** Index of the link that its frames leave by. */
+  readonly below: number;
+  readonly mtu: number;
+  readonly id: number;
+  /** 8100 or 88a8. */
+  readonly protocol: string;
+}
+
+export function addVlanLink({ name, below, mtu, id, protocol }: VlanLink): NetlinkRequest {
+  const data = attribute(2, vlan.write({ id, protocol }));
+  const info = attribute(18, [...attribute(1, text.write("vlan")), ...data]);
+  return {
+    type: linkTypes.newLink,
+    flags: netlinkFlags.create | netlinkFlags.exclusive,
+    body: [header(0, 0, 0), ...linkRows.write({ name, link: below, mtu }), ...info],
+  };
 }
 
 export function deleteLink(index: number): NetlinkRequest {

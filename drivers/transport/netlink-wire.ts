@@ -13,6 +13,7 @@ export const netlinkFlags = {
   capped: 0x100,
   hasAttributes: 0x200,
   dump: 0x300,
+  replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
 } as const;

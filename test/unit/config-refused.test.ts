@@ -56,6 +56,19 @@ const edits: readonly Row[] = [
     "address: unix:site.sock",
     ['10:14 devices[0].address: is "unix:site.sock"'],
   ],
+  ["address: unix:/run/site.sock\n", "quirks: []\n", ["8:5 devices[0]: has no address"]],
+  [
+    "address: unix:/run/site.sock",
+    "address: unix:/run/site.sock\n    frr: edge",
+    ["11:10 devices[0].frr: is set"],
+  ],
+  ["driver: sim", "driver: linux\n    frr: -N", ['10:10 devices[0].frr: is "-N"']],
+  ["driver: sim", "driver: linux\n    frr: a b", ['10:10 devices[0].frr: is "a b"']],
+  [
+    "driver: sim",
+    `driver: linux\n    frr: ${"e".repeat(33)}`,
+    ["10:10 devices[0].frr: is a text of 33 characters"],
+  ],
   [
     "name: edge-b",
     "name: edge-a",
@@ -368,6 +381,8 @@ describe("what to write stands in the complaint", () => {
     ["    drain: prepend", "    freeze: soon", 'freeze: ["2026-12-20/2027-01-05"]'],
     ["drain: prepend", "drain: none", "drain: prepend, or accept noDrain under acceptRisks"],
     ["driver: sim", "driver: sim\n    quirks: [shut]", "shutBeforeKeyChange"],
+    ["    address: unix:/run/site.sock\n", "", "address: unix:PATH"],
+    ["driver: sim", "driver: sim\n    frr: edge", "leave it out"],
   ])("%s -> %s", (written, instead, write) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
     expect(parsed.kind === "refused" && parsed.complaints[0]?.write).toBe(write);
@@ -377,7 +392,7 @@ describe("what to write stands in the complaint", () => {
     const parsed = parseConfig(siteConfig.replace("driver: sim", "driver: junos"), "site.yaml");
     expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
       'site.yaml:9:13 devices[0].driver: "junos" is not available in this version, ' +
-        "it waits for the driver of that platform, driver: sim",
+        "it waits for the driver of that platform, driver: linux",
     ]);
   });
 

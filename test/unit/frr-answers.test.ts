@@ -173,8 +173,10 @@ describe("several documents in one answer", () => {
       const huge = bytes(piece.repeat(1_000_000));
       expect(outcome(() => documentsIn(huge, 1))).toBe("device.unparsed");
     }
-    const deep = `{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
-    expect(outcome(() => documentsIn(bytes(deep), 1))).toBe("device.unparsed");
+    const deep = (name: string) => `{"${name}":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
+    expect(outcome(() => documentsIn(bytes(deep("a")), 1))).toBe("read");
+    // A counter may hide in it, which only a walk to its bottom would tell.
+    expect(outcome(() => documentsIn(bytes(deep("#")), 1))).toBe("device.unparsed");
     expect(performance.now() - start).toBeLessThan(10_000);
   });
 });

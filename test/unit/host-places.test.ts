@@ -5,7 +5,13 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { agentPlaces, findSocket, type PlaceSource, placeSource } from "#agent/host/places.ts";
+import {
+  agentPlaces,
+  findSocket,
+  netPlaces,
+  type PlaceSource,
+  placeSource,
+} from "#agent/host/places.ts";
 
 const uid = placeSource().uid;
 const source = (environment: PlaceSource["environment"] = {}, temporary = "/tmp"): PlaceSource => ({
@@ -55,6 +61,46 @@ describe("an agent's places", () => {
   ])("%s", (_name, environment, expected) => {
     const { kind, state, runtime } = agentPlaces(source(environment));
     expect([kind, state, runtime].join(" ")).toBe(expected);
+  });
+});
+
+describe("the places of linkseal-net", () => {
+  const net = "/var/lib/linkseal-net";
+  it.each([
+    [
+      "its own unit",
+      { STATE_DIRECTORY: net, XDG_RUNTIME_DIR },
+      `/run/linkseal-net/net.sock ${net}`,
+    ],
+    [
+      "its own unit with another folder",
+      { STATE_DIRECTORY: `/var/lib/x:${net}` },
+      `/run/linkseal-net/net.sock ${net}`,
+    ],
+    [
+      "the shell of another service",
+      { STATE_DIRECTORY: "/var/lib/linkseal-network" },
+      `/tmp/linkseal-${uid}/run/net.sock /tmp/linkseal-${uid}/state-net`,
+    ],
+    ["LINKSEAL_HOME", { LINKSEAL_HOME: "/h", XDG_RUNTIME_DIR }, "/h/run/net.sock /h/state-net"],
+    [
+      "XDG",
+      { XDG_RUNTIME_DIR, XDG_STATE_HOME: "/s" },
+      "/run/user/7/linkseal/net.sock /s/linkseal-net",
+    ],
+    ["nothing", {}, `/tmp/linkseal-${uid}/run/net.sock /tmp/linkseal-${uid}/state-net`],
+  ])("with %s", (_name, environment, expected) => {
+    const { socket, state } = netPlaces(undefined, source(environment));
+    expect(`${socket} ${state}`).toBe(expected);
+    // Whoever names a socket moves nothing but that.
+    expect(netPlaces("/x/n.sock", source(environment))).toEqual({ socket: "/x/n.sock", state });
+  });
+
+  it("are no others than those of the agent beside them, but for their names", () => {
+    const { state, runtime } = agentPlaces(source({ LINKSEAL_HOME: "/h" }));
+    const beside = netPlaces(undefined, source({ LINKSEAL_HOME: "/h" }));
+    expect(dirname(beside.socket)).toBe(runtime);
+    expect(beside.state).not.toBe(state);
   });
 });
 

@@ -15,6 +15,7 @@ import {
   type KeyRef,
   known,
   type MacsecPort,
+  type Routing,
 } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import { keyOne } from "./campaign-kit.ts";
@@ -76,6 +77,10 @@ export interface Scene {
   readonly crewless?: true;
   /** The traffic of every link is moved away. */
   readonly drained?: true;
+  /** What the routers say of their BGP sessions after so many polls; absent = all are up. */
+  readonly sessions?: (poll: number) => Routing["sessions"];
+  /** Of a routing that is read in a way nobody may lean on. */
+  readonly weakRouting?: true;
   /** No look has succeeded yet. */
   readonly unread?: true;
 }
@@ -189,9 +194,12 @@ export class JudgeBench {
     const link = linkNamed(device === "edge-a" ? "primary" : "secondary");
     const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
     const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
-    const routes = { ...routing, routes: [into as (typeof routing.routes)[number]], drains };
+    const sessions = this.#scene.sessions?.(this.#poll) ?? routing.sessions;
+    const routes = [into as (typeof routing.routes)[number]];
+    const told = known({ routes, sessions, drains }, now);
     const ports = this.#port(link, this.#poll);
-    return stateOf(ports, { device, at: now, routing: known(routes, now) });
+    const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
+    return stateOf(ports, { device, at: now, routing: weak });
   }
 
   /** So many polls, each with a turn. */

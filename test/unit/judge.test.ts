@@ -79,6 +79,60 @@ describe("verdicts", () => {
   });
 });
 
+describe("a BGP session over a link", () => {
+  const peer = "169.254.0.1";
+  const sessions =
+    (from: number, trouble?: string, port = "et-0/0/0") =>
+    (poll: number) => {
+      const there = trouble !== undefined && poll >= from;
+      return [{ port, peer, up: !there, ...(there ? { trouble } : {}) }];
+    };
+  const wrong = `${peer}: wrong MD5 password (RFC 2385): 3 segments with a wrong signature`;
+
+  it("that is in trouble is a warning of that link, once it has lasted", () => {
+    const bench = new JudgeBench({ sessions: sessions(1, wrong) }).polls(2);
+    expect(bench.warnings()).toEqual([]);
+    bench.polls(1);
+    expect(bench.warnings()).toEqual([`bgp-trouble erd-demo/primary: ${wrong}`]);
+    expect(bench.status().warnings[0]).toMatchObject({
+      severity: "warning",
+      next: "linkseal links erd-demo/primary",
+    });
+    // Data moves as before: the link is what it was.
+    expect(bench.alarm("primary")).toBeUndefined();
+  });
+
+  it("that has several troubles tells all of them", () => {
+    const both = () => [
+      { port: "et-0/0/0", peer, up: false, trouble: "a" },
+      { port: "et-0/0/0", peer: "2001:db8::1", up: true },
+      { port: "et-0/0/0", peer: "169.254.0.5", up: true, trouble: "b" },
+    ];
+    expect(new JudgeBench({ sessions: both }).polls(4).warnings()).toEqual([
+      "bgp-trouble erd-demo/primary: a; b",
+    ]);
+  });
+
+  it.each<[string, Scene]>([
+    ["is down without a word", { sessions: () => [{ port: "et-0/0/0", peer, up: false }] }],
+    ["is of another port", { sessions: sessions(0, wrong, "et-0/0/7") }],
+    ["is read in a weak way", { sessions: sessions(0, wrong), weakRouting: true }],
+  ])("is none that %s", (_name, scene) => {
+    const codes = new JudgeBench(scene)
+      .polls(5)
+      .warnings()
+      .map((line) => line.split(" ")[0]);
+    expect(codes).not.toContain("bgp-trouble");
+  });
+
+  it("is silent where the link itself is down, and told when only the session stays down", () => {
+    const bench = new JudgeBench({ sessions: sessions(1, wrong), port: unplugged(1, 8) }).polls(6);
+    expect(bench.warnings().map((line) => line.split(" ")[0])).toEqual(["link-down"]);
+    bench.polls(8);
+    expect(bench.warnings()).toEqual([`bgp-trouble erd-demo/primary: ${wrong}`]);
+  });
+});
+
 describe("warnings", () => {
   it("open after they settled and close when it is over", () => {
     const bench = new JudgeBench({ port: unplugged(1, 5) }).polls(4);

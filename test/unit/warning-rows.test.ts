@@ -87,6 +87,7 @@ describe("a warning", () => {
     [lost, "frames-one-way probe-unanswered"],
     [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
     [`${unseen} ike-down sa-missing`, "tunnel-one-way"],
+    ["link-down device-unreachable", "bgp-trouble"],
   ];
   it.each(causes)("is silent while one of %s holds", (silencers, codes) => {
     const silent = codesWith((row) => row.dependsOn.join(" ") === silencers);

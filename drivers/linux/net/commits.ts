@@ -5,7 +5,7 @@ import type { TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type World, wallAfter } from "#hal/world.ts";
 import type { Hands, Memory } from "./hands.ts";
-import { type Kept, noneKept, readKept, stateName } from "./kept.ts";
+import { type Kept, noneKept, type Pending, readKept, stateName } from "./kept.ts";
 import type { NetChange, NetPart } from "./part.ts";
 
 export interface CommitParts {
@@ -85,6 +85,7 @@ export class Commits implements Memory {
     return this.#alone(async () => {
       const { pending } = this.#kept;
       const settled = this.#settled.get(token);
+      if (pending?.token === token) refuseHalf(pending);
       if (pending?.token === token || settled === "final" || settled === "confirmed") return;
       if (pending !== undefined) {
         throw failed("device.locked", `${pending.token} still waits for its confirm`);
@@ -111,16 +112,19 @@ export class Commits implements Memory {
     const undo: NetPart[] = [];
     try {
       for (const part of change) {
-        const back = await hands.undoOf(part, signal);
+        const back = await hands.undoOf(part, this, signal);
         if (back === undefined) continue;
         undo.unshift(back);
         if (within !== "final") {
           // Before it is done: whoever comes after a crash undoes it, or finds nothing to undo.
           const revertsAt = wallAfter(clock.wall(), within);
-          await this.remember({ pending: { token, preview, undo: [...undo], revertsAt, within } });
+          const pending = { token, preview, undo: [...undo], revertsAt, within } as const;
+          await this.remember({ pending: { ...pending, extent: "half" } });
         }
         await hands.carry(part, this, signal);
       }
+      const { pending } = this.#kept;
+      if (pending !== undefined) await this.remember({ pending: { ...pending, extent: "whole" } });
     } catch (error) {
       await this.#takeBack(undo);
       throw error;
@@ -142,13 +146,16 @@ export class Commits implements Memory {
       // What has a time is tried again when it is over.
       this.#arm();
       const text = `a change failed in the middle and could not be undone: ${error.message}`;
-      throw new LinksealError(error.code, text, { ...error, effect: "unknown", cause: error });
+      const { code, where, next } = error;
+      throw new LinksealError(code, text, { effect: "unknown", where, next, cause: error });
     }
   }
 
   confirm(token: TransactionToken): Promise<void> {
     return this.#alone(async () => {
-      if (this.#kept.pending?.token === token) {
+      const { pending } = this.#kept;
+      if (pending?.token === token) {
+        refuseHalf(pending);
         await this.remember({ pending: undefined });
         this.#disarm.abort();
         this.#settle(token, "confirmed");
@@ -218,6 +225,12 @@ export class Commits implements Memory {
   }
 }
 
+// Nobody may make half a change stand.
+function refuseHalf({ extent }: Pending): void {
+  if (extent === "whole") return;
+  throw failed("device.rejected", "that change was interrupted, and what was done is undone");
+}
+
 async function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
   try {
     await clock.sleep(ms, signal);
@@ -240,7 +253,7 @@ function failed(
   code: "device.locked" | "device.rejected" | "device.commitExpired",
   text: string,
 ): LinksealError {
-  return new LinksealError(code, `${text}; nothing was changed`, {
+  return new LinksealError(code, `${text}; nothing was changed by this`, {
     effect: "none",
     where: "linkseal-net",
     next: "linkseal plan",

@@ -3,17 +3,18 @@
 
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
-import type { DeviceChange, TransactionToken } from "#hal/device.ts";
+import type { TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, known, type PortName, unknown } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import { type KernelSockets, lookAtKernel } from "../look.ts";
+import { type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
 import { type KernelLook, readPort } from "../port.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { Commits } from "./commits.ts";
-import { type Hands, kernelHands, linksNow } from "./hands.ts";
-import { netChange, previewOf } from "./part.ts";
+import { type Hands, kernelHands } from "./hands.ts";
+import { type NetChange, type NetPart, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
 
 export interface DeskParts {
@@ -46,7 +47,9 @@ export class NetDesk {
   static async open(parts: DeskParts): Promise<NetDesk> {
     const { world, bootId, sockets } = parts;
     const hands = kernelHands(sockets.routes, world.log);
-    return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }));
+    const commits = await Commits.open({ world, bootId, hands });
+    await finishMoves(hands, commits, world.log);
+    return new NetDesk(parts, hands, commits);
   }
 
   close(): void {
@@ -103,13 +106,13 @@ export class NetDesk {
   }
 
   async prepare(
-    change: DeviceChange,
+    parts: NetChange,
     signal: AbortSignal,
   ): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
-    const parts = netChange(change);
     const lines: string[] = [];
     for (const part of parts) {
-      if ((await this.#hands.undoOf(part, signal)) !== undefined) lines.push(...previewOf(part));
+      if ((await this.#hands.undoOf(part, this.#commits, signal)) !== undefined)
+        lines.push(...previewOf(part));
     }
     const preview = lines.join("\n");
     return { token: this.#commits.prepare(parts, preview), preview };
@@ -148,6 +151,23 @@ export class NetDesk {
     over.abort();
     signal.removeEventListener("abort", leave);
     return this.#changes;
+  }
+}
+
+/** A predecessor that died in the middle has left a port with half of what stood on it. */
+async function finishMoves(hands: Hands, commits: Commits, log: World["log"]): Promise<void> {
+  const { signal } = new AbortController();
+  for (const [port, { want }] of Object.entries(commits.kept.moves)) {
+    const part: NetPart =
+      want === undefined
+        ? { kind: "macsec.unprotect", port }
+        : { kind: "macsec.protect", port, settings: want };
+    try {
+      await hands.carry(part, commits, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("error", error.code, `${port} is still half moved: ${error.message}`);
+    }
   }
 }
 

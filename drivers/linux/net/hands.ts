@@ -4,11 +4,13 @@ import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
-import { answered } from "../look.ts";
-import { changeLink, dumpLinks, type Link, linkFlags, readLink } from "../rtnetlink-link.ts";
+import { linksNow } from "../look.ts";
+import { changeLink, type Link, linkFlags } from "../rtnetlink-link.ts";
 import { bringBack, keep } from "./keepsake.ts";
 import type { Kept } from "./kept.ts";
-import type { NetPart } from "./part.ts";
+import type { Told } from "./move.ts";
+import type { NetPart, SecyWish } from "./part.ts";
+import { isAsWanted, protect, secyOn, unprotect, wishOf } from "./secy.ts";
 import { portsOf, stackOn } from "./stack.ts";
 
 /** What outlives a crash. */
@@ -19,7 +21,7 @@ export interface Memory {
 
 export interface Hands {
   /** What would undo a part; undefined = there is nothing to do. */
-  undoOf(part: NetPart, signal: AbortSignal): Promise<NetPart | undefined>;
+  undoOf(part: NetPart, memory: Memory, signal: AbortSignal): Promise<NetPart | undefined>;
   /** Idempotent. */
   carry(part: NetPart, memory: Memory, signal: AbortSignal): Promise<void>;
 }
@@ -27,26 +29,55 @@ export interface Hands {
 /** `socket`: of NETLINK_ROUTE. */
 export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
   return {
-    async undoOf({ kind, port }, signal) {
-      const { flags } = portNamed(port, await linksNow(socket, signal));
-      const isUp = (flags & linkFlags.up) !== 0;
-      if (kind === "port.shut") return isUp ? { kind: "port.open", port } : undefined;
-      return isUp ? undefined : { kind: "port.shut", port };
-    },
-    async carry({ kind, port: name }, memory, signal) {
+    async undoOf(part, memory, signal) {
       const links = await linksNow(socket, signal);
-      const port = portNamed(name, links);
-      if (kind === "port.shut") await shut(socket, port, links, memory, signal);
-      else await open(socket, port, memory, log, signal);
+      const port = portNamed(part.port, links);
+      const isUp = (port.flags & linkFlags.up) !== 0;
+      switch (part.kind) {
+        case "port.shut":
+          return isUp ? { kind: "port.open", port: port.name } : undefined;
+        case "port.open":
+          return isUp ? undefined : { kind: "port.shut", port: port.name };
+        case "macsec.protect":
+          return undoOfProtect(port, part.settings, links, memory);
+        case "macsec.unprotect":
+          return undefined;
+      }
+    },
+    async carry(part, memory, signal) {
+      const links = await linksNow(socket, signal);
+      const port = portNamed(part.port, links);
+      const tell = teller(socket, port.name);
+      const hands = { socket, tell, memory, log };
+      switch (part.kind) {
+        case "port.shut":
+          await shut(socket, port, links, memory, signal);
+          return;
+        case "port.open":
+          await open(socket, port, memory, log, signal);
+          return;
+        case "macsec.protect":
+          await protect(hands, port, part.settings, signal);
+          return;
+        case "macsec.unprotect":
+          await unprotect(hands, port, signal);
+      }
     },
   };
 }
 
-export async function linksNow(
-  socket: NetlinkSocket,
-  signal: AbortSignal,
-): Promise<readonly Link[]> {
-  return answered(await socket.ask(dumpLinks(), readLink, signal));
+function undoOfProtect(
+  port: Port,
+  want: SecyWish,
+  links: readonly Link[],
+  { kept }: Memory,
+): NetPart | undefined {
+  const secy = secyOn(port, links);
+  if (secy === undefined) return { kind: "macsec.unprotect", port: port.name };
+  // A crash may have left it half moved, however it is set.
+  const isWhole = kept.moves[port.name] === undefined;
+  if (isAsWanted(secy, want) && isWhole) return undefined;
+  return { kind: "macsec.protect", port: port.name, settings: wishOf(secy) ?? want };
 }
 
 type Port = ReturnType<typeof portsOf>[number];
@@ -88,6 +119,12 @@ async function open(
     log.write("error", "keepsake-lost", text);
   }
   await memory.remember({ keepsakes });
+}
+
+function teller(socket: NetlinkSocket, port: PortName): Told {
+  return async (requests, signal) => {
+    for (const request of requests) await write(socket, request, port, signal);
+  };
 }
 
 async function write(

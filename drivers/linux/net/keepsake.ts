@@ -1,8 +1,9 @@
 // What the kernel forgets with a link that goes down, kept in its own words until it is up again:
 // addresses of IPv6, and routes that an administrator made.
 
+import { LinksealError } from "#hal/error.ts";
 import type { NetlinkMessage, NetlinkSocket, Reader } from "#hal/netlink.ts";
-import { netlinkFlags } from "../../transport/netlink-wire.ts";
+import { eachAttribute, netlinkFlags } from "../../transport/netlink-wire.ts";
 import { families } from "../address.ts";
 import { answered } from "../look.ts";
 import { type Address, dumpAddresses, readAddress } from "../rtnetlink-address.ts";
@@ -13,6 +14,10 @@ export interface Keepsake {
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
 }
+
+/** What is kept must be readable by a successor. */
+export const bodiesMax = 10_000;
+export const bodyBytesMax = 4_096;
 
 const newAddress = 20;
 const newRoute = 24;
@@ -31,15 +36,29 @@ export async function keep(
 ): Promise<Keepsake> {
   const isOurs = ({ link, scope, flags = 0 }: Address): boolean =>
     links.has(link) && scope !== linkScope && (flags & permanent) !== 0;
-  const leaves = ({ protocol, outputLink }: Route): boolean =>
-    outputLink !== undefined && links.has(outputLink) && administrators.has(protocol);
+  const leaves = ({ protocol, outputLink, nextHops }: Route): boolean =>
+    administrators.has(protocol) &&
+    [outputLink, ...(nextHops ?? []).map(({ link }) => link)].some(
+      (link) => link !== undefined && links.has(link),
+    );
   const addresses = await socket.ask(dumpAddresses(), copyOf(readAddress, isOurs), signal);
   const ipv4 = await socket.ask(dumpRoutes(families.ipv4), copyOf(readRoute, leaves), signal);
   const ipv6 = await socket.ask(dumpRoutes(families.ipv6), copyOf(readRoute, leaves), signal);
   return {
-    addresses: answered(addresses),
-    routes: [...answered(ipv4), ...answered(ipv6)],
+    addresses: bounded(answered(addresses)),
+    routes: bounded([...answered(ipv4), ...answered(ipv6)]),
   };
+}
+
+function bounded(bodies: readonly string[]): readonly string[] {
+  const long = bodies.some((body) => body.length > 2 * bodyBytesMax);
+  if (bodies.length <= bodiesMax && !long) return bodies;
+  const text = `more addresses or routes are on the port than can be kept (${bodiesMax})`;
+  throw new LinksealError("device.rejected", `${text}; nothing was changed`, {
+    effect: "none",
+    where: "kernel",
+    next: "make routes over the port fewer, or learn them by BGP",
+  });
 }
 
 function copyOf<T>(read: Reader<T>, wanted: (found: T) => boolean): Reader<string> {
@@ -74,11 +93,27 @@ async function send(
   bodies: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const flags = netlinkFlags.create | netlinkFlags.exclusive;
-  const requests = bodies.map((hex) => ({ type, flags, body: [Buffer.from(hex, "hex")] }));
+  const requests = bodies.map((hex) => {
+    const body = Buffer.from(hex, "hex");
+    // One that lost some of its next hops is there, and is not what it was.
+    const how = type === newRoute && hasHops(body) ? netlinkFlags.replace : netlinkFlags.exclusive;
+    return { type, flags: netlinkFlags.create | how, body: [body] };
+  });
   const refusals = await socket.write(requests, signal);
   return bodies.filter((_, index) => {
     const refusal = refusals[index];
     return refusal !== undefined && refusal.name !== "EEXIST";
   });
+}
+
+const routeHeaderBytes = 12;
+const nextHopsType = 9;
+
+function hasHops(body: Buffer): boolean {
+  let found = false;
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  eachAttribute({ view, start: routeHeaderBytes, end: body.length }, (type) => {
+    found ||= type === nextHopsType;
+  });
+  return found;
 }

@@ -16,17 +16,20 @@ import {
   record,
   recordOf,
 } from "../../local/shape.ts";
-import type { Keepsake } from "./keepsake.ts";
-import type { NetPart } from "./part.ts";
+import { bodiesMax, bodyBytesMax, type Keepsake } from "./keepsake.ts";
+import type { Stack } from "./move.ts";
+import { type NetPart, readPart, readWish, type SecyWish } from "./part.ts";
 
 export const stateName = "net-state";
 
-interface Pending {
+export interface Pending {
   readonly token: TransactionToken;
   readonly preview: string;
   readonly undo: readonly NetPart[];
   readonly revertsAt: WallTime;
   readonly within: number;
+  /** `half`: somebody died in its middle, so it is never confirmed. */
+  readonly extent: "half" | "whole";
 }
 
 export interface Kept {
@@ -34,10 +37,18 @@ export interface Kept {
   readonly pending: Pending | undefined;
   /** Of ports that were shut. */
   readonly keepsakes: Readonly<Record<PortName, Keepsake>>;
+  /** Of ports whose SecY is being made or unmade: what goes along. */
+  readonly moves: Readonly<Record<PortName, Move>>;
+}
+
+interface Move {
+  /** undefined = back onto the port itself. */
+  readonly want: SecyWish | undefined;
+  readonly stack: Stack;
 }
 
 export function noneKept(bootId: string): Kept {
-  return { bootId, pending: undefined, keepsakes: {} };
+  return { bootId, pending: undefined, keepsakes: {}, moves: {} };
 }
 
 /** A file that makes no sense is told and counts as none: all of it can be seen at the device. */
@@ -54,6 +65,12 @@ export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
           readKeepsake(record(record(kept, "keepsakes"), port)),
         ]),
       ),
+      moves: Object.fromEntries(
+        Object.keys(record(kept, "moves")).map((port) => [
+          port,
+          readMove(record(record(kept, "moves"), port)),
+        ]),
+      ),
     };
   } catch (error) {
     if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
@@ -63,19 +80,38 @@ export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
 }
 
 const partsMax = 64;
-const linesMax = 10_000;
 
 function readPending(kept: JsonObject): Pending {
   const pending = record(kept, "pending");
   return {
     token: name(pending, "token") as TransactionToken,
     preview: page(pending, "preview"),
-    undo: list(pending, "undo", partsMax, (part) => ({
-      kind: oneOf(part, "kind", ["port.shut", "port.open"]),
-      port: name(part, "port"),
-    })),
+    undo: list(pending, "undo", partsMax, readPart),
     revertsAt: number(pending, "revertsAt") as WallTime,
     within: count(pending, "within", Number.MAX_SAFE_INTEGER),
+    extent: oneOf(pending, "extent", ["half", "whole"]),
+  };
+}
+
+function readMove(move: JsonObject): Move {
+  return {
+    want: field(move, "want") === undefined ? undefined : readWish(record(move, "want")),
+    stack: list(move, "stack", partsMax, (link) => ({
+      name: name(link, "name"),
+      index: count(link, "index", 2 ** 31),
+      mtu: count(link, "mtu", 2 ** 31),
+      ...(field(link, "vrf") === undefined ? {} : { vrf: name(link, "vrf") }),
+      ...(field(link, "vlan") === undefined ? {} : { vlan: readVlan(record(link, "vlan")) }),
+      keepsake: readKeepsake(record(link, "keepsake")),
+    })),
+  };
+}
+
+function readVlan(vlan: JsonObject) {
+  return {
+    id: count(vlan, "id", 4095),
+    protocol: name(vlan, "protocol"),
+    below: name(vlan, "below"),
   };
 }
 
@@ -86,8 +122,8 @@ function readKeepsake(keepsake: JsonObject): Keepsake {
 function bodies(keepsake: JsonObject, key: string): readonly string[] {
   const value = field(keepsake, key);
   const isBody = (item: unknown): item is string =>
-    typeof item === "string" && /^(?:[0-9a-f]{2}){1,4096}$/.test(item);
-  if (!Array.isArray(value) || value.length > linesMax || !value.every(isBody)) {
+    typeof item === "string" && /^(?:[0-9a-f]{2})+$/.test(item) && item.length <= 2 * bodyBytesMax;
+  if (!Array.isArray(value) || value.length > bodiesMax || !value.every(isBody)) {
     throw new Malformed(key);
   }
   return value;

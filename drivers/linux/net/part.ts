@@ -1,25 +1,58 @@
 // The changes that linkseal-net makes: a fixed list, none of which knows a key.
 
-import type { DeviceChange, PortChange } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { CipherSuite, PortName, WantedSettings } from "#hal/model.ts";
+import { count, flag, type JsonObject, name, oneOf, optional, record } from "../../local/shape.ts";
 
-export type NetPart = Extract<PortChange, { readonly kind: "port.shut" | "port.open" }>;
+/** Of the settings of a port those that its SecY has; the others are the MKA participant's. */
+export type SecyWish = Pick<WantedSettings, "suite" | "includeSci" | "replayWindow">;
+
+export type NetPart =
+  | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
+  | { readonly kind: "macsec.protect"; readonly port: PortName; readonly settings: SecyWish }
+  /** Only ever the undoing of a SecY that was made and not confirmed: nobody can ask for it. */
+  | { readonly kind: "macsec.unprotect"; readonly port: PortName };
 export type NetChange = readonly NetPart[];
 
-/** Throws `device.unsupported` for what is not in the list. */
-export function netChange(change: DeviceChange): NetChange {
-  return change.map((part) => {
-    if (part.kind === "port.shut" || part.kind === "port.open") return part;
-    throw new LinksealError("device.unsupported", `linkseal-net does not do ${part.kind}`, {
-      effect: "none",
-      where: "linkseal-net",
-      next: "linkseal driver list",
-    });
-  });
+export function previewOf(part: NetPart): readonly string[] {
+  const { kind, port } = part;
+  switch (kind) {
+    case "port.shut":
+      return [`port ${port}`, "- up", "+ down: no frame leaves it"];
+    case "port.open":
+      return [`port ${port}`, "- down", "+ up, with the addresses and routes that it had"];
+    case "macsec.protect": {
+      const { suite, includeSci, replayWindow } = part.settings;
+      const window = replayWindow === undefined ? "off" : String(replayWindow);
+      return [
+        `port ${port}`,
+        `+ SecY ${suite}, sci ${includeSci ? "on" : "off"}, replay window ${window}, strict`,
+        "+ addresses, routes, VLANs and VRF of the port are the SecY's",
+      ];
+    }
+    case "macsec.unprotect":
+      return [`port ${port}`, "- SecY"];
+  }
 }
 
-export function previewOf({ kind, port }: NetPart): readonly string[] {
-  return kind === "port.shut"
-    ? [`port ${port}`, "- up", "+ down: no frame leaves it"]
-    : [`port ${port}`, "- down", "+ up, with the addresses and routes that it had"];
+const suites: readonly CipherSuite[] = [
+  ...(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const),
+];
+const kinds = ["port.shut", "port.open", "macsec.protect", "macsec.unprotect"] as const;
+
+/** As this process wrote it down. Throws Malformed. */
+export function readPart(part: JsonObject): NetPart {
+  const kind = oneOf(part, "kind", kinds);
+  const port = name(part, "port");
+  if (kind !== "macsec.protect") return { kind, port };
+  return { kind, port, settings: readWish(record(part, "settings")) };
 }
+
+export function readWish(settings: JsonObject): SecyWish {
+  return {
+    suite: oneOf(settings, "suite", suites),
+    includeSci: flag(settings, "includeSci"),
+    replayWindow: optional(window, settings, "replayWindow"),
+  };
+}
+
+const window = (parent: JsonObject, key: string): number => count(parent, key, 2 ** 32 - 1);

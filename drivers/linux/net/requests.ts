@@ -1,6 +1,6 @@
 // The verbs of linkseal-net, a fixed list: what a request may ask, and what it is answered.
 
-import type { Capabilities, DeviceChange, TransactionToken } from "#hal/device.ts";
+import type { Capabilities, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import {
@@ -14,6 +14,7 @@ import {
   recordOf,
 } from "../../local/shape.ts";
 import type { NetDesk } from "./desk.ts";
+import { type NetChange, readPart } from "./part.ts";
 
 export interface NetCall {
   readonly method: string;
@@ -29,7 +30,7 @@ export interface NetReply {
 const capabilities: Capabilities = { commit: { kind: "armedRevert" } };
 const partsMax = 64;
 const waitMsMax = 60_000;
-const kinds = ["port.shut", "port.open"] as const;
+const kinds = ["port.shut", "port.open", "macsec.protect"] as const;
 
 /** Never throws a LinksealError: a refusal is an answer. */
 export async function answerNet(
@@ -66,7 +67,7 @@ async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promis
     return await transact(desk, token as TransactionToken, act, asked, signal);
   }
   if (token !== undefined) throw new Malformed("path");
-  switch (verb) {
+  switch (verb ?? "") {
     case "observe":
       return await desk.state(device, signal);
     case "subnets":
@@ -95,7 +96,7 @@ async function transact(
   asked: JsonObject,
   signal: AbortSignal,
 ): Promise<object> {
-  switch (act) {
+  switch (act ?? "") {
     case "apply": {
       const within = field(asked, "within") === "final" ? "final" : count(asked, "within", 2 ** 53);
       await desk.apply(token, within, signal);
@@ -129,9 +130,9 @@ function bodyOf(body: string): JsonObject {
   }
 }
 
-function changeOf(asked: JsonObject): DeviceChange {
-  return list(asked, "change", partsMax, (part) => ({
-    kind: oneOf(part, "kind", kinds),
-    port: name(part, "port"),
-  }));
+function changeOf(asked: JsonObject): NetChange {
+  return list(asked, "change", partsMax, (part) => {
+    oneOf(part, "kind", kinds);
+    return readPart(part);
+  });
 }

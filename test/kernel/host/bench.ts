@@ -9,7 +9,8 @@ import type { DrainMeans, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { ip } from "../lab.ts";
-import type { Host, HostTrouble, PacedClock } from "./host.ts";
+import type { PacedClock } from "./clock.ts";
+import type { Host, HostTrouble } from "./host.ts";
 import { type Pair, type } from "./router.ts";
 
 export interface BenchParts {

@@ -6,7 +6,8 @@ import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
 import { failures, formatRows } from "../../conformance/table.ts";
 import { enterNetwork, ipBatch, leaveNetworks, until } from "../lab.ts";
 import { benchOf, Rates } from "./bench.ts";
-import { Host, PacedClock } from "./host.ts";
+import { PacedClock } from "./clock.ts";
+import { Host } from "./host.ts";
 import { buildPair, edgeAs, type Pair, startTraffic, stopRouter, type } from "./router.ts";
 
 let pair: Pair;

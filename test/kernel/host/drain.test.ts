@@ -15,7 +15,8 @@ import {
   soon,
   until,
 } from "../lab.ts";
-import { Host, PacedClock } from "./host.ts";
+import { PacedClock } from "./clock.ts";
+import { Host } from "./host.ts";
 import {
   buildPair,
   farAs,

@@ -9,52 +9,9 @@ import { runProgram } from "#drivers/transport/exec.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Clock, Dialer, Disk, Instant, WallTime, World } from "#hal/world.ts";
+import type { Clock, Dialer, Disk, World } from "#hal/world.ts";
 import { enterNetwork, native, netlinkFamilies } from "../lab.ts";
-
-/** As much time as the test says passes in a moment of the real one. */
-export class PacedClock implements Clock {
-  readonly #speed: number;
-  readonly #start = performance.now();
-  readonly #wall = Date.now();
-
-  constructor(speed: number) {
-    this.#speed = speed;
-  }
-
-  now(): Instant {
-    return ((performance.now() - this.#start) * this.#speed) as Instant;
-  }
-
-  wall(): WallTime {
-    return (this.#wall + this.now()) as WallTime;
-  }
-
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(signal.reason);
-      const timer = setTimeout(resolve, ms / this.#speed);
-      signal?.addEventListener(
-        "abort",
-        () => {
-          clearTimeout(timer);
-          reject(signal.reason);
-        },
-        { once: true },
-      );
-    });
-  }
-}
-
-class MemoryDisk implements Disk {
-  readonly files = new Map<string, Uint8Array>();
-  read = async (name: string): Promise<Uint8Array | undefined> => this.files.get(name);
-  list = async (): Promise<readonly string[]> => [...this.files.keys()];
-  append = async (): Promise<void> => undefined;
-  replace = async (name: string, bytes: Uint8Array): Promise<void> => {
-    this.files.set(name, bytes);
-  };
-}
+import { MemoryDisk } from "./memory-disk.ts";
 
 export type HostTrouble = "replyLost" | "unreachable" | "unparsed";
 

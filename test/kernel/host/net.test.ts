@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { addNetwork, ip, ipBatch, leaveNetworks, until } from "../lab.ts";
+import { buildPort, configuredIn } from "./ports.ts";
 import { Programs } from "./programs.ts";
 
 let folder = "";
@@ -19,27 +20,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "linkseal-net-"));
   network = addNetwork();
   socket = join(folder, "run", "net.sock");
-  ipBatch(
-    [
-      "link add wire type veth peer name far",
-      "link add red type vrf table 10",
-      "link set red up",
-      "link set far up",
-      "link add link wire name wire.7 type vlan id 7",
-      "link set wire.7 master red",
-      "link set wire up",
-      "link set wire.7 up",
-      "addr add 192.0.2.1/30 dev wire",
-      "addr add 2001:db8::1/64 dev wire nodad",
-      "addr add 198.51.100.1/30 dev wire.7",
-      "route add 203.0.113.0/25 via 192.0.2.2 dev wire",
-      "route add 203.0.113.9/32 via 203.0.113.1 dev wire onlink",
-      "route add 10.9.0.0/16 via 198.51.100.2 dev wire.7 table 10",
-      "route add 2001:db8:9::/48 via 2001:db8::2 dev wire",
-    ],
-    "-n",
-    network,
-  );
+  buildPort(network);
   programs = new Programs(folder, network);
   net = await programs.serve("net");
 }, 120_000);
@@ -82,19 +63,7 @@ async function final(kind: "port.shut" | "port.open"): Promise<void> {
 
 const isUp = (): boolean => ip("-n", network, "link", "show", "wire").includes(",UP");
 
-/** All that an administrator has set on the ports, as `ip` tells it. */
-function configured(): readonly string[] {
-  const show = (...argv: string[]): string[] => ip("-n", network, ...argv).split("\n");
-  return [
-    ...show("-br", "addr", "show", "dev", "wire"),
-    ...show("-br", "addr", "show", "dev", "wire.7"),
-    ...show("route", "show", "table", "all"),
-    ...show("-6", "route", "show", "table", "all"),
-  ]
-    .filter((line) => !/fe80|fe00|ff00|multicast/.test(line))
-    .map((line) => line.replace(/ (dead|linkdown|pref medium)/g, "").trim())
-    .sort();
-}
+const configured = (): readonly string[] => configuredIn(network);
 
 async function restart(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
   net.kill(signal);
@@ -118,7 +87,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
 
   it("undoes what was not confirmed, also as its own successor", async () => {
     const token = await prepared("port.shut");
-    await ask(`${token}/apply`, { within: 8_000 });
+    await ask(`${token}/apply`, { within: 30_000 });
     expect(isUp()).toBe(false);
     await restart("SIGKILL");
     const { body } = await ask("/recall", { token: token.split("/").at(-1) });
@@ -138,6 +107,71 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(isUp()).toBe(false);
     expect(await restart("SIGTERM")).toBe(0);
     expect(isUp()).toBe(false);
+  });
+
+  const secy = (more: object) => ({
+    change: [
+      {
+        kind: "macsec.protect",
+        port: "wire",
+        settings: { suite: "gcm-aes-256", includeSci: true, ...more },
+      },
+    ],
+  });
+  const apply = async (change: object, within: number | "final"): Promise<string> => {
+    const { body } = await ask("/prepare", change);
+    const token = `/transactions/${String(body["token"])}`;
+    expect((await ask(`${token}/apply`, { within })).body).toEqual({});
+    return token;
+  };
+  interface SecyLink {
+    readonly ifindex: number;
+    readonly mtu: number;
+    readonly linkinfo: { readonly info_data: Record<string, unknown> };
+  }
+  const secyByIp = (): SecyLink => {
+    const [link] = JSON.parse(ip("-n", network, "-d", "-j", "link", "show", "ms-wire"));
+    return link as SecyLink;
+  };
+
+  it("makes a SecY with all that is on the port, and unmakes it if nobody confirms", async () => {
+    const before = configured();
+    const token = await apply(secy({ replayWindow: 64 }), 60_000);
+    const { mtu, linkinfo } = secyByIp();
+    expect(mtu).toBe(1468);
+    expect(linkinfo.info_data).toMatchObject({
+      ...{ cipher_suite: "GCM-AES-256", validation: "strict", encrypt: true, protect: true },
+      ...{ inc_sci: true, replay_protect: true, window: 64 },
+    });
+    const rest = (lines: readonly string[]): readonly string[] =>
+      lines
+        .map((line) => line.replaceAll("ms-wire", "wire"))
+        .filter((line) => !/^wire\W/.test(line));
+    expect(rest(configured())).toEqual(rest(before));
+    const own = ip("-n", network, "-br", "addr", "show", "dev", "wire");
+    expect(own).not.toMatch(/192|2001|fe80/);
+    const moved = ip("-n", network, "-br", "addr", "show", "dev", "ms-wire");
+    expect(moved).toContain("192.0.2.1/30 2001:db8::1/64");
+    expect(ip("-n", network, "link", "show", "wire.7")).toMatch(/wire.7@ms-wire.* master red/);
+    expect((await ask(`${token}/rollback`)).status).toBe(200);
+    expect(configured()).toEqual(before);
+  });
+
+  it("changes a SecY while it works, and makes it anew only for another suite", async () => {
+    await apply(secy({ replayWindow: 64 }), "final");
+    const [first, was] = [secyByIp(), configured()];
+    await apply(secy({ includeSci: false }), "final");
+    const second = secyByIp();
+    expect(second.ifindex).toBe(first.ifindex);
+    expect(second.linkinfo.info_data).toMatchObject({ inc_sci: false, replay_protect: false });
+    ipBatch(["link set ms-wire type macsec validate check encrypt off"], "-n", network);
+    await apply(secy({ includeSci: false }), "final");
+    expect(secyByIp().linkinfo.info_data).toMatchObject({ validation: "strict", encrypt: true });
+    await apply(secy({ suite: "gcm-aes-xpn-128" }), "final");
+    const third = secyByIp();
+    expect(third.ifindex).not.toBe(first.ifindex);
+    expect(third.linkinfo.info_data).toMatchObject({ cipher_suite: "GCM-AES-XPN-128" });
+    expect(configured()).toEqual(was);
   });
 
   it("tells of a change as it happens", async () => {
@@ -173,9 +207,10 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     net = await programs.serve("net", "--client", "4321");
     const asking = async (uid: number): Promise<string> => {
       const code = [
-        `const call = require("node:http").request({ socketPath: process.argv[1], path: "/devices/e" });`,
-        `call.on("response", (r) => console.log(r.statusCode)).on("error", (e) => console.log(e.code));`,
-        "call.end();",
+        "const options = { socketPath: process.argv[1], path: '/devices/e' };",
+        "const call = require('node:http').request(options);",
+        "call.on('response', (reply) => console.log(reply.statusCode));",
+        "call.on('error', (error) => console.log(error.code)).end();",
       ].join("\n");
       const child = spawn(process.execPath, ["-e", code, socket], { uid, gid: uid, cwd: "/" });
       let said = "";

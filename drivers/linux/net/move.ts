@@ -1,0 +1,195 @@
+// Everything that stands on a link and goes with it when it is made anew, or onto the SecY that is
+// made on top of it: VLANs, VRFs, addresses, routes.
+
+import { LinksealError } from "#hal/error.ts";
+import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
+import { attribute, eachAttribute } from "../../transport/netlink-wire.ts";
+import { linksNow } from "../look.ts";
+import { addVlanLink, changeLink, deleteLink, type Link, linkFlags } from "../rtnetlink-link.ts";
+import { bringBack, type Keepsake, keep } from "./keepsake.ts";
+
+interface Vlan {
+  readonly id: number;
+  readonly protocol: string;
+  /** Name of the link that it stands on. */
+  readonly below: string;
+}
+
+export interface MovedLink {
+  readonly name: string;
+  readonly index: number;
+  readonly mtu: number;
+  /** Name of its VRF. */
+  readonly vrf?: string;
+  /** Absent for the lowest one. */
+  readonly vlan?: Vlan;
+  readonly keepsake: Keepsake;
+}
+
+/** From below upwards; the first one is what the others stand on. */
+export type Stack = readonly MovedLink[];
+
+export async function takeStack(
+  socket: NetlinkSocket,
+  base: Link,
+  links: readonly Link[],
+  signal: AbortSignal,
+): Promise<Stack> {
+  const stack: MovedLink[] = [];
+  for (const link of [base, ...vlansOn(base, links)]) {
+    const { name, index, mtu, master } = link;
+    const vrf = links.find((one) => one.index === master && one.info?.kind === "vrf")?.name;
+    const vlan = link === base ? undefined : vlanOf(link, links);
+    if (name === undefined || mtu === undefined) throw unknownLink(index);
+    const keepsake = await keep(socket, new Set([index]), signal);
+    stack.push({
+      ...{ name, index, mtu, keepsake },
+      ...(vrf === undefined ? {} : { vrf }),
+      ...(vlan === undefined ? {} : { vlan }),
+    });
+  }
+  return stack;
+}
+
+function vlansOn(base: Link, links: readonly Link[]): readonly Link[] {
+  const found = [base];
+  for (const below of found) {
+    const on = links.filter((link) => link.info?.kind === "vlan" && link.link === below.index);
+    found.push(...on.filter((link) => !found.includes(link)));
+  }
+  return found.slice(1);
+}
+
+function vlanOf({ index, info, link }: Link, links: readonly Link[]): Vlan {
+  const below = links.find((one) => one.index === link)?.name;
+  const { id, protocol } = info?.vlan ?? {};
+  if (id === undefined || protocol === undefined || below === undefined) throw unknownLink(index);
+  return { id, protocol, below };
+}
+
+function unknownLink(index: number): LinksealError {
+  const text = `the kernel does not tell what link ${index} is; nothing was changed`;
+  const details = { effect: "none", where: "kernel", next: "linkseal status" } as const;
+  return new LinksealError("device.unparsed", text, details);
+}
+
+export type Told = (requests: readonly NetlinkRequest[], signal: AbortSignal) => Promise<void>;
+
+/** Ends the VLANs, the highest first: what they carry has been kept. */
+export async function endVlans(
+  stack: Stack,
+  links: readonly Link[],
+  tell: Told,
+  signal: AbortSignal,
+): Promise<void> {
+  const vlans = stack.slice(1).toReversed();
+  const there = vlans.flatMap(({ name }) => links.find((link) => link.name === name) ?? []);
+  await tell(
+    there.map(({ index }) => deleteLink(index)),
+    signal,
+  );
+}
+
+/**
+ * Builds it again on the link `base`; what is there already stays. Returns how many addresses and
+ * routes the kernel did not take.
+ */
+export async function putStack(
+  socket: NetlinkSocket,
+  stack: Stack,
+  base: string,
+  tell: Told,
+  signal: AbortSignal,
+): Promise<number> {
+  const [lowest] = stack;
+  const nameOf = (name: string): string => (name === lowest?.name ? base : name);
+  const moved = new Map<number, number>();
+  for (const { name, index, mtu, vrf, vlan } of stack) {
+    const links = await linksNow(socket, signal);
+    const named = (wanted: string): number | undefined =>
+      links.find((link) => link.name === wanted)?.index;
+    const below = vlan === undefined ? undefined : named(nameOf(vlan.below));
+    if (vlan !== undefined && named(name) === undefined && below !== undefined) {
+      const { id, protocol } = vlan;
+      const room = roomOn(links.find((link) => link.index === below)) ?? mtu;
+      await tell([addVlanLink({ name, below, mtu: Math.min(mtu, room), id, protocol })], signal);
+    }
+    const now = (await linksNow(socket, signal)).find((link) => link.name === nameOf(name));
+    if (now === undefined) continue;
+    moved.set(index, now.index);
+    const master = vrf === undefined ? undefined : named(vrf);
+    const isIn = master === undefined || now.master === master;
+    if (!isIn) await tell([changeLink(now.index, { master })], signal);
+    if ((now.flags & linkFlags.up) === 0) await tell([changeLink(now.index, { up: true })], signal);
+  }
+  const all = {
+    addresses: stack.flatMap(({ keepsake }) => keepsake.addresses.map(rebased(address, moved))),
+    routes: stack.flatMap(({ keepsake }) => keepsake.routes.map(rebased(route, moved))),
+  };
+  return await bringBack(socket, all, signal);
+}
+
+/** A SecY does not count the tag of a VLAN among what it adds (802.1Q 9.6: four octets). */
+const vlanTagBytes = 4;
+
+function roomOn(below: Link | undefined): number | undefined {
+  const tag = below?.info?.kind === "macsec" ? vlanTagBytes : 0;
+  return below?.mtu === undefined ? undefined : below.mtu - tag;
+}
+
+interface Shape {
+  readonly headerBytes: number;
+  /** Where the header names the link, if it does. */
+  readonly linkAt: number | undefined;
+  /** The attribute that names the link. */
+  readonly link: number | undefined;
+  /** The attribute that holds several next hops. */
+  readonly hops: number | undefined;
+  /** Attributes that only held for the old link: its label, and what was counted. */
+  readonly leaveOut: readonly number[];
+}
+
+const address: Shape = {
+  headerBytes: 8,
+  linkAt: 4,
+  link: undefined,
+  hops: undefined,
+  leaveOut: [3, 6],
+};
+const route: Shape = { headerBytes: 12, linkAt: undefined, link: 4, hops: 9, leaveOut: [12] };
+
+const hopBytesMin = 8;
+
+/** Calls back with where each next hop names its link. */
+function eachHop(view: DataView, start: number, end: number, take: (at: number) => void): void {
+  for (let at = start; at + hopBytesMin <= end; ) {
+    take(at + 4);
+    at += Math.max(hopBytesMin, (view.getUint16(at, true) + 3) & ~3);
+  }
+}
+
+/** The same body for the link that took the place of the old one. */
+function rebased(shape: Shape, moved: ReadonlyMap<number, number>): (body: string) => string {
+  const { headerBytes, linkAt, link, hops, leaveOut } = shape;
+  return (body) => {
+    const octets = Uint8Array.from(Buffer.from(body, "hex"));
+    const view = new DataView(octets.buffer);
+    const renamed = (at: number): void => {
+      const old = view.getUint32(at, true);
+      view.setUint32(at, moved.get(old) ?? old, true);
+    };
+    if (linkAt !== undefined) renamed(linkAt);
+    const kept: Uint8Array[] = [octets.slice(0, headerBytes)];
+    eachAttribute({ view, start: headerBytes, end: octets.length }, (type, from, to) => {
+      if (type === link) renamed(from);
+      if (type === hops) eachHop(view, from, to, renamed);
+      if (leaveOut.includes(type)) return;
+      kept.push(
+        ...attribute(type, [octets.subarray(from, to)]).filter(
+          (part) => part instanceof Uint8Array,
+        ),
+      );
+    });
+    return Buffer.concat(kept).toString("hex");
+  };
+}

@@ -1,0 +1,173 @@
+// The SecY of a port: made with all that stands on the port, changed while it works, and made anew
+// where another suite leaves no other way. Its SAs are the MKA participant's.
+
+import { LinksealError } from "#hal/error.ts";
+import type { NetlinkSocket } from "#hal/netlink.ts";
+import type { Log } from "#hal/world.ts";
+import { answered, linksNow } from "../look.ts";
+import { dumpAddresses, readAddress, removeAddress } from "../rtnetlink-address.ts";
+import {
+  addMacsecLink,
+  changeLink,
+  changeMacsecLink,
+  deleteLink,
+  type Link,
+} from "../rtnetlink-link.ts";
+import type { Memory } from "./hands.ts";
+import { endVlans, putStack, type Stack, type Told, takeStack } from "./move.ts";
+import type { SecyWish } from "./part.ts";
+
+export interface SecyHands {
+  readonly socket: NetlinkSocket;
+  readonly tell: Told;
+  readonly memory: Memory;
+  readonly log: Log;
+}
+
+export type PortLink = Link & { readonly name: string };
+
+/** SecTAG with SCI and ICV: what protection adds to a frame. */
+const tagBytes = 32;
+const nameLengthMax = 15;
+
+/** undefined = none; throws where more than one lies on the port, which nothing here ever makes. */
+export function secyOn(port: PortLink, links: readonly Link[]): PortLink | undefined {
+  const found = links.filter(
+    (link): link is PortLink =>
+      link.info?.kind === "macsec" && link.link === port.index && link.name !== undefined,
+  );
+  if (found.length < 2) return found[0];
+  const text = `${found.length} SecYs lie on ${port.name}, and which one counts is not known`;
+  throw new LinksealError("device.rejected", `${text}; nothing was changed`, {
+    effect: "none",
+    where: port.name,
+    next: "delete the others by hand",
+  });
+}
+
+/** What it is set to, as somebody may want it; undefined where the kernel leaves it open. */
+export function wishOf({ info }: Link): SecyWish | undefined {
+  const { cipherSuite: suite, includeSci, replayProtect, window } = info?.macsec ?? {};
+  if (suite === undefined || includeSci === undefined) return undefined;
+  return { suite, includeSci, replayWindow: replayProtect === true ? window : undefined };
+}
+
+/** Strict, protecting and encrypting, whatever else it is. */
+function isTight({ info }: Link): boolean {
+  const { validation, protect, encrypt } = info?.macsec ?? {};
+  return validation === "strict" && protect === true && encrypt === true;
+}
+
+export function isAsWanted(secy: Link, want: SecyWish): boolean {
+  const is = wishOf(secy);
+  return (
+    isTight(secy) &&
+    is?.suite === want.suite &&
+    is.includeSci === want.includeSci &&
+    is.replayWindow === want.replayWindow
+  );
+}
+
+function settingsOf({ includeSci, replayWindow }: SecyWish) {
+  return {
+    encrypt: true,
+    protect: true,
+    includeSci,
+    validation: "strict",
+    // The kernel takes a window only together with its switch.
+    ...(replayWindow === undefined
+      ? { replayProtect: false }
+      : { window: replayWindow, replayProtect: true }),
+  } as const;
+}
+
+/** Idempotent, also after a crash in its middle. */
+export async function protect(
+  hands: SecyHands,
+  port: PortLink,
+  want: SecyWish,
+  signal: AbortSignal,
+): Promise<void> {
+  const { socket, tell, memory } = hands;
+  const links = await linksNow(socket, signal);
+  const secy = secyOn(port, links);
+  const unfinished = memory.kept.moves[port.name];
+  const sameSuite = secy !== undefined && wishOf(secy)?.suite === want.suite;
+  if (secy !== undefined && sameSuite) {
+    await tell([changeMacsecLink(secy.index, settingsOf(want))], signal);
+    if (unfinished !== undefined) await finish(hands, port, secy.name, unfinished.stack, signal);
+    return;
+  }
+  const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
+  await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { want, stack } } });
+  await endVlans(stack, links, tell, signal);
+  if (secy === undefined) await strip(hands, port, signal);
+  else await tell([deleteLink(secy.index)], signal);
+  const name = secy?.name ?? nameFor(port);
+  const settings = { ...settingsOf(want), cipherSuite: want.suite, port: "0001" };
+  const mtu = port.mtu === undefined ? {} : { mtu: port.mtu - tagBytes };
+  await tell([addMacsecLink({ name, below: port.index, ...mtu, settings })], signal);
+  await finish(hands, port, name, stack, signal);
+}
+
+async function finish(
+  hands: SecyHands,
+  port: PortLink,
+  base: string,
+  stack: Stack,
+  signal: AbortSignal,
+): Promise<void> {
+  const { socket, tell, memory, log } = hands;
+  const missing = await putStack(socket, stack, base, tell, signal);
+  if (missing > 0) {
+    const text = `${missing} addresses or routes of ${port.name} did not come along to ${base}`;
+    log.write("error", "keepsake-lost", text);
+  }
+  const { [port.name]: _done, ...moves } = memory.kept.moves;
+  await memory.remember({ moves });
+}
+
+// Whatever the port itself would still say leaves in the clear.
+async function strip(
+  { socket, tell }: SecyHands,
+  port: PortLink,
+  signal: AbortSignal,
+): Promise<void> {
+  const addresses = answered(await socket.ask(dumpAddresses(), readAddress, signal));
+  const own = addresses.filter(({ link }) => link === port.index);
+  await tell(
+    [
+      changeLink(port.index, { addressMode: "none" }),
+      ...own.map(({ local, address = "", prefixLength }) =>
+        removeAddress({ link: port.index, local: local ?? address, prefixLength }),
+      ),
+      ...(port.master === undefined ? [] : [changeLink(port.index, { master: 0 })]),
+    ],
+    signal,
+  );
+}
+
+function nameFor({ name, index }: PortLink): string {
+  const wanted = `ms-${name}`;
+  return wanted.length <= nameLengthMax ? wanted : `ms-${index}`;
+}
+
+/** Back to a port without a SecY: only where one was made and never confirmed. */
+export async function unprotect(
+  hands: SecyHands,
+  port: PortLink,
+  signal: AbortSignal,
+): Promise<void> {
+  const { socket, tell, memory } = hands;
+  const links = await linksNow(socket, signal);
+  const secy = secyOn(port, links);
+  const unfinished = memory.kept.moves[port.name];
+  if (secy === undefined && unfinished === undefined) return;
+  const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
+  const moves = { ...memory.kept.moves, [port.name]: { want: undefined, stack } };
+  await memory.remember({ moves });
+  await endVlans(stack, links, tell, signal);
+  if (secy !== undefined) await tell([deleteLink(secy.index)], signal);
+  await tell([changeLink(port.index, { addressMode: "eui64" })], signal);
+  await finish(hands, port, port.name, stack, signal);
+}

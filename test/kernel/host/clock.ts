@@ -1,0 +1,37 @@
+// Time at the pace of a test.
+
+import type { Clock, Instant, WallTime } from "#hal/world.ts";
+
+/** As much time as the test says passes in a moment of the real one. */
+export class PacedClock implements Clock {
+  readonly #speed: number;
+  readonly #start = performance.now();
+  readonly #wall = Date.now();
+
+  constructor(speed: number) {
+    this.#speed = speed;
+  }
+
+  now(): Instant {
+    return ((performance.now() - this.#start) * this.#speed) as Instant;
+  }
+
+  wall(): WallTime {
+    return (this.#wall + this.now()) as WallTime;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason);
+      const timer = setTimeout(resolve, ms / this.#speed);
+      signal?.addEventListener(
+        "abort",
+        () => {
+          clearTimeout(timer);
+          reject(signal.reason);
+        },
+        { once: true },
+      );
+    });
+  }
+}

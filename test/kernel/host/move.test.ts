@@ -1,0 +1,160 @@
+// A SecY that is made, made anew or unmade by a process that dies at any of its messages to the
+// kernel: its successor ends what was begun, and nothing that stood on the port is lost.
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NetDesk } from "#drivers/linux/net/desk.ts";
+import type { SecyWish } from "#drivers/linux/net/part.ts";
+import { NetlinkChannel } from "#drivers/transport/netlink.ts";
+import type { NetlinkSocket } from "#hal/netlink.ts";
+import {
+  addNetwork,
+  enterNetwork,
+  ip,
+  leaveNetworks,
+  native,
+  netlinkFamilies,
+  soon,
+} from "../lab.ts";
+import { PacedClock } from "./clock.ts";
+import { MemoryDisk } from "./memory-disk.ts";
+import { buildPort, configuredIn } from "./ports.ts";
+
+let network = "";
+let sockets: DisposableStack;
+beforeEach(() => {
+  network = addNetwork();
+  enterNetwork(network);
+  buildPort(network);
+  sockets = new DisposableStack();
+});
+afterEach(() => {
+  sockets.dispose();
+  leaveNetworks();
+});
+
+/** Sends so many messages, and then never answers again. */
+function mortal(socket: NetlinkSocket, messages: number): NetlinkSocket & { sent: number } {
+  return {
+    sent: 0,
+    ask: (request, read, signal) => socket.ask(request, read, signal),
+    async write(requests, signal) {
+      const all = [...requests];
+      const refusals = [];
+      for (const request of all) {
+        if (this.sent === messages) await new Promise<never>(() => undefined);
+        this.sent += 1;
+        refusals.push(...(await socket.write([request], signal)));
+      }
+      return refusals;
+    },
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+const open = (family: number): NetlinkChannel => sockets.use(new NetlinkChannel(native, family));
+
+async function life(disk: MemoryDisk, messages: number) {
+  const routes = mortal(open(netlinkFamilies.route), messages);
+  const clock = new PacedClock(1);
+  const entropy = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) };
+  const log = { write: () => undefined };
+  const desk = await NetDesk.open({
+    world: { clock, disk, entropy, log },
+    bootId: "boot",
+    sockets: { routes, generic: open(netlinkFamilies.generic) },
+  });
+  return { desk, routes };
+}
+
+type Life = Awaited<ReturnType<typeof life>>;
+
+async function protect({ desk }: Life, settings: SecyWish, within: number | "final") {
+  const change = [{ kind: "macsec.protect", port: "wire", settings } as const];
+  const { token } = await desk.prepare(change, soon());
+  await desk.apply(token, within, soon());
+  return token;
+}
+
+const first: SecyWish = { suite: "gcm-aes-256", includeSci: true, replayWindow: 64 };
+const second: SecyWish = { ...first, suite: "gcm-aes-xpn-128" };
+const endless = Number.POSITIVE_INFINITY;
+
+/** Names of links aside, what stands on the port. */
+const standing = (): readonly string[] =>
+  configuredIn(network)
+    .map((line) => line.replaceAll("ms-wire", "wire"))
+    .filter((line) => !/^wire\W/.test(line));
+
+const suiteNow = (): string =>
+  /cipher (\S+)/.exec(ip("-n", network, "-d", "link", "show", "type", "macsec"))?.[1] ?? "none";
+
+/** Resolves when it is done, or when it will never be any more. */
+async function untilDeath(life: Life, messages: number, act: Promise<unknown>): Promise<boolean> {
+  let done = false;
+  const end = act.then(() => {
+    done = true;
+  });
+  while (!done && life.routes.sent < messages) {
+    await Promise.race([end, new Promise((next) => setTimeout(next, 5))]);
+  }
+  return done;
+}
+
+describe("a SecY", { timeout: 300_000 }, () => {
+  it("is whole after a death at any message of its making", async () => {
+    const before = standing();
+    let deaths = 0;
+    for (let messages = 0; ; messages += 1) {
+      const disk = new MemoryDisk();
+      const dying = await life(disk, messages);
+      const done = await untilDeath(dying, messages, protect(dying, first, "final"));
+      if (!done) {
+        deaths += 1;
+        dying.desk.close();
+        await protect(await life(disk, endless), first, "final");
+      }
+      expect([messages, suiteNow(), standing()]).toEqual([messages, "GCM-AES-256", before]);
+      if (done) break;
+      anew();
+    }
+    console.log(`a SecY was made after ${deaths} deaths`);
+    expect(deaths).toBeGreaterThan(10);
+  });
+
+  it("is another one after a death at any message of the change of its suite", async () => {
+    const before = standing();
+    for (let messages = 0; ; messages += 1) {
+      const disk = new MemoryDisk();
+      await protect(await life(disk, endless), first, "final");
+      const dying = await life(disk, messages);
+      const done = await untilDeath(dying, messages, protect(dying, second, "final"));
+      if (!done) await protect(await life(disk, endless), second, "final");
+      expect([messages, suiteNow(), standing()]).toEqual([messages, "GCM-AES-XPN-128", before]);
+      if (done) break;
+      anew();
+    }
+  });
+
+  it("is gone after a death at any message of its unmaking", async () => {
+    const before = configuredIn(network);
+    for (let messages = 0; ; messages += 1) {
+      const disk = new MemoryDisk();
+      const token = await protect(await life(disk, endless), first, 60_000);
+      const dying = await life(disk, messages);
+      const done = await untilDeath(dying, messages, dying.desk.rollback(token, soon()));
+      if (!done) await (await life(disk, endless)).desk.rollback(token, soon());
+      expect([messages, suiteNow(), configuredIn(network)]).toEqual([messages, "none", before]);
+      if (done) break;
+      anew();
+    }
+  });
+});
+
+function anew(): void {
+  sockets.dispose();
+  sockets = new DisposableStack();
+  leaveNetworks();
+  network = addNetwork();
+  enterNetwork(network);
+  buildPort(network);
+}

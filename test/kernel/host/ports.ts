@@ -1,0 +1,48 @@
+// A port with all that may stand on one, and how it is compared.
+
+import { ip, ipBatch } from "../lab.ts";
+
+/** `wire`, with a VLAN in a VRF, addresses and routes of both families, one over two links. */
+export function buildPort(network: string): void {
+  ipBatch(
+    [
+      "link add wire type veth peer name far",
+      "link add red type vrf table 10",
+      "link set red up",
+      "link set far up",
+      "link add link wire name wire.7 type vlan id 7",
+      "link set wire.7 master red",
+      "link set wire up",
+      "link set wire.7 up",
+      "addr add 192.0.2.1/30 dev wire",
+      "addr add 2001:db8::1/64 dev wire nodad",
+      "addr add 198.51.100.1/30 dev wire.7",
+      "route add 203.0.113.0/25 via 192.0.2.2 dev wire",
+      "route add 203.0.113.9/32 via 203.0.113.1 dev wire onlink",
+      "route add 10.9.0.0/16 via 198.51.100.2 dev wire.7 table 10",
+      "route add 2001:db8:9::/48 via 2001:db8::2 dev wire",
+      "link add other type dummy",
+      "addr add 192.0.2.9/30 dev other",
+      "link set other up",
+      "route add 10.8.0.0/16 nexthop via 192.0.2.2 dev wire nexthop via 192.0.2.10 dev other",
+    ],
+    "-n",
+    network,
+  );
+}
+
+/** All that an administrator has set on the port, as `ip` tells it. */
+export function configuredIn(network: string): readonly string[] {
+  const show = (...argv: string[]): string[] => ip("-n", network, ...argv).split("\n");
+  const routes = ["route", "show", "table", "all"];
+  return [
+    ...show("-br", "addr", "show", "dev", "wire"),
+    ...show("-br", "addr", "show", "dev", "wire.7"),
+    ...show(...routes),
+    ...show("-6", ...routes),
+  ]
+    .filter((line) => !/fe80|fe00|ff00|multicast|cache/.test(line))
+    .map((line) => line.replace(/ (dead|linkdown|pref medium)/g, "").trim())
+    .filter((line) => line !== "")
+    .sort();
+}

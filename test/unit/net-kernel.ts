@@ -1,0 +1,81 @@
+// A kernel with ports that go up and down in memory, for the hands of linkseal-net.
+
+import type { Hands, Memory } from "#drivers/linux/net/hands.ts";
+import type { NetPart } from "#drivers/linux/net/part.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { PortName } from "#hal/model.ts";
+import type { SimClock } from "#sim/clock.ts";
+
+export const shut = (port: PortName): NetPart => ({ kind: "port.shut", port });
+export const open = (port: PortName): NetPart => ({ kind: "port.open", port });
+
+/** Where a process dies: at the n-th act on the kernel, before or behind its effect. */
+export interface Death {
+  readonly act: number;
+  readonly when: "before" | "after";
+}
+
+/** The kernel outlives whoever has hands in it. */
+export class PretendKernel {
+  readonly up = new Map<PortName, boolean>();
+  /** What really changed, in this order. */
+  readonly flips: NetPart[] = [];
+  /** Acts from this one on are refused, so many of them. */
+  refusals = { from: Number.POSITIVE_INFINITY, count: 0 };
+  death: Death | undefined;
+  carryMs = 0;
+  /** Runs before an act has its effect. */
+  onCarry: (part: NetPart, memory: Memory) => Promise<void> = async () => {};
+  #acts = 0;
+  readonly #clock: SimClock;
+
+  constructor(clock: SimClock, ports: readonly PortName[]) {
+    this.#clock = clock;
+    for (const port of ports) this.up.set(port, true);
+  }
+
+  /** Of one process, which may die. */
+  hands(): Hands {
+    return {
+      undoOf: async ({ kind, port }) => {
+        const isUp = this.#isUp(port);
+        if (kind === "port.shut") return isUp ? open(port) : undefined;
+        return isUp ? undefined : shut(port);
+      },
+      carry: async (part, memory, signal) => {
+        await this.onCarry(part, memory);
+        if (this.carryMs > 0) await this.#clock.sleep(this.carryMs, signal);
+        signal.throwIfAborted();
+        await this.#act(part);
+      },
+    };
+  }
+
+  async #act(part: NetPart): Promise<void> {
+    const { kind, port } = part;
+    const act = this.#acts++;
+    const dies = this.death?.act === act ? this.death.when : undefined;
+    if (dies === "before") await new Promise<never>(() => {});
+    const { from, count } = this.refusals;
+    if (act >= from && act < from + count) throw refusal(`act ${act} is refused`);
+    const wanted = kind === "port.open";
+    if (this.#isUp(port) !== wanted) this.flips.push(part);
+    this.up.set(port, wanted);
+    if (dies === "after") await new Promise<never>(() => {});
+  }
+
+  #isUp(port: PortName): boolean {
+    const isUp = this.up.get(port);
+    if (isUp === undefined) throw refusal(`no port ${port}`);
+    return isUp;
+  }
+
+  /** The next act is refused, and so many together. */
+  refuse(count: number, after = 0): void {
+    this.refusals = { from: this.#acts + after, count };
+  }
+}
+
+function refusal(text: string): LinksealError {
+  return new LinksealError("device.rejected", text, { effect: "none", where: "p1", next: "look" });
+}
