@@ -18,6 +18,8 @@ export interface FleetOptions {
   /** `mixed`: each router differs by seed in how it commits and what it can hold. */
   readonly models: "best" | "mixed";
   readonly bounds?: Partial<OracleBounds>;
+  /** Hellos and keep-alives of the routing at each end, in packets per second. */
+  readonly routingPps?: number;
   /** From the acceptance of a change at a far end until its hardware follows. */
   readonly farEndDelayMs?: SiteOptions["farEndDelayMs"];
   readonly writeLine: (line: string) => void;
@@ -30,7 +32,7 @@ export interface Fleet {
 }
 
 export function buildFleet(options: FleetOptions): Fleet {
-  const { seed, routers, tunnels, start, models, farEndDelayMs } = options;
+  const { seed, routers, tunnels, start, models, farEndDelayMs, routingPps } = options;
   if (routers < 2 || routers % 2 !== 0)
     throw new RangeError("a fleet has an even number of routers");
   const site = buildSite({
@@ -39,6 +41,7 @@ export function buildFleet(options: FleetOptions): Fleet {
     groups: routers / 2,
     tunnels,
     start,
+    routingPps,
     ...(farEndDelayMs === undefined ? {} : { farEndDelayMs }),
     ...(models === "mixed" ? { models: mixed(seed, routers) } : {}),
   });

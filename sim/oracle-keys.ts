@@ -12,6 +12,8 @@ import {
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
 const keysPerLinkMax = 2;
+/** A router that carries out a commit so long after it was told to brings what nobody waits for. */
+const lateMs = 60_000;
 const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
   "macsec.addKey",
   "macsec.replaceKey",
@@ -26,8 +28,13 @@ export function watchKeys(): Checker {
   const ours = new Set<Ckn>();
   /** By link, where it was last pointed by the agent; `undefined` = by a person. */
   const pointed = new Map<string, Ckn | undefined>();
+  /** Brought late, by link: gone with their timer, and in nobody's count until then. */
+  const passing = new Map<string, Ckn>();
   return (moment) => {
     const findings: Finding[] = [];
+    for (const { id, commitPending } of moment.now.links) {
+      if (!commitPending) passing.delete(id);
+    }
     if (moment.before === undefined) {
       for (const ckn of moment.now.links.flatMap(keysOf)) ours.add(ckn);
     }
@@ -37,7 +44,8 @@ export function watchKeys(): Checker {
       }
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
-      findings.push(...tooMany(moment, effect, { ours, pointed }));
+      if (isLate(moment, effect)) passing.set(effect.link ?? "", effect.ckn ?? ("" as Ckn));
+      findings.push(...tooMany(moment, effect, { ours, pointed, passing }));
       findings.push(...reused(moment, effect, meanings));
     }
     for (const link of moment.now.links) {
@@ -56,12 +64,19 @@ function endOf(effect: EffectEvent): "edge" | "far" {
 interface Origins {
   readonly ours: ReadonlySet<Ckn>;
   readonly pointed: ReadonlyMap<string, Ckn | undefined>;
+  readonly passing: ReadonlyMap<string, Ckn>;
+}
+
+function isLate({ known, now, at }: Moment, { token, link }: EffectEvent): boolean {
+  const toldAt = token === undefined ? undefined : known.get(token)?.at;
+  const pending = linkOf(now, link)?.commitPending === true;
+  return pending && toldAt !== undefined && at - toldAt > lateMs;
 }
 
 function* tooMany(
   moment: Moment,
   effect: EffectEvent,
-  { ours, pointed }: Origins,
+  { ours, pointed, passing }: Origins,
 ): Iterable<Finding> {
   const link = linkOf(moment.now, effect.link);
   if (link === undefined) return;
@@ -77,7 +92,8 @@ function* tooMany(
   }
   const most = moment.now.links.length + 1;
   const all = [...moment.now.links.flatMap(kept), ...asked];
-  const inGroup = new Set(all.filter((ckn) => ours.has(ckn)));
+  const late = new Set(passing.values());
+  const inGroup = new Set(all.filter((ckn) => ours.has(ckn) && !late.has(ckn)));
   if (inGroup.size > most) {
     const { name, links } = moment.now;
     const text = `${inGroup.size} keys in group ${name} of ${links.length} links, ${most} at most`;

@@ -119,10 +119,17 @@ function* judge(
   for (const old of lostKeys(effect, before, now)) {
     // A staged key that nobody ever used is no key that another one has to replace.
     if (effect.what === "rollback" && memory?.used.has(old) !== true) continue;
+    // Nor is one that both ends have left for the key beside it.
+    if (effect.what === "rollback" && isLeft(before, old)) continue;
     // What a person typed in while our commit was pending goes with it, and no look shows that.
     if (effect.what === "rollback" && within(memory?.handAt, moment.at, bounds)) continue;
     if (effect.what !== "macsec.replaceKey") {
-      const flaw = flawOf(old, moment.at, before, memory, bounds);
+      // What is taken back was begun a moment ago, and its far end looked at all the while.
+      const seen =
+        effect.what === "rollback" && memory !== undefined
+          ? { ...memory, farHandAt: undefined }
+          : memory;
+      const flaw = flawOf(old, moment.at, before, seen, bounds);
       if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);
     } else if (before.farKey === old && !wasDark(memory, moment.at, bounds)) {
       yield found(`replaced key ${shortCkn(old)} while the far end still used it`);
@@ -158,6 +165,11 @@ function flawOf(
   const stoodMs = tenure?.principal === next ? at - tenure.since : undefined;
   if (stoodMs === undefined || stoodMs >= settleMs) return undefined;
   return `${stoodMs} ms after key ${shortCkn(next)} came to secure the link, too soon to be sure`;
+}
+
+/** Both ends are secured by another key, and the far end is set to that one. */
+function isLeft({ secured, principalCkn, farKey }: LinkTruth, ckn: Ckn): boolean {
+  return secured && principalCkn !== ckn && farKey === principalCkn;
 }
 
 /** A link that is dark has left its old key as far as anybody can tell from its near end. */

@@ -116,7 +116,16 @@ export function addForeignKey(site: Site, link: SiteLink): Heal {
 
 /** The newest key of the port goes; it comes back where the far end waits for it. */
 export function removeNewestKey(_site: Site, link: SiteLink): Heal {
-  const gone = link.router.configured(link.port)?.keys.at(-1);
+  return removeKey(link, link.router.configured(link.port)?.keys.at(-1));
+}
+
+/** Somebody tidies up while a rotation still needs the old key. */
+export function removeOldestKey(_site: Site, link: SiteLink): Heal {
+  const keys = link.router.configured(link.port)?.keys ?? [];
+  return removeKey(link, keys.length > 1 ? keys[0] : undefined);
+}
+
+function removeKey(link: SiteLink, gone: PortConfig["keys"][number] | undefined): Heal {
   if (gone === undefined) return nothing;
   edit(link, (port) => {
     const rest = port.keys.filter(({ ckn }) => ckn !== gone.ckn);
@@ -152,7 +161,7 @@ export function undrainBriefly(site: Site, link: SiteLink): Heal {
   const means = link.router.configured(link.port)?.drain;
   if (means === undefined) return nothing;
   undrain(site, link);
-  const ms = site.prng.fork(`drain again ${link.id} ${site.clock.now()}`).between(500, 5_000);
+  const ms = site.prng.fork(`drain again ${link.id} ${site.clock.now()}`).between(2_000, 6_000);
   let theirs = false;
   site.clock.after(ms, () => {
     theirs = !link.router.drained(link.port);

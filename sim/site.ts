@@ -41,6 +41,8 @@ export interface SiteOptions {
   readonly plan?: SitePlan;
   /** What the ids of secrets begin with, where the vault has a place of its own. */
   readonly vaultBase?: string;
+  /** Hellos and keep-alives of the routing at each end, in packets per second. */
+  readonly routingPps?: number | undefined;
   /** From the acceptance of a change at the far end until its hardware follows. */
   readonly farEndDelayMs?: { readonly low: number; readonly high: number } | undefined;
 }
@@ -91,12 +93,14 @@ export class Site implements SiteFace {
   /** Which vault version stands on which port; forgotten whenever a key may have changed. */
   readonly #caks = new Map<string, LinkTruth["edgeCaks"]>();
   readonly #farEndDelayMs: { readonly low: number; readonly high: number };
+  readonly #routingPps: number | undefined;
   #speed = Number.POSITIVE_INFINITY;
 
   constructor(options: SiteOptions) {
     this.seed = options.seed;
     this.plan = options.plan ?? planSite(options.name, options.groups, options.tunnels);
     this.#farEndDelayMs = options.farEndDelayMs ?? farEndDelayMs;
+    this.#routingPps = options.routingPps;
     this.prng = new Prng(options.seed);
     const { clock } = this;
     const base = options.vaultBase ?? `https://${options.name}.vault.sim`;
@@ -210,7 +214,7 @@ export class Site implements SiteFace {
       links: { link1: first.farPort, link2: second.farPort },
       delayMs: this.#farEndDelayMs,
     });
-    const traffic = new Traffic({ links: parts });
+    const traffic = new Traffic({ links: parts, routingPps: this.#routingPps });
     const links = parts.map((part) => Object.assign(part, { msee, traffic }));
     this.#byGroup.set(first.group, links);
     return links;

@@ -17,6 +17,8 @@ export interface TrafficOptions {
   /** Of the whole group, in each direction; 1,000 if not said. */
   readonly pps?: number;
   readonly frameBytes?: number;
+  /** Of the routing at each end, whatever carries the traffic; a fifth if not said. */
+  readonly routingPps?: number | undefined;
 }
 
 /** What an application saw that sent through the pair all the time, in one direction. */
@@ -41,7 +43,7 @@ interface Streamed {
 }
 
 /** Hellos, keep-alives and attempts to open of the routing at both ends: never quite silent. */
-const routingPps = 0.2;
+const routingPpsDefault = 0.2;
 /** From the loss of a link's light or session until every router sends around it. */
 const convergeMs = 200;
 
@@ -50,6 +52,7 @@ export class Traffic {
   readonly #clock: SimClock;
   readonly #pps: number;
   readonly #frameBytes: number;
+  readonly #routingPps: number;
   readonly #offered = new Map<TrafficLink, number>();
   /** What the links that carry a share had streamed when that was last counted. */
   readonly #marks = new Map<TrafficLink, Streamed>();
@@ -66,6 +69,7 @@ export class Traffic {
     this.#clock = first.router.options.clock;
     this.#pps = options.pps ?? 1_000;
     this.#frameBytes = options.frameBytes ?? 512;
+    this.#routingPps = options.routingPps ?? routingPpsDefault;
     for (const router of this.#routers()) {
       router.onRouting(() => this.#follow());
       router.setTunnelPath(() => this.#reaches(router));
@@ -122,8 +126,8 @@ export class Traffic {
   #offer(link: TrafficLink, pps: number): void {
     if (this.#marks.has(link)) this.#count(link);
     this.#offered.set(link, pps);
-    link.fibre.offer("a", Math.max(pps, routingPps), this.#frameBytes);
-    link.fibre.offer("b", Math.max(pps, routingPps), this.#frameBytes);
+    link.fibre.offer("a", Math.max(pps, this.#routingPps), this.#frameBytes);
+    link.fibre.offer("b", Math.max(pps, this.#routingPps), this.#frameBytes);
     if (pps > 0) this.#marks.set(link, streamed(link));
     else this.#marks.delete(link);
   }

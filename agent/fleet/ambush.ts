@@ -13,6 +13,7 @@ export interface AmbushParts {
   readonly prng: Prng;
   /** Faults that lie in wait. */
   readonly traps: number;
+  readonly about: "enrolment" | "rotation";
 }
 
 interface Trap {
@@ -31,6 +32,8 @@ const passing: readonly CampaignState[] = ["queued", "done"];
 const states = campaignStates.filter((state) => !passing.includes(state));
 
 interface Strike {
+  /** The state that it waits for. */
+  readonly at: CampaignState;
   readonly kind: string;
   /** The link under way, if not said. */
   readonly where?: "sibling";
@@ -41,106 +44,83 @@ interface Strike {
   readonly lastsMs?: number;
 }
 
-interface Conspiracy {
-  readonly state: CampaignState;
-  readonly strikes: readonly Strike[];
-}
+type Conspiracy = readonly Strike[];
 
 const long = { lastsMs: 400_000 } as const;
 const soon = { withinMs: 4_000 } as const;
+const later = { withinMs: 20_000 } as const;
+const late: Strike = { at: "staging", kind: "commit-late" };
+const ahead: Strike = { at: "staging", kind: "far-ahead", ...soon };
+const back: Strike = { at: "staging", kind: "far-back", afterMs: 44_000, withinMs: 62_000 };
+const lostSibling: Strike = { at: "staging", kind: "port-shut", where: "sibling", ...soon };
+const dark: Strike = { at: "staging", kind: "fibre-cut", ...later, ...long };
 
 /** Troubles that are harmless alone and not together. */
 const conspiracies: readonly Conspiracy[] = [
   // A staged key comes when the campaign has gone elsewhere: to the gates, back, or on.
-  { state: "staging", strikes: [{ kind: "commit-late" }, { kind: "undrained", ...soon }] },
-  {
-    state: "staging",
-    strikes: [{ kind: "commit-late" }, { kind: "undrained", ...soon }, { kind: "far-ahead" }],
-  },
-  {
-    state: "staging",
-    strikes: [{ kind: "commit-late" }, { kind: "port-shut", where: "sibling", ...soon }],
-  },
-  {
-    state: "staging",
-    strikes: [
-      { kind: "commit-late" },
-      { kind: "port-shut", where: "sibling", ...soon },
-      { kind: "far-ahead", ...soon },
-    ],
-  },
-  { state: "staging", strikes: [{ kind: "commit-late" }, { kind: "far-ahead", ...soon }] },
+  [late, { at: "staging", kind: "undrained", ...soon }],
+  [late, { at: "staging", kind: "undrained", ...soon }, ahead],
+  [late, lostSibling],
+  [late, lostSibling, ahead],
+  [late, ahead],
   // It comes when the router has got that key otherwise, and nobody needs it any more.
-  {
-    state: "staging",
-    strikes: [
-      { kind: "commit-late" },
-      { kind: "far-ahead", ...soon },
-      { kind: "far-back", afterMs: 28_000, withinMs: 50_000 },
-    ],
-  },
-  {
-    state: "staging",
-    strikes: [
-      { kind: "commit-late" },
-      { kind: "far-ahead", ...soon },
-      { kind: "far-back", afterMs: 28_000, withinMs: 50_000 },
-      { kind: "peer-silent", afterMs: 40_000, withinMs: 80_000 },
-    ],
-  },
+  [late, ahead, back],
+  [late, ahead, back, { at: "staging", kind: "peer-silent", afterMs: 60_000, withinMs: 90_000 }],
+  [late, ahead, back, { at: "staging", kind: "far-person", afterMs: 70_000, withinMs: 110_000 }],
+  [late, ahead, { at: "staging", kind: "key-tidied", afterMs: 36_000, withinMs: 60_000 }],
   // A staged key can be neither confirmed nor taken back while the link is dark.
-  { state: "staging", strikes: [{ kind: "fibre-cut", withinMs: 20_000, ...long }] },
-  {
-    state: "staging",
-    strikes: [
-      { kind: "fibre-cut", withinMs: 20_000, ...long },
-      { kind: "far-ahead", withinMs: 60_000 },
-    ],
-  },
+  [dark],
+  [dark, { at: "staging", kind: "far-ahead", withinMs: 60_000 }],
   // Somebody ran ahead, and the router does not follow.
-  {
-    state: "gated",
-    strikes: [
-      { kind: "port-shut", where: "sibling", lastsMs: 60_000 },
-      { kind: "far-ahead", ...long },
-      { kind: "key-refused", ...long },
-    ],
-  },
-  // A port that is shut for a key change, and a commit that is in the way of opening it.
-  { state: "retiring", strikes: [{ kind: "commit-left", withinMs: 20_000, lastsMs: 60_000 }] },
-  { state: "reverting", strikes: [{ kind: "commit-left", withinMs: 20_000, ...long }] },
-  { state: "staged", strikes: [{ kind: "commit-left", ...long }] },
-  { state: "switching", strikes: [{ kind: "commit-left", ...soon, ...long }] },
-  // A candidate that is gone, and cannot be made again.
-  {
-    state: "switching",
-    strikes: [
-      { kind: "session-cut", ...soon },
-      { kind: "locked", ...soon, ...long },
-    ],
-  },
-  { state: "switching", strikes: [{ kind: "unreachable", ...soon, ...long }] },
-  { state: "switching", strikes: [{ kind: "far-fails", ...long }] },
+  [
+    { at: "gated", kind: "port-shut", where: "sibling", lastsMs: 60_000 },
+    { at: "gated", kind: "far-ahead", ...long },
+    { at: "gated", kind: "key-refused", ...long },
+  ],
+  // A commit of somebody else that stays, perhaps beside a port that is shut for a key change.
+  [{ at: "draining", kind: "commit-left", ...soon, ...long }],
+  [{ at: "staging", kind: "commit-left", ...later, ...long }],
+  [{ at: "staged", kind: "commit-left", ...long }],
+  [{ at: "switching", kind: "commit-left", afterMs: 2_000, ...later, ...long }],
+  [{ at: "retiring", kind: "commit-left", withinMs: 6_000, lastsMs: 60_000 }],
+  [{ at: "reverting", kind: "commit-left", ...later, ...long }],
+  // A candidate that is gone and cannot be made again, or a router that nobody reaches.
+  [{ at: "switching", kind: "locked", afterMs: 2_000, withinMs: 8_000, ...long }],
+  [{ at: "switching", kind: "unreachable", ...soon, ...long }],
   // A key that stays where it is to go, or is not taken where it is to come.
-  { state: "retiring", strikes: [{ kind: "key-kept", ...long }] },
-  {
-    state: "retiring",
-    strikes: [
-      { kind: "key-kept", ...long },
-      { kind: "undrained-briefly", withinMs: 20_000 },
-    ],
-  },
-  {
-    state: "promoting",
-    strikes: [
-      { kind: "locked", ...long },
-      { kind: "undrained-briefly", withinMs: 20_000 },
-    ],
-  },
-  { state: "draining", strikes: [{ kind: "key-refused", ...long }] },
-  { state: "reverting", strikes: [{ kind: "key-refused", ...long }] },
-  { state: "proving", strikes: [{ kind: "far-off", ...soon }] },
-  { state: "switching", strikes: [{ kind: "far-off", withinMs: 20_000 }] },
+  [{ at: "retiring", kind: "key-kept", ...long }],
+  [
+    { at: "retiring", kind: "key-kept", ...long },
+    { at: "retiring", kind: "undrained-briefly", ...later },
+  ],
+  [
+    { at: "promoting", kind: "locked", ...long },
+    { at: "promoting", kind: "undrained-briefly", ...later },
+  ],
+  [{ at: "draining", kind: "key-refused", ...long }],
+  [
+    { at: "proving", kind: "far-back", ...soon },
+    { at: "reverting", kind: "key-refused", ...long },
+  ],
+  [
+    { at: "proving", kind: "peer-silent", ...long },
+    { at: "reverting", kind: "key-refused", ...long },
+  ],
+  [{ at: "retiring", kind: "key-by-hand", afterMs: 1_000, withinMs: 15_000 }],
+  [{ at: "staged", kind: "key-tidied", ...soon }],
+  [{ at: "draining", kind: "key-tidied", ...soon }],
+];
+
+/** The same for first keys. */
+const enrolling: readonly Conspiracy[] = [
+  [{ at: "proving", kind: "far-off", ...soon }],
+  [
+    { at: "proving", kind: "far-off", ...soon },
+    { at: "proving", kind: "fibre-cut", afterMs: 20_000, withinMs: 40_000, ...long },
+  ],
+  [{ at: "switching", kind: "far-fails", ...long }],
+  [{ at: "draining", kind: "key-refused", ...long }],
+  [{ at: "switching", kind: "far-off", ...later }],
 ];
 
 export class Ambush {
@@ -149,7 +129,7 @@ export class Ambush {
 
   constructor(parts: AmbushParts) {
     this.#parts = parts;
-    const { prng, traps } = parts;
+    const { prng, traps, about } = parts;
     // Troubles come together: half of them wait for the same state.
     const state = prng.pick(states);
     this.#traps = Array.from({ length: traps }, () => {
@@ -158,7 +138,8 @@ export class Ambush {
       const meets = prng.chance(0.5) ? state : prng.pick(states);
       return trapOf(prng, prng.pick(fleetFaults), { state: meets, where, delayMs });
     });
-    if (traps > 0 && prng.chance(0.5)) this.#traps.push(...conspiring(prng));
+    const all = about === "enrolment" ? enrolling : conspiracies;
+    if (traps > 0 && prng.chance(0.6)) this.#traps.push(...conspiring(prng, prng.pick(all)));
   }
 
   /** A campaign is in this state now: what waited for it strikes, each trap once. */
@@ -185,13 +166,12 @@ function trapOf(
   return { ...trap, kind, lastsMs };
 }
 
-function conspiring(prng: Prng): readonly Trap[] {
-  const { state, strikes } = prng.pick(conspiracies);
-  return strikes.map(({ kind: name, where, afterMs = 0, withinMs = afterMs, lastsMs }) => {
+function conspiring(prng: Prng, strikes: Conspiracy): readonly Trap[] {
+  return strikes.map(({ at, kind: name, where, afterMs = 0, withinMs = afterMs, lastsMs }) => {
     const kind = fleetFaults.find((each) => each.name === name);
     if (kind === undefined) throw new RangeError(`no fault ${name}`);
     const delayMs = prng.between(afterMs, withinMs);
-    const trap = trapOf(prng, kind, { state, where: where ?? "link", delayMs });
+    const trap = trapOf(prng, kind, { state: at, where: where ?? "link", delayMs });
     return lastsMs === undefined ? trap : { ...trap, lastsMs };
   });
 }

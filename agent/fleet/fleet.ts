@@ -20,6 +20,8 @@ export interface FleetOptions {
   /** `mixed`: each router differs by seed in how it commits and what it can hold. */
   readonly models: "best" | "mixed";
   readonly tunnels: number;
+  /** Hellos and keep-alives of the routing at each end, in packets per second. */
+  readonly routingPps?: number;
   /** From the acceptance of a change at a far end until its hardware follows. */
   readonly farEndDelayMs?: { readonly low: number; readonly high: number };
   /** What decides in every life of the agent, and who hears which rows were taken. */

@@ -27,7 +27,8 @@ export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   if (meant.length === 0 || shown === undefined || shown.provisioning === "updating") return;
   const enrols = memory.bindings[link.id] === undefined;
   if (enrols && link.edge.keys().length === 0) {
-    if (shown.pointsAt !== undefined) link.msee.person(link.azureLink, { key: "off" });
+    const isOff = shown.pointsAt === undefined && shown.provisioning === "settled";
+    if (!isOff) link.msee.person(link.azureLink, { key: "off" });
     return;
   }
   if (!enrols) mendRouter(site, meant, link);

@@ -74,6 +74,7 @@ class Rotations {
   #rotations = 0;
   #digest = 0;
   #macsec: string = settings[0];
+  #isEnrolled = false;
   #ambush: Ambush | undefined;
 
   constructor(options: RotationsOptions) {
@@ -81,7 +82,7 @@ class Rotations {
     const { seed } = options;
     this.#prng = new Random(`${seed}/rotations`);
     const scene = drawScene(this.#prng.fork("scene"));
-    const { routers, start } = scene;
+    const { routers, start, routingPps } = scene;
     const sown = options.plant?.sow() ?? nothingSown;
     const mind: Mind = {
       decide: sown.decide,
@@ -89,8 +90,9 @@ class Rotations {
       took: (campaign, row, next) => this.#took(campaign, row, next),
     };
     const writeLine = (line: string): void => this.#heard(line);
-    const size = { seed, routers, tunnels: 0, start, models: "mixed", farEndDelayMs } as const;
-    this.#run = new FleetRun({ ...size, mind, writeLine });
+    const size = { seed, routers, tunnels: 0, start, models: "mixed" } as const;
+    const paces = { farEndDelayMs, routingPps };
+    this.#run = new FleetRun({ ...size, ...paces, mind, writeLine });
     // Without a probe only the routing misses frames, and hardly any prove a key.
     const devices = [...this.#run.fleet.site.routers.values()];
     const probes = devices.every(
@@ -183,6 +185,7 @@ class Rotations {
     await site.clock.runFor(25_000);
     // A first enrolment has its bad weather too.
     if (this.#scene.start === "clear") await this.#weather();
+    this.#isEnrolled = true;
     this.#person.become("careful");
     await this.#until(mendMs, () => this.#isWell(), "was never protected at first");
     this.#person.become("careless");
@@ -237,12 +240,9 @@ class Rotations {
     if (disk === "spoilt") this.#lives.spoilDisk();
     const { site } = this.#run.fleet;
     const storm = new Storm({ site, everyMs: strikeMs, kindChance, lasting });
-    this.#ambush = new Ambush({
-      site,
-      storm,
-      prng: this.#prng.fork(`traps ${site.clock.now()}`),
-      traps,
-    });
+    const prng = this.#prng.fork(`traps ${site.clock.now()}`);
+    const about = this.#isEnrolled ? "rotation" : "enrolment";
+    this.#ambush = new Ambush({ site, storm, prng, traps, about });
     return storm;
   }
 

@@ -24,6 +24,8 @@ export interface Scene {
   readonly deadlines: "patient" | "hasty";
   /** Quiet samples that a drain needs. */
   readonly samples: 1 | 3;
+  /** Of the routing alone: with BFD, or BGP and little else. */
+  readonly routingPps: number;
   /** Faults that lie in wait for a state, in each storm. */
   readonly traps: number;
 }
@@ -37,7 +39,7 @@ export function drawScene(prng: Prng): Scene {
     farEnd: weighted(["agent", 6], ["manual", 4]),
     drain: weighted(["prepend", 5], ["gracefulShutdown", 3], ["none", 2]),
     retire: weighted(["afterProof", 1], ["afterSoak", 1]),
-    quirk: weighted(["none", 5], ["shutBeforeKeyChange", 1]),
+    quirk: weighted(["none", 3], ["shutBeforeKeyChange", 1]),
     begins: weighted(["byHand", 3], ["byVaultVersion", 1]),
     closed: weighted(["never", 10], ["windows", 2], ["freeze", 1]),
     unseen: weighted(["refused", 3], ["accepted", 1]),
@@ -47,6 +49,7 @@ export function drawScene(prng: Prng): Scene {
     disk: weighted(["sound", 3], ["spoilt", 1]),
     deadlines: weighted(["patient", 2], ["hasty", 1]),
     samples: weighted([1, 2], [3, 1]),
+    routingPps: weighted([0.2, 1], [1, 3]),
     traps: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
   };
 }

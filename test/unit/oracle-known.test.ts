@@ -63,6 +63,27 @@ async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promi
   await hand.change(primary, hand.keyChange(primary, "addKey", key));
 }
 
+/** Somebody runs ahead while a key is staged, and takes it back or not. */
+async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
+  const { hand, primary, site } = all;
+  const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+  await lookBoth(all);
+  await hand.drain(primary);
+  await lookBoth(all);
+  const staged = [hand.keyChange(primary, "addKey", key)];
+  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  await transaction.apply(600_000, never);
+  primary.msee.person(primary.azureLink, { key });
+  while (primary.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
+  if (farEnd === "old") {
+    primary.msee.person(primary.azureLink, { key: old });
+    while (primary.far.keys()[0]?.ckn !== old.ckn) await site.clock.sleep(100);
+  }
+  await site.clock.sleep(20_000);
+  await lookBoth(all);
+  await transaction.rollback(never);
+}
+
 describe("the oracle", () => {
   it("lets pass a staged key that the router takes long after it was told to", async () => {
     const all = await scene();
@@ -94,6 +115,35 @@ describe("the oracle", () => {
     const all = await scene();
     await play(all, async () => await addBesideLost(all, "pointed"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("lets pass one key more in the group while a commit that came late has its timer", async () => {
+    const all = await scene();
+    const { hand, primary, secondary, site } = all;
+    secondary.router.setFault("commitsLate", true);
+    await play(all, async () => {
+      await lookBoth(all);
+      const staged = [hand.keyChange(secondary, "addKey", hand.newKey(secondary))];
+      const transaction = await hand.device(secondary).prepare(staged, hand.keys, never);
+      await transaction.apply(300_000, never).catch(() => undefined);
+      await lookBoth(all);
+      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await site.clock.sleep(150_000);
+    });
+    expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("lets pass a roll-back of a key that both ends have left", async () => {
+    const all = await scene();
+    await play(all, async () => await rollBackAfter(all, "old"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a roll-back of the key that the far end uses", async () => {
+    const all = await scene();
+    await play(all, async () => await rollBackAfter(all, "new"));
+    expect(all.oracle.violations.map(({ promise }) => promise)).toContain("P3");
   });
 
   it("catches a key for which nobody waits, beside a sibling that is lost", async () => {
