@@ -30,7 +30,7 @@ export class FrameChannel implements Disposable {
   constructor(native: Native, port: number, events: FrameEvents) {
     this.#native = native;
     this.#events = events;
-    const onReadable = (): void => this.#onReadable();
+    const onReadable = (): void => this.takeWaiting();
     this.#socket = native.openFrames(port, etherTypeEapol, paeGroup, onReadable);
   }
 
@@ -51,7 +51,8 @@ export class FrameChannel implements Disposable {
     this.#native.close(this.#socket);
   }
 
-  #onReadable(): void {
+  /** Hands over at once what has come already; the event loop does so by itself. */
+  takeWaiting(): void {
     for (let count = 0; count < framesPerTurnMax && !this.#isClosed; count += 1) {
       const length = this.#native.receive(this.#socket, this.#room);
       if (length === nothingThere) return;

@@ -1,0 +1,403 @@
+// One KaY on one port: it finds the SecY, carries frames and operations between the KaY and the
+// kernel, and keeps its time. Everything that touches the KaY takes turns.
+
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
+import type { KernelSockets } from "../look.ts";
+import { Kay } from "./kay.ts";
+import type {
+  CommandRefusal,
+  KayCommand,
+  KayEvent,
+  KayObservation,
+  KayOutput,
+  KaySettings,
+} from "./kay-types.ts";
+import type { HeldSecy, SecyOperation, SecyReport } from "./operations.ts";
+import { type FoundSecy, findSecy, SecyEdge, type SecyPlace, wipe } from "./secy-edge.ts";
+import type { KaySnapshot } from "./snapshot.ts";
+
+/** Settings that no SecY knows; the others are those of the SecY. */
+export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" | "delayProtection">;
+
+export interface PortFrames extends Disposable {
+  /** Throws `transport.closed` where the port does not take it. */
+  send(frame: Uint8Array): void;
+  /** Hands over at once what has come already. */
+  takeWaiting(): void;
+}
+
+interface FrameListener {
+  frame(octets: Uint8Array): void;
+  trouble(errno: number): void;
+}
+
+export interface PortParts {
+  readonly port: string;
+  readonly sockets: KernelSockets;
+  /** EAPOL on the link with this index. */
+  readonly openFrames: (port: number, listener: FrameListener) => PortFrames;
+  readonly clock: Pick<Clock, "now" | "sleep">;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly settings: OwnSettings;
+  /** What a predecessor told; wiped once it was taken over. */
+  readonly snapshot?: KaySnapshot;
+  /** Called when there is something new to store. Absent = nobody stores anything. */
+  readonly remember?: () => void;
+}
+
+export type PortObservation =
+  /** `because`: what is missing; `unclear` = several SecYs, or one of an unknown kind. */
+  | { readonly kind: "waiting"; readonly because: Exclude<FoundSecy["kind"], "found"> }
+  | { readonly kind: "bound"; readonly secy: SecyPlace; readonly kay: KayObservation };
+
+/** Why a command was not carried out. */
+export type PortRefusal = CommandRefusal | "noSecy";
+
+type Waiting = Exclude<FoundSecy["kind"], "found">;
+
+const pollMs = { on: 500, off: 1000 } as const;
+const lookMs = 1000;
+/** However many links of this host change. */
+const looksApartMs = 50;
+const framesMax = 256;
+
+export class MkaPort {
+  readonly #parts: PortParts;
+  /** An exchange with the kernel that was begun is ended. */
+  readonly #never = new AbortController().signal;
+  #settings: OwnSettings;
+  #snapshot: KaySnapshot | undefined;
+  #because: Waiting = "noSecy";
+  #kay: Kay | undefined;
+  /** Of the SecY that the KaY has or had. */
+  #place: SecyPlace | undefined;
+  #edge: SecyEdge | undefined;
+  #frames: { readonly port: number; readonly channel: PortFrames } | undefined;
+  #heard: Uint8Array[] = [];
+  #lookAt: Instant;
+  #pollAt: Instant;
+  #turn: Promise<unknown> = Promise.resolve();
+  #woken = Promise.withResolvers<void>();
+  #changes = 0;
+  #changed = Promise.withResolvers<void>();
+  #defect: { readonly error: unknown } | undefined;
+
+  constructor(parts: PortParts) {
+    this.#parts = parts;
+    this.#settings = parts.settings;
+    this.#snapshot = parts.snapshot;
+    this.#lookAt = parts.clock.now();
+    this.#pollAt = this.#lookAt;
+  }
+
+  /** Ends by the signal, or throws what makes it impossible to know what the SecY holds. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      while (!signal.aborted) {
+        await this.#alone(() => this.#round());
+        if (this.#defect !== undefined) throw this.#defect.error;
+        await this.#rest(signal);
+      }
+    } finally {
+      this.#closeFrames();
+      this.#kay?.wipe();
+    }
+  }
+
+  /** Some link of this host is another than before. */
+  hint(): void {
+    const soon = instantAfter(this.#parts.clock.now(), looksApartMs);
+    if (this.#lookAt <= soon) return;
+    this.#lookAt = soon;
+    this.#wake();
+  }
+
+  get settings(): OwnSettings {
+    return this.#settings;
+  }
+
+  /** Resolves once the outputs were carried out; undefined = obeyed. */
+  command(command: Exclude<KayCommand, { kind: "configure" }>): Promise<PortRefusal | undefined> {
+    return this.#asked(async () => {
+      if (this.#kay === undefined) await this.#look();
+      if (this.#kay === undefined) return "noSecy";
+      const outputs = this.#kay.command(command, this.#now());
+      await this.#take(outputs);
+      return outputs.flatMap((output) =>
+        output.kind === "event" && output.event.kind === "commandRefused" ? [output.event.why] : [],
+      )[0];
+    });
+  }
+
+  configure(settings: OwnSettings): Promise<void> {
+    return this.#asked(async () => {
+      this.#settings = settings;
+      await this.#applySettings();
+      this.#parts.remember?.();
+    });
+  }
+
+  observe(): Promise<PortObservation> {
+    return this.#asked(async () => {
+      if (this.#kay === undefined) await this.#look();
+      const [kay, secy] = [this.#kay, this.#place];
+      if (kay === undefined || secy === undefined) {
+        return { kind: "waiting", because: this.#because };
+      }
+      return { kind: "bound", secy, kay: kay.observe(this.#now()) };
+    });
+  }
+
+  /** The caller wipes it. Undefined before there ever was a SecY. */
+  snapshot(): KaySnapshot | undefined {
+    return this.#kay?.snapshot(this.#now());
+  }
+
+  /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
+  async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
+    if (this.#changes <= after) await this.#waitFor(this.#changed.promise, waitMs, signal);
+    return this.#changes;
+  }
+
+  #now(): Instant {
+    return this.#parts.clock.now();
+  }
+
+  #alone<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  // After half of an act nobody knows any more what the SecY holds: the end of `run` tells.
+  #asked<T>(act: () => Promise<T>): Promise<T> {
+    return this.#alone(async () => {
+      try {
+        return await act();
+      } catch (error) {
+        this.#defect = { error };
+        throw error;
+      } finally {
+        this.#wake();
+      }
+    });
+  }
+
+  #wake(): void {
+    this.#woken.resolve();
+    this.#woken = Promise.withResolvers<void>();
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    if (this.#heard.length > 0) return;
+    const now = this.#now();
+    const polls = this.#edge === undefined ? [] : [this.#pollAt];
+    const wakes = [this.#kay?.wakeAt(now), this.#lookAt, ...polls];
+    const next = Math.min(...wakes.filter((moment) => moment !== undefined));
+    if (next > now) await this.#waitFor(this.#woken.promise, Math.ceil(next - now), signal);
+  }
+
+  async #waitFor(event: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const leave = (): void => over.abort();
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+    const late = this.#parts.clock.sleep(ms, over.signal).catch(() => undefined);
+    await Promise.race([event, late]);
+    over.abort();
+    signal.removeEventListener("abort", leave);
+  }
+
+  async #round(): Promise<void> {
+    if (this.#now() >= this.#lookAt) await this.#look();
+    // After a time in which this process stood still the peer has not fallen silent: what it said
+    // in the meantime is heard before anybody is given up.
+    this.#frames?.channel.takeWaiting();
+    for (let frame = this.#heard.shift(); frame !== undefined; frame = this.#heard.shift()) {
+      if (this.#kay !== undefined) await this.#take(this.#kay.receive(frame, this.#now()));
+    }
+    if (this.#edge !== undefined && this.#now() >= this.#pollAt) await this.#poll();
+    if (this.#kay !== undefined) await this.#take(this.#kay.tick(this.#now()));
+  }
+
+  async #look(): Promise<void> {
+    const { port, sockets, log } = this.#parts;
+    const found = await findSecy(sockets.routes, port, this.#never);
+    this.#lookAt = instantAfter(this.#now(), lookMs);
+    if (found.kind !== "found") {
+      if (found.kind === "unclear" && this.#because !== "unclear") {
+        log.write("warn", "secy-unclear", `which SecY of ${port} counts is not known`);
+      }
+      this.#because = found.kind;
+      await this.#lose();
+      if (found.kind === "noPort") this.#closeFrames();
+      return;
+    }
+    this.#listenOn(found.place.port);
+    await this.#bind(found.place);
+  }
+
+  async #bind(place: SecyPlace): Promise<void> {
+    const old = this.#edge?.place;
+    if (old !== undefined && isSameDevice(old, place)) {
+      if (encodeJson(old) === encodeJson(place)) return;
+      this.#edge?.change(place);
+      this.#place = place;
+      await this.#applySettings();
+      return;
+    }
+    await this.#lose();
+    const edge = await SecyEdge.open(place, this.#parts.sockets, this.#never);
+    const held = await edge?.look(this.#never);
+    if (edge === undefined || held === undefined) return;
+    const former = this.#place;
+    this.#edge = edge;
+    this.#place = place;
+    this.#pollAt = this.#now();
+    const { name, sci, suite } = place;
+    this.#parts.log.write("info", "secy-bound", `binds ${name}`, { sci, suite });
+    if (this.#kay !== undefined && former?.sci === sci) await this.#renew(this.#kay);
+    else await this.#begin(place, held);
+  }
+
+  // The KaY has been told that the former device is gone.
+  async #renew(kay: Kay): Promise<void> {
+    await this.#applySettings();
+    await this.#take(kay.report({ kind: "ready" }, this.#now()));
+  }
+
+  async #begin(place: SecyPlace, held: HeldSecy): Promise<void> {
+    const { entropy } = this.#parts;
+    const now = this.#now();
+    // Under another SCI the same CAs go on as other members.
+    const snapshot = this.#kay?.snapshot(now) ?? this.#snapshot;
+    this.#snapshot = undefined;
+    const settings = this.#settingsOn(place);
+    const before = snapshot === undefined ? {} : { snapshot };
+    const kay = new Kay({ sci: place.sci, settings, entropy, now, held, ...before });
+    if (snapshot !== undefined) wipeSnapshot(snapshot);
+    this.#kay?.wipe();
+    this.#kay = kay;
+    await this.#take(kay.tick(now));
+  }
+
+  #settingsOn({ suite, includeSci, replayWindow }: SecyPlace): KaySettings {
+    return { ...this.#settings, suite, includeSci, replayWindow };
+  }
+
+  async #applySettings(): Promise<void> {
+    const [kay, place] = [this.#kay, this.#place];
+    if (kay === undefined || place === undefined) return;
+    const settings = this.#settingsOn(place);
+    await this.#take(kay.command({ kind: "configure", settings }, this.#now()));
+  }
+
+  async #lose(): Promise<void> {
+    if (this.#edge === undefined) return;
+    this.#edge = undefined;
+    this.#parts.log.write("warn", "secy-lost", `the SecY of ${this.#parts.port} is gone`);
+    if (this.#kay !== undefined) await this.#take(this.#kay.report({ kind: "lost" }, this.#now()));
+  }
+
+  #listenOn(port: number): void {
+    if (this.#frames?.port === port) return;
+    this.#closeFrames();
+    const channel = this.#parts.openFrames(port, {
+      frame: (octets) => this.#onFrame(octets),
+      // The port is down or away: a look tells, and what is sent meanwhile is refused.
+      trouble: () => this.hint(),
+    });
+    this.#frames = { port, channel };
+  }
+
+  #closeFrames(): void {
+    this.#frames?.channel[Symbol.dispose]();
+    this.#frames = undefined;
+  }
+
+  // Whoever floods the port makes us lose frames and nothing else.
+  #onFrame(octets: Uint8Array): void {
+    if (this.#heard.length < framesMax) this.#heard.push(Uint8Array.from(octets));
+    this.#wake();
+  }
+
+  async #poll(): Promise<void> {
+    this.#pollAt = instantAfter(this.#now(), pollMs[this.#settings.delayProtection]);
+    const held = await this.#edge?.look(this.#never);
+    if (held === undefined) {
+      await this.#look();
+      return;
+    }
+    for (const { an, nextPn } of held.transmitSas) {
+      const report = { kind: "packetNumber", an, nextPn } as const;
+      if (this.#kay !== undefined) await this.#take(this.#kay.report(report, this.#now()));
+    }
+  }
+
+  async #take(outputs: readonly KayOutput[]): Promise<void> {
+    const kay = this.#kay;
+    for (let todo = outputs; todo.length > 0; ) {
+      const reports: SecyReport[] = [];
+      for (const output of todo) {
+        if (output.kind === "secy") reports.push(await this.#carryOut(output.id, output.operation));
+        else this.#hand(output);
+      }
+      todo = reports.flatMap((report) => kay?.report(report, this.#now()) ?? []);
+    }
+  }
+
+  async #carryOut(id: number, operation: SecyOperation): Promise<SecyReport> {
+    const edge = this.#edge;
+    if (edge === undefined) wipe(operation);
+    const errno = edge === undefined ? "ENODEV" : await edge.carryOut(operation, this.#never);
+    if (errno === undefined) return { kind: "done", id };
+    if (errno === "ENODEV") this.hint();
+    return { kind: "refused", id, errno };
+  }
+
+  #hand(output: Exclude<KayOutput, { kind: "secy" }>): void {
+    switch (output.kind) {
+      case "send":
+        this.#send(output.frame);
+        return;
+      case "remember":
+        this.#parts.remember?.();
+        return;
+      case "event":
+        this.#note(output.event);
+        return;
+    }
+  }
+
+  #send(frame: Uint8Array): void {
+    try {
+      this.#frames?.channel.send(frame);
+    } catch (error) {
+      // A port that is down takes none; there is another in two seconds.
+      if (!(error instanceof LinksealError)) throw error;
+      this.#parts.log.write("debug", error.code, error.message);
+    }
+  }
+
+  #note(event: KayEvent): void {
+    this.#changes += 1;
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+    const bad = /Refused|Lost|Contradicts/.test(event.kind);
+    this.#parts.log.write(bad ? "warn" : "info", `mka.${event.kind}`, encodeJson(event));
+  }
+}
+
+function isSameDevice(a: SecyPlace, b: SecyPlace): boolean {
+  return a.device === b.device && a.port === b.port && a.sci === b.sci && a.suite === b.suite;
+}
+
+export function wipeSnapshot({ actors }: KaySnapshot): void {
+  for (const { ick, kek } of actors) {
+    ick[Symbol.dispose]();
+    kek[Symbol.dispose]();
+  }
+}

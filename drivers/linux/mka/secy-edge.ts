@@ -1,0 +1,251 @@
+// What the KaY asks of its SecY as requests of the kernel, and what the kernel holds as the KaY
+// reads it.
+
+import type { CipherSuite } from "#hal/model.ts";
+import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
+import { askFamily, readFamily } from "../genetlink.ts";
+import { type KernelSockets, linksNow } from "../look.ts";
+import {
+  dumpMacsec,
+  type MacsecDevice,
+  type MacsecWriter,
+  macsecFamily,
+  macsecWriter,
+  readMacsec,
+} from "../macsec.ts";
+import { changeMacsecLink, type Link } from "../rtnetlink-link.ts";
+import type { HeldSecy, HeldTransmitSa, SecyOperation } from "./operations.ts";
+import { suites } from "./suite.ts";
+
+/** Where a SecY is, and what of its settings the KaY must know. */
+export interface SecyPlace {
+  /** Index of the port below. */
+  readonly port: number;
+  readonly device: number;
+  readonly name: string;
+  readonly sci: string;
+  readonly suite: CipherSuite;
+  readonly includeSci: boolean;
+  /** Undefined = replay protection is off. */
+  readonly replayWindow: number | undefined;
+}
+
+export type FoundSecy =
+  | { readonly kind: "found"; readonly place: SecyPlace }
+  | { readonly kind: "noPort" | "noSecy" }
+  /** Several SecYs on one port, or one whose settings are not understood. */
+  | { readonly kind: "unclear" };
+
+export async function findSecy(
+  socket: NetlinkSocket,
+  port: string,
+  signal: AbortSignal,
+): Promise<FoundSecy> {
+  return secyIn(await linksNow(socket, signal), port);
+}
+
+function secyIn(links: readonly Link[], port: string): FoundSecy {
+  const below = links.find(({ name }) => name === port)?.index;
+  if (below === undefined) return { kind: "noPort" };
+  // The number of a port of another network means another port.
+  const found = links.filter(
+    ({ info, link, linkNamespace }) =>
+      info?.kind === "macsec" && link === below && linkNamespace === undefined,
+  );
+  const [secy] = found;
+  if (secy === undefined) return { kind: "noSecy" };
+  const { sci, cipherSuite: suite, includeSci, replayProtect, window } = secy.info?.macsec ?? {};
+  const { name, index: device } = secy;
+  if (found.length > 1 || name === undefined || sci === undefined || suite === undefined) {
+    return { kind: "unclear" };
+  }
+  if (includeSci === undefined) return { kind: "unclear" };
+  const replayWindow = replayProtect === true ? window : undefined;
+  return {
+    kind: "found",
+    place: { port: below, device, name, sci, suite, includeSci, replayWindow },
+  };
+}
+
+export class SecyEdge {
+  #place: SecyPlace;
+  readonly #sockets: KernelSockets;
+  readonly #family: number;
+  readonly #writer: MacsecWriter;
+
+  private constructor(place: SecyPlace, sockets: KernelSockets, family: number) {
+    this.#place = place;
+    this.#sockets = sockets;
+    this.#family = family;
+    this.#writer = macsecWriter(family);
+  }
+
+  /** Undefined where the kernel has no MACsec any more, and so no SecY either. */
+  static async open(
+    place: SecyPlace,
+    sockets: KernelSockets,
+    signal: AbortSignal,
+  ): Promise<SecyEdge | undefined> {
+    const asked = await sockets.generic.ask(askFamily(macsecFamily), readFamily, signal);
+    const number = asked.kind === "answered" ? asked.found[0]?.id : undefined;
+    return number === undefined ? undefined : new SecyEdge(place, sockets, number);
+  }
+
+  get place(): SecyPlace {
+    return this.#place;
+  }
+
+  /** The same device, set otherwise. */
+  change(place: SecyPlace): void {
+    this.#place = place;
+  }
+
+  get #isExtended(): boolean {
+    return suites[this.#place.suite].packetNumber === "64 bit";
+  }
+
+  /** Undefined = done, else the name of the kernel's error. Wipes the secrets of the operation. */
+  async carryOut(operation: SecyOperation, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return await this.#carryOut(operation, signal);
+    } finally {
+      wipe(operation);
+    }
+  }
+
+  async #carryOut(operation: SecyOperation, signal: AbortSignal): Promise<string | undefined> {
+    const link = this.#place.device;
+    const writer = this.#writer;
+    switch (operation.kind) {
+      case "createReceiveSc":
+        return await this.#tell(writer.addRxSc({ link, sci: operation.sci }), signal);
+      case "deleteReceiveSc":
+        return await this.#tell(writer.deleteRxSc({ link, sci: operation.sci }), signal);
+      case "installReceiveSa": {
+        const { sci, lowestPn, ...sa } = operation;
+        const nextPn = lowestPn;
+        return await this.#tell(writer.addRxSa({ link, sci }, { ...sa, nextPn }), signal);
+      }
+      case "enableReceive":
+        // It was installed active: the kernel has no use for one that is not.
+        return undefined;
+      case "installTransmitSa":
+        return (
+          (await this.#leave(operation.an, signal)) ??
+          (await this.#tell(writer.addTxSa(link, operation), signal))
+        );
+      case "enableTransmit":
+        return await this.#encodeUnder(operation.an, signal);
+      case "raiseLowestPn":
+        return await this.#raise(operation, signal);
+      case "deleteReceiveSa": {
+        const { sci, an } = operation;
+        const off = writer.updateRxSa({ link, sci }, { an, active: false });
+        return await this.#delete(off, writer.deleteRxSa({ link, sci }, an), signal);
+      }
+      case "deleteTransmitSa": {
+        const { an } = operation;
+        const off = writer.updateTxSa(link, { an, active: false });
+        return await this.#delete(off, writer.deleteTxSa(link, an), signal);
+      }
+    }
+  }
+
+  async #tell(request: NetlinkRequest, signal: AbortSignal): Promise<string | undefined> {
+    const [refusal] = await this.#sockets.generic.write([request], signal);
+    return refusal?.name;
+  }
+
+  // The kernel deletes none that is active.
+  async #delete(
+    off: NetlinkRequest,
+    away: NetlinkRequest,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const refusals = await this.#sockets.generic.write([off, away], signal);
+    return refusals[1]?.name;
+  }
+
+  async #encodeUnder(encodingSa: number, signal: AbortSignal): Promise<string | undefined> {
+    const change = changeMacsecLink(this.#place.device, { encodingSa });
+    const [refusal] = await this.#sockets.routes.write([change], signal);
+    return refusal?.name;
+  }
+
+  // Frames would leave as soon as an SA is there under the AN that the device encodes under, which
+  // is 0 in a new one: before the peer can receive them. Without an SA nothing leaves at all.
+  async #leave(an: number, signal: AbortSignal): Promise<string | undefined> {
+    const device = await this.#dump(signal);
+    if (device === undefined) return "ENODEV";
+    if (device.secy?.encodingSa !== an) return undefined;
+    const taken = new Set((device.txSas ?? []).map((sa) => sa.an));
+    if (taken.has(an)) return undefined;
+    const free = [1, 2, 3].map((step) => (an + step) % 4).find((other) => !taken.has(other));
+    return free === undefined ? "EBUSY" : await this.#encodeUnder(free, signal);
+  }
+
+  // The kernel's packet number of a receive SA is the one behind the highest that came, and it
+  // takes what is up to a window below. It would take a lower one too, which lets in again what
+  // was refused before.
+  async #raise(
+    { sci, an, lowestPn }: SecyOperation & { kind: "raiseLowestPn" },
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const device = await this.#dump(signal);
+    const { replay, window } = device?.secy ?? {};
+    const channel = device?.rxScs?.find((one) => one.sci === sci);
+    const pn = channel?.sas?.find((sa) => sa.an === an)?.pn;
+    if (pn === undefined) return "ENODEV";
+    // Nothing is ever too late where the replay protection is off.
+    if (replay !== true || window === undefined) return undefined;
+    const wanted = lowestPn + BigInt(window);
+    const extended = this.#isExtended;
+    const last = extended ? 0xffffffffffffffffn : 0xffffffffn;
+    const nextPn = wanted > last ? last : wanted;
+    if (nextPn <= pn) return undefined;
+    const change = { an, nextPn, extended };
+    return await this.#tell(
+      this.#writer.updateRxSa({ link: this.#place.device, sci }, change),
+      signal,
+    );
+  }
+
+  async #dump(signal: AbortSignal): Promise<MacsecDevice | undefined> {
+    const family = this.#family;
+    const answer = await this.#sockets.generic.ask(dumpMacsec(family), readMacsec(family), signal);
+    if (answer.kind === "refused") return undefined;
+    return answer.found.find(({ link }) => link === this.#place.device);
+  }
+
+  /** Undefined where the device is gone. */
+  async look(signal: AbortSignal): Promise<HeldSecy | undefined> {
+    const device = await this.#dump(signal);
+    return device === undefined ? undefined : heldIn(device);
+  }
+}
+
+function heldIn({ secy, txSas, rxScs }: MacsecDevice): HeldSecy {
+  const channels = rxScs ?? [];
+  return {
+    encodingAn: secy?.encodingSa ?? 0,
+    transmitSas: (txSas ?? []).flatMap((sa): HeldTransmitSa[] => {
+      const { an, keyId, active, pn } = sa;
+      if (an === undefined || keyId === undefined || pn === undefined) return [];
+      return [{ an, keyId, active: active === true, nextPn: pn }];
+    }),
+    receiveScis: channels.flatMap(({ sci }) => sci ?? []),
+    receiveSas: channels.flatMap(({ sci, active: open, sas }) =>
+      (sas ?? []).flatMap(({ an, keyId, active }) => {
+        if (sci === undefined || an === undefined || keyId === undefined) return [];
+        return [{ sci, an, keyId, active: open === true && active === true }];
+      }),
+    ),
+  };
+}
+
+/** What an operation that is not carried out leaves behind. */
+export function wipe(operation: SecyOperation): void {
+  if (!("sak" in operation)) return;
+  operation.sak[Symbol.dispose]();
+  operation.extended?.salt[Symbol.dispose]();
+}

@@ -1,0 +1,54 @@
+// Our participant at both ends of a wire, on a real kernel.
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterEach, describe, expect, it } from "vitest";
+import type { CipherSuite } from "#hal/model.ts";
+import { leaveNetworks, until } from "../lab.ts";
+import { address, ClearWatch, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
+
+afterEach(leaveNetworks);
+
+async function ping(network: string, to: string, count = 5): Promise<string> {
+  const argv = ["netns", "exec", network, "ping", "-c", `${count}`, "-i", "0.1", "-W", "10", to];
+  const { stdout } = await promisify(execFile)("ip", argv);
+  return /\d+ received/.exec(stdout)?.[0] ?? stdout;
+}
+
+const rows = (
+  ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const
+).flatMap((suite): [CipherSuite, "on" | "off"][] => [
+  [suite, "on"],
+  [suite, "off"],
+]);
+
+describe("both ends are ours", { timeout: 200_000 }, () => {
+  it.each(rows)("%s, with SCI %s: data passes, and none of it in the clear", async (suite, sci) => {
+    const networks = wire();
+    networks.forEach((network, index) => {
+      makeSecy(network, { suite, sci });
+      address(network, index);
+    });
+    using near = new ClearWatch(networks[0]);
+    using far = new ClearWatch(networks[1]);
+    await using a = new Station(networks[0], { keyServerPriority: 16 });
+    await using b = new Station(networks[1], { keyServerPriority: 32 });
+    const key = keyOf("c0ffee", suite.endsWith("256") ? 32 : 16);
+    const start = performance.now();
+    await a.add(key);
+    await b.add(key);
+    const used = await until(async () => {
+      const [left, right] = [await a.secured(), await b.secured()];
+      return left === right ? left : undefined;
+    });
+    console.log(`${suite} sci ${sci}: secured after ${Math.round(performance.now() - start)} ms`);
+    expect(used).toMatch(/^[0-9a-f]{24}\/1$/);
+    expect(await ping(networks[0], "10.0.0.2")).toBe("5 received");
+    const [left, right] = networks.map(keysOf);
+    expect(left?.sent).not.toBe("");
+    expect(left?.taken).toEqual([left?.sent]);
+    expect(right).toEqual(left);
+    expect(secyOf(networks[0])?.rx_sc).toHaveLength(1);
+    expect([...near.seen, ...far.seen]).toEqual([]);
+  });
+});

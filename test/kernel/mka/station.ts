@@ -1,0 +1,195 @@
+// One end of a wire: a network with a port, a SecY that `ip` made, and our participant on it.
+
+import { setTimeout as rest } from "node:timers/promises";
+import { MkaPort, type OwnSettings, type PortObservation } from "#drivers/linux/mka/port.ts";
+import { FrameChannel } from "#drivers/transport/frames.ts";
+import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { type CipherSuite, type Ckn, parseCkn } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import type { Clock, Instant, Log } from "#hal/world.ts";
+import { addNetwork, enterNetwork, ip, ipBatch, native, netlinkFamilies } from "../lab.ts";
+
+export const clock: Clock = {
+  now: () => performance.now() as Instant,
+  wall: () => Date.now() as never,
+  sleep: async (ms, signal) => await rest(ms, undefined, signal === undefined ? {} : { signal }),
+};
+
+const linkGroup = 1;
+export const mtu = 1468;
+
+/** The two networks at the ends of a wire; nothing but MACsec and EAPOL has a reason to cross it. */
+export function wire(): readonly [string, string] {
+  const [left, right] = [addNetwork(), addNetwork()];
+  ip("-n", left, "link", "add", "wire", "type", "veth", "peer", "wire", "netns", right);
+  [left, right].forEach((network, index) => {
+    ipBatch(
+      [
+        "link set wire addrgenmode none",
+        `link set wire address ${macOf(index)}`,
+        "link set wire up",
+      ],
+      "-n",
+      network,
+    );
+  });
+  return [left, right];
+}
+
+export const macOf = (index: number): string => `02:00:00:00:00:0${"ab"[index]}`;
+
+interface SecyOptions {
+  readonly suite: CipherSuite;
+  readonly sci: "on" | "off";
+  readonly replay?: number;
+}
+
+export function makeSecy(network: string, { suite, sci, replay }: SecyOptions): void {
+  const window = replay === undefined ? "replay off" : `replay on window ${replay}`;
+  const settings = `port 1 cipher ${suite} encrypt on protect on validate strict send_sci ${sci}`;
+  ipBatch([`link add link wire name ms-wire type macsec ${settings} ${window}`], "-n", network);
+}
+
+export function address(network: string, index: number, device = "ms-wire"): void {
+  ipBatch(
+    [
+      `addr add 10.0.0.${index + 1}/24 dev ${device}`,
+      `link set ${device} mtu ${mtu}`,
+      `link set ${device} up`,
+    ],
+    "-n",
+    network,
+  );
+}
+
+export interface TestKey {
+  readonly ckn: Ckn;
+  readonly cak: string;
+}
+
+export function keyOf(digits: string, octets: 16 | 32): TestKey {
+  const ckn = parseCkn(digits.repeat(32).slice(0, 64));
+  if (ckn === undefined) throw new Error("no CKN");
+  return { ckn, cak: digits.repeat(32).slice(0, octets * 2) };
+}
+
+export class Station implements AsyncDisposable {
+  readonly network: string;
+  readonly port: MkaPort;
+  readonly log: string[] = [];
+  readonly #sockets = new DisposableStack();
+  readonly #over = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor(network: string, settings: Partial<OwnSettings> = {}) {
+    this.network = network;
+    enterNetwork(network);
+    const routes = this.#sockets.use(new NetlinkChannel(native, netlinkFamilies.route));
+    const generic = this.#sockets.use(new NetlinkChannel(native, netlinkFamilies.generic));
+    const log: Log = { write: (_level, code, text) => void this.log.push(`${code} ${text}`) };
+    this.port = new MkaPort({
+      port: "wire",
+      sockets: { routes, generic },
+      openFrames: (port, listener) => {
+        enterNetwork(network);
+        return new FrameChannel(native, port, listener);
+      },
+      clock,
+      entropy: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
+      log,
+      settings: {
+        keyServerPriority: 16,
+        sakRekeyMs: undefined,
+        delayProtection: "off",
+        ...settings,
+      },
+    });
+    const hint = (): void => this.port.hint();
+    this.#sockets.use(
+      monitor(native, netlinkFamilies.route, [linkGroup], { message: hint, resync: hint }),
+    );
+    this.#running = this.port.run(this.#over.signal);
+    this.#running.catch((error: unknown) => this.log.push(`ended: ${String(error)}`));
+  }
+
+  async add({ ckn, cak }: TestKey, role: "primary" | "fallback" = "primary"): Promise<void> {
+    using secret = Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex")));
+    const refused = await this.port.command({ kind: "addActor", ckn, cak: secret, role });
+    if (refused !== undefined) throw new Error(refused);
+  }
+
+  observe(): Promise<PortObservation> {
+    return this.port.observe();
+  }
+
+  /** The SAK that frames leave under, once frames of the peer are taken under it too. */
+  async secured(): Promise<string | undefined> {
+    const seen = await this.observe();
+    if (seen.kind !== "bound") return undefined;
+    const { controlledPort, latestSak, respondedPeers } = seen.kay.session;
+    if (controlledPort !== "secured" || respondedPeers === 0) return undefined;
+    return latestSak?.transmit === true && latestSak.receive ? latestSak.keyId : undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
+    await this.#running.catch(() => undefined);
+    this.#sockets[Symbol.dispose]();
+  }
+}
+
+/** Frames that are neither MACsec nor EAPOL, as they come in at the port of this network. */
+export class ClearWatch implements Disposable {
+  readonly seen: string[] = [];
+  readonly #sockets: ReturnType<typeof native.openFrames>[] = [];
+  readonly #room = new Uint8Array(16_384);
+  static readonly types = [0x0800, 0x0806, 0x86dd] as const;
+
+  constructor(network: string, etherTypes: readonly number[] = ClearWatch.types) {
+    enterNetwork(network);
+    const [link] = JSON.parse(ip("-n", network, "-j", "link", "show", "wire")) as [
+      { ifindex: number },
+    ];
+    for (const type of etherTypes) {
+      const broadcast = new Uint8Array(6).fill(0xff);
+      const socket = native.openFrames(link.ifindex, type, broadcast, () => {
+        const length = native.receive(socket, this.#room);
+        if (length > 0) this.seen.push(Buffer.from(this.#room.subarray(0, 64)).toString("hex"));
+      });
+      this.#sockets.push(socket);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) native.close(socket);
+  }
+}
+
+interface IpSa {
+  readonly an: number;
+  readonly active: boolean;
+  readonly key: string;
+  readonly pn: number;
+}
+
+interface IpSecy {
+  readonly ifname: string;
+  readonly encoding_sa: number;
+  readonly sa_list: readonly IpSa[];
+  readonly rx_sc: readonly { readonly sci: string; readonly sa_list: readonly IpSa[] }[];
+}
+
+/** What `ip` says about the SecY of this network. */
+export function secyOf(network: string): IpSecy | undefined {
+  const text = ip("-n", network, "-j", "-s", "macsec", "show");
+  return text.trim() === "" ? undefined : (JSON.parse(text) as IpSecy[])[0];
+}
+
+/** Names of the active SAs, each with its AN: those that frames leave and come under. */
+export function keysOf(network: string): { readonly sent: string; readonly taken: string[] } {
+  const secy = secyOf(network);
+  const active = (sas: readonly IpSa[] = []): string[] =>
+    sas.filter(({ active: on }) => on).map(({ an, key }) => `${an} ${key}`);
+  const sent = active(secy?.sa_list).find((sa) => sa.startsWith(`${secy?.encoding_sa} `)) ?? "";
+  return { sent, taken: secy?.rx_sc.flatMap((channel) => active(channel.sa_list)) ?? [] };
+}
