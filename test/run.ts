@@ -6,7 +6,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runInMachine } from "./machine/machine.ts";
-import { whyNoMachine } from "./machine/place.ts";
+import { machineFolder, whyNoMachine } from "./machine/place.ts";
 import { exitStatus, formatTiers, joinReports, type Report, tierNames, tiersOf } from "./tiers.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -64,7 +64,7 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
     // Tests of a group take turns, so that one may measure.
     argv: [...argv, "--no-file-parallelism", ...options, ...paths],
     cwd: root,
-    env: { CI: process.env["CI"] ?? "" },
+    env: { CI: process.env["CI"] ?? "", LINKSEAL_MACHINE: machineFolder },
     patienceMs: machinePatienceMs,
     out: 1,
     err: 2,

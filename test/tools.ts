@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { isCommand, machineFolder } from "./machine/place.ts";
 import { prepareMachine } from "./machine/prepare.ts";
+import { prepareSupplicant } from "./machine/supplicant.ts";
 
 interface Tool {
   /** Where it is once its package is installed: a command, or a file by its path. */
@@ -22,6 +23,7 @@ const tools: readonly Tool[] = [
   { sign: "xz", package: "xz-utils", why: "unpacks them" },
   { sign: "ip", package: "iproute2", why: "the peer that the codecs are held against" },
   { sign: "vtysh", package: "frr", why: "the BGP of both ends of a link" },
+  { sign: "wpa_supplicant", package: "wpasupplicant", why: "the MKA participant that ours meets" },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 
@@ -42,3 +44,4 @@ if (missing.length > 0) {
   apt("install", "-y", "--no-remove", "--no-install-recommends", ...names);
 }
 console.log(`the kernel tier runs on ${prepareMachine(machineFolder)}`);
+console.log(`and against wpa_supplicant ${prepareSupplicant(machineFolder)} too`);

@@ -10,6 +10,9 @@ export interface MachineFiles {
   readonly modules: string;
   /** Name of the kernel package that the others come from; written last. */
   readonly label: string;
+  /** Package of a wpa_supplicant that is newer than this computer's, and its version. */
+  readonly supplicant: string;
+  readonly supplicantLabel: string;
 }
 
 const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
@@ -23,6 +26,8 @@ export function filesIn(folder: string): MachineFiles {
     initrd: join(folder, "initrd"),
     modules: join(folder, "modules"),
     label: join(folder, "LABEL"),
+    supplicant: join(folder, "supplicant.deb"),
+    supplicantLabel: join(folder, "SUPPLICANT"),
   };
 }
 
@@ -31,12 +36,16 @@ export function isCommand(name: string): boolean {
   return folders.some((folder) => existsSync(join(folder, name)));
 }
 
+const commands = [emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant"];
+
 /** Undefined where a machine can be booted. */
 export function whyNoMachine(): string | undefined {
   if (process.arch !== "x64") return `not run: the machine is an x64, this is ${process.arch}`;
-  const missing = [emulator, "gcc", "ip", "vtysh", "ping"].find((name) => !isCommand(name));
+  const missing = commands.find((name) => !isCommand(name));
   const remedy = "npm run test:tools installs it";
   if (missing !== undefined) return `not run: there is no ${missing}; ${remedy}`;
-  if (existsSync(filesIn(machineFolder).label)) return undefined;
-  return `not run: there is no kernel for the machine; ${remedy}`;
+  const { label, supplicantLabel } = filesIn(machineFolder);
+  if (!existsSync(label)) return `not run: there is no kernel for the machine; ${remedy}`;
+  if (existsSync(supplicantLabel)) return undefined;
+  return `not run: there is no wpa_supplicant 2.11 for the machine; ${remedy}`;
 }
