@@ -1,19 +1,12 @@
 // Our participant at both ends of a wire, on a real kernel.
 
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
 import { leaveNetworks, until } from "../lab.ts";
 import { address, ClearWatch, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
+import { ping } from "./traffic.ts";
 
 afterEach(leaveNetworks);
-
-async function ping(network: string, to: string, count = 5): Promise<string> {
-  const argv = ["netns", "exec", network, "ping", "-c", `${count}`, "-i", "0.1", "-W", "10", to];
-  const { stdout } = await promisify(execFile)("ip", argv);
-  return /\d+ received/.exec(stdout)?.[0] ?? stdout;
-}
 
 const rows = (
   ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const
@@ -43,7 +36,7 @@ describe("both ends are ours", { timeout: 200_000 }, () => {
     });
     console.log(`${suite} sci ${sci}: secured after ${Math.round(performance.now() - start)} ms`);
     expect(used).toMatch(/^[0-9a-f]{24}\/1$/);
-    expect(await ping(networks[0], "10.0.0.2")).toBe("5 received");
+    expect(await ping(networks[0], "10.0.0.2")).toBe(5);
     const [left, right] = networks.map(keysOf);
     expect(left?.sent).not.toBe("");
     expect(left?.taken).toEqual([left?.sent]);

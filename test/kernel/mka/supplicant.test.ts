@@ -1,0 +1,103 @@
+// Our participant beside wpa_supplicant, as its key server and as its member.
+
+import { afterEach, describe, expect, it } from "vitest";
+import type { CipherSuite } from "#hal/model.ts";
+import { leaveNetworks, until } from "../lab.ts";
+import {
+  address,
+  ClearWatch,
+  keyOf,
+  keysOf,
+  makeSecy,
+  Station,
+  type TestKey,
+  wire,
+} from "./station.ts";
+import { Supplicant, type Version } from "./supplicant.ts";
+import { ping } from "./traffic.ts";
+
+afterEach(leaveNetworks);
+
+type Row = readonly [Version, CipherSuite, "server" | "member", "on" | "off"];
+
+const suitesOf = { "2.10": ["gcm-aes-128"], "2.11": ["gcm-aes-128", "gcm-aes-256"] } as const;
+const versions = ["2.10", "2.11"] as const;
+const rows = versions.flatMap((version) =>
+  suitesOf[version].flatMap((suite): Row[] => [
+    [version, suite, "server", "on"],
+    [version, suite, "member", "on"],
+    [version, suite, "server", "off"],
+  ]),
+);
+
+const keyFor = (suite: CipherSuite): TestKey => keyOf("c0ffee", suite === "gcm-aes-256" ? 32 : 16);
+
+async function sinceMs(start: number, look: () => Promise<boolean> | boolean): Promise<number> {
+  await until(async () => ((await look()) ? true : undefined));
+  return Math.round(performance.now() - start);
+}
+
+describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
+  it.each(versions)("%s: how long two of them need alone", async (version) => {
+    const [left, right] = wire();
+    const key = keyFor("gcm-aes-128");
+    const start = performance.now();
+    using a = new Supplicant({ version, network: left, key, priority: 16 });
+    using b = new Supplicant({ version, network: right, key, priority: 32 });
+    const took = await sinceMs(start, () => a.isSecured && b.isSecured);
+    console.log(`two of ${version}: secured after ${took} ms`);
+    address(left, 0, await a.device());
+    address(right, 1, await b.device());
+    expect(await ping(left, "10.0.0.2")).toBe(5);
+  });
+
+  it.each(rows)("%s, %s, ours is the %s, our SCI %s", async (version, suite, role, sci) => {
+    const [left, right] = wire();
+    makeSecy(left, { suite, sci });
+    address(left, 0);
+    using near = new ClearWatch(left);
+    using far = new ClearWatch(right);
+    const key = keyFor(suite);
+    const start = performance.now();
+    using peer = new Supplicant({ version, network: right, key, priority: 32, suite });
+    await using ours = new Station(left, { keyServerPriority: role === "server" ? 16 : 64 });
+    await ours.add(key);
+    const took = await sinceMs(start, async () => (await ours.secured()) !== undefined);
+    const both = await sinceMs(start, () => peer.isSecured);
+    console.log(`${version} ${suite} ${role} sci ${sci}: ours ${took} ms, both ${both} ms`);
+    const seen = await ours.observe();
+    expect(seen.kind === "bound" && seen.kay.session.keyServer).toBe(
+      role === "server" ? "self" : "peer",
+    );
+    address(right, 1, await peer.device());
+    expect(await ping(left, "10.0.0.2")).toBe(5);
+    const [own, theirs] = [keysOf(left), keysOf(right)];
+    expect(own.sent).not.toBe("");
+    expect(own.taken).toEqual([own.sent]);
+    expect(theirs).toEqual(own);
+    expect([...near.seen, ...far.seen]).toEqual([]);
+  });
+
+  it.each(["server", "member"] as const)(
+    "that knows another suite: ours is not protected, and says why, as %s",
+    async (role) => {
+      const [left, right] = wire();
+      makeSecy(left, { suite: "gcm-aes-256", sci: "on" });
+      address(left, 0);
+      const key = keyFor("gcm-aes-128");
+      using peer = new Supplicant({ version: "2.10", network: right, key, priority: 32 });
+      await using ours = new Station(left, { keyServerPriority: role === "server" ? 16 : 64 });
+      await ours.add(key);
+      await sinceMs(0, () => peer.isSecured);
+      const told = await until(async () => {
+        const seen = await ours.observe();
+        if (seen.kind !== "bound" || seen.kay.troubles.length === 0) return undefined;
+        return seen.kay;
+      });
+      console.log(`as ${role} of another suite: ${JSON.stringify([told.session, told.troubles])}`);
+      expect(peer.isSecured).toBe(true);
+      expect(told.session.controlledPort).toBe("blocked");
+      expect(await ping(left, "10.0.0.2", 2)).toBe(0);
+    },
+  );
+});

@@ -1,0 +1,106 @@
+// wpa_supplicant at one end of a wire: this Debian's own, or the newer one that the machine unpacks.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CipherSuite } from "#hal/model.ts";
+import { filesIn, machineFolder } from "../../machine/place.ts";
+import { ip, until } from "../lab.ts";
+import type { TestKey } from "./station.ts";
+
+export type Version = "2.10" | "2.11";
+
+export interface SupplicantOptions {
+  readonly version: Version;
+  readonly network: string;
+  readonly key: TestKey;
+  readonly priority: number;
+  readonly suite?: CipherSuite;
+}
+
+const unpacked = join(tmpdir(), "supplicant-2.11");
+
+function program(version: Version, name: "wpa_supplicant" | "wpa_cli"): string {
+  if (version === "2.10") return name;
+  if (!existsSync(unpacked)) {
+    execFileSync("dpkg-deb", ["-x", filesIn(machineFolder).supplicant, unpacked]);
+  }
+  return join(unpacked, "usr", "sbin", name);
+}
+
+export class Supplicant implements Disposable {
+  readonly options: SupplicantOptions;
+  readonly #folder: string;
+  readonly #child: ChildProcess;
+  said = "";
+
+  constructor(options: SupplicantOptions) {
+    this.options = options;
+    const { version, network, key, priority, suite } = options;
+    this.#folder = mkdtempSync(join(tmpdir(), "linkseal-supplicant-"));
+    const file = join(this.#folder, "wire.conf");
+    const lines = [
+      `ctrl_interface=${join(this.#folder, "control")}`,
+      "eapol_version=3",
+      "ap_scan=0",
+      "network={",
+      "  key_mgmt=NONE",
+      "  eapol_flags=0",
+      "  macsec_policy=1",
+      "  macsec_integ_only=0",
+      "  macsec_replay_protect=1",
+      "  macsec_replay_window=0",
+      "  macsec_port=1",
+      `  mka_cak=${key.cak}`,
+      `  mka_ckn=${key.ckn}`,
+      `  mka_priority=${priority}`,
+      ...(suite === "gcm-aes-256" ? ["  macsec_csindex=1"] : []),
+      "}",
+    ];
+    writeFileSync(file, `${lines.join("\n")}\n`);
+    const argv = [program(version, "wpa_supplicant"), "-D", "macsec_linux", "-i", "wire"];
+    const all = ["netns", "exec", network, ...argv, "-d", "-c", file];
+    this.#child = spawn("ip", all, { stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on("data", (chunk) => {
+        this.said += String(chunk);
+      });
+    }
+  }
+
+  /** Name of its MACsec device, once it is there. */
+  async device(): Promise<string> {
+    const { network } = this.options;
+    return await until(
+      () => /^\d+: (macsec\d+)@/m.exec(ip("-n", network, "link", "show", "type", "macsec"))?.[1],
+    );
+  }
+
+  /** What it says of itself, by name; empty while it does not answer. */
+  status(): ReadonlyMap<string, string> {
+    const { version, network } = this.options;
+    const control = ["-p", join(this.#folder, "control"), "-i", "wire", "status"];
+    const argv = ["netns", "exec", network, program(version, "wpa_cli"), ...control];
+    try {
+      const text = execFileSync("ip", argv, {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      return new Map(
+        text.split("\n").map((line) => [line.split("=")[0] ?? "", line.split("=")[1] ?? ""]),
+      );
+    } catch {
+      return new Map();
+    }
+  }
+
+  get isSecured(): boolean {
+    return this.status().get("Secured") === "Yes";
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill("SIGKILL");
+    rmSync(this.#folder, { recursive: true });
+  }
+}
