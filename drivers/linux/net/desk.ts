@@ -14,7 +14,7 @@ import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { Commits } from "./commits.ts";
 import { type Hands, kernelHands } from "./hands.ts";
-import { type NetChange, type NetPart, previewOf } from "./part.ts";
+import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
 
 export interface DeskParts {
@@ -157,11 +157,7 @@ export class NetDesk {
 /** A predecessor that died in the middle has left a port with half of what stood on it. */
 async function finishMoves(hands: Hands, commits: Commits, log: World["log"]): Promise<void> {
   const { signal } = new AbortController();
-  for (const [port, { want }] of Object.entries(commits.kept.moves)) {
-    const part: NetPart =
-      want === undefined
-        ? { kind: "macsec.unprotect", port }
-        : { kind: "macsec.protect", port, settings: want };
+  for (const [port, { part }] of Object.entries(commits.kept.moves)) {
     try {
       await hands.carry(part, commits, signal);
     } catch (error) {

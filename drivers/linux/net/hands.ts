@@ -60,7 +60,7 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
           await protect(hands, port, part.settings, signal);
           return;
         case "macsec.unprotect":
-          await unprotect(hands, port, signal);
+          await unprotect(hands, port, part.linkLocal, signal);
       }
     },
   };
@@ -73,7 +73,10 @@ function undoOfProtect(
   { kept }: Memory,
 ): NetPart | undefined {
   const secy = secyOn(port, links);
-  if (secy === undefined) return { kind: "macsec.unprotect", port: port.name };
+  if (secy === undefined) {
+    const isEui64 = port.perFamily?.inet6?.addressMode === "eui64";
+    return { kind: "macsec.unprotect", port: port.name, linkLocal: isEui64 ? "eui64" : "none" };
+  }
   // A crash may have left it half moved, however it is set.
   const isWhole = kept.moves[port.name] === undefined;
   if (isAsWanted(secy, want) && isWhole) return undefined;

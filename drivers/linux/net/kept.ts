@@ -18,7 +18,7 @@ import {
 } from "../../local/shape.ts";
 import { bodiesMax, bodyBytesMax, type Keepsake } from "./keepsake.ts";
 import type { Stack } from "./move.ts";
-import { type NetPart, readPart, readWish, type SecyWish } from "./part.ts";
+import { type NetPart, readPart } from "./part.ts";
 
 export const stateName = "net-state";
 
@@ -42,8 +42,8 @@ export interface Kept {
 }
 
 interface Move {
-  /** undefined = back onto the port itself. */
-  readonly want: SecyWish | undefined;
+  /** What brings it to its end. */
+  readonly part: Extract<NetPart, { readonly kind: `macsec.${string}` }>;
   readonly stack: Stack;
 }
 
@@ -95,7 +95,7 @@ function readPending(kept: JsonObject): Pending {
 
 function readMove(move: JsonObject): Move {
   return {
-    want: field(move, "want") === undefined ? undefined : readWish(record(move, "want")),
+    part: secyPart(readPart(record(move, "part"))),
     stack: list(move, "stack", partsMax, (link) => ({
       name: name(link, "name"),
       index: count(link, "index", 2 ** 31),
@@ -105,6 +105,11 @@ function readMove(move: JsonObject): Move {
       keepsake: readKeepsake(record(link, "keepsake")),
     })),
   };
+}
+
+function secyPart(part: NetPart): Move["part"] {
+  if (part.kind === "macsec.protect" || part.kind === "macsec.unprotect") return part;
+  throw new Malformed("part");
 }
 
 function readVlan(vlan: JsonObject) {

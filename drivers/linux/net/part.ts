@@ -10,7 +10,12 @@ export type NetPart =
   | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
   | { readonly kind: "macsec.protect"; readonly port: PortName; readonly settings: SecyWish }
   /** Only ever the undoing of a SecY that was made and not confirmed: nobody can ask for it. */
-  | { readonly kind: "macsec.unprotect"; readonly port: PortName };
+  | {
+      readonly kind: "macsec.unprotect";
+      readonly port: PortName;
+      /** Whether the port made itself link-local addresses before. */
+      readonly linkLocal: "eui64" | "none";
+    };
 export type NetChange = readonly NetPart[];
 
 export function previewOf(part: NetPart): readonly string[] {
@@ -43,8 +48,15 @@ const kinds = ["port.shut", "port.open", "macsec.protect", "macsec.unprotect"] a
 export function readPart(part: JsonObject): NetPart {
   const kind = oneOf(part, "kind", kinds);
   const port = name(part, "port");
-  if (kind !== "macsec.protect") return { kind, port };
-  return { kind, port, settings: readWish(record(part, "settings")) };
+  switch (kind) {
+    case "port.shut":
+    case "port.open":
+      return { kind, port };
+    case "macsec.protect":
+      return { kind, port, settings: readWish(record(part, "settings")) };
+    case "macsec.unprotect":
+      return { kind, port, linkLocal: oneOf(part, "linkLocal", ["eui64", "none"]) };
+  }
 }
 
 export function readWish(settings: JsonObject): SecyWish {

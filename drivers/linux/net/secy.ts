@@ -4,8 +4,9 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
+import { canonicalAddress } from "../address.ts";
 import { answered, linksNow } from "../look.ts";
-import { dumpAddresses, readAddress, removeAddress } from "../rtnetlink-address.ts";
+import { addAddress, dumpAddresses, readAddress, removeAddress } from "../rtnetlink-address.ts";
 import {
   addMacsecLink,
   changeLink,
@@ -99,7 +100,8 @@ export async function protect(
     return;
   }
   const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
-  await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { want, stack } } });
+  const part = { kind: "macsec.protect", port: port.name, settings: want } as const;
+  await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { part, stack } } });
   await endVlans(stack, links, tell, signal);
   if (secy === undefined) await strip(hands, port, signal);
   else await tell([deleteLink(secy.index)], signal);
@@ -156,6 +158,7 @@ function nameFor({ name, index }: PortLink): string {
 export async function unprotect(
   hands: SecyHands,
   port: PortLink,
+  linkLocal: "eui64" | "none",
   signal: AbortSignal,
 ): Promise<void> {
   const { socket, tell, memory } = hands;
@@ -164,10 +167,34 @@ export async function unprotect(
   const unfinished = memory.kept.moves[port.name];
   if (secy === undefined && unfinished === undefined) return;
   const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
-  const moves = { ...memory.kept.moves, [port.name]: { want: undefined, stack } };
-  await memory.remember({ moves });
+  const part = { kind: "macsec.unprotect", port: port.name, linkLocal } as const;
+  await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { part, stack } } });
   await endVlans(stack, links, tell, signal);
   if (secy !== undefined) await tell([deleteLink(secy.index)], signal);
-  await tell([changeLink(port.index, { addressMode: "eui64" })], signal);
+  if (linkLocal === "eui64") await talkAgain(hands, port, signal);
   await finish(hands, port, port.name, stack, signal);
+}
+
+// The kernel makes the address itself only when the port comes up, and it is up.
+async function talkAgain(
+  { socket, tell }: SecyHands,
+  { index, address }: PortLink,
+  signal: AbortSignal,
+): Promise<void> {
+  await tell([changeLink(index, { addressMode: "eui64" })], signal);
+  if (address === undefined) return;
+  const local = linkLocalOf(address);
+  // It is there already, or the host does not speak IPv6: nothing is missing then.
+  await socket.write([addAddress({ link: index, local, prefixLength: 64 })], signal);
+}
+
+/** RFC 4291 appendix A: the modified EUI-64 of a MAC address. */
+export function linkLocalOf(mac: string): string {
+  const octets = mac.split(":").map((octet) => Number.parseInt(octet, 16));
+  const [first = 0, second = 0, third = 0, ...rest] = octets;
+  const all = [first ^ 0x02, second, third, 0xff, 0xfe, ...rest];
+  const groups = [0, 2, 4, 6].map((at) =>
+    (((all[at] ?? 0) << 8) | (all[at + 1] ?? 0)).toString(16),
+  );
+  return canonicalAddress(`fe80:0:0:0:${groups.join(":")}`);
 }

@@ -6,6 +6,9 @@ import { NetDesk } from "#drivers/linux/net/desk.ts";
 import type { SecyWish } from "#drivers/linux/net/part.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
+import { effort } from "../../effort.ts";
+import { PacedClock } from "../host/clock.ts";
+import { MemoryDisk } from "../host/memory-disk.ts";
 import {
   addNetwork,
   enterNetwork,
@@ -15,8 +18,6 @@ import {
   netlinkFamilies,
   soon,
 } from "../lab.ts";
-import { PacedClock } from "./clock.ts";
-import { MemoryDisk } from "./memory-disk.ts";
 import { buildPort, configuredIn } from "./ports.ts";
 
 let network = "";
@@ -78,6 +79,8 @@ async function protect({ desk }: Life, settings: SecyWish, within: number | "fin
 const first: SecyWish = { suite: "gcm-aes-256", includeSci: true, replayWindow: 64 };
 const second: SecyWish = { ...first, suite: "gcm-aes-xpn-128" };
 const endless = Number.POSITIVE_INFINITY;
+/** Every so many of them; each costs a second. */
+const step = effort(3, 1);
 
 /** Names of links aside, what stands on the port. */
 const standing = (): readonly string[] =>
@@ -104,7 +107,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
   it("is whole after a death at any message of its making", async () => {
     const before = standing();
     let deaths = 0;
-    for (let messages = 0; ; messages += 1) {
+    for (let messages = 0; ; messages += step) {
       const disk = new MemoryDisk();
       const dying = await life(disk, messages);
       const done = await untilDeath(dying, messages, protect(dying, first, "final"));
@@ -118,12 +121,12 @@ describe("a SecY", { timeout: 300_000 }, () => {
       anew();
     }
     console.log(`a SecY was made after ${deaths} deaths`);
-    expect(deaths).toBeGreaterThan(10);
+    expect(deaths * step).toBeGreaterThan(10);
   });
 
   it("is another one after a death at any message of the change of its suite", async () => {
     const before = standing();
-    for (let messages = 0; ; messages += 1) {
+    for (let messages = 0; ; messages += step) {
       const disk = new MemoryDisk();
       await protect(await life(disk, endless), first, "final");
       const dying = await life(disk, messages);
@@ -137,7 +140,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
 
   it("is gone after a death at any message of its unmaking", async () => {
     const before = configuredIn(network);
-    for (let messages = 0; ; messages += 1) {
+    for (let messages = 0; ; messages += step) {
       const disk = new MemoryDisk();
       const token = await protect(await life(disk, endless), first, 60_000);
       const dying = await life(disk, messages);

@@ -7,9 +7,9 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Programs } from "../host/programs.ts";
 import { addNetwork, ip, ipBatch, leaveNetworks, until } from "../lab.ts";
 import { buildPort, configuredIn } from "./ports.ts";
-import { Programs } from "./programs.ts";
 
 let folder = "";
 let network = "";
@@ -136,6 +136,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
 
   it("makes a SecY with all that is on the port, and unmakes it if nobody confirms", async () => {
     const before = configured();
+    const own = ip("-n", network, "-br", "addr", "show", "dev", "wire");
     const token = await apply(secy({ replayWindow: 64 }), 60_000);
     const { mtu, linkinfo } = secyByIp();
     expect(mtu).toBe(1468);
@@ -148,13 +149,16 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
         .map((line) => line.replaceAll("ms-wire", "wire"))
         .filter((line) => !/^wire\W/.test(line));
     expect(rest(configured())).toEqual(rest(before));
-    const own = ip("-n", network, "-br", "addr", "show", "dev", "wire");
-    expect(own).not.toMatch(/192|2001|fe80/);
+    const ownNow = (): string => ip("-n", network, "-br", "addr", "show", "dev", "wire");
+    const linkLocal = /fe80\S+/.exec(own)?.[0];
+    expect(linkLocal).toBeDefined();
+    expect(ownNow()).not.toMatch(/192|2001|fe80/);
     const moved = ip("-n", network, "-br", "addr", "show", "dev", "ms-wire");
     expect(moved).toContain("192.0.2.1/30 2001:db8::1/64");
     expect(ip("-n", network, "link", "show", "wire.7")).toMatch(/wire.7@ms-wire.* master red/);
     expect((await ask(`${token}/rollback`)).status).toBe(200);
     expect(configured()).toEqual(before);
+    expect(ownNow()).toContain(linkLocal);
   });
 
   it("changes a SecY while it works, and makes it anew only for another suite", async () => {

@@ -35,9 +35,10 @@ export function buildPort(network: string): void {
 export function configuredIn(network: string): readonly string[] {
   const show = (...argv: string[]): string[] => ip("-n", network, ...argv).split("\n");
   const routes = ["route", "show", "table", "all"];
+  const names = ["wire", "wire.7"].flatMap((name) => show("-br", "addr", "show", "dev", name));
   return [
-    ...show("-br", "addr", "show", "dev", "wire"),
-    ...show("-br", "addr", "show", "dev", "wire.7"),
+    // Its own name for itself comes and goes with the link.
+    ...names.map((line) => line.replace(/ fe80\S+/, "")),
     ...show(...routes),
     ...show("-6", ...routes),
   ]
