@@ -32,8 +32,8 @@ export function watchKeys(): Checker {
   const passing = new Map<string, Ckn>();
   return (moment) => {
     const findings: Finding[] = [];
-    for (const { id, commitPending } of moment.now.links) {
-      if (!commitPending) passing.delete(id);
+    for (const { id, commitArmed } of moment.now.links) {
+      if (!commitArmed) passing.delete(id);
     }
     if (moment.before === undefined) {
       for (const ckn of moment.now.links.flatMap(keysOf)) ours.add(ckn);
@@ -69,7 +69,7 @@ interface Origins {
 
 function isLate({ known, now, at }: Moment, { token, link }: EffectEvent): boolean {
   const toldAt = token === undefined ? undefined : known.get(token)?.at;
-  const pending = linkOf(now, link)?.commitPending === true;
+  const pending = linkOf(now, link)?.commitArmed === true;
   return pending && toldAt !== undefined && at - toldAt > lateMs;
 }
 

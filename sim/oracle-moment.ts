@@ -42,6 +42,8 @@ export interface Moment {
   readonly disturbed: ReadonlySet<string>;
   /** Newest successful look per link. */
   readonly looks: ReadonlyMap<string, LinkLook>;
+  /** Since when the counters of a link were seen to move without a standstill. */
+  readonly movesSince: ReadonlyMap<string, Instant>;
   /** By device, as of its last commit, and by the token of each. */
   readonly known: ReadonlyMap<string, Knowledge>;
   /** When the agent last asked to restore a link's traffic or to open its port, granted or not. */

@@ -38,7 +38,7 @@ function* judgePut(moment: Moment, effect: EffectEvent, memory: Memory): Iterabl
   const { ckn, link = "" } = effect;
   const event = describeEffect(effect);
   // No event tells of a confirm: what was pending at the last moment may stand for good by now.
-  if (memory.armed !== undefined && linkOf(moment.now, link)?.commitPending === true) {
+  if (memory.armed !== undefined && linkOf(moment.now, link)?.commitArmed === true) {
     const key = shortCkn(memory.armed.ckn ?? ("" as Ckn));
     const text = `the agent told the far end of ${link} while a timer may take key ${key} away`;
     yield { promise: "P3", event, text };
@@ -59,7 +59,7 @@ function remember(moment: Moment, link: LinkTruth, memories: Map<string, Memory>
   const brought = moment.effects.findLast(
     ({ by, what, link: on }) => by === "agent" && what === "macsec.addKey" && on === link.id,
   );
-  memory.armed = link.commitPending ? (brought ?? memory.armed) : undefined;
+  memory.armed = link.commitArmed ? (brought ?? memory.armed) : undefined;
 }
 
 const changing: ReadonlySet<EffectEvent["what"]> = new Set([
@@ -87,6 +87,8 @@ function* underTraffic(
     if (effect.by !== "agent" || !changing.has(effect.what)) continue;
     const before = linkOf(moment.before, effect.link);
     if (before === undefined || !before.offered || !before.carries) continue;
+    // Rates that stand still show no traffic, whatever there is.
+    if (moment.at - (moment.movesSince.get(before.id) ?? 0) <= freshMs) continue;
     const quiet = quietAt.get(before.id);
     if (quiet !== undefined && moment.at - quiet <= freshMs) continue;
     const text = `the agent changed a key of ${before.id} with the traffic still on it`;

@@ -92,12 +92,10 @@ const knownMax = 256;
 /** MKPDUs come every two seconds: counters that show none for so long stand still. */
 const standstillMs = 5_000;
 
-/** The counters of a port at a look. */
+/** The counters of a port when they were first seen so. */
 interface Reading {
   readonly mkpdus: bigint;
   readonly at: Instant;
-  /** Since when they move. */
-  readonly since: Instant;
 }
 
 interface Watched {
@@ -120,6 +118,7 @@ export class Oracle {
   readonly #dirty = new Set<string>();
   readonly #looks = new Map<string, LinkLook>();
   readonly #readings = new Map<string, Reading>();
+  readonly #movesSince = new Map<string, Instant>();
   #forgotAt: Instant | undefined;
   readonly #asked = new Map<string, Instant>();
   readonly #known = new Map<string, Knowledge>();
@@ -208,7 +207,7 @@ export class Oracle {
       if (shown === undefined) continue;
       // A broken data plane shows in counters only, so an agent needs its evidence time.
       const since = this.#outSince.get(link);
-      const from = Math.max(since ?? state.at, this.#movesSince(link, port, state.at));
+      const from = Math.max(since ?? state.at, this.#follows(link, port, state.at));
       const told = since !== undefined && state.at - from > this.#bounds.dataMs;
       const before = this.#looks.get(link);
       const continues = before !== undefined && state.at - before.at <= seenMs;
@@ -218,17 +217,13 @@ export class Oracle {
   }
 
   /** Counters that stand still show nothing: an agent's evidence begins where they move again. */
-  #movesSince(link: string, { mkpdus }: MacsecPort, at: Instant): Instant {
+  #follows(link: string, { mkpdus }: MacsecPort, at: Instant): Instant {
     const seen = strongValue(mkpdus);
     const sum = seen === undefined ? 0n : seen.sent + seen.received;
     const before = this.#readings.get(link);
-    if (before !== undefined && before.mkpdus === sum) {
-      if (at - before.at > standstillMs) this.#readings.set(link, { ...before, since: at });
-      return this.#readings.get(link)?.since ?? at;
-    }
-    const since = before?.since ?? at;
-    this.#readings.set(link, { mkpdus: sum, at, since });
-    return since;
+    if (before?.mkpdus !== sum) this.#readings.set(link, { mkpdus: sum, at });
+    else if (at - before.at > standstillMs) this.#movesSince.set(link, at);
+    return this.#movesSince.get(link) ?? (0 as Instant);
   }
 
   /** The agent asked for this: it cannot be blamed for a restore that a device refuses. */
@@ -364,6 +359,7 @@ export class Oracle {
       disturbed,
       looks: this.#looks,
       known: this.#known,
+      movesSince: this.#movesSince,
       asked: this.#asked,
       parked: this.#parked,
       tried: this.#tried,

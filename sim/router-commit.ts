@@ -188,7 +188,12 @@ export class CommitEngine {
   }
 
   pending(): boolean {
-    return this.#pending !== undefined || this.#host.foreignCommit();
+    return this.armed() || this.#host.foreignCommit();
+  }
+
+  /** A commit of ours waits for its confirm. */
+  armed(): boolean {
+    return this.#pending !== undefined;
   }
 
   /** Candidates die with their session, and so does a pending commit that is tied to it. */

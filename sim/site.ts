@@ -351,6 +351,7 @@ export class Site implements SiteFace {
       farKey,
       edgeCaks: this.#caksOf(link, edgeKeys),
       commitPending: router.commits.pending(),
+      commitArmed: router.commits.armed(),
       secured: session.controlledPort === "secured" && far.session().controlledPort === "secured",
       principalCkn: session.principalCkn,
       clearFrames: a2b.clearOnWire + b2a.clearOnWire,

@@ -43,6 +43,8 @@ export interface LinkTruth {
   readonly edgeCaks: readonly (string | undefined)[];
   readonly farKey: Ckn | undefined;
   readonly commitPending: boolean;
+  /** One of the agent waits for its confirm. */
+  readonly commitArmed: boolean;
   /** The controlled ports of both ends are open under MACsec. */
   readonly secured: boolean;
   readonly principalCkn: Ckn | undefined;

@@ -16,7 +16,6 @@ export const unreachable: Readonly<Record<string, string>> = {
   "staged.reopen": "staging opens a shut port before both keys count as staged; kept likewise",
   "awaitingPeer.reopen": "gated and staged are left for it with the port open; kept likewise",
   "restoring.reopen": "what leads there opens the port first; kept likewise",
-  "staged.pending": "staging settles its commit first; kept for a journal that lies",
   "done.stays": "the conductor leaves a campaign that is done alone",
 };
 

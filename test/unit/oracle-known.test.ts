@@ -84,6 +84,35 @@ async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   await transaction.rollback(never);
 }
 
+/** A commit of somebody else comes in the very moment in which the own one is settled or not. */
+async function putAfter(all: Scene, own: "confirmed" | "pending"): Promise<void> {
+  const { hand, primary } = all;
+  const key = hand.newKey(primary);
+  await lookBoth(all);
+  await hand.drain(primary);
+  await lookBoth(all);
+  const staged = [hand.keyChange(primary, "addKey", key)];
+  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  await transaction.apply(300_000, never);
+  if (own === "confirmed") await transaction.confirm(never);
+  primary.router.setFault("foreignCommit", true);
+  hand.put(primary, key);
+  await all.site.clock.sleep(1_000);
+}
+
+async function putUndrained(all: Scene): Promise<void> {
+  const { hand, primary, site } = all;
+  for (let spent = 0; spent < 120_000; spent += 10_000) {
+    await lookBoth(all);
+    await site.clock.sleep(10_000);
+  }
+  const key = hand.newKey(primary);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  await lookBoth(all);
+  hand.put(primary, key);
+  await site.clock.sleep(1_000);
+}
+
 describe("the oracle", () => {
   it("lets pass a staged key that the router takes long after it was told to", async () => {
     const all = await scene();
@@ -151,6 +180,35 @@ describe("the oracle", () => {
     await play(all, async () => await addBesideLost(all, "as before"));
     const [found] = all.oracle.violations;
     expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
+  });
+
+  it("lets pass a put while somebody else has left a commit, and the own one is confirmed", async () => {
+    const all = await scene();
+    await play(all, async () => await putAfter(all, "confirmed"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a put while the own commit waits, whoever else has left one", async () => {
+    const all = await scene();
+    await play(all, async () => await putAfter(all, "pending"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("while a timer may take key");
+  });
+
+  it("lets pass a put under traffic that the rates do not show", async () => {
+    const all = await scene();
+    all.oracle.expectDrained();
+    all.primary.router.setFault("frozenCounters", true);
+    await play(all, async () => await putUndrained(all));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a put under traffic", async () => {
+    const all = await scene();
+    all.oracle.expectDrained();
+    await play(all, async () => await putUndrained(all));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("with the traffic still on it");
   });
 
   it("catches a link taken beside one whose counters show it", async () => {
