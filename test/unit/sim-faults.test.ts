@@ -192,6 +192,16 @@ describe("somebody at the far end", () => {
     expect([link.edge.session().principalCkn, far()]).toEqual([old.ckn, old.cakSecretId]);
   });
 
+  it("turns MACsec off, and on again", async () => {
+    const { strike, far, old, wait, site, link } = await staged("far-off");
+    const heal = strike();
+    await wait(3);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([undefined, false]);
+    heal();
+    await wait(3);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([old.cakSecretId, true]);
+  });
+
   it("does nothing where there is no other pair to point at", async () => {
     for (const name of ["far-ahead", "far-back"]) {
       const { site, link } = await protectedSite();
@@ -235,6 +245,56 @@ describe("somebody on the router", () => {
     heal();
     await wait(2);
     expect([ckns(link), truthOf({ site, link })?.carries]).toEqual([[old.ckn], true]);
+  });
+
+  it("removes a key and puts it back where it was", async () => {
+    const { link, strike, old, next, wait, stage, play } = await staged("key-swapped");
+    await play(stage());
+    const heal = strike();
+    expect(ckns(link)).toEqual([old.ckn]);
+    heal();
+    await wait(1);
+    const keys = link.router.configured(link.port)?.keys ?? [];
+    expect(keys.map(({ ckn }) => ckn)).toEqual([old.ckn, next.ckn]);
+  });
+
+  it("tidies the old key away, and puts it back for the far end that waits for it", async () => {
+    const { link, strike, old, next, wait, stage, play } = await staged("key-tidied");
+    await play(stage());
+    const heal = strike();
+    expect(ckns(link)).toEqual([next.ckn]);
+    heal();
+    await wait(1);
+    expect(ckns(link)).toEqual([old.ckn]);
+  });
+
+  it("has no old key to tidy away where there is one key", async () => {
+    const { link, strike, old } = await staged("key-tidied");
+    strike();
+    expect(ckns(link)).toEqual([old.ckn]);
+  });
+
+  it("restores the traffic by mistake, drains it again, and takes their own drain back", async () => {
+    const { link, strike, wait, play, hand } = await staged("undrained-briefly");
+    await play(hand.drain(link));
+    const heal = strike();
+    expect(link.router.drained(link.port)).toBe(false);
+    await wait(1);
+    expect(link.router.drained(link.port)).toBe(true);
+    heal();
+    expect(link.router.drained(link.port)).toBe(false);
+  });
+
+  it("leaves a drain alone that others have set since", async () => {
+    const { link, strike, wait, play, hand } = await staged("undrained-briefly");
+    await play(hand.drain(link));
+    const heal = strike();
+    await wait(1);
+    const { port } = link;
+    await play(hand.change(link, { kind: "port.restore", port, means: "prepend" }));
+    await play(hand.drain(link));
+    heal();
+    expect(link.router.drained(link.port)).toBe(true);
   });
 
   it("shuts the port: it is told, and no light comes from it", async () => {
@@ -293,6 +353,36 @@ describe("what becomes of a command", () => {
     await wait(2);
     expect(told).toEqual(["port.drain", "macsec.addKey", "rollback"]);
     expect(ckns(link)).not.toContain(next.ckn);
+  });
+
+  it("a new key is refused, and so is its removal, with nothing changed", async () => {
+    const { link, strike, play, hand, next, stage } = await staged("key-refused");
+    const heal = strike();
+    const error = await play(refused(hand.change(link, hand.keyChange(link, "addKey", next))));
+    expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
+    expect(error.message).toContain("its table of keys is full");
+    heal();
+    await play(stage());
+    link.router.setFault("keepsKeys", true);
+    const gone = { kind: "macsec.removeKey", port: link.port, ckn: next.ckn } as const;
+    expect((await play(refused(hand.change(link, gone)))).code).toBe("device.rejected");
+    link.router.setFault("keepsKeys", false);
+    await play(hand.change(link, gone));
+    expect(ckns(link)).not.toContain(next.ckn);
+  });
+
+  it("a confirmed commit comes after its answer was given up, a final one does not", async () => {
+    const { link, strike, play, hand, wait, next } = await staged("commit-late");
+    strike();
+    await play(hand.drain(link));
+    expect(link.router.drained(link.port)).toBe(true);
+    const change = [hand.keyChange(link, "addKey", next)];
+    const transaction = await play(hand.device(link).prepare(change, hand.keys, never));
+    const error = await play(refused(transaction.apply(600_000, never)));
+    expect([error.code, error.effect]).toEqual(["transport.timeout", "unknown"]);
+    await wait(3);
+    expect(ckns(link)).toContain(next.ckn);
+    expect(link.router.commits.armed()).toBe(true);
   });
 
   it("a boot that forgets the timer keeps what nobody confirmed", async () => {

@@ -1,0 +1,91 @@
+// What lies in wait for a campaign: it strikes once, at the state that it waits for, and is over with
+// its storm.
+
+import { describe, expect, it } from "vitest";
+import { type Campaign, campaignStates, noMarks } from "#agent/campaign/model.ts";
+import { Ambush } from "#agent/fleet/ambush.ts";
+import type { KeyRef, WantedSettings } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { Prng } from "#sim/prng.ts";
+import { buildSite, type Site } from "#sim/site.ts";
+import { Storm } from "#sim/storm.ts";
+
+const neverMs = 1e12;
+
+function scene(seed: string, traps: number, about: "enrolment" | "rotation" = "rotation") {
+  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 0, start: "protected" });
+  const struck: string[] = [];
+  site.attach({ fault: (text) => struck.push(text) });
+  const storm = new Storm({ site, everyMs: neverMs, kindChance: 0.5 });
+  const ambush = new Ambush({ site, storm, prng: new Prng(seed), traps, about });
+  const enterAll = (): void => {
+    for (const state of campaignStates) ambush.entered(campaignOf(site), state);
+  };
+  return { site, storm, struck, enterAll };
+}
+
+function campaignOf(site: Site): Campaign {
+  const [link] = site.links;
+  if (link === undefined) throw new RangeError("the demo has links");
+  const key: KeyRef = site.vault.pairs(link.key)[0] ?? site.vault.generatePair(link.key, suite);
+  const entry = { key, settings: { suite } as WantedSettings };
+  const { name, device, port, group } = link;
+  const wall = 0 as WallTime;
+  return {
+    ...noMarks,
+    ...{ group, kind: "rotate", at: 0, state: "gated", since: wall, because: "", intent: 1 },
+    links: [
+      {
+        ...{ name, device, port, old: entry, new: entry, created: wall, generation: 1 },
+        ...{ overlap: "keychain", outcome: undefined },
+      },
+    ],
+    ...{ heldFrom: undefined, retire: "afterProof", urgency: "planned", risks: [] },
+    ...{ origin: "operator", by: "person" },
+  };
+}
+
+const suite = "gcm-aes-xpn-256";
+const seeds = Array.from({ length: 200 }, (_, index) => `ambush-${index}`);
+
+describe("an ambush", () => {
+  it("without traps never strikes", async () => {
+    const { site, struck, enterAll } = scene("none", 0);
+    enterAll();
+    await site.clock.runFor(600_000);
+    expect(struck).toEqual([]);
+  });
+
+  it("strikes once for each trap, however often its state is entered", async () => {
+    const counts: number[] = [];
+    for (const seed of seeds.slice(0, 20)) {
+      const { site, struck, enterAll } = scene(seed, 3);
+      enterAll();
+      enterAll();
+      await site.clock.runFor(120_000);
+      counts.push(struck.filter((text) => text.endsWith("strikes")).length);
+    }
+    // Three, and what conspires with them; two of one kind on one link are one.
+    expect(Math.min(...counts)).toBeGreaterThanOrEqual(1);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(7);
+  });
+
+  it("is over with its storm: what has struck ends, and nothing strikes after it", async () => {
+    for (const seed of seeds.slice(0, 20)) {
+      const { site, storm, struck, enterAll } = scene(seed, 6);
+      enterAll();
+      await site.clock.runFor(5_000);
+      storm.calm();
+      const known = struck.length;
+      enterAll();
+      await site.clock.runFor(600_000);
+      expect(struck.length).toBe(known);
+      const ended = struck.filter((text) => text.endsWith("ends")).length;
+      expect(ended).toBe(struck.length - ended);
+    }
+  });
+
+  it.each(["enrolment", "rotation"] as const)("knows every fault of its %s", (about) => {
+    expect(() => seeds.map((seed) => scene(seed, 1, about))).not.toThrow();
+  });
+});
