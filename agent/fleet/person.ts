@@ -213,7 +213,7 @@ export class Person {
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
     const drained = / (\S+) is not carrying: it is drained/.exec(campaign.because)?.[1];
     if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, never);
-    // A campaign that has forgotten what it did to its own sibling waits for ever; both are adopted.
+    // A campaign that forgot what it did to its own sibling waits for ever; both are adopted.
     const forgot = campaign.because.includes("it has MACsec that is not ours");
     if (forgot) return await this.#say(agent, group, "abandon");
     // Nobody waits for a window whose links are well.

@@ -1,5 +1,5 @@
-// What lies in wait for a campaign: it strikes once, at the state that it waits for, and is over with
-// its storm.
+// What lies in wait for a campaign: it strikes once, at the state that it waits for, and is over
+// with its storm.
 
 import { describe, expect, it } from "vitest";
 import { type Campaign, campaignStates, noMarks } from "#agent/campaign/model.ts";

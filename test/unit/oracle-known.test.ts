@@ -146,7 +146,7 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("lets pass one key more in the group while a commit that came late has its timer", async () => {
+  it("lets pass one key more while a commit that came late has its timer", async () => {
     const all = await scene();
     const { hand, primary, secondary, site } = all;
     secondary.router.setFault("commitsLate", true);
@@ -182,7 +182,7 @@ describe("the oracle", () => {
     expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
   });
 
-  it("lets pass a put while somebody else has left a commit, and the own one is confirmed", async () => {
+  it("lets pass a put after the own confirm, though somebody left a commit", async () => {
     const all = await scene();
     await play(all, async () => await putAfter(all, "confirmed"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);

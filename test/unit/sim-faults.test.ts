@@ -274,7 +274,7 @@ describe("somebody on the router", () => {
     expect(ckns(link)).toEqual([old.ckn]);
   });
 
-  it("restores the traffic by mistake, drains it again, and takes their own drain back", async () => {
+  it("restores traffic by mistake, drains it again, and takes that drain back", async () => {
     const { link, strike, wait, play, hand } = await staged("undrained-briefly");
     await play(hand.drain(link));
     const heal = strike();
