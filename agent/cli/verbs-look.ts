@@ -82,6 +82,15 @@ export function registerSelf(program: Command): void {
       .addOption(logLevel()),
     "linkseal net --client linkseal",
   ).action(runNetwork);
+  withExample(
+    program
+      .command("mka <port>")
+      .description("serve the MACsec key agreement of one port, as linkseal-mka@PORT.service does")
+      .option("--socket <path>", "where it answers")
+      .option("--client <user>", "who may ask, beside the user that it runs as")
+      .addOption(logLevel()),
+    "linkseal mka eth1 --client linkseal",
+  ).action(runParticipant);
 }
 
 const logLevel = (): Option =>
@@ -219,4 +228,10 @@ interface NetworkOptions {
 async function runNetwork({ socket, client, logLevel: level }: NetworkOptions): Promise<void> {
   const { runNet } = await import("../net.ts");
   exit(await runNet({ socket, client, level }));
+}
+
+async function runParticipant(port: string, options: NetworkOptions): Promise<void> {
+  const { runMka } = await import("../mka.ts");
+  const { socket, client, logLevel: level } = options;
+  exit(await runMka({ port, socket, client, level }));
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 export interface PlaceSource {
   readonly environment: {
     readonly LINKSEAL_HOME?: string | undefined;
+    readonly RUNTIME_DIRECTORY?: string | undefined;
     readonly STATE_DIRECTORY?: string | undefined;
     readonly XDG_RUNTIME_DIR?: string | undefined;
     readonly XDG_STATE_HOME?: string | undefined;
@@ -84,6 +85,24 @@ function netPlacesBeside(source: PlaceSource): NetPlaces {
   const { runtime, state } = agentPlaces(source);
   return { socket: join(runtime, "net.sock"), state: `${state}-net` };
 }
+
+/** Where the MKA process of a port answers; `socket`: as somebody asks for it. */
+export function mkaSocket(
+  port: string,
+  socket: string | undefined,
+  source: PlaceSource = placeSource(),
+): string {
+  if (socket !== undefined) return socket;
+  const home = homePlaces(source);
+  // The unit has no other sign than its runtime directory: it keeps no state.
+  const runtime = source.environment.RUNTIME_DIRECTORY ?? "";
+  if (home === undefined && runtime.split(":").includes(mkaRuntime)) {
+    return join(mkaRuntime, `${port}.sock`);
+  }
+  return join(agentPlaces(source).runtime, "mka", `${port}.sock`);
+}
+
+const mkaRuntime = "/run/linkseal-mka";
 
 export function socketPath(places: Pick<Places, "runtime">, role: SocketRole): string {
   return join(places.runtime, `${role}.sock`);

@@ -3,7 +3,7 @@
 
 import { lstat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect, type Socket } from "node:net";
+import { connect, type Server as NetServer, type Socket } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 
 /** A client that needs longer to say what it wants is cut off. */
@@ -41,9 +41,8 @@ export interface UnixService {
  * there. Only this user can open the socket.
  */
 export async function serveUnix(service: UnixService): Promise<{ close(): Promise<void> }> {
-  await removeStale(service.path);
   const server = serverFor(service);
-  await listen(server, service.path);
+  await bindSocket(server, service.path);
   return { close: () => closeServer(server) };
 }
 
@@ -140,10 +139,15 @@ async function bodyOf(
   return length > requestBytesMax ? undefined : Buffer.concat(chunks).toString();
 }
 
-// The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in
-// between.
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+/**
+ * What a killed server left at the path is replaced; throws `journal.locked` if another one answers
+ * there.
+ */
+export async function bindSocket(server: NetServer, path: string): Promise<void> {
+  await removeStale(path);
+  await new Promise<void>((resolve, reject) => {
+    // The umask and not a later chmod, since the socket is bound inside the call: nobody may
+    // connect in between.
     const umask = process.umask(0o177);
     server.once("error", reject).listen(path, resolve);
     process.umask(umask);

@@ -165,11 +165,11 @@ function readFailOpen(parent: JsonObject, key: string): readonly FailOpen[] {
   return namesOf(parent, key, failOpenWays);
 }
 
-function readSuite(parent: JsonObject, key: string): CipherSuite {
+export function readSuite(parent: JsonObject, key: string): CipherSuite {
   return oneOf(parent, key, suites);
 }
 
-function readSettings(parent: JsonObject, key: string): MacsecSettings {
+export function readSettings(parent: JsonObject, key: string): MacsecSettings {
   const settings = record(parent, key);
   return {
     suite: readSuite(settings, "suite"),
@@ -188,14 +188,14 @@ function readCkn(parent: JsonObject, key: string): Ckn {
   return ckn;
 }
 
-function readKey(slot: JsonObject): KeySlot {
+export function readKey(slot: JsonObject): KeySlot {
   const ckn = readCkn(slot, "ckn");
   const role = oneOf(slot, "role", ["primary", "fallback", "scheduled"]);
   const startsAt = optional(number, slot, "startsAt");
   return startsAt === undefined ? { ckn, role } : { ckn, role, startsAt: startsAt as WallTime };
 }
 
-function readSession(parent: JsonObject, key: string): MkaSession {
+export function readSession(parent: JsonObject, key: string): MkaSession {
   const session = record(parent, key);
   return {
     controlledPort: oneOf(session, "controlledPort", ["secured", "unprotected", "blocked"]),
@@ -229,7 +229,7 @@ function readSak(parent: JsonObject, key: string): Sak {
   };
 }
 
-function readMkpdus(parent: JsonObject, key: string): MkpduCounters {
+export function readMkpdus(parent: JsonObject, key: string): MkpduCounters {
   const mkpdus = record(parent, key);
   return {
     sent: counter(mkpdus, "sent"),

@@ -29,6 +29,12 @@ export interface Native {
   close(socket: NativeSocket): void;
   peerCredentials(descriptor: number): Credentials;
   notify(address: string, text: string, descriptors: readonly number[]): void;
+  /** The descriptor of memory without a file, whose size stays. */
+  openMemory(name: string, bytes: number): number;
+  /** Throws where the descriptor is none of such memory. */
+  checkMemory(descriptor: number): void;
+  /** From now on no core file of this process is written. */
+  refuseDumps(): void;
 }
 
 /** What only the test build has: the shipped one cannot change its network. */

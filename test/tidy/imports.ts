@@ -66,7 +66,7 @@ const importTable: readonly TableRow[] = [
   { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },
   { edge: /^agent\/net\.ts -> drivers\/linux\/net/, why: "the kernel writer is a root of its own" },
   {
-    edge: /^agent\/(net|mka)\.ts -> drivers\/transport\/(native|netlink|frames)\.ts$/,
+    edge: /^agent\/(net|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory)\.ts$/,
     why: "roots that own kernel sockets, which the agent itself never opens",
   },
   {

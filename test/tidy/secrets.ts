@@ -36,6 +36,11 @@ export const lendings: readonly Lending[] = [
     why: "a key on its way into the kernel; the message is wiped as soon as it is sent",
   },
   {
+    path: "drivers/transport/octets.ts",
+    line: "else part.use((bytes) => room.set(bytes, place));",
+    why: "a CAK on its way to the MKA process, ICK and KEK on their way to its successor",
+  },
+  {
     path: "drivers/linux/mka/keys.ts",
     line: "return secret.use(use);",
     why: "MAC, derivation and wrapping with ICK, KEK and CAK; nothing else of MKA sees an octet",

@@ -42,6 +42,9 @@ class ScriptedKernel {
     openFrames: () => handle,
     peerCredentials: () => ({ pid: 1, uid: 1, gid: 1 }),
     notify: () => undefined,
+    openMemory: () => -1,
+    checkMemory: () => undefined,
+    refuseDumps: () => undefined,
   };
   lastBuffer: Uint8Array = new Uint8Array();
 

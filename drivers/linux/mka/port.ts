@@ -3,6 +3,8 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
+import type { Ckn } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
 import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
 import type { KernelSockets } from "../look.ts";
 import { Kay } from "./kay.ts";
@@ -14,6 +16,7 @@ import type {
   KayOutput,
   KaySettings,
 } from "./kay-types.ts";
+import { caKeys } from "./keys.ts";
 import type { HeldSecy, SecyOperation, SecyReport } from "./operations.ts";
 import { type FoundSecy, findSecy, SecyEdge, type SecyPlace, wipe } from "./secy-edge.ts";
 import type { KaySnapshot } from "./snapshot.ts";
@@ -129,6 +132,20 @@ export class MkaPort {
       return outputs.flatMap((output) =>
         output.kind === "event" && output.event.kind === "commandRefused" ? [output.event.why] : [],
       )[0];
+    });
+  }
+
+  /** Whether a CKN has its CA here, and whether it is of this CAK. */
+  holds(ckn: Ckn, cak: Secret): Promise<"no" | "same" | "other"> {
+    return this.#asked(async () => {
+      const snapshot = this.snapshot();
+      const actor = snapshot?.actors.find((one) => one.ckn === ckn);
+      if (snapshot === undefined || actor === undefined) return "no";
+      const { ick, kek } = caKeys(cak, ckn);
+      const isSame = ick.equals(actor.ick);
+      for (const secret of [ick, kek]) secret[Symbol.dispose]();
+      wipeSnapshot(snapshot);
+      return isSame ? "same" : "other";
     });
   }
 
@@ -387,8 +404,21 @@ export class MkaPort {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
     const bad = /Refused|Lost|Contradicts/.test(event.kind);
-    this.#parts.log.write(bad ? "warn" : "info", `mka.${event.kind}`, encodeJson(event));
+    const { kind, ...fields } = event;
+    this.#parts.log.write(bad ? "warn" : "info", `mka-${codeOf(kind)}`, words(kind), plain(fields));
   }
+}
+
+const words = (kind: string): string =>
+  kind.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+const codeOf = (kind: string): string => words(kind).replaceAll(" ", "-");
+
+function plain(fields: object): Record<string, string | number> {
+  const simple = Object.entries(fields).map(([name, value]: [string, unknown]) => {
+    const isSimple = typeof value === "string" || typeof value === "number";
+    return [name, isSimple ? value : encodeJson(value ?? null)] as const;
+  });
+  return Object.fromEntries(simple);
 }
 
 function isSameDevice(a: SecyPlace, b: SecyPlace): boolean {

@@ -17,6 +17,9 @@ NAPI_MODULE_INIT()
 		FUNCTION("close", socket_close_call),
 		FUNCTION("peerCredentials", peer_credentials_call),
 		FUNCTION("notify", notify_call),
+		FUNCTION("openMemory", memory_open_call),
+		FUNCTION("checkMemory", memory_check_call),
+		FUNCTION("refuseDumps", refuse_dumps_call),
 #ifdef LINKSEAL_TEST_BUILD
 		FUNCTION("enterNamespace", enter_namespace_call),
 		FUNCTION("listenNotices", listen_notices_call),

@@ -15,6 +15,12 @@ napi_value frames_open_call(napi_env env, napi_callback_info info);
 napi_value peer_credentials_call(napi_env env, napi_callback_info info);
 /* notify(address, text, fds): one datagram to the service manager. */
 napi_value notify_call(napi_env env, napi_callback_info info);
+/* openMemory(name, bytes): the descriptor of memory without a file, of a size that stays. */
+napi_value memory_open_call(napi_env env, napi_callback_info info);
+/* checkMemory(fd): throws unless it is such memory; it is not handed on to programs. */
+napi_value memory_check_call(napi_env env, napi_callback_info info);
+/* refuseDumps(): no core file and no debugger of the same user. */
+napi_value refuse_dumps_call(napi_env env, napi_callback_info info);
 
 #ifdef LINKSEAL_TEST_BUILD
 

@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
 import { leaveNetworks, until } from "../lab.ts";
-import { address, ClearWatch, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
+import { ClearWatch } from "./clear-watch.ts";
+import { address, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
 import { ping } from "./traffic.ts";
 
 afterEach(leaveNetworks);

@@ -9,16 +9,16 @@ import { Secret } from "#hal/secret.ts";
 import type { Clock, Instant, Log } from "#hal/world.ts";
 import { addNetwork, enterNetwork, ip, ipBatch, native, netlinkFamilies } from "../lab.ts";
 
-export const clock: Clock = {
+const clock: Clock = {
   now: () => performance.now() as Instant,
   wall: () => Date.now() as never,
   sleep: async (ms, signal) => await rest(ms, undefined, signal === undefined ? {} : { signal }),
 };
 
 const linkGroup = 1;
-export const mtu = 1468;
+const mtu = 1468;
 
-/** The two networks at the ends of a wire; nothing but MACsec and EAPOL has a reason to cross it. */
+/** The two networks at its ends; nothing but MACsec and EAPOL has a reason to cross it. */
 export function wire(): readonly [string, string] {
   const [left, right] = [addNetwork(), addNetwork()];
   ip("-n", left, "link", "add", "wire", "type", "veth", "peer", "wire", "netns", right);
@@ -36,7 +36,7 @@ export function wire(): readonly [string, string] {
   return [left, right];
 }
 
-export const macOf = (index: number): string => `02:00:00:00:00:0${"ab"[index]}`;
+const macOf = (index: number): string => `02:00:00:00:00:0${"ab"[index]}`;
 
 interface SecyOptions {
   readonly suite: CipherSuite;
@@ -135,33 +135,6 @@ export class Station implements AsyncDisposable {
     this.#over.abort();
     await this.#running.catch(() => undefined);
     this.#sockets[Symbol.dispose]();
-  }
-}
-
-/** Frames that are neither MACsec nor EAPOL, as they come in at the port of this network. */
-export class ClearWatch implements Disposable {
-  readonly seen: string[] = [];
-  readonly #sockets: ReturnType<typeof native.openFrames>[] = [];
-  readonly #room = new Uint8Array(16_384);
-  static readonly types = [0x0800, 0x0806, 0x86dd] as const;
-
-  constructor(network: string, etherTypes: readonly number[] = ClearWatch.types) {
-    enterNetwork(network);
-    const [link] = JSON.parse(ip("-n", network, "-j", "link", "show", "wire")) as [
-      { ifindex: number },
-    ];
-    for (const type of etherTypes) {
-      const broadcast = new Uint8Array(6).fill(0xff);
-      const socket = native.openFrames(link.ifindex, type, broadcast, () => {
-        const length = native.receive(socket, this.#room);
-        if (length > 0) this.seen.push(Buffer.from(this.#room.subarray(0, 64)).toString("hex"));
-      });
-      this.#sockets.push(socket);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const socket of this.#sockets) native.close(socket);
   }
 }
 

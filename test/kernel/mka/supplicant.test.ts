@@ -1,18 +1,11 @@
 // Our participant beside wpa_supplicant, as its key server and as its member.
 
+import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
 import { leaveNetworks, until } from "../lab.ts";
-import {
-  address,
-  ClearWatch,
-  keyOf,
-  keysOf,
-  makeSecy,
-  Station,
-  type TestKey,
-  wire,
-} from "./station.ts";
+import { ClearWatch } from "./clear-watch.ts";
+import { address, keyOf, keysOf, makeSecy, Station, type TestKey, wire } from "./station.ts";
 import { Supplicant, type Version } from "./supplicant.ts";
 import { ping } from "./traffic.ts";
 
@@ -33,7 +26,12 @@ const rows = versions.flatMap((version) =>
 const keyFor = (suite: CipherSuite): TestKey => keyOf("c0ffee", suite === "gcm-aes-256" ? 32 : 16);
 
 async function sinceMs(start: number, look: () => Promise<boolean> | boolean): Promise<number> {
-  await until(async () => ((await look()) ? true : undefined));
+  await until(async () => {
+    if (await look()) return true;
+    // Each look at a supplicant is a program, which takes time from what is measured.
+    await rest(200);
+    return undefined;
+  });
   return Math.round(performance.now() - start);
 }
 
@@ -88,14 +86,15 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
       using peer = new Supplicant({ version: "2.10", network: right, key, priority: 32 });
       await using ours = new Station(left, { keyServerPriority: role === "server" ? 16 : 64 });
       await ours.add(key);
-      await sinceMs(0, () => peer.isSecured);
+      // As a member of ours it waits for us to transmit, which never happens.
+      if (role === "member") await sinceMs(0, () => peer.isSecured);
       const told = await until(async () => {
         const seen = await ours.observe();
         if (seen.kind !== "bound" || seen.kay.troubles.length === 0) return undefined;
         return seen.kay;
       });
       console.log(`as ${role} of another suite: ${JSON.stringify([told.session, told.troubles])}`);
-      expect(peer.isSecured).toBe(true);
+      expect(peer.isSecured).toBe(role === "member");
       expect(told.session.controlledPort).toBe("blocked");
       expect(await ping(left, "10.0.0.2", 2)).toBe(0);
     },

@@ -1,4 +1,5 @@
-// wpa_supplicant at one end of a wire: this Debian's own, or the newer one that the machine unpacks.
+// wpa_supplicant at one end of a wire: this Debian's own, or the newer one that the machine
+// unpacks.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

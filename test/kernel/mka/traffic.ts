@@ -1,6 +1,8 @@
 // Traffic between the two networks of a wire.
 
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 /** How many of so many pings were answered. */
@@ -10,4 +12,51 @@ export async function ping(network: string, to: string, count = 5): Promise<numb
     (error: unknown) => error as { stdout: string },
   );
   return Number(/(\d+) received/.exec(stdout)?.[1] ?? "0");
+}
+
+interface Tally {
+  readonly sent: number;
+  readonly received: number;
+}
+
+/** Numbered packets, 200 a second in each direction, from the beginning to the end of it. */
+export class Flow {
+  readonly #ends: readonly ChildProcess[];
+  readonly #said: readonly Promise<Tally>[];
+
+  private constructor(ends: readonly ChildProcess[]) {
+    this.#ends = ends;
+    this.#said = ends.map(tallyOf);
+  }
+
+  static async begin(networks: readonly [string, string]): Promise<Flow> {
+    const addresses = ["10.0.0.1", "10.0.0.2"];
+    const ends = networks.map((network, index) => {
+      const [own, far] = index === 0 ? addresses : addresses.toReversed();
+      const argv = ["netns", "exec", network, process.execPath, program, own ?? "", far ?? ""];
+      return spawn("ip", argv, { stdio: ["pipe", "pipe", "inherit"] });
+    });
+    await Promise.all(ends.map(({ stdout }) => once(stdout, "data")));
+    const flow = new Flow(ends);
+    for (const end of ends) end.stdin?.write("\n");
+    return flow;
+  }
+
+  async end(): Promise<{ readonly sent: number; readonly lost: number }> {
+    for (const end of this.#ends) end.stdin?.end();
+    const [a, b] = await Promise.all(this.#said);
+    if (a === undefined || b === undefined) throw new Error("a flow has two ends");
+    return { sent: a.sent + b.sent, lost: a.sent - b.received + b.sent - a.received };
+  }
+}
+
+const program = join(import.meta.dirname, "..", "host", "traffic.ts");
+
+async function tallyOf({ stdout }: ChildProcess): Promise<Tally> {
+  let said = "";
+  stdout?.on("data", (chunk) => {
+    said += String(chunk);
+  });
+  if (stdout !== null) await once(stdout, "close");
+  return JSON.parse(said) as Tally;
 }

@@ -1,0 +1,14 @@
+// Descriptors that the service manager keeps for a service and hands to its next process:
+// sd_listen_fds(3).
+
+/** Those with this name; the variables are for this process alone and go away. */
+export function heldDescriptors(name: string): readonly number[] {
+  const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = process.env;
+  for (const variable of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) {
+    delete process.env[variable];
+  }
+  if (Number(pid) !== process.pid || !/^\d{1,3}$/.test(count ?? "")) return [];
+  const first = 3;
+  const all = (names ?? "").split(":").slice(0, Number(count));
+  return all.flatMap((one, index) => (one === name ? [first + index] : []));
+}

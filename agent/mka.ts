@@ -1,0 +1,204 @@
+// linkseal-mka: the key agreement of one port, in a process of its own that outlives the agent. It
+// answers one user, and what it knows of keys is ICK and KEK.
+
+import { closeSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
+import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
+import { wipeSnapshot } from "#drivers/linux/mka/port.ts";
+import { requestBytesMax, writeReply } from "#drivers/linux/mka/protocol.ts";
+import { FrameChannel } from "#drivers/transport/frames.ts";
+import { HeldMemory } from "#drivers/transport/memory.ts";
+import { loadNative, type Native } from "#drivers/transport/native.ts";
+import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Log, LogLevel } from "#hal/world.ts";
+import { descriptorOf, usersWhoMayAsk } from "./host/clients.ts";
+import { hostClock } from "./host/clock.ts";
+import { heldDescriptors } from "./host/descriptors.ts";
+import { openFolder } from "./host/folder.ts";
+import { serveFrames } from "./host/frame-server.ts";
+import { hostEntropy } from "./host/host.ts";
+import { hostLog } from "./host/log.ts";
+import { mkaSocket } from "./host/places.ts";
+
+export interface MkaOptions {
+  readonly port: string;
+  /** Path of the socket; the usual place if absent. */
+  readonly socket: string | undefined;
+  /** Number or name of the user who may ask, beside the one that this process runs as. */
+  readonly client: string | undefined;
+  readonly level: LogLevel;
+}
+
+const families = { route: 0, generic: 16 } as const;
+const linkGroup = 1;
+const memoryName = "mka-memory";
+
+/** Runs until SIGTERM or SIGINT; the SecY keeps what it has. */
+export async function runMka(options: MkaOptions): Promise<0 | 1> {
+  checkName(options.port);
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
+  const native = loadAddon();
+  native.refuseDumps();
+  const { JOURNAL_STREAM: journalStream, NOTIFY_SOCKET: manager } = process.env;
+  const log = hostLog({ level: options.level, clock: hostClock, fd: 1, journalStream });
+  const keeper = new Keeper(native, manager, log);
+  using routes = new NetlinkChannel(native, families.route);
+  using generic = new NetlinkChannel(native, families.generic);
+  const desk = new MkaDesk({
+    port: options.port,
+    sockets: { routes, generic },
+    openFrames: (port, listener) => new FrameChannel(native, port, listener),
+    clock: hostClock,
+    entropy: hostEntropy,
+    log,
+    memory: keeper.take(),
+    ...(manager === undefined ? {} : { store: (memory) => keeper.store(memory) }),
+  });
+  const hint = (): void => desk.hint();
+  const hints = { message: hint, resync: hint };
+  using _monitor = monitor(native, families.route, [linkGroup], hints);
+  const served = await serveDesk(desk, options, { native, log, stop });
+  log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
+  tellManager(native, manager, log);
+  const status = await untilItEnds(desk, stop.signal, log);
+  await served.close();
+  log.write("info", "stopped", "stopped; the SecY keeps what it has");
+  return status;
+}
+
+// The kernel's own rule for names of links: one is also the name of a file here.
+function checkName(port: string): void {
+  if (/^[^/\s]{1,15}$/.test(port) && port !== "." && port !== "..") return;
+  throw new LinksealError("usage", `${JSON.stringify(port)} is no name of a port`, {
+    effect: "none",
+    where: "linkseal mka",
+    next: "ip link",
+  });
+}
+
+async function untilItEnds(desk: MkaDesk, stop: AbortSignal, log: Log): Promise<0 | 1> {
+  try {
+    await desk.run(stop);
+    return 0;
+  } catch (error) {
+    // A successor looks at what the SecY holds and begins from there.
+    log.write("error", "mka.internal", error instanceof Error ? String(error.stack) : "");
+    return 1;
+  }
+}
+
+interface Surroundings {
+  readonly native: Native;
+  readonly log: Log;
+  readonly stop: AbortController;
+}
+
+async function serveDesk(
+  desk: MkaDesk,
+  { port, socket, client }: MkaOptions,
+  { native, log, stop }: Surroundings,
+): Promise<{ close(): Promise<void> }> {
+  const users = await usersWhoMayAsk(client);
+  const path = mkaSocket(port, socket);
+  await openFolder(dirname(path), "reachable");
+  const served = await serveFrames({
+    path,
+    requestBytesMax,
+    admits(connection) {
+      const { uid } = native.peerCredentials(descriptorOf(connection));
+      if (users.has(uid)) return true;
+      log.write("warn", "client-refused", `uid ${uid} may not ask`);
+      return false;
+    },
+    answer: async (question, gone) => writeReply(await desk.answer(question, gone)),
+    broken(error) {
+      log.write("error", "mka.internal", error instanceof Error ? String(error.stack) : "");
+      stop.abort();
+    },
+  });
+  // Whoever else the group of the folder lets in is turned away by his number.
+  if (client !== undefined) await chmod(path, 0o660);
+  return served;
+}
+
+/** The memory of this service, which the service manager holds from one process to the next. */
+class Keeper {
+  readonly #native: Native;
+  readonly #manager: string | undefined;
+  readonly #log: Log;
+  #memory: HeldMemory | undefined;
+
+  constructor(native: Native, manager: string | undefined, log: Log) {
+    this.#native = native;
+    this.#manager = manager;
+    this.#log = log;
+  }
+
+  /** What a predecessor left, if it can be understood. */
+  take(): MkaMemory | undefined {
+    const [descriptor, ...others] = heldDescriptors(memoryName);
+    for (const other of others) closeSync(other);
+    if (descriptor === undefined) return undefined;
+    try {
+      this.#memory = HeldMemory.adopt(this.#native, descriptor);
+      const octets = this.#memory.read();
+      return octets === undefined ? undefined : readMemory(octets, hostClock.wall());
+    } catch (error) {
+      const text = error instanceof Error ? error.message : "";
+      this.#log.write("warn", "memory-unreadable", `begins without its memory: ${text}`);
+      return undefined;
+    }
+  }
+
+  store(memory: MkaMemory): void {
+    try {
+      this.#held().write(writeMemory(memory, hostClock.wall()));
+    } catch (error) {
+      const text = error instanceof Error ? error.message : "";
+      this.#log.write("warn", "memory-lost", `a successor will know less: ${text}`);
+    } finally {
+      if (memory.snapshot !== undefined) wipeSnapshot(memory.snapshot);
+    }
+  }
+
+  #held(): HeldMemory {
+    if (this.#memory !== undefined) return this.#memory;
+    const memory = HeldMemory.create(this.#native, memoryName);
+    if (this.#manager !== undefined) {
+      const text = `FDSTORE=1\nFDNAME=${memoryName}`;
+      this.#native.notify(this.#manager, text, [memory.descriptor]);
+    }
+    this.#memory = memory;
+    return memory;
+  }
+}
+
+function loadAddon(): Native {
+  // Beside the bundle, or beside the sources that it was made of.
+  const folders = [import.meta.dirname, join(import.meta.dirname, "..", "dist")];
+  for (const folder of folders) {
+    try {
+      return loadNative(join(folder, "native", "linkseal.node"));
+    } catch {
+      // The other place may have it.
+    }
+  }
+  throw new LinksealError("usage", "the native addon is missing, or not for this machine", {
+    effect: "none",
+    where: "native/linkseal.node",
+    next: "npm run addon",
+  });
+}
+
+function tellManager(native: Native, manager: string | undefined, log: Log): void {
+  if (manager === undefined) return;
+  try {
+    native.notify(manager, "READY=1", []);
+  } catch (error) {
+    log.write("warn", "manager-unreachable", error instanceof Error ? error.message : "");
+  }
+}

@@ -1,0 +1,199 @@
+// The MKA process of one port as its client sees it: each verb one exchange, each answer checked
+// field by field.
+
+import type { Effect } from "#hal/error.ts";
+import { isErrorCode, LinksealError } from "#hal/error.ts";
+import { decodeJson } from "#hal/json.ts";
+import type {
+  CipherSuite,
+  Ckn,
+  KeySlot,
+  MacsecSettings,
+  MkaSession,
+  MkpduCounters,
+} from "#hal/model.ts";
+import type { Octets } from "#hal/netlink.ts";
+import type { Secret } from "#hal/secret.ts";
+import {
+  count,
+  field,
+  type JsonObject,
+  list,
+  Malformed,
+  name,
+  oneOf,
+  optional,
+  recordOf,
+  sentence,
+} from "../../local/shape.ts";
+import { readKey, readMkpdus, readSession, readSettings, readSuite } from "../../local/state.ts";
+import type { OwnSettings } from "./port.ts";
+import { type MkaRequest, readReply, type Within, writeRequest } from "./protocol.ts";
+import { type MkaTrouble, troubleCodes } from "./trouble-text.ts";
+
+/** One exchange with the process; `effect`: what a lost answer may have done. */
+export type AskMka = (
+  octets: Octets,
+  effect: "none" | "unknown",
+  signal: AbortSignal,
+) => Promise<Uint8Array>;
+
+export type MkaLook =
+  | {
+      readonly kind: "waiting";
+      readonly because: "noPort" | "noSecy" | "unclear";
+      /** Of the change that waits for its confirm. */
+      readonly pending: string | undefined;
+    }
+  | {
+      readonly kind: "bound";
+      /** Name of the SecY. */
+      readonly device: string;
+      readonly sci: string;
+      readonly settings: MacsecSettings;
+      readonly liveSuite: CipherSuite | undefined;
+      readonly keys: readonly KeySlot[];
+      readonly session: MkaSession;
+      readonly mkpdus: MkpduCounters;
+      readonly troubles: readonly MkaTrouble[];
+      readonly pending: string | undefined;
+    };
+
+const recalled = ["pending", "absent"] as const;
+const keysMax = 16;
+const troublesMax = 32;
+
+export class MkaClient {
+  readonly #ask: AskMka;
+  readonly #where: string;
+
+  /** `where`: the port, for errors. */
+  constructor(ask: AskMka, where: string) {
+    this.#ask = ask;
+    this.#where = where;
+  }
+
+  /** The CAK stays the caller's. Done already counts as done, under whatever token. */
+  async add(
+    key: { readonly ckn: Ckn; readonly role: "primary" | "fallback"; readonly cak: Secret },
+    step: { readonly token: string; readonly within: Within },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#tell({ kind: "add", ...key, ...step }, signal);
+  }
+
+  async configure(
+    settings: OwnSettings,
+    step: { readonly token: string; readonly within: Within },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#tell({ kind: "configure", settings, ...step }, signal);
+  }
+
+  /** Throws `device.commitExpired` where it was taken back meanwhile. */
+  async confirm(token: string, signal: AbortSignal): Promise<void> {
+    await this.#tell({ kind: "confirm", token }, signal);
+  }
+
+  async rollback(token: string, signal: AbortSignal): Promise<void> {
+    await this.#tell({ kind: "rollback", token }, signal);
+  }
+
+  async recall(token: string, signal: AbortSignal): Promise<"pending" | "absent"> {
+    const answer = await this.#exchange({ kind: "recall", token }, "none", signal);
+    return this.#read(answer, (told) => oneOf<"pending" | "absent">(told, "kind", recalled));
+  }
+
+  async remove(ckn: Ckn, signal: AbortSignal): Promise<void> {
+    await this.#tell({ kind: "remove", ckn }, signal);
+  }
+
+  async promote(ckn: Ckn, signal: AbortSignal): Promise<void> {
+    await this.#tell({ kind: "promote", ckn }, signal);
+  }
+
+  async rekey(signal: AbortSignal): Promise<void> {
+    await this.#tell({ kind: "rekey" }, signal);
+  }
+
+  async observe(signal: AbortSignal): Promise<MkaLook> {
+    return this.#read(await this.#exchange({ kind: "observe" }, "none", signal), readLook);
+  }
+
+  /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
+  async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
+    const answer = await this.#exchange({ kind: "changes", after, waitMs }, "none", signal);
+    return this.#read(answer, (told) => count(told, "count", 2 ** 32 - 1));
+  }
+
+  async #tell(request: MkaRequest, signal: AbortSignal): Promise<void> {
+    await this.#exchange(request, "unknown", signal);
+  }
+
+  async #exchange(
+    request: MkaRequest,
+    effect: "none" | "unknown",
+    signal: AbortSignal,
+  ): Promise<string> {
+    const reply = readReply(await this.#ask(writeRequest(request), effect, signal));
+    if (reply.kind === "done") return reply.body;
+    throw this.#read(reply.body, (told) => refusalIn(told, this.#where));
+  }
+
+  #read<T>(text: string, read: (told: JsonObject) => T): T {
+    try {
+      return read(recordOf(parsed(text), "answer"));
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      const what = `the MKA process answered something unknown at: ${error.message}`;
+      const next = "run linkseal and linkseal-mka in the same version";
+      const details = { effect: "unknown", where: this.#where, next } as const;
+      throw new LinksealError("device.unparsed", what, details);
+    }
+  }
+}
+
+// The parser's own message quotes the text, which may be anything: it is dropped.
+function parsed(text: string): unknown {
+  try {
+    return decodeJson(text);
+  } catch {
+    throw new Malformed("json");
+  }
+}
+
+const effects: readonly Effect[] = ["none", "unknown", "applied"];
+
+function refusalIn(told: JsonObject, where: string): LinksealError {
+  const code = name(told, "code");
+  if (!isErrorCode(code) || !/^(?:transport|device)\./.test(code)) throw new Malformed("code");
+  const effect = oneOf(told, "effect", effects);
+  return new LinksealError(code, sentence(told, "text"), {
+    effect,
+    where,
+    next: sentence(told, "next"),
+  });
+}
+
+function readLook(told: JsonObject): MkaLook {
+  const pending = optional(name, told, "pending");
+  if (oneOf(told, "kind", ["waiting", "bound"]) === "waiting") {
+    const because = oneOf(told, "because", ["noPort", "noSecy", "unclear"]);
+    return { kind: "waiting", because, pending };
+  }
+  return {
+    kind: "bound",
+    device: name(told, "device"),
+    sci: name(told, "sci"),
+    settings: readSettings(told, "settings"),
+    liveSuite: field(told, "liveSuite") === undefined ? undefined : readSuite(told, "liveSuite"),
+    keys: list(told, "keys", keysMax, readKey),
+    session: readSession(told, "session"),
+    mkpdus: readMkpdus(told, "mkpdus"),
+    troubles: list(told, "troubles", troublesMax, (trouble) => ({
+      code: oneOf(trouble, "code", troubleCodes),
+      text: sentence(trouble, "text"),
+    })),
+    pending,
+  };
+}

@@ -1,0 +1,63 @@
+// What stands in the way of a secured port, in words.
+
+import type { KayTrouble } from "./kay-types.ts";
+import type { SakRefusal } from "./sak.ts";
+
+export interface MkaTrouble {
+  readonly code: KayTrouble["kind"];
+  readonly text: string;
+}
+
+export const troubleCodes = [
+  "sakRefused",
+  "secyRefused",
+  "suiteNotAnnounced",
+  "peerNotReceiving",
+  "peerWantsNoMacsec",
+  "noKeyServer",
+  "deviceLost",
+] as const satisfies readonly KayTrouble["kind"][];
+
+export function troubleText(trouble: KayTrouble): MkaTrouble {
+  return { code: trouble.kind, text: textOf(trouble) };
+}
+
+function textOf(trouble: KayTrouble): string {
+  switch (trouble.kind) {
+    case "sakRefused":
+      return `the SAK of the key server was refused: ${refusalText(trouble.why)}`;
+    case "secyRefused":
+      return `the kernel refused ${trouble.operation}: ${trouble.errno}`;
+    case "suiteNotAnnounced":
+      return `the peer offers ${trouble.announced.join(", ") || "no suite at all"}`;
+    case "peerNotReceiving":
+      return `${trouble.sci} has not installed the SAK`;
+    case "peerWantsNoMacsec":
+      return `${trouble.sci} offers no MACsec`;
+    case "noKeyServer":
+      return "neither end is the key server: both have the same priority, or none is willing";
+    case "deviceLost":
+      return "the SecY is gone";
+  }
+}
+
+function refusalText(why: SakRefusal): string {
+  switch (why.kind) {
+    case "suite":
+      return `it is for ${why.offered}`;
+    case "plain":
+      return "it wants no MACsec";
+    case "noConfidentiality":
+      return "it wants no encryption";
+    case "confidentialityOffset":
+      return `it wants to leave ${why.offset} octets in the clear`;
+    case "unwrap":
+      return "it is damaged, or was wrapped under another CAK";
+    case "keyNumber":
+      return "its number was used before";
+    case "anInUse":
+      return `association number ${why.an} is still in use`;
+    case "notMember":
+      return "it does not count us among its members";
+  }
+}

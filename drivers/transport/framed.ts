@@ -1,0 +1,92 @@
+// One question and one answer over a Unix socket of this host, each a frame behind its length: no
+// text, so that a key in a question leaves no string behind.
+
+import { connect, type Socket } from "node:net";
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Octets } from "#hal/netlink.ts";
+import { fillOctets } from "./octets.ts";
+
+const lengthBytes = 4;
+
+export interface FramedQuestion {
+  readonly path: string;
+  readonly octets: Octets;
+  readonly replyBytesMax: number;
+  /** What a lost reply may have done. */
+  readonly effect: Extract<Effect, "none" | "unknown">;
+}
+
+/** The octets of the answer. Throws LinksealError, or the signal's reason once it aborts. */
+export async function askFramed(
+  question: FramedQuestion,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  signal.throwIfAborted();
+  const { path, octets } = question;
+  const socket = connect(path);
+  const aborted = (): void => void socket.destroy();
+  signal.addEventListener("abort", aborted, { once: true });
+  try {
+    await connected(socket, path);
+    const frame = framed(octets);
+    socket.write(frame, () => frame.fill(0));
+    return await answerOf(socket, question);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", aborted);
+    socket.destroy();
+  }
+}
+
+function connected(socket: Socket, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: unknown): void => {
+      reject(failure("transport.unreachable", "nobody answers", "none", path, cause));
+    };
+    socket.once("connect", resolve).once("close", failed).once("error", failed);
+  });
+}
+
+function framed(octets: Octets): Uint8Array {
+  const length = octets.reduce((sum, part) => sum + part.byteLength, 0);
+  const frame = new Uint8Array(lengthBytes + length);
+  new DataView(frame.buffer).setUint32(0, length);
+  fillOctets(octets, frame.subarray(lengthBytes));
+  return frame;
+}
+
+async function answerOf(socket: Socket, question: FramedQuestion): Promise<Uint8Array> {
+  const { path, replyBytesMax, effect } = question;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  let wanted = lengthBytes;
+  try {
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length < lengthBytes) continue;
+      wanted = lengthBytes + Buffer.concat(chunks).readUInt32BE();
+      if (wanted > lengthBytes + replyBytesMax) {
+        throw failure("transport.closed", "the reply is too long", effect, path, undefined);
+      }
+      if (length >= wanted) return Buffer.concat(chunks).subarray(lengthBytes, wanted);
+    }
+  } catch (error) {
+    if (error instanceof LinksealError) throw error;
+    throw failure("transport.closed", "no reply", effect, path, error);
+  }
+  throw failure("transport.closed", "no reply", effect, path, undefined);
+}
+
+function failure(
+  code: ErrorCode,
+  text: string,
+  effect: Effect,
+  where: string,
+  cause: unknown,
+): LinksealError {
+  const next = "systemctl status 'linkseal-mka@*'";
+  return new LinksealError(code, text, { effect, where, next, cause });
+}

@@ -1,0 +1,32 @@
+// What crosses a wire in the clear.
+
+import { enterNetwork, ip, native } from "../lab.ts";
+
+/** IPv4, ARP and IPv6. */
+const etherTypes = [0x0800, 0x0806, 0x86dd];
+
+/** Frames that are neither MACsec nor EAPOL, as they come in at the port of this network. */
+export class ClearWatch implements Disposable {
+  readonly seen: string[] = [];
+  readonly #sockets: ReturnType<typeof native.openFrames>[] = [];
+  readonly #room = new Uint8Array(16_384);
+
+  constructor(network: string) {
+    enterNetwork(network);
+    const [link] = JSON.parse(ip("-n", network, "-j", "link", "show", "wire")) as [
+      { ifindex: number },
+    ];
+    for (const type of etherTypes) {
+      const broadcast = new Uint8Array(6).fill(0xff);
+      const socket = native.openFrames(link.ifindex, type, broadcast, () => {
+        const length = native.receive(socket, this.#room);
+        if (length > 0) this.seen.push(Buffer.from(this.#room.subarray(0, 64)).toString("hex"));
+      });
+      this.#sockets.push(socket);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) native.close(socket);
+  }
+}

@@ -1,0 +1,107 @@
+// linkseal-mka as a process in a network of the test, and its client.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { MkaClient, type MkaLook } from "#drivers/linux/mka/client.ts";
+import { replyBytesMax } from "#drivers/linux/mka/protocol.ts";
+import { askFramed } from "#drivers/transport/framed.ts";
+import { Secret } from "#hal/secret.ts";
+import { soon } from "../lab.ts";
+import type { TestKey } from "./station.ts";
+
+const command = join(import.meta.dirname, "../../../agent/bin.js");
+
+export interface ParticipantOptions {
+  readonly network: string;
+  readonly folder: string;
+  readonly client?: string;
+  /** Address of a service manager, and what it holds for the process. */
+  readonly manager?: string;
+  readonly held?: number;
+}
+
+export class Participant implements Disposable {
+  readonly socket: string;
+  readonly client: MkaClient;
+  readonly #options: ParticipantOptions;
+  #child: ChildProcess | undefined;
+  said = "";
+
+  constructor(options: ParticipantOptions) {
+    this.#options = options;
+    this.socket = join(options.folder, `${options.network}.sock`);
+    this.client = new MkaClient(
+      (octets, effect, signal) =>
+        askFramed({ path: this.socket, octets, replyBytesMax, effect }, signal),
+      "wire",
+    );
+  }
+
+  /** Resolves once it says that it is ready. */
+  async start(held?: number): Promise<void> {
+    const { network, folder, client, manager } = this.#options;
+    const more = client === undefined ? [] : ["--client", client];
+    const argv = [process.execPath, command, "mka", "wire", "--socket", this.socket, ...more];
+    const handed = held === undefined ? {} : { LISTEN_FDS: "1", LISTEN_FDNAMES: "mka-memory" };
+    const env = {
+      ...process.env,
+      ...{ LINKSEAL_HOME: folder, TMPDIR: folder, ...handed },
+      ...(manager === undefined ? {} : { NOTIFY_SOCKET: manager }),
+    };
+    // A service manager knows the number of the process that it starts.
+    const shell = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", ...argv];
+    const child = spawn("ip", ["netns", "exec", network, ...shell], {
+      env,
+      stdio: ["ignore", "pipe", "pipe", ...(held === undefined ? [] : [held])],
+    });
+    this.#child = child;
+    const ready = Promise.withResolvers<void>();
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk) => {
+        this.said += String(chunk);
+        if (String(chunk).includes('"code":"ready"')) ready.resolve();
+      });
+    }
+    child.once("close", () => ready.reject(new Error(`it ended: ${this.said}`)));
+    await ready.promise;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) return null;
+    child.kill(signal);
+    const [status] = (await once(child, "close")) as [number | null];
+    this.#child = undefined;
+    return status;
+  }
+
+  async add(
+    { ckn, cak }: TestKey,
+    step: { readonly token: string; readonly within: number | "final" },
+    role: "primary" | "fallback" = "primary",
+  ): Promise<void> {
+    using secret = Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex")));
+    await this.client.add({ ckn, role, cak: secret }, step, soon());
+  }
+
+  look(): Promise<MkaLook> {
+    return this.client.observe(soon());
+  }
+
+  async secured(): Promise<string | undefined> {
+    const look = await this.look();
+    if (look.kind !== "bound") return undefined;
+    const { controlledPort, latestSak, respondedPeers } = look.session;
+    if (controlledPort !== "secured" || respondedPeers === 0) return undefined;
+    return latestSak?.transmit === true && latestSak.receive ? latestSak.keyId : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.#child?.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,241 @@
+// linkseal-mka as a process: whom it answers, what it takes back by itself, and what its death costs.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, closeSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ipBatch, leaveNetworks, native, soon, until } from "../lab.ts";
+import { Participant } from "./participant.ts";
+import { address, keyOf, keysOf, makeSecy, secyOf, wire } from "./station.ts";
+import { Flow, ping } from "./traffic.ts";
+
+let folder = "";
+let networks: readonly [string, string];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "linkseal-mka-"));
+  networks = wire();
+  networks.forEach((network, index) => {
+    makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });
+    address(network, index);
+  });
+});
+afterEach(() => {
+  leaveNetworks();
+  rmSync(folder, { recursive: true });
+});
+
+const key = keyOf("c0ffee", 32);
+const other = keyOf("beef", 32);
+const settings = { keyServerPriority: 32, sakRekeyMs: undefined, delayProtection: "off" } as const;
+const final = { token: "first", within: "final" } as const;
+
+async function secured(a: Participant, b: Participant): Promise<string> {
+  return await until(async () => {
+    const [left, right] = [await a.secured(), await b.secured()];
+    return left === right ? left : undefined;
+  });
+}
+
+async function both(options: { manager?: string } = {}): Promise<[Participant, Participant]> {
+  const [a, b] = networks.map((network) => new Participant({ network, folder, ...options }));
+  if (a === undefined || b === undefined) throw new Error("a wire has two ends");
+  await Promise.all([a.start(), b.start()]);
+  await b.client.configure(settings, final, soon());
+  for (const one of [a, b]) await one.add(key, final);
+  await secured(a, b);
+  return [a, b];
+}
+
+describe("linkseal-mka", { timeout: 300_000 }, () => {
+  it("secures a port for its client, and says nothing of a key", async () => {
+    const [a, b] = await both();
+    using near = a;
+    using _far = b;
+    expect(await ping(networks[0], "10.0.0.2")).toBe(5);
+    const look = await near.look();
+    expect(look).toMatchObject({
+      kind: "bound",
+      device: "ms-wire",
+      sci: "02000000000a0001",
+      settings: { suite: "gcm-aes-xpn-256", keyServerPriority: 16 },
+      liveSuite: "gcm-aes-xpn-256",
+      keys: [{ ckn: key.ckn, role: "primary" }],
+      session: { controlledPort: "secured", livePeers: 1, keyServer: "self" },
+      troubles: [],
+    });
+    await near.client.rekey(soon());
+    await until(async () => ((await near.secured())?.endsWith("/2") === true ? true : undefined));
+    const status = readFileSync(`/proc/${near.pid}/status`, "utf8");
+    expect(status).toMatch(/^CoreDumping:\s0$/m);
+    const shown = near.said + JSON.stringify(look) + readFileSync(`/proc/${near.pid}/cmdline`);
+    expect(shown).not.toContain(key.cak);
+    expect(await near.end("SIGTERM")).toBe(0);
+    expect(keysOf(networks[0]).sent).not.toBe("");
+  });
+
+  it("takes back what nobody confirms, its client gone or not, and keeps what was", async () => {
+    const [a, b] = await both();
+    using near = a;
+    using _far = b;
+    await near.add(other, { token: "second", within: 60_000 }, "fallback");
+    await near.client.configure(
+      { ...settings, keyServerPriority: 7 },
+      { token: "second", within: 3_000 },
+      soon(),
+    );
+    expect(await near.client.recall("second", soon())).toBe("pending");
+    await expect(near.client.remove(key.ckn, soon())).rejects.toMatchObject({
+      code: "device.locked",
+      effect: "none",
+    });
+    const look = await until(async () => {
+      const seen = await near.look();
+      return seen.pending === undefined ? seen : undefined;
+    });
+    expect(look).toMatchObject({ keys: [{ ckn: key.ckn }], settings: { keyServerPriority: 16 } });
+    expect(await near.client.recall("second", soon())).toBe("absent");
+    await expect(near.client.confirm("second", soon())).rejects.toMatchObject({
+      code: "device.commitExpired",
+    });
+    await near.add(other, { token: "third", within: 60_000 }, "fallback");
+    // An answer that was lost: asked for again, and confirmed twice.
+    await near.add(other, { token: "third", within: 60_000 }, "fallback");
+    await near.client.confirm("third", soon());
+    await near.client.confirm("third", soon());
+    await expect(near.add({ ...other, cak: key.cak }, final)).rejects.toMatchObject({
+      code: "device.rejected",
+    });
+    await near.add(keyOf("cafe", 16), { token: "fourth", within: 60_000 });
+    await near.client.rollback("fourth", soon());
+    expect(await near.look()).toMatchObject({ keys: [{ ckn: key.ckn }, { ckn: other.ckn }] });
+  });
+
+  it("killed and started anew it takes the key again, and the SecY went on meanwhile", async () => {
+    const [a, b] = await both();
+    using near = a;
+    using far = b;
+    for (const station of [near, far]) {
+      const flow = await Flow.begin(networks);
+      await rest(2000);
+      await station.end("SIGKILL");
+      const start = performance.now();
+      await station.start();
+      if (station === far) await station.client.configure(settings, final, soon());
+      await station.add(key, final);
+      await secured(near, far);
+      const tookMs = Math.round(performance.now() - start);
+      await rest(8000);
+      const { sent, lost } = await flow.end();
+      const who = station === near ? "key server" : "member";
+      console.log(`${who} killed, no memory: secured after ${tookMs} ms, ${lost} of ${sent} lost`);
+      expect(lost).toBe(0);
+    }
+  });
+
+  it("killed and started with its memory it is the same member, and needs no key", async () => {
+    const manager = join(folder, "notify");
+    const notices = native.listenNotices(manager);
+    const [a, b] = await both({ manager });
+    using near = a;
+    using far = b;
+    const held: number[] = [];
+    for (let count = 0; count < 4; count += 1) held.push(...native.takeNotice(notices).descriptors);
+    expect(held).toHaveLength(2);
+    await near.add(other, { token: "armed", within: 3_600_000 }, "fallback");
+    const before = await near.secured();
+    const flow = await Flow.begin(networks);
+    await rest(2000);
+    await near.end("SIGKILL");
+    const start = performance.now();
+    // Which of both is this one's is seen by what is in it.
+    const [own = -1] = held.filter((fd) => readFileSync(fd).includes('"armed"'));
+    await near.start(own);
+    const look = await near.look();
+    const tookMs = Math.round(performance.now() - start);
+    expect(look).toMatchObject({
+      keys: [{ ckn: key.ckn }, { ckn: other.ckn }],
+      session: { controlledPort: "secured", livePeers: 1 },
+      pending: "armed",
+    });
+    await rest(9000);
+    const { sent, lost } = await flow.end();
+    console.log(`killed, with its memory: back after ${tookMs} ms, ${lost} of ${sent} lost`);
+    expect(await secured(near, far)).toBe(before);
+    expect(lost).toBe(0);
+    for (const fd of [notices, ...held]) closeSync(fd);
+  });
+
+  it("waits for its port and its SecY, and goes on with a new one", async () => {
+    const [left, right] = networks;
+    ipBatch(["link del ms-wire"], "-n", left);
+    using near = new Participant({ network: left, folder });
+    using far = new Participant({ network: right, folder });
+    await Promise.all([near.start(), far.start()]);
+    expect(await near.look()).toMatchObject({ kind: "waiting", because: "noSecy" });
+    await expect(near.add(key, final)).rejects.toMatchObject({ code: "device.rejected" });
+    makeSecy(left, { suite: "gcm-aes-xpn-256", sci: "on" });
+    address(left, 0);
+    await far.client.configure(settings, final, soon());
+    for (const one of [near, far]) await one.add(key, final);
+    await secured(near, far);
+    ipBatch(["link del ms-wire"], "-n", left);
+    await until(async () => {
+      const look = await near.look();
+      return look.kind === "bound" && look.troubles[0]?.code === "deviceLost" ? true : undefined;
+    });
+    for (const network of networks) {
+      if (network === right) ipBatch(["link del ms-wire"], "-n", right);
+      makeSecy(network, { suite: "gcm-aes-128", sci: "off" });
+      address(network, networks.indexOf(network));
+    }
+    const used = await until(async () => {
+      const look = await near.look();
+      const isNew = look.kind === "bound" && look.liveSuite === "gcm-aes-128";
+      return isNew && (await near.secured()) === (await far.secured()) ? look : undefined;
+    });
+    expect(used).toMatchObject({ settings: { suite: "gcm-aes-128", includeSci: false } });
+    expect(await ping(left, "10.0.0.2")).toBe(5);
+    expect(secyOf(left)?.rx_sc).toHaveLength(1);
+  });
+
+  it("answers nobody whom it does not know, and no nonsense", async () => {
+    using near = new Participant({ network: networks[0], folder, client: "4321" });
+    await near.start();
+    chmodSync(folder, 0o755);
+    chmodSync(near.socket, 0o666);
+    const asking = async (uid: number): Promise<string> => {
+      const code = [
+        'const socket = require("node:net").connect(process.argv[1]);',
+        'socket.on("data", (d) => console.log(d.length)).on("error", (e) => console.log(e.code));',
+        'socket.on("close", () => console.log("closed")).write(Buffer.from([0, 0, 0, 1, 9]));',
+      ].join("\n");
+      const child = spawn(process.execPath, ["-e", code, near.socket], { uid, gid: uid, cwd: "/" });
+      let said = "";
+      child.stdout.on("data", (chunk) => {
+        said += String(chunk);
+      });
+      await once(child, "close");
+      return said.replaceAll("\n", " ").trim();
+    };
+    expect(await asking(4321)).toMatch(/^\d+ closed$/);
+    expect(await asking(65_534)).toMatch(/^((ECONNRESET|EPIPE) )?closed$/);
+    for (const octets of [
+      [0xff, 0xff, 0xff, 0xff],
+      [0, 0, 1, 1],
+      [0, 0, 0, 1, 9, 9],
+    ]) {
+      const socket = connect(near.socket);
+      socket.on("error", () => undefined);
+      socket.write(Uint8Array.from(octets));
+      await once(socket, "close");
+    }
+    // One that never says what it wants holds nobody up.
+    const silent = connect(near.socket);
+    expect((await near.look()).kind).toBe("bound");
+    await once(silent, "close");
+  });
+});
