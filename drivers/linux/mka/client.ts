@@ -3,7 +3,6 @@
 
 import type { Effect } from "#hal/error.ts";
 import { isErrorCode, LinksealError } from "#hal/error.ts";
-import { decodeJson } from "#hal/json.ts";
 import type {
   CipherSuite,
   Ckn,
@@ -156,7 +155,7 @@ export class MkaClient {
 // The parser's own message quotes the text, which may be anything: it is dropped.
 function parsed(text: string): unknown {
   try {
-    return decodeJson(text);
+    return JSON.parse(text);
   } catch {
     throw new Malformed("json");
   }
