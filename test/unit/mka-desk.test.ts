@@ -186,7 +186,7 @@ describe("a successor", () => {
     expect([a.kernel.saks, b.kernel.saks]).toEqual([saks, saks]);
   });
 
-  it("without the memory leaves the SAs until its key is there and the peer has another", async () => {
+  it("without the memory leaves the SAs until its key is there, and another SAK", async () => {
     const { clock, a, b } = await protectedHosts();
     const { saks } = a.kernel;
     a.kill();

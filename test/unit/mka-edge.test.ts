@@ -66,7 +66,7 @@ describe("the edge to the kernel", () => {
     for (const secret of kernel.secrets) expect(() => secret.copy()).toThrow("already wiped");
   });
 
-  it("lets no frame leave before it is told to, though a new device encodes under AN 0", async () => {
+  it("lets no frame leave too early, though a new device encodes under AN 0", async () => {
     const { secy, carry, kernel } = await edgeOn("gcm-aes-128");
     await carry(transmit(0, "gcm-aes-128"));
     expect(kernel.log).toEqual(["encode", "addTxSa"]);

@@ -86,14 +86,8 @@ describe("questions to the MKA process", () => {
         const cut = octets.slice(0, at % (octets.length + 1));
         const told = [noise, changed, cut, Uint8Array.of(...octets, to)][how] ?? noise;
         const before = hexOf(told);
-        let read: MkaRequest | undefined;
-        try {
-          read = readRequest(told);
-        } catch (error) {
-          if (!(error instanceof Malformed)) throw error;
-        }
         // What is understood says exactly that and no more.
-        if (read !== undefined) expect(hexOf(bytesOf(writeRequest(read)))).toBe(before);
+        expect([before, "malformed"]).toContain(understood(told));
       }),
       { numRuns },
     );
@@ -109,6 +103,15 @@ describe("questions to the MKA process", () => {
     readRequest(octets);
     expect(hexOf(octets)).not.toContain("5a5a");
   });
+
+  function understood(octets: Uint8Array): string {
+    try {
+      return hexOf(bytesOf(writeRequest(readRequest(octets))));
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      return "malformed";
+    }
+  }
 
   const hexOf = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
 });

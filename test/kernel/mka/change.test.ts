@@ -1,5 +1,5 @@
-// The change of a CAK at both ends, with traffic on the link: both keys stand beside each other, and
-// nothing is lost.
+// The change of a CAK at both ends, with traffic on the link: both keys stand beside each other,
+// and nothing is lost.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
