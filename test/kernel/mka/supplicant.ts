@@ -61,7 +61,7 @@ export class Supplicant implements Disposable {
     ];
     writeFileSync(file, `${lines.join("\n")}\n`);
     const argv = [program(version, "wpa_supplicant"), "-D", "macsec_linux", "-i", "wire"];
-    const all = ["netns", "exec", network, ...argv, "-d", "-c", file];
+    const all = ["netns", "exec", network, ...argv, "-dt", "-c", file];
     this.#child = spawn("ip", all, { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (chunk) => {
