@@ -98,7 +98,8 @@ export class MkaDesk {
 
   /** Before a planned end: the peer's patience begins anew. */
   async farewell(): Promise<void> {
-    await this.#port.command({ kind: "hello" });
+    // What breaks here ends `run`.
+    await this.#port.command({ kind: "hello" }).catch(() => undefined);
   }
 
   #memory(): MkaMemory {

@@ -62,7 +62,8 @@ export type PortRefusal = CommandRefusal | "noSecy";
 type Waiting = Exclude<FoundSecy["kind"], "found">;
 
 const pollMs = { on: 500, off: 1000 } as const;
-const lookMs = 1000;
+/** Hints may be lost; a port without its SecY waits for nothing else. */
+const lookMs = { bound: 5000, waiting: 1000 } as const;
 /** However many links of this host change. */
 const looksApartMs = 50;
 const framesMax = 256;
@@ -243,7 +244,8 @@ export class MkaPort {
   async #look(): Promise<void> {
     const { port, sockets, log } = this.#parts;
     const found = await findSecy(sockets.routes, port, this.#never);
-    this.#lookAt = instantAfter(this.#now(), lookMs);
+    const isBound = found.kind === "found" && this.#listenOn(found.place.port);
+    this.#lookAt = instantAfter(this.#now(), isBound ? lookMs.bound : lookMs.waiting);
     if (found.kind !== "found") {
       if (found.kind === "unclear" && this.#because !== "unclear") {
         log.write("warn", "secy-unclear", `which SecY of ${port} counts is not known`);
@@ -253,8 +255,7 @@ export class MkaPort {
       if (found.kind === "noPort") this.#closeFrames();
       return;
     }
-    this.#listenOn(found.place.port);
-    await this.#bind(found.place);
+    if (isBound) await this.#bind(found.place);
   }
 
   async #bind(place: SecyPlace): Promise<void> {
@@ -319,15 +320,23 @@ export class MkaPort {
     if (this.#kay !== undefined) await this.#take(this.#kay.report({ kind: "lost" }, this.#now()));
   }
 
-  #listenOn(port: number): void {
-    if (this.#frames?.port === port) return;
+  /** False where the port went away since it was seen. */
+  #listenOn(port: number): boolean {
+    if (this.#frames?.port === port) return true;
     this.#closeFrames();
-    const channel = this.#parts.openFrames(port, {
-      frame: (octets) => this.#onFrame(octets),
-      // The port is down or away: a look tells, and what is sent meanwhile is refused.
-      trouble: () => this.hint(),
-    });
-    this.#frames = { port, channel };
+    try {
+      const channel = this.#parts.openFrames(port, {
+        frame: (octets) => this.#onFrame(octets),
+        // The port is down or away: a look tells, and what is sent meanwhile is refused.
+        trouble: () => this.hint(),
+      });
+      this.#frames = { port, channel };
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error && "errno" in error)) throw error;
+      this.#parts.log.write("warn", "port-unreachable", error.message);
+      return false;
+    }
   }
 
   #closeFrames(): void {

@@ -199,11 +199,12 @@ export class SecyEdge {
     // Nothing is ever too late where the replay protection is off.
     if (replay !== true || window === undefined) return undefined;
     const wanted = lowestPn + BigInt(window);
-    const extended = this.#isExtended;
-    const last = extended ? 0xffffffffffffffffn : 0xffffffffn;
+    // A frame carries the low half alone, and the kernel takes one that is far below its own for
+    // one behind the next turn, never for one before the last.
+    const last = lowestPn | 0xffffffffn;
     const nextPn = wanted > last ? last : wanted;
     if (nextPn <= pn) return undefined;
-    const change = { an, nextPn, extended };
+    const change = { an, nextPn, extended: this.#isExtended };
     return await this.#tell(
       this.#writer.updateRxSa({ link: this.#place.device, sci }, change),
       signal,

@@ -1,5 +1,6 @@
 // Our participant at both ends of a wire, on a real kernel.
 
+import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
 import { leaveNetworks, until } from "../lab.ts";
@@ -45,4 +46,33 @@ describe("both ends are ours", { timeout: 200_000 }, () => {
     expect(secyOf(networks[0])?.rx_sc).toHaveLength(1);
     expect([...near.seen, ...far.seen]).toEqual([]);
   });
+
+  it.each(["gcm-aes-128", "gcm-aes-xpn-256"] as const)(
+    "%s: what is later than the delay that is protected is refused, and nothing else",
+    async (suite) => {
+      const networks = wire();
+      const window = 64;
+      networks.forEach((network, index) => {
+        makeSecy(network, { suite, sci: "on", replay: window });
+        address(network, index);
+      });
+      await using a = new Station(networks[0], { delayProtection: "on" });
+      await using b = new Station(networks[1], { delayProtection: "on", keyServerPriority: 32 });
+      const key = keyOf("c0ffee", 32);
+      for (const one of [a, b]) await one.add(key);
+      await until(async () => (await a.secured()) === (await b.secured()) || undefined);
+      expect(await ping(networks[0], "10.0.0.2")).toBe(5);
+      // Without another frame the lowest that may come is the next one that will.
+      const [sent, floor] = await until(() => {
+        const [from, to] = networks.map(secyOf);
+        const next = from?.sa_list[0]?.pn ?? 0;
+        const taken = to?.rx_sc[0]?.sa_list[0]?.pn ?? 0;
+        return next > 5 && taken === next + window ? [next, taken] : undefined;
+      });
+      console.log(`${suite}: next ${sent}, the kernel's ${floor} with a window of ${window}`);
+      expect(await ping(networks[0], "10.0.0.2")).toBe(5);
+      await rest(3000);
+      expect(await ping(networks[0], "10.0.0.2")).toBe(5);
+    },
+  );
 });

@@ -44,14 +44,6 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     using b = new Supplicant({ version, network: right, key, priority: 32 });
     const took = await sinceMs(start, () => a.isSecured && b.isSecured);
     console.log(`two of ${version}: secured after ${took} ms`);
-    if (took > 10_000)
-      console.log(
-        a.said
-          .split("\n")
-          .filter((l) => /KaY|CP|MKA|macsec/i.test(l))
-          .slice(0, 150)
-          .join("\n"),
-      );
     address(left, 0, await a.device());
     address(right, 1, await b.device());
     expect(await ping(left, "10.0.0.2")).toBe(5);
