@@ -3,18 +3,19 @@
 
 import { closeSync } from "node:fs";
 import { chmod } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { wipeSnapshot } from "#drivers/linux/mka/port.ts";
 import { requestBytesMax, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { FrameChannel } from "#drivers/transport/frames.ts";
 import { HeldMemory } from "#drivers/transport/memory.ts";
-import { loadNative, type Native } from "#drivers/transport/native.ts";
+import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Log, LogLevel } from "#hal/world.ts";
-import { descriptorOf, usersWhoMayAsk } from "./host/clients.ts";
+import { loadAddon, tellManager } from "./host/addon.ts";
+import { mayAsk, usersWhoMayAsk } from "./host/clients.ts";
 import { hostClock } from "./host/clock.ts";
 import { heldDescriptors } from "./host/descriptors.ts";
 import { openFolder } from "./host/folder.ts";
@@ -40,7 +41,6 @@ const memoryName = "mka-memory";
 export async function runMka(options: MkaOptions): Promise<0 | 1> {
   checkName(options.port);
   const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
   const native = loadAddon();
   native.refuseDumps();
   const { JOURNAL_STREAM: journalStream, NOTIFY_SOCKET: manager } = process.env;
@@ -58,12 +58,15 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
     memory: keeper.take(),
     ...(manager === undefined ? {} : { store: (memory) => keeper.store(memory) }),
   });
+  // The peer's patience begins anew with our last word.
+  const leave = (): void => void desk.farewell().finally(() => stop.abort());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, leave);
   const hint = (): void => desk.hint();
   const hints = { message: hint, resync: hint };
   using _monitor = monitor(native, families.route, [linkGroup], hints);
   const served = await serveDesk(desk, options, { native, log, stop });
   log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
-  tellManager(native, manager, log);
+  tellManager(native, log);
   const status = await untilItEnds(desk, stop.signal, log);
   await served.close();
   log.write("info", "stopped", "stopped; the SecY keeps what it has");
@@ -108,12 +111,7 @@ async function serveDesk(
   const served = await serveFrames({
     path,
     requestBytesMax,
-    admits(connection) {
-      const { uid } = native.peerCredentials(descriptorOf(connection));
-      if (users.has(uid)) return true;
-      log.write("warn", "client-refused", `uid ${uid} may not ask`);
-      return false;
-    },
+    admits: (connection) => mayAsk(native, users, connection, log),
     answer: async (question, gone) => writeReply(await desk.answer(question, gone)),
     broken(error) {
       log.write("error", "mka.internal", error instanceof Error ? String(error.stack) : "");
@@ -174,31 +172,5 @@ class Keeper {
     }
     this.#memory = memory;
     return memory;
-  }
-}
-
-function loadAddon(): Native {
-  // Beside the bundle, or beside the sources that it was made of.
-  const folders = [import.meta.dirname, join(import.meta.dirname, "..", "dist")];
-  for (const folder of folders) {
-    try {
-      return loadNative(join(folder, "native", "linkseal.node"));
-    } catch {
-      // The other place may have it.
-    }
-  }
-  throw new LinksealError("usage", "the native addon is missing, or not for this machine", {
-    effect: "none",
-    where: "native/linkseal.node",
-    next: "npm run addon",
-  });
-}
-
-function tellManager(native: Native, manager: string | undefined, log: Log): void {
-  if (manager === undefined) return;
-  try {
-    native.notify(manager, "READY=1", []);
-  } catch (error) {
-    log.write("warn", "manager-unreachable", error instanceof Error ? error.message : "");
   }
 }

@@ -2,15 +2,14 @@
 // It has a fixed list of verbs, knows no key, and answers one user.
 
 import { chmod, readFile } from "node:fs/promises";
-import type { Socket } from "node:net";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
-import { loadNative, type Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
-import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import type { LogLevel, World } from "#hal/world.ts";
+import type { LogLevel } from "#hal/world.ts";
+import { loadAddon, tellManager } from "./host/addon.ts";
+import { mayAsk, usersWhoMayAsk } from "./host/clients.ts";
 import { openFolder } from "./host/folder.ts";
 import { hostWorld, lockState } from "./host/host.ts";
 import { netPlaces } from "./host/places.ts";
@@ -51,7 +50,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const served = await serveUnix({
     path: places.socket,
     requestBytesMax,
-    admits: (socket) => admits(native, users, socket, world),
+    admits: (socket) => mayAsk(native, users, socket, world.log),
     answer: (call, gone) => answerNet(desk, call, gone),
     tooLong,
     broken(error) {
@@ -62,7 +61,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   // Whoever else the group of the folder lets in is turned away by his number.
   if (options.client !== undefined) await chmod(places.socket, 0o660);
   world.log.write("info", "ready", "READY: serves this kernel's network", { at: places.socket });
-  tellManager(native, world);
+  tellManager(native, world.log);
   const status = await end.promise;
   await served.close();
   desk.close();
@@ -70,68 +69,8 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   return status;
 }
 
-function loadAddon(): Native {
-  // Beside the bundle, or beside the sources that it was made of.
-  const folders = [import.meta.dirname, join(import.meta.dirname, "..", "dist")];
-  for (const folder of folders) {
-    try {
-      return loadNative(join(folder, "native", "linkseal.node"));
-    } catch {
-      // The other place may have it.
-    }
-  }
-  throw new LinksealError("usage", "the native addon is missing, or not for this machine", {
-    effect: "none",
-    where: "native/linkseal.node",
-    next: "npm run addon",
-  });
-}
-
-async function usersWhoMayAsk(client: string | undefined): Promise<ReadonlySet<number>> {
-  const own = process.geteuid?.() ?? 0;
-  if (client === undefined) return new Set([own]);
-  if (/^\d{1,10}$/.test(client)) return new Set([own, Number(client)]);
-  const lines = (await readFile("/etc/passwd", "utf8")).split("\n");
-  const [, , uid] = lines.find((line) => line.startsWith(`${client}:`))?.split(":") ?? [];
-  if (uid !== undefined) return new Set([own, Number(uid)]);
-  throw new LinksealError("usage", `there is no user ${client}`, {
-    effect: "none",
-    where: "--client",
-    next: "name the user that the agent runs as",
-  });
-}
-
-function admits(
-  native: Native,
-  users: ReadonlySet<number>,
-  socket: Socket,
-  { log }: Pick<World, "log">,
-): boolean {
-  const { uid } = native.peerCredentials(descriptorOf(socket));
-  if (users.has(uid)) return true;
-  log.write("warn", "client-refused", `uid ${uid} may not ask`);
-  return false;
-}
-
-// Node shows the descriptor of a socket nowhere else.
-function descriptorOf(socket: Socket): number {
-  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
-  // A connection without one is gone already, and -1 is nobody's.
-  return handle?.fd ?? -1;
-}
-
 function tooLong(): { status: number; body: string } {
   const text = `the request is longer than ${requestBytesMax} bytes`;
   const refused = { code: "device.rejected", effect: "none", text, where: "linkseal-net" };
   return { status: 413, body: encodeJson({ ...refused, next: "linkseal status" }) };
-}
-
-function tellManager(native: Native, { log }: Pick<World, "log">): void {
-  const { NOTIFY_SOCKET: address } = process.env;
-  if (address === undefined) return;
-  try {
-    native.notify(address, "READY=1", []);
-  } catch (error) {
-    log.write("warn", "manager-unreachable", error instanceof Error ? error.message : "");
-  }
 }

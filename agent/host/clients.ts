@@ -2,7 +2,9 @@
 
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
+import type { Native } from "#drivers/transport/native.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { Log } from "#hal/world.ts";
 
 /** `client`: number or name of a user, beside the one that this process runs as. */
 export async function usersWhoMayAsk(client: string | undefined): Promise<ReadonlySet<number>> {
@@ -19,8 +21,28 @@ export async function usersWhoMayAsk(client: string | undefined): Promise<Readon
   });
 }
 
-/** Node shows the descriptor of a socket nowhere else; -1 where it is gone already. */
-export function descriptorOf(socket: Socket): number {
+/** By the word of the kernel, before an octet is read; a refusal is logged. */
+export function mayAsk(
+  native: Pick<Native, "peerCredentials">,
+  users: ReadonlySet<number>,
+  socket: Socket,
+  log: Log,
+): boolean {
+  const uid = userOf(native, socket);
+  if (uid !== undefined && users.has(uid)) return true;
+  log.write("warn", "client-refused", uid === undefined ? "nobody asks" : `uid ${uid} may not ask`);
+  return false;
+}
+
+// A connection that is gone already has no descriptor, or one without another end.
+function userOf(native: Pick<Native, "peerCredentials">, socket: Socket): number | undefined {
+  // Node shows it nowhere else.
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
-  return handle?.fd ?? -1;
+  const descriptor = handle?.fd ?? -1;
+  if (descriptor < 0) return undefined;
+  try {
+    return native.peerCredentials(descriptor).uid;
+  } catch {
+    return undefined;
+  }
 }

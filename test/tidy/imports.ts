@@ -52,8 +52,8 @@ const importTable: readonly TableRow[] = [
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
-    edge: /^agent\/host\/(host|dialer)\.ts -> drivers\/transport\//,
-    why: "agent/host/ alone builds the real Dialer",
+    edge: /^agent\/host\/(host|dialer|addon|clients)\.ts -> drivers\/transport\//,
+    why: "agent/host/ alone reaches out of this process",
   },
   {
     edge: /^agent\/cli\/version\.ts -> package\.json$/,

@@ -15,7 +15,7 @@ interface Vlan {
   readonly below: string;
 }
 
-export interface MovedLink {
+interface MovedLink {
   readonly name: string;
   readonly index: number;
   readonly mtu: number;

@@ -59,7 +59,7 @@ export function readPart(part: JsonObject): NetPart {
   }
 }
 
-export function readWish(settings: JsonObject): SecyWish {
+function readWish(settings: JsonObject): SecyWish {
   return {
     suite: oneOf(settings, "suite", suites),
     includeSci: flag(settings, "includeSci"),
