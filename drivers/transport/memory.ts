@@ -73,10 +73,11 @@ function placeAt(descriptor: number, index: number): Written | undefined {
   const place = new Uint8Array(placeBytes);
   const read = readSync(descriptor, place, 0, placeBytes, index * placeBytes);
   const view = new DataView(place.buffer);
+  const number = view.getUint32(hashBytes);
   const length = view.getUint32(hashBytes + 4);
   const isWhole = read === placeBytes && length <= placeBytes - headerBytes;
   const content = place.slice(headerBytes, headerBytes + length);
   const isOurs = isWhole && Buffer.compare(hashOf(place), place.subarray(0, hashBytes)) === 0;
   place.fill(0);
-  return isOurs ? { number: view.getUint32(hashBytes), content } : undefined;
+  return isOurs ? { number, content } : undefined;
 }
