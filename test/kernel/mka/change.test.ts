@@ -3,8 +3,8 @@
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { leaveNetworks, until } from "../lab.ts";
-import { address, keyOf, keysOf, makeSecy, Station, wire } from "./station.ts";
+import { ip, leaveNetworks, until } from "../lab.ts";
+import { address, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
 import { Flow } from "./traffic.ts";
 
 afterEach(leaveNetworks);
@@ -53,5 +53,31 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(keysOf(networks[0])).toEqual(keysOf(networks[1]));
     expect(keysOf(networks[0]).sent).toContain(keyId.split("/")[0]);
     expect([...a.log, ...b.log].filter((line) => /refused|lost|ended/.test(line))).toEqual([]);
+  });
+
+  it("of a SAK comes before its packet numbers run out, and nothing is lost", async () => {
+    const networks = wire();
+    networks.forEach((network, index) => {
+      makeSecy(network, { suite: "gcm-aes-128", sci: "on" });
+      address(network, index);
+    });
+    await using a = new Station(networks[0], { keyServerPriority: 16 });
+    await using b = new Station(networks[1], { keyServerPriority: 32 });
+    for (const one of [a, b]) await one.add(old);
+    const before = await agreed(a, b, old.ckn);
+    const flow = await Flow.begin(networks);
+    await rest(1000);
+    // The member's own: the key server learns of it from what the member says it sent.
+    const start = performance.now();
+    ip("-n", networks[1], "macsec", "set", "ms-wire", "tx", "sa", "0", "pn", "3221225500");
+    await until(async () => ((await agreed(a, b, old.ckn)) === before ? undefined : true));
+    const tookMs = Math.round(performance.now() - start);
+    await rest(6000);
+    const { sent, lost } = await flow.end();
+    console.log(
+      `packet number near its end: another SAK after ${tookMs} ms, ${lost} of ${sent} lost`,
+    );
+    expect(lost).toBe(0);
+    expect(secyOf(networks[1])?.sa_list).toMatchObject([{ an: 1 }]);
   });
 });
