@@ -171,6 +171,25 @@ describe("a change that is not confirmed", () => {
 });
 
 describe("a successor", () => {
+  it("without a SecY keeps what it was left, and takes back what was not confirmed", async () => {
+    const { clock, a, b } = await protectedHosts();
+    await a.add(other, 30_000, "change");
+    a.kill();
+    a.kernel.secy = undefined;
+    for (const waitMs of [10_000, 60_000]) {
+      a.start();
+      await clock.runFor(waitMs);
+      expect(await a.client.observe(signal)).toMatchObject({ kind: "waiting" });
+      a.kill();
+    }
+    a.start();
+    a.make("gcm-aes-xpn-256");
+    await clock.runFor(20_000);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+    expect(await a.isSecured()).toBe(true);
+    expect(b.kernel.saks).toEqual(a.kernel.saks);
+  });
+
   it("with the memory carries on as the same member, and touches nothing", async () => {
     const { clock, a, b } = await protectedHosts();
     const { saks } = a.kernel;

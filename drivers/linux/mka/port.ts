@@ -127,7 +127,7 @@ export class MkaPort {
   command(command: Exclude<KayCommand, { kind: "configure" }>): Promise<PortRefusal | undefined> {
     return this.#asked(async () => {
       if (this.#kay === undefined) await this.#look();
-      if (this.#kay === undefined) return "noSecy";
+      if (this.#kay === undefined) return this.#forget(command);
       const outputs = this.#kay.command(command, this.#now());
       await this.#take(outputs);
       return outputs.flatMap((output) =>
@@ -169,9 +169,21 @@ export class MkaPort {
     });
   }
 
-  /** The caller wipes it. Undefined before there ever was a SecY. */
+  /** The caller wipes it. Undefined where there never was a SecY. */
   snapshot(): KaySnapshot | undefined {
-    return this.#kay?.snapshot(this.#now());
+    if (this.#kay !== undefined) return this.#kay.snapshot(this.#now());
+    return this.#snapshot === undefined ? undefined : copyOf(this.#snapshot);
+  }
+
+  // What a predecessor left waits for its SecY, and may be taken back meanwhile.
+  #forget(command: KayCommand): PortRefusal | undefined {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined || command.kind !== "removeActor") return "noSecy";
+    const gone = snapshot.actors.filter(({ ckn }) => ckn === command.ckn);
+    wipeSnapshot({ ...snapshot, actors: gone });
+    const actors = snapshot.actors.filter((actor) => !gone.includes(actor));
+    this.#snapshot = { ...snapshot, actors };
+    return gone.length === 0 ? "unknownCkn" : undefined;
   }
 
   /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
@@ -432,6 +444,13 @@ function plain(fields: object): Record<string, string | number> {
 
 function isSameDevice(a: SecyPlace, b: SecyPlace): boolean {
   return a.device === b.device && a.port === b.port && a.sci === b.sci && a.suite === b.suite;
+}
+
+function copyOf(snapshot: KaySnapshot): KaySnapshot {
+  const actors = snapshot.actors.map((actor) => {
+    return { ...actor, ick: actor.ick.copy(), kek: actor.kek.copy() };
+  });
+  return { ...snapshot, actors };
 }
 
 export function wipeSnapshot({ actors }: KaySnapshot): void {

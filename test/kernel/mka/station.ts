@@ -70,7 +70,9 @@ export interface TestKey {
 export function keyOf(digits: string, octets: 16 | 32): TestKey {
   const ckn = parseCkn(digits.repeat(32).slice(0, 64));
   if (ckn === undefined) throw new Error("no CKN");
-  return { ckn, cak: digits.repeat(32).slice(0, octets * 2) };
+  // Not the digits of its name, which may be seen.
+  const cak = [...digits].toReversed().join("").repeat(32);
+  return { ckn, cak: cak.slice(0, octets * 2) };
 }
 
 export class Station implements AsyncDisposable {
