@@ -16,7 +16,7 @@ import type {
 import type { Secret } from "#hal/secret.ts";
 import { hexOf, octetsOf } from "./kay-recorded.ts";
 
-export const macsecNumber = 33;
+const macsecNumber = 33;
 const controlNumber = 16;
 const portIndex = 2;
 

@@ -71,7 +71,7 @@ export function keyOf(digits: string, octets: 16 | 32): TestKey {
   const ckn = parseCkn(digits.repeat(32).slice(0, 64));
   if (ckn === undefined) throw new Error("no CKN");
   // Not the digits of its name, which may be seen.
-  const cak = [...digits].toReversed().join("").repeat(32);
+  const cak = digits.split("").toReversed().join("").repeat(32);
   return { ckn, cak: cak.slice(0, octets * 2) };
 }
 
