@@ -2,7 +2,7 @@
 // tier, then the table tier / ran / failed / why not.
 
 import { spawnSync } from "node:child_process";
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runInMachine } from "./machine/machine.ts";
@@ -12,7 +12,7 @@ import { exitStatus, formatTiers, joinReports, type Report, tierNames, tiersOf }
 const root = join(import.meta.dirname, "..");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const reporters = ["--reporter=default", "--reporter=json"];
-const machinePatienceMs = 600_000;
+const machinePatienceMs = 900_000;
 
 const asked = process.argv.slice(2);
 const fragments = asked.filter((argument) => !argument.startsWith("-"));
@@ -60,18 +60,37 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
   const results = mkdtempSync(join(folder, "group-"));
   const file = "/run/machine/results/report.json";
   const argv = [process.execPath, vitest, "run", ...reporters, `--outputFile.json=${file}`];
+  const said = join(results, "said");
+  const out = openSync(said, "a");
   const end = await runInMachine({
     // Tests of a group take turns, so that one may measure.
     argv: [...argv, "--no-file-parallelism", ...options, ...paths],
     cwd: root,
-    env: { CI: process.env["CI"] ?? "", LINKSEAL_MACHINE: machineFolder },
+    env: {
+      CI: process.env["CI"] ?? "",
+      LINKSEAL_LONG: process.env["LINKSEAL_LONG"] ?? "",
+      LINKSEAL_MACHINE: machineFolder,
+    },
     patienceMs: machinePatienceMs,
-    out: 1,
-    err: 2,
+    out,
+    err: out,
     results,
   });
+  closeSync(out);
+  process.stdout.write(readFileSync(said));
   if (end.kind !== "ended") console.error(`the machine ${end.kind}:\n${end.console}`);
   return readReport(join(results, "report.json"));
+}
+
+/** Two at a time: most of a kernel test is waiting for a protocol's own timers. */
+async function runGroups(folder: string, waiting: readonly string[][]): Promise<void> {
+  const left = [...waiting];
+  const worker = async (): Promise<void> => {
+    for (let paths = left.shift(); paths !== undefined; paths = left.shift()) {
+      reports.push(await runInside(folder, paths));
+    }
+  };
+  await Promise.all([worker(), worker()]);
 }
 
 function buildAddon(): string | undefined {
@@ -97,7 +116,7 @@ try {
   }
   const whyNot = whyNoKernel ?? (groups.length > 0 ? buildAddon() : undefined);
   if (whyNot !== undefined) notRun.set("kernel", whyNot);
-  else for (const paths of groups) reports.push(await runInside(folder, paths));
+  else await runGroups(folder, groups);
 } finally {
   rmSync(folder, { recursive: true });
 }
