@@ -102,6 +102,24 @@ describe("a participant on its port", () => {
   });
 });
 
+describe("a peer that says that it receives", () => {
+  it("and from whom nothing comes is a trouble after a life time", async () => {
+    const { clock, a } = await protectedHosts();
+    const troubles = async (): Promise<readonly string[]> => {
+      const look = await a.client.observe(signal);
+      return look.kind === "bound" ? look.troubles.map(({ code }) => code) : [];
+    };
+    if (a.kernel.secy !== undefined) a.kernel.secy.received = 0;
+    await clock.runFor(5000);
+    expect(await troubles()).toEqual([]);
+    await clock.runFor(3000);
+    expect(await troubles()).toEqual(["nothingReceived"]);
+    if (a.kernel.secy !== undefined) a.kernel.secy.received = 1;
+    await clock.runFor(1000);
+    expect(await troubles()).toEqual([]);
+  });
+});
+
 describe("a change that is not confirmed", () => {
   it("is taken back in time, in its order, whoever asked", async () => {
     const { clock, a } = await protectedHosts();

@@ -58,7 +58,10 @@ describe("the edge to the kernel", () => {
       transmitSas: [{ an: 1, keyId, active: true, nextPn: 1n }],
       receiveScis: [peer],
       receiveSas: [{ sci: peer, an: 1, keyId, active: true }],
+      received: undefined,
     });
+    secy.received = 7;
+    expect(await edge.look(signal)).toMatchObject({ received: 7n });
     await done({ kind: "deleteReceiveSa", sci: peer, an: 1 });
     await done({ kind: "deleteTransmitSa", an: 1 });
     await done({ kind: "deleteReceiveSc", sci: peer });

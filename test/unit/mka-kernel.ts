@@ -34,6 +34,8 @@ export interface PretendSecy {
   includeSci: boolean;
   window: number | undefined;
   encodingSa: number;
+  /** Of every SA; undefined = not told. */
+  received?: number;
   readonly transmit: Map<number, Sa>;
   readonly receive: Map<string, Map<number, Sa>>;
 }
@@ -241,6 +243,8 @@ function message(type: number, body: Octets): NetlinkMessage {
 
 function dumpOf({ index, suite, sci, includeSci, window, ...held }: PretendSecy): Octets {
   const wide = suite.includes("xpn");
+  const { received } = held;
+  const counted = received === undefined ? [] : nested(6, attribute(1, u32.write(received)));
   const saOf = ([an, { active, pn, keyId }]: [number, Sa]): Octets =>
     nested(
       an + 1,
@@ -248,6 +252,7 @@ function dumpOf({ index, suite, sci, includeSci, window, ...held }: PretendSecy)
       octet(2, active ? 1 : 0),
       attribute(3, wide ? u64.write(pn) : u32.write(Number(pn))),
       attribute(5, [octetsOf(keyId)]),
+      counted,
     );
   const sasOf = (sas: Map<number, Sa>): Octets => [...sas].flatMap(saOf);
   const secy = nested(

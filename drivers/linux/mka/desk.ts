@@ -9,7 +9,7 @@ import { Malformed } from "../../local/shape.ts";
 import { MkaPort, type OwnSettings, type PortParts, type PortRefusal } from "./port.ts";
 import { type MkaReply, type MkaRequest, readRequest, type Within } from "./protocol.ts";
 import type { KaySnapshot } from "./snapshot.ts";
-import { troubleText } from "./trouble-text.ts";
+import { nothingReceived, troubleText } from "./trouble-text.ts";
 
 /** By name and by former value: nothing here holds a key. */
 export type Undo =
@@ -266,10 +266,11 @@ export class MkaDesk {
     const seen = await this.#port.observe();
     const pending = this.#pending?.token;
     if (seen.kind === "waiting") return { ...seen, pending };
-    const { secy, kay } = seen;
-    const { troubles, ...rest } = kay;
+    const { secy, kay, silence } = seen;
+    const { troubles: known, ...rest } = kay;
+    const troubles = [...known.map(troubleText), ...(silence === "long" ? [nothingReceived] : [])];
     const { name: device, sci } = secy;
-    return { kind: "bound", device, sci, ...rest, troubles: troubles.map(troubleText), pending };
+    return { kind: "bound", device, sci, ...rest, troubles, pending };
   }
 }
 

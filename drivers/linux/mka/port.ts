@@ -7,6 +7,7 @@ import type { Ckn } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
 import type { KernelSockets } from "../look.ts";
+import { lifeMs } from "./actor.ts";
 import { Kay } from "./kay.ts";
 import type {
   CommandRefusal,
@@ -54,7 +55,13 @@ export interface PortParts {
 export type PortObservation =
   /** `because`: what is missing; `unclear` = several SecYs, or one of an unknown kind. */
   | { readonly kind: "waiting"; readonly because: Exclude<FoundSecy["kind"], "found"> }
-  | { readonly kind: "bound"; readonly secy: SecyPlace; readonly kay: KayObservation };
+  | {
+      readonly kind: "bound";
+      readonly secy: SecyPlace;
+      readonly kay: KayObservation;
+      /** `long`: for a life time no frame has come under the SAK that frames leave under. */
+      readonly silence: "long" | "none";
+    };
 
 /** Why a command was not carried out. */
 export type PortRefusal = CommandRefusal | "noSecy";
@@ -83,6 +90,7 @@ export class MkaPort {
   #heard: Uint8Array[] = [];
   #lookAt: Instant;
   #pollAt: Instant;
+  #silentSince: Instant | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #woken = Promise.withResolvers<void>();
   #changes = 0;
@@ -165,7 +173,10 @@ export class MkaPort {
       if (kay === undefined || secy === undefined) {
         return { kind: "waiting", because: this.#because };
       }
-      return { kind: "bound", secy, kay: kay.observe(this.#now()) };
+      const now = this.#now();
+      const since = this.#silentSince;
+      const isLong = since !== undefined && now >= instantAfter(since, lifeMs);
+      return { kind: "bound", secy, kay: kay.observe(now), silence: isLong ? "long" : "none" };
     });
   }
 
@@ -328,6 +339,7 @@ export class MkaPort {
   async #lose(): Promise<void> {
     if (this.#edge === undefined) return;
     this.#edge = undefined;
+    this.#silentSince = undefined;
     this.#parts.log.write("warn", "secy-lost", `the SecY of ${this.#parts.port} is gone`);
     if (this.#kay !== undefined) await this.#take(this.#kay.report({ kind: "lost" }, this.#now()));
   }
@@ -369,6 +381,7 @@ export class MkaPort {
       await this.#look();
       return;
     }
+    this.#silentSince = held.received === 0n ? (this.#silentSince ?? this.#now()) : undefined;
     for (const { an, nextPn } of held.transmitSas) {
       const report = { kind: "packetNumber", an, nextPn } as const;
       if (this.#kay !== undefined) await this.#take(this.#kay.report(report, this.#now()));

@@ -67,6 +67,11 @@ function secyIn(links: readonly Link[], port: string): FoundSecy {
   };
 }
 
+export interface SecyLook extends HeldSecy {
+  /** Valid frames that came under the SAK that frames leave under; undefined = not told. */
+  readonly received: bigint | undefined;
+}
+
 export class SecyEdge {
   #place: SecyPlace;
   readonly #sockets: KernelSockets;
@@ -219,15 +224,19 @@ export class SecyEdge {
   }
 
   /** Undefined where the device is gone. */
-  async look(signal: AbortSignal): Promise<HeldSecy | undefined> {
+  async look(signal: AbortSignal): Promise<SecyLook | undefined> {
     const device = await this.#dump(signal);
     return device === undefined ? undefined : heldIn(device);
   }
 }
 
-function heldIn({ secy, txSas, rxScs }: MacsecDevice): HeldSecy {
+function heldIn({ secy, txSas, rxScs }: MacsecDevice): SecyLook {
   const channels = rxScs ?? [];
+  const inUse = channels
+    .flatMap(({ sas }) => sas ?? [])
+    .filter(({ an }) => an === secy?.encodingSa);
   return {
+    received: inUse[0]?.statistics?.inPktsOk,
     encodingAn: secy?.encodingSa ?? 0,
     transmitSas: (txSas ?? []).flatMap((sa): HeldTransmitSa[] => {
       const { an, keyId, active, pn } = sa;

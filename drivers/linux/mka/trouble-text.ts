@@ -4,7 +4,7 @@ import type { KayTrouble } from "./kay-types.ts";
 import type { SakRefusal } from "./sak.ts";
 
 export interface MkaTrouble {
-  readonly code: KayTrouble["kind"];
+  readonly code: (typeof troubleCodes)[number];
   readonly text: string;
 }
 
@@ -16,7 +16,14 @@ export const troubleCodes = [
   "peerWantsNoMacsec",
   "noKeyServer",
   "deviceLost",
-] as const satisfies readonly KayTrouble["kind"][];
+  "nothingReceived",
+] as const;
+
+/** Some participants say that they receive under a SAK that their kernel has refused. */
+export const nothingReceived: MkaTrouble = {
+  code: "nothingReceived",
+  text: "no frame of the peer has come under the SAK in use, whatever the peer says of itself",
+};
 
 export function troubleText(trouble: KayTrouble): MkaTrouble {
   return { code: trouble.kind, text: textOf(trouble) };

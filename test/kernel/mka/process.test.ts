@@ -117,7 +117,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     expect(await near.look()).toMatchObject({ keys: [{ ckn: key.ckn }, { ckn: other.ckn }] });
   });
 
-  it("killed and started anew it takes the key again, and the SecY went on meanwhile", async () => {
+  it("killed and started anew it takes the key again; the SecY goes on meanwhile", async () => {
     const [a, b] = await both();
     using near = a;
     using far = b;
@@ -130,7 +130,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       const readyMs = performance.now() - start;
       if (station === far) await station.client.configure(settings, final, soon());
       await station.add(key, final);
-      await secured(near, far);
+      expect(await secured(near, far)).toMatch(/^[0-9a-f]{24}\/\d+$/);
       const tookMs = Math.round(performance.now() - start);
       await rest(8000);
       const { sent, lost } = await flow.end();
