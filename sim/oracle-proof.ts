@@ -32,8 +32,10 @@ interface Memory {
   darkAt: Instant | undefined;
   /** When somebody else last changed its keys. */
   handAt: Instant | undefined;
-  /** When somebody else last wrote its far end. */
+  /** When somebody else last wrote its far end, or its hardware last followed them. */
   farHandAt: Instant | undefined;
+  farKey: Ckn | undefined;
+  farWriter: EffectEvent["by"] | undefined;
   /** Keys that secured the link, or that its far end was pointed at. */
   readonly used: Set<Ckn>;
 }
@@ -69,10 +71,15 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       if (standing !== undefined) memory.tenure = standing;
       if (!link.carries) memory.darkAt = moment.at;
       for (const { by, what, link: id } of moment.effects) {
-        if (by !== "person" || id !== link.id) continue;
+        if (id !== link.id) continue;
+        if (what === "peer.put") memory.farWriter = by;
+        if (by !== "person") continue;
         if (what.startsWith("macsec.")) memory.handAt = moment.at;
         if (what === "peer.put") memory.farHandAt = moment.at;
       }
+      const follows = link.farKey !== memory.farKey && memory.farWriter === "person";
+      if (follows) memory.farHandAt = moment.at;
+      memory.farKey = link.farKey;
       if (standing !== undefined) memory.used.add(standing.principal);
       if (link.farKey !== undefined) memory.used.add(link.farKey);
       memories.set(link.id, memory);
@@ -89,6 +96,8 @@ function nothingSeen(): Memory {
     darkAt: undefined,
     handAt: undefined,
     farHandAt: undefined,
+    farKey: undefined,
+    farWriter: undefined,
     used: new Set(),
   };
 }

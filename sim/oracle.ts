@@ -16,7 +16,6 @@ import { watchKeys } from "./oracle-keys.ts";
 import {
   type Checker,
   type Finding,
-  inService,
   type Knowledge,
   type LinkLook,
   linkOf,
@@ -122,8 +121,8 @@ export class Oracle {
   #forgotAt: Instant | undefined;
   readonly #asked = new Map<string, Instant>();
   readonly #known = new Map<string, Knowledge>();
-  /** Links that are out of service now. */
-  readonly #outSince = new Map<string, Instant>();
+  /** Links on which MKA is content and no frame passes now. */
+  readonly #brokenSince = new Map<string, Instant>();
   readonly #parked = new Map<string, Instant>();
   readonly #tried = new Map<string, Set<Ckn>>();
   /** When somebody else, or a fault, last touched a link. */
@@ -206,7 +205,7 @@ export class Oracle {
       const shown = shownInService(port, state.routing);
       if (shown === undefined) continue;
       // A broken data plane shows in counters only, so an agent needs its evidence time.
-      const since = this.#outSince.get(link);
+      const since = this.#brokenSince.get(link);
       const from = Math.max(since ?? state.at, this.#follows(link, port, state.at));
       const told = since !== undefined && state.at - from > this.#bounds.dataMs;
       const before = this.#looks.get(link);
@@ -381,8 +380,8 @@ export class Oracle {
   }
 
   #follow(link: LinkTruth, at: Instant): void {
-    if (inService(link)) this.#outSince.delete(link.id);
-    else if (!this.#outSince.has(link.id)) this.#outSince.set(link.id, at);
+    if (link.carries || !link.secured) this.#brokenSince.delete(link.id);
+    else if (!this.#brokenSince.has(link.id)) this.#brokenSince.set(link.id, at);
   }
 
   #refuseWrite(effect: EffectEvent): void {

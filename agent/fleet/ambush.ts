@@ -67,6 +67,11 @@ const conspiracies: readonly Conspiracy[] = [
   [late, ahead, back],
   [late, ahead, back, { at: "staging", kind: "peer-silent", afterMs: 60_000, withinMs: 90_000 }],
   [late, ahead, back, { at: "staging", kind: "far-person", afterMs: 70_000, withinMs: 110_000 }],
+  [
+    ...[late, ahead, back],
+    { at: "staging", kind: "far-slow", afterMs: 64_000, withinMs: 70_000, ...long },
+    { at: "staging", kind: "far-person", afterMs: 75_000, withinMs: 100_000 },
+  ],
   [late, ahead, { at: "staging", kind: "key-tidied", afterMs: 36_000, withinMs: 60_000 }],
   // A staged key can be neither confirmed nor taken back while the link is dark.
   [dark],
@@ -93,9 +98,14 @@ const conspiracies: readonly Conspiracy[] = [
     { at: "retiring", kind: "key-kept", ...long },
     { at: "retiring", kind: "undrained-briefly", ...later },
   ],
+  [{ at: "promoting", kind: "locked", ...long }],
   [
-    { at: "promoting", kind: "locked", ...long },
+    { at: "promoting", kind: "reply-late", ...long },
     { at: "promoting", kind: "undrained-briefly", ...later },
+  ],
+  [
+    { at: "retiring", kind: "reply-late", ...long },
+    { at: "retiring", kind: "undrained-briefly", ...later },
   ],
   [{ at: "draining", kind: "key-refused", ...long }],
   [
@@ -106,7 +116,12 @@ const conspiracies: readonly Conspiracy[] = [
     { at: "proving", kind: "peer-silent", ...long },
     { at: "reverting", kind: "key-refused", ...long },
   ],
-  [{ at: "retiring", kind: "key-by-hand", afterMs: 1_000, withinMs: 15_000 }],
+  [{ at: "retiring", kind: "key-by-hand", afterMs: 6_000, withinMs: 30_000 }],
+  // A key goes while the far end is on its way to it.
+  [
+    { at: "awaitingPeer", kind: "far-ahead", withinMs: 1_000 },
+    { at: "awaitingPeer", kind: "key-gone", afterMs: 3_000, withinMs: 8_000 },
+  ],
   [{ at: "staged", kind: "key-tidied", ...soon }],
   [{ at: "draining", kind: "key-tidied", ...soon }],
 ];
@@ -139,7 +154,8 @@ export class Ambush {
       return trapOf(prng, prng.pick(fleetFaults), { state: meets, where, delayMs });
     });
     const all = about === "enrolment" ? enrolling : conspiracies;
-    if (traps > 0 && prng.chance(0.6)) this.#traps.push(...conspiring(prng, prng.pick(all)));
+    if (traps > 0 && prng.chance(about === "enrolment" ? 0.9 : 0.7))
+      this.#traps.push(...conspiring(prng, prng.pick(all)));
   }
 
   /** A campaign is in this state now: what waited for it strikes, each trap once. */

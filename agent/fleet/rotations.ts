@@ -229,7 +229,7 @@ class Rotations {
     }
     for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");
     if (this.#scene.begins !== "byHand" && this.#prng.chance(0.7)) return;
-    const urgency = this.#prng.chance(0.15) ? "emergency" : "rotation";
+    const urgency = this.#prng.chance(0.25) ? "emergency" : "rotation";
     for (const group of site.groups) this.#person.want(group, urgency);
   }
 
