@@ -85,14 +85,14 @@ function* tooMany(
   // A person, or a vault that serves an old version, may give a far end a key that we did not.
   const kept = (each: LinkTruth): readonly Ckn[] =>
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
-  const onLink = new Set([...kept(link), ...asked]);
+  const late = new Set(passing.values());
+  const onLink = new Set([...kept(link), ...asked].filter((ckn) => !late.has(ckn)));
   if (onLink.size > keysPerLinkMax) {
     const text = `${onLink.size} keys stand on ${link.id}, and ${keysPerLinkMax} is the most`;
     yield { promise: "P6", event, text };
   }
   const most = moment.now.links.length + 1;
   const all = [...moment.now.links.flatMap(kept), ...asked];
-  const late = new Set(passing.values());
   const inGroup = new Set(all.filter((ckn) => ours.has(ckn) && !late.has(ckn)));
   if (inGroup.size > most) {
     const { name, links } = moment.now;
