@@ -138,26 +138,35 @@ class Keeper {
 
   /** What a predecessor left, if it can be understood. */
   take(): MkaMemory | undefined {
-    const [descriptor, ...others] = heldDescriptors(memoryName);
-    for (const other of others) closeSync(other);
-    if (descriptor === undefined) return undefined;
+    for (const descriptor of heldDescriptors(memoryName)) this.#adopt(descriptor);
     try {
-      this.#memory = HeldMemory.adopt(this.#native, descriptor);
-      const octets = this.#memory.read();
+      const octets = this.#memory?.read();
       return octets === undefined ? undefined : readMemory(octets, hostClock.wall());
     } catch (error) {
-      const text = error instanceof Error ? error.message : "";
-      this.#log.write("warn", "memory-unreadable", `begins without its memory: ${text}`);
+      this.#complain("memory-unreadable", "begins without its memory", error);
       return undefined;
     }
+  }
+
+  // One of several that is memory of this kind: another is made only where there is none.
+  #adopt(descriptor: number): void {
+    try {
+      this.#memory ??= HeldMemory.adopt(this.#native, descriptor);
+    } catch (error) {
+      this.#complain("memory-unreadable", "a descriptor is no memory", error);
+    }
+    if (this.#memory?.descriptor !== descriptor) closeSync(descriptor);
+  }
+
+  #complain(code: string, text: string, error: unknown): void {
+    this.#log.write("warn", code, `${text}: ${error instanceof Error ? error.message : ""}`);
   }
 
   store(memory: MkaMemory): void {
     try {
       this.#held().write(writeMemory(memory, hostClock.wall()));
     } catch (error) {
-      const text = error instanceof Error ? error.message : "";
-      this.#log.write("warn", "memory-lost", `a successor will know less: ${text}`);
+      this.#complain("memory-lost", "a successor will know less", error);
     } finally {
       if (memory.snapshot !== undefined) wipeSnapshot(memory.snapshot);
     }
@@ -166,9 +175,15 @@ class Keeper {
   #held(): HeldMemory {
     if (this.#memory !== undefined) return this.#memory;
     const memory = HeldMemory.create(this.#native, memoryName);
-    if (this.#manager !== undefined) {
+    try {
       const text = `FDSTORE=1\nFDNAME=${memoryName}`;
-      this.#native.notify(this.#manager, text, [memory.descriptor]);
+      if (this.#manager !== undefined) {
+        this.#native.notify(this.#manager, text, [memory.descriptor]);
+      }
+    } catch (error) {
+      // The next time it is tried anew: memory that nobody holds dies with this process.
+      closeSync(memory.descriptor);
+      throw error;
     }
     this.#memory = memory;
     return memory;
