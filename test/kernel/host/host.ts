@@ -2,6 +2,7 @@
 // driver on top, with a clock that the test sets the pace of.
 
 import { readFileSync } from "node:fs";
+import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/linux.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
@@ -91,7 +92,8 @@ export class Host implements AsyncDisposable {
         const counts = !path.endsWith("/changes");
         if (counts) this.exchanges += 1;
         if (this.troubles.has("unreachable")) throw failed("transport.unreachable", "none");
-        const reply = await answerNet(this.#desk, { method, path, body: body.join("") }, signal);
+        const text = new TextDecoder().decode(fillCommand(body));
+        const reply = await answerNet(this.#desk, { method, path, body: text }, signal);
         if (counts) this.said.push(reply.body);
         const octets = Buffer.from(this.troubles.has("unparsed") ? "{]" : reply.body);
         const writes = /\/(apply|confirm|rollback)$/.test(path);
