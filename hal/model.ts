@@ -69,7 +69,18 @@ export interface MacsecPort {
   readonly rate: Reading<PortRate>;
   /** Absent where a platform keeps data off the wire by must-secure alone. */
   readonly failOpen?: Reading<readonly FailOpen[]>;
+  /** Of the SecY itself, where a platform shows its SAs; `undefined` in it = there is no SecY. */
+  readonly keyAgreement?: Reading<KeyAgreement | undefined>;
 }
+
+/**
+ * Whether both directions use the same SAK: `same` needs the transmitting one on a channel of the
+ * peer; `different` = the peer's channels are open under other keys alone; `oneWay` = only one
+ * direction has a key at all.
+ */
+export type KeyAgreement = (typeof keyAgreements)[number];
+
+export const keyAgreements = ["same", "different", "oneWay", "none"] as const;
 
 /** What lets data pass a port in the clear, whatever its keys are. */
 export type FailOpen = (typeof failOpenWays)[number];

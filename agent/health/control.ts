@@ -1,6 +1,6 @@
 // What settings, far end and MKA say about a link; each fault has a reason code of its own.
 
-import type { Ckn, FailOpen, MacsecPort, MkaSession } from "#hal/model.ts";
+import type { Ckn, FailOpen, KeyAgreement, MacsecPort, MkaSession } from "#hal/model.ts";
 import type { DesiredLink } from "../desired.ts";
 import { linkId } from "../desired.ts";
 import { type Finding, finding, isSolid, type LinkEvidence, unusable } from "./model.ts";
@@ -33,7 +33,7 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   const { link, now, settings } = evidence;
   const about = linkId(link);
   const here = hereOf(link);
-  const open = openFinding(evidence, newest);
+  const open = [...openFinding(evidence, newest), ...agreementFinding(evidence, newest)];
   if (!isSolid(newest.settings, now, settings.staleAfterMs)) {
     return [...open, unusable("its MACsec settings", here, about, newest.settings)];
   }
@@ -50,7 +50,7 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   const say = (code: WarningCode, text: string): void => {
     findings.push(finding("degraded", code, about, text));
   };
-  if (seen.policy !== "mustSecure" && open.length === 0) {
+  if (seen.policy !== "mustSecure" && openFinding(evidence, newest).length === 0) {
     const text = `${here} is set to should-secure, so it sends in the clear when MKA fails`;
     findings.push(finding("unprotected", "policy-should-secure", about, text));
   }
@@ -82,6 +82,24 @@ function openFinding({ link, now, settings }: LinkEvidence, { failOpen }: Macsec
   if (failOpen.value.length === 0) return [];
   const text = `${hereOf(link)} ${failOpen.value.map((way) => openWays[way]).join(", and ")}`;
   return [finding("unprotected", "policy-should-secure", linkId(link), text)];
+}
+
+const disagreements: Record<Exclude<KeyAgreement, "same">, string> = {
+  different: "sends under another SAK than those it takes frames under",
+  oneWay: "has a SAK in one direction only",
+  none: "has no SAK, so that no frame passes its SecY",
+};
+
+/** What the SecY itself holds, whatever a session says of it. */
+function agreementFinding(
+  { link, now, settings }: LinkEvidence,
+  { keyAgreement }: MacsecPort,
+): Finding[] {
+  if (keyAgreement === undefined || !isSolid(keyAgreement, now, settings.staleAfterMs)) return [];
+  const { value } = keyAgreement;
+  if (value === undefined || value === "same") return [];
+  const text = `${hereOf(link)} ${disagreements[value]}`;
+  return [finding("down", "sak-not-agreed", linkId(link), text)];
 }
 
 /** What the far end's own settings say; while it is updating only a foreign key is news. */

@@ -4,6 +4,7 @@
 import {
   type CipherSuite,
   type FailOpen,
+  type KeyAgreement,
   known,
   type MacsecFrames,
   type MacsecPort,
@@ -22,7 +23,6 @@ import { type Link, linkFlags } from "./rtnetlink-link.ts";
 import { type Route, routeKinds } from "./rtnetlink-route.ts";
 import {
   framesOf,
-  type KeyAgreement,
   keyAgreement,
   type SecySettings,
   saksOf,
@@ -97,6 +97,8 @@ export function readPort(
       rate: rateOf(link, look, before),
       failOpen:
         controlled.kind === "unknown" ? controlled : known(controlled.value?.failOpen ?? [], at),
+      keyAgreement:
+        controlled.kind === "unknown" ? controlled : known(controlled.value?.keyAgreement, at),
     },
   };
 }

@@ -1,6 +1,6 @@
 // One SecY of the kernel in the nouns of IEEE 802.1AE: settings, counters, and which SAKs it uses.
 
-import type { CipherSuite, FailOpen, MacsecFrames, Sak } from "#hal/model.ts";
+import type { CipherSuite, FailOpen, KeyAgreement, MacsecFrames, Sak } from "#hal/model.ts";
 import type { MacsecDevice } from "./macsec.ts";
 
 export interface SecySettings {
@@ -74,13 +74,6 @@ export function saksOf(device: MacsecDevice): readonly Sak[] {
   }
   return [...saks.values()];
 }
-
-/**
- * Whether both directions use the same SAK: `same` needs the transmitting one on a channel of the
- * peer; `different` = the peer's channels are open under other keys alone; `oneWay` = only one
- * direction has a key at all.
- */
-export type KeyAgreement = "same" | "different" | "oneWay" | "none";
 
 export function keyAgreement(saks: readonly Sak[]): KeyAgreement {
   const sending = saks.find(({ transmit }) => transmit);

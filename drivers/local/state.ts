@@ -12,7 +12,9 @@ import {
   failOpenWays,
   type IpsecSa,
   type IpsecTunnel,
+  type KeyAgreement,
   type KeySlot,
+  keyAgreements,
   type MacsecFrames,
   type MacsecPort,
   type MacsecSettings,
@@ -158,7 +160,14 @@ function readPort(port: JsonObject, moved: Move): MacsecPort {
     ...(field(port, "failOpen") === undefined
       ? {}
       : { failOpen: reading(port, "failOpen", moved, readFailOpen) }),
+    ...(field(port, "keyAgreement") === undefined
+      ? {}
+      : { keyAgreement: reading(port, "keyAgreement", moved, readAgreement) }),
   };
+}
+
+function readAgreement(parent: JsonObject, key: string): KeyAgreement | undefined {
+  return optional((value, name) => oneOf(value, name, keyAgreements), parent, key);
 }
 
 function readFailOpen(parent: JsonObject, key: string): readonly FailOpen[] {

@@ -1,7 +1,14 @@
 // What lets data pass a port in the clear, told by name.
 
 import { describe, expect, it } from "vitest";
-import { type FailOpen, failOpenWays, known, type Reading, unknown } from "#hal/model.ts";
+import {
+  type FailOpen,
+  failOpenWays,
+  type KeyAgreement,
+  known,
+  type Reading,
+  unknown,
+} from "#hal/model.ts";
 import {
   always,
   at,
@@ -54,6 +61,29 @@ describe("a port that is open", () => {
   it("and has no MACsec at all is told that alone", () => {
     const [verdict, codes] = verdictOf(open(known(["encryptOff"], now), { settings: "none" }));
     expect([verdict, codes.includes("policy-should-secure")]).toEqual(["unprotected", false]);
+  });
+});
+
+describe("the SAs of a SecY", () => {
+  const held = (keyAgreement: Reading<KeyAgreement | undefined>) =>
+    always({ port: { keyAgreement } });
+
+  it.each<[KeyAgreement, string]>([
+    ["different", "HERE sends under another SAK than those it takes frames under"],
+    ["oneWay", "HERE has a SAK in one direction only"],
+    ["none", "HERE has no SAK, so that no frame passes its SecY"],
+  ])("that are %s are told, whatever the session says", (agreement, text) => {
+    expect(verdictOf(held(known(agreement, now)))).toEqual(["down", "sak-not-agreed"]);
+    expect(saidOf(held(known(agreement, now)))).toEqual([text]);
+  });
+
+  it.each([
+    ["the same both ways", known("same" as const, now)],
+    ["those of no SecY", known(undefined, now)],
+    ["not known", unknown("queryFailed", now)],
+    ["known from long ago", known("none" as const, at(1_000))],
+  ])("that are %s say nothing", (_name, reading) => {
+    expect(saidOf(held(reading))).toEqual([]);
   });
 });
 

@@ -66,6 +66,7 @@ describe("a port of this host", () => {
     });
     expect(strongValue(port.liveSuite)).toBe(suite);
     expect(strongValue(port.admin)).toBe("up");
+    expect(port.keyAgreement && strongValue(port.keyAgreement)).toBe("same");
     expect(strongValue(port.linkUp)).toBe(true);
     expect(strongValue(port.frames)?.nextPn).toBeGreaterThanOrEqual(nextPn);
     const sak = { an: 0, keyId: `${"a0".repeat(12)}/${0xa0a0a0a0}`, receive: true, transmit: true };
