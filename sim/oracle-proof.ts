@@ -32,6 +32,8 @@ interface Memory {
   darkAt: Instant | undefined;
   /** When somebody else last changed its keys. */
   handAt: Instant | undefined;
+  /** They did while a commit of the agent waited, which goes back to what was before that. */
+  typedBeside: boolean;
   /** When somebody else last wrote its far end, or its hardware last followed them. */
   farHandAt: Instant | undefined;
   farKey: Ckn | undefined;
@@ -77,6 +79,8 @@ export function watchRetirement(bounds: ProofBounds): Checker {
         if (what.startsWith("macsec.")) memory.handAt = moment.at;
         if (what === "peer.put") memory.farHandAt = moment.at;
       }
+      if (!link.commitArmed) memory.typedBeside = false;
+      else if (memory.handAt === moment.at) memory.typedBeside = true;
       const follows = link.farKey !== memory.farKey && memory.farWriter === "person";
       if (follows) memory.farHandAt = moment.at;
       memory.farKey = link.farKey;
@@ -95,6 +99,7 @@ function nothingSeen(): Memory {
     proven: undefined,
     darkAt: undefined,
     handAt: undefined,
+    typedBeside: false,
     farHandAt: undefined,
     farKey: undefined,
     farWriter: undefined,
@@ -131,7 +136,8 @@ function* judge(
     // Nor is one that both ends have left for the key beside it.
     if (effect.what === "rollback" && isLeft(before, old)) continue;
     // What a person typed in while our commit was pending goes with it, and no look shows that.
-    if (effect.what === "rollback" && within(memory?.handAt, moment.at, bounds)) continue;
+    const typed = memory?.typedBeside === true || within(memory?.handAt, moment.at, bounds);
+    if (effect.what === "rollback" && typed) continue;
     if (effect.what !== "macsec.replaceKey") {
       // What is taken back was begun a moment ago, and its far end looked at all the while.
       const seen =

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
+import { swapNewestKey } from "#sim/people.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
 import { Hand } from "../hand.ts";
 import { never } from "./site-bench.ts";
@@ -160,6 +161,23 @@ describe("the oracle", () => {
       await site.clock.sleep(150_000);
     });
     expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("lets pass a roll-back to what a person has changed while it waited", async () => {
+    const all = await scene();
+    const { hand, primary, site } = all;
+    await play(all, async () => {
+      await lookBoth(all);
+      const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
+      const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+      const heal = swapNewestKey(site, primary);
+      await transaction.apply(600_000, never);
+      heal();
+      await site.clock.sleep(120_000);
+      await lookBoth(all);
+      await transaction.rollback(never);
+    });
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
