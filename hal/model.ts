@@ -69,8 +69,8 @@ export interface MacsecPort {
   readonly rate: Reading<PortRate>;
   /** Absent where a platform keeps data off the wire by must-secure alone. */
   readonly failOpen?: Reading<readonly FailOpen[]>;
-  /** Of the SecY itself, where a platform shows its SAs; `undefined` in it = there is no SecY. */
-  readonly keyAgreement?: Reading<KeyAgreement | undefined>;
+  /** Of the SAs in a SecY, where a platform shows them; absent where there is no SecY. */
+  readonly keyAgreement?: Reading<KeyAgreement>;
 }
 
 /**

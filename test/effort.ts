@@ -1,5 +1,5 @@
-// How many runs a test that draws at random takes: `npm run test:long` takes the larger number.
+// How much a test does: `npm run test:long` takes the second, larger one.
 
-export function effort(runs: number, longRuns: number): number {
-  return process.env["LINKSEAL_LONG"] === "1" ? longRuns : runs;
+export function effort<T>(usual: T, long: T): T {
+  return process.env["LINKSEAL_LONG"] === "1" ? long : usual;
 }

@@ -97,7 +97,7 @@ function agreementFinding(
 ): Finding[] {
   if (keyAgreement === undefined || !isSolid(keyAgreement, now, settings.staleAfterMs)) return [];
   const { value } = keyAgreement;
-  if (value === undefined || value === "same") return [];
+  if (value === "same") return [];
   const text = `${hereOf(link)} ${disagreements[value]}`;
   return [finding("down", "sak-not-agreed", linkId(link), text)];
 }

@@ -97,8 +97,7 @@ export function readPort(
       rate: rateOf(link, look, before),
       failOpen:
         controlled.kind === "unknown" ? controlled : known(controlled.value?.failOpen ?? [], at),
-      keyAgreement:
-        controlled.kind === "unknown" ? controlled : known(controlled.value?.keyAgreement, at),
+      ...agreementOf(controlled, at),
     },
   };
 }
@@ -118,6 +117,15 @@ function secyOn(below: Link, { links, secys, at }: KernelLook): Reading<Secy | u
   if (found.length > 1) return unknown("notSupported", at);
   const device = secys?.find((one) => one.link === link.index);
   return device === undefined ? unknown("queryFailed", at) : known({ link, device }, at);
+}
+
+function agreementOf(
+  controlled: Reading<ControlledPort | undefined>,
+  at: Instant,
+): Pick<MacsecPort, "keyAgreement"> {
+  if (controlled.kind === "unknown") return { keyAgreement: controlled };
+  const { value } = controlled;
+  return value === undefined ? {} : { keyAgreement: known(value.keyAgreement, at) };
 }
 
 /** What is there and cannot be understood is `unparsed`; what is not there stays `undefined`. */

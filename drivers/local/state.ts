@@ -166,8 +166,8 @@ function readPort(port: JsonObject, moved: Move): MacsecPort {
   };
 }
 
-function readAgreement(parent: JsonObject, key: string): KeyAgreement | undefined {
-  return optional((value, name) => oneOf(value, name, keyAgreements), parent, key);
+function readAgreement(parent: JsonObject, key: string): KeyAgreement {
+  return oneOf(parent, key, keyAgreements);
 }
 
 function readFailOpen(parent: JsonObject, key: string): readonly FailOpen[] {

@@ -65,8 +65,7 @@ describe("a port that is open", () => {
 });
 
 describe("the SAs of a SecY", () => {
-  const held = (keyAgreement: Reading<KeyAgreement | undefined>) =>
-    always({ port: { keyAgreement } });
+  const held = (keyAgreement: Reading<KeyAgreement>) => always({ port: { keyAgreement } });
 
   it.each<[KeyAgreement, string]>([
     ["different", "HERE sends under another SAK than those it takes frames under"],
@@ -79,7 +78,6 @@ describe("the SAs of a SecY", () => {
 
   it.each([
     ["the same both ways", known("same" as const, now)],
-    ["those of no SecY", known(undefined, now)],
     ["not known", unknown("queryFailed", now)],
     ["known from long ago", known("none" as const, at(1_000))],
   ])("that are %s say nothing", (_name, reading) => {
