@@ -255,7 +255,12 @@ export async function takeTurn(
   signal: AbortSignal,
 ): Promise<void> {
   const { commands } = await planTurn(frr, port, way, means, signal);
-  if (commands.length > 0) await tell(frr, commands, "unknown", signal);
+  if (commands.length === 0) return;
+  const said = printable(new TextDecoder().decode(await tell(frr, commands, "unknown", signal)));
+  // What FRR complains of begins with a per cent sign, whatever its shell's status says.
+  if (said.includes("% ")) {
+    throw failed("device.rejected", `FRR complains: ${said}`, "unknown", port.port);
+  }
 }
 
 async function ask(

@@ -41,7 +41,8 @@ export const linux: Driver = {
     const capabilities: Capabilities = {
       ...kernel.capabilities,
       ...(hasFrr ? { drain } : {}),
-      ...(hasPing ? { probe: true as const } : {}),
+      // FRR alone knows the address that is pinged.
+      ...(hasFrr && hasPing ? { probe: true as const } : {}),
     };
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
     const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);

@@ -1,6 +1,7 @@
 // The routing of this host as looks follow each other: what FRR says, and what is wrong with a
 // session, which only two looks can tell.
 
+import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import {
   type DrainMeans,
@@ -29,6 +30,9 @@ const rememberMs = 150_000;
 /** A change of policy has gone out to every neighbour after this; FRR waits up to 5 s with it. */
 const markedMs = 20_000;
 
+/** Well inside the longest look: a shell that hangs must not hide what the kernel says. */
+const answerMsMax = 6_000;
+
 interface Counted {
   readonly at: Instant;
   readonly rise: Md5Counters;
@@ -43,14 +47,14 @@ export function scopeOf(subnets: readonly Subnet[]): BgpScope {
 
 export class RoutingWatch {
   readonly #frr: Frr;
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Clock;
   #md5: Md5Counters | undefined;
   /** What rose last: a session that waits for its next try has the same trouble meanwhile. */
   #counted: Counted | undefined;
   /** By port: since when a drain is configured. */
   #drained = new Map<PortName, Instant>();
 
-  constructor(frr: Frr, clock: Pick<Clock, "now">) {
+  constructor(frr: Frr, clock: Clock) {
     this.#frr = frr;
     this.#clock = clock;
   }
@@ -60,9 +64,12 @@ export class RoutingWatch {
     const at = this.#clock.now();
     try {
       const scope = scopeOf(subnets);
-      const look = await readRouting(this.#frr, scope, signal);
+      const limit = { ms: answerMsMax, where: "FRR", effect: "none" } as const;
+      const [look, gaps] = await withDeadline(this.#clock, limit, signal, async (bounded) => {
+        const told = await readRouting(this.#frr, scope, bounded);
+        return [told, await this.#gaps(told, scope, at, bounded)] as const;
+      });
       const rise = this.#rise(look.md5, at);
-      const gaps = await this.#gaps(look, scope, at, signal);
       const sessions = look.sessions.map((session) => {
         const { port, peer, up } = session;
         const trouble = sessionTrouble(session, rise) ?? gaps.get(port);

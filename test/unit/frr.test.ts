@@ -137,6 +137,15 @@ describe("a drain", () => {
     expect(lines).toContain("set local-preference 0");
   });
 
+  it("that FRR complains of is refused, whatever the status of its shell", async () => {
+    const frr = new PretendFrr();
+    frr.filter("192.0.2.2", {});
+    frr.refusal = { status: 0, text: "% Specify remote-as or peer-group commands first" };
+    const error = await refusal(takeTurn(frr, one, "drain", "prepend", never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "unknown", where: "p1" });
+    expect(error.message).toContain("Specify remote-as");
+  });
+
   it("that is in force already is not told again", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "drain", "prepend", never);

@@ -41,6 +41,15 @@ class Bench {
 }
 
 describe("a look at the routing of this host", () => {
+  // A shell that hung took the whole look along, and with it what the kernel says of MACsec.
+  it("is unknown after six seconds of a shell that never answers", async () => {
+    const { clock, frr } = new Bench();
+    const hangs = { shell: frr.shell, exec: () => new Promise<never>(() => {}) };
+    const look = new RoutingWatch(hangs, clock).look(subnets, never);
+    await clock.runFor(6_000);
+    expect(await look).toEqual({ kind: "unknown", why: "queryFailed", at: 0 });
+  });
+
   it("tells sessions, paths and drains of the ports that have subnets", async () => {
     const bench = new Bench();
     await bench.clock.runFor(7_000);
@@ -206,8 +215,9 @@ describe("an FRR that does not answer", () => {
     const bench = new Bench();
     const over = new AbortController();
     bench.frr.silence = gone;
-    over.abort(new Error("over"));
-    await expect(bench.look(over.signal)).rejects.toBe(gone);
+    const reason = new Error("over");
+    over.abort(reason);
+    await expect(bench.look(over.signal)).rejects.toBe(reason);
   });
 
   it("for a defect is not hidden", async () => {

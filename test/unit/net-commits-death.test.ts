@@ -128,6 +128,34 @@ describe("whoever comes after", () => {
   });
 });
 
+describe("a move that was left in the middle", () => {
+  // A timer that was over undid the port while a successor still moved things onto it.
+  it("is ended before a timer that is over undoes it", async () => {
+    const bench = new NetBench();
+    const { clock, kernel } = bench;
+    const first = await bench.life();
+    await bench.applied(first, [shut("p1")], 1_000);
+    const part = { kind: "macsec.unprotect", port: "p2", linkLocal: "none" } as const;
+    await first.remember({ moves: { p2: { part, stack: [] } } });
+    first.close();
+    await clock.runFor(5_000);
+    kernel.carryMs = 400;
+    const acts: string[] = [];
+    kernel.onCarry = async ({ kind, port }) => {
+      acts.push(`${kind} ${port} at ${clock.now()}`);
+    };
+    const second = bench.life();
+    await clock.runFor(60_000);
+    await second;
+    expect(acts.map((act) => act.replace(/ at .*/, ""))).toEqual([
+      "macsec.unprotect p2",
+      "port.open p1",
+    ]);
+    const [moved, undone] = acts.map((act) => Number(act.split(" at ")[1]));
+    expect(undone).toBeGreaterThanOrEqual((moved ?? 0) + 400);
+  });
+});
+
 describe("half a change", () => {
   // A successor answered that it was applied, and a confirm made it stand.
   it("is never applied or confirmed, only undone", async () => {

@@ -4,7 +4,6 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import type { TransactionToken } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, known, type PortName, unknown } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
@@ -47,9 +46,7 @@ export class NetDesk {
   static async open(parts: DeskParts): Promise<NetDesk> {
     const { world, bootId, sockets } = parts;
     const hands = kernelHands(sockets.routes, world.log);
-    const commits = await Commits.open({ world, bootId, hands });
-    await finishMoves(hands, commits, world.log);
-    return new NetDesk(parts, hands, commits);
+    return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }));
   }
 
   close(): void {
@@ -151,19 +148,6 @@ export class NetDesk {
     over.abort();
     signal.removeEventListener("abort", leave);
     return this.#changes;
-  }
-}
-
-/** A predecessor that died in the middle has left a port with half of what stood on it. */
-async function finishMoves(hands: Hands, commits: Commits, log: World["log"]): Promise<void> {
-  const { signal } = new AbortController();
-  for (const [port, { part }] of Object.entries(commits.kept.moves)) {
-    try {
-      await hands.carry(part, commits, signal);
-    } catch (error) {
-      if (!(error instanceof LinksealError)) throw error;
-      log.write("error", error.code, `${port} is still half moved: ${error.message}`);
-    }
   }
 }
 

@@ -88,7 +88,7 @@ const untried = [
   "error: a locked candidate is told",
 ];
 
-describe("the driver linux", { timeout: 800_000 }, () => {
+describe("the driver linux", { timeout: 400_000 }, () => {
   it("does on a host without FRR what every driver must do", async () => {
     const row = { profile: "kernel", verdicts: await verdictsOf(deviceCases, paceOf, false) };
     console.log(formatRows("linux, real kernel, a minute a second", [row]));
