@@ -23,7 +23,7 @@ export interface NetOptions {
   readonly level: LogLevel;
 }
 
-const families = { route: 0, generic: 16 } as const;
+const families = { route: 0, xfrm: 6, generic: 16 } as const;
 /** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
 const groups = [1, 5, 9] as const;
 const requestBytesMax = 100_000;
@@ -39,8 +39,9 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const native = loadAddon();
   using routes = new NetlinkChannel(native, families.route);
   using generic = new NetlinkChannel(native, families.generic);
+  using xfrm = new NetlinkChannel(native, families.xfrm);
   const bootId = (await readFile(bootIdFile, "latin1")).trim();
-  const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic } });
+  const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic, xfrm } });
   using _monitor = monitor(native, families.route, groups, {
     message: () => desk.noteChange(),
     resync: () => desk.noteChange(),

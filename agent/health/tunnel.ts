@@ -104,7 +104,8 @@ export function sameTransforms(seen: Transforms, wanted: Transforms): boolean {
   const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
   if (!same(seen.encryption, wanted.encryption)) return false;
   if (!same(seen.integrity, wanted.integrity)) return false;
-  return same(seen.dhGroup, wanted.dhGroup) || same(seen.dhGroup, "none");
+  // A kernel does not keep the group; whether IKE agreed on it is IKE's to tell.
+  return [wanted.dhGroup, "none", "unknown"].some((group) => same(seen.dhGroup, group));
 }
 
 function spell({ encryption, integrity, dhGroup }: Transforms): string {

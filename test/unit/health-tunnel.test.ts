@@ -133,6 +133,22 @@ const rows: readonly Row[] = [
     "",
   ],
   [
+    "SA of which the kernel does not keep the group",
+    [
+      old,
+      {
+        ...now,
+        sas: sas(
+          { ...inbound, transforms: { ...tunnel.transforms, dhGroup: "unknown" } },
+          outbound,
+        ),
+      },
+    ],
+    {},
+    "protected",
+    "",
+  ],
+  [
     "one way",
     [old, { ...now, sas: sas({ ...inbound, packets: 0n }, outbound) }],
     {},

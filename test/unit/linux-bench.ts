@@ -126,7 +126,7 @@ function openDesk(clock: SimClock, routes: PretendSocket): Promise<NetDesk> {
   generic.refusal = { name: "ENOENT", text: undefined };
   return NetDesk.open({
     world: worldOf(clock),
-    sockets: { routes, generic },
+    sockets: { routes, generic, xfrm: new PretendSocket() },
     bootId: "boot-1",
   });
 }

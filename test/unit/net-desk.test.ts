@@ -60,12 +60,13 @@ async function scene(): Promise<Scene> {
   const first = await NetDesk.open({
     world,
     bootId: "boot-1",
-    sockets: { routes: kernel, generic: new PretendSocket() },
+    sockets: { routes: kernel, generic: new PretendSocket(), xfrm: new PretendSocket() },
   });
   const names = (await look(first)).macsec.map(({ port }) => port);
   const index = await indexOf(kernel, "a0");
   expect(names).toContain("a0");
-  const sockets = { routes: kernel, generic: new Speeds(index) };
+  const xfrm = new PretendSocket();
+  const sockets = { routes: kernel, generic: new Speeds(index), xfrm };
   const desk = await NetDesk.open({ world, bootId: "boot-1", sockets });
   return {
     ...{ clock, kernel, desk },

@@ -6,19 +6,22 @@ import { isIP } from "node:net";
 import type { TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, known, type PortName, unknown } from "#hal/model.ts";
+import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
 import { type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
 import { type KernelLook, readPort } from "../port.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
+import { dumpSas, readSa, type Sa } from "../xfrm.ts";
 import { Commits } from "./commits.ts";
 import { type Hands, kernelHands } from "./hands.ts";
 import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
+import { hasTunnels, tunnelsOf } from "./tunnels.ts";
 
 export interface DeskParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
-  readonly sockets: KernelSockets;
+  readonly sockets: KernelSockets & { readonly xfrm: NetlinkSocket };
   readonly bootId: string;
 }
 
@@ -73,9 +76,16 @@ export class NetDesk {
         at,
       ),
       macsec: ports,
-      ipsec: [],
+      ipsec: tunnelsOf(look.links, look.addresses, await this.#sas(look, signal), at),
       routing: unknown("notSupported", at),
     };
+  }
+
+  // Dumps of SAs carry their keys, which are wiped while they are read.
+  async #sas({ links }: KernelLook, signal: AbortSignal): Promise<readonly Sa[] | undefined> {
+    if (!hasTunnels(links)) return [];
+    const answer = await this.#parts.sockets.xfrm.ask(dumpSas(), readSa, signal);
+    return answer.kind === "answered" ? answer.found : undefined;
   }
 
   #before(look: KernelLook): KernelLook | undefined {

@@ -50,10 +50,11 @@ export class Host implements AsyncDisposable {
     const sockets = new DisposableStack();
     const routes = sockets.use(new NetlinkChannel(native, netlinkFamilies.route));
     const generic = sockets.use(new NetlinkChannel(native, netlinkFamilies.generic));
+    const xfrm = sockets.use(new NetlinkChannel(native, netlinkFamilies.xfrm));
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
     const disk = new MemoryDisk();
     const world = worldOf(options.clock, disk);
-    const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic } });
+    const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic, xfrm } });
     const note = (): void => desk.noteChange();
     sockets.use(monitor(native, netlinkFamilies.route, [1, 5, 9], { message: note, resync: note }));
     return new Host(options, desk, disk, sockets);

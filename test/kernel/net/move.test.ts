@@ -62,7 +62,11 @@ async function life(disk: MemoryDisk, messages: number) {
   const desk = await NetDesk.open({
     world: { clock, disk, entropy, log },
     bootId: "boot",
-    sockets: { routes, generic: open(netlinkFamilies.generic) },
+    sockets: {
+      routes,
+      generic: open(netlinkFamilies.generic),
+      xfrm: open(netlinkFamilies.xfrm),
+    },
   });
   return { desk, routes };
 }

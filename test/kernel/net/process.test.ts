@@ -178,6 +178,31 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(configured()).toEqual(was);
   });
 
+  it("tells the SAs of an xfrm interface, and none of their keys", async () => {
+    const key = "c0ffee".repeat(12);
+    const aead = `aead 'rfc4106(gcm(aes))' 0x${key} 128 if_id 42`;
+    const state = (from: string, to: string, spi: string): string =>
+      `xfrm state add src ${from} dst ${to} proto esp spi ${spi} reqid 1 mode tunnel ${aead}`;
+    ipBatch(
+      [
+        "link add hub-1 type xfrm dev wire if_id 42",
+        state("192.0.2.1", "192.0.2.2", "0x2001"),
+        state("192.0.2.2", "192.0.2.1", "0x2002"),
+      ],
+      "-n",
+      network,
+    );
+    const { body } = await ask("/observe");
+    const [tunnel] = body["ipsec"] as { name: string; sas: { value: Record<string, unknown>[] } }[];
+    expect(tunnel?.name).toBe("hub-1");
+    expect(tunnel?.sas.value.map(({ spi, direction }) => [spi, direction]).toSorted()).toEqual([
+      [0x2001, "out"],
+      [0x2002, "in"],
+    ]);
+    expect(tunnel?.sas.value[0]?.["transforms"]).toMatchObject({ encryption: "aes-256-gcm" });
+    expect(JSON.stringify(body)).not.toContain(key.slice(0, 16));
+  });
+
   it("tells of a change as it happens", async () => {
     const { body } = await ask("/changes", { after: 0, waitMs: 0 });
     const next = ask("/changes", { after: body["count"], waitMs: 50_000 });

@@ -1,0 +1,89 @@
+// IPsec of this kernel by its xfrm interfaces: which SAs each has. What only IKE knows is not known
+// here.
+
+import { type IpsecSa, type IpsecTunnel, known, type Transforms, unknown } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { Address } from "../rtnetlink-address.ts";
+import type { Link } from "../rtnetlink-link.ts";
+import type { Sa } from "../xfrm.ts";
+
+/** The reader of a look takes no more. */
+const tunnelsMax = 512;
+const sasMax = 64;
+/** RFC 4106 8.1: the salt is part of the key as the kernel has it. */
+const saltBits = 32;
+
+export function hasTunnels(links: readonly Link[]): boolean {
+  return links.some(({ info }) => info?.kind === "xfrm");
+}
+
+/** `sas`: undefined = the kernel does not tell. */
+export function tunnelsOf(
+  links: readonly Link[],
+  addresses: readonly Address[],
+  sas: readonly Sa[] | undefined,
+  at: Instant,
+): readonly IpsecTunnel[] {
+  const own = new Set(addresses.map(({ local, address }) => local ?? address));
+  return links
+    .flatMap(({ name, info }) => {
+      const ifId = info?.xfrm?.ifId;
+      return info?.kind === "xfrm" && ifId !== undefined && name !== undefined
+        ? [{ name, ifId }]
+        : [];
+    })
+    .slice(0, tunnelsMax)
+    .map(({ name, ifId }) => ({
+      name,
+      ike: unknown("notSupported", at),
+      sas: sas === undefined ? unknown("queryFailed", at) : known(sasIn(sas, ifId, own), at),
+    }));
+}
+
+function sasIn(
+  sas: readonly Sa[],
+  ifId: number,
+  own: ReadonlySet<string | undefined>,
+): readonly IpsecSa[] {
+  return sas
+    .filter(({ attributes }) => attributes.ifId === ifId)
+    .toSorted((a, b) => Number(b.usage.addedAt - a.usage.addedAt))
+    .slice(0, sasMax)
+    .map((sa) => {
+      const direction = directionOf(sa, own);
+      const { extendedReplay, replay } = sa.attributes;
+      const plain = replay?.[direction];
+      return {
+        spi: sa.spi,
+        direction,
+        phase: "installed",
+        transforms: transformsOf(sa),
+        packets: sa.usage.packets,
+        sequence: extendedReplay?.[direction] ?? (plain === undefined ? undefined : BigInt(plain)),
+      };
+    });
+}
+
+// Kernels before 6.10 do not say it of an SA.
+function directionOf({ destination, attributes }: Sa, own: ReadonlySet<string | undefined>) {
+  const { direction } = attributes;
+  if (direction === "in" || direction === "out") return direction;
+  return own.has(destination) ? "in" : "out";
+}
+
+function transformsOf({ attributes }: Sa): Transforms {
+  const { aead, crypt, cutAuth, auth } = attributes;
+  const dhGroup = "unknown";
+  if (aead !== undefined) {
+    const gcm = aead.name === "rfc4106(gcm(aes))";
+    const encryption = gcm ? `aes-${aead.keyBits - saltBits}-gcm` : aead.name;
+    return { encryption, integrity: "none", dhGroup };
+  }
+  const cbc = crypt?.name === "cbc(aes)";
+  const integrity = (cutAuth ?? auth)?.name ?? "none";
+  return {
+    encryption: cbc ? `aes-${crypt.keyBits}-cbc` : (crypt?.name ?? "none"),
+    integrity: /^hmac\((\w+)\)$/.exec(integrity)?.[1] ?? integrity,
+    dhGroup,
+  };
+}
