@@ -71,7 +71,7 @@ describe("whoever comes after", () => {
     const bench = new NetBench();
     const first = await bench.life("boot-1");
     const token = await bench.applied(first, [shut("p1")], 60_000);
-    await first.remember({ keepsakes: { p1: { addresses: ["00"], routes: [] } } });
+    await first.remember({ keepsakes: { p1: { addresses: ["00"], routes: [], down: [] } } });
     first.close();
     const second = await bench.life("boot-2");
     expect(second.recall(token)).toBeUndefined();
@@ -83,11 +83,13 @@ describe("whoever comes after", () => {
   it("has the keepsakes of its predecessor", async () => {
     const bench = new NetBench();
     const first = await bench.life();
-    await first.remember({ keepsakes: { p1: { addresses: ["0a"], routes: ["0b", "0c"] } } });
+    await first.remember({
+      keepsakes: { p1: { addresses: ["0a"], routes: ["0b", "0c"], down: [] } },
+    });
     const token = await bench.applied(first, [shut("p1")], 60_000);
     first.close();
     const { keepsakes, pending } = (await bench.life()).kept;
-    expect(keepsakes).toEqual({ p1: { addresses: ["0a"], routes: ["0b", "0c"] } });
+    expect(keepsakes).toEqual({ p1: { addresses: ["0a"], routes: ["0b", "0c"], down: [] } });
     expect(pending).toMatchObject({ token, undo: [open("p1")], within: 60_000 });
   });
 
@@ -372,7 +374,7 @@ describe("a state file that is damaged", () => {
       within: 1_000,
       extent: "whole",
     },
-    keepsakes: { p1: { addresses: ["00ff"], routes: [] } },
+    keepsakes: { p1: { addresses: ["00ff"], routes: [], down: [] } },
     moves: {},
   };
 
@@ -389,17 +391,18 @@ describe("a state file that is damaged", () => {
     ["no extent", { ...good, pending: { ...good.pending, extent: undefined } }],
     ["half a millisecond", { ...good, pending: { ...good.pending, within: 0.5 } }],
     ["a token over two lines", { ...good, pending: { ...good.pending, token: "a\nb" } }],
-    ["no octets", { ...good, keepsakes: { p1: { addresses: ["xx"], routes: [] } } }],
-    ["half an octet", { ...good, keepsakes: { p1: { addresses: [], routes: ["abc"] } } }],
-    ["empty octets", { ...good, keepsakes: { p1: { addresses: [], routes: [""] } } }],
+    ["no octets", { ...good, keepsakes: { p1: { addresses: ["xx"], routes: [], down: [] } } }],
+    ["half an octet", { ...good, keepsakes: { p1: { addresses: [], routes: ["abc"], down: [] } } }],
+    ["empty octets", { ...good, keepsakes: { p1: { addresses: [], routes: [""], down: [] } } }],
     [
       "too many octets",
-      { ...good, keepsakes: { p1: { addresses: ["00".repeat(4097)], routes: [] } } },
+      { ...good, keepsakes: { p1: { addresses: ["00".repeat(4097)], routes: [], down: [] } } },
     ],
     [
       "too many routes",
-      { ...good, keepsakes: { p1: { addresses: [], routes: Array(10_001).fill("00") } } },
+      { ...good, keepsakes: { p1: { addresses: [], routes: Array(10_001).fill("00"), down: [] } } },
     ],
+    ["a port without its links", { ...good, keepsakes: { p1: { addresses: [], routes: [] } } }],
     ["a port without routes", { ...good, keepsakes: { p1: { addresses: [] } } }],
   ])("%s is told and counts as none", async (_name, content) => {
     const bench = new NetBench();

@@ -36,7 +36,12 @@ export class PretendKernel {
 
   /** Of one process, which may die. */
   hands(): Hands {
-    return {
+    const hands: Hands = {
+      resume: async (memory, signal) => {
+        for (const { part } of Object.values(memory.kept.moves)) {
+          await hands.carry(part, memory, signal);
+        }
+      },
       undoOf: async ({ kind, port }) => {
         const isUp = this.#isUp(port);
         if (kind === "port.shut") return isUp ? open(port) : undefined;
@@ -49,6 +54,7 @@ export class PretendKernel {
         await this.#act(part);
       },
     };
+    return hands;
   }
 
   async #act(part: NetPart): Promise<void> {

@@ -49,23 +49,9 @@ export class Commits implements Memory {
       kept.bootId === parts.bootId ? kept : noneKept(parts.bootId),
     );
     // Before any timer can undo what is still half done.
-    await commits.#finishMoves();
+    await parts.hands.resume(commits, new AbortController().signal);
     commits.#arm();
     return commits;
-  }
-
-  /** A predecessor that died in the middle has left a port with half of what stood on it. */
-  async #finishMoves(): Promise<void> {
-    const { hands, world } = this.#parts;
-    const { signal } = new AbortController();
-    for (const [port, { part }] of Object.entries(this.#kept.moves)) {
-      try {
-        await hands.carry(part, this, signal);
-      } catch (error) {
-        if (!(error instanceof LinksealError)) throw error;
-        world.log.write("error", error.code, `${port} is still half moved: ${error.message}`);
-      }
-    }
   }
 
   get kept(): Kept {

@@ -8,8 +8,9 @@ import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, known, type PortName, unknown } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
-import { type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
+import { answered, type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
 import { type KernelLook, readPort } from "../port.ts";
+import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { dumpSas, readSa, type Sa } from "../xfrm.ts";
@@ -95,8 +96,9 @@ export class NetDesk {
   }
 
   async subnets(signal: AbortSignal): Promise<readonly Subnet[]> {
-    const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
-    return subnetsOf(look.links, look.addresses);
+    const { routes } = this.#parts.sockets;
+    const addresses = answered(await routes.ask(dumpAddresses(), readAddress, signal));
+    return subnetsOf(await linksNow(routes, signal), addresses);
   }
 
   /** The port that the kernel sends to an address by; undefined = none, or it cannot be told. */

@@ -24,11 +24,23 @@ export interface Hands {
   undoOf(part: NetPart, memory: Memory, signal: AbortSignal): Promise<NetPart | undefined>;
   /** Idempotent. */
   carry(part: NetPart, memory: Memory, signal: AbortSignal): Promise<void>;
+  /** Ends what a predecessor died in the middle of; what cannot be ended is logged. */
+  resume(memory: Memory, signal: AbortSignal): Promise<void>;
 }
 
 /** `socket`: of NETLINK_ROUTE. */
 export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
-  return {
+  const hands: Hands = {
+    async resume(memory, signal) {
+      for (const part of unfinished(memory.kept, await linksNow(socket, signal))) {
+        try {
+          await hands.carry(part, memory, signal);
+        } catch (error) {
+          if (!(error instanceof LinksealError)) throw error;
+          log.write("error", error.code, `${part.port} is left half changed: ${error.message}`);
+        }
+      }
+    },
     async undoOf(part, memory, signal) {
       const links = await linksNow(socket, signal);
       const port = portNamed(part.port, links);
@@ -48,7 +60,7 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
       const links = await linksNow(socket, signal);
       const port = portNamed(part.port, links);
       const tell = teller(socket, port.name);
-      const hands = { socket, tell, memory, log };
+      const secy = { socket, tell, memory, log };
       switch (part.kind) {
         case "port.shut":
           await shut(socket, port, links, memory, signal);
@@ -57,13 +69,25 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
           await open(socket, port, memory, log, signal);
           return;
         case "macsec.protect":
-          await protect(hands, port, part.settings, signal);
+          await protect(secy, port, part.settings, signal);
           return;
         case "macsec.unprotect":
-          await unprotect(hands, port, part.linkLocal, signal);
+          await unprotect(secy, port, part.linkLocal, signal);
       }
     },
   };
+  return hands;
+}
+
+/** A port that is up and still has a keepsake did not get all of it back, or was never shut. */
+function unfinished({ moves, keepsakes }: Kept, links: readonly Link[]): readonly NetPart[] {
+  const isUp = (name: PortName): boolean =>
+    links.some((link) => link.name === name && (link.flags & linkFlags.up) !== 0);
+  const opened = Object.keys(keepsakes).filter(isUp);
+  return [
+    ...Object.values(moves).map(({ part }) => part),
+    ...opened.map((port) => ({ kind: "port.open", port }) as const),
+  ];
 }
 
 function undoOfProtect(
@@ -99,9 +123,11 @@ async function shut(
   signal: AbortSignal,
 ): Promise<void> {
   if ((port.flags & linkFlags.up) === 0) return;
-  const stack = new Set(stackOn(port, links).map(({ index }) => index));
-  const keepsake = await keep(socket, stack, signal);
-  const keepsakes = { ...memory.kept.keepsakes, [port.name]: keepsake };
+  const stack = stackOn(port, links);
+  const keepsake = await keep(socket, new Set(stack.map(({ index }) => index)), signal);
+  const isDown = ({ flags }: Link): boolean => (flags & linkFlags.up) === 0;
+  const down = stack.filter(isDown).flatMap(({ name }) => name ?? []);
+  const keepsakes = { ...memory.kept.keepsakes, [port.name]: { ...keepsake, down } };
   await memory.remember({ keepsakes });
   await write(socket, changeLink(port.index, { up: false }), port.name, signal);
 }
@@ -116,6 +142,11 @@ async function open(
   const { [name]: keepsake, ...keepsakes } = memory.kept.keepsakes;
   await write(socket, changeLink(index, { up: true }), name, signal);
   if (keepsake === undefined) return;
+  // A VLAN comes up with its port, also one that somebody had shut.
+  const links = await linksNow(socket, signal);
+  for (const shutBefore of links.filter((link) => keepsake.down.includes(link.name ?? ""))) {
+    await write(socket, changeLink(shutBefore.index, { up: false }), name, signal);
+  }
   const missing = await bringBack(socket, keepsake, signal);
   if (missing > 0) {
     const text = `${missing} addresses or routes of ${name} did not come back with it`;

@@ -10,6 +10,7 @@ import {
   list,
   Malformed,
   name,
+  names,
   number,
   oneOf,
   page,
@@ -36,9 +37,14 @@ export interface Kept {
   readonly bootId: string;
   readonly pending: Pending | undefined;
   /** Of ports that were shut. */
-  readonly keepsakes: Readonly<Record<PortName, Keepsake>>;
+  readonly keepsakes: Readonly<Record<PortName, ShutPort>>;
   /** Of ports whose SecY is being made or unmade: what goes along. */
   readonly moves: Readonly<Record<PortName, Move>>;
+}
+
+interface ShutPort extends Keepsake {
+  /** Links on the port that were down before it. */
+  readonly down: readonly string[];
 }
 
 interface Move {
@@ -62,7 +68,7 @@ export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
       keepsakes: Object.fromEntries(
         Object.keys(record(kept, "keepsakes")).map((port) => [
           port,
-          readKeepsake(record(record(kept, "keepsakes"), port)),
+          readShutPort(record(record(kept, "keepsakes"), port)),
         ]),
       ),
       moves: Object.fromEntries(
@@ -80,6 +86,7 @@ export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
 }
 
 const partsMax = 64;
+const linksMax = 8_192;
 
 function readPending(kept: JsonObject): Pending {
   const pending = record(kept, "pending");
@@ -100,6 +107,7 @@ function readMove(move: JsonObject): Move {
       name: name(link, "name"),
       index: count(link, "index", 2 ** 31),
       mtu: count(link, "mtu", 2 ** 31),
+      admin: oneOf(link, "admin", ["up", "down"]),
       ...(field(link, "vrf") === undefined ? {} : { vrf: name(link, "vrf") }),
       ...(field(link, "vlan") === undefined ? {} : { vlan: readVlan(record(link, "vlan")) }),
       keepsake: readKeepsake(record(link, "keepsake")),
@@ -118,6 +126,10 @@ function readVlan(vlan: JsonObject) {
     protocol: name(vlan, "protocol"),
     below: name(vlan, "below"),
   };
+}
+
+function readShutPort(port: JsonObject): ShutPort {
+  return { ...readKeepsake(port), down: names(port, "down", linksMax) };
 }
 
 function readKeepsake(keepsake: JsonObject): Keepsake {

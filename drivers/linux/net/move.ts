@@ -19,6 +19,8 @@ interface MovedLink {
   readonly name: string;
   readonly index: number;
   readonly mtu: number;
+  /** As somebody configured it; the lowest one is up whatever it was. */
+  readonly admin: "up" | "down";
   /** Name of its VRF. */
   readonly vrf?: string;
   /** Absent for the lowest one. */
@@ -37,13 +39,14 @@ export async function takeStack(
 ): Promise<Stack> {
   const stack: MovedLink[] = [];
   for (const link of [base, ...vlansOn(base, links)]) {
-    const { name, index, mtu, master } = link;
+    const { name, index, mtu, master, flags } = link;
+    const admin = (flags & linkFlags.up) === 0 ? "down" : "up";
     const vrf = links.find((one) => one.index === master && one.info?.kind === "vrf")?.name;
     const vlan = link === base ? undefined : vlanOf(link, links);
     if (name === undefined || mtu === undefined) throw unknownLink(index);
     const keepsake = await keep(socket, new Set([index]), signal);
     stack.push({
-      ...{ name, index, mtu, keepsake },
+      ...{ name, index, mtu, admin, keepsake },
       ...(vrf === undefined ? {} : { vrf }),
       ...(vlan === undefined ? {} : { vlan }),
     });
@@ -104,7 +107,7 @@ export async function putStack(
   const [lowest] = stack;
   const nameOf = (name: string): string => (name === lowest?.name ? base : name);
   const moved = new Map<number, number>();
-  for (const { name, index, mtu, vrf, vlan } of stack) {
+  for (const { name, index, mtu, admin, vrf, vlan } of stack) {
     const links = await linksNow(socket, signal);
     const named = (wanted: string): number | undefined =>
       links.find((link) => link.name === wanted)?.index;
@@ -120,7 +123,9 @@ export async function putStack(
     const master = vrf === undefined ? undefined : named(vrf);
     const isIn = master === undefined || now.master === master;
     if (!isIn) await tell([changeLink(now.index, { master })], signal);
-    if ((now.flags & linkFlags.up) === 0) await tell([changeLink(now.index, { up: true })], signal);
+    const isDown = (now.flags & linkFlags.up) === 0;
+    const mustRise = admin === "up" || vlan === undefined;
+    if (isDown && mustRise) await tell([changeLink(now.index, { up: true })], signal);
   }
   const all = {
     addresses: stack.flatMap(({ keepsake }) => keepsake.addresses.map(rebased(address, moved))),

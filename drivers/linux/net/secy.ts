@@ -136,17 +136,15 @@ async function strip(
   signal: AbortSignal,
 ): Promise<void> {
   const addresses = answered(await socket.ask(dumpAddresses(), readAddress, signal));
-  const own = addresses.filter(({ link }) => link === port.index);
-  await tell(
-    [
-      changeLink(port.index, { addressMode: "none" }),
-      ...own.map(({ local, address = "", prefixLength }) =>
-        removeAddress({ link: port.index, local: local ?? address, prefixLength }),
-      ),
-      ...(port.master === undefined ? [] : [changeLink(port.index, { master: 0 })]),
-    ],
-    signal,
-  );
+  await tell([changeLink(port.index, { addressMode: "none" })], signal);
+  for (const { link, local, address = "", prefixLength } of addresses) {
+    if (link !== port.index) continue;
+    const request = removeAddress({ link, local: local ?? address, prefixLength });
+    const [refusal] = await socket.write([request], signal);
+    // The first address of a subnet takes the others of it along.
+    if (refusal !== undefined && refusal.name !== "EADDRNOTAVAIL") await tell([request], signal);
+  }
+  if (port.master !== undefined) await tell([changeLink(port.index, { master: 0 })], signal);
 }
 
 function nameFor({ name, index }: PortLink): string {

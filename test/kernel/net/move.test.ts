@@ -157,6 +157,28 @@ describe("a SecY", { timeout: 300_000 }, () => {
   });
 });
 
+describe("a port that was shut", { timeout: 300_000 }, () => {
+  const turn = async ({ desk }: Life, kind: "port.shut" | "port.open"): Promise<void> => {
+    const { token } = await desk.prepare([{ kind, port: "wire" }], soon());
+    await desk.apply(token, "final", soon());
+  };
+
+  // What was lost with it came back only where nobody died between its rise and the last route.
+  it("has all of it again after a death at any message of its opening", async () => {
+    const before = configuredIn(network);
+    for (let messages = 0; ; messages += 1) {
+      const disk = new MemoryDisk();
+      await turn(await life(disk, endless), "port.shut");
+      const dying = await life(disk, messages);
+      const done = await untilDeath(dying, messages, turn(dying, "port.open"));
+      if (!done) await turn(await life(disk, endless), "port.open");
+      expect([messages, configuredIn(network)]).toEqual([messages, before]);
+      if (done) break;
+      anew();
+    }
+  });
+});
+
 function anew(): void {
   sockets.dispose();
   sockets = new DisposableStack();

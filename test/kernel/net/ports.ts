@@ -17,6 +17,11 @@ export function buildPort(network: string): void {
       "addr add 192.0.2.1/30 dev wire",
       "addr add 2001:db8::1/64 dev wire nodad",
       "addr add 198.51.100.1/30 dev wire.7",
+      // The second of a subnet goes with the first.
+      "addr add 203.0.113.129/26 dev wire",
+      "addr add 203.0.113.130/26 dev wire",
+      // Somebody has shut it.
+      "link add link wire name wire.8 type vlan id 8",
       "route add 203.0.113.0/25 via 192.0.2.2 dev wire",
       "route add 203.0.113.9/32 via 203.0.113.1 dev wire onlink",
       "route add 10.9.0.0/16 via 198.51.100.2 dev wire.7 table 10",
@@ -35,7 +40,9 @@ export function buildPort(network: string): void {
 export function configuredIn(network: string): readonly string[] {
   const show = (...argv: string[]): string[] => ip("-n", network, ...argv).split("\n");
   const routes = ["route", "show", "table", "all"];
-  const names = ["wire", "wire.7"].flatMap((name) => show("-br", "addr", "show", "dev", name));
+  const names = ["wire", "wire.7", "wire.8"].flatMap((name) =>
+    show("-br", "addr", "show", "dev", name),
+  );
   return [
     // Its own name for itself comes and goes with the link.
     ...names.map((line) => line.replace(/ fe80\S+/, "")),

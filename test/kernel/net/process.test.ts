@@ -154,7 +154,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(linkLocal).toBeDefined();
     expect(ownNow()).not.toMatch(/192|2001|fe80/);
     const moved = ip("-n", network, "-br", "addr", "show", "dev", "ms-wire");
-    expect(moved).toContain("192.0.2.1/30 2001:db8::1/64");
+    expect(moved).toContain("192.0.2.1/30 203.0.113.129/26 203.0.113.130/26 2001:db8::1/64");
     expect(ip("-n", network, "link", "show", "wire.7")).toMatch(/wire.7@ms-wire.* master red/);
     expect((await ask(`${token}/rollback`)).status).toBe(200);
     expect(configured()).toEqual(before);
