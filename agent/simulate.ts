@@ -10,6 +10,7 @@ import {
   type HttpReply,
   type HttpRequest,
   type Log,
+  noFrames,
   noPrograms,
   type World,
 } from "#hal/world.ts";
@@ -54,6 +55,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
       return [host];
     },
     exec: noPrograms,
+    framed: noFrames,
   };
 }
 

@@ -71,6 +71,8 @@ export interface MacsecPort {
   readonly failOpen?: Reading<readonly FailOpen[]>;
   /** Of the SAs in a SecY, where a platform shows them; absent where there is no SecY. */
   readonly keyAgreement?: Reading<KeyAgreement>;
+  /** What stands in the way of a secured port, a sentence each; absent where nobody tells. */
+  readonly troubles?: Reading<readonly string[]>;
 }
 
 /**

@@ -1,7 +1,8 @@
 // The outside world as small interfaces; everything outside agent/host/host.ts and the served faces
 // reaches it through here.
 
-import { LinksealError } from "./error.ts";
+import { type Effect, LinksealError } from "./error.ts";
+import type { Octets } from "./netlink.ts";
 import type { Command, SecretHole } from "./secret.ts";
 
 /** Milliseconds of a clock that never jumps; comparable only inside one World. */
@@ -54,6 +55,19 @@ export interface Dialer {
    * its arguments comes through standard input.
    */
   exec(argv: readonly string[], stdin: Uint8Array, signal: AbortSignal): Promise<ExecReply>;
+  /**
+   * One question and one answer over a socket of this host, as octets: a key in it leaves no text
+   * behind. The octets of the answer; throws LinksealError, or the signal's reason once it aborts.
+   */
+  framed(question: FramedQuestion, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+export interface FramedQuestion {
+  readonly path: string;
+  readonly octets: Octets;
+  readonly replyBytesMax: number;
+  /** What a lost reply may have done. */
+  readonly effect: Extract<Effect, "none" | "unknown">;
 }
 
 export interface ExecReply {
@@ -68,6 +82,15 @@ export const noPrograms: Dialer["exec"] = async (argv) => {
   throw new LinksealError("device.unsupported", "no program of a host can be run from here", {
     effect: "none",
     where: argv[0] ?? "",
+    next: "linkseal status",
+  });
+};
+
+/** For a World without such sockets: refuses before anything has happened. */
+export const noFrames: Dialer["framed"] = async ({ path }) => {
+  throw new LinksealError("device.unsupported", "no socket of a host can be asked from here", {
+    effect: "none",
+    where: path,
     next: "linkseal status",
   });
 };

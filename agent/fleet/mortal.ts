@@ -110,6 +110,8 @@ export class MortalWorld {
       resolve: (host, signal) => this.#call(`resolve ${host}`, () => real.resolve(host, signal)),
       exec: (argv, stdin, signal) =>
         this.#call(`run ${argv[0]}`, () => real.exec(argv, stdin, signal)),
+      framed: (question, signal) =>
+        this.#call(`ask ${question.path}`, () => real.framed(question, signal)),
     };
   }
 }

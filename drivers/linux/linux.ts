@@ -1,4 +1,5 @@
-// This host as an edge router: the kernel behind linkseal-net, BGP by FRR's shell, and ping.
+// This host as an edge router: the kernel behind linkseal-net, a key agreement of our own on each
+// port, BGP by FRR's shell, and ping.
 
 import { missingCapability } from "#hal/capability.ts";
 import type {
@@ -13,11 +14,14 @@ import type {
   Transaction,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { DeviceState, PortName } from "#hal/model.ts";
-import type { Dialer, World } from "#hal/world.ts";
+import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
+import type { Dialer } from "#hal/world.ts";
 import { deviceOf, LocalSession } from "../local/device.ts";
 import { count as countIn, recordOf } from "../local/shape.ts";
+import { type HostPart, prepareChange, recallChange } from "./change.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "./frr.ts";
+import { Hints } from "./hints.ts";
+import { Participants, withParticipant } from "./participants.ts";
 import { ping } from "./probe.ts";
 import { RoutingWatch, scopeOf } from "./routing.ts";
 import { readSubnets, type Subnet, subnetOf } from "./subnet.ts";
@@ -25,11 +29,18 @@ import { readSubnets, type Subnet, subnetOf } from "./subnet.ts";
 /** The slowest of the measured drains and restores, twice. */
 const settleMs = 10_000;
 
+/** The kernel's own suites; the preferred one first. */
+const macsec = {
+  suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
+  overlap: "keychain",
+  counters: "perSa",
+  hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
+} as const;
 const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs } as const;
 
 export const linux: Driver = {
   name: "linux",
-  offers: { commit: { kind: "armedRevert" }, drain, probe: true },
+  offers: { commit: { kind: "armedRevert" }, macsec, drain, probe: true },
   async open(target, world, hint, signal) {
     const session = new LocalSession(target, world);
     const kernel = deviceOf(session, await session.capabilities(signal));
@@ -40,22 +51,18 @@ export const linux: Driver = {
     ];
     const capabilities: Capabilities = {
       ...kernel.capabilities,
+      macsec,
       ...(hasFrr ? { drain } : {}),
       // FRR alone knows the address that is pinged.
       ...(hasFrr && hasPing ? { probe: true as const } : {}),
     };
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
     const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
-    const host: Host = {
-      session,
-      kernel,
-      capabilities,
-      frr,
-      watch,
-      exec,
-      end: new AbortController(),
-    };
-    void passHints(host, world, hint);
+    const participants = new Participants(world, target.address);
+    const end = new AbortController();
+    const hints = new Hints(world.clock, hint, end.signal);
+    hints.watch("", (after) => changesAfter(session, after, end.signal));
+    const host = { session, kernel, participants, hints, capabilities, frr, watch, exec, end };
     return deviceWith(host);
   },
 };
@@ -63,6 +70,8 @@ export const linux: Driver = {
 interface Host {
   readonly session: LocalSession;
   readonly kernel: Device;
+  readonly participants: Participants;
+  readonly hints: Hints;
   readonly capabilities: Capabilities;
   /** undefined = this host has no FRR. */
   readonly frr: Frr | undefined;
@@ -96,7 +105,10 @@ function deviceWith(host: Host): Device {
     capabilities,
     observe: (signal) => observe(host, signal),
     prepare: (change, keys, signal) => prepare(host, change, keys, signal),
-    recall: (token, signal) => kernel.recall(token, signal),
+    async recall(token, signal) {
+      const transaction = await recallChange(host, token, signal);
+      return transaction === undefined ? { kind: "absent" } : { kind: "pending", transaction };
+    },
     routeTo: (address, signal) => kernel.routeTo(address, signal),
     async [Symbol.asyncDispose]() {
       host.end.abort();
@@ -107,14 +119,26 @@ function deviceWith(host: Host): Device {
   return { ...device, probe: (port, count, signal) => probe(host, port, count, signal) };
 }
 
-async function observe(
-  { session, kernel, watch }: Host,
-  signal: AbortSignal,
-): Promise<DeviceState> {
+async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
+  const { session, kernel, watch } = host;
   const state = await kernel.observe(signal);
-  if (watch === undefined) return state;
+  const macsec: MacsecPort[] = [];
+  for (const port of state.macsec) macsec.push(await withAgreement(host, port, signal));
+  if (watch === undefined) return { ...state, macsec };
   const routing = await watch.look(await subnetsNow(session, signal), signal);
-  return { ...state, routing };
+  return { ...state, macsec, routing };
+}
+
+async function withAgreement(
+  { participants, hints, end }: Host,
+  port: MacsecPort,
+  signal: AbortSignal,
+): Promise<MacsecPort> {
+  const seen = await participants.look(port.port, signal);
+  if (seen.kind === "told") {
+    hints.watch(port.port, (after) => participants.changes(port.port, after, end.signal));
+  }
+  return withParticipant(port, seen);
 }
 
 function subnetsNow(session: LocalSession, signal: AbortSignal): Promise<readonly Subnet[]> {
@@ -122,6 +146,9 @@ function subnetsNow(session: LocalSession, signal: AbortSignal): Promise<readonl
 }
 
 type Turn = Extract<PortChange, { readonly kind: "port.drain" | "port.restore" }>;
+
+const isOfHost = (part: PortChange): part is HostPart =>
+  part.kind.startsWith("macsec.") || part.kind === "port.shut" || part.kind === "port.open";
 
 const isTurn = (part: PortChange): part is Turn =>
   part.kind === "port.drain" || part.kind === "port.restore";
@@ -137,7 +164,8 @@ async function prepare(
   const missing = missingCapability(change, capabilities);
   const turns = change.filter(isTurn);
   if (missing !== undefined) throw unsupported(missing, where);
-  if (turns.length === 0) return await kernel.prepare(change, keys, signal);
+  const rest = change.filter(isOfHost);
+  if (turns.length === 0) return await prepareChange(host, rest, keys, signal);
   if (turns.length < change.length) throw unsupported("a drain beside another change", where);
   const previews = [];
   for (const turn of turns) previews.push(...(await previewOf(host, turn, signal)));
@@ -206,20 +234,6 @@ async function probe(
 
 /** Below the longest wait for an answer. */
 const hintMsMax = 15_000;
-/** Between two questions: a storm of changes must not become a storm of looks. */
-const calmMs = 1_000;
-const awayMs = 5_000;
-
-/** The content of an event is nobody's fact: it only brings the next look forward. */
-async function passHints({ session, end }: Host, world: World, hint: () => void): Promise<void> {
-  const { signal } = end;
-  for (let seen = -1; !signal.aborted; ) {
-    const told = await changesAfter(session, seen, signal);
-    if (told !== undefined && seen >= 0 && told !== seen) hint();
-    seen = told ?? seen;
-    await world.clock.sleep(told === undefined ? awayMs : calmMs, signal).catch(() => undefined);
-  }
-}
 
 /** undefined = it does not answer now. */
 async function changesAfter(

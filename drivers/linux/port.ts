@@ -8,7 +8,7 @@ import {
   known,
   type MacsecFrames,
   type MacsecPort,
-  type MacsecSettings,
+  type MkaSession,
   type PortName,
   type PortRate,
   type Reading,
@@ -41,9 +41,6 @@ export interface KernelLook {
   readonly speeds: readonly PortSpeed[];
 }
 
-/** What only the MKA process of the port knows of its settings. */
-export type ParticipantSettings = Pick<MacsecSettings, "keyServerPriority" | "sakRekeyMs">;
-
 /** The controlled port: what the host's traffic goes through. */
 export interface ControlledPort extends SecySettings {
   readonly name: PortName;
@@ -65,13 +62,12 @@ export interface PortLook {
 }
 
 /**
- * Undefined where the host has no such port. `participant`: undefined without an MKA process, and
- * then the settings as a whole are not known either.
+ * Undefined where the host has no such port. What only the MKA process of the port knows is not
+ * known here: keys, session, MKPDUs and, with some of them, the settings as a whole.
  */
 export function readPort(
   name: PortName,
   look: KernelLook,
-  participant: ParticipantSettings | undefined,
   before?: KernelLook,
 ): PortLook | undefined {
   const link = look.links.find((one) => one.name === name);
@@ -87,11 +83,11 @@ export function readPort(
       port: name,
       admin: known(isUp(link) ? "up" : "down", at),
       linkUp: linkUp(link, at),
-      settings: settingsOf(controlled, participant, at),
+      settings: controlled.kind === "unknown" ? controlled : bare ? known(undefined, at) : notOurs,
       liveSuite: map(seen, at, liveSuite),
       // Without a SecY there is nothing that a key could be of.
       keys: bare ? known([], at) : notOurs,
-      session: notOurs,
+      session: bare ? known(openPort, at) : notOurs,
       mkpdus: notOurs,
       frames: framesReading(seen, at),
       rate: rateOf(link, look, before),
@@ -101,6 +97,19 @@ export function readPort(
     },
   };
 }
+
+/** Nothing stands between a bare port and the wire. */
+const openPort: MkaSession = {
+  controlledPort: "unprotected",
+  principalCkn: undefined,
+  participants: [],
+  livePeers: 0,
+  respondedPeers: 0,
+  keyServer: "none",
+  keyServerPriority: undefined,
+  latestSak: undefined,
+  oldSak: undefined,
+};
 
 /** A SecY and the link that stands for it. */
 interface Secy {
@@ -177,31 +186,6 @@ function controlledPort(
 
 function addressText({ local, address, prefixLength }: Address): string {
   return `${local ?? address}/${prefixLength}`;
-}
-
-function settingsOf(
-  controlled: Reading<ControlledPort | undefined>,
-  participant: ParticipantSettings | undefined,
-  at: Instant,
-): Reading<MacsecSettings | undefined> {
-  if (controlled.kind === "unknown") return controlled;
-  if (controlled.value === undefined) return known(undefined, at);
-  if (participant === undefined) return unknown("notSupported", at);
-  const { suite, includeSci, replayWindow, failOpen } = controlled.value;
-  const { keyServerPriority, sakRekeyMs } = participant;
-  return known(
-    {
-      suite,
-      policy: failOpen.length === 0 ? "mustSecure" : "shouldSecure",
-      includeSci,
-      // The kernel encrypts whole frames and has no word for an offset.
-      confidentialityOffset: 0,
-      keyServerPriority,
-      replayWindow,
-      sakRekeyMs,
-    },
-    at,
-  );
 }
 
 const stackedKinds: ReadonlySet<string> = new Set(["vlan", "macvlan", "macvtap", "ipvlan"]);

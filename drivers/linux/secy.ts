@@ -84,7 +84,7 @@ export function keyAgreement(saks: readonly Sak[]): KeyAgreement {
 }
 
 /** Undefined as soon as one of them is not told. */
-function sum(...counts: readonly (bigint | undefined)[]): bigint | undefined {
+export function sum(...counts: readonly (bigint | undefined)[]): bigint | undefined {
   let total = 0n;
   for (const count of counts) {
     if (count === undefined) return undefined;

@@ -190,7 +190,7 @@ function refuse(desk: Desk, missing: string | undefined): void {
   });
 }
 
-function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {
+export function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {
   const { session, capabilities } = desk;
   const verb = (what: string): Verb => `transactions/${encodeURIComponent(token)}/${what}`;
   return {
@@ -203,6 +203,15 @@ function transactionOf(desk: Desk, token: TransactionToken, preview: string): Tr
     confirm: (signal) => session.tell(verb("confirm"), {}, signal),
     rollback: (signal) => session.tell(verb("rollback"), {}, signal),
   };
+}
+
+/** Throws Malformed. */
+export function readPrepared(value: unknown): {
+  readonly token: TransactionToken;
+  readonly preview: string;
+} {
+  const reply = recordOf(value, "reply");
+  return { token: name(reply, "token") as TransactionToken, preview: page(reply, "preview") };
 }
 
 // The running device is untouched by a candidate, so even a lost reply has effect "none".
@@ -221,11 +230,10 @@ async function prepare(
     }
     const held = [...secrets.values()];
     const read = (value: unknown): Transaction => {
-      const reply = recordOf(value, "reply");
-      const token = name(reply, "token") as TransactionToken;
+      const { token, preview } = readPrepared(value);
       // It goes into the journal, where no key may stand.
       if (scrub(token, held) !== token) throw new Malformed("token");
-      return transactionOf(desk, token, scrub(page(reply, "preview"), held));
+      return transactionOf(desk, token, scrub(preview, held));
     };
     return await scrubbing(
       held,

@@ -4,17 +4,10 @@
 import { connect, type Socket } from "node:net";
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
+import type { FramedQuestion } from "#hal/world.ts";
 import { fillOctets } from "./octets.ts";
 
 const lengthBytes = 4;
-
-export interface FramedQuestion {
-  readonly path: string;
-  readonly octets: Octets;
-  readonly replyBytesMax: number;
-  /** What a lost reply may have done. */
-  readonly effect: Extract<Effect, "none" | "unknown">;
-}
 
 /** The octets of the answer. Throws LinksealError, or the signal's reason once it aborts. */
 export async function askFramed(

@@ -30,7 +30,7 @@ export class FrameChannel implements Disposable {
   constructor(native: Native, port: number, events: FrameEvents) {
     this.#native = native;
     this.#events = events;
-    const onReadable = (): void => this.takeWaiting();
+    const onReadable = (): void => void this.takeWaiting();
     this.#socket = native.openFrames(port, etherTypeEapol, paeGroup, onReadable);
   }
 
@@ -51,13 +51,17 @@ export class FrameChannel implements Disposable {
     this.#native.close(this.#socket);
   }
 
-  /** Hands over at once what has come already; the event loop does so by itself. */
-  takeWaiting(): void {
+  /**
+   * Hands over at once what has come already, in turns of their own if it is much; the event loop
+   * does so by itself.
+   */
+  takeWaiting(): "all" | "some" {
     for (let count = 0; count < framesPerTurnMax && !this.#isClosed; count += 1) {
       const length = this.#native.receive(this.#socket, this.#room);
-      if (length === nothingThere) return;
+      if (length === nothingThere) return "all";
       if (length < 0) this.#events.trouble(-length);
       else this.#events.frame(this.#room.subarray(0, length));
     }
+    return "some";
   }
 }

@@ -10,6 +10,7 @@ import {
   type Dialer,
   type HttpReply,
   type HttpRequest,
+  noFrames,
   noPrograms,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
@@ -70,6 +71,7 @@ export function armDialer(cloud: SimAzure): Dialer {
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    framed: noFrames,
   };
 }
 
@@ -117,6 +119,7 @@ export function documented(
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    framed: noFrames,
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";

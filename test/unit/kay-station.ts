@@ -9,7 +9,7 @@ import type { MkaSession } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Cancel, SimClock } from "#sim/clock.ts";
 import type { Prng } from "#sim/prng.ts";
-import { secretOf, type TestCa } from "./kay-recorded.ts";
+import { keysOf, type TestCa } from "./kay-recorded.ts";
 import { TestSecy } from "./kay-secy.ts";
 
 export const settings: KaySettings = {
@@ -97,8 +97,8 @@ export class Station {
   }
 
   add(ca: TestCa, role: "primary" | "fallback" = "fallback"): void {
-    using cak = secretOf(ca.cak);
-    this.command({ kind: "addActor", ckn: ca.ckn, cak, role });
+    const keys = keysOf(ca);
+    this.command({ kind: "addActor", ckn: ca.ckn, keys, role });
   }
 
   command(command: KayCommand): void {

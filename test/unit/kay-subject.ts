@@ -11,7 +11,7 @@ import { locate, type Mkpdu, parse } from "#drivers/linux/mka/mkpdu.ts";
 import type { SecyOperation, SecyReport } from "#drivers/linux/mka/operations.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
-import { secretOf, type TestCa } from "./kay-recorded.ts";
+import { keysOf, type TestCa } from "./kay-recorded.ts";
 import { TestSecy } from "./kay-secy.ts";
 import { sciA, settings } from "./kay-station.ts";
 
@@ -38,8 +38,8 @@ export class Subject {
     const { now } = this;
     const entropy = new Prng(seed);
     this.kay = new Kay({ sci: sciA, settings: { ...settings, ...wanted }, entropy, now });
-    using cak = secretOf(ca.cak);
-    this.take(this.kay.command({ kind: "addActor", ckn: ca.ckn, cak, role: "primary" }, now));
+    const keys = keysOf(ca);
+    this.take(this.kay.command({ kind: "addActor", ckn: ca.ckn, keys, role: "primary" }, now));
   }
 
   /** Reports come once everything of one call is done, as at the edge. */

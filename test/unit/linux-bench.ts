@@ -2,11 +2,18 @@
 
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/linux.ts";
+import {
+  type MkaReply,
+  type MkaRequest,
+  readRequest,
+  writeReply,
+} from "#drivers/linux/mka/protocol.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
+import { fillOctets } from "#drivers/transport/octets.ts";
 import type { Device, KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Dialer, ExecReply, HttpRequest, World } from "#hal/world.ts";
+import type { Dialer, ExecReply, FramedQuestion, HttpRequest, World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { Prng } from "#sim/prng.ts";
@@ -34,6 +41,8 @@ export class LinuxBench {
   readonly frr = new PretendFrr(["vtysh"]);
   /** Everything that is asked and told, in this order. */
   readonly calls: string[] = [];
+  /** What linkseal-net was sent. */
+  readonly bodies: string[] = [];
   readonly hints: number[] = [];
   pingReply: ExecReply = reply(0, "5 packets transmitted, 4 received, 20% packet loss");
   /** Nothing answers behind the socket. */
@@ -42,6 +51,8 @@ export class LinuxBench {
     { port: "a0", link: "ms0", prefix: "192.0.2.1/30" },
     { port: "b0", link: "b0", prefix: "192.0.2.5/30" },
   ];
+  /** By port: what its MKA process answers; absent = nobody does. */
+  readonly agreements = new Map<string, (request: MkaRequest) => MkaReply>();
   desk: NetDesk;
   readonly world: World;
   readonly #programs: Programs;
@@ -81,11 +92,25 @@ export class LinuxBench {
       routeTo: async () => undefined,
       resolve: async () => [],
       exec: (argv, stdin, signal) => this.#exec(argv, stdin, signal),
+      framed: (question) => this.#framed(question),
     };
+  }
+
+  async #framed({ path, octets }: FramedQuestion): Promise<Uint8Array> {
+    const port = /^\/run\/mka\/(.+)\.sock$/.exec(path)?.[1] ?? "";
+    const bytes = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
+    fillOctets(octets, bytes);
+    const request = readRequest(bytes);
+    const part = request.kind === "stage" ? ` ${request.part.kind}` : "";
+    this.calls.push(`mka ${port} ${request.kind}${part}`);
+    const answer = this.agreements.get(port);
+    if (answer === undefined) throw unreachable(path);
+    return writeReply(answer(request));
   }
 
   async #http({ to, method, path, body }: HttpRequest, signal: AbortSignal) {
     this.calls.push(`${method} ${path}`);
+    this.bodies.push(new TextDecoder().decode(fillCommand(body ?? [])));
     if (this.away) throw unreachable(to);
     const text = new TextDecoder().decode(fillCommand(body ?? []));
     const subnets = async (): Promise<readonly object[]> => this.subnets;
@@ -111,7 +136,7 @@ export class LinuxBench {
 
   /** What was asked and told since then, without the waits for hints. */
   since(count: number): readonly string[] {
-    return this.calls.slice(count).filter((call) => !call.endsWith("/changes"));
+    return this.calls.slice(count).filter((call) => !/[ /]changes$/.test(call));
   }
 }
 

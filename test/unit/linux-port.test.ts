@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type MacsecDevice, readMacsec } from "#drivers/linux/macsec.ts";
+import { withParticipant } from "#drivers/linux/participants.ts";
 import { type KernelLook, type PortLook, readPort } from "#drivers/linux/port.ts";
 import { readAddress } from "#drivers/linux/rtnetlink-address.ts";
 import { type Link, readLink } from "#drivers/linux/rtnetlink-link.ts";
@@ -9,6 +10,7 @@ import { framesOf, keyAgreement, saksOf } from "#drivers/linux/secy.ts";
 import { strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { effort } from "../effort.ts";
+import { boundLook } from "./mka-look.ts";
 import { macsecNumber, recorded } from "./recorded.ts";
 
 const at = 5000 as Instant;
@@ -16,7 +18,9 @@ const links = recorded("links", readLink);
 const secys = recorded("macsec", readMacsec(macsecNumber));
 const routes = [...recorded("routes-4", readRoute), ...recorded("routes-6", readRoute)];
 const addresses = recorded("addresses", readAddress);
-const participant = { keyServerPriority: 16, sakRekeyMs: 28_800_000 };
+
+/** What an MKA process says of any of them. */
+const agreed = boundLook();
 
 function linkNamed(name: string, among: readonly Link[] = links): Link {
   const link = among.find((one) => one.name === name);
@@ -40,9 +44,9 @@ function lookAt(secy: string, change: Partial<KernelLook> = {}): KernelLook {
 }
 
 function seen(look: KernelLook, before?: KernelLook): PortLook {
-  const port = readPort("a0", look, participant, before);
-  if (port === undefined) throw new Error("no port a0");
-  return port;
+  const told = readPort("a0", look, before);
+  if (told === undefined) throw new Error("no port a0");
+  return { ...told, port: withParticipant(told.port, { kind: "told", look: agreed, at }) };
 }
 
 const withSecy = (change: NonNullable<MacsecDevice["secy"]>): MacsecDevice[] =>
@@ -56,14 +60,7 @@ describe("a port of this host", () => {
     ["ms3", "gcm-aes-xpn-256", 4_294_967_300n],
   ])("with the SecY %s is read with its suite and keys", (name, suite, nextPn) => {
     const { port, controlled } = seen(lookAt(name));
-    expect(strongValue(port.settings)).toEqual({
-      suite,
-      policy: "mustSecure",
-      includeSci: true,
-      confidentialityOffset: 0,
-      replayWindow: undefined,
-      ...participant,
-    });
+    expect(strongValue(port.settings)).toEqual(agreed.settings);
     expect(strongValue(port.liveSuite)).toBe(suite);
     expect(strongValue(port.admin)).toBe("up");
     expect(port.keyAgreement && strongValue(port.keyAgreement)).toBe("same");
@@ -71,7 +68,7 @@ describe("a port of this host", () => {
     expect(strongValue(port.frames)?.nextPn).toBeGreaterThanOrEqual(nextPn);
     const sak = { an: 0, keyId: `${"a0".repeat(12)}/${0xa0a0a0a0}`, receive: true, transmit: true };
     expect(strongValue(controlled)).toMatchObject({
-      name,
+      ...{ name, suite, includeSci: true, replayWindow: undefined },
       up: true,
       mtu: linkNamed(name).mtu,
       failOpen: [],
@@ -81,7 +78,7 @@ describe("a port of this host", () => {
   });
 
   it("without an MKA process has a session, keys and settings that nobody knows", () => {
-    const look = readPort("a0", lookAt("ms3"), undefined);
+    const look = readPort("a0", lookAt("ms3"));
     const unknown = { kind: "unknown", why: "notSupported", at };
     expect(look?.port).toMatchObject({ session: unknown, keys: unknown, mkpdus: unknown });
     expect(look?.port.settings).toEqual(unknown);
@@ -108,7 +105,7 @@ describe("a port of this host", () => {
   });
 
   it("that is not there is no port", () => {
-    expect(readPort("a1", lookAt("ms3"), participant)).toBeUndefined();
+    expect(readPort("a1", lookAt("ms3"))).toBeUndefined();
   });
 
   it("that is shut has no link, whatever its carrier was", () => {

@@ -1,19 +1,27 @@
 import { describe, expect, it } from "vitest";
+import type { AskedPart } from "#drivers/linux/mka/protocol.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { CipherSuite } from "#hal/model.ts";
 import { caOf } from "./kay-kit.ts";
+import { secretOf, type TestCa } from "./kay-recorded.ts";
 import { type Host, hosts, signal } from "./mka-host.ts";
+import { refused as refusedBy } from "./site-bench.ts";
 
 const ca = caOf("desk");
 const other = caOf("another");
 const priority = (keyServerPriority: number) =>
-  ({ keyServerPriority, sakRekeyMs: undefined, delayProtection: "off" }) as const;
+  ({
+    kind: "configure",
+    settings: { keyServerPriority, sakRekeyMs: undefined, delayProtection: "off" },
+  }) as const;
+const remove = (gone: TestCa) => ({ kind: "remove", ckn: gone.ckn }) as const;
+const final = (token: string) => ({ token, within: "final" }) as const;
 
 async function protectedHosts(suite: CipherSuite = "gcm-aes-xpn-256") {
   const both = hosts(suite);
   const { clock, a, b } = both;
   await clock.runFor(10);
-  await b.client.configure(priority(32), { token: "t", within: "final" }, signal);
+  await b.change(priority(32), final("t"));
   for (const one of [a, b]) await one.add(ca);
   await clock.runFor(5000);
   return both;
@@ -54,6 +62,7 @@ describe("a participant on its port", () => {
     await clock.runFor(2000);
     expect(await a.client.observe(signal)).toMatchObject({ kind: "waiting", because: "noSecy" });
     await expect(a.add(ca)).rejects.toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(await a.client.stage("t", 0, priority(7), signal)).toHaveLength(1);
     for (const one of [a, b]) {
       one.make("gcm-aes-256");
       await one.add(ca);
@@ -96,7 +105,8 @@ describe("a participant on its port", () => {
     a.kernel.fault = () => {
       throw closed;
     };
-    await expect(a.client.rekey(signal)).rejects.toMatchObject({ effect: "unknown" });
+    const rekey = a.change({ kind: "rekey" }, final("rekey"));
+    await expect(rekey).rejects.toMatchObject({ effect: "unknown" });
     await clock.runFor(100);
     expect(await a.ended).toBe(closed);
   });
@@ -120,20 +130,104 @@ describe("a peer that says that it receives", () => {
   });
 });
 
+/** The first change of a transaction with these parts; what each comes to. */
+async function stage(
+  host: Host,
+  token: string,
+  ...parts: readonly AskedPart[]
+): Promise<readonly (readonly string[])[]> {
+  const lines: (readonly string[])[] = [];
+  for (const [place, part] of parts.entries()) {
+    lines.push(await host.client.stage(token, place, part, signal));
+  }
+  return lines;
+}
+
+describe("a change", () => {
+  it("is nothing before it is applied, and then all of its parts in their order", async () => {
+    const { clock, a } = await protectedHosts();
+    using secret = secretOf(other.cak);
+    const add = { kind: "add", ckn: other.ckn, key: secret } as const;
+    const lines = await stage(a, "change", priority(9), add, priority(8));
+    expect(lines.map((told) => told.length)).toEqual([1, 2, 3]);
+    expect(lines[2]?.[1]).toBe(`+ CAK ${other.ckn} [secret cak]`);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+    expect(await a.client.recall("change", signal)).toBeUndefined();
+    // An answer that was lost: the same place is the same part.
+    expect(await a.client.stage("change", 2, priority(8), signal)).toHaveLength(3);
+    await a.client.apply("change", "final", signal);
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 8 } });
+    expect(await stage(a, "again", priority(8), add)).toEqual([[], []]);
+    await a.client.apply("change", "final", signal);
+    await clock.runFor(1000);
+    const late = a.client.rollback("change", signal);
+    await expect(late).rejects.toMatchObject({ code: "device.rejected", effect: "none" });
+  });
+
+  it("that was dropped, or that nobody came for in an hour, is not there any more", async () => {
+    const { clock, a } = await protectedHosts();
+    const gone = { code: "device.rejected", message: /not prepared here any more/, effect: "none" };
+    await stage(a, "dropped", priority(9));
+    await a.client.rollback("dropped", signal);
+    const dropped = await refusedBy(a.client.apply("dropped", "final", signal));
+    await stage(a, "late", priority(9));
+    await clock.runFor(3_600_001);
+    const late = await refusedBy(a.client.apply("late", "final", signal));
+    for (const { code, message, effect } of [dropped, late]) {
+      expect([code, effect]).toEqual([gone.code, gone.effect]);
+      expect(message).toMatch(gone.message);
+    }
+  });
+
+  it("never takes the key in use, the last one, or the place of a third", async () => {
+    const { a, b, clock } = await protectedHosts();
+    const texts = async (act: Promise<unknown>): Promise<string> => (await refusedBy(act)).message;
+    expect(await texts(a.change(remove(ca), final("1")))).toContain("the last CAK");
+    await a.add(other);
+    expect(await texts(a.change(remove(ca), final("2")))).toContain("the CAK in use");
+    expect(await texts(a.add(caOf("third")))).toContain("two CAKs");
+    expect(await texts(a.add({ ...other, cak: ca.cak }, "final", "3"))).toContain("another CAK");
+    await a.change(remove(caOf("stranger")), final("4"));
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    const within = a.change(remove(other), { token: "5", within: 30_000 });
+    expect(await refusedBy(within)).toMatchObject({ code: "device.unsupported", effect: "none" });
+    await b.add(other);
+    await b.change(remove(other), final("6"));
+    using secret = secretOf(other.cak);
+    await a.change({ kind: "replace", ckn: other.ckn, key: secret }, final("7"));
+    expect(await keysOf(a)).toEqual([other.ckn]);
+    await b.change({ kind: "replace", ckn: other.ckn, key: secret }, final("8"));
+    await clock.runFor(15_000);
+    expect(await a.isSecured()).toBe(true);
+  });
+
+  it("asks for a SAK only where this end makes them", async () => {
+    const { a, b, clock } = await protectedHosts();
+    const { saks } = a.kernel;
+    const member = await refusedBy(b.change({ kind: "rekey" }, final("rekey")));
+    expect(member).toMatchObject({ code: "device.unsupported", effect: "none" });
+    await a.change({ kind: "rekey" }, final("rekey"));
+    await clock.runFor(5000);
+    expect(a.kernel.saks).not.toEqual(saks);
+    expect(a.kernel.saks).toEqual(b.kernel.saks);
+  });
+});
+
 describe("a change that is not confirmed", () => {
   it("is taken back in time, in its order, whoever asked", async () => {
     const { clock, a } = await protectedHosts();
-    await a.add(other, 60_000, "change");
-    const step = { token: "change", within: 30_000 };
-    await a.client.configure(priority(99), step, signal);
+    using secret = secretOf(other.cak);
+    await stage(a, "change", { kind: "add", ckn: other.ckn, key: secret }, priority(99));
+    await a.client.apply("change", 30_000, signal);
     expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
-    expect(await a.client.recall("change", signal)).toBe("pending");
+    expect(await a.client.recall("change", signal)).toContain(`+ CAK ${other.ckn}`);
     await clock.runFor(29_000);
     expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
     await clock.runFor(2000);
     expect(await keysOf(a)).toEqual([ca.ckn]);
     expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 16 } });
-    expect(await a.client.recall("change", signal)).toBe("absent");
+    expect(await a.client.recall("change", signal)).toBeUndefined();
     await expect(a.client.confirm("change", signal)).rejects.toMatchObject({
       code: "device.commitExpired",
     });
@@ -143,34 +237,27 @@ describe("a change that is not confirmed", () => {
     const { clock, a } = await protectedHosts();
     await a.add(other, 30_000, "change");
     const locked = { code: "device.locked", effect: "none" };
-    await expect(a.add(caOf("third"), 30_000, "more")).rejects.toMatchObject(locked);
-    await expect(a.client.remove(ca.ckn, signal)).rejects.toMatchObject(locked);
-    await expect(a.client.promote(other.ckn, signal)).rejects.toMatchObject(locked);
-    const step = { token: "more", within: "final" } as const;
-    await expect(a.client.configure(priority(1), step, signal)).rejects.toMatchObject(locked);
+    await expect(a.change(priority(1), final("more"))).rejects.toMatchObject(locked);
     await a.client.confirm("change", signal);
     await a.client.confirm("change", signal);
     await clock.runFor(60_000);
     expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
-    await a.client.promote(other.ckn, signal);
-    await a.client.remove(ca.ckn, signal);
-    expect(await keysOf(a)).toEqual([other.ckn]);
+    await a.client.apply("more", "final", signal);
+    expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 1 } });
   });
 
   it("is taken back when it is asked for, and twice is once", async () => {
     const { a } = await protectedHosts();
     await a.add(other, 30_000, "change");
-    await a.add(other, 30_000, "change");
+    await a.client.apply("change", 30_000, signal);
     await a.client.rollback("change", signal);
     await a.client.rollback("change", signal);
     expect(await keysOf(a)).toEqual([ca.ckn]);
     // What was there before is not taken back with it.
     await a.add(ca, 30_000, "again");
-    expect(await a.client.recall("again", signal)).toBe("absent");
-    await expect(a.add({ ...ca, cak: other.cak })).rejects.toMatchObject({
-      code: "device.rejected",
-      message: "another CAK is here under this CKN",
-    });
+    expect(await a.client.recall("again", signal)).toBeUndefined();
+    await a.client.confirm("again", signal);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
   });
 
   it("is the successor's to take back, by what is left of its time", async () => {
@@ -180,7 +267,7 @@ describe("a change that is not confirmed", () => {
     await clock.runFor(3000);
     a.start();
     await clock.runFor(100);
-    expect(await a.client.recall("change", signal)).toBe("pending");
+    expect(await a.client.recall("change", signal)).toContain("+ CAK");
     await clock.runFor(25_000);
     expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
     await clock.runFor(3000);

@@ -5,7 +5,7 @@ import { MkaClient } from "#drivers/linux/mka/client.ts";
 import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { wipeSnapshot } from "#drivers/linux/mka/port.ts";
-import { writeReply } from "#drivers/linux/mka/protocol.ts";
+import { type AskedPart, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
 import type { CipherSuite } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
@@ -13,6 +13,7 @@ import { SimClock } from "#sim/clock.ts";
 import { Prng } from "#sim/prng.ts";
 import { secretOf, type TestCa } from "./kay-recorded.ts";
 import { sciA, sciB } from "./kay-station.ts";
+import { change, type Step } from "./mka-change.ts";
 import { PretendKernel } from "./mka-kernel.ts";
 
 const wireMs = 1;
@@ -49,7 +50,7 @@ export class Host {
     this.clock = clock;
     this.sci = sci;
     this.#prng = new Prng(sci);
-    this.client = new MkaClient(async (octets, _effect, signal) => {
+    this.client = new MkaClient(async (octets, _how, signal) => {
       if (this.#life === undefined) throw new Error("nobody answers");
       return writeReply(await this.#life.desk.answer(bytesOf(octets), signal));
     }, "wire");
@@ -72,6 +73,7 @@ export class Host {
           send: (frame) => this.#send(frame, over.signal),
           takeWaiting: () => {
             for (const frame of this.#waiting.splice(0)) listener.frame(frame);
+            return "all";
           },
           [Symbol.dispose]: () => undefined,
         };
@@ -118,10 +120,17 @@ export class Host {
     else this.#hear?.(frame);
   }
 
-  async add({ ckn, cak }: TestCa, within: number | "final" = "final", token = "t"): Promise<void> {
+  async add(
+    { ckn, cak }: TestCa,
+    within: number | "final" = "final",
+    token: string = ckn,
+  ): Promise<void> {
     using secret = secretOf(cak);
-    const key = { ckn, cak: secret, role: "fallback" } as const;
-    await this.client.add(key, { token, within }, signal);
+    await this.change({ kind: "add", ckn, key: secret }, { token, within });
+  }
+
+  change(part: AskedPart, step: Step): Promise<void> {
+    return change(this.client, part, step, signal);
   }
 
   async isSecured(): Promise<boolean> {

@@ -33,7 +33,7 @@ describe("whoever comes after", () => {
     first.close();
     await clock.runFor(20_000);
     const second = await bench.life();
-    expect(second.recall(token)).toBe("preview");
+    expect(second.recall(token)?.preview).toBe("preview");
     await clock.runFor(39_999);
     expect(kernel.flips).toEqual([shut("p1"), shut("p2")]);
     await clock.runFor(hour);
@@ -171,7 +171,7 @@ describe("half a change", () => {
     first.close();
     kernel.death = undefined;
     const second = await bench.life();
-    expect(second.recall(token)).toBe("");
+    expect(second.recall(token)?.preview).toBe("");
     for (const act of [second.apply(token, 60_000, never), second.confirm(token)]) {
       const error = await refused(act);
       expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
@@ -237,7 +237,7 @@ describe("a kernel that refuses", () => {
     kernel.refuse(3);
     await clock.runFor(62_999);
     expect(kernel.flips).toEqual([shut("p1")]);
-    expect(commits.recall(token)).toBe("preview");
+    expect(commits.recall(token)?.preview).toBe("preview");
     expect(bench.log.map((line) => line.split(":")[0])).toEqual(
       Array(3).fill("error device.rejected"),
     );
@@ -257,7 +257,7 @@ describe("a kernel that refuses", () => {
       const token = await bench.applied(commits, [shut("p1")], 60_000);
       kernel.refuse(1);
       await refused(commits.rollback(token, never));
-      expect(commits.recall(token)).toBe("preview");
+      expect(commits.recall(token)?.preview).toBe("preview");
       if (byHand) await commits.rollback(token, never);
       else await clock.runFor(60_000);
       expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
@@ -354,7 +354,7 @@ describe("a full disk", () => {
     disk.setFault("full", true);
     await clock.runFor(65_000);
     expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
-    expect(commits.recall(token)).toBe("preview");
+    expect(commits.recall(token)?.preview).toBe("preview");
     disk.setFault("full", false);
     await clock.runFor(1_000);
     expect(commits.recall(token)).toBeUndefined();

@@ -7,7 +7,7 @@ import { answerNet, type NetCall, type NetReply } from "#drivers/linux/net/reque
 import { readState } from "#drivers/local/state.ts";
 import { ask } from "#drivers/local/wire.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
-import { type Dialer, type Instant, noPrograms } from "#hal/world.ts";
+import { type Dialer, type Instant, noFrames, noPrograms } from "#hal/world.ts";
 import { effort } from "../effort.ts";
 import { never, refused, sampleState } from "./site-bench.ts";
 
@@ -25,7 +25,12 @@ class PretendDesk {
     prepare: (change: unknown) => this.#take(["prepare", change], { token: "t", preview: "p" }),
     recall: (token: string) => {
       this.asked.push(["recall", token]);
-      return this.preview;
+      const { preview } = this;
+      const undo = [
+        { kind: "port.open", port: "p1" },
+        { kind: "macsec.participant", port: "p2" },
+      ];
+      return preview === undefined ? undefined : { preview, undo };
     },
     apply: (token: string, within: unknown) => this.#take(["apply", token, within], undefined),
     confirm: (token: string) => this.#take(["confirm", token], undefined),
@@ -51,7 +56,7 @@ const secy = { suite: "gcm-aes-xpn-256", includeSci: true, replayWindow: 64 };
 const protectP1 = { kind: "macsec.protect", port: "p1", settings: secy };
 
 describe("the verbs of linkseal-net", () => {
-  const waits = { kind: "pending", preview: "what waits" };
+  const waits = { kind: "pending", preview: "what waits", participants: ["p2"] };
   const capabilities = { commit: { kind: "armedRevert" } };
 
   it.each<[string, string, unknown, unknown, unknown[]?]>([
@@ -276,6 +281,7 @@ async function readBack(reply: NetReply, effect: "none" | "unknown"): Promise<Li
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    framed: noFrames,
   };
   const line = { dial, address: "unix:/x" };
   const question = {

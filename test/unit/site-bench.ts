@@ -22,6 +22,7 @@ import {
   type HttpReply,
   type Instant,
   type Log,
+  noFrames,
   noPrograms,
   type WallTime,
   type World,
@@ -309,6 +310,7 @@ export function handlerDialer(
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    framed: noFrames,
   };
 }
 

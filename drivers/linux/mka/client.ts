@@ -5,35 +5,44 @@ import type { Effect } from "#hal/error.ts";
 import { isErrorCode, LinksealError } from "#hal/error.ts";
 import type {
   CipherSuite,
-  Ckn,
   KeySlot,
   MacsecSettings,
   MkaSession,
   MkpduCounters,
 } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
-import type { Secret } from "#hal/secret.ts";
 import {
   count,
+  counter,
   field,
   type JsonObject,
   list,
   Malformed,
   name,
+  names,
   oneOf,
   optional,
+  page,
   recordOf,
   sentence,
 } from "../../local/shape.ts";
 import { readKey, readMkpdus, readSession, readSettings, readSuite } from "../../local/state.ts";
-import type { OwnSettings } from "./port.ts";
-import { type MkaRequest, readReply, type Within, writeRequest } from "./protocol.ts";
+import {
+  type AskedPart,
+  type MkaRequest,
+  readReply,
+  type Within,
+  writeRequest,
+} from "./protocol.ts";
 import { type MkaTrouble, troubleCodes } from "./trouble-text.ts";
 
-/** One exchange with the process; `effect`: what a lost answer may have done. */
+/**
+ * One exchange with the process. `effect`: what a lost answer may have done; `waitMs`: how long it
+ * may take to answer, because it is asked to wait.
+ */
 export type AskMka = (
   octets: Octets,
-  effect: "none" | "unknown",
+  how: { readonly effect: "none" | "unknown"; readonly waitMs: number },
   signal: AbortSignal,
 ) => Promise<Uint8Array>;
 
@@ -55,11 +64,14 @@ export type MkaLook =
       readonly session: MkaSession;
       readonly mkpdus: MkpduCounters;
       readonly troubles: readonly MkaTrouble[];
+      /** Frames without MACsec since the SecY was bound; undefined = not told. */
+      readonly clear: bigint | undefined;
       readonly pending: string | undefined;
     };
 
 const recalled = ["pending", "absent"] as const;
 const keysMax = 16;
+const linesMax = 16;
 const troublesMax = 32;
 
 export class MkaClient {
@@ -72,21 +84,23 @@ export class MkaClient {
     this.#where = where;
   }
 
-  /** The CAK stays the caller's. Done already counts as done, under whatever token. */
-  async add(
-    key: { readonly ckn: Ckn; readonly role: "primary" | "fallback"; readonly cak: Secret },
-    step: { readonly token: string; readonly within: Within },
+  /**
+   * One part of a change, by its place in it; the CAK stays the caller's. What it comes to, a line
+   * each; none = it is so already. Throws `device.rejected` for what may not be.
+   */
+  async stage(
+    token: string,
+    place: number,
+    part: AskedPart,
     signal: AbortSignal,
-  ): Promise<void> {
-    await this.#tell({ kind: "add", ...key, ...step }, signal);
+  ): Promise<readonly string[]> {
+    const answer = await this.#exchange({ kind: "stage", token, place, part }, "none", signal);
+    return this.#read(answer, (told) => names(told, "lines", linesMax));
   }
 
-  async configure(
-    settings: OwnSettings,
-    step: { readonly token: string; readonly within: Within },
-    signal: AbortSignal,
-  ): Promise<void> {
-    await this.#tell({ kind: "configure", settings, ...step }, signal);
+  /** Twice is once. */
+  async apply(token: string, within: Within, signal: AbortSignal): Promise<void> {
+    await this.#tell({ kind: "apply", token, within }, signal);
   }
 
   /** Throws `device.commitExpired` where it was taken back meanwhile. */
@@ -98,21 +112,12 @@ export class MkaClient {
     await this.#tell({ kind: "rollback", token }, signal);
   }
 
-  async recall(token: string, signal: AbortSignal): Promise<"pending" | "absent"> {
+  /** The preview of what waits for its confirm; undefined = nothing under this token does. */
+  async recall(token: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#exchange({ kind: "recall", token }, "none", signal);
-    return this.#read(answer, (told) => oneOf<"pending" | "absent">(told, "kind", recalled));
-  }
-
-  async remove(ckn: Ckn, signal: AbortSignal): Promise<void> {
-    await this.#tell({ kind: "remove", ckn }, signal);
-  }
-
-  async promote(ckn: Ckn, signal: AbortSignal): Promise<void> {
-    await this.#tell({ kind: "promote", ckn }, signal);
-  }
-
-  async rekey(signal: AbortSignal): Promise<void> {
-    await this.#tell({ kind: "rekey" }, signal);
+    return this.#read(answer, (told) =>
+      oneOf(told, "kind", recalled) === "absent" ? undefined : page(told, "preview"),
+    );
   }
 
   async observe(signal: AbortSignal): Promise<MkaLook> {
@@ -121,7 +126,8 @@ export class MkaClient {
 
   /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
   async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
-    const answer = await this.#exchange({ kind: "changes", after, waitMs }, "none", signal);
+    const request = { kind: "changes", after, waitMs } as const;
+    const answer = await this.#exchange(request, "none", signal);
     return this.#read(answer, (told) => count(told, "count", 2 ** 32 - 1));
   }
 
@@ -134,7 +140,9 @@ export class MkaClient {
     effect: "none" | "unknown",
     signal: AbortSignal,
   ): Promise<string> {
-    const reply = readReply(await this.#ask(writeRequest(request), effect, signal));
+    const waitMs = request.kind === "changes" ? request.waitMs : 0;
+    const octets = await this.#ask(writeRequest(request), { effect, waitMs }, signal);
+    const reply = readReply(octets);
     if (reply.kind === "done") return reply.body;
     throw this.#read(reply.body, (told) => refusalIn(told, this.#where));
   }
@@ -193,6 +201,7 @@ function readLook(told: JsonObject): MkaLook {
       code: oneOf(trouble, "code", troubleCodes),
       text: sentence(trouble, "text"),
     })),
+    clear: optional(counter, told, "clear"),
     pending,
   };
 }

@@ -6,9 +6,11 @@ import { encodeJson } from "#hal/json.ts";
 import type { Ckn } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { Malformed } from "../../local/shape.ts";
+import { Candidates } from "./candidates.ts";
 import { MkaPort, type OwnSettings, type PortParts, type PortRefusal } from "./port.ts";
 import { type MkaReply, type MkaRequest, readRequest, type Within } from "./protocol.ts";
 import type { KaySnapshot } from "./snapshot.ts";
+import { type Deed, lineOf, outcomeOf } from "./staging.ts";
 import { nothingReceived, troubleText } from "./trouble-text.ts";
 
 /** By name and by former value: nothing here holds a key. */
@@ -18,6 +20,7 @@ export type Undo =
 
 export interface PendingMemory {
   readonly token: string;
+  readonly preview: string;
   readonly leftMs: number;
   readonly undo: readonly Undo[];
 }
@@ -37,6 +40,7 @@ export interface DeskParts extends Omit<PortParts, "remember" | "settings" | "sn
 
 interface Pending {
   readonly token: string;
+  readonly preview: string;
   readonly until: Instant;
   /** What is undone first stands first. */
   readonly undo: readonly Undo[];
@@ -48,27 +52,30 @@ const defaults: OwnSettings = {
   sakRekeyMs: undefined,
   delayProtection: "off",
 };
-const confirmedMax = 32;
+const settledMax = 64;
 
-const refusals: Readonly<Record<PortRefusal, { code: ErrorCode; text: string }>> = {
-  cknInUse: { code: "device.rejected", text: "another CAK is here under this CKN" },
-  unknownCkn: { code: "device.rejected", text: "no CAK is here under this CKN" },
-  tooManyActors: { code: "device.rejected", text: "there are four CAKs already" },
-  cakLength: { code: "device.rejected", text: "a CAK has 16 or 32 octets" },
-  notKeyServer: { code: "device.unsupported", text: "the other end makes the SAKs of this link" },
-  noSecy: { code: "device.rejected", text: "the port has no SecY yet" },
+type Settled = "final" | "confirmed";
+
+const refusals: Readonly<Record<PortRefusal, string>> = {
+  cknInUse: "another CAK is here under this CKN",
+  unknownCkn: "no CAK is here under this CKN",
+  tooManyActors: "there are too many CAKs already",
+  notKeyServer: "the other end makes the SAKs of this link",
+  noSecy: "the port has no SecY yet",
 };
 
 export class MkaDesk {
   readonly #parts: DeskParts;
   readonly #port: MkaPort;
   #pending: Pending | undefined;
-  #confirmed: readonly string[] = [];
+  readonly #candidates: Candidates;
+  readonly #settled = new Map<string, Settled>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: DeskParts) {
     const { memory, store, ...rest } = parts;
     this.#parts = parts;
+    this.#candidates = new Candidates(parts.clock);
     const snapshot = memory?.snapshot;
     this.#port = new MkaPort({
       ...rest,
@@ -77,8 +84,8 @@ export class MkaDesk {
       ...(store === undefined ? {} : { remember: () => store(this.#memory()) }),
     });
     if (memory?.pending !== undefined) {
-      const { token, leftMs, undo } = memory.pending;
-      this.#arm(token, leftMs, undo);
+      const { leftMs, ...pending } = memory.pending;
+      this.#arm(pending, leftMs);
     }
   }
 
@@ -88,6 +95,7 @@ export class MkaDesk {
       await this.#port.run(signal);
     } finally {
       this.#pending?.over.abort();
+      this.#candidates.wipe();
     }
   }
 
@@ -107,9 +115,9 @@ export class MkaDesk {
     const { settings } = this.#port;
     const snapshot = this.#port.snapshot();
     if (pending === undefined) return { settings, snapshot, pending };
-    const { token, until, undo } = pending;
+    const { token, preview, until, undo } = pending;
     const leftMs = Math.max(0, until - this.#parts.clock.now());
-    return { settings, snapshot, pending: { token, leftMs, undo } };
+    return { settings, snapshot, pending: { token, preview, leftMs, undo } };
   }
 
   #store(): void {
@@ -124,7 +132,7 @@ export class MkaDesk {
         const answer = await this.#answer(request, gone);
         return { kind: "done", body: encodeJson(answer) };
       } finally {
-        if (request.kind === "add") request.cak[Symbol.dispose]();
+        wipeCak(request);
       }
     } catch (error) {
       return refusalOf(error);
@@ -153,125 +161,175 @@ export class MkaDesk {
   async #obeyRequest(
     request: Exclude<MkaRequest, { kind: "observe" | "changes" }>,
   ): Promise<object> {
+    const { token } = request;
     switch (request.kind) {
-      case "add":
-        return await this.#add(request);
-      case "configure":
-        return await this.#configure(request);
+      case "stage":
+        this.#candidates.put(token, request.place, request.part);
+        try {
+          return { lines: (await this.#deeds(token)).map(lineOf) };
+        } catch (error) {
+          this.#candidates.drop(token);
+          throw error;
+        }
+      case "apply":
+        return await this.#apply(token, request.within);
       case "confirm":
-        return this.#confirm(request.token);
-      case "recall":
-        return { kind: this.#pending?.token === request.token ? "pending" : "absent" };
+        return this.#confirm(token);
+      case "recall": {
+        const pending = this.#pending;
+        if (pending?.token !== token) return { kind: "absent" };
+        return { kind: "pending", preview: pending.preview };
+      }
       case "rollback":
-        return await this.#rollback(request.token);
-      case "remove":
-        this.#mustBeFree(undefined);
-        return await this.#obey({ kind: "removeActor", ckn: request.ckn });
-      case "promote":
-        this.#mustBeFree(undefined);
-        return await this.#obey({ kind: "promoteActor", ckn: request.ckn });
-      case "rekey":
-        return await this.#obey({ kind: "rekeySak" });
+        return await this.#rollback(token);
     }
   }
 
-  async #obey(command: Parameters<MkaPort["command"]>[0]): Promise<object> {
-    const why = await this.#port.command(command);
-    if (why === undefined) return {};
-    throw refused(refusals[why].code, refusals[why].text);
-  }
-
-  async #add({ token, within, role, ckn, cak }: MkaRequest & { kind: "add" }): Promise<object> {
-    this.#mustBeFree(token);
-    const has = await this.#port.holds(ckn, cak);
-    if (has === "other") throw refused(refusals.cknInUse.code, refusals.cknInUse.text);
-    // Asked again after an answer that was lost.
-    if (has === "same") return {};
-    const done = await this.#obey({ kind: "addActor", ckn, cak, role });
-    this.#note(token, within, { kind: "remove", ckn });
-    return done;
-  }
-
-  async #configure(request: MkaRequest & { kind: "configure" }): Promise<object> {
-    const { token, within, settings } = request;
-    this.#mustBeFree(token);
-    const former = this.#port.settings;
-    await this.#port.configure(settings);
-    if (encodeJson(former) !== encodeJson(settings)) {
-      this.#note(token, within, { kind: "configure", settings: former });
+  /** What the candidate comes to beside what is there now; the keys in it are the candidate's. */
+  async #deeds(token: string): Promise<readonly Deed[]> {
+    const parts = this.#candidates.get(token);
+    if (parts === undefined) {
+      throw refused("device.rejected", "that change is not prepared here any more");
     }
+    const outcome = await this.#port.weigh((state) => outcomeOf(parts, state));
+    if (outcome.kind === "deeds") return outcome.deeds;
+    throw refused(outcome.refusal.code, outcome.refusal.text);
+  }
+
+  async #apply(token: string, within: Within): Promise<object> {
+    if (this.#pending?.token === token || this.#settled.has(token)) return {};
+    if (this.#pending !== undefined) {
+      throw refused("device.locked", "another change waits for its confirm");
+    }
+    const deeds = await this.#deeds(token);
+    if (within !== "final" && deeds.some(({ kind }) => kind === "remove")) {
+      const text = "a key that is removed is gone: its removal does not wait for a confirm";
+      throw refused("device.unsupported", text);
+    }
+    const undo: Undo[] = [];
+    try {
+      for (const deed of deeds) {
+        await this.#do(deed);
+        undo.unshift(...undoOf(deed));
+      }
+    } catch (error) {
+      await this.#takeBack(undo);
+      throw error;
+    }
+    this.#candidates.drop(token);
+    if (within === "final") this.#settle(token, "final");
+    else if (undo.length === 0) this.#settle(token, "confirmed");
+    else this.#arm({ token, preview: deeds.map(lineOf).join("\n"), undo }, within);
+    this.#store();
     return {};
   }
 
-  #mustBeFree(token: string | undefined): void {
-    if (this.#pending === undefined || this.#pending.token === token) return;
-    throw refused("device.locked", "another change waits for its confirm");
+  async #do(deed: Deed): Promise<void> {
+    switch (deed.kind) {
+      case "add": {
+        const { ckn, key: keys } = deed;
+        return await this.#obey({ kind: "addActor", ckn, keys, role: "fallback" });
+      }
+      case "remove":
+        return await this.#obey({ kind: "removeActor", ckn: deed.ckn });
+      case "rekey":
+        return await this.#obey({ kind: "rekeySak" });
+      case "configure":
+        return await this.#port.configure(deed.settings);
+    }
   }
 
-  #note(token: string, within: Within, undo: Undo): void {
-    if (within === "final") return;
-    const before = this.#pending?.undo ?? [];
-    this.#pending?.over.abort();
-    this.#arm(token, within, [undo, ...before]);
-    this.#store();
+  async #obey(command: Parameters<MkaPort["command"]>[0]): Promise<void> {
+    const why = await this.#port.command(command);
+    if (why !== undefined) throw refused("device.rejected", refusals[why]);
   }
 
-  #arm(token: string, leftMs: number, undo: readonly Undo[]): void {
+  #arm(change: Omit<PendingMemory, "leftMs">, leftMs: number): void {
     const { clock, log } = this.#parts;
     const over = new AbortController();
-    this.#pending = { token, until: instantAfter(clock.now(), leftMs), undo, over };
+    this.#pending = { ...change, until: instantAfter(clock.now(), leftMs), over };
     const isOver = (): boolean => over.signal.aborted;
     const late = async (): Promise<void> => {
       await clock.sleep(leftMs, over.signal).catch(() => undefined);
       await this.#alone(async () => {
         if (isOver()) return;
         log.write("warn", "commit-lost", "nobody confirmed it in time: it is taken back");
-        await this.#undo();
+        await this.#revert();
       });
     };
     // What breaks here ends `run`.
     late().catch(() => undefined);
   }
 
+  #settle(token: string, how: Settled): void {
+    this.#settled.set(token, how);
+    const [oldest] = this.#settled.keys();
+    if (this.#settled.size > settledMax && oldest !== undefined) this.#settled.delete(oldest);
+  }
+
   #confirm(token: string): object {
     if (this.#pending?.token === token) {
       this.#pending.over.abort();
       this.#pending = undefined;
-      this.#confirmed = [...this.#confirmed.slice(-confirmedMax), token];
+      this.#settle(token, "confirmed");
       this.#store();
-    } else if (!this.#confirmed.includes(token)) {
+    } else if (this.#settled.get(token) !== "confirmed") {
       throw refused("device.commitExpired", "there is nothing to confirm: it was taken back");
     }
     return {};
   }
 
   async #rollback(token: string): Promise<object> {
-    if (this.#pending?.token === token) await this.#undo();
+    if (this.#settled.has(token)) {
+      throw refused("device.rejected", "a change that stands for good is not rolled back");
+    }
+    this.#candidates.drop(token);
+    if (this.#pending?.token === token) await this.#revert();
     return {};
   }
 
-  async #undo(): Promise<void> {
+  async #revert(): Promise<void> {
     const { over, undo } = this.#pending ?? { undo: [] };
     this.#pending = undefined;
     over?.abort();
+    await this.#takeBack(undo);
+    this.#store();
+  }
+
+  async #takeBack(undo: readonly Undo[]): Promise<void> {
     for (const one of undo) {
       if (one.kind === "configure") await this.#port.configure(one.settings);
       // Whether it was there any more or not, it is gone.
       else await this.#port.command({ kind: "removeActor", ckn: one.ckn });
     }
-    this.#store();
   }
 
   async #observe(): Promise<object> {
     const seen = await this.#port.observe();
     const pending = this.#pending?.token;
     if (seen.kind === "waiting") return { ...seen, pending };
-    const { secy, kay, silence } = seen;
+    const { secy, kay, silence, clear } = seen;
     const { troubles: known, ...rest } = kay;
     const troubles = [...known.map(troubleText), ...(silence === "long" ? [nothingReceived] : [])];
     const { name: device, sci } = secy;
-    return { kind: "bound", device, sci, ...rest, troubles, pending };
+    return { kind: "bound", device, sci, ...rest, clear, troubles, pending };
   }
+}
+
+function undoOf(deed: Deed): readonly Undo[] {
+  switch (deed.kind) {
+    case "add":
+      return [{ kind: "remove", ckn: deed.ckn }];
+    case "configure":
+      return [{ kind: "configure", settings: deed.former }];
+    case "remove":
+    case "rekey":
+      return [];
+  }
+}
+
+function wipeCak(request: MkaRequest): void {
+  if (request.kind === "stage" && "key" in request.part) request.part.key[Symbol.dispose]();
 }
 
 function refused(code: ErrorCode, text: string): LinksealError {

@@ -9,8 +9,8 @@ import type {
   MkpduCounters,
   WantedSettings,
 } from "#hal/model.ts";
-import type { Secret } from "#hal/secret.ts";
 import type { Entropy, Instant } from "#hal/world.ts";
+import type { CaKeys } from "./keys.ts";
 import type { Malformation } from "./mkpdu.ts";
 import type { HeldSecy, SecyOperation } from "./operations.ts";
 import type { SakReason, SakRefusal } from "./sak.ts";
@@ -35,11 +35,11 @@ export interface KayOptions {
 }
 
 export type KayCommand =
-  /** The CAK stays the caller's; it is not needed after the call. */
+  /** The keys stay the caller's; they are not needed after the call. */
   | {
       readonly kind: "addActor";
       readonly ckn: Ckn;
-      readonly cak: Secret;
+      readonly keys: CaKeys;
       readonly role: "primary" | "fallback";
     }
   | { readonly kind: "removeActor"; readonly ckn: Ckn }
@@ -55,7 +55,6 @@ export type CommandRefusal =
   | "cknInUse"
   | "unknownCkn"
   | "tooManyActors"
-  | "cakLength"
   /** Only the key server makes a SAK. */
   | "notKeyServer";
 

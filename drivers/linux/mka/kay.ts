@@ -2,7 +2,6 @@
 // commands and reports of the SecY go in; frames, operations and events come out.
 
 import type { Ckn } from "#hal/model.ts";
-import type { Secret } from "#hal/secret.ts";
 import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
 import { Actor, boundedHelloMs, helloMs, lifeMs } from "./actor.ts";
 import { Changes, nameOf } from "./changes.ts";
@@ -19,7 +18,7 @@ import type {
   KayTrouble,
 } from "./kay-types.ts";
 import { KeyServer } from "./key-server.ts";
-import { caKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys.ts";
+import { type CaKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys.ts";
 import { locate, type Mkpdu, parse } from "./mkpdu.ts";
 import { frameOf } from "./mkpdu-octets.ts";
 import { Counts, observe } from "./observation.ts";
@@ -222,7 +221,7 @@ export class Kay {
   #obey(command: KayCommand, now: Instant): CommandRefusal | undefined {
     switch (command.kind) {
       case "addActor":
-        return this.#addActor(command.ckn, command.cak, command.role, now);
+        return this.#addActor(command.ckn, command.keys, command.role, now);
       case "removeActor":
         return this.#removeActor(command.ckn, now);
       case "promoteActor": {
@@ -251,14 +250,14 @@ export class Kay {
 
   #addActor(
     ckn: Ckn,
-    cak: Secret,
+    { ick, kek }: CaKeys,
     role: "primary" | "fallback",
     now: Instant,
   ): CommandRefusal | undefined {
     if (this.#actors.some((actor) => actor.ckn === ckn)) return "cknInUse";
     if (this.#actors.length >= actorsMax) return "tooManyActors";
-    if (cak.byteLength !== 16 && cak.byteLength !== 32) return "cakLength";
-    const actor = new Actor(ckn, caKeys(cak, ckn), this.#sci, this.#entropy, now);
+    const keys = { ick: ick.copy(), kek: kek.copy() };
+    const actor = new Actor(ckn, keys, this.#sci, this.#entropy, now);
     this.#actors = role === "primary" ? [actor, ...this.#actors] : [...this.#actors, actor];
     return undefined;
   }

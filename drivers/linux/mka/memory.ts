@@ -18,6 +18,7 @@ import {
   number,
   oneOf,
   optional,
+  page,
   record,
   recordOf,
 } from "../../local/shape.ts";
@@ -25,7 +26,7 @@ import type { MkaMemory, PendingMemory, Undo } from "./desk.ts";
 import type { OwnSettings } from "./port.ts";
 import type { ActorSnapshot, KaySnapshot, PeerSnapshot, SakSnapshot } from "./snapshot.ts";
 
-const version = 1;
+const version = 2;
 const uint32Max = 2 ** 32 - 1;
 const manyMax = 64;
 const keyNumbers = [16, 32] as const;
@@ -98,6 +99,7 @@ function readOwnSettings(settings: JsonObject): OwnSettings {
 function readPending(pending: JsonObject, goneMs: number): PendingMemory {
   return {
     token: name(pending, "token"),
+    preview: page(pending, "preview"),
     leftMs: Math.max(0, number(pending, "leftMs") - goneMs),
     undo: list(pending, "undo", manyMax, readUndo),
   };

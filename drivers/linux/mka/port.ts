@@ -3,11 +3,10 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import type { Ckn } from "#hal/model.ts";
-import type { Secret } from "#hal/secret.ts";
 import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
 import type { KernelSockets } from "../look.ts";
 import { lifeMs } from "./actor.ts";
+import { ClearCount } from "./clear-count.ts";
 import { Kay } from "./kay.ts";
 import type {
   CommandRefusal,
@@ -17,10 +16,17 @@ import type {
   KayOutput,
   KaySettings,
 } from "./kay-types.ts";
-import { caKeys } from "./keys.ts";
 import type { HeldSecy, SecyOperation, SecyReport } from "./operations.ts";
-import { type FoundSecy, findSecy, SecyEdge, type SecyPlace, wipe } from "./secy-edge.ts";
+import {
+  type FoundSecy,
+  findSecy,
+  SecyEdge,
+  type SecyLook,
+  type SecyPlace,
+  wipe,
+} from "./secy-edge.ts";
 import type { KaySnapshot } from "./snapshot.ts";
+import type { PortState } from "./staging.ts";
 
 /** Settings that no SecY knows; the others are those of the SecY. */
 export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" | "delayProtection">;
@@ -28,8 +34,8 @@ export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" |
 export interface PortFrames extends Disposable {
   /** Throws `transport.closed` where the port does not take it. */
   send(frame: Uint8Array): void;
-  /** Hands over at once what has come already. */
-  takeWaiting(): void;
+  /** Hands over at once what has come already; `some` = there may be more of it. */
+  takeWaiting(): "all" | "some";
 }
 
 interface FrameListener {
@@ -61,6 +67,8 @@ export type PortObservation =
       readonly kay: KayObservation;
       /** `long`: for a life time no frame has come under the SAK that frames leave under. */
       readonly silence: "long" | "none";
+      /** Frames without MACsec since the SecY was bound; undefined = not told, or not exactly. */
+      readonly clear: bigint | undefined;
     };
 
 /** Why a command was not carried out. */
@@ -91,6 +99,9 @@ export class MkaPort {
   #lookAt: Instant;
   #pollAt: Instant;
   #silentSince: Instant | undefined;
+  /** EAPOL of any kind that the port has handed over. */
+  #eapol = 0n;
+  #clear = new ClearCount();
   #turn: Promise<unknown> = Promise.resolve();
   #woken = Promise.withResolvers<void>();
   #changes = 0;
@@ -144,17 +155,22 @@ export class MkaPort {
     });
   }
 
-  /** Whether a CKN has its CA here, and whether it is of this CAK. */
-  holds(ckn: Ckn, cak: Secret): Promise<"no" | "same" | "other"> {
+  /** Lends what is here for the duration of the call. */
+  weigh<T>(f: (state: PortState) => T): Promise<T> {
     return this.#asked(async () => {
+      if (this.#kay === undefined) await this.#look();
       const snapshot = this.snapshot();
-      const actor = snapshot?.actors.find((one) => one.ckn === ckn);
-      if (snapshot === undefined || actor === undefined) return "no";
-      const { ick, kek } = caKeys(cak, ckn);
-      const isSame = ick.equals(actor.ick);
-      for (const secret of [ick, kek]) secret[Symbol.dispose]();
-      wipeSnapshot(snapshot);
-      return isSame ? "same" : "other";
+      const session = this.#kay?.observe(this.#now()).session;
+      try {
+        return f({
+          keys: snapshot?.actors ?? [],
+          principal: session?.principalCkn,
+          keyServer: session?.keyServer ?? "none",
+          settings: this.#settings,
+        });
+      } finally {
+        if (snapshot !== undefined) wipeSnapshot(snapshot);
+      }
     });
   }
 
@@ -176,7 +192,9 @@ export class MkaPort {
       const now = this.#now();
       const since = this.#silentSince;
       const isLong = since !== undefined && now >= instantAfter(since, lifeMs);
-      return { kind: "bound", secy, kay: kay.observe(now), silence: isLong ? "long" : "none" };
+      const silence = isLong ? "long" : "none";
+      await this.#countClear();
+      return { kind: "bound", secy, kay: kay.observe(now), silence, clear: this.#clear.value };
     });
   }
 
@@ -298,6 +316,7 @@ export class MkaPort {
     this.#edge = edge;
     this.#place = place;
     this.#pollAt = this.#now();
+    this.#clear = new ClearCount();
     const { name, sci, suite } = place;
     this.#parts.log.write("info", "secy-bound", `binds ${name}`, { sci, suite });
     if (this.#kay !== undefined && former?.sci === sci) await this.#renew(this.#kay);
@@ -370,13 +389,14 @@ export class MkaPort {
 
   // Whoever floods the port makes us lose frames and nothing else.
   #onFrame(octets: Uint8Array): void {
+    this.#eapol += 1n;
     if (this.#heard.length < framesMax) this.#heard.push(Uint8Array.from(octets));
     this.#wake();
   }
 
   async #poll(): Promise<void> {
     this.#pollAt = instantAfter(this.#now(), pollMs[this.#settings.delayProtection]);
-    const held = await this.#edge?.look(this.#never);
+    const held = await this.#countClear();
     if (held === undefined) {
       await this.#look();
       return;
@@ -386,6 +406,18 @@ export class MkaPort {
       const report = { kind: "packetNumber", an, nextPn } as const;
       if (this.#kay !== undefined) await this.#take(this.#kay.report(report, this.#now()));
     }
+  }
+
+  // The kernel counts EAPOL with the frames that come without a tag: only a look before and after
+  // which the same EAPOL had come tells how many of them are none.
+  async #countClear(): Promise<SecyLook | undefined> {
+    const waiting = (): "all" | "some" => this.#frames?.channel.takeWaiting() ?? "all";
+    const isAll = waiting() === "all";
+    const eapol = this.#eapol;
+    const held = await this.#edge?.look(this.#never);
+    const isExact = isAll && waiting() === "all" && this.#eapol === eapol;
+    if (isExact) this.#clear.note(held?.untagged, eapol);
+    return held;
   }
 
   async #take(outputs: readonly KayOutput[]): Promise<void> {

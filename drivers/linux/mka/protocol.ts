@@ -6,30 +6,26 @@ import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import { Malformed } from "../../local/shape.ts";
-import type { OwnSettings } from "./port.ts";
+import type { MkaPart } from "./staging.ts";
 
 /** In milliseconds: undone by itself unless it is confirmed in time. */
 export type Within = number | "final";
 
-interface Step {
-  readonly token: string;
-  readonly within: Within;
-}
-
 export type MkaRequest =
-  /** Whoever reads it off the wire wipes the CAK. */
-  | (Step & {
-      readonly kind: "add";
-      readonly role: "primary" | "fallback";
-      readonly ckn: Ckn;
-      readonly cak: Secret;
-    })
-  | (Step & { readonly kind: "configure"; readonly settings: OwnSettings })
+  /** One part of a change, by its place in it; nothing happens before the whole is applied. */
+  | {
+      readonly kind: "stage";
+      readonly token: string;
+      readonly place: number;
+      readonly part: AskedPart;
+    }
+  | { readonly kind: "apply"; readonly token: string; readonly within: Within }
   | { readonly kind: "confirm" | "recall" | "rollback"; readonly token: string }
-  | { readonly kind: "remove" | "promote"; readonly ckn: Ckn }
-  | { readonly kind: "rekey" }
   | { readonly kind: "observe" }
   | { readonly kind: "changes"; readonly after: number; readonly waitMs: number };
+
+/** Whoever reads it off the wire wipes the CAK. */
+export type AskedPart = MkaPart<Secret>;
 
 type Verb = MkaRequest["kind"];
 
@@ -43,18 +39,15 @@ const withinMsMax = 86_400_000;
 const final = 0xffffffff;
 
 const verbs: Readonly<Record<Verb, number>> = {
-  add: 1,
-  confirm: 2,
-  recall: 3,
-  rollback: 4,
-  remove: 5,
-  promote: 6,
-  rekey: 7,
-  configure: 8,
-  observe: 9,
-  changes: 10,
+  stage: 1,
+  apply: 2,
+  confirm: 3,
+  recall: 4,
+  rollback: 5,
+  observe: 6,
+  changes: 7,
 };
-const roles = ["primary", "fallback"] as const;
+const partKinds = ["add", "replace", "remove", "rekey", "configure"] as const;
 const delayProtections = ["off", "on"] as const;
 
 export function writeRequest(request: MkaRequest): Octets {
@@ -63,31 +56,19 @@ export function writeRequest(request: MkaRequest): Octets {
 
 function fieldsOf(request: MkaRequest): Octets {
   switch (request.kind) {
-    case "add": {
-      const { token, within, role, ckn, cak } = request;
-      const length = Uint8Array.of(cak.byteLength);
-      return [
-        ...step(token, within),
-        Uint8Array.of(roles.indexOf(role)),
-        ...named(ckn),
-        length,
-        cak,
-      ];
+    case "stage": {
+      const { token, place, part } = request;
+      const head = Uint8Array.of(place, partKinds.indexOf(part.kind));
+      return [...textOf(token), head, ...partFields(part)];
     }
-    case "configure": {
-      const { token, within, settings } = request;
-      const { keyServerPriority, delayProtection, sakRekeyMs } = settings;
-      const octets = Uint8Array.of(keyServerPriority, delayProtections.indexOf(delayProtection));
-      return [...step(token, within), octets, u32(sakRekeyMs ?? 0)];
+    case "apply": {
+      const { token, within } = request;
+      return [...textOf(token), u32(within === "final" ? final : within)];
     }
     case "confirm":
     case "recall":
     case "rollback":
-      return counted(new TextEncoder().encode(request.token));
-    case "remove":
-    case "promote":
-      return named(request.ckn);
-    case "rekey":
+      return textOf(request.token);
     case "observe":
       return [];
     case "changes":
@@ -95,9 +76,25 @@ function fieldsOf(request: MkaRequest): Octets {
   }
 }
 
-function step(token: string, within: Within): Octets {
-  const wait = u32(within === "final" ? final : within);
-  return [...counted(new TextEncoder().encode(token)), wait];
+function partFields(part: AskedPart): Octets {
+  switch (part.kind) {
+    case "add":
+    case "replace":
+      return [...named(part.ckn), Uint8Array.of(part.key.byteLength), part.key];
+    case "remove":
+      return named(part.ckn);
+    case "rekey":
+      return [];
+    case "configure": {
+      const { keyServerPriority, delayProtection, sakRekeyMs } = part.settings;
+      const octets = Uint8Array.of(keyServerPriority, delayProtections.indexOf(delayProtection));
+      return [octets, u32(sakRekeyMs ?? 0)];
+    }
+  }
+}
+
+function textOf(text: string): Octets {
+  return counted(new TextEncoder().encode(text));
 }
 
 function named(ckn: Ckn): Octets {
@@ -126,31 +123,21 @@ export function readRequest(octets: Uint8Array): MkaRequest {
 
 function readFields(kind: Verb, fields: Fields): MkaRequest {
   switch (kind) {
-    case "add": {
-      const told = { kind, ...readStep(fields), role: fields.choice("role", roles) };
-      const ckn = readCkn(fields);
-      const cak = fields.counted("cak", 16, 32);
-      if (cak.length !== 16 && cak.length !== 32) throw new Malformed("cak");
-      // Last: what is refused leaves no secret behind.
-      fields.end();
-      return { ...told, ckn, cak: Secret.take("cak", cak) };
+    case "stage": {
+      const token = readToken(fields);
+      const place = fields.u8("place");
+      return { kind, token, place, part: readPart(fields) };
     }
-    case "configure": {
-      const told = { kind, ...readStep(fields) };
-      const keyServerPriority = fields.u8("keyServerPriority");
-      const delayProtection = fields.choice("delayProtection", delayProtections);
-      const rekeyMs = fields.u32("sakRekeyMs");
-      const sakRekeyMs = rekeyMs === 0 ? undefined : rekeyMs;
-      return fields.end({ ...told, settings: { keyServerPriority, delayProtection, sakRekeyMs } });
+    case "apply": {
+      const token = readToken(fields);
+      const within = fields.u32("within");
+      if (within !== final && within > withinMsMax) throw new Malformed("within");
+      return fields.end({ kind, token, within: within === final ? "final" : within });
     }
     case "confirm":
     case "recall":
     case "rollback":
       return fields.end({ kind, token: readToken(fields) });
-    case "remove":
-    case "promote":
-      return fields.end({ kind, ckn: readCkn(fields) });
-    case "rekey":
     case "observe":
       return fields.end({ kind });
     case "changes": {
@@ -162,12 +149,30 @@ function readFields(kind: Verb, fields: Fields): MkaRequest {
   }
 }
 
-function readStep(fields: Fields): Step {
-  const token = readToken(fields);
-  const within = fields.u32("within");
-  if (within === final) return { token, within: "final" };
-  if (within > withinMsMax) throw new Malformed("within");
-  return { token, within };
+function readPart(fields: Fields): AskedPart {
+  const kind = fields.choice("kind", partKinds);
+  switch (kind) {
+    case "add":
+    case "replace": {
+      const ckn = readCkn(fields);
+      const cak = fields.counted("cak", 16, 32);
+      if (cak.length !== 16 && cak.length !== 32) throw new Malformed("cak");
+      // Last: what is refused leaves no secret behind.
+      fields.end();
+      return { kind, ckn, key: Secret.take("cak", cak) };
+    }
+    case "remove":
+      return fields.end({ kind, ckn: readCkn(fields) });
+    case "rekey":
+      return fields.end({ kind });
+    case "configure": {
+      const keyServerPriority = fields.u8("keyServerPriority");
+      const delayProtection = fields.choice("delayProtection", delayProtections);
+      const rekeyMs = fields.u32("sakRekeyMs");
+      const sakRekeyMs = rekeyMs === 0 ? undefined : rekeyMs;
+      return fields.end({ kind, settings: { keyServerPriority, delayProtection, sakRekeyMs } });
+    }
+  }
 }
 
 function readToken(fields: Fields): string {

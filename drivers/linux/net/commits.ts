@@ -77,10 +77,10 @@ export class Commits implements Memory {
     return token;
   }
 
-  /** The preview of what waits for its confirm under this token. */
-  recall(token: TransactionToken): string | undefined {
+  /** What waits for its confirm under this token. */
+  recall(token: TransactionToken): Pending | undefined {
     const { pending } = this.#kept;
-    return pending?.token === token ? pending.preview : undefined;
+    return pending?.token === token ? pending : undefined;
   }
 
   apply(token: TransactionToken, within: number | "final", signal: AbortSignal): Promise<void> {

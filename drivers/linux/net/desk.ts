@@ -16,6 +16,7 @@ import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { dumpSas, readSa, type Sa } from "../xfrm.ts";
 import { Commits } from "./commits.ts";
 import { type Hands, kernelHands } from "./hands.ts";
+import type { Pending } from "./kept.ts";
 import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
@@ -62,7 +63,7 @@ export class NetDesk {
     const before = this.#before(look);
     const { at } = look;
     const ports = portsOf(look.links).flatMap(
-      ({ name }) => readPort(name, look, undefined, before)?.port ?? [],
+      ({ name }) => readPort(name, look, before)?.port ?? [],
     );
     return {
       device,
@@ -127,7 +128,7 @@ export class NetDesk {
     return { token: this.#commits.prepare(parts, preview), preview };
   }
 
-  recall(token: TransactionToken): string | undefined {
+  recall(token: TransactionToken): Pending | undefined {
     return this.#commits.recall(token);
   }
 

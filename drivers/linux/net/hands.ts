@@ -52,6 +52,8 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
           return isUp ? undefined : { kind: "port.shut", port: port.name };
         case "macsec.protect":
           return undoOfProtect(port, part.settings, links, memory);
+        case "macsec.participant":
+          return part;
         case "macsec.unprotect":
           return undefined;
       }
@@ -70,6 +72,8 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
           return;
         case "macsec.protect":
           await protect(secy, port, part.settings, signal);
+          return;
+        case "macsec.participant":
           return;
         case "macsec.unprotect":
           await unprotect(secy, port, part.linkLocal, signal);

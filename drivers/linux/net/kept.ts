@@ -49,7 +49,7 @@ interface ShutPort extends Keepsake {
 
 interface Move {
   /** What brings it to its end. */
-  readonly part: Extract<NetPart, { readonly kind: `macsec.${string}` }>;
+  readonly part: Extract<NetPart, { readonly kind: "macsec.protect" | "macsec.unprotect" }>;
   readonly stack: Stack;
 }
 

@@ -9,6 +9,11 @@ export type SecyWish = Pick<WantedSettings, "suite" | "includeSci" | "replayWind
 export type NetPart =
   | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
   | { readonly kind: "macsec.protect"; readonly port: PortName; readonly settings: SecyWish }
+  /**
+   * The MKA process of the port does something within the same change: it waits under the same
+   * lock, and undoes its part itself.
+   */
+  | { readonly kind: "macsec.participant"; readonly port: PortName }
   /** Only ever the undoing of a SecY that was made and not confirmed: nobody can ask for it. */
   | {
       readonly kind: "macsec.unprotect";
@@ -34,6 +39,8 @@ export function previewOf(part: NetPart): readonly string[] {
         "+ addresses, routes, VLANs and VRF of the port are the SecY's",
       ];
     }
+    case "macsec.participant":
+      return [];
     case "macsec.unprotect":
       return [`port ${port}`, "- SecY"];
   }
@@ -42,7 +49,10 @@ export function previewOf(part: NetPart): readonly string[] {
 const suites: readonly CipherSuite[] = [
   ...(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const),
 ];
-const kinds = ["port.shut", "port.open", "macsec.protect", "macsec.unprotect"] as const;
+const kinds = [
+  ...(["port.shut", "port.open", "macsec.protect"] as const),
+  ...(["macsec.participant", "macsec.unprotect"] as const),
+];
 
 /** As this process wrote it down. Throws Malformed. */
 export function readPart(part: JsonObject): NetPart {
@@ -51,6 +61,7 @@ export function readPart(part: JsonObject): NetPart {
   switch (kind) {
     case "port.shut":
     case "port.open":
+    case "macsec.participant":
       return { kind, port };
     case "macsec.protect":
       return { kind, port, settings: readWish(record(part, "settings")) };

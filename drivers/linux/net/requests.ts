@@ -30,7 +30,7 @@ export interface NetReply {
 const capabilities: Capabilities = { commit: { kind: "armedRevert" } };
 const partsMax = 64;
 const waitMsMax = 60_000;
-const kinds = ["port.shut", "port.open", "macsec.protect"] as const;
+const kinds = ["port.shut", "port.open", "macsec.protect", "macsec.participant"] as const;
 
 /** Never throws a LinksealError: a refusal is an answer. */
 export async function answerNet(
@@ -77,8 +77,11 @@ async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promis
     case "prepare":
       return await desk.prepare(changeOf(asked), signal);
     case "recall": {
-      const preview = desk.recall(name(asked, "token") as TransactionToken);
-      return preview === undefined ? { kind: "absent" } : { kind: "pending", preview };
+      const pending = desk.recall(name(asked, "token") as TransactionToken);
+      if (pending === undefined) return { kind: "absent" };
+      const { preview, undo } = pending;
+      const ports = undo.flatMap(({ kind, port }) => (kind === "macsec.participant" ? port : []));
+      return { kind: "pending", preview, participants: ports };
     }
     case "changes": {
       const after = count(asked, "after", Number.MAX_SAFE_INTEGER);

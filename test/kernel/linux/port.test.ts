@@ -18,7 +18,6 @@ import {
 } from "../lab.ts";
 
 const clock = { now: () => performance.now() as Instant };
-const participant = { keyServerPriority: 16, sakRekeyMs: undefined };
 const keyId = "0102030405060708090a0b0c07000000";
 const peer = "port 1 address 02:00:00:00:00:0b";
 
@@ -70,7 +69,7 @@ interface Seen {
 }
 
 async function seen(): Promise<Seen> {
-  const { port, controlled } = readPort("wire", await look(), participant) ?? {};
+  const { port, controlled } = readPort("wire", await look()) ?? {};
   const known = controlled === undefined ? undefined : strongValue(controlled);
   if (port === undefined || known === undefined) throw new Error("the port has no SecY");
   return { port, controlled: known };
@@ -101,21 +100,15 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
       const { port, controlled } = await seen();
       const { info_data: told } = byIp().linkinfo;
       expect(told.cipher_suite.toLowerCase()).toBe(suite);
-      expect(strongValue(port.settings)).toEqual({
-        suite,
-        policy: "mustSecure",
-        includeSci: told.inc_sci,
-        confidentialityOffset: 0,
-        replayWindow: undefined,
-        ...participant,
-      });
+      const settings = { suite, includeSci: told.inc_sci, replayWindow: undefined };
+      expect(controlled).toMatchObject(settings);
       expect(strongValue(port.liveSuite)).toBe(suite);
       expect(controlled).toMatchObject({ name: "ms", failOpen: [], keyAgreement: "same" });
       const keyName = "0102030405060708090a0b0c/7";
       expect(controlled.saks).toEqual([{ an: 0, keyId: keyName, receive: true, transmit: true }]);
       expect(ip("macsec", "show", "ms")).toContain(`state on, key ${keyId}`);
-      const { session, keys, mkpdus } = port;
-      expect([session, keys, mkpdus].map((one) => one.kind)).toEqual(Array(3).fill("unknown"));
+      const { settings: whole, session, keys, mkpdus } = port;
+      for (const one of [whole, session, keys, mkpdus]) expect(one.kind).toBe("unknown");
     },
   );
 
@@ -130,9 +123,8 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
     secure("gcm-aes-xpn-256");
     expect((await seen()).controlled.failOpen).toEqual([]);
     ipBatch([command]);
-    const { port, controlled } = await seen();
+    const { controlled } = await seen();
     expect(controlled.failOpen).toEqual([name]);
-    expect(strongValue(port.settings)?.policy).toBe("shouldSecure");
   });
 
   it("with its replay window, its SCI left out, and another size", async () => {
@@ -143,10 +135,10 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
       `${set} send_sci off`,
       "link set ms mtu 8000",
     );
-    const { port, controlled } = await seen();
+    const { controlled } = await seen();
     const { mtu, linkinfo } = byIp();
     expect(linkinfo.info_data).toMatchObject({ replay_protect: true, window: 64, inc_sci: false });
-    expect(strongValue(port.settings)).toMatchObject({ replayWindow: 64, includeSci: false });
+    expect(controlled).toMatchObject({ replayWindow: 64, includeSci: false });
     expect([controlled.mtu, mtu]).toEqual([8000, 8000]);
   });
 
@@ -197,13 +189,16 @@ describe("keys and light of a port", { timeout: 120_000 }, () => {
     ip("link", "set", "wire", "down");
     expect(strongValue((await seen()).port.admin)).toBe("down");
     ip("link", "delete", "wire");
-    expect(readPort("wire", await look(), participant)).toBeUndefined();
+    expect(readPort("wire", await look())).toBeUndefined();
   });
 
   it("without a SecY are known to be none", async () => {
-    const { port } = readPort("wire", await look(), undefined) ?? {};
+    const { port } = readPort("wire", await look()) ?? {};
     expect(port?.settings).toMatchObject({ kind: "known", value: undefined });
-    expect(port?.session).toMatchObject({ kind: "unknown", why: "notSupported" });
+    expect(port?.session).toMatchObject({
+      kind: "known",
+      value: { controlledPort: "unprotected" },
+    });
     ipBatch(["link add link wire name ms type macsec cipher gcm-aes-128 encrypt on"]);
     expect((await seen()).controlled).toMatchObject({ saks: [], keyAgreement: "none" });
   });
@@ -230,7 +225,7 @@ async function still(before: KernelLook): Promise<Counted> {
       ip("-j", "-s", "macsec", "show", "ms"),
       await look(),
     ];
-    const { port } = readPort("wire", after, participant, before) ?? {};
+    const { port } = readPort("wire", after, before) ?? {};
     const frames = port === undefined ? undefined : strongValue(port.frames);
     if (port === undefined || frames === undefined) return undefined;
     const was = strongValue(first.port.frames);

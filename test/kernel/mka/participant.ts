@@ -4,9 +4,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { MkaClient, type MkaLook } from "#drivers/linux/mka/client.ts";
-import { replyBytesMax } from "#drivers/linux/mka/protocol.ts";
+import { type AskedPart, replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
+import { change, type Step } from "../../unit/mka-change.ts";
 import { soon } from "../lab.ts";
 import type { TestKey } from "./station.ts";
 
@@ -32,7 +33,7 @@ export class Participant implements Disposable {
     this.#options = options;
     this.socket = join(options.folder, `${options.network}.sock`);
     this.client = new MkaClient(
-      (octets, effect, signal) =>
+      (octets, { effect }, signal) =>
         askFramed({ path: this.socket, octets, replyBytesMax, effect }, signal),
       "wire",
     );
@@ -80,13 +81,13 @@ export class Participant implements Disposable {
     return status;
   }
 
-  async add(
-    { ckn, cak }: TestKey,
-    step: { readonly token: string; readonly within: number | "final" },
-    role: "primary" | "fallback" = "primary",
-  ): Promise<void> {
+  async add({ ckn, cak }: TestKey, step: Step): Promise<void> {
     using secret = Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex")));
-    await this.client.add({ ckn, role, cak: secret }, step, soon());
+    await this.change({ kind: "add", ckn, key: secret }, step);
+  }
+
+  change(part: AskedPart, step: Step): Promise<void> {
+    return change(this.client, part, step, soon());
   }
 
   look(): Promise<MkaLook> {

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeJson } from "#hal/json.ts";
+import { Secret } from "#hal/secret.ts";
 import { ipBatch, leaveNetworks, native, soon, until } from "../lab.ts";
 import { Participant } from "./participant.ts";
 import { address, keyOf, keysOf, makeSecy, secyOf, wire } from "./station.ts";
@@ -32,10 +33,18 @@ afterEach(() => {
 
 const key = keyOf("c0ffee", 32);
 const other = keyOf("beef", 32);
-const settings = { keyServerPriority: 32, sakRekeyMs: undefined, delayProtection: "off" } as const;
+const priority = (keyServerPriority: number) =>
+  ({
+    kind: "configure",
+    settings: { keyServerPriority, sakRekeyMs: undefined, delayProtection: "off" },
+  }) as const;
 /** Of a peer since our last hello, which may be two seconds old. */
 const patienceMs = 3500;
-const final = { token: "first", within: "final" } as const;
+let changes = 0;
+const final = () => {
+  changes += 1;
+  return { token: `final-${changes}`, within: "final" } as const;
+};
 
 async function secured(a: Participant, b: Participant): Promise<string> {
   return await until(async () => {
@@ -48,8 +57,8 @@ async function both(options: { manager?: string } = {}): Promise<[Participant, P
   const [a, b] = networks.map((network) => new Participant({ network, folder, ...options }));
   if (a === undefined || b === undefined) throw new Error("a wire has two ends");
   await Promise.all([a.start(), b.start()]);
-  await b.client.configure(settings, final, soon());
-  for (const one of [a, b]) await one.add(key, final);
+  await b.change(priority(32), final());
+  for (const one of [a, b]) await one.add(key, final());
   await secured(a, b);
   return [a, b];
 }
@@ -71,7 +80,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       session: { controlledPort: "secured", livePeers: 1, keyServer: "self" },
       troubles: [],
     });
-    await near.client.rekey(soon());
+    await near.change({ kind: "rekey" }, final());
     await until(async () => ((await near.secured())?.endsWith("/2") === true ? true : undefined));
     const about = ["cmdline", "environ"].map((name) => readFileSync(`/proc/${near.pid}/${name}`));
     const shown = near.said + encodeJson(look) + about.join();
@@ -84,14 +93,12 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     const [a, b] = await both();
     using near = a;
     using _far = b;
-    await near.add(other, { token: "second", within: 60_000 }, "fallback");
-    await near.client.configure(
-      { ...settings, keyServerPriority: 7 },
-      { token: "second", within: 3_000 },
-      soon(),
-    );
-    expect(await near.client.recall("second", soon())).toBe("pending");
-    await expect(near.client.remove(key.ckn, soon())).rejects.toMatchObject({
+    using cak = Secret.take("cak", Uint8Array.from(Buffer.from(other.cak, "hex")));
+    await near.client.stage("second", 0, { kind: "add", ckn: other.ckn, key: cak }, soon());
+    await near.client.stage("second", 1, priority(7), soon());
+    await near.client.apply("second", 3_000, soon());
+    expect(await near.client.recall("second", soon())).toContain(`+ CAK ${other.ckn}`);
+    await expect(near.change(priority(8), final())).rejects.toMatchObject({
       code: "device.locked",
       effect: "none",
     });
@@ -100,21 +107,22 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       return seen.pending === undefined ? seen : undefined;
     });
     expect(look).toMatchObject({ keys: [{ ckn: key.ckn }], settings: { keyServerPriority: 16 } });
-    expect(await near.client.recall("second", soon())).toBe("absent");
+    expect(await near.client.recall("second", soon())).toBeUndefined();
     await expect(near.client.confirm("second", soon())).rejects.toMatchObject({
       code: "device.commitExpired",
     });
-    await near.add(other, { token: "third", within: 60_000 }, "fallback");
+    await near.add(other, { token: "third", within: 60_000 });
     // An answer that was lost: asked for again, and confirmed twice.
-    await near.add(other, { token: "third", within: 60_000 }, "fallback");
+    await near.client.apply("third", 60_000, soon());
     await near.client.confirm("third", soon());
     await near.client.confirm("third", soon());
-    await expect(near.add({ ...other, cak: key.cak }, final)).rejects.toMatchObject({
+    await expect(near.add({ ...other, cak: key.cak }, final())).rejects.toMatchObject({
       code: "device.rejected",
     });
+    await near.change({ kind: "remove", ckn: other.ckn }, final());
     await near.add(keyOf("cafe", 16), { token: "fourth", within: 60_000 });
     await near.client.rollback("fourth", soon());
-    expect(await near.look()).toMatchObject({ keys: [{ ckn: key.ckn }, { ckn: other.ckn }] });
+    expect(await near.look()).toMatchObject({ keys: [{ ckn: key.ckn }] });
   });
 
   it("killed and started anew it takes the key again; the SecY goes on meanwhile", async () => {
@@ -128,8 +136,8 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       const start = performance.now();
       await station.start();
       const readyMs = performance.now() - start;
-      if (station === far) await station.client.configure(settings, final, soon());
-      await station.add(key, final);
+      if (station === far) await station.change(priority(32), final());
+      await station.add(key, final());
       expect(await secured(near, far)).toMatch(/^[0-9a-f]{24}\/\d+$/);
       const tookMs = Math.round(performance.now() - start);
       await rest(8000);
@@ -150,7 +158,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     const held: number[] = [];
     for (let count = 0; count < 4; count += 1) held.push(...native.takeNotice(notices).descriptors);
     expect(held).toHaveLength(2);
-    await near.add(other, { token: "armed", within: 3_600_000 }, "fallback");
+    await near.add(other, { token: "armed", within: 3_600_000 });
     const before = await near.secured();
     const flow = await Flow.begin(networks);
     await rest(2000);
@@ -183,11 +191,11 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     using far = new Participant({ network: right, folder });
     await Promise.all([near.start(), far.start()]);
     expect(await near.look()).toMatchObject({ kind: "waiting", because: "noSecy" });
-    await expect(near.add(key, final)).rejects.toMatchObject({ code: "device.rejected" });
+    await expect(near.add(key, final())).rejects.toMatchObject({ code: "device.rejected" });
     makeSecy(left, { suite: "gcm-aes-xpn-256", sci: "on" });
     address(left, 0);
-    await far.client.configure(settings, final, soon());
-    for (const one of [near, far]) await one.add(key, final);
+    await far.change(priority(32), final());
+    for (const one of [near, far]) await one.add(key, final());
     await secured(near, far);
     ipBatch(["link del ms-wire"], "-n", left);
     await until(async () => {
@@ -218,7 +226,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       const code = [
         'const socket = require("node:net").connect(process.argv[1]);',
         'socket.on("data", (d) => console.log(d.length)).on("error", (e) => console.log(e.code));',
-        'socket.on("close", () => console.log("closed")).write(Buffer.from([0, 0, 0, 1, 9]));',
+        'socket.on("close", () => console.log("closed")).write(Buffer.from([0, 0, 0, 1, 6]));',
       ].join("\n");
       const child = spawn(process.execPath, ["-e", code, near.socket], { uid, gid: uid, cwd: "/" });
       let said = "";
@@ -233,7 +241,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     for (const octets of [
       [0xff, 0xff, 0xff, 0xff],
       [0, 0, 1, 1],
-      [0, 0, 0, 1, 9, 9],
+      [0, 0, 0, 1, 6, 6],
     ]) {
       const socket = connect(near.socket);
       socket.on("error", () => undefined);

@@ -1,6 +1,7 @@
 // One end of a wire: a network with a port, a SecY that `ip` made, and our participant on it.
 
 import { setTimeout as rest } from "node:timers/promises";
+import { caKeys } from "#drivers/linux/mka/keys.ts";
 import { MkaPort, type OwnSettings, type PortObservation } from "#drivers/linux/mka/port.ts";
 import { FrameChannel } from "#drivers/transport/frames.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
@@ -116,7 +117,9 @@ export class Station implements AsyncDisposable {
 
   async add({ ckn, cak }: TestKey, role: "primary" | "fallback" = "primary"): Promise<void> {
     using secret = Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex")));
-    const refused = await this.port.command({ kind: "addActor", ckn, cak: secret, role });
+    const keys = caKeys(secret, ckn);
+    const refused = await this.port.command({ kind: "addActor", ckn, keys, role });
+    for (const key of Object.values(keys)) key[Symbol.dispose]();
     if (refused !== undefined) throw new Error(refused);
   }
 

@@ -1,0 +1,146 @@
+// A change of a port's keys and settings before it is made: what it comes to beside what is there,
+// or why it cannot be made. At most two keys, and never fewer than one once there is one (P3, P6).
+
+import type { ErrorCode } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import type { Ckn } from "#hal/model.ts";
+import type { CaKeys } from "./keys.ts";
+import type { OwnSettings } from "./port.ts";
+
+export type MkaPart<K> =
+  | { readonly kind: "add" | "replace"; readonly ckn: Ckn; readonly key: K }
+  | { readonly kind: "remove"; readonly ckn: Ckn }
+  | { readonly kind: "rekey" }
+  | { readonly kind: "configure"; readonly settings: OwnSettings };
+
+/** Once its CAK is gone. */
+export type HeldPart = MkaPart<CaKeys>;
+
+export interface PortState {
+  /** In the order in which they came. */
+  readonly keys: readonly PortKey[];
+  readonly principal: Ckn | undefined;
+  readonly keyServer: "self" | "peer" | "none";
+  readonly settings: OwnSettings;
+}
+
+interface PortKey {
+  readonly ckn: Ckn;
+  readonly ick: CaKeys["ick"];
+}
+
+/** One step of what is done, and what takes it back; by name and former value, never by a key. */
+export type Deed =
+  | { readonly kind: "add"; readonly ckn: Ckn; readonly key: CaKeys }
+  | { readonly kind: "remove"; readonly ckn: Ckn }
+  | { readonly kind: "rekey" }
+  | { readonly kind: "configure"; readonly settings: OwnSettings; readonly former: OwnSettings };
+
+export interface StagingRefusal {
+  readonly code: ErrorCode;
+  readonly text: string;
+}
+
+/** What the parts come to, in their order; an empty list: all of it is so already. */
+export type Outcome =
+  | { readonly kind: "deeds"; readonly deeds: readonly Deed[] }
+  | { readonly kind: "refused"; readonly refusal: StagingRefusal };
+
+const keysMax = 2;
+
+const refusals = {
+  cknInUse: { code: "device.rejected", text: "another CAK is here under this CKN" },
+  keyTooMany: { code: "device.rejected", text: "there are two CAKs already" },
+  keyInUse: { code: "device.rejected", text: "the CAK in use cannot be removed" },
+  lastKey: { code: "device.rejected", text: "the last CAK cannot be removed" },
+  notKeyServer: { code: "device.unsupported", text: "the other end makes the SAKs of this link" },
+} as const satisfies Record<string, StagingRefusal>;
+
+export function outcomeOf(parts: readonly HeldPart[], from: PortState): Outcome {
+  const deeds: Deed[] = [];
+  let state = from;
+  for (const part of parts) {
+    const taken = take(part, state);
+    if (typeof taken === "string") return { kind: "refused", refusal: refusals[taken] };
+    deeds.push(...taken);
+    state = taken.reduce(after, state);
+  }
+  return { kind: "deeds", deeds };
+}
+
+function take(part: HeldPart, state: PortState): readonly Deed[] | keyof typeof refusals {
+  switch (part.kind) {
+    case "add":
+      return takeAdd(part, state);
+    case "replace":
+      return takeReplace(part, state);
+    case "remove":
+      return takeRemove(part.ckn, state);
+    case "rekey":
+      return state.keyServer === "self" ? [part] : "notKeyServer";
+    case "configure": {
+      const { settings } = part;
+      const isSo = encodeJson(state.settings) === encodeJson(settings);
+      return isSo ? [] : [{ kind: "configure", settings, former: state.settings }];
+    }
+  }
+}
+
+type KeyPart = Extract<HeldPart, { readonly kind: "add" | "replace" }>;
+
+function takeAdd({ ckn, key }: KeyPart, { keys }: PortState) {
+  const held = keys.find((one) => one.ckn === ckn);
+  if (held !== undefined) return held.ick.equals(key.ick) ? [] : "cknInUse";
+  return keys.length < keysMax ? [{ kind: "add", ckn, key } as const] : "keyTooMany";
+}
+
+function takeReplace({ ckn, key }: KeyPart, { keys }: PortState) {
+  const held = keys.find((one) => one.ckn === ckn);
+  if (held !== undefined && !held.ick.equals(key.ick)) return "cknInUse";
+  const rest = keys.filter((one) => one !== held);
+  return [
+    ...(held === undefined ? [{ kind: "add", ckn, key } as const] : []),
+    ...rest.map((one) => ({ kind: "remove", ckn: one.ckn }) as const),
+  ];
+}
+
+function takeRemove(ckn: Ckn, { keys, principal }: PortState) {
+  if (!keys.some((one) => one.ckn === ckn)) return [];
+  if (keys.length === 1) return "lastKey";
+  return principal === ckn ? "keyInUse" : [{ kind: "remove", ckn } as const];
+}
+
+function after(state: PortState, deed: Deed): PortState {
+  const { keys, principal } = state;
+  switch (deed.kind) {
+    case "add":
+      return { ...state, keys: [...keys, { ckn: deed.ckn, ick: deed.key.ick }] };
+    case "remove": {
+      const rest = keys.filter(({ ckn }) => ckn !== deed.ckn);
+      return { ...state, keys: rest, principal: principal === deed.ckn ? undefined : principal };
+    }
+    case "rekey":
+      return state;
+    case "configure":
+      return { ...state, settings: deed.settings };
+  }
+}
+
+/** As a person should see it; a key shows by its name alone. */
+export function lineOf(deed: Deed): string {
+  switch (deed.kind) {
+    case "add":
+      return `+ CAK ${deed.ckn} [secret cak]`;
+    case "remove":
+      return `- CAK ${deed.ckn}`;
+    case "rekey":
+      return "+ a fresh SAK";
+    case "configure":
+      return `+ ${settingsText(deed.settings)} (before: ${settingsText(deed.former)})`;
+  }
+}
+
+function settingsText({ keyServerPriority, sakRekeyMs, delayProtection }: OwnSettings): string {
+  const rekey = sakRekeyMs === undefined ? "by packet number only" : `every ${sakRekeyMs / 1000} s`;
+  return `key server priority ${keyServerPriority}, SAK rekey ${rekey}, delay protection ${delayProtection}`;
+}
