@@ -1,6 +1,13 @@
 // What settings, far end and MKA say about a link; each fault has a reason code of its own.
 
-import type { Ckn, FailOpen, KeyAgreement, MacsecPort, MkaSession } from "#hal/model.ts";
+import {
+  type Ckn,
+  type FailOpen,
+  type KeyAgreement,
+  type MacsecPort,
+  type MkaSession,
+  strongValue,
+} from "#hal/model.ts";
 import type { DesiredLink } from "../desired.ts";
 import { linkId } from "../desired.ts";
 import { type Finding, finding, isSolid, type LinkEvidence, unusable } from "./model.ts";
@@ -172,7 +179,7 @@ export function mkaFindings(
     findings.push(finding("unprotected", "second-peer", about, text));
   }
   if (session.livePeers === 0) findings.push(noPeer(evidence, newest, window));
-  else if (session.controlledPort === "blocked") findings.push(noCommonSak(evidence));
+  else if (session.controlledPort === "blocked") findings.push(noCommonSak(evidence, newest));
   else if (session.controlledPort === "secured") {
     findings.push(...securedFindings(evidence, newest, session, window, passing));
   }
@@ -228,11 +235,17 @@ function silence(window: Window | undefined): number | undefined {
 }
 
 // Both ends hear each other under the right key: what is left to disagree about is the SAK.
-function noCommonSak({ link }: LinkEvidence): Finding {
+function noCommonSak({ link }: LinkEvidence, newest: MacsecPort): Finding {
   const [here, far] = [hereOf(link), farOf(link)];
   const text = `${here} and ${far} hear each other but agree on no SAK`;
-  const why = `as a rule the far end does not use ${link.settings.suite}`;
-  return finding("down", "sak-not-agreed", linkId(link), `${text}: ${why}`);
+  const guess = `: as a rule the far end does not use ${link.settings.suite}`;
+  return finding("down", "sak-not-agreed", linkId(link), `${text}${troubleOf(newest) || guess}`);
+}
+
+/** What the device itself says stands in the way, as the end of a sentence. */
+export function troubleOf({ troubles }: MacsecPort): string {
+  const told = troubles === undefined ? undefined : strongValue(troubles);
+  return told === undefined || told.length === 0 ? "" : `: ${told.join(", and ")}`;
 }
 
 function watched(window: Window | undefined): boolean {
@@ -251,7 +264,7 @@ function securedFindings(
   const here = hereOf(link);
   const findings: Finding[] = [];
   if (session.respondedPeers < session.livePeers && !passing.rx && watched(window)) {
-    return [noCommonSak(evidence)];
+    return [noCommonSak(evidence, newest)];
   }
   if (session.respondedPeers < session.livePeers) {
     const text = `${farOf(link)} hears ${here}, but has not answered with the SAK in use`;

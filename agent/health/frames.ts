@@ -2,7 +2,7 @@
 
 import { type MacsecPort, strongValue } from "#hal/model.ts";
 import { linkId } from "../desired.ts";
-import { farOf, hereOf } from "./control.ts";
+import { farOf, hereOf, troubleOf } from "./control.ts";
 import {
   type Finding,
   finding,
@@ -198,7 +198,7 @@ function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefine
   if (probe === "answered") return undefined;
   if (probe === "silent" && !received) {
     const text = `no probe from ${here} came back from ${farOf(link)}, and no frame either`;
-    return finding("down", "probe-unanswered", about, text);
+    return finding("down", "probe-unanswered", about, `${text}${troubleOf(newest)}`);
   }
   if (spanMs < settings.evidenceMs) {
     const seconds = Math.round(spanMs / 1000);
@@ -207,7 +207,8 @@ function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefine
   }
   if (received || sent) {
     const text = `protected frames only ${received ? "reach" : "leave"} ${here}`;
-    return finding("degraded", "frames-one-way", about, `${text}: none goes the other way`);
+    const why = received ? "" : troubleOf(newest);
+    return finding("degraded", "frames-one-way", about, `${text}: none goes the other way${why}`);
   }
   const text = `${here} is idle and no probe was answered, so nothing shows that it carries`;
   return finding("unknown", "idle-unproven", about, text);

@@ -255,8 +255,8 @@ describe("a change that is not confirmed", () => {
     expect(await keysOf(a)).toEqual([ca.ckn]);
     // What was there before is not taken back with it.
     await a.add(ca, 30_000, "again");
-    expect(await a.client.recall("again", signal)).toBeUndefined();
-    await a.client.confirm("again", signal);
+    expect(await a.client.recall("again", signal)).toBe("");
+    await a.client.rollback("again", signal);
     expect(await keysOf(a)).toEqual([ca.ckn]);
   });
 

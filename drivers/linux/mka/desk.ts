@@ -218,7 +218,6 @@ export class MkaDesk {
     }
     this.#candidates.drop(token);
     if (within === "final") this.#settle(token, "final");
-    else if (undo.length === 0) this.#settle(token, "confirmed");
     else this.#arm({ token, preview: deeds.map(lineOf).join("\n"), undo }, within);
     this.#store();
     return {};

@@ -3,15 +3,17 @@
 import { readFileSync } from "node:fs";
 import type { BgpPort } from "#drivers/linux/frr.ts";
 import { linux } from "#drivers/linux/linux.ts";
+import { caKeys } from "#drivers/linux/mka/keys.ts";
 import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance-bench.ts";
 import type { Device } from "#hal/device.ts";
 import type { DrainMeans, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import { ip } from "../lab.ts";
 import type { PacedClock } from "./clock.ts";
+import type { FarEnd } from "./far-end.ts";
 import type { Host, HostTrouble } from "./host.ts";
 import { type Pair, type } from "./router.ts";
+import type { NetworkTruth, SecyTruth, Truths } from "./secy-truth.ts";
 
 export interface BenchParts {
   readonly pair: Pair;
@@ -20,6 +22,11 @@ export interface BenchParts {
   readonly device: Device;
   /** Traffic of each port, as it is now. */
   readonly rates: Rates;
+  readonly farEnd: FarEnd;
+  /** Of the edge and of the far end. */
+  readonly truths: Truths;
+  /** Frames in the clear on the wires, by port. */
+  readonly clear: ReadonlyMap<PortName, () => number>;
   readonly hasRouting: boolean;
 }
 
@@ -35,12 +42,15 @@ const tunnel = {
 
 /** Of FRR's words: the cases about traffic wait for seconds. */
 const freshMs = 500;
+/** Of the kernel's own words. */
+const briefMs = 5;
 /** What BGP itself sends is no data. */
 const chatterPps = 20;
 
 export function benchOf(parts: BenchParts): DeviceBench {
-  const { pair, host, clock, device } = parts;
+  const { pair, host, clock, device, farEnd } = parts;
   const keys = new Map([[tunnel.pskSecretId, crypto.getRandomValues(new Uint8Array(24))]]);
+  const octetsOf = (id: string) => Uint8Array.from(keys.get(id) ?? new Uint8Array(32));
   let effects = 0;
   let moment = momentOf(parts);
   let seen = runningOf(parts, moment);
@@ -51,8 +61,11 @@ export function benchOf(parts: BenchParts): DeviceBench {
     ports,
     tunnel,
     routes: { known: { address: "192.0.2.6", port: ports[1] }, unknown: "192.0.2.99" },
-    troubles: new Set<Trouble>(["replyLost", "unreachable", "unparsed"]),
-    strike: (trouble) => host.troubles.add(trouble as HostTrouble),
+    troubles: new Set<Trouble>(["replyLost", "unreachable", "unparsed", "farEndGone"]),
+    strike: (trouble) => {
+      if (trouble === "farEndGone") farEnd.leave(ports[0]);
+      else host.troubles.add(trouble as HostTrouble);
+    },
     heal: (trouble) => host.troubles.delete(trouble as HostTrouble),
     second: () => host.device(),
     probePackets: 200,
@@ -66,11 +79,16 @@ export function benchOf(parts: BenchParts): DeviceBench {
     },
     keys: async (ref) => {
       const id = ref.kind === "cak" ? ref.key.cakSecretId : ref.secretId;
-      return Secret.take(ref.kind, Uint8Array.from(keys.get(id) ?? new Uint8Array(32)));
+      return Secret.take(ref.kind, octetsOf(id));
     },
     canaries: () => [...keys.values()],
-    holds: () => false,
-    giveFarEnd: () => undefined,
+    holds: (port, { ckn, cakSecretId }) => {
+      const held = host.agreementOf(port)?.keys.find((one) => one.ckn === ckn);
+      using cak = Secret.take("cak", octetsOf(cakSecretId));
+      return held !== undefined && caKeys(cak, ckn).ick.equals(held.ick);
+    },
+    giveFarEnd: (port, { ckn, cakSecretId }, suite) =>
+      farEnd.give(port, { ckn, cak: octetsOf(cakSecretId) }, suite),
     say: (text) => {
       host.said.push(text);
     },
@@ -79,7 +97,7 @@ export function benchOf(parts: BenchParts): DeviceBench {
     wait: (ms) => clock.sleep(Math.max(0, ms)),
     exchanges: () => host.exchanges,
     truth() {
-      const isFresh = parts.hasRouting && performance.now() - moment.at < freshMs;
+      const isFresh = performance.now() - moment.at < (parts.hasRouting ? freshMs : briefMs);
       if (!isFresh) moment = momentOf(parts);
       const now = runningOf(parts, moment);
       if (now !== seen) effects += 1;
@@ -89,11 +107,6 @@ export function benchOf(parts: BenchParts): DeviceBench {
   };
 }
 
-interface IpLink {
-  readonly ifname: string;
-  readonly flags: readonly string[];
-}
-
 interface Neighbour {
   readonly bgpState?: string;
 }
@@ -101,29 +114,39 @@ interface Neighbour {
 /** All that the truth is made of, at one moment: in an emulator each program costs. */
 interface Moment {
   readonly at: number;
-  readonly links: readonly IpLink[];
+  readonly links: NetworkTruth["links"];
+  readonly secys: NetworkTruth["secys"];
+  readonly farSecys: NetworkTruth["secys"];
   readonly config: string;
   readonly neighbours: Readonly<Record<string, Neighbour>>;
 }
 
-function momentOf({ hasRouting, pair: { edge } }: BenchParts): Moment {
-  const links = JSON.parse(ip("-n", edge.network, "-j", "link")) as IpLink[];
+function momentOf({ hasRouting, truths, pair: { edge } }: BenchParts): Moment {
+  const [near, beyond] = truths.read();
+  if (near === undefined || beyond === undefined) throw new Error("a link has two ends");
+  const { links, secys } = near;
+  const farSecys = beyond.secys;
   const at = performance.now();
-  if (!hasRouting) return { at, links, config: "", neighbours: {} };
+  const kernel = { at, links, secys, farSecys };
+  if (!hasRouting) return { ...kernel, config: "", neighbours: {} };
   const mark = "\nend\n";
   const said = type(edge, "show running-config", "show bgp neighbors json");
   const end = said.indexOf(mark) + mark.length;
   const neighbours = JSON.parse(said.slice(end)) as Moment["neighbours"];
-  return { at, links, config: said.slice(0, end), neighbours };
+  return { ...kernel, config: said.slice(0, end), neighbours };
 }
 
-function isUp({ links }: Moment, port: PortName, flag: "UP" | "LOWER_UP"): boolean {
-  return links.find(({ ifname }) => ifname === port)?.flags.includes(flag) === true;
+function linkOf({ links }: Moment, port: PortName) {
+  return links.find(({ name }) => name === port);
 }
 
-/** What a commit can change: the ports' administrative state, and FRR's configuration. */
-function runningOf({ pair }: BenchParts, moment: Moment): string {
-  return JSON.stringify([pair.ports.map(({ port }) => isUp(moment, port, "UP")), moment.config]);
+/** What a commit can change: ports, SecYs and their keys, and FRR's configuration. */
+function runningOf(parts: BenchParts, moment: Moment): string {
+  const ports = parts.pair.ports.map(({ port }) => {
+    const keys = parts.host.agreementOf(port)?.keys.map(({ ckn }) => ckn);
+    return [linkOf(moment, port)?.admin, settingsOf(parts, moment, port), keys];
+  });
+  return JSON.stringify([ports, moment.config]);
 }
 
 function truthOf(parts: BenchParts, moment: Moment, effects: number): DeviceTruth {
@@ -132,25 +155,45 @@ function truthOf(parts: BenchParts, moment: Moment, effects: number): DeviceTrut
   return { ports: parts.pair.ports.map(port), tunnels: [], pending: parts.host.pending(), effects };
 }
 
+function settingsOf({ host }: BenchParts, { secys }: Moment, port: PortName) {
+  const agreed = host.agreementOf(port)?.settings;
+  const secy = secys[port];
+  return secy === undefined || agreed === undefined ? undefined : { ...secy.settings, ...agreed };
+}
+
+/** Both ends in the open, or each sends under what the other takes. */
+function joins(near: SecyTruth | undefined, far: SecyTruth | undefined): boolean {
+  if (near === undefined || far === undefined) return near === far;
+  const reaches = (a: SecyTruth, b: SecyTruth): boolean =>
+    a.sends !== undefined && b.takes.includes(a.sends);
+  return near.sends === far.sends && reaches(near, far) && reaches(far, near);
+}
+
 function portTruth(parts: BenchParts, moment: Moment, port: PortName, peer: string): PortTruth {
-  const linkUp = isUp(moment, port, "LOWER_UP");
-  const bgpUp = linkUp && moment.neighbours[peer]?.bgpState === "Established";
-  const { pps, dropped } = parts.rates.of(port);
+  const { host, farEnd, clear, rates, hasRouting } = parts;
+  const [near, far] = [moment.secys[port], moment.farSecys[port.replace("p", "m")]];
+  const { admin = "down", light } = linkOf(moment, port) ?? {};
+  const linkUp = light === "on";
+  const joined = linkUp && joins(near, far);
+  const bgpUp = hasRouting ? joined && moment.neighbours[peer]?.bgpState === "Established" : joined;
+  const { pps, dropped } = rates.of(port);
+  const keys = near === undefined ? undefined : host.agreementOf(port)?.keys;
   return {
     port,
-    keys: [],
-    settings: undefined,
-    principal: undefined,
-    sak: undefined,
-    admin: isUp(moment, port, "UP") ? "up" : "down",
+    keys: keys?.map(({ ckn }) => ({ ckn, role: "primary" })) ?? [],
+    settings: settingsOf(parts, moment, port),
+    // Whichever both have: the far end has one.
+    principal: near !== undefined && joined ? farEnd.keyOf(port) : undefined,
+    sak: near?.sends,
+    admin,
     linkUp,
     drain: drainIn(moment.config, peer),
     bgpUp,
-    carries: bgpUp,
+    carries: hasRouting ? bgpUp : joined,
     offeredPps: pps < chatterPps ? 0 : pps,
-    clearFrames: 0n,
-    protectedFrames: 0n,
-    lostFrames: dropped,
+    clearFrames: BigInt(clear.get(port)?.() ?? 0),
+    protectedFrames: BigInt(near?.passed ?? 0),
+    lostFrames: dropped + BigInt((near?.lost ?? 0) + (far?.lost ?? 0)),
   };
 }
 

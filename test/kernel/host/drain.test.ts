@@ -48,7 +48,7 @@ beforeAll(async () => {
   pair = await buildPair();
   const { network, frr } = pair.edge;
   const pathspace = frr.shell.at(-1) ?? "";
-  host = await Host.open({ network, pathspace, clock: new PacedClock(1) });
+  host = await Host.open({ network, pathspace, clock: new PacedClock(1), ports: [] });
   device = await host.device();
   await isBack();
 }, 120_000);

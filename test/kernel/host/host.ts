@@ -1,16 +1,23 @@
-// This host as an agent sees it: the desk of linkseal-net in the edge's network, FRR, ping, and the
-// driver on top, with a clock that the test sets the pace of.
+// This host as an agent sees it: the desks of linkseal-net and of the MKA processes in the edge's
+// network, FRR, ping, and the driver on top, with a clock that the test sets the pace of.
 
 import { readFileSync } from "node:fs";
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/linux.ts";
+import type { KernelSockets } from "#drivers/linux/look.ts";
+import { MkaDesk } from "#drivers/linux/mka/desk.ts";
+import { readRequest, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
+import { FrameChannel } from "#drivers/transport/frames.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { fillOctets } from "#drivers/transport/octets.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Clock, Dialer, Disk, World } from "#hal/world.ts";
+import type { Ckn, MacsecSettings, PortName } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { Clock, Dialer, Disk, FramedQuestion, World } from "#hal/world.ts";
 import { enterNetwork, native, netlinkFamilies } from "../lab.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
@@ -19,8 +26,17 @@ export type HostTrouble = "replyLost" | "unreachable" | "unparsed";
 export interface HostOptions {
   readonly network: string;
   readonly clock: Clock;
+  /** Each has an MKA process. */
+  readonly ports: readonly PortName[];
   /** FRR's instance; absent = a host without FRR and without ping. */
   readonly pathspace?: string;
+}
+
+/** What an MKA process would leave its successor. */
+interface Agreement {
+  readonly desk: MkaDesk;
+  keys: readonly { readonly ckn: Ckn; readonly ick: Secret }[];
+  settings: Pick<MacsecSettings, "keyServerPriority" | "sakRekeyMs">;
 }
 
 /** One linkseal-net, and as many sessions with it as somebody opens. */
@@ -32,6 +48,8 @@ export class Host implements AsyncDisposable {
   readonly #desk: NetDesk;
   readonly #disk: MemoryDisk;
   readonly #sockets: DisposableStack;
+  readonly #agreements = new Map<PortName, Agreement>();
+  readonly #over = new AbortController();
 
   private constructor(
     options: HostOptions,
@@ -45,6 +63,34 @@ export class Host implements AsyncDisposable {
     this.#sockets = sockets;
   }
 
+  #agree(port: PortName, sockets: KernelSockets): void {
+    const { clock, network } = this.#options;
+    const desk = new MkaDesk({
+      ...{ port, sockets, clock, memory: undefined },
+      openFrames: (index, listener) => {
+        enterNetwork(network);
+        return new FrameChannel(native, index, listener);
+      },
+      entropy: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
+      log: { write: (level, code, text) => void this.said.push(`${level} ${code} ${text}`) },
+      store: ({ settings, snapshot }) => {
+        for (const { ick } of agreement.keys) ick[Symbol.dispose]();
+        const { keyServerPriority, sakRekeyMs } = settings;
+        agreement.settings = { keyServerPriority, sakRekeyMs };
+        agreement.keys = snapshot?.actors.map(({ ckn, ick }) => ({ ckn, ick })) ?? [];
+        for (const { kek } of snapshot?.actors ?? []) kek[Symbol.dispose]();
+      },
+    });
+    const settings = { keyServerPriority: 16, sakRekeyMs: undefined };
+    const agreement: Agreement = { desk, keys: [], settings };
+    this.#agreements.set(port, agreement);
+    desk.run(this.#over.signal).catch((error: unknown) => console.error("an MKA desk", error));
+  }
+
+  agreementOf(port: PortName): Omit<Agreement, "desk"> | undefined {
+    return this.#agreements.get(port);
+  }
+
   static async open(options: HostOptions): Promise<Host> {
     enterNetwork(options.network);
     const sockets = new DisposableStack();
@@ -56,14 +102,20 @@ export class Host implements AsyncDisposable {
     const world = worldOf(options.clock, disk);
     const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic, xfrm } });
     const note = (): void => desk.noteChange();
-    sockets.use(monitor(native, netlinkFamilies.route, [1, 5, 9], { message: note, resync: note }));
-    return new Host(options, desk, disk, sockets);
+    const host = new Host(options, desk, disk, sockets);
+    for (const port of options.ports) host.#agree(port, { routes, generic });
+    const hint = (): void => {
+      note();
+      for (const { desk: agreement } of host.#agreements.values()) agreement.hint();
+    };
+    sockets.use(monitor(native, netlinkFamilies.route, [1, 5, 9], { message: hint, resync: hint }));
+    return host;
   }
 
   async device(hint: () => void = () => undefined): Promise<Device> {
     const { clock, pathspace } = this.#options;
     const world = { ...worldOf(clock, new MemoryDisk()), dial: this.#dial() };
-    const target = { device: "edge", address: "unix:/nowhere" };
+    const target = { device: "edge", address: "unix:/nowhere/net.sock" };
     const { signal } = new AbortController();
     const more = pathspace === undefined ? {} : { pathspace };
     return await linux.open({ ...target, ...more }, world, hint, signal);
@@ -77,6 +129,7 @@ export class Host implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
     this.#desk.close();
     this.#sockets.dispose();
   }
@@ -110,9 +163,30 @@ export class Host implements AsyncDisposable {
         const inside = ["ip", "netns", "exec", this.#options.network, ...argv];
         return await runProgram(inside, stdin, signal);
       },
+      framed: (question, signal) => this.#framed(question, signal),
       resolve: refused,
       routeTo: refused,
     };
+  }
+
+  async #framed({ path, octets }: FramedQuestion, signal: AbortSignal): Promise<Uint8Array> {
+    signal.throwIfAborted();
+    const port = /^\/nowhere\/mka\/(.+)\.sock$/.exec(path)?.[1] ?? "";
+    const desk = this.#agreements.get(port)?.desk;
+    const question = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
+    fillOctets(octets, question);
+    const verb = readRequest(question.slice());
+    if ("part" in verb && "key" in verb.part) verb.part.key[Symbol.dispose]();
+    const counts = verb.kind !== "changes";
+    if (counts) this.exchanges += 1;
+    if (desk === undefined || this.troubles.has("unreachable")) {
+      throw failed("transport.unreachable", "none");
+    }
+    const reply = await desk.answer(question, signal);
+    if (counts) this.said.push(reply.body);
+    const writes = /^(apply|confirm|rollback)$/.test(verb.kind);
+    if (writes && this.troubles.has("replyLost")) throw failed("transport.closed", "unknown");
+    return writeReply(this.troubles.has("unparsed") ? { kind: "done", body: "{]" } : reply);
   }
 }
 

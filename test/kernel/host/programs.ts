@@ -1,4 +1,5 @@
-// The programs of a router host in a network of the test: linkseal-net, the agent, and the command.
+// The programs of a router host in a network of the test: linkseal-net, the MKA processes, the
+// agent, and the command.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,6 +18,8 @@ export class Programs implements Disposable {
   readonly #home: string;
   readonly #network: string;
   readonly #children: ChildProcess[] = [];
+  /** Of those that are started from now on. */
+  environment: Readonly<Record<string, string>> = {};
 
   constructor(home: string, network: string) {
     this.#home = home;
@@ -25,6 +28,14 @@ export class Programs implements Disposable {
 
   /** Resolves once it says that it is ready. */
   async serve(...argv: readonly string[]): Promise<ChildProcess> {
+    return (await this.serveUntil('"code":"ready"', ...argv)).child;
+  }
+
+  /** Resolves once it has said this; `said` goes on to grow. */
+  async serveUntil(
+    mark: string,
+    ...argv: readonly string[]
+  ): Promise<{ readonly child: ChildProcess; readonly said: () => string }> {
     const child = this.#start(argv);
     let said = "";
     for (const stream of [child.stdout, child.stderr]) {
@@ -35,12 +46,12 @@ export class Programs implements Disposable {
     });
     const ready = new Promise<void>((resolve) => {
       child.stdout?.on("data", () => {
-        if (said.includes('"code":"ready"')) resolve();
+        if (said.includes(mark)) resolve();
       });
     });
     await Promise.race([ready, ended]);
     ended.catch(() => undefined);
-    return child;
+    return { child, said: () => said };
   }
 
   async run(...argv: readonly string[]): Promise<Said> {
@@ -59,7 +70,8 @@ export class Programs implements Disposable {
   }
 
   #start(argv: readonly string[]): ChildProcess {
-    const env = { ...process.env, LINKSEAL_HOME: this.#home, TMPDIR: this.#home };
+    const own = { LINKSEAL_HOME: this.#home, TMPDIR: this.#home };
+    const env = { ...process.env, ...this.environment, ...own };
     // `ip` becomes the program, so that a signal reaches it.
     const inside = ["netns", "exec", this.#network, process.execPath, command, ...argv];
     const child = spawn("ip", inside, { env, stdio: ["ignore", "pipe", "pipe"] });

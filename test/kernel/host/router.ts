@@ -157,18 +157,33 @@ function farConfig(): string {
 }
 
 /** Both ends listen before one sends; the result stops both, counts, and tells both ends. */
-export async function startTraffic({ edge, far }: Pair): Promise<() => Promise<readonly Tally[]>> {
-  const ends = await Promise.all([openEnd(edge, far), openEnd(far, edge)]);
+export function startTraffic({ edge, far }: Pair): Promise<() => Promise<readonly Tally[]>> {
+  return startFlows([edge.network, edge.loopback], [far.network, far.loopback]);
+}
+
+/** On each link of its own, between the addresses of its subnet. */
+export async function startLinkTraffic({ edge, far, ports }: Pair): Promise<() => Promise<void>> {
+  const stops = await Promise.all(
+    ports.map(({ neighbours: [peer = ""] }) => {
+      const own = peer.replace(/\d+$/, (last) => String(Number(last) - 1));
+      return startFlows([edge.network, own], [far.network, peer], 40);
+    }),
+  );
+  return async () => void (await Promise.all(stops.map((stop) => stop())));
+}
+
+type End = readonly [network: string, address: string];
+
+async function startFlows(a: End, b: End, everyMs = 5): Promise<() => Promise<readonly Tally[]>> {
+  const ends = await Promise.all([openEnd(a, b, everyMs), openEnd(b, a, everyMs)]);
   for (const end of ends) end.begin();
   return async () => await Promise.all(ends.map((end) => end.stop()));
 }
 
-async function openEnd(own: Router, far: Router) {
+async function openEnd([network, own]: End, [, far]: End, everyMs: number) {
   const script = join(import.meta.dirname, "traffic.ts");
-  const argv = ["netns", "exec", own.network, process.execPath, script];
-  const child = spawn("ip", [...argv, own.loopback, far.loopback], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const argv = ["netns", "exec", network, process.execPath, script, own, far, String(everyMs)];
+  const child = spawn("ip", argv, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   await lines.next();
   return {

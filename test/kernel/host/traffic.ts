@@ -1,6 +1,6 @@
 // One end of the traffic between two networks: numbered packets, at a steady rate, in several
 // flows; told to begin by a line and to stop by the end of its input, it says what it sent and what
-// came.
+// came. What its address is on may be rebuilt meanwhile.
 
 import { createSocket } from "node:dgram";
 import { setTimeout as rest } from "node:timers/promises";
@@ -11,10 +11,10 @@ export interface Tally {
   readonly received: number;
 }
 
-const [own = "", far = ""] = process.argv.slice(2);
+const [own = "", far = "", everyMsText = "5"] = process.argv.slice(2);
 const flows = 4;
 const firstPort = 9000;
-const everyMs = 5;
+const everyMs = Number(everyMsText);
 const lastOnesMs = 2000;
 
 const seen = new Set<string>();
@@ -22,6 +22,7 @@ const sockets = await Promise.all(
   Array.from({ length: flows }, async (_, flow) => {
     const socket = createSocket({ type: "udp4", recvBufferSize: 4_000_000 });
     socket.on("message", (bytes) => seen.add(`${flow} ${bytes.readUInt32BE()}`));
+    socket.on("error", () => undefined);
     await new Promise<void>((bound) => socket.bind(firstPort + flow, own, bound));
     return socket;
   }),

@@ -11,9 +11,10 @@ export class ClearWatch implements Disposable {
   readonly #sockets: ReturnType<typeof native.openFrames>[] = [];
   readonly #room = new Uint8Array(16_384);
 
-  constructor(network: string) {
+  /** Leaves the thread in that network. */
+  constructor(network: string, port = "wire") {
     enterNetwork(network);
-    const [link] = JSON.parse(ip("-n", network, "-j", "link", "show", "wire")) as [
+    const [link] = JSON.parse(ip("-n", network, "-j", "link", "show", port)) as [
       { ifindex: number },
     ];
     for (const type of etherTypes) {

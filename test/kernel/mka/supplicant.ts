@@ -18,6 +18,8 @@ export interface SupplicantOptions {
   readonly key: TestKey;
   readonly priority: number;
   readonly suite?: CipherSuite;
+  /** Its end of the wire; `wire` if absent. */
+  readonly port?: string;
 }
 
 const unpacked = join(tmpdir(), "supplicant-2.11");
@@ -38,9 +40,9 @@ export class Supplicant implements Disposable {
 
   constructor(options: SupplicantOptions) {
     this.options = options;
-    const { version, network, key, priority, suite } = options;
+    const { version, network, key, priority, suite, port = "wire" } = options;
     this.#folder = mkdtempSync(join(tmpdir(), "linkseal-supplicant-"));
-    const file = join(this.#folder, "wire.conf");
+    const file = join(this.#folder, "supplicant.conf");
     const lines = [
       `ctrl_interface=${join(this.#folder, "control")}`,
       "eapol_version=3",
@@ -60,7 +62,7 @@ export class Supplicant implements Disposable {
       "}",
     ];
     writeFileSync(file, `${lines.join("\n")}\n`);
-    const argv = [program(version, "wpa_supplicant"), "-D", "macsec_linux", "-i", "wire"];
+    const argv = [program(version, "wpa_supplicant"), "-D", "macsec_linux", "-i", port];
     const all = ["netns", "exec", network, ...argv, "-dt", "-c", file];
     this.#child = spawn("ip", all, { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -72,16 +74,15 @@ export class Supplicant implements Disposable {
 
   /** Name of its MACsec device, once it is there. */
   async device(): Promise<string> {
-    const { network } = this.options;
-    return await until(
-      () => /^\d+: (macsec\d+)@/m.exec(ip("-n", network, "link", "show", "type", "macsec"))?.[1],
-    );
+    const { network, port = "wire" } = this.options;
+    const sign = new RegExp(`^\\d+: (macsec\\d+)@${port}:`, "m");
+    return await until(() => sign.exec(ip("-n", network, "link", "show", "type", "macsec"))?.[1]);
   }
 
   /** What it says of itself, by name; empty while it does not answer. */
   status(): ReadonlyMap<string, string> {
-    const { version, network } = this.options;
-    const control = ["-p", join(this.#folder, "control"), "-i", "wire", "status"];
+    const { version, network, port = "wire" } = this.options;
+    const control = ["-p", join(this.#folder, "control"), "-i", port, "status"];
     const argv = ["netns", "exec", network, program(version, "wpa_cli"), ...control];
     try {
       const text = execFileSync("ip", argv, {

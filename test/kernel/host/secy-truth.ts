@@ -1,0 +1,59 @@
+// What the kernel tells of the links and SecYs at both ends, as the truth of conformance cases: read
+// by a thread of its own, which whoever asks waits for, so that a moment is one in every respect.
+
+import { Worker } from "node:worker_threads";
+import type { MacsecSettings } from "#hal/model.ts";
+
+export interface SecyTruth {
+  readonly settings: Omit<MacsecSettings, "keyServerPriority" | "sakRekeyMs">;
+  /** Identifier of the SAK that frames leave under, and of those that they may come under. */
+  readonly sends?: string;
+  readonly takes: readonly string[];
+  /** Frames that passed it, both ways, and frames that it lost. */
+  readonly passed: number;
+  readonly lost: number;
+}
+
+export interface NetworkTruth {
+  readonly links: readonly {
+    readonly name: string;
+    readonly admin: "up" | "down";
+    readonly light: "on" | "off";
+  }[];
+  /** By the port below. */
+  readonly secys: Readonly<Record<string, SecyTruth>>;
+}
+
+/** Octets behind a flag and a length. */
+const roomBytes = 1_000_000;
+const headBytes = 8;
+const patienceMs = 20_000;
+
+export class Truths implements AsyncDisposable {
+  readonly #head: Int32Array;
+  readonly #body: Uint8Array;
+  readonly #worker: Worker;
+
+  constructor(networks: readonly string[]) {
+    const shared = new SharedArrayBuffer(headBytes + roomBytes);
+    this.#head = new Int32Array(shared, 0, 2);
+    this.#body = new Uint8Array(shared, headBytes);
+    const file = new URL("truth-worker.ts", import.meta.url);
+    this.#worker = new Worker(file, { workerData: { networks, shared } });
+  }
+
+  /** Of each network, now. */
+  read(): readonly NetworkTruth[] {
+    Atomics.store(this.#head, 0, 0);
+    this.#worker.postMessage("look");
+    if (Atomics.wait(this.#head, 0, 0, patienceMs) === "timed-out") {
+      throw new Error("nobody tells the truth");
+    }
+    const octets = this.#body.slice(0, this.#head[1]);
+    return JSON.parse(new TextDecoder().decode(octets)) as NetworkTruth[];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate();
+  }
+}

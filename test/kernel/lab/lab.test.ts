@@ -1,0 +1,98 @@
+// The main job on real things: a pair enrolled on a real kernel, with keys from a vault behind
+// Microsoft's own client, and what is told of each fault.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type LabFaultName, labFaults } from "../../lab/faults.ts";
+import { Lab, links } from "../../lab/lab.ts";
+
+let folder = "";
+let lab: Lab;
+const said: string[] = [];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "linkseal-lab-"));
+  lab = await Lab.open(folder, (line) => said.push(line));
+}, 300_000);
+afterAll(async () => {
+  await lab[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  for (const begun = performance.now(); ; await rest(200)) {
+    const seen = await look();
+    if (seen !== undefined) return seen;
+    if (performance.now() - begun > 240_000) {
+      throw new Error(`waited too long: ${what}: ${JSON.stringify(await lab.status())}`);
+    }
+  }
+}
+
+const protectedAgain = (): Promise<true> =>
+  until("protection", async () => {
+    const { verdict } = await lab.status();
+    return verdict === "protected" ? true : undefined;
+  });
+
+describe("a pair on a real kernel", { timeout: 900_000 }, () => {
+  it("is enrolled one link after the other, and everything on it is under MACsec", async () => {
+    await lab.enrol();
+    console.log(said.join("\n"));
+    const { groups, verdict } = await lab.status();
+    expect(verdict).toBe("protected");
+    for (const link of groups[0]?.links ?? []) {
+      expect(link).toMatchObject({ verdict: "protected", suite: "gcm-aes-256", reasons: [] });
+      expect(link.mka).toMatchObject({ livePeers: 1, keyServer: "self" });
+    }
+    const stop = await lab.traffic();
+    const before = links.map(({ port }) => ({ ...lab.wires.get(port) }));
+    await rest(10_000);
+    const tallies = await stop();
+    const lost =
+      tallies.reduce((sum, { sent }) => sum + sent, 0) -
+      tallies.reduce((sum, { received }) => sum + received, 0);
+    expect(lost).toBe(0);
+    links.forEach(({ port }, index) => {
+      const wire = lab.wires.get(port);
+      expect((wire?.sealed ?? 0) - (before[index]?.sealed ?? 0)).toBeGreaterThan(100);
+      expect(wire?.clear).toBe(before[index]?.clear);
+      expect(wire?.newest).toMatch(/^[0-9a-f]{24}88e5/);
+    });
+  });
+
+  it.each(Object.keys(labFaults) as LabFaultName[])("%s is told, and its end", async (name) => {
+    const { title, verdict, code, withinMs, strike, heal } = labFaults[name];
+    const begun = performance.now();
+    await strike(lab);
+    const reason = await until(code, async () => {
+      const link = await lab.link("primary");
+      const found = link.reasons.find((one) => one.code === code);
+      return link.verdict === verdict ? found : undefined;
+    });
+    const tookMs = Math.round(performance.now() - begun);
+    console.log(`${title}: told after ${tookMs} ms (${withinMs} of protocol and poll)
+  ${verdict}, ${code}: ${reason.text}`);
+    await heal(lab);
+    await protectedAgain();
+  });
+
+  it("loses nothing when its agent is killed, and comes back to the same words", async () => {
+    const stop = await lab.traffic();
+    await rest(2000);
+    await lab.end("agent", "SIGKILL");
+    await rest(3000);
+    await lab.start("agent");
+    await protectedAgain();
+    const tallies = await stop();
+    for (const { sent, received } of tallies) expect(received).toBeGreaterThan(0.9 * sent);
+    const [sent, received] = ["sent", "received"].map((name) =>
+      tallies.reduce((sum, tally) => sum + tally[name as "sent"], 0),
+    );
+    console.log(`agent killed: ${(sent ?? 0) - (received ?? 0)} of ${sent} lost`);
+    expect(sent).toBe(received);
+  });
+});

@@ -1,0 +1,272 @@
+// A customer's site on a real kernel: an edge router that linkseal looks after, with BGP over two
+// links, a stand-in for the far end, keys in a vault behind Microsoft's own client, and a person.
+
+import { type ChildProcess, execFile } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { CampaignShape } from "#agent/api/shape.ts";
+import type { LinkStatus, Status } from "#agent/health/status.ts";
+import type { PortName } from "#hal/model.ts";
+import { parseCkn } from "#hal/model.ts";
+import { Programs, type Said } from "../kernel/host/programs.ts";
+import { buildPair, type Pair, startTraffic, stopRouter } from "../kernel/host/router.ts";
+import type { Tally } from "../kernel/host/traffic.ts";
+import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
+import { type FarKey, farPort, StandIn } from "./stand-in.ts";
+import { WireWatch } from "./wire.ts";
+
+export const group = "erd-lab";
+export const suite = "gcm-aes-256";
+
+export interface LabLink {
+  readonly name: string;
+  readonly port: PortName;
+}
+
+export const links = [
+  { name: "primary", port: "p1" },
+  { name: "secondary", port: "p2" },
+] as const;
+
+/** Why a campaign does not go on. */
+export class Held extends Error {}
+
+const pollMs = 1000;
+const patienceMs = 900_000;
+
+export class Lab implements AsyncDisposable {
+  readonly pair: Pair;
+  readonly standIn: StandIn;
+  readonly programs: Programs;
+  readonly wires: ReadonlyMap<PortName, WireWatch>;
+  readonly folder: string;
+  readonly #say: (line: string) => void;
+  readonly #processes = new Map<string, ChildProcess>();
+  #cloudSaid = "";
+
+  private constructor(folder: string, pair: Pair, say: (line: string) => void) {
+    this.folder = folder;
+    this.pair = pair;
+    this.#say = say;
+    this.standIn = new StandIn(pair.far.network);
+    this.programs = new Programs(folder, pair.edge.network);
+    this.wires = new Map(
+      links.map(({ port }) => [port, new WireWatch(pair.far.network, farPort(port))]),
+    );
+    enterNetwork(pair.edge.network);
+  }
+
+  /** Both links run in the clear when it resolves, as on a customer's first day. */
+  static async open(folder: string, say: (line: string) => void): Promise<Lab> {
+    say("two networks with two links between them, and FRR at both ends");
+    const pair = await buildPair();
+    quiet(pair);
+    const lab = new Lab(folder, pair, say);
+    say("a vault behind TLS, linkseal-net, linkseal-mka@p1, linkseal-mka@p2 and the agent");
+    await lab.startCloud();
+    for (const name of ["net", "mka p1", "mka p2", "agent"]) await lab.start(name);
+    return lab;
+  }
+
+  async startCloud(): Promise<void> {
+    const { child, said } = await this.programs.serveUntil("# Azure Arc", "sim", "azure");
+    this.#cloudSaid = said();
+    this.#processes.set("cloud", child);
+    const ca = this.#told("ca");
+    this.programs.environment = { NODE_EXTRA_CA_CERTS: ca };
+  }
+
+  /** Such as `agent` or `mka p1`; resolves once it says that it is ready. */
+  async start(name: string): Promise<void> {
+    this.#processes.set(name, await this.programs.serve(...name.split(" ")));
+  }
+
+  async end(name: string, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#processes.get(name);
+    if (child === undefined) throw new Error(`${name} does not run`);
+    this.#processes.delete(name);
+    child.kill(signal);
+    await once(child, "close");
+  }
+
+  #told(name: string): string {
+    return new RegExp(`^(?:export )?${name}[ =](.*)$`, "m").exec(this.#cloudSaid)?.[1] ?? "";
+  }
+
+  /** What an operator types. */
+  run(...words: readonly string[]): Promise<Said> {
+    return this.programs.run(...words);
+  }
+
+  async #json<T>(...words: readonly string[]): Promise<T> {
+    const { out, err } = await this.run(...words, "--json");
+    try {
+      return JSON.parse(out) as T;
+    } catch {
+      throw new Error(`linkseal ${words.join(" ")}: ${err}${out}`);
+    }
+  }
+
+  status(): Promise<Status> {
+    return this.#json("status");
+  }
+
+  async link(name: string): Promise<LinkStatus> {
+    const { groups } = await this.status();
+    const found = groups[0]?.links.find((link) => link.name === name);
+    if (found === undefined) throw new Error(`the status has no link ${name}`);
+    return found;
+  }
+
+  async campaign(): Promise<CampaignShape | undefined> {
+    const shown = await this.#json<{ campaigns: readonly CampaignShape[] }>("rotation", "show");
+    return shown.campaigns.find((one) => one.group === group);
+  }
+
+  /** Accepts the site's config, and plays the person until both links are protected. */
+  async enrol(): Promise<void> {
+    const file = join(this.folder, "site.yaml");
+    writeFileSync(file, this.config());
+    const applied = await this.run("apply", file, "--yes");
+    if (applied.status !== 0) throw new Error(`the config was not accepted: ${applied.err}`);
+    this.#say("config accepted: both links are to be enrolled, one after the other");
+    await this.followCampaign();
+  }
+
+  /** The person does what a campaign waits for, until it has ended. */
+  async followCampaign(): Promise<void> {
+    let seen = "";
+    const asked = new Set<string>();
+    for (const begun = performance.now(); ; await rest(pollMs)) {
+      if (performance.now() - begun > patienceMs) throw new Held(`it takes too long: ${seen}`);
+      const campaign = await this.campaign();
+      const { verdict } = await this.status();
+      if (campaign === undefined || campaign.state === "done") {
+        if (verdict === "protected") return;
+        if (campaign !== undefined && campaign.links.some(({ outcome }) => outcome === null)) {
+          continue;
+        }
+      }
+      if (campaign === undefined) continue;
+      const now = `${campaign.link} ${campaign.state}`;
+      if (now !== seen) this.#say(`  ${now}: ${campaign.because}`);
+      seen = now;
+      if (campaign.state === "held") throw new Held(campaign.because);
+      await this.#obey(campaign, asked);
+    }
+  }
+
+  async #obey(campaign: CampaignShape, asked: Set<string>): Promise<void> {
+    const { link, state } = campaign;
+    const want = campaign.links.find(({ name }) => name === link);
+    const port = links.find(({ name }) => name === link)?.port;
+    if (want === undefined || port === undefined) return;
+    if (state === "awaitingPeer") await this.run("rotation", "proceed", group);
+    if (state !== "switching" || asked.has(want.cakSecretId)) return;
+    asked.add(want.cakSecretId);
+    this.#say(`  a person gives the far end of ${port} the key ${want.ckn.slice(0, 8)}…`);
+    await this.standIn.give(port, await this.#keyFrom(want));
+    await this.run("rotation", "proceed", group, "--done");
+  }
+
+  async #keyFrom(want: { readonly cakSecretId: string; readonly cknSecretId: string }) {
+    const person = join(import.meta.dirname, "person.ts");
+    const { network } = this.pair.edge;
+    const argv = ["netns", "exec", network, process.execPath, person];
+    const own = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"].map((name) => [name, this.#told(name)]);
+    const env = { ...process.env, ...Object.fromEntries(own), ...this.programs.environment };
+    const all = [...argv, want.cakSecretId, want.cknSecretId];
+    const { stdout } = await promisify(execFile)("ip", all, { env });
+    const { cak, ckn } = JSON.parse(stdout) as { readonly cak: string; readonly ckn: string };
+    const name = parseCkn(ckn);
+    if (name === undefined) throw new Error("the vault holds no CKN");
+    const key: FarKey = { ckn: name, cak, suite };
+    return key;
+  }
+
+  config(): string {
+    const site = join(this.folder, "run", "net.sock");
+    const identity = [
+      `kind: clientCertificate, tenant: ${this.#told("AZURE_TENANT_ID")}`,
+      `client: ${this.#told("AZURE_CLIENT_ID")}`,
+      `certificate: "file:${this.#told("AZURE_CLIENT_CERTIFICATE_PATH")}"`,
+    ];
+    const link = ({ name, port }: LabLink, index: number): string[] => [
+      `      - { name: ${name}, device: edge, port: ${port}, azureLink: link${index + 1},`,
+      `          speed: 10G, macsec: { suite: ${suite} },`,
+      `          key: { cak: erd-demo-${index + 1}-cak, ckn: erd-demo-${index + 1}-ckn } }`,
+    ];
+    return [
+      "version: 1",
+      "site: lab",
+      "azure:",
+      "  cloud: loopback",
+      `  vault: ${this.#told("vault")}`,
+      `  authority: ${this.#told("authority")}`,
+      `  arm: ${this.#told("arm")}`,
+      "  farEnd: manual",
+      `  identity: { ${identity.join(", ")} }`,
+      "devices:",
+      `  - { name: edge, driver: linux, address: "unix:${site}",`,
+      `      frr: ${this.pair.edge.frr.shell.at(-1)} }`,
+      "groups:",
+      `  - name: ${group}`,
+      `    expressRoutePort: ${resource}`,
+      "    drain: prepend",
+      "    links:",
+      ...links.flatMap(link),
+      "health: { poll: 2s, staleAfter: 15s, evidence: 90s }",
+      // Shorter than anybody should set it, so that nobody waits for a lab.
+      "rotation:",
+      "  { settle: 18s, soak: 10s, verify: 60s, putGrace: 10s, drained: { samples: 3, every: 2s } }",
+      "acceptRisks:",
+      ...["breakBeforeMake", "farEndUnseen"].map(
+        (risk) => `  - { risk: ${risk}, until: 2027-11-24 }`,
+      ),
+      "",
+    ].join("\n");
+  }
+
+  /** Of the edge router. */
+  ip(...argv: readonly string[]): string {
+    return ip("-n", this.pair.edge.network, ...argv);
+  }
+
+  /** Numbered packets across both links, 200 a second each way, until it is called. */
+  traffic(): Promise<() => Promise<readonly Tally[]>> {
+    return startTraffic(this.pair);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.standIn[Symbol.dispose]();
+    for (const wire of this.wires.values()) wire[Symbol.dispose]();
+    this.programs[Symbol.dispose]();
+    for (const router of [this.pair.edge, this.pair.far]) stopRouter(router);
+    leaveNetworks();
+  }
+}
+
+/** Nobody gave the agent a right to read it. */
+const resource =
+  "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/lab/providers/" +
+  "Microsoft.Network/expressRoutePorts/erd-lab";
+
+// What IPv6 says by itself on the wire below would be data in the clear.
+function quiet({ edge, far }: Pair): void {
+  for (const { network } of [edge, far]) {
+    const off = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
+    ip("netns", "exec", network, "sysctl", "-qw", ...off);
+  }
+}
+
+export function secyOn(network: string, port: PortName): string | undefined {
+  const said = ip("-n", network, "link", "show", "type", "macsec");
+  return new RegExp(`^\\d+: (\\S+)@${port}:`, "m").exec(said)?.[1];
+}
+
+export function light(network: string, port: string, state: "up" | "down"): void {
+  ipBatch([`link set ${port} ${state}`], "-n", network);
+}

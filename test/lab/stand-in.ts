@@ -1,0 +1,83 @@
+// The far end of both links, as a person sets it: wpa_supplicant on each, with one key.
+
+import type { CipherSuite, PortName } from "#hal/model.ts";
+import { ip, ipBatch } from "../kernel/lab.ts";
+import type { TestKey } from "../kernel/mka/station.ts";
+import { Supplicant } from "../kernel/mka/supplicant.ts";
+
+export interface FarKey extends TestKey {
+  readonly suite: CipherSuite;
+}
+
+interface Held {
+  readonly key: FarKey;
+  /** undefined = it is silent. */
+  readonly supplicant: Supplicant | undefined;
+}
+
+/** Never key server beside an edge with the usual priority. */
+const priority = 32;
+
+export class StandIn implements Disposable {
+  readonly #network: string;
+  readonly #held = new Map<PortName, Held>();
+
+  constructor(network: string) {
+    this.#network = network;
+  }
+
+  keyOf(port: PortName): FarKey {
+    const held = this.#held.get(port);
+    if (held === undefined) throw new Error(`the far end of ${port} has no key`);
+    return held.key;
+  }
+
+  /** Whether it says of itself that its controlled port is secured. */
+  saysSecured(port: PortName): boolean {
+    return this.#held.get(port)?.supplicant?.isSecured === true;
+  }
+
+  /** As a person does it: what was there is stopped, and something else started. */
+  async give(port: PortName, key: FarKey): Promise<void> {
+    this.silence(port);
+    const far = farPort(port);
+    const { ckn, cak, suite } = key;
+    const options = { version: "2.11", network: this.#network, key: { ckn, cak } } as const;
+    const supplicant = new Supplicant({ ...options, priority, suite, port: far });
+    this.#held.set(port, { supplicant, key });
+    const device = await supplicant.device();
+    const address = addressOf(port);
+    ipBatch(
+      [`addr flush dev ${far}`, `addr add ${address} dev ${device}`, `link set ${device} up`],
+      "-n",
+      this.#network,
+    );
+  }
+
+  /** It falls silent, as a machine that lost its power. */
+  silence(port: PortName): void {
+    const held = this.#held.get(port);
+    held?.supplicant?.[Symbol.dispose]();
+    if (held !== undefined) this.#held.set(port, { key: held.key, supplicant: undefined });
+    // What it leaves behind would block the next one for good.
+    for (const name of this.#devicesOn(farPort(port))) {
+      ip("-n", this.#network, "link", "del", name);
+    }
+  }
+
+  #devicesOn(port: string): readonly string[] {
+    const said = ip("-n", this.#network, "link", "show", "type", "macsec");
+    const found = said.matchAll(new RegExp(`^\\d+: (\\S+)@${port}:`, "gm"));
+    return [...found].flatMap(([, name]) => name ?? []);
+  }
+
+  [Symbol.dispose](): void {
+    for (const { supplicant } of this.#held.values()) supplicant?.[Symbol.dispose]();
+  }
+}
+
+export const farPort = (port: PortName): string => port.replace("p", "m");
+
+function addressOf(port: PortName): string {
+  return `192.0.2.${Number(port.slice(1)) * 4 - 2}/30`;
+}
