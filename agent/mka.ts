@@ -4,6 +4,7 @@
 import { closeSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { dirname } from "node:path";
+import { KeyCache } from "#drivers/linux/mka/cache.ts";
 import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { wipeSnapshot } from "#drivers/linux/mka/port.ts";
@@ -13,16 +14,18 @@ import { HeldMemory } from "#drivers/transport/memory.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Log, LogLevel } from "#hal/world.ts";
+import type { Disk, Log, LogLevel } from "#hal/world.ts";
 import { loadAddon, tellManager } from "./host/addon.ts";
 import { mayAsk, usersWhoMayAsk } from "./host/clients.ts";
 import { hostClock } from "./host/clock.ts";
+import { hostSecret } from "./host/credentials.ts";
 import { heldDescriptors } from "./host/descriptors.ts";
+import { FsDisk } from "./host/disk.ts";
 import { openFolder } from "./host/folder.ts";
 import { serveFrames } from "./host/frame-server.ts";
 import { hostEntropy } from "./host/host.ts";
 import { hostLog } from "./host/log.ts";
-import { mkaSocket } from "./host/places.ts";
+import { mkaSocket, mkaState } from "./host/places.ts";
 
 export interface MkaOptions {
   readonly port: string;
@@ -30,6 +33,8 @@ export interface MkaOptions {
   readonly socket: string | undefined;
   /** Number or name of the user who may ask, beside the one that this process runs as. */
   readonly client: string | undefined;
+  /** Where the key is that seals the keys over a boot; undefined = a boot loses them. */
+  readonly keyCache: string | undefined;
   readonly level: LogLevel;
 }
 
@@ -45,7 +50,9 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   native.refuseDumps();
   const { JOURNAL_STREAM: journalStream, NOTIFY_SOCKET: manager } = process.env;
   const log = hostLog({ level: options.level, clock: hostClock, fd: 1, journalStream });
-  const keeper = new Keeper(native, manager, log);
+  const { keyCache } = options;
+  const cache = keyCache === undefined ? undefined : await Cache.open(options.port, keyCache, log);
+  const keeper = new Keeper(native, manager, log, cache);
   using routes = new NetlinkChannel(native, families.route);
   using generic = new NetlinkChannel(native, families.generic);
   const desk = new MkaDesk({
@@ -55,8 +62,8 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
     clock: hostClock,
     entropy: hostEntropy,
     log,
-    memory: keeper.take(),
-    ...(manager === undefined ? {} : { store: (memory) => keeper.store(memory) }),
+    memory: await keeper.take(),
+    ...(keeper.keeps ? { store: (memory) => keeper.store(memory) } : {}),
   });
   // The peer's patience begins anew with our last word.
   const leave = (): void => void desk.farewell().finally(() => stop.abort());
@@ -128,20 +135,28 @@ class Keeper {
   readonly #native: Native;
   readonly #manager: string | undefined;
   readonly #log: Log;
+  readonly #cache: Cache | undefined;
   #memory: HeldMemory | undefined;
 
-  constructor(native: Native, manager: string | undefined, log: Log) {
+  constructor(native: Native, manager: string | undefined, log: Log, cache: Cache | undefined) {
     this.#native = native;
     this.#manager = manager;
     this.#log = log;
+    this.#cache = cache;
   }
 
-  /** What a predecessor left, if it can be understood. */
-  take(): MkaMemory | undefined {
+  /** Whether anybody comes after who could read it. */
+  get keeps(): boolean {
+    return this.#manager !== undefined || this.#cache !== undefined;
+  }
+
+  /** What a predecessor left, if it can be understood; of an earlier boot only its keys. */
+  async take(): Promise<MkaMemory | undefined> {
     for (const descriptor of heldDescriptors(memoryName)) this.#adopt(descriptor);
     try {
       const octets = this.#memory?.read();
-      return octets === undefined ? undefined : readMemory(octets, hostClock.wall());
+      if (octets !== undefined) return readMemory(octets, hostClock.wall());
+      return await this.#cache?.read();
     } catch (error) {
       this.#complain("memory-unreadable", "begins without its memory", error);
       return undefined;
@@ -164,7 +179,10 @@ class Keeper {
 
   store(memory: MkaMemory): void {
     try {
-      this.#held().write(writeMemory(memory, hostClock.wall()));
+      if (this.#manager !== undefined) {
+        this.#held(this.#manager).write(writeMemory(memory, hostClock.wall()));
+      }
+      this.#cache?.write(memory);
     } catch (error) {
       this.#complain("memory-lost", "a successor will know less", error);
     } finally {
@@ -172,14 +190,12 @@ class Keeper {
     }
   }
 
-  #held(): HeldMemory {
+  #held(manager: string): HeldMemory {
     if (this.#memory !== undefined) return this.#memory;
     const memory = HeldMemory.create(this.#native, memoryName);
     try {
       const text = `FDSTORE=1\nFDNAME=${memoryName}`;
-      if (this.#manager !== undefined) {
-        this.#native.notify(this.#manager, text, [memory.descriptor]);
-      }
+      this.#native.notify(manager, text, [memory.descriptor]);
     } catch (error) {
       // The next time it is tried anew: memory that nobody holds dies with this process.
       closeSync(memory.descriptor);
@@ -187,5 +203,47 @@ class Keeper {
     }
     this.#memory = memory;
     return memory;
+  }
+}
+
+const cacheName = "sealed-keys";
+const cacheKeyBytes = 32;
+
+/** The file of a port that a boot leaves. */
+class Cache {
+  readonly #cache: KeyCache;
+  readonly #disk: Disk;
+  readonly #log: Log;
+
+  private constructor(cache: KeyCache, disk: Disk, log: Log) {
+    this.#cache = cache;
+    this.#disk = disk;
+    this.#log = log;
+  }
+
+  /** Throws where the key is none, so that nobody believes in a cache that is not there. */
+  static async open(port: string, reference: string, log: Log): Promise<Cache> {
+    const key = await hostSecret(reference, cacheKeyBytes);
+    const disk = await FsDisk.open(mkaState(port));
+    return new Cache(new KeyCache(key, port, hostEntropy), disk, log);
+  }
+
+  async read(): Promise<MkaMemory | undefined> {
+    const sealed = await this.#disk.read(cacheName);
+    const memory = sealed === undefined ? undefined : this.#cache.unseal(sealed);
+    if (sealed !== undefined && memory === undefined) {
+      const text = "the sealed keys are of another host or port, or damaged: begins without them";
+      this.#log.write("warn", "memory-unreadable", text);
+    }
+    return memory;
+  }
+
+  write(memory: MkaMemory): void {
+    const sealed = this.#cache.seal(memory);
+    if (sealed === undefined) return;
+    this.#disk.replace(cacheName, sealed).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : "";
+      this.#log.write("warn", "memory-lost", `a boot will find the former keys: ${why}`);
+    });
   }
 }

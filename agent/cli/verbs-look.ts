@@ -88,6 +88,10 @@ export function registerSelf(program: Command): void {
       .description("serve the MACsec key agreement of one port, as linkseal-mka@PORT.service does")
       .option("--socket <path>", "where it answers")
       .option("--client <user>", "who may ask, beside the user that it runs as")
+      .option(
+        "--key-cache <key>",
+        "keeps the keys over a boot, sealed by 32 octets (credential:NAME or file:PATH)",
+      )
       .addOption(logLevel()),
     "linkseal mka eth1 --client linkseal",
   ).action(runParticipant);
@@ -230,8 +234,12 @@ async function runNetwork({ socket, client, logLevel: level }: NetworkOptions): 
   exit(await runNet({ socket, client, level }));
 }
 
-async function runParticipant(port: string, options: NetworkOptions): Promise<void> {
+interface ParticipantOptions extends NetworkOptions {
+  readonly keyCache?: string;
+}
+
+async function runParticipant(port: string, options: ParticipantOptions): Promise<void> {
   const { runMka } = await import("../mka.ts");
-  const { socket, client, logLevel: level } = options;
-  exit(await runMka({ port, socket, client, level }));
+  const { socket, client, keyCache, logLevel: level } = options;
+  exit(await runMka({ port, socket, client, keyCache, level }));
 }

@@ -4,6 +4,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Secret } from "#hal/secret.ts";
 import type { CredentialHost } from "../azure/identity.ts";
 import { unusable } from "../azure/identity.ts";
 import type { AzureIdentity } from "../desired.ts";
@@ -75,6 +76,21 @@ export function fileFault(
   }
   if (stat.size === 0 || stat.size > rule.bytesMax) return `it has ${stat.size} bytes`;
   return undefined;
+}
+
+/** A key of this host: exactly so many octets; `credential:NAME` or `file:PATH`. */
+export async function hostSecret(reference: string, bytes: number): Promise<Secret> {
+  if (!/^(?:credential|file):./.test(reference)) {
+    throw unusable(reference, "a key is named credential:NAME or file:PATH");
+  }
+  const path = certificatePath(reference);
+  await checkFile(path, { bytesMax: bytes, owners: [0, ownUid()], forbidden: 0o077 });
+  const octets = await readFile(path).catch((error: unknown) => {
+    throw unusable(path, `the credential cannot be read (${errnoOf(error)})`);
+  });
+  if (octets.length === bytes) return Secret.take("cache key", octets);
+  octets.fill(0);
+  throw unusable(path, `it has ${octets.length} bytes, and the key has ${bytes}`);
 }
 
 async function readOwn(path: string, rule: FileRule): Promise<string> {

@@ -103,6 +103,14 @@ export function mkaSocket(
 }
 
 const mkaRuntime = "/run/linkseal-mka";
+const mkaStates = "/var/lib/linkseal-mka";
+
+/** Where the MKA process of a port keeps what outlives a boot. */
+export function mkaState(port: string, source: PlaceSource = placeSource()): string {
+  const state = source.environment.STATE_DIRECTORY ?? "";
+  const isUnit = homePlaces(source) === undefined && state.split(":").includes(mkaStates);
+  return join(isUnit ? mkaStates : `${agentPlaces(source).state}-mka`, port);
+}
 
 export function socketPath(places: Pick<Places, "runtime">, role: SocketRole): string {
   return join(places.runtime, `${role}.sock`);

@@ -81,7 +81,7 @@ export const labFaults = {
   "participant-gone": {
     title: "linkseal-mka of the port is stopped",
     verdict: "unknown",
-    code: "reading-unusable",
+    code: "reading-missing",
     withinMs: pollMs + slackMs,
     strike: (lab) => lab.end("mka p1", "SIGTERM"),
     heal: (lab) => lab.start("mka p1"),

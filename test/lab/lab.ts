@@ -150,13 +150,20 @@ export class Lab implements AsyncDisposable {
           continue;
         }
       }
-      if (campaign === undefined) continue;
-      const now = `${campaign.link} ${campaign.state}`;
-      if (now !== seen) this.#say(`  ${now}: ${campaign.because}`);
+      const now = campaign === undefined ? await this.#why() : storyOf(campaign);
+      if (now !== seen) this.#say(`  ${now}`);
       seen = now;
+      if (campaign === undefined) continue;
       if (campaign.state === "held") throw new Held(campaign.because);
       await this.#obey(campaign, asked);
     }
+  }
+
+  /** What is told while no campaign runs. */
+  async #why(): Promise<string> {
+    const { groups, warnings } = await this.status();
+    const reasons = groups.flatMap(({ links: each }) => each.flatMap((link) => link.reasons));
+    return [...reasons, ...warnings].map(({ code }) => code).join(", ") || "nothing is told";
   }
 
   async #obey(campaign: CampaignShape, asked: Set<string>): Promise<void> {
@@ -167,24 +174,27 @@ export class Lab implements AsyncDisposable {
     if (state === "awaitingPeer") await this.run("rotation", "proceed", group);
     if (state !== "switching" || asked.has(want.cakSecretId)) return;
     asked.add(want.cakSecretId);
-    this.#say(`  a person gives the far end of ${port} the key ${want.ckn.slice(0, 8)}…`);
-    await this.standIn.give(port, await this.#keyFrom(want));
-    await this.run("rotation", "proceed", group, "--done");
+    this.#say(`  a person points the far end of ${port} at the key ${want.ckn.slice(0, 8)}…`);
+    await this.standIn.give(port, await this.#pointed(port, want));
   }
 
-  async #keyFrom(want: { readonly cakSecretId: string; readonly cknSecretId: string }) {
+  /** By the management API; the stand-in's hardware is somebody else's. */
+  async #pointed(
+    port: PortName,
+    want: { readonly cakSecretId: string; readonly cknSecretId: string },
+  ): Promise<FarKey> {
     const person = join(import.meta.dirname, "person.ts");
     const { network } = this.pair.edge;
     const argv = ["netns", "exec", network, process.execPath, person];
     const own = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"].map((name) => [name, this.#told(name)]);
     const env = { ...process.env, ...Object.fromEntries(own), ...this.programs.environment };
-    const all = [...argv, want.cakSecretId, want.cknSecretId];
+    const far = [this.#told("arm"), this.#told("expressRoutePort"), port.replace("p", "link")];
+    const all = [...argv, ...far, want.cakSecretId, want.cknSecretId];
     const { stdout } = await promisify(execFile)("ip", all, { env });
     const { cak, ckn } = JSON.parse(stdout) as { readonly cak: string; readonly ckn: string };
     const name = parseCkn(ckn);
     if (name === undefined) throw new Error("the vault holds no CKN");
-    const key: FarKey = { ckn: name, cak, suite };
-    return key;
+    return { ckn: name, cak, suite };
   }
 
   config(): string {
@@ -214,7 +224,7 @@ export class Lab implements AsyncDisposable {
       `      frr: ${this.pair.edge.frr.shell.at(-1)} }`,
       "groups:",
       `  - name: ${group}`,
-      `    expressRoutePort: ${resource}`,
+      `    expressRoutePort: ${this.#told("expressRoutePort")}`,
       "    drain: prepend",
       "    links:",
       ...links.flatMap(link),
@@ -223,7 +233,7 @@ export class Lab implements AsyncDisposable {
       "rotation:",
       "  { settle: 18s, soak: 10s, verify: 60s, putGrace: 10s, drained: { samples: 3, every: 2s } }",
       "acceptRisks:",
-      ...["breakBeforeMake", "farEndUnseen"].map(
+      ...["breakBeforeMake", "shortSettle"].map(
         (risk) => `  - { risk: ${risk}, until: 2027-11-24 }`,
       ),
       "",
@@ -249,10 +259,7 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Nobody gave the agent a right to read it. */
-const resource =
-  "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/lab/providers/" +
-  "Microsoft.Network/expressRoutePorts/erd-lab";
+const storyOf = ({ link, state, because }: CampaignShape): string => `${link} ${state}: ${because}`;
 
 // What IPv6 says by itself on the wire below would be data in the clear.
 function quiet({ edge, far }: Pair): void {

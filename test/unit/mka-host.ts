@@ -61,7 +61,8 @@ export class Host {
     this.#life?.desk.hint();
   }
 
-  start(): void {
+  /** `told` instead of what the service manager holds. */
+  start(told?: MkaMemory): void {
     const memory = this.memory?.slice();
     const over = new AbortController();
     const desk = new MkaDesk({
@@ -81,7 +82,7 @@ export class Host {
       clock: this.clock,
       entropy: { bytes: (length) => this.#prng.bytes(length) },
       log: { write: (level, code, text) => this.log.push(`${level} ${code} ${text}`) },
-      memory: memory === undefined ? undefined : readMemory(memory, this.clock.wall()),
+      memory: told ?? (memory === undefined ? undefined : readMemory(memory, this.clock.wall())),
       store: (told) => this.#store(told),
     });
     const ended = desk.run(over.signal).catch((error: unknown) => error);
@@ -102,6 +103,12 @@ export class Host {
 
   hint(): void {
     this.#life?.desk.hint();
+  }
+
+  /** What a successor would be told; the keys in it are the caller's. */
+  remembered(): MkaMemory {
+    if (this.memory === undefined) throw new Error("it has told nothing yet");
+    return readMemory(this.memory.slice(), this.clock.wall());
   }
 
   #store(memory: MkaMemory): void {

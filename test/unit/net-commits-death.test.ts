@@ -5,11 +5,13 @@ import { describe, expect, it } from "vitest";
 import { noneKept } from "#drivers/linux/net/kept.ts";
 import type { NetPart } from "#drivers/linux/net/part.ts";
 import type { TransactionToken } from "#hal/device.ts";
+import type { WallTime } from "#hal/world.ts";
 import { effort } from "../effort.ts";
 import { type Death, open, shut } from "./net-kernel.ts";
 import { hour, NetBench } from "./net-kit.ts";
 import { never, refused } from "./site-bench.ts";
 
+const unknownToken = "net-0" as TransactionToken;
 const inverse = ({ kind, port }: NetPart): NetPart =>
   kind === "port.shut" ? open(port) : shut(port);
 
@@ -65,6 +67,32 @@ describe("whoever comes after", () => {
     await clock.runFor(hour);
     expect(kernel.flips).toEqual(verb === "confirm" ? [shut("p1")] : [shut("p1"), open("p1")]);
     expect(bench.log).toEqual([]);
+  });
+
+  it("since another boot has the SecYs made again that stood, as they were confirmed", async () => {
+    const bench = new NetBench();
+    const first = await bench.life("boot-1");
+    const [old, next] = [5, 6].map((replayWindow) => {
+      return { suite: "gcm-aes-256", includeSci: true, replayWindow } as const;
+    });
+    if (old === undefined || next === undefined) throw new Error("two of them");
+    const undo = [
+      { kind: "macsec.protect", port: "p1", settings: old },
+      { kind: "macsec.unprotect", port: "p2", linkLocal: "none" },
+    ] as const;
+    const waits = { token: unknownToken, preview: "", revertsAt: 0 as WallTime, within: 1000 };
+    await first.remember({
+      standing: { p1: next, p2: next, p3: next },
+      pending: { ...waits, undo, extent: "whole" },
+    });
+    first.close();
+    expect(bench.kernel.raised).toEqual([]);
+    const second = await bench.life("boot-2");
+    expect(bench.kernel.raised).toEqual([["p1", "p3"]]);
+    expect(second.kept.standing).toEqual({ p1: old, p3: next });
+    second.close();
+    await (await bench.life("boot-2")).raise();
+    expect(bench.kernel.raised).toHaveLength(1);
   });
 
   it("since another boot knows of nothing that waits", async () => {
@@ -376,6 +404,8 @@ describe("a state file that is damaged", () => {
     },
     keepsakes: { p1: { addresses: ["00ff"], routes: [], down: [] } },
     moves: {},
+    standing: { p1: { suite: "gcm-aes-256", includeSci: true } },
+    due: ["p1"],
   };
 
   it.each<[string, unknown]>([
@@ -383,6 +413,9 @@ describe("a state file that is damaged", () => {
     ["no boot", { ...good, bootId: undefined }],
     ["no keepsakes", { ...good, keepsakes: undefined }],
     ["no moves", { ...good, moves: undefined }],
+    ["no standing SecYs", { ...good, standing: undefined }],
+    ["a SecY without a suite", { ...good, standing: { p1: { includeSci: true } } }],
+    ["nothing that is due", { ...good, due: undefined }],
     ["moves in a list", { ...good, moves: [] }],
     ["a pending that is a word", { ...good, pending: "net-1" }],
     ["an undo of another kind", { ...good, pending: { ...good.pending, undo: [{ kind: "x" }] } }],
@@ -416,7 +449,9 @@ describe("a state file that is damaged", () => {
   it("is one only when it is: the good one is read", async () => {
     const bench = new NetBench();
     await bench.write(JSON.stringify(good));
-    expect((await bench.life()).kept).toEqual(good);
+    // What is due is made at once.
+    expect((await bench.life()).kept).toEqual({ ...good, due: [] });
+    expect(bench.kernel.raised).toEqual([good.due]);
     expect(bench.log).toEqual([]);
   });
 

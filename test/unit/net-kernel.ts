@@ -20,6 +20,8 @@ export class PretendKernel {
   readonly up = new Map<PortName, boolean>();
   /** What really changed, in this order. */
   readonly flips: NetPart[] = [];
+  /** Ports whose SecY was to be made again, each time that it was asked for. */
+  readonly raised: (readonly PortName[])[] = [];
   /** Acts from this one on are refused, so many of them. */
   refusals = { from: Number.POSITIVE_INFINITY, count: 0 };
   death: Death | undefined;
@@ -41,6 +43,10 @@ export class PretendKernel {
         for (const { part } of Object.values(memory.kept.moves)) {
           await hands.carry(part, memory, signal);
         }
+      },
+      raise: async (memory) => {
+        this.raised.push(memory.kept.due);
+        await memory.remember({ due: [] });
       },
       undoOf: async ({ kind, port }) => {
         const isUp = this.#isUp(port);

@@ -148,3 +148,34 @@ export function keyIdOf({ mi, kn }: KeyIdentifier): string {
   number.writeUInt32LE(kn);
   return mi + number.toString("hex");
 }
+
+const nonceBytes = 12;
+const tagBytes = 16;
+
+/** AES-256-GCM: nonce, ciphertext and tag. `about` is bound to it, and not in it. */
+export function seal(key: Secret, plain: Octets, about: string, entropy: Entropy): Uint8Array {
+  const nonce = entropy.bytes(nonceBytes);
+  return lend(key, (octets) => {
+    const cipher = createCipheriv("aes-256-gcm", octets, nonce);
+    cipher.setAAD(Buffer.from(about));
+    return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  });
+}
+
+/** Undefined where it was sealed under another key or about something else, or changed. */
+export function unseal(key: Secret, sealed: Octets, about: string): Uint8Array | undefined {
+  if (sealed.length < nonceBytes + tagBytes) return undefined;
+  const end = sealed.length - tagBytes;
+  return lend(key, (octets) => {
+    const decipher = createDecipheriv("aes-256-gcm", octets, sealed.subarray(0, nonceBytes));
+    decipher.setAAD(Buffer.from(about)).setAuthTag(sealed.subarray(end));
+    const plain = decipher.update(sealed.subarray(nonceBytes, end));
+    try {
+      decipher.final();
+      return plain;
+    } catch {
+      plain.fill(0);
+      return undefined;
+    }
+  });
+}

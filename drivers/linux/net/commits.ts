@@ -5,7 +5,7 @@ import type { TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type World, wallAfter } from "#hal/world.ts";
 import type { Hands, Memory } from "./hands.ts";
-import { type Kept, noneKept, type Pending, readKept, stateName } from "./kept.ts";
+import { afterBoot, type Kept, type Pending, readKept, stateName } from "./kept.ts";
 import type { NetChange, NetPart } from "./part.ts";
 
 export interface CommitParts {
@@ -44,14 +44,21 @@ export class Commits implements Memory {
   static async open(parts: CommitParts): Promise<Commits> {
     const { disk, log } = parts.world;
     const kept = readKept(await disk.read(stateName), log);
-    const commits = new Commits(
-      parts,
-      kept.bootId === parts.bootId ? kept : noneKept(parts.bootId),
-    );
+    const { bootId } = parts;
+    const commits = new Commits(parts, kept.bootId === bootId ? kept : afterBoot(kept, bootId));
     // Before any timer can undo what is still half done.
     await parts.hands.resume(commits, new AbortController().signal);
     commits.#arm();
+    await commits.raise();
     return commits;
+  }
+
+  /** Makes again what a boot took, as far as its ports are there by now; cheap when nothing is due. */
+  raise(): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#kept.due.length === 0) return;
+      await this.#parts.hands.raise(this, new AbortController().signal);
+    });
   }
 
   get kept(): Kept {

@@ -146,6 +146,8 @@ export class NetDesk {
 
   /** Something of the kernel's network is another than before. */
   noteChange(): void {
+    // A port whose SecY the boot took may have come.
+    void this.#commits.raise().catch(() => undefined);
     this.#changes += 1;
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();

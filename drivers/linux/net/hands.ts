@@ -1,6 +1,7 @@
 // What linkseal-net does to the kernel, part by part.
 
 import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
 import type { PortName } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
@@ -26,6 +27,8 @@ export interface Hands {
   carry(part: NetPart, memory: Memory, signal: AbortSignal): Promise<void>;
   /** Ends what a predecessor died in the middle of; what cannot be ended is logged. */
   resume(memory: Memory, signal: AbortSignal): Promise<void>;
+  /** Makes the SecYs that are due on ports that are there; what cannot be made is logged. */
+  raise(memory: Memory, signal: AbortSignal): Promise<void>;
 }
 
 /** `socket`: of NETLINK_ROUTE. */
@@ -39,6 +42,25 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
           if (!(error instanceof LinksealError)) throw error;
           log.write("error", error.code, `${part.port} is left half changed: ${error.message}`);
         }
+      }
+    },
+    async raise(memory, signal) {
+      for (const port of memory.kept.due) {
+        const links = await linksNow(socket, signal);
+        const settings = memory.kept.standing[port];
+        if (settings === undefined || !links.some(({ name }) => name === port)) continue;
+        try {
+          await hands.carry({ kind: "macsec.protect", port, settings }, memory, signal);
+          log.write(
+            "warn",
+            "secy-made-again",
+            `the boot took the SecY of ${port}: it is there again`,
+          );
+        } catch (error) {
+          if (!(error instanceof LinksealError)) throw error;
+          log.write("error", error.code, `${port} is without its SecY: ${error.message}`);
+        }
+        await memory.remember({ due: memory.kept.due.filter((other) => other !== port) });
       }
     },
     async undoOf(part, memory, signal) {
@@ -71,16 +93,31 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
           await open(socket, port, memory, log, signal);
           return;
         case "macsec.protect":
+          // Before it is made: a boot in between must not leave the port in the open.
+          await stand(memory, port.name, part.settings);
           await protect(secy, port, part.settings, signal);
           return;
         case "macsec.participant":
           return;
         case "macsec.unprotect":
           await unprotect(secy, port, part.linkLocal, signal);
+          await stand(memory, port.name, undefined);
       }
     },
   };
   return hands;
+}
+
+async function stand(
+  memory: Memory,
+  port: PortName,
+  settings: SecyWish | undefined,
+): Promise<void> {
+  const { [port]: before, ...others } = memory.kept.standing;
+  if (encodeJson(before ?? null) === encodeJson(settings ?? null)) return;
+  await memory.remember({
+    standing: settings === undefined ? others : { ...others, [port]: settings },
+  });
 }
 
 /** A port that is up and still has a keepsake did not get all of it back, or was never shut. */

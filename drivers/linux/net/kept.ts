@@ -19,7 +19,7 @@ import {
 } from "../../local/shape.ts";
 import { bodiesMax, bodyBytesMax, type Keepsake } from "./keepsake.ts";
 import type { Stack } from "./move.ts";
-import { type NetPart, readPart } from "./part.ts";
+import { type NetPart, readPart, readWish, type SecyWish } from "./part.ts";
 
 export const stateName = "net-state";
 
@@ -40,6 +40,10 @@ export interface Kept {
   readonly keepsakes: Readonly<Record<PortName, ShutPort>>;
   /** Of ports whose SecY is being made or unmade: what goes along. */
   readonly moves: Readonly<Record<PortName, Move>>;
+  /** The SecYs that stand by our doing; a boot takes them, and they are made again after it. */
+  readonly standing: Readonly<Record<PortName, SecyWish>>;
+  /** Ports whose SecY is to be made again since the boot. */
+  readonly due: readonly PortName[];
 }
 
 interface ShutPort extends Keepsake {
@@ -54,7 +58,17 @@ interface Move {
 }
 
 export function noneKept(bootId: string): Kept {
-  return { bootId, pending: undefined, keepsakes: {}, moves: {} };
+  return { bootId, pending: undefined, keepsakes: {}, moves: {}, standing: {}, due: [] };
+}
+
+/** What is left of it after a boot: what waited for its confirm does not survive one. */
+export function afterBoot({ pending, standing: before }: Kept, bootId: string): Kept {
+  const standing = { ...before };
+  for (const part of pending?.undo ?? []) {
+    if (part.kind === "macsec.protect") standing[part.port] = part.settings;
+    if (part.kind === "macsec.unprotect") delete standing[part.port];
+  }
+  return { ...noneKept(bootId), standing, due: Object.keys(standing) };
 }
 
 /** A file that makes no sense is told and counts as none: all of it can be seen at the device. */
@@ -77,6 +91,13 @@ export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
           readMove(record(record(kept, "moves"), port)),
         ]),
       ),
+      standing: Object.fromEntries(
+        Object.keys(record(kept, "standing")).map((port) => [
+          port,
+          readWish(record(record(kept, "standing"), port)),
+        ]),
+      ),
+      due: names(kept, "due", portsMax),
     };
   } catch (error) {
     if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
@@ -87,6 +108,7 @@ export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
 
 const partsMax = 64;
 const linksMax = 8_192;
+const portsMax = 512;
 
 function readPending(kept: JsonObject): Pending {
   const pending = record(kept, "pending");

@@ -70,7 +70,8 @@ export function readPart(part: JsonObject): NetPart {
   }
 }
 
-function readWish(settings: JsonObject): SecyWish {
+/** Throws Malformed. */
+export function readWish(settings: JsonObject): SecyWish {
   return {
     suite: oneOf(settings, "suite", suites),
     includeSci: flag(settings, "includeSci"),

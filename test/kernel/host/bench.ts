@@ -9,6 +9,7 @@ import type { Device } from "#hal/device.ts";
 import type { DrainMeans, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { WireWatch } from "../../lab/wire.ts";
 import type { PacedClock } from "./clock.ts";
 import type { FarEnd } from "./far-end.ts";
 import type { Host, HostTrouble } from "./host.ts";
@@ -25,8 +26,8 @@ export interface BenchParts {
   readonly farEnd: FarEnd;
   /** Of the edge and of the far end. */
   readonly truths: Truths;
-  /** Frames in the clear on the wires, by port. */
-  readonly clear: ReadonlyMap<PortName, () => number>;
+  /** What comes in at both ends, by port. */
+  readonly wires: ReadonlyMap<PortName, readonly WireWatch[]>;
   readonly hasRouting: boolean;
 }
 
@@ -170,7 +171,7 @@ function joins(near: SecyTruth | undefined, far: SecyTruth | undefined): boolean
 }
 
 function portTruth(parts: BenchParts, moment: Moment, port: PortName, peer: string): PortTruth {
-  const { host, farEnd, clear, rates, hasRouting } = parts;
+  const { host, farEnd, wires, rates, hasRouting } = parts;
   const [near, far] = [moment.secys[port], moment.farSecys[port.replace("p", "m")]];
   const { admin = "down", light } = linkOf(moment, port) ?? {};
   const linkUp = light === "on";
@@ -191,10 +192,14 @@ function portTruth(parts: BenchParts, moment: Moment, port: PortName, peer: stri
     bgpUp,
     carries: hasRouting ? bgpUp : joined,
     offeredPps: pps < chatterPps ? 0 : pps,
-    clearFrames: BigInt(clear.get(port)?.() ?? 0),
-    protectedFrames: BigInt(near?.passed ?? 0),
+    clearFrames: crossed(wires.get(port), "clear"),
+    protectedFrames: crossed(wires.get(port), "sealed"),
     lostFrames: dropped + BigInt((near?.lost ?? 0) + (far?.lost ?? 0)),
   };
+}
+
+function crossed(ends: readonly WireWatch[] = [], how: "clear" | "sealed"): bigint {
+  return ends.reduce((sum, end) => sum + BigInt(end[how]), 0n);
 }
 
 function drainIn(config: string, peer: string): DrainMeans | undefined {

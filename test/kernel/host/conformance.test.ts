@@ -4,8 +4,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
 import { failures, formatRows } from "../../conformance/table.ts";
+import { WireWatch } from "../../lab/wire.ts";
 import { enterNetwork, ip, leaveNetworks, until } from "../lab.ts";
-import { ClearWatch } from "../mka/clear-watch.ts";
 import { benchOf, Rates } from "./bench.ts";
 import { PacedClock } from "./clock.ts";
 import { FarEnd, unprotect } from "./far-end.ts";
@@ -24,8 +24,8 @@ import { Truths } from "./secy-truth.ts";
 let pair: Pair;
 let rates: Rates;
 let truths: Truths;
-let watches: readonly ClearWatch[] = [];
-let clear: ReadonlyMap<string, () => number>;
+/** At both ends of each wire. */
+let wires: ReadonlyMap<string, readonly [WireWatch, WireWatch]>;
 beforeAll(async () => {
   pair = await buildPair();
   const { edge, far, ports } = pair;
@@ -34,15 +34,14 @@ beforeAll(async () => {
     const off = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
     ip("netns", "exec", network, "sysctl", "-qw", ...off);
   }
-  clear = new Map(
-    ports.map(({ port }) => {
-      const ends = [
-        new ClearWatch(edge.network, port),
-        new ClearWatch(far.network, port.replace("p", "m")),
-      ];
-      watches = [...watches, ...ends];
-      return [port, () => ends.reduce((sum, { seen }) => sum + seen.length, 0)];
-    }),
+  wires = new Map(
+    ports.map(({ port }) => [
+      port,
+      [
+        new WireWatch(edge.network, port),
+        new WireWatch(far.network, port.replace("p", "m")),
+      ] as const,
+    ]),
   );
   enterNetwork(edge.network);
   rates = new Rates();
@@ -51,7 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   rates[Symbol.dispose]();
   await truths[Symbol.asyncDispose]();
-  for (const watch of watches) watch[Symbol.dispose]();
+  for (const watch of [...wires.values()].flat()) watch[Symbol.dispose]();
   for (const router of [pair.edge, pair.far]) stopRouter(router);
   leaveNetworks();
 });
@@ -88,7 +87,7 @@ async function runOne(
   const options = { network, clock, ports, ...(hasRouting ? { pathspace } : {}) };
   await using host = await Host.open(options);
   await using device = await host.device();
-  const parts = { pair, host, farEnd, clock, device, rates, truths, clear, hasRouting };
+  const parts = { pair, host, farEnd, clock, device, rates, truths, wires, hasRouting };
   return await runDeviceCase(one, benchOf(parts));
 }
 
@@ -116,7 +115,8 @@ async function verdictsOf(
  * time must be long enough for a slow turn, and the more so where not one frame may be lost.
  */
 const paceOf = (name: string): number => {
-  if (/second one|new one takes|fresh SAK|hitless|not disturbed|pending second/.test(name)) return 4;
+  if (/second one|new one takes|fresh SAK|hitless|not disturbed|pending second/.test(name))
+    return 4;
   if (name.includes("clock")) return 5;
   return /^(apply|confirm|commit|prepare|recall|rollback|route|look: is|control)/.test(name)
     ? 15

@@ -9,8 +9,7 @@ export interface SecyTruth {
   /** Identifier of the SAK that frames leave under, and of those that they may come under. */
   readonly sends?: string;
   readonly takes: readonly string[];
-  /** Frames that passed it, both ways, and frames that it lost. */
-  readonly passed: number;
+  /** Frames that it lost. */
   readonly lost: number;
 }
 

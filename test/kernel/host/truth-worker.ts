@@ -61,7 +61,7 @@ function secyTruth(device: MacsecDevice, link: Link): SecyTruth {
   const { suite, includeSci, replayWindow, failOpen } = settings;
   const saks = saksOf(device);
   const sends = saks.find(({ transmit }) => transmit)?.keyId;
-  const { secyStatistics: secy, txScStatistics: tx } = device;
+  const { secyStatistics: secy } = device;
   const channels = (device.rxScs ?? []).flatMap(({ statistics }) => statistics ?? []);
   const sum = (...counts: readonly (bigint | undefined)[]): number =>
     counts.reduce<number>((total, count) => total + Number(count ?? 0n), 0);
@@ -72,7 +72,6 @@ function secyTruth(device: MacsecDevice, link: Link): SecyTruth {
     },
     ...(sends === undefined ? {} : { sends }),
     takes: saks.filter(({ receive }) => receive).map(({ keyId }) => keyId),
-    passed: sum(tx?.outPktsEncrypted, ...channels.map(({ inPktsOk }) => inPktsOk)),
     lost: sum(
       ...[secy?.outPktsTooLong, secy?.inPktsBadTag, secy?.inPktsUnknownSci, secy?.inPktsNoSci],
       link.statistics?.txDropped,

@@ -17,6 +17,7 @@ import {
   native,
   netlinkFamilies,
   soon,
+  until,
 } from "../lab.ts";
 import { buildPort, configuredIn } from "./ports.ts";
 
@@ -54,14 +55,14 @@ function mortal(socket: NetlinkSocket, messages: number): NetlinkSocket & { sent
 
 const open = (family: number): NetlinkChannel => sockets.use(new NetlinkChannel(native, family));
 
-async function life(disk: MemoryDisk, messages: number) {
+async function life(disk: MemoryDisk, messages: number, bootId = "boot") {
   const routes = mortal(open(netlinkFamilies.route), messages);
   const clock = new PacedClock(1);
   const entropy = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) };
   const log = { write: () => undefined };
   const desk = await NetDesk.open({
     world: { clock, disk, entropy, log },
-    bootId: "boot",
+    bootId,
     sockets: {
       routes,
       generic: open(netlinkFamilies.generic),
@@ -154,6 +155,41 @@ describe("a SecY", { timeout: 300_000 }, () => {
       if (done) break;
       anew();
     }
+  });
+});
+
+describe("a boot", { timeout: 300_000 }, () => {
+  it("that took a SecY is followed by another one, once, with all that the port got meanwhile", async () => {
+    const before = standing();
+    const disk = new MemoryDisk();
+    await protect(await life(disk, endless), first, "final");
+    // What waits for its confirm does not survive a boot.
+    await protect(await life(disk, endless), { ...first, replayWindow: 5 }, 60_000);
+    anew();
+    expect(suiteNow()).toBe("none");
+    const { routes } = await life(disk, endless, "boot-2");
+    expect([suiteNow(), standing()]).toEqual(["GCM-AES-256", before]);
+    const shown = ip("-n", network, "-d", "link", "show", "type", "macsec");
+    expect(shown).toMatch(/replay on window 64/);
+    expect(routes.sent).toBeGreaterThan(0);
+    // Within a boot whoever takes it away does so knowingly.
+    ip("-n", network, "link", "delete", /^\d+: (\S+)@/m.exec(shown)?.[1] ?? "");
+    const { routes: again, desk } = await life(disk, endless, "boot-2");
+    desk.noteChange();
+    await desk.subnets(soon());
+    expect([suiteNow(), again.sent]).toEqual(["none", 0]);
+  });
+
+  it("before whose end the port is not there is followed by a SecY when it comes", async () => {
+    const disk = new MemoryDisk();
+    await protect(await life(disk, endless), first, "final");
+    anew();
+    ip("-n", network, "link", "set", "wire", "name", "later");
+    const { desk } = await life(disk, endless, "boot-2");
+    expect(suiteNow()).toBe("none");
+    ip("-n", network, "link", "set", "later", "name", "wire");
+    desk.noteChange();
+    await until(() => (suiteNow() === "GCM-AES-256" ? true : undefined));
   });
 });
 

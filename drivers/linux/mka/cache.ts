@@ -1,0 +1,64 @@
+// The keys of a port over a boot, sealed on the disk of the host: ICK and KEK, never a CAK. Whoever
+// begins with them is another member of the same CAs, because what was sent meanwhile is not known.
+
+import { encodeJson } from "#hal/json.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { Entropy, WallTime } from "#hal/world.ts";
+import { fillOctets } from "../../transport/octets.ts";
+import type { MkaMemory } from "./desk.ts";
+import { seal, unseal } from "./keys.ts";
+import { readMemory, writeMemory } from "./memory.ts";
+
+const miBytes = 12;
+const noMi = "00".repeat(miBytes);
+
+export class KeyCache {
+  readonly #key: Secret;
+  readonly #port: string;
+  readonly #entropy: Entropy;
+  #written = "";
+
+  /** `key`: of 32 octets, and of this host alone. */
+  constructor(key: Secret, port: string, entropy: Entropy) {
+    this.#key = key;
+    this.#port = port;
+    this.#entropy = entropy;
+  }
+
+  /**
+   * What is to be on the disk from now on; undefined = what is there already. A change that waits
+   * for its confirm does not survive a boot.
+   */
+  seal({ settings, pending, snapshot }: MkaMemory): Uint8Array | undefined {
+    if (pending !== undefined || snapshot === undefined) return undefined;
+    const actors = snapshot.actors.map(({ ckn, ick, kek }) => {
+      return { ckn, ick, kek, mi: noMi, mnReserved: 0, kn: 0, peers: [] };
+    });
+    const name = encodeJson([settings, actors.map(({ ckn }) => ckn)]);
+    if (name === this.#written) return undefined;
+    this.#written = name;
+    const rest = { principal: undefined, saks: [], lastAn: undefined };
+    const memory = { settings, pending: undefined, snapshot: { actors, ...rest } };
+    const octets = writeMemory(memory, 0 as WallTime);
+    const plain = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
+    fillOctets(octets, plain);
+    try {
+      return seal(this.#key, plain, this.#port, this.#entropy);
+    } finally {
+      plain.fill(0);
+    }
+  }
+
+  /** Undefined where it is of another host or port, or changed. Throws Malformed. */
+  unseal(sealed: Uint8Array): MkaMemory | undefined {
+    const plain = unseal(this.#key, sealed, this.#port);
+    if (plain === undefined) return undefined;
+    const memory = readMemory(plain, 0 as WallTime);
+    const { snapshot } = memory;
+    if (snapshot === undefined) return memory;
+    const actors = snapshot.actors.map((actor) => {
+      return { ...actor, mi: Buffer.from(this.#entropy.bytes(miBytes)).toString("hex") };
+    });
+    return { ...memory, snapshot: { ...snapshot, actors } };
+  }
+}

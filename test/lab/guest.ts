@@ -1,0 +1,124 @@
+// Inside the machine: builds the lab, tells what happens, and does what is typed.
+
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { type LabFault, labFaults } from "./faults.ts";
+import { Held, Lab, links } from "./lab.ts";
+
+const { values } = parseArgs({
+  options: {
+    once: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    fault: { type: "string" },
+  },
+});
+const faults: Readonly<Record<string, LabFault>> = labFaults;
+const typedFile = "/run/machine/results/typed";
+const pollMs = 300;
+const lookMs = 5000;
+const slackMs = 60_000;
+const begun = performance.now();
+
+function say(line: string): void {
+  if (values.json) return;
+  const seconds = String(Math.round((performance.now() - begun) / 1000)).padStart(4);
+  console.log(`${seconds} s  ${line}`);
+}
+
+const lab = await Lab.open(mkdtempSync(join(tmpdir(), "linkseal-lab-")), say);
+process.exitCode = await run();
+await lab[Symbol.asyncDispose]();
+process.exit();
+
+async function run(): Promise<number> {
+  try {
+    await lab.enrol();
+  } catch (error) {
+    if (!(error instanceof Held)) throw error;
+    say(`it did not come about: ${error.message}`);
+    return await conclude();
+  }
+  const stop = await lab.traffic();
+  await rest(lookMs);
+  wires();
+  await show();
+  const fault = values.fault === undefined ? undefined : faults[values.fault];
+  if (fault !== undefined) await strike(fault);
+  if (!values.once) await obey();
+  const tallies = await stop();
+  for (const { sent, received } of tallies) say(`of ${sent} packets ${received} came`);
+  return await conclude();
+}
+
+function wires(): void {
+  for (const { name, port } of links) {
+    const wire = lab.wires.get(port);
+    if (wire === undefined) continue;
+    const { sealed, clear, newest } = wire;
+    say(`on the wire of ${name}: ${sealed} frames under MACsec, ${clear} of data in the clear`);
+    say(`  ${newest.slice(0, 24)} ${newest.slice(24, 28)} ${newest.slice(28)}…`);
+  }
+}
+
+async function show(): Promise<void> {
+  if (values.json) return;
+  const { out, err } = await lab.run("status");
+  console.log(out + err);
+}
+
+async function strike(fault: LabFault): Promise<void> {
+  say(`now ${fault.title}`);
+  const struck = performance.now();
+  await fault.strike(lab);
+  for (;;) {
+    const { verdict, reasons } = await lab.link("primary");
+    const told = reasons.find(({ code }) => code === fault.code);
+    const tookMs = Math.round(performance.now() - struck);
+    if (verdict === fault.verdict && told !== undefined) {
+      say(`told after ${tookMs} ms: ${verdict}, ${told.code}: ${told.text}`);
+      return;
+    }
+    if (tookMs > fault.withinMs + slackMs) {
+      say(`not told after ${tookMs} ms; the verdict is ${verdict}`);
+      return;
+    }
+    await rest(pollMs);
+  }
+}
+
+const help = `Type the name of a fault, heal, status, wires, any command of linkseal, or end:
+  ${Object.keys(faults).join(", ")}`;
+
+async function obey(): Promise<void> {
+  console.log(help);
+  let struck: LabFault | undefined = values.fault === undefined ? undefined : faults[values.fault];
+  for (let seen = 0; ; await rest(pollMs)) {
+    const lines = readFileSync(typedFile, "utf8").split("\n").slice(0, -1);
+    for (const line of lines.slice(seen)) {
+      seen += 1;
+      const words = line.trim().split(/\s+/);
+      const fault = faults[words[0] ?? ""];
+      if (words[0] === "end") return;
+      if (fault !== undefined) {
+        struck = fault;
+        await strike(fault);
+      } else if (words[0] === "heal" && struck !== undefined) await struck.heal(lab);
+      else if (words[0] === "wires") wires();
+      else if (line.trim() === "" || words[0] === "help") console.log(help);
+      else {
+        const { out, err } = await lab.run(...words.filter((word) => word !== "linkseal"));
+        console.log(out + err);
+      }
+    }
+  }
+}
+
+async function conclude(): Promise<number> {
+  const status = await lab.status();
+  if (values.json) console.log(JSON.stringify(status, undefined, 2));
+  else say(`the site is ${status.verdict}`);
+  return status.verdict === "protected" ? 0 : 4;
+}

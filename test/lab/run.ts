@@ -1,0 +1,117 @@
+// `npm run lab`: linkseal on a real kernel, in a machine of its own, for anybody to look at.
+
+import { appendFileSync, closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { runInMachine } from "../machine/machine.ts";
+import { machineFolder, whyNoMachine } from "../machine/place.ts";
+import { labFaults } from "./faults.ts";
+
+const usage = `npm run lab -- [--once] [--json] [--fault NAME]
+
+Boots a small machine with this clone in it: an edge router that linkseal looks after, two links with
+BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both links are enrolled, a script
+playing the person who changes the far end; then it waits for what you type.
+
+  --once    ends as soon as both links are protected, or the fault was told
+  --json    prints the status as JSON at the end, and nothing else
+  --fault   strikes once both links are protected; one of:
+${Object.entries(labFaults)
+  .map(([name, { title }]) => `              ${name.padEnd(18)}${title}`)
+  .join("\n")}
+
+Exit status: 0 protected, 4 not protected, 1 it did not come about, 2 this usage.`;
+
+const tailMs = 100;
+const patienceMs = 24 * 3_600_000;
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        once: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        fault: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Copies what grows in a file, until it is stopped and all of it was copied. */
+function follow(path: string, to: NodeJS.WriteStream): () => void {
+  const file = openSync(path, "r");
+  const room = new Uint8Array(64 * 1024);
+  const copy = (): void => {
+    for (;;) {
+      const length = readSync(file, room);
+      if (length === 0) return;
+      to.write(Uint8Array.from(room.subarray(0, length)));
+    }
+  };
+  const timer = setInterval(copy, tailMs);
+  return () => {
+    clearInterval(timer);
+    copy();
+    closeSync(file);
+  };
+}
+
+async function main(): Promise<number> {
+  const asked = options();
+  const isFault = asked?.fault === undefined || asked.fault in labFaults;
+  if (asked === undefined || asked.help || !isFault) {
+    console.error(usage);
+    return asked?.help === true ? 0 : 2;
+  }
+  const why = whyNoMachine();
+  if (why !== undefined) {
+    console.error(why);
+    return 1;
+  }
+  const results = mkdtempSync(join(tmpdir(), "linkseal-lab-"));
+  try {
+    return await runLab(results, asked);
+  } finally {
+    rmSync(results, { recursive: true });
+  }
+}
+
+async function runLab(
+  results: string,
+  { once, json, fault }: { once: boolean; json: boolean; fault?: string | undefined },
+): Promise<number> {
+  const [out, err] = ["out", "err"].map((name) => openSync(join(results, name), "a"));
+  if (out === undefined || err === undefined) return 1;
+  appendFileSync(join(results, "typed"), "");
+  const stops = [
+    follow(join(results, "out"), process.stdout),
+    follow(join(results, "err"), process.stderr),
+  ];
+  const lines = once ? undefined : createInterface(process.stdin);
+  lines?.on("line", (line) => appendFileSync(join(results, "typed"), `${line}\n`));
+  const guest = join(import.meta.dirname, "guest.ts");
+  const words = [
+    ...(once ? ["--once"] : []),
+    ...(json ? ["--json"] : []),
+    ...(fault === undefined ? [] : ["--fault", fault]),
+  ];
+  const end = await runInMachine({
+    argv: [process.execPath, guest, ...words],
+    cwd: join(import.meta.dirname, "..", ".."),
+    env: { LINKSEAL_MACHINE: machineFolder },
+    ...{ patienceMs, out, err, results },
+  });
+  lines?.close();
+  for (const stop of stops) stop();
+  for (const file of [out, err]) closeSync(file);
+  if (end.kind === "ended") return end.status;
+  console.error(`the machine ${end.kind}:\n${end.console}`);
+  return 1;
+}
+
+process.exitCode = await main();
