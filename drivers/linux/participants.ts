@@ -1,7 +1,6 @@
 // The MKA processes of this host's ports, one each, as the driver asks them and reads them into the
 // ports that the kernel told.
 
-import { dirname, join } from "node:path/posix";
 import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, type PortName, unknown } from "#hal/model.ts";
@@ -18,7 +17,7 @@ const waitMsMax = 30_000;
 /** Where the MKA processes answer of the host whose linkseal-net answers there (`unix:PATH`). */
 export function mkaFolder(netAddress: string): string {
   const path = netAddress.replace(/^unix:/, "");
-  return path === systemNet ? systemMka : join(dirname(path), "mka");
+  return path === systemNet ? systemMka : path.replace(/[^/]*$/, "mka");
 }
 
 /** `away`: nobody answers; `failed`: somebody does, and it is not known what he means. */
@@ -43,7 +42,7 @@ export class Participants {
   }
 
   #client(port: PortName): MkaClient {
-    const path = join(this.#folder, `${port}.sock`);
+    const path = `${this.#folder}/${port}.sock`;
     const { clock, dial } = this.#world;
     return new MkaClient(async (octets, { effect, waitMs }, signal) => {
       const deadline = { ms: answerMsMax + waitMs, where: port, effect };

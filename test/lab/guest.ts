@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type LabFault, labFaults } from "./faults.ts";
-import { Held, Lab, links } from "./lab.ts";
+import { Lab, links } from "./lab.ts";
 
 const { values } = parseArgs({
   options: {
@@ -34,11 +34,9 @@ await lab[Symbol.asyncDispose]();
 process.exit();
 
 async function run(): Promise<number> {
-  try {
-    await lab.enrol();
-  } catch (error) {
-    if (!(error instanceof Held)) throw error;
-    say(`it did not come about: ${error.message}`);
+  const why = await lab.enrol();
+  if (why !== undefined) {
+    say(`it did not come about: ${why}`);
     return await conclude();
   }
   const stop = await lab.traffic();

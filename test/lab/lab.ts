@@ -18,10 +18,10 @@ import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
 import { type FarKey, farPort, StandIn } from "./stand-in.ts";
 import { WireWatch } from "./wire.ts";
 
-export const group = "erd-lab";
-export const suite = "gcm-aes-256";
+const group = "erd-lab";
+const suite = "gcm-aes-256";
 
-export interface LabLink {
+interface LabLink {
   readonly name: string;
   readonly port: PortName;
 }
@@ -31,10 +31,9 @@ export const links = [
   { name: "secondary", port: "p2" },
 ] as const;
 
-/** Why a campaign does not go on. */
-export class Held extends Error {}
-
 const pollMs = 1000;
+/** A change of the far end takes a quarter of a minute and more in the simulated cloud. */
+const cloudSpeed = "5";
 const patienceMs = 900_000;
 
 export class Lab implements AsyncDisposable {
@@ -72,7 +71,8 @@ export class Lab implements AsyncDisposable {
   }
 
   async startCloud(): Promise<void> {
-    const { child, said } = await this.programs.serveUntil("# Azure Arc", "sim", "azure");
+    const argv = ["sim", "azure", "--speed", cloudSpeed];
+    const { child, said } = await this.programs.serveUntil("# Azure Arc", ...argv);
     this.#cloudSaid = said();
     this.#processes.set("cloud", child);
     const ca = this.#told("ca");
@@ -126,35 +126,34 @@ export class Lab implements AsyncDisposable {
     return shown.campaigns.find((one) => one.group === group);
   }
 
-  /** Accepts the site's config, and plays the person until both links are protected. */
-  async enrol(): Promise<void> {
+  /**
+   * Accepts the site's config, and plays the person until both links are protected; else the reason
+   * why it does not go on.
+   */
+  async enrol(): Promise<string | undefined> {
     const file = join(this.folder, "site.yaml");
     writeFileSync(file, this.config());
     const applied = await this.run("apply", file, "--yes");
     if (applied.status !== 0) throw new Error(`the config was not accepted: ${applied.err}`);
     this.#say("config accepted: both links are to be enrolled, one after the other");
-    await this.followCampaign();
+    return await this.#follow();
   }
 
   /** The person does what a campaign waits for, until it has ended. */
-  async followCampaign(): Promise<void> {
+  async #follow(): Promise<string | undefined> {
     let seen = "";
     const asked = new Set<string>();
     for (const begun = performance.now(); ; await rest(pollMs)) {
-      if (performance.now() - begun > patienceMs) throw new Held(`it takes too long: ${seen}`);
+      if (performance.now() - begun > patienceMs) return `it takes too long: ${seen}`;
       const campaign = await this.campaign();
       const { verdict } = await this.status();
-      if (campaign === undefined || campaign.state === "done") {
-        if (verdict === "protected") return;
-        if (campaign !== undefined && campaign.links.some(({ outcome }) => outcome === null)) {
-          continue;
-        }
-      }
+      const isOver = campaign === undefined || campaign.state === "done";
+      if (isOver && verdict === "protected") return undefined;
       const now = campaign === undefined ? await this.#why() : storyOf(campaign);
       if (now !== seen) this.#say(`  ${now}`);
       seen = now;
       if (campaign === undefined) continue;
-      if (campaign.state === "held") throw new Held(campaign.because);
+      if (campaign.state === "held") return campaign.because;
       await this.#obey(campaign, asked);
     }
   }
@@ -231,7 +230,7 @@ export class Lab implements AsyncDisposable {
       "health: { poll: 2s, staleAfter: 15s, evidence: 90s }",
       // Shorter than anybody should set it, so that nobody waits for a lab.
       "rotation:",
-      "  { settle: 18s, soak: 10s, verify: 60s, putGrace: 10s, drained: { samples: 3, every: 2s } }",
+      "  { settle: 8s, soak: 4s, verify: 60s, putGrace: 5s, drained: { samples: 2, every: 1s } }",
       "acceptRisks:",
       ...["breakBeforeMake", "shortSettle"].map(
         (risk) => `  - { risk: ${risk}, until: 2027-11-24 }`,

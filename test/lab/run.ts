@@ -11,9 +11,9 @@ import { labFaults } from "./faults.ts";
 
 const usage = `npm run lab -- [--once] [--json] [--fault NAME]
 
-Boots a small machine with this clone in it: an edge router that linkseal looks after, two links with
-BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both links are enrolled, a script
-playing the person who changes the far end; then it waits for what you type.
+Boots a small machine with this clone in it: an edge router that linkseal looks after, two links
+with BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both links are enrolled, a
+script playing the person who changes the far end; then it waits for what you type.
 
   --once    ends as soon as both links are protected, or the fault was told
   --json    prints the status as JSON at the end, and nothing else

@@ -168,7 +168,7 @@ const kernelPort: MacsecPort = {
 describe("a port as kernel and participant tell it together", () => {
   const told = { kind: "told", look: boundLook({ clear: 3n }), at } as const;
 
-  it("has the participant's keys, session and settings, and the clear frames that are no EAPOL", () => {
+  it("has the participant's keys and session, and the clear frames that are no EAPOL", () => {
     const port = withParticipant(kernelPort, told);
     expect(strongValue(port.settings)).toEqual(told.look.settings);
     expect(strongValue(port.keys)).toEqual([{ ckn: ckn("a"), role: "primary" }]);

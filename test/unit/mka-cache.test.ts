@@ -111,7 +111,7 @@ describe("the sealed keys of a port", () => {
 
 it("what is sealed is opened by its key and for its purpose alone", () => {
   const plain = Uint8Array.of(1, 2, 3);
-  const sealed = seal(keyOf(1), plain, "a", new Prng("seal"));
+  const sealed = seal(keyOf(1), [plain], "a", new Prng("seal"));
   expect(unseal(keyOf(1), sealed, "a")).toEqual(Buffer.from(plain));
   expect(unseal(keyOf(2), sealed, "a")).toBeUndefined();
   expect(unseal(keyOf(1), sealed, "b")).toBeUndefined();

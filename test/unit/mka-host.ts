@@ -4,8 +4,8 @@
 import { MkaClient } from "#drivers/linux/mka/client.ts";
 import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
-import { wipeSnapshot } from "#drivers/linux/mka/port.ts";
 import { type AskedPart, writeReply } from "#drivers/linux/mka/protocol.ts";
+import { wipeSnapshot } from "#drivers/linux/mka/snapshot.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
 import type { CipherSuite } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";

@@ -4,7 +4,6 @@
 import { encodeJson } from "#hal/json.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Entropy, WallTime } from "#hal/world.ts";
-import { fillOctets } from "../../transport/octets.ts";
 import type { MkaMemory } from "./desk.ts";
 import { seal, unseal } from "./keys.ts";
 import { readMemory, writeMemory } from "./memory.ts";
@@ -39,14 +38,7 @@ export class KeyCache {
     this.#written = name;
     const rest = { principal: undefined, saks: [], lastAn: undefined };
     const memory = { settings, pending: undefined, snapshot: { actors, ...rest } };
-    const octets = writeMemory(memory, 0 as WallTime);
-    const plain = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
-    fillOctets(octets, plain);
-    try {
-      return seal(this.#key, plain, this.#port, this.#entropy);
-    } finally {
-      plain.fill(0);
-    }
+    return seal(this.#key, writeMemory(memory, 0 as WallTime), this.#port, this.#entropy);
   }
 
   /** Undefined where it is of another host or port, or changed. Throws Malformed. */

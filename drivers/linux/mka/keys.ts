@@ -153,12 +153,20 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /** AES-256-GCM: nonce, ciphertext and tag. `about` is bound to it, and not in it. */
-export function seal(key: Secret, plain: Octets, about: string, entropy: Entropy): Uint8Array {
+export function seal(
+  key: Secret,
+  plain: readonly (Octets | Secret)[],
+  about: string,
+  entropy: Entropy,
+): Uint8Array {
   const nonce = entropy.bytes(nonceBytes);
   return lend(key, (octets) => {
     const cipher = createCipheriv("aes-256-gcm", octets, nonce);
     cipher.setAAD(Buffer.from(about));
-    return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+    const sealed = plain.map((part) =>
+      part instanceof Secret ? lend(part, (bytes) => cipher.update(bytes)) : cipher.update(part),
+    );
+    return Buffer.concat([nonce, ...sealed, cipher.final(), cipher.getAuthTag()]);
   });
 }
 

@@ -25,7 +25,7 @@ import {
   type SecyPlace,
   wipe,
 } from "./secy-edge.ts";
-import type { KaySnapshot } from "./snapshot.ts";
+import { copyOf, type KaySnapshot, wipeSnapshot } from "./snapshot.ts";
 import type { PortState } from "./staging.ts";
 
 /** Settings that no SecY knows; the others are those of the SecY. */
@@ -489,18 +489,4 @@ function plain(fields: object): Record<string, string | number> {
 
 function isSameDevice(a: SecyPlace, b: SecyPlace): boolean {
   return a.device === b.device && a.port === b.port && a.sci === b.sci && a.suite === b.suite;
-}
-
-function copyOf(snapshot: KaySnapshot): KaySnapshot {
-  const actors = snapshot.actors.map((actor) => {
-    return { ...actor, ick: actor.ick.copy(), kek: actor.kek.copy() };
-  });
-  return { ...snapshot, actors };
-}
-
-export function wipeSnapshot({ actors }: KaySnapshot): void {
-  for (const { ick, kek } of actors) {
-    ick[Symbol.dispose]();
-    kek[Symbol.dispose]();
-  }
 }

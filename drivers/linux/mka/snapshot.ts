@@ -46,3 +46,17 @@ export interface KaySnapshot {
   readonly saks: readonly SakSnapshot[];
   readonly lastAn: number | undefined;
 }
+
+export function copyOf(snapshot: KaySnapshot): KaySnapshot {
+  const actors = snapshot.actors.map((actor) => {
+    return { ...actor, ick: actor.ick.copy(), kek: actor.kek.copy() };
+  });
+  return { ...snapshot, actors };
+}
+
+export function wipeSnapshot({ actors }: KaySnapshot): void {
+  for (const { ick, kek } of actors) {
+    ick[Symbol.dispose]();
+    kek[Symbol.dispose]();
+  }
+}

@@ -36,7 +36,7 @@ export type Deed =
   | { readonly kind: "rekey" }
   | { readonly kind: "configure"; readonly settings: OwnSettings; readonly former: OwnSettings };
 
-export interface StagingRefusal {
+interface StagingRefusal {
   readonly code: ErrorCode;
   readonly text: string;
 }
@@ -142,5 +142,6 @@ export function lineOf(deed: Deed): string {
 
 function settingsText({ keyServerPriority, sakRekeyMs, delayProtection }: OwnSettings): string {
   const rekey = sakRekeyMs === undefined ? "by packet number only" : `every ${sakRekeyMs / 1000} s`;
-  return `key server priority ${keyServerPriority}, SAK rekey ${rekey}, delay protection ${delayProtection}`;
+  const delay = `delay protection ${delayProtection}`;
+  return `key server priority ${keyServerPriority}, SAK rekey ${rekey}, ${delay}`;
 }

@@ -53,7 +53,7 @@ export class Commits implements Memory {
     return commits;
   }
 
-  /** Makes again what a boot took, as far as its ports are there by now; cheap when nothing is due. */
+  /** Makes again what a boot took, as far as its ports are there by now. */
   raise(): Promise<void> {
     return this.#alone(async () => {
       if (this.#kept.due.length === 0) return;

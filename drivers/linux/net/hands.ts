@@ -34,35 +34,8 @@ export interface Hands {
 /** `socket`: of NETLINK_ROUTE. */
 export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
   const hands: Hands = {
-    async resume(memory, signal) {
-      for (const part of unfinished(memory.kept, await linksNow(socket, signal))) {
-        try {
-          await hands.carry(part, memory, signal);
-        } catch (error) {
-          if (!(error instanceof LinksealError)) throw error;
-          log.write("error", error.code, `${part.port} is left half changed: ${error.message}`);
-        }
-      }
-    },
-    async raise(memory, signal) {
-      for (const port of memory.kept.due) {
-        const links = await linksNow(socket, signal);
-        const settings = memory.kept.standing[port];
-        if (settings === undefined || !links.some(({ name }) => name === port)) continue;
-        try {
-          await hands.carry({ kind: "macsec.protect", port, settings }, memory, signal);
-          log.write(
-            "warn",
-            "secy-made-again",
-            `the boot took the SecY of ${port}: it is there again`,
-          );
-        } catch (error) {
-          if (!(error instanceof LinksealError)) throw error;
-          log.write("error", error.code, `${port} is without its SecY: ${error.message}`);
-        }
-        await memory.remember({ due: memory.kept.due.filter((other) => other !== port) });
-      }
-    },
+    resume: (memory, signal) => resume({ socket, log, hands }, memory, signal),
+    raise: (memory, signal) => raise({ socket, log, hands }, memory, signal),
     async undoOf(part, memory, signal) {
       const links = await linksNow(socket, signal);
       const port = portNamed(part.port, links);
@@ -106,6 +79,47 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
     },
   };
   return hands;
+}
+
+interface Worker {
+  readonly socket: NetlinkSocket;
+  readonly log: Log;
+  readonly hands: Pick<Hands, "carry">;
+}
+
+async function resume(
+  { socket, log, hands }: Worker,
+  memory: Memory,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const part of unfinished(memory.kept, await linksNow(socket, signal))) {
+    try {
+      await hands.carry(part, memory, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("error", error.code, `${part.port} is left half changed: ${error.message}`);
+    }
+  }
+}
+
+async function raise(
+  { socket, log, hands }: Worker,
+  memory: Memory,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const port of memory.kept.due) {
+    const links = await linksNow(socket, signal);
+    const settings = memory.kept.standing[port];
+    if (settings === undefined || !links.some(({ name }) => name === port)) continue;
+    try {
+      await hands.carry({ kind: "macsec.protect", port, settings }, memory, signal);
+      log.write("warn", "secy-made-again", `the boot took the SecY of ${port}: it is there again`);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("error", error.code, `${port} is without its SecY: ${error.message}`);
+    }
+    await memory.remember({ due: memory.kept.due.filter((other) => other !== port) });
+  }
 }
 
 async function stand(

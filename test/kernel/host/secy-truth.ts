@@ -1,5 +1,5 @@
-// What the kernel tells of the links and SecYs at both ends, as the truth of conformance cases: read
-// by a thread of its own, which whoever asks waits for, so that a moment is one in every respect.
+// What the kernel tells of the links and SecYs at both ends, as the truth of conformance cases:
+// read by a thread of its own, which whoever asks waits for, so that a moment is one.
 
 import { Worker } from "node:worker_threads";
 import type { MacsecSettings } from "#hal/model.ts";

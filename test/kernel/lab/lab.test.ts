@@ -40,7 +40,7 @@ const protectedAgain = (): Promise<true> =>
 
 describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   it("is enrolled one link after the other, and everything on it is under MACsec", async () => {
-    await lab.enrol();
+    expect(await lab.enrol()).toBeUndefined();
     console.log(said.join("\n"));
     const { groups, verdict } = await lab.status();
     expect(verdict).toBe("protected");
@@ -49,7 +49,10 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
       expect(link.mka).toMatchObject({ livePeers: 1, keyServer: "self" });
     }
     const stop = await lab.traffic();
-    const before = links.map(({ port }) => ({ ...lab.wires.get(port) }));
+    const before = links.map(({ port }) => {
+      const { sealed = 0, clear = 0 } = lab.wires.get(port) ?? {};
+      return { sealed, clear };
+    });
     await rest(10_000);
     const tallies = await stop();
     const lost =
@@ -74,6 +77,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
       return link.verdict === verdict ? found : undefined;
     });
     const tookMs = Math.round(performance.now() - begun);
+    expect(reason.next).toMatch(/^linkseal /);
     console.log(`${title}: told after ${tookMs} ms (${withinMs} of protocol and poll)
   ${verdict}, ${code}: ${reason.text}`);
     await heal(lab);

@@ -159,7 +159,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
 });
 
 describe("a boot", { timeout: 300_000 }, () => {
-  it("that took a SecY is followed by another one, once, with all that the port got meanwhile", async () => {
+  it("that took a SecY is followed by another one, once, with all on the port", async () => {
     const before = standing();
     const disk = new MemoryDisk();
     await protect(await life(disk, endless), first, "final");
