@@ -79,6 +79,7 @@ async function runOne(
   speed: number,
   hasRouting: boolean,
 ): Promise<Verdict> {
+  await reset(hasRouting);
   const { network, frr } = pair.edge;
   const clock = new PacedClock(speed);
   const pathspace = frr.shell.at(-1) ?? "";
@@ -91,6 +92,8 @@ async function runOne(
   return await runDeviceCase(one, benchOf(parts));
 }
 
+const slowest = 2;
+
 async function verdictsOf(
   cases: typeof deviceCases,
   speedOf: (name: string) => number,
@@ -98,13 +101,13 @@ async function verdictsOf(
 ): Promise<Map<string, Verdict>> {
   const verdicts = new Map<string, Verdict>();
   for (const one of cases) {
-    await reset(hasRouting);
-    const begun = performance.now();
-    const verdict = await runOne(one, speedOf(one.name), hasRouting);
-    (await import("node:fs")).appendFileSync(
-      "/run/machine/results/progress",
-      `${Math.round(performance.now() - begun)} ms ${one.name} ${JSON.stringify(verdict)}\n`,
-    );
+    const speed = speedOf(one.name);
+    let verdict = await runOne(one, speed, hasRouting);
+    if (verdict.kind === "failed" && speed > slowest) {
+      // A machine that had too much to do: what is wrong is wrong without haste too.
+      console.log(`${one.name}, ${speed} times as quick: ${verdict.text}; once more, slowly`);
+      verdict = await runOne(one, slowest, hasRouting);
+    }
     verdicts.set(one.name, verdict);
   }
   return verdicts;
