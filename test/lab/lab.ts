@@ -31,6 +31,11 @@ export const links = [
   { name: "secondary", port: "p2" },
 ] as const;
 
+interface Served {
+  readonly child: ChildProcess;
+  readonly said: () => string;
+}
+
 const pollMs = 1000;
 /** A change of the far end takes a quarter of a minute and more in the simulated cloud. */
 const cloudSpeed = "5";
@@ -43,7 +48,7 @@ export class Lab implements AsyncDisposable {
   readonly wires: ReadonlyMap<PortName, WireWatch>;
   readonly folder: string;
   readonly #say: (line: string) => void;
-  readonly #processes = new Map<string, ChildProcess>();
+  readonly #processes = new Map<string, Served>();
   #cloudSaid = "";
 
   private constructor(folder: string, pair: Pair, say: (line: string) => void) {
@@ -74,18 +79,27 @@ export class Lab implements AsyncDisposable {
     const argv = ["sim", "azure", "--speed", cloudSpeed];
     const { child, said } = await this.programs.serveUntil("# Azure Arc", ...argv);
     this.#cloudSaid = said();
-    this.#processes.set("cloud", child);
+    this.#processes.set("cloud", { child, said });
     const ca = this.#told("ca");
     this.programs.environment = { NODE_EXTRA_CA_CERTS: ca };
   }
 
   /** Such as `agent` or `mka p1`; resolves once it says that it is ready. */
   async start(name: string): Promise<void> {
-    this.#processes.set(name, await this.programs.serve(...name.split(" ")));
+    const words = name.split(" ");
+    this.#processes.set(name, await this.programs.serveUntil('"code":"ready"', ...words));
+  }
+
+  /** Those of linkseal on the router host, and what they said. */
+  get processes(): readonly { readonly pid: number; readonly said: () => string }[] {
+    const own = [...this.#processes].filter(([name]) => name !== "cloud");
+    return own.flatMap(([, { child, said }]) =>
+      child.pid === undefined ? [] : [{ pid: child.pid, said }],
+    );
   }
 
   async end(name: string, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-    const child = this.#processes.get(name);
+    const child = this.#processes.get(name)?.child;
     if (child === undefined) throw new Error(`${name} does not run`);
     this.#processes.delete(name);
     child.kill(signal);

@@ -1,13 +1,14 @@
 // The main job on real things: a pair enrolled on a real kernel, with keys from a vault behind
 // Microsoft's own client, and what is told of each fault.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sightOf } from "#hal/conformance-canary.ts";
 import { type LabFaultName, labFaults } from "../../lab/faults.ts";
-import { Lab, links } from "../../lab/lab.ts";
+import { Lab, light, links } from "../../lab/lab.ts";
 
 let folder = "";
 let lab: Lab;
@@ -82,6 +83,34 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   ${verdict}, ${code}: ${reason.text}`);
     await heal(lab);
     await protectedAgain();
+  });
+
+  it.each([1000, 10_000])("is protected again after a link that was dark for %i ms", async (ms) => {
+    const { network } = lab.pair.far;
+    light(network, "m1", "down");
+    await rest(ms);
+    light(network, "m1", "up");
+    const begun = performance.now();
+    await protectedAgain();
+    console.log(`dark for ${ms} ms: protected after ${Math.round(performance.now() - begun)} ms`);
+    expect((await lab.link("primary")).mka?.livePeers).toBe(1);
+  });
+
+  it("says no octet of a key in arguments, environments, files and sockets", async () => {
+    const keys = links.map(({ port }) => Buffer.from(lab.standIn.keyOf(port).cak, "hex"));
+    expect(keys.map(({ length }) => length)).toEqual([32, 32]);
+    const status = Buffer.from(JSON.stringify(await lab.status()));
+    const files = lab.processes.flatMap(({ pid }) =>
+      ["cmdline", "environ"].map((name) => readFileSync(`/proc/${pid}/${name}`)),
+    );
+    const kept = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => readFileSync(join(entry.parentPath, entry.name)));
+    expect([files.length, kept.length].every((count) => count > 5)).toBe(true);
+    const texts = lab.processes.map(({ said }) => Buffer.from(said()));
+    for (const octets of [status, ...files, ...kept, ...texts]) {
+      expect(sightOf(keys, [octets.toString("latin1")])).toBeUndefined();
+    }
   });
 
   it("loses nothing when its agent is killed, and comes back to the same words", async () => {

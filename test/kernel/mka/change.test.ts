@@ -82,4 +82,32 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(lost).toBe(0);
     expect(secyOf(networks[1])?.sa_list).toMatchObject([{ an: 1 }]);
   });
+
+  it("of SAKs by the clock, and 64 bit of packet numbers over their half, lose nothing", async () => {
+    const networks = wire();
+    networks.forEach((network, index) => {
+      makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });
+      address(network, index);
+    });
+    await using a = new Station(networks[0], { keyServerPriority: 16, sakRekeyMs: 15_000 });
+    await using b = new Station(networks[1], { keyServerPriority: 32 });
+    for (const one of [a, b]) await one.add(old);
+    const before = await agreed(a, b, old.ckn);
+    const flow = await Flow.begin(networks);
+    await rest(1000);
+    const an = String(secyOf(networks[0])?.encoding_sa ?? 0);
+    for (const network of networks) {
+      ip("-n", network, "macsec", "set", "ms-wire", "tx", "sa", an, "xpn", "4294967200");
+    }
+    await rest(3000);
+    const crossed = secyOf(networks[0])?.sa_list.find((sa) => String(sa.an) === an)?.pn ?? 0;
+    expect(crossed).toBeGreaterThan(2 ** 32);
+    await until(async () => ((await agreed(a, b, old.ckn)) === before ? undefined : true));
+    await rest(8000);
+    const { sent, lost } = await flow.end();
+    console.log(
+      `packet number ${crossed} of 64 bit, and a SAK by the clock: ${lost} of ${sent} lost`,
+    );
+    expect(lost).toBe(0);
+  });
 });
