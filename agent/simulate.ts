@@ -11,6 +11,7 @@ import {
   type HttpRequest,
   type Log,
   noPrograms,
+  noStreams,
   type World,
 } from "#hal/world.ts";
 import { Desk } from "#sim/desk.ts";
@@ -54,6 +55,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
       return [host];
     },
     exec: noPrograms,
+    stream: noStreams,
   };
 }
 

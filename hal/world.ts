@@ -2,6 +2,7 @@
 // reaches it through here.
 
 import { LinksealError } from "./error.ts";
+import type { Octets } from "./netlink.ts";
 import type { Command, SecretHole } from "./secret.ts";
 
 /** Milliseconds of a clock that never jumps; comparable only inside one World. */
@@ -54,6 +55,16 @@ export interface Dialer {
    * its arguments comes through standard input.
    */
   exec(argv: readonly string[], stdin: Uint8Array, signal: AbortSignal): Promise<ExecReply>;
+  /** A Unix stream socket of this host. The signal bounds the opening, not what comes after. */
+  stream(path: string, signal: AbortSignal): Promise<ByteChannel>;
+}
+
+/** Octets both ways until one end closes it; closing it also ends every wait for it. */
+export interface ByteChannel extends Disposable {
+  /** The next octets; undefined = it is closed. One wait at a time. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Resolves once the octets are on their way, and no copy of a secret is left here. */
+  write(octets: Octets): Promise<void>;
 }
 
 export interface ExecReply {
@@ -68,6 +79,15 @@ export const noPrograms: Dialer["exec"] = async (argv) => {
   throw new LinksealError("device.unsupported", "no program of a host can be run from here", {
     effect: "none",
     where: argv[0] ?? "",
+    next: "linkseal status",
+  });
+};
+
+/** For a World without sockets of a host: refuses before anything has happened. */
+export const noStreams: Dialer["stream"] = async (path) => {
+  throw new LinksealError("device.unsupported", "no socket of a host can be opened from here", {
+    effect: "none",
+    where: path,
     next: "linkseal status",
   });
 };

@@ -110,6 +110,7 @@ export class MortalWorld {
       resolve: (host, signal) => this.#call(`resolve ${host}`, () => real.resolve(host, signal)),
       exec: (argv, stdin, signal) =>
         this.#call(`run ${argv[0]}`, () => real.exec(argv, stdin, signal)),
+      stream: (path, signal) => this.#call(`open ${path}`, () => real.stream(path, signal)),
     };
   }
 }

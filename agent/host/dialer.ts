@@ -6,6 +6,7 @@ import { isIP, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { fillCommand } from "#drivers/index.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
+import { openStream } from "#drivers/transport/stream.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 import { exchange } from "./exchange.ts";
@@ -13,6 +14,7 @@ import { exchange } from "./exchange.ts";
 export const hostDialer: Dialer = {
   http: (request, signal) => exchange(request, signal, fillCommand),
   exec: runProgram,
+  stream: openStream,
   async routeTo(address, signal) {
     signal.throwIfAborted();
     if (!isIPv4(address)) return undefined;

@@ -15,6 +15,7 @@ import {
   type HttpReply,
   type HttpRequest,
   noPrograms,
+  noStreams,
   type World,
 } from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";
@@ -96,6 +97,7 @@ export class ArmStage {
       // Names that stand for this host cross no link.
       resolve: (host) => note(`resolve ${host}`, async () => ["127.0.0.1"]),
       exec: noPrograms,
+      stream: noStreams,
     };
     const entropy = this.site.prng.fork(`agent ${this.#lives}`);
     return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };

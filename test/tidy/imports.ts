@@ -30,7 +30,7 @@ const importTable: readonly TableRow[] = [
     why: "one platform may have several files; platforms never take each other",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici)\.ts$/,
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici(-wire)?)\.ts$/,
     why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {

@@ -11,6 +11,7 @@ import {
   type HttpReply,
   type HttpRequest,
   noPrograms,
+  noStreams,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -70,6 +71,7 @@ export function armDialer(cloud: SimAzure): Dialer {
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    stream: noStreams,
   };
 }
 
@@ -117,6 +119,7 @@ export function documented(
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    stream: noStreams,
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";

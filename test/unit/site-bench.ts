@@ -23,6 +23,7 @@ import {
   type Instant,
   type Log,
   noPrograms,
+  noStreams,
   type WallTime,
   type World,
 } from "#hal/world.ts";
@@ -309,6 +310,7 @@ export function handlerDialer(
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    stream: noStreams,
   };
 }
 

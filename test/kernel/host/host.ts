@@ -8,6 +8,7 @@ import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { openStream } from "#drivers/transport/stream.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock, Dialer, Disk, World } from "#hal/world.ts";
@@ -110,6 +111,7 @@ export class Host implements AsyncDisposable {
         const inside = ["ip", "netns", "exec", this.#options.network, ...argv];
         return await runProgram(inside, stdin, signal);
       },
+      stream: openStream,
       resolve: refused,
       routeTo: refused,
     };
