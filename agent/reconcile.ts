@@ -7,6 +7,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type WantedSettings } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
+import { riskAccepted } from "./campaign/begin.ts";
 import { commitLost, withinOf } from "./campaign/effects.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
@@ -161,6 +162,10 @@ export class Reconciler {
   }
 
   #missingTunnels(state: DeviceState): readonly DesiredTunnel[] {
+    return this.#absentTunnels(state).filter((tunnel) => !this.#isRefused(tunnel));
+  }
+
+  #absentTunnels(state: DeviceState): readonly DesiredTunnel[] {
     const { desired, device, memory } = this.#parts;
     return desired.tunnels.filter(
       (tunnel) =>
@@ -227,7 +232,7 @@ export class Reconciler {
     const change = this.#wanted(state, (tunnel) =>
       tunnelSpec(tunnel, secretIds.get(tunnel.name) ?? ""),
     );
-    if (change.length === 0) return;
+    if (change.length === 0) return this.#refuseWeak(state);
     if (strongValue(state.control)?.commitPending !== false) return;
     const session = await this.#bounded("none", signal, (bounded) =>
       lookout.device(device, bounded),
@@ -235,6 +240,24 @@ export class Reconciler {
     // The vault took its time, and a campaign may have begun meanwhile.
     if (this.#parts.paused()) return;
     await this.#transact(session, change, signal);
+  }
+
+  #isRefused({ weaknesses }: DesiredTunnel): boolean {
+    const { desired, world } = this.#parts;
+    return weaknesses.length > 0 && !riskAccepted(desired, "weakTunnel", world.clock.wall());
+  }
+
+  // Only after the others have their turn.
+  #refuseWeak(state: DeviceState): void {
+    const weak = this.#absentTunnels(state).find((tunnel) => this.#isRefused(tunnel));
+    if (weak === undefined) return;
+    const { name, weaknesses } = weak;
+    const text = `${name} is not set up under a weak policy: its risk is not accepted`;
+    throw new LinksealError("gate.riskNotAccepted", `${text} (${weaknesses.join(", ")})`, {
+      effect: "none",
+      where: name,
+      next: "accept weakTunnel with a later date, or set policy: strong",
+    });
   }
 
   async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {

@@ -209,6 +209,17 @@ export interface IpsecSa {
   readonly sequence: bigint | undefined;
 }
 
+/** With an AEAD the PRF stands alone: it is never part of the cipher. */
+export interface IkeTransforms extends Transforms {
+  readonly prf: string;
+}
+
+/** Of a pair of IPsec SAs; each end has its own (RFC 7296, 2.8). */
+export interface SaLife {
+  readonly seconds: number;
+  readonly kilobytes: number;
+}
+
 /** What a person wants of one tunnel; the PSK is named, never held. */
 export interface TunnelSpec {
   readonly name: string;
@@ -216,7 +227,14 @@ export interface TunnelSpec {
   readonly remoteAddress: string;
   readonly localPrefixes: readonly string[];
   readonly remotePrefixes: readonly string[];
+  readonly ike: IkeTransforms;
+  /** Of ESP. */
   readonly transforms: Transforms;
+  readonly life: SaLife;
+  /** Of the inner packets. */
+  readonly mtu: number;
+  /** What joins its SAs and policies with its interface, on a host that has such. */
+  readonly ifId: number;
   readonly pskSecretId: string;
 }
 

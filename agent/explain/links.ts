@@ -285,4 +285,9 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "group is not protected.",
     "Run `linkseal links` and look at the group first; the tunnel itself may be healthy.",
   ),
+  "weak-policy": body(
+    "The tunnel runs under algorithms that RFC 8221 or RFC 8247 advises against, and the day " +
+      "until which `acceptRisks` takes that is over. It still carries; nothing sets it up again.",
+    "Give the gateway's connection a custom policy, then the tunnel `policy: strong`.",
+  ),
 };

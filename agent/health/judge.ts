@@ -282,7 +282,13 @@ export class Judge {
       routing: crew.lookout.state(tunnel.device)?.routing,
       device: this.#contact(crew, tunnel.device),
       carrier: verdict,
+      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew) }),
     });
+  }
+
+  #waiver({ intent }: Crew): "stands" | "over" {
+    const now = this.#parts.world.clock.wall();
+    return riskAccepted(intent.desired, "weakTunnel", now) ? "stands" : "over";
   }
 
   status(): Status {

@@ -99,6 +99,8 @@ export interface TunnelEvidence {
   readonly device: DeviceContact;
   /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
   readonly carrier?: Verdict | undefined;
+  /** Of a weak policy: whether its risk is still accepted; undefined = the policy is none. */
+  readonly waiver?: "stands" | "over" | undefined;
   readonly causes?: readonly Reason[];
 }
 

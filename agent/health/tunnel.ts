@@ -35,6 +35,10 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     return findings;
   }
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
+  if (evidence.waiver === "over") {
+    const text = `${tunnel.name} runs under a weak policy: ${tunnel.weaknesses.join(", ")}`;
+    findings.push(finding("degraded", "weak-policy", tunnel.name, text));
+  }
   if (evidence.carrier === "unprotected") {
     const group = tunnel.insideMacsec ?? "its group";
     const text = `${tunnel.name} must ride inside the MACsec of ${group}`;

@@ -48,7 +48,8 @@ export type TunnelCode =
   | "tunnel-one-way"
   | "sequence-number-high"
   | "clear-path-beside-tunnel"
-  | "outside-macsec";
+  | "outside-macsec"
+  | "weak-policy";
 
 export type OperationCode =
   | "not-configured"
@@ -272,6 +273,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     dependsOn: unseen,
   }),
   "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),
+  "weak-policy": row("warning", "A weak policy is no longer accepted", "linkseal plan"),
 
   "not-configured": row("info", "No config has been accepted yet", "linkseal apply FILE", {
     visibleAfterMs: 0,

@@ -158,6 +158,23 @@ describe("tunnels", () => {
     expect((await scene.turn()).log).toHaveLength(2);
   });
 
+  it("under a weak policy wait for its risk to be accepted, and hold no other one up", async () => {
+    const weak = (wanted: typeof desired, until: number): typeof desired => ({
+      ...wanted,
+      tunnels: wanted.tunnels.map((tunnel) =>
+        tunnel.name === "hub-1" ? { ...tunnel, weaknesses: ["dhGroup DHGroup2"] } : tunnel,
+      ),
+      acceptRisks: [{ risk: "weakTunnel", until: until as never, reason: undefined }],
+    });
+    const scene = await new Scene(weak(pair, wallStart)).turn();
+    expect(scene.running).toEqual(["hub-2"]);
+    await scene.turn();
+    expect(scene.reconciler.trouble?.code).toBe("gate.riskNotAccepted");
+    expect(scene.running).toEqual(["hub-2"]);
+    const accepted = await new Scene(weak(pair, wallStart + 86_400_000)).turn();
+    expect(accepted.running.toSorted()).toEqual(["hub-1", "hub-2"]);
+  });
+
   it("that were reached and are gone are drift, and left alone under repair: off", async () => {
     const scene = await new Scene().turn();
     scene.running = [];
