@@ -75,6 +75,8 @@ export interface DesiredDevice {
   readonly address: string;
   /** Of the FRR instance on a Linux host; absent = its only one. */
   readonly pathspace?: string;
+  /** Path of charon's socket on this host. */
+  readonly charon?: string;
   /** What this device needs done otherwise. */
   readonly quirks: readonly Quirk[];
 }

@@ -31,6 +31,12 @@ export interface ReconcilerParts {
   readonly paused: () => boolean;
 }
 
+/** A daemon that ended took it along: nobody wanted that, so it is no drift. */
+function isForgotten({ ipsec }: DeviceState, name: string): boolean {
+  const tunnel = ipsec.find((entry) => entry.name === name);
+  return tunnel !== undefined && strongValue(tunnel.ike) === "forgotten";
+}
+
 const effectMsMax = 60_000;
 /** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
@@ -170,9 +176,10 @@ export class Reconciler {
     return desired.tunnels.filter(
       (tunnel) =>
         tunnel.device === device &&
-        !state.ipsec.some((entry) => entry.name === tunnel.name) &&
-        // Once reached, its absence is drift, and drift is mended under `repair: on` only (P4).
-        (desired.repair === "on" || named(memory().tunnels, tunnel.name) === undefined),
+        (isForgotten(state, tunnel.name) ||
+          (!state.ipsec.some((entry) => entry.name === tunnel.name) &&
+            // Once reached, its absence is drift, and that is mended under `repair: on` only (P4).
+            (desired.repair === "on" || named(memory().tunnels, tunnel.name) === undefined))),
     );
   }
 

@@ -187,7 +187,10 @@ export interface PortRate {
 
 export interface IpsecTunnel {
   readonly name: string;
-  readonly ike: Reading<"established" | "connecting" | "down">;
+  /** `forgotten`: the daemon has no such connection any more; what it held ended with it. */
+  readonly ike: Reading<"established" | "connecting" | "down" | "forgotten">;
+  /** Why it is not established, in one sentence, where the device can tell. */
+  readonly trouble?: string;
   readonly sas: Reading<readonly IpsecSa[]>;
 }
 
@@ -279,5 +282,15 @@ export interface DeviceState {
   readonly control: Reading<ControlPlane>;
   readonly macsec: readonly MacsecPort[];
   readonly ipsec: readonly IpsecTunnel[];
+  /**
+   * Prefixes that this device lets pass in a tunnel alone, whatever its routes say; absent where
+   * it has no such means.
+   */
+  readonly blocked?: Reading<readonly string[]>;
+  /**
+   * How its own forwarding table reaches what it protects by tunnels; absent where `routing` tells
+   * it as well.
+   */
+  readonly ways?: Reading<readonly Route[]>;
   readonly routing: Reading<Routing>;
 }

@@ -408,6 +408,13 @@ export const configSchema = z.strictObject({
         frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")
           .optional()
           .describe("FRR's pathspace (its option -N); absent: its only instance."),
+        charon: word(
+          "`unix:` and the absolute path of charon's VICI socket",
+          /^unix:\/[\w./@%+,:=~-]{1,106}$/,
+          "unix:/run/charon.vici",
+        )
+          .optional()
+          .describe("Where strongSwan answers; absent: this host ends no tunnel."),
         quirks: z
           .array(z.enum(quirkNames).meta({ examples: [quirkNames[0]] }))
           .max(quirkNames.length)

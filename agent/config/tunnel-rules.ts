@@ -57,18 +57,34 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      `A tunnel on a Linux host has a name of at most ${linkNameMax} characters, which its xfrm ` +
-      "interface gets, and no protected prefix of length 0: all else on the host would be blocked.",
-    *find({ devices, tunnels }) {
-      const hosts = new Set(devices.filter(({ driver }) => driver === "linux").map(nameOf));
-      for (const [i, tunnel] of tunnels.entries()) {
-        if (hosts.has(tunnel.device)) yield* onLinux(tunnel, i);
-      }
-    },
+      `A tunnel on a Linux host needs its \`charon\`, and a name of at most ${linkNameMax} ` +
+      "characters, which its xfrm interface gets; no protected prefix has the length 0: all else " +
+      "on the host would be blocked.",
+    find: tunnelsOfHosts,
   },
 ];
 
-const nameOf = ({ name }: { readonly name: string }): string => name;
+function* tunnelsOfHosts({ devices, tunnels }: Config): Generator<Finding> {
+  for (const [i, { driver, charon }] of devices.entries()) {
+    if (charon === undefined || driver === "linux") continue;
+    const why = `the driver ${driver} speaks to no charon of this host`;
+    yield finding(["devices", i, "charon"], "is set", why, "leave it out");
+  }
+  const hosts = new Map(devices.filter(({ driver }) => driver === "linux").map(byName));
+  for (const [i, tunnel] of tunnels.entries()) {
+    const host = hosts.get(tunnel.device);
+    if (host === undefined) continue;
+    if (host.charon === undefined) {
+      const why = `${tunnel.device} has no \`charon\` to set it up`;
+      const write = "charon: unix:/run/charon.vici at the device";
+      yield finding(["tunnels", i, "device"], "is a Linux host", why, write);
+    }
+    yield* onLinux(tunnel, i);
+  }
+}
+
+type Device = Config["devices"][number];
+const byName = (device: Device): [string, Device] => [device.name, device];
 
 function* onLinux({ name, protects }: Tunnel, i: number): Generator<Finding> {
   if (name.length > linkNameMax) {

@@ -280,6 +280,12 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "Remove the route that the text names, or filter it from the plain peering.",
     "On Linux, a block policy for the prefix stops the leak at once.",
   ),
+  "guard-missing": body(
+    "The block policies of a protected prefix are not in the kernel, or another policy lets " +
+      "packets past them. While the tunnel carries nothing leaks; without its route it would.",
+    "Run `linkseal guard` as root: it loads them again and changes nothing else.",
+    "Look with `ip xfrm policy` for policies that somebody else put before them.",
+  ),
   "outside-macsec": body(
     "The tunnel is meant to ride inside the MACsec of a group (`insideMacsec`), and that " +
       "group is not protected.",

@@ -280,6 +280,8 @@ export class Judge {
       now,
       looks: crew.lookout.tunnelHistory(tunnel.name),
       routing: crew.lookout.state(tunnel.device)?.routing,
+      ways: crew.lookout.state(tunnel.device)?.ways,
+      blocked: crew.lookout.state(tunnel.device)?.blocked,
       device: this.#contact(crew, tunnel.device),
       carrier: verdict,
       ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew) }),

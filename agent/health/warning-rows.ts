@@ -48,6 +48,7 @@ export type TunnelCode =
   | "tunnel-one-way"
   | "sequence-number-high"
   | "clear-path-beside-tunnel"
+  | "guard-missing"
   | "outside-macsec"
   | "weak-policy";
 
@@ -270,6 +271,9 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   }),
   "clear-path-beside-tunnel": row("error", "Protected prefixes go around the tunnel", tunnel, {
     ...atOnce,
+    dependsOn: unseen,
+  }),
+  "guard-missing": row("warning", "Nothing blocks what a tunnel protects", tunnel, {
     dependsOn: unseen,
   }),
   "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),

@@ -18,8 +18,16 @@ import type { Dialer, World } from "#hal/world.ts";
 import { deviceOf, LocalSession } from "../local/device.ts";
 import { count as countIn, recordOf } from "../local/shape.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "./frr.ts";
+import {
+  type IpsecParts,
+  ipsecOffer,
+  isTunnelChange,
+  observeTunnels,
+  openIpsec,
+  prepareTunnels,
+} from "./ipsec/face.ts";
 import { ping } from "./probe.ts";
-import { RoutingWatch, scopeOf } from "./routing.ts";
+import { RoutingWatch, scopeOf, withKernelRoutes } from "./routing.ts";
 import { readSubnets, type Subnet, subnetOf } from "./subnet.ts";
 
 /** The slowest of the measured drains and restores, twice. */
@@ -29,7 +37,7 @@ const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settl
 
 export const linux: Driver = {
   name: "linux",
-  offers: { commit: { kind: "armedRevert" }, drain, probe: true },
+  offers: { commit: { kind: "armedRevert" }, drain, ipsec: ipsecOffer, probe: true },
   async open(target, world, hint, signal) {
     const session = new LocalSession(target, world);
     const kernel = deviceOf(session, await session.capabilities(signal));
@@ -43,7 +51,9 @@ export const linux: Driver = {
       ...(hasFrr ? { drain } : {}),
       // FRR alone knows the address that is pinged.
       ...(hasFrr && hasPing ? { probe: true as const } : {}),
+      ...(target.charon === undefined ? {} : { ipsec: ipsecOffer }),
     };
+    const end = new AbortController();
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
     const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
     const host: Host = {
@@ -53,7 +63,8 @@ export const linux: Driver = {
       frr,
       watch,
       exec,
-      end: new AbortController(),
+      end,
+      ipsec: openIpsec({ session, world, hint }, target.charon, end.signal),
     };
     void passHints(host, world, hint);
     return deviceWith(host);
@@ -69,6 +80,8 @@ interface Host {
   readonly watch: RoutingWatch | undefined;
   readonly exec: Dialer["exec"];
   readonly end: AbortController;
+  /** undefined = no charon of this host is named. */
+  readonly ipsec: IpsecParts | undefined;
 }
 
 function shellOf({ pathspace }: Target): readonly string[] {
@@ -107,14 +120,13 @@ function deviceWith(host: Host): Device {
   return { ...device, probe: (port, count, signal) => probe(host, port, count, signal) };
 }
 
-async function observe(
-  { session, kernel, watch }: Host,
-  signal: AbortSignal,
-): Promise<DeviceState> {
-  const state = await kernel.observe(signal);
+async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
+  const { session, kernel, watch, ipsec } = host;
+  const seen = await kernel.observe(signal);
+  const state = ipsec === undefined ? seen : await observeTunnels(ipsec, seen, signal);
   if (watch === undefined) return state;
-  const routing = await watch.look(await subnetsNow(session, signal), signal);
-  return { ...state, routing };
+  const told = await watch.look(await subnetsNow(session, signal), signal);
+  return { ...state, routing: withKernelRoutes(told, state.ways) };
 }
 
 function subnetsNow(session: LocalSession, signal: AbortSignal): Promise<readonly Subnet[]> {
@@ -137,6 +149,11 @@ async function prepare(
   const missing = missingCapability(change, capabilities);
   const turns = change.filter(isTurn);
   if (missing !== undefined) throw unsupported(missing, where);
+  const tunnels = change.filter(isTunnelChange);
+  if (host.ipsec !== undefined && tunnels.length > 0) {
+    if (tunnels.length < change.length) throw unsupported("a tunnel beside another change", where);
+    return await prepareTunnels(host.ipsec, tunnels, keys, signal);
+  }
   if (turns.length === 0) return await kernel.prepare(change, keys, signal);
   if (turns.length < change.length) throw unsupported("a drain beside another change", where);
   const previews = [];

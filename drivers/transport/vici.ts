@@ -38,10 +38,12 @@ export class ViciClient implements Disposable {
   #waiting: Waiting | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #ended: LinksealError | undefined;
+  /** Resolves when it is closed, by whichever end. */
+  readonly ended: Promise<void>;
 
   constructor(channel: ByteChannel) {
     this.#channel = channel;
-    void this.#listen();
+    this.ended = this.#listen();
   }
 
   /** Charon's answer, whatever it says; `effect`: what a lost one may have done. */

@@ -221,12 +221,15 @@ describe("a driver is opened", () => {
     const wanted = desiredOf((text) =>
       text.replace(
         "driver: sim\n    address: unix:/run/site.sock",
-        "driver: linux\n    frr: edge7",
+        "driver: linux\n    frr: edge7\n    charon: unix:/run/charon.vici",
       ),
     );
     const bench = await new HintBench(wanted).run(0);
     expect(bench.targets).toEqual([
-      { device: "edge-a", address: "unix:/run/linkseal-net/net.sock", pathspace: "edge7" },
+      {
+        ...{ device: "edge-a", address: "unix:/run/linkseal-net/net.sock", pathspace: "edge7" },
+        charon: "/run/charon.vici",
+      },
       { device: "edge-b", address: "unix:/run/site.sock" },
     ]);
   });

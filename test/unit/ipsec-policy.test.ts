@@ -229,7 +229,11 @@ describe("the policy of a tunnel in a config", () => {
     const second = tunnels.replace("hub-1\n", "hub-2\n").replace("203.0.113.1", "203.0.113.2");
     const twice = siteOf("    ifId: 7\n", second.replace("    auth", "    ifId: 7\n    auth"));
     expect(complaints(twice.text)).toEqual([expect.stringContaining("tunnels[1].ifId: is 7")]);
-    const linux = siteConfig.replace("driver: sim", "driver: linux");
+    const bare = siteConfig.replace("driver: sim", "driver: linux");
+    expect(complaints(bare)).toEqual([expect.stringContaining("device: is a Linux host")]);
+    const linux = bare.replace("driver: linux", "driver: linux\n    charon: unix:/run/charon.vici");
+    const elsewhere = linux.replace("driver: linux", "driver: sim");
+    expect(complaints(elsewhere)).toEqual([expect.stringContaining("devices[0].charon: is set")]);
     const named = linux.replace("name: hub-1", "name: hub-with-16-char");
     expect(complaints(linux)).toEqual([]);
     expect(complaints(named)).toEqual([expect.stringContaining("tunnels[0].name: has 16 ")]);

@@ -69,7 +69,9 @@ export class TestCharon {
   readonly channel = new TestChannel();
   readonly asked: Asked[] = [];
   readonly registered = new Set<string>();
-  readonly knownEvents = new Set(["list-sa", "list-conn", "log", "child-rekey", "ike-updown"]);
+  readonly knownEvents = new Set([
+    ...["list-sa", "list-conn", "log", "child-rekey", "ike-updown", "child-updown"],
+  ]);
   readonly #say: (asked: Asked) => Said;
 
   constructor(say: (asked: Asked) => Said) {

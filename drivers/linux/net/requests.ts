@@ -30,7 +30,10 @@ export interface NetReply {
 const capabilities: Capabilities = { commit: { kind: "armedRevert" } };
 const partsMax = 64;
 const waitMsMax = 60_000;
-const kinds = ["port.shut", "port.open", "macsec.protect"] as const;
+const kinds = [
+  ...(["port.shut", "port.open", "macsec.protect"] as const),
+  ...(["ipsec.block", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
+];
 
 /** Never throws a LinksealError: a refusal is an answer. */
 export async function answerNet(

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { fillCommand } from "#drivers/index.ts";
+import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { linux } from "#drivers/linux/linux.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
@@ -22,6 +23,8 @@ export interface HostOptions {
   readonly clock: Clock;
   /** FRR's instance; absent = a host without FRR and without ping. */
   readonly pathspace?: string;
+  /** Path of charon's socket; absent = a host without tunnels. */
+  readonly charon?: string;
 }
 
 /** One linkseal-net, and as many sessions with it as somebody opens. */
@@ -55,18 +58,28 @@ export class Host implements AsyncDisposable {
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
     const disk = new MemoryDisk();
     const world = worldOf(options.clock, disk);
-    const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic, xfrm } });
+    const { charon: path, clock } = options;
+    const charon = path === undefined ? undefined : { path, stream: openStream, clock };
+    const forget = async (tunnel: string, signal: AbortSignal): Promise<void> => {
+      if (charon === undefined) return;
+      await withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
+    };
+    const parts = { world, bootId, sockets: { routes, generic, xfrm }, forget };
+    const desk = await NetDesk.open(parts);
     const note = (): void => desk.noteChange();
     sockets.use(monitor(native, netlinkFamilies.route, [1, 5, 9], { message: note, resync: note }));
     return new Host(options, desk, disk, sockets);
   }
 
   async device(hint: () => void = () => undefined): Promise<Device> {
-    const { clock, pathspace } = this.#options;
+    const { clock, pathspace, charon } = this.#options;
     const world = { ...worldOf(clock, new MemoryDisk()), dial: this.#dial() };
     const target = { device: "edge", address: "unix:/nowhere" };
     const { signal } = new AbortController();
-    const more = pathspace === undefined ? {} : { pathspace };
+    const more = {
+      ...(pathspace === undefined ? {} : { pathspace }),
+      ...(charon === undefined ? {} : { charon }),
+    };
     return await linux.open({ ...target, ...more }, world, hint, signal);
   }
 
