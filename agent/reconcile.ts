@@ -37,6 +37,11 @@ function isForgotten({ ipsec }: DeviceState, name: string): boolean {
   return tunnel !== undefined && strongValue(tunnel.ike) === "forgotten";
 }
 
+/** Where a change is proven as it is made, each part stands or falls for itself. */
+function commitsOf({ capabilities }: Device, change: DeviceChange): readonly DeviceChange[] {
+  return capabilities.commit.kind === "armedRevert" ? change.map((part) => [part]) : [change];
+}
+
 const effectMsMax = 60_000;
 /** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
@@ -59,7 +64,7 @@ export class Reconciler {
     return this.#trouble ?? this.#lost;
   }
 
-  /** One turn: look at the device and its far ends, then at most one transaction. */
+  /** One turn: look at the device and its far ends, then mend what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
     const { lookout, device } = this.#parts;
     const state = await lookout.look(device, signal);
@@ -246,7 +251,17 @@ export class Reconciler {
     );
     // The vault took its time, and a campaign may have begun meanwhile.
     if (this.#parts.paused()) return;
-    await this.#transact(session, change, signal);
+    let failed: unknown;
+    for (const one of commitsOf(session, change)) {
+      try {
+        await this.#transact(session, one, signal);
+      } catch (error) {
+        // A gateway that does not agree keeps no other tunnel down.
+        if (!(error instanceof LinksealError)) throw error;
+        failed ??= error;
+      }
+    }
+    if (failed !== undefined) throw failed;
   }
 
   #isRefused({ weaknesses }: DesiredTunnel): boolean {
@@ -274,7 +289,14 @@ export class Reconciler {
     );
     await write({ kind: "pending", device, token: transaction.token });
     const within = withinOf(session.capabilities.commit, desired.rotation.confirmMs);
-    await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
+    try {
+      await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
+    } catch (error) {
+      // What took itself back waits for nothing; all else is looked at first.
+      const undone = error instanceof LinksealError && error.effect === "none";
+      if (undone) await write({ kind: "pending", device, token: null });
+      throw error;
+    }
     const after = await lookout.look(device, signal);
     if (after === undefined) return;
     const gaps = verify(change, after);
