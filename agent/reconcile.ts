@@ -251,7 +251,7 @@ export class Reconciler {
     );
     // The vault took its time, and a campaign may have begun meanwhile.
     if (this.#parts.paused()) return;
-    let failed: unknown;
+    let failed: LinksealError | undefined;
     for (const one of commitsOf(session, change)) {
       try {
         await this.#transact(session, one, signal);

@@ -265,6 +265,15 @@ describe("a tunnel at charon", () => {
     expect(scene.daemon.asked).toContain("rekey");
   });
 
+  it("under other algorithms than wanted is begun anew", async () => {
+    const scene = new Scene();
+    scene.daemon.stand();
+    scene.daemon.children.splice(0);
+    await scene.up();
+    const asked = scene.daemon.asked.filter((one) => !one.startsWith("l"));
+    expect(asked).toEqual(["terminate", "initiate", "rekey"]);
+  });
+
   it.each<[Disagreement, RegExp]>([
     ["psk", /different pre-shared keys/],
     ["ikeProposal", /no algorithms for IKE/],

@@ -354,6 +354,74 @@ describe("health of a tunnel", () => {
     ]);
   });
 
+  const blocking = (...prefixes: readonly string[]): Partial<TunnelEvidence> => ({
+    blocked: known(prefixes, at(95_000)),
+  });
+  const leaky = routes(into, overPort("10.100.7.0/24"));
+  const guards: readonly Row[] = [
+    ["its prefix is blocked", [old, now], blocking("10.100.0.0/16"), "protected", ""],
+    ["more than it is blocked", [old, now], blocking("10.0.0.0/8"), "protected", ""],
+    ["a part of it is blocked", [old, now], blocking("10.100.7.0/24"), "degraded", "guard-missing"],
+    ["nothing is blocked", [old, now], blocking(), "degraded", "guard-missing"],
+    [
+      "it is not known what is blocked",
+      [old, now],
+      { blocked: unknown("queryFailed", at(95_000)) },
+      "unknown",
+      "reading-missing",
+    ],
+    [
+      "what would leak is blocked",
+      [old, now],
+      { ...leaky, ...blocking("10.100.0.0/16") },
+      "degraded",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "what would leak is not blocked",
+      [old, now],
+      { ...leaky, ...blocking("10.101.0.0/16") },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "its own table leads past it, whatever sessions tell",
+      [old, now],
+      { ways: known([overPort("10.100.0.0/16")], at(95_000)) },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "its own table is enough, where no session is told",
+      [old, now],
+      { ways: known([into], at(95_000)), routing: unknown("notSupported", at(95_000)) },
+      "protected",
+      "",
+    ],
+    [
+      "its daemon forgot it",
+      [old, { ...now, ike: known("forgotten", at(95_000)) }],
+      {},
+      "degraded",
+      "ike-down",
+    ],
+  ];
+  it.each(guards)("where %s", (_name, looks, change, verdict, codes) => {
+    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
+    const told = health.reasons.map((reason) => reason.code).join(" ");
+    expect([health.verdict, told]).toEqual([verdict, codes]);
+  });
+
+  it("tells why IKE is not established, where the device knows", () => {
+    const down = {
+      ...now,
+      ike: known("down", at(95_000)),
+      trouble: "the ends have different PSKs",
+    };
+    const { reasons } = deriveTunnelHealth(tunnelEvidence([old, down as IpsecTunnel]));
+    expect(reasons[0]?.text).toContain("is down: the ends have different PSKs");
+  });
+
   it("counts a weak policy only once its risk is no longer accepted", () => {
     const weak = { ...tunnel, weaknesses: ["dhGroup DHGroup2", "pfsGroup None"] };
     const of = (waiver: "stands" | "over") =>

@@ -95,13 +95,17 @@ export async function bringUp(
   const log = await Journal.open(client, spec.name, signal);
   await told(client, "load-shared", loadPsk(spec, psk), spec.name, signal);
   await told(client, "load-conn", loadConnection(spec), spec.name, signal);
-  const isUp = async (): Promise<boolean> =>
-    hasChild(spec.name, await lookAtCharon(client, signal));
-  if (!(await isUp())) {
+  const look = await lookAtCharon(client, signal);
+  if (!stands(spec, look)) {
+    // An SA under other algorithms keeps them for as long as it is rekeyed.
+    const isUp = look.sas.some((sa) => sa.name === spec.name && sa.state === "established");
+    if (isUp) await end(client, spec.name, signal);
     // Without its own wait: charon tries again by itself, and the log knows sooner why it must.
     const ask = { child: spec.name, ike: spec.name, timeout: "-1" };
     await told(client, "initiate", ask, spec.name, signal);
-    if (!(await waited(charon, initiateMs, log, "initiate", isUp, signal))) return;
+    const isThere = async (): Promise<boolean> =>
+      hasChild(spec.name, await lookAtCharon(client, signal));
+    if (!(await waited(charon, initiateMs, log, "initiate", isThere, signal))) return;
   }
   // A group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3).
   await rekeyed(charon, client, spec.name, "child", log, signal);
@@ -141,7 +145,10 @@ export async function forget(client: ViciClient, name: string, signal: AbortSign
   await client.ask("unload-conn", { name }, "unknown", signal);
   await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
   const { sas } = await lookAtCharon(client, signal);
-  if (!sas.some((sa) => sa.name === name)) return;
+  if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
+}
+
+async function end(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
   await client.ask("terminate", { ike: name, force: "yes", timeout: "2000" }, "unknown", signal);
 }
 

@@ -146,10 +146,13 @@ export async function prepareTunnels(
   signal: AbortSignal,
 ): Promise<Transaction> {
   const { session, charon } = parts;
+  const look = await lookIfThere(charon, signal);
   const lines: string[] = [];
   for (const part of change) {
+    // Refused here, while nothing has been sent yet.
     if (part.kind === "ipsec.putTunnel") loadConnection(part.tunnel);
-    lines.push(...previewOf(part));
+    const isDone = part.kind === "ipsec.putTunnel" && look !== undefined;
+    if (!isDone || !stands(part.tunnel, look)) lines.push(...previewOf(part));
   }
   const wanted = change.flatMap(netPartsOf);
   const { token, preview } = await prepareNet(session, wanted, signal);
@@ -184,6 +187,16 @@ export async function prepareTunnels(
     confirm: (bounded) => act.confirm(bounded),
     rollback: (bounded) => act.rollback(bounded),
   };
+}
+
+/** undefined = charon does not tell now; whoever applies will see. */
+async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonLook | undefined> {
+  try {
+    return await withCharon(charon, signal, (client) => lookAtCharon(client, signal));
+  } catch (error) {
+    if (!(error instanceof LinksealError) || signal.aborted) throw error;
+    return undefined;
+  }
 }
 
 async function prepareNet(
