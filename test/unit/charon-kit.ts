@@ -61,6 +61,8 @@ export class PretendCharon {
   readonly children: Child[] = [];
   ikeId = 0;
   disagreement: Disagreement | undefined;
+  /** It takes every question and answers none. */
+  hangs = false;
   onInitiate: () => void = () => undefined;
   /** Refuses every connection. */
   away = false;
@@ -112,6 +114,7 @@ export class PretendCharon {
 
   #answer({ command, message }: Asked): Said {
     this.asked.push(command);
+    if (this.hangs) return "silence";
     const yes = { answer: { success: "yes" } };
     switch (command) {
       case "load-shared":

@@ -119,6 +119,16 @@ describe("a tunnel of a Linux host", () => {
     expect(tunnel?.sas.kind).toBe("known");
   });
 
+  it("is looked at in time beside a charon that hangs", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    bench.charon.hangs = true;
+    const before = bench.clock.now();
+    expect((await bench.tunnel())?.ike).toMatchObject({ kind: "unknown", why: "queryFailed" });
+    expect(bench.clock.now() - before).toBeLessThanOrEqual(6_000);
+    await bench.prepare([put]);
+  });
+
   it("removed is gone at its confirm, and comes back without it", async () => {
     const bench = await TunnelBench.open();
     await bench.put();

@@ -79,11 +79,8 @@ export async function observeTunnels(
   signal: AbortSignal,
 ): Promise<DeviceState> {
   if (state.ipsec.length === 0) return state;
-  const limit = { ms: lookMsMax, where: "charon", effect: "none" } as const;
   try {
-    const look = await withDeadline(charon.clock, limit, signal, (bounded) =>
-      withCharon(charon, bounded, (client) => lookAtCharon(client, bounded)),
-    );
+    const look = await lookSoon(charon, signal);
     const ipsec = state.ipsec.map((tunnel) => joined(tunnel, look, state, watch));
     return { ...state, ipsec };
   } catch (error) {
@@ -92,6 +89,13 @@ export async function observeTunnels(
     const ike = unknown(why, state.at);
     return { ...state, ipsec: state.ipsec.map((tunnel) => ({ ...tunnel, ike })) };
   }
+}
+
+function lookSoon(charon: Charon, signal: AbortSignal): Promise<CharonLook> {
+  const limit = { ms: lookMsMax, where: "charon", effect: "none" } as const;
+  return withDeadline(charon.clock, limit, signal, (bounded) =>
+    withCharon(charon, bounded, (client) => lookAtCharon(client, bounded)),
+  );
 }
 
 function joined(
@@ -192,7 +196,7 @@ export async function prepareTunnels(
 /** undefined = charon does not tell now; whoever applies will see. */
 async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonLook | undefined> {
   try {
-    return await withCharon(charon, signal, (client) => lookAtCharon(client, signal));
+    return await lookSoon(charon, signal);
   } catch (error) {
     if (!(error instanceof LinksealError) || signal.aborted) throw error;
     return undefined;

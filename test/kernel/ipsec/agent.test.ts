@@ -99,7 +99,7 @@ describe("an agent with a tunnel of its host", { timeout: 240_000 }, () => {
     expect(spis(ip("-n", site.edge, "xfrm", "state", "list"))).toEqual(spis(before));
   });
 
-  it("brings it back by itself after charon was killed, without an SA that nobody owns", async () => {
+  it("brings it back by itself after charon was killed, with no SA left over", async () => {
     await site.charon.stop("SIGKILL");
     await untilVerdict("unknown");
     await site.charon.start();

@@ -147,3 +147,16 @@ describe("a tunnel that the ends do not agree on", { timeout: 120_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 });
+
+describe("a gateway whose own address is protected", { timeout: 120_000 }, () => {
+  it("is reached all the same, where a route of its own leads to it", async () => {
+    await commit(remove);
+    ip("-n", site.edge, "route", "add", "198.51.100.2/32", "dev", "wire");
+    const remotePrefixes = [...spec.remotePrefixes, "198.51.100.0/30"];
+    await commit(put({ ...spec, remotePrefixes }));
+    expect(await pings(site.edge)).toBe(3);
+    await commit([{ kind: "ipsec.rekey", name: spec.name, what: "ike" }]);
+    const { blocked } = await device.observe(soon());
+    expect(blocked).toMatchObject({ value: remotePrefixes });
+  });
+});
