@@ -65,23 +65,27 @@ function config(): string {
     "    remote: { address: 198.51.100.2 }",
     "    protects: { local: [10.1.0.0/16], remote: [10.100.0.0/16] }",
     "    auth: { psk: hub-1-psk }",
-    "health: { poll: 2s, staleAfter: 30s, evidence: 30s }",
+    "health: { poll: 2s, staleAfter: 30s, evidence: 90s }",
     "",
   ].join("\n");
 }
+
+/** Each question is a program of its own, which an emulator starts slowly. */
+const patienceMs = 150_000;
 
 async function status(): Promise<Status> {
   return JSON.parse((await programs.run("status", "--json")).out) as Status;
 }
 
 const untilVerdict = async (verdict: string): Promise<void> => {
-  await until(async () => ((await status()).tunnels[0]?.verdict === verdict ? true : undefined));
+  const isSo = async () => ((await status()).tunnels[0]?.verdict === verdict ? true : undefined);
+  await until(isSo, patienceMs);
 };
 
 const reasonOf = async (code: string): Promise<string | undefined> =>
   (await status()).tunnels[0]?.reasons.find((reason) => reason.code === code)?.text;
 
-describe("an agent with a tunnel of its host", { timeout: 240_000 }, () => {
+describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
   it("sets it up from the accepted intent, and calls it protected", async () => {
     await untilVerdict("protected");
     expect(await pings(site.edge)).toBe(3);
@@ -114,7 +118,7 @@ describe("an agent with a tunnel of its host", { timeout: 240_000 }, () => {
   it("names a route that leads past it within one look, and that it is blocked there", async () => {
     ip("-n", site.edge, "route", "add", "10.100.7.0/24", "via", "198.51.100.2");
     const begun = performance.now();
-    const text = await until(() => reasonOf("clear-path-beside-tunnel"));
+    const text = await until(() => reasonOf("clear-path-beside-tunnel"), patienceMs);
     console.log(`a clear path was named after ${Math.round(performance.now() - begun)} ms`);
     expect(text).toContain("over wire (route 10.100.7.0/24), beside the tunnel hub-1");
     expect(text).toContain("it is blocked there");
@@ -125,7 +129,7 @@ describe("an agent with a tunnel of its host", { timeout: 240_000 }, () => {
   it("says that nothing blocks it any more, until the guard ran", async () => {
     const policy = ["src", "0.0.0.0/0", "dst", "10.100.0.0/16", "dir", "out"];
     ip("-n", site.edge, "xfrm", "policy", "delete", ...policy);
-    const text = await until(() => reasonOf("guard-missing"));
+    const text = await until(() => reasonOf("guard-missing"), patienceMs);
     expect(text).toContain("would let 10.100.0.0/16 pass in the clear");
     expect((await programs.run("guard")).status).toBe(0);
     await untilVerdict("protected");
@@ -140,7 +144,7 @@ describe("an agent with a tunnel of its host", { timeout: 240_000 }, () => {
       const now = await status();
       const isTold = JSON.stringify(now).includes("different pre-shared keys");
       return isTold ? now : undefined;
-    });
+    }, patienceMs);
     expect(JSON.stringify(warnings)).not.toContain(gatewayPsk);
     await loadGateway(site.far, strong, gatewayPsk);
     await untilVerdict("protected");

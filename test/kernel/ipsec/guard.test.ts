@@ -46,7 +46,7 @@ async function tell(path: string, body: object): Promise<Record<string, unknown>
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-describe("linkseal guard", { timeout: 180_000 }, () => {
+describe("linkseal guard", { timeout: 400_000 }, () => {
   it("blocks nothing where nothing was ever protected", async () => {
     const { status } = await programs.run("guard");
     expect(status).toBe(0);
