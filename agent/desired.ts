@@ -1,7 +1,14 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
 import type { RealCloud } from "#drivers/azure-url.ts";
-import type { DrainMeans, PortName, Transforms, WantedSettings } from "#hal/model.ts";
+import type {
+  DrainMeans,
+  IkeTransforms,
+  PortName,
+  SaLife,
+  Transforms,
+  WantedSettings,
+} from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 
 export interface Desired {
@@ -68,6 +75,8 @@ export interface DesiredDevice {
   readonly address: string;
   /** Of the FRR instance on a Linux host; absent = its only one. */
   readonly pathspace?: string;
+  /** Path of charon's socket on this host. */
+  readonly charon?: string;
   /** What this device needs done otherwise. */
   readonly quirks: readonly Quirk[];
 }
@@ -138,7 +147,14 @@ export interface DesiredTunnel {
   readonly azureConnection: string | undefined;
   readonly localPrefixes: readonly string[];
   readonly remotePrefixes: readonly string[];
+  readonly ike: IkeTransforms;
+  /** Of ESP. */
   readonly transforms: Transforms;
+  readonly life: SaLife;
+  /** What of its policy stands only under the risk `weakTunnel`; empty = nothing. */
+  readonly weaknesses: readonly string[];
+  readonly mtu: number;
+  readonly ifId: number;
   readonly pskSecret: string;
   /** The group whose MACsec it must ride inside. */
   readonly insideMacsec: string | undefined;
@@ -173,6 +189,7 @@ export const riskNames = [
   "noProbe",
   "farEndUnseen",
   "asFound",
+  "weakTunnel",
 ] as const;
 export type RiskName = (typeof riskNames)[number];
 
@@ -189,6 +206,8 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
   farEndUnseen:
     "nobody can read the far end: the operator's word and the router's evidence stand in for it",
   asFound: "a link is adopted with settings that differ from the config",
+  weakTunnel:
+    "a tunnel runs under a policy that RFC 8221 or RFC 8247 advises against, or without a group",
 };
 
 interface AcceptedRisk {

@@ -144,8 +144,12 @@ export class Lookout {
     if (slot.device !== undefined) return slot.device;
     const driver = this.#parts.drivers[slot.wanted.driver];
     if (driver === undefined) throw new Error(`no driver ${slot.wanted.driver}`);
-    const { address, pathspace } = slot.wanted;
-    const target = { device: name, address, ...(pathspace === undefined ? {} : { pathspace }) };
+    const { address, pathspace, charon } = slot.wanted;
+    const target = {
+      ...{ device: name, address },
+      ...(pathspace === undefined ? {} : { pathspace }),
+      ...(charon === undefined ? {} : { charon }),
+    };
     const hint = (): void => this.#parts.hint?.(name);
     const opened = await driver.open(target, this.#parts.world, hint, signal);
     // Two loops may open at once, and one session is enough.
@@ -384,7 +388,8 @@ export class Lookout {
 }
 
 function isSameDevice(a: DesiredDevice, b: DesiredDevice): boolean {
-  return a.driver === b.driver && a.address === b.address && a.pathspace === b.pathspace;
+  const sameParts = a.pathspace === b.pathspace && a.charon === b.charon;
+  return a.driver === b.driver && a.address === b.address && sameParts;
 }
 
 function failureOf(error: LinksealError, before: Failure | undefined, now: Instant): Failure {

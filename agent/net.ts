@@ -3,9 +3,14 @@
 
 import { chmod, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
+import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { openStream } from "#drivers/transport/stream.ts";
+import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { LogLevel } from "#hal/world.ts";
 import { loadAddon, tellManager } from "./host/addon.ts";
@@ -20,12 +25,15 @@ export interface NetOptions {
   readonly socket: string | undefined;
   /** Number or name of the user who may ask, beside the one that this process runs as. */
   readonly client: string | undefined;
+  /** Path of charon's socket; strongSwan's own place if absent. */
+  readonly charon: string | undefined;
   readonly level: LogLevel;
 }
 
 const families = { route: 0, xfrm: 6, generic: 16 } as const;
 /** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
 const groups = [1, 5, 9] as const;
+const charonSocket = "/run/charon.vici";
 const requestBytesMax = 100_000;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
 
@@ -41,7 +49,11 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   using generic = new NetlinkChannel(native, families.generic);
   using xfrm = new NetlinkChannel(native, families.xfrm);
   const bootId = (await readFile(bootIdFile, "latin1")).trim();
-  const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic, xfrm } });
+  const charon = { path: options.charon ?? charonSocket, stream: openStream, clock: world.clock };
+  const forget = (tunnel: string, signal: AbortSignal): Promise<void> =>
+    withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
+  const sockets = { routes, generic, xfrm };
+  const desk = await NetDesk.open({ world, bootId, sockets, forget });
   using _monitor = monitor(native, families.route, groups, {
     message: () => desk.noteChange(),
     resync: () => desk.noteChange(),
@@ -68,6 +80,41 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   desk.close();
   world.log.write("info", "stopped", "stopped; the kernel's network stays as it is");
   return status;
+}
+
+export interface GuardOptions {
+  /** A prefix that may leave in the clear from now on. */
+  readonly release: string | undefined;
+  readonly level: LogLevel;
+}
+
+/** Blocks again what was accepted last, before there is a network; ends at once. */
+export async function runGuard({ release, level }: GuardOptions): Promise<0> {
+  const { state } = netPlaces(undefined);
+  const { disk, log } = await hostWorld({ state, level });
+  const native = loadAddon();
+  using routes = new NetlinkChannel(native, families.route);
+  using xfrm = new NetlinkChannel(native, families.xfrm);
+  const hands = { routes, xfrm, disk, log };
+  const { signal } = new AbortController();
+  const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
+  const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";
+  await carryTunnelPart({ kind, prefixes }, hands, signal);
+  const said = release === undefined ? "blocked outside of tunnels" : "no longer blocked";
+  log.write("info", "guard", `${prefixes.length} prefixes are ${said}`);
+  return 0;
+}
+
+function canonical(prefix: string): string {
+  try {
+    return canonicalPrefix(prefix);
+  } catch {
+    throw new LinksealError("usage", "that is no prefix in CIDR form", {
+      effect: "none",
+      where: "guard",
+      next: "linkseal guard --help",
+    });
+  }
 }
 
 function tooLong(): { status: number; body: string } {

@@ -392,14 +392,10 @@ function sameStep(shown: unknown, step: PlanStep): boolean {
 
 /** The tunnel as a driver takes it. */
 export function tunnelSpec(tunnel: DesiredTunnel, pskSecretId: string): TunnelSpec {
-  const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes, transforms } = tunnel;
+  const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
+  const { ike, transforms, life, mtu, ifId } = tunnel;
   return {
-    name,
-    localAddress,
-    remoteAddress,
-    localPrefixes,
-    remotePrefixes,
-    transforms,
-    pskSecretId,
+    ...{ name, localAddress, remoteAddress, localPrefixes, remotePrefixes },
+    ...{ ike, transforms, life, mtu, ifId, pskSecretId },
   };
 }

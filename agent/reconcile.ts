@@ -7,6 +7,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type WantedSettings } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
+import { riskAccepted } from "./campaign/begin.ts";
 import { commitLost, withinOf } from "./campaign/effects.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
@@ -28,6 +29,17 @@ export interface ReconcilerParts {
   readonly write: (record: JournalRecord) => Promise<void>;
   /** A campaign runs on a group of this device: look, and write nothing. */
   readonly paused: () => boolean;
+}
+
+/** A daemon that ended took it along: nobody wanted that, so it is no drift. */
+function isForgotten({ ipsec }: DeviceState, name: string): boolean {
+  const tunnel = ipsec.find((entry) => entry.name === name);
+  return tunnel !== undefined && strongValue(tunnel.ike) === "forgotten";
+}
+
+/** Where a change is proven as it is made, each part stands or falls for itself. */
+function commitsOf({ capabilities }: Device, change: DeviceChange): readonly DeviceChange[] {
+  return capabilities.commit.kind === "armedRevert" ? change.map((part) => [part]) : [change];
 }
 
 const effectMsMax = 60_000;
@@ -52,7 +64,7 @@ export class Reconciler {
     return this.#trouble ?? this.#lost;
   }
 
-  /** One turn: look at the device and its far ends, then at most one transaction. */
+  /** One turn: look at the device and its far ends, then mend what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
     const { lookout, device } = this.#parts;
     const state = await lookout.look(device, signal);
@@ -161,13 +173,18 @@ export class Reconciler {
   }
 
   #missingTunnels(state: DeviceState): readonly DesiredTunnel[] {
+    return this.#absentTunnels(state).filter((tunnel) => !this.#isRefused(tunnel));
+  }
+
+  #absentTunnels(state: DeviceState): readonly DesiredTunnel[] {
     const { desired, device, memory } = this.#parts;
     return desired.tunnels.filter(
       (tunnel) =>
         tunnel.device === device &&
-        !state.ipsec.some((entry) => entry.name === tunnel.name) &&
-        // Once reached, its absence is drift, and drift is mended under `repair: on` only (P4).
-        (desired.repair === "on" || named(memory().tunnels, tunnel.name) === undefined),
+        (isForgotten(state, tunnel.name) ||
+          (!state.ipsec.some((entry) => entry.name === tunnel.name) &&
+            // Once reached, its absence is drift, and that is mended under `repair: on` only (P4).
+            (desired.repair === "on" || named(memory().tunnels, tunnel.name) === undefined))),
     );
   }
 
@@ -227,14 +244,42 @@ export class Reconciler {
     const change = this.#wanted(state, (tunnel) =>
       tunnelSpec(tunnel, secretIds.get(tunnel.name) ?? ""),
     );
-    if (change.length === 0) return;
+    if (change.length === 0) return this.#refuseWeak(state);
     if (strongValue(state.control)?.commitPending !== false) return;
     const session = await this.#bounded("none", signal, (bounded) =>
       lookout.device(device, bounded),
     );
     // The vault took its time, and a campaign may have begun meanwhile.
     if (this.#parts.paused()) return;
-    await this.#transact(session, change, signal);
+    let failed: LinksealError | undefined;
+    for (const one of commitsOf(session, change)) {
+      try {
+        await this.#transact(session, one, signal);
+      } catch (error) {
+        // A gateway that does not agree keeps no other tunnel down.
+        if (!(error instanceof LinksealError)) throw error;
+        failed ??= error;
+      }
+    }
+    if (failed !== undefined) throw failed;
+  }
+
+  #isRefused({ weaknesses }: DesiredTunnel): boolean {
+    const { desired, world } = this.#parts;
+    return weaknesses.length > 0 && !riskAccepted(desired, "weakTunnel", world.clock.wall());
+  }
+
+  // Only after the others have their turn.
+  #refuseWeak(state: DeviceState): void {
+    const weak = this.#absentTunnels(state).find((tunnel) => this.#isRefused(tunnel));
+    if (weak === undefined) return;
+    const { name, weaknesses } = weak;
+    const text = `${name} is not set up under a weak policy: its risk is not accepted`;
+    throw new LinksealError("gate.riskNotAccepted", `${text} (${weaknesses.join(", ")})`, {
+      effect: "none",
+      where: name,
+      next: "accept weakTunnel with a later date, or set policy: strong",
+    });
   }
 
   async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {
@@ -244,7 +289,14 @@ export class Reconciler {
     );
     await write({ kind: "pending", device, token: transaction.token });
     const within = withinOf(session.capabilities.commit, desired.rotation.confirmMs);
-    await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
+    try {
+      await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
+    } catch (error) {
+      // What took itself back waits for nothing; all else is looked at first.
+      const undone = error instanceof LinksealError && error.effect === "none";
+      if (undone) await write({ kind: "pending", device, token: null });
+      throw error;
+    }
     const after = await lookout.look(device, signal);
     if (after === undefined) return;
     const gaps = verify(change, after);

@@ -12,6 +12,7 @@ import {
   type Log,
   noFrames,
   noPrograms,
+  noStreams,
   type World,
 } from "#hal/world.ts";
 import { Desk } from "#sim/desk.ts";
@@ -56,6 +57,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
     },
     exec: noPrograms,
     framed: noFrames,
+    stream: noStreams,
   };
 }
 

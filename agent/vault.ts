@@ -228,7 +228,33 @@ export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
   return (ref: SecretRef): Promise<Secret> =>
     ref.kind === "cak"
       ? readCak(vault, ref.key.cakSecretId, signal)
-      : vault.read(ref.secretId, signal);
+      : readPsk(vault, ref.secretId, signal);
+}
+
+/** Of Azure; the lower bound is ours, because whoever records IKE may guess for ever. */
+const pskOctets = { least: 16, most: 128 };
+
+/** The gateway takes printable ASCII without space, hyphen and tilde, and nothing else. */
+async function readPsk(vault: KeyVault, id: string, signal: AbortSignal): Promise<Secret> {
+  const psk = await vault.read(id, signal);
+  const length = psk.byteLength;
+  const fits = length >= pskOctets.least && length <= pskOctets.most;
+  if (fits && isPskText(psk)) return psk;
+  psk[Symbol.dispose]();
+  const bounds = `${pskOctets.least} to ${pskOctets.most}`;
+  const text = fits
+    ? "the PSK holds something else than printable ASCII without space, hyphen and tilde"
+    : `the PSK has ${length} octets, and ${bounds} are taken`;
+  throw new LinksealError("vault.malformedKey", text, {
+    effect: "none",
+    where: id,
+    next: "put a version into the vault that fits, at both ends",
+  });
+}
+
+function isPskText(psk: Secret): boolean {
+  const isTaken = (octet: number): boolean => octet > 0x20 && octet < 0x7e && octet !== 0x2d;
+  return psk.use((bytes) => bytes.every(isTaken));
 }
 
 /** Newest usable version of a secret that is not a MACsec key, such as a PSK. */

@@ -14,7 +14,7 @@ import {
   until,
 } from "./conformance-kit.ts";
 import type { PortChange } from "./device.ts";
-import type { IpsecSa } from "./model.ts";
+import type { DeviceState, IpsecSa, Route } from "./model.ts";
 
 type RekeyWhat = Extract<PortChange, { readonly kind: "ipsec.rekey" }>["what"];
 
@@ -38,6 +38,10 @@ const spisIn = (sas: readonly IpsecSa[]): readonly number[] =>
   sas.filter(({ phase }) => phase === "installed").map(({ spi }) => spi);
 
 const ascending = (spis: readonly number[]): readonly number[] => spis.toSorted((a, b) => a - b);
+
+function routesIn({ ways, routing }: DeviceState): readonly Route[] {
+  return ways === undefined ? told(routing, "its routing").routes : told(ways, "its routes");
+}
 
 function rekeyCase(what: RekeyWhat): DeviceCase {
   const renews = what !== "ike";
@@ -81,7 +85,7 @@ export const tunnelCases: readonly DeviceCase[] = [
       );
       const truth = ascending(tunnelTruth(bench)?.spis ?? []);
       must(canonical(ascending(spisIn(sas))) === canonical(truth), "the SPIs are told wrongly");
-      const { routes } = told((await look(bench)).routing, "its routing");
+      const routes = routesIn(await look(bench));
       const ways = routes.filter(({ prefix }) => bench.tunnel.remotePrefixes.includes(prefix));
       must(
         ways.some(({ via }) => via.kind === "tunnel"),
@@ -112,11 +116,13 @@ export const tunnelCases: readonly DeviceCase[] = [
       await sasOf(bench);
       await commit(bench, { kind: "ipsec.removeTunnel", name: bench.tunnel.name });
       must(tunnelTruth(bench) === undefined, "a removed tunnel still stands");
-      const { ipsec: tunnels, routing } = await look(bench);
-      const ghost = tunnels.some(({ name }) => name === bench.tunnel.name);
+      const state = await look(bench);
+      const ghost = state.ipsec.some(({ name }) => name === bench.tunnel.name);
       must(!ghost, "a removed tunnel is told");
-      const { routes } = told(routing, "its routing");
-      must(!routes.some(({ via }) => via.kind === "tunnel"), "a route leads into no tunnel");
+      must(
+        !routesIn(state).some(({ via }) => via.kind === "tunnel"),
+        "a route leads into no tunnel",
+      );
     },
   },
   ...(["child", "ike", "reauthenticate"] as const).map(rekeyCase),

@@ -22,6 +22,8 @@ export interface Target {
   readonly address: string;
   /** Of the FRR instance on this host (its option -N); absent = FRR's only one. */
   readonly pathspace?: string;
+  /** Path of charon's socket on this host; absent = no IPsec by it. */
+  readonly charon?: string;
 }
 
 export interface Driver {

@@ -189,7 +189,10 @@ export interface PortRate {
 
 export interface IpsecTunnel {
   readonly name: string;
-  readonly ike: Reading<"established" | "connecting" | "down">;
+  /** `forgotten`: the daemon has no such connection any more; what it held ended with it. */
+  readonly ike: Reading<"established" | "connecting" | "down" | "forgotten">;
+  /** Why it is not established, in one sentence, where the device can tell. */
+  readonly trouble?: string;
   readonly sas: Reading<readonly IpsecSa[]>;
 }
 
@@ -211,6 +214,17 @@ export interface IpsecSa {
   readonly sequence: bigint | undefined;
 }
 
+/** With an AEAD the PRF stands alone: it is never part of the cipher. */
+export interface IkeTransforms extends Transforms {
+  readonly prf: string;
+}
+
+/** Of a pair of IPsec SAs; each end has its own (RFC 7296, 2.8). */
+export interface SaLife {
+  readonly seconds: number;
+  readonly kilobytes: number;
+}
+
 /** What a person wants of one tunnel; the PSK is named, never held. */
 export interface TunnelSpec {
   readonly name: string;
@@ -218,7 +232,14 @@ export interface TunnelSpec {
   readonly remoteAddress: string;
   readonly localPrefixes: readonly string[];
   readonly remotePrefixes: readonly string[];
+  readonly ike: IkeTransforms;
+  /** Of ESP. */
   readonly transforms: Transforms;
+  readonly life: SaLife;
+  /** Of the inner packets. */
+  readonly mtu: number;
+  /** What joins its SAs and policies with its interface, on a host that has such. */
+  readonly ifId: number;
   readonly pskSecretId: string;
 }
 
@@ -263,5 +284,15 @@ export interface DeviceState {
   readonly control: Reading<ControlPlane>;
   readonly macsec: readonly MacsecPort[];
   readonly ipsec: readonly IpsecTunnel[];
+  /**
+   * Prefixes that this device lets pass in a tunnel alone, whatever its routes say; absent where
+   * it has no such means.
+   */
+  readonly blocked?: Reading<readonly string[]>;
+  /**
+   * How its own forwarding table reaches what it protects by tunnels; absent where `routing` tells
+   * it as well.
+   */
+  readonly ways?: Reading<readonly Route[]>;
   readonly routing: Reading<Routing>;
 }

@@ -60,6 +60,8 @@ export interface Dialer {
    * behind. The octets of the answer; throws LinksealError, or the signal's reason once it aborts.
    */
   framed(question: FramedQuestion, signal: AbortSignal): Promise<Uint8Array>;
+  /** A Unix stream socket of this host. The signal bounds the opening, not what comes after. */
+  stream(path: string, signal: AbortSignal): Promise<ByteChannel>;
 }
 
 export interface FramedQuestion {
@@ -68,6 +70,14 @@ export interface FramedQuestion {
   readonly replyBytesMax: number;
   /** What a lost reply may have done. */
   readonly effect: Extract<Effect, "none" | "unknown">;
+}
+
+/** Octets both ways until one end closes it; closing it also ends every wait for it. */
+export interface ByteChannel extends Disposable {
+  /** The next octets; undefined = it is closed. One wait at a time. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Resolves once the octets are on their way, and no copy of a secret is left here. */
+  write(octets: Octets): Promise<void>;
 }
 
 export interface ExecReply {
@@ -89,6 +99,15 @@ export const noPrograms: Dialer["exec"] = async (argv) => {
 /** For a World without such sockets: refuses before anything has happened. */
 export const noFrames: Dialer["framed"] = async ({ path }) => {
   throw new LinksealError("device.unsupported", "no socket of a host can be asked from here", {
+    effect: "none",
+    where: path,
+    next: "linkseal status",
+  });
+};
+
+/** For a World without sockets of a host: refuses before anything has happened. */
+export const noStreams: Dialer["stream"] = async (path) => {
+  throw new LinksealError("device.unsupported", "no socket of a host can be opened from here", {
     effect: "none",
     where: path,
     next: "linkseal status",

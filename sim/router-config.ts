@@ -190,10 +190,13 @@ function describeKey(key: StationKey): string {
 
 function describeTunnel(spec: TunnelSpec): string {
   const { encryption, integrity, dhGroup } = spec.transforms;
+  const { ike, life, mtu, ifId } = spec;
   return (
     `tunnel ${spec.name} ${spec.localAddress} to ${spec.remoteAddress} ` +
     `protects ${spec.localPrefixes.join(",")} to ${spec.remotePrefixes.join(",")} ` +
-    `with ${encryption}/${integrity}/${dhGroup} [secret psk]`
+    `with ${encryption}/${integrity}/${dhGroup} for ${life.seconds}s or ${life.kilobytes}kB, ` +
+    `IKE ${ike.encryption}/${ike.integrity}/${ike.prf}/${ike.dhGroup}, ` +
+    `mtu ${mtu}, number ${ifId} [secret psk]`
   );
 }
 

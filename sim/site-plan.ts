@@ -136,7 +136,11 @@ export function tunnelSpec(tunnel: PlannedTunnel, pskSecretId: string): TunnelSp
     remoteAddress: tunnel.remoteAddress,
     localPrefixes: [tunnel.localPrefix],
     remotePrefixes: [tunnel.remotePrefix],
+    ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
     transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+    life: { seconds: 27_000, kilobytes: 102_400_000 },
+    mtu: 1400,
+    ifId: 42,
     pskSecretId,
   };
 }

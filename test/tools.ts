@@ -24,6 +24,7 @@ const tools: readonly Tool[] = [
   { sign: "ip", package: "iproute2", why: "the peer that the codecs are held against" },
   { sign: "vtysh", package: "frr", why: "the BGP of both ends of a link" },
   { sign: "wpa_supplicant", package: "wpasupplicant", why: "the MKA participant that ours meets" },
+  { sign: "charon-systemd", package: "charon-systemd", why: "IKE of both ends of a tunnel" },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

@@ -3,7 +3,14 @@
 
 import type { AzureEndpoints } from "#drivers/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type Dialer, type HttpRequest, noFrames, noPrograms, type Reach } from "#hal/world.ts";
+import {
+  type Dialer,
+  type HttpRequest,
+  noFrames,
+  noPrograms,
+  noStreams,
+  type Reach,
+} from "#hal/world.ts";
 import type { RealAzure } from "../desired.ts";
 
 type Service = LibraryService | "arm";
@@ -48,6 +55,7 @@ export function guardedDialer(
     resolve: (host, signal) => dial.resolve(host, signal),
     exec: noPrograms,
     framed: noFrames,
+    stream: noStreams,
   };
 }
 

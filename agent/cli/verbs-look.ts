@@ -79,9 +79,18 @@ export function registerSelf(program: Command): void {
       .description("serve this kernel's network to the agent, as linkseal-net.service does")
       .option("--socket <path>", "where it answers")
       .option("--client <user>", "who may ask, beside the user that it runs as")
+      .option("--charon <path>", "socket of strongSwan's charon, if not /run/charon.vici")
       .addOption(logLevel()),
     "linkseal net --client linkseal",
   ).action(runNetwork);
+  withExample(
+    program
+      .command("guard")
+      .description("block again what tunnels protect, as linkseal-guard.service does at boot")
+      .option("--release <prefix>", "let this prefix leave in the clear from now on instead")
+      .addOption(logLevel()),
+    "linkseal guard",
+  ).action(runBlock);
   withExample(
     program
       .command("mka <port>")
@@ -229,9 +238,15 @@ interface NetworkOptions {
   readonly logLevel: LogLevel;
 }
 
-async function runNetwork({ socket, client, logLevel: level }: NetworkOptions): Promise<void> {
+async function runNetwork(options: NetworkOptions & { charon?: string }): Promise<void> {
   const { runNet } = await import("../net.ts");
-  exit(await runNet({ socket, client, level }));
+  const { socket, client, charon, logLevel: level } = options;
+  exit(await runNet({ socket, client, charon, level }));
+}
+
+async function runBlock(options: { release?: string; logLevel: LogLevel }): Promise<void> {
+  const { runGuard } = await import("../net.ts");
+  exit(await runGuard({ release: options.release, level: options.logLevel }));
 }
 
 interface ParticipantOptions extends NetworkOptions {

@@ -2,10 +2,12 @@
 
 import { riskMeanings, riskNames } from "../desired.ts";
 import { charactersMax } from "./document.ts";
+import { azureFields } from "./ipsec-policy.ts";
 import { laterSettings } from "./later.ts";
 import { rules } from "./rules.ts";
 import { type SchemaNode, schemaOfFile } from "./schema.ts";
 import { example, ruleOf } from "./shape.ts";
+import { profileRows } from "./tunnel-rules.ts";
 
 /** Text of `docs/config.schema.json`. It cannot hold the rules between keys. */
 export function jsonSchema(): string {
@@ -43,6 +45,18 @@ ${sections.join("\n\n")}
 ## Rules between keys
 
 ${rules.map(({ says }) => `- ${says}`).join("\n")}
+
+## IPsec policies
+
+In the order of Azure's properties: ${azureFields.map(code).join(", ")}.
+
+${table(
+  ["profile", "as a custom policy of the gateway"],
+  profileRows.map(([name, words]) => [code(name), words]),
+)}
+
+A gateway without a custom policy takes more than \`azureDefault\` names, and worse; what the
+profile says is all that this end takes.
 
 ## Risks
 

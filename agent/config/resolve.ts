@@ -1,6 +1,5 @@
 // A checked config to what the agent wants: units become numbers, every default is filled in.
 
-import type { Transforms } from "#hal/model.ts";
 import type {
   AzureIdentity,
   AzureSettings,
@@ -11,12 +10,13 @@ import type {
   DesiredTunnel,
   RotatePolicy,
 } from "../desired.ts";
+import { ifIdOf, policyOf as ipsecPolicyOf, transformsOf, weaknesses } from "./ipsec-policy.ts";
 import type { Config } from "./schema.ts";
 import { freezeOf, windowOf, windowTexts } from "./span.ts";
 import { durationMs, endOfDay, speedGbps } from "./units.ts";
 
-// Azure's strongest policy that hardware runs fast: an AEAD and group 20 (RFC 5903).
-const strong: Transforms = { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" };
+/** Azure's own advice for what runs inside of a tunnel. */
+const innerMtu = 1400;
 
 export function resolve(config: Config): Desired {
   const { health, rotation } = config;
@@ -79,8 +79,12 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
 const netSocket = "unix:/run/linkseal-net/net.sock";
 
 function deviceOf(device: Config["devices"][number]): DesiredDevice {
-  const { name, driver, address = netSocket, quirks, frr } = device;
-  return { name, driver, address, quirks, ...(frr === undefined ? {} : { pathspace: frr }) };
+  const { name, driver, address = netSocket, quirks, frr, charon } = device;
+  return {
+    ...{ name, driver, address, quirks },
+    ...(frr === undefined ? {} : { pathspace: frr }),
+    ...(charon === undefined ? {} : { charon: charon.replace(/^unix:/, "") }),
+  };
 }
 
 type Group = Config["groups"][number];
@@ -130,6 +134,8 @@ function linkOf(group: string, link: Group["links"][number]): DesiredLink {
 }
 
 function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
+  const policy = ipsecPolicyOf(tunnel.policy);
+  const { ike, esp, life } = transformsOf(policy);
   return {
     name: tunnel.name,
     device: tunnel.device,
@@ -138,7 +144,12 @@ function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
     azureConnection: tunnel.remote.azureConnection,
     localPrefixes: tunnel.protects.local,
     remotePrefixes: tunnel.protects.remote,
-    transforms: strong,
+    ike,
+    transforms: esp,
+    life,
+    weaknesses: weaknesses(policy),
+    mtu: tunnel.mtu ?? innerMtu,
+    ifId: tunnel.ifId ?? ifIdOf(tunnel.name),
     pskSecret: tunnel.auth.psk,
     insideMacsec: tunnel.insideMacsec,
   };

@@ -8,6 +8,7 @@ import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { spanRules } from "./span-rules.ts";
 import { timingRules } from "./timing.ts";
+import { tunnelRules } from "./tunnel-rules.ts";
 import { endOfDay, speedGbps } from "./units.ts";
 
 type Group = Config["groups"][number];
@@ -135,6 +136,7 @@ export const rules: readonly Rule[] = [
     says: "A tunnel's addresses and prefixes are of one family and differ.",
     find: tunnelAddresses,
   },
+  ...tunnelRules,
   ...azureRules,
   ...timingRules,
   ...spanRules,

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { realClouds } from "#drivers/azure-url.ts";
 import { quirkNames, riskNames } from "../desired.ts";
+import { azureFields, policyProfiles } from "./ipsec-policy.ts";
 import { freezePattern } from "./span.ts";
 import { durationMs, durationPattern, speedPattern } from "./units.ts";
 
@@ -252,6 +253,16 @@ const group = z.strictObject({
   }),
 });
 
+// Which names and numbers go together is for a rule to say, with the clause that says so.
+const customPolicy = z.strictObject(
+  Object.fromEntries(
+    azureFields.map((field) => [
+      field,
+      field.startsWith("sa") ? z.number().optional() : z.string().max(40).optional(),
+    ]),
+  ),
+);
+
 const tunnel = z.strictObject({
   name: name("hub-1").describe("Name of the tunnel."),
   device: name("edge-a").describe("The device of `devices` that ends the tunnel."),
@@ -280,12 +291,22 @@ const tunnel = z.strictObject({
       examples: ["{ local: [10.1.0.0/16], remote: [10.100.0.0/16] }"],
     }),
   policy: z
-    .literal("strong")
+    .union([z.enum(policyProfiles), customPolicy])
     .default("strong")
-    .meta({ description: "IKEv2 with AES-256-GCM and group 20 (ECP-384)." }),
+    .meta({
+      title: `one of ${policyProfiles.join(", ")}, or a map of Azure's eight properties`,
+      description: "Algorithms and lifetimes; the gateway has the same as its custom policy.",
+      examples: ["strong"],
+    }),
   auth: z
     .strictObject({ psk: secretName("hub-1-psk").describe("Secret that holds the PSK.") })
     .meta({ description: "How the ends prove who they are.", examples: ["{ psk: hub-1-psk }"] }),
+  mtu: whole(1280, 9000, 1400)
+    .optional()
+    .meta({ description: "Of the packets inside; 1400 if absent, as Azure advises." }),
+  ifId: whole(1, 2 ** 32 - 1, 42)
+    .optional()
+    .meta({ description: "Number of its xfrm interface; absent: made of the name." }),
   insideMacsec: name("erd-demo")
     .optional()
     .meta({ description: "Group whose MACsec the tunnel must ride inside." }),
@@ -387,6 +408,13 @@ export const configSchema = z.strictObject({
         frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")
           .optional()
           .describe("FRR's pathspace (its option -N); absent: its only instance."),
+        charon: word(
+          "`unix:` and the absolute path of charon's VICI socket",
+          /^unix:\/[\w./@%+,:=~-]{1,106}$/,
+          "unix:/run/charon.vici",
+        )
+          .optional()
+          .describe("Where strongSwan answers; absent: this host ends no tunnel."),
         quirks: z
           .array(z.enum(quirkNames).meta({ examples: [quirkNames[0]] }))
           .max(quirkNames.length)

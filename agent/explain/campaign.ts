@@ -150,4 +150,11 @@ export const riskEntries: Readonly<Record<RiskName, Entry>> = {
     "Adopted as it was found",
     "Look at what `linkseal adopt` prints first; `linkseal plan` shows the difference later.",
   ),
+  weakTunnel: risk(
+    "weakTunnel",
+    "A weak IPsec policy",
+    "Give the gateway's connection a custom policy, and the tunnel `policy: strong`.",
+    "With a date alone: after it no tunnel is set up under such a policy, and one that stands " +
+      "counts as degraded.",
+  ),
 };

@@ -280,9 +280,20 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "Remove the route that the text names, or filter it from the plain peering.",
     "On Linux, a block policy for the prefix stops the leak at once.",
   ),
+  "guard-missing": body(
+    "The block policies of a protected prefix are not in the kernel, or another policy lets " +
+      "packets past them. While the tunnel carries nothing leaks; without its route it would.",
+    "Run `linkseal guard` as root: it loads them again and changes nothing else.",
+    "Look with `ip xfrm policy` for policies that somebody else put before them.",
+  ),
   "outside-macsec": body(
     "The tunnel is meant to ride inside the MACsec of a group (`insideMacsec`), and that " +
       "group is not protected.",
     "Run `linkseal links` and look at the group first; the tunnel itself may be healthy.",
+  ),
+  "weak-policy": body(
+    "The tunnel runs under algorithms that RFC 8221 or RFC 8247 advises against, and the day " +
+      "until which `acceptRisks` takes that is over. It still carries; nothing sets it up again.",
+    "Give the gateway's connection a custom policy, then the tunnel `policy: strong`.",
   ),
 };

@@ -112,6 +112,7 @@ export class MortalWorld {
         this.#call(`run ${argv[0]}`, () => real.exec(argv, stdin, signal)),
       framed: (question, signal) =>
         this.#call(`ask ${question.path}`, () => real.framed(question, signal)),
+      stream: (path, signal) => this.#call(`open ${path}`, () => real.stream(path, signal)),
     };
   }
 }

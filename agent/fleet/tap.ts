@@ -70,6 +70,7 @@ function tappedDialer(dial: Dialer, oracle: Oracle): Dialer {
     resolve: (host, signal) => dial.resolve(host, signal),
     exec: (argv, stdin, signal) => dial.exec(argv, stdin, signal),
     framed: (question, signal) => dial.framed(question, signal),
+    stream: (path, signal) => dial.stream(path, signal),
   };
 }
 

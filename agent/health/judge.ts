@@ -280,9 +280,17 @@ export class Judge {
       now,
       looks: crew.lookout.tunnelHistory(tunnel.name),
       routing: crew.lookout.state(tunnel.device)?.routing,
+      ways: crew.lookout.state(tunnel.device)?.ways,
+      blocked: crew.lookout.state(tunnel.device)?.blocked,
       device: this.#contact(crew, tunnel.device),
       carrier: verdict,
+      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew) }),
     });
+  }
+
+  #waiver({ intent }: Crew): "stands" | "over" {
+    const now = this.#parts.world.clock.wall();
+    return riskAccepted(intent.desired, "weakTunnel", now) ? "stands" : "over";
   }
 
   status(): Status {

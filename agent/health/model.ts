@@ -1,7 +1,7 @@
 // The words of health: verdicts, reason codes and the evidence that they are derived from.
 
 import type { PeerState } from "#hal/device.ts";
-import type { IpsecTunnel, KeyRef, MacsecPort, Reading, Routing } from "#hal/model.ts";
+import type { IpsecTunnel, KeyRef, MacsecPort, Reading, Route, Routing } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { DesiredLink, DesiredTunnel, HealthSettings } from "../desired.ts";
 import { nextFor, type WarningCode } from "./warning-rows.ts";
@@ -96,9 +96,15 @@ export interface TunnelEvidence {
   /** Oldest to newest; a look in which the device did not list the tunnel is left out. */
   readonly looks: readonly IpsecTunnel[];
   readonly routing: Reading<Routing> | undefined;
+  /** How its own forwarding table reaches what it protects; absent where `routing` tells it. */
+  readonly ways?: Reading<readonly Route[]> | undefined;
+  /** Prefixes that the device lets pass in a tunnel alone; absent where it has no such means. */
+  readonly blocked?: Reading<readonly string[]> | undefined;
   readonly device: DeviceContact;
   /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
   readonly carrier?: Verdict | undefined;
+  /** Of a weak policy: whether its risk is still accepted; undefined = the policy is none. */
+  readonly waiver?: "stands" | "over" | undefined;
   readonly causes?: readonly Reason[];
 }
 

@@ -1,6 +1,6 @@
 // What may honestly be said about an IPsec tunnel: its SAs, its packets, and the routes around it.
 
-import type { IpsecSa, IpsecTunnel, Route, Transforms } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Reading, Route, Transforms } from "#hal/model.ts";
 import {
   conclude,
   type Finding,
@@ -35,6 +35,10 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     return findings;
   }
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
+  if (evidence.waiver === "over") {
+    const text = `${tunnel.name} runs under a weak policy: ${tunnel.weaknesses.join(", ")}`;
+    findings.push(finding("degraded", "weak-policy", tunnel.name, text));
+  }
   if (evidence.carrier === "unprotected") {
     const group = tunnel.insideMacsec ?? "its group";
     const text = `${tunnel.name} must ride inside the MACsec of ${group}`;
@@ -50,7 +54,8 @@ function ikeFindings({ tunnel, now, settings, looks }: TunnelEvidence, newest: I
   }
   if (newest.ike.value === "established") return [];
   const [local, remote] = [tunnel.localAddress, tunnel.remoteAddress];
-  const text = `IKE from ${tunnel.device} (${local}) to ${remote} is ${newest.ike.value}`;
+  const why = newest.trouble === undefined ? "" : `: ${newest.trouble}`;
+  const text = `IKE from ${tunnel.device} (${local}) to ${remote} is ${newest.ike.value}${why}`;
   // SAs outlive the IKE SA that made them, so traffic may still pass for a while.
   const moving = moved(newest, looks, "in") && moved(newest, looks, "out");
   return [finding(moving ? "degraded" : "down", "ike-down", tunnel.name, text)];
@@ -125,19 +130,52 @@ function moved(newest: IpsecTunnel, looks: readonly IpsecTunnel[], way: "in" | "
 }
 
 function routeFindings(evidence: TunnelEvidence): Finding[] {
-  const { tunnel, routing, now, settings } = evidence;
-  if (routing === undefined || !isSolid(routing, now, settings.staleAfterMs)) {
-    const seen = routing ?? { kind: "unknown", why: "queryFailed", at: now };
-    return [unusable("its routes", tunnel.device, tunnel.name, seen)];
+  const { tunnel, now, settings } = evidence;
+  const routes = routesIn(evidence);
+  if (!isSolid(routes, now, settings.staleAfterMs)) {
+    return [unusable("its routes", tunnel.device, tunnel.name, routes)];
   }
   for (const remote of tunnel.remotePrefixes) {
-    const leak = clearPath(remote, routing.value.routes);
+    const leak = clearPath(remote, routes.value);
     if (leak === undefined || leak.via.kind === "tunnel") continue;
     const text = `${tunnel.device} reaches ${remote} over ${leak.via.port} (route ${leak.prefix})`;
     const why = `beside the tunnel ${tunnel.name}`;
-    return [finding("unprotected", "clear-path-beside-tunnel", tunnel.name, `${text}, ${why}`)];
+    const held = isBlocked(evidence, remote);
+    const end = held ? "; it is blocked there, and what takes that way is lost" : "";
+    const verdict = held ? "degraded" : "unprotected";
+    const said = `${text}, ${why}${end}`;
+    return [finding(verdict, "clear-path-beside-tunnel", tunnel.name, said)];
   }
-  return [];
+  return guardFindings(evidence);
+}
+
+function routesIn({ ways, routing, now }: TunnelEvidence): Reading<readonly Route[]> {
+  if (ways !== undefined) return ways;
+  if (routing === undefined) return { kind: "unknown", why: "queryFailed", at: now };
+  return routing.kind === "unknown" ? routing : { ...routing, value: routing.value.routes };
+}
+
+/** Nothing leaks now, and something would as soon as the tunnel's route is gone. */
+function guardFindings(evidence: TunnelEvidence): Finding[] {
+  const { tunnel, blocked, now, settings } = evidence;
+  if (blocked === undefined) return [];
+  if (!isSolid(blocked, now, settings.staleAfterMs)) {
+    return [unusable("its block policies", tunnel.device, tunnel.name, blocked)];
+  }
+  const open = tunnel.remotePrefixes.find((remote) => !isBlocked(evidence, remote));
+  if (open === undefined) return [];
+  const text = `${tunnel.device} would let ${open} pass in the clear without ${tunnel.name}`;
+  return [finding("degraded", "guard-missing", tunnel.name, text)];
+}
+
+function isBlocked({ blocked, now, settings }: TunnelEvidence, remote: string): boolean {
+  const wanted = parsePrefix(remote);
+  if (wanted === undefined || blocked === undefined) return false;
+  if (!isSolid(blocked, now, settings.staleAfterMs)) return false;
+  return blocked.value.some((text) => {
+    const prefix = parsePrefix(text);
+    return prefix !== undefined && contains(prefix, wanted);
+  });
 }
 
 /**

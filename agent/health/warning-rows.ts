@@ -48,7 +48,9 @@ export type TunnelCode =
   | "tunnel-one-way"
   | "sequence-number-high"
   | "clear-path-beside-tunnel"
-  | "outside-macsec";
+  | "guard-missing"
+  | "outside-macsec"
+  | "weak-policy";
 
 export type OperationCode =
   | "not-configured"
@@ -271,7 +273,11 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     ...atOnce,
     dependsOn: unseen,
   }),
+  "guard-missing": row("warning", "Nothing blocks what a tunnel protects", tunnel, {
+    dependsOn: unseen,
+  }),
   "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),
+  "weak-policy": row("warning", "A weak policy is no longer accepted", "linkseal plan"),
 
   "not-configured": row("info", "No config has been accepted yet", "linkseal apply FILE", {
     visibleAfterMs: 0,

@@ -7,6 +7,7 @@ import { networkInterfaces } from "node:os";
 import { fillCommand } from "#drivers/index.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
+import { openStream } from "#drivers/transport/stream.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 import { exchange } from "./exchange.ts";
@@ -15,6 +16,7 @@ export const hostDialer: Dialer = {
   http: (request, signal) => exchange(request, signal, fillCommand),
   exec: runProgram,
   framed: askFramed,
+  stream: openStream,
   async routeTo(address, signal) {
     signal.throwIfAborted();
     if (!isIPv4(address)) return undefined;

@@ -21,9 +21,17 @@ import { count as countIn, recordOf } from "../local/shape.ts";
 import { type HostPart, prepareChange, recallChange } from "./change.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "./frr.ts";
 import { Hints } from "./hints.ts";
+import {
+  type IpsecParts,
+  ipsecOffer,
+  isTunnelChange,
+  observeTunnels,
+  openIpsec,
+  prepareTunnels,
+} from "./ipsec/face.ts";
 import { Participants, withParticipant } from "./participants.ts";
 import { ping } from "./probe.ts";
-import { RoutingWatch, scopeOf } from "./routing.ts";
+import { RoutingWatch, scopeOf, withKernelRoutes } from "./routing.ts";
 import { readSubnets, type Subnet, subnetOf } from "./subnet.ts";
 
 /** The slowest of the measured drains and restores, twice. */
@@ -40,7 +48,7 @@ const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settl
 
 export const linux: Driver = {
   name: "linux",
-  offers: { commit: { kind: "armedRevert" }, macsec, drain, probe: true },
+  offers: { commit: { kind: "armedRevert" }, macsec, drain, ipsec: ipsecOffer, probe: true },
   async open(target, world, hint, signal) {
     const session = new LocalSession(target, world);
     const kernel = deviceOf(session, await session.capabilities(signal));
@@ -55,14 +63,17 @@ export const linux: Driver = {
       ...(hasFrr ? { drain } : {}),
       // FRR alone knows the address that is pinged.
       ...(hasFrr && hasPing ? { probe: true as const } : {}),
+      ...(target.charon === undefined ? {} : { ipsec: ipsecOffer }),
     };
+    const end = new AbortController();
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
     const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
     const participants = new Participants(world, target.address);
-    const end = new AbortController();
     const hints = new Hints(world.clock, hint, end.signal);
     hints.watch("", (after) => changesAfter(session, after, end.signal));
-    const host = { session, kernel, participants, hints, capabilities, frr, watch, exec, end };
+    const ipsec = openIpsec({ session, world, hint }, target.charon, end.signal);
+    const ends = { hints, end };
+    const host = { session, kernel, participants, capabilities, frr, watch, exec, ipsec, ...ends };
     return deviceWith(host);
   },
 };
@@ -78,6 +89,8 @@ interface Host {
   readonly watch: RoutingWatch | undefined;
   readonly exec: Dialer["exec"];
   readonly end: AbortController;
+  /** undefined = no charon of this host is named. */
+  readonly ipsec: IpsecParts | undefined;
 }
 
 function shellOf({ pathspace }: Target): readonly string[] {
@@ -120,13 +133,17 @@ function deviceWith(host: Host): Device {
 }
 
 async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
-  const { session, kernel, watch } = host;
-  const state = await kernel.observe(signal);
+  const { session, kernel, watch, ipsec } = host;
+  const seen = await kernel.observe(signal);
   const macsec: MacsecPort[] = [];
-  for (const port of state.macsec) macsec.push(await withAgreement(host, port, signal));
-  if (watch === undefined) return { ...state, macsec };
-  const routing = await watch.look(await subnetsNow(session, signal), signal);
-  return { ...state, macsec, routing };
+  for (const port of seen.macsec) macsec.push(await withAgreement(host, port, signal));
+  const state = {
+    ...(ipsec === undefined ? seen : await observeTunnels(ipsec, seen, signal)),
+    macsec,
+  };
+  if (watch === undefined) return state;
+  const told = await watch.look(await subnetsNow(session, signal), signal);
+  return { ...state, routing: withKernelRoutes(told, state.ways) };
 }
 
 async function withAgreement(
@@ -164,6 +181,11 @@ async function prepare(
   const missing = missingCapability(change, capabilities);
   const turns = change.filter(isTurn);
   if (missing !== undefined) throw unsupported(missing, where);
+  const tunnels = change.filter(isTunnelChange);
+  if (host.ipsec !== undefined && tunnels.length > 0) {
+    if (tunnels.length < change.length) throw unsupported("a tunnel beside another change", where);
+    return await prepareTunnels(host.ipsec, tunnels, keys, signal);
+  }
   const rest = change.filter(isOfHost);
   if (turns.length === 0) return await prepareChange(host, rest, keys, signal);
   if (turns.length < change.length) throw unsupported("a drain beside another change", where);

@@ -8,6 +8,7 @@ import {
   known,
   type PortName,
   type Reading,
+  type Route,
   type Routing,
   unknown,
 } from "#hal/model.ts";
@@ -43,6 +44,18 @@ export function scopeOf(subnets: readonly Subnet[]): BgpScope {
     vrfs: vrfsOf(subnets),
     portOf: (vrf, address) => subnetOf(subnets, vrf, address)?.port,
   };
+}
+
+/** What FRR says, with the kernel's own routes around what tunnels protect, where it tells them. */
+export function withKernelRoutes(
+  told: Reading<Routing>,
+  ways: Reading<readonly Route[]> | undefined,
+): Reading<Routing> {
+  if (told.kind === "unknown" || ways?.kind !== "known") return told;
+  const routes = ways.value;
+  const own = new Set(routes.map(({ prefix }) => prefix));
+  const others = told.value.routes.filter(({ prefix }) => !own.has(prefix));
+  return { ...told, value: { ...told.value, routes: [...others, ...routes] } };
 }
 
 export class RoutingWatch {

@@ -350,6 +350,23 @@ export function addVlanLink({ name, below, mtu, id, protocol }: VlanLink): Netli
   };
 }
 
+interface XfrmLink {
+  readonly name: string;
+  readonly ifId: number;
+  readonly mtu: number;
+}
+
+/** On no link below: its packets leave by whatever port leads to the gateway now. */
+export function addXfrmLink({ name, ifId, mtu }: XfrmLink): NetlinkRequest {
+  const data = attribute(2, xfrm.write({ ifId }));
+  const info = attribute(18, [...attribute(1, text.write("xfrm")), ...data]);
+  return {
+    type: linkTypes.newLink,
+    flags: netlinkFlags.create | netlinkFlags.exclusive,
+    body: [header(0, 0, 0), ...linkRows.write({ name, mtu }), ...info],
+  };
+}
+
 export function deleteLink(index: number): NetlinkRequest {
   return { type: linkTypes.deleteLink, flags: 0, body: [header(index, 0, 0)] };
 }

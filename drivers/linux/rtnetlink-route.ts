@@ -158,6 +158,23 @@ export function askRoute(address: string): NetlinkRequest {
   return { type: routeTypes.getRoute, flags: 0, body };
 }
 
+/** RTPROT_STATIC, RT_TABLE_MAIN. */
+const administrator = 4;
+const mainTable = 254;
+const linkScope = 253;
+
+/** Behind those for the same prefix that are there already, instead of in their place. */
+export function addLinkRoute(prefix: string, link: number): NetlinkRequest {
+  const [address = "", length = "0"] = prefix.split("/");
+  const octets = addressOctets(address);
+  const family = octets.length === 4 ? families.ipv4 : families.ipv6;
+  const scope = family === families.ipv4 ? linkScope : 0;
+  const header = new Uint8Array(headerBytes);
+  header.set([family, Number(length), 0, 0, mainTable, administrator, scope, routeKinds.unicast]);
+  const body = [header, ...routeTable.write({ destination: address, outputLink: link })];
+  return { type: routeTypes.newRoute, flags: netlinkFlags.create | netlinkFlags.append, body };
+}
+
 const range16 = (): ReadForm<{ readonly first: number; readonly last: number }> => ({
   read: (view, start, end) => ({
     first: u16.read(view, start, start + 2),

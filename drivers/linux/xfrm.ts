@@ -111,7 +111,7 @@ function saAt(view: DataView, at: number, attributes: XfrmAttributes): Sa {
 const directions = ["in", "out", "forward"] as const;
 type PolicyDirection = Named<(typeof directions)[number]>;
 
-interface Policy {
+export interface Policy {
   readonly selector: Selector;
   readonly direction: PolicyDirection;
   readonly action: "allow" | "block";
@@ -266,13 +266,18 @@ export function deleteSa({ destination, spi, ipProtocol }: SaName): NetlinkReque
   return { type: xfrmTypes.deleteSa, flags: 0, body: [octets] };
 }
 
-interface NewPolicy {
+export interface NewPolicy {
   /** Prefixes, such as 10.0.0.0/8. */
   readonly source: string;
   readonly destination: string;
   readonly direction: "in" | "out" | "forward";
   readonly priority: number;
-  readonly template: {
+  /** Allow if absent. */
+  readonly action?: "allow" | "block";
+  /** Number of the link that packets leave by; any if absent. */
+  readonly link?: number;
+  /** Absent: what is allowed passes as it is. */
+  readonly template?: {
     readonly source: string;
     readonly destination: string;
     readonly reqid: number;
@@ -281,6 +286,7 @@ interface NewPolicy {
   readonly ifId?: number;
 }
 
+const selectorLinkAt = 48;
 const blankPolicy = new Uint8Array(policyBytes);
 writeLimits(blankPolicy, selectorBytes, {});
 
@@ -289,19 +295,27 @@ export function addPolicy(want: NewPolicy): NetlinkRequest {
   writeSelector(octets, want);
   octets.writeUInt32LE(want.priority, 152);
   octets[160] = directions.indexOf(want.direction);
+  octets[161] = want.action === "block" ? 1 : 0;
+  octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
   const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
+  const template = want.template === undefined ? [] : attribute(5, [templateOctets(want.template)]);
   return {
     type: xfrmTypes.newPolicy,
     flags: netlinkFlags.create | netlinkFlags.exclusive,
-    body: [octets, ...attribute(5, [templateOctets(want.template)]), ...ifId],
+    body: [octets, ...template, ...ifId],
   };
+}
+
+/** Puts it in the place of one with the same selector, or anew. */
+export function putPolicy(want: NewPolicy): NetlinkRequest {
+  return { ...addPolicy(want), type: xfrmTypes.updatePolicy, flags: 0 };
 }
 
 const blankTemplate = new Uint8Array(templateBytes);
 // Any algorithm: the SA says which.
 blankTemplate.fill(0xff, 52);
 
-function templateOctets(want: NewPolicy["template"]): Uint8Array {
+function templateOctets(want: NonNullable<NewPolicy["template"]>): Uint8Array {
   const octets = Buffer.from(blankTemplate);
   writeAddress(octets, 0, want.destination);
   octets[20] = ipProtocols.esp;
@@ -313,10 +327,11 @@ function templateOctets(want: NewPolicy["template"]): Uint8Array {
 }
 
 export function deletePolicy(
-  want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId">,
+  want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId" | "link">,
 ): NetlinkRequest {
-  const octets = new Uint8Array(policyNameBytes);
+  const octets = Buffer.alloc(policyNameBytes);
   writeSelector(octets, want);
+  octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
   octets[60] = directions.indexOf(want.direction);
   const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
   return { type: xfrmTypes.deletePolicy, flags: 0, body: [octets, ...ifId] };

@@ -102,8 +102,22 @@ export function readState(value: unknown, device: string, asked: Asked): DeviceS
       list(state, "ipsec", tunnelsMax, (tunnel) => readTunnel(tunnel, moved)),
       (tunnel) => tunnel.name,
     ),
+    ...(field(state, "blocked") === undefined
+      ? {}
+      : { blocked: reading(state, "blocked", moved, readBlocked) }),
+    ...(field(state, "ways") === undefined
+      ? {}
+      : { ways: reading(state, "ways", moved, readWays) }),
     routing: reading(state, "routing", moved, readRouting),
   };
+}
+
+function readWays(parent: JsonObject, key: string): readonly Route[] {
+  return list(parent, key, routesMax, readRoute);
+}
+
+function readBlocked(parent: JsonObject, key: string): readonly string[] {
+  return names(parent, key, routesMax);
 }
 
 interface Move {
@@ -283,8 +297,9 @@ function readTunnel(tunnel: JsonObject, moved: Move): IpsecTunnel {
   return {
     name: name(tunnel, "name"),
     ike: reading(tunnel, "ike", moved, (known, key) =>
-      oneOf(known, key, ["established", "connecting", "down"]),
+      oneOf(known, key, ["established", "connecting", "down", "forgotten"]),
     ),
+    ...(field(tunnel, "trouble") === undefined ? {} : { trouble: sentence(tunnel, "trouble") }),
     sas: reading(tunnel, "sas", moved, (known, key) => list(known, key, sasMax, readSa)),
   };
 }

@@ -16,6 +16,7 @@ export const netlinkFlags = {
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
+  append: 0x800,
 } as const;
 
 export const controlTypes = { noop: 1, error: 2, done: 3, overrun: 4 } as const;

@@ -203,7 +203,17 @@ function tunnelOf(tunnel: Fields): TunnelSpec {
     remoteAddress: text(tunnel, "remoteAddress"),
     localPrefixes: texts(tunnel, "localPrefixes"),
     remotePrefixes: texts(tunnel, "remotePrefixes"),
+    ike: {
+      ...transformsOf(fields(tunnel, "ike")),
+      prf: text(fields(tunnel, "ike"), "prf"),
+    },
     transforms: transformsOf(fields(tunnel, "transforms")),
+    life: {
+      seconds: whole(fields(tunnel, "life"), "seconds"),
+      kilobytes: whole(fields(tunnel, "life"), "kilobytes"),
+    },
+    mtu: whole(tunnel, "mtu"),
+    ifId: whole(tunnel, "ifId"),
     pskSecretId: text(tunnel, "pskSecretId"),
   };
 }

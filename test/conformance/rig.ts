@@ -54,7 +54,11 @@ const tunnel: TunnelSpec = {
   remoteAddress: "203.0.113.1",
   localPrefixes: ["10.1.0.0/16"],
   remotePrefixes: ["10.100.0.0/16"],
+  ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
   transforms: { encryption: "gcm-aes-256", integrity: "none", dhGroup: "ecp384" },
+  life: { seconds: 27_000, kilobytes: 102_400_000 },
+  mtu: 1400,
+  ifId: 42,
   pskSecretId: `${vault}/hub-1-psk/${"1".repeat(32)}`,
 };
 

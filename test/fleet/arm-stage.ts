@@ -16,6 +16,7 @@ import {
   type HttpRequest,
   noFrames,
   noPrograms,
+  noStreams,
   type World,
 } from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";
@@ -98,6 +99,7 @@ export class ArmStage {
       resolve: (host) => note(`resolve ${host}`, async () => ["127.0.0.1"]),
       exec: noPrograms,
       framed: noFrames,
+      stream: noStreams,
     };
     const entropy = this.site.prng.fork(`agent ${this.#lives}`);
     return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };

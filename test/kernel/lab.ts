@@ -65,12 +65,15 @@ export function found<T>(answer: Answer<T>): readonly T[] {
 }
 
 /** Polls until `look` finds something. */
-export async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const end = performance.now() + 60_000;
+export async function until<T>(
+  look: () => T | undefined | Promise<T | undefined>,
+  withinMs = 60_000,
+): Promise<T> {
+  const end = performance.now() + withinMs;
   for (;;) {
     const seen = await look();
     if (seen !== undefined) return seen;
-    if (performance.now() > end) throw new Error("it did not come about in 60 s");
+    if (performance.now() > end) throw new Error(`it did not come about in ${withinMs} ms`);
     await rest(20);
   }
 }

@@ -36,7 +36,7 @@ export function isCommand(name: string): boolean {
   return folders.some((folder) => existsSync(join(folder, name)));
 }
 
-const commands = [emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant"];
+const commands = [emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant", "charon-systemd"];
 
 /** Undefined where a machine can be booted. */
 export function whyNoMachine(): string | undefined {

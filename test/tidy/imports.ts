@@ -30,7 +30,7 @@ const importTable: readonly TableRow[] = [
     why: "one platform may have several files; platforms never take each other",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici)\.ts$/,
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici(-wire)?)\.ts$/,
     why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {
@@ -64,9 +64,12 @@ const importTable: readonly TableRow[] = [
     why: "the far end is a document behind the management API",
   },
   { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },
-  { edge: /^agent\/net\.ts -> drivers\/linux\/net/, why: "the kernel writer is a root of its own" },
   {
-    edge: /^agent\/(net|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory)\.ts$/,
+    edge: /^agent\/net\.ts -> drivers\/linux\/(net|ipsec)\//,
+    why: "the kernel writer is a root of its own, and tells charon what it takes back",
+  },
+  {
+    edge: /^agent\/(net|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory|stream)\.ts$/,
     why: "roots that own kernel sockets, which the agent itself never opens",
   },
   {

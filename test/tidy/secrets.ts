@@ -66,6 +66,11 @@ export const lendings: readonly Lending[] = [
     why: "tells the case of digits and nothing else",
   },
   {
+    path: "agent/vault.ts",
+    line: "return psk.use((bytes) => bytes.every(isTaken));",
+    why: "tells whether Azure's alphabet was kept and nothing else",
+  },
+  {
     path: "agent/cli/keys-azure.ts",
     line: 'return octets.use((bytes) => Buffer.from(bytes).toString("hex").toUpperCase());',
     why: "the library of the vault takes the value of a new version as a string",

@@ -8,7 +8,7 @@ import {
   chooseSecret,
   keyResolver,
 } from "#agent/vault.ts";
-import type { LinksealError } from "#hal/error.ts";
+import { LinksealError } from "#hal/error.ts";
 import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyVault, pairTag } from "#hal/vault.ts";
@@ -307,12 +307,12 @@ describe("what the driver gets", () => {
 
   it("is the text of a PSK, newest first", async () => {
     const s = new Store();
-    s.vault.put("hub-1-psk", "older");
-    const id = s.vault.put("hub-1-psk", "newer");
+    s.vault.put("hub-1-psk", "older-psk");
+    const id = s.vault.put("hub-1-psk", "a_newer_PSK+of.Azure!");
     s.vault.put("hub-1-psk", "off", { enabled: false });
     expect(await chooseSecret(s.keyVault, "hub-1-psk", hourLater, never)).toBe(id);
     using psk = await keyResolver(s.keyVault, never)({ kind: "psk", secretId: id });
-    expect(psk.use((bytes) => new TextDecoder().decode(bytes))).toBe("newer");
+    expect(psk.use((bytes) => new TextDecoder().decode(bytes))).toBe("a_newer_PSK+of.Azure!");
     expect((await refused(chooseSecret(s.keyVault, "gone", now, never))).message).toContain("gone");
   });
 });
@@ -381,5 +381,31 @@ describe("a vault in trouble", () => {
     const asked = vault.versions("a", gone.signal);
     gone.abort(new Error("the client is gone"));
     await expect(asked).rejects.toThrow("the client is gone");
+  });
+});
+
+describe("the PSK of a tunnel", () => {
+  it("keeps the alphabet and the length that Azure takes, and is in no refusal", async () => {
+    const s = new Store();
+    const read = async (value: string): Promise<string> => {
+      const id = s.vault.put("hub-1-psk", value);
+      try {
+        using psk = await keyResolver(s.keyVault, never)({ kind: "psk", secretId: id });
+        return `${psk.byteLength} octets`;
+      } catch (error) {
+        if (!(error instanceof LinksealError)) throw error;
+        expect(JSON.stringify(error) + error.message).not.toContain(value);
+        return `${error.code} ${error.message}`;
+      }
+    };
+    const good = "0123456789abcdefABCDEF!\"#$%&'()*+,./:;<=>?@[]^_`{|}";
+    expect(await read(good)).toBe(`${good.length} octets`);
+    for (const odd of [" ", "-", "~", "\u007f", "é", "\t"]) {
+      expect(await read(`${good}${odd}`)).toMatch(/^vault.malformedKey .*printable ASCII/);
+    }
+    expect(await read("x".repeat(16))).toBe("16 octets");
+    expect(await read("x".repeat(128))).toBe("128 octets");
+    expect(await read("x".repeat(15))).toMatch(/15 octets, and 16 to 128/);
+    expect(await read("x".repeat(129))).toMatch(/129 octets, and 16 to 128/);
   });
 });

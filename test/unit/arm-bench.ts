@@ -12,6 +12,7 @@ import {
   type HttpRequest,
   noFrames,
   noPrograms,
+  noStreams,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -72,6 +73,7 @@ export function armDialer(cloud: SimAzure): Dialer {
     resolve: async () => [],
     exec: noPrograms,
     framed: noFrames,
+    stream: noStreams,
   };
 }
 
@@ -120,6 +122,7 @@ export function documented(
     resolve: async () => [],
     exec: noPrograms,
     framed: noFrames,
+    stream: noStreams,
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";

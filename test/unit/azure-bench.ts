@@ -7,7 +7,14 @@ import { type AzureClients, openAzure } from "#agent/azure/open-azure.ts";
 import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type Dialer, type HttpReply, type HttpRequest, noFrames, noPrograms } from "#hal/world.ts";
+import {
+  type Dialer,
+  type HttpReply,
+  type HttpRequest,
+  noFrames,
+  noPrograms,
+  noStreams,
+} from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
 import { Prng } from "#sim/prng.ts";
 import { Authority } from "#sim/serve-certificates.ts";
@@ -122,6 +129,7 @@ export function azureBench(
     resolve: async () => [],
     exec: noPrograms,
     framed: noFrames,
+    stream: noStreams,
   };
   const bench: AzureBench = {
     ...openAzure({ clock: site.clock, dial }, azureOf(identity), host),

@@ -235,7 +235,14 @@ export class ConductorBench {
     const nobody = (): Promise<never> => Promise.reject(failing("transport.unreachable"));
     return {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody, framed: nobody },
+      dial: {
+        http: nobody,
+        routeTo: nobody,
+        resolve: nobody,
+        exec: nobody,
+        framed: nobody,
+        stream: nobody,
+      },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },
       log: {

@@ -39,6 +39,12 @@ describe("a good config", () => {
       device: "edge-a",
       localAddress: "198.51.100.1",
       remoteAddress: "203.0.113.1",
+      azureConnection: undefined,
+      ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
+      life: { seconds: 27_000, kilobytes: 102_400_000 },
+      weaknesses: [],
+      mtu: 1_400,
+      ifId: 2_659_476_678,
       localPrefixes: ["10.1.0.0/16"],
       remotePrefixes: ["10.100.0.0/16"],
       transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
@@ -60,19 +66,19 @@ describe("a good config", () => {
   });
 
   it("asks a Linux host at the usual place of linkseal-net, unless it names another", () => {
-    const devices = (linux: string) =>
-      desiredOf(siteConfig.replace("driver: sim\n    address: unix:/run/site.sock", linux)).devices;
-    const host = { name: "edge-a", driver: "linux", quirks: [] };
-    expect(devices("driver: linux")[0]).toEqual({
-      ...host,
-      address: "unix:/run/linkseal-net/net.sock",
-    });
-    expect(devices("driver: linux\n    address: unix:/run/n.sock\n    frr: edge_7.a")[0]).toEqual({
+    const devices = (more: string) => {
+      const linux = `driver: linux\n    charon: unix:/run/charon.vici${more}`;
+      return desiredOf(siteConfig.replace("driver: sim\n    address: unix:/run/site.sock", linux))
+        .devices;
+    };
+    const host = { name: "edge-a", driver: "linux", quirks: [], charon: "/run/charon.vici" };
+    expect(devices("")[0]).toEqual({ ...host, address: "unix:/run/linkseal-net/net.sock" });
+    expect(devices("\n    address: unix:/run/n.sock\n    frr: edge_7.a")[0]).toEqual({
       ...host,
       address: "unix:/run/n.sock",
       pathspace: "edge_7.a",
     });
-    expect(devices("driver: linux\n    frr: edge-a")[1]).toEqual({
+    expect(devices("\n    frr: edge-a")[1]).toEqual({
       name: "edge-b",
       driver: "sim",
       address: "unix:/run/site.sock",

@@ -48,7 +48,14 @@ class Scene {
     };
     const world: World = {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve, exec: nobody, framed: nobody },
+      dial: {
+        http: nobody,
+        routeTo: nobody,
+        resolve,
+        exec: nobody,
+        framed: nobody,
+        stream: nobody,
+      },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },
       log: { write: () => undefined },

@@ -180,7 +180,12 @@ export const tunnel: DesiredTunnel = {
   azureConnection: undefined,
   localPrefixes: ["10.1.0.0/16"],
   remotePrefixes: ["10.100.0.0/16"],
+  ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
   transforms: { encryption: "aes256gcm16", integrity: "none", dhGroup: "ecp384" },
+  life: { seconds: 27_000, kilobytes: 102_400_000 },
+  weaknesses: [],
+  mtu: 1400,
+  ifId: 42,
   pskSecret: "hub-1-psk",
   insideMacsec: undefined,
 };

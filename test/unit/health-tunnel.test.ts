@@ -354,6 +354,18 @@ describe("health of a tunnel", () => {
     ]);
   });
 
+  it("counts a weak policy only once its risk is no longer accepted", () => {
+    const weak = { ...tunnel, weaknesses: ["dhGroup DHGroup2", "pfsGroup None"] };
+    const of = (waiver: "stands" | "over") =>
+      deriveTunnelHealth(tunnelEvidence([old, now], { tunnel: weak, waiver }));
+    expect(of("stands").verdict).toBe("protected");
+    expect(of("over").verdict).toBe("degraded");
+    expect(of("over").reasons[0]).toMatchObject({
+      code: "weak-policy",
+      text: "hub-1 runs under a weak policy: dhGroup DHGroup2, pfsGroup None",
+    });
+  });
+
   it("names the route that leaks", () => {
     const health = deriveTunnelHealth(
       tunnelEvidence([old, now], routes(into, overPort("10.100.7.0/24"))),

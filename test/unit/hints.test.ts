@@ -58,7 +58,14 @@ class HintBench {
     const nobody = (): Promise<never> => Promise.reject(new Error("there is but a clock"));
     return {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody, framed: nobody },
+      dial: {
+        http: nobody,
+        routeTo: nobody,
+        resolve: nobody,
+        exec: nobody,
+        framed: nobody,
+        stream: nobody,
+      },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: new Prng("hints"),
       log: { write: () => undefined },
@@ -221,12 +228,15 @@ describe("a driver is opened", () => {
     const wanted = desiredOf((text) =>
       text.replace(
         "driver: sim\n    address: unix:/run/site.sock",
-        "driver: linux\n    frr: edge7",
+        "driver: linux\n    frr: edge7\n    charon: unix:/run/charon.vici",
       ),
     );
     const bench = await new HintBench(wanted).run(0);
     expect(bench.targets).toEqual([
-      { device: "edge-a", address: "unix:/run/linkseal-net/net.sock", pathspace: "edge7" },
+      {
+        ...{ device: "edge-a", address: "unix:/run/linkseal-net/net.sock", pathspace: "edge7" },
+        charon: "/run/charon.vici",
+      },
       { device: "edge-b", address: "unix:/run/site.sock" },
     ]);
   });

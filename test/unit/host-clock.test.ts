@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { followingClock, hostClock } from "#agent/host/clock.ts";
-import { type Dialer, type HttpReply, noFrames, noPrograms } from "#hal/world.ts";
+import { type Dialer, type HttpReply, noFrames, noPrograms, noStreams } from "#hal/world.ts";
 
 interface ScriptedSite {
   readonly dial: Dialer;
@@ -30,6 +30,7 @@ function site(reply: () => HttpReply): ScriptedSite {
       resolve: async () => [],
       exec: noPrograms,
       framed: noFrames,
+      stream: noStreams,
     },
   };
   return scripted;

@@ -13,7 +13,14 @@ import { answerNet } from "#drivers/linux/net/requests.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
 import type { Device, KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Dialer, ExecReply, FramedQuestion, HttpRequest, World } from "#hal/world.ts";
+import {
+  type Dialer,
+  type ExecReply,
+  type FramedQuestion,
+  type HttpRequest,
+  noStreams,
+  type World,
+} from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { Prng } from "#sim/prng.ts";
@@ -93,6 +100,7 @@ export class LinuxBench {
       resolve: async () => [],
       exec: (argv, stdin, signal) => this.#exec(argv, stdin, signal),
       framed: (question) => this.#framed(question),
+      stream: noStreams,
     };
   }
 

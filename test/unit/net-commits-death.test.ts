@@ -7,13 +7,13 @@ import type { NetPart } from "#drivers/linux/net/part.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
 import { effort } from "../effort.ts";
-import { type Death, open, shut } from "./net-kernel.ts";
+import { type Death, open, portIn, shut } from "./net-kernel.ts";
 import { hour, NetBench } from "./net-kit.ts";
 import { never, refused } from "./site-bench.ts";
 
 const unknownToken = "net-0" as TransactionToken;
-const inverse = ({ kind, port }: NetPart): NetPart =>
-  kind === "port.shut" ? open(port) : shut(port);
+const inverse = (part: NetPart): NetPart =>
+  part.kind === "port.shut" ? open(portIn(part)) : shut(portIn(part));
 
 describe("whoever comes after", () => {
   it("finds on the disk what undoes a part before that part is done", async () => {
@@ -171,8 +171,8 @@ describe("a move that was left in the middle", () => {
     await clock.runFor(5_000);
     kernel.carryMs = 400;
     const acts: string[] = [];
-    kernel.onCarry = async ({ kind, port }) => {
-      acts.push(`${kind} ${port} at ${clock.now()}`);
+    kernel.onCarry = async (part) => {
+      acts.push(`${part.kind} ${portIn(part)} at ${clock.now()}`);
     };
     const second = bench.life();
     await clock.runFor(60_000);

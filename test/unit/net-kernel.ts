@@ -9,6 +9,11 @@ import type { SimClock } from "#sim/clock.ts";
 export const shut = (port: PortName): NetPart => ({ kind: "port.shut", port });
 export const open = (port: PortName): NetPart => ({ kind: "port.open", port });
 
+export function portIn(part: NetPart): PortName {
+  if ("port" in part) return part.port;
+  throw new Error(`${part.kind} is of no port`);
+}
+
 /** Where a process dies: at the n-th act on the kernel, before or behind its effect. */
 export interface Death {
   readonly act: number;
@@ -48,7 +53,9 @@ export class PretendKernel {
         this.raised.push(memory.kept.due);
         await memory.remember({ due: [] });
       },
-      undoOf: async ({ kind, port }) => {
+      undoOf: async (part) => {
+        const { kind } = part;
+        const port = portIn(part);
         const isUp = this.#isUp(port);
         if (kind === "port.shut") return isUp ? open(port) : undefined;
         return isUp ? undefined : shut(port);
@@ -64,7 +71,8 @@ export class PretendKernel {
   }
 
   async #act(part: NetPart): Promise<void> {
-    const { kind, port } = part;
+    const { kind } = part;
+    const port = portIn(part);
     const act = this.#acts++;
     const dies = this.death?.act === act ? this.death.when : undefined;
     if (dies === "before") await new Promise<never>(() => {});

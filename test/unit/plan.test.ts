@@ -410,7 +410,11 @@ describe("a tunnel as a driver takes it", () => {
       remoteAddress: "203.0.113.1",
       localPrefixes: ["10.1.0.0/16"],
       remotePrefixes: ["10.100.0.0/16"],
+      ike: wanted.ike,
       transforms: wanted.transforms,
+      life: wanted.life,
+      mtu: 1400,
+      ifId: wanted.ifId,
       pskSecretId: "https://v/secrets/hub-1-psk/1",
     });
   });

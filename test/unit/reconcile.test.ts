@@ -4,7 +4,14 @@ import { describe, expect, it } from "vitest";
 import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
 import { Lookout } from "#agent/lookout.ts";
 import { Reconciler } from "#agent/reconcile.ts";
-import type { Device, DeviceChange, Driver, Transaction, TransactionToken } from "#hal/device.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceChange,
+  Driver,
+  Transaction,
+  TransactionToken,
+} from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { IpsecTunnel } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
@@ -46,16 +53,30 @@ class Scene {
   readonly reconciler: Reconciler;
   readonly #change = new Map<string, DeviceChange>();
 
-  constructor(wanted = desired) {
+  /** A tunnel that is refused when it is applied. */
+  refused: string | undefined;
+  /** The daemon has none of the tunnels any more. */
+  forgotten = false;
+  readonly #capabilities: Capabilities;
+
+  constructor(wanted = desired, offers: Capabilities = capabilities) {
+    this.#capabilities = offers;
     const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
     const world: World = {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody, framed: nobody },
+      dial: {
+        http: nobody,
+        routeTo: nobody,
+        resolve: nobody,
+        exec: nobody,
+        framed: nobody,
+        stream: nobody,
+      },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },
       log: { write: () => undefined },
     };
-    const driver: Driver = { name: "sim", offers: capabilities, open: async () => this.#device() };
+    const driver: Driver = { name: "sim", offers, open: async () => this.#device() };
     const peer = { observe: async () => Promise.reject(gone()), put: async () => undefined };
     const lookout = new Lookout(
       { world, drivers: { sim: driver }, desired: wanted, peerPort: () => peer },
@@ -85,11 +106,15 @@ class Scene {
   #device(): Device {
     return {
       id: "edge-a",
-      capabilities,
+      capabilities: this.#capabilities,
       observe: async () => {
         if (!this.reachable) throw gone();
         const pending = this.before !== undefined;
-        const ipsec = this.running.map(tunnelNamed);
+        const ipsec = this.running.map((name) => {
+          const tunnel = tunnelNamed(name);
+          const ike = { kind: "known", value: "forgotten", at: this.clock.now() } as const;
+          return this.forgotten ? { ...tunnel, ike } : tunnel;
+        });
         const state = stateOf(clearPort(), { ipsec }, { commitPending: pending });
         return { ...state, at: this.clock.now() };
       },
@@ -113,6 +138,11 @@ class Scene {
       token: token as TransactionToken,
       preview: "",
       apply: async () => {
+        const put = names(this.#change.get(token) ?? []);
+        if (this.refused !== undefined && put.includes(this.refused)) {
+          const details = { effect: "none", where: "edge-a", next: "look" } as const;
+          throw new LinksealError("device.rejected", `${this.refused} is refused`, details);
+        }
         this.before = this.running;
         this.running = [...this.running, ...names(this.#change.get(token) ?? [])];
       },
@@ -156,6 +186,43 @@ describe("tunnels", () => {
     expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
     expect(scene.memory).toMatchObject({ tunnels: { "hub-1": 1 }, pending: {} });
     expect((await scene.turn()).log).toHaveLength(2);
+  });
+
+  it("of a host that proves each by itself stand or fall alone", async () => {
+    const host = { commit: { kind: "armedRevert" }, ipsec: capabilities.ipsec } as Capabilities;
+    const scene = new Scene(pair, host);
+    scene.refused = "hub-1";
+    await scene.turn();
+    expect(scene.running).toEqual(["hub-2"]);
+    expect(scene.reconciler.trouble?.message).toBe("hub-1 is refused");
+    scene.refused = undefined;
+    await scene.turn();
+    expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
+    expect(scene.reconciler.trouble).toBeUndefined();
+  });
+
+  it("that a daemon forgot are put again, also under repair: off", async () => {
+    const scene = await new Scene().turn();
+    scene.forgotten = true;
+    await scene.turn();
+    expect(scene.log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
+  });
+
+  it("under a weak policy wait for its risk to be accepted, and hold no other one up", async () => {
+    const weak = (wanted: typeof desired, until: number): typeof desired => ({
+      ...wanted,
+      tunnels: wanted.tunnels.map((tunnel) =>
+        tunnel.name === "hub-1" ? { ...tunnel, weaknesses: ["dhGroup DHGroup2"] } : tunnel,
+      ),
+      acceptRisks: [{ risk: "weakTunnel", until: until as never, reason: undefined }],
+    });
+    const scene = await new Scene(weak(pair, wallStart)).turn();
+    expect(scene.running).toEqual(["hub-2"]);
+    await scene.turn();
+    expect(scene.reconciler.trouble?.code).toBe("gate.riskNotAccepted");
+    expect(scene.running).toEqual(["hub-2"]);
+    const accepted = await new Scene(weak(pair, wallStart + 86_400_000)).turn();
+    expect(accepted.running.toSorted()).toEqual(["hub-1", "hub-2"]);
   });
 
   it("that were reached and are gone are drift, and left alone under repair: off", async () => {

@@ -6,7 +6,14 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { command, Secret } from "#hal/secret.ts";
-import { type Dialer, type HttpReply, type Instant, noFrames, noPrograms } from "#hal/world.ts";
+import {
+  type Dialer,
+  type HttpReply,
+  type Instant,
+  noFrames,
+  noPrograms,
+  noStreams,
+} from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { Prng } from "#sim/prng.ts";
 import {
@@ -43,6 +50,7 @@ function saying(status: number, body: string | Uint8Array): Dialer {
     resolve: async () => [],
     exec: noPrograms,
     framed: noFrames,
+    stream: noStreams,
   };
 }
 

@@ -79,7 +79,8 @@ describe("a candidate", () => {
         "priority 16 replay 64 rekey by packet number",
       `+ ${port} pre-shared key 0000…0001 primary [secret cak]`,
       "+ tunnel hub-1 198.51.100.1 to 203.0.113.1 protects 10.1.0.0/16 to 10.100.0.0/16 " +
-        "with gcm-aes-256/none/ecp384 [secret psk]",
+        "with gcm-aes-256/none/ecp384 for 27000s or 102400000kB, " +
+        "IKE aes-256-gcm/none/sha384/ecp-384, mtu 1400, number 42 [secret psk]",
       `! ${port} macsec.rekeySak`,
     ]);
     expect(preview).not.toContain("01010101");

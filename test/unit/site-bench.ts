@@ -24,6 +24,7 @@ import {
   type Log,
   noFrames,
   noPrograms,
+  noStreams,
   type WallTime,
   type World,
 } from "#hal/world.ts";
@@ -311,6 +312,7 @@ export function handlerDialer(
     resolve: async () => [],
     exec: noPrograms,
     framed: noFrames,
+    stream: noStreams,
   };
 }
 

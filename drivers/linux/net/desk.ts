@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import type { TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
-import { type DeviceState, known, type PortName, unknown } from "#hal/model.ts";
+import { type DeviceState, known, type PortName, type Reading, unknown } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
 import { answered, type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
@@ -13,18 +13,23 @@ import { type KernelLook, readPort } from "../port.ts";
 import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
-import { dumpSas, readSa, type Sa } from "../xfrm.ts";
+import { dumpPolicies, dumpSas, readPolicy, readSa, type Sa } from "../xfrm.ts";
 import { Commits } from "./commits.ts";
+import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
 import { type Hands, kernelHands } from "./hands.ts";
 import type { Pending } from "./kept.ts";
 import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
+import type { TunnelHands } from "./tunnel-hands.ts";
+import { waysOf } from "./tunnel-routes.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
 
 export interface DeskParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
   readonly sockets: KernelSockets & { readonly xfrm: NetlinkSocket };
   readonly bootId: string;
+  /** Absent where this process does not reach charon. */
+  readonly forget?: TunnelHands["forget"];
 }
 
 /** A rate over less says little, and one over more says nothing of now. */
@@ -50,7 +55,11 @@ export class NetDesk {
 
   static async open(parts: DeskParts): Promise<NetDesk> {
     const { world, bootId, sockets } = parts;
-    const hands = kernelHands(sockets.routes, world.log);
+    const { routes, xfrm } = sockets;
+    const { disk, log } = world;
+    const { forget } = parts;
+    const tunnels = { routes, xfrm, disk, log, ...(forget === undefined ? {} : { forget }) };
+    const hands = kernelHands(tunnels);
     return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }));
   }
 
@@ -62,6 +71,7 @@ export class NetDesk {
     const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
     const before = this.#before(look);
     const { at } = look;
+    const blocked = await this.#blocked(look, signal);
     const ports = portsOf(look.links).flatMap(
       ({ name }) => readPort(name, look, before)?.port ?? [],
     );
@@ -79,8 +89,23 @@ export class NetDesk {
       ),
       macsec: ports,
       ipsec: tunnelsOf(look.links, look.addresses, await this.#sas(look, signal), at),
+      ...(blocked === undefined ? {} : { blocked, ways: waysOf(look, blocked) }),
       routing: unknown("notSupported", at),
     };
+  }
+
+  /** undefined = nothing here was ever protected by a tunnel. */
+  async #blocked(
+    { at, links }: KernelLook,
+    signal: AbortSignal,
+  ): Promise<Reading<readonly string[]> | undefined> {
+    const { world, sockets } = this.#parts;
+    const kept = await readGuard(world.disk, world.log);
+    if (kept.length === 0 && !hasTunnels(links)) return undefined;
+    const answer = await sockets.xfrm.ask(dumpPolicies(), readPolicy, signal);
+    if (answer.kind === "refused") return unknown("queryFailed", at);
+    const asked = new Set([...kept, ...blockedOut(answer.found)]);
+    return known(blockedAmong(asked, answer.found, links).slice(0, prefixesMax), at);
   }
 
   // Dumps of SAs carry their keys, which are wiped while they are read.

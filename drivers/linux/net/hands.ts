@@ -10,9 +10,10 @@ import { changeLink, type Link, linkFlags } from "../rtnetlink-link.ts";
 import { bringBack, keep } from "./keepsake.ts";
 import type { Kept } from "./kept.ts";
 import type { Told } from "./move.ts";
-import type { NetPart, SecyWish } from "./part.ts";
+import { isTunnelPart, type NetPart, type PortPart, type SecyWish } from "./part.ts";
 import { isAsWanted, protect, secyOn, unprotect, wishOf } from "./secy.ts";
 import { portsOf, stackOn } from "./stack.ts";
+import { carryTunnelPart, type TunnelHands, undoOfTunnelPart } from "./tunnel-hands.ts";
 
 /** What outlives a crash. */
 export interface Memory {
@@ -31,12 +32,13 @@ export interface Hands {
   raise(memory: Memory, signal: AbortSignal): Promise<void>;
 }
 
-/** `socket`: of NETLINK_ROUTE. */
-export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
+export function kernelHands(tunnels: TunnelHands): Hands {
+  const { routes: socket, log } = tunnels;
   const hands: Hands = {
     resume: (memory, signal) => resume({ socket, log, hands }, memory, signal),
     raise: (memory, signal) => raise({ socket, log, hands }, memory, signal),
     async undoOf(part, memory, signal) {
+      if (isTunnelPart(part)) return await undoOfTunnelPart(part, tunnels, signal);
       const links = await linksNow(socket, signal);
       const port = portNamed(part.port, links);
       const isUp = (port.flags & linkFlags.up) !== 0;
@@ -54,6 +56,10 @@ export function kernelHands(socket: NetlinkSocket, log: Log): Hands {
       }
     },
     async carry(part, memory, signal) {
+      if (isTunnelPart(part)) {
+        await carryTunnelPart(part, tunnels, signal);
+        return;
+      }
       const links = await linksNow(socket, signal);
       const port = portNamed(part.port, links);
       const tell = teller(socket, port.name);
@@ -135,7 +141,7 @@ async function stand(
 }
 
 /** A port that is up and still has a keepsake did not get all of it back, or was never shut. */
-function unfinished({ moves, keepsakes }: Kept, links: readonly Link[]): readonly NetPart[] {
+function unfinished({ moves, keepsakes }: Kept, links: readonly Link[]): readonly PortPart[] {
   const isUp = (name: PortName): boolean =>
     links.some((link) => link.name === name && (link.flags & linkFlags.up) !== 0);
   const opened = Object.keys(keepsakes).filter(isUp);

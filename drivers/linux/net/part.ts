@@ -2,11 +2,12 @@
 
 import type { CipherSuite, PortName, WantedSettings } from "#hal/model.ts";
 import { count, flag, type JsonObject, name, oneOf, optional, record } from "../../local/shape.ts";
+import { readTunnelPart, type TunnelPart, tunnelKinds, tunnelPreview } from "./tunnel-part.ts";
 
 /** Of the settings of a port those that its SecY has; the others are the MKA participant's. */
 export type SecyWish = Pick<WantedSettings, "suite" | "includeSci" | "replayWindow">;
 
-export type NetPart =
+export type PortPart =
   | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
   | { readonly kind: "macsec.protect"; readonly port: PortName; readonly settings: SecyWish }
   /**
@@ -21,9 +22,15 @@ export type NetPart =
       /** Whether the port made itself link-local addresses before. */
       readonly linkLocal: "eui64" | "none";
     };
+export type NetPart = PortPart | TunnelPart;
 export type NetChange = readonly NetPart[];
 
+export function isTunnelPart(part: NetPart): part is TunnelPart {
+  return part.kind.startsWith("ipsec.");
+}
+
 export function previewOf(part: NetPart): readonly string[] {
+  if (isTunnelPart(part)) return tunnelPreview(part);
   const { kind, port } = part;
   switch (kind) {
     case "port.shut":
@@ -54,9 +61,14 @@ const kinds = [
   ...(["macsec.participant", "macsec.unprotect"] as const),
 ];
 
+function isTunnelKind(kind: NetPart["kind"]): kind is TunnelPart["kind"] {
+  return kind.startsWith("ipsec.");
+}
+
 /** As this process wrote it down. Throws Malformed. */
 export function readPart(part: JsonObject): NetPart {
-  const kind = oneOf(part, "kind", kinds);
+  const kind = oneOf(part, "kind", [...kinds, ...tunnelKinds]);
+  if (isTunnelKind(kind)) return readTunnelPart(part);
   const port = name(part, "port");
   switch (kind) {
     case "port.shut":

@@ -30,7 +30,10 @@ export interface NetReply {
 const capabilities: Capabilities = { commit: { kind: "armedRevert" } };
 const partsMax = 64;
 const waitMsMax = 60_000;
-const kinds = ["port.shut", "port.open", "macsec.protect", "macsec.participant"] as const;
+const kinds = [
+  ...(["port.shut", "port.open", "macsec.protect", "macsec.participant"] as const),
+  ...(["ipsec.block", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
+];
 
 /** Never throws a LinksealError: a refusal is an answer. */
 export async function answerNet(
@@ -80,7 +83,7 @@ async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promis
       const pending = desk.recall(name(asked, "token") as TransactionToken);
       if (pending === undefined) return { kind: "absent" };
       const { preview, undo } = pending;
-      const ports = undo.flatMap(({ kind, port }) => (kind === "macsec.participant" ? port : []));
+      const ports = undo.flatMap((part) => (part.kind === "macsec.participant" ? part.port : []));
       return { kind: "pending", preview, participants: ports };
     }
     case "changes": {

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { fillCommand } from "#drivers/index.ts";
+import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { linux } from "#drivers/linux/linux.ts";
 import type { KernelSockets } from "#drivers/linux/look.ts";
 import { MkaDesk } from "#drivers/linux/mka/desk.ts";
@@ -13,6 +14,7 @@ import { runProgram } from "#drivers/transport/exec.ts";
 import { FrameChannel } from "#drivers/transport/frames.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
+import { openStream } from "#drivers/transport/stream.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Ckn, MacsecSettings, PortName } from "#hal/model.ts";
@@ -30,6 +32,8 @@ export interface HostOptions {
   readonly ports: readonly PortName[];
   /** FRR's instance; absent = a host without FRR and without ping. */
   readonly pathspace?: string;
+  /** Path of charon's socket; absent = a host without tunnels. */
+  readonly charon?: string;
 }
 
 /** What an MKA process would leave its successor. */
@@ -100,7 +104,14 @@ export class Host implements AsyncDisposable {
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
     const disk = new MemoryDisk();
     const world = worldOf(options.clock, disk);
-    const desk = await NetDesk.open({ world, bootId, sockets: { routes, generic, xfrm } });
+    const { charon: path, clock } = options;
+    const charon = path === undefined ? undefined : { path, stream: openStream, clock };
+    const forget = async (tunnel: string, signal: AbortSignal): Promise<void> => {
+      if (charon === undefined) return;
+      await withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
+    };
+    const parts = { world, bootId, sockets: { routes, generic, xfrm }, forget };
+    const desk = await NetDesk.open(parts);
     const note = (): void => desk.noteChange();
     const host = new Host(options, desk, disk, sockets);
     for (const port of options.ports) host.#agree(port, { routes, generic });
@@ -113,11 +124,14 @@ export class Host implements AsyncDisposable {
   }
 
   async device(hint: () => void = () => undefined): Promise<Device> {
-    const { clock, pathspace } = this.#options;
+    const { clock, pathspace, charon } = this.#options;
     const world = { ...worldOf(clock, new MemoryDisk()), dial: this.#dial() };
     const target = { device: "edge", address: "unix:/nowhere/net.sock" };
     const { signal } = new AbortController();
-    const more = pathspace === undefined ? {} : { pathspace };
+    const more = {
+      ...(pathspace === undefined ? {} : { pathspace }),
+      ...(charon === undefined ? {} : { charon }),
+    };
     return await linux.open({ ...target, ...more }, world, hint, signal);
   }
 
@@ -164,6 +178,7 @@ export class Host implements AsyncDisposable {
         return await runProgram(inside, stdin, signal);
       },
       framed: (question, signal) => this.#framed(question, signal),
+      stream: openStream,
       resolve: refused,
       routeTo: refused,
     };

@@ -1,0 +1,105 @@
+// What the settings of a tunnel need of each other, of its device, and of the gateway.
+
+import { ifIdOf, policyFaults, policyOf, profiles, weaknesses } from "./ipsec-policy.ts";
+import { accepts, type Finding, finding, type Rule } from "./rule.ts";
+import type { Config } from "./schema.ts";
+
+type Tunnel = Config["tunnels"][number];
+
+/** IFNAMSIZ without its NUL. */
+const linkNameMax = 15;
+
+export const tunnelRules: readonly Rule[] = [
+  {
+    says:
+      "A policy of one's own has all eight of Azure's properties, by Azure's names; with GCM " +
+      "`ipsecIntegrity` is the same as `ipsecEncryption`, and `ikeIntegrity`, the PRF, is a " +
+      "hash; what RFC 8221 or RFC 8247 forbids (DES, MD5, group 1) is refused.",
+    *find({ tunnels }) {
+      for (const [i, { policy }] of tunnels.entries()) {
+        if (typeof policy === "string") continue;
+        for (const { field, what, rule, write } of policyFaults(policy)) {
+          const path = ["tunnels", i, "policy", ...(field === undefined ? [] : [field])];
+          yield finding(path, what, rule, write);
+        }
+      }
+    },
+  },
+  {
+    says:
+      "A weak policy (`azureDefault`, or one with group 2 or 24, SHA-1, 3DES or no PFS) needs " +
+      "the risk `weakTunnel` in `acceptRisks`, with its date.",
+    *find(config) {
+      if (accepts(config, "weakTunnel")) return;
+      for (const [i, { policy }] of config.tunnels.entries()) {
+        const isFaulty = typeof policy !== "string" && policyFaults(policy).length > 0;
+        const [first] = isFaulty ? [] : weaknesses(policyOf(policy));
+        if (first === undefined) continue;
+        const why = `it has ${first}`;
+        yield finding(["tunnels", i, "policy"], "is weak", why, "policy: strong");
+      }
+    },
+  },
+  {
+    says: "The numbers of xfrm interfaces (`ifId`) on a device differ.",
+    *find({ tunnels }) {
+      const taken = new Map<string, string>();
+      for (const [i, { device, name, ifId = ifIdOf(name) }] of tunnels.entries()) {
+        const key = `${device} ${ifId}`;
+        const other = taken.get(key);
+        if (other !== undefined) {
+          const why = `${other} on ${device} has it already`;
+          yield finding(["tunnels", i, "ifId"], `is ${ifId}`, why, "give it another number");
+        }
+        taken.set(key, name);
+      }
+    },
+  },
+  {
+    says:
+      `A tunnel on a Linux host needs its \`charon\`, and a name of at most ${linkNameMax} ` +
+      "characters, which its xfrm interface gets; no protected prefix has the length 0: all else " +
+      "on the host would be blocked.",
+    find: tunnelsOfHosts,
+  },
+];
+
+function* tunnelsOfHosts({ devices, tunnels }: Config): Generator<Finding> {
+  for (const [i, { driver, charon }] of devices.entries()) {
+    if (charon === undefined || driver === "linux") continue;
+    const why = `the driver ${driver} speaks to no charon of this host`;
+    yield finding(["devices", i, "charon"], "is set", why, "leave it out");
+  }
+  const hosts = new Map(devices.filter(({ driver }) => driver === "linux").map(byName));
+  for (const [i, tunnel] of tunnels.entries()) {
+    const host = hosts.get(tunnel.device);
+    if (host === undefined) continue;
+    if (host.charon === undefined) {
+      const why = `${tunnel.device} has no \`charon\` to set it up`;
+      const write = "charon: unix:/run/charon.vici at the device";
+      yield finding(["tunnels", i, "device"], "is a Linux host", why, write);
+    }
+    yield* onLinux(tunnel, i);
+  }
+}
+
+type Device = Config["devices"][number];
+const byName = (device: Device): [string, Device] => [device.name, device];
+
+function* onLinux({ name, protects }: Tunnel, i: number): Generator<Finding> {
+  if (name.length > linkNameMax) {
+    const why = `an interface's name has at most ${linkNameMax} characters`;
+    yield finding(["tunnels", i, "name"], `has ${name.length} characters`, why, "shorten it");
+  }
+  for (const [j, prefix] of protects.remote.entries()) {
+    if (!prefix.endsWith("/0")) continue;
+    const why = "everything that does not ride in the tunnel would be blocked";
+    const path = ["tunnels", i, "protects", "remote", j];
+    yield finding(path, `is ${prefix}`, why, "name the networks behind the gateway");
+  }
+}
+
+/** The profiles in Azure's words, for the reference. */
+export const profileRows: readonly (readonly [string, string])[] = Object.entries(profiles).map(
+  ([name, policy]) => [name, Object.values(policy).join(", ")],
+);

@@ -1,0 +1,149 @@
+// What charon says of its SAs and connections, read with limits and in the model's words.
+
+import { LinksealError } from "#hal/error.ts";
+import type { IkeTransforms, IpsecSa, Transforms } from "#hal/model.ts";
+import type { ViciSection } from "../../transport/vici-wire.ts";
+import { toldTransforms } from "./words.ts";
+
+interface ChildSa {
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly phase: IpsecSa["phase"] | "rising";
+  readonly transforms: Transforms;
+}
+
+export interface IkeSa {
+  /** Of its connection. */
+  readonly name: string;
+  readonly id: string;
+  readonly state: "established" | "connecting" | "down";
+  readonly transforms: IkeTransforms;
+  readonly children: readonly ChildSa[];
+}
+
+const nameLengthMax = 128;
+
+function text(section: ViciSection, name: string): string | undefined {
+  const value = section.get(name);
+  if (value === undefined) return undefined;
+  if (typeof value === "string" && value.length <= nameLengthMax) return value;
+  throw unparsed(name);
+}
+
+function sectionsIn(section: ViciSection): readonly (readonly [string, ViciSection])[] {
+  return [...section].flatMap(([name, value]) =>
+    typeof value === "object" && "get" in value ? [[name, value] as const] : [],
+  );
+}
+
+/** One event of `list-sas`: an IKE SA under the name of its connection. */
+export function readIkeSas(event: ViciSection): readonly IkeSa[] {
+  return sectionsIn(event).map(([name, sa]) => {
+    const children = sa.get("child-sas");
+    const held = typeof children === "object" && "get" in children ? sectionsIn(children) : [];
+    return {
+      name,
+      id: text(sa, "uniqueid") ?? "",
+      state: ikeState(text(sa, "state")),
+      transforms: transformsOf(sa),
+      children: held.map(([, child]) => readChild(child)),
+    };
+  });
+}
+
+function transformsOf(section: ViciSection): IkeTransforms {
+  return toldTransforms({
+    cipher: text(section, "encr-alg"),
+    keyBits: text(section, "encr-keysize"),
+    integrity: text(section, "integ-alg"),
+    prf: text(section, "prf-alg"),
+    group: text(section, "dh-group"),
+  });
+}
+
+function ikeState(state = ""): IkeSa["state"] {
+  switch (state) {
+    // One that was rekeyed lives on until the peer has let it go.
+    case "ESTABLISHED":
+    case "REKEYING":
+    case "REKEYED":
+      return "established";
+    case "CREATED":
+    case "CONNECTING":
+      return "connecting";
+    default:
+      return "down";
+  }
+}
+
+function readChild(child: ViciSection): ChildSa {
+  const { encryption, integrity, dhGroup } = transformsOf(child);
+  return {
+    spiIn: spiOf(text(child, "spi-in")),
+    spiOut: spiOf(text(child, "spi-out")),
+    phase: childPhase(text(child, "state")),
+    transforms: { encryption, integrity, dhGroup },
+  };
+}
+
+function spiOf(told: string | undefined): number {
+  if (told === undefined) return 0;
+  if (/^[0-9a-f]{1,8}$/i.test(told)) return Number.parseInt(told, 16);
+  throw unparsed("an SPI");
+}
+
+function childPhase(state = ""): ChildSa["phase"] {
+  switch (state) {
+    case "INSTALLED":
+    case "UPDATING":
+      return "installed";
+    case "REKEYING":
+      return "rekeying";
+    case "REKEYED":
+      return "rekeyed";
+    case "DELETING":
+    case "DELETED":
+    case "DESTROYING":
+      return "deleting";
+    default:
+      return "rising";
+  }
+}
+
+/** Names of the connections in one event of `list-conns`. */
+export function readConnections(event: ViciSection): readonly string[] {
+  return sectionsIn(event).map(([name]) => name);
+}
+
+export interface LogLine {
+  /** Of the connection that it is about. */
+  readonly name: string | undefined;
+  readonly text: string;
+}
+
+const lineLengthMax = 400;
+
+export function readLogLine(event: ViciSection): LogLine {
+  const line = event.get("msg");
+  const name = event.get("ikesa-name");
+  return {
+    name: typeof name === "string" && name.length <= nameLengthMax ? name : undefined,
+    text: typeof line === "string" ? line.slice(0, lineLengthMax) : "",
+  };
+}
+
+/** Undefined = it was done. */
+export function refusalOf(answer: ViciSection): string | undefined {
+  if (answer.get("success") === "yes") return undefined;
+  const why = answer.get("errmsg");
+  // The text may repeat what it was told: only its first words, and none that is no word.
+  return typeof why === "string" ? why.replace(/[^ -~]/g, " ").slice(0, 120) : "no reason";
+}
+
+function unparsed(what: string): LinksealError {
+  return new LinksealError("device.unparsed", `charon's answer makes no sense at: ${what}`, {
+    effect: "none",
+    where: "charon",
+    next: "linkseal doctor",
+  });
+}

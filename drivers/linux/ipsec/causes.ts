@@ -1,0 +1,65 @@
+// Why a tunnel did not come up: charon's answer is the same for every reason, and only its log
+// tells them apart.
+
+import type { LogLine } from "./answers.ts";
+
+export type FailureCause =
+  | "psk"
+  | "ikeProposal"
+  | "espProposal"
+  | "pfsGroup"
+  | "trafficSelectors"
+  | "certificate"
+  | "noPsk"
+  | "peerSilent";
+
+export const causeTexts: Readonly<Record<FailureCause, string>> = {
+  psk: "the ends have different pre-shared keys, or one does not know the other by its address",
+  ikeProposal: "the ends agree on no algorithms for IKE",
+  espProposal: "the ends agree on no algorithms for ESP",
+  pfsGroup: "the ends have different groups for rekeying, which would end the tunnel unseen",
+  trafficSelectors: "the gateway does not take any-to-any traffic selectors",
+  certificate: "a certificate of one end is not taken by the other",
+  noPsk: "charon has no pre-shared key for the two addresses",
+  peerSilent: "the gateway does not answer",
+};
+
+/** When in the life of a tunnel something was said. */
+export type Stage = "initiate" | "rekey";
+
+type Row = readonly [RegExp, FailureCause];
+
+// As charon's sources word them; the first that is found counts.
+const rows: readonly Row[] = [
+  [
+    /constraint check failed|no trusted .* public key|certificate .*(?:invalid|expired)/i,
+    "certificate",
+  ],
+  [/no private key found|no issuer certificate found/i, "certificate"],
+  [/no shared key found/i, "noPsk"],
+  [/AUTHENTICATION_FAILED|MAC mismatched|authentication of .* failed/i, "psk"],
+  [/TS_UNACCEPTABLE|no acceptable traffic selectors found/i, "trafficSelectors"],
+  [/giving up after \d+ retransmits|peer not responding/i, "peerSilent"],
+];
+/** What is refused here depends on how far the two have come. */
+const noProposal = /NO_PROPOSAL_CHOSEN|no acceptable proposal found|INVALID_KE_PAYLOAD/i;
+const noChild = /no CHILD_SA built|failed to establish CHILD_SA|CREATE_CHILD_SA/i;
+const established = /IKE_SA \S+ established between/i;
+
+/** undefined = the lines say nothing that is known. */
+export function causeIn(lines: readonly LogLine[], stage: Stage): FailureCause | undefined {
+  let hasIke = stage === "rekey";
+  let found: FailureCause | undefined;
+  for (const { text } of lines) {
+    hasIke ||= established.test(text);
+    // Of a group guessed wrongly the exchange goes on with the right one.
+    if (/INVALID_KE_PAYLOAD.*retrying|peer didn't accept DH group/i.test(text)) continue;
+    if (noProposal.test(text)) {
+      if (stage === "rekey") found ??= "pfsGroup";
+      else found ??= hasIke || noChild.test(text) ? "espProposal" : "ikeProposal";
+      continue;
+    }
+    found ??= rows.find(([pattern]) => pattern.test(text))?.[1];
+  }
+  return found;
+}

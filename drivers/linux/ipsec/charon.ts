@@ -1,0 +1,246 @@
+// What is asked of charon: one connection for each, bounded by its signal. Whatever it was told
+// before is looked at first, so that the same wish twice is one.
+
+import { LinksealError } from "#hal/error.ts";
+import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { Clock, Dialer } from "#hal/world.ts";
+import { ViciClient } from "../../transport/vici.ts";
+import {
+  type IkeSa,
+  type LogLine,
+  readConnections,
+  readIkeSas,
+  readLogLine,
+  refusalOf,
+} from "./answers.ts";
+import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
+import { loadConnection, loadPsk, pskId } from "./messages.ts";
+
+export interface Charon {
+  /** Path of its socket. */
+  readonly path: string;
+  readonly stream: Dialer["stream"];
+  readonly clock: Clock;
+}
+
+export interface CharonLook {
+  readonly sas: readonly IkeSa[];
+  /** Names of the connections that it has. */
+  readonly connections: ReadonlySet<string>;
+}
+
+export type RekeyWhat = "child" | "ike" | "reauthenticate";
+
+/** Inside the longest wait for an effect, with room for the proof. */
+const initiateMs = 15_000;
+const proofMs = 20_000;
+const pollMs = 200;
+const linesMax = 2_000;
+
+export async function withCharon<T>(
+  { stream, path }: Charon,
+  signal: AbortSignal,
+  use: (client: ViciClient) => Promise<T>,
+): Promise<T> {
+  using client = new ViciClient(await stream(path, signal));
+  return await use(client);
+}
+
+export async function lookAtCharon(client: ViciClient, signal: AbortSignal): Promise<CharonLook> {
+  const sas = await client.list("list-sas", "list-sa", { noblock: "no" }, signal);
+  const connections = await client.list("list-conns", "list-conn", {}, signal);
+  return {
+    sas: sas.flatMap(readIkeSas),
+    connections: new Set(connections.flatMap(readConnections)),
+  };
+}
+
+/** Up under exactly these algorithms, and known to charon: nothing is left to do. */
+export function stands(spec: TunnelSpec, { sas, connections }: CharonLook): boolean {
+  if (!connections.has(spec.name)) return false;
+  return sas.some(
+    ({ name, state, transforms, children }) =>
+      name === spec.name &&
+      state === "established" &&
+      sameIke(transforms, spec.ike) &&
+      children.some((child) => child.phase === "installed" && sameEsp(child.transforms, spec)),
+  );
+}
+
+function sameIke(is: IkeTransforms, want: IkeTransforms): boolean {
+  return sameCipher(is, want) && is.prf === want.prf && is.dhGroup === want.dhGroup;
+}
+
+function sameCipher(is: Transforms, want: Transforms): boolean {
+  return is.encryption === want.encryption && is.integrity === want.integrity;
+}
+
+// The first child takes its keys from IKE, without a group of its own (RFC 7296, 1.2).
+function sameEsp(is: Transforms, { transforms: want }: TunnelSpec): boolean {
+  return sameCipher(is, want) && (is.dhGroup === want.dhGroup || is.dhGroup === "none");
+}
+
+/**
+ * Loads the connection and brings it up. A gateway that is silent is no failure: charon asks it
+ * again with the next packet. What the two ends disagree on is one, told by its cause.
+ */
+export async function bringUp(
+  charon: Charon,
+  client: ViciClient,
+  spec: TunnelSpec,
+  psk: Secret,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = await Journal.open(client, spec.name, signal);
+  await told(client, "load-shared", loadPsk(spec, psk), spec.name, signal);
+  await told(client, "load-conn", loadConnection(spec), spec.name, signal);
+  const look = await lookAtCharon(client, signal);
+  if (!stands(spec, look)) {
+    // An SA under other algorithms keeps them for as long as it is rekeyed.
+    const isUp = look.sas.some((sa) => sa.name === spec.name && sa.state === "established");
+    if (isUp) await end(client, spec.name, signal);
+    // Without its own wait: charon tries again by itself, and the log knows sooner why it must.
+    const ask = { child: spec.name, ike: spec.name, timeout: "-1" };
+    await told(client, "initiate", ask, spec.name, signal);
+    const isThere = async (): Promise<boolean> =>
+      hasChild(spec.name, await lookAtCharon(client, signal));
+    if (!(await waited(charon, initiateMs, log, "initiate", isThere, signal))) return;
+  }
+  // A group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3).
+  await rekeyed(charon, client, spec.name, "child", log, signal);
+}
+
+/** Whether it came about; throws as soon as the log says what the ends disagree on. */
+async function waited(
+  { clock }: Charon,
+  ms: number,
+  log: Journal,
+  stage: Stage,
+  isDone: () => Promise<boolean>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let over = 0; over < ms; over += pollMs) {
+    if (await isDone()) return true;
+    const cause = causeIn(log.lines, stage);
+    if (cause === "peerSilent") return false;
+    if (cause !== undefined) throw failed(log.tunnel, cause);
+    await clock.sleep(pollMs, signal);
+  }
+  return false;
+}
+
+function hasChild(name: string, { sas }: CharonLook): boolean {
+  return sas.some(
+    (sa) =>
+      sa.name === name &&
+      sa.state === "established" &&
+      sa.children.some(({ phase }) => phase === "installed"),
+  );
+}
+
+/** Ends its SAs and forgets its connection and PSK; what is not there is no failure. */
+export async function forget(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
+  // Without its connection first a packet would bring it back.
+  await client.ask("unload-conn", { name }, "unknown", signal);
+  await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
+  const { sas } = await lookAtCharon(client, signal);
+  if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
+}
+
+async function end(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
+  await client.ask("terminate", { ike: name, force: "yes", timeout: "2000" }, "unknown", signal);
+}
+
+/** Resolves once the new SAs carry; throws with the cause where the old ones stay. */
+export async function rekey(
+  charon: Charon,
+  client: ViciClient,
+  name: string,
+  what: RekeyWhat,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = await Journal.open(client, name, signal);
+  await rekeyed(charon, client, name, what, log, signal);
+}
+
+async function rekeyed(
+  charon: Charon,
+  client: ViciClient,
+  name: string,
+  what: RekeyWhat,
+  log: Journal,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = newest(name, what, await lookAtCharon(client, signal));
+  if (before.size === 0) throw rejected(name, "there is no SA of it that could be rekeyed");
+  const message = what === "child" ? { child: name } : { ike: name, ...reauthOf(what) };
+  await told(client, "rekey", message, name, signal);
+  const isNew = async (): Promise<boolean> => {
+    const now = newest(name, what, await lookAtCharon(client, signal));
+    return [...now].some((id) => !before.has(id));
+  };
+  const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
+  if (!done) throw failed(name, "peerSilent");
+}
+
+function reauthOf(what: RekeyWhat): { readonly reauth?: string } {
+  return what === "reauthenticate" ? { reauth: "yes" } : {};
+}
+
+function stageOf(what: RekeyWhat): Stage {
+  return what === "child" ? "rekey" : "initiate";
+}
+
+/** Names of the SAs that carry, which a rekey gives others to. */
+function newest(name: string, what: RekeyWhat, { sas }: CharonLook): ReadonlySet<string> {
+  const own = sas.filter((sa) => sa.name === name && sa.state === "established");
+  if (what !== "child") return new Set(own.map(({ id }) => id));
+  const children = own.flatMap((sa) => sa.children);
+  const carrying = children.filter(({ phase }) => phase === "installed" || phase === "rekeying");
+  return new Set(carrying.map(({ spiIn }) => String(spiIn)));
+}
+
+/** What the log says of one connection while something is done with it. */
+class Journal {
+  readonly tunnel: string;
+  readonly lines: LogLine[] = [];
+
+  private constructor(tunnel: string) {
+    this.tunnel = tunnel;
+  }
+
+  static async open(client: ViciClient, name: string, signal: AbortSignal): Promise<Journal> {
+    const journal = new Journal(name);
+    const take = (line: LogLine): void => {
+      // Before a peer is known a line belongs to no connection yet.
+      const isOurs = line.name === undefined || line.name === name;
+      if (isOurs && journal.lines.length < linesMax) journal.lines.push(line);
+    };
+    await client.hear("log", (event) => take(readLogLine(event)), signal);
+    return journal;
+  }
+}
+
+async function told(
+  client: ViciClient,
+  command: string,
+  message: Parameters<ViciClient["ask"]>[1],
+  where: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const refused = refusalOf(await client.ask(command, message, "unknown", signal));
+  if (refused !== undefined) throw rejected(where, `charon refuses ${command}: ${refused}`);
+}
+
+function failed(name: string, cause: FailureCause): LinksealError {
+  return rejected(name, causeTexts[cause]);
+}
+
+function rejected(where: string, text: string): LinksealError {
+  return new LinksealError("device.rejected", `the tunnel ${where}: ${text}`, {
+    effect: "applied",
+    where,
+    next: `linkseal tunnels ${where}`,
+  });
+}

@@ -1,0 +1,402 @@
+// IPsec of this host for its device: what charon and the kernel say of one tunnel side by side, and
+// changes that begin with the block around it and end with a proof.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type {
+  Capabilities,
+  KeyResolver,
+  PortChange,
+  Transaction,
+  TransactionToken,
+} from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import {
+  type DeviceState,
+  type IpsecSa,
+  type IpsecTunnel,
+  known,
+  type TunnelSpec,
+  unknown,
+} from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { World } from "#hal/world.ts";
+import type { LocalSession } from "../../local/device.ts";
+import { name as nameIn, page, recordOf } from "../../local/shape.ts";
+import type { TunnelPart } from "../net/tunnel-part.ts";
+import {
+  bringUp,
+  type Charon,
+  type CharonLook,
+  forget,
+  lookAtCharon,
+  rekey,
+  stands,
+  withCharon,
+} from "./charon.ts";
+import { loadConnection } from "./messages.ts";
+import { CharonWatch } from "./watch.ts";
+
+export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
+  keying: ["ike"],
+  atomicReplace: false,
+};
+
+export interface IpsecParts {
+  readonly session: LocalSession;
+  readonly charon: Charon;
+  readonly watch: CharonWatch;
+}
+
+/** `end` ends what listens. */
+export function openIpsec(
+  { session, world, hint }: { session: LocalSession; world: World; hint: () => void },
+  path: string | undefined,
+  end: AbortSignal,
+): IpsecParts | undefined {
+  if (path === undefined) return undefined;
+  const stream: Charon["stream"] = (to, signal) => world.dial.stream(to, signal);
+  const charon = { path, stream, clock: world.clock };
+  const watch = new CharonWatch();
+  void watch.follow(charon, hint, end);
+  return { session, charon, watch };
+}
+
+export type TunnelChange = Extract<PortChange, { readonly kind: `ipsec.${string}` }>;
+
+export const isTunnelChange = (part: PortChange): part is TunnelChange =>
+  part.kind.startsWith("ipsec.");
+
+/** Well inside the longest look: a daemon that hangs must not hide what the kernel says. */
+const lookMsMax = 6_000;
+/** A PSK that nobody came to apply is nobody's any more. */
+const keepMs = 120_000;
+
+/** What IKE knows, put into what the kernel told of its tunnels. */
+export async function observeTunnels(
+  { charon, watch }: IpsecParts,
+  state: DeviceState,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  if (state.ipsec.length === 0) return state;
+  try {
+    const look = await lookSoon(charon, signal);
+    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, look, state, watch));
+    return { ...state, ipsec };
+  } catch (error) {
+    if (!(error instanceof LinksealError) || signal.aborted) throw error;
+    const why = error.code === "device.unparsed" ? "unparsed" : "queryFailed";
+    const ike = unknown(why, state.at);
+    return { ...state, ipsec: state.ipsec.map((tunnel) => ({ ...tunnel, ike })) };
+  }
+}
+
+function lookSoon(charon: Charon, signal: AbortSignal): Promise<CharonLook> {
+  const limit = { ms: lookMsMax, where: "charon", effect: "none" } as const;
+  return withDeadline(charon.clock, limit, signal, (bounded) =>
+    withCharon(charon, bounded, (client) => lookAtCharon(client, bounded)),
+  );
+}
+
+function joined(
+  tunnel: IpsecTunnel,
+  look: CharonLook,
+  { at }: DeviceState,
+  watch: CharonWatch,
+): IpsecTunnel {
+  const own = look.sas.filter(({ name }) => name === tunnel.name);
+  const found = (["established", "connecting"] as const).find((state) =>
+    own.some((sa) => sa.state === state),
+  );
+  const without = look.connections.has(tunnel.name) ? "down" : "forgotten";
+  const ike = found ?? without;
+  const trouble = ike === "established" ? undefined : watch.trouble(tunnel.name);
+  const { sas } = tunnel;
+  return {
+    name: tunnel.name,
+    ike: known(ike, at),
+    ...(trouble === undefined ? {} : { trouble }),
+    sas:
+      sas.kind === "unknown"
+        ? sas
+        : known(
+            sas.value.map((sa) => told(sa, look)),
+            sas.at,
+          ),
+  };
+}
+
+// The data plane has the transforms and counts; IKE knows the group, and what it is about to do.
+function told(sa: IpsecSa, { sas }: CharonLook): IpsecSa {
+  const children = sas.flatMap((ike) => ike.children);
+  const child = children.find(
+    ({ spiIn, spiOut }) => (sa.direction === "in" ? spiIn : spiOut) === sa.spi,
+  );
+  if (child === undefined) return sa;
+  const { dhGroup } = child.transforms;
+  const phase = child.phase === "rising" ? "installed" : child.phase;
+  return { ...sa, phase, transforms: { ...sa.transforms, dhGroup } };
+}
+
+interface Held {
+  readonly spec: TunnelSpec;
+  readonly psk: Secret;
+}
+
+export async function prepareTunnels(
+  parts: IpsecParts,
+  change: readonly TunnelChange[],
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const { session, charon } = parts;
+  const look = await lookIfThere(charon, signal);
+  const lines: string[] = [];
+  for (const part of change) {
+    // Refused here, while nothing has been sent yet.
+    if (part.kind === "ipsec.putTunnel") loadConnection(part.tunnel);
+    const isDone = part.kind === "ipsec.putTunnel" && look !== undefined;
+    if (!isDone || !stands(part.tunnel, look)) lines.push(...previewOf(part));
+  }
+  const wanted = change.flatMap(netPartsOf);
+  const { token, preview } = await prepareNet(session, wanted, signal);
+  const held: Held[] = [];
+  const wipe = (): void => {
+    for (const { psk } of held.splice(0)) psk[Symbol.dispose]();
+  };
+  try {
+    for (const part of change) {
+      if (part.kind !== "ipsec.putTunnel") continue;
+      const { tunnel: spec } = part;
+      held.push({ spec, psk: await keys({ kind: "psk", secretId: spec.pskSecretId }) });
+    }
+  } catch (error) {
+    wipe();
+    throw error;
+  }
+  const late = new AbortController();
+  void charon.clock.sleep(keepMs, late.signal).then(wipe, () => undefined);
+  const act = new TunnelAct(parts, change, token);
+  return {
+    token,
+    preview: [...lines, preview].filter((line) => line !== "").join("\n"),
+    async apply(within, bounded) {
+      try {
+        await act.apply(held, within, bounded);
+      } finally {
+        late.abort();
+        wipe();
+      }
+    },
+    confirm: (bounded) => act.confirm(bounded),
+    rollback: (bounded) => act.rollback(bounded),
+  };
+}
+
+/** undefined = charon does not tell now; whoever applies will see. */
+async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonLook | undefined> {
+  try {
+    return await lookSoon(charon, signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError) || signal.aborted) throw error;
+    return undefined;
+  }
+}
+
+async function prepareNet(
+  session: LocalSession,
+  change: readonly TunnelPart[],
+  signal: AbortSignal,
+): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
+  const read = (value: unknown) => {
+    const reply = recordOf(value, "reply");
+    return {
+      token: nameIn(reply, "token") as TransactionToken,
+      preview: page(reply, "preview"),
+    };
+  };
+  return await session.ask("prepare", [encodeJson({ change })], read, signal);
+}
+
+function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
+  switch (part.kind) {
+    case "ipsec.putTunnel": {
+      const { name, ifId, mtu, remotePrefixes: prefixes } = part.tunnel;
+      return [
+        // Before anything could be sent into the tunnel, or past it.
+        { kind: "ipsec.block", prefixes },
+        { kind: "ipsec.carry", link: { name, ifId, mtu, prefixes } },
+      ];
+    }
+    case "ipsec.removeTunnel":
+      return [{ kind: "ipsec.drop", name: part.name }];
+    case "ipsec.rekey":
+      return [];
+  }
+}
+
+function previewOf(part: TunnelChange): readonly string[] {
+  switch (part.kind) {
+    case "ipsec.putTunnel": {
+      const { name, localAddress, remoteAddress, ike, transforms, life } = part.tunnel;
+      const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
+      const esp = [transforms.encryption, transforms.integrity, transforms.dhGroup].join("/");
+      return [
+        `+ IKEv2 ${name} ${localAddress} to ${remoteAddress}, ${words} [secret psk]`,
+        `+ ESP ${esp}, ${life.seconds} s or ${life.kilobytes} kB`,
+      ];
+    }
+    case "ipsec.removeTunnel":
+      return [`- IKEv2 ${part.name}`];
+    case "ipsec.rekey":
+      return [`! ${part.what} rekey of ${part.name}`];
+  }
+}
+
+interface Spi {
+  readonly spi: number;
+}
+
+class TunnelAct {
+  readonly #parts: IpsecParts;
+  readonly #change: readonly TunnelChange[];
+  readonly #token: TransactionToken;
+  /** Tunnels that charon did not know before. */
+  readonly #fresh = new Set<string>();
+  readonly #stale = new Map<TunnelSpec, readonly Spi[]>();
+
+  constructor(parts: IpsecParts, change: readonly TunnelChange[], token: TransactionToken) {
+    this.#parts = parts;
+    this.#change = change;
+    this.#token = token;
+  }
+
+  async apply(held: readonly Held[], within: number | "final", signal: AbortSignal): Promise<void> {
+    await this.#refuseAbsent(signal);
+    await this.#tellNet("apply", { within }, signal);
+    try {
+      for (const part of this.#change) await this.#carry(part, held, within, signal);
+      if (within === "final") await this.#endStale(signal);
+    } catch (error) {
+      // Half a change is none, also where its caller does not think of taking it back.
+      if (within === "final" || signal.aborted || !(error instanceof LinksealError)) throw error;
+      await this.rollback(signal);
+      const { code, message, where, next } = error;
+      throw new LinksealError(code, message, { effect: "none", where, next, cause: error });
+    }
+  }
+
+  /** A rekey of what is not there must not look done. */
+  async #refuseAbsent(signal: AbortSignal): Promise<void> {
+    const rekeyed = this.#change.flatMap((part) => (part.kind === "ipsec.rekey" ? part.name : []));
+    if (rekeyed.length === 0) return;
+    const { sas } = await this.#charon(signal, (client) => lookAtCharon(client, signal));
+    const absent = rekeyed.find((name) => !sas.some((sa) => sa.name === name));
+    if (absent === undefined) return;
+    throw rejected(`there is no tunnel ${absent} that could be rekeyed`, absent);
+  }
+
+  async #carry(
+    part: TunnelChange,
+    held: readonly Held[],
+    within: number | "final",
+    signal: AbortSignal,
+  ): Promise<void> {
+    switch (part.kind) {
+      case "ipsec.putTunnel":
+        await this.#put(part.tunnel, held.find(({ spec }) => spec === part.tunnel)?.psk, signal);
+        return;
+      case "ipsec.removeTunnel":
+        // Until it is confirmed its SAs are all that could bring it back.
+        if (within === "final") await this.#forget(part.name, signal);
+        return;
+      case "ipsec.rekey":
+        await this.#charon(signal, (client) =>
+          rekey(this.#parts.charon, client, part.name, part.what, signal),
+        );
+    }
+  }
+
+  async #put(spec: TunnelSpec, psk: Secret | undefined, signal: AbortSignal): Promise<void> {
+    await this.#charon(signal, async (client) => {
+      const before = await lookAtCharon(client, signal);
+      if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
+      if (stands(spec, before)) return;
+      if (psk === undefined) {
+        // A second apply: what the first one did is there, or is nothing that a key could mend.
+        throw rejected("its pre-shared key is no longer held; prepare it again", spec.name);
+      }
+      await bringUp(this.#parts.charon, client, spec, psk, signal);
+    });
+    this.#stale.set(spec, await this.#staleSas(spec, signal));
+  }
+
+  /**
+   * What a charon that died left in the kernel: no IKE SA owns it, nothing rekeys it. Asked of the
+   * kernel first, since what it has by then is known to charon afterwards.
+   */
+  async #staleSas({ name }: TunnelSpec, signal: AbortSignal): Promise<readonly Spi[]> {
+    const { ipsec } = await this.#parts.session.observe(signal);
+    const { sas } = await this.#charon(signal, (client) => lookAtCharon(client, signal));
+    const children = sas.flatMap((sa) => sa.children);
+    const owned = new Set(children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]));
+    // While nothing is up they are all that carries.
+    if (!sas.some((sa) => sa.name === name && sa.children.length > 0)) return [];
+    const tunnel = ipsec.find((one) => one.name === name);
+    const there = tunnel?.sas.kind === "known" ? tunnel.sas.value : [];
+    // One without an algorithm is a number that charon has taken for an exchange that goes on.
+    const whole = there.filter(({ transforms }) => transforms.encryption !== "none");
+    return whole.flatMap(({ spi }) => (owned.has(spi) ? [] : [{ spi }]));
+  }
+
+  async confirm(signal: AbortSignal): Promise<void> {
+    await this.#tellNet("confirm", {}, signal);
+    for (const part of this.#change) {
+      if (part.kind === "ipsec.removeTunnel") await this.#forget(part.name, signal);
+    }
+    await this.#endStale(signal);
+  }
+
+  /** Only what nobody owned twice: a look may fall into the middle of a rekey. */
+  async #endStale(signal: AbortSignal): Promise<void> {
+    const parts: TunnelPart[] = [];
+    for (const [spec, before] of this.#stale) {
+      if (before.length === 0) continue;
+      const now = await this.#staleSas(spec, signal);
+      const sas = before.filter(({ spi }) => now.some((one) => one.spi === spi));
+      parts.push({ kind: "ipsec.sweep", name: spec.name, ifId: spec.ifId, sas });
+    }
+    this.#stale.clear();
+    if (parts.length === 0) return;
+    const { session } = this.#parts;
+    const { token } = await prepareNet(session, parts, signal);
+    await session.tell(`transactions/${token}/apply`, { within: "final" }, signal);
+  }
+
+  async rollback(signal: AbortSignal): Promise<void> {
+    // With the interface gone a connection would only come back without one.
+    for (const name of this.#fresh) await this.#forget(name, signal);
+    await this.#tellNet("rollback", {}, signal);
+  }
+
+  async #forget(name: string, signal: AbortSignal): Promise<void> {
+    await this.#charon(signal, (client) => forget(client, name, signal));
+  }
+
+  #charon<T>(signal: AbortSignal, use: Parameters<typeof withCharon<T>>[2]): Promise<T> {
+    return withCharon(this.#parts.charon, signal, use);
+  }
+
+  #tellNet(verb: string, body: object, signal: AbortSignal): Promise<void> {
+    const token = encodeURIComponent(this.#token);
+    return this.#parts.session.tell(`transactions/${token}/${verb}`, body, signal);
+  }
+}
+
+function rejected(text: string, where: string): LinksealError {
+  return new LinksealError("device.rejected", `${text}; nothing was changed`, {
+    effect: "none",
+    where,
+    next: "linkseal tunnels",
+  });
+}

@@ -1,0 +1,82 @@
+// A tunnel as charon is told it: everything explicit, nothing left to a default that another
+// version may change.
+
+import { LinksealError } from "#hal/error.ts";
+import type { TunnelSpec } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { ViciMessage } from "../../transport/vici-wire.ts";
+import { espProposal, ikeProposal } from "./words.ts";
+
+/** Main mode of the gateway, which nobody can change. */
+const ikeSeconds = 28_800;
+/** A peer that is gone is asked for this soon; how often is the daemon's own setting. */
+const dpdSeconds = 5;
+const replayWindow = 128;
+
+/** Late enough for a rekey to be tried again before the hard end, early enough never to meet it. */
+const rekeyShare = 0.9;
+const randomShare = 0.05;
+
+/** The one child of a tunnel has the tunnel's name. */
+export function loadConnection(spec: TunnelSpec): ViciMessage {
+  const { name, localAddress, remoteAddress, life } = spec;
+  const any = localAddress.includes(":") ? "::/0" : "0.0.0.0/0";
+  const part = (whole: number, share: number): string => String(Math.floor(whole * share));
+  const seconds = (whole: number, share: number): string => `${part(whole, share)}s`;
+  const bytes = life.kilobytes * 1024;
+  const child: ViciMessage = {
+    mode: "tunnel",
+    // By routes into the interface alone: its policies take whatever comes there.
+    local_ts: [any],
+    remote_ts: [any],
+    esp_proposals: [orRefuse(espProposal(spec.transforms), name)],
+    rekey_time: seconds(life.seconds, rekeyShare),
+    rand_time: seconds(life.seconds, randomShare),
+    life_time: `${life.seconds}s`,
+    rekey_bytes: part(bytes, rekeyShare),
+    rand_bytes: part(bytes, randomShare),
+    life_bytes: String(bytes),
+    if_id_in: String(spec.ifId),
+    if_id_out: String(spec.ifId),
+    replay_window: String(replayWindow),
+    // Whatever took the SA away, the next packet asks for another.
+    start_action: "trap",
+    dpd_action: "restart",
+    close_action: "trap",
+  };
+  const connection: ViciMessage = {
+    version: "2",
+    local_addrs: [localAddress],
+    remote_addrs: [remoteAddress],
+    proposals: [orRefuse(ikeProposal(spec.ike), name)],
+    rekey_time: seconds(ikeSeconds, rekeyShare),
+    rand_time: seconds(ikeSeconds, randomShare),
+    over_time: seconds(ikeSeconds, 1 - rekeyShare),
+    reauth_time: "0s",
+    dpd_delay: `${dpdSeconds}s`,
+    keyingtries: "0",
+    unique: "replace",
+    mobike: "no",
+    encap: "no",
+    local: { auth: "psk", id: localAddress },
+    remote: { auth: "psk", id: remoteAddress },
+    children: { [name]: child },
+  };
+  return { [name]: connection };
+}
+
+/** Under the tunnel's own id: what is loaded again takes the place of the one before. */
+export function loadPsk({ name, localAddress, remoteAddress }: TunnelSpec, psk: Secret) {
+  return { id: pskId(name), type: "IKE", data: psk, owners: [localAddress, remoteAddress] };
+}
+
+export function pskId(tunnel: string): string {
+  return `linkseal-${tunnel}`;
+}
+
+function orRefuse(proposal: string | undefined, where: string): string {
+  if (proposal !== undefined) return proposal;
+  const text = "charon is not told to take those algorithms; nothing was changed";
+  const details = { effect: "none", where, next: "set policy: strong" } as const;
+  throw new LinksealError("device.rejected", text, details);
+}

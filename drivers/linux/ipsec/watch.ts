@@ -1,0 +1,72 @@
+// What charon says by itself: a hint to look, and the last reason why a tunnel is not there.
+
+import { LinksealError } from "#hal/error.ts";
+import { ViciClient } from "../../transport/vici.ts";
+import type { ViciSection } from "../../transport/vici-wire.ts";
+import { type LogLine, readLogLine } from "./answers.ts";
+import { causeIn, causeTexts, type FailureCause } from "./causes.ts";
+import type { Charon } from "./charon.ts";
+
+const tunnelsMax = 4_096;
+/** Of one try to bring a tunnel up. */
+const linesMax = 100;
+const awayMs = 5_000;
+
+const begins = /initiating IKE_SA/i;
+const stands = /CHILD_SA \S+ established with SPIs/i;
+
+export class CharonWatch {
+  readonly #causes = new Map<string, FailureCause>();
+  readonly #lines = new Map<string, LogLine[]>();
+
+  /** In one sentence; undefined = nothing is known to be wrong. */
+  trouble(tunnel: string): string | undefined {
+    const cause = this.#causes.get(tunnel);
+    return cause === undefined ? undefined : causeTexts[cause];
+  }
+
+  take(line: LogLine): void {
+    const { name, text } = line;
+    if (name === undefined) return;
+    if (stands.test(text)) {
+      this.#causes.delete(name);
+      this.#lines.delete(name);
+      return;
+    }
+    // What was said before belongs to a try that is over.
+    const lines = begins.test(text) ? [] : (this.#lines.get(name) ?? []);
+    if (lines.length >= linesMax || this.#lines.size >= tunnelsMax) return;
+    lines.push(line);
+    this.#lines.set(name, lines);
+    const cause = causeIn(lines, "initiate");
+    if (cause !== undefined) this.#causes.set(name, cause);
+  }
+
+  /** Until the signal aborts; a charon that ends or is not there is tried again. */
+  async follow(charon: Charon, hint: () => void, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#listen(charon, hint, signal);
+      } catch (error) {
+        if (!(error instanceof LinksealError) && !signal.aborted) throw error;
+      }
+      await charon.clock.sleep(awayMs, signal).catch(() => undefined);
+    }
+  }
+
+  async #listen(charon: Charon, hint: () => void, signal: AbortSignal): Promise<void> {
+    using client = new ViciClient(await charon.stream(charon.path, signal));
+    const leave = (): void => client[Symbol.dispose]();
+    signal.addEventListener("abort", leave, { once: true });
+    try {
+      const log = (event: ViciSection): void => this.take(readLogLine(event));
+      await client.hear("log", log, signal);
+      for (const event of ["ike-updown", "child-updown"]) await client.hear(event, hint, signal);
+      hint();
+      await client.ended;
+      hint();
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  }
+}

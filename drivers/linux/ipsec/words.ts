@@ -1,0 +1,93 @@
+// Algorithms in the words of the model, of charon's proposals, and of what charon says of an SA.
+
+import type { IkeTransforms, Transforms } from "#hal/model.ts";
+
+interface Words {
+  /** In a proposal. */
+  readonly proposed: string;
+  /** In `list-sas`; the length of a key stands beside it. */
+  readonly told: string;
+}
+
+const ciphers: Readonly<Record<string, Words>> = {
+  "aes-256-gcm": { proposed: "aes256gcm16", told: "AES_GCM_16-256" },
+  "aes-192-gcm": { proposed: "aes192gcm16", told: "AES_GCM_16-192" },
+  "aes-128-gcm": { proposed: "aes128gcm16", told: "AES_GCM_16-128" },
+  "aes-256-cbc": { proposed: "aes256", told: "AES_CBC-256" },
+  "aes-192-cbc": { proposed: "aes192", told: "AES_CBC-192" },
+  "aes-128-cbc": { proposed: "aes128", told: "AES_CBC-128" },
+  "3des-cbc": { proposed: "3des", told: "3DES_CBC" },
+};
+
+const hashes: Readonly<Record<string, Words>> = {
+  sha384: { proposed: "sha384", told: "SHA2_384" },
+  sha256: { proposed: "sha256", told: "SHA2_256" },
+  sha1: { proposed: "sha1", told: "SHA1" },
+};
+
+const groups: Readonly<Record<string, Words>> = {
+  "ecp-384": { proposed: "ecp384", told: "ECP_384" },
+  "ecp-256": { proposed: "ecp256", told: "ECP_256" },
+  "modp-2048": { proposed: "modp2048", told: "MODP_2048" },
+  "modp-2048-256": { proposed: "modp2048s256", told: "MODP_2048_256" },
+  "modp-1024": { proposed: "modp1024", told: "MODP_1024" },
+};
+
+/** undefined = charon is never told to take it. */
+export function ikeProposal({
+  encryption,
+  integrity,
+  prf,
+  dhGroup,
+}: IkeTransforms): string | undefined {
+  const hash = hashes[prf]?.proposed;
+  const parts = [
+    ciphers[encryption]?.proposed,
+    ...(integrity === "none" ? [] : [hashes[integrity]?.proposed]),
+    hash === undefined ? undefined : `prf${hash}`,
+    groups[dhGroup]?.proposed,
+  ];
+  return joined(parts);
+}
+
+/** Of a child SA; the group is that of its rekeying. */
+export function espProposal({ encryption, integrity, dhGroup }: Transforms): string | undefined {
+  return joined([
+    ciphers[encryption]?.proposed,
+    ...(integrity === "none" ? [] : [hashes[integrity]?.proposed]),
+    ...(dhGroup === "none" ? [] : [groups[dhGroup]?.proposed]),
+  ]);
+}
+
+function joined(parts: readonly (string | undefined)[]): string | undefined {
+  return parts.includes(undefined) ? undefined : parts.join("-");
+}
+
+/** What charon told of an SA; each absent word stays absent. */
+export interface ToldAlgorithms {
+  readonly cipher: string | undefined;
+  readonly keyBits: string | undefined;
+  readonly integrity: string | undefined;
+  readonly prf: string | undefined;
+  readonly group: string | undefined;
+}
+
+/** A word that is not known stays as it is: it is nobody's wish. */
+export function toldTransforms(told: ToldAlgorithms): IkeTransforms {
+  const { cipher = "none", keyBits, integrity, prf, group } = told;
+  return {
+    encryption: modelWord(ciphers, keyBits === undefined ? cipher : `${cipher}-${keyBits}`),
+    integrity: integrity === undefined ? "none" : modelWord(hashes, bareHash(integrity)),
+    prf: prf === undefined ? "none" : modelWord(hashes, bareHash(prf)),
+    dhGroup: group === undefined ? "none" : modelWord(groups, group),
+  };
+}
+
+// HMAC_SHA2_256_128, HMAC_SHA1_96 and PRF_HMAC_SHA2_384: what counts stands in the middle.
+function bareHash(told: string): string {
+  return /^(?:PRF_)?HMAC_(SHA1|SHA2_\d{3})(?:_\d+)?$/.exec(told)?.[1] ?? told;
+}
+
+function modelWord(table: Readonly<Record<string, Words>>, told: string): string {
+  return Object.entries(table).find(([, words]) => words.told === told)?.[0] ?? told;
+}

@@ -1,0 +1,190 @@
+// Block policies: no packet of a protected prefix leaves or enters in the clear, whatever becomes
+// of tunnels, of charon, or of this program. They stay in the kernel until they are taken away.
+
+import { isIP } from "node:net";
+import type { NetlinkSocket } from "#hal/netlink.ts";
+import type { Disk, Log } from "#hal/world.ts";
+import { Malformed, names, recordOf } from "../../local/shape.ts";
+import { addressOctets, canonicalAddress } from "../address.ts";
+import { answered } from "../look.ts";
+import type { Link } from "../rtnetlink-link.ts";
+import {
+  deletePolicy,
+  dumpPolicies,
+  type NewPolicy,
+  type Policy,
+  putPolicy,
+  readPolicy,
+} from "../xfrm.ts";
+import type { Told } from "./move.ts";
+
+const guardName = "guard";
+export const prefixesMax = 4_096;
+
+/** Before whatever charon or somebody else may put; the lower number counts first. */
+const blockPriority = 100;
+/** Into the interface of a tunnel, before it. */
+const wayPriority = 50;
+
+/** As the kernel has it: the network's address in its shortest spelling, and its length. */
+export function canonicalPrefix(prefix: string): string {
+  const [address = "", length = ""] = prefix.split("/");
+  if (isIP(address) === 0 || address.includes("%")) throw new Malformed("prefixes");
+  const octets = addressOctets(address);
+  const bits = Number(length);
+  if (!/^\d{1,3}$/.test(length) || bits > 8 * octets.length) throw new Malformed("prefixes");
+  // Of everything nothing would be left to reach this host by.
+  if (bits === 0) throw new Malformed("prefixes");
+  octets.forEach((octet, at) => {
+    const kept = Math.min(8, Math.max(0, bits - 8 * at));
+    octets[at] = octet & (0xff00 >> kept) & 0xff;
+  });
+  const text = octets.length === 4 ? octets.join(".") : spelled(octets);
+  return `${text}/${bits}`;
+}
+
+function spelled(octets: Uint8Array): string {
+  const groups = Array.from({ length: 8 }, (_, at) =>
+    (((octets[2 * at] ?? 0) << 8) | (octets[2 * at + 1] ?? 0)).toString(16),
+  );
+  return canonicalAddress(groups.join(":"));
+}
+
+const anyOf = (prefix: string): string => (prefix.includes(":") ? "::/0" : "0.0.0.0/0");
+
+function blocksOf(prefix: string): readonly NewPolicy[] {
+  const any = anyOf(prefix);
+  const common = { action: "block", priority: blockPriority } as const;
+  return [
+    { ...common, direction: "out", source: any, destination: prefix },
+    { ...common, direction: "in", source: prefix, destination: any },
+    { ...common, direction: "forward", source: prefix, destination: any },
+  ];
+}
+
+/** Past the block for what goes into the interface of a tunnel: its own policies take it there. */
+export function wayInto(prefix: string, link: number): NewPolicy {
+  const any = anyOf(prefix);
+  return { direction: "out", source: any, destination: prefix, priority: wayPriority, link };
+}
+
+function matches(policy: Policy, want: NewPolicy): boolean {
+  const { selector, attributes } = policy;
+  const from = `${selector.source}/${selector.sourceLength}`;
+  const to = `${selector.destination}/${selector.destinationLength}`;
+  return (
+    attributes.ifId === undefined &&
+    attributes.mark === undefined &&
+    policy.direction === want.direction &&
+    policy.action === (want.action ?? "allow") &&
+    policy.priority === want.priority &&
+    from === want.source &&
+    to === want.destination &&
+    selector.link === (want.link ?? 0) &&
+    isPlain(policy)
+  );
+}
+
+function isPlain({ selector, attributes }: Policy): boolean {
+  const { ipProtocol, sourcePort, destinationPort } = selector;
+  return ipProtocol + sourcePort + destinationPort === 0 && attributes.templates === undefined;
+}
+
+export function hasPolicy(policies: readonly Policy[], want: NewPolicy): boolean {
+  return policies.some((policy) => matches(policy, want));
+}
+
+/**
+ * Of these prefixes those that cannot leave in the clear: all three directions are blocked, and no
+ * policy before the block lets them past it but into the interface of a tunnel.
+ */
+export function blockedAmong(
+  prefixes: Iterable<string>,
+  policies: readonly Policy[],
+  links: readonly Link[],
+): readonly string[] {
+  const tunnels = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? index : [])));
+  const openers = policies.filter(
+    ({ direction, action, priority, attributes, selector }) =>
+      (direction === "in" || direction === "out" || direction === "forward") &&
+      action === "allow" &&
+      priority <= blockPriority &&
+      attributes.ifId === undefined &&
+      !tunnels.has(selector.link),
+  );
+  return [...prefixes].filter(
+    (prefix) =>
+      blocksOf(prefix).every((want) => hasPolicy(policies, want)) &&
+      !openers.some((opener) => touches(opener, prefix)),
+  );
+}
+
+function touches({ direction, selector }: Policy, prefix: string): boolean {
+  const [address, length] =
+    direction === "out"
+      ? [selector.destination, selector.destinationLength]
+      : [selector.source, selector.sourceLength];
+  const [other = "", bits = "0"] = prefix.split("/");
+  if (address.includes(":") !== other.includes(":")) return false;
+  const shorter = Math.min(length, Number(bits));
+  return shorter === 0 || cut(address, shorter) === cut(other, shorter);
+}
+
+const cut = (address: string, bits: number): string => canonicalPrefix(`${address}/${bits}`);
+
+/** Every prefix that something here blocks on its way out, ours or not. */
+export function blockedOut(policies: readonly Policy[]): readonly string[] {
+  const found = policies
+    .filter(({ direction, action }) => direction === "out" && action === "block")
+    .map(({ selector }) => `${selector.destination}/${selector.destinationLength}`);
+  return [...new Set(found)];
+}
+
+export async function policiesNow(
+  xfrm: NetlinkSocket,
+  signal: AbortSignal,
+): Promise<readonly Policy[]> {
+  return answered(await xfrm.ask(dumpPolicies(), readPolicy, signal));
+}
+
+export async function block(
+  prefixes: readonly string[],
+  tell: Told,
+  signal: AbortSignal,
+): Promise<void> {
+  await tell(
+    prefixes.flatMap((prefix) => blocksOf(prefix).map(putPolicy)),
+    signal,
+  );
+}
+
+export async function unblock(
+  prefixes: readonly string[],
+  policies: readonly Policy[],
+  tell: Told,
+  signal: AbortSignal,
+): Promise<void> {
+  const there = prefixes.flatMap((prefix) =>
+    blocksOf(prefix).filter((want) => hasPolicy(policies, want)),
+  );
+  await tell(there.map(deletePolicy), signal);
+}
+
+/** What was accepted last, over every boot. A file that makes no sense is told, and is empty. */
+export async function readGuard(disk: Disk, log: Log): Promise<readonly string[]> {
+  const octets = await disk.read(guardName);
+  if (octets === undefined) return [];
+  try {
+    const kept = recordOf(JSON.parse(new TextDecoder().decode(octets)), guardName);
+    return names(kept, "prefixes", prefixesMax).map(canonicalPrefix);
+  } catch (error) {
+    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
+    log.write("error", "state-unreadable", "which prefixes were blocked is not known any more");
+    return [];
+  }
+}
+
+export async function writeGuard(disk: Disk, prefixes: Iterable<string>): Promise<void> {
+  const kept = { prefixes: [...new Set(prefixes)].toSorted() };
+  await disk.replace(guardName, new TextEncoder().encode(JSON.stringify(kept)));
+}

@@ -1,0 +1,259 @@
+// The xfrm interface of a tunnel, the routes into it, and the block around it.
+
+import { LinksealError } from "#hal/error.ts";
+import type { NetlinkSocket } from "#hal/netlink.ts";
+import type { Disk, Log } from "#hal/world.ts";
+import { families } from "../address.ts";
+import { answered, linksNow } from "../look.ts";
+import { addXfrmLink, changeLink, deleteLink, type Link, linkFlags } from "../rtnetlink-link.ts";
+import { addLinkRoute, dumpRoutes, type Route, readRoute } from "../rtnetlink-route.ts";
+import {
+  deletePolicy,
+  deleteSa,
+  dumpSas,
+  type NewPolicy,
+  type Policy,
+  putPolicy,
+  readSa,
+  type Sa,
+} from "../xfrm.ts";
+import {
+  block,
+  blockedAmong,
+  hasPolicy,
+  policiesNow,
+  readGuard,
+  unblock,
+  wayInto,
+  writeGuard,
+} from "./guard.ts";
+import type { Told } from "./move.ts";
+import type { TunnelLink, TunnelPart } from "./tunnel-part.ts";
+
+export interface TunnelHands {
+  readonly routes: NetlinkSocket;
+  readonly xfrm: NetlinkSocket;
+  readonly disk: Disk;
+  readonly log: Log;
+  /** Has charon forget a tunnel; absent where this process does not reach it. */
+  readonly forget?: (tunnel: string, signal: AbortSignal) => Promise<void>;
+}
+
+interface Now {
+  readonly links: readonly Link[];
+  readonly routes: readonly Route[];
+  readonly policies: readonly Policy[];
+}
+
+async function now({ routes, xfrm }: TunnelHands, signal: AbortSignal): Promise<Now> {
+  const ipv4 = answered(await routes.ask(dumpRoutes(families.ipv4), readRoute, signal));
+  const ipv6 = answered(await routes.ask(dumpRoutes(families.ipv6), readRoute, signal));
+  const policies = await policiesNow(xfrm, signal);
+  return { links: await linksNow(routes, signal), routes: [...ipv4, ...ipv6], policies };
+}
+
+/** undefined = there is nothing to do. */
+export async function undoOfTunnelPart(
+  part: TunnelPart,
+  hands: TunnelHands,
+  signal: AbortSignal,
+): Promise<TunnelPart | undefined> {
+  switch (part.kind) {
+    case "ipsec.block": {
+      const { links, policies } = await now(hands, signal);
+      const kept = new Set(await readGuard(hands.disk, hands.log));
+      const blocked = new Set(blockedAmong(part.prefixes, policies, links));
+      const open = part.prefixes.filter((prefix) => !blocked.has(prefix) || !kept.has(prefix));
+      // What another tunnel had blocked before stays so.
+      const fresh = open.filter((prefix) => !kept.has(prefix));
+      return open.length === 0 ? undefined : { kind: "ipsec.unblock", prefixes: fresh };
+    }
+    case "ipsec.carry": {
+      const seen = await now(hands, signal);
+      const { name, ifId } = part.link;
+      const link = linkOf(name, ifId, seen.links);
+      if (link === undefined) return { kind: "ipsec.unmake", name, ifId };
+      return isWhole(link, part.link, seen) ? undefined : part;
+    }
+    case "ipsec.drop": {
+      const seen = await now(hands, signal);
+      const link = xfrmLinkNamed(part.name, seen.links);
+      return link === undefined ? undefined : { kind: "ipsec.carry", link: asItIs(link, seen) };
+    }
+    case "ipsec.sweep": {
+      const there = await sasOf(part.ifId, hands, signal);
+      const isThere = there.some(({ spi }) => part.sas.some((sa) => sa.spi === spi));
+      // Nobody can bring back an SA: its keys are nowhere.
+      return isThere ? { ...part, sas: [] } : undefined;
+    }
+    case "ipsec.unblock":
+    case "ipsec.unmake":
+      return undefined;
+  }
+}
+
+/** Idempotent. */
+export async function carryTunnelPart(
+  part: TunnelPart,
+  hands: TunnelHands,
+  signal: AbortSignal,
+): Promise<void> {
+  const { xfrm, disk, log } = hands;
+  switch (part.kind) {
+    case "ipsec.block": {
+      // First what outlives a boot: a crash between the two leaves too much blocked, never less.
+      await writeGuard(disk, [...(await readGuard(disk, log)), ...part.prefixes]);
+      await block(part.prefixes, teller(xfrm, "block"), signal);
+      return;
+    }
+    case "ipsec.unblock": {
+      const policies = await policiesNow(xfrm, signal);
+      await unblock(part.prefixes, policies, teller(xfrm, "block"), signal);
+      const kept = await readGuard(disk, log);
+      await writeGuard(
+        disk,
+        kept.filter((prefix) => !part.prefixes.includes(prefix)),
+      );
+      return;
+    }
+    case "ipsec.carry":
+      await carryLink(part.link, hands, signal);
+      return;
+    case "ipsec.drop":
+      await dropLink(part.name, hands, signal);
+      return;
+    case "ipsec.sweep":
+      await endSas(part, (spi) => part.sas.some((sa) => sa.spi === spi), hands, signal);
+      return;
+    case "ipsec.unmake":
+      await hands.forget?.(part.name, signal).catch((error: unknown) => {
+        if (!(error instanceof LinksealError)) throw error;
+        log.write("warn", error.code, `charon was not told that ${part.name} is gone`);
+      });
+      await endSas(part, () => true, hands, signal);
+      await dropLink(part.name, hands, signal);
+  }
+}
+
+async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSignal): Promise<void> {
+  const { name, ifId, mtu, prefixes } = want;
+  const tell = teller(hands.routes, name);
+  const before = await linksNow(hands.routes, signal);
+  if (linkOf(name, ifId, before) === undefined) await tell([addXfrmLink(want)], signal);
+  const link = linkOf(name, ifId, await linksNow(hands.routes, signal));
+  if (link === undefined) throw rejected("the kernel took its interface back", name);
+  const { index } = link;
+  // The way first: what is routed into it would be blocked before its own policies see it.
+  const ways = prefixes.map((prefix) => putPolicy(wayInto(prefix, index)));
+  await teller(hands.xfrm, name)(ways, signal);
+  await tell([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
+  const { routes } = await now(hands, signal);
+  const missing = prefixes.filter((prefix) => !hasRoute(routes, prefix, index));
+  await tell(
+    missing.map((prefix) => addLinkRoute(prefix, index)),
+    signal,
+  );
+}
+
+async function dropLink(name: string, hands: TunnelHands, signal: AbortSignal): Promise<void> {
+  const { links, policies } = await now(hands, signal);
+  const link = xfrmLinkNamed(name, links);
+  if (link === undefined) return;
+  // Its routes go with it.
+  await teller(hands.routes, name)([deleteLink(link.index)], signal);
+  await teller(hands.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
+}
+
+function waysInto(index: number, policies: readonly Policy[]): readonly NewPolicy[] {
+  return policies.flatMap(({ selector }) => {
+    if (selector.link !== index) return [];
+    const way = wayInto(`${selector.destination}/${selector.destinationLength}`, index);
+    return hasPolicy(policies, way) ? [way] : [];
+  });
+}
+
+async function sasOf(
+  ifId: number,
+  { xfrm }: TunnelHands,
+  signal: AbortSignal,
+): Promise<readonly Sa[]> {
+  const sas = answered(await xfrm.ask(dumpSas(), readSa, signal));
+  return sas.filter(({ attributes }) => attributes.ifId === ifId);
+}
+
+async function endSas(
+  { name, ifId }: { readonly name: string; readonly ifId: number },
+  isMeant: (spi: number) => boolean,
+  hands: TunnelHands,
+  signal: AbortSignal,
+): Promise<void> {
+  const meant = (await sasOf(ifId, hands, signal)).filter(({ spi }) => isMeant(spi));
+  const refusals = await hands.xfrm.write(meant.map(deleteSa), signal);
+  // ESRCH: its time was over meanwhile.
+  const refused = refusals.find((one) => one !== undefined && one.name !== "ESRCH");
+  if (refused !== undefined) throw rejected(`the kernel refused it: ${refused.name}`, name);
+}
+
+/** undefined = none; throws where the name or the number is another link's. */
+function linkOf(name: string, ifId: number, links: readonly Link[]): Link | undefined {
+  const named = links.find((link) => link.name === name);
+  const numbered = links.find(({ info }) => info?.xfrm?.ifId === ifId);
+  if (named !== undefined && named.info?.kind !== "xfrm") {
+    throw rejected(`${name} is the name of another link of this host`, name);
+  }
+  if (named !== numbered) throw rejected(`its number ${ifId} is another interface's`, name);
+  return named;
+}
+
+function xfrmLinkNamed(name: string, links: readonly Link[]): Link | undefined {
+  return links.find((link) => link.name === name && link.info?.kind === "xfrm");
+}
+
+function isWhole(link: Link, want: TunnelLink, { routes, policies }: Now): boolean {
+  const isUp = (link.flags & linkFlags.up) !== 0;
+  return (
+    isUp &&
+    link.mtu === want.mtu &&
+    want.prefixes.every(
+      (prefix) =>
+        hasRoute(routes, prefix, link.index) && hasPolicy(policies, wayInto(prefix, link.index)),
+    )
+  );
+}
+
+function asItIs(link: Link, { routes }: Now): TunnelLink {
+  const prefixes = routes.flatMap(({ outputLink, destination, destinationLength, protocol }) =>
+    outputLink === link.index && protocol === administrator && destination !== undefined
+      ? [`${destination}/${destinationLength}`]
+      : [],
+  );
+  const { name = "", info, mtu = 0 } = link;
+  return { name, ifId: info?.xfrm?.ifId ?? 0, mtu, prefixes };
+}
+
+const administrator = 4;
+
+function hasRoute(routes: readonly Route[], prefix: string, link: number): boolean {
+  return routes.some(
+    ({ outputLink, destination, destinationLength }) =>
+      outputLink === link && `${destination}/${destinationLength}` === prefix,
+  );
+}
+
+function teller(socket: NetlinkSocket, where: string): Told {
+  return async (requests, signal) => {
+    const refusals = await socket.write(requests, signal);
+    const refused = refusals.find((one) => one !== undefined);
+    if (refused === undefined) return;
+    const said = refused.text === undefined ? refused.name : `${refused.name}, ${refused.text}`;
+    throw rejected(`the kernel refused it: ${said}`, where);
+  };
+}
+
+function rejected(text: string, where: string): LinksealError {
+  return new LinksealError("device.rejected", `${where}: ${text}`, {
+    effect: "none",
+    where,
+    next: "linkseal tunnels",
+  });
+}

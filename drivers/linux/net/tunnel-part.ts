@@ -1,0 +1,87 @@
+// The changes of a tunnel that the kernel needs: a fixed list, none of which knows a key.
+
+import { count, type JsonObject, list, name, names, oneOf, record } from "../../local/shape.ts";
+import { canonicalPrefix, prefixesMax } from "./guard.ts";
+
+/** The xfrm interface of a tunnel, with the routes that lead into it. */
+export interface TunnelLink {
+  readonly name: string;
+  readonly ifId: number;
+  readonly mtu: number;
+  readonly prefixes: readonly string[];
+}
+
+export type TunnelPart =
+  | { readonly kind: "ipsec.block"; readonly prefixes: readonly string[] }
+  | { readonly kind: "ipsec.carry"; readonly link: TunnelLink }
+  /** Its SAs and its block stay. */
+  | { readonly kind: "ipsec.drop"; readonly name: string }
+  /** Ends SAs that no IKE SA owns. */
+  | {
+      readonly kind: "ipsec.sweep";
+      readonly name: string;
+      readonly ifId: number;
+      readonly sas: readonly { readonly spi: number }[];
+    }
+  /** Only ever the undoing of what was made and not confirmed: nobody can ask for these. */
+  | { readonly kind: "ipsec.unblock"; readonly prefixes: readonly string[] }
+  | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number };
+
+export const tunnelKinds = [
+  "ipsec.block",
+  "ipsec.carry",
+  "ipsec.drop",
+  "ipsec.sweep",
+  "ipsec.unblock",
+  "ipsec.unmake",
+] as const;
+
+const sasMax = 256;
+const ifIdMax = 2 ** 32 - 1;
+const mtuMax = 65_535;
+
+/** Throws Malformed. */
+export function readTunnelPart(part: JsonObject): TunnelPart {
+  const kind = oneOf(part, "kind", tunnelKinds);
+  switch (kind) {
+    case "ipsec.block":
+    case "ipsec.unblock":
+      return { kind, prefixes: prefixesIn(part) };
+    case "ipsec.carry": {
+      const link = record(part, "link");
+      const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
+      return { kind, link: { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) } };
+    }
+    case "ipsec.drop":
+      return { kind, name: name(part, "name") };
+    case "ipsec.sweep": {
+      const sas = list(part, "sas", sasMax, (one) => ({ spi: count(one, "spi", ifIdMax) }));
+      return { kind, name: name(part, "name"), ifId: count(part, "ifId", ifIdMax), sas };
+    }
+    case "ipsec.unmake":
+      return { kind, name: name(part, "name"), ifId: count(part, "ifId", ifIdMax) };
+  }
+}
+
+function prefixesIn(parent: JsonObject): readonly string[] {
+  return names(parent, "prefixes", prefixesMax).map(canonicalPrefix);
+}
+
+export function tunnelPreview(part: TunnelPart): readonly string[] {
+  switch (part.kind) {
+    case "ipsec.block":
+      return part.prefixes.map((prefix) => `+ block ${prefix} outside of tunnels`);
+    case "ipsec.unblock":
+      return part.prefixes.map((prefix) => `- block ${prefix} outside of tunnels`);
+    case "ipsec.carry": {
+      const { name: link, ifId, mtu, prefixes } = part.link;
+      const routes = prefixes.map((prefix) => `+ route ${prefix} into ${link}`);
+      return [`+ xfrm interface ${link}, number ${ifId}, mtu ${mtu}`, ...routes];
+    }
+    case "ipsec.drop":
+    case "ipsec.unmake":
+      return [`- xfrm interface ${part.name}`];
+    case "ipsec.sweep":
+      return [`- ${part.sas.length} SAs of ${part.name} that no IKE SA owns`];
+  }
+}

@@ -1,0 +1,197 @@
+// A client of charon over a channel of octets that one command owns at a time.
+
+import { type Effect, LinksealError } from "#hal/error.ts";
+import type { Octets } from "#hal/netlink.ts";
+import type { ByteChannel } from "#hal/world.ts";
+import {
+  type Packet,
+  PacketReader,
+  packets,
+  readMessage,
+  readPacket,
+  unparsed,
+  type ViciMessage,
+  type ViciSection,
+  writeMessage,
+  writePacket,
+} from "./vici-wire.ts";
+
+type LostEffect = Extract<Effect, "none" | "unknown">;
+
+interface Waiting {
+  /** The types that answer it, the good one first. */
+  readonly types: readonly [number, number];
+  settle(packet: Packet): void;
+  fail(error: unknown): void;
+}
+
+/** More events than any command has reason to stream. */
+const streamedMax = 20_000;
+
+/**
+ * One connection. After a deadline, a lost answer or nonsense it is closed: nobody could tell any
+ * more which answer belongs to which question.
+ */
+export class ViciClient implements Disposable {
+  readonly #channel: ByteChannel;
+  readonly #handlers = new Map<string, (section: ViciSection) => void>();
+  #waiting: Waiting | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #ended: LinksealError | undefined;
+  /** Resolves when it is closed, by whichever end. */
+  readonly ended: Promise<void>;
+
+  constructor(channel: ByteChannel) {
+    this.#channel = channel;
+    this.ended = this.#listen();
+  }
+
+  /** Charon's answer, whatever it says; `effect`: what a lost one may have done. */
+  async ask(
+    command: string,
+    message: ViciMessage,
+    effect: LostEffect,
+    signal: AbortSignal,
+  ): Promise<ViciSection> {
+    const types = [packets.response, packets.unknownCommand] as const;
+    const body = writeMessage(message);
+    return await this.#alone(async () => {
+      const packet = writePacket(packets.request, command, body);
+      const answer = await this.#exchange(packet, types, effect, signal);
+      if (answer.type === packets.response) return readMessage(answer.body);
+      throw unsupported(`the command ${command}`);
+    });
+  }
+
+  /** What charon streams as events while it carries out a command that only reads. */
+  async list(
+    command: string,
+    event: string,
+    message: ViciMessage,
+    signal: AbortSignal,
+  ): Promise<readonly ViciSection[]> {
+    const found: ViciSection[] = [];
+    const take = (section: ViciSection): void => {
+      if (found.length >= streamedMax) throw unparsed("a stream without an end");
+      found.push(section);
+    };
+    await this.hear(event, take, signal);
+    await this.ask(command, message, "none", signal);
+    this.#handlers.delete(event);
+    await this.#register(packets.unregister, event, signal);
+    return found;
+  }
+
+  /** From now on, until the client is closed. What the handler throws ends the connection. */
+  async hear(
+    event: string,
+    handler: (section: ViciSection) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#handlers.set(event, handler);
+    await this.#register(packets.register, event, signal);
+  }
+
+  async #register(type: number, event: string, signal: AbortSignal): Promise<void> {
+    const types = [packets.confirmed, packets.unknownEvent] as const;
+    await this.#alone(async () => {
+      const answer = await this.#exchange(writePacket(type, event, []), types, "none", signal);
+      if (answer.type !== packets.confirmed) throw unsupported(`the event ${event}`);
+    });
+  }
+
+  async #exchange(
+    packet: Octets,
+    types: Waiting["types"],
+    effect: LostEffect,
+    signal: AbortSignal,
+  ): Promise<Packet> {
+    signal.throwIfAborted();
+    if (this.#ended !== undefined) throw lost(this.#ended, "none");
+    const { promise, resolve, reject } = Promise.withResolvers<Packet>();
+    this.#waiting = { types, settle: resolve, fail: reject };
+    const aborted = (): void => {
+      reject(signal.reason);
+      this[Symbol.dispose]();
+    };
+    signal.addEventListener("abort", aborted, { once: true });
+    try {
+      const [answer] = await Promise.all([promise, this.#channel.write(packet)]);
+      return answer;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof LinksealError)) throw error;
+      this.#end(error);
+      throw lost(error, effect);
+    } finally {
+      this.#waiting = undefined;
+      signal.removeEventListener("abort", aborted);
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const reader = new PacketReader();
+    try {
+      for (;;) {
+        const chunk = await this.#channel.read();
+        if (chunk === undefined) break;
+        for (const octets of reader.push(chunk)) this.#take(readPacket(octets));
+      }
+      this.#end(closed());
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#end(error);
+    }
+  }
+
+  #take(packet: Packet): void {
+    if (packet.name !== undefined) {
+      // One that was asked for until just now may still be on its way.
+      this.#handlers.get(packet.name)?.(readMessage(packet.body));
+      return;
+    }
+    const waiting = this.#waiting;
+    if (waiting === undefined || !waiting.types.includes(packet.type)) {
+      throw unparsed("an answer to nothing");
+    }
+    this.#waiting = undefined;
+    waiting.settle(packet);
+  }
+
+  #end(error: LinksealError): void {
+    this.#ended ??= error;
+    this.#waiting?.fail(this.#ended);
+    this.#waiting = undefined;
+    this.#channel[Symbol.dispose]();
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  [Symbol.dispose](): void {
+    this.#end(closed());
+  }
+}
+
+function closed(): LinksealError {
+  return new LinksealError("transport.closed", "charon has closed the connection", {
+    effect: "unknown",
+    where: "charon",
+    next: "systemctl status strongswan",
+  });
+}
+
+function lost(error: LinksealError, effect: LostEffect): LinksealError {
+  const { code, message, where, next } = error;
+  return new LinksealError(code, message, { effect, where, next, cause: error });
+}
+
+function unsupported(what: string): LinksealError {
+  return new LinksealError("device.unsupported", `this charon does not know ${what}`, {
+    effect: "none",
+    where: "charon",
+    next: "install strongSwan 6.0 or later",
+  });
+}

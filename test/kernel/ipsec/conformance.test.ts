@@ -1,0 +1,130 @@
+// The conformance cases of tunnels and of commits, on this kernel and with real charon.
+
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { linux } from "#drivers/linux/linux.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
+import type { DeviceBench, PortTruth, TunnelTruth } from "#hal/conformance-bench.ts";
+import type { Device } from "#hal/device.ts";
+import { Secret } from "#hal/secret.ts";
+import { failures, formatRows } from "../../conformance/table.ts";
+import { PacedClock } from "../host/clock.ts";
+import { Host } from "../host/host.ts";
+import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import { buildSite, gatewayPsk, keyOf, spec, type TunnelSite } from "./site.ts";
+
+let site: TunnelSite;
+beforeAll(async () => {
+  site = await buildSite();
+}, 180_000);
+afterAll(() => {
+  for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
+  leaveNetworks();
+});
+
+function tunnels(): readonly TunnelTruth[] {
+  const links = ip("-n", site.edge, "link", "show", "type", "xfrm");
+  if (!links.includes(`${spec.name}@`)) return [];
+  const sas = ip("-n", site.edge, "xfrm", "state");
+  const spis = [...sas.matchAll(/proto esp spi (0x[0-9a-f]+)/g)].map(([, spi]) => Number(spi));
+  const up = ["dir in", "dir out"].every((way) => sas.includes(way));
+  return [{ name: spec.name, up, spis }];
+}
+
+/** What a change can change, in the words of `ip`. */
+function running(): string {
+  const policies = ip("-n", site.edge, "xfrm", "policy", "list").split("action block").length;
+  return JSON.stringify([tunnels().map(({ name }) => name), policies]);
+}
+
+const port: Omit<PortTruth, "port"> = {
+  ...{ keys: [], settings: undefined, principal: undefined, sak: undefined, drain: undefined },
+  ...{ admin: "up", linkUp: true, bgpUp: false, carries: true, offeredPps: 0 },
+  ...{ clearFrames: 0n, protectedFrames: 0n, lostFrames: 0n },
+};
+
+function benchOf(host: Host, device: Device, clock: PacedClock): DeviceBench {
+  let effects = 0;
+  let seen = running();
+  return {
+    ...{ device, offers: linux.offers, ports: ["wire", "wire"], tunnel: spec },
+    routes: { known: { address: spec.remoteAddress, port: "wire" }, unknown: "192.0.2.99" },
+    troubles: new Set(),
+    strike: () => undefined,
+    heal: () => undefined,
+    probePackets: 1,
+    second: () => host.device(),
+    newKey: () => {
+      throw new Error("no case here has a CAK");
+    },
+    keys: async () => Secret.take("psk", new TextEncoder().encode(gatewayPsk)),
+    canaries: () => [new TextEncoder().encode(gatewayPsk)],
+    holds: () => false,
+    giveFarEnd: () => undefined,
+    say: (text) => void host.said.push(text),
+    transcript: () => host.said,
+    now: () => clock.now(),
+    wait: (ms) => clock.sleep(ms),
+    exchanges: () => host.exchanges,
+    truth() {
+      const now = running();
+      if (now !== seen) effects += 1;
+      seen = now;
+      const ports = [{ ...port, port: "wire" }];
+      return { ports, tunnels: tunnels(), pending: host.pending(), effects };
+    },
+  };
+}
+
+/** As it was built, whatever the case before has left. */
+async function reset(host: Host): Promise<void> {
+  const device = await host.device();
+  if (tunnels().length > 0) {
+    const remove = { kind: "ipsec.removeTunnel", name: spec.name } as const;
+    const transaction = await device.prepare([remove], keyOf(gatewayPsk), soon());
+    await transaction.apply("final", soon());
+  }
+  await device[Symbol.asyncDispose]();
+  ip("-n", site.edge, "xfrm", "policy", "flush");
+  await until(() => (ip("-n", site.gateway, "xfrm", "state") === "" ? true : undefined));
+}
+
+/** Minutes of waiting for linkseal-net's timer, which is that of every change of this host. */
+const patient = [
+  "apply: final stays and arms nothing",
+  "apply: reverts in time without a confirm",
+  "confirm: makes the change stay",
+  "confirm: too late is an ordinary error",
+  "confirm: from a second process as the capabilities say",
+];
+const cases = deviceCases.filter(
+  ({ name, troubles = [] }) =>
+    /^(tunnel|prepare|apply|confirm|roll|recall)/.test(name) &&
+    troubles.length === 0 &&
+    !patient.includes(name),
+);
+
+it("the driver linux does with tunnels what every driver must do", {
+  timeout: 800_000,
+}, async () => {
+  const verdicts = new Map<string, Verdict>();
+  for (const one of cases) {
+    const clock = new PacedClock(1);
+    await using host = await Host.open({
+      ports: [],
+      network: site.edge,
+      clock,
+      charon: site.charon.socket,
+    });
+    await using device = await host.device();
+    verdicts.set(one.name, await runDeviceCase(one, benchOf(host, device, clock)));
+    await reset(host);
+  }
+  const row = { profile: "charon", verdicts };
+  console.log(formatRows("linux, tunnels by charon", [row]));
+  expect(failures(row)).toEqual([]);
+  const done = [...verdicts].filter(
+    ([name, { kind }]) => name.startsWith("tunnel") && kind === "ok",
+  );
+  expect(done.length).toBe(cases.filter(({ name }) => name.startsWith("tunnel")).length);
+  expect(done.length).toBeGreaterThanOrEqual(7);
+});

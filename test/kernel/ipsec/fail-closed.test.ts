@@ -1,0 +1,192 @@
+// What is protected never leaves in the clear: not while charon dies, not after the tunnel is gone.
+
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device, DeviceChange } from "#hal/device.ts";
+import type { IpsecTunnel } from "#hal/model.ts";
+import { PacedClock } from "../host/clock.ts";
+import { Host } from "../host/host.ts";
+import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import {
+  buildSite,
+  gatewayPsk,
+  keyOf,
+  LeakWatch,
+  loadGateway,
+  pings,
+  spec,
+  strong,
+  type TunnelSite,
+} from "./site.ts";
+
+let site: TunnelSite;
+let host: Host;
+let device: Device;
+let leaks: LeakWatch;
+
+async function openHost(): Promise<void> {
+  const clock = new PacedClock(1);
+  host = await Host.open({ ports: [], network: site.edge, clock, charon: site.charon.socket });
+  device = await host.device();
+}
+
+async function closeHost(): Promise<void> {
+  await device[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
+}
+
+beforeAll(async () => {
+  site = await buildSite();
+  await openHost();
+  leaks = new LeakWatch(site);
+}, 180_000);
+afterAll(async () => {
+  leaks[Symbol.dispose]();
+  await closeHost();
+  for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
+  leaveNetworks();
+});
+
+async function commit(...change: DeviceChange): Promise<void> {
+  const transaction = await device.prepare(change, keyOf(gatewayPsk), soon());
+  await transaction.apply(120_000, soon());
+  await transaction.confirm(soon());
+}
+
+const put = { kind: "ipsec.putTunnel", tunnel: spec } as const;
+const remove = { kind: "ipsec.removeTunnel", name: spec.name } as const;
+
+async function tunnel(): Promise<IpsecTunnel | undefined> {
+  const { ipsec } = await device.observe(soon());
+  return ipsec.find(({ name }) => name === spec.name);
+}
+
+async function untilIke(state: string): Promise<void> {
+  await until(async () => {
+    const ike = (await tunnel())?.ike;
+    return ike?.kind === "known" && ike.value === state ? true : undefined;
+  });
+}
+
+const saCount = (network: string): number =>
+  ip("-n", network, "xfrm", "state")
+    .split("\n")
+    .filter((line) => line.startsWith("src")).length;
+
+const blocks = (): number => ip("-n", site.edge, "xfrm", "policy").split("action block").length - 1;
+
+/** Traffic for the gateway's host all the while. */
+async function underTraffic(act: () => Promise<void>): Promise<{ sent: number; lost: number }> {
+  const count = 2_000;
+  let acting = true;
+  const flow = (async () => {
+    let tally = { sent: 0, lost: 0 };
+    while (acting) {
+      const received = await pings(site.edge, 20, 0.05);
+      tally = { sent: tally.sent + 20, lost: tally.lost + 20 - received };
+      if (tally.sent >= count) break;
+    }
+    return tally;
+  })();
+  try {
+    await rest(500);
+    await act();
+    await rest(500);
+  } finally {
+    acting = false;
+  }
+  return await flow;
+}
+
+describe("a protected prefix", { timeout: 180_000 }, () => {
+  it("never leaves in the clear, from before the first SA on", async () => {
+    const { sent, lost } = await underTraffic(async () => {
+      const done = commit(put);
+      await until(() => (blocks() === 3 ? true : undefined));
+      await rest(200);
+      // Until then nothing was protected, and it left as it always had.
+      leaks.seen.length = 0;
+      await done;
+    });
+    console.log(`set up: ${lost} of ${sent} lost`);
+    expect(await pings(site.edge)).toBe(3);
+  });
+
+  it("stays in the tunnel while charon is killed, and its successor owns all SAs", async () => {
+    const { sent, lost } = await underTraffic(async () => {
+      await site.charon.stop("SIGKILL");
+      expect(saCount(site.edge)).toBeGreaterThanOrEqual(2);
+      const blind = await tunnel();
+      expect(blind?.ike).toMatchObject({ kind: "unknown", why: "queryFailed" });
+      await site.charon.start();
+      await untilIke("forgotten");
+      await commit(put);
+      await untilIke("established");
+    });
+    console.log(`charon killed: ${lost} of ${sent} lost`);
+    await until(() => (saCount(site.edge) === 2 ? true : undefined));
+    const seen = await tunnel();
+    expect(seen?.sas.kind === "known" && seen.sas.value.length).toBe(2);
+    expect(await pings(site.edge)).toBe(3);
+  });
+
+  it("stays in it while agent and linkseal-net die, which loses nothing", async () => {
+    const { sent, lost } = await underTraffic(async () => {
+      await closeHost();
+      await rest(1_000);
+      await openHost();
+    });
+    console.log(`agent and linkseal-net killed: ${lost} of ${sent} lost`);
+    expect(lost).toBe(0);
+    await untilIke("established");
+  });
+
+  it("stays blocked when charon ends in order, taking its SAs along", async () => {
+    await underTraffic(async () => {
+      await site.charon.stop("SIGTERM");
+      expect(saCount(site.edge)).toBe(0);
+      expect(await pings(site.edge)).toBe(0);
+      await site.charon.start();
+      await commit(put);
+    });
+    expect(await pings(site.edge)).toBe(3);
+  });
+
+  it("is told and mended when the gateway dies and comes back", async () => {
+    const start = performance.now();
+    await site.far.stop("SIGKILL");
+    ip("-n", site.gateway, "xfrm", "state", "flush");
+    await until(async () => {
+      const ike = (await tunnel())?.ike;
+      return ike?.kind === "known" && ike.value !== "established" ? true : undefined;
+    });
+    const noticed = performance.now();
+    console.log(`a dead gateway was noticed after ${Math.round(noticed - start)} ms`);
+    await site.far.start();
+    await loadGateway(site.far, strong, gatewayPsk);
+    await untilIke("established");
+    console.log(`and was back after ${Math.round(performance.now() - noticed)} ms more`);
+    expect(await until(async () => ((await pings(site.edge)) > 0 ? true : undefined))).toBe(true);
+  });
+
+  it("stays blocked when the tunnel is removed, although a route leads past it", async () => {
+    await underTraffic(() => commit(remove));
+    expect(ip("-n", site.edge, "route", "get", "10.100.0.1")).toContain("dev wire");
+    expect(await pings(site.edge)).toBe(0);
+    const { blocked, ways } = await device.observe(soon());
+    expect(blocked).toMatchObject({ kind: "known", value: spec.remotePrefixes });
+    const via = { kind: "port", port: "wire" };
+    expect(ways).toMatchObject({ value: [{ prefix: "0.0.0.0/0", via, best: true }] });
+  });
+
+  it("was never seen on the wire in all of this", () => {
+    expect(leaks.seen).toEqual([]);
+  });
+
+  it("leaves in the clear once its block is taken away, as everything here would see", async () => {
+    ip("-n", site.edge, "xfrm", "policy", "flush");
+    expect(await device.observe(soon())).toMatchObject({ blocked: { kind: "known", value: [] } });
+    await pings(site.edge);
+    expect(leaks.seen).toContainEqual("10.1.0.1 > 10.100.0.1, protocol 1");
+  });
+});

@@ -1,0 +1,77 @@
+// linkseal guard as a process: what was accepted last is blocked again before anything else.
+
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Programs } from "../host/programs.ts";
+import { addNetwork, ip, leaveNetworks } from "../lab.ts";
+
+let folder = "";
+let network = "";
+let programs: Programs;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "linkseal-guard-"));
+  network = addNetwork();
+  programs = new Programs(folder, network);
+});
+afterEach(() => {
+  programs[Symbol.dispose]();
+  leaveNetworks();
+  rmSync(folder, { recursive: true });
+});
+
+const blocks = (): readonly string[] =>
+  ip("-n", network, "xfrm", "policy")
+    .split(/\n(?=\S)/)
+    .filter((policy) => policy.includes("action block"))
+    .map((policy) => /^src (\S+) dst (\S+)[\s\S]*dir (\w+)/.exec(policy)?.slice(1).join(" ") ?? "")
+    .toSorted();
+
+const all = [
+  "0.0.0.0/0 10.100.0.0/16 out",
+  "10.100.0.0/16 0.0.0.0/0 fwd",
+  "10.100.0.0/16 0.0.0.0/0 in",
+];
+
+async function tell(path: string, body: object): Promise<Record<string, unknown>> {
+  const socketPath = join(folder, "run", "net.sock");
+  const call = request({ socketPath, path: `/devices/edge${path}`, method: "POST" });
+  call.end(JSON.stringify(body));
+  const [response] = (await once(call, "response")) as [NodeJS.ReadableStream];
+  let text = "";
+  for await (const chunk of response) text += String(chunk);
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+describe("linkseal guard", { timeout: 400_000 }, () => {
+  it("blocks nothing where nothing was ever protected", async () => {
+    const { status } = await programs.run("guard");
+    expect(status).toBe(0);
+    expect(blocks()).toEqual([]);
+  });
+
+  it("blocks again what linkseal-net blocked last, until it is released by name", async () => {
+    const net = await programs.serve("net");
+    const change = [{ kind: "ipsec.block", prefixes: ["10.100.0.0/16"] }];
+    const { token } = await tell("/prepare", { change });
+    await tell(`/transactions/${String(token)}/apply`, { within: "final" });
+    expect(blocks()).toEqual(all);
+    net.kill("SIGKILL");
+    await once(net, "close");
+    // As a boot would.
+    ip("-n", network, "xfrm", "policy", "flush");
+    expect((await programs.run("guard")).status).toBe(0);
+    expect(blocks()).toEqual(all);
+    expect((await programs.run("guard")).status).toBe(0);
+    expect(blocks()).toEqual(all);
+    const odd = await programs.run("guard", "--release", "everything");
+    expect([odd.status, blocks()]).toEqual([2, all]);
+    expect((await programs.run("guard", "--release", "10.100.0.0/16")).status).toBe(0);
+    expect(blocks()).toEqual([]);
+    expect((await programs.run("guard")).status).toBe(0);
+    expect(blocks()).toEqual([]);
+  });
+});

@@ -1,0 +1,143 @@
+// An edge and a stand-in for Azure's gateway, joined by one wire that also leads past the tunnel.
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import type { TunnelSpec } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import { addNetwork, enterNetwork, ip, native } from "../lab.ts";
+import { Daemon } from "./daemon.ts";
+
+const outer = { edge: "198.51.100.1", gateway: "198.51.100.2" } as const;
+/** Of hosts behind the ends. */
+const inner = { edge: "10.1.0.1", gateway: "10.100.0.1" } as const;
+const protectedPrefix = "10.100.0.0/16";
+export const gatewayPsk = "Azure_PSK+0123456789.of/the!tests";
+
+export const spec: TunnelSpec = {
+  name: "hub-1",
+  localAddress: outer.edge,
+  remoteAddress: outer.gateway,
+  localPrefixes: ["10.1.0.0/16"],
+  remotePrefixes: [protectedPrefix],
+  ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
+  transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+  life: { seconds: 3_600, kilobytes: 102_400_000 },
+  mtu: 1400,
+  ifId: 42,
+  pskSecretId: "https://v/secrets/hub-1-psk/1",
+};
+
+export const keyOf = (text: string) => async (): Promise<Secret> =>
+  Secret.take("psk", new TextEncoder().encode(text));
+
+/** As a custom policy of Azure's would have the gateway propose and take it. */
+export interface GatewayPolicy {
+  readonly ike: string;
+  readonly esp: string;
+}
+
+export const strong: GatewayPolicy = {
+  ike: "aes256gcm16-prfsha384-ecp384",
+  esp: "aes256gcm16-ecp384",
+};
+
+export interface TunnelSite {
+  readonly edge: string;
+  readonly gateway: string;
+  readonly charon: Daemon;
+  readonly far: Daemon;
+}
+
+export async function buildSite(): Promise<TunnelSite> {
+  const [edge, gateway] = [addNetwork(), addNetwork()];
+  ip("-n", edge, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", gateway);
+  for (const [network, own, host] of [
+    [edge, outer.edge, inner.edge],
+    [gateway, outer.gateway, inner.gateway],
+  ] as const) {
+    ip("-n", network, "address", "add", `${own}/24`, "dev", "wire");
+    ip("-n", network, "address", "add", `${host}/32`, "dev", "lo");
+    ip("-n", network, "link", "set", "wire", "up");
+  }
+  // What no better route leads elsewhere leaves past the tunnel, and the gateway would answer.
+  ip("-n", edge, "route", "add", "default", "via", outer.gateway, "src", inner.edge);
+  ip("-n", gateway, "link", "add", "gw", "type", "xfrm", "if_id", "7");
+  ip("-n", gateway, "link", "set", "gw", "mtu", "1400", "up");
+  ip("-n", gateway, "route", "add", "10.1.0.0/16", "dev", "gw", "src", inner.gateway);
+  const [charon, far] = [new Daemon(edge), new Daemon(gateway)];
+  await charon.start();
+  await far.start();
+  await loadGateway(far, strong, gatewayPsk);
+  return { edge, gateway, charon, far };
+}
+
+export async function loadGateway(
+  far: Daemon,
+  { ike, esp }: GatewayPolicy,
+  psk: string,
+): Promise<void> {
+  await far.ask("load-shared", {
+    id: "azure",
+    type: "IKE",
+    data: psk,
+    owners: [outer.edge, outer.gateway],
+  });
+  const child = {
+    ...{ mode: "tunnel", local_ts: ["0.0.0.0/0"], remote_ts: ["0.0.0.0/0"] },
+    ...{ esp_proposals: [esp], rekey_time: "27000s", life_time: "29700s" },
+    ...{ if_id_in: "7", if_id_out: "7", start_action: "none" },
+  };
+  await far.ask("load-conn", {
+    azure: {
+      ...{ version: "2", local_addrs: [outer.gateway], remote_addrs: [outer.edge] },
+      ...{ proposals: [ike], rekey_time: "28800s", over_time: "600s", encap: "no", mobike: "no" },
+      local: { auth: "psk", id: outer.gateway },
+      remote: { auth: "psk", id: outer.edge },
+      children: { t: child },
+    },
+  });
+}
+
+/** How many of so many pings between the hosts behind the ends were answered. */
+export async function pings(network: string, count = 3, everyS = 0.2): Promise<number> {
+  const argv = ["ping", "-I", inner.edge, "-c", `${count}`, "-i", `${everyS}`, "-W", "5"];
+  const all = ["netns", "exec", network, ...argv, inner.gateway];
+  const { stdout } = await promisify(execFile)("ip", all).catch(
+    (error: unknown) => error as { stdout: string },
+  );
+  return Number(/(\d+) received/.exec(stdout)?.[1] ?? "0");
+}
+
+/** Clear packets of a protected prefix, as they come in at the gateway's end of the wire. */
+export class LeakWatch implements Disposable {
+  readonly seen: string[] = [];
+  readonly #socket: ReturnType<typeof native.openFrames>;
+  readonly #room = new Uint8Array(65_536);
+
+  constructor({ gateway }: TunnelSite) {
+    enterNetwork(gateway);
+    const [link] = JSON.parse(ip("-n", gateway, "-j", "link", "show", "wire")) as [
+      { ifindex: number },
+    ];
+    const everybody = new Uint8Array(6).fill(0xff);
+    this.#socket = native.openFrames(link.ifindex, 0x0800, everybody, () => {
+      for (;;) {
+        const length = native.receive(this.#socket, this.#room);
+        if (length <= 0) return;
+        const octets = Buffer.from(this.#room.subarray(0, length));
+        // An Ethernet header, then IPv4 with its two addresses.
+        const [from, to] = [addressAt(octets, 26), addressAt(octets, 30)];
+        const isProtected = [from, to].some((address) => address.startsWith("10.100."));
+        if (isProtected) this.seen.push(`${from} > ${to}, protocol ${octets[23]}`);
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    native.close(this.#socket);
+  }
+}
+
+function addressAt(octets: Buffer, at: number): string {
+  return [...octets.subarray(at, at + 4)].join(".");
+}

@@ -1,0 +1,163 @@
+// A tunnel of this host by charon, against a stand-in for Azure's gateway.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device, DeviceChange } from "#hal/device.ts";
+import type { IpsecTunnel, TunnelSpec } from "#hal/model.ts";
+import { PacedClock } from "../host/clock.ts";
+import { Host } from "../host/host.ts";
+import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import {
+  buildSite,
+  gatewayPsk,
+  keyOf,
+  loadGateway,
+  pings,
+  spec,
+  strong,
+  type TunnelSite,
+} from "./site.ts";
+
+let site: TunnelSite;
+let host: Host;
+let device: Device;
+
+beforeAll(async () => {
+  site = await buildSite();
+  host = await Host.open({
+    ports: [],
+    network: site.edge,
+    clock: new PacedClock(1),
+    charon: site.charon.socket,
+  });
+  device = await host.device();
+}, 180_000);
+afterAll(async () => {
+  await device[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
+  for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
+  leaveNetworks();
+});
+
+async function commit(change: DeviceChange, psk = gatewayPsk): Promise<void> {
+  const transaction = await device.prepare(change, keyOf(psk), soon());
+  await transaction.apply(120_000, soon());
+  await transaction.confirm(soon());
+}
+
+const put = (tunnel: TunnelSpec = spec): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel }];
+const remove: DeviceChange = [{ kind: "ipsec.removeTunnel", name: spec.name }];
+
+async function tunnel(): Promise<IpsecTunnel | undefined> {
+  const { ipsec } = await device.observe(soon());
+  return ipsec.find(({ name }) => name === spec.name);
+}
+
+const spis = (seen: IpsecTunnel | undefined): readonly number[] =>
+  seen?.sas.kind === "known" ? seen.sas.value.map(({ spi }) => spi).toSorted((a, b) => a - b) : [];
+
+describe("a tunnel", { timeout: 120_000 }, () => {
+  it("comes up as wanted, proven by a rekey of its child, and carries", async () => {
+    await commit(put());
+    const seen = await tunnel();
+    expect(seen?.ike).toMatchObject({ kind: "known", value: "established" });
+    if (seen?.sas.kind !== "known") throw new Error("its SAs are not known");
+    const installed = seen.sas.value.filter(({ phase }) => phase === "installed");
+    expect(installed.map(({ direction }) => direction).toSorted()).toEqual(["in", "out"]);
+    for (const { transforms } of installed) expect(transforms).toEqual(spec.transforms);
+    expect(await pings(site.edge)).toBe(3);
+    const { blocked, ways } = await device.observe(soon());
+    expect(blocked).toMatchObject({ kind: "known", value: spec.remotePrefixes });
+    const via = { kind: "tunnel", name: spec.name };
+    expect(ways?.kind === "known" && ways.value).toContainEqual({
+      ...{ prefix: "10.100.0.0/16", via, best: true },
+    });
+    const all = ip("-n", site.edge, "-d", "xfrm", "state");
+    expect(all).toContain("if_id 0x2a");
+    expect(all).toMatch(/replay.window 128/);
+  });
+
+  it("put again is not touched", async () => {
+    const before = spis(await tunnel());
+    await commit(put());
+    expect(spis(await tunnel())).toEqual(before);
+  });
+
+  it.each(["child", "ike", "reauthenticate"] as const)(
+    "loses nothing in a %s rekey",
+    async (what) => {
+      const before = spis(await tunnel());
+      const flow = pings(site.edge, 100, 0.05);
+      await commit([{ kind: "ipsec.rekey", name: spec.name, what }]);
+      const received = await flow;
+      console.log(`${what}: ${100 - received} of 100 lost`);
+      expect(received).toBeGreaterThanOrEqual(what === "reauthenticate" ? 98 : 100);
+      const after = await until(async () => {
+        const seen = spis(await tunnel());
+        return seen.length === 2 ? seen : undefined;
+      });
+      expect(after.some((spi) => before.includes(spi))).toBe(what === "ike");
+    },
+  );
+
+  it("that is not there cannot be rekeyed", async () => {
+    const change = [{ kind: "ipsec.rekey", name: "hub-9", what: "child" }] as const;
+    await expect(commit(change)).rejects.toMatchObject({ code: "device.rejected", effect: "none" });
+  });
+
+  it("removed is gone at both daemons, and its prefix stays blocked", async () => {
+    await commit(remove);
+    expect(await tunnel()).toBeUndefined();
+    expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
+    const { blocked } = await device.observe(soon());
+    expect(blocked).toMatchObject({ value: spec.remotePrefixes });
+    await until(() => (ip("-n", site.gateway, "xfrm", "state") === "" ? true : undefined));
+  });
+});
+
+describe("a tunnel that the ends do not agree on", { timeout: 120_000 }, () => {
+  const rows = [
+    ["another PSK", strong, "another_PSK_of_16+", /different pre-shared keys/],
+    [
+      "other algorithms for IKE",
+      { ...strong, ike: "aes128-sha256-modp2048" },
+      gatewayPsk,
+      /for IKE/,
+    ],
+    ["other algorithms for ESP", { ...strong, esp: "aes128-sha256" }, gatewayPsk, /for ESP/],
+    [
+      "another group for rekeying",
+      { ...strong, esp: "aes256gcm16-modp2048" },
+      gatewayPsk,
+      /different groups for rekeying/,
+    ],
+  ] as const;
+
+  it.each(rows)("by %s is refused with that reason, and nothing of it stays", async (...row) => {
+    const [, policy, psk, why] = row;
+    await loadGateway(site.far, policy, psk);
+    await expect(commit(put())).rejects.toThrow(why);
+    expect(await tunnel()).toBeUndefined();
+    expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
+    const { control } = await device.observe(soon());
+    expect(control).toMatchObject({ value: { commitPending: false } });
+  });
+
+  it("comes up once they do", async () => {
+    await loadGateway(site.far, strong, gatewayPsk);
+    await commit(put());
+    expect(await pings(site.edge)).toBe(3);
+  });
+});
+
+describe("a gateway whose own address is protected", { timeout: 120_000 }, () => {
+  it("is reached all the same, where a route of its own leads to it", async () => {
+    await commit(remove);
+    ip("-n", site.edge, "route", "add", "198.51.100.2/32", "dev", "wire");
+    const remotePrefixes = [...spec.remotePrefixes, "198.51.100.0/30"];
+    await commit(put({ ...spec, remotePrefixes }));
+    expect(await pings(site.edge)).toBe(3);
+    await commit([{ kind: "ipsec.rekey", name: spec.name, what: "ike" }]);
+    const { blocked } = await device.observe(soon());
+    expect(blocked).toMatchObject({ value: remotePrefixes });
+  });
+});

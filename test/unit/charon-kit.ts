@@ -1,0 +1,195 @@
+// A charon in memory: it loads, brings up, rekeys and forgets as it is told, and its log says so.
+
+import type { Charon } from "#drivers/linux/ipsec/charon.ts";
+import type { ViciMessage, ViciSection, ViciValue } from "#drivers/transport/vici-wire.ts";
+import type { TunnelSpec } from "#hal/model.ts";
+import type { Clock } from "#hal/world.ts";
+import type { TunnelKernel } from "./tunnel-kernel.ts";
+import { type Asked, type Said, TestCharon } from "./vici-peer.ts";
+
+export const tunnelSpec: TunnelSpec = {
+  name: "hub-1",
+  localAddress: "198.51.100.1",
+  remoteAddress: "203.0.113.1",
+  localPrefixes: ["10.1.0.0/16"],
+  remotePrefixes: ["10.100.0.0/16"],
+  ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
+  transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+  life: { seconds: 27_000, kilobytes: 102_400_000 },
+  mtu: 1400,
+  ifId: 42,
+  pskSecretId: "https://v/secrets/hub-1-psk/1",
+};
+
+export function at(section: ViciSection, ...path: readonly string[]): ViciValue | undefined {
+  let value: ViciValue | undefined = section;
+  for (const step of path) value = value instanceof Map ? value.get(step) : undefined;
+  return value;
+}
+
+/** A value that is text. */
+export function textAt(section: ViciSection, ...path: readonly string[]): string {
+  const value = at(section, ...path);
+  if (typeof value === "string") return value;
+  throw new Error(`no text at ${path.join(".")}`);
+}
+
+interface Child {
+  readonly spiIn: number;
+  readonly spiOut: number;
+  readonly dhGroup: string | undefined;
+}
+
+/** What the daemon says when it is asked for something, and what that does. */
+export type Disagreement = "psk" | "ikeProposal" | "espProposal" | "pfsGroup" | "peerSilent";
+
+const said: Readonly<Record<Disagreement, readonly string[]>> = {
+  psk: ["received AUTHENTICATION_FAILED notify error"],
+  ikeProposal: ["received NO_PROPOSAL_CHOSEN notify error"],
+  espProposal: [
+    "IKE_SA hub-1[1] established between 198.51.100.1[a]...203.0.113.1[b]",
+    "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",
+  ],
+  pfsGroup: ["received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"],
+  peerSilent: ["giving up after 3 retransmits"],
+};
+
+export class PretendCharon {
+  readonly asked: string[] = [];
+  readonly loaded = new Map<string, ViciSection>();
+  readonly shared = new Map<string, string>();
+  readonly children: Child[] = [];
+  ikeId = 0;
+  disagreement: Disagreement | undefined;
+  /** It takes every question and answers none. */
+  hangs = false;
+  onInitiate: () => void = () => undefined;
+  /** Refuses every connection. */
+  away = false;
+  readonly #kernel: TunnelKernel | undefined;
+  readonly #daemons: TestCharon[] = [];
+  #spi = 0xc0000000;
+
+  constructor(kernel?: TunnelKernel) {
+    this.#kernel = kernel;
+  }
+
+  /** It ends, and what it had in the kernel stays there. */
+  die(): void {
+    this.children.length = 0;
+    this.ikeId = 0;
+    this.loaded.clear();
+    this.shared.clear();
+  }
+
+  #end(): void {
+    const own = new Set(this.children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]));
+    this.children.length = 0;
+    const kernel = this.#kernel;
+    if (kernel !== undefined) kernel.sas = kernel.sas.filter(({ spi }) => !own.has(spi));
+  }
+
+  face(clock: Clock): Charon {
+    const stream: Charon["stream"] = async () => {
+      if (this.away) throw new Error("nobody");
+      const daemon = new TestCharon((asked) => this.#answer(asked));
+      this.#daemons.push(daemon);
+      return daemon.channel;
+    };
+    return { path: "/run/charon.vici", stream, clock };
+  }
+
+  /** As if it had been up before. */
+  stand(dhGroup?: string): void {
+    this.ikeId += 1;
+    this.#addChild(dhGroup);
+  }
+
+  #addChild(dhGroup: string | undefined): void {
+    this.#spi += 2;
+    this.children.push({ spiIn: this.#spi, spiOut: this.#spi + 1, dhGroup });
+    this.#kernel?.addSa(this.#spi, "in");
+    this.#kernel?.addSa(this.#spi + 1, "out");
+  }
+
+  #answer({ command, message }: Asked): Said {
+    this.asked.push(command);
+    if (this.hangs) return "silence";
+    const yes = { answer: { success: "yes" } };
+    switch (command) {
+      case "load-shared":
+        this.shared.set(textAt(message, "id"), textAt(message, "data"));
+        return yes;
+      case "load-conn":
+        for (const [name, value] of message) this.loaded.set(name, value as ViciSection);
+        return yes;
+      case "unload-conn":
+        return this.loaded.delete(textAt(message, "name")) ? yes : no("not found");
+      case "unload-shared":
+        return this.shared.delete(textAt(message, "id")) ? yes : no("not found");
+      case "initiate":
+        return this.#initiate();
+      case "rekey":
+        return this.#rekey(message);
+      case "terminate":
+        this.#end();
+        this.ikeId = 0;
+        return yes;
+      case "list-conns":
+        return {
+          events: [...this.loaded.keys()].map((name) => ({
+            name: "list-conn",
+            message: { [name]: { version: "IKEv2" } },
+          })),
+          answer: {},
+        };
+      case "list-sas":
+        return { events: this.#sas().map((sa) => ({ name: "list-sa", message: sa })), answer: {} };
+      default:
+        return "unknown";
+    }
+  }
+
+  #initiate(): Said {
+    this.onInitiate();
+    this.#log("initiating IKE_SA hub-1[1] to 203.0.113.1");
+    if (this.disagreement !== undefined && this.disagreement !== "pfsGroup") {
+      for (const line of said[this.disagreement]) this.#log(line);
+    } else this.stand();
+    return { answer: { success: "yes" } };
+  }
+
+  #rekey(message: ViciSection): Said {
+    if (this.ikeId === 0) return { answer: { success: "no", errmsg: "no match" } };
+    if (this.disagreement === "pfsGroup") {
+      for (const line of said.pfsGroup) this.#log(line);
+    } else if (message.has("child")) {
+      this.#end();
+      this.#addChild("ECP_384");
+    } else this.ikeId += 1;
+    return { answer: { success: "yes", matches: "1" } };
+  }
+
+  #log(msg: string): void {
+    const line = { group: "IKE", level: "1", "ikesa-name": "hub-1", msg };
+    for (const daemon of this.#daemons) daemon.tell("log", line);
+  }
+
+  #sas(): readonly ViciMessage[] {
+    if (this.ikeId === 0) return [];
+    const cipher = { "encr-alg": "AES_GCM_16", "encr-keysize": "256" };
+    const children = this.children.map(({ spiIn, spiOut, dhGroup }) => [
+      `hub-1-${spiIn}`,
+      {
+        ...{ name: "hub-1", state: "INSTALLED", ...cipher },
+        ...{ "spi-in": spiIn.toString(16), "spi-out": spiOut.toString(16) },
+        ...(dhGroup === undefined ? {} : { "dh-group": dhGroup }),
+      },
+    ]);
+    const ike = { uniqueid: String(this.ikeId), state: "ESTABLISHED", ...cipher };
+    const more = { "prf-alg": "PRF_HMAC_SHA2_384", "dh-group": "ECP_384" };
+    return [{ "hub-1": { ...ike, ...more, "child-sas": Object.fromEntries(children) } }];
+  }
+}
+
+const no = (errmsg: string): Said => ({ answer: { success: "no", errmsg } });

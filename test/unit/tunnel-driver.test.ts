@@ -1,0 +1,169 @@
+// The Linux driver's tunnels: the block before the SA, a proof before the end, and nothing left of
+// what failed.
+
+import { describe, expect, it } from "vitest";
+import { strongValue } from "#hal/model.ts";
+import { tunnelSpec } from "./charon-kit.ts";
+import { never, refused, settled } from "./site-bench.ts";
+import { TunnelBench } from "./tunnel-bench.ts";
+
+const name = tunnelSpec.name;
+const put = { kind: "ipsec.putTunnel", tunnel: tunnelSpec } as const;
+const remove = { kind: "ipsec.removeTunnel", name } as const;
+
+function wiped(bench: TunnelBench): boolean {
+  return bench.psks.every((psk) => {
+    try {
+      psk.use(() => undefined);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+describe("a tunnel of a Linux host", () => {
+  it("is blocked around before charon hears of it, and told as it is", async () => {
+    const bench = await TunnelBench.open();
+    const transaction = await bench.prepare([put]);
+    expect(transaction.preview.split("\n")).toEqual([
+      "+ IKEv2 hub-1 198.51.100.1 to 203.0.113.1, aes-256-gcm/sha384/ecp-384 [secret psk]",
+      "+ ESP aes-256-gcm/none/ecp-384, 27000 s or 102400000 kB",
+      "+ block 10.100.0.0/16 outside of tunnels",
+      "+ xfrm interface hub-1, number 42, mtu 1400",
+      "+ route 10.100.0.0/16 into hub-1",
+    ]);
+    expect(bench.kernel.acts).toEqual([]);
+    bench.charon.onInitiate = () => {
+      const states = bench.kernel.policies.map(({ action }) => action);
+      expect(states.filter((action) => action === "block")).toHaveLength(3);
+    };
+    await settled(bench.clock, transaction.apply(120_000, never));
+    expect((await bench.observe()).control).toMatchObject({ value: { commitPending: true } });
+    await settled(bench.clock, transaction.confirm(never));
+    const tunnel = await bench.tunnel();
+    expect(tunnel).toMatchObject({ name, ike: { kind: "known", value: "established" } });
+    const sas = tunnel === undefined ? undefined : strongValue(tunnel.sas);
+    expect(sas?.map(({ direction }) => direction).toSorted()).toEqual(["in", "out"]);
+    expect(sas?.[0]?.transforms).toEqual(tunnelSpec.transforms);
+    const { blocked, ways, routing } = await bench.observe();
+    expect(blocked).toMatchObject({ value: ["10.100.0.0/16"] });
+    const via = { kind: "tunnel", name };
+    expect(ways).toMatchObject({ value: [{ prefix: "10.100.0.0/16", via }] });
+    // Sessions are FRR's to tell, and there is none.
+    expect(routing.kind).toBe("unknown");
+    expect(wiped(bench)).toBe(true);
+  });
+
+  it("put again changes nothing", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    const [acts, spis] = [bench.kernel.acts.length, bench.charon.children];
+    await bench.put();
+    expect(bench.kernel.acts).toHaveLength(acts);
+    expect(bench.charon.children).toEqual(spis);
+    expect(bench.charon.asked.filter((one) => one === "initiate")).toHaveLength(1);
+  });
+
+  it("that the ends do not agree on leaves nothing behind, and says why", async () => {
+    for (const cause of ["psk", "pfsGroup"] as const) {
+      const bench = await TunnelBench.open();
+      bench.charon.disagreement = cause;
+      const error = await refused(bench.put());
+      expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
+      expect(error.message).toMatch(cause === "psk" ? /pre-shared/ : /groups for rekeying/);
+      expect([bench.kernel.links, bench.kernel.policies, bench.kernel.sas]).toEqual([[], [], []]);
+      expect(bench.charon.loaded.size + bench.charon.shared.size).toBe(0);
+      expect((await bench.observe()).control).toMatchObject({ value: { commitPending: false } });
+      expect(wiped(bench)).toBe(true);
+    }
+  });
+
+  it("whose gateway is silent is there, and down", async () => {
+    const bench = await TunnelBench.open();
+    bench.charon.disagreement = "peerSilent";
+    await bench.put();
+    const tunnel = await bench.tunnel();
+    expect(tunnel?.ike).toMatchObject({ value: "down" });
+    expect(tunnel?.trouble).toBe("the gateway does not answer");
+    expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
+  });
+
+  it("that nobody confirms is undone with its block, also by a successor", async () => {
+    const bench = await TunnelBench.open();
+    const transaction = await bench.prepare([put]);
+    await settled(bench.clock, transaction.apply(60_000, never));
+    await bench.restart();
+    await bench.clock.runFor(61_000);
+    expect([bench.kernel.links, bench.kernel.policies, bench.kernel.sas]).toEqual([[], [], []]);
+  });
+
+  it("that charon forgot is told so, and is mended without an SA that nobody owns", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    bench.charon.die();
+    expect(bench.kernel.sas).toHaveLength(2);
+    expect((await bench.tunnel())?.ike).toMatchObject({ value: "forgotten" });
+    await bench.put();
+    expect((await bench.tunnel())?.ike).toMatchObject({ value: "established" });
+    const { spiIn, spiOut } = bench.charon.children[0] ?? {};
+    expect(bench.kernel.sas.map(({ spi }) => spi)).toEqual([spiIn, spiOut]);
+  });
+
+  it("is not called down where charon does not answer", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    bench.charon.away = true;
+    const tunnel = await bench.tunnel();
+    expect(tunnel?.ike).toMatchObject({ kind: "unknown", why: "queryFailed" });
+    expect(tunnel?.sas.kind).toBe("known");
+  });
+
+  it("is looked at in time beside a charon that hangs", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    bench.charon.hangs = true;
+    const before = bench.clock.now();
+    expect((await bench.tunnel())?.ike).toMatchObject({ kind: "unknown", why: "queryFailed" });
+    expect(bench.clock.now() - before).toBeLessThanOrEqual(6_000);
+    await bench.prepare([put]);
+  });
+
+  it("removed is gone at its confirm, and comes back without it", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    const transaction = await bench.prepare([remove]);
+    await settled(bench.clock, transaction.apply(60_000, never));
+    expect(await bench.tunnel()).toBeUndefined();
+    await settled(bench.clock, transaction.rollback(never));
+    expect((await bench.tunnel())?.ike).toMatchObject({ value: "established" });
+    await bench.commit(remove);
+    expect(await bench.tunnel()).toBeUndefined();
+    expect([bench.kernel.sas, bench.charon.loaded.size]).toEqual([[], 0]);
+    expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
+  });
+
+  it("is rekeyed if it is there", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    const before = bench.charon.children[0]?.spiIn;
+    await bench.commit({ kind: "ipsec.rekey", name, what: "child" });
+    expect(bench.charon.children[0]?.spiIn).not.toBe(before);
+    const absent = bench.commit({ kind: "ipsec.rekey", name: "hub-9", what: "child" });
+    expect((await refused(absent)).effect).toBe("none");
+  });
+
+  it("takes no other change along", async () => {
+    const bench = await TunnelBench.open();
+    const mixed = bench.prepare([put, { kind: "port.shut", port: "p1" }]);
+    expect((await refused(mixed)).code).toBe("device.unsupported");
+  });
+
+  it("keeps its PSK no longer than somebody may come to apply it", async () => {
+    const bench = await TunnelBench.open();
+    await bench.prepare([put]);
+    expect(wiped(bench)).toBe(false);
+    await bench.clock.runFor(121_000);
+    expect(wiped(bench)).toBe(true);
+  });
+});

@@ -1,0 +1,171 @@
+// A kernel that keeps links, routes, policies and SAs in memory as it is told to by netlink.
+
+import { type Link, readLink } from "#drivers/linux/rtnetlink-link.ts";
+import { type Route, readRoute } from "#drivers/linux/rtnetlink-route.ts";
+import { type Policy, readPolicy, type Sa } from "#drivers/linux/xfrm.ts";
+import type {
+  Answer,
+  NetlinkMessage,
+  NetlinkRequest,
+  NetlinkSocket,
+  Refusal,
+} from "#hal/netlink.ts";
+
+function messageOf({ type, flags, body }: NetlinkRequest): NetlinkMessage {
+  const octets = Uint8Array.from(Buffer.concat(body.map((part) => part as Uint8Array)));
+  const view = new DataView(octets.buffer);
+  return { type, flags, view, start: 0, end: octets.length };
+}
+
+const types = {
+  route: {
+    newLink: 16,
+    deleteLink: 17,
+    getLink: 18,
+    getAddress: 22,
+    newRoute: 24,
+    getRoute: 26,
+  },
+  xfrm: {
+    deleteSa: 0x11,
+    getSa: 0x12,
+    newPolicy: 0x13,
+    deletePolicy: 0x14,
+    getPolicy: 0x15,
+    updatePolicy: 0x19,
+  },
+} as const;
+
+type Family = keyof typeof types;
+
+const nameOf = (family: Family, type: number): string =>
+  Object.entries(types[family]).find(([, one]) => one === type)?.[0] ?? `${family} ${type}`;
+
+const sameSelector = (one: Policy, other: Policy): boolean =>
+  one.direction === other.direction &&
+  one.attributes.ifId === other.attributes.ifId &&
+  JSON.stringify(one.selector) === JSON.stringify(other.selector);
+
+export class TunnelKernel {
+  links: Link[] = [];
+  routes: Route[] = [];
+  policies: Policy[] = [];
+  sas: Sa[] = [];
+  /** Names of what was done, in this order. */
+  readonly acts: string[] = [];
+  /** Refuses an act by its number. */
+  refuses: number | undefined;
+  #index = 10;
+
+  /** As charon would, of interface 42. */
+  addSa(spi: number, direction: "in" | "out"): void {
+    const aead = { name: "rfc4106(gcm(aes))", keyBits: 288, icvBits: 128 };
+    const usage = { bytes: 0n, packets: 7n, addedAt: BigInt(spi), usedAt: 0n };
+    const where = { source: "198.51.100.1", destination: "203.0.113.1", ipProtocol: 50 };
+    const attributes = { unnamed: [], ifId: 42, direction, aead };
+    this.sas.push({ ...where, spi, usage, attributes } as unknown as Sa);
+  }
+
+  /** A socket of one family. */
+  socket(family: Family): NetlinkSocket {
+    return {
+      ask: async <T>({ type, body }: NetlinkRequest): Promise<Answer<T>> => {
+        const [ofFamily] = (body[0] as Uint8Array | undefined) ?? [];
+        const found = this.#dump(nameOf(family, type), ofFamily);
+        return { kind: "answered", found: found as readonly T[] };
+      },
+      write: async (requests) =>
+        [...requests].map((request): Refusal | undefined => {
+          const refused = this.refuses === this.acts.length;
+          const name = refused ? "EPERM" : this.#act(nameOf(family, request.type), request);
+          return name === undefined ? undefined : { name, text: undefined };
+        }),
+      [Symbol.dispose]: () => undefined,
+    };
+  }
+
+  #dump(name: string, family: number | undefined): readonly unknown[] {
+    switch (name) {
+      case "getAddress":
+        return [];
+      case "getLink":
+        return this.links;
+      case "getRoute":
+        return this.routes.filter((route) => route.family === family);
+      case "getSa":
+        return this.sas;
+      case "getPolicy":
+        return this.policies;
+      default:
+        throw new Error(`nobody asks for ${name}`);
+    }
+  }
+
+  #act(name: string, request: NetlinkRequest): string | undefined {
+    this.acts.push(name);
+    const message = messageOf(request);
+    switch (name) {
+      case "newLink":
+        return this.#newLink(readLink(message));
+      case "deleteLink": {
+        const index = message.view.getInt32(4, true);
+        this.links = this.links.filter((link) => link.index !== index);
+        this.routes = this.routes.filter((route) => route.outputLink !== index);
+        return undefined;
+      }
+      case "newRoute": {
+        const route = readRoute(message);
+        if (route !== undefined) this.routes.push(route);
+        return undefined;
+      }
+      case "deleteSa": {
+        const spi = message.view.getUint32(16);
+        this.sas = this.sas.filter((sa) => sa.spi !== spi);
+        return undefined;
+      }
+      case "newPolicy":
+      case "updatePolicy": {
+        const policy = readPolicy(message);
+        if (policy === undefined) return "EINVAL";
+        this.policies = this.policies.filter((one) => !sameSelector(one, policy));
+        this.policies.push(policy);
+        return undefined;
+      }
+      case "deletePolicy":
+        return this.#deletePolicy(message);
+      default:
+        return "EOPNOTSUPP";
+    }
+  }
+
+  #newLink(link: Link | undefined): string | undefined {
+    if (link === undefined) return "EINVAL";
+    const { name } = link;
+    if (name === undefined) {
+      this.links = this.links.map((one) =>
+        one.index === link.index ? ({ ...one, ...link, info: one.info ?? {} } as Link) : one,
+      );
+      return undefined;
+    }
+    this.#index += 1;
+    this.links.push({ ...link, index: this.#index });
+    return undefined;
+  }
+
+  #deletePolicy({ view }: NetlinkMessage): string | undefined {
+    const octets = new Uint8Array(168);
+    octets.set(new Uint8Array(view.buffer, 0, 56));
+    octets[160] = view.getUint8(60);
+    const asked = readPolicy({
+      ...{ type: types.xfrm.newPolicy, flags: 0, view: new DataView(octets.buffer), start: 0 },
+      end: octets.length,
+    });
+    const before = this.policies.length;
+    this.policies = this.policies.filter(
+      (one) =>
+        asked === undefined ||
+        !sameSelector(one, { ...one, ...asked, attributes: { unnamed: [] } }),
+    );
+    return this.policies.length === before ? "ENOENT" : undefined;
+  }
+}
