@@ -56,6 +56,8 @@ async function bundle(): Promise<void> {
     legalComments: "none",
     logLevel: "warning",
     banner: { js: banner },
+    // Natives of the SSH library, which nobody builds: it goes without them.
+    external: ["cpu-features", "*.node"],
   });
   const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
   for (const entry of readdirSync(dist, { withFileTypes: true })) {

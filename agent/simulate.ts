@@ -10,6 +10,7 @@ import {
   type HttpReply,
   type HttpRequest,
   type Log,
+  noChannels,
   noPrograms,
   type World,
 } from "#hal/world.ts";
@@ -54,6 +55,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
       return [host];
     },
     exec: noPrograms,
+    channel: noChannels,
   };
 }
 

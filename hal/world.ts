@@ -1,6 +1,7 @@
 // The outside world as small interfaces; everything outside agent/host/host.ts and the served faces
 // reaches it through here.
 
+import type { Target } from "./device.ts";
 import { LinksealError } from "./error.ts";
 import type { Command, SecretHole } from "./secret.ts";
 
@@ -54,7 +55,29 @@ export interface Dialer {
    * its arguments comes through standard input.
    */
   exec(argv: readonly string[], stdin: Uint8Array, signal: AbortSignal): Promise<ExecReply>;
+  /** A channel of its own over the one SSH connection that a device has. */
+  channel(to: Target, kind: ChannelKind, signal: AbortSignal): Promise<ByteChannel>;
 }
+
+/** What answers at the other end of a channel: a prompt, or the subsystem of RFC 6242. */
+export type ChannelKind = "shell" | "netconf";
+
+/** Octets both ways, in order; who opens it closes it. */
+export interface ByteChannel extends AsyncDisposable {
+  /** Holes are filled on the way out, and nowhere else. */
+  write(text: Command, signal: AbortSignal): Promise<void>;
+  /** What came next, in pieces of any size; undefined = the other side has closed. */
+  read(signal: AbortSignal): Promise<Uint8Array | undefined>;
+}
+
+/** For a World without devices to log in to: refuses before anything has happened. */
+export const noChannels: Dialer["channel"] = async (to) => {
+  throw new LinksealError("device.unsupported", "no device can be logged in to from here", {
+    effect: "none",
+    where: to.device,
+    next: "linkseal status",
+  });
+};
 
 export interface ExecReply {
   /** As a shell tells it: above 128 a signal ended it. */

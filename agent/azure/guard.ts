@@ -3,7 +3,7 @@
 
 import type { AzureEndpoints } from "#drivers/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type Dialer, type HttpRequest, noPrograms, type Reach } from "#hal/world.ts";
+import { type Dialer, type HttpRequest, noChannels, noPrograms, type Reach } from "#hal/world.ts";
 import type { RealAzure } from "../desired.ts";
 
 type Service = LibraryService | "arm";
@@ -47,6 +47,7 @@ export function guardedDialer(
     routeTo: (address, signal) => dial.routeTo(address, signal),
     resolve: (host, signal) => dial.resolve(host, signal),
     exec: noPrograms,
+    channel: noChannels,
   };
 }
 

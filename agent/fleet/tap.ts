@@ -69,6 +69,7 @@ function tappedDialer(dial: Dialer, oracle: Oracle): Dialer {
     routeTo: (address, signal) => dial.routeTo(address, signal),
     resolve: (host, signal) => dial.resolve(host, signal),
     exec: (argv, stdin, signal) => dial.exec(argv, stdin, signal),
+    channel: (to, kind, signal) => dial.channel(to, kind, signal),
   };
 }
 

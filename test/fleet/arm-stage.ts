@@ -14,6 +14,7 @@ import {
   type Disk,
   type HttpReply,
   type HttpRequest,
+  noChannels,
   noPrograms,
   type World,
 } from "#hal/world.ts";
@@ -96,6 +97,7 @@ export class ArmStage {
       // Names that stand for this host cross no link.
       resolve: (host) => note(`resolve ${host}`, async () => ["127.0.0.1"]),
       exec: noPrograms,
+      channel: noChannels,
     };
     const entropy = this.site.prng.fork(`agent ${this.#lives}`);
     return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };

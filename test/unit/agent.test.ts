@@ -273,7 +273,7 @@ describe("restarts", () => {
 /** A world of a clock alone. */
 function worldOf(clock: SimClock): World {
   const nobody = (): Promise<never> => Promise.reject(new Error("there is nothing but a clock"));
-  const dial = { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody };
+  const dial = { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody, channel: nobody };
   const disk = { read: nobody, list: nobody, append: nobody, replace: nobody };
   const entropy = { bytes: (length: number) => new Uint8Array(length) };
   return { clock, dial, disk, entropy, log: { write: () => undefined } };

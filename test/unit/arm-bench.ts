@@ -10,6 +10,7 @@ import {
   type Dialer,
   type HttpReply,
   type HttpRequest,
+  noChannels,
   noPrograms,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
@@ -70,6 +71,7 @@ export function armDialer(cloud: SimAzure): Dialer {
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    channel: noChannels,
   };
 }
 
@@ -117,6 +119,7 @@ export function documented(
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    channel: noChannels,
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";

@@ -7,7 +7,13 @@ import { type AzureClients, openAzure } from "#agent/azure/open-azure.ts";
 import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type Dialer, type HttpReply, type HttpRequest, noPrograms } from "#hal/world.ts";
+import {
+  type Dialer,
+  type HttpReply,
+  type HttpRequest,
+  noChannels,
+  noPrograms,
+} from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
 import { Prng } from "#sim/prng.ts";
 import { Authority } from "#sim/serve-certificates.ts";
@@ -121,6 +127,7 @@ export function azureBench(
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    channel: noChannels,
   };
   const bench: AzureBench = {
     ...openAzure({ clock: site.clock, dial }, azureOf(identity), host),

@@ -235,7 +235,7 @@ export class ConductorBench {
     const nobody = (): Promise<never> => Promise.reject(failing("transport.unreachable"));
     return {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody },
+      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody, channel: nobody },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },
       log: {

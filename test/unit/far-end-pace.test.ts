@@ -48,7 +48,7 @@ class Scene {
     };
     const world: World = {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve, exec: nobody },
+      dial: { http: nobody, routeTo: nobody, resolve, exec: nobody, channel: nobody },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },
       log: { write: () => undefined },

@@ -58,7 +58,7 @@ class HintBench {
     const nobody = (): Promise<never> => Promise.reject(new Error("there is but a clock"));
     return {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody },
+      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody, channel: nobody },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: new Prng("hints"),
       log: { write: () => undefined },

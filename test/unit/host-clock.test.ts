@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { followingClock, hostClock } from "#agent/host/clock.ts";
-import { type Dialer, type HttpReply, noPrograms } from "#hal/world.ts";
+import { type Dialer, type HttpReply, noChannels, noPrograms } from "#hal/world.ts";
 
 interface ScriptedSite {
   readonly dial: Dialer;
@@ -29,6 +29,7 @@ function site(reply: () => HttpReply): ScriptedSite {
       routeTo: async () => undefined,
       resolve: async () => [],
       exec: noPrograms,
+      channel: noChannels,
     },
   };
   return scripted;

@@ -6,7 +6,13 @@ import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import type { Device, KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Dialer, ExecReply, HttpRequest, World } from "#hal/world.ts";
+import {
+  type Dialer,
+  type ExecReply,
+  type HttpRequest,
+  noChannels,
+  type World,
+} from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { Prng } from "#sim/prng.ts";
@@ -81,6 +87,7 @@ export class LinuxBench {
       routeTo: async () => undefined,
       resolve: async () => [],
       exec: (argv, stdin, signal) => this.#exec(argv, stdin, signal),
+      channel: noChannels,
     };
   }
 

@@ -50,7 +50,7 @@ class Scene {
     const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
     const world: World = {
       clock: this.clock,
-      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody },
+      dial: { http: nobody, routeTo: nobody, resolve: nobody, exec: nobody, channel: nobody },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },
       log: { write: () => undefined },

@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { command, Secret } from "#hal/secret.ts";
-import { type Dialer, type HttpReply, type Instant, noPrograms } from "#hal/world.ts";
+import { type Dialer, type HttpReply, type Instant, noChannels, noPrograms } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { Prng } from "#sim/prng.ts";
 import {
@@ -42,6 +42,7 @@ function saying(status: number, body: string | Uint8Array): Dialer {
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    channel: noChannels,
   };
 }
 

@@ -22,6 +22,7 @@ import {
   type HttpReply,
   type Instant,
   type Log,
+  noChannels,
   noPrograms,
   type WallTime,
   type World,
@@ -86,6 +87,7 @@ export const capabilities: Capabilities = {
     overlap: "fallback",
     counters: "perPort",
     hitless: ["sakRekeyMs"],
+    freshSak: true,
   },
   ipsec: { keying: ["ike"], atomicReplace: false },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3000 },
@@ -309,6 +311,7 @@ export function handlerDialer(
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
+    channel: noChannels,
   };
 }
 

@@ -10,7 +10,7 @@ import { runProgram } from "#drivers/transport/exec.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Clock, Dialer, Disk, World } from "#hal/world.ts";
+import { type Clock, type Dialer, type Disk, noChannels, type World } from "#hal/world.ts";
 import { enterNetwork, native, netlinkFamilies } from "../lab.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
@@ -101,6 +101,7 @@ export class Host implements AsyncDisposable {
         if (writes && this.troubles.has("replyLost")) throw failed("transport.closed", "unknown");
         return { status: reply.status, headers: {}, body: octets };
       },
+      channel: noChannels,
       exec: async (argv, stdin, signal) => {
         const program = argv[0] ?? "";
         if (this.#options.pathspace === undefined && /^(vtysh|ping)$/.test(program)) {
