@@ -48,6 +48,8 @@ interface Waiting {
 /** One session. Whoever aborts a call in the middle of an edit closes it: the device discards. */
 export class Netconf implements AsyncDisposable {
   readonly capabilities: ReadonlySet<string>;
+  /** The device, for errors. */
+  readonly where: string;
   readonly #channel: ByteChannel;
   readonly #options: NetconfOptions;
   readonly #framing: Framing;
@@ -64,6 +66,7 @@ export class Netconf implements AsyncDisposable {
   ) {
     this.#channel = channel;
     this.#options = options;
+    this.where = options.where;
     this.capabilities = capabilities;
     this.#framing = capabilities.has(base11) ? "chunked" : "endOfMessage";
   }
@@ -108,8 +111,9 @@ export class Netconf implements AsyncDisposable {
       if (refusal !== undefined) throw refusal;
       return reply;
     } catch (error) {
-      const isLost = error instanceof LinksealError && error.code.startsWith("transport.");
-      throw isLost && !signal.aborted ? lostBy(error, effect) : error;
+      if (!(error instanceof LinksealError) || signal.aborted) throw error;
+      const isLost = error === this.#ended || error.code.startsWith("transport.");
+      throw isLost ? lostBy(error, effect) : error;
     } finally {
       this.#waiting.delete(id);
       signal.removeEventListener("abort", abort);

@@ -89,13 +89,22 @@ export interface XmlLimits {
 
 const limitsDefault: XmlLimits = { depth: 64, elements: 500_000 };
 
+let parser: Promise<typeof import("libxml2-wasm")> | undefined;
+
+// Loaded by the first reply, since it takes a while and most processes never read one; kept, since
+// a later import would take more than the turn of promises that virtual time gives it.
+function loadParser(): Promise<typeof import("libxml2-wasm")> {
+  parser ??= import("libxml2-wasm");
+  return parser;
+}
+
 /** Throws `device.unparsed` for all that is no well-formed document within the limits. */
 export async function readXml(
   octets: Uint8Array,
   where: string,
   limits: XmlLimits = limitsDefault,
 ): Promise<XmlElement> {
-  const { XmlDocument, XmlElement: Element, XmlText, XmlCData } = await import("libxml2-wasm");
+  const { XmlDocument, XmlElement: Element, XmlText, XmlCData } = await loadParser();
   const text = textIn(octets, where);
   // RFC 6241 3: no document type declaration; without one there is no entity of its own either.
   if (/<!(?!--|\[CDATA\[)/.test(text)) throw unparsed("the reply declares a document type", where);

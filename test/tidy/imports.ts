@@ -34,6 +34,10 @@ const importTable: readonly TableRow[] = [
     why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {
+    edge: /^drivers\/(?!transport\/).* -> drivers\/define-driver\.ts$/,
+    why: "what is alike for all platforms with a candidate; a platform brings its dialect",
+  },
+  {
     edge: /^drivers\/(sim[-a-z]*\.ts|linux\/.*|local\/.*) -> drivers\/local\//,
     why: "what answers in the contract's own words behind a socket of this host is asked alike",
   },
