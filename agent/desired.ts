@@ -1,6 +1,7 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
 import type { RealCloud } from "#drivers/azure-url.ts";
+import type { SshLogin } from "#hal/device.ts";
 import type { DrainMeans, PortName, Transforms, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 
@@ -68,6 +69,7 @@ export interface DesiredDevice {
   readonly address: string;
   /** Of the FRR instance on a Linux host; absent = its only one. */
   readonly pathspace?: string;
+  readonly ssh?: SshLogin;
   /** What this device needs done otherwise. */
   readonly quirks: readonly Quirk[];
 }

@@ -1,7 +1,15 @@
 // Sessions to devices and far ends, and the last looks at each: the agent's only eyes.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { Capabilities, Device, Driver, PeerPort, PeerSight, PeerState } from "#hal/device.ts";
+import type {
+  Capabilities,
+  Device,
+  Driver,
+  PeerPort,
+  PeerSight,
+  PeerState,
+  Target,
+} from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
@@ -144,8 +152,13 @@ export class Lookout {
     if (slot.device !== undefined) return slot.device;
     const driver = this.#parts.drivers[slot.wanted.driver];
     if (driver === undefined) throw new Error(`no driver ${slot.wanted.driver}`);
-    const { address, pathspace } = slot.wanted;
-    const target = { device: name, address, ...(pathspace === undefined ? {} : { pathspace }) };
+    const { address, pathspace, ssh } = slot.wanted;
+    const target: Target = {
+      device: name,
+      address,
+      ...(pathspace === undefined ? {} : { pathspace }),
+      ...(ssh === undefined ? {} : { ssh }),
+    };
     const hint = (): void => this.#parts.hint?.(name);
     const opened = await driver.open(target, this.#parts.world, hint, signal);
     // Two loops may open at once, and one session is enough.
@@ -384,7 +397,9 @@ export class Lookout {
 }
 
 function isSameDevice(a: DesiredDevice, b: DesiredDevice): boolean {
-  return a.driver === b.driver && a.address === b.address && a.pathspace === b.pathspace;
+  const login = ({ ssh }: DesiredDevice): string => JSON.stringify(ssh ?? null);
+  const isSamePlace = a.address === b.address && a.pathspace === b.pathspace;
+  return a.driver === b.driver && isSamePlace && login(a) === login(b);
 }
 
 function failureOf(error: LinksealError, before: Failure | undefined, now: Instant): Failure {

@@ -79,8 +79,15 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
 const netSocket = "unix:/run/linkseal-net/net.sock";
 
 function deviceOf(device: Config["devices"][number]): DesiredDevice {
-  const { name, driver, address = netSocket, quirks, frr } = device;
-  return { name, driver, address, quirks, ...(frr === undefined ? {} : { pathspace: frr }) };
+  const { name, driver, address = netSocket, quirks, frr, ssh } = device;
+  return {
+    name,
+    driver,
+    address,
+    quirks,
+    ...(frr === undefined ? {} : { pathspace: frr }),
+    ...(ssh === undefined ? {} : { ssh }),
+  };
 }
 
 type Group = Config["groups"][number];
