@@ -1,7 +1,7 @@
 // SSH: one connection for each device, whose key is known before anything of ours is shown to it.
 
 import { connect, type Socket } from "node:net";
-import { Client, type ClientChannel, type ConnectConfig } from "ssh2";
+import ssh2, { type ClientChannel, type ConnectConfig } from "ssh2";
 import type { SshLogin, Target } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
@@ -94,7 +94,7 @@ export class Shells implements AsyncDisposable {
 class Connection {
   isOver = false;
   readonly #to: Target;
-  readonly #client = new Client();
+  readonly #client = new ssh2.Client();
   readonly #ready: Promise<void>;
   #open = 0;
   #idle: NodeJS.Timeout | undefined;
@@ -165,7 +165,7 @@ class Connection {
       throw failed("transport.authentication", "no agent holds keys here", device);
     }
     const socket = await openSocket(address, ssh.port, device);
-    let shown: string | undefined;
+    let refused: string | undefined;
     let offered = "";
     try {
       await new Promise<void>((resolve, reject) => {
@@ -182,8 +182,9 @@ class Connection {
           keepaliveCountMax: keepalivesMax,
           algorithms: { ...algorithms, serverHostKey: hostKeyTypes(host) },
           hostVerifier: (octets: Buffer) => {
-            shown = fingerprint(octets);
-            return host.accept(octets);
+            const accepted = host.accept(octets);
+            if (!accepted) refused = fingerprint(octets);
+            return accepted;
           },
           // The library keeps what the server offers to itself otherwise.
           debug: (line) => {
@@ -193,9 +194,8 @@ class Connection {
       });
     } catch (error) {
       socket.destroy();
-      const refused = shown !== undefined && /host denied/i.test(messageOf(error));
-      if (!refused) throw loginError(error, offered, device);
-      const text = `the device shows the host key ${shown}, which is not the one that is known`;
+      if (refused === undefined) throw loginError(error, offered, device);
+      const text = `the device shows the host key ${refused}, which is not the one that is known`;
       throw failed("transport.hostKey", `${text}: nothing was sent to it`, device);
     } finally {
       key?.fill(0);

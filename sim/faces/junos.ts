@@ -5,6 +5,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Router } from "#sim/router.ts";
 import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, effectOf, type MutableConfig } from "#sim/router-config.ts";
+import type { RouterModel } from "#sim/site-plan.ts";
 import {
   applyEdit,
   at,
@@ -53,6 +54,27 @@ const capabilities = [
   "urn:ietf:params:netconf:capability:confirmed-commit:1.0",
   "http://xml.juniper.net/netconf/junos/1.0",
 ];
+
+/** A router that can hold two keys, and commits in whole minutes. */
+export const junosModel: RouterModel = {
+  capabilities: {
+    commit: {
+      kind: "confirmed",
+      survivesDisconnect: true,
+      stepMs: 60_000,
+      maxMs: 65_535 * 60_000,
+    },
+    macsec: {
+      suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+      overlap: "keychain",
+      counters: "perSa",
+      hitless: [],
+    },
+    drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 4_000 },
+    probe: true,
+  },
+  commitMs: 3_000,
+};
 
 const minuteMs = 60_000;
 const defaultMinutes = 10;

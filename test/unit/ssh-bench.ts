@@ -2,17 +2,17 @@
 
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import { type Connection, Server, type ServerChannel, type ServerConfig, utils } from "ssh2";
+import ssh2, { type Connection, type Server, type ServerChannel, type ServerConfig } from "ssh2";
 import { Shells, type SshMaterial } from "#drivers/transport/shell.ts";
 import type { SshLogin, Target } from "#hal/device.ts";
 
 /** Throws nothing at import: keys are made once for all tests of a file. */
 const pairOf = (type: "ed25519" | "ecdsa" | "rsa") =>
   type === "ecdsa"
-    ? utils.generateKeyPairSync(type, { bits: 256 })
+    ? ssh2.utils.generateKeyPairSync(type, { bits: 256 })
     : type === "rsa"
-      ? utils.generateKeyPairSync(type, { bits: 2048 })
-      : utils.generateKeyPairSync(type);
+      ? ssh2.utils.generateKeyPairSync(type, { bits: 2048 })
+      : ssh2.utils.generateKeyPairSync(type);
 
 export const hostKeys = { first: pairOf("ed25519"), second: pairOf("ed25519"), rsa: pairOf("rsa") };
 const login = pairOf("ed25519");
@@ -22,7 +22,14 @@ export function pinOf(publicKey: string): string {
   return `SHA256:${createHash("sha256").update(octets).digest("base64").replace(/=+$/, "")}`;
 }
 
-export interface Counted {
+/** A key that nobody knows, for a server that takes any. */
+export const anyKey: SshMaterial = {
+  key: async () => Buffer.from(login.private),
+  knownHosts: async () => "",
+  agentSocket: () => undefined,
+};
+
+interface Counted {
   connections: number;
   authentications: number;
   channels: number;
@@ -40,15 +47,10 @@ export class SshBench implements AsyncDisposable {
 
   private constructor(config: Partial<ServerConfig>) {
     const hostKey = hostKeys.first.private;
-    this.#server = new Server({ hostKeys: [hostKey], ...config }, (client) => {
+    this.#server = new ssh2.Server({ hostKeys: [hostKey], ...config }, (client) => {
       this.#meet(client);
     });
-    const material: SshMaterial = {
-      key: async () => Buffer.from(login.private),
-      knownHosts: async () => this.knownHosts,
-      agentSocket: () => undefined,
-    };
-    this.shells = new Shells(material);
+    this.shells = new Shells({ ...anyKey, knownHosts: async () => this.knownHosts });
   }
 
   static async open(config: Partial<ServerConfig> = {}): Promise<SshBench> {
