@@ -203,7 +203,7 @@ export class JunosFace {
       case "get-config":
         return this.#getConfig(operation);
       case "close-session":
-        return { kind: "close" };
+        return { kind: "last", body: tag("ok") };
       default:
         return replied(this.#tell(operation));
     }

@@ -19,9 +19,9 @@ export interface FaceSession {
   gone(): void;
 }
 
-/** How an operation went; `never` = no reply will come. */
+/** How an operation went; `last` = a reply, and the end; `never` = no reply will come. */
 export type Outcome =
-  | { readonly kind: "reply"; readonly body: Markup }
+  | { readonly kind: "reply" | "last"; readonly body: Markup }
   | { readonly kind: "close" | "never" };
 
 export interface Operations {
@@ -205,9 +205,10 @@ class Session implements FaceSession {
     }
     const say = (): void => {
       this.#isBusy = false;
-      if (this.#isOver || outcome.kind !== "reply") return;
+      if (this.#isOver || !("body" in outcome)) return;
       this.#reply(request, outcome.body);
-      this.#work();
+      if (outcome.kind === "last") this.#end();
+      else this.#work();
     };
     if (!router.hasFault("replyLate")) {
       say();
