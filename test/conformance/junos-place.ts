@@ -18,7 +18,7 @@ export const platforms = {
   "mx480 22.2R3": { model: "mx480", version: "22.2R3.15", overlap: "none" },
 } as const satisfies Record<string, JunosModel>;
 
-function junosDriver(): Driver {
+export function junosDriver(): Driver {
   const { junos } = drivers;
   if (junos === undefined) throw new RangeError("no driver junos");
   return junos;
@@ -40,9 +40,23 @@ export function placeOf(platform: JunosModel): Place {
   return { rig, face: new JunosFace(rig.router, platform) };
 }
 
+/** What an agent has there. */
+export function worldOf({ rig }: Place, channel: Dialer["channel"]): World {
+  const refused = async (): Promise<never> => {
+    throw new Error("not of this world");
+  };
+  return {
+    clock: rig.clock,
+    entropy: rig.prng.fork("agent"),
+    disk: new SimDisk({ clock: rig.clock, prng: rig.prng.fork("disk"), writeMs: 1 }),
+    dial: { http: refused, routeTo: refused, resolve: refused, exec: noPrograms, channel },
+    log: { write: (_level, _code, text) => void rig.said.push(text) },
+  };
+}
+
 /** Every channel of the driver is listened to, and what passes it counted. */
 export function wayOf(
-  { rig }: Place,
+  place: Place,
   platform: JunosModel,
   target: Parameters<Driver["open"]>[0],
   channel: Dialer["channel"],
@@ -56,30 +70,15 @@ export function wayOf(
     },
     read: async (signal) => {
       const octets = await inner.read(signal);
-      rig.said.push(new TextDecoder().decode(octets));
+      place.rig.said.push(new TextDecoder().decode(octets));
       return octets;
     },
   });
-  const refused = async (): Promise<never> => {
-    throw new Error("not of this world");
-  };
-  const world: World = {
-    clock: rig.clock,
-    entropy: rig.prng.fork("agent"),
-    disk: new SimDisk({ clock: rig.clock, prng: rig.prng.fork("disk"), writeMs: 1 }),
-    dial: {
-      http: refused,
-      routeTo: refused,
-      resolve: refused,
-      exec: noPrograms,
-      channel: async (to, kind, signal) => {
-        signal.throwIfAborted();
-        exchanges += 1;
-        return heard(await channel(to, kind, signal));
-      },
-    },
-    log: { write: (_level, _code, text) => void rig.said.push(text) },
-  };
+  const world = worldOf(place, async (to, kind, signal) => {
+    signal.throwIfAborted();
+    exchanges += 1;
+    return heard(await channel(to, kind, signal));
+  });
   const never = new AbortController().signal;
   const open = (): Promise<Device> => junosDriver().open(target, world, () => undefined, never);
   return { open, offers: offersOf(platform), exchanges: () => exchanges };
