@@ -19,16 +19,6 @@ import type {
 /** One sentence: what the device did and should not have done. */
 export class ConformanceFailure extends Error {}
 
-/** A bench lacks something that a case turned out to need. */
-export class Untried extends Error {
-  readonly lacks: string;
-
-  constructor(lacks: string) {
-    super(`the bench lacks ${lacks}`);
-    this.lacks = lacks;
-  }
-}
-
 /** What a case needs, and what a device without it must refuse before anything is sent. */
 export interface Need {
   readonly needs: (capabilities: Capabilities) => boolean;

@@ -5,25 +5,19 @@ import type { DeviceBench, PeerBench, VaultBench } from "./conformance-bench.ts"
 import { commitCases } from "./conformance-commit.ts";
 import type { PeerCase, VaultCase } from "./conformance-far.ts";
 import { keyCases } from "./conformance-key.ts";
-import {
-  ConformanceFailure,
-  type DeviceCase,
-  must,
-  mustBe,
-  refusal,
-  Untried,
-} from "./conformance-kit.ts";
+import { ConformanceFailure, type DeviceCase, must, mustBe, refusal } from "./conformance-kit.ts";
 import { lookCases } from "./conformance-look.ts";
 import { portCases } from "./conformance-port.ts";
 import { trafficCases } from "./conformance-traffic.ts";
 import { troubleCases } from "./conformance-trouble.ts";
 import { tunnelCases } from "./conformance-tunnel.ts";
+import { Untried } from "./conformance-untried.ts";
 import type { Device, KeyResolver, Transaction } from "./device.ts";
 import { LinksealError } from "./error.ts";
 import { encodeJson } from "./json.ts";
 
 export { peerCases, vaultCases } from "./conformance-far.ts";
-export { Untried } from "./conformance-kit.ts";
+export { Untried } from "./conformance-untried.ts";
 
 export const deviceCases: readonly DeviceCase[] = [
   ...lookCases,

@@ -160,7 +160,8 @@ describe("counters", () => {
   it.each(["", "-1", "1e5", "0x10", "99999999999999999999999"])("%j is no count", async (count) => {
     const text = `<rpc-reply><mka-statistics><mka-interface-statistics>
       <interface-name>et-0/0/0</interface-name><sent-packets>${count}</sent-packets>
-      <received-packets>1</received-packets></mka-interface-statistics></mka-statistics></rpc-reply>`;
+      <received-packets>1</received-packets></mka-interface-statistics></mka-statistics>
+      </rpc-reply>`;
     expect(readMkpdus((await told(text, "mka-statistics")) ?? [])).toBeUndefined();
   });
 });
@@ -205,7 +206,8 @@ describe("routing", () => {
       await read(`<rpc-reply><bgp-information><bgp-peer><peer-address>192.0.2.2+179</peer-address>
         <peer-state>Established</peer-state><local-as>64512</local-as></bgp-peer>
         <bgp-peer><peer-address>192.0.2.6</peer-address><peer-state>Active</peer-state>
-        <last-error>Hold Timer Expired&#10;Error</last-error></bgp-peer></bgp-information></rpc-reply>`),
+        <last-error>Hold Timer Expired&#10;Error</last-error></bgp-peer></bgp-information>
+        </rpc-reply>`),
     );
     expect(bgpSession("p", "192.0.2.2", peers?.get("192.0.2.2"))).toEqual({
       port: "p",
@@ -247,8 +249,9 @@ describe("routing", () => {
     const port = (speed: string) =>
       read(`<r><interface-information><physical-interface><name>et-0/0/0</name>
         <admin-status>up</admin-status><oper-status>down</oper-status><speed>${speed}</speed>
-        <traffic-statistics><input-bps>1</input-bps><input-pps>2</input-pps><output-bps>3</output-bps>
-        <output-pps>4</output-pps></traffic-statistics></physical-interface>
+        <traffic-statistics><input-bps>1</input-bps><input-pps>2</input-pps>
+        <output-bps>3</output-bps><output-pps>4</output-pps></traffic-statistics>
+        </physical-interface>
         <physical-interface><name>fxp0</name></physical-interface></interface-information></r>`);
     const found = readInterfaces(await port("100Gbps"));
     expect([...(found?.keys() ?? [])]).toEqual(["et-0/0/0"]);

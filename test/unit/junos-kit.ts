@@ -54,8 +54,8 @@ export const configText = `<rpc-reply><data><configuration>
       <connectivity-association><name>SHARED</name></connectivity-association>
       <connectivity-association><name>NEWER</name><cipher-suite>gcm-aes-512</cipher-suite>
       </connectivity-association>
-      <interfaces><name>et-0/0/1</name><connectivity-association>${chained}</connectivity-association>
-      </interfaces>
+      <interfaces><name>et-0/0/1</name>
+        <connectivity-association>${chained}</connectivity-association></interfaces>
       <interfaces><name>et-0/0/2</name><connectivity-association>BY-HAND</connectivity-association>
       </interfaces>
       <interfaces><name>et-0/0/3</name><connectivity-association>SHARED</connectivity-association>
@@ -74,7 +74,8 @@ export const configText = `<rpc-reply><data><configuration>
     <interface><name>lo0</name></interface>
   </interfaces>
   <protocols><bgp><export>everywhere</export>
-    <group><name>azure</name><import>from-azure</import><export>to-azure</export><export>rest</export>
+    <group><name>azure</name><import>from-azure</import><export>to-azure</export>
+      <export>rest</export>
       <neighbor><name>192.0.2.2</name></neighbor>
       <neighbor inactive="inactive"><name>2001:db8::2</name><export>own</export></neighbor>
       <neighbor><name>198.51.100.9</name></neighbor></group></bgp></protocols>
