@@ -126,6 +126,7 @@ class Line implements AsyncDisposable {
   readonly #target: Target;
   readonly #world: World;
   readonly #hint: () => void;
+  readonly #end = new AbortController();
   #looking: Promise<Netconf> | undefined;
   #editing: Promise<void> = Promise.resolve();
 
@@ -144,13 +145,16 @@ class Line implements AsyncDisposable {
     f: (session: Netconf, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     return await this.bounded(answerMsMax, "none", signal, async (bounded) => {
-      this.#looking ??= this.#open(bounded);
+      this.#looking ??= this.#openAlone();
       const looking = this.#looking;
       try {
         return await f(await looking, bounded);
       } catch (error) {
-        const isOver = !(error instanceof LinksealError) || error.code.startsWith("transport.");
-        if (isOver || error.code === "device.unparsed") await this.#hangUp(looking);
+        // Whoever only stops asking leaves the session to the others.
+        const code = error instanceof LinksealError ? error.code : "";
+        if (code.startsWith("transport.") || code === "device.unparsed") {
+          await this.#hangUp(looking);
+        }
         throw error;
       }
     });
@@ -194,12 +198,20 @@ class Line implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort(new Error("the device is not looked at any more"));
     await this.#hangUp(this.#looking);
   }
 
   newToken(): TransactionToken {
     const octets = this.#world.entropy.bytes(8);
     return Buffer.from(octets).toString("hex") as TransactionToken;
+  }
+
+  /** Several wait for it: none of them may end it for the others by going away. */
+  async #openAlone(): Promise<Netconf> {
+    return await this.bounded(answerMsMax, "none", this.#end.signal, (bounded) =>
+      this.#open(bounded),
+    );
   }
 
   async #open(signal: AbortSignal): Promise<Netconf> {

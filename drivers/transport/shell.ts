@@ -98,6 +98,7 @@ class Connection {
   readonly #ready: Promise<void>;
   #open = 0;
   #idle: NodeJS.Timeout | undefined;
+  #socket: Socket | undefined;
 
   constructor(to: Target, ssh: SshLogin, material: SshMaterial) {
     this.#to = to;
@@ -114,6 +115,7 @@ class Connection {
     try {
       const stream = await orAborted(opening, signal);
       clearTimeout(this.#idle);
+      this.#socket?.ref();
       this.#open += 1;
       stream.once("close", () => this.#left());
       return channelOver(stream, this.#to.device);
@@ -134,7 +136,9 @@ class Connection {
     this.#open -= 1;
     if (this.#open > 0) return;
     this.#idle = setTimeout(() => this.close(), idleMs);
+    // A process that has nothing else to do does not wait for it.
     this.#idle.unref();
+    this.#socket?.unref();
   }
 
   #openChannel(kind: ChannelKind): Promise<ClientChannel> {
@@ -165,6 +169,7 @@ class Connection {
       throw failed("transport.authentication", "no agent holds keys here", device);
     }
     const socket = await openSocket(address, ssh.port, device);
+    this.#socket = socket;
     let refused: string | undefined;
     let offered = "";
     try {
