@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "#sim/router.ts";
 import type { Session as RouterSession } from "#sim/router-commit.ts";
-import { diffConfig, effectOf, type MutableConfig } from "#sim/router-config.ts";
+import { diffConfig, effectsBetween, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
 import {
   applyEdit,
@@ -355,7 +355,7 @@ export class JunosFace {
     const prepared = engine.prepareDraft(this.#session, {
       apply: (running) => {
         const config = configFrom(candidate, router);
-        return { config, effects: diffConfig(running, config).map(effectOf) };
+        return { config, effects: effectsBetween(running, config) };
       },
       operations: [],
     });
