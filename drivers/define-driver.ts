@@ -234,7 +234,8 @@ type EntryState = "prepared" | "unsure" | "pending" | "settled" | "undone";
 interface Entry {
   readonly token: TransactionToken;
   readonly preview: string;
-  readonly work: Work | undefined;
+  /** undefined = applied, dropped, or another process prepared it. */
+  work: Work | undefined;
   state: EntryState;
 }
 
@@ -298,7 +299,7 @@ class CandidateDesk {
 
   /** What was not applied is not remembered. */
   forget(): void {
-    for (const { work } of this.#prepared) wipe(work);
+    for (const entry of this.#prepared) drop(entry);
     this.#prepared = [];
   }
 
@@ -316,12 +317,14 @@ class CandidateDesk {
     signal.throwIfAborted();
     this.#refuse(missingTimer(this.#capabilities.commit, within));
     if (entry.state === "pending" || entry.state === "settled") return;
-    const { work, token } = entry;
-    if (entry.state === "undone" || work === undefined) throw this.#expired();
+    const { token } = entry;
+    if (entry.state === "undone" || entry.work === undefined) throw this.#expired();
     const { dialect } = this.#line;
+    // Its own copy: whoever closes the device meanwhile wipes the other one.
+    const work = { ...entry.work, secrets: copyOf(entry.work.secrets) };
     const note = noteOf("apply", token);
     const after = within === "final" ? "settled" : "pending";
-    await this.#line.edit(signal, async (session) => {
+    const edited = this.#line.edit(signal, async (session) => {
       const staged = await this.#line.bounded(commitMsMax, "none", signal, async (bounded) => {
         const commits = await dialect.commits(session, bounded);
         // Its reply was lost the last time.
@@ -340,8 +343,9 @@ class CandidateDesk {
         dialect.commit(session, note, withinMs, bounded),
       );
     });
+    await edited.finally(() => wipe(work));
     entry.state = after;
-    wipe(work);
+    drop(entry);
   }
 
   async #confirm(entry: Entry, signal: AbortSignal): Promise<void> {
@@ -363,7 +367,7 @@ class CandidateDesk {
         await this.#settle(entry, "undo", signal);
     }
     entry.state = "undone";
-    wipe(entry.work);
+    drop(entry);
   }
 
   /** Ends the wait of a commit of ours, and of no other. */
@@ -411,7 +415,7 @@ class CandidateDesk {
       const oldest = this.#prepared.shift();
       if (oldest !== undefined) {
         oldest.state = "undone";
-        wipe(oldest.work);
+        drop(oldest);
       }
     }
     this.#prepared.push(entry);
@@ -439,6 +443,15 @@ class CandidateDesk {
     const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
     return new LinksealError(code, text, { effect: "none", where: this.#line.device, next });
   }
+}
+
+function copyOf(secrets: ReadonlyMap<string, Secret>): ReadonlyMap<string, Secret> {
+  return new Map([...secrets].map(([id, secret]) => [id, secret.copy()]));
+}
+
+function drop(entry: Entry): void {
+  wipe(entry.work);
+  entry.work = undefined;
 }
 
 function wipe(work: Work | undefined): void {

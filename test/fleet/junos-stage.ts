@@ -12,6 +12,7 @@ import type { ByteChannel, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { JunosFace, junosModel } from "#sim/faces/junos.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
+import type { Prng } from "#sim/prng.ts";
 import { buildSite, type Site } from "#sim/site.ts";
 import { type JunosModel, junosDriver } from "../conformance/junos-place.ts";
 import { channelTo } from "../face-channel.ts";
@@ -27,6 +28,10 @@ export class JunosStage {
   readonly oracle: Oracle;
   /** What the agent did to the keys of routers, by name. */
   readonly keyEffects = new Map<string, number>();
+  /** How likely the connection ends at the beginning, and at the end, of what is sent. */
+  cuts = 0;
+  cut = 0;
+  readonly #weather: Prng;
   readonly #faces: ReadonlyMap<string, JunosFace>;
   #agent: Agent | undefined;
 
@@ -42,6 +47,7 @@ export class JunosStage {
     const farEndDelayMs = { low: 6_000, high: 18_000 };
     this.site = buildSite({ ...size, farEndDelayMs, models: () => model });
     this.oracle = watchSite(this.site);
+    this.#weather = this.site.prng.fork("weather");
     this.oracle.expectDrained();
     this.site.onEffect(({ by, what }) => {
       if (by !== "agent" || !/^macsec\..*Key$/.test(what)) return;
@@ -82,8 +88,19 @@ export class JunosStage {
   /** What is told to a router may hold a key; what it says may not, and nor may a log line. */
   #channel(device: string): ByteChannel {
     const inner = channelTo(device, (wire) => this.#faces.get(device)?.connect(wire));
+    // Not every message gets there, and of what gets there not every answer comes back.
+    const cut = async (): Promise<void> => {
+      if (!this.#weather.chance(this.cuts)) return;
+      this.cut += 1;
+      await inner[Symbol.asyncDispose]();
+    };
     return {
       ...inner,
+      write: async (text, signal) => {
+        await cut();
+        await inner.write(text, signal);
+        await cut();
+      },
       read: async (signal) => {
         const octets = await inner.read(signal);
         if (octets !== undefined) this.oracle.emitted(`answer of ${device}`, octets);
@@ -125,16 +142,22 @@ export class JunosStage {
   }
 
   #config(): string {
-    return [...this.site.routers.keys()].reduce((text, name, index) => {
-      const device = [
-        `  - name: ${name}`,
-        "    driver: junos",
-        `    address: 192.0.2.${index + 10}`,
-        `    ssh: { user: linkseal, key: agent, hostKey: "SHA256:${"A".repeat(43)}" }`,
-        "",
-      ];
-      return text.replace(new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`), device.join("\n"));
-    }, hasty(this.site.config(address)));
+    return [...this.site.routers.keys()].reduce(
+      (text, name, index) => {
+        const device = [
+          `  - name: ${name}`,
+          "    driver: junos",
+          `    address: 192.0.2.${index + 10}`,
+          `    ssh: { user: linkseal, key: agent, hostKey: "SHA256:${"A".repeat(43)}" }`,
+          "",
+        ];
+        return text.replace(
+          new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`),
+          device.join("\n"),
+        );
+      },
+      hasty(this.site.config(address)),
+    );
   }
 
   get agent(): Agent {
