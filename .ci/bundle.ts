@@ -21,9 +21,10 @@ const stamp = join(dist, "STAMP");
 // Composition roots; each lazy import stays a chunk, so that a verb loads only what it uses.
 const entries = ["agent/cli.ts"];
 
-// CommonJS packages inside an ESM bundle still call require for builtins.
+// CommonJS packages inside an ESM bundle still call require for builtins, and ask where they lie.
 const banner = `import { createRequire as requireOfBundle } from "node:module";
-const require = requireOfBundle(import.meta.url);`;
+const require = requireOfBundle(import.meta.url);
+const __dirname = import.meta.dirname;`;
 
 function sourceHash(): string {
   const hash = createHash("sha256");
@@ -56,6 +57,8 @@ async function bundle(): Promise<void> {
     legalComments: "none",
     logLevel: "warning",
     banner: { js: banner },
+    // Natives of the SSH library, which nobody builds: it goes without them.
+    external: ["cpu-features", "*.node"],
   });
   const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
   for (const entry of readdirSync(dist, { withFileTypes: true })) {

@@ -1,6 +1,7 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
 import type { RealCloud } from "#drivers/azure-url.ts";
+import type { SshLogin } from "#hal/device.ts";
 import type {
   DrainMeans,
   IkeTransforms,
@@ -77,6 +78,7 @@ export interface DesiredDevice {
   readonly pathspace?: string;
   /** Path of charon's socket on this host. */
   readonly charon?: string;
+  readonly ssh?: SshLogin;
   /** What this device needs done otherwise. */
   readonly quirks: readonly Quirk[];
 }

@@ -1,7 +1,15 @@
 // Sessions to devices and far ends, and the last looks at each: the agent's only eyes.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { Capabilities, Device, Driver, PeerPort, PeerSight, PeerState } from "#hal/device.ts";
+import type {
+  Capabilities,
+  Device,
+  Driver,
+  PeerPort,
+  PeerSight,
+  PeerState,
+  Target,
+} from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
@@ -144,11 +152,12 @@ export class Lookout {
     if (slot.device !== undefined) return slot.device;
     const driver = this.#parts.drivers[slot.wanted.driver];
     if (driver === undefined) throw new Error(`no driver ${slot.wanted.driver}`);
-    const { address, pathspace, charon } = slot.wanted;
-    const target = {
+    const { address, pathspace, charon, ssh } = slot.wanted;
+    const target: Target = {
       ...{ device: name, address },
       ...(pathspace === undefined ? {} : { pathspace }),
       ...(charon === undefined ? {} : { charon }),
+      ...(ssh === undefined ? {} : { ssh }),
     };
     const hint = (): void => this.#parts.hint?.(name);
     const opened = await driver.open(target, this.#parts.world, hint, signal);
@@ -388,7 +397,8 @@ export class Lookout {
 }
 
 function isSameDevice(a: DesiredDevice, b: DesiredDevice): boolean {
-  const sameParts = a.pathspace === b.pathspace && a.charon === b.charon;
+  const login = ({ ssh }: DesiredDevice): string => JSON.stringify(ssh ?? null);
+  const sameParts = a.pathspace === b.pathspace && a.charon === b.charon && login(a) === login(b);
   return a.driver === b.driver && a.address === b.address && sameParts;
 }
 

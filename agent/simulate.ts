@@ -10,6 +10,7 @@ import {
   type HttpReply,
   type HttpRequest,
   type Log,
+  noChannels,
   noFrames,
   noPrograms,
   noStreams,
@@ -58,6 +59,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
 }
 
@@ -87,9 +89,11 @@ export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> 
   return await openAgent(world, { hostKey, host: "simulated-host" }, mind);
 }
 
+export { JunosFace, junosModel } from "#sim/faces/junos.ts";
 export { formatViolation } from "#sim/oracle.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
+export { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
 export type { EffectEvent } from "#sim/truth.ts";
 export type { Site };
 
@@ -104,9 +108,10 @@ export interface StaffedSite {
 export function demoSite(
   seed: string,
   start: SiteOptions["start"],
-  vault: Pick<SiteOptions, "vaultBase"> = {},
+  own: Pick<SiteOptions, "vaultBase" | "models" | "wallStart"> = {},
 ): StaffedSite {
-  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start, ...vault });
+  const tunnels = own.models === undefined ? 2 : 0;
+  const site = buildSite({ seed, name: "demo", groups: 1, tunnels, start, ...own });
   const oracle = watchSite(site);
   return { site, oracle, desk: new Desk(site, oracle) };
 }

@@ -12,6 +12,7 @@ export const sim: Driver = {
       overlap: "keychain",
       counters: "perSa",
       hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
+      freshSak: true,
     },
     ipsec: { keying: ["ike"], atomicReplace: true },
     drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 0 },

@@ -25,9 +25,10 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
       return macsec?.overlap === "fallback" ? undefined : "the promotion of a fallback key";
     case "macsec.removeKey":
     case "macsec.replaceKey":
-    case "macsec.rekeySak":
     case "macsec.protect":
       return macsec === undefined ? "MACsec" : undefined;
+    case "macsec.rekeySak":
+      return macsec?.freshSak === true ? undefined : "a fresh SAK on demand";
     case "port.shut":
     case "port.open":
       return undefined;

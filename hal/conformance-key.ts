@@ -10,6 +10,7 @@ import {
   type DeviceCase,
   fallback,
   freshKey,
+  freshSak,
   macsec,
   must,
   mustBe,
@@ -266,7 +267,7 @@ export const keyCases: readonly DeviceCase[] = [
     }),
   ),
   {
-    ...macsec,
+    ...freshSak,
     name: "key: a fresh SAK on demand loses no frame",
     why: "IEEE 802.1X 9.8: a new SAK is received before it is sent with",
     async run(bench) {

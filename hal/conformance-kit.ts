@@ -222,6 +222,11 @@ export const overlap = needing(
   (bench) => addKey(bench.ports[0], freshKey(bench), "fallback"),
 );
 
+export const freshSak = needing(
+  (capabilities) => capabilities.macsec?.freshSak === true,
+  (bench) => ({ kind: "macsec.rekeySak", port: bench.ports[0] }),
+);
+
 export const fallback = needing(
   (capabilities) => capabilities.macsec?.overlap === "fallback",
   (bench) => ({ kind: "macsec.promoteKey", port: bench.ports[0], ckn: freshKey(bench).ckn }),

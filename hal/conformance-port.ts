@@ -9,6 +9,7 @@ import {
   commit,
   type DeviceCase,
   freshKey,
+  freshSak,
   look,
   lookAt,
   macsec,
@@ -184,7 +185,9 @@ export const portCases: readonly DeviceCase[] = [
         ? addSecond(bench, port, next)
         : ({ kind: "macsec.replaceKey", port, key: next } as const);
       await commit(bench, second);
-      await commit(bench, { kind: "macsec.rekeySak", port });
+      if (freshSak.needs(bench.device.capabilities)) {
+        await commit(bench, { kind: "macsec.rekeySak", port });
+      }
       await commit(bench, { kind: "port.shut", port });
       await bench.wait(20_000);
       const after = truthOf(bench, other);

@@ -1,14 +1,7 @@
 // What every driver must do, as plain cases for a test runner, a lab, or the command line.
 
 import { inspect } from "node:util";
-import type {
-  DeviceBench,
-  PeerBench,
-  PeerTrouble,
-  Trouble,
-  VaultBench,
-  VaultTrouble,
-} from "./conformance-bench.ts";
+import type { DeviceBench, PeerBench, VaultBench } from "./conformance-bench.ts";
 import { commitCases } from "./conformance-commit.ts";
 import type { PeerCase, VaultCase } from "./conformance-far.ts";
 import { keyCases } from "./conformance-key.ts";
@@ -18,11 +11,13 @@ import { portCases } from "./conformance-port.ts";
 import { trafficCases } from "./conformance-traffic.ts";
 import { troubleCases } from "./conformance-trouble.ts";
 import { tunnelCases } from "./conformance-tunnel.ts";
+import { Untried } from "./conformance-untried.ts";
 import type { Device, KeyResolver, Transaction } from "./device.ts";
 import { LinksealError } from "./error.ts";
 import { encodeJson } from "./json.ts";
 
 export { peerCases, vaultCases } from "./conformance-far.ts";
+export { Untried } from "./conformance-untried.ts";
 
 export const deviceCases: readonly DeviceCase[] = [
   ...lookCases,
@@ -40,7 +35,7 @@ export type Verdict =
   /** The device does not offer it, and refused it as it must. */
   | { readonly kind: "refused" }
   /** The bench cannot make the trouble that the case is about. */
-  | { readonly kind: "untried"; readonly lacks: Trouble | PeerTrouble | VaultTrouble }
+  | { readonly kind: "untried"; readonly lacks: string }
   | { readonly kind: "failed"; readonly text: string };
 
 /** Runs one case on a bench of its own; whatever a driver throws is a verdict. */
@@ -81,6 +76,7 @@ async function verdict(run: () => Promise<Verdict>): Promise<Verdict> {
   try {
     return await run();
   } catch (error) {
+    if (error instanceof Untried) return { kind: "untried", lacks: error.lacks };
     if (error instanceof ConformanceFailure) return { kind: "failed", text: error.message };
     const code = error instanceof LinksealError ? `${error.code}: ` : "";
     const text = error instanceof Error ? error.message : String(error);

@@ -24,6 +24,17 @@ export interface Target {
   readonly pathspace?: string;
   /** Path of charon's socket on this host; absent = no IPsec by it. */
   readonly charon?: string;
+  /** How to log in; present for the drivers that do. */
+  readonly ssh?: SshLogin;
+}
+
+export interface SshLogin {
+  readonly user: string;
+  readonly port: number;
+  /** `credential:NAME`, `file:PATH`, or `agent` for the keys that an ssh-agent holds. */
+  readonly key: string;
+  /** `SHA256:` and its digest, or `file:PATH` of known hosts; no other key is ever answered. */
+  readonly hostKey: string;
 }
 
 export interface Driver {
@@ -69,6 +80,8 @@ export interface MacsecCapabilities {
   readonly counters: "perSa" | "perPort" | "none";
   /** Settings that may change without interrupting the port. */
   readonly hitless: readonly (keyof MacsecSettings)[];
+  /** Present where a fresh SAK can be asked for; elsewhere a port gets one as it is opened. */
+  readonly freshSak?: true;
 }
 
 interface IpsecCapabilities {

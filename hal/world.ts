@@ -1,6 +1,7 @@
 // The outside world as small interfaces; everything outside agent/host/host.ts and the served faces
 // reaches it through here.
 
+import type { Target } from "./device.ts";
 import { type Effect, LinksealError } from "./error.ts";
 import type { Octets } from "./netlink.ts";
 import type { Command, SecretHole } from "./secret.ts";
@@ -61,7 +62,9 @@ export interface Dialer {
    */
   framed(question: FramedQuestion, signal: AbortSignal): Promise<Uint8Array>;
   /** A Unix stream socket of this host. The signal bounds the opening, not what comes after. */
-  stream(path: string, signal: AbortSignal): Promise<ByteChannel>;
+  stream(path: string, signal: AbortSignal): Promise<StreamChannel>;
+  /** A channel of its own over the one SSH connection that a device has. */
+  channel(to: Target, kind: ChannelKind, signal: AbortSignal): Promise<ByteChannel>;
 }
 
 export interface FramedQuestion {
@@ -73,12 +76,32 @@ export interface FramedQuestion {
 }
 
 /** Octets both ways until one end closes it; closing it also ends every wait for it. */
-export interface ByteChannel extends Disposable {
+export interface StreamChannel extends Disposable {
   /** The next octets; undefined = it is closed. One wait at a time. */
   read(): Promise<Uint8Array | undefined>;
   /** Resolves once the octets are on their way, and no copy of a secret is left here. */
   write(octets: Octets): Promise<void>;
 }
+
+/** What answers at the other end of a channel: a prompt, or the subsystem of RFC 6242. */
+export type ChannelKind = "shell" | "netconf";
+
+/** Octets both ways, in order; who opens it closes it. */
+export interface ByteChannel extends AsyncDisposable {
+  /** Holes are filled on the way out, and nowhere else. */
+  write(text: Command, signal: AbortSignal): Promise<void>;
+  /** What came next, in pieces of any size; undefined = the other side has closed. */
+  read(signal: AbortSignal): Promise<Uint8Array | undefined>;
+}
+
+/** For a World without devices to log in to: refuses before anything has happened. */
+export const noChannels: Dialer["channel"] = async (to) => {
+  throw new LinksealError("device.unsupported", "no device can be logged in to from here", {
+    effect: "none",
+    where: to.device,
+    next: "linkseal status",
+  });
+};
 
 export interface ExecReply {
   /** As a shell tells it: above 128 a signal ended it. */

@@ -53,10 +53,20 @@ export interface CommitHost {
   commitFlaw(): "silentRevert" | "errorWithSuccess" | undefined;
 }
 
+/** What a transaction makes of the running configuration; it may be asked again later. */
+export interface Draft {
+  /** Throws `device.*` with effect "none". */
+  readonly apply: (running: MutableConfig) => {
+    readonly config: MutableConfig;
+    readonly effects: readonly Effect[];
+  };
+  readonly operations: DeviceChange;
+}
+
 interface Entry extends Prepared {
   readonly session: Session;
-  readonly change: DeviceChange;
-  material: KeyMaterial;
+  /** undefined once it is over: it may hold keys. */
+  draft: Draft | undefined;
   state: EntryState;
 }
 
@@ -101,14 +111,22 @@ export class CommitEngine {
   /** Validates on a candidate; running is untouched. Throws `device.*` with effect "none". */
   prepare(session: Session, change: DeviceChange, material: KeyMaterial): Prepared {
     refuseUnsupported(this.#host.device, this.#host.capabilities, change);
+    return this.prepareDraft(session, {
+      apply: () => this.#candidate(change, material),
+      operations: change.filter(isOperation),
+    });
+  }
+
+  /** The same for a change that is no list of parts: what a dialect makes of its own text. */
+  prepareDraft(session: Session, draft: Draft): Prepared {
     this.#refuseLocked();
-    const candidate = this.#candidate(change, material);
-    const lines = previewOf(diffConfig(this.#host.running(), candidate.config));
+    const running = this.#host.running();
+    const lines = previewOf(diffConfig(running, draft.apply(running).config));
     const token = `${this.#host.device}-${this.#host.prng.hex(8)}` as TransactionToken;
-    const preview = [...lines, ...change.filter(isOperation).map(describeOperation)].join("\n");
+    const preview = [...lines, ...draft.operations.map(describeOperation)].join("\n");
     const state: EntryState = { kind: "prepared" };
     this.#makeRoom();
-    this.#entries.set(token, { token, preview, session, change, material, state });
+    this.#entries.set(token, { token, preview, session, draft, state });
     return { token, preview };
   }
 
@@ -129,11 +147,14 @@ export class CommitEngine {
       const text = `${device} printed an error although it reported success; nothing was changed`;
       throw deviceError("device.rejected", device, text);
     }
-    const { config: after, effects } = this.#candidate(entry.change, entry.material);
-    const commit = { before: this.#host.running(), after };
+    const { draft } = entry;
+    if (draft === undefined) throw this.#expired();
+    const before = this.#host.running();
+    const { config: after, effects } = draft.apply(before);
+    const commit = { before, after };
     if (revertAfterMs !== undefined) this.#refuseUnrevertable(commit);
     const named = effects.map((effect): Effect => ({ ...effect, token }));
-    this.#host.install(after, "agent", named, entry.change.filter(isOperation));
+    this.#host.install(after, "agent", named, draft.operations);
     if (revertAfterMs === undefined) this.#end(entry, "settled");
     else {
       const cancel = clock.after(revertAfterMs, () => this.#undo(entry, commit, "device"));
@@ -284,7 +305,7 @@ export class CommitEngine {
   #end(entry: Entry, kind: "settled" | "undone"): void {
     if (this.#pending === entry) this.#pending = undefined;
     entry.state = { kind };
-    entry.material = new Map();
+    entry.draft = undefined;
   }
 
   #makeRoom(): void {

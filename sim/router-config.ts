@@ -111,6 +111,20 @@ export function losesSecret(difference: Difference): boolean {
   }
 }
 
+/** The effects of a configuration that takes the place of another at once. */
+export function effectsBetween(before: MutableConfig, after: MutableConfig): readonly Effect[] {
+  return diffConfig(before, after).flatMap((difference) => {
+    if (difference.kind !== "key") return [effectOf(difference)];
+    const { port } = difference;
+    const [old, ...others] = before.ports.get(port)?.keys ?? [];
+    const [next, ...more] = after.ports.get(port)?.keys ?? [];
+    const isOneForOne = others.length === 0 && more.length === 0 && old?.ckn !== next?.ckn;
+    if (old === undefined || next === undefined || !isOneForOne) return [effectOf(difference)];
+    const isNew = difference.after !== undefined;
+    return isNew ? [{ what: "macsec.replaceKey", port, ckn: next.ckn } as const] : [];
+  });
+}
+
 /** The effect that somebody had who changed the running configuration by hand. */
 export function effectOf(difference: Difference): Effect {
   switch (difference.kind) {

@@ -196,6 +196,11 @@ export class Router {
     return this.#running.ports.get(port);
   }
 
+  /** The running configuration itself: another one once anything has changed it. */
+  get running(): MutableConfig {
+    return this.#running;
+  }
+
   /** The running configuration asks for a drain, whether or not it has settled. */
   drained(port: PortName): boolean {
     return this.#running.ports.get(port)?.drain !== undefined;

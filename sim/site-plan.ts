@@ -64,6 +64,7 @@ export const fullCapabilities: Capabilities = {
     overlap: "keychain",
     counters: "perSa",
     hitless: ["sakRekeyMs", "replayWindow"],
+    freshSak: true,
   },
   ipsec: { keying: ["ike"], atomicReplace: true },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3_000 },

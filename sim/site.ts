@@ -41,6 +41,8 @@ export interface SiteOptions {
   readonly plan?: SitePlan;
   /** What the ids of secrets begin with, where the vault has a place of its own. */
   readonly vaultBase?: string;
+  /** Unix time at its beginning, where somebody with a clock of his own looks at it. */
+  readonly wallStart?: number;
   /** Hellos and keep-alives of the routing at each end, in packets per second. */
   readonly routingPps?: number | undefined;
   /** From the acceptance of a change at the far end until its hardware follows. */
@@ -81,7 +83,7 @@ const farEndDelayMs = { low: 15_000, high: 40_000 };
 export class Site implements SiteFace {
   readonly seed: string;
   readonly plan: SitePlan;
-  readonly clock = new SimClock(wallStart);
+  readonly clock: SimClock;
   readonly prng: Prng;
   readonly vault: SimVault;
   readonly links: readonly SiteLink[];
@@ -98,6 +100,7 @@ export class Site implements SiteFace {
 
   constructor(options: SiteOptions) {
     this.seed = options.seed;
+    this.clock = new SimClock(options.wallStart ?? wallStart);
     this.plan = options.plan ?? planSite(options.name, options.groups, options.tunnels);
     this.#farEndDelayMs = options.farEndDelayMs ?? farEndDelayMs;
     this.#routingPps = options.routingPps;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { runInMachine } from "./machine/machine.ts";
 import { machineFolder, whyNoMachine } from "./machine/place.ts";
+import { whyNoPeers } from "./peers/place.ts";
 import { exitStatus, formatTiers, joinReports, type Report, tierNames, tiersOf } from "./tiers.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -49,9 +50,10 @@ function readReport(file: string): Report | undefined {
   }
 }
 
-function runHere(folder: string, excluded: string): Report | undefined {
+function runHere(folder: string, excluded: readonly string[]): Report | undefined {
   const file = join(folder, "report.json");
-  const argv = [vitest, "run", ...reporters, `--outputFile.json=${file}`, "--exclude", excluded];
+  const exclude = excluded.flatMap((pattern) => ["--exclude", pattern]);
+  const argv = [vitest, "run", ...reporters, `--outputFile.json=${file}`, ...exclude];
   spawnSync(process.execPath, [...argv, ...asked], { cwd: root, stdio: "inherit" });
   return readReport(file);
 }
@@ -102,6 +104,7 @@ function buildAddon(): string | undefined {
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-test-"));
 const whyNoKernel = whyNoMachine();
+const whyNoOthers = whyNoPeers();
 const files = filesPerTier();
 const groups = groupsInMachine();
 const reports: (Report | undefined)[] = [];
@@ -111,7 +114,11 @@ try {
   const inside = new Set(groups.flat().map((path) => join(root, path)));
   const others = areAskedFor([...files.values()].flat()).filter((path) => !inside.has(path));
   if (!hereOnly || others.length > 0) {
-    const excluded = whyNoKernel === undefined ? "test/kernel/*/**" : "test/kernel/**";
+    const excluded = [whyNoKernel === undefined ? "test/kernel/*/**" : "test/kernel/**"];
+    if (whyNoOthers !== undefined) {
+      excluded.push("test/peers/**");
+      notRun.set("peers", whyNoOthers);
+    }
     reports.push(runHere(folder, excluded));
   }
   const whyNot = whyNoKernel ?? (groups.length > 0 ? buildAddon() : undefined);

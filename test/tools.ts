@@ -25,6 +25,12 @@ const tools: readonly Tool[] = [
   { sign: "vtysh", package: "frr", why: "the BGP of both ends of a link" },
   { sign: "wpa_supplicant", package: "wpasupplicant", why: "the MKA participant that ours meets" },
   { sign: "charon-systemd", package: "charon-systemd", why: "IKE of both ends of a tunnel" },
+  { sign: "ssh", package: "openssh-client", why: "logs in to simulated routers" },
+  {
+    sign: "/usr/lib/python3/dist-packages/ncclient",
+    package: "python3-ncclient",
+    why: "configures them by a NETCONF that is not ours",
+  },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import {
   type Dialer,
   type HttpRequest,
+  noChannels,
   noFrames,
   noPrograms,
   noStreams,
@@ -56,6 +57,7 @@ export function guardedDialer(
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
 }
 

@@ -131,12 +131,7 @@ export class Effects {
       case "putOld":
         return await this.#put(task, signal);
       case "rekeySak":
-        return await this.#final(
-          action,
-          task,
-          { kind: "macsec.rekeySak", port: link.port },
-          signal,
-        );
+        return await this.#rekeySak(task, signal);
       case "open":
         return await this.#final(action, task, { kind: "port.open", port: link.port }, signal);
       case "probe": {
@@ -249,6 +244,20 @@ export class Effects {
     const at = world.clock.now();
     this.#accepted = lostWhen[what] === undefined ? undefined : { what, at };
     await write({ kind: "measured", what: `commit ${link.device}`, ms: at - begun });
+  }
+
+  /** A port that was shut and opened makes a SAK of its own, where none can be asked for. */
+  async #rekeySak({ link, recheck }: Task, signal: AbortSignal): Promise<void> {
+    const { port } = link;
+    const task = { link, recheck };
+    const { capabilities } = await this.#parts.lookout.device(link.device, signal);
+    if (capabilities.macsec?.freshSak === true) {
+      return await this.#final("rekeySak", task, { kind: "macsec.rekeySak", port }, signal);
+    }
+    await this.#final("rekeySak", task, { kind: "port.shut", port }, signal);
+    // The link was taken with the first half: nothing may keep the second one back.
+    const second = { link, recheck: () => undefined };
+    await this.#final("open", second, { kind: "port.open", port }, signal);
   }
 
   #shutsFirst(link: DesiredLink): boolean {

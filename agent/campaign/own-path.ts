@@ -1,5 +1,6 @@
 // Over which link the agent itself reaches the router, the vault and Azure.
 
+import { isIP } from "node:net";
 import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
@@ -10,7 +11,7 @@ import type { GateInput } from "./gates.ts";
 export interface OwnPathParts {
   readonly world: Pick<World, "clock">;
   readonly lookout: Lookout;
-  /** What the agent itself must reach: `unix:PATH`, an address, or `https://HOST`. */
+  /** What the agent itself must reach: `unix:PATH`, an address, a name, or `https://HOST`. */
   readonly ownAddresses: readonly string[];
 }
 
@@ -43,8 +44,8 @@ async function addressesOf(
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
   if (place.startsWith("unix:")) return [];
-  const host = /^https:\/\/([^/:]+)/.exec(place)?.[1];
-  if (host === undefined) return [place];
+  if (isIP(place) !== 0) return [place];
+  const host = /^https:\/\/([^/:]+)/.exec(place)?.[1] ?? place;
   const found = await lookout.addresses(host, signal);
   return found.length === 0 ? undefined : found.filter((address) => !isOwn(address));
 }

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { registerFleet } from "./fleet-verb.ts";
 import { collected, exit, withExample } from "./shape.ts";
 import type { SimAzureOptions } from "./sim-azure.ts";
+import type { SimRouterOptions } from "./sim-router.ts";
 import type { ServeOptions } from "./sim-serve.ts";
 import type { SiteRunOptions } from "./sim-site.ts";
 
@@ -26,6 +27,7 @@ export function registerSim(program: Command): void {
     serveAlone,
   );
   registerAzure(sim);
+  registerRouter(sim);
   registerFleet(sim);
   const fault = sim
     .command("fault [name]")
@@ -53,9 +55,36 @@ function registerAzure(sim: Command): void {
   withExample(simulation(azure), "linkseal sim azure --speed 1 --port 8443").action(runAzure);
 }
 
+function registerRouter(sim: Command): void {
+  const router = sim
+    .command("router")
+    .description("both routers of a simulated site behind real SSH servers, in their own dialect")
+    .addOption(
+      new Option("--platform <name>", "what they speak").choices(["junos"]).default("junos"),
+    )
+    .option(
+      "--port <port>",
+      "where the first answers on 127.0.0.1, the second one behind it; 0 takes free ones",
+      portOf,
+      0,
+    )
+    .option("--socket <path>", "where vault and far end answer; a fresh one if not said")
+    .option("--seed <seed>", "the same seed gives the same site", "1")
+    .addOption(
+      new Option("--start <state>", "links in clear, or protected by hand")
+        .choices(["clear", "protected"])
+        .default("clear"),
+    );
+  withExample(router, "linkseal sim router --platform junos --port 2222").action(runRouter);
+}
+
 function portOf(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new InvalidArgumentError("It must be a port number, or 0.");
+}
+
+async function runRouter(options: SimRouterOptions): Promise<void> {
+  exit(await (await import("./sim-router.ts")).serveRoutersUntilStopped(options));
 }
 
 async function runAzure(options: SimAzureOptions): Promise<void> {

@@ -9,10 +9,12 @@ import type { Entry } from "../journal/journal.ts";
 import { completion, type Shell, shells } from "./completion.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
+import type { CheckOptions } from "./driver-check.ts";
 import { usage } from "./failure.ts";
 import { eventLine, eventsAfter } from "./progress.ts";
+import { risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
-import { exit, verb, withExample } from "./shape.ts";
+import { collected, exit, verb, withExample } from "./shape.ts";
 import { outKind, table } from "./table.ts";
 import { jsonText, visible } from "./text.ts";
 import { version } from "./version.ts";
@@ -55,6 +57,16 @@ export function registerSelf(program: Command): void {
     driver.command("list").description("every driver and what it offers"),
     "linkseal driver list",
   ).action(listDrivers);
+  verb(
+    risky(
+      driver
+        .command("check [file]")
+        .description("try every conformance case on a router of a lab; exit status 4 if one fails")
+        .requiredOption("--device <name>", "a device of FILE that no group or tunnel names")
+        .option("--port <port>", "a port of it that may be written to; given twice", collected),
+    ),
+    "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11",
+  ).action(checkDriver);
   verb(
     program.command("version").description("version of linkseal and Node"),
     "linkseal version",
@@ -207,6 +219,11 @@ async function listDrivers(options: Common): Promise<void> {
       outKind(),
     ),
   );
+}
+
+async function checkDriver(file: string | undefined, options: CheckOptions): Promise<void> {
+  const { checkDevice } = await import("./driver-check.ts");
+  await checkDevice(file, options);
 }
 
 async function showVersion(options: Common): Promise<void> {

@@ -14,13 +14,12 @@ interface Later {
 export const laterSettings: readonly Later[] = [
   {
     path: "devices[].driver",
-    values: ["junos", "iosxr", "iosxe", "eos"],
+    values: ["iosxr", "iosxe", "eos"],
     waitsFor: "the driver of that platform",
   },
-  { path: "devices[].ssh", waitsFor: "the drivers that speak over SSH" },
   { path: "devices[].transport", waitsFor: "drivers with more than one transport" },
   { path: "devices[].snmp", waitsFor: "the SNMP poller" },
-  { path: "devices[].vrf", waitsFor: "the drivers that speak over SSH" },
+  { path: "devices[].vrf", waitsFor: "BGP in routing instances" },
   { path: "devices[].keyCache", waitsFor: "the Linux driver" },
   { path: "groups[].links[].eapol", waitsFor: "drivers with that setting" },
   { path: "groups[].links[].probe", waitsFor: "probes with a target of their own" },

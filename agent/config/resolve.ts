@@ -79,11 +79,12 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
 const netSocket = "unix:/run/linkseal-net/net.sock";
 
 function deviceOf(device: Config["devices"][number]): DesiredDevice {
-  const { name, driver, address = netSocket, quirks, frr, charon } = device;
+  const { name, driver, address = netSocket, quirks, frr, charon, ssh } = device;
   return {
     ...{ name, driver, address, quirks },
     ...(frr === undefined ? {} : { pathspace: frr }),
     ...(charon === undefined ? {} : { charon: charon.replace(/^unix:/, "") }),
+    ...(ssh === undefined ? {} : { ssh }),
   };
 }
 

@@ -51,19 +51,10 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: "A simulated device has an `address`; `frr` belongs to a Linux host.",
-    *find({ devices }) {
-      for (const [i, { driver, address, frr }] of devices.entries()) {
-        if (driver === "sim" && address === undefined) {
-          const why = "a simulated device answers where its site does";
-          yield finding(["devices", i], "has no address", why, "address: unix:PATH");
-        }
-        if (driver !== "linux" && frr !== undefined) {
-          const why = `the driver ${driver} leads traffic without FRR`;
-          yield finding(["devices", i, "frr"], "is set", why, "leave it out");
-        }
-      }
-    },
+    says:
+      "A simulated device has the `address` of a socket, a router its own and `ssh`; " +
+      "`frr` belongs to a Linux host.",
+    find: deviceKeys,
   },
   {
     says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
@@ -147,6 +138,40 @@ export const rules: readonly Rule[] = [
     },
   },
 ];
+
+function* deviceKeys({ devices }: Config): Generator<Finding> {
+  for (const [i, { driver, address, frr, ssh }] of devices.entries()) {
+    const at: Path = ["devices", i];
+    const isRouter = driver !== "sim" && driver !== "linux";
+    if (address === undefined && driver !== "linux") {
+      const why = isRouter
+        ? "it is reached there"
+        : "a simulated device answers where its site does";
+      yield finding(
+        at,
+        "has no address",
+        why,
+        isRouter ? "address: 192.0.2.1" : "address: unix:PATH",
+      );
+    }
+    if (address !== undefined && address.startsWith("unix:") === isRouter) {
+      const why = isRouter ? "a router is reached over the network" : "it answers at a socket";
+      const write = isRouter ? "address: 192.0.2.1" : "address: unix:PATH";
+      yield finding([...at, "address"], `is ${shown(address)}`, why, write);
+    }
+    if (isRouter && ssh === undefined) {
+      const why = "nobody logs in without a key, nor to a device whose own key is not known";
+      yield finding(at, "has no ssh", why, "ssh: { user, key, hostKey }");
+    }
+    if (!isRouter && ssh !== undefined) {
+      yield finding([...at, "ssh"], "is set", "nobody logs in to it", "leave it out");
+    }
+    if (driver !== "linux" && frr !== undefined) {
+      const why = `the driver ${driver} leads traffic without FRR`;
+      yield finding([...at, "frr"], "is set", why, "leave it out");
+    }
+  }
+}
 
 /** What is allowed and probably not meant. Dates are judged only if `now` is given. */
 export function* warningsOf(config: Config, now: WallTime | undefined): Generator<Finding> {

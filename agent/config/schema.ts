@@ -8,7 +8,7 @@ import { freezePattern } from "./span.ts";
 import { durationMs, durationPattern, speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
-const driverNames = ["linux", "sim"] as const;
+const driverNames = ["linux", "junos", "sim"] as const;
 
 // `title` is the rule in words (it follows "it must be"), `examples` holds what to write,
 // `description` what the key is for; complaints, JSON Schema and reference read these three.
@@ -54,13 +54,42 @@ const secretName = (example: string) =>
     example,
   );
 
-// A Unix socket's path has room for 107 octets (`sun_path` of unix(7)).
-const localSocket = () =>
+// Which of the two a driver takes is a rule between keys. A Unix socket's path has room for 107
+// octets (`sun_path` of unix(7)).
+const deviceAddress = () =>
   word(
-    "`unix:` and the absolute path of a socket: of a simulated site, or of linkseal-net",
-    /^unix:\/[\w./@%+,:=~-]{1,106}$/,
-    "unix:/run/linkseal-sim/site.sock",
+    "the address or name of a router, or `unix:` and the absolute path of a socket",
+    /^(unix:\/[\w./@%+,:=~-]{1,106}|[0-9A-Fa-f:.]{2,45}|[0-9A-Za-z][0-9A-Za-z.-]{0,252})$/,
+    "192.0.2.1",
   );
+
+const ssh = z
+  .strictObject({
+    user: word(
+      "a user name of at most 32 letters, digits and . _ -",
+      /^[A-Za-z_][A-Za-z0-9._-]{0,31}$/,
+      "linkseal",
+    ).describe("Who logs in."),
+    port: whole(1, 65_535, 830)
+      .default(830)
+      .meta({ description: "Where NETCONF answers over SSH." }),
+    key: word(
+      "`credential:NAME` of the unit, `file:` and an absolute path, or `agent`",
+      /^(agent|credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
+      "credential:edge-a",
+    ).describe("The private key, for its owner's eyes only, or the keys of an ssh-agent."),
+    hostKey: word(
+      "`SHA256:` and the digest that ssh-keygen -lf prints, or `file:` and known hosts",
+      /^(SHA256:[A-Za-z0-9+/]{43}=?|file:\/[\w./@%+,:=~-]{1,200})$/,
+      "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+    ).describe("The device's host key; to any other nothing is said."),
+  })
+  .meta({
+    description: "How to log in to the device.",
+    examples: [
+      "{ user: linkseal, key: credential:edge-a, hostKey: file:/etc/ssh/ssh_known_hosts }",
+    ],
+  });
 
 // The rules between keys say what is wrong with a URL; here is only what a complaint may show.
 const vault = () =>
@@ -402,9 +431,10 @@ export const configSchema = z.strictObject({
       z.strictObject({
         name: name("edge-a").describe("Name of the device."),
         driver: z.enum(driverNames).describe("How to speak to it."),
-        address: localSocket()
+        address: deviceAddress()
           .optional()
           .describe("Where it answers; of linkseal-net its usual place if absent."),
+        ssh: ssh.optional(),
         frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")
           .optional()
           .describe("FRR's pathspace (its option -N); absent: its only instance."),

@@ -1,7 +1,7 @@
 // A World that dies: at one chosen call it stops answering for ever, before the call or after its
 // effect.
 
-import type { Dialer, Disk, World } from "#hal/world.ts";
+import type { ByteChannel, Dialer, Disk, World } from "#hal/world.ts";
 
 /** `during`: the call is under way; a write is torn at some octet. */
 export type Death = "before" | "during" | "after";
@@ -113,6 +113,18 @@ export class MortalWorld {
       framed: (question, signal) =>
         this.#call(`ask ${question.path}`, () => real.framed(question, signal)),
       stream: (path, signal) => this.#call(`open ${path}`, () => real.stream(path, signal)),
+      channel: (to, kind, signal) =>
+        this.#call(`${kind} of ${to.device}`, async () =>
+          this.#channel(to.device, await real.channel(to, kind, signal)),
+        ),
+    };
+  }
+
+  #channel(device: string, real: ByteChannel): ByteChannel {
+    return {
+      write: (text, signal) => this.#call(`write to ${device}`, () => real.write(text, signal)),
+      read: (signal) => this.#call(`read from ${device}`, () => real.read(signal)),
+      [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
     };
   }
 }

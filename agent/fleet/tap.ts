@@ -71,6 +71,7 @@ function tappedDialer(dial: Dialer, oracle: Oracle): Dialer {
     exec: (argv, stdin, signal) => dial.exec(argv, stdin, signal),
     framed: (question, signal) => dial.framed(question, signal),
     stream: (path, signal) => dial.stream(path, signal),
+    channel: (to, kind, signal) => dial.channel(to, kind, signal),
   };
 }
 

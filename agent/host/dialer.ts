@@ -7,16 +7,19 @@ import { networkInterfaces } from "node:os";
 import { fillCommand } from "#drivers/index.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
+import type { Shells } from "#drivers/transport/shell.ts";
 import { openStream } from "#drivers/transport/stream.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 import { exchange } from "./exchange.ts";
+import { sshMaterial } from "./ssh.ts";
 
 export const hostDialer: Dialer = {
   http: (request, signal) => exchange(request, signal, fillCommand),
   exec: runProgram,
   framed: askFramed,
   stream: openStream,
+  channel: async (to, kind, signal) => await (await loadShells()).channel(to, kind, signal),
   async routeTo(address, signal) {
     signal.throwIfAborted();
     if (!isIPv4(address)) return undefined;
@@ -36,6 +39,14 @@ export const hostDialer: Dialer = {
     }
   },
 };
+
+let shells: Promise<Shells> | undefined;
+
+// Loaded by the first login: most who dial never do.
+function loadShells(): Promise<Shells> {
+  shells ??= import("#drivers/transport/shell.ts").then((loaded) => new loaded.Shells(sshMaterial));
+  return shells;
+}
 
 function failed(
   code: ErrorCode,

@@ -370,6 +370,7 @@ export function readCapabilities(value: unknown): Capabilities {
         overlap: oneOf(macsec, "overlap", ["keychain", "fallback", "none"]),
         counters: oneOf(macsec, "counters", ["perSa", "perPort", "none"]),
         hitless: namesOf(macsec, "hitless", settingNames),
+        ...(field(macsec, "freshSak") === true ? { freshSak: true as const } : {}),
       },
     }),
     ...(ipsec && {

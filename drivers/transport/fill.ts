@@ -17,6 +17,14 @@ export function fillCommand(command: Command): Uint8Array {
   return filled;
 }
 
+/** Octets of a command once its holes are filled. */
+export function lengthOf(command: Command): number {
+  return command.reduce((sum, part) => {
+    if (typeof part === "string") return sum + Buffer.byteLength(part);
+    return sum + (part.as === "raw" ? 1 : 2) * part.secret.byteLength;
+  }, 0);
+}
+
 /**
  * Text that came back from a device, with every secret in it (hexadecimal or as it is) replaced by
  * its label.

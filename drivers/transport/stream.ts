@@ -4,18 +4,18 @@
 import { connect, type Socket } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
-import type { ByteChannel } from "#hal/world.ts";
+import type { StreamChannel } from "#hal/world.ts";
 import { fillOctets } from "./octets.ts";
 
 /** Rejects with the signal's reason once it aborts. */
-export async function openStream(path: string, signal: AbortSignal): Promise<ByteChannel> {
+export async function openStream(path: string, signal: AbortSignal): Promise<StreamChannel> {
   signal.throwIfAborted();
   const socket = connect(path);
   const aborted = (): void => void socket.destroy();
   signal.addEventListener("abort", aborted, { once: true });
   try {
     await connected(socket, path);
-    return new StreamChannel(socket, path);
+    return new SocketStream(socket, path);
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
@@ -34,7 +34,7 @@ function connected(socket: Socket, path: string): Promise<void> {
   });
 }
 
-class StreamChannel implements ByteChannel {
+class SocketStream implements StreamChannel {
   readonly #socket: Socket;
   readonly #path: string;
   #wake = Promise.withResolvers<void>();

@@ -2,7 +2,7 @@
 
 import { type Effect, LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
-import type { ByteChannel } from "#hal/world.ts";
+import type { StreamChannel } from "#hal/world.ts";
 import {
   type Packet,
   PacketReader,
@@ -33,7 +33,7 @@ const streamedMax = 20_000;
  * more which answer belongs to which question.
  */
 export class ViciClient implements Disposable {
-  readonly #channel: ByteChannel;
+  readonly #channel: StreamChannel;
   readonly #handlers = new Map<string, (section: ViciSection) => void>();
   #waiting: Waiting | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -41,7 +41,7 @@ export class ViciClient implements Disposable {
   /** Resolves when it is closed, by whichever end. */
   readonly ended: Promise<void>;
 
-  constructor(channel: ByteChannel) {
+  constructor(channel: StreamChannel) {
     this.#channel = channel;
     this.ended = this.#listen();
   }

@@ -19,6 +19,7 @@ const all: MacsecCapabilities = {
   overlap: "keychain",
   counters: "perSa",
   hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
+  freshSak: true,
 };
 
 const beside = {

@@ -14,6 +14,7 @@ import {
   type Disk,
   type HttpReply,
   type HttpRequest,
+  noChannels,
   noFrames,
   noPrograms,
   noStreams,
@@ -100,6 +101,7 @@ export class ArmStage {
       exec: noPrograms,
       framed: noFrames,
       stream: noStreams,
+      channel: noChannels,
     };
     const entropy = this.site.prng.fork(`agent ${this.#lives}`);
     return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };

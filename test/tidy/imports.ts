@@ -30,8 +30,12 @@ const importTable: readonly TableRow[] = [
     why: "one platform may have several files; platforms never take each other",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici(-wire)?)\.ts$/,
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici(-wire)?|xml)\.ts$/,
     why: "pure code over a byte channel; sockets are dialled through the World",
+  },
+  {
+    edge: /^drivers\/(?!transport\/).* -> drivers\/define-driver\.ts$/,
+    why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
     edge: /^drivers\/(sim[-a-z]*\.ts|linux\/.*|local\/.*) -> drivers\/local\//,
@@ -52,7 +56,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
-    edge: /^agent\/host\/(host|dialer|addon|clients)\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/(host|dialer|addon|clients|ssh)\.ts -> drivers\/transport\//,
     why: "agent/host/ alone reaches out of this process",
   },
   {
@@ -113,9 +117,19 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   { name: "commander", where: /^agent\/cli(\/|-|\.)/, why: "verbs, options and their help" },
   {
+    name: "libxml2-wasm",
+    where: /^drivers\/transport\/xml\.ts$/,
+    why: "refuses what is malformed, and is fast enough for a megabyte; loaded on demand",
+  },
+  {
     name: "pino",
     where: /^agent\/host\/log\.ts$/,
     why: "JSON log lines to standard output, in sync",
+  },
+  {
+    name: "ssh2",
+    where: /^(drivers\/transport\/shell|sim\/serve-ssh|test\/.*)\.ts$/,
+    why: "SSH towards devices, and before a simulated one; loaded on demand",
   },
   { name: "yaml", where: /^agent\/config\//, why: "keeps line and column of every node" },
   { name: "zod", where: /^agent\/config\//, why: "one schema for checks and published reference" },

@@ -280,6 +280,7 @@ function worldOf(clock: SimClock): World {
     exec: nobody,
     framed: nobody,
     stream: nobody,
+    channel: nobody,
   };
   const disk = { read: nobody, list: nobody, append: nobody, replace: nobody };
   const entropy = { bytes: (length: number) => new Uint8Array(length) };

@@ -10,6 +10,7 @@ import {
   type Dialer,
   type HttpReply,
   type HttpRequest,
+  noChannels,
   noFrames,
   noPrograms,
   noStreams,
@@ -74,6 +75,7 @@ export function armDialer(cloud: SimAzure): Dialer {
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
 }
 
@@ -123,6 +125,7 @@ export function documented(
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";

@@ -11,6 +11,7 @@ import {
   type Dialer,
   type HttpReply,
   type HttpRequest,
+  noChannels,
   noFrames,
   noPrograms,
   noStreams,
@@ -130,6 +131,7 @@ export function azureBench(
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
   const bench: AzureBench = {
     ...openAzure({ clock: site.clock, dial }, azureOf(identity), host),

@@ -242,6 +242,7 @@ export class ConductorBench {
         exec: nobody,
         framed: nobody,
         stream: nobody,
+        channel: nobody,
       },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },

@@ -42,14 +42,24 @@ const edits: readonly Row[] = [
   ["  cloud: sim", "  cloud: sim\n  identity: { kind: arc }", ["5:13 azure.identity: is given"]],
   [
     "driver: sim",
-    "driver: junos",
-    ['9:13 devices[0].driver: "junos" is not available in this version'],
+    "driver: iosxr",
+    ['9:13 devices[0].driver: "iosxr" is not available in this version'],
   ],
   ["driver: sim", "driver: sym", ['9:13 devices[0].driver: is "sym"']],
   [
     "driver: sim",
+    "driver: junos",
+    ["8:5 devices[0]: has no ssh", '10:14 devices[0].address: is "unix:/run/site.sock"'],
+  ],
+  [
+    "driver: sim",
     "driver: sim\n    ssh: { user: linkseal }",
-    ["10:5 devices[0].ssh: is not available in this version"],
+    ["10:10 devices[0].ssh.key: is missing", "10:10 devices[0].ssh.hostKey: is missing"],
+  ],
+  [
+    "driver: sim",
+    `driver: sim\n    ssh: { user: ann, key: agent, hostKey: "SHA256:${"A".repeat(43)}" }`,
+    ["10:10 devices[0].ssh: is set"],
   ],
   [
     "address: unix:/run/site.sock",
@@ -389,9 +399,9 @@ describe("what to write stands in the complaint", () => {
   });
 
   it("reads as file:line:column path: what, why, what to write", () => {
-    const parsed = parseConfig(siteConfig.replace("driver: sim", "driver: junos"), "site.yaml");
+    const parsed = parseConfig(siteConfig.replace("driver: sim", "driver: iosxr"), "site.yaml");
     expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
-      'site.yaml:9:13 devices[0].driver: "junos" is not available in this version, ' +
+      'site.yaml:9:13 devices[0].driver: "iosxr" is not available in this version, ' +
         "it waits for the driver of that platform, driver: linux",
     ]);
   });

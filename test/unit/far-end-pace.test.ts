@@ -55,6 +55,7 @@ class Scene {
         exec: nobody,
         framed: nobody,
         stream: nobody,
+        channel: nobody,
       },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },

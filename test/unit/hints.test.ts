@@ -65,6 +65,7 @@ class HintBench {
         exec: nobody,
         framed: nobody,
         stream: nobody,
+        channel: nobody,
       },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: new Prng("hints"),

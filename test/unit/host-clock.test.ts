@@ -2,7 +2,14 @@
 
 import { describe, expect, it } from "vitest";
 import { followingClock, hostClock } from "#agent/host/clock.ts";
-import { type Dialer, type HttpReply, noFrames, noPrograms, noStreams } from "#hal/world.ts";
+import {
+  type Dialer,
+  type HttpReply,
+  noChannels,
+  noFrames,
+  noPrograms,
+  noStreams,
+} from "#hal/world.ts";
 
 interface ScriptedSite {
   readonly dial: Dialer;
@@ -31,6 +38,7 @@ function site(reply: () => HttpReply): ScriptedSite {
       exec: noPrograms,
       framed: noFrames,
       stream: noStreams,
+      channel: noChannels,
     },
   };
   return scripted;

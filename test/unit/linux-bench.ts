@@ -18,6 +18,7 @@ import {
   type ExecReply,
   type FramedQuestion,
   type HttpRequest,
+  noChannels,
   noStreams,
   type World,
 } from "#hal/world.ts";
@@ -101,6 +102,7 @@ export class LinuxBench {
       exec: (argv, stdin, signal) => this.#exec(argv, stdin, signal),
       framed: (question) => this.#framed(question),
       stream: noStreams,
+      channel: noChannels,
     };
   }
 

@@ -7,7 +7,14 @@ import { answerNet, type NetCall, type NetReply } from "#drivers/linux/net/reque
 import { readState } from "#drivers/local/state.ts";
 import { ask } from "#drivers/local/wire.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
-import { type Dialer, type Instant, noFrames, noPrograms, noStreams } from "#hal/world.ts";
+import {
+  type Dialer,
+  type Instant,
+  noChannels,
+  noFrames,
+  noPrograms,
+  noStreams,
+} from "#hal/world.ts";
 import { effort } from "../effort.ts";
 import { never, refused, sampleState } from "./site-bench.ts";
 
@@ -283,6 +290,7 @@ async function readBack(reply: NetReply, effect: "none" | "unknown"): Promise<Li
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
   const line = { dial, address: "unix:/x" };
   const question = {

@@ -71,6 +71,7 @@ class Scene {
         exec: nobody,
         framed: nobody,
         stream: nobody,
+        channel: nobody,
       },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },

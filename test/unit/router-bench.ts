@@ -52,7 +52,13 @@ export function capabilities(
 ): Capabilities {
   return {
     commit,
-    macsec: { suites: ["gcm-aes-xpn-256", "gcm-aes-256"], overlap, counters: "perSa", hitless: [] },
+    macsec: {
+      suites: ["gcm-aes-xpn-256", "gcm-aes-256"],
+      overlap,
+      counters: "perSa",
+      hitless: [],
+      freshSak: true,
+    },
     ipsec: { keying: ["ike"], atomicReplace: true },
     drain: { means: ["prepend", "peeringShutdown"], settleMs: 4_000 },
     probe: true,

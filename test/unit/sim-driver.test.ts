@@ -10,6 +10,7 @@ import {
   type Dialer,
   type HttpReply,
   type Instant,
+  noChannels,
   noFrames,
   noPrograms,
   noStreams,
@@ -51,6 +52,7 @@ function saying(status: number, body: string | Uint8Array): Dialer {
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
 }
 

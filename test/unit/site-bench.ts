@@ -22,6 +22,7 @@ import {
   type HttpReply,
   type Instant,
   type Log,
+  noChannels,
   noFrames,
   noPrograms,
   noStreams,
@@ -88,6 +89,7 @@ export const capabilities: Capabilities = {
     overlap: "fallback",
     counters: "perPort",
     hitless: ["sakRekeyMs"],
+    freshSak: true,
   },
   ipsec: { keying: ["ike"], atomicReplace: false },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3000 },
@@ -313,6 +315,7 @@ export function handlerDialer(
     exec: noPrograms,
     framed: noFrames,
     stream: noStreams,
+    channel: noChannels,
   };
 }
 

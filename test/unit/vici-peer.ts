@@ -11,7 +11,7 @@ import {
   writePacket,
 } from "#drivers/transport/vici-wire.ts";
 import type { Octets } from "#hal/netlink.ts";
-import type { ByteChannel } from "#hal/world.ts";
+import type { StreamChannel } from "#hal/world.ts";
 
 export function bytesOf(octets: Octets): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
@@ -20,7 +20,7 @@ export function bytesOf(octets: Octets): Uint8Array<ArrayBuffer> {
 }
 
 /** What the client writes is `said`; what the test gives is what the client reads. */
-class TestChannel implements ByteChannel {
+class TestChannel implements StreamChannel {
   closed = false;
   readonly #coming: Uint8Array[] = [];
   #wake = Promise.withResolvers<void>();

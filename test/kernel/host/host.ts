@@ -19,7 +19,14 @@ import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Ckn, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { Clock, Dialer, Disk, FramedQuestion, World } from "#hal/world.ts";
+import {
+  type Clock,
+  type Dialer,
+  type Disk,
+  type FramedQuestion,
+  noChannels,
+  type World,
+} from "#hal/world.ts";
 import { enterNetwork, native, netlinkFamilies } from "../lab.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
@@ -168,6 +175,7 @@ export class Host implements AsyncDisposable {
         if (writes && this.troubles.has("replyLost")) throw failed("transport.closed", "unknown");
         return { status: reply.status, headers: {}, body: octets };
       },
+      channel: noChannels,
       exec: async (argv, stdin, signal) => {
         const program = argv[0] ?? "";
         if (this.#options.pathspace === undefined && /^(vtysh|ping)$/.test(program)) {

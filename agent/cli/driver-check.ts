@@ -1,0 +1,139 @@
+// `linkseal driver check`: the conformance cases against an operator's lab router, before anybody
+// trusts a new version of its software.
+
+import { drivers } from "#drivers/index.ts";
+import type { Verdict } from "#hal/conformance.ts";
+import type { PortName } from "#hal/model.ts";
+import type { WallTime, World } from "#hal/world.ts";
+import type { DesiredDevice } from "../desired.ts";
+import { hostClock } from "../host/clock.ts";
+import { hostDialer, hostEntropy } from "../host/host.ts";
+import { checkDriver } from "../lab-bench.ts";
+import { readConfig } from "./config-file.ts";
+import { usage } from "./failure.ts";
+import { asNamed, type RiskOptions } from "./risk-option.ts";
+import { Session } from "./session.ts";
+import { exit } from "./shape.ts";
+import { visible } from "./text.ts";
+
+export interface CheckOptions extends RiskOptions {
+  readonly device: string;
+  readonly port?: readonly string[];
+}
+
+interface Row {
+  readonly case: string;
+  readonly verdict: Verdict["kind"];
+  readonly text: string;
+}
+
+export async function checkDevice(file: string | undefined, options: CheckOptions): Promise<void> {
+  const session = new Session(options);
+  const device = await deviceOf(file, options);
+  const ports = portsOf(options.port ?? []);
+  session.note(writes(device.name, ports));
+  if (options.acceptRisk?.map(asNamed).includes("labDevice") !== true) {
+    const text = "it writes to the device, which is the named risk lab-device";
+    throw usage(text, "repeat it with --accept-risk=lab-device");
+  }
+  const driver = drivers[device.driver];
+  if (driver === undefined) throw usage(`there is no driver ${device.driver}`, "driver list");
+  const { name, address, ssh } = device;
+  const target = { device: name, address, ...(ssh === undefined ? {} : { ssh }) };
+  const told = (one: string, verdict: Verdict): void => {
+    session.note(`${verdict.kind.padEnd(8)} ${one}${textOf(verdict)}`);
+  };
+  const verdicts = await checkDriver({ driver, target, world: labWorld(session), ports, told });
+  const rows = [...verdicts].map(
+    ([one, verdict]): Row => ({ case: one, verdict: verdict.kind, text: wordsOf(verdict) }),
+  );
+  await session.show({ schema: "linkseal.driver-check/1", device: name, cases: rows }, summary);
+  exit(rows.some(({ verdict }) => verdict === "failed") ? 4 : 0);
+}
+
+/** One that belongs to a group or a tunnel, here or in the intent in force, is no lab device. */
+async function deviceOf(file: string | undefined, { device, socket }: CheckOptions) {
+  const config = await readConfig(file);
+  const { parseConfig } = await import("../config/index.ts");
+  const parsed = parseConfig(config.text, config.file, Date.now() as WallTime);
+  if (parsed.kind === "refused") throw usage(`${config.file} is not valid`, "linkseal validate");
+  const { devices, groups, tunnels } = parsed.desired;
+  const found = devices.find(({ name }) => name === device);
+  if (found === undefined) throw usage(`${config.file} names no device ${device}`, "list it there");
+  const isUsed =
+    groups.some(({ links }) => links.some((link) => link.device === device)) ||
+    tunnels.some((tunnel) => tunnel.device === device);
+  if (isUsed || (await isInForce(device, socket))) {
+    throw usage(`${device} belongs to a group or a tunnel`, "check a device of a lab");
+  }
+  return found satisfies DesiredDevice;
+}
+
+interface StatusAnswer {
+  readonly groups: readonly { readonly links: readonly { readonly device: string }[] }[];
+}
+
+/** Without an agent nothing is in force here. */
+async function isInForce(device: string, socket: string | undefined): Promise<boolean> {
+  const session = new Session(socket === undefined ? {} : { socket });
+  const status = await session.view<StatusAnswer>("/v1/status").catch(() => undefined);
+  return status?.groups.some(({ links }) => links.some((link) => link.device === device)) === true;
+}
+
+function portsOf(named: readonly string[]): readonly [PortName, PortName] {
+  const [first, second, more] = named;
+  if (first !== undefined && second !== undefined && more === undefined && first !== second) {
+    return [first, second];
+  }
+  throw usage("it needs two ports of the device", "--port et-0/0/10 --port et-0/0/11");
+}
+
+function writes(device: string, ports: readonly string[]): string {
+  return [
+    `${visible(device)}: the cases write to ${ports.map(visible).join(" and ")} alone:`,
+    "MACsec settings and keys, the port shut and opened; commits that wait and are taken back.",
+    "What they leave is taken away by hand. They take about an hour.",
+  ].join("\n");
+}
+
+function labWorld(session: Session): World {
+  const nowhere = async (): Promise<never> => {
+    throw new Error("a check keeps nothing");
+  };
+  return {
+    clock: hostClock,
+    entropy: hostEntropy,
+    dial: hostDialer,
+    disk: { read: nowhere, list: nowhere, append: nowhere, replace: nowhere },
+    log: { write: (level, code, text) => session.note(`${level} ${code} ${visible(text)}`) },
+  };
+}
+
+function wordsOf(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case "ok":
+      return "";
+    case "refused":
+      return "not offered, and refused as it must be";
+    case "untried":
+      return `needs ${verdict.lacks}`;
+    case "failed":
+      return verdict.text;
+  }
+}
+
+function textOf(verdict: Verdict): string {
+  const words = wordsOf(verdict);
+  return words === "" ? "" : `: ${visible(words)}`;
+}
+
+function summary({ device, cases }: { readonly device: string; readonly cases: readonly Row[] }) {
+  const count = (kind: Row["verdict"]): number =>
+    cases.filter(({ verdict }) => verdict === kind).length;
+  const failed = cases.filter(({ verdict }) => verdict === "failed");
+  const counts = `${count("ok")} hold, ${count("refused")} are not offered`;
+  return [
+    `${device}: ${counts}, ${count("untried")} need more than a router, ${failed.length} fail`,
+    ...failed.map((one) => `  ${one.case}: ${one.text}`),
+  ].join("\n");
+}

@@ -1,0 +1,43 @@
+// What a login over SSH needs of this host: the private key, known hosts, an agent of keys.
+
+import { lstat, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { SshMaterial } from "#drivers/transport/shell.ts";
+import { LinksealError } from "#hal/error.ts";
+import { fileFault } from "./credentials.ts";
+import { errnoOf, ownUid } from "./folder.ts";
+
+const keyBytesMax = 64 * 1024;
+const knownHostsBytesMax = 16 * 1024 * 1024;
+
+export const sshMaterial: SshMaterial = {
+  key: (reference) => readOwn(keyPath(reference), keyBytesMax, 0o077),
+  // Whoever may write it decides whom we believe.
+  knownHosts: async (path) => (await readOwn(path, knownHostsBytesMax, 0o022)).toString("utf8"),
+  agentSocket: () => process.env["SSH_AUTH_SOCK"],
+};
+
+function keyPath(reference: string): string {
+  if (reference.startsWith("file:")) return reference.slice("file:".length);
+  const { CREDENTIALS_DIRECTORY: folder } = process.env;
+  if (folder !== undefined) return join(folder, reference.slice("credential:".length));
+  throw unusable(reference, "the unit passes no credentials (LoadCredentialEncrypted=)");
+}
+
+async function readOwn(path: string, bytesMax: number, forbidden: number): Promise<Buffer> {
+  const failed = (error: unknown): never => {
+    throw unusable(path, `the file cannot be read (${errnoOf(error)})`);
+  };
+  const stat = await lstat(path).catch(failed);
+  const fault = fileFault(stat, { bytesMax, owners: [0, ownUid()], forbidden });
+  if (fault !== undefined) throw unusable(path, `the file is not used: ${fault}`);
+  return await readFile(path).catch(failed);
+}
+
+function unusable(where: string, text: string): LinksealError {
+  return new LinksealError("transport.authentication", text, {
+    effect: "none",
+    where,
+    next: "correct it, then linkseal doctor",
+  });
+}

@@ -1,0 +1,273 @@
+// The conformance cases on a router of a lab: what is true there is what another session sees, and
+// what needs a far end, traffic or a hand on the hardware is left out by name.
+
+import { deviceCases, runDeviceCase, Untried, type Verdict } from "#hal/conformance.ts";
+import type { DeviceBench, DeviceTruth, PortTruth } from "#hal/conformance-bench.ts";
+import type { Device, Driver, KeyResolver, Target, Transaction } from "#hal/device.ts";
+import {
+  type DeviceState,
+  type KeyRef,
+  type PortName,
+  parseCkn,
+  type Reading,
+  strongValue,
+} from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import type { World } from "#hal/world.ts";
+
+export interface LabOptions {
+  readonly driver: Driver;
+  readonly target: Target;
+  readonly world: World;
+  /** Of the lab alone: both are written to. */
+  readonly ports: readonly [PortName, PortName];
+  /** After each case. */
+  readonly told: (name: string, verdict: Verdict) => void;
+}
+
+const never = new AbortController().signal;
+const vault = "https://lab.invalid/secrets";
+
+/** The longest wait of a case for its own revert, twice. */
+const pendingMs = 10_000;
+const pendingWaits = 120;
+
+/** Of the key server; no case asks for it. */
+const priorityApart = 99;
+
+/** Cases that only traffic, or somebody who knows the ways of the network, can judge. */
+const outsiders = /^(drain|routing|probe|counters|tunnel|route):/;
+
+export async function checkDriver(options: LabOptions): Promise<ReadonlyMap<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  for (const one of deviceCases) {
+    const lab = new LabBench(options);
+    const verdict: Verdict = outsiders.test(one.name)
+      ? { kind: "untried", lacks: "traffic" }
+      : await lab.run((bench) => runDeviceCase(one, bench));
+    verdicts.set(one.name, verdict);
+    options.told(one.name, verdict);
+  }
+  return verdicts;
+}
+
+class LabBench {
+  readonly #options: LabOptions;
+  readonly #caks = new Map<string, Uint8Array>();
+  readonly #said: string[] = [];
+  readonly #configs: string[] = [];
+  readonly #opened: Device[] = [];
+  #exchanges = 0;
+  #isKeyed = false;
+  #state: DeviceState | undefined;
+  /** Looks beside the driver under test, so that nothing of its own is counted or believed. */
+  #witness: Device | undefined;
+
+  constructor(options: LabOptions) {
+    this.#options = options;
+  }
+
+  async run(f: (bench: DeviceBench) => Promise<Verdict>): Promise<Verdict> {
+    const { driver, target, world } = this.#options;
+    try {
+      this.#witness = await driver.open(target, world, () => undefined, never);
+      await this.#see();
+      for (let wait = 0; wait < pendingWaits && this.#truth().pending; wait += 1) {
+        await world.clock.sleep(pendingMs);
+        await this.#see();
+      }
+      await this.#setApart();
+      return await f(await this.#bench());
+    } catch (error) {
+      if (error instanceof Untried) return { kind: "untried", lacks: error.lacks };
+      throw error;
+    } finally {
+      for (const device of this.#opened) await device[Symbol.asyncDispose]();
+      await this.#witness?.[Symbol.asyncDispose]();
+      for (const octets of this.#caks.values()) octets.fill(0);
+    }
+  }
+
+  /** What the case before has left must not be what this one wants: then nothing would change. */
+  async #setApart(): Promise<void> {
+    const [port] = this.#options.ports;
+    const { settings, admin } = this.#port(port);
+    this.#isKeyed = this.#port(port).keys.length > 0;
+    const open = admin === "up" ? [] : [{ kind: "port.open", port } as const];
+    const apart =
+      settings === undefined
+        ? []
+        : [
+            {
+              kind: "macsec.protect",
+              port,
+              settings: { ...settings, keyServerPriority: priorityApart },
+            } as const,
+          ];
+    const change = [...open, ...apart];
+    if (change.length === 0) return;
+    const transaction = await this.#witness?.prepare(change, this.#keys, never);
+    await transaction?.apply("final", never);
+    await this.#see();
+  }
+
+  async #see(): Promise<void> {
+    const state = await this.#witness?.observe(never);
+    if (state === undefined) return;
+    this.#state = state;
+    const id = strongValue(state.control)?.configId ?? "";
+    if (this.#configs.at(-1) !== id) this.#configs.push(id);
+  }
+
+  async #bench(): Promise<DeviceBench> {
+    const { driver, ports, world } = this.#options;
+    return {
+      device: await this.#open(),
+      offers: driver.offers,
+      ports,
+      tunnel: {
+        name: "lab",
+        localAddress: "192.0.2.1",
+        remoteAddress: "192.0.2.2",
+        localPrefixes: ["198.51.100.0/25"],
+        remotePrefixes: ["198.51.100.128/25"],
+        ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha-384", dhGroup: "ecp-384" },
+        transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+        life: { seconds: 3600, kilobytes: 0 },
+        mtu: 1400,
+        ifId: 1,
+        pskSecretId: `${vault}/psk`,
+      },
+      routes: { known: { address: "192.0.2.1", port: ports[0] }, unknown: "192.0.2.2" },
+      troubles: new Set(),
+      strike: () => undefined,
+      heal: () => undefined,
+      probePackets: 100,
+      second: () => this.#open(),
+      newKey: ({ cakOctets, cknOctets }) => this.#newKey(cakOctets, cknOctets),
+      keys: this.#keys,
+      canaries: () => [...this.#caks.values()].filter(({ length }) => length >= 16),
+      // Which octets stand there only a far end could tell.
+      holds: (port, { ckn }) => this.#port(port).keys.some((slot) => slot.ckn === ckn),
+      giveFarEnd: () => {
+        throw new Untried("a far end");
+      },
+      say: (text) => void this.#said.push(text),
+      transcript: () => this.#said,
+      now: () => world.clock.now(),
+      wait: async (ms) => {
+        await world.clock.sleep(ms);
+        await this.#see();
+      },
+      exchanges: () => this.#exchanges,
+      truth: () => this.#truth(),
+    };
+  }
+
+  async #open(): Promise<Device> {
+    const { driver, target, world } = this.#options;
+    const counting: World = {
+      ...world,
+      dial: {
+        ...world.dial,
+        channel: async (to, kind, signal) => {
+          this.#exchanges += 1;
+          const channel = await world.dial.channel(to, kind, signal);
+          return {
+            read: (bounded) => channel.read(bounded),
+            write: async (text, bounded) => {
+              this.#exchanges += 1;
+              await channel.write(text, bounded);
+            },
+            [Symbol.asyncDispose]: () => channel[Symbol.asyncDispose](),
+          };
+        },
+      },
+    };
+    const device = await driver.open(target, counting, () => undefined, never);
+    this.#opened.push(device);
+    return this.#seen(device);
+  }
+
+  /** The same device; whatever it did is looked at before the case goes on. */
+  #seen(device: Device): Device {
+    const after = async <T>(answer: Promise<T>): Promise<T> => {
+      try {
+        return await answer;
+      } finally {
+        await this.#see();
+      }
+    };
+    const transaction = (inner: Transaction): Transaction => ({
+      ...inner,
+      apply: (within, signal) => after(inner.apply(within, signal)),
+      confirm: (signal) => after(inner.confirm(signal)),
+      rollback: (signal) => after(inner.rollback(signal)),
+    });
+    return {
+      ...device,
+      prepare: async (change, keys, signal) =>
+        transaction(await after(device.prepare(change, keys, signal))),
+      recall: async (token, signal) => {
+        const recalled = await device.recall(token, signal);
+        if (recalled.kind === "absent") return recalled;
+        return { kind: "pending", transaction: transaction(recalled.transaction) };
+      },
+      [Symbol.asyncDispose]: () => after(Promise.resolve(device[Symbol.asyncDispose]())),
+    };
+  }
+
+  #newKey(cakOctets: number, cknOctets: number): KeyRef {
+    // The last key of a port never leaves it by a driver, so the cases cannot share one.
+    if (this.#isKeyed) throw new Untried("a port without a key");
+    const { entropy } = this.#options.world;
+    const ckn = parseCkn(Buffer.from(entropy.bytes(cknOctets)).toString("hex"));
+    if (ckn === undefined) throw new RangeError(`no CKN of ${cknOctets} octets`);
+    const cakSecretId = `${vault}/cak/${this.#caks.size}`;
+    this.#caks.set(cakSecretId, entropy.bytes(cakOctets));
+    return { ckn, cakSecretId, cknSecretId: `${vault}/ckn/${this.#caks.size}` };
+  }
+
+  readonly #keys: KeyResolver = async (ref) => {
+    const octets = ref.kind === "cak" ? this.#caks.get(ref.key.cakSecretId) : undefined;
+    if (octets === undefined) throw new Untried("a gateway");
+    return Secret.take(ref.kind, Uint8Array.from(octets));
+  };
+
+  #truth(): DeviceTruth {
+    const control = this.#state === undefined ? undefined : strongValue(this.#state.control);
+    return {
+      ports: this.#options.ports.map((port) => this.#port(port)),
+      tunnels: [],
+      pending: control?.commitPending ?? false,
+      effects: this.#configs.length,
+    };
+  }
+
+  #port(name: PortName): PortTruth {
+    const port = this.#state?.macsec.find((one) => one.port === name);
+    if (port === undefined) throw new Untried(`port ${name}`);
+    const value = <T>(reading: Reading<T>): T => {
+      if (reading.kind === "known") return reading.value;
+      throw new Untried(`a reading of ${name} (${reading.why})`);
+    };
+    const routing = this.#state === undefined ? undefined : strongValue(this.#state.routing);
+    const session = value(port.session);
+    return {
+      port: name,
+      keys: value(port.keys).map(({ ckn, role }) => ({ ckn, role })),
+      settings: value(port.settings),
+      principal: session.principalCkn,
+      sak: session.latestSak?.keyId,
+      admin: value(port.admin),
+      linkUp: value(port.linkUp),
+      drain: routing?.drains.find((one) => one.port === name)?.means,
+      bgpUp: routing?.sessions.some((one) => one.port === name && one.up) ?? false,
+      carries: value(port.linkUp) && session.controlledPort !== "blocked",
+      offeredPps: 0,
+      clearFrames: 0n,
+      protectedFrames: 0n,
+      lostFrames: 0n,
+    };
+  }
+}

@@ -1,0 +1,278 @@
+// The part of a Junos configuration that concerns our ports, without the keys in it: the leaf that
+// holds one is never asked for.
+
+import { BlockList, isIP } from "node:net";
+import {
+  type CipherSuite,
+  type Ckn,
+  type MacsecSettings,
+  type PortName,
+  parseCkn,
+} from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import {
+  childOf,
+  childrenOf,
+  element,
+  elementWith,
+  textOf,
+  type XmlElement,
+  type XmlOut,
+} from "../transport/xml.ts";
+import { isPort, startOf } from "./names.ts";
+
+export interface JunosConfig {
+  /** undefined = there, and not understood. */
+  readonly associations: ReadonlyMap<string, Association | undefined>;
+  readonly bindings: ReadonlyMap<string, Binding>;
+  /** undefined = there, and a key in it is not understood. */
+  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
+  readonly interfaces: ReadonlyMap<PortName, Interface>;
+  readonly neighbours: readonly Neighbour[];
+  readonly policies: ReadonlySet<string>;
+}
+
+interface Association {
+  readonly name: string;
+  readonly settings: MacsecSettings;
+  /** Configured outside a key chain; `undefined` inside = there, and not readable. */
+  readonly preShared: { readonly ckn: Ckn | undefined } | undefined;
+  readonly fallback: { readonly ckn: Ckn | undefined } | undefined;
+  readonly chain: string | undefined;
+}
+
+interface Binding {
+  readonly association: string;
+  /** Takes the place of the association's own. */
+  readonly chain: string | undefined;
+}
+
+export interface ChainKey {
+  readonly id: number;
+  readonly ckn: Ckn;
+  readonly startsAt: WallTime;
+}
+
+interface Interface {
+  readonly isDisabled: boolean;
+  /** `unit` is the logical interface that has the address. */
+  readonly subnets: readonly {
+    readonly unit: string;
+    readonly holds: (address: string) => boolean;
+  }[];
+}
+
+export interface Neighbour {
+  readonly group: string;
+  readonly address: string;
+  /** undefined = those of the group, or of BGP, apply. */
+  readonly importPolicies: readonly string[] | undefined;
+  readonly exportPolicies: readonly string[] | undefined;
+  readonly inherited: {
+    readonly importPolicies: readonly string[];
+    readonly exportPolicies: readonly string[];
+  };
+  readonly isGraceful: boolean;
+  readonly isInactive: boolean;
+}
+
+const suites: readonly CipherSuite[] = [
+  "gcm-aes-128",
+  "gcm-aes-256",
+  "gcm-aes-xpn-128",
+  "gcm-aes-xpn-256",
+];
+
+export function suiteOf(text: string | undefined): CipherSuite | undefined {
+  return suites.find((suite) => suite === text?.toLowerCase());
+}
+
+const leaf = (name: string): XmlOut => element(name);
+
+/** Selects leaf by leaf wherever a secret stands beside. */
+function wanted(): XmlOut {
+  const key = element("key", leaf("name"), leaf("key-name"), leaf("start-time"));
+  const chains = element("authentication-key-chains", element("key-chain", leaf("name"), key));
+  const association = element(
+    "connectivity-association",
+    ...["name", "cipher-suite", "include-sci", "offset", "replay-protect", "mka"].map(leaf),
+    element("pre-shared-key", leaf("ckn")),
+    element("fallback-key", leaf("ckn")),
+    leaf("pre-shared-key-chain"),
+  );
+  const binds = [leaf("connectivity-association"), leaf("pre-shared-key-chain")];
+  const bindings = element("interfaces", leaf("name"), ...binds);
+  const macsec = element("macsec", association, bindings);
+  const addresses = element("address", leaf("name"));
+  const families = element("family", element("inet", addresses), element("inet6", addresses));
+  const unit = element("unit", leaf("name"), families);
+  const ports = element("interfaces", element("interface", leaf("name"), leaf("disable"), unit));
+  const policies = [leaf("import"), leaf("export")];
+  const neighbour = element("neighbor", leaf("name"), ...policies, leaf("graceful-shutdown"));
+  const group = element("group", leaf("name"), ...policies, neighbour);
+  return element(
+    "configuration",
+    element("security", chains, macsec),
+    ports,
+    element("protocols", element("bgp", ...policies, group)),
+    element("policy-options", element("policy-statement", leaf("name"))),
+  );
+}
+
+export function getConfig(): XmlOut {
+  return element(
+    "get-config",
+    element("source", element("running")),
+    elementWith("filter", { type: "subtree" }, wanted()),
+  );
+}
+
+/** undefined where the reply holds no configuration. */
+export function readConfig(reply: XmlElement): JunosConfig | undefined {
+  const configuration = childOf(reply, "data", "configuration");
+  if (configuration === undefined) return undefined;
+  const security = childOf(configuration, "security");
+  const macsec = childOf(security, "macsec");
+  const chains = childOf(security, "authentication-key-chains");
+  return {
+    associations: new Map(
+      childrenOf(macsec, "connectivity-association").map((one) => [
+        textOf(one, "name") ?? "",
+        associationOf(one),
+      ]),
+    ),
+    bindings: new Map(
+      childrenOf(macsec, "interfaces").flatMap((one) => {
+        const association = textOf(one, "connectivity-association");
+        if (association === undefined) return [];
+        const chain = textOf(one, "pre-shared-key-chain");
+        return [[textOf(one, "name") ?? "", { association, chain }] as const];
+      }),
+    ),
+    chains: new Map(
+      childrenOf(chains, "key-chain").map((one) => [textOf(one, "name") ?? "", keysOf(one)]),
+    ),
+    interfaces: new Map(
+      childrenOf(childOf(configuration, "interfaces"), "interface").flatMap((one) => {
+        const name = textOf(one, "name") ?? "";
+        return isPort(name) ? [[name, interfaceOf(one, name)] as const] : [];
+      }),
+    ),
+    neighbours: neighboursOf(childOf(configuration, "protocols", "bgp")),
+    policies: new Set(
+      childrenOf(childOf(configuration, "policy-options"), "policy-statement").map(
+        (one) => textOf(one, "name") ?? "",
+      ),
+    ),
+  };
+}
+
+function associationOf(one: XmlElement): Association | undefined {
+  const suite = suiteOf(textOf(one, "cipher-suite") ?? "gcm-aes-128");
+  const offset = Number(textOf(one, "offset") ?? "0");
+  const mka = childOf(one, "mka");
+  const window = textOf(one, "replay-protect", "replay-window-size");
+  const rekey = wholeOf(textOf(mka, "sak-rekey-interval") ?? "0");
+  const priority = wholeOf(textOf(mka, "key-server-priority") ?? "16");
+  if (suite === undefined || rekey === undefined || priority === undefined) return undefined;
+  if (offset !== 0 && offset !== 30 && offset !== 50) return undefined;
+  const pair = (name: string): Association["preShared"] => {
+    const key = childOf(one, name);
+    return key === undefined ? undefined : { ckn: parseCkn(textOf(key, "ckn") ?? "") };
+  };
+  return {
+    name: textOf(one, "name") ?? "",
+    settings: {
+      suite,
+      policy: childOf(mka, "should-secure") === undefined ? "mustSecure" : "shouldSecure",
+      includeSci: childOf(one, "include-sci") !== undefined,
+      confidentialityOffset: offset,
+      keyServerPriority: priority,
+      replayWindow:
+        childOf(one, "replay-protect") === undefined ? undefined : wholeOf(window ?? "0"),
+      sakRekeyMs: rekey === 0 ? undefined : rekey * 1000,
+    },
+    preShared: pair("pre-shared-key"),
+    fallback: pair("fallback-key"),
+    chain: textOf(one, "pre-shared-key-chain"),
+  };
+}
+
+/** By their start: the last one that has begun is in use. */
+function keysOf(chain: XmlElement): readonly ChainKey[] | undefined {
+  const keys: ChainKey[] = [];
+  for (const one of childrenOf(chain, "key")) {
+    const id = wholeOf(textOf(one, "name") ?? "");
+    const ckn = parseCkn(textOf(one, "key-name") ?? "");
+    const startsAt = startOf(textOf(one, "start-time") ?? "");
+    if (id === undefined || ckn === undefined || startsAt === undefined) return undefined;
+    keys.push({ id, ckn, startsAt });
+  }
+  return keys.toSorted((a, b) => a.startsAt - b.startsAt || a.id - b.id);
+}
+
+function interfaceOf(one: XmlElement, name: string): Interface {
+  return {
+    isDisabled: childOf(one, "disable") !== undefined,
+    subnets: childrenOf(one, "unit").flatMap((unit) =>
+      ["inet", "inet6"].flatMap((family) =>
+        childrenOf(childOf(unit, "family", family), "address").flatMap((address) => {
+          const holds = subnetOf(textOf(address, "name") ?? "");
+          const unitName = `${name}.${textOf(unit, "name") ?? "0"}`;
+          return holds === undefined ? [] : [{ unit: unitName, holds }];
+        }),
+      ),
+    ),
+  };
+}
+
+function subnetOf(prefix: string): ((address: string) => boolean) | undefined {
+  const [, address = "", digits = ""] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(prefix) ?? [];
+  const [version, length] = [isIP(address), Number(digits)];
+  if (version === 0 || length > (version === 4 ? 32 : 128)) return undefined;
+  const kind = version === 4 ? "ipv4" : "ipv6";
+  const block = new BlockList();
+  block.addSubnet(address, length, kind);
+  return (other) => isIP(other) === version && block.check(other, kind);
+}
+
+function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {
+  const list = (parent: XmlElement | undefined, name: string): readonly string[] | undefined => {
+    const found = childrenOf(parent, name).map(({ text }) => text);
+    return found.length === 0 ? undefined : found;
+  };
+  return childrenOf(bgp, "group").flatMap((group) =>
+    childrenOf(group, "neighbor").map((one) => ({
+      group: textOf(group, "name") ?? "",
+      address: textOf(one, "name") ?? "",
+      importPolicies: list(one, "import"),
+      exportPolicies: list(one, "export"),
+      inherited: {
+        importPolicies: list(group, "import") ?? list(bgp, "import") ?? [],
+        exportPolicies: list(group, "export") ?? list(bgp, "export") ?? [],
+      },
+      isGraceful: childOf(one, "graceful-shutdown", "sender") !== undefined,
+      isInactive: one.attributes.get("inactive") === "inactive",
+    })),
+  );
+}
+
+export function wholeOf(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** The port over which a neighbour is reached, and the unit on it; undefined = none of ours. */
+export function portOf(
+  config: JunosConfig,
+  address: string,
+): { readonly port: PortName; readonly unit: string } | undefined {
+  for (const [port, { subnets }] of config.interfaces) {
+    const subnet = subnets.find(({ holds }) => holds(address));
+    if (subnet !== undefined) return { port, unit: subnet.unit };
+  }
+  return undefined;
+}
+
+export function neighboursOn(config: JunosConfig, port: PortName): readonly Neighbour[] {
+  return config.neighbours.filter(({ address }) => portOf(config, address)?.port === port);
+}

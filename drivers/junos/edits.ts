@@ -1,0 +1,305 @@
+// The difference between a port as it is and as it is to be: as edits of the candidate, and as
+// lines for a person.
+
+import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
+import { element, elementWith, type XmlOut, type XmlPart } from "../transport/xml.ts";
+import { type JunosConfig, type Neighbour, neighboursOn } from "./config.ts";
+import { drainIn, drainOut, startText } from "./names.ts";
+import type { PlannedKey, PortPlan } from "./plan.ts";
+
+export interface Edits {
+  /** What each is put into `<configuration>`, in this order. */
+  readonly trees: readonly XmlOut[];
+  readonly lines: readonly string[];
+}
+
+/** Of the address of a neighbour; undefined = BGP does not tell. */
+export type LocalAs = (address: string) => string | undefined;
+
+const deleted = { operation: "delete" } as const;
+const gone = (name: string, ...children: readonly XmlPart[]): XmlOut =>
+  elementWith(name, deleted, ...children);
+const flag = (name: string, is: boolean, was: boolean): readonly XmlOut[] => {
+  if (is === was) return [];
+  return [is ? element(name) : gone(name)];
+};
+
+/** `localAs` names the path that a drain prepends; undefined in the result = it is not known. */
+export function editsBetween(
+  before: PortPlan,
+  after: PortPlan,
+  config: JunosConfig,
+  localAs: LocalAs,
+): Edits | undefined {
+  const drains = drainEdits(before, after, config, localAs);
+  if (drains === undefined) return undefined;
+  const all = [
+    macsecEdits(before, after),
+    keyEdits(before, after),
+    adminEdits(before, after),
+    drains,
+  ];
+  return {
+    trees: all.flatMap(({ trees }) => trees),
+    lines: all.flatMap(({ lines }) => lines),
+  };
+}
+
+function macsecEdits(before: PortPlan, after: PortPlan): Edits {
+  const { association, settings, port } = after;
+  if (association === undefined || settings === undefined) return { trees: [], lines: [] };
+  const was = before.settings;
+  const trees: XmlOut[] = [];
+  const chain = usesChain(after) && !usesChain(before) ? after.chain : undefined;
+  const leaves = [
+    ...settingLeaves(was, settings),
+    ...chainLeaf(chain),
+    ...staticLeaves(before, after),
+  ];
+  if (leaves.length > 0) {
+    const one = element("connectivity-association", element("name", association), ...leaves);
+    trees.push(element("security", element("macsec", one)));
+  }
+  if (before.association === undefined) {
+    const binding = [element("name", port), element("connectivity-association", association)];
+    trees.push(element("security", element("macsec", element("interfaces", ...binding))));
+  }
+  if (was !== undefined && shown(was) === shown(settings)) return { trees, lines: [] };
+  const lines = was === undefined ? [] : [`- ${port} ${shown(was)}`];
+  return { trees, lines: [...lines, `+ ${port} ${shown(settings)}`] };
+}
+
+const usesChain = ({ keys }: PortPlan): boolean => keys.some(({ place }) => place.kind === "chain");
+
+const chainLeaf = (chain: string | undefined): readonly XmlOut[] =>
+  chain === undefined ? [] : [element("pre-shared-key-chain", chain)];
+
+// A key that moves into a chain leaves no other behind.
+function staticLeaves(before: PortPlan, after: PortPlan): readonly XmlOut[] {
+  return before.keys.flatMap(({ ckn, place }) => {
+    if (place.kind !== "static" || after.keys.some((key) => key.ckn === ckn)) return [];
+    return [gone(place.slot)];
+  });
+}
+
+function settingLeaves(
+  was: MacsecSettings | undefined,
+  settings: MacsecSettings,
+): readonly XmlOut[] {
+  const { suite, confidentialityOffset, keyServerPriority, replayWindow, sakRekeyMs } = settings;
+  const mka = [
+    ...(was?.keyServerPriority === keyServerPriority
+      ? []
+      : [element("key-server-priority", String(keyServerPriority))]),
+    ...(was?.policy === "shouldSecure" ? [gone("should-secure")] : []),
+    ...secondsLeaf(was?.sakRekeyMs, sakRekeyMs),
+  ];
+  return [
+    ...(was === undefined ? [element("security-mode", "static-cak")] : []),
+    ...(was?.suite === suite ? [] : [element("cipher-suite", suite)]),
+    ...flag("include-sci", settings.includeSci, was?.includeSci ?? false),
+    ...((was?.confidentialityOffset ?? 0) === confidentialityOffset
+      ? []
+      : [element("offset", String(confidentialityOffset))]),
+    ...replayLeaf(was?.replayWindow, replayWindow),
+    ...(mka.length === 0 ? [] : [element("mka", ...mka)]),
+  ];
+}
+
+function secondsLeaf(was: number | undefined, ms: number | undefined): readonly XmlOut[] {
+  if (was === ms) return [];
+  return ms === undefined
+    ? [gone("sak-rekey-interval")]
+    : [element("sak-rekey-interval", String(ms / 1000))];
+}
+
+function replayLeaf(was: number | undefined, window: number | undefined): readonly XmlOut[] {
+  if (was === window) return [];
+  return window === undefined
+    ? [gone("replay-protect")]
+    : [element("replay-protect", element("replay-window-size", String(window)))];
+}
+
+function keyEdits(before: PortPlan, after: PortPlan): Edits {
+  const left = before.keys.filter(({ ckn }) => after.keys.every((key) => key.ckn !== ckn));
+  const come = after.keys.filter(({ secret }) => secret !== undefined);
+  const chain = after.chain ?? "";
+  const inChain = (key: XmlOut): XmlOut => {
+    const list = element("key-chain", element("name", chain), key);
+    return element("security", element("authentication-key-chains", list));
+  };
+  return {
+    trees: [
+      ...come.flatMap((key) => (key.place.kind === "chain" ? [inChain(keyElement(key))] : [])),
+      ...left.flatMap(({ place }) =>
+        place.kind === "chain" ? [inChain(gone("key", element("name", String(place.id))))] : [],
+      ),
+    ],
+    lines: [
+      ...left.map(({ ckn }) => `- ${after.port} pre-shared key ${shortOf(ckn)}`),
+      ...come.map(({ ckn, secret }) => {
+        const label = secret?.toJSON() ?? "";
+        return `+ ${after.port} pre-shared key ${shortOf(ckn)} ${label}`;
+      }),
+    ],
+  };
+}
+
+function keyElement({ ckn, place, secret }: PlannedKey): XmlOut {
+  const start = place.kind === "chain" ? startText(place.startsAt) : "";
+  return element(
+    "key",
+    element("name", place.kind === "chain" ? String(place.id) : ""),
+    element("secret", ...(secret === undefined ? [] : [{ secret, as: "hex" } as const])),
+    element("key-name", ckn.toUpperCase()),
+    element("start-time", start),
+  );
+}
+
+function adminEdits(before: PortPlan, after: PortPlan): Edits {
+  if (before.admin === after.admin) return { trees: [], lines: [] };
+  const { port, admin } = after;
+  const disable = admin === "down" ? element("disable") : gone("disable");
+  return {
+    trees: [element("interfaces", element("interface", element("name", port), disable))],
+    lines: [`- ${port} admin ${before.admin}`, `+ ${port} admin ${admin}`],
+  };
+}
+
+function drainEdits(
+  before: PortPlan,
+  after: PortPlan,
+  config: JunosConfig,
+  localAs: LocalAs,
+): Edits | undefined {
+  const ends = before.drains.filter((means) => !after.drains.includes(means));
+  const begins = after.drains.filter((means) => !before.drains.includes(means));
+  const trees: XmlOut[] = [];
+  for (const neighbour of neighboursOn(config, after.port)) {
+    for (const means of ends) trees.push(...endOf(means, neighbour));
+    for (const means of begins) {
+      const begun = beginningOf(means, neighbour, localAs(neighbour.address), config);
+      if (begun === undefined) return undefined;
+      trees.push(...begun);
+    }
+  }
+  return {
+    trees,
+    lines: [
+      ...ends.map((means) => `- ${after.port} drain by ${means}`),
+      ...begins.map((means) => `+ ${after.port} drain by ${means}`),
+    ],
+  };
+}
+
+const inGroup = ({ group }: Neighbour, neighbour: XmlOut): XmlOut =>
+  element("protocols", element("bgp", element("group", element("name", group), neighbour)));
+
+const at = (neighbour: Neighbour, ...children: readonly XmlOut[]): XmlOut =>
+  inGroup(neighbour, element("neighbor", element("name", neighbour.address), ...children));
+
+/** Its own AS, three times, and a local preference below the usual one. */
+const prepends = 3;
+const lowPreference = "50";
+
+function beginningOf(
+  means: DrainMeans,
+  neighbour: Neighbour,
+  as: string | undefined,
+  config: JunosConfig,
+): readonly XmlOut[] | undefined {
+  switch (means) {
+    case "peeringShutdown":
+      return [inactive(neighbour, "inactive")];
+    case "gracefulShutdown": {
+      const sender = element("sender", element("local-preference", "0"));
+      return [at(neighbour, element("graceful-shutdown", sender))];
+    }
+    case "prepend": {
+      if (as === undefined || !/^\d{1,10}$/.test(as)) return undefined;
+      const out = `${drainOut}-${as}`;
+      const path = Array.from({ length: prepends }, () => as).join(" ");
+      const low = element("local-preference", element("local-preference", lowPreference));
+      return [
+        ...policy(out, element("as-path-prepend", path), config),
+        ...policy(drainIn, low, config),
+        ...policyLists(
+          neighbour,
+          (own) => [out, ...own],
+          (own) => [drainIn, ...own],
+        ),
+      ];
+    }
+  }
+}
+
+function endOf(means: DrainMeans, neighbour: Neighbour): readonly XmlOut[] {
+  switch (means) {
+    case "peeringShutdown":
+      return neighbour.isInactive ? [inactive(neighbour, "active")] : [];
+    case "gracefulShutdown":
+      return neighbour.isGraceful
+        ? [at(neighbour, element("graceful-shutdown", gone("sender")))]
+        : [];
+    case "prepend": {
+      const without = (own: readonly string[]): readonly string[] =>
+        own.filter((name) => name !== drainIn && !name.startsWith(drainOut));
+      return policyLists(neighbour, without, without);
+    }
+  }
+}
+
+const inactive = (neighbour: Neighbour, state: "inactive" | "active"): XmlOut =>
+  inGroup(
+    neighbour,
+    elementWith("neighbor", { [state]: state }, element("name", neighbour.address)),
+  );
+
+function policy(name: string, then: XmlOut, { policies }: JunosConfig): readonly XmlOut[] {
+  if (policies.has(name)) return [];
+  // Without accept or reject: the operator's own policies go on from here.
+  const statement = element("policy-statement", element("name", name), element("then", then));
+  return [element("policy-options", statement)];
+}
+
+// A list at a neighbour takes the place of what it inherits, so it names that as well.
+function policyLists(
+  neighbour: Neighbour,
+  exportOf: (own: readonly string[]) => readonly string[],
+  importOf: (own: readonly string[]) => readonly string[],
+): readonly XmlOut[] {
+  const { exportPolicies, importPolicies, inherited } = neighbour;
+  return [
+    ...listEdits(neighbour, "export", exportPolicies, inherited.exportPolicies, exportOf),
+    ...listEdits(neighbour, "import", importPolicies, inherited.importPolicies, importOf),
+  ];
+}
+
+function listEdits(
+  neighbour: Neighbour,
+  name: "import" | "export",
+  own: readonly string[] | undefined,
+  inherited: readonly string[],
+  listOf: (own: readonly string[]) => readonly string[],
+): readonly XmlOut[] {
+  const list = listOf(own ?? inherited);
+  const isInherited = list.join(" ") === inherited.join(" ");
+  return [
+    ...(own === undefined ? [] : [at(neighbour, gone(name))]),
+    ...(isInherited ? [] : [at(neighbour, ...list.map((one) => element(name, one)))]),
+  ];
+}
+
+function shown(settings: MacsecSettings): string {
+  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
+  const replay = settings.replayWindow === undefined ? "off" : String(settings.replayWindow);
+  const rekey = settings.sakRekeyMs === undefined ? "by packet number" : `${settings.sakRekeyMs}ms`;
+  return (
+    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
+    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
+    `priority ${keyServerPriority} replay ${replay} rekey ${rekey}`
+  );
+}
+
+const shortOf = (ckn: string): string =>
+  ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;

@@ -1,0 +1,224 @@
+// One look at a Junos router: all questions at once on one session, each answer known or not.
+
+import { LinksealError } from "#hal/error.ts";
+import {
+  type DeviceState,
+  known,
+  type MacsecPort,
+  type PortName,
+  type Reading,
+  type Route,
+  type Routing,
+  type UnknownWhy,
+  unknown,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { Asked } from "../define-driver.ts";
+import type { Netconf } from "../transport/netconf.ts";
+import type { XmlElement } from "../transport/xml.ts";
+import { getConfig, type JunosConfig, portOf, readConfig } from "./config.ts";
+import {
+  byInterface,
+  readChannels,
+  readFrames,
+  readMkpdus,
+  readSession,
+  type Told,
+} from "./macsec-answers.ts";
+import { operation } from "./operations.ts";
+import { drainsOf, planOf, slotsOf } from "./plan.ts";
+import {
+  bgpSession,
+  type Commit,
+  type Peer,
+  type Physical,
+  readCommits,
+  readInterfaces,
+  readPeers,
+  readRoutes,
+  readUptime,
+  type Uptime,
+} from "./system-answers.ts";
+
+/** An answer as it was understood, or why there is none. */
+type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
+
+async function answer<T>(
+  asked: Promise<XmlElement>,
+  read: (reply: XmlElement) => T | undefined,
+): Promise<Answer<T>> {
+  try {
+    const value = read(await asked);
+    return value === undefined ? { why: "unparsed" } : { value };
+  } catch (error) {
+    // A refusal concerns this question; a session that is over concerns them all.
+    const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
+    if (!isRefusal || error.code === "device.unparsed") throw error;
+    return { why: "queryFailed" };
+  }
+}
+
+export async function look(
+  session: Netconf,
+  { device, clock }: Asked,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  const at = clock.now();
+  const ask = (name: Parameters<typeof operation>[0]): Promise<XmlElement> =>
+    session.call(operation(name), "none", signal);
+  const [config, physical, uptime, commits, sessions, counters, connections, statistics, peers] =
+    await Promise.all([
+      answer(session.call(getConfig(), "none", signal), readConfig),
+      answer(ask("interfaces"), readInterfaces),
+      answer(ask("uptime"), readUptime),
+      answer(ask("commits"), readCommits),
+      answer(ask("mkaSessions"), (reply) => byInterface(reply, "mka-session-information")),
+      answer(ask("mkaStatistics"), (reply) => byInterface(reply, "mka-statistics")),
+      answer(ask("connections"), (reply) => byInterface(reply, "macsec-connection-information")),
+      answer(ask("statistics"), (reply) => byInterface(reply, "macsec-statistics")),
+      answer(ask("neighbours"), readPeers),
+    ]);
+  const answers = { config, physical, uptime, sessions, counters, connections, statistics };
+  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  return {
+    device,
+    at,
+    control: control(uptime, commits, at),
+    macsec: ports.map((port) => portState(port, answers, at)),
+    ipsec: [],
+    routing: await routing(session, config, peers, at, signal),
+  };
+}
+
+function control(
+  uptime: Answer<Uptime>,
+  commits: Answer<readonly Commit[]>,
+  at: Instant,
+): DeviceState["control"] {
+  if ("why" in uptime) return unknown(uptime.why, at);
+  if ("why" in commits) return unknown(commits.why, at);
+  const [newest] = commits.value;
+  return known(
+    {
+      ...uptime.value,
+      configId: newest?.id ?? "none",
+      commitPending: newest?.isPending === true,
+    },
+    at,
+  );
+}
+
+interface Answers {
+  readonly config: Answer<JunosConfig>;
+  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
+  readonly uptime: Answer<Uptime>;
+  readonly sessions: Answer<ReadonlyMap<PortName, Told>>;
+  readonly counters: Answer<ReadonlyMap<PortName, Told>>;
+  readonly connections: Answer<ReadonlyMap<PortName, Told>>;
+  readonly statistics: Answer<ReadonlyMap<PortName, Told>>;
+}
+
+/** undefined = understood, and nothing of that port is in it. */
+function reading<T, R>(
+  from: Answer<T>,
+  at: Instant,
+  read: (value: T) => R | undefined,
+): Reading<R> {
+  if ("why" in from) return unknown(from.why, at);
+  const value = read(from.value);
+  return value === undefined ? unknown("unparsed", at) : known(value, at);
+}
+
+function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
+  const { config, physical, uptime, sessions, counters, connections, statistics } = answers;
+  const plan = "value" in config ? planOf(config.value, port) : undefined;
+  const channels =
+    "value" in connections ? readChannels(connections.value.get(port) ?? []) : undefined;
+  // Without MACsec nobody counts, and a zero would say that somebody did.
+  const isIdle = plan !== undefined && plan.association === undefined;
+  const counted = <R>(
+    from: Answer<ReadonlyMap<PortName, Told>>,
+    read: (told: Told) => R | undefined,
+  ): Reading<R> =>
+    isIdle ? unknown("notSupported", at) : reading(from, at, (told) => read(told.get(port) ?? []));
+  return {
+    port,
+    admin: reading(config, at, () => plan?.admin),
+    linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
+    settings: settingsOf(port, config, at),
+    liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
+    keys: keysOf(port, config, uptime, at),
+    session: reading(sessions, at, (told) =>
+      plan === undefined ? undefined : readSession(told.get(port), plan.settings, channels),
+    ),
+    mkpdus: counted(counters, readMkpdus),
+    frames: counted(statistics, (told) => readFrames(told, channels)),
+    rate: reading(physical, at, (all) => all.get(port)?.rate),
+  };
+}
+
+function settingsOf(
+  port: PortName,
+  config: Answer<JunosConfig>,
+  at: Instant,
+): MacsecPort["settings"] {
+  if ("why" in config) return unknown(config.why, at);
+  const { association, settings } = planOf(config.value, port);
+  const isUnread = association !== undefined && settings === undefined;
+  return isUnread ? unknown("unparsed", at) : known(settings, at);
+}
+
+function keysOf(
+  port: PortName,
+  config: Answer<JunosConfig>,
+  uptime: Answer<Uptime>,
+  at: Instant,
+): MacsecPort["keys"] {
+  if ("why" in config) return unknown(config.why, at);
+  if ("why" in uptime) return unknown(uptime.why, at);
+  const plan = planOf(config.value, port);
+  const isUnread =
+    (plan.association !== undefined && plan.settings === undefined) ||
+    (plan.chain !== undefined && config.value.chains.get(plan.chain) === undefined);
+  return isUnread ? unknown("unparsed", at) : known(slotsOf(plan, uptime.value.wall), at);
+}
+
+async function routing(
+  session: Netconf,
+  config: Answer<JunosConfig>,
+  peers: Answer<ReadonlyMap<string, Peer>>,
+  at: Instant,
+  signal: AbortSignal,
+): Promise<Reading<Routing>> {
+  if ("why" in config) return unknown(config.why, at);
+  if ("why" in peers) return unknown(peers.why, at);
+  const ours = config.value.neighbours.flatMap(({ address }) => {
+    const port = portOf(config.value, address)?.port;
+    return port === undefined ? [] : [{ address, port }];
+  });
+  const routes: Route[] = [];
+  const answers = await Promise.all(
+    ours.map(({ address, port }) =>
+      answer(session.call(operation("received", address), "none", signal), (reply) =>
+        readRoutes(reply, port),
+      ),
+    ),
+  );
+  for (const one of answers) {
+    if ("why" in one) return unknown(one.why, at);
+    routes.push(...one.value);
+  }
+  const ports = [...new Set(ours.map(({ port }) => port))];
+  return known(
+    {
+      sessions: ours.map(({ address, port }) =>
+        bgpSession(port, address, peers.value.get(address)),
+      ),
+      routes,
+      drains: ports.flatMap((port) =>
+        drainsOf(config.value, port).map((means) => ({ port, means })),
+      ),
+    },
+    at,
+  );
+}

@@ -1,0 +1,37 @@
+// The operational questions that are ever asked of Junos. What is not in this table is not asked:
+// among the rest are those that print keys, such as get-configuration without a filter.
+
+import { element, type XmlOut } from "../transport/xml.ts";
+
+const operations = {
+  software: () => element("get-software-information"),
+  uptime: () => element("get-system-uptime-information"),
+  commits: () => element("get-commit-information"),
+  interfaces: () => element("get-interface-information"),
+  mkaSessions: () => element("get-mka-session-information", element("detail")),
+  mkaStatistics: () => element("get-mka-statistics"),
+  connections: () => element("get-macsec-connection-information"),
+  statistics: () => element("get-macsec-statistics", element("detail")),
+  neighbours: () => element("get-bgp-neighbor-information"),
+  received: (peer) =>
+    element(
+      "get-route-information",
+      element("receive-protocol-name", "bgp"),
+      element("peer", peer),
+    ),
+  routeTo: (address) => element("get-route-information", element("destination", address)),
+} as const satisfies Record<string, (argument: string) => XmlOut>;
+
+export function operation(name: keyof typeof operations, argument = ""): XmlOut {
+  return operations[name](argument);
+}
+
+export function ping(host: string, unit: string, count: number): XmlOut {
+  return element(
+    "ping",
+    element("host", host),
+    element("interface", unit),
+    element("count", String(count)),
+    element("rapid"),
+  );
+}

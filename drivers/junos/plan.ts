@@ -1,0 +1,265 @@
+// What a wanted change makes of a port, part by part, and why it is refused: Junos itself would let
+// the key in use be deleted.
+
+import type { DeviceChange, PortChange } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Work } from "../define-driver.ts";
+import { type ChainKey, type JunosConfig, neighboursOn } from "./config.ts";
+import { drainOut, ownName } from "./names.ts";
+
+/** A port as it is configured, or as it is to be. */
+export interface PortPlan {
+  readonly port: PortName;
+  readonly admin: "up" | "down";
+  readonly association: string | undefined;
+  readonly settings: MacsecSettings | undefined;
+  readonly chain: string | undefined;
+  readonly keys: readonly PlannedKey[];
+  readonly drains: readonly DrainMeans[];
+}
+
+export interface PlannedKey {
+  readonly ckn: Ckn;
+  /** `chain`: an entry with its number and start; `static`: outside a chain, where it can stay. */
+  readonly place:
+    | { readonly kind: "chain"; readonly id: number; readonly startsAt: WallTime }
+    | { readonly kind: "static"; readonly slot: "pre-shared-key" | "fallback-key" };
+  /** Of a key that is new. */
+  readonly secret?: Secret;
+}
+
+export interface Surroundings {
+  readonly config: JunosConfig;
+  readonly work: Work;
+  /** The router's own clock. */
+  readonly wall: WallTime;
+  /** Ports that the router has. */
+  readonly ports: ReadonlySet<PortName>;
+  /** The key in use on a port now. */
+  principal(port: PortName): Ckn | undefined;
+}
+
+const keyIdMax = 63;
+const windowMax = 65_535;
+const rekeySMin = 60;
+const rekeySMax = 86_400;
+
+export function planOf(config: JunosConfig, port: PortName): PortPlan {
+  const binding = config.bindings.get(port);
+  const association = binding && config.associations.get(binding.association);
+  const chain = binding?.chain ?? association?.chain;
+  const statics = (["pre-shared-key", "fallback-key"] as const).flatMap((slot): PlannedKey[] => {
+    const ckn = (slot === "pre-shared-key" ? association?.preShared : association?.fallback)?.ckn;
+    return ckn === undefined ? [] : [{ ckn, place: { kind: "static", slot } }];
+  });
+  const entries = (chain === undefined ? undefined : config.chains.get(chain)) ?? [];
+  const chained = entries.map(({ ckn, id, startsAt }: ChainKey): PlannedKey => {
+    return { ckn, place: { kind: "chain", id, startsAt } };
+  });
+  return {
+    port,
+    admin: config.interfaces.get(port)?.isDisabled === true ? "down" : "up",
+    association: binding?.association,
+    settings: association?.settings,
+    chain,
+    keys: [...statics, ...chained],
+    drains: drainsOf(config, port),
+  };
+}
+
+export function drainsOf(config: JunosConfig, port: PortName): readonly DrainMeans[] {
+  const neighbours = neighboursOn(config, port);
+  const means: DrainMeans[] = [];
+  if (neighbours.some(({ exportPolicies }) => exportPolicies?.some(isDrainOut) === true)) {
+    means.push("prepend");
+  }
+  if (neighbours.some(({ isGraceful }) => isGraceful)) means.push("gracefulShutdown");
+  if (neighbours.some(({ isInactive }) => isInactive)) means.push("peeringShutdown");
+  return means;
+}
+
+const isDrainOut = (policy: string): boolean => policy.startsWith(drainOut);
+
+/** undefined inside a known reading of keys would be a guess. */
+export function slotsOf(plan: PortPlan, wall: WallTime): readonly KeySlot[] {
+  return plan.keys.map(({ ckn, place }): KeySlot => {
+    if (place.kind === "static") {
+      return { ckn, role: place.slot === "fallback-key" ? "fallback" : "primary" };
+    }
+    const { startsAt } = place;
+    return startsAt > wall ? { ckn, role: "scheduled", startsAt } : { ckn, role: "primary" };
+  });
+}
+
+/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+export function planChange(
+  change: DeviceChange,
+  around: Surroundings,
+): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
+  const plans = new Map<PortName, PortPlan>();
+  for (const part of change) {
+    if (!("port" in part))
+      throw refused(around, "device.unsupported", part.kind, "it is not known");
+    const { port } = part;
+    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
+    refuseUnread(around, port);
+    const plan = plans.get(port) ?? planOf(around.config, port);
+    plans.set(port, planPart(plan, part, around));
+  }
+  return [...plans.values()].map((after) => {
+    if (after.keys.length > 0 && after.settings === undefined) {
+      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
+    }
+    return { before: planOf(around.config, after.port), after };
+  });
+}
+
+// What is there and not understood must not be written over.
+function refuseUnread(around: Surroundings, port: PortName): void {
+  const { associations, bindings, chains } = around.config;
+  const binding = bindings.get(port);
+  if (binding === undefined) return;
+  const association = associations.get(binding.association);
+  const chain = binding.chain ?? association?.chain;
+  const unread = association === undefined || (chain !== undefined && !chains.get(chain));
+  if (unread) throw rejected(around, port, "what is configured there is not understood");
+  for (const [other, { association: name }] of bindings) {
+    if (other === port || name !== binding.association) continue;
+    throw rejected(around, port, `${other} shares its connectivity association ${name}`);
+  }
+}
+
+type OnPort = Extract<PortChange, { readonly port: PortName }>;
+
+function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
+  switch (part.kind) {
+    case "macsec.protect":
+      return protect(plan, part, around);
+    case "macsec.addKey":
+      return addKey(plan, part.key, around);
+    case "macsec.replaceKey":
+      return replaceKey(plan, part.key, around);
+    case "macsec.removeKey":
+      return removeKey(plan, part.ckn, around);
+    case "macsec.promoteKey":
+    case "macsec.rekeySak":
+      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
+    case "port.shut":
+    case "port.open":
+      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
+    case "port.drain":
+    case "port.restore": {
+      if (neighboursOn(around.config, part.port).length === 0) {
+        throw rejected(around, part.port, "BGP has no neighbour over it, so no traffic can leave");
+      }
+      return { ...plan, drains: part.kind === "port.drain" ? [part.means] : [] };
+    }
+  }
+}
+
+function protect(
+  plan: PortPlan,
+  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  around: Surroundings,
+): PortPlan {
+  const { suite, confidentialityOffset, replayWindow, sakRekeyMs } = settings;
+  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
+    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
+  }
+  if (suite.includes("xpn") && confidentialityOffset !== 0) {
+    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
+  }
+  if (replayWindow !== undefined && replayWindow > windowMax) {
+    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
+  }
+  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
+  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
+  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
+    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
+  }
+  const association = plan.association ?? ownName(port);
+  return { ...plan, association, settings: { ...settings, policy: "mustSecure" } };
+}
+
+function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
+  if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
+  const { port } = plan;
+  if (plan.keys.some(({ place }) => place.kind === "static")) {
+    const why = "its key stands outside a key chain, where no second one can join it";
+    throw rejected(around, port, `${why}; a replacement moves it into one`);
+  }
+  if (plan.keys.length > 0 && around.work.capabilities.macsec?.overlap === "none") {
+    throw refused(around, "device.unsupported", port, "the port holds one key only");
+  }
+  if (plan.keys.length > 1) throw rejected(around, port, "the port already holds two keys");
+  return {
+    ...plan,
+    chain: plan.chain ?? ownName(port),
+    keys: [...plan.keys, newKey(plan, key, plan.keys, around)],
+  };
+}
+
+function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
+  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
+  return {
+    ...plan,
+    chain: plan.chain ?? ownName(plan.port),
+    keys: [newKey(plan, key, [], around)],
+  };
+}
+
+function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
+  const rest = plan.keys.filter((key) => key.ckn !== ckn);
+  if (rest.length === plan.keys.length) return plan;
+  if (rest.length === 0) throw rejected(around, plan.port, "it is the only key of the port");
+  // A port that is shut uses none of its keys.
+  if (plan.admin === "up" && around.principal(plan.port) === ckn) {
+    throw rejected(around, plan.port, "the key is the principal one, in use now");
+  }
+  return { ...plan, keys: rest };
+}
+
+/** It begins at once, but never together with an entry beside it. */
+function newKey(
+  plan: PortPlan,
+  key: KeyRef,
+  beside: readonly PlannedKey[],
+  around: Surroundings,
+): PlannedKey {
+  const secret = around.work.secrets.get(key.cakSecretId);
+  if (secret === undefined) throw rejected(around, plan.port, "the change brings no key");
+  if (secret.byteLength !== 16 && secret.byteLength !== 32) {
+    const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
+    throw refused(around, "vault.malformedKey", plan.port, text);
+  }
+  const taken = new Set<number>();
+  let startsAt = Math.floor(around.wall / 1000) * 1000;
+  for (const { place } of plan.keys) {
+    if (place.kind !== "chain") continue;
+    taken.add(place.id);
+    if (beside.length > 0) startsAt = Math.max(startsAt, place.startsAt + 1000);
+  }
+  let id = 0;
+  while (taken.has(id)) id += 1;
+  if (id > keyIdMax) throw rejected(around, plan.port, "its key chain is full");
+  return { ckn: key.ckn, place: { kind: "chain", id, startsAt: startsAt as WallTime }, secret };
+}
+
+function rejected(around: Surroundings, port: string, why: string): LinksealError {
+  return refused(around, "device.rejected", port, why);
+}
+
+function refused(
+  { work }: Surroundings,
+  code: ErrorCode,
+  port: string,
+  why: string,
+): LinksealError {
+  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
+  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
+  return new LinksealError(code, text, { effect: "none", where: work.device, next });
+}

@@ -1,0 +1,179 @@
+// What Junos tells of itself: clock, boot, commits, interfaces, BGP, routes. Undefined = the answer
+// holds nothing that is understood.
+
+import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { CommitRecord } from "../define-driver.ts";
+import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
+import { wholeOf } from "./config.ts";
+import { isPort } from "./names.ts";
+
+/** `attributes` carry the number that the text is made of. */
+function secondsIn(parent: XmlElement | undefined): number | undefined {
+  return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds") ?? "");
+}
+
+export interface Uptime {
+  readonly wall: WallTime;
+  readonly bootId: string;
+}
+
+export function readUptime(reply: XmlElement): Uptime | undefined {
+  const [uptime] = everyOf(reply, "system-uptime-information");
+  const now = secondsIn(childOf(uptime, "current-time"));
+  const booted = secondsIn(childOf(uptime, "system-booted-time"));
+  if (now === undefined || booted === undefined) return undefined;
+  return { wall: (now * 1000) as WallTime, bootId: String(booted) };
+}
+
+export interface Commit extends CommitRecord {
+  /** Which one it is, among all that this device ever had. */
+  readonly id: string;
+}
+
+const pendingPattern = /commit confirmed, rollback in/;
+
+/** The newest first. */
+export function readCommits(reply: XmlElement): readonly Commit[] | undefined {
+  const [information] = everyOf(reply, "commit-information");
+  if (information === undefined) return undefined;
+  const entries = childrenOf(information, "commit-history").map((one) => {
+    const comment = textOf(one, "comment") ?? "";
+    const log = textOf(one, "log") ?? "";
+    // With a log message of its own Junos puts its remark into the comment, without one here.
+    const note = pendingPattern.test(log) ? comment : log || comment;
+    const isMarked = pendingPattern.test(comment) || pendingPattern.test(log);
+    const user = textOf(one, "user") ?? "";
+    return {
+      number: wholeOf(textOf(one, "sequence-number") ?? ""),
+      note,
+      isPending: childOf(one, "commit-confirmed") !== undefined || isMarked,
+      id: `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`,
+    };
+  });
+  if (entries.some(({ number }) => number === undefined)) return undefined;
+  return entries
+    .toSorted((a, b) => (a.number ?? 0) - (b.number ?? 0))
+    .map(({ note, isPending, id }, index) => ({ note, isPending: isPending && index === 0, id }));
+}
+
+export interface Physical {
+  readonly admin: "up" | "down" | undefined;
+  readonly linkUp: boolean | undefined;
+  readonly rate: PortRate | undefined;
+}
+
+/** Ethernet ports alone. */
+export function readInterfaces(reply: XmlElement): ReadonlyMap<PortName, Physical> | undefined {
+  if (everyOf(reply, "interface-information").length === 0) return undefined;
+  const ports = new Map<PortName, Physical>();
+  for (const one of everyOf(reply, "physical-interface")) {
+    const name = textOf(one, "name") ?? "";
+    if (!isPort(name)) continue;
+    const oper = textOf(one, "oper-status");
+    ports.set(name, {
+      admin: stateOf(textOf(one, "admin-status")),
+      linkUp: oper === undefined ? undefined : oper === "up",
+      rate: rateOf(one),
+    });
+  }
+  return ports;
+}
+
+function stateOf(text: string | undefined): "up" | "down" | undefined {
+  return text === "up" || text === "down" ? text : undefined;
+}
+
+function rateOf(one: XmlElement): PortRate | undefined {
+  const traffic = childOf(one, "traffic-statistics");
+  const number = (name: string): number =>
+    Number(wholeOf(textOf(traffic, name) ?? "") ?? Number.NaN);
+  const rate: PortRate = {
+    rxPps: number("input-pps"),
+    txPps: number("output-pps"),
+    rxBps: number("input-bps"),
+    txBps: number("output-bps"),
+    lineBps: speedOf(textOf(one, "speed") ?? ""),
+  };
+  return Object.values(rate).every(Number.isFinite) ? rate : undefined;
+}
+
+function speedOf(text: string): number {
+  const found = /^(\d{1,6})\s*([gm])bps$/i.exec(text);
+  if (found === null) return Number.NaN;
+  return Number(found[1]) * (found[2]?.toLowerCase() === "g" ? 1e9 : 1e6);
+}
+
+export interface Peer {
+  readonly state: string;
+  readonly lastError: string;
+  readonly localAs: string | undefined;
+}
+
+/** By the address of the neighbour. */
+export function readPeers(reply: XmlElement): ReadonlyMap<string, Peer> | undefined {
+  if (everyOf(reply, "bgp-information").length === 0) return undefined;
+  return new Map(
+    everyOf(reply, "bgp-peer").map((one) => [
+      // The port stands behind it where a session is up.
+      (textOf(one, "peer-address") ?? "").replace(/\+\d+$/, ""),
+      {
+        state: textOf(one, "peer-state") ?? "",
+        lastError: textOf(one, "last-error") ?? "None",
+        localAs: textOf(one, "local-as"),
+      },
+    ]),
+  );
+}
+
+const remarkMax = 100;
+
+export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
+  const up = found?.state === "Established";
+  if (up || found === undefined || found.lastError === "None") return { port, peer, up };
+  const said = found.lastError.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
+  return { port, peer, up, trouble: `the last session ended with: ${said}` };
+}
+
+/** Routes that came from one neighbour; `best` = in use. */
+export function readRoutes(reply: XmlElement, port: PortName): readonly Route[] | undefined {
+  if (everyOf(reply, "route-information").length === 0) return undefined;
+  return everyOf(reply, "rt").flatMap((one): Route[] => {
+    const prefix = textOf(one, "rt-destination") ?? "";
+    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
+    const best = textOf(one, "rt-entry", "active-tag") === "*";
+    return [{ prefix, via: { kind: "port", port }, best }];
+  });
+}
+
+/** The interface of the route in use, without its unit; undefined = none is known. */
+export function readRouteTo(reply: XmlElement): string | undefined {
+  for (const entry of everyOf(reply, "rt-entry")) {
+    if (textOf(entry, "active-tag") !== "*") continue;
+    for (const hop of childrenOf(entry, "nh")) {
+      const via = textOf(hop, "via") ?? textOf(hop, "nh-local-interface");
+      if (via !== undefined && via !== "") return via.replace(/\.\d+$/, "");
+    }
+  }
+  return undefined;
+}
+
+export function readPing(reply: XmlElement): { sent: number; answered: number } | undefined {
+  const [summary] = everyOf(reply, "probe-results-summary");
+  const sent = wholeOf(textOf(summary, "probes-sent") ?? "");
+  const answered = wholeOf(textOf(summary, "responses-received") ?? "");
+  if (sent === undefined || answered === undefined || answered > sent) return undefined;
+  return { sent, answered };
+}
+
+export interface Software {
+  readonly model: string;
+  readonly version: string;
+}
+
+export function readSoftware(reply: XmlElement): Software | undefined {
+  const [software] = everyOf(reply, "software-information");
+  if (software === undefined) return undefined;
+  const model = textOf(software, "product-model") ?? "";
+  return { model: model.toLowerCase(), version: textOf(software, "junos-version") ?? "" };
+}

@@ -1,0 +1,265 @@
+// NETCONF (RFC 6241) over a byte channel: hello, pipelined questions, errors as codes.
+
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Command, Secret } from "#hal/secret.ts";
+import type { ByteChannel } from "#hal/world.ts";
+import { lengthOf, scrub } from "./fill.ts";
+import { Deframer, endOfMessage, type Framing } from "./netconf-frames.ts";
+import {
+  childOf,
+  childrenOf,
+  element,
+  elementWith,
+  everyOf,
+  readXml,
+  textOf,
+  writeXml,
+  type XmlElement,
+  type XmlOut,
+} from "./xml.ts";
+
+const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
+const base10 = "urn:ietf:params:netconf:base:1.0";
+const base11 = "urn:ietf:params:netconf:base:1.1";
+
+/** The routes of a peering, or the configuration that is asked for, stay far below it. */
+const messageBytesMax = 32 * 1024 * 1024;
+const quotedMax = 300;
+
+export interface NetconfOptions {
+  /** The device, for errors. */
+  readonly where: string;
+  /** Something has happened there: whoever looks may look sooner. */
+  readonly hint: () => void;
+  /** Words of a platform that mean a code of ours, whatever tag they come with. */
+  readonly marks: readonly FailureMark[];
+}
+
+export interface FailureMark {
+  readonly pattern: RegExp;
+  readonly code: ErrorCode;
+}
+
+interface Waiting {
+  readonly resolve: (reply: XmlElement) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One session. Whoever aborts a call in the middle of an edit closes it: the device discards. */
+export class Netconf implements AsyncDisposable {
+  readonly capabilities: ReadonlySet<string>;
+  /** The device, for errors. */
+  readonly where: string;
+  readonly #channel: ByteChannel;
+  readonly #options: NetconfOptions;
+  readonly #framing: Framing;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #written = new Set<Secret>();
+  readonly #end = new AbortController();
+  #ended: LinksealError | undefined;
+  #count = 0;
+
+  private constructor(
+    channel: ByteChannel,
+    options: NetconfOptions,
+    capabilities: ReadonlySet<string>,
+  ) {
+    this.#channel = channel;
+    this.#options = options;
+    this.where = options.where;
+    this.capabilities = capabilities;
+    this.#framing = capabilities.has(base11) ? "chunked" : "endOfMessage";
+  }
+
+  /** Takes the channel over, whatever comes of it. */
+  static async open(
+    channel: ByteChannel,
+    options: NetconfOptions,
+    signal: AbortSignal,
+  ): Promise<Netconf> {
+    try {
+      const capability = (uri: string): XmlOut => element("capability", uri);
+      const capabilities = element("capabilities", capability(base10), capability(base11));
+      const hello = elementWith("hello", { xmlns: base }, capabilities);
+      await channel.write([...writeXml(hello), endOfMessage], signal);
+      const deframer = new Deframer(messageBytesMax, options.where);
+      const told = await firstMessage(channel, deframer, options.where, signal);
+      const session = new Netconf(channel, options, offeredBy(told, options.where));
+      deframer.framing = session.#framing;
+      void session.#listen(deframer);
+      return session;
+    } catch (error) {
+      await channel[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The whole reply. `effect`: what the question may have done once its reply is lost. */
+  async call(operation: XmlOut, effect: Effect, signal: AbortSignal): Promise<XmlElement> {
+    signal.throwIfAborted();
+    if (this.#ended !== undefined) throw lostBy(this.#ended, "none");
+    this.#count += 1;
+    const id = String(this.#count);
+    const { promise, resolve, reject } = Promise.withResolvers<XmlElement>();
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    this.#waiting.set(id, { resolve, reject });
+    try {
+      // Both at once: the channel may refuse while nobody waits for the reply yet.
+      const [reply] = await Promise.all([promise, this.#send(id, operation, signal)]);
+      const refusal = refusalIn(reply, this.#options, [...this.#written]);
+      if (refusal !== undefined) throw refusal;
+      return reply;
+    } catch (error) {
+      if (!(error instanceof LinksealError) || signal.aborted) throw error;
+      const isLost = error === this.#ended || error.code.startsWith("transport.");
+      throw isLost ? lostBy(error, effect) : error;
+    } finally {
+      this.#waiting.delete(id);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async #send(id: string, operation: XmlOut, signal: AbortSignal): Promise<void> {
+    const message = writeXml(elementWith("rpc", { xmlns: base, "message-id": id }, operation));
+    for (const part of message) if (typeof part !== "string") this.#written.add(part.secret);
+    await this.#channel.write(framed(message, this.#framing), signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fail(closed("it was closed here", this.#options.where));
+    this.#end.abort();
+    await this.#channel[Symbol.asyncDispose]();
+  }
+
+  async #listen(deframer: Deframer): Promise<void> {
+    const { where } = this.#options;
+    try {
+      for (;;) {
+        for (let next = deframer.next(); next !== undefined; next = deframer.next()) {
+          this.#hear(await readXml(next, where));
+        }
+        const octets = await this.#channel.read(this.#end.signal);
+        if (octets === undefined) throw closed("the device closed it", where);
+        deframer.push(octets);
+      }
+    } catch (error) {
+      this.#fail(error instanceof LinksealError ? error : closed("it broke", where, error));
+      await this.#channel[Symbol.asyncDispose]();
+    }
+  }
+
+  #hear(message: XmlElement): void {
+    if (message.name === "notification") {
+      this.#options.hint();
+      return;
+    }
+    const id = message.attributes.get("message-id");
+    if (message.name !== "rpc-reply" || id === undefined) {
+      throw closed("it sent what is no reply", this.#options.where);
+    }
+    // Of a call that was given up nobody waits for the reply.
+    this.#waiting.get(id)?.resolve(message);
+  }
+
+  #fail(error: LinksealError): void {
+    this.#ended ??= error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+function framed(message: Command, framing: Framing): Command {
+  if (framing === "endOfMessage") return [...message, endOfMessage];
+  return [`\n#${lengthOf(message)}\n`, ...message, "\n##\n"];
+}
+
+async function firstMessage(
+  channel: ByteChannel,
+  deframer: Deframer,
+  where: string,
+  signal: AbortSignal,
+): Promise<XmlElement> {
+  for (;;) {
+    const message = deframer.next();
+    if (message !== undefined) return await readXml(message, where);
+    const octets = await channel.read(signal);
+    if (octets === undefined) throw closed("the device closed it before its hello", where);
+    deframer.push(octets);
+  }
+}
+
+function offeredBy(hello: XmlElement, where: string): ReadonlySet<string> {
+  const list = hello.children.find(({ name }) => name === "capabilities");
+  const offered = new Set(childrenOf(list, "capability").map(({ text }) => text));
+  // Junos leaves "xml:ns" in the name of the base.
+  if (offered.has("urn:ietf:params:xml:ns:netconf:base:1.0")) offered.add(base10);
+  if (hello.name === "hello" && (offered.has(base10) || offered.has(base11))) return offered;
+  throw new LinksealError("device.unparsed", "what answers speaks no NETCONF", {
+    effect: "none",
+    where,
+    next: "linkseal doctor",
+  });
+}
+
+const lockTags: ReadonlySet<string> = new Set(["lock-denied", "in-use"]);
+const unknownTags: ReadonlySet<string> = new Set(["operation-not-supported", "unknown-element"]);
+
+/** What the device refuses, also beside an `<ok/>`; undefined = nothing. Warnings are none. */
+function refusalIn(
+  reply: XmlElement,
+  { where, marks }: NetconfOptions,
+  written: readonly Secret[],
+): LinksealError | undefined {
+  // `xnm:error` is what Junos writes inside the results of a commit or a load.
+  const inResults = everyOf(reply, "error").filter((one) => childOf(one, "message") !== undefined);
+  const errors = [...everyOf(reply, "rpc-error"), ...inResults];
+  const severe = errors.find((one) => textOf(one, "error-severity") !== "warning");
+  if (severe === undefined) return undefined;
+  const said = textOf(severe, "error-message") ?? textOf(severe, "message") ?? severe.text;
+  const tag = textOf(severe, "error-tag") ?? "";
+  // Half a key that was cut off is found by nobody.
+  const text = printable(scrub(said, written));
+  const [code, next] = codeOf(tag, said, marks);
+  return new LinksealError(code, `the device refuses: ${text || tag || "without a word"}`, {
+    effect: "none",
+    where,
+    next,
+  });
+}
+
+function codeOf(
+  tag: string,
+  said: string,
+  marks: readonly FailureMark[],
+): readonly [ErrorCode, string] {
+  const code = marks.find(({ pattern }) => pattern.test(said))?.code;
+  if (code === "device.locked" || (code === undefined && lockTags.has(tag))) {
+    return ["device.locked", "wait until the other session has left, then repeat the command"];
+  }
+  if (code !== undefined) return [code, "linkseal status"];
+  return unknownTags.has(tag)
+    ? ["device.unsupported", "linkseal driver list"]
+    : ["device.rejected", "linkseal status"];
+}
+
+/** One line without a control character, of bounded length. */
+function printable(text: string): string {
+  const line = text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
+  return line.length > quotedMax ? `${line.slice(0, quotedMax)}…` : line;
+}
+
+function closed(why: string, where: string, cause?: unknown): LinksealError {
+  return new LinksealError("transport.closed", `the NETCONF session is over: ${why}`, {
+    effect: "none",
+    where,
+    next: "linkseal status",
+    cause,
+  });
+}
+
+/** The same end, as it concerns a call whose reply did not come. */
+function lostBy(error: LinksealError, effect: Effect): LinksealError {
+  const { code, message, where, next } = error;
+  return new LinksealError(code, message, { effect, where, next, cause: error.cause });
+}

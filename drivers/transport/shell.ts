@@ -1,0 +1,335 @@
+// SSH: one connection for each device, whose key is known before anything of ours is shown to it.
+
+import { connect, type Socket } from "node:net";
+import ssh2, { type ClientChannel, type ConnectConfig } from "ssh2";
+import type { SshLogin, Target } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Command } from "#hal/secret.ts";
+import type { ByteChannel, ChannelKind } from "#hal/world.ts";
+import { fillCommand } from "./fill.ts";
+import { fingerprint, type HostKeys, isPin, knownKeys, pinnedKeys } from "./known-hosts.ts";
+
+/** What a login needs from outside: files, and where an agent of keys answers. */
+export interface SshMaterial {
+  /** The private key behind `credential:NAME` or `file:PATH`; the caller wipes it. */
+  key(reference: string): Promise<Buffer>;
+  knownHosts(path: string): Promise<string>;
+  /** undefined = there is no agent. */
+  agentSocket(): string | undefined;
+}
+
+const connectMsMax = 20_000;
+const keepaliveMs = 10_000;
+const keepalivesMax = 3;
+/** Longer than between two looks, so that a connection is not made for each of them. */
+const idleMs = 120_000;
+/** What a channel may have waiting; beyond it the other side waits too. */
+const waitingBytesMax = 1024 * 1024;
+
+type AlgorithmList = NonNullable<ConnectConfig["algorithms"]>;
+
+const algorithms = {
+  kex: [
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+    "diffie-hellman-group14-sha256",
+  ],
+  serverHostKey: [
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+  ],
+  cipher: [
+    "aes256-gcm@openssh.com",
+    "aes128-gcm@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+  ],
+  hmac: [
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+  ],
+  compress: ["none"],
+} satisfies AlgorithmList;
+
+export class Shells implements AsyncDisposable {
+  readonly #material: SshMaterial;
+  readonly #connections = new Map<string, Connection>();
+
+  constructor(material: SshMaterial) {
+    this.#material = material;
+  }
+
+  /** Throws `transport.*` with effect "none": nothing has been said to the device yet. */
+  async channel(to: Target, kind: ChannelKind, signal: AbortSignal): Promise<ByteChannel> {
+    signal.throwIfAborted();
+    const { ssh } = to;
+    if (ssh === undefined) throw failed("transport.authentication", "no login is known", to.device);
+    const key = JSON.stringify([to.device, to.address, ssh]);
+    let connection = this.#connections.get(key);
+    if (connection === undefined || connection.isOver) {
+      connection = new Connection(to, ssh, this.#material);
+      this.#connections.set(key, connection);
+    }
+    return await connection.channel(kind, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#connections.values()) connection.close();
+    this.#connections.clear();
+  }
+}
+
+class Connection {
+  isOver = false;
+  readonly #to: Target;
+  readonly #client = new ssh2.Client();
+  readonly #ready: Promise<void>;
+  #open = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #socket: Socket | undefined;
+
+  constructor(to: Target, ssh: SshLogin, material: SshMaterial) {
+    this.#to = to;
+    this.#client.on("close", () => this.close());
+    // After the handshake an error is told by each channel's own end.
+    this.#client.on("error", () => this.close());
+    this.#ready = this.#connect(ssh, material);
+    this.#ready.catch(() => this.close());
+  }
+
+  async channel(kind: ChannelKind, signal: AbortSignal): Promise<ByteChannel> {
+    await orAborted(this.#ready, signal);
+    const opening = this.#openChannel(kind);
+    try {
+      const stream = await orAborted(opening, signal);
+      clearTimeout(this.#idle);
+      this.#socket?.ref();
+      this.#open += 1;
+      stream.once("close", () => this.#left());
+      return channelOver(stream, this.#to.device);
+    } catch (error) {
+      // It may open after all, and nobody would close it.
+      opening.then((stream) => stream.destroy()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#idle);
+    this.isOver = true;
+    this.#client.end();
+  }
+
+  #left(): void {
+    this.#open -= 1;
+    if (this.#open > 0) return;
+    this.#idle = setTimeout(() => this.close(), idleMs);
+    // A process that has nothing else to do does not wait for it.
+    this.#idle.unref();
+    this.#socket?.unref();
+  }
+
+  #openChannel(kind: ChannelKind): Promise<ClientChannel> {
+    const { device } = this.#to;
+    return new Promise((resolve, reject) => {
+      const opened = (error: Error | undefined, stream: ClientChannel): void => {
+        if (error === undefined) {
+          resolve(stream);
+          return;
+        }
+        reject(failed("transport.closed", `the device opens no ${kind} channel`, device, error));
+      };
+      try {
+        if (kind === "netconf") this.#client.subsys("netconf", opened);
+        else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
+      } catch (error) {
+        reject(failed("transport.closed", "the connection is over", device, error));
+      }
+    });
+  }
+
+  async #connect(ssh: SshLogin, material: SshMaterial): Promise<void> {
+    const { device, address } = this.#to;
+    const host = await hostKeysOf(ssh, address, material);
+    const key = ssh.key === "agent" ? undefined : await material.key(ssh.key);
+    const agent = key === undefined ? material.agentSocket() : undefined;
+    if (key === undefined && agent === undefined) {
+      throw failed("transport.authentication", "no agent holds keys here", device);
+    }
+    const socket = await openSocket(address, ssh.port, device);
+    this.#socket = socket;
+    let refused: string | undefined;
+    let offered = "";
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#client.once("ready", resolve).once("error", reject);
+        this.#client.once("close", () => reject(new Error("the device closed the connection")));
+        this.#client.connect({
+          sock: socket,
+          username: ssh.user,
+          ...(key === undefined ? { agent } : { privateKey: key }),
+          authHandler: [key === undefined ? "agent" : "publickey"],
+          agentForward: false,
+          readyTimeout: connectMsMax,
+          keepaliveInterval: keepaliveMs,
+          keepaliveCountMax: keepalivesMax,
+          algorithms: { ...algorithms, serverHostKey: hostKeyTypes(host) },
+          hostVerifier: (octets: Buffer) => {
+            const accepted = host.accept(octets);
+            if (!accepted) refused = fingerprint(octets);
+            return accepted;
+          },
+          // The library keeps what the server offers to itself otherwise.
+          debug: (line) => {
+            offered = /^Handshake: \(remote\) (.*)$/.exec(line)?.[1] ?? offered;
+          },
+        } as ConnectConfig);
+      });
+    } catch (error) {
+      socket.destroy();
+      if (refused === undefined) throw loginError(error, offered, device);
+      const text = `the device shows the host key ${refused}, which is not the one that is known`;
+      throw failed("transport.hostKey", `${text}: nothing was sent to it`, device);
+    } finally {
+      key?.fill(0);
+    }
+  }
+}
+
+async function hostKeysOf(
+  { hostKey, port }: SshLogin,
+  address: string,
+  material: SshMaterial,
+): Promise<HostKeys> {
+  if (isPin(hostKey)) return pinnedKeys(hostKey);
+  return knownKeys(await material.knownHosts(hostKey.slice("file:".length)), address, port);
+}
+
+/** Those that are known, in our order; a type that is not known could only be refused. */
+function hostKeyTypes({ types }: HostKeys): (typeof algorithms.serverHostKey)[number][] {
+  const known = algorithms.serverHostKey.filter((type) => {
+    const plain = type.startsWith("rsa-sha2-") ? "ssh-rsa" : type;
+    return types.length === 0 || types.includes(plain);
+  });
+  return known.length === 0 ? [...algorithms.serverHostKey] : known;
+}
+
+/** Without delay from the first octet: with it the handshake takes many times as long. */
+function openSocket(host: string, port: number, device: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, noDelay: true, timeout: connectMsMax });
+    const gone = (cause: unknown): void => {
+      socket.destroy();
+      reject(failed("transport.unreachable", "the device does not answer", device, cause));
+    };
+    socket.once("error", gone).once("timeout", () => gone(new Error("no answer in time")));
+    socket.once("connect", () => {
+      socket.setTimeout(0).removeAllListeners();
+      resolve(socket);
+    });
+  });
+}
+
+function loginError(error: unknown, offered: string, device: string): LinksealError {
+  const said = messageOf(error);
+  if (/no matching/.test(said)) {
+    const text = `the device offers nothing that is strong enough (${offered})`;
+    return failed("transport.authentication", text, device, error);
+  }
+  if (/authentication methods failed/i.test(said)) {
+    return failed("transport.authentication", "the device does not accept the key", device, error);
+  }
+  return failed("transport.unreachable", `no SSH session: ${said}`, device, error);
+}
+
+function channelOver(stream: ClientChannel, device: string): ByteChannel {
+  const waiting: Uint8Array[] = [];
+  let bytes = 0;
+  let isOver = false;
+  let wake = Promise.withResolvers<void>();
+  const tell = (): void => {
+    wake.resolve();
+    wake = Promise.withResolvers();
+  };
+  const over = (): void => {
+    isOver = true;
+    tell();
+  };
+  stream.on("data", (octets: Buffer) => {
+    waiting.push(octets);
+    bytes += octets.length;
+    if (bytes > waitingBytesMax) stream.pause();
+    tell();
+  });
+  stream.on("end", over).on("close", over).on("error", over);
+  const gone = new Promise<never>((_resolve, reject) => {
+    stream.once("close", () => reject(failed("transport.closed", "the channel is over", device)));
+  });
+  gone.catch(() => undefined);
+  // Unread it would fill the window of the channel.
+  stream.stderr.resume();
+  return {
+    async read(signal) {
+      for (;;) {
+        signal.throwIfAborted();
+        const next = waiting.shift();
+        if (next !== undefined) {
+          bytes -= next.length;
+          if (bytes <= waitingBytesMax) stream.resume();
+          return next;
+        }
+        if (isOver) return undefined;
+        await orAborted(wake.promise, signal);
+      }
+    },
+    async write(text: Command, signal) {
+      signal.throwIfAborted();
+      if (isOver) throw failed("transport.closed", "the channel is over", device);
+      const octets = fillCommand(text);
+      const written = new Promise<void>((resolve) => {
+        stream.write(octets, () => {
+          octets.fill(0);
+          resolve();
+        });
+      });
+      await orAborted(Promise.race([written, gone]), signal);
+    },
+    async [Symbol.asyncDispose]() {
+      stream.end();
+      stream.destroy();
+    },
+  };
+}
+
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function failed(code: ErrorCode, text: string, where: string, cause?: unknown): LinksealError {
+  const next = "linkseal doctor";
+  return new LinksealError(code, text, { effect: "none", where, next, cause });
+}

@@ -1,0 +1,199 @@
+// XML both ways: requests by a writer that escapes, replies by a reader with limits; no entity, no
+// document type, no text pasted together.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Command, SecretHole } from "#hal/secret.ts";
+
+/** An element on its way to a device; a hole in it is filled by the channel alone. */
+export interface XmlOut {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: readonly XmlPart[];
+}
+
+export type XmlPart = XmlOut | SecretHole | string;
+
+export function element(name: string, ...children: readonly XmlPart[]): XmlOut {
+  return { name, attributes: {}, children };
+}
+
+export function elementWith(
+  name: string,
+  attributes: XmlOut["attributes"],
+  ...children: readonly XmlPart[]
+): XmlOut {
+  return { name, attributes, children };
+}
+
+const nameOf = /^[A-Za-z_][A-Za-z0-9_.-]*(:[A-Za-z_][A-Za-z0-9_.-]*)?$/;
+// XML 1.0 2.2: what no document may hold, however it is written.
+const forbidden = /[^\t\n\r\x20-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
+const references: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\r": "&#13;",
+  "\n": "&#10;",
+  "\t": "&#9;",
+};
+
+function escaped(text: string): string {
+  if (forbidden.test(text)) throw new RangeError("a character that XML has no way to write");
+  return text.replace(/[&<>"\r\n\t]/g, (character) => references[character] ?? character);
+}
+
+/** The text with holes; a hole holds digits, which need no escape. */
+export function writeXml(root: XmlOut): Command {
+  const parts: Command[number][] = [];
+  let text = "";
+  const write = ({ name, attributes, children }: XmlOut): void => {
+    if (!nameOf.test(name)) throw new RangeError("no name of an element");
+    text += `<${name}`;
+    for (const [key, value] of Object.entries(attributes)) {
+      if (!nameOf.test(key)) throw new RangeError("no name of an attribute");
+      text += ` ${key}="${escaped(value)}"`;
+    }
+    if (children.length === 0) {
+      text += "/>";
+      return;
+    }
+    text += ">";
+    for (const child of children) {
+      if (typeof child === "string") text += escaped(child);
+      else if ("name" in child) write(child);
+      else {
+        parts.push(text, child);
+        text = "";
+      }
+    }
+    text += `</${name}>`;
+  };
+  write(root);
+  return [...parts, text];
+}
+
+/** An element of a reply. Names are local ones: devices and releases differ in their prefixes. */
+export interface XmlElement {
+  readonly name: string;
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly children: readonly XmlElement[];
+  /** Of this element alone, without white space around it. */
+  readonly text: string;
+}
+
+export interface XmlLimits {
+  readonly depth: number;
+  readonly elements: number;
+}
+
+const limitsDefault: XmlLimits = { depth: 64, elements: 500_000 };
+
+let parser: Promise<typeof import("libxml2-wasm")> | undefined;
+
+// Loaded by the first reply, since it takes a while and most processes never read one; kept, since
+// a later import would take more than the turn of promises that virtual time gives it.
+function loadParser(): Promise<typeof import("libxml2-wasm")> {
+  parser ??= import("libxml2-wasm");
+  return parser;
+}
+
+/** Throws `device.unparsed` for all that is no well-formed document within the limits. */
+export async function readXml(
+  octets: Uint8Array,
+  where: string,
+  limits: XmlLimits = limitsDefault,
+): Promise<XmlElement> {
+  const { XmlDocument, XmlElement: Element, XmlText, XmlCData } = await loadParser();
+  const text = textIn(octets, where);
+  // RFC 6241 3: no document type declaration; without one there is no entity of its own either.
+  if (/<!(?!--|\[CDATA\[)/.test(text)) throw unparsed("the reply declares a document type", where);
+  refuseDeep(text, limits.depth, where);
+  let document: InstanceType<typeof XmlDocument>;
+  try {
+    document = XmlDocument.fromString(text);
+  } catch {
+    // What the parser says quotes the reply.
+    throw unparsed("the reply is no well-formed XML", where);
+  }
+  try {
+    let elements = 0;
+    const read = (node: InstanceType<typeof Element>): XmlElement => {
+      elements += 1;
+      if (elements > limits.elements) throw unparsed("the reply has too many elements", where);
+      const children: XmlElement[] = [];
+      let own = "";
+      for (let child = node.firstChild; child !== null; child = child.next) {
+        if (child instanceof Element) children.push(read(child));
+        else if (child instanceof XmlText || child instanceof XmlCData) own += child.content;
+      }
+      const attributes = new Map(node.attrs.map(({ name, value }) => [name, value]));
+      return { name: node.name, attributes, children, text: own.trim() };
+    };
+    return read(document.root);
+  } finally {
+    document.dispose();
+  }
+}
+
+function textIn(octets: Uint8Array, where: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(octets);
+  } catch {
+    throw unparsed("the reply is no UTF-8", where);
+  }
+}
+
+// Before the parser, whose own limit is far higher: a stack is no place to find out.
+function refuseDeep(text: string, depthMax: number, where: string): void {
+  let depth = 0;
+  for (const [tag] of text.matchAll(/<[A-Za-z_][^<>]*>|<\//g)) {
+    if (tag === "</") depth -= 1;
+    else if (!tag.endsWith("/>")) depth += 1;
+    if (depth > depthMax) throw unparsed("the reply is nested too deeply", where);
+  }
+}
+
+function unparsed(text: string, where: string): LinksealError {
+  return new LinksealError("device.unparsed", text, {
+    effect: "none",
+    where,
+    next: "linkseal doctor",
+  });
+}
+
+/** The first child of that name. */
+export function childOf(
+  parent: XmlElement | undefined,
+  ...path: readonly string[]
+): XmlElement | undefined {
+  return path.reduce<XmlElement | undefined>(
+    (found, name) => found?.children.find((child) => child.name === name),
+    parent,
+  );
+}
+
+export function childrenOf(parent: XmlElement | undefined, name: string): readonly XmlElement[] {
+  return parent?.children.filter((child) => child.name === name) ?? [];
+}
+
+/** Text of the first child at the path; undefined where there is none. */
+export function textOf(
+  parent: XmlElement | undefined,
+  ...path: readonly string[]
+): string | undefined {
+  return childOf(parent, ...path)?.text;
+}
+
+/** Every element of that name below the root, in document order. */
+export function everyOf(root: XmlElement, name: string): readonly XmlElement[] {
+  const found: XmlElement[] = [];
+  const collect = (parent: XmlElement): void => {
+    for (const child of parent.children) {
+      if (child.name === name) found.push(child);
+      collect(child);
+    }
+  };
+  collect(root);
+  return found;
+}

@@ -1,0 +1,87 @@
+// A simulated router behind a real SSH server on the loopback address, with its NETCONF subsystem.
+
+import { createHash } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
+import type { FaceSession, Wire } from "./faces/netconf.ts";
+
+export interface SshServeOptions {
+  /** 0 = any that is free. */
+  readonly port: number;
+  /** A session for one channel; undefined = the router does not answer. */
+  readonly connect: (wire: Wire) => FaceSession | undefined;
+}
+
+export interface SshServed {
+  readonly port: number;
+  /** `SHA256:` and the digest of its host key. */
+  readonly hostKey: string;
+  close(): Promise<void>;
+}
+
+/** Takes any user and any key: nobody but this host can reach it, and nothing real is behind it. */
+export async function serveSsh({ port, connect }: SshServeOptions): Promise<SshServed> {
+  const pair = ssh2.utils.generateKeyPairSync("ed25519");
+  const clients = new Set<Connection>();
+  const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
+    clients.add(client);
+    client.on("close", () => clients.delete(client)).on("error", () => undefined);
+    client.on("authentication", (attempt) => {
+      if (attempt.method === "publickey" || attempt.method === "password") attempt.accept();
+      else attempt.reject(["publickey", "password"]);
+    });
+    client.on("session", (accept) => meet(accept(), client, connect));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    hostKey: fingerprint(pair.public),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const client of clients) client.end();
+      }),
+  };
+}
+
+function meet(session: Session, client: Connection, connect: SshServeOptions["connect"]): void {
+  session.on("subsystem", (accept, reject, info) => {
+    if (info.name === "netconf") carry(accept(), client, connect);
+    else reject();
+  });
+  session.on("pty", (accept) => accept?.());
+  const refuse = (accept: () => ServerChannel): void => {
+    const channel = accept();
+    channel.stderr.write("this router speaks NETCONF alone: ssh -s ... netconf\n");
+    channel.exit(1);
+    channel.end();
+  };
+  session.on("shell", refuse).on("exec", refuse);
+}
+
+function carry(
+  channel: ServerChannel,
+  client: Connection,
+  connect: SshServeOptions["connect"],
+): void {
+  const session = connect({
+    send: (octets) => {
+      channel.write(octets);
+    },
+    close: () => channel.end(),
+  });
+  if (session === undefined) {
+    client.end();
+    return;
+  }
+  channel.on("data", (octets: Buffer) => session.receive(octets));
+  channel.on("close", () => session.gone()).on("error", () => session.gone());
+}
+
+function fingerprint(publicKey: string): string {
+  const octets = Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
+  return `SHA256:${createHash("sha256").update(octets).digest("base64").replace(/=+$/, "")}`;
+}

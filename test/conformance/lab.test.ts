@@ -1,0 +1,59 @@
+// `driver check` on a router that stands in for one of a lab: nothing but the driver touches it.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkDriver } from "#agent/lab-bench.ts";
+import { readXml } from "#drivers/transport/xml.ts";
+import type { Verdict } from "#hal/conformance.ts";
+import type { Device, Driver } from "#hal/device.ts";
+import { channelTo } from "../face-channel.ts";
+import { junosDriver, type Place, placeOf, platforms, worldOf } from "./junos-place.ts";
+import { drive, ports } from "./rig.ts";
+
+async function checked(driver: Driver): Promise<ReadonlyMap<string, Verdict>> {
+  const place: Place = placeOf(platforms["ptx10008 23.4R2"]);
+  const { rig, face } = place;
+  const world = worldOf(place, async (to) => channelTo(to.device, (wire) => face.connect(wire)));
+  const target = { device: rig.router.name, address: "192.0.2.1" };
+  const told = (): void => undefined;
+  return await drive(rig.clock, checkDriver({ driver, target, world, ports, told }));
+}
+
+const failed = (verdicts: ReadonlyMap<string, Verdict>): readonly string[] =>
+  [...verdicts].flatMap(([name, verdict]) =>
+    verdict.kind === "failed" ? [`${name}: ${verdict.text}`] : [],
+  );
+
+describe("a driver on a router of a lab", () => {
+  beforeAll(async () => {
+    await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
+  });
+
+  it("is tried as far as a router alone can tell", async () => {
+    const verdicts = await checked(junosDriver());
+    expect(failed(verdicts)).toEqual([]);
+    const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
+    expect(kinds.ok?.length).toBeGreaterThan(30);
+    expect(kinds.untried?.length).toBeGreaterThan(0);
+  });
+
+  it("that commits without its timer fails", async () => {
+    const inner = junosDriver();
+    const spoilt: Driver = {
+      ...inner,
+      open: async (...words) => {
+        const device: Device = await inner.open(...words);
+        return {
+          ...device,
+          prepare: async (...more) => {
+            const transaction = await device.prepare(...more);
+            return {
+              ...transaction,
+              apply: (_within, signal) => transaction.apply("final", signal),
+            };
+          },
+        };
+      },
+    };
+    expect(failed(await checked(spoilt)).join("\n")).toContain("apply: reverts in time");
+  });
+});

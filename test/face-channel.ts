@@ -1,0 +1,72 @@
+// A byte channel to a simulated router in the same process, on virtual time.
+
+import { fillCommand } from "#drivers/index.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { ByteChannel } from "#hal/world.ts";
+import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+
+/** `connect`: undefined = nobody answers. */
+export function channelTo(
+  device: string,
+  connect: (wire: Wire) => FaceSession | undefined,
+): ByteChannel {
+  const waiting: Uint8Array[] = [];
+  let isOver = false;
+  let wake = Promise.withResolvers<void>();
+  const tell = (): void => {
+    wake.resolve();
+    wake = Promise.withResolvers();
+  };
+  const session = connect({
+    send: (octets) => {
+      waiting.push(octets);
+      tell();
+    },
+    close: () => {
+      isOver = true;
+      tell();
+    },
+  });
+  if (session === undefined)
+    throw lost("transport.unreachable", device, "the device does not answer");
+  return {
+    async read(signal) {
+      while (waiting.length === 0 && !isOver) await orAborted(wake.promise, signal);
+      signal.throwIfAborted();
+      return waiting.shift();
+    },
+    async write(text, signal) {
+      signal.throwIfAborted();
+      if (isOver) throw lost("transport.closed", device, "the channel is over");
+      const octets = fillCommand(text);
+      session.receive(octets);
+      octets.fill(0);
+    },
+    async [Symbol.asyncDispose]() {
+      if (isOver) return;
+      isOver = true;
+      session.gone();
+      tell();
+    },
+  };
+}
+
+async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function lost(
+  code: "transport.unreachable" | "transport.closed",
+  where: string,
+  text: string,
+): LinksealError {
+  return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
+}

@@ -1,0 +1,109 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  childOf,
+  element,
+  elementWith,
+  everyOf,
+  readXml,
+  textOf,
+  writeXml,
+} from "#drivers/transport/xml.ts";
+import { preview, Secret } from "#hal/secret.ts";
+
+const octets = (text: string): Uint8Array => new TextEncoder().encode(text);
+const read = (text: string) => readXml(octets(text), "edge-a");
+const refused = async (text: string): Promise<string> => {
+  const error = await read(text).then(
+    () => "accepted",
+    (caught: unknown) => caught,
+  );
+  return error instanceof Error ? error.message : String(error);
+};
+
+describe("what is written", () => {
+  it("is escaped wherever text stands", () => {
+    const root = elementWith("a", { x: '"<&\n' }, element("b", "</b><c/>&amp;"), element("d"));
+    expect(preview(writeXml(root))).toBe(
+      '<a x="&quot;&lt;&amp;&#10;"><b>&lt;/b&gt;&lt;c/&gt;&amp;amp;</b><d/></a>',
+    );
+  });
+
+  it("keeps a secret in a hole of its own", () => {
+    using secret = Secret.take("cak", new Uint8Array([1, 2]));
+    const hole = { secret, as: "hex" } as const;
+    expect(writeXml(element("a", element("b", hole)))).toEqual(["<a><b>", hole, "</b></a>"]);
+  });
+
+  it.each(["a b", "a>", "", "1a", "a:b:c", "a\n"])("%j is no name of an element", (name) => {
+    expect(() => writeXml(element(name))).toThrow("no name");
+    expect(() => writeXml(elementWith("a", { [name]: "" }))).toThrow("no name");
+  });
+
+  it("refuses what XML cannot hold", () => {
+    for (const text of ["\0", "\x1b[2J", "\ufffe", "\ud800"]) {
+      expect(() => writeXml(element("a", text))).toThrow("no way to write");
+    }
+  });
+
+  it("any value arrives as the one value that it was", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: "grapheme" }), async (value) => {
+        const written = writeXml(element("r", elementWith("v", { at: value }, `|${value}|`)));
+        const root = await read(preview(written));
+        expect(root.children).toHaveLength(1);
+        expect(textOf(root, "v")).toBe(`|${value}|`);
+        expect(childOf(root, "v")?.attributes.get("at")).toBe(value);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("what is read", () => {
+  it("has local names, attributes, text of its own and CDATA", async () => {
+    const root = await read(
+      '<nc:r xmlns:nc="u" xmlns:j="v"><nc:t j:seconds="5"> a &lt; <!-- no -->' +
+        " b <![CDATA[<c>]]></nc:t></nc:r>",
+    );
+    expect(root.name).toBe("r");
+    expect(textOf(root, "t")).toBe("a <  b <c>");
+    expect(childOf(root, "t")?.attributes.get("seconds")).toBe("5");
+  });
+
+  it("keeps digits as they stand", async () => {
+    const root = await read("<r><a>007</a><a>0011223344550001</a><a>1e5</a></r>");
+    expect(everyOf(root, "a").map(({ text }) => text)).toEqual(["007", "0011223344550001", "1e5"]);
+  });
+
+  const bombs = `<!ENTITY a "ha"><!ENTITY b "&a;&a;">`;
+  it.each([
+    ["a document type", "<!DOCTYPE r><r/>", "document type"],
+    ["an entity bomb", `<!DOCTYPE r [${bombs}]><r>&b;</r>`, "document type"],
+    ["an outer entity", '<!DOCTYPE r SYSTEM "file:///etc/passwd"><r/>', "document type"],
+    ["an unknown entity", "<r>&nosuch;</r>", "well-formed"],
+    ["a missing end", "<r><a></r>", "well-formed"],
+    ["two roots", "<r/><r/>", "well-formed"],
+    ["a prefix of nobody", "<x:r/>", "well-formed"],
+    ["nothing", "", "well-formed"],
+    ["a NUL", "<r>\0</r>", "well-formed"],
+    ["depth", `${"<a>".repeat(200)}${"</a>".repeat(200)}`, "nested too deeply"],
+    ["depth without an end", "<a>".repeat(1_000_000), "nested too deeply"],
+  ])("%s is refused", async (_what, text, why) => {
+    expect(await refused(text)).toContain(why);
+  });
+
+  it("no UTF-8 is refused", async () => {
+    await expect(readXml(Uint8Array.of(0x3c, 0xff), "edge-a")).rejects.toThrow("UTF-8");
+  });
+
+  it("too many elements are refused", async () => {
+    const text = octets(`<r>${"<a/>".repeat(101)}</r>`);
+    await expect(readXml(text, "edge-a", { depth: 4, elements: 101 })).rejects.toThrow("too many");
+    expect((await readXml(text, "edge-a", { depth: 4, elements: 102 })).children).toHaveLength(101);
+  });
+
+  it("a refusal quotes nothing of the reply", async () => {
+    expect(await refused("<r>deadbeefdeadbeef</q>")).not.toContain("deadbeef");
+  });
+});
