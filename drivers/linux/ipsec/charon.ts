@@ -33,7 +33,7 @@ export interface CharonLook {
 export type RekeyWhat = "child" | "ike" | "reauthenticate";
 
 /** Inside the longest wait for an effect, with room for the proof. */
-const initiateMs = 15_000;
+const initiateMs = 25_000;
 const proofMs = 20_000;
 const pollMs = 200;
 const linesMax = 2_000;
