@@ -252,7 +252,10 @@ export class Effects {
     const task = { link, recheck };
     const { capabilities } = await this.#parts.lookout.device(link.device, signal);
     if (capabilities.macsec?.freshSak === true) {
-      return await this.#final("rekeySak", task, { kind: "macsec.rekeySak", port }, signal);
+      const isMade = await this.#final("rekeySak", task, { kind: "macsec.rekeySak", port }, signal)
+        .then(() => true)
+        .catch(notTheServer);
+      if (isMade) return;
     }
     await this.#final("rekeySak", task, { kind: "port.shut", port }, signal);
     // The link was taken with the first half: nothing may keep the second one back.
@@ -471,4 +474,11 @@ export function commitLost(
   const text = `${device} accepted ${what} ${seconds} s ago and no longer holds it`;
   const next = group === undefined ? "linkseal plan" : `linkseal rotation show ${group}`;
   return new LinksealError("device.commitExpired", text, { effect: "none", where: device, next });
+}
+
+/** The far end makes the SAKs of this link: none can be asked for here. */
+function notTheServer(error: unknown): false {
+  if (!(error instanceof LinksealError)) throw error;
+  if (error.code !== "device.unsupported" || error.effect !== "none") throw error;
+  return false;
 }

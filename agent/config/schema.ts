@@ -4,40 +4,13 @@ import { z } from "zod";
 import { realClouds } from "#drivers/azure-url.ts";
 import { quirkNames, riskNames } from "../desired.ts";
 import { azureFields, policyProfiles } from "./ipsec-policy.ts";
+import { duration, whole, word } from "./schema-words.ts";
 import { freezePattern } from "./span.ts";
-import { durationMs, durationPattern, speedPattern } from "./units.ts";
+import { ssh } from "./ssh-schema.ts";
+import { speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
 const driverNames = ["linux", "junos", "sim"] as const;
-
-// `title` is the rule in words (it follows "it must be"), `examples` holds what to write,
-// `description` what the key is for; complaints, JSON Schema and reference read these three.
-function word(title: string, pattern: RegExp, example: string) {
-  return z
-    .string()
-    .regex(pattern)
-    .meta({ title, examples: [example] });
-}
-
-function duration(low: string, high: string, fallback: string, description: string) {
-  const inside = (text: string): boolean =>
-    durationMs(text) >= durationMs(low) && durationMs(text) <= durationMs(high);
-  const title = `a duration from ${low} to ${high} with its unit (ms, s, m, h or d)`;
-  return z
-    .string()
-    .regex(durationPattern)
-    .refine(inside)
-    .meta({ title, examples: [fallback], description });
-}
-
-function whole(low: number, high: number, example: number) {
-  const title = `a whole number from ${low} to ${high}`;
-  return z
-    .int()
-    .min(low)
-    .max(high)
-    .meta({ title, examples: [example] });
-}
 
 const name = (example: string) =>
   word(
@@ -62,34 +35,6 @@ const deviceAddress = () =>
     /^(unix:\/[\w./@%+,:=~-]{1,106}|[0-9A-Fa-f:.]{2,45}|[0-9A-Za-z][0-9A-Za-z.-]{0,252})$/,
     "192.0.2.1",
   );
-
-const ssh = z
-  .strictObject({
-    user: word(
-      "a user name of at most 32 letters, digits and . _ -",
-      /^[A-Za-z_][A-Za-z0-9._-]{0,31}$/,
-      "linkseal",
-    ).describe("Who logs in."),
-    port: whole(1, 65_535, 830)
-      .default(830)
-      .meta({ description: "Where NETCONF answers over SSH." }),
-    key: word(
-      "`credential:NAME` of the unit, `file:` and an absolute path, or `agent`",
-      /^(agent|credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
-      "credential:edge-a",
-    ).describe("The private key, for its owner's eyes only, or the keys of an ssh-agent."),
-    hostKey: word(
-      "`SHA256:` and the digest that ssh-keygen -lf prints, or `file:` and known hosts",
-      /^(SHA256:[A-Za-z0-9+/]{43}=?|file:\/[\w./@%+,:=~-]{1,200})$/,
-      "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
-    ).describe("The device's host key; to any other nothing is said."),
-  })
-  .meta({
-    description: "How to log in to the device.",
-    examples: [
-      "{ user: linkseal, key: credential:edge-a, hostKey: file:/etc/ssh/ssh_known_hosts }",
-    ],
-  });
 
 // The rules between keys say what is wrong with a URL; here is only what a complaint may show.
 const vault = () =>

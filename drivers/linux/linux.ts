@@ -43,6 +43,7 @@ const macsec = {
   overlap: "keychain",
   counters: "perSa",
   hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
+  freshSak: true,
 } as const;
 const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs } as const;
 

@@ -30,7 +30,7 @@ describe("what a host offers", () => {
   const armed = { kind: "armedRevert" };
   const suites = ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"];
   const hitless = ["keyServerPriority", "replayWindow", "sakRekeyMs"];
-  const macsec = { suites, overlap: "keychain", counters: "perSa", hitless };
+  const macsec = { suites, overlap: "keychain", counters: "perSa", hitless, freshSak: true };
   const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 10_000 };
 
   it.each<[{ vtysh?: true; ping?: true }, object]>([

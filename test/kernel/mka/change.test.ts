@@ -83,7 +83,7 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(secyOf(networks[1])?.sa_list).toMatchObject([{ an: 1 }]);
   });
 
-  it("of SAKs by the clock, and 64 bit of packet numbers over their half, lose nothing", async () => {
+  it("of SAKs by the clock, and of 64 bit of packet numbers past 2^32, lose nothing", async () => {
     const networks = wire();
     networks.forEach((network, index) => {
       makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });
