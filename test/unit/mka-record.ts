@@ -15,6 +15,8 @@ import {
 /** One look, and the moment within which a station of the simulator is switched on. */
 const slackMs = 20 + 50;
 const share = 0.2;
+/** The mean of a few hellos at chance moments is no more exact than that. */
+const sigmas = 3;
 /** Refused frames more or less: hellos that a station sends because of news. */
 const framesMax = 2;
 
@@ -173,7 +175,7 @@ export function partings(sim: Runs, ours: Runs, apart?: Apart): readonly string[
   const names = [...(sim[0]?.tracks.keys() ?? [])].filter((name) => !tracks.includes(name));
   const found = names.flatMap((name) => trackPartings(name, sim, ours, lateMs));
   if (found.length > 0) return found;
-  const dark = (runs: Runs): number => mean(runs.map(({ darkMs }) => darkMs));
+  const dark = (runs: Runs): readonly number[] => runs.map(({ darkMs }) => darkMs);
   return [
     ...(tracks.includes("wire") ? [] : timePartings("dark for", dark(sim), dark(ours), lateMs)),
     ...orderPartings(names, sim, ours),
@@ -198,8 +200,8 @@ function trackPartings(name: string, sim: Runs, ours: Runs, lateMs: number): rea
       ? []
       : timePartings(
           `${name} ${value}`,
-          mean(timesOf(sim, name, index, "sinceMs")),
-          mean(timesOf(ours, name, index, "sinceMs")),
+          timesOf(sim, name, index, "sinceMs"),
+          timesOf(ours, name, index, "sinceMs"),
           lateMs,
         ),
   );
@@ -212,10 +214,17 @@ function valuesIn(runs: Runs, name: string): string {
   return [...new Set(texts)].toSorted().join(" | ");
 }
 
-function timePartings(what: string, sim: number, ours: number, lateMs: number): readonly string[] {
-  const nearMs = share * Math.max(sim, ours) + slackMs;
-  const isNear = ours - sim <= nearMs + lateMs && sim - ours <= nearMs;
-  return isNear ? [] : [`${what}: sim ${Math.round(sim)} ms, ours ${Math.round(ours)} ms`];
+function timePartings(
+  what: string,
+  sim: readonly number[],
+  ours: readonly number[],
+  lateMs: number,
+): readonly string[] {
+  const [here, there] = [mean(sim), mean(ours)];
+  const chanceMs = sigmas * Math.sqrt(errorOf(sim) + errorOf(ours));
+  const nearMs = share * Math.max(here, there) + slackMs + chanceMs;
+  const isNear = there - here <= nearMs + lateMs && here - there <= nearMs;
+  return isNear ? [] : [`${what}: sim ${Math.round(here)} ms, ours ${Math.round(there)} ms`];
 }
 
 const mean = (values: readonly number[]): number =>
@@ -228,6 +237,12 @@ function timesOf(
   since: "atMs" | "sinceMs",
 ): readonly number[] {
   return runs.map(({ tracks }) => tracks.get(name)?.[index]?.[since] ?? Number.NaN);
+}
+
+/** The variance of their mean. */
+function errorOf(values: readonly number[]): number {
+  const middle = mean(values);
+  return mean(values.map((value) => (value - middle) ** 2)) / values.length;
 }
 
 interface Happening {

@@ -17,7 +17,7 @@ const helloMs = 2000;
 interface Scenario {
   readonly name: string;
   readonly suites?: Readonly<Record<EndName, CipherSuite>>;
-  play(stage: Stage): Promise<void>;
+  readonly play: (stage: Stage) => Promise<void>;
   readonly apart?: Apart;
   /** The longest dark time that is right, in all. */
   readonly darkMs?: Readonly<Record<"sim" | "ours", number>>;
@@ -77,6 +77,22 @@ const starts: readonly Scenario[] = [
       await stage.pass(15_000);
     },
   },
+  ...[
+    [16, 8],
+    [255, 254],
+    [255, 255],
+  ].map(
+    ([a = 0, b = 0]): Scenario => ({
+      name: `the priorities are ${a} and ${b}`,
+      play: async (stage) => {
+        await stage.world.configure("a", { keyServerPriority: a });
+        await stage.world.configure("b", { keyServerPriority: b });
+        await stage.begin();
+        for (const end of endNames) await stage.world.give(end, "old");
+        await stage.pass(15_000);
+      },
+    }),
+  ),
   ...(["forged", "new"] as const).map(
     (key): Scenario => ({
       name: key === "new" ? "the CKNs differ" : "the CAKs differ under one CKN",
@@ -127,6 +143,26 @@ const silences: readonly Scenario[] = [
         because: "a station of the simulator says something as soon as it can speak again",
       },
     }),
+  ),
+  ...endNames.flatMap((end) =>
+    [3000, lifeMs + 100].map(
+      (ms): Scenario => ({
+        name: `${end} is silent for ${ms} ms`,
+        play: async (stage) => {
+          await secured(stage);
+          await stage.begin();
+          stage.world.mute(end, "mute");
+          await stage.pass(ms);
+          stage.world.mute(end, "heard");
+          stage.act();
+          await stage.pass(15_000);
+        },
+        apart: {
+          lateMs: helloMs,
+          because: "a station of the simulator says something as soon as it can speak again",
+        },
+      }),
+    ),
   ),
   ...[1000, 10_000].map(
     (ms): Scenario => ({
@@ -253,7 +289,9 @@ const changes: readonly Scenario[] = [
 const rows = [...starts, ...silences, ...changes].map((scenario) => [scenario.name, scenario]);
 
 describe(`in the simulator as on our hosts (seed ${seed})`, () => {
-  it.each(rows as [string, Scenario][])("%s", async (_, scenario) => {
+  const timeout = effort(60_000, 1_200_000);
+
+  it.each(rows as [string, Scenario][])("%s", { timeout }, async (_, scenario) => {
     const { sim, ours } = await inBothWorlds(scenario);
     expect(partings(sim, ours, scenario.apart)).toEqual([]);
     if (scenario.darkMs === undefined) return;
