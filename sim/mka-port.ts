@@ -49,17 +49,15 @@ export class ControlledPort {
 
   /** Moves as far as the orders allow; true if an MKPDU must tell the peers. */
   run(orders: CpOrders): boolean {
-    const before = this.state;
     this.#owesInfo = false;
-    for (;;) {
-      const next = cpNext(this.state, this.#inputs(orders));
-      if (next === this.state) break;
+    let next = cpNext(this.state, this.#inputs(orders));
+    if (next === this.state) return false;
+    // Under a new key server the machine may come back to where it was, with another SAK.
+    for (; next !== this.state; next = cpNext(this.state, this.#inputs(orders))) {
       this.state = next;
       this.#enter(next, orders.peer);
     }
-    if (before !== this.state) {
-      this.use = { latest: slotFor(this.#latest), old: slotFor(this.#old) };
-    }
+    this.use = { latest: slotFor(this.#latest), old: slotFor(this.#old) };
     return this.#owesInfo;
   }
 

@@ -116,6 +116,19 @@ describe("a new SAK", () => {
     expect(made.b.session().latestSak).toMatchObject({ receive: true, transmit: false });
   });
 
+  it("that another overtakes before it is in use keeps nobody waiting", async () => {
+    const made = await secured("overtaken", ramp);
+    const before = lost(made);
+    made.a.rekeySak();
+    // The other end has the first, and the server has not heard of it.
+    await made.seconds(0.0015);
+    made.a.rekeySak();
+    await made.seconds(0.5);
+    expect(made.a.session()).toMatchObject({ respondedPeers: 1, latestSak: { transmit: true } });
+    expect(made.b.session().latestSak).toEqual(made.a.session().latestSak);
+    expect(lost(made)).toBe(before);
+  });
+
   it("waits at most a life time for a peer that does not install it", async () => {
     const made = await secured("no-answer", ramp);
     made.b.setFault("noSak", true);

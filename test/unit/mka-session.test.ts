@@ -92,6 +92,17 @@ describe("a secured session", () => {
   });
 });
 
+describe("a change of the key server", () => {
+  it("ends in a SAK that each end says it has", async () => {
+    const made = await secured("priority-says", ramp);
+    made.b.configure({ ...mustSecure, keyServerPriority: 1 });
+    await made.seconds(5);
+    for (const station of [made.a, made.b]) {
+      expect(station.session()).toMatchObject({ livePeers: 1, respondedPeers: 1 });
+    }
+  });
+});
+
 describe("a peer that falls silent", () => {
   it("is declared dead after 4 to 6 s, and the port closes", async () => {
     for (const seed of seeds) {

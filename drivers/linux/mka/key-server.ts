@@ -71,6 +71,8 @@ export class KeyServer {
     const { actor, cp, settings } = served;
     const newest = cp.newest;
     if (newest === undefined) return "first";
+    // Figure 12-2 closes the port first; but who had the former key server's SAK has it still, and
+    // no frame is lost under it until ours has come.
     if (newest.keyIdentifier.mi !== actor.mi) return "keyServer";
     if (actor.livePeers.some(({ mi }) => !newest.members.includes(mi))) {
       // 9.8: others that are about to be live get the same SAK.
