@@ -1,46 +1,48 @@
-// What comes in over a wire, counted by a socket below everything: MACsec, and data in the clear.
+// What passes a port, counted below everything: MACsec, and data in the clear.
 
 import { enterNetwork, ipJson, native } from "../kernel/lab.ts";
 
-const etherTypes = { macsec: 0x88e5, ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
+/** ETH_P_ALL: a SecY keeps its frames from whoever asks for their type alone. */
+const everything = 0x0003;
+const etherTypes = { macsec: 0x88e5, eapol: 0x888e } as const;
+const typeAt = 12;
 const broadcast = new Uint8Array(6).fill(0xff);
 
 export class WireWatch implements Disposable {
-  /** Frames under MACsec so far. */
+  /** Frames under MACsec so far, in both directions. */
   sealed = 0;
-  /** Frames of data in the clear so far. */
+  /** Frames of data in the clear so far, in both directions. */
   clear = 0;
   /** The first octets of the newest frame under MACsec. */
   newest = "";
-  readonly #sockets: ReturnType<typeof native.openFrames>[] = [];
-  readonly #room = new Uint8Array(16_384);
+  readonly #socket: ReturnType<typeof native.openFrames>;
+  readonly #room = Buffer.alloc(16_384);
 
   /** Leaves the thread in that network. */
   constructor(network: string, port: string) {
     enterNetwork(network);
     const [link] = ipJson<readonly { readonly ifindex: number }[]>("link", "show", port);
-    for (const type of Object.values(etherTypes)) {
-      const socket = native.openFrames(link?.ifindex ?? 0, type, broadcast, () => {
-        for (;;) {
-          const length = native.receive(socket, this.#room);
-          if (length <= 0) return;
-          this.#count(type, length);
-        }
-      });
-      this.#sockets.push(socket);
-    }
+    this.#socket = native.openFrames(link?.ifindex ?? 0, everything, broadcast, () => {
+      for (;;) {
+        const length = native.receive(this.#socket, this.#room);
+        if (length <= typeAt) return;
+        this.#count(length);
+      }
+    });
   }
 
-  #count(type: number, length: number): void {
+  #count(length: number): void {
+    const type = this.#room.readUInt16BE(typeAt);
+    if (type === etherTypes.eapol) return;
     if (type !== etherTypes.macsec) {
       this.clear += 1;
       return;
     }
     this.sealed += 1;
-    this.newest = Buffer.from(this.#room.subarray(0, Math.min(length, 48))).toString("hex");
+    this.newest = this.#room.toString("hex", 0, Math.min(length, 48));
   }
 
   [Symbol.dispose](): void {
-    for (const socket of this.#sockets) native.close(socket);
+    native.close(this.#socket);
   }
 }

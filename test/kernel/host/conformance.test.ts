@@ -24,8 +24,7 @@ import { Truths } from "./secy-truth.ts";
 let pair: Pair;
 let rates: Rates;
 let truths: Truths;
-/** At both ends of each wire. */
-let wires: ReadonlyMap<string, readonly [WireWatch, WireWatch]>;
+let wires: ReadonlyMap<string, WireWatch>;
 beforeAll(async () => {
   pair = await buildPair();
   const { edge, far, ports } = pair;
@@ -34,15 +33,7 @@ beforeAll(async () => {
     const off = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
     ip("netns", "exec", network, "sysctl", "-qw", ...off);
   }
-  wires = new Map(
-    ports.map(({ port }) => [
-      port,
-      [
-        new WireWatch(edge.network, port),
-        new WireWatch(far.network, port.replace("p", "m")),
-      ] as const,
-    ]),
-  );
+  wires = new Map(ports.map(({ port }) => [port, new WireWatch(edge.network, port)]));
   enterNetwork(edge.network);
   rates = new Rates();
   truths = new Truths([edge.network, far.network]);
@@ -50,7 +41,7 @@ beforeAll(async () => {
 afterAll(async () => {
   rates[Symbol.dispose]();
   await truths[Symbol.asyncDispose]();
-  for (const watch of [...wires.values()].flat()) watch[Symbol.dispose]();
+  for (const watch of wires.values()) watch[Symbol.dispose]();
   for (const router of [pair.edge, pair.far]) stopRouter(router);
   leaveNetworks();
 });
