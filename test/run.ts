@@ -33,12 +33,17 @@ function areAskedFor(paths: readonly string[]): string[] {
     : paths.filter((path) => fragments.some((fragment) => path.includes(fragment)));
 }
 
-// Each folder in the kernel tier is a group that shares one boot; the files beside them boot by
-// themselves.
+// Each folder in the kernel tier is a group that shares one boot, but for what takes minutes alone;
+// the longest begin first.
+const long = /\/(lab|conformance|matrix)\.test\.ts$/;
+
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).sort();
-  const byFolder = Map.groupBy(areAskedFor(paths), (path) => dirname(path));
-  return [...byFolder.values()];
+  const byBoot = Map.groupBy(areAskedFor(paths), (path) =>
+    long.test(path) ? path : dirname(path),
+  );
+  const isLong = ([path = ""]: readonly string[]): boolean => long.test(path);
+  return [...byBoot.values()].sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
 }
 
 // Undefined when vitest ended before it wrote its report.

@@ -15,7 +15,7 @@ import { Programs, type Said } from "../kernel/host/programs.ts";
 import { buildPair, type Pair, startTraffic, stopRouter } from "../kernel/host/router.ts";
 import type { Tally } from "../kernel/host/traffic.ts";
 import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
-import { type FarKey, StandIn } from "./stand-in.ts";
+import { type FarKey, farPort, StandIn } from "./stand-in.ts";
 import { WireWatch } from "./wire.ts";
 
 const group = "erd-lab";
@@ -57,7 +57,9 @@ export class Lab implements AsyncDisposable {
     this.#say = say;
     this.standIn = new StandIn(pair.far.network);
     this.programs = new Programs(folder, pair.edge.network);
-    this.wires = new Map(links.map(({ port }) => [port, new WireWatch(pair.edge.network, port)]));
+    this.wires = new Map(
+      links.map(({ port }) => [port, new WireWatch(pair.far.network, farPort(port))]),
+    );
     enterNetwork(pair.edge.network);
   }
 

@@ -1,4 +1,4 @@
-// What passes a port, counted below everything: MACsec, and data in the clear.
+// What comes in at a port, counted below everything: MACsec, and data in the clear.
 
 import { enterNetwork, ipJson, native } from "../kernel/lab.ts";
 
@@ -9,9 +9,9 @@ const typeAt = 12;
 const broadcast = new Uint8Array(6).fill(0xff);
 
 export class WireWatch implements Disposable {
-  /** Frames under MACsec so far, in both directions. */
+  /** Frames under MACsec so far. */
   sealed = 0;
-  /** Frames of data in the clear so far, in both directions. */
+  /** Frames of data in the clear so far. */
   clear = 0;
   /** The first octets of the newest frame under MACsec. */
   newest = "";

@@ -45,6 +45,16 @@ static int64_t receive_frame(int fd, struct bytes room)
 	return (size_t)length > room.length ? -EMSGSIZE : length;
 }
 
+static bool is_type(uint32_t ether_type)
+{
+#ifdef LINKSEAL_TEST_BUILD
+	/* Only a test looks at everything that comes in. */
+	if (ether_type == ETH_P_ALL)
+		return true;
+#endif
+	return ether_type >= ETH_P_802_3_MIN;
+}
+
 napi_value frames_open_call(napi_env env, napi_callback_info info)
 {
 	struct arguments taken;
@@ -56,7 +66,7 @@ napi_value frames_open_call(napi_env env, napi_callback_info info)
 	    !arguments_u32(&taken, 1, &ether_type) || !arguments_bytes(&taken, 2, &group))
 		return NULL;
 	/* Port 0 would mean every port, and a small type is a length. */
-	if (port == 0 || port > INT32_MAX || ether_type < ETH_P_802_3_MIN ||
+	if (port == 0 || port > INT32_MAX || !is_type(ether_type) ||
 	    ether_type > UINT16_MAX || group.length != ETH_ALEN)
 		return throw_errno(env, "frames", EINVAL);
 	fd = open_frames((int)port, (uint16_t)ether_type, group.data);

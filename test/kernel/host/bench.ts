@@ -26,8 +26,8 @@ export interface BenchParts {
   readonly farEnd: FarEnd;
   /** Of the edge and of the far end. */
   readonly truths: Truths;
-  /** What passes each port. */
-  readonly wires: ReadonlyMap<PortName, WireWatch>;
+  /** What comes in at both ends, by port. */
+  readonly wires: ReadonlyMap<PortName, readonly WireWatch[]>;
   readonly hasRouting: boolean;
 }
 
@@ -196,10 +196,14 @@ function portTruth(parts: BenchParts, moment: Moment, port: PortName, peer: stri
     bgpUp,
     carries: hasRouting ? bgpUp : joined,
     offeredPps: pps < chatterPps ? 0 : pps,
-    clearFrames: BigInt(wires.get(port)?.clear ?? 0),
-    protectedFrames: BigInt(wires.get(port)?.sealed ?? 0),
+    clearFrames: crossed(wires.get(port), "clear"),
+    protectedFrames: crossed(wires.get(port), "sealed"),
     lostFrames: dropped + BigInt((near?.lost ?? 0) + (far?.lost ?? 0)),
   };
+}
+
+function crossed(ends: readonly WireWatch[] = [], how: "clear" | "sealed"): bigint {
+  return ends.reduce((sum, end) => sum + BigInt(end[how]), 0n);
 }
 
 function drainIn(config: string, peer: string): DrainMeans | undefined {

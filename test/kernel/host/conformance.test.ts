@@ -24,7 +24,8 @@ import { Truths } from "./secy-truth.ts";
 let pair: Pair;
 let rates: Rates;
 let truths: Truths;
-let wires: ReadonlyMap<string, WireWatch>;
+/** At both ends of each. */
+let wires: ReadonlyMap<string, readonly WireWatch[]>;
 beforeAll(async () => {
   pair = await buildPair();
   const { edge, far, ports } = pair;
@@ -33,7 +34,12 @@ beforeAll(async () => {
     const off = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
     ip("netns", "exec", network, "sysctl", "-qw", ...off);
   }
-  wires = new Map(ports.map(({ port }) => [port, new WireWatch(edge.network, port)]));
+  wires = new Map(
+    ports.map(({ port }) => {
+      const beyond = port.replace("p", "m");
+      return [port, [new WireWatch(edge.network, port), new WireWatch(far.network, beyond)]];
+    }),
+  );
   enterNetwork(edge.network);
   rates = new Rates();
   truths = new Truths([edge.network, far.network]);
@@ -41,7 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   rates[Symbol.dispose]();
   await truths[Symbol.asyncDispose]();
-  for (const watch of wires.values()) watch[Symbol.dispose]();
+  for (const watch of [...wires.values()].flat()) watch[Symbol.dispose]();
   for (const router of [pair.edge, pair.far]) stopRouter(router);
   leaveNetworks();
 });
@@ -110,11 +116,11 @@ async function verdictsOf(
  */
 const paceOf = (name: string): number => {
   if (/second one|new one takes|fresh SAK|hitless|not disturbed|pending second/.test(name))
-    return 4;
+    return 3;
   if (name.includes("clock")) return 5;
   return /^(apply|confirm|commit|prepare|recall|rollback|route|look: is|control)/.test(name)
     ? 15
-    : 8;
+    : 5;
 };
 
 /** Nothing in a kernel's answers is like them, and a boot would end the test. */

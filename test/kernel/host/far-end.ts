@@ -31,6 +31,7 @@ export class FarEnd implements AsyncDisposable {
   readonly #ports = new Map<PortName, FarPort>();
   readonly #sockets = new DisposableStack();
   readonly #over = new AbortController();
+  readonly #running: Promise<void>[] = [];
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(pair: Pair, clock: Clock) {
@@ -102,13 +103,14 @@ export class FarEnd implements AsyncDisposable {
     inside(() =>
       this.#sockets.use(monitor(native, route, [linkGroup], { message: hint, resync: hint })),
     );
-    void opened.run(this.#over.signal);
+    this.#running.push(opened.run(this.#over.signal));
     return { port: opened, suite: undefined, ckn: undefined };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn.catch(() => undefined);
     this.#over.abort();
+    await Promise.all(this.#running).catch((error: unknown) => console.error("far end", error));
     this.#sockets.dispose();
   }
 }

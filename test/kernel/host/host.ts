@@ -61,6 +61,7 @@ export class Host implements AsyncDisposable {
   readonly #sockets: DisposableStack;
   readonly #agreements = new Map<PortName, Agreement>();
   readonly #over = new AbortController();
+  readonly #running: Promise<void>[] = [];
 
   private constructor(
     options: HostOptions,
@@ -95,7 +96,9 @@ export class Host implements AsyncDisposable {
     const settings = { keyServerPriority: 16, sakRekeyMs: undefined };
     const agreement: Agreement = { desk, keys: [], settings };
     this.#agreements.set(port, agreement);
-    desk.run(this.#over.signal).catch((error: unknown) => console.error("an MKA desk", error));
+    this.#running.push(
+      desk.run(this.#over.signal).catch((error: unknown) => console.error("an MKA desk", error)),
+    );
   }
 
   agreementOf(port: PortName): Omit<Agreement, "desk"> | undefined {
@@ -151,6 +154,7 @@ export class Host implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort();
+    await Promise.all(this.#running);
     this.#desk.close();
     this.#sockets.dispose();
   }

@@ -95,7 +95,7 @@ function* espRows(): Generator<AzurePolicy> {
 
 const seed = process.env["LINKSEAL_SEED"] ?? "policies";
 
-/** Each name once, and some pairs; in the long run every row, and 50 pairs. */
+/** Some names once, and some pairs; in the long run every row, and 50 pairs. */
 function rows(): readonly AzurePolicy[] {
   const prng = new Prng(seed);
   const [ike, esp] = [[...ikeRows()], [...espRows()]];
@@ -110,7 +110,8 @@ function rows(): readonly AzurePolicy[] {
       return { ...profiles.strong, [field]: name };
     }),
   );
-  return [...effort(single, [...ike, ...esp]), ...pairs];
+  const some = single.filter((_, index) => index % 4 === 0);
+  return [...effort(some, [...ike, ...esp]), ...pairs];
 }
 
 async function outcomeOf(policy: AzurePolicy): Promise<string> {
