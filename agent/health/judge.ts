@@ -58,12 +58,22 @@ export class Judge {
     this.#advance(crew, now);
   }
 
-  /** What the last judgement says against leaning on a link; undefined = nothing. */
+  /**
+   * What the last judgement says against leaning on a link; undefined = nothing. P2: what nobody
+   * knows to carry is not leaned on, though MKA may call it secured.
+   */
   alarm(link: DesiredLink): string | undefined {
-    const verdict = this.#verdicts.get(linkId(link));
-    return verdict?.verdict === "down" || verdict?.verdict === "unprotected"
-      ? `it is ${verdict.verdict}: ${verdict.why}`
-      : undefined;
+    const judged = this.#verdicts.get(linkId(link));
+    if (judged === undefined) return "nobody has judged it yet";
+    switch (judged.verdict) {
+      case "protected":
+      case "degraded":
+        return undefined;
+      case "unknown":
+      case "down":
+      case "unprotected":
+        return `it is ${judged.verdict}: ${judged.why}`;
+    }
   }
 
   #advance(crew: Crew, now: Instant): void {

@@ -5,7 +5,7 @@ import type { Agent } from "#agent/agent.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
-import { known, type MacsecPort } from "#hal/model.ts";
+import { known, type MacsecPort, strongValue } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import {
   bound,
@@ -55,7 +55,6 @@ describe("verdicts", () => {
   });
 
   it("warn whoever would lean on a link that is down", () => {
-    expect(new JudgeBench().alarm("primary")).toBeUndefined();
     const bench = new JudgeBench({ port: unplugged(2) }).turn().polls(1);
     expect(bench.alarm("primary")).toBeUndefined();
     bench.polls(1);
@@ -64,6 +63,21 @@ describe("verdicts", () => {
     const open = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
     expect(new JudgeBench({ port: open }).turn().alarm("primary")).toMatch(/^it is unprotected: /);
+  });
+
+  it("warn whoever would lean on a link that nobody knows to carry: counters that froze", () => {
+    const frozen = (link: DesiredLink, poll: number): MacsecPort => {
+      const { frames } = carrying(link, Math.min(poll, 2));
+      const then = strongValue(frames);
+      if (then === undefined) throw new Error("no sample");
+      return carrying(link, poll, { frames: known(then, at(poll * pollMs)) });
+    };
+    const bench = new JudgeBench({ port: frozen });
+    expect(bench.alarm("primary")).toBe("nobody has judged it yet");
+    expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: .* it has been read only once$/);
+    expect(bench.polls(2).alarm("primary")).toBeUndefined();
+    const why = "traffic passes edge-a et-0/0/0, but its MACsec counters stand still";
+    expect(bench.polls(24).alarm("primary")).toBe(`it is unknown: ${why}`);
   });
 
   it("are unknown before the first look", () => {
