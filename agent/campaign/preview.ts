@@ -14,13 +14,13 @@ import { closedGate } from "./gates.ts";
 import type { CampaignLink } from "./model.ts";
 import { type OwnPathParts, ownPathOf } from "./own-path.ts";
 import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
-import { siblingOf } from "./sibling.ts";
+import { type Alarm, siblingOf } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
 export interface PreviewParts extends BeginParts, Pick<OwnPathParts, "ownAddresses"> {
   readonly acceptsRisk: (risk: RiskName) => boolean;
   /** What health says against leaning on a link; undefined = nothing. */
-  readonly alarm: (link: DesiredLink) => string | undefined;
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
 type Note = Plan["notes"][number];

@@ -35,7 +35,7 @@ import {
   type PortFacts,
 } from "./model.ts";
 import { ownPathOf } from "./own-path.ts";
-import { lostOf, siblingOf } from "./sibling.ts";
+import { type Alarm, doubtOf, siblingOf, standingOfAll } from "./sibling.ts";
 
 export interface ScoutParts extends EffectParts {
   readonly memory: () => Memory;
@@ -45,7 +45,7 @@ export interface ScoutParts extends EffectParts {
   /** Addresses that the agent itself must reach. */
   readonly ownAddresses: readonly string[];
   /** What health says against leaning on this link; undefined = nothing. */
-  readonly alarm: (link: DesiredLink) => string | undefined;
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
 export interface Report {
@@ -101,10 +101,10 @@ export class Scout {
   }
 
   /** What was seen of the siblings since the last look that speaks against leaning on them. */
-  lostSibling(link: DesiredLink): string | undefined {
+  siblingDoubt(link: DesiredLink): string | undefined {
     const { group, lookout } = this.#parts;
     const others = group.links.filter((each) => each.name !== link.name);
-    return lostOf(others.map((each) => siblingOf(this.#parts, lookout.view(each))));
+    return doubtOf(others.map((each) => siblingOf(this.#parts, lookout.view(each))));
   }
 
   async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
@@ -224,7 +224,7 @@ export class Scout {
     return {
       port,
       far,
-      sibling: siblings.every((each) => each.carries === "carrying") ? "carrying" : "lost",
+      sibling: standingOfAll(siblings),
       closedGate: closedGate(this.#gates(seen)),
       drained,
       staged,

@@ -87,6 +87,7 @@ export class Events {
       this.#fair("the agent starts", (to) => {
         to.alive = 1;
         to.startGrace = 1;
+        to.siblingUnsure = 1;
       });
     } else if (stateName(world.record) !== "done") {
       this.#knowing(world, config);
@@ -208,6 +209,7 @@ export class Events {
       ["cut", "the fibre heals"],
       ["siblingCut", "the sibling's fibre heals"],
       ["siblingDrained", "the sibling is undrained"],
+      ["siblingUnsure", "the sibling is judged"],
       ["routerUnseen", "the router answers again"],
       ["farUnseen", "the far end answers again"],
       ["windowShut", "the window opens again"],
@@ -228,6 +230,7 @@ export class Events {
       ["cut", "the fibre is cut"],
       ["siblingCut", "the sibling's fibre is cut"],
       ["siblingDrained", "a person drains the sibling"],
+      ["siblingUnsure", "nobody can judge the sibling"],
       ["routerUnseen", "the router does not answer"],
       ["farUnseen", "the far end does not answer"],
       ["windowShut", "the window shuts"],

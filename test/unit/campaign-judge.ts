@@ -140,9 +140,10 @@ function waitsDark(world: World, config: Config, state: string): boolean {
 function heals(world: World, oracle: Oracle): boolean {
   const to = scratchOf(oracle);
   copy(world, to);
-  const well = { cut: 0, siblingCut: 0, siblingDrained: 0, routerUnseen: 0, farUnseen: 0 };
+  const well = { cut: 0, siblingCut: 0, siblingDrained: 0, siblingUnsure: 0, routerUnseen: 0 };
+  const open = { farUnseen: 0, windowShut: 0, refuses: 0, startGrace: 0, putGrace: 0 };
   for (let turns = 0; turns < healingTurnsMax; turns += 1) {
-    Object.assign(to, well, { windowShut: 0, refuses: 0, alive: 1, startGrace: 0, putGrace: 0 });
+    Object.assign(to, well, open, { alive: 1 });
     if (to.pending === foreign) to.pending = 0;
     if (isUp(to, oracle.config)) return true;
     if (stateName(to.record) === "held") resume(to, oracle.config);

@@ -123,6 +123,7 @@ export function die(world: World): void {
   world.alive = 0;
   world.startGrace = 0;
   world.putGrace = 0;
+  world.siblingUnsure = 0;
 }
 
 const gated = stateNumber("gated");
@@ -328,6 +329,7 @@ function judgeEffect(
   claim(state !== "held" || parks, "HELD: nothing but the parking rule is written");
   if (interrupts(world, action) || shuts) {
     claim(!(up && siblingLost(world)), "P2: it interrupts the only link that carries");
+    claim(!(up && world.siblingUnsure === 1), "P2: nobody knows whether the sibling carries");
     const moves = action === "drain" || !up;
     claim(moves || (world.drained === 1 && world.quiet === 1), "CARRY: the link is not drained");
   }

@@ -59,7 +59,6 @@ const noticedIn: Readonly<Record<string, readonly [config: string, faults: numbe
 
 /** The rows that ask for the effect ask for this as well; the guard says it once more. */
 const impliedByRows: Readonly<Record<string, string>> = {
-  "drain: the sibling carries": "gated.closed, draining.siblingLost",
   "drain: nothing is pending on the device": "gated.closed, draining.foreignCommit",
   "stage: the router can hold both keys": "break-before-make never enters staging",
   "stage: nothing is pending on the device": "staging.verifies, staging.foreignCommit",

@@ -59,6 +59,7 @@ describe("verdicts", () => {
     expect(bench.alarm("primary")).toBeUndefined();
     bench.polls(1);
     expect(bench.alarm("primary")).toBe("it is down: edge-a et-0/0/0 has no link");
+    expect(bench.standing("primary")).toBe("lost");
     expect(bench.alarm("secondary")).toBeUndefined();
     const open = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
@@ -72,12 +73,26 @@ describe("verdicts", () => {
       if (then === undefined) throw new Error("no sample");
       return carrying(link, poll, { frames: known(then, at(poll * pollMs)) });
     };
-    const bench = new JudgeBench({ port: frozen });
-    expect(bench.alarm("primary")).toBe("nobody has judged it yet");
-    expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: .* it has been read only once$/);
-    expect(bench.polls(2).alarm("primary")).toBeUndefined();
+    const bench = new JudgeBench({ port: frozen }).turn().polls(2);
+    expect(bench.alarm("primary")).toBeUndefined();
+    // What the window still holds of the time before is evidence.
+    bench.polls(20);
     const why = "traffic passes edge-a et-0/0/0, but its MACsec counters stand still";
-    expect(bench.polls(24).alarm("primary")).toBe(`it is unknown: ${why}`);
+    expect(bench.alarm("primary")).toBe(`it is unknown: ${why}`);
+    expect(bench.standing("primary")).toBe("unsure");
+    expect(bench.polls(10).standing("primary")).toBe("lost");
+  });
+
+  it("begin with nobody knowing, and a link that stays so counts as lost", () => {
+    const bench = new JudgeBench({ unread: true });
+    expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([
+      "unsure",
+      "nobody has judged it yet",
+    ]);
+    expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: /);
+    expect(bench.polls(6).standing("primary")).toBe("unsure");
+    expect(bench.polls(1).standing("primary")).toBe("lost");
+    expect(new JudgeBench().turn().polls(2).standing("primary")).toBe("carrying");
   });
 
   it("are unknown before the first look", () => {
