@@ -121,6 +121,7 @@ export class Oracle {
   #forgotAt: Instant | undefined;
   readonly #asked = new Map<string, Instant>();
   readonly #known = new Map<string, Knowledge>();
+  readonly #takenBack = new Map<string, Instant>();
   /** Links on which MKA is content and no frame passes now. */
   readonly #brokenSince = new Map<string, Instant>();
   readonly #parked = new Map<string, Instant>();
@@ -325,6 +326,10 @@ export class Oracle {
     }
   }
 
+  takesBack(token: string): void {
+    this.#takenBack.set(token, this.#site.clock.now());
+  }
+
   /** From now on no key is changed on a link with traffic. */
   expectDrained(): void {
     this.#drains = true;
@@ -358,6 +363,7 @@ export class Oracle {
       disturbed,
       looks: this.#looks,
       known: this.#known,
+      takenBack: this.#takenBack,
       movesSince: this.#movesSince,
       asked: this.#asked,
       parked: this.#parked,

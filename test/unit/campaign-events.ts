@@ -295,7 +295,7 @@ export class Events {
         });
       }
     }
-    if (world.pending === 0) this.#handsOnRouter(world);
+    if (world.pending !== foreign) this.#handsOnRouter(world);
     if (world.drained === 1 && world.pending === 0) {
       this.#fault("a person gives the link its traffic back", (to) => {
         to.drained = 0;
@@ -325,6 +325,7 @@ export class Events {
         to.meddled = 1;
       });
     }
+    if ((world.keys & oldKey) === 0 && this.#config.kind !== "enrol") this.#puttingBack(world);
     if ((world.keys & strangeKey) === 0) {
       this.#fault("a person adds a foreign key to the router", (to) => {
         to.keys |= strangeKey;
@@ -335,9 +336,21 @@ export class Events {
         to.keys &= ~strangeKey;
       });
     }
+    if (world.pending === ours) return;
     this.#fault("a person starts a commit", (to) => {
       to.pending = foreign;
     });
+  }
+
+  #puttingBack({ keys }: World): void {
+    const breaks = this.#config.overlap === "breakBeforeMake";
+    for (const after of new Set([oldKey, breaks ? oldKey : keys | oldKey])) {
+      const how = after === oldKey ? "alone" : "beside the others";
+      this.#fault(`a person puts the old key back, ${how}`, (to) => {
+        to.keys = after;
+        to.meddled = 1;
+      });
+    }
   }
 
   #words(): void {

@@ -17,6 +17,8 @@ import {
   type Config,
   copy,
   foreign,
+  goesBackBare,
+  isHidden,
   isUp,
   linkIn,
   matches,
@@ -95,7 +97,7 @@ function judgeTraffic(
   left: (to: World) => boolean,
 ): void {
   const { config } = oracle;
-  if (world.drained === 0 || !isUp(world, config)) return;
+  if (world.drained === 0 || !isUp(world, config) || isHidden(world, config)) return;
   if (pendingSeen(world) === 2) return;
   const state = stateName(world.record);
   const link = linkIn(world.record);
@@ -165,7 +167,9 @@ function resume(world: World, config: Config): void {
 /** `residual`: the one case that the design names, and a later look mends it. */
 export function judgeTimer(before: World, after: World, oracle: Oracle): string | undefined {
   const verdict = timerVerdict(before, after, oracle);
-  if (verdict !== "residual" || heals(after, oracle)) return verdict;
+  // What a person took before the commit came is theirs to put back once more.
+  const isTheirs = goesBackBare(before, oracle.config);
+  if (verdict !== "residual" || isTheirs || heals(after, oracle)) return verdict;
   return `TIMER: what it took away never comes back, from ${stateName(after.record)}`;
 }
 
@@ -173,7 +177,9 @@ function timerVerdict(before: World, after: World, oracle: Oracle): string | und
   const { config } = oracle;
   if (!matches(before, config) || matches(after, config)) return undefined;
   const unasked = before.moved === 1 && before.hardware === onNew && !toldIn(before.record);
-  if (!unasked) return "TIMER: it takes away the key that the far end uses";
+  const bare = goesBackBare(before, config);
+  if (!unasked && !bare) return "TIMER: it takes away the key that the far end uses";
+  if (isHidden(before, config)) return "residual";
   if (before.alive === 0 || before.routerUnseen === 1) return "residual";
   if (pendingSeen(before) !== ours && before.tailLost === 1) return "residual";
   const to = scratchOf(oracle);
@@ -181,7 +187,7 @@ function timerVerdict(before: World, after: World, oracle: Oracle): string | und
   const { action } = turn(to, oracle, "goes well", ignore);
   // It had no turn since: its next one would keep the key.
   if (action === "confirm") return "residual";
-  const shows = seesNew(before, config) || carrierOf(before, config) === 1;
+  const shows = bare || seesNew(before, config) || carrierOf(before, config) === 1;
   if (!shows) return "residual";
   return `TIMER: it takes a key away that the agent could keep, in ${stateName(before.record)}`;
 }

@@ -19,6 +19,8 @@ import {
   doneLink,
   endOf,
   forward,
+  goesBackBare,
+  isHidden,
   isUp,
   linkIn,
   newKey,
@@ -46,6 +48,7 @@ export const lucks = [
   "loses its reply",
   "is delayed",
   "does half",
+  "comes after a hand",
   "dies before it",
   "dies during it",
 ] as const;
@@ -68,7 +71,7 @@ export function canHave(luck: Luck, action: ActionKind | undefined, config: Conf
   if (luck === "goes well") return true;
   if (action === undefined || action === "probe") return luck === "dies before it";
   if (luck === "is delayed" || luck === "loses its reply") return puts.includes(action);
-  if (luck === "dies during it") return action === "stage";
+  if (luck === "dies during it" || luck === "comes after a hand") return action === "stage";
   if (luck === "does half") return config.shutsFirst && keyWork.includes(action);
   return true;
 }
@@ -192,6 +195,10 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   if (luck === "dies during it") {
     world.late = 1;
     return;
+  }
+  if (luck === "comes after a hand") {
+    world.keys &= ~oldKey;
+    world.meddled = 1;
   }
   const shuts = config.shutsFirst && keyWork.includes(action);
   if (shuts) world.shut = 1;
@@ -406,6 +413,10 @@ function judgeKeys(world: World, action: ActionKind, config: Config, claim: Clai
   switch (action) {
     case "rollBack":
       claim(!farMayBeNew(world), "KEYLOST: the far end uses that key, or will");
+      claim(
+        !goesBackBare(world, config) || isHidden(world, config),
+        "KEYLOST: what it goes back to never had the key in use",
+      );
       return;
     case "removeOld":
       claim(flight !== 1 + onOld, "KEYLOST: a put of the old key may still land");

@@ -354,6 +354,16 @@ export function isUp(world: World, config: Config): boolean {
   return world.cut === 0 && world.shut === 0 && matches(world, config);
 }
 
+/** Somebody took the old key away just before our commit came, and it goes back to that. */
+export function goesBackBare({ pending, keysBefore }: World, { kind }: Config): boolean {
+  return pending === ours && kind !== "enrol" && (keysBefore & oldKey) === 0;
+}
+
+/** They have put it back since, and no look tells that. */
+export function isHidden(world: World, config: Config): boolean {
+  return goesBackBare(world, config) && world.keys === (oldKey | newKey);
+}
+
 export function siblingLost(world: World): boolean {
   return world.siblingCut === 1 || world.siblingDrained === 1;
 }
