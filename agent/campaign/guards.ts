@@ -80,7 +80,7 @@ export const guards: Guards = {
   confirm: [pendingOurs],
   rollBack: [
     pendingOurs,
-    // With the staged key gone it would also take what somebody typed in since: confirming is safer.
+    // With the staged key gone it may also take what somebody typed in since.
     bothKeys,
     byOld,
     untold,

@@ -8,6 +8,7 @@ import { type Instant, instantAfter } from "#hal/world.ts";
 import { type DesiredLink, linkId, type RiskName } from "../desired.ts";
 import type { Memory } from "../journal/memory.ts";
 import { type LinkView, portOf, securedBy } from "../link-view.ts";
+import { provingMs } from "../proof-time.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import {
   advanceProof,
@@ -337,7 +338,7 @@ function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): Far
 }
 
 function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotation"]): number {
-  const { verifyMs, settleMs, soakMs, farEndMs, drained } = rotation;
+  const { verifyMs, soakMs, farEndMs, drained } = rotation;
   switch (campaign.state) {
     case "draining":
       return verifyMs + 2 * drained.samples * drained.everyMs;
@@ -350,7 +351,7 @@ function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotatio
     case "reverting":
       return farEndMs;
     case "proving":
-      return verifyMs + 2 * settleMs;
+      return provingMs(rotation);
     case "restoring":
       return 2 * verifyMs + 2 * soakMs;
     case "queued":

@@ -172,10 +172,6 @@ export function handBack(world: World, config: Config): void {
   world.siblingCut = cut;
 }
 
-function commit(world: World): void {
-  world.prepared = 0;
-}
-
 function affect(world: World, action: ActionKind, luck: Luck, config: Config): void {
   if (puts.includes(action)) {
     put(world, action === "putOld" ? onOld : onNew, luck);
@@ -189,7 +185,7 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
       world.before = withoutToken(world.record);
       world.record = withToken(world.record);
     }
-    commit(world);
+    world.prepared = 0;
   }
   if (luck === "is lost") return;
   if (luck === "dies during it") {

@@ -85,7 +85,7 @@ async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   await transaction.rollback(never);
 }
 
-/** Somebody takes the only key away as a commit comes, and puts it back before it is rolled back. */
+/** Somebody takes the only key away as a commit comes, and puts it back before the roll-back. */
 async function rollBackUnder(
   all: Scene,
   how: "alone" | "beside the staged one" | "once it was asked",
@@ -180,7 +180,7 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a roll-back to what a person took away and has put back while it waited", async () => {
+  it("catches a roll-back to what a person took away and put back while it waited", async () => {
     const all = await scene();
     await play(all, async () => await rollBackUnder(all, "alone"));
     const [found] = all.oracle.violations;
