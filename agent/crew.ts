@@ -18,6 +18,7 @@ import type { Campaign } from "./campaign/model.ts";
 import { jitterMs } from "./campaign/policy.ts";
 import { previewRotation } from "./campaign/preview.ts";
 import { beginChange, beginRotation } from "./campaign/rotation.ts";
+import type { Alarm } from "./campaign/sibling.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./desired.ts";
 import { FarWatch } from "./far-watch.ts";
 import type { Intent } from "./intent/intent.ts";
@@ -41,7 +42,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   /** Runs after every look and every step: the place where health is judged. */
   readonly judge: () => void;
   /** What health says against leaning on a link; undefined = nothing. */
-  readonly alarm: (link: DesiredLink) => string | undefined;
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
   readonly mind: Mind;
   /** Writes are refused while it holds: the journal is not whole. */
   readonly readOnly: () => boolean;

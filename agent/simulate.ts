@@ -26,7 +26,6 @@ import type { Agent } from "./agent.ts";
 import type { Mind } from "./campaign/conductor.ts";
 import { openAgent } from "./open.ts";
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
@@ -40,7 +39,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
       bytes?.fill(0);
       const { method, path } = request;
       const reply = await handler({ method, path, body }, signal);
-      const answer = encoder.encode(reply.body);
+      const answer = Buffer.from(reply.body);
       if (answer.length > request.replyBytesMax) {
         throw new LinksealError("transport.closed", "the reply is longer than allowed", {
           effect: "unknown",

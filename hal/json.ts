@@ -17,6 +17,7 @@ function spelled(value: unknown): unknown {
   let copy: Record<string, unknown> | undefined;
   for (const key of Object.keys(source)) {
     const before = source[key];
+    if (typeof before === "string" || typeof before === "number") continue;
     const after = spelled(before);
     if (after === before) continue;
     copy ??= { ...source };

@@ -24,6 +24,19 @@ export interface Clock {
   wall(): WallTime;
   /** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `ring` after `ms`, unless the returned function is called before. */
+  alarm(ms: number, ring: () => void): () => void;
+}
+
+const given = "nobody waits any more";
+
+/** For a clock that has nothing cheaper than a sleep that is given up. */
+export function alarmOf(sleep: Clock["sleep"]): Clock["alarm"] {
+  return (ms, ring) => {
+    const off = new AbortController();
+    sleep(ms, off.signal).then(ring, () => undefined);
+    return () => off.abort(given);
+  };
 }
 
 export interface Entropy {

@@ -77,6 +77,13 @@ export class SimClock implements Clock {
     };
   }
 
+  alarm(ms: number, ring: () => void): Cancel {
+    return this.after(ms, () => {
+      this.#touched = true;
+      ring();
+    });
+  }
+
   /** Promises are drained after this event; plain events (most MKA hellos) skip that cost. */
   wake(): void {
     this.#touched = true;

@@ -17,23 +17,30 @@ interface Pattern extends Sighting {
 
 /** Half a key is a leak too, and every whole key holds this many octets at its start or end. */
 const fragmentOctets = 8;
-/** A dump with spaces and line breaks takes at most this many times the room. */
-const spreadMax = 3;
+
+/** The end of what left through a place: a key may be cut anywhere. */
+interface Tail {
+  readonly exact: Uint8Array;
+  readonly dense: Uint8Array;
+}
+
+const noTail: Tail = { exact: new Uint8Array(), dense: new Uint8Array() };
 
 /**
- * Finds fragments by their first four octets, so that a byte costs the same however many keys there
- * are. The end of what left through a place is kept, so that a key cut into chunks is found too.
+ * Finds fragments by the first words in them, so that a byte costs the same however many keys there
+ * are.
  */
 export class CanarySearch {
   readonly #exact = new Index();
   /** For text in which case, spacing and line breaks mean nothing. */
   readonly #dense = new Index();
-  readonly #tails = new Map<string, Uint8Array>();
+  readonly #tails = new Map<string, Tail>();
   #longest = 0;
 
   add(canary: Canary): void {
     const { bytes, label } = canary;
-    const starts = new Set([0, Math.max(0, bytes.length - fragmentOctets)]);
+    if (bytes.length < fragmentOctets) throw new RangeError(`${label} is too short to be a key`);
+    const starts = new Set([0, bytes.length - fragmentOctets]);
     for (const start of starts) {
       for (const { form, text, dense } of formsOf(bytes.subarray(start, start + fragmentOctets))) {
         this.#index(dense ? this.#dense : this.#exact, { label, form, bytes: text });
@@ -46,17 +53,21 @@ export class CanarySearch {
 
   /** Searches a chunk that left through `where`, together with the end of the chunk before it. */
   search(where: string, chunk: Uint8Array): Sighting | undefined {
-    const tail = this.#tails.get(where) ?? new Uint8Array();
-    const bytes = new Uint8Array(tail.length + chunk.length);
-    bytes.set(tail);
-    bytes.set(chunk, tail.length);
-    this.#tails.set(where, bytes.slice(Math.max(0, bytes.length - this.#longest * spreadMax)));
-    return this.#exact.find(bytes, bytes.length) ?? this.#inDense(bytes);
+    const before = this.#tails.get(where) ?? noTail;
+    const [exact, dense] = roomsFor(chunk.length + this.#longest);
+    exact.set(before.exact);
+    exact.set(chunk, before.exact.length);
+    const exactEnd = before.exact.length + chunk.length;
+    dense.set(before.dense);
+    const denseEnd = condense(chunk, dense, before.dense.length);
+    const tail = { exact: this.#tail(exact, exactEnd), dense: this.#tail(dense, denseEnd) };
+    this.#tails.set(where, tail);
+    return this.#exact.find(exact, exactEnd) ?? this.#dense.find(dense, denseEnd);
   }
 
-  #inDense(bytes: Uint8Array): Sighting | undefined {
-    if (room.length < bytes.length) room = new Uint8Array(2 * bytes.length);
-    return this.#dense.find(room, condense(bytes, room));
+  /** What stands wholly before it was searched already. */
+  #tail(bytes: Uint8Array, end: number): Uint8Array {
+    return bytes.slice(Math.max(0, end - this.#longest + 1), end);
   }
 
   #index(into: Index, pattern: Pattern): void {
@@ -65,71 +76,87 @@ export class CanarySearch {
   }
 }
 
-/** Where condensed text stands while it is searched. */
-let room = new Uint8Array(4096);
+/** Where a chunk stands behind the tail before it while it is searched, as it is and condensed. */
+let rooms: readonly [Uint8Array, Uint8Array] = [new Uint8Array(4096), new Uint8Array(4096)];
 
-/** Most octets begin no pattern: a table of bits tells that without a look into the map. */
+function roomsFor(octets: number): typeof rooms {
+  if (rooms[0].length < octets) rooms = [new Uint8Array(2 * octets), new Uint8Array(2 * octets)];
+  return rooms;
+}
+
+/** A word of a pattern, and where in it. */
+interface Place {
+  readonly pattern: Pattern;
+  readonly offset: number;
+}
+
+const wordOctets = 4;
+/** One word in so many positions is enough: a fragment as long as the shortest holds it whole. */
+const stride = fragmentOctets - wordOctets + 1;
+const filterBits = 18;
+
+/** Most words are in no pattern: a table of bits tells that without a look into the map. */
 class Index {
-  readonly #patterns = new Map<number, Pattern[]>();
-  readonly #maybe = new Uint8Array(1 << filterBits);
+  readonly #places = new Map<number, Place[]>();
+  readonly #maybe = new Uint32Array(1 << (filterBits - 5));
 
   add(pattern: Pattern): void {
-    const four = fourOctets(pattern.bytes, 0);
-    const list = this.#patterns.get(four);
-    if (list === undefined) this.#patterns.set(four, [pattern]);
-    else list.push(pattern);
-    this.#maybe[hashOf(four)] = 1;
+    for (let offset = 0; offset < stride; offset += 1) {
+      const word = wordAt(pattern.bytes, offset);
+      const list = this.#places.get(word);
+      if (list === undefined) this.#places.set(word, [{ pattern, offset }]);
+      else list.push({ pattern, offset });
+      const bit = bitOf(word);
+      this.#maybe[bit >>> 5] = (this.#maybe[bit >>> 5] ?? 0) | (1 << (bit & 31));
+    }
   }
 
   /** Among the first `length` of these octets. */
   find(bytes: Uint8Array, length: number): Sighting | undefined {
     const maybe = this.#maybe;
-    let four = fourOctets(bytes, 0);
-    for (let at = 0; at + 4 <= length; at += 1) {
-      if (maybe[hashOf(four)] === 1) {
-        const found = this.#at(four, bytes, at, length);
-        if (found !== undefined) return found;
-      }
-      four = (four << 8) | (bytes[at + 4] ?? 0);
+    for (let at = 0; at + wordOctets <= length; at += stride) {
+      const word = wordAt(bytes, at);
+      const bit = bitOf(word);
+      if ((((maybe[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 0) continue;
+      const found = this.#places
+        .get(word)
+        ?.find(({ pattern, offset }) => matches(bytes, at - offset, length, pattern.bytes));
+      if (found !== undefined) return { label: found.pattern.label, form: found.pattern.form };
     }
     return undefined;
   }
-
-  #at(four: number, bytes: Uint8Array, at: number, length: number): Sighting | undefined {
-    const found = this.#patterns
-      .get(four)
-      ?.find((pattern) => at + pattern.bytes.length <= length && matches(bytes, at, pattern.bytes));
-    return found === undefined ? undefined : { label: found.label, form: found.form };
-  }
 }
 
-const filterBits = 16;
-
-function hashOf(four: number): number {
-  return Math.imul(four, 0x9e3779b1) >>> (32 - filterBits);
+function bitOf(word: number): number {
+  return Math.imul(word, 0x9e3779b1) >>> (32 - filterBits);
 }
 
-function fourOctets(bytes: Uint8Array, at: number): number {
+function wordAt(bytes: Uint8Array, at: number): number {
   const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
   return high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }
 
-function matches(bytes: Uint8Array, at: number, pattern: Uint8Array): boolean {
+function matches(bytes: Uint8Array, at: number, length: number, pattern: Uint8Array): boolean {
+  if (at < 0 || at + pattern.length > length) return false;
   return pattern.every((octet, index) => bytes[at + index] === octet);
 }
 
-/**
- * Lower letters, and neither white space nor colons: a dump of octets becomes plain text. The
- * number of octets written.
- */
-function condense(bytes: Uint8Array, into: Uint8Array): number {
-  let length = 0;
-  for (const octet of bytes) {
-    if (octet <= 0x20 || octet === 0x3a) continue;
-    into[length] = octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
-    length += 1;
+/** Lower letters, and neither white space nor colons (0): a dump of octets becomes plain text. */
+const condensed = Uint8Array.from({ length: 256 }, (_, octet) => {
+  if (octet <= 0x20 || octet === 0x3a) return 0;
+  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
+});
+
+/** Behind the first `length` octets of `into`; how many stand there then. */
+function condense(bytes: Uint8Array, into: Uint8Array, length: number): number {
+  let end = length;
+  // An iterator would cost more than the rest of the search.
+  for (let at = 0; at < bytes.length; at += 1) {
+    const kept = condensed[bytes[at] ?? 0] ?? 0;
+    into[end] = kept;
+    if (kept !== 0) end += 1;
   }
-  return length;
+  return end;
 }
 
 interface Form {

@@ -12,7 +12,15 @@ import {
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
 const keysPerLinkMax = 2;
-/** A router that carries out a commit so long after it was told to brings what nobody waits for. */
+/**
+ * A router that carries out a commit so long after it was told to brings what nobody waits for: the
+ * campaign that staged the key may have ended as "reverted", which is what every look showed, and
+ * the next one brings keys of its own. A campaign that waited before it ends would only move that:
+ * nobody knows how long a router keeps what it has queued, and after a death nobody knows since
+ * when. Let pass, for this long after the asking at least and while the commit waits for its
+ * confirm: no end uses the key, its own timer takes it away, and until then a commit that is
+ * pending keeps every effect that takes off this device and off its sibling.
+ */
 const lateMs = 60_000;
 const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
   "macsec.addKey",

@@ -46,6 +46,8 @@ export interface Moment {
   readonly movesSince: ReadonlyMap<string, Instant>;
   /** By device, as of its last commit, and by the token of each. */
   readonly known: ReadonlyMap<string, Knowledge>;
+  /** By the token of a commit: when the agent last asked to take it back. */
+  readonly takenBack: ReadonlyMap<string, Instant>;
   /** When the agent last asked to restore a link's traffic or to open its port, granted or not. */
   readonly asked: ReadonlyMap<string, Instant>;
   /** Links whose campaign waits for something or somebody, and since when it says so. */

@@ -32,7 +32,9 @@ interface Memory {
   darkAt: Instant | undefined;
   /** When somebody else last changed its keys. */
   handAt: Instant | undefined;
-  /** They did while a commit of the agent waited, which goes back to what was before that. */
+  /** The key that a commit of the agent brought which still waits. */
+  staged: Ckn | undefined;
+  /** Somebody else changed keys while it waited, and it goes back to what was before that. */
   typedBeside: boolean;
   /** When somebody else last wrote its far end, or its hardware last followed them. */
   farHandAt: Instant | undefined;
@@ -41,6 +43,9 @@ interface Memory {
   /** Keys that secured the link, or that its far end was pointed at. */
   readonly used: Set<Ckn>;
 }
+
+/** A look that was under way so shortly before the agent asked may show what was before a hand. */
+const lookMs = 5_000;
 
 export interface ProofBounds {
   /** Frames in each direction that prove a key. */
@@ -72,14 +77,15 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       memory.standing = standing;
       if (standing !== undefined) memory.tenure = standing;
       if (!link.carries) memory.darkAt = moment.at;
-      for (const { by, what, link: id } of moment.effects) {
+      for (const { by, what, ckn, link: id } of moment.effects) {
         if (id !== link.id) continue;
         if (what === "peer.put") memory.farWriter = by;
+        if (by === "agent" && what === "macsec.addKey") memory.staged = ckn;
         if (by !== "person") continue;
         if (what.startsWith("macsec.")) memory.handAt = moment.at;
         if (what === "peer.put") memory.farHandAt = moment.at;
       }
-      if (!link.commitArmed) memory.typedBeside = false;
+      if (!link.commitArmed) Object.assign(memory, { typedBeside: false, staged: undefined });
       else if (memory.handAt === moment.at) memory.typedBeside = true;
       const follows = link.farKey !== memory.farKey && memory.farWriter === "person";
       if (follows) memory.farHandAt = moment.at;
@@ -99,6 +105,7 @@ function nothingSeen(): Memory {
     proven: undefined,
     darkAt: undefined,
     handAt: undefined,
+    staged: undefined,
     typedBeside: false,
     farHandAt: undefined,
     farKey: undefined,
@@ -135,9 +142,7 @@ function* judge(
     if (effect.what === "rollback" && memory?.used.has(old) !== true) continue;
     // Nor is one that both ends have left for the key beside it.
     if (effect.what === "rollback" && isLeft(before, old)) continue;
-    // What a person typed in while our commit was pending goes with it, and no look shows that.
-    const typed = memory?.typedBeside === true || within(memory?.handAt, moment.at, bounds);
-    if (effect.what === "rollback" && typed) continue;
+    if (effect.what === "rollback" && isUnseen(moment, effect, before, memory)) continue;
     if (effect.what !== "macsec.replaceKey") {
       // What is taken back was begun a moment ago, and its far end looked at all the while.
       const seen =
@@ -155,6 +160,23 @@ function* judge(
   const other = before.edgeKeys.find((key) => key !== ckn);
   const flaw = other === undefined ? undefined : flawOf(other, moment.at, before, memory, bounds);
   if (flaw !== undefined) yield found(`promoted key ${shortCkn(ckn)} ${flaw}`);
+}
+
+/**
+ * What a person typed in while the commit waited goes with it. No look shows that while both keys
+ * stand there as the commit left them, nor what is typed once the agent has asked.
+ */
+function isUnseen(
+  moment: Moment,
+  { token = "" }: EffectEvent,
+  { edgeKeys }: LinkTruth,
+  memory: Memory | undefined,
+): boolean {
+  if (memory === undefined) return false;
+  const { staged, typedBeside, handAt } = memory;
+  if (typedBeside && staged !== undefined && edgeKeys.includes(staged)) return true;
+  const askedAt = moment.takenBack.get(token);
+  return handAt !== undefined && askedAt !== undefined && handAt > askedAt - lookMs;
 }
 
 /** What the proof of the key that stays lacks; undefined = nothing. */

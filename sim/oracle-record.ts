@@ -20,7 +20,7 @@ export class RecordJudge {
 
   /** The agent asks for an effect that its record must name by this token. */
   *acts(place: string, token: string): Iterable<Finding> {
-    if (this.#records.some((record) => record.includes(token))) return;
+    if (this.#records.findLast((record) => record.includes(token)) !== undefined) return;
     const text = `the agent acts on ${place}, and its journal on the disk does not know of it`;
     yield { promise: "P4", event: `${token} at ${place}`, text };
   }

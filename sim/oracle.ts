@@ -121,6 +121,7 @@ export class Oracle {
   #forgotAt: Instant | undefined;
   readonly #asked = new Map<string, Instant>();
   readonly #known = new Map<string, Knowledge>();
+  readonly #takenBack = new Map<string, Instant>();
   /** Links on which MKA is content and no frame passes now. */
   readonly #brokenSince = new Map<string, Instant>();
   readonly #parked = new Map<string, Instant>();
@@ -204,10 +205,11 @@ export class Oracle {
       this.#judge.known(link, state.at);
       const shown = shownInService(port, state.routing);
       if (shown === undefined) continue;
-      // A broken data plane shows in counters only, so an agent needs its evidence time.
+      this.#follow(link, port, state.at);
+      // A broken data plane shows in counters only, so an agent needs its evidence time; where they
+      // show nothing for longer, it is not known to carry.
       const since = this.#brokenSince.get(link);
-      const from = Math.max(since ?? state.at, this.#follows(link, port, state.at));
-      const told = since !== undefined && state.at - from > this.#bounds.dataMs;
+      const told = since !== undefined && state.at - since > this.#bounds.dataMs;
       const before = this.#looks.get(link);
       const continues = before !== undefined && state.at - before.at <= seenMs;
       const seenSince = continues ? before.seenSince : state.at;
@@ -215,14 +217,13 @@ export class Oracle {
     }
   }
 
-  /** Counters that stand still show nothing: an agent's evidence begins where they move again. */
-  #follows(link: string, { mkpdus }: MacsecPort, at: Instant): Instant {
+  /** Rates that stand still show no traffic. */
+  #follow(link: string, { mkpdus }: MacsecPort, at: Instant): void {
     const seen = strongValue(mkpdus);
     const sum = seen === undefined ? 0n : seen.sent + seen.received;
     const before = this.#readings.get(link);
     if (before?.mkpdus !== sum) this.#readings.set(link, { mkpdus: sum, at });
     else if (at - before.at > standstillMs) this.#movesSince.set(link, at);
-    return this.#movesSince.get(link) ?? (0 as Instant);
   }
 
   /** The agent asked for this: it cannot be blamed for a restore that a device refuses. */
@@ -325,6 +326,10 @@ export class Oracle {
     }
   }
 
+  takesBack(token: string): void {
+    this.#takenBack.set(token, this.#site.clock.now());
+  }
+
   /** From now on no key is changed on a link with traffic. */
   expectDrained(): void {
     this.#drains = true;
@@ -358,6 +363,7 @@ export class Oracle {
       disturbed,
       looks: this.#looks,
       known: this.#known,
+      takenBack: this.#takenBack,
       movesSince: this.#movesSince,
       asked: this.#asked,
       parked: this.#parked,
@@ -367,7 +373,7 @@ export class Oracle {
     group.before = now;
     if (effects.length > 0) group.effects = [];
     if (disturbed.size > 0) group.disturbed = new Set();
-    for (const link of now.links) this.#follow(link, at);
+    for (const link of now.links) this.#see(link, at);
     this.#judge.see(now.links, at);
     for (const checker of group.checkers) {
       for (const finding of checker(moment)) this.#record(finding, at);
@@ -379,7 +385,7 @@ export class Oracle {
     return this.#tried.get(link) ?? new Set();
   }
 
-  #follow(link: LinkTruth, at: Instant): void {
+  #see(link: LinkTruth, at: Instant): void {
     if (link.carries || !link.secured) this.#brokenSince.delete(link.id);
     else if (!this.#brokenSince.has(link.id)) this.#brokenSince.set(link.id, at);
   }

@@ -297,7 +297,7 @@ export class CommitEngine {
         : commit.before;
     this.#end(entry, "undone");
     const effects = diffConfig(running, target).map((difference): Effect => {
-      return { ...effectOf(difference), what: "rollback" };
+      return { ...effectOf(difference), what: "rollback", token: entry.token };
     });
     this.#host.install(target, by, effects, []);
   }

@@ -1,7 +1,7 @@
 // A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its
 // truth on show.
 
-import type { Device, DeviceChange } from "#hal/device.ts";
+import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
 import { SimClock } from "./clock.ts";
 import { openRouter } from "./faces/hal.ts";
@@ -72,6 +72,8 @@ export interface SiteObserver {
   asked?(device: string, change: DeviceChange): void;
   /** The agent sends a commit to the device: what it learns from here on stops it no more. */
   told?(device: string, token: string): void;
+  /** The agent asks the device to take a commit back. */
+  takesBack?(token: string): void;
 }
 
 /** 2026-11-24T10:00:00Z. */
@@ -257,6 +259,17 @@ export class Site implements SiteFace {
 
   #open(router: Router): Device {
     const device = openRouter(router);
+    const told = (transaction: Transaction): Transaction => ({
+      ...transaction,
+      apply: (within, signal) => {
+        for (const observer of this.#observers) observer.told?.(router.name, transaction.token);
+        return transaction.apply(within, signal);
+      },
+      rollback: (signal) => {
+        for (const observer of this.#observers) observer.takesBack?.(transaction.token);
+        return transaction.rollback(signal);
+      },
+    });
     return {
       ...device,
       observe: async (signal) => {
@@ -266,14 +279,12 @@ export class Site implements SiteFace {
       },
       prepare: async (change, keys, signal) => {
         for (const observer of this.#observers) observer.asked?.(router.name, change);
-        const transaction = await device.prepare(change, keys, signal);
-        return {
-          ...transaction,
-          apply: (within, applied) => {
-            for (const observer of this.#observers) observer.told?.(router.name, transaction.token);
-            return transaction.apply(within, applied);
-          },
-        };
+        return told(await device.prepare(change, keys, signal));
+      },
+      recall: async (token, signal) => {
+        const recalled = await device.recall(token, signal);
+        if (recalled.kind === "absent") return recalled;
+        return { kind: "pending", transaction: told(recalled.transaction) };
       },
     };
   }

@@ -125,7 +125,7 @@ export class Conductor {
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
   #recheck(link: DesiredLink): void {
-    const lost = this.#parts.mind.heeds(this.#scout.lostSibling(link));
+    const lost = this.#parts.mind.heeds(this.#scout.siblingDoubt(link));
     if (lost === undefined) return;
     throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
       effect: "none",

@@ -6,6 +6,7 @@ import type { Freeze, Window } from "../desired.ts";
 import { bgpUp, type LinkView, portOf } from "../link-view.ts";
 import { settingsGaps } from "../verify.ts";
 import type { FarEnd } from "./model.ts";
+import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
 export interface GateInput {
@@ -13,12 +14,7 @@ export interface GateInput {
   readonly far: FarEnd;
   /** What the router must be set to before and after; undefined = the campaign changes it. */
   readonly accepted: WantedSettings | undefined;
-  readonly siblings: readonly {
-    readonly name: string;
-    /** "carrying", or why it is not. */
-    readonly carries: string;
-    readonly view: LinkView;
-  }[];
+  readonly siblings: readonly Sibling[];
   /** Before it this link must still carry; afterwards it may be dark by our own doing. */
   readonly phase: "beforeDrain" | "begun" | "goingBack";
   readonly ownPath: "elsewhere" | "overThisLink" | "unknown";
@@ -41,10 +37,9 @@ const headRoomShare = 0.8;
 /** The first gate that is closed, as one sentence; undefined = all open. */
 export function closedGate(input: GateInput): string | undefined {
   const { view, siblings, phase, far } = input;
-  const lost = siblings.find((sibling) => sibling.carries !== "carrying");
   if (siblings.length === 0) return "the group has no sibling link to carry the traffic";
-  if (lost !== undefined)
-    return `gate.siblingUnhealthy: ${lost.name} is not carrying: ${lost.carries}`;
+  const doubt = doubtOf(siblings);
+  if (doubt !== undefined) return `gate.siblingUnhealthy: ${doubt}`;
   const control = view.state === undefined ? undefined : strongValue(view.state.control);
   if (view.state === undefined || control === undefined)
     return "gate.stale: the router cannot be read";

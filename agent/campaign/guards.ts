@@ -80,6 +80,8 @@ export const guards: Guards = {
   confirm: [pendingOurs],
   rollBack: [
     pendingOurs,
+    // With the staged key gone it may also take what somebody typed in since.
+    bothKeys,
     byOld,
     untold,
     guard("the far end is on old, or unreadable", ({ facts }) =>

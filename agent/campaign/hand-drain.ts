@@ -9,7 +9,7 @@ import { cannotBegin } from "./begin.ts";
 import { type EffectParts, Effects } from "./effects.ts";
 import { closedGate } from "./gates.ts";
 import type { ScoutParts } from "./scout.ts";
-import { lostOf, siblingOf } from "./sibling.ts";
+import { doubtOf, lostOf, siblingOf } from "./sibling.ts";
 
 export interface HandDrainParts extends EffectParts {
   readonly memory: ScoutParts["memory"];
@@ -37,8 +37,9 @@ export class HandDrains {
     await write({ kind: "handDrain", link: linkId(link), drain });
     const recheck = (): void => {
       const { lookout } = this.#parts;
-      const { lost } = this.#siblings(link, (each) => lookout.view(each));
-      if (lost !== undefined) throw this.#refusal(link, lost);
+      const { siblings } = this.#siblings(link, (each) => lookout.view(each));
+      const doubt = doubtOf(siblings);
+      if (doubt !== undefined) throw this.#refusal(link, doubt);
     };
     await this.#effects.traffic("drain", { link, recheck }, signal);
   }

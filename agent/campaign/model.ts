@@ -137,7 +137,8 @@ export interface Facts {
   /** undefined = not readable now. */
   readonly port: PortFacts | undefined;
   readonly far: FarEnd;
-  readonly sibling: "carrying" | "lost";
+  /** `unsure` = nobody can say just now: nothing is taken beside it, and nothing is given up. */
+  readonly sibling: "carrying" | "unsure" | "lost";
   /** Why an effect that takes may not run now; undefined = every gate holds. */
   readonly closedGate: string | undefined;
   /** Quiet samples and no best path over the link, or the risk accepted by name. */

@@ -6,6 +6,7 @@ import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../d
 import { named, openCampaign } from "../journal/memory.ts";
 import type { LinkView } from "../link-view.ts";
 import type { Plan } from "../plan.ts";
+import { waitsTooShort } from "../proof-time.ts";
 import { type Asked, type BeginParts, missingRisks } from "./begin.ts";
 import type { BoundLink } from "./change.ts";
 import { farEndOf } from "./facts.ts";
@@ -14,13 +15,13 @@ import { closedGate } from "./gates.ts";
 import type { CampaignLink } from "./model.ts";
 import { type OwnPathParts, ownPathOf } from "./own-path.ts";
 import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
-import { siblingOf } from "./sibling.ts";
+import { type Alarm, siblingOf } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
 export interface PreviewParts extends BeginParts, Pick<OwnPathParts, "ownAddresses"> {
   readonly acceptsRisk: (risk: RiskName) => boolean;
   /** What health says against leaning on a link; undefined = nothing. */
-  readonly alarm: (link: DesiredLink) => string | undefined;
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
 type Note = Plan["notes"][number];
@@ -91,6 +92,7 @@ async function obstacles(
     ...busy(parts, group),
     ...closedWindow(parts, group, asked),
     ...risksOf(parts, group, asked, links),
+    ...slowProofs(parts, group, links),
     ...(await Promise.all(gates)).flat(),
   ];
 }
@@ -135,6 +137,23 @@ function risksOf(
   return missing.map((risk) =>
     holding("gate.riskNotAccepted", group.name, `nobody accepted the risk ${risk}`, next),
   );
+}
+
+/** No gate waits for it: the proof alone would come too late. */
+function slowProofs(
+  { lookout, desired }: PreviewParts,
+  group: DesiredGroup,
+  links: readonly CampaignLink[],
+): readonly Note[] {
+  return links.flatMap(({ name, device }): readonly Note[] => {
+    if (lookout.capabilities(device)?.probe === true) return [];
+    const about = `${group.name}/${name}`;
+    return waitsTooShort(desired.rotation).map(({ key, least, why }) => ({
+      about,
+      text: why,
+      next: `set rotation.${key} to ${least} in the config, then linkseal apply`,
+    }));
+  });
 }
 
 async function look(

@@ -8,6 +8,7 @@ import { type Instant, instantAfter } from "#hal/world.ts";
 import { type DesiredLink, linkId, type RiskName } from "../desired.ts";
 import type { Memory } from "../journal/memory.ts";
 import { type LinkView, portOf, securedBy } from "../link-view.ts";
+import { provingMs } from "../proof-time.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import {
   advanceProof,
@@ -35,7 +36,7 @@ import {
   type PortFacts,
 } from "./model.ts";
 import { ownPathOf } from "./own-path.ts";
-import { lostOf, siblingOf } from "./sibling.ts";
+import { type Alarm, doubtOf, siblingOf, standingOfAll } from "./sibling.ts";
 
 export interface ScoutParts extends EffectParts {
   readonly memory: () => Memory;
@@ -45,7 +46,7 @@ export interface ScoutParts extends EffectParts {
   /** Addresses that the agent itself must reach. */
   readonly ownAddresses: readonly string[];
   /** What health says against leaning on this link; undefined = nothing. */
-  readonly alarm: (link: DesiredLink) => string | undefined;
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
 export interface Report {
@@ -101,10 +102,10 @@ export class Scout {
   }
 
   /** What was seen of the siblings since the last look that speaks against leaning on them. */
-  lostSibling(link: DesiredLink): string | undefined {
+  siblingDoubt(link: DesiredLink): string | undefined {
     const { group, lookout } = this.#parts;
     const others = group.links.filter((each) => each.name !== link.name);
-    return lostOf(others.map((each) => siblingOf(this.#parts, lookout.view(each))));
+    return doubtOf(others.map((each) => siblingOf(this.#parts, lookout.view(each))));
   }
 
   async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
@@ -224,7 +225,7 @@ export class Scout {
     return {
       port,
       far,
-      sibling: siblings.every((each) => each.carries === "carrying") ? "carrying" : "lost",
+      sibling: standingOfAll(siblings),
       closedGate: closedGate(this.#gates(seen)),
       drained,
       staged,
@@ -337,7 +338,7 @@ function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): Far
 }
 
 function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotation"]): number {
-  const { verifyMs, settleMs, soakMs, farEndMs, drained } = rotation;
+  const { verifyMs, soakMs, farEndMs, drained } = rotation;
   switch (campaign.state) {
     case "draining":
       return verifyMs + 2 * drained.samples * drained.everyMs;
@@ -350,7 +351,7 @@ function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotatio
     case "reverting":
       return farEndMs;
     case "proving":
-      return verifyMs + 2 * settleMs;
+      return provingMs(rotation);
     case "restoring":
       return 2 * verifyMs + 2 * soakMs;
     case "queued":

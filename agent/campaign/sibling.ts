@@ -5,32 +5,64 @@ import { type Memory, named } from "../journal/memory.ts";
 import type { LinkView } from "../link-view.ts";
 import type { Lookout } from "../lookout.ts";
 import { carries } from "./facts.ts";
-import type { GateInput } from "./gates.ts";
+
+/** `unsure`: nobody can say just now, so nothing is taken beside it and nothing is given up. */
+type Standing = "carrying" | "unsure" | "lost";
+
+/** What health says against leaning on a link. */
+export interface Alarm {
+  readonly standing: Exclude<Standing, "carrying">;
+  readonly text: string;
+}
+
+export interface Sibling {
+  readonly name: string;
+  readonly standing: Standing;
+  /** "carrying", or why that is not known. */
+  readonly carries: string;
+  readonly view: LinkView;
+}
 
 export interface SiblingParts {
   readonly lookout: Lookout;
   readonly memory: () => Memory;
-  /** What health says against leaning on this link; undefined = nothing. */
-  readonly alarm: (link: DesiredLink) => string | undefined;
+  /** undefined = nothing. */
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
 /** A view of a link as a gate asks for it; what its far end said before it fell silent is past. */
-export function siblingOf(
-  { lookout, memory, alarm }: SiblingParts,
-  view: LinkView,
-): GateInput["siblings"][number] {
+export function siblingOf({ lookout, memory, alarm }: SiblingParts, view: LinkView): Sibling {
   const { link } = view;
+  const { name } = link;
   const accepted = named(memory().bindings, linkId(link))?.key;
   const silent = accepted !== undefined && lookout.peerFailure(link) !== undefined;
   const seen =
     lookout.failure(link.device)?.text ??
     carries(silent ? { ...view, peer: undefined } : view, accepted);
-  const against = seen === "carrying" && accepted !== undefined ? alarm(link) : undefined;
-  return { name: link.name, carries: against ?? seen, view };
+  if (seen !== "carrying") return { name, standing: "lost", carries: seen, view };
+  const against = accepted === undefined ? undefined : alarm(link);
+  if (against === undefined) return { name, standing: "carrying", carries: seen, view };
+  return { name, standing: against.standing, carries: against.text, view };
 }
 
-/** The first that may not, as one sentence; undefined = all carry. */
-export function lostOf(siblings: GateInput["siblings"]): string | undefined {
-  const lost = siblings.find((sibling) => sibling.carries !== "carrying");
-  return lost === undefined ? undefined : `${lost.name} is not carrying: ${lost.carries}`;
+/** The worst of them: one that is lost leaves a link alone, whatever the others do. */
+export function standingOfAll(siblings: readonly Sibling[]): Standing {
+  const standings = siblings.map(({ standing }) => standing);
+  return standings.find((each) => each === "lost") ?? standings.find(isUnsure) ?? "carrying";
+}
+
+const isUnsure = (standing: Standing): boolean => standing === "unsure";
+
+/** The first that is lost, as one sentence. */
+export function lostOf(siblings: readonly Sibling[]): string | undefined {
+  return sentence(siblings.find(({ standing }) => standing === "lost"));
+}
+
+/** The first that is not known to carry, as one sentence; undefined = all carry. */
+export function doubtOf(siblings: readonly Sibling[]): string | undefined {
+  return sentence(siblings.find(({ standing }) => standing !== "carrying"));
+}
+
+function sentence(sibling: Sibling | undefined): string | undefined {
+  return sibling && `${sibling.name} is not carrying: ${sibling.carries}`;
 }

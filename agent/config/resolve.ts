@@ -9,6 +9,7 @@ import type {
   DesiredLink,
   DesiredTunnel,
   RotatePolicy,
+  RotationSettings,
 } from "../desired.ts";
 import { ifIdOf, policyOf as ipsecPolicyOf, transformsOf, weaknesses } from "./ipsec-policy.ts";
 import type { Config } from "./schema.ts";
@@ -19,7 +20,7 @@ import { durationMs, endOfDay, speedGbps } from "./units.ts";
 const innerMtu = 1400;
 
 export function resolve(config: Config): Desired {
-  const { health, rotation } = config;
+  const { health } = config;
   return {
     site: config.site,
     azure: azureOf(config.azure),
@@ -32,25 +33,29 @@ export function resolve(config: Config): Desired {
       staleAfterMs: durationMs(health.staleAfter),
       evidenceMs: durationMs(health.evidence),
     },
-    rotation: {
-      settleMs: durationMs(rotation.settle),
-      proofFrames: rotation.proofFrames,
-      verifyMs: durationMs(rotation.verify),
-      confirmMs: durationMs(rotation.confirm),
-      soakMs: durationMs(rotation.soak),
-      farEndMs: durationMs(rotation.farEnd),
-      putGraceMs: durationMs(rotation.putGrace),
-      overdueMs: durationMs(rotation.overdue),
-      drained: {
-        samples: rotation.drained.samples,
-        everyMs: durationMs(rotation.drained.every),
-      },
-    },
+    rotation: rotationOf(config.rotation),
     acceptRisks: config.acceptRisks.map(({ risk, until, reason }) => ({
       risk,
       until: endOfDay(until),
       reason,
     })),
+  };
+}
+
+export function rotationOf(rotation: Config["rotation"]): RotationSettings {
+  return {
+    settleMs: durationMs(rotation.settle),
+    proofFrames: rotation.proofFrames,
+    verifyMs: durationMs(rotation.verify),
+    confirmMs: durationMs(rotation.confirm),
+    soakMs: durationMs(rotation.soak),
+    farEndMs: durationMs(rotation.farEnd),
+    putGraceMs: durationMs(rotation.putGrace),
+    overdueMs: durationMs(rotation.overdue),
+    drained: {
+      samples: rotation.drained.samples,
+      everyMs: durationMs(rotation.drained.every),
+    },
   };
 }
 

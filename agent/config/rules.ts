@@ -1,9 +1,12 @@
 // What no single key can say: rules between keys, each with the sentence that the reference prints.
 
+import { drivers } from "#drivers/index.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { RiskName } from "../desired.ts";
+import { waitsTooShort } from "../proof-time.ts";
 import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
+import { rotationOf } from "./resolve.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { spanRules } from "./span-rules.ts";
@@ -184,6 +187,21 @@ export function* warningsOf(config: Config, now: WallTime | undefined): Generato
     if (links[0]?.device !== links[1]?.device) continue;
     const why = "losing it takes both links";
     yield finding(["groups", i, "links"], "end on one device", why, "use two devices");
+  }
+  yield* slowProofs(config);
+}
+
+/** Known here of a driver that never sends probes, and of a file that accepts it. */
+function* slowProofs(config: Config): Generator<Finding> {
+  const { devices, rotation } = config;
+  const used = new Set(eachLink(config).map(({ link }) => link.device));
+  const blind = devices.find(
+    ({ name, driver }) => used.has(name) && drivers[driver]?.offers.probe !== true,
+  );
+  if (blind === undefined && !accepts(config, "noProbe")) return;
+  for (const { key, least, why } of waitsTooShort(rotationOf(rotation))) {
+    const write = `${key}: ${least}, or fewer proofFrames where BFD or short BGP timers send more`;
+    yield finding(["rotation", key], `is ${rotation[key]}`, why, write);
   }
 }
 

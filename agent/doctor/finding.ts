@@ -42,4 +42,5 @@ export type FindingCode =
   | "links-share-key"
   | "links-swapped"
   | "key-lower-case"
+  | "proof-too-slow"
   | "socket-open";

@@ -12,6 +12,7 @@ import { type AzureSettings, type DesiredGroup, type DesiredLink, linkId } from 
 import { type Binding, named, openCampaign } from "../journal/memory.ts";
 import { checkKeys, type KeyCheck } from "../keys/check.ts";
 import { portOf } from "../link-view.ts";
+import { waitsTooShort } from "../proof-time.ts";
 import { readCkn } from "../vault.ts";
 import { endsOf, vaultBaseOf } from "./ends.ts";
 import type { Finding } from "./finding.ts";
@@ -45,6 +46,7 @@ export async function doctorReport(
     ...desired.devices.flatMap(({ name }) => deviceFindings(crew, name, now)),
   ];
   for (const group of desired.groups) {
+    findings.push(...proofFindings(crew, group));
     findings.push(...wayFindings(crew, group, now), ...(await pathFindings(crew, group, signal)));
     // A campaign changes one end before the other, on purpose.
     if (openCampaign(agent.memory, group.name) !== undefined) continue;
@@ -205,6 +207,23 @@ function wayFindings(crew: Crew, group: DesiredGroup, now: WallTime): readonly F
         next: failure.next,
       },
     ];
+  });
+}
+
+/** What no config can know: whether a device sends probes is told by the device. */
+function proofFindings(crew: Crew, group: DesiredGroup): readonly Finding[] {
+  const { lookout, desired } = crew.beginParts();
+  return group.links.flatMap((link): Finding[] => {
+    const capabilities = lookout.capabilities(link.device);
+    if (capabilities === undefined || capabilities.probe === true) return [];
+    return waitsTooShort(desired.rotation).map(({ key, least, why }) => ({
+      ...({ code: "proof-too-slow", severity: "warning", about: linkId(link) } as const),
+      here: `${link.device} sends no probes, and ${why.replace(/^proof-too-slow: /, "")}`,
+      there: null,
+      rule: "Where no probes are sent, a wait lasts as long as the routing takes to prove a key",
+      source: "Microsoft Learn: Configure BFD over ExpressRoute (BGP keep-alive of 60 s)",
+      next: `set rotation.${key} to ${least} in the config, then linkseal apply`,
+    }));
   });
 }
 

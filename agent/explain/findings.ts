@@ -151,6 +151,14 @@ export const findingEntries: Readonly<Record<FindingCode, Entry>> = {
     "Azure documents upper-case hexadecimal. What it makes of lower case is not written anywhere.",
     "Run `linkseal keys generate LINK`, which writes upper case.",
   ),
+  "proof-too-slow": entry(
+    "No key can be proven in the time that is given for it",
+    "The device sends no probes, and on a drained link only the routing sends frames: with BGP " +
+      "timers of 60 s and no BFD that is two a minute each way. The wait for the proof ends " +
+      "before there are enough of them, and the campaign goes back or is held.",
+    "Set `rotation.verify` and `rotation.farEnd` as long as the finding says.",
+    "Or let BFD or shorter BGP timers send more frames, and lower `rotation.proofFrames`.",
+  ),
   "socket-open": entry(
     "A socket of the agent is open to everybody",
     "Whoever may open a socket may use it: the view socket looks, the admin socket changes. The " +

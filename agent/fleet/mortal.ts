@@ -40,6 +40,12 @@ export class MortalWorld {
           await real.clock.sleep(ms, signal);
           return this.dead ? await forever() : undefined;
         },
+        alarm: (ms, ring) => {
+          if (this.dead) return () => undefined;
+          return real.clock.alarm(ms, () => {
+            if (!this.dead) ring();
+          });
+        },
       },
       disk: this.#disk(real.disk),
       dial: this.#dial(real.dial),

@@ -125,7 +125,12 @@ const clockPlants: readonly Plant[] = [
       (clock.wall() - offset) as unknown as ReturnType<typeof clock.now>;
     return {
       ...world,
-      clock: { now, wall: () => clock.wall(), sleep: (ms, signal) => clock.sleep(ms, signal) },
+      clock: {
+        now,
+        wall: () => clock.wall(),
+        sleep: (ms, signal) => clock.sleep(ms, signal),
+        alarm: (ms, ring) => clock.alarm(ms, ring),
+      },
     };
   }),
   surrounded(
@@ -138,7 +143,8 @@ const clockPlants: readonly Plant[] = [
         shared = (shared * 31 + 7) % 101;
         return clock.sleep(ms + shared, signal);
       };
-      return { ...world, clock: { now: () => clock.now(), wall: () => clock.wall(), sleep } };
+      const [now, wall] = [() => clock.now(), () => clock.wall()];
+      return { ...world, clock: { now, wall, sleep, alarm: (ms, ring) => clock.alarm(ms, ring) } };
     },
   ),
 ];

@@ -7,6 +7,7 @@ import { type Instant, instantAfter, type World, wallAfter } from "#hal/world.ts
 import type { Agent } from "../agent.ts";
 import { campaignReport } from "../api/campaign-report.ts";
 import { riskAccepted } from "../campaign/begin.ts";
+import type { Alarm } from "../campaign/sibling.ts";
 import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
@@ -41,11 +42,15 @@ export class Judge {
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  /** When a link was last known to carry. */
+  readonly #knownAt = new Map<string, Instant>();
+  readonly #startedAt: Instant;
   #nextTurnAt: Instant;
 
   constructor(parts: JudgeParts) {
     this.#parts = parts;
-    this.#nextTurnAt = parts.world.clock.now();
+    this.#startedAt = parts.world.clock.now();
+    this.#nextTurnAt = this.#startedAt;
   }
 
   /** Judges everything, at most once a poll however many loops ask for it. */
@@ -58,12 +63,26 @@ export class Judge {
     this.#advance(crew, now);
   }
 
-  /** What the last judgement says against leaning on a link; undefined = nothing. */
-  alarm(link: DesiredLink): string | undefined {
-    const verdict = this.#verdicts.get(linkId(link));
-    return verdict?.verdict === "down" || verdict?.verdict === "unprotected"
-      ? `it is ${verdict.verdict}: ${verdict.why}`
-      : undefined;
+  /**
+   * What the last judgement says against leaning on a link; undefined = nothing. P2: what nobody
+   * knows to carry is not leaned on, though MKA may call it secured; once nobody has known for
+   * longer than a reading stays fresh, it counts as lost.
+   */
+  alarm(link: DesiredLink): Alarm | undefined {
+    const id = linkId(link);
+    const judged = this.#verdicts.get(id);
+    if (judged !== undefined && isKnown(judged.verdict)) return undefined;
+    const text =
+      judged === undefined ? "nobody has judged it yet" : `it is ${judged.verdict}: ${judged.why}`;
+    const isUnknown = judged === undefined || judged.verdict === "unknown";
+    return { standing: isUnknown && !this.#isPast(id) ? "unsure" : "lost", text };
+  }
+
+  /** Of a process that has just begun nobody expects to know. */
+  #isPast(id: string): boolean {
+    const { world, agent } = this.#parts;
+    const staleAfterMs = agent.crew?.intent.desired.health.staleAfterMs ?? 0;
+    return world.clock.now() - (this.#knownAt.get(id) ?? this.#startedAt) > staleAfterMs;
   }
 
   #advance(crew: Crew, now: Instant): void {
@@ -76,6 +95,7 @@ export class Judge {
       raised.push(...this.#overdueWarnings(group, desired.rotation.overdueMs));
       for (const link of group.links) {
         const health = healthOf(links, link);
+        if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
         this.#note(linkId(link), health);
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
@@ -332,6 +352,11 @@ export class Judge {
       unmanaged: unmanagedOf(agent, crew),
     });
   }
+}
+
+/** To carry, as well or as badly as it may. */
+function isKnown(verdict: Verdict): boolean {
+  return verdict === "protected" || verdict === "degraded";
 }
 
 type LinkHealths = ReadonlyMap<string, LinkHealth>;

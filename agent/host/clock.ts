@@ -2,7 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson } from "#hal/json.ts";
-import type { Clock, Dialer, Instant, WallTime } from "#hal/world.ts";
+import { alarmOf, type Clock, type Dialer, type Instant, type WallTime } from "#hal/world.ts";
 
 // setTimeout fires at once for anything longer.
 const timeoutMsMax = 2 ** 31 - 1;
@@ -17,6 +17,7 @@ export const hostClock: Clock = {
       if (left <= timeoutMsMax) return;
     }
   },
+  alarm: alarmOf((ms, signal) => hostClock.sleep(ms, signal)),
 };
 
 function sleepOnce(ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -95,16 +96,14 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
     last = Math.max(last, site.now + (gone ? since : Math.min(since, site.leash)));
     return last as Instant;
   };
-  return {
-    now,
-    wall: () => (site.wall + (now() - site.now)) as WallTime,
-    async sleep(ms, signal) {
-      for (let end = now() + ms; now() < end; await sync()) {
-        const realMs = site.speed === 0 ? unpacedSyncMs : (end - now()) / site.speed;
-        await hostClock.sleep(Math.max(Math.min(realMs, stepMs()), 1), signal);
-      }
-    },
+  const sleep: Clock["sleep"] = async (ms, signal) => {
+    for (let end = now() + ms; now() < end; await sync()) {
+      const realMs = site.speed === 0 ? unpacedSyncMs : (end - now()) / site.speed;
+      await hostClock.sleep(Math.max(Math.min(realMs, stepMs()), 1), signal);
+    }
   };
+  const wall = (): WallTime => (site.wall + (now() - site.now)) as WallTime;
+  return { now, wall, sleep, alarm: alarmOf(sleep) };
 }
 
 async function askSite(dial: Dialer, address: string): Promise<SiteTime> {

@@ -2,7 +2,7 @@
 // crash. A tail that a lying disk lost, or an old copy put back, still verifies: so nothing is ever
 // concluded from a record's absence, callers look at the devices.
 
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
@@ -48,10 +48,10 @@ export class Journal {
   ) {
     this.#world = world;
     this.#host = options.host;
+    // Made once: a key object for every line cost more than its MAC.
+    const key = options.key.use((bytes) => createSecretKey(bytes));
     this.#mac = (previous, body) =>
-      options.key.use((key) =>
-        createHmac("sha256", key).update(previous).update("\n").update(body).digest("hex"),
-      );
+      createHmac("sha256", key).update(previous).update("\n").update(body).digest("hex");
     const { good, ending } = scanJournal(bytes, options.host, this.#mac);
     this.#lines = [...good];
     this.#bytes = bytesOf(good);

@@ -2,10 +2,12 @@
 
 import type { Command, Secret, SecretForm, SecretHole } from "#hal/secret.ts";
 
+const encoder = new TextEncoder();
+
 /** The octets of a command; the caller wipes them as soon as they are sent. */
 export function fillCommand(command: Command): Uint8Array {
   const parts = command.map((part) =>
-    typeof part === "string" ? new TextEncoder().encode(part) : fillHole(part),
+    typeof part === "string" ? encoder.encode(part) : fillHole(part),
   );
   const filled = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -30,9 +32,9 @@ export function lengthOf(command: Command): number {
  * its label.
  */
 export function scrub(text: string, secrets: readonly Secret[]): string {
-  let scrubbed = new TextEncoder().encode(text);
+  let scrubbed = encoder.encode(text);
   for (const secret of secrets) {
-    const label = new TextEncoder().encode(secret.toJSON());
+    const label = encoder.encode(secret.toJSON());
     for (const form of ["hex", "raw"] as const) {
       const needle = fillHole({ secret, as: form });
       scrubbed = replaceAll(scrubbed, needle, label);

@@ -47,7 +47,7 @@ export const lendings: readonly Lending[] = [
   },
   {
     path: "agent/journal/journal.ts",
-    line: "options.key.use((key) =>",
+    line: "const key = options.key.use((bytes) => createSecretKey(bytes));",
     why: "HMAC over each record",
   },
   {

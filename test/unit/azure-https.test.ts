@@ -12,7 +12,7 @@ import { hostClock } from "#agent/host/clock.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { Clock } from "#hal/world.ts";
+import { alarmOf, type Clock } from "#hal/world.ts";
 import type { WireFault } from "#sim/azure/faults.ts";
 import { type Pace, paceClock } from "#sim/serve.ts";
 import { type AzureServed, type AzureServeOptions, serveAzure } from "#sim/serve-azure.ts";
@@ -26,6 +26,7 @@ const hasty: Clock = {
   now: () => hostClock.now(),
   wall: () => hostClock.wall(),
   sleep: (ms, signal) => hostClock.sleep(ms / 10, signal),
+  alarm: alarmOf((ms, signal) => hasty.sleep(ms, signal)),
 };
 
 class Cloud implements AsyncDisposable {

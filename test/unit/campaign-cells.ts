@@ -85,11 +85,11 @@ export class FactsCell extends Lazy implements Facts {
     );
   }
   get sibling(): Facts["sibling"] {
-    return this.once("sibling", () => ["carrying", "lost"]);
+    return this.once("sibling", () => ["carrying", "unsure", "lost"]);
   }
   get closedGate(): string | undefined {
     return this.once("closedGate", () => {
-      if (this.sibling === "lost" || this.port?.pending !== "none") return [shut];
+      if (this.sibling !== "carrying" || this.port?.pending !== "none") return [shut];
       if (this.far === "updating" || this.far === "unknown") return [shut];
       if (this.#campaign.goal === "revert") return [undefined];
       return this.far === "failed" || this.far === "other" ? [shut] : [undefined, shut];

@@ -87,6 +87,7 @@ export class Events {
       this.#fair("the agent starts", (to) => {
         to.alive = 1;
         to.startGrace = 1;
+        to.siblingUnsure = 1;
       });
     } else if (stateName(world.record) !== "done") {
       this.#knowing(world, config);
@@ -208,6 +209,7 @@ export class Events {
       ["cut", "the fibre heals"],
       ["siblingCut", "the sibling's fibre heals"],
       ["siblingDrained", "the sibling is undrained"],
+      ["siblingUnsure", "the sibling is judged"],
       ["routerUnseen", "the router answers again"],
       ["farUnseen", "the far end answers again"],
       ["windowShut", "the window opens again"],
@@ -228,6 +230,7 @@ export class Events {
       ["cut", "the fibre is cut"],
       ["siblingCut", "the sibling's fibre is cut"],
       ["siblingDrained", "a person drains the sibling"],
+      ["siblingUnsure", "nobody can judge the sibling"],
       ["routerUnseen", "the router does not answer"],
       ["farUnseen", "the far end does not answer"],
       ["windowShut", "the window shuts"],
@@ -292,7 +295,7 @@ export class Events {
         });
       }
     }
-    if (world.pending === 0) this.#handsOnRouter(world);
+    if (world.pending !== foreign) this.#handsOnRouter(world);
     if (world.drained === 1 && world.pending === 0) {
       this.#fault("a person gives the link its traffic back", (to) => {
         to.drained = 0;
@@ -322,6 +325,7 @@ export class Events {
         to.meddled = 1;
       });
     }
+    if ((world.keys & oldKey) === 0 && this.#config.kind !== "enrol") this.#puttingBack(world);
     if ((world.keys & strangeKey) === 0) {
       this.#fault("a person adds a foreign key to the router", (to) => {
         to.keys |= strangeKey;
@@ -332,9 +336,21 @@ export class Events {
         to.keys &= ~strangeKey;
       });
     }
+    if (world.pending === ours) return;
     this.#fault("a person starts a commit", (to) => {
       to.pending = foreign;
     });
+  }
+
+  #puttingBack({ keys }: World): void {
+    const breaks = this.#config.overlap === "breakBeforeMake";
+    for (const after of new Set([oldKey, breaks ? oldKey : keys | oldKey])) {
+      const how = after === oldKey ? "alone" : "beside the others";
+      this.#fault(`a person puts the old key back, ${how}`, (to) => {
+        to.keys = after;
+        to.meddled = 1;
+      });
+    }
   }
 
   #words(): void {

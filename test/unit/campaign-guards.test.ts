@@ -43,6 +43,7 @@ const drained = { drained: held };
 const undrained = { drained: waiting };
 const lost = { sibling: "lost" } as const;
 const both = { keys: "both" } as const;
+const staged = port({ ...both, pending: "ours" });
 const gone = { keys: "new", carriedBy: "nothing" } as const;
 const proven = { ...drained, proof: held, far: "new" } as const;
 
@@ -53,7 +54,7 @@ const ready: Readonly<Record<ActionKind, Scene>> = {
   stage: { facts: drained },
   add: { facts: { far: "new" } },
   confirm: { facts: port({ pending: "ours" }) },
-  rollBack: { facts: port({ pending: "ours" }) },
+  rollBack: { facts: port({ ...both, pending: "ours" }) },
   prepare: { overlap: bbm },
   prepareBack: { overlap: bbm, facts: port(gone) },
   putNew: { facts: { ...port(both), ...drained } },
@@ -97,8 +98,8 @@ describe("an effect may run", () => {
       { facts: { far: "new", shutsFirst: true, ...drained } },
     ],
     ["add", "once the far end was told", { marks: { told: true }, facts: drained }],
-    ["rollBack", "under both", { facts: { ...port({ pending: "ours" }), far: "either" } }],
-    ["rollBack", "unread", { facts: { ...port({ pending: "ours" }), far: "unknown" } }],
+    ["rollBack", "under both", { facts: { ...staged, far: "either" } }],
+    ["rollBack", "unread", { facts: { ...staged, far: "unknown" } }],
     ["putNew", "with a valid replacement", { overlap: bbm, facts: { ...valid, ...drained } }],
     ["putOld", "with one key", { overlap: bbm, facts: { ...port(gone), far: "failed" } }],
     [
@@ -170,10 +171,11 @@ const spoils: readonly Spoil[] = [
   ["add", { facts: { far: "new", shutsFirst: true, ...undrained } }, mayShut],
   ["add", { facts: { far: "new", shutsFirst: true, ...drained, ...windowShut } }, mayShut],
   ["confirm", { facts: port({ pending: "foreign" }) }, "the pending commit is ours"],
-  ["rollBack", { facts: port({}) }, "the pending commit is ours"],
-  ["rollBack", { facts: port({ pending: "ours", carriedBy: "nothing" }) }, byOld],
-  ["rollBack", { marks: { told: true } }, "the far end was never told"],
-  ["rollBack", { facts: { ...port({ pending: "ours" }), far: "other" } }, unreadOrOld],
+  ["rollBack", { facts: port(both) }, "the pending commit is ours"],
+  ["rollBack", { facts: port({ pending: "ours" }) }, bothKeys],
+  ["rollBack", { facts: port({ ...both, pending: "ours", carriedBy: "nothing" }) }, byOld],
+  ["rollBack", { marks: { told: true }, facts: staged }, "the far end was never told"],
+  ["rollBack", { facts: { ...staged, far: "other" } }, unreadOrOld],
   ["prepare", { overlap: "fallback" }, oneKey],
   ["prepare", { facts: port({ pending: "foreign" }) }, quiet],
   ["prepare", { facts: port({ keys: "new" }) }, oldAlone],

@@ -17,6 +17,8 @@ import {
   type Config,
   copy,
   foreign,
+  goesBackBare,
+  isHidden,
   isUp,
   linkIn,
   matches,
@@ -95,7 +97,7 @@ function judgeTraffic(
   left: (to: World) => boolean,
 ): void {
   const { config } = oracle;
-  if (world.drained === 0 || !isUp(world, config)) return;
+  if (world.drained === 0 || !isUp(world, config) || isHidden(world, config)) return;
   if (pendingSeen(world) === 2) return;
   const state = stateName(world.record);
   const link = linkIn(world.record);
@@ -140,9 +142,10 @@ function waitsDark(world: World, config: Config, state: string): boolean {
 function heals(world: World, oracle: Oracle): boolean {
   const to = scratchOf(oracle);
   copy(world, to);
-  const well = { cut: 0, siblingCut: 0, siblingDrained: 0, routerUnseen: 0, farUnseen: 0 };
+  const well = { cut: 0, siblingCut: 0, siblingDrained: 0, siblingUnsure: 0, routerUnseen: 0 };
+  const open = { farUnseen: 0, windowShut: 0, refuses: 0, startGrace: 0, putGrace: 0 };
   for (let turns = 0; turns < healingTurnsMax; turns += 1) {
-    Object.assign(to, well, { windowShut: 0, refuses: 0, alive: 1, startGrace: 0, putGrace: 0 });
+    Object.assign(to, well, open, { alive: 1 });
     if (to.pending === foreign) to.pending = 0;
     if (isUp(to, oracle.config)) return true;
     if (stateName(to.record) === "held") resume(to, oracle.config);
@@ -164,7 +167,9 @@ function resume(world: World, config: Config): void {
 /** `residual`: the one case that the design names, and a later look mends it. */
 export function judgeTimer(before: World, after: World, oracle: Oracle): string | undefined {
   const verdict = timerVerdict(before, after, oracle);
-  if (verdict !== "residual" || heals(after, oracle)) return verdict;
+  // What a person took before the commit came is theirs to put back once more.
+  const isTheirs = goesBackBare(before, oracle.config);
+  if (verdict !== "residual" || isTheirs || heals(after, oracle)) return verdict;
   return `TIMER: what it took away never comes back, from ${stateName(after.record)}`;
 }
 
@@ -172,7 +177,9 @@ function timerVerdict(before: World, after: World, oracle: Oracle): string | und
   const { config } = oracle;
   if (!matches(before, config) || matches(after, config)) return undefined;
   const unasked = before.moved === 1 && before.hardware === onNew && !toldIn(before.record);
-  if (!unasked) return "TIMER: it takes away the key that the far end uses";
+  const bare = goesBackBare(before, config);
+  if (!unasked && !bare) return "TIMER: it takes away the key that the far end uses";
+  if (isHidden(before, config)) return "residual";
   if (before.alive === 0 || before.routerUnseen === 1) return "residual";
   if (pendingSeen(before) !== ours && before.tailLost === 1) return "residual";
   const to = scratchOf(oracle);
@@ -180,7 +187,7 @@ function timerVerdict(before: World, after: World, oracle: Oracle): string | und
   const { action } = turn(to, oracle, "goes well", ignore);
   // It had no turn since: its next one would keep the key.
   if (action === "confirm") return "residual";
-  const shows = seesNew(before, config) || carrierOf(before, config) === 1;
+  const shows = bare || seesNew(before, config) || carrierOf(before, config) === 1;
   if (!shows) return "residual";
   return `TIMER: it takes a key away that the agent could keep, in ${stateName(before.record)}`;
 }

@@ -132,7 +132,8 @@ export function pendingSeen(world: World): number {
 
 /** `closedGate` of gates.ts. */
 export function isClosed(world: World, config: Config): boolean {
-  if (siblingLost(world) || world.routerUnseen === 1 || world.pending !== 0) return true;
+  if (siblingLost(world) || world.siblingUnsure === 1) return true;
+  if (world.routerUnseen === 1 || world.pending !== 0) return true;
   const far = farSeen(world, config);
   if (far === farUpdating || far === farUnknown) return true;
   if (backIn(world.record)) return false;
@@ -151,7 +152,7 @@ export function replacementOf({ record, prepared, refused }: World): number {
 
 const darknesses = ["none", "brief", "lasting"] as const;
 
-/** One look, in 27 bits. */
+/** One look, in 28 bits. */
 export function lookAt(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
   const isDark = carrier === 2 && world.cut === 0 && world.shut === 0;
@@ -183,7 +184,8 @@ export function lookAt(world: World, config: Config): number {
     (replacementOf(world) << 22) |
     (world.losing << 24) |
     (world.overdue << 25) |
-    (world.oldProven << 26)
+    (world.oldProven << 26) |
+    (world.siblingUnsure << 27)
   );
 }
 
@@ -205,7 +207,7 @@ export function factsIn(look: number, config: Config): Facts {
             admin: bits(11, 1) === 1 ? "down" : "up",
           },
     far: farEnds[bits(12, 3)] ?? "unknown",
-    sibling: bits(15, 1) === 1 ? "lost" : "carrying",
+    sibling: bits(15, 1) === 1 ? "lost" : bits(27, 1) === 1 ? "unsure" : "carrying",
     closedGate: bits(16, 1) === 1 ? "a gate is closed" : undefined,
     drained: evidence(17),
     staged: evidence(18),

@@ -19,6 +19,8 @@ import {
   doneLink,
   endOf,
   forward,
+  goesBackBare,
+  isHidden,
   isUp,
   linkIn,
   newKey,
@@ -46,6 +48,7 @@ export const lucks = [
   "loses its reply",
   "is delayed",
   "does half",
+  "comes after a hand",
   "dies before it",
   "dies during it",
 ] as const;
@@ -68,7 +71,7 @@ export function canHave(luck: Luck, action: ActionKind | undefined, config: Conf
   if (luck === "goes well") return true;
   if (action === undefined || action === "probe") return luck === "dies before it";
   if (luck === "is delayed" || luck === "loses its reply") return puts.includes(action);
-  if (luck === "dies during it") return action === "stage";
+  if (luck === "dies during it" || luck === "comes after a hand") return action === "stage";
   if (luck === "does half") return config.shutsFirst && keyWork.includes(action);
   return true;
 }
@@ -123,6 +126,7 @@ export function die(world: World): void {
   world.alive = 0;
   world.startGrace = 0;
   world.putGrace = 0;
+  world.siblingUnsure = 0;
 }
 
 const gated = stateNumber("gated");
@@ -168,10 +172,6 @@ export function handBack(world: World, config: Config): void {
   world.siblingCut = cut;
 }
 
-function commit(world: World): void {
-  world.prepared = 0;
-}
-
 function affect(world: World, action: ActionKind, luck: Luck, config: Config): void {
   if (puts.includes(action)) {
     put(world, action === "putOld" ? onOld : onNew, luck);
@@ -185,12 +185,16 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
       world.before = withoutToken(world.record);
       world.record = withToken(world.record);
     }
-    commit(world);
+    world.prepared = 0;
   }
   if (luck === "is lost") return;
   if (luck === "dies during it") {
     world.late = 1;
     return;
+  }
+  if (luck === "comes after a hand") {
+    world.keys &= ~oldKey;
+    world.meddled = 1;
   }
   const shuts = config.shutsFirst && keyWork.includes(action);
   if (shuts) world.shut = 1;
@@ -328,6 +332,7 @@ function judgeEffect(
   claim(state !== "held" || parks, "HELD: nothing but the parking rule is written");
   if (interrupts(world, action) || shuts) {
     claim(!(up && siblingLost(world)), "P2: it interrupts the only link that carries");
+    claim(!(up && world.siblingUnsure === 1), "P2: nobody knows whether the sibling carries");
     const moves = action === "drain" || !up;
     claim(moves || (world.drained === 1 && world.quiet === 1), "CARRY: the link is not drained");
   }
@@ -404,6 +409,10 @@ function judgeKeys(world: World, action: ActionKind, config: Config, claim: Clai
   switch (action) {
     case "rollBack":
       claim(!farMayBeNew(world), "KEYLOST: the far end uses that key, or will");
+      claim(
+        !goesBackBare(world, config) || isHidden(world, config),
+        "KEYLOST: what it goes back to never had the key in use",
+      );
       return;
     case "removeOld":
       claim(flight !== 1 + onOld, "KEYLOST: a put of the old key may still land");

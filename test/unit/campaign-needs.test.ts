@@ -59,13 +59,13 @@ const noticedIn: Readonly<Record<string, readonly [config: string, faults: numbe
 
 /** The rows that ask for the effect ask for this as well; the guard says it once more. */
 const impliedByRows: Readonly<Record<string, string>> = {
-  "drain: the sibling carries": "gated.closed, draining.siblingLost",
   "drain: nothing is pending on the device": "gated.closed, draining.foreignCommit",
   "stage: the router can hold both keys": "break-before-make never enters staging",
   "stage: nothing is pending on the device": "staging.verifies, staging.foreignCommit",
   "stage: the far end is settled on old": "a closed gate, or staging.addForFar",
   "add: the router can hold both keys": "break-before-make never enters staging",
   "add: nothing is pending on the device": "staging.verifies, staging.foreignCommit",
+  "rollBack: the port holds both keys": "staging.needed and its like confirm what has lost a key",
   "rollBack: the far end was never told": "told comes only once nothing is pending",
   "rollBack: the far end is on old, or unreadable": "a far end on its way to new: confirm",
   "prepare: the router holds one key": "switching.newKeyGone, and the port must hold old alone",
@@ -141,6 +141,32 @@ describe("every guard", () => {
   });
 });
 
+describe("a staged key that is gone again", () => {
+  const asBefore = ({ campaign, facts, port }: Context): boolean =>
+    port?.keys !== "old" || campaign.told || ["new", "updating"].includes(facts.far);
+  const settles = /\.(needed|parkConfirm|confirm)$/;
+  const rows = Object.entries(table).map(([state, some]) => [
+    state,
+    some.map((row) =>
+      row.action === "confirm" && settles.test(row.name)
+        ? { ...row, when: (context: Context) => asBefore(context) && row.when(context) }
+        : row,
+    ),
+  ]);
+
+  it("is confirmed: a machine that rolls it back, or waits for its timer, is caught", () => {
+    const guarded = without({ action: "rollBack", name: "the port holds both keys" });
+    const machine = { table: Object.fromEntries(rows), guards: guarded };
+    const { broken } = explore(configNamed(keychain), { faults: 2, words: 0, links: 1 }, machine);
+    expect([...broken.keys()]).toContain(
+      "KEYLOST: what it goes back to never had the key in use (rollBack)",
+    );
+    expect([...broken.keys()]).toContain(
+      "TIMER: it takes a key away that the agent could keep, in staging",
+    );
+  });
+});
+
 const seen = new Map<Config, Explored>();
 /** With every fault once: what the machine is asked in it. */
 function explored(config: Config): Explored {
@@ -185,6 +211,7 @@ const unreached: Readonly<Record<string, string>> = {
   "awaitingPeer.parkConfirm": "design: the same, by the parking rule",
   "awaitingPeer.parkRollBack": "design: the same, by the parking rule",
   "proving.pending": "design: the same",
+  "reverting.confirm": "design: the same",
   "reverting.rollBack": "design: the same",
   "reverting.pending": "design: the same",
   "done.stays": "the conductor leaves a campaign that is done alone",

@@ -22,14 +22,14 @@ rowsOf(
         ["restoring.reopen", { shut: true }, { ...port({ admin: "down" }) }, "restoring", "open"],
         ["restoring.unreadLate", {}, { ...blind, ...overdue }, "held", undefined],
         ["restoring.unread", {}, { ...blind }, "restoring", undefined],
+        ["restoring.confirm", {}, { ...port({ pending: "ours" }) }, "restoring", "confirm"],
         [
-          "restoring.confirm",
+          "restoring.rollBack",
           {},
-          { ...port({ pending: "ours" }), far: "updating" },
+          { ...port({ keys: "both", pending: "ours" }) },
           "restoring",
-          "confirm",
+          "rollBack",
         ],
-        ["restoring.rollBack", {}, { ...port({ pending: "ours" }) }, "restoring", "rollBack"],
         [
           "restoring.foreignCommitStays",
           {},
@@ -124,7 +124,16 @@ rowsOf(
     [
       "rotate",
       "fallback",
-      [["reverting.rollBack", {}, { ...port({ pending: "ours" }) }, "reverting", "rollBack"]],
+      [
+        ["reverting.confirm", {}, { ...port({ pending: "ours" }) }, "reverting", "confirm"],
+        [
+          "reverting.rollBack",
+          {},
+          { ...port({ keys: "both", pending: "ours" }) },
+          "reverting",
+          "rollBack",
+        ],
+      ],
     ],
     [
       "rotate",
@@ -178,7 +187,7 @@ rowsOf(
         [
           "reverting.pending",
           {},
-          { ...port({ pending: "ours", carriedBy: "nothing" }) },
+          { ...port({ keys: "both", pending: "ours", carriedBy: "nothing" }) },
           "reverting",
           undefined,
         ],

@@ -29,24 +29,18 @@ rowsOf(
         ],
         ["staging.unreadLate", {}, { ...blind, ...overdue }, "held", undefined],
         ["staging.unread", {}, { ...blind }, "staging", undefined],
-        [
-          "staging.needed",
-          {},
-          { ...port({ pending: "ours", carriedBy: "new" }) },
-          "staging",
-          "confirm",
-        ],
+        ["staging.needed", {}, { ...port({ pending: "ours" }) }, "staging", "confirm"],
         [
           "staging.confirm",
           {},
-          { ...port({ pending: "ours" }), staged: held },
+          { ...port({ keys: "both", pending: "ours" }), staged: held },
           "staging",
           "confirm",
         ],
         [
           "staging.rollBack",
           {},
-          { ...port({ pending: "ours" }), ...overdue },
+          { ...port({ keys: "both", pending: "ours" }), ...overdue },
           "staging",
           "rollBack",
           { aborted: true },
@@ -54,19 +48,25 @@ rowsOf(
         [
           "staging.stuck",
           { aborted: true },
-          { ...port({ pending: "ours", carriedBy: "nothing" }), ...overdue },
+          { ...port({ keys: "both", pending: "ours", carriedBy: "nothing" }), ...overdue },
           "held",
           undefined,
         ],
         [
           "staging.abort",
           {},
-          { ...port({ pending: "ours", carriedBy: "nothing" }), ...overdue },
+          { ...port({ keys: "both", pending: "ours", carriedBy: "nothing" }), ...overdue },
           "staging",
           undefined,
           { aborted: true },
         ],
-        ["staging.verifies", {}, { ...port({ pending: "ours" }) }, "staging", undefined],
+        [
+          "staging.verifies",
+          {},
+          { ...port({ keys: "both", pending: "ours" }) },
+          "staging",
+          undefined,
+        ],
         [
           "staging.foreignCommitStays",
           {},
@@ -157,16 +157,25 @@ const rolledBack = "the staged key could not be verified: it is rolled back";
 const turnedBack = "the new key could not be put beside the old one";
 const neither = "the port holds neither the old key nor what was staged";
 const unread = "router or far end cannot be read";
-const pending = port({ pending: "ours" });
+const beside = { keys: "both", pending: "ours" } as const;
+const pending = port(beside);
+const gone = { pending: "ours" } as const;
 const foreignKey = port({ keys: "else" });
 const sibling = { sibling: "lost" } as const;
 const notTaken = "the far end is new, the router does not take it:";
 
-const needed = "the new key is needed already: its commit is confirmed";
+const needed = "the staged key is needed: its commit is confirmed";
+const overtaken =
+  "the staged key is gone again: its commit is confirmed, as undoing it might undo more";
 
 tells("rotate", "keychain", [
   ["staging.needed", {}, { ...pending, far: "new" }, needed, "confirm"],
   ["staging.needed", {}, { ...pending, far: "updating" }, needed, "confirm"],
+  ["staging.needed", {}, { ...port({ ...beside, carriedBy: "new" }) }, needed, "confirm"],
+  ["staging.needed", { aborted: true }, { ...port(gone) }, overtaken, "confirm"],
+  ["staging.needed", {}, { ...port({ ...gone, keys: "else" }), ...overdue }, overtaken, "confirm"],
+  ["staging.verifies", {}, { ...port({ ...gone, keys: "else", carriedBy: "nothing" }) }, more],
+  ["staging.verifies", {}, { ...port({ ...beside, keys: "new", carriedBy: "nothing" }) }, more],
   ["staging.unread", { shut: true }, { ...blind }, "the router cannot be read"],
   ["staging.rollBack", { aborted: true }, { ...pending, staged: held }, rolledBack, "rollBack"],
   ["staging.rollBack", {}, { ...pending, staged: held, ...overdue }, rolledBack, "rollBack"],

@@ -84,6 +84,8 @@ export interface World {
   steady: number;
   lasting: number;
   losing: number;
+  /** Nobody has judged the sibling, or its counters say nothing. */
+  siblingUnsure: number;
   // The surroundings.
   routerUnseen: number;
   farUnseen: number;
@@ -135,6 +137,7 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["steady", 1],
     ["lasting", 1],
     ["losing", 1],
+    ["siblingUnsure", 1],
     ["routerUnseen", 1],
     ["farUnseen", 1],
     ["windowShut", 1],
@@ -325,6 +328,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
     ...newMind,
     startGrace: 0,
     putGrace: 0,
+    siblingUnsure: 0,
     routerUnseen: 0,
     farUnseen: 0,
     windowShut: 0,
@@ -348,6 +352,16 @@ export function matches(world: World, config: Config): boolean {
 
 export function isUp(world: World, config: Config): boolean {
   return world.cut === 0 && world.shut === 0 && matches(world, config);
+}
+
+/** Somebody took the old key away just before our commit came, and it goes back to that. */
+export function goesBackBare({ pending, keysBefore }: World, { kind }: Config): boolean {
+  return pending === ours && kind !== "enrol" && (keysBefore & oldKey) === 0;
+}
+
+/** They have put it back since, and no look tells that. */
+export function isHidden(world: World, config: Config): boolean {
+  return goesBackBare(world, config) && world.keys === (oldKey | newKey);
 }
 
 export function siblingLost(world: World): boolean {

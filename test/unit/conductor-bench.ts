@@ -4,6 +4,7 @@
 import { Conductor, soundMind } from "#agent/campaign/conductor.ts";
 import type { Campaign, Facts, Step } from "#agent/campaign/model.ts";
 import type { ScoutParts } from "#agent/campaign/scout.ts";
+import type { Alarm } from "#agent/campaign/sibling.ts";
 import type { Desired, DesiredGroup, DesiredLink } from "#agent/desired.ts";
 import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
 import { Lookout } from "#agent/lookout.ts";
@@ -123,7 +124,7 @@ export class ConductorBench {
   commitPending = false;
   recalls: "pending" | "absent" = "pending";
   ownRoute: string | undefined = "mgmt0";
-  alarm: string | undefined;
+  alarm: Alarm | undefined;
   /** Do probes come back? */
   answers = true;
   readonly accepted: string[] = [];

@@ -214,6 +214,34 @@ describe("warnings", () => {
   });
 });
 
+describe("waits that end before a key can be proven without probes", () => {
+  const blind = `${siteConfig}  - { risk: noProbe, until: 2027-01-31 }\n`;
+  const warned = (text: string): readonly string[] => {
+    const parsed = parseConfig(text, "site.yaml");
+    if (parsed.kind === "refused") throw new Error("refused");
+    return parsed.warnings.map(({ path, why, write }) => `${path}: ${why} (${write})`);
+  };
+
+  it("are warned of by their rule where the file accepts a device without probes", () => {
+    const [verify, ...rest] = warned(blind);
+    expect(verify).toMatch(/^rotation\.verify: proof-too-slow: without probes 20 frames of the/);
+    expect(verify).toMatch(/take up to 600s, and verify gives 96s \(verify: 564s, or fewer /);
+    expect(rest).toEqual([]);
+    const [, farEnd] = warned(blind.replace("farEnd: 30m", "farEnd: 5m"));
+    expect(farEnd).toMatch(
+      /^rotation\.farEnd: proof-too-slow: .* farEnd gives 300s \(farEnd: 600s/,
+    );
+  });
+
+  it("are none where probes are sent, and none that are long enough", () => {
+    expect(warned(siteConfig)).toEqual([]);
+    const enough = blind.replace("verify: 60s, confirm: 5m", "verify: 564s, confirm: 15m");
+    expect(warned(enough)).toEqual([]);
+    expect(warned(enough.replace("564s", "563s"))).toHaveLength(1);
+    expect(warned(blind.replace("verify: 60s", "verify: 60s, proofFrames: 3"))).toEqual([]);
+  });
+});
+
 describe("units", () => {
   it.each([
     ["500ms", 500],

@@ -425,6 +425,30 @@ describe("a mismatch", () => {
     expect(await severities(400_000)).toEqual(["clock-skew error", "clock-skew error"]);
   });
 
+  it("of the waits with a router that sends no probes is told for each wait and link", async () => {
+    const probeless = { overlap: "keychain", capabilities: { probe: undefined } as never } as const;
+    const told = async (pair: Pair) =>
+      (await findings(pair)).map(({ code, about, here, next }) => [code, about, here, next]);
+    const pair = await Pair.adopted(probeless);
+    const [first, ...others] = await told(pair);
+    expect(first?.slice(0, 2)).toEqual(["proof-too-slow", "erd-demo/primary"]);
+    expect(first?.[2]).toMatch(
+      /^edge-a sends no probes, and without probes 20 frames .* 600s, and/,
+    );
+    expect(first?.[3]).toMatch(/^set rotation\.verify to \d+s in the config, then linkseal apply$/);
+    expect(others.map(([code, about]) => [code, about])).toContainEqual([
+      "proof-too-slow",
+      "erd-demo/secondary",
+    ]);
+    expect(explain("proof-too-slow").kind).toBe("known");
+    const long = (text: string): string =>
+      text
+        .replace("verify: 20s", "verify: 10m")
+        .replace("confirm: 60s", "confirm: 20m")
+        .replace("farEnd: 5m", "farEnd: 10m");
+    expect(await told(await Pair.adopted({ ...probeless, edit: long }))).toEqual([]);
+  });
+
   it("of a suite with router and speed is told before the first packet", async () => {
     const { macsec } = routerWith("keychain");
     if (macsec === undefined) throw new Error("no MACsec");

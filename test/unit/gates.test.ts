@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { closedGate, type GateInput } from "#agent/campaign/gates.ts";
+import type { Sibling } from "#agent/campaign/sibling.ts";
 import { known, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
@@ -20,7 +21,12 @@ const keyed = viewOf(stateOf(securedPort()));
 const unread = unknown("queryFailed", now);
 
 describe("the gates", () => {
-  const sibling = { name: "secondary", carries: "carrying", view: viewOf(stateOf(clearPort())) };
+  const sibling: Sibling = {
+    name: "secondary",
+    standing: "carrying",
+    carries: "carrying",
+    view: viewOf(stateOf(clearPort())),
+  };
   const open: GateInput = {
     view: viewOf(stateOf(clearPort())),
     far: "old",
@@ -67,7 +73,7 @@ describe("the gates", () => {
     ["no sibling", { siblings: [] }, "no sibling"],
     [
       "a sibling that is lost",
-      { siblings: [{ ...sibling, carries: "it is drained" }] },
+      { siblings: [{ ...sibling, standing: "lost", carries: "it is drained" }] },
       "gate.siblingUnhealthy: secondary is not carrying: it is drained",
     ],
     ["an unreadable router", { view: viewOf(undefined) }, "gate.stale"],

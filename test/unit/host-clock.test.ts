@@ -77,6 +77,20 @@ describe("the host's clock", () => {
   });
 });
 
+describe("an alarm of the host's clock", () => {
+  it("rings after its time, and not when it was taken back", async () => {
+    const rung: string[] = [];
+    const begun = hostClock.now();
+    hostClock.alarm(10, () => rung.push("kept"));
+    const takeBack = hostClock.alarm(10, () => rung.push("taken back"));
+    takeBack();
+    while (rung.length === 0) await hostClock.sleep(1);
+    expect(hostClock.now() - begun).toBeGreaterThan(9);
+    await hostClock.sleep(20);
+    expect(rung).toEqual(["kept"]);
+  });
+});
+
 describe("a clock that follows a site", () => {
   it("shows the site's time, carried on at its speed", async () => {
     const clock = await followingClock(site(running(100)).dial, "unix:/site");

@@ -10,6 +10,7 @@ const clock: Clock = {
   now: () => 0 as Instant,
   wall: () => 1_800_000_000_000 as WallTime,
   sleep: () => Promise.resolve(),
+  alarm: () => () => undefined,
 };
 
 const hostKey = (fill = 7): Secret => Secret.take("host key", new Uint8Array(32).fill(fill));

@@ -217,7 +217,12 @@ export class JudgeBench {
   }
 
   alarm(name: string): string | undefined {
-    return this.#judge.alarm(linkNamed(name));
+    return this.#judge.alarm(linkNamed(name))?.text;
+  }
+
+  /** How far a campaign may lean on it. */
+  standing(name: string): string {
+    return this.#judge.alarm(linkNamed(name))?.standing ?? "carrying";
   }
 
   status(): Status {

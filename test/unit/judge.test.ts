@@ -5,7 +5,7 @@ import type { Agent } from "#agent/agent.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
-import { known, type MacsecPort } from "#hal/model.ts";
+import { known, type MacsecPort, strongValue } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import {
   bound,
@@ -55,15 +55,44 @@ describe("verdicts", () => {
   });
 
   it("warn whoever would lean on a link that is down", () => {
-    expect(new JudgeBench().alarm("primary")).toBeUndefined();
     const bench = new JudgeBench({ port: unplugged(2) }).turn().polls(1);
     expect(bench.alarm("primary")).toBeUndefined();
     bench.polls(1);
     expect(bench.alarm("primary")).toBe("it is down: edge-a et-0/0/0 has no link");
+    expect(bench.standing("primary")).toBe("lost");
     expect(bench.alarm("secondary")).toBeUndefined();
     const open = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
     expect(new JudgeBench({ port: open }).turn().alarm("primary")).toMatch(/^it is unprotected: /);
+  });
+
+  it("warn whoever would lean on a link that nobody knows to carry: counters that froze", () => {
+    const frozen = (link: DesiredLink, poll: number): MacsecPort => {
+      const { frames } = carrying(link, Math.min(poll, 2));
+      const then = strongValue(frames);
+      if (then === undefined) throw new Error("no sample");
+      return carrying(link, poll, { frames: known(then, at(poll * pollMs)) });
+    };
+    const bench = new JudgeBench({ port: frozen }).turn().polls(2);
+    expect(bench.alarm("primary")).toBeUndefined();
+    // What the window still holds of the time before is evidence.
+    bench.polls(20);
+    const why = "traffic passes edge-a et-0/0/0, but its MACsec counters stand still";
+    expect(bench.alarm("primary")).toBe(`it is unknown: ${why}`);
+    expect(bench.standing("primary")).toBe("unsure");
+    expect(bench.polls(10).standing("primary")).toBe("lost");
+  });
+
+  it("begin with nobody knowing, and a link that stays so counts as lost", () => {
+    const bench = new JudgeBench({ unread: true });
+    expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([
+      "unsure",
+      "nobody has judged it yet",
+    ]);
+    expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: /);
+    expect(bench.polls(6).standing("primary")).toBe("unsure");
+    expect(bench.polls(1).standing("primary")).toBe("lost");
+    expect(new JudgeBench().turn().polls(2).standing("primary")).toBe("carrying");
   });
 
   it("are unknown before the first look", () => {

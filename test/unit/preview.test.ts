@@ -52,7 +52,12 @@ describe("a dry run", () => {
       `gate.riskNotAccepted ${group}: nobody accepted the risk breakBeforeMake -> ${next}`,
       `gate.riskNotAccepted ${group}: nobody accepted the risk noProbe -> ${next}`,
     ]);
-    expect(held(await preview(pair, ["breakBeforeMake", "noProbe"]))).toEqual([]);
+    const accepted = await preview(pair, ["breakBeforeMake", "noProbe"]);
+    expect(held(accepted)).toEqual([]);
+    // No gate waits for it, and the proof would come too late.
+    expect(accepted.notes.map(({ about, text }) => `${about} ${text}`)).toContainEqual(
+      expect.stringMatching(/^erd-demo\/primary proof-too-slow: without probes 20 frames /),
+    );
   });
 
   it("says when the window opens, unless that risk is taken", async () => {

@@ -99,19 +99,33 @@ describe("the sibling", () => {
       sibling: "lost",
       closedGate: "gate.siblingUnhealthy: secondary is not carrying: it is drained",
     });
-    expect(bench.scout.lostSibling(bench.link)).toBe("secondary is not carrying: it is drained");
+    expect(bench.scout.siblingDoubt(bench.link)).toBe("secondary is not carrying: it is drained");
     bench.drained.clear();
     expect((await bench.see()).sibling).toBe("carrying");
-    expect(bench.scout.lostSibling(bench.link)).toBeUndefined();
-    bench.alarm = "health says no";
-    expect((await bench.see()).closedGate).toContain("secondary is not carrying: health says no");
+    expect(bench.scout.siblingDoubt(bench.link)).toBeUndefined();
+    bench.alarm = { standing: "lost", text: "health says no" };
+    expect(await bench.see()).toMatchObject({
+      sibling: "lost",
+      closedGate: "gate.siblingUnhealthy: secondary is not carrying: health says no",
+    });
+  });
+
+  it("is neither lost nor leaned on while health cannot say", async () => {
+    const bench = new ScoutBench();
+    bench.alarm = { standing: "unsure", text: "nobody has judged it yet" };
+    const doubt = "secondary is not carrying: nobody has judged it yet";
+    expect(await bench.see()).toMatchObject({
+      sibling: "unsure",
+      closedGate: `gate.siblingUnhealthy: ${doubt}`,
+    });
+    expect(bench.scout.siblingDoubt(bench.link)).toBe(doubt);
   });
 
   it("is never the link itself", async () => {
     const bench = new ScoutBench();
     bench.drained.add("primary");
     expect((await bench.see(rotation({ told: true }))).sibling).toBe("carrying");
-    expect(bench.scout.lostSibling(bench.link)).toBeUndefined();
+    expect(bench.scout.siblingDoubt(bench.link)).toBeUndefined();
   });
 });
 

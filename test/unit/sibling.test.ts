@@ -1,7 +1,14 @@
 // Whether a link may be leaned on while the other one is worked on.
 
 import { describe, expect, it } from "vitest";
-import { lostOf, type SiblingParts, siblingOf } from "#agent/campaign/sibling.ts";
+import {
+  doubtOf,
+  lostOf,
+  type Sibling,
+  type SiblingParts,
+  siblingOf,
+  standingOfAll,
+} from "#agent/campaign/sibling.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import type { LinkView } from "#agent/link-view.ts";
 import type { Failure, Lookout } from "#agent/lookout.ts";
@@ -27,11 +34,14 @@ function carries({ view = keyed, ...scene }: Scene): string {
   const parts: SiblingParts = {
     lookout: lookout as unknown as Lookout,
     memory: () => ({ ...emptyMemory, bindings }),
-    alarm: () => scene.alarm,
+    alarm: () =>
+      scene.alarm === undefined ? undefined : { standing: "unsure", text: scene.alarm },
   };
-  const sibling = siblingOf(parts, view);
-  expect([sibling.name, sibling.view]).toEqual(["primary", view]);
-  return sibling.carries;
+  const { name, standing, carries: text, view: seen } = siblingOf(parts, view);
+  expect([name, seen]).toEqual(["primary", view]);
+  const expected = { carrying: "carrying", [scene.alarm ?? ""]: "unsure" }[text] ?? "lost";
+  expect(standing).toBe(expected);
+  return text;
 }
 
 describe("a sibling", () => {
@@ -65,12 +75,33 @@ describe("a sibling", () => {
 });
 
 describe("several siblings", () => {
-  const named = (name: string, carries: string) => ({ name, carries, view: keyed });
+  const one = (name: string, standing: Sibling["standing"], carries: string): Sibling => ({
+    ...{ name, standing, carries },
+    view: keyed,
+  });
+  const carrying = one("a", "carrying", "carrying");
+  const unsure = one("b", "unsure", "nobody has judged it yet");
+  const lost = one("c", "lost", "it is drained");
 
-  it("carry, or the first that does not is named with its reason", () => {
-    expect(lostOf([])).toBeUndefined();
-    expect(lostOf([named("a", "carrying"), named("b", "carrying")])).toBeUndefined();
-    const lost = [named("a", "carrying"), named("b", "it is drained"), named("c", "gone")];
-    expect(lostOf(lost)).toBe("b is not carrying: it is drained");
+  it("carry where each of them is known to", () => {
+    for (const all of [[], [carrying, carrying]]) {
+      expect([standingOfAll(all), doubtOf(all), lostOf(all)]).toEqual([
+        "carrying",
+        undefined,
+        undefined,
+      ]);
+    }
+  });
+
+  it("are in doubt by the first that nobody can tell of, which gives nothing up", () => {
+    const doubt = "b is not carrying: nobody has judged it yet";
+    const all = [carrying, unsure, unsure];
+    expect([standingOfAll(all), doubtOf(all), lostOf(all)]).toEqual(["unsure", doubt, undefined]);
+  });
+
+  it("are lost by the first that is, whoever is in doubt before it", () => {
+    const all = [carrying, unsure, lost];
+    expect(standingOfAll(all)).toBe("lost");
+    expect(lostOf(all)).toBe("c is not carrying: it is drained");
   });
 });

@@ -18,6 +18,7 @@ import {
   giveBack,
   heldKeys,
   isUnread,
+  neededText,
   openFirst,
   pendingIsNeeded,
   refusal,
@@ -68,7 +69,7 @@ export const restoring: readonly Row[] = [
     when: pendingIsNeeded,
     next: "restoring",
     action: "confirm",
-    because: "the staged key is needed: its commit is confirmed first",
+    because: neededText,
   },
   {
     name: "restoring.rollBack",
@@ -305,6 +306,13 @@ export const reverting: readonly Row[] = [
     when: isOverdue,
     next: "held",
     because: "the way back was not done in time",
+  },
+  {
+    name: "reverting.confirm",
+    when: pendingIsNeeded,
+    next: "reverting",
+    action: "confirm",
+    because: neededText,
   },
   {
     name: "reverting.unread",

@@ -7,9 +7,21 @@ import type { CampaignState, Context, PortFacts, Row } from "../model.ts";
 const farMayBeNew = ({ facts }: Context): boolean =>
   facts.far === "new" || facts.far === "updating";
 
-/** A pending key that must stay: it is in charge, or the far end is about to need it. */
+/**
+ * The staged key is gone again: somebody has typed since, and what the commit goes back to may be
+ * older than the key that they put back.
+ */
+const isOvertaken = ({ port }: Context): boolean =>
+  port?.keys === "old" || (port?.keys === "else" && port.carriedBy === "old");
+
+/** A pending commit that must stay: its key is in charge or about to be, or it would undo more. */
 export const pendingIsNeeded = (context: Context): boolean =>
-  context.port?.carriedBy === "new" || farMayBeNew(context);
+  context.port?.carriedBy === "new" || farMayBeNew(context) || isOvertaken(context);
+
+export const neededText = (context: Context): string =>
+  isOvertaken(context)
+    ? "the staged key is gone again: its commit is confirmed, as undoing it might undo more"
+    : "the staged key is needed: its commit is confirmed";
 
 /** A port that was shut for a key change opens before anything else. */
 export function openFirst(state: CampaignState): Row {
@@ -42,7 +54,7 @@ export function parkingRows(state: CampaignState): readonly Row[] {
       when: pendingIsNeeded,
       next: state,
       action: "confirm",
-      because: "the staged key is needed: its commit is confirmed",
+      because: neededText,
     },
     {
       name: `${state}.parkRollBack`,

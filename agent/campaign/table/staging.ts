@@ -9,6 +9,7 @@ import {
   isUnread,
   losesCommits,
   lostCommitsMax,
+  neededText,
   openFirst,
   pendingIsNeeded,
   refusal,
@@ -25,7 +26,7 @@ const stagedKeyPending: readonly Row[] = [
     when: pendingIsNeeded,
     next: "staging",
     action: "confirm",
-    because: "the new key is needed already: its commit is confirmed",
+    because: neededText,
   },
   {
     name: "staging.confirm",

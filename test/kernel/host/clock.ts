@@ -1,12 +1,13 @@
 // Time at the pace of a test.
 
-import type { Clock, Instant, WallTime } from "#hal/world.ts";
+import { alarmOf, type Clock, type Instant, type WallTime } from "#hal/world.ts";
 
 /** As much time as the test says passes in a moment of the real one. */
 export class PacedClock implements Clock {
   readonly #speed: number;
   readonly #start = performance.now();
   readonly #wall = Date.now();
+  readonly alarm = alarmOf((ms, signal) => this.sleep(ms, signal));
 
   constructor(speed: number) {
     this.#speed = speed;

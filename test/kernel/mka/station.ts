@@ -7,13 +7,14 @@ import { FrameChannel } from "#drivers/transport/frames.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { type CipherSuite, type Ckn, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Clock, Instant, Log } from "#hal/world.ts";
+import { alarmOf, type Clock, type Instant, type Log } from "#hal/world.ts";
 import { addNetwork, enterNetwork, ip, ipBatch, native, netlinkFamilies } from "../lab.ts";
 
 const clock: Clock = {
   now: () => performance.now() as Instant,
   wall: () => Date.now() as never,
   sleep: async (ms, signal) => await rest(ms, undefined, signal === undefined ? {} : { signal }),
+  alarm: alarmOf((ms, signal) => clock.sleep(ms, signal)),
 };
 
 const linkGroup = 1;
