@@ -80,7 +80,8 @@ async function strike(fault: LabFault): Promise<void> {
       return;
     }
     if (tookMs > fault.withinMs + slackMs) {
-      say(`not told after ${tookMs} ms; the verdict is ${verdict}`);
+      const others = reasons.map(({ code, text }) => `${code}: ${text}`).join("; ");
+      say(`not told after ${tookMs} ms: ${verdict}, ${others}`);
       return;
     }
     await rest(pollMs);
