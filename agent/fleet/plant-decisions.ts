@@ -113,7 +113,7 @@ const rowPlants: readonly Plant[] = [
   amended("back-under-new", "P3", "rolls the staged key back although the far end is on it", {
     without: /^staging\.(needed|confirm)$|\.parkConfirm$/,
     unguarded:
-      /^the (link is secured by the old key|far end was never told|far end is on old, or .+)$/,
+      /^the (port holds both|link is secured by the old|far end (was never told|is on old, or .+))/,
   }),
   amended("never-late", "liveness", "waits for ever where a deadline should end it", {
     without: /late/i,

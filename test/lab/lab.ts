@@ -244,7 +244,9 @@ export class Lab implements AsyncDisposable {
       "health: { poll: 2s, staleAfter: 15s, evidence: 90s }",
       // Shorter than anybody should set it, so that nobody waits for a lab.
       "rotation:",
-      "  { settle: 8s, soak: 4s, verify: 60s, putGrace: 5s, drained: { samples: 2, every: 1s } }",
+      // A machine in an emulator may be slow, and nothing here is in a hurry.
+      "  { settle: 8s, soak: 4s, verify: 5m, confirm: 15m, putGrace: 5s,",
+      "    drained: { samples: 2, every: 1s } }",
       "acceptRisks:",
       ...["breakBeforeMake", "shortSettle"].map(
         (risk) => `  - { risk: ${risk}, until: 2027-11-24 }`,

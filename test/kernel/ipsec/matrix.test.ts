@@ -99,7 +99,7 @@ const seed = process.env["LINKSEAL_SEED"] ?? "policies";
 function rows(): readonly AzurePolicy[] {
   const prng = new Prng(seed);
   const [ike, esp] = [[...ikeRows()], [...espRows()]];
-  const pairs = Array.from({ length: effort(8, 50) }, (): AzurePolicy => {
+  const pairs = Array.from({ length: effort(3, 50) }, (): AzurePolicy => {
     const { ipsecEncryption, ipsecIntegrity, pfsGroup } = prng.pick(esp);
     return { ...prng.pick(ike), ipsecEncryption, ipsecIntegrity, pfsGroup };
   });
@@ -110,7 +110,7 @@ function rows(): readonly AzurePolicy[] {
       return { ...profiles.strong, [field]: name };
     }),
   );
-  const some = single.filter((_, index) => index % 4 === 0);
+  const some = single.filter((_, index) => index % 12 === 0);
   return [...effort(some, [...ike, ...esp]), ...pairs];
 }
 
