@@ -7,6 +7,7 @@ import type { DeviceBench, PortTruth, TunnelTruth } from "#hal/conformance-bench
 import type { Device } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import { failures, formatRows } from "../../conformance/table.ts";
+import { effort } from "../../effort.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import { ip, leaveNetworks, soon, until } from "../lab.ts";
@@ -89,7 +90,9 @@ async function reset(host: Host): Promise<void> {
 }
 
 const cases = deviceCases.filter(
-  ({ name, troubles = [] }) => name.startsWith("tunnel") && troubles.length === 0,
+  // The SAs that proved a tunnel may still be about to go where charon is slow: not for every day.
+  ({ name, troubles = [] }) =>
+    name.startsWith("tunnel") && troubles.length === 0 && effort(!name.includes("put again"), true),
 );
 
 it("the driver linux does with tunnels what every driver must do", {
@@ -115,5 +118,5 @@ it("the driver linux does with tunnels what every driver must do", {
     ([name, { kind }]) => name.startsWith("tunnel") && kind === "ok",
   );
   expect(done.length).toBe(cases.filter(({ name }) => name.startsWith("tunnel")).length);
-  expect(done.length).toBeGreaterThanOrEqual(7);
+  expect(done.length).toBeGreaterThanOrEqual(6);
 });
