@@ -110,11 +110,6 @@ const rowPlants: readonly Plant[] = [
     without: /^switching\.prepareFirst$/,
     unguarded: /^the router is ready for it$/,
   }),
-  amended("back-under-new", "P3", "rolls the staged key back although the far end is on it", {
-    without: /^staging\.(needed|confirm)$|\.parkConfirm$/,
-    unguarded:
-      /^the (port holds both|link is secured by the old|far end (was never told|is on old, or .+))/,
-  }),
   amended("never-late", "liveness", "waits for ever where a deadline should end it", {
     without: /late/i,
   }),

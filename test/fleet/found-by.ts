@@ -26,7 +26,6 @@ export const foundBy: Readonly<Record<string, string>> = {
   "left-shut": "p-4",
   "put-first": "p-1",
   "put-untried": "p-2",
-  "back-under-new": "p-4",
   "never-late": "p-0",
   undrained: "p-0",
   "outcome-of-goal": "p-2",
