@@ -109,10 +109,10 @@ async function verdictsOf(
   for (const one of cases) {
     const speed = speedOf(one.name);
     let verdict = await runOne(one, speed, hasRouting);
-    if (verdict.kind === "failed" && speed > slowest) {
+    if (verdict.kind === "failed") {
       // A machine that had too much to do: what is wrong is wrong without haste too.
       console.log(`${one.name}, ${speed} times as quick: ${verdict.text}; once more, slowly`);
-      verdict = await runOne(one, slowest, hasRouting);
+      verdict = await runOne(one, Math.min(speed, slowest), hasRouting);
     }
     verdicts.set(one.name, verdict);
   }

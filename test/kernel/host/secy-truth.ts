@@ -1,6 +1,7 @@
 // What the kernel tells of the links and SecYs at both ends, as the truth of conformance cases:
 // read by a thread of its own, which whoever asks waits for, so that a moment is one.
 
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { MacsecSettings } from "#hal/model.ts";
 
@@ -53,6 +54,8 @@ export class Truths implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    const exit = once(this.#worker, "exit");
+    this.#worker.postMessage("end");
+    await exit;
   }
 }

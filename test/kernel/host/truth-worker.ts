@@ -26,7 +26,19 @@ const sockets = networks.map((network): KernelSockets => {
 const clock = { now: () => performance.now() as Instant };
 const { signal } = new AbortController();
 
-parentPort?.on("message", () => void tell());
+parentPort?.on("message", (asked: "look" | "end") => {
+  if (asked === "look") void tell();
+  else end();
+});
+
+// A thread that is ended from outside leaves its sockets to nobody.
+function end(): void {
+  for (const one of sockets) {
+    one.routes[Symbol.dispose]();
+    one.generic[Symbol.dispose]();
+  }
+  parentPort?.close();
+}
 
 async function tell(): Promise<void> {
   const truths: NetworkTruth[] = [];
