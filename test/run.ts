@@ -8,7 +8,15 @@ import { dirname, join } from "node:path";
 import { runInMachine } from "./machine/machine.ts";
 import { machineFolder, whyNoMachine } from "./machine/place.ts";
 import { whyNoPeers } from "./peers/place.ts";
-import { exitStatus, formatTiers, joinReports, type Report, tierNames, tiersOf } from "./tiers.ts";
+import {
+  exitStatus,
+  formatFailures,
+  formatTiers,
+  joinReports,
+  type Report,
+  tierNames,
+  tiersOf,
+} from "./tiers.ts";
 
 const root = join(import.meta.dirname, "..");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
@@ -102,7 +110,11 @@ async function runGroups(folder: string, waiting: readonly string[][]): Promise<
   const left = [...waiting];
   const worker = async (): Promise<void> => {
     for (let paths = left.shift(); paths !== undefined; paths = left.shift()) {
+      const since = performance.now();
       reports.push(await runInside(folder, paths));
+      const [first = ""] = paths;
+      const name = paths.length === 1 ? first : dirname(first);
+      secondsPerGroup.set(name, Math.round((performance.now() - since) / 1000));
     }
   };
   await Promise.all([worker(), worker()]);
@@ -122,6 +134,7 @@ const files = filesPerTier();
 const groups = groupsInMachine();
 const reports: (Report | undefined)[] = [];
 const notRun = new Map<string, string>();
+const secondsPerGroup = new Map<string, number>();
 try {
   const hereOnly = groups.length > 0 && fragments.length > 0;
   const inside = new Set(groups.flat().map((path) => join(root, path)));
@@ -143,5 +156,7 @@ try {
 
 const report = joinReports(reports);
 const tiers = tiersOf(files, report, notRun);
+for (const [name, seconds] of secondsPerGroup) console.log(`${name}: ${seconds} s`);
+console.log(formatFailures(report));
 console.log(`\n${formatTiers(tiers)}`);
 process.exitCode = exitStatus(tiers, report, process.env["CI"] === "1");

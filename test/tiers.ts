@@ -10,7 +10,13 @@ export interface Report {
     /** Path of the file. */
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string }[];
+    /** Why the file did not load, if it did not. */
+    readonly message?: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName?: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -82,6 +88,28 @@ export function formatTiers(tiers: readonly Tier[]): string {
   const failed = tiers.reduce((sum, tier) => sum + tier.failed, 0);
   const passed = tiers.reduce((sum, tier) => sum + tier.ran, 0) - failed;
   return [...rows.map(line), "", `${passed} passed, ${failed} failed`].join("\n");
+}
+
+const linesPerFailure = 14;
+
+/** What failed, shortly: the end of a long output is often all that anybody is shown. */
+export function formatFailures(report: Report | undefined): string {
+  const failures = (report?.testResults ?? []).flatMap((result) => {
+    const failed = result.assertionResults.filter((test) => test.status === "failed");
+    if (failed.length > 0) {
+      return failed.map((test) => ({
+        what: `${result.name} > ${test.fullName ?? ""}`,
+        why: (test.failureMessages ?? []).join("\n"),
+      }));
+    }
+    return result.status === "failed" ? [{ what: result.name, why: result.message ?? "" }] : [];
+  });
+  return failures
+    .flatMap(({ what, why }) => [
+      `failed: ${what}`,
+      ...why.split("\n", linesPerFailure).map((line) => `    ${line.slice(0, 200)}`),
+    ])
+    .join("\n");
 }
 
 /** `complete`: what did not run fails the run, as in CI. */

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { exitStatus, formatTiers, joinReports, type Report, tiersOf } from "../tiers.ts";
+import {
+  exitStatus,
+  formatFailures,
+  formatTiers,
+  joinReports,
+  type Report,
+  tiersOf,
+} from "../tiers.ts";
 
 const files = new Map([
   ["unit", ["/t/unit/a.test.ts", "/t/unit/b.test.ts"]],
@@ -74,6 +81,34 @@ describe("npm test tells what ran", () => {
       testResults: [...first.testResults, ...second.testResults],
     });
     expect(joinReports([first, undefined])).toBeUndefined();
+  });
+
+  it("names each test that failed and each file that did not load, with the reason", () => {
+    const report: Report = {
+      success: false,
+      testResults: [
+        {
+          name: "/t/unit/a.test.ts",
+          status: "failed",
+          assertionResults: [
+            { status: "passed", fullName: "a good one" },
+            {
+              status: "failed",
+              fullName: "a bad one",
+              failureMessages: [Array.from({ length: 40 }, (_, at) => `line ${at}`).join("\n")],
+            },
+          ],
+        },
+        { name: "/t/unit/b.test.ts", status: "failed", message: "no b", assertionResults: [] },
+      ],
+    };
+    const lines = formatFailures(report).split("\n");
+    expect(lines[0]).toBe("failed: /t/unit/a.test.ts > a bad one");
+    expect(lines[1]).toBe("    line 0");
+    expect(lines).not.toContain("    line 20");
+    expect(lines.slice(-2)).toEqual(["failed: /t/unit/b.test.ts", "    no b"]);
+    expect(formatFailures(reportOf(all))).toBe("");
+    expect(formatFailures(undefined)).toBe("");
   });
 
   it("prints the table and the sum last", () => {
