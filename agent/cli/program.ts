@@ -8,6 +8,7 @@ import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerLook, registerSelf } from "./verbs-look.ts";
 import { registerRotate } from "./verbs-rotate.ts";
+import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 
 export function buildProgram(): Command {
@@ -23,6 +24,7 @@ export function buildProgram(): Command {
   registerKeys(program);
   registerWork(program);
   registerRotate(program);
+  registerSize(program);
   registerLook(program);
   registerSim(program);
   registerSelf(program);

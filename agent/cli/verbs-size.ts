@@ -1,0 +1,98 @@
+// size tunnels: how many of them a circuit needs.
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { speedGbps, speedPattern } from "../config/units.ts";
+import {
+  cipherKind,
+  type GatewaySize,
+  gatewaySizes,
+  planTunnels,
+  smallestFor,
+} from "../gateway-size.ts";
+import { type Common, Session } from "./session.ts";
+import { exit, verb } from "./shape.ts";
+
+export function registerSize(program: Command): void {
+  const size = program.command("size").description("how much of something is needed");
+  verb(
+    size
+      .command("tunnels")
+      .description(
+        "how many IPsec tunnels fill a circuit, by Microsoft's figures; exit status 4 if none do",
+      )
+      .requiredOption("--circuit <speed>", "what the circuit carries, such as 10G", gigabits)
+      .requiredOption("--sku <sku>", `the gateway: ${skus().join(", ")}, each with AZ too`, skuOf)
+      .addOption(
+        new Option("--encryption <name>", "ipsecEncryption of the policy, as Azure calls it")
+          .choices(["GCMAES256", "GCMAES192", "GCMAES128", "AES256", "AES192", "AES128", "DES3"])
+          .default("GCMAES256"),
+      ),
+    "linkseal size tunnels --circuit 10G --sku VpnGw5AZ",
+  ).action(sizeTunnels);
+}
+
+const skus = (): readonly string[] =>
+  gatewaySizes.map((size) => (size === "highBandwidth" ? "high-bandwidth" : size));
+
+function gigabits(text: string): number {
+  if (speedPattern.test(text)) return speedGbps(text) * 1000;
+  throw new InvalidArgumentError("It must be a number of gigabits, such as 10G.");
+}
+
+function skuOf(text: string): GatewaySize {
+  const plain = text.replace(/^(VpnGw\d)AZ$/, "$1").replace("high-bandwidth", "highBandwidth");
+  const found = gatewaySizes.find((size) => size === plain);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`It must be one of ${skus().join(", ")}.`);
+}
+
+interface SizeOptions extends Common {
+  readonly circuit: number;
+  readonly sku: GatewaySize;
+  readonly encryption: string;
+}
+
+const gbps = (mbps: number): string => `${mbps / 1000} Gbit/s`;
+const nameOf = (size: GatewaySize): string =>
+  size === "highBandwidth" ? "high-bandwidth (VpnGw5AZ)" : size;
+
+async function sizeTunnels(options: SizeOptions): Promise<void> {
+  const { circuit, sku, encryption } = options;
+  const kind = cipherKind(encryption);
+  const plan = planTunnels(sku, kind, circuit);
+  const enough = smallestFor(kind, circuit);
+  const asked = { sku, encryption, circuitMbps: circuit };
+  const result = { schema: "linkseal.size/1", ...asked, ...plan, enough };
+  await new Session(options).show(result, () => sizeText(options, plan, enough));
+  exit(plan.fills === "whole" ? 0 : 4);
+}
+
+function sizeText(
+  { circuit, sku, encryption }: SizeOptions,
+  plan: ReturnType<typeof planTunnels>,
+  enough: GatewaySize | undefined,
+): string {
+  const { tunnels, withOneSpare, perTunnelMbps, aggregateMbps, carriesMbps } = plan;
+  const one = withOneSpare === undefined ? "it has no room for a spare one" : `${withOneSpare}`;
+  const lines = [
+    `${tunnels} tunnels carry ${gbps(carriesMbps)} of the circuit's ${gbps(circuit)}.`,
+    `${nameOf(sku)}: ${gbps(aggregateMbps)} in all, ${gbps(perTunnelMbps)} a tunnel with ${encryption}`,
+    `to lose nothing while one is maintained: ${one}`,
+  ];
+  if (plan.fills === "part") {
+    lines.push(
+      enough === undefined
+        ? "No gateway fills this circuit: let MACsec protect all of it."
+        : `The smallest gateway that fills it: ${nameOf(enough)}.`,
+    );
+  }
+  if (sku === "highBandwidth" || enough === "highBandwidth") {
+    lines.push(
+      "High-bandwidth tunnels go over ExpressRoute private peering with FastPath alone, IKEv2,",
+      "two connections of two tunnels each.",
+    );
+  }
+  return [...lines, "Figures: Microsoft, November 2023; measured there, and no guarantee."].join(
+    "\n",
+  );
+}
