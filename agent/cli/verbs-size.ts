@@ -76,7 +76,8 @@ function sizeText(
   const one = withOneSpare === undefined ? "it has no room for a spare one" : `${withOneSpare}`;
   const lines = [
     `${tunnels} tunnels carry ${gbps(carriesMbps)} of the circuit's ${gbps(circuit)}.`,
-    `${nameOf(sku)}: ${gbps(aggregateMbps)} in all, ${gbps(perTunnelMbps)} a tunnel with ${encryption}`,
+    `${nameOf(sku)}: ${gbps(aggregateMbps)} in all,`,
+    `  ${gbps(perTunnelMbps)} a tunnel with ${encryption}`,
     `to lose nothing while one is maintained: ${one}`,
   ];
   if (plan.fills === "part") {

@@ -24,7 +24,7 @@ describe("how many tunnels fill a circuit", () => {
     expect(plan).toMatchObject({ tunnels, withOneSpare, carriesMbps, fills });
   });
 
-  it("never has one tunnel too many, nor promises more than its tunnels and its gateway carry", () => {
+  it("has no tunnel too many, and promises no more than tunnels and gateway carry", () => {
     for (const size of gatewaySizes) {
       for (const kind of ["gcm", "cbc", "tripleDes"] as const) {
         for (let circuit = 1000; circuit <= 100_000; circuit += 1000) {
