@@ -39,6 +39,20 @@ export function joinReports(reports: readonly (Report | undefined)[]): Report | 
   };
 }
 
+/** Paths of the files in which anything failed. */
+export function failedFiles(report: Report): readonly string[] {
+  return report.testResults.filter((one) => one.status === "failed").map(({ name }) => name);
+}
+
+/** `again`: of the files of `first` that failed, and of no other. */
+export function mended(first: Report, again: Report): Report {
+  const failed = new Set(failedFiles(first));
+  const stays = first.testResults.filter(({ name }) => !failed.has(name));
+  // One that is no success without a failed file fell over outside of its tests.
+  const success = failed.size > 0 && again.success;
+  return { success, testResults: [...stays, ...again.testResults] };
+}
+
 /**
  * `files`: the test files of each tier that has any; `notRun`: the reason of a tier that this
  * computer cannot run.

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
   exitStatus,
+  failedFiles,
   formatFailures,
   formatTiers,
   joinReports,
+  mended,
   type Report,
   tiersOf,
 } from "../tiers.ts";
@@ -109,6 +111,19 @@ describe("npm test tells what ran", () => {
     expect(lines.slice(-2)).toEqual(["failed: /t/unit/b.test.ts", "    no b"]);
     expect(formatFailures(reportOf(all))).toBe("");
     expect(formatFailures(undefined)).toBe("");
+  });
+
+  it("takes the second word of what failed beside others, and the first of all else", () => {
+    const first = reportOf({ "unit/a": ["passed"], "unit/b": ["failed", "passed"] });
+    const again = reportOf({ "unit/b": ["passed", "passed"] });
+    expect(failedFiles(first)).toEqual(["/t/unit/b.test.ts"]);
+    expect(mended(first, again)).toEqual(
+      reportOf({ "unit/a": ["passed"], "unit/b": ["passed", "passed"] }),
+    );
+    expect(mended(first, first).success).toBe(false);
+    // An error outside of its tests is nobody's to mend.
+    const strange = { ...reportOf(all), success: false };
+    expect(mended(strange, reportOf({})).success).toBe(false);
   });
 
   it("prints the table and the sum last", () => {
