@@ -140,6 +140,17 @@ export interface DesiredLink {
   readonly key: { readonly cak: string; readonly ckn: string };
 }
 
+/** Secrets by their names in the vault. */
+export type DesiredAuth =
+  | { readonly kind: "psk"; readonly secret: string }
+  | {
+      readonly kind: "certificate";
+      readonly secret: string;
+      readonly authorities: string;
+      /** Subject of the gateway's certificate. */
+      readonly peer: string;
+    };
+
 export interface DesiredTunnel {
   readonly name: string;
   readonly device: string;
@@ -157,7 +168,7 @@ export interface DesiredTunnel {
   readonly weaknesses: readonly string[];
   readonly mtu: number;
   readonly ifId: number;
-  readonly pskSecret: string;
+  readonly auth: DesiredAuth;
   /** The group whose MACsec it must ride inside. */
   readonly insideMacsec: string | undefined;
 }

@@ -136,7 +136,7 @@ class LabBench {
         life: { seconds: 3600, kilobytes: 0 },
         mtu: 1400,
         ifId: 1,
-        pskSecretId: `${vault}/psk`,
+        auth: { kind: "psk", secretId: `${vault}/psk` },
       },
       routes: { known: { address: "192.0.2.1", port: ports[0] }, unknown: "192.0.2.2" },
       troubles: new Set(),

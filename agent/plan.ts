@@ -8,6 +8,7 @@ import {
   type DeviceState,
   type KeyRef,
   strongValue,
+  type TunnelAuth,
   type TunnelSpec,
 } from "#hal/model.ts";
 import { changeOf, sameSettings } from "./campaign/change.ts";
@@ -199,7 +200,7 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
     where: tunnel.device,
     link: null,
     does: `add the tunnel ${name}`,
-    preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret psk]`,
+    preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${tunnel.auth.kind}]`,
     darkMs: { low: 0, high: 0 },
     risk: null,
   });
@@ -391,11 +392,11 @@ function sameStep(shown: unknown, step: PlanStep): boolean {
 }
 
 /** The tunnel as a driver takes it. */
-export function tunnelSpec(tunnel: DesiredTunnel, pskSecretId: string): TunnelSpec {
+export function tunnelSpec(tunnel: DesiredTunnel, auth: TunnelAuth): TunnelSpec {
   const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
   const { ike, transforms, life, mtu, ifId } = tunnel;
   return {
     ...{ name, localAddress, remoteAddress, localPrefixes, remotePrefixes },
-    ...{ ike, transforms, life, mtu, ifId, pskSecretId },
+    ...{ ike, transforms, life, mtu, ifId, auth },
   };
 }

@@ -4,7 +4,7 @@
 import { withDeadline } from "#hal/deadline.ts";
 import type { Device, DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, strongValue, type WantedSettings } from "#hal/model.ts";
+import { type DeviceState, strongValue, type TunnelAuth, type WantedSettings } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
 import { riskAccepted } from "./campaign/begin.ts";
@@ -14,7 +14,7 @@ import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { standingOf, tunnelSpec } from "./plan.ts";
-import { chooseSecret } from "./vault.ts";
+import { chooseAuth } from "./vault.ts";
 import { equalSettings, settingsGaps, verify } from "./verify.ts";
 
 export interface ReconcilerParts {
@@ -125,7 +125,8 @@ export class Reconciler {
     );
     if (recalled.kind === "pending") {
       const gaps = verify(
-        this.#wanted(state, (tunnel) => tunnelSpec(tunnel, "")),
+        // What is compared with a device names no secret.
+        this.#wanted(state, () => ({ kind: "psk", secretId: "" })),
         state,
       );
       await this.#bounded("unknown", signal, (bounded) =>
@@ -160,13 +161,11 @@ export class Reconciler {
   }
 
   /** Tunnels that the intent adds, and drift that the driver mends hitless under `repair: on`. */
-  #wanted(
-    state: DeviceState,
-    spec: (tunnel: DesiredTunnel) => ReturnType<typeof tunnelSpec>,
-  ): DeviceChange {
+  #wanted(state: DeviceState, authOf: (tunnel: DesiredTunnel) => TunnelAuth): DeviceChange {
     return [
       ...this.#missingTunnels(state).map(
-        (tunnel) => ({ kind: "ipsec.putTunnel", tunnel: spec(tunnel) }) as const,
+        (tunnel) =>
+          ({ kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, authOf(tunnel)) }) as const,
       ),
       ...this.#repairs(),
     ];
@@ -234,16 +233,16 @@ export class Reconciler {
     await this.#markReached(state);
     await this.#markSettings();
     const { vault, world, lookout, device } = this.#parts;
-    const secretIds = new Map<string, string>();
+    const auths = new Map<DesiredTunnel, TunnelAuth>();
     for (const tunnel of this.#missingTunnels(state)) {
-      secretIds.set(
-        tunnel.name,
-        await chooseSecret(vault, tunnel.pskSecret, world.clock.wall(), signal),
-      );
+      const auth = await chooseAuth(vault, tunnel.auth, world.clock.wall(), signal);
+      auths.set(tunnel, auth);
     }
-    const change = this.#wanted(state, (tunnel) =>
-      tunnelSpec(tunnel, secretIds.get(tunnel.name) ?? ""),
-    );
+    const change = this.#wanted(state, (tunnel) => {
+      const auth = auths.get(tunnel);
+      if (auth === undefined) throw new Error(`${tunnel.name} went missing meanwhile`);
+      return auth;
+    });
     if (change.length === 0) return this.#refuseWeak(state);
     if (strongValue(state.control)?.commitPending !== false) return;
     const session = await this.#bounded("none", signal, (bounded) =>

@@ -3,11 +3,11 @@
 import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver, SecretRef } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type CipherSuite, type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
+import { type CipherSuite, type Ckn, type KeyRef, parseCkn, type TunnelAuth } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyVault, pairTag, type SecretVersion } from "#hal/vault.ts";
 import type { Clock, WallTime } from "#hal/world.ts";
-import type { DesiredLink } from "./desired.ts";
+import type { DesiredAuth, DesiredLink } from "./desired.ts";
 
 /** Octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
 export const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
@@ -225,10 +225,18 @@ export function boundedVault(vault: KeyVault, clock: Clock): KeyVault {
 
 /** What drivers call while they prepare a change; the driver wipes what it gets. */
 export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
-  return (ref: SecretRef): Promise<Secret> =>
-    ref.kind === "cak"
-      ? readCak(vault, ref.key.cakSecretId, signal)
-      : readPsk(vault, ref.secretId, signal);
+  return (ref: SecretRef): Promise<Secret> => {
+    switch (ref.kind) {
+      case "cak":
+        return readCak(vault, ref.key.cakSecretId, signal);
+      case "psk":
+        return readPsk(vault, ref.secretId, signal);
+      // What is in them is looked at by the driver, which has to take them apart.
+      case "certificate":
+      case "authorities":
+        return vault.read(ref.secretId, signal);
+    }
+  };
 }
 
 /** Of Azure; the lower bound is ours, because whoever records IKE may guess for ever. */
@@ -258,7 +266,7 @@ function isPskText(psk: Secret): boolean {
 }
 
 /** Newest usable version of a secret that is not a MACsec key, such as a PSK. */
-export async function chooseSecret(
+async function chooseSecret(
   vault: KeyVault,
   name: string,
   now: WallTime,
@@ -273,6 +281,19 @@ export async function chooseSecret(
     where: name,
     next: "linkseal keys check",
   });
+}
+
+/** The versions that a tunnel's authentication takes now. */
+export async function chooseAuth(
+  vault: KeyVault,
+  auth: DesiredAuth,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<TunnelAuth> {
+  const secretId = await chooseSecret(vault, auth.secret, now, signal);
+  if (auth.kind === "psk") return { kind: "psk", secretId };
+  const authoritiesId = await chooseSecret(vault, auth.authorities, now, signal);
+  return { kind: "certificate", secretId, authoritiesId, peer: auth.peer };
 }
 
 /** Throws when two keys of a group hold equal CAKs or one CKN twice; values never leave memory. */

@@ -20,6 +20,7 @@ import type {
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { DeviceId, DeviceState, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
+import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { Clock, World } from "#hal/world.ts";
 import { type FailureMark, Netconf } from "./transport/netconf.ts";
 
@@ -460,6 +461,6 @@ function wipe(work: Work | undefined): void {
 
 function secretsOf(part: PortChange): readonly SecretRef[] {
   if ("key" in part) return [{ kind: "cak", key: part.key }];
-  if ("tunnel" in part) return [{ kind: "psk", secretId: part.tunnel.pskSecretId }];
+  if ("tunnel" in part) return authSecrets(part.tunnel.auth);
   return [];
 }

@@ -14,7 +14,7 @@ export const sim: Driver = {
       hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
       freshSak: true,
     },
-    ipsec: { keying: ["ike"], atomicReplace: true },
+    ipsec: { keying: ["ike"], authentication: ["psk", "certificate"], atomicReplace: true },
     drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 0 },
     probe: true,
   },

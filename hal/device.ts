@@ -10,6 +10,7 @@ import type {
   KeyRef,
   MacsecSettings,
   PortName,
+  TunnelAuth,
   TunnelSpec,
   WantedSettings,
 } from "./model.ts";
@@ -86,6 +87,7 @@ export interface MacsecCapabilities {
 
 interface IpsecCapabilities {
   readonly keying: readonly ("ike" | "static")[];
+  readonly authentication: readonly TunnelAuth["kind"][];
   readonly atomicReplace: boolean;
 }
 
@@ -158,7 +160,7 @@ export type PortChange =
 
 export type SecretRef =
   | { readonly kind: "cak"; readonly key: KeyRef }
-  | { readonly kind: "psk"; readonly secretId: string };
+  | { readonly kind: "psk" | "certificate" | "authorities"; readonly secretId: string };
 /** The caller owns the returned Secret and wipes it. */
 export type KeyResolver = (ref: SecretRef) => Promise<Secret>;
 

@@ -225,7 +225,20 @@ export interface SaLife {
   readonly kilobytes: number;
 }
 
-/** What a person wants of one tunnel; the PSK is named, never held. */
+/** How the ends prove who they are; what is secret is named, never held. */
+export type TunnelAuth =
+  | { readonly kind: "psk"; readonly secretId: string }
+  | {
+      readonly kind: "certificate";
+      /** Our certificate and its private key. */
+      readonly secretId: string;
+      /** The authorities that the gateway's certificate may come from. */
+      readonly authoritiesId: string;
+      /** Subject of the gateway's certificate. */
+      readonly peer: string;
+    };
+
+/** What a person wants of one tunnel. */
 export interface TunnelSpec {
   readonly name: string;
   readonly localAddress: string;
@@ -240,7 +253,7 @@ export interface TunnelSpec {
   readonly mtu: number;
   /** What joins its SAs and policies with its interface, on a host that has such. */
   readonly ifId: number;
-  readonly pskSecretId: string;
+  readonly auth: TunnelAuth;
 }
 
 export type DrainMeans = "prepend" | "gracefulShutdown" | "peeringShutdown";

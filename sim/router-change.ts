@@ -93,7 +93,12 @@ function effectOfPart(part: PortChange): Effect {
 function applyPart(config: MutableConfig, part: PortChange, context: ChangeContext): void {
   switch (part.kind) {
     case "ipsec.putTunnel": {
-      const psk = bytesOf(context, part.tunnel.pskSecretId);
+      const { auth, name } = part.tunnel;
+      if (auth.kind !== "psk") {
+        const text = `${name}: this router knows no certificates`;
+        throw deviceError("device.unsupported", context.device, text);
+      }
+      const psk = bytesOf(context, auth.secretId);
       config.tunnels.set(part.tunnel.name, { spec: part.tunnel, psk });
       return;
     }

@@ -45,6 +45,13 @@ export class Authority {
     return { key: pemOfKey(keys), certificate };
   }
 
+  /** For either end of a tunnel. */
+  gateway(name: string, validity: Validity): Certified {
+    const keys = newKeys("rsa");
+    const certificate = this.#issue(name, keys, validity, { kind: "gateway" });
+    return { key: pemOfKey(keys), certificate };
+  }
+
   #issue(
     subject: string,
     { publicKey }: KeyPair,

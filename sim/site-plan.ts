@@ -66,7 +66,7 @@ export const fullCapabilities: Capabilities = {
     hitless: ["sakRekeyMs", "replayWindow"],
     freshSak: true,
   },
-  ipsec: { keying: ["ike"], atomicReplace: true },
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3_000 },
   probe: true,
 };
@@ -142,7 +142,7 @@ export function tunnelSpec(tunnel: PlannedTunnel, pskSecretId: string): TunnelSp
     life: { seconds: 27_000, kilobytes: 102_400_000 },
     mtu: 1400,
     ifId: 42,
-    pskSecretId,
+    auth: { kind: "psk", secretId: pskSecretId },
   };
 }
 

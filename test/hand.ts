@@ -172,6 +172,8 @@ export class Hand {
         return Secret.take("cak", Uint8Array.from(Buffer.from(text, "hex")));
       }
       case "psk":
+      case "certificate":
+      case "authorities":
         return Secret.take("psk", new TextEncoder().encode(this.site.vault.value(ref.secretId)));
     }
   };

@@ -4,6 +4,7 @@ import type {
   AzureIdentity,
   AzureSettings,
   Desired,
+  DesiredAuth,
   DesiredDevice,
   DesiredGroup,
   DesiredLink,
@@ -139,6 +140,15 @@ function linkOf(group: string, link: Group["links"][number]): DesiredLink {
   };
 }
 
+// Which of them belong together is a rule of its own.
+function authOf({ psk, certificate, authorities = "", peer = "" }: Auth): DesiredAuth {
+  return certificate === undefined
+    ? { kind: "psk", secret: psk ?? "" }
+    : { kind: "certificate", secret: certificate, authorities, peer };
+}
+
+type Auth = Config["tunnels"][number]["auth"];
+
 function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
   const policy = ipsecPolicyOf(tunnel.policy);
   const { ike, esp, life } = transformsOf(policy);
@@ -156,7 +166,7 @@ function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
     weaknesses: weaknesses(policy),
     mtu: tunnel.mtu ?? innerMtu,
     ifId: tunnel.ifId ?? ifIdOf(tunnel.name),
-    pskSecret: tunnel.auth.psk,
+    auth: authOf(tunnel.auth),
     insideMacsec: tunnel.insideMacsec,
   };
 }

@@ -247,7 +247,7 @@ function* sharedSecrets(config: Config): Generator<Finding> {
   // One PSK may serve the two tunnels of one connection, but never a link as well.
   const taken = new Map(keys);
   for (const [i, { auth }] of config.tunnels.entries()) {
-    const link = taken.get(auth.psk);
+    const link = auth.psk === undefined ? undefined : taken.get(auth.psk);
     if (link === undefined) continue;
     const why = `${pathText(link)} has it already`;
     const path = ["tunnels", i, "auth", "psk"];

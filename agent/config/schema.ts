@@ -273,8 +273,22 @@ const tunnel = z.strictObject({
       examples: ["strong"],
     }),
   auth: z
-    .strictObject({ psk: secretName("hub-1-psk").describe("Secret that holds the PSK.") })
-    .meta({ description: "How the ends prove who they are.", examples: ["{ psk: hub-1-psk }"] }),
+    .strictObject({
+      psk: secretName("hub-1-psk").optional().describe("Secret that holds the PSK."),
+      certificate: secretName("hub-1-cert")
+        .optional()
+        .describe("Certificate of the vault, kept as PEM with its key; `linux` alone."),
+      authorities: secretName("gateway-roots")
+        .optional()
+        .describe("Secret with the PEM of the roots that the gateway's certificate is from."),
+      peer: word("a distinguished name", /^[A-Za-z]+=[\x20-\x7e]{1,250}$/, "CN=hub-1.example.net")
+        .optional()
+        .describe("Subject of the gateway's certificate."),
+    })
+    .meta({
+      description: "How the ends prove who they are: by a PSK, or by certificates.",
+      examples: ["{ psk: hub-1-psk }"],
+    }),
   mtu: whole(1280, 9000, 1400)
     .optional()
     .meta({ description: "Of the packets inside; 1400 if absent, as Azure advises." }),

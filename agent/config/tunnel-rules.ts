@@ -41,6 +41,12 @@ export const tunnelRules: readonly Rule[] = [
     },
   },
   {
+    says:
+      "A tunnel has either `auth.psk`, or `auth.certificate` with `auth.authorities` and " +
+      "`auth.peer`; certificates are for the driver `linux` alone.",
+    find: authentications,
+  },
+  {
     says: "The numbers of xfrm interfaces (`ifId`) on a device differ.",
     *find({ tunnels }) {
       const taken = new Map<string, string>();
@@ -63,6 +69,36 @@ export const tunnelRules: readonly Rule[] = [
     find: tunnelsOfHosts,
   },
 ];
+
+function* authentications({ devices, tunnels }: Config): Generator<Finding> {
+  const drivers = new Map(devices.map(({ name, driver }) => [name, driver]));
+  for (const [i, { auth, device }] of tunnels.entries()) {
+    const path = ["tunnels", i, "auth"];
+    const { psk, certificate, ...beside } = auth;
+    if (psk === undefined && certificate === undefined) {
+      yield finding(path, "is empty", "the ends prove who they are", "psk: NAME");
+    }
+    if (certificate === undefined) {
+      const [strange] = Object.keys(beside);
+      if (strange === undefined) continue;
+      const why = "only a certificate has it";
+      yield finding([...path, strange], "is set", why, "leave it out");
+      continue;
+    }
+    if (psk !== undefined) {
+      const why = "there is a certificate too";
+      yield finding([...path, "psk"], "is set", why, "leave one of them out");
+    }
+    for (const field of ["authorities", "peer"] as const) {
+      if (beside[field] !== undefined) continue;
+      const why = "without it nobody knows the gateway from another";
+      yield finding(path, `has no ${field}`, why, `${field}: …`);
+    }
+    if (drivers.get(device) === "linux") continue;
+    const why = `${device} takes pre-shared keys alone`;
+    yield finding([...path, "certificate"], "is set", why, "psk: NAME");
+  }
+}
 
 function* tunnelsOfHosts({ devices, tunnels }: Config): Generator<Finding> {
   for (const [i, { driver, charon }] of devices.entries()) {

@@ -19,6 +19,7 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { Command, Secret } from "#hal/secret.ts";
+import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { World } from "#hal/world.ts";
 import { scrub } from "../transport/fill.ts";
 import { count, Malformed, name, oneOf, optional, page, recordOf } from "./shape.ts";
@@ -259,7 +260,7 @@ function secretOf(part: PortChange): readonly SecretRef[] {
     case "macsec.replaceKey":
       return [{ kind: "cak", key: part.key }];
     case "ipsec.putTunnel":
-      return [{ kind: "psk", secretId: part.tunnel.pskSecretId }];
+      return authSecrets(part.tunnel.auth);
     case "macsec.promoteKey":
     case "macsec.removeKey":
     case "macsec.rekeySak":

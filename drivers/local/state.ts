@@ -376,6 +376,7 @@ export function readCapabilities(value: unknown): Capabilities {
     ...(ipsec && {
       ipsec: {
         keying: namesOf(ipsec, "keying", ["ike", "static"]),
+        authentication: namesOf(ipsec, "authentication", ["psk", "certificate"]),
         atomicReplace: flag(ipsec, "atomicReplace"),
       },
     }),

@@ -19,7 +19,7 @@ export interface CertificateFields {
   readonly role:
     | { readonly kind: "authority" }
     | { readonly kind: "server"; readonly dns: readonly string[]; readonly ip: readonly string[] }
-    | { readonly kind: "client" };
+    | { readonly kind: "client" | "gateway" };
 }
 
 const tag = {
@@ -90,6 +90,10 @@ function extensionsOf({ role, publicKey, issuerKey }: CertificateFields): Uint8A
       return common;
     case "client":
       return [...common, plain(extension.extendedUsage, sequence(oid(purpose.client)))];
+    case "gateway": {
+      const both = sequence(oid(purpose.server), oid(purpose.client));
+      return [...common, plain(extension.extendedUsage, both)];
+    }
     case "server": {
       const dns = role.dns.map((name) => der(0x82, Buffer.from(name)));
       const ip = role.ip.map((address) => der(0x87, addressOf(address)));

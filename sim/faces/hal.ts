@@ -10,6 +10,7 @@ import type {
 } from "#hal/device.ts";
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
+import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { Router, RouterPort } from "#sim/router.ts";
 import { deviceError, type KeyMaterial, refuseUnsupported } from "#sim/router-change.ts";
@@ -189,8 +190,9 @@ async function resolve(change: DeviceChange, keys: KeyResolver): Promise<KeyMate
   for (const part of change) {
     if ("key" in part) await take(part.key.cakSecretId, { kind: "cak", key: part.key });
     if ("tunnel" in part) {
-      const secretId = part.tunnel.pskSecretId;
-      await take(secretId, { kind: "psk", secretId });
+      for (const ref of authSecrets(part.tunnel.auth)) {
+        if (ref.kind !== "cak") await take(ref.secretId, ref);
+      }
     }
   }
   return material;

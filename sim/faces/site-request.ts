@@ -9,6 +9,7 @@ import {
   type KeyRef,
   parseCkn,
   type Transforms,
+  type TunnelAuth,
   type TunnelSpec,
   type WantedSettings,
 } from "#hal/model.ts";
@@ -214,8 +215,15 @@ function tunnelOf(tunnel: Fields): TunnelSpec {
     },
     mtu: whole(tunnel, "mtu"),
     ifId: whole(tunnel, "ifId"),
-    pskSecretId: text(tunnel, "pskSecretId"),
+    auth: authOf(fields(tunnel, "auth")),
   };
+}
+
+function authOf(auth: Fields): TunnelAuth {
+  const secretId = text(auth, "secretId");
+  const kind = text(auth, "kind");
+  if (kind !== "certificate") return { kind: "psk", secretId };
+  return { kind, secretId, authoritiesId: text(auth, "authoritiesId"), peer: text(auth, "peer") };
 }
 
 function transformsOf(transforms: Fields): Transforms {

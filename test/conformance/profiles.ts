@@ -23,7 +23,7 @@ const all: MacsecCapabilities = {
 };
 
 const beside = {
-  ipsec: { keying: ["ike"], atomicReplace: true },
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 4_000 },
   probe: true,
 } as const satisfies Partial<Capabilities>;

@@ -59,7 +59,7 @@ const tunnel: TunnelSpec = {
   life: { seconds: 27_000, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
-  pskSecretId: `${vault}/hub-1-psk/${"1".repeat(32)}`,
+  auth: { kind: "psk", secretId: `${vault}/hub-1-psk/${"1".repeat(32)}` },
 };
 
 export function buildRig(capabilities: Capabilities): Rig {
@@ -80,7 +80,7 @@ export function buildRig(capabilities: Capabilities): Rig {
   router.managementRoutes.set("192.0.2.10", ports[1]);
   router.managementRoutes.set("192.0.2.99", undefined);
   const traffic = new Traffic({ links: links.map(({ port, fibre }) => ({ router, port, fibre })) });
-  const caks = new Map([[tunnel.pskSecretId, prng.fork("psk").bytes(24)]]);
+  const caks = new Map([[tunnel.auth.secretId, prng.fork("psk").bytes(24)]]);
   const effects = { count: 0 };
   router.onEffect(() => {
     effects.count += 1;

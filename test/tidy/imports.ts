@@ -181,6 +181,12 @@ const builtinPlaces: readonly BuiltinRow[] = [
     why: "one key object for all MACs of a process: made for each it cost five times the MAC",
   },
   {
+    path: "drivers/linux/ipsec/certificate.ts",
+    specifier: "node:crypto",
+    names: ["createPrivateKey"],
+    why: "tells whether a private key is the certificate's, before anything is sent",
+  },
+  {
     path: "drivers/linux/mka/keys.ts",
     specifier: "node:crypto",
     names: ["createCipheriv", "createDecipheriv"],

@@ -46,6 +46,11 @@ export const lendings: readonly Lending[] = [
     why: "MAC, derivation and wrapping with ICK, KEK and CAK; nothing else of MKA sees an octet",
   },
   {
+    path: "drivers/linux/ipsec/certificate.ts",
+    line: "return secret.use(use);",
+    why: "a certificate and its private key stand in one PEM and go to charon apart",
+  },
+  {
     path: "agent/journal/journal.ts",
     line: "const key = options.key.use((bytes) => createSecretKey(bytes));",
     why: "HMAC over each record",

@@ -1,13 +1,7 @@
 // From versions in a vault to one key that may be used, and every reason why not.
 
 import { describe, expect, it } from "vitest";
-import {
-  assertDistinct,
-  boundedVault,
-  chooseKey,
-  chooseSecret,
-  keyResolver,
-} from "#agent/vault.ts";
+import { assertDistinct, boundedVault, chooseAuth, chooseKey, keyResolver } from "#agent/vault.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
@@ -310,10 +304,16 @@ describe("what the driver gets", () => {
     s.vault.put("hub-1-psk", "older-psk");
     const id = s.vault.put("hub-1-psk", "a_newer_PSK+of.Azure!");
     s.vault.put("hub-1-psk", "off", { enabled: false });
-    expect(await chooseSecret(s.keyVault, "hub-1-psk", hourLater, never)).toBe(id);
+    const auth = { kind: "psk", secret: "hub-1-psk" } as const;
+    expect(await chooseAuth(s.keyVault, auth, hourLater, never)).toEqual({
+      kind: "psk",
+      secretId: id,
+    });
     using psk = await keyResolver(s.keyVault, never)({ kind: "psk", secretId: id });
     expect(psk.use((bytes) => new TextDecoder().decode(bytes))).toBe("a_newer_PSK+of.Azure!");
-    expect((await refused(chooseSecret(s.keyVault, "gone", now, never))).message).toContain("gone");
+    expect(
+      (await refused(chooseAuth(s.keyVault, { kind: "psk", secret: "gone" }, now, never))).message,
+    ).toContain("gone");
   });
 });
 

@@ -18,7 +18,7 @@ export const tunnelSpec: TunnelSpec = {
   life: { seconds: 27_000, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
-  pskSecretId: "https://v/secrets/hub-1-psk/1",
+  auth: { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" },
 };
 
 export function at(section: ViciSection, ...path: readonly string[]): ViciValue | undefined {
@@ -58,6 +58,8 @@ export class PretendCharon {
   readonly asked: string[] = [];
   readonly loaded = new Map<string, ViciSection>();
   readonly shared = new Map<string, string>();
+  /** Ids of private keys. */
+  readonly keys: string[] = [];
   readonly children: Child[] = [];
   ikeId = 0;
   disagreement: Disagreement | undefined;
@@ -80,6 +82,7 @@ export class PretendCharon {
     this.ikeId = 0;
     this.loaded.clear();
     this.shared.clear();
+    this.keys.length = 0;
   }
 
   #end(): void {
@@ -123,6 +126,16 @@ export class PretendCharon {
       case "load-conn":
         for (const [name, value] of message) this.loaded.set(name, value as ViciSection);
         return yes;
+      case "load-cert":
+        return yes;
+      case "load-key":
+        this.keys.push(`${this.keys.length}`.padStart(40, "a"));
+        return yes;
+      case "get-keys":
+        return { answer: { keys: [...this.keys] } };
+      case "unload-key":
+        this.keys.splice(this.keys.indexOf(textAt(message, "id")), 1);
+        return yes;
       case "unload-conn":
         return this.loaded.delete(textAt(message, "name")) ? yes : no("not found");
       case "unload-shared":
@@ -139,7 +152,7 @@ export class PretendCharon {
         return {
           events: [...this.loaded.keys()].map((name) => ({
             name: "list-conn",
-            message: { [name]: { version: "IKEv2" } },
+            message: { [name]: { version: "IKEv2", "local-1": { class: this.#classOf(name) } } },
           })),
           answer: {},
         };
@@ -148,6 +161,12 @@ export class PretendCharon {
       default:
         return "unknown";
     }
+  }
+
+  #classOf(name: string): string {
+    const connection = this.loaded.get(name);
+    const auth = connection === undefined ? undefined : at(connection, "local", "auth");
+    return auth === "pubkey" ? "public key" : "pre-shared key";
   }
 
   #initiate(): Said {

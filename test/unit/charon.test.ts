@@ -236,8 +236,9 @@ class Scene {
   readonly charon = this.daemon.face(this.clock);
 
   async up(spec = tunnelSpec): Promise<void> {
-    using key = psk();
-    await this.run((client) => bringUp(this.charon, client, spec, key, never));
+    using secret = psk();
+    const shown = { secret, certificates: undefined, [Symbol.dispose]: () => undefined };
+    await this.run((client) => bringUp(this.charon, client, spec, shown, never));
   }
 
   run<T>(use: Parameters<typeof withCharon<T>>[2]): Promise<T> {
@@ -255,6 +256,30 @@ describe("a tunnel at charon", () => {
     expect(scene.daemon.shared.get("linkseal-hub-1")).toBe("Azure_PSK+0123456789");
     const look = await scene.run((client) => lookAtCharon(client, never));
     expect(stands(tunnelSpec, look)).toBe(true);
+  });
+
+  it("with certificates is loaded with them; its key goes when nothing needs one", async () => {
+    const scene = new Scene();
+    const auth = {
+      ...({ kind: "certificate", peer: "CN=gateway" } as const),
+      ...{ secretId: "https://v/secrets/own/1", authoritiesId: "https://v/secrets/roots/1" },
+    };
+    const certificates = { own: ["own", "between"], authorities: ["root"] } as const;
+    const shown = { secret: psk(), certificates, [Symbol.dispose]: () => undefined };
+    const spec = { ...tunnelSpec, auth };
+    await scene.run((client) => bringUp(scene.charon, client, spec, shown, never));
+    expect(scene.daemon.asked.filter((one) => !one.startsWith("list"))).toEqual([
+      ...["load-cert", "load-key", "load-conn", "initiate", "rekey"],
+    ]);
+    const loaded = scene.daemon.loaded.get("hub-1") ?? new Map();
+    expect(at(loaded, "local", "certs")).toEqual(["own"]);
+    expect(at(loaded, "remote", "cacerts")).toEqual(["root"]);
+    expect(textAt(loaded, "remote", "id")).toBe("CN=gateway");
+    scene.daemon.loaded.set("somebody-else", loaded);
+    await scene.run((client) => forget(client, "hub-1", never));
+    expect(scene.daemon.keys).toHaveLength(1);
+    await scene.run((client) => forget(client, "somebody-else", never));
+    expect(scene.daemon.keys).toHaveLength(0);
   });
 
   it("that is up already is not brought up a second time", async () => {

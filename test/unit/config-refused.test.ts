@@ -232,9 +232,16 @@ const edits: readonly Row[] = [
     "auth: { psk: hub-1-psk }",
     "auth: { certificate: hub }",
     [
-      "40:11 tunnels[0].auth.psk: is missing",
-      "40:13 tunnels[0].auth.certificate: is not available in this version",
+      "40:11 tunnels[0].auth: has no authorities",
+      "40:11 tunnels[0].auth: has no peer",
+      "40:26 tunnels[0].auth.certificate: is set",
     ],
+  ],
+  ["auth: { psk: hub-1-psk }", "auth: {}", ["40:11 tunnels[0].auth: is empty"]],
+  [
+    "auth: { psk: hub-1-psk }",
+    'auth: { psk: hub-1-psk, peer: "CN=hub-1" }',
+    ["40:35 tunnels[0].auth.peer: is set"],
   ],
   [
     "insideMacsec: erd-demo",

@@ -186,7 +186,7 @@ export const tunnel: DesiredTunnel = {
   weaknesses: [],
   mtu: 1400,
   ifId: 42,
-  pskSecret: "hub-1-psk",
+  auth: { kind: "psk", secret: "hub-1-psk" },
   insideMacsec: undefined,
 };
 

@@ -404,7 +404,7 @@ describe("a tunnel as a driver takes it", () => {
   it("has the key by its id and all else as wanted", () => {
     const [wanted] = desiredOf().tunnels;
     if (wanted === undefined) throw new Error("the sample has no tunnel");
-    expect(tunnelSpec(wanted, "https://v/secrets/hub-1-psk/1")).toEqual({
+    expect(tunnelSpec(wanted, { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" })).toEqual({
       name: "hub-1",
       localAddress: "198.51.100.1",
       remoteAddress: "203.0.113.1",
@@ -415,7 +415,7 @@ describe("a tunnel as a driver takes it", () => {
       life: wanted.life,
       mtu: 1400,
       ifId: wanted.ifId,
-      pskSecretId: "https://v/secrets/hub-1-psk/1",
+      auth: { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" },
     });
   });
 });

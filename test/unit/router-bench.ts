@@ -36,7 +36,7 @@ export const tunnel: TunnelSpec = {
   life: { seconds: 27_000, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
-  pskSecretId: "https://demo.vault.sim/secrets/hub-1-psk/1",
+  auth: { kind: "psk", secretId: "https://demo.vault.sim/secrets/hub-1-psk/1" },
 };
 
 export const confirmed = {
@@ -59,7 +59,7 @@ export function capabilities(
       hitless: [],
       freshSak: true,
     },
-    ipsec: { keying: ["ike"], atomicReplace: true },
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true },
     drain: { means: ["prepend", "peeringShutdown"], settleMs: 4_000 },
     probe: true,
   };
@@ -76,7 +76,7 @@ export function keyOf(n: number): KeyRef {
 export const cakOf = (n: number): Uint8Array => new Uint8Array(32).fill(n);
 
 export const resolver: KeyResolver = async (ref) => {
-  if (ref.kind === "psk") return Secret.take("psk", new Uint8Array(24).fill(0x70));
+  if (ref.kind !== "cak") return Secret.take("psk", new Uint8Array(24).fill(0x70));
   return Secret.take("cak", cakOf(Number.parseInt(ref.key.ckn.slice(-4), 16)));
 };
 

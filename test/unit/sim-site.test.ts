@@ -69,7 +69,7 @@ const everyChange: DeviceChange = [
       life: { seconds: 27_000, kilobytes: 102_400_000 },
       mtu: 1400,
       ifId: 42,
-      pskSecretId,
+      auth: { kind: "psk", secretId: pskSecretId },
     },
   },
   { kind: "ipsec.rekey", name: "hub-1", what: "child" },

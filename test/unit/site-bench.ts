@@ -91,7 +91,7 @@ export const capabilities: Capabilities = {
     hitless: ["sakRekeyMs"],
     freshSak: true,
   },
-  ipsec: { keying: ["ike"], atomicReplace: false },
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3000 },
   probe: true,
 };
@@ -247,7 +247,7 @@ function scriptedDevice(id: string, clock: SimClock, log: string[]): Device {
       for (const part of change) {
         if ("key" in part) log.push(`key ${textOf(await keys({ kind: "cak", key: part.key }))}`);
         if (!("tunnel" in part)) continue;
-        const psk = await keys({ kind: "psk", secretId: part.tunnel.pskSecretId });
+        const psk = await keys({ kind: "psk", secretId: part.tunnel.auth.secretId });
         log.push(`psk ${textOf(psk)}`);
       }
       log.push(`prepare ${change.map(({ kind }) => kind).join(" ")}`);

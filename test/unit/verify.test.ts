@@ -25,7 +25,7 @@ const spec = {
   life: { seconds: 27_000, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
-  pskSecretId: "https://v/secrets/hub-1-psk/1",
+  auth: { kind: "psk" as const, secretId: "https://v/secrets/hub-1-psk/1" },
 };
 
 const clear = stateOf(clearPort());

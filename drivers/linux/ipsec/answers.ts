@@ -115,6 +115,25 @@ export function readConnections(event: ViciSection): readonly string[] {
   return sectionsIn(event).map(([name]) => name);
 }
 
+/** Whether a connection in one event of `list-conns` proves itself by a private key. */
+export function usesCertificates(event: ViciSection): boolean {
+  return sectionsIn(event).some(([, connection]) =>
+    sectionsIn(connection).some(
+      ([round, end]) => round.startsWith("local") && end.get("class") === "public key",
+    ),
+  );
+}
+
+const keyIdLength = 40;
+const keysMax = 1_000;
+
+/** In the answer to `get-keys`. */
+export function readKeyIds(answer: ViciSection): readonly string[] {
+  const ids = answer.get("keys");
+  if (!Array.isArray(ids)) return [];
+  return ids.filter((id) => typeof id === "string" && id.length === keyIdLength).slice(0, keysMax);
+}
+
 export interface LogLine {
   /** Of the connection that it is about. */
   readonly name: string | undefined;

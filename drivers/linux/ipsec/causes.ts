@@ -14,7 +14,9 @@ export type FailureCause =
   | "peerSilent";
 
 export const causeTexts: Readonly<Record<FailureCause, string>> = {
-  psk: "the ends have different pre-shared keys, or one does not know the other by its address",
+  psk:
+    "the ends have different pre-shared keys, or one does not know the other by its address, " +
+    "or by name and root of its certificate",
   ikeProposal: "the ends agree on no algorithms for IKE",
   espProposal: "the ends agree on no algorithms for ESP",
   pfsGroup: "the ends have different groups for rekeying, which would end the tunnel unseen",

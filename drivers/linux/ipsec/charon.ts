@@ -3,7 +3,6 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
-import type { Secret } from "#hal/secret.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import {
@@ -11,11 +10,14 @@ import {
   type LogLine,
   readConnections,
   readIkeSas,
+  readKeyIds,
   readLogLine,
   refusalOf,
+  usesCertificates,
 } from "./answers.ts";
 import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
-import { loadConnection, loadPsk, pskId } from "./messages.ts";
+import { type Credentials, loadTunnel } from "./credentials.ts";
+import { pskId } from "./messages.ts";
 
 export interface Charon {
   /** Path of its socket. */
@@ -89,12 +91,13 @@ export async function bringUp(
   charon: Charon,
   client: ViciClient,
   spec: TunnelSpec,
-  psk: Secret,
+  credentials: Credentials,
   signal: AbortSignal,
 ): Promise<void> {
   const log = await Journal.open(client, spec.name, signal);
-  await told(client, "load-shared", loadPsk(spec, psk), spec.name, signal);
-  await told(client, "load-conn", loadConnection(spec), spec.name, signal);
+  for (const [command, message] of loadTunnel(spec, credentials)) {
+    await told(client, command, message, spec.name, signal);
+  }
   const look = await lookAtCharon(client, signal);
   if (!stands(spec, look)) {
     // An SA under other algorithms keeps them for as long as it is rekeyed.
@@ -139,13 +142,23 @@ function hasChild(name: string, { sas }: CharonLook): boolean {
   );
 }
 
-/** Ends its SAs and forgets its connection and PSK; what is not there is no failure. */
+/** Ends its SAs and forgets its connection and keys; what is not there is no failure. */
 export async function forget(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
   // Without its connection first a packet would bring it back.
   await client.ask("unload-conn", { name }, "unknown", signal);
   await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
+  await forgetKeys(client, signal);
   const { sas } = await lookAtCharon(client, signal);
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
+}
+
+/** Charon does not tell which connection a private key is for: all, once none could use one. */
+async function forgetKeys(client: ViciClient, signal: AbortSignal): Promise<void> {
+  const all = await client.list("list-conns", "list-conn", {}, signal);
+  if (all.some(usesCertificates)) return;
+  for (const id of readKeyIds(await client.ask("get-keys", {}, "unknown", signal))) {
+    await client.ask("unload-key", { id }, "unknown", signal);
+  }
 }
 
 async function end(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {

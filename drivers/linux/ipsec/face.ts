@@ -19,7 +19,6 @@ import {
   type TunnelSpec,
   unknown,
 } from "#hal/model.ts";
-import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
 import { name as nameIn, page, recordOf } from "../../local/shape.ts";
@@ -34,11 +33,13 @@ import {
   stands,
   withCharon,
 } from "./charon.ts";
+import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection } from "./messages.ts";
 import { CharonWatch } from "./watch.ts";
 
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
   keying: ["ike"],
+  authentication: ["psk", "certificate"],
   atomicReplace: false,
 };
 
@@ -69,7 +70,7 @@ export const isTunnelChange = (part: PortChange): part is TunnelChange =>
 
 /** Well inside the longest look: a daemon that hangs must not hide what the kernel says. */
 const lookMsMax = 6_000;
-/** A PSK that nobody came to apply is nobody's any more. */
+/** A key that nobody came to apply is nobody's any more. */
 const keepMs = 120_000;
 
 /** What IKE knows, put into what the kernel told of its tunnels. */
@@ -140,7 +141,7 @@ function told(sa: IpsecSa, { sas }: CharonLook): IpsecSa {
 
 interface Held {
   readonly spec: TunnelSpec;
-  readonly psk: Secret;
+  readonly credentials: Credentials;
 }
 
 export async function prepareTunnels(
@@ -162,13 +163,13 @@ export async function prepareTunnels(
   const { token, preview } = await prepareNet(session, wanted, signal);
   const held: Held[] = [];
   const wipe = (): void => {
-    for (const { psk } of held.splice(0)) psk[Symbol.dispose]();
+    for (const { credentials } of held.splice(0)) credentials[Symbol.dispose]();
   };
   try {
     for (const part of change) {
       if (part.kind !== "ipsec.putTunnel") continue;
       const { tunnel: spec } = part;
-      held.push({ spec, psk: await keys({ kind: "psk", secretId: spec.pskSecretId }) });
+      held.push({ spec, credentials: await fetchCredentials(spec, keys, charon.clock.wall()) });
     }
   } catch (error) {
     wipe();
@@ -238,11 +239,11 @@ function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
 function previewOf(part: TunnelChange): readonly string[] {
   switch (part.kind) {
     case "ipsec.putTunnel": {
-      const { name, localAddress, remoteAddress, ike, transforms, life } = part.tunnel;
+      const { name, localAddress, remoteAddress, ike, transforms, life, auth } = part.tunnel;
       const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
       const esp = [transforms.encryption, transforms.integrity, transforms.dhGroup].join("/");
       return [
-        `+ IKEv2 ${name} ${localAddress} to ${remoteAddress}, ${words} [secret psk]`,
+        `+ IKEv2 ${name} ${localAddress} to ${remoteAddress}, ${words} [secret ${auth.kind}]`,
         `+ ESP ${esp}, ${life.seconds} s or ${life.kilobytes} kB`,
       ];
     }
@@ -304,7 +305,7 @@ class TunnelAct {
   ): Promise<void> {
     switch (part.kind) {
       case "ipsec.putTunnel":
-        await this.#put(part.tunnel, held.find(({ spec }) => spec === part.tunnel)?.psk, signal);
+        await this.#put(part.tunnel, held, signal);
         return;
       case "ipsec.removeTunnel":
         // Until it is confirmed its SAs are all that could bring it back.
@@ -317,16 +318,17 @@ class TunnelAct {
     }
   }
 
-  async #put(spec: TunnelSpec, psk: Secret | undefined, signal: AbortSignal): Promise<void> {
+  async #put(spec: TunnelSpec, held: readonly Held[], signal: AbortSignal): Promise<void> {
+    const credentials = held.find((one) => one.spec === spec)?.credentials;
     await this.#charon(signal, async (client) => {
       const before = await lookAtCharon(client, signal);
       if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
       if (stands(spec, before)) return;
-      if (psk === undefined) {
+      if (credentials === undefined) {
         // A second apply: what the first one did is there, or is nothing that a key could mend.
-        throw rejected("its pre-shared key is no longer held; prepare it again", spec.name);
+        throw rejected("its key is no longer held; prepare it again", spec.name);
       }
-      await bringUp(this.#parts.charon, client, spec, psk, signal);
+      await bringUp(this.#parts.charon, client, spec, credentials, signal);
     });
     this.#stale.set(spec, await this.#staleSas(spec, signal));
   }

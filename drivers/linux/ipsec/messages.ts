@@ -17,8 +17,15 @@ const replayWindow = 128;
 const rekeyShare = 0.9;
 const randomShare = 0.05;
 
+/** What the ends show each other; undefined = a pre-shared key, which is loaded beside. */
+export interface Certificates {
+  /** PEM; ours first, then those between it and its root. */
+  readonly own: readonly [string, ...string[]];
+  readonly authorities: readonly string[];
+}
+
 /** The one child of a tunnel has the tunnel's name. */
-export function loadConnection(spec: TunnelSpec): ViciMessage {
+export function loadConnection(spec: TunnelSpec, certificates?: Certificates): ViciMessage {
   const { name, localAddress, remoteAddress, life } = spec;
   const any = localAddress.includes(":") ? "::/0" : "0.0.0.0/0";
   const part = (whole: number, share: number): string => String(Math.floor(whole * share));
@@ -58,11 +65,36 @@ export function loadConnection(spec: TunnelSpec): ViciMessage {
     unique: "replace",
     mobike: "no",
     encap: "no",
-    local: { auth: "psk", id: localAddress },
-    remote: { auth: "psk", id: remoteAddress },
+    ...identities(spec, certificates),
     children: { [name]: child },
   };
   return { [name]: connection };
+}
+
+function identities(
+  { auth, localAddress, remoteAddress }: TunnelSpec,
+  certificates: Certificates | undefined,
+): ViciMessage {
+  if (auth.kind === "psk" || certificates === undefined) {
+    return {
+      local: { auth: "psk", id: localAddress },
+      remote: { auth: "psk", id: remoteAddress },
+    };
+  }
+  // Our name is the subject of our certificate, which charon takes by itself.
+  return {
+    local: { auth: "pubkey", certs: [certificates.own[0]] },
+    remote: { auth: "pubkey", id: auth.peer, cacerts: certificates.authorities },
+  };
+}
+
+/** Those between ours and its root, which are sent and not trusted. */
+export function loadBetween({ own: [, ...between] }: Certificates): readonly ViciMessage[] {
+  return between.map((data) => ({ type: "X509", flag: "NONE", data }));
+}
+
+export function loadKey(key: Secret): ViciMessage {
+  return { type: "any", data: key };
 }
 
 /** Under the tunnel's own id: what is loaded again takes the place of the one before. */

@@ -42,7 +42,7 @@ const tunnel = {
   life: { seconds: 27_000, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
-  pskSecretId: "https://conformance.example/secrets/hub-1-psk/1",
+  auth: { kind: "psk" as const, secretId: "https://conformance.example/secrets/hub-1-psk/1" },
 };
 
 /** Of FRR's words: the cases about traffic wait for seconds. */
@@ -54,7 +54,7 @@ const chatterPps = 20;
 
 export function benchOf(parts: BenchParts): DeviceBench {
   const { pair, host, clock, device, farEnd } = parts;
-  const keys = new Map([[tunnel.pskSecretId, crypto.getRandomValues(new Uint8Array(24))]]);
+  const keys = new Map([[tunnel.auth.secretId, crypto.getRandomValues(new Uint8Array(24))]]);
   const octetsOf = (id: string) => Uint8Array.from(keys.get(id) ?? new Uint8Array(32));
   let effects = 0;
   let moment = momentOf(parts);

@@ -2,6 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { ViciMessage } from "#drivers/transport/vici-wire.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { addNetwork, enterNetwork, ip, native } from "../lab.ts";
@@ -24,7 +25,7 @@ export const spec: TunnelSpec = {
   life: { seconds: 3_600, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
-  pskSecretId: "https://v/secrets/hub-1-psk/1",
+  auth: { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" },
 };
 
 export const keyOf = (text: string) => async (): Promise<Secret> =>
@@ -82,6 +83,35 @@ export async function loadGateway(
     data: psk,
     owners: [outer.edge, outer.gateway],
   });
+  await loadAzure(far, { ike, esp }, [
+    { auth: "psk", id: outer.gateway },
+    { auth: "psk", id: outer.edge },
+  ]);
+}
+
+interface Certified {
+  readonly key: string;
+  readonly certificate: string;
+}
+
+/** With a certificate of its own, and peers of one authority. */
+export async function loadCertifiedGateway(
+  far: Daemon,
+  { key, certificate }: Certified,
+  { root, peer }: { readonly root: string; readonly peer: string },
+): Promise<void> {
+  await far.ask("load-key", { type: "any", data: key });
+  await loadAzure(far, strong, [
+    { auth: "pubkey", certs: [certificate] },
+    { auth: "pubkey", id: peer, cacerts: [root] },
+  ]);
+}
+
+async function loadAzure(
+  far: Daemon,
+  { ike, esp }: GatewayPolicy,
+  [local, remote]: readonly [ViciMessage, ViciMessage],
+): Promise<void> {
   const child = {
     ...{ mode: "tunnel", local_ts: ["0.0.0.0/0"], remote_ts: ["0.0.0.0/0"] },
     ...{ esp_proposals: [esp], rekey_time: "27000s", life_time: "29700s" },
@@ -91,8 +121,7 @@ export async function loadGateway(
     azure: {
       ...{ version: "2", local_addrs: [outer.gateway], remote_addrs: [outer.edge] },
       ...{ proposals: [ike], rekey_time: "28800s", over_time: "600s", encap: "no", mobike: "no" },
-      local: { auth: "psk", id: outer.gateway },
-      remote: { auth: "psk", id: outer.edge },
+      ...{ local, remote },
       children: { t: child },
     },
   });

@@ -1,0 +1,16 @@
+// Which secrets a tunnel's authentication needs.
+
+import type { SecretRef } from "./device.ts";
+import type { TunnelAuth } from "./model.ts";
+
+export function authSecrets(auth: TunnelAuth): readonly SecretRef[] {
+  switch (auth.kind) {
+    case "psk":
+      return [{ kind: "psk", secretId: auth.secretId }];
+    case "certificate":
+      return [
+        { kind: "certificate", secretId: auth.secretId },
+        { kind: "authorities", secretId: auth.authoritiesId },
+      ];
+  }
+}

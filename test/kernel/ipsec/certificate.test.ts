@@ -1,0 +1,104 @@
+// A tunnel whose ends prove who they are by certificates.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device, DeviceChange, SecretRef } from "#hal/device.ts";
+import type { TunnelSpec } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import { Authority, type Certified } from "#sim/serve-certificates.ts";
+import { PacedClock } from "../host/clock.ts";
+import { Host } from "../host/host.ts";
+import { ip, leaveNetworks, soon } from "../lab.ts";
+import { buildSite, loadCertifiedGateway, pings, spec, type TunnelSite } from "./site.ts";
+
+const dayMs = 86_400_000;
+const validity = { notBefore: Date.now() - dayMs, notAfter: Date.now() + 30 * dayMs };
+const [ours, theirs, strangers] = ["our root", "gateway root", "another root"].map(
+  (name) => new Authority(name, validity),
+) as [Authority, Authority, Authority];
+const edge = ours.gateway("edge.example", validity);
+const gateway = theirs.gateway("gateway.example", validity);
+const certified: TunnelSpec = {
+  ...spec,
+  auth: {
+    kind: "certificate",
+    secretId: "https://v/secrets/edge/1",
+    authoritiesId: "https://v/secrets/roots/1",
+    peer: "CN=gateway.example",
+  },
+};
+
+let site: TunnelSite;
+let host: Host;
+let device: Device;
+beforeAll(async () => {
+  site = await buildSite();
+  const { socket: charon } = site.charon;
+  host = await Host.open({ ports: [], network: site.edge, clock: new PacedClock(1), charon });
+  device = await host.device();
+}, 180_000);
+afterAll(async () => {
+  await device[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
+  for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
+  leaveNetworks();
+});
+
+const pem = (text: string): Secret => Secret.take("pem", new TextEncoder().encode(text));
+
+async function commit(
+  change: DeviceChange,
+  own: Certified = edge,
+  roots: Authority = theirs,
+): Promise<void> {
+  const keys = async ({ kind }: SecretRef): Promise<Secret> =>
+    pem(kind === "certificate" ? own.certificate + own.key : roots.certificate);
+  const transaction = await device.prepare(change, keys, soon());
+  await transaction.apply(120_000, soon());
+  await transaction.confirm(soon());
+}
+
+const put = (tunnel: TunnelSpec = certified): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel }];
+const expectGateway = { root: ours.certificate, peer: "CN=edge.example" };
+
+describe("a tunnel with certificates", { timeout: 120_000 }, () => {
+  it("comes up, is rekeyed and proven anew, and its key is gone with it", async () => {
+    await loadCertifiedGateway(site.far, gateway, expectGateway);
+    await commit(put());
+    expect(await pings(site.edge)).toBe(3);
+    for (const what of ["child", "ike", "reauthenticate"] as const) {
+      await commit([{ kind: "ipsec.rekey", name: spec.name, what }]);
+      expect(await pings(site.edge)).toBe(3);
+    }
+    expect(await site.charon.ask("get-keys", {})).toHaveProperty("size", 1);
+    await commit([{ kind: "ipsec.removeTunnel", name: spec.name }]);
+    expect((await site.charon.ask("get-keys", {})).get("keys") ?? []).toEqual([]);
+  });
+
+  const why = /a certificate of one end is not taken by the other/;
+  const stranger = /does not know the other by .* name and root of its certificate/;
+  it.each<[string, TunnelSpec, Certified, Authority, RegExp]>([
+    ["the gateway's is of another root", certified, edge, strangers, why],
+    [
+      "the gateway has another name",
+      { ...certified, auth: { ...certified.auth, peer: "CN=gateway.invalid" } as never },
+      ...([edge, theirs, stranger] as const),
+    ],
+    [
+      "ours is of another root",
+      certified,
+      strangers.gateway("edge.example", validity),
+      ...([theirs, stranger] as const),
+    ],
+  ])("is refused with its reason where %s", async (_what, tunnel, own, roots, reason) => {
+    await expect(commit(put(tunnel), own, roots)).rejects.toThrow(reason);
+    expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
+  });
+
+  it("is not begun with a certificate that Azure would not take", async () => {
+    const client = ours.client("edge.example", validity);
+    await expect(commit(put(), client)).rejects.toMatchObject({
+      code: "vault.malformedKey",
+      effect: "none",
+    });
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { readAuthorities, readCertifiedKey } from "#drivers/linux/ipsec/certificate.ts";
+import { Secret } from "#hal/secret.ts";
+import { Prng } from "#sim/prng.ts";
+import { Authority } from "#sim/serve-certificates.ts";
+
+const now = Date.UTC(2026, 10, 1);
+const yearMs = 365 * 86_400_000;
+const validity = { notBefore: now - yearMs, notAfter: now + yearMs };
+const roots = new Authority("roots", validity);
+const own = roots.gateway("edge-1", validity);
+const other = roots.gateway("edge-2", validity);
+
+const secret = (text: string): Secret => Secret.take("pem", new TextEncoder().encode(text));
+
+function why(text: string, at = now): string | undefined {
+  const found = readCertifiedKey(secret(text), at);
+  if ("why" in found) return found.why;
+  found[Symbol.dispose]();
+  return undefined;
+}
+
+describe("a certificate with its key", () => {
+  it("is taken apart, whatever stands around and between", () => {
+    const text = `subject=CN = edge-1\n${own.certificate}\n${own.key}${roots.certificate}`;
+    const found = readCertifiedKey(secret(text), now);
+    if ("why" in found) throw new Error(found.why);
+    expect(found.certificates.map((pem) => `${pem}\n`)).toEqual([
+      own.certificate,
+      roots.certificate,
+    ]);
+    expect(found.key.use((octets) => `${Buffer.from(octets).toString()}\n`)).toBe(own.key);
+    expect(found.keyId).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it.each<[string, string, RegExp, number?]>([
+    ["a PFX", "MIIKZAIBAzCC", /application\/x-pem-file/],
+    ["no key", own.certificate, /no private key/],
+    [
+      "an encrypted key",
+      own.certificate + own.key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE"),
+      /no/,
+    ],
+    ["another's key", own.certificate + other.key, /of another certificate/],
+    ["a broken key", own.certificate + own.key.replace(/MII/, "AAA"), /of another certificate/],
+    ["a broken certificate", own.certificate.replace(/MII/, "AAA") + own.key, /cannot be read/],
+    ["an authority first", roots.certificate + own.key, /no RSA key/],
+    ["a client's alone", pemOf(roots.client("edge-1", validity)), /not for serverAuth/],
+    ["one of tomorrow", pemOf(own), /not valid yet/, now - 2 * yearMs],
+    ["one of last year", pemOf(own), /has expired/, now + 2 * yearMs],
+    ["too many", own.certificate.repeat(9) + own.key, /9 certificates/],
+    ["too much", own.certificate + "x".repeat(64_000), /octets/],
+  ])("is refused as %s", (_what, text, reason, at) => {
+    expect(why(text, at)).toMatch(reason);
+  });
+
+  it("harms nobody, whatever is in it (seed pem)", () => {
+    const prng = new Prng("pem");
+    const whole = new TextEncoder().encode(pemOf(own));
+    for (let turn = 0; turn < 300; turn += 1) {
+      const octets = Uint8Array.from(whole);
+      for (let hit = prng.between(0, 3); hit >= 0; hit -= 1) {
+        octets[prng.between(0, octets.length - 1)] = prng.between(0, 255);
+      }
+      const found = readCertifiedKey(Secret.take("pem", octets), now);
+      if ("why" in found) expect(found.why).not.toContain(own.key.slice(100, 140));
+      else found[Symbol.dispose]();
+    }
+  });
+});
+
+describe("authorities", () => {
+  it("are each a certificate of one", () => {
+    const second = new Authority("second", validity);
+    const text = roots.certificate + second.certificate;
+    expect(readAuthorities(secret(text))).toHaveLength(2);
+    expect(readAuthorities(secret(own.certificate))).toEqual({
+      why: "CN=edge-1 is no certificate of an authority",
+    });
+    expect(readAuthorities(secret("nothing"))).toHaveProperty("why");
+  });
+});
+
+function pemOf({ certificate, key }: { certificate: string; key: string }): string {
+  return certificate + key;
+}
