@@ -55,9 +55,9 @@ export const labFaults = {
     heal: (lab) => restore(lab),
   },
   "suite-mismatch": {
-    title: "the far end is set to another cipher suite, and says that it is secured",
-    verdict: "down",
-    code: "sak-not-agreed",
+    title: "the far end knows another cipher suite alone, and says that it is secured",
+    verdict: "degraded",
+    code: "frames-one-way",
     withinMs: evidenceMs,
     strike: (lab) => instead(lab, (key) => ({ ...key, suite: "gcm-aes-128" })),
     heal: (lab) => restore(lab),
