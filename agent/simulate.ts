@@ -13,6 +13,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
   type World,
 } from "#hal/world.ts";
@@ -59,6 +60,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
 }
 

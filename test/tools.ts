@@ -31,6 +31,8 @@ const tools: readonly Tool[] = [
     package: "python3-ncclient",
     why: "configures them by a NETCONF that is not ours",
   },
+  { sign: "snmpd", package: "snmpd", why: "the SNMP agent that our reader meets" },
+  { sign: "snmpbulkwalk", package: "snmp", why: "reads simulated routers by SNMPv3" },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

@@ -56,7 +56,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
-    edge: /^agent\/host\/(host|dialer|addon|clients|ssh)\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/(host|dialer|addon|clients|ssh|snmp)\.ts -> drivers\/transport\//,
     why: "agent/host/ alone reaches out of this process",
   },
   {
@@ -120,6 +120,11 @@ export const runtimePackages: readonly PackageRow[] = [
     name: "libxml2-wasm",
     where: /^drivers\/transport\/xml\.ts$/,
     why: "refuses what is malformed, and is fast enough for a megabyte; loaded on demand",
+  },
+  {
+    name: "net-snmp",
+    where: /^(drivers\/transport\/snmp|sim\/serve-snmp|test\/.*)\.ts$/,
+    why: "SNMPv3 towards devices, and before a simulated one; loaded on demand",
   },
   {
     name: "pino",
