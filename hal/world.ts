@@ -85,6 +85,8 @@ export interface Dialer {
 export interface SnmpQuestion {
   /** Everything below these object identifiers is asked for. */
   readonly roots: readonly string[];
+  /** These values themselves. */
+  readonly leaves: readonly string[];
   /** A longer answer is refused with `transport.closed`. */
   readonly valuesMax: number;
 }

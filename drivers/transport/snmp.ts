@@ -31,6 +31,7 @@ export interface SnmpPatience {
 const usualPatience: SnmpPatience = { attemptMs: 2_000, retries: 2 };
 /** Of a column of a few ports one datagram holds all, and is not split on its way. */
 const repetitions = 20;
+const leavesMax = 24;
 
 const auths = {
   sha224: snmp.AuthProtocols.sha224,
@@ -71,7 +72,7 @@ export class SnmpAgents implements Disposable {
     this.#sessions.set(key, opening);
     try {
       const talk = await orAborted(opening, signal);
-      return { values: await talk.walk(question, signal), evidence: "authenticated" };
+      return { values: await talk.read(question, signal), evidence: "authenticated" };
     } catch (error) {
       // Whoever only stops asking leaves the session to the others.
       if (signal.aborted) throw error;
@@ -163,11 +164,18 @@ class Talk implements Disposable {
     session.on("error", () => undefined);
   }
 
-  async walk(
-    { roots, valuesMax }: SnmpQuestion,
+  async read(
+    { roots, leaves, valuesMax }: SnmpQuestion,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, SnmpValue>> {
     const values = new Map<string, SnmpValue>();
+    for (let at = 0; at < leaves.length; at += leavesMax) {
+      const asked = leaves.slice(at, at + leavesMax);
+      for (const one of await orAborted(this.#get(asked), signal)) {
+        if (!asked.includes(one.oid) || snmp.isVarbindError(one)) continue;
+        values.set(one.oid, this.#value(one));
+      }
+    }
     for (const root of roots) {
       for (let at: string | undefined = root; at !== undefined; ) {
         const told = await orAborted(this.#after(at), signal);
@@ -200,26 +208,34 @@ class Talk implements Disposable {
         throw failed("device.unparsed", "its object identifiers do not rise", this.#device);
       }
       at = one.oid;
-      const value = toldValue(one);
-      if (value === undefined) {
-        throw failed(
-          "device.unparsed",
-          `the value of ${one.oid} is of no known type`,
-          this.#device,
-        );
-      }
-      values.set(one.oid, value);
+      values.set(one.oid, this.#value(one));
     }
     return told.length === 0 ? undefined : at;
   }
 
+  #value(one: Varbind): SnmpValue {
+    const value = toldValue(one);
+    if (value !== undefined) return value;
+    throw failed("device.unparsed", `the value of ${one.oid} is of no known type`, this.#device);
+  }
+
   #after(oid: string): Promise<readonly Varbind[]> {
+    return this.#asked((answered) => this.#session.getBulk([oid], 0, repetitions, answered));
+  }
+
+  #get(leaves: readonly string[]): Promise<readonly Varbind[]> {
+    return this.#asked((answered) => this.#session.get([...leaves], answered));
+  }
+
+  #asked(
+    send: (answered: (error: Error | null, told?: (Varbind | Varbind[])[]) => void) => void,
+  ): Promise<readonly Varbind[]> {
     return new Promise((resolve, reject) => {
       const lost = (code: ErrorCode): void => {
         reject(failed(code, troubles[code] ?? "the exchange broke off", this.#device));
       };
       this.#guard.once("trouble", lost);
-      this.#session.getBulk([oid], 0, repetitions, (error, told) => {
+      send((error, told) => {
         this.#guard.removeListener("trouble", lost);
         if (error === null) resolve((told ?? []).flat());
         else reject(this.#failure(error));

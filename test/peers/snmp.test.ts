@@ -120,7 +120,7 @@ describe("snmpd of Debian", () => {
 
   it.each(pairs)("is read by us with %s and %s", async (auth, privacy) => {
     using agents = new SnmpAgents(material, patience);
-    const question = { roots: [system, "1.3.6.1.2.1.31.1.1.1.1"], valuesMax: 1_000 };
+    const question = { roots: [system, "1.3.6.1.2.1.31.1.1.1.1"], leaves: [], valuesMax: 1_000 };
     const reply = await agents.ask(daemon.target(auth, privacy), question, never);
     const name = reply.values.get(`${system}.5.0`);
     expect(name).toEqual({ kind: "octets", value: Uint8Array.from(Buffer.from("edge-a")) });
@@ -136,7 +136,7 @@ describe("snmpd of Debian", () => {
     const to = targetOf(daemon.port, {
       ...{ name: nameOf("sha256", "aes128"), authPassphrase: "not-its-passphrase" },
     });
-    const asked = agents.ask(to, { roots: [upTime], valuesMax: 9 }, never);
+    const asked = agents.ask(to, { roots: [upTime], leaves: [], valuesMax: 9 }, never);
     const error: unknown = await asked.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(LinksealError);
     expect(String(error)).toMatch(/replies that none of its keys signed were not believed/);
@@ -145,7 +145,7 @@ describe("snmpd of Debian", () => {
   it("is asked on after it has booted anew, on the same session", async () => {
     using agents = new SnmpAgents(material, patience);
     const to = daemon.target("sha256", "aes128");
-    const question = { roots: [upTime], valuesMax: 9 };
+    const question = { roots: [upTime], leaves: [], valuesMax: 9 };
     await agents.ask(to, question, never);
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     const before = ticks(await agents.ask(to, question, never));

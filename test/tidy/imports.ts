@@ -38,6 +38,10 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
+    edge: /^drivers\/second-opinion\.ts -> drivers\/if-mib\.ts$/,
+    why: "pure: a MIB that every platform has, for whichever driver wants a second opinion",
+  },
+  {
     edge: /^drivers\/(sim[-a-z]*\.ts|linux\/.*|local\/.*) -> drivers\/local\//,
     why: "what answers in the contract's own words behind a socket of this host is asked alike",
   },

@@ -61,7 +61,7 @@ export async function ask(
   patience = hasty,
 ): Promise<SnmpReply> {
   using agents = new SnmpAgents(material, patience);
-  return await agents.ask(to, { roots, valuesMax: 100 }, never);
+  return await agents.ask(to, { roots, leaves: [], valuesMax: 100 }, never);
 }
 
 /** A question in what can be read of it by anybody. */

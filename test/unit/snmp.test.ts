@@ -88,7 +88,11 @@ describe("an SNMP agent", () => {
   it("that tells more than is wanted is not heard to its end", async () => {
     const agent = await agentOf();
     using agents = new SnmpAgents(material, hasty);
-    const asked = agents.ask(targetOf(agent.port), { roots: [descriptions], valuesMax: 30 }, never);
+    const asked = agents.ask(
+      targetOf(agent.port),
+      { roots: [descriptions], leaves: [], valuesMax: 30 },
+      never,
+    );
     expect((await refusal(asked)).code).toBe("transport.closed");
     await agent.close();
   });
@@ -108,7 +112,11 @@ describe("an SNMP agent", () => {
     using agents = new SnmpAgents(material);
     const reason = new Error("nobody waits");
     const end = new AbortController();
-    const asked = agents.ask(targetOf(agent.port), { roots: [names], valuesMax: 9 }, end.signal);
+    const asked = agents.ask(
+      targetOf(agent.port),
+      { roots: [names], leaves: [], valuesMax: 9 },
+      end.signal,
+    );
     setImmediate(() => end.abort(reason));
     await expect(asked).rejects.toBe(reason);
     await agent.close();
@@ -160,7 +168,7 @@ describe("somebody on the way", () => {
       return [lie(seen, over), message];
     };
     for (let round = 0; round < 2; round += 1) {
-      const reply = await agents.ask(to, { roots: [names], valuesMax: 9 }, never);
+      const reply = await agents.ask(to, { roots: [names], leaves: [], valuesMax: 9 }, never);
       expect(decoded(reply)).toEqual(true_);
     }
     await agent.close();
