@@ -2,12 +2,14 @@
 // where it cannot.
 
 import { createSocket, type Socket } from "node:dgram";
+import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import snmp, { type Session, type Varbind } from "net-snmp";
 import type { SnmpAuth, SnmpLogin, SnmpPrivacy, Target } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { SnmpQuestion, SnmpReply, SnmpValue } from "#hal/world.ts";
 import { GuardedSocket } from "./snmp-guard.ts";
+import { askLegacy } from "./snmp-legacy.ts";
 
 export interface SnmpMaterial {
   /** What is behind `credential:NAME` or `file:PATH`, without a line's end; the caller wipes it. */
@@ -20,6 +22,7 @@ const troubles: Partial<Record<ErrorCode, string>> = {
 };
 
 type V3 = Extract<SnmpLogin, { readonly access: "v3" }>;
+type V2c = Extract<SnmpLogin, { readonly access: "v2cReadonly" }>;
 
 /** RFC 3414, 11.2. */
 const passphraseMin = 8;
@@ -64,9 +67,7 @@ export class SnmpAgents implements Disposable {
     if (login === undefined) {
       throw failed("transport.authentication", "its SNMP agent has no login", to.device);
     }
-    if (login.access === "v2cReadonly") {
-      throw failed("device.unsupported", "SNMPv2c is not read", to.device);
-    }
+    if (login.access === "v2cReadonly") return await this.#weakly(to, login, question, signal);
     const key = JSON.stringify([to.device, to.address, login]);
     const opening = this.#sessions.get(key) ?? this.#open(to, login);
     this.#sessions.set(key, opening);
@@ -80,6 +81,29 @@ export class SnmpAgents implements Disposable {
       if (this.#sessions.get(key) === opening) this.#sessions.delete(key);
       opening.then((talk) => talk[Symbol.dispose]()).catch(() => undefined);
       throw error;
+    }
+  }
+
+  /** Whoever is on the way can say all of it, so none of it proves anything. */
+  async #weakly(
+    { address, device }: Target,
+    login: V2c,
+    question: SnmpQuestion,
+    signal: AbortSignal,
+  ): Promise<SnmpReply> {
+    const { address: host, family } = await resolved(address, device);
+    const community = await this.#material.passphrase(login.community);
+    const { attemptMs, retries } = this.#patience;
+    const asked = {
+      ...question,
+      ...{ host, community, port: login.port },
+      family: family === 6 ? "udp6" : "udp4",
+      timeouts: Array.from({ length: retries + 1 }, () => attemptMs),
+    } as const;
+    try {
+      return { values: await askLegacy(device, asked, signal), evidence: "weak" };
+    } finally {
+      community.fill(0);
     }
   }
 
@@ -129,17 +153,19 @@ async function textOf(material: SnmpMaterial, reference: string): Promise<string
   throw failed("transport.authentication", why, reference);
 }
 
-async function connected({ address, device }: Target, port: number): Promise<Socket> {
-  const gone = (cause: unknown): LinksealError =>
-    failed("transport.unreachable", "its SNMP agent has no address here", device, cause);
-  const found = await lookup(address).catch((error: unknown) => {
-    throw gone(error);
+async function resolved(address: string, device: string): Promise<LookupAddress> {
+  return await lookup(address).catch((cause: unknown) => {
+    throw failed("transport.unreachable", "its SNMP agent has no address here", device, cause);
   });
+}
+
+async function connected({ address, device }: Target, port: number): Promise<Socket> {
+  const found = await resolved(address, device);
   const socket = createSocket(found.family === 6 ? "udp6" : "udp4");
   return await new Promise((resolve, reject) => {
     socket.once("error", (error) => {
       socket.close();
-      reject(gone(error));
+      reject(failed("transport.unreachable", "its SNMP agent cannot be asked", device, error));
     });
     // From here on the kernel takes nothing from another address or port.
     socket.connect(port, found.address, () => {

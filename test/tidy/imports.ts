@@ -136,6 +136,11 @@ export const runtimePackages: readonly PackageRow[] = [
     why: "JSON log lines to standard output, in sync",
   },
   {
+    name: "snmp-native",
+    where: /^drivers\/transport\/snmp-legacy-child\.ts$/,
+    why: "SNMPv2c, in a process of its own: it checks little of what it reads",
+  },
+  {
     name: "ssh2",
     where: /^(drivers\/transport\/shell|sim\/serve-ssh|test\/.*)\.ts$/,
     why: "SSH towards devices, and before a simulated one; loaded on demand",

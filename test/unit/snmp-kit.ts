@@ -89,13 +89,13 @@ export class Interloper implements AsyncDisposable {
   answersFromAside = false;
   #client = 0;
 
-  private constructor(near: Socket, far: Socket, aside: Socket) {
+  private constructor(near: Socket, far: Socket, aside: Socket, read: "v3" | "plain") {
     this.#near = near;
     this.#far = far;
     this.#aside = aside;
     near.on("message", (message, from) => {
       this.#client = from.port;
-      const seen = readQuestion(message);
+      const seen = read === "v3" ? readQuestion(message) : unread(message);
       this.seen.push(seen);
       const made = this.way.question?.(seen) ?? "pass";
       if (made === "pass") this.#far.send(message);
@@ -109,7 +109,7 @@ export class Interloper implements AsyncDisposable {
     });
   }
 
-  static async before(agent: number): Promise<Interloper> {
+  static async before(agent: number, read: "v3" | "plain" = "v3"): Promise<Interloper> {
     const [near, far, aside] = [1, 2, 3].map(() => createSocket("udp4")) as [
       Socket,
       Socket,
@@ -121,7 +121,7 @@ export class Interloper implements AsyncDisposable {
       ),
     );
     await new Promise<void>((resolve) => far.connect(agent, "127.0.0.1", resolve));
-    return new Interloper(near, far, aside);
+    return new Interloper(near, far, aside, read);
   }
 
   get port(): number {
@@ -193,6 +193,11 @@ export function forge({ id, engine, flags, pdu, oid, value }: Forgery): Buffer {
   const scoped = ber(0x30, text(engine), text(""), body);
   return ber(0x30, integer(3), header, text(parameters), scoped);
 }
+
+const unread = (message: Buffer): Seen => ({
+  ...{ message, id: 0, security: 0 },
+  engine: Buffer.alloc(0),
+});
 
 /** Of what the library sends: every length in it has the form that it writes. */
 function readQuestion(message: Buffer): Seen {
