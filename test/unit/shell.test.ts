@@ -50,6 +50,18 @@ describe("a login", () => {
     expect(bench.counted.connections).toBe(2);
   });
 
+  it("is made anew where the device hangs up behind the last channel", async () => {
+    await using bench = await SshBench.open();
+    bench.serve = (stream) => stream.on("close", () => bench.cut()).resume();
+    for (let round = 0; round < 10; round += 1) {
+      const open = () => bench.shells.channel(bench.target(), "netconf", never);
+      for (const one of await Promise.all([open(), open()])) await one[Symbol.asyncDispose]();
+      // As far as the end of the connection has come by then.
+      for (let turn = 0; turn < round; turn += 1) await new Promise(setImmediate);
+    }
+    expect(bench.counted.authentications).toBeGreaterThan(1);
+  });
+
   it("that is refused says so", async () => {
     await using bench = await SshBench.open();
     bench.accepts = false;
