@@ -1,7 +1,9 @@
+import ssh2 from "ssh2";
 import { describe, expect, it } from "vitest";
 import { knownKeys, pinnedKeys } from "#drivers/transport/known-hosts.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
+import { hostKeyPair } from "#sim/serve-ssh.ts";
 import { hostKeys, pinOf, SshBench } from "./ssh-bench.ts";
 
 const never = new AbortController().signal;
@@ -60,6 +62,12 @@ describe("a login", () => {
       for (let turn = 0; turn < round; turn += 1) await new Promise(setImmediate);
     }
     expect(bench.counted.authentications).toBeGreaterThan(1);
+  });
+
+  it("is to a key that the library can read, which not all are that it makes", () => {
+    for (let made = 0; made < 1_500; made += 1) {
+      expect(ssh2.utils.parseKey(hostKeyPair().private)).not.toBeInstanceOf(Error);
+    }
   });
 
   it("that is refused says so", async () => {
