@@ -32,6 +32,11 @@ const tools: readonly Tool[] = [
     why: "configures them by a NETCONF that is not ours",
   },
   {
+    sign: "/usr/lib/python3/dist-packages/netmiko",
+    package: "python3-netmiko",
+    why: "pushes the same change in the bench push",
+  },
+  {
     sign: "/usr/include/nc_server.h",
     package: "libnetconf2-dev",
     why: "a NETCONF server that is not ours is built on it",

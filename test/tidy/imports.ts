@@ -142,7 +142,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "ssh2",
-    where: /^(drivers\/transport\/shell|sim\/serve-ssh|test\/.*)\.ts$/,
+    where: /^(drivers\/transport\/shell|sim\/serve-ssh|bench\/push\/.*|test\/.*)\.ts$/,
     why: "SSH towards devices, and before a simulated one; loaded on demand",
   },
   { name: "yaml", where: /^agent\/config\//, why: "keeps line and column of every node" },
@@ -155,7 +155,11 @@ const developmentPackages: readonly PackageRow[] = [
     where: /^test\/mutate(\/|\.ts$)/,
     why: "changes code to see whether a test notices",
   },
-  { name: "esbuild", where: /^\.ci\//, why: "one bundle that starts in 35 ms" },
+  {
+    name: "esbuild",
+    where: /^(\.ci\/|bench\/push\.ts$)/,
+    why: "one bundle that starts in 35 ms, and a client to measure as it ships",
+  },
   { name: "fast-check", where: /^test\//, why: "properties with a printed seed" },
   { name: "vitest", where: /^(test\/|vitest\.config\.ts$)/, why: "the test runner" },
 ];
