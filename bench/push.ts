@@ -1,5 +1,5 @@
-// The same MACsec change to many simulated Junos routers, by linkseal, ncclient, netmiko and the SSH
-// library alone: each in a process of its own, and the routers in another.
+// The same MACsec change to many simulated Junos routers, by linkseal, ncclient, netmiko and the
+// SSH library alone: each in a process of its own, and the routers in another.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";

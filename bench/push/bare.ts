@@ -2,12 +2,13 @@
 
 import { connect } from "node:net";
 import ssh2 from "ssh2";
+import { fingerprint } from "#drivers/transport/known-hosts.ts";
 import { forEach, hello, type Order, orderFrom, pushes, rpcOf } from "./change.ts";
 
 const order = await orderFrom(process.stdin);
 const replyEnd = "]]>]]>";
 
-function push(at: number, { login, priority }: Order): Promise<void> {
+function push(at: number, { login, hostKey, priority }: Order): Promise<void> {
   const messages = [hello, ...pushes(priority).map((one, index) => rpcOf(one, index + 1))];
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
@@ -39,7 +40,8 @@ function push(at: number, { login, priority }: Order): Promise<void> {
       });
     });
     const sock = connect({ host: "127.0.0.1", port: at, noDelay: true });
-    client.connect({ sock, username: "linkseal", privateKey: login, hostVerifier: () => true });
+    const hostVerifier = (octets: Buffer): boolean => fingerprint(octets) === hostKey;
+    client.connect({ sock, username: "linkseal", privateKey: login, hostVerifier });
   });
 }
 

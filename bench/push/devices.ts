@@ -1,5 +1,6 @@
-// Simulated Junos routers in a process of their own: NETCONF for who speaks it, and for who does not
-// a command line that takes the one change of this bench. `devices.ts COUNT` prints where they are.
+// Simulated Junos routers in a process of their own: NETCONF for who speaks it, and for who does
+// not a command line that takes the one change of this bench. `devices.ts COUNT` prints where they
+// are.
 
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";

@@ -1,5 +1,5 @@
-// Ours: `push` sends the change by our transports, `transaction` has the driver carry it out, with a
-// confirmed commit, a look that verifies, the confirm, and a journal on disk.
+// Ours: `push` sends the change by our transports, `transaction` has the driver carry it out, with
+// a confirmed commit, a look that verifies, the confirm, and a journal on disk.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
