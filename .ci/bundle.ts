@@ -19,7 +19,10 @@ const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
 const stamp = join(dist, "STAMP");
 // Composition roots; each lazy import stays a chunk, so that a verb loads only what it uses.
-const entries = ["agent/cli.ts"];
+const entries = {
+  cli: "agent/cli.ts",
+  "snmp-legacy-child": "drivers/transport/snmp-legacy-child.ts",
+};
 
 // CommonJS packages inside an ESM bundle still call require for builtins, and ask where they lie.
 const banner = `import { createRequire as requireOfBundle } from "node:module";

@@ -1,7 +1,7 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
 import type { RealCloud } from "#drivers/azure-url.ts";
-import type { SshLogin } from "#hal/device.ts";
+import type { SnmpLogin, SshLogin } from "#hal/device.ts";
 import type {
   DrainMeans,
   IkeTransforms,
@@ -79,6 +79,7 @@ export interface DesiredDevice {
   /** Path of charon's socket on this host. */
   readonly charon?: string;
   readonly ssh?: SshLogin;
+  readonly snmp?: SnmpLogin;
   /** What this device needs done otherwise. */
   readonly quirks: readonly Quirk[];
 }

@@ -152,12 +152,13 @@ export class Lookout {
     if (slot.device !== undefined) return slot.device;
     const driver = this.#parts.drivers[slot.wanted.driver];
     if (driver === undefined) throw new Error(`no driver ${slot.wanted.driver}`);
-    const { address, pathspace, charon, ssh } = slot.wanted;
+    const { address, pathspace, charon, ssh, snmp } = slot.wanted;
     const target: Target = {
       ...{ device: name, address },
       ...(pathspace === undefined ? {} : { pathspace }),
       ...(charon === undefined ? {} : { charon }),
       ...(ssh === undefined ? {} : { ssh }),
+      ...(snmp === undefined ? {} : { snmp }),
     };
     const hint = (): void => this.#parts.hint?.(name);
     const opened = await driver.open(target, this.#parts.world, hint, signal);
@@ -397,7 +398,7 @@ export class Lookout {
 }
 
 function isSameDevice(a: DesiredDevice, b: DesiredDevice): boolean {
-  const login = ({ ssh }: DesiredDevice): string => JSON.stringify(ssh ?? null);
+  const login = ({ ssh, snmp }: DesiredDevice): string => JSON.stringify([ssh, snmp]);
   const sameParts = a.pathspace === b.pathspace && a.charon === b.charon && login(a) === login(b);
   return a.driver === b.driver && a.address === b.address && sameParts;
 }

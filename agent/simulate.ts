@@ -13,6 +13,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
   type World,
 } from "#hal/world.ts";
@@ -59,6 +60,7 @@ export function simulatedDialer(handler: SiteHandler): Dialer {
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
 }
 
@@ -92,6 +94,7 @@ export { JunosFace, junosModel } from "#sim/faces/junos.ts";
 export { formatViolation } from "#sim/oracle.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
+export { type SnmpServed, serveSnmp } from "#sim/serve-snmp.ts";
 export { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
 export type { EffectEvent } from "#sim/truth.ts";
 export type { Site };

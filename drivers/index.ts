@@ -3,6 +3,7 @@
 import type { Driver } from "#hal/device.ts";
 import { junos } from "./junos/junos.ts";
 import { linux } from "./linux/linux.ts";
+import { withSecondOpinion } from "./second-opinion.ts";
 import { sim } from "./sim.ts";
 
 export { ExpressRoute } from "./expressroute.ts";
@@ -10,4 +11,8 @@ export { simPeer, simVault } from "./sim-azure.ts";
 export { simKeyStore } from "./sim-keys.ts";
 export { fillCommand } from "./transport/fill.ts";
 
-export const drivers: Readonly<Record<string, Driver>> = { junos, linux, sim };
+export const drivers: Readonly<Record<string, Driver>> = {
+  junos: withSecondOpinion(junos),
+  linux,
+  sim,
+};

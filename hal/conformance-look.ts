@@ -130,7 +130,7 @@ export const lookCases: readonly DeviceCase[] = [
       await commit(bench, anyChange(bench));
       await bench.wait(10_000);
       for (const [name, reading] of readingsOf(await look(bench))) {
-        const named = ["notSupported", "queryFailed", "unparsed"];
+        const named = ["notSupported", "queryFailed", "unparsed", "contradicted"];
         if (reading.kind === "unknown") {
           must(named.includes(reading.why), `the reading of ${name} does not say why`);
           continue;

@@ -35,7 +35,8 @@ export type Reading<T> =
   | { readonly kind: "known"; readonly value: T; readonly at: Instant; readonly weak?: true }
   | { readonly kind: "unknown"; readonly why: UnknownWhy; readonly at: Instant };
 
-export type UnknownWhy = "notSupported" | "queryFailed" | "unparsed";
+/** `contradicted`: two of the device's own answers exclude each other. */
+export type UnknownWhy = "notSupported" | "queryFailed" | "unparsed" | "contradicted";
 
 export function known<T>(value: T, at: Instant): Reading<T> {
   return { kind: "known", value, at };

@@ -78,7 +78,31 @@ export interface Dialer {
   stream(path: string, signal: AbortSignal): Promise<StreamChannel>;
   /** A channel of its own over the one SSH connection that a device has. */
   channel(to: Target, kind: ChannelKind, signal: AbortSignal): Promise<ByteChannel>;
+  /** What the SNMP agent of a device tells; nothing is ever set. */
+  snmp(to: Target, question: SnmpQuestion, signal: AbortSignal): Promise<SnmpReply>;
 }
+
+export interface SnmpQuestion {
+  /** Everything below these object identifiers is asked for. */
+  readonly roots: readonly string[];
+  /** These values themselves. */
+  readonly leaves: readonly string[];
+  /** A longer answer is refused with `transport.closed`. */
+  readonly valuesMax: number;
+}
+
+export interface SnmpReply {
+  /** By object identifier, root after root; what the agent does not have is absent. */
+  readonly values: ReadonlyMap<string, SnmpValue>;
+  /** `weak`: anybody on the way could have said it. */
+  readonly evidence: "authenticated" | "weak";
+}
+
+export type SnmpValue =
+  /** INTEGER, Unsigned32, Gauge32, TimeTicks and the counters. */
+  | { readonly kind: "number"; readonly value: bigint }
+  | { readonly kind: "octets"; readonly value: Uint8Array }
+  | { readonly kind: "identifier"; readonly value: string };
 
 export interface FramedQuestion {
   readonly path: string;
@@ -110,6 +134,15 @@ export interface ByteChannel extends AsyncDisposable {
 /** For a World without devices to log in to: refuses before anything has happened. */
 export const noChannels: Dialer["channel"] = async (to) => {
   throw new LinksealError("device.unsupported", "no device can be logged in to from here", {
+    effect: "none",
+    where: to.device,
+    next: "linkseal status",
+  });
+};
+
+/** For a World without SNMP: refuses before anything has happened. */
+export const noSnmp: Dialer["snmp"] = async (to) => {
+  throw new LinksealError("device.unsupported", "no SNMP agent can be asked from here", {
     effect: "none",
     where: to.device,
     next: "linkseal status",

@@ -4,7 +4,7 @@ import type { PortRate } from "#hal/model.ts";
 import type { SimClock } from "./clock.ts";
 import type { Mkpdu } from "./mka-pdu.ts";
 import { charge, type FlowOutcome, judge, macsecOctets, type Passage, roomFor } from "./passage.ts";
-import type { Station } from "./station.ts";
+import type { Station, WireCount } from "./station.ts";
 
 export interface FlowTruth {
   /** What happens to a data frame now. */
@@ -34,6 +34,7 @@ interface Flow {
   burstDelivered: number;
   clearOnWire: number;
   protectedOnWire: number;
+  octetsOnWire: number;
   /** MKPDUs on their way; those in the fibre as the light goes become `undefined`. */
   inFlight: (Mkpdu | undefined)[];
 }
@@ -95,7 +96,7 @@ export class Fibre {
     this.#settleFlow(flow);
     const passage = this.#judge(flow, frameOctets);
     const before = flow.delivered;
-    this.#charge(flow, passage, frames);
+    this.#charge(flow, passage, frames, frameOctets);
     const delivered = flow.delivered - before;
     flow.burstOffered += frames;
     flow.burstDelivered += delivered;
@@ -165,6 +166,10 @@ export class Fibre {
       settle: () => this.settle(),
       changed: () => this.changed(),
       rate: () => ratesOf(out, back),
+      counts: () => {
+        this.settle();
+        return { tx: countOf(out), rx: countOf(back) };
+      },
     });
   }
 
@@ -172,17 +177,18 @@ export class Fibre {
     const due = Math.floor((flow.pps * (this.#clock.now() - flow.since)) / 1000) - flow.charged;
     if (due <= 0) return "open";
     flow.charged += due;
-    return this.#charge(flow, flow.passage, due);
+    return this.#charge(flow, flow.passage, due, flow.frameOctets);
   }
 
   // What finds no packet number left is lost like on a blocked port.
-  #charge(flow: Flow, passage: Passage, frames: number): "spent" | "open" {
+  #charge(flow: Flow, passage: Passage, frames: number, octets: number): "spent" | "open" {
     const passing = roomFor(passage, frames);
     charge(passage, passing);
     flow.offered += frames;
     if (passage.delivered) flow.delivered += passing;
     if (passage.onWire === "clear") flow.clearOnWire += passing;
     if (passage.onWire === "protected") flow.protectedOnWire += passing;
+    flow.octetsOnWire += passing * wireOctets(flow, passage, octets);
     return passing < frames ? "spent" : "open";
   }
 }
@@ -206,6 +212,7 @@ function newFlow(from: Station, to: Station): Flow {
     burstDelivered: 0,
     clearOnWire: 0,
     protectedOnWire: 0,
+    octetsOnWire: 0,
     inFlight: [],
   };
   return flow;
@@ -232,15 +239,23 @@ function ratesOf(out: Flow, back: Flow): Omit<PortRate, "lineBps"> {
   return { rxPps: rx.pps, txPps: tx.pps, rxBps: rx.bps, txBps: tx.bps };
 }
 
-function onWire(flow: Flow): { readonly pps: number; readonly bps: number } {
-  switch (flow.passage.onWire) {
+function countOf(flow: Flow): WireCount {
+  const frames = flow.clearOnWire + flow.protectedOnWire;
+  return { frames: BigInt(frames), octets: BigInt(flow.octetsOnWire) };
+}
+
+function wireOctets(flow: Flow, { onWire: form }: Passage, octets: number): number {
+  switch (form) {
     case "nothing":
-      return { pps: 0, bps: 0 };
+      return 0;
     case "clear":
-      return { pps: flow.pps, bps: flow.pps * flow.frameOctets * 8 };
-    case "protected": {
-      const octets = flow.frameOctets + macsecOctets(flow.from.secy.includeSci);
-      return { pps: flow.pps, bps: flow.pps * octets * 8 };
-    }
+      return octets;
+    case "protected":
+      return octets + macsecOctets(flow.from.secy.includeSci);
   }
+}
+
+function onWire(flow: Flow): { readonly pps: number; readonly bps: number } {
+  const pps = flow.passage.onWire === "nothing" ? 0 : flow.pps;
+  return { pps, bps: pps * wireOctets(flow, flow.passage, flow.frameOctets) * 8 };
 }

@@ -56,6 +56,13 @@ export interface Wire {
   /** The fate of frames may have changed: flows are judged anew. */
   changed(): void;
   rate(): Omit<PortRate, "lineBps">;
+  counts(): { readonly tx: WireCount; readonly rx: WireCount };
+}
+
+/** Data that went over the fibre, whatever became of it at its end. */
+export interface WireCount {
+  readonly frames: bigint;
+  readonly octets: bigint;
 }
 
 const l2MtuDefault = 9216;
@@ -242,6 +249,12 @@ export class Station {
     const { lineBps } = this.#options;
     const idle = { rxPps: 0, txPps: 0, rxBps: 0, txBps: 0 };
     return { ...(this.#wire?.rate() ?? idle), lineBps };
+  }
+
+  /** What the port itself counts, below the SecY. */
+  counts(): ReturnType<Wire["counts"]> {
+    const none: WireCount = { frames: 0n, octets: 0n };
+    return this.#wire?.counts() ?? { tx: none, rx: none };
   }
 
   /** Called once by the fibre. */

@@ -31,6 +31,20 @@ const tools: readonly Tool[] = [
     package: "python3-ncclient",
     why: "configures them by a NETCONF that is not ours",
   },
+  {
+    sign: "/usr/lib/python3/dist-packages/netmiko",
+    package: "python3-netmiko",
+    why: "pushes the same change in the bench push",
+  },
+  {
+    sign: "/usr/include/nc_server.h",
+    package: "libnetconf2-dev",
+    why: "a NETCONF server that is not ours is built on it",
+  },
+  { sign: "/usr/include/libyang/libyang.h", package: "libyang-dev", why: "its trees" },
+  { sign: "/usr/include/libssh/callbacks.h", package: "libssh-dev", why: "headers for it" },
+  { sign: "snmpd", package: "snmpd", why: "the SNMP agent that our reader meets" },
+  { sign: "snmpbulkwalk", package: "snmp", why: "reads simulated routers by SNMPv3" },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

@@ -9,6 +9,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
   type Reach,
 } from "#hal/world.ts";
@@ -58,6 +59,7 @@ export function guardedDialer(
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
 }
 

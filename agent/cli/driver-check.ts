@@ -38,8 +38,12 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   }
   const driver = drivers[device.driver];
   if (driver === undefined) throw usage(`there is no driver ${device.driver}`, "driver list");
-  const { name, address, ssh } = device;
-  const target = { device: name, address, ...(ssh === undefined ? {} : { ssh }) };
+  const { name, address, ssh, snmp } = device;
+  const target = {
+    ...{ device: name, address },
+    ...(ssh === undefined ? {} : { ssh }),
+    ...(snmp === undefined ? {} : { snmp }),
+  };
   const told = (one: string, verdict: Verdict): void => {
     session.note(`${verdict.kind.padEnd(8)} ${one}${textOf(verdict)}`);
   };

@@ -3,7 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Site, SshServed } from "../simulate.ts";
+import type { Site, SnmpServed, SshServed } from "../simulate.ts";
 import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
 
@@ -26,25 +26,19 @@ export async function serveRoutersUntilStopped(options: SimRouterOptions): Promi
 }
 
 async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> {
-  const { demoSite, formatViolation, JunosFace, junosModel, paceClock, serveSite, serveSsh } =
-    await import("../simulate.ts");
+  const { demoSite, formatViolation, JunosFace, junosModel, paceClock, serveSite } = await import(
+    "../simulate.ts"
+  );
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
   const stop = stopAsked();
   const { site, oracle, desk } = demoSite(seed, start, {
     models: () => junosModel,
     wallStart: Date.now(),
   });
-  const routers: { readonly name: string; readonly ssh: SshServed }[] = [];
+  const routers: Served[] = [];
   for (const [index, [name, router]] of [...site.routers].entries()) {
-    const face = new JunosFace(router);
     const at = port === 0 ? 0 : port + index;
-    const ssh = await serveSsh({ port: at, connect: (wire) => face.connect(wire) }).catch(
-      (error: unknown) => {
-        const why = error instanceof Error ? error.message : "no port";
-        throw usage(why, "choose another --port");
-      },
-    );
-    routers.push({ name, ssh });
+    routers.push(await serveRouter(name, new JunosFace(router), at));
   }
   const served = await serveSite(desk.handler(), socket).catch((error: unknown) => {
     throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
@@ -52,11 +46,13 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
   // Who logs in has a clock of its own, which no site can lead.
   const pace = paceClock(site.clock, { speed: 1 });
   const config = join(folder, "linkseal.yaml");
-  await writeFile(config, configOf(site, routers, platform, socket));
+  const secret = join(folder, "snmp-passphrase");
+  await writeFile(secret, `${passphrase}\n`, { mode: 0o600 });
+  await writeFile(config, configOf(site, routers, { platform, socket, secret }));
   process.stdout.write(opening(routers, config));
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
-  await Promise.all([served.close(), ...routers.map(({ ssh }) => ssh.close())]);
+  await Promise.all([served.close(), ...routers.map(closed)]);
   for (const violation of oracle.violations) {
     process.stderr.write(`${formatViolation(violation)}\n`);
   }
@@ -70,24 +66,68 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-type Routers = readonly { readonly name: string; readonly ssh: SshServed }[];
+interface Served {
+  readonly name: string;
+  readonly ssh: SshServed;
+  readonly snmp: SnmpServed;
+}
 
-function opening(routers: Routers, config: string): string {
-  const lines = routers.map(
-    ({ name, ssh }) => `${name}: ssh -p ${ssh.port} -s linkseal@127.0.0.1 netconf (${ssh.hostKey})`,
-  );
+type Face = InstanceType<typeof import("../simulate.ts").JunosFace>;
+
+/** Where a port is named, SNMP by UDP has the same number as SSH by TCP. */
+async function serveRouter(name: string, face: Face, port: number): Promise<Served> {
+  const { serveSnmp, serveSsh } = await import("../simulate.ts");
+  const taken = (error: unknown): never => {
+    throw usage(error instanceof Error ? error.message : "no port", "choose another --port");
+  };
+  const connect: Parameters<typeof serveSsh>[0]["connect"] = (wire) => face.connect(wire);
+  const ssh = await serveSsh({ port, connect }).catch(taken);
+  const objects = (): ReturnType<Face["objects"]> => face.objects();
+  const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken);
+  return { name, ssh, snmp };
+}
+
+async function closed({ ssh, snmp }: Served): Promise<void> {
+  await Promise.all([ssh.close(), snmp.close()]);
+}
+
+const user = "linkseal";
+/** ifName, as one needs no MIB to say it. */
+const names = "1.3.6.1.2.1.31.1.1.1.1";
+/** No secret: nobody but this host can reach it, and nothing real is behind it. */
+const passphrase = "simulated";
+const snmpUser = {
+  name: user,
+  auth: "sha256",
+  authPassphrase: passphrase,
+  privacy: "aes128",
+  privacyPassphrase: passphrase,
+} as const;
+
+function opening(routers: readonly Served[], config: string): string {
+  const words = `-a SHA-256 -A ${passphrase} -x AES -X ${passphrase}`;
+  const lines = routers.flatMap(({ name, ssh, snmp }) => [
+    `${name}: ssh -p ${ssh.port} -s ${user}@127.0.0.1 netconf (${ssh.hostKey})`,
+    `${name}: snmpbulkwalk -v3 -l authPriv -u ${user} ${words} 127.0.0.1:${snmp.port} ${names}`,
+  ]);
   return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
 }
 
 /** For an agent whose vault and far end are simulated, and whose routers seem real. */
-function configOf(site: Site, routers: Routers, platform: string, socket: string): string {
+function configOf(
+  site: Site,
+  routers: readonly Served[],
+  { platform, socket, secret }: { platform: string; socket: string; secret: string },
+): string {
   return routers.reduce(
-    (text, { name, ssh }) => {
+    (text, { name, ssh, snmp }) => {
+      const snmpKeys = `authPassphrase: "file:${secret}", privacyPassphrase: "file:${secret}"`;
       const device = [
         `  - name: ${name}`,
         `    driver: ${platform}`,
         "    address: 127.0.0.1",
-        `    ssh: { user: linkseal, port: ${ssh.port}, key: agent, hostKey: "${ssh.hostKey}" }`,
+        `    ssh: { user: ${user}, port: ${ssh.port}, key: agent, hostKey: "${ssh.hostKey}" }`,
+        `    snmp: { user: ${user}, port: ${snmp.port}, ${snmpKeys} }`,
         "",
       ].join("\n");
       return text.replace(new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`), device);

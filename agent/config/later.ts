@@ -18,7 +18,6 @@ export const laterSettings: readonly Later[] = [
     waitsFor: "the driver of that platform",
   },
   { path: "devices[].transport", waitsFor: "drivers with more than one transport" },
-  { path: "devices[].snmp", waitsFor: "the SNMP poller" },
   { path: "devices[].vrf", waitsFor: "BGP in routing instances" },
   { path: "devices[].keyCache", waitsFor: "the Linux driver" },
   { path: "groups[].links[].eapol", waitsFor: "drivers with that setting" },

@@ -1,5 +1,6 @@
 // A checked config to what the agent wants: units become numbers, every default is filled in.
 
+import type { SnmpLogin } from "#hal/device.ts";
 import type {
   AzureIdentity,
   AzureSettings,
@@ -85,13 +86,22 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
 const netSocket = "unix:/run/linkseal-net/net.sock";
 
 function deviceOf(device: Config["devices"][number]): DesiredDevice {
-  const { name, driver, address = netSocket, quirks, frr, charon, ssh } = device;
+  const { name, driver, address = netSocket, quirks, frr, charon, ssh, snmp } = device;
   return {
     ...{ name, driver, address, quirks },
     ...(frr === undefined ? {} : { pathspace: frr }),
     ...(charon === undefined ? {} : { charon: charon.replace(/^unix:/, "") }),
     ...(ssh === undefined ? {} : { ssh }),
+    ...(snmp === undefined ? {} : { snmp: snmpOf(snmp) }),
   };
+}
+
+/** The rules hold what each way of access needs. */
+function snmpOf(snmp: NonNullable<Config["devices"][number]["snmp"]>): SnmpLogin {
+  const { access, port, user = "", auth, privacy, community = "" } = snmp;
+  if (access === "v2c-readonly") return { access: "v2cReadonly", port, community };
+  const { authPassphrase = "", privacyPassphrase = "" } = snmp;
+  return { access, port, user, auth, authPassphrase, privacy, privacyPassphrase };
 }
 
 type Group = Config["groups"][number];

@@ -9,6 +9,7 @@ import { type Path, pathText, shown } from "./complaint.ts";
 import { rotationOf } from "./resolve.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
+import { snmpRules } from "./snmp-rules.ts";
 import { spanRules } from "./span-rules.ts";
 import { timingRules } from "./timing.ts";
 import { tunnelRules } from "./tunnel-rules.ts";
@@ -59,6 +60,7 @@ export const rules: readonly Rule[] = [
       "`frr` belongs to a Linux host.",
     find: deviceKeys,
   },
+  ...snmpRules,
   {
     says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
     *find({ groups }) {

@@ -5,6 +5,7 @@ import { realClouds } from "#drivers/azure-url.ts";
 import { quirkNames, riskNames } from "../desired.ts";
 import { azureFields, policyProfiles } from "./ipsec-policy.ts";
 import { duration, whole, word } from "./schema-words.ts";
+import { snmp } from "./snmp-schema.ts";
 import { freezePattern } from "./span.ts";
 import { ssh } from "./ssh-schema.ts";
 import { speedPattern } from "./units.ts";
@@ -394,6 +395,7 @@ export const configSchema = z.strictObject({
           .optional()
           .describe("Where it answers; of linkseal-net its usual place if absent."),
         ssh: ssh.optional(),
+        snmp: snmp.optional(),
         frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")
           .optional()
           .describe("FRR's pathspace (its option -N); absent: its only instance."),

@@ -123,6 +123,8 @@ export class MortalWorld {
         this.#call(`${kind} of ${to.device}`, async () =>
           this.#channel(to.device, await real.channel(to, kind, signal)),
         ),
+      snmp: (to, question, signal) =>
+        this.#call(`snmp of ${to.device}`, () => real.snmp(to, question, signal)),
     };
   }
 

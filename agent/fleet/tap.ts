@@ -72,6 +72,7 @@ function tappedDialer(dial: Dialer, oracle: Oracle): Dialer {
     framed: (question, signal) => dial.framed(question, signal),
     stream: (path, signal) => dial.stream(path, signal),
     channel: (to, kind, signal) => dial.channel(to, kind, signal),
+    snmp: (to, question, signal) => dial.snmp(to, question, signal),
   };
 }
 

@@ -140,6 +140,7 @@ const whyText = {
   notSupported: "its driver cannot read it",
   queryFailed: "the query failed",
   unparsed: "the answer was not understood",
+  contradicted: "session and SNMP agent of the device tell it differently",
 } as const;
 
 /** Verdict and reasons of a list of findings; each code once, the first text wins. */

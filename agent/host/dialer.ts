@@ -8,10 +8,12 @@ import { fillCommand } from "#drivers/index.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import type { Shells } from "#drivers/transport/shell.ts";
+import type { SnmpAgents } from "#drivers/transport/snmp.ts";
 import { openStream } from "#drivers/transport/stream.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 import { exchange } from "./exchange.ts";
+import { snmpMaterial } from "./snmp.ts";
 import { sshMaterial } from "./ssh.ts";
 
 export const hostDialer: Dialer = {
@@ -20,6 +22,7 @@ export const hostDialer: Dialer = {
   framed: askFramed,
   stream: openStream,
   channel: async (to, kind, signal) => await (await loadShells()).channel(to, kind, signal),
+  snmp: async (to, question, signal) => await (await loadAgents()).ask(to, question, signal),
   async routeTo(address, signal) {
     signal.throwIfAborted();
     if (!isIPv4(address)) return undefined;
@@ -46,6 +49,15 @@ let shells: Promise<Shells> | undefined;
 function loadShells(): Promise<Shells> {
   shells ??= import("#drivers/transport/shell.ts").then((loaded) => new loaded.Shells(sshMaterial));
   return shells;
+}
+
+let agents: Promise<SnmpAgents> | undefined;
+
+function loadAgents(): Promise<SnmpAgents> {
+  agents ??= import("#drivers/transport/snmp.ts").then(
+    (loaded) => new loaded.SnmpAgents(snmpMaterial),
+  );
+  return agents;
 }
 
 function failed(

@@ -56,7 +56,7 @@ const suites: readonly CipherSuite[] = [
   "gcm-aes-xpn-256",
 ];
 const drainMeans: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
-const whys: readonly UnknownWhy[] = ["notSupported", "queryFailed", "unparsed"];
+const whys: readonly UnknownWhy[] = ["notSupported", "queryFailed", "unparsed", "contradicted"];
 const settingNames: readonly (keyof MacsecSettings)[] = [
   "suite",
   "policy",

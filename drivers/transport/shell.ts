@@ -77,12 +77,26 @@ export class Shells implements AsyncDisposable {
     const { ssh } = to;
     if (ssh === undefined) throw failed("transport.authentication", "no login is known", to.device);
     const key = JSON.stringify([to.device, to.address, ssh]);
-    let connection = this.#connections.get(key);
-    if (connection === undefined || connection.isOver) {
-      connection = new Connection(to, ssh, this.#material);
-      this.#connections.set(key, connection);
+    const before = this.#connections.get(key);
+    if (before?.isOver === false) {
+      try {
+        return await before.channel(kind, signal);
+      } catch (error) {
+        // It may be hanging up behind our last channel; nothing has been said to it.
+        const isShut = error instanceof LinksealError && error.code === "transport.closed";
+        if (!isShut || signal.aborted) throw error;
+        if (this.#connections.get(key) === before) this.#connections.delete(key);
+      }
     }
-    return await connection.channel(kind, signal);
+    return await this.#connection(key, to, ssh).channel(kind, signal);
+  }
+
+  #connection(key: string, to: Target, ssh: SshLogin): Connection {
+    const there = this.#connections.get(key);
+    if (there?.isOver === false) return there;
+    const connection = new Connection(to, ssh, this.#material);
+    this.#connections.set(key, connection);
+    return connection;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -42,6 +42,7 @@ import {
   serveNetconf,
   type Wire,
 } from "./netconf.ts";
+import { type SnmpObject, snmpObjects } from "./snmp.ts";
 import { child, childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
 
 const capabilities = [
@@ -119,6 +120,13 @@ export class JunosFace {
       closed: () => this.#leave(holder),
     };
     return serveNetconf({ router: this.router, capabilities, operations }, wire);
+  }
+
+  /** What its SNMP agent holds; undefined = nobody answers. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.#follow();
+    return snmpObjects(this.router, this.#bootedAt);
   }
 
   #bootId(): string {

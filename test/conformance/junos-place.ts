@@ -7,6 +7,7 @@ import {
   type Dialer,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
   type World,
 } from "#hal/world.ts";
@@ -58,7 +59,7 @@ export function worldOf({ rig }: Place, channel: Dialer["channel"]): World {
     disk: new SimDisk({ clock: rig.clock, prng: rig.prng.fork("disk"), writeMs: 1 }),
     dial: {
       ...{ http: refused, routeTo: refused, resolve: refused, exec: noPrograms, channel },
-      ...{ framed: noFrames, stream: noStreams },
+      ...{ framed: noFrames, stream: noStreams, snmp: noSnmp },
     },
     log: { write: (_level, _code, text) => void rig.said.push(text) },
   };

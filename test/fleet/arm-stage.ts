@@ -17,6 +17,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
   type World,
 } from "#hal/world.ts";
@@ -102,6 +103,7 @@ export class ArmStage {
       framed: noFrames,
       stream: noStreams,
       channel: noChannels,
+      snmp: noSnmp,
     };
     const entropy = this.site.prng.fork(`agent ${this.#lives}`);
     return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };

@@ -5,11 +5,17 @@ import { isCommand } from "../machine/place.ts";
 
 /** Debian's, which its own Python alone finds. */
 export const python = "/usr/bin/python3";
-const ncclient = "/usr/lib/python3/dist-packages/ncclient";
+const programs = ["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk"];
+const files: readonly (readonly [sign: string, name: string])[] = [
+  ["/usr/lib/python3/dist-packages/ncclient", "python3-ncclient"],
+  ["/usr/include/nc_server.h", "libnetconf2-dev"],
+  ["/usr/include/libyang/libyang.h", "libyang-dev"],
+  ["/usr/include/libssh/callbacks.h", "libssh-dev"],
+];
 
 /** Undefined where all of them are there. */
 export function whyNoPeers(): string | undefined {
-  const missing = ["ssh", "ssh-keygen"].find((name) => !isCommand(name));
-  const lacks = missing ?? (existsSync(ncclient) ? undefined : "python3-ncclient");
+  const missing = programs.find((name) => !isCommand(name));
+  const lacks = missing ?? files.find(([sign]) => !existsSync(sign))?.[1];
   return lacks && `not run: there is no ${lacks}; npm run test:tools installs it`;
 }

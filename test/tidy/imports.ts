@@ -38,6 +38,10 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
+    edge: /^drivers\/second-opinion\.ts -> drivers\/if-mib\.ts$/,
+    why: "pure: a MIB that every platform has, for whichever driver wants a second opinion",
+  },
+  {
     edge: /^drivers\/(sim[-a-z]*\.ts|linux\/.*|local\/.*) -> drivers\/local\//,
     why: "what answers in the contract's own words behind a socket of this host is asked alike",
   },
@@ -56,7 +60,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
-    edge: /^agent\/host\/(host|dialer|addon|clients|ssh)\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/(host|dialer|addon|clients|ssh|snmp)\.ts -> drivers\/transport\//,
     why: "agent/host/ alone reaches out of this process",
   },
   {
@@ -122,13 +126,23 @@ export const runtimePackages: readonly PackageRow[] = [
     why: "refuses what is malformed, and is fast enough for a megabyte; loaded on demand",
   },
   {
+    name: "net-snmp",
+    where: /^(drivers\/transport\/snmp|sim\/serve-snmp|test\/.*)\.ts$/,
+    why: "SNMPv3 towards devices, and before a simulated one; loaded on demand",
+  },
+  {
     name: "pino",
     where: /^agent\/host\/log\.ts$/,
     why: "JSON log lines to standard output, in sync",
   },
   {
+    name: "snmp-native",
+    where: /^drivers\/transport\/snmp-legacy-child\.ts$/,
+    why: "SNMPv2c, in a process of its own: it checks little of what it reads",
+  },
+  {
     name: "ssh2",
-    where: /^(drivers\/transport\/shell|sim\/serve-ssh|test\/.*)\.ts$/,
+    where: /^(drivers\/transport\/shell|sim\/serve-ssh|bench\/push\/.*|test\/.*)\.ts$/,
     why: "SSH towards devices, and before a simulated one; loaded on demand",
   },
   { name: "yaml", where: /^agent\/config\//, why: "keeps line and column of every node" },
@@ -141,7 +155,11 @@ const developmentPackages: readonly PackageRow[] = [
     where: /^test\/mutate(\/|\.ts$)/,
     why: "changes code to see whether a test notices",
   },
-  { name: "esbuild", where: /^\.ci\//, why: "one bundle that starts in 35 ms" },
+  {
+    name: "esbuild",
+    where: /^(\.ci\/|bench\/push\.ts$)/,
+    why: "one bundle that starts in 35 ms, and a client to measure as it ships",
+  },
   { name: "fast-check", where: /^test\//, why: "properties with a printed seed" },
   { name: "vitest", where: /^(test\/|vitest\.config\.ts$)/, why: "the test runner" },
 ];

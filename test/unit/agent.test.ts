@@ -281,6 +281,7 @@ function worldOf(clock: SimClock): World {
     framed: nobody,
     stream: nobody,
     channel: nobody,
+    snmp: nobody,
   };
   const disk = { read: nobody, list: nobody, append: nobody, replace: nobody };
   const entropy = { bytes: (length: number) => new Uint8Array(length) };

@@ -13,6 +13,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
@@ -76,6 +77,7 @@ export function armDialer(cloud: SimAzure): Dialer {
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
 }
 
@@ -126,6 +128,7 @@ export function documented(
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";

@@ -14,6 +14,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
@@ -132,6 +133,7 @@ export function azureBench(
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
   const bench: AzureBench = {
     ...openAzure({ clock: site.clock, dial }, azureOf(identity), host),

@@ -244,6 +244,7 @@ export class ConductorBench {
         framed: nobody,
         stream: nobody,
         channel: nobody,
+        snmp: nobody,
       },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },

@@ -17,6 +17,10 @@ function frozen(days: string, says: string): readonly Row[] {
   return within(`freeze: ["${days}"]`, [`18:14 groups[0].freeze[0]: ${says}`]);
 }
 
+const simulated = "driver: sim\n    address: unix:/run/site.sock";
+const junos =
+  "driver: junos\n    address: 192.0.2.1\n    ssh: { user: ann, key: agent, hostKey: file:/k }";
+
 // What stands in the good config, what stands there instead, and the complaints.
 const edits: readonly Row[] = [
   ["version: 1", "version: 2", ["1:10 version: is 2"]],
@@ -55,6 +59,25 @@ const edits: readonly Row[] = [
     "driver: sim",
     "driver: sim\n    ssh: { user: linkseal }",
     ["10:10 devices[0].ssh.key: is missing", "10:10 devices[0].ssh.hostKey: is missing"],
+  ],
+  ["driver: sim", "driver: sim\n    snmp: { user: ann }", ["10:11 devices[0].snmp: is set"]],
+  [
+    simulated,
+    `${junos}\n    snmp: { auth: sha1, community: credential:c }`,
+    ["12:19 devices[0].snmp.auth: is 4 characters"],
+  ],
+  [
+    simulated,
+    `${junos}\n    snmp: { user: ann, community: credential:c, authPassphrase: credential:a }`,
+    [
+      "12:11 devices[0].snmp.privacyPassphrase: is missing",
+      "12:35 devices[0].snmp.community: is given",
+    ],
+  ],
+  [
+    simulated,
+    `${junos}\n    snmp: { access: v2c-readonly, user: ann }`,
+    ["12:11 devices[0].snmp.community: is missing", "12:41 devices[0].snmp.user: is given"],
   ],
   [
     "driver: sim",

@@ -66,6 +66,7 @@ class HintBench {
         framed: nobody,
         stream: nobody,
         channel: nobody,
+        snmp: nobody,
       },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: new Prng("hints"),

@@ -8,6 +8,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
 } from "#hal/world.ts";
 
@@ -39,6 +40,7 @@ function site(reply: () => HttpReply): ScriptedSite {
       framed: noFrames,
       stream: noStreams,
       channel: noChannels,
+      snmp: noSnmp,
     },
   };
   return scripted;

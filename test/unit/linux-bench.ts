@@ -19,6 +19,7 @@ import {
   type FramedQuestion,
   type HttpRequest,
   noChannels,
+  noSnmp,
   noStreams,
   type World,
 } from "#hal/world.ts";
@@ -103,6 +104,7 @@ export class LinuxBench {
       framed: (question) => this.#framed(question),
       stream: noStreams,
       channel: noChannels,
+      snmp: noSnmp,
     };
   }
 

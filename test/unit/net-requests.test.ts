@@ -13,6 +13,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
 } from "#hal/world.ts";
 import { effort } from "../effort.ts";
@@ -291,6 +292,7 @@ async function readBack(reply: NetReply, effect: "none" | "unknown"): Promise<Li
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
   const line = { dial, address: "unix:/x" };
   const question = {

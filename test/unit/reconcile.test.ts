@@ -72,6 +72,7 @@ class Scene {
         framed: nobody,
         stream: nobody,
         channel: nobody,
+        snmp: nobody,
       },
       disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
       entropy: { bytes: (length) => new Uint8Array(length) },

@@ -1,7 +1,9 @@
+import ssh2 from "ssh2";
 import { describe, expect, it } from "vitest";
 import { knownKeys, pinnedKeys } from "#drivers/transport/known-hosts.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
+import { hostKeyPair } from "#sim/serve-ssh.ts";
 import { hostKeys, pinOf, SshBench } from "./ssh-bench.ts";
 
 const never = new AbortController().signal;
@@ -48,6 +50,24 @@ describe("a login", () => {
     await again.write(["again"], never);
     expect(text(await again.read(never))).toBe("again");
     expect(bench.counted.connections).toBe(2);
+  });
+
+  it("is made anew where the device hangs up behind the last channel", async () => {
+    await using bench = await SshBench.open();
+    bench.serve = (stream) => stream.on("close", () => bench.cut()).resume();
+    for (let round = 0; round < 10; round += 1) {
+      const open = () => bench.shells.channel(bench.target(), "netconf", never);
+      for (const one of await Promise.all([open(), open()])) await one[Symbol.asyncDispose]();
+      // As far as the end of the connection has come by then.
+      for (let turn = 0; turn < round; turn += 1) await new Promise(setImmediate);
+    }
+    expect(bench.counted.authentications).toBeGreaterThan(1);
+  });
+
+  it("is to a key that the library can read, which not all are that it makes", () => {
+    for (let made = 0; made < 1_500; made += 1) {
+      expect(ssh2.utils.parseKey(hostKeyPair().private)).not.toBeInstanceOf(Error);
+    }
   });
 
   it("that is refused says so", async () => {

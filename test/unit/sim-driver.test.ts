@@ -13,6 +13,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
 } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -53,6 +54,7 @@ function saying(status: number, body: string | Uint8Array): Dialer {
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
 }
 

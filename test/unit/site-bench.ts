@@ -25,6 +25,7 @@ import {
   noChannels,
   noFrames,
   noPrograms,
+  noSnmp,
   noStreams,
   type WallTime,
   type World,
@@ -316,6 +317,7 @@ export function handlerDialer(
     framed: noFrames,
     stream: noStreams,
     channel: noChannels,
+    snmp: noSnmp,
   };
 }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type Server, type ServerChannel, type ServerConfig } from "ssh2";
 import { Shells, type SshMaterial } from "#drivers/transport/shell.ts";
 import type { SshLogin, Target } from "#hal/device.ts";
+import { hostKeyPair } from "#sim/serve-ssh.ts";
 
 /** Throws nothing at import: keys are made once for all tests of a file. */
 const pairOf = (type: "ed25519" | "ecdsa" | "rsa") =>
@@ -12,7 +13,7 @@ const pairOf = (type: "ed25519" | "ecdsa" | "rsa") =>
     ? ssh2.utils.generateKeyPairSync(type, { bits: 256 })
     : type === "rsa"
       ? ssh2.utils.generateKeyPairSync(type, { bits: 2048 })
-      : ssh2.utils.generateKeyPairSync(type);
+      : hostKeyPair();
 
 export const hostKeys = { first: pairOf("ed25519"), second: pairOf("ed25519"), rsa: pairOf("rsa") };
 const login = pairOf("ed25519");

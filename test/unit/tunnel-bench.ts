@@ -74,6 +74,7 @@ export class TunnelBench {
       exec: () => Promise.reject(unreachable()),
       framed: () => Promise.reject(unreachable()),
       channel: () => Promise.reject(unreachable()),
+      snmp: () => Promise.reject(unreachable()),
       stream: async (path, signal) => {
         if (this.charon.away) throw unreachable();
         return await this.charon.face(this.clock).stream(path, signal);

@@ -25,6 +25,7 @@ import {
   type Disk,
   type FramedQuestion,
   noChannels,
+  noSnmp,
   type World,
 } from "#hal/world.ts";
 import { enterNetwork, native, netlinkFamilies } from "../lab.ts";
@@ -180,6 +181,7 @@ export class Host implements AsyncDisposable {
         return { status: reply.status, headers: {}, body: octets };
       },
       channel: noChannels,
+      snmp: noSnmp,
       exec: async (argv, stdin, signal) => {
         const program = argv[0] ?? "";
         if (this.#options.pathspace === undefined && /^(vtysh|ping)$/.test(program)) {

@@ -1,0 +1,141 @@
+// The same MACsec change to many simulated Junos routers, by linkseal, ncclient, netmiko and the
+// SSH library alone: each in a process of its own, and the routers in another.
+
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { hostKeyPair } from "#sim/serve-ssh.ts";
+import type { Bench, Figure } from "./bench.ts";
+import { edit, linesOf, type Order, type Report, textOf } from "./push/change.ts";
+
+const here = join(import.meta.dirname, "push");
+const python = "/usr/bin/python3";
+/** Stands for a folder that is made when the first of them runs. */
+const bundle = "BUNDLE";
+const workers = 50;
+const routersMax = 200;
+const megabytesMax = 120;
+const login = hostKeyPair().private;
+
+interface Routers {
+  readonly ports: readonly number[];
+  readonly hostKey: string;
+}
+
+/** As the agent is started (agent/bin.js). */
+const flags = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
+const banner = `import { createRequire as requireOfBundle } from "node:module";
+const require = requireOfBundle(import.meta.url);
+const __dirname = import.meta.dirname;`;
+
+/** As it ships: whoever strips types while it runs needs a third more memory. */
+async function bundled(): Promise<string> {
+  const outdir = mkdtempSync(join(tmpdir(), "linkseal-push-bench-"));
+  process.on("exit", () => rmSync(outdir, { recursive: true }));
+  await build({
+    entryPoints: ["linkseal.ts", "bare.ts"].map((name) => join(here, name)),
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node24" },
+    ...{ logLevel: "warning", external: ["cpu-features", "*.node"], banner: { js: banner } },
+  });
+  return outdir;
+}
+
+let built: Promise<string> | undefined;
+let served: Promise<Routers> | undefined;
+let priority = 0;
+
+/** For all figures the same ones. */
+async function serve(): Promise<Routers> {
+  const argv = [join(here, "devices.ts"), String(routersMax)];
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
+  process.on("exit", () => child.kill());
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  // It ends with us, and does not keep us.
+  child.stdout.destroy();
+  child.unref();
+  const told = JSON.parse(String(line)) as Routers;
+  const octets = Buffer.from(told.hostKey.split(" ")[1] ?? "", "base64");
+  const digest = createHash("sha256").update(octets).digest("base64").replace(/=+$/, "");
+  return { ports: told.ports, hostKey: `SHA256:${digest}` };
+}
+
+async function client(argv: readonly string[], count: number): Promise<Report> {
+  served ??= serve();
+  const { ports, hostKey } = await served;
+  priority = (priority + 1) % 250;
+  const order: Order = {
+    ports: ports.slice(0, count),
+    ...{ hostKey, login, workers, priority },
+    lines: linesOf(priority),
+    edit: textOf(edit(priority)).replace(/^<edit-config>.*?<\/target>|<\/edit-config>$/g, ""),
+  };
+  built ??= bundled();
+  const folder = await built;
+  const [program = "", ...words] = argv.map((word) => word.replace(bundle, folder));
+  const child = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
+  let said = "";
+  child.stdout.on("data", (octets: Buffer) => {
+    said += octets.toString();
+  });
+  child.stdin.end(JSON.stringify(order));
+  const [status] = (await once(child, "close")) as [number | null];
+  if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status}`);
+  return JSON.parse(said) as Report;
+}
+
+const seconds = async (argv: readonly string[], count: number): Promise<number> =>
+  (await client(argv, count)).seconds;
+const node = (name: string, ...words: readonly string[]): readonly string[] => [
+  process.execPath,
+  ...flags,
+  join(bundle, `${name}.mjs`),
+  ...words,
+];
+const ours = (mode: string): readonly string[] => node("linkseal", mode);
+
+const peers = [
+  { name: "ssh2 alone", argv: node("bare"), most: 1.3 },
+  { name: "ncclient", argv: [python, join(here, "peer.py"), "ncclient"], most: 1 },
+  { name: "netmiko", argv: [python, join(here, "peer.py"), "netmiko"], most: 1 },
+];
+
+function figuresOf(count: number): readonly Figure[] {
+  const title = `${count} routers, ${workers} at a time`;
+  const runs = count === routersMax ? 2 : 3;
+  const pushed = peers.map(({ name, argv, most }): Figure => {
+    const peer = { name, sample: () => seconds(argv, count) };
+    // Ten are done before the processes have warmed up.
+    const promised = count > 10 ? { most } : {};
+    const figure = { name: `${title}: push only`, unit: "s", runs, peer, ...promised };
+    return { ...figure, ours: () => seconds(ours("push"), count) };
+  });
+  const whole = { name: `${title}: full transaction`, unit: "s", runs };
+  return [...pushed, { ...whole, ours: () => seconds(ours("transaction"), count) }];
+}
+
+export const bench: Bench = {
+  title: "a MACsec change pushed to simulated Junos routers",
+  runs: 3,
+  figures: [
+    ...[10, 50, routersMax].flatMap(figuresOf),
+    {
+      name: `memory (RSS) with ${routersMax} routers, full transaction`,
+      unit: "MB",
+      runs: 2,
+      ours: async () => (await client(ours("transaction"), routersMax)).megabytes,
+      most: megabytesMax,
+    },
+    {
+      name: `memory (RSS) with ${routersMax} routers, push only`,
+      unit: "MB",
+      runs: 2,
+      ours: async () => (await client(ours("push"), routersMax)).megabytes,
+    },
+  ],
+};

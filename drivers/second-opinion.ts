@@ -1,0 +1,181 @@
+// A router's SNMP agent beside the session that drives it: what one of them cannot tell the other
+// may, and what they tell differently is not known.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { Device, Driver, Target } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import {
+  type DeviceState,
+  known,
+  type MacsecPort,
+  type PortName,
+  type Reading,
+  unknown,
+} from "#hal/model.ts";
+import { type Instant, instantAfter, type SnmpReply, type World } from "#hal/world.ts";
+import {
+  type IfMib,
+  type IfMibPort,
+  leavesOf,
+  names,
+  type PortIndices,
+  readIndices,
+  readPorts,
+} from "./if-mib.ts";
+
+/** Below the patience of a look, which must not fail for want of a second opinion. */
+const answerMsMax = 10_000;
+/** An agent that does not answer is not waited for at every look. */
+const restMs = 60_000;
+const portsMax = 64;
+const namesMax = 20_000;
+const columnsMax = 16;
+/** Below it a link counts as drained; what is far above it is no slow counter. */
+const idlePps = 100;
+const busyPps = 200;
+const second = 100;
+
+export function withSecondOpinion(driver: Driver): Driver {
+  return {
+    ...driver,
+    async open(target, world, hint, signal) {
+      const device = await driver.open(target, world, hint, signal);
+      if (target.snmp === undefined) return device;
+      const opinion = new Opinion(target, world);
+      const observe: Device["observe"] = async (bounded) =>
+        await opinion.on(await device.observe(bounded), bounded);
+      return { ...device, observe };
+    },
+  };
+}
+
+interface Heard {
+  readonly mib: IfMib;
+  readonly evidence: SnmpReply["evidence"];
+}
+
+class Opinion {
+  readonly #target: Target;
+  readonly #world: World;
+  #indices: PortIndices = new Map();
+  #before: IfMib | undefined;
+  #restsUntil: Instant | undefined;
+
+  constructor(target: Target, world: World) {
+    this.#target = target;
+    this.#world = world;
+  }
+
+  async on(state: DeviceState, signal: AbortSignal): Promise<DeviceState> {
+    const heard = await this.#ask(state, signal);
+    if (heard === undefined) return state;
+    const { mib, evidence } = heard;
+    const before = this.#before;
+    this.#before = mib;
+    const at = this.#world.clock.now();
+    const macsec = state.macsec.map((port) => {
+      const told = mib.ports.get(port.port);
+      if (told === undefined) return port;
+      return evidence === "weak"
+        ? weakly(port, told, at)
+        : judged(port, told, { at, pps: ppsOf(port.port, before, mib) });
+    });
+    return { ...state, macsec };
+  }
+
+  async #ask(state: DeviceState, signal: AbortSignal): Promise<Heard | undefined> {
+    const { clock } = this.#world;
+    if (this.#restsUntil !== undefined && clock.now() < this.#restsUntil) return undefined;
+    const where = this.#target.device;
+    try {
+      const limit = { ms: answerMsMax, where, effect: "none" } as const;
+      const heard = await withDeadline(clock, limit, signal, (bounded) =>
+        this.#exchange(state, bounded),
+      );
+      if (this.#restsUntil !== undefined) this.#log("info", "snmp-answers", "it answers again");
+      this.#restsUntil = undefined;
+      return heard;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof LinksealError)) throw error;
+      if (this.#restsUntil === undefined) this.#log("warn", "snmp-silent", error.message);
+      this.#restsUntil = instantAfter(clock.now(), restMs);
+      this.#before = undefined;
+      return undefined;
+    }
+  }
+
+  async #exchange(state: DeviceState, signal: AbortSignal): Promise<Heard> {
+    const wanted = portsOf(state);
+    if (wanted.some((port) => !this.#indices.has(port))) {
+      const question = { roots: [names], leaves: [], valuesMax: namesMax };
+      this.#indices = readIndices(await this.#world.dial.snmp(this.#target, question, signal));
+    }
+    const indices = new Map([...this.#indices].filter(([port]) => wanted.includes(port)));
+    const leaves = leavesOf(indices.values());
+    const question = { roots: [], leaves, valuesMax: portsMax * columnsMax };
+    const reply = await this.#world.dial.snmp(this.#target, question, signal);
+    const mib = readPorts(reply, indices);
+    // An agent numbers its ports anew when it boots.
+    if (mib.ports.size < indices.size) this.#indices = new Map();
+    return { mib, evidence: reply.evidence };
+  }
+
+  #log(level: "info" | "warn", code: string, text: string): void {
+    this.#world.log.write(level, code, text, { device: this.#target.device });
+  }
+}
+
+/** Those with MACsec first. */
+function portsOf({ macsec }: DeviceState): readonly PortName[] {
+  const isProtected = ({ settings }: MacsecPort): boolean =>
+    settings.kind === "known" && settings.value !== undefined;
+  const [first, rest] = [true, false].map((wanted) =>
+    macsec.filter((port) => isProtected(port) === wanted),
+  );
+  return [...(first ?? []), ...(rest ?? [])].map(({ port }) => port).slice(0, portsMax);
+}
+
+/** What anybody could have said fills a gap and contradicts nothing. */
+function weakly(port: MacsecPort, told: IfMibPort, at: Instant): MacsecPort {
+  const fill = <T>(reading: Reading<T>, value: T | undefined): Reading<T> => {
+    if (reading.kind === "known" || value === undefined) return reading;
+    return { kind: "known", value, at, weak: true };
+  };
+  return { ...port, admin: fill(port.admin, told.admin), linkUp: fill(port.linkUp, told.linkUp) };
+}
+
+interface Moment {
+  readonly at: Instant;
+  /** Frames a second since the look before, in the busier direction; undefined = not known. */
+  readonly pps: number | undefined;
+}
+
+function judged(port: MacsecPort, told: IfMibPort, { at, pps }: Moment): MacsecPort {
+  const agree = <T>(reading: Reading<T>, value: T | undefined): Reading<T> => {
+    if (value === undefined) return reading;
+    if (reading.kind === "unknown") return known(value, at);
+    return reading.value === value ? reading : unknown("contradicted", at);
+  };
+  return {
+    ...port,
+    admin: agree(port.admin, told.admin),
+    linkUp: agree(port.linkUp, told.linkUp),
+    rate: isIdle(port) && (pps ?? 0) > busyPps ? unknown("contradicted", at) : port.rate,
+  };
+}
+
+function isIdle({ rate }: MacsecPort): boolean {
+  return rate.kind === "known" && Math.max(rate.value.rxPps, rate.value.txPps) < idlePps;
+}
+
+function ppsOf(port: PortName, before: IfMib | undefined, now: IfMib): number | undefined {
+  const [first, last] = [before?.ports.get(port)?.frames, now.ports.get(port)?.frames];
+  if (first === undefined || last === undefined || first.since !== last.since) return undefined;
+  if (before?.upTime === undefined || now.upTime === undefined) return undefined;
+  const ticks = now.upTime - before.upTime;
+  const counted = [last.rx - first.rx, last.tx - first.tx];
+  // A clock or a counter that went back began anew.
+  if (ticks <= 0n || counted.some((frames) => frames < 0n)) return undefined;
+  return (Math.max(...counted.map(Number)) * second) / Number(ticks);
+}

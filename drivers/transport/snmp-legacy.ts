@@ -1,0 +1,121 @@
+// SNMPv2c, for a device that offers nothing better: its library gets a process of its own, which is
+// told the community on standard input and answers in one form.
+
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { LinksealError } from "#hal/error.ts";
+import type { SnmpQuestion, SnmpValue } from "#hal/world.ts";
+import { runProgram } from "./exec.ts";
+
+export interface LegacyQuestion extends SnmpQuestion {
+  /** An address: the process asks no name service. */
+  readonly host: string;
+  readonly family: "udp4" | "udp6";
+  readonly port: number;
+  readonly community: Buffer;
+  readonly timeouts: readonly number[];
+}
+
+const heapMegabytes = 48;
+const textMax = 4_096;
+
+// Beside the sources, or in the bundle.
+const script = ["./snmp-legacy-child.ts", "./snmp-legacy-child.js"]
+  .map((name) => fileURLToPath(new URL(name, import.meta.url)))
+  .find((path) => existsSync(path));
+const root = fileURLToPath(
+  new URL(script?.endsWith(".ts") === true ? "../.." : "..", import.meta.url),
+);
+
+/** The process reads its own program, and neither writes nor starts anything. */
+function argvOf(): readonly string[] {
+  return [
+    process.execPath,
+    `--max-old-space-size=${heapMegabytes}`,
+    "--disallow-code-generation-from-strings",
+    "--no-warnings",
+    "--permission",
+    `--allow-fs-read=${root}/*`,
+    script ?? "",
+  ];
+}
+
+/** Rejects with effect "none": reads alone. */
+export async function askLegacy(
+  device: string,
+  { community, ...question }: LegacyQuestion,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, SnmpValue>> {
+  const text = community.toString("utf8");
+  const asked = Buffer.from(JSON.stringify({ ...question, community: text }));
+  try {
+    const { status, stdout } = await runProgram(argvOf(), asked, signal);
+    // Its heap was too small for what it was told, or it was ended from outside.
+    if (status !== 0) throw failed("transport.closed", "its reader ended", device);
+    return readReply(stdout, question.valuesMax, device);
+  } finally {
+    asked.fill(0);
+  }
+}
+
+const faults: ReadonlyMap<unknown, readonly ["transport.timeout" | "transport.closed", string]> =
+  new Map([
+    ["timeout", ["transport.timeout", "its SNMP agent does not answer"]],
+    ["tooMany", ["transport.closed", "it tells more values than are wanted"]],
+  ]);
+
+/** The one form that is taken; exported for the tests of what is not. */
+export function readReply(
+  reply: Uint8Array,
+  valuesMax: number,
+  device: string,
+): ReadonlyMap<string, SnmpValue> {
+  const unparsed = (): LinksealError =>
+    failed("device.unparsed", "its SNMP agent's answer is not understood", device);
+  const said = jsonOf(reply);
+  if (typeof said !== "object" || said === null) throw unparsed();
+  if ("fault" in said) {
+    const known = faults.get(said.fault);
+    throw known === undefined ? unparsed() : failed(known[0], known[1], device);
+  }
+  const rows: unknown = "values" in said ? said.values : undefined;
+  if (!Array.isArray(rows) || rows.length > valuesMax) throw unparsed();
+  const values = new Map<string, SnmpValue>();
+  for (const row of rows) {
+    const [oid, value] = rowOf(row) ?? [];
+    if (oid === undefined || value === undefined) throw unparsed();
+    values.set(oid, value);
+  }
+  return values;
+}
+
+function jsonOf(reply: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(reply));
+  } catch {
+    return undefined;
+  }
+}
+
+function rowOf(row: unknown): readonly [string, SnmpValue] | undefined {
+  if (!Array.isArray(row) || row.length !== 3) return undefined;
+  const [oid, kind, text]: readonly unknown[] = row;
+  if (typeof oid !== "string" || typeof text !== "string" || text.length > textMax)
+    return undefined;
+  if (!/^\d{1,10}(\.\d{1,10}){1,127}$/.test(oid)) return undefined;
+  if (kind === "number" && /^-?\d{1,20}$/.test(text)) {
+    return [oid, { kind, value: BigInt(text) }];
+  }
+  if (kind === "octets" && /^([0-9a-f]{2})*$/.test(text)) {
+    return [oid, { kind, value: Uint8Array.from(Buffer.from(text, "hex")) }];
+  }
+  return undefined;
+}
+
+function failed(
+  code: "transport.timeout" | "transport.closed" | "device.unparsed",
+  text: string,
+  where: string,
+): LinksealError {
+  return new LinksealError(code, text, { effect: "none", where, next: "linkseal doctor" });
+}

@@ -1,0 +1,207 @@
+// Our NETCONF client meets a server on libnetconf2, which is built for the occasion.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Netconf } from "#drivers/transport/netconf.ts";
+import { Shells } from "#drivers/transport/shell.ts";
+import { element, elementWith, everyOf, textOf, type XmlOut } from "#drivers/transport/xml.ts";
+import type { Target } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { ByteChannel } from "#hal/world.ts";
+import { run } from "./run.ts";
+
+const never = new AbortController().signal;
+const base11 = "urn:ietf:params:netconf:base:1.1";
+const candidate = element("target", element("candidate"));
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+/** Neither end hears that the other knows the newer framing. */
+function older(inner: ByteChannel): ByteChannel {
+  const hide = (text: string): string => text.replaceAll(base11, "urn:example:not-this-one-at-all");
+  return {
+    write: (text, signal) =>
+      inner.write(
+        text.map((part) => (typeof part === "string" ? hide(part) : part)),
+        signal,
+      ),
+    async read(signal) {
+      const octets = await inner.read(signal);
+      return octets && Buffer.from(hide(Buffer.from(octets).toString("latin1")), "latin1");
+    },
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
+}
+
+const port = (...leaves: readonly XmlOut[]): XmlOut =>
+  elementWith("port", { xmlns: "urn:example:peer" }, ...leaves);
+const edit = (...leaves: readonly XmlOut[]): XmlOut =>
+  element("edit-config", candidate, element("config", port(...leaves)));
+
+describe("a server on libnetconf2", () => {
+  let folder: string;
+  let server: ChildProcess;
+  let shells: Shells;
+  let target: Target;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "linkseal-libnetconf2-"));
+    const [program, hostKey, login] = ["server", "host", "login"].map((name) => join(folder, name));
+    const source = join(import.meta.dirname, "libnetconf2-server.c");
+    const flags = ["-Wall", "-Wextra", "-Werror", "-O1", "-lnetconf2", "-lyang"];
+    const built = await run(["gcc", "-o", program ?? "", source, ...flags], "");
+    if (built.status !== 0) throw new Error(built.stderr);
+    const keygen = ["ssh-keygen", "-q", "-N", "", "-f"];
+    await run([...keygen, hostKey ?? "", "-t", "ecdsa", "-m", "PEM"], "");
+    await run([...keygen, login ?? "", "-t", "ed25519"], "");
+    const at = await freePort();
+    const argv = [String(at), hostKey ?? "", `${login}.pub`];
+    server = spawn(program ?? "", argv, { stdio: ["ignore", "pipe", "inherit"] });
+    if (server.stdout === null) throw new Error("it says nothing");
+    await once(server.stdout, "data");
+    const shown = await run(["ssh-keygen", "-l", "-f", `${hostKey}.pub`], "");
+    const pin = /SHA256:\S+/.exec(shown.stdout)?.[0] ?? "";
+    shells = new Shells({
+      key: (path) => readFile(path),
+      knownHosts: async () => "",
+      agentSocket: () => undefined,
+    });
+    const ssh = { user: "linkseal", port: at, key: login ?? "", hostKey: pin };
+    target = { device: "edge-a", address: "127.0.0.1", ssh };
+  });
+  afterAll(async () => {
+    await shells[Symbol.asyncDispose]();
+    const ended = once(server, "exit");
+    server.kill("SIGKILL");
+    await ended;
+    await rm(folder, { recursive: true });
+  });
+
+  const open = async (over: (channel: ByteChannel) => ByteChannel = (same) => same) => {
+    const channel = over(await shells.channel(target, "netconf", never));
+    const options = { where: "edge-a", hint: () => undefined, marks: [] };
+    return await Netconf.open(channel, options, never);
+  };
+  const tell = (session: Netconf, operation: XmlOut) => session.call(operation, "unknown", never);
+  const noteIn = async (session: Netconf, source = "running"): Promise<string | undefined> => {
+    const reply = await tell(session, element("get-config", element("source", element(source))));
+    const [found] = everyOf(reply, "port");
+    return found && textOf(found, "note");
+  };
+  const refusal = async (asked: Promise<unknown>): Promise<LinksealError> => {
+    const error: unknown = await asked.catch((thrown: unknown) => thrown);
+    if (error instanceof LinksealError) return error;
+    throw new Error("it was not refused");
+  };
+
+  it.each([
+    ["chunks", (same: ByteChannel) => same],
+    ["an end of message", older],
+  ] as const)("speaks by %s: lock, edit, commit, discard", async (_name, over) => {
+    await using session = await open(over);
+    expect(session.capabilities.has(base11)).toBe(over !== older);
+    const note = `${_name} & <äöü> ]]>`;
+    await tell(session, element("lock", candidate));
+    await tell(session, edit(element("note", note)));
+    expect(await noteIn(session, "candidate")).toBe(note);
+    expect(await noteIn(session)).not.toBe(note);
+    await tell(session, element("commit"));
+    expect(await noteIn(session)).toBe(note);
+    await tell(session, edit(element("note", "not this")));
+    await tell(session, element("discard-changes"));
+    expect(await noteIn(session, "candidate")).toBe(note);
+    await tell(session, element("unlock", candidate));
+  });
+
+  it("answers twenty questions that were asked at once, each its own", async () => {
+    await using session = await open();
+    const notes = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        noteIn(session, index % 2 === 0 ? "running" : "candidate"),
+      ),
+    );
+    expect(new Set(notes).size).toBe(1);
+  });
+
+  it("sends a large configuration in pieces, and takes one", async () => {
+    await using session = await open();
+    const note = "x".repeat(300_000);
+    await tell(session, edit(element("note", note)));
+    expect(await noteIn(session, "candidate")).toBe(note);
+    await tell(session, element("discard-changes"));
+  });
+
+  it("refuses a lock that another holds, until his session ends", async () => {
+    await using waiting = await open();
+    {
+      await using holder = await open();
+      await tell(holder, element("lock", candidate));
+      const error = await refusal(tell(waiting, element("lock", candidate)));
+      expect([error.code, error.effect]).toEqual(["device.locked", "none"]);
+      const edited = await refusal(tell(waiting, edit(element("note", "mine"))));
+      expect(edited.code).toBe("device.locked");
+    }
+    await expect
+      .poll(() => tell(waiting, element("lock", candidate)).then(() => "held", String), {
+        timeout: 10_000,
+      })
+      .toBe("held");
+    await tell(waiting, element("unlock", candidate));
+  });
+
+  it("says why it refuses, and what it does not know", async () => {
+    await using session = await open();
+    const bad = await refusal(tell(session, edit(element("mtu", "17"))));
+    expect([bad.code, bad.effect]).toEqual(["device.rejected", "none"]);
+    const unknown = await refusal(tell(session, edit(element("colour", "blue"))));
+    expect(unknown.code).toBe("device.rejected");
+    const kill = element("kill-session", element("session-id", "99"));
+    const unsupported = await refusal(tell(session, kill));
+    expect([unsupported.code, unsupported.next]).toEqual([
+      "device.unsupported",
+      "linkseal driver list",
+    ]);
+    expect(await noteIn(session)).toBeDefined();
+  });
+
+  it("takes a confirmed commit back by itself, or is told to by its name", async () => {
+    await using session = await open();
+    const before = await noteIn(session);
+    const commit = (...words: readonly XmlOut[]) => tell(session, element("commit", ...words));
+    const confirmed = (seconds: number) => [
+      element("confirmed"),
+      element("confirm-timeout", String(seconds)),
+    ];
+    await tell(session, edit(element("note", "for a while")));
+    await commit(...confirmed(2));
+    expect(await noteIn(session)).toBe("for a while");
+    await expect.poll(() => noteIn(session), { timeout: 10_000 }).toBe(before);
+    const named = element("persist", "ours");
+    await tell(session, edit(element("note", "named")));
+    await commit(...confirmed(60), named);
+    {
+      await using other = await open();
+      const foreign = await refusal(tell(other, element("commit")));
+      expect(foreign.code).toBe("device.rejected");
+      await tell(other, element("cancel-commit", element("persist-id", "ours")));
+    }
+    expect(await noteIn(session)).toBe(before);
+    await tell(session, edit(element("note", "kept")));
+    await commit(...confirmed(60), named);
+    {
+      await using other = await open();
+      await tell(other, element("commit", element("persist-id", "ours")));
+    }
+    expect(await noteIn(session)).toBe("kept");
+  });
+});
