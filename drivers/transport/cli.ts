@@ -107,6 +107,11 @@ export class Cli implements AsyncDisposable {
     return this.#ended !== undefined;
   }
 
+  /** The part of the prompt that stays. */
+  get host(): string {
+    return this.#host;
+  }
+
   /** What the prompt says beside the host's name. */
   get mode(): string {
     return this.#mode;

@@ -77,11 +77,17 @@ export class Shells implements AsyncDisposable {
     const { ssh } = to;
     if (ssh === undefined) throw failed("transport.authentication", "no login is known", to.device);
     const key = JSON.stringify([to.device, to.address, ssh]);
-    let connection = this.#connections.get(key);
-    if (connection === undefined || connection.isOver) {
-      connection = new Connection(to, ssh, this.#material);
-      this.#connections.set(key, connection);
+    const before = this.#connections.get(key);
+    if (before !== undefined && !before.isOver) {
+      try {
+        return await before.channel(kind, signal);
+      } catch (error) {
+        // Only by opening a channel one learns that a connection has ended just now.
+        if (!before.isOver || signal.aborted) throw error;
+      }
     }
+    const connection = new Connection(to, ssh, this.#material);
+    this.#connections.set(key, connection);
     return await connection.channel(kind, signal);
   }
 
@@ -155,6 +161,7 @@ class Connection {
         if (kind === "netconf") this.#client.subsys("netconf", opened);
         else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
       } catch (error) {
+        this.close();
         reject(failed("transport.closed", "the connection is over", device, error));
       }
     });
