@@ -55,7 +55,7 @@ function leavesBetween(was: MacsecSettings | undefined, is: MacsecSettings): rea
   if (was?.confidentialityOffset !== confidentialityOffset) {
     leaves.push(line`conf-offset ${`CONF-OFFSET-${confidentialityOffset}`}`);
   }
-  if (was?.policy !== "mustSecure") leaves.push(line`security-policy must-secure`);
+  if (was?.policy !== is.policy) leaves.push(line`security-policy must-secure`);
   if (was?.keyServerPriority !== keyServerPriority) {
     leaves.push(line`key-server-priority ${keyServerPriority}`);
   }

@@ -127,12 +127,7 @@ export async function look(
   const macsec: MacsecPort[] = [];
   for (const port of ports) {
     const has = "value" in config && config.value.interfaces.get(port)?.macsec !== undefined;
-    const counted: Counted = has
-      ? {
-          mkpdus: await interview.answer("mkaStatistics", readMkpdus, port),
-          frames: await interview.answer("secyStatistics", readFrames, port),
-        }
-      : { mkpdus: { why: "notSupported" }, frames: { why: "notSupported" } };
+    const counted = has ? await countersOf(interview, port) : uncounted;
     macsec.push(portState(port, ports, { config, physical, clock, pages }, counted, at));
   }
   return {
@@ -149,6 +144,15 @@ export async function look(
 interface Counted {
   readonly mkpdus: Answer<NonNullable<ReturnType<typeof readMkpdus>>>;
   readonly frames: Answer<NonNullable<ReturnType<typeof readFrames>>>;
+}
+
+const uncounted: Counted = { mkpdus: { why: "notSupported" }, frames: { why: "notSupported" } };
+
+async function countersOf(interview: Interview, port: PortName): Promise<Counted> {
+  const mkpdus = await interview.answer("mkaStatistics", readMkpdus, port);
+  const told = "value" in mkpdus ? mkpdus.value : undefined;
+  const frames = await interview.answer("secyStatistics", (text) => readFrames(text, told), port);
+  return { mkpdus, frames };
 }
 
 function control(

@@ -33,7 +33,8 @@ export interface Page {
 }
 
 const pageStart = /^MKA Detailed Status for MKA Session$/m;
-const fieldPattern = /^\s*([^:]{2,60}?)\s*:\s*(.*)$/;
+/** No label or counter of theirs makes a longer line. */
+const rowMax = 200;
 
 /** undefined = a page in it is not understood. */
 export function readSessions(text: string): readonly Page[] | undefined {
@@ -55,8 +56,10 @@ function isNothing(text: string): boolean {
 function fieldsOf(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const row of text.split("\n")) {
-    const [, label = "", value = ""] = fieldPattern.exec(row) ?? [];
-    if (label !== "" && !fields.has(label)) fields.set(label, value.trim());
+    const at = row.indexOf(":");
+    if (at < 0 || row.length > rowMax) continue;
+    const label = row.slice(0, at).trim();
+    if (!fields.has(label)) fields.set(label, row.slice(at + 1).trim());
   }
   return fields;
 }
@@ -101,7 +104,7 @@ function peersOf(text: string): { readonly live: number; readonly potential: num
     if (/^Live Peers? List:/.test(row)) list = "live";
     else if (/^Potential Peers? List:/.test(row)) list = "potential";
     else if (/^\w[^:]*:/.test(row)) list = undefined;
-    else if (list !== undefined && /^\s*[0-9A-Fa-f]{24}\s/.test(row)) counted[list] += 1;
+    else if (list !== undefined && /^ *[0-9A-Fa-f]{24} /.test(row)) counted[list] += 1;
   }
   return counted;
 }
@@ -189,9 +192,11 @@ function counterOf(text: string | undefined): bigint | undefined {
 function countersOf(text: string): ReadonlyMap<string, bigint> {
   const counters = new Map<string, bigint>();
   for (const row of text.split("\n")) {
-    const [, label = "", digits] = /^\s*(\S.{0,60}?)\s*(?:\.{2,}|:)\s*(\d{1,20})$/.exec(row) ?? [];
-    const value = counterOf(digits);
-    if (value !== undefined && !counters.has(label)) counters.set(label, value);
+    const found = row.length > rowMax ? null : /(?:\.{2,}|:) *(\d{1,20})$/.exec(row);
+    const value = counterOf(found?.[1]);
+    if (found === null || value === undefined) continue;
+    const label = row.slice(0, found.index).trim();
+    if (!counters.has(label)) counters.set(label, value);
   }
   return counters;
 }
@@ -212,7 +217,10 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
 }
 
 /** Of the SecY and its channels; what stands below a channel repeats it for each association. */
-export function readFrames(text: string): MacsecFrames | undefined {
+export function readFrames(
+  text: string,
+  mkpdus: MkpduCounters | undefined,
+): MacsecFrames | undefined {
   const parts = sectionsOf(text);
   const secy = countersOf(parts.secy);
   const transmit = countersOf(parts.transmit);
@@ -229,8 +237,7 @@ export function readFrames(text: string): MacsecFrames | undefined {
     txClear: undefined,
     txTooLong: secy.get("OutPktsTooLong"),
     rxOk: sum("InPktsOK") ?? 0n,
-    // Frames of protocols are untagged as well, and no document says whether they count.
-    rxClear: undefined,
+    rxClear: clearOf(secy.get("InPktsUntagged"), mkpdus),
     rxBadTag: secy.get("InPktsBadTag"),
     rxNotValid: notValid === undefined ? invalid : notValid + (invalid ?? 0n),
     rxLate: sum("InPktsLate"),
@@ -242,6 +249,18 @@ export function readFrames(text: string): MacsecFrames | undefined {
   };
 }
 
+/**
+ * MKPDUs are untagged as well, and no document says whether they count: only where fewer frames were
+ * counted than MKPDUs came, the counter is one of data.
+ */
+function clearOf(
+  untagged: bigint | undefined,
+  mkpdus: MkpduCounters | undefined,
+): bigint | undefined {
+  if (untagged === undefined || mkpdus === undefined) return undefined;
+  return untagged < mkpdus.received ? untagged : undefined;
+}
+
 interface Sections {
   readonly secy: string;
   readonly transmit: string;
@@ -250,12 +269,12 @@ interface Sections {
 }
 
 function sectionsOf(text: string): Sections {
-  const [head = "", channels = ""] = text.split(/^\s*SC Stats\s*$/m);
-  const [tx = "", rx = ""] = channels.split(/^\s*RxSC Stats\s*$/m);
-  const [transmit = "", transmitSa = ""] = tx.split(/^\s*TxSA Stats\s*$/m);
+  const [head = "", channels = ""] = text.split(/^ *SC Stats *$/m);
+  const [tx = "", rx = ""] = channels.split(/^ *RxSC Stats *$/m);
+  const [transmit = "", transmitSa = ""] = tx.split(/^ *TxSA Stats *$/m);
   const receive = rx
-    .split(/^\s*RxSC \d+: *[0-9a-fA-F]*\s*$/m)
+    .split(/^ *RxSC \d{1,6}: *[0-9a-fA-F]{0,16} *$/m)
     .slice(1)
-    .map((one) => one.split(/^\s*RxSA Stats\s*$/m)[0] ?? "");
+    .map((one) => one.split(/^ *RxSA Stats *$/m)[0] ?? "");
   return { secy: head, transmit, transmitSa, receive };
 }

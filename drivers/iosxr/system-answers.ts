@@ -29,7 +29,7 @@ export function readClock(text: string): ClockAnswer | undefined {
 
 /** The newest boot of the history, as the router writes it. */
 export function readBoot(text: string): string | undefined {
-  const pattern = /^\s*0*1\s+(\w{3} \w{3} +\d{1,2} \d{2}:\d{2}:\d{2} \d{4})\s/m;
+  const pattern = /^ {0,8}0{0,4}1 {1,8}(\w{3} \w{3} {1,4}\d{1,2} \d{2}:\d{2}:\d{2} \d{4}) /m;
   return pattern.exec(text)?.[1]?.replaceAll(/ +/g, " ");
 }
 
@@ -60,12 +60,12 @@ export function readCommits(list: string, editors: string): readonly Commit[] | 
 }
 
 function entriesOf(list: string): readonly Entry[] | undefined {
-  const parts = list.split(/^\s*\d{1,4}\) CommitId:/m);
+  const parts = list.split(/^ {0,8}\d{1,4}\) CommitId:/m);
   if (parts.length < 2) return undefined;
   const read = parts.slice(1).map((part): Entry | undefined => {
-    const id = /^\s*(\d{1,12})\b/.exec(part)?.[1];
-    const line = /\bLine: +(\S{1,64})/.exec(part)?.[1];
-    const note = /^\s*Comment: +(.{0,200})$/m.exec(part)?.[1]?.trim() ?? "";
+    const id = /^ {0,8}(\d{1,12})\b/.exec(part)?.[1];
+    const line = /\bLine: {1,8}(\S{1,64})/.exec(part)?.[1];
+    const note = /^ {0,16}Comment: {1,8}(.{0,200})$/m.exec(part)?.[1]?.trim() ?? "";
     return id === undefined ? undefined : { id, line: line ?? "", note };
   });
   const entries = read.filter((one) => one !== undefined);
@@ -95,7 +95,7 @@ export interface Physical {
 
 /** Ethernet ports alone. */
 export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | undefined {
-  const heads = [...text.matchAll(/^(\S+) is ([\w ]+), line protocol is ([\w ]+?) *$/gm)];
+  const heads = [...text.matchAll(/^(\S{1,64}) is ([\w ]{1,40}), line protocol is [\w ]{1,40}$/gm)];
   if (heads.length === 0) return undefined;
   const ports = new Map<PortName, Physical>();
   for (const [index, head] of heads.entries()) {
@@ -114,7 +114,7 @@ export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | 
 function rateOf(page: string): PortRate | undefined {
   const way = (name: string): readonly [number, number] => {
     const pattern = new RegExp(
-      `^\\s*\\d+ \\w+ ${name} rate (\\d{1,15}) bits/sec, (\\d{1,15}) packets/sec$`,
+      `^ {0,8}\\d{1,4} \\w{1,8} ${name} rate (\\d{1,15}) bits/sec, (\\d{1,15}) packets/sec$`,
       "m",
     );
     const found = pattern.exec(page);
@@ -140,8 +140,8 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
     parts.map((part) => [
       /^[0-9a-fA-F.:]{2,45}/.exec(part)?.[0] ?? "",
       {
-        state: /^\s*BGP state = (\w+)/m.exec(part)?.[1] ?? "",
-        lastError: /^\s*Last reset .{0,80}?, due to (.{1,200})$/m.exec(part)?.[1],
+        state: /^ {0,8}BGP state = (\w{1,20})/m.exec(part)?.[1] ?? "",
+        lastError: /^ {0,8}Last reset .{0,80}?, due to (.{1,200})$/m.exec(part)?.[1],
       },
     ]),
   );
@@ -158,7 +158,8 @@ export function bgpSession(port: PortName, peer: string, found: Peer | undefined
 
 /** Routes that came from one neighbour; `best` = in use. */
 export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
-  if (!/^\s+Network\s+Next Hop\b/m.test(text) && !/^% ?(?:None|No )/im.test(text)) return undefined;
+  if (!/^ {1,8}Network {1,40}Next Hop\b/m.test(text) && !/^% ?(?:None|No )/im.test(text))
+    return undefined;
   return text.split("\n").flatMap((row): Route[] => {
     const [, codes = "", prefix = ""] =
       /^([*a-zA-Z> ]{1,4}?) *([0-9a-fA-F.:]+\/\d{1,3})\s/.exec(row) ?? [];
@@ -170,7 +171,7 @@ export function readRoutes(text: string, port: PortName): readonly Route[] | und
 /** The interface of the route in use, without its unit; undefined = none is known. */
 export function readRouteTo(text: string): string | undefined {
   const via =
-    /^\s+(?:[0-9a-fA-F.:]+, (?:from [0-9a-fA-F.:]+, )?|directly connected, )via (\S+?),?\s*$/m;
+    /^ {1,16}(?:[0-9a-fA-F.:]{2,45}, (?:from [0-9a-fA-F.:]{2,45}, )?|directly connected, )via ([\w./-]{1,64})/m;
   return via.exec(text)?.[1]?.replace(/\.\d+$/, "");
 }
 
@@ -195,5 +196,5 @@ export function readSoftware(text: string): Software | undefined {
 
 /** Every command is written to a log of some server: a key would be in it. */
 export function isAccounted(text: string): boolean {
-  return /^\s*aaa accounting commands\b/m.test(text);
+  return /^ {0,8}aaa accounting commands\b/m.test(text);
 }

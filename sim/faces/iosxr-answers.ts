@@ -278,7 +278,7 @@ export function secyStatistics(router: Router, name: string): string | undefined
     value === undefined ? [] : [`${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`];
   return [
     "Interface Stats",
-    ...count(4, "InPktsUntagged", (frames.rxClear ?? 0n) + (known(port.mkpdus)?.received ?? 0n)),
+    ...count(4, "InPktsUntagged", frames.rxClear),
     ...count(4, "InPktsNoTag", 0n),
     ...count(4, "InPktsBadTag", frames.rxBadTag),
     ...count(4, "InPktsUnknownSCI", frames.rxUnknownSci),

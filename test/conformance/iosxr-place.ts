@@ -11,7 +11,9 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
-import { IosxrFace } from "#sim/faces/iosxr.ts";
+import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
+import type { Router } from "#sim/router.ts";
+import type { RouterModel } from "#sim/site-plan.ts";
 import { buildRig, type Rig, type Way } from "./rig.ts";
 
 interface IosxrModel {
@@ -37,6 +39,17 @@ function offersOf({ overlap }: IosxrModel): Capabilities {
   const { macsec, ...others } = iosxrDriver().offers;
   if (macsec === undefined) throw new RangeError("no MACsec");
   return { ...others, macsec: { ...macsec, overlap } };
+}
+
+/** A fleet's routers of that platform. */
+export function spokenBy(platform: IosxrModel) {
+  const { capabilities } = iosxrModel;
+  const { macsec } = capabilities;
+  if (macsec === undefined) throw new RangeError("no MACsec");
+  const overlap = { ...macsec, overlap: platform.overlap };
+  const model: RouterModel = { ...iosxrModel, capabilities: { ...capabilities, macsec: overlap } };
+  const faceOf = (router: Router): IosxrFace => new IosxrFace(router, platform);
+  return { driver: iosxrDriver(), model, faceOf };
 }
 
 export interface Place {
