@@ -250,8 +250,8 @@ export function readFrames(
 }
 
 /**
- * MKPDUs are untagged as well, and no document says whether they count: only where fewer frames were
- * counted than MKPDUs came, the counter is one of data.
+ * MKPDUs are untagged as well, and no document says whether they count: only where fewer frames
+ * were counted than MKPDUs came, the counter is one of data.
  */
 function clearOf(
   untagged: bigint | undefined,

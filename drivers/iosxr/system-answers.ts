@@ -170,9 +170,8 @@ export function readRoutes(text: string, port: PortName): readonly Route[] | und
 
 /** The interface of the route in use, without its unit; undefined = none is known. */
 export function readRouteTo(text: string): string | undefined {
-  const via =
-    /^ {1,16}(?:[0-9a-fA-F.:]{2,45}, (?:from [0-9a-fA-F.:]{2,45}, )?|directly connected, )via ([\w./-]{1,64})/m;
-  return via.exec(text)?.[1]?.replace(/\.\d+$/, "");
+  const hop = /^ {1,16}(?:[0-9a-fA-F.:]{2,45}|directly connected),(.{1,200})$/m.exec(text)?.[1];
+  return /\bvia ([\w./-]{1,64})/.exec(hop ?? "")?.[1]?.replace(/\.\d+$/, "");
 }
 
 export function readPing(text: string): { sent: number; answered: number } | undefined {

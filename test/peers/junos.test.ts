@@ -1,6 +1,5 @@
 // Independent ends: OpenSSH and ncclient drive the router that speaks Junos.
 
-import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,31 +8,7 @@ import { paceClock } from "#sim/serve.ts";
 import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
 import { type Place, placeOf, platforms } from "../conformance/junos-place.ts";
 import { python } from "./place.ts";
-
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Without a timer of ours: the tests have one. */
-function run(argv: readonly string[], stdin: string): Promise<Ended> {
-  const [program = "", ...words] = argv;
-  const child = spawn(program, words, { stdio: "pipe" });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (octets: Buffer) => {
-    stdout += octets.toString();
-  });
-  child.stderr.on("data", (octets: Buffer) => {
-    stderr += octets.toString();
-  });
-  child.stdin.end(stdin);
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (status) => resolve({ status, stdout, stderr }));
-  });
-}
+import { run } from "./run.ts";
 
 describe("a router that speaks Junos", () => {
   let folder: string;

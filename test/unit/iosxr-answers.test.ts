@@ -215,7 +215,8 @@ describe("the router", () => {
 
   it("tells its ports, their state and their rates", () => {
     const told = readInterfaces(
-      "HundredGigE0/0/0/0 is up, line protocol is up \n  MTU 1514 bytes, BW 100000000 Kbit (Max)\n" +
+      "HundredGigE0/0/0/0 is up, line protocol is up \n" +
+        "  MTU 1514 bytes, BW 100000000 Kbit (Max)\n" +
         "  30 second input rate 1000 bits/sec, 2 packets/sec\n" +
         "  30 second output rate 3000 bits/sec, 4 packets/sec\n" +
         "HundredGigE0/0/0/1 is administratively down, line protocol is administratively down\n" +
