@@ -29,7 +29,7 @@ export const platforms = {
 
 const ports = ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"] as const;
 
-function iosxrDriver(): Driver {
+export function iosxrDriver(): Driver {
   const { iosxr } = drivers;
   if (iosxr === undefined) throw new RangeError("no driver iosxr");
   return iosxr;
@@ -63,7 +63,7 @@ export function placeOf(platform: IosxrModel): Place {
 }
 
 /** What an agent has there. */
-function worldOf({ rig }: Place, channel: Dialer["channel"]): World {
+export function worldOf({ rig }: Place, channel: Dialer["channel"]): World {
   const refused = async (): Promise<never> => {
     throw new Error("not of this world");
   };
