@@ -18,10 +18,13 @@ import {
   type World,
 } from "#hal/world.ts";
 import { Desk } from "#sim/desk.ts";
+import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
+import { JunosFace, junosModel } from "#sim/faces/junos.ts";
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
 import { type DemoFault, demoFaults } from "#sim/faults.ts";
 import { type Oracle, watchSite } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
+import type { Router } from "#sim/router.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import type { Agent } from "./agent.ts";
 import type { Mind } from "./campaign/conductor.ts";
@@ -90,7 +93,12 @@ export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> 
   return await openAgent(world, { hostKey, host: "simulated-host" }, mind);
 }
 
-export { JunosFace, junosModel } from "#sim/faces/junos.ts";
+/** What a simulated router can be to whoever logs in. */
+export const routerPlatforms = {
+  iosxr: { channel: "shell", model: iosxrModel, face: (router: Router) => new IosxrFace(router) },
+  junos: { channel: "netconf", model: junosModel, face: (router: Router) => new JunosFace(router) },
+} as const;
+
 export { formatViolation } from "#sim/oracle.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";

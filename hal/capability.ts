@@ -1,7 +1,14 @@
 // What a change asks of a device, held against what the device offers: known before anything is
 // sent.
 
-import type { Capabilities, CommitMode, DeviceChange, PortChange } from "./device.ts";
+import type {
+  Capabilities,
+  CommitMode,
+  DeviceChange,
+  MacsecCapabilities,
+  PortChange,
+} from "./device.ts";
+import type { WantedSettings } from "./model.ts";
 
 /** What the change needs and the capabilities do not name; undefined = nothing is missing. */
 export function missingCapability(
@@ -25,8 +32,9 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
       return macsec?.overlap === "fallback" ? undefined : "the promotion of a fallback key";
     case "macsec.removeKey":
     case "macsec.replaceKey":
-    case "macsec.protect":
       return macsec === undefined ? "MACsec" : undefined;
+    case "macsec.protect":
+      return macsec === undefined ? "MACsec" : missingOff(part.settings, macsec);
     case "macsec.rekeySak":
       return macsec?.freshSak === true ? undefined : "a fresh SAK on demand";
     case "port.shut":
@@ -40,6 +48,15 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
     case "port.restore":
       return drain?.means.includes(part.means) === true ? undefined : `drain by ${part.means}`;
   }
+}
+
+function missingOff(
+  { includeSci, replayWindow }: WantedSettings,
+  { always = [] }: MacsecCapabilities,
+): string | undefined {
+  if (!includeSci && always.includes("includeSci")) return "frames without an SCI";
+  const isOff = replayWindow === undefined && always.includes("replayWindow");
+  return isOff ? "frames without replay protection" : undefined;
 }
 
 /**

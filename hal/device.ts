@@ -106,6 +106,8 @@ export interface MacsecCapabilities {
   readonly counters: "perSa" | "perPort" | "none";
   /** Settings that may change without interrupting the port. */
   readonly hitless: readonly (keyof MacsecSettings)[];
+  /** What the platform does not let be turned off; absent = nothing. */
+  readonly always?: readonly ("includeSci" | "replayWindow")[];
   /** Present where a fresh SAK can be asked for; elsewhere a port gets one as it is opened. */
   readonly freshSak?: true;
 }

@@ -116,6 +116,7 @@ export function effectsBetween(before: MutableConfig, after: MutableConfig): rea
   return diffConfig(before, after).flatMap((difference) => {
     if (difference.kind !== "key") return [effectOf(difference)];
     const { port } = difference;
+    if (isDisplaced(difference, after)) return [];
     const [old, ...others] = before.ports.get(port)?.keys ?? [];
     const [next, ...more] = after.ports.get(port)?.keys ?? [];
     const isOneForOne = others.length === 0 && more.length === 0 && old?.ckn !== next?.ckn;
@@ -123,6 +124,15 @@ export function effectsBetween(before: MutableConfig, after: MutableConfig): rea
     const isNew = difference.after !== undefined;
     return isNew ? [{ what: "macsec.replaceKey", port, ckn: next.ckn } as const] : [];
   });
+}
+
+/** A primary key gives its place to another one: that is the promotion of the other. */
+function isDisplaced(
+  { port, before, after: left }: Extract<Difference, { readonly kind: "key" }>,
+  after: MutableConfig,
+): boolean {
+  if (before?.role !== "primary" || left?.role !== "fallback") return false;
+  return after.ports.get(port)?.keys.some(({ role }) => role === "primary") === true;
 }
 
 /** The effect that somebody had who changed the running configuration by hand. */

@@ -3,11 +3,13 @@
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
+import type { ChannelKind } from "#hal/world.ts";
 import type { FaceSession, Wire } from "./faces/netconf.ts";
 
 export interface SshServeOptions {
   /** 0 = any that is free. */
   readonly port: number;
+  readonly channel: ChannelKind;
   /** A session for one channel; undefined = the router does not answer. */
   readonly connect: (wire: Wire) => FaceSession | undefined;
 }
@@ -28,7 +30,7 @@ export function hostKeyPair(): { readonly private: string; readonly public: stri
 }
 
 /** Takes any user and any key: nobody but this host can reach it, and nothing real is behind it. */
-export async function serveSsh({ port, connect }: SshServeOptions): Promise<SshServed> {
+export async function serveSsh({ port, channel, connect }: SshServeOptions): Promise<SshServed> {
   const pair = hostKeyPair();
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
@@ -38,7 +40,7 @@ export async function serveSsh({ port, connect }: SshServeOptions): Promise<SshS
       if (attempt.method === "publickey" || attempt.method === "password") attempt.accept();
       else attempt.reject(["publickey", "password"]);
     });
-    client.on("session", (accept) => meet(accept(), client, connect));
+    client.on("session", (accept) => meet(accept(), client, channel, connect));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -55,19 +57,27 @@ export async function serveSsh({ port, connect }: SshServeOptions): Promise<SshS
   };
 }
 
-function meet(session: Session, client: Connection, connect: SshServeOptions["connect"]): void {
+function meet(
+  session: Session,
+  client: Connection,
+  channel: ChannelKind,
+  connect: SshServeOptions["connect"],
+): void {
   session.on("subsystem", (accept, reject, info) => {
-    if (info.name === "netconf") carry(accept(), client, connect);
+    if (channel === "netconf" && info.name === "netconf") carry(accept(), client, connect);
     else reject();
   });
   session.on("pty", (accept) => accept?.());
   const refuse = (accept: () => ServerChannel): void => {
-    const channel = accept();
-    channel.stderr.write("this router speaks NETCONF alone: ssh -s ... netconf\n");
-    channel.exit(1);
-    channel.end();
+    const refused = accept();
+    const hint = channel === "netconf" ? "NETCONF alone: ssh -s ... netconf" : "a shell alone";
+    refused.stderr.write(`this router speaks ${hint}\n`);
+    refused.exit(1);
+    refused.end();
   };
-  session.on("shell", refuse).on("exec", refuse);
+  session.on("exec", refuse);
+  if (channel === "netconf") session.on("shell", refuse);
+  else session.on("shell", (accept) => carry(accept(), client, connect));
 }
 
 function carry(

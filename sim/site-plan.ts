@@ -76,6 +76,8 @@ export interface RouterModel {
   readonly capabilities: Capabilities;
   /** From the command to its prompt; a second or so if not said. */
   readonly commitMs?: number;
+  /** What its vendor calls the port of a link; another vendor's name if not said. */
+  readonly portName?: string;
 }
 
 /** One group keeps the plain names of the demo; more are numbered. */
@@ -93,6 +95,18 @@ export function planSite(name: string, groups: number, tunnels: number): SitePla
       if (link === undefined) throw new RangeError("a tunnel needs a link group");
       return planTunnel(link, index + 1);
     }),
+  };
+}
+
+/** The same with each port under the name that its router has for it. */
+export function withPortNames(plan: SitePlan, models: (device: string) => RouterModel): SitePlan {
+  const named = (link: PlannedLink): PlannedLink => ({
+    ...link,
+    port: models(link.device).portName ?? link.port,
+  });
+  return {
+    ...plan,
+    groups: plan.groups.map((group) => ({ ...group, links: group.links.map(named) })),
   };
 }
 

@@ -3,12 +3,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ChannelKind } from "#hal/world.ts";
 import type { Site, SnmpServed, SshServed } from "../simulate.ts";
 import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "junos";
+  readonly platform: "iosxr" | "junos";
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;
@@ -26,19 +27,20 @@ export async function serveRoutersUntilStopped(options: SimRouterOptions): Promi
 }
 
 async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> {
-  const { demoSite, formatViolation, JunosFace, junosModel, paceClock, serveSite } = await import(
+  const { demoSite, formatViolation, paceClock, routerPlatforms, serveSite } = await import(
     "../simulate.ts"
   );
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
+  const { channel, model, face } = routerPlatforms[platform];
   const stop = stopAsked();
   const { site, oracle, desk } = demoSite(seed, start, {
-    models: () => junosModel,
+    models: () => model,
     wallStart: Date.now(),
   });
   const routers: Served[] = [];
   for (const [index, [name, router]] of [...site.routers].entries()) {
     const at = port === 0 ? 0 : port + index;
-    routers.push(await serveRouter(name, new JunosFace(router), at));
+    routers.push(await serveRouter(name, face(router), channel, at));
   }
   const served = await serveSite(desk.handler(), socket).catch((error: unknown) => {
     throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
@@ -49,7 +51,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
   const secret = join(folder, "snmp-passphrase");
   await writeFile(secret, `${passphrase}\n`, { mode: 0o600 });
   await writeFile(config, configOf(site, routers, { platform, socket, secret }));
-  process.stdout.write(opening(routers, config));
+  process.stdout.write(opening(routers, channel, config));
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
   await Promise.all([served.close(), ...routers.map(closed)]);
@@ -69,26 +71,34 @@ function aborted(signal: AbortSignal): Promise<void> {
 interface Served {
   readonly name: string;
   readonly ssh: SshServed;
-  readonly snmp: SnmpServed;
+  /** undefined = this platform is simulated without an agent. */
+  readonly snmp: SnmpServed | undefined;
 }
 
-type Face = InstanceType<typeof import("../simulate.ts").JunosFace>;
+type Platforms = typeof import("../simulate.ts").routerPlatforms;
+type Face = ReturnType<Platforms[keyof Platforms]["face"]>;
 
 /** Where a port is named, SNMP by UDP has the same number as SSH by TCP. */
-async function serveRouter(name: string, face: Face, port: number): Promise<Served> {
+async function serveRouter(
+  name: string,
+  face: Face,
+  channel: ChannelKind,
+  port: number,
+): Promise<Served> {
   const { serveSnmp, serveSsh } = await import("../simulate.ts");
   const taken = (error: unknown): never => {
     throw usage(error instanceof Error ? error.message : "no port", "choose another --port");
   };
   const connect: Parameters<typeof serveSsh>[0]["connect"] = (wire) => face.connect(wire);
-  const ssh = await serveSsh({ port, connect }).catch(taken);
-  const objects = (): ReturnType<Face["objects"]> => face.objects();
+  const ssh = await serveSsh({ port, channel, connect }).catch(taken);
+  if (!("objects" in face)) return { name, ssh, snmp: undefined };
+  const objects = (): ReturnType<typeof face.objects> => face.objects();
   const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken);
   return { name, ssh, snmp };
 }
 
 async function closed({ ssh, snmp }: Served): Promise<void> {
-  await Promise.all([ssh.close(), snmp.close()]);
+  await Promise.all([ssh.close(), snmp?.close()]);
 }
 
 const user = "linkseal";
@@ -104,11 +114,16 @@ const snmpUser = {
   privacyPassphrase: passphrase,
 } as const;
 
-function opening(routers: readonly Served[], config: string): string {
+function opening(routers: readonly Served[], channel: ChannelKind, config: string): string {
+  const [option, subsystem] = channel === "netconf" ? ["-s ", " netconf"] : ["", ""];
   const words = `-a SHA-256 -A ${passphrase} -x AES -X ${passphrase}`;
   const lines = routers.flatMap(({ name, ssh, snmp }) => [
-    `${name}: ssh -p ${ssh.port} -s ${user}@127.0.0.1 netconf (${ssh.hostKey})`,
-    `${name}: snmpbulkwalk -v3 -l authPriv -u ${user} ${words} 127.0.0.1:${snmp.port} ${names}`,
+    `${name}: ssh -p ${ssh.port} ${option}${user}@127.0.0.1${subsystem} (${ssh.hostKey})`,
+    ...(snmp === undefined
+      ? []
+      : [
+          `${name}: snmpbulkwalk -v3 -l authPriv -u ${user} ${words} 127.0.0.1:${snmp.port} ${names}`,
+        ]),
   ]);
   return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
 }
@@ -127,7 +142,9 @@ function configOf(
         `    driver: ${platform}`,
         "    address: 127.0.0.1",
         `    ssh: { user: ${user}, port: ${ssh.port}, key: agent, hostKey: "${ssh.hostKey}" }`,
-        `    snmp: { user: ${user}, port: ${snmp.port}, ${snmpKeys} }`,
+        ...(snmp === undefined
+          ? []
+          : [`    snmp: { user: ${user}, port: ${snmp.port}, ${snmpKeys} }`]),
         "",
       ].join("\n");
       return text.replace(new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`), device);

@@ -14,7 +14,7 @@ interface Later {
 export const laterSettings: readonly Later[] = [
   {
     path: "devices[].driver",
-    values: ["iosxr", "iosxe", "eos"],
+    values: ["iosxe", "eos"],
     waitsFor: "the driver of that platform",
   },
   { path: "devices[].transport", waitsFor: "drivers with more than one transport" },

@@ -85,13 +85,18 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
 
 const netSocket = "unix:/run/linkseal-net/net.sock";
 
+const shellPort = 22;
+/** RFC 6242: NETCONF has a port of its own. */
+const netconfPort = 830;
+const netconfDrivers: ReadonlySet<string> = new Set(["junos"]);
+
 function deviceOf(device: Config["devices"][number]): DesiredDevice {
   const { name, driver, address = netSocket, quirks, frr, charon, ssh, snmp } = device;
   return {
     ...{ name, driver, address, quirks },
     ...(frr === undefined ? {} : { pathspace: frr }),
     ...(charon === undefined ? {} : { charon: charon.replace(/^unix:/, "") }),
-    ...(ssh === undefined ? {} : { ssh }),
+    ...(ssh === undefined ? {} : { ssh: { ...ssh, port: ssh.port ?? portFor(driver) } }),
     ...(snmp === undefined ? {} : { snmp: snmpOf(snmp) }),
   };
 }
@@ -103,6 +108,8 @@ function snmpOf(snmp: NonNullable<Config["devices"][number]["snmp"]>): SnmpLogin
   const { authPassphrase = "", privacyPassphrase = "" } = snmp;
   return { access, port, user, auth, authPassphrase, privacy, privacyPassphrase };
 }
+
+const portFor = (driver: string): number => (netconfDrivers.has(driver) ? netconfPort : shellPort);
 
 type Group = Config["groups"][number];
 

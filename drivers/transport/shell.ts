@@ -169,6 +169,7 @@ class Connection {
         if (kind === "netconf") this.#client.subsys("netconf", opened);
         else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
       } catch (error) {
+        this.close();
         reject(failed("transport.closed", "the connection is over", device, error));
       }
     });

@@ -12,7 +12,9 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
-import { JunosFace } from "#sim/faces/junos.ts";
+import { JunosFace, junosModel } from "#sim/faces/junos.ts";
+import type { Router } from "#sim/router.ts";
+import type { RouterModel } from "#sim/site-plan.ts";
 import { buildRig, type Rig, type Way } from "./rig.ts";
 
 export interface JunosModel {
@@ -36,6 +38,17 @@ function offersOf({ overlap }: JunosModel): Capabilities {
   const { macsec, ...others } = junosDriver().offers;
   if (macsec === undefined) throw new RangeError("no MACsec");
   return { ...others, macsec: { ...macsec, overlap } };
+}
+
+/** A fleet's routers of that platform. */
+export function spokenBy(platform: JunosModel) {
+  const { capabilities } = junosModel;
+  const { macsec } = capabilities;
+  if (macsec === undefined) throw new RangeError("no MACsec");
+  const overlap = { ...macsec, overlap: platform.overlap };
+  const model: RouterModel = { ...junosModel, capabilities: { ...capabilities, macsec: overlap } };
+  const faceOf = (router: Router): JunosFace => new JunosFace(router, platform);
+  return { driver: junosDriver(), model, faceOf };
 }
 
 export interface Place {

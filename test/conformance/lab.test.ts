@@ -6,6 +6,7 @@ import { readXml } from "#drivers/transport/xml.ts";
 import type { Verdict } from "#hal/conformance.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { channelTo } from "../face-channel.ts";
+import * as iosxr from "./iosxr-place.ts";
 import { junosDriver, type Place, placeOf, platforms, worldOf } from "./junos-place.ts";
 import { drive, ports } from "./rig.ts";
 
@@ -34,6 +35,24 @@ describe("a driver on a router of a lab", () => {
     const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
     expect(kinds.ok?.length).toBeGreaterThan(30);
     expect(kinds.untried?.length).toBeGreaterThan(0);
+  });
+
+  it("is tried at a command line as well", async () => {
+    const place = iosxr.placeOf(iosxr.platforms["8201-32FH 7.11.2"]);
+    const { rig, face } = place;
+    const world = iosxr.worldOf(place, async (to) =>
+      channelTo(to.device, (wire) => face.connect(wire)),
+    );
+    const driver = iosxr.iosxrDriver();
+    const target = { device: rig.router.name, address: "192.0.2.1" };
+    const [first, second] = rig.links;
+    const names = [first.port, second.port] as const;
+    const told = (): void => undefined;
+    const verdicts = await drive(
+      rig.clock,
+      checkDriver({ driver, target, world, ports: names, told }),
+    );
+    expect(failed(verdicts)).toEqual([]);
   });
 
   it("that commits without its timer fails", async () => {

@@ -46,8 +46,8 @@ const edits: readonly Row[] = [
   ["  cloud: sim", "  cloud: sim\n  identity: { kind: arc }", ["5:13 azure.identity: is given"]],
   [
     "driver: sim",
-    "driver: iosxr",
-    ['9:13 devices[0].driver: "iosxr" is not available in this version'],
+    "driver: iosxe",
+    ['9:13 devices[0].driver: "iosxe" is not available in this version'],
   ],
   ["driver: sim", "driver: sym", ['9:13 devices[0].driver: is "sym"']],
   [
@@ -429,9 +429,9 @@ describe("what to write stands in the complaint", () => {
   });
 
   it("reads as file:line:column path: what, why, what to write", () => {
-    const parsed = parseConfig(siteConfig.replace("driver: sim", "driver: iosxr"), "site.yaml");
+    const parsed = parseConfig(siteConfig.replace("driver: sim", "driver: iosxe"), "site.yaml");
     expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
-      'site.yaml:9:13 devices[0].driver: "iosxr" is not available in this version, ' +
+      'site.yaml:9:13 devices[0].driver: "iosxe" is not available in this version, ' +
         "it waits for the driver of that platform, driver: linux",
     ]);
   });

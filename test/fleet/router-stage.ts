@@ -1,4 +1,5 @@
-// An agent whose routers speak Junos; vault and far ends are those of one simulated site.
+// An agent whose routers speak a vendor's dialect; vault and far ends are those of one simulated
+// site.
 
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
@@ -10,11 +11,12 @@ import type { Device, Driver } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import type { ByteChannel, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
-import { JunosFace, junosModel } from "#sim/faces/junos.ts";
+import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
+import type { Router } from "#sim/router.ts";
 import { buildSite, type Site } from "#sim/site.ts";
-import { type JunosModel, junosDriver } from "../conformance/junos-place.ts";
+import type { RouterModel } from "#sim/site-plan.ts";
 import { channelTo } from "../face-channel.ts";
 import { hasty } from "../haste.ts";
 import { settled } from "../unit/site-bench.ts";
@@ -23,7 +25,26 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const group = "erd-demo";
 const never = new AbortController().signal;
 
-export class JunosStage {
+/** What a router says, without the lines in which a terminal gives back what was typed. */
+function unechoed(octets: Uint8Array): Uint8Array {
+  const lines = new TextDecoder().decode(octets).split("\r\n");
+  return new TextEncoder().encode(
+    lines.filter((one) => !one.startsWith("key-string ")).join("\r\n"),
+  );
+}
+
+/** A platform as routers of it are met. */
+export interface Spoken {
+  readonly driver: Driver;
+  readonly model: RouterModel;
+  readonly faceOf: (router: Router) => Face;
+}
+
+interface Face {
+  connect(wire: Wire): FaceSession | undefined;
+}
+
+export class RouterStage {
   readonly site: Site;
   readonly oracle: Oracle;
   /** What the agent did to the keys of routers, by name. */
@@ -32,17 +53,13 @@ export class JunosStage {
   cuts = 0;
   cut = 0;
   readonly #weather: Prng;
-  readonly #faces: ReadonlyMap<string, JunosFace>;
+  readonly #faces: ReadonlyMap<string, Face>;
+  readonly #spoken: Spoken;
   #agent: Agent | undefined;
 
-  constructor(seed: string, platform: JunosModel) {
-    const { capabilities } = junosModel;
-    const { macsec } = capabilities;
-    if (macsec === undefined) throw new RangeError("no MACsec");
-    const model = {
-      ...junosModel,
-      capabilities: { ...capabilities, macsec: { ...macsec, overlap: platform.overlap } },
-    };
+  constructor(seed: string, spoken: Spoken) {
+    const { model, faceOf } = spoken;
+    this.#spoken = spoken;
     const size = { seed, name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
     const farEndDelayMs = { low: 6_000, high: 18_000 };
     this.site = buildSite({ ...size, farEndDelayMs, models: () => model });
@@ -53,14 +70,13 @@ export class JunosStage {
       if (by !== "agent" || !/^macsec\..*Key$/.test(what)) return;
       this.keyEffects.set(what, (this.keyEffects.get(what) ?? 0) + 1);
     });
-    this.#faces = new Map(
-      [...this.site.routers].map(([name, router]) => [name, new JunosFace(router, platform)]),
-    );
+    this.#faces = new Map([...this.site.routers].map(([name, router]) => [name, faceOf(router)]));
   }
 
   /** Resolves as time passes, so nobody may wait for it who makes time pass. */
   async begin(): Promise<void> {
     const { clock, prng } = this.site;
+    const { driver } = this.#spoken;
     const disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
     const log = { write: (_: string, code: string, text: string) => this.#said(code, text) };
     const bare = simulatedWorld({ site: this.site, disk, log, prng: prng.fork("agent") });
@@ -70,7 +86,7 @@ export class JunosStage {
     const { journal } = await Journal.open(world, { key, host: "simulated-host" });
     const agent = new Agent({
       ...{ world, journal, mind: soundMind, intents: await IntentStore.open(disk) },
-      drivers: { ...drivers, junos: this.#heard(junosDriver()) },
+      drivers: { ...drivers, [driver.name]: this.#heard(driver) },
       vault: () => simVault(world.dial, address),
       peerPort: ({ groups }, link) => {
         const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
@@ -103,7 +119,7 @@ export class JunosStage {
       },
       read: async (signal) => {
         const octets = await inner.read(signal);
-        if (octets !== undefined) this.oracle.emitted(`answer of ${device}`, octets);
+        if (octets !== undefined) this.oracle.emitted(`answer of ${device}`, unechoed(octets));
         return octets;
       },
     };
@@ -146,7 +162,7 @@ export class JunosStage {
       (text, name, index) => {
         const device = [
           `  - name: ${name}`,
-          "    driver: junos",
+          `    driver: ${this.#spoken.driver.name}`,
           `    address: 192.0.2.${index + 10}`,
           `    ssh: { user: linkseal, key: agent, hostKey: "SHA256:${"A".repeat(43)}" }`,
           "",

@@ -1,0 +1,290 @@
+// The part of an IOS XR configuration that concerns our ports, without the keys in it: the router
+// leaves their lines out before it prints the rest.
+
+import { BlockList, isIP } from "node:net";
+import {
+  type CipherSuite,
+  type Ckn,
+  type MacsecSettings,
+  type PortName,
+  parseCkn,
+} from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { isPort, momentOf } from "./names.ts";
+
+export interface XrConfig {
+  /** undefined = there, and not understood. */
+  readonly policies: ReadonlyMap<string, MacsecSettings | undefined>;
+  /** undefined = there, and a key in it is not understood. */
+  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
+  readonly interfaces: ReadonlyMap<string, Interface>;
+  readonly neighbours: readonly Neighbour[];
+  /** Of `router bgp`; undefined = there is none. */
+  readonly localAs: string | undefined;
+}
+
+export interface ChainKey {
+  readonly ckn: Ckn;
+  /** As the router writes it: it is deleted by that word. */
+  readonly word: string;
+  readonly startsAt: WallTime;
+  /** undefined = never. */
+  readonly endsAt: WallTime | undefined;
+}
+
+interface Attachment {
+  readonly chain: string;
+  readonly fallback: string | undefined;
+  readonly policy: string;
+}
+
+interface Interface {
+  readonly isShut: boolean;
+  /** `unread` = MACsec is attached in a way that is not understood. */
+  readonly macsec: Attachment | "unread" | undefined;
+  readonly holds: (address: string) => boolean;
+}
+
+export interface Neighbour {
+  readonly address: string;
+  readonly isShut: boolean;
+  /** undefined = it is not configured here. */
+  readonly maintenance: Maintenance | undefined;
+}
+
+export interface Maintenance {
+  readonly isActive: boolean;
+  /** Every line of it. */
+  readonly lines: readonly string[];
+}
+
+/** A line and those that stand further to the right below it. */
+interface Block {
+  readonly line: string;
+  readonly children: readonly Block[];
+}
+
+const depthMax = 16;
+
+/** undefined = there is no such configuration in the text. */
+function blocksOf(text: string): readonly Block[] | undefined {
+  if (/^%% |^sysmgr/m.test(text)) return undefined;
+  interface Open {
+    readonly indent: number;
+    readonly children: Block[];
+  }
+  const root: Block[] = [];
+  const open: Open[] = [{ indent: -1, children: root }];
+  for (const row of text.split("\n")) {
+    const line = row.trim();
+    if (line === "" || line.startsWith("!") || line.startsWith("% No such")) continue;
+    const indent = row.length - row.trimStart().length;
+    while (open.length > 1 && indent <= (open.at(-1)?.indent ?? 0)) open.pop();
+    if (open.length > depthMax) return undefined;
+    const children: Block[] = [];
+    open.at(-1)?.children.push({ line, children });
+    open.push({ indent, children });
+  }
+  return root;
+}
+
+const childOf = (block: Block | undefined, line: string): Block | undefined =>
+  block?.children.find((one) => one.line === line);
+
+/** What follows the words in the first line that begins with them. */
+function restOf(block: Block | undefined, words: string): string | undefined {
+  const found = block?.children.find(({ line }) => line.startsWith(`${words} `));
+  return found?.line.slice(words.length + 1);
+}
+
+export interface ConfigTexts {
+  readonly interfaces: string;
+  readonly policies: string;
+  readonly chains: string;
+  readonly bgp: string;
+}
+
+/** undefined = one of the texts is no configuration. `isUtc`: what the router's own zone is. */
+export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undefined {
+  const interfaces = blocksOf(texts.interfaces);
+  const policies = blocksOf(texts.policies);
+  const chains = blocksOf(texts.chains);
+  const bgp = blocksOf(texts.bgp);
+  if (!(interfaces && policies && chains && bgp)) return undefined;
+  if (![interfaces, policies, chains, bgp].every(isConfiguration)) return undefined;
+  const [router] = bgp.filter(({ line }) => line.startsWith("router bgp "));
+  return {
+    interfaces: named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface),
+    policies: named(policies, /^macsec-policy (\S+)$/, readPolicy),
+    chains: named(chains, /^key chain (\S+)$/, (block) => readChain(block, isUtc)),
+    neighbours: router === undefined ? [] : neighboursIn(router),
+    localAs: /^router bgp (\d{1,10})$/.exec(router?.line ?? "")?.[1],
+  };
+}
+
+const isConfiguration = (blocks: readonly Block[]): boolean =>
+  blocks.every(({ line }) => /^(?:interface|macsec-policy|key chain|router bgp) \S/.test(line));
+
+function named<T>(
+  blocks: readonly Block[],
+  pattern: RegExp,
+  read: (block: Block) => T,
+): ReadonlyMap<string, T> {
+  return new Map(
+    blocks.flatMap((block): readonly (readonly [string, T])[] => {
+      const name = pattern.exec(block.line)?.[1];
+      return name === undefined ? [] : [[name, read(block)]];
+    }),
+  );
+}
+
+const attachPattern =
+  /^macsec psk-keychain (\S+)(?: fallback-psk-keychain (\S+))?(?: policy (\S+))?$/;
+
+function readInterface(block: Block): Interface {
+  const lines = block.children.map(({ line }) => line);
+  const macsec = lines.find((line) => /^macsec\b/.test(line));
+  const subnets = new BlockList();
+  for (const line of lines) addSubnet(subnets, line);
+  return {
+    isShut: lines.includes("shutdown"),
+    macsec: macsec === undefined ? undefined : readAttachment(macsec),
+    holds: (address) => {
+      const family = isIP(address);
+      return family !== 0 && subnets.check(address, family === 4 ? "ipv4" : "ipv6");
+    },
+  };
+}
+
+function readAttachment(line: string): Attachment | "unread" {
+  const found = attachPattern.exec(line);
+  if (found === null) return "unread";
+  const [, chain = "", fallback, policy] = found;
+  // Without a policy the router's own default applies, which is nothing that could be changed.
+  return policy === undefined ? "unread" : { chain, fallback, policy };
+}
+
+function addSubnet(subnets: BlockList, line: string): void {
+  const v4 = /^ipv4 address ([\d.]+)(?: ([\d.]+)|\/(\d{1,2}))(?: .*)?$/.exec(line);
+  const v6 = /^ipv6 address ([0-9a-fA-F:]+)\/(\d{1,3})$/.exec(line);
+  try {
+    if (v4 !== null) {
+      const bits = v4[3] === undefined ? bitsOf(v4[2] ?? "") : Number(v4[3]);
+      subnets.addSubnet(v4[1] ?? "", bits, "ipv4");
+    }
+    if (v6 !== null) subnets.addSubnet(v6[1] ?? "", Number(v6[2]), "ipv6");
+  } catch {
+    // No address of a subnet: no neighbour is behind it.
+  }
+}
+
+function bitsOf(mask: string): number {
+  const bits = mask.split(".").map((part) => Number(part).toString(2).padStart(8, "0"));
+  return bits.join("").replace(/0+$/, "").length;
+}
+
+const suites: readonly CipherSuite[] = [
+  "gcm-aes-128",
+  "gcm-aes-256",
+  "gcm-aes-xpn-128",
+  "gcm-aes-xpn-256",
+];
+
+export function suiteOf(text: string | undefined): CipherSuite | undefined {
+  return suites.find((one) => one === text?.toLowerCase());
+}
+
+/** Digits alone, and few: neither a sign nor an exponent. */
+export function wholeOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+}
+
+function readPolicy(block: Block): MacsecSettings | undefined {
+  const suite = suiteOf(restOf(block, "cipher-suite") ?? "GCM-AES-XPN-256");
+  const offset = wholeOf((restOf(block, "conf-offset") ?? "0").replace(/^CONF-OFFSET-/, ""));
+  const priority = wholeOf(restOf(block, "key-server-priority") ?? "16");
+  const window = wholeOf(restOf(block, "window-size") ?? "64");
+  const rekey = rekeyOf(block);
+  if (suite === undefined || priority === undefined || window === undefined) return undefined;
+  if (offset !== 0 && offset !== 30 && offset !== 50) return undefined;
+  if (rekey === "unread") return undefined;
+  return {
+    suite,
+    // What a release does without the line is not the same everywhere.
+    policy: restOf(block, "security-policy") === "must-secure" ? "mustSecure" : "shouldSecure",
+    includeSci: true,
+    confidentialityOffset: offset,
+    keyServerPriority: priority,
+    replayWindow: window,
+    sakRekeyMs: rekey,
+  };
+}
+
+function rekeyOf(block: Block): number | undefined | "unread" {
+  const text = restOf(block, "sak-rekey-interval");
+  if (text === undefined) return undefined;
+  const found = /^(?:(seconds) )?(\d{1,8})$/.exec(text);
+  if (found === null) return "unread";
+  // The form without the unit counts minutes.
+  const ms = Number(found[2]) * (found[1] === undefined ? 60_000 : 1000);
+  return ms === 0 ? undefined : ms;
+}
+
+function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
+  const isGmt = restOf(block, "timezone") === "gmt";
+  const keys: ChainKey[] = [];
+  for (const one of childOf(block, "macsec")?.children ?? []) {
+    const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
+    const ckn = parseCkn(word ?? "");
+    const life = lifetimeOf(restOf(one, "lifetime"));
+    // The times of a chain are those of the router's own zone unless it says otherwise.
+    if (word === undefined || ckn === undefined || life === undefined || !(isGmt || isUtc)) {
+      return undefined;
+    }
+    keys.push({ ckn, word, ...life });
+  }
+  return keys.toSorted((a, b) => a.startsAt - b.startsAt);
+}
+
+function lifetimeOf(text: string | undefined): Pick<ChainKey, "startsAt" | "endsAt"> | undefined {
+  const found = /^(\S+ [A-Za-z]+ \d{1,2} \d{4}) (?:(infinite)|duration (\d{1,10})|(.+))$/.exec(
+    text ?? "",
+  );
+  const startsAt = momentOf(found?.[1] ?? "");
+  if (found === null || startsAt === undefined) return undefined;
+  if (found[2] !== undefined) return { startsAt, endsAt: undefined };
+  const endsAt =
+    found[3] === undefined
+      ? momentOf(found[4] ?? "")
+      : ((startsAt + Number(found[3]) * 1000) as WallTime);
+  return endsAt === undefined ? undefined : { startsAt, endsAt };
+}
+
+function neighboursIn(router: Block): readonly Neighbour[] {
+  return router.children.flatMap((one): Neighbour[] => {
+    const address = /^neighbor (\S+)$/.exec(one.line)?.[1];
+    if (address === undefined || isIP(address) === 0) return [];
+    const maintenance = childOf(one, "graceful-maintenance");
+    const lines = maintenance?.children.map(({ line }) => line) ?? [];
+    return [
+      {
+        address,
+        isShut: childOf(one, "shutdown") !== undefined,
+        maintenance: maintenance && { isActive: lines.includes("activate"), lines },
+      },
+    ];
+  });
+}
+
+/** The port behind which an address lies, by its subnet; units of a port count as the port. */
+export function portOf(config: XrConfig, address: string): PortName | undefined {
+  for (const [name, { holds }] of config.interfaces) {
+    const port = name.replace(/\.\d+$/, "");
+    if (isPort(port) && holds(address)) return port;
+  }
+  return undefined;
+}
+
+export function neighboursOn(config: XrConfig, port: PortName): readonly Neighbour[] {
+  return config.neighbours.filter(({ address }) => portOf(config, address) === port);
+}

@@ -1,0 +1,199 @@
+// The difference between a port as it is and as it is to be: as lines for the router, and as lines
+// for a person.
+
+import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
+import { line } from "../transport/cli.ts";
+import { neighboursOn, type XrConfig } from "./config.ts";
+import { momentText } from "./names.ts";
+import {
+  keysOf,
+  maintenanceLines,
+  type PlannedChain,
+  type PlannedKey,
+  type PortPlan,
+} from "./plan.ts";
+
+export interface Edits {
+  /** Said in this order, from the top of the configuration. */
+  readonly commands: readonly Command[];
+  readonly lines: readonly string[];
+}
+
+const root = line`root`;
+
+export function editsBetween(before: PortPlan, after: PortPlan, config: XrConfig): Edits {
+  const all = [
+    policyEdits(before, after),
+    keyEdits(before, after),
+    adminEdits(before, after),
+    drainEdits(before, after, config),
+  ];
+  return {
+    commands: all.flatMap(({ commands }) => commands),
+    lines: all.flatMap(({ lines }) => lines),
+  };
+}
+
+function policyEdits(before: PortPlan, after: PortPlan): Edits {
+  const { policy, settings, port } = after;
+  if (policy === undefined || settings === undefined) return { commands: [], lines: [] };
+  const was = before.settings;
+  const leaves = leavesBetween(was, settings);
+  if (leaves.length === 0) return { commands: [], lines: [] };
+  const removed = was === undefined ? [] : [`- ${port} ${shown(was)}`];
+  return {
+    commands: [root, line`macsec-policy ${policy}`, ...leaves],
+    lines: [...removed, `+ ${port} ${shown(settings)}`],
+  };
+}
+
+function leavesBetween(was: MacsecSettings | undefined, is: MacsecSettings): readonly Command[] {
+  const leaves: Command[] = [];
+  const { suite, confidentialityOffset, keyServerPriority, replayWindow, sakRekeyMs } = is;
+  if (was?.suite !== suite) leaves.push(line`cipher-suite ${suite.toUpperCase()}`);
+  if (was?.confidentialityOffset !== confidentialityOffset) {
+    leaves.push(line`conf-offset ${`CONF-OFFSET-${confidentialityOffset}`}`);
+  }
+  if (was?.policy !== is.policy) leaves.push(line`security-policy must-secure`);
+  if (was?.keyServerPriority !== keyServerPriority) {
+    leaves.push(line`key-server-priority ${keyServerPriority}`);
+  }
+  if (replayWindow !== undefined && was?.replayWindow !== replayWindow) {
+    leaves.push(line`window-size ${replayWindow}`);
+  }
+  if (was?.sakRekeyMs !== sakRekeyMs) {
+    leaves.push(
+      sakRekeyMs === undefined
+        ? line`no sak-rekey-interval`
+        : line`sak-rekey-interval seconds ${sakRekeyMs / 1000}`,
+    );
+  }
+  return leaves;
+}
+
+function keyEdits(before: PortPlan, after: PortPlan): Edits {
+  const { port, policy, primary, fallback } = after;
+  const held = [before.primary, before.fallback].filter((one) => one !== undefined);
+  const kept = [primary, fallback].filter((one) => one !== undefined);
+  const chains = kept.flatMap((chain) => chainCommands(chain, held));
+  const attach = attachment(after);
+  const attaches = attach !== undefined && attach !== attachment(before);
+  const commands = [
+    ...chains,
+    ...(attaches && primary !== undefined && policy !== undefined
+      ? [root, line`interface ${port}`, attachCommand(primary, fallback, policy)]
+      : []),
+    ...held.flatMap((chain) =>
+      kept.some(({ name }) => name === chain.name) ? [] : [root, line`no key chain ${chain.name}`],
+    ),
+  ];
+  return { commands, lines: keyLines(before, after) };
+}
+
+const attachment = ({ primary, fallback, policy }: PortPlan): string | undefined =>
+  primary && `${primary.name} ${fallback?.name ?? ""} ${policy ?? ""}`;
+
+function attachCommand(
+  primary: PlannedChain,
+  fallback: PlannedChain | undefined,
+  policy: string,
+): Command {
+  if (fallback === undefined) return line`macsec psk-keychain ${primary.name} policy ${policy}`;
+  const { name } = fallback;
+  return line`macsec psk-keychain ${primary.name} fallback-psk-keychain ${name} policy ${policy}`;
+}
+
+function chainCommands(chain: PlannedChain, held: readonly PlannedChain[]): readonly Command[] {
+  const was = held.find(({ name }) => name === chain.name);
+  const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
+  const come = chain.keys.filter(({ secret }) => secret !== undefined);
+  if (was !== undefined && left.length === 0 && come.length === 0) return [];
+  const gone = left.map(({ word }) => line`no key ${word}`);
+  return [
+    root,
+    line`key chain ${chain.name}`,
+    // The times of a chain are those of the router's zone unless it says otherwise.
+    ...(was === undefined ? [line`timezone gmt`] : []),
+    line`macsec`,
+    ...gone,
+    ...come.flatMap(keyCommands),
+  ];
+}
+
+function keyCommands({ word, secret, startsAt }: PlannedKey): readonly Command[] {
+  if (secret === undefined) return [];
+  const algorithm = secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
+  const [time = "", month = "", day = "", year = ""] = momentText(startsAt).split(" ");
+  const hole = { secret, as: "hex" } as const;
+  return [
+    line`key ${word}`,
+    line`key-string ${hole} cryptographic-algorithm ${algorithm}`,
+    line`lifetime ${time} ${month} ${day} ${year} infinite`,
+  ];
+}
+
+function keyLines(before: PortPlan, after: PortPlan): readonly string[] {
+  const roleIn = ({ primary }: PortPlan, { ckn }: PlannedKey): string =>
+    primary?.keys.some((key) => key.ckn === ckn) ? "primary" : "fallback";
+  const described = (plan: PortPlan): readonly string[] =>
+    keysOf(plan).map((key) => `${plan.port} key ${key.ckn} ${roleIn(plan, key)}`);
+  const [was, is] = [described(before), described(after)];
+  return [
+    ...was.filter((one) => !is.includes(one)).map((one) => `- ${one}`),
+    ...is.filter((one) => !was.includes(one)).map((one) => `+ ${one}`),
+  ];
+}
+
+function adminEdits({ admin: was }: PortPlan, { admin, port }: PortPlan): Edits {
+  if (was === admin) return { commands: [], lines: [] };
+  const leaf = admin === "down" ? line`shutdown` : line`no shutdown`;
+  return {
+    commands: [root, line`interface ${port}`, leaf],
+    lines: [admin === "down" ? `+ ${port} shutdown` : `- ${port} shutdown`],
+  };
+}
+
+function drainEdits(before: PortPlan, after: PortPlan, config: XrConfig): Edits {
+  const { port } = after;
+  const left = before.drains.filter((means) => !after.drains.includes(means));
+  const come = after.drains.filter((means) => !before.drains.includes(means));
+  if (left.length === 0 && come.length === 0) return { commands: [], lines: [] };
+  const steps = [...left.flatMap(restoreSteps), ...come.flatMap(drainSteps)];
+  const commands = neighboursOn(config, port).flatMap(({ address }) => [
+    root,
+    line`router bgp ${config.localAs ?? ""}`,
+    line`neighbor ${address}`,
+    ...steps,
+  ]);
+  return {
+    commands,
+    lines: [
+      ...left.map((means) => `- ${port} drained by ${means}`),
+      ...come.map((means) => `+ ${port} drained by ${means}`),
+    ],
+  };
+}
+
+function drainSteps(means: DrainMeans): readonly Command[] {
+  if (means === "peeringShutdown") return [line`shutdown`];
+  return [
+    line`graceful-maintenance`,
+    ...maintenanceLines.map((text): Command => [text]),
+    line`exit`,
+  ];
+}
+
+function restoreSteps(means: DrainMeans): readonly Command[] {
+  return [means === "peeringShutdown" ? line`no shutdown` : line`no graceful-maintenance`];
+}
+
+function shown(settings: MacsecSettings): string {
+  const { suite, policy, confidentialityOffset, keyServerPriority, sakRekeyMs } = settings;
+  return (
+    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
+    `offset ${confidentialityOffset} priority ${keyServerPriority} ` +
+    `window ${settings.replayWindow ?? "off"} ` +
+    `rekey ${sakRekeyMs === undefined ? "by packet number" : `${sakRekeyMs}ms`}`
+  );
+}

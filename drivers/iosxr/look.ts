@@ -1,0 +1,277 @@
+// One look at a router with IOS XR: one question after the other on one session, each answer known
+// or not.
+
+import { LinksealError } from "#hal/error.ts";
+import {
+  type DeviceState,
+  known,
+  type MacsecPort,
+  type PortName,
+  type Reading,
+  type Route,
+  type Routing,
+  type UnknownWhy,
+  unknown,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { Asked } from "../define-dialect.ts";
+import type { Cli } from "../transport/cli.ts";
+import { portOf, readConfig, type XrConfig } from "./config.ts";
+import {
+  type Page,
+  pagesOf,
+  readFrames,
+  readMkpdus,
+  readSessions,
+  sessionOf,
+} from "./macsec-answers.ts";
+import { drainsOf, isUnread, planOf, slotsOf } from "./plan.ts";
+import { type Question, question } from "./questions.ts";
+import {
+  bgpSession,
+  type ClockAnswer,
+  type Commit,
+  type Peer,
+  type Physical,
+  readBoot,
+  readClock,
+  readCommits,
+  readInterfaces,
+  readPeers,
+  readRoutes,
+} from "./system-answers.ts";
+
+/** An answer as it was understood, or why there is none. */
+export type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
+
+/** What is asked once and read as a whole. */
+export class Interview {
+  readonly #cli: Cli;
+  readonly #signal: AbortSignal;
+
+  constructor(cli: Cli, signal: AbortSignal) {
+    this.#cli = cli;
+    this.#signal = signal;
+  }
+
+  async answer<T>(
+    name: Question,
+    read: (text: string) => T | undefined,
+    argument?: string,
+  ): Promise<Answer<T>> {
+    const text = await this.#text(name, argument);
+    if ("why" in text) return text;
+    const value = read(text.value);
+    return value === undefined ? { why: "unparsed" } : { value };
+  }
+
+  async config(clock: Answer<ClockAnswer>): Promise<Answer<XrConfig>> {
+    const interfaces = await this.#text("interfaceConfig");
+    const policies = await this.#text("policies");
+    const chains = await this.#text("chains");
+    const bgp = await this.#text("bgpConfig");
+    if ("why" in interfaces) return interfaces;
+    if ("why" in policies) return policies;
+    if ("why" in chains) return chains;
+    if ("why" in bgp) return bgp;
+    const texts = {
+      interfaces: interfaces.value,
+      policies: policies.value,
+      chains: chains.value,
+      bgp: bgp.value,
+    };
+    const value = readConfig(texts, "value" in clock && clock.value.isUtc);
+    return value === undefined ? { why: "unparsed" } : { value };
+  }
+
+  async commits(): Promise<Answer<readonly Commit[]>> {
+    const editors = await this.#text("editors");
+    if ("why" in editors) return editors;
+    return await this.answer("commits", (list) => readCommits(list, editors.value));
+  }
+
+  boot(): Promise<Answer<string>> {
+    // The prompt begins with the node that the history is of.
+    const [node = ""] = this.#cli.host.replace(/^RP\//, "").split(":");
+    return this.answer("reboots", readBoot, node);
+  }
+
+  async #text(name: Question, argument?: string): Promise<Answer<string>> {
+    try {
+      const said = question(name, this.#cli.mode, argument);
+      return { value: await this.#cli.run([said], "none", this.#signal) };
+    } catch (error) {
+      // A refusal concerns this question; a session that is over concerns them all.
+      const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
+      if (!isRefusal) throw error;
+      return { why: "queryFailed" };
+    }
+  }
+}
+
+export async function look(
+  cli: Cli,
+  { device, clock: world }: Asked,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  const at = world.now();
+  const interview = new Interview(cli, signal);
+  const clock = await interview.answer("clock", readClock);
+  const boot = await interview.boot();
+  const commits = await interview.commits();
+  const physical = await interview.answer("interfaces", readInterfaces);
+  const config = await interview.config(clock);
+  const pages = await interview.answer("mkaSessions", readSessions);
+  const peers = await interview.answer("neighbours", readPeers);
+  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const macsec: MacsecPort[] = [];
+  for (const port of ports) {
+    const has = "value" in config && config.value.interfaces.get(port)?.macsec !== undefined;
+    const counted = has ? await countersOf(interview, port) : uncounted;
+    macsec.push(portState(port, ports, { config, physical, clock, pages }, counted, at));
+  }
+  return {
+    device,
+    at,
+    control: control(clock, boot, commits, at),
+    macsec,
+    ipsec: [],
+    routing: await routing(interview, config, peers, at),
+  };
+}
+
+/** Without MACsec nobody counts, and a zero would say that somebody did. */
+interface Counted {
+  readonly mkpdus: Answer<NonNullable<ReturnType<typeof readMkpdus>>>;
+  readonly frames: Answer<NonNullable<ReturnType<typeof readFrames>>>;
+}
+
+const uncounted: Counted = { mkpdus: { why: "notSupported" }, frames: { why: "notSupported" } };
+
+async function countersOf(interview: Interview, port: PortName): Promise<Counted> {
+  const mkpdus = await interview.answer("mkaStatistics", readMkpdus, port);
+  const told = "value" in mkpdus ? mkpdus.value : undefined;
+  const frames = await interview.answer("secyStatistics", (text) => readFrames(text, told), port);
+  return { mkpdus, frames };
+}
+
+function control(
+  clock: Answer<ClockAnswer>,
+  boot: Answer<string>,
+  commits: Answer<readonly Commit[]>,
+  at: Instant,
+): DeviceState["control"] {
+  if ("why" in clock) return unknown(clock.why, at);
+  if ("why" in boot) return unknown(boot.why, at);
+  if ("why" in commits) return unknown(commits.why, at);
+  const [newest] = commits.value;
+  return known(
+    {
+      wall: clock.value.wall,
+      bootId: boot.value,
+      configId: newest?.id ?? "none",
+      commitPending: newest?.isPending === true,
+    },
+    at,
+  );
+}
+
+interface Answers {
+  readonly config: Answer<XrConfig>;
+  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
+  readonly clock: Answer<ClockAnswer>;
+  readonly pages: Answer<readonly Page[]>;
+}
+
+/** undefined = understood, and nothing of that port is in it. */
+function reading<T, R>(
+  from: Answer<T>,
+  at: Instant,
+  read: (value: T) => R | undefined,
+): Reading<R> {
+  if ("why" in from) return unknown(from.why, at);
+  const value = read(from.value);
+  return value === undefined ? unknown("unparsed", at) : known(value, at);
+}
+
+function portState(
+  port: PortName,
+  ports: readonly PortName[],
+  { config, physical, clock, pages }: Answers,
+  { mkpdus, frames }: Counted,
+  at: Instant,
+): MacsecPort {
+  const plan = "value" in config ? planOf(config.value, port) : undefined;
+  const unread = "value" in config && isUnread(config.value, port);
+  const own = "value" in pages ? pagesOf(pages.value, port, ports) : undefined;
+  const session = own && plan && sessionOf(own, plan.settings);
+  const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
+  return {
+    port,
+    admin: reading(config, at, () => plan?.admin),
+    linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
+    settings: settingsOf(config, plan?.settings, unread, at),
+    liveSuite: "why" in pages ? unknown(pages.why, at) : known(used?.suite, at),
+    keys: keysOf(config, clock, port, unread, at),
+    session: unread ? unknown("unparsed", at) : reading(pages, at, () => session),
+    mkpdus: reading(mkpdus, at, (value) => value),
+    frames: reading(frames, at, (value) => value),
+    rate: reading(physical, at, (all) => all.get(port)?.rate),
+  };
+}
+
+function settingsOf(
+  config: Answer<XrConfig>,
+  settings: ReturnType<typeof planOf>["settings"],
+  unread: boolean,
+  at: Instant,
+): MacsecPort["settings"] {
+  if ("why" in config) return unknown(config.why, at);
+  return unread ? unknown("unparsed", at) : known(settings, at);
+}
+
+function keysOf(
+  config: Answer<XrConfig>,
+  clock: Answer<ClockAnswer>,
+  port: PortName,
+  unread: boolean,
+  at: Instant,
+): MacsecPort["keys"] {
+  if ("why" in config) return unknown(config.why, at);
+  if ("why" in clock) return unknown(clock.why, at);
+  if (unread) return unknown("unparsed", at);
+  return known(slotsOf(planOf(config.value, port), clock.value.wall), at);
+}
+
+async function routing(
+  interview: Interview,
+  config: Answer<XrConfig>,
+  peers: Answer<ReadonlyMap<string, Peer>>,
+  at: Instant,
+): Promise<Reading<Routing>> {
+  if ("why" in config) return unknown(config.why, at);
+  if ("why" in peers) return unknown(peers.why, at);
+  const ours = config.value.neighbours.flatMap(({ address }) => {
+    const port = portOf(config.value, address);
+    return port === undefined ? [] : [{ address, port }];
+  });
+  const routes: Route[] = [];
+  for (const { address, port } of ours) {
+    const one = await interview.answer("received", (text) => readRoutes(text, port), address);
+    if ("why" in one) return unknown(one.why, at);
+    routes.push(...one.value);
+  }
+  const ports = [...new Set(ours.map(({ port }) => port))];
+  return known(
+    {
+      sessions: ours.map(({ address, port }) =>
+        bgpSession(port, address, peers.value.get(address)),
+      ),
+      routes,
+      drains: ports.flatMap((port) =>
+        drainsOf(config.value, port).map((means) => ({ port, means })),
+      ),
+    },
+    at,
+  );
+}

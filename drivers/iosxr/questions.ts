@@ -1,0 +1,41 @@
+// What is ever asked of IOS XR. What is not in this table is not asked: among the rest are those
+// that print keys, in a form that can be read back, such as `show key chain`, `show running-config`
+// as a whole, `show configuration commit changes` and `show tech-support`.
+
+import type { Command } from "#hal/secret.ts";
+import { line } from "../transport/cli.ts";
+
+const questions = {
+  clock: () => line`show clock`,
+  version: () => line`show version`,
+  reboots: (node) => line`show reboot history location ${node}`,
+  commits: () => line`show configuration commit list 20 detail`,
+  editors: () => line`show configuration sessions`,
+  accounting: () => line`show running-config aaa accounting`,
+  interfaces: () => line`show interfaces`,
+  interfaceConfig: () => line`show running-config interface`,
+  policies: () => line`show running-config macsec-policy`,
+  // The router itself leaves the lines with keys out.
+  chains: () => line`show running-config key chain | exclude key-string`,
+  bgpConfig: () => line`show running-config router bgp | exclude password`,
+  mkaSessions: () => line`show macsec mka session detail`,
+  mkaStatistics: (port) => line`show macsec mka statistics interface ${port}`,
+  secyStatistics: (port) => line`show macsec secy stats interface ${port} sc`,
+  neighbours: () => line`show bgp neighbors`,
+  received: (peer) => line`show bgp neighbors ${peer} routes`,
+  routeTo: (address) => line`show route ${address}`,
+} as const satisfies Record<string, (argument: string) => Command>;
+
+export type Question = keyof typeof questions;
+
+export const allQuestions = Object.keys(questions) as readonly Question[];
+
+/** `mode`: inside the configuration what is asked of the running router needs a word more. */
+export function question(name: Question, mode: string, argument = "none"): Command {
+  const asked = questions[name](argument);
+  return mode === "#" ? asked : ["do ", ...asked];
+}
+
+export function ping(address: string, count: number): Command {
+  return line`ping ${address} count ${count} timeout 1`;
+}

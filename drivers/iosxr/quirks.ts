@@ -1,0 +1,55 @@
+// What differs from platform to platform and release to release: a row each, with its source.
+
+import type { Capabilities } from "#hal/device.ts";
+import type { Software } from "./system-answers.ts";
+
+interface Quirk {
+  readonly platform: RegExp;
+  /** First release that has it. */
+  readonly from: string;
+  readonly what: "fallbackChain";
+  readonly source: string;
+}
+
+const guide = "cisco.com, System Security Configuration Guide";
+
+/** Elsewhere a port has one key chain, and the session falls with the key that it used. */
+const quirks: readonly Quirk[] = [
+  {
+    platform: /^(?:asr|a9k|a99)/,
+    from: "7.10.1",
+    what: "fallbackChain",
+    source: `${guide} for ASR 9000, 7.10.x: fallback-psk-keychain`,
+  },
+  {
+    platform: /^(?:ncs|n5[45]|nc55)/,
+    from: "7.10.1",
+    what: "fallbackChain",
+    source: `${guide} for NCS 5500, 7.10.x: fallback-psk-keychain`,
+  },
+  {
+    platform: /^8[0-9]{3}/,
+    from: "7.10.1",
+    what: "fallbackChain",
+    source: `${guide} for Cisco 8000, 7.10.x: fallback-psk-keychain`,
+  },
+];
+
+function isSince(version: string, from: string): boolean {
+  const [is, first] = [version, from].map((one) => one.split(".").map(Number));
+  const at = is?.findIndex((part, index) => part !== first?.[index]) ?? 0;
+  return at < 0 || (is?.[at] ?? 0) > (first?.[at] ?? 0);
+}
+
+/** What is offered at most, less what this platform does not have. */
+export function capabilitiesOf(offers: Capabilities, software: Software): Capabilities {
+  const { macsec } = offers;
+  if (macsec === undefined) return offers;
+  const hasFallback = quirks.some(
+    ({ platform, from, what }) =>
+      what === "fallbackChain" &&
+      platform.test(software.platform) &&
+      isSince(software.version, from),
+  );
+  return { ...offers, macsec: { ...macsec, overlap: hasFallback ? "fallback" : "none" } };
+}
