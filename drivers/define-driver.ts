@@ -2,7 +2,6 @@
 // platforms that keep a candidate and can undo a commit by themselves.
 
 import { missingCapability, missingTimer } from "#hal/capability.ts";
-import { withDeadline } from "#hal/deadline.ts";
 import type {
   Capabilities,
   Device,
@@ -10,72 +9,20 @@ import type {
   Driver,
   KeyResolver,
   PortChange,
-  ProbeResult,
   Recalled,
   SecretRef,
-  Target,
   Transaction,
   TransactionToken,
 } from "#hal/device.ts";
-import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { DeviceId, DeviceState, PortName } from "#hal/model.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { Clock, World } from "#hal/world.ts";
-import { type FailureMark, Netconf } from "./transport/netconf.ts";
+import type { CommitRecord, Dialect, Session, Work } from "./define-dialect.ts";
+import { answerMsMax, commitMsMax, Line } from "./define-line.ts";
 
-/** What is asked of the running device, and what of a candidate under a lock of ours. */
-export interface Dialect {
-  readonly name: string;
-  readonly offers: Capabilities;
-  readonly marks: readonly FailureMark[];
-  capabilities(session: Netconf, signal: AbortSignal): Promise<Capabilities>;
-  look(session: Netconf, asked: Asked, signal: AbortSignal): Promise<DeviceState>;
-  routeTo(session: Netconf, address: string, signal: AbortSignal): Promise<PortName | undefined>;
-  probe(session: Netconf, port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult>;
-  /** Commits of late, the newest first. */
-  commits(session: Netconf, signal: AbortSignal): Promise<readonly CommitRecord[]>;
-  /** Takes the candidate for us alone; the end of the session gives it back as it was. */
-  lock(session: Netconf, signal: AbortSignal): Promise<void>;
-  /** Loads the change and returns what differs; nothing = the goal is reached. */
-  stage(session: Netconf, work: Work, signal: AbortSignal): Promise<readonly string[]>;
-  /** Has the device judge the candidate. */
-  check(session: Netconf, signal: AbortSignal): Promise<void>;
-  /** `withinMs`: the device takes it back by itself unless another commit comes in time. */
-  commit(
-    session: Netconf,
-    note: string,
-    withinMs: number | undefined,
-    signal: AbortSignal,
-  ): Promise<void>;
-  /** Loads what was in force before the newest commit. */
-  loadPrevious(session: Netconf, signal: AbortSignal): Promise<void>;
-}
-
-export interface Asked {
-  readonly device: DeviceId;
-  readonly clock: Clock;
-}
-
-export interface CommitRecord {
-  readonly note: string;
-  readonly isPending: boolean;
-}
-
-/** A change and the secrets that it needs, by their ids. */
-export interface Work {
-  readonly device: DeviceId;
-  readonly capabilities: Capabilities;
-  readonly change: DeviceChange;
-  readonly secrets: ReadonlyMap<string, Secret>;
-}
-
-const answerMsMax = 30_000;
-/** A commit on a large configuration takes a minute and more. */
-const commitMsMax = 150_000;
 /** Prepared changes whose secrets are kept; the oldest makes room. */
 const preparedMax = 8;
 
-export function defineDriver(dialect: Dialect): Driver {
+export function defineDriver<S extends Session>(dialect: Dialect<S>): Driver {
   return {
     name: dialect.name,
     offers: dialect.offers,
@@ -94,7 +41,11 @@ export function defineDriver(dialect: Dialect): Driver {
   };
 }
 
-function deviceOf(desk: CandidateDesk, line: Line, capabilities: Capabilities): Device {
+function deviceOf<S extends Session>(
+  desk: CandidateDesk<S>,
+  line: Line<S>,
+  capabilities: Capabilities,
+): Device {
   const { dialect, device: id, clock } = line;
   const device: Device = {
     id,
@@ -118,116 +69,6 @@ function deviceOf(desk: CandidateDesk, line: Line, capabilities: Capabilities): 
   };
 }
 
-/** The sessions with one device: one that looks and stays, one for each edit. */
-class Line implements AsyncDisposable {
-  readonly dialect: Dialect;
-  readonly device: DeviceId;
-  readonly clock: Clock;
-  readonly #target: Target;
-  readonly #world: World;
-  readonly #hint: () => void;
-  readonly #end = new AbortController();
-  #looking: Promise<Netconf> | undefined;
-  #editing: Promise<void> = Promise.resolve();
-
-  constructor(dialect: Dialect, target: Target, world: World, hint: () => void) {
-    this.dialect = dialect;
-    this.device = target.device;
-    this.clock = world.clock;
-    this.#target = target;
-    this.#world = world;
-    this.#hint = hint;
-  }
-
-  /** Asks without an effect; a session that failed is opened anew by the next who asks. */
-  async ask<T>(
-    signal: AbortSignal,
-    f: (session: Netconf, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return await this.bounded(answerMsMax, "none", signal, async (bounded) => {
-      this.#looking ??= this.#openAlone();
-      const looking = this.#looking;
-      try {
-        return await f(await looking, bounded);
-      } catch (error) {
-        // Whoever only stops asking leaves the session to the others.
-        const code = error instanceof LinksealError ? error.code : "";
-        if (code.startsWith("transport.") || code === "device.unparsed") {
-          await this.#hangUp(looking);
-        }
-        throw error;
-      }
-    });
-  }
-
-  /** One edit at a time, on a session of its own: whatever happens, its end gives the lock back. */
-  async edit<T>(signal: AbortSignal, f: (session: Netconf) => Promise<T>): Promise<T> {
-    const before = this.#editing;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    // Also where this one gives up: the next must not begin beside the one before.
-    this.#editing = before.then(() => promise);
-    try {
-      await this.bounded(commitMsMax, "none", signal, () => before);
-      const session = await this.bounded(answerMsMax, "none", signal, async (bounded) => {
-        const opened = await this.#open(bounded);
-        try {
-          await this.dialect.lock(opened, bounded);
-          return opened;
-        } catch (error) {
-          await opened[Symbol.asyncDispose]();
-          throw error;
-        }
-      });
-      try {
-        return await f(session);
-      } finally {
-        await session[Symbol.asyncDispose]();
-      }
-    } finally {
-      resolve();
-    }
-  }
-
-  async bounded<T>(
-    ms: number,
-    effect: Effect,
-    signal: AbortSignal,
-    f: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    return await withDeadline(this.clock, { ms, where: this.device, effect }, signal, f);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort(new Error("the device is not looked at any more"));
-    await this.#hangUp(this.#looking);
-  }
-
-  newToken(): TransactionToken {
-    const octets = this.#world.entropy.bytes(8);
-    return Buffer.from(octets).toString("hex") as TransactionToken;
-  }
-
-  /** Several wait for it: none of them may end it for the others by going away. */
-  async #openAlone(): Promise<Netconf> {
-    return await this.bounded(answerMsMax, "none", this.#end.signal, (bounded) =>
-      this.#open(bounded),
-    );
-  }
-
-  async #open(signal: AbortSignal): Promise<Netconf> {
-    const channel = await this.#world.dial.channel(this.#target, "netconf", signal);
-    const { marks } = this.dialect;
-    return await Netconf.open(channel, { where: this.device, hint: this.#hint, marks }, signal);
-  }
-
-  async #hangUp(looking: Promise<Netconf> | undefined): Promise<void> {
-    if (looking === undefined) return;
-    if (this.#looking === looking) this.#looking = undefined;
-    const session = await looking.catch(() => undefined);
-    await session?.[Symbol.asyncDispose]();
-  }
-}
-
 /** `unsure`: it was sent, and what became of it only the device knows. */
 type EntryState = "prepared" | "unsure" | "pending" | "settled" | "undone";
 
@@ -245,12 +86,12 @@ const noteOf = (verb: keyof typeof verbs, token: TransactionToken): string =>
   `${verbs[verb]} ${token}`;
 
 /** Transactions: what is only prepared waits here, what waits for its confirm on the device. */
-class CandidateDesk {
-  readonly #line: Line;
+class CandidateDesk<S extends Session> {
+  readonly #line: Line<S>;
   readonly #capabilities: Capabilities;
   #prepared: Entry[] = [];
 
-  constructor(line: Line, capabilities: Capabilities) {
+  constructor(line: Line<S>, capabilities: Capabilities) {
     this.#line = line;
     this.#capabilities = capabilities;
   }
@@ -342,6 +183,9 @@ class CandidateDesk {
       await this.#line.bounded(commitMsMax, "unknown", signal, (bounded) =>
         dialect.commit(session, note, withinMs, bounded),
       );
+      const { commit } = this.#capabilities;
+      if (withinMs === undefined || commit.kind !== "confirmed") return;
+      if (!commit.survivesDisconnect) this.#line.hold(session, withinMs + commit.stepMs);
     });
     await edited.finally(() => wipe(work));
     entry.state = after;
@@ -375,18 +219,19 @@ class CandidateDesk {
     const { dialect } = this.#line;
     const { token } = entry;
     await this.#line.edit(signal, async (session) => {
-      const isPending = await this.#line.bounded(answerMsMax, "none", signal, async (bounded) => {
-        const [newest] = await dialect.commits(session, bounded);
-        if (newest?.note === noteOf(verb, token)) return false;
-        if (newest?.isPending !== true || newest.note !== noteOf("apply", token)) {
-          throw this.#expired();
-        }
-        if (verb === "undo") await dialect.loadPrevious(session, bounded);
-        return true;
+      const newest = await this.#line.bounded(answerMsMax, "none", signal, async (bounded) => {
+        const [first] = await dialect.commits(session, bounded);
+        return first;
       });
-      if (!isPending) return;
+      this.#line.release();
+      if (newest?.note === noteOf(verb, token)) return;
+      if (newest?.isPending !== true || newest.note !== noteOf("apply", token)) {
+        throw this.#expired();
+      }
       await this.#line.bounded(commitMsMax, "unknown", signal, (bounded) =>
-        dialect.commit(session, noteOf(verb, token), undefined, bounded),
+        verb === "undo"
+          ? dialect.undo(session, noteOf(verb, token), bounded)
+          : dialect.commit(session, noteOf(verb, token), undefined, bounded),
       );
     });
   }

@@ -3,8 +3,9 @@
 import type { Capabilities, ProbeResult } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
-import { type Dialect, defineDriver, type Work } from "../define-driver.ts";
-import type { Netconf } from "../transport/netconf.ts";
+import type { Dialect, Work } from "../define-dialect.ts";
+import { defineDriver } from "../define-driver.ts";
+import { Netconf } from "../transport/netconf.ts";
 import { element, elementWith, type XmlElement, type XmlOut } from "../transport/xml.ts";
 import { getConfig, type JunosConfig, neighboursOn, portOf, readConfig } from "./config.ts";
 import { editsBetween } from "./edits.ts";
@@ -48,13 +49,16 @@ const offers: Capabilities = {
   probe: true,
 };
 
-const dialect: Dialect = {
+const marks = [
+  { pattern: /configuration database (is )?(locked|modified)/i, code: "device.locked" },
+  { pattern: /exclusive|being edited by/i, code: "device.locked" },
+] as const;
+
+const dialect: Dialect<Netconf> = {
   name: "junos",
   offers,
-  marks: [
-    { pattern: /configuration database (is )?(locked|modified)/i, code: "device.locked" },
-    { pattern: /exclusive|being edited by/i, code: "device.locked" },
-  ],
+  channel: "netconf",
+  open: (channel, { where, hint }, signal) => Netconf.open(channel, { where, hint, marks }, signal),
   async capabilities(session, signal) {
     const software = await asked(session, operation("software"), readSoftware, signal);
     return capabilitiesOf(offers, software);
@@ -73,24 +77,29 @@ const dialect: Dialect = {
   async check(session, signal) {
     await session.call(element("commit-configuration", element("check")), "none", signal);
   },
-  async commit(session, note, withinMs, signal) {
-    const log = element("log", note);
-    const confirmed =
-      withinMs === undefined
-        ? []
-        : [
-            element("confirmed"),
-            element("confirm-timeout", String(Math.ceil(withinMs / minuteMs))),
-          ];
-    const commit = element("commit-configuration", ...confirmed, log);
-    await session.call(commit, "unknown", signal);
-  },
-  async loadPrevious(session, signal) {
+  commit,
+  async undo(session, note, signal) {
     await session.call(elementWith("load-configuration", { rollback: "1" }), "none", signal);
+    await commit(session, note, undefined, signal);
   },
 };
 
 export const junos = defineDriver(dialect);
+
+async function commit(
+  session: Netconf,
+  note: string,
+  withinMs: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = element("log", note);
+  const confirmed =
+    withinMs === undefined
+      ? []
+      : [element("confirmed"), element("confirm-timeout", String(Math.ceil(withinMs / minuteMs)))];
+  const operation = element("commit-configuration", ...confirmed, log);
+  await session.call(operation, "unknown", signal);
+}
 
 async function asked<T>(
   session: Netconf,

@@ -13,7 +13,7 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { Asked } from "../define-driver.ts";
+import type { Asked } from "../define-dialect.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import type { XmlElement } from "../transport/xml.ts";
 import { getConfig, type JunosConfig, portOf, readConfig } from "./config.ts";

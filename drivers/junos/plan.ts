@@ -6,7 +6,7 @@ import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Work } from "../define-driver.ts";
+import type { Work } from "../define-dialect.ts";
 import { type ChainKey, type JunosConfig, neighboursOn } from "./config.ts";
 import { drainOut, ownName } from "./names.ts";
 

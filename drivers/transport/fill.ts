@@ -32,7 +32,12 @@ export function lengthOf(command: Command): number {
  * its label.
  */
 export function scrub(text: string, secrets: readonly Secret[]): string {
-  let scrubbed = encoder.encode(text);
+  return scrubOctets(encoder.encode(text), secrets);
+}
+
+/** The same for what has not become text: a key in it never does. */
+export function scrubOctets(octets: Uint8Array, secrets: readonly Secret[]): string {
+  let scrubbed: Uint8Array = octets;
   for (const secret of secrets) {
     const label = encoder.encode(secret.toJSON());
     for (const form of ["hex", "raw"] as const) {
@@ -70,11 +75,7 @@ function digitsOf(bytes: Readonly<Uint8Array>, digits: string): Uint8Array<Array
 }
 
 // Letters match in either case: devices print hexadecimal in both.
-function replaceAll(
-  text: Uint8Array<ArrayBuffer>,
-  needle: Uint8Array,
-  label: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+function replaceAll(text: Uint8Array, needle: Uint8Array, label: Uint8Array): Uint8Array {
   if (needle.length === 0) return text;
   const kept: number[] = [];
   for (let at = 0; at < text.length; ) {

@@ -5,6 +5,7 @@ import type { Command, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { lengthOf, scrub } from "./fill.ts";
 import { Deframer, endOfMessage, type Framing } from "./netconf-frames.ts";
+import { type FailureMark, lostBy, printable, refusalOf } from "./refusal.ts";
 import {
   childOf,
   childrenOf,
@@ -24,20 +25,14 @@ const base11 = "urn:ietf:params:netconf:base:1.1";
 
 /** The routes of a peering, or the configuration that is asked for, stay far below it. */
 const messageBytesMax = 32 * 1024 * 1024;
-const quotedMax = 300;
 
 export interface NetconfOptions {
   /** The device, for errors. */
   readonly where: string;
   /** Something has happened there: whoever looks may look sooner. */
   readonly hint: () => void;
-  /** Words of a platform that mean a code of ours, whatever tag they come with. */
+  /** They count whatever tag they come with. */
   readonly marks: readonly FailureMark[];
-}
-
-export interface FailureMark {
-  readonly pattern: RegExp;
-  readonly code: ErrorCode;
 }
 
 interface Waiting {
@@ -92,6 +87,10 @@ export class Netconf implements AsyncDisposable {
       await channel[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  get isOver(): boolean {
+    return this.#ended !== undefined;
   }
 
   /** The whole reply. `effect`: what the question may have done once its reply is lost. */
@@ -220,33 +219,15 @@ function refusalIn(
   const tag = textOf(severe, "error-tag") ?? "";
   // Half a key that was cut off is found by nobody.
   const text = printable(scrub(said, written));
-  const [code, next] = codeOf(tag, said, marks);
-  return new LinksealError(code, `the device refuses: ${text || tag || "without a word"}`, {
-    effect: "none",
-    where,
-    next,
-  });
+  const code = codeOf(tag, said, marks);
+  return refusalOf(code, `the device refuses: ${text || tag || "without a word"}`, where);
 }
 
-function codeOf(
-  tag: string,
-  said: string,
-  marks: readonly FailureMark[],
-): readonly [ErrorCode, string] {
+function codeOf(tag: string, said: string, marks: readonly FailureMark[]): ErrorCode {
   const code = marks.find(({ pattern }) => pattern.test(said))?.code;
-  if (code === "device.locked" || (code === undefined && lockTags.has(tag))) {
-    return ["device.locked", "wait until the other session has left, then repeat the command"];
-  }
-  if (code !== undefined) return [code, "linkseal status"];
-  return unknownTags.has(tag)
-    ? ["device.unsupported", "linkseal driver list"]
-    : ["device.rejected", "linkseal status"];
-}
-
-/** One line without a control character, of bounded length. */
-function printable(text: string): string {
-  const line = text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
-  return line.length > quotedMax ? `${line.slice(0, quotedMax)}…` : line;
+  if (code !== undefined) return code;
+  if (lockTags.has(tag)) return "device.locked";
+  return unknownTags.has(tag) ? "device.unsupported" : "device.rejected";
 }
 
 function closed(why: string, where: string, cause?: unknown): LinksealError {
@@ -256,10 +237,4 @@ function closed(why: string, where: string, cause?: unknown): LinksealError {
     next: "linkseal status",
     cause,
   });
-}
-
-/** The same end, as it concerns a call whose reply did not come. */
-function lostBy(error: LinksealError, effect: Effect): LinksealError {
-  const { code, message, where, next } = error;
-  return new LinksealError(code, message, { effect, where, next, cause: error.cause });
 }

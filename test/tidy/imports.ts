@@ -34,7 +34,7 @@ const importTable: readonly TableRow[] = [
     why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/define-driver\.ts$/,
+    edge: /^drivers\/(?!transport\/).* -> drivers\/define-(driver|dialect)\.ts$/,
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {

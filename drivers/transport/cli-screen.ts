@@ -1,0 +1,146 @@
+// What a terminal would show of the octets of a command line: lines without escape sequences,
+// whatever borders the octets come in.
+
+import { LinksealError } from "#hal/error.ts";
+
+export interface ScreenLimits {
+  readonly lineBytesMax: number;
+  /** Of all lines since they were taken the last time. */
+  readonly bytesMax: number;
+}
+
+const nul = 0x00;
+const backspace = 0x08;
+const tab = 0x09;
+const newLine = 0x0a;
+const carriageReturn = 0x0d;
+const escapeOctet = 0x1b;
+const space = 0x20;
+const firstRoom = 256;
+/** What keeping a line costs beside its octets. */
+const lineCost = 64;
+
+/** Inside an escape sequence: which octets are still swallowed. */
+type Sequence = "none" | "escape" | "control" | "string" | "stringEscape";
+
+export class Screen {
+  readonly #limits: ScreenLimits;
+  readonly #where: string;
+  #lines: Buffer[] = [];
+  #bytes = 0;
+  #line = Buffer.alloc(firstRoom);
+  #length = 0;
+  #cursor = 0;
+  #sequence: Sequence = "none";
+
+  constructor(limits: ScreenLimits, where: string) {
+    this.#limits = limits;
+    this.#where = where;
+  }
+
+  /** Throws `transport.closed` once a line, or all of them, are longer than they may be. */
+  feed(octets: Uint8Array): void {
+    for (const octet of octets) {
+      if (this.#sequence === "none") this.#show(octet);
+      else this.#sequence = this.#swallow(octet, this.#sequence);
+    }
+  }
+
+  /** Lines that have ended. */
+  get count(): number {
+    return this.#lines.length;
+  }
+
+  /** A line that has ended, as octets: whoever reads a key's echo in it must not make it text. */
+  line(index: number): Buffer {
+    return this.#lines[index] ?? Buffer.alloc(0);
+  }
+
+  /** The line that has not ended. */
+  get tail(): string {
+    return this.#line.toString("utf8", 0, this.#length);
+  }
+
+  /** Forgets the lines that have ended, and leaves no octet of them. */
+  clear(): void {
+    for (const line of this.#lines) line.fill(0);
+    this.#lines = [];
+    this.#bytes = 0;
+    this.#line.fill(0, this.#length);
+  }
+
+  #show(octet: number): void {
+    switch (octet) {
+      case newLine:
+        this.#end();
+        return;
+      case carriageReturn:
+        this.#cursor = 0;
+        return;
+      case backspace:
+        this.#cursor = Math.max(0, this.#cursor - 1);
+        return;
+      case escapeOctet:
+        this.#sequence = "escape";
+        return;
+      case tab:
+        this.#put(space);
+        return;
+      default:
+        if (octet > nul && octet < space) return;
+        if (octet !== nul && octet !== 0x7f) this.#put(octet);
+    }
+  }
+
+  #put(octet: number): void {
+    if (this.#cursor >= this.#limits.lineBytesMax) throw this.#tooLong("a line");
+    if (this.#cursor === this.#line.length) {
+      const wider = Buffer.alloc(this.#line.length * 2);
+      this.#line.copy(wider);
+      this.#line.fill(0);
+      this.#line = wider;
+    }
+    this.#line[this.#cursor] = octet;
+    this.#cursor += 1;
+    this.#length = Math.max(this.#length, this.#cursor);
+  }
+
+  #end(): void {
+    let length = this.#length;
+    while (length > 0 && this.#line[length - 1] === space) length -= 1;
+    this.#bytes += length + lineCost;
+    if (this.#bytes > this.#limits.bytesMax) throw this.#tooLong("the output");
+    this.#lines.push(Buffer.from(this.#line.subarray(0, length)));
+    this.#line.fill(0, 0, this.#length);
+    this.#length = 0;
+    this.#cursor = 0;
+  }
+
+  #swallow(octet: number, sequence: Exclude<Sequence, "none">): Sequence {
+    switch (sequence) {
+      case "escape":
+        if (octet === 0x5b) return "control";
+        // Titles and the like end with BEL, or with an escape and a backslash.
+        return octet === 0x5d || octet === 0x50 ? "string" : "none";
+      case "control":
+        if (octet >= space && octet < 0x40) return "control";
+        if (octet === 0x4b) this.#length = Math.min(this.#length, this.#cursor);
+        return "none";
+      case "string":
+        if (octet === escapeOctet) return "stringEscape";
+        return octet === 0x07 || octet === newLine ? "none" : "string";
+      case "stringEscape":
+        return "none";
+    }
+  }
+
+  #tooLong(what: string): LinksealError {
+    const text = `the session was ended: ${what} is longer than any may be`;
+    const next = "linkseal status";
+    return new LinksealError("transport.closed", text, {
+      effect: "none",
+      where: this.#where,
+      next,
+    });
+  }
+}

@@ -1,0 +1,232 @@
+import { describe, expect, it } from "vitest";
+import { isToken, line } from "#drivers/transport/cli.ts";
+import { LinksealError } from "#hal/error.ts";
+import { preview, Secret } from "#hal/secret.ts";
+import { host, never, openOn, puppetOf } from "./cli-kit.ts";
+
+async function refusalOf(promise: Promise<unknown>): Promise<LinksealError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof LinksealError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+const show = [["show version"]];
+
+describe("a command line", () => {
+  it("learns its prompt, turns the pager off, and gives the output alone", async () => {
+    const puppet = puppetOf((said) =>
+      said === "show version" ? "Wed Nov 25 18:00:00.123 UTC\r\nCisco IOS XR\r\n 7.9.2\r\n" : "",
+    );
+    const cli = await openOn(puppet);
+    expect(await cli.run(show, "none", never)).toBe("Cisco IOS XR\n 7.9.2");
+    expect(puppet.lines).toEqual(["terminal length 0", "terminal width 0", "show version"]);
+    expect(cli.mode).toBe("#");
+  });
+
+  it("takes a prompt in the greeting for none", async () => {
+    const puppet = puppetOf(() => "");
+    puppet.greeting = `\r\nthe prompt here is\r\nRP/0/RP0/CPU0:other#\r\n`;
+    const cli = await openOn(puppet);
+    expect(await cli.run(show, "none", never)).toBe("");
+    expect(cli.isOver).toBe(false);
+  });
+
+  it("takes what looks like its prompt for output, wherever a piece ends", async () => {
+    const look = `a\r\n${host}#\r\nb\r\n${host}(config)#\r\nc\r\n`;
+    for (let piece = 1; piece < 80; piece += 1) {
+      const puppet = puppetOf((said) => (said === "show version" ? look : ""));
+      puppet.piece = () => piece;
+      const cli = await openOn(puppet);
+      const shown = await cli.run(show, "none", never);
+      expect(shown).toBe(`a\n${host}#\nb\n${host}(config)#\nc`);
+    }
+  });
+
+  it("presses a key for a pager that comes all the same", async () => {
+    const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
+    const cli = await openOn(puppet);
+    const { pipe } = puppet;
+    const { heard } = pipe;
+    let pages = 0;
+    pipe.heard = (sent) => {
+      heard(sent);
+      if (sent.endsWith("show version\n")) pipe.say("show version\r\none\r\n --More-- ");
+      else if (sent.endsWith(" ")) {
+        pages += 1;
+        const erase = "\b".repeat(10) + " ".repeat(10) + "\b".repeat(10);
+        pipe.say(`${erase}two\r\n${pages < 2 ? " --More-- " : `${host}#`}`);
+      }
+    };
+    expect(await cli.run(show, "none", never)).toBe("one\ntwo\ntwo");
+    expect(pages).toBe(2);
+  });
+
+  it("shows no escape sequence, NUL or backspace", async () => {
+    const noisy = "\x1b[2J\x1b[1;31mon\0e\x1b]0;title\x07\r\nx\b\btwo\x1b[K\r\nabc\rd\r\n";
+    const cli = await openOn(puppetOf((said) => (said === "show version" ? noisy : "")));
+    expect(await cli.run(show, "none", never)).toBe("one\ntwo\ndbc");
+  });
+
+  it("finds a refusal in what looks like a success, and says nothing after it", async () => {
+    const puppet = puppetOf((said) =>
+      said === "commit" ? "done\r\n% Failed to commit\r\nthe commit succeeded\r\n" : "",
+    );
+    const cli = await openOn(puppet);
+    const error = await refusalOf(cli.run([["commit"], ["exit"]], "unknown", never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(error.message).toContain("% Failed to commit");
+    expect(puppet.lines).not.toContain("exit");
+    expect(await cli.run(show, "none", never)).toBe("");
+  });
+
+  it("tells a lock from other refusals", async () => {
+    const text = "!!% configuration is locked by another session\r\n";
+    const cli = await openOn(puppetOf((said) => (said === "configure" ? text : "")));
+    const error = await refusalOf(cli.run([["configure"]], "none", never));
+    expect(error).toMatchObject({ code: "device.locked", effect: "none" });
+  });
+
+  it("follows the prompt into a mode", async () => {
+    const puppet = puppetOf((said) => {
+      puppet.mode = said === "configure" ? "(config)" : "";
+      return "";
+    });
+    const cli = await openOn(puppet);
+    await cli.run([["configure"]], "none", never);
+    expect(cli.mode).toBe("(config)#");
+  });
+
+  it("answers no question", async () => {
+    const puppet = puppetOf((said) => (said === "commit" ? undefined : ""));
+    const cli = await openOn(puppet);
+    puppet.pipe.heard = () => puppet.pipe.say("commit\r\nproceed anyway? [no]: ");
+    const error = await refusalOf(cli.run([["commit"]], "unknown", never));
+    expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
+    expect(cli.isOver).toBe(true);
+    expect(puppet.pipe.isClosed).toBe(true);
+  });
+
+  it("is over once a command was given up", async () => {
+    const puppet = puppetOf(() => "");
+    const cli = await openOn(puppet);
+    const stop = new AbortController();
+    const reason = new Error("given up");
+    puppet.pipe.heard = () => stop.abort(reason);
+    const asked = cli.run([["commit"]], "unknown", stop.signal);
+    await expect(asked).rejects.toBe(reason);
+    const error = await refusalOf(cli.run(show, "unknown", never));
+    expect(error).toMatchObject({ code: "transport.closed", effect: "none" });
+  });
+
+  it("says one command after the other, without one that was given up", async () => {
+    const puppet = puppetOf((said) => `${said}!\r\n`);
+    const cli = await openOn(puppet);
+    const stop = new AbortController();
+    const [first, , third] = [
+      cli.run([["one"]], "none", never),
+      cli.run([["two"]], "none", stop.signal).catch(() => "dropped"),
+      cli.run([["three"]], "none", never),
+    ];
+    stop.abort(new Error("not any more"));
+    expect([await first, await third]).toEqual(["one!", "three!"]);
+    expect(puppet.lines).not.toContain("two");
+  });
+
+  it("is over when the device hangs up, with the effect of what was said", async () => {
+    const puppet = puppetOf(() => "");
+    const cli = await openOn(puppet);
+    puppet.pipe.heard = () => puppet.pipe.hangUp();
+    const error = await refusalOf(cli.run([["commit"]], "unknown", never));
+    expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
+  });
+
+  it("is over when the echo is not what was said", async () => {
+    const puppet = puppetOf(() => "");
+    const cli = await openOn(puppet);
+    puppet.echo = () => "show something else";
+    const error = await refusalOf(cli.run(show, "none", never));
+    expect(error.message).toContain("out of step");
+  });
+
+  it("ends a line without an end in bounded memory", async () => {
+    const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
+    const cli = await openOn(puppet);
+    puppet.pipe.heard = () => {
+      puppet.pipe.say("show version\r\n");
+      puppet.pipe.say(new Uint8Array(100 * 1024 * 1024).fill(0x41), 256 * 1024);
+    };
+    const error = await refusalOf(cli.run(show, "none", never));
+    expect(error).toMatchObject({ code: "transport.closed" });
+    expect(error.message).toContain("a line is longer");
+  });
+
+  it("ends an output without an end", async () => {
+    const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
+    const cli = await openOn(puppet);
+    puppet.pipe.heard = () => puppet.pipe.say("x\n".repeat(1024 * 1024), 64 * 1024);
+    const error = await refusalOf(cli.run(show, "none", never));
+    expect(error.message).toContain("the output is longer");
+  });
+});
+
+describe("a key on a command line", () => {
+  const key = (): Secret => Secret.take("cak", new Uint8Array(32).fill(0xa5));
+  const digits = "a5".repeat(32);
+
+  it("goes out as digits and comes back in nothing", async () => {
+    using secret = key();
+    const puppet = puppetOf((said) => (said.startsWith("key-string") ? `${digits}\r\n` : ""));
+    puppet.piece = () => 7;
+    const cli = await openOn(puppet);
+    const said = line`key-string ${{ secret, as: "hex" }} cryptographic-algorithm aes-256-cmac`;
+    expect(preview(said)).not.toContain("a5a5");
+    expect(await cli.run([said], "none", never)).toBe("");
+    expect(puppet.lines.at(-1)).toContain(digits);
+  });
+
+  it("is in no error, however the refusal quotes it", async () => {
+    using secret = key();
+    for (const quoted of [digits, digits.toUpperCase(), `${digits.slice(0, 40)}\r\n${digits}`]) {
+      const cli = await openOn(
+        puppetOf((said) => (said.startsWith("key") ? `% Invalid input ${quoted}\r\n` : "")),
+      );
+      const said = line`key-string ${{ secret, as: "hex" }}`;
+      const error = await refusalOf(cli.run([said], "none", never));
+      expect(error.code).toBe("device.rejected");
+      expect(`${error.message} ${error.stack}`.toLowerCase()).not.toContain("a5a5");
+    }
+  });
+});
+
+describe("what is said", () => {
+  it.each(["a b", "a\nb", "a\r", "?", "a?", "a|b", '"a"', "a;b", "", "!a", "-a", "é", "a\0", "\t"])(
+    "%j is no word",
+    (word) => {
+      expect(isToken(word)).toBe(false);
+      expect(() => line`interface ${word}`).toThrow(LinksealError);
+    },
+  );
+
+  it.each(["HundredGigE0/0/0/0", "10.0.0.1/30", "2001:db8::1", "a_b", "7.9.2", "x".repeat(128)])(
+    "%j is one word",
+    (word) => {
+      expect(preview(line`interface ${word}`)).toBe(`interface ${word}`);
+    },
+  );
+
+  it("is a line of printable text, or nothing is sent", async () => {
+    const puppet = puppetOf(() => "");
+    const cli = await openOn(puppet);
+    const { sent } = puppet.pipe;
+    for (const text of ["show a\nreload", "show \x03", "show\tversion", "show é"]) {
+      const error = await refusalOf(cli.run([[text]], "none", never));
+      expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    }
+    expect(puppet.pipe.sent).toBe(sent);
+    expect(await cli.run(show, "none", never)).toBe("");
+  });
+});
