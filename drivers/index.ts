@@ -1,6 +1,7 @@
 // The table from driver name to driver, and what the agent takes beside it.
 
 import type { Driver } from "#hal/device.ts";
+import { eos } from "./eos/eos.ts";
 import { junos } from "./junos/junos.ts";
 import { linux } from "./linux/linux.ts";
 import { sim } from "./sim.ts";
@@ -10,4 +11,4 @@ export { simPeer, simVault } from "./sim-azure.ts";
 export { simKeyStore } from "./sim-keys.ts";
 export { fillCommand } from "./transport/fill.ts";
 
-export const drivers: Readonly<Record<string, Driver>> = { junos, linux, sim };
+export const drivers: Readonly<Record<string, Driver>> = { eos, junos, linux, sim };

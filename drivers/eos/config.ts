@@ -32,7 +32,7 @@ interface Profile {
   readonly keys: readonly ConfiguredKey[];
 }
 
-export interface ConfiguredKey {
+interface ConfiguredKey {
   readonly ckn: Ckn;
   readonly role: "primary" | "fallback";
 }
@@ -262,7 +262,12 @@ function aboutOf(children: readonly Statement[]): ReadonlyMap<string, About> {
   for (const { words } of children) {
     const [verb, name, what, value, direction] = words;
     if (verb !== "neighbor" || name === undefined) continue;
-    const one = about.get(name) ?? { group: undefined, isShut: false, in: undefined, out: undefined };
+    const one = about.get(name) ?? {
+      group: undefined,
+      isShut: false,
+      in: undefined,
+      out: undefined,
+    };
     about.set(name, one);
     if (what === "shutdown") one.isShut = true;
     if (what === "peer" && value === "group") one.group = direction;
@@ -298,7 +303,7 @@ function routeMapsOf(all: readonly Statement[]): EosConfig["routeMaps"] {
   return maps;
 }
 
-export function wholeOf(text: string): number | undefined {
+function wholeOf(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 

@@ -3,6 +3,7 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
+import { line } from "../transport/cli.ts";
 import { cipherOf, type EosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainMap, isDrainMap } from "./names.ts";
 import type { PortPlan } from "./plan.ts";
@@ -15,33 +16,25 @@ export interface Edits {
 
 /** Lines inside modes; without one where nothing differs. */
 interface Block {
-  readonly modes: readonly string[];
+  readonly modes: readonly Command[];
   readonly commands: readonly Command[];
 }
 
-/** What a name of the device may consist of, so that a line stays one line of these words. */
-const plainPattern = /^[\w ./:@+,=-]*$/;
-
-/** A sentence = why it cannot be written. */
-export function editsBetween(
-  before: PortPlan,
-  after: PortPlan,
-  config: EosConfig,
-): Edits | string {
+/**
+ * A sentence = why it cannot be written. Throws `device.rejected` where a name in a configuration is
+ * more than one word.
+ */
+export function editsBetween(before: PortPlan, after: PortPlan, config: EosConfig): Edits | string {
   const drains = drainEdits(before, after, config);
   if (typeof drains === "string") return drains;
   const blocks = [profileBlock(before, after), portBlock(before, after), ...drains.blocks];
   const commands = blocks.flatMap(commandsOf);
-  const isPlain = commands.every((command) =>
-    command.every((part) => typeof part !== "string" || plainPattern.test(part)),
-  );
-  if (!isPlain) return "a name in its configuration is not written in plain letters";
   return { commands, lines: [...previewOf(before, after), ...drains.lines] };
 }
 
 function commandsOf({ modes, commands }: Block): readonly Command[] {
   if (commands.length === 0) return [];
-  return [...modes.map((mode) => [mode]), ...commands, ...modes.map(() => ["exit"])];
+  return [...modes, ...commands, ...modes.map(() => line`exit`)];
 }
 
 function profileBlock(before: PortPlan, after: PortPlan): Block {
@@ -53,13 +46,18 @@ function profileBlock(before: PortPlan, after: PortPlan): Block {
   const left = before.keys.filter(({ ckn, role }) => !same(ckn, role, after));
   const come = after.keys.filter(({ ckn, role }) => !same(ckn, role, before));
   return {
-    modes: ["mac security", `profile ${profile}`],
+    modes: [line`mac security`, line`profile ${profile}`],
     commands: [
-      ...settingLines(before.settings, settings).map((line) => [line]),
-      ...left.map(({ ckn, role }) => [`no key ${ckn}${role === "fallback" ? " fallback" : ""}`]),
-      ...come.map(({ ckn, role, secret }): Command => {
-        const hole = secret === undefined ? [] : [{ secret, as: "hex" } as const];
-        return [`key ${ckn} 0 `, ...hole, ...(role === "fallback" ? [" fallback"] : [])];
+      ...settingLines(before.settings, settings),
+      ...left.map(({ ckn, role }) =>
+        role === "fallback" ? line`no key ${ckn} fallback` : line`no key ${ckn}`,
+      ),
+      ...come.flatMap(({ ckn, role, secret }): readonly Command[] => {
+        if (secret === undefined) return [];
+        const hole = { secret, as: "hex" } as const;
+        return [
+          role === "fallback" ? line`key ${ckn} 0 ${hole} fallback` : line`key ${ckn} 0 ${hole}`,
+        ];
       }),
     ],
   };
@@ -68,28 +66,28 @@ function profileBlock(before: PortPlan, after: PortPlan): Block {
 function settingLines(
   was: MacsecSettings | undefined,
   settings: MacsecSettings,
-): readonly string[] {
+): readonly Command[] {
   const { suite, includeSci, keyServerPriority, replayWindow, sakRekeyMs } = settings;
-  const lines: string[] = [];
-  if (was?.suite !== suite) lines.push(`cipher ${cipherOf(suite)}`);
+  const lines: Command[] = [];
+  if (was?.suite !== suite) lines.push(line`cipher ${cipherOf(suite)}`);
   if (was?.keyServerPriority !== keyServerPriority) {
-    lines.push(`mka key-server priority ${keyServerPriority}`);
+    lines.push(line`mka key-server priority ${keyServerPriority}`);
   }
   if (was?.sakRekeyMs !== sakRekeyMs) {
     lines.push(
       sakRekeyMs === undefined
-        ? "no mka session rekey-period"
-        : `mka session rekey-period ${sakRekeyMs / 1000}`,
+        ? line`no mka session rekey-period`
+        : line`mka session rekey-period ${sakRekeyMs / 1000}`,
     );
   }
-  if ((was?.includeSci ?? false) !== includeSci) lines.push(includeSci ? "sci" : "no sci");
+  if ((was?.includeSci ?? false) !== includeSci) lines.push(includeSci ? line`sci` : line`no sci`);
   // Said even though it is what a profile begins with: no release may decide otherwise.
-  if (was?.policy !== "mustSecure") lines.push("traffic unprotected drop");
+  if (was?.policy !== "mustSecure") lines.push(line`traffic unprotected drop`);
   if (was === undefined || was.replayWindow !== replayWindow) {
     lines.push(
       ...(replayWindow === undefined
-        ? ["replay protection disabled"]
-        : ["no replay protection disabled", `replay protection window ${replayWindow}`]),
+        ? [line`replay protection disabled`]
+        : [line`no replay protection disabled`, line`replay protection window ${replayWindow}`]),
     );
   }
   return lines;
@@ -99,10 +97,10 @@ function portBlock(before: PortPlan, after: PortPlan): Block {
   const { port, admin, profile } = after;
   const commands: Command[] = [];
   if (profile !== undefined && before.profile !== profile) {
-    commands.push([`mac security profile ${profile}`]);
+    commands.push(line`mac security profile ${profile}`);
   }
-  if (before.admin !== admin) commands.push([admin === "down" ? "shutdown" : "no shutdown"]);
-  return { modes: [`interface ${port}`], commands };
+  if (before.admin !== admin) commands.push(admin === "down" ? line`shutdown` : line`no shutdown`);
+  return { modes: [line`interface ${port}`], commands };
 }
 
 interface DrainEdits {
@@ -136,44 +134,45 @@ function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Drain
   };
 }
 
-const inBgp = ({ vrf }: Neighbour, as: string, ...lines: readonly string[]): Block => ({
-  modes: [`router bgp ${as}`, ...(vrf === "default" ? [] : [`vrf ${vrf}`])],
-  commands: lines.map((line) => [line]),
-});
+function inBgp({ vrf }: Neighbour, as: string, ...commands: readonly Command[]): Block {
+  const within = vrf === "default" ? [] : [line`vrf ${vrf}`];
+  return { modes: [line`router bgp ${as}`, ...within], commands };
+}
 
-/** Its own AS, three times, and a local preference below the usual one. */
-const prepends = 3;
 const lowPreference = 50;
 
-function beginningOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Block[] | string {
+function beginningOf(
+  means: DrainMeans,
+  neighbour: Neighbour,
+  as: string,
+): readonly Block[] | string {
   const { address, maps, inherited } = neighbour;
   switch (means) {
     case "peeringShutdown":
-      return [inBgp(neighbour, as, `neighbor ${address} shutdown`)];
+      return [inBgp(neighbour, as, line`neighbor ${address} shutdown`)];
     case "gracefulShutdown":
       return "a graceful shutdown is not offered";
     case "prepend": {
-      if (!/^\d{1,10}$/.test(as)) return "the AS of BGP is not understood";
-      const path = Array.from({ length: prepends }, () => as).join(" ");
       const [out, into] = [drainMap("out", address), drainMap("in", address)];
-      // What the operator lets pass is decided as before: by the map that this one calls.
+      // Its own AS, three times, and a local preference below the usual one. What the operator lets
+      // pass is decided as before: by the map that this one calls.
       return [
-        mapBlock(out, maps.out ?? inherited.out, `set as-path prepend ${path}`),
-        mapBlock(into, maps.in ?? inherited.in, `set local-preference ${lowPreference}`),
+        mapBlock(out, maps.out ?? inherited.out, line`set as-path prepend ${as} ${as} ${as}`),
+        mapBlock(into, maps.in ?? inherited.in, line`set local-preference ${lowPreference}`),
         inBgp(
           neighbour,
           as,
-          `neighbor ${address} route-map ${out} out`,
-          `neighbor ${address} route-map ${into} in`,
+          line`neighbor ${address} route-map ${out} out`,
+          line`neighbor ${address} route-map ${into} in`,
         ),
       ];
     }
   }
 }
 
-function mapBlock(name: string, calls: string | undefined, set: string): Block {
-  const called = calls === undefined ? [] : [[`sub-route-map ${calls}`]];
-  return { modes: [`route-map ${name} permit 10`], commands: [...called, [set]] };
+function mapBlock(name: string, calls: string | undefined, set: Command): Block {
+  const called = calls === undefined ? [] : [line`sub-route-map ${calls}`];
+  return { modes: [line`route-map ${name} permit 10`], commands: [...called, set] };
 }
 
 function endOf(
@@ -185,19 +184,22 @@ function endOf(
   const { address, maps, inherited } = neighbour;
   switch (means) {
     case "peeringShutdown":
-      return [inBgp(neighbour, as, `no neighbor ${address} shutdown`)];
+      return [inBgp(neighbour, as, line`no neighbor ${address} shutdown`)];
     case "gracefulShutdown":
       return [];
     case "prepend": {
-      const drained = (["out", "in"] as const).filter((way) => isDrainMap(maps[way]));
-      const back = drained.map((way) => {
-        const calls = config.routeMaps.get(maps[way] ?? "")?.calls;
+      const drained = (["out", "in"] as const).flatMap((way) => {
+        const name = maps[way];
+        return name !== undefined && isDrainMap(name) ? [{ way, name }] : [];
+      });
+      const back = drained.map(({ way, name }) => {
+        const calls = config.routeMaps.get(name)?.calls;
         // The map of its peer group comes back by itself.
         return calls === undefined || calls === inherited[way]
-          ? `no neighbor ${address} route-map ${maps[way]} ${way}`
-          : `neighbor ${address} route-map ${calls} ${way}`;
+          ? line`no neighbor ${address} route-map ${name} ${way}`
+          : line`neighbor ${address} route-map ${calls} ${way}`;
       });
-      const gone = drained.map((way): Command => [`no route-map ${maps[way]}`]);
+      const gone = drained.map(({ name }) => line`no route-map ${name}`);
       return [inBgp(neighbour, as, ...back), { modes: [], commands: gone }];
     }
   }

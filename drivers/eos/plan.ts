@@ -5,7 +5,7 @@ import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Ckn, DrainMeans, KeyRef, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { Work } from "../define-driver.ts";
+import type { Work } from "../define-dialect.ts";
 import { type EosConfig, neighboursOn } from "./config.ts";
 import { isDrainMap, ownProfile } from "./names.ts";
 
@@ -19,7 +19,7 @@ export interface PortPlan {
   readonly drains: readonly DrainMeans[];
 }
 
-export interface PlannedKey {
+interface PlannedKey {
   readonly ckn: Ckn;
   readonly role: "primary" | "fallback";
   /** Of a key that is new, or gets another role. */

@@ -3,16 +3,7 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import {
-  fieldsIn,
-  fieldsOf,
-  flagIn,
-  listIn,
-  numberIn,
-  parse,
-  rowsIn,
-  textIn,
-} from "./json.ts";
+import { fieldsIn, fieldsOf, flagIn, listIn, numberIn, parse, rowsIn, textIn } from "./json.ts";
 import { isPort, portOfUnit } from "./names.ts";
 
 export interface Software {
@@ -130,7 +121,11 @@ export function bgpSession(port: PortName, peer: string, found: Peer | undefined
 }
 
 /** Routes that came from one neighbour; `best` = in use. */
-export function readRoutes(text: string, vrf: string, port: PortName): readonly Route[] | undefined {
+export function readRoutes(
+  text: string,
+  vrf: string,
+  port: PortName,
+): readonly Route[] | undefined {
   const found = fieldsIn(fieldsIn(parse(text), "vrfs"), vrf);
   const entries = rowsIn(found, "bgpRouteEntries");
   return entries?.flatMap(([prefix, entry]): Route[] => {

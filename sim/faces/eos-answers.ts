@@ -17,7 +17,11 @@ type Json = Readonly<Record<string, unknown>>;
 const known = <T>(reading: Reading<T>): T | undefined =>
   reading.kind === "known" ? reading.value : undefined;
 
-export function version({ model, version: software }: EosModel, router: Router, booted: number): Json {
+export function version(
+  { model, version: software }: EosModel,
+  router: Router,
+  booted: number,
+): Json {
   return {
     mfgName: "Arista",
     modelName: model,
@@ -261,8 +265,7 @@ export function routeTo(router: Router, destination: string): Json {
   const ways = router.managementRoutes;
   const port: PortName | undefined = ways.has(destination) ? ways.get(destination) : "Management1";
   const via = { nexthopAddr: "192.0.2.254", interface: port };
-  const routes =
-    port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
+  const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
   return { vrfs: { default: { routingDisabled: false, routes } } };
 }
 

@@ -135,10 +135,33 @@ export function restOf(lines: readonly Line[], beginning: string): string | unde
 
 export class CommandError extends Error {}
 
+interface Step {
+  readonly mode: Mode;
+  readonly at: Line;
+}
+
+function markOf({ mode, at }: Step): string {
+  const [, second = "", third = ""] = at.text.split(" ");
+  switch (mode) {
+    case "macsec":
+      return "-mac-sec";
+    case "profile":
+      return `-profile-${second}`;
+    case "interface":
+      return `-if-${second.replace(/^Ethernet/, "Et")}`;
+    case "bgp":
+      return `-router-bgp-${third}`;
+    case "map":
+      return `-route-map-${second}`;
+    case "top":
+      return "";
+  }
+}
+
 /** Where somebody stands in a configuration, and what a line of theirs makes of it. */
 export class Editor {
   readonly root: Line[];
-  #path: { readonly mode: Mode; readonly at: Line }[] = [];
+  #path: Step[] = [];
 
   constructor(root: Line[]) {
     this.root = root;
@@ -146,25 +169,7 @@ export class Editor {
 
   /** As it stands between the parentheses of a prompt. */
   where(): string {
-    return this.#path
-      .map(({ mode, at }) => {
-        const last = at.text.split(" ").at(-1) ?? "";
-        switch (mode) {
-          case "macsec":
-            return "-mac-sec";
-          case "profile":
-            return `-profile-${last}`;
-          case "interface":
-            return `-if-${last.replace(/^Ethernet/, "Et")}`;
-          case "bgp":
-            return "-router-bgp";
-          case "map":
-            return `-route-map-${at.text.split(" ")[1] ?? ""}`;
-          case "top":
-            return "";
-        }
-      })
-      .join("");
+    return this.#path.map(markOf).join("");
   }
 
   /** One mode up; false at the top. */
@@ -215,7 +220,10 @@ export class Editor {
   #entered(siblings: Line[], text: string): Line {
     const found = childOf(siblings, text);
     if (found !== undefined) return found;
-    if (/^router bgp /.test(text) && siblings.some((one) => /^router bgp /.test(one.text))) {
+    if (
+      text.startsWith("router bgp ") &&
+      siblings.some((one) => one.text.startsWith("router bgp "))
+    ) {
       throw new CommandError("% BGP is already running");
     }
     const made = line(text);
@@ -254,7 +262,10 @@ function storedKey(siblings: readonly Line[], text: string): string {
 
 /** As `sanitized` prints it: whatever follows the number of a form is gone. */
 export function sanitized(text: string): string {
-  return text.replace(/^(key \S+|neighbor \S+ password|.*secret) (0|5|7|8a) \S+/, "$1 $2 <removed>");
+  return text.replace(
+    /^(key \S+|neighbor \S+ password|.*secret) (0|5|7|8a) \S+/,
+    "$1 $2 <removed>",
+  );
 }
 
 export function printed(lines: readonly Line[], shown: (text: string) => string): string {
@@ -268,7 +279,10 @@ export function printed(lines: readonly Line[], shown: (text: string) => string)
 }
 
 interface JsonLines {
-  readonly [text: string]: { readonly comments: readonly string[]; readonly cmds: JsonLines } | null;
+  readonly [text: string]: {
+    readonly comments: readonly string[];
+    readonly cmds: JsonLines;
+  } | null;
 }
 
 export function asJson(lines: readonly Line[], shown: (text: string) => string): JsonLines {

@@ -17,7 +17,7 @@ import {
   type PortConfig,
 } from "#sim/router-config.ts";
 import type { StationKey } from "#sim/station.ts";
-import { childOf, CommandError, cloneLines, type Line, line, restOf } from "./eos-config.ts";
+import { CommandError, childOf, cloneLines, type Line, line, restOf } from "./eos-config.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
 export const localAs = "64512";
@@ -59,7 +59,7 @@ const ciphers: Readonly<Record<string, CipherSuite>> = {
   "aes256-gcm-xpn": "gcm-aes-xpn-256",
 };
 
-export function cipherOf(suite: CipherSuite): string {
+function cipherOf(suite: CipherSuite): string {
   return Object.entries(ciphers).find(([, one]) => one === suite)?.[0] ?? "aes128-gcm";
 }
 
@@ -131,7 +131,8 @@ function settingsFrom(profile: readonly Line[], router: Router): MacsecSettings 
 
 function keysFrom(profile: readonly Line[]): readonly StationKey[] {
   const keys = profile.flatMap(({ text }): StationKey[] => {
-    const [, name = "", hidden = "", role = ""] = /^key (\S+) 7 (\S+)( fallback)?$/.exec(text) ?? [];
+    const [, name = "", hidden = "", role = ""] =
+      /^key (\S+) 7 (\S+)( fallback)?$/.exec(text) ?? [];
     const ckn = parseCkn(name);
     if (ckn === undefined) return [];
     return [{ ...keyFrom(ckn, hidden), role: role === "" ? "primary" : "fallback" }];

@@ -2,6 +2,7 @@
 // that the face knows.
 
 import type { Router } from "#sim/router.ts";
+import type { ConfigSession, EosFace } from "./eos.ts";
 import {
   bgpSummary,
   clock,
@@ -18,7 +19,6 @@ import {
   status,
   version,
 } from "./eos-answers.ts";
-import type { ConfigSession, EosFace } from "./eos.ts";
 import { asJson, CommandError, cloneLines, Editor, printed, sanitized } from "./eos-config.ts";
 import type { Commands, Said } from "./terminal.ts";
 
@@ -64,8 +64,9 @@ export class EosShell implements Commands {
 
   msFor(line: string): number {
     const { lookMs, prepareMs, commitMs } = this.#face.router.options.latency;
+    if (line.startsWith("!")) return 0;
     if (/\bcommit\b/.test(line)) return commitMs;
-    if (/^configure session/.test(line)) return prepareMs / 2;
+    if (line.startsWith("configure session")) return prepareMs / 2;
     return this.#place.kind === "exec" ? lookMs / 20 : prepareMs / 40;
   }
 
@@ -89,6 +90,7 @@ export class EosShell implements Commands {
   }
 
   #run(line: string): Said {
+    if (line.startsWith("!")) return { kind: "text", text: "" };
     const said = this.#general(line) ?? (line.startsWith("show ") ? this.#show(line) : undefined);
     if (said !== undefined) return typeof said === "string" ? { kind: "text", text: said } : said;
     if (this.#level === 1) throw new CommandError("% Invalid input (privileged mode required)");
@@ -102,7 +104,8 @@ export class EosShell implements Commands {
       this.#page = Number(length);
       return length === "0" ? "Pagination disabled.\n" : "";
     }
-    if (/^terminal width \d{1,5}$/.test(line)) return `Width set to ${line.split(" ")[2]} columns.\n`;
+    if (/^terminal width \d{1,5}$/.test(line))
+      return `Width set to ${line.split(" ")[2]} columns.\n`;
     switch (line) {
       case "enable":
         this.#level = 15;
@@ -207,7 +210,8 @@ export class EosShell implements Commands {
   #textOf(question: string): string | undefined {
     const face = this.#face;
     const [, named, diffs] = /^session-config(?: named (\S+))?( diffs)?$/.exec(question) ?? [];
-    if (question.startsWith("session-config")) return this.#sessionConfig(named, diffs !== undefined);
+    if (question.startsWith("session-config"))
+      return this.#sessionConfig(named, diffs !== undefined);
     switch (question) {
       case "mac security interface":
         return macSecurityTable(face.router);

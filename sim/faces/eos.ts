@@ -6,16 +6,16 @@ import type { Router } from "#sim/router.ts";
 import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
+import type { EosModel } from "./eos-answers.ts";
 import {
   CommandError,
-  cloneLines,
   childOf,
+  cloneLines,
   Editor,
   type Line,
   printed,
   restOf,
 } from "./eos-config.ts";
-import type { EosModel } from "./eos-answers.ts";
 import { configFrom, effectsOf, firstLines, linesAfter, peersOf } from "./eos-meaning.ts";
 import { EosShell } from "./eos-shell.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
@@ -55,7 +55,11 @@ export class EosFace {
   #seen: MutableConfig;
   #sessions = new Map<string, ConfigSession>();
   #armed:
-    | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly name: string; readonly by: number }
+    | {
+        readonly token: Parameters<Router["commits"]["recall"]>[0];
+        readonly name: string;
+        readonly by: number;
+      }
     | undefined;
   #bootedAt: number;
   #boot: string;

@@ -62,12 +62,14 @@ const tunnel: TunnelSpec = {
   pskSecretId: `${vault}/hub-1-psk/${"1".repeat(32)}`,
 };
 
-export function buildRig(capabilities: Capabilities): Rig {
+type Names = readonly [PortName, PortName];
+
+export function buildRig(capabilities: Capabilities, names: Names = ports): Rig {
   const clock = new CountingClock(1_800_000_000_000);
   const prng = new Prng("conformance");
   const links = [
-    linkOf(0, clock, prng, capabilities),
-    linkOf(1, clock, prng, capabilities),
+    linkOf(0, clock, prng, capabilities, names),
+    linkOf(1, clock, prng, capabilities, names),
   ] as const;
   const router = new Router({
     name: "edge-a",
@@ -77,7 +79,7 @@ export function buildRig(capabilities: Capabilities): Rig {
     ports: links.map(({ port, edge, fibre }) => ({ name: port, station: edge, fibre })),
     latency: { lookMs: 200, prepareMs: 400, commitMs: 1_000 },
   });
-  router.managementRoutes.set("192.0.2.10", ports[1]);
+  router.managementRoutes.set("192.0.2.10", names[1]);
   router.managementRoutes.set("192.0.2.99", undefined);
   const traffic = new Traffic({ links: links.map(({ port, fibre }) => ({ router, port, fibre })) });
   const caks = new Map([[tunnel.pskSecretId, prng.fork("psk").bytes(24)]]);
@@ -88,7 +90,13 @@ export function buildRig(capabilities: Capabilities): Rig {
   return { clock, router, links, traffic, prng: prng.fork("keys"), caks, said: [], effects };
 }
 
-function linkOf(index: 0 | 1, clock: SimClock, prng: Prng, offer: Capabilities): RigLink {
+function linkOf(
+  index: 0 | 1,
+  clock: SimClock,
+  prng: Prng,
+  offer: Capabilities,
+  names: Names,
+): RigLink {
   const quirks = { perPortCounters: offer.macsec?.counters === "perPort" };
   const station = (end: string, mac: string): Station =>
     new Station({
@@ -102,7 +110,7 @@ function linkOf(index: 0 | 1, clock: SimClock, prng: Prng, offer: Capabilities):
   const edge = station("edge", "02");
   const far = station("far", "06");
   return {
-    port: ports[index],
+    port: names[index],
     edge,
     far,
     fibre: new Fibre({ clock, a: edge, b: far, delayMs: 1 }),
@@ -126,12 +134,13 @@ const routerFaults = [
 
 export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
   const { clock, said } = rig;
+  const [first, second] = rig.links;
   return {
     device: await way.open(),
     offers: way.offers,
-    ports,
+    ports: [first.port, second.port],
     tunnel,
-    routes: { known: { address: "192.0.2.10", port: ports[1] }, unknown: "192.0.2.99" },
+    routes: { known: { address: "192.0.2.10", port: second.port }, unknown: "192.0.2.99" },
     troubles: new Set([...routerFaults, "farEndGone", "reboot"]),
     strike: (trouble) => disturb(rig, trouble, true),
     heal: (trouble) => disturb(rig, trouble, false),
