@@ -88,7 +88,7 @@ export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> 
   return await openAgent(world, { hostKey, host: "simulated-host" }, mind);
 }
 
-export { JunosFace, junosModel } from "#sim/faces/junos.ts";
+export { simulatedPlatforms } from "#sim/faces/platforms.ts";
 export { formatViolation } from "#sim/oracle.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";

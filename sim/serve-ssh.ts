@@ -1,15 +1,26 @@
-// A simulated router behind a real SSH server on the loopback address, with its NETCONF subsystem.
+// A simulated router behind a real SSH server on the loopback address, with the doors that it has:
+// a command line, one command, or NETCONF.
 
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
 import type { FaceSession, Wire } from "./faces/netconf.ts";
 
-export interface SshServeOptions {
+export interface SshServeOptions extends Doors {
   /** 0 = any that is free. */
   readonly port: number;
-  /** A session for one channel; undefined = the router does not answer. */
-  readonly connect: (wire: Wire) => FaceSession | undefined;
+}
+
+type Connect = (wire: Wire) => FaceSession | undefined;
+
+/** Each gives a session for one channel; undefined = the router does not answer. */
+export interface Doors {
+  /** NETCONF. */
+  readonly connect?: Connect;
+  /** A command line with a prompt. */
+  readonly shell?: Connect;
+  /** One command, and its answer. */
+  readonly execute?: (wire: Wire, command: string) => FaceSession | undefined;
 }
 
 export interface SshServed {
@@ -20,7 +31,7 @@ export interface SshServed {
 }
 
 /** Takes any user and any key: nobody but this host can reach it, and nothing real is behind it. */
-export async function serveSsh({ port, connect }: SshServeOptions): Promise<SshServed> {
+export async function serveSsh({ port, ...doors }: SshServeOptions): Promise<SshServed> {
   const pair = ssh2.utils.generateKeyPairSync("ed25519");
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
@@ -30,7 +41,7 @@ export async function serveSsh({ port, connect }: SshServeOptions): Promise<SshS
       if (attempt.method === "publickey" || attempt.method === "password") attempt.accept();
       else attempt.reject(["publickey", "password"]);
     });
-    client.on("session", (accept) => meet(accept(), client, connect));
+    client.on("session", (accept) => meet(accept(), client, doors));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -47,9 +58,10 @@ export async function serveSsh({ port, connect }: SshServeOptions): Promise<SshS
   };
 }
 
-function meet(session: Session, client: Connection, connect: SshServeOptions["connect"]): void {
+function meet(session: Session, client: Connection, doors: Doors): void {
+  const { connect, shell, execute } = doors;
   session.on("subsystem", (accept, reject, info) => {
-    if (info.name === "netconf") carry(accept(), client, connect);
+    if (info.name === "netconf" && connect !== undefined) carry(accept(), client, connect);
     else reject();
   });
   session.on("pty", (accept) => accept?.());
@@ -59,19 +71,25 @@ function meet(session: Session, client: Connection, connect: SshServeOptions["co
     channel.exit(1);
     channel.end();
   };
-  session.on("shell", refuse).on("exec", refuse);
+  session.on("shell", (accept) => {
+    if (shell === undefined) refuse(accept);
+    else carry(accept(), client, shell);
+  });
+  session.on("exec", (accept, _reject, { command }) => {
+    if (execute === undefined) refuse(accept);
+    else carry(accept(), client, (wire) => execute(wire, command));
+  });
 }
 
-function carry(
-  channel: ServerChannel,
-  client: Connection,
-  connect: SshServeOptions["connect"],
-): void {
+function carry(channel: ServerChannel, client: Connection, connect: Connect): void {
   const session = connect({
     send: (octets) => {
       channel.write(octets);
     },
-    close: () => channel.end(),
+    close: () => {
+      channel.exit(0);
+      channel.end();
+    },
   });
   if (session === undefined) {
     client.end();

@@ -76,13 +76,20 @@ export interface RouterModel {
   readonly capabilities: Capabilities;
   /** From the command to its prompt; a second or so if not said. */
   readonly commitMs?: number;
+  /** What it calls the port of its link; `et-0/0/0` if not said. */
+  readonly port?: PortName;
 }
 
 /** One group keeps the plain names of the demo; more are numbered. */
-export function planSite(name: string, groups: number, tunnels: number): SitePlan {
+export function planSite(
+  name: string,
+  groups: number,
+  tunnels: number,
+  models?: (device: string) => RouterModel,
+): SitePlan {
   if (tunnels > tunnelsMax) throw new RangeError(`at most ${tunnelsMax} tunnels have addresses`);
   const planned = Array.from({ length: groups }, (_, index) =>
-    planGroup(name, groups === 1 ? "" : String(index + 1)),
+    planGroup(name, groups === 1 ? "" : String(index + 1), models),
   );
   const links = planned.flatMap((group) => group.links);
   return {
@@ -96,15 +103,20 @@ export function planSite(name: string, groups: number, tunnels: number): SitePla
   };
 }
 
-function planGroup(site: string, number: string): PlannedGroup {
+function planGroup(
+  site: string,
+  number: string,
+  models: ((device: string) => RouterModel) | undefined,
+): PlannedGroup {
   const name = `erd-${site}${number === "" ? "" : `-${number}`}`;
   const provider = "Microsoft.Network/expressRoutePorts";
+  const device = (index: 1 | 2): string => `edge-${number}${index === 1 ? "a" : "b"}`;
   const link = (index: 1 | 2): PlannedLink => ({
     id: `${name}/${index === 1 ? "primary" : "secondary"}`,
     name: index === 1 ? "primary" : "secondary",
     group: name,
-    device: `edge-${number}${index === 1 ? "a" : "b"}`,
-    port,
+    device: device(index),
+    port: models?.(device(index)).port ?? port,
     azureLink: `link${index}`,
     key: { cak: `${name}-${index}-cak`, ckn: `${name}-${index}-ckn` },
   });

@@ -103,7 +103,8 @@ export class Site implements SiteFace {
   constructor(options: SiteOptions) {
     this.seed = options.seed;
     this.clock = new SimClock(options.wallStart ?? wallStart);
-    this.plan = options.plan ?? planSite(options.name, options.groups, options.tunnels);
+    this.plan =
+      options.plan ?? planSite(options.name, options.groups, options.tunnels, options.models);
     this.#farEndDelayMs = options.farEndDelayMs ?? farEndDelayMs;
     this.#routingPps = options.routingPps;
     this.prng = new Prng(options.seed);

@@ -8,7 +8,7 @@ import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "junos";
+  readonly platform: "junos" | "eos";
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;
@@ -26,24 +26,22 @@ export async function serveRoutersUntilStopped(options: SimRouterOptions): Promi
 }
 
 async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> {
-  const { demoSite, formatViolation, JunosFace, junosModel, paceClock, serveSite, serveSsh } =
+  const { demoSite, formatViolation, paceClock, serveSite, serveSsh, simulatedPlatforms } =
     await import("../simulate.ts");
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
+  const { model, doorsOf, login } = simulatedPlatforms[platform];
   const stop = stopAsked();
   const { site, oracle, desk } = demoSite(seed, start, {
-    models: () => junosModel,
+    models: () => model,
     wallStart: Date.now(),
   });
   const routers: { readonly name: string; readonly ssh: SshServed }[] = [];
   for (const [index, [name, router]] of [...site.routers].entries()) {
-    const face = new JunosFace(router);
     const at = port === 0 ? 0 : port + index;
-    const ssh = await serveSsh({ port: at, connect: (wire) => face.connect(wire) }).catch(
-      (error: unknown) => {
-        const why = error instanceof Error ? error.message : "no port";
-        throw usage(why, "choose another --port");
-      },
-    );
+    const ssh = await serveSsh({ port: at, ...doorsOf(router) }).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : "no port";
+      throw usage(why, "choose another --port");
+    });
     routers.push({ name, ssh });
   }
   const served = await serveSite(desk.handler(), socket).catch((error: unknown) => {
@@ -53,7 +51,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
   const pace = paceClock(site.clock, { speed: 1 });
   const config = join(folder, "linkseal.yaml");
   await writeFile(config, configOf(site, routers, platform, socket));
-  process.stdout.write(opening(routers, config));
+  process.stdout.write(opening(routers, login, config));
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
   await Promise.all([served.close(), ...routers.map(({ ssh }) => ssh.close())]);
@@ -72,9 +70,9 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 type Routers = readonly { readonly name: string; readonly ssh: SshServed }[];
 
-function opening(routers: Routers, config: string): string {
+function opening(routers: Routers, login: string, config: string): string {
   const lines = routers.map(
-    ({ name, ssh }) => `${name}: ssh -p ${ssh.port} -s linkseal@127.0.0.1 netconf (${ssh.hostKey})`,
+    ({ name, ssh }) => `${name}: ssh -p ${ssh.port} ${login} (${ssh.hostKey})`,
   );
   return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
 }

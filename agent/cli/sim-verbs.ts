@@ -60,7 +60,7 @@ function registerRouter(sim: Command): void {
     .command("router")
     .description("both routers of a simulated site behind real SSH servers, in their own dialect")
     .addOption(
-      new Option("--platform <name>", "what they speak").choices(["junos"]).default("junos"),
+      new Option("--platform <name>", "what they speak").choices(["junos", "eos"]).default("junos"),
     )
     .option(
       "--port <port>",

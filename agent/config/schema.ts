@@ -10,7 +10,7 @@ import { ssh } from "./ssh-schema.ts";
 import { speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
-const driverNames = ["linux", "junos", "sim"] as const;
+const driverNames = ["linux", "junos", "eos", "sim"] as const;
 
 const name = (example: string) =>
   word(

@@ -179,7 +179,7 @@ export class Editor {
 
   /** Throws CommandError with what EOS prints. A line that no mode here knows belongs to one above. */
   enter(text: string): void {
-    if (/^!/.test(text)) return;
+    if (text.startsWith("!")) return;
     for (let depth = this.#path.length; depth >= 0; depth -= 1) {
       const mode = this.#path[depth - 1]?.mode ?? "top";
       if (!this.#isOf(mode, text)) continue;

@@ -35,6 +35,7 @@ export const eosModel: RouterModel = {
     probe: true,
   },
   commitMs: 2_000,
+  port: "Ethernet1/1",
 };
 
 export interface ConfigSession {

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
 import { platforms } from "../conformance/junos-place.ts";
 import { effort } from "../effort.ts";
-import { JunosStage } from "./junos-stage.ts";
+import { junosStage } from "./junos-stage.ts";
 
 const rotations = effort(3, 40);
 
@@ -15,7 +15,7 @@ describe("routers that speak Junos", () => {
     { timeout: effort(120_000, 3_600_000) },
     async (name, platform) => {
       await readXml(new TextEncoder().encode("<a/>"), "nowhere");
-      const stage = new JunosStage(`junos cut ${name}`, platform);
+      const stage = junosStage(`junos cut ${name}`, platform);
       await stage.run(stage.begin());
       await stage.settled();
       expect(stage.isProtected(), stage.rest).toBe(true);

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
 import { platforms } from "../conformance/junos-place.ts";
 import { effort } from "../effort.ts";
-import { JunosStage } from "./junos-stage.ts";
+import { junosStage } from "./junos-stage.ts";
 
 const rotations = effort(5, 200);
 
@@ -16,7 +16,7 @@ describe("routers that speak Junos", () => {
     async (name, platform) => {
       // Loads what reads XML, which takes real time that no virtual clock waits for.
       await readXml(new TextEncoder().encode("<a/>"), "nowhere");
-      const stage = new JunosStage(`junos ${name}`, platform);
+      const stage = junosStage(`junos ${name}`, platform);
       await stage.run(stage.begin());
       await stage.settled();
       expect(stage.isProtected(), stage.rest).toBe(true);

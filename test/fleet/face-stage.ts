@@ -1,0 +1,208 @@
+// An agent whose routers speak a dialect of their own; vault and far ends are those of one simulated
+// site.
+
+import { Agent } from "#agent/agent.ts";
+import { soundMind } from "#agent/campaign/conductor.ts";
+import { IntentStore } from "#agent/intent/intent.ts";
+import { Journal } from "#agent/journal/journal.ts";
+import { simulatedWorld } from "#agent/simulate.ts";
+import { drivers, simPeer, simVault } from "#drivers/index.ts";
+import type { Device, Driver } from "#hal/device.ts";
+import { Secret } from "#hal/secret.ts";
+import type { ByteChannel, World } from "#hal/world.ts";
+import { SimDisk } from "#sim/disk.ts";
+import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
+import type { Prng } from "#sim/prng.ts";
+import type { Router } from "#sim/router.ts";
+import { buildSite, type Site } from "#sim/site.ts";
+import type { RouterModel } from "#sim/site-plan.ts";
+import { channelTo } from "../face-channel.ts";
+import { hasty } from "../haste.ts";
+import { settled } from "../unit/site-bench.ts";
+
+const address = "unix:/run/linkseal-sim/site.sock";
+const group = "erd-demo";
+const never = new AbortController().signal;
+
+export interface Spoken {
+  readonly driver: Driver;
+  readonly model: RouterModel;
+  readonly faceOf: (router: Router) => { connect(wire: Wire): FaceSession | undefined };
+  /** What a router echoes holds the keys that it was told. */
+  readonly echo: "none" | "all";
+}
+
+export class FaceStage {
+  readonly site: Site;
+  readonly oracle: Oracle;
+  /** What the agent did to the keys of routers, by name. */
+  readonly keyEffects = new Map<string, number>();
+  /** How likely the connection ends at the beginning, and at the end, of what is sent. */
+  cuts = 0;
+  cut = 0;
+  readonly #weather: Prng;
+  readonly #spoken: Spoken;
+  readonly #faces: ReadonlyMap<string, ReturnType<Spoken["faceOf"]>>;
+  #agent: Agent | undefined;
+
+  constructor(seed: string, spoken: Spoken) {
+    this.#spoken = spoken;
+    const size = { seed, name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
+    const farEndDelayMs = { low: 6_000, high: 18_000 };
+    this.site = buildSite({ ...size, farEndDelayMs, models: () => spoken.model });
+    this.oracle = watchSite(this.site);
+    this.#weather = this.site.prng.fork("weather");
+    this.oracle.expectDrained();
+    this.site.onEffect(({ by, what }) => {
+      if (by !== "agent" || !/^macsec\..*Key$/.test(what)) return;
+      this.keyEffects.set(what, (this.keyEffects.get(what) ?? 0) + 1);
+    });
+    this.#faces = new Map(
+      [...this.site.routers].map(([name, router]) => [name, spoken.faceOf(router)]),
+    );
+  }
+
+  /** Resolves as time passes, so nobody may wait for it who makes time pass. */
+  async begin(): Promise<void> {
+    const { clock, prng } = this.site;
+    const disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
+    const log = { write: (_: string, code: string, text: string) => this.#said(code, text) };
+    const bare = simulatedWorld({ site: this.site, disk, log, prng: prng.fork("agent") });
+    const channel = async ({ device }: { readonly device: string }) => this.#channel(device);
+    const world: World = { ...bare, dial: { ...bare.dial, channel } };
+    const key = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
+    const { journal } = await Journal.open(world, { key, host: "simulated-host" });
+    const agent = new Agent({
+      ...{ world, journal, mind: soundMind, intents: await IntentStore.open(disk) },
+      drivers: { ...drivers, [this.#spoken.driver.name]: this.#heard(this.#spoken.driver) },
+      vault: () => simVault(world.dial, address),
+      peerPort: ({ groups }, link) => {
+        const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
+        return simPeer(world.dial, address, resource, link.azureLink);
+      },
+    });
+    this.#agent = agent;
+    agent.events.listen((event) => this.#said("events", JSON.stringify(event)));
+    void agent.run(never);
+    const request = { text: this.#config(), file: "fleet.yaml", who: "test", queue: false };
+    const answer = await agent.apply(request, never);
+    if (answer.kind !== "accepted") throw new Error(JSON.stringify(answer));
+  }
+
+  /** What is told to a router may hold a key; what it says may not, and nor may a log line. */
+  #channel(device: string): ByteChannel {
+    const inner = channelTo(device, (wire) => this.#faces.get(device)?.connect(wire));
+    // Not every message gets there, and of what gets there not every answer comes back.
+    const cut = async (): Promise<void> => {
+      if (!this.#weather.chance(this.cuts)) return;
+      this.cut += 1;
+      await inner[Symbol.asyncDispose]();
+    };
+    return {
+      ...inner,
+      write: async (text, signal) => {
+        await cut();
+        await inner.write(text, signal);
+        await cut();
+      },
+      read: async (signal) => {
+        const octets = await inner.read(signal);
+        if (octets !== undefined && this.#spoken.echo === "none")
+          this.oracle.emitted(`answer of ${device}`, octets);
+        return octets;
+      },
+    };
+  }
+
+  #said(where: string, text: string): void {
+    this.oracle.emitted(where, text);
+  }
+
+  /** The oracle hears what the agent learns and asks for, as it does of simulated devices. */
+  #heard(driver: Driver): Driver {
+    const { oracle } = this;
+    const open: Driver["open"] = async (target, ...others): Promise<Device> => {
+      const device = await driver.open(target, ...others);
+      return {
+        ...device,
+        observe: async (signal) => {
+          const state = await device.observe(signal);
+          oracle.looked(state);
+          return state;
+        },
+        prepare: async (change, keys, signal) => {
+          oracle.asked(target.device, change);
+          const transaction = await device.prepare(change, keys, signal);
+          return {
+            ...transaction,
+            apply: (within, applied) => {
+              oracle.told(target.device, transaction.token);
+              return transaction.apply(within, applied);
+            },
+          };
+        },
+      };
+    };
+    return { ...driver, open };
+  }
+
+  #config(): string {
+    return [...this.site.routers.keys()].reduce(
+      (text, name, index) => {
+        const device = [
+          `  - name: ${name}`,
+          `    driver: ${this.#spoken.driver.name}`,
+          `    address: 192.0.2.${index + 10}`,
+          `    ssh: { user: linkseal, key: agent, hostKey: "SHA256:${"A".repeat(43)}" }`,
+          "",
+        ];
+        return text.replace(
+          new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`),
+          device.join("\n"),
+        );
+      },
+      hasty(this.site.config(address)),
+    );
+  }
+
+  get agent(): Agent {
+    if (this.#agent === undefined) throw new RangeError("no agent lives");
+    return this.#agent;
+  }
+
+  /** How the group stands, and why. */
+  get rest(): string {
+    const campaign = this.agent.memory.campaigns[group];
+    const { verdict, groups } = this.agent.status();
+    const reasons = groups.flatMap(({ links }) => links.flatMap((link) => link.reasons));
+    return `${verdict}, campaign ${campaign?.state ?? "none"}: ${campaign?.because ?? ""} ${reasons
+      .map(({ text }) => text)
+      .join("; ")}`;
+  }
+
+  isProtected(): boolean {
+    const campaign = this.agent.memory.campaigns[group]?.state;
+    return campaign === "done" && this.agent.status().verdict === "protected";
+  }
+
+  /** Until it is over and everything is protected, or for half an hour. */
+  async settled(): Promise<void> {
+    await this.site.clock.runFor(1_800_000, () => this.isProtected());
+  }
+
+  /** To a pair that the vault has got just now. */
+  async rotate(): Promise<void> {
+    for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
+    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    await this.run(this.agent.orders.rotate(group, asked, never));
+  }
+
+  async run<T>(promise: Promise<T>): Promise<T> {
+    return await settled(this.site.clock, promise);
+  }
+
+  complaints(): readonly string[] {
+    return this.oracle.violations.map(formatViolation);
+  }
+}
