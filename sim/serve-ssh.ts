@@ -32,7 +32,7 @@ export interface SshServed {
 
 /** Takes any user and any key: nobody but this host can reach it, and nothing real is behind it. */
 export async function serveSsh({ port, ...doors }: SshServeOptions): Promise<SshServed> {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519");
+  const pair = hostKeyPair();
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
     clients.add(client);
@@ -56,6 +56,14 @@ export async function serveSsh({ port, ...doors }: SshServeOptions): Promise<Ssh
         for (const client of clients) client.end();
       }),
   };
+}
+
+// Of two hundred pairs the library writes one in a form that it cannot read itself.
+function hostKeyPair(): ReturnType<typeof ssh2.utils.generateKeyPairSync> {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519");
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
+  }
 }
 
 function meet(session: Session, client: Connection, doors: Doors): void {

@@ -77,11 +77,17 @@ export class Shells implements AsyncDisposable {
     const { ssh } = to;
     if (ssh === undefined) throw failed("transport.authentication", "no login is known", to.device);
     const key = JSON.stringify([to.device, to.address, ssh]);
-    let connection = this.#connections.get(key);
-    if (connection === undefined || connection.isOver) {
-      connection = new Connection(to, ssh, this.#material);
-      this.#connections.set(key, connection);
+    const known = this.#connections.get(key);
+    if (known?.isOver === false) {
+      try {
+        return await known.channel(kind, signal);
+      } catch (error) {
+        // It had ended, and nobody here had noticed: nothing was said over it.
+        if (!known.isOver || signal.aborted) throw error;
+      }
     }
+    const connection = new Connection(to, ssh, this.#material);
+    this.#connections.set(key, connection);
     return await connection.channel(kind, signal);
   }
 
@@ -155,6 +161,7 @@ class Connection {
         if (kind === "netconf") this.#client.subsys("netconf", opened);
         else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
       } catch (error) {
+        this.close();
         reject(failed("transport.closed", "the connection is over", device, error));
       }
     });

@@ -1,93 +1,17 @@
 // The same cases behind a real SSH server, with the dialer of the agent.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lengthOf } from "#drivers/transport/fill.ts";
 import { Shells } from "#drivers/transport/shell.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
-import type { ByteChannel, Dialer } from "#hal/world.ts";
-import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import type { Dialer } from "#hal/world.ts";
 import { paceClock } from "#sim/serve.ts";
 import { serveSsh } from "#sim/serve-ssh.ts";
 import { anyKey } from "../unit/ssh-bench.ts";
 import { placeOf, platforms, wayOf } from "./junos-place.ts";
 import { benchOf } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";
-
-/** Octets under way on one channel. */
-interface Pair {
-  toRouter: number;
-  toAgent: number;
-  isOver: boolean;
-}
-
-/** Virtual time stands while octets travel: a slow machine must not look like a slow router. */
-class Travel {
-  readonly #pairs: Pair[] = [];
-  /** Opened by the agent, and not met by the router yet. */
-  readonly #coming: Pair[] = [];
-
-  readonly hold = (): boolean =>
-    this.#coming.length > 0 ||
-    this.#pairs.some(({ toRouter, toAgent, isOver }) => !isOver && toRouter + toAgent > 0);
-
-  async open(dial: () => Promise<ByteChannel>): Promise<ByteChannel> {
-    const pair: Pair = { toRouter: 0, toAgent: 0, isOver: false };
-    this.#pairs.push(pair);
-    this.#coming.push(pair);
-    try {
-      return agentEnd(await dial(), pair);
-    } finally {
-      const at = this.#coming.indexOf(pair);
-      if (at >= 0) this.#coming.splice(at, 1);
-    }
-  }
-
-  routerEnd(connect: (wire: Wire) => FaceSession | undefined) {
-    return (wire: Wire): FaceSession | undefined => {
-      const [pair] = this.#coming;
-      if (pair === undefined) throw new RangeError("a channel that nobody opened");
-      const session = connect({
-        send: (octets) => {
-          pair.toAgent += octets.length;
-          wire.send(octets);
-        },
-        close: () => wire.close(),
-      });
-      return (
-        session && {
-          receive: (octets) => {
-            pair.toRouter -= octets.length;
-            session.receive(octets);
-          },
-          gone: () => {
-            pair.isOver = true;
-            session.gone();
-          },
-        }
-      );
-    };
-  }
-}
-
-function agentEnd(inner: ByteChannel, pair: Pair): ByteChannel {
-  return {
-    write: async (text, signal) => {
-      pair.toRouter += lengthOf(text);
-      await inner.write(text, signal);
-    },
-    read: async (signal) => {
-      const octets = await inner.read(signal);
-      pair.toAgent -= octets?.length ?? 0;
-      if (octets === undefined) pair.isOver = true;
-      return octets;
-    },
-    [Symbol.asyncDispose]: async () => {
-      pair.isOver = true;
-      await inner[Symbol.asyncDispose]();
-    },
-  };
-}
+import { Travel } from "./travel.ts";
 
 const platform = platforms["ptx10008 23.4R2"];
 

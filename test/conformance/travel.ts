@@ -1,0 +1,80 @@
+// Octets between an agent and a router that speak over real sockets, while virtual time stands.
+
+import { lengthOf } from "#drivers/transport/fill.ts";
+import type { ByteChannel } from "#hal/world.ts";
+import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+
+/** Octets under way on one channel. */
+interface Pair {
+  toRouter: number;
+  toAgent: number;
+  isOver: boolean;
+}
+
+/** Virtual time stands while octets travel: a slow machine must not look like a slow router. */
+export class Travel {
+  readonly #pairs: Pair[] = [];
+  /** Opened by the agent, and not met by the router yet. */
+  readonly #coming: Pair[] = [];
+
+  readonly hold = (): boolean =>
+    this.#coming.length > 0 ||
+    this.#pairs.some(({ toRouter, toAgent, isOver }) => !isOver && toRouter + toAgent > 0);
+
+  async open(dial: () => Promise<ByteChannel>): Promise<ByteChannel> {
+    const pair: Pair = { toRouter: 0, toAgent: 0, isOver: false };
+    this.#pairs.push(pair);
+    this.#coming.push(pair);
+    try {
+      return agentEnd(await dial(), pair);
+    } finally {
+      const at = this.#coming.indexOf(pair);
+      if (at >= 0) this.#coming.splice(at, 1);
+    }
+  }
+
+  routerEnd(connect: (wire: Wire) => FaceSession | undefined) {
+    return (wire: Wire): FaceSession | undefined => {
+      const [pair] = this.#coming;
+      if (pair === undefined) throw new RangeError("a channel that nobody opened");
+      const session = connect({
+        send: (octets) => {
+          pair.toAgent += octets.length;
+          wire.send(octets);
+        },
+        close: () => wire.close(),
+      });
+      return (
+        session && {
+          receive: (octets) => {
+            pair.toRouter -= octets.length;
+            session.receive(octets);
+          },
+          gone: () => {
+            pair.isOver = true;
+            session.gone();
+          },
+        }
+      );
+    };
+  }
+}
+
+function agentEnd(inner: ByteChannel, pair: Pair): ByteChannel {
+  return {
+    write: async (text, signal) => {
+      pair.toRouter += lengthOf(text);
+      await inner.write(text, signal);
+    },
+    read: async (signal) => {
+      const octets = await inner.read(signal);
+      pair.toAgent -= octets?.length ?? 0;
+      if (octets === undefined) pair.isOver = true;
+      return octets;
+    },
+    [Symbol.asyncDispose]: async () => {
+      pair.isOver = true;
+      await inner[Symbol.asyncDispose]();
+    },
+  };
+}
