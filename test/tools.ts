@@ -31,6 +31,11 @@ const tools: readonly Tool[] = [
     package: "python3-ncclient",
     why: "configures them by a NETCONF that is not ours",
   },
+  {
+    sign: "/usr/lib/python3/dist-packages/netmiko",
+    package: "python3-netmiko",
+    why: "configures them at their command line",
+  },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

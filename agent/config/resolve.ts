@@ -81,6 +81,9 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
   }
 }
 
+/** Platforms that are spoken to at their command line. */
+const shellPort: Partial<Record<Config["devices"][number]["driver"], number>> = { eos: 22 };
+const netconfPort = 830;
 const netSocket = "unix:/run/linkseal-net/net.sock";
 
 function deviceOf(device: Config["devices"][number]): DesiredDevice {
@@ -89,7 +92,9 @@ function deviceOf(device: Config["devices"][number]): DesiredDevice {
     ...{ name, driver, address, quirks },
     ...(frr === undefined ? {} : { pathspace: frr }),
     ...(charon === undefined ? {} : { charon: charon.replace(/^unix:/, "") }),
-    ...(ssh === undefined ? {} : { ssh }),
+    ...(ssh === undefined
+      ? {}
+      : { ssh: { ...ssh, port: ssh.port ?? shellPort[driver] ?? netconfPort } }),
   };
 }
 

@@ -11,8 +11,8 @@ export const ssh = z
       "linkseal",
     ).describe("Who logs in."),
     port: whole(1, 65_535, 830)
-      .default(830)
-      .meta({ description: "Where NETCONF answers over SSH." }),
+      .optional()
+      .describe("Where SSH answers; absent: 22 for a command line, 830 for NETCONF."),
     key: word(
       "`credential:NAME` of the unit, `file:` and an absolute path, or `agent`",
       /^(agent|credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,

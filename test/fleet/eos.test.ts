@@ -58,12 +58,13 @@ describe("routers that speak EOS", () => {
       const stage = await begun(`eos cut ${name}`, platform);
       for (let turn = 0; turn < breaking; turn += 1) {
         await stage.rotate();
-        stage.cuts = 0.0007;
+        stage.cuts = 0.001;
         await stage.site.clock.runFor(120_000);
         stage.cuts = 0;
         // What was taken back in such weather is asked for again, once the routers are reached.
         await stage.site.clock.runFor(30_000);
         await stage.settled();
+        await stage.resumed();
         expect(stage.isProtected(), stage.rest).toBe(true);
         await stage.rotate();
         await stage.settled();

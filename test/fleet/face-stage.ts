@@ -198,6 +198,14 @@ export class FaceStage {
     await this.run(this.agent.orders.rotate(group, asked, never));
   }
 
+  /** What such weather held an operator lets go on, once it is over. */
+  async resumed(): Promise<void> {
+    if (this.agent.memory.campaigns[group]?.state !== "held") return;
+    const said = { verb: "resume", farEndDone: false } as const;
+    await this.run(this.agent.orders.rotation(said, group, "test"));
+    await this.settled();
+  }
+
   async run<T>(promise: Promise<T>): Promise<T> {
     return await settled(this.site.clock, promise);
   }
