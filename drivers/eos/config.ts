@@ -1,5 +1,5 @@
-// The part of an EOS configuration that concerns our ports. Of what hides a key nothing is kept: not
-// even where a router prints it although it was asked not to.
+// The part of an EOS configuration that concerns our ports. Of what hides a key nothing is kept,
+// not even where a router prints it although it was asked not to.
 
 import { createHash } from "node:crypto";
 import { BlockList, isIP } from "node:net";

@@ -21,8 +21,8 @@ interface Block {
 }
 
 /**
- * A sentence = why it cannot be written. Throws `device.rejected` where a name in a configuration is
- * more than one word.
+ * A sentence = why it cannot be written. Throws `device.rejected` where a name in a configuration
+ * is more than one word.
  */
 export function editsBetween(before: PortPlan, after: PortPlan, config: EosConfig): Edits | string {
   const drains = drainEdits(before, after, config);

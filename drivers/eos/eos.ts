@@ -1,5 +1,5 @@
-// Arista EOS at its command line: a change is made in a session of its own, and a commit with a timer
-// is taken back by the router unless somebody confirms it by the name of that session.
+// Arista EOS at its command line: a change is made in a session of its own, and a commit with a
+// timer is taken back by the router unless somebody confirms it by the name of that session.
 
 import type { Capabilities, ProbeResult } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";

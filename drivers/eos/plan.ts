@@ -1,5 +1,5 @@
-// What a wanted change makes of a port, part by part, and why it is refused: EOS itself would let the
-// key in use be deleted.
+// What a wanted change makes of a port, part by part, and why it is refused: EOS itself would let
+// the key in use be deleted.
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";

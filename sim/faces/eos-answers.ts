@@ -144,10 +144,16 @@ export function macSecurityTable(router: Router): string {
     const isOpen = session?.controlledPort !== "blocked";
     const key = session?.latestSak?.keyId.replace("/", ":") ?? "None";
     const sci = `${address(port.port)}::501`;
-    return `${port.port.padEnd(16)}${sci.padEnd(26)}${(isOpen ? "True" : "False").padEnd(21)}${key}`;
+    return cells([port.port, sci, isOpen ? "True" : "False", key]);
   });
-  const head = `${"Interface".padEnd(16)}${"SCI".padEnd(26)}${"Controlled Port".padEnd(21)}Key in Use`;
+  const head = cells(["Interface", "SCI", "Controlled Port", "Key in Use"]);
   return `${[head, ...rows].join("\n")}\n`;
+}
+
+const widths = [16, 26, 21, 20];
+
+function cells(row: readonly string[]): string {
+  return row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("");
 }
 
 export function participants(router: Router): Json {

@@ -73,7 +73,7 @@ export function configFrom(lines: readonly Line[], router: Router): MutableConfi
   return next;
 }
 
-/** A key that became the fallback made way for the one that was promoted: one effect, and not two. */
+/** A key that became the fallback made way for the promoted one: one effect, and not two. */
 export function effectsOf(before: MutableConfig, after: MutableConfig): readonly Effect[] {
   return effectsBetween(before, after).filter(({ what, port, ckn }) => {
     if (what !== "macsec.promoteKey") return true;

@@ -19,7 +19,8 @@ import {
   status,
   version,
 } from "./eos-answers.ts";
-import { asJson, CommandError, cloneLines, Editor, printed, sanitized } from "./eos-config.ts";
+import { asJson, CommandError, cloneLines, printed, sanitized } from "./eos-config.ts";
+import { Editor } from "./eos-editor.ts";
 import type { Commands, Said } from "./terminal.ts";
 
 type Json = Readonly<Record<string, unknown>>;

@@ -1,5 +1,6 @@
 // An Arista router as its command line answers: sessions that hold a configuration until they are
-// committed, and a timer that takes a commit back; written from Arista's manual and published output.
+// committed, and a timer that takes a commit back; written from Arista's manual and from output
+// that was published.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "#sim/router.ts";
@@ -7,15 +8,8 @@ import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
 import type { EosModel } from "./eos-answers.ts";
-import {
-  CommandError,
-  childOf,
-  cloneLines,
-  Editor,
-  type Line,
-  printed,
-  restOf,
-} from "./eos-config.ts";
+import { CommandError, childOf, cloneLines, type Line, printed, restOf } from "./eos-config.ts";
+import { Editor } from "./eos-editor.ts";
 import { configFrom, effectsOf, firstLines, linesAfter, peersOf } from "./eos-meaning.ts";
 import { EosShell } from "./eos-shell.ts";
 import type { FaceSession, Wire } from "./netconf.ts";

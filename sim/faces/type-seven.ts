@@ -1,5 +1,5 @@
-// The form in which a configuration hides a key from the passer-by: an exclusive or with a text that
-// everybody knows. It is no protection, and that is why a router must not be asked for it.
+// The form in which a configuration hides a key from the passer-by: an exclusive or with a text
+// that everybody knows. It is no protection, so a router must not be asked for it.
 
 const pad = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
 

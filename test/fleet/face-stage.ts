@@ -1,5 +1,5 @@
-// An agent whose routers speak a dialect of their own; vault and far ends are those of one simulated
-// site.
+// An agent whose routers speak a dialect of their own; vault and far ends are those of one
+// simulated site.
 
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";

@@ -111,7 +111,7 @@ function mutated(prng: Prng): string {
   return text;
 }
 
-/** Every reader on every answer; how many of them understood anything, and what they say of a port. */
+/** Every reader on every answer: how many understood anything, and what they say of a port. */
 function readAll(text: string): { readonly understood: number; readonly ports: readonly string[] } {
   const config = readConfig(text);
   if (config !== undefined) planOf(config, port);
