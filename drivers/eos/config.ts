@@ -271,6 +271,8 @@ function aboutOf(children: readonly Statement[]): ReadonlyMap<string, About> {
     about.set(name, one);
     if (what === "shutdown") one.isShut = true;
     if (what === "peer" && value === "group") one.group = direction;
+    // As older releases write it.
+    if (what === "peer-group") one.group = value;
     if (what === "route-map" && (direction === "in" || direction === "out")) one[direction] = value;
   }
   return about;
