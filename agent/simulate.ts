@@ -17,10 +17,13 @@ import {
   type World,
 } from "#hal/world.ts";
 import { Desk } from "#sim/desk.ts";
+import { EosFace, eosModel } from "#sim/faces/eos.ts";
+import { JunosFace, junosModel } from "#sim/faces/junos.ts";
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
 import { type DemoFault, demoFaults } from "#sim/faults.ts";
 import { type Oracle, watchSite } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
+import type { Router } from "#sim/router.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import type { Agent } from "./agent.ts";
 import type { Mind } from "./campaign/conductor.ts";
@@ -88,11 +91,16 @@ export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> 
   return await openAgent(world, { hostKey, host: "simulated-host" }, mind);
 }
 
-export { simulatedPlatforms } from "#sim/faces/platforms.ts";
+/** What a simulated router can be to whoever logs in. */
+export const routerPlatforms = {
+  eos: { channel: "shell", model: eosModel, face: (router: Router) => new EosFace(router) },
+  junos: { channel: "netconf", model: junosModel, face: (router: Router) => new JunosFace(router) },
+} as const;
+
 export { formatViolation } from "#sim/oracle.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
-export { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
+export { type SshServed, type SshServeOptions, serveSsh } from "#sim/serve-ssh.ts";
 export type { EffectEvent } from "#sim/truth.ts";
 export type { Site };
 

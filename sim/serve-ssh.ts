@@ -1,25 +1,18 @@
-// A simulated router behind a real SSH server on the loopback address, with the doors that it has:
-// a command line, one command, or NETCONF.
+// A simulated router behind a real SSH server on the loopback address, with its NETCONF subsystem.
 
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
+import type { ChannelKind } from "#hal/world.ts";
 import type { FaceSession, Wire } from "./faces/netconf.ts";
 
-export interface SshServeOptions extends Doors {
+export interface SshServeOptions {
   /** 0 = any that is free. */
   readonly port: number;
-}
-
-type Connect = (wire: Wire) => FaceSession | undefined;
-
-/** Each gives a session for one channel; undefined = the router does not answer. */
-export interface Doors {
-  /** NETCONF. */
-  readonly connect?: Connect;
-  /** A command line with a prompt. */
-  readonly shell?: Connect;
-  /** One command, and its answer. */
+  readonly channel: ChannelKind;
+  /** A session for one channel; undefined = the router does not answer. */
+  readonly connect: (wire: Wire) => FaceSession | undefined;
+  /** One command and its answer, where the router takes such. */
   readonly execute?: (wire: Wire, command: string) => FaceSession | undefined;
 }
 
@@ -31,7 +24,8 @@ export interface SshServed {
 }
 
 /** Takes any user and any key: nobody but this host can reach it, and nothing real is behind it. */
-export async function serveSsh({ port, ...doors }: SshServeOptions): Promise<SshServed> {
+export async function serveSsh(options: SshServeOptions): Promise<SshServed> {
+  const { port } = options;
   const pair = hostKeyPair();
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
@@ -41,7 +35,7 @@ export async function serveSsh({ port, ...doors }: SshServeOptions): Promise<Ssh
       if (attempt.method === "publickey" || attempt.method === "password") attempt.accept();
       else attempt.reject(["publickey", "password"]);
     });
-    client.on("session", (accept) => meet(accept(), client, doors));
+    client.on("session", (accept) => meet(accept(), client, options));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -66,30 +60,35 @@ function hostKeyPair(): ReturnType<typeof ssh2.utils.generateKeyPairSync> {
   }
 }
 
-function meet(session: Session, client: Connection, doors: Doors): void {
-  const { connect, shell, execute } = doors;
+function meet(session: Session, client: Connection, options: SshServeOptions): void {
+  const { channel, connect, execute } = options;
   session.on("subsystem", (accept, reject, info) => {
-    if (info.name === "netconf" && connect !== undefined) carry(accept(), client, connect);
+    if (channel === "netconf" && info.name === "netconf") carry(accept(), client, connect);
     else reject();
   });
   session.on("pty", (accept) => accept?.());
   const refuse = (accept: () => ServerChannel): void => {
-    const channel = accept();
-    channel.stderr.write("this router speaks NETCONF alone: ssh -s ... netconf\n");
-    channel.exit(1);
-    channel.end();
+    const refused = accept();
+    const hint = channel === "netconf" ? "NETCONF alone: ssh -s ... netconf" : "a shell alone";
+    refused.stderr.write(`this router speaks ${hint}\n`);
+    refused.exit(1);
+    refused.end();
   };
-  session.on("shell", (accept) => {
-    if (shell === undefined) refuse(accept);
-    else carry(accept(), client, shell);
-  });
-  session.on("exec", (accept, _reject, { command }) => {
-    if (execute === undefined) refuse(accept);
-    else carry(accept(), client, (wire) => execute(wire, command));
-  });
+  if (execute === undefined) session.on("exec", refuse);
+  else {
+    session.on("exec", (accept, _reject, { command }) =>
+      carry(accept(), client, (wire) => execute(wire, command)),
+    );
+  }
+  if (channel === "netconf") session.on("shell", refuse);
+  else session.on("shell", (accept) => carry(accept(), client, connect));
 }
 
-function carry(channel: ServerChannel, client: Connection, connect: Connect): void {
+function carry(
+  channel: ServerChannel,
+  client: Connection,
+  connect: SshServeOptions["connect"],
+): void {
   const session = connect({
     send: (octets) => {
       channel.write(octets);

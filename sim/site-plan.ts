@@ -76,20 +76,15 @@ export interface RouterModel {
   readonly capabilities: Capabilities;
   /** From the command to its prompt; a second or so if not said. */
   readonly commitMs?: number;
-  /** What it calls the port of its link; `et-0/0/0` if not said. */
-  readonly port?: PortName;
+  /** What its vendor calls the port of a link; another vendor's name if not said. */
+  readonly portName?: string;
 }
 
 /** One group keeps the plain names of the demo; more are numbered. */
-export function planSite(
-  name: string,
-  groups: number,
-  tunnels: number,
-  models?: (device: string) => RouterModel,
-): SitePlan {
+export function planSite(name: string, groups: number, tunnels: number): SitePlan {
   if (tunnels > tunnelsMax) throw new RangeError(`at most ${tunnelsMax} tunnels have addresses`);
   const planned = Array.from({ length: groups }, (_, index) =>
-    planGroup(name, groups === 1 ? "" : String(index + 1), models),
+    planGroup(name, groups === 1 ? "" : String(index + 1)),
   );
   const links = planned.flatMap((group) => group.links);
   return {
@@ -103,20 +98,27 @@ export function planSite(
   };
 }
 
-function planGroup(
-  site: string,
-  number: string,
-  models: ((device: string) => RouterModel) | undefined,
-): PlannedGroup {
+/** The same with each port under the name that its router has for it. */
+export function withPortNames(plan: SitePlan, models: (device: string) => RouterModel): SitePlan {
+  const named = (link: PlannedLink): PlannedLink => ({
+    ...link,
+    port: models(link.device).portName ?? link.port,
+  });
+  return {
+    ...plan,
+    groups: plan.groups.map((group) => ({ ...group, links: group.links.map(named) })),
+  };
+}
+
+function planGroup(site: string, number: string): PlannedGroup {
   const name = `erd-${site}${number === "" ? "" : `-${number}`}`;
   const provider = "Microsoft.Network/expressRoutePorts";
-  const device = (index: 1 | 2): string => `edge-${number}${index === 1 ? "a" : "b"}`;
   const link = (index: 1 | 2): PlannedLink => ({
     id: `${name}/${index === 1 ? "primary" : "secondary"}`,
     name: index === 1 ? "primary" : "secondary",
     group: name,
-    device: device(index),
-    port: models?.(device(index)).port ?? port,
+    device: `edge-${number}${index === 1 ? "a" : "b"}`,
+    port,
     azureLink: `link${index}`,
     key: { cak: `${name}-${index}-cak`, ckn: `${name}-${index}-ckn` },
   });

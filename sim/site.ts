@@ -21,6 +21,7 @@ import {
   type RouterModel,
   type SitePlan,
   tunnelSpec,
+  withPortNames,
 } from "./site-plan.ts";
 import { Station, type StationQuirks } from "./station.ts";
 import { type PairTraffic, Traffic, type TrafficLink } from "./traffic.ts";
@@ -103,15 +104,15 @@ export class Site implements SiteFace {
   constructor(options: SiteOptions) {
     this.seed = options.seed;
     this.clock = new SimClock(options.wallStart ?? wallStart);
-    this.plan =
-      options.plan ?? planSite(options.name, options.groups, options.tunnels, options.models);
+    const models = options.models ?? (() => ({ capabilities: fullCapabilities }));
+    const plan = options.plan ?? planSite(options.name, options.groups, options.tunnels);
+    this.plan = withPortNames(plan, models);
     this.#farEndDelayMs = options.farEndDelayMs ?? farEndDelayMs;
     this.#routingPps = options.routingPps;
     this.prng = new Prng(options.seed);
     const { clock } = this;
     const base = options.vaultBase ?? `https://${options.name}.vault.sim`;
     this.vault = new SimVault({ clock, prng: this.prng.fork("vault"), base });
-    const models = options.models ?? (() => ({ capabilities: fullCapabilities }));
     this.links = this.plan.groups.flatMap((group) => this.#buildGroup(group.links, models));
     this.routers = new Map(this.links.map((link) => [link.device, link.router]));
     this.msees = new Map(this.links.map((link) => [link.msee.name, link.msee]));

@@ -3,12 +3,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Site, SshServed } from "../simulate.ts";
+import type { ChannelKind } from "#hal/world.ts";
+import type { Site, SshServed, SshServeOptions } from "../simulate.ts";
 import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "junos" | "eos";
+  readonly platform: "eos" | "junos";
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;
@@ -26,10 +27,10 @@ export async function serveRoutersUntilStopped(options: SimRouterOptions): Promi
 }
 
 async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> {
-  const { demoSite, formatViolation, paceClock, serveSite, serveSsh, simulatedPlatforms } =
+  const { demoSite, formatViolation, paceClock, routerPlatforms, serveSite, serveSsh } =
     await import("../simulate.ts");
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
-  const { model, doorsOf, login } = simulatedPlatforms[platform];
+  const { channel, model, face: faceOf } = routerPlatforms[platform];
   const stop = stopAsked();
   const { site, oracle, desk } = demoSite(seed, start, {
     models: () => model,
@@ -37,8 +38,14 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
   });
   const routers: { readonly name: string; readonly ssh: SshServed }[] = [];
   for (const [index, [name, router]] of [...site.routers].entries()) {
+    const face = faceOf(router);
     const at = port === 0 ? 0 : port + index;
-    const ssh = await serveSsh({ port: at, ...doorsOf(router) }).catch((error: unknown) => {
+    const connect: typeof face.connect = (wire) => face.connect(wire);
+    // Where the platform answers a single command as well.
+    const execute: SshServeOptions["execute"] =
+      "execute" in face ? (wire, command) => face.execute(wire, command) : undefined;
+    const doors = { channel, connect, ...(execute === undefined ? {} : { execute }) };
+    const ssh = await serveSsh({ port: at, ...doors }).catch((error: unknown) => {
       const why = error instanceof Error ? error.message : "no port";
       throw usage(why, "choose another --port");
     });
@@ -51,7 +58,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
   const pace = paceClock(site.clock, { speed: 1 });
   const config = join(folder, "linkseal.yaml");
   await writeFile(config, configOf(site, routers, platform, socket));
-  process.stdout.write(opening(routers, login, config));
+  process.stdout.write(opening(routers, channel, config));
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
   await Promise.all([served.close(), ...routers.map(({ ssh }) => ssh.close())]);
@@ -70,9 +77,11 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 type Routers = readonly { readonly name: string; readonly ssh: SshServed }[];
 
-function opening(routers: Routers, login: string, config: string): string {
+function opening(routers: Routers, channel: ChannelKind, config: string): string {
+  const [option, subsystem] = channel === "netconf" ? ["-s ", " netconf"] : ["", ""];
   const lines = routers.map(
-    ({ name, ssh }) => `${name}: ssh -p ${ssh.port} ${login} (${ssh.hostKey})`,
+    ({ name, ssh: { port, hostKey } }) =>
+      `${name}: ssh -p ${port} ${option}linkseal@127.0.0.1${subsystem} (${hostKey})`,
   );
   return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
 }

@@ -81,10 +81,12 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
   }
 }
 
-/** Platforms that are spoken to at their command line. */
-const shellPort: Partial<Record<Config["devices"][number]["driver"], number>> = { eos: 22 };
-const netconfPort = 830;
 const netSocket = "unix:/run/linkseal-net/net.sock";
+
+const shellPort = 22;
+/** RFC 6242: NETCONF has a port of its own. */
+const netconfPort = 830;
+const netconfDrivers: ReadonlySet<string> = new Set(["junos"]);
 
 function deviceOf(device: Config["devices"][number]): DesiredDevice {
   const { name, driver, address = netSocket, quirks, frr, charon, ssh } = device;
@@ -92,11 +94,11 @@ function deviceOf(device: Config["devices"][number]): DesiredDevice {
     ...{ name, driver, address, quirks },
     ...(frr === undefined ? {} : { pathspace: frr }),
     ...(charon === undefined ? {} : { charon: charon.replace(/^unix:/, "") }),
-    ...(ssh === undefined
-      ? {}
-      : { ssh: { ...ssh, port: ssh.port ?? shellPort[driver] ?? netconfPort } }),
+    ...(ssh === undefined ? {} : { ssh: { ...ssh, port: ssh.port ?? portFor(driver) } }),
   };
 }
+
+const portFor = (driver: string): number => (netconfDrivers.has(driver) ? netconfPort : shellPort);
 
 type Group = Config["groups"][number];
 

@@ -12,7 +12,7 @@ export const ssh = z
     ).describe("Who logs in."),
     port: whole(1, 65_535, 830)
       .optional()
-      .describe("Where SSH answers; absent: 22 for a command line, 830 for NETCONF."),
+      .meta({ description: "Where SSH answers; absent: 830 for NETCONF, 22 for a command line." }),
     key: word(
       "`credential:NAME` of the unit, `file:` and an absolute path, or `agent`",
       /^(agent|credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,

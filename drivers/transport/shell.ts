@@ -77,13 +77,13 @@ export class Shells implements AsyncDisposable {
     const { ssh } = to;
     if (ssh === undefined) throw failed("transport.authentication", "no login is known", to.device);
     const key = JSON.stringify([to.device, to.address, ssh]);
-    const known = this.#connections.get(key);
-    if (known?.isOver === false) {
+    const before = this.#connections.get(key);
+    if (before !== undefined && !before.isOver) {
       try {
-        return await known.channel(kind, signal);
+        return await before.channel(kind, signal);
       } catch (error) {
-        // It had ended, and nobody here had noticed: nothing was said over it.
-        if (!known.isOver || signal.aborted) throw error;
+        // Only by opening a channel one learns that a connection has ended just now.
+        if (!before.isOver || signal.aborted) throw error;
       }
     }
     const connection = new Connection(to, ssh, this.#material);

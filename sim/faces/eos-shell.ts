@@ -21,7 +21,7 @@ import {
 } from "./eos-answers.ts";
 import { asJson, CommandError, cloneLines, printed, sanitized } from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
-import type { Commands, Said } from "./terminal.ts";
+import type { Commands, Said } from "./eos-terminal.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -12,8 +12,8 @@ import { CommandError, childOf, cloneLines, type Line, printed, restOf } from ".
 import { Editor } from "./eos-editor.ts";
 import { configFrom, effectsOf, firstLines, linesAfter, peersOf } from "./eos-meaning.ts";
 import { EosShell } from "./eos-shell.ts";
+import { serveLine, serveTerminal } from "./eos-terminal.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { serveLine, serveTerminal } from "./terminal.ts";
 
 /** One key and a fallback beside it; a commit that waits is taken back to the second. */
 export const eosModel: RouterModel = {
@@ -29,7 +29,7 @@ export const eosModel: RouterModel = {
     probe: true,
   },
   commitMs: 2_000,
-  port: "Ethernet1/1",
+  portName: "Ethernet1/1",
 };
 
 export interface ConfigSession {

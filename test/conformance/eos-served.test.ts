@@ -16,8 +16,8 @@ async function served(one: (typeof deviceCases)[number]): Promise<Verdict> {
   const place = placeOf(platforms["7280CR3MK 4.30.5M"]);
   const { rig, face } = place;
   const travel = new Travel();
-  const shell = travel.routerEnd((wire) => face.connect(wire));
-  const server = await serveSsh({ port: 0, shell });
+  const connect = travel.routerEnd((wire) => face.connect(wire));
+  const server = await serveSsh({ port: 0, channel: "shell", connect });
   await using shells = new Shells(anyKey);
   const { port, hostKey } = server;
   const ssh = { user: "linkseal", port, key: "file:/key", hostKey };

@@ -20,7 +20,7 @@ async function served(one: (typeof deviceCases)[number]): Promise<Verdict> {
   const { rig, face } = place;
   const travel = new Travel();
   const connect = travel.routerEnd((wire) => face.connect(wire));
-  const server = await serveSsh({ port: 0, connect });
+  const server = await serveSsh({ port: 0, channel: "netconf", connect });
   await using shells = new Shells(anyKey);
   const { port, hostKey } = server;
   const ssh = { user: "linkseal", port, key: "file:/key", hostKey };

@@ -47,7 +47,9 @@ interface RigLink {
 }
 
 const vault = "https://conformance.vault.sim/secrets";
-export const ports = ["et-0/0/0", "et-0/0/1"] as const;
+/** What a platform calls the two ports. */
+type Names = readonly [PortName, PortName];
+export const ports = ["et-0/0/0", "et-0/0/1"] as const satisfies Names;
 const tunnel: TunnelSpec = {
   name: "hub-1",
   localAddress: "198.51.100.1",
@@ -62,14 +64,12 @@ const tunnel: TunnelSpec = {
   pskSecretId: `${vault}/hub-1-psk/${"1".repeat(32)}`,
 };
 
-type Names = readonly [PortName, PortName];
-
 export function buildRig(capabilities: Capabilities, names: Names = ports): Rig {
   const clock = new CountingClock(1_800_000_000_000);
   const prng = new Prng("conformance");
   const links = [
-    linkOf(0, clock, prng, capabilities, names),
-    linkOf(1, clock, prng, capabilities, names),
+    linkOf(0, names, clock, prng, capabilities),
+    linkOf(1, names, clock, prng, capabilities),
   ] as const;
   const router = new Router({
     name: "edge-a",
@@ -92,10 +92,10 @@ export function buildRig(capabilities: Capabilities, names: Names = ports): Rig 
 
 function linkOf(
   index: 0 | 1,
+  names: Names,
   clock: SimClock,
   prng: Prng,
   offer: Capabilities,
-  names: Names,
 ): RigLink {
   const quirks = { perPortCounters: offer.macsec?.counters === "perPort" };
   const station = (end: string, mac: string): Station =>
@@ -134,13 +134,12 @@ const routerFaults = [
 
 export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
   const { clock, said } = rig;
-  const [first, second] = rig.links;
   return {
     device: await way.open(),
     offers: way.offers,
-    ports: [first.port, second.port],
+    ports: [rig.links[0].port, rig.links[1].port],
     tunnel,
-    routes: { known: { address: "192.0.2.10", port: second.port }, unknown: "192.0.2.99" },
+    routes: { known: { address: "192.0.2.10", port: rig.links[1].port }, unknown: "192.0.2.99" },
     troubles: new Set([...routerFaults, "farEndGone", "reboot"]),
     strike: (trouble) => disturb(rig, trouble, true),
     heal: (trouble) => disturb(rig, trouble, false),

@@ -1,4 +1,4 @@
-// Octets between an agent and a router that speak over real sockets, while virtual time stands.
+// Octets on their way between an agent and a router that stand on both sides of real sockets.
 
 import { lengthOf } from "#drivers/transport/fill.ts";
 import type { ByteChannel } from "#hal/world.ts";

@@ -39,7 +39,8 @@ describe("a router that speaks EOS", () => {
     const { face } = place;
     server = await serveSsh({
       port: 0,
-      shell: (wire) => face.connect(wire),
+      channel: "shell",
+      connect: (wire) => face.connect(wire),
       execute: (wire, command) => face.execute(wire, command),
     });
     pace = paceClock(place.rig.clock, { speed: 20 });

@@ -46,7 +46,11 @@ describe("a router that speaks Junos", () => {
     key = join(folder, "key");
     await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], "");
     place = placeOf(platforms["ptx10008 23.4R2"]);
-    server = await serveSsh({ port: 0, connect: (wire) => place.face.connect(wire) });
+    server = await serveSsh({
+      port: 0,
+      channel: "netconf",
+      connect: (wire) => place.face.connect(wire),
+    });
     pace = paceClock(place.rig.clock, { speed: 20 });
   });
   afterAll(async () => {
