@@ -13,7 +13,7 @@ import { placeOf, platforms, ports, wayOf } from "../conformance/eos-place.ts";
 import { channelTo } from "../face-channel.ts";
 import { configOf, surroundings } from "./eos-kit.ts";
 import { cknOf, keyOf } from "./junos-kit.ts";
-import { never, settled } from "./site-bench.ts";
+import { never, refused, settled } from "./site-bench.ts";
 
 const settings = {
   suite: "gcm-aes-xpn-256",
@@ -256,6 +256,26 @@ describe("the command line of a router", () => {
     const asked = lines.filter((one) => one.startsWith("show") || telling.test(one));
     expect(asked.length).toBeGreaterThan(10);
     expect(asked.filter((one) => telling.test(one))).toEqual([]);
+  });
+
+  it("that is closed while a session is being opened tells those who wait by a code", async () => {
+    const place = placeOf(platforms["7280CR3MK 4.30.5M"]);
+    const { clock, router } = place.rig;
+    const target = { device: router.name, address: "192.0.2.1" };
+    let cut = async (): Promise<void> => undefined;
+    const way = wayOf(place, target, async (to) => {
+      const channel = channelTo(to.device, (wire) => place.face.connect(wire));
+      cut = async () => channel[Symbol.asyncDispose]();
+      return channel;
+    });
+    const device = await settled(clock, way.open());
+    await cut();
+    await refused(settled(clock, device.observe(never)));
+    const waits = [device.observe(never), device.routeTo("192.0.2.10", never)];
+    const codes = waits.map(async (one) => (await refused(one)).code);
+    await clock.runFor(15);
+    await Promise.all([settled(clock, Promise.all(codes)), device[Symbol.asyncDispose]()]);
+    expect(await Promise.all(codes)).toEqual(["transport.closed", "transport.closed"]);
   });
 
   it("keeps no session that was only tried, and clears away one that a cut had left", async () => {
