@@ -18,6 +18,7 @@ import {
   type World,
 } from "#hal/world.ts";
 import { Desk } from "#sim/desk.ts";
+import { EosFace, eosModel } from "#sim/faces/eos.ts";
 import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
 import { JunosFace, junosModel } from "#sim/faces/junos.ts";
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
@@ -95,6 +96,7 @@ export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> 
 
 /** What a simulated router can be to whoever logs in. */
 export const routerPlatforms = {
+  eos: { channel: "shell", model: eosModel, face: (router: Router) => new EosFace(router) },
   iosxr: { channel: "shell", model: iosxrModel, face: (router: Router) => new IosxrFace(router) },
   junos: { channel: "netconf", model: junosModel, face: (router: Router) => new JunosFace(router) },
 } as const;
@@ -103,7 +105,7 @@ export { formatViolation } from "#sim/oracle.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
 export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
 export { type SnmpServed, serveSnmp } from "#sim/serve-snmp.ts";
-export { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
+export { type SshServed, type SshServeOptions, serveSsh } from "#sim/serve-ssh.ts";
 export type { EffectEvent } from "#sim/truth.ts";
 export type { Site };
 

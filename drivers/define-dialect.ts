@@ -63,6 +63,8 @@ export interface CommitRecord {
 /** A change and the secrets that it needs, by their ids. */
 export interface Work {
   readonly device: DeviceId;
+  /** Of the commit that it is for, and of no other. */
+  readonly note: string;
   readonly capabilities: Capabilities;
   readonly change: DeviceChange;
   readonly secrets: ReadonlyMap<string, Secret>;

@@ -104,7 +104,8 @@ class CandidateDesk<S extends Session> {
   ): Promise<Transaction> {
     signal.throwIfAborted();
     this.#refuse(missingCapability(change, this.#capabilities));
-    const work = await this.#workOf(change, keys);
+    const token = this.#line.newToken();
+    const work = await this.#workOf(change, keys, noteOf("apply", token));
     try {
       const lines = await this.#line.edit(signal, (session) =>
         this.#line.bounded(commitMsMax, "none", signal, async (bounded) => {
@@ -116,7 +117,6 @@ class CandidateDesk<S extends Session> {
           return staged;
         }),
       );
-      const token = this.#line.newToken();
       const entry: Entry = { token, preview: lines.join("\n"), work, state: "prepared" };
       this.#keep(entry);
       return this.#transactionOf(entry);
@@ -237,7 +237,7 @@ class CandidateDesk<S extends Session> {
     });
   }
 
-  async #workOf(change: DeviceChange, keys: KeyResolver): Promise<Work> {
+  async #workOf(change: DeviceChange, keys: KeyResolver, note: string): Promise<Work> {
     const { device } = this.#line;
     const secrets = new Map<string, Secret>();
     try {
@@ -252,7 +252,7 @@ class CandidateDesk<S extends Session> {
       for (const secret of secrets.values()) secret[Symbol.dispose]();
       throw error;
     }
-    return { device, capabilities: this.#capabilities, change, secrets };
+    return { device, note, capabilities: this.#capabilities, change, secrets };
   }
 
   #keep(entry: Entry): void {
@@ -306,6 +306,7 @@ function wipe(work: Work | undefined): void {
 
 function secretsOf(part: PortChange): readonly SecretRef[] {
   if ("key" in part) return [{ kind: "cak", key: part.key }];
+  if ("keys" in part) return part.keys.map((key) => ({ kind: "cak", key }));
   if ("tunnel" in part) return authSecrets(part.tunnel.auth);
   return [];
 }

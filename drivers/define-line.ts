@@ -105,7 +105,10 @@ export class Line<S extends Session> implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort(new Error("the device is not looked at any more"));
+    const details = { effect: "none", where: this.device, next: "linkseal status" } as const;
+    const why = "the device is not looked at any more";
+    // Others may wait for the session that is being opened, and they know no other errors.
+    this.#end.abort(new LinksealError("transport.closed", why, details));
     const held = this.#held;
     this.release();
     await held?.session[Symbol.asyncDispose]();

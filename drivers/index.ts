@@ -1,6 +1,7 @@
 // The table from driver name to driver, and what the agent takes beside it.
 
 import type { Driver } from "#hal/device.ts";
+import { eos } from "./eos/eos.ts";
 import { iosxr } from "./iosxr/iosxr.ts";
 import { junos } from "./junos/junos.ts";
 import { linux } from "./linux/linux.ts";
@@ -13,6 +14,7 @@ export { simKeyStore } from "./sim-keys.ts";
 export { fillCommand } from "./transport/fill.ts";
 
 export const drivers: Readonly<Record<string, Driver>> = {
+  eos: withSecondOpinion(eos),
   iosxr: withSecondOpinion(iosxr),
   junos: withSecondOpinion(junos),
   linux,

@@ -36,6 +36,13 @@ const removeKey = (port: PortName, ckn: Ckn): PortChange => ({
   ckn,
 });
 
+const promoteKey = (port: PortName, key: KeyRef, other: KeyRef): PortChange => ({
+  kind: "macsec.promoteKey",
+  port,
+  ckn: key.ckn,
+  keys: [key, other],
+});
+
 function cknsOn(bench: DeviceBench, port: PortName): readonly Ckn[] {
   return truthOf(bench, port).keys.map(({ ckn }) => ckn);
 }
@@ -99,7 +106,7 @@ export const keyCases: readonly DeviceCase[] = [
       const [port] = bench.ports;
       const { old, next } = await both(bench);
       if (fallback.needs(bench.device.capabilities)) {
-        await commit(bench, { kind: "macsec.promoteKey", port, ckn: next.ckn });
+        await commit(bench, promoteKey(port, next, old));
       }
       bench.giveFarEnd(port, next, suiteOf(bench));
       await until(bench, "the new key as principal", () => {
@@ -174,7 +181,7 @@ export const keyCases: readonly DeviceCase[] = [
     async run(bench) {
       const [port] = bench.ports;
       const { old, next } = await both(bench);
-      await commit(bench, { kind: "macsec.promoteKey", port, ckn: next.ckn });
+      await commit(bench, promoteKey(port, next, old));
       const roles = new Map(truthOf(bench, port).keys.map(({ ckn, role }) => [ckn, role]));
       must(roles.get(next.ckn) === "primary", "the promoted key is not the primary one");
       must(roles.get(old.ckn) === "fallback", "the old primary key is not the fallback");

@@ -158,7 +158,13 @@ export type PortChange =
       readonly key: KeyRef;
       readonly role: "primary" | "fallback";
     }
-  | { readonly kind: "macsec.promoteKey"; readonly port: PortName; readonly ckn: Ckn }
+  | {
+      readonly kind: "macsec.promoteKey";
+      readonly port: PortName;
+      readonly ckn: Ckn;
+      /** For platforms that must be told a key again to give it another role; each that stays. */
+      readonly keys?: readonly KeyRef[];
+    }
   | { readonly kind: "macsec.removeKey"; readonly port: PortName; readonly ckn: Ckn }
   /** Break-before-make: the one key of the port becomes another, in one commit. */
   | { readonly kind: "macsec.replaceKey"; readonly port: PortName; readonly key: KeyRef }

@@ -140,7 +140,8 @@ export interface MkaParticipant {
 }
 
 export interface Sak {
-  readonly an: number;
+  /** undefined = the platform does not tell it. */
+  readonly an: number | undefined;
   /** Key identifier: the key server's MI and the key number, hex and decimal, `mi/kn`. */
   readonly keyId: string;
   readonly receive: boolean;

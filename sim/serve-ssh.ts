@@ -12,6 +12,8 @@ export interface SshServeOptions {
   readonly channel: ChannelKind;
   /** A session for one channel; undefined = the router does not answer. */
   readonly connect: (wire: Wire) => FaceSession | undefined;
+  /** One command and its answer, where the router takes such. */
+  readonly execute?: (wire: Wire, command: string) => FaceSession | undefined;
 }
 
 export interface SshServed {
@@ -30,7 +32,8 @@ export function hostKeyPair(): { readonly private: string; readonly public: stri
 }
 
 /** Takes any user and any key: nobody but this host can reach it, and nothing real is behind it. */
-export async function serveSsh({ port, channel, connect }: SshServeOptions): Promise<SshServed> {
+export async function serveSsh(options: SshServeOptions): Promise<SshServed> {
+  const { port } = options;
   const pair = hostKeyPair();
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
@@ -40,7 +43,7 @@ export async function serveSsh({ port, channel, connect }: SshServeOptions): Pro
       if (attempt.method === "publickey" || attempt.method === "password") attempt.accept();
       else attempt.reject(["publickey", "password"]);
     });
-    client.on("session", (accept) => meet(accept(), client, channel, connect));
+    client.on("session", (accept) => meet(accept(), client, options));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -57,12 +60,8 @@ export async function serveSsh({ port, channel, connect }: SshServeOptions): Pro
   };
 }
 
-function meet(
-  session: Session,
-  client: Connection,
-  channel: ChannelKind,
-  connect: SshServeOptions["connect"],
-): void {
+function meet(session: Session, client: Connection, options: SshServeOptions): void {
+  const { channel, connect, execute } = options;
   session.on("subsystem", (accept, reject, info) => {
     if (channel === "netconf" && info.name === "netconf") carry(accept(), client, connect);
     else reject();
@@ -75,7 +74,12 @@ function meet(
     refused.exit(1);
     refused.end();
   };
-  session.on("exec", refuse);
+  if (execute === undefined) session.on("exec", refuse);
+  else {
+    session.on("exec", (accept, _reject, { command }) =>
+      carry(accept(), client, (wire) => execute(wire, command)),
+    );
+  }
   if (channel === "netconf") session.on("shell", refuse);
   else session.on("shell", (accept) => carry(accept(), client, connect));
 }
@@ -89,7 +93,10 @@ function carry(
     send: (octets) => {
       channel.write(octets);
     },
-    close: () => channel.end(),
+    close: () => {
+      channel.exit(0);
+      channel.end();
+    },
   });
   if (session === undefined) {
     client.end();

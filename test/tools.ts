@@ -34,7 +34,7 @@ const tools: readonly Tool[] = [
   {
     sign: "/usr/lib/python3/dist-packages/netmiko",
     package: "python3-netmiko",
-    why: "pushes the same change in the bench push",
+    why: "configures routers at their command line",
   },
   {
     sign: "/usr/include/nc_server.h",

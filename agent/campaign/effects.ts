@@ -10,6 +10,7 @@ import type {
   TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { KeyRef, PortName } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import type { JournalRecord } from "../journal/memory.ts";
@@ -417,17 +418,21 @@ function keyChange(action: KeyAction, { link, campaign, port }: Task): DeviceCha
     case "add":
       return [{ kind: "macsec.addKey", port: at, key, role }];
     case "promote":
-      return [{ kind: "macsec.promoteKey", port: at, ckn: key.ckn }];
+      return [promotion(at, key, old === undefined ? [key] : [key, old])];
     case "removeOld":
       return old === undefined ? [] : [{ kind: "macsec.removeKey", port: at, ckn: old.ckn }];
     case "removeNew": {
       const back: readonly PortChange[] =
         entry.overlap === "fallback" && port?.promoted === true && old !== undefined
-          ? [{ kind: "macsec.promoteKey", port: at, ckn: old.ckn }]
+          ? [promotion(at, old, [old])]
           : [];
       return [...back, { kind: "macsec.removeKey", port: at, ckn: key.ckn }];
     }
   }
+}
+
+function promotion(port: PortName, { ckn }: KeyRef, keys: readonly KeyRef[]): PortChange {
+  return { kind: "macsec.promoteKey", port, ckn, keys };
 }
 
 /** Break-before-make: what the router becomes once the far end has moved. */

@@ -4,12 +4,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChannelKind } from "#hal/world.ts";
-import type { Site, SnmpServed, SshServed } from "../simulate.ts";
+import type { Site, SnmpServed, SshServed, SshServeOptions } from "../simulate.ts";
 import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "iosxr" | "junos";
+  readonly platform: "eos" | "iosxr" | "junos";
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;
@@ -89,8 +89,12 @@ async function serveRouter(
   const taken = (error: unknown): never => {
     throw usage(error instanceof Error ? error.message : "no port", "choose another --port");
   };
-  const connect: Parameters<typeof serveSsh>[0]["connect"] = (wire) => face.connect(wire);
-  const ssh = await serveSsh({ port, channel, connect }).catch(taken);
+  const connect: SshServeOptions["connect"] = (wire) => face.connect(wire);
+  // Where the platform answers a single command as well.
+  const execute: SshServeOptions["execute"] =
+    "execute" in face ? (wire, command) => face.execute(wire, command) : undefined;
+  const doors = { connect, ...(execute === undefined ? {} : { execute }) };
+  const ssh = await serveSsh({ port, channel, ...doors }).catch(taken);
   if (!("objects" in face)) return { name, ssh, snmp: undefined };
   const objects = (): ReturnType<typeof face.objects> => face.objects();
   const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken);

@@ -200,7 +200,7 @@ export function connections(router: Router): Markup {
           : [
               tag(
                 `${way}-secure-association`,
-                tag("association-number", latestSak.an),
+                tag("association-number", latestSak.an ?? 0),
                 tag("association-number-status", status(used)),
               ),
             ];

@@ -62,7 +62,7 @@ export function placeOf(platform: JunosModel): Place {
 }
 
 /** What an agent has there. */
-export function worldOf({ rig }: Place, channel: Dialer["channel"]): World {
+export function worldOf({ rig }: Pick<Place, "rig">, channel: Dialer["channel"]): World {
   const refused = async (): Promise<never> => {
     throw new Error("not of this world");
   };

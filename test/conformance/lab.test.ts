@@ -6,6 +6,7 @@ import { readXml } from "#drivers/transport/xml.ts";
 import type { Verdict } from "#hal/conformance.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { channelTo } from "../face-channel.ts";
+import * as eos from "./eos-place.ts";
 import * as iosxr from "./iosxr-place.ts";
 import { junosDriver, type Place, placeOf, platforms, worldOf } from "./junos-place.ts";
 import { drive, ports } from "./rig.ts";
@@ -53,6 +54,20 @@ describe("a driver on a router of a lab", () => {
       checkDriver({ driver, target, world, ports: names, told }),
     );
     expect(failed(verdicts)).toEqual([]);
+    const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
+    expect(kinds.ok?.length).toBeGreaterThan(30);
+  });
+
+  it("is tried at the command line of another platform as well", async () => {
+    const { rig, face } = eos.placeOf(eos.platforms["7280CR3MK 4.30.5M"]);
+    const dial = worldOf({ rig }, async (to) => channelTo(to.device, (wire) => face.connect(wire)));
+    const target = { device: rig.router.name, address: "192.0.2.1" };
+    const told = (): void => undefined;
+    const parts = { driver: eos.eosDriver(), target, world: dial, ports: eos.ports, told };
+    const verdicts = await drive(rig.clock, checkDriver(parts));
+    expect(failed(verdicts)).toEqual([]);
+    const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
+    expect(kinds.ok?.length).toBeGreaterThan(30);
   });
 
   it("that commits without its timer fails", async () => {

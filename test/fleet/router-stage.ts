@@ -25,12 +25,10 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const group = "erd-demo";
 const never = new AbortController().signal;
 
-/** What a router says, without the lines in which a terminal gives back what was typed. */
-function unechoed(octets: Uint8Array): Uint8Array {
+/** What a router says, without the lines in which a terminal gives back a key that was typed. */
+function unechoed(octets: Uint8Array, echo: RegExp): Uint8Array {
   const lines = new TextDecoder().decode(octets).split("\r\n");
-  return new TextEncoder().encode(
-    lines.filter((one) => !one.startsWith("key-string ")).join("\r\n"),
-  );
+  return new TextEncoder().encode(lines.filter((one) => !echo.test(one)).join("\r\n"));
 }
 
 /** A platform as routers of it are met. */
@@ -38,6 +36,8 @@ export interface Spoken {
   readonly driver: Driver;
   readonly model: RouterModel;
   readonly faceOf: (router: Router) => Face;
+  /** A line in which a terminal gives back a key; absent = nothing is given back. */
+  readonly echo?: RegExp;
 }
 
 interface Face {
@@ -119,7 +119,9 @@ export class RouterStage {
       },
       read: async (signal) => {
         const octets = await inner.read(signal);
-        if (octets !== undefined) this.oracle.emitted(`answer of ${device}`, unechoed(octets));
+        const { echo } = this.#spoken;
+        const said = octets === undefined || echo === undefined ? octets : unechoed(octets, echo);
+        if (said !== undefined) this.oracle.emitted(`answer of ${device}`, said);
         return octets;
       },
     };
@@ -206,6 +208,14 @@ export class RouterStage {
     for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
     await this.run(this.agent.orders.rotate(group, asked, never));
+  }
+
+  /** What weather has held is taken up again, as an operator would. */
+  async resumed(): Promise<void> {
+    if (this.agent.memory.campaigns[group]?.state !== "held") return;
+    const said = { verb: "resume", farEndDone: false } as const;
+    await this.run(this.agent.orders.rotation(said, group, "test"));
+    await this.settled();
   }
 
   async run<T>(promise: Promise<T>): Promise<T> {

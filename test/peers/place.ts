@@ -8,6 +8,7 @@ export const python = "/usr/bin/python3";
 const programs = ["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk"];
 const files: readonly (readonly [sign: string, name: string])[] = [
   ["/usr/lib/python3/dist-packages/ncclient", "python3-ncclient"],
+  ["/usr/lib/python3/dist-packages/netmiko", "python3-netmiko"],
   ["/usr/include/nc_server.h", "libnetconf2-dev"],
   ["/usr/include/libyang/libyang.h", "libyang-dev"],
   ["/usr/include/libssh/callbacks.h", "libssh-dev"],

@@ -221,7 +221,14 @@ describe("a link that is done", () => {
     await bench.turn(bench.conductor(last), rotation({ state: "restoring" }));
     expect(bench.written()).toMatchObject({ at: 1, state: "queued" });
     expect(bench.changes).toEqual([
-      [{ kind: "macsec.promoteKey", port: "et-0/0/0", ckn: newKey.ckn }],
+      [
+        {
+          kind: "macsec.promoteKey",
+          port: "et-0/0/0",
+          ckn: newKey.ckn,
+          keys: [newKey, oldKey],
+        },
+      ],
     ]);
   });
 });

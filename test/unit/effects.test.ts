@@ -22,7 +22,7 @@ describe("an effect on the router", () => {
     ["restore", {}, [{ kind: "port.restore", ...at, means: "prepend" }]],
     ["add", {}, [{ kind: "macsec.addKey", ...at, key, role: "primary" }]],
     ["add", { campaign: fallback }, [{ kind: "macsec.addKey", ...at, key, role: "fallback" }]],
-    ["promote", {}, [{ kind: "macsec.promoteKey", ...at, ckn: key.ckn }]],
+    ["promote", {}, [{ kind: "macsec.promoteKey", ...at, ckn: key.ckn, keys: [key, oldKey] }]],
     ["removeOld", {}, [{ kind: "macsec.removeKey", ...at, ckn: oldKey.ckn }]],
     ["removeOld", { campaign: rotation({ kind: "enrol", at: 0, links: enrolled() }) }, []],
     ["removeNew", {}, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
@@ -37,7 +37,7 @@ describe("an effect on the router", () => {
       "removeNew",
       { campaign: fallback, port: promoted },
       [
-        { kind: "macsec.promoteKey", ...at, ckn: oldKey.ckn },
+        { kind: "macsec.promoteKey", ...at, ckn: oldKey.ckn, keys: [oldKey] },
         { kind: "macsec.removeKey", ...at, ckn: key.ckn },
       ],
     ],

@@ -97,7 +97,7 @@ export async function surroundings(
   );
   return {
     config: await configOf(),
-    work: { device: "edge-a", capabilities: junos.offers, change, secrets },
+    work: { device: "edge-a", note: "linkseal 0", capabilities: junos.offers, change, secrets },
     wall,
     ports: new Set([0, 1, 2, 3, 4, 5].map((n) => `et-0/0/${n}`)),
     principal: () => undefined,

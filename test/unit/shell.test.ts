@@ -70,6 +70,18 @@ describe("a login", () => {
     }
   });
 
+  it("that ended a moment ago, unnoticed, is made anew all the same", async () => {
+    await using bench = await SshBench.open();
+    const first = await bench.shells.channel(bench.target(), "shell", never);
+    bench.cut();
+    const second = await bench.shells.channel(bench.target(), "shell", never);
+    await second.write(["again"], never);
+    expect(new TextDecoder().decode(await second.read(never))).toBe("again");
+    expect(bench.counted.connections).toBe(2);
+    await first[Symbol.asyncDispose]();
+    await second[Symbol.asyncDispose]();
+  });
+
   it("that is refused says so", async () => {
     await using bench = await SshBench.open();
     bench.accepts = false;

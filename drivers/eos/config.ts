@@ -1,0 +1,319 @@
+// The part of an EOS configuration that concerns our ports. Of what hides a key nothing is kept,
+// not even where a router prints it although it was asked not to.
+
+import { createHash } from "node:crypto";
+import { BlockList, isIP } from "node:net";
+import {
+  type CipherSuite,
+  type Ckn,
+  type MacsecSettings,
+  type PortName,
+  parseCkn,
+} from "#hal/model.ts";
+import { type Fields, fieldsIn, fieldsOf, parse } from "./json.ts";
+import { portOfUnit } from "./names.ts";
+
+export interface EosConfig {
+  /** Equal for equal configurations. */
+  readonly id: string;
+  /** undefined = there, and not understood. */
+  readonly profiles: ReadonlyMap<string, Profile | undefined>;
+  readonly bindings: ReadonlyMap<PortName, string>;
+  readonly shut: ReadonlySet<PortName>;
+  readonly units: readonly Unit[];
+  /** undefined = BGP is not configured. */
+  readonly as: string | undefined;
+  readonly neighbours: readonly Neighbour[];
+  readonly routeMaps: ReadonlyMap<string, RouteMap>;
+}
+
+interface Profile {
+  readonly settings: MacsecSettings;
+  readonly keys: readonly ConfiguredKey[];
+}
+
+interface ConfiguredKey {
+  readonly ckn: Ckn;
+  readonly role: "primary" | "fallback";
+}
+
+/** A logical interface with an address. */
+interface Unit {
+  readonly name: string;
+  readonly port: PortName;
+  readonly vrf: string;
+  readonly holds: (address: string) => boolean;
+}
+
+export interface Neighbour {
+  readonly address: string;
+  /** `default` where nobody says otherwise. */
+  readonly vrf: string;
+  readonly isShut: boolean;
+  /** By its own line, and by its peer group's. */
+  readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
+  readonly inherited: { readonly in: string | undefined; readonly out: string | undefined };
+  /** Its route maps stand in an address family, where they are not looked for. */
+  readonly isElsewhere: boolean;
+}
+
+interface RouteMap {
+  readonly prepends: boolean;
+  /** The map that it calls. */
+  readonly calls: string | undefined;
+}
+
+interface Statement {
+  readonly words: readonly string[];
+  readonly children: readonly Statement[];
+}
+
+const depthMax = 8;
+const statementsMax = 200_000;
+/** The forms in which a secret may follow. */
+const form = /^(?:0|5|7|8a|sha512)$/;
+const telling = /^(?:key|secret|password)$/;
+
+/** undefined where the answer holds no configuration. */
+export function readConfig(text: string): EosConfig | undefined {
+  const cmds = fieldsIn(parse(text), "cmds");
+  if (cmds === undefined) return undefined;
+  const budget = { left: statementsMax };
+  const all = statementsOf(cmds, 0, budget);
+  if (all === undefined) return undefined;
+  const interfaces = all.filter(({ words }) => words[0] === "interface");
+  const bgp = all.find(({ words }) => begins(words, "router bgp"));
+  return {
+    id: createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 24),
+    profiles: profilesOf(all),
+    bindings: bindingsOf(interfaces),
+    shut: new Set(
+      interfaces.flatMap(({ words, children }) => {
+        const isShut = children.some((one) => one.words.join(" ") === "shutdown");
+        return isShut && words[1] !== undefined ? [words[1]] : [];
+      }),
+    ),
+    units: interfaces.flatMap(unitsOf),
+    as: bgp?.words[2],
+    neighbours: bgp === undefined ? [] : neighboursOf(bgp),
+    routeMaps: routeMapsOf(all),
+  };
+}
+
+function begins(words: readonly string[], beginning: string): boolean {
+  return beginning.split(" ").every((word, index) => words[index] === word);
+}
+
+/** Without the words that hide a key: what is not kept cannot be told. */
+function statementsOf(
+  cmds: Fields,
+  depth: number,
+  budget: { left: number },
+): readonly Statement[] | undefined {
+  if (depth > depthMax) return undefined;
+  const statements: Statement[] = [];
+  for (const [text, inside] of Object.entries(cmds)) {
+    budget.left -= 1;
+    if (budget.left < 0 || text.length > 1000) return undefined;
+    const below = fieldsIn(fieldsOf(inside), "cmds");
+    const children = below === undefined ? [] : statementsOf(below, depth + 1, budget);
+    if (children === undefined) return undefined;
+    statements.push({ words: openWords(text.trim().split(/\s+/)), children });
+  }
+  return statements;
+}
+
+function openWords(words: readonly string[]): readonly string[] {
+  if (!words.some((word) => telling.test(word))) return words;
+  // The name of a key comes before the form, and a role behind the secret.
+  return words.filter((_, index) => index < 2 || !form.test(words[index - 1] ?? ""));
+}
+
+const ciphers: readonly (readonly [string, CipherSuite])[] = [
+  ["aes128-gcm", "gcm-aes-128"],
+  ["aes256-gcm", "gcm-aes-256"],
+  ["aes128-gcm-xpn", "gcm-aes-xpn-128"],
+  ["aes256-gcm-xpn", "gcm-aes-xpn-256"],
+];
+
+export function cipherOf(suite: CipherSuite): string {
+  return ciphers.find(([, one]) => one === suite)?.[0] ?? suite;
+}
+
+function profilesOf(all: readonly Statement[]): EosConfig["profiles"] {
+  const macsec = all.find(({ words }) => words.join(" ") === "mac security");
+  return new Map(
+    (macsec?.children ?? [])
+      .filter(({ words }) => words[0] === "profile" && words[1] !== undefined)
+      .map(({ words, children }) => [words[1] ?? "", profileOf(children)]),
+  );
+}
+
+function profileOf(children: readonly Statement[]): Profile | undefined {
+  const rest = (beginning: string): readonly string[] | undefined => {
+    const found = children.find(({ words }) => begins(words, beginning));
+    return found?.words.slice(beginning.split(" ").length);
+  };
+  // A cipher that is not said is one that a release chooses by itself.
+  const suite = ciphers.find(([name]) => name === (rest("cipher")?.[0] ?? "aes128-gcm"))?.[1];
+  const priority = wholeOf(rest("mka key-server priority")?.[0] ?? "16");
+  const rekey = wholeOf(rest("mka session rekey-period")?.[0] ?? "0");
+  const window = wholeOf(rest("replay protection window")?.[0] ?? "0");
+  const keys = keysOf(children);
+  // Its keys stand in a shared secret or come from 802.1X.
+  const isOtherwise = rest("key source") !== undefined || rest("mode") !== undefined;
+  if (suite === undefined || priority === undefined || rekey === undefined) return undefined;
+  if (window === undefined || keys === undefined || isOtherwise) return undefined;
+  const traffic = rest("traffic unprotected")?.[0];
+  return {
+    settings: {
+      suite,
+      policy: traffic === "allow" ? "shouldSecure" : "mustSecure",
+      includeSci: rest("sci") !== undefined,
+      confidentialityOffset: 0,
+      keyServerPriority: priority,
+      replayWindow: rest("replay protection disabled") === undefined ? window : undefined,
+      sakRekeyMs: rekey === 0 ? undefined : rekey * 1000,
+    },
+    keys,
+  };
+}
+
+/** The primary one first; undefined = one of them is not understood. */
+function keysOf(children: readonly Statement[]): readonly ConfiguredKey[] | undefined {
+  const keys: ConfiguredKey[] = [];
+  for (const { words } of children) {
+    if (words[0] !== "key" || words[1] === "retirement" || words[1] === "source") continue;
+    const ckn = parseCkn(words[1] ?? "");
+    if (ckn === undefined) return undefined;
+    keys.push({ ckn, role: words.at(-1) === "fallback" ? "fallback" : "primary" });
+  }
+  const rank = ({ role }: ConfiguredKey): number => (role === "primary" ? 0 : 1);
+  return keys.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function bindingsOf(interfaces: readonly Statement[]): EosConfig["bindings"] {
+  return new Map(
+    interfaces.flatMap(({ words: [, name = ""], children }) => {
+      const bound = children.find(({ words }) => begins(words, "mac security profile"));
+      const profile = bound?.words[3];
+      return profile === undefined ? [] : [[name, profile] as const];
+    }),
+  );
+}
+
+function unitsOf({ words: [, name = ""], children }: Statement): readonly Unit[] {
+  const port = portOfUnit(name);
+  if (port === undefined) return [];
+  const vrf = children.find(({ words }) => words[0] === "vrf")?.words.at(-1) ?? "default";
+  return children.flatMap(({ words }) => {
+    const isAddress = begins(words, "ip address") || begins(words, "ipv6 address");
+    const holds = isAddress ? subnetOf(words[2] ?? "") : undefined;
+    return holds === undefined ? [] : [{ name, port, vrf, holds }];
+  });
+}
+
+function subnetOf(prefix: string): ((address: string) => boolean) | undefined {
+  const [, address = "", digits = ""] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(prefix) ?? [];
+  const [version, length] = [isIP(address), Number(digits)];
+  if (version === 0 || length > (version === 4 ? 32 : 128)) return undefined;
+  const kind = version === 4 ? "ipv4" : "ipv6";
+  const block = new BlockList();
+  block.addSubnet(address, length, kind);
+  return (other) => isIP(other) === version && block.check(other, kind);
+}
+
+function neighboursOf(bgp: Statement): readonly Neighbour[] {
+  const groups = aboutOf(bgp.children);
+  const inVrf = (vrf: string, children: readonly Statement[]): readonly Neighbour[] => {
+    const about = aboutOf(children);
+    return [...about]
+      .filter(([address]) => isIP(address) !== 0)
+      .map(([address, own]) => {
+        const group = groups.get(own.group ?? "") ?? about.get(own.group ?? "");
+        return {
+          address,
+          vrf,
+          isShut: own.isShut || group?.isShut === true,
+          maps: { in: own.in, out: own.out },
+          inherited: { in: group?.in, out: group?.out },
+          isElsewhere: isInFamily(children, [address, own.group]),
+        };
+      });
+  };
+  return [
+    ...inVrf("default", bgp.children),
+    ...bgp.children
+      .filter(({ words }) => words[0] === "vrf" && words[1] !== undefined)
+      .flatMap(({ words, children }) => inVrf(words[1] ?? "", children)),
+  ];
+}
+
+interface About {
+  group: string | undefined;
+  isShut: boolean;
+  in: string | undefined;
+  out: string | undefined;
+}
+
+/** What is said of each neighbour and each peer group, by its name. */
+function aboutOf(children: readonly Statement[]): ReadonlyMap<string, About> {
+  const about = new Map<string, About>();
+  for (const { words } of children) {
+    const [verb, name, what, value, direction] = words;
+    if (verb !== "neighbor" || name === undefined) continue;
+    const one = about.get(name) ?? {
+      group: undefined,
+      isShut: false,
+      in: undefined,
+      out: undefined,
+    };
+    about.set(name, one);
+    if (what === "shutdown") one.isShut = true;
+    if (what === "peer" && value === "group") one.group = direction;
+    // As older releases write it.
+    if (what === "peer-group") one.group = value;
+    if (what === "route-map" && (direction === "in" || direction === "out")) one[direction] = value;
+  }
+  return about;
+}
+
+function isInFamily(
+  children: readonly Statement[],
+  names: readonly (string | undefined)[],
+): boolean {
+  return children.some(
+    ({ words, children: inside }) =>
+      words[0] === "address-family" &&
+      inside.some((one) => one.words[2] === "route-map" && names.includes(one.words[1])),
+  );
+}
+
+function routeMapsOf(all: readonly Statement[]): EosConfig["routeMaps"] {
+  const maps = new Map<string, RouteMap>();
+  for (const { words, children } of all) {
+    const [verb, name] = words;
+    if (verb !== "route-map" || name === undefined) continue;
+    const before = maps.get(name);
+    const prepends = children.some((one) => begins(one.words, "set as-path prepend"));
+    const calls = children.find((one) => one.words[0] === "sub-route-map")?.words[1];
+    maps.set(name, {
+      prepends: prepends || before?.prepends === true,
+      calls: calls ?? before?.calls,
+    });
+  }
+  return maps;
+}
+
+function wholeOf(text: string): number | undefined {
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/** The interface over which a neighbour is reached; undefined = none on a port. */
+export function unitTo(config: EosConfig, { address, vrf }: Neighbour): Unit | undefined {
+  return config.units.find((unit) => unit.vrf === vrf && unit.holds(address));
+}
+
+export function neighboursOn(config: EosConfig, port: PortName): readonly Neighbour[] {
+  return config.neighbours.filter((one) => unitTo(config, one)?.port === port);
+}

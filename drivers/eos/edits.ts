@@ -1,0 +1,240 @@
+// The difference between a port as it is and as it is to be: as lines of a configuration session,
+// and as lines for a person.
+
+import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
+import { line } from "../transport/cli.ts";
+import { cipherOf, type EosConfig, type Neighbour, neighboursOn } from "./config.ts";
+import { drainMap, isDrainMap } from "./names.ts";
+import type { PortPlan } from "./plan.ts";
+
+export interface Edits {
+  /** In this order; each leaves the mode in which it began. */
+  readonly commands: readonly Command[];
+  readonly lines: readonly string[];
+}
+
+/** Lines inside modes; without one where nothing differs. */
+interface Block {
+  readonly modes: readonly Command[];
+  readonly commands: readonly Command[];
+}
+
+/**
+ * A sentence = why it cannot be written. Throws `device.rejected` where a name in a configuration
+ * is more than one word.
+ */
+export function editsBetween(before: PortPlan, after: PortPlan, config: EosConfig): Edits | string {
+  const drains = drainEdits(before, after, config);
+  if (typeof drains === "string") return drains;
+  const blocks = [profileBlock(before, after), portBlock(before, after), ...drains.blocks];
+  const commands = blocks.flatMap(commandsOf);
+  return { commands, lines: [...previewOf(before, after), ...drains.lines] };
+}
+
+function commandsOf({ modes, commands }: Block): readonly Command[] {
+  if (commands.length === 0) return [];
+  return [...modes, ...commands, ...modes.map(() => line`exit`)];
+}
+
+function profileBlock(before: PortPlan, after: PortPlan): Block {
+  const { profile, settings } = after;
+  if (profile === undefined || settings === undefined) return { modes: [], commands: [] };
+  const same = (ckn: string, role: string, plan: PortPlan): boolean =>
+    plan.keys.some((key) => key.ckn === ckn && key.role === role);
+  // A key leaves its old role before it gets another one, and all of it is one commit.
+  const left = before.keys.filter(({ ckn, role }) => !same(ckn, role, after));
+  const come = after.keys.filter(({ ckn, role }) => !same(ckn, role, before));
+  return {
+    modes: [line`mac security`, line`profile ${profile}`],
+    commands: [
+      ...settingLines(before.settings, settings),
+      ...left.map(({ ckn, role }) =>
+        role === "fallback" ? line`no key ${ckn} fallback` : line`no key ${ckn}`,
+      ),
+      ...come.flatMap(({ ckn, role, secret }): readonly Command[] => {
+        if (secret === undefined) return [];
+        const hole = { secret, as: "hex" } as const;
+        return [
+          role === "fallback" ? line`key ${ckn} 0 ${hole} fallback` : line`key ${ckn} 0 ${hole}`,
+        ];
+      }),
+    ],
+  };
+}
+
+function settingLines(
+  was: MacsecSettings | undefined,
+  settings: MacsecSettings,
+): readonly Command[] {
+  const { suite, includeSci, keyServerPriority, replayWindow, sakRekeyMs } = settings;
+  const lines: Command[] = [];
+  if (was?.suite !== suite) lines.push(line`cipher ${cipherOf(suite)}`);
+  if (was?.keyServerPriority !== keyServerPriority) {
+    lines.push(line`mka key-server priority ${keyServerPriority}`);
+  }
+  if (was?.sakRekeyMs !== sakRekeyMs) {
+    lines.push(
+      sakRekeyMs === undefined
+        ? line`no mka session rekey-period`
+        : line`mka session rekey-period ${sakRekeyMs / 1000}`,
+    );
+  }
+  if ((was?.includeSci ?? false) !== includeSci) lines.push(includeSci ? line`sci` : line`no sci`);
+  // Said even though it is what a profile begins with: no release may decide otherwise.
+  if (was?.policy !== "mustSecure") lines.push(line`traffic unprotected drop`);
+  if (was === undefined || was.replayWindow !== replayWindow) {
+    lines.push(
+      ...(replayWindow === undefined
+        ? [line`replay protection disabled`]
+        : [line`no replay protection disabled`, line`replay protection window ${replayWindow}`]),
+    );
+  }
+  return lines;
+}
+
+function portBlock(before: PortPlan, after: PortPlan): Block {
+  const { port, admin, profile } = after;
+  const commands: Command[] = [];
+  if (profile !== undefined && before.profile !== profile) {
+    commands.push(line`mac security profile ${profile}`);
+  }
+  if (before.admin !== admin) commands.push(admin === "down" ? line`shutdown` : line`no shutdown`);
+  return { modes: [line`interface ${port}`], commands };
+}
+
+interface DrainEdits {
+  readonly blocks: readonly Block[];
+  readonly lines: readonly string[];
+}
+
+function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): DrainEdits | string {
+  const { as } = config;
+  const ends = before.drains.filter((means) => !after.drains.includes(means));
+  const begins = after.drains.filter((means) => !before.drains.includes(means));
+  const blocks: Block[] = [];
+  for (const neighbour of neighboursOn(config, after.port)) {
+    if (as === undefined) return "BGP is not configured";
+    if (neighbour.isElsewhere && [...ends, ...begins].includes("prepend")) {
+      return `the route maps of ${neighbour.address} stand in an address family`;
+    }
+    for (const means of ends) blocks.push(...endOf(means, neighbour, as, config));
+    for (const means of begins) {
+      const begun = beginningOf(means, neighbour, as);
+      if (typeof begun === "string") return begun;
+      blocks.push(...begun);
+    }
+  }
+  return {
+    blocks,
+    lines: [
+      ...ends.map((means) => `- ${after.port} drain by ${means}`),
+      ...begins.map((means) => `+ ${after.port} drain by ${means}`),
+    ],
+  };
+}
+
+function inBgp({ vrf }: Neighbour, as: string, ...commands: readonly Command[]): Block {
+  const within = vrf === "default" ? [] : [line`vrf ${vrf}`];
+  return { modes: [line`router bgp ${as}`, ...within], commands };
+}
+
+const lowPreference = 50;
+
+function beginningOf(
+  means: DrainMeans,
+  neighbour: Neighbour,
+  as: string,
+): readonly Block[] | string {
+  const { address, maps, inherited } = neighbour;
+  switch (means) {
+    case "peeringShutdown":
+      return [inBgp(neighbour, as, line`neighbor ${address} shutdown`)];
+    case "gracefulShutdown":
+      return "a graceful shutdown is not offered";
+    case "prepend": {
+      const [out, into] = [drainMap("out", address), drainMap("in", address)];
+      // Its own AS, three times, and a local preference below the usual one. What the operator lets
+      // pass is decided as before: by the map that this one calls.
+      return [
+        mapBlock(out, maps.out ?? inherited.out, line`set as-path prepend ${as} ${as} ${as}`),
+        mapBlock(into, maps.in ?? inherited.in, line`set local-preference ${lowPreference}`),
+        inBgp(
+          neighbour,
+          as,
+          line`neighbor ${address} route-map ${out} out`,
+          line`neighbor ${address} route-map ${into} in`,
+        ),
+      ];
+    }
+  }
+}
+
+function mapBlock(name: string, calls: string | undefined, set: Command): Block {
+  const called = calls === undefined ? [] : [line`sub-route-map ${calls}`];
+  return { modes: [line`route-map ${name} permit 10`], commands: [...called, set] };
+}
+
+function endOf(
+  means: DrainMeans,
+  neighbour: Neighbour,
+  as: string,
+  config: EosConfig,
+): readonly Block[] {
+  const { address, maps, inherited } = neighbour;
+  switch (means) {
+    case "peeringShutdown":
+      return [inBgp(neighbour, as, line`no neighbor ${address} shutdown`)];
+    case "gracefulShutdown":
+      return [];
+    case "prepend": {
+      const drained = (["out", "in"] as const).flatMap((way) => {
+        const name = maps[way];
+        return name !== undefined && isDrainMap(name) ? [{ way, name }] : [];
+      });
+      const back = drained.map(({ way, name }) => {
+        const calls = config.routeMaps.get(name)?.calls;
+        // The map of its peer group comes back by itself.
+        return calls === undefined || calls === inherited[way]
+          ? line`no neighbor ${address} route-map ${name} ${way}`
+          : line`neighbor ${address} route-map ${calls} ${way}`;
+      });
+      const gone = drained.map(({ name }) => line`no route-map ${name}`);
+      return [inBgp(neighbour, as, ...back), { modes: [], commands: gone }];
+    }
+  }
+}
+
+function previewOf(before: PortPlan, after: PortPlan): readonly string[] {
+  const { port, settings, admin } = after;
+  const [was, is] = [before.settings, settings].map((one) => one && shown(one));
+  const role = (plan: PortPlan, ckn: string): string | undefined =>
+    plan.keys.find((key) => key.ckn === ckn)?.role;
+  const left = before.keys.filter(({ ckn }) => role(after, ckn) !== role(before, ckn));
+  const come = after.keys.filter(({ ckn }) => role(after, ckn) !== role(before, ckn));
+  return [
+    ...(was === is || was === undefined ? [] : [`- ${port} ${was}`]),
+    ...(was === is || is === undefined ? [] : [`+ ${port} ${is}`]),
+    ...left.map(({ ckn, role: own }) => `- ${port} ${own} key ${shortOf(ckn)}`),
+    ...come.map(({ ckn, role: own, secret }) => {
+      return `+ ${port} ${own} key ${shortOf(ckn)} ${secret?.toJSON() ?? ""}`.trimEnd();
+    }),
+    ...(before.admin === admin
+      ? []
+      : [`- ${port} admin ${before.admin}`, `+ ${port} admin ${admin}`]),
+  ];
+}
+
+function shown(settings: MacsecSettings): string {
+  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
+  const replay = settings.replayWindow === undefined ? "off" : String(settings.replayWindow);
+  const rekey = settings.sakRekeyMs === undefined ? "by packet number" : `${settings.sakRekeyMs}ms`;
+  return (
+    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
+    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
+    `priority ${keyServerPriority} replay ${replay} rekey ${rekey}`
+  );
+}
+
+const shortOf = (ckn: string): string =>
+  ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;

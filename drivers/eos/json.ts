@@ -1,0 +1,71 @@
+// The JSON that EOS prints, read with suspicion: a field of another type is not there, and a list
+// has a bound.
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+const rowsMax = 100_000;
+
+/** undefined = it is no object of JSON. */
+export function fieldsOf(value: unknown): Fields | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return value as Fields;
+}
+
+export function parse(text: string): Fields | undefined {
+  try {
+    return fieldsOf(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** An own property; what the prototype brings is not there. */
+function at(fields: Fields | undefined, name: string): unknown {
+  return fields !== undefined && Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
+export function fieldsIn(fields: Fields | undefined, name: string): Fields | undefined {
+  return fieldsOf(at(fields, name));
+}
+
+export function textIn(fields: Fields | undefined, name: string): string | undefined {
+  const value = at(fields, name);
+  return typeof value === "string" && value.length <= 4096 ? value : undefined;
+}
+
+export function flagIn(fields: Fields | undefined, name: string): boolean | undefined {
+  const value = at(fields, name);
+  return typeof value === "boolean" ? value : undefined;
+}
+
+export function numberIn(fields: Fields | undefined, name: string): number | undefined {
+  const value = at(fields, name);
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
+export function counterIn(fields: Fields | undefined, name: string): bigint | undefined {
+  const value = numberIn(fields, name);
+  return value !== undefined && Number.isInteger(value) && value < 2 ** 64
+    ? BigInt(value)
+    : undefined;
+}
+
+/** undefined = there is no such object, or it is longer than any router's. */
+export function rowsIn(
+  fields: Fields | undefined,
+  name: string,
+): readonly (readonly [string, Fields])[] | undefined {
+  const found = fieldsIn(fields, name);
+  if (found === undefined) return undefined;
+  const rows = Object.entries(found);
+  if (rows.length > rowsMax) return undefined;
+  return rows.flatMap(([key, value]) => {
+    const row = fieldsOf(value);
+    return row === undefined ? [] : [[key, row] as const];
+  });
+}
+
+export function listIn(fields: Fields | undefined, name: string): readonly unknown[] | undefined {
+  const value = at(fields, name);
+  return Array.isArray(value) && value.length <= rowsMax ? value : undefined;
+}

@@ -1,0 +1,232 @@
+// MACsec as EOS tells it. Undefined = the answer holds nothing that is understood.
+
+import {
+  type MacsecFrames,
+  type MacsecSettings,
+  type MkaParticipant,
+  type MkaSession,
+  type MkpduCounters,
+  type PortName,
+  parseCkn,
+  type Sak,
+} from "#hal/model.ts";
+import {
+  counterIn,
+  type Fields,
+  fieldsIn,
+  flagIn,
+  listIn,
+  numberIn,
+  parse,
+  rowsIn,
+  textIn,
+} from "./json.ts";
+import { isPort } from "./names.ts";
+
+/** By port; what else has an interface name is left out. */
+export function readByPort(text: string): ReadonlyMap<PortName, Fields> | undefined {
+  const rows = rowsIn(parse(text), "interfaces");
+  return rows && new Map(rows.filter(([name]) => isPort(name)));
+}
+
+/** What two questions told of one port; undefined = it is told of nothing there. */
+export interface Told {
+  readonly security: Fields | undefined;
+  readonly participants: Fields | undefined;
+}
+
+interface Actor extends MkaParticipant {
+  readonly isPrincipal: boolean;
+  readonly isKeyServer: boolean;
+}
+
+/** undefined = there is an answer for the port, and it is not understood. */
+export function readSession(
+  { security, participants }: Told,
+  settings: MacsecSettings | undefined,
+): MkaSession | undefined {
+  const closed = settings?.policy === "mustSecure" ? "blocked" : "unprotected";
+  if (security === undefined && participants === undefined) return emptySession(closed);
+  const actors = actorsOf(participants);
+  const isOpen = flagIn(security, "controlledPort");
+  if (actors === undefined || isOpen === undefined || settings === undefined) return undefined;
+  const details = fieldsIn(security, "details");
+  const principal = actors.find((one) => one.isPrincipal && one.livePeers > 0);
+  const saks = saksOf(security, details);
+  const traffic = textIn(details, "traffic")?.toLowerCase();
+  // A port that counts as open is secured only where somebody lives there and a key protects it.
+  const isSecured =
+    isOpen && traffic === "protected" && principal !== undefined && saks.latest !== undefined;
+  return {
+    controlledPort: isSecured ? "secured" : closed,
+    principalCkn: principal?.ckn,
+    participants: actors.map(({ ckn, state, livePeers, potentialPeers }) => {
+      return { ckn, state, livePeers, potentialPeers };
+    }),
+    livePeers: principal?.livePeers ?? 0,
+    // A peer is live once it has answered with our own identifier in its list.
+    respondedPeers: principal?.livePeers ?? 0,
+    keyServer: principal === undefined ? "none" : principal.isKeyServer ? "self" : "peer",
+    keyServerPriority: numberIn(details, "keyServerPriority"),
+    latestSak: saks.latest,
+    oldSak: saks.old,
+  };
+}
+
+function emptySession(controlledPort: MkaSession["controlledPort"]): MkaSession {
+  return {
+    controlledPort,
+    principalCkn: undefined,
+    participants: [],
+    livePeers: 0,
+    respondedPeers: 0,
+    keyServer: "none",
+    keyServerPriority: undefined,
+    latestSak: undefined,
+    oldSak: undefined,
+  };
+}
+
+const peersMax = 100;
+
+function actorsOf(participants: Fields | undefined): readonly Actor[] | undefined {
+  const rows = participants === undefined ? [] : rowsIn(participants, "participants");
+  if (rows === undefined) return undefined;
+  const actors: Actor[] = [];
+  for (const [name, one] of rows) {
+    const ckn = parseCkn(name);
+    const details = fieldsIn(one, "details");
+    const live = peersIn(details, "livePeerList");
+    const potential = peersIn(details, "potentialPeerList");
+    const isPrincipal = flagIn(one, "principalActor");
+    if (ckn === undefined || live === undefined || isPrincipal === undefined) return undefined;
+    actors.push({
+      ckn,
+      state: live > 0 ? "live" : "active",
+      livePeers: live,
+      potentialPeers: potential ?? 0,
+      isPrincipal,
+      isKeyServer: flagIn(one, "electedSelf") === true,
+    });
+  }
+  return actors;
+}
+
+function peersIn(details: Fields | undefined, name: string): number | undefined {
+  const list = listIn(details, name);
+  if (list === undefined || list.length > peersMax) return undefined;
+  return list.every((one) => typeof one === "string" && one !== "") ? list.length : undefined;
+}
+
+interface Saks {
+  readonly latest: Sak | undefined;
+  readonly old: Sak | undefined;
+}
+
+/** The one in use is told beside the details; there it may stand as the old one already. */
+function saksOf(security: Fields | undefined, details: Fields | undefined): Saks {
+  const found = (["latest", "old"] as const).map((which): Sak | undefined => {
+    const flat = {
+      mi: textIn(details, `${which}KeyMsgId`),
+      kn: numberIn(details, `${which}KeyMsgNum`),
+      receive: flagIn(details, `${which}KeyReceiving`),
+      transmit: flagIn(details, `${which}KeyTransmitting`),
+    };
+    const nested = fieldsIn(details, `${which}Key`);
+    return sakOf({
+      mi: flat.mi ?? textIn(nested, "msgId"),
+      kn: flat.kn ?? numberIn(nested, "keyNum"),
+      receive: flat.receive ?? flagIn(nested, "rxInstalled"),
+      transmit: flat.transmit ?? flagIn(nested, "txInstalled"),
+    });
+  });
+  const [latest, old] = found;
+  const used = keyIdOf(textIn(security, "keyMsgId"), numberIn(security, "keyNum"));
+  if (used === undefined) return { latest: undefined, old };
+  const inUse = [latest, old].find((one) => one?.keyId === used);
+  return { latest: inUse, old: inUse === old ? undefined : old };
+}
+
+function sakOf(told: {
+  readonly mi: string | undefined;
+  readonly kn: number | undefined;
+  readonly receive: boolean | undefined;
+  readonly transmit: boolean | undefined;
+}): Sak | undefined {
+  const keyId = keyIdOf(told.mi, told.kn);
+  if (keyId === undefined || told.receive === undefined || told.transmit === undefined) {
+    return undefined;
+  }
+  return { an: undefined, keyId, receive: told.receive, transmit: told.transmit };
+}
+
+function keyIdOf(mi: string | undefined, kn: number | undefined): string | undefined {
+  const isKey = mi !== undefined && /^[0-9a-f]{24}$/i.test(mi) && !/^0{24}$/.test(mi);
+  if (!isKey || kn === undefined || !Number.isSafeInteger(kn)) return undefined;
+  return `${mi.toLowerCase()}/${kn}`;
+}
+
+/** Of the port alone: what EOS tells of single SAs is not told apart here. */
+export function readFrames(told: Fields | undefined): MacsecFrames | undefined {
+  const details = fieldsIn(told, "countersDetail");
+  const txProtected = counterIn(told, "outPktsEncrypted");
+  const rxOk = counterIn(details, "inPktsOK") ?? counterIn(told, "inPktsDecrypted");
+  if (txProtected === undefined || rxOk === undefined) return undefined;
+  return {
+    txProtected,
+    // It counts MKPDUs as well.
+    txClear: undefined,
+    txTooLong: counterIn(details, "outPktsTooLong"),
+    rxOk,
+    rxClear: counterIn(details, "inPktsNoTag"),
+    rxBadTag: counterIn(details, "inPktsBadTag"),
+    rxNotValid: counterIn(details, "inPktsNotValid"),
+    rxLate: counterIn(details, "inPktsLate"),
+    rxNoSci: counterIn(details, "inPktsNoSCI"),
+    rxUnknownSci: undefined,
+    rxNotUsingSa: undefined,
+    rxUnusedSa: undefined,
+    nextPn: undefined,
+  };
+}
+
+const headings = ["Rx Success", "Rx Failure", "Tx Success", "Tx Failure"] as const;
+const tableLinesMax = 10_000;
+
+/** A table without JSON whose names were published: why a frame failed is not in it. */
+export function readMkpdus(text: string): ReadonlyMap<PortName, MkpduCounters> | undefined {
+  const lines = text.split(/\r?\n/);
+  if (lines.length > tableLinesMax) return undefined;
+  const at = lines.findIndex((one) => one.startsWith("Interface"));
+  const order = headings.every((name, index) => {
+    const before = index === 0 ? "Interface" : (headings[index - 1] ?? "");
+    return (lines[at]?.indexOf(name) ?? -1) > (lines[at]?.indexOf(before) ?? 0);
+  });
+  if (at < 0 || !order) return undefined;
+  const counters = new Map<PortName, MkpduCounters>();
+  for (const one of lines.slice(at + 1)) {
+    const [name = "", ...cells] = one.trim().split(/\s+/);
+    if (!isPort(name)) continue;
+    const numbers = cells.map((cell) => (/^\d{1,19}$/.test(cell) ? BigInt(cell) : undefined));
+    const [rx, rxFailed, tx] = numbers;
+    if (cells.length !== headings.length || rx === undefined || rxFailed === undefined) {
+      return undefined;
+    }
+    if (tx === undefined) return undefined;
+    counters.set(name, {
+      sent: tx,
+      received: rx + rxFailed,
+      icvFailed: undefined,
+      unknownCkn: undefined,
+      replayed: undefined,
+    });
+  }
+  return counters;
+}
+
+/** undefined = EOS does not tell. */
+export function readLicence(text: string): "present" | "missing" | undefined {
+  const isLicensed = flagIn(parse(text), "licenseEnabled");
+  if (isLicensed === undefined) return undefined;
+  return isLicensed ? "present" : "missing";
+}

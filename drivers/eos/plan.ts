@@ -1,0 +1,240 @@
+// What a wanted change makes of a port, part by part, and why it is refused: EOS itself would let
+// the key in use be deleted.
+
+import type { DeviceChange, PortChange } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Ckn, DrainMeans, KeyRef, MacsecSettings, PortName } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { Work } from "../define-dialect.ts";
+import { type EosConfig, neighboursOn } from "./config.ts";
+import { isDrainMap, ownProfile } from "./names.ts";
+
+/** A port as it is configured, or as it is to be. */
+export interface PortPlan {
+  readonly port: PortName;
+  readonly admin: "up" | "down";
+  readonly profile: string | undefined;
+  readonly settings: MacsecSettings | undefined;
+  readonly keys: readonly PlannedKey[];
+  readonly drains: readonly DrainMeans[];
+}
+
+interface PlannedKey {
+  readonly ckn: Ckn;
+  readonly role: "primary" | "fallback";
+  /** Of a key that is new, or gets another role. */
+  readonly secret?: Secret;
+}
+
+export interface Surroundings {
+  readonly config: EosConfig;
+  readonly work: Work;
+  /** Ports that the router has. */
+  readonly ports: ReadonlySet<PortName>;
+  /** The key in use on a port now. */
+  principal(port: PortName): Ckn | undefined;
+}
+
+const windowMax = 0xffff_ffff;
+const rekeySMin = 30;
+const rekeySMax = 100_000;
+
+export function planOf(config: EosConfig, port: PortName): PortPlan {
+  const name = config.bindings.get(port);
+  const profile = name === undefined ? undefined : config.profiles.get(name);
+  return {
+    port,
+    admin: config.shut.has(port) ? "down" : "up",
+    profile: name,
+    settings: profile?.settings,
+    keys: profile?.keys ?? [],
+    drains: drainsOf(config, port),
+  };
+}
+
+export function drainsOf(config: EosConfig, port: PortName): readonly DrainMeans[] {
+  const neighbours = neighboursOn(config, port);
+  const means: DrainMeans[] = [];
+  if (neighbours.some(({ maps }) => isDrainMap(maps.out))) means.push("prepend");
+  if (neighbours.some(({ isShut }) => isShut)) means.push("peeringShutdown");
+  return means;
+}
+
+/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+export function planChange(
+  change: DeviceChange,
+  around: Surroundings,
+): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
+  const plans = new Map<PortName, PortPlan>();
+  for (const part of change) {
+    if (!("port" in part)) {
+      throw refused(around, "device.unsupported", part.kind, "it is not known");
+    }
+    const { port } = part;
+    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
+    refuseUnread(around, port);
+    const plan = plans.get(port) ?? planOf(around.config, port);
+    plans.set(port, planPart(plan, part, around));
+  }
+  return [...plans.values()].map((after) => {
+    const before = planOf(around.config, after.port);
+    if (after.keys.length > 0 && after.settings === undefined) {
+      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
+    }
+    for (const { ckn, role, secret } of after.keys) {
+      const was = before.keys.find((key) => key.ckn === ckn);
+      if (was?.role === role || secret !== undefined) continue;
+      throw rejected(around, after.port, "a key gets another role, and the change brings it not");
+    }
+    return { before, after };
+  });
+}
+
+// What is there and not understood must not be written over.
+function refuseUnread(around: Surroundings, port: PortName): void {
+  const { profiles, bindings } = around.config;
+  const name = bindings.get(port);
+  if (name === undefined) return;
+  if (profiles.get(name) === undefined) {
+    throw rejected(around, port, "what is configured there is not understood");
+  }
+  for (const [other, bound] of bindings) {
+    if (other === port || bound !== name) continue;
+    throw rejected(around, port, `${other} shares its MACsec profile`);
+  }
+}
+
+type OnPort = Extract<PortChange, { readonly port: PortName }>;
+
+function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
+  switch (part.kind) {
+    case "macsec.protect":
+      return protect(plan, part, around);
+    case "macsec.addKey":
+      return addKey(plan, part, around);
+    case "macsec.promoteKey":
+      return promoteKey(plan, part, around);
+    case "macsec.replaceKey":
+      return replaceKey(plan, part.key, around);
+    case "macsec.removeKey":
+      return removeKey(plan, part.ckn, around);
+    case "macsec.rekeySak":
+      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
+    case "port.shut":
+    case "port.open":
+      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
+    case "port.drain":
+    case "port.restore": {
+      if (neighboursOn(around.config, part.port).length === 0) {
+        throw rejected(around, part.port, "BGP has no neighbour over it, so no traffic can leave");
+      }
+      return { ...plan, drains: part.kind === "port.drain" ? [part.means] : [] };
+    }
+  }
+}
+
+function protect(
+  plan: PortPlan,
+  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  around: Surroundings,
+): PortPlan {
+  const { suite, confidentialityOffset, replayWindow, sakRekeyMs } = settings;
+  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
+    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
+  }
+  if (confidentialityOffset !== 0) {
+    throw rejected(around, port, "EOS knows no confidentiality offset but 0");
+  }
+  if (replayWindow !== undefined && replayWindow > windowMax) {
+    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
+  }
+  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
+  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
+  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
+    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
+  }
+  const profile = plan.profile ?? ownProfile(port);
+  return { ...plan, profile, settings: { ...settings, policy: "mustSecure" } };
+}
+
+function addKey(
+  plan: PortPlan,
+  { port, key, role }: Extract<OnPort, { readonly kind: "macsec.addKey" }>,
+  around: Surroundings,
+): PortPlan {
+  const there = plan.keys.find(({ ckn }) => ckn === key.ckn);
+  if (there?.role === role) return plan;
+  if (there !== undefined) throw rejected(around, port, "the key is there in its other role");
+  if (plan.keys.length > 1) throw rejected(around, port, "the port already holds two keys");
+  if (plan.keys.some((one) => one.role === role)) {
+    throw rejected(around, port, `the ${role} key of the port is another one`);
+  }
+  if (role === "fallback" && plan.keys.length === 0) {
+    throw rejected(around, port, "a fallback key needs a primary key beside it");
+  }
+  const secret = secretOf(key, port, around);
+  return { ...plan, keys: [...plan.keys, { ckn: key.ckn, role, secret }] };
+}
+
+/** Both keys get another role, and EOS knows a role only together with its key. */
+function promoteKey(
+  plan: PortPlan,
+  { port, ckn, keys = [] }: Extract<OnPort, { readonly kind: "macsec.promoteKey" }>,
+  around: Surroundings,
+): PortPlan {
+  const wanted = plan.keys.find((key) => key.ckn === ckn);
+  if (wanted === undefined) throw rejected(around, port, "the key to promote is not there");
+  if (wanted.role === "primary") return plan;
+  return {
+    ...plan,
+    keys: plan.keys.map((key): PlannedKey => {
+      const ref = keys.find((one) => one.ckn === key.ckn);
+      const secret = ref === undefined ? {} : { secret: secretOf(ref, port, around) };
+      return { ckn: key.ckn, role: key.ckn === ckn ? "primary" : "fallback", ...secret };
+    }),
+  };
+}
+
+function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
+  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
+  const secret = secretOf(key, plan.port, around);
+  return { ...plan, keys: [{ ckn: key.ckn, role: "primary", secret }] };
+}
+
+function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
+  const rest = plan.keys.filter((key) => key.ckn !== ckn);
+  if (rest.length === plan.keys.length) return plan;
+  if (rest.length === 0) throw rejected(around, plan.port, "it is the only key of the port");
+  // A port that is shut uses none of its keys.
+  if (plan.admin === "up" && around.principal(plan.port) === ckn) {
+    throw rejected(around, plan.port, "the key is the principal one, in use now");
+  }
+  if (!rest.some(({ role }) => role === "primary")) {
+    throw rejected(around, plan.port, "no primary key would be left; promote the fallback first");
+  }
+  return { ...plan, keys: rest };
+}
+
+function secretOf(key: KeyRef, port: PortName, around: Surroundings): Secret {
+  const secret = around.work.secrets.get(key.cakSecretId);
+  if (secret === undefined) throw rejected(around, port, "the change brings no key");
+  if (secret.byteLength === 16 || secret.byteLength === 32) return secret;
+  const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
+  throw refused(around, "vault.malformedKey", port, text);
+}
+
+export function rejected(around: Surroundings, port: string, why: string): LinksealError {
+  return refused(around, "device.rejected", port, why);
+}
+
+function refused(
+  { work }: Surroundings,
+  code: ErrorCode,
+  port: string,
+  why: string,
+): LinksealError {
+  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
+  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
+  return new LinksealError(code, text, { effect: "none", where: work.device, next });
+}

@@ -1,0 +1,40 @@
+// What differs from release to release: a row each, with its source.
+
+import type { Capabilities } from "#hal/device.ts";
+import type { Software } from "./system-answers.ts";
+
+interface Quirk {
+  /** First release that has it. */
+  readonly from: string;
+  readonly what: "macsecByStaticKeys";
+  readonly source: string;
+}
+
+const quirks: readonly Quirk[] = [
+  {
+    from: "4.15.4",
+    what: "macsecByStaticKeys",
+    source: "arista.com TOI of 2016-06-29: MACsec with static keys was added in EOS 4.15.4",
+  },
+];
+
+function releaseOf(version: string): readonly number[] | undefined {
+  const found = /^(\d{1,2})\.(\d{1,3})(?:\.(\d{1,3}))?/.exec(version);
+  return found === null ? undefined : found.slice(1, 4).map((part) => Number(part ?? 0));
+}
+
+/** A release that is not understood is taken for one of today's. */
+function isSince(version: string, from: string): boolean {
+  const [is, first] = [releaseOf(version), releaseOf(from)];
+  if (is === undefined || first === undefined) return true;
+  const at = is.findIndex((part, index) => part !== first[index]);
+  return at < 0 || (is[at] ?? 0) > (first[at] ?? 0);
+}
+
+/** What is offered at most, less what this release does not have. */
+export function capabilitiesOf(offers: Capabilities, software: Software): Capabilities {
+  const { macsec, ...others } = offers;
+  const lacks = quirks.filter(({ from }) => !isSince(software.version, from));
+  const isWithout = lacks.some(({ what }) => what === "macsecByStaticKeys");
+  return macsec === undefined || isWithout ? others : { ...others, macsec };
+}

@@ -1,0 +1,158 @@
+// What EOS tells of itself: clock, boot, sessions, interfaces, BGP, routes. Undefined = the answer
+// holds nothing that is understood.
+
+import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { fieldsIn, fieldsOf, flagIn, listIn, numberIn, parse, rowsIn, textIn } from "./json.ts";
+import { isPort, portOfUnit } from "./names.ts";
+
+export interface Software {
+  readonly model: string;
+  readonly version: string;
+}
+
+export function readSoftware(text: string): Software | undefined {
+  const told = parse(text);
+  const version = textIn(told, "version");
+  if (version === undefined) return undefined;
+  return { model: textIn(told, "modelName") ?? "", version };
+}
+
+export function readClock(text: string): WallTime | undefined {
+  const seconds = numberIn(parse(text), "utcTime");
+  return seconds === undefined ? undefined : (Math.round(seconds * 1000) as WallTime);
+}
+
+/** By when it was last told to boot: a moment that its own clock does not move afterwards. */
+export function readBootId(text: string): string | undefined {
+  const [newest] = listIn(parse(text), "resetCauses") ?? [];
+  const at = numberIn(fieldsOf(newest), "timestamp");
+  return at === undefined ? undefined : String(Math.floor(at));
+}
+
+/** A session in which a configuration is made, or was. */
+export interface ConfigSession {
+  readonly name: string;
+  readonly state: "pending" | "pendingCommitTimer" | "completed" | "other";
+}
+
+/** The one whose commit waits first. */
+export function readSessions(text: string): readonly ConfigSession[] | undefined {
+  const told = parse(text);
+  const rows = rowsIn(told, "sessions");
+  if (rows === undefined) return undefined;
+  // Newer releases name it beside the list, whatever the list says of it.
+  const beside = textIn(told, "commitTimerSessionName") ?? "";
+  const sessions = rows.map(([name, row]): ConfigSession => {
+    const state = textIn(row, "state") ?? "";
+    if (name === beside) return { name, state: "pendingCommitTimer" };
+    const isKnown = state === "pending" || state === "pendingCommitTimer" || state === "completed";
+    return { name, state: isKnown ? state : "other" };
+  });
+  const isListed = beside === "" || sessions.some(({ name }) => name === beside);
+  const all: readonly ConfigSession[] = isListed
+    ? sessions
+    : [...sessions, { name: beside, state: "pendingCommitTimer" }];
+  const rank = ({ state }: ConfigSession): number => (state === "pendingCommitTimer" ? 0 : 1);
+  return all.toSorted((a, b) => rank(a) - rank(b));
+}
+
+export interface Physical {
+  readonly linkUp: boolean | undefined;
+  readonly rate: PortRate | undefined;
+}
+
+/** Ethernet ports alone. */
+export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | undefined {
+  const rows = rowsIn(parse(text), "interfaces");
+  if (rows === undefined) return undefined;
+  return new Map(
+    rows.flatMap(([name, one]): [PortName, Physical][] => {
+      if (!isPort(name)) return [];
+      const protocol = textIn(one, "lineProtocolStatus");
+      const statistics = fieldsIn(one, "interfaceStatistics");
+      const number = (what: string): number => numberIn(statistics, what) ?? Number.NaN;
+      const rate: PortRate = {
+        rxPps: number("inPktsRate"),
+        txPps: number("outPktsRate"),
+        rxBps: number("inBitsRate"),
+        txBps: number("outBitsRate"),
+        lineBps: numberIn(one, "bandwidth") ?? Number.NaN,
+      };
+      const isWhole = Object.values(rate).every(Number.isFinite);
+      const linkUp = protocol === undefined ? undefined : protocol === "up";
+      return [[name, { linkUp, rate: isWhole ? rate : undefined }]];
+    }),
+  );
+}
+
+export interface Peer {
+  readonly state: string;
+  readonly idleReason: string | undefined;
+}
+
+/** By the VRF and the address of the neighbour. */
+export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
+  const vrfs = rowsIn(parse(text), "vrfs");
+  if (vrfs === undefined) return undefined;
+  return new Map(
+    vrfs.flatMap(([vrf, one]) =>
+      (rowsIn(one, "peers") ?? []).map(([address, peer]): [string, Peer] => [
+        peerKey(vrf, address),
+        {
+          state: textIn(peer, "peerState") ?? "",
+          idleReason: textIn(peer, "peerStateIdleReason"),
+        },
+      ]),
+    ),
+  );
+}
+
+export const peerKey = (vrf: string, address: string): string => `${vrf} ${address}`;
+
+const remarkMax = 100;
+
+export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
+  const up = found?.state === "Established";
+  const reason = found?.idleReason;
+  if (up || reason === undefined || reason === "") return { port, peer, up };
+  const said = reason.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
+  return { port, peer, up, trouble: `the session is idle: ${said}` };
+}
+
+/** Routes that came from one neighbour; `best` = in use. */
+export function readRoutes(
+  text: string,
+  vrf: string,
+  port: PortName,
+): readonly Route[] | undefined {
+  const found = fieldsIn(fieldsIn(parse(text), "vrfs"), vrf);
+  const entries = rowsIn(found, "bgpRouteEntries");
+  return entries?.flatMap(([prefix, entry]): Route[] => {
+    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
+    const paths = listIn(entry, "bgpRoutePaths") ?? [];
+    const best = paths.some((path) => {
+      return flagIn(fieldsIn(fieldsOf(path), "routeType"), "active") === true;
+    });
+    return [{ prefix, via: { kind: "port", port }, best }];
+  });
+}
+
+/** The interface of the route in use, without its unit; undefined = none is known. */
+export function readRouteTo(text: string): string | undefined {
+  const vrf = fieldsIn(fieldsIn(parse(text), "vrfs"), "default");
+  for (const [, route] of rowsIn(vrf, "routes") ?? []) {
+    for (const via of listIn(route, "vias") ?? []) {
+      const out = textIn(fieldsOf(via), "interface");
+      if (out !== undefined && out !== "") return portOfUnit(out) ?? out;
+    }
+  }
+  return undefined;
+}
+
+export function readPing(text: string): { sent: number; answered: number } | undefined {
+  const found = /(\d{1,9}) packets transmitted, (\d{1,9}) received/.exec(text);
+  if (found === null) return undefined;
+  const [sent, answered] = [Number(found[1]), Number(found[2])];
+  return answered > sent ? undefined : { sent, answered };
+}
