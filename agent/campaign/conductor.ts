@@ -99,12 +99,13 @@ export class Conductor {
       }
       if (this.#isStale(taken.action, report.at)) return 0;
       if (taken.mark.told === true) this.#scout.told();
-      if (keyActions.includes(taken.action)) this.#scout.keysChange();
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
       const { action } = taken;
       const recheck = (): void => {
         if (takes(action, facts)) this.#recheck(link);
+        // Only now: a router that refuses the change leaves everything as it was proven.
+        if (keyActions.includes(action)) this.#scout.keysChange();
       };
       await this.#effects.run({ action, link, campaign: task, port: facts.port, recheck }, signal);
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
