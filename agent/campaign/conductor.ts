@@ -52,10 +52,14 @@ const giving: readonly ActionKind[] = [
   "prepareBack",
 ];
 
-/** On a device that shuts its port for a key change, adding to a link that works takes it away. */
+/**
+ * Following gives a link back that has left its old state; where it still works, as one does whose
+ * far end has nothing to do, or where the port is shut to add a key, the same takes it away.
+ */
 function takes(action: ActionKind, { shutsFirst, port }: Facts): boolean {
   if (!giving.includes(action)) return true;
-  return action === "add" && shutsFirst && port !== undefined && port.carriedBy !== "nothing";
+  if (port === undefined || port.carriedBy === "nothing") return false;
+  return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
 }
 
 export class Conductor {
@@ -97,7 +101,7 @@ export class Conductor {
       if (taken.action === undefined) {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }
-      if (this.#isStale(taken.action, report.at)) return 0;
+      if (takes(taken.action, facts) && this.#isStale(report.at)) return 0;
       if (taken.mark.told === true) this.#scout.told();
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
@@ -120,8 +124,8 @@ export class Conductor {
   }
 
   /** A journal that took its time has made the look old: look again before anything is taken. */
-  #isStale(action: ActionKind, lookedAt: Instant): boolean {
-    return !giving.includes(action) && this.#parts.world.clock.now() - lookedAt > lookMsMax;
+  #isStale(lookedAt: Instant): boolean {
+    return this.#parts.world.clock.now() - lookedAt > lookMsMax;
   }
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */

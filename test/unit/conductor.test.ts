@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { ActionKind, Campaign, CampaignState, Outcome, Step } from "#agent/campaign/model.ts";
 import type { Desired } from "#agent/desired.ts";
+import { known, type MacsecPort } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
   byHand,
@@ -15,7 +16,7 @@ import {
   stepTo,
   underKey,
 } from "./conductor-bench.ts";
-import { bindingOf, session, wall } from "./view-kit.ts";
+import { at, bindingOf, session, wall } from "./view-kit.ts";
 
 const giving: readonly ActionKind[] = [
   ...(["restore", "confirm", "rollBack", "add", "replace", "replaceBack", "open"] as const),
@@ -109,9 +110,22 @@ describe("a turn", () => {
   });
 });
 
+const following = ["replace", "replaceBack"] as const;
+
+/** As a far end that has moved leaves it. */
+const dark: Partial<MacsecPort> = {
+  ...underKey(oldKey),
+  session: known({ ...session, controlledPort: "blocked", livePeers: 0 }, at(0)),
+};
+
 describe("a look that the journal has made old", () => {
-  const late = async (action: ActionKind, ms: number): Promise<ConductorBench> => {
+  const late = async (
+    action: ActionKind,
+    ms: number,
+    port: Partial<MacsecPort> = underKey(oldKey),
+  ): Promise<ConductorBench> => {
     const bench = new ConductorBench();
+    bench.port.primary = port;
     bench.delays.write = ms;
     bench.hooks.write = async () => {
       bench.delays.write = 0;
@@ -132,7 +146,11 @@ describe("a look that the journal has made old", () => {
   });
 
   it.each(giving)("does not hold up %s", async (action) => {
-    expect(touched(await late(action, 60_000))).not.toEqual([]);
+    expect(touched(await late(action, 60_000, dark))).not.toEqual([]);
+  });
+
+  it.each(following)("is no ground for %s of a link that still works", async (action) => {
+    expect(touched(await late(action, 30_001))).toEqual([]);
   });
 });
 
@@ -161,6 +179,26 @@ describe("a sibling that is lost while a change is made ready", () => {
       `warn gate.siblingUnhealthy ${action}: secondary is not carrying: it is drained; ` +
         'nothing was written {"group":"erd-demo"}',
     );
+  });
+
+  /** Validated before, and lost as it is to be written. */
+  const followed = async (action: ActionKind, port: Partial<MacsecPort>) => {
+    const bench = new ConductorBench();
+    bench.port.primary = port;
+    const validates = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
+    const conductor = bench.conductor(validates, stepTo("draining", { action }));
+    await bench.turn(conductor, rotation());
+    bench.hooks.write = async () => {
+      bench.drained.add("secondary");
+      await bench.lookout.look("edge-b", new AbortController().signal);
+    };
+    await bench.turn(conductor, rotation());
+    return [conductor.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
+  };
+
+  it.each(following)("keeps %s from a link that still works, and from no other", async (action) => {
+    expect(await followed(action, underKey(oldKey))).toEqual(["gate.siblingUnhealthy", false]);
+    expect(await followed(action, dark)).toEqual([undefined, true]);
   });
 
   it.each(["restore", "open", "add"] as const)("does not keep %s from it", async (action) => {
