@@ -31,7 +31,11 @@ export interface RotationsOptions {
 const address = "unix:/run/linkseal-sim/site.sock";
 const never = new AbortController().signal;
 const minuteMs = 60_000;
-const stormMs = { low: minuteMs, high: 7 * minuteMs };
+/** What conspires needs its time. */
+const stormMs = {
+  plain: { low: minuteMs, high: 7 * minuteMs },
+  conspired: { low: 4 * minuteMs, high: 7 * minuteMs },
+};
 /** Once the weather is calm nothing may be under way for longer. */
 const restMs = 30 * minuteMs;
 /** And a person who does what the reasons say has everything protected by then. */
@@ -118,6 +122,9 @@ class Rotations {
         const [name = "", what] = text.split(" ");
         if (what === "strikes") count(this.#faults, name);
       },
+      effect: ({ by, what, link }) => {
+        if (by === "agent" && what === "port.shut" && link !== undefined) this.#ambush?.shut(link);
+      },
     });
   }
 
@@ -172,7 +179,7 @@ class Rotations {
 
   #took(campaign: Campaign, row: string, next: CampaignState): void {
     count(this.#marks, row);
-    this.#ambush?.entered(campaign, next);
+    this.#ambush?.entered(campaign, row, next);
     if (row === "queued.free" && campaign.at === 0) {
       this.#begun.set(campaign.group, `${campaign.kind} ${campaign.since}`);
     }
@@ -207,7 +214,7 @@ class Rotations {
     const { clock } = this.#run.fleet.site;
     const storm = this.#storm();
     this.#person.become(this.#prng.chance(0.1) ? "away" : "careless");
-    const { low, high } = stormMs;
+    const { low, high } = stormMs[this.#ambush?.kind ?? "plain"];
     await clock.runFor(this.#prng.between(low, high), () => this.#isBroken() || this.#isDone());
     storm?.calm();
     this.#ambush = undefined;
@@ -242,7 +249,7 @@ class Rotations {
     const storm = new Storm({ site, everyMs: strikeMs, kindChance, lasting });
     const prng = this.#prng.fork(`traps ${site.clock.now()}`);
     const about = this.#isEnrolled ? "rotation" : "enrolment";
-    this.#ambush = new Ambush({ site, storm, prng, traps, about });
+    this.#ambush = new Ambush({ site, storm, prng, scene: this.#scene, traps, about });
     return storm;
   }
 

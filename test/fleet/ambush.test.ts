@@ -17,9 +17,10 @@ function scene(seed: string, traps: number, about: "enrolment" | "rotation" = "r
   const struck: string[] = [];
   site.attach({ fault: (text) => struck.push(text) });
   const storm = new Storm({ site, everyMs: neverMs, kindChance: 0.5 });
-  const ambush = new Ambush({ site, storm, prng: new Prng(seed), traps, about });
+  const scene = { farEnd: "agent", deadlines: "hasty", quirk: "none" } as const;
+  const ambush = new Ambush({ site, storm, prng: new Prng(seed), scene, traps, about });
   const enterAll = (): void => {
-    for (const state of campaignStates) ambush.entered(campaignOf(site), state);
+    for (const state of campaignStates) ambush.entered(campaignOf(site), `${state}.row`, state);
   };
   return { site, storm, struck, enterAll };
 }
