@@ -35,6 +35,7 @@ export const soundMind: Mind = { decide, heeds: (lost) => lost, took: () => unde
 
 const stepMsMin = 500;
 const troubleMs = 5_000;
+const overlapMs = 3_000;
 /** An effect that takes rests on a look that is no older than this. */
 const lookMsMax = 30_000;
 
@@ -113,7 +114,7 @@ export class Conductor {
       };
       await this.#effects.run({ action, link, campaign: task, port: facts.port, recheck }, signal);
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
-      return next.state === "held" ? this.#waitMs(next) : stepMsMin;
+      return this.#afterMs(action, next);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#trouble = error;
@@ -150,6 +151,14 @@ export class Conductor {
     return leaves ? { ...next, oldSak: sak } : next;
   }
 
+  /** What an effect has changed is looked at soon; a probe changes nothing. */
+  #afterMs(action: ActionKind, next: Campaign): number {
+    if (next.state === "held") return this.#waitMs(next);
+    // Only where the link is dark until the router follows does half a second count.
+    const isDark = next.state === "switching" || next.state === "reverting";
+    return action === "probe" && !isDark ? this.#waitMs(next) : stepMsMin;
+  }
+
   #waitMs(campaign: Campaign): number {
     const { health, rotation, azure } = this.#parts.desired;
     const { pollMs } = health;
@@ -157,9 +166,9 @@ export class Conductor {
       case "draining":
         return Math.min(pollMs, rotation.drained.everyMs);
       case "switching": {
-        // A router that holds both keys misses nothing while a person is on their way.
-        const waits = azure.farEnd === "manual" && entryOf(campaign).overlap !== "breakBeforeMake";
-        return waits ? pollMs : Math.min(pollMs, 1_000);
+        if (entryOf(campaign).overlap === "breakBeforeMake") return Math.min(pollMs, 1_000);
+        // A router that holds both keys misses nothing while the far end or a person takes its time.
+        return azure.farEnd === "manual" ? pollMs : Math.min(pollMs, overlapMs);
       }
       case "staging":
       case "staged":

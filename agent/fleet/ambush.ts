@@ -24,6 +24,8 @@ export interface AmbushParts {
   /** Faults that lie in wait. */
   readonly traps: number;
   readonly about: "enrolment" | "rotation";
+  /** `none`: a conspiracy and nothing else lies in wait. */
+  readonly company: "storm" | "none";
 }
 
 interface Trap {
@@ -42,7 +44,7 @@ const lasting = [0.1, 0.25, 1] as const;
 const lastsMsMax = 600_000;
 const passing: readonly CampaignState[] = ["queued", "done"];
 const states = campaignStates.filter((state) => !passing.includes(state));
-const conspires = { enrolment: 0.9, rotation: 0.8 } as const;
+const conspires = { enrolment: 0.9, rotation: 0.9 } as const;
 
 export class Ambush {
   readonly #parts: AmbushParts;
@@ -56,7 +58,8 @@ export class Ambush {
 
   constructor(parts: AmbushParts) {
     this.#parts = parts;
-    const { prng, traps, about } = parts;
+    const { prng, about, company } = parts;
+    const traps = company === "none" ? 0 : parts.traps;
     // Troubles come together: half of them wait for the same state.
     const state = prng.pick(states);
     this.#traps = Array.from({ length: traps }, () => {
@@ -65,7 +68,8 @@ export class Ambush {
       const at = prng.chance(0.5) ? state : prng.pick(states);
       return trapOf(prng, prng.pick(fleetFaults), { at, where, delayMs, conspiracy: undefined });
     });
-    this.kind = traps > 0 && prng.chance(conspires[about]) ? "conspired" : "plain";
+    const isPlotted = company === "none" || (traps > 0 && prng.chance(conspires[about]));
+    this.kind = isPlotted ? "conspired" : "plain";
     if (this.kind === "conspired") {
       const all = about === "enrolment" ? enrolling : rotating;
       this.#traps.push(...conspiring(prng, chosen(prng, all, groundOf(parts))));

@@ -78,6 +78,7 @@ const fallback = { overlap: ["fallback"] } as const;
 const agent = { farEnd: "agent" } as const;
 const manual = { farEnd: "manual" } as const;
 const hasty = { deadlines: "hasty" } as const;
+const patient = { deadlines: "patient" } as const;
 const emergency = { urgency: "emergency" } as const;
 const shuts = { quirk: "shutBeforeKeyChange" } as const;
 const timed = { ...both, timed: true } as const;
@@ -94,9 +95,9 @@ const lostSibling: Strike = { at: "staging", kind: "port-shut", where: "sibling"
 
 /** A staged key comes when the campaign has gone elsewhere: to the gates, back, or on. */
 const lateKeys: readonly Conspiracy[] = [
-  plot(timed, late, { at: "staging", kind: "undrained", ...soon }),
+  plot({ ...timed, weight: 5 }, late, { at: "staging", kind: "undrained", ...soon }),
   plot(timed, late, { at: "staging", kind: "undrained", ...soon }, ahead),
-  plot(timed, late, lostSibling),
+  plot({ ...timed, weight: 4 }, late, lostSibling),
   plot(timed, late, lostSibling, ahead),
   plot(timed, late, ahead),
   // It comes when the router has got that key otherwise, and nobody needs it any more.
@@ -110,7 +111,7 @@ const lateKeys: readonly Conspiracy[] = [
   plot({ ...timed, ...agent, weight: 2 }, late, aheadBehind, backBehind, {
     ...{ at: "reverting", kind: "fibre-cut", ...soon, lastsMs: 100_000 },
   }),
-  plot(timed, late, ahead, back, {
+  plot({ ...timed, weight: 4 }, late, ahead, back, {
     ...{ at: "staging", kind: "peer-silent", afterMs: 60_000, withinMs: 90_000 },
   }),
   plot(timed, late, ahead, back, {
@@ -122,7 +123,7 @@ const lateKeys: readonly Conspiracy[] = [
     { at: "staging", kind: "far-slow", afterMs: 64_000, withinMs: 70_000, ...long },
     { at: "staging", kind: "far-person", afterMs: 75_000, withinMs: 100_000 },
   ),
-  plot(timed, late, ahead, {
+  plot({ ...timed, weight: 5 }, late, ahead, {
     ...{ at: "staging", kind: "key-tidied", afterMs: 36_000, withinMs: 60_000 },
   }),
   plot({ ...timed, ...manual, weight: 5 }, late, typed),
@@ -157,16 +158,29 @@ const darkness: readonly Conspiracy[] = [
       ...{ at: "staging.stage", kind: "fibre-cut", lastsMs: 150_000 },
     },
   ),
+  // Taken back as the sibling goes too, and then a boot keeps the key.
   plot(
-    { ...timed, ...hasty, weight: 4 },
+    { ...timed, ...patient, weight: 6 },
     { at: "staging.stage", kind: "fibre-cut", ...long },
-    { at: "staging.abort", kind: "boot-forgets", afterMs: 1_000, ...later },
+    { at: "staging.stage", kind: "port-shut", where: "sibling", afterMs: 2_000, ...soon, ...long },
+    { at: "staging.abort", kind: "boot-forgets", ...soon },
   ),
 ];
 
 /** A commit of somebody else that stays, or a router that nobody reaches. */
 const blocked: readonly Conspiracy[] = [
-  plot({}, { at: "draining", kind: "commit-left", ...soon, ...long }),
+  plot({ ...hasty, weight: 3 }, { at: "draining", kind: "commit-left", ...soon, ...long }),
+  plot(
+    { ...hasty, ...agent, weight: 3 },
+    { at: "draining", kind: "far-unreadable", withinMs: 1_000, ...long },
+  ),
+  plot(
+    { ...timed, ...hasty, weight: 5 },
+    {
+      ...{ at: "staging.stage", kind: "unreachable", afterMs: 2_000, withinMs: 6_000 },
+      lastsMs: 100_000,
+    },
+  ),
   plot(both, { at: "staging", kind: "commit-left", ...later, ...long }),
   plot(both, { at: "staged", kind: "commit-left", ...long }),
   plot(one, { at: "switching", kind: "commit-left", afterMs: 2_000, ...later, ...long }),
@@ -198,14 +212,14 @@ const blocked: readonly Conspiracy[] = [
   plot(one, { at: "switching", kind: "locked", afterMs: 2_000, withinMs: 8_000, ...long }),
   plot({}, { at: "switching", kind: "unreachable", ...soon, ...long }),
   plot({ ...both, ...hasty, weight: 2 }, { at: "staging.both", kind: "unreachable", ...long }),
-  plot({ ...fallback, ...hasty, weight: 4 }, { at: "promoting", kind: "locked", ...long }),
+  plot({ ...fallback, ...hasty, weight: 8 }, { at: "promoting", kind: "locked", ...long }),
   plot({ ...emergency, ...hasty, weight: 4 }, { at: "proving.freshSak", kind: "locked", ...long }),
 ];
 
 /** What strikes while the port is shut for a key. */
 const whileShut: readonly Conspiracy[] = [
-  plot({ ...shuts, weight: 5 }, { at: "port.shut", kind: "unreachable", ...long }),
-  plot({ ...shuts, weight: 2 }, { at: "port.shut", kind: "commit-left", ...long }),
+  plot({ ...shuts, weight: 8 }, { at: "port.shut", kind: "unreachable", ...long }),
+  plot({ ...shuts, weight: 5 }, { at: "port.shut", kind: "commit-left", ...long }),
   plot(
     { ...shuts, ...both, weight: 4 },
     {
@@ -219,7 +233,7 @@ const whileShut: readonly Conspiracy[] = [
     },
   ),
   plot(
-    { ...shuts, ...fallback, weight: 2 },
+    { ...shuts, ...fallback, weight: 5 },
     {
       ...{ at: "promoting.shut", kind: "commit-left", lastsMs: 5_000 },
     },
@@ -233,7 +247,22 @@ const whileShut: readonly Conspiracy[] = [
 
 /** A key that stays where it is to go, or is not taken where it is to come. */
 const stubborn: readonly Conspiracy[] = [
-  plot({ ...both, ...hasty, weight: 3 }, { at: "retiring", kind: "key-kept", ...long }),
+  plot({ ...both, ...hasty, weight: 6 }, { at: "retiring", kind: "key-kept", ...long }),
+  plot(
+    { ...both, weight: 5 },
+    { at: "retiring", kind: "key-kept", ...long },
+    { at: "retiring", kind: "key-gone", afterMs: 2_000, withinMs: 8_000 },
+  ),
+  plot(
+    { ...both, weight: 3 },
+    { at: "retiring", kind: "key-kept", ...long },
+    { at: "retiring", kind: "port-shut", where: "sibling", afterMs: 2_000, withinMs: 8_000 },
+  ),
+  plot(
+    { ...fallback, weight: 4 },
+    { at: "promoting", kind: "locked", ...long },
+    { at: "promoting", kind: "port-shut", where: "sibling", afterMs: 2_000, withinMs: 8_000 },
+  ),
   plot(
     both,
     { at: "retiring", kind: "key-kept", ...long },
@@ -251,15 +280,17 @@ const stubborn: readonly Conspiracy[] = [
   ),
   plot({}, { at: "draining", kind: "key-refused", ...long }),
   plot(
-    {},
+    { ...one, ...agent, weight: 6 },
     { at: "proving", kind: "far-back", ...soon },
-    { at: "reverting", kind: "key-refused", ...long },
+    { at: "proving", kind: "key-refused", ...soon, ...long },
   ),
   plot(
-    {},
+    { ...one, ...agent, ...hasty, weight: 5 },
     { at: "proving", kind: "peer-silent", ...long },
-    { at: "reverting", kind: "key-refused", ...long },
+    { at: "proving", kind: "key-refused", ...soon, ...long },
   ),
+  // The portal says that it is done, and the link goes on as before.
+  plot({ ...one, ...hasty, weight: 4 }, { at: "draining", kind: "far-never", ...long }),
   // Somebody ran ahead, and the router does not follow.
   plot(
     both,
@@ -293,7 +324,7 @@ const traffic: readonly Conspiracy[] = [
 const hands: readonly Conspiracy[] = [
   plot({ ...both, weight: 2 }, { at: "retiring", kind: "key-by-hand", afterMs: 6_000, ...later }),
   plot(
-    { ...both, ...manual },
+    { ...both, ...manual, weight: 6 },
     { at: "awaitingPeer", kind: "far-ahead", withinMs: 1_000 },
     { at: "awaitingPeer", kind: "key-gone", afterMs: 3_000, withinMs: 8_000 },
   ),
@@ -302,8 +333,18 @@ const hands: readonly Conspiracy[] = [
   plot({ ...both, begun: true, weight: 4 }, { at: "draining", kind: "key-tidied", ...soon }),
   plot(fallback, { at: "promoting", kind: "key-gone", ...soon }),
   plot(both, { at: "retiring", kind: "key-gone", ...soon }),
-  plot({ ...both, ...emergency, weight: 6 }, { at: "proving.freshSak", kind: "key-by-hand" }),
-  plot({ ...one, ...manual, weight: 3 }, { at: "proving", kind: "far-back", ...soon }),
+  plot(
+    { ...both, ...emergency, weight: 12 },
+    { at: "proving.freshSak", kind: "locked", ...long },
+    { at: "proving.freshSak", kind: "key-by-hand", afterMs: 1_000, withinMs: 10_000 },
+  ),
+  plot({ ...one, ...manual, weight: 6 }, { at: "proving", kind: "far-back", ...soon }),
+  plot({ ...both, ...manual, weight: 3 }, { at: "proving", kind: "far-back", ...soon }),
+  plot(
+    { ...both, ...agent, ...hasty, weight: 4 },
+    { at: "proving", kind: "peer-silent", ...long },
+    { at: "reverting", kind: "key-tidied" },
+  ),
 ];
 
 export const rotating: readonly Conspiracy[] = [
@@ -318,7 +359,7 @@ export const rotating: readonly Conspiracy[] = [
 
 /** The same for first keys. */
 export const enrolling: readonly Conspiracy[] = [
-  plot({}, { at: "proving", kind: "far-off", ...soon }),
+  plot({ weight: 3 }, { at: "proving", kind: "far-off", ...soon }),
   plot(
     {},
     { at: "proving", kind: "far-off", ...soon },

@@ -34,7 +34,7 @@ const minuteMs = 60_000;
 /** What conspires needs its time. */
 const stormMs = {
   plain: { low: minuteMs, high: 7 * minuteMs },
-  conspired: { low: 4 * minuteMs, high: 7 * minuteMs },
+  conspired: { low: 3.5 * minuteMs, high: 6 * minuteMs },
 };
 /** Once the weather is calm nothing may be under way for longer. */
 const restMs = 30 * minuteMs;
@@ -243,13 +243,17 @@ class Rotations {
   #storm(): Storm | undefined {
     const { strikeMs, kindChance, deathCalls, disk, traps } = this.#scene;
     if (strikeMs === undefined || this.#prng.chance(0.1)) return undefined;
-    if (deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
-    if (disk === "spoilt") this.#lives.spoilDisk();
+    // What conspires is often left to itself: among everything else few conspiracies succeed.
+    const alone = traps > 0 && this.#prng.chance(0.5);
+    if (!alone && deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
+    if (!alone && disk === "spoilt") this.#lives.spoilDisk();
     const { site } = this.#run.fleet;
-    const storm = new Storm({ site, everyMs: strikeMs, kindChance, lasting });
+    const everyMs = alone ? stormMs.conspired.high : strikeMs;
+    const storm = new Storm({ site, everyMs, kindChance, lasting });
     const prng = this.#prng.fork(`traps ${site.clock.now()}`);
     const about = this.#isEnrolled ? "rotation" : "enrolment";
-    this.#ambush = new Ambush({ site, storm, prng, scene: this.#scene, traps, about });
+    const company = alone ? "none" : "storm";
+    this.#ambush = new Ambush({ site, storm, prng, scene: this.#scene, traps, about, company });
     return storm;
   }
 

@@ -70,7 +70,7 @@ const deadlineLines: Readonly<Record<Scene["deadlines"], readonly string[]>> = {
 const waits = ({ deadlines, samples }: Scene): readonly string[] => [
   "rotation:",
   "  settle: 6s",
-  "  soak: 6s",
+  "  soak: 4s",
   ...deadlineLines[deadlines],
   "  putGrace: 20s",
   `  drained: { samples: ${samples}, every: 1s }`,

@@ -359,7 +359,7 @@ describe("the wait after a look that changed nothing", () => {
   );
 
   it.each([
-    ...(["staging", "staged", "switching", "proving", "promoting", "retiring"] as const),
+    ...(["staging", "staged", "proving", "promoting", "retiring"] as const),
     ...(["restoring", "reverting"] as const),
   ])("is a second in %s, or less", async (state) => {
     expect(await waits(state)).toBe(1_000);
@@ -371,9 +371,32 @@ describe("the wait after a look that changed nothing", () => {
     expect(await waits("draining", quick)).toBe(2_000);
   });
 
+  it("is a second in switching where the link is dark until the router follows", async () => {
+    expect(await waits("switching", undefined, "breakBeforeMake")).toBe(1_000);
+    expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
+    expect(await waits("switching", often, "breakBeforeMake")).toBe(800);
+  });
+
+  it("is three in switching where the router holds both keys, or less", async () => {
+    expect(await waits("switching")).toBe(3_000);
+    expect(await waits("switching", often)).toBe(800);
+  });
+
   it("is a poll while a person changes a far end that the router is ready for", async () => {
     expect(await waits("switching", byHand)).toBe(5_000);
-    expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
+  });
+
+  it.each([
+    ["switching", 500],
+    ["reverting", 500],
+    ["proving", 1_000],
+    ["restoring", 1_000],
+    ["gated", 5_000],
+    ["held", 5_000],
+  ] as const)("after a probe in %s is %i ms: it changes nothing", async (state, ms) => {
+    const bench = new ConductorBench();
+    const step = stepTo(state, { action: "probe" });
+    expect(await bench.turn(bench.conductor(step), rotation({ state }))).toBe(ms);
   });
 
   it("is a poll after an effect on a campaign that is held", async () => {
