@@ -111,6 +111,10 @@ const lateKeys: readonly Conspiracy[] = [
   plot({ ...timed, ...agent, weight: 2 }, late, aheadBehind, backBehind, {
     ...{ at: "reverting", kind: "fibre-cut", ...soon, lastsMs: 100_000 },
   }),
+  // It comes on the way back from a proof that did not come.
+  plot({ ...timed, ...agent, ...hasty, weight: 5 }, late, aheadBehind, {
+    ...{ at: "proving", kind: "peer-silent", ...long },
+  }),
   plot({ ...timed, weight: 4 }, late, ahead, back, {
     ...{ at: "staging", kind: "peer-silent", afterMs: 60_000, withinMs: 90_000 },
   }),
@@ -128,7 +132,7 @@ const lateKeys: readonly Conspiracy[] = [
   }),
   plot({ ...timed, ...manual, weight: 5 }, late, typed),
   plot(
-    { ...timed, ...manual, weight: 7 },
+    { ...timed, ...manual, weight: 9 },
     ...[late, typed],
     { at: "awaitingPeer", kind: "far-slow", ...long },
     { at: "awaitingPeer", kind: "far-ahead", ...later },
@@ -153,7 +157,7 @@ const darkness: readonly Conspiracy[] = [
   ),
   plot({ ...timed, ...hasty, weight: 4 }, { at: "staging.stage", kind: "fibre-cut", ...long }),
   plot(
-    { ...timed, ...hasty, weight: 3 },
+    { ...timed, ...hasty, weight: 6 },
     {
       ...{ at: "staging.stage", kind: "fibre-cut", lastsMs: 150_000 },
     },
@@ -210,15 +214,18 @@ const blocked: readonly Conspiracy[] = [
     { at: "reverting", kind: "commit-left", ...soon, ...long },
   ),
   plot(one, { at: "switching", kind: "locked", afterMs: 2_000, withinMs: 8_000, ...long }),
-  plot({}, { at: "switching", kind: "unreachable", ...soon, ...long }),
+  plot(
+    { ...one, ...hasty, weight: 3 },
+    { at: "switching", kind: "unreachable", afterMs: 3_000, withinMs: 12_000, ...long },
+  ),
   plot({ ...both, ...hasty, weight: 2 }, { at: "staging.both", kind: "unreachable", ...long }),
   plot({ ...fallback, ...hasty, weight: 8 }, { at: "promoting", kind: "locked", ...long }),
-  plot({ ...emergency, ...hasty, weight: 4 }, { at: "proving.freshSak", kind: "locked", ...long }),
+  plot({ ...emergency, ...hasty, weight: 7 }, { at: "proving.freshSak", kind: "locked", ...long }),
 ];
 
 /** What strikes while the port is shut for a key. */
 const whileShut: readonly Conspiracy[] = [
-  plot({ ...shuts, weight: 8 }, { at: "port.shut", kind: "unreachable", ...long }),
+  plot({ ...shuts, weight: 14 }, { at: "port.shut", kind: "unreachable", ...long }),
   plot({ ...shuts, weight: 5 }, { at: "port.shut", kind: "commit-left", ...long }),
   plot(
     { ...shuts, ...both, weight: 4 },
@@ -233,7 +240,7 @@ const whileShut: readonly Conspiracy[] = [
     },
   ),
   plot(
-    { ...shuts, ...fallback, weight: 5 },
+    { ...shuts, ...fallback, weight: 7 },
     {
       ...{ at: "promoting.shut", kind: "commit-left", lastsMs: 5_000 },
     },
@@ -290,7 +297,7 @@ const stubborn: readonly Conspiracy[] = [
     { at: "proving", kind: "key-refused", ...soon, ...long },
   ),
   // The portal says that it is done, and the link goes on as before.
-  plot({ ...one, ...hasty, weight: 4 }, { at: "draining", kind: "far-never", ...long }),
+  plot({ ...one, ...hasty, weight: 6 }, { at: "draining", kind: "far-never", ...long }),
   // Somebody ran ahead, and the router does not follow.
   plot(
     both,
@@ -298,9 +305,17 @@ const stubborn: readonly Conspiracy[] = [
     { at: "gated", kind: "far-ahead", ...long },
     { at: "gated", kind: "key-refused", ...long },
   ),
+  ...(["key-refused", "locked"] as const).map((kind) =>
+    plot(
+      { ...one, ...hasty, weight: 4 },
+      { at: "gated", kind: "port-shut", where: "sibling", lastsMs: 60_000 },
+      { at: "gated", kind: "far-ahead", ...long },
+      { at: "gated", kind, ...long },
+    ),
+  ),
   plot({ ...one, weight: 2 }, { at: "switching", kind: "commit-lost", ...long }),
   plot({ weight: 2 }, { at: "draining", kind: "commit-lost", ...long }),
-  plot({ begun: true, weight: 4 }, { at: "draining", kind: "commit-lost", ...long }),
+  plot({ begun: true, weight: 8 }, { at: "draining", kind: "commit-lost", ...long }),
 ];
 
 /** The traffic does not go, or the sibling does. */
@@ -324,13 +339,13 @@ const traffic: readonly Conspiracy[] = [
 const hands: readonly Conspiracy[] = [
   plot({ ...both, weight: 2 }, { at: "retiring", kind: "key-by-hand", afterMs: 6_000, ...later }),
   plot(
-    { ...both, ...manual, weight: 6 },
+    { ...both, ...manual, weight: 4 },
     { at: "awaitingPeer", kind: "far-ahead", withinMs: 1_000 },
     { at: "awaitingPeer", kind: "key-gone", afterMs: 3_000, withinMs: 8_000 },
   ),
-  plot(both, { at: "staged", kind: "key-tidied", ...soon }),
+  plot({ ...both, weight: 4 }, { at: "staging.both", kind: "key-tidied" }),
   plot(both, { at: "staging.both", kind: "key-gone" }),
-  plot({ ...both, begun: true, weight: 4 }, { at: "draining", kind: "key-tidied", ...soon }),
+  plot({ ...both, begun: true, weight: 8 }, { at: "draining", kind: "key-tidied", ...soon }),
   plot(fallback, { at: "promoting", kind: "key-gone", ...soon }),
   plot(both, { at: "retiring", kind: "key-gone", ...soon }),
   plot(
@@ -338,7 +353,7 @@ const hands: readonly Conspiracy[] = [
     { at: "proving.freshSak", kind: "locked", ...long },
     { at: "proving.freshSak", kind: "key-by-hand", afterMs: 1_000, withinMs: 10_000 },
   ),
-  plot({ ...one, ...manual, weight: 6 }, { at: "proving", kind: "far-back", ...soon }),
+  plot({ ...one, ...manual, weight: 8 }, { at: "proving", kind: "far-back", ...soon }),
   plot({ ...both, ...manual, weight: 3 }, { at: "proving", kind: "far-back", ...soon }),
   plot(
     { ...both, ...agent, ...hasty, weight: 4 },
