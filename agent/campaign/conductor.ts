@@ -91,7 +91,7 @@ export class Conductor {
     // Whoever moved it: what Azure had against that is over.
     if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
     const taken = this.#parts.mind.decide(campaign, facts);
-    const next = this.#remembering(advance(campaign, taken, clock.wall()), taken, report);
+    const next = this.#remembering(campaign, taken, report);
     try {
       for (const { what, ms } of report.measured) {
         await this.#parts.write({ kind: "measured", what, ms });
@@ -146,9 +146,15 @@ export class Conductor {
   }
 
   /** The SAK in use when the old key goes: a later one was never protected by it. */
-  #remembering(next: Campaign, taken: Step, { sak }: Report): Campaign {
+  #remembering(campaign: Campaign, taken: Step, { sak }: Report): Campaign {
+    const { clock } = this.#parts.world;
+    const stepped = advance(campaign, taken, clock.wall());
     const leaves = taken.action === "removeOld" || taken.action === "replace";
-    return leaves ? { ...next, oldSak: sak } : next;
+    // A router that loses what it has just accepted shuts the port again, and nobody else opens it.
+    const isSameLink = stepped.at === campaign.at;
+    const mayShut = campaign.shut && isSameLink && this.#effects.mayLose(clock.now());
+    const shut = stepped.shut || mayShut;
+    return { ...stepped, shut, oldSak: leaves ? sak : stepped.oldSak };
   }
 
   /** What an effect has changed is looked at soon; a probe changes nothing. */

@@ -7,7 +7,7 @@ import { Prng as Random } from "#sim/prng.ts";
 import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
 import type { Mind } from "../campaign/conductor.ts";
-import type { Campaign, CampaignState } from "../campaign/model.ts";
+import { type Campaign, type CampaignState, entryOf } from "../campaign/model.ts";
 import { openCampaign } from "../journal/memory.ts";
 import { Ambush } from "./ambush.ts";
 import { FleetRun } from "./fleet.ts";
@@ -326,8 +326,13 @@ class Rotations {
     if (agent === undefined || this.#isBroken()) return;
     for (const group of fleet.site.groups) {
       const campaign = openCampaign(agent.memory, group);
-      const lie = campaign === undefined ? undefined : this.#witness.lie(campaign);
+      if (campaign === undefined) continue;
+      const lie = this.#witness.lie(campaign);
       if (lie !== undefined) this.#fail(lie);
+      // What people shut is open again once the weather is calm.
+      const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
+      if (link?.router.configured(link.port)?.admin !== "down") continue;
+      this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
     }
   }
 

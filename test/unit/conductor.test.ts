@@ -331,6 +331,35 @@ describe("the key that a link runs on", () => {
   });
 });
 
+describe("a port that was shut for a key change", () => {
+  const opened = stepTo("staging", { mark: { shut: false } });
+  const shut = rotation({ state: "staging", shut: true });
+
+  it("is remembered until what opened it has stood for a minute: a commit may be lost", async () => {
+    const bench = new ConductorBench();
+    const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened, opened);
+    await bench.turn(conductor, shut);
+    await bench.turn(conductor, shut);
+    expect(bench.records.filter(({ kind }) => kind === "campaign")).toEqual([]);
+    await bench.clock.runFor(60_001);
+    await bench.turn(conductor, shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+  });
+
+  it("is forgotten at once where this process changed nothing, and with its link", async () => {
+    const bench = new ConductorBench();
+    await bench.turn(bench.conductor(opened), shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+    const done = stepTo("done", { mark: { outcome: "rotated", shut: false } });
+    const conductor = bench.conductor(stepTo("restoring", { action: "open" }), done);
+    const first = rotation({ state: "restoring", shut: true, at: 0 });
+    await bench.turn(conductor, first);
+    await bench.turn(conductor, first);
+    const next = { at: 1, state: "queued", shut: false };
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: next });
+  });
+});
+
 describe("the wait after a look that changed nothing", () => {
   const waits = async (
     state: CampaignState,
