@@ -115,7 +115,7 @@ export function addForeignKey(site: Site, link: SiteLink): Heal {
 }
 
 /**
- * Somebody runs ahead at the router: the newest pair joins the key that is there, or is set up where
+ * Somebody runs ahead at the router: the newest pair joins the key that is there or is set up where
  * there is none. They take it away again unless the far end has come to use it.
  */
 export function addNewestPair(site: Site, link: SiteLink): Heal {

@@ -173,7 +173,7 @@ export class Conductor {
         return Math.min(pollMs, rotation.drained.everyMs);
       case "switching": {
         if (entryOf(campaign).overlap === "breakBeforeMake") return Math.min(pollMs, 1_000);
-        // A router that holds both keys misses nothing while the far end or a person takes its time.
+        // A router that holds both keys misses nothing while the far end takes its time.
         return azure.farEnd === "manual" ? pollMs : Math.min(pollMs, overlapMs);
       }
       case "staging":

@@ -1,4 +1,4 @@
-// Misfortune at the worst moment: a fault that strikes as a campaign enters a state, takes a row, or
+// Misfortune at the worst moment: a fault that strikes as a campaign enters a state, takes a row or
 // has shut a port, because some windows last a second and a storm seldom meets them.
 
 import { type FleetFault, fleetFaults } from "#sim/faults.ts";

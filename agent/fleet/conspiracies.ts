@@ -55,7 +55,7 @@ export function fits({ needs }: Conspiracy, { scene, overlaps }: Ground): boolea
   return overlap === undefined || overlap.some((each) => overlaps.includes(each));
 }
 
-/** Does this campaign lead where the conspiracy waits? `timed` = as the commits of its router are. */
+/** Does this campaign lead where it waits? `timed` = as the commits of its router are. */
 export function meets({ needs }: Conspiracy, campaign: Campaign, timed: boolean): boolean {
   const { overlap, kind, urgency, begun } = needs;
   if (overlap !== undefined && !overlap.includes(entryOf(campaign).overlap)) return false;

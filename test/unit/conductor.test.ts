@@ -335,7 +335,7 @@ describe("a port that was shut for a key change", () => {
   const opened = stepTo("staging", { mark: { shut: false } });
   const shut = rotation({ state: "staging", shut: true });
 
-  it("is remembered until what opened it has stood for a minute: a commit may be lost", async () => {
+  it("is remembered until it has stood open for a minute: a commit may be lost", async () => {
     const bench = new ConductorBench();
     const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened, opened);
     await bench.turn(conductor, shut);

@@ -250,7 +250,7 @@ describe("tunnels", () => {
     expect((await scene.turn()).log).toEqual([]);
   });
 
-  it("are looked at by the campaign that runs: again only where it has not done so of late", async () => {
+  it("are looked at by the campaign that runs, and again only if that is long ago", async () => {
     const scene = new Scene();
     scene.paused = true;
     await scene.turn();
