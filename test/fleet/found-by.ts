@@ -37,5 +37,5 @@ export const foundBy: Readonly<Record<string, string>> = {
   "journal-later": "p-0",
   "journal-lost": "p-6",
   "wall-clock": "again-6",
-  "shared-draws": "again-0",
+  "shared-draws": "again-1",
 };
