@@ -48,6 +48,8 @@ const keptMs = 60_000;
 /** Packets of one proof on an idle link. */
 const probePackets = 5;
 
+const lookedMs = 4_000;
+
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   /** Tunnels that the router accepted and confirmed: since when, until they count as kept. */
@@ -67,7 +69,7 @@ export class Reconciler {
   /** One turn: look at the device and its far ends, then mend what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
     const { lookout, device } = this.#parts;
-    const state = await lookout.look(device, signal);
+    const state = this.#seenByCampaign() ?? (await lookout.look(device, signal));
     // That of a real cloud has a watch of its own.
     const isSimulated = this.#parts.desired.azure.cloud === "sim";
     for (const link of isSimulated ? this.#links() : []) await lookout.lookPeer(link, signal);
@@ -80,6 +82,14 @@ export class Reconciler {
       if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
     });
     this.#trouble = mended ?? idle;
+  }
+
+  /** A campaign under way looks at its devices every few seconds: twice as often tells no more. */
+  #seenByCampaign(): DeviceState | undefined {
+    const { lookout, device, paused, world } = this.#parts;
+    const state = lookout.state(device);
+    if (!paused() || state === undefined || lookout.failure(device) !== undefined) return undefined;
+    return world.clock.now() - state.at < lookedMs ? state : undefined;
   }
 
   async #attempt(work: () => Promise<void>): Promise<LinksealError | undefined> {

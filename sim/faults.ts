@@ -5,12 +5,14 @@ import type { FarTwist } from "./far-port.ts";
 import type { MseeFault } from "./msee.ts";
 import {
   addForeignKey,
+  addNewestPair,
   type Heal,
   pointAtForeignPair,
   pointAtNewestPair,
   pointAtPreviousPair,
   removeNewestKey,
   removeOldestKey,
+  setUpFarEnd,
   shutPort,
   swapNewestKey,
   turnOffFarEnd,
@@ -118,6 +120,14 @@ function smallMtu(_site: Site, link: SiteLink): Heal {
   link.edge.setL2Mtu(528);
   return () => link.edge.setL2Mtu(9216);
 }
+
+/** Its traffic takes the longer path for a while. */
+function farStrays(_site: Site, link: SiteLink): Heal {
+  link.traffic.stray(link, strayPps);
+  return () => link.traffic.stray(link, 0);
+}
+
+const strayPps = 300;
 
 const demo = (
   name: string,
@@ -268,10 +278,13 @@ export const fleetFaults: readonly FleetFault[] = [
   fleet("far-ahead", "somebody runs ahead", "link", minutes(5, 60), pointAtNewestPair),
   fleet("far-back", "somebody takes it back", "link", minutes(5, 60), pointAtPreviousPair),
   fleet("key-by-hand", "somebody adds a key", "link", minutes(5, 60), addForeignKey),
+  fleet("key-ahead", "somebody types the next key in", "link", minutes(2, 30), addNewestPair),
   fleet("key-gone", "somebody removes a key", "link", minutes(2, 30), removeNewestKey),
   fleet("key-tidied", "somebody removes an old key", "link", minutes(2, 30), removeOldestKey),
   fleet("key-swapped", "a key is gone for a moment", "link", minutes(0.2, 4), swapNewestKey),
   fleet("far-off", "somebody turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
+  fleet("far-set", "somebody sets up the far end", "link", minutes(5, 60), setUpFarEnd),
+  fleet("far-strays", "the far end sends by a drained link", "link", minutes(1, 10), farStrays),
   fleet("port-shut", "somebody shuts the port", "link", minutes(2, 30), shutPort),
   fleet("undrained", "somebody restores the traffic", "link", minutes(1, 1), undrain),
   fleet("undrained-briefly", "somebody mistakes the port", "link", minutes(0.5, 2), undrainBriefly),

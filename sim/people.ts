@@ -114,6 +114,46 @@ export function addForeignKey(site: Site, link: SiteLink): Heal {
     });
 }
 
+/**
+ * Somebody runs ahead at the router: the newest pair joins the key that is there or is set up where
+ * there is none. They take it away again unless the far end has come to use it.
+ */
+export function addNewestPair(site: Site, link: SiteLink): Heal {
+  const newest = site.vault.pairs(link.key).at(-1);
+  const port = link.router.configured(link.port);
+  if (newest === undefined || port === undefined) return nothing;
+  const overlap = link.router.options.capabilities.macsec?.overlap ?? "none";
+  const isBare = port.keys.length === 0 && port.macsec === undefined;
+  const isThere = port.keys.some(({ ckn }) => ckn === newest.ckn);
+  if (isThere || !(isBare || (port.keys.length === 1 && overlap !== "none"))) return nothing;
+  const { ckn } = newest;
+  const cak = octetsOf(site, newest);
+  if (cak === undefined) return nothing;
+  const role = overlap === "fallback" && !isBare ? "fallback" : "primary";
+  edit(link, (typed) => {
+    typed.macsec ??= link.settings ?? handMadeSettings;
+    typed.keys = [...typed.keys, { ckn, cak, role }];
+  });
+  return () => {
+    if (link.msee.hardwareKey(link.azureLink) === ckn) return;
+    edit(link, (typed) => {
+      const rest = typed.keys.filter((key) => key.ckn !== ckn);
+      if (rest.some((key) => key.role === "primary")) typed.keys = rest;
+      else if (isBare && rest.length === 0) Object.assign(typed, { keys: [], macsec: undefined });
+    });
+  };
+}
+
+/** Nobody types what the vault does not give them. */
+function octetsOf(site: Site, { cakSecretId }: KeyRef): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(cakSecretId), "hex"));
+  } catch (error) {
+    if (error instanceof LinksealError) return undefined;
+    throw error;
+  }
+}
+
 /** The newest key of the port goes; it comes back where the far end waits for it. */
 export function removeNewestKey(_site: Site, link: SiteLink): Heal {
   return removeKey(link, link.router.configured(link.port)?.keys.at(-1));
@@ -148,9 +188,12 @@ export function swapNewestKey(site: Site, link: SiteLink): Heal {
   const heal = removeNewestKey(site, link);
   const left = link.router.configured(link.port)?.keys ?? [];
   return () => {
-    const now = link.router.configured(link.port)?.keys ?? [];
+    const { keys: now = [], macsec } = link.router.configured(link.port) ?? {};
+    // A port without MACsec has been taken out of it since, and takes no key.
     const isAsLeft =
-      now.length === left.length && now.every(({ ckn }, index) => ckn === left[index]?.ckn);
+      macsec !== undefined &&
+      now.length === left.length &&
+      now.every(({ ckn }, index) => ckn === left[index]?.ckn);
     if (isAsLeft) edit(link, (port) => (port.keys = [...before]));
     else heal();
   };
@@ -193,6 +236,24 @@ export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
     site.clock.after(retryMs, () => putOn(left - 1));
   };
   return () => putOn(retriesMax);
+}
+
+/** Somebody sets up a far end that has no key yet, and takes it back if the router has none. */
+export function setUpFarEnd(site: Site, link: SiteLink): Heal {
+  const newest = site.vault.pairs(link.key).at(-1);
+  const shown = portal(link);
+  if (newest === undefined || shown === undefined || shown.pointsAt !== undefined) return nothing;
+  const { suite, includeSci } = link.settings ?? handMadeSettings;
+  link.msee.person(link.azureLink, { key: newest, suite, sci: includeSci ? "on" : "off" });
+  const takeBack = (left: number): void => {
+    const seen = portal(link);
+    const waiting = seen === undefined || seen.provisioning === "updating";
+    if (left === 0 || link.edge.keys().length > 0) return;
+    if (!waiting && seen.pointsAt === undefined) return;
+    if (!waiting) link.msee.person(link.azureLink, { key: "off" });
+    site.clock.after(retryMs, () => takeBack(left - 1));
+  };
+  return () => takeBack(retriesMax);
 }
 
 export function undrain(_site: Site, link: SiteLink): Heal {

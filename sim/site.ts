@@ -376,7 +376,7 @@ export class Site implements SiteFace {
       deliveredOut: a2b.delivered,
       deliveredIn: b2a.delivered,
       session,
-      offered: link.traffic.offered(link) > 0,
+      offered: link.traffic.isOffered(link),
     };
   }
 

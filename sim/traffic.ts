@@ -54,6 +54,8 @@ export class Traffic {
   readonly #frameBytes: number;
   readonly #routingPps: number;
   readonly #offered = new Map<TrafficLink, number>();
+  /** What the far end sends over a link whatever the routes say. */
+  readonly #strays = new Map<TrafficLink, number>();
   /** What the links that carry a share had streamed when that was last counted. */
   readonly #marks = new Map<TrafficLink, Streamed>();
   readonly #passed = { out: zeroFlow(), in: zeroFlow() };
@@ -80,6 +82,21 @@ export class Traffic {
   /** Packets a second that the group offers to the link now, in each direction. */
   offered(link: TrafficLink): number {
     return this.#offered.get(link) ?? 0;
+  }
+
+  /** The far end keeps sending so much over the link from now on, drained or not. */
+  stray(link: TrafficLink, pps: number): void {
+    this.#strays.set(link, pps);
+    this.#offer(link, this.offered(link));
+  }
+
+  /** Data is offered to the link now, in either direction. */
+  isOffered(link: TrafficLink): boolean {
+    return this.offered(link) + this.#straying(link) > 0;
+  }
+
+  #straying(link: TrafficLink): number {
+    return this.#strays.get(link) ?? 0;
   }
 
   /** The group's own frames so far: no hello of the routing is among them, and no probe. */
@@ -127,7 +144,8 @@ export class Traffic {
     if (this.#marks.has(link)) this.#count(link);
     this.#offered.set(link, pps);
     link.fibre.offer("a", Math.max(pps, this.#routingPps), this.#frameBytes);
-    link.fibre.offer("b", Math.max(pps, this.#routingPps), this.#frameBytes);
+    const back = Math.max(pps, this.#straying(link), this.#routingPps);
+    link.fibre.offer("b", back, this.#frameBytes);
     if (pps > 0) this.#marks.set(link, streamed(link));
     else this.#marks.delete(link);
   }

@@ -35,6 +35,7 @@ export const soundMind: Mind = { decide, heeds: (lost) => lost, took: () => unde
 
 const stepMsMin = 500;
 const troubleMs = 5_000;
+const overlapMs = 3_000;
 /** An effect that takes rests on a look that is no older than this. */
 const lookMsMax = 30_000;
 
@@ -52,10 +53,14 @@ const giving: readonly ActionKind[] = [
   "prepareBack",
 ];
 
-/** On a device that shuts its port for a key change, adding to a link that works takes it away. */
+/**
+ * Following gives a link back that has left its old state; where it still works, as one does whose
+ * far end has nothing to do, or where the port is shut to add a key, the same takes it away.
+ */
 function takes(action: ActionKind, { shutsFirst, port }: Facts): boolean {
   if (!giving.includes(action)) return true;
-  return action === "add" && shutsFirst && port !== undefined && port.carriedBy !== "nothing";
+  if (port === undefined || port.carriedBy === "nothing") return false;
+  return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
 }
 
 export class Conductor {
@@ -86,7 +91,7 @@ export class Conductor {
     // Whoever moved it: what Azure had against that is over.
     if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
     const taken = this.#parts.mind.decide(campaign, facts);
-    const next = this.#remembering(advance(campaign, taken, clock.wall()), taken, report);
+    const next = this.#remembering(campaign, taken, report);
     try {
       for (const { what, ms } of report.measured) {
         await this.#parts.write({ kind: "measured", what, ms });
@@ -97,18 +102,19 @@ export class Conductor {
       if (taken.action === undefined) {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }
-      if (this.#isStale(taken.action, report.at)) return 0;
+      if (takes(taken.action, facts) && this.#isStale(report.at)) return 0;
       if (taken.mark.told === true) this.#scout.told();
-      if (keyActions.includes(taken.action)) this.#scout.keysChange();
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
       const { action } = taken;
       const recheck = (): void => {
         if (takes(action, facts)) this.#recheck(link);
+        // Only now: a router that refuses the change leaves everything as it was proven.
+        if (keyActions.includes(action)) this.#scout.keysChange();
       };
       await this.#effects.run({ action, link, campaign: task, port: facts.port, recheck }, signal);
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
-      return next.state === "held" ? this.#waitMs(next) : stepMsMin;
+      return this.#afterMs(action, next);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#trouble = error;
@@ -119,8 +125,8 @@ export class Conductor {
   }
 
   /** A journal that took its time has made the look old: look again before anything is taken. */
-  #isStale(action: ActionKind, lookedAt: Instant): boolean {
-    return !giving.includes(action) && this.#parts.world.clock.now() - lookedAt > lookMsMax;
+  #isStale(lookedAt: Instant): boolean {
+    return this.#parts.world.clock.now() - lookedAt > lookMsMax;
   }
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
@@ -140,9 +146,23 @@ export class Conductor {
   }
 
   /** The SAK in use when the old key goes: a later one was never protected by it. */
-  #remembering(next: Campaign, taken: Step, { sak }: Report): Campaign {
+  #remembering(campaign: Campaign, taken: Step, { sak }: Report): Campaign {
+    const { clock } = this.#parts.world;
+    const stepped = advance(campaign, taken, clock.wall());
     const leaves = taken.action === "removeOld" || taken.action === "replace";
-    return leaves ? { ...next, oldSak: sak } : next;
+    // A router that loses what it has just accepted shuts the port again, and nobody else opens it.
+    const isSameLink = stepped.at === campaign.at;
+    const mayShut = campaign.shut && isSameLink && this.#effects.mayLose(clock.now());
+    const shut = stepped.shut || mayShut;
+    return { ...stepped, shut, oldSak: leaves ? sak : stepped.oldSak };
+  }
+
+  /** What an effect has changed is looked at soon; a probe changes nothing. */
+  #afterMs(action: ActionKind, next: Campaign): number {
+    if (next.state === "held") return this.#waitMs(next);
+    // Only where the link is dark until the router follows does half a second count.
+    const isDark = next.state === "switching" || next.state === "reverting";
+    return action === "probe" && !isDark ? this.#waitMs(next) : stepMsMin;
   }
 
   #waitMs(campaign: Campaign): number {
@@ -152,9 +172,9 @@ export class Conductor {
       case "draining":
         return Math.min(pollMs, rotation.drained.everyMs);
       case "switching": {
-        // A router that holds both keys misses nothing while a person is on their way.
-        const waits = azure.farEnd === "manual" && entryOf(campaign).overlap !== "breakBeforeMake";
-        return waits ? pollMs : Math.min(pollMs, 1_000);
+        if (entryOf(campaign).overlap === "breakBeforeMake") return Math.min(pollMs, 1_000);
+        // A router that holds both keys misses nothing while the far end takes its time.
+        return azure.farEnd === "manual" ? pollMs : Math.min(pollMs, overlapMs);
       }
       case "staging":
       case "staged":

@@ -70,6 +70,7 @@ export class Effects {
   #refused: { readonly what: string; readonly text: string } | undefined;
   /** The last change that the router accepted, until looks have judged it. */
   #accepted: { readonly what: ActionKind; readonly at: Instant } | undefined;
+  #changedAt: Instant | undefined;
   #lostCommits = 0;
 
   constructor(parts: EffectParts) {
@@ -78,6 +79,11 @@ export class Effects {
 
   get lostCommits(): number {
     return this.#lostCommits;
+  }
+
+  /** The last change was accepted so lately that the router may still lose it. */
+  mayLose(now: Instant): boolean {
+    return this.#changedAt !== undefined && now - this.#changedAt <= keptMs;
   }
 
   /** What failed before is tried again. */
@@ -243,6 +249,7 @@ export class Effects {
       transaction.apply(within, bounded),
     );
     const at = world.clock.now();
+    this.#changedAt = at;
     this.#accepted = lostWhen[what] === undefined ? undefined : { what, at };
     await write({ kind: "measured", what: `commit ${link.device}`, ms: at - begun });
   }

@@ -142,7 +142,9 @@ function median(values: readonly number[]): number {
 
 function measuredAs(values: readonly number[] | undefined): Estimate | undefined {
   if (values === undefined || values.length === 0) return undefined;
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  // The few that were measured do not bound the next one.
+  const low = Math.floor(0.8 * Math.min(...values));
+  const high = Math.ceil(1.25 * Math.max(...values));
   return { low, likely: median(values), high, basis: "measured" };
 }
 

@@ -25,7 +25,7 @@ const progressEvery = 100;
  * A run makes and drops a lot: a larger nursery saves a tenth of its time, and helpers of the
  * collector only take turns from the processes beside it.
  */
-const flags = ["--max-semi-space-size=32", "--single-threaded-gc"];
+const flags = ["--max-semi-space-size=64", "--single-threaded-gc"];
 
 /** One line of JSON for each seed of this part; the first seed is played twice. */
 export async function playPart(verb: RotationsVerb, { index, of }: Part): Promise<void> {
@@ -95,17 +95,19 @@ function rows(title: string, counts: Counts): readonly string[] {
 
 /** What was counted, for people. */
 export async function tallyText(tally: Tally, seconds: number): Promise<string> {
-  const { rowNames, rowsNotTaken, unreachable } = await import("../fleet/marks.ts");
+  const { rare, rowNames, rowsNotTaken, unreachable } = await import("../fleet/marks.ts");
   const taken = rowNames().filter((name) => (tally.marks[name] ?? 0) > 0).length;
   const missing = rowsNotTaken(tally.marks);
-  const excused = Object.entries(unreachable).map(([name, why]) => `  ${name}: ${why}`);
+  const excused = Object.entries({ ...unreachable, ...rare }).map(
+    ([name, why]) => `  ${name}: ${why}`,
+  );
   return [
     ...rows("rotations, by how they ended", tally.ended),
     ...rows("deaths of the agent, by the moment of a call", tally.deaths),
     ...rows("strikes, by kind of fault", tally.faults),
     ...rows("reasons that make no claim to be checked", tally.unchecked),
     ...rows("rows of the campaign's tables, by how often they were taken", tally.marks),
-    ...(excused.length > 0 ? ["rows that no fleet run can reach", ...excused] : []),
+    ...(excused.length > 0 ? ["rows that no fleet run can reach, or hardly any", ...excused] : []),
     `${taken} of ${rowNames().length} rows taken; not taken: ${missing.join(" ") || "none"}`,
     [
       `${whole(tally.rotations)} rotations over ${whole(tally.seeds)} seeds`,

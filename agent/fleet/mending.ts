@@ -22,7 +22,9 @@ function meantKeys(memory: Memory, link: SiteLink): readonly CampaignLink["new"]
 /** Nothing is touched that fits already. */
 export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   const meant = meantKeys(memory, link);
-  openPort(link);
+  // Nobody types anything into a router that does not answer.
+  const answers = link.router.reachable();
+  if (answers) openPort(link);
   const shown = portal(link);
   if (meant.length === 0 || shown === undefined || shown.provisioning === "updating") return;
   const enrols = memory.bindings[link.id] === undefined;
@@ -31,14 +33,16 @@ export function putRight(site: Site, memory: Memory, link: SiteLink): void {
     if (!isOff) link.msee.person(link.azureLink, { key: "off" });
     return;
   }
-  if (!enrols) mendRouter(site, meant, link);
+  if (!enrols && answers) mendRouter(site, meant, link);
   mendFarEnd(meant, link);
   const bound = memory.bindings[link.id];
   const campaign = openCampaign(memory, link.group);
   const keeps = campaign?.kind !== "change" || entryOf(campaign).name !== link.name;
-  if (bound !== undefined && keeps) {
-    setSettings(link, bound.settings);
-    mendFarSettings(link, bound);
+  // A first key has no settings before it: both ends get those of the campaign.
+  const wanted = enrols ? meant[0] : bound;
+  if (wanted !== undefined && keeps) {
+    if (answers) setSettings(link, wanted.settings);
+    mendFarSettings(link, wanted);
   }
 }
 
@@ -66,6 +70,19 @@ export function pointFarEnd(link: SiteLink, { key, settings }: CampaignLink["new
   const alike = there && shown.suite === settings.suite && shown.sci === sci;
   if (alike && shown.provisioning === "settled") return;
   link.msee.person(link.azureLink, { key, suite: settings.suite, sci });
+}
+
+/**
+ * A vault that served old values has told the agent of a pair that never was: the far end gets the
+ * two versions whose CKN is on the router.
+ */
+export function matchFarEnd(site: Site, link: SiteLink): void {
+  const shown = portal(link);
+  const onRouter = link.edge.keys().map(({ ckn }) => ckn);
+  const key = site.vault.pairs(link.key).find(({ ckn }) => onRouter.includes(ckn));
+  if (key === undefined || shown?.provisioning !== "settled") return;
+  if (shown.pointsAt?.cknSecretId === key.cknSecretId) return;
+  link.msee.person(link.azureLink, { key });
 }
 
 /**

@@ -11,7 +11,7 @@ import type { OperatorVerb } from "../campaign/verbs.ts";
 import type { RiskName } from "../desired.ts";
 import { openCampaign } from "../journal/memory.ts";
 import type { FleetRun } from "./fleet.ts";
-import { holds, pointFarEnd, putAgain, putRight } from "./mending.ts";
+import { holds, matchFarEnd, pointFarEnd, putAgain, putRight } from "./mending.ts";
 
 export type Wanted = "nothing" | "rotation" | "emergency";
 
@@ -189,12 +189,13 @@ export class Person {
     const link = this.#link(group, campaign);
     // Some only press the button.
     if (this.#isCareless(0.2)) return await this.#say(agent, group, "resume");
+    const desk = this.#desk(group);
+    if (link !== undefined && desk.tries >= tries.revert) matchFarEnd(site, link);
     if (link !== undefined && campaign.because.startsWith("the far end says")) putAgain(link);
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
     if (this.#isCareless(0.3)) return;
     if (this.#isCareless(0.15)) return await this.#say(agent, group, "revert");
     if (this.#isCareless(0.05)) return await this.#say(agent, group, "abandon");
-    const desk = this.#desk(group);
     desk.tries += 1;
     if (desk.tries <= tries.resume) return await this.#say(agent, group, "resume");
     const old = entryOf(campaign).old;
@@ -215,7 +216,8 @@ export class Person {
     if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, never);
     // A campaign that forgot what it did to its own sibling waits for ever; both are adopted.
     const forgot = campaign.because.includes("it has MACsec that is not ours");
-    if (forgot) return await this.#say(agent, group, "abandon");
+    const strange = campaign.because.includes("a key that is not of this campaign");
+    if (forgot || strange) return await this.#say(agent, group, "abandon");
     // Nobody waits for a window whose links are well.
     if (campaign.because.startsWith("gate.window")) await this.#say(agent, group, "abandon");
   }

@@ -99,7 +99,7 @@ const rowPlants: readonly Plant[] = [
     without: /\.parkRestore$/,
   }),
   amended("left-shut", "liveness", "forgets the port that was shut for a key change", {
-    without: /\.open$/,
+    without: /\.reopen$/,
   }),
   amended("put-first", "P3", "tells the far end before the router holds the new key", {
     without: /^switching\.newKeyGone$/,

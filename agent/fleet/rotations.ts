@@ -7,7 +7,7 @@ import { Prng as Random } from "#sim/prng.ts";
 import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
 import type { Mind } from "../campaign/conductor.ts";
-import type { Campaign, CampaignState } from "../campaign/model.ts";
+import { type Campaign, type CampaignState, entryOf } from "../campaign/model.ts";
 import { openCampaign } from "../journal/memory.ts";
 import { Ambush } from "./ambush.ts";
 import { FleetRun } from "./fleet.ts";
@@ -31,7 +31,11 @@ export interface RotationsOptions {
 const address = "unix:/run/linkseal-sim/site.sock";
 const never = new AbortController().signal;
 const minuteMs = 60_000;
-const stormMs = { low: minuteMs, high: 7 * minuteMs };
+/** What conspires needs its time. */
+const stormMs = {
+  plain: { low: minuteMs, high: 7 * minuteMs },
+  conspired: { low: 3.5 * minuteMs, high: 6 * minuteMs },
+};
 /** Once the weather is calm nothing may be under way for longer. */
 const restMs = 30 * minuteMs;
 /** And a person who does what the reasons say has everything protected by then. */
@@ -118,6 +122,9 @@ class Rotations {
         const [name = "", what] = text.split(" ");
         if (what === "strikes") count(this.#faults, name);
       },
+      effect: ({ by, what, link }) => {
+        if (by === "agent" && what === "port.shut" && link !== undefined) this.#ambush?.shut(link);
+      },
     });
   }
 
@@ -172,7 +179,7 @@ class Rotations {
 
   #took(campaign: Campaign, row: string, next: CampaignState): void {
     count(this.#marks, row);
-    this.#ambush?.entered(campaign, next);
+    this.#ambush?.entered(campaign, row, next);
     if (row === "queued.free" && campaign.at === 0) {
       this.#begun.set(campaign.group, `${campaign.kind} ${campaign.since}`);
     }
@@ -207,7 +214,7 @@ class Rotations {
     const { clock } = this.#run.fleet.site;
     const storm = this.#storm();
     this.#person.become(this.#prng.chance(0.1) ? "away" : "careless");
-    const { low, high } = stormMs;
+    const { low, high } = stormMs[this.#ambush?.kind ?? "plain"];
     await clock.runFor(this.#prng.between(low, high), () => this.#isBroken() || this.#isDone());
     storm?.calm();
     this.#ambush = undefined;
@@ -236,13 +243,17 @@ class Rotations {
   #storm(): Storm | undefined {
     const { strikeMs, kindChance, deathCalls, disk, traps } = this.#scene;
     if (strikeMs === undefined || this.#prng.chance(0.1)) return undefined;
-    if (deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
-    if (disk === "spoilt") this.#lives.spoilDisk();
+    // What conspires is often left to itself: among everything else few conspiracies succeed.
+    const alone = traps > 0 && this.#prng.chance(0.5);
+    if (!alone && deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
+    if (!alone && disk === "spoilt") this.#lives.spoilDisk();
     const { site } = this.#run.fleet;
-    const storm = new Storm({ site, everyMs: strikeMs, kindChance, lasting });
+    const everyMs = alone ? stormMs.conspired.high : strikeMs;
+    const storm = new Storm({ site, everyMs, kindChance, lasting });
     const prng = this.#prng.fork(`traps ${site.clock.now()}`);
     const about = this.#isEnrolled ? "rotation" : "enrolment";
-    this.#ambush = new Ambush({ site, storm, prng, traps, about });
+    const company = alone ? "none" : "storm";
+    this.#ambush = new Ambush({ site, storm, prng, scene: this.#scene, traps, about, company });
     return storm;
   }
 
@@ -315,8 +326,13 @@ class Rotations {
     if (agent === undefined || this.#isBroken()) return;
     for (const group of fleet.site.groups) {
       const campaign = openCampaign(agent.memory, group);
-      const lie = campaign === undefined ? undefined : this.#witness.lie(campaign);
+      if (campaign === undefined) continue;
+      const lie = this.#witness.lie(campaign);
       if (lie !== undefined) this.#fail(lie);
+      // What people shut is open again once the weather is calm.
+      const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
+      if (link?.router.configured(link.port)?.admin !== "down") continue;
+      this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
     }
   }
 

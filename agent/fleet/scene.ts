@@ -47,7 +47,7 @@ export function drawScene(prng: Prng): Scene {
     kindChance: weighted([0.1, 2], [0.3, 2], [0.6, 1]),
     deathCalls: weighted([undefined, 1], [150, 1], [600, 2], [2_000, 2]),
     disk: weighted(["sound", 3], ["spoilt", 1]),
-    deadlines: weighted(["patient", 2], ["hasty", 1]),
+    deadlines: weighted(["patient", 1], ["hasty", 1]),
     samples: weighted([1, 2], [3, 1]),
     routingPps: weighted([0.2, 1], [1, 3]),
     traps: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
@@ -63,14 +63,14 @@ const windows = Array.from({ length: 12 }, (_, index) => {
 
 const deadlineLines: Readonly<Record<Scene["deadlines"], readonly string[]>> = {
   patient: ["  verify: 110s", "  confirm: 3m", "  farEnd: 6m"],
-  hasty: ["  verify: 45s", "  confirm: 6m", "  farEnd: 100s"],
+  hasty: ["  verify: 30s", "  confirm: 6m", "  farEnd: 100s"],
 };
 
 /** Waiting times made short, so that a rotation takes a few minutes of virtual time. */
 const waits = ({ deadlines, samples }: Scene): readonly string[] => [
   "rotation:",
   "  settle: 6s",
-  "  soak: 6s",
+  "  soak: 4s",
   ...deadlineLines[deadlines],
   "  putGrace: 20s",
   `  drained: { samples: ${samples}, every: 1s }`,

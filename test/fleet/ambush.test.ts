@@ -3,7 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import { type Campaign, campaignStates, noMarks } from "#agent/campaign/model.ts";
-import { Ambush } from "#agent/fleet/ambush.ts";
+import { Ambush, type AmbushParts } from "#agent/fleet/ambush.ts";
+import { rotating } from "#agent/fleet/conspiracies.ts";
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
@@ -12,16 +13,23 @@ import { Storm } from "#sim/storm.ts";
 
 const neverMs = 1e12;
 
-function scene(seed: string, traps: number, about: "enrolment" | "rotation" = "rotation") {
+function scene(
+  seed: string,
+  traps: number,
+  about: AmbushParts["about"] = "rotation",
+  company: AmbushParts["company"] = "storm",
+) {
   const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 0, start: "protected" });
   const struck: string[] = [];
   site.attach({ fault: (text) => struck.push(text) });
   const storm = new Storm({ site, everyMs: neverMs, kindChance: 0.5 });
-  const ambush = new Ambush({ site, storm, prng: new Prng(seed), traps, about });
+  const scene = { farEnd: "agent", deadlines: "hasty", quirk: "none" } as const;
+  const prng = new Prng(seed);
+  const ambush = new Ambush({ site, storm, prng, scene, traps, about, company });
   const enterAll = (): void => {
-    for (const state of campaignStates) ambush.entered(campaignOf(site), state);
+    for (const state of campaignStates) ambush.entered(campaignOf(site), `${state}.row`, state);
   };
-  return { site, storm, struck, enterAll };
+  return { site, storm, struck, enterAll, ambush };
 }
 
 function campaignOf(site: Site): Campaign {
@@ -54,6 +62,17 @@ describe("an ambush", () => {
     enterAll();
     await site.clock.runFor(600_000);
     expect(struck).toEqual([]);
+  });
+
+  it("always conspires where nothing else does anything, and sets no other trap", async () => {
+    const most = Math.max(...rotating.map(({ strikes }) => strikes.length));
+    for (const seed of seeds.slice(0, 20)) {
+      const { site, struck, enterAll, ambush } = scene(seed, 60, "rotation", "none");
+      expect(ambush.kind).toBe("conspired");
+      enterAll();
+      await site.clock.runFor(120_000);
+      expect(struck.filter((text) => text.endsWith("strikes")).length).toBeLessThanOrEqual(most);
+    }
   });
 
   it("strikes once for each trap, however often its state is entered", async () => {

@@ -141,14 +141,24 @@ describe("a proof", () => {
     frames: known({ ...frames, rxOk, txProtected: rxOk }, at(0)),
   });
 
+  const validates: Partial<Record<ActionKind, ActionKind>> = {
+    replace: "prepare",
+    replaceBack: "prepareBack",
+  };
+
   /** The second step after the settle time, and what a look after that says. */
-  const proven = async (action: ActionKind | undefined): Promise<string | undefined> => {
-    const bench = new ConductorBench();
+  const proven = async (
+    action: ActionKind | undefined,
+    bench = new ConductorBench(),
+  ): Promise<string | undefined> => {
     bench.peers.primary = peerOn(newKey);
     bench.port.primary = passing(1_000n);
-    const proving = rotation({ state: "proving" });
-    const [again, acting] = [stepTo("proving"), stepTo("proving", { action })];
-    const conductor = bench.conductor(again, again, acting, again);
+    // The candidate of the way back is known in its own state alone.
+    const proving = rotation({ state: action === "replaceBack" ? "reverting" : "proving" });
+    const { state } = proving;
+    const before = stepTo(state, { action: action && validates[action] });
+    const [again, acting] = [stepTo(state), stepTo(state, { action })];
+    const conductor = bench.conductor(again, before, acting, again);
     await bench.turn(conductor, proving);
     bench.port.primary = passing(1_001n);
     await bench.turn(conductor, proving);
@@ -163,6 +173,14 @@ describe("a proof", () => {
   it("outlasts what leaves the keys alone", async () => {
     for (const action of [undefined, "probe", "restore", "drain"] as const) {
       expect(await proven(action)).toBe("held");
+    }
+  });
+
+  it("outlasts a key change that the router refuses, or a deadline would never come", async () => {
+    for (const action of ["promote", "removeOld", "removeNew"] as const) {
+      const bench = new ConductorBench();
+      bench.failures.prepare = failing("device.rejected", "a process holds the key");
+      expect(await proven(action, bench)).toBe("held");
     }
   });
 

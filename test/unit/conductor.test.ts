@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { ActionKind, Campaign, CampaignState, Outcome, Step } from "#agent/campaign/model.ts";
 import type { Desired } from "#agent/desired.ts";
+import { known, type MacsecPort } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
   byHand,
@@ -15,7 +16,7 @@ import {
   stepTo,
   underKey,
 } from "./conductor-bench.ts";
-import { bindingOf, session, wall } from "./view-kit.ts";
+import { at, bindingOf, session, wall } from "./view-kit.ts";
 
 const giving: readonly ActionKind[] = [
   ...(["restore", "confirm", "rollBack", "add", "replace", "replaceBack", "open"] as const),
@@ -109,9 +110,22 @@ describe("a turn", () => {
   });
 });
 
+const following = ["replace", "replaceBack"] as const;
+
+/** As a far end that has moved leaves it. */
+const dark: Partial<MacsecPort> = {
+  ...underKey(oldKey),
+  session: known({ ...session, controlledPort: "blocked", livePeers: 0 }, at(0)),
+};
+
 describe("a look that the journal has made old", () => {
-  const late = async (action: ActionKind, ms: number): Promise<ConductorBench> => {
+  const late = async (
+    action: ActionKind,
+    ms: number,
+    port: Partial<MacsecPort> = underKey(oldKey),
+  ): Promise<ConductorBench> => {
     const bench = new ConductorBench();
+    bench.port.primary = port;
     bench.delays.write = ms;
     bench.hooks.write = async () => {
       bench.delays.write = 0;
@@ -132,7 +146,11 @@ describe("a look that the journal has made old", () => {
   });
 
   it.each(giving)("does not hold up %s", async (action) => {
-    expect(touched(await late(action, 60_000))).not.toEqual([]);
+    expect(touched(await late(action, 60_000, dark))).not.toEqual([]);
+  });
+
+  it.each(following)("is no ground for %s of a link that still works", async (action) => {
+    expect(touched(await late(action, 30_001))).toEqual([]);
   });
 });
 
@@ -161,6 +179,26 @@ describe("a sibling that is lost while a change is made ready", () => {
       `warn gate.siblingUnhealthy ${action}: secondary is not carrying: it is drained; ` +
         'nothing was written {"group":"erd-demo"}',
     );
+  });
+
+  /** Validated before, and lost as it is to be written. */
+  const followed = async (action: ActionKind, port: Partial<MacsecPort>) => {
+    const bench = new ConductorBench();
+    bench.port.primary = port;
+    const validates = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
+    const conductor = bench.conductor(validates, stepTo("draining", { action }));
+    await bench.turn(conductor, rotation());
+    bench.hooks.write = async () => {
+      bench.drained.add("secondary");
+      await bench.lookout.look("edge-b", new AbortController().signal);
+    };
+    await bench.turn(conductor, rotation());
+    return [conductor.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
+  };
+
+  it.each(following)("keeps %s from a link that still works, and from no other", async (action) => {
+    expect(await followed(action, underKey(oldKey))).toEqual(["gate.siblingUnhealthy", false]);
+    expect(await followed(action, dark)).toEqual([undefined, true]);
   });
 
   it.each(["restore", "open", "add"] as const)("does not keep %s from it", async (action) => {
@@ -293,6 +331,35 @@ describe("the key that a link runs on", () => {
   });
 });
 
+describe("a port that was shut for a key change", () => {
+  const opened = stepTo("staging", { mark: { shut: false } });
+  const shut = rotation({ state: "staging", shut: true });
+
+  it("is remembered until it has stood open for a minute: a commit may be lost", async () => {
+    const bench = new ConductorBench();
+    const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened, opened);
+    await bench.turn(conductor, shut);
+    await bench.turn(conductor, shut);
+    expect(bench.records.filter(({ kind }) => kind === "campaign")).toEqual([]);
+    await bench.clock.runFor(60_001);
+    await bench.turn(conductor, shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+  });
+
+  it("is forgotten at once where this process changed nothing, and with its link", async () => {
+    const bench = new ConductorBench();
+    await bench.turn(bench.conductor(opened), shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+    const done = stepTo("done", { mark: { outcome: "rotated", shut: false } });
+    const conductor = bench.conductor(stepTo("restoring", { action: "open" }), done);
+    const first = rotation({ state: "restoring", shut: true, at: 0 });
+    await bench.turn(conductor, first);
+    await bench.turn(conductor, first);
+    const next = { at: 1, state: "queued", shut: false };
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: next });
+  });
+});
+
 describe("the wait after a look that changed nothing", () => {
   const waits = async (
     state: CampaignState,
@@ -321,7 +388,7 @@ describe("the wait after a look that changed nothing", () => {
   );
 
   it.each([
-    ...(["staging", "staged", "switching", "proving", "promoting", "retiring"] as const),
+    ...(["staging", "staged", "proving", "promoting", "retiring"] as const),
     ...(["restoring", "reverting"] as const),
   ])("is a second in %s, or less", async (state) => {
     expect(await waits(state)).toBe(1_000);
@@ -333,9 +400,32 @@ describe("the wait after a look that changed nothing", () => {
     expect(await waits("draining", quick)).toBe(2_000);
   });
 
+  it("is a second in switching where the link is dark until the router follows", async () => {
+    expect(await waits("switching", undefined, "breakBeforeMake")).toBe(1_000);
+    expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
+    expect(await waits("switching", often, "breakBeforeMake")).toBe(800);
+  });
+
+  it("is three in switching where the router holds both keys, or less", async () => {
+    expect(await waits("switching")).toBe(3_000);
+    expect(await waits("switching", often)).toBe(800);
+  });
+
   it("is a poll while a person changes a far end that the router is ready for", async () => {
     expect(await waits("switching", byHand)).toBe(5_000);
-    expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
+  });
+
+  it.each([
+    ["switching", 500],
+    ["reverting", 500],
+    ["proving", 1_000],
+    ["restoring", 1_000],
+    ["gated", 5_000],
+    ["held", 5_000],
+  ] as const)("after a probe in %s is %i ms: it changes nothing", async (state, ms) => {
+    const bench = new ConductorBench();
+    const step = stepTo(state, { action: "probe" });
+    expect(await bench.turn(bench.conductor(step), rotation({ state }))).toBe(ms);
   });
 
   it("is a poll after an effect on a campaign that is held", async () => {

@@ -49,6 +49,7 @@ class Scene {
   before: string[] | undefined;
   reachable = true;
   paused = false;
+  looks = 0;
   vault: KeyVault["versions"] = async (name) => [version(name)];
   readonly reconciler: Reconciler;
   readonly #change = new Map<string, DeviceChange>();
@@ -110,6 +111,7 @@ class Scene {
       id: "edge-a",
       capabilities: this.#capabilities,
       observe: async () => {
+        this.looks += 1;
         if (!this.reachable) throw gone();
         const pending = this.before !== undefined;
         const ipsec = this.running.map((name) => {
@@ -247,6 +249,26 @@ describe("tunnels", () => {
       return [version(name)];
     };
     expect((await scene.turn()).log).toEqual([]);
+  });
+
+  it("are looked at by the campaign that runs, and again only if that is long ago", async () => {
+    const scene = new Scene();
+    scene.paused = true;
+    await scene.turn();
+    await scene.turn();
+    expect(scene.looks).toBe(1);
+    await scene.clock.runFor(4_000);
+    await scene.turn();
+    expect(scene.looks).toBe(2);
+    await scene.clock.runFor(4_000);
+    scene.reachable = false;
+    await scene.turn();
+    await scene.turn();
+    expect(scene.looks).toBe(4);
+    scene.reachable = true;
+    scene.paused = false;
+    await scene.turn();
+    expect(scene.looks).toBeGreaterThan(4);
   });
 
   it("wait while somebody's commit is pending, and are not called reached by it", async () => {

@@ -1,0 +1,392 @@
+// Troubles that are harmless alone and not together, each for rows that hardly any storm leads to.
+
+import type { Campaign, CampaignKind, CampaignState, Overlap } from "../campaign/model.ts";
+import { entryOf } from "../campaign/model.ts";
+import type { Scene } from "./scene.ts";
+
+/**
+ * A state that is entered, a row that is taken, or the moment in which the agent shuts the port, in
+ * any state or in one ("retiring.shut").
+ */
+type Moment = CampaignState | `${CampaignState}.${string}` | "port.shut";
+
+export interface Strike {
+  /** What it waits for. */
+  readonly at: Moment;
+  readonly kind: string;
+  /** The link under way, if not said. */
+  readonly where?: "sibling";
+  /** At least, and at most, so much later. */
+  readonly afterMs?: number;
+  readonly withinMs?: number;
+  /** Drawn from its kind, if not said. */
+  readonly lastsMs?: number;
+}
+
+/** Where a conspiracy can come to something; what is not named does not matter. */
+interface Needs extends Partial<Pick<Scene, "farEnd" | "deadlines" | "quirk">> {
+  readonly overlap?: readonly Overlap[];
+  readonly kind?: CampaignKind;
+  readonly urgency?: Campaign["urgency"];
+  /** Commits of the router that wait for a confirm. */
+  readonly timed?: true;
+  /** The campaign has begun: a new key is on the router, or the far end was told. */
+  readonly begun?: true;
+  /** How often it is chosen where it fits; once if not said. */
+  readonly weight?: number;
+}
+
+export interface Conspiracy {
+  readonly needs: Needs;
+  readonly strikes: readonly Strike[];
+}
+
+/** What a conspiracy may find. */
+export interface Ground {
+  readonly scene: Pick<Scene, "farEnd" | "deadlines" | "quirk">;
+  readonly overlaps: readonly Overlap[];
+}
+
+export function fits({ needs }: Conspiracy, { scene, overlaps }: Ground): boolean {
+  const { farEnd, deadlines, quirk, overlap } = needs;
+  if (farEnd !== undefined && farEnd !== scene.farEnd) return false;
+  if (deadlines !== undefined && deadlines !== scene.deadlines) return false;
+  if (quirk !== undefined && quirk !== scene.quirk) return false;
+  return overlap === undefined || overlap.some((each) => overlaps.includes(each));
+}
+
+/** Does this campaign lead where it waits? `timed` = as the commits of its router are. */
+export function meets({ needs }: Conspiracy, campaign: Campaign, timed: boolean): boolean {
+  const { overlap, kind, urgency, begun } = needs;
+  if (overlap !== undefined && !overlap.includes(entryOf(campaign).overlap)) return false;
+  if (kind !== undefined && kind !== campaign.kind) return false;
+  if (urgency !== undefined && urgency !== campaign.urgency) return false;
+  if (needs.timed === true && !timed) return false;
+  const { told, soaked, goal } = campaign;
+  return begun === undefined || told || soaked || goal === "revert";
+}
+
+const plot = (needs: Needs, ...strikes: readonly Strike[]): Conspiracy => ({ needs, strikes });
+
+const long = { lastsMs: 400_000 } as const;
+const soon = { withinMs: 4_000 } as const;
+const later = { withinMs: 20_000 } as const;
+
+const both = { overlap: ["keychain", "fallback"] } as const;
+const one = { overlap: ["breakBeforeMake"] } as const;
+const fallback = { overlap: ["fallback"] } as const;
+const agent = { farEnd: "agent" } as const;
+const manual = { farEnd: "manual" } as const;
+const hasty = { deadlines: "hasty" } as const;
+const patient = { deadlines: "patient" } as const;
+const emergency = { urgency: "emergency" } as const;
+const shuts = { quirk: "shutBeforeKeyChange" } as const;
+const timed = { ...both, timed: true } as const;
+
+const late: Strike = { at: "staging", kind: "commit-late" };
+const ahead: Strike = { at: "staging", kind: "far-ahead", ...soon };
+const back: Strike = { at: "staging", kind: "far-back", afterMs: 44_000, withinMs: 62_000 };
+/** The same at the very moments in which the agent is not looking. */
+const aheadBehind: Strike = { at: "staging.stage", kind: "far-ahead", withinMs: 3_000 };
+const backBehind: Strike = { at: "staged.farNew", kind: "far-back", withinMs: 3_000 };
+/** The router has got the key by hand before the agent hears that its own commit is late. */
+const typed: Strike = { at: "staging.stage", kind: "key-ahead", afterMs: 2_000, withinMs: 26_000 };
+const lostSibling: Strike = { at: "staging", kind: "port-shut", where: "sibling", ...soon };
+
+/** A staged key comes when the campaign has gone elsewhere: to the gates, back, or on. */
+const lateKeys: readonly Conspiracy[] = [
+  plot({ ...timed, weight: 5 }, late, { at: "staging", kind: "undrained", ...soon }),
+  plot(timed, late, { at: "staging", kind: "undrained", ...soon }, ahead),
+  plot({ ...timed, weight: 4 }, late, lostSibling),
+  plot(timed, late, lostSibling, ahead),
+  plot(timed, late, ahead),
+  // It comes when the router has got that key otherwise, and nobody needs it any more.
+  plot({ ...timed, weight: 2 }, late, ahead, back),
+  plot({ ...timed, ...agent, weight: 8 }, late, aheadBehind, backBehind, {
+    ...{ at: "reverting", kind: "frozen-counters", lastsMs: 100_000 },
+  }),
+  plot({ ...timed, ...agent, weight: 3 }, late, aheadBehind, backBehind, {
+    ...{ at: "reverting", kind: "far-ahead", afterMs: 12_000, withinMs: 30_000 },
+  }),
+  plot({ ...timed, ...agent, weight: 2 }, late, aheadBehind, backBehind, {
+    ...{ at: "reverting", kind: "fibre-cut", ...soon, lastsMs: 100_000 },
+  }),
+  // It comes on the way back from a proof that did not come.
+  plot({ ...timed, ...agent, ...hasty, weight: 5 }, late, aheadBehind, {
+    ...{ at: "proving", kind: "peer-silent", ...long },
+  }),
+  plot({ ...timed, weight: 4 }, late, ahead, back, {
+    ...{ at: "staging", kind: "peer-silent", afterMs: 60_000, withinMs: 90_000 },
+  }),
+  plot(timed, late, ahead, back, {
+    ...{ at: "staging", kind: "far-person", afterMs: 70_000, withinMs: 110_000 },
+  }),
+  plot(
+    timed,
+    ...[late, ahead, back],
+    { at: "staging", kind: "far-slow", afterMs: 64_000, withinMs: 70_000, ...long },
+    { at: "staging", kind: "far-person", afterMs: 75_000, withinMs: 100_000 },
+  ),
+  plot({ ...timed, weight: 5 }, late, ahead, {
+    ...{ at: "staging", kind: "key-tidied", afterMs: 36_000, withinMs: 60_000 },
+  }),
+  plot({ ...timed, ...manual, weight: 5 }, late, typed),
+  plot(
+    { ...timed, ...manual, weight: 9 },
+    ...[late, typed],
+    { at: "awaitingPeer", kind: "far-slow", ...long },
+    { at: "awaitingPeer", kind: "far-ahead", ...later },
+  ),
+  plot({ ...timed, weight: 4 }, late, typed, {
+    ...{ at: "staging.both", kind: "far-unreadable", lastsMs: 60_000 },
+  }),
+  plot({ ...timed, weight: 2 }, late, typed, {
+    ...{ at: "staging.both", kind: "unparsed", lastsMs: 60_000 },
+  }),
+];
+
+/** A staged key can be neither confirmed nor taken back while the link is dark. */
+const darkness: readonly Conspiracy[] = [
+  plot(timed, { at: "staging", kind: "fibre-cut", ...later, ...long }),
+  plot(
+    timed,
+    { at: "staging", kind: "fibre-cut", ...later, ...long },
+    {
+      ...{ at: "staging", kind: "far-ahead", withinMs: 60_000 },
+    },
+  ),
+  plot({ ...timed, ...hasty, weight: 4 }, { at: "staging.stage", kind: "fibre-cut", ...long }),
+  plot(
+    { ...timed, ...hasty, weight: 6 },
+    {
+      ...{ at: "staging.stage", kind: "fibre-cut", lastsMs: 150_000 },
+    },
+  ),
+  // Taken back as the sibling goes too, and then a boot keeps the key.
+  plot(
+    { ...timed, ...patient, weight: 6 },
+    { at: "staging.stage", kind: "fibre-cut", ...long },
+    { at: "staging.stage", kind: "port-shut", where: "sibling", afterMs: 2_000, ...soon, ...long },
+    { at: "staging.abort", kind: "boot-forgets", ...soon },
+  ),
+];
+
+/** A commit of somebody else that stays, or a router that nobody reaches. */
+const blocked: readonly Conspiracy[] = [
+  plot({ ...hasty, weight: 3 }, { at: "draining", kind: "commit-left", ...soon, ...long }),
+  plot(
+    { ...hasty, ...agent, weight: 3 },
+    { at: "draining", kind: "far-unreadable", withinMs: 1_000, ...long },
+  ),
+  plot(
+    { ...timed, ...hasty, weight: 5 },
+    {
+      ...{ at: "staging.stage", kind: "unreachable", afterMs: 2_000, withinMs: 6_000 },
+      lastsMs: 100_000,
+    },
+  ),
+  plot(both, { at: "staging", kind: "commit-left", ...later, ...long }),
+  plot(both, { at: "staged", kind: "commit-left", ...long }),
+  plot(one, { at: "switching", kind: "commit-left", afterMs: 2_000, ...later, ...long }),
+  plot(
+    { ...one, ...hasty, ...agent, weight: 4 },
+    {
+      ...{
+        at: "switching.putAgain",
+        kind: "commit-left",
+        afterMs: 1_000,
+        withinMs: 5_000,
+        ...long,
+      },
+    },
+  ),
+  plot(
+    { ...one, ...hasty, ...manual, weight: 3 },
+    {
+      ...{ at: "draining.validated", kind: "commit-left", withinMs: 5_000, ...long },
+    },
+  ),
+  plot(both, { at: "retiring", kind: "commit-left", withinMs: 6_000, lastsMs: 60_000 }),
+  plot({}, { at: "reverting", kind: "commit-left", ...later, ...long }),
+  plot(
+    { ...both, ...hasty, ...agent, weight: 4 },
+    { at: "proving", kind: "far-back", ...soon },
+    { at: "reverting", kind: "commit-left", ...soon, ...long },
+  ),
+  plot(one, { at: "switching", kind: "locked", afterMs: 2_000, withinMs: 8_000, ...long }),
+  plot(
+    { ...one, ...hasty, weight: 3 },
+    { at: "switching", kind: "unreachable", afterMs: 3_000, withinMs: 12_000, ...long },
+  ),
+  plot({ ...both, ...hasty, weight: 2 }, { at: "staging.both", kind: "unreachable", ...long }),
+  plot({ ...fallback, ...hasty, weight: 8 }, { at: "promoting", kind: "locked", ...long }),
+  plot({ ...emergency, ...hasty, weight: 7 }, { at: "proving.freshSak", kind: "locked", ...long }),
+];
+
+/** What strikes while the port is shut for a key. */
+const whileShut: readonly Conspiracy[] = [
+  plot({ ...shuts, weight: 14 }, { at: "port.shut", kind: "unreachable", ...long }),
+  plot({ ...shuts, weight: 5 }, { at: "port.shut", kind: "commit-left", ...long }),
+  plot(
+    { ...shuts, ...both, weight: 4 },
+    {
+      ...{ at: "retiring.shut", kind: "commit-left", lastsMs: 30_000 },
+    },
+  ),
+  plot(
+    { ...shuts, ...both, ...agent, weight: 3 },
+    {
+      ...{ at: "retiring.shut", kind: "commit-left", lastsMs: 140_000 },
+    },
+  ),
+  plot(
+    { ...shuts, ...fallback, weight: 7 },
+    {
+      ...{ at: "promoting.shut", kind: "commit-left", lastsMs: 5_000 },
+    },
+  ),
+  plot(
+    { ...shuts, ...both, ...agent, weight: 4 },
+    { at: "proving", kind: "far-back", ...soon },
+    { at: "reverting", kind: "key-kept", ...long },
+  ),
+];
+
+/** A key that stays where it is to go, or is not taken where it is to come. */
+const stubborn: readonly Conspiracy[] = [
+  plot({ ...both, ...hasty, weight: 6 }, { at: "retiring", kind: "key-kept", ...long }),
+  plot(
+    { ...both, weight: 5 },
+    { at: "retiring", kind: "key-kept", ...long },
+    { at: "retiring", kind: "key-gone", afterMs: 2_000, withinMs: 8_000 },
+  ),
+  plot(
+    { ...both, weight: 3 },
+    { at: "retiring", kind: "key-kept", ...long },
+    { at: "retiring", kind: "port-shut", where: "sibling", afterMs: 2_000, withinMs: 8_000 },
+  ),
+  plot(
+    { ...fallback, weight: 4 },
+    { at: "promoting", kind: "locked", ...long },
+    { at: "promoting", kind: "port-shut", where: "sibling", afterMs: 2_000, withinMs: 8_000 },
+  ),
+  plot(
+    both,
+    { at: "retiring", kind: "key-kept", ...long },
+    { at: "retiring", kind: "undrained-briefly", ...later },
+  ),
+  plot(
+    fallback,
+    { at: "promoting", kind: "reply-late", ...long },
+    { at: "promoting", kind: "undrained-briefly", ...later },
+  ),
+  plot(
+    both,
+    { at: "retiring", kind: "reply-late", ...long },
+    { at: "retiring", kind: "undrained-briefly", ...later },
+  ),
+  plot({}, { at: "draining", kind: "key-refused", ...long }),
+  plot(
+    { ...one, ...agent, weight: 6 },
+    { at: "proving", kind: "far-back", ...soon },
+    { at: "proving", kind: "key-refused", ...soon, ...long },
+  ),
+  plot(
+    { ...one, ...agent, ...hasty, weight: 5 },
+    { at: "proving", kind: "peer-silent", ...long },
+    { at: "proving", kind: "key-refused", ...soon, ...long },
+  ),
+  // The portal says that it is done, and the link goes on as before.
+  plot({ ...one, ...hasty, weight: 6 }, { at: "draining", kind: "far-never", ...long }),
+  // Somebody ran ahead, and the router does not follow.
+  plot(
+    both,
+    { at: "gated", kind: "port-shut", where: "sibling", lastsMs: 60_000 },
+    { at: "gated", kind: "far-ahead", ...long },
+    { at: "gated", kind: "key-refused", ...long },
+  ),
+  ...(["key-refused", "locked"] as const).map((kind) =>
+    plot(
+      { ...one, ...hasty, weight: 4 },
+      { at: "gated", kind: "port-shut", where: "sibling", lastsMs: 60_000 },
+      { at: "gated", kind: "far-ahead", ...long },
+      { at: "gated", kind, ...long },
+    ),
+  ),
+  plot({ ...one, weight: 2 }, { at: "switching", kind: "commit-lost", ...long }),
+  plot({ weight: 2 }, { at: "draining", kind: "commit-lost", ...long }),
+  plot({ begun: true, weight: 8 }, { at: "draining", kind: "commit-lost", ...long }),
+];
+
+/** The traffic does not go, or the sibling does. */
+const traffic: readonly Conspiracy[] = [
+  plot({}, { at: "draining", kind: "far-strays", lastsMs: 200_000 }),
+  plot({ begun: true, weight: 3 }, { at: "draining", kind: "far-strays", lastsMs: 200_000 }),
+  plot({ ...fallback, weight: 3 }, { at: "proving.promote", kind: "far-strays", lastsMs: 30_000 }),
+  plot({ ...both, weight: 2 }, { at: "proving.retire", kind: "far-strays", lastsMs: 30_000 }),
+  plot(fallback, { at: "promoting", kind: "undrained" }),
+  plot(fallback, { at: "promoting", kind: "port-shut", where: "sibling" }),
+  plot(both, { at: "retiring", kind: "undrained" }),
+  plot(both, { at: "retiring", kind: "port-shut", where: "sibling" }),
+  plot(
+    { ...agent, ...hasty, weight: 2 },
+    { at: "draining", kind: "far-refuses", ...long },
+    { at: "switching", kind: "port-shut", where: "sibling", afterMs: 60_000, ...long },
+  ),
+];
+
+/** A key goes or comes while the far end is on its way. */
+const hands: readonly Conspiracy[] = [
+  plot({ ...both, weight: 2 }, { at: "retiring", kind: "key-by-hand", afterMs: 6_000, ...later }),
+  plot(
+    { ...both, ...manual, weight: 4 },
+    { at: "awaitingPeer", kind: "far-ahead", withinMs: 1_000 },
+    { at: "awaitingPeer", kind: "key-gone", afterMs: 3_000, withinMs: 8_000 },
+  ),
+  plot({ ...both, weight: 4 }, { at: "staging.both", kind: "key-tidied" }),
+  plot(both, { at: "staging.both", kind: "key-gone" }),
+  plot({ ...both, begun: true, weight: 8 }, { at: "draining", kind: "key-tidied", ...soon }),
+  plot(fallback, { at: "promoting", kind: "key-gone", ...soon }),
+  plot(both, { at: "retiring", kind: "key-gone", ...soon }),
+  plot(
+    { ...both, ...emergency, weight: 12 },
+    { at: "proving.freshSak", kind: "locked", ...long },
+    { at: "proving.freshSak", kind: "key-by-hand", afterMs: 1_000, withinMs: 10_000 },
+  ),
+  plot({ ...one, ...manual, weight: 8 }, { at: "proving", kind: "far-back", ...soon }),
+  plot({ ...both, ...manual, weight: 3 }, { at: "proving", kind: "far-back", ...soon }),
+  plot(
+    { ...both, ...agent, ...hasty, weight: 4 },
+    { at: "proving", kind: "peer-silent", ...long },
+    { at: "reverting", kind: "key-tidied" },
+  ),
+];
+
+export const rotating: readonly Conspiracy[] = [
+  ...lateKeys,
+  ...darkness,
+  ...blocked,
+  ...whileShut,
+  ...stubborn,
+  ...traffic,
+  ...hands,
+];
+
+/** The same for first keys. */
+export const enrolling: readonly Conspiracy[] = [
+  plot({ weight: 3 }, { at: "proving", kind: "far-off", ...soon }),
+  plot(
+    {},
+    { at: "proving", kind: "far-off", ...soon },
+    { at: "proving", kind: "fibre-cut", afterMs: 20_000, withinMs: 40_000, ...long },
+  ),
+  plot({}, { at: "switching", kind: "far-fails", ...long }),
+  plot({}, { at: "draining", kind: "key-refused", ...long }),
+  plot({}, { at: "switching", kind: "far-off", ...later }),
+  plot({ weight: 2 }, { at: "draining", kind: "key-ahead", withinMs: 2_000 }),
+  plot(
+    { weight: 3 },
+    { at: "draining", kind: "key-refused", ...long },
+    { at: "reverting", kind: "far-set" },
+  ),
+];
