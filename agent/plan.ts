@@ -7,6 +7,7 @@ import {
   type CipherSuite,
   type DeviceState,
   type KeyRef,
+  type MacsecPort,
   strongValue,
   type TunnelAuth,
   type TunnelSpec,
@@ -41,6 +42,8 @@ export interface Drift {
   readonly text: string;
   /** Present where the driver can mend it without interrupting the port. */
   readonly repair: DeviceChange | undefined;
+  /** Nobody did it: it is mended whatever `repair` says. */
+  readonly by?: "restart";
   /** What a person sets at the far end; present where that end alone is otherwise. */
   readonly farEnd?: string;
 }
@@ -94,9 +97,7 @@ function driftOf(
     repair,
   }));
   const keys = strongValue(port.keys) ?? [];
-  const keyDrift = keys.some((slot) => slot.ckn === key.ckn)
-    ? []
-    : [{ text: `${link.device} ${link.port}: the key ${key.ckn} is gone`, repair: undefined }];
+  const keyDrift = keys.some((slot) => slot.ckn === key.ckn) ? [] : [keyGone(view, port, key)];
   const extra = keys
     .filter((slot) => slot.ckn !== key.ckn)
     .map(({ ckn }) => ({
@@ -104,6 +105,18 @@ function driftOf(
       repair: undefined,
     }));
   return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, key, peer)];
+}
+
+/** A port without any key carries nothing that the key could interrupt. */
+function keyGone({ link, peer }: LinkView, port: MacsecPort, key: KeyRef): Drift {
+  const text = `${link.device} ${link.port}: the key ${key.ckn} is gone`;
+  const isBare = strongValue(port.keys)?.length === 0 && strongValue(port.settings) !== undefined;
+  // A far end that has gone on to another key would not take this one.
+  const isOver = peer !== undefined && peer.pointsAt?.cakSecretId !== key.cakSecretId;
+  if (!isBare || isOver) return { text, repair: undefined };
+  const repair = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
+  const by = port.keyLoss === undefined ? undefined : strongValue(port.keyLoss);
+  return by === undefined ? { text, repair } : { text, repair, by };
 }
 
 function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): readonly Drift[] {

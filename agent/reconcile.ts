@@ -204,8 +204,11 @@ export class Reconciler {
     if (lookout.capabilities(device)?.commit.kind === "immediate") return [];
     return this.#links().flatMap((link) => {
       const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
-      if (standing.kind !== "managed" || !this.#mayRepair(link)) return [];
-      return standing.drift.find((drift) => drift.repair !== undefined)?.repair ?? [];
+      if (standing.kind !== "managed") return [];
+      const mends = this.#mayRepair(link)
+        ? standing.drift
+        : standing.drift.filter((drift) => drift.by === "restart");
+      return mends.find((drift) => drift.repair !== undefined)?.repair ?? [];
     });
   }
 

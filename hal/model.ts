@@ -64,6 +64,8 @@ export interface MacsecPort {
   readonly liveSuite: Reading<CipherSuite | undefined>;
   /** CKNs only; a driver never reads a CAK back. */
   readonly keys: Reading<readonly KeySlot[]>;
+  /** Why it has none: who held them began anew, and nobody took them away. Absent = not known. */
+  readonly keyLoss?: Reading<"restart">;
   readonly session: Reading<MkaSession>;
   readonly mkpdus: Reading<MkpduCounters>;
   readonly frames: Reading<MacsecFrames>;

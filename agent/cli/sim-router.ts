@@ -120,14 +120,11 @@ const snmpUser = {
 
 function opening(routers: readonly Served[], channel: ChannelKind, config: string): string {
   const [option, subsystem] = channel === "netconf" ? ["-s ", " netconf"] : ["", ""];
-  const words = `-a SHA-256 -A ${passphrase} -x AES -X ${passphrase}`;
+  const keys = `-a SHA-256 -A ${passphrase} -x AES -X ${passphrase}`;
+  const walk = `snmpbulkwalk -v3 -l authPriv -u ${user} ${keys}`;
   const lines = routers.flatMap(({ name, ssh, snmp }) => [
     `${name}: ssh -p ${ssh.port} ${option}${user}@127.0.0.1${subsystem} (${ssh.hostKey})`,
-    ...(snmp === undefined
-      ? []
-      : [
-          `${name}: snmpbulkwalk -v3 -l authPriv -u ${user} ${words} 127.0.0.1:${snmp.port} ${names}`,
-        ]),
+    ...(snmp === undefined ? [] : [`${name}: ${walk} 127.0.0.1:${snmp.port} ${names}`]),
   ]);
   return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
 }

@@ -106,6 +106,7 @@ export function withParticipant(port: MacsecPort, seen: Seen): MacsecPort {
       look.keys.map((key) => ({ ...key, role: "primary" }) as const),
       at,
     ),
+    ...(look.keyLoss === undefined ? {} : { keyLoss: known(look.keyLoss, at) }),
     session: known(look.session, at),
     mkpdus: known(look.mkpdus, at),
     frames: frames.kind === "known" && clear ? { ...frames, value: clear } : frames,

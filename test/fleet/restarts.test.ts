@@ -82,6 +82,26 @@ describe("drift by a person", () => {
     expect(bench.violations()).toEqual([]);
   });
 
+  it("that took every key of a port is mended under repair: on, and else told", async () => {
+    for (const [how, edited] of [
+      ["on", on],
+      ["off", undefined],
+    ] as const) {
+      const bench = await adopted(edited);
+      const { router, port } = bench.link("primary");
+      const keys = (): number => bench.link("primary").edge.keys().length;
+      router.person((config) => {
+        const own = config.ports.get(port);
+        if (own !== undefined) own.keys = [];
+      });
+      if (how === "off") bench.oracle.expectNoWrites("repair is off");
+      await bench.run(300_000);
+      expect([how, keys(), bench.violations()]).toEqual([how, how === "on" ? 1 : 0, []]);
+      const { verdict } = bench.agent.status();
+      expect(verdict).toBe(how === "on" ? "protected" : "down");
+    }
+  });
+
   it.each([
     ["the SCI", { includeSci: false }],
     ["the key server priority beside the window", { keyServerPriority: 1, replayWindow: 7 }],

@@ -56,8 +56,8 @@ export const labFaults = {
   },
   "suite-mismatch": {
     title: "the far end knows another cipher suite alone, and says that it is secured",
-    verdict: "degraded",
-    code: "frames-one-way",
+    verdict: "down",
+    code: "probe-unanswered",
     withinMs: evidenceMs,
     strike: (lab) => instead(lab, (key) => ({ ...key, suite: "gcm-aes-128" })),
     heal: (lab) => restore(lab),

@@ -42,9 +42,7 @@ export class StandIn implements Disposable {
     this.silence(port);
     const far = farPort(port);
     const { ckn, cak, suite } = key;
-    // One that knows GCM-AES-128 alone takes any other SAK for its own, and its kernel refuses it.
-    const version = suite === "gcm-aes-256" ? "2.11" : "2.10";
-    const options = { version, network: this.#network, key: { ckn, cak } } as const;
+    const options = { version: "2.11", network: this.#network, key: { ckn, cak } } as const;
     const supplicant = new Supplicant({ ...options, priority, suite, port: far });
     this.#held.set(port, { supplicant, key });
     const device = await supplicant.device();

@@ -276,6 +276,20 @@ describe("a change that is not confirmed", () => {
 });
 
 describe("a successor", () => {
+  it("that was left nothing says that its keys are lost, until it is given one", async () => {
+    const { clock, a } = hosts("gcm-aes-256");
+    await clock.runFor(100);
+    expect(await a.client.observe(signal)).toMatchObject({ keys: [], keyLoss: "restart" });
+    await a.add(ca);
+    await a.add(other, "final", "second");
+    await a.change(remove(other), final("third"));
+    expect(await a.client.observe(signal)).toMatchObject({ keyLoss: undefined });
+    a.kill();
+    a.start();
+    await clock.runFor(100);
+    expect(await a.client.observe(signal)).toMatchObject({ keyLoss: undefined });
+  });
+
   it("without a SecY keeps what it was left, and takes back what was not confirmed", async () => {
     const { clock, a, b } = await protectedHosts();
     await a.add(other, 30_000, "change");

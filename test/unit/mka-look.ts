@@ -24,6 +24,7 @@ export function boundLook(change: Partial<BoundLook> = {}): BoundLook {
     },
     liveSuite: "gcm-aes-xpn-256",
     keys: [{ ckn: ckn("a"), role: "primary" }],
+    keyLoss: undefined,
     session: {
       controlledPort: "secured",
       principalCkn: ckn("a"),

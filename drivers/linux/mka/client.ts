@@ -61,6 +61,8 @@ export type MkaLook =
       readonly settings: MacsecSettings;
       readonly liveSuite: CipherSuite | undefined;
       readonly keys: readonly KeySlot[];
+      /** It began without memory, and nobody gave it a key. */
+      readonly keyLoss: "restart" | undefined;
       readonly session: MkaSession;
       readonly mkpdus: MkpduCounters;
       readonly troubles: readonly MkaTrouble[];
@@ -182,6 +184,9 @@ function refusalIn(told: JsonObject, where: string): LinksealError {
   });
 }
 
+const losses = ["restart"] as const;
+const readLoss = (told: JsonObject): "restart" => oneOf(told, "keyLoss", losses);
+
 function readLook(told: JsonObject): MkaLook {
   const pending = optional(name, told, "pending");
   if (oneOf(told, "kind", ["waiting", "bound"]) === "waiting") {
@@ -195,6 +200,7 @@ function readLook(told: JsonObject): MkaLook {
     settings: readSettings(told, "settings"),
     liveSuite: field(told, "liveSuite") === undefined ? undefined : readSuite(told, "liveSuite"),
     keys: list(told, "keys", keysMax, readKey),
+    keyLoss: field(told, "keyLoss") === undefined ? undefined : readLoss(told),
     session: readSession(told, "session"),
     mkpdus: readMkpdus(told, "mkpdus"),
     troubles: list(told, "troubles", troublesMax, (trouble) => ({
