@@ -99,6 +99,7 @@ export class Crew {
           device: name,
           lookout: this.lookout,
           paused: () => parts.readOnly() || this.#busy(name),
+          inCampaign: () => this.#busy(name),
         }),
       ]),
     );

@@ -29,6 +29,8 @@ export interface ReconcilerParts {
   readonly write: (record: JournalRecord) => Promise<void>;
   /** A campaign runs on a group of this device: look, and write nothing. */
   readonly paused: () => boolean;
+  /** A campaign on a group of this device looks at it by itself. */
+  readonly inCampaign: () => boolean;
 }
 
 /** A daemon that ended took it along: nobody wanted that, so it is no drift. */
@@ -86,9 +88,10 @@ export class Reconciler {
 
   /** A campaign under way looks at its devices every few seconds: twice as often tells no more. */
   #seenByCampaign(): DeviceState | undefined {
-    const { lookout, device, paused, world } = this.#parts;
+    const { lookout, device, inCampaign, world } = this.#parts;
     const state = lookout.state(device);
-    if (!paused() || state === undefined || lookout.failure(device) !== undefined) return undefined;
+    const isBlind = state === undefined || lookout.failure(device) !== undefined;
+    if (isBlind || !inCampaign()) return undefined;
     return world.clock.now() - state.at < lookedMs ? state : undefined;
   }
 

@@ -98,6 +98,7 @@ class Scene {
         this.memory = remember(this.memory, record);
       },
       paused: () => this.paused,
+      inCampaign: () => this.paused,
     });
   }
 
