@@ -154,7 +154,12 @@ export class Weather {
     const entry = memory.campaigns[group]?.links.find((each) => each.name === name);
     const meant = memory.bindings[id]?.key ?? entry?.new.key;
     const { provisioning, pointsAt } = msee.observe(azureLink);
-    if (pointsAt === undefined) return;
+    if (pointsAt === undefined) {
+      // Somebody turned it off: a link that is the agent's gets its key back.
+      const bound = memory.bindings[id];
+      if (bound !== undefined) msee.person(azureLink, { key: bound.key });
+      return;
+    }
     const abandoned =
       memory.bindings[id] === undefined && openCampaign(memory, group) === undefined;
     if (abandoned && edge.keys().length === 0) {
