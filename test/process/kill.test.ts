@@ -141,7 +141,7 @@ describe("a real agent killed with SIGKILL", async () => {
 
   const timeout = 1_800_000;
   it("ends the same wherever it is killed", { timeout }, async () => {
-    const chosen = drawn(points, effort(60, points.length), new Prng(seed));
+    const chosen = drawn(points, effort(24, points.length), new Prng(seed));
     const counts = [...clean.requests].map(([request, count]) => `${count} ${request}`);
     console.log(`seed ${seed}: killed at ${chosen.length} of ${points.length} points:`);
     console.log(`${clean.records} journal records, ${counts.join(", ")}`);
@@ -155,7 +155,7 @@ describe("a real agent killed with SIGKILL", async () => {
 
   it("ends the same when its successor is killed as well", { timeout }, async () => {
     const prng = new Prng(`${seed} again`);
-    const chosen = drawn(points, effort(10, points.length), prng).map((point) => ({
+    const chosen = drawn(points, effort(6, points.length), prng).map((point) => ({
       point,
       again: prng.between(1, 8),
     }));

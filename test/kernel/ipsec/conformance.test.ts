@@ -89,10 +89,14 @@ async function reset(host: Host): Promise<void> {
   await until(() => (ip("-n", site.gateway, "xfrm", "state") === "" ? true : undefined));
 }
 
-const cases = deviceCases.filter(
+const all = deviceCases.filter(
   // The SAs that proved a tunnel may still be about to go where charon is slow: not for every day.
   ({ name, troubles = [] }) =>
     name.startsWith("tunnel") && troubles.length === 0 && effort(!name.includes("put again"), true),
+);
+const cases = effort(
+  all.filter((_, index) => index % 2 === 0),
+  all,
 );
 
 it("the driver linux does with tunnels what every driver must do", {
@@ -118,5 +122,5 @@ it("the driver linux does with tunnels what every driver must do", {
     ([name, { kind }]) => name.startsWith("tunnel") && kind === "ok",
   );
   expect(done.length).toBe(cases.filter(({ name }) => name.startsWith("tunnel")).length);
-  expect(done.length).toBeGreaterThanOrEqual(6);
+  expect(done.length).toBeGreaterThanOrEqual(effort(3, 6));
 });

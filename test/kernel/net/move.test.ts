@@ -85,7 +85,7 @@ const first: SecyWish = { suite: "gcm-aes-256", includeSci: true, replayWindow: 
 const second: SecyWish = { ...first, suite: "gcm-aes-xpn-128" };
 const endless = Number.POSITIVE_INFINITY;
 /** Every so many of them; each costs a second. */
-const step = effort(3, 1);
+const step = effort(5, 1);
 
 /** Names of links aside, what stands on the port. */
 const standing = (): readonly string[] =>
