@@ -1,6 +1,5 @@
 // Independent ends: OpenSSH and netmiko at the command line of a router that speaks EOS.
 
-import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,22 +8,12 @@ import { paceClock } from "#sim/serve.ts";
 import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
 import { type Place, placeOf, platforms, ports } from "../conformance/eos-place.ts";
 import { python } from "./place.ts";
+import { run as runProgram } from "./run.ts";
 
-/** Without a timer of ours: the tests have one. */
-function run(argv: readonly string[], stdin: string): Promise<string> {
-  const [program = "", ...words] = argv;
-  const child = spawn(program, words, { stdio: "pipe" });
-  let said = "";
-  const hear = (octets: Buffer): void => {
-    said += octets.toString();
-  };
-  child.stdout.on("data", hear);
-  child.stderr.on("data", hear);
-  child.stdin.end(stdin);
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", () => resolve(said));
-  });
+/** All that a program said. */
+async function run(argv: readonly string[], stdin: string): Promise<string> {
+  const { stdout, stderr } = await runProgram(argv, stdin);
+  return stdout + stderr;
 }
 
 describe("a router that speaks EOS", () => {

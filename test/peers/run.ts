@@ -20,6 +20,8 @@ export function run(argv: readonly string[], stdin: string): Promise<Ended> {
   child.stderr.on("data", (octets: Buffer) => {
     stderr += octets.toString();
   });
+  // A program that has said all it has to say does not wait for more.
+  child.stdin.on("error", () => undefined);
   child.stdin.end(stdin);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
