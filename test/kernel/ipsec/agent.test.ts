@@ -109,7 +109,7 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     await site.charon.start();
     await untilVerdict("protected");
     await until(() => {
-      const spis = ip("-n", site.edge, "xfrm", "state").match(/^src/gm);
+      const spis = ip("-n", site.edge, "xfrm", "state").match(/^\s+(aead|enc) /gm);
       return spis?.length === 2 ? true : undefined;
     });
     expect(await pings(site.edge)).toBe(3);
