@@ -280,11 +280,12 @@ function planDrift(
   drafts: Draft[],
   notes: Note[],
 ): void {
-  if (desired.repair === "on" && drift.repair !== undefined) {
+  const isMended = desired.repair === "on" || drift.by === "restart";
+  if (isMended && drift.repair !== undefined) {
     drafts.push({
       where: link.device,
       link: linkId(link),
-      does: "mend a setting that cannot interrupt the port",
+      does: "mend what cannot interrupt the port",
       preview: `~ ${drift.text}`,
       darkMs: { low: 0, high: 0 },
       risk: null,

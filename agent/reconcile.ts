@@ -13,7 +13,7 @@ import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./de
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
-import { standingOf, tunnelSpec } from "./plan.ts";
+import { type Drift, standingOf, tunnelSpec } from "./plan.ts";
 import { chooseAuth } from "./vault.ts";
 import { equalSettings, settingsGaps, verify } from "./verify.ts";
 
@@ -208,17 +208,17 @@ export class Reconciler {
     return this.#links().flatMap((link) => {
       const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
       if (standing.kind !== "managed") return [];
-      const mends = this.#mayRepair(link)
-        ? standing.drift
-        : standing.drift.filter((drift) => drift.by === "restart");
-      return mends.find((drift) => drift.repair !== undefined)?.repair ?? [];
+      return standing.drift.find((drift) => this.#mayRepair(link, drift))?.repair ?? [];
     });
   }
 
   /** P4: what somebody changed by hand is mended under `repair: on` only. */
-  #mayRepair(link: DesiredLink): boolean {
+  #mayRepair(link: DesiredLink, { repair, by }: Drift): boolean {
     const { desired, intent, memory } = this.#parts;
-    if (desired.repair === "on") return true;
+    if (repair === undefined) return false;
+    if (desired.repair === "on" || by === "restart") return true;
+    // A newer intent wants other settings, and no key that somebody took off.
+    if (repair.some(({ kind }) => kind !== "macsec.protect")) return false;
     const binding = named(memory().bindings, linkId(link));
     if (binding === undefined || binding.intent >= intent) return false;
     return !equalSettings(link.settings, binding.settings) && this.#isSetTo(link, binding.settings);

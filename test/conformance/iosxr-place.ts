@@ -50,7 +50,7 @@ export function spokenBy(platform: IosxrModel) {
   const overlap = { ...macsec, overlap: platform.overlap };
   const model: RouterModel = { ...iosxrModel, capabilities: { ...capabilities, macsec: overlap } };
   const faceOf = (router: Router): IosxrFace => new IosxrFace(router, platform);
-  return { driver: iosxrDriver(), model, faceOf, echo: /^key-string / };
+  return { driver: iosxrDriver(), model, faceOf, echo: /(^|#)key-string / };
 }
 
 export interface Place {

@@ -19,8 +19,7 @@ function eosStage(seed: string, platform: EosModel): RouterStage {
     driver: eosDriver(),
     model: eosModel,
     faceOf,
-    // What is typed comes back a few octets at a time, so no line can be told from another.
-    echo: /./,
+    echo: /\bkey [0-9a-f]{2,64} 0 [0-9a-f]/i,
   });
 }
 

@@ -26,9 +26,9 @@ const group = "erd-demo";
 const never = new AbortController().signal;
 
 /** What a router says, without the lines in which a terminal gives back a key that was typed. */
-function unechoed(octets: Uint8Array, echo: RegExp): Uint8Array {
-  const lines = new TextDecoder().decode(octets).split("\r\n");
-  return new TextEncoder().encode(lines.filter((one) => !echo.test(one)).join("\r\n"));
+function unechoed(text: string, echo: RegExp): Uint8Array {
+  const lines = text.split("\r\n").filter((one) => !echo.test(one));
+  return new TextEncoder().encode(lines.join("\r\n"));
 }
 
 /** A platform as routers of it are met. */
@@ -104,6 +104,7 @@ export class RouterStage {
   /** What is told to a router may hold a key; what it says may not, and nor may a log line. */
   #channel(device: string): ByteChannel {
     const inner = channelTo(device, (wire) => this.#faces.get(device)?.connect(wire));
+    let said = "";
     // Not every message gets there, and of what gets there not every answer comes back.
     const cut = async (): Promise<void> => {
       if (!this.#weather.chance(this.cuts)) return;
@@ -119,9 +120,17 @@ export class RouterStage {
       },
       read: async (signal) => {
         const octets = await inner.read(signal);
+        if (octets === undefined) return undefined;
         const { echo } = this.#spoken;
-        const said = octets === undefined || echo === undefined ? octets : unechoed(octets, echo);
-        if (said !== undefined) this.oracle.emitted(`answer of ${device}`, said);
+        if (echo === undefined) this.oracle.emitted(`answer of ${device}`, octets);
+        else {
+          // A line may come in pieces; it is judged once it is whole.
+          said += new TextDecoder().decode(octets);
+          const end = said.lastIndexOf("\r\n") + 2;
+          if (end > 1)
+            this.oracle.emitted(`answer of ${device}`, unechoed(said.slice(0, end), echo));
+          if (end > 1) said = said.slice(end);
+        }
         return octets;
       },
     };

@@ -280,6 +280,10 @@ describe("a successor", () => {
     const { clock, a } = hosts("gcm-aes-256");
     await clock.runFor(100);
     expect(await a.client.observe(signal)).toMatchObject({ keys: [], keyLoss: "restart" });
+    // Nobody came back to confirm it.
+    await a.add(ca, 3_000, "lost");
+    await clock.runFor(4_000);
+    expect(await a.client.observe(signal)).toMatchObject({ keys: [], keyLoss: "restart" });
     await a.add(ca);
     await a.add(other, "final", "second");
     await a.change(remove(other), final("third"));

@@ -115,11 +115,11 @@ export function readConnections(event: ViciSection): readonly string[] {
   return sectionsIn(event).map(([name]) => name);
 }
 
-/** Whether a connection in one event of `list-conns` proves itself by a private key. */
-export function usesCertificates(event: ViciSection): boolean {
+/** Whether a connection in one event of `list-conns` may prove itself by a private key. */
+export function usesPrivateKey(event: ViciSection): boolean {
   return sectionsIn(event).some(([, connection]) =>
     sectionsIn(connection).some(
-      ([round, end]) => round.startsWith("local") && end.get("class") === "public key",
+      ([round, end]) => round.startsWith("local") && end.get("class") !== "pre-shared key",
     ),
   );
 }

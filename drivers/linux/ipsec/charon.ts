@@ -13,7 +13,7 @@ import {
   readKeyIds,
   readLogLine,
   refusalOf,
-  usesCertificates,
+  usesPrivateKey,
 } from "./answers.ts";
 import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
 import { type Credentials, loadTunnel } from "./credentials.ts";
@@ -144,10 +144,13 @@ function hasChild(name: string, { sas }: CharonLook): boolean {
 
 /** Ends its SAs and forgets its connection and keys; what is not there is no failure. */
 export async function forget(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
+  const hadKey = (await client.list("list-conns", "list-conn", {}, signal)).some(
+    (event) => readConnections(event).includes(name) && usesPrivateKey(event),
+  );
   // Without its connection first a packet would bring it back.
   await client.ask("unload-conn", { name }, "unknown", signal);
   await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
-  await forgetKeys(client, signal);
+  if (hadKey) await forgetKeys(client, signal);
   const { sas } = await lookAtCharon(client, signal);
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
 }
@@ -155,7 +158,7 @@ export async function forget(client: ViciClient, name: string, signal: AbortSign
 /** Charon does not tell which connection a private key is for: all, once none could use one. */
 async function forgetKeys(client: ViciClient, signal: AbortSignal): Promise<void> {
   const all = await client.list("list-conns", "list-conn", {}, signal);
-  if (all.some(usesCertificates)) return;
+  if (all.some(usesPrivateKey)) return;
   for (const id of readKeyIds(await client.ask("get-keys", {}, "unknown", signal))) {
     await client.ask("unload-key", { id }, "unknown", signal);
   }

@@ -61,7 +61,7 @@ export type MkaLook =
       readonly settings: MacsecSettings;
       readonly liveSuite: CipherSuite | undefined;
       readonly keys: readonly KeySlot[];
-      /** It began without memory, and nobody gave it a key. */
+      /** Why it holds none: nobody has given it one since it began. */
       readonly keyLoss: "restart" | undefined;
       readonly session: MkaSession;
       readonly mkpdus: MkpduCounters;

@@ -71,13 +71,10 @@ export class MkaDesk {
   readonly #candidates: Candidates;
   readonly #settled = new Map<string, Settled>();
   #turn: Promise<unknown> = Promise.resolve();
-  /** Whether what a predecessor held is known here, or something was added since. */
-  #knows: "nothing" | "keys";
 
   constructor(parts: DeskParts) {
     const { memory, store, ...rest } = parts;
     this.#parts = parts;
-    this.#knows = memory === undefined ? "nothing" : "keys";
     this.#candidates = new Candidates(parts.clock);
     const snapshot = memory?.snapshot;
     this.#port = new MkaPort({
@@ -230,9 +227,7 @@ export class MkaDesk {
     switch (deed.kind) {
       case "add": {
         const { ckn, key: keys } = deed;
-        await this.#obey({ kind: "addActor", ckn, keys, role: "fallback" });
-        this.#knows = "keys";
-        return;
+        return await this.#obey({ kind: "addActor", ckn, keys, role: "fallback" });
       }
       case "remove":
         return await this.#obey({ kind: "removeActor", ckn: deed.ckn });
@@ -316,7 +311,8 @@ export class MkaDesk {
     const { troubles: known, ...rest } = kay;
     const troubles = [...known.map(troubleText), ...(silence === "long" ? [nothingReceived] : [])];
     const { name: device, sci } = secy;
-    const keyLoss = this.#knows === "nothing" ? "restart" : undefined;
+    // The last key is never taken off: where none is, none was given since a process began.
+    const keyLoss = rest.keys.length === 0 ? "restart" : undefined;
     return { kind: "bound", device, sci, ...rest, keyLoss, clear, troubles, pending };
   }
 }
