@@ -253,6 +253,11 @@ export const fleetFaults: readonly FleetFault[] = [
     link.router.reboot();
     return nothingToHeal;
   }),
+  fleet("standby-behind", "a standby has not heard all", "link", minutes(1, 2), (site, link) => {
+    const behind = site.prng.fork(`standby ${site.clock.now()}`).between(1, 3);
+    link.router.takeOver(behind);
+    return nothingToHeal;
+  }),
   fleet("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
     link.fibre.setUp(false);
     return () => link.fibre.setUp(true);

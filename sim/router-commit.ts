@@ -244,6 +244,14 @@ export class CommitEngine {
     this.#entries.delete(entry.token);
   }
 
+  /** What waits for its confirm and every candidate are gone, and nothing is undone. */
+  forget(): void {
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.state.kind === "pending") entry.state.cancel();
+      if (["pending", "prepared"].includes(entry.state.kind)) this.#end(entry, "undone");
+    }
+  }
+
   #drop(entry: Entry, survives: boolean): void {
     if (entry.state.kind === "prepared") this.#end(entry, "undone");
     if (entry.state.kind === "pending" && !survives) {

@@ -89,6 +89,9 @@ const bringing: ReadonlySet<DeviceChange[number]["kind"]> = new Set([
 ]);
 const bootMs = 90_000;
 const settleMsDefault = 3_000;
+/** How far the standby supervisor of a router may be behind. */
+const behindMsMax = 45_000;
+const commitsKept = 3;
 
 export class Router {
   readonly name: string;
@@ -105,6 +108,8 @@ export class Router {
   readonly #routingListeners: (() => void)[] = [];
   readonly #wallStart: number;
   #running: MutableConfig;
+  /** What ran before the newest commits of the agent, the newest last, and until when. */
+  #earlier: readonly { readonly config: MutableConfig; readonly until: number }[] = [];
   #boot = 1;
   #revision = 1;
   #booting = false;
@@ -252,6 +257,23 @@ export class Router {
     });
   }
 
+  /** The standby supervisor takes over, at most that many of the newest commits behind. */
+  takeOver(behind: number): void {
+    const since = this.options.clock.now() - behindMsMax;
+    const lost = this.#earlier.filter(({ until }) => until >= since).slice(-behind);
+    const next = lost[0]?.config;
+    if (next === undefined) return;
+    this.commits.forget();
+    const effects = diffConfig(this.#running, next).map(effectOf);
+    this.#install(
+      next,
+      "device",
+      effects.map((effect): Effect => ({ ...effect, what: "rollback" })),
+      [],
+    );
+    this.#earlier = [];
+  }
+
   reachable(): boolean {
     return !this.#booting && !this.hasFault("unreachable");
   }
@@ -329,6 +351,9 @@ export class Router {
     operations: DeviceChange,
   ): void {
     const differences = diffConfig(this.#running, next);
+    const until = this.options.clock.now();
+    const before = { config: this.#running, until };
+    if (by === "agent") this.#earlier = [...this.#earlier, before].slice(-commitsKept);
     this.#running = next;
     if (differences.length > 0) this.#revision += 1;
     for (const difference of inHardwareOrder(differences)) this.#push(difference);

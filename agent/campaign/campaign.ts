@@ -73,9 +73,11 @@ export const keyActions: readonly (ActionKind | undefined)[] = [
   "replaceBack",
 ];
 
-/** Marked before a port is shut, so that a successor opens it; gone once a look shows it open. */
+/** Marked before a port may be shut, so that a successor opens it; gone once a look shows it open. */
 function shutMark({ campaign, facts, port }: Context, action: ActionKind | undefined) {
   if (facts.shutsFirst && keyActions.includes(action)) return { shut: true };
+  // A person may have opened, since the commit, the port to which undoing it goes back.
+  if (action === "rollBack" && port?.admin === "up") return { shut: true };
   // What is pending would go back to the shut port.
   return campaign.shut && port?.admin === "up" && port.pending === "none" ? { shut: false } : {};
 }

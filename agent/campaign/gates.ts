@@ -52,8 +52,8 @@ export function closedGate(input: GateInput): string | undefined {
     return "BGP is not up on this link";
   }
   if (phase === "beforeDrain") {
-    const drift = driftOf(input);
-    if (drift !== undefined) return drift;
+    const odd = driftOf(input) ?? leftoverOf(siblings);
+    if (odd !== undefined) return odd;
   }
   if (far === "failed") return "the far end reports that its last change failed";
   if (far === "other") return "the far end uses a key that is not of this campaign";
@@ -72,6 +72,18 @@ function driftOf({ view, accepted }: GateInput): string | undefined {
   const gap = settingsGaps(accepted, port.settings.value).find(({ leaf }) => agreed.includes(leaf));
   if (gap === undefined) return undefined;
   return `${gap.leaf} of the port is ${gap.seen} where ${gap.wanted} was accepted: mend that first`;
+}
+
+/** P6: with a key too many there, a third one here would be one more than the group may have. */
+function leftoverOf(siblings: readonly Sibling[]): string | undefined {
+  for (const { name, view } of siblings) {
+    const port = portOf(view.state, view.link.port);
+    const held = port === undefined ? undefined : strongValue(port.keys)?.length;
+    if (held !== undefined && held > 1) {
+      return `gate.leftoverKey: ${name} holds ${held} keys: all but its own have to go first`;
+    }
+  }
+  return undefined;
 }
 
 function closedWindow({ windows: bound, hostWall }: GateInput): string | undefined {

@@ -59,7 +59,7 @@ export interface Marks {
   readonly soaked: boolean;
   /** The staged key is being taken back. */
   readonly aborted: boolean;
-  /** The port was shut for a key change, or is about to be. */
+  /** The port was shut for a key change or by undoing one, or is about to be. */
   readonly shut: boolean;
   readonly goal: "forward" | "revert";
   /** Of the confirmed commit that staged the new key. */

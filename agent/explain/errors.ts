@@ -176,8 +176,8 @@ export const errorEntries: Readonly<Record<ErrorCode, Entry>> = {
   ),
   "gate.leftoverKey": entry(
     "A foreign key is on the port",
-    "The port holds a key that is neither the old nor the new one, and the agent never " +
-      "removes what it does not own.",
+    "The port holds a key that is neither the old nor the new one, or its sibling holds two, and " +
+      "the agent never removes what it does not own.",
     "If it is a leftover of an abandoned campaign, a person removes it on the router.",
     "Else remove it by hand when you know whose it is.",
   ),

@@ -252,6 +252,24 @@ const whileShut: readonly Conspiracy[] = [
   ),
 ];
 
+/** A port that a lost commit had opened is shut again, in whatever state the campaign is by then. */
+const shutAgain: readonly Conspiracy[] = [
+  plot(
+    { ...shuts, ...both, weight: 20 },
+    { at: "staged", kind: "standby-behind", withinMs: 1_000 },
+  ),
+  plot(
+    { ...shuts, ...both, ...manual, weight: 20 },
+    { at: "awaitingPeer", kind: "standby-behind", withinMs: 6_000 },
+  ),
+  plot({ ...shuts, weight: 10 }, { at: "restoring", kind: "standby-behind", withinMs: 6_000 }),
+  plot(
+    { ...shuts, ...both, begun: true, weight: 60 },
+    { at: "retiring.shut", kind: "undrained" },
+    { at: "draining", kind: "standby-behind", ...soon },
+  ),
+];
+
 /** A key that stays where it is to go, or is not taken where it is to come. */
 const stubborn: readonly Conspiracy[] = [
   plot({ ...both, ...hasty, weight: 6 }, { at: "retiring", kind: "key-kept", ...long }),
@@ -367,6 +385,7 @@ export const rotating: readonly Conspiracy[] = [
   ...darkness,
   ...blocked,
   ...whileShut,
+  ...shutAgain,
   ...stubborn,
   ...traffic,
   ...hands,

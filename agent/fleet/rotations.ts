@@ -300,7 +300,7 @@ class Rotations {
     if (agent?.crew === undefined) return false;
     return fleet.site.groups.every((group) => {
       const campaign = openCampaign(agent.memory, group);
-      const text = campaign === undefined ? "" : `${campaign.state} ${campaign.because}`;
+      const text = campaign === undefined ? "" : this.#standing(campaign);
       const seen = `${this.#lives.count} ${text.replaceAll(/\d+/g, "N")}`;
       const still = this.#still.get(group);
       if (still?.seen !== seen) this.#still.set(group, { seen, since: now });
@@ -308,6 +308,13 @@ class Rotations {
       const parked = ["held", "gated", "awaitingPeer"].includes(campaign.state);
       return parked && still?.seen === seen && now - still.since > stillMs;
     });
+  }
+
+  /** With the port: what has just been shut may be about to open. */
+  #standing(campaign: Campaign): string {
+    const link = this.#run.fleet.site.link(`${campaign.group}/${entryOf(campaign).name}`);
+    const admin = link?.router.configured(link.port)?.admin;
+    return `${campaign.state} ${campaign.because} ${admin}`;
   }
 
   #isWell(): boolean {

@@ -103,12 +103,16 @@ describe("a port that is shut for a change of its key", () => {
     return decideBy(rows, always as Guards, before, { ...calm, ...scene.facts }).mark;
   };
 
-  it("is marked before any effect that changes one, and before no other", () => {
+  it("is marked before any effect that changes one or undoes that, and before no other", () => {
     for (const action of actionKinds) {
-      const mark = keyActions.includes(action) ? { shut: true } : {};
+      const undoes = action === "rollBack";
+      const mark = keyActions.includes(action) || undoes ? { shut: true } : {};
       expect([action, marked(action, { facts: shuts })]).toEqual([action, mark]);
-      expect([action, marked(action, {})]).toEqual([action, {}]);
+      expect([action, marked(action, {})]).toEqual([action, undoes ? { shut: true } : {}]);
     }
+    // What is shut already, and not by us, stays so.
+    expect(marked("rollBack", { facts: port({ admin: "down" }) })).toEqual({});
+    expect(marked("rollBack", { facts: blind })).toEqual({});
     expect(marked(undefined, { facts: shuts })).toEqual({});
     expect(keyActions).toEqual([
       ...["stage", "add", "promote", "removeOld", "removeNew", "replace", "replaceBack"],

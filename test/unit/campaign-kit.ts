@@ -32,7 +32,7 @@ export const keyOne: KeyRef = {
   cakSecretId: `${secrets}/erd-demo-1-cak/1`,
   cknSecretId: `${secrets}/erd-demo-1-ckn/1`,
 };
-const keyTwo: KeyRef = {
+export const keyTwo: KeyRef = {
   ckn: ckn("2"),
   cakSecretId: `${secrets}/erd-demo-2-cak/1`,
   cknSecretId: `${secrets}/erd-demo-2-ckn/1`,

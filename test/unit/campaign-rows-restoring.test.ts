@@ -29,6 +29,7 @@ rowsOf(
           { ...port({ keys: "both", pending: "ours" }) },
           "restoring",
           "rollBack",
+          { shut: true },
         ],
         [
           "restoring.foreignCommitStays",
@@ -132,6 +133,7 @@ rowsOf(
           { ...port({ keys: "both", pending: "ours" }) },
           "reverting",
           "rollBack",
+          { shut: true },
         ],
       ],
     ],

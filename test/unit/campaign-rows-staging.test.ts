@@ -43,7 +43,7 @@ rowsOf(
           { ...port({ keys: "both", pending: "ours" }), ...overdue },
           "staging",
           "rollBack",
-          { aborted: true },
+          { aborted: true, shut: true },
         ],
         [
           "staging.stuck",

@@ -5,6 +5,7 @@ import { closedGate, type GateInput } from "#agent/campaign/gates.ts";
 import type { Sibling } from "#agent/campaign/sibling.ts";
 import { known, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { keyOne, keyTwo } from "./campaign-kit.ts";
 import {
   at,
   clearPort,
@@ -26,6 +27,13 @@ describe("the gates", () => {
     standing: "carrying",
     carries: "carrying",
     view: viewOf(stateOf(clearPort())),
+  };
+  const pair = [keyOne, keyTwo].map(({ ckn }, index) => {
+    return { ckn, role: index === 0 ? ("primary" as const) : ("scheduled" as const) };
+  });
+  const twoKeys: Sibling = {
+    ...sibling,
+    view: viewOf(stateOf(securedPort({ keys: known(pair, now) }))),
   };
   const open: GateInput = {
     view: viewOf(stateOf(clearPort())),
@@ -129,6 +137,16 @@ describe("the gates", () => {
         ],
       },
       "no room",
+    ],
+    [
+      "a sibling with a key too many",
+      { siblings: [twoKeys] },
+      "gate.leftoverKey: secondary holds 2 keys: all but its own have to go first",
+    ],
+    [
+      "a sibling with a key too many, once begun",
+      { siblings: [twoKeys], phase: "begun" },
+      undefined,
     ],
     ["a foreign far end", { far: "other" }, "not of this campaign"],
     ["a failed far end on the way back", { far: "failed", phase: "goingBack" }, undefined],

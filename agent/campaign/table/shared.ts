@@ -23,14 +23,14 @@ export const neededText = (context: Context): string =>
     ? "the staged key is gone again: its commit is confirmed, as undoing it might undo more"
     : "the staged key is needed: its commit is confirmed";
 
-/** A port that was shut for a key change opens before anything else. */
+/** A port that was shut by us opens before anything else. */
 export function openFirst(state: CampaignState): Row {
   return {
     name: `${state}.reopen`,
     when: ({ campaign, port }) => campaign.shut && port?.admin === "down",
     next: state,
     action: "open",
-    because: "the port was shut for the key change: it opens again",
+    because: "the port was shut by the change of the key: it opens again",
   };
 }
 
