@@ -31,7 +31,11 @@ const fragments = asked.filter((argument) => !argument.startsWith("-"));
 const options = asked.filter((argument) => argument.startsWith("-"));
 
 /** Minutes of a machine of their own: for the long run, or whoever names them. */
-const longAlone = ["test/kernel/lab/lab.test.ts", "test/kernel/reboot.test.ts"];
+const longAlone = [
+  "test/kernel/lab/lab.test.ts",
+  "test/kernel/lab/rotation.test.ts",
+  "test/kernel/reboot.test.ts",
+];
 const isForToday = (path: string): boolean =>
   !longAlone.includes(path) ||
   process.env["LINKSEAL_LONG"] === "1" ||
@@ -55,7 +59,7 @@ function areAskedFor(paths: readonly string[]): string[] {
 
 // Each folder in the kernel tier is a group that shares one boot, but for what takes minutes alone;
 // the longest begin first.
-const long = /\/(lab|conformance|matrix)\.test\.ts$/;
+const long = /\/(lab|rotation|conformance|matrix)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).filter(isForToday).sort();

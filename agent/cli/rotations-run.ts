@@ -95,19 +95,17 @@ function rows(title: string, counts: Counts): readonly string[] {
 
 /** What was counted, for people. */
 export async function tallyText(tally: Tally, seconds: number): Promise<string> {
-  const { rare, rowNames, rowsNotTaken, unreachable } = await import("../fleet/marks.ts");
+  const { rowNames, rowsNotTaken, unreachable } = await import("../fleet/marks.ts");
   const taken = rowNames().filter((name) => (tally.marks[name] ?? 0) > 0).length;
   const missing = rowsNotTaken(tally.marks);
-  const excused = Object.entries({ ...unreachable, ...rare }).map(
-    ([name, why]) => `  ${name}: ${why}`,
-  );
+  const excused = Object.entries(unreachable).map(([name, why]) => `  ${name}: ${why}`);
   return [
     ...rows("rotations, by how they ended", tally.ended),
     ...rows("deaths of the agent, by the moment of a call", tally.deaths),
     ...rows("strikes, by kind of fault", tally.faults),
     ...rows("reasons that make no claim to be checked", tally.unchecked),
     ...rows("rows of the campaign's tables, by how often they were taken", tally.marks),
-    ...(excused.length > 0 ? ["rows that no fleet run can reach, or hardly any", ...excused] : []),
+    ...["rows that no fleet run can reach", ...excused],
     `${taken} of ${rowNames().length} rows taken; not taken: ${missing.join(" ") || "none"}`,
     [
       `${whole(tally.rotations)} rotations over ${whole(tally.seeds)} seeds`,

@@ -15,19 +15,8 @@ export const unreachable: Readonly<Record<string, string>> = {
   "done.stays": "the conductor leaves a campaign that is done alone",
 };
 
-const lostOpening = "only where a router loses the commit that opened the port, and no sooner";
-
-/** Rows that a run may miss: their one cause hardly ever comes in their state. */
-export const rare: Readonly<Record<string, string>> = {
-  "draining.reopen": lostOpening,
-  "staged.reopen": lostOpening,
-  "awaitingPeer.reopen": lostOpening,
-  "restoring.reopen": lostOpening,
-};
-
 export function rowsNotTaken(marks: Marks): readonly string[] {
-  const isDue = (name: string): boolean =>
-    unreachable[name] === undefined && rare[name] === undefined;
+  const isDue = (name: string): boolean => unreachable[name] === undefined;
   return rowNames().filter((name) => (marks[name] ?? 0) === 0 && isDue(name));
 }
 

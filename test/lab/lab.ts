@@ -40,6 +40,8 @@ const pollMs = 1000;
 /** A change of the far end takes a quarter of a minute and more in the simulated cloud. */
 const cloudSpeed = "5";
 const patienceMs = 900_000;
+/** Between the old key's end at the far end and the new one's start: its change is not atomic. */
+const gapMs = 3000;
 
 export class Lab implements AsyncDisposable {
   readonly pair: Pair;
@@ -145,16 +147,41 @@ export class Lab implements AsyncDisposable {
    * why it does not go on.
    */
   async enrol(): Promise<string | undefined> {
-    const file = join(this.folder, "site.yaml");
-    writeFileSync(file, this.config());
-    const applied = await this.run("apply", file, "--yes");
-    if (applied.status !== 0) throw new Error(`the config was not accepted: ${applied.err}`);
+    await this.configure("prepend");
     this.#say("config accepted: both links are to be enrolled, one after the other");
     return await this.#follow();
   }
 
+  /** `none`: a link is worked on while it carries. */
+  async configure(drain: "prepend" | "none"): Promise<void> {
+    const file = join(this.folder, "site.yaml");
+    writeFileSync(file, this.config(drain));
+    const applied = await this.run("apply", file, "--yes");
+    if (applied.status !== 0) throw new Error(`the config was not accepted: ${applied.err}`);
+  }
+
+  /**
+   * A person puts new pairs into the vault and asks for them; as `enrol` from there on. `seen` hears
+   * of every state.
+   */
+  async rotate(seen?: (campaign: CampaignShape) => Promise<void>): Promise<string | undefined> {
+    const operator = [
+      ...["--credential", "certificate", "--tenant", this.#told("AZURE_TENANT_ID")],
+      ...["--client", this.#told("AZURE_CLIENT_ID")],
+      ...["--certificate", this.#told("AZURE_CLIENT_CERTIFICATE_PATH")],
+    ];
+    const made = await this.run("keys", "generate", group, ...operator);
+    if (made.status !== 0) throw new Error(`no new keys: ${made.err}`);
+    this.#say("a new pair for each link is in the vault");
+    const begun = await this.run("rotate", group);
+    if (begun.status !== 0) throw new Error(`the rotation was not begun: ${begun.err}`);
+    return await this.#follow(seen);
+  }
+
   /** The person does what a campaign waits for, until it has ended. */
-  async #follow(): Promise<string | undefined> {
+  async #follow(
+    hear: (campaign: CampaignShape) => Promise<void> = async () => undefined,
+  ): Promise<string | undefined> {
     let seen = "";
     const asked = new Set<string>();
     for (const begun = performance.now(); ; await rest(pollMs)) {
@@ -168,6 +195,7 @@ export class Lab implements AsyncDisposable {
       seen = now;
       if (campaign === undefined) continue;
       if (campaign.state === "held") return campaign.because;
+      await hear(campaign);
       await this.#obey(campaign, asked);
     }
   }
@@ -188,7 +216,7 @@ export class Lab implements AsyncDisposable {
     if (state !== "switching" || asked.has(want.cakSecretId)) return;
     asked.add(want.cakSecretId);
     this.#say(`  a person points the far end of ${port} at the key ${want.ckn.slice(0, 8)}…`);
-    await this.standIn.give(port, await this.#pointed(port, want));
+    await this.standIn.give(port, await this.#pointed(port, want), gapMs);
   }
 
   /** By the management API; the stand-in's hardware is somebody else's. */
@@ -210,7 +238,7 @@ export class Lab implements AsyncDisposable {
     return { ckn: name, cak, suite };
   }
 
-  config(): string {
+  config(drain: "prepend" | "none"): string {
     const site = join(this.folder, "run", "net.sock");
     const identity = [
       `kind: clientCertificate, tenant: ${this.#told("AZURE_TENANT_ID")}`,
@@ -238,7 +266,7 @@ export class Lab implements AsyncDisposable {
       "groups:",
       `  - name: ${group}`,
       `    expressRoutePort: ${this.#told("expressRoutePort")}`,
-      "    drain: prepend",
+      `    drain: ${drain}`,
       "    links:",
       ...links.flatMap(link),
       "health: { poll: 2s, staleAfter: 15s, evidence: 90s }",
@@ -248,7 +276,7 @@ export class Lab implements AsyncDisposable {
       "  { settle: 8s, soak: 4s, verify: 5m, confirm: 15m, putGrace: 5s,",
       "    drained: { samples: 2, every: 1s } }",
       "acceptRisks:",
-      ...["breakBeforeMake", "shortSettle"].map(
+      ...["breakBeforeMake", "shortSettle", ...(drain === "none" ? ["noDrain"] : [])].map(
         (risk) => `  - { risk: ${risk}, until: 2027-11-24 }`,
       ),
       "",

@@ -1,5 +1,6 @@
 // The far end of both links, as a person sets it: wpa_supplicant on each, with one key.
 
+import { setTimeout as rest } from "node:timers/promises";
 import type { CipherSuite, PortName } from "#hal/model.ts";
 import { ip, ipBatch } from "../kernel/lab.ts";
 import type { TestKey } from "../kernel/mka/station.ts";
@@ -21,6 +22,8 @@ const priority = 32;
 export class StandIn implements Disposable {
   readonly #network: string;
   readonly #held = new Map<PortName, Held>();
+  /** Wall clock at which what holds the newest key was started. */
+  startedAt = 0;
 
   constructor(network: string) {
     this.#network = network;
@@ -37,13 +40,15 @@ export class StandIn implements Disposable {
     return this.#held.get(port)?.supplicant?.isSecured === true;
   }
 
-  /** As a person does it: what was there is stopped, and something else started. */
-  async give(port: PortName, key: FarKey): Promise<void> {
+  /** As Azure does it: what was there is stopped, and something else started that much later. */
+  async give(port: PortName, key: FarKey, gapMs = 0): Promise<void> {
     this.silence(port);
+    await rest(gapMs);
     const far = farPort(port);
     const { ckn, cak, suite } = key;
     const options = { version: "2.11", network: this.#network, key: { ckn, cak } } as const;
     const supplicant = new Supplicant({ ...options, priority, suite, port: far });
+    this.startedAt = performance.timeOrigin + performance.now();
     this.#held.set(port, { supplicant, key });
     const device = await supplicant.device();
     const address = addressOf(port);

@@ -161,15 +161,19 @@ export function startTraffic({ edge, far }: Pair): Promise<() => Promise<readonl
   return startFlows([edge.network, edge.loopback], [far.network, far.loopback]);
 }
 
-/** On each link of its own, between the addresses of its subnet. */
-export async function startLinkTraffic({ edge, far, ports }: Pair): Promise<() => Promise<void>> {
+/** On each link of its own, between the addresses of its subnet; both directions of each in turn. */
+export async function startLinkTraffic({
+  edge,
+  far,
+  ports,
+}: Pair): Promise<() => Promise<readonly Tally[]>> {
   const stops = await Promise.all(
     ports.map(({ neighbours: [peer = ""] }) => {
       const own = peer.replace(/\d+$/, (last) => String(Number(last) - 1));
       return startFlows([edge.network, own], [far.network, peer], 40);
     }),
   );
-  return async () => void (await Promise.all(stops.map((stop) => stop())));
+  return async () => (await Promise.all(stops.map((stop) => stop()))).flat();
 }
 
 type End = readonly [network: string, address: string];

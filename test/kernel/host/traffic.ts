@@ -9,6 +9,8 @@ export interface Tally {
   readonly sent: number;
   /** Each number of each flow once. */
   readonly received: number;
+  /** The longest time in which nothing came, in ms of the wall clock. */
+  readonly silence: { readonly from: number; readonly until: number };
 }
 
 const [own = "", far = "", everyMsText = "5"] = process.argv.slice(2);
@@ -18,10 +20,22 @@ const everyMs = Number(everyMsText);
 const lastOnesMs = 2000;
 
 const seen = new Set<string>();
+let silence = { from: 0, until: 0 };
+let last: number | undefined;
+
+function came(key: string): void {
+  const now = performance.timeOrigin + performance.now();
+  if (last !== undefined && now - last > silence.until - silence.from) {
+    silence = { from: last, until: now };
+  }
+  last = now;
+  seen.add(key);
+}
+
 const sockets = await Promise.all(
   Array.from({ length: flows }, async (_, flow) => {
     const socket = createSocket({ type: "udp4", recvBufferSize: 4_000_000 });
-    socket.on("message", (bytes) => seen.add(`${flow} ${bytes.readUInt32BE()}`));
+    socket.on("message", (bytes) => came(`${flow} ${bytes.readUInt32BE()}`));
     socket.on("error", () => undefined);
     await new Promise<void>((bound) => socket.bind(firstPort + flow, own, bound));
     return socket;
@@ -46,6 +60,6 @@ while (!stopped) {
   await rest(everyMs);
 }
 await rest(lastOnesMs);
-const tally: Tally = { sent, received: seen.size };
+const tally: Tally = { sent, received: seen.size, silence };
 console.log(JSON.stringify(tally));
 for (const socket of sockets) socket.close();

@@ -1,0 +1,136 @@
+// The main job on real things: a pair rotated on a real kernel beside a far end that holds one key
+// per link and changes it late and not atomically.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CampaignState } from "#agent/campaign/model.ts";
+import { Prng } from "#sim/prng.ts";
+import { Lab, links } from "../../lab/lab.ts";
+import { startLinkTraffic } from "../host/router.ts";
+import type { Tally } from "../host/traffic.ts";
+import { keyOf, wire } from "../mka/station.ts";
+import { Supplicant } from "../mka/supplicant.ts";
+
+const seed = process.env["LINKSEAL_SEED"] ?? String(Date.now() % 1_000_000);
+/** What a rotation of one link goes through, whoever changes the far end. */
+const states = [
+  ...["draining", "staging", "awaitingPeer", "switching", "proving", "retiring", "restoring"],
+] as const satisfies readonly CampaignState[];
+
+let folder = "";
+let lab: Lab;
+const said: string[] = [];
+
+beforeAll(async () => {
+  console.log(`seed ${seed}`);
+  folder = mkdtempSync(join(tmpdir(), "linkseal-lab-"));
+  lab = await Lab.open(folder, (line) => said.push(line));
+  expect(await lab.enrol()).toBeUndefined();
+}, 900_000);
+afterAll(async () => {
+  await lab[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+const clear = (): readonly number[] => [...lab.wires.values()].map((wireOf) => wireOf.clear);
+
+function lostOf(tallies: readonly Tally[]): { readonly sent: number; readonly lost: number } {
+  const [sent = 0, received = 0] = (["sent", "received"] as const).map((name) =>
+    tallies.reduce((sum, tally) => sum + tally[name], 0),
+  );
+  return { sent, lost: sent - received };
+}
+
+/** What each link runs on, as the agent tells and as the far end was given. */
+async function keys(): Promise<readonly string[]> {
+  const { groups } = await lab.status();
+  const ckns = (groups[0]?.links ?? []).map(({ mka }) => mka?.principalCkn ?? "none");
+  expect(ckns).toEqual(links.map(({ port }) => lab.standIn.keyOf(port).ckn));
+  return ckns;
+}
+
+/** The group's whole rotation under traffic, judged by what came and by what was on the wires. */
+async function rotated(hear?: Parameters<Lab["rotate"]>[0]): Promise<string> {
+  const [before, clearBefore] = [await keys(), clear()];
+  const stop = await lab.traffic();
+  await rest(5000);
+  const begun = performance.now();
+  expect(await lab.rotate(hear)).toBeUndefined();
+  const seconds = Math.round((performance.now() - begun) / 1000);
+  await rest(5000);
+  const { sent, lost } = lostOf(await stop());
+  expect(lost).toBe(0);
+  expect(sent).toBeGreaterThan(2 * 200 * seconds * 0.9);
+  expect(clear()).toEqual(clearBefore);
+  const after = await keys();
+  expect(after.filter((ckn) => before.includes(ckn))).toEqual([]);
+  // A key that stands beside the one of a port would be a difference.
+  expect(await lab.run("plan")).toMatchObject({ status: 0 });
+  return `${lost} of ${sent} packets lost in ${seconds} s, no frame of data in the clear`;
+}
+
+describe("a rotation on a real kernel", { timeout: 1_200_000 }, () => {
+  it("of a drained pair loses nothing and leaves one key on each port", async () => {
+    console.log(`drained: ${await rotated()}`);
+    console.log(said.join("\n"));
+  });
+
+  it("loses nothing either when its agent is killed in the middle", async () => {
+    const prng = new Prng(seed);
+    const [link, state] = [prng.pick(links).name, prng.pick(states)];
+    let killed = false;
+    const told = await rotated(async (campaign) => {
+      if (killed || campaign.link !== link || campaign.state !== state) return;
+      killed = true;
+      await lab.end("agent", "SIGKILL");
+      await rest(prng.between(0, 2000));
+      await lab.start("agent");
+    });
+    expect(killed).toBe(true);
+    console.log(`killed in ${state} of ${link}: ${told}`);
+  });
+
+  it("of an undrained link is dark for the far end's time and a few seconds of ours", async () => {
+    const alone = await betweenSupplicants();
+    await lab.configure("none");
+    const stop = await startLinkTraffic(lab.pair);
+    await rest(2000);
+    let ready: readonly number[] = [];
+    expect(
+      await lab.rotate(async ({ link, state }) => {
+        const at = links.findIndex(({ name }) => name === link);
+        if (state === "proving" && ready[at] === undefined)
+          ready = [...ready, lab.standIn.startedAt];
+      }),
+    ).toBeUndefined();
+    const tallies = await stop();
+    expect(ready.length).toBe(links.length);
+    ready.forEach((startedAt, index) => {
+      const both = tallies.slice(2 * index, 2 * index + 2);
+      const from = Math.min(...both.map(({ silence }) => silence.from));
+      const until = Math.max(...both.map(({ silence }) => silence.until));
+      const [dark, ours] = [until - from, until - startedAt].map(Math.round);
+      console.log(
+        `undrained ${links[index]?.name}: dark for ${dark} ms, of them ${ours} after the far end ` +
+          `had its new key; two of wpa_supplicant alone: ${alone} ms`,
+      );
+      expect(from).toBeLessThan(startedAt);
+      expect(ours).toBeLessThan(8000);
+    });
+  });
+});
+
+/** From the start of both ends, by hand and at one moment, until both say that they are secured. */
+async function betweenSupplicants(): Promise<number> {
+  const [left, right] = wire();
+  const key = keyOf("c0ffee", 32);
+  const begun = performance.now();
+  const common = { version: "2.11", key, suite: "gcm-aes-256" } as const;
+  using a = new Supplicant({ ...common, network: left, priority: 16 });
+  using b = new Supplicant({ ...common, network: right, priority: 32 });
+  while (!(a.isSecured && b.isSecured)) await rest(100);
+  return Math.round(performance.now() - begun);
+}
