@@ -34,6 +34,8 @@ export interface AzureServeOptions {
   readonly tls?: "wrongName" | "expired" | "unknownAuthority";
   /** Where key files of Azure Arc go; a folder of `folder` if not said. */
   readonly arcFolder?: string;
+  /** Stands before the vault and the management API. */
+  readonly passing?: (handler: AzureHandler) => AzureHandler;
   readonly azure?: Partial<
     Pick<SimAzureOptions, "tokenForm" | "tokenLifetimeS" | "writers" | "bandwidthInGbps">
   >;
@@ -105,7 +107,8 @@ export async function serveAzure(options: AzureServeOptions): Promise<AzureServe
     userAssigned: [identity.user],
     arcChallenge: arcFiles(options.arcFolder ?? join(options.folder, "arc")),
   });
-  Object.assign(parts, { secure: azure.secure, local: azure.local, arc: azure.arc, site });
+  const passed = options.passing?.(azure.secure) ?? azure.secure;
+  Object.assign(parts, { secure: passed, local: azure.local, arc: azure.arc, site });
   const { ca, certificate, federatedToken } = files;
   const { tenant, clientId, header: identityHeader } = identity;
   const told = { ...at, ca, certificate, federatedToken, tenant, clientId, identityHeader };

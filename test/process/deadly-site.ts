@@ -40,6 +40,8 @@ export type Order =
   | { readonly kind: "dead" }
   | { readonly kind: "reported"; readonly status: ReportedStatus }
   | { readonly kind: "expectNoWrites"; readonly why: string }
+  /** New pairs are in the vault, and from now on the requests are counted. */
+  | { readonly kind: "newKeys" }
   | { readonly kind: "account" };
 
 export interface Account {
@@ -52,7 +54,14 @@ export interface Account {
   readonly canaries: readonly { readonly id: string; readonly bytes: Uint8Array }[];
 }
 
-export type News = { readonly kind: "ready"; readonly config: string } | Account;
+export interface Ready {
+  readonly kind: "ready";
+  readonly config: string;
+  /** Of every program beside the site. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export type News = Ready | Account;
 
 const leashMs = 500;
 
@@ -157,6 +166,12 @@ class DeadlySite {
         break;
       case "expectNoWrites":
         oracle.expectNoWrites(order.why);
+        break;
+      case "newKeys":
+        for (const { key } of this.#staff.site.links) {
+          this.#staff.site.vault.generatePair(key, "gcm-aes-xpn-256");
+        }
+        this.#requests.clear();
         break;
       case "account":
         tell(this.#account());

@@ -10,7 +10,7 @@ import type { Campaign } from "#agent/campaign/model.ts";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/health/status.ts";
 import { hasty } from "../haste.ts";
-import type { Account, News, Order, SiteSetting } from "./deadly-site.ts";
+import type { Account, News, Order, Ready, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
 import { Life } from "./life.ts";
 
@@ -23,23 +23,25 @@ export class Stage implements AsyncDisposable {
   readonly lives: Life[] = [];
   readonly #site: ChildProcess;
 
-  private constructor(folder: string, site: ChildProcess, config: string) {
+  readonly #environment: Readonly<Record<string, string>>;
+
+  private constructor(folder: string, site: ChildProcess, { config, environment }: Ready) {
     this.folder = folder;
     this.#site = site;
     this.config = hasty(config);
+    this.#environment = environment ?? {};
   }
 
-  static async open(setting: Omit<SiteSetting, "folder">): Promise<Stage> {
+  /** `site`: who plays it, beside this file. */
+  static async open(setting: Omit<SiteSetting, "folder">, site = "deadly-site.ts"): Promise<Stage> {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-stage-")));
     mkdirSync(join(folder, "state"), { mode: 0o700 });
-    const site = fork(
-      join(import.meta.dirname, "deadly-site.ts"),
-      [JSON.stringify({ ...setting, folder })],
-      { serialization: "advanced", execArgv: [] },
-    );
-    const news = await heard(site);
+    const player = fork(join(import.meta.dirname, site), [JSON.stringify({ ...setting, folder })], {
+      ...{ serialization: "advanced", execArgv: [] },
+    });
+    const news = await heard(player);
     if (news.kind !== "ready") throw new Error(`the site began with ${news.kind}`);
-    return new Stage(folder, site, news.config);
+    return new Stage(folder, player, news);
   }
 
   get state(): string {
@@ -63,6 +65,7 @@ export class Stage implements AsyncDisposable {
       ...process.env,
       LINKSEAL_HOME: this.folder,
       LINKSEAL_SITE: `unix:${socketIn(this.folder)}`,
+      ...this.#environment,
     };
     const stdio = ["ignore", "pipe", "pipe"] as const;
     const life = new Life(spawn(process.execPath, [command, ...argv], { env, stdio: [...stdio] }));

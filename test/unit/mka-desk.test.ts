@@ -294,6 +294,25 @@ describe("a successor", () => {
     expect(await a.client.observe(signal)).toMatchObject({ keyLoss: undefined });
   });
 
+  it("never shows a change that is being taken back as one that stands for good", async () => {
+    const { clock, a } = await protectedHosts();
+    await a.client.stage("t", 0, priority(7), signal);
+    await a.client.apply("t", 1000, signal);
+    const looks = [a.client.observe(signal)];
+    const write = a.log.push.bind(a.log);
+    a.log.push = (...lines) => {
+      looks.push(a.client.observe(signal));
+      return write(...lines);
+    };
+    await clock.runFor(2000);
+    looks.push(a.client.observe(signal));
+    const seen = (await Promise.all(looks)).flatMap((look) =>
+      look.kind === "bound" ? [`${look.pending} ${look.settings.keyServerPriority}`] : [],
+    );
+    expect(seen.length).toBeGreaterThan(2);
+    expect(new Set(seen)).toEqual(new Set(["t 7", "undefined 16"]));
+  });
+
   it("without a SecY keeps what it was left, and takes back what was not confirmed", async () => {
     const { clock, a, b } = await protectedHosts();
     await a.add(other, 30_000, "change");
