@@ -68,6 +68,8 @@ export class NetDesk {
   }
 
   async state(device: string, signal: AbortSignal): Promise<DeviceState> {
+    // What is taken back while the look goes on was seen as it stood before.
+    const wasPending = this.#isPending();
     const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
     const before = this.#before(look);
     const { at } = look;
@@ -83,7 +85,7 @@ export class NetDesk {
           wall: this.#parts.world.clock.wall(),
           bootId: this.#parts.bootId,
           configId: configIdOf(look),
-          commitPending: this.#commits.kept.pending !== undefined,
+          commitPending: wasPending || this.#isPending(),
         },
         at,
       ),
@@ -92,6 +94,10 @@ export class NetDesk {
       ...(blocked === undefined ? {} : { blocked, ways: waysOf(look, blocked) }),
       routing: unknown("notSupported", at),
     };
+  }
+
+  #isPending(): boolean {
+    return this.#commits.kept.pending !== undefined;
   }
 
   /** undefined = nothing here was ever protected by a tunnel. */
