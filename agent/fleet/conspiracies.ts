@@ -220,7 +220,7 @@ const blocked: readonly Conspiracy[] = [
   ),
   plot({ ...both, ...hasty, weight: 2 }, { at: "staging.both", kind: "unreachable", ...long }),
   plot({ ...fallback, ...hasty, weight: 8 }, { at: "promoting", kind: "locked", ...long }),
-  plot({ ...emergency, ...hasty, weight: 7 }, { at: "proving.freshSak", kind: "locked", ...long }),
+  plot({ ...emergency, ...hasty, weight: 12 }, { at: "proving.freshSak", kind: "locked", ...long }),
 ];
 
 /** What strikes while the port is shut for a key. */
@@ -255,16 +255,16 @@ const whileShut: readonly Conspiracy[] = [
 /** A port that a lost commit had opened is shut again, in whatever state the campaign is by then. */
 const shutAgain: readonly Conspiracy[] = [
   plot(
-    { ...shuts, ...both, weight: 20 },
+    { ...shuts, ...both, weight: 14 },
     { at: "staged", kind: "standby-behind", withinMs: 1_000 },
   ),
   plot(
-    { ...shuts, ...both, ...manual, weight: 20 },
+    { ...shuts, ...both, ...manual, weight: 6 },
     { at: "awaitingPeer", kind: "standby-behind", withinMs: 6_000 },
   ),
-  plot({ ...shuts, weight: 10 }, { at: "restoring", kind: "standby-behind", withinMs: 6_000 }),
+  plot({ ...shuts, weight: 4 }, { at: "restoring", kind: "standby-behind", withinMs: 6_000 }),
   plot(
-    { ...shuts, ...both, begun: true, weight: 60 },
+    { ...shuts, ...both, begun: true, weight: 25 },
     { at: "retiring.shut", kind: "undrained" },
     { at: "draining", kind: "standby-behind", ...soon },
   ),
@@ -346,6 +346,11 @@ const traffic: readonly Conspiracy[] = [
   plot(fallback, { at: "promoting", kind: "port-shut", where: "sibling" }),
   plot(both, { at: "retiring", kind: "undrained" }),
   plot(both, { at: "retiring", kind: "port-shut", where: "sibling" }),
+  plot(
+    { ...both, weight: 3 },
+    { at: "staging.both", kind: "far-unreadable", lastsMs: 60_000 },
+    { at: "staged", kind: "port-shut", where: "sibling", ...soon },
+  ),
   plot(
     { ...agent, ...hasty, weight: 2 },
     { at: "draining", kind: "far-refuses", ...long },

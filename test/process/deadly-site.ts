@@ -79,7 +79,7 @@ function effectOf(path: string): string | undefined {
   return verb === "transactions" ? `${name} ${what}` : undefined;
 }
 
-function tell(news: News): void {
+export function tell(news: News): void {
   process.send?.(news);
 }
 
@@ -168,28 +168,26 @@ class DeadlySite {
         oracle.expectNoWrites(order.why);
         break;
       case "newKeys":
-        for (const { key } of this.#staff.site.links) {
-          this.#staff.site.vault.generatePair(key, "gcm-aes-xpn-256");
-        }
-        this.#requests.clear();
-        break;
+        throw new Error("this site is enrolled, and not rotated");
       case "account":
-        tell(this.#account());
+        tell(accountOf(this.#staff, this.#requests));
         break;
     }
   }
+}
 
-  #account(): Account {
-    const { site, oracle } = this.#staff;
-    return {
-      kind: "account",
-      truth: site.truth(),
-      violations: oracle.violations.map(formatViolation),
-      agentWrites: oracle.agentWrites,
-      requests: this.#requests,
-      canaries: site.canaries(),
-    };
-  }
+export function accountOf(
+  { site, oracle }: StaffedSite,
+  requests: ReadonlyMap<string, number>,
+): Account {
+  return {
+    kind: "account",
+    truth: site.truth(),
+    violations: oracle.violations.map(formatViolation),
+    agentWrites: oracle.agentWrites,
+    requests,
+    canaries: site.canaries(),
+  };
 }
 
 if (process.argv[1] === import.meta.filename) {
