@@ -175,7 +175,7 @@ export class Lookout {
     try {
       const state = await withDeadline(
         clock,
-        { ms: lookMsMax, where: name, effect: "none" },
+        { ms: this.#patienceMs(name), where: name, effect: "none" },
         signal,
         async (bounded) => (await this.device(name, bounded)).observe(bounded),
       );
@@ -194,6 +194,10 @@ export class Lookout {
       if (device !== undefined) void this.#end(name, device);
       return undefined;
     }
+  }
+
+  #patienceMs(name: string): number {
+    return this.#parts.drivers[this.#slot(name).wanted.driver]?.lookMsMax ?? lookMsMax;
   }
 
   #keep(name: string, state: DeviceState): void {
@@ -283,7 +287,8 @@ export class Lookout {
   /** Sends packets out of the port where the device can; its result counts as evidence. */
   async probe(link: DesiredLink, count: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
-    const limit = { ms: lookMsMax, where: linkId(link), effect: "none" } as const;
+    const ms = this.#patienceMs(link.device);
+    const limit = { ms, where: linkId(link), effect: "none" } as const;
     const result = await withDeadline(clock, limit, signal, async (bounded) => {
       const device = await this.device(link.device, bounded);
       return await device.probe?.(link.port, count, bounded);

@@ -27,6 +27,8 @@ export function defineDriver<S extends Session>(dialect: Dialect<S>): Driver {
   return {
     name: dialect.name,
     offers: dialect.offers,
+    // Some thirty questions, one after the other, of a router that may be busy.
+    lookMsMax: answerMsMax,
     async open(target, world, hint, signal) {
       const line = new Line(dialect, target, world, hint);
       try {

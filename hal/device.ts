@@ -67,6 +67,8 @@ export interface Driver {
   readonly name: string;
   /** The most this driver can offer; `Device.capabilities` may offer less, never more. */
   readonly offers: Capabilities;
+  /** A look that takes longer has failed; 10 s if not said. */
+  readonly lookMsMax?: number;
   /** `hint` may be called at any time; it only brings the next look forward. */
   open(target: Target, world: World, hint: () => void, signal: AbortSignal): Promise<Device>;
 }

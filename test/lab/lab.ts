@@ -149,7 +149,7 @@ export class Lab implements AsyncDisposable {
   async enrol(): Promise<string | undefined> {
     await this.configure("prepend");
     this.#say("config accepted: both links are to be enrolled, one after the other");
-    return await this.#follow();
+    return await this.#follow(keysOf(undefined));
   }
 
   /** `none`: a link is worked on while it carries. */
@@ -173,13 +173,15 @@ export class Lab implements AsyncDisposable {
     const made = await this.run("keys", "generate", group, ...operator);
     if (made.status !== 0) throw new Error(`no new keys: ${made.err}`);
     this.#say("a new pair for each link is in the vault");
+    const before = keysOf(await this.campaign());
     const begun = await this.run("rotate", group);
     if (begun.status !== 0) throw new Error(`the rotation was not begun: ${begun.err}`);
-    return await this.#follow(seen);
+    return await this.#follow(before, seen);
   }
 
-  /** The person does what a campaign waits for, until it has ended. */
+  /** The person does what a campaign waits for, until one to other keys than before has ended. */
   async #follow(
+    before: string,
     hear: (campaign: CampaignShape) => Promise<void> = async () => undefined,
   ): Promise<string | undefined> {
     let seen = "";
@@ -188,7 +190,7 @@ export class Lab implements AsyncDisposable {
       if (performance.now() - begun > patienceMs) return `it takes too long: ${seen}`;
       const campaign = await this.campaign();
       const { verdict } = await this.status();
-      const isOver = campaign === undefined || campaign.state === "done";
+      const isOver = campaign?.state === "done" && keysOf(campaign) !== before;
       if (isOver && verdict === "protected") return undefined;
       const now = campaign === undefined ? await this.#why() : storyOf(campaign);
       if (now !== seen) this.#say(`  ${now}`);
@@ -301,6 +303,10 @@ export class Lab implements AsyncDisposable {
     leaveNetworks();
   }
 }
+
+/** That a campaign brings. */
+const keysOf = (campaign: CampaignShape | undefined): string =>
+  campaign?.links.map(({ ckn }) => ckn).join() ?? "";
 
 const storyOf = ({ link, state, because }: CampaignShape): string => `${link} ${state}: ${because}`;
 

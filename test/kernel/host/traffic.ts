@@ -7,8 +7,10 @@ import { setTimeout as rest } from "node:timers/promises";
 
 export interface Tally {
   readonly sent: number;
-  /** Each number of each flow once. */
+  /** Each number once. */
   readonly received: number;
+  /** The first numbers that never came, of those before the last one that did. */
+  readonly missing: readonly number[];
   /** The longest time in which nothing came, in ms of the wall clock. */
   readonly silence: { readonly from: number; readonly until: number };
 }
@@ -18,24 +20,25 @@ const flows = 4;
 const firstPort = 9000;
 const everyMs = Number(everyMsText);
 const lastOnesMs = 2000;
+const missingMax = 20;
 
-const seen = new Set<string>();
+const seen = new Set<number>();
 let silence = { from: 0, until: 0 };
 let last: number | undefined;
 
-function came(key: string): void {
+function came(packet: number): void {
   const now = performance.timeOrigin + performance.now();
   if (last !== undefined && now - last > silence.until - silence.from) {
     silence = { from: last, until: now };
   }
   last = now;
-  seen.add(key);
+  seen.add(packet);
 }
 
 const sockets = await Promise.all(
   Array.from({ length: flows }, async (_, flow) => {
     const socket = createSocket({ type: "udp4", recvBufferSize: 4_000_000 });
-    socket.on("message", (bytes) => came(`${flow} ${bytes.readUInt32BE()}`));
+    socket.on("message", (bytes) => came(bytes.readUInt32BE()));
     socket.on("error", () => undefined);
     await new Promise<void>((bound) => socket.bind(firstPort + flow, own, bound));
     return socket;
@@ -60,6 +63,10 @@ while (!stopped) {
   await rest(everyMs);
 }
 await rest(lastOnesMs);
-const tally: Tally = { sent, received: seen.size, silence };
+const newest = Math.max(0, ...[...seen].slice(-1000));
+const missing = Array.from({ length: newest }, (_, packet) => packet)
+  .filter((packet) => !seen.has(packet))
+  .slice(0, missingMax);
+const tally: Tally = { sent, received: seen.size, missing, silence };
 console.log(JSON.stringify(tally));
 for (const socket of sockets) socket.close();
