@@ -13,7 +13,7 @@ import type { WallTime } from "#hal/world.ts";
 import type { Router } from "#sim/router.ts";
 import { cloneConfig, type MutableConfig, type PortConfig } from "#sim/router-config.ts";
 import type { StationKey } from "#sim/station.ts";
-import { type Block, block, blocksAt, childOf, cloneBlocks, restOf } from "./iosxr-tree.ts";
+import { type Block, block, blocksAt, childOf, cloneBlocks, restOf } from "./cisco-tree.ts";
 
 const localAs = "64512";
 

@@ -7,6 +7,15 @@ import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, effectsBetween, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
 import {
+  type Block,
+  childOf,
+  cloneBlocks,
+  enter,
+  type Place,
+  parentOf,
+  top,
+} from "./cisco-tree.ts";
+import {
   type CommitEntry,
   clock,
   commitList,
@@ -25,16 +34,7 @@ import {
   version,
 } from "./iosxr-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
-import {
-  type Block,
-  childOf,
-  cloneBlocks,
-  enter,
-  type Place,
-  parentOf,
-  printBlocks,
-  top,
-} from "./iosxr-tree.ts";
+import { printBlocks, rules } from "./iosxr-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 import { type Printed, serveTerminal } from "./terminal.ts";
 
@@ -307,7 +307,7 @@ class Vty {
         this.#place = top;
         return text("");
       case "exit":
-        this.#place = parentOf(place);
+        this.#place = parentOf(rules, place);
         if (this.#place === undefined) this.#leave();
         return text("");
       case "end":
@@ -322,7 +322,7 @@ class Vty {
       return text(filtered(shown, filter === undefined ? [] : [filter]).join("\n"));
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    const next = enter(this.#target, place, line);
+    const next = enter(rules, this.#target, place, line);
     if (next === undefined) return text(invalid);
     this.#place = next;
     return text("");

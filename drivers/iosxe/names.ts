@@ -1,0 +1,74 @@
+// What we call our own things in a configuration of IOS XE, and how it writes names and time.
+
+import type { PortName } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+
+/** Speeds at which a port can face a provider, with the letters that tables shorten them to. */
+const kinds: Readonly<Record<string, string>> = {
+  GigabitEthernet: "Gi",
+  TenGigabitEthernet: "Te",
+  TwentyFiveGigE: "Twe",
+  FortyGigabitEthernet: "Fo",
+  FiftyGigE: "Fi",
+  HundredGigE: "Hu",
+  FourHundredGigE: "FH",
+};
+/** A management port has one number alone. */
+const portPattern = /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){1,3})$/;
+
+/** An Ethernet port, without a logical unit: whatever else has an interface name is no link. */
+export function isPort(name: string): name is PortName {
+  return kinds[portPattern.exec(name)?.[1] ?? ""] !== undefined;
+}
+
+/** The port of a logical interface on it. */
+export function portOfUnit(name: string): PortName | undefined {
+  const port = name.replace(/\.\d{1,10}$/, "");
+  return isPort(port) ? port : undefined;
+}
+
+/** `Te0/0/0` means `TenGigabitEthernet0/0/0`. */
+export function isNameOf(printed: string, port: PortName): boolean {
+  const [, letters = "", place] = portPattern.exec(printed) ?? [];
+  const [, kind = "", where] = portPattern.exec(port) ?? [];
+  return letters !== "" && place === where && (kind.startsWith(letters) || kinds[kind] === letters);
+}
+
+/** As long as an MKA policy may be called. */
+const policyMax = 16;
+
+/** Of the policy and the key chains of a port; undefined = it would be too long. */
+export function ownName(port: PortName): string | undefined {
+  const [, kind = "", place = ""] = portPattern.exec(port) ?? [];
+  const name = `ls-${kinds[kind] ?? kind}${place.replaceAll("/", "-")}`;
+  return name.length <= policyMax ? name : undefined;
+}
+
+const drainPrefix = "linkseal-drain-";
+
+/** Of the route map that drains one neighbour. */
+export function drainMap(direction: "in" | "out", address: string): string {
+  return `${drainPrefix}${direction}-${address.replaceAll(":", "-")}`;
+}
+
+export function isDrainMap(name: string | undefined): boolean {
+  return name?.startsWith(drainPrefix) === true;
+}
+
+/** A variable of the event manager that no policy reads: configuration that changes nothing. */
+export const markName = "linkseal_commit";
+
+const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
+const moment = /^(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,3}))? ([A-Za-z]{3})\w* (\d{1,2}) (\d{4})$/;
+
+/** `18:00:00 Nov 25 2026`, taken for UTC. */
+export function momentOf(text: string): WallTime | undefined {
+  const found = moment.exec(text.trim().replaceAll(/ +/g, " "));
+  if (found === null) return undefined;
+  const [, hour, minute, second, fraction = "0", word = "", day, year] = found;
+  const month = months.indexOf(word.toLowerCase());
+  if (month < 0) return undefined;
+  const clock = [Number(hour), Number(minute), Number(second)] as const;
+  const ms = Number(fraction.padEnd(3, "0"));
+  return Date.UTC(Number(year), month, Number(day), ...clock, ms) as WallTime;
+}

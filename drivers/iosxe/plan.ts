@@ -1,0 +1,334 @@
+// What a wanted change makes of a port, part by part, and why it is refused: IOS XE itself would
+// let the key in use be deleted.
+
+import type { DeviceChange, PortChange } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Work } from "../define-dialect.ts";
+import { isToken } from "../transport/cli.ts";
+import { type ChainKey, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
+import { isDrainMap, ownName } from "./names.ts";
+
+/** A port as it is configured, or as it is to be. */
+export interface PortPlan {
+  readonly port: PortName;
+  readonly admin: "up" | "down";
+  readonly policy: string | undefined;
+  /** undefined = MACsec is not on. */
+  readonly settings: MacsecSettings | undefined;
+  readonly isSsciBySci: boolean;
+  readonly primary: PlannedChain | undefined;
+  readonly fallback: PlannedChain | undefined;
+  readonly drains: readonly DrainMeans[];
+}
+
+export interface PlannedChain {
+  readonly name: string;
+  readonly keys: readonly PlannedKey[];
+}
+
+export interface PlannedKey extends ChainKey {
+  /** Of a key that is new. */
+  readonly secret?: Secret;
+}
+
+export interface Surroundings {
+  readonly config: XeConfig;
+  readonly work: Work;
+  /** Ports that the router has. */
+  readonly ports: ReadonlySet<PortName>;
+  /** The key in use on a port now. */
+  principal(port: PortName): Ckn | undefined;
+}
+
+const windowMax = 0xffff_ffff;
+const rekeySMin = 30;
+const rekeySMax = 65_535;
+
+export function planOf(config: XeConfig, port: PortName): PortPlan {
+  const own = config.interfaces.get(port);
+  const macsec = own?.macsec;
+  const chainOf = (name: string | undefined): PlannedChain | undefined =>
+    name === undefined ? undefined : { name, keys: config.chains.get(name) ?? [] };
+  const policy = config.policies.get(macsec?.policyName ?? "");
+  return {
+    port,
+    admin: own?.isShut === true ? "down" : "up",
+    policy: macsec?.policyName,
+    settings: macsec?.isEnabled && policy ? settingsOf(policy, macsec) : undefined,
+    isSsciBySci: policy?.isSsciBySci === true,
+    primary: chainOf(macsec?.chain),
+    fallback: chainOf(macsec?.fallback),
+    drains: drainsOf(config, port),
+  };
+}
+
+type Part = Omit<MacsecSettings, "policy" | "includeSci" | "replayWindow">;
+
+function settingsOf(
+  { suite, confidentialityOffset, keyServerPriority, sakRekeyMs }: Part,
+  {
+    policy,
+    includeSci,
+    replayWindow,
+  }: Pick<MacsecSettings, "policy" | "includeSci" | "replayWindow">,
+): MacsecSettings {
+  return {
+    ...{ suite, policy, includeSci, confidentialityOffset },
+    ...{ keyServerPriority, replayWindow, sakRekeyMs },
+  };
+}
+
+/** Something is configured there that is not understood. */
+export function isUnread(config: XeConfig, port: PortName): boolean {
+  const macsec = config.interfaces.get(port)?.macsec;
+  if (macsec === undefined) return false;
+  const { policyName, chain, fallback, isEnabled } = macsec;
+  if (macsec.isUnread || (isEnabled && policyName === undefined)) return true;
+  if (policyName !== undefined && config.policies.get(policyName) === undefined) return true;
+  return [chain, fallback].some(
+    (name) => name !== undefined && config.chains.get(name) === undefined,
+  );
+}
+
+export function drainsOf(config: XeConfig, port: PortName): readonly DrainMeans[] {
+  const means: DrainMeans[] = [];
+  const neighbours = neighboursOn(config, port);
+  const isDrained = ({ maps }: Neighbour): boolean => isDrainMap(maps.out) || isDrainMap(maps.in);
+  if (neighbours.some(isDrained)) means.push("prepend");
+  if (neighbours.some(({ isShut }) => isShut)) means.push("peeringShutdown");
+  return means;
+}
+
+export function keysOf({ primary, fallback }: PortPlan): readonly PlannedKey[] {
+  return [...(primary?.keys ?? []), ...(fallback?.keys ?? [])];
+}
+
+/** What a key is at that moment; one whose time is over is none any more. */
+export function slotsOf({ primary, fallback }: PortPlan, wall: WallTime): readonly KeySlot[] {
+  const slots = (chain: PlannedChain | undefined, role: "primary" | "fallback"): KeySlot[] =>
+    (chain?.keys ?? [])
+      .filter(({ endsAt }) => endsAt === undefined || endsAt > wall)
+      .map(({ ckn, startsAt }) =>
+        startsAt !== undefined && startsAt > wall
+          ? { ckn, role: "scheduled", startsAt }
+          : { ckn, role },
+      );
+  return [...slots(primary, "primary"), ...slots(fallback, "fallback")];
+}
+
+/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+export function planChange(
+  change: DeviceChange,
+  around: Surroundings,
+): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
+  const plans = new Map<PortName, PortPlan>();
+  for (const part of change) {
+    if (!("port" in part))
+      throw refused(around, "device.unsupported", part.kind, "it is not known");
+    const { port } = part;
+    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
+    refuseUnread(around, port);
+    const plan = plans.get(port) ?? planOf(around.config, port);
+    plans.set(port, planPart(plan, part, around));
+  }
+  return [...plans.values()].map((after) => {
+    if (keysOf(after).length > 0 && after.settings === undefined) {
+      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
+    }
+    return { before: planOf(around.config, after.port), after };
+  });
+}
+
+// What is there and not understood must not be written over, nor what another port needs.
+function refuseUnread(around: Surroundings, port: PortName): void {
+  const { config } = around;
+  if (isUnread(config, port)) {
+    throw rejected(around, port, "what is configured there is not understood");
+  }
+  const { policy, primary, fallback } = planOf(config, port);
+  const names = [policy, primary?.name, fallback?.name];
+  if (names.some((name) => name !== undefined && !isToken(name))) {
+    throw rejected(around, port, "a name that is configured there is no single word");
+  }
+  for (const [other, { macsec }] of config.interfaces) {
+    if (other === port) continue;
+    const shared = [macsec.policyName, macsec.chain, macsec.fallback].find(
+      (name) => name !== undefined && names.includes(name),
+    );
+    if (shared !== undefined) throw rejected(around, port, `${other} shares ${shared} with it`);
+  }
+}
+
+type OnPort = Extract<PortChange, { readonly port: PortName }>;
+
+function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
+  switch (part.kind) {
+    case "macsec.protect":
+      return protect(plan, part, around);
+    case "macsec.addKey":
+      return addKey(plan, part.key, around);
+    case "macsec.promoteKey":
+      return promoteKey(plan, part.ckn, around);
+    case "macsec.replaceKey":
+      return replaceKey(plan, part.key, around);
+    case "macsec.removeKey":
+      return removeKey(plan, part.ckn, around);
+    case "macsec.rekeySak":
+      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
+    case "port.shut":
+    case "port.open":
+      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
+    case "port.drain":
+      refuseDrain(part.port, part.means, around);
+      return { ...plan, drains: [part.means] };
+    case "port.restore":
+      refuseDrain(part.port, "peeringShutdown", around);
+      return { ...plan, drains: [] };
+  }
+}
+
+function refuseDrain(port: PortName, means: DrainMeans, around: Surroundings): void {
+  const neighbours = neighboursOn(around.config, port);
+  if (neighbours.length === 0) {
+    throw rejected(around, port, "BGP has no neighbour over it, so no traffic can leave");
+  }
+  if (means !== "prepend") return;
+  for (const { address, vrf, maps, inherits } of neighbours) {
+    const why = whyNoMap({ vrf, maps, inherits });
+    if (why !== undefined) throw rejected(around, port, `the neighbour ${address} ${why}`);
+  }
+}
+
+/** IOS XE knows no route map that calls another: one of ours would lift what the operator's says. */
+function whyNoMap({
+  vrf,
+  maps,
+  inherits,
+}: Pick<Neighbour, "vrf" | "maps" | "inherits">): string | undefined {
+  if (vrf !== undefined) return "is in a VRF; it is drained by peeringShutdown alone";
+  const own = [maps.in, maps.out].find((name) => name !== undefined && !isDrainMap(name));
+  if (own !== undefined) return `has the route map ${own}; filter by prefix lists instead`;
+  return inherits ? "takes its policy from a group or a template" : undefined;
+}
+
+function protect(
+  plan: PortPlan,
+  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  around: Surroundings,
+): PortPlan {
+  const { suite, confidentialityOffset, keyServerPriority, replayWindow, sakRekeyMs } = settings;
+  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
+    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
+  }
+  const isXpn = suite.includes("xpn");
+  if (isXpn && confidentialityOffset !== 0) {
+    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
+  }
+  if (keyServerPriority > 255) {
+    throw rejected(around, port, "a key server's priority is at most 255");
+  }
+  if (replayWindow !== undefined && replayWindow > windowMax) {
+    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
+  }
+  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
+  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
+  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
+    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
+  }
+  const policy = plan.policy ?? ownOf(plan, around);
+  // With extended packet numbers a far end of another make counts SSCIs by the SCIs.
+  const isSsciBySci = isXpn || plan.isSsciBySci;
+  return { ...plan, policy, isSsciBySci, settings: { ...settings, policy: "mustSecure" } };
+}
+
+function ownOf({ port }: PortPlan, around: Surroundings): string {
+  const name = ownName(port);
+  if (name === undefined) throw rejected(around, port, "the name of its policy would be too long");
+  return name;
+}
+
+/** One of two names, so that a chain that is in use is never written into. */
+function freeChain(plan: PortPlan, around: Surroundings): string {
+  const own = ownOf(plan, around);
+  const taken = [plan.primary?.name, plan.fallback?.name];
+  return taken.includes(`${own}-a`) ? `${own}-b` : `${own}-a`;
+}
+
+function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
+  const held = keysOf(plan);
+  if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
+  const chain = { name: freeChain(plan, around), keys: [newKey(plan, key, around)] };
+  if (held.length === 0) return { ...plan, primary: chain, fallback: undefined };
+  if (around.work.capabilities.macsec?.overlap === "none") {
+    throw refused(around, "device.unsupported", plan.port, "the port holds one key only");
+  }
+  if (held.length > 1) throw rejected(around, plan.port, "the port already holds two keys");
+  return { ...plan, fallback: chain };
+}
+
+/** The chains change places, and no key is written anew. */
+function promoteKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
+  const { primary, fallback, port } = plan;
+  if (primary?.keys.some((key) => key.ckn === ckn)) return plan;
+  if (primary === undefined || !fallback?.keys.some((key) => key.ckn === ckn)) {
+    throw rejected(around, port, "the key to be promoted is not on the port");
+  }
+  return { ...plan, primary: fallback, fallback: primary };
+}
+
+function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
+  const held = keysOf(plan);
+  if (held.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
+  const chain = { name: freeChain(plan, around), keys: [newKey(plan, key, around)] };
+  return { ...plan, primary: chain, fallback: undefined };
+}
+
+function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
+  const held = keysOf(plan);
+  const { port, primary, fallback } = plan;
+  if (held.every((key) => key.ckn !== ckn)) return plan;
+  if (held.length === 1) throw rejected(around, port, "it is the only key of the port");
+  // A port that is shut uses none of its keys.
+  if (plan.admin === "up" && around.principal(port) === ckn) {
+    throw rejected(around, port, "the key is the principal one, in use now");
+  }
+  const without = (chain: PlannedChain | undefined): PlannedChain | undefined => {
+    const keys = chain?.keys.filter((key) => key.ckn !== ckn) ?? [];
+    return chain === undefined || keys.length === 0 ? undefined : { ...chain, keys };
+  };
+  const rest = without(primary);
+  if (rest === undefined) {
+    throw rejected(around, port, "it is the primary key; the fallback is to be promoted before");
+  }
+  return { ...plan, primary: rest, fallback: without(fallback) };
+}
+
+/** Without a lifetime it is always valid, whatever the router's clock says. */
+function newKey(plan: PortPlan, key: KeyRef, around: Surroundings): PlannedKey {
+  const secret = around.work.secrets.get(key.cakSecretId);
+  if (secret === undefined) throw rejected(around, plan.port, "the change brings no key");
+  if (secret.byteLength !== 16 && secret.byteLength !== 32) {
+    const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
+    throw refused(around, "vault.malformedKey", plan.port, text);
+  }
+  return { ckn: key.ckn, word: key.ckn, startsAt: undefined, endsAt: undefined, secret };
+}
+
+function rejected(around: Surroundings, port: string, why: string): LinksealError {
+  return refused(around, "device.rejected", port, why);
+}
+
+function refused(
+  { work }: Surroundings,
+  code: ErrorCode,
+  port: string,
+  why: string,
+): LinksealError {
+  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
+  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
+  return new LinksealError(code, text, { effect: "none", where: work.device, next });
+}
