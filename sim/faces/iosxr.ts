@@ -6,6 +6,7 @@ import type { Router } from "#sim/router.ts";
 import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, effectsBetween, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
+import { clock, ping, stamp } from "./cisco-answers.ts";
 import {
   type Block,
   childOf,
@@ -17,7 +18,6 @@ import {
 } from "./cisco-tree.ts";
 import {
   type CommitEntry,
-  clock,
   commitList,
   editors,
   interfaces,
@@ -25,12 +25,10 @@ import {
   mkaSessions,
   mkaStatistics,
   neighbours,
-  ping,
   reboots,
   received,
   routeTo,
   secyStatistics,
-  stamp,
   version,
 } from "./iosxr-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
