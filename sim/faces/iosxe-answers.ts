@@ -10,7 +10,7 @@ export interface XeModel {
   readonly version: string;
   /** `archive` is configured, and with it the timer that takes a change back. */
   readonly hasArchive: boolean;
-  /** It knows fallback key chains, frames without SCI, and SSCIs by SCI. */
+  /** It knows fallback key chains, and a router frames without SCI and SSCIs by SCI. */
   readonly isRecent: boolean;
 }
 

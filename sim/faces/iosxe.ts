@@ -72,7 +72,15 @@ const recent: XeModel = {
 };
 const keystrokeMs = 4;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
-const notYet = /\bfallback-key-chain\b|^(?:no )?macsec disable-sci$|^ssci-based-on-sci$/;
+/** What a release or a kind of router does not know. */
+function isUnknown(line: string, { platform, isRecent }: XeModel): boolean {
+  const isSwitch = platform.startsWith("C9");
+  if (/\bfallback-key-chain\b/.test(line)) return !isRecent;
+  if (/^(?:no )?macsec disable-sci$/.test(line)) return isSwitch || !isRecent;
+  if (line === "ssci-based-on-sci") return !isSwitch && !isRecent;
+  return line === (isSwitch ? "macsec" : "macsec network-link");
+}
+
 const nonePending = "%No Rollback Confirmed Change pending";
 
 interface Armed {
@@ -401,7 +409,7 @@ class Vty {
       return text("");
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    if (!face.model.isRecent && notYet.test(line)) return text(invalid);
+    if (isUnknown(line, face.model)) return text(invalid);
     const next = cloneBlocks(face.blocks);
     const where = enter(rules, next, place, line);
     if (where === undefined) return text(invalid);

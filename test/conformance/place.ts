@@ -57,11 +57,7 @@ function eos(model: string, version: string, timer: "inRow" | "beside"): Platfor
   };
 }
 
-const oldXe: Less = {
-  overlap: "none",
-  suites: ["gcm-aes-128", "gcm-aes-256"],
-  always: ["replayWindow", "includeSci"],
-};
+const oldXe: Less = { overlap: "none", always: ["replayWindow", "includeSci"] };
 
 function iosxe(platform: string, version: string, less: Less): Platform<IosxeFace> {
   const hasArchive = less.commit === undefined;
@@ -104,10 +100,14 @@ export const platforms = {
   "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow"),
   "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside"),
   "C8500-12X4QC 17.15.1": iosxe("C8500-12X4QC", "17.15.01a", {}),
-  "ASR1006-X 17.9.4": iosxe("ASR1006-X", "17.09.04a", oldXe),
-  "ASR1001-HX 17.3.4": iosxe("ASR1001-HX", "17.03.04a", {
+  "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", oldXe),
+  "C9500-24Y4C 17.9.4": iosxe("C9500-24Y4C", "17.09.04a", {
     ...oldXe,
     commit: { kind: "immediate" },
+  }),
+  "ASR1001-HX 17.3.4": iosxe("ASR1001-HX", "17.03.04a", {
+    ...oldXe,
+    suites: ["gcm-aes-128", "gcm-aes-256"],
   }),
   "8201-32FH 7.11.2": iosxr("8201-32FH", "7.11.2", {}),
   "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
