@@ -21,12 +21,10 @@ export interface XeConfig {
   readonly neighbours: readonly Neighbour[];
   /** Of `router bgp`; undefined = there is none. */
   readonly localAs: string | undefined;
-  /** Names of route maps that drain, whether or not a neighbour has them. */
-  readonly drainMaps: ReadonlySet<string>;
 }
 
 /** What MACsec takes from an MKA policy; the rest stands at the interface. */
-export interface Policy
+interface Policy
   extends Pick<
     MacsecSettings,
     "suite" | "confidentialityOffset" | "keyServerPriority" | "sakRekeyMs"
@@ -115,7 +113,6 @@ export interface ConfigTexts {
   readonly policies: string;
   readonly chains: string;
   readonly bgp: string;
-  readonly drainMaps: string;
 }
 
 /** undefined = one of the texts is no configuration. `isUtc`: what the router's own zone is. */
@@ -124,8 +121,7 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
   const policies = blocksIn(texts.policies, /^mka policy \S/);
   const chains = blocksIn(texts.chains, /^key chain \S/);
   const bgp = blocksIn(texts.bgp, /^router bgp \S/);
-  const drainMaps = blocksIn(texts.drainMaps, /^route-map \S/);
-  if (!(interfaces && policies && chains && bgp && drainMaps)) return undefined;
+  if (!(interfaces && policies && chains && bgp)) return undefined;
   const [router] = bgp;
   return {
     interfaces: named(interfaces, /^interface (\S+)$/, readInterface),
@@ -133,9 +129,6 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
     chains: named(chains, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
     neighbours: router === undefined ? [] : neighboursIn(router),
     localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
-    drainMaps: new Set(
-      drainMaps.flatMap(({ line }) => /^route-map (\S+) /.exec(line)?.slice(1, 2) ?? []),
-    ),
   };
 }
 
@@ -326,6 +319,27 @@ function neighbourOf(address: string, vrf: string | undefined, said: readonly Sa
     maps: { in: map("in"), out: map("out") },
     inherits: own.some(({ words }) => words[2] === "peer-group" || words[2] === "inherit"),
   };
+}
+
+/** One entry of a route map: what it matches and sets, in its order. */
+export interface MapEntry {
+  readonly verb: "permit" | "deny";
+  readonly sequence: string;
+  readonly lines: readonly (readonly string[])[];
+}
+
+/** undefined = it is not there, or something in it is not understood. */
+export function readRouteMap(text: string, name: string): readonly MapEntry[] | undefined {
+  const blocks = blocksIn(text, /^route-map \S/) ?? [];
+  const entries = blocks.map(({ line, children }): MapEntry | undefined => {
+    const [, own, verb, sequence = ""] =
+      /^route-map (\S+) (permit|deny) (\d{1,5})$/.exec(line) ?? [];
+    if (own !== name || (verb !== "permit" && verb !== "deny")) return undefined;
+    const lines = children.map((one) => one.line.split(" "));
+    return { verb, sequence, lines: lines.filter(([first]) => first !== "description") };
+  });
+  const understood = entries.filter((one) => one !== undefined);
+  return understood.length === blocks.length && blocks.length > 0 ? understood : undefined;
 }
 
 /** The port behind which a neighbour lies, by its subnet; units of a port count as the port. */

@@ -5,9 +5,15 @@
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
-import { type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
-import { drainMap, isDrainMap } from "./names.ts";
-import { keysOf, type PlannedChain, type PlannedKey, type PortPlan } from "./plan.ts";
+import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
+import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
+import {
+  keysOf,
+  type PlannedChain,
+  type PlannedKey,
+  type PortPlan,
+  type Surroundings,
+} from "./plan.ts";
 import { refresh } from "./questions.ts";
 
 export interface Edits {
@@ -28,10 +34,11 @@ interface Block {
 export function editsBetween(
   before: PortPlan,
   after: PortPlan,
-  config: XeConfig,
+  around: Pick<Surroundings, "config" | "routeMaps">,
   enabling: Command,
 ): Edits {
-  const drains = drainEdits(before, after, config);
+  const { config } = around;
+  const drains = drainEdits(before, after, around);
   const isShutting = before.admin === "up" && after.admin === "down";
   const isOpening = before.admin === "down" && after.admin === "up";
   const blocks: readonly Block[] = [
@@ -129,7 +136,7 @@ function portLines(before: PortPlan, after: PortPlan, enabling: Command): readon
   const was = before.settings;
   const commands: Command[] = [];
   // Said even though a port begins with it: no release may decide otherwise.
-  if (was?.policy !== "mustSecure") commands.push(line`macsec access-control must-secure`);
+  if (was?.policy !== settings.policy) commands.push(line`macsec access-control must-secure`);
   if (settings.replayWindow !== undefined && was?.replayWindow !== settings.replayWindow) {
     commands.push(line`macsec replay-protection window-size ${settings.replayWindow}`);
   }
@@ -169,7 +176,11 @@ interface DrainEdits {
   readonly lines: readonly string[];
 }
 
-function drainEdits(before: PortPlan, after: PortPlan, config: XeConfig): DrainEdits {
+function drainEdits(
+  before: PortPlan,
+  after: PortPlan,
+  { config, routeMaps }: Pick<Surroundings, "config" | "routeMaps">,
+): DrainEdits {
   const ends = before.drains.filter((means) => !after.drains.includes(means));
   const begins = after.drains.filter((means) => !before.drains.includes(means));
   const neighbours = ends.length + begins.length === 0 ? [] : neighboursOn(config, after.port);
@@ -178,7 +189,7 @@ function drainEdits(before: PortPlan, after: PortPlan, config: XeConfig): DrainE
   return {
     blocks: neighbours.flatMap((one) => [
       ...ends.flatMap((means) => endOf(means, one, as)),
-      ...begins.flatMap((means) => beginningOf(means, one, as)),
+      ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
     ]),
     operations: hasPrepend ? neighbours.map(({ address }) => refresh(address)) : [],
     lines: [
@@ -189,35 +200,57 @@ function drainEdits(before: PortPlan, after: PortPlan, config: XeConfig): DrainE
 }
 
 const ways = ["out", "in"] as const;
+type Way = (typeof ways)[number];
 const lowPreference = 50;
 
-function beginningOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Block[] {
-  const { address } = neighbour;
+function beginningOf(
+  means: DrainMeans,
+  neighbour: Neighbour,
+  as: string,
+  routeMaps: Surroundings["routeMaps"],
+): readonly Block[] {
+  const { address, maps } = neighbour;
   switch (means) {
     case "peeringShutdown":
       return [atHome(neighbour, as, line`neighbor ${address} shutdown`)];
     case "gracefulShutdown":
       return [];
-    case "prepend":
+    case "prepend": {
+      const name = (way: Way): string => drainMap(way, address, maps[way]);
       return [
-        ...ways.map((way) => ({
-          modes: [line`route-map ${drainMap(way, address)} permit 10`],
-          commands: [
-            way === "out"
-              ? line`set as-path prepend ${as} ${as} ${as}`
-              : line`set local-preference ${lowPreference}`,
-          ],
-        })),
+        ...ways.flatMap((way) => mapBlocks(name(way), way, as, routeMaps.get(maps[way] ?? ""))),
         ...inFamilies(
           neighbour,
           as,
-          ...ways.map(
-            (way) => line`neighbor ${address} route-map ${drainMap(way, address)} ${way}`,
-          ),
+          ...ways.map((way) => line`neighbor ${address} route-map ${name(way)} ${way}`),
         ),
       ];
+    }
   }
 }
+
+/** What the operator's says, and on what it lets pass the drain; without it all of it passes. */
+function mapBlocks(
+  name: string,
+  way: Way,
+  as: string,
+  own: readonly MapEntry[] = [{ verb: "permit", sequence: "10", lines: [] }],
+): readonly Block[] {
+  const set = way === "out" ? ["set", "as-path", "prepend"] : ["set", "local-preference"];
+  const isSet = (words: readonly string[]): boolean => set.every((word, at) => words[at] === word);
+  return own.map(({ verb, sequence, lines }) => {
+    const before = lines.find(isSet)?.slice(set.length) ?? [];
+    const values = way === "out" ? [...before, as, as, as] : [String(lowPreference)];
+    const kept = verb === "deny" ? lines : lines.filter((words) => !isSet(words));
+    return {
+      modes: [line`route-map ${name} ${verb} ${sequence}`],
+      commands: [...kept, ...(verb === "deny" ? [] : [[...set, ...values]])].map(spoken),
+    };
+  });
+}
+
+const spoken = (words: readonly string[]): Command =>
+  words.flatMap((word, index) => [...(index === 0 ? [] : [" "]), ...line`${word}`]);
 
 function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Block[] {
   const { address, maps } = neighbour;
@@ -227,15 +260,18 @@ function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Bl
     case "gracefulShutdown":
       return [];
     case "prepend": {
-      const drained = ways.filter((way) => isDrainMap(maps[way]));
-      return [
-        ...inFamilies(
-          neighbour,
-          as,
-          ...drained.map((way) => line`no neighbor ${address} route-map ${maps[way] ?? ""} ${way}`),
-        ),
-        { modes: [], commands: drained.map((way) => line`no route-map ${maps[way] ?? ""}`) },
-      ];
+      const drained = ways.flatMap((way) => {
+        const name = maps[way];
+        return name !== undefined && isDrainMap(name) ? [{ way, name }] : [];
+      });
+      const back = drained.map(({ way, name }) => {
+        const own = ownMapOf(name);
+        return own === undefined
+          ? line`no neighbor ${address} route-map ${name} ${way}`
+          : line`neighbor ${address} route-map ${own} ${way}`;
+      });
+      const gone = drained.map(({ name }) => line`no route-map ${name}`);
+      return [...inFamilies(neighbour, as, ...back), { modes: [], commands: gone }];
     }
   }
 }

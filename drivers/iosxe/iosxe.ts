@@ -1,20 +1,20 @@
 // Cisco IOS XE at its command line. There is no candidate: each line takes effect as it is said,
 // and a timer that goes by the archive takes all of them back unless somebody confirms.
 
-import type { Capabilities, ProbeResult } from "#hal/device.ts";
+import type { Capabilities, DeviceChange, ProbeResult } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialect, Session, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
-import { Cli, type CliPlatform, line } from "../transport/cli.ts";
-import { neighboursOn, type XeConfig } from "./config.ts";
+import { Cli, type CliPlatform, isToken, line } from "../transport/cli.ts";
+import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { type Answer, Interview, look } from "./look.ts";
 import { type Page, pagesOf, readSessions, sessionOf } from "./macsec-answers.ts";
 import { markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { ping } from "./questions.ts";
+import { ping, routeMap } from "./questions.ts";
 import { capabilitiesOf, enablingOf } from "./quirks.ts";
 import {
   hasArchive,
@@ -184,9 +184,10 @@ async function stage(
     work,
     ports: new Set(ports),
     principal: (port) => principalOf(pages, port, ports, config),
+    routeMaps: await routeMapsFor(work.change, config, interview),
   };
   const edits = planChange(work.change, around).map(({ before, after }) =>
-    editsBetween(before, after, config, enablingOf(software)),
+    editsBetween(before, after, around, enablingOf(software)),
   );
   const commands = edits.flatMap((one) => one.commands);
   session.staged = {
@@ -197,6 +198,26 @@ async function stage(
   const lines = edits.flatMap((one) => one.lines);
   // A change that a person would not see is one all the same.
   return commands.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
+}
+
+/** Those whose place a drain is to take; one that is not understood is not among them. */
+async function routeMapsFor(
+  change: DeviceChange,
+  config: XeConfig,
+  interview: Interview,
+): Promise<Surroundings["routeMaps"]> {
+  const routeMaps = new Map<string, readonly MapEntry[]>();
+  for (const part of change) {
+    if (part.kind !== "port.drain" || part.means !== "prepend") continue;
+    for (const { maps } of neighboursOn(config, part.port)) {
+      for (const name of [maps.in, maps.out]) {
+        if (name === undefined || !isToken(name)) continue;
+        const told = await interview.command(routeMap(name), (text) => readRouteMap(text, name));
+        if ("value" in told) routeMaps.set(name, told.value);
+      }
+    }
+  }
+  return routeMaps;
 }
 
 function principalOf(
@@ -237,25 +258,42 @@ async function commit(
     await finish(cli, staged.operations, signal);
     return;
   }
-  await say(cli, [marking(token, false), ...staged.commands], signal);
+  const lines = [marking(token, false), ...staged.commands, line`end`];
   if (withinMs === undefined) {
+    await say(cli, lines, signal);
     await settle(cli, token, signal, staged.operations);
     return;
   }
   const minutes = Math.max(minutesMin, Math.ceil(withinMs / minuteMs));
-  await cli.run([...staged.operations, line`configure revert timer ${minutes}`], "unknown", signal);
+  const waiting = line`configure revert timer ${minutes}`;
+  await say(cli, [...lines, ...staged.operations, waiting], signal);
 }
 
 /** What one of them is refused for takes all of them back. */
 async function say(cli: Cli, commands: readonly Command[], signal: AbortSignal): Promise<void> {
   await cli.run([line`configure terminal revert timer ${sayingMinutes}`], "unknown", signal);
   try {
-    await cli.run([...commands, line`end`], "unknown", signal);
+    await cli.run(commands, "unknown", signal);
   } catch (error) {
-    if (cli.isOver) throw error;
-    await cli.run([line`end`, line`configure revert now`], "unknown", signal);
+    if (!cli.isOver) await takeBack(cli, signal);
     throw error;
   }
+}
+
+async function takeBack(cli: Cli, signal: AbortSignal): Promise<void> {
+  try {
+    await leave(cli, signal);
+    await cli.run([line`configure revert now`], "unknown", signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    const text = `a line was refused, and what was said before it is in force: ${error.message}`;
+    const details = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
+    throw new LinksealError(error.code, text, { ...details, cause: error });
+  }
+}
+
+async function leave(cli: Cli, signal: AbortSignal): Promise<void> {
+  if (cli.mode.startsWith("(")) await cli.run([line`end`], "unknown", signal);
 }
 
 /** Without an archive what was said before a line that is refused stays. */
@@ -269,7 +307,7 @@ async function sayAtOnce(
     await cli.run([...commands, line`end`], "unknown", signal);
   } catch (error) {
     if (cli.isOver || !(error instanceof LinksealError)) throw error;
-    await cli.run([line`end`], "unknown", signal);
+    await leave(cli, signal);
     const text = `a line was refused, and what was said before it stays: ${error.message}`;
     const details = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
     throw new LinksealError(error.code, text, { ...details, cause: error });

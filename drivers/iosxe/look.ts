@@ -90,18 +90,15 @@ export class Interview {
     const policies = await this.answer("policies", asIs);
     const chains = await this.answer("chains", asIs);
     const bgp = await this.answer("bgpConfig", asIs);
-    const drainMaps = await this.answer("drainMaps", asIs);
     if ("why" in interfaces) return interfaces;
     if ("why" in policies) return policies;
     if ("why" in chains) return chains;
     if ("why" in bgp) return bgp;
-    if ("why" in drainMaps) return drainMaps;
     const texts = {
       interfaces: interfaces.value,
       policies: policies.value,
       chains: chains.value,
       bgp: bgp.value,
-      drainMaps: drainMaps.value,
     };
     const config = readConfig(texts, "value" in clock);
     return config === undefined ? { why: "unparsed" } : { value: { config, texts } };

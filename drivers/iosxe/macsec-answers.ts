@@ -94,8 +94,8 @@ function peersOf(text: string): { readonly live: number; readonly potential: num
   const counted = { live: 0, potential: 0 };
   let list: keyof typeof counted | undefined;
   for (const row of text.split("\n")) {
-    if (/^Live Peers List:/.test(row)) list = "live";
-    else if (/^Potential Peers List:/.test(row)) list = "potential";
+    if (row.startsWith("Live Peers List:")) list = "live";
+    else if (row.startsWith("Potential Peers List:")) list = "potential";
     else if (/^\w[^:]*:/.test(row)) list = undefined;
     else if (list !== undefined && /^ *[0-9A-Fa-f]{24} /.test(row)) counted[list] += 1;
   }

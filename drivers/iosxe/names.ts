@@ -46,13 +46,20 @@ export function ownName(port: PortName): string | undefined {
 
 const drainPrefix = "linkseal-drain-";
 
-/** Of the route map that drains one neighbour. */
-export function drainMap(direction: "in" | "out", address: string): string {
-  return `${drainPrefix}${direction}-${address.replaceAll(":", "-")}`;
+/** Of the route map that drains one neighbour, with the name of the one whose place it takes. */
+export function drainMap(way: "in" | "out", address: string, own: string | undefined): string {
+  const name = `${drainPrefix}${way}-${address.replaceAll(":", "-")}`;
+  return own === undefined ? name : `${name}@${own}`;
 }
 
 export function isDrainMap(name: string | undefined): boolean {
   return name?.startsWith(drainPrefix) === true;
+}
+
+/** The route map whose place it has taken; undefined = there was none. */
+export function ownMapOf(drain: string): string | undefined {
+  const at = drain.indexOf("@");
+  return at < 0 ? undefined : drain.slice(at + 1);
 }
 
 /** A variable of the event manager that no policy reads: configuration that changes nothing. */

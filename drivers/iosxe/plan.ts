@@ -8,7 +8,13 @@ import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Work } from "../define-dialect.ts";
 import { isToken } from "../transport/cli.ts";
-import { type ChainKey, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
+import {
+  type ChainKey,
+  type MapEntry,
+  type Neighbour,
+  neighboursOn,
+  type XeConfig,
+} from "./config.ts";
 import { isDrainMap, ownName } from "./names.ts";
 
 /** A port as it is configured, or as it is to be. */
@@ -41,6 +47,8 @@ export interface Surroundings {
   readonly ports: ReadonlySet<PortName>;
   /** The key in use on a port now. */
   principal(port: PortName): Ckn | undefined;
+  /** Route maps of the operator's that a drain is to take the place of, by their names. */
+  readonly routeMaps: ReadonlyMap<string, readonly MapEntry[]>;
 }
 
 const windowMax = 0xffff_ffff;
@@ -196,22 +204,32 @@ function refuseDrain(port: PortName, means: DrainMeans, around: Surroundings): v
     throw rejected(around, port, "BGP has no neighbour over it, so no traffic can leave");
   }
   if (means !== "prepend") return;
-  for (const { address, vrf, maps, inherits } of neighbours) {
-    const why = whyNoMap({ vrf, maps, inherits });
-    if (why !== undefined) throw rejected(around, port, `the neighbour ${address} ${why}`);
+  for (const neighbour of neighbours) {
+    const why = whyNoMap(neighbour, around);
+    if (why !== undefined)
+      throw rejected(around, port, `the neighbour ${neighbour.address} ${why}`);
   }
 }
 
-/** IOS XE knows no route map that calls another: one of ours would lift what the operator's says. */
-function whyNoMap({
-  vrf,
-  maps,
-  inherits,
-}: Pick<Neighbour, "vrf" | "maps" | "inherits">): string | undefined {
+/** IOS XE knows no route map that calls another, so ours repeats what the operator's says. */
+function whyNoMap({ vrf, maps, inherits }: Neighbour, around: Surroundings): string | undefined {
   if (vrf !== undefined) return "is in a VRF; it is drained by peeringShutdown alone";
-  const own = [maps.in, maps.out].find((name) => name !== undefined && !isDrainMap(name));
-  if (own !== undefined) return `has the route map ${own}; filter by prefix lists instead`;
-  return inherits ? "takes its policy from a group or a template" : undefined;
+  if (inherits) return "takes its policy from a group or a template";
+  const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
+  const lost = own.find((name) => !isCopied(around.routeMaps.get(name ?? "")));
+  return lost && `has the route map ${lost}, which cannot be repeated with a prepend in it`;
+}
+
+/** Every word of it stays one, and what it does to a path is a prepend alone. */
+function isCopied(entries: readonly MapEntry[] | undefined): boolean {
+  const lines = entries?.flatMap((one) => one.lines);
+  return (
+    lines?.every(
+      (words) =>
+        words.every(isToken) &&
+        (words[1] !== "as-path" || words[0] !== "set" || words[2] === "prepend"),
+    ) === true
+  );
 }
 
 function protect(

@@ -36,7 +36,6 @@ const questions = {
       "^ address-family ",
       "^ +neighbor [^ ]+ (remote-as|activate|shutdown|route-map|peer-group|inherit)",
     ),
-  drainMaps: () => line`show running-config | section ^route-map linkseal-drain-`,
   mkaSessions: () => line`show mka sessions detail`,
   mkaStatistics: (port) => line`show mka statistics interface ${port}`,
   secyStatistics: (port) => line`show macsec statistics interface ${port}`,
@@ -69,6 +68,11 @@ export function ping(address: string, vrf: string | undefined, count: number): C
   return vrf === undefined
     ? line`ping ${address} repeat ${count} timeout 1`
     : line`ping vrf ${vrf} ${address} repeat ${count} timeout 1`;
+}
+
+/** It holds no key; its own blocks are of one word more. */
+export function routeMap(name: string): Command {
+  return line`show running-config | section ^route-map ${name} `;
 }
 
 /** Without it a changed route map concerns only routes that come or go later. */

@@ -14,6 +14,7 @@ import { cloneConfig, type MutableConfig, type PortConfig } from "#sim/router-co
 import type { StationKey } from "#sim/station.ts";
 import { peersOf } from "./cisco-answers.ts";
 import { type Block, block, blocksAt, childOf, cloneBlocks, restOf } from "./cisco-tree.ts";
+import type { XeModel } from "./iosxe-answers.ts";
 import { plainOf } from "./type-seven.ts";
 
 export const localAs = "64512";
@@ -22,7 +23,10 @@ export const localAs = "64512";
 export class LineError extends Error {}
 
 /** What an operator had before we came. */
-export function firstBlocks(router: Router, hasArchive: boolean): Block[] {
+export function firstBlocks(
+  router: Router,
+  { hasArchive, isRecent }: Pick<XeModel, "hasArchive" | "isRecent">,
+): Block[] {
   const peers = peersOf(router);
   const interfaces = [...peers].map(([port, peer]) =>
     block(
@@ -34,7 +38,8 @@ export function firstBlocks(router: Router, hasArchive: boolean): Block[] {
   );
   const each = (...lines: readonly string[]): readonly Block[] =>
     [...peers.values()].flatMap((peer) => lines.map((line) => block(`neighbor ${peer} ${line}`)));
-  const family = each("activate", "prefix-list FROM-AZURE in", "prefix-list TO-AZURE out");
+  const policy = isRecent ? "route-map OPS-OUT out" : "prefix-list TO-AZURE out";
+  const family = each("activate", "prefix-list FROM-AZURE in", policy);
   return [
     block(`hostname ${router.name}`),
     ...(hasArchive ? [block("archive", block("path bootflash:archive-"))] : []),
@@ -51,6 +56,12 @@ export function firstBlocks(router: Router, hasArchive: boolean): Block[] {
       ...each("remote-as 12076", "password 7 0822455D0A16"),
       block("address-family ipv4", ...family),
     ),
+    block(
+      "route-map OPS-OUT permit 10",
+      block("match ip address prefix-list TO-AZURE"),
+      block("set community 64512:100"),
+    ),
+    block("route-map OPS-OUT deny 20"),
   ];
 }
 
@@ -204,10 +215,10 @@ function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined
     .map(({ line }) => /^neighbor (\S+) route-map (\S+) out$/.exec(line))
     .find((found) => found?.[1] === peer)?.[2];
   const entries = root.filter(({ line }) => line.startsWith(`route-map ${out} permit `));
-  const prepends = entries.some(
+  const prepends = entries.every(
     ({ children }) => restOf(children, "set as-path prepend") !== undefined,
   );
-  return prepends ? "prepend" : undefined;
+  return prepends && entries.length > 0 ? "prepend" : undefined;
 }
 
 /** The blocks after somebody changed the router by another way than this face. */

@@ -3,7 +3,7 @@
 import { type Block, type Rule, rule } from "./cisco-tree.ts";
 import { obscured } from "./type-seven.ts";
 
-const name = String.raw`[\w.:/-]{1,64}`;
+const name = String.raw`[\w.:/@-]{1,64}`;
 const hex = "[0-9A-Fa-f]{2,64}";
 const date = String.raw`\d{2}:\d{2}:\d{2} [A-Z][a-z]{2} \d{1,2} \d{4}`;
 const suite = "gcm-aes-(?:xpn-)?(?:128|256)";
@@ -55,6 +55,8 @@ export const rules: readonly Rule[] = [
   rule("router-af", `neighbor ${address} prefix-list ${name} (?:in|out)`, / \S+(?= (?:in|out)$)/),
   rule("router-af", `neighbor ${address} route-map ${name} (?:in|out)`, / \S+(?= (?:in|out)$)/),
   rule("", String.raw`route-map ${name} (?:permit|deny) \d+`, 4, "route-map"),
+  rule("route-map", `match ip address prefix-list ${name}`, 4),
+  rule("route-map", String.raw`set community \d+:\d+`, 2),
   rule("route-map", String.raw`set as-path prepend(?: \d+)+`, 3),
   rule("route-map", String.raw`set local-preference \d+`, 2),
 ];

@@ -108,7 +108,7 @@ export class IosxeFace {
     this.router = router;
     this.model = model;
     this.#session = router.openSession();
-    this.#blocks = blocksAfter(firstBlocks(router, model.hasArchive), router);
+    this.#blocks = blocksAfter(firstBlocks(router, model), router);
     this.#seen = router.running;
     this.#saved = router.running;
     this.#known.set(this.#seen, this.#blocks);
