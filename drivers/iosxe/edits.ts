@@ -73,10 +73,11 @@ function policyBlock(before: PortPlan, after: PortPlan): Block {
   if (policy === undefined || settings === undefined) return { modes: [], commands: [] };
   const was = before.settings;
   const { suite, confidentialityOffset, keyServerPriority, sakRekeyMs } = settings;
-  const commands: Command[] = [];
-  if (was?.confidentialityOffset !== confidentialityOffset) {
-    commands.push(line`confidentiality-offset ${confidentialityOffset}`);
-  }
+  const isSame = was?.confidentialityOffset === confidentialityOffset;
+  const offset = isSame ? [] : [line`confidentiality-offset ${confidentialityOffset}`];
+  // An offset and extended packet numbers exclude each other at every moment.
+  const isFirst = confidentialityOffset === 0;
+  const commands: Command[] = isFirst ? offset : [];
   if (was?.suite !== suite) commands.push(line`macsec-cipher-suite ${suite}`);
   if (was?.keyServerPriority !== keyServerPriority) {
     commands.push(line`key-server priority ${keyServerPriority}`);
@@ -89,10 +90,7 @@ function policyBlock(before: PortPlan, after: PortPlan): Block {
     );
   }
   if (after.isSsciBySci && !before.isSsciBySci) commands.push(line`ssci-based-on-sci`);
-  // An offset and extended packet numbers exclude each other at every moment.
-  if (was?.confidentialityOffset === 0 && confidentialityOffset !== 0) {
-    commands.push(...commands.splice(0, 1));
-  }
+  if (!isFirst) commands.push(...offset);
   return { modes: [line`mka policy ${policy}`], commands };
 }
 
@@ -241,10 +239,15 @@ function mapBlocks(
   return own.map(({ verb, sequence, lines }) => {
     const before = lines.find(isSet)?.slice(set.length) ?? [];
     const values = way === "out" ? [...before, as, as, as] : [String(lowPreference)];
-    const kept = verb === "deny" ? lines : lines.filter((words) => !isSet(words));
+    const permitted = [...lines.filter((words) => !isSet(words)), [...set, ...values]];
+    // An entry without a line decides on all that comes to it.
     return {
-      modes: [line`route-map ${name} ${verb} ${sequence}`],
-      commands: [...kept, ...(verb === "deny" ? [] : [[...set, ...values]])].map(spoken),
+      modes: [],
+      commands: [
+        line`route-map ${name} ${verb} ${sequence}`,
+        ...(verb === "deny" ? lines : permitted).map(spoken),
+        line`exit`,
+      ],
     };
   });
 }

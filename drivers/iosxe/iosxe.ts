@@ -62,7 +62,10 @@ const platform: CliPlatform = {
   question: /(?:\[(?:confirm|yes|no|y|n)(?:\/(?:yes|no|y|n))?\]:?|[Pp]assword:) ?$/,
   marks: [
     { pattern: /^%? ?Configuration mode (?:is )?locked/i, code: "device.locked" },
-    { pattern: /^%(?! ?(?:(?:there are )?no |warning|info|note))/i, code: "device.rejected" },
+    {
+      pattern: /^%(?! ?(?:(?:there are )?no |bgp not active|warning|info|note))/i,
+      code: "device.rejected",
+    },
     { pattern: /^(?:Error:|Command rejected|Rollback aborted)/i, code: "device.rejected" },
   ],
   noise:

@@ -258,18 +258,21 @@ describe("a change", () => {
   it("repeats the operator's route map with the drain in it, and gives the first one back", () => {
     const text =
       "route-map OPS permit 10\n description Azure\n match ipv6 address prefix-list A\n" +
-      " set as-path prepend 64999\nroute-map OPS deny 20\n match tag 7\n";
+      " set as-path prepend 64999\nroute-map OPS deny 20\nroute-map OPS permit 30\n";
     const entries = readRouteMap(text, "OPS") ?? [];
     const around = { routeMaps: new Map([["OPS", entries]]) };
     const [first] = edits([drain(1)], around);
     const name = "linkseal-drain-out-2001-db8--2@OPS";
-    expect(first?.commands.map(preview).slice(3, 9)).toEqual([
+    expect(first?.commands.map(preview).slice(3, 12)).toEqual([
       `route-map ${name} permit 10`,
       "match ipv6 address prefix-list A",
       "set as-path prepend 64999 64512 64512 64512",
       "exit",
       `route-map ${name} deny 20`,
-      "match tag 7",
+      "exit",
+      `route-map ${name} permit 30`,
+      "set as-path prepend 64512 64512 64512",
+      "exit",
     ]);
     const bgp = texts.bgp.replace("route-map OPS out", `route-map ${name} out`);
     const restore = { kind: "port.restore", port: port(1), means: "prepend" } as const;
