@@ -2,15 +2,10 @@
 // lets only lines with named beginnings through.
 
 import { BlockList, isIP } from "node:net";
-import {
-  type CipherSuite,
-  type Ckn,
-  type MacsecSettings,
-  type PortName,
-  parseCkn,
-} from "#hal/model.ts";
-import type { WallTime } from "#hal/world.ts";
-import { momentOf, portOfUnit } from "./names.ts";
+import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import type { ChainKey } from "../cisco-chains.ts";
+import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../cisco-text.ts";
+import { portOfUnit } from "./names.ts";
 
 export interface XeConfig {
   /** undefined = there, and not understood. */
@@ -30,16 +25,6 @@ interface Policy
     "suite" | "confidentialityOffset" | "keyServerPriority" | "sakRekeyMs"
   > {
   readonly isSsciBySci: boolean;
-}
-
-export interface ChainKey {
-  readonly ckn: Ckn;
-  /** As the router writes it: it is deleted by that word. */
-  readonly word: string;
-  /** undefined = always. */
-  readonly startsAt: WallTime | undefined;
-  /** undefined = never. */
-  readonly endsAt: WallTime | undefined;
 }
 
 interface Interface {
@@ -209,27 +194,6 @@ function addSubnet(subnets: BlockList, line: string): void {
   }
 }
 
-function bitsOf(mask: string): number {
-  const bits = mask.split(".").map((part) => Number(part).toString(2).padStart(8, "0"));
-  return bits.join("").replace(/0+$/, "").length;
-}
-
-const suites: readonly CipherSuite[] = [
-  "gcm-aes-128",
-  "gcm-aes-256",
-  "gcm-aes-xpn-128",
-  "gcm-aes-xpn-256",
-];
-
-export function suiteOf(text: string | undefined): CipherSuite | undefined {
-  return suites.find((one) => one === text?.toLowerCase());
-}
-
-/** Digits alone, and few: neither a sign nor an exponent. */
-export function wholeOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
-}
-
 function readPolicy(block: Block): Policy | undefined {
   // Several suites, or none said, leave the choice to the ends.
   const suite = suiteOf(restOf(block, "macsec-cipher-suite"));
@@ -247,32 +211,21 @@ function readPolicy(block: Block): Policy | undefined {
   };
 }
 
+const always = { startsAt: undefined, endsAt: undefined };
+
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
   const keys: ChainKey[] = [];
   for (const one of block.children) {
     const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
     const ckn = parseCkn(word ?? "");
-    const life = lifetimeOf(restOf(one, "lifetime"));
+    const said = restOf(one, "lifetime")?.replace(/^local /, "");
+    const life = said === undefined ? always : lifetimeOf(said);
     if (word === undefined || ckn === undefined || life === undefined) return undefined;
     // Its times are those of the router's own zone.
     if (!isUtc && (life.startsAt ?? life.endsAt) !== undefined) return undefined;
     keys.push({ ckn, word, ...life });
   }
   return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
-}
-
-function lifetimeOf(text: string | undefined): Pick<ChainKey, "startsAt" | "endsAt"> | undefined {
-  if (text === undefined) return { startsAt: undefined, endsAt: undefined };
-  const found =
-    /^(?:local )?(\S+ [A-Za-z]+ \d{1,2} \d{4}) (?:(infinite)|duration (\d{1,10})|(.+))$/.exec(text);
-  const startsAt = momentOf(found?.[1] ?? "");
-  if (found === null || startsAt === undefined) return undefined;
-  if (found[2] !== undefined) return { startsAt, endsAt: undefined };
-  const endsAt =
-    found[3] === undefined
-      ? momentOf(found[4] ?? "")
-      : ((startsAt + Number(found[3]) * 1000) as WallTime);
-  return endsAt === undefined ? undefined : { startsAt, endsAt };
 }
 
 interface Said {

@@ -4,16 +4,11 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
+import { keysOf, type PlannedChain, type PlannedKey } from "../cisco-chains.ts";
 import { line } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
-import {
-  keysOf,
-  type PlannedChain,
-  type PlannedKey,
-  type PortPlan,
-  type Surroundings,
-} from "./plan.ts";
+import type { PortPlan, Surroundings } from "./plan.ts";
 import { refresh } from "./questions.ts";
 
 export interface Edits {

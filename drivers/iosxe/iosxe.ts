@@ -5,27 +5,19 @@ import type { Capabilities, DeviceChange, ProbeResult } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
+import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import { readClock, readInterfaces, readPing } from "../cisco-system.ts";
 import type { Dialect, Session, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
 import { Cli, type CliPlatform, isToken, line } from "../transport/cli.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { type Answer, Interview, look } from "./look.ts";
-import { type Page, pagesOf, readSessions, sessionOf } from "./macsec-answers.ts";
-import { markName } from "./names.ts";
+import { isPort, markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, routeMap } from "./questions.ts";
 import { capabilitiesOf, enablingOf } from "./quirks.ts";
-import {
-  hasArchive,
-  isAccounted,
-  isLocked,
-  readClock,
-  readInterfaces,
-  readPing,
-  readRouteTo,
-  readSoftware,
-} from "./system-answers.ts";
+import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-answers.ts";
 
 const minuteMs = 60_000;
 const minutesMax = 120;
@@ -56,6 +48,14 @@ const offers: Capabilities = {
   probe: true,
 };
 
+const noises = [
+  "Enter configuration commands, one per line",
+  String.raw`Building configuration\.\.\.`,
+  "Rollback Confirmed Change: ",
+  // What is logged to terminals.
+  String.raw`[*.]?[A-Z][a-z]{2} [ \d]\d .{8,24}: %[A-Z0-9_]+-\d-`,
+];
+
 const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,120}\))?[>#]) ?$/,
   pager: /^ ?--More-- ?$/,
@@ -68,8 +68,7 @@ const platform: CliPlatform = {
     },
     { pattern: /^(?:Error:|Command rejected|Rollback aborted)/i, code: "device.rejected" },
   ],
-  noise:
-    /^(?:Enter configuration commands, one per line|Building configuration\.\.\.|Rollback Confirmed Change: |[*.]?[A-Z][a-z]{2} [ \d]\d .{8,24}: %[A-Z0-9_]+-\d-)/,
+  noise: new RegExp(`^(?:${noises.join("|")})`),
   preparation: ["enable", "terminal length 0", "terminal width 0"],
 };
 
@@ -178,7 +177,10 @@ async function stage(
   const { config } = asked(cli, await interview.config(await interview.answer("clock", readClock)));
   if (work.secrets.size > 0) await refuseAccounted(interview, cli);
   const software = asked(cli, await interview.answer("version", readSoftware));
-  const physical = asked(cli, await interview.answer("interfaces", readInterfaces));
+  const physical = asked(
+    cli,
+    await interview.answer("interfaces", (text) => readInterfaces(text, isPort)),
+  );
   const ports = [...physical.keys()];
   const isRemoval = work.change.some(({ kind }) => kind === "macsec.removeKey");
   const pages = isRemoval ? asked(cli, await interview.answer("mkaSessions", readSessions)) : [];
@@ -187,6 +189,7 @@ async function stage(
     work,
     ports: new Set(ports),
     principal: (port) => principalOf(pages, port, ports, config),
+    begins: undefined,
     routeMaps: await routeMapsFor(work.change, config, interview),
   };
   const edits = planChange(work.change, around).map(({ before, after }) =>

@@ -16,28 +16,25 @@ import {
 } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
+import { slotsOf } from "../cisco-chains.ts";
+import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import {
+  bgpSession,
+  type Peer,
+  type Physical,
+  readClock,
+  readInterfaces,
+} from "../cisco-system.ts";
 import type { Asked, CommitRecord } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
-import {
-  type Page,
-  pagesOf,
-  readFrames,
-  readMkpdus,
-  readNextPn,
-  readSessions,
-  sessionOf,
-} from "./macsec-answers.ts";
-import { drainsOf, isUnread, planOf, slotsOf } from "./plan.ts";
+import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
+import { isPort } from "./names.ts";
+import { drainsOf, isUnread, planOf } from "./plan.ts";
 import { type Question, question, received } from "./questions.ts";
 import {
-  bgpSession,
   commitsOf,
-  type Peer,
-  type Physical,
   peerKey,
-  readClock,
-  readInterfaces,
   readMark,
   readPeers,
   readRoutes,
@@ -125,7 +122,7 @@ export async function look(
   const clock = await interview.answer("clock", readClock);
   const software = await interview.answer("version", readSoftware);
   const commits = await interview.commits();
-  const physical = await interview.answer("interfaces", readInterfaces);
+  const physical = await interview.answer("interfaces", (text) => readInterfaces(text, isPort));
   const told = await interview.config(clock);
   const pages = await interview.answer("mkaSessions", readSessions);
   const peers = await interview.answer("neighbours", readPeers);

@@ -1,7 +1,6 @@
-// What we call our own things in a configuration of IOS XE, and how it writes names and time.
+// What we call our own things in a configuration of IOS XE.
 
 import type { PortName } from "#hal/model.ts";
-import type { WallTime } from "#hal/world.ts";
 
 /** Speeds at which a port can face a provider, with the letters that tables shorten them to. */
 const kinds: Readonly<Record<string, string>> = {
@@ -25,13 +24,6 @@ export function isPort(name: string): name is PortName {
 export function portOfUnit(name: string): PortName | undefined {
   const port = name.replace(/\.\d{1,10}$/, "");
   return isPort(port) ? port : undefined;
-}
-
-/** `Te0/0/0` means `TenGigabitEthernet0/0/0`. */
-export function isNameOf(printed: string, port: PortName): boolean {
-  const [, letters = "", place] = portPattern.exec(printed) ?? [];
-  const [, kind = "", where] = portPattern.exec(port) ?? [];
-  return letters !== "" && place === where && (kind.startsWith(letters) || kinds[kind] === letters);
 }
 
 /** As long as an MKA policy may be called. */
@@ -64,18 +56,3 @@ export function ownMapOf(drain: string): string | undefined {
 
 /** A variable of the event manager that no policy reads: configuration that changes nothing. */
 export const markName = "linkseal_commit";
-
-const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
-const moment = /^(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,3}))? ([A-Za-z]{3})\w* (\d{1,2}) (\d{4})$/;
-
-/** `18:00:00 Nov 25 2026`, taken for UTC. */
-export function momentOf(text: string): WallTime | undefined {
-  const found = moment.exec(text.trim().replaceAll(/ +/g, " "));
-  if (found === null) return undefined;
-  const [, hour, minute, second, fraction = "0", word = "", day, year] = found;
-  const month = months.indexOf(word.toLowerCase());
-  if (month < 0) return undefined;
-  const clock = [Number(hour), Number(minute), Number(second)] as const;
-  const ms = Number(fraction.padEnd(3, "0"));
-  return Date.UTC(Number(year), month, Number(day), ...clock, ms) as WallTime;
-}

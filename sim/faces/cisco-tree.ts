@@ -1,5 +1,5 @@
-// A configuration of Cisco's routers as lines inside of lines, and what becomes of it by a line that
-// is typed: which words are known where is each platform's own.
+// A configuration of Cisco's routers as lines inside of lines, and what becomes of it by a line
+// that is typed: which words are known where is each platform's own.
 
 export interface Block {
   readonly line: string;

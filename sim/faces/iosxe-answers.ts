@@ -18,7 +18,7 @@ export function version({ platform, version: release }: XeModel, bootedAt: numbe
   const [day = "", month = "", date = "", time = "", year = ""] = dated(bootedAt).split(/ +/);
   return [
     `Cisco IOS XE Software, Version ${release}`,
-    `Cisco IOS Software [IOSXE], Software (X86_64_LINUX_IOSD), Version ${release}, RELEASE SOFTWARE`,
+    `Cisco IOS Software [IOSXE], X86_64_LINUX_IOSD, Version ${release}, RELEASE SOFTWARE`,
     "Copyright (c) 1986-2026 by Cisco Systems, Inc.",
     "",
     "router uptime is 5 weeks, 5 days, 3 hours, 12 minutes",

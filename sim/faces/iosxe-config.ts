@@ -203,7 +203,8 @@ function momentOf(text: string): number {
 function momentText(at: number): string {
   const date = new Date(Math.floor(at / 1000) * 1000);
   const month = months[date.getUTCMonth()] ?? "";
-  return `${date.toISOString().slice(11, 19)} ${month} ${date.getUTCDate()} ${date.getUTCFullYear()}`;
+  const time = date.toISOString().slice(11, 19);
+  return `${time} ${month} ${date.getUTCDate()} ${date.getUTCFullYear()}`;
 }
 
 // By what the configuration does and not by what somebody called it.

@@ -1,25 +1,17 @@
 import { describe, expect, it } from "vitest";
-import {
-  pagesOf,
-  readFrames,
-  readMkpdus,
-  readNextPn,
-  readSessions,
-  sessionOf,
-} from "#drivers/iosxe/macsec-answers.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
+import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-answers.ts";
+import { isPort } from "#drivers/iosxe/names.ts";
 import { planOf } from "#drivers/iosxe/plan.ts";
 import {
-  bgpSession,
   commitsOf,
   hasArchive,
   isAccounted,
   isLocked,
   peerKey,
-  readClock,
-  readInterfaces,
   readMark,
   readPeers,
-  readPing,
   readRoutes,
   readRouteTo,
   readSoftware,
@@ -240,6 +232,7 @@ describe("the router", () => {
         `${port(1)} is administratively down, line protocol is down \n` +
         "TwentyFiveGigE1/0/1 is down, line protocol is down (notconnect)\n" +
         "GigabitEthernet0 is up, line protocol is up \n",
+      isPort,
     );
     expect([...(told?.keys() ?? [])]).toEqual([port(0), port(1), "TwentyFiveGigE1/0/1"]);
     expect(told?.get(port(0))).toEqual({
@@ -247,7 +240,7 @@ describe("the router", () => {
       rate: { rxBps: 1000, rxPps: 2, txBps: 3000, txPps: 4, lineBps: 10e9 },
     });
     expect(told?.get(port(1))).toEqual({ linkUp: false, rate: undefined });
-    expect(readInterfaces("")).toBeUndefined();
+    expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
   it("tells its neighbours by VRF, and why one of them is lost", () => {

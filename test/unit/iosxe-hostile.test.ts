@@ -1,28 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { slotsOf } from "#drivers/cisco-chains.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { editsBetween } from "#drivers/iosxe/edits.ts";
+import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-answers.ts";
+import { isPort } from "#drivers/iosxe/names.ts";
+import { type PortPlan, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import {
-  pagesOf,
-  readFrames,
-  readMkpdus,
-  readNextPn,
-  readSessions,
-  sessionOf,
-} from "#drivers/iosxe/macsec-answers.ts";
-import { type PortPlan, planChange, planOf, slotsOf } from "#drivers/iosxe/plan.ts";
-import {
-  bgpSession,
   commitsOf,
   hasArchive,
   isAccounted,
   isLocked,
   peerKey,
-  readClock,
-  readInterfaces,
   readMark,
   readPeers,
-  readPing,
   readRoutes,
   readRouteTo,
   readSoftware,
@@ -43,7 +36,7 @@ const answers = [
   page({}, 0),
   `${page({ Status: "INITIALIZING - Searching for Peer" }, 0)}\n\n${page({}, 0)}`,
   "MKPDU Statistics\n   MKPDUs Validated & Rx..... 6\n   MKPDUs Transmitted..... 5\n",
-  " SecY Counters\n  Ingress Untag Pkts: 1\n Transmit SC Counters (SCI: 0)\n  Out Pkts Encrypted: 5\n",
+  " SecY Counters\n  Ingress Untag Pkts: 1\n Transmit SC Counters\n  Out Pkts Encrypted: 5\n",
   " Capabilities:\n Transmit SA:\n  Next PN:   5\n Receive SC:\n",
   "Timer type: absolute timer\nTimer value: 2 min\nUser: x\n",
   "event manager environment linkseal_commit 00ff\n",
@@ -105,7 +98,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const told = [
     ...[readRouteMap(text, "OPS"), config, other, mkpdus, peers, readTimer(text), readMark(text)],
     readFrames(text, readNextPn(text)?.nextPn, mkpdus),
-    readInterfaces(text),
+    readInterfaces(text, isPort),
     readRoutes(text, port(1)),
     readRouteTo(text),
     readPing(text),

@@ -26,7 +26,8 @@ export const keyOf = (n: number): KeyRef => ({
 export const wall = (Date.UTC(2026, 10, 25, 18, 0, 0) + 250) as WallTime;
 
 const secured = (n: number, chains: string, policy: string): string =>
-  `interface ${port(n)}\n mka policy ${policy}\n mka pre-shared-key key-chain ${chains}\n macsec\n!\n`;
+  `interface ${port(n)}\n mka policy ${policy}\n` +
+  ` mka pre-shared-key key-chain ${chains}\n macsec\n!\n`;
 
 const key = (n: number, life = ""): string =>
   ` key ${cknOf(n).toUpperCase()}\n${life === "" ? "" : `  lifetime local ${life}\n`}`;
@@ -34,7 +35,8 @@ const key = (n: number, life = ""): string =>
 /** Port 0: nothing. 1: a key. 2: two keys. 3 and 4 share. 5 to 8: not understood. */
 export const texts: ConfigTexts = {
   interfaces:
-    `interface GigabitEthernet0\n vrf forwarding Mgmt-intf\n ip address 192.0.2.1 255.255.255.0\n!\n` +
+    `interface GigabitEthernet0\n vrf forwarding Mgmt-intf\n` +
+    ` ip address 192.0.2.1 255.255.255.0\n!\n` +
     `interface ${port(0)}\n!\n` +
     `interface ${port(0)}.100\n ip address 198.51.100.1 255.255.255.252\n!\n` +
     `interface ${port(1)}\n ipv6 address 2001:db8::1/64\n shutdown\n mka policy ls-Te0-0-1\n` +
@@ -101,6 +103,7 @@ export function surroundings(
     work: { device: "edge-a", note: "linkseal 0", capabilities: iosxe.offers, change, secrets },
     ports: new Set(Array.from({ length: 10 }, (_, index) => port(index))),
     principal: () => undefined,
+    begins: undefined,
     routeMaps: new Map(),
     ...over,
   };

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { slotsOf } from "#drivers/cisco-chains.ts";
+import { momentOf } from "#drivers/cisco-text.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { editsBetween } from "#drivers/iosxe/edits.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
-import { isPort, momentOf, ownName } from "#drivers/iosxe/names.ts";
-import { isUnread, planChange, planOf, slotsOf } from "#drivers/iosxe/plan.ts";
+import { isPort, ownName } from "#drivers/iosxe/names.ts";
+import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import { allQuestions, question } from "#drivers/iosxe/questions.ts";
 import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
