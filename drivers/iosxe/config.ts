@@ -94,24 +94,21 @@ function restOf(block: Block, words: string): string | undefined {
 }
 
 export interface ConfigTexts {
-  readonly interfaces: string;
-  readonly policies: string;
-  readonly chains: string;
+  /** Interfaces, MKA policies and key chains. */
+  readonly macsec: string;
   readonly bgp: string;
 }
 
 /** undefined = one of the texts is no configuration. `isUtc`: what the router's own zone is. */
 export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undefined {
-  const interfaces = blocksIn(texts.interfaces, /^interface \S/);
-  const policies = blocksIn(texts.policies, /^mka policy \S/);
-  const chains = blocksIn(texts.chains, /^key chain \S/);
+  const macsec = blocksIn(texts.macsec, /^(?:interface|mka policy|key chain) \S/);
   const bgp = blocksIn(texts.bgp, /^router bgp \S/);
-  if (!(interfaces && policies && chains && bgp)) return undefined;
+  if (macsec === undefined || bgp === undefined) return undefined;
   const [router] = bgp;
   return {
-    interfaces: named(interfaces, /^interface (\S+)$/, readInterface),
-    policies: named(policies, /^mka policy (\S+)$/, readPolicy),
-    chains: named(chains, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
+    interfaces: named(macsec, /^interface (\S+)$/, readInterface),
+    policies: named(macsec, /^mka policy (\S+)$/, readPolicy),
+    chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
     neighbours: router === undefined ? [] : neighboursIn(router),
     localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
   };

@@ -83,20 +83,11 @@ export class Interview {
   }
 
   async config(clock: Answer<WallTime>): Promise<Answer<Told>> {
-    const interfaces = await this.answer("interfaceConfig", asIs);
-    const policies = await this.answer("policies", asIs);
-    const chains = await this.answer("chains", asIs);
+    const macsec = await this.answer("macsecConfig", asIs);
     const bgp = await this.answer("bgpConfig", asIs);
-    if ("why" in interfaces) return interfaces;
-    if ("why" in policies) return policies;
-    if ("why" in chains) return chains;
+    if ("why" in macsec) return macsec;
     if ("why" in bgp) return bgp;
-    const texts = {
-      interfaces: interfaces.value,
-      policies: policies.value,
-      chains: chains.value,
-      bgp: bgp.value,
-    };
+    const texts = { macsec: macsec.value, bgp: bgp.value };
     const config = readConfig(texts, "value" in clock);
     return config === undefined ? { why: "unparsed" } : { value: { config, texts } };
   }

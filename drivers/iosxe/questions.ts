@@ -24,11 +24,19 @@ const questions = {
     includes("^! (Last|No) configuration change", `^event manager environment ${markName}`),
   accounting: () => includes("^aaa accounting commands", "^  logging enable", "^  no hidekeys"),
   interfaces: () => line`show interfaces`,
-  interfaceConfig: () =>
-    includes("^interface ", end, "^ (macsec|mka|shutdown|vrf forwarding|ip address|ipv6 address)"),
-  policies: () => line`show running-config | section ^mka policy`,
-  // A key of another kind begins likewise, but with a form or more than digits of hexadecimal.
-  chains: () => includes("^key chain .* macsec", end, "^ key [0-9A-Fa-f]+$", "^  lifetime"),
+  // Each look at the configuration makes the router write all of it: three blocks at a time. A key
+  // of another kind begins as ours does, but with a form or more than digits of hexadecimal.
+  macsecConfig: () =>
+    includes(
+      end,
+      "^interface ",
+      "^ (macsec|mka|shutdown|vrf forwarding|ip address|ipv6 address)",
+      "^mka policy ",
+      "^ (confidentiality-offset|key-server|sak-rekey|ssci-based)",
+      "^key chain .* macsec",
+      "^ key [0-9A-Fa-f]+$",
+      "^  lifetime",
+    ),
   bgpConfig: () =>
     includes(
       "^router bgp ",

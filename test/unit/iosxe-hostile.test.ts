@@ -25,14 +25,14 @@ import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
-import { configOf, page, port, surroundings, texts, wall } from "./iosxe-kit.ts";
+import { configOf, page, parts, port, surroundings, textsOf, wall } from "./iosxe-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxe";
 const runs = effort(50_000, 1_000_000);
 
 // Nobody in here is live: whatever is made of it, nothing is secured.
 const answers = [
-  ...Object.values(texts),
+  ...Object.values(parts),
   page({}, 0),
   `${page({ Status: "INITIALIZING - Searching for Peer" }, 0)}\n\n${page({}, 0)}`,
   "MKPDU Statistics\n   MKPDUs Validated & Rx..... 6\n   MKPDUs Transmitted..... 5\n",
@@ -86,9 +86,8 @@ function mutated(prng: Prng): string {
 
 /** Every reader on every answer: a device may answer another question than it was asked. */
 function readAll(text: string): { readonly understood: number; readonly secured: boolean } {
-  const config = readConfig({ ...texts, interfaces: text }, true);
-  const others = { chains: text, policies: text, bgp: text };
-  const other = readConfig({ ...texts, ...others }, false);
+  const config = readConfig({ macsec: text, bgp: parts.bgp }, true);
+  const other = readConfig(textsOf({ chains: text, policies: text, bgp: text }), false);
   for (const one of [config, other]) if (one !== undefined) slotsOf(planOf(one, port(1)), wall);
   const mkpdus = readMkpdus(text);
   const peers = readPeers(text);
@@ -175,9 +174,9 @@ describe("whatever a config accepts", () => {
       fc.property(name, (told) => {
         const named = (text: string): string =>
           text.replace("mka policy ls-Te0-0-1\n", () => `mka policy ${told}\n`);
-        const policies = named(texts.policies);
-        const interfaces = named(texts.interfaces);
-        const config = readConfig({ ...texts, interfaces, policies }, true);
+        const policies = named(parts.policies);
+        const interfaces = named(parts.interfaces);
+        const config = readConfig(textsOf({ interfaces, policies }), true);
         if (config === undefined) return;
         const settings = {
           suite: "gcm-aes-256",

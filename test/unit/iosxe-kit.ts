@@ -33,7 +33,7 @@ const key = (n: number, life = ""): string =>
   ` key ${cknOf(n).toUpperCase()}\n${life === "" ? "" : `  lifetime local ${life}\n`}`;
 
 /** Port 0: nothing. 1: a key. 2: two keys. 3 and 4 share. 5 to 8: not understood. */
-export const texts: ConfigTexts = {
+export const parts = {
   interfaces:
     `interface GigabitEthernet0\n vrf forwarding Mgmt-intf\n` +
     ` ip address 192.0.2.1 255.255.255.0\n!\n` +
@@ -80,8 +80,13 @@ export const texts: ConfigTexts = {
     "  neighbor 203.0.113.2 activate\n!\n",
 };
 
-export function configOf(over: Partial<ConfigTexts> = {}, isUtc = true): XeConfig {
-  const config = readConfig({ ...texts, ...over }, isUtc);
+export function textsOf(over: Partial<typeof parts> = {}): ConfigTexts {
+  const { interfaces, policies, chains, bgp } = { ...parts, ...over };
+  return { macsec: interfaces + policies + chains, bgp };
+}
+
+export function configOf(over: Partial<typeof parts> = {}, isUtc = true): XeConfig {
+  const config = readConfig(textsOf(over), isUtc);
   if (config === undefined) throw new RangeError("no configuration");
   return config;
 }
