@@ -65,28 +65,40 @@ export function firstBlocks(
   ];
 }
 
-/** Throws LineError where a line is known and cannot be. */
-export function configFrom(root: readonly Block[], router: Router): MutableConfig {
+/**
+ * Throws LineError where a line is known and cannot be. `spoken`: the configuration of when routes
+ * were last exchanged, whose route maps are the ones in force.
+ */
+export function configFrom(
+  root: readonly Block[],
+  spoken: readonly Block[],
+  router: Router,
+): MutableConfig {
   const next = cloneConfig(router.running);
   const peers = peersOf(router);
   for (const [port, config] of next.ports) {
-    Object.assign(config, portFrom(root, port, peers.get(port), router, config.keys));
+    const peer = peers.get(port) ?? "";
+    const drain = isShut(root, peer) ? "peeringShutdown" : drainFrom(spoken, peer);
+    Object.assign(config, { ...portFrom(root, port, router, config.keys), drain });
   }
   return next;
+}
+
+export function isShut(root: readonly Block[], peer: string): boolean {
+  const bgp = childOf(root, `router bgp ${localAs}`)?.children;
+  return childOf(bgp, `neighbor ${peer} shutdown`) !== undefined;
 }
 
 function portFrom(
   root: readonly Block[],
   port: PortName,
-  peer: string | undefined,
   router: Router,
   kept: readonly StationKey[],
-): PortConfig {
+): Omit<PortConfig, "drain"> {
   const own = childOf(root, `interface ${port}`)?.children ?? [];
   const admin = childOf(own, "shutdown") === undefined ? "up" : "down";
-  const drain = peer === undefined ? undefined : drainFrom(root, peer);
   const isOn = own.some(({ line }) => line === "macsec" || line === "macsec network-link");
-  if (!isOn) return { admin, macsec: undefined, keys: [], drain };
+  if (!isOn) return { admin, macsec: undefined, keys: [] };
   const [, chain = "", fallback] =
     own
       .map(({ line }) => /^mka .* key-chain (\S+?)(?: fallback-key-chain (\S+))?$/.exec(line))
@@ -101,7 +113,7 @@ function portFrom(
     const same = kept.find(({ ckn, cak }) => ckn === key.ckn && equal(cak, key.cak));
     return same === undefined ? key : { ...same, role: key.role };
   });
-  return { admin, macsec: settingsFrom(root, own, router), keys, drain };
+  return { admin, macsec: settingsFrom(root, own, router), keys };
 }
 
 const suites: readonly CipherSuite[] = [
@@ -210,7 +222,6 @@ function momentText(at: number): string {
 // By what the configuration does and not by what somebody called it.
 function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined {
   const bgp = childOf(root, `router bgp ${localAs}`)?.children ?? [];
-  if (childOf(bgp, `neighbor ${peer} shutdown`) !== undefined) return "peeringShutdown";
   const family = childOf(bgp, "address-family ipv4")?.children ?? [];
   const out = family
     .map(({ line }) => /^neighbor (\S+) route-map (\S+) out$/.exec(line))
@@ -225,9 +236,8 @@ function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined
 /** The blocks after somebody changed the router by another way than this face. */
 export function blocksAfter(root: readonly Block[], router: Router): Block[] {
   const next = cloneBlocks(root);
-  const peers = peersOf(router);
   for (const [port, config] of router.running.ports) {
-    const told = portFrom(next, port, peers.get(port), router, config.keys);
+    const told = portFrom(next, port, router, config.keys);
     const own = blocksAt(next, [`interface ${port}`]);
     setLine(own, /^shutdown$/, config.admin === "down" ? ["shutdown"] : []);
     if (sameKeys(told, config) && JSON.stringify(told.macsec) === JSON.stringify(config.macsec)) {
@@ -238,8 +248,9 @@ export function blocksAfter(root: readonly Block[], router: Router): Block[] {
   return next;
 }
 
-function sameKeys(a: PortConfig, b: PortConfig): boolean {
-  const text = ({ keys }: PortConfig): string => keys.map(({ ckn, role }) => ckn + role).join();
+function sameKeys(a: Pick<PortConfig, "keys">, b: Pick<PortConfig, "keys">): boolean {
+  const text = ({ keys }: Pick<PortConfig, "keys">): string =>
+    keys.map(({ ckn, role }) => ckn + role).join();
   return text(a) === text(b);
 }
 

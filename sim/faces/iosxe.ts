@@ -8,15 +8,7 @@ import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, effectsBetween, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
 import { clock, ping } from "./cisco-answers.ts";
-import {
-  type Block,
-  childOf,
-  cloneBlocks,
-  enter,
-  type Place,
-  parentOf,
-  top,
-} from "./cisco-tree.ts";
+import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./cisco-tree.ts";
 import {
   archive,
   interfaces,
@@ -33,7 +25,7 @@ import {
   version,
   type XeModel,
 } from "./iosxe-answers.ts";
-import { blocksAfter, configFrom, firstBlocks, LineError, localAs } from "./iosxe-config.ts";
+import { blocksAfter, configFrom, firstBlocks, isShut, LineError } from "./iosxe-config.ts";
 import { printBlocks, rules } from "./iosxe-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 import { type Printed, serveTerminal } from "./terminal.ts";
@@ -97,6 +89,8 @@ export class IosxeFace {
   readonly #session: RouterSession;
   readonly #known = new WeakMap<MutableConfig, Block[]>();
   #blocks: Block[];
+  /** As it was when routes were last exchanged with all neighbours. */
+  #spoken: Block[];
   #seen: MutableConfig;
   #saved: MutableConfig;
   #armed: Armed | undefined;
@@ -109,6 +103,7 @@ export class IosxeFace {
     this.model = model;
     this.#session = router.openSession();
     this.#blocks = blocksAfter(firstBlocks(router, model), router);
+    this.#spoken = this.#blocks;
     this.#seen = router.running;
     this.#saved = router.running;
     this.#known.set(this.#seen, this.#blocks);
@@ -152,6 +147,7 @@ export class IosxeFace {
       this.#boot = boot;
       this.#bootedAt = this.router.wall();
       this.#changedAt = undefined;
+      this.#spoken = this.#blocks;
     }
     if (this.#armed !== undefined && !commits.armed()) {
       // Its copy of before has taken the place of all that was typed since.
@@ -212,10 +208,16 @@ export class IosxeFace {
     this.#changedAt = this.router.wall();
   }
 
+  /** Routes are exchanged anew, by the route maps that are configured now. */
+  refresh(): void {
+    this.#spoken = this.#blocks;
+    this.take(this.#blocks);
+  }
+
   #draftOf(blocks: readonly Block[]) {
     return {
       apply: (running: MutableConfig) => {
-        const config = configFrom(blocks, this.router);
+        const config = configFrom(blocks, this.#spoken, this.router);
         return { config, effects: effectsBetween(running, config) };
       },
       operations: [],
@@ -267,7 +269,7 @@ export class IosxeFace {
       case "mka sessions detail":
         return mkaSessions(router);
       case "bgp all neighbors":
-        return neighbours(router, (one) => this.#isShut(one));
+        return neighbours(router, (one) => isShut(this.#blocks, one));
       default:
         return undefined;
     }
@@ -278,11 +280,6 @@ export class IosxeFace {
       return rollbackTimer({ at: this.router.wall(), minutes: 10 });
     }
     return this.#armed === undefined ? nonePending : rollbackTimer(this.#armed);
-  }
-
-  #isShut(peer: string): boolean {
-    const bgp = childOf(this.#blocks, `router bgp ${localAs}`);
-    return childOf(bgp?.children, `neighbor ${peer} shutdown`) !== undefined;
   }
 
   #running(filter: string | undefined): string {
@@ -356,7 +353,10 @@ class Vty {
       this.#face.save();
       return text("Building configuration...\n[OK]");
     }
-    if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) return text("");
+    if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) {
+      this.#face.refresh();
+      return text("");
+    }
     const question = /^show (.*)$/.exec(line)?.[1];
     if (question !== undefined) return text(this.#face.show(question) ?? invalid);
     const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
