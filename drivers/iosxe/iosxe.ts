@@ -56,16 +56,21 @@ const noises = [
   String.raw`[*.]?[A-Z][a-z]{2} [ \d]\d .{8,24}: %[A-Z0-9_]+-\d-`,
 ];
 
+/** What begins as a refusal does and is an answer. */
+const harmless = [
+  "no rollback confirmed change pending",
+  "(?:there are )?no (?:active )?mka ",
+  "bgp not active",
+  "(?:warning|info|note)\\b",
+];
+
 const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,120}\))?[>#]) ?$/,
   pager: /^ ?--More-- ?$/,
   question: /(?:\[(?:confirm|yes|no|y|n)(?:\/(?:yes|no|y|n))?\]:?|[Pp]assword:) ?$/,
   marks: [
     { pattern: /^%? ?Configuration mode (?:is )?locked/i, code: "device.locked" },
-    {
-      pattern: /^%(?! ?(?:(?:there are )?no |bgp not active|warning|info|note))/i,
-      code: "device.rejected",
-    },
+    { pattern: new RegExp(`^%(?! ?(?:${harmless.join("|")}))`, "i"), code: "device.rejected" },
     { pattern: /^(?:Error:|Command rejected|Rollback aborted)/i, code: "device.rejected" },
   ],
   noise: new RegExp(`^(?:${noises.join("|")})`),
