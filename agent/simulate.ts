@@ -19,6 +19,7 @@ import {
 } from "#hal/world.ts";
 import { Desk } from "#sim/desk.ts";
 import { EosFace, eosModel } from "#sim/faces/eos.ts";
+import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
 import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
 import { JunosFace, junosModel } from "#sim/faces/junos.ts";
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
@@ -97,6 +98,7 @@ export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> 
 /** What a simulated router can be to whoever logs in. */
 export const routerPlatforms = {
   eos: { channel: "shell", model: eosModel, face: (router: Router) => new EosFace(router) },
+  iosxe: { channel: "shell", model: iosxeModel, face: (router: Router) => new IosxeFace(router) },
   iosxr: { channel: "shell", model: iosxrModel, face: (router: Router) => new IosxrFace(router) },
   junos: { channel: "netconf", model: junosModel, face: (router: Router) => new JunosFace(router) },
 } as const;

@@ -174,9 +174,11 @@ class CandidateDesk<S extends Session> {
         // Its reply was lost the last time.
         const isThere = commits.some((one) => one.note === note);
         const [newest] = commits;
-        const stands = within === "final" || (newest?.note === note && newest.isPending);
-        if (isThere && !stands) throw this.#expired();
-        if (isThere) return [];
+        const waits = newest?.note === note && newest.isPending;
+        const isFinal = within === "final";
+        if (isThere && !isFinal && !waits) throw this.#expired();
+        // A final one that waits has lost its confirm, and the device takes it back.
+        if (isThere && waits !== isFinal) return [];
         this.#refusePending(commits);
         return await dialect.stage(session, work, bounded);
       });

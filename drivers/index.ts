@@ -2,6 +2,7 @@
 
 import type { Driver } from "#hal/device.ts";
 import { eos } from "./eos/eos.ts";
+import { iosxe } from "./iosxe/iosxe.ts";
 import { iosxr } from "./iosxr/iosxr.ts";
 import { junos } from "./junos/junos.ts";
 import { linux } from "./linux/linux.ts";
@@ -15,6 +16,7 @@ export { fillCommand } from "./transport/fill.ts";
 
 export const drivers: Readonly<Record<string, Driver>> = {
   eos: withSecondOpinion(eos),
+  iosxe: withSecondOpinion(iosxe),
   iosxr: withSecondOpinion(iosxr),
   junos: withSecondOpinion(junos),
   linux,

@@ -74,6 +74,10 @@ type EntryState =
   | { readonly kind: "prepared" | "settled" | "undone" }
   | { readonly kind: "pending"; readonly commit: Commit; readonly cancel: Cancel };
 
+type Waiting = Entry & { state: Extract<EntryState, { readonly kind: "pending" }> };
+
+const isWaiting = (entry: Entry): entry is Waiting => entry.state.kind === "pending";
+
 interface Commit {
   readonly before: MutableConfig;
   readonly after: MutableConfig;
@@ -132,7 +136,7 @@ export class CommitEngine {
 
   /** Idempotent. The candidate is validated again: running may have changed since `prepare`. */
   commit(token: TransactionToken, within: number | "final"): void {
-    const { capabilities, clock, device } = this.#host;
+    const { capabilities, device } = this.#host;
     const revertAfterMs = revertMs(device, capabilities.commit, within);
     const entry = this.#entry(token);
     if (entry.state.kind === "pending" || entry.state.kind === "settled") return;
@@ -156,12 +160,25 @@ export class CommitEngine {
     const named = effects.map((effect): Effect => ({ ...effect, token }));
     this.#host.install(after, "agent", named, draft.operations);
     if (revertAfterMs === undefined) this.#end(entry, "settled");
-    else {
-      const cancel = clock.after(revertAfterMs, () => this.#undo(entry, commit, "device"));
-      entry.state = { kind: "pending", commit, cancel };
-      this.#pending = entry;
-    }
+    else this.#wait(entry, commit, revertAfterMs);
     if (flaw === "silentRevert") this.#revertSilently(entry, commit);
+  }
+
+  /** Adds to a change that is in force and waits: all of it is confirmed, or goes back. */
+  amend(token: TransactionToken, draft: Draft): void {
+    const entry = this.#waiting(token);
+    const running = this.#host.running();
+    const { config: after, effects } = draft.apply(running);
+    const named = effects.map((effect): Effect => ({ ...effect, token }));
+    this.#host.install(after, "agent", named, draft.operations);
+    entry.state = { ...entry.state, commit: { before: entry.state.commit.before, after } };
+  }
+
+  /** Its wait begins anew. */
+  rearm(token: TransactionToken, ms: number): void {
+    const entry = this.#waiting(token);
+    entry.state.cancel();
+    this.#wait(entry, entry.state.commit, ms);
   }
 
   /** Idempotent. Throws `device.commitExpired` once the router has reverted. */
@@ -250,6 +267,20 @@ export class CommitEngine {
       if (entry.state.kind === "pending") entry.state.cancel();
       if (["pending", "prepared"].includes(entry.state.kind)) this.#end(entry, "undone");
     }
+  }
+
+  #wait(entry: Entry, commit: Commit, ms: number): void {
+    const cancel = this.#host.clock.after(ms, () => {
+      if (entry.state.kind === "pending") this.#undo(entry, entry.state.commit, "device");
+    });
+    entry.state = { kind: "pending", commit, cancel };
+    this.#pending = entry;
+  }
+
+  #waiting(token: TransactionToken): Waiting {
+    const entry = this.#entry(token);
+    if (isWaiting(entry)) return entry;
+    throw this.#expired();
   }
 
   #drop(entry: Entry, survives: boolean): void {

@@ -9,7 +9,7 @@ import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "eos" | "iosxr" | "junos";
+  readonly platform: "eos" | "iosxe" | "iosxr" | "junos";
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;

@@ -61,7 +61,7 @@ function registerRouter(sim: Command): void {
     .description("both routers of a simulated site behind real SSH servers, in their own dialect")
     .addOption(
       new Option("--platform <name>", "what they speak")
-        .choices(["eos", "iosxr", "junos"])
+        .choices(["eos", "iosxe", "iosxr", "junos"])
         .default("junos"),
     )
     .option(

@@ -12,11 +12,6 @@ interface Later {
 
 /** One row for each setting that is known and does not work yet. */
 export const laterSettings: readonly Later[] = [
-  {
-    path: "devices[].driver",
-    values: ["iosxe", "eos"],
-    waitsFor: "the driver of that platform",
-  },
   { path: "devices[].transport", waitsFor: "drivers with more than one transport" },
   { path: "devices[].vrf", waitsFor: "BGP in routing instances" },
   { path: "devices[].keyCache", waitsFor: "the Linux driver" },

@@ -11,7 +11,7 @@ import { ssh } from "./ssh-schema.ts";
 import { speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
-const driverNames = ["linux", "iosxr", "junos", "eos", "sim"] as const;
+const driverNames = ["linux", "iosxe", "iosxr", "junos", "eos", "sim"] as const;
 
 const name = (example: string) =>
   word(

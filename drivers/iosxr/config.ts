@@ -2,15 +2,10 @@
 // leaves their lines out before it prints the rest.
 
 import { BlockList, isIP } from "node:net";
-import {
-  type CipherSuite,
-  type Ckn,
-  type MacsecSettings,
-  type PortName,
-  parseCkn,
-} from "#hal/model.ts";
-import type { WallTime } from "#hal/world.ts";
-import { isPort, momentOf } from "./names.ts";
+import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import type { ChainKey } from "../cisco-chains.ts";
+import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../cisco-text.ts";
+import { isPort } from "./names.ts";
 
 export interface XrConfig {
   /** undefined = there, and not understood. */
@@ -21,15 +16,6 @@ export interface XrConfig {
   readonly neighbours: readonly Neighbour[];
   /** Of `router bgp`; undefined = there is none. */
   readonly localAs: string | undefined;
-}
-
-export interface ChainKey {
-  readonly ckn: Ckn;
-  /** As the router writes it: it is deleted by that word. */
-  readonly word: string;
-  readonly startsAt: WallTime;
-  /** undefined = never. */
-  readonly endsAt: WallTime | undefined;
 }
 
 interface Attachment {
@@ -178,27 +164,6 @@ function addSubnet(subnets: BlockList, line: string): void {
   }
 }
 
-function bitsOf(mask: string): number {
-  const bits = mask.split(".").map((part) => Number(part).toString(2).padStart(8, "0"));
-  return bits.join("").replace(/0+$/, "").length;
-}
-
-const suites: readonly CipherSuite[] = [
-  "gcm-aes-128",
-  "gcm-aes-256",
-  "gcm-aes-xpn-128",
-  "gcm-aes-xpn-256",
-];
-
-export function suiteOf(text: string | undefined): CipherSuite | undefined {
-  return suites.find((one) => one === text?.toLowerCase());
-}
-
-/** Digits alone, and few: neither a sign nor an exponent. */
-export function wholeOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
-}
-
 function readPolicy(block: Block): MacsecSettings | undefined {
   const suite = suiteOf(restOf(block, "cipher-suite") ?? "GCM-AES-XPN-256");
   const offset = wholeOf((restOf(block, "conf-offset") ?? "0").replace(/^CONF-OFFSET-/, ""));
@@ -236,28 +201,14 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   for (const one of childOf(block, "macsec")?.children ?? []) {
     const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
     const ckn = parseCkn(word ?? "");
-    const life = lifetimeOf(restOf(one, "lifetime"));
+    const life = lifetimeOf(restOf(one, "lifetime") ?? "");
     // The times of a chain are those of the router's own zone unless it says otherwise.
     if (word === undefined || ckn === undefined || life === undefined || !(isGmt || isUtc)) {
       return undefined;
     }
     keys.push({ ckn, word, ...life });
   }
-  return keys.toSorted((a, b) => a.startsAt - b.startsAt);
-}
-
-function lifetimeOf(text: string | undefined): Pick<ChainKey, "startsAt" | "endsAt"> | undefined {
-  const found = /^(\S+ [A-Za-z]+ \d{1,2} \d{4}) (?:(infinite)|duration (\d{1,10})|(.+))$/.exec(
-    text ?? "",
-  );
-  const startsAt = momentOf(found?.[1] ?? "");
-  if (found === null || startsAt === undefined) return undefined;
-  if (found[2] !== undefined) return { startsAt, endsAt: undefined };
-  const endsAt =
-    found[3] === undefined
-      ? momentOf(found[4] ?? "")
-      : ((startsAt + Number(found[3]) * 1000) as WallTime);
-  return endsAt === undefined ? undefined : { startsAt, endsAt };
+  return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
 }
 
 function neighboursIn(router: Block): readonly Neighbour[] {

@@ -3,16 +3,11 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
+import { keysOf, type PlannedChain, type PlannedKey } from "../cisco-chains.ts";
 import { line } from "../transport/cli.ts";
 import { neighboursOn, type XrConfig } from "./config.ts";
 import { momentText } from "./names.ts";
-import {
-  keysOf,
-  maintenanceLines,
-  type PlannedChain,
-  type PlannedKey,
-  type PortPlan,
-} from "./plan.ts";
+import { maintenanceLines, type PortPlan } from "./plan.ts";
 
 export interface Edits {
   /** Said in this order, from the top of the configuration. */
@@ -122,7 +117,7 @@ function chainCommands(chain: PlannedChain, held: readonly PlannedChain[]): read
 }
 
 function keyCommands({ word, secret, startsAt }: PlannedKey): readonly Command[] {
-  if (secret === undefined) return [];
+  if (secret === undefined || startsAt === undefined) return [];
   const algorithm = secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
   const [time = "", month = "", day = "", year = ""] = momentText(startsAt).split(" ");
   const hole = { secret, as: "hex" } as const;

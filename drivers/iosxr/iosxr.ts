@@ -4,24 +4,20 @@ import type { Capabilities, ProbeResult } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
+import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import { readClock, readInterfaces, readPing } from "../cisco-system.ts";
 import type { Dialect, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
 import { neighboursOn, type XrConfig } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { type Answer, Interview, look } from "./look.ts";
-import { type Page, pagesOf, readSessions, sessionOf } from "./macsec-answers.ts";
+import { isPort } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, question } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
-import {
-  isAccounted,
-  readClock,
-  readInterfaces,
-  readPing,
-  readRouteTo,
-  readSoftware,
-} from "./system-answers.ts";
+import { isAccounted, readRouteTo, readSoftware } from "./system-answers.ts";
 
 /** `commit confirmed` takes seconds, from this many up to that many. */
 const secondsMin = 30;
@@ -163,14 +159,18 @@ async function probe(
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
   const { clock, config, interview } = await configOf(cli, signal);
   if (work.secrets.size > 0) await refuseAccounted(cli, signal);
-  const physical = await asked(cli, interview.answer("interfaces", readInterfaces));
+  const physical = await asked(
+    cli,
+    interview.answer("interfaces", (text) => readInterfaces(text, isPort)),
+  );
   const ports = [...physical.keys()];
   const isRemoval = work.change.some(({ kind }) => kind === "macsec.removeKey");
   const pages = isRemoval ? await asked(cli, interview.answer("mkaSessions", readSessions)) : [];
   const around: Surroundings = {
     config,
     work,
-    wall: clock.wall,
+    // To the second, as a chain writes it.
+    begins: (Math.floor(clock / 1000) * 1000) as WallTime,
     ports: new Set(ports),
     principal: (port) => principalOf(pages, port, ports, config),
   };

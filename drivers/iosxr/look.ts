@@ -13,33 +13,24 @@ import {
   type UnknownWhy,
   unknown,
 } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
+import { slotsOf } from "../cisco-chains.ts";
+import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import {
+  bgpSession,
+  type Peer,
+  type Physical,
+  readClock,
+  readInterfaces,
+} from "../cisco-system.ts";
 import type { Asked } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
 import { portOf, readConfig, type XrConfig } from "./config.ts";
-import {
-  type Page,
-  pagesOf,
-  readFrames,
-  readMkpdus,
-  readSessions,
-  sessionOf,
-} from "./macsec-answers.ts";
-import { drainsOf, isUnread, planOf, slotsOf } from "./plan.ts";
+import { readFrames, readMkpdus } from "./macsec-answers.ts";
+import { isPort } from "./names.ts";
+import { drainsOf, isUnread, planOf } from "./plan.ts";
 import { type Question, question } from "./questions.ts";
-import {
-  bgpSession,
-  type ClockAnswer,
-  type Commit,
-  type Peer,
-  type Physical,
-  readBoot,
-  readClock,
-  readCommits,
-  readInterfaces,
-  readPeers,
-  readRoutes,
-} from "./system-answers.ts";
+import { type Commit, readBoot, readCommits, readPeers, readRoutes } from "./system-answers.ts";
 
 /** An answer as it was understood, or why there is none. */
 export type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
@@ -65,7 +56,7 @@ export class Interview {
     return value === undefined ? { why: "unparsed" } : { value };
   }
 
-  async config(clock: Answer<ClockAnswer>): Promise<Answer<XrConfig>> {
+  async config(clock: Answer<WallTime>): Promise<Answer<XrConfig>> {
     const interfaces = await this.#text("interfaceConfig");
     const policies = await this.#text("policies");
     const chains = await this.#text("chains");
@@ -80,7 +71,7 @@ export class Interview {
       chains: chains.value,
       bgp: bgp.value,
     };
-    const value = readConfig(texts, "value" in clock && clock.value.isUtc);
+    const value = readConfig(texts, "value" in clock);
     return value === undefined ? { why: "unparsed" } : { value };
   }
 
@@ -119,7 +110,7 @@ export async function look(
   const clock = await interview.answer("clock", readClock);
   const boot = await interview.boot();
   const commits = await interview.commits();
-  const physical = await interview.answer("interfaces", readInterfaces);
+  const physical = await interview.answer("interfaces", (text) => readInterfaces(text, isPort));
   const config = await interview.config(clock);
   const pages = await interview.answer("mkaSessions", readSessions);
   const peers = await interview.answer("neighbours", readPeers);
@@ -156,7 +147,7 @@ async function countersOf(interview: Interview, port: PortName): Promise<Counted
 }
 
 function control(
-  clock: Answer<ClockAnswer>,
+  clock: Answer<WallTime>,
   boot: Answer<string>,
   commits: Answer<readonly Commit[]>,
   at: Instant,
@@ -167,7 +158,7 @@ function control(
   const [newest] = commits.value;
   return known(
     {
-      wall: clock.value.wall,
+      wall: clock.value,
       bootId: boot.value,
       configId: newest?.id ?? "none",
       commitPending: newest?.isPending === true,
@@ -179,7 +170,7 @@ function control(
 interface Answers {
   readonly config: Answer<XrConfig>;
   readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
-  readonly clock: Answer<ClockAnswer>;
+  readonly clock: Answer<WallTime>;
   readonly pages: Answer<readonly Page[]>;
 }
 
@@ -232,7 +223,7 @@ function settingsOf(
 
 function keysOf(
   config: Answer<XrConfig>,
-  clock: Answer<ClockAnswer>,
+  clock: Answer<WallTime>,
   port: PortName,
   unread: boolean,
   at: Instant,
@@ -240,7 +231,7 @@ function keysOf(
   if ("why" in config) return unknown(config.why, at);
   if ("why" in clock) return unknown(clock.why, at);
   if (unread) return unknown("unparsed", at);
-  return known(slotsOf(planOf(config.value, port), clock.value.wall), at);
+  return known(slotsOf(planOf(config.value, port), clock.value), at);
 }
 
 async function routing(

@@ -51,26 +51,6 @@ const monthNames = [
   "december",
 ];
 
-/** By its name or its first three letters; undefined = there is no such month. */
-function monthOf(word: string): number | undefined {
-  const at = monthNames.findIndex((one) => one.slice(0, 3) === word.slice(0, 3).toLowerCase());
-  return at < 0 ? undefined : at;
-}
-
-const moment = /^(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,3}))? ([A-Za-z]+) (\d{1,2}) (\d{4})$/;
-
-/** `18:00:00 november 25 2026`, taken for UTC. */
-export function momentOf(text: string): WallTime | undefined {
-  const found = moment.exec(text.trim().replaceAll(/ +/g, " "));
-  if (found === null) return undefined;
-  const [, hour, minute, second, fraction = "0", word = "", day, year] = found;
-  const month = monthOf(word);
-  if (month === undefined) return undefined;
-  const clock = [Number(hour), Number(minute), Number(second)] as const;
-  const ms = Number(fraction.padEnd(3, "0"));
-  return Date.UTC(Number(year), month, Number(day), ...clock, ms) as WallTime;
-}
-
 export function momentText(at: WallTime): string {
   const date = new Date(Math.floor(at / 1000) * 1000);
   const month = monthNames[date.getUTCMonth()] ?? "";

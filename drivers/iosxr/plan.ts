@@ -1,46 +1,35 @@
-// What a wanted change makes of a port, part by part, and why it is refused: IOS XR itself would
-// let the key in use be deleted.
+// What a wanted change makes of a port, part by part, and why it is refused.
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
-import type { Secret } from "#hal/secret.ts";
-import type { WallTime } from "#hal/world.ts";
-import type { Work } from "../define-dialect.ts";
+import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
+import {
+  addKey,
+  type ChainPlan,
+  type ChainSurroundings,
+  freeChain,
+  keysOf,
+  type PlannedChain,
+  promoteKey,
+  refused,
+  rejected,
+  removeKey,
+  replaceKey,
+} from "../cisco-chains.ts";
 import { isToken } from "../transport/cli.ts";
-import { type ChainKey, type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
+import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";
 
 /** A port as it is configured, or as it is to be. */
-export interface PortPlan {
-  readonly port: PortName;
-  readonly admin: "up" | "down";
+export interface PortPlan extends ChainPlan {
   readonly policy: string | undefined;
   readonly settings: MacsecSettings | undefined;
-  readonly primary: PlannedChain | undefined;
-  readonly fallback: PlannedChain | undefined;
   readonly drains: readonly DrainMeans[];
 }
 
-export interface PlannedChain {
-  readonly name: string;
-  readonly keys: readonly PlannedKey[];
-}
-
-export interface PlannedKey extends ChainKey {
-  /** Of a key that is new. */
-  readonly secret?: Secret;
-}
-
-export interface Surroundings {
+export interface Surroundings extends ChainSurroundings {
   readonly config: XrConfig;
-  readonly work: Work;
-  /** The router's own clock. */
-  readonly wall: WallTime;
   /** Ports that the router has. */
   readonly ports: ReadonlySet<PortName>;
-  /** The key in use on a port now. */
-  principal(port: PortName): Ckn | undefined;
 }
 
 const windowMax = 1_024;
@@ -78,21 +67,6 @@ export function drainsOf(config: XrConfig, port: PortName): readonly DrainMeans[
   if (neighbours.some(({ maintenance }) => maintenance?.isActive)) means.push("prepend");
   if (neighbours.some(({ isShut }) => isShut)) means.push("peeringShutdown");
   return means;
-}
-
-export function keysOf({ primary, fallback }: PortPlan): readonly PlannedKey[] {
-  return [...(primary?.keys ?? []), ...(fallback?.keys ?? [])];
-}
-
-/** What a key is at that moment; one whose time is over is none any more. */
-export function slotsOf({ primary, fallback }: PortPlan, wall: WallTime): readonly KeySlot[] {
-  const slots = (chain: PlannedChain | undefined, role: "primary" | "fallback"): KeySlot[] =>
-    (chain?.keys ?? [])
-      .filter(({ endsAt }) => endsAt === undefined || endsAt > wall)
-      .map(({ ckn, startsAt }) =>
-        startsAt > wall ? { ckn, role: "scheduled", startsAt } : { ckn, role },
-      );
-  return [...slots(primary, "primary"), ...slots(fallback, "fallback")];
 }
 
 /** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
@@ -145,11 +119,11 @@ function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan 
     case "macsec.protect":
       return protect(plan, part, around);
     case "macsec.addKey":
-      return addKey(plan, part.key, around);
+      return addKey(plan, part.key, ownOf(plan, around), around);
     case "macsec.promoteKey":
       return promoteKey(plan, part.ckn, around);
     case "macsec.replaceKey":
-      return replaceKey(plan, part.key, around);
+      return replaceKey(plan, part.key, ownOf(plan, around), around);
     case "macsec.removeKey":
       return removeKey(plan, part.ckn, around);
     case "macsec.rekeySak":
@@ -207,7 +181,7 @@ function protect(
   }
   const policy = plan.policy ?? ownOf(plan, around);
   // A policy reaches a port only together with a key chain, which may still be empty.
-  const primary = plan.primary ?? { name: freeChain(plan, around), keys: [] };
+  const primary = plan.primary ?? { name: freeChain(plan, ownOf(plan, around)), keys: [] };
   return { ...plan, policy, primary, settings: { ...settings, policy: "mustSecure" } };
 }
 
@@ -215,92 +189,4 @@ function ownOf({ port }: PortPlan, around: Surroundings): string {
   const name = ownName(port);
   if (name === undefined) throw rejected(around, port, "the name of its policy would be too long");
   return name;
-}
-
-/** One of two names, so that a chain that is in use is never written into. */
-function freeChain(plan: PortPlan, around: Surroundings): string {
-  const own = ownOf(plan, around);
-  const taken = [plan.primary?.name, plan.fallback?.name];
-  return taken.includes(`${own}-a`) ? `${own}-b` : `${own}-a`;
-}
-
-function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
-  const held = keysOf(plan);
-  if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
-  const keys = [newKey(plan, key, around)];
-  const chain = { name: freeChain(plan, around), keys };
-  if (held.length === 0) {
-    const { primary = chain } = plan;
-    return { ...plan, primary: { ...primary, keys }, fallback: undefined };
-  }
-  if (around.work.capabilities.macsec?.overlap === "none") {
-    throw refused(around, "device.unsupported", plan.port, "the port holds one key only");
-  }
-  if (held.length > 1) throw rejected(around, plan.port, "the port already holds two keys");
-  return { ...plan, fallback: chain };
-}
-
-/** The chains change places, and no key is written anew. */
-function promoteKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
-  const { primary, fallback, port } = plan;
-  if (primary?.keys.some((key) => key.ckn === ckn)) return plan;
-  if (primary === undefined || !fallback?.keys.some((key) => key.ckn === ckn)) {
-    throw rejected(around, port, "the key to be promoted is not on the port");
-  }
-  return { ...plan, primary: fallback, fallback: primary };
-}
-
-function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
-  const held = keysOf(plan);
-  if (held.length > 1) throw rejected(around, plan.port, "the port holds two keys");
-  if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
-  const chain = { name: freeChain(plan, around), keys: [newKey(plan, key, around)] };
-  return { ...plan, primary: chain, fallback: undefined };
-}
-
-function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
-  const held = keysOf(plan);
-  const { port, primary, fallback } = plan;
-  if (held.every((key) => key.ckn !== ckn)) return plan;
-  if (held.length === 1) throw rejected(around, port, "it is the only key of the port");
-  // A port that is shut uses none of its keys.
-  if (plan.admin === "up" && around.principal(port) === ckn) {
-    throw rejected(around, port, "the key is the principal one, in use now");
-  }
-  const without = (chain: PlannedChain | undefined): PlannedChain | undefined => {
-    const keys = chain?.keys.filter((key) => key.ckn !== ckn) ?? [];
-    return chain === undefined || keys.length === 0 ? undefined : { ...chain, keys };
-  };
-  const rest = without(primary);
-  if (rest === undefined) {
-    throw rejected(around, port, "it is the primary key; the fallback is to be promoted before");
-  }
-  return { ...plan, primary: rest, fallback: without(fallback) };
-}
-
-/** It begins at once: a chain of ours holds one key. */
-function newKey(plan: PortPlan, key: KeyRef, around: Surroundings): PlannedKey {
-  const secret = around.work.secrets.get(key.cakSecretId);
-  if (secret === undefined) throw rejected(around, plan.port, "the change brings no key");
-  if (secret.byteLength !== 16 && secret.byteLength !== 32) {
-    const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
-    throw refused(around, "vault.malformedKey", plan.port, text);
-  }
-  const startsAt = (Math.floor(around.wall / 1000) * 1000) as WallTime;
-  return { ckn: key.ckn, word: key.ckn, startsAt, endsAt: undefined, secret };
-}
-
-function rejected(around: Surroundings, port: string, why: string): LinksealError {
-  return refused(around, "device.rejected", port, why);
-}
-
-function refused(
-  { work }: Surroundings,
-  code: ErrorCode,
-  port: string,
-  why: string,
-): LinksealError {
-  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
-  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
-  return new LinksealError(code, text, { effect: "none", where: work.device, next });
 }

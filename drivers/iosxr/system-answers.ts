@@ -1,31 +1,10 @@
-// What IOS XR tells of itself: clock, boot, commits, interfaces, BGP, routes. Undefined = the
+// What IOS XR tells of itself: boot, commits, BGP, routes. Undefined = the
 // answer holds nothing that is understood.
 
 import { isIP } from "node:net";
-import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
-import type { WallTime } from "#hal/world.ts";
+import type { PortName, Route } from "#hal/model.ts";
+import { type Peer, readPeerPages } from "../cisco-system.ts";
 import type { CommitRecord } from "../define-dialect.ts";
-import { wholeOf } from "./config.ts";
-import { isPort, momentOf } from "./names.ts";
-
-export interface ClockAnswer {
-  readonly wall: WallTime;
-  /** The zone that the router's own times are in is that of the world. */
-  readonly isUtc: boolean;
-}
-
-const clockPattern =
-  /^[*.]?(\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?) (\w{2,5}) \w{3} (\w{3}) +(\d{1,2}) (\d{4})$/m;
-
-/** In another zone than UTC the moment is not known. */
-export function readClock(text: string): ClockAnswer | undefined {
-  const found = clockPattern.exec(text);
-  if (found === null) return undefined;
-  const [, time, zone = "", month, day, year] = found;
-  const wall = momentOf(`${time} ${month} ${day} ${year}`);
-  if (wall === undefined || !/^(?:UTC|GMT|Z)$/.test(zone)) return undefined;
-  return { wall, isUtc: true };
-}
 
 /** The newest boot of the history, as the router writes it. */
 export function readBoot(text: string): string | undefined {
@@ -87,73 +66,11 @@ function holdersOf(text: string): readonly string[] | undefined {
   });
 }
 
-export interface Physical {
-  readonly admin: "up" | "down";
-  readonly linkUp: boolean;
-  readonly rate: PortRate | undefined;
-}
-
-/** Ethernet ports alone. */
-export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | undefined {
-  const heads = [...text.matchAll(/^(\S{1,64}) is ([\w ]{1,40}), line protocol is [\w ]{1,40}$/gm)];
-  if (heads.length === 0) return undefined;
-  const ports = new Map<PortName, Physical>();
-  for (const [index, head] of heads.entries()) {
-    const [, name = "", state = ""] = head;
-    if (!isPort(name)) continue;
-    const page = text.slice(head.index, heads[index + 1]?.index ?? text.length);
-    ports.set(name, {
-      admin: state === "administratively down" ? "down" : "up",
-      linkUp: state === "up",
-      rate: rateOf(page),
-    });
-  }
-  return ports;
-}
-
-function rateOf(page: string): PortRate | undefined {
-  const way = (name: string): readonly [number, number] => {
-    const pattern = new RegExp(
-      `^ {0,8}\\d{1,4} \\w{1,8} ${name} rate (\\d{1,15}) bits/sec, (\\d{1,15}) packets/sec$`,
-      "m",
-    );
-    const found = pattern.exec(page);
-    return found === null ? [Number.NaN, Number.NaN] : [Number(found[1]), Number(found[2])];
-  };
-  const [rxBps, rxPps] = way("input");
-  const [txBps, txPps] = way("output");
-  const kbit = wholeOf(/\bBW (\d{1,12}) Kbit\b/.exec(page)?.[1]);
-  const rate = { rxPps, txPps, rxBps, txBps, lineBps: (kbit ?? Number.NaN) * 1000 };
-  return Object.values(rate).every(Number.isFinite) ? rate : undefined;
-}
-
-export interface Peer {
-  readonly state: string;
-  readonly lastError: string | undefined;
-}
-
 /** By the address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
-  const parts = text.split(/^BGP neighbor is /m).slice(1);
-  if (parts.length === 0 && text.trim() !== "") return undefined;
-  return new Map(
-    parts.map((part) => [
-      /^[0-9a-fA-F.:]{2,45}/.exec(part)?.[0] ?? "",
-      {
-        state: /^ {0,8}BGP state = (\w{1,20})/m.exec(part)?.[1] ?? "",
-        lastError: /^ {0,8}Last reset .{0,80}?, due to (.{1,200})$/m.exec(part)?.[1],
-      },
-    ]),
-  );
-}
-
-const remarkMax = 100;
-
-export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
-  const up = found?.state === "Established";
-  if (up || found?.lastError === undefined) return { port, peer, up };
-  const said = found.lastError.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
-  return { port, peer, up, trouble: `the last session ended with: ${said}` };
+  const pages = readPeerPages(text);
+  if (pages.length === 0 && text.trim() !== "") return undefined;
+  return new Map(pages.map((one) => [one.address, one]));
 }
 
 /** Routes that came from one neighbour; `best` = in use. */
@@ -172,13 +89,6 @@ export function readRoutes(text: string, port: PortName): readonly Route[] | und
 export function readRouteTo(text: string): string | undefined {
   const hop = /^ {1,16}(?:[0-9a-fA-F.:]{2,45}|directly connected),(.{1,200})$/m.exec(text)?.[1];
   return /\bvia ([\w./-]{1,64})/.exec(hop ?? "")?.[1]?.replace(/\.\d+$/, "");
-}
-
-export function readPing(text: string): { sent: number; answered: number } | undefined {
-  const found = /^Success rate is \d{1,3} percent \((\d{1,12})\/(\d{1,12})\)/m.exec(text);
-  if (found === null) return undefined;
-  const [answered, sent] = [Number(found[1]), Number(found[2])];
-  return answered > sent ? undefined : { sent, answered };
 }
 
 export interface Software {

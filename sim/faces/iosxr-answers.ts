@@ -1,8 +1,9 @@
 // What a router with IOS XR prints when it is asked, out of the state of the simulated one.
 
-import type { MacsecPort, MkaParticipant, MkaSession, PortName, Reading } from "#hal/model.ts";
+import type { MacsecPort, MkaParticipant, MkaSession, PortName } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
-import { localAs, peersOf } from "./iosxr-config.ts";
+import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
+import { localAs } from "./iosxr-config.ts";
 
 export interface CommitEntry {
   readonly id: number;
@@ -11,32 +12,6 @@ export interface CommitEntry {
   readonly client: string;
   readonly wall: number;
   readonly comment: string | undefined;
-}
-
-const known = <T>(reading: Reading<T> | undefined): T | undefined =>
-  reading?.kind === "known" ? reading.value : undefined;
-
-const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-
-/** `Wed Nov 25 18:00:00.250 UTC`, as it stands before every answer. */
-export function stamp(wall: number): string {
-  const date = new Date(wall);
-  const day = String(date.getUTCDate()).padStart(2, " ");
-  const time = date.toISOString().slice(11, 23);
-  return `${days[date.getUTCDay()]} ${months[date.getUTCMonth()]} ${day} ${time} UTC`;
-}
-
-/** The same without the fraction and with the year. */
-function dated(wall: number): string {
-  const [day = "", month = "", date = "", time = ""] = stamp(wall).split(/ +/);
-  const year = new Date(wall).getUTCFullYear();
-  return `${day} ${month} ${date.padStart(2, " ")} ${time.slice(0, 8)} ${year}`;
-}
-
-export function clock(router: Router): string {
-  const [day, month, date, time, zone] = stamp(router.wall()).split(/ +/);
-  return `${time} ${zone} ${day} ${month} ${date} ${new Date(router.wall()).getUTCFullYear()}`;
 }
 
 export interface Model {
@@ -221,17 +196,11 @@ function shortOf(port: PortName): string {
 }
 
 function sakLines(which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] {
-  const status = (): string => {
-    if (sak === undefined) return which === "Old" ? "FIRST-SAK" : "No Rx, No Tx";
-    const both = sak.receive && sak.transmit ? " & " : ", ";
-    return `${sak.receive ? "" : "No "}Rx${both}${sak.transmit ? "" : "No "}Tx`;
-  };
-  const [mi = "", number = "0"] = sak?.keyId.toUpperCase().split("/") ?? [];
-  const ki = `${mi}${Number(number).toString(16).toUpperCase().padStart(8, "0")}`;
+  const { status, an, key } = sakTold(which, sak);
   return [
-    field(`${which} SAK Status`, status()),
-    field(`${which} SAK AN`, sak?.an ?? 0),
-    field(`${which} SAK KI (KN)`, sak === undefined ? "FIRST-SAK (0)" : `${ki} (${number})`),
+    field(`${which} SAK Status`, status),
+    field(`${which} SAK AN`, an),
+    field(`${which} SAK KI (KN)`, key),
   ];
 }
 
@@ -363,27 +332,5 @@ export function routeTo(router: Router, address: string): string {
     `    192.0.2.254, via ${port}`,
     "      Route metric is 0",
     "  No advertising protos.",
-  ].join("\n");
-}
-
-const probeBytes = 100;
-const rowMarks = 70;
-
-export function ping(router: Router, address: string, count: number): string {
-  const name = [...peersOf(router)].find(([, peer]) => peer === address)?.[0];
-  const port = name === undefined ? undefined : router.port(name);
-  const arrived = port?.fibre.inject("a", count, probeBytes).delivered ?? 0;
-  const answered = arrived > 0 ? (port?.fibre.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
-  const rows: string[] = [];
-  for (let at = 0; at < count; at += rowMarks) {
-    const length = Math.min(rowMarks, count - at);
-    const good = Math.max(0, Math.min(length, answered - at));
-    rows.push("!".repeat(good) + ".".repeat(length - good));
-  }
-  const percent = count === 0 ? 0 : Math.floor((answered / count) * 100);
-  return [
-    `Sending ${count}, 100-byte ICMP Echos to ${address}, timeout is 2 seconds:`,
-    ...rows,
-    `Success rate is ${percent} percent (${answered}/${count})`,
   ].join("\n");
 }

@@ -13,19 +13,13 @@ import type { WallTime } from "#hal/world.ts";
 import type { Router } from "#sim/router.ts";
 import { cloneConfig, type MutableConfig, type PortConfig } from "#sim/router-config.ts";
 import type { StationKey } from "#sim/station.ts";
-import { type Block, block, blocksAt, childOf, cloneBlocks, restOf } from "./iosxr-tree.ts";
+import { peersOf } from "./cisco-answers.ts";
+import { type Block, block, blocksAt, childOf, cloneBlocks, restOf } from "./cisco-tree.ts";
 
 const localAs = "64512";
 
 /** Printed by `show configuration failed`. */
 export class SemanticError extends Error {}
-
-/** The far end's address on a port, as the router peers with it. */
-export function peersOf(router: Router): ReadonlyMap<PortName, string> {
-  const { routing } = router.state();
-  const sessions = routing.kind === "known" ? routing.value.sessions : [];
-  return new Map(sessions.map(({ port, peer }) => [port, peer]));
-}
 
 /** What an operator had before we came. */
 export function firstBlocks(router: Router): Block[] {

@@ -1,31 +1,12 @@
-// A configuration of IOS XR as lines inside of lines, and the words that are known at each place.
+// The words that IOS XR knows at each place of its configuration, and how it prints one.
 
-export interface Block {
-  readonly line: string;
-  children: Block[];
-}
-
-interface Rule {
-  readonly inside: string;
-  readonly words: RegExp;
-  /** As many first words name the thing: another line with the same takes its place. */
-  readonly named: number;
-  /** The mode that the line leads into. */
-  readonly opens?: string;
-}
+import { type Block, type Rule, rule } from "./cisco-tree.ts";
 
 const name = String.raw`[\w.:/-]{1,64}`;
 const hex = "[0-9A-Fa-f]{2,64}";
-const rule = (inside: string, words: string, named: number, opens?: string): Rule => ({
-  inside,
-  words: new RegExp(`^${words}$`),
-  named,
-  ...(opens === undefined ? {} : { opens }),
-});
-
 const date = String.raw`\d{2}:\d{2}:\d{2} \w+ \d{1,2} \d{4}`;
 const suite = "GCM-AES-(?:XPN-)?(?:128|256)";
-const rules: readonly Rule[] = [
+export const rules: readonly Rule[] = [
   rule("", `hostname ${name}`, 1),
   rule("", String.raw`aaa [\w -]+`, 3),
   rule("", `interface ${name}`, 2, "if"),
@@ -65,75 +46,6 @@ const rules: readonly Rule[] = [
   rule("bgp-nbr-af", `route-policy ${name} (?:in|out)`, 3),
 ];
 
-export const block = (line: string, ...children: Block[]): Block => ({ line, children });
-
-export function cloneBlocks(blocks: readonly Block[]): Block[] {
-  return blocks.map(({ line, children }) => ({ line, children: cloneBlocks(children) }));
-}
-
-/** Where a session stands in its candidate. */
-export interface Place {
-  readonly mode: string;
-  readonly path: readonly string[];
-}
-
-export const top: Place = { mode: "", path: [] };
-
-export function blocksAt(root: Block[], path: readonly string[]): Block[] {
-  let blocks = root;
-  for (const line of path) {
-    let found = blocks.find((one) => one.line === line);
-    if (found === undefined) {
-      found = block(line);
-      blocks.push(found);
-    }
-    blocks = found.children;
-  }
-  return blocks;
-}
-
-/** The place after the line; undefined = it is not known there, nor further up. */
-export function enter(root: Block[], at: Place, line: string): Place | undefined {
-  const isNo = line.startsWith("no ");
-  const text = isNo ? line.slice(3) : line;
-  for (let place: Place | undefined = at; place !== undefined; place = parentOf(place)) {
-    const { mode, path } = place;
-    const blocks = blocksAt(root, path);
-    if (isNo) {
-      const has = (one: Block): boolean => one.line === text || one.line.startsWith(`${text} `);
-      const isKnown = rules.some(({ inside, words }) => inside === mode && words.test(text));
-      if (!isKnown && !blocks.some(has)) continue;
-      for (const one of blocks.filter(has)) blocks.splice(blocks.indexOf(one), 1);
-      return place;
-    }
-    const known = rules.find(({ inside, words }) => inside === mode && words.test(text));
-    if (known === undefined) continue;
-    put(blocks, text, known);
-    if (known.opens === undefined) return place;
-    return { mode: known.opens, path: [...path, text] };
-  }
-  return undefined;
-}
-
-function put(blocks: Block[], line: string, { named }: Rule): void {
-  const head = (text: string): string => text.split(" ").slice(0, named).join(" ");
-  const at = blocks.findIndex((one) => head(one.line) === head(line));
-  const before = blocks[at];
-  if (before === undefined) blocks.push(block(line));
-  else if (before.line !== line) blocks[at] = block(line, ...before.children);
-}
-
-export function parentOf({ path }: Place): Place | undefined {
-  if (path.length === 0) return undefined;
-  const above = path.slice(0, -1);
-  let mode = "";
-  for (const line of above) {
-    const inside = mode;
-    mode = rules.find((one) => one.inside === inside && one.words.test(line))?.opens ?? "";
-  }
-  return { mode, path: above };
-}
-
 /** As `show running-config` prints it: keys in their other form. */
 export function printBlocks(blocks: readonly Block[], depth = 0): readonly string[] {
   const indent = " ".repeat(depth);
@@ -151,12 +63,4 @@ export function printBlocks(blocks: readonly Block[], depth = 0): readonly strin
 function obfuscated(digits: string): string {
   const octets = Buffer.from(digits).map((octet, index) => octet ^ (0x35 + (index % 11)));
   return `08${Buffer.from(octets).toString("hex").toUpperCase()}`;
-}
-
-export const childOf = (blocks: readonly Block[] | undefined, line: string): Block | undefined =>
-  blocks?.find((one) => one.line === line);
-
-/** The rest of the first line that begins with the words. */
-export function restOf(blocks: readonly Block[] | undefined, words: string): string | undefined {
-  return blocks?.find(({ line }) => line.startsWith(`${words} `))?.line.slice(words.length + 1);
 }

@@ -6,25 +6,7 @@ import type { Router } from "#sim/router.ts";
 import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, effectsBetween, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
-import {
-  type CommitEntry,
-  clock,
-  commitList,
-  editors,
-  interfaces,
-  type Model,
-  mkaSessions,
-  mkaStatistics,
-  neighbours,
-  ping,
-  reboots,
-  received,
-  routeTo,
-  secyStatistics,
-  stamp,
-  version,
-} from "./iosxr-answers.ts";
-import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
+import { clock, ping, stamp } from "./cisco-answers.ts";
 import {
   type Block,
   childOf,
@@ -32,9 +14,25 @@ import {
   enter,
   type Place,
   parentOf,
-  printBlocks,
   top,
-} from "./iosxr-tree.ts";
+} from "./cisco-tree.ts";
+import {
+  type CommitEntry,
+  commitList,
+  editors,
+  interfaces,
+  type Model,
+  mkaSessions,
+  mkaStatistics,
+  neighbours,
+  reboots,
+  received,
+  routeTo,
+  secyStatistics,
+  version,
+} from "./iosxr-answers.ts";
+import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
+import { printBlocks, rules } from "./iosxr-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 import { type Printed, serveTerminal } from "./terminal.ts";
 
@@ -307,7 +305,7 @@ class Vty {
         this.#place = top;
         return text("");
       case "exit":
-        this.#place = parentOf(place);
+        this.#place = parentOf(rules, place);
         if (this.#place === undefined) this.#leave();
         return text("");
       case "end":
@@ -322,7 +320,7 @@ class Vty {
       return text(filtered(shown, filter === undefined ? [] : [filter]).join("\n"));
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    const next = enter(this.#target, place, line);
+    const next = enter(rules, this.#target, place, line);
     if (next === undefined) return text(invalid);
     this.#place = next;
     return text("");

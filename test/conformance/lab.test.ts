@@ -6,14 +6,16 @@ import { readXml } from "#drivers/transport/xml.ts";
 import type { Verdict } from "#hal/conformance.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { channelTo } from "../face-channel.ts";
-import * as eos from "./eos-place.ts";
-import * as iosxr from "./iosxr-place.ts";
-import { junosDriver, type Place, placeOf, platforms, worldOf } from "./junos-place.ts";
-import { drive, ports } from "./rig.ts";
+import { driverOf, type Platform, placeOf, platforms, worldOf } from "./place.ts";
+import { drive } from "./rig.ts";
 
-async function checked(driver: Driver): Promise<ReadonlyMap<string, Verdict>> {
-  const place: Place = placeOf(platforms["ptx10008 23.4R2"]);
+async function checked(
+  driver: Driver,
+  platform: Platform = platforms["ptx10008 23.4R2"],
+): Promise<ReadonlyMap<string, Verdict>> {
+  const place = placeOf(platform);
   const { rig, face } = place;
+  const { ports } = platform;
   const world = worldOf(place, async (to) => channelTo(to.device, (wire) => face.connect(wire)));
   const target = { device: rig.router.name, address: "192.0.2.1" };
   const told = (): void => undefined;
@@ -31,47 +33,26 @@ describe("a driver on a router of a lab", () => {
   });
 
   it("is tried as far as a router alone can tell", async () => {
-    const verdicts = await checked(junosDriver());
+    const verdicts = await checked(driverOf("junos"));
     expect(failed(verdicts)).toEqual([]);
     const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
     expect(kinds.ok?.length).toBeGreaterThan(30);
     expect(kinds.untried?.length).toBeGreaterThan(0);
   });
 
-  it("is tried at a command line as well", async () => {
-    const place = iosxr.placeOf(iosxr.platforms["8201-32FH 7.11.2"]);
-    const { rig, face } = place;
-    const world = iosxr.worldOf(place, async (to) =>
-      channelTo(to.device, (wire) => face.connect(wire)),
-    );
-    const driver = iosxr.iosxrDriver();
-    const target = { device: rig.router.name, address: "192.0.2.1" };
-    const [first, second] = rig.links;
-    const names = [first.port, second.port] as const;
-    const told = (): void => undefined;
-    const verdicts = await drive(
-      rig.clock,
-      checkDriver({ driver, target, world, ports: names, told }),
-    );
-    expect(failed(verdicts)).toEqual([]);
-    const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
-    expect(kinds.ok?.length).toBeGreaterThan(30);
-  });
-
-  it("is tried at the command line of another platform as well", async () => {
-    const { rig, face } = eos.placeOf(eos.platforms["7280CR3MK 4.30.5M"]);
-    const dial = worldOf({ rig }, async (to) => channelTo(to.device, (wire) => face.connect(wire)));
-    const target = { device: rig.router.name, address: "192.0.2.1" };
-    const told = (): void => undefined;
-    const parts = { driver: eos.eosDriver(), target, world: dial, ports: eos.ports, told };
-    const verdicts = await drive(rig.clock, checkDriver(parts));
-    expect(failed(verdicts)).toEqual([]);
-    const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
-    expect(kinds.ok?.length).toBeGreaterThan(30);
-  });
+  it.each(["8201-32FH 7.11.2", "7280CR3MK 4.30.5M", "C8500-12X4QC 17.15.1"] as const)(
+    "is tried at a command line as well, %s",
+    async (name) => {
+      const platform: Platform = platforms[name];
+      const verdicts = await checked(driverOf(platform.vendor), platform);
+      expect(failed(verdicts)).toEqual([]);
+      const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
+      expect(kinds.ok?.length).toBeGreaterThan(30);
+    },
+  );
 
   it("that commits without its timer fails", async () => {
-    const inner = junosDriver();
+    const inner = driverOf("junos");
     const spoilt: Driver = {
       ...inner,
       open: async (...words) => {

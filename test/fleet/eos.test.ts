@@ -3,28 +3,15 @@
 // of the oracle.
 
 import { describe, expect, it } from "vitest";
-import { EosFace, eosModel } from "#sim/faces/eos.ts";
-import type { EosModel } from "#sim/faces/eos-answers.ts";
-import { eosDriver, platforms } from "../conformance/eos-place.ts";
+import { type Platform, platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
 const rotations = effort(5, 200);
 const breaking = effort(3, 40);
 
-function eosStage(seed: string, platform: EosModel): RouterStage {
-  const faceOf = (router: ConstructorParameters<typeof EosFace>[0]): EosFace =>
-    new EosFace(router, platform);
-  return new RouterStage(seed, {
-    driver: eosDriver(),
-    model: eosModel,
-    faceOf,
-    echo: /\bkey [0-9a-f]{2,64} 0 [0-9a-f]/i,
-  });
-}
-
-async function begun(seed: string, platform: EosModel): Promise<RouterStage> {
-  const stage = eosStage(seed, platform);
+async function begun(seed: string, platform: Platform): Promise<RouterStage> {
+  const stage = new RouterStage(seed, spokenBy(platform));
   await stage.run(stage.begin());
   await stage.settled();
   expect(stage.isProtected(), stage.rest).toBe(true);
@@ -32,7 +19,7 @@ async function begun(seed: string, platform: EosModel): Promise<RouterStage> {
 }
 
 describe("routers that speak EOS", () => {
-  it.each(Object.entries(platforms))(
+  it.each(platformsOf("eos"))(
     `get first keys and ${rotations} new pairs, %s`,
     { timeout: effort(120_000, 3_600_000) },
     async (name, platform) => {
@@ -56,7 +43,7 @@ describe("routers that speak EOS", () => {
     },
   );
 
-  it.each(Object.entries(platforms))(
+  it.each(platformsOf("eos"))(
     `keep every promise over connections that break, %s`,
     { timeout: effort(120_000, 3_600_000) },
     async (name, platform) => {

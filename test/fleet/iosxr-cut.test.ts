@@ -2,14 +2,14 @@
 // again every link gets its new pair.
 
 import { describe, expect, it } from "vitest";
-import { platforms, spokenBy } from "../conformance/iosxr-place.ts";
+import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
 const rotations = effort(3, 40);
 
 describe("routers that speak IOS XR", () => {
-  it.each(Object.entries(platforms))(
+  it.each(platformsOf("iosxr"))(
     `keep every promise over connections that break, %s`,
     { timeout: effort(120_000, 3_600_000) },
     async (name, platform) => {

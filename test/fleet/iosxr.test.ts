@@ -2,14 +2,14 @@
 // each by what its platform can hold, under the eyes of the oracle.
 
 import { describe, expect, it } from "vitest";
-import { platforms, spokenBy } from "../conformance/iosxr-place.ts";
+import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
 const rotations = effort(5, 200);
 
 describe("routers that speak IOS XR", () => {
-  it.each(Object.entries(platforms))(
+  it.each(platformsOf("iosxr"))(
     `get first keys and ${rotations} new pairs, %s`,
     { timeout: effort(120_000, 3_600_000) },
     async (name, platform) => {
@@ -29,7 +29,7 @@ describe("routers that speak IOS XR", () => {
       expect(stage.complaints()).toEqual([]);
       const each = 2 * rotations;
       expect(Object.fromEntries(stage.keyEffects)).toEqual(
-        platform.overlap === "none"
+        platform.less.overlap === "none"
           ? { "macsec.addKey": 2, "macsec.replaceKey": each }
           : {
               "macsec.addKey": 2 + each,

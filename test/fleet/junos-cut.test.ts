@@ -3,14 +3,14 @@
 
 import { describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
-import { platforms, spokenBy } from "../conformance/junos-place.ts";
+import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
 const rotations = effort(3, 40);
 
 describe("routers that speak Junos", () => {
-  it.each(Object.entries(platforms))(
+  it.each(platformsOf("junos"))(
     `keep every promise over connections that break, %s`,
     { timeout: effort(120_000, 3_600_000) },
     async (name, platform) => {

@@ -3,14 +3,14 @@
 
 import { describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
-import { platforms, spokenBy } from "../conformance/junos-place.ts";
+import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
 const rotations = effort(5, 200);
 
 describe("routers that speak Junos", () => {
-  it.each(Object.entries(platforms))(
+  it.each(platformsOf("junos"))(
     `get first keys and ${rotations} new pairs, %s`,
     { timeout: effort(120_000, 3_600_000) },
     async (name, platform) => {
@@ -32,7 +32,7 @@ describe("routers that speak Junos", () => {
       expect(stage.complaints()).toEqual([]);
       const each = 2 * rotations;
       expect(Object.fromEntries(stage.keyEffects)).toEqual(
-        platform.overlap === "none"
+        platform.less.overlap === "none"
           ? { "macsec.addKey": 2, "macsec.replaceKey": each }
           : { "macsec.addKey": 2 + each, "macsec.removeKey": each },
       );

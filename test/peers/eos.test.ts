@@ -4,9 +4,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { EosFace } from "#sim/faces/eos.ts";
 import { paceClock } from "#sim/serve.ts";
 import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
-import { type Place, placeOf, platforms, ports } from "../conformance/eos-place.ts";
+import { type Place, placeOf, platforms } from "../conformance/place.ts";
 import { python } from "./place.ts";
 import { run as runProgram } from "./run.ts";
 
@@ -18,7 +19,7 @@ async function run(argv: readonly string[], stdin: string): Promise<string> {
 
 describe("a router that speaks EOS", () => {
   let folder: string;
-  let place: Place;
+  let place: Place<EosFace>;
   let server: SshServed;
   let pace: ReturnType<typeof paceClock>;
   beforeAll(async () => {
@@ -48,7 +49,7 @@ describe("a router that speaks EOS", () => {
     ...words,
   ];
   const login = "linkseal@127.0.0.1";
-  const [port] = ports;
+  const [port] = platforms["7280CR3MK 4.30.5M"].ports;
 
   it("answers one command, as JSON and as text, and shows the key that it said", async () => {
     const version = JSON.parse(await run([...ssh(login), "show version | json"], ""));
@@ -90,7 +91,7 @@ describe("a router that speaks EOS", () => {
     expect(JSON.parse(said)).toEqual({
       prompt: "edge#",
       model: "DCS-7280CR3MK-32P4-F",
-      interfaces: [...ports, "Management1"],
+      interfaces: [...platforms["7280CR3MK 4.30.5M"].ports, "Management1"],
       shut_at_once: true,
       open_at_once: true,
       shut_before_commit: false,

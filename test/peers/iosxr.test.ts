@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { paceClock } from "#sim/serve.ts";
 import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
-import { type Place, placeOf, platforms } from "../conformance/iosxr-place.ts";
+import { type Place, placeOf, platforms } from "../conformance/place.ts";
 import { run } from "./run.ts";
 
 describe("a router that speaks IOS XR", () => {

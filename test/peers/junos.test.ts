@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { paceClock } from "#sim/serve.ts";
 import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
-import { type Place, placeOf, platforms } from "../conformance/junos-place.ts";
+import { type Place, placeOf, platforms } from "../conformance/place.ts";
 import { python } from "./place.ts";
 import { run } from "./run.ts";
 

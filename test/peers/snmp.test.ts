@@ -14,7 +14,7 @@ import type { SnmpReply } from "#hal/world.ts";
 import { snmpObjects } from "#sim/faces/snmp.ts";
 import { paceClock } from "#sim/serve.ts";
 import { type SnmpServed, serveSnmp } from "#sim/serve-snmp.ts";
-import { type Place, placeOf, platforms } from "../conformance/junos-place.ts";
+import { type Place, placeOf, platforms } from "../conformance/place.ts";
 import { agentOf, material, never, targetOf, user } from "../unit/snmp-kit.ts";
 import { run } from "./run.ts";
 

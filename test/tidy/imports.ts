@@ -38,6 +38,10 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
+    edge: /^drivers\/iosx[er]\/.* -> drivers\/cisco-[a-z]+\.ts$/,
+    why: "pure: what two platforms of one maker say alike",
+  },
+  {
     edge: /^drivers\/second-opinion\.ts -> drivers\/if-mib\.ts$/,
     why: "pure: a MIB that every platform has, for whichever driver wants a second opinion",
   },

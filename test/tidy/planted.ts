@@ -19,6 +19,8 @@ const imports: readonly Planted[] = [
   planted("imports", "hal/a.ts", 'import { inspect } from "node:util";\nimport "./b.ts";'),
   planted("imports", "drivers/junos.ts", 'import type { X } from "#agent/x.ts";', 1),
   planted("imports", "drivers/junos.ts", 'import { x } from "./iosxr.ts";', 1),
+  planted("imports", "drivers/junos/plan.ts", 'import { x } from "../cisco-mka.ts";', 1),
+  planted("imports", "drivers/iosxe/plan.ts", 'import { x } from "../cisco-mka.ts";'),
   planted("imports", "drivers/junos.ts", 'import { x } from "./transport/shell.ts";', 1),
   planted("imports", "drivers/junos.ts", 'import { x } from "./transport/arm.ts";', 1),
   planted("imports", "drivers/junos.ts", 'import { x } from "./transport/netconf.ts";'),

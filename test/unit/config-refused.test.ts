@@ -45,9 +45,9 @@ const edits: readonly Row[] = [
   ["farEnd: agent", "farEnd: agnt", ['6:11 azure.farEnd: is "agnt"']],
   ["  cloud: sim", "  cloud: sim\n  identity: { kind: arc }", ["5:13 azure.identity: is given"]],
   [
-    "driver: sim",
-    "driver: iosxe",
-    ['9:13 devices[0].driver: "iosxe" is not available in this version'],
+    "drain: prepend",
+    "drain: adminDown",
+    ['17:12 groups[0].drain: "adminDown" is not available in this version'],
   ],
   ["driver: sim", "driver: sym", ['9:13 devices[0].driver: is "sym"']],
   [
@@ -429,10 +429,13 @@ describe("what to write stands in the complaint", () => {
   });
 
   it("reads as file:line:column path: what, why, what to write", () => {
-    const parsed = parseConfig(siteConfig.replace("driver: sim", "driver: iosxe"), "site.yaml");
+    const parsed = parseConfig(
+      siteConfig.replace("drain: prepend", "drain: adminDown"),
+      "site.yaml",
+    );
     expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
-      'site.yaml:9:13 devices[0].driver: "iosxe" is not available in this version, ' +
-        "it waits for the driver of that platform, driver: linux",
+      'site.yaml:17:12 groups[0].drain: "adminDown" is not available in this version, ' +
+        "it waits for drains that shut the port, drain: prepend",
     ]);
   });
 

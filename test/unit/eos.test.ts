@@ -9,7 +9,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import { placeOf, platforms, ports, wayOf } from "../conformance/eos-place.ts";
+import { placeOf, platforms, wayOf } from "../conformance/place.ts";
 import { channelTo } from "../face-channel.ts";
 import { configOf, surroundings } from "./eos-kit.ts";
 import { cknOf, keyOf } from "./junos-kit.ts";
@@ -230,7 +230,7 @@ describe("the command line of a router", () => {
     );
     const device = await settled(clock, way.open());
     const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
-    const [port] = ports;
+    const [port] = place.platform.ports;
     const apply = async (change: DeviceChange, within: number | "final"): Promise<void> => {
       const transaction = await settled(clock, device.prepare(change, keys, never));
       await settled(clock, transaction.apply(within, never));
@@ -289,7 +289,7 @@ describe("the command line of a router", () => {
     const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
     place.face.open("linkseal-00");
     place.face.open("operator");
-    const change: DeviceChange = [{ kind: "port.shut", port: ports[0] }];
+    const change: DeviceChange = [{ kind: "port.shut", port: place.platform.ports[0] }];
     await settled(clock, device.prepare(change, keys, never));
     expect([...place.face.sessions.keys()]).toEqual(["operator"]);
     await device[Symbol.asyncDispose]();

@@ -1,21 +1,14 @@
 import { describe, expect, it } from "vitest";
-import {
-  pagesOf,
-  readFrames,
-  readMkpdus,
-  readSessions,
-  sessionOf,
-} from "#drivers/iosxr/macsec-answers.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
+import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
+import { isPort } from "#drivers/iosxr/names.ts";
 import { planOf } from "#drivers/iosxr/plan.ts";
 import {
-  bgpSession,
   isAccounted,
   readBoot,
-  readClock,
   readCommits,
-  readInterfaces,
   readPeers,
-  readPing,
   readRoutes,
   readRouteTo,
   readSoftware,
@@ -171,11 +164,10 @@ describe("counters", () => {
 
 describe("the router", () => {
   it("tells its clock in the zone of the world, or not at all", () => {
-    expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toEqual({
-      wall: Date.UTC(2026, 10, 25, 18, 0, 0, 250),
-      isUtc: true,
-    });
-    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")?.isUtc).toBe(true);
+    expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(
+      Date.UTC(2026, 10, 25, 18, 0, 0, 250),
+    );
+    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBeDefined();
     expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
   });
 
@@ -221,15 +213,15 @@ describe("the router", () => {
         "  30 second output rate 3000 bits/sec, 4 packets/sec\n" +
         "HundredGigE0/0/0/1 is administratively down, line protocol is administratively down\n" +
         "Bundle-Ether1 is up, line protocol is up\n",
+      isPort,
     );
     expect([...(told?.keys() ?? [])]).toEqual(["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"]);
     expect(told?.get("HundredGigE0/0/0/0")).toEqual({
-      admin: "up",
       linkUp: true,
       rate: { rxBps: 1000, rxPps: 2, txBps: 3000, txPps: 4, lineBps: 100e9 },
     });
-    expect(told?.get("HundredGigE0/0/0/1")).toMatchObject({ admin: "down", rate: undefined });
-    expect(readInterfaces("")).toBeUndefined();
+    expect(told?.get("HundredGigE0/0/0/1")).toEqual({ linkUp: false, rate: undefined });
+    expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
   it("tells its neighbours and why one of them is lost", () => {

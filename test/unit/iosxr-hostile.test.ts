@@ -1,24 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { slotsOf } from "#drivers/cisco-chains.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
+import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
+import { isPort } from "#drivers/iosxr/names.ts";
+import { type PortPlan, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import {
-  pagesOf,
-  readFrames,
-  readMkpdus,
-  readSessions,
-  sessionOf,
-} from "#drivers/iosxr/macsec-answers.ts";
-import { type PortPlan, planChange, planOf, slotsOf } from "#drivers/iosxr/plan.ts";
-import {
-  bgpSession,
   isAccounted,
   readBoot,
-  readClock,
   readCommits,
-  readInterfaces,
   readPeers,
-  readPing,
   readRoutes,
   readRouteTo,
   readSoftware,
@@ -93,7 +87,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const others = [
     readFrames(text, mkpdus),
     readCommits(text, text),
-    readInterfaces(text),
+    readInterfaces(text, isPort),
     readRoutes(text, port(1)),
     readRouteTo(text),
     readPing(text),

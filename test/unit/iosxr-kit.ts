@@ -88,7 +88,7 @@ export function surroundings(
   return {
     config: configOf(),
     work: { device: "edge-a", note: "linkseal 0", capabilities: iosxr.offers, change, secrets },
-    wall,
+    begins: wall,
     ports: new Set(Array.from({ length: 9 }, (_, index) => port(index))),
     principal: () => undefined,
     ...over,

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { slotsOf } from "#drivers/cisco-chains.ts";
+import { momentOf } from "#drivers/cisco-text.ts";
 import { neighboursOn, portOf, readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
 import { iosxr } from "#drivers/iosxr/iosxr.ts";
-import { isPort, momentOf, momentText, ownName } from "#drivers/iosxr/names.ts";
-import { isUnread, planChange, planOf, slotsOf } from "#drivers/iosxr/plan.ts";
+import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
+import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { allQuestions, question } from "#drivers/iosxr/questions.ts";
 import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";

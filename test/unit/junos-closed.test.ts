@@ -3,7 +3,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
 import { Secret } from "#hal/secret.ts";
-import { placeOf, platforms, wayOf } from "../conformance/junos-place.ts";
+import { placeOf, platforms, wayOf } from "../conformance/place.ts";
 import { ports } from "../conformance/rig.ts";
 import { channelTo } from "../face-channel.ts";
 import { keyOf } from "./junos-kit.ts";
@@ -21,7 +21,7 @@ it("a prepared change is over with its device, and one under way comes to its en
   const place = placeOf(platform);
   const { clock, router, effects } = place.rig;
   const target = { device: router.name, address: "192.0.2.1" };
-  const way = wayOf(place, platform, target, async (to) =>
+  const way = wayOf(place, target, async (to) =>
     channelTo(to.device, (wire) => place.face.connect(wire)),
   );
   const device = await settled(clock, way.open());

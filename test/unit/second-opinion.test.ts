@@ -7,13 +7,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { Dialer, SnmpReply, SnmpValue } from "#hal/world.ts";
 import { type SnmpObject, snmpObjects } from "#sim/faces/snmp.ts";
-import {
-  junosDriver,
-  type Place,
-  placeOf,
-  platforms,
-  worldOf,
-} from "../conformance/junos-place.ts";
+import { driverOf, type Place, placeOf, platforms, worldOf } from "../conformance/place.ts";
 
 const login: SnmpLogin = { access: "v2cReadonly", port: 161, community: "credential:c" };
 const never = new AbortController().signal;
@@ -52,7 +46,7 @@ class Scene {
   #open(): Promise<Device> {
     const { router, clock } = this.place.rig;
     const inner: Driver = {
-      ...junosDriver(),
+      ...driverOf("junos"),
       open: async () => ({
         ...({} as Device),
         observe: async () => this.session(router.state()),
@@ -126,7 +120,7 @@ describe("a second opinion by SNMP", () => {
 
   it("is not asked for where the config names none", async () => {
     const device: Device = {} as Device;
-    const driver = withSecondOpinion({ ...junosDriver(), open: async () => device });
+    const driver = withSecondOpinion({ ...driverOf("junos"), open: async () => device });
     const scene = new Scene();
     const world = worldOf(scene.place, async () => {
       throw new Error("nobody logs in");

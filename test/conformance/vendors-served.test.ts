@@ -1,26 +1,25 @@
 // The same cases behind a real SSH server, with the dialer of the agent.
 
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Shells } from "#drivers/transport/shell.ts";
+import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
 import type { Dialer } from "#hal/world.ts";
 import { paceClock } from "#sim/serve.ts";
 import { serveSsh } from "#sim/serve-ssh.ts";
 import { effort } from "../effort.ts";
 import { anyKey } from "../unit/ssh-bench.ts";
-import { placeOf, platforms, wayOf } from "./iosxr-place.ts";
+import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";
 import { Travel } from "./travel.ts";
 
-const platform = platforms["8201-32FH 7.11.2"];
-
-async function served(one: (typeof deviceCases)[number]): Promise<Verdict> {
+async function served(platform: Platform, one: (typeof deviceCases)[number]): Promise<Verdict> {
   const place = placeOf(platform);
   const { rig, face } = place;
   const travel = new Travel();
   const connect = travel.routerEnd((wire) => face.connect(wire));
-  const server = await serveSsh({ port: 0, channel: "shell", connect });
+  const server = await serveSsh({ port: 0, channel: platform.channel, connect });
   await using shells = new Shells(anyKey);
   const { port, hostKey } = server;
   const ssh = { user: "linkseal", port, key: "file:/key", hostKey };
@@ -29,7 +28,7 @@ async function served(one: (typeof deviceCases)[number]): Promise<Verdict> {
     travel.open(() => shells.channel(to, kind, signal));
   const pace = paceClock(rig.clock, { speed: Number.POSITIVE_INFINITY, hold: travel.hold });
   try {
-    return await runDeviceCase(one, await benchOf(rig, wayOf(place, platform, target, dial)));
+    return await runDeviceCase(one, await benchOf(rig, wayOf(place, target, dial)));
   } finally {
     await pace.stop();
     await server.close();
@@ -37,29 +36,42 @@ async function served(one: (typeof deviceCases)[number]): Promise<Verdict> {
 }
 
 /** A look at a command line takes its time: every day some, and all of them in the long run. */
-const cases = effort(
+const some = effort(
   deviceCases.filter((_, index) => index % 3 === 0),
   deviceCases,
 );
 
-describe("iosxr behind a real SSH server", () => {
+/** One of each vendor. */
+const tried = [
+  "7280CR3MK 4.30.5M",
+  "C8500-12X4QC 17.15.1",
+  "8201-32FH 7.11.2",
+  "ptx10008 23.4R2",
+] as const;
+
+describe("a vendor's router behind a real SSH server", () => {
   const rows: Row[] = [];
+  beforeAll(async () => {
+    await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
+  });
   afterAll(() => {
-    console.log(formatRows("iosxr, real SSH", rows));
+    console.log(formatRows("vendors, real SSH", rows));
   });
 
-  it("8201-32FH 7.11.2", { timeout: 600_000 }, async () => {
+  it.each(tried)("%s", { timeout: 600_000 }, async (name) => {
+    const platform: Platform = platforms[name];
+    const cases = platform.channel === "shell" ? some : deviceCases;
     const verdicts = new Map<string, Verdict>();
     const left = [...cases];
     // Most of a case is waiting for a turn of the event loop, which several can share.
     const worker = async (): Promise<void> => {
       for (let one = left.shift(); one !== undefined; one = left.shift()) {
-        verdicts.set(one.name, await served(one));
+        verdicts.set(one.name, await served(platform, one));
       }
     };
     await Promise.all(Array.from({ length: 8 }, worker));
     expect(verdicts.size).toBe(cases.length);
-    const row = { profile: "8201-32FH 7.11.2", verdicts };
+    const row = { profile: name, verdicts };
     rows.push(row);
     expect(failures(row)).toEqual([]);
   });

@@ -1,0 +1,156 @@
+// Two keys of a port as routers of Cisco hold them: a key chain each, the second attached as the
+// fallback of the first. The routers themselves would let the key in use be deleted.
+
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Ckn, KeyRef, KeySlot, PortName } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Lifetime } from "./cisco-text.ts";
+import type { Work } from "./define-dialect.ts";
+
+export interface ChainKey extends Lifetime {
+  readonly ckn: Ckn;
+  /** As the router writes it: it is deleted by that word. */
+  readonly word: string;
+}
+
+export interface PlannedKey extends ChainKey {
+  /** Of a key that is new. */
+  readonly secret?: Secret;
+}
+
+export interface PlannedChain {
+  readonly name: string;
+  readonly keys: readonly PlannedKey[];
+}
+
+/** What the keys of a port are changed in. */
+export interface ChainPlan {
+  readonly port: PortName;
+  readonly admin: "up" | "down";
+  readonly primary: PlannedChain | undefined;
+  readonly fallback: PlannedChain | undefined;
+}
+
+export interface ChainSurroundings {
+  readonly work: Work;
+  /** The key in use on a port now. */
+  principal(port: PortName): Ckn | undefined;
+  /** When a new key begins; undefined = it is always valid. */
+  readonly begins: WallTime | undefined;
+}
+
+export function keysOf({ primary, fallback }: ChainPlan): readonly PlannedKey[] {
+  return [...(primary?.keys ?? []), ...(fallback?.keys ?? [])];
+}
+
+/** What a key is at that moment; one whose time is over is none any more. */
+export function slotsOf({ primary, fallback }: ChainPlan, wall: WallTime): readonly KeySlot[] {
+  const slots = (chain: PlannedChain | undefined, role: "primary" | "fallback"): KeySlot[] =>
+    (chain?.keys ?? [])
+      .filter(({ endsAt }) => endsAt === undefined || endsAt > wall)
+      .map(({ ckn, startsAt }) =>
+        startsAt !== undefined && startsAt > wall
+          ? { ckn, role: "scheduled", startsAt }
+          : { ckn, role },
+      );
+  return [...slots(primary, "primary"), ...slots(fallback, "fallback")];
+}
+
+/** One of two names, so that a chain that is in use is never written into. */
+export function freeChain({ primary, fallback }: ChainPlan, own: string): string {
+  const taken = [primary?.name, fallback?.name];
+  return taken.includes(`${own}-a`) ? `${own}-b` : `${own}-a`;
+}
+
+/** `own`: how our chains of the port begin. */
+export function addKey<P extends ChainPlan>(
+  plan: P,
+  key: KeyRef,
+  own: string,
+  around: ChainSurroundings,
+): P {
+  const held = keysOf(plan);
+  if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
+  const chain = { name: freeChain(plan, own), keys: [newKey(plan, key, around)] };
+  if (held.length === 0) {
+    const { primary = chain } = plan;
+    // A chain without a key may be what a policy was attached with.
+    return { ...plan, primary: { ...primary, keys: chain.keys }, fallback: undefined };
+  }
+  if (around.work.capabilities.macsec?.overlap === "none") {
+    throw refused(around, "device.unsupported", plan.port, "the port holds one key only");
+  }
+  if (held.length > 1) throw rejected(around, plan.port, "the port already holds two keys");
+  return { ...plan, fallback: chain };
+}
+
+/** The chains change places, and no key is written anew. */
+export function promoteKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainSurroundings): P {
+  const { primary, fallback, port } = plan;
+  if (primary?.keys.some((key) => key.ckn === ckn)) return plan;
+  if (primary === undefined || !fallback?.keys.some((key) => key.ckn === ckn)) {
+    throw rejected(around, port, "the key to be promoted is not on the port");
+  }
+  return { ...plan, primary: fallback, fallback: primary };
+}
+
+export function replaceKey<P extends ChainPlan>(
+  plan: P,
+  key: KeyRef,
+  own: string,
+  around: ChainSurroundings,
+): P {
+  const held = keysOf(plan);
+  if (held.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
+  const chain = { name: freeChain(plan, own), keys: [newKey(plan, key, around)] };
+  return { ...plan, primary: chain, fallback: undefined };
+}
+
+export function removeKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainSurroundings): P {
+  const held = keysOf(plan);
+  const { port, primary, fallback } = plan;
+  if (held.every((key) => key.ckn !== ckn)) return plan;
+  if (held.length === 1) throw rejected(around, port, "it is the only key of the port");
+  // A port that is shut uses none of its keys.
+  if (plan.admin === "up" && around.principal(port) === ckn) {
+    throw rejected(around, port, "the key is the principal one, in use now");
+  }
+  const without = (chain: PlannedChain | undefined): PlannedChain | undefined => {
+    const keys = chain?.keys.filter((key) => key.ckn !== ckn) ?? [];
+    return chain === undefined || keys.length === 0 ? undefined : { ...chain, keys };
+  };
+  const rest = without(primary);
+  if (rest === undefined) {
+    throw rejected(around, port, "it is the primary key; the fallback is to be promoted before");
+  }
+  return { ...plan, primary: rest, fallback: without(fallback) };
+}
+
+function newKey({ port }: ChainPlan, key: KeyRef, around: ChainSurroundings): PlannedKey {
+  const secret = around.work.secrets.get(key.cakSecretId);
+  if (secret === undefined) throw rejected(around, port, "the change brings no key");
+  if (secret.byteLength !== 16 && secret.byteLength !== 32) {
+    const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
+    throw refused(around, "vault.malformedKey", port, text);
+  }
+  return { ckn: key.ckn, word: key.ckn, startsAt: around.begins, endsAt: undefined, secret };
+}
+
+type Refusing = Pick<ChainSurroundings, "work">;
+
+export function rejected(around: Refusing, port: string, why: string): LinksealError {
+  return refused(around, "device.rejected", port, why);
+}
+
+export function refused(
+  { work }: Refusing,
+  code: ErrorCode,
+  port: string,
+  why: string,
+): LinksealError {
+  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
+  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
+  return new LinksealError(code, text, { effect: "none", where: work.device, next });
+}

@@ -1,0 +1,97 @@
+// What routers of Cisco tell of themselves alike. Undefined = the answer holds nothing that is
+// understood.
+
+import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { momentOf, wholeOf } from "./cisco-text.ts";
+
+const clockPattern =
+  /^[*.]?(\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?) (\w{2,5}) \w{3} (\w{3}) +(\d{1,2}) (\d{4})$/m;
+
+/** In another zone than UTC the moment is not known. */
+export function readClock(text: string): WallTime | undefined {
+  const found = clockPattern.exec(text);
+  if (found === null) return undefined;
+  const [, time, zone = "", month, day, year] = found;
+  return /^(?:UTC|GMT|Z)$/.test(zone) ? momentOf(`${time} ${month} ${day} ${year}`) : undefined;
+}
+
+export interface Physical {
+  readonly linkUp: boolean;
+  readonly rate: PortRate | undefined;
+}
+
+const headPattern =
+  /^(\S{1,64}) is ([\w ]{1,40}), line protocol is [\w ]{1,40}(?: \(.{1,40}\))?$/gm;
+
+/** What is a port on the platform, and nothing else. */
+export function readInterfaces(
+  text: string,
+  isPort: (name: string) => boolean,
+): ReadonlyMap<PortName, Physical> | undefined {
+  const heads = [...text.matchAll(headPattern)];
+  if (heads.length === 0) return undefined;
+  const ports = new Map<PortName, Physical>();
+  for (const [index, head] of heads.entries()) {
+    const [, name = "", state = ""] = head;
+    if (!isPort(name)) continue;
+    const page = text.slice(head.index, heads[index + 1]?.index ?? text.length);
+    ports.set(name, { linkUp: state === "up", rate: rateOf(page) });
+  }
+  return ports;
+}
+
+function rateOf(page: string): PortRate | undefined {
+  const way = (name: string): readonly [number, number] => {
+    const pattern = new RegExp(
+      `^ {0,8}\\d{1,4} \\w{1,8} ${name} rate (\\d{1,15}) bits/sec, (\\d{1,15}) packets/sec$`,
+      "m",
+    );
+    const found = pattern.exec(page);
+    return found === null ? [Number.NaN, Number.NaN] : [Number(found[1]), Number(found[2])];
+  };
+  const [rxBps, rxPps] = way("input");
+  const [txBps, txPps] = way("output");
+  const kbit = wholeOf(/\bBW (\d{1,12}) Kbit\b/.exec(page)?.[1]);
+  const rate = { rxPps, txPps, rxBps, txBps, lineBps: (kbit ?? Number.NaN) * 1000 };
+  return Object.values(rate).every(Number.isFinite) ? rate : undefined;
+}
+
+export interface Peer {
+  readonly address: string;
+  /** undefined = the global table. */
+  readonly vrf: string | undefined;
+  readonly state: string;
+  readonly lastError: string | undefined;
+}
+
+/** A page for each neighbour; none = there is no page in it. */
+export function readPeerPages(text: string): readonly Peer[] {
+  const parts = text.split(/^BGP neighbor is /m).slice(1);
+  return parts.map((part) => {
+    const [, address = "", vrf] =
+      /^([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf (\S{1,64}),)?/.exec(part) ?? [];
+    return {
+      address,
+      vrf,
+      state: /^ {0,8}BGP state = (\w{1,20})/m.exec(part)?.[1] ?? "",
+      lastError: /^ {0,8}Last reset .{0,80}?, due to (.{1,200})$/m.exec(part)?.[1],
+    };
+  });
+}
+
+const remarkMax = 100;
+
+export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
+  const up = found?.state === "Established";
+  if (up || found?.lastError === undefined) return { port, peer, up };
+  const said = found.lastError.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
+  return { port, peer, up, trouble: `the last session ended with: ${said}` };
+}
+
+export function readPing(text: string): { sent: number; answered: number } | undefined {
+  const found = /^Success rate is \d{1,3} percent \((\d{1,12})\/(\d{1,12})\)/m.exec(text);
+  if (found === null) return undefined;
+  const [answered, sent] = [Number(found[1]), Number(found[2])];
+  return answered > sent ? undefined : { sent, answered };
+}

@@ -1,0 +1,306 @@
+// The part of an IOS XE configuration that concerns our ports, without the keys in it: the router
+// lets only lines with named beginnings through.
+
+import { BlockList, isIP } from "node:net";
+import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import type { ChainKey } from "../cisco-chains.ts";
+import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../cisco-text.ts";
+import { portOfUnit } from "./names.ts";
+
+export interface XeConfig {
+  /** undefined = there, and not understood. */
+  readonly policies: ReadonlyMap<string, Policy | undefined>;
+  /** undefined = there, and a key in it is not understood. */
+  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
+  readonly interfaces: ReadonlyMap<string, Interface>;
+  readonly neighbours: readonly Neighbour[];
+  /** Of `router bgp`; undefined = there is none. */
+  readonly localAs: string | undefined;
+}
+
+/** What MACsec takes from an MKA policy; the rest stands at the interface. */
+interface Policy
+  extends Pick<
+    MacsecSettings,
+    "suite" | "confidentialityOffset" | "keyServerPriority" | "sakRekeyMs"
+  > {
+  readonly isSsciBySci: boolean;
+}
+
+interface Interface {
+  readonly isShut: boolean;
+  readonly macsec: InterfaceMacsec;
+  readonly vrf: string | undefined;
+  readonly holds: (address: string) => boolean;
+}
+
+interface InterfaceMacsec extends Pick<MacsecSettings, "policy" | "includeSci" | "replayWindow"> {
+  readonly isEnabled: boolean;
+  readonly policyName: string | undefined;
+  readonly chain: string | undefined;
+  readonly fallback: string | undefined;
+  /** A line of it is not understood. */
+  readonly isUnread: boolean;
+}
+
+export interface Neighbour {
+  readonly address: string;
+  /** undefined = the global table. */
+  readonly vrf: string | undefined;
+  readonly isShut: boolean;
+  /** The address families in which it is active, as they are written; none = the router itself. */
+  readonly families: readonly string[];
+  /** Of any family. */
+  readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
+  /** A group or a template says more of it, and may name route maps. */
+  readonly inherits: boolean;
+}
+
+/** A line and those that stand further to the right below it. */
+interface Block {
+  readonly line: string;
+  readonly children: readonly Block[];
+}
+
+const depthMax = 8;
+
+/** Lines whose own block was not let through belong to nobody. */
+function blocksOf(text: string): readonly Block[] | undefined {
+  interface Open {
+    readonly indent: number;
+    readonly children: Block[];
+  }
+  const root: Block[] = [];
+  let open: Open[] = [];
+  for (const row of text.split("\n")) {
+    const line = row.trim();
+    if (row.startsWith("!")) open = [];
+    if (line === "" || line.startsWith("!")) continue;
+    const indent = row.length - row.trimStart().length;
+    while (open.length > 0 && indent <= (open.at(-1)?.indent ?? 0)) open.pop();
+    if (open.length > depthMax) return undefined;
+    if (indent > 0 && open.length === 0) continue;
+    const children: Block[] = [];
+    (open.at(-1)?.children ?? root).push({ line, children });
+    open.push({ indent, children });
+  }
+  return root;
+}
+
+/** What follows the words in the first line that begins with them. */
+function restOf(block: Block, words: string): string | undefined {
+  const found = block.children.find(({ line }) => line.startsWith(`${words} `));
+  return found?.line.slice(words.length + 1);
+}
+
+export interface ConfigTexts {
+  /** Interfaces, MKA policies and key chains. */
+  readonly macsec: string;
+  readonly bgp: string;
+}
+
+/** undefined = one of the texts is no configuration. `isUtc`: what the router's own zone is. */
+export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undefined {
+  const macsec = blocksIn(texts.macsec, /^(?:interface|mka policy|key chain) \S/);
+  const bgp = blocksIn(texts.bgp, /^router bgp \S/);
+  if (macsec === undefined || bgp === undefined) return undefined;
+  const [router] = bgp;
+  return {
+    interfaces: named(macsec, /^interface (\S+)$/, readInterface),
+    policies: named(macsec, /^mka policy (\S+)$/, readPolicy),
+    chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
+    neighbours: router === undefined ? [] : neighboursIn(router),
+    localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
+  };
+}
+
+function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
+  const blocks = blocksOf(text);
+  return blocks?.every(({ line }) => head.test(line)) === true ? blocks : undefined;
+}
+
+function named<T>(
+  blocks: readonly Block[],
+  pattern: RegExp,
+  read: (block: Block) => T,
+): ReadonlyMap<string, T> {
+  return new Map(
+    blocks.flatMap((block): readonly (readonly [string, T])[] => {
+      const name = pattern.exec(block.line)?.[1];
+      return name === undefined ? [] : [[name, read(block)]];
+    }),
+  );
+}
+
+function readInterface(block: Block): Interface {
+  const lines = block.children.map(({ line }) => line);
+  const subnets = new BlockList();
+  for (const line of lines) addSubnet(subnets, line);
+  return {
+    isShut: lines.includes("shutdown"),
+    macsec: readMacsec(lines),
+    vrf: restOf(block, "vrf forwarding"),
+    holds: (address) => {
+      const family = isIP(address);
+      return family !== 0 && subnets.check(address, family === 4 ? "ipv4" : "ipv6");
+    },
+  };
+}
+
+const windowDefault = 64;
+
+function readMacsec(lines: readonly string[]): InterfaceMacsec {
+  let read: InterfaceMacsec = {
+    isEnabled: false,
+    // "must-secure" is what a port begins with, and such a line is not shown.
+    policy: "mustSecure",
+    includeSci: true,
+    replayWindow: windowDefault,
+    policyName: undefined,
+    chain: undefined,
+    fallback: undefined,
+    isUnread: false,
+  };
+  for (const line of lines) {
+    if (!/^(?:macsec|mka)\b/.test(line)) continue;
+    const [, window] = /^macsec replay-protection window-size (\d{1,10})$/.exec(line) ?? [];
+    const [, policyName] = /^mka policy (\S+)$/.exec(line) ?? [];
+    const [, chain, fallback] =
+      /^mka pre-shared-key key-chain (\S+)(?: fallback-key-chain (\S+))?$/.exec(line) ?? [];
+    if (line === "macsec" || line === "macsec network-link") read = { ...read, isEnabled: true };
+    else if (line === "macsec access-control must-secure") continue;
+    else if (line === "macsec access-control should-secure")
+      read = { ...read, policy: "shouldSecure" };
+    else if (line === "macsec disable-sci") read = { ...read, includeSci: false };
+    else if (window !== undefined) read = { ...read, replayWindow: Number(window) };
+    else if (policyName !== undefined) read = { ...read, policyName };
+    else if (chain !== undefined) read = { ...read, chain, fallback };
+    else if (!/^macsec dot1q-in-clear \d$/.test(line)) read = { ...read, isUnread: true };
+  }
+  return read;
+}
+
+function addSubnet(subnets: BlockList, line: string): void {
+  const v4 = /^ip address ([\d.]+) ([\d.]+)(?: secondary)?$/.exec(line);
+  const v6 = /^ipv6 address ([0-9a-fA-F:]+)\/(\d{1,3})$/.exec(line);
+  try {
+    if (v4 !== null) subnets.addSubnet(v4[1] ?? "", bitsOf(v4[2] ?? ""), "ipv4");
+    if (v6 !== null) subnets.addSubnet(v6[1] ?? "", Number(v6[2]), "ipv6");
+  } catch {
+    // No address of a subnet: no neighbour is behind it.
+  }
+}
+
+function readPolicy(block: Block): Policy | undefined {
+  // Several suites, or none said, leave the choice to the ends.
+  const suite = suiteOf(restOf(block, "macsec-cipher-suite"));
+  const offset = wholeOf(restOf(block, "confidentiality-offset") ?? "0");
+  const priority = wholeOf(restOf(block, "key-server priority") ?? "0");
+  const rekey = wholeOf(restOf(block, "sak-rekey interval") ?? "0");
+  if (suite === undefined || priority === undefined || rekey === undefined) return undefined;
+  if (offset !== 0 && offset !== 30 && offset !== 50) return undefined;
+  return {
+    suite,
+    confidentialityOffset: offset,
+    keyServerPriority: priority,
+    sakRekeyMs: rekey === 0 ? undefined : rekey * 1000,
+    isSsciBySci: block.children.some(({ line }) => line === "ssci-based-on-sci"),
+  };
+}
+
+const always = { startsAt: undefined, endsAt: undefined };
+
+function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
+  const keys: ChainKey[] = [];
+  for (const one of block.children) {
+    const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
+    const ckn = parseCkn(word ?? "");
+    const said = restOf(one, "lifetime")?.replace(/^local /, "");
+    const life = said === undefined ? always : lifetimeOf(said);
+    if (word === undefined || ckn === undefined || life === undefined) return undefined;
+    // Its times are those of the router's own zone.
+    if (!isUtc && (life.startsAt ?? life.endsAt) !== undefined) return undefined;
+    keys.push({ ckn, word, ...life });
+  }
+  return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
+}
+
+interface Said {
+  readonly family: string | undefined;
+  readonly words: readonly string[];
+}
+
+function neighboursIn(router: Block): readonly Neighbour[] {
+  const said = router.children.flatMap(({ line, children }): readonly Said[] =>
+    line.startsWith("address-family ")
+      ? children.map((one) => ({ family: line, words: one.line.split(" ") }))
+      : [{ family: undefined, words: line.split(" ") }],
+  );
+  // A neighbour is made where its AS or its group is said.
+  const homes = said.filter(
+    ({ words: [, address = "", what] }) =>
+      isIP(address) !== 0 && (what === "remote-as" || what === "peer-group"),
+  );
+  const seen = new Set<string>();
+  return homes.flatMap(({ family, words: [, address = ""] }) => {
+    const vrf = vrfOf(family);
+    if (seen.has(`${vrf ?? ""} ${address}`)) return [];
+    seen.add(`${vrf ?? ""} ${address}`);
+    return [neighbourOf(address, vrf, said)];
+  });
+}
+
+function vrfOf(family: string | undefined): string | undefined {
+  return / vrf (\S+)$/.exec(family ?? "")?.[1];
+}
+
+function neighbourOf(address: string, vrf: string | undefined, said: readonly Said[]): Neighbour {
+  const own = said.filter(({ family, words }) => words[1] === address && vrfOf(family) === vrf);
+  const map = (way: "in" | "out"): string | undefined =>
+    own.find(({ words }) => words[2] === "route-map" && words[4] === way)?.words[3];
+  const families = own.flatMap(({ family, words }) =>
+    family !== undefined && (words[2] === "activate" || vrf !== undefined) ? [family] : [],
+  );
+  return {
+    address,
+    vrf,
+    isShut: own.some(({ words }) => words[2] === "shutdown"),
+    families: [...new Set(families)],
+    maps: { in: map("in"), out: map("out") },
+    inherits: own.some(({ words }) => words[2] === "peer-group" || words[2] === "inherit"),
+  };
+}
+
+/** One entry of a route map: what it matches and sets, in its order. */
+export interface MapEntry {
+  readonly verb: "permit" | "deny";
+  readonly sequence: string;
+  readonly lines: readonly (readonly string[])[];
+}
+
+/** undefined = it is not there, or something in it is not understood. */
+export function readRouteMap(text: string, name: string): readonly MapEntry[] | undefined {
+  const blocks = blocksIn(text, /^route-map \S/) ?? [];
+  const entries = blocks.map(({ line, children }): MapEntry | undefined => {
+    const [, own, verb, sequence = ""] =
+      /^route-map (\S+) (permit|deny) (\d{1,5})$/.exec(line) ?? [];
+    if (own !== name || (verb !== "permit" && verb !== "deny")) return undefined;
+    const lines = children.map((one) => one.line.split(" "));
+    return { verb, sequence, lines: lines.filter(([first]) => first !== "description") };
+  });
+  const understood = entries.filter((one) => one !== undefined);
+  return understood.length === blocks.length && blocks.length > 0 ? understood : undefined;
+}
+
+/** The port behind which a neighbour lies, by its subnet; units of a port count as the port. */
+export function portOf(config: XeConfig, { address, vrf }: Neighbour): PortName | undefined {
+  for (const [name, one] of config.interfaces) {
+    const port = portOfUnit(name);
+    if (port !== undefined && one.vrf === vrf && one.holds(address)) return port;
+  }
+  return undefined;
+}
+
+export function neighboursOn(config: XeConfig, port: PortName): readonly Neighbour[] {
+  return config.neighbours.filter((one) => portOf(config, one) === port);
+}

@@ -1,0 +1,325 @@
+// The difference between a port as it is and as it is to be: as lines for the router, and as lines
+// for a person. Each line takes effect as it is said, so what a port takes its keys and settings
+// from stands before the port is told of it, and goes only after the port has let go of it.
+
+import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
+import { type Command, preview } from "#hal/secret.ts";
+import { keysOf, type PlannedChain, type PlannedKey } from "../cisco-chains.ts";
+import { line } from "../transport/cli.ts";
+import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
+import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
+import type { PortPlan, Surroundings } from "./plan.ts";
+import { refresh } from "./questions.ts";
+
+export interface Edits {
+  /** Said in this order in the configuration; each block leaves the modes that it entered. */
+  readonly commands: readonly Command[];
+  /** Said after it, to the running router. */
+  readonly operations: readonly Command[];
+  readonly lines: readonly string[];
+}
+
+/** Lines inside modes; without one where nothing differs. */
+interface Block {
+  readonly modes: readonly Command[];
+  readonly commands: readonly Command[];
+}
+
+/** `enabling`: the word that turns MACsec on at a port of this platform. */
+export function editsBetween(
+  before: PortPlan,
+  after: PortPlan,
+  around: Pick<Surroundings, "config" | "routeMaps">,
+  enabling: Command,
+): Edits {
+  const { config } = around;
+  const drains = drainEdits(before, after, around);
+  const isShutting = before.admin === "up" && after.admin === "down";
+  const isOpening = before.admin === "down" && after.admin === "up";
+  const blocks: readonly Block[] = [
+    atPort(after, isShutting ? [line`shutdown`] : []),
+    policyBlock(before, after),
+    ...chainBlocks(before, after, config),
+    atPort(after, portLines(before, after, enabling)),
+    { modes: [], commands: leftChains(before, after) },
+    atPort(after, isOpening ? [line`no shutdown`] : []),
+    ...drains.blocks,
+  ];
+  return {
+    commands: blocks.flatMap(commandsOf),
+    operations: drains.operations,
+    lines: [...previewOf(before, after), ...drains.lines],
+  };
+}
+
+function commandsOf({ modes, commands }: Block): readonly Command[] {
+  if (commands.length === 0) return [];
+  return [...modes, ...commands, ...modes.map(() => line`exit`)];
+}
+
+function atPort({ port }: PortPlan, commands: readonly Command[]): Block {
+  return commands.length === 0
+    ? { modes: [], commands }
+    : { modes: [line`interface ${port}`], commands };
+}
+
+function policyBlock(before: PortPlan, after: PortPlan): Block {
+  const { policy, settings } = after;
+  if (policy === undefined || settings === undefined) return { modes: [], commands: [] };
+  const was = before.settings;
+  const { suite, confidentialityOffset, keyServerPriority, sakRekeyMs } = settings;
+  const isSame = was?.confidentialityOffset === confidentialityOffset;
+  const offset = isSame ? [] : [line`confidentiality-offset ${confidentialityOffset}`];
+  // An offset and extended packet numbers exclude each other at every moment.
+  const isFirst = confidentialityOffset === 0;
+  const commands: Command[] = isFirst ? offset : [];
+  if (was?.suite !== suite) commands.push(line`macsec-cipher-suite ${suite}`);
+  if (was?.keyServerPriority !== keyServerPriority) {
+    commands.push(line`key-server priority ${keyServerPriority}`);
+  }
+  if (was?.sakRekeyMs !== sakRekeyMs) {
+    commands.push(
+      sakRekeyMs === undefined
+        ? line`no sak-rekey interval`
+        : line`sak-rekey interval ${sakRekeyMs / 1000}`,
+    );
+  }
+  if (after.isSsciBySci && !before.isSsciBySci) commands.push(line`ssci-based-on-sci`);
+  if (!isFirst) commands.push(...offset);
+  return { modes: [line`mka policy ${policy}`], commands };
+}
+
+function chainBlocks(before: PortPlan, after: PortPlan, config: XeConfig): readonly Block[] {
+  const held = chainsOf(before);
+  return chainsOf(after).flatMap((chain): readonly Block[] => {
+    const was = held.find(({ name }) => name === chain.name);
+    const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
+    const come = chain.keys.filter(({ secret }) => secret !== undefined);
+    // What an interrupted change left under that name would be a second key in it.
+    const isLeftover = was === undefined && config.chains.has(chain.name);
+    return [
+      { modes: [], commands: isLeftover ? [line`no key chain ${chain.name} macsec`] : [] },
+      {
+        modes: [line`key chain ${chain.name} macsec`],
+        commands: [...left.map(({ word }) => line`no key ${word}`), ...come.flatMap(keyCommands)],
+      },
+    ];
+  });
+}
+
+function chainsOf({ primary, fallback }: PortPlan): readonly PlannedChain[] {
+  return [primary, fallback].filter((one) => one !== undefined);
+}
+
+function keyCommands({ word, secret }: PlannedKey): readonly Command[] {
+  if (secret === undefined) return [];
+  const algorithm = secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
+  const hole = { secret, as: "hex" } as const;
+  return [
+    line`key ${word}`,
+    line`cryptographic-algorithm ${algorithm}`,
+    line`key-string ${hole}`,
+    line`exit`,
+  ];
+}
+
+function portLines(before: PortPlan, after: PortPlan, enabling: Command): readonly Command[] {
+  const { policy, settings, primary, fallback } = after;
+  if (policy === undefined || settings === undefined) return [];
+  const was = before.settings;
+  const commands: Command[] = [];
+  // Said even though a port begins with it: no release may decide otherwise.
+  if (was?.policy !== settings.policy) commands.push(line`macsec access-control must-secure`);
+  if (settings.replayWindow !== undefined && was?.replayWindow !== settings.replayWindow) {
+    commands.push(line`macsec replay-protection window-size ${settings.replayWindow}`);
+  }
+  if ((was?.includeSci ?? true) !== settings.includeSci) {
+    commands.push(settings.includeSci ? line`no macsec disable-sci` : line`macsec disable-sci`);
+  }
+  if (before.policy !== policy) commands.push(line`mka policy ${policy}`);
+  const attaching = attachment(primary, fallback);
+  const attached = attachment(before.primary, before.fallback);
+  if (attaching !== undefined && (!attached || preview(attaching) !== preview(attached))) {
+    commands.push(attaching);
+  }
+  if (was === undefined) commands.push(enabling);
+  return commands;
+}
+
+function attachment(
+  primary: PlannedChain | undefined,
+  fallback: PlannedChain | undefined,
+): Command | undefined {
+  if (primary === undefined) return undefined;
+  if (fallback === undefined) return line`mka pre-shared-key key-chain ${primary.name}`;
+  const { name } = fallback;
+  return line`mka pre-shared-key key-chain ${primary.name} fallback-key-chain ${name}`;
+}
+
+function leftChains(before: PortPlan, after: PortPlan): readonly Command[] {
+  const kept = chainsOf(after);
+  return chainsOf(before).flatMap(({ name }) =>
+    kept.some((chain) => chain.name === name) ? [] : [line`no key chain ${name} macsec`],
+  );
+}
+
+interface DrainEdits {
+  readonly blocks: readonly Block[];
+  readonly operations: readonly Command[];
+  readonly lines: readonly string[];
+}
+
+function drainEdits(
+  before: PortPlan,
+  after: PortPlan,
+  { config, routeMaps }: Pick<Surroundings, "config" | "routeMaps">,
+): DrainEdits {
+  const ends = before.drains.filter((means) => !after.drains.includes(means));
+  const begins = after.drains.filter((means) => !before.drains.includes(means));
+  const neighbours = ends.length + begins.length === 0 ? [] : neighboursOn(config, after.port);
+  const as = config.localAs ?? "";
+  const hasPrepend = [...ends, ...begins].includes("prepend");
+  return {
+    blocks: neighbours.flatMap((one) => [
+      ...ends.flatMap((means) => endOf(means, one, as)),
+      ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
+    ]),
+    operations: hasPrepend ? neighbours.map(({ address }) => refresh(address)) : [],
+    lines: [
+      ...ends.map((means) => `- ${after.port} drained by ${means}`),
+      ...begins.map((means) => `+ ${after.port} drained by ${means}`),
+    ],
+  };
+}
+
+const ways = ["out", "in"] as const;
+type Way = (typeof ways)[number];
+const lowPreference = 50;
+
+function beginningOf(
+  means: DrainMeans,
+  neighbour: Neighbour,
+  as: string,
+  routeMaps: Surroundings["routeMaps"],
+): readonly Block[] {
+  const { address, maps } = neighbour;
+  switch (means) {
+    case "peeringShutdown":
+      return [atHome(neighbour, as, line`neighbor ${address} shutdown`)];
+    case "gracefulShutdown":
+      return [];
+    case "prepend": {
+      const name = (way: Way): string => drainMap(way, address, maps[way]);
+      return [
+        ...ways.flatMap((way) => mapBlocks(name(way), way, as, routeMaps.get(maps[way] ?? ""))),
+        ...inFamilies(
+          neighbour,
+          as,
+          ...ways.map((way) => line`neighbor ${address} route-map ${name(way)} ${way}`),
+        ),
+      ];
+    }
+  }
+}
+
+/** What the operator's says, and on what it lets pass the drain; without it all of it passes. */
+function mapBlocks(
+  name: string,
+  way: Way,
+  as: string,
+  own: readonly MapEntry[] = [{ verb: "permit", sequence: "10", lines: [] }],
+): readonly Block[] {
+  const set = way === "out" ? ["set", "as-path", "prepend"] : ["set", "local-preference"];
+  const isSet = (words: readonly string[]): boolean => set.every((word, at) => words[at] === word);
+  return own.map(({ verb, sequence, lines }) => {
+    const before = lines.find(isSet)?.slice(set.length) ?? [];
+    const values = way === "out" ? [...before, as, as, as] : [String(lowPreference)];
+    const permitted = [...lines.filter((words) => !isSet(words)), [...set, ...values]];
+    // An entry without a line decides on all that comes to it.
+    return {
+      modes: [],
+      commands: [
+        line`route-map ${name} ${verb} ${sequence}`,
+        ...(verb === "deny" ? lines : permitted).map(spoken),
+        line`exit`,
+      ],
+    };
+  });
+}
+
+const spoken = (words: readonly string[]): Command =>
+  words.flatMap((word, index) => [...(index === 0 ? [] : [" "]), ...line`${word}`]);
+
+function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Block[] {
+  const { address, maps } = neighbour;
+  switch (means) {
+    case "peeringShutdown":
+      return [atHome(neighbour, as, line`no neighbor ${address} shutdown`)];
+    case "gracefulShutdown":
+      return [];
+    case "prepend": {
+      const drained = ways.flatMap((way) => {
+        const name = maps[way];
+        return name !== undefined && isDrainMap(name) ? [{ way, name }] : [];
+      });
+      const back = drained.map(({ way, name }) => {
+        const own = ownMapOf(name);
+        return own === undefined
+          ? line`no neighbor ${address} route-map ${name} ${way}`
+          : line`neighbor ${address} route-map ${own} ${way}`;
+      });
+      const gone = drained.map(({ name }) => line`no route-map ${name}`);
+      return [...inFamilies(neighbour, as, ...back), { modes: [], commands: gone }];
+    }
+  }
+}
+
+const versionOf = (address: string): string => (address.includes(":") ? "ipv6" : "ipv4");
+
+/** Where the neighbour itself is configured. */
+function atHome({ address, vrf }: Neighbour, as: string, ...commands: Command[]): Block {
+  const within = vrf === undefined ? [] : [line`address-family ${versionOf(address)} vrf ${vrf}`];
+  return { modes: [line`router bgp ${as}`, ...within], commands };
+}
+
+/** Where its routes are spoken of. */
+function inFamilies(
+  { address, families }: Neighbour,
+  as: string,
+  ...commands: Command[]
+): readonly Block[] {
+  const home = line`router bgp ${as}`;
+  if (families.length === 0) return [{ modes: [home], commands }];
+  return [{ modes: [home, line`address-family ${versionOf(address)}`], commands }];
+}
+
+function previewOf(before: PortPlan, after: PortPlan): readonly string[] {
+  const { port } = after;
+  const [was, is] = [linesOf(before), linesOf(after)];
+  return [
+    ...was.filter((one) => !is.includes(one)).map((one) => `- ${port} ${one}`),
+    ...is.filter((one) => !was.includes(one)).map((one) => `+ ${port} ${one}`),
+  ];
+}
+
+function linesOf(plan: PortPlan): readonly string[] {
+  const { settings, admin, primary } = plan;
+  const roleOf = ({ ckn }: PlannedKey): string =>
+    primary?.keys.some((key) => key.ckn === ckn) ? "primary" : "fallback";
+  return [
+    ...(settings === undefined ? [] : [shown(settings)]),
+    ...keysOf(plan).map((key) => `key ${key.ckn} ${roleOf(key)}`),
+    ...(admin === "down" ? ["shutdown"] : []),
+  ];
+}
+
+function shown(settings: MacsecSettings): string {
+  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
+  const { sakRekeyMs, replayWindow } = settings;
+  return (
+    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
+    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
+    `priority ${keyServerPriority} window ${replayWindow ?? "off"} ` +
+    `rekey ${sakRekeyMs === undefined ? "by packet number" : `${sakRekeyMs}ms`}`
+  );
+}

@@ -1,0 +1,362 @@
+// Cisco IOS XE at its command line. There is no candidate: each line takes effect as it is said,
+// and a timer that goes by the archive takes all of them back unless somebody confirms.
+
+import type { Capabilities, DeviceChange, ProbeResult } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { PortName } from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
+import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import { readClock, readInterfaces, readPing } from "../cisco-system.ts";
+import type { Dialect, Session, Work } from "../define-dialect.ts";
+import { defineDriver } from "../define-driver.ts";
+import { Cli, type CliPlatform, isToken, line } from "../transport/cli.ts";
+import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
+import { editsBetween } from "./edits.ts";
+import { type Answer, Interview, look } from "./look.ts";
+import { isPort, markName } from "./names.ts";
+import { planChange, planOf, type Surroundings } from "./plan.ts";
+import { ping, routeMap } from "./questions.ts";
+import { capabilitiesOf, enablingOf } from "./quirks.ts";
+import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-answers.ts";
+
+const minuteMs = 60_000;
+const minutesMax = 120;
+/** A minute before the end the router writes a warning into the session. */
+const minutesMin = 2;
+/** Longer than a change may take to be said, so that it never begins to go back meanwhile. */
+const sayingMinutes = 5;
+/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
+const settleMs = 15_000;
+
+const offers: Capabilities = {
+  // The timer is the router's and not the session's: whoever logs in confirms.
+  commit: {
+    kind: "confirmed",
+    survivesDisconnect: true,
+    stepMs: minuteMs,
+    maxMs: minutesMax * minuteMs,
+  },
+  macsec: {
+    suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+    overlap: "fallback",
+    counters: "perSa",
+    // No document says which of them spares the session.
+    hitless: [],
+    always: ["replayWindow"],
+  },
+  drain: { means: ["prepend", "peeringShutdown"], settleMs },
+  probe: true,
+};
+
+const noises = [
+  "Enter configuration commands, one per line",
+  String.raw`Building configuration\.\.\.`,
+  "Rollback Confirmed Change: ",
+  // What is logged to terminals.
+  String.raw`[*.]?[A-Z][a-z]{2} [ \d]\d .{8,24}: %[A-Z0-9_]+-\d-`,
+];
+
+/** What begins as a refusal does and is an answer. */
+const harmless = [
+  "no rollback confirmed change pending",
+  "(?:there are )?no (?:active )?mka ",
+  "bgp not active",
+  "(?:warning|info|note)\\b",
+];
+
+const platform: CliPlatform = {
+  prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,120}\))?[>#]) ?$/,
+  pager: /^ ?--More-- ?$/,
+  question: /(?:\[(?:confirm|yes|no|y|n)(?:\/(?:yes|no|y|n))?\]:?|[Pp]assword:) ?$/,
+  marks: [
+    { pattern: /^%? ?Configuration mode (?:is )?locked/i, code: "device.locked" },
+    { pattern: new RegExp(`^%(?! ?(?:${harmless.join("|")}))`, "i"), code: "device.rejected" },
+    { pattern: /^(?:Error:|Command rejected|Rollback aborted)/i, code: "device.rejected" },
+  ],
+  noise: new RegExp(`^(?:${noises.join("|")})`),
+  preparation: ["enable", "terminal length 0", "terminal width 0"],
+};
+
+/** What is to be said is kept until the commit, since there is no candidate to keep it. */
+class XeSession implements Session {
+  readonly cli: Cli;
+  staged: Staged | undefined;
+
+  constructor(cli: Cli) {
+    this.cli = cli;
+  }
+
+  get where(): string {
+    return this.cli.where;
+  }
+
+  get isOver(): boolean {
+    return this.cli.isOver;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cli[Symbol.asyncDispose]();
+  }
+}
+
+interface Staged {
+  readonly commands: readonly Command[];
+  readonly operations: readonly Command[];
+  /** It can be taken back by the router itself. */
+  readonly isTimed: boolean;
+}
+
+const dialect: Dialect<XeSession> = {
+  name: "iosxe",
+  offers,
+  channel: "shell",
+  async open(channel, { where, entropy }, signal) {
+    return new XeSession(await Cli.open(channel, { platform, where, entropy }, signal));
+  },
+  async capabilities({ cli }, signal) {
+    const interview = new Interview(cli, signal);
+    const software = asked(cli, await interview.answer("version", readSoftware));
+    const archive = await interview.answer("archive", hasArchive);
+    return capabilitiesOf(offers, software, "value" in archive && archive.value);
+  },
+  look: ({ cli }, about, signal) => look(cli, about, signal),
+  async routeTo({ cli }, address, signal) {
+    const found = await new Interview(cli, signal).answer("routeTo", asIs, address);
+    return "value" in found ? readRouteTo(found.value) : undefined;
+  },
+  probe: ({ cli }, port, count, signal) => probe(cli, port, count, signal),
+  async commits({ cli }, signal) {
+    return asked(cli, await new Interview(cli, signal).commits()).records;
+  },
+  async lock({ cli }, signal) {
+    const lock = await new Interview(cli, signal).answer("lock", isLocked);
+    // Where nobody tells, whoever holds it is met as the first line is said.
+    if ("why" in lock || !lock.value) return;
+    throw failed("device.locked", "somebody holds the configuration exclusively", cli.where);
+  },
+  stage,
+  async check() {
+    // A router without a candidate judges each line as it is said.
+  },
+  commit,
+  async undo({ cli }, _note, signal) {
+    await cli.run([line`configure revert now`], "unknown", signal);
+  },
+};
+
+export const iosxe = defineDriver(dialect);
+
+const asIs = (text: string): string => text;
+
+function asked<T>(cli: Cli, answer: Answer<T>): T {
+  if ("value" in answer) return answer.value;
+  throw failed("device.unparsed", "an answer is not understood", cli.where);
+}
+
+async function probe(
+  cli: Cli,
+  port: PortName,
+  count: number,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const interview = new Interview(cli, signal);
+  const { config } = asked(cli, await interview.config(await interview.answer("clock", readClock)));
+  const [neighbour] = neighboursOn(config, port);
+  if (neighbour === undefined) {
+    const text = `the far end's peering address on ${port} is not known`;
+    throw failed("device.rejected", text, port);
+  }
+  const { address, vrf } = neighbour;
+  const told = readPing(await cli.run([ping(address, vrf, count)], "none", signal));
+  if (told !== undefined) return told;
+  throw failed("device.unparsed", "the answer to a ping is not understood", cli.where);
+}
+
+async function stage(
+  session: XeSession,
+  work: Work,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { cli } = session;
+  const interview = new Interview(cli, signal);
+  const { config } = asked(cli, await interview.config(await interview.answer("clock", readClock)));
+  if (work.secrets.size > 0) await refuseAccounted(interview, cli);
+  const software = asked(cli, await interview.answer("version", readSoftware));
+  const physical = asked(
+    cli,
+    await interview.answer("interfaces", (text) => readInterfaces(text, isPort)),
+  );
+  const ports = [...physical.keys()];
+  const isRemoval = work.change.some(({ kind }) => kind === "macsec.removeKey");
+  const pages = isRemoval ? asked(cli, await interview.answer("mkaSessions", readSessions)) : [];
+  const around: Surroundings = {
+    config,
+    work,
+    ports: new Set(ports),
+    principal: (port) => principalOf(pages, port, ports, config),
+    begins: undefined,
+    routeMaps: await routeMapsFor(work.change, config, interview),
+  };
+  const edits = planChange(work.change, around).map(({ before, after }) =>
+    editsBetween(before, after, around, enablingOf(software)),
+  );
+  const commands = edits.flatMap((one) => one.commands);
+  session.staged = {
+    commands,
+    operations: edits.flatMap((one) => one.operations),
+    isTimed: work.capabilities.commit.kind === "confirmed",
+  };
+  const lines = edits.flatMap((one) => one.lines);
+  // A change that a person would not see is one all the same.
+  return commands.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
+}
+
+/** Those whose place a drain is to take; one that is not understood is not among them. */
+async function routeMapsFor(
+  change: DeviceChange,
+  config: XeConfig,
+  interview: Interview,
+): Promise<Surroundings["routeMaps"]> {
+  const routeMaps = new Map<string, readonly MapEntry[]>();
+  for (const part of change) {
+    if (part.kind !== "port.drain" || part.means !== "prepend") continue;
+    for (const { maps } of neighboursOn(config, part.port)) {
+      for (const name of [maps.in, maps.out]) {
+        if (name === undefined || !isToken(name)) continue;
+        const told = await interview.command(routeMap(name), (text) => readRouteMap(text, name));
+        if ("value" in told) routeMaps.set(name, told.value);
+      }
+    }
+  }
+  return routeMaps;
+}
+
+function principalOf(
+  pages: readonly Page[],
+  port: PortName,
+  ports: readonly PortName[],
+  config: XeConfig,
+) {
+  return sessionOf(pagesOf(pages, port, ports), planOf(config, port).settings).principalCkn;
+}
+
+/** What is typed is kept elsewhere, where commands are accounted for. */
+async function refuseAccounted(interview: Interview, cli: Cli): Promise<void> {
+  if (!asked(cli, await interview.answer("accounting", isAccounted))) return;
+  const text =
+    "it keeps what is typed elsewhere, so a key too (aaa accounting commands, no hidekeys)";
+  throw failed("device.rejected", text, cli.where);
+}
+
+/** Of a variable that nobody reads: it tells whose change is in force, or waits. */
+function marking(token: string, isSettled: boolean): Command {
+  return line`event manager environment ${markName} ${isSettled ? `${token}.settled` : token}`;
+}
+
+async function commit(
+  { cli, staged }: XeSession,
+  note: string,
+  withinMs: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const token = note.split(" ").at(-1) ?? "";
+  if (staged === undefined) {
+    await settle(cli, token, signal);
+    return;
+  }
+  if (!staged.isTimed) {
+    await sayAtOnce(cli, [...staged.commands, marking(token, true)], signal);
+    await finish(cli, staged.operations, signal);
+    return;
+  }
+  const lines = [marking(token, false), ...staged.commands, line`end`];
+  if (withinMs === undefined) {
+    await say(cli, lines, signal);
+    await settle(cli, token, signal, staged.operations);
+    return;
+  }
+  const minutes = Math.max(minutesMin, Math.ceil(withinMs / minuteMs));
+  const waiting = line`configure revert timer ${minutes}`;
+  await say(cli, [...lines, ...staged.operations, waiting], signal);
+}
+
+/** What one of them is refused for takes all of them back. */
+async function say(cli: Cli, commands: readonly Command[], signal: AbortSignal): Promise<void> {
+  await cli.run([line`configure terminal revert timer ${sayingMinutes}`], "unknown", signal);
+  try {
+    await cli.run(commands, "unknown", signal);
+  } catch (error) {
+    if (!cli.isOver) await takeBack(cli, signal);
+    throw error;
+  }
+}
+
+async function takeBack(cli: Cli, signal: AbortSignal): Promise<void> {
+  try {
+    await leave(cli, signal);
+    await cli.run([line`configure revert now`], "unknown", signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    const text = `a line was refused, and what was said before it is in force: ${error.message}`;
+    const details = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
+    throw new LinksealError(error.code, text, { ...details, cause: error });
+  }
+}
+
+async function leave(cli: Cli, signal: AbortSignal): Promise<void> {
+  if (cli.mode.startsWith("(")) await cli.run([line`end`], "unknown", signal);
+}
+
+/** Without an archive what was said before a line that is refused stays. */
+async function sayAtOnce(
+  cli: Cli,
+  commands: readonly Command[],
+  signal: AbortSignal,
+): Promise<void> {
+  await cli.run([line`configure terminal`], "unknown", signal);
+  try {
+    await cli.run([...commands, line`end`], "unknown", signal);
+  } catch (error) {
+    if (cli.isOver || !(error instanceof LinksealError)) throw error;
+    await leave(cli, signal);
+    const text = `a line was refused, and what was said before it stays: ${error.message}`;
+    const details = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
+    throw new LinksealError(error.code, text, { ...details, cause: error });
+  }
+}
+
+/** Ends the wait, and says so: a timer that runs later is somebody else's. */
+async function settle(
+  cli: Cli,
+  token: string,
+  signal: AbortSignal,
+  operations: readonly Command[] = [],
+): Promise<void> {
+  const said = await cli.run([line`configure confirm`], "unknown", signal);
+  if (/No Rollback Confirmed Change pending/i.test(said)) {
+    const text = "the change was taken back by the router before it was confirmed";
+    throw failed("device.commitExpired", text, cli.where);
+  }
+  const mark = [line`configure terminal`, marking(token, true), line`end`];
+  await finish(cli, [...operations, ...mark], signal);
+}
+
+/** Until it is saved a boot begins with the keys of before. */
+async function finish(
+  cli: Cli,
+  operations: readonly Command[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await cli.run([...operations, line`write memory`], "unknown", signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
+    const text = "the change is in force, and a boot may lose it: it was not saved";
+    const details = { effect: "applied", where: cli.where, next: "linkseal status" } as const;
+    throw new LinksealError(error.code, text, { ...details, cause: error });
+  }
+}
+
+function failed(code: ErrorCode, text: string, where: string): LinksealError {
+  return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
+}

@@ -1,0 +1,270 @@
+// One look at a router with IOS XE: one question after the other on one session, each answer known
+// or not.
+
+import { createHash } from "node:crypto";
+import { LinksealError } from "#hal/error.ts";
+import {
+  type DeviceState,
+  known,
+  type MacsecPort,
+  type PortName,
+  type Reading,
+  type Route,
+  type Routing,
+  type UnknownWhy,
+  unknown,
+} from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
+import { slotsOf } from "../cisco-chains.ts";
+import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import {
+  bgpSession,
+  type Peer,
+  type Physical,
+  readClock,
+  readInterfaces,
+} from "../cisco-system.ts";
+import type { Asked, CommitRecord } from "../define-dialect.ts";
+import type { Cli } from "../transport/cli.ts";
+import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
+import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
+import { isPort } from "./names.ts";
+import { drainsOf, isUnread, planOf } from "./plan.ts";
+import { type Question, question, received } from "./questions.ts";
+import {
+  commitsOf,
+  peerKey,
+  readMark,
+  readPeers,
+  readRoutes,
+  readSoftware,
+  readTimer,
+  type Software,
+} from "./system-answers.ts";
+
+/** An answer as it was understood, or why there is none. */
+export type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
+
+/** A configuration, and what is equal for equal ones. */
+export interface Told {
+  readonly config: XeConfig;
+  readonly texts: ConfigTexts;
+}
+
+/** What is asked once and read as a whole. */
+export class Interview {
+  readonly #cli: Cli;
+  readonly #signal: AbortSignal;
+
+  constructor(cli: Cli, signal: AbortSignal) {
+    this.#cli = cli;
+    this.#signal = signal;
+  }
+
+  async answer<T>(
+    name: Question,
+    read: (text: string) => T | undefined,
+    argument?: string,
+  ): Promise<Answer<T>> {
+    return await this.command(question(name, argument), read);
+  }
+
+  async command<T>(asked: Command, read: (text: string) => T | undefined): Promise<Answer<T>> {
+    try {
+      const value = read(await this.#cli.run([asked], "none", this.#signal));
+      return value === undefined ? { why: "unparsed" } : { value };
+    } catch (error) {
+      // A refusal concerns this question; a session that is over concerns them all.
+      const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
+      if (!isRefusal) throw error;
+      return { why: "queryFailed" };
+    }
+  }
+
+  async config(clock: Answer<WallTime>): Promise<Answer<Told>> {
+    const macsec = await this.answer("macsecConfig", asIs);
+    const bgp = await this.answer("bgpConfig", asIs);
+    if ("why" in macsec) return macsec;
+    if ("why" in bgp) return bgp;
+    const texts = { macsec: macsec.value, bgp: bgp.value };
+    const config = readConfig(texts, "value" in clock);
+    return config === undefined ? { why: "unparsed" } : { value: { config, texts } };
+  }
+
+  async commits(): Promise<Answer<{ readonly records: CommitRecord[]; readonly mark: string }>> {
+    const timer = await this.answer("rollbackTimer", readTimer);
+    if ("why" in timer) return timer;
+    return await this.answer("mark", (mark) => {
+      return { records: commitsOf(timer.value, readMark(mark)), mark };
+    });
+  }
+}
+
+const asIs = (text: string): string => text;
+
+export async function look(
+  cli: Cli,
+  { device, clock: world }: Asked,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  const at = world.now();
+  const interview = new Interview(cli, signal);
+  const clock = await interview.answer("clock", readClock);
+  const software = await interview.answer("version", readSoftware);
+  const commits = await interview.commits();
+  const physical = await interview.answer("interfaces", (text) => readInterfaces(text, isPort));
+  const told = await interview.config(clock);
+  const pages = await interview.answer("mkaSessions", readSessions);
+  const peers = await interview.answer("neighbours", readPeers);
+  const config: Answer<XeConfig> = "why" in told ? told : { value: told.value.config };
+  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const macsec: MacsecPort[] = [];
+  for (const port of ports) {
+    const has = "value" in config && config.value.interfaces.get(port)?.macsec.isEnabled === true;
+    const counted = has ? await countersOf(interview, port) : uncounted;
+    macsec.push(portState(port, ports, { config, physical, clock, pages }, counted, at));
+  }
+  return {
+    device,
+    at,
+    control: control({ clock, software, commits, told }, at),
+    macsec,
+    ipsec: [],
+    routing: await routing(interview, config, peers, at),
+  };
+}
+
+/** Without MACsec nobody counts, and a zero would say that somebody did. */
+interface Counted {
+  readonly mkpdus: Answer<NonNullable<ReturnType<typeof readMkpdus>>>;
+  readonly frames: Answer<NonNullable<ReturnType<typeof readFrames>>>;
+}
+
+const uncounted: Counted = { mkpdus: { why: "notSupported" }, frames: { why: "notSupported" } };
+
+async function countersOf(interview: Interview, port: PortName): Promise<Counted> {
+  const mkpdus = await interview.answer("mkaStatistics", readMkpdus, port);
+  const told = "value" in mkpdus ? mkpdus.value : undefined;
+  const status = await interview.answer("secyStatus", readNextPn, port);
+  const nextPn = "value" in status ? status.value.nextPn : undefined;
+  const frames = await interview.answer(
+    "secyStatistics",
+    (text) => readFrames(text, nextPn, told),
+    port,
+  );
+  return { mkpdus, frames };
+}
+
+interface ControlAnswers {
+  readonly clock: Answer<WallTime>;
+  readonly software: Answer<Software>;
+  readonly commits: Awaited<ReturnType<Interview["commits"]>>;
+  readonly told: Answer<Told>;
+}
+
+function control(
+  { clock, software, commits, told }: ControlAnswers,
+  at: Instant,
+): DeviceState["control"] {
+  if ("why" in clock) return unknown(clock.why, at);
+  if ("why" in software) return unknown(software.why, at);
+  if ("why" in commits) return unknown(commits.why, at);
+  if ("why" in told) return unknown(told.why, at);
+  const { boot } = software.value;
+  if (boot === undefined) return unknown("unparsed", at);
+  // Somebody's last change has a time of its own, which a boot takes away.
+  const id = createHash("sha256").update(commits.value.mark);
+  for (const text of Object.values(told.value.texts)) id.update(`\n${text}`);
+  return known(
+    {
+      wall: clock.value,
+      bootId: boot,
+      configId: id.digest("hex").slice(0, 24),
+      commitPending: commits.value.records[0]?.isPending === true,
+    },
+    at,
+  );
+}
+
+interface Answers {
+  readonly config: Answer<XeConfig>;
+  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
+  readonly clock: Answer<WallTime>;
+  readonly pages: Answer<readonly Page[]>;
+}
+
+/** undefined = understood, and nothing of that port is in it. */
+function reading<T, R>(
+  from: Answer<T>,
+  at: Instant,
+  read: (value: T) => R | undefined,
+): Reading<R> {
+  if ("why" in from) return unknown(from.why, at);
+  const value = read(from.value);
+  return value === undefined ? unknown("unparsed", at) : known(value, at);
+}
+
+function portState(
+  port: PortName,
+  ports: readonly PortName[],
+  { config, physical, clock, pages }: Answers,
+  { mkpdus, frames }: Counted,
+  at: Instant,
+): MacsecPort {
+  const plan = "value" in config ? planOf(config.value, port) : undefined;
+  const unread = "value" in config && isUnread(config.value, port);
+  const own = "value" in pages ? pagesOf(pages.value, port, ports) : undefined;
+  const session = own && plan && sessionOf(own, plan.settings);
+  const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
+  const ofPlan = <T>(read: (own: NonNullable<typeof plan>) => T): Reading<T> => {
+    if ("why" in config) return unknown(config.why, at);
+    return unread || plan === undefined ? unknown("unparsed", at) : known(read(plan), at);
+  };
+  return {
+    port,
+    admin: reading(config, at, () => plan?.admin),
+    linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
+    settings: ofPlan(({ settings }) => settings),
+    liveSuite: "why" in pages ? unknown(pages.why, at) : known(used?.suite, at),
+    keys:
+      "why" in clock ? unknown(clock.why, at) : ofPlan((stands) => slotsOf(stands, clock.value)),
+    session: unread ? unknown("unparsed", at) : reading(pages, at, () => session),
+    mkpdus: reading(mkpdus, at, (value) => value),
+    frames: reading(frames, at, (value) => value),
+    rate: reading(physical, at, (all) => all.get(port)?.rate),
+  };
+}
+
+async function routing(
+  interview: Interview,
+  config: Answer<XeConfig>,
+  peers: Answer<ReadonlyMap<string, Peer>>,
+  at: Instant,
+): Promise<Reading<Routing>> {
+  if ("why" in config) return unknown(config.why, at);
+  if ("why" in peers) return unknown(peers.why, at);
+  const ours = config.value.neighbours.flatMap((one) => {
+    const port = portOf(config.value, one);
+    return port === undefined ? [] : [{ ...one, port }];
+  });
+  const routes: Route[] = [];
+  for (const { address, vrf, port } of ours) {
+    const one = await interview.command(received(address, vrf), (text) => readRoutes(text, port));
+    if ("why" in one) return unknown(one.why, at);
+    routes.push(...one.value);
+  }
+  const ports = [...new Set(ours.map(({ port }) => port))];
+  return known(
+    {
+      sessions: ours.map(({ address, vrf, port }) =>
+        bgpSession(port, address, peers.value.get(peerKey(vrf, address))),
+      ),
+      routes,
+      drains: ports.flatMap((port) =>
+        drainsOf(config.value, port).map((means) => ({ port, means })),
+      ),
+    },
+    at,
+  );
+}

@@ -1,0 +1,56 @@
+// Counters as IOS XE tells them. Undefined = there is an answer, and it is not understood.
+
+import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
+import { clearOf, counterIn, fieldsOf, sumOf } from "../cisco-mka.ts";
+
+/** Of the port: one page for each key, summed. Why an MKPDU failed is told for the router alone. */
+export function readMkpdus(text: string): MkpduCounters | undefined {
+  const pages = text
+    .split(/^MKPDU Statistics$/m)
+    .slice(1)
+    .map(fieldsOf);
+  const sent = sumOf(pages, "MKPDUs Transmitted");
+  const received = sumOf(pages, "MKPDUs Validated & Rx");
+  if (sent === undefined || received === undefined) return undefined;
+  return { sent, received, icvFailed: undefined, unknownCkn: undefined, replayed: undefined };
+}
+
+/** Of the SecY and its channels. */
+export function readFrames(
+  text: string,
+  nextPn: bigint | undefined,
+  mkpdus: MkpduCounters | undefined,
+): MacsecFrames | undefined {
+  const [secyText = "", ...others] = text.split(/^ ?(?=Controlled Port|Transmit SC|Receive SA)/m);
+  const secy = fieldsOf(secyText);
+  const parts = (head: string): readonly ReadonlyMap<string, string>[] =>
+    others.filter((one) => one.startsWith(head)).map(fieldsOf);
+  const transmit = parts("Transmit SC");
+  const receive = parts("Receive SA");
+  const encrypted = sumOf(transmit, "Out Pkts Encrypted");
+  if (encrypted === undefined) return undefined;
+  const invalid = sumOf(receive, "In Pkts Invalid");
+  const notValid = sumOf(receive, "In Pkts Not Valid");
+  return {
+    txProtected: encrypted + (sumOf(transmit, "Out Pkts Protected") ?? 0n),
+    txClear: undefined,
+    txTooLong: counterIn(secy, "Egress Too Long Pkts"),
+    rxOk: sumOf(receive, "In Pkts OK") ?? 0n,
+    rxClear: clearOf(counterIn(secy, "Ingress Untag Pkts"), mkpdus),
+    rxBadTag: counterIn(secy, "Ingress Bad Tag Pkts"),
+    rxNotValid: notValid === undefined ? invalid : notValid + (invalid ?? 0n),
+    rxLate: sumOf(receive, "In Pkts Late"),
+    rxNoSci: counterIn(secy, "Ingress No SCI Pkts"),
+    rxUnknownSci: counterIn(secy, "Ingress Unknown SCI Pkts"),
+    rxNotUsingSa: sumOf(receive, "In Pkts Not using SA"),
+    rxUnusedSa: sumOf(receive, "In Pkts Unused SA"),
+    nextPn,
+  };
+}
+
+/** Of the SA that transmits; absent while there is none. */
+export function readNextPn(text: string): { readonly nextPn: bigint | undefined } | undefined {
+  if (!/^ {0,4}Capabilities:/m.test(text)) return undefined;
+  const transmit = text.split(/^ ?Transmit SA:/m)[1]?.split(/^ ?Receive SC:/m)[0] ?? "";
+  return { nextPn: counterIn(fieldsOf(transmit), "Next PN") };
+}

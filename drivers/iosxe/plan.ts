@@ -1,0 +1,236 @@
+// What a wanted change makes of a port, part by part, and why it is refused.
+
+import type { DeviceChange, PortChange } from "#hal/device.ts";
+import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
+import {
+  addKey,
+  type ChainPlan,
+  type ChainSurroundings,
+  keysOf,
+  type PlannedChain,
+  promoteKey,
+  refused,
+  rejected,
+  removeKey,
+  replaceKey,
+} from "../cisco-chains.ts";
+import { isToken } from "../transport/cli.ts";
+import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
+import { isDrainMap, ownName } from "./names.ts";
+
+/** A port as it is configured, or as it is to be. */
+export interface PortPlan extends ChainPlan {
+  readonly policy: string | undefined;
+  /** undefined = MACsec is not on. */
+  readonly settings: MacsecSettings | undefined;
+  readonly isSsciBySci: boolean;
+  readonly drains: readonly DrainMeans[];
+}
+
+export interface Surroundings extends ChainSurroundings {
+  readonly config: XeConfig;
+  /** Ports that the router has. */
+  readonly ports: ReadonlySet<PortName>;
+  /** Route maps of the operator's that a drain is to take the place of, by their names. */
+  readonly routeMaps: ReadonlyMap<string, readonly MapEntry[]>;
+}
+
+const windowMax = 0xffff_ffff;
+const rekeySMin = 30;
+const rekeySMax = 65_535;
+
+export function planOf(config: XeConfig, port: PortName): PortPlan {
+  const own = config.interfaces.get(port);
+  const macsec = own?.macsec;
+  const chainOf = (name: string | undefined): PlannedChain | undefined =>
+    name === undefined ? undefined : { name, keys: config.chains.get(name) ?? [] };
+  const policy = config.policies.get(macsec?.policyName ?? "");
+  return {
+    port,
+    admin: own?.isShut === true ? "down" : "up",
+    policy: macsec?.policyName,
+    settings: macsec?.isEnabled && policy ? settingsOf(policy, macsec) : undefined,
+    isSsciBySci: policy?.isSsciBySci === true,
+    primary: chainOf(macsec?.chain),
+    fallback: chainOf(macsec?.fallback),
+    drains: drainsOf(config, port),
+  };
+}
+
+type Part = Omit<MacsecSettings, "policy" | "includeSci" | "replayWindow">;
+
+function settingsOf(
+  { suite, confidentialityOffset, keyServerPriority, sakRekeyMs }: Part,
+  {
+    policy,
+    includeSci,
+    replayWindow,
+  }: Pick<MacsecSettings, "policy" | "includeSci" | "replayWindow">,
+): MacsecSettings {
+  return {
+    ...{ suite, policy, includeSci, confidentialityOffset },
+    ...{ keyServerPriority, replayWindow, sakRekeyMs },
+  };
+}
+
+/** Something is configured there that is not understood. */
+export function isUnread(config: XeConfig, port: PortName): boolean {
+  const macsec = config.interfaces.get(port)?.macsec;
+  if (macsec === undefined) return false;
+  const { policyName, chain, fallback, isEnabled } = macsec;
+  if (macsec.isUnread || (isEnabled && policyName === undefined)) return true;
+  if (policyName !== undefined && config.policies.get(policyName) === undefined) return true;
+  return [chain, fallback].some(
+    (name) => name !== undefined && config.chains.get(name) === undefined,
+  );
+}
+
+export function drainsOf(config: XeConfig, port: PortName): readonly DrainMeans[] {
+  const means: DrainMeans[] = [];
+  const neighbours = neighboursOn(config, port);
+  const isDrained = ({ maps }: Neighbour): boolean => isDrainMap(maps.out) || isDrainMap(maps.in);
+  if (neighbours.some(isDrained)) means.push("prepend");
+  if (neighbours.some(({ isShut }) => isShut)) means.push("peeringShutdown");
+  return means;
+}
+
+/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+export function planChange(
+  change: DeviceChange,
+  around: Surroundings,
+): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
+  const plans = new Map<PortName, PortPlan>();
+  for (const part of change) {
+    if (!("port" in part))
+      throw refused(around, "device.unsupported", part.kind, "it is not known");
+    const { port } = part;
+    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
+    refuseUnread(around, port);
+    const plan = plans.get(port) ?? planOf(around.config, port);
+    plans.set(port, planPart(plan, part, around));
+  }
+  return [...plans.values()].map((after) => {
+    if (keysOf(after).length > 0 && after.settings === undefined) {
+      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
+    }
+    return { before: planOf(around.config, after.port), after };
+  });
+}
+
+// What is there and not understood must not be written over, nor what another port needs.
+function refuseUnread(around: Surroundings, port: PortName): void {
+  const { config } = around;
+  if (isUnread(config, port)) {
+    throw rejected(around, port, "what is configured there is not understood");
+  }
+  const { policy, primary, fallback } = planOf(config, port);
+  const names = [policy, primary?.name, fallback?.name];
+  if (names.some((name) => name !== undefined && !isToken(name))) {
+    throw rejected(around, port, "a name that is configured there is no single word");
+  }
+  for (const [other, { macsec }] of config.interfaces) {
+    if (other === port) continue;
+    const shared = [macsec.policyName, macsec.chain, macsec.fallback].find(
+      (name) => name !== undefined && names.includes(name),
+    );
+    if (shared !== undefined) throw rejected(around, port, `${other} shares ${shared} with it`);
+  }
+}
+
+type OnPort = Extract<PortChange, { readonly port: PortName }>;
+
+function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
+  switch (part.kind) {
+    case "macsec.protect":
+      return protect(plan, part, around);
+    case "macsec.addKey":
+      return addKey(plan, part.key, ownOf(plan, around), around);
+    case "macsec.promoteKey":
+      return promoteKey(plan, part.ckn, around);
+    case "macsec.replaceKey":
+      return replaceKey(plan, part.key, ownOf(plan, around), around);
+    case "macsec.removeKey":
+      return removeKey(plan, part.ckn, around);
+    case "macsec.rekeySak":
+      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
+    case "port.shut":
+    case "port.open":
+      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
+    case "port.drain":
+      refuseDrain(part.port, part.means, around);
+      return { ...plan, drains: [part.means] };
+    case "port.restore":
+      refuseDrain(part.port, "peeringShutdown", around);
+      return { ...plan, drains: [] };
+  }
+}
+
+function refuseDrain(port: PortName, means: DrainMeans, around: Surroundings): void {
+  const neighbours = neighboursOn(around.config, port);
+  if (neighbours.length === 0) {
+    throw rejected(around, port, "BGP has no neighbour over it, so no traffic can leave");
+  }
+  if (means !== "prepend") return;
+  for (const neighbour of neighbours) {
+    const why = whyNoMap(neighbour, around);
+    if (why !== undefined)
+      throw rejected(around, port, `the neighbour ${neighbour.address} ${why}`);
+  }
+}
+
+/** IOS XE knows no route map that calls another, so ours repeats what the operator's says. */
+function whyNoMap({ vrf, maps, inherits }: Neighbour, around: Surroundings): string | undefined {
+  if (vrf !== undefined) return "is in a VRF; it is drained by peeringShutdown alone";
+  if (inherits) return "takes its policy from a group or a template";
+  const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
+  const lost = own.find((name) => !isCopied(around.routeMaps.get(name ?? "")));
+  return lost && `has the route map ${lost}, which cannot be repeated with a prepend in it`;
+}
+
+/** Every word of it stays one, and what it does to a path is a prepend alone. */
+function isCopied(entries: readonly MapEntry[] | undefined): boolean {
+  const lines = entries?.flatMap((one) => one.lines);
+  return (
+    lines?.every(
+      (words) =>
+        words.every(isToken) &&
+        (words[1] !== "as-path" || words[0] !== "set" || words[2] === "prepend"),
+    ) === true
+  );
+}
+
+function protect(
+  plan: PortPlan,
+  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  around: Surroundings,
+): PortPlan {
+  const { suite, confidentialityOffset, keyServerPriority, replayWindow, sakRekeyMs } = settings;
+  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
+    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
+  }
+  const isXpn = suite.includes("xpn");
+  if (isXpn && confidentialityOffset !== 0) {
+    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
+  }
+  if (keyServerPriority > 255) {
+    throw rejected(around, port, "a key server's priority is at most 255");
+  }
+  if (replayWindow !== undefined && replayWindow > windowMax) {
+    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
+  }
+  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
+  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
+  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
+    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
+  }
+  const policy = plan.policy ?? ownOf(plan, around);
+  // With extended packet numbers a far end of another make counts SSCIs by the SCIs.
+  const isSsciBySci = isXpn || plan.isSsciBySci;
+  return { ...plan, policy, isSsciBySci, settings: { ...settings, policy: "mustSecure" } };
+}
+
+function ownOf({ port }: PortPlan, around: Surroundings): string {
+  const name = ownName(port);
+  if (name === undefined) throw rejected(around, port, "the name of its policy would be too long");
+  return name;
+}

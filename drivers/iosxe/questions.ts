@@ -1,0 +1,91 @@
+// What is ever asked of IOS XE. What is not in this table is not asked: among the rest are those
+// that print keys, such as `show key chain`, `show running-config` as a whole, `show archive config
+// differences` and `show tech-support`. Of the configuration only lines that begin with named words
+// are let through, and never one with `key-string` or `password`.
+
+import type { Command } from "#hal/secret.ts";
+import { line } from "../transport/cli.ts";
+import { markName } from "./names.ts";
+
+const includes = (...beginnings: readonly string[]): Command => [
+  `show running-config | include ${beginnings.join("|")}`,
+];
+
+/** It ends a block of a configuration, so that no line is taken for one of the block before. */
+const end = "^!";
+
+const questions = {
+  clock: () => line`show clock`,
+  version: () => line`show version`,
+  archive: () => line`show archive`,
+  rollbackTimer: () => line`show archive config rollback timer`,
+  lock: () => line`show configuration lock`,
+  mark: () =>
+    includes("^! (Last|No) configuration change", `^event manager environment ${markName}`),
+  accounting: () => includes("^aaa accounting commands", "^  logging enable", "^  no hidekeys"),
+  interfaces: () => line`show interfaces`,
+  // Each look at the configuration makes the router write all of it: three blocks at a time. A key
+  // of another kind begins as ours does, but with a form or more than digits of hexadecimal.
+  macsecConfig: () =>
+    includes(
+      end,
+      "^interface ",
+      "^ (macsec|mka|shutdown|vrf forwarding|ip address|ipv6 address)",
+      "^mka policy ",
+      "^ (confidentiality-offset|key-server|sak-rekey|ssci-based)",
+      "^key chain .* macsec",
+      "^ key [0-9A-Fa-f]+$",
+      "^  lifetime",
+    ),
+  bgpConfig: () =>
+    includes(
+      "^router bgp ",
+      end,
+      "^ address-family ",
+      "^ +neighbor [^ ]+ (remote-as|activate|shutdown|route-map|peer-group|inherit)",
+    ),
+  mkaSessions: () => line`show mka sessions detail`,
+  mkaStatistics: (port) => line`show mka statistics interface ${port}`,
+  secyStatistics: (port) => line`show macsec statistics interface ${port}`,
+  secyStatus: (port) => line`show macsec status interface ${port}`,
+  neighbours: () => line`show bgp all neighbors`,
+  routeTo: (address) =>
+    address.includes(":") ? line`show ipv6 cef ${address}` : line`show ip cef ${address}`,
+} as const satisfies Record<string, (argument: string) => Command>;
+
+export type Question = keyof typeof questions;
+
+export const allQuestions = Object.keys(questions) as readonly Question[];
+
+export function question(name: Question, argument = "none"): Command {
+  return questions[name](argument);
+}
+
+export function received(address: string, vrf: string | undefined): Command {
+  if (vrf === undefined) {
+    return address.includes(":")
+      ? line`show bgp ipv6 unicast neighbors ${address} routes`
+      : line`show bgp ipv4 unicast neighbors ${address} routes`;
+  }
+  return address.includes(":")
+    ? line`show bgp vpnv6 unicast vrf ${vrf} neighbors ${address} routes`
+    : line`show bgp vpnv4 unicast vrf ${vrf} neighbors ${address} routes`;
+}
+
+export function ping(address: string, vrf: string | undefined, count: number): Command {
+  return vrf === undefined
+    ? line`ping ${address} repeat ${count} timeout 1`
+    : line`ping vrf ${vrf} ${address} repeat ${count} timeout 1`;
+}
+
+/** It holds no key; its own blocks are of one word more. */
+export function routeMap(name: string): Command {
+  return line`show running-config | section ^route-map ${name} `;
+}
+
+/** Without it a changed route map concerns only routes that come or go later. */
+export function refresh(address: string): Command {
+  return address.includes(":")
+    ? line`clear bgp ipv6 unicast ${address} soft`
+    : line`clear ip bgp ${address} soft`;
+}

@@ -1,0 +1,92 @@
+// What differs from platform to platform and release to release: a row each, with its source.
+
+import type { Capabilities, MacsecCapabilities } from "#hal/device.ts";
+import type { Command } from "#hal/secret.ts";
+import { line } from "../transport/cli.ts";
+import type { Software } from "./system-answers.ts";
+
+interface Quirk {
+  readonly platform: RegExp;
+  /** First release that has it. */
+  readonly from: string;
+  readonly what: "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink";
+  readonly source: string;
+}
+
+const router = /^(?:asr|c8[0-9]|isr|c11)/;
+const catalyst = /^c9[0-9]{3}/;
+const yang = "YangModels/yang, vendor/cisco/xe";
+
+const quirks: readonly Quirk[] = [
+  {
+    platform: /^/,
+    from: "17.12.1",
+    what: "fallbackChain",
+    source: `${yang}: fallback-key-chain in Cisco-IOS-XE-mka of 2023-07-01, not in that of 17.9.1`,
+  },
+  {
+    platform: router,
+    from: "17.12.1",
+    what: "disableSci",
+    source: `${yang}: disable-sci in Cisco-IOS-XE-ethernet of 2023-07-01`,
+  },
+  {
+    platform: router,
+    from: "17.12.1",
+    what: "ssciBySci",
+    source: `${yang}: ssci-based-on-sci in Cisco-IOS-XE-mka of 2023-07-01`,
+  },
+  {
+    platform: catalyst,
+    from: "17.3.1",
+    what: "ssciBySci",
+    source: "cisco.com, Security Configuration Guide for Catalyst 9500, 17.3.x: ssci-based-on-sci",
+  },
+  {
+    platform: catalyst,
+    from: "0",
+    what: "networkLink",
+    source: "cisco.com, Security Configuration Guide for Catalyst 9500: macsec network-link",
+  },
+];
+
+function isSince(version: string, from: string): boolean {
+  const [is, first] = [version, from].map((one) => one.split(".").map(Number));
+  const at = is?.findIndex((part, index) => part !== (first?.[index] ?? 0)) ?? 0;
+  return at < 0 || (is?.[at] ?? 0) > (first?.[at] ?? 0);
+}
+
+function has({ platform, version }: Software, what: Quirk["what"]): boolean {
+  return quirks.some(
+    (row) => row.what === what && row.platform.test(platform) && isSince(version, row.from),
+  );
+}
+
+/** What turns MACsec on at a port. */
+export function enablingOf(software: Software): Command {
+  return has(software, "networkLink") ? line`macsec network-link` : line`macsec`;
+}
+
+/** What is offered at most, less what this router does not have, or is not set up for. */
+export function capabilitiesOf(
+  offers: Capabilities,
+  software: Software,
+  hasArchive: boolean,
+): Capabilities {
+  const { macsec, ...others } = offers;
+  // The timer that takes a change back goes by a copy in the archive.
+  const { commit } = hasArchive ? others : { commit: { kind: "immediate" } as const };
+  if (macsec === undefined) return { ...others, commit };
+  return { ...others, commit, macsec: macsecOf(macsec, software) };
+}
+
+function macsecOf(macsec: MacsecCapabilities, software: Software): MacsecCapabilities {
+  const hasXpn = has(software, "ssciBySci");
+  const always = macsec.always ?? [];
+  return {
+    ...macsec,
+    overlap: has(software, "fallbackChain") ? macsec.overlap : "none",
+    suites: macsec.suites.filter((suite) => hasXpn || !suite.includes("xpn")),
+    always: has(software, "disableSci") ? always : [...always, "includeSci"],
+  };
+}

@@ -1,0 +1,119 @@
+// What IOS XE tells of itself: boot, commits, BGP, routes. Undefined = the
+// answer holds nothing that is understood.
+
+import { isIP } from "node:net";
+import type { PortName, Route } from "#hal/model.ts";
+import { type Peer, readPeerPages } from "../cisco-system.ts";
+import type { CommitRecord } from "../define-dialect.ts";
+import { markName, portOfUnit } from "./names.ts";
+
+export interface Software {
+  readonly platform: string;
+  readonly version: string;
+  /** When it last began, in its own words; undefined = it had no clock then. */
+  readonly boot: string | undefined;
+}
+
+export function readSoftware(text: string): Software | undefined {
+  const version = /^Cisco IOS XE Software, Version 0?(\d{1,3}\.\d{1,3}\.\d{1,3})/m.exec(text)?.[1];
+  if (version === undefined) return undefined;
+  const platform = /^cisco (\S{1,40}) \(/im.exec(text)?.[1] ?? "";
+  const boot = /^System restarted at (\S.{1,60})$/m.exec(text)?.[1];
+  const parts = version.split(".").map(Number);
+  return { platform: platform.toLowerCase(), version: parts.join("."), boot };
+}
+
+/** An archive has a place for what is to be taken back. */
+export function hasArchive(text: string): boolean {
+  return /^The maximum archive configurations allowed is \d/m.test(text);
+}
+
+export function isLocked(text: string): boolean {
+  return /^ *State *: *LOCKED\b/im.test(text) || /^ *Config Session Lock\b/m.test(text);
+}
+
+/** Who armed the timer that takes a change back; "none" = it does not run. */
+export function readTimer(text: string): "running" | "none" | undefined {
+  if (/^% ?No Rollback Confirmed Change pending/im.test(text)) return "none";
+  return /^Timer value: \d{1,4} min/m.test(text) ? "running" : undefined;
+}
+
+export interface Mark {
+  /** Of our last commit. */
+  readonly token: string;
+  /** It waits for nothing: a timer that runs is somebody else's. */
+  readonly isSettled: boolean;
+}
+
+const markPattern = new RegExp(
+  `^event manager environment ${markName} (\\w{1,64})(\\.settled)?$`,
+  "m",
+);
+
+export function readMark(text: string): Mark | undefined {
+  const [, token, settled] = markPattern.exec(text) ?? [];
+  return token === undefined ? undefined : { token, isSettled: settled !== undefined };
+}
+
+/** The newest first. */
+export function commitsOf(timer: "running" | "none", mark: Mark | undefined): CommitRecord[] {
+  if (timer === "running") {
+    const isOurs = mark?.isSettled === false;
+    return [{ note: isOurs ? `linkseal ${mark.token}` : "somebody", isPending: true }];
+  }
+  if (mark === undefined) return [];
+  return ["linkseal confirms", "linkseal"].map((verb) => {
+    return { note: `${verb} ${mark.token}`, isPending: false };
+  });
+}
+
+export const peerKey = (vrf: string | undefined, address: string): string =>
+  `${vrf ?? ""} ${address}`;
+
+/** By the VRF and the address of the neighbour. */
+export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
+  const pages = readPeerPages(text);
+  const isNothing = text.trim() === "" || /^% ?BGP not active/m.test(text);
+  if (pages.length === 0 && !isNothing && !/^For address family: /m.test(text)) return undefined;
+  return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
+}
+
+/** Routes that came from one neighbour; `best` = in use. A long prefix has its row alone. */
+export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
+  const isTable = /^ {1,8}Network {1,40}Next Hop\b/m.test(text);
+  if (!isTable && !/^Total number of prefixes 0/m.test(text)) return undefined;
+  return text.split("\n").flatMap((row): Route[] => {
+    const [, codes = "", address = "", length] =
+      /^ ?([*a-zA-Z> ]{1,5}?) {1,4}([0-9a-fA-F.:]{2,45})(?:\/(\d{1,3}))?(?: |$)/.exec(row) ?? [];
+    const prefix = prefixOf(address, length);
+    if (!codes.includes("*") || prefix === undefined) return [];
+    return [{ prefix, via: { kind: "port", port }, best: codes.includes(">") }];
+  });
+}
+
+/** Without a length it is the one of the address' class. */
+function prefixOf(address: string, length: string | undefined): string | undefined {
+  const version = isIP(address);
+  if (version === 0) return undefined;
+  if (length !== undefined) return `${address}/${length}`;
+  const first = Number(address.split(".")[0]);
+  if (version === 6) return undefined;
+  if (first === 0) return `${address}/0`;
+  return `${address}/${first < 128 ? 8 : first < 192 ? 16 : 24}`;
+}
+
+/** The interface of the way in use, without its unit; undefined = none is known. */
+export function readRouteTo(text: string): string | undefined {
+  const [, out = ""] =
+    /^ {1,8}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([\w./-]{1,64})(?: .{0,60})?$/m.exec(
+      text,
+    ) ?? [];
+  return out === "" ? undefined : (portOfUnit(out) ?? out);
+}
+
+/** Commands are written down somewhere with the keys in them. */
+export function isAccounted(text: string): boolean {
+  if (/^aaa accounting commands\b/m.test(text)) return true;
+  // A log of changes hides keys unless it is told not to.
+  return /^ {2}logging enable\b/m.test(text) && /^ {2}no hidekeys\b/m.test(text);
+}

@@ -1,0 +1,209 @@
+// Rigs whose routers speak a vendor's dialect, and the World of an agent that reaches one.
+
+import { drivers } from "#drivers/index.ts";
+import type { Capabilities, CommitMode, Device, Driver, MacsecCapabilities } from "#hal/device.ts";
+import {
+  type ByteChannel,
+  type ChannelKind,
+  type Dialer,
+  noFrames,
+  noPrograms,
+  noSnmp,
+  noStreams,
+  type World,
+} from "#hal/world.ts";
+import { SimDisk } from "#sim/disk.ts";
+import { EosFace, eosModel } from "#sim/faces/eos.ts";
+import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
+import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
+import { JunosFace, junosModel } from "#sim/faces/junos.ts";
+import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import type { Router } from "#sim/router.ts";
+import type { RouterModel } from "#sim/site-plan.ts";
+import { buildRig, type Rig, type Way } from "./rig.ts";
+
+interface Face {
+  connect(wire: Wire): FaceSession | undefined;
+}
+
+type Vendor = "eos" | "iosxe" | "iosxr" | "junos";
+
+/** A platform of a vendor: what it can do, and the router that speaks as it does. */
+export interface Platform<F extends Face = Face> {
+  readonly vendor: Vendor;
+  readonly channel: ChannelKind;
+  readonly ports: readonly [string, string];
+  readonly model: RouterModel;
+  readonly faceOf: (router: Router) => F;
+  /** Less than the driver offers at most. */
+  readonly less: Less;
+  /** A line in which a terminal gives back a key; absent = nothing is given back. */
+  readonly echo?: RegExp;
+}
+
+interface Less extends Partial<MacsecCapabilities> {
+  readonly commit?: CommitMode;
+}
+
+function eos(model: string, version: string, timer: "inRow" | "beside"): Platform<EosFace> {
+  return {
+    vendor: "eos",
+    channel: "shell",
+    ports: ["Ethernet1/1", "Ethernet2/1"],
+    model: eosModel,
+    faceOf: (router) => new EosFace(router, { model, version, timer }),
+    less: {},
+    echo: /\bkey [0-9a-f]{2,64} 0 [0-9a-f]/i,
+  };
+}
+
+const oldXe: Less = { overlap: "none", always: ["replayWindow", "includeSci"] };
+
+function iosxe(platform: string, version: string, less: Less): Platform<IosxeFace> {
+  const hasArchive = less.commit === undefined;
+  const isRecent = less.overlap === undefined;
+  return {
+    vendor: "iosxe",
+    channel: "shell",
+    ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
+    model: iosxeModel,
+    faceOf: (router) => new IosxeFace(router, { platform, version, hasArchive, isRecent }),
+    less,
+    echo: /key-string /,
+  };
+}
+
+function iosxr(platform: string, version: string, less: Less): Platform<IosxrFace> {
+  return {
+    vendor: "iosxr",
+    channel: "shell",
+    ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
+    model: iosxrModel,
+    faceOf: (router) => new IosxrFace(router, { platform, version }),
+    less,
+    echo: /(^|#)key-string /,
+  };
+}
+
+function junos(model: string, version: string, less: Less): Platform<JunosFace> {
+  return {
+    vendor: "junos",
+    channel: "netconf",
+    ports: ["et-0/0/0", "et-0/0/1"],
+    model: junosModel,
+    faceOf: (router) => new JunosFace(router, { model, version }),
+    less,
+  };
+}
+
+export const platforms = {
+  "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow"),
+  "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside"),
+  "C8500-12X4QC 17.15.1": iosxe("C8500-12X4QC", "17.15.01a", {}),
+  "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", oldXe),
+  "C9500-24Y4C 17.9.4": iosxe("C9500-24Y4C", "17.09.04a", {
+    ...oldXe,
+    commit: { kind: "immediate" },
+  }),
+  "ASR1001-HX 17.3.4": iosxe("ASR1001-HX", "17.03.04a", {
+    ...oldXe,
+    suites: ["gcm-aes-128", "gcm-aes-256"],
+  }),
+  "8201-32FH 7.11.2": iosxr("8201-32FH", "7.11.2", {}),
+  "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
+  "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", {}),
+  "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none" }),
+} as const;
+
+export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
+  return Object.entries(platforms).filter(([, one]) => one.vendor === vendor);
+}
+
+export function driverOf(vendor: Vendor): Driver {
+  const driver = drivers[vendor];
+  if (driver === undefined) throw new RangeError(`no driver ${vendor}`);
+  return driver;
+}
+
+function lesser({ macsec, ...others }: Capabilities, { commit, ...less }: Less): Capabilities {
+  if (macsec === undefined) throw new RangeError("no MACsec");
+  return { ...others, commit: commit ?? others.commit, macsec: { ...macsec, ...less } };
+}
+
+/** A fleet's routers of that platform. */
+export function spokenBy({ vendor, model, less, faceOf, echo }: Platform) {
+  const capabilities = lesser(model.capabilities, less);
+  const spoken = { driver: driverOf(vendor), model: { ...model, capabilities }, faceOf };
+  return echo === undefined ? spoken : { ...spoken, echo };
+}
+
+export interface Place<F extends Face = Face> {
+  readonly rig: Rig;
+  readonly face: F;
+  readonly platform: Platform<F>;
+}
+
+export function placeOf<F extends Face>(platform: Platform<F>): Place<F> {
+  const rig = buildRig(lesser(driverOf(platform.vendor).offers, platform.less), platform.ports);
+  return { rig, face: platform.faceOf(rig.router), platform };
+}
+
+/** What an agent has there. */
+export function worldOf({ rig }: Pick<Place, "rig">, channel: Dialer["channel"]): World {
+  const refused = async (): Promise<never> => {
+    throw new Error("not of this world");
+  };
+  return {
+    clock: rig.clock,
+    entropy: rig.prng.fork("agent"),
+    disk: new SimDisk({ clock: rig.clock, prng: rig.prng.fork("disk"), writeMs: 1 }),
+    dial: {
+      ...{ http: refused, routeTo: refused, resolve: refused, exec: noPrograms, channel },
+      ...{ framed: noFrames, stream: noStreams, snmp: noSnmp },
+    },
+    log: { write: (_level, _code, text) => void rig.said.push(text) },
+  };
+}
+
+/** Writes down what a router says, line by line, without those in which a key is given back. */
+function listener(said: string[], echo: RegExp | undefined): (octets: Uint8Array) => void {
+  let rest = "";
+  return (octets) => {
+    const lines = `${rest}${new TextDecoder().decode(octets)}`.split("\r\n");
+    rest = lines.pop() ?? "";
+    said.push(...lines.filter((line) => echo?.test(line) !== true));
+  };
+}
+
+/** Every channel of the driver is listened to, and what passes it counted. */
+export function wayOf(
+  { rig, platform }: Pick<Place, "rig" | "platform">,
+  target: Parameters<Driver["open"]>[0],
+  channel: Dialer["channel"],
+): Way {
+  let exchanges = 0;
+  const driver = driverOf(platform.vendor);
+  const heard = (inner: ByteChannel): ByteChannel => {
+    const hear = listener(rig.said, platform.echo);
+    return {
+      ...inner,
+      write: async (text, signal) => {
+        exchanges += 1;
+        await inner.write(text, signal);
+      },
+      read: async (signal) => {
+        const octets = await inner.read(signal);
+        if (octets !== undefined) hear(octets);
+        return octets;
+      },
+    };
+  };
+  const world = worldOf({ rig }, async (to, kind, signal) => {
+    signal.throwIfAborted();
+    exchanges += 1;
+    return heard(await channel(to, kind, signal));
+  });
+  const never = new AbortController().signal;
+  const open = (): Promise<Device> => driver.open(target, world, () => undefined, never);
+  return { open, offers: lesser(driver.offers, platform.less), exchanges: () => exchanges };
+}

@@ -1,0 +1,293 @@
+import { describe, expect, it } from "vitest";
+import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
+import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-answers.ts";
+import { isPort } from "#drivers/iosxe/names.ts";
+import { planOf } from "#drivers/iosxe/plan.ts";
+import {
+  commitsOf,
+  hasArchive,
+  isAccounted,
+  isLocked,
+  peerKey,
+  readMark,
+  readPeers,
+  readRoutes,
+  readRouteTo,
+  readSoftware,
+  readTimer,
+} from "#drivers/iosxe/system-answers.ts";
+import { cknOf, configOf, page, port } from "./iosxe-kit.ts";
+
+const { settings } = planOf(configOf(), port(1));
+
+function session(...pages: readonly string[]) {
+  return sessionOf(readSessions(pages.join("\n\n")) ?? [], settings);
+}
+
+describe("an MKA session", () => {
+  it("is secured by a live peer and a SAK both ways", () => {
+    expect(session(page())).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(1),
+      livePeers: 1,
+      respondedPeers: 1,
+      keyServer: "self",
+      keyServerPriority: 20,
+      latestSak: { an: 1, keyId: "a880bb45b9ce01584535f239/2", receive: true, transmit: true },
+      oldSak: undefined,
+    });
+  });
+
+  it.each([
+    ["without a live peer", page({}, 0)],
+    ["whose count is not that of its list", page({ "# of MACsec Capable Live Peers": "0" })],
+    ["that calls itself secured without a peer", page({ Status: "Secured, no peer" })],
+    ["that searches", page({ Status: "INITIALIZING - Searching for Peer" })],
+    ["without a SAK", page({ "Latest SAK KI (KN)": "FIRST-SAK (0)" })],
+    ["that sends nothing", page({ "Latest SAK Status": "Rx, No Tx" })],
+    ["that receives nothing", page({ "Latest SAK Status": "No Rx, Tx" })],
+  ])("%s is blocked whatever its words are", (_, text) => {
+    expect(session(text).controlledPort).toBe("blocked");
+  });
+
+  it("is on the fallback once the primary key has lost its peer", () => {
+    const primary = page({ Status: "INITIALIZING - Searching for Peer" }, 0);
+    const fallback = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() });
+    expect(session(primary, fallback)).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(2),
+      participants: [
+        { ckn: cknOf(1), state: "none" },
+        { ckn: cknOf(2), state: "live" },
+      ],
+    });
+  });
+
+  it("is not understood with a page that is not", () => {
+    expect(readSessions(page({ "CAK Name (CKN)": "none" }))).toBeUndefined();
+    expect(readSessions("MKA is not what it was")).toBeUndefined();
+    expect(readSessions("")).toEqual([]);
+    expect(readSessions("% There are no active MKA sessions")).toEqual([]);
+  });
+
+  it("belongs to the port whose name it has, shortened or not, and to no other", () => {
+    const ports = [port(1), port(11), "TwentyFiveGigE0/0/1"];
+    expect(pagesOf(readSessions(page()) ?? [], port(1), ports)).toHaveLength(1);
+    const short = readSessions(page({ "Interface Name": "Te0/0/1" })) ?? [];
+    expect(pagesOf(short, port(1), ports)).toHaveLength(1);
+    expect(pagesOf(short, port(11), ports)).toHaveLength(0);
+    const two = readSessions(page({ "Interface Name": "T0/0/1" })) ?? [];
+    expect(pagesOf(two, port(1), ports)).toHaveLength(0);
+    const unit = readSessions(page({ "Interface Name": `${port(1)}.100` })) ?? [];
+    expect(pagesOf(unit, port(1), ports)).toHaveLength(0);
+  });
+});
+
+describe("counters", () => {
+  const mkpdus = [
+    "MKA Statistics for Session",
+    "SA Statistics",
+    "   SAKs Generated............. 1",
+    "MKPDU Statistics",
+    "   MKPDUs Validated & Rx...... 60",
+    '      "Distributed SAK"..... 1',
+    "   MKPDUs Transmitted......... 62",
+  ].join("\n");
+  const frames = [
+    `MACsec Statistics for ${port(1)}`,
+    " SecY Counters",
+    "  Ingress Untag Pkts:       7",
+    "  Ingress Bad Tag Pkts:     1",
+    "  Egress Too Long Pkts:     2",
+    "",
+    " Controlled Port Counters",
+    "  IF In Packets:            999",
+    "",
+    " Transmit SC Counters (SCI: 44881699B510001C)",
+    "  Out Pkts Protected:       10",
+    "  Out Pkts Encrypted:       90",
+    "",
+    " Receive SA Counters (SCI: A44C119DF89C001E  AN 0)",
+    "  In Pkts OK:               40",
+    "  In Pkts Invalid:          2",
+    "  In Pkts Not Valid:        1",
+    "",
+    " Receive SA Counters (SCI: 70708BBA4696005A  AN 0)",
+    "  In Pkts OK:               2",
+  ].join("\n");
+
+  it("of MKPDUs are those of all keys of the port", () => {
+    expect(readMkpdus(`${mkpdus}\n\n${mkpdus}`)).toEqual({
+      sent: 124n,
+      received: 120n,
+      icvFailed: undefined,
+      unknownCkn: undefined,
+      replayed: undefined,
+    });
+    expect(readMkpdus("% There are no statistics")).toBeUndefined();
+  });
+
+  it("of frames are those of the channels, each once", () => {
+    expect(readFrames(frames, 101n, readMkpdus(mkpdus))).toMatchObject({
+      txProtected: 100n,
+      txTooLong: 2n,
+      rxOk: 42n,
+      rxClear: 7n,
+      rxNotValid: 3n,
+      rxLate: undefined,
+      nextPn: 101n,
+    });
+  });
+
+  it("of clear frames are none where MKPDUs may be among them", () => {
+    expect(readFrames(frames, 1n, undefined)?.rxClear).toBeUndefined();
+    const few = readMkpdus(mkpdus.replace("Rx...... 60", "Rx...... 7"));
+    expect(readFrames(frames, 1n, few)?.rxClear).toBeUndefined();
+  });
+
+  it("are not made up", () => {
+    expect(readFrames(" MACsec is disabled", undefined, undefined)).toBeUndefined();
+    expect(readNextPn(" MACsec is disabled")).toBeUndefined();
+  });
+
+  it("tell the next packet number of the SA that transmits", () => {
+    const status =
+      " Capabilities:\n  Cipher:   GCM-AES-128\n\n Transmit SC:\n  Transmitting:   TRUE\n" +
+      " Transmit SA:\n  Next PN:         23427\n\n Receive SC:\n Receive SA:\n  Next PN:  615\n";
+    expect(readNextPn(status)).toEqual({ nextPn: 23427n });
+    const none = status.replace("  Next PN:         23427\n", "");
+    expect(readNextPn(none)).toEqual({ nextPn: undefined });
+  });
+});
+
+describe("a commit", () => {
+  const timer =
+    "Time configured(or reconfigured): 22:50:48 UTC Sat Feb 21 2009\n" +
+    "Timer type: absolute timer\nTimer value: 2 min\nUser: operator\n";
+
+  it("waits as long as the timer runs, and is ours by its mark alone", () => {
+    expect(readTimer(timer)).toBe("running");
+    expect(readTimer("%No Rollback Confirmed Change pending")).toBe("none");
+    expect(readTimer("Unable to get data")).toBeUndefined();
+    const ours = readMark("event manager environment linkseal_commit 00ff");
+    const settled = readMark("event manager environment linkseal_commit 00ff.settled");
+    expect(commitsOf("running", ours)).toEqual([{ note: "linkseal 00ff", isPending: true }]);
+    for (const mark of [settled, undefined]) {
+      expect(commitsOf("running", mark)).toEqual([{ note: "somebody", isPending: true }]);
+    }
+    expect(commitsOf("none", settled).map(({ note }) => note)).toEqual([
+      "linkseal confirms 00ff",
+      "linkseal 00ff",
+    ]);
+    expect(commitsOf("none", readMark("! Last configuration change at x"))).toEqual([]);
+  });
+
+  it("can be taken back where there is an archive", () => {
+    expect(hasArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(true);
+    expect(hasArchive(" Archive feature not enabled")).toBe(false);
+  });
+
+  it("waits for whoever holds the configuration", () => {
+    expect(isLocked("Type              : EXCLUSIVE\nState             : LOCKED")).toBe(true);
+    expect(isLocked("Type : NO LOCK\nState : FREE")).toBe(false);
+    expect(isLocked("Config Session Lock\n-----\nOwner PID   : 578")).toBe(true);
+  });
+});
+
+describe("the router", () => {
+  it("tells its clock in the zone of the world, or not at all", () => {
+    const at = Date.UTC(2026, 10, 25, 18, 0, 0, 250);
+    expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(at);
+    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBe(at);
+    expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
+  });
+
+  it("tells what it is, and since when", () => {
+    const text =
+      "Cisco IOS XE Software, Version 17.09.04a\nCisco IOS Software [Cupertino], ASR1000\n" +
+      "System restarted at 10:02:03 UTC Wed Nov 25 2026\n\n" +
+      "cisco ASR1006-X (RP2) processor (revision RP2) with 4160K/6147K bytes of memory.\n";
+    expect(readSoftware(text)).toEqual({
+      platform: "asr1006-x",
+      version: "17.9.4",
+      boot: "10:02:03 UTC Wed Nov 25 2026",
+    });
+    expect(readSoftware("Cisco IOS XR Software, Version 7.11.2")).toBeUndefined();
+  });
+
+  it("tells whether it keeps what is typed", () => {
+    expect(isAccounted("aaa accounting commands 15 default start-stop group tacacs+")).toBe(true);
+    expect(isAccounted("  logging enable\n  no hidekeys")).toBe(true);
+    expect(isAccounted("  logging enable")).toBe(false);
+    expect(isAccounted("")).toBe(false);
+  });
+
+  it("tells its ports, their state and their rates", () => {
+    const told = readInterfaces(
+      `${port(0)} is up, line protocol is up \n` +
+        "  MTU 1600 bytes, BW 10000000 Kbit/sec, DLY 10 usec, \n" +
+        "  5 minute input rate 1000 bits/sec, 2 packets/sec\n" +
+        "  5 minute output rate 3000 bits/sec, 4 packets/sec\n" +
+        `${port(1)} is administratively down, line protocol is down \n` +
+        "TwentyFiveGigE1/0/1 is down, line protocol is down (notconnect)\n" +
+        "GigabitEthernet0 is up, line protocol is up \n",
+      isPort,
+    );
+    expect([...(told?.keys() ?? [])]).toEqual([port(0), port(1), "TwentyFiveGigE1/0/1"]);
+    expect(told?.get(port(0))).toEqual({
+      linkUp: true,
+      rate: { rxBps: 1000, rxPps: 2, txBps: 3000, txPps: 4, lineBps: 10e9 },
+    });
+    expect(told?.get(port(1))).toEqual({ linkUp: false, rate: undefined });
+    expect(readInterfaces("", isPort)).toBeUndefined();
+  });
+
+  it("tells its neighbours by VRF, and why one of them is lost", () => {
+    const peers = readPeers(
+      "For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076\n" +
+        "  BGP state = Established, up for 1d\n" +
+        "\nBGP neighbor is 198.51.100.2,  vrf AZURE,  remote AS 12076, external link\n" +
+        "  BGP state = Active\n  Last reset 00:01:12, due to hold timer\x07expired\n",
+    );
+    const told = (vrf: string | undefined) =>
+      bgpSession("p", "198.51.100.2", peers?.get(peerKey(vrf, "198.51.100.2")));
+    expect(told(undefined).up).toBe(true);
+    expect(told("AZURE")).toMatchObject({
+      up: false,
+      trouble: "the last session ended with: hold timer expired",
+    });
+    expect(readPeers("Unable to get data")).toBeUndefined();
+  });
+
+  it("tells routes, which of them are in use, and long ones whose row is broken", () => {
+    const table =
+      "     Network          Next Hop            Metric LocPrf Weight Path\n" +
+      " *>   10.0.0.0/16      198.51.100.2             0 12076 i\n" +
+      " *    10.1.0.0/16      198.51.100.2             0 12076 i\n" +
+      " s>   10.2.0.0/16      198.51.100.2             0 12076 i\n" +
+      " *>   172.16.0.0       198.51.100.2             0 12076 i\n" +
+      " *>   2001:DB8:1:2:3:4::/96\n                       2001:DB8::2   0 12076 i\n";
+    expect(readRoutes(table, port(0))?.map(({ prefix, best }) => [prefix, best])).toEqual([
+      ["10.0.0.0/16", true],
+      ["10.1.0.0/16", false],
+      ["172.16.0.0/16", true],
+      ["2001:DB8:1:2:3:4::/96", true],
+    ]);
+    expect(readRoutes("Total number of prefixes 0 ", port(0))).toEqual([]);
+    expect(readRoutes("Unable to get data", port(0))).toBeUndefined();
+  });
+
+  it("tells the way to an address, or none", () => {
+    const way = `0.0.0.0/0\n  nexthop 192.0.2.254 ${port(1)}.100\n`;
+    expect(readRouteTo(way)).toBe(port(1));
+    expect(readRouteTo("192.0.2.0/24\n  attached to GigabitEthernet0\n")).toBe("GigabitEthernet0");
+    expect(readRouteTo("0.0.0.0/0\n  no route\n")).toBeUndefined();
+  });
+
+  it("tells how many probes came back", () => {
+    const text = "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
+    expect(readPing(text)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing("Success rate is 80 percent (6/5)")).toBeUndefined();
+  });
+});

@@ -1,0 +1,394 @@
+import { describe, expect, it } from "vitest";
+import { slotsOf } from "#drivers/cisco-chains.ts";
+import { momentOf } from "#drivers/cisco-text.ts";
+import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
+import { editsBetween } from "#drivers/iosxe/edits.ts";
+import { iosxe } from "#drivers/iosxe/iosxe.ts";
+import { isPort, ownName } from "#drivers/iosxe/names.ts";
+import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
+import { allQuestions, question } from "#drivers/iosxe/questions.ts";
+import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
+import type { DeviceChange, PortChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { preview } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
+import { cknOf, configOf, keyOf, parts, port, surroundings, textsOf, wall } from "./iosxe-kit.ts";
+
+const settings = {
+  suite: "gcm-aes-xpn-256",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: 64,
+  sakRekeyMs: undefined,
+} as const;
+const protect = (index: number, over: Partial<typeof settings> = {}): PortChange => ({
+  kind: "macsec.protect",
+  port: port(index),
+  settings: { ...settings, ...over },
+});
+const addKey = (index: number, n: number, role: "primary" | "fallback"): PortChange => ({
+  kind: "macsec.addKey",
+  port: port(index),
+  key: keyOf(n),
+  role,
+});
+const drain = (index: number, means: "prepend" | "peeringShutdown" = "prepend"): PortChange => ({
+  kind: "port.drain",
+  port: port(index),
+  means,
+});
+
+function edits(change: DeviceChange, over: Parameters<typeof surroundings>[1] = {}) {
+  const around = surroundings(change, over);
+  return planChange(change, around).map(({ before, after }) =>
+    editsBetween(before, after, around, ["macsec"]),
+  );
+}
+
+function said(...change: DeviceChange): readonly string[] {
+  return edits(change).flatMap(({ commands }) => commands.map(preview));
+}
+
+function refusal(
+  change: DeviceChange,
+  over: Parameters<typeof surroundings>[1] = {},
+  octets = 32,
+): LinksealError {
+  try {
+    planChange(change, surroundings(change, over, octets));
+  } catch (error) {
+    if (error instanceof LinksealError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("what is configured", () => {
+  it("is read without a key", () => {
+    expect(planOf(configOf(), port(1))).toMatchObject({
+      admin: "down",
+      policy: "ls-Te0-0-1",
+      isSsciBySci: true,
+      settings: { policy: "mustSecure", includeSci: true, keyServerPriority: 20, replayWindow: 64 },
+      primary: { name: "ls-Te0-0-1-a", keys: [{ ckn: cknOf(1), startsAt: undefined }] },
+      fallback: undefined,
+      drains: ["peeringShutdown"],
+    });
+    expect(planOf(configOf(), port(2)).settings).toEqual({
+      suite: "gcm-aes-128",
+      policy: "shouldSecure",
+      includeSci: false,
+      confidentialityOffset: 30,
+      keyServerPriority: 0,
+      replayWindow: 128,
+      sakRekeyMs: 600_000,
+    });
+    expect(planOf(configOf(), port(0)).settings).toBeUndefined();
+  });
+
+  it("has its keys by chain and time", () => {
+    const plan = planOf(configOf(), port(2));
+    expect(slotsOf(plan, wall)).toEqual([
+      { ckn: cknOf(2), role: "primary" },
+      { ckn: cknOf(3), role: "scheduled", startsAt: Date.UTC(2026, 10, 25, 18, 0, 30) },
+    ]);
+    const later = (wall + 60_000) as WallTime;
+    expect(slotsOf(plan, later)[1]).toEqual({ ckn: cknOf(3), role: "fallback" });
+    const tooLate = (wall + 2 * 86_400_000) as WallTime;
+    expect(slotsOf(plan, tooLate)).toEqual([{ ckn: cknOf(2), role: "primary" }]);
+  });
+
+  it.each([5, 7, 8])("is told as not understood on port %i", (index) => {
+    expect(isUnread(configOf(), port(index))).toBe(true);
+  });
+
+  it("takes the times of a chain for the router's own, where that is the world's", () => {
+    expect(isUnread(configOf(), port(6))).toBe(false);
+    expect(isUnread(configOf({}, false), port(6))).toBe(true);
+    // A key that is always valid has no time.
+    expect(isUnread(configOf({}, false), port(1))).toBe(false);
+  });
+
+  it("is none where the router prints something else", () => {
+    for (const text of ["Unable to get data", "% Failure"]) {
+      expect(readConfig(textsOf({ policies: text }), true)).toBeUndefined();
+    }
+    expect(configOf({ policies: "" }).policies.size).toBe(0);
+  });
+
+  it("is of the block that was let through, and of none before it", () => {
+    const interfaces = `interface ${port(0)}\n!\n shutdown\n!\n`;
+    expect(planOf(configOf({ interfaces }), port(0)).admin).toBe("up");
+  });
+
+  it("tells the port of a neighbour by its subnet and VRF alone", () => {
+    const ports = configOf().neighbours.map((one) => [one.address, portOf(configOf(), one)]);
+    expect(ports).toEqual([
+      ["198.51.100.2", port(0)],
+      ["2001:db8::2", port(1)],
+      ["203.0.113.2", port(2)],
+    ]);
+    const [vrf] = neighboursOn(configOf(), port(2));
+    expect(vrf).toMatchObject({ vrf: "AZURE", families: ["address-family ipv4 vrf AZURE"] });
+  });
+
+  it("has ports and short names for them", () => {
+    expect([port(0), "HundredGigE1/0/49", "TwentyFiveGigE1/0/1"].every(isPort)).toBe(true);
+    expect(["GigabitEthernet0", `${port(0)}.100`, "Port-channel1"].some(isPort)).toBe(false);
+    expect(ownName("TwentyFiveGigE1/0/48")).toBe("ls-Twe1-0-48");
+    expect(ownName("TwentyFiveGigE100/100/148")).toBeUndefined();
+    expect(momentOf("18:00:00 Brumaire 25 2026")).toBeUndefined();
+  });
+});
+
+describe("a change", () => {
+  it("of a bare port makes what it needs before it is told of it", () => {
+    expect(said(protect(0), addKey(0, 9, "primary"))).toEqual([
+      "mka policy ls-Te0-0-0",
+      "confidentiality-offset 0",
+      "macsec-cipher-suite gcm-aes-xpn-256",
+      "key-server priority 16",
+      "ssci-based-on-sci",
+      "exit",
+      "key chain ls-Te0-0-0-a macsec",
+      `key ${cknOf(9)}`,
+      "cryptographic-algorithm aes-256-cmac",
+      "key-string [secret cak]",
+      "exit",
+      "exit",
+      `interface ${port(0)}`,
+      "macsec access-control must-secure",
+      "macsec replay-protection window-size 64",
+      "mka policy ls-Te0-0-0",
+      "mka pre-shared-key key-chain ls-Te0-0-0-a",
+      "macsec",
+      "exit",
+    ]);
+  });
+
+  it("puts the next key into a fallback chain, and touches the one in use nowhere", () => {
+    const lines = said(addKey(1, 9, "fallback"));
+    expect(lines[0]).toBe("key chain ls-Te0-0-1-b macsec");
+    expect(lines.slice(-3)).toEqual([
+      `interface ${port(1)}`,
+      "mka pre-shared-key key-chain ls-Te0-0-1-a fallback-key-chain ls-Te0-0-1-b",
+      "exit",
+    ]);
+    expect(lines).not.toContain("key chain ls-Te0-0-1-a macsec");
+  });
+
+  it("clears away what an interrupted change has left under its chain's name", () => {
+    const left = `${parts.chains}key chain ls-Te0-0-1-b macsec\n key ab\n!\n`;
+    const [first] = edits([addKey(1, 9, "fallback")], { config: configOf({ chains: left }) });
+    expect(first?.commands.map(preview)[0]).toBe("no key chain ls-Te0-0-1-b macsec");
+  });
+
+  it("promotes by an exchange of the chains in one line, without a key", () => {
+    const promote = { kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) } as const;
+    expect(said(promote)).toEqual([
+      `interface ${port(2)}`,
+      "mka pre-shared-key key-chain ls-Te0-0-2-b fallback-key-chain ls-Te0-0-2-a",
+      "exit",
+    ]);
+  });
+
+  it("removes a fallback once the port has let go of it, and the primary one never", () => {
+    const remove = (n: number) =>
+      ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
+    expect(said(remove(3))).toEqual([
+      `interface ${port(2)}`,
+      "mka pre-shared-key key-chain ls-Te0-0-2-a",
+      "exit",
+      "no key chain ls-Te0-0-2-b macsec",
+    ]);
+    expect(refusal([remove(2)]).message).toContain("promoted before");
+    const used = refusal([remove(3)], { principal: () => cknOf(3) });
+    expect(used.message).toContain("in use now");
+  });
+
+  it("shuts before it touches a key, and opens after", () => {
+    const replace = { kind: "macsec.replaceKey", port: port(2), key: keyOf(9) } as const;
+    const one = { ...configOf() };
+    const interfaces = new Map(one.interfaces);
+    const own = interfaces.get(port(2));
+    if (own === undefined) throw new RangeError("no port");
+    interfaces.set(port(2), { ...own, macsec: { ...own.macsec, fallback: undefined } });
+    const change = [{ kind: "port.shut", port: port(2) } as const, replace];
+    const [first] = edits(change, { config: { ...one, interfaces } });
+    const lines = first?.commands.map(preview) ?? [];
+    expect(lines.slice(0, 2)).toEqual([`interface ${port(2)}`, "shutdown"]);
+    expect(lines.at(-1)).toBe("no key chain ls-Te0-0-2-a macsec");
+    expect(said({ kind: "port.open", port: port(1) })).toEqual([
+      `interface ${port(1)}`,
+      "no shutdown",
+      "exit",
+    ]);
+  });
+
+  it("makes a port must-secure that was not, and its offset none before its suite is XPN", () => {
+    const lines = said(protect(2));
+    expect(lines).toContain("macsec access-control must-secure");
+    expect(lines).toContain("no macsec disable-sci");
+    const offset = lines.indexOf("confidentiality-offset 0");
+    expect(offset).toBeGreaterThan(0);
+    expect(offset).toBeLessThan(lines.indexOf("macsec-cipher-suite gcm-aes-xpn-256"));
+  });
+
+  it("drains by prepending, and asks for the routes anew", () => {
+    const [first] = edits([drain(0)]);
+    expect(first?.commands.map(preview)).toEqual([
+      "route-map linkseal-drain-out-198.51.100.2 permit 10",
+      "set as-path prepend 64512 64512 64512",
+      "exit",
+      "route-map linkseal-drain-in-198.51.100.2 permit 10",
+      "set local-preference 50",
+      "exit",
+      "router bgp 64512",
+      "address-family ipv4",
+      "neighbor 198.51.100.2 route-map linkseal-drain-out-198.51.100.2 out",
+      "neighbor 198.51.100.2 route-map linkseal-drain-in-198.51.100.2 in",
+      "exit",
+      "exit",
+    ]);
+    expect(first?.operations.map(preview)).toEqual(["clear ip bgp 198.51.100.2 soft"]);
+    expect(refusal([drain(1)]).message).toContain("the route map OPS");
+    expect(refusal([drain(2)]).message).toContain("in a VRF");
+    expect(refusal([drain(9)]).message).toContain("no neighbour");
+  });
+
+  it("repeats the operator's route map with the drain in it, and gives the first one back", () => {
+    const text =
+      "route-map OPS permit 10\n description Azure\n match ipv6 address prefix-list A\n" +
+      " set as-path prepend 64999\nroute-map OPS deny 20\nroute-map OPS permit 30\n";
+    const entries = readRouteMap(text, "OPS") ?? [];
+    const around = { routeMaps: new Map([["OPS", entries]]) };
+    const [first] = edits([drain(1)], around);
+    const name = "linkseal-drain-out-2001-db8--2@OPS";
+    expect(first?.commands.map(preview).slice(3, 12)).toEqual([
+      `route-map ${name} permit 10`,
+      "match ipv6 address prefix-list A",
+      "set as-path prepend 64999 64512 64512 64512",
+      "exit",
+      `route-map ${name} deny 20`,
+      "exit",
+      `route-map ${name} permit 30`,
+      "set as-path prepend 64512 64512 64512",
+      "exit",
+    ]);
+    const bgp = parts.bgp.replace("route-map OPS out", `route-map ${name} out`);
+    const restore = { kind: "port.restore", port: port(1), means: "prepend" } as const;
+    const [back] = edits([restore], { config: configOf({ bgp }) });
+    const lines = back?.commands.map(preview) ?? [];
+    expect(lines).toContain("neighbor 2001:db8::2 route-map OPS out");
+    expect(lines.indexOf(`no route-map ${name}`)).toBeGreaterThan(
+      lines.indexOf("neighbor 2001:db8::2 route-map OPS out"),
+    );
+  });
+
+  it.each([
+    ["that is another one's", "route-map OTHER permit 10\n"],
+    ["that is not there", ""],
+    ["with a word that is none", "route-map OPS permit 10\n set metric +10\n"],
+    ["that replaces a path", "route-map OPS permit 10\n set as-path tag\n"],
+  ])("leaves a route map %s alone", (_, text) => {
+    const entries = readRouteMap(text, "OPS");
+    const routeMaps = new Map(entries === undefined ? [] : [["OPS", entries]]);
+    expect(refusal([drain(1)], { routeMaps }).message).toContain("cannot be repeated");
+  });
+
+  it("shuts a peering where it is configured", () => {
+    expect(said(drain(2, "peeringShutdown"))).toEqual([
+      "router bgp 64512",
+      "address-family ipv4 vrf AZURE",
+      "neighbor 203.0.113.2 shutdown",
+      "exit",
+      "exit",
+    ]);
+  });
+
+  it.each([
+    ["a port that is not there", [protect(99)], "no such port"],
+    ["a chain that two ports share", [protect(3)], "shares SHARED"],
+    ["what is not understood", [protect(7)], "not understood"],
+    ["an offset under XPN", [protect(0, { confidentialityOffset: 30 as 0 })], "offset 0 only"],
+    ["a priority that is none", [protect(0, { keyServerPriority: 256 as 16 })], "at most 255"],
+    ["a third key", [addKey(2, 9, "fallback")], "already holds two keys"],
+    ["a key without settings", [addKey(0, 9, "primary")], "no MACsec settings"],
+  ] as const)("of %s is refused", (_, change, why) => {
+    expect(refusal(change)).toMatchObject({ effect: "none" });
+    expect(refusal(change).message).toContain(why);
+  });
+
+  it("brings no key of another length", () => {
+    expect(refusal([protect(0), addKey(0, 9, "primary")], {}, 24).code).toBe("vault.malformedKey");
+  });
+});
+
+describe("what is asked", () => {
+  const secrets = [
+    "  key-string 7 06070D221D1C5A4B",
+    " neighbor 198.51.100.2 password 7 0822455D0A16",
+    " key 7 0822455D0A16",
+    "enable secret 9 $9$abc",
+    "username operator privilege 15 secret 9 $9$abc",
+    "snmp-server community private RW",
+    " pre-shared-key address 0.0.0.0 0.0.0.0 key abc",
+    " ip ospf message-digest-key 1 md5 7 0822455D0A16",
+  ];
+
+  it("lets no line through that holds a secret", () => {
+    for (const name of allQuestions) {
+      const text = preview(question(name, "x"));
+      expect(text).toMatch(/^show /);
+      expect(text).not.toMatch(/^show (?:key chain|tech|run$|archive (?!config rollback timer$))/);
+      const [, pattern] = /^show running-config \| include (.*)$/.exec(text) ?? [];
+      if (pattern === undefined) {
+        expect(text).not.toMatch(
+          /^show run(?!ning-config \| section \^(?:mka policy|route-map) ?)/,
+        );
+        continue;
+      }
+      for (const secret of secrets) expect(secret).not.toMatch(new RegExp(pattern));
+    }
+  });
+
+  it("fits on a line of the router's", () => {
+    for (const name of allQuestions) {
+      expect(preview(question(name, "x")).length).toBeLessThan(254);
+    }
+  });
+});
+
+describe("a platform", () => {
+  const of = (platform: string, version: string) => ({ platform, version, boot: undefined });
+
+  it.each([
+    ["c8500-12x4qc", "17.15.1", "fallback", 4, ["replayWindow"]],
+    ["asr1006-x", "17.12.1", "fallback", 4, ["replayWindow"]],
+    ["asr1006-x", "17.9.4", "none", 2, ["replayWindow", "includeSci"]],
+    ["c9500-48y4c", "17.9.4", "none", 4, ["replayWindow", "includeSci"]],
+    ["c9500-48y4c", "17.15.1", "fallback", 4, ["replayWindow", "includeSci"]],
+    ["c9500-48y4c", "16.12.5", "none", 2, ["replayWindow", "includeSci"]],
+  ])("%s with %s has what its release brought", (platform, version, overlap, suites, always) => {
+    const { macsec } = capabilitiesOf(iosxe.offers, of(platform, version), true);
+    expect(macsec?.overlap).toBe(overlap);
+    expect(macsec?.suites).toHaveLength(suites);
+    expect(macsec?.always).toEqual(always);
+  });
+
+  it("takes nothing back by itself without an archive", () => {
+    const { commit } = capabilitiesOf(iosxe.offers, of("asr1006-x", "17.12.1"), false);
+    expect(commit).toEqual({ kind: "immediate" });
+  });
+
+  it("turns MACsec on in its own words", () => {
+    expect(preview(enablingOf(of("c9500-48y4c", "17.9.4")))).toBe("macsec network-link");
+    expect(preview(enablingOf(of("asr1006-x", "17.9.4")))).toBe("macsec");
+  });
+
+  it("has no IPsec and no fresh SAK", () => {
+    expect(iosxe.offers.ipsec).toBeUndefined();
+    expect(iosxe.offers.macsec?.freshSak).toBeUndefined();
+  });
+});
