@@ -73,7 +73,7 @@ export const keyActions: readonly (ActionKind | undefined)[] = [
   "replaceBack",
 ];
 
-/** Marked before a port may be shut, so that a successor opens it; gone once a look shows it open. */
+/** Marked before a port may be shut, so that a successor opens it; gone once it is seen open. */
 function shutMark({ campaign, facts, port }: Context, action: ActionKind | undefined) {
   if (facts.shutsFirst && keyActions.includes(action)) return { shut: true };
   // A person may have opened, since the commit, the port to which undoing it goes back.

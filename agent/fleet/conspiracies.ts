@@ -252,7 +252,7 @@ const whileShut: readonly Conspiracy[] = [
   ),
 ];
 
-/** A port that a lost commit had opened is shut again, in whatever state the campaign is by then. */
+/** A port that a lost commit had opened is shut again, whatever state the campaign is in. */
 const shutAgain: readonly Conspiracy[] = [
   plot(
     { ...shuts, ...both, weight: 14 },

@@ -161,8 +161,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * A person puts new pairs into the vault and asks for them; as `enrol` from there on. `seen` hears
-   * of every state.
+   * A person puts new pairs into the vault and asks for them; as `enrol` from there on. `seen`
+   * hears of every state.
    */
   async rotate(seen?: (campaign: CampaignShape) => Promise<void>): Promise<string | undefined> {
     const operator = [

@@ -1,5 +1,5 @@
-// A whole rotation of a group whose routers are of two vendors, over real SSH and NETCONF, with keys
-// and far end behind TLS: kill -9 at every journal write, commit, effect and request to the cloud.
+// A whole rotation of a group whose routers are of two vendors, over real SSH and NETCONF, with
+// keys and far end behind TLS: kill -9 at every journal write, commit, effect and cloud request.
 
 import { describe, expect, it } from "vitest";
 import type { CampaignShape } from "#agent/api/shape.ts";

@@ -398,6 +398,24 @@ describe("what becomes of a command", () => {
     expect((await play(refused(transaction.confirm(never)))).code).toBe("device.commitExpired");
   });
 
+  it("a standby that takes over lacks the newest commits, and no older ones", async () => {
+    const { link, strike, play, hand, wait, next } = await staged("standby-behind");
+    const device = hand.device(link);
+    const apply = async (change: Parameters<typeof device.prepare>[0]): Promise<void> => {
+      const transaction = await play(device.prepare(change, hand.keys, never));
+      await play(transaction.apply("final", never));
+    };
+    await apply([hand.keyChange(link, "addKey", next)]);
+    await wait(50);
+    await apply([{ kind: "port.shut", port: link.port }]);
+    expect(link.router.configured(link.port)?.admin).toBe("down");
+    strike();
+    expect(link.router.configured(link.port)?.admin).toBe("up");
+    expect(ckns(link)).toContain(next.ckn);
+    strike();
+    expect(ckns(link)).toContain(next.ckn);
+  });
+
   it("the far end that never follows says it did, and does once it is healed", async () => {
     const { link, strike, wait, old, next, stage, play, hand } = await staged("far-never");
     await play(stage());

@@ -371,21 +371,6 @@ describe("a faulty router", () => {
     expect(bench.a.effects.at(-1)).toMatchObject({ by: "device", what: "rollback" });
   });
 
-  it("whose standby takes over is as many commits of the agent behind as it had not heard", async () => {
-    const bench = new RouterBench();
-    bench.protect(bench.a, 1);
-    await applied(bench, addKey(2), "final");
-    await applied(bench, [{ kind: "port.shut", port }], "final");
-    await applied(bench, [{ kind: "port.open", port }], "final");
-    bench.a.router.takeOver(1);
-    expect([keysOf(bench), bench.a.router.configured(port)?.admin]).toEqual([["1", "2"], "down"]);
-    expect(bench.a.effects.at(-1)).toMatchObject({ by: "device", what: "rollback" });
-    await applied(bench, [{ kind: "port.open", port }], "final");
-    await bench.clock.runFor(50_000);
-    bench.a.router.takeOver(1);
-    expect(bench.a.router.configured(port)?.admin).toBe("up");
-  });
-
   it("that is slow takes its time, and an abort is not an effect", async () => {
     const bench = new RouterBench();
     bench.a.router.setFault("slow", true);

@@ -161,7 +161,7 @@ export function startTraffic({ edge, far }: Pair): Promise<() => Promise<readonl
   return startFlows([edge.network, edge.loopback], [far.network, far.loopback]);
 }
 
-/** On each link of its own, between the addresses of its subnet; both directions of each in turn. */
+/** On each link of its own, between the addresses of its subnet; both directions of each. */
 export async function startLinkTraffic({
   edge,
   far,
