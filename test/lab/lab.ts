@@ -191,6 +191,8 @@ export class Lab implements AsyncDisposable {
       const campaign = await this.campaign();
       const { verdict } = await this.status();
       const isOver = campaign?.state === "done" && keysOf(campaign) !== before;
+      const isBack = campaign?.links.some(({ outcome }) => outcome === "reverted") ?? false;
+      if (isOver && isBack) return pathOf(campaign);
       if (isOver && verdict === "protected") return undefined;
       const now = campaign === undefined ? await this.#why() : storyOf(campaign);
       if (now !== seen) this.#say(`  ${now}`);
@@ -307,6 +309,11 @@ export class Lab implements AsyncDisposable {
 /** That a campaign brings. */
 const keysOf = (campaign: CampaignShape | undefined): string =>
   campaign?.links.map(({ ckn }) => ckn).join() ?? "";
+
+/** What a campaign went through, and why. */
+const pathOf = (campaign: CampaignShape | undefined): string =>
+  campaign?.steps.map(({ link, state, because }) => `${link} ${state}: ${because}`).join("; ") ??
+  "";
 
 const storyOf = ({ link, state, because }: CampaignShape): string => `${link} ${state}: ${because}`;
 

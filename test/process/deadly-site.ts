@@ -14,6 +14,7 @@ import type { SiteHandler } from "#sim/faces/site.ts";
 import type { ReportedStatus } from "#sim/oracle-report.ts";
 import type { Leash } from "#sim/serve.ts";
 import type { SiteTruth } from "#sim/truth.ts";
+import { hasty } from "../haste.ts";
 
 /** Relative to the effect of a request. `during`: it still lands, on a dead agent's word. */
 export type Death = "before" | "during" | "after";
@@ -110,7 +111,7 @@ class DeadlySite {
     paceClock(site.clock, { speed, hold: this.#leash.hold });
     process.on("message", (order) => this.#obey(order as Order));
     process.on("disconnect", () => process.exit());
-    tell({ kind: "ready", config: site.config(`unix:${socket}`) });
+    tell({ kind: "ready", config: hasty(site.config(`unix:${socket}`)) });
   }
 
   async #serveOne(...[request, signal]: Parameters<SiteHandler>): ReturnType<SiteHandler> {

@@ -16,9 +16,12 @@ import {
 } from "#agent/simulate.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import type { ReportedStatus } from "#sim/oracle-report.ts";
 import type { Leash } from "#sim/serve.ts";
 import { hostKeyPair } from "#sim/serve-ssh.ts";
+import { hasty } from "../haste.ts";
 import {
+  type Account,
   accountOf,
   type Death,
   type Fate,
@@ -36,6 +39,9 @@ export interface LoopbackSetting extends SiteSetting {
 }
 
 const leashMs = 500;
+const watchMs = 500;
+/** A look counts for 40 s and takes up to 30 s. */
+const oldMsMax = 70_000;
 /** What a router is told to do for good or for a while, in one dialect or another. */
 const commits = /<commit[\s/>]|^\s*(?:commit|configure session \S+ commit)\b/m;
 
@@ -45,11 +51,25 @@ function cloudCall({ method, path }: AzureRequest): string | undefined {
   return method === "GET" && path.startsWith("/secrets/") ? "vault read" : undefined;
 }
 
+/** What is asked in every look, and in nothing else. */
+const looks =
+  /get-mka-session-information|show (?:macsec mka session|mka sessions|mac security participants)/;
+
+/** Shorter than anybody should wait, and longer than looks at a busy machine take. */
+const patient = (config: string): string =>
+  hasty(config)
+    .replace("verify: 20s", "verify: 2m")
+    .replace("confirm: 60s", "confirm: 5m")
+    .replace("staleAfter: 20s", "staleAfter: 40s");
+
 class LoopbackSite {
   readonly #staff: StaffedSite;
   readonly #setting: LoopbackSetting;
   readonly #leash: Leash;
   readonly #counts = new Map<string, number>();
+  /** By link: when it was last so, as nobody but the site knows. */
+  readonly #securedAt = new Map<string, number>();
+  readonly #lies: string[] = [];
   #victim: number | undefined;
 
   private constructor(setting: LoopbackSetting, staff: StaffedSite) {
@@ -83,6 +103,7 @@ class LoopbackSite {
     if (staff === undefined) throw new Error("the cloud was built without its site");
     const site = new LoopbackSite(setting, staff);
     parts.site = site;
+    site.#watch();
     const socket = socketIn(folder);
     staff.site.setSpeed(speed);
     await serveSite(site.#leash.handler, socket);
@@ -117,7 +138,7 @@ class LoopbackSite {
     );
     tell({
       kind: "ready",
-      config: config.replace(/^azure:\n(?: .*\n)+/m, `${azure.join("\n")}\n`),
+      config: patient(config.replace(/^azure:\n(?: .*\n)+/m, `${azure.join("\n")}\n`)),
       environment: { NODE_EXTRA_CA_CERTS: ca },
     });
   }
@@ -135,17 +156,51 @@ class LoopbackSite {
     return await Promise.all(all);
   }
 
+  #hear(name: string, said: string): void {
+    const router = this.#staff.site.routers.get(name);
+    if (router !== undefined && looks.test(said)) this.#staff.oracle.looked(router.state());
+  }
+
   /** The session, but for the commit at which the agent dies before the router hears of it. */
   #heard(name: string, session: FaceSession | undefined): FaceSession | undefined {
     if (session === undefined) return undefined;
     return {
       receive: (octets) => {
+        this.#hear(name, Buffer.from(octets).toString("latin1"));
         const isCommit = commits.test(Buffer.from(octets).toString("latin1"));
         if (isCommit && this.#passes(`${name} commit`, "before")) return;
         session.receive(octets);
       },
       gone: () => session.gone(),
     };
+  }
+
+  #watch(): void {
+    const { site } = this.#staff;
+    const now = site.clock.now();
+    for (const group of site.truth().groups) {
+      for (const { id, secured } of group.links) if (secured) this.#securedAt.set(id, now);
+    }
+    site.clock.after(watchMs, () => this.#watch());
+  }
+
+  /** P7: nobody says that a link is protected that has not been so for longer than a look is old. */
+  #judge({ groups }: ReportedStatus): void {
+    const now = this.#staff.site.clock.now();
+    for (const { name, links } of groups) {
+      for (const link of links) {
+        const at = this.#securedAt.get(`${name}/${link.name}`) ?? Number.NEGATIVE_INFINITY;
+        if (link.verdict !== "protected" || now - at <= oldMsMax) continue;
+        this.#lies.push(
+          `P7: ${name}/${link.name} is called protected, ${now - at} ms after it was`,
+        );
+      }
+    }
+  }
+
+  #account(): Account {
+    const account = accountOf(this.#staff, this.#counts);
+    return { ...account, violations: [...account.violations, ...this.#lies] };
   }
 
   /** A request to the cloud, the agent's last one or not. */
@@ -192,7 +247,7 @@ class LoopbackSite {
         this.#mourn();
         break;
       case "reported":
-        oracle.reported(order.status);
+        this.#judge(order.status);
         break;
       case "expectNoWrites":
         oracle.expectNoWrites(order.why);
@@ -202,7 +257,7 @@ class LoopbackSite {
         this.#counts.clear();
         break;
       case "account":
-        tell(accountOf(this.#staff, this.#counts));
+        tell(this.#account());
         break;
     }
   }

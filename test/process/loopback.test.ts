@@ -179,7 +179,7 @@ describe.each(pairs)("a real agent beside %s and %s", { timeout: 10_800_000 }, (
     const chosen = points
       .map((point) => ({ point, lot: lots.real() }))
       .sort((a, b) => a.lot - b.lot)
-      .slice(0, effort(4, points.length))
+      .slice(0, effort(2, points.length))
       .map(({ point }) => point);
     const outcomes = new Map<string, number>();
     const wrong: string[] = [];

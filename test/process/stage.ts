@@ -9,7 +9,6 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { Campaign } from "#agent/campaign/model.ts";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/health/status.ts";
-import { hasty } from "../haste.ts";
 import type { Account, News, Order, Ready, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
 import { Life } from "./life.ts";
@@ -28,7 +27,7 @@ export class Stage implements AsyncDisposable {
   private constructor(folder: string, site: ChildProcess, { config, environment }: Ready) {
     this.folder = folder;
     this.#site = site;
-    this.config = hasty(config);
+    this.config = config;
     this.#environment = environment ?? {};
   }
 
