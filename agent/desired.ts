@@ -21,6 +21,7 @@ export interface Desired {
   readonly repair: "off" | "on";
   readonly health: HealthSettings;
   readonly rotation: RotationSettings;
+  readonly serve: ServeSettings;
   readonly acceptRisks: readonly AcceptedRisk[];
 }
 
@@ -192,6 +193,16 @@ export interface RotationSettings {
   readonly overdueMs: number;
   readonly drained: { readonly samples: number; readonly everyMs: number };
 }
+
+/** What others on this host may read; absent = it is not served. */
+interface ServeSettings {
+  readonly metrics?: Listen;
+}
+
+/** Of this host alone. */
+export type Listen =
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "port"; readonly host: "127.0.0.1" | "::1"; readonly port: number };
 
 export const riskNames = [
   "breakBeforeMake",

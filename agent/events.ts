@@ -34,6 +34,11 @@ export class EventRing {
     for (const listener of this.#listeners) listener(event);
   }
 
+  /** How many there ever were. */
+  get count(): number {
+    return this.#count;
+  }
+
   /**
    * Events after number `n`, oldest first; all of them for a number that only an agent before this
    * one can have given.

@@ -14,6 +14,7 @@ import {
   openHostKey,
   readHostId,
 } from "./host/host.ts";
+import { serveMetrics } from "./host/metrics-server.ts";
 import { agentPlaces, type Places } from "./host/places.ts";
 import { serveApi } from "./host/server.ts";
 import { IntentStore } from "./intent/intent.ts";
@@ -62,11 +63,12 @@ async function serve(
   const api = await serveApi(agent, world, places, broken);
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
   void watchFile(agent, places, world, end);
+  const metrics = serveMetrics(agent, world, places.kind, broken, end).catch(broken);
   await agent.run(end).catch((error: unknown) => {
     // Loops end by the signal that stops them; anything else is a defect.
     if (!end.aborted) broken(error);
   });
-  await api.close();
+  await Promise.all([api.close(), metrics]);
   if (defect.signal.aborted) return 1;
   world.log.write("info", "stopped", "stopped; every device stays as it is");
   return 0;

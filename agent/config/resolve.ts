@@ -10,6 +10,7 @@ import type {
   DesiredGroup,
   DesiredLink,
   DesiredTunnel,
+  Listen,
   RotatePolicy,
   RotationSettings,
 } from "../desired.ts";
@@ -36,6 +37,7 @@ export function resolve(config: Config): Desired {
       evidenceMs: durationMs(health.evidence),
     },
     rotation: rotationOf(config.rotation),
+    serve: serveOf(config.serve),
     acceptRisks: config.acceptRisks.map(({ risk, until, reason }) => ({
       risk,
       until: endOfDay(until),
@@ -59,6 +61,16 @@ export function rotationOf(rotation: Config["rotation"]): RotationSettings {
       everyMs: durationMs(rotation.drained.every),
     },
   };
+}
+
+function serveOf({ metrics }: Config["serve"]): Desired["serve"] {
+  return metrics === undefined ? {} : { metrics: listenOf(metrics.listen) };
+}
+
+function listenOf(text: string): Listen {
+  if (text.startsWith("unix:")) return { kind: "socket", path: text.slice("unix:".length) };
+  const [, six, port] = /^(\[::1\])?.*?:(\d+)$/.exec(text) ?? [];
+  return { kind: "port", host: six === undefined ? "127.0.0.1" : "::1", port: Number(port) };
 }
 
 /** The rules hold what each kind of identity needs. */

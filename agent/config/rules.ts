@@ -62,6 +62,15 @@ export const rules: readonly Rule[] = [
   },
   ...snmpRules,
   {
+    says: "A port that is served is below 65536.",
+    *find({ serve }) {
+      const { listen = "" } = serve.metrics ?? {};
+      if (Number(/\d+$/.exec(listen)?.[0] ?? 0) < 65_536 || listen.startsWith("unix:")) return;
+      const path = ["serve", "metrics", "listen"];
+      yield finding(path, `is ${listen}`, "there is no such port", "listen: 127.0.0.1:9464");
+    },
+  },
+  {
     says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
     *find({ groups }) {
       yield* repeated(

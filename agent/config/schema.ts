@@ -5,6 +5,7 @@ import { realClouds } from "#drivers/azure-url.ts";
 import { quirkNames, riskNames } from "../desired.ts";
 import { azureFields, policyProfiles } from "./ipsec-policy.ts";
 import { duration, whole, word } from "./schema-words.ts";
+import { serve } from "./serve-schema.ts";
 import { snmp } from "./snmp-schema.ts";
 import { freezePattern } from "./span.ts";
 import { ssh } from "./ssh-schema.ts";
@@ -435,6 +436,7 @@ export const configSchema = z.strictObject({
     .meta({ description: "Whether drift that cannot interrupt a port is repaired." }),
   health: health.prefault({}).meta({ description: "How the state is watched." }),
   rotation: rotation.prefault({}).meta({ description: "Waits and proofs of a campaign." }),
+  serve: serve.prefault({}),
   acceptRisks: z
     .array(acceptedRisk)
     .max(100)

@@ -1,5 +1,5 @@
-// HTTP at Unix sockets of this host: one request a connection; who is slow or rude keeps nobody
-// out.
+// HTTP at Unix sockets and loopback ports of this host: one request a connection; who is slow or
+// rude keeps nobody out.
 
 import { lstat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -21,11 +21,13 @@ export interface UnixCall {
 
 export interface UnixReply {
   readonly status: number;
-  readonly body: string;
+  /** Octets are not copied for each client. */
+  readonly body: string | Uint8Array;
+  /** JSON if absent. */
+  readonly type?: string;
 }
 
-export interface UnixService {
-  readonly path: string;
+export interface HttpService {
   /** 0 = no request has a body, so none is waited for. */
   readonly requestBytesMax: number;
   /** Before a single octet of a client is read; absent = whoever can open the socket. */
@@ -36,6 +38,9 @@ export interface UnixService {
   readonly broken: (error: unknown) => void;
 }
 
+export interface UnixService extends HttpService {
+  readonly path: string;
+}
 /**
  * What a killed server left behind is replaced; throws `journal.locked` if another one answers
  * there. Only this user can open the socket.
@@ -46,7 +51,40 @@ export async function serveUnix(service: UnixService): Promise<{ close(): Promis
   return { close: () => closeServer(server) };
 }
 
-function serverFor(service: UnixService): Server {
+/** Where a port of this host is served. */
+interface LoopbackPlace {
+  readonly host: "127.0.0.1" | "::1";
+  /** 0 = any that is free. */
+  readonly port: number;
+}
+
+/**
+ * Answers those alone who call it by a name of this host: the page of a browser may reach a
+ * loopback port by a name of its own. Rejects with Node's error where the port cannot be had.
+ */
+export async function serveLoopback(
+  service: HttpService,
+  { host, port }: LoopbackPlace,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const server = serverFor(service, ownName);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen({ host, port, exclusive: true }, resolve);
+  });
+  const address = server.address();
+  const bound = typeof address === "object" ? address?.port : undefined;
+  return { port: bound ?? port, close: () => closeServer(server) };
+}
+
+const ownName = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+const misdirected: UnixReply = {
+  status: 421,
+  body: "this port answers as localhost, 127.0.0.1 or [::1] alone\n",
+  type: "text/plain; charset=utf-8",
+};
+
+/** `name`: what the Host of a request must be; absent = anything. */
+function serverFor(service: HttpService, name?: RegExp): Server {
   const limits = {
     requestTimeout: requestMsMax,
     headersTimeout: requestMsMax,
@@ -56,7 +94,8 @@ function serverFor(service: UnixService): Server {
   const seats = new Seats();
   const server = createServer(limits, (request, response) => {
     seats.serve(request.socket);
-    void reply(service, request, response);
+    if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
+    else void reply(service, request, response);
   });
   // One request a connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
@@ -91,7 +130,7 @@ class Seats {
 }
 
 async function reply(
-  service: UnixService,
+  service: HttpService,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -110,12 +149,12 @@ async function reply(
   }
 }
 
-function send(response: ServerResponse, { status, body }: UnixReply): void {
-  const octets = Buffer.from(body);
+function send(response: ServerResponse, { status, body, type }: UnixReply): void {
+  const octets = typeof body === "string" ? Buffer.from(body) : body;
   response.socket?.setTimeout(deliveryMsMax, () => response.destroy());
   response
     .writeHead(status, {
-      "content-type": "application/json",
+      "content-type": type ?? "application/json",
       "content-length": octets.length,
       connection: "close",
     })

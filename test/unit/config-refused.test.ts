@@ -329,8 +329,23 @@ const edits: readonly Row[] = [
   ],
   [
     "repair: off",
+    "repair: off\nserve: { page: {} }",
+    ["43:10 serve.page: is not available in this version"],
+  ],
+  [
+    "repair: off",
     "repair: off\nserve: { metrics: {} }",
-    ["43:1 serve: is not available in this version"],
+    ["43:19 serve.metrics.listen: is missing"],
+  ],
+  [
+    "repair: off",
+    "repair: off\nserve: { metrics: { listen: 0.0.0.0:9464 } }",
+    ['43:29 serve.metrics.listen: is "0.0.0.0:9464"'],
+  ],
+  [
+    "repair: off",
+    "repair: off\nserve: { metrics: { listen: 127.0.0.1:65536 } }",
+    ["43:29 serve.metrics.listen: is 127.0.0.1:65536"],
   ],
   ["repair: off", "repair: off\nrepair: on", ["43:1 repair: stands here twice"]],
   [
@@ -408,7 +423,7 @@ describe("what to write stands in the complaint", () => {
     ["farEnd: agent", "farEnd: agnt", "farEnd: agent"],
     ["order: [secondary, primary]", "order: [primary]", "order: [primary, secondary]"],
     ["  cloud: sim", "  cloud: public", "identity: { kind: arc }"],
-    ["repair: off", "repair: off\nserve: {}", "remove it"],
+    ["repair: off", "repair: off\nserve: { page: 1 }", "remove it"],
     [
       "    drain: prepend",
       "    rotate: { window: Sat }",
