@@ -8,7 +8,7 @@ import {
   type PortName,
   strongValue,
 } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
+import type { Clock, Instant } from "#hal/world.ts";
 import type { DesiredLink, HealthSettings } from "./desired.ts";
 
 /** One consistent look at a link: its port on the router, its far end, and when. */
@@ -55,4 +55,14 @@ export function fresh(
   now: Instant,
 ): DeviceState | undefined {
   return state !== undefined && now - state.at <= health.staleAfterMs ? state : undefined;
+}
+
+/** The clock of a device less ours, at the moment of its answer; undefined = it does not tell it. */
+export function clockOffsetMs(
+  { control }: Pick<DeviceState, "control">,
+  clock: Pick<Clock, "now" | "wall">,
+): number | undefined {
+  const told = strongValue(control);
+  if (told === undefined) return undefined;
+  return told.wall - (clock.wall() - (clock.now() - control.at));
 }

@@ -15,7 +15,7 @@ const againMs = 10_000;
 
 interface Served {
   readonly listen: Listen;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Serves until the signal aborts; one that cannot be served is told, and keeps nobody waiting. */
@@ -81,13 +81,13 @@ async function serve(
   world: World,
 ): Promise<Served> {
   if (listen.kind === "port") {
-    const { close } = await serveLoopback(service, listen);
-    return { listen, close };
+    const server = await serveLoopback(service, listen);
+    return { listen, close: () => server.close() };
   }
   const { path } = listen;
-  const { close } = await serveUnix({ ...service, path });
+  const server = await serveUnix({ ...service, path });
   if (kind === "system") await openToGroup(path, "linkseal", world);
-  return { listen, close };
+  return { listen, close: () => server.close() };
 }
 
 function whyNot(error: unknown): string {

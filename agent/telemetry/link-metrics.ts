@@ -192,15 +192,16 @@ const portRows = [
       }),
   },
   {
-    name: "linkseal_port_rate_bits_per_second",
+    name: "linkseal_port_rate_bytes_per_second",
     kind: "gauge",
     help: "Rate of our port, as the device measures it.",
     labels: [...linkLabels, "direction"],
     read: (snapshot) =>
       ofLinks(snapshot, function* (link) {
         const rate = told(link.port?.rate);
-        yield* figure(link, rate?.rxBps, "in");
-        yield* figure(link, rate?.txBps, "out");
+        if (rate === undefined) return;
+        yield* figure(link, rate.rxBps / 8, "in");
+        yield* figure(link, rate.txBps / 8, "out");
       }),
   },
   {

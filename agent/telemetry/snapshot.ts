@@ -21,9 +21,9 @@ import {
 } from "../desired.ts";
 import type { LinkStatus, Status } from "../health/status.ts";
 import { named, openCampaign } from "../journal/memory.ts";
-import { fresh, portOf } from "../link-view.ts";
+import { clockOffsetMs, fresh, portOf } from "../link-view.ts";
 
-export interface DeviceSnapshot {
+interface DeviceSnapshot {
   readonly device: DesiredDevice;
   /** The newest look succeeded and still counts. */
   readonly isUp: boolean;
@@ -33,7 +33,7 @@ export interface DeviceSnapshot {
   readonly clockOffsetMs: number | undefined;
 }
 
-export interface GroupSnapshot {
+interface GroupSnapshot {
   readonly group: DesiredGroup;
   readonly verdict: string;
   /** The one that runs. */
@@ -123,16 +123,6 @@ function deviceOf(
     lookAgeMs: state === undefined ? undefined : clock.now() - state.at,
     clockOffsetMs: isFresh && state !== undefined ? clockOffsetMs(state, clock) : undefined,
   };
-}
-
-/** Its clock less ours at the moment of its answer; undefined = it does not tell its time. */
-export function clockOffsetMs(
-  { control }: DeviceState,
-  clock: Pick<Clock, "now" | "wall">,
-): number | undefined {
-  const value = strongValue(control);
-  if (value === undefined) return undefined;
-  return value.wall - (clock.wall() - (clock.now() - control.at));
 }
 
 function tunnelOf(
