@@ -57,7 +57,10 @@ export function fresh(
   return state !== undefined && now - state.at <= health.staleAfterMs ? state : undefined;
 }
 
-/** The clock of a device less ours, at the moment of its answer; undefined = it does not tell it. */
+/** Of a device against this host; above `error` no campaign goes on. */
+export const clockSkewMs = { warning: 60_000, error: 300_000 } as const;
+
+/** The clock of a device less ours when it answered; undefined = it does not tell its time. */
 export function clockOffsetMs(
   { control }: Pick<DeviceState, "control">,
   clock: Pick<Clock, "now" | "wall">,

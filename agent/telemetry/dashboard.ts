@@ -127,6 +127,12 @@ const panels: readonly Panel[] = [
     ],
   },
   {
+    title: "Until secrets and certificates end",
+    kind: "timeseries",
+    unit: "s",
+    queries: [query(`${name("linkseal_expiry_timestamp_seconds")} - time()`, "{{about}}")],
+  },
+  {
     title: "Traffic of the ports",
     kind: "timeseries",
     unit: "Bps",

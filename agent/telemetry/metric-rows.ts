@@ -60,6 +60,13 @@ const siteMetrics = [
       status.warnings.map(({ code, severity, about }) => [[code, severity, about], 1] as const),
   },
   {
+    name: "linkseal_expiry_timestamp_seconds",
+    kind: "gauge",
+    help: "When what a link, a tunnel or our own identity (site) needs ends.",
+    labels: ["about"],
+    read: ({ ends }) => ends.map(({ about, at }) => [[about], at / 1_000] as const),
+  },
+  {
     name: "linkseal_events_total",
     kind: "counter",
     help: "Events since the agent began.",

@@ -39,10 +39,10 @@ export function alertsReference(): string {
 
 ${written}
 
-The rules of [linkseal-alerts.yaml](linkseal-alerts.yaml), one for each warning code and a few about
-the agent itself. \`linkseal explain CODE\` and [codes.md](codes.md) say what a code means and what to
-do. A warning has settled before it is open, and its consequences are silent while its cause is
-open: rules by code have no waiting time of their own.
+The rules of [linkseal-alerts.yaml](linkseal-alerts.yaml), one for each warning code and a few
+about the agent itself. \`linkseal explain CODE\` and [codes.md](codes.md) say what a code means
+and what to do. A warning has settled before it is open, and its consequences are silent while its
+cause is open: rules by code have no waiting time of their own.
 
 | alert | severity | for | code | what |
 | --- | --- | --- | --- | --- |

@@ -21,6 +21,7 @@ import {
 } from "../desired.ts";
 import type { LinkStatus, Status } from "../health/status.ts";
 import { named, openCampaign } from "../journal/memory.ts";
+import type { UsedUntil } from "../key-watch.ts";
 import { clockOffsetMs, fresh, portOf } from "../link-view.ts";
 
 interface DeviceSnapshot {
@@ -65,6 +66,8 @@ export interface Snapshot {
   readonly intent: number;
   readonly isJournalTrusted: boolean;
   readonly eventsTotal: number;
+  /** What is in use and has a last day, as far as it is known. */
+  readonly ends: readonly UsedUntil[];
   readonly devices: readonly DeviceSnapshot[];
   readonly groups: readonly GroupSnapshot[];
   readonly links: readonly LinkSnapshot[];
@@ -81,6 +84,7 @@ export function snapshotOf(agent: Agent, clock: Pick<Clock, "now" | "wall">): Sn
     intent: agent.intent?.number ?? 0,
     isJournalTrusted: agent.journalState !== "corrupt",
     eventsTotal: agent.events.count,
+    ends: crew?.ends ?? [],
   };
   if (crew === undefined) return { ...all, devices: [], groups: [], links: [], tunnels: [] };
   const { devices, groups, tunnels } = crew.intent.desired;

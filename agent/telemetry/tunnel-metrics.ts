@@ -1,4 +1,4 @@
-// Metrics of IPsec tunnels; one that is configured and absent has no SA, which is 0 and not nothing.
+// Metrics of IPsec tunnels; one that is configured and absent has no SA: 0, and not nothing.
 
 import type { IpsecSa, IpsecTunnel } from "#hal/model.ts";
 import { strongValue } from "#hal/model.ts";

@@ -1,5 +1,5 @@
-// Prometheus's own tool reads what we serve and what we ship: metrics, rules, and every query of the
-// dashboard.
+// Prometheus's own tool reads what we serve and what we ship: metrics, rules, and every query of
+// the dashboard.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

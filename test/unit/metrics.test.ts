@@ -1,5 +1,5 @@
-// Metrics of a simulated site: what is wanted is there, what is unknown is not made up, and the text
-// is what Prometheus reads.
+// Metrics of a simulated site: what is wanted is there, what is unknown is not made up, and the
+// text is what Prometheus reads.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { exposition } from "#agent/telemetry/exposition.ts";
