@@ -22,6 +22,7 @@ export interface Desired {
   readonly health: HealthSettings;
   readonly rotation: RotationSettings;
   readonly serve: ServeSettings;
+  readonly telemetry: TelemetrySettings;
   readonly acceptRisks: readonly AcceptedRisk[];
 }
 
@@ -197,6 +198,30 @@ export interface RotationSettings {
 /** What others on this host may read; absent = it is not served. */
 interface ServeSettings {
   readonly metrics?: Listen;
+}
+
+/** What is sent to others; absent = nothing is. */
+interface TelemetrySettings {
+  readonly webhook?: WebhookSettings;
+  readonly otlp?: OtlpSettings;
+}
+
+/** Who is sent something. */
+export interface Receiver {
+  /** `https://HOST/PATH`, or of an export `http://127.0.0.1:PORT/PATH`. */
+  readonly url: string;
+  /** `value`: `credential:NAME` or `file:PATH`. */
+  readonly header?: { readonly name: string; readonly value: string };
+  /** Prefixes that its name may stand for although they are private. */
+  readonly privateEndpoints: readonly string[];
+}
+
+export interface WebhookSettings extends Receiver {
+  readonly least: "info" | "warning" | "error";
+}
+
+export interface OtlpSettings extends Receiver {
+  readonly everyMs: number;
 }
 
 /** Of this host alone. */

@@ -11,6 +11,7 @@ import type {
   DesiredLink,
   DesiredTunnel,
   Listen,
+  Receiver,
   RotatePolicy,
   RotationSettings,
 } from "../desired.ts";
@@ -38,6 +39,7 @@ export function resolve(config: Config): Desired {
     },
     rotation: rotationOf(config.rotation),
     serve: serveOf(config.serve),
+    telemetry: telemetryOf(config.telemetry),
     acceptRisks: config.acceptRisks.map(({ risk, until, reason }) => ({
       risk,
       until: endOfDay(until),
@@ -65,6 +67,21 @@ export function rotationOf(rotation: Config["rotation"]): RotationSettings {
 
 function serveOf({ metrics }: Config["serve"]): Desired["serve"] {
   return metrics === undefined ? {} : { metrics: listenOf(metrics.listen) };
+}
+
+function telemetryOf({ webhook, otlp }: Config["telemetry"]): Desired["telemetry"] {
+  return {
+    ...(webhook === undefined ? {} : { webhook: { ...receiverOf(webhook), least: webhook.least } }),
+    ...(otlp === undefined
+      ? {}
+      : { otlp: { ...receiverOf(otlp), everyMs: durationMs(otlp.every) } }),
+  };
+}
+
+type Sent = NonNullable<Config["telemetry"]["webhook"] | Config["telemetry"]["otlp"]>;
+
+function receiverOf({ url, header, privateEndpoints }: Sent): Receiver {
+  return { url, privateEndpoints, ...(header === undefined ? {} : { header }) };
 }
 
 function listenOf(text: string): Listen {

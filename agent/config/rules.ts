@@ -11,6 +11,7 @@ import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { snmpRules } from "./snmp-rules.ts";
 import { spanRules } from "./span-rules.ts";
+import { telemetryRules } from "./telemetry-rules.ts";
 import { timingRules } from "./timing.ts";
 import { tunnelRules } from "./tunnel-rules.ts";
 import { endOfDay, speedGbps } from "./units.ts";
@@ -61,15 +62,7 @@ export const rules: readonly Rule[] = [
     find: deviceKeys,
   },
   ...snmpRules,
-  {
-    says: "A port that is served is below 65536.",
-    *find({ serve }) {
-      const { listen = "" } = serve.metrics ?? {};
-      if (Number(/\d+$/.exec(listen)?.[0] ?? 0) < 65_536 || listen.startsWith("unix:")) return;
-      const path = ["serve", "metrics", "listen"];
-      yield finding(path, `is ${listen}`, "there is no such port", "listen: 127.0.0.1:9464");
-    },
-  },
+  ...telemetryRules,
   {
     says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
     *find({ groups }) {

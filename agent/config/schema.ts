@@ -9,6 +9,7 @@ import { serve } from "./serve-schema.ts";
 import { snmp } from "./snmp-schema.ts";
 import { freezePattern } from "./span.ts";
 import { ssh } from "./ssh-schema.ts";
+import { telemetry } from "./telemetry-schema.ts";
 import { speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
@@ -437,6 +438,7 @@ export const configSchema = z.strictObject({
   health: health.prefault({}).meta({ description: "How the state is watched." }),
   rotation: rotation.prefault({}).meta({ description: "Waits and proofs of a campaign." }),
   serve: serve.prefault({}),
+  telemetry: telemetry.prefault({}),
   acceptRisks: z
     .array(acceptedRisk)
     .max(100)

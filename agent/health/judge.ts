@@ -12,7 +12,7 @@ import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
 import { driftFindings, sidesOf } from "../doctor/rules.ts";
-import type { EventRing } from "../events.ts";
+import type { EventRest, EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
 import { drainOf } from "../link-view.ts";
 import { type Standing, standingOf } from "../plan.ts";
@@ -29,7 +29,13 @@ import {
 import { deriveStatus, type Status, type Unmanaged } from "./status.ts";
 import { isoTime } from "./status-time.ts";
 import { deriveTunnelHealth } from "./tunnel.ts";
-import { isWarningCode, nextFor, type WarningCode } from "./warning-rows.ts";
+import {
+  isWarningCode,
+  nextFor,
+  type Severity,
+  type WarningCode,
+  warningRows,
+} from "./warning-rows.ts";
 import {
   advance,
   noWarnings,
@@ -132,12 +138,14 @@ export class Judge {
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;
     for (const { kind, code, about, text } of advanced.events) {
-      this.#tell(code, about, kind === "opened" ? text : `over: ${text}`);
+      const { severity } = warningRows[code];
+      if (kind === "opened") this.#tell(code, about, text, { severity });
+      else this.#tell(code, about, `over: ${text}`, { severity, over: true });
     }
   }
 
-  #tell(code: string, about: string, text: string): void {
-    this.#parts.events.add(this.#parts.world.clock.wall(), code, about, text);
+  #tell(code: string, about: string, text: string, rest: EventRest): void {
+    this.#parts.events.add(this.#parts.world.clock.wall(), code, about, text, rest);
   }
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
@@ -145,7 +153,11 @@ export class Judge {
     const why = health.reasons[0]?.text ?? "every check holds";
     this.#verdicts.set(about, { verdict: health.verdict, why });
     if (before === health.verdict) return;
-    this.#tell("verdict", about, `${before ?? "not seen"} -> ${health.verdict}: ${why}`);
+    const { verdict } = health;
+    // Who is told of a bad one is told of its end.
+    const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
+    const told = { verdict, severity };
+    this.#tell("verdict", about, `${before ?? "not seen"} -> ${verdict}: ${why}`, told);
   }
 
   #siteWarnings(): Raised[] {
@@ -377,6 +389,14 @@ export class Judge {
     });
   }
 }
+
+const severityOf: Readonly<Record<Verdict, Severity>> = {
+  protected: "info",
+  degraded: "warning",
+  unknown: "warning",
+  down: "error",
+  unprotected: "error",
+};
 
 /** To carry, as well or as badly as it may. */
 function isKnown(verdict: Verdict): boolean {

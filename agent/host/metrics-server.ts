@@ -5,6 +5,7 @@ import type { World } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import type { Listen } from "../desired.ts";
 import { Scrape } from "../telemetry/scrape.ts";
+import type { Deliveries } from "../telemetry/snapshot.ts";
 import { errnoOf } from "./folder.ts";
 import type { Places } from "./places.ts";
 import { openToGroup } from "./server.ts";
@@ -18,19 +19,24 @@ interface Served {
   readonly close: () => Promise<void>;
 }
 
+export interface MetricsParts {
+  readonly kind: Places["kind"];
+  readonly deliveries: () => Deliveries;
+  readonly broken: (error: unknown) => void;
+}
+
 /** Serves until the signal aborts; one that cannot be served is told, and keeps nobody waiting. */
 export async function serveMetrics(
   agent: Agent,
   world: World,
-  kind: Places["kind"],
-  broken: (error: unknown) => void,
+  { kind, deliveries, broken }: MetricsParts,
   end: AbortSignal,
 ): Promise<void> {
   let wake = new AbortController();
   const deaf = agent.events.listen(({ code }) => {
     if (code === "intent-accepted") wake.abort();
   });
-  const scrape = new Scrape(agent, world);
+  const scrape = new Scrape(agent, world, deliveries);
   const service: HttpService = {
     requestBytesMax: 0,
     answer: async ({ method, path }) => scrape.answer(method, path),

@@ -33,6 +33,7 @@ const notProtected = (verdicts: MetricName, by: string): string =>
 
 const build: MetricName = "linkseal_build_info";
 const damaged: MetricName = "linkseal_journal_trusted";
+const waiting: MetricName = "linkseal_webhook_waiting_events";
 
 /** What holds beside all codes: an agent that is gone, and what no reason explains in time. */
 const ownRules: readonly AlertRule[] = [
@@ -62,6 +63,15 @@ const ownRules: readonly AlertRule[] = [
     severity: "critical",
     summary: "The journal cannot be trusted",
     description: "The agent observes and changes nothing. Run: linkseal explain journal-lossy",
+  },
+  {
+    alert: "LinksealWebhookWaiting",
+    expr: `min_over_time(${waiting}[15m]) > 0`,
+    severity: "warning",
+    summary: "Events wait for the webhook",
+    description:
+      "For a quarter of an hour there were events that the receiver of telemetry.webhook has not " +
+      "taken. The log says why (webhook-failed).",
   },
   {
     alert: "LinksealLinkNotProtected",

@@ -60,6 +60,23 @@ const siteMetrics = [
       status.warnings.map(({ code, severity, about }) => [[code, severity, about], 1] as const),
   },
   {
+    name: "linkseal_webhook_events_total",
+    kind: "counter",
+    help: "Events for the webhook by what became of them.",
+    labels: ["outcome"],
+    read: ({ deliveries: { delivered, dropped } }) => [
+      [["delivered"], delivered],
+      [["dropped"], dropped],
+    ],
+  },
+  {
+    name: "linkseal_webhook_waiting_events",
+    kind: "gauge",
+    help: "Events that wait for the webhook.",
+    labels: [],
+    read: ({ deliveries: { waiting } }) => [[[], waiting]],
+  },
+  {
     name: "linkseal_expiry_timestamp_seconds",
     kind: "gauge",
     help: "When what a link, a tunnel or our own identity (site) needs ends.",

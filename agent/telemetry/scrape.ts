@@ -5,7 +5,7 @@ import type { Agent } from "../agent.ts";
 import { exposition, expositionType } from "./exposition.ts";
 import { familiesOf } from "./metric.ts";
 import { metricRows } from "./metric-rows.ts";
-import { snapshotOf } from "./snapshot.ts";
+import { type Deliveries, snapshotOf } from "./snapshot.ts";
 
 interface ScrapeReply {
   readonly status: number;
@@ -19,12 +19,14 @@ const sharedMs = 1_000;
 export class Scrape {
   readonly #agent: Agent;
   readonly #clock: World["clock"];
+  readonly #deliveries: (() => Deliveries) | undefined;
   #octets: Uint8Array = new Uint8Array();
   #staleAt: Instant | undefined;
 
-  constructor(agent: Agent, { clock }: Pick<World, "clock">) {
+  constructor(agent: Agent, { clock }: Pick<World, "clock">, deliveries?: () => Deliveries) {
     this.#agent = agent;
     this.#clock = clock;
+    this.#deliveries = deliveries;
   }
 
   answer(method: string, path: string): ScrapeReply {
@@ -36,7 +38,10 @@ export class Scrape {
   #text(): Uint8Array {
     const now = this.#clock.now();
     if (this.#staleAt === undefined || now >= this.#staleAt) {
-      const families = familiesOf(metricRows, snapshotOf(this.#agent, this.#clock));
+      const families = familiesOf(
+        metricRows,
+        snapshotOf(this.#agent, this.#clock, this.#deliveries?.()),
+      );
       this.#octets = new TextEncoder().encode(exposition(families));
       this.#staleAt = instantAfter(now, sharedMs);
     }

@@ -59,6 +59,13 @@ export interface TunnelSnapshot {
   readonly seen: IpsecTunnel | "absent" | "unknown";
 }
 
+/** Of the webhook: all 0 where none is configured. */
+export interface Deliveries {
+  readonly delivered: number;
+  readonly dropped: number;
+  readonly waiting: number;
+}
+
 export interface Snapshot {
   readonly wall: WallTime;
   readonly status: Status;
@@ -66,6 +73,7 @@ export interface Snapshot {
   readonly intent: number;
   readonly isJournalTrusted: boolean;
   readonly eventsTotal: number;
+  readonly deliveries: Deliveries;
   /** What is in use and has a last day, as far as it is known. */
   readonly ends: readonly UsedUntil[];
   readonly devices: readonly DeviceSnapshot[];
@@ -74,8 +82,14 @@ export interface Snapshot {
   readonly tunnels: readonly TunnelSnapshot[];
 }
 
+const noDeliveries: Deliveries = { delivered: 0, dropped: 0, waiting: 0 };
+
 /** Of all that the accepted intent wants, whether it is there or not. */
-export function snapshotOf(agent: Agent, clock: Pick<Clock, "now" | "wall">): Snapshot {
+export function snapshotOf(
+  agent: Agent,
+  clock: Pick<Clock, "now" | "wall">,
+  deliveries: Deliveries = noDeliveries,
+): Snapshot {
   const status = agent.status();
   const crew = agent.intentDamage === undefined ? agent.crew : undefined;
   const all = {
@@ -84,6 +98,7 @@ export function snapshotOf(agent: Agent, clock: Pick<Clock, "now" | "wall">): Sn
     intent: agent.intent?.number ?? 0,
     isJournalTrusted: agent.journalState !== "corrupt",
     eventsTotal: agent.events.count,
+    deliveries,
     ends: crew?.ends ?? [],
   };
   if (crew === undefined) return { ...all, devices: [], groups: [], links: [], tunnels: [] };

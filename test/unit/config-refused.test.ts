@@ -332,21 +332,6 @@ const edits: readonly Row[] = [
     "repair: off\nserve: { page: {} }",
     ["43:10 serve.page: is not available in this version"],
   ],
-  [
-    "repair: off",
-    "repair: off\nserve: { metrics: {} }",
-    ["43:19 serve.metrics.listen: is missing"],
-  ],
-  [
-    "repair: off",
-    "repair: off\nserve: { metrics: { listen: 0.0.0.0:9464 } }",
-    ['43:29 serve.metrics.listen: is "0.0.0.0:9464"'],
-  ],
-  [
-    "repair: off",
-    "repair: off\nserve: { metrics: { listen: 127.0.0.1:65536 } }",
-    ["43:29 serve.metrics.listen: is 127.0.0.1:65536"],
-  ],
   ["repair: off", "repair: off\nrepair: on", ["43:1 repair: stands here twice"]],
   [
     "repair: off",

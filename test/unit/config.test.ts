@@ -144,19 +144,6 @@ describe("a good config", () => {
     expect(groups[0]?.rotate.windows.map((window) => window.days)).toEqual([numbers]);
   });
 
-  it.each([
-    ["127.0.0.1:9464", { kind: "port", host: "127.0.0.1", port: 9464 }],
-    ["'[::1]:65535'", { kind: "port", host: "::1", port: 65_535 }],
-    ["unix:/run/linkseal/metrics.sock", { kind: "socket", path: "/run/linkseal/metrics.sock" }],
-  ])("serves metrics at %s", (listen, wanted) => {
-    const text = siteConfig.replace(
-      "repair: off",
-      `repair: off\nserve: { metrics: { listen: ${listen} } }`,
-    );
-    const parsed = parseConfig(text, "site.yaml");
-    expect(parsed.kind === "ok" && parsed.desired.serve).toEqual({ metrics: wanted });
-  });
-
   it("takes the links in its order, else as listed", () => {
     const names = (text: string): (string | undefined)[] =>
       desiredOf(text).groups[0]?.links.map((link) => link.name) ?? [];

@@ -37,8 +37,10 @@ class StandIn {
     };
     const world = { clock: hostClock, log } as unknown as World;
     const { signal } = this.#end;
+    const deliveries = () => ({ delivered: 7, dropped: 0, waiting: 0 });
     const broken = (error: unknown): void => void this.broken.push(error);
-    this.#running = serveMetrics(this as unknown as Agent, world, "home", broken, signal);
+    const parts = { kind: "home", deliveries, broken } as const;
+    this.#running = serveMetrics(this as unknown as Agent, world, parts, signal);
   }
 
   get intent() {
@@ -134,6 +136,7 @@ describe("a scrape", () => {
     const { status, type, body } = await get({ port });
     expect([status, type]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
     expect(body).toContain('linkseal_site_verdict{verdict="unknown"} 1\n');
+    expect(body).toContain('linkseal_webhook_events_total{outcome="delivered"} 7\n');
     expect(await get({ port }, { path: "/" })).toMatchObject({ status: 404 });
     expect(await get({ port }, { method: "POST" })).toMatchObject({ status: 405 });
     expect(await get({ port }, { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
