@@ -7,7 +7,7 @@ import type { HttpReply, HttpRequest, Reach, World } from "#hal/world.ts";
 import type { Receiver } from "../desired.ts";
 
 /** The value of a header from `credential:NAME` or `file:PATH`; throws why it is not used. */
-export type HeaderSecret = (reference: string) => Promise<Secret>;
+type HeaderSecret = (reference: string) => Promise<Secret>;
 
 export interface PostParts {
   readonly world: Pick<World, "clock" | "dial">;

@@ -119,9 +119,8 @@ export class Webhook {
   #complain(why: string, then: string): void {
     // Once per outage: the log would else say nothing but this.
     if (this.#failures > 1) return;
-    this.#parts.world.log.write("warn", "webhook-failed", `events are not delivered: ${why}`, {
-      then,
-    });
+    const text = `events are not delivered: ${why}; ${then}`;
+    this.#parts.world.log.write("warn", "webhook-failed", text);
   }
 
   #backoffMs(): number {

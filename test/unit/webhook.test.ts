@@ -60,23 +60,20 @@ class Bench {
     const http = (request: HttpRequest, signal: AbortSignal) => this.#http(request, signal);
     const log = { write: (level: string, code: string) => this.said.push(`${level} ${code}`) };
     const world = { clock: this.clock, dial: { http }, entropy: new Prng("webhook"), log };
-    const bench = this;
-    const agent = {
-      events: this.events,
-      intentDamage: undefined,
-      get intent() {
-        const telemetry = bench.settings === undefined ? {} : { webhook: bench.settings };
-        return { desired: { site: "demo", telemetry } };
-      },
-    };
     const secretOf = async (): Promise<Secret> => {
       const secret = Secret.take("header", new TextEncoder().encode("Bearer canary-token"));
       this.secrets.push(secret);
       return secret;
     };
-    const parts = { agent, world, headerSecret: secretOf } as unknown as WebhookParts;
+    const parts = { agent: this, world, headerSecret: secretOf } as unknown as WebhookParts;
     this.webhook = new Webhook(parts);
     void this.webhook.run(this.#end.signal);
+  }
+
+  /** Of the agent that the webhook sees in this bench. */
+  get intent() {
+    const telemetry = this.settings === undefined ? {} : { webhook: this.settings };
+    return { desired: { site: "demo", telemetry } };
   }
 
   async #http(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
