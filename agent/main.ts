@@ -6,7 +6,6 @@ import { LinksealError } from "#hal/error.ts";
 import type { Clock, LogLevel, World } from "#hal/world.ts";
 import type { Agent } from "./agent.ts";
 import type { DesiredDevice } from "./desired.ts";
-import { headerSecret } from "./host/header.ts";
 import {
   followingClock,
   hostDialer,
@@ -15,14 +14,12 @@ import {
   openHostKey,
   readHostId,
 } from "./host/host.ts";
-import { serveMetrics } from "./host/metrics-server.ts";
 import { agentPlaces, type Places } from "./host/places.ts";
 import { serveApi } from "./host/server.ts";
+import { runTelemetry } from "./host/telemetry.ts";
 import { IntentStore } from "./intent/intent.ts";
 import { openAgent } from "./open.ts";
 import { logEvents } from "./telemetry/event-log.ts";
-import { followOtlp } from "./telemetry/otlp-follow.ts";
-import { Webhook } from "./telemetry/webhook.ts";
 
 export interface ServiceOptions {
   /** `unix:PATH` of the simulated site whose clock is followed; found in the intent if absent. */
@@ -68,18 +65,12 @@ async function serve(
   const api = await serveApi(agent, world, places, broken);
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
   void watchFile(agent, places, world, end);
-  const webhook = new Webhook({ agent, world, headerSecret });
-  const served = { kind: places.kind, deliveries: () => webhook.deliveries, broken };
-  const telling = [
-    serveMetrics(agent, world, served, end),
-    webhook.run(end),
-    followOtlp({ agent, world, headerSecret, deliveries: served.deliveries }, end),
-  ].map((one) => one.catch(broken));
+  const telling = runTelemetry(agent, world, { kind: places.kind, broken }, end);
   await agent.run(end).catch((error: unknown) => {
     // Loops end by the signal that stops them; anything else is a defect.
     if (!end.aborted) broken(error);
   });
-  await Promise.all([api.close(), ...telling]);
+  await Promise.all([api.close(), telling]);
   if (defect.signal.aborted) return 1;
   world.log.write("info", "stopped", "stopped; every device stays as it is");
   return 0;

@@ -1,7 +1,7 @@
 // The reference and the JSON Schema of a config file, from the schema and rules that judge one.
 
 import { riskMeanings, riskNames } from "../desired.ts";
-import { jsonText } from "../json-text.ts";
+import { jsonDocument } from "../json-document.ts";
 import { charactersMax } from "./document.ts";
 import { azureFields } from "./ipsec-policy.ts";
 import { laterSettings } from "./later.ts";
@@ -14,7 +14,7 @@ import { profileRows } from "./tunnel-rules.ts";
 export function jsonSchema(): string {
   const title = "linkseal.yaml";
   const description = "Config of a linkseal site, version 1.";
-  return jsonText({ title, description, ...schemaOfFile });
+  return jsonDocument({ title, description, ...schemaOfFile });
 }
 
 /** `docs/configuration.md`. */

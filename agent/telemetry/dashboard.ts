@@ -1,6 +1,6 @@
 // The Grafana dashboard that is shipped: its queries name metrics of the table, and nothing else.
 
-import { jsonText } from "../json-text.ts";
+import { jsonDocument } from "../json-document.ts";
 import type { MetricName } from "./metric-rows.ts";
 
 interface Query {
@@ -221,7 +221,7 @@ function variable(label: "group" | "link", within: string): object {
 
 /** Text of the file. */
 export function dashboardJson(): string {
-  return jsonText({
+  return jsonDocument({
     uid: "linkseal",
     title: "linkseal",
     tags: ["linkseal", "macsec", "ipsec"],

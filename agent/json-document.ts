@@ -1,6 +1,6 @@
 // JSON for documents, formatted as the formatter of this project does.
 
-export function jsonText(value: unknown): string {
+export function jsonDocument(value: unknown): string {
   return `${render(value, "", 0)}\n`;
 }
 
