@@ -166,7 +166,7 @@ function missingCounters({ evidence, window }: Stretch): Finding[] {
   return [finding("degraded", "counter-missing", about, `${text}, so none can be ruled out`)];
 }
 
-/** How many packet numbers an SAK has (IEEE 802.1AE-2018, 10.6). */
+/** Packet numbers of an SAK have 32 bits, and 64 under the suites of IEEE 802.1AEbw. */
 export function pnLimitOf(suite: CipherSuite | undefined): bigint {
   return suite?.includes("xpn") === true ? 2n ** 64n : 2n ** 32n;
 }

@@ -32,7 +32,7 @@ const notProtected = (verdicts: MetricName, by: string): string =>
   `max by (${by}) (${verdicts}{verdict="protected"}) == 0`;
 
 const build: MetricName = "linkseal_build_info";
-const damaged: MetricName = "linkseal_journal_trusted";
+const trusted: MetricName = "linkseal_state_trusted";
 const waiting: MetricName = "linkseal_webhook_waiting_events";
 
 /** What holds beside all codes: an agent that is gone, and what no reason explains in time. */
@@ -58,11 +58,13 @@ const ownRules: readonly AlertRule[] = [
       "and nobody watches them.",
   },
   {
-    alert: "LinksealJournalDamaged",
-    expr: `${damaged} == 0`,
+    alert: "LinksealStateDamaged",
+    expr: `${trusted} == 0`,
     severity: "critical",
-    summary: "The journal cannot be trusted",
-    description: "The agent observes and changes nothing. Run: linkseal explain journal-lossy",
+    summary: "Journal or accepted config is damaged",
+    description:
+      "The agent changes nothing, and without its config it looks at nothing either. Run: " +
+      "linkseal explain journal-lossy",
   },
   {
     alert: "LinksealWebhookWaiting",

@@ -43,7 +43,7 @@ function session(link: LinkSnapshot): MkaSession | undefined {
   return told(link.port?.session);
 }
 
-/** By the names of IEEE 802.1AE-2018, clause 10.7. */
+/** By the names that IEEE 802.1AE gives them. */
 const secyCounters = [
   ["in_pkts_ok", "rxOk", "Frames received and validated (InPktsOK)."],
   ["in_pkts_not_valid", "rxNotValid", "Frames that failed validation (InPktsNotValid)."],

@@ -34,11 +34,11 @@ const siteMetrics = [
     read: ({ status }) => oneOf([], verdictOrder, status.verdict),
   },
   {
-    name: "linkseal_journal_trusted",
+    name: "linkseal_state_trusted",
     kind: "gauge",
-    help: "0 = the journal is damaged, and nothing is changed any more.",
+    help: "0 = the journal or the accepted config is damaged, and nothing is changed any more.",
     labels: [],
-    read: ({ isJournalTrusted }) => [[[], flag(isJournalTrusted)]],
+    read: ({ isStateTrusted }) => [[[], flag(isStateTrusted)]],
   },
   {
     name: "linkseal_warnings",

@@ -30,7 +30,7 @@ export function familiesOf(rows: readonly MetricRow[], snapshot: Snapshot): read
     kind,
     help,
     labels,
-    samples: [...read(snapshot)].slice(0, seriesMax),
+    samples: Iterator.from(read(snapshot)).take(seriesMax).toArray(),
   }));
 }
 

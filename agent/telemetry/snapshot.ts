@@ -71,7 +71,8 @@ export interface Snapshot {
   readonly status: Status;
   /** 0 = no config is in force. */
   readonly intent: number;
-  readonly isJournalTrusted: boolean;
+  /** Journal and accepted config are whole. */
+  readonly isStateTrusted: boolean;
   readonly eventsTotal: number;
   readonly deliveries: Deliveries;
   /** What is in use and has a last day, as far as it is known. */
@@ -96,7 +97,7 @@ export function snapshotOf(
     wall: clock.wall(),
     status,
     intent: agent.intent?.number ?? 0,
-    isJournalTrusted: agent.journalState !== "corrupt",
+    isStateTrusted: agent.journalState !== "corrupt" && agent.intentDamage === undefined,
     eventsTotal: agent.events.count,
     deliveries,
     ends: crew?.ends ?? [],

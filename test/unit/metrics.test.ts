@@ -3,11 +3,12 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { exposition } from "#agent/telemetry/exposition.ts";
-import { type Family, familiesOf } from "#agent/telemetry/metric.ts";
+import { type Family, familiesOf, type MetricRow } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { Scrape } from "#agent/telemetry/scrape.ts";
-import { snapshotOf } from "#agent/telemetry/snapshot.ts";
+import { type Snapshot, snapshotOf } from "#agent/telemetry/snapshot.ts";
 import { AgentBench, group } from "./agent-bench.ts";
+import { settled } from "./site-bench.ts";
 
 function textOf(bench: AgentBench): string {
   const snapshot = snapshotOf(bench.agent, bench.site.clock);
@@ -35,6 +36,26 @@ describe("an agent without a config", () => {
     expect(series.get('linkseal_site_verdict{verdict="unknown"}')).toBe("1");
     expect(series.get('linkseal_site_verdict{verdict="protected"}')).toBe("0");
     expect(series.get('linkseal_intent_number{site=""}')).toBe("0");
+    expect([...series.keys()].filter((key) => key.includes("link="))).toEqual([]);
+  });
+});
+
+describe("an agent whose accepted config is damaged", () => {
+  it("says so, and of no link what a config in force once said", async () => {
+    const bench = new AgentBench("protected");
+    await bench.live();
+    await bench.apply();
+    await bench.run(10_000);
+    expect(seriesOf(textOf(bench)).get("linkseal_state_trusted")).toBe("1");
+    await bench.end();
+    const spoilt = new TextEncoder().encode("site: dome\n");
+    await settled(bench.site.clock, bench.disk.replace("intent/0001.yaml", spoilt));
+    await bench.live();
+    await bench.run(10_000);
+    expect(bench.agent.intentDamage).toBeDefined();
+    const series = seriesOf(textOf(bench));
+    expect(series.get("linkseal_state_trusted")).toBe("0");
+    expect(series.get('linkseal_site_verdict{verdict="unknown"}')).toBe("1");
     expect([...series.keys()].filter((key) => key.includes("link="))).toEqual([]);
   });
 });
@@ -71,7 +92,7 @@ describe("a site that is protected", () => {
     ['linkseal_ipsec_sas{tunnel="hub-1",direction="in"}', "1"],
     ['linkseal_warnings{severity="error"}', "0"],
     ['linkseal_intent_number{site="demo"}', "1"],
-    ["linkseal_journal_trusted", "1"],
+    ["linkseal_state_trusted", "1"],
   ])("%s is %s", (name, value) => {
     expect(series.get(name)).toBe(value);
   });
@@ -168,6 +189,20 @@ describe("the text", () => {
 });
 
 describe("the table", () => {
+  it("tells no more series of a metric than the largest config needs", () => {
+    const endless: MetricRow = {
+      name: "linkseal_endless",
+      kind: "gauge",
+      help: "Without end.",
+      labels: ["n"],
+      *read() {
+        for (let n = 0; ; n += 1) yield [[String(n)], n];
+      },
+    };
+    const snapshot = {} as Snapshot;
+    expect(familiesOf([endless], snapshot)[0]?.samples).toHaveLength(100_000);
+  });
+
   it("has each name once, in the words that Prometheus asks for", () => {
     const names = metricRows.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
