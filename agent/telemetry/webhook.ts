@@ -155,10 +155,16 @@ function messageOf({ n, at, code, about, severity, over, verdict }: LinksealEven
     code,
     about,
     severity,
-    title: explanations.get(code)?.title ?? titles[code] ?? "",
+    title: titleOf(code),
     ...(over === undefined ? {} : { over }),
     ...(verdict === undefined ? {} : { verdict }),
   };
+}
+
+/** `campaign-gated` tells of the state `gated`; a warning may begin alike. */
+function titleOf(code: string): string {
+  const entry = explanations.get(code) ?? explanations.get(code.replace(/^campaign-/, ""));
+  return entry?.title ?? titles[code] ?? "";
 }
 
 const titles: Readonly<Record<string, string>> = {

@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates, setDefaultCACertificates } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { campaignStates } from "#agent/campaign/model.ts";
 import type { WebhookSettings } from "#agent/desired.ts";
 import { EventRing, type LinksealEvent } from "#agent/events.ts";
+import { warningRows } from "#agent/health/warning-rows.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { headerSecret } from "#agent/host/header.ts";
 import { hostDialer } from "#agent/host/host.ts";
@@ -145,6 +147,22 @@ describe("an event", () => {
       path: "/linkseal",
       method: "POST",
     });
+    bench.end();
+  });
+
+  it("has a title, whatever its code", async () => {
+    const bench = await new Bench().run(10);
+    const states = campaignStates.map((state) => `campaign-${state}`);
+    for (const code of ["verdict", "intent-accepted", ...states, ...Object.keys(warningRows)]) {
+      bench.tell(code);
+    }
+    await bench.run(1_000);
+    const sent = bench.sent.flatMap(({ message }) => message.events);
+    expect(sent.length).toBeGreaterThan(80);
+    expect(sent.filter(({ title }) => !/^[A-Z]/.test(title))).toEqual([]);
+    const titles = new Map(sent.map(({ code, title }) => [code, title]));
+    expect(titles.get("campaign-gated")).toBe("Waiting for permission");
+    expect(titles.get("campaign-waiting")).toBe("A campaign waits for permission");
     bench.end();
   });
 
