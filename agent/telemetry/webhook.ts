@@ -32,6 +32,8 @@ export class Webhook {
   /** Since the last message that was taken. */
   #lost = 0;
   #failures = 0;
+  /** How many of the first ones are in the message that is under way. */
+  #underWay = 0;
   #wake = new AbortController();
 
   constructor(parts: WebhookParts) {
@@ -71,7 +73,8 @@ export class Webhook {
     if (settings === undefined || rank[event.severity] < rank[settings.least]) return;
     this.#queue.push(event);
     if (this.#queue.length <= waitingMax) return;
-    this.#queue.shift();
+    // The oldest that is not in a message now: that one may arrive.
+    this.#queue.splice(this.#underWay, 1);
     this.#lose(1);
   }
 
@@ -85,21 +88,23 @@ export class Webhook {
     const batch = this.#queue.slice(0, batchMax);
     const lost = this.#lost;
     const body = this.#bodyOf(batch, lost);
+    this.#underWay = batch.length;
     const posted = await post(this.#parts, settings, body, end).catch((error: unknown) => {
       if (end.aborted) return undefined;
       throw error;
     });
+    this.#underWay = 0;
     switch (posted?.kind) {
       case undefined:
         return 0;
       case "taken":
-        this.#forget(batch);
+        this.#queue.splice(0, batch.length);
         this.#delivered += batch.length;
         this.#lost -= lost;
         this.#failures = 0;
         return 0;
       case "refused":
-        this.#forget(batch);
+        this.#queue.splice(0, batch.length);
         this.#lose(batch.length);
         this.#complain(posted.why, `${batch.length} events are dropped`);
         return backoffMs.least;
@@ -108,12 +113,6 @@ export class Webhook {
         this.#complain(posted.why, "they are sent again");
         return posted.afterMs ?? this.#backoffMs();
     }
-  }
-
-  // The queue may have lost its first ones meanwhile.
-  #forget(batch: readonly LinksealEvent[]): void {
-    const last = batch.at(-1)?.n ?? 0;
-    while ((this.#queue[0]?.n ?? Number.POSITIVE_INFINITY) <= last) this.#queue.shift();
   }
 
   #complain(why: string, then: string): void {

@@ -161,6 +161,9 @@ describe("what is configured and not there", () => {
     for (const name of ["mka_live_peers", "port_up", "macsec_in_pkts_ok_total"]) {
       expect(series.has(`linkseal_${name}{${primary}}`), name).toBe(false);
     }
+    const tunnel = [...series.keys()].filter((key) => /(ipsec_|ike_).*hub-1/.test(key));
+    expect(tunnel).toEqual([]);
+    expect(series.get('linkseal_tunnel_verdict{tunnel="hub-1",verdict="unknown"}')).toBe("1");
     const open = 'linkseal_warning_open{code="device-unreachable",severity="error"';
     expect([...series.keys()].some((key) => key.startsWith(open))).toBe(true);
   });

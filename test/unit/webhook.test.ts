@@ -37,7 +37,7 @@ interface Message {
   readonly events: readonly Readonly<Partial<LinksealEvent> & { title: string }>[];
 }
 
-type Answer = Partial<HttpReply> | LinksealError | "never";
+type Answer = Partial<HttpReply> | LinksealError | "never" | "slowly";
 
 class Bench {
   readonly clock = new SimClock(start);
@@ -83,6 +83,7 @@ class Bench {
     if (typeof body !== "string") throw new Error("a body is text");
     this.sent.push({ at: this.clock.now(), request, message: JSON.parse(body) as Message });
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
+    if (answer === "slowly") await this.clock.sleep(5_000, signal);
     if (answer === "never") await this.clock.sleep(1e9, signal);
     if (answer instanceof LinksealError) throw answer;
     return { status: 204, headers: {}, body: new Uint8Array(), ...(answer as object) };
@@ -193,6 +194,36 @@ describe("an event", () => {
 });
 
 describe("a receiver that", () => {
+  it("fails a second time is told a second time, and asked soon again", async () => {
+    const bench = await new Bench().run(10);
+    bench.answers = [unreachable, unreachable, unreachable, { status: 204 }, unreachable, {}];
+    bench.tell();
+    await bench.run(60_000);
+    bench.tell();
+    await bench.run(60_000);
+    const times = bench.sent.map(({ at }) => at);
+    expect(times).toHaveLength(6);
+    expect((times[5] ?? 0) - (times[4] ?? 0)).toBeLessThan(1_300);
+    expect(bench.said).toEqual(["warn webhook-failed", "warn webhook-failed"]);
+    bench.end();
+  });
+
+  it("is taken out of the config is not sent later what waited for it", async () => {
+    const bench = await new Bench().run(10);
+    const { settings } = bench;
+    bench.answers = [unreachable, { status: 204 }];
+    bench.tell();
+    await bench.run(10);
+    bench.settings = undefined;
+    bench.tell("intent-accepted");
+    await bench.run(60_000);
+    bench.settings = settings;
+    bench.tell("intent-accepted");
+    await bench.run(60_000);
+    expect(bench.numbers).toEqual([[1], [3]]);
+    bench.end();
+  });
+
   it("is gone gets everything later, in order, asked less and less often", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable];
@@ -267,19 +298,28 @@ describe("a receiver that", () => {
   });
 });
 
+/** Of 1,201 events. */
+const newest = (count: number): readonly number[] =>
+  Array.from({ length: count }, (_, index) => 1_202 - count + index);
+
 describe("a flood", () => {
-  it("keeps the newest five hundred, and says how many were lost", async () => {
+  it.each([
+    ["never", [1, ...newest(499)]],
+    ["slowly", newest(499)],
+  ] as const)("that is answered %s keeps the newest, and says what was lost", async (how, rest) => {
     const bench = await new Bench().run(10);
-    bench.answers = ["never", { status: 204 }];
+    bench.answers = [how, { status: 204 }];
     bench.tell();
     await bench.run(10);
     for (let i = 0; i < 1_200; i += 1) bench.tell();
+    // The one that is under way may arrive.
     expect(bench.webhook.deliveries).toEqual({ delivered: 0, dropped: 701, waiting: 500 });
     await bench.run(60_000);
-    const numbers = bench.numbers.slice(1).flat();
-    expect(numbers).toEqual(Array.from({ length: 500 }, (_, i) => 702 + i));
+    expect(bench.numbers[0]).toEqual([1]);
+    expect(bench.numbers.slice(1).flat()).toEqual(rest);
     expect(Math.max(...bench.numbers.map(({ length }) => length))).toBe(50);
     expect(bench.sent.map(({ message }) => message.lost).slice(0, 3)).toEqual([0, 701, 0]);
+    expect(bench.webhook.deliveries).toEqual({ delivered: 500, dropped: 701, waiting: 0 });
     bench.end();
   });
 });
