@@ -39,6 +39,26 @@ describe("verdicts", () => {
     expect(bench.events.after(0)[0]?.at).toBe("2026-11-24T10:00:00Z");
   });
 
+  it("have the severity of the worse of both, so that who hears of one hears of its end", () => {
+    const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(12);
+    const told = bench.events
+      .after(0)
+      .filter(({ about }) => about === "erd-demo/primary")
+      .map(({ code, verdict, severity, over }) => [code, verdict ?? over ?? "opened", severity]);
+    expect(told).toEqual([
+      ["verdict", "unknown", "warning"],
+      ["verdict", "protected", "warning"],
+      ["verdict", "down", "error"],
+      ["verdict", "protected", "error"],
+    ]);
+    const long = new JudgeBench({ port: unplugged(3, 8) }).turn().polls(20);
+    const warned = long.events.after(0).filter(({ code }) => code === "link-down");
+    expect(warned.map(({ severity, over }) => [severity, over])).toEqual([
+      ["error", undefined],
+      ["error", true],
+    ]);
+  });
+
   it("are judged once a poll, however often a loop asks", () => {
     let reads = 0;
     const port = (link: DesiredLink, poll: number): MacsecPort => {

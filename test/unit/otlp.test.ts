@@ -8,8 +8,9 @@ import { hostDialer } from "#agent/host/host.ts";
 import { exposition } from "#agent/telemetry/exposition.ts";
 import { familiesOf } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
-import { exportMetrics, otlpText } from "#agent/telemetry/otlp.ts";
+import { exportMetrics, type OtlpParts, otlpText } from "#agent/telemetry/otlp.ts";
 import { type Snapshot, snapshotOf } from "#agent/telemetry/snapshot.ts";
+import { SimClock } from "#sim/clock.ts";
 import { AgentBench } from "./agent-bench.ts";
 
 interface Point {
@@ -104,6 +105,27 @@ describe("a message", () => {
       linesOf(parse(otlpText(withFrames(rxOk)))).find((line) => line.includes("in_pkts_ok"));
     expect(told(2n ** 63n - 1n)).toContain(" 9223372036854775807");
     expect(told(2n ** 64n - 1n)).toContain(" 18446744073709552000");
+  });
+});
+
+describe("a collector that asks for patience", () => {
+  it("gets it, and the usual pace after that", async () => {
+    const clock = new SimClock(snapshot.wall);
+    const times: number[] = [];
+    const answers = [{ status: 503, headers: { "retry-after": "240" } }];
+    const http = async () => {
+      times.push(clock.now());
+      return { status: 200, headers: {}, body: new Uint8Array(), ...answers.shift() };
+    };
+    const end = new AbortController();
+    const settings = { url: "https://h.example/", everyMs: 60_000, privateEndpoints: [] };
+    const world = { clock, dial: { http }, log: { write: () => undefined } };
+    const parts = { world, settings, snapshot: () => snapshot } as unknown as OtlpParts;
+    const running = exportMetrics(parts, end.signal);
+    await clock.runFor(400_000);
+    expect(times).toEqual([0, 240_000, 300_000, 360_000]);
+    end.abort();
+    await running;
   });
 });
 

@@ -324,6 +324,19 @@ describe("a flood", () => {
   });
 });
 
+describe("a flood while nobody answers", () => {
+  it("takes the place of whatever is oldest", async () => {
+    const bench = await new Bench().run(10);
+    bench.answers = [unreachable, { status: 204 }];
+    bench.tell();
+    await bench.run(10);
+    for (let i = 0; i < 600; i += 1) bench.tell();
+    await bench.run(60_000);
+    expect(bench.numbers.slice(1).flat()).toEqual(Array.from({ length: 500 }, (_, i) => 102 + i));
+    bench.end();
+  });
+});
+
 describe("the header", () => {
   const header = { name: "authorization", value: "credential:webhook" };
 
