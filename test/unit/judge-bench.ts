@@ -111,6 +111,14 @@ export function carrying(
   );
 }
 
+/** The primary link has no fibre from one poll to another. */
+export const unplugged = (from: number, to = 99) => {
+  return (link: DesiredLink, poll: number): MacsecPort => {
+    const linkUp = known(link.name !== "primary" || poll < from || poll >= to, at(poll * pollMs));
+    return carrying(link, poll, { linkUp });
+  };
+};
+
 export class JudgeBench {
   readonly events = new EventRing();
   readonly #scene: Scene;

@@ -15,15 +15,9 @@ import {
   pollMs,
   running,
   type Scene,
+  unplugged,
 } from "./judge-bench.ts";
 import { at, bindingOf, clearPort, desiredOf, settings, wall } from "./view-kit.ts";
-
-const unplugged = (from: number, to = 99) => {
-  return (link: DesiredLink, poll: number): MacsecPort => {
-    const linkUp = known(link.name !== "primary" || poll < from || poll >= to, at(poll * pollMs));
-    return carrying(link, poll, { linkUp });
-  };
-};
 
 describe("verdicts", () => {
   it("are told when they change, each with its first reason", () => {
@@ -37,26 +31,6 @@ describe("verdicts", () => {
     ]);
     expect(bench.told()).toContain("verdict hub-1: not seen -> protected: every check holds");
     expect(bench.events.after(0)[0]?.at).toBe("2026-11-24T10:00:00Z");
-  });
-
-  it("have the severity of the worse of both, so that who hears of one hears of its end", () => {
-    const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(12);
-    const told = bench.events
-      .after(0)
-      .filter(({ about }) => about === "erd-demo/primary")
-      .map(({ code, verdict, severity, over }) => [code, verdict ?? over ?? "opened", severity]);
-    expect(told).toEqual([
-      ["verdict", "unknown", "warning"],
-      ["verdict", "protected", "warning"],
-      ["verdict", "down", "error"],
-      ["verdict", "protected", "error"],
-    ]);
-    const long = new JudgeBench({ port: unplugged(3, 8) }).turn().polls(20);
-    const warned = long.events.after(0).filter(({ code }) => code === "link-down");
-    expect(warned.map(({ severity, over }) => [severity, over])).toEqual([
-      ["error", undefined],
-      ["error", true],
-    ]);
   });
 
   it("are judged once a poll, however often a loop asks", () => {

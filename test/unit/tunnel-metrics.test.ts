@@ -39,7 +39,7 @@ describe("SAs of a tunnel", () => {
     sa({ direction: "out", packets: 2n ** 60n, sequence: 2n ** 40n }),
   ]);
 
-  it("are those that carry or may carry: while a rekey overlaps there are two", () => {
+  it("are those that carry or may carry: two while a rekey overlaps", () => {
     expect(figures("ipsec_sas", rekeyed)).toEqual({ in: 2, out: 1 });
     expect(figures("ipsec_sa_packets", rekeyed)).toEqual({ in: 12n, out: 2n ** 60n });
   });
@@ -61,7 +61,7 @@ describe("SAs of a tunnel", () => {
 });
 
 describe("IKE", () => {
-  it("is in one state, down where the device lacks the tunnel, and in none where nobody knows", () => {
+  it("is in one state, down where the tunnel is absent, and in none where nobody knows", () => {
     const all = { established: 0, connecting: 0, down: 0, forgotten: 0 };
     expect(figures("ike_state", seen([], "connecting"))).toEqual({ ...all, connecting: 1 });
     expect(figures("ike_state", "absent")).toEqual({ ...all, down: 1 });
