@@ -39,6 +39,7 @@ export async function serveMetrics(
   const scrape = new Scrape(agent, world, deliveries);
   const service: HttpService = {
     requestBytesMax: 0,
+    isInstant: true,
     answer: async ({ method, path }) => scrape.answer(method, path),
     tooLong: () => scrape.answer("", ""),
     broken,

@@ -30,6 +30,8 @@ export interface UnixReply {
 export interface HttpService {
   /** 0 = no request has a body, so none is waited for. */
   readonly requestBytesMax: number;
+  /** Answers take no time: whoever still sits there takes his slowly, and makes room. */
+  readonly isInstant?: true;
   /** Before a single octet of a client is read; absent = whoever can open the socket. */
   readonly admits?: (socket: Socket) => boolean;
   readonly answer: (call: UnixCall, gone: AbortSignal) => Promise<UnixReply>;
@@ -91,7 +93,7 @@ function serverFor(service: HttpService, name?: RegExp): Server {
     connectionsCheckingInterval: requestMsMax / 5,
     maxHeaderSize: 8_192,
   };
-  const seats = new Seats();
+  const seats = new Seats(service.isInstant === true);
   const server = createServer(limits, (request, response) => {
     seats.serve(request.socket);
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
@@ -106,10 +108,18 @@ function serverFor(service: HttpService, name?: RegExp): Server {
   return server;
 }
 
-/** Who waits to be heard goes first when it gets crowded; who is being answered stays. */
+/**
+ * Who waits to be heard goes first when it gets crowded; who is being answered stays, unless
+ * answers take no time.
+ */
 class Seats {
+  readonly #servedYield: boolean;
   readonly #silent = new Set<Socket>();
   readonly #served = new Set<Socket>();
+
+  constructor(servedYield: boolean) {
+    this.#servedYield = servedYield;
+  }
 
   enter(socket: Socket): void {
     this.#silent.add(socket);
@@ -118,10 +128,14 @@ class Seats {
       this.#served.delete(socket);
     });
     if (this.#silent.size + this.#served.size <= clientsMax) return;
-    for (const oldest of this.#silent) {
-      oldest.destroy();
-      return;
-    }
+    this.#oldest(socket)?.destroy();
+  }
+
+  /** Who makes room for the newcomer, and if need be himself. */
+  #oldest(newcomer: Socket): Socket | undefined {
+    const [silent] = this.#silent;
+    const [served] = this.#servedYield ? this.#served : [];
+    return silent === newcomer ? (served ?? silent) : silent;
   }
 
   serve(socket: Socket): void {

@@ -13,6 +13,7 @@ import { EventRing } from "#agent/events.ts";
 import { deriveStatus } from "#agent/health/status.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { serveMetrics } from "#agent/host/metrics-server.ts";
+import { serveLoopback } from "#agent/host/unix-server.ts";
 import type { WallTime, World } from "#hal/world.ts";
 
 const loopback = "127.0.0.1";
@@ -229,6 +230,34 @@ describe("clients that are", () => {
       dial(port, "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").pause();
     }
     expect((await get({ port })).status).toBe(200);
+  });
+
+  it("slow: a hundred that take nothing of a huge answer keep no scrape out", async () => {
+    const huge = new Uint8Array(8_000_000).fill(0x23);
+    const broken: unknown[] = [];
+    const server = await serveLoopback(
+      {
+        requestBytesMax: 0,
+        isInstant: true,
+        answer: async () => ({ status: 200, type: "text/plain", body: huge }),
+        tooLong: () => ({ status: 413, body: "" }),
+        broken: (error) => broken.push(error),
+      },
+      { host: loopback, port: 0 },
+    );
+    try {
+      const before = process.memoryUsage().rss;
+      for (let i = 0; i < 100; i += 1) {
+        dial(server.port, "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").pause();
+      }
+      await hostClock.sleep(300);
+      expect((await get({ port: server.port })).body).toHaveLength(huge.length);
+      // They share its octets: a copy for each would be 500 MB.
+      expect(process.memoryUsage().rss - before).toBeLessThan(250_000_000);
+      expect(broken).toEqual([]);
+    } finally {
+      await server.close();
+    }
   });
 
   it("rude: what is no HTTP, a huge header, a huge body", async () => {
