@@ -4,7 +4,7 @@
 import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { Instant, World } from "#hal/world.ts";
+import type { Instant, WallTime, World } from "#hal/world.ts";
 import type { Mind } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
@@ -42,6 +42,8 @@ export interface AgentParts {
   ) => PeerPort;
   /** What the gateway's side says of a tunnel; absent or undefined = nobody can be asked. */
   readonly gateway?: (desired: Desired, tunnel: DesiredTunnel) => GatewayLook | undefined;
+  /** Last moment of the certificate that we sign in with; absent or undefined = there is none. */
+  readonly identityEnd?: (desired: Desired) => Promise<WallTime | undefined>;
   readonly intents: IntentStore;
   readonly journal: Journal;
   readonly mind: Mind;
@@ -192,6 +194,7 @@ export class Agent {
         mind: this.#parts.mind,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
+        identityEnd: async () => await this.#parts.identityEnd?.(intent.desired),
       },
       this.#crew?.lookout,
     );

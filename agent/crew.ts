@@ -23,6 +23,7 @@ import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./de
 import { FarWatch } from "./far-watch.ts";
 import type { Intent } from "./intent/intent.ts";
 import { type JournalRecord, type Memory, openCampaign } from "./journal/memory.ts";
+import { KeyWatch, type KeyWatchParts, type UsedUntil } from "./key-watch.ts";
 import { Lookout, type LookoutParts } from "./lookout.ts";
 import type { Plan } from "./plan.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -47,6 +48,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   /** Writes are refused while it holds: the journal is not whole. */
   readonly readOnly: () => boolean;
   readonly turns: Turns;
+  readonly identityEnd: KeyWatchParts["identityEnd"];
 }
 
 /** The vault is asked for newer keys this often, and up to a fifth later. */
@@ -74,6 +76,7 @@ export class Crew {
   readonly #waiting = new Map<string, Waiting>();
   readonly #handDrains: ReadonlyMap<string, HandDrains>;
   readonly #farWatch: FarWatch;
+  readonly #keyWatch: KeyWatch;
   /** By group: when the policy looks at the vault again, and when a due rotation begins. */
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
@@ -106,6 +109,7 @@ export class Crew {
     const { ownAddresses } = this;
     const { lookout } = this;
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
+    this.#keyWatch = new KeyWatch({ ...parts, desired });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
     this.#conductors = new Map(
       desired.groups.map((group) => [
@@ -143,6 +147,11 @@ export class Crew {
     const { world, vault, memory, intent } = this.#parts;
     const { desired, number } = intent;
     return { world, desired, intent: number, lookout: this.lookout, vault, memory };
+  }
+
+  /** What is in use and has a last day, as far as a real vault told it. */
+  get ends(): readonly UsedUntil[] {
+    return this.#keyWatch.ends;
   }
 
   /** Why the links of a group that want a key get none. */
@@ -184,7 +193,9 @@ export class Crew {
       ...this.intent.desired.groups.map(
         (group) => () => this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
       ),
-      ...(this.intent.desired.azure.cloud === "sim" ? [] : [() => this.#watchTurn(kill)]),
+      ...(this.intent.desired.azure.cloud === "sim"
+        ? []
+        : [() => this.#watchTurn(kill), () => this.#keyWatch.turn(kill)]),
     ];
     await Promise.all([
       ...looks.map((look) => this.#loop(look, stop)),

@@ -21,6 +21,8 @@ export interface Desired {
   readonly repair: "off" | "on";
   readonly health: HealthSettings;
   readonly rotation: RotationSettings;
+  readonly serve: ServeSettings;
+  readonly telemetry: TelemetrySettings;
   readonly acceptRisks: readonly AcceptedRisk[];
 }
 
@@ -192,6 +194,40 @@ export interface RotationSettings {
   readonly overdueMs: number;
   readonly drained: { readonly samples: number; readonly everyMs: number };
 }
+
+/** What others on this host may read; absent = it is not served. */
+interface ServeSettings {
+  readonly metrics?: Listen;
+}
+
+/** What is sent to others; absent = nothing is. */
+interface TelemetrySettings {
+  readonly webhook?: WebhookSettings;
+  readonly otlp?: OtlpSettings;
+}
+
+/** Who is sent something. */
+export interface Receiver {
+  /** `https://HOST/PATH`, or of an export `http://127.0.0.1:PORT/PATH`. */
+  readonly url: string;
+  /** `value`: `credential:NAME` or `file:PATH`. */
+  readonly header?: { readonly name: string; readonly value: string };
+  /** Prefixes that its name may stand for although they are private. */
+  readonly privateEndpoints: readonly string[];
+}
+
+export interface WebhookSettings extends Receiver {
+  readonly least: "info" | "warning" | "error";
+}
+
+export interface OtlpSettings extends Receiver {
+  readonly everyMs: number;
+}
+
+/** Of this host alone. */
+export type Listen =
+  | { readonly kind: "socket"; readonly path: string }
+  | { readonly kind: "port"; readonly host: "127.0.0.1" | "::1"; readonly port: number };
 
 export const riskNames = [
   "breakBeforeMake",

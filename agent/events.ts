@@ -1,7 +1,9 @@
 // What happened, numbered, for `events -f` and the live feed: a ring in memory, not a record.
 
 import type { WallTime } from "#hal/world.ts";
+import type { Verdict } from "./health/model.ts";
 import { isoTime } from "./health/status-time.ts";
+import type { Severity } from "./health/warning-rows.ts";
 
 export interface LinksealEvent {
   readonly schema: "linkseal.event/1";
@@ -10,7 +12,14 @@ export interface LinksealEvent {
   readonly code: string;
   readonly about: string;
   readonly text: string;
+  readonly severity: Severity;
+  /** Of a warning: it holds no longer. */
+  readonly over?: true;
+  /** Of a verdict that has changed: the new one. */
+  readonly verdict?: Verdict;
 }
+
+export type EventRest = Partial<Pick<LinksealEvent, "severity" | "over" | "verdict">>;
 
 const kept = 1_000;
 
@@ -19,7 +28,7 @@ export class EventRing {
   #count = 0;
   readonly #listeners = new Set<(event: LinksealEvent) => void>();
 
-  add(at: WallTime, code: string, about: string, text: string): void {
+  add(at: WallTime, code: string, about: string, text: string, rest: EventRest = {}): void {
     this.#count += 1;
     const event: LinksealEvent = {
       schema: "linkseal.event/1",
@@ -28,10 +37,17 @@ export class EventRing {
       code,
       about,
       text,
+      severity: "info",
+      ...rest,
     };
     this.#events.push(event);
     if (this.#events.length > kept) this.#events.shift();
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** How many there ever were. */
+  get count(): number {
+    return this.#count;
   }
 
   /**

@@ -8,7 +8,7 @@ import {
   type PortName,
   strongValue,
 } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
+import type { Clock, Instant } from "#hal/world.ts";
 import type { DesiredLink, HealthSettings } from "./desired.ts";
 
 /** One consistent look at a link: its port on the router, its far end, and when. */
@@ -55,4 +55,17 @@ export function fresh(
   now: Instant,
 ): DeviceState | undefined {
   return state !== undefined && now - state.at <= health.staleAfterMs ? state : undefined;
+}
+
+/** Of a device against this host; above `error` no campaign goes on. */
+export const clockSkewMs = { warning: 60_000, error: 300_000 } as const;
+
+/** The clock of a device less ours when it answered; undefined = it does not tell its time. */
+export function clockOffsetMs(
+  { control }: Pick<DeviceState, "control">,
+  clock: Pick<Clock, "now" | "wall">,
+): number | undefined {
+  const told = strongValue(control);
+  if (told === undefined) return undefined;
+  return told.wall - (clock.wall() - (clock.now() - control.at));
 }

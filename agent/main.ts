@@ -16,8 +16,10 @@ import {
 } from "./host/host.ts";
 import { agentPlaces, type Places } from "./host/places.ts";
 import { serveApi } from "./host/server.ts";
+import { runTelemetry } from "./host/telemetry.ts";
 import { IntentStore } from "./intent/intent.ts";
 import { openAgent } from "./open.ts";
+import { logEvents } from "./telemetry/event-log.ts";
 
 export interface ServiceOptions {
   /** `unix:PATH` of the simulated site whose clock is followed; found in the intent if absent. */
@@ -43,6 +45,7 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   using hostKey = await openHostKey(places.state);
   const agent = await openAgent(world, { hostKey, host: await readHostId() });
   if (clock === undefined) warnOfSites(agent, world);
+  logEvents(agent.events, world.log);
   return await serve(agent, world, places, stop);
 }
 
@@ -62,11 +65,12 @@ async function serve(
   const api = await serveApi(agent, world, places, broken);
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
   void watchFile(agent, places, world, end);
+  const telling = runTelemetry(agent, world, { kind: places.kind, broken }, end);
   await agent.run(end).catch((error: unknown) => {
     // Loops end by the signal that stops them; anything else is a defect.
     if (!end.aborted) broken(error);
   });
-  await api.close();
+  await Promise.all([api.close(), telling]);
   if (defect.signal.aborted) return 1;
   world.log.write("info", "stopped", "stopped; every device stays as it is");
   return 0;

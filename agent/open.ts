@@ -57,6 +57,8 @@ export async function openAgent(
       const cloud = cloudOf(azure);
       return (signal) => cloud.connection(azureConnection, signal);
     },
+    identityEnd: async ({ azure }) =>
+      azure.cloud === "sim" ? undefined : await cloudOf(azure).identityEnd(),
     intents,
     journal,
     mind,

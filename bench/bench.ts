@@ -22,6 +22,8 @@ export interface Bench {
   readonly figures: readonly Figure[];
   /** Runs in the machine of the kernel tier. */
   readonly inMachine?: true;
+  /** Ends what the samples left running. */
+  readonly close?: () => Promise<void>;
 }
 
 export interface Summary {

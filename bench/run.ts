@@ -34,7 +34,7 @@ async function runInside(name: string): Promise<void> {
 
 async function run(name: string): Promise<void> {
   const module: { readonly bench: Bench } = await import(`./${name}.ts`);
-  const { title, runs, figures, inMachine } = module.bench;
+  const { title, runs, figures, inMachine, close } = module.bench;
   if (inMachine === true && process.env[insideMark] === undefined) {
     await runInside(name);
     return;
@@ -46,10 +46,14 @@ async function run(name: string): Promise<void> {
       `${availableParallelism()} cores, load ${load.join(" ")}`,
   );
   console.log(`  ${"".padEnd(28)}${["min", "median", "max"].map((s) => s.padStart(12)).join("")}`);
-  for (const figure of figures) {
-    const measured = await measure(figure, figure.runs ?? runs);
-    console.log(formatFigure(figure, measured));
-    if (isKept(figure, measured) === false) process.exitCode = 1;
+  try {
+    for (const figure of figures) {
+      const measured = await measure(figure, figure.runs ?? runs);
+      console.log(formatFigure(figure, measured));
+      if (isKept(figure, measured) === false) process.exitCode = 1;
+    }
+  } finally {
+    await close?.();
   }
 }
 

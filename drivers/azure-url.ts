@@ -200,7 +200,7 @@ export function checkAddress(address: string, reach: Reach): string | undefined 
       return isPublic(address) ? undefined : "it is not public";
     case "private":
       if (isPublic(address) || within(listOf(reach.ranges), address)) return undefined;
-      return "it is neither public nor in azure.privateEndpoints";
+      return "it is neither public nor in privateEndpoints of the config";
   }
 }
 

@@ -4,13 +4,20 @@ import { protocolReference } from "#agent/api/reference.ts";
 import { cliReference } from "#agent/cli/reference.ts";
 import { configReference, jsonSchema } from "#agent/config/index.ts";
 import { explainMarkdown } from "#agent/explain/explain.ts";
+import { alertRulesYaml } from "#agent/telemetry/alerts.ts";
+import { dashboardJson } from "#agent/telemetry/dashboard.ts";
+import { alertsReference, metricsReference } from "#agent/telemetry/reference.ts";
 
 export function generatedDocs(): Readonly<Record<string, string>> {
   return {
+    "alerts.md": alertsReference(),
     "cli.md": cliReference(),
     "codes.md": explainMarkdown(),
     "config.schema.json": jsonSchema(),
     "configuration.md": configReference(),
+    "linkseal-alerts.yaml": alertRulesYaml(),
+    "linkseal-dashboard.json": dashboardJson(),
+    "metrics.md": metricsReference(),
     "protocol.md": protocolReference(),
   };
 }

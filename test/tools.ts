@@ -45,6 +45,12 @@ const tools: readonly Tool[] = [
   { sign: "/usr/include/libssh/callbacks.h", package: "libssh-dev", why: "headers for it" },
   { sign: "snmpd", package: "snmpd", why: "the SNMP agent that our reader meets" },
   { sign: "snmpbulkwalk", package: "snmp", why: "reads simulated routers by SNMPv3" },
+  { sign: "promtool", package: "prometheus", why: "reads our metrics and runs our alert rules" },
+  {
+    sign: "prometheus-node-exporter",
+    package: "prometheus-node-exporter",
+    why: "the exporter beside which a scrape is measured",
+  },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

@@ -5,7 +5,7 @@ import { azureEndpoints } from "#drivers/azure-url.ts";
 import { ExpressRoute } from "#drivers/index.ts";
 import type { PeerPort } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { World } from "#hal/world.ts";
+import type { WallTime, World } from "#hal/world.ts";
 import type { RealAzure } from "../desired.ts";
 import { Patience } from "./patience.ts";
 
@@ -47,6 +47,14 @@ export class RealCloud {
   /** The word of a VPN connection about itself. */
   async connection(resource: string, signal: AbortSignal): Promise<string> {
     return await (await this.#open()).expressRoute.connection(resource, signal);
+  }
+
+  /** Last moment of the certificate that we sign in with; undefined = we sign in without one. */
+  async identityEnd(): Promise<WallTime | undefined> {
+    const { identity } = this.#azure;
+    if (identity.kind !== "clientCertificate") return undefined;
+    const { certificateEnd, hostCredentials } = await import("../host/credentials.ts");
+    return certificateEnd(await hostCredentials.certificate(identity.certificate));
   }
 
   #open(): Promise<Opened> {

@@ -3,7 +3,7 @@
 import { strongValue, type WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Freeze, Window } from "../desired.ts";
-import { bgpUp, type LinkView, portOf } from "../link-view.ts";
+import { bgpUp, clockSkewMs, type LinkView, portOf } from "../link-view.ts";
 import { settingsGaps } from "../verify.ts";
 import type { FarEnd } from "./model.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
@@ -31,7 +31,6 @@ export interface GateInput {
     | undefined;
 }
 
-const clockSkewMsMax = 300_000;
 const headRoomShare = 0.8;
 
 /** The first gate that is closed, as one sentence; undefined = all open. */
@@ -57,7 +56,7 @@ export function closedGate(input: GateInput): string | undefined {
   }
   if (far === "failed") return "the far end reports that its last change failed";
   if (far === "other") return "the far end uses a key that is not of this campaign";
-  if (Math.abs(control.wall - input.hostWall) > clockSkewMsMax) {
+  if (Math.abs(control.wall - input.hostWall) > clockSkewMs.error) {
     return "the clocks of router and agent differ by more than five minutes";
   }
   return closedWindow(input) ?? closedPath(input) ?? closedHeadRoom(input);

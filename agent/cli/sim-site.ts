@@ -8,9 +8,11 @@ import type { Disk, World } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { type AskedFault, Demo } from "../demo.ts";
 import { FsDisk } from "../host/disk.ts";
+import { hostDialer, hostEntropy } from "../host/host.ts";
 import { hostLog } from "../host/log.ts";
 import { agentPlaces, type Places } from "../host/places.ts";
 import { serveApi } from "../host/server.ts";
+import { runTelemetry } from "../host/telemetry.ts";
 import type { StaffedSite } from "../simulate.ts";
 import { usage } from "./failure.ts";
 import { paintFor } from "./paint.ts";
@@ -202,7 +204,7 @@ interface Sockets {
 async function openSockets(
   options: SiteRunOptions,
   { serveSite }: Simulation,
-  { staff, agent, world, fail }: Play,
+  { staff, agent, world, fail, ended }: Play,
 ): Promise<Sockets> {
   const places = agentPlaces();
   try {
@@ -213,10 +215,14 @@ async function openSockets(
         throw error;
       },
     );
+    // Whoever is told lives outside of the simulation, and draws nothing from its seed.
+    const outside = { ...world, dial: hostDialer, entropy: hostEntropy };
+    const { kind } = places;
+    const telling = runTelemetry(agent, outside, { kind, broken: fail }, ended.signal);
     return {
       places,
       close: async () => {
-        await Promise.all([api.close(), site.close()]);
+        await Promise.all([api.close(), site.close(), telling]);
       },
     };
   } catch (error) {

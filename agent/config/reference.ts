@@ -1,6 +1,7 @@
 // The reference and the JSON Schema of a config file, from the schema and rules that judge one.
 
 import { riskMeanings, riskNames } from "../desired.ts";
+import { jsonDocument } from "../json-document.ts";
 import { charactersMax } from "./document.ts";
 import { azureFields } from "./ipsec-policy.ts";
 import { laterSettings } from "./later.ts";
@@ -13,7 +14,7 @@ import { profileRows } from "./tunnel-rules.ts";
 export function jsonSchema(): string {
   const title = "linkseal.yaml";
   const description = "Config of a linkseal site, version 1.";
-  return `${render({ title, description, ...schemaOfFile }, "", 0)}\n`;
+  return jsonDocument({ title, description, ...schemaOfFile });
 }
 
 /** `docs/configuration.md`. */
@@ -79,23 +80,6 @@ ${table(
   ]),
 )}
 `;
-}
-
-// As Biome formats JSON: maps over lines, lists on one line where they fit in 100 columns.
-function render(value: unknown, indent: string, used: number): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const deeper = `${indent}  `;
-  if (Array.isArray(value)) {
-    const items = value.map((item) => render(item, deeper, 0));
-    const flat = `[${items.join(", ")}]`;
-    const fits = indent.length + used + flat.length < 100 && !flat.includes("\n");
-    return fits ? flat : `[\n${deeper}${items.join(`,\n${deeper}`)}\n${indent}]`;
-  }
-  const members = Object.entries(value).map(([key, inner]) => {
-    const name = `${JSON.stringify(key)}: `;
-    return `${deeper}${name}${render(inner, deeper, name.length)}`;
-  });
-  return members.length === 0 ? "{}" : `{\n${members.join(",\n")}\n${indent}}`;
 }
 
 // One section for each map; lists of maps are named with `[]`.

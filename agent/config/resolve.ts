@@ -10,6 +10,8 @@ import type {
   DesiredGroup,
   DesiredLink,
   DesiredTunnel,
+  Listen,
+  Receiver,
   RotatePolicy,
   RotationSettings,
 } from "../desired.ts";
@@ -36,6 +38,8 @@ export function resolve(config: Config): Desired {
       evidenceMs: durationMs(health.evidence),
     },
     rotation: rotationOf(config.rotation),
+    serve: serveOf(config.serve),
+    telemetry: telemetryOf(config.telemetry),
     acceptRisks: config.acceptRisks.map(({ risk, until, reason }) => ({
       risk,
       until: endOfDay(until),
@@ -59,6 +63,31 @@ export function rotationOf(rotation: Config["rotation"]): RotationSettings {
       everyMs: durationMs(rotation.drained.every),
     },
   };
+}
+
+function serveOf({ metrics }: Config["serve"]): Desired["serve"] {
+  return metrics === undefined ? {} : { metrics: listenOf(metrics.listen) };
+}
+
+function telemetryOf({ webhook, otlp }: Config["telemetry"]): Desired["telemetry"] {
+  return {
+    ...(webhook === undefined ? {} : { webhook: { ...receiverOf(webhook), least: webhook.least } }),
+    ...(otlp === undefined
+      ? {}
+      : { otlp: { ...receiverOf(otlp), everyMs: durationMs(otlp.every) } }),
+  };
+}
+
+type Sent = NonNullable<Config["telemetry"]["webhook"] | Config["telemetry"]["otlp"]>;
+
+function receiverOf({ url, header, privateEndpoints }: Sent): Receiver {
+  return { url, privateEndpoints, ...(header === undefined ? {} : { header }) };
+}
+
+function listenOf(text: string): Listen {
+  if (text.startsWith("unix:")) return { kind: "socket", path: text.slice("unix:".length) };
+  const [, six, port] = /^(\[::1\])?.*?:(\d+)$/.exec(text) ?? [];
+  return { kind: "port", host: six === undefined ? "127.0.0.1" : "::1", port: Number(port) };
 }
 
 /** The rules hold what each kind of identity needs. */

@@ -11,6 +11,7 @@ import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { snmpRules } from "./snmp-rules.ts";
 import { spanRules } from "./span-rules.ts";
+import { telemetryRules } from "./telemetry-rules.ts";
 import { timingRules } from "./timing.ts";
 import { tunnelRules } from "./tunnel-rules.ts";
 import { endOfDay, speedGbps } from "./units.ts";
@@ -61,6 +62,7 @@ export const rules: readonly Rule[] = [
     find: deviceKeys,
   },
   ...snmpRules,
+  ...telemetryRules,
   {
     says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
     *find({ groups }) {

@@ -5,9 +5,11 @@ import { realClouds } from "#drivers/azure-url.ts";
 import { quirkNames, riskNames } from "../desired.ts";
 import { azureFields, policyProfiles } from "./ipsec-policy.ts";
 import { duration, whole, word } from "./schema-words.ts";
+import { serve } from "./serve-schema.ts";
 import { snmp } from "./snmp-schema.ts";
 import { freezePattern } from "./span.ts";
 import { ssh } from "./ssh-schema.ts";
+import { telemetry } from "./telemetry-schema.ts";
 import { speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
@@ -435,6 +437,8 @@ export const configSchema = z.strictObject({
     .meta({ description: "Whether drift that cannot interrupt a port is repaired." }),
   health: health.prefault({}).meta({ description: "How the state is watched." }),
   rotation: rotation.prefault({}).meta({ description: "Waits and proofs of a campaign." }),
+  serve: serve.prefault({}),
+  telemetry: telemetry.prefault({}),
   acceptRisks: z
     .array(acceptedRisk)
     .max(100)

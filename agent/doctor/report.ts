@@ -11,7 +11,7 @@ import type { Crew } from "../crew.ts";
 import { type AzureSettings, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import { type Binding, named, openCampaign } from "../journal/memory.ts";
 import { checkKeys, type KeyCheck } from "../keys/check.ts";
-import { portOf } from "../link-view.ts";
+import { clockSkewMs, portOf } from "../link-view.ts";
 import { waitsTooShort } from "../proof-time.ts";
 import { readCkn } from "../vault.ts";
 import { endsOf, vaultBaseOf } from "./ends.ts";
@@ -138,8 +138,6 @@ function vaultWay(checks: readonly KeyCheck[]): readonly Finding[] {
   return [{ code, severity, about: "vault", here: text, there: null, rule, source, next }];
 }
 
-const skewMs = { warning: 60_000, error: 300_000 };
-
 function deviceFindings({ lookout }: Crew, device: string, now: WallTime): readonly Finding[] {
   const failure = lookout.failure(device);
   if (failure !== undefined) {
@@ -161,11 +159,11 @@ function clockFinding(
   const control = state === undefined ? undefined : strongValue(state.control);
   if (control === undefined) return [];
   const offMs = Math.abs(control.wall - now);
-  if (offMs <= skewMs.warning) return [];
+  if (offMs <= clockSkewMs.warning) return [];
   return [
     {
       code: "clock-skew",
-      severity: offMs > skewMs.error ? "error" : "warning",
+      severity: offMs > clockSkewMs.error ? "error" : "warning",
       about: device,
       here: `the clock of ${device} is ${Math.round(offMs / 1000)} s off`,
       there: "the clock of this host",

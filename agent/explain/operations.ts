@@ -61,6 +61,12 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
     "If not, put a fresh pair of CAK and CKN into it.",
     "Begin with `linkseal rotate GROUP`, unless the group's policy does.",
   ),
+  "key-age-soon": body(
+    "The key in use reaches `rotate.maxAge` of its group within two weeks, or within a quarter " +
+      "of that age. Nothing is wrong yet.",
+    "Run `linkseal keys check` to see whether the vault has a newer pair.",
+    "If not, put one into it with `linkseal keys generate GROUP/LINK`.",
+  ),
   "key-unpaired": body(
     "The newest versions of CAK and CKN are not proven to belong together: the tag on the CAK " +
       "version is missing or names another CKN. They are ignored.",
@@ -81,6 +87,13 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
     "A secret version reaches its expiry date soon. The vault goes on serving it; the agent " +
       "will not use it.",
     "Change the key by hand at both ends before the date, one link at a time.",
+  ),
+  "identity-expiring": body(
+    "The certificate that the agent signs in to Entra with ends within thirty days. After that " +
+      "neither vault nor far end can be reached; links keep their keys.",
+    "Register a new certificate with the application, and put its PEM where " +
+      "`azure.identity.certificate` says.",
+    "The agent reads it anew by itself; restart it if sign-ins still fail.",
   ),
   "far-end-unreadable": body(
     "The settings of the Azure port cannot be read. What it points at is not known; a " +

@@ -1,6 +1,6 @@
 // What the counters of the data plane say: MKA may call a link secured while every frame is lost.
 
-import { type MacsecPort, strongValue } from "#hal/model.ts";
+import { type CipherSuite, type MacsecPort, strongValue } from "#hal/model.ts";
 import { linkId } from "../desired.ts";
 import { farOf, hereOf, troubleOf } from "./control.ts";
 import {
@@ -166,7 +166,10 @@ function missingCounters({ evidence, window }: Stretch): Finding[] {
   return [finding("degraded", "counter-missing", about, `${text}, so none can be ruled out`)];
 }
 
-const pnLimit = { short: 2n ** 32n, extended: 2n ** 64n };
+/** Packet numbers of an SAK have 32 bits, and 64 under the suites of IEEE 802.1AEbw. */
+export function pnLimitOf(suite: CipherSuite | undefined): bigint {
+  return suite?.includes("xpn") === true ? 2n ** 64n : 2n ** 32n;
+}
 
 // The key server renews the SAK at 3/4 of the space (IEEE 802.1X-2020, 9.8), not after it.
 function packetNumbers({ evidence, window }: Stretch): Finding | undefined {
@@ -174,8 +177,7 @@ function packetNumbers({ evidence, window }: Stretch): Finding | undefined {
   const next = newest.frames.nextPn;
   if (next === undefined || recent === undefined) return undefined;
   if (recent.session.latestSak?.keyId !== newest.session.latestSak?.keyId) return undefined;
-  const extended = newest.settings?.suite.includes("xpn") ?? false;
-  const limit = extended ? pnLimit.extended : pnLimit.short;
+  const limit = pnLimitOf(newest.settings?.suite);
   if (next * 4n < limit * 3n || (recent.frames.nextPn ?? 0n) * 4n < limit * 3n) return undefined;
   const text = `${hereOf(evidence.link)} has used ${(next * 100n) / limit} % of its packet numbers`;
   return finding("degraded", "packet-number-high", linkId(evidence.link), text);

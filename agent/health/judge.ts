@@ -3,7 +3,7 @@
 
 import { errorRows, isErrorCode } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
-import { type Instant, instantAfter, type World, wallAfter } from "#hal/world.ts";
+import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { campaignReport } from "../api/campaign-report.ts";
 import { riskAccepted } from "../campaign/begin.ts";
@@ -12,10 +12,11 @@ import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
 import { driftFindings, sidesOf } from "../doctor/rules.ts";
-import type { EventRing } from "../events.ts";
+import type { EventRest, EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
 import { drainOf } from "../link-view.ts";
 import { type Standing, standingOf } from "../plan.ts";
+import { clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
 import {
   type DeviceContact,
@@ -28,8 +29,21 @@ import {
 import { deriveStatus, type Status, type Unmanaged } from "./status.ts";
 import { isoTime } from "./status-time.ts";
 import { deriveTunnelHealth } from "./tunnel.ts";
-import { isWarningCode, nextFor, type WarningCode } from "./warning-rows.ts";
-import { advance, noWarnings, type Raised, type Tracker, type VisibleWarning } from "./warnings.ts";
+import {
+  isWarningCode,
+  nextFor,
+  type Severity,
+  type WarningCode,
+  warningRows,
+} from "./warning-rows.ts";
+import {
+  advance,
+  noWarnings,
+  type Raised,
+  raise,
+  type Tracker,
+  type VisibleWarning,
+} from "./warnings.ts";
 
 export interface JudgeParts {
   readonly world: World;
@@ -42,6 +56,8 @@ export class Judge {
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  /** By link: the SAK that was seen last, and when it was seen first. */
+  readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
   /** When a link was last known to carry. */
   readonly #knownAt = new Map<string, Instant>();
   readonly #startedAt: Instant;
@@ -87,8 +103,15 @@ export class Judge {
 
   #advance(crew: Crew, now: Instant): void {
     const { desired } = crew.intent;
+    for (const link of desired.groups.flatMap((group) => group.links)) this.#follow(crew, link);
     const links = this.#links(crew, now);
-    const raised: Raised[] = [...this.#siteWarnings()];
+    const { clock } = this.#parts.world;
+    const wall = clock.wall();
+    const raised: Raised[] = [
+      ...this.#siteWarnings(),
+      ...clockWarnings(crew, clock),
+      ...endWarnings(crew.ends, wall),
+    ];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
       raised.push(...this.#peerWarnings(crew, group));
@@ -99,7 +122,10 @@ export class Judge {
         this.#note(linkId(link), health);
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
-        raised.push(...this.#ageWarnings(group, link), ...this.#drainWarnings(crew, link));
+        raised.push(
+          ...this.#drainWarnings(crew, link),
+          ...keyAgeWarnings(group, link, this.#created(link), wall),
+        );
         raised.push(...sessionWarnings(crew, link));
       }
     }
@@ -112,12 +138,14 @@ export class Judge {
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;
     for (const { kind, code, about, text } of advanced.events) {
-      this.#tell(code, about, kind === "opened" ? text : `over: ${text}`);
+      const { severity } = warningRows[code];
+      if (kind === "opened") this.#tell(code, about, text, { severity });
+      else this.#tell(code, about, `over: ${text}`, { severity, over: true });
     }
   }
 
-  #tell(code: string, about: string, text: string): void {
-    this.#parts.events.add(this.#parts.world.clock.wall(), code, about, text);
+  #tell(code: string, about: string, text: string, rest: EventRest): void {
+    this.#parts.events.add(this.#parts.world.clock.wall(), code, about, text, rest);
   }
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
@@ -125,7 +153,11 @@ export class Judge {
     const why = health.reasons[0]?.text ?? "every check holds";
     this.#verdicts.set(about, { verdict: health.verdict, why });
     if (before === health.verdict) return;
-    this.#tell("verdict", about, `${before ?? "not seen"} -> ${health.verdict}: ${why}`);
+    const { verdict } = health;
+    // Who is told of a bad one is told of its end.
+    const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
+    const told = { verdict, severity };
+    this.#tell("verdict", about, `${before ?? "not seen"} -> ${verdict}: ${why}`, told);
   }
 
   #siteWarnings(): Raised[] {
@@ -205,14 +237,17 @@ export class Judge {
     }
   }
 
-  #ageWarnings(group: DesiredGroup, link: DesiredLink): Raised[] {
-    const { maxAgeMs } = group.rotate;
-    const created = this.#parts.agent.memory.bindings[linkId(link)]?.created;
-    if (maxAgeMs === undefined || created === undefined) return [];
-    const end = wallAfter(created, maxAgeMs);
-    if (this.#parts.world.clock.wall() < end) return [];
-    const text = `the key was made at ${isoTime(created)} and is too old since ${isoTime(end)}`;
-    return [raise("key-age", linkId(link), text)];
+  #created(link: DesiredLink): WallTime | undefined {
+    return this.#parts.agent.memory.bindings[linkId(link)]?.created;
+  }
+
+  /** A SAK may be older than the first look that shows it, and is never told to be. */
+  #follow({ lookout }: Crew, link: DesiredLink): void {
+    const session = lookout.history(link).at(-1)?.session;
+    const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
+    if (session === undefined || keyId === undefined) return;
+    if (this.#saks.get(linkId(link))?.keyId === keyId) return;
+    this.#saks.set(linkId(link), { keyId, since: session.at });
   }
 
   #drainWarnings(crew: Crew, link: DesiredLink): Raised[] {
@@ -281,6 +316,7 @@ export class Judge {
       device: this.#contact(crew, link.device),
       probe: crew.lookout.view(link).probe,
       peer: crew.lookout.peer(link),
+      sakSince: this.#saks.get(linkId(link))?.since,
       causes: this.#causes(crew, group),
     });
   }
@@ -339,7 +375,7 @@ export class Judge {
           health: healthOf(links, link),
           look: crew.lookout.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
-          keyCreated: agent.memory.bindings[linkId(link)]?.created,
+          keyCreated: this.#created(link),
           sighted: crew.lookout.sight(link),
         })),
       })),
@@ -353,6 +389,14 @@ export class Judge {
     });
   }
 }
+
+const severityOf: Readonly<Record<Verdict, Severity>> = {
+  protected: "info",
+  degraded: "warning",
+  unknown: "warning",
+  down: "error",
+  unprotected: "error",
+};
 
 /** To carry, as well or as badly as it may. */
 function isKnown(verdict: Verdict): boolean {
@@ -418,11 +462,6 @@ function vaultWarnings(crew: Crew, group: DesiredGroup): Raised[] {
   const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;
   if (waiting === undefined || code === undefined) return [];
   return [{ ...raise(code, group.name, waiting.text), next: waiting.next }];
-}
-
-function raise(code: WarningCode, about: string, text: string): Raised {
-  const group = about.split("/")[0] ?? about;
-  return { code, about, text, next: nextFor(code, about), within: [group] };
 }
 
 function causeOf(cause: string, text: string, about: string): readonly Reason[] {

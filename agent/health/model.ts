@@ -9,7 +9,7 @@ import { nextFor, type WarningCode } from "./warning-rows.ts";
 export type Verdict = "protected" | "degraded" | "unknown" | "down" | "unprotected";
 
 /** From best to worst: an aggregate is its worst part. */
-const verdictOrder: readonly Verdict[] = [
+export const verdictOrder: readonly Verdict[] = [
   "protected",
   "degraded",
   "unknown",

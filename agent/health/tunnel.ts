@@ -97,7 +97,7 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
 }
 
 /** Of 2^32; a number beyond that belongs to an SA with extended numbers (RFC 4304). */
-const sequenceLimit = 2n ** 32n;
+export const sequenceLimit = 2n ** 32n;
 
 function nearEnd({ sequence }: IpsecSa): boolean {
   if (sequence === undefined) return false;

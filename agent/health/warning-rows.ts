@@ -63,10 +63,12 @@ export type OperationCode =
   | "vault-unreachable"
   | "vault-denied"
   | "key-age"
+  | "key-age-soon"
   | "key-unpaired"
   | "key-malformed"
   | "key-reused"
   | "key-expiring"
+  | "identity-expiring"
   | "far-end-unreadable"
   | "far-end-refused"
   | "campaign-waiting"
@@ -301,10 +303,12 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   }),
   "vault-denied": row("error", "The vault refuses us", keys, { visibleAfterMs: 0 }),
   "key-age": row("warning", "A key is older than it should be", "linkseal keys list"),
+  "key-age-soon": row("info", "A key gets too old soon", "linkseal keys list"),
   "key-unpaired": row("warning", "CAK and CKN are not proven to be a pair", keys),
   "key-malformed": row("error", "A key has the wrong form", keys),
   "key-reused": row("error", "One CKN with two CAKs", keys),
   "key-expiring": row("warning", "A secret expires soon", keys),
+  "identity-expiring": row("warning", "The certificate of our identity ends", "linkseal doctor"),
   "far-end-unreadable": row("warning", "The far end cannot be read", "linkseal status", {
     visibleAfterMs: 60_000,
   }),

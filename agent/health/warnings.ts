@@ -2,7 +2,7 @@
 
 import { type Instant, instantAfter } from "#hal/world.ts";
 import type { Reason } from "./model.ts";
-import { type Severity, type WarningCode, warningRows } from "./warning-rows.ts";
+import { nextFor, type Severity, type WarningCode, warningRows } from "./warning-rows.ts";
 
 /** A condition that holds now. */
 export interface Raised extends Reason {
@@ -10,6 +10,12 @@ export interface Raised extends Reason {
   readonly about: string;
   /** What `about` is part of: a cause there silences its consequences here. */
   readonly within: readonly string[];
+}
+
+/** A condition about a place, with its usual next step. */
+export function raise(code: WarningCode, about: string, text: string): Raised {
+  const group = about.split("/")[0] ?? about;
+  return { code, about, text, next: nextFor(code, about), within: [group] };
 }
 
 export interface VisibleWarning extends Reason {

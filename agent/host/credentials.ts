@@ -5,6 +5,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Secret } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
 import type { CredentialHost } from "../azure/identity.ts";
 import { unusable } from "../azure/identity.ts";
 import type { AzureIdentity } from "../desired.ts";
@@ -100,9 +101,11 @@ async function readOwn(path: string, rule: FileRule): Promise<string> {
   });
 }
 
+const certificateIn = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/;
+
 /** What speaks against a PEM as a proof to Entra; undefined = nothing. */
 export function pemFault(pem: string, now: number): string | undefined {
-  const found = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(pem)?.[0];
+  const found = certificateIn.exec(pem)?.[0];
   if (found === undefined) return "the PEM holds no certificate";
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----/.test(pem)) return "its private key has a passphrase";
   const secret = /-----BEGIN (?:RSA )?PRIVATE KEY-----[^-]+-----END (?:RSA )?PRIVATE KEY-----/;
@@ -117,6 +120,14 @@ export function pemFault(pem: string, now: number): string | undefined {
     // What the parser says may quote the key.
     return "its PEM cannot be read";
   }
+}
+
+/** Of the certificate in a PEM that was found to be of use. */
+export function certificateEnd(pem: string): WallTime | undefined {
+  const found = certificateIn.exec(pem)?.[0];
+  return found === undefined
+    ? undefined
+    : (new X509Certificate(found).validToDate.getTime() as WallTime);
 }
 
 /** Throws unless the path is a key file of the Arc agent; the library then reads it. */

@@ -67,7 +67,7 @@ async function checkedAddresses(
     throw new LinksealError("transport.unreachable", text, {
       effect: "none",
       where: host,
-      next: "look at this host's name service; private endpoints: azure.privateEndpoints",
+      next: "look at this host's name service; private endpoints: privateEndpoints in the config",
     });
   }
   return addresses;

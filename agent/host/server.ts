@@ -80,7 +80,7 @@ function tooLong(): UnixReply {
 
 const groupOf = { view: "linkseal", admin: "linkseal-admin" } as const;
 
-async function openToGroup(
+export async function openToGroup(
   path: string,
   group: string,
   { log }: Pick<World, "log">,

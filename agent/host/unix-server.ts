@@ -1,5 +1,5 @@
-// HTTP at Unix sockets of this host: one request a connection; who is slow or rude keeps nobody
-// out.
+// HTTP at Unix sockets and loopback ports of this host: one request a connection; who is slow or
+// rude keeps nobody out.
 
 import { lstat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -21,13 +21,17 @@ export interface UnixCall {
 
 export interface UnixReply {
   readonly status: number;
-  readonly body: string;
+  /** Octets are not copied for each client. */
+  readonly body: string | Uint8Array;
+  /** JSON if absent. */
+  readonly type?: string;
 }
 
-export interface UnixService {
-  readonly path: string;
+export interface HttpService {
   /** 0 = no request has a body, so none is waited for. */
   readonly requestBytesMax: number;
+  /** Answers take no time: whoever still sits there takes his slowly, and makes room. */
+  readonly isInstant?: true;
   /** Before a single octet of a client is read; absent = whoever can open the socket. */
   readonly admits?: (socket: Socket) => boolean;
   readonly answer: (call: UnixCall, gone: AbortSignal) => Promise<UnixReply>;
@@ -36,6 +40,9 @@ export interface UnixService {
   readonly broken: (error: unknown) => void;
 }
 
+export interface UnixService extends HttpService {
+  readonly path: string;
+}
 /**
  * What a killed server left behind is replaced; throws `journal.locked` if another one answers
  * there. Only this user can open the socket.
@@ -46,17 +53,51 @@ export async function serveUnix(service: UnixService): Promise<{ close(): Promis
   return { close: () => closeServer(server) };
 }
 
-function serverFor(service: UnixService): Server {
+/** Where a port of this host is served. */
+interface LoopbackPlace {
+  readonly host: "127.0.0.1" | "::1";
+  /** 0 = any that is free. */
+  readonly port: number;
+}
+
+/**
+ * Answers those alone who call it by a name of this host: the page of a browser may reach a
+ * loopback port by a name of its own. Rejects with Node's error where the port cannot be had.
+ */
+export async function serveLoopback(
+  service: HttpService,
+  { host, port }: LoopbackPlace,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const server = serverFor(service, ownName);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen({ host, port, exclusive: true }, resolve);
+  });
+  const address = server.address();
+  const bound = typeof address === "object" ? address?.port : undefined;
+  return { port: bound ?? port, close: () => closeServer(server) };
+}
+
+const ownName = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
+
+const misdirected: UnixReply = {
+  status: 421,
+  body: "this port answers as localhost, 127.0.0.1 or [::1] alone\n",
+  type: "text/plain; charset=utf-8",
+};
+
+/** `name`: what the Host of a request must be; absent = anything. */
+function serverFor(service: HttpService, name?: RegExp): Server {
   const limits = {
     requestTimeout: requestMsMax,
     headersTimeout: requestMsMax,
     connectionsCheckingInterval: requestMsMax / 5,
     maxHeaderSize: 8_192,
   };
-  const seats = new Seats();
+  const seats = new Seats(service.isInstant === true);
   const server = createServer(limits, (request, response) => {
     seats.serve(request.socket);
-    void reply(service, request, response);
+    if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
+    else void reply(service, request, response);
   });
   // One request a connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
@@ -67,10 +108,18 @@ function serverFor(service: UnixService): Server {
   return server;
 }
 
-/** Who waits to be heard goes first when it gets crowded; who is being answered stays. */
+/**
+ * Who waits to be heard goes first when it gets crowded; who is being answered stays, unless
+ * answers take no time.
+ */
 class Seats {
+  readonly #servedYield: boolean;
   readonly #silent = new Set<Socket>();
   readonly #served = new Set<Socket>();
+
+  constructor(servedYield: boolean) {
+    this.#servedYield = servedYield;
+  }
 
   enter(socket: Socket): void {
     this.#silent.add(socket);
@@ -79,10 +128,14 @@ class Seats {
       this.#served.delete(socket);
     });
     if (this.#silent.size + this.#served.size <= clientsMax) return;
-    for (const oldest of this.#silent) {
-      oldest.destroy();
-      return;
-    }
+    this.#oldest(socket)?.destroy();
+  }
+
+  /** Who makes room for the newcomer, and if need be himself. */
+  #oldest(newcomer: Socket): Socket | undefined {
+    const [silent] = this.#silent;
+    const [served] = this.#servedYield ? this.#served : [];
+    return silent === newcomer ? (served ?? silent) : silent;
   }
 
   serve(socket: Socket): void {
@@ -91,7 +144,7 @@ class Seats {
 }
 
 async function reply(
-  service: UnixService,
+  service: HttpService,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -110,12 +163,12 @@ async function reply(
   }
 }
 
-function send(response: ServerResponse, { status, body }: UnixReply): void {
-  const octets = Buffer.from(body);
+function send(response: ServerResponse, { status, body, type }: UnixReply): void {
+  const octets = typeof body === "string" ? Buffer.from(body) : body;
   response.socket?.setTimeout(deliveryMsMax, () => response.destroy());
   response
     .writeHead(status, {
-      "content-type": "application/json",
+      "content-type": type ?? "application/json",
       "content-length": octets.length,
       connection: "close",
     })

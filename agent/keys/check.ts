@@ -25,7 +25,7 @@ export interface KeyCheck {
 }
 
 /** A version that ends sooner is told, as Key Vault itself does by its events. */
-const soonMs = 30 * 86_400_000;
+export const endsSoonMs = 30 * 86_400_000;
 
 export interface CheckParts {
   readonly vault: KeyVault;
@@ -131,7 +131,7 @@ async function expiring(
     ({ id, expires }) =>
       (id === key.cakSecretId || id === key.cknSecretId) &&
       expires !== undefined &&
-      expires - now < soonMs,
+      expires - now < endsSoonMs,
   );
   if (soon?.expires === undefined) return undefined;
   const name = soon.id.split("/").at(-2) ?? "";

@@ -285,13 +285,13 @@ export const known: readonly Known[] = [
     why: "no cause is raised about a device or a group so far",
   },
   {
-    file: "agent/health/judge.ts",
+    file: "agent/health/warnings.ts",
     line: 'const group = about.split("/")[0] ?? about;',
     becomes: ['about.split("/")[0] && about', '""'],
     why: "no cause is raised about a group so far",
   },
   {
-    file: "agent/health/judge.ts",
+    file: "agent/health/warnings.ts",
     line: "return { code, about, text, next: nextFor(code, about), within: [group] };",
     becomes: ["[]"],
     why: "no cause is raised about a group so far",

@@ -208,7 +208,7 @@ describe("a vault's name that stands for", () => {
       const { news, knocks } = await read(publicCloud(name, ranges), {});
       expect(news).toMatchObject({
         kind: "refused",
-        text: expect.stringContaining("neither public nor in azure.privateEndpoints"),
+        text: expect.stringContaining("neither public nor in privateEndpoints"),
       });
       expect(atDoor(knocks)).toEqual([]);
     },

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
@@ -77,6 +78,15 @@ class Show {
     }
   }
 
+  /** What a collector of this host gets. */
+  async scrape(port: number): Promise<void> {
+    const to = `http://127.0.0.1:${port}`;
+    const request = { to, method: "GET", path: "/metrics", replyBytesMax: 10_000_000 } as const;
+    const reply = await hostDialer.http(request, AbortSignal.timeout(patienceMs));
+    if (reply.status !== 200) throw new Error(`the scrape got ${reply.status}`);
+    this.emissions.take(`metrics ${this.emissions.places.length}`, reply.body);
+  }
+
   async fault(name: string, heal?: true): Promise<void> {
     const body = [JSON.stringify({ name, heal })];
     const to = `unix:${join(this.stage.folder, "site.sock")}`;
@@ -89,7 +99,9 @@ class Show {
 async function play(show: Show, keys: Account["canaries"]): Promise<void> {
   const { stage, emissions } = show;
   const file = join(stage.folder, "site.yaml");
-  writeFileSync(file, stage.config);
+  const port = await freePort();
+  const metrics = `serve: { metrics: { listen: 127.0.0.1:${port} } }\n`;
+  writeFileSync(file, stage.config + metrics);
   const agent = await stage.live();
   expect(await show.run("plan", file)).toBe(3);
 
@@ -106,6 +118,7 @@ async function play(show: Show, keys: Account["canaries"]): Promise<void> {
   const applying = show.run("apply", file, "--yes");
   await agent.until("vault.denied");
   await show.run("status");
+  await show.scrape(port);
   await show.fault("vault-denied", true);
   while (stage.records() < 12) await rest(sampleMs);
   stage.kill(agent);
@@ -121,11 +134,20 @@ async function play(show: Show, keys: Account["canaries"]): Promise<void> {
   const ids = ["--cak", "0".repeat(32), "--ckn", "0".repeat(32)];
   expect(await show.run("keys", "pair", "erd-demo/primary", ...ids)).toBe(1);
   await show.askEverything();
+  await show.scrape(port);
   await show.ask("POST", "/v1/apply", JSON.stringify({ text: "version: 1", file: "x" }));
   await show.ask("POST", "/v1/enrol", JSON.stringify({ target: "erd-demo" }));
   await show.ask("POST", "/v1/plan", "{");
   for (const [index, life] of stage.lives.entries()) emissions.take(`streams ${index}`, life.bytes);
   emissions.takeFolder(stage.folder);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 describe("everything that real processes let out", () => {
@@ -158,6 +180,7 @@ describe("everything that real processes let out", () => {
     expect(seen("/state/host.key")).toBe(1);
     expect(seen("view GET /v1/")).toBe(9);
     expect(seen("admin GET /v1/")).toBe(9);
+    expect(seen("metrics")).toBe(2);
     expect(seen("output")).toBe(7 + 2 * looks.length);
     const sampled = pids.filter((pid) => places.includes(`environment of ${pid}`));
     expect(sampled.length).toBeGreaterThan(pids.length / 2);

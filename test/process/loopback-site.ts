@@ -33,7 +33,7 @@ import {
 
 export type Platform = keyof typeof routerPlatforms;
 
-export interface LoopbackSetting extends SiteSetting {
+interface LoopbackSetting extends SiteSetting {
   /** Of the routers, in the order of their names. */
   readonly platforms: readonly Platform[];
 }

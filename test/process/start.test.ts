@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Status } from "#agent/health/status.ts";
+import { hostDialer } from "#agent/host/host.ts";
 import { demoSite } from "#agent/simulate.ts";
 
 interface Ended {
@@ -131,9 +132,21 @@ describe("sim site", () => {
     await until("the link is down", async () => (await verdict()).includes("primary down"));
     expect((await run("sim", "fault", "fibre-cut", "--heal")).out).toContain("healed");
     await until("protected again", async () => (await verdict()).trim() === "demo: protected");
+    const shown = JSON.parse((await run("config", "show", "--json")).out) as { text: string };
+    const served = join(home, "served.yaml");
+    const listen = join(home, "run", "m.sock");
+    writeFileSync(served, `${shown.text}serve: { metrics: { listen: "unix:${listen}" } }\n`);
+    expect((await run("apply", served, "--yes")).exit).toBe(0);
+    await until("metrics are served", () => existsSync(listen));
+    const asked = { to: `unix:${listen}`, method: "GET", path: "/metrics" } as const;
+    const reply = await hostDialer.http(
+      { ...asked, replyBytesMax: 1e6 },
+      AbortSignal.timeout(9_000),
+    );
+    expect(Buffer.from(reply.body).toString()).toContain("linkseal_link_verdict{");
     child.kill("SIGINT");
     expect((await end).exit).toBe(0);
-    for (const name of ["view.sock", "admin.sock", "site.sock"]) {
+    for (const name of ["view.sock", "admin.sock", "site.sock", "m.sock"]) {
       expect(existsSync(join(home, "run", name)), name).toBe(false);
     }
   });

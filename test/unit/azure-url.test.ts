@@ -235,7 +235,7 @@ describe("an address that a name stands for", () => {
   });
 
   it.each(["10.20.1.1", "10.0.0.1", "fd12:3457::1"])("%s is of no named prefix", (address) => {
-    expect(checkAddress(address, privateMode)).toContain("azure.privateEndpoints");
+    expect(checkAddress(address, privateMode)).toContain("nor in privateEndpoints");
   });
 
   it.each(["10.20.0.9", "fd12:3456::9"])("%s is private where none is named", (address) => {

@@ -329,8 +329,8 @@ const edits: readonly Row[] = [
   ],
   [
     "repair: off",
-    "repair: off\nserve: { metrics: {} }",
-    ["43:1 serve: is not available in this version"],
+    "repair: off\nserve: { page: {} }",
+    ["43:10 serve.page: is not available in this version"],
   ],
   ["repair: off", "repair: off\nrepair: on", ["43:1 repair: stands here twice"]],
   [
@@ -408,7 +408,7 @@ describe("what to write stands in the complaint", () => {
     ["farEnd: agent", "farEnd: agnt", "farEnd: agent"],
     ["order: [secondary, primary]", "order: [primary]", "order: [primary, secondary]"],
     ["  cloud: sim", "  cloud: public", "identity: { kind: arc }"],
-    ["repair: off", "repair: off\nserve: {}", "remove it"],
+    ["repair: off", "repair: off\nserve: { page: 1 }", "remove it"],
     [
       "    drain: prepend",
       "    rotate: { window: Sat }",

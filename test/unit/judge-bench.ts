@@ -7,6 +7,7 @@ import { EventRing } from "#agent/events.ts";
 import { Judge } from "#agent/health/judge.ts";
 import type { Status } from "#agent/health/status.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
+import type { UsedUntil } from "#agent/key-watch.ts";
 import type { Failure } from "#agent/lookout.ts";
 import type { LinksealError } from "#hal/error.ts";
 import {
@@ -17,7 +18,7 @@ import {
   type MacsecPort,
   type Routing,
 } from "#hal/model.ts";
-import type { World } from "#hal/world.ts";
+import { type World, wallAfter } from "#hal/world.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { tunnelLook } from "./health-evidence.ts";
 import { capabilities, ckn } from "./site-bench.ts";
@@ -71,6 +72,9 @@ export interface Scene {
   readonly agent?: Partial<Agent>;
   readonly waiting?: { readonly code: string; readonly text: string; readonly next?: string };
   readonly troubles?: readonly LinksealError[];
+  readonly ends?: readonly UsedUntil[];
+  /** Of every device, against this host's. */
+  readonly clockOffsetMs?: number;
   readonly trouble?: LinksealError;
   /** Of every far end. */
   readonly peerFailure?: Failure;
@@ -107,6 +111,14 @@ export function carrying(
   );
 }
 
+/** The primary link has no fibre from one poll to another. */
+export const unplugged = (from: number, to = 99) => {
+  return (link: DesiredLink, poll: number): MacsecPort => {
+    const linkUp = known(link.name !== "primary" || poll < from || poll >= to, at(poll * pollMs));
+    return carrying(link, poll, { linkUp });
+  };
+};
+
 export class JudgeBench {
   readonly events = new EventRing();
   readonly #scene: Scene;
@@ -137,6 +149,7 @@ export class JudgeBench {
     const crew = {
       intent: { number: 1, text: "", desired: intended },
       waiting: () => waiting,
+      ends: this.#scene.ends ?? [],
       troubles: () => troubles,
       trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
       lookout: {
@@ -199,7 +212,8 @@ export class JudgeBench {
     const told = known({ routes, sessions, drains }, now);
     const ports = this.#port(link, this.#poll);
     const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
-    return stateOf(ports, { device, at: now, routing: weak });
+    const over = { device, at: now, routing: weak };
+    return stateOf(ports, over, { wall: wallAfter(wall, this.#scene.clockOffsetMs ?? 0) });
   }
 
   /** So many polls, each with a turn. */

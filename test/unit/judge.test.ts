@@ -15,15 +15,9 @@ import {
   pollMs,
   running,
   type Scene,
+  unplugged,
 } from "./judge-bench.ts";
 import { at, bindingOf, clearPort, desiredOf, settings, wall } from "./view-kit.ts";
-
-const unplugged = (from: number, to = 99) => {
-  return (link: DesiredLink, poll: number): MacsecPort => {
-    const linkUp = known(link.name !== "primary" || poll < from || poll >= to, at(poll * pollMs));
-    return carrying(link, poll, { linkUp });
-  };
-};
 
 describe("verdicts", () => {
   it("are told when they change, each with its first reason", () => {

@@ -11,7 +11,10 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 describe("a warning", () => {
   it.each([
-    ["info", `not-looked-yet collecting-evidence not-configured unmanaged campaign-waiting`],
+    [
+      "info",
+      `not-looked-yet collecting-evidence not-configured unmanaged key-age-soon campaign-waiting`,
+    ],
     [
       "error",
       `device-unreachable port-absent link-down policy-should-secure controlled-port-open

@@ -1,0 +1,88 @@
+// Where the agent sends what it tells, beside its log: a webhook and an OTLP receiver.
+
+import { z } from "zod";
+import { duration, word } from "./schema-words.ts";
+
+const hosts = "[a-z0-9][a-z0-9.-]{0,252}";
+const rest = "(:[1-9]\\d{0,4})?(/[\\w./%+,:=~-]{0,400})?";
+
+/** Without user and query: what is secret stands in a header, and never in this file. */
+const httpsUrl = (example: string) =>
+  word(
+    "`https://HOST/PATH` without user and query",
+    new RegExp(`^https://${hosts}${rest}$`),
+    example,
+  );
+
+const receiverUrl = (example: string) =>
+  word(
+    "`http://127.0.0.1:PORT/PATH` of this host, or `https://HOST/PATH` without user and query",
+    new RegExp(`^(http://127\\.0\\.0\\.1|https://${hosts})${rest}$`),
+    example,
+  );
+
+const header = z
+  .strictObject({
+    name: word("a header's name in lower case", /^[a-z][a-z0-9-]{0,62}$/, "authorization").describe(
+      "Name of the header.",
+    ),
+    value: word(
+      "`credential:NAME` of the unit, or `file:` and an absolute path",
+      /^(credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
+      "credential:webhook",
+    ).describe("Where its whole value is kept, for its owner's eyes only; read anew each time."),
+  })
+  .optional()
+  .meta({
+    description: "The header by which the receiver knows us.",
+    examples: ["{ name: authorization, value: credential:webhook }"],
+  });
+
+const privateEndpoints = z
+  .array(
+    z
+      .union([z.cidrv4(), z.cidrv6()])
+      .meta({ title: "a prefix in CIDR form", examples: ["10.20.0.0/24"] }),
+  )
+  .max(64)
+  .default([])
+  .meta({
+    title: "a list of at most 64 prefixes",
+    description: "Private addresses that the receiver's name may stand for.",
+    examples: [["10.20.0.0/24"]],
+  });
+
+const webhook = z.strictObject({
+  url: httpsUrl("https://hooks.example.net/linkseal").describe("Where events are sent by POST."),
+  header,
+  least: z
+    .enum(["info", "warning", "error"])
+    .default("warning")
+    .meta({ description: "The least severity of an event that is sent." }),
+  privateEndpoints,
+});
+
+const otlp = z.strictObject({
+  url: receiverUrl("http://127.0.0.1:4318/v1/metrics").describe(
+    "Where metrics are sent, as OTLP over HTTP in JSON.",
+  ),
+  every: duration("5s", "1h", "60s", "How often they are sent.").default("60s"),
+  header,
+  privateEndpoints,
+});
+
+export const telemetry = z
+  .strictObject({
+    webhook: webhook.optional().meta({
+      description: "Events to a service of yours; absent: none are sent.",
+      examples: ["{ url: https://hooks.example.net/linkseal }"],
+    }),
+    otlp: otlp.optional().meta({
+      description: "Metrics to an OpenTelemetry collector; absent: none are sent.",
+      examples: ["{ url: http://127.0.0.1:4318/v1/metrics }"],
+    }),
+  })
+  .meta({
+    description: "What is sent to others; a scrape asks for itself (`serve.metrics`).",
+    examples: ["{ webhook: ... }"],
+  });

@@ -1,0 +1,51 @@
+// Warnings before the fact: keys that get too old, secrets and certificates that end, clocks that
+// drift. None of them says anything about a verdict.
+
+import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
+import type { Crew } from "../crew.ts";
+import { type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
+import type { UsedUntil } from "../key-watch.ts";
+import { endsSoonMs } from "../keys/check.ts";
+import { clockOffsetMs, clockSkewMs, fresh } from "../link-view.ts";
+import { isoTime } from "./status-time.ts";
+import { type Raised, raise } from "./warnings.ts";
+
+/** Time to put a fresh pair into the vault and to wait for a window, if the key lives that long. */
+const agesSoonMs = 14 * 86_400_000;
+const agesSoonShare = 4;
+
+export function keyAgeWarnings(
+  { rotate }: DesiredGroup,
+  link: DesiredLink,
+  created: WallTime | undefined,
+  now: WallTime,
+): Raised[] {
+  const { maxAgeMs } = rotate;
+  if (maxAgeMs === undefined || created === undefined) return [];
+  const end = wallAfter(created, maxAgeMs);
+  const made = `the key was made at ${isoTime(created)} and is too old`;
+  if (now >= end) return [raise("key-age", linkId(link), `${made} since ${isoTime(end)}`)];
+  const leadMs = Math.min(agesSoonMs, maxAgeMs / agesSoonShare);
+  if (now < wallAfter(end, -leadMs)) return [];
+  return [raise("key-age-soon", linkId(link), `${made} from ${isoTime(end)} on`)];
+}
+
+export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[] {
+  return ends.flatMap(({ code, about, within, what, at }): Raised[] => {
+    if (at - now >= endsSoonMs) return [];
+    const text = `${what} ${now < at ? "ends" : "has ended"} at ${isoTime(at)}`;
+    return [{ ...raise(code, about, text), within }];
+  });
+}
+
+export function clockWarnings({ intent, lookout }: Crew, clock: Clock): Raised[] {
+  const { devices, health } = intent.desired;
+  return devices.flatMap(({ name }): Raised[] => {
+    const state = fresh(lookout.state(name), health, clock.now());
+    const offsetMs = state === undefined ? undefined : clockOffsetMs(state, clock);
+    if (offsetMs === undefined || Math.abs(offsetMs) <= clockSkewMs.warning) return [];
+    const seconds = Math.round(Math.abs(offsetMs) / 1_000);
+    const way = offsetMs > 0 ? "ahead of" : "behind";
+    return [raise("clock-skew", name, `the clock of ${name} is ${seconds} s ${way} this host's`)];
+  });
+}

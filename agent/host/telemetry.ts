@@ -1,0 +1,25 @@
+// All that the agent tells others beside its sockets, as the accepted config wants it.
+
+import type { World } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import { followOtlp } from "../telemetry/otlp-follow.ts";
+import { Webhook } from "../telemetry/webhook.ts";
+import { headerSecret } from "./header.ts";
+import { type MetricsParts, serveMetrics } from "./metrics-server.ts";
+
+/** Tells until the signal aborts, and has ended then; a defect goes to `broken`. */
+export async function runTelemetry(
+  agent: Agent,
+  world: World,
+  { kind, broken }: Pick<MetricsParts, "kind" | "broken">,
+  end: AbortSignal,
+): Promise<void> {
+  const webhook = new Webhook({ agent, world, headerSecret });
+  const deliveries = () => webhook.deliveries;
+  const running = [
+    serveMetrics(agent, world, { kind, deliveries, broken }, end),
+    webhook.run(end),
+    followOtlp({ agent, world, headerSecret, deliveries }, end),
+  ];
+  await Promise.all(running.map((one) => one.catch(broken)));
+}

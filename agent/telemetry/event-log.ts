@@ -1,0 +1,19 @@
+// Every event as a line of the log, and so of the journal of the host: by its code, with a level.
+
+import type { Log, LogLevel } from "#hal/world.ts";
+import type { EventRing } from "../events.ts";
+import type { Severity } from "../health/warning-rows.ts";
+
+const levelOf: Readonly<Record<Severity, LogLevel>> = {
+  info: "info",
+  warning: "warn",
+  error: "error",
+};
+
+export function logEvents(events: EventRing, log: Log): void {
+  events.listen(({ n, code, about, text, severity, over, verdict }) => {
+    const isGood = over === true || verdict === "protected";
+    const rest = over === undefined ? {} : { over };
+    log.write(isGood ? "info" : levelOf[severity], code, text, { n, about, ...rest });
+  });
+}

@@ -1,0 +1,38 @@
+// Runs the export that the accepted config asks for, and begins anew when it asks for another.
+
+import type { World } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import type { PostParts } from "./post.ts";
+import { type Deliveries, snapshotOf } from "./snapshot.ts";
+
+export interface FollowParts extends PostParts {
+  readonly agent: Agent;
+  readonly world: World;
+  readonly deliveries: () => Deliveries;
+}
+
+export async function followOtlp(parts: FollowParts, end: AbortSignal): Promise<void> {
+  const { agent, world, deliveries } = parts;
+  while (!end.aborted) {
+    const changed = new AbortController();
+    const deaf = agent.events.listen(({ code }) => {
+      if (code === "intent-accepted") changed.abort();
+    });
+    const until = AbortSignal.any([changed.signal, end]);
+    const settings = agent.intent?.desired.telemetry.otlp;
+    if (settings === undefined) await aborted(until);
+    else {
+      const { exportMetrics } = await import("./otlp.ts");
+      const snapshot = () => snapshotOf(agent, world.clock, deliveries());
+      await exportMetrics({ ...parts, settings, snapshot }, until);
+    }
+    deaf();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,57 @@
+// docs/metrics.md and docs/alerts.md: the tables as the program has them.
+
+import { alertRules } from "./alerts.ts";
+import { metricRows } from "./metric-rows.ts";
+
+const written = "<!-- Generated from the program by `npm run docs`. -->";
+
+export function metricsReference(): string {
+  const rows = metricRows.map(({ name, kind, labels, help }) => {
+    const names = labels.map((label) => `\`${label}\``).join(", ");
+    return `| \`${name}\` | ${kind} | ${names === "" ? "-" : names} | ${help} |`;
+  });
+  return `# Metrics
+
+${written}
+
+What \`/metrics\` serves and the OTLP export sends, read from what the agent saw last: no scrape
+reaches a device. [telemetry.md](telemetry.md) says how to turn it on.
+
+- Everything that the accepted config names has its verdict, whether it is there or not.
+- What a device was asked for and does not have is 0. What nobody knows has no series, and its
+  verdict is \`unknown\`.
+- Counters are the device's own, with every digit; they begin anew when the device begins anew.
+- Labels hold names of the config and words of this page. No label holds a CKN, an address or
+  anything that a device said.
+
+| metric | kind | labels | what it is |
+| --- | --- | --- | --- |
+${rows.join("\n")}
+`;
+}
+
+export function alertsReference(): string {
+  const rows = alertRules.map(({ alert, severity, for: hold, code, summary }) => {
+    const why = code === undefined ? "" : `[\`${code}\`](codes.md#${code})`;
+    return `| \`${alert}\` | ${severity} | ${hold ?? "-"} | ${why} | ${titleOf(summary)} |`;
+  });
+  return `# Alerts
+
+${written}
+
+The rules of [linkseal-alerts.yaml](linkseal-alerts.yaml), one for each warning code and a few
+about the agent itself. \`linkseal explain CODE\` and [codes.md](codes.md) say what a code means
+and what to do. A warning has settled before it is open, and its consequences are silent while its
+cause is open: rules by code have no waiting time of their own.
+
+| alert | severity | for | code | what |
+| --- | --- | --- | --- | --- |
+${rows.join("\n")}
+`;
+}
+
+function titleOf(summary: string): string {
+  return summary
+    .replace("{{ $labels.about }}: ", "")
+    .replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, "$1");
+}

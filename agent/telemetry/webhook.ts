@@ -1,0 +1,172 @@
+// Events to a service outside: in order, at least once, from a queue with an end; codes, names and
+// our own titles, and nothing that a device said.
+
+import type { World } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import { jitterMs } from "../campaign/policy.ts";
+import type { WebhookSettings } from "../desired.ts";
+import type { LinksealEvent } from "../events.ts";
+import { explanations } from "../explain/explain.ts";
+import { isoTime } from "../health/status-time.ts";
+import type { Severity } from "../health/warning-rows.ts";
+import { type PostParts, post } from "./post.ts";
+import type { Deliveries } from "./snapshot.ts";
+
+export interface WebhookParts extends PostParts {
+  readonly agent: Pick<Agent, "events" | "intent" | "intentDamage">;
+  readonly world: Pick<World, "clock" | "dial" | "entropy" | "log">;
+}
+
+const waitingMax = 500;
+const batchMax = 50;
+const backoffMs = { least: 1_000, most: 300_000 };
+/** Nothing is waited for that would not also wake us. */
+const idleMs = 3_600_000;
+
+export class Webhook {
+  readonly #parts: WebhookParts;
+  readonly #began: string;
+  readonly #queue: LinksealEvent[] = [];
+  #delivered = 0;
+  #dropped = 0;
+  /** Since the last message that was taken. */
+  #lost = 0;
+  #failures = 0;
+  /** How many of the first ones are in the message that is under way. */
+  #underWay = 0;
+  #wake = new AbortController();
+
+  constructor(parts: WebhookParts) {
+    this.#parts = parts;
+    this.#began = isoTime(parts.world.clock.wall());
+  }
+
+  get deliveries(): Deliveries {
+    return { delivered: this.#delivered, dropped: this.#dropped, waiting: this.#queue.length };
+  }
+
+  /** Sends until the signal aborts; what waits then is lost, and the next agent tells the state. */
+  async run(end: AbortSignal): Promise<void> {
+    const deaf = this.#parts.agent.events.listen((event) => this.#take(event));
+    while (!end.aborted) {
+      this.#wake = new AbortController();
+      const settings = this.#settings;
+      if (settings === undefined) this.#queue.length = 0;
+      if (settings === undefined || this.#queue.length === 0) {
+        await this.#pause(idleMs, AbortSignal.any([this.#wake.signal, end]));
+        continue;
+      }
+      const pauseMs = await this.#send(settings, end);
+      if (pauseMs > 0) await this.#pause(pauseMs, end);
+    }
+    deaf();
+  }
+
+  get #settings(): WebhookSettings | undefined {
+    return this.#parts.agent.intent?.desired.telemetry.webhook;
+  }
+
+  #take(event: LinksealEvent): void {
+    const settings = this.#settings;
+    // Whatever else it is, it may be another config.
+    this.#wake.abort();
+    if (settings === undefined || rank[event.severity] < rank[settings.least]) return;
+    this.#queue.push(event);
+    if (this.#queue.length <= waitingMax) return;
+    // The oldest that is not in a message now: that one may arrive.
+    this.#queue.splice(this.#underWay, 1);
+    this.#lose(1);
+  }
+
+  #lose(count: number): void {
+    this.#dropped += count;
+    this.#lost += count;
+  }
+
+  /** One message; resolves to the pause after it. */
+  async #send(settings: WebhookSettings, end: AbortSignal): Promise<number> {
+    const batch = this.#queue.slice(0, batchMax);
+    const lost = this.#lost;
+    const body = this.#bodyOf(batch, lost);
+    this.#underWay = batch.length;
+    const posted = await post(this.#parts, settings, body, end).catch((error: unknown) => {
+      if (end.aborted) return undefined;
+      throw error;
+    });
+    this.#underWay = 0;
+    switch (posted?.kind) {
+      case undefined:
+        return 0;
+      case "taken":
+        this.#queue.splice(0, batch.length);
+        this.#delivered += batch.length;
+        this.#lost -= lost;
+        this.#failures = 0;
+        return 0;
+      case "refused":
+        this.#queue.splice(0, batch.length);
+        this.#lose(batch.length);
+        this.#complain(posted.why, `${batch.length} events are dropped`);
+        return backoffMs.least;
+      case "later":
+        this.#failures += 1;
+        this.#complain(posted.why, "they are sent again");
+        return posted.afterMs ?? this.#backoffMs();
+    }
+  }
+
+  #complain(why: string, then: string): void {
+    // Once per outage: the log would else say nothing but this.
+    if (this.#failures > 1) return;
+    const text = `events are not delivered: ${why}; ${then}`;
+    this.#parts.world.log.write("warn", "webhook-failed", text);
+  }
+
+  #backoffMs(): number {
+    const doubled = backoffMs.least * 2 ** Math.min(this.#failures - 1, 20);
+    const waitMs = Math.min(doubled, backoffMs.most);
+    return waitMs + jitterMs(this.#parts.world.entropy.bytes(4), waitMs / 4);
+  }
+
+  async #pause(ms: number, until: AbortSignal): Promise<void> {
+    // Both ends of the wait mean to look again.
+    await this.#parts.world.clock.sleep(ms, until).catch(() => undefined);
+  }
+
+  #bodyOf(batch: readonly LinksealEvent[], lost: number): string {
+    return JSON.stringify({
+      schema: "linkseal.webhook/1",
+      site: this.#parts.agent.intent?.desired.site ?? "",
+      began: this.#began,
+      lost,
+      events: batch.map(messageOf),
+    });
+  }
+}
+
+const rank: Readonly<Record<Severity, number>> = { info: 0, warning: 1, error: 2 };
+
+/** `text` stays here: it may repeat what a device or a service said. */
+function messageOf({ n, at, code, about, severity, over, verdict }: LinksealEvent): object {
+  return {
+    n,
+    at,
+    code,
+    about,
+    severity,
+    title: titleOf(code),
+    ...(over === undefined ? {} : { over }),
+    ...(verdict === undefined ? {} : { verdict }),
+  };
+}
+
+/** `campaign-gated` tells of the state `gated`; a warning may begin alike. */
+function titleOf(code: string): string {
+  const entry = explanations.get(code) ?? explanations.get(code.replace(/^campaign-/, ""));
+  return entry?.title ?? titles[code] ?? "";
+}
+
+const titles: Readonly<Record<string, string>> = {
+  verdict: "A verdict has changed",
+  "intent-accepted": "A config was accepted",
+};

@@ -1,0 +1,71 @@
+// Prometheus's own tool reads what we serve and what we ship: metrics, rules, and every query of
+// the dashboard.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { exposition } from "#agent/telemetry/exposition.ts";
+import { familiesOf } from "#agent/telemetry/metric.ts";
+import { metricRows } from "#agent/telemetry/metric-rows.ts";
+import { snapshotOf } from "#agent/telemetry/snapshot.ts";
+import { AgentBench } from "../unit/agent-bench.ts";
+import { queriesOf } from "../unit/dashboard-queries.ts";
+import { run } from "./run.ts";
+
+const docs = join(import.meta.dirname, "../../docs");
+
+describe("promtool check metrics", () => {
+  let text = "";
+  beforeAll(async () => {
+    const bench = new AgentBench("clear");
+    await bench.live();
+    await bench.apply();
+    // While a campaign runs and warnings are open there are the most metrics.
+    await bench.reach("primary proving");
+    text = exposition(familiesOf(metricRows, snapshotOf(bench.agent, bench.site.clock)));
+  });
+
+  it("has nothing to say about a scrape", async () => {
+    expect(text).toContain('linkseal_campaign_state_info{group="erd-demo"');
+    expect(text).toContain("linkseal_warning_open{");
+    expect(await run(["promtool", "check", "metrics"], text)).toEqual({
+      status: 0,
+      stdout: "",
+      stderr: "",
+    });
+  });
+
+  it("would say it about a wrong one", async () => {
+    const wrong = text.replaceAll("linkseal_events_total", "linkseal_events");
+    const { status, stderr } = await run(["promtool", "check", "metrics"], wrong);
+    expect([status, stderr]).toEqual([3, expect.stringContaining("linkseal_events")]);
+    const broken = text.replace('verdict="protected"', 'verdict="protected');
+    expect((await run(["promtool", "check", "metrics"], broken)).status).toBe(1);
+  });
+});
+
+describe("promtool", () => {
+  it("takes the alert rules", async () => {
+    const ended = await run(["promtool", "check", "rules", join(docs, "linkseal-alerts.yaml")], "");
+    expect(ended).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining("SUCCESS") as string,
+    });
+  });
+
+  it("sees each rule fire and end when it should", async () => {
+    const tests = join(import.meta.dirname, "alerts.yaml");
+    const { status, stdout, stderr } = await run(["promtool", "test", "rules", tests], "");
+    expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("SUCCESS")]);
+  });
+
+  it("understands every query of the dashboard", async () => {
+    const queries = queriesOf(await readFile(join(docs, "linkseal-dashboard.json"), "utf8"));
+    expect(queries.length).toBeGreaterThan(20);
+    const rules = queries.map((expr, index) => ({ record: `query:number${index}`, expr }));
+    const file = JSON.stringify({ groups: [{ name: "dashboard", rules }] });
+    const { status, stdout, stderr } = await run(["promtool", "check", "rules"], file);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`SUCCESS: ${queries.length} rules`);
+  });
+});
