@@ -184,7 +184,7 @@ class LoopbackSite {
     site.clock.after(watchMs, () => this.#watch());
   }
 
-  /** P7: nobody says that a link is protected that has not been so for longer than a look is old. */
+  /** P7: nobody calls a link protected that has not been so for longer than a look is old. */
   #judge({ groups }: ReportedStatus): void {
     const now = this.#staff.site.clock.now();
     for (const { name, links } of groups) {
