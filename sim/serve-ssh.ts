@@ -23,6 +23,9 @@ export interface SshServed {
   close(): Promise<void>;
 }
 
+/** The types of the library leave it out. */
+type Undelayed = Connection & { setNoDelay(on: boolean): void };
+
 /** One in some two hundred of those that the library makes it cannot read itself. */
 export function hostKeyPair(): { readonly private: string; readonly public: string } {
   for (;;) {
@@ -38,6 +41,8 @@ export async function serveSsh(options: SshServeOptions): Promise<SshServed> {
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
     clients.add(client);
+    // As every SSH server does: with it each answer would wait for the word on its echo.
+    (client as Undelayed).setNoDelay(true);
     client.on("close", () => clients.delete(client)).on("error", () => undefined);
     client.on("authentication", (attempt) => {
       if (attempt.method === "publickey" || attempt.method === "password") attempt.accept();

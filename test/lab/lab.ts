@@ -100,6 +100,15 @@ export class Lab implements AsyncDisposable {
     );
   }
 
+  /** What the programs of the router host warned of. */
+  complaints(): readonly string[] {
+    return this.processes.flatMap(({ said }) =>
+      said()
+        .split("\n")
+        .filter((line) => /"level":"(?:warn|error)"/.test(line)),
+    );
+  }
+
   async end(name: string, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     const child = this.#processes.get(name)?.child;
     if (child === undefined) throw new Error(`${name} does not run`);

@@ -15,8 +15,8 @@ import { Stage } from "./stage.ts";
 const seed = process.env["LINKSEAL_SEED"] ?? "loopback";
 const group = "erd-demo";
 /** Logins and TLS take their own time, which counts this many times. */
-const speed = 4;
-const patienceMs = 120_000;
+const speed = 12;
+const patienceMs = 240_000;
 
 type Point =
   | ({ readonly kind: "request" } & Fate)

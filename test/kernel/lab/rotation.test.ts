@@ -82,7 +82,7 @@ describe("a rotation on a real kernel", { timeout: 1_200_000 }, () => {
     try {
       expect(await rotated()).toMatch(/^0 of \d+ packets lost/);
     } finally {
-      console.log(said.join("\n"));
+      console.log([...said, ...lab.complaints()].join("\n"));
     }
   });
 
