@@ -43,7 +43,7 @@ const watchMs = 500;
 /** A look counts for 40 s and takes up to 30 s. */
 const oldMsMax = 70_000;
 /** What a router is told to do for good or for a while, in one dialect or another. */
-const commits = /<commit[\s/>]|^\s*(?:commit|configure session \S+ commit)\b/m;
+const commits = /<commit(?:-configuration)?[\s/>]|^\s*(?:commit|configure session \S+ commit)\b/m;
 
 /** undefined = it changes nothing and reads no key. */
 function cloudCall({ method, path }: AzureRequest): string | undefined {

@@ -151,19 +151,24 @@ const nameOf = (point: Point): string =>
     ? `journal record ${point.nth}`
     : `${point.when} ${point.request} ${point.nth}`;
 
-async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+/** Several at a time: each is mostly waiting. */
+async function together<T>(
+  count: number,
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const queue = [...items];
   const worker = async (): Promise<void> => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
   };
-  await Promise.all([worker(), worker()]);
+  await Promise.all(Array.from({ length: count }, worker));
 }
 
 const pairs: readonly (readonly Platform[])[] = effort(
   [["junos", "iosxr"]],
   [
     ["junos", "iosxr"],
-    ["eos", "iosxr"],
+    ["eos", "iosxe"],
   ],
 );
 
@@ -183,7 +188,7 @@ describe.each(pairs)("a real agent beside %s and %s", { timeout: 10_800_000 }, (
       .map(({ point }) => point);
     const outcomes = new Map<string, number>();
     const wrong: string[] = [];
-    await inPairs(chosen, async (point) => {
+    await together(effort(2, 4), chosen, async (point) => {
       const ended = await run(platforms, point);
       outcomes.set(ended.outcome, (outcomes.get(ended.outcome) ?? 0) + 1);
       const isSame = ended.ends === clean.ends && ended.violations.length === 0;
