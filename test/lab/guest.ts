@@ -12,6 +12,7 @@ const { values } = parseArgs({
   options: {
     once: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
+    rotate: { type: "boolean", default: false },
     fault: { type: "string" },
   },
 });
@@ -43,6 +44,7 @@ async function run(): Promise<number> {
   await rest(lookMs);
   wires();
   await show();
+  if (values.rotate) await rotate();
   const fault = values.fault === undefined ? undefined : faults[values.fault];
   if (fault !== undefined) await strike(fault);
   if (!values.once) await obey();
@@ -67,6 +69,13 @@ async function show(): Promise<void> {
   console.log(out + err);
 }
 
+async function rotate(): Promise<void> {
+  const why = await lab.rotate();
+  say(why === undefined ? "both links are on new keys" : `not rotated: ${why}`);
+  wires();
+  await show();
+}
+
 async function strike(fault: LabFault): Promise<void> {
   say(`now ${fault.title}`);
   const struck = performance.now();
@@ -88,7 +97,7 @@ async function strike(fault: LabFault): Promise<void> {
   }
 }
 
-const help = `Type the name of a fault, heal, status, wires, any command of linkseal, or end:
+const help = `Type the name of a fault, heal, rotate, status, wires, any command of linkseal, or end:
   ${Object.keys(faults).join(", ")}`;
 
 async function obey(): Promise<void> {
@@ -104,7 +113,8 @@ async function obey(): Promise<void> {
       if (fault !== undefined) {
         struck = fault;
         await strike(fault);
-      } else if (words[0] === "heal" && struck !== undefined) await struck.heal(lab);
+      } else if (words[0] === "rotate") await rotate();
+      else if (words[0] === "heal" && struck !== undefined) await struck.heal(lab);
       else if (words[0] === "wires") wires();
       else if (line.trim() === "" || words[0] === "help") console.log(help);
       else {

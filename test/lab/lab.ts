@@ -198,12 +198,16 @@ export class Lab implements AsyncDisposable {
     for (const begun = performance.now(); ; await rest(pollMs)) {
       if (performance.now() - begun > patienceMs) return `it takes too long: ${seen}`;
       const campaign = await this.campaign();
-      const { verdict } = await this.status();
+      const { verdict, groups } = await this.status();
       const isOver = campaign?.state === "done" && keysOf(campaign) !== before;
       const isBack = campaign?.links.some(({ outcome }) => outcome === "reverted") ?? false;
       if (isOver && isBack) return pathOf(campaign);
       if (isOver && verdict === "protected") return undefined;
-      const now = campaign === undefined ? await this.#why() : storyOf(campaign);
+      const blind = groups
+        .flatMap(({ links: each }) => each.flatMap(({ reasons }) => reasons))
+        .find(({ code }) => code === "device-unreachable");
+      const story = campaign === undefined ? await this.#why() : storyOf(campaign);
+      const now = blind === undefined ? story : `${story}; ${blind.text}`;
       if (now !== seen) this.#say(`  ${now}`);
       seen = now;
       if (campaign === undefined) continue;

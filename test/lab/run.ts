@@ -9,13 +9,14 @@ import { runInMachine } from "../machine/machine.ts";
 import { machineFolder, whyNoMachine } from "../machine/place.ts";
 import { labFaults } from "./faults.ts";
 
-const usage = `npm run lab -- [--once] [--json] [--fault NAME]
+const usage = `npm run lab -- [rotate] [--once] [--json] [--fault NAME]
 
 Boots a small machine with this clone in it: an edge router that linkseal looks after, two links
 with BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both links are enrolled, a
 script playing the person who changes the far end; then it waits for what you type.
 
-  --once    ends as soon as both links are protected, or the fault was told
+  rotate    gives both links new keys once they are protected, under traffic
+  --once    ends as soon as both links are protected, rotated, or the fault was told
   --json    prints the status as JSON at the end, and nothing else
   --fault   strikes once both links are protected; one of:
 ${Object.entries(labFaults)
@@ -29,14 +30,17 @@ const patienceMs = 24 * 3_600_000;
 
 function options() {
   try {
-    return parseArgs({
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
       options: {
         once: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         fault: { type: "string" },
         help: { type: "boolean", default: false },
       },
-    }).values;
+    });
+    if (positionals.some((word) => word !== "rotate")) return undefined;
+    return { ...values, rotates: positionals.length > 0 };
   } catch {
     return undefined;
   }
@@ -81,10 +85,9 @@ async function main(): Promise<number> {
   }
 }
 
-async function runLab(
-  results: string,
-  { once, json, fault }: { once: boolean; json: boolean; fault?: string | undefined },
-): Promise<number> {
+type Asked = NonNullable<ReturnType<typeof options>>;
+
+async function runLab(results: string, { once, json, fault, rotates }: Asked): Promise<number> {
   const [out, err] = ["out", "err"].map((name) => openSync(join(results, name), "a"));
   if (out === undefined || err === undefined) return 1;
   appendFileSync(join(results, "typed"), "");
@@ -98,6 +101,7 @@ async function runLab(
   const words = [
     ...(once ? ["--once"] : []),
     ...(json ? ["--json"] : []),
+    ...(rotates ? ["--rotate"] : []),
     ...(fault === undefined ? [] : ["--fault", fault]),
   ];
   const end = await runInMachine({
