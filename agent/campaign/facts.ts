@@ -147,15 +147,21 @@ function isSet(peer: PeerState, settings: WantedSettings): boolean {
 
 /**
  * Is the link in its accepted state: protected by its key, or clear before its first one?
- * "carrying", or the reason why not.
+ * "carrying", or the reason why not. A commit that waits on the device `ownCommitOn` touches
+ * another link alone.
  */
-export function carries(view: LinkView, accepted: KeyRef | undefined): string {
+export function carries(
+  view: LinkView,
+  accepted: KeyRef | undefined,
+  ownCommitOn?: string,
+): string {
   const port = portOf(view.state, view.link.port);
   if (view.state === undefined || port === undefined) return "it cannot be read";
   if (strongValue(port.linkUp) !== true) return "its link is down or unknown";
   if (drainOf(view.state, view.link.port) === "on") return "it is drained";
   if (!bgpUp(view.state, view.link.port)) return "its BGP session is not up";
-  if (strongValue(view.state.control)?.commitPending !== false) return "a commit is pending on it";
+  const waits = strongValue(view.state.control)?.commitPending !== false;
+  if (waits && view.link.device !== ownCommitOn) return "a commit is pending on it";
   if (accepted === undefined) {
     if (!inClear(port)) return "it has MACsec that is not ours";
     // Clear frames still pass for a while, and BGP outlives them by its hold time.

@@ -76,6 +76,8 @@ export class Scout {
   #backAt: Instant | undefined;
   #darkSince: Instant | undefined;
   #toldAt: Instant | undefined;
+  /** The device on which a commit of the campaign itself waited, as last seen. */
+  #ownCommitOn: string | undefined;
 
   constructor(parts: ScoutParts, effects: Effects) {
     this.#parts = parts;
@@ -105,7 +107,8 @@ export class Scout {
   siblingDoubt(link: DesiredLink): string | undefined {
     const { group, lookout } = this.#parts;
     const others = group.links.filter((each) => each.name !== link.name);
-    return doubtOf(others.map((each) => siblingOf(this.#parts, lookout.view(each))));
+    const own = this.#ownCommitOn;
+    return doubtOf(others.map((each) => siblingOf(this.#parts, lookout.view(each), own)));
   }
 
   async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
@@ -122,13 +125,14 @@ export class Scout {
     });
     const view = { ...seen(link), peer };
     const pending = await this.#pending(campaign, view, signal);
+    this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
     const ownPath = await ownPathOf(this.#parts, link, signal);
     const now = world.clock.now();
     const far = this.#far(campaign, view, now);
     const port = this.#port(campaign, view, pending?.kind, now);
     const siblings = group.links
       .filter((each) => each.name !== link.name)
-      .map((each) => siblingOf(this.#parts, seen(each)));
+      .map((each) => siblingOf(this.#parts, seen(each), this.#ownCommitOn));
     const measured = this.#measure(link, port, now);
     const facts = this.#facts({ campaign, view, port, far, siblings, ownPath, now });
     const session = portOf(view.state, link.port)?.session;

@@ -30,15 +30,23 @@ export interface SiblingParts {
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
-/** A view of a link as a gate asks for it; what its far end said before it fell silent is past. */
-export function siblingOf({ lookout, memory, alarm }: SiblingParts, view: LinkView): Sibling {
+/**
+ * A view of a link as a gate asks for it; what its far end said before it fell silent is past.
+ * `ownCommitOn`: a commit of the campaign itself waits on this device, which touches its own link
+ * alone, also where both links are of one router.
+ */
+export function siblingOf(
+  { lookout, memory, alarm }: SiblingParts,
+  view: LinkView,
+  ownCommitOn?: string,
+): Sibling {
   const { link } = view;
   const { name } = link;
   const accepted = named(memory().bindings, linkId(link))?.key;
   const silent = accepted !== undefined && lookout.peerFailure(link) !== undefined;
   const seen =
     lookout.failure(link.device)?.text ??
-    carries(silent ? { ...view, peer: undefined } : view, accepted);
+    carries(silent ? { ...view, peer: undefined } : view, accepted, ownCommitOn);
   if (seen !== "carrying") return { name, standing: "lost", carries: seen, view };
   const against = accepted === undefined ? undefined : alarm(link);
   if (against === undefined) return { name, standing: "carrying", carries: seen, view };

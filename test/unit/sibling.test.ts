@@ -23,6 +23,7 @@ interface Scene {
   readonly peerFailure?: Failure;
   readonly alarm?: string;
   readonly unbound?: true;
+  readonly ownCommitOn?: string;
 }
 
 const keyed = viewOf(stateOf(securedPort()), { peer: peerOn() });
@@ -37,7 +38,7 @@ function carries({ view = keyed, ...scene }: Scene): string {
     alarm: () =>
       scene.alarm === undefined ? undefined : { standing: "unsure", text: scene.alarm },
   };
-  const { name, standing, carries: text, view: seen } = siblingOf(parts, view);
+  const { name, standing, carries: text, view: seen } = siblingOf(parts, view, scene.ownCommitOn);
   expect([name, seen]).toEqual(["primary", view]);
   const expected = { carrying: "carrying", [scene.alarm ?? ""]: "unsure" }[text] ?? "lost";
   expect(standing).toBe(expected);
@@ -60,6 +61,13 @@ describe("a sibling", () => {
     expect(carries({ alarm: "frames fail", view: clear, unbound: true })).toBe("carrying");
     const unsecured = carries({ alarm: "frames fail", view: clear });
     expect(unsecured).toBe("it is not secured by its key");
+  });
+
+  it("does not while a commit waits on its router, but for one of the campaign itself", () => {
+    const view = viewOf(stateOf(securedPort(), {}, { commitPending: true }), { peer: peerOn() });
+    expect(carries({ view })).toBe("a commit is pending on it");
+    expect(carries({ view, ownCommitOn: "elsewhere" })).toBe("a commit is pending on it");
+    expect(carries({ view, ownCommitOn: view.link.device })).toBe("carrying");
   });
 
   it("does not once its far end is pointed elsewhere, unless that is long past", () => {
