@@ -80,11 +80,19 @@ export interface RouterModel {
   readonly portName?: string;
 }
 
+/** Both links of a group may end at one router. */
+export type RoutersPerGroup = "one" | "two";
+
 /** One group keeps the plain names of the demo; more are numbered. */
-export function planSite(name: string, groups: number, tunnels: number): SitePlan {
+export function planSite(
+  name: string,
+  groups: number,
+  tunnels: number,
+  routers: RoutersPerGroup = "two",
+): SitePlan {
   if (tunnels > tunnelsMax) throw new RangeError(`at most ${tunnelsMax} tunnels have addresses`);
   const planned = Array.from({ length: groups }, (_, index) =>
-    planGroup(name, groups === 1 ? "" : String(index + 1)),
+    planGroup(name, groups === 1 ? "" : String(index + 1), routers),
   );
   const links = planned.flatMap((group) => group.links);
   return {
@@ -100,25 +108,26 @@ export function planSite(name: string, groups: number, tunnels: number): SitePla
 
 /** The same with each port under the name that its router has for it. */
 export function withPortNames(plan: SitePlan, models: (device: string) => RouterModel): SitePlan {
-  const named = (link: PlannedLink): PlannedLink => ({
-    ...link,
-    port: models(link.device).portName ?? link.port,
-  });
+  const named = (link: PlannedLink, index: number): PlannedLink => {
+    const port = models(link.device).portName ?? link.port;
+    const isShared = /\/1$/.test(link.port) && index > 0;
+    return { ...link, port: isShared ? port.replace(/\d+$/, String(index)) : port };
+  };
   return {
     ...plan,
     groups: plan.groups.map((group) => ({ ...group, links: group.links.map(named) })),
   };
 }
 
-function planGroup(site: string, number: string): PlannedGroup {
+function planGroup(site: string, number: string, routers: RoutersPerGroup): PlannedGroup {
   const name = `erd-${site}${number === "" ? "" : `-${number}`}`;
   const provider = "Microsoft.Network/expressRoutePorts";
   const link = (index: 1 | 2): PlannedLink => ({
     id: `${name}/${index === 1 ? "primary" : "secondary"}`,
     name: index === 1 ? "primary" : "secondary",
     group: name,
-    device: `edge-${number}${index === 1 ? "a" : "b"}`,
-    port,
+    device: `edge-${number}${index === 1 || routers === "one" ? "a" : "b"}`,
+    port: routers === "one" ? port.replace(/\d+$/, String(index - 1)) : port,
     azureLink: `link${index}`,
     key: { cak: `${name}-${index}-cak`, ckn: `${name}-${index}-ckn` },
   });
@@ -162,7 +171,7 @@ export function tunnelSpec(tunnel: PlannedTunnel, pskSecretId: string): TunnelSp
 
 /** YAML for `linkseal apply`; `address` is where the site answers, `unix:PATH`. */
 export function configText(plan: SitePlan, address: string): string {
-  const devices = plan.groups.flatMap(({ links }) => links.map(({ device }) => device));
+  const devices = new Set(plan.groups.flatMap(({ links }) => links.map(({ device }) => device)));
   return [
     "version: 1",
     `site: ${plan.name}`,
@@ -171,7 +180,7 @@ export function configText(plan: SitePlan, address: string): string {
     `  vault: ${address}`,
     "  farEnd: agent",
     "devices:",
-    ...devices.flatMap((name) => [
+    ...[...devices].flatMap((name) => [
       `  - name: ${name}`,
       "    driver: sim",
       `    address: ${address}`,

@@ -10,7 +10,7 @@ import { FarPort } from "./far-port.ts";
 import { Fibre } from "./fibre.ts";
 import { Msee } from "./msee.ts";
 import { Prng } from "./prng.ts";
-import { Router } from "./router.ts";
+import { Router, type RouterOptions } from "./router.ts";
 import {
   configText,
   fullCapabilities,
@@ -19,6 +19,7 @@ import {
   type PlannedTunnel,
   planSite,
   type RouterModel,
+  type RoutersPerGroup,
   type SitePlan,
   tunnelSpec,
   withPortNames,
@@ -31,9 +32,11 @@ import { SimVault } from "./vault.ts";
 export interface SiteOptions {
   readonly seed: string;
   readonly name: string;
-  /** Each has two routers with one link each and a far end of its own. */
+  /** Each has two links and a far end of its own. */
   readonly groups: number;
   readonly tunnels: number;
+  /** Of each group; two if not said. */
+  readonly routers?: RoutersPerGroup;
   /** `protected`: links and tunnels were set by hand long ago, and no agent has ever run. */
   readonly start: "clear" | "protected";
   /** What each router is; the best there is if not said. */
@@ -58,6 +61,12 @@ export interface SiteLink extends PlannedLink, TrafficLink {
   readonly farPort: FarPort;
   readonly msee: Msee;
   readonly traffic: Traffic;
+}
+
+interface BuiltEnds extends Required<Pick<RouterOptions, "latency" | "watch">> {
+  readonly link: PlannedLink;
+  readonly edge: Station;
+  readonly fibre: Fibre;
 }
 
 /** Told of whatever may concern a judge of the site. */
@@ -105,7 +114,8 @@ export class Site implements SiteFace {
     this.seed = options.seed;
     this.clock = new SimClock(options.wallStart ?? wallStart);
     const models = options.models ?? (() => ({ capabilities: fullCapabilities }));
-    const plan = options.plan ?? planSite(options.name, options.groups, options.tunnels);
+    const plan =
+      options.plan ?? planSite(options.name, options.groups, options.tunnels, options.routers);
     this.plan = withPortNames(plan, models);
     this.#farEndDelayMs = options.farEndDelayMs ?? farEndDelayMs;
     this.#routingPps = options.routingPps;
@@ -206,10 +216,18 @@ export class Site implements SiteFace {
     planned: readonly PlannedLink[],
     models: (device: string) => RouterModel,
   ): readonly SiteLink[] {
-    const parts = planned.map((link) => ({
-      ...link,
-      ...this.#buildLink(link, models(link.device)),
-    }));
+    const ends = planned.map((link) => ({ link, ...this.#buildEnds(link, models(link.device)) }));
+    const routers = new Map<string, Router>();
+    for (const { link } of ends) {
+      if (routers.has(link.device)) continue;
+      const own = ends.filter((each) => each.link.device === link.device);
+      routers.set(link.device, this.#buildRouter(own, models(link.device)));
+    }
+    const parts = ends.map(({ link, edge, far, farPort, fibre }) => {
+      const router = routers.get(link.device);
+      if (router === undefined) throw new RangeError(`no router ${link.device}`);
+      return { ...link, edge, far, farPort, fibre, router };
+    });
     const [first, second] = parts;
     if (first === undefined || second === undefined) throw new RangeError("a group has two links");
     const group = this.plan.groups.find(({ name }) => name === first.group);
@@ -227,7 +245,7 @@ export class Site implements SiteFace {
     return links;
   }
 
-  #buildLink(link: PlannedLink, { capabilities, commitMs }: RouterModel) {
+  #buildEnds(link: PlannedLink, { capabilities, commitMs }: RouterModel) {
     const { clock } = this;
     const edge = this.#station(`${link.device} ${link.port}`, {
       perPortCounters: capabilities.macsec?.counters === "perPort",
@@ -241,16 +259,25 @@ export class Site implements SiteFace {
       prepareMs: prng.between(200, 800),
       commitMs: prng.between(500, 2_500),
     };
-    const router = new Router({
-      name: link.device,
-      clock,
-      prng: this.prng.fork(`router ${link.device}`),
+    const watch = { offsetMs: prng.between(-800, 800), ppm: prng.between(-20, 20) };
+    const paces = { ...latency, ...(commitMs === undefined ? {} : { commitMs }) };
+    return { edge, far, farPort, fibre, latency: paces, watch };
+  }
+
+  /** With the pace and the watch that were drawn with its first link. */
+  #buildRouter(ends: readonly BuiltEnds[], { capabilities }: RouterModel): Router {
+    const [first] = ends;
+    if (first === undefined) throw new RangeError("a router has a link");
+    const name = first.link.device;
+    return new Router({
+      name,
+      clock: this.clock,
+      prng: this.prng.fork(`router ${name}`),
       capabilities,
-      ports: [{ name: link.port, station: edge, fibre }],
-      latency: { ...latency, ...(commitMs === undefined ? {} : { commitMs }) },
-      watch: { offsetMs: prng.between(-800, 800), ppm: prng.between(-20, 20) },
+      ports: ends.map(({ link, edge, fibre }) => ({ name: link.port, station: edge, fibre })),
+      latency: first.latency,
+      watch: first.watch,
     });
-    return { edge, far, farPort, fibre, router };
   }
 
   #station(name: string, quirks: StationQuirks = {}): Station {
@@ -293,11 +320,13 @@ export class Site implements SiteFace {
 
   #watch(link: SiteLink): void {
     const { router, fibre, msee } = link;
+    // What concerns the whole router is told once.
+    const isFirst = this.links.find((each) => each.router === router) === link;
     fibre.onChange(() => this.#changed(link));
     router.onRouting(() => this.#changed(link));
     router.onEffect((effect) => {
       if (effect.port === link.port) this.#effect(link, effect);
-      else if (effect.port === undefined) this.#tell(effect);
+      else if (effect.port === undefined && isFirst) this.#tell(effect);
     });
     msee.onEffect((effect) => {
       if (effect.port === link.azureLink) this.#effect(link, effect);

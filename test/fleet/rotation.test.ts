@@ -47,6 +47,23 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     expect(pair.violations()).toEqual([]);
   });
 
+  it.each(["confirmed", "armedRevert"] as const)(
+    "goes through where both links end at one router, %s",
+    async (kind) => {
+      const commit = kind === "confirmed" ? fullCapabilities.commit : { kind };
+      const pair = await Pair.adopted({ overlap, routers: "one", capabilities: { commit } });
+      expect(pair.site.routers.size).toBe(1);
+      pair.newKeys();
+      await pair.rotate();
+      await pair.reach("secondary done");
+      expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+      expect(pair.lost()).toBe(0);
+      await pair.run(120_000);
+      expect(pair.agent.status().verdict).toBe("protected");
+      expect(pair.violations()).toEqual([]);
+    },
+  );
+
   it("waits three days for a person, with traffic on both links meanwhile", {
     timeout: 120_000,
   }, async () => {

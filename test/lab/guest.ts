@@ -97,7 +97,7 @@ async function strike(fault: LabFault): Promise<void> {
   }
 }
 
-const help = `Type the name of a fault, heal, rotate, status, wires, any command of linkseal, or end:
+const help = `Type the name of a fault, heal, rotate, status, wires, any command of linkseal, end:
   ${Object.keys(faults).join(", ")}`;
 
 async function obey(): Promise<void> {

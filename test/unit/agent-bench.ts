@@ -30,8 +30,13 @@ export class AgentBench {
   #stop = new AbortController();
   #lives = 0;
 
-  constructor(start: "clear" | "protected", seed = "bench", models?: SiteOptions["models"]) {
-    const options = { seed, name: "demo", groups: 1, tunnels: 1, start } as const;
+  constructor(
+    start: "clear" | "protected",
+    seed = "bench",
+    models?: SiteOptions["models"],
+    routers: SiteOptions["routers"] & string = "two",
+  ) {
+    const options = { seed, name: "demo", groups: 1, tunnels: 1, start, routers } as const;
     this.site = buildSite(models === undefined ? options : { ...options, models });
     const { clock, prng } = this.site;
     this.disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });

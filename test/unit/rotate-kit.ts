@@ -23,14 +23,16 @@ export interface PairOptions {
   readonly overlap: Overlap;
   readonly edit?: (config: string) => string;
   readonly capabilities?: Partial<Capabilities>;
+  /** Two if not said. */
+  readonly routers?: "one" | "two";
 }
 
 export class Pair extends AgentBench {
   #lostBefore = 0;
 
-  static async adopted({ overlap, edit, capabilities }: PairOptions): Promise<Pair> {
+  static async adopted({ overlap, edit, capabilities, routers }: PairOptions): Promise<Pair> {
     const model = { capabilities: { ...routerWith(overlap), ...capabilities } };
-    const pair = new Pair("protected", `rotate ${overlap}`, () => model);
+    const pair = new Pair("protected", `rotate ${overlap}`, () => model, routers);
     await pair.live();
     await pair.apply(pair.config(edit));
     await pair.run(20_000);
