@@ -70,6 +70,8 @@ class LoopbackSite {
   /** By link: when it was last so, as nobody but the site knows. */
   readonly #securedAt = new Map<string, number>();
   readonly #lies: string[] = [];
+  /** Nobody dies before the rotation is asked for. */
+  #phase: "before" | "rotation" = "before";
   #victim: number | undefined;
 
   private constructor(setting: LoopbackSetting, staff: StaffedSite) {
@@ -214,6 +216,7 @@ class LoopbackSite {
   }
 
   #deathAt(what: string): Death | undefined {
+    if (this.#phase === "before") return undefined;
     const count = (this.#counts.get(what) ?? 0) + 1;
     this.#counts.set(what, count);
     const fate: Fate | undefined = this.#setting.fate;
@@ -254,7 +257,7 @@ class LoopbackSite {
         break;
       case "newKeys":
         for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");
-        this.#counts.clear();
+        this.#phase = "rotation";
         break;
       case "account":
         tell(this.#account());
