@@ -161,11 +161,15 @@ export class Lab implements AsyncDisposable {
     return await this.#follow(keysOf(undefined));
   }
 
+  /** Of the accepted config. */
+  get file(): string {
+    return join(this.folder, "site.yaml");
+  }
+
   /** `none`: a link is worked on while it carries. */
   async configure(drain: "prepend" | "none"): Promise<void> {
-    const file = join(this.folder, "site.yaml");
-    writeFileSync(file, this.config(drain));
-    const applied = await this.run("apply", file, "--yes");
+    writeFileSync(this.file, this.config(drain));
+    const applied = await this.run("apply", this.file, "--yes");
     if (applied.status !== 0) throw new Error(`the config was not accepted: ${applied.err}`);
   }
 

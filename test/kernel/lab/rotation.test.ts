@@ -71,7 +71,7 @@ async function rotated(hear?: Parameters<Lab["rotate"]>[0]): Promise<string> {
   const after = await keys();
   expect(after.filter((ckn) => before.includes(ckn))).toEqual([]);
   // A key that stands beside the one of a port would be a difference.
-  expect(await lab.run("plan")).toMatchObject({ status: 0 });
+  expect(await lab.run("plan", lab.file)).toMatchObject({ status: 0 });
   const told = `${lost} of ${sent} packets lost in ${seconds} s, no frame of data in the clear`;
   console.log(told);
   return told;
