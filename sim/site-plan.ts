@@ -110,7 +110,7 @@ export function planSite(
 export function withPortNames(plan: SitePlan, models: (device: string) => RouterModel): SitePlan {
   const named = (link: PlannedLink, index: number): PlannedLink => {
     const port = models(link.device).portName ?? link.port;
-    const isShared = /\/1$/.test(link.port) && index > 0;
+    const isShared = link.port.endsWith("/1") && index > 0;
     return { ...link, port: isShared ? port.replace(/\d+$/, String(index)) : port };
   };
   return {
