@@ -146,13 +146,15 @@ export class Conductor {
   }
 
   /** The SAK in use when the old key goes: a later one was never protected by it. */
-  #remembering(campaign: Campaign, taken: Step, { sak }: Report): Campaign {
+  #remembering(campaign: Campaign, taken: Step, { sak, facts }: Report): Campaign {
     const { clock } = this.#parts.world;
     const stepped = advance(campaign, taken, clock.wall());
     const leaves = taken.action === "removeOld" || taken.action === "replace";
     // A router that loses what it has just accepted shuts the port again, and nobody else opens it.
     const isSameLink = stepped.at === campaign.at;
-    const mayShut = campaign.shut && isSameLink && this.#effects.mayLose(clock.now());
+    // Elsewhere a port that is seen open is done with: whoever shuts it then is a person.
+    const mayShut =
+      campaign.shut && facts.shutsFirst && isSameLink && this.#effects.mayLose(clock.now());
     const shut = stepped.shut || mayShut;
     return { ...stepped, shut, oldSak: leaves ? sak : stepped.oldSak };
   }

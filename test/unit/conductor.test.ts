@@ -335,8 +335,13 @@ describe("a port that was shut for a key change", () => {
   const opened = stepTo("staging", { mark: { shut: false } });
   const shut = rotation({ state: "staging", shut: true });
 
+  const shutsFirst = (wanted: Desired): Desired => ({
+    ...wanted,
+    devices: wanted.devices.map((device) => ({ ...device, quirks: ["shutBeforeKeyChange"] })),
+  });
+
   it("is remembered until it has stood open for a minute: a commit may be lost", async () => {
-    const bench = new ConductorBench();
+    const bench = new ConductorBench({ edit: shutsFirst });
     const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened, opened);
     await bench.turn(conductor, shut);
     await bench.turn(conductor, shut);
@@ -346,8 +351,16 @@ describe("a port that was shut for a key change", () => {
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
   });
 
-  it("is forgotten at once where this process changed nothing, and with its link", async () => {
+  it("is forgotten once seen open where no key change shuts it: a person may shut it", async () => {
     const bench = new ConductorBench();
+    const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened);
+    await bench.turn(conductor, shut);
+    await bench.turn(conductor, shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+  });
+
+  it("is forgotten at once where this process changed nothing, and with its link", async () => {
+    const bench = new ConductorBench({ edit: shutsFirst });
     await bench.turn(bench.conductor(opened), shut);
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
     const done = stepTo("done", { mark: { outcome: "rotated", shut: false } });
