@@ -9,11 +9,11 @@ import {
   type Reading,
   type Route,
   type Routing,
-  type UnknownWhy,
   unknown,
 } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
+import { type Answer, reading } from "../answer.ts";
 import type { Asked } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
@@ -36,8 +36,6 @@ import {
 } from "./system-answers.ts";
 
 /** An answer as it was understood, or why there is none. */
-type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
-
 async function answer<T>(
   cli: Cli,
   asked: Command,
@@ -119,17 +117,6 @@ function control(
     },
     at,
   );
-}
-
-/** undefined = understood, and nothing of that port is in it. */
-function reading<T, R>(
-  from: Answer<T>,
-  at: Instant,
-  read: (value: T) => R | undefined,
-): Reading<R> {
-  if ("why" in from) return unknown(from.why, at);
-  const value = read(from.value);
-  return value === undefined ? unknown("unparsed", at) : known(value, at);
 }
 
 function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {

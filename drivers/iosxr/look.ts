@@ -10,10 +10,10 @@ import {
   type Reading,
   type Route,
   type Routing,
-  type UnknownWhy,
   unknown,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
+import { type Answer, reading } from "../answer.ts";
 import { slotsOf } from "../cisco-chains.ts";
 import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
 import {
@@ -33,8 +33,6 @@ import { type Question, question } from "./questions.ts";
 import { type Commit, readBoot, readCommits, readPeers, readRoutes } from "./system-answers.ts";
 
 /** An answer as it was understood, or why there is none. */
-export type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
-
 /** What is asked once and read as a whole. */
 export class Interview {
   readonly #cli: Cli;
@@ -172,17 +170,6 @@ interface Answers {
   readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
   readonly clock: Answer<WallTime>;
   readonly pages: Answer<readonly Page[]>;
-}
-
-/** undefined = understood, and nothing of that port is in it. */
-function reading<T, R>(
-  from: Answer<T>,
-  at: Instant,
-  read: (value: T) => R | undefined,
-): Reading<R> {
-  if ("why" in from) return unknown(from.why, at);
-  const value = read(from.value);
-  return value === undefined ? unknown("unparsed", at) : known(value, at);
 }
 
 function portState(

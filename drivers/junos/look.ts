@@ -9,10 +9,10 @@ import {
   type Reading,
   type Route,
   type Routing,
-  type UnknownWhy,
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
+import { type Answer, reading } from "../answer.ts";
 import type { Asked } from "../define-dialect.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import type { XmlElement } from "../transport/xml.ts";
@@ -41,8 +41,6 @@ import {
 } from "./system-answers.ts";
 
 /** An answer as it was understood, or why there is none. */
-type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
-
 async function answer<T>(
   asked: Promise<XmlElement>,
   read: (reply: XmlElement) => T | undefined,
@@ -116,17 +114,6 @@ interface Answers {
   readonly counters: Answer<ReadonlyMap<PortName, Told>>;
   readonly connections: Answer<ReadonlyMap<PortName, Told>>;
   readonly statistics: Answer<ReadonlyMap<PortName, Told>>;
-}
-
-/** undefined = understood, and nothing of that port is in it. */
-function reading<T, R>(
-  from: Answer<T>,
-  at: Instant,
-  read: (value: T) => R | undefined,
-): Reading<R> {
-  if ("why" in from) return unknown(from.why, at);
-  const value = read(from.value);
-  return value === undefined ? unknown("unparsed", at) : known(value, at);
 }
 
 function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {

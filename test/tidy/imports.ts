@@ -38,6 +38,10 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/answer\.ts$/,
+    why: "what a question to a router came to is said in one way, whatever its vendor",
+  },
+  {
     edge: /^drivers\/iosx[er]\/.* -> drivers\/cisco-[a-z]+\.ts$/,
     why: "pure: what two platforms of one maker say alike",
   },
