@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Clock, LogLevel, World } from "#hal/world.ts";
 import type { Agent } from "./agent.ts";
 import type { DesiredDevice } from "./desired.ts";
+import { refuseDumps } from "./host/addon.ts";
 import {
   followingClock,
   hostDialer,
@@ -35,6 +36,7 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   const stop = stopSignal();
   const places = agentPlaces();
   const plain = await hostWorld({ state: places.state, level: options.level });
+  refuseDumps(plain.log);
   await using _lock = await lockState(places.state);
   const address = options.site ?? (await simulatedSite(plain));
   const clock: Clock | undefined =

@@ -45,6 +45,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const world = await hostWorld({ state: places.state, level: options.level });
   await using _lock = await lockState(places.state);
   const native = loadAddon();
+  native.refuseDumps();
   using routes = new NetlinkChannel(native, families.route);
   using generic = new NetlinkChannel(native, families.generic);
   using xfrm = new NetlinkChannel(native, families.xfrm);

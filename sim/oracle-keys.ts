@@ -1,6 +1,7 @@
 // P6: a CKN names one CAK for ever; at most two keys on a link, at most N+1 in a group of N.
 
 import type { Ckn } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
 import {
   type Checker,
   describeEffect,
@@ -29,6 +30,9 @@ const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
   "rollback",
 ]);
 
+/** What a router brought back by itself so shortly before was in no look of the agent. */
+const unseenMs = 10_000;
+
 export function watchKeys(): Checker {
   /** The vault version first seen under a CKN, anywhere in the group. */
   const meanings = new Map<Ckn, string>();
@@ -38,6 +42,8 @@ export function watchKeys(): Checker {
   const pointed = new Map<string, Ckn | undefined>();
   /** Brought late, by link: gone with their timer, and in nobody's count until then. */
   const passing = new Map<string, Ckn>();
+  /** By link: when its router last went back to what it had before. */
+  const wentBackAt = new Map<string, Instant>();
   return (moment) => {
     const findings: Finding[] = [];
     for (const { id, commitArmed } of moment.now.links) {
@@ -50,10 +56,11 @@ export function watchKeys(): Checker {
       if (effect.what === "peer.put" && effect.link !== undefined) {
         pointed.set(effect.link, effect.by === "agent" ? effect.ckn : undefined);
       }
+      if (effect.what === "takeover") wentBackAt.set(effect.link ?? "", effect.at);
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
       if (isLate(moment, effect)) passing.set(effect.link ?? "", effect.ckn ?? ("" as Ckn));
-      findings.push(...tooMany(moment, effect, { ours, pointed, passing }));
+      findings.push(...tooMany(moment, effect, { ours, pointed, passing, wentBackAt }));
       findings.push(...reused(moment, effect, meanings));
     }
     for (const link of moment.now.links) {
@@ -73,6 +80,7 @@ interface Origins {
   readonly ours: ReadonlySet<Ckn>;
   readonly pointed: ReadonlyMap<string, Ckn | undefined>;
   readonly passing: ReadonlyMap<string, Ckn>;
+  readonly wentBackAt: ReadonlyMap<string, Instant>;
 }
 
 function isLate({ known, now, at }: Moment, { token, link }: EffectEvent): boolean {
@@ -84,7 +92,7 @@ function isLate({ known, now, at }: Moment, { token, link }: EffectEvent): boole
 function* tooMany(
   moment: Moment,
   effect: EffectEvent,
-  { ours, pointed, passing }: Origins,
+  { ours, pointed, passing, wentBackAt }: Origins,
 ): Iterable<Finding> {
   const link = linkOf(moment.now, effect.link);
   if (link === undefined) return;
@@ -100,7 +108,10 @@ function* tooMany(
     yield { promise: "P6", event, text };
   }
   const most = moment.now.links.length + 1;
-  const all = [...moment.now.links.flatMap(kept), ...asked];
+  const seen = moment.now.links.filter(
+    ({ id }) => id === link.id || moment.at - (wentBackAt.get(id) ?? -Infinity) > unseenMs,
+  );
+  const all = [...seen.flatMap(kept), ...asked];
   const inGroup = new Set(all.filter((ckn) => ours.has(ckn) && !late.has(ckn)));
   if (inGroup.size > most) {
     const { name, links } = moment.now;

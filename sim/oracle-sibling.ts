@@ -143,6 +143,7 @@ function takes(moment: Moment, effect: EffectEvent): boolean {
     case "ipsec.removeTunnel":
     case "ipsec.rekey":
     case "rollback":
+    case "takeover":
     case "reboot":
       return false;
   }
@@ -180,6 +181,9 @@ function attribute(moment: Moment, link: LinkTruth, memory: Memory): void {
     if (effect.link !== link.id) continue;
     if (effect.what === "port.drain") memory.drain = effect.by === "agent" ? effect : undefined;
     if (effect.what === "port.shut") memory.shut = effect.by === "agent" ? effect : undefined;
+    // What was given back and comes again by itself is told as somebody else's drain.
+    const again = effect.what === "takeover" && linkOf(moment.before, link.id)?.drained === false;
+    if (again) memory.drain = undefined;
     if (effect.by !== "agent") memory.taken = undefined;
     else if (takes(moment, effect)) memory.taken = effect;
     else if (effect.what === "port.restore" && link.carries) memory.taken = undefined;

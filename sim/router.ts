@@ -268,7 +268,7 @@ export class Router {
     this.#install(
       next,
       "device",
-      effects.map((effect): Effect => ({ ...effect, what: "rollback" })),
+      effects.map((effect): Effect => ({ ...effect, what: "takeover" })),
       [],
     );
     this.#earlier = [];

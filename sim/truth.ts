@@ -15,7 +15,8 @@ export interface EffectEvent {
   /** `group/link`, filled by the site. */
   readonly link: string | undefined;
   readonly port: PortName | undefined;
-  readonly what: PortChange["kind"] | "rollback" | "peer.put" | "reboot";
+  /** `takeover`: a standby that did not have the newest commits runs the router now. */
+  readonly what: PortChange["kind"] | "rollback" | "takeover" | "peer.put" | "reboot";
   readonly ckn?: Ckn;
   /** Of the transaction that brought it. */
   readonly token?: string;

@@ -2,7 +2,7 @@
 // any call they make.
 
 import { LinksealError } from "#hal/error.ts";
-import type { World } from "#hal/world.ts";
+import type { Instant, World } from "#hal/world.ts";
 import type { DiskFault } from "#sim/disk.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { FleetRun } from "./fleet.ts";
@@ -34,6 +34,8 @@ export class Lives {
   };
   /** What no process may end with; LinksealError at the start is for systemd to try again. */
   readonly broken: unknown[] = [];
+  /** When a death last took the end of the journal with it. */
+  forgotAt: Instant | undefined;
   readonly #parts: LivesParts;
   #mortal: MortalWorld | undefined;
   /** Mean number of calls until a process dies; undefined = it lives on. */
@@ -111,9 +113,12 @@ export class Lives {
     if (mortal !== this.#mortal) return;
     const { run, prng } = this.#parts;
     this.deaths[mortal?.diedBy ?? "outside"] += 1;
-    if (run.disk.crash()) run.fleet.oracle.forgets();
-    run.end();
     const { clock } = run.fleet.site;
+    if (run.disk.crash()) {
+      run.fleet.oracle.forgets();
+      this.forgotAt = clock.now();
+    }
+    run.end();
     clock.after(prng.between(restartMs.low, restartMs.high), () => {
       this.start();
       clock.wake();

@@ -216,7 +216,7 @@ export class Person {
     if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, never);
     // A campaign that forgot what it did to its own sibling waits for ever; both are adopted.
     const forgot = campaign.because.includes("it has MACsec that is not ours");
-    const strange = campaign.because.includes("a key that is not of this campaign");
+    const strange = /gate\.leftoverKey|a key that is not of this/.test(campaign.because);
     if (forgot || strange) return await this.#say(agent, group, "abandon");
     // Nobody waits for a window whose links are well.
     if (campaign.because.startsWith("gate.window")) await this.#say(agent, group, "abandon");

@@ -1,6 +1,7 @@
 // About ten rotations of a small fleet in bad weather: after each, what a person would heal is
 // healed, everything must come to rest with a true reason, and who does what it asks for gets on.
 
+import type { Instant } from "#hal/world.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
 import { Prng as Random } from "#sim/prng.ts";
@@ -71,6 +72,8 @@ class Rotations {
   readonly #faults: Counts = {};
   readonly #ended: Counts = {};
   readonly #failures: string[] = [];
+  /** By link: when the agent last shut its port. */
+  readonly #shutAt = new Map<string, Instant>();
   /** By group: the campaign that was begun last, as its first record tells. */
   readonly #begun = new Map<string, string>();
   /** By group: what it says, and since when it says so. */
@@ -123,7 +126,9 @@ class Rotations {
         if (what === "strikes") count(this.#faults, name);
       },
       effect: ({ by, what, link }) => {
-        if (by === "agent" && what === "port.shut" && link !== undefined) this.#ambush?.shut(link);
+        if (by !== "agent" || what !== "port.shut" || link === undefined) return;
+        this.#shutAt.set(link, this.#run.fleet.site.clock.now());
+        this.#ambush?.shut(link);
       },
     });
   }
@@ -339,6 +344,8 @@ class Rotations {
       // What people shut is open again once the weather is calm.
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
       if (link?.router.configured(link.port)?.admin !== "down") continue;
+      // A commit that an agent forgot may be undone later: that the port is shut is told.
+      if ((this.#shutAt.get(link.id) ?? 0) < (this.#lives.forgotAt ?? 0)) continue;
       this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
     }
   }

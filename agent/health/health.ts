@@ -1,6 +1,6 @@
 // What may honestly be said about a link or a tunnel: a verdict, its reasons, and how old they are.
 
-import type { MacsecPort, Reading } from "#hal/model.ts";
+import { type MacsecPort, type Reading, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { linkId } from "../desired.ts";
 import { farEndFindings, hereOf, mkaFindings, settingsFindings } from "./control.ts";
@@ -54,7 +54,8 @@ function linkDown(evidence: LinkEvidence, newest: MacsecPort): Finding | undefin
   const { link, now, settings, peer } = evidence;
   if (!isSolid(newest.linkUp, now, settings.staleAfterMs)) return undefined;
   if (newest.linkUp.value) return undefined;
-  const why = peer?.state.admin === "down" ? ": the far end is switched off" : "";
+  const far = peer?.state.admin === "down" ? ": the far end is switched off" : "";
+  const why = strongValue(newest.admin) === "down" ? ": the port is shut on the router" : far;
   const text = `${hereOf(link)} has no link${why}`;
   return finding("down", "link-down", linkId(link), text);
 }

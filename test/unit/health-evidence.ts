@@ -92,6 +92,7 @@ const mkpdus: MkpduCounters = {
 /** How one look differs from a healthy one. */
 export interface Bend {
   readonly linkUp?: boolean;
+  readonly admin?: "up" | "down";
   readonly settings?: Partial<MacsecSettings> | "none";
   readonly session?: Partial<MkaSession>;
   readonly frames?: Partial<MacsecFrames>;
@@ -106,7 +107,7 @@ export function look(ms: number, bend: Bend = {}): MacsecPort {
   const pps = bend.pps ?? 0;
   return {
     port: link.port,
-    admin: known("up", now),
+    admin: known(bend.admin ?? "up", now),
     linkUp: known(bend.linkUp ?? true, now),
     settings: known(configured, now),
     liveSuite: known("gcm-aes-xpn-256", now),

@@ -176,6 +176,12 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
     peer({ admin: "down" }),
     ["HERE has no link: the far end is switched off"],
   ],
+  [
+    "no link, port shut",
+    always({ linkUp: false, admin: "down" }),
+    peer({ admin: "down" }),
+    ["HERE has no link: the port is shut on the router"],
+  ],
   ["no such port", moving, { looks: [] }, ["edge-a lists no port et-0/0/0"]],
   [
     "never read",

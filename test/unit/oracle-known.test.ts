@@ -136,7 +136,63 @@ async function putUndrained(all: Scene): Promise<void> {
   await site.clock.sleep(1_000);
 }
 
+/** A standby that lacks the newest commit runs the primary's router after this was done there. */
+async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  for (const what of done) {
+    await lookBoth(all);
+    const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
+    await (what === "drain" ? hand.drain(primary) : hand.change(primary, restored));
+  }
+  if (done.includes("restore")) primary.router.takeOver(1);
+  expect(primary.router.drained(primary.port)).toBe(true);
+  secondary.fibre.setUp(false);
+  for (let spent = 0; spent < 300_000; spent += 10_000) {
+    await lookBoth(all);
+    await site.clock.sleep(10_000);
+  }
+}
+
+/** Likewise after a key was taken off it, and its sibling gets one so much later. */
+async function addAfterReturn(all: Scene, laterMs: number): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  const key = hand.newKey(primary);
+  await lookBoth(all);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  await lookBoth(all);
+  const { port } = primary;
+  await hand.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
+  await lookBoth(all);
+  primary.router.takeOver(1);
+  await site.clock.sleep(laterMs);
+  await hand.change(secondary, hand.keyChange(secondary, "addKey", hand.newKey(secondary)));
+  expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
+}
+
 describe("the oracle", () => {
+  it("lets pass a drain that its router brings back by itself", async () => {
+    const all = await scene();
+    await play(all, async () => await goBack(all, "drain", "restore"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches one that was never given back", async () => {
+    const all = await scene();
+    await play(all, async () => await goBack(all, "drain"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("stayed drained after its sibling was seen lost");
+  });
+
+  it.each([
+    [1_000, []],
+    [12_000, ["P6"]],
+  ] as const)("counts a key that came back by itself %i ms before as %j", async (ms, expected) => {
+    const all = await scene();
+    await play(all, async () => await addAfterReturn(all, ms));
+    const promises = all.oracle.violations.map(({ promise }) => promise);
+    expect(promises.filter((promise) => promise === "P6")).toEqual(expected);
+  });
+
   it("lets pass a staged key that the router takes long after it was told to", async () => {
     const all = await scene();
     const { hand, primary, secondary, site } = all;

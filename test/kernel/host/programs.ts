@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-const command = join(import.meta.dirname, "../../../agent/bin.js");
+export const root = join(import.meta.dirname, "../../..");
 
 export interface Said {
   readonly status: number | null;
@@ -20,6 +20,8 @@ export class Programs implements Disposable {
   readonly #children: ChildProcess[] = [];
   /** Of those that are started from now on. */
   environment: Readonly<Record<string, string>> = {};
+  /** The build of those that are started from now on. */
+  build = root;
 
   constructor(home: string, network: string) {
     this.#home = home;
@@ -73,6 +75,7 @@ export class Programs implements Disposable {
     const own = { LINKSEAL_HOME: this.#home, TMPDIR: this.#home };
     const env = { ...process.env, ...this.environment, ...own };
     // `ip` becomes the program, so that a signal reaches it.
+    const command = join(this.build, "agent", "bin.js");
     const inside = ["netns", "exec", this.#network, process.execPath, command, ...argv];
     const child = spawn("ip", inside, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#children.push(child);

@@ -1,15 +1,28 @@
 // The main job on real things: a pair enrolled on a real kernel, with keys from a vault behind
 // Microsoft's own client, and what is told of each fault.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { version } from "#agent/cli/version.ts";
 import { sightOf } from "#hal/conformance-canary.ts";
 import { effort } from "../../effort.ts";
 import { type LabFaultName, labFaults } from "../../lab/faults.ts";
 import { Lab, light, links } from "../../lab/lab.ts";
+import { root } from "../host/programs.ts";
 
 let folder = "";
 let lab: Lab;
@@ -42,6 +55,8 @@ const protectedAgain = (): Promise<true> =>
 
 /** Those that are over soon; the long run has them all. */
 const quick: readonly LabFaultName[] = ["peer-silent", "should-secure"];
+
+const replacements = ["SIGKILL", "SIGTERM", "SIGKILL, and another build starts"] as const;
 
 describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   it("is enrolled one link after the other, and everything on it is under MACsec", async () => {
@@ -122,19 +137,62 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     }
   });
 
-  it("loses nothing when its agent is killed, and comes back to the same words", async () => {
-    const stop = await lab.traffic();
-    await rest(2000);
-    await lab.end("agent", "SIGKILL");
-    await rest(3000);
-    await lab.start("agent");
-    await protectedAgain();
-    const tallies = await stop();
-    for (const { sent, received } of tallies) expect(received).toBeGreaterThan(0.9 * sent);
-    const [sent, received] = ["sent", "received"].map((name) =>
-      tallies.reduce((sum, tally) => sum + tally[name as "sent"], 0),
+  it.each(effort(replacements.slice(-1), [...replacements]))(
+    "loses nothing when its agent gets %s, and comes to the same words again",
+    async (what) => {
+      const stop = await lab.traffic();
+      await rest(2000);
+      await lab.end("agent", what.startsWith("SIGTERM") ? "SIGTERM" : "SIGKILL");
+      if (what.endsWith("another build starts")) lab.programs.build = anotherBuild(folder);
+      await rest(3000);
+      await lab.start("agent");
+      const started = lab.processes.at(-1)?.pid;
+      expect(readFileSync(`/proc/${started}/cmdline`, "utf8")).toContain(lab.programs.build);
+      await protectedAgain();
+      const tallies = await stop();
+      lab.programs.build = root;
+      for (const { sent, received } of tallies) expect(received).toBeGreaterThan(0.9 * sent);
+      const [sent, received] = ["sent", "received"].map((name) =>
+        tallies.reduce((sum, tally) => sum + tally[name as "sent"], 0),
+      );
+      console.log(`${what}: ${(sent ?? 0) - (received ?? 0)} of ${sent} lost`);
+      expect(sent).toBe(received);
+    },
+  );
+
+  it("leaves no core file of any process that may have held a key", async () => {
+    const cores = join(folder, "cores");
+    mkdirSync(cores);
+    writeFileSync("/proc/sys/kernel/core_pattern", join(cores, "%p"));
+    const control = spawn(process.execPath, ["-e", "setInterval(() => 0, 1000)"]);
+    await once(control, "spawn");
+    const own = lab.processes.map(({ pid }) => pid);
+    for (const pid of [...own, control.pid ?? 0]) {
+      execFileSync("prlimit", [`--pid=${pid}`, "--core=unlimited:unlimited"]);
+      process.kill(pid, "SIGSEGV");
+    }
+    await until("the deaths", async () =>
+      own.every((pid) => !existsSync(`/proc/${pid}/exe`)) && control.signalCode !== null
+        ? true
+        : undefined,
     );
-    console.log(`agent killed: ${(sent ?? 0) - (received ?? 0)} of ${sent} lost`);
-    expect(sent).toBe(received);
+    expect(own.length).toBe(4);
+    expect(readdirSync(cores)).toEqual([String(control.pid)]);
   });
 });
+
+/** As a package of the next version would lie beside this one. */
+function anotherBuild(home: string): string {
+  const build = join(home, "next");
+  for (const part of ["dist", join("agent", "bin.js"), "package.json"]) {
+    cpSync(join(root, part), join(build, part), { recursive: true });
+  }
+  const holder = readdirSync(join(build, "dist"))
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => join(build, "dist", name))
+    .find((path) => readFileSync(path, "utf8").includes(`version: "${version}"`));
+  if (holder === undefined) throw new Error("the bundle names no version");
+  const text = readFileSync(holder, "utf8");
+  writeFileSync(holder, text.replace(`version: "${version}"`, 'version: "99.0.0"'));
+  return build;
+}
