@@ -197,11 +197,15 @@ export class Crew {
         ? []
         : [() => this.#watchTurn(kill), () => this.#keyWatch.turn(kill)]),
     ];
-    await Promise.all([
-      ...looks.map((look) => this.#loop(look, stop)),
-      ...turns.map((turn) => this.#loop(async () => ({ waitMs: await turn() }), stop)),
-    ]);
-    await this.lookout.close();
+    try {
+      await Promise.all([
+        ...looks.map((look) => this.#loop(look, stop)),
+        ...turns.map((turn) => this.#loop(async () => ({ waitMs: await turn() }), stop)),
+      ]);
+    } finally {
+      // A turn that `kill` cut off ends in an error, and open sessions would keep the process.
+      await this.lookout.close();
+    }
   }
 
   async #watchTurn(signal: AbortSignal): Promise<number> {

@@ -77,6 +77,7 @@ export interface LookoutParts {
 
 export class Lookout {
   readonly #parts: LookoutParts;
+  #closed = false;
   readonly #devices = new Map<string, DeviceSlot>();
   readonly #links = new Map<string, LinkSlot>();
   readonly #tunnels = new Map<string, IpsecTunnel[]>();
@@ -162,9 +163,10 @@ export class Lookout {
     };
     const hint = (): void => this.#parts.hint?.(name);
     const opened = await driver.open(target, this.#parts.world, hint, signal);
-    // Two loops may open at once, and one session is enough.
-    slot.device ??= opened;
+    // Two loops may open at once, and one session is enough; after the end none is wanted.
+    if (!this.#closed) slot.device ??= opened;
     if (slot.device !== opened) await opened[Symbol.asyncDispose]();
+    if (slot.device === undefined) throw ended(name);
     return slot.device;
   }
 
@@ -382,6 +384,7 @@ export class Lookout {
 
   /** Ends every session; one that does not end in time is left to its device. */
   async close(): Promise<void> {
+    this.#closed = true;
     const open = [...this.#devices.values()];
     await Promise.all(open.map(({ wanted, device }) => this.#end(wanted.name, device)));
     for (const slot of open) slot.device = undefined;
@@ -400,6 +403,15 @@ export class Lookout {
       log.write("warn", error.code, error.message, { device: name });
     }
   }
+}
+
+function ended(where: string): LinksealError {
+  const text = "the session was opened too late: whoever asked for it has ended";
+  return new LinksealError("transport.unreachable", text, {
+    effect: "none",
+    where,
+    next: "linkseal status",
+  });
 }
 
 function isSameDevice(a: DesiredDevice, b: DesiredDevice): boolean {

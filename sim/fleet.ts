@@ -7,12 +7,13 @@ import { EventLog } from "./event-log.ts";
 import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
 import { Prng } from "./prng.ts";
 import { buildSite, type Site, type SiteOptions } from "./site.ts";
-import { fullCapabilities, planSite, type RouterModel } from "./site-plan.ts";
+import { fullCapabilities, planSite, type RouterModel, type RoutersPerGroup } from "./site-plan.ts";
 
 export interface FleetOptions {
   readonly seed: string;
-  /** Even: every group has two. */
+  /** Even: two for every group; where a pair ends at `one` of them, half of them are there. */
   readonly routers: number;
+  readonly perGroup?: RoutersPerGroup;
   readonly tunnels: number;
   readonly start: "clear" | "protected";
   /** `mixed`: each router differs by seed in how it commits and what it can hold. */
@@ -33,17 +34,19 @@ export interface Fleet {
 
 export function buildFleet(options: FleetOptions): Fleet {
   const { seed, routers, tunnels, start, models, farEndDelayMs, routingPps } = options;
+  const { perGroup = "two" } = options;
   if (routers < 2 || routers % 2 !== 0)
     throw new RangeError("a fleet has an even number of routers");
   const site = buildSite({
     seed,
     name: "fleet",
     groups: routers / 2,
+    routers: perGroup,
     tunnels,
     start,
     routingPps,
     ...(farEndDelayMs === undefined ? {} : { farEndDelayMs }),
-    ...(models === "mixed" ? { models: mixed(seed, routers) } : {}),
+    ...(models === "mixed" ? { models: mixed(seed, routers / 2, perGroup) } : {}),
   });
   const log = new EventLog(() => site.clock.now(), options.writeLine);
   site.attach({
@@ -55,10 +58,14 @@ export function buildFleet(options: FleetOptions): Fleet {
   return { site, oracle, log };
 }
 
-function mixed(seed: string, routers: number): (device: string) => RouterModel {
-  const { groups } = planSite("fleet", routers / 2, 0);
+function mixed(
+  seed: string,
+  count: number,
+  perGroup: RoutersPerGroup,
+): (device: string) => RouterModel {
+  const { groups } = planSite("fleet", count, 0, perGroup);
   const devices = groups.flatMap(({ links }) => links.map(({ device }) => device));
-  const models = modelsOf(seed, devices);
+  const models = modelsOf(seed, [...new Set(devices)]);
   return (device) => {
     const model = models.get(device);
     if (model === undefined) throw new RangeError(`no router ${device}`);

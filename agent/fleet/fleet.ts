@@ -4,6 +4,7 @@
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildFleet, type Fleet } from "#sim/fleet.ts";
+import type { RoutersPerGroup } from "#sim/site-plan.ts";
 import type { Agent } from "../agent.ts";
 import type { Mind } from "../campaign/conductor.ts";
 import type { Campaign } from "../campaign/model.ts";
@@ -16,6 +17,7 @@ export interface FleetOptions {
   readonly seed: string;
   /** Even: every group has two. */
   readonly routers: number;
+  readonly perGroup?: RoutersPerGroup;
   readonly start: "clear" | "protected";
   /** `mixed`: each router differs by seed in how it commits and what it can hold. */
   readonly models: "best" | "mixed";

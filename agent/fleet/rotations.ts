@@ -89,7 +89,7 @@ class Rotations {
     const { seed } = options;
     this.#prng = new Random(`${seed}/rotations`);
     const scene = drawScene(this.#prng.fork("scene"));
-    const { routers, start, routingPps } = scene;
+    const { routers, perGroup, start, routingPps } = scene;
     const sown = options.plant?.sow() ?? nothingSown;
     const mind: Mind = {
       decide: sown.decide,
@@ -97,7 +97,7 @@ class Rotations {
       took: (campaign, row, next) => this.#took(campaign, row, next),
     };
     const writeLine = (line: string): void => this.#heard(line);
-    const size = { seed, routers, tunnels: 0, start, models: "mixed" } as const;
+    const size = { seed, routers, perGroup, tunnels: 0, start, models: "mixed" } as const;
     const paces = { farEndDelayMs, routingPps };
     this.#run = new FleetRun({ ...size, ...paces, mind, writeLine });
     // Without a probe only the routing misses frames, and hardly any prove a key.

@@ -1,9 +1,11 @@
 // What one seed of a rotation run is like: how its group is configured, what strikes it, who acts.
 
 import type { Prng } from "#sim/prng.ts";
+import type { RoutersPerGroup } from "#sim/site-plan.ts";
 
 export interface Scene {
   readonly routers: 2 | 4;
+  readonly perGroup: RoutersPerGroup;
   readonly start: "clear" | "protected";
   readonly farEnd: "agent" | "manual";
   readonly drain: "prepend" | "gracefulShutdown" | "none";
@@ -51,6 +53,7 @@ export function drawScene(prng: Prng): Scene {
     samples: weighted([1, 2], [3, 1]),
     routingPps: weighted([0.2, 1], [1, 3]),
     traps: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
+    perGroup: weighted(["two", 9], ["one", 1]),
   };
 }
 

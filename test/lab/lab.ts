@@ -304,6 +304,12 @@ export class Lab implements AsyncDisposable {
     ].join("\n");
   }
 
+  /** What each SecY counted, at both ends. */
+  counters(): string {
+    const { edge, far } = this.pair;
+    return [edge, far].map(({ network }) => ip("-s", "-n", network, "macsec", "show")).join("\n");
+  }
+
   /** Of the edge router. */
   ip(...argv: readonly string[]): string {
     return ip("-n", this.pair.edge.network, ...argv);

@@ -65,6 +65,7 @@ async function rotated(hear?: Parameters<Lab["rotate"]>[0]): Promise<string> {
   await rest(5000);
   const tallies = await stop();
   const { sent, lost } = lostOf(tallies);
+  if (lost !== 0) console.log(lab.counters());
   expect([lost, tallies.map(({ missing }) => missing)]).toEqual([0, [[], []]]);
   expect(sent).toBeGreaterThan(2 * 200 * seconds * 0.9);
   expect(clear()).toEqual(clearBefore);

@@ -18,6 +18,8 @@ export interface SupplicantOptions {
   readonly key: TestKey;
   readonly priority: number;
   readonly suite?: CipherSuite;
+  /** 0 if absent: a frame that another one overtook is dropped. */
+  readonly replayWindow?: number;
   /** Its end of the wire; `wire` if absent. */
   readonly port?: string;
 }
@@ -40,7 +42,7 @@ export class Supplicant implements Disposable {
 
   constructor(options: SupplicantOptions) {
     this.options = options;
-    const { version, network, key, priority, suite, port = "wire" } = options;
+    const { version, network, key, priority, suite, replayWindow = 0, port = "wire" } = options;
     this.#folder = mkdtempSync(join(tmpdir(), "linkseal-supplicant-"));
     const file = join(this.#folder, "supplicant.conf");
     const lines = [
@@ -53,7 +55,7 @@ export class Supplicant implements Disposable {
       "  macsec_policy=1",
       "  macsec_integ_only=0",
       "  macsec_replay_protect=1",
-      "  macsec_replay_window=0",
+      `  macsec_replay_window=${replayWindow}`,
       "  macsec_port=1",
       `  mka_cak=${key.cak}`,
       `  mka_ckn=${key.ckn}`,
