@@ -18,7 +18,6 @@ import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
 import { type FarKey, farPort, StandIn } from "./stand-in.ts";
 import { WireWatch } from "./wire.ts";
 
-const group = "erd-lab";
 const suite = "gcm-aes-256";
 
 interface LabLink {
@@ -49,6 +48,7 @@ export class Lab implements AsyncDisposable {
   readonly programs: Programs;
   readonly wires: ReadonlyMap<PortName, WireWatch>;
   readonly folder: string;
+  readonly group = "erd-lab";
   readonly #say: (line: string) => void;
   readonly #processes = new Map<string, Served>();
   #cloudSaid = "";
@@ -148,7 +148,7 @@ export class Lab implements AsyncDisposable {
 
   async campaign(): Promise<CampaignShape | undefined> {
     const shown = await this.#json<{ campaigns: readonly CampaignShape[] }>("rotation", "show");
-    return shown.campaigns.find((one) => one.group === group);
+    return shown.campaigns.find((one) => one.group === this.group);
   }
 
   /**
@@ -183,11 +183,11 @@ export class Lab implements AsyncDisposable {
       ...["--client", this.#told("AZURE_CLIENT_ID")],
       ...["--certificate", this.#told("AZURE_CLIENT_CERTIFICATE_PATH")],
     ];
-    const made = await this.run("keys", "generate", group, ...operator);
+    const made = await this.run("keys", "generate", this.group, ...operator);
     if (made.status !== 0) throw new Error(`no new keys: ${made.err}`);
     this.#say("a new pair for each link is in the vault");
     const before = keysOf(await this.campaign());
-    const begun = await this.run("rotate", group);
+    const begun = await this.run("rotate", this.group);
     if (begun.status !== 0) throw new Error(`the rotation was not begun: ${begun.err}`);
     return await this.#follow(before, seen);
   }
@@ -233,7 +233,7 @@ export class Lab implements AsyncDisposable {
     const want = campaign.links.find(({ name }) => name === link);
     const port = links.find(({ name }) => name === link)?.port;
     if (want === undefined || port === undefined) return;
-    if (state === "awaitingPeer") await this.run("rotation", "proceed", group);
+    if (state === "awaitingPeer") await this.run("rotation", "proceed", this.group);
     if (state !== "switching" || asked.has(want.cakSecretId)) return;
     asked.add(want.cakSecretId);
     this.#say(`  a person points the far end of ${port} at the key ${want.ckn.slice(0, 8)}…`);
@@ -285,7 +285,7 @@ export class Lab implements AsyncDisposable {
       `  - { name: edge, driver: linux, address: "unix:${site}",`,
       `      frr: ${this.pair.edge.frr.shell.at(-1)} }`,
       "groups:",
-      `  - name: ${group}`,
+      `  - name: ${this.group}`,
       `    expressRoutePort: ${this.#told("expressRoutePort")}`,
       `    drain: ${drain}`,
       "    links:",

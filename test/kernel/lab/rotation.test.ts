@@ -28,8 +28,6 @@ beforeAll(async () => {
   console.log(`seed ${seed}`);
   folder = mkdtempSync(join(tmpdir(), "linkseal-lab-"));
   lab = await Lab.open(folder, (line) => said.push(line));
-  const why = await lab.enrol();
-  if (why !== undefined) throw new Error(`no enrolment: ${why}`);
 }, 900_000);
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
@@ -53,45 +51,58 @@ async function keys(): Promise<readonly string[]> {
   return ckns;
 }
 
-/** The group's whole rotation under traffic, judged by what came and by what was on the wires. */
-async function rotated(hear?: Parameters<Lab["rotate"]>[0]): Promise<string> {
-  const [before, clearBefore] = [await keys(), clear()];
+/** Under traffic from a few seconds before until a few after, of which nothing may be lost. */
+async function underTraffic(what: string, play: () => Promise<string | undefined>): Promise<void> {
   const stop = await lab.traffic();
   await rest(5000);
   const begun = performance.now();
-  const why = await lab.rotate(hear);
-  if (why !== undefined) throw new Error(`no rotation: ${why}`);
+  const why = await play();
+  if (why !== undefined) throw new Error(`no ${what}: ${why}`);
   const seconds = Math.round((performance.now() - begun) / 1000);
   await rest(5000);
   const tallies = await stop();
   const { sent, lost } = lostOf(tallies);
   if (lost !== 0) console.log(lab.counters());
+  console.log(`${what}: ${lost} of ${sent} packets lost in ${seconds} s`);
   expect([lost, tallies.map(({ missing }) => missing)]).toEqual([0, [[], []]]);
   expect(sent).toBeGreaterThan(2 * 200 * seconds * 0.9);
+}
+
+/** Nothing of before is left, and no frame of data was in the clear meanwhile. */
+async function rotated(what: string, hear?: Parameters<Lab["rotate"]>[0]): Promise<void> {
+  const [before, clearBefore] = [await keys(), clear()];
+  await underTraffic(what, () => lab.rotate(hear));
   expect(clear()).toEqual(clearBefore);
   const after = await keys();
   expect(after.filter((ckn) => before.includes(ckn))).toEqual([]);
   // A key that stands beside the one of a port would be a difference.
   expect(await lab.run("plan", lab.file)).toMatchObject({ status: 0 });
-  const told = `${lost} of ${sent} packets lost in ${seconds} s, no frame of data in the clear`;
-  console.log(told);
-  return told;
 }
 
-describe("a rotation on a real kernel", { timeout: 1_200_000 }, () => {
-  it("of a drained pair loses nothing and leaves one key on each port", async () => {
+describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => {
+  it("loses nothing while it is enrolled, and nothing is in the clear from then on", async () => {
     try {
-      expect(await rotated()).toMatch(/^0 of \d+ packets lost/);
+      await underTraffic("enrolment from clear", () => lab.enrol());
     } finally {
       console.log([...said, ...lab.complaints()].join("\n"));
     }
+    const before = clear();
+    const stop = await lab.traffic();
+    await rest(5000);
+    expect(lostOf(await stop()).lost).toBe(0);
+    expect(clear()).toEqual(before);
+    expect((await keys()).length).toBe(links.length);
   });
 
-  it("loses nothing either when its agent is killed in the middle", async () => {
+  it("loses nothing while it is rotated, and one key is left on each port", async () => {
+    await rotated("rotation");
+  });
+
+  it("loses nothing either when the agent is killed in the middle", async () => {
     const prng = new Prng(seed);
     const [link, state] = [prng.pick(links).name, prng.pick(states)];
     let killed = false;
-    const told = await rotated(async (campaign) => {
+    await rotated(`killed in ${state} of ${link}`, async (campaign) => {
       if (killed || campaign.link !== link || campaign.state !== state) return;
       killed = true;
       await lab.end("agent", "SIGKILL");
@@ -99,7 +110,21 @@ describe("a rotation on a real kernel", { timeout: 1_200_000 }, () => {
       await lab.start("agent");
     });
     expect(killed).toBe(true);
-    console.log(`killed in ${state} of ${link}: ${told}`);
+  });
+
+  it("loses nothing while an agent that knows nothing of it adopts it", async () => {
+    const [before, clearBefore] = [await keys(), clear()];
+    await underTraffic("adoption", async () => {
+      await lab.end("agent", "SIGTERM");
+      rmSync(join(folder, "state"), { recursive: true });
+      await lab.start("agent");
+      await lab.configure("prepend");
+      const adopted = await lab.run("adopt", lab.group);
+      return adopted.status === 0 ? undefined : adopted.err;
+    });
+    expect([await keys(), clear()]).toEqual([before, clearBefore]);
+    expect(await lab.run("plan", lab.file)).toMatchObject({ status: 0 });
+    await rotated("rotation of what was adopted");
   });
 
   it("of an undrained link is dark for the far end's time and a few seconds of ours", async () => {
