@@ -278,6 +278,7 @@ export const fleetFaults: readonly FleetFault[] = [
   fleet("far-never", "the far end follows never", "management", minutes(5, 30), msee("never")),
   fleet("far-slow", "the far end takes its time", "management", minutes(5, 60), msee("slow")),
   fleet("far-refuses", "the far end refuses writes", "management", minutes(5, 30), msee("refuses")),
+  fleet("far-busy", "operations of others run there", "management", minutes(2, 20), msee("busy")),
   fleet("far-throttled", "the far end throttles", "management", minutes(1, 10), msee("throttled")),
   fleet("far-person", "somebody changes the far end", "link", minutes(5, 60), pointAtForeignPair),
   fleet("far-ahead", "somebody runs ahead", "link", minutes(5, 60), pointAtNewestPair),
@@ -307,6 +308,10 @@ export const fleetFaults: readonly FleetFault[] = [
     minutes(1, 20),
     msee("unreadable"),
   ),
+  fleet("identity-gone", "the port loses its identity", "management", minutes(2, 20), (_, link) => {
+    link.msee.setPort({ identity: "missing" });
+    return () => link.msee.setPort({ identity: "present" });
+  }),
   fleet("vault-down", "the vault is down", "management", minutes(1, 20), vault("down")),
   fleet(
     "vault-denied",

@@ -20,6 +20,8 @@ export type MseeFault =
   | "never"
   | "slow"
   | "refuses"
+  /** Somebody's operation runs on the port, one after the other. */
+  | "busy"
   | "throttled"
   | "unreadable";
 
@@ -204,7 +206,7 @@ export class Msee {
     if (this.#faults.has("refuses")) {
       throw this.#refusal("peer.rejected", "the management API refuses the document (400)");
     }
-    if (this.#updating()) {
+    if (this.#faults.has("busy") || this.#updating()) {
       throw this.#refusal("peer.rejected", "another operation is running on this port (409)");
     }
   }

@@ -43,6 +43,9 @@ export type Order =
   | { readonly kind: "expectNoWrites"; readonly why: string }
   /** New pairs are in the vault, and from now on the requests are counted. */
   | { readonly kind: "newKeys" }
+  /** One of the fleet's faults, until it is healed. */
+  | { readonly kind: "strike"; readonly fault: string; readonly link: string }
+  | { readonly kind: "heal" }
   | { readonly kind: "account" };
 
 export interface Account {
@@ -169,7 +172,9 @@ class DeadlySite {
         oracle.expectNoWrites(order.why);
         break;
       case "newKeys":
-        throw new Error("this site is enrolled, and not rotated");
+      case "strike":
+      case "heal":
+        throw new Error("this site is enrolled, and neither rotated nor struck");
       case "account":
         tell(accountOf(this.#staff, this.#requests));
         break;

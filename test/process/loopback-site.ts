@@ -16,7 +16,9 @@ import {
 } from "#agent/simulate.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import { fleetFaults, strikeFault } from "#sim/faults.ts";
 import type { ReportedStatus } from "#sim/oracle-report.ts";
+import type { Heal } from "#sim/people.ts";
 import type { Leash } from "#sim/serve.ts";
 import { hostKeyPair } from "#sim/serve-ssh.ts";
 import { hasty } from "../haste.ts";
@@ -70,6 +72,7 @@ class LoopbackSite {
   /** By link: when it was last so, as nobody but the site knows. */
   readonly #securedAt = new Map<string, number>();
   readonly #lies: string[] = [];
+  readonly #heals: Heal[] = [];
   /** Nobody dies before the rotation is asked for. */
   #phase: "before" | "rotation" = "before";
   #victim: number | undefined;
@@ -240,6 +243,14 @@ class LoopbackSite {
     this.#leash.letGo();
   }
 
+  #strike(name: string, id: string): Heal {
+    const { site } = this.#staff;
+    const fault = fleetFaults.find((each) => each.name === name);
+    const link = site.link(id);
+    if (fault === undefined || link === undefined) throw new Error(`no ${name} at ${id}`);
+    return strikeFault(site, fault, link);
+  }
+
   #obey(order: Order): void {
     const { oracle, site } = this.#staff;
     switch (order.kind) {
@@ -254,6 +265,12 @@ class LoopbackSite {
         break;
       case "expectNoWrites":
         oracle.expectNoWrites(order.why);
+        break;
+      case "strike":
+        this.#heals.push(this.#strike(order.fault, order.link));
+        break;
+      case "heal":
+        for (const heal of this.#heals.splice(0)) heal();
         break;
       case "newKeys":
         for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");

@@ -1,0 +1,140 @@
+// A rotation of a group whose routers are of two vendors, over real SSH and NETCONF, with keys and
+// far end behind TLS: what an operator does, and what is looked at when it is over.
+
+import { expect } from "vitest";
+import type { CampaignShape } from "#agent/api/shape.ts";
+import type { Status } from "#agent/health/status.ts";
+import { sightOf } from "#hal/conformance-canary.ts";
+import type { Account, Fate } from "./deadly-site.ts";
+import type { Life } from "./life.ts";
+import type { Platform } from "./loopback-site.ts";
+import { Stage } from "./stage.ts";
+
+export const seed = process.env["LINKSEAL_SEED"] ?? "loopback";
+const group = "erd-demo";
+/** Logins and TLS take their own time, which counts this many times. */
+const speed = 12;
+const patienceMs = 240_000;
+
+export type Point =
+  | ({ readonly kind: "request" } & Fate)
+  | { readonly kind: "record"; readonly nth: number };
+
+export interface Ended {
+  readonly deaths: number;
+  readonly outcome: string;
+  readonly ends: string;
+  readonly violations: readonly string[];
+  /** Journal records and requests of the rotation alone. */
+  readonly records: number;
+  readonly requests: Account["requests"];
+  readonly seconds: number;
+  readonly trace: readonly string[];
+}
+
+async function until(
+  stage: Stage,
+  life: Life,
+  what: string,
+  holds: () => Promise<boolean>,
+): Promise<void> {
+  let why = "";
+  const failed = (error: unknown): false => {
+    why = error instanceof Error ? error.message : String(error);
+    return false;
+  };
+  for (const begun = performance.now(); !life.dead; ) {
+    if (await holds().catch(failed)) return;
+    if (performance.now() - begun > patienceMs) {
+      const status = JSON.stringify(await stage.view<Status>("/v1/status").catch(String));
+      throw new Error(`waited too long: ${what}: ${why}: ${status}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function adopted(stage: Stage): Promise<Life> {
+  const life = await stage.live();
+  await stage.apply();
+  await until(stage, life, "an adoption", async () => {
+    await stage.admin("/v1/adopt", { target: group, risks: [] });
+    return true;
+  });
+  await until(stage, life, "protection", async () => {
+    const { verdict } = await stage.view<Status>("/v1/status");
+    return verdict === "protected";
+  });
+  return life;
+}
+
+async function rotation(stage: Stage): Promise<CampaignShape | undefined> {
+  const { campaigns } = await stage.view<{ campaigns: readonly CampaignShape[] }>("/v1/rotation");
+  return campaigns.find(({ kind }) => kind === "rotate");
+}
+
+/** Hears of every state that is seen. */
+export type Hear = (stage: Stage, campaign: CampaignShape) => void;
+
+/** Asked for until a campaign tells of it: a death may have taken the first word along. */
+async function rotated(stage: Stage, life: Life, hear: Hear): Promise<string> {
+  let resumed = 0;
+  await until(stage, life, "the end of a rotation", async () => {
+    const campaign = await rotation(stage);
+    if (campaign === undefined) {
+      await stage.admin("/v1/rotate", { target: group, risks: [], urgency: "planned" });
+      return false;
+    }
+    const status = await stage.view<Status>("/v1/status");
+    stage.tell({ kind: "reported", status });
+    hear(stage, campaign);
+    if (campaign.state === "held" && resumed < 3) {
+      resumed += 1;
+      await stage.admin("/v1/rotation/resume", { group });
+    }
+    return campaign.state === "done" && status.verdict === "protected";
+  });
+  const campaign = life.dead ? undefined : await rotation(stage);
+  const held = resumed === 0 ? "" : `, held ${resumed} times`;
+  return campaign === undefined
+    ? "dead"
+    : `${campaign.state}: ${campaign.links.map(({ outcome }) => outcome).join(", ")}${held}`;
+}
+
+export const isEnded = (value: unknown): value is Ended =>
+  typeof value === "object" && value !== null && "ends" in value;
+
+export async function run(
+  platforms: readonly Platform[],
+  point: Point | undefined,
+  hear: Hear = () => undefined,
+): Promise<Ended> {
+  const fate = point?.kind === "request" ? point : undefined;
+  const setting = { seed, start: "protected", speed, fate, platforms } as const;
+  await using stage = await Stage.open(setting, "loopback-site.ts");
+  let life = await adopted(stage);
+  const [recordsBefore, begun] = [stage.records(), performance.now()];
+  stage.tell({ kind: "newKeys" });
+  if (point?.kind === "record") stage.killAtRecord(life, recordsBefore + point.nth);
+  let outcome = await rotated(stage, life, hear);
+  while (life.dead) {
+    life = await stage.live();
+    outcome = await rotated(stage, life, hear);
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  const records = stage.records() - recordsBefore;
+  const { truth, violations, requests, canaries } = await stage.account();
+  const caks = canaries.map(({ bytes }) => bytes);
+  for (const { bytes } of stage.lives) {
+    expect(sightOf(caks, [Buffer.from(bytes).toString("latin1")])).toBeUndefined();
+  }
+  const links = truth.groups.flatMap((each) => each.links);
+  return {
+    ...{ deaths: stage.lives.length - 1, outcome, violations, records, requests, seconds },
+    ends: links
+      .map(({ id, edgeKeys, farKey, secured, drained, bgpUp, commitPending }) =>
+        JSON.stringify([id, edgeKeys, farKey, secured, drained, bgpUp, commitPending]),
+      )
+      .join("; "),
+    trace: stage.lives.flatMap(({ said }) => said.split("\n").slice(-40)),
+  };
+}
