@@ -70,6 +70,7 @@ async function show(): Promise<void> {
 }
 
 async function rotate(): Promise<void> {
+  await lab.offerKeys();
   const why = await lab.rotate();
   say(why === undefined ? "both links are on new keys" : `not rotated: ${why}`);
   wires();

@@ -9,6 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { CampaignShape } from "#agent/api/shape.ts";
 import type { LinkStatus, Status } from "#agent/health/status.ts";
+import type { Rehearsal } from "#agent/rehearsal.ts";
 import type { PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Programs, type Said } from "../kernel/host/programs.ts";
@@ -173,11 +174,8 @@ export class Lab implements AsyncDisposable {
     if (applied.status !== 0) throw new Error(`the config was not accepted: ${applied.err}`);
   }
 
-  /**
-   * A person puts new pairs into the vault and asks for them; as `enrol` from there on. `seen`
-   * hears of every state.
-   */
-  async rotate(seen?: (campaign: CampaignShape) => Promise<void>): Promise<string | undefined> {
+  /** A person puts a new pair for each link into the vault. */
+  async offerKeys(): Promise<void> {
     const operator = [
       ...["--credential", "certificate", "--tenant", this.#told("AZURE_TENANT_ID")],
       ...["--client", this.#told("AZURE_CLIENT_ID")],
@@ -186,6 +184,15 @@ export class Lab implements AsyncDisposable {
     const made = await this.run("keys", "generate", this.group, ...operator);
     if (made.status !== 0) throw new Error(`no new keys: ${made.err}`);
     this.#say("a new pair for each link is in the vault");
+  }
+
+  /** The rotation as the agent tries it on a simulated twin of this pair. */
+  rehearsal(): Promise<Rehearsal> {
+    return this.#json("rotate", this.group, "--dry-run", "--rehearse");
+  }
+
+  /** A person asks for the keys that were offered; as `enrol` from there on, for `seen` too. */
+  async rotate(seen?: (campaign: CampaignShape) => Promise<void>): Promise<string | undefined> {
     const before = keysOf(await this.campaign());
     const begun = await this.run("rotate", this.group);
     if (begun.status !== 0) throw new Error(`the rotation was not begun: ${begun.err}`);
