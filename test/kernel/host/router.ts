@@ -33,6 +33,8 @@ export async function buildPair(): Promise<Pair> {
   const [edge, far] = [addNetwork(), addNetwork()];
   // Flows spread by their ports, and a socket may hold a long turn's packets.
   writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
+  // They come at once, and a device between the two queues a thousand of its own accord.
+  writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
   for (const network of [edge, far]) {
     ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
   }

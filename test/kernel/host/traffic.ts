@@ -9,6 +9,8 @@ export interface Tally {
   readonly sent: number;
   /** Each number once. */
   readonly received: number;
+  /** What the sender's own kernel did not take, the first ones: number and why. */
+  readonly refused: readonly string[];
   /** The first numbers that never came, of those before the last one that did. */
   readonly missing: readonly number[];
   /** The longest time in which nothing came, in ms of the wall clock. */
@@ -46,6 +48,7 @@ const sockets = await Promise.all(
 );
 
 let sent = 0;
+const refused: string[] = [];
 let stopped = false;
 process.stdin.once("end", () => {
   stopped = true;
@@ -58,7 +61,10 @@ while (!stopped) {
   for (; sent * everyMs < performance.now() - start; sent += 1) {
     const packet = Buffer.alloc(64);
     packet.writeUInt32BE(sent);
-    sockets[sent % flows]?.send(packet, firstPort + (sent % flows), far);
+    const number = sent;
+    sockets[sent % flows]?.send(packet, firstPort + (sent % flows), far, (error) => {
+      if (error !== null && refused.length < missingMax) refused.push(`${number} ${error.message}`);
+    });
   }
   await rest(everyMs);
 }
@@ -67,6 +73,6 @@ const newest = Math.max(0, ...[...seen].slice(-1000));
 const missing = Array.from({ length: newest }, (_, packet) => packet)
   .filter((packet) => !seen.has(packet))
   .slice(0, missingMax);
-const tally: Tally = { sent, received: seen.size, missing, silence };
+const tally: Tally = { sent, received: seen.size, refused, missing, silence };
 console.log(JSON.stringify(tally));
 for (const socket of sockets) socket.close();

@@ -62,7 +62,7 @@ async function underTraffic(what: string, play: () => Promise<string | undefined
   await rest(5000);
   const tallies = await stop();
   const { sent, lost } = lostOf(tallies);
-  if (lost !== 0) console.log(lab.counters());
+  if (lost !== 0) console.log(lab.counters(), tallies, (await lab.campaign())?.steps);
   console.log(`${what}: ${lost} of ${sent} packets lost in ${seconds} s`);
   expect([lost, tallies.map(({ missing }) => missing)]).toEqual([0, [[], []]]);
   expect(sent).toBeGreaterThan(2 * 200 * seconds * 0.9);
