@@ -302,7 +302,9 @@ class Rotations {
   #isAtRest(): boolean {
     const { agent, fleet } = this.#run;
     const now = fleet.site.clock.now();
-    if (agent?.crew === undefined) return false;
+    // A router that still boots may have its port shut, and opens it once it is read.
+    const routers = [...fleet.site.routers.values()];
+    if (agent?.crew === undefined || !routers.every((router) => router.reachable())) return false;
     return fleet.site.groups.every((group) => {
       const campaign = openCampaign(agent.memory, group);
       const text = campaign === undefined ? "" : this.#standing(campaign);
