@@ -1,12 +1,12 @@
 // Two keys of a port as routers of Cisco hold them: a key chain each, the second attached as the
 // fallback of the first. The routers themselves would let the key in use be deleted.
 
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Ckn, KeyRef, KeySlot, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Lifetime } from "./cisco-text.ts";
 import type { Work } from "./define-dialect.ts";
+import { refused, rejected, secretFor } from "./port-change.ts";
 
 export interface ChainKey extends Lifetime {
   readonly ckn: Ckn;
@@ -129,28 +129,6 @@ export function removeKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainS
 }
 
 function newKey({ port }: ChainPlan, key: KeyRef, around: ChainSurroundings): PlannedKey {
-  const secret = around.work.secrets.get(key.cakSecretId);
-  if (secret === undefined) throw rejected(around, port, "the change brings no key");
-  if (secret.byteLength !== 16 && secret.byteLength !== 32) {
-    const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
-    throw refused(around, "vault.malformedKey", port, text);
-  }
+  const secret = secretFor(around, port, key);
   return { ckn: key.ckn, word: key.ckn, startsAt: around.begins, endsAt: undefined, secret };
-}
-
-type Refusing = Pick<ChainSurroundings, "work">;
-
-export function rejected(around: Refusing, port: string, why: string): LinksealError {
-  return refused(around, "device.rejected", port, why);
-}
-
-export function refused(
-  { work }: Refusing,
-  code: ErrorCode,
-  port: string,
-  why: string,
-): LinksealError {
-  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
-  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
-  return new LinksealError(code, text, { effect: "none", where: work.device, next });
 }

@@ -6,12 +6,13 @@ import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import type { CommitRecord, Dialect, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
+import { rejected } from "../port-change.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { look } from "./look.ts";
 import { readByPort, readSession } from "./macsec-answers.ts";
-import { planChange, planOf, rejected, type Surroundings } from "./plan.ts";
+import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, type Question, question, routeTo } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import {

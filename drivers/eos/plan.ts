@@ -1,11 +1,19 @@
 // What a wanted change makes of a port, part by part, and why it is refused: EOS itself would let
 // the key in use be deleted.
 
-import type { DeviceChange, PortChange } from "#hal/device.ts";
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Work } from "../define-dialect.ts";
+import {
+  type Changed,
+  type OnPort,
+  planPorts,
+  refused,
+  refuseSettings,
+  rejected,
+  secretFor,
+} from "../port-change.ts";
 import { type EosConfig, neighboursOn } from "./config.ts";
 import { isDrainMap, ownProfile } from "./names.ts";
 
@@ -35,9 +43,7 @@ export interface Surroundings {
   principal(port: PortName): Ckn | undefined;
 }
 
-const windowMax = 0xffff_ffff;
-const rekeySMin = 30;
-const rekeySMax = 100_000;
+const limits = { replayWindowMax: 0xffff_ffff, sakRekeySeconds: { min: 30, max: 100_000 } };
 
 export function planOf(config: EosConfig, port: PortName): PortPlan {
   const name = config.bindings.get(port);
@@ -64,30 +70,24 @@ export function drainsOf(config: EosConfig, port: PortName): readonly DrainMeans
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
-): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
-  const plans = new Map<PortName, PortPlan>();
-  for (const part of change) {
-    if (!("port" in part)) {
-      throw refused(around, "device.unsupported", part.kind, "it is not known");
-    }
-    const { port } = part;
-    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
-    refuseUnread(around, port);
-    const plan = plans.get(port) ?? planOf(around.config, port);
-    plans.set(port, planPart(plan, part, around));
-  }
-  return [...plans.values()].map((after) => {
-    const before = planOf(around.config, after.port);
-    if (after.keys.length > 0 && after.settings === undefined) {
-      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
-    }
-    for (const { ckn, role, secret } of after.keys) {
-      const was = before.keys.find((key) => key.ckn === ckn);
-      if (was?.role === role || secret !== undefined) continue;
-      throw rejected(around, after.port, "a key gets another role, and the change brings it not");
-    }
-    return { before, after };
+): readonly Changed<PortPlan>[] {
+  const plans = planPorts<PortPlan>(change, {
+    ...around,
+    planOf: (port) => planOf(around.config, port),
+    refuseUnread: (port) => refuseUnread(around, port),
+    planPart: (plan, part) => planPart(plan, part, around),
+    holdsKeys: ({ keys }) => keys.length > 0,
   });
+  for (const { before, after } of plans) refuseSilentRoles(before, after, around);
+  return plans;
+}
+
+function refuseSilentRoles(before: PortPlan, after: PortPlan, around: Surroundings): void {
+  for (const { ckn, role, secret } of after.keys) {
+    const was = before.keys.find((key) => key.ckn === ckn);
+    if (was?.role === role || secret !== undefined) continue;
+    throw rejected(around, after.port, "a key gets another role, and the change brings it not");
+  }
 }
 
 // What is there and not understood must not be written over.
@@ -103,8 +103,6 @@ function refuseUnread(around: Surroundings, port: PortName): void {
     throw rejected(around, port, `${other} shares its MACsec profile`);
   }
 }
-
-type OnPort = Extract<PortChange, { readonly port: PortName }>;
 
 function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
   switch (part.kind) {
@@ -138,21 +136,10 @@ function protect(
   { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
   around: Surroundings,
 ): PortPlan {
-  const { suite, confidentialityOffset, replayWindow, sakRekeyMs } = settings;
-  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
-    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
-  }
-  if (confidentialityOffset !== 0) {
+  if (settings.confidentialityOffset !== 0) {
     throw rejected(around, port, "EOS knows no confidentiality offset but 0");
   }
-  if (replayWindow !== undefined && replayWindow > windowMax) {
-    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
-  }
-  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
-  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
-  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
-    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
-  }
+  refuseSettings(around, port, settings, limits);
   const profile = plan.profile ?? ownProfile(port);
   return { ...plan, profile, settings: { ...settings, policy: "mustSecure" } };
 }
@@ -172,7 +159,7 @@ function addKey(
   if (role === "fallback" && plan.keys.length === 0) {
     throw rejected(around, port, "a fallback key needs a primary key beside it");
   }
-  const secret = secretOf(key, port, around);
+  const secret = secretFor(around, port, key);
   return { ...plan, keys: [...plan.keys, { ckn: key.ckn, role, secret }] };
 }
 
@@ -189,7 +176,7 @@ function promoteKey(
     ...plan,
     keys: plan.keys.map((key): PlannedKey => {
       const ref = keys.find((one) => one.ckn === key.ckn);
-      const secret = ref === undefined ? {} : { secret: secretOf(ref, port, around) };
+      const secret = ref === undefined ? {} : { secret: secretFor(around, port, ref) };
       return { ckn: key.ckn, role: key.ckn === ckn ? "primary" : "fallback", ...secret };
     }),
   };
@@ -198,7 +185,7 @@ function promoteKey(
 function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
   if (plan.keys.length > 1) throw rejected(around, plan.port, "the port holds two keys");
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
-  const secret = secretOf(key, plan.port, around);
+  const secret = secretFor(around, plan.port, key);
   return { ...plan, keys: [{ ckn: key.ckn, role: "primary", secret }] };
 }
 
@@ -214,27 +201,4 @@ function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
     throw rejected(around, plan.port, "no primary key would be left; promote the fallback first");
   }
   return { ...plan, keys: rest };
-}
-
-function secretOf(key: KeyRef, port: PortName, around: Surroundings): Secret {
-  const secret = around.work.secrets.get(key.cakSecretId);
-  if (secret === undefined) throw rejected(around, port, "the change brings no key");
-  if (secret.byteLength === 16 || secret.byteLength === 32) return secret;
-  const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
-  throw refused(around, "vault.malformedKey", port, text);
-}
-
-export function rejected(around: Surroundings, port: string, why: string): LinksealError {
-  return refused(around, "device.rejected", port, why);
-}
-
-function refused(
-  { work }: Surroundings,
-  code: ErrorCode,
-  port: string,
-  why: string,
-): LinksealError {
-  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
-  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
-  return new LinksealError(code, text, { effect: "none", where: work.device, next });
 }

@@ -1,6 +1,6 @@
 // What a wanted change makes of a port, part by part, and why it is refused.
 
-import type { DeviceChange, PortChange } from "#hal/device.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import {
   addKey,
@@ -9,11 +9,17 @@ import {
   keysOf,
   type PlannedChain,
   promoteKey,
-  refused,
-  rejected,
   removeKey,
   replaceKey,
 } from "../cisco-chains.ts";
+import {
+  type Changed,
+  type OnPort,
+  planPorts,
+  refused,
+  refuseSettings,
+  rejected,
+} from "../port-change.ts";
 import { isToken } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { isDrainMap, ownName } from "./names.ts";
@@ -35,9 +41,7 @@ export interface Surroundings extends ChainSurroundings {
   readonly routeMaps: ReadonlyMap<string, readonly MapEntry[]>;
 }
 
-const windowMax = 0xffff_ffff;
-const rekeySMin = 30;
-const rekeySMax = 65_535;
+const limits = { replayWindowMax: 0xffff_ffff, sakRekeySeconds: { min: 30, max: 65_535 } };
 
 export function planOf(config: XeConfig, port: PortName): PortPlan {
   const own = config.interfaces.get(port);
@@ -98,22 +102,13 @@ export function drainsOf(config: XeConfig, port: PortName): readonly DrainMeans[
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
-): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
-  const plans = new Map<PortName, PortPlan>();
-  for (const part of change) {
-    if (!("port" in part))
-      throw refused(around, "device.unsupported", part.kind, "it is not known");
-    const { port } = part;
-    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
-    refuseUnread(around, port);
-    const plan = plans.get(port) ?? planOf(around.config, port);
-    plans.set(port, planPart(plan, part, around));
-  }
-  return [...plans.values()].map((after) => {
-    if (keysOf(after).length > 0 && after.settings === undefined) {
-      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
-    }
-    return { before: planOf(around.config, after.port), after };
+): readonly Changed<PortPlan>[] {
+  return planPorts(change, {
+    ...around,
+    planOf: (port) => planOf(around.config, port),
+    refuseUnread: (port) => refuseUnread(around, port),
+    planPart: (plan, part) => planPart(plan, part, around),
+    holdsKeys: (plan) => keysOf(plan).length > 0,
   });
 }
 
@@ -136,8 +131,6 @@ function refuseUnread(around: Surroundings, port: PortName): void {
     if (shared !== undefined) throw rejected(around, port, `${other} shares ${shared} with it`);
   }
 }
-
-type OnPort = Extract<PortChange, { readonly port: PortName }>;
 
 function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
   switch (part.kind) {
@@ -204,28 +197,13 @@ function protect(
   { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
   around: Surroundings,
 ): PortPlan {
-  const { suite, confidentialityOffset, keyServerPriority, replayWindow, sakRekeyMs } = settings;
-  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
-    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
-  }
-  const isXpn = suite.includes("xpn");
-  if (isXpn && confidentialityOffset !== 0) {
-    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
-  }
-  if (keyServerPriority > 255) {
+  if (settings.keyServerPriority > 255) {
     throw rejected(around, port, "a key server's priority is at most 255");
   }
-  if (replayWindow !== undefined && replayWindow > windowMax) {
-    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
-  }
-  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
-  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
-  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
-    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
-  }
+  refuseSettings(around, port, settings, limits);
   const policy = plan.policy ?? ownOf(plan, around);
   // With extended packet numbers a far end of another make counts SSCIs by the SCIs.
-  const isSsciBySci = isXpn || plan.isSsciBySci;
+  const isSsciBySci = settings.suite.includes("xpn") || plan.isSsciBySci;
   return { ...plan, policy, isSsciBySci, settings: { ...settings, policy: "mustSecure" } };
 }
 

@@ -1,6 +1,6 @@
 // What a wanted change makes of a port, part by part, and why it is refused.
 
-import type { DeviceChange, PortChange } from "#hal/device.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import {
   addKey,
@@ -10,11 +10,17 @@ import {
   keysOf,
   type PlannedChain,
   promoteKey,
-  refused,
-  rejected,
   removeKey,
   replaceKey,
 } from "../cisco-chains.ts";
+import {
+  type Changed,
+  type OnPort,
+  planPorts,
+  refused,
+  refuseSettings,
+  rejected,
+} from "../port-change.ts";
 import { isToken } from "../transport/cli.ts";
 import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";
@@ -32,9 +38,7 @@ export interface Surroundings extends ChainSurroundings {
   readonly ports: ReadonlySet<PortName>;
 }
 
-const windowMax = 1_024;
-const rekeySMin = 60;
-const rekeySMax = 2_592_000;
+const limits = { replayWindowMax: 1_024, sakRekeySeconds: { min: 60, max: 2_592_000 } };
 
 export function planOf(config: XrConfig, port: PortName): PortPlan {
   const own = config.interfaces.get(port);
@@ -73,22 +77,13 @@ export function drainsOf(config: XrConfig, port: PortName): readonly DrainMeans[
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
-): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
-  const plans = new Map<PortName, PortPlan>();
-  for (const part of change) {
-    if (!("port" in part))
-      throw refused(around, "device.unsupported", part.kind, "it is not known");
-    const { port } = part;
-    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
-    refuseUnread(around, port);
-    const plan = plans.get(port) ?? planOf(around.config, port);
-    plans.set(port, planPart(plan, part, around));
-  }
-  return [...plans.values()].map((after) => {
-    if (keysOf(after).length > 0 && after.settings === undefined) {
-      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
-    }
-    return { before: planOf(around.config, after.port), after };
+): readonly Changed<PortPlan>[] {
+  return planPorts(change, {
+    ...around,
+    planOf: (port) => planOf(around.config, port),
+    refuseUnread: (port) => refuseUnread(around, port),
+    planPart: (plan, part) => planPart(plan, part, around),
+    holdsKeys: (plan) => keysOf(plan).length > 0,
   });
 }
 
@@ -111,8 +106,6 @@ function refuseUnread(around: Surroundings, port: PortName): void {
     if (shared !== undefined) throw rejected(around, port, `${other} shares ${shared} with it`);
   }
 }
-
-type OnPort = Extract<PortChange, { readonly port: PortName }>;
 
 function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
   switch (part.kind) {
@@ -164,21 +157,7 @@ function protect(
   { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
   around: Surroundings,
 ): PortPlan {
-  const { suite, confidentialityOffset, replayWindow, sakRekeyMs } = settings;
-  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
-    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
-  }
-  if (suite.includes("xpn") && confidentialityOffset !== 0) {
-    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
-  }
-  if (replayWindow !== undefined && replayWindow > windowMax) {
-    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
-  }
-  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
-  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
-  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
-    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
-  }
+  refuseSettings(around, port, settings, limits);
   const policy = plan.policy ?? ownOf(plan, around);
   // A policy reaches a port only together with a key chain, which may still be empty.
   const primary = plan.primary ?? { name: freeChain(plan, ownOf(plan, around)), keys: [] };

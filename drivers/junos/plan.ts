@@ -1,12 +1,20 @@
 // What a wanted change makes of a port, part by part, and why it is refused: Junos itself would let
 // the key in use be deleted.
 
-import type { DeviceChange, PortChange } from "#hal/device.ts";
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Work } from "../define-dialect.ts";
+import {
+  type Changed,
+  type OnPort,
+  planPorts,
+  refused,
+  refuseSettings,
+  rejected,
+  secretFor,
+} from "../port-change.ts";
 import { type ChainKey, type JunosConfig, neighboursOn } from "./config.ts";
 import { drainOut, ownName } from "./names.ts";
 
@@ -43,9 +51,7 @@ export interface Surroundings {
 }
 
 const keyIdMax = 63;
-const windowMax = 65_535;
-const rekeySMin = 60;
-const rekeySMax = 86_400;
+const limits = { replayWindowMax: 65_535, sakRekeySeconds: { min: 60, max: 86_400 } };
 
 export function planOf(config: JunosConfig, port: PortName): PortPlan {
   const binding = config.bindings.get(port);
@@ -98,22 +104,13 @@ export function slotsOf(plan: PortPlan, wall: WallTime): readonly KeySlot[] {
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
-): readonly { readonly before: PortPlan; readonly after: PortPlan }[] {
-  const plans = new Map<PortName, PortPlan>();
-  for (const part of change) {
-    if (!("port" in part))
-      throw refused(around, "device.unsupported", part.kind, "it is not known");
-    const { port } = part;
-    if (!around.ports.has(port)) throw rejected(around, port, "there is no such port");
-    refuseUnread(around, port);
-    const plan = plans.get(port) ?? planOf(around.config, port);
-    plans.set(port, planPart(plan, part, around));
-  }
-  return [...plans.values()].map((after) => {
-    if (after.keys.length > 0 && after.settings === undefined) {
-      throw rejected(around, after.port, "the port would hold a key but no MACsec settings");
-    }
-    return { before: planOf(around.config, after.port), after };
+): readonly Changed<PortPlan>[] {
+  return planPorts(change, {
+    ...around,
+    planOf: (port) => planOf(around.config, port),
+    refuseUnread: (port) => refuseUnread(around, port),
+    planPart: (plan, part) => planPart(plan, part, around),
+    holdsKeys: ({ keys }) => keys.length > 0,
   });
 }
 
@@ -131,8 +128,6 @@ function refuseUnread(around: Surroundings, port: PortName): void {
     throw rejected(around, port, `${other} shares its connectivity association ${name}`);
   }
 }
-
-type OnPort = Extract<PortChange, { readonly port: PortName }>;
 
 function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
   switch (part.kind) {
@@ -165,21 +160,7 @@ function protect(
   { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
   around: Surroundings,
 ): PortPlan {
-  const { suite, confidentialityOffset, replayWindow, sakRekeyMs } = settings;
-  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
-    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
-  }
-  if (suite.includes("xpn") && confidentialityOffset !== 0) {
-    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
-  }
-  if (replayWindow !== undefined && replayWindow > windowMax) {
-    throw rejected(around, port, `a replay window has at most ${windowMax} frames`);
-  }
-  const rekeyS = sakRekeyMs === undefined ? undefined : sakRekeyMs / 1000;
-  const isRekey = rekeyS === undefined || (rekeyS >= rekeySMin && rekeyS <= rekeySMax);
-  if (!isRekey || (rekeyS ?? 0) % 1 !== 0) {
-    throw rejected(around, port, `a SAK is renewed after ${rekeySMin} to ${rekeySMax} s`);
-  }
+  refuseSettings(around, port, settings, limits);
   const association = plan.association ?? ownName(port);
   return { ...plan, association, settings: { ...settings, policy: "mustSecure" } };
 }
@@ -230,12 +211,7 @@ function newKey(
   beside: readonly PlannedKey[],
   around: Surroundings,
 ): PlannedKey {
-  const secret = around.work.secrets.get(key.cakSecretId);
-  if (secret === undefined) throw rejected(around, plan.port, "the change brings no key");
-  if (secret.byteLength !== 16 && secret.byteLength !== 32) {
-    const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
-    throw refused(around, "vault.malformedKey", plan.port, text);
-  }
+  const secret = secretFor(around, plan.port, key);
   const taken = new Set<number>();
   let startsAt = Math.floor(around.wall / 1000) * 1000;
   for (const { place } of plan.keys) {
@@ -247,19 +223,4 @@ function newKey(
   while (taken.has(id)) id += 1;
   if (id > keyIdMax) throw rejected(around, plan.port, "its key chain is full");
   return { ckn: key.ckn, place: { kind: "chain", id, startsAt: startsAt as WallTime }, secret };
-}
-
-function rejected(around: Surroundings, port: string, why: string): LinksealError {
-  return refused(around, "device.rejected", port, why);
-}
-
-function refused(
-  { work }: Surroundings,
-  code: ErrorCode,
-  port: string,
-  why: string,
-): LinksealError {
-  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
-  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
-  return new LinksealError(code, text, { effect: "none", where: work.device, next });
 }

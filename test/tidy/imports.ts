@@ -42,6 +42,10 @@ const importTable: readonly TableRow[] = [
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
+    edge: /^drivers\/([a-z]+\/plan|eos\/eos|cisco-chains)\.ts -> drivers\/port-change\.ts$/,
+    why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
+  },
+  {
     edge: /^drivers\/iosx[er]\/.* -> drivers\/cisco-[a-z]+\.ts$/,
     why: "pure: what two platforms of one maker say alike",
   },

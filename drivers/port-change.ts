@@ -1,0 +1,108 @@
+// What a change of ports comes to, and what is refused before anything is sent, whatever the vendor.
+
+import type { DeviceChange, PortChange } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { KeyRef, PortName, WantedSettings } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { Work } from "./define-dialect.ts";
+
+export type OnPort = Extract<PortChange, { readonly port: PortName }>;
+
+interface Refusing {
+  readonly work: Pick<Work, "device" | "capabilities">;
+}
+
+/** `device.rejected`, effect "none". */
+export function rejected(around: Refusing, port: string, why: string): LinksealError {
+  return refused(around, "device.rejected", port, why);
+}
+
+/** Effect "none". */
+export function refused(
+  { work }: Refusing,
+  code: ErrorCode,
+  port: string,
+  why: string,
+): LinksealError {
+  const text = `the change on ${port} of ${work.device} is refused, nothing was changed: ${why}`;
+  const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
+  return new LinksealError(code, text, { effect: "none", where: work.device, next });
+}
+
+/** The octets that the change brings for a key. Throws `device.rejected` or `vault.malformedKey`. */
+export function secretFor(around: { readonly work: Work }, port: PortName, key: KeyRef): Secret {
+  const secret = around.work.secrets.get(key.cakSecretId);
+  if (secret === undefined) throw rejected(around, port, "the change brings no key");
+  if (secret.byteLength === 16 || secret.byteLength === 32) return secret;
+  const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
+  throw refused(around, "vault.malformedKey", port, text);
+}
+
+export interface Changed<P> {
+  readonly before: P;
+  readonly after: P;
+}
+
+interface Planning<P> extends Refusing {
+  /** Ports that the router has. */
+  readonly ports: ReadonlySet<PortName>;
+  /** As the port is configured. */
+  readonly planOf: (port: PortName) => P;
+  /** Throws what keeps the port from being written. */
+  readonly refuseUnread: (port: PortName) => void;
+  readonly planPart: (plan: P, part: OnPort) => P;
+  readonly holdsKeys: (plan: P) => boolean;
+}
+
+/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+export function planPorts<P extends { readonly port: PortName; readonly settings?: unknown }>(
+  change: DeviceChange,
+  planning: Planning<P>,
+): readonly Changed<P>[] {
+  const plans = new Map<PortName, P>();
+  for (const part of change) {
+    if (!("port" in part)) {
+      throw refused(planning, "device.unsupported", part.kind, "it is not known");
+    }
+    const { port } = part;
+    if (!planning.ports.has(port)) throw rejected(planning, port, "there is no such port");
+    planning.refuseUnread(port);
+    plans.set(port, planning.planPart(plans.get(port) ?? planning.planOf(port), part));
+  }
+  return [...plans.values()].map((after) => {
+    if (planning.holdsKeys(after) && after.settings === undefined) {
+      throw rejected(planning, after.port, "the port would hold a key but no MACsec settings");
+    }
+    return { before: planning.planOf(after.port), after };
+  });
+}
+
+/** What a platform takes of settings. */
+export interface SettingsLimits {
+  readonly replayWindowMax: number;
+  readonly sakRekeySeconds: { readonly min: number; readonly max: number };
+}
+
+/** Throws `device.*`, effect "none", for settings that the router would take otherwise or not. */
+export function refuseSettings(
+  around: Refusing,
+  port: PortName,
+  settings: WantedSettings,
+  { replayWindowMax, sakRekeySeconds: { min, max } }: SettingsLimits,
+): void {
+  const { suite, confidentialityOffset, replayWindow, sakRekeyMs } = settings;
+  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
+    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
+  }
+  // IEEE 802.1AE-2018, 10.7.25: extended packet numbers know no other.
+  if (suite.includes("xpn") && confidentialityOffset !== 0) {
+    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
+  }
+  if (replayWindow !== undefined && replayWindow > replayWindowMax) {
+    throw rejected(around, port, `a replay window has at most ${replayWindowMax} frames`);
+  }
+  if (sakRekeyMs === undefined) return;
+  const rekeySeconds = sakRekeyMs / 1_000;
+  if (rekeySeconds >= min && rekeySeconds <= max && rekeySeconds % 1 === 0) return;
+  throw rejected(around, port, `a SAK is renewed after ${min} to ${max} s`);
+}
