@@ -33,8 +33,8 @@ const __dirname = import.meta.dirname;`;
 function sourceHash(): string {
   const hash = createHash("sha256");
   const code = ["{agent,drivers,hal,sim}/**/*.ts", "agent/web/*", ".ci/bundle.ts"];
-  const sources = new Set(globSync(code, { cwd: root }));
-  for (const path of ["package-lock.json", ...[...sources].sort()]) {
+  const sources = new Set<string>(globSync(code, { cwd: root }));
+  for (const path of ["package-lock.json", ...[...sources].sort((a, b) => (a < b ? -1 : 1))]) {
     hash
       .update(`${path}\0`)
       .update(readFileSync(join(root, path)))

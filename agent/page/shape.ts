@@ -11,6 +11,11 @@ export interface LinkSample {
   /** Received and sent under MACsec. */
   readonly protected: string | null;
   readonly clear: string | null;
+  /**
+   * What passes a port without MACsec, where nothing counts clear frames: all of it in the clear,
+   * in frames a second; null on any other port.
+   */
+  readonly openPps: number | null;
   /** Frames that no SA took, and those that were too long once protected. */
   readonly failed: string | null;
   /** Part of the packet numbers of the SAK. */

@@ -146,10 +146,17 @@ function linkSample(port: MacsecPort, clock: PageClock): LinkSample {
     at: wallOf(port.frames.at, clock),
     protected: frames === undefined ? null : String(frames.rxOk + frames.txProtected),
     clear: sumOf(frames === undefined ? [] : [frames.rxClear, frames.txClear]),
+    openPps: openPps(port),
     failed: sumOf(frames === undefined ? [] : failures.map((name) => frames[name])),
     pnUsed: pnUsedRatio(port) ?? null,
     livePeers: strongValue(port.session)?.livePeers ?? null,
   };
+}
+
+function openPps({ settings, rate }: MacsecPort): number | null {
+  const isOpen = settings.kind === "known" && settings.value === undefined;
+  const passing = strongValue(rate);
+  return isOpen && passing !== undefined ? passing.rxPps + passing.txPps : null;
 }
 
 function tunnelSample(tunnel: IpsecTunnel, clock: PageClock): TunnelSample {

@@ -2,7 +2,7 @@
 
 import { type ComponentChild, h } from "preact";
 import { badge } from "./glyph.ts";
-import { type History, type Lines, last, rates, values } from "./history.ts";
+import { frameRates, type History, type Lines, last, rates, values } from "./history.ts";
 import { type Moment, type Selected, verdictNow } from "./model.ts";
 import { fact, reasonList } from "./pieces.ts";
 import { Plot, type PlotLine } from "./plot.ts";
@@ -58,7 +58,7 @@ function linkDetail(
 ): ComponentChild {
   const samples = history.links.get(id) ?? [];
   const now = moment.now / 1_000;
-  const frames = rates(samples, [(s) => s.protected, (s) => s.clear, (s) => s.failed]);
+  const frames = frameRates(samples);
   const numbers = values(samples, (s) => s.pnUsed);
   const peers = values(samples, (s) => s.livePeers);
   const newest = moment.isStale ? null : (link?.newest ?? null);
@@ -83,7 +83,12 @@ function linkDetail(
     h(Plot, {
       title: "MKA live peers",
       lines: [line("now", "line-good", [], peersNow === null ? "not known" : String(peersNow))],
-      ...{ data: peers, now, least: 2, tick: (value: number) => (value % 1 === 0 ? String(value) : "") },
+      ...{
+        data: peers,
+        now,
+        least: 2,
+        tick: (value: number) => (value % 1 === 0 ? String(value) : ""),
+      },
     }),
   );
   return h("div", null, plots, linkFacts(status, link, moment));

@@ -92,6 +92,14 @@ function rate<T extends Sample>(
   return rose < 0 ? null : (rose * 1_000) / ms;
 }
 
+/** Frames of a link: under MACsec, in the clear, and failed. */
+export function frameRates(samples: readonly LinkSample[]): Lines {
+  const counted = rates(samples, [(s) => s.protected, (s) => s.clear, (s) => s.failed]);
+  const [whole = [], clear = [], failed = []] = counted.lines;
+  const open = samples.slice(1).map((sample, index) => sample.openPps ?? clear[index] ?? null);
+  return { at: counted.at, lines: [whole, open, failed] };
+}
+
 /** Figures as they are; a gap after each long silence. */
 export function values<T extends Sample>(
   samples: readonly T[],

@@ -25,7 +25,7 @@ export interface PlotProps {
   readonly tick: (value: number) => string;
 }
 
-const height = 132;
+const height = 118;
 const leastSeconds = 120;
 
 export function Plot(props: PlotProps): ComponentChild {
@@ -108,7 +108,7 @@ function options(props: { readonly current: PlotProps }, element: HTMLElement): 
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), "Etc/UTC"),
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: {
       x: { time: true, range: () => span(props.current) },
       y: { range: (_plot, _low, high) => [0, Math.max(props.current.least, (high ?? 0) * 1.15)] },

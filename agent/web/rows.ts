@@ -3,7 +3,7 @@
 import { type ComponentChild, h } from "preact";
 import type { PageLink, PageTunnel } from "../page/shape.ts";
 import { badge } from "./glyph.ts";
-import { type History, last, rates } from "./history.ts";
+import { frameRates, type History, last, rates } from "./history.ts";
 import {
   fragmentOf,
   type Moment,
@@ -36,7 +36,7 @@ export function linkRow(
   const id = `${group}/${status.name}`;
   const verdict = verdictNow(status.verdict, moment);
   const samples = link?.newest === null ? [] : (history.links.get(id) ?? []).slice(-2);
-  const lines = rates(samples, [(s) => s.protected, (s) => s.clear, (s) => s.failed]);
+  const lines = frameRates(samples);
   const { ages } = status;
   const path = pathPicture(
     {
@@ -55,8 +55,10 @@ export function linkRow(
     fact("failed", rateNow(parts, lines, 2), warnAbove(last(lines, 2))),
     fact("MKA peers", status.mka === null ? "not known" : String(status.mka.livePeers)),
     fact("key", keyText(status, link, moment)),
-    fact("router seen", ageText(ages.controlPlaneMs, moment.ageMs)),
-    fact("far end seen", ageText(ages.farEndMs, moment.ageMs)),
+    fact(
+      "seen",
+      `router ${ageText(ages.controlPlaneMs, moment.ageMs)}, far end ${ageText(ages.farEndMs, moment.ageMs)}`,
+    ),
   );
   return row({ kind: "link", id, name: status.name, chosen }, [
     badge(verdict, moment.isStale ? status.verdict : undefined),
@@ -99,7 +101,7 @@ export function tunnelRow(
   );
   const facts = h(
     "dl",
-    { class: "facts" },
+    { class: "facts of-tunnel" },
     fact("received", rateNow(parts, lines, 0)),
     fact("sent", rateNow(parts, lines, 1)),
     fact("IKE", tunnel?.ike ?? "not known"),

@@ -30,6 +30,11 @@ export function Watch({
   const { snapshot } = moment;
   const selected = selectedOf(snapshot, fragment);
   const chosen = selected === undefined ? "" : `${selected.kind} ${selected.id}`;
+  const { ended } = snapshot;
+  // `rotation` passes through the status unread; the agent puts a campaign there or nothing.
+  const running = snapshot.status.groups.flatMap(({ rotation }) =>
+    rotation === null ? [] : [rotation as CampaignShape],
+  );
   const parts: RowParts = { moment, history, chosen };
   return h(
     "div",
@@ -52,11 +57,12 @@ export function Watch({
       h(
         "div",
         { class: "side" },
+        running.length === 0 ? null : campaigns("Running campaigns", running, moment),
         selected === undefined ? null : h(Detail, { key: chosen, selected, moment, history }),
-        campaigns(moment),
+        ended.length === 0 ? null : campaigns("Ended campaigns", ended, moment),
         devices(moment),
-        events(moment),
       ),
+      events(moment),
     ),
   );
 }
@@ -222,18 +228,12 @@ function unmanaged({ snapshot }: Moment): ComponentChild {
   );
 }
 
-function campaigns(moment: Moment): ComponentChild {
-  const { status, ended } = moment.snapshot;
-  // `rotation` passes through the status unread; the agent puts a campaign there or nothing.
-  const running = status.groups.flatMap(({ rotation }) =>
-    rotation === null ? [] : [rotation as CampaignShape],
-  );
-  const all = [...running, ...ended];
+function campaigns(title: string, all: readonly CampaignShape[], moment: Moment): ComponentChild {
+  const id = title.toLowerCase().replace(" ", "-");
   return h(
     "section",
-    { class: "card campaigns", "aria-labelledby": "campaigns" },
-    h("h2", { id: "campaigns" }, "Campaigns"),
-    all.length === 0 ? h("p", { class: "faint" }, "None has run.") : null,
+    { class: "card campaigns", "aria-labelledby": id },
+    h("h2", { id }, title),
     all.map((campaign) => campaignCard(campaign, moment)),
   );
 }
