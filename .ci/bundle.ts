@@ -1,4 +1,5 @@
-// Bundles the command and the status page into dist/; does nothing when the sources are those of the last build.
+// Bundles the command and the status page into dist/; does nothing when the sources are those of
+// the last build.
 
 import { createHash } from "node:crypto";
 import {

@@ -25,7 +25,7 @@ interface Answer {
 
 const bodyBytesMax = 256;
 const deliveryMsMax = 10_000;
-export const halfHeader = "x-linkseal-half";
+const halfHeader = "x-linkseal-half";
 
 /** No script, style, frame, form or connection but from here; text is never taken for markup. */
 const policy = [

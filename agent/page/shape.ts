@@ -59,7 +59,7 @@ export interface PageTunnel {
   readonly newest: TunnelSample | null;
 }
 
-export interface PageDevice {
+interface PageDevice {
   readonly name: string;
   readonly driver: string;
   /** The newest look succeeded and still counts. */

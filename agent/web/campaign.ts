@@ -45,9 +45,7 @@ function waitText(
   const age = spanText(moment.now - Date.parse(since));
   const from = heldFrom === null ? "" : `, held in ${heldFrom}`;
   const rest =
-    restMs === null
-      ? ""
-      : `; about ${spanText(restMs.likely)} more (${spanText(restMs.low)} to ${spanText(restMs.high)})`;
+    restMs === null ? "" : `; about ${spanText(restMs.likely)} more (${rangeText(restMs)})`;
   return h(
     "span",
     null,
@@ -55,6 +53,10 @@ function waitText(
     `${because}${rest}`,
     moment.isStale ? h("em", null, " when it was last told") : null,
   );
+}
+
+function rangeText({ low, high }: NonNullable<CampaignShape["restMs"]>): string {
+  return `${spanText(low)} to ${spanText(high)}`;
 }
 
 function linkList({ links, link, state }: CampaignShape): ComponentChild {

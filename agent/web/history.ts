@@ -42,7 +42,8 @@ const sameMs = 50;
 function append<T extends Sample>(all: Map<string, T[]>, id: string, sample: T): void {
   const own = all.get(id) ?? [];
   all.set(id, own);
-  if (sample.at <= (own.at(-1)?.at ?? 0) + sameMs) return;
+  const last = own.at(-1);
+  if (last !== undefined && sample.at <= last.at + sameMs) return;
   own.push(sample);
   if (own.length > samplesMax) own.shift();
 }
@@ -57,11 +58,14 @@ function forget(all: Map<string, unknown>, wanted: ReadonlySet<string>): void {
   for (const id of all.keys()) if (!wanted.has(id)) all.delete(id);
 }
 
+/** What an agent remembers of a link anyway, and a little more. */
+const leastGapMs = 120_000;
+
 /** Longer than this between two looks, and what lies between is not known. */
 function gapMs(samples: readonly Sample[]): number {
   const spans = samples.slice(1).map(({ at }, index) => at - (samples[index]?.at ?? at));
-  const middle = spans.sort((a, b) => a - b)[Math.floor(spans.length / 2)] ?? 0;
-  return Math.max(30_000, middle * 4);
+  const middle = spans.sort((a, b) => a - b)[Math.floor((spans.length - 1) / 2)] ?? 0;
+  return Math.max(leastGapMs, middle * 4);
 }
 
 /** Counters as a rate a second; a counter that fell began anew. */

@@ -27,6 +27,8 @@ export interface PlotProps {
 
 const height = 118;
 const leastSeconds = 120;
+/** Of the time axis. */
+const stepSeconds = [10, 15, 30, 60, 120, 300, 600, 900, 1_800] as const;
 
 export function Plot(props: PlotProps): ComponentChild {
   const { title, lines, data, now } = props;
@@ -114,7 +116,13 @@ function options(props: { readonly current: PlotProps }, element: HTMLElement): 
       y: { range: (_plot, _low, high) => [0, Math.max(props.current.least, (high ?? 0) * 1.15)] },
     },
     axes: [
-      { ...axis, size: 26, space: 70, values: (_plot, ticks) => ticks.map(clockText) },
+      {
+        ...axis,
+        size: 26,
+        space: 70,
+        incrs: [...stepSeconds],
+        values: (_plot, ticks) => ticks.map(clockText),
+      },
       { ...axis, size: 48, space: 28, values: (_plot, ticks) => ticks.map(props.current.tick) },
     ],
     series: [

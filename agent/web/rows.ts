@@ -12,7 +12,7 @@ import {
   verdictNow,
 } from "./model.ts";
 import { fact, pathPicture, reasonList } from "./pieces.ts";
-import { ageText, daysText, percentText, rateText, shortCkn } from "./words.ts";
+import { daysText, percentText, rateText, shortCkn, spanText } from "./words.ts";
 
 export interface RowParts {
   readonly moment: Moment;
@@ -56,8 +56,8 @@ export function linkRow(
     fact("MKA peers", status.mka === null ? "not known" : String(status.mka.livePeers)),
     fact("key", keyText(status, link, moment)),
     fact(
-      "seen",
-      `router ${ageText(ages.controlPlaneMs, moment.ageMs)}, far end ${ageText(ages.farEndMs, moment.ageMs)}`,
+      "seen, ago",
+      `router ${seenText(ages.controlPlaneMs, moment)}, far end ${seenText(ages.farEndMs, moment)}`,
     ),
   );
   return row({ kind: "link", id, name: status.name, chosen }, [
@@ -66,6 +66,10 @@ export function linkRow(
     facts,
     reasonList(status.reasons),
   ]);
+}
+
+function seenText(ms: number | null, { ageMs }: Moment): string {
+  return ms === null ? "never" : spanText(ms + ageMs);
 }
 
 function warnAbove(rate: number | null): string {

@@ -120,7 +120,8 @@ function liveMark({ isStale, ageMs }: Moment, connection: Connection): Component
 /** Nothing below is presented as if it still held. */
 function lostNote({ isStale, ageMs }: Moment, connection: Connection): ComponentChild {
   const why = connection.kind === "lost" ? connection.why : "the agent sends nothing";
-  const text = `No word from the agent for ${spanText(ageMs)}: ${why}. Everything below is as it was then; how it is now is unknown.`;
+  const said = `No word from the agent for ${spanText(ageMs)}: ${why}.`;
+  const text = `${said} Everything below is as it was then; how it is now is unknown.`;
   return h("div", { class: "lost-note", role: "alert" }, isStale ? h("p", null, text) : null);
 }
 

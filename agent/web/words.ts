@@ -23,9 +23,7 @@ export function countText(counter: string | null): string {
 export function percentText(ratio: number | null): string {
   if (ratio === null) return "not known";
   const percent = ratio * 100;
-  return percent > 0 && percent < 0.01
-    ? "below 0.01 %"
-    : `${percent.toFixed(percent < 1 ? 2 : 1)} %`;
+  return percent < 0.01 ? "below 0.01 %" : `${percent.toFixed(percent < 1 ? 2 : 1)} %`;
 }
 
 /** An age that goes on while nobody tells a newer one. */

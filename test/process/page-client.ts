@@ -26,7 +26,7 @@ export interface Asked {
   readonly body?: string;
 }
 
-export const nameOf = ({ port, host }: Place): string => host ?? `127.0.0.1:${port}`;
+const nameOf = ({ port, host }: Place): string => host ?? `127.0.0.1:${port}`;
 export const originOf = (place: Place): string =>
   `${place.ca === undefined ? "http" : "https"}://${nameOf(place)}`;
 

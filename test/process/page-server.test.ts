@@ -121,7 +121,7 @@ describe("what is served to everybody", () => {
     expect(place.agent.snapshots).toBe(0);
   });
 
-  it("by a name that is not this host's is nothing: a page of another site may have one", async () => {
+  it("by a name that is not this host's is nothing: another site may have one", async () => {
     const place = await serve();
     for (const host of ["evil.example", `evil.example:${place.port}`, "127.0.0.1.evil.example"]) {
       expect([host, (await ask({ ...place, host })).status]).toEqual([host, 421]);
