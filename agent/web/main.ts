@@ -7,6 +7,7 @@ import { Line } from "./line.ts";
 import { type Connection, momentOf, type Seen } from "./model.ts";
 import { Watch } from "./watch.ts";
 
+/** The agent sends as often. */
 const tickMs = 1_000;
 
 class Page {
@@ -47,7 +48,10 @@ class Page {
   async start(): Promise<void> {
     addEventListener("hashchange", () => this.#soon());
     // Ages go on, above all when nothing comes any more.
-    setInterval(() => this.#soon(), tickMs);
+    setInterval(() => {
+      const quietMs = performance.now() - (this.#seen?.cameAt ?? 0);
+      if (quietMs > tickMs) this.#soon();
+    }, tickMs);
     const code = /^#([0-9A-Z]{4}(?:-[0-9A-Z]{4}){2})$/.exec(location.hash)?.[1];
     if (code !== undefined) {
       history.replaceState(null, "", location.pathname);

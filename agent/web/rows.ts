@@ -12,6 +12,7 @@ import {
   verdictNow,
 } from "./model.ts";
 import { fact, pathPicture, reasonList } from "./pieces.ts";
+import { Row } from "./row.ts";
 import { daysText, percentText, rateText, shortCkn, spanText } from "./words.ts";
 
 export interface RowParts {
@@ -32,40 +33,50 @@ export function linkRow(
   link: PageLink | undefined,
   parts: RowParts,
 ): ComponentChild {
-  const { moment, history, chosen } = parts;
+  const { moment, chosen } = parts;
   const id = `${group}/${status.name}`;
-  const verdict = verdictNow(status.verdict, moment);
+  const { verdict, reasons, ckn, mka, device, port } = status;
+  const { azureLink = "", drained = null } = link ?? {};
+  const told = [moment.isStale, verdict, reasons, ckn, mka, device, port, azureLink, drained];
+  return row({ kind: "link", id, name: status.name, chosen, told }, () => {
+    const now = verdictNow(verdict, moment);
+    const ends = {
+      near: [device, port],
+      far: ["MSEE", `${azureLink} of ${group}`],
+      kind: "link",
+      note: drained === true ? "drained" : null,
+    } as const;
+    return [
+      badge(now, moment.isStale ? verdict : undefined),
+      pathPicture(ends, now),
+      linkFacts(id, status, link, parts),
+      reasonList(reasons),
+    ];
+  });
+}
+
+function linkFacts(
+  id: string,
+  status: StatusLink,
+  link: PageLink | undefined,
+  parts: RowParts,
+): ComponentChild {
+  const { moment, history } = parts;
   const samples = link?.newest === null ? [] : (history.links.get(id) ?? []).slice(-2);
   const lines = frameRates(samples);
-  const { ages } = status;
-  const path = pathPicture(
-    {
-      near: [status.device, status.port],
-      far: ["MSEE", `${link?.azureLink ?? ""} of ${group}`],
-      kind: "link",
-      note: link?.drained === true ? "drained" : null,
-    },
-    verdict,
-  );
-  const facts = h(
+  const { ages, mka } = status;
+  const router = seenText(ages.controlPlaneMs, moment);
+  const farEnd = seenText(ages.farEndMs, moment);
+  return h(
     "dl",
     { class: "facts" },
     fact("protected", rateNow(parts, lines, 0)),
     fact("clear", rateNow(parts, lines, 1), warnAbove(last(lines, 1))),
     fact("failed", rateNow(parts, lines, 2), warnAbove(last(lines, 2))),
-    fact("MKA peers", status.mka === null ? "not known" : String(status.mka.livePeers)),
+    fact("MKA peers", mka === null ? "not known" : String(mka.livePeers)),
     fact("key", keyText(status, link, moment)),
-    fact(
-      "seen, ago",
-      `router ${seenText(ages.controlPlaneMs, moment)}, far end ${seenText(ages.farEndMs, moment)}`,
-    ),
+    fact("seen, ago", `router ${router}, far end ${farEnd}`),
   );
-  return row({ kind: "link", id, name: status.name, chosen }, [
-    badge(verdict, moment.isStale ? status.verdict : undefined),
-    path,
-    facts,
-    reasonList(status.reasons),
-  ]);
 }
 
 function seenText(ms: number | null, { ageMs }: Moment): string {
@@ -89,35 +100,45 @@ export function tunnelRow(
   tunnel: PageTunnel | undefined,
   parts: RowParts,
 ): ComponentChild {
-  const { moment, history, chosen } = parts;
-  const { name } = status;
-  const verdict = verdictNow(status.verdict, moment);
-  const samples = tunnel?.newest === null ? [] : (history.tunnels.get(name) ?? []).slice(-2);
-  const lines = rates(samples, [(s) => s.received, (s) => s.sent]);
-  const path = pathPicture(
-    {
-      near: [tunnel?.device ?? "", tunnel?.local ?? ""],
-      far: ["gateway", tunnel?.remote ?? ""],
+  const { moment, chosen } = parts;
+  const { name, verdict, reasons } = status;
+  const { device = "", local = "", remote = "", insideMacsec = null } = tunnel ?? {};
+  const { ike = null, sas = null } = tunnel ?? {};
+  const told = [moment.isStale, verdict, reasons, device, local, remote, insideMacsec, ike, sas];
+  return row({ kind: "tunnel", id: name, name, chosen, told }, () => {
+    const now = verdictNow(verdict, moment);
+    const ends = {
+      near: [device, local],
+      far: ["gateway", remote],
       kind: "tunnel",
-      note: tunnel?.insideMacsec === null ? null : `inside ${tunnel?.insideMacsec ?? ""}`,
-    },
-    verdict,
-  );
-  const facts = h(
+      note: insideMacsec === null ? null : `inside ${insideMacsec}`,
+    } as const;
+    return [
+      badge(now, moment.isStale ? verdict : undefined),
+      pathPicture(ends, now),
+      tunnelFacts(name, tunnel, parts),
+      reasonList(reasons),
+    ];
+  });
+}
+
+function tunnelFacts(
+  name: string,
+  tunnel: PageTunnel | undefined,
+  parts: RowParts,
+): ComponentChild {
+  const samples = tunnel?.newest === null ? [] : (parts.history.tunnels.get(name) ?? []);
+  const lines = rates(samples.slice(-2), [(s) => s.received, (s) => s.sent]);
+  const { ike = null, sas = null, newest = null } = tunnel ?? {};
+  return h(
     "dl",
     { class: "facts of-tunnel" },
     fact("received", rateNow(parts, lines, 0)),
     fact("sent", rateNow(parts, lines, 1)),
-    fact("IKE", tunnel?.ike ?? "not known"),
-    fact("SAs", tunnel?.sas === null ? "not known" : String(tunnel?.sas ?? "not known")),
-    fact("numbers used", percentText(tunnel?.newest?.sequenceUsed ?? null)),
+    fact("IKE", ike ?? "not known"),
+    fact("SAs", sas === null ? "not known" : String(sas)),
+    fact("numbers used", percentText(newest?.sequenceUsed ?? null)),
   );
-  return row({ kind: "tunnel", id: name, name, chosen }, [
-    badge(verdict, moment.isStale ? status.verdict : undefined),
-    path,
-    facts,
-    reasonList(status.reasons),
-  ]);
 }
 
 interface RowName {
@@ -125,24 +146,25 @@ interface RowName {
   readonly id: string;
   readonly name: string;
   readonly chosen: string;
+  /** What the row tells besides ages and rates. */
+  readonly told: readonly unknown[];
 }
 
 function row(
-  { kind, id, name, chosen }: RowName,
-  [seal, path, facts, why]: ComponentChild[],
+  { kind, id, name, chosen, told }: RowName,
+  draw: () => readonly [seal: ComponentChild, ...rest: ComponentChild[]],
 ): ComponentChild {
   const isChosen = chosen === `${kind} ${id}`;
-  return h(
-    "li",
-    { key: id, class: isChosen ? "row chosen" : "row", "data-about": id },
-    h(
-      "div",
-      { class: "title" },
-      seal,
-      h("a", { href: fragmentOf(kind, id), ...(isChosen ? { "aria-current": "true" } : {}) }, name),
-    ),
-    path,
-    facts,
-    why,
-  );
+  const current = isChosen ? { "aria-current": "true" as const } : {};
+  return h(Row, {
+    key: id,
+    about: id,
+    isChosen,
+    gist: JSON.stringify([isChosen, ...told]),
+    draw: () => {
+      const [seal, ...rest] = draw();
+      const link = h("a", { href: fragmentOf(kind, id), ...current }, name);
+      return [h("div", { class: "title" }, seal, link), ...rest];
+    },
+  });
 }
