@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { connect as secureConnect } from "node:tls";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { Agent } from "#agent/agent.ts";
 import type { PageSettings } from "#agent/desired.ts";
 import { EventRing } from "#agent/events.ts";
@@ -314,10 +314,11 @@ describe("clients that are", () => {
 
 const day = 86_400_000;
 
-describe("under TLS", () => {
+describe("a page under TLS", () => {
   const folder = mkdtempSync(join(tmpdir(), "linkseal-page-"));
   const validity = { notBefore: Date.now() - day, notAfter: Date.now() + day };
   const authority = new Authority("page", validity);
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   function pair(name: string, span = validity, mode = 0o600): NonNullable<PageSettings["tls"]> {
     const { key, certificate } = authority.server(span, ["localhost", "edge.example"], [loopback]);
@@ -327,7 +328,7 @@ describe("under TLS", () => {
     return { certificate: `file:${own}`, key: `file:${secret}` };
   }
 
-  it("it is called by the names of its certificate, and its cookie never leaves TLS", async () => {
+  it("is called by the names of its certificate, and its cookie never leaves TLS", async () => {
     const served = await serve({ tls: pair("good") });
     const ca = authority.certificate;
     const place = { ...served, ca };
@@ -346,7 +347,7 @@ describe("under TLS", () => {
     expect((await ask(place)).status).toBe(200);
   });
 
-  it("it is not served with a certificate or key that is none", async () => {
+  it("is not served with a certificate or key that is none", async () => {
     const [good, other] = [pair("one"), pair("two")];
     const mixed = { certificate: good.certificate, key: other.key };
     const old = pair("old", { notBefore: Date.now() - 2 * day, notAfter: Date.now() - day });
@@ -356,8 +357,7 @@ describe("under TLS", () => {
     await expect(serve({ tls: { ...good, key: "file:/nowhere" } })).rejects.toThrow("ENOENT");
   });
 
-  it("beyond loopback it is never served without, whatever a config says", async () => {
+  it("is the only one beyond loopback, whatever a config says", async () => {
     await expect(serve({ host: "0.0.0.0" })).rejects.toThrow("beyond loopback");
-    rmSync(folder, { recursive: true });
   });
 });

@@ -1,9 +1,12 @@
 // The status page of a real agent through a whole enrolment: the way in, what it tells, no key in
 // any of it, and its end with the config that asked for it.
 
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -88,7 +91,8 @@ describe("the page of a real agent", () => {
     const states = viewer.texts.flatMap((_text, index) =>
       viewer.snapshot(index).status.groups.flatMap(({ rotation }) => rotation?.["state"] ?? []),
     );
-    expect(states).toContain("proving");
+    expect(states.length).toBeGreaterThan(0);
+    expect(newest.ended[0]?.steps.map(({ state }) => state)).toContain("proving");
     expect(newest.ended[0]?.links.map(({ outcome }) => outcome)).toEqual(["enrolled", "enrolled"]);
     const status = await stage.view<{ groups: { links: { ckn: string }[] }[] }>("/v1/status");
     const keysOf = ({ groups }: typeof status) => groups[0]?.links.map(({ ckn }) => ckn);
@@ -130,3 +134,38 @@ describe("the page of a real agent", () => {
     expect((await command("apply", file, "--yes")).exit).toBe(2);
   });
 });
+
+it("is found where only the bundle is installed, at a free port", async () => {
+  const root = join(import.meta.dirname, "../..");
+  const place = mkdtempSync(join(tmpdir(), "linkseal-installed-"));
+  for (const path of ["dist", "package.json", "agent/bin.js"]) {
+    cpSync(join(root, path), join(place, path), { recursive: true });
+  }
+  mkdirSync(join(place, "home"), { mode: 0o700 });
+  const usual = createServer();
+  const taken = new Promise((resolve) => usual.once("error", resolve).once("listening", resolve));
+  usual.listen({ host: "127.0.0.1", port: 9443, exclusive: true });
+  await taken;
+  const child = spawn(process.execPath, [join(place, "agent/bin.js"), "sim", "site"], {
+    env: { ...process.env, LINKSEAL_HOME: join(place, "home"), TMPDIR: place, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const begun = performance.now();
+  const port = (): number => Number(/page at http:\/\/127\.0\.0\.1:(\d+)\//.exec(said)?.[1]);
+  let status = 0;
+  while (status === 0 && performance.now() - begun < patienceMs) {
+    status = await ask({ port: port() || 1 }, { path: "/page.js" }).then(
+      (reply) => reply.status,
+      () => 0,
+    );
+    await rest(50);
+  }
+  child.kill("SIGKILL");
+  await once(child, "close");
+  usual.close();
+  rmSync(place, { recursive: true });
+  expect(status).toBe(200);
+  expect(port()).not.toBe(9443);
+}, 90_000);

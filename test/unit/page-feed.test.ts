@@ -45,7 +45,10 @@ describe("a feed", () => {
     feed = new Feed({
       clock,
       opening: () => "opening",
-      snapshot: () => `snapshot ${(made += 1)}`,
+      snapshot: () => {
+        made += 1;
+        return `snapshot ${made}`;
+      },
       dropped: (why) => dropped.push(why),
     });
     void feed.run(end.signal);
