@@ -63,7 +63,7 @@ export async function openPage(
     snapshot: () => pageText(agent, world.clock, "newest"),
     dropped: (why) => world.log.write("info", "page-viewer-dropped", why),
   });
-  const sockets = new PageSockets(desk, feed);
+  const sockets = new PageSockets(desk, feed, broken);
   const server = serverFor(desk, sockets, keeper, broken);
   const stop = new AbortController();
   const stopped = (): void => {

@@ -18,6 +18,7 @@ const halfPrefix = "half.";
 export class PageSockets {
   readonly #desk: PageDesk;
   readonly #feed: Feed;
+  readonly #broken: (error: unknown) => void;
   readonly #sockets = new Set<WebSocket>();
   readonly #answered = new WeakSet<WebSocket>();
   readonly #server = new WebSocketServer({
@@ -31,9 +32,11 @@ export class PageSockets {
   });
   readonly #pinging: NodeJS.Timeout;
 
-  constructor(desk: PageDesk, feed: Feed) {
+  /** `broken` is told of a defect, after which nothing that is shown can be trusted. */
+  constructor(desk: PageDesk, feed: Feed, broken: (error: unknown) => void) {
     this.#desk = desk;
     this.#feed = feed;
+    this.#broken = broken;
     this.#pinging = setInterval(() => this.#ping(), pingMs);
   }
 
@@ -70,7 +73,12 @@ export class PageSockets {
     for (const speaking of ["message", "ping"] as const) {
       client.once(speaking, () => this.#feed.end(viewer, "spoke"));
     }
-    this.#feed.join(viewer);
+    try {
+      this.#feed.join(viewer);
+    } catch (error) {
+      client.terminate();
+      this.#broken(error);
+    }
   }
 
   #ping(): void {

@@ -41,16 +41,15 @@ class StandIn {
   door: Agent["door"];
   /** How often a snapshot was made. */
   snapshots = 0;
-  /** Text of the last event, in every snapshot from then on. */
-  text = "";
+  isBroken = false;
 
   status() {
     this.snapshots += 1;
+    if (this.isBroken) throw new Error("a defect");
     return deriveStatus({ kind: "notConfigured", wall: 0 as WallTime });
   }
 
   say(text: string): void {
-    this.text = text;
     this.events.add(0 as WallTime, "said", "test", text);
   }
 }
@@ -263,6 +262,15 @@ describe("a feed", () => {
     expect(codes.slice(0, 2)).toEqual([4003, 4003]);
     expect([1006, 1009]).toContain(codes[2]);
     expect(place.broken).toEqual([]);
+  });
+
+  it("of an agent with a defect ends the agent, and not the process under it", async () => {
+    const place = await serve();
+    const session = await login(place);
+    place.agent.isBroken = true;
+    const viewer = new Viewer(place, session);
+    expect((await viewer.ended).code).toBe(1006);
+    await until("it is told", () => place.broken.length > 0);
   });
 
   it("is served to so many and tells one more why not", async () => {
