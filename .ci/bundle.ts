@@ -1,7 +1,9 @@
-// Bundles the command into dist/; does nothing when the sources are those of the last build.
+// Bundles the command and the status page into dist/; does nothing when the sources are those of
+// the last build.
 
 import { createHash } from "node:crypto";
 import {
+  copyFileSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -31,8 +33,9 @@ const __dirname = import.meta.dirname;`;
 
 function sourceHash(): string {
   const hash = createHash("sha256");
-  const sources = globSync(["{agent,drivers,hal,sim}/**/*.ts", ".ci/bundle.ts"], { cwd: root });
-  for (const path of ["package-lock.json", ...sources.sort()]) {
+  const code = ["{agent,drivers,hal,sim}/**/*.ts", "agent/web/*", ".ci/bundle.ts"];
+  const sources = new Set<string>(globSync(code, { cwd: root }));
+  for (const path of ["package-lock.json", ...[...sources].sort((a, b) => (a < b ? -1 : 1))]) {
     hash
       .update(`${path}\0`)
       .update(readFileSync(join(root, path)))
@@ -69,6 +72,28 @@ async function bundle(): Promise<void> {
   }
 }
 
+/** For browsers: one script, one style sheet, nothing from anywhere else. */
+async function bundlePage(): Promise<void> {
+  const web = join(root, "agent", "web");
+  const outdir = join(dist, "web");
+  await build({
+    absWorkingDir: root,
+    entryPoints: [
+      { in: "agent/web/main.ts", out: "page" },
+      { in: "agent/web/page.css", out: "page" },
+    ],
+    outdir,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: ["es2022", "chrome109", "firefox115", "safari16.4"],
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  for (const name of ["page.html", "icon.svg"]) copyFileSync(join(web, name), join(outdir, name));
+}
+
 async function main(): Promise<void> {
   mkdirSync(dist, { recursive: true });
   // The file system's own clock, read before the sources: what is edited during the build is newer.
@@ -80,7 +105,7 @@ async function main(): Promise<void> {
   if (!isBuilt(hash)) {
     // While there is no stamp nobody trusts the bundle.
     rmSync(stamp, { force: true });
-    await bundle();
+    await Promise.all([bundle(), bundlePage()]);
     writeFileSync(stamp, hash);
   }
   utimesSync(stamp, startedSeconds, startedSeconds);

@@ -66,12 +66,20 @@ export interface ApplyRequest {
   readonly queue: boolean;
 }
 
+export interface PageDoor {
+  readonly url: string;
+  /** A fresh code, good once. */
+  readonly code: () => { readonly code: string; readonly validMs: number };
+}
+
 const recordsMax = 2_000;
 
 export class Agent {
   readonly events = new EventRing();
   /** The config file as it lies on the host, told by whoever reads files; only ever compared. */
   fileText: string | undefined;
+  /** The way in to the status page, set by whoever serves it; undefined = nobody does. */
+  door: PageDoor | undefined;
   readonly #parts: AgentParts;
   readonly #startedAt: Instant;
   readonly #graces = new Map<string, Instant>();

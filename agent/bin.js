@@ -32,7 +32,7 @@ function isNewest(stampMs) {
     const path = join(root, folder);
     if (!existsSync(path)) return true;
     return readdirSync(path, { recursive: true }).every(
-      (name) => !name.endsWith(".ts") || statSync(join(path, name)).mtimeMs < stampMs,
+      (name) => !/\.(ts|css|html|svg)$/.test(name) || statSync(join(path, name)).mtimeMs < stampMs,
     );
   });
 }

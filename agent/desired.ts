@@ -198,6 +198,16 @@ export interface RotationSettings {
 /** What others on this host may read; absent = it is not served. */
 interface ServeSettings {
   readonly metrics?: Listen;
+  readonly page?: PageSettings;
+}
+
+/** Where the status page is served, and how. */
+export interface PageSettings {
+  /** An address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** `credential:NAME` or `file:PATH`, each; absent = on loopback alone, without TLS. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 /** What is sent to others; absent = nothing is. */

@@ -51,6 +51,7 @@ const tools: readonly Tool[] = [
     package: "prometheus-node-exporter",
     why: "the exporter beside which a scrape is measured",
   },
+  { sign: "chromium", package: "chromium", why: "the browser that the status page is seen in" },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

@@ -107,6 +107,14 @@ export const routes: Readonly<Record<string, Route>> = {
       records: agent.journal.records().slice(-100),
     }),
   },
+  "POST /v1/page/code": {
+    role: "view",
+    title: "A code that opens the status page once, and where that is (linkseal.page-code/1)",
+    run: ({ agent }) => {
+      if (agent.door === undefined) throw noPage();
+      return { schema: "linkseal.page-code/1", url: agent.door.url, ...agent.door.code() };
+    },
+  },
   "POST /v1/journal/accept-loss": {
     role: "admin",
     title: "Starts a new chain after a damaged journal; says what was dropped",
@@ -369,6 +377,14 @@ function missing(text: string): LinksealError {
     effect: "none",
     where: "socket",
     next: "linkseal apply FILE",
+  });
+}
+
+function noPage(): LinksealError {
+  return new LinksealError("usage", "the status page is not served", {
+    effect: "none",
+    where: "serve.page",
+    next: "set serve.page, linkseal apply FILE; if it is set, the log of the agent says why",
   });
 }
 

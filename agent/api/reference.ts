@@ -57,7 +57,8 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 
 - One request on a connection; the agent answers with \`content-length\` and closes.
 - The body of a POST is one JSON object in UTF-8 of at most 2,000,000 bytes, and \`{}\` may be
-  left out. Text in braces below names its members. The view socket reads no body.
+  left out. Text in braces below names its members. The view socket reads no body, and makes
+  nothing but codes for the status page.
 - A request must be complete within 5 s, and an answer be taken within 10 s.
 - Each socket serves 64 connections. The oldest one that has asked nothing yet makes room for a
   new one.

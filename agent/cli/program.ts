@@ -7,6 +7,7 @@ import { registerConfig } from "./verbs-config.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerLook, registerSelf } from "./verbs-look.ts";
+import { registerPage } from "./verbs-page.ts";
 import { registerRotate } from "./verbs-rotate.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
@@ -26,6 +27,7 @@ export function buildProgram(): Command {
   registerRotate(program);
   registerSize(program);
   registerLook(program);
+  registerPage(program);
   registerSim(program);
   registerSelf(program);
   for (const command of everyCommand(program)) command.helpCommand(false);

@@ -27,6 +27,12 @@ export class Session {
     return (await ask(question)) as T;
   }
 
+  /** Asks the view socket for something that it makes for whoever may look. */
+  async get<T>(path: string): Promise<T> {
+    const question = { role: "view", method: "POST", path, socket: this.#socket } as const;
+    return (await ask(question)) as T;
+  }
+
   /** Asks the admin socket to do something. */
   async admin<T>(path: string, body: unknown): Promise<T> {
     const question = { role: "admin", method: "POST", path, body, socket: this.#socket } as const;

@@ -1,6 +1,7 @@
 // `npm start`: the agent, its simulated site, their sockets and the live picture in one process.
 
 import { mkdtemp, open, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
@@ -127,6 +128,8 @@ interface Play {
   readonly world: World;
   readonly demo: Demo;
   readonly folder: string;
+  /** Where the status page is, once the config is in force; undefined = there is none. */
+  readonly pagePort: number | undefined;
   readonly isDiskBusy: () => boolean;
   readonly ended: AbortController;
   /** What broke the run; it ends at once. */
@@ -149,7 +152,8 @@ async function openPlay(
   const log = hostLog({ level: "info", clock, fd: logFile.fd, journalStream: undefined });
   const world = simulatedWorld({ site, disk: held.disk, log, prng: site.prng.fork("agent") });
   const agent = await simulatedAgent(world);
-  const text = site.config(`unix:${siteSocketOf(agentPlaces().runtime)}`);
+  const pagePort = options.once === true ? undefined : await freePort(pagePortUsual);
+  const text = site.config(`unix:${siteSocketOf(agentPlaces().runtime)}`) + pageConfig(pagePort);
   await writeFile(join(folder, "demo.yaml"), text, { mode: 0o600 });
   const config = options.start === "clear" ? text : undefined;
   const reported = oracle.reported.bind(oracle);
@@ -162,6 +166,7 @@ async function openPlay(
     world,
     demo,
     folder,
+    pagePort,
     isDiskBusy: held.isBusy,
     ended,
     get failure() {
@@ -173,6 +178,28 @@ async function openPlay(
     },
     close: () => logFile.close(),
   };
+}
+
+const pagePortUsual = 9443;
+
+/** The usual one, or any that is free where somebody has that. */
+function freePort(usual: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error) => {
+      if (usual === 0) reject(error);
+      else resolve(freePort(0));
+    });
+    server.listen({ host: "127.0.0.1", port: usual, exclusive: true }, () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : usual;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function pageConfig(port: number | undefined): string {
+  return port === undefined ? "" : `serve: { page: { listen: "127.0.0.1:${port}" } }\n`;
 }
 
 /** Virtual time stands while the real disk works, so that the same seed tells the same story. */

@@ -22,6 +22,8 @@ export interface StageParts {
   readonly staff: StaffedSite;
   readonly agent: Agent;
   readonly folder: string;
+  /** Of the status page; undefined = there is none. */
+  readonly pagePort: number | undefined;
   /** undefined = no socket is served. */
   readonly places: { readonly runtime: string } | undefined;
   readonly once?: true;
@@ -91,7 +93,7 @@ export class Stage {
   };
 
   #opening(): void {
-    const { folder, places, once } = this.#parts;
+    const { folder, places, once, pagePort } = this.#parts;
     const { site } = this.#parts.staff;
     const lines = [
       `simulated site ${site.plan.name}, seed ${site.seed}, at ${this.#speedText()}`,
@@ -99,6 +101,9 @@ export class Stage {
       ...(places === undefined || once === true
         ? []
         : [`sockets in ${places.runtime}; next: ${this.#hint()}`]),
+      ...(pagePort === undefined
+        ? []
+        : [`page at http://127.0.0.1:${pagePort}/; the way in: npx --no linkseal page code`]),
     ];
     this.#out.write(`${lines.join("\n")}\n\n`);
   }

@@ -19,7 +19,6 @@ export const laterSettings: readonly Later[] = [
   { path: "groups[].links[].probe", waitsFor: "probes with a target of their own" },
   { path: "groups[].links[].lag", waitsFor: "links in an aggregate" },
   { path: "tunnels[].bgp", waitsFor: "IPsec against real gateways" },
-  { path: "serve.page", waitsFor: "the status page" },
   { path: "groups[].drain", values: ["adminDown"], waitsFor: "drains that shut the port" },
 ];
 

@@ -11,6 +11,7 @@ import type {
   DesiredLink,
   DesiredTunnel,
   Listen,
+  PageSettings,
   Receiver,
   RotatePolicy,
   RotationSettings,
@@ -65,8 +66,16 @@ export function rotationOf(rotation: Config["rotation"]): RotationSettings {
   };
 }
 
-function serveOf({ metrics }: Config["serve"]): Desired["serve"] {
-  return metrics === undefined ? {} : { metrics: listenOf(metrics.listen) };
+function serveOf({ metrics, page }: Config["serve"]): Desired["serve"] {
+  return {
+    ...(metrics === undefined ? {} : { metrics: listenOf(metrics.listen) }),
+    ...(page === undefined ? {} : { page: pageOf(page) }),
+  };
+}
+
+function pageOf({ listen, tls }: NonNullable<Config["serve"]["page"]>): PageSettings {
+  const [, six, four = "", port] = /^(?:\[(.*)\]|(.*)):(\d+)$/.exec(listen) ?? [];
+  return { host: six ?? four, port: Number(port), ...(tls === undefined ? {} : { tls }) };
 }
 
 function telemetryOf({ webhook, otlp }: Config["telemetry"]): Desired["telemetry"] {

@@ -12,6 +12,29 @@ const listen = () =>
     "127.0.0.1:9464",
   );
 
+// Beyond loopback a person on another host may look, under TLS alone (the rules say so).
+const pageListen = () =>
+  word(
+    "an IPv4 address or an IPv6 one in brackets, and a port",
+    /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:.]{2,45}\]):[1-9]\d{0,4}$/,
+    "127.0.0.1:9443",
+  );
+
+const material = (example: string) =>
+  word(
+    "`credential:NAME` of the unit, or `file:` and an absolute path",
+    /^(credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
+    example,
+  );
+
+const tls = z.strictObject({
+  certificate: material("credential:page-certificate").describe(
+    "Its certificate and those that lead to its authority, as PEM. The names in it are those by " +
+      "which the page is called.",
+  ),
+  key: material("credential:page-key").describe("The private key to it, as PEM."),
+});
+
 export const serve = z
   .strictObject({
     metrics: z
@@ -20,6 +43,19 @@ export const serve = z
       .meta({
         description: "Metrics for Prometheus; absent: none are served.",
         examples: ["{ listen: 127.0.0.1:9464 }"],
+      }),
+    page: z
+      .strictObject({
+        listen: pageListen().describe("Where a browser finds the page."),
+        tls: tls.optional().meta({
+          description: "How it is served under TLS; needed where `listen` is beyond loopback.",
+          examples: ["{ certificate: credential:page-certificate, key: credential:page-key }"],
+        }),
+      })
+      .optional()
+      .meta({
+        description: "The status page, which only shows; absent: there is none.",
+        examples: ["{ listen: 127.0.0.1:9443 }"],
       }),
   })
   .meta({ description: "What is served on this host.", examples: ["{ metrics: ... }"] });

@@ -1,6 +1,8 @@
 // What the settings under `serve` and `telemetry` need of each other.
 
+import { isIP } from "node:net";
 import { checkPrivateRange } from "#drivers/azure-url.ts";
+import { isLoopback } from "../page/guard.ts";
 import type { Path } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
@@ -12,15 +14,33 @@ export const telemetryRules: readonly Rule[] = [
       const { listen } = serve.metrics ?? {};
       const places: readonly (readonly [Path, string | undefined, string])[] = [
         [["serve", "metrics", "listen"], listen, "listen: 127.0.0.1:9464"],
+        [["serve", "page", "listen"], serve.page?.listen, "listen: 127.0.0.1:9443"],
         ...sent(telemetry).map(
           ({ path, receiver }) =>
             [[...path, "url"], receiver.url, "url: https://HOST/PATH"] as const,
         ),
       ];
       for (const [path, text = "", write] of places) {
-        const port = /^(?:https?:\/\/)?(?:\[::1\]|[a-z0-9.-]+):(\d+)(?:\/|$)/.exec(text)?.[1];
+        const port = /^(?:https?:\/\/)?(?:\[[0-9a-f:.]+\]|[a-z0-9.-]+):(\d+)(?:\/|$)/i.exec(
+          text,
+        )?.[1];
         if (Number(port ?? 0) < 65_536) continue;
         yield finding(path, `is ${text}`, "there is no such port", write);
+      }
+    },
+  },
+  {
+    says: "`serve.page` is served under TLS where `listen` is beyond loopback.",
+    *find({ serve: { page } }) {
+      if (page === undefined) return;
+      const path: Path = ["serve", "page", "listen"];
+      const host = /^\[?(.*?)\]?:\d+$/.exec(page.listen)?.[1] ?? "";
+      if (isIP(host) === 0) {
+        yield finding(path, `is ${page.listen}`, "it is no address", "listen: 127.0.0.1:9443");
+      } else if (page.tls === undefined && !isLoopback(host)) {
+        const why = "what others on the network see must be protected";
+        const write = "tls: { certificate: credential:NAME, key: credential:NAME } beside it";
+        yield finding(path, `is ${page.listen}`, why, write);
       }
     },
   },

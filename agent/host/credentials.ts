@@ -94,6 +94,16 @@ export async function hostSecret(reference: string, bytes: number): Promise<Secr
   throw unusable(path, `it has ${octets.length} bytes, and the key has ${bytes}`);
 }
 
+/** `secret` = closed to everybody else; `open` = others may read it, and not write to it. */
+export type OwnFile = "secret" | "open";
+
+/** Text of `credential:NAME` or `file:PATH` that belongs to root or to us. */
+export async function readReference(reference: string, file: OwnFile): Promise<string> {
+  const forbidden = file === "secret" ? 0o077 : 0o022;
+  const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden };
+  return await readOwn(certificatePath(reference), rule);
+}
+
 async function readOwn(path: string, rule: FileRule): Promise<string> {
   await checkFile(path, rule);
   return await readFile(path, "utf8").catch((error: unknown) => {

@@ -6,6 +6,7 @@ import { followOtlp } from "../telemetry/otlp-follow.ts";
 import { Webhook } from "../telemetry/webhook.ts";
 import { headerSecret } from "./header.ts";
 import { type MetricsParts, serveMetrics } from "./metrics-server.ts";
+import { servePage } from "./page-server.ts";
 
 /** Tells until the signal aborts, and has ended then; a defect goes to `broken`. */
 export async function runTelemetry(
@@ -18,6 +19,7 @@ export async function runTelemetry(
   const deliveries = () => webhook.deliveries;
   const running = [
     serveMetrics(agent, world, { kind, deliveries, broken }, end),
+    servePage({ agent, world, broken }, end),
     webhook.run(end),
     followOtlp({ agent, world, headerSecret, deliveries }, end),
   ];

@@ -5,13 +5,12 @@ import { lstat, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, type Server as NetServer, type Socket } from "node:net";
 import { LinksealError } from "#hal/error.ts";
+import { Seats } from "./seats.ts";
 
 /** A client that needs longer to say what it wants is cut off. */
 const requestMsMax = 5_000;
 /** A client that does not take its reply for this long is cut off. */
 const deliveryMsMax = 10_000;
-/** Of each socket on its own, so that those who may only look never keep an administrator out. */
-const clientsMax = 64;
 
 export interface UnixCall {
   readonly method: string;
@@ -106,41 +105,6 @@ function serverFor(service: HttpService, name?: RegExp): Server {
     else seats.enter(socket);
   });
   return server;
-}
-
-/**
- * Who waits to be heard goes first when it gets crowded; who is being answered stays, unless
- * answers take no time.
- */
-class Seats {
-  readonly #servedYield: boolean;
-  readonly #silent = new Set<Socket>();
-  readonly #served = new Set<Socket>();
-
-  constructor(servedYield: boolean) {
-    this.#servedYield = servedYield;
-  }
-
-  enter(socket: Socket): void {
-    this.#silent.add(socket);
-    socket.once("close", () => {
-      this.#silent.delete(socket);
-      this.#served.delete(socket);
-    });
-    if (this.#silent.size + this.#served.size <= clientsMax) return;
-    this.#oldest(socket)?.destroy();
-  }
-
-  /** Who makes room for the newcomer, and if need be himself. */
-  #oldest(newcomer: Socket): Socket | undefined {
-    const [silent] = this.#silent;
-    const [served] = this.#servedYield ? this.#served : [];
-    return silent === newcomer ? (served ?? silent) : silent;
-  }
-
-  serve(socket: Socket): void {
-    if (this.#silent.delete(socket)) this.#served.add(socket);
-  }
 }
 
 async function reply(

@@ -156,6 +156,14 @@ const mkaRows = [
   },
 ] as const satisfies readonly MetricRow[];
 
+/** Part of the packet numbers of the SAK in use; undefined = nobody knows. */
+export function pnUsedRatio({ frames, liveSuite }: MacsecPort): number | undefined {
+  const next = strongValue(frames)?.nextPn;
+  const suite = strongValue(liveSuite);
+  if (next === undefined || suite === undefined) return undefined;
+  return Number((next * 1_000_000n) / pnLimitOf(suite)) / 1_000_000;
+}
+
 const macsecRows = [
   {
     name: "linkseal_macsec_next_pn",
@@ -171,10 +179,7 @@ const macsecRows = [
     labels: linkLabels,
     read: (snapshot) =>
       ofLinks(snapshot, (link) => {
-        const next = told(link.port?.frames)?.nextPn;
-        const suite = told(link.port?.liveSuite);
-        if (next === undefined || suite === undefined) return [];
-        return figure(link, Number((next * 1_000_000n) / pnLimitOf(suite)) / 1_000_000);
+        return link.port === undefined ? [] : figure(link, pnUsedRatio(link.port));
       }),
   },
 ] as const satisfies readonly MetricRow[];

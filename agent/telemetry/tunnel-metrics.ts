@@ -11,13 +11,13 @@ const directions = ["in", "out"] as const;
 const ikeStates = ["established", "connecting", "down", "forgotten"] as const;
 
 /** Those that carry or may carry; undefined = nobody knows. */
-function sasOf(seen: TunnelSnapshot["seen"]): readonly IpsecSa[] | undefined {
+export function sasOf(seen: TunnelSnapshot["seen"]): readonly IpsecSa[] | undefined {
   if (seen === "unknown") return undefined;
   if (seen === "absent") return [];
   return strongValue(seen.sas)?.filter(({ phase }) => phase !== "deleting");
 }
 
-function ikeOf(seen: TunnelSnapshot["seen"]): (typeof ikeStates)[number] | undefined {
+export function ikeOf(seen: TunnelSnapshot["seen"]): (typeof ikeStates)[number] | undefined {
   if (seen === "unknown") return undefined;
   return seen === "absent" ? "down" : strongValue((seen satisfies IpsecTunnel).ike);
 }
@@ -37,7 +37,7 @@ function byDirection(
 }
 
 /** RFC 4303, 2.2: what is counted is the low half where the numbers are extended. */
-function usedRatio(sas: readonly IpsecSa[]): number | undefined {
+export function usedRatio(sas: readonly IpsecSa[]): number | undefined {
   const used = sas.flatMap(({ sequence }) =>
     sequence === undefined || sequence >= sequenceLimit ? [] : sequence,
   );

@@ -90,6 +90,14 @@ export class Watcher implements AsyncDisposable {
     return (await ask({ role: "view", method: "GET", path: "/v1/status", socket })) as Status;
   }
 
+  /** Address of its status page, with a code that opens it. Throws while it is not served. */
+  async pageDoor(): Promise<string> {
+    const socket = join(this.#folder, "run/view.sock");
+    const asked = { role: "view", method: "POST", path: "/v1/page/code", socket } as const;
+    const { url, code } = (await ask(asked)) as { readonly url: string; readonly code: string };
+    return `${url}#${code}`;
+  }
+
   /** Lets it look so many times at each device; resolves to the virtual minutes that took. */
   async watch(polls: number): Promise<number> {
     const { clock } = this.#site;

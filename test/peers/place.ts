@@ -5,7 +5,7 @@ import { isCommand } from "../machine/place.ts";
 
 /** Debian's, which its own Python alone finds. */
 export const python = "/usr/bin/python3";
-const programs = ["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk", "promtool"];
+const programs = ["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk", "promtool", "chromium"];
 const files: readonly (readonly [sign: string, name: string])[] = [
   ["/usr/lib/python3/dist-packages/ncclient", "python3-ncclient"],
   ["/usr/lib/python3/dist-packages/netmiko", "python3-netmiko"],

@@ -135,7 +135,9 @@ describe("sim site", () => {
     const shown = JSON.parse((await run("config", "show", "--json")).out) as { text: string };
     const served = join(home, "served.yaml");
     const listen = join(home, "run", "m.sock");
-    writeFileSync(served, `${shown.text}serve: { metrics: { listen: "unix:${listen}" } }\n`);
+    const page = /^serve: \{ (page: .*) \}\n/m;
+    const metrics = `metrics: { listen: "unix:${listen}" }`;
+    writeFileSync(served, shown.text.replace(page, `serve: { $1, ${metrics} }\n`));
     expect((await run("apply", served, "--yes")).exit).toBe(0);
     await until("metrics are served", () => existsSync(listen));
     const asked = { to: `unix:${listen}`, method: "GET", path: "/metrics" } as const;
@@ -144,8 +146,16 @@ describe("sim site", () => {
       AbortSignal.timeout(9_000),
     );
     expect(Buffer.from(reply.body).toString()).toContain("linkseal_link_verdict{");
+    const { url, code } = JSON.parse((await run("page", "code", "--json")).out) as {
+      readonly url: string;
+      readonly code: string;
+    };
+    expect(code).toMatch(/^([0-9A-Z]{4}-?){3}$/);
+    expect(await (await fetch(url)).text()).toContain("<title>linkseal</title>");
     child.kill("SIGINT");
-    expect((await end).exit).toBe(0);
+    const ended = await end;
+    expect(ended.exit).toBe(0);
+    expect(ended.out).toContain(`page at ${url}; `);
     for (const name of ["view.sock", "admin.sock", "site.sock", "m.sock"]) {
       expect(existsSync(join(home, "run", name)), name).toBe(false);
     }

@@ -65,7 +65,12 @@ const importTable: readonly TableRow[] = [
     edge: /^drivers\/linux\/.* -> drivers\/transport\/netlink-wire\.ts$/,
     why: "pure: how messages and attributes of the kernel are framed",
   },
-  { edge: /^agent\/.* -> agent\//, why: "the program" },
+  { edge: /^agent\/(?!web\/).* -> agent\/(?!web\/)/, why: "the program" },
+  { edge: /^agent\/web\/.* -> agent\/web\//, why: "what a browser runs" },
+  {
+    edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|(api|health)\/.*|ckn-text|cli\/text)\.ts$/,
+    why: "a browser gets shapes and words, and nothing that reaches out",
+  },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {
     edge: /^(agent|drivers)\/.* -> drivers\/azure-url\.ts$/,
@@ -157,6 +162,11 @@ export const runtimePackages: readonly PackageRow[] = [
     where: /^(drivers\/transport\/shell|sim\/serve-ssh|bench\/push\/.*|test\/.*)\.ts$/,
     why: "SSH towards devices, and before a simulated one; loaded on demand",
   },
+  {
+    name: "ws",
+    where: /^(agent\/host\/page-socket|test\/process\/page-client)\.ts$/,
+    why: "frames of a WebSocket, with limits; what is sent over it is ours",
+  },
   { name: "yaml", where: /^agent\/config\//, why: "keeps line and column of every node" },
   { name: "zod", where: /^agent\/config\//, why: "one schema for checks and published reference" },
 ];
@@ -168,11 +178,31 @@ const developmentPackages: readonly PackageRow[] = [
     why: "changes code to see whether a test notices",
   },
   {
+    name: "axe-core",
+    where: /^test\/peers\//,
+    why: "what keeps people from using a page, by rules that are not ours",
+  },
+  {
     name: "esbuild",
     where: /^(\.ci\/|bench\/push\.ts$)/,
     why: "one bundle that starts in 35 ms, and a client to measure as it ships",
   },
   { name: "fast-check", where: /^test\//, why: "properties with a printed seed" },
+  {
+    name: "playwright-core",
+    where: /^(test\/peers\/|bench\/page\.ts$)/,
+    why: "drives Debian's browser, and brings none",
+  },
+  {
+    name: "preact",
+    where: /^agent\/web\//,
+    why: "draws the page anew from what it knows, and text as text; ships in the page's bundle",
+  },
+  {
+    name: "uplot",
+    where: /^agent\/web\/plot\.ts$/,
+    why: "live plots at a few milliseconds each; ships in the page's bundle",
+  },
   { name: "vitest", where: /^(test\/|vitest\.config\.ts$)/, why: "the test runner" },
 ];
 

@@ -15,8 +15,10 @@ function paths(folder: string): string[] {
   });
 }
 
+// A picture has a name and no text.
+const textOf = (path: string): string =>
+  path.endsWith(".png") ? "" : readFileSync(join(root, path), "utf8");
+
 export function tree(): Source[] {
-  return paths("").map((path) =>
-    sourceOf(path.split(sep).join("/"), readFileSync(join(root, path), "utf8")),
-  );
+  return paths("").map((path) => sourceOf(path.split(sep).join("/"), textOf(path)));
 }

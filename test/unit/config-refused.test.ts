@@ -327,11 +327,7 @@ const edits: readonly Row[] = [
     'until: 2027-01-31, reason: "a\\nb"',
     ['46:57 acceptRisks[0].reason: is "a?b"'],
   ],
-  [
-    "repair: off",
-    "repair: off\nserve: { page: {} }",
-    ["43:10 serve.page: is not available in this version"],
-  ],
+  ["repair: off", "repair: off\nserve: { page: {} }", ["43:16 serve.page.listen: is missing"]],
   ["repair: off", "repair: off\nrepair: on", ["43:1 repair: stands here twice"]],
   [
     "repair: off",
@@ -408,7 +404,7 @@ describe("what to write stands in the complaint", () => {
     ["farEnd: agent", "farEnd: agnt", "farEnd: agent"],
     ["order: [secondary, primary]", "order: [primary]", "order: [primary, secondary]"],
     ["  cloud: sim", "  cloud: public", "identity: { kind: arc }"],
-    ["repair: off", "repair: off\nserve: { page: 1 }", "remove it"],
+    ["repair: off", "repair: off\nserve: { page: 1 }", "page: { listen: 127.0.0.1:9443 }"],
     [
       "    drain: prepend",
       "    rotate: { window: Sat }",

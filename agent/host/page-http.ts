@@ -1,0 +1,173 @@
+// What the status page answers over HTTP: its files, and the way in. No answer holds anything of
+// the site.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { LinksealError } from "#hal/error.ts";
+import { cookieOf, isOwnHost, isOwnOrigin } from "../page/guard.ts";
+import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.ts";
+import type { PageFile } from "./page-files.ts";
+
+export interface PageDesk {
+  readonly files: ReadonlyMap<string, PageFile>;
+  readonly logins: Logins;
+  readonly scheme: "http" | "https";
+  readonly cookie: string;
+  /** Names that the certificate is good for; absent = names of this host alone. */
+  readonly certifies: (() => (name: string) => boolean) | undefined;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type?: string;
+  readonly body?: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const bodyBytesMax = 256;
+const deliveryMsMax = 10_000;
+const halfHeader = "x-linkseal-half";
+
+/** No script, style, frame, form or connection but from here; text is never taken for markup. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+const guarding = {
+  "content-security-policy": policy,
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+  "cache-control": "no-store",
+} as const;
+
+export async function answerPage(
+  desk: PageDesk,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { status, type, body = "", headers } = await answerOf(desk, request);
+  const octets = typeof body === "string" ? Buffer.from(body) : body;
+  response.socket?.setTimeout(deliveryMsMax, () => response.destroy());
+  response.writeHead(status, {
+    ...guarding,
+    "content-type": type ?? "application/json",
+    "content-length": octets.length,
+    connection: "close",
+    ...headers,
+  });
+  response.end(octets);
+}
+
+async function answerOf(desk: PageDesk, request: IncomingMessage): Promise<Answer> {
+  const { method = "", url = "" } = request;
+  const path = url.split("?", 1)[0] ?? "";
+  if (!isCalledRight(desk, request)) return said(421, "the page is not called by this name");
+  if (method === "GET" || method === "HEAD") {
+    const file = desk.files.get(path);
+    if (file !== undefined) return { status: 200, type: file.type, body: file.octets };
+    if (path === "/session") return told(200, { session: hasSession(desk, request) });
+    return said(404, "there is nothing here");
+  }
+  if (method !== "POST") return said(405, "the page is only read");
+  if (path !== "/login" && path !== "/logout") return said(404, "there is nothing here");
+  if (!isFromPage(desk, request)) return said(403, "another page asks");
+  return path === "/login" ? await login(desk, request) : logout(desk, request);
+}
+
+export function isCalledRight({ certifies }: PageDesk, { headers }: IncomingMessage): boolean {
+  return isOwnHost(headers.host, certifies?.());
+}
+
+export function isFromPage({ scheme }: PageDesk, { headers }: IncomingMessage): boolean {
+  return isOwnOrigin(headers.origin, headers.host, scheme);
+}
+
+function hasSession(desk: PageDesk, request: IncomingMessage): "open" | "none" {
+  const halves = halvesOf(desk, request, request.headers[halfHeader]);
+  return halves !== undefined && desk.logins.holds(halves) ? "open" : "none";
+}
+
+/** Both of them, or nothing. */
+export function halvesOf(
+  { cookie: name }: PageDesk,
+  { headers }: IncomingMessage,
+  half: string | readonly string[] | undefined,
+): SessionHalves | undefined {
+  const cookie = cookieOf(headers.cookie, name);
+  return cookie === undefined || typeof half !== "string" ? undefined : { cookie, half };
+}
+
+async function login(desk: PageDesk, request: IncomingMessage): Promise<Answer> {
+  const code = await codeOf(request);
+  if (code === undefined) return said(400, "there is no code in it");
+  const entry = desk.logins.enter(code, request.socket.remoteAddress ?? "");
+  switch (entry.kind) {
+    case "open": {
+      const { cookie, half } = entry.halves;
+      const headers = { "set-cookie": cookieText(desk, cookie, sessionSeconds) };
+      return { ...told(200, { half }), headers };
+    }
+    case "wrong":
+      return said(403, "this code is wrong, too old, or was used before");
+    case "later": {
+      const seconds = String(Math.ceil(entry.waitMs / 1_000));
+      const text = `too many codes were wrong: wait ${seconds} s`;
+      return { ...said(429, text), headers: { "retry-after": seconds } };
+    }
+  }
+}
+
+function logout(desk: PageDesk, request: IncomingMessage): Answer {
+  const halves = halvesOf(desk, request, request.headers[halfHeader]);
+  if (halves !== undefined) desk.logins.end(halves);
+  return { ...told(200, {}), headers: { "set-cookie": cookieText(desk, "", 0) } };
+}
+
+function cookieText({ cookie, scheme }: PageDesk, value: string, seconds: number): string {
+  const secure = scheme === "https" ? "; Secure" : "";
+  return `${cookie}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
+}
+
+// What is longer is read and dropped, or its sender would lose the answer; for 5 s at most.
+async function codeOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length <= bodyBytesMax) chunks.push(chunk);
+  }
+  if (length > bodyBytesMax) return undefined;
+  try {
+    const { code } = JSON.parse(Buffer.concat(chunks).toString()) as { code?: unknown };
+    return typeof code === "string" ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function told(status: number, value: object): Answer {
+  return { status, body: JSON.stringify(value) };
+}
+
+function said(status: number, text: string): Answer {
+  return told(status, { text });
+}
+
+/** An address that is not this host's, and no TLS: whatever a config says, it is not served so. */
+export function notInClear(host: string): LinksealError {
+  const text = `${host} is beyond loopback, and the page has no certificate there`;
+  const next = "linkseal validate FILE";
+  return new LinksealError("config.invalid", text, { effect: "none", where: "serve.page", next });
+}

@@ -1,0 +1,201 @@
+// The status page where the accepted config wants it: HTTP on loopback, TLS everywhere else.
+
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
+import { isIPv6, type Socket } from "node:net";
+import type { Log, World } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import type { PageSettings } from "../desired.ts";
+import { Feed } from "../page/feed.ts";
+import { isLoopback } from "../page/guard.ts";
+import { Logins } from "../page/logins.ts";
+import { pageText } from "../page/snapshot.ts";
+import { hostClock } from "./clock.ts";
+import { keepServed, type Served } from "./kept-served.ts";
+import { pageFiles } from "./page-files.ts";
+import { answerPage, notInClear, type PageDesk } from "./page-http.ts";
+import { PageSockets } from "./page-socket.ts";
+import { type PagePair, pagePair } from "./page-tls.ts";
+import { Seats } from "./seats.ts";
+
+/** A client that needs longer for its handshake or its request is cut off. */
+const requestMsMax = 5_000;
+/** A certificate that was exchanged is taken up after this long. */
+const renewMs = 60_000;
+
+export interface PageParts {
+  readonly agent: Agent;
+  /** Its clock is the agent's, which may be that of a simulated site. */
+  readonly world: World;
+  /** Told of a defect, after which nothing that is shown can be trusted. */
+  readonly broken: (error: unknown) => void;
+}
+
+/** Serves until the signal aborts. */
+export async function servePage(parts: PageParts, end: AbortSignal): Promise<void> {
+  const kept = {
+    wanted: (serve: { readonly page?: PageSettings }) => serve.page,
+    open: (settings: PageSettings) => openPage(parts, settings),
+    code: "page-not-served",
+    failed: "the page cannot be served as serve.page says",
+  };
+  await keepServed(parts.agent, parts.world, kept, end);
+}
+
+/** Rejects with Node's error where the port cannot be had, or with what the certificate lacks. */
+export async function openPage(
+  { agent, world, broken }: PageParts,
+  settings: PageSettings,
+): Promise<Served & { readonly port: number }> {
+  const { host, tls } = settings;
+  if (tls === undefined && !isLoopback(host)) throw notInClear(host);
+  const files = await pageFiles();
+  // A browser lives in real time, and so does its login.
+  const logins = new Logins({ clock: hostClock, entropy: world.entropy });
+  const keeper = tls === undefined ? undefined : await PairKeeper.open(tls, world.log);
+  const scheme = keeper === undefined ? "http" : "https";
+  const cookie = `${keeper === undefined ? "" : "__Host-"}linkseal-${settings.port}`;
+  const certifies = keeper === undefined ? undefined : () => keeper.pair.certifies;
+  const desk: PageDesk = { files, logins, scheme, cookie, certifies };
+  const feed = new Feed({
+    clock: hostClock,
+    opening: () => pageText(agent, world.clock, "withHistory"),
+    snapshot: () => pageText(agent, world.clock, "newest"),
+    dropped: (why) => world.log.write("info", "page-viewer-dropped", why),
+  });
+  const sockets = new PageSockets(desk, feed, broken);
+  const server = serverFor(desk, sockets, keeper, broken);
+  const stop = new AbortController();
+  const stopped = (): void => {
+    stop.abort();
+    sockets.close();
+  };
+  const port = await listening(server, settings).catch((error: unknown) => {
+    stopped();
+    throw error;
+  });
+  const deaf = agent.events.listen(() => feed.wake());
+  const running = feed.run(stop.signal).catch(broken);
+  if (keeper !== undefined && "setSecureContext" in server) void keeper.run(server, stop.signal);
+  const door = { url: `${scheme}://${urlHost(host)}:${port}/`, code: () => logins.code() };
+  agent.door = door;
+  const close = async (): Promise<void> => {
+    if (agent.door === door) agent.door = undefined;
+    deaf();
+    stopped();
+    await running;
+    await closed(server);
+  };
+  return { port, close };
+}
+
+function urlHost(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
+}
+
+function serverFor(
+  desk: PageDesk,
+  sockets: PageSockets,
+  keeper: PairKeeper | undefined,
+  broken: (error: unknown) => void,
+): Server | SecureServer {
+  const seats = new Seats(true);
+  /** TLS puts a socket of its own over the one that was counted. */
+  const below = new WeakMap<Socket, Socket>();
+  const counted = (socket: Socket): Socket => below.get(socket) ?? socket;
+  const listener: RequestListener = (request, response) => {
+    seats.serve(counted(request.socket));
+    answerPage(desk, request, response).catch((error: unknown) => {
+      const isGone = request.destroyed || response.destroyed;
+      response.destroy();
+      if (!isGone) broken(error);
+    });
+  };
+  const limits = {
+    requestTimeout: requestMsMax,
+    headersTimeout: requestMsMax,
+    connectionsCheckingInterval: requestMsMax / 5,
+    maxHeaderSize: 8_192,
+  };
+  const server =
+    keeper === undefined
+      ? createServer(limits, listener)
+      : createSecureServer({ ...limits, ...contextOf(keeper.pair) }, listener);
+  server.maxRequestsPerSocket = 1;
+  const raw = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
+    const name = nameOf(socket);
+    raw.set(name, socket);
+    socket.once("close", () => raw.delete(name));
+    socket.on("error", () => socket.destroy());
+    seats.enter(socket);
+  });
+  server.on("secureConnection", (socket: Socket) => {
+    const own = raw.get(nameOf(socket));
+    if (own !== undefined) below.set(socket, own);
+  });
+  server.on("upgrade", (request, socket, head) => {
+    if (sockets.upgrade(request, socket, head)) seats.leave(counted(request.socket));
+  });
+  return server;
+}
+
+/** Of a connection to one port of ours: no two that are open have the same. */
+function nameOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function contextOf({ certificate, key }: PagePair) {
+  const minVersion = "TLSv1.2";
+  return { cert: certificate, key, minVersion, handshakeTimeout: requestMsMax } as const;
+}
+
+async function listening(server: Server, { host, port }: PageSettings): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen({ host, port, exclusive: true }, resolve);
+  });
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/** The certificate in use; one that was exchanged on disk is taken up without a restart. */
+class PairKeeper {
+  readonly #references: NonNullable<PageSettings["tls"]>;
+  readonly #log: Log;
+  pair: PagePair;
+
+  private constructor(references: NonNullable<PageSettings["tls"]>, log: Log, pair: PagePair) {
+    this.#references = references;
+    this.#log = log;
+    this.pair = pair;
+  }
+
+  static async open(references: NonNullable<PageSettings["tls"]>, log: Log): Promise<PairKeeper> {
+    return new PairKeeper(references, log, await pagePair(references, hostClock.wall()));
+  }
+
+  async run(server: SecureServer, end: AbortSignal): Promise<void> {
+    for (let said = ""; !end.aborted; ) {
+      await hostClock.sleep(renewMs, end).catch(() => undefined);
+      try {
+        const next = await pagePair(this.#references, hostClock.wall());
+        const isNew = next.certificate !== this.pair.certificate || next.key !== this.pair.key;
+        if (isNew && !end.aborted) server.setSecureContext(contextOf(next));
+        this.pair = next;
+        said = "";
+      } catch (error) {
+        // What was served goes on being served; a browser judges it by its own date.
+        const text = error instanceof Error ? error.message : "it cannot be read";
+        if (text !== said) this.#log.write("warn", "page-certificate", text);
+        said = text;
+      }
+    }
+  }
+}

@@ -1,0 +1,126 @@
+// Browsers that watch: WebSockets that only listen, each with one snapshot on its way at most.
+
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { type Feed, type FeedEnd, feedEnds, type Viewer } from "../page/feed.ts";
+import { halvesOf, isCalledRight, isFromPage, type PageDesk } from "./page-http.ts";
+
+/** The page says nothing after its request. */
+const messageBytesMax = 128;
+/** Whoever does not answer a ping until the next one is gone. */
+const pingMs = 20_000;
+/** From our close frame to the end of the connection, whatever the other side does. */
+const closeMs = 2_000;
+const subprotocol = "linkseal.page.1";
+const halfPrefix = "half.";
+
+export class PageSockets {
+  readonly #desk: PageDesk;
+  readonly #feed: Feed;
+  readonly #broken: (error: unknown) => void;
+  readonly #sockets = new Set<WebSocket>();
+  readonly #answered = new WeakSet<WebSocket>();
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: messageBytesMax,
+    perMessageDeflate: false,
+    clientTracking: false,
+    // A client that pings and reads nothing would have us queue its answers.
+    autoPong: false,
+    handleProtocols: () => subprotocol,
+  });
+  readonly #pinging: NodeJS.Timeout;
+
+  /** `broken` is told of a defect, after which nothing that is shown can be trusted. */
+  constructor(desk: PageDesk, feed: Feed, broken: (error: unknown) => void) {
+    this.#desk = desk;
+    this.#feed = feed;
+    this.#broken = broken;
+    this.#pinging = setInterval(() => this.#ping(), pingMs);
+  }
+
+  /** Takes the connection over, or refuses it; true = it is counted here from now on. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    socket.on("error", () => socket.destroy());
+    const halves = halvesOf(this.#desk, request, halfOf(request));
+    const refusal = this.#refusal(request);
+    if (refusal !== undefined) return refuse(socket, refusal);
+    if (halves === undefined || !this.#desk.logins.holds(halves)) {
+      return refuse(socket, "401 Unauthorized");
+    }
+    const holds = (): boolean => this.#desk.logins.holds(halves);
+    this.#server.handleUpgrade(request, socket, head, (client) => this.#admit(client, holds));
+    return true;
+  }
+
+  #refusal(request: IncomingMessage): string | undefined {
+    if (!isCalledRight(this.#desk, request)) return "421 Misdirected Request";
+    if (request.url !== "/feed") return "404 Not Found";
+    return isFromPage(this.#desk, request) ? undefined : "403 Forbidden";
+  }
+
+  #admit(client: WebSocket, holds: () => boolean): void {
+    const viewer = viewerOf(client, holds);
+    this.#sockets.add(client);
+    this.#answered.add(client);
+    client.on("error", () => client.terminate());
+    client.on("close", () => {
+      this.#sockets.delete(client);
+      this.#feed.leave(viewer);
+    });
+    client.on("pong", () => this.#answered.add(client));
+    for (const speaking of ["message", "ping"] as const) {
+      client.once(speaking, () => this.#feed.end(viewer, "spoke"));
+    }
+    try {
+      this.#feed.join(viewer);
+    } catch (error) {
+      client.terminate();
+      this.#broken(error);
+    }
+  }
+
+  #ping(): void {
+    for (const client of this.#sockets) {
+      if (!this.#answered.delete(client)) client.terminate();
+      // Nothing queues up behind a snapshot that is not taken: that one has its own deadline.
+      else if (client.bufferedAmount === 0) client.ping();
+      else this.#answered.add(client);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#pinging);
+    for (const client of this.#sockets) endSoon(client, "closing");
+  }
+}
+
+function halfOf({ headers }: IncomingMessage): string | undefined {
+  const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
+  return offered.find((text) => text.startsWith(halfPrefix))?.slice(halfPrefix.length);
+}
+
+function refuse(socket: Duplex, status: string): false {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.once("finish", () => socket.destroy());
+  return false;
+}
+
+function viewerOf(client: WebSocket, holds: () => boolean): Viewer {
+  return {
+    holds,
+    send: (text) =>
+      new Promise((resolve, reject) => {
+        client.send(text, (error) => (error instanceof Error ? reject(error) : resolve()));
+      }),
+    end: (why) => endSoon(client, why),
+  };
+}
+
+function endSoon(client: WebSocket, why: FeedEnd): void {
+  const { code, text } = feedEnds[why];
+  client.close(code, text);
+  const late = setTimeout(() => client.terminate(), closeMs);
+  client.once("close", () => clearTimeout(late));
+}

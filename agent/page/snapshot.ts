@@ -1,0 +1,178 @@
+// Everything that the status page shows, at one moment: what status, campaigns and events say, and
+// the readings beside them. No verdict is found here.
+
+import { type IpsecTunnel, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
+import { type Clock, type Instant, wallAfter } from "#hal/world.ts";
+import type { Agent } from "../agent.ts";
+import { campaignReport } from "../api/campaign-report.ts";
+import { visible } from "../cli/text.ts";
+import { linkId } from "../desired.ts";
+import { bgpUp, drainOf } from "../link-view.ts";
+import { pnUsedRatio } from "../telemetry/link-metrics.ts";
+import {
+  type LinkSnapshot,
+  type Snapshot,
+  snapshotOf,
+  type TunnelSnapshot,
+  told,
+} from "../telemetry/snapshot.ts";
+import { ikeOf, sasOf, usedRatio } from "../telemetry/tunnel-metrics.ts";
+import type { LinkSample, PageLink, PageSnapshot, PageTunnel, TunnelSample } from "./shape.ts";
+
+const eventsMax = 80;
+/** Ended campaigns are told with every move: those that somebody may still ask about. */
+const endedMax = 5;
+
+type PageClock = Pick<Clock, "now" | "wall">;
+
+/** JSON; what came from elsewhere turns no line around in it. */
+export function pageText(
+  agent: Agent,
+  clock: PageClock,
+  history: "withHistory" | "newest",
+): string {
+  const snapshot = pageSnapshot(agent, clock);
+  const all = history === "newest" ? snapshot : { ...snapshot, history: historyOf(agent, clock) };
+  return JSON.stringify(all, (_key, value: unknown) =>
+    typeof value === "string" ? visible(value) : value,
+  );
+}
+
+export function pageSnapshot(agent: Agent, clock: PageClock): PageSnapshot {
+  const snapshot = snapshotOf(agent, clock);
+  const { status, intent, wall } = snapshot;
+  return {
+    schema: "linkseal.page/1",
+    at: wall,
+    status,
+    intent,
+    links: snapshot.links.map((link) => linkOf(link, clock)),
+    tunnels: snapshot.tunnels.map((tunnel) => tunnelOf(tunnel, clock)),
+    devices: snapshot.devices.map(({ device, isUp, lookAgeMs }) => ({
+      name: device.name,
+      driver: device.driver,
+      seen: isUp,
+      lookAgeMs: lookAgeMs ?? null,
+    })),
+    ended: endedOf(agent, snapshot),
+    events: agent.events.after(Math.max(0, agent.events.count - eventsMax)),
+  };
+}
+
+function endedOf(agent: Agent, { groups }: Snapshot): PageSnapshot["ended"] {
+  return groups
+    .flatMap(({ group }) => agent.memory.campaigns[group.name] ?? [])
+    .filter(({ state }) => state === "done")
+    .sort((a, b) => b.since - a.since)
+    .slice(0, endedMax)
+    .map((campaign) => campaignReport(agent, campaign));
+}
+
+function linkOf(
+  { link, group, port, state, keyCreated }: LinkSnapshot,
+  clock: PageClock,
+): PageLink {
+  const session = told(port?.session);
+  const hasSession = told(state?.routing)?.sessions.some((each) => each.port === link.port);
+  const isDrainKnown = state !== undefined && told(state.routing) !== undefined;
+  return {
+    id: linkId(link),
+    azureLink: link.azureLink,
+    controlledPort: session?.controlledPort ?? null,
+    respondedPeers: session?.respondedPeers ?? null,
+    bgp:
+      state === undefined || hasSession !== true ? null : bgpUp(state, link.port) ? "up" : "down",
+    drained: isDrainKnown ? drainOf(state, link.port) === "on" : null,
+    keys: told(port?.keys)?.map(({ ckn, role }) => ({ ckn, role })) ?? null,
+    keyCreatedAt: keyCreated ?? null,
+    keyMaxAgeMs: group.rotate.maxAgeMs ?? null,
+    newest: port === undefined ? null : linkSample(port, clock),
+  };
+}
+
+function tunnelOf({ tunnel, seen }: TunnelSnapshot, clock: PageClock): PageTunnel {
+  return {
+    name: tunnel.name,
+    device: tunnel.device,
+    local: tunnel.localAddress,
+    remote: tunnel.remoteAddress,
+    insideMacsec: tunnel.insideMacsec ?? null,
+    ike: ikeOf(seen) ?? null,
+    sas: sasOf(seen)?.length ?? null,
+    newest: typeof seen === "string" ? null : tunnelSample(seen, clock),
+  };
+}
+
+function historyOf({ crew, intentDamage }: Agent, clock: PageClock): PageSnapshot["history"] {
+  if (crew === undefined || intentDamage !== undefined) return { links: {}, tunnels: {} };
+  const { lookout, intent } = crew;
+  const { groups, tunnels } = intent.desired;
+  return {
+    links: Object.fromEntries(
+      groups.flatMap(({ links }) =>
+        links.map((link) => [
+          linkId(link),
+          lookout.history(link).map((port) => linkSample(port, clock)),
+        ]),
+      ),
+    ),
+    tunnels: Object.fromEntries(
+      tunnels.map(({ name }) => [
+        name,
+        lookout.tunnelHistory(name).map((tunnel) => tunnelSample(tunnel, clock)),
+      ]),
+    ),
+  };
+}
+
+// The monotonic age on today's wall clock, as everywhere: a jump of the wall dates nothing ahead.
+function wallOf(at: Instant, clock: PageClock): number {
+  return Math.round(wallAfter(clock.wall(), at - clock.now()));
+}
+
+const failures = [
+  "rxNotValid",
+  "rxBadTag",
+  "rxLate",
+  "rxNoSci",
+  "rxUnknownSci",
+  "rxNotUsingSa",
+  "txTooLong",
+] as const satisfies readonly (keyof MacsecFrames)[];
+
+function linkSample(port: MacsecPort, clock: PageClock): LinkSample {
+  const frames = strongValue(port.frames);
+  return {
+    at: wallOf(port.frames.at, clock),
+    protected: frames === undefined ? null : String(frames.rxOk + frames.txProtected),
+    clear: sumOf(frames === undefined ? [] : [frames.rxClear, frames.txClear]),
+    openPps: openPps(port),
+    failed: sumOf(frames === undefined ? [] : failures.map((name) => frames[name])),
+    pnUsed: pnUsedRatio(port) ?? null,
+    livePeers: strongValue(port.session)?.livePeers ?? null,
+  };
+}
+
+function openPps({ settings, rate }: MacsecPort): number | null {
+  const isOpen = settings.kind === "known" && settings.value === undefined;
+  const passing = strongValue(rate);
+  return isOpen && passing !== undefined ? passing.rxPps + passing.txPps : null;
+}
+
+function tunnelSample(tunnel: IpsecTunnel, clock: PageClock): TunnelSample {
+  const sas = sasOf(tunnel);
+  const packets = (way: "in" | "out"): string | null =>
+    sumOf(sas?.filter(({ direction }) => direction === way).map((sa) => sa.packets) ?? []);
+  return {
+    at: wallOf(tunnel.sas.at, clock),
+    received: packets("in"),
+    sent: packets("out"),
+    sequenceUsed: usedRatio(sas ?? []) ?? null,
+  };
+}
+
+/** Of those that are told; null = none is. */
+function sumOf(counters: readonly (bigint | undefined)[]): string | null {
+  const known = counters.filter((counter) => counter !== undefined);
+  return known.length === 0 ? null : String(known.reduce((sum, counter) => sum + counter, 0n));
+}

@@ -1,0 +1,120 @@
+// The connection to the agent: login, session, and the WebSocket that comes back by itself.
+
+import { feedEnds } from "../page/feed.ts";
+import type { PageSnapshot } from "../page/shape.ts";
+
+/** Of this origin alone, unlike the cookie. */
+const halfName = "linkseal-half";
+const halfHeader = "x-linkseal-half";
+const againMs = { least: 1_000, most: 15_000 };
+
+export interface Listener {
+  readonly opened: () => void;
+  readonly snapshot: (snapshot: PageSnapshot) => void;
+  readonly lost: (why: string) => void;
+  /** Nobody is logged in, or not any more. */
+  readonly shut: (why: string) => void;
+}
+
+export class Line {
+  readonly #listener: Listener;
+  #socket: WebSocket | undefined;
+  #waitMs = againMs.least;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(listener: Listener) {
+    this.#listener = listener;
+    // A phone that was asleep does not wait any longer.
+    addEventListener("online", () => this.#soon(0));
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.#socket === undefined && this.#timer !== undefined)
+        this.#soon(0);
+    });
+  }
+
+  async start(): Promise<void> {
+    const half = localStorage.getItem(halfName);
+    const session = half === null ? "none" : await this.#session(half);
+    if (session === "open" && half !== null) this.#connect(half);
+    else if (session === "none") this.#listener.shut("");
+    else this.#later("the agent cannot be reached");
+  }
+
+  async #session(half: string): Promise<"open" | "none" | "unreachable"> {
+    try {
+      const reply = await fetch("/session", { headers: { [halfHeader]: half } });
+      const { session } = (await reply.json()) as { session?: unknown };
+      return session === "open" ? "open" : "none";
+    } catch {
+      return "unreachable";
+    }
+  }
+
+  /** Undefined = it is open. */
+  async enter(code: string): Promise<string | undefined> {
+    try {
+      const body = JSON.stringify({ code });
+      const reply = await fetch("/login", { method: "POST", body });
+      const { half, text } = (await reply.json()) as { half?: unknown; text?: unknown };
+      if (typeof half !== "string") return typeof text === "string" ? text : "that did not work";
+      localStorage.setItem(halfName, half);
+      this.#connect(half);
+      return undefined;
+    } catch {
+      return "the agent cannot be reached";
+    }
+  }
+
+  async leave(): Promise<void> {
+    const half = localStorage.getItem(halfName) ?? "";
+    localStorage.removeItem(halfName);
+    this.#drop();
+    const headers = { [halfHeader]: half };
+    await fetch("/logout", { method: "POST", headers }).catch(() => undefined);
+    this.#listener.shut("You have logged out.");
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
+  }
+
+  #connect(half: string): void {
+    this.#drop();
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const url = `${scheme}://${location.host}/feed`;
+    const socket = new WebSocket(url, ["linkseal.page.1", `half.${half}`]);
+    this.#socket = socket;
+    const isOurs = (): boolean => this.#socket === socket;
+    socket.addEventListener("message", ({ data }) => {
+      if (!isOurs()) return;
+      this.#waitMs = againMs.least;
+      this.#listener.opened();
+      this.#listener.snapshot(JSON.parse(String(data)) as PageSnapshot);
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      if (!isOurs()) return;
+      this.#socket = undefined;
+      if (code === feedEnds.loggedOut.code) this.#listener.shut("The session has ended.");
+      else this.#later(reason === "" ? "the connection is lost" : reason);
+    });
+  }
+
+  #later(why: string): void {
+    this.#listener.lost(why);
+    this.#soon(this.#waitMs);
+    this.#waitMs = Math.min(this.#waitMs * 2, againMs.most);
+  }
+
+  #soon(ms: number): void {
+    if (this.#socket !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.start();
+    }, ms);
+  }
+}

@@ -1,0 +1,112 @@
+// The status page in a browser: what comes over the line is drawn, again and again.
+
+import { type ComponentChild, h, render } from "preact";
+import { Door } from "./door.ts";
+import { History } from "./history.ts";
+import { Line } from "./line.ts";
+import { type Connection, momentOf, type Seen } from "./model.ts";
+import { Watch } from "./watch.ts";
+
+/** The agent sends as often. */
+const tickMs = 1_000;
+
+class Page {
+  readonly #root: HTMLElement;
+  readonly #line: Line;
+  #history = new History();
+  #seen: Seen | undefined;
+  #connection: Connection = { kind: "opening" };
+  /** undefined = somebody is in, or it is not known yet. */
+  #shut: string | undefined;
+  #isDue = false;
+
+  constructor(root: HTMLElement) {
+    this.#root = root;
+    this.#line = new Line({
+      opened: () => {
+        this.#connection = { kind: "open" };
+        this.#shut = undefined;
+      },
+      snapshot: (snapshot) => {
+        this.#history.take(snapshot);
+        this.#seen = { snapshot, cameAt: performance.now() };
+        this.#soon();
+      },
+      lost: (why) => {
+        this.#connection = { kind: "lost", why };
+        this.#soon();
+      },
+      shut: (why) => {
+        this.#shut = why;
+        this.#seen = undefined;
+        this.#history = new History();
+        this.#soon();
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    addEventListener("hashchange", () => this.#soon());
+    // Ages go on, above all when nothing comes any more.
+    setInterval(() => {
+      const quietMs = performance.now() - (this.#seen?.cameAt ?? 0);
+      if (quietMs > tickMs) this.#soon();
+    }, tickMs);
+    const code = /^#([0-9A-Z]{4}(?:-[0-9A-Z]{4}){2})$/.exec(location.hash)?.[1];
+    if (code !== undefined) {
+      history.replaceState(null, "", location.pathname);
+      const wrong = await this.#line.enter(code);
+      if (wrong !== undefined) this.#shut = `The code in the address: ${wrong}.`;
+    } else await this.#line.start();
+    this.#soon();
+  }
+
+  /** Once a frame, however much comes; a page that nobody sees is drawn as well, only later. */
+  #soon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const draw = (): void => {
+      this.#isDue = false;
+      this.#draw();
+    };
+    if (document.hidden) setTimeout(draw, 0);
+    else requestAnimationFrame(draw);
+  }
+
+  #draw(): void {
+    render(this.#view(), this.#root);
+  }
+
+  #view(): ComponentChild {
+    if (this.#shut !== undefined) {
+      document.title = "linkseal";
+      return h(Door, { text: this.#shut, enter: (code) => this.#line.enter(code) });
+    }
+    if (this.#seen === undefined) {
+      const { kind } = this.#connection;
+      const text = kind === "lost" ? "The agent cannot be reached; trying again." : "Connecting.";
+      return h(
+        "main",
+        { class: "door" },
+        h("h1", null, "linkseal"),
+        h("p", { role: "status" }, text),
+      );
+    }
+    const moment = momentOf(this.#seen, this.#connection, performance.now());
+    const { site, verdict } = moment.snapshot.status;
+    document.title = `${moment.isStale ? "unknown" : verdict} · ${site ?? "linkseal"}`;
+    return h(Watch, {
+      moment,
+      connection: this.#connection,
+      history: this.#history,
+      fragment: location.hash,
+      leave: () => void this.#line.leave(),
+    });
+  }
+}
+
+const root = document.getElementById("page");
+if (root !== null) {
+  root.replaceChildren();
+  void new Page(root).start();
+}

@@ -1,0 +1,79 @@
+// Small parts that several views are made of.
+
+import { type ComponentChild, type ComponentChildren, h } from "preact";
+import { useState } from "preact/hooks";
+import type { Verdict } from "../health/model.ts";
+import { verdictGlyph } from "./glyph.ts";
+
+/** A figure below its name. */
+export function fact(name: string, value: ComponentChildren, more?: string): ComponentChild {
+  return h("div", { class: `fact ${more ?? ""}` }, h("dt", null, name), h("dd", null, value));
+}
+
+const saidMs = 1_500;
+
+/** The next safe command, and a button that puts it on the clipboard. */
+export function Command({ text }: { readonly text: string }): ComponentChild {
+  const [said, setSaid] = useState("copy");
+  const copy = async (): Promise<void> => {
+    const word = await navigator.clipboard.writeText(text).then(
+      () => "copied",
+      () => "not copied",
+    );
+    setSaid(word);
+    setTimeout(() => setSaid("copy"), saidMs);
+  };
+  return h(
+    "span",
+    { class: "command" },
+    h("code", null, text),
+    h("button", { type: "button", onClick: copy, "aria-label": `${said}: ${text}` }, said),
+  );
+}
+
+/** Why something is as it is, and what to do. */
+export function reasonList(
+  reasons: readonly { readonly code: string; readonly text: string; readonly next: string }[],
+): ComponentChild {
+  if (reasons.length === 0) return null;
+  return h(
+    "ul",
+    { class: "reasons" },
+    reasons.map(({ code, text, next }) =>
+      h(
+        "li",
+        { key: code },
+        h("span", null, text, " ", h("code", { class: "code" }, code)),
+        h(Command, { text: next }),
+      ),
+    ),
+  );
+}
+
+export interface PathEnds {
+  readonly near: readonly [string, string];
+  readonly far: readonly [string, string];
+  readonly kind: "link" | "tunnel";
+  readonly note: string | null;
+}
+
+/** Both ends and what lies between, drawn as the verdict has it. */
+export function pathPicture({ near, far, kind, note }: PathEnds, verdict: Verdict): ComponentChild {
+  const end = ([name, place]: readonly [string, string], side: string): ComponentChild =>
+    h("span", { class: `end ${side}` }, h("b", null, name), h("span", null, place));
+  const label = `${near.join(" ")} to ${far.join(" ")}: ${kind} ${verdict}`;
+  return h(
+    "div",
+    { class: `path ${kind} ${verdict}`, role: "img", "aria-label": label },
+    end(near, "near"),
+    h(
+      "span",
+      { class: "fibre" },
+      h("i", { class: "strand" }),
+      h("span", { class: "seal" }, verdictGlyph(verdict)),
+      h("i", { class: "strand" }),
+      note === null ? null : h("span", { class: "note" }, note),
+    ),
+    end(far, "far"),
+  );
+}

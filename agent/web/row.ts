@@ -1,0 +1,68 @@
+// A row that is drawn anew with every snapshot while it is on the screen, and otherwise only when
+// more than its ages and rates has changed: two hundred of them are no burden.
+
+import { Component, type ComponentChild, h } from "preact";
+
+export interface RowProps {
+  readonly about: string;
+  readonly isChosen: boolean;
+  /** All that is told of it besides ages and rates; whoever searches or listens finds the truth. */
+  readonly gist: string;
+  readonly draw: () => ComponentChild;
+}
+
+/** Rows that come into sight soon are drawn before they do. */
+const margin = "300px";
+
+class Sight {
+  readonly #rows = new Map<Element, (isSeen: boolean) => void>();
+  readonly #observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) this.#rows.get(target)?.(isIntersecting);
+    },
+    { rootMargin: margin },
+  );
+
+  watch(element: Element, told: (isSeen: boolean) => void): () => void {
+    this.#rows.set(element, told);
+    this.#observer.observe(element);
+    return () => {
+      this.#rows.delete(element);
+      this.#observer.unobserve(element);
+    };
+  }
+}
+
+let sight: Sight | undefined;
+
+export class Row extends Component<RowProps> {
+  #isSeen = true;
+  #element: Element | null = null;
+  #leave: () => void = () => undefined;
+
+  override componentDidMount(): void {
+    if (this.#element === null) return;
+    sight ??= new Sight();
+    this.#leave = sight.watch(this.#element, (isSeen) => {
+      const isNew = isSeen && !this.#isSeen;
+      this.#isSeen = isSeen;
+      if (isNew) this.forceUpdate();
+    });
+  }
+
+  override componentWillUnmount(): void {
+    this.#leave();
+  }
+
+  override shouldComponentUpdate({ gist }: RowProps): boolean {
+    return this.#isSeen || gist !== this.props.gist;
+  }
+
+  render({ about, isChosen, draw }: RowProps): ComponentChild {
+    const taken = (element: Element | null): void => {
+      this.#element = element;
+    };
+    const named = isChosen ? "row chosen" : "row";
+    return h("li", { ref: taken, class: named, "data-about": about }, draw());
+  }
+}

@@ -1,0 +1,66 @@
+// `npm start` in a process of its own, and the commands that somebody types beside it.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+
+const command = join(import.meta.dirname, "../../agent/bin.js");
+const patienceMs = 60_000;
+
+export class Started implements AsyncDisposable {
+  readonly #home = mkdtempSync(join(tmpdir(), "linkseal-start-"));
+  readonly child: ChildProcess;
+  #said = "";
+
+  constructor(...words: readonly string[]) {
+    this.child = this.#spawn("sim", "site", ...words);
+    this.child.stdout?.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
+    this.child.stderr?.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
+  }
+
+  get said(): string {
+    return this.#said;
+  }
+
+  #spawn(...words: readonly string[]): ChildProcess {
+    const env = { ...process.env, LINKSEAL_HOME: this.#home, TMPDIR: this.#home, NO_COLOR: "1" };
+    return spawn(process.execPath, [command, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+  }
+
+  get viewSocket(): string {
+    return join(this.#home, "run", "view.sock");
+  }
+
+  /** What a command says; throws where it does not end well. */
+  async run(...words: readonly string[]): Promise<string> {
+    const child = this.#spawn(...words);
+    let [out, err] = ["", ""];
+    child.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr?.on("data", (chunk: Buffer) => (err += chunk.toString()));
+    const [status] = (await once(child, "close")) as [number | null];
+    if (status !== 0) throw new Error(`${words.join(" ")} ended with ${status}: ${err}`);
+    return out;
+  }
+
+  /** Address with a fresh code, once the page is served. */
+  async door(): Promise<string> {
+    for (const begun = performance.now(); ; await rest(100)) {
+      try {
+        return (await this.run("page", "code")).split("\n")[0] ?? "";
+      } catch (error) {
+        if (performance.now() - begun > patienceMs) throw error;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      this.child.kill("SIGKILL");
+      await once(this.child, "close");
+    }
+    rmSync(this.#home, { recursive: true, force: true });
+  }
+}

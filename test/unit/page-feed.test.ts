@@ -1,0 +1,138 @@
+// Who gets which snapshot when, under virtual time.
+
+import { beforeEach, describe, expect, it } from "vitest";
+import { Feed, type FeedEnd, type Viewer, viewersMax } from "#agent/page/feed.ts";
+import { SimClock } from "#sim/clock.ts";
+
+class Watching implements Viewer {
+  readonly got: string[] = [];
+  over: FeedEnd | undefined;
+  session = true;
+  /** Lets the system take what was sent; undefined = it takes all at once. */
+  take: (() => void) | undefined;
+  readonly #isSlow: boolean;
+
+  constructor(pace: "quick" | "slow") {
+    this.#isSlow = pace === "slow";
+  }
+
+  readonly send = async (text: string): Promise<void> => {
+    this.got.push(text);
+    if (!this.#isSlow) return;
+    await new Promise<void>((resolve) => {
+      this.take = resolve;
+    });
+  };
+  readonly holds = (): boolean => this.session;
+  readonly end = (why: FeedEnd): void => {
+    this.over = why;
+  };
+}
+
+describe("a feed", () => {
+  let clock: SimClock;
+  let made: number;
+  let dropped: FeedEnd[];
+  let feed: Feed;
+  const stop = (): AbortController => new AbortController();
+  let end: AbortController;
+
+  beforeEach(() => {
+    clock = new SimClock(0);
+    made = 0;
+    dropped = [];
+    end = stop();
+    feed = new Feed({
+      clock,
+      opening: () => "opening",
+      snapshot: () => {
+        made += 1;
+        return `snapshot ${made}`;
+      },
+      dropped: (why) => dropped.push(why),
+    });
+    void feed.run(end.signal);
+  });
+
+  it("begins with the opening and goes on once a second", async () => {
+    const viewer = new Watching("quick");
+    feed.join(viewer);
+    expect(viewer.got).toEqual(["opening"]);
+    await clock.runFor(3_500);
+    expect(viewer.got).toEqual(["opening", "snapshot 1", "snapshot 2", "snapshot 3"]);
+  });
+
+  it("tells what happens within a fifth of a second, what happens together at once", async () => {
+    const viewer = new Watching("quick");
+    feed.join(viewer);
+    await clock.runFor(100);
+    for (let n = 0; n < 50; n += 1) feed.wake();
+    await clock.runFor(210);
+    expect(viewer.got).toEqual(["opening", "snapshot 1"]);
+  });
+
+  it("makes nothing while nobody watches, and one snapshot for all who do", async () => {
+    await clock.runFor(10_000);
+    expect(made).toBe(0);
+    const all = [new Watching("quick"), new Watching("quick")];
+    for (const viewer of all) feed.join(viewer);
+    await clock.runFor(1_000);
+    expect(made).toBe(1);
+    expect(all.map(({ got }) => got.at(-1))).toEqual(["snapshot 1", "snapshot 1"]);
+  });
+
+  it("has one on its way to a slow viewer and none behind it; then comes the newest", async () => {
+    const [slow, quick] = [new Watching("slow"), new Watching("quick")];
+    feed.join(slow);
+    feed.join(quick);
+    await clock.runFor(5_000);
+    expect(slow.got).toEqual(["opening"]);
+    expect(quick.got).toHaveLength(6);
+    slow.take?.();
+    await clock.runFor(1_000);
+    expect(slow.got).toEqual(["opening", "snapshot 6"]);
+  });
+
+  it("ends for who takes nothing for half a minute, and for nobody else", async () => {
+    const [slow, quick] = [new Watching("slow"), new Watching("quick")];
+    feed.join(slow);
+    feed.join(quick);
+    await clock.runFor(29_000);
+    expect(slow.over).toBeUndefined();
+    await clock.runFor(2_000);
+    expect([slow.over, quick.over, feed.size, dropped]).toEqual([
+      "tooSlow",
+      undefined,
+      1,
+      ["tooSlow"],
+    ]);
+  });
+
+  it("ends with the session", async () => {
+    const viewer = new Watching("quick");
+    feed.join(viewer);
+    viewer.session = false;
+    await clock.runFor(1_000);
+    expect([viewer.over, viewer.got]).toEqual(["loggedOut", ["opening"]]);
+  });
+
+  it("has so many seats, and one that is left is free", () => {
+    const all = Array.from({ length: viewersMax + 1 }, () => new Watching("quick"));
+    for (const viewer of all) feed.join(viewer);
+    expect(all.map(({ over }) => over).filter((over) => over === "tooMany")).toHaveLength(1);
+    expect(all.at(-1)?.got).toEqual([]);
+    const [first] = all;
+    if (first !== undefined) feed.leave(first);
+    const next = new Watching("quick");
+    feed.join(next);
+    expect(next.got).toEqual(["opening"]);
+  });
+
+  it("tells its viewers of its end", async () => {
+    const viewer = new Watching("quick");
+    feed.join(viewer);
+    end.abort();
+    await clock.runFor(1);
+    expect([viewer.over, feed.size]).toEqual(["closing", 0]);
+  });
+});

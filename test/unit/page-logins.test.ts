@@ -1,0 +1,99 @@
+// Codes and sessions of the status page under virtual time.
+
+import { beforeEach, describe, expect, it } from "vitest";
+import { Logins, type SessionHalves } from "#agent/page/logins.ts";
+import { SimClock } from "#sim/clock.ts";
+import { Prng } from "#sim/prng.ts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+const here = "127.0.0.1";
+
+describe("logins", () => {
+  let clock: SimClock;
+  let logins: Logins;
+  beforeEach(() => {
+    clock = new SimClock(0);
+    logins = new Logins({ clock, entropy: new Prng("logins") });
+  });
+
+  function open(): SessionHalves {
+    const entry = logins.enter(logins.code().code, here);
+    if (entry.kind !== "open") throw new Error(entry.kind);
+    return entry.halves;
+  }
+
+  it("a code is good once", () => {
+    const { code } = logins.code();
+    expect(logins.enter(code, here).kind).toBe("open");
+    expect(logins.enter(code, here).kind).toBe("wrong");
+  });
+
+  it("a code may be typed as people type", () => {
+    const { code } = logins.code();
+    const typed = code.toLowerCase().replaceAll("-", "").replaceAll("0", "o").replaceAll("1", "l");
+    expect(logins.enter(` ${typed} `, here).kind).toBe("open");
+  });
+
+  it("a code is too old after the time that it came with", async () => {
+    const { code, validMs } = logins.code();
+    const late = logins.code().code;
+    await clock.runFor(validMs - 1);
+    expect(logins.enter(code, here).kind).toBe("open");
+    await clock.runFor(1);
+    expect(logins.enter(late, here).kind).toBe("wrong");
+  });
+
+  it("eight codes wait at once, and the ninth takes the place of the oldest", () => {
+    const codes = Array.from({ length: 9 }, () => logins.code().code);
+    expect(logins.enter(codes[0] ?? "", here).kind).toBe("wrong");
+    for (const code of codes.slice(1)) expect(logins.enter(code, here).kind).toBe("open");
+  });
+
+  it("codes and halves never come twice", () => {
+    const codes = Array.from({ length: 500 }, () => logins.code().code);
+    expect(new Set(codes).size).toBe(500);
+    const halves = Array.from({ length: 100 }, open).flatMap(({ cookie, half }) => [cookie, half]);
+    expect(new Set(halves).size).toBe(200);
+  });
+
+  it("ten wrong codes shut an address out, one try comes back each six seconds", async () => {
+    for (let n = 0; n < 10; n += 1) expect(logins.enter("X", here).kind).toBe("wrong");
+    const { code } = logins.code();
+    expect(logins.enter(code, here)).toEqual({ kind: "later", waitMs: 6_000 });
+    expect(logins.enter("X", "::1").kind).toBe("wrong");
+    await clock.runFor(6_000);
+    expect(logins.enter(code, here).kind).toBe("open");
+    expect(logins.enter("X", here).kind).toBe("wrong");
+    expect(logins.enter(logins.code().code, here).kind).toBe("later");
+  });
+
+  it("a flood from a thousand addresses is forgotten and not kept", () => {
+    for (let n = 0; n < 5_000; n += 1) logins.enter("X", `10.0.${n >> 8}.${n & 255}`);
+    expect(logins.enter(logins.code().code, "192.0.2.1").kind).toBe("open");
+  });
+
+  it("a session needs both of its halves, and ends after twelve hours", async () => {
+    const [one, two] = [open(), open()];
+    expect(logins.holds(one)).toBe(true);
+    expect(logins.holds({ cookie: one.cookie, half: two.half })).toBe(false);
+    expect(logins.holds({ cookie: one.half, half: one.cookie })).toBe(false);
+    expect(logins.holds({ cookie: one.cookie, half: "" })).toBe(false);
+    await clock.runFor(12 * hour - 1);
+    expect(logins.holds(one)).toBe(true);
+    await clock.runFor(1);
+    expect(logins.holds(one)).toBe(false);
+  });
+
+  it("a session that is logged out ends, and no other", () => {
+    const [one, two] = [open(), open()];
+    logins.end(one);
+    expect([logins.holds(one), logins.holds(two)]).toEqual([false, true]);
+  });
+
+  it("the sixty-fifth session ends the oldest", () => {
+    const all = Array.from({ length: 65 }, open);
+    expect(all.map((halves) => logins.holds(halves)).filter(Boolean)).toHaveLength(64);
+    expect(logins.holds(all[0] ?? { cookie: "", half: "" })).toBe(false);
+  });
+});
