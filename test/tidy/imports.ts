@@ -201,7 +201,7 @@ interface BuiltinRow {
 /** Pure too, and dangerous enough to have one place. */
 const builtinPlaces: readonly BuiltinRow[] = [
   {
-    path: "agent/journal/journal.ts",
+    path: "agent/journal/sealed-file.ts",
     specifier: "node:crypto",
     names: ["createSecretKey"],
     why: "one key object for all MACs of a process: made for each it cost five times the MAC",

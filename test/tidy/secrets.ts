@@ -51,8 +51,8 @@ export const lendings: readonly Lending[] = [
     why: "a certificate and its private key stand in one PEM and go to charon apart",
   },
   {
-    path: "agent/journal/journal.ts",
-    line: "const key = options.key.use((bytes) => createSecretKey(bytes));",
+    path: "agent/journal/sealed-file.ts",
+    line: "const key = secret.use((bytes) => createSecretKey(bytes));",
     why: "HMAC over each record",
   },
   {
