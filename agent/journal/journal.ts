@@ -74,6 +74,11 @@ export class Journal {
     return this.#file.lines.map((line) => line.entry);
   }
 
+  /** Number of the newest record; 0 = there is none. */
+  get lastSeq(): number {
+    return this.#file.lines.at(-1)?.entry.seq ?? 0;
+  }
+
   /** How many records stand since the last compaction. */
   get length(): number {
     return this.#file.lines.length;
@@ -156,7 +161,7 @@ export class Journal {
   }
 
   #sealAll(records: readonly JsonRecord[]): readonly Sealed[] {
-    const seqBefore = this.#file.lines.at(-1)?.entry.seq ?? 0;
+    const seqBefore = this.lastSeq;
     const lines: Sealed[] = [];
     for (const record of records) lines.push(this.#seal(record, lines, lineBytesMax, seqBefore));
     return lines;

@@ -56,6 +56,11 @@ export const lendings: readonly Lending[] = [
     why: "HMAC over each record",
   },
   {
+    path: "agent/report/seal.ts",
+    line: "const der = secret.use((seed) => Buffer.concat([pkcs8, seed]));",
+    why: "the private key of reports on its way into the library's key object; the copy is wiped",
+  },
+  {
     path: "agent/vault.ts",
     line: "return value.use((bytes) => parseCkn(new TextDecoder().decode(bytes)));",
     why: "a CKN is public; the vault serves it as a secret",
