@@ -4,6 +4,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
+import type { WallTime } from "#hal/world.ts";
 import {
   type Ending,
   type Entry,
@@ -179,7 +180,7 @@ export class AuditLog {
   #seal(record: AuditRecord, previous: Entry | undefined): Sealed {
     const head = {
       seq: (this.#last?.seq ?? 0) + 1,
-      at: this.#world.clock.wall(),
+      at: Math.floor(this.#world.clock.wall()) as WallTime,
       host: this.#host,
     };
     const sealed = sealRecord(head, { ...record }, previous, this.#mac);

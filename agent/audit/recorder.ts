@@ -46,6 +46,10 @@ const counterCodes: ReadonlySet<WarningCode | string> = new Set<WarningCode>([
   "packet-number-high",
   "tunnel-one-way",
   "outside-macsec",
+  // IKE finds a dead peer after its liveness checks alone (RFC 7296, section 2.4): 45 s in Azure.
+  "ike-down",
+  "sa-missing",
+  "tunnel-configured-but-absent",
 ]);
 
 interface Open extends Found {
@@ -106,7 +110,7 @@ export class Recorder {
   turn(seen: readonly Seen[], settings: HealthSettings): void {
     const { clock } = this.#parts.world;
     const now = clock.now();
-    const wall = clock.wall();
+    const wall = Math.floor(clock.wall()) as WallTime;
     const lookbackMs = settings.evidenceMs + 2 * settings.pollMs;
     this.#breakAt(now, wall, settings);
     const held = wall - lookbackMs;
@@ -136,7 +140,7 @@ export class Recorder {
   }
 
   changed(change: Omit<Change, "when">): void {
-    this.#change({ ...change, when: this.#parts.world.clock.wall() }, null);
+    this.#change({ ...change, when: Math.floor(this.#parts.world.clock.wall()) }, null);
   }
 
   /** Ends the process in good order; what is held now stays held. */
@@ -177,7 +181,7 @@ export class Recorder {
 
   #follow({ lookAgeMs, ...seen }: Seen, wall: WallTime, lookbackMs: number): Found | undefined {
     const before = this.#open.get(seen.about);
-    const seenAt = wall - lookAgeMs;
+    const seenAt = Math.floor(wall - lookAgeMs);
     if (before !== undefined && isSame(before, seen)) {
       this.#open.set(seen.about, { ...before, seenAt });
       return undefined;
