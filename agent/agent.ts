@@ -31,6 +31,7 @@ import { type GatewayLook, Lookout } from "./lookout.ts";
 import { Orders } from "./orders.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
 import type { Sealer } from "./report/seal.ts";
+import type { ReadDocument } from "./scorecard/estate.ts";
 import { Turns } from "./turns.ts";
 import { boundedVault } from "./vault.ts";
 
@@ -48,6 +49,8 @@ export interface AgentParts {
   readonly gateway?: (desired: Desired, tunnel: DesiredTunnel) => GatewayLook | undefined;
   /** Last moment of the certificate that we sign in with; absent or undefined = there is none. */
   readonly identityEnd?: (desired: Desired) => Promise<WallTime | undefined>;
+  /** Reads any document of the management API; absent or undefined = there is none to ask. */
+  readonly azureReader?: (desired: Desired) => ReadDocument | undefined;
   readonly intents: IntentStore;
   readonly journal: Journal;
   readonly audit: AuditLog;
@@ -172,6 +175,10 @@ export class Agent {
   get evidence(): Evidence {
     const { sealer, host } = this.#parts;
     return { sealer, host, read: () => this.#recorder.read() };
+  }
+
+  azureReader(desired: Desired): ReadDocument | undefined {
+    return this.#parts.azureReader?.(desired);
   }
 
   /** Why the audit log takes no records now; undefined = it does. */

@@ -48,7 +48,7 @@ export async function openAgent(
   const clouds = new Map<string, RealCloud>();
   const cloudOf = (azure: RealAzure): RealCloud => {
     // The same sign-in serves every config that wants the same cloud, planned or in force.
-    const key = JSON.stringify({ ...azure, farEnd: undefined });
+    const key = JSON.stringify({ ...azure, farEnd: undefined, scopes: undefined });
     const cloud = clouds.get(key) ?? new RealCloud(world, azure);
     clouds.set(key, cloud);
     return cloud;
@@ -72,6 +72,7 @@ export async function openAgent(
       const cloud = cloudOf(azure);
       return (signal) => cloud.connection(azureConnection, signal);
     },
+    azureReader: ({ azure }) => (azure.cloud === "sim" ? undefined : cloudOf(azure).document),
     identityEnd: async ({ azure }) =>
       azure.cloud === "sim" ? undefined : await cloudOf(azure).identityEnd(),
     ...records,

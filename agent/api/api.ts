@@ -12,6 +12,7 @@ import { doctorReport } from "../doctor/report.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Plan } from "../plan.ts";
 import { madeReport } from "../report/made.ts";
+import { makeScorecard } from "../scorecard/scorecard.ts";
 import { campaignReport } from "./campaign-report.ts";
 import { keyReport } from "./key-report.ts";
 import { errorShape } from "./shape.ts";
@@ -113,6 +114,11 @@ export const routes: Readonly<Record<string, Route>> = {
       const { publicKey, keyId } = agent.evidence.sealer;
       return { schema: "linkseal.reportKey/1", keyId, publicKey };
     },
+  },
+  "GET /v1/scorecard": {
+    role: "view",
+    title: "Microsoft's Zero Trust recommendations, each with its evidence (linkseal.scorecard/1)",
+    run: async ({ agent, now, signal }) => await makeScorecard(agent, now, signal),
   },
   "GET /v1/journal": {
     role: "view",

@@ -24,9 +24,9 @@ const linkFaults: readonly (readonly [string, "look" | "counters" | "blind"])[] 
   ...(["fibre-cut", "mka-flap", "peer-silent", "port-shut"] as const).map(
     (name) => [name, "look"] as const,
   ),
-  ...(["should-secure", "clear-path", "far-off", "far-person"] as const).map(
-    (name) => [name, "look"] as const,
-  ),
+  ...(["should-secure", "clear-path"] as const).map((name) => [name, "look"] as const),
+  // Azure's document names another key for a while before and after the hardware has it.
+  ...(["far-off", "far-person"] as const).map((name) => [name, "blind"] as const),
   ["stale-sak", "counters"],
   ["mtu", "counters"],
   ...(["unreachable", "unparsed", "slow", "reply-late", "frozen-counters", "reboot"] as const).map(
