@@ -110,7 +110,9 @@ export class Posture {
       [`${network}/connections`]: row(["ipsecPolicies", "privateTunnels"], () =>
         this.#connections(),
       ),
-      [`${network}/expressroutecircuits`]: row(["bgpKey"], () => this.#circuits()),
+      [`${network}/expressroutecircuits`]: {
+        ...{ aspects: ["bgpKey"], value: () => this.#circuits() },
+      },
       [vault]: row(["vaultSettings"], () => this.#vaults()),
       [`${vault}/kv-demo/providers/microsoft.authorization/roleassignments`]: row(
         ["vaultRoles"],
