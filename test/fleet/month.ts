@@ -142,6 +142,8 @@ export class Month {
       }
       await clock.runFor(Math.max(0, end - clock.now()));
     }
+    // The last minutes of a period are confirmed after it.
+    await clock.runFor(10 * minute);
   }
 
   #plan(day: number): readonly string[] {
