@@ -18,7 +18,7 @@ import { type HostSeal, hostMac, SealedFile, type SealedWorld } from "../journal
 import type { AuditEntry, AuditRecord, Found, Tail } from "./record.ts";
 
 export const segmentsMax = 16;
-export const segmentBytesMax = 4 * 1024 * 1024;
+const segmentBytesMax = 4 * 1024 * 1024;
 const folder = "audit/";
 const confirmedFile = "audit-confirmed";
 

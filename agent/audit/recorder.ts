@@ -31,7 +31,7 @@ const clockStepMs = 1_000;
 const queueMax = 2_000;
 
 // What only counters show holds for a whole evidence window before a verdict says so.
-const counterCodes: ReadonlySet<WarningCode | string> = new Set<WarningCode>([
+const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
   "frames-untagged",
   "stale-sak",
   "frames-not-valid",

@@ -26,7 +26,7 @@ export interface Line {
 }
 
 /** What befell the record itself: the agent began, ended, stopped looking, or lost records. */
-export interface Break {
+interface Break {
   readonly at: number;
   readonly what: "start" | "stop" | "gap" | "loss";
   readonly text: string;

@@ -17,7 +17,7 @@ import { momentText } from "./time.ts";
 /** What a reader needs to know of the three answers. */
 export type Answer = "protected" | "notProtected" | "unknown";
 
-export const answerOf: Readonly<Record<Verdict, Answer>> = {
+const answerOf: Readonly<Record<Verdict, Answer>> = {
   protected: "protected",
   degraded: "notProtected",
   down: "notProtected",
@@ -36,7 +36,7 @@ interface ShownInterval {
 }
 
 /** In whole milliseconds, and in percent with three digits; both add up to the whole. */
-export type Totals = Readonly<Record<Answer, { readonly ms: number; readonly percent: string }>>;
+type Totals = Readonly<Record<Answer, { readonly ms: number; readonly percent: string }>>;
 
 export interface Subject {
   readonly name: string;

@@ -161,7 +161,7 @@ function shortOf(ckn: string | null): string {
 
 const width = 1_000_000;
 
-/** Filled = protected, dark at half height = not protected, empty = unknown: told without colour. */
+/** Full height = protected, half height = not protected, empty = unknown: told without colour. */
 function barOf({ intervals, name }: Subject, { about }: Report): string {
   const [start, end] = [Date.parse(about.from), Date.parse(about.to)];
   const place = (at: string): number =>
@@ -171,7 +171,7 @@ function barOf({ intervals, name }: Subject, { about }: Report): string {
     const size = answer === "notProtected" ? 'y="9" height="9"' : 'y="0" height="18"';
     return `<rect class="${answer}" x="${x}" ${size} width="${w}"/>`;
   });
-  const label = `When ${safe(name)} was protected: full height yes, half height no, empty unknown`;
+  const label = `When ${safe(name)} was protected: full yes, half height no, empty unknown`;
   const box = `viewBox="0 0 ${width} 18" preserveAspectRatio="none"`;
   return `<svg role="img" aria-label="${label}" ${box}>${boxes.join("")}</svg>`;
 }

@@ -5,7 +5,7 @@ import type { Report } from "./document.ts";
 import { embeddedDocument, htmlOf } from "./html.ts";
 import { keyIdOf, reportFile, type SealedReport, statementOf } from "./statement.ts";
 
-export interface ReportFault {
+interface ReportFault {
   /** A section, the seal, or a byte of the file. */
   readonly where: string;
   readonly text: string;

@@ -16,7 +16,7 @@ import {
   wordOf,
 } from "./outcome.ts";
 
-export interface EdgeLink {
+interface EdgeLink {
   /** `group/link`. */
   readonly name: string;
   readonly verdict: Verdict;
@@ -34,7 +34,7 @@ export interface EdgeLink {
     | undefined;
 }
 
-export interface EdgeTunnel {
+interface EdgeTunnel {
   readonly name: string;
   readonly verdict: Verdict;
   readonly codes: readonly string[];
@@ -128,7 +128,7 @@ function vaultSettings(vault: Resource): Outcome {
     ],
     [
       "the bypass for trusted services",
-      String(at(properties, "networkAcls", "bypass") ?? "").includes("AzureServices"),
+      textAt(properties, "networkAcls", "bypass")?.includes("AzureServices") === true,
     ],
   ];
   const missing = wanted.filter(([, is]) => !is).map(([what]) => what);
@@ -151,7 +151,7 @@ export function leastPrivilege({ estate, vault }: Facts): Outcome {
   });
   const own =
     vaults.kind === "read" ? vaults.items.find((each) => isVault(each, vault)) : undefined;
-  const scope = String(own?.["id"] ?? "").toLowerCase();
+  const scope = (textAt(own, "id") ?? "").toLowerCase();
   const allowed = overAll(roles, "role of the port's identity on the vault", (role) => {
     const definition = textAt(role, "properties", "roleDefinitionId") ?? "";
     const reaches = (textAt(role, "properties", "scope") ?? "").toLowerCase();

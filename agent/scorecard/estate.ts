@@ -40,7 +40,7 @@ const lists = {
 /** Found below each front door. */
 const belowFrontDoor = ["routes", "domains", "policies", "origins"] as const;
 
-export type ListName =
+type ListName =
   | keyof typeof lists
   | (typeof belowFrontDoor)[number]
   | "ports"
@@ -159,7 +159,7 @@ function plain(document: unknown): Resource {
   return isResource(value) ? value : {};
 }
 
-export function isResource(value: unknown): value is Resource {
+function isResource(value: unknown): value is Resource {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

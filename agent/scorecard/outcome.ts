@@ -62,8 +62,7 @@ export function nameOf(resource: Resource): string {
 /** A word of the API, fit to print. */
 export function wordOf(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
-  const text = String(value);
-  return /^[\w.,: -]{1,60}$/.test(text) ? text : "something else";
+  return typeof value === "string" && /^[\w.,: -]{1,60}$/.test(value) ? value : "something else";
 }
 
 export function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {

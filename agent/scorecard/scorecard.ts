@@ -44,7 +44,7 @@ const premises = "Encryption between on-premises and Azure";
 const inside = "Encryption inside and between Azure virtual networks";
 const applications = "Encryption at the application layer";
 
-export const scorecardRows: readonly Row[] = [
+const scorecardRows: readonly Row[] = [
   {
     id: "macsec-on-direct",
     recommendation: "ExpressRoute Direct links run MACsec with static keys",

@@ -81,6 +81,11 @@ export class Posture {
     return this.#parts.site.plan.groups[0]?.expressRoutePort.split("/providers/")[0] ?? "";
   }
 
+  /** Of a Microsoft.Network resource of the group. */
+  #network(path: string): string {
+    return `${this.#base}/providers/Microsoft.Network/${path}`;
+  }
+
   #resource(type: string, name: string, properties: JsonObject, rest: JsonObject = {}): JsonObject {
     const id = `${this.#base}/providers/${type}/${name}`;
     return { id, name, type, location: "westus", ...rest, properties };
@@ -168,7 +173,7 @@ export class Posture {
   #gateways(): readonly JsonObject[] {
     const tls = this.#good("gatewayTls");
     const waf = this.#good("gatewayWaf");
-    const firewall = `${this.#base}/providers/Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies/app`;
+    const firewall = this.#network("ApplicationGatewayWebApplicationFirewallPolicies/app");
     return [
       this.#resource("Microsoft.Network/applicationGateways", "app", {
         httpListeners: [{ properties: { protocol: tls ? "Https" : "Http" } }],
@@ -185,7 +190,7 @@ export class Posture {
   }
 
   #interfaces(): readonly JsonObject[] {
-    const id = `${this.#base}/providers/Microsoft.Network/publicIPAddresses/vm`;
+    const id = this.#network("publicIPAddresses/vm");
     const open = this.#good("publicAddresses") ? {} : { publicIPAddress: { id } };
     const ipConfigurations = [{ properties: { privateIPAddress: "10.100.2.4", ...open } }];
     return [this.#resource("Microsoft.Network/networkInterfaces", "vm", { ipConfigurations })];
@@ -207,7 +212,7 @@ export class Posture {
 
   #vpnGateways(): readonly JsonObject[] {
     const aad = this.#good("pointToSite");
-    const subnet = `${this.#base}/providers/Microsoft.Network/virtualNetworks/hub/subnets/GatewaySubnet`;
+    const subnet = this.#network("virtualNetworks/hub/subnets/GatewaySubnet");
     const ipConfigurations = [{ properties: { subnet: { id: subnet } } }];
     const tenant = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/";
     const clients = {
@@ -303,7 +308,8 @@ export class Posture {
     const secretsUser = "4633458b-17de-408a-b874-0445c86b69e6";
     const contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c";
     const good = this.#good("vaultRoles");
-    const definitions = `${this.#base.split("/resourceGroups/")[0]}/providers/Microsoft.Authorization/roleDefinitions`;
+    const [subscription] = this.#base.split("/resourceGroups/");
+    const definitions = `${subscription}/providers/Microsoft.Authorization/roleDefinitions`;
     return [
       this.#resource("Microsoft.Authorization/roleAssignments", "one", {
         roleDefinitionId: `${definitions}/${good ? secretsUser : contributor}`,
@@ -344,7 +350,7 @@ export class Posture {
   #policies(): readonly JsonObject[] {
     if (!this.#good("frontDoorWaf")) return [];
     const wafPolicy = {
-      id: `${this.#base}/providers/Microsoft.Network/FrontDoorWebApplicationFirewallPolicies/waf`,
+      id: this.#network("FrontDoorWebApplicationFirewallPolicies/waf"),
     };
     const endpoint = `${this.#base}/providers/Microsoft.Cdn/profiles/edge/afdEndpoints/app`;
     const associations = [{ domains: [{ id: endpoint }], patternsToMatch: ["/*"] }];
