@@ -144,6 +144,8 @@ export class Month {
     }
     // The last minutes of a period are confirmed after it.
     await clock.runFor(10 * minute);
+    // And nobody had looked when it began.
+    this.#blind(this.wallStart, this.wallStart + waits.pollMs);
   }
 
   #plan(day: number): readonly string[] {
