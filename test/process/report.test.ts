@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SealedReport } from "#agent/report/statement.ts";
 import { Life } from "./life.ts";
@@ -31,13 +32,13 @@ async function run(...words: readonly string[]) {
 
 beforeAll(async () => {
   const site = start("sim", "site", "--speed", "200");
-  await site.until("secondary  unprotected -> protected");
-  // Every later minute of the site is confirmed in a fraction of one of ours.
-  for (let done = false; !done && !site.dead; ) {
-    const { said } = await run("report", "--json");
-    done = (JSON.parse(said) as SealedReport).subjects.every(
-      ({ totals }) => totals.protected.ms > 0,
-    );
+  await site.until("sockets in");
+  for (let done = false; !done && !site.dead; await rest(300)) {
+    const { exit, said } = await run("report", "--json");
+    // Nothing is confirmed yet of a site that has only just begun.
+    if (exit !== 0) continue;
+    const { subjects } = JSON.parse(said) as SealedReport;
+    done = subjects.length > 0 && subjects.every(({ totals }) => totals.protected.ms > 0);
   }
   const key = spawnSync(process.execPath, ["agent/bin.js", "report", "key"], {
     env: { ...process.env, LINKSEAL_HOME: home },
