@@ -1,4 +1,4 @@
-// What the agent writes down of itself: every change, who asked, and what a crash kept from the log.
+// What the agent writes down of itself: changes, who asked, and what a crash kept from the log.
 
 import { describe, expect, it } from "vitest";
 import type { SealedReport } from "#agent/report/statement.ts";
