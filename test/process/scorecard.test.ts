@@ -71,7 +71,7 @@ const row = ({ rows }: Scorecard, id: string) => rows.find((each) => each.id ===
 beforeAll(async () => {
   await stage.begin();
   const applied = await stage.run("apply", stage.config(), "--yes");
-  expect(applied.exit).toBe(0);
+  if (applied.exit !== 0) throw new Error(applied.said);
   await stage.until("protection", async () => {
     const path = "/v1/rotation";
     const { campaigns } = await stage.view<{ campaigns: readonly CampaignShape[] }>(path);
