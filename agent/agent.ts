@@ -5,14 +5,17 @@ import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, WallTime, World } from "#hal/world.ts";
+import type { AuditLog, AuditTrail } from "./audit/log.ts";
+import { Recorder } from "./audit/recorder.ts";
 import type { Mind } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
-import { EventRing } from "./events.ts";
+import { EventRing, type LinksealEvent } from "./events.ts";
 import { Judge } from "./health/judge.ts";
 import type { Status } from "./health/status.ts";
+import { isWarningCode } from "./health/warning-rows.ts";
 import type { Intent, IntentStore } from "./intent/intent.ts";
 import { Queued } from "./intent/queued.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -27,6 +30,8 @@ import {
 import { type GatewayLook, Lookout } from "./lookout.ts";
 import { Orders } from "./orders.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
+import type { Sealer } from "./report/seal.ts";
+import type { ReadDocument } from "./scorecard/estate.ts";
 import { Turns } from "./turns.ts";
 import { boundedVault } from "./vault.ts";
 
@@ -44,8 +49,15 @@ export interface AgentParts {
   readonly gateway?: (desired: Desired, tunnel: DesiredTunnel) => GatewayLook | undefined;
   /** Last moment of the certificate that we sign in with; absent or undefined = there is none. */
   readonly identityEnd?: (desired: Desired) => Promise<WallTime | undefined>;
+  /** Reads any document of the management API; absent or undefined = there is none to ask. */
+  readonly azureReader?: (desired: Desired) => ReadDocument | undefined;
   readonly intents: IntentStore;
   readonly journal: Journal;
+  readonly audit: AuditLog;
+  /** Signs reports. */
+  readonly sealer: Sealer;
+  /** Id of this host, as journal and audit name it. */
+  readonly host: string;
   readonly mind: Mind;
 }
 
@@ -72,6 +84,12 @@ export interface PageDoor {
   readonly code: () => { readonly code: string; readonly validMs: number };
 }
 
+export interface Evidence {
+  readonly sealer: Sealer;
+  readonly host: string;
+  readonly read: () => Promise<AuditTrail>;
+}
+
 const recordsMax = 2_000;
 
 export class Agent {
@@ -85,6 +103,7 @@ export class Agent {
   readonly #graces = new Map<string, Instant>();
   readonly #turns = new Turns();
   readonly #judge: Judge;
+  readonly #recorder: Recorder;
   /** What an operator may ask for. */
   readonly orders: Orders;
   #memory: Memory;
@@ -100,7 +119,15 @@ export class Agent {
     this.#startedAt = parts.world.clock.now();
     this.#queued = new Queued(parts.world.disk);
     this.#memory = recollect(parts.journal.records());
-    this.#judge = new Judge({ world: parts.world, events: this.events, agent: this });
+    this.#recorder = new Recorder({
+      ...{ world: parts.world, log: parts.audit, keyId: parts.sealer.keyId },
+      journal: parts.journal.records(),
+    });
+    this.events.listen((event) => this.#recordWarning(event));
+    this.#judge = new Judge({
+      ...{ world: parts.world, events: this.events, agent: this },
+      judged: (seen, settings) => this.#recorder.turn(seen, settings),
+    });
     this.orders = new Orders({
       world: parts.world,
       turns: this.#turns,
@@ -152,9 +179,41 @@ export class Agent {
     return this.#parts.journal;
   }
 
+  /** What an auditor may ask for: the records as they stand, and who signs what is made of them. */
+  get evidence(): Evidence {
+    const { sealer, host } = this.#parts;
+    return { sealer, host, read: () => this.#recorder.read() };
+  }
+
+  azureReader(desired: Desired): ReadDocument | undefined {
+    return this.#parts.azureReader?.(desired);
+  }
+
+  /** Why the audit log takes no records now; undefined = it does. */
+  get auditTrouble(): LinksealError | undefined {
+    return this.#recorder.trouble;
+  }
+
+  /** Somebody asked for a change over a socket; `outcome` says what became of it. */
+  asked(who: string, request: string, about: string, outcome: string): void {
+    this.#recorder.changed({ what: "asked", about, who, text: `${request}: ${outcome}` });
+  }
+
+  #recordWarning({ code, about, text, severity, over }: LinksealEvent): void {
+    if (!isWarningCode(code) || severity === "info") return;
+    const what = over === true ? "over" : "warning";
+    this.#recorder.changed({ what, about, who: null, text: `${code}: ${text}` });
+  }
+
+  /** The last record of a process that ends in good order; after it nothing is judged any more. */
+  async close(): Promise<void> {
+    await this.#recorder.end();
+  }
+
   /** Runs until the signal aborts; a broken invariant rejects and ends the process. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#open();
+    this.#recorder.begin();
     const ended = new Promise<void>((resolve) => {
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
@@ -218,6 +277,7 @@ export class Agent {
     const turn = this.#writing.then(async () => {
       const { journal } = this.#parts;
       await journal.append({ ...record });
+      this.#recorder.journaled(record, journal.lastSeq);
       const before = this.#memory;
       this.#memory = remember(before, record);
       this.#announce(record, before);
@@ -348,6 +408,8 @@ export class Agent {
   async #accept(text: string, who: string): Promise<number> {
     const at = this.#parts.world.clock.wall();
     const intent = await this.#parts.intents.accept(text, who, at);
+    const told = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
+    this.#recorder.changed({ what: "intent", about: `intent ${intent.number}`, who, text: told });
     this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);
     this.#stopCrew.abort();
     this.#wakeRun();

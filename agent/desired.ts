@@ -34,6 +34,7 @@ interface SimulatedAzure {
   /** `unix:PATH` of the simulated site. */
   readonly vault: string;
   readonly farEnd: "manual" | "agent";
+  readonly scopes: readonly string[];
 }
 
 export interface RealAzure {
@@ -42,6 +43,8 @@ export interface RealAzure {
   readonly vault: string;
   readonly farEnd: "manual" | "agent";
   readonly identity: AzureIdentity;
+  /** Resource groups that are read for the scorecard, beside those that the config speaks of. */
+  readonly scopes: readonly string[];
   /** Prefixes that the vault's name may stand for although they are private. */
   readonly privateEndpoints: readonly string[];
   /** Of the loopback cloud alone. */

@@ -13,6 +13,7 @@ import {
   hostWorld,
   lockState,
   openHostKey,
+  openReportKey,
   readHostId,
 } from "./host/host.ts";
 import { agentPlaces, type Places } from "./host/places.ts";
@@ -45,7 +46,8 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   const world =
     clock === undefined ? plain : await hostWorld({ state, level: options.level, clock });
   using hostKey = await openHostKey(places.state);
-  const agent = await openAgent(world, { hostKey, host: await readHostId() });
+  using reportKey = await openReportKey(places.state);
+  const agent = await openAgent(world, { hostKey, reportKey, host: await readHostId() });
   if (clock === undefined) warnOfSites(agent, world);
   logEvents(agent.events, world.log);
   return await serve(agent, world, places, stop);
@@ -73,6 +75,7 @@ async function serve(
     if (!end.aborted) broken(error);
   });
   await Promise.all([api.close(), telling]);
+  await agent.close();
   if (defect.signal.aborted) return 1;
   world.log.write("info", "stopped", "stopped; every device stays as it is");
   return 0;

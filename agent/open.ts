@@ -5,17 +5,33 @@ import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
-import { Agent } from "./agent.ts";
+import { Agent, type AgentParts } from "./agent.ts";
+import { AuditLog } from "./audit/log.ts";
 import { RealCloud } from "./azure/real-cloud.ts";
 import { type Mind, soundMind } from "./campaign/conductor.ts";
 import { linkId, type RealAzure } from "./desired.ts";
 import { IntentStore } from "./intent/intent.ts";
 import { Journal } from "./journal/journal.ts";
+import { sealerOf } from "./report/seal.ts";
 
 export interface Identity {
-  /** Key of the journal's chain. */
+  /** Key of the chains of journal and audit log. */
   readonly hostKey: Secret;
+  /** Private half of the key that reports are signed with: 32 octets. */
+  readonly reportKey: Secret;
   readonly host: string;
+}
+
+/** What a process reads before it does anything. Throws `journal.*` with the next safe step. */
+export async function openRecords(
+  world: World,
+  { hostKey, reportKey, host }: Identity,
+): Promise<Pick<AgentParts, "intents" | "journal" | "audit" | "sealer" | "host">> {
+  const intents = await IntentStore.open(world.disk);
+  const seal = { key: hostKey, host };
+  const { journal } = await Journal.open(world, seal);
+  const audit = await AuditLog.open(world, seal);
+  return { intents, journal, audit, sealer: sealerOf(reportKey), host };
 }
 
 /**
@@ -27,13 +43,12 @@ export async function openAgent(
   identity: Identity,
   mind: Mind = soundMind,
 ): Promise<Agent> {
-  const intents = await IntentStore.open(world.disk);
-  const { journal } = await Journal.open(world, { key: identity.hostKey, host: identity.host });
+  const records = await openRecords(world, identity);
   const { dial } = world;
   const clouds = new Map<string, RealCloud>();
   const cloudOf = (azure: RealAzure): RealCloud => {
     // The same sign-in serves every config that wants the same cloud, planned or in force.
-    const key = JSON.stringify({ ...azure, farEnd: undefined });
+    const key = JSON.stringify({ ...azure, farEnd: undefined, scopes: undefined });
     const cloud = clouds.get(key) ?? new RealCloud(world, azure);
     clouds.set(key, cloud);
     return cloud;
@@ -57,10 +72,10 @@ export async function openAgent(
       const cloud = cloudOf(azure);
       return (signal) => cloud.connection(azureConnection, signal);
     },
+    azureReader: ({ azure }) => (azure.cloud === "sim" ? undefined : cloudOf(azure).document),
     identityEnd: async ({ azure }) =>
       azure.cloud === "sim" ? undefined : await cloudOf(azure).identityEnd(),
-    intents,
-    journal,
+    ...records,
     mind,
   });
 }

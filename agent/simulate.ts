@@ -30,7 +30,7 @@ import type { Router } from "#sim/router.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import type { Agent } from "./agent.ts";
 import type { Mind } from "./campaign/conductor.ts";
-import { openAgent } from "./open.ts";
+import { type Identity, openAgent } from "./open.ts";
 
 const decoder = new TextDecoder();
 
@@ -87,12 +87,17 @@ export function simulatedWorld({ site, disk, log, prng }: SimulatedParts): World
   };
 }
 
-/**
- * An agent with a fixed identity: a restart on the same disk reads the journal of its predecessor.
- */
+/** A fixed one: a restart on the same disk reads the journal of its predecessor. */
+export function simulatedIdentity(): Identity {
+  return {
+    hostKey: Secret.take("host-key", new Uint8Array(32).fill(0x5a)),
+    reportKey: Secret.take("report-key", new Uint8Array(32).fill(0xa5)),
+    host: "simulated-host",
+  };
+}
+
 export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> {
-  const hostKey = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
-  return await openAgent(world, { hostKey, host: "simulated-host" }, mind);
+  return await openAgent(world, simulatedIdentity(), mind);
 }
 
 /** What a simulated router can be to whoever logs in. */

@@ -61,6 +61,15 @@ export class ExpressRoute {
     return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
   }
 
+  /** Any document of the management API, for evidence. Throws like `Arm.get`. */
+  async document(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return await this.#arm.get(path, query, signal);
+  }
+
   async #sight({ resource, link }: ExpressRouteLink, signal: AbortSignal): Promise<PeerSight> {
     const document = await this.#arm.get(resource, { "api-version": versionOf(resource) }, signal);
     const { details } = understood(resource, () => stateOf(document, link));

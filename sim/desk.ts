@@ -4,10 +4,12 @@
 // GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
 // POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
 // POST /vault/…  as desk-vault.ts says it
+// POST /posture  {aspect, state} gives {text}: what else the simulated cloud holds
 // GET  /oracle   {seed, at, agentWrites, violations, late, truth}
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
+import { aspects, type Posture, postureStates } from "./azure/posture.ts";
 import { writeSecret } from "./desk-vault.ts";
 import { refusalReply, type SiteHandler, type SiteReply, siteHandler } from "./faces/site.ts";
 import { BadRequest, bodyOf, type Fields, text } from "./faces/site-request.ts";
@@ -25,6 +27,8 @@ export class Desk {
   readonly #site: Site;
   readonly #oracle: Oracle;
   readonly #active = new Map<string, Heal>();
+  /** Of the cloud that stands before this site; undefined = there is none. */
+  posture: Posture | undefined;
 
   constructor(site: Site, oracle: Oracle) {
     this.#site = site;
@@ -69,12 +73,26 @@ export class Desk {
             const name = text(fields, "name");
             return healing(fields) ? this.heal(name, link) : this.strike(name, link);
           });
+        case "POST /posture":
+          return this.#act(request.body, (fields) => this.#pose(fields));
         default:
           return request.method === "POST" && request.path.startsWith("/vault/")
             ? await this.#write(request.path, request.body, signal)
             : await site(request, signal);
       }
     };
+  }
+
+  #pose(fields: Fields): string {
+    const [aspect, state] = [text(fields, "aspect"), text(fields, "state")];
+    const known = aspects.find((each) => each === aspect);
+    const wanted = postureStates.find((each) => each === state);
+    if (this.posture === undefined) throw new RangeError("no simulated cloud stands before it");
+    if (known === undefined) throw new RangeError(`no ${aspect}; there are: ${aspects.join(", ")}`);
+    if (wanted === undefined)
+      throw new RangeError(`${state} is none of ${postureStates.join(", ")}`);
+    this.posture.set(known, wanted);
+    return `${known} is ${wanted}`;
   }
 
   async #write(path: string, body: string, signal: AbortSignal): Promise<SiteReply> {

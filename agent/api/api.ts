@@ -11,6 +11,8 @@ import { type RiskName, riskNames } from "../desired.ts";
 import { doctorReport } from "../doctor/report.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Plan } from "../plan.ts";
+import { madeReport } from "../report/made.ts";
+import { makeScorecard } from "../scorecard/scorecard.ts";
 import { campaignReport } from "./campaign-report.ts";
 import { keyReport } from "./key-report.ts";
 import { errorShape } from "./shape.ts";
@@ -98,6 +100,25 @@ export const routes: Readonly<Record<string, Route>> = {
       const { number } = intentOf(agent);
       return { diff: agent.intents.diff(numberOf(query.get("number")), number) };
     },
+  },
+  "GET /v1/report": {
+    role: "view",
+    title: "Signed evidence of ?from= to ?to=, days or moments in UTC (linkseal.report/1)",
+    run: async ({ agent, query }) =>
+      await madeReport(agent, { from: query.get("from"), to: query.get("to") }),
+  },
+  "GET /v1/report/key": {
+    role: "view",
+    title: "The public half of the key that signs reports (linkseal.reportKey/1)",
+    run: ({ agent }) => {
+      const { publicKey, keyId } = agent.evidence.sealer;
+      return { schema: "linkseal.reportKey/1", keyId, publicKey };
+    },
+  },
+  "GET /v1/scorecard": {
+    role: "view",
+    title: "Microsoft's Zero Trust recommendations, each with its evidence (linkseal.scorecard/1)",
+    run: async ({ agent, now, signal }) => await makeScorecard(agent, now, signal),
   },
   "GET /v1/journal": {
     role: "view",
@@ -273,11 +294,39 @@ export async function answer(
       signal,
       sleep: world.sleep,
     };
-    return { status: 200, body: encodeJson((await route.run(call)) ?? null) };
+    return { status: 200, body: encodeJson((await heard(route, call, path)) ?? null) };
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
     return { status: statusOf(error), body: encodeJson(errorShape(error)) };
   }
+}
+
+/** Whatever is asked for over the admin socket, and what became of it, is evidence. */
+async function heard(route: Route, call: Call, path: string): Promise<unknown> {
+  if (route.role !== "admin" || onlyLooks.has(path)) return await route.run(call);
+  const { agent, who, body } = call;
+  const about = ["target", "link", "group", "name", "file"].find((key) => key in body);
+  const told = (outcome: string): void => {
+    const subject = about === undefined ? "site" : String(body[about]);
+    agent.asked(who, path.replace("/v1/", ""), subject, outcome);
+  };
+  try {
+    const answered = await route.run(call);
+    told(outcomeOf(answered));
+    return answered;
+  } catch (error) {
+    told(error instanceof LinksealError ? `refused: ${error.code}` : "a defect of linkseal");
+    throw error;
+  }
+}
+
+const onlyLooks: ReadonlySet<string> = new Set(["/v1/plan", "/v1/rotate/plan", "/v1/rotate/twin"]);
+
+/** An `apply` may be answered without being done. */
+function outcomeOf(answered: unknown): string {
+  const kind =
+    typeof answered === "object" && answered !== null && "kind" in answered ? answered.kind : "";
+  return typeof kind === "string" && kind !== "" ? kind : "done";
 }
 
 function statusOf(error: LinksealError): number {

@@ -7,6 +7,7 @@ import type { PeerPort } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import type { RealAzure } from "../desired.ts";
+import type { ReadDocument } from "../scorecard/estate.ts";
 import { Patience } from "./patience.ts";
 
 interface Opened {
@@ -48,6 +49,10 @@ export class RealCloud {
   async connection(resource: string, signal: AbortSignal): Promise<string> {
     return await (await this.#open()).expressRoute.connection(resource, signal);
   }
+
+  /** A document of the management API, for evidence. */
+  readonly document: ReadDocument = async (path, query, signal) =>
+    await (await this.#open()).expressRoute.document(path, query, signal);
 
   /** Last moment of the certificate that we sign in with; undefined = we sign in without one. */
   async identityEnd(): Promise<WallTime | undefined> {

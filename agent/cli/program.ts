@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
 import { registerSim } from "./sim-verbs.ts";
 import { registerConfig } from "./verbs-config.ts";
+import { registerEvidence, registerScorecard } from "./verbs-evidence.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerLook, registerSelf } from "./verbs-look.ts";
@@ -28,6 +29,8 @@ export function buildProgram(): Command {
   registerSize(program);
   registerLook(program);
   registerPage(program);
+  registerEvidence(program);
+  registerScorecard(program);
   registerSim(program);
   registerSelf(program);
   for (const command of everyCommand(program)) command.helpCommand(false);

@@ -50,6 +50,7 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 9> {
   });
   if (staff === undefined) throw new Error("the cloud was built without its site");
   const { site, oracle, desk } = staff;
+  desk.posture = cloud.azure.arm.posture;
   site.setSpeed(speed);
   const leash = leashClock(desk.handler(), site.clock, leashMs);
   const served = await serveSite(leash.handler, socket).catch((error: unknown) => {

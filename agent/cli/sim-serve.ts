@@ -87,6 +87,15 @@ export async function askToStrike(
   return toldBy(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
 }
 
+/** Makes something that the simulated cloud holds good or bad, absent or unreadable. */
+export async function askToPose(
+  socket: string | undefined,
+  json: boolean,
+  pose: { readonly aspect: string; readonly state: string },
+): Promise<string> {
+  return toldBy(await ask(socket, "POST", "/posture", [encodeJson(pose)]), json);
+}
+
 function toldBy(answer: unknown, json: boolean): string {
   if (json) return jsonText(answer);
   return typeof answer === "object" && answer !== null && "text" in answer

@@ -72,6 +72,7 @@ export async function runDemo(options: SiteRunOptions): Promise<number> {
   await pace.done;
   const status = play.agent.status();
   play.ended.abort();
+  await play.agent.close();
   await sockets.close();
   stage.end();
   await play.close();

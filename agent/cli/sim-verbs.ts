@@ -27,6 +27,7 @@ export function registerSim(program: Command): void {
     serveAlone,
   );
   registerAzure(sim);
+  registerPosture(sim);
   registerRouter(sim);
   registerFleet(sim);
   const fault = sim
@@ -38,6 +39,26 @@ export function registerSim(program: Command): void {
     .option("--json", "one JSON document on standard output")
     .option("--socket <path>", "socket of the site; that of `npm start` if not said");
   withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
+}
+
+function registerPosture(sim: Command): void {
+  const posture = sim
+    .command("posture <aspect> <state>")
+    .description("make a part of the simulated cloud good, bad, absent or denied, for scorecards")
+    .option("--json", "one JSON document on standard output")
+    .requiredOption("--socket <path>", "socket of the site behind `sim azure`");
+  withExample(posture, "linkseal sim posture vnetEncryption bad --socket /tmp/site.sock").action(
+    pose,
+  );
+}
+
+async function pose(
+  aspect: string,
+  state: string,
+  { json, socket }: { readonly json?: true; readonly socket: string },
+): Promise<void> {
+  const { askToPose } = await import("./sim-serve.ts");
+  process.stdout.write(`${await askToPose(socket, json === true, { aspect, state })}\n`);
 }
 
 function registerAzure(sim: Command): void {

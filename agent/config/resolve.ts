@@ -101,10 +101,10 @@ function listenOf(text: string): Listen {
 
 /** The rules hold what each kind of identity needs. */
 function azureOf(azure: Config["azure"]): AzureSettings {
-  const { cloud, vault, farEnd, identity, privateEndpoints, authority, arm } = azure;
-  if (cloud === "sim" || identity === undefined) return { cloud: "sim", vault, farEnd };
+  const { cloud, vault, farEnd, identity, scopes, privateEndpoints, authority, arm } = azure;
+  if (cloud === "sim" || identity === undefined) return { cloud: "sim", vault, farEnd, scopes };
   const known = { privateEndpoints, authority, arm, identity: identityOf(identity) };
-  return { cloud, vault, farEnd, ...known };
+  return { cloud, vault, farEnd, scopes, ...known };
 }
 
 function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureIdentity {

@@ -378,6 +378,20 @@ export const configSchema = z.strictObject({
         title: "a list of at most 64 prefixes",
         description: "Private addresses that the vault's name may stand for.",
       }),
+      scopes: z
+        .array(
+          word(
+            "the resource id of a resource group",
+            /^\/subscriptions\/[0-9A-Za-z-]{1,64}\/resource[Gg]roups\/[\w.()-]{1,90}$/,
+            "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/hub",
+          ),
+        )
+        .max(16)
+        .default([])
+        .meta({
+          title: "a list of at most 16 resource groups",
+          description: "What `linkseal scorecard` reads beside the groups of port and connections.",
+        }),
       authority: loopbackUrl()
         .optional()
         .describe("Where tokens come from, of the loopback cloud."),

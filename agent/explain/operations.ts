@@ -146,6 +146,12 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
     "Run `linkseal links GROUP/LINK`, and compare the session with its settings at both ends.",
     "A wrong MD5 password is named as such: set the same one at both ends.",
   ),
+  "audit-lossy": body(
+    "The disk takes no records of the audit log. Links and changes are not touched by it; what " +
+      "is not recorded is unknown in every later report, and never protected.",
+    "Free space in the state folder; the agent tries again at each look.",
+    "Make a report of the time concerned: `linkseal report` shows the gap.",
+  ),
   "journal-lossy": body(
     "The journal is broken before its end, or cannot be written. The agent goes on observing " +
       "and changes nothing.",

@@ -6,10 +6,17 @@ import { strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { campaignReport } from "../api/campaign-report.ts";
+import { type Seen, seenLink, seenTunnel } from "../audit/seen.ts";
 import { riskAccepted } from "../campaign/begin.ts";
 import type { Alarm } from "../campaign/sibling.ts";
 import type { Crew } from "../crew.ts";
-import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  type HealthSettings,
+  linkId,
+} from "../desired.ts";
 import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
 import { driftFindings, sidesOf } from "../doctor/rules.ts";
 import type { EventRest, EventRing } from "../events.ts";
@@ -49,6 +56,8 @@ export interface JudgeParts {
   readonly world: World;
   readonly events: EventRing;
   readonly agent: Agent;
+  /** Hears all that was judged at one moment. */
+  readonly judged: (seen: readonly Seen[], settings: HealthSettings) => void;
 }
 
 export class Judge {
@@ -107,6 +116,7 @@ export class Judge {
     const links = this.#links(crew, now);
     const { clock } = this.#parts.world;
     const wall = clock.wall();
+    const seen: Seen[] = [];
     const raised: Raised[] = [
       ...this.#siteWarnings(),
       ...clockWarnings(crew, clock),
@@ -120,6 +130,7 @@ export class Judge {
         const health = healthOf(links, link);
         if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
         this.#note(linkId(link), health);
+        seen.push(seenLink(link, health, crew.lookout.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
         raised.push(
@@ -132,8 +143,10 @@ export class Judge {
     for (const tunnel of desired.tunnels) {
       const health = this.#tunnel(crew, tunnel, links, now);
       this.#note(tunnel.name, health);
+      seen.push(seenTunnel(tunnel, health, crew.lookout.tunnelHistory(tunnel.name).at(-1), now));
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
     }
+    this.#parts.judged(seen, desired.health);
     const advanced = advance(this.#tracker, raised, now);
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;
@@ -161,11 +174,15 @@ export class Judge {
   }
 
   #siteWarnings(): Raised[] {
-    const { fileText, intent, journalState } = this.#parts.agent;
+    const { fileText, intent, journalState, auditTrouble } = this.#parts.agent;
     const raised: Raised[] = [];
     if (journalState === "corrupt") {
       const text = "the journal is damaged: nothing is changed any more";
       raised.push(raise("journal-lossy", "site", text));
+    }
+    if (auditTrouble !== undefined) {
+      const text = `the audit log takes no records: ${auditTrouble.message}`;
+      raised.push(raise("audit-lossy", "site", text));
     }
     if (fileText !== undefined && intent !== undefined && fileText !== intent.text) {
       const text = `the config file differs from config ${intent.number}, which is in force`;

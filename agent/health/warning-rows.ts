@@ -78,7 +78,8 @@ export type OperationCode =
   | "drained-by-hand"
   | "sibling-unhealthy"
   | "bgp-trouble"
-  | "journal-lossy";
+  | "journal-lossy"
+  | "audit-lossy";
 
 export type WarningCode = LinkCode | TunnelCode | OperationCode;
 
@@ -333,6 +334,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "journal-lossy": row("error", "The journal cannot be trusted", "linkseal journal", {
     visibleAfterMs: 0,
   }),
+  "audit-lossy": row("warning", "The audit log takes no records", "linkseal report"),
 };
 
 /** The next safe command for a code about a link (`group/link`), group, tunnel or device. */

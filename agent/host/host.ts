@@ -10,7 +10,7 @@ import { hostLog } from "./log.ts";
 
 export { followingClock } from "./clock.ts";
 export { hostDialer } from "./dialer.ts";
-export { openHostKey, readHostId } from "./key.ts";
+export { openHostKey, openReportKey, readHostId } from "./key.ts";
 export { lockState } from "./lock.ts";
 
 export interface HostOptions {

@@ -1,10 +1,10 @@
-// What binds a journal to this host: a random key beside it, and the host's own id.
+// What binds journal and reports to this host: random keys beside them, and the host's own id.
 
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { link, readFile, unlink } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import { openOwn } from "./disk.ts";
@@ -14,8 +14,18 @@ const keyBytes = 32;
 
 /** The journal's key from `host.key` in the state folder, made there once; the caller wipes it. */
 export async function openHostKey(folder: string): Promise<Secret> {
-  const path = join(folder, "host.key");
-  const present = await readKey(path);
+  const next = "start again, then linkseal journal accept-loss";
+  return await openKey(join(folder, "host.key"), "host key", next);
+}
+
+/** What reports are signed with, from `report.key`, made in the same way. */
+export async function openReportKey(folder: string): Promise<Secret> {
+  const next = "start again, then give auditors the new key: linkseal report key";
+  return await openKey(join(folder, "report.key"), "report key", next);
+}
+
+async function openKey(path: string, label: string, next: string): Promise<Secret> {
+  const present = await readKey(path, label, next);
   if (present !== undefined) return present;
   // Written aside and linked, so that a crash leaves a whole key or none.
   const aside = `${path}~`;
@@ -30,21 +40,21 @@ export async function openHostKey(folder: string): Promise<Secret> {
   }
   await link(aside, path);
   await unlink(aside);
-  await syncFolder(folder);
-  const made = await readKey(path);
+  await syncFolder(dirname(path));
+  const made = await readKey(path, label, next);
   if (made === undefined) throw new Error(`${path} vanished`);
   return made;
 }
 
-async function readKey(path: string): Promise<Secret | undefined> {
+async function readKey(path: string, label: string, next: string): Promise<Secret | undefined> {
   try {
     await using file = await openOwn(path, constants.O_RDONLY, 0o077);
     const bytes = await file.readFile();
-    if (bytes.length === keyBytes) return Secret.take("host key", bytes);
+    if (bytes.length === keyBytes) return Secret.take(label, bytes);
     throw new LinksealError("usage", `${path} has ${bytes.length} bytes instead of ${keyBytes}`, {
       effect: "none",
       where: path,
-      next: `rm ${path}, start again, then linkseal journal accept-loss`,
+      next: `rm ${path}, ${next}`,
     });
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;

@@ -2,10 +2,7 @@
 // crash. A tail that a lying disk lost, or an old copy put back, still verifies: so nothing is ever
 // concluded from a record's absence, callers look at the devices.
 
-import { createHmac, createSecretKey } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
-import type { Secret } from "#hal/secret.ts";
-import type { World } from "#hal/world.ts";
 import {
   type Ending,
   type Entry,
@@ -18,6 +15,7 @@ import {
   scanJournal,
   sealRecord,
 } from "./chain.ts";
+import { fullFile, type HostSeal, hostMac, SealedFile, type SealedWorld } from "./sealed-file.ts";
 
 export type { Entry, JsonRecord } from "./chain.ts";
 
@@ -29,32 +27,22 @@ const brokenFile = "journal-broken";
 export type Recovered = Ending;
 
 export class Journal {
-  readonly #world: Pick<World, "disk" | "clock">;
+  readonly #world: SealedWorld;
   readonly #host: string;
   readonly #mac: Mac;
-  #lines: Sealed[];
-  #bytes: number;
+  readonly #file: SealedFile;
   #ending: Ending;
   /** A corrupt file as it was found, until its loss is accepted. */
   #found: Uint8Array | undefined;
-  /** After a failed write the file may hold anything; memory is then the truth. */
-  #file: "as in memory" | "suspect" = "as in memory";
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(
-    world: Pick<World, "disk" | "clock">,
-    options: { readonly key: Secret; readonly host: string },
-    bytes: Uint8Array,
-  ) {
+  private constructor(world: SealedWorld, { key, host }: HostSeal, bytes: Uint8Array) {
     this.#world = world;
-    this.#host = options.host;
-    // Made once: a key object for every line cost more than its MAC.
-    const key = options.key.use((bytes) => createSecretKey(bytes));
-    this.#mac = (previous, body) =>
-      createHmac("sha256", key).update(previous).update("\n").update(body).digest("hex");
-    const { good, ending } = scanJournal(bytes, options.host, this.#mac);
-    this.#lines = [...good];
-    this.#bytes = bytesOf(good);
+    this.#host = host;
+    this.#mac = hostMac(key);
+    const { good, ending } = scanJournal(bytes, host, this.#mac);
+    const state = ending.kind === "torn" ? "suspect" : "as in memory";
+    this.#file = new SealedFile(world.disk, file, good, state);
     this.#ending = ending;
     this.#found = ending.kind === "corrupt" ? bytes : undefined;
   }
@@ -64,18 +52,15 @@ export class Journal {
    * is readable up to the break and refuses every write. The key must outlive the journal.
    */
   static async open(
-    world: Pick<World, "disk" | "clock">,
-    options: { readonly key: Secret; readonly host: string },
+    world: SealedWorld,
+    options: HostSeal,
   ): Promise<{ journal: Journal; recovered: Recovered }> {
     const bytes = (await world.disk.read(file)) ?? new Uint8Array();
     const journal = new Journal(world, options, bytes);
     const recovered = journal.#ending;
-    if (recovered.kind === "torn") {
-      journal.#file = "suspect";
-      // A full disk must not keep the agent from observing: the cut is tried again before the next
-      // append.
-      await journal.#repair().catch(() => undefined);
-    }
+    // A full disk must not keep the agent from observing: the cut is tried again before the next
+    // append.
+    await journal.#file.repair().catch(() => undefined);
     return { journal, recovered };
   }
 
@@ -86,12 +71,17 @@ export class Journal {
 
   /** Everything since the last compaction; of a corrupt journal what stands before the break. */
   records(): readonly Entry[] {
-    return this.#lines.map((line) => line.entry);
+    return this.#file.lines.map((line) => line.entry);
+  }
+
+  /** Number of the newest record; 0 = there is none. */
+  get lastSeq(): number {
+    return this.#file.lines.at(-1)?.entry.seq ?? 0;
   }
 
   /** How many records stand since the last compaction. */
   get length(): number {
-    return this.#lines.length;
+    return this.#file.lines.length;
   }
 
   /**
@@ -101,14 +91,11 @@ export class Journal {
   append(record: JsonRecord): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
-      const sealed = this.#seal(record, this.#lines, recordBytesMax);
-      if (this.#bytes + sealed.line.length > fileBytesMax) {
-        throw full(`the journal has reached its ${fileBytesMax} bytes`, undefined);
+      const sealed = this.#seal(record, this.#file.lines, recordBytesMax);
+      if (this.#file.bytes + sealed.line.length > fileBytesMax) {
+        throw fullFile(file, undefined, `has reached its ${fileBytesMax} bytes`);
       }
-      await this.#repair();
-      await this.#write(() => this.#world.disk.append(file, sealed.line));
-      this.#lines.push(sealed);
-      this.#bytes += sealed.line.length;
+      await this.#file.append(sealed);
     });
   }
 
@@ -116,7 +103,7 @@ export class Journal {
   compact(first: JsonRecord, ...more: readonly JsonRecord[]): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
-      await this.#rewrite(this.#sealAll([first, ...more]));
+      await this.#file.rewrite(this.#sealAll([first, ...more]));
     });
   }
 
@@ -132,16 +119,17 @@ export class Journal {
         });
       }
       const bytes = this.#found ?? new Uint8Array();
-      await this.#write(() => this.#world.disk.replace(brokenFile, bytes));
+      await this.#keep(bytes);
       const loss: JsonRecord = {
         kind: "journal.lossAccepted",
         who,
         line: broken.line,
         why: broken.why,
-        droppedBytes: bytes.length - this.#bytes,
+        droppedBytes: bytes.length - this.#file.bytes,
         keptAs: brokenFile,
       };
-      await this.#rewrite([...this.#lines, this.#seal(loss, this.#lines, recordBytesMax)]);
+      const { lines } = this.#file;
+      await this.#file.rewrite([...lines, this.#seal(loss, lines, recordBytesMax)]);
       this.#ending = { kind: "whole" };
       this.#found = undefined;
     });
@@ -173,37 +161,17 @@ export class Journal {
   }
 
   #sealAll(records: readonly JsonRecord[]): readonly Sealed[] {
-    const seqBefore = this.#lines.at(-1)?.entry.seq ?? 0;
+    const seqBefore = this.lastSeq;
     const lines: Sealed[] = [];
     for (const record of records) lines.push(this.#seal(record, lines, lineBytesMax, seqBefore));
     return lines;
   }
 
-  // A failed append may have left part of a record, or one that no sync has reached: write it all
-  // anew.
-  async #repair(): Promise<void> {
-    if (this.#file === "suspect") await this.#rewrite(this.#lines);
-  }
-
-  async #rewrite(lines: readonly Sealed[]): Promise<void> {
-    const bytes = new Uint8Array(bytesOf(lines));
-    let offset = 0;
-    for (const { line } of lines) {
-      bytes.set(line, offset);
-      offset += line.length;
-    }
-    await this.#write(() => this.#world.disk.replace(file, bytes));
-    this.#lines = [...lines];
-    this.#bytes = bytes.length;
-  }
-
-  async #write(run: () => Promise<void>): Promise<void> {
+  async #keep(bytes: Uint8Array): Promise<void> {
     try {
-      await run();
-      this.#file = "as in memory";
+      await this.#world.disk.replace(brokenFile, bytes);
     } catch (error) {
-      this.#file = "suspect";
-      throw error instanceof LinksealError ? error : full("the journal cannot be written", error);
+      throw error instanceof LinksealError ? error : fullFile(file, error);
     }
   }
 
@@ -212,17 +180,4 @@ export class Journal {
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
-}
-
-function bytesOf(lines: readonly Sealed[]): number {
-  return lines.reduce((sum, { line }) => sum + line.length, 0);
-}
-
-function full(text: string, cause: unknown): LinksealError {
-  return new LinksealError("journal.full", `${text}; nothing was changed`, {
-    effect: "none",
-    where: file,
-    next: "free space in the state folder, then linkseal status",
-    cause,
-  });
 }

@@ -27,6 +27,7 @@ import {
 } from "./http.ts";
 import { Monitor } from "./monitor.ts";
 import { changeOf, linksOf, newPort, type PortRecord, portDocument } from "./port-document.ts";
+import { Posture } from "./posture.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface ArmOptions {
@@ -56,6 +57,7 @@ const retryVirtualS = 10;
 
 export class Arm {
   readonly ports: ReadonlyMap<string, PortRecord>;
+  readonly posture: Posture;
   readonly #options: ArmOptions;
   readonly #operations = new Map<string, Operation>();
   readonly #monitor: Monitor;
@@ -64,6 +66,7 @@ export class Arm {
     this.#options = options;
     const { site, bandwidthInGbps } = options;
     const circuits = circuitsOf(site);
+    this.posture = new Posture({ site, vaultUri: site.vault.base });
     this.ports = new Map(
       [...site.msees.values()].map((msee) => {
         const circuit = circuits.find(({ port }) => port === msee.name)?.id ?? "";
@@ -249,6 +252,8 @@ export class Arm {
   #other({ method }: Route, path: string): AzureReply {
     const { site } = this.#options;
     if (method !== "GET") return notAllowed(method);
+    const posture = this.posture.answer(path);
+    if (posture !== undefined) return posture;
     const tunnel = site.plan.tunnels.find((one) => connectionId(site, one).toLowerCase() === path);
     if (tunnel !== undefined) return reply(200, connectionDocument(site, tunnel));
     for (const circuit of circuitsOf(site)) {

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import type { CipherSuite } from "#hal/model.ts";
 import type { AzureLink, LinkDocument, Msee } from "../msee.ts";
 import { exactNumber, isObject, type JsonObject, textOf } from "./http.ts";
+import { portPrincipal } from "./posture.ts";
 
 type PortKind = "expressRoutePorts" | "expressRouteLags";
 
@@ -52,6 +53,12 @@ const readOnlyOfLink = [
 ];
 const fixed = ["peeringLocation", "bandwidthInGbps"];
 
+/** Whom the port is in the eyes of a vault. */
+const portIdentity = {
+  principalId: portPrincipal,
+  clientId: "99999999-8888-7777-6666-444444444444",
+};
+
 export interface PortOptions {
   readonly msee: Msee;
   readonly bandwidthInGbps: number;
@@ -71,7 +78,7 @@ export function newPort({ msee, bandwidthInGbps, circuit }: PortOptions): PortRe
     type: `Microsoft.Network/${kind}`,
     location: "westus",
     tags: { owner: "network" },
-    identity: { type: "UserAssigned", userAssignedIdentities: { [identity]: {} } },
+    identity: { type: "UserAssigned", userAssignedIdentities: { [identity]: portIdentity } },
     simExtension: { kept: true },
     properties: {
       peeringLocation: "Equinix-Seattle-SE2",

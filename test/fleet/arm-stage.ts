@@ -4,11 +4,9 @@ import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
 import { type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import type { Status } from "#agent/health/status.ts";
-import { IntentStore } from "#agent/intent/intent.ts";
-import { Journal } from "#agent/journal/journal.ts";
-import { simulatedDialer } from "#agent/simulate.ts";
+import { openRecords } from "#agent/open.ts";
+import { simulatedDialer, simulatedIdentity } from "#agent/simulate.ts";
 import { drivers, simVault } from "#drivers/index.ts";
-import { Secret } from "#hal/secret.ts";
 import {
   type Dialer,
   type Disk,
@@ -132,12 +130,10 @@ export class ArmStage {
   }
 
   async #process(world: World): Promise<void> {
-    const key = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
-    const intents = await IntentStore.open(world.disk);
-    const { journal } = await Journal.open(world, { key, host: "simulated-host" });
+    const records = await openRecords(world, simulatedIdentity());
     const far = farEnds(world.clock, this.cloud, world.dial);
     const agent = new Agent({
-      ...{ world, drivers, intents, journal, mind: soundMind },
+      ...{ world, drivers, ...records, mind: soundMind },
       vault: () => simVault(world.dial, address),
       peerPort: ({ groups }, link, operation) => {
         const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";

@@ -3,12 +3,10 @@
 
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
-import { IntentStore } from "#agent/intent/intent.ts";
-import { Journal } from "#agent/journal/journal.ts";
-import { simulatedWorld } from "#agent/simulate.ts";
+import { openRecords } from "#agent/open.ts";
+import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
 import { drivers, simPeer, simVault } from "#drivers/index.ts";
 import type { Device, Driver } from "#hal/device.ts";
-import { Secret } from "#hal/secret.ts";
 import type { ByteChannel, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
@@ -82,10 +80,9 @@ export class RouterStage {
     const bare = simulatedWorld({ site: this.site, disk, log, prng: prng.fork("agent") });
     const channel = async ({ device }: { readonly device: string }) => this.#channel(device);
     const world: World = { ...bare, dial: { ...bare.dial, channel } };
-    const key = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
-    const { journal } = await Journal.open(world, { key, host: "simulated-host" });
+    const records = await openRecords(world, simulatedIdentity());
     const agent = new Agent({
-      ...{ world, journal, mind: soundMind, intents: await IntentStore.open(disk) },
+      ...{ world, ...records, mind: soundMind },
       drivers: { ...drivers, [driver.name]: this.#heard(driver) },
       vault: () => simVault(world.dial, address),
       peerPort: ({ groups }, link) => {

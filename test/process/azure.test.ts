@@ -137,7 +137,7 @@ async function read(azure: RealAzure, env: Readonly<Record<string, string>>): Pr
 function loopback(identity: AzureIdentity): RealAzure {
   const vault = of("vault");
   const place = { cloud: "loopback", vault, authority: vault, arm: vault } as const;
-  return { ...place, farEnd: "manual", privateEndpoints: [], identity };
+  return { ...place, farEnd: "manual", privateEndpoints: [], scopes: [], identity };
 }
 
 function atDoor(knocks: Knocks): readonly string[] {
@@ -170,7 +170,7 @@ describe("an agent's process reads the vault as", () => {
 const identity: AzureIdentity = { kind: "arc", client: undefined };
 const publicCloud = (name: string, privateEndpoints: readonly string[] = []): RealAzure => ({
   ...{ cloud: "public", vault: `https://${name}.vault.azure.net`, farEnd: "manual", identity },
-  ...{ privateEndpoints, authority: undefined, arm: undefined },
+  ...{ privateEndpoints, scopes: [], authority: undefined, arm: undefined },
 });
 
 describe("a vault's name that stands for", () => {

@@ -51,9 +51,14 @@ export const lendings: readonly Lending[] = [
     why: "a certificate and its private key stand in one PEM and go to charon apart",
   },
   {
-    path: "agent/journal/journal.ts",
-    line: "const key = options.key.use((bytes) => createSecretKey(bytes));",
+    path: "agent/journal/sealed-file.ts",
+    line: "const key = secret.use((bytes) => createSecretKey(bytes));",
     why: "HMAC over each record",
+  },
+  {
+    path: "agent/report/seal.ts",
+    line: "const der = secret.use((seed) => Buffer.concat([pkcs8, seed]));",
+    why: "the private key of reports on its way into the library's key object; the copy is wiped",
   },
   {
     path: "agent/vault.ts",

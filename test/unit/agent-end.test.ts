@@ -3,12 +3,10 @@
 import { describe, expect, it } from "vitest";
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
-import { IntentStore } from "#agent/intent/intent.ts";
-import { Journal } from "#agent/journal/journal.ts";
-import { simulatedWorld } from "#agent/simulate.ts";
+import { openRecords } from "#agent/open.ts";
+import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
 import { drivers, simPeer, simVault } from "#drivers/index.ts";
 import type { Driver } from "#hal/device.ts";
-import { Secret } from "#hal/secret.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildSite } from "#sim/site.ts";
 import { hasty } from "../haste.ts";
@@ -59,12 +57,9 @@ describe("an agent that is told to stop", () => {
       const disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
       const log = { write: () => undefined };
       const world = simulatedWorld({ site, disk, log, prng: prng.fork("agent") });
-      const key = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
-      const opened = Journal.open(world, { key, host: "simulated-host" });
-      const { journal } = await settled(clock, opened);
+      const records = await settled(clock, openRecords(world, simulatedIdentity()));
       const agent = new Agent({
-        ...{ world, journal, mind: soundMind },
-        intents: await settled(clock, IntentStore.open(disk)),
+        ...{ world, ...records, mind: soundMind },
         drivers: { ...drivers, sim: driver },
         vault: () => simVault(world.dial, address),
         peerPort: ({ groups }, link) => {

@@ -3,11 +3,9 @@
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
 import type { LinkStatus, Status, WarningStatus } from "#agent/health/status.ts";
-import { IntentStore } from "#agent/intent/intent.ts";
-import { Journal } from "#agent/journal/journal.ts";
-import { simulatedWorld } from "#agent/simulate.ts";
+import { openRecords } from "#agent/open.ts";
+import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
 import { drivers, simPeer } from "#drivers/index.ts";
-import { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { type Oracle, watchSite } from "#sim/oracle.ts";
@@ -125,14 +123,9 @@ async function openOn(azure: AzureBench) {
     },
     prng: prng.fork("agent"),
   });
-  const key = Secret.take("host-key", new Uint8Array(32).fill(0x5a));
-  const open = async () => ({
-    intents: await IntentStore.open(world.disk),
-    journal: (await Journal.open(world, { key, host: "simulated-host" })).journal,
-  });
   const agent = new Agent({
     ...{ world, drivers, mind: soundMind },
-    ...(await driven(clock, open())),
+    ...(await driven(clock, openRecords(world, simulatedIdentity()))),
     vault: () => counted(azure.vault, busy),
     peerPort: ({ groups }, link) => {
       const { expressRoutePort } = groups.find((each) => each.name === link.group) ?? {};

@@ -57,6 +57,7 @@ export function azureOf(identity: AzureIdentity): RealAzure {
     farEnd: "manual",
     identity,
     privateEndpoints: [],
+    scopes: [],
   };
 }
 

@@ -23,7 +23,7 @@ const real: Desired = {
   ...desired,
   azure: {
     ...{ cloud: "public", vault: "https://kv-demo.vault.azure.net", farEnd: "agent" },
-    ...{ identity: { kind: "arc", client: undefined }, privateEndpoints: [] },
+    ...{ identity: { kind: "arc", client: undefined }, scopes: [], privateEndpoints: [] },
     ...{ authority: undefined, arm: undefined },
   },
 };

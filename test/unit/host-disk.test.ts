@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FsDisk } from "#agent/host/disk.ts";
 import { openFolder } from "#agent/host/folder.ts";
-import { openHostKey, readHostId } from "#agent/host/key.ts";
+import { openHostKey, openReportKey, readHostId } from "#agent/host/key.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (content: Uint8Array | undefined): string | undefined =>
@@ -182,6 +182,14 @@ describe("the host key", () => {
     expect(first.equals(second)).toBe(true);
     expect((await stat(join(folder, "host.key"))).mode & 0o777).toBe(0o600);
     expect(await readdir(folder)).toEqual(["host.key"]);
+  });
+
+  it("is another than the one that signs reports, which is kept alike", async () => {
+    using host = await openHostKey(folder);
+    using report = await openReportKey(folder);
+    using again = await openReportKey(folder);
+    expect([report.equals(host), report.equals(again)]).toEqual([false, true]);
+    expect((await stat(join(folder, "report.key"))).mode & 0o777).toBe(0o600);
   });
 
   it("survives what a crash left aside", async () => {

@@ -132,6 +132,7 @@ export class JudgeBench {
       world: { clock } as unknown as World,
       events: this.events,
       agent: this.#agent(),
+      judged: () => undefined,
     });
   }
 

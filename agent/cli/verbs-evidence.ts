@@ -1,0 +1,196 @@
+// report, its key and its verification: what an auditor is given, and how he checks it.
+
+import { readFile, stat, writeFile } from "node:fs/promises";
+import type { Command } from "commander";
+import { LinksealError } from "#hal/error.ts";
+import { htmlOf, spanOf } from "../report/html.ts";
+import { reportFile, type SealedReport } from "../report/statement.ts";
+import { publicKeyOf, type Verified, verifyReport } from "../report/verify.ts";
+import type { Scorecard } from "../scorecard/scorecard.ts";
+import { usage } from "./failure.ts";
+import { type Common, Session } from "./session.ts";
+import { exit, verb } from "./shape.ts";
+import { outKind, table } from "./table.ts";
+import { readable } from "./text.ts";
+
+export function registerEvidence(program: Command): void {
+  const report = program
+    .command("report")
+    .description("signed evidence of when each link and tunnel was provably protected")
+    .option("--from <time>", "a day or a moment in UTC; the first record if not given")
+    .option("--to <time>", "the end, not included; as far as all is confirmed if not given")
+    .option("--html", "one HTML file to print, which holds the signed document too")
+    .option("--out <file>", "write it there and not to standard output");
+  verb(
+    report,
+    "linkseal report --from 2026-11-01 --to 2026-12-01 --html --out november.html",
+  ).action(makeReport);
+  verb(
+    report
+      .command("key")
+      .description("the public half of the key that signs reports, for whoever checks them"),
+    "linkseal report key",
+  ).action(showKey);
+  verb(
+    report
+      .command("verify <file>")
+      .description(
+        "check a report, JSON or HTML, without an agent; exit status 1 if it was changed",
+      )
+      .requiredOption("--key <file>", "the PEM that `report key` printed, from a source you trust"),
+    "linkseal report verify november.html --key report-key.pem",
+  ).action(checkReport);
+}
+
+export function registerScorecard(program: Command): void {
+  verb(
+    program
+      .command("scorecard")
+      .description(
+        "Microsoft's Zero Trust recommendations: proven, failed or not verifiable; exit status 4 " +
+          "if one failed",
+      ),
+    "linkseal scorecard",
+  ).action(showScorecard);
+}
+
+interface ReportOptions extends Common {
+  readonly from?: string;
+  readonly to?: string;
+  readonly html?: true;
+  readonly out?: string;
+}
+
+async function makeReport(options: ReportOptions): Promise<void> {
+  const { from, to, html, json, out } = options;
+  if (html === true && json === true) throw usage("--html or --json, not both", help);
+  const terms = Object.entries({ from, to }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  const session = new Session(options);
+  const sealed = await session.view<SealedReport>(`/v1/report?${terms.join("&")}`);
+  if (html !== true && json !== true && out === undefined) {
+    const [, keyId = ""] = /^key (.*)$/m.exec(sealed.seal.statement) ?? [];
+    await session.show({ ...sealed, keyId }, summary);
+    return;
+  }
+  const file = html === true ? htmlOf(sealed) : reportFile(sealed);
+  if (out === undefined) process.stdout.write(file);
+  else await writeFile(out, file).catch(unwritable(out));
+}
+
+const help = "linkseal report --help";
+
+function unwritable(path: string): (error: NodeJS.ErrnoException) => never {
+  return ({ code }) => {
+    throw usage(`${path} cannot be written (${code})`, help);
+  };
+}
+
+async function summary(shown: SealedReport & { readonly keyId: string }): Promise<string> {
+  const { about, subjects, changes, breaks, keyId } = shown;
+  const rows = subjects.map(({ name, totals }) =>
+    [name].concat(
+      ([totals.protected, totals.notProtected, totals.unknown] as const).map(
+        ({ percent, ms }) => `${percent} % (${spanOf(ms)})`,
+      ),
+    ),
+  );
+  return [
+    `${about.site}, ${about.from} to ${about.to}`,
+    ...(about.end === "final" ? [] : ["the end of it is not confirmed yet"]),
+    await table(["link or tunnel", "protected", "not protected", "unknown"], rows, outKind()),
+    `${changes.length} changes and warnings, ${breaks.length} breaks in the record`,
+    `signed with ${keyId}`,
+    "the whole of it: --html or --json, with --out FILE",
+  ].join("\n");
+}
+
+interface ReportKey {
+  readonly schema: string;
+  readonly keyId: string;
+  readonly publicKey: string;
+}
+
+async function showKey(options: Common): Promise<void> {
+  const session = new Session(options);
+  const key = await session.view<ReportKey>("/v1/report/key");
+  if (session.json) {
+    await session.show(key, () => "");
+    return;
+  }
+  process.stdout.write(key.publicKey);
+  session.note(key.keyId);
+}
+
+const fileBytesMax = 256 * 1024 * 1024;
+const keyBytesMax = 10_000;
+
+async function checkReport(file: string, options: Common & { key: string }): Promise<void> {
+  const pem = await read(options.key, keyBytesMax);
+  const key = publicKeyOf(pem.toString("latin1"));
+  if (key === undefined) {
+    throw usage(`${options.key} holds no Ed25519 public key in PEM`, "linkseal report key");
+  }
+  const verified = verifyReport(await read(file, fileBytesMax), key);
+  await new Session(options).show(verdictShape(file, verified), (shown) => verdictText(shown));
+  exit(verified.kind === "sound" ? 0 : 1);
+}
+
+async function read(path: string, bytesMax: number): Promise<Buffer> {
+  try {
+    const { size } = await stat(path);
+    if (size <= bytesMax) return await readFile(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "no errno";
+    throw usage(`${path} cannot be read (${code})`, "linkseal report verify --help");
+  }
+  throw new LinksealError("usage", `${path} is longer than ${bytesMax} bytes`, {
+    ...{ effect: "none", where: path, next: "linkseal report verify --help" },
+  });
+}
+
+function verdictShape(file: string, verified: Verified) {
+  const schema = "linkseal.reportCheck/1";
+  if (verified.kind === "changed") {
+    return { schema, file, verdict: "changed" as const, faults: verified.faults };
+  }
+  const { about } = verified.report;
+  return { schema, file, verdict: "sound" as const, about, faults: [] };
+}
+
+function verdictText(shown: ReturnType<typeof verdictShape>): string {
+  const { file, verdict, faults } = readable(shown);
+  if (shown.verdict === "sound") {
+    const { site, from, to } = readable(shown.about);
+    return `${file} is as it was signed: ${site}, ${from} to ${to}`;
+  }
+  const lines = faults.map(({ where, text }) => `  ${where}: ${text}`);
+  return [`${file} was ${verdict} after it was signed, or is not what it says:`, ...lines].join(
+    "\n",
+  );
+}
+
+const verdictWords = {
+  proven: "proven",
+  failed: "FAILED",
+  notVerifiable: "not verifiable",
+} as const;
+
+async function showScorecard(options: Common): Promise<void> {
+  const session = new Session(options);
+  const card = await session.view<Scorecard>("/v1/scorecard");
+  await session.show(card, ({ rows, counts, scopes }) =>
+    [
+      ...rows.flatMap(({ id, recommendation, verdict, evidence, next }) => [
+        `${verdictWords[verdict]}: ${recommendation} (${id})`,
+        ...evidence.map((text) => `    ${text}`),
+        ...(next === null ? [] : [`    next: ${next}`]),
+      ]),
+      "",
+      `${counts.proven} proven, ${counts.failed} failed, ${counts.notVerifiable} not verifiable`,
+      scopes.length === 0 ? "nothing of Azure was read" : `read: ${scopes.join(", ")}`,
+    ].join("\n"),
+  );
+  exit(card.counts.failed > 0 ? 4 : 0);
+}

@@ -1,0 +1,34 @@
+// The one place that signs: Ed25519 under a key that never leaves the state folder.
+
+import { createPrivateKey, createPublicKey, sign } from "node:crypto";
+import type { Secret } from "#hal/secret.ts";
+import type { Report } from "./document.ts";
+import { keyIdOf, type SealedReport, statementOf } from "./statement.ts";
+
+export interface Sealer {
+  /** PEM of the public half. */
+  readonly publicKey: string;
+  readonly keyId: string;
+  seal(report: Report): SealedReport;
+}
+
+/** What stands before the 32 octets of a private key (RFC 8410, section 7). */
+const pkcs8 = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** `secret`: 32 random octets, which are all that an Ed25519 key is. */
+export function sealerOf(secret: Secret): Sealer {
+  const der = secret.use((seed) => Buffer.concat([pkcs8, seed]));
+  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  der.fill(0);
+  const publicKey = createPublicKey(privateKey);
+  const keyId = keyIdOf(publicKey);
+  return {
+    publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+    keyId,
+    seal(report) {
+      const statement = statementOf(report, keyId);
+      const signature = sign(null, Buffer.from(statement), privateKey).toString("base64");
+      return { ...report, seal: { statement, signature } };
+    },
+  };
+}

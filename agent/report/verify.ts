@@ -1,0 +1,146 @@
+// Is a report as it was signed? Works from the file and one public key, and tells what was changed.
+
+import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import type { Report } from "./document.ts";
+import { embeddedDocument, htmlOf } from "./html.ts";
+import { keyIdOf, reportFile, type SealedReport, statementOf } from "./statement.ts";
+
+interface ReportFault {
+  /** A section, the seal, or a byte of the file. */
+  readonly where: string;
+  readonly text: string;
+}
+
+export type Verified =
+  | { readonly kind: "sound"; readonly form: "json" | "html"; readonly report: SealedReport }
+  | { readonly kind: "changed"; readonly faults: readonly ReportFault[] };
+
+/** The public key of a PEM; undefined = it is no Ed25519 public key. */
+export function publicKeyOf(pem: string): KeyObject | undefined {
+  // A private key has a public half too, and nobody should hand that file around.
+  if (!pem.includes("-----BEGIN PUBLIC KEY-----")) return undefined;
+  try {
+    const key = createPublicKey(pem);
+    return key.asymmetricKeyType === "ed25519" ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function verifyReport(file: Uint8Array, key: KeyObject): Verified {
+  const text = textOf(file);
+  if (text === undefined) return changed("the file", "it is no UTF-8 text");
+  const isHtml = text.startsWith("<");
+  const json = isHtml ? embeddedDocument(text) : text;
+  if (json === undefined) return changed("the file", "it holds no document of linkseal");
+  const sealed = parsed(json);
+  if (sealed === undefined) return changed("the file", "its document is no report of linkseal");
+  const unsealed = sealFaults(sealed, key);
+  // Never rendered from what is not signed: it could be anything.
+  const faults = unsealed.length > 0 ? unsealed : fileFaults(text, json, isHtml, sealed);
+  if (faults.length > 0) return { kind: "changed", faults };
+  return { kind: "sound", form: isHtml ? "html" : "json", report: sealed };
+}
+
+function changed(where: string, text: string): Verified {
+  return { kind: "changed", faults: [{ where, text }] };
+}
+
+function textOf(file: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(file);
+  } catch {
+    return undefined;
+  }
+}
+
+const members = ["schema", "about", "chain", "subjects", "changes", "breaks", "seal"];
+
+/** Only so much of its shape as the checks below lean on: the digests vouch for the rest. */
+function parsed(json: string): SealedReport | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (!isRecord(value) || Object.keys(value).join() !== members.join()) return undefined;
+    const { schema, about, subjects, seal } = value;
+    if (schema !== "linkseal.report/1" || !isRecord(about) || !isRecord(seal)) return undefined;
+    if (typeof about["from"] !== "string" || typeof about["to"] !== "string") return undefined;
+    if (!Array.isArray(subjects) || !subjects.every(isNamed)) return undefined;
+    const { statement, signature } = seal;
+    if (typeof statement !== "string" || typeof signature !== "string") return undefined;
+    return value as unknown as SealedReport;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isNamed(value: unknown): boolean {
+  return isRecord(value) && typeof value["name"] === "string";
+}
+
+function sealFaults({ seal, ...report }: SealedReport, key: KeyObject): readonly ReportFault[] {
+  const { statement, signature } = seal;
+  const keyId = keyIdOf(key);
+  const told = /^key (\S+)$/m.exec(statement)?.[1] ?? "none";
+  if (told !== keyId) {
+    const text = `it was signed with ${told}, and the key given is ${keyId}`;
+    return [{ where: "seal", text }];
+  }
+  const octets = Buffer.from(signature, "base64");
+  if (
+    octets.toString("base64") !== signature ||
+    !verify(null, Buffer.from(statement), key, octets)
+  ) {
+    return [{ where: "seal", text: "the signature does not fit what it was made for" }];
+  }
+  return sectionFaults(statement, statementOf(report as Report, keyId));
+}
+
+/** `sealed` is signed, `found` is what stands there. */
+function sectionFaults(sealed: string, found: string): readonly ReportFault[] {
+  if (sealed === found) return [];
+  const names = (text: string) =>
+    new Map(
+      text.split("\n").map((line): readonly [string, string] => {
+        const [, hash, name = line] = /^sha256 (\S+) (.*)$/.exec(line) ?? [];
+        return [name ?? "seal", hash ?? line];
+      }),
+    );
+  const [wanted, seen] = [names(sealed), names(found)];
+  const faults: ReportFault[] = [];
+  for (const [where, hash] of wanted) {
+    const is = seen.get(where);
+    if (is === undefined) faults.push({ where, text: "it was taken out or renamed" });
+    else if (is !== hash) faults.push({ where, text: "it is not what was signed" });
+  }
+  for (const where of seen.keys()) {
+    if (!wanted.has(where)) faults.push({ where, text: "it was put in" });
+  }
+  return faults;
+}
+
+/** A file of the same meaning, and not the one that was written, was changed all the same. */
+function fileFaults(
+  text: string,
+  json: string,
+  isHtml: boolean,
+  sealed: SealedReport,
+): readonly ReportFault[] {
+  const written = reportFile(sealed);
+  if (!isHtml) return differing(text, written);
+  if (`${json}\n` !== written) return differing(`${json}\n`, written);
+  return differing(text, htmlOf(sealed));
+}
+
+function differing(text: string, written: string): readonly ReportFault[] {
+  if (text === written) return [];
+  let at = 0;
+  while (at < text.length && text[at] === written[at]) at += 1;
+  const line = text.slice(0, at).split("\n").length;
+  const where = `character ${at + 1}, line ${line}`;
+  return [{ where, text: "the file is not as linkseal writes it" }];
+}

@@ -1,0 +1,220 @@
+// Checks of what lies in Azure alone: nothing at the edge shows any of it.
+
+import type { ScorecardFacts } from "./edge-checks.ts";
+import { gatewaysOf } from "./edge-checks.ts";
+import { at, type Resource } from "./estate.ts";
+import {
+  failed,
+  listAt,
+  nameOf,
+  type Outcome,
+  overAll,
+  proven,
+  textAt,
+  together,
+  unverifiable,
+  wordOf,
+} from "./outcome.ts";
+
+type Facts = ScorecardFacts;
+
+export function pointToSite({ estate }: Facts): Outcome {
+  const vpn = gatewaysOf(estate, "Vpn");
+  const withClients =
+    vpn.kind === "unread"
+      ? vpn
+      : { ...vpn, items: vpn.items.filter((each) => clientsOf(each) !== undefined) };
+  return overAll(withClients, "gateway with point-to-site clients", (gateway) => {
+    const name = nameOf(gateway);
+    const clients = clientsOf(gateway);
+    const ways = listAt(clients, "vpnAuthenticationTypes");
+    const next = `let clients of ${name} sign in with Microsoft Entra ID alone`;
+    if (ways.length !== 1 || ways[0] !== "AAD") {
+      return failed(`${name} lets clients in by ${ways.map(wordOf).join(", ") || "nothing"}`, next);
+    }
+    const told = ["aadTenant", "aadAudience", "aadIssuer"].every(
+      (field) => textAt(clients, field) !== undefined,
+    );
+    if (!told) return failed(`${name} names no tenant, audience or issuer`, next);
+    return proven(`clients of ${name} sign in with Microsoft Entra ID alone`);
+  });
+}
+
+function clientsOf(gateway: Resource): unknown {
+  return at(gateway, "properties", "vpnClientConfiguration") ?? undefined;
+}
+
+export function networkEncryption({ estate }: Facts): Outcome {
+  return overAll(estate.lists.networks, "virtual network", (network) => {
+    const name = nameOf(network);
+    const encryption = at(network, "properties", "encryption");
+    if (at(encryption, "enabled") !== true) {
+      return failed(`${name} is not encrypted`, `switch on encryption of ${name}`);
+    }
+    return proven(`${name} is encrypted, enforcement ${wordOf(at(encryption, "enforcement"))}`);
+  });
+}
+
+export function centralInspection({ estate }: Facts): Outcome {
+  const { firewalls, routeTables } = estate.lists;
+  if (routeTables.kind === "unread") return overAll(routeTables, "route table", () => proven());
+  const hops = routeTables.items
+    .flatMap((each) => listAt(each, "properties", "routes"))
+    .filter((route) => at(route, "properties", "nextHopType") === "VirtualAppliance")
+    .map((route) => textAt(route, "properties", "nextHopIpAddress"));
+  return overAll(firewalls, "Azure Firewall", (firewall) => {
+    const name = nameOf(firewall);
+    const addresses = listAt(firewall, "properties", "ipConfigurations").map((each) =>
+      textAt(each, "properties", "privateIPAddress"),
+    );
+    if (addresses.some((address) => address !== undefined && hops.includes(address))) {
+      return proven(`routes lead through ${name}`);
+    }
+    const next = `route traffic between networks through ${name}`;
+    return failed(`no route leads through ${name}`, next);
+  });
+}
+
+export function frontDoorTls({ estate }: Facts): Outcome {
+  const { routes, domains } = estate.lists;
+  return together([
+    overAll(routes, "Front Door route", (route) => {
+      const name = nameOf(route);
+      const next = `redirect to HTTPS and forward HttpsOnly on route ${name}`;
+      if (at(route, "properties", "httpsRedirect") !== "Enabled") {
+        return failed(`route ${name} serves plain HTTP`, next);
+      }
+      if (at(route, "properties", "forwardingProtocol") !== "HttpsOnly") {
+        return failed(`route ${name} may forward plain HTTP`, next);
+      }
+      return proven(`route ${name} is HTTPS at both ends`);
+    }),
+    overAll(domains, "Front Door domain", (domain) => {
+      const name = nameOf(domain);
+      const version = at(domain, "properties", "tlsSettings", "minimumTlsVersion");
+      if (version === "TLS12" || version === "TLS13") return proven(`${name} wants ${version}`);
+      return failed(`${name} takes ${wordOf(version)}`, `set TLS 1.2 as minimum of ${name}`);
+    }),
+  ]);
+}
+
+export function frontDoorWaf({ estate }: Facts): Outcome {
+  const { frontDoors, policies } = estate.lists;
+  if (policies.kind === "unread") return overAll(policies, "security policy", () => proven());
+  return overAll(frontDoors, "Front Door", (profile) => {
+    const name = nameOf(profile);
+    const id = String(profile["id"]).toLowerCase();
+    const mine = policies.items.filter(
+      (policy) =>
+        String(policy["id"]).toLowerCase().startsWith(`${id}/`) &&
+        textAt(policy, "properties", "parameters", "wafPolicy", "id") !== undefined &&
+        listAt(policy, "properties", "parameters", "associations").length > 0,
+    );
+    if (mine.length > 0) return proven(`${name} has a firewall policy on its domains`);
+    return failed(`${name} has no firewall policy`, `put a WAF policy on the domains of ${name}`);
+  });
+}
+
+export function frontDoorOrigins({ estate }: Facts): Outcome {
+  return overAll(estate.lists.origins, "Front Door origin", (origin) => {
+    const name = nameOf(origin);
+    const link = at(origin, "properties", "sharedPrivateLinkResource");
+    const next = `reach origin ${name} over Private Link, and approve the connection`;
+    if (link === undefined || link === null) return failed(`origin ${name} is public`, next);
+    const status = at(link, "status");
+    if (status === "Approved") return proven(`origin ${name} is reached over Private Link`);
+    return failed(`the Private Link of origin ${name} is ${wordOf(status)}`, next);
+  });
+}
+
+const goodTls = /^TLSv1_[23]$/;
+/** Predefined policies whose minimum is TLS 1.2. */
+const goodPolicy = /^AppGwSslPolicy(20170401S|20220101|20220101S)$/;
+
+export function appGatewayTls({ estate }: Facts): Outcome {
+  return overAll(estate.lists.appGateways, "Application Gateway", (gateway) => {
+    const name = nameOf(gateway);
+    const { properties } = gateway;
+    const plain = (list: string): boolean => {
+      const all = listAt(properties, list);
+      return all.length === 0 || all.some((each) => at(each, "properties", "protocol") !== "Https");
+    };
+    const next = `end TLS 1.2 or newer at the listeners and at the backends of ${name}`;
+    if (plain("httpListeners")) return failed(`${name} listens to plain HTTP`, next);
+    if (plain("backendHttpSettingsCollection")) {
+      return failed(`${name} speaks plain HTTP to its backends`, next);
+    }
+    const least = textAt(properties, "sslPolicy", "minProtocolVersion") ?? "";
+    const policy = textAt(properties, "sslPolicy", "policyName") ?? "";
+    if (goodTls.test(least) || goodPolicy.test(policy)) return proven(`${name} has TLS end to end`);
+    return failed(`${name} takes TLS older than 1.2`, next);
+  });
+}
+
+export function appGatewayWaf({ estate }: Facts): Outcome {
+  return overAll(estate.lists.appGateways, "Application Gateway", (gateway) => {
+    const name = nameOf(gateway);
+    const policy = textAt(gateway, "properties", "firewallPolicy", "id");
+    if (policy !== undefined) return proven(`${name} has a firewall policy`);
+    const config = at(gateway, "properties", "webApplicationFirewallConfiguration", "enabled");
+    if (config === true) return proven(`${name} has its own firewall switched on`);
+    return failed(`${name} has no firewall policy`, `put a WAF policy on ${name}`);
+  });
+}
+
+export function bastion({ estate }: Facts): Outcome {
+  const { bastions, interfaces, securityGroups } = estate.lists;
+  return together([
+    overAll(bastions, "Bastion", (host) => {
+      const name = nameOf(host);
+      const state = at(host, "properties", "provisioningState");
+      if (state === "Succeeded") return proven(`Bastion ${name} stands`);
+      return failed(`Bastion ${name} is ${wordOf(state)}`, `mend Bastion ${name}`);
+    }),
+    overAll(interfaces, "network interface", (each) => {
+      const name = nameOf(each);
+      const isPublic = listAt(each, "properties", "ipConfigurations").some(
+        (config) => at(config, "properties", "publicIPAddress") !== undefined,
+      );
+      if (!isPublic) return proven(`${name} has no public address`);
+      return failed(`${name} has a public address`, `take the public address of ${name} away`);
+    }),
+    overAll(securityGroups, "network security group", (group) => {
+      const name = nameOf(group);
+      const open = listAt(group, "properties", "securityRules").some(letsLoginIn);
+      if (!open) return proven(`${name} lets nobody in from the Internet to 22 or 3389`);
+      const next = `close 22 and 3389 to the Internet in ${name}`;
+      return failed(`${name} lets the Internet in to 22 or 3389`, next);
+    }),
+  ]);
+}
+
+const everywhere = /^(\*|Internet|Any|0\.0\.0\.0\/0|::\/0)$/i;
+
+function letsLoginIn(rule: unknown): boolean {
+  const { properties } = (rule ?? {}) as { readonly properties?: unknown };
+  if (at(properties, "access") !== "Allow" || at(properties, "direction") !== "Inbound")
+    return false;
+  const sources = both(properties, "sourceAddressPrefix", "sourceAddressPrefixes");
+  if (!sources.some((source) => everywhere.test(source))) return false;
+  const ports = both(properties, "destinationPortRange", "destinationPortRanges");
+  return ports.some((range) => covers(range, 22) || covers(range, 3389));
+}
+
+/** Azure names one in one place and several in another. */
+function both(properties: unknown, one: string, many: string): readonly string[] {
+  const single = textAt(properties, one);
+  const all = listAt(properties, many).filter((each) => typeof each === "string");
+  return [...(single === undefined ? [] : [single]), ...all];
+}
+
+function covers(range: string, port: number): boolean {
+  if (range === "*") return true;
+  const [from = Number.NaN, to = from] = range.split("-").map(Number);
+  return from <= port && port <= to;
+}
+
+export const notAtEdge =
+  (why: string, next: string) =>
+  (_facts: Facts): Outcome =>
+    unverifiable(why, next);

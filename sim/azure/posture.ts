@@ -1,0 +1,374 @@
+// What else a subscription holds that an auditor asks about: networks, gateways, front doors, rules
+// and roles, each as Azure documents it, and each property as good or as bad as a test wants it.
+
+import type { Site } from "../site.ts";
+import { circuitDocument, circuitsOf, connectionDocument } from "./estate.ts";
+import { type AzureReply, type JsonObject, refusal, reply } from "./http.ts";
+
+/** `absent`: there is no such resource; `denied`: the caller may not read it. */
+export const postureStates = ["good", "bad", "absent", "denied"] as const;
+export type PostureState = (typeof postureStates)[number];
+
+export const aspects = [
+  "vnetEncryption",
+  "inspection",
+  "frontDoorTls",
+  "frontDoorWaf",
+  "frontDoorOrigins",
+  "gatewayTls",
+  "gatewayWaf",
+  "bastion",
+  "publicAddresses",
+  "openPorts",
+  "pointToSite",
+  "privateGateway",
+  "backupGateway",
+  "ipsecPolicies",
+  "privateTunnels",
+  "vaultSettings",
+  "vaultRoles",
+  "alerts",
+  "bgpKey",
+] as const;
+export type Aspect = (typeof aspects)[number];
+
+export interface PostureParts {
+  readonly site: Site;
+  /** Of the vault, as its own document names it. */
+  readonly vaultUri: string;
+}
+
+interface Answer {
+  /** Whoever may not read one of these may not read the list. */
+  readonly aspects: readonly Aspect[];
+  readonly value: () => readonly JsonObject[];
+}
+
+export class Posture {
+  readonly #parts: PostureParts;
+  readonly #states = new Map<Aspect, PostureState>();
+
+  constructor(parts: PostureParts) {
+    this.#parts = parts;
+  }
+
+  set(aspect: Aspect, state: PostureState): void {
+    this.#states.set(aspect, state);
+  }
+
+  /** `path` in lower case; undefined = nothing of this kind. */
+  answer(path: string): AzureReply | undefined {
+    const [, list] =
+      /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/(.+)$/.exec(path) ?? [];
+    const found = list === undefined ? undefined : this.#lists()[list];
+    if (found === undefined) return undefined;
+    if (found.aspects.some((aspect) => this.#is(aspect) === "denied")) {
+      const message = "The client does not have authorization to perform action over scope.";
+      return refusal(403, { code: "AuthorizationFailed", message });
+    }
+    return reply(200, { value: found.value() });
+  }
+
+  #is(aspect: Aspect): PostureState {
+    return this.#states.get(aspect) ?? "good";
+  }
+
+  #good(aspect: Aspect): boolean {
+    return this.#is(aspect) === "good";
+  }
+
+  get #base(): string {
+    return this.#parts.site.plan.groups[0]?.expressRoutePort.split("/providers/")[0] ?? "";
+  }
+
+  /** Of a Microsoft.Network resource of the group. */
+  #network(path: string): string {
+    return `${this.#base}/providers/Microsoft.Network/${path}`;
+  }
+
+  #resource(type: string, name: string, properties: JsonObject, rest: JsonObject = {}): JsonObject {
+    const id = `${this.#base}/providers/${type}/${name}`;
+    return { id, name, type, location: "westus", ...rest, properties };
+  }
+
+  #lists(): Readonly<Record<string, Answer>> {
+    const network = "microsoft.network";
+    const profile = "microsoft.cdn/profiles/edge";
+    const frontDoor: readonly Aspect[] = ["frontDoorTls", "frontDoorWaf", "frontDoorOrigins"];
+    const row = (of: readonly Aspect[], value: () => readonly JsonObject[]): Answer => ({
+      aspects: of,
+      value: () => (of.every((aspect) => this.#is(aspect) === "absent") ? [] : value()),
+    });
+    const vault = "microsoft.keyvault/vaults";
+    return {
+      [`${network}/virtualnetworks`]: row(["vnetEncryption"], () => this.#networks()),
+      [`${network}/azurefirewalls`]: row(["inspection"], () => this.#firewalls()),
+      [`${network}/routetables`]: row(["inspection"], () => this.#routes()),
+      [`${network}/applicationgateways`]: row(["gatewayTls", "gatewayWaf"], () => this.#gateways()),
+      [`${network}/bastionhosts`]: row(["bastion"], () => this.#bastions()),
+      [`${network}/networkinterfaces`]: row(["publicAddresses"], () => this.#interfaces()),
+      [`${network}/networksecuritygroups`]: row(["openPorts"], () => this.#rules()),
+      [`${network}/virtualnetworkgateways`]: row(
+        ["pointToSite", "privateGateway", "backupGateway"],
+        () => this.#vpnGateways(),
+      ),
+      [`${network}/connections`]: row(["ipsecPolicies", "privateTunnels"], () =>
+        this.#connections(),
+      ),
+      [`${network}/expressroutecircuits`]: {
+        ...{ aspects: ["bgpKey"], value: () => this.#circuits() },
+      },
+      [vault]: row(["vaultSettings"], () => this.#vaults()),
+      [`${vault}/kv-demo/providers/microsoft.authorization/roleassignments`]: row(
+        ["vaultRoles"],
+        () => this.#roles(),
+      ),
+      ["microsoft.insights/metricalerts"]: row(["alerts"], () => this.#alerts()),
+      ["microsoft.cdn/profiles"]: row(frontDoor, () => [
+        this.#resource(
+          "Microsoft.Cdn/profiles",
+          "edge",
+          {},
+          { sku: { name: "Premium_AzureFrontDoor" } },
+        ),
+      ]),
+      [`${profile}/afdendpoints`]: row(["frontDoorTls"], () => [
+        this.#resource("Microsoft.Cdn/profiles/edge/afdEndpoints", "app", {
+          enabledState: "Enabled",
+        }),
+      ]),
+      [`${profile}/afdendpoints/app/routes`]: row(["frontDoorTls"], () => this.#frontRoutes()),
+      [`${profile}/customdomains`]: row(["frontDoorTls"], () => this.#domains()),
+      [`${profile}/securitypolicies`]: row(["frontDoorWaf"], () => this.#policies()),
+      [`${profile}/origingroups`]: row(["frontDoorOrigins"], () => [
+        this.#resource("Microsoft.Cdn/profiles/edge/originGroups", "back", {}),
+      ]),
+      [`${profile}/origingroups/back/origins`]: row(["frontDoorOrigins"], () => this.#origins()),
+    };
+  }
+
+  #networks(): readonly JsonObject[] {
+    const enabled = this.#good("vnetEncryption");
+    const encryption = { enabled, enforcement: "AllowUnencrypted" };
+    const addressSpace = { addressPrefixes: ["10.100.0.0/16"] };
+    return [
+      this.#resource("Microsoft.Network/virtualNetworks", "hub", { addressSpace, encryption }),
+    ];
+  }
+
+  #firewalls(): readonly JsonObject[] {
+    const ipConfigurations = [{ properties: { privateIPAddress: "10.100.1.4" } }];
+    const properties = { provisioningState: "Succeeded", ipConfigurations };
+    return [this.#resource("Microsoft.Network/azureFirewalls", "inspect", properties)];
+  }
+
+  #routes(): readonly JsonObject[] {
+    const next = this.#good("inspection")
+      ? { nextHopType: "VirtualAppliance", nextHopIpAddress: "10.100.1.4" }
+      : { nextHopType: "VnetLocal" };
+    const routes = [{ name: "spokes", properties: { addressPrefix: "10.0.0.0/8", ...next } }];
+    return [this.#resource("Microsoft.Network/routeTables", "spokes", { routes })];
+  }
+
+  #gateways(): readonly JsonObject[] {
+    const tls = this.#good("gatewayTls");
+    const waf = this.#good("gatewayWaf");
+    const firewall = this.#network("ApplicationGatewayWebApplicationFirewallPolicies/app");
+    return [
+      this.#resource("Microsoft.Network/applicationGateways", "app", {
+        httpListeners: [{ properties: { protocol: tls ? "Https" : "Http" } }],
+        backendHttpSettingsCollection: [{ properties: { protocol: "Https", port: 443 } }],
+        sslPolicy: { policyType: "Custom", minProtocolVersion: tls ? "TLSv1_2" : "TLSv1_0" },
+        ...(waf ? { firewallPolicy: { id: firewall } } : {}),
+      }),
+    ];
+  }
+
+  #bastions(): readonly JsonObject[] {
+    const state = this.#good("bastion") ? "Succeeded" : "Failed";
+    return [this.#resource("Microsoft.Network/bastionHosts", "jump", { provisioningState: state })];
+  }
+
+  #interfaces(): readonly JsonObject[] {
+    const id = this.#network("publicIPAddresses/vm");
+    const open = this.#good("publicAddresses") ? {} : { publicIPAddress: { id } };
+    const ipConfigurations = [{ properties: { privateIPAddress: "10.100.2.4", ...open } }];
+    return [this.#resource("Microsoft.Network/networkInterfaces", "vm", { ipConfigurations })];
+  }
+
+  #rules(): readonly JsonObject[] {
+    const from = this.#good("openPorts") ? "10.100.3.0/26" : "Internet";
+    const rule = {
+      access: "Allow",
+      direction: "Inbound",
+      protocol: "Tcp",
+      priority: 100,
+      sourceAddressPrefix: from,
+      destinationPortRanges: ["22", "3380-3400"],
+    };
+    const securityRules = [{ name: "login", properties: rule }];
+    return [this.#resource("Microsoft.Network/networkSecurityGroups", "vm", { securityRules })];
+  }
+
+  #vpnGateways(): readonly JsonObject[] {
+    const aad = this.#good("pointToSite");
+    const subnet = this.#network("virtualNetworks/hub/subnets/GatewaySubnet");
+    const ipConfigurations = [{ properties: { subnet: { id: subnet } } }];
+    const tenant = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/";
+    const clients = {
+      vpnClientProtocols: ["OpenVPN"],
+      vpnAuthenticationTypes: aad ? ["AAD"] : ["Certificate", "AAD"],
+      aadTenant: tenant,
+      aadAudience: "c632b3df-fb67-4d84-bdcf-b95ad541b5c8",
+      aadIssuer: "https://sts.windows.net/11111111-2222-3333-4444-555555555555/",
+    };
+    const type = "Microsoft.Network/virtualNetworkGateways";
+    const vpn = this.#resource(type, "gw", {
+      gatewayType: "Vpn",
+      vpnType: "RouteBased",
+      enablePrivateIpAddress: this.#good("privateGateway"),
+      ipConfigurations,
+      ...(this.#is("pointToSite") === "absent" ? {} : { vpnClientConfiguration: clients }),
+    });
+    const expressRoute = this.#resource(type, "er", {
+      gatewayType: "ExpressRoute",
+      ipConfigurations,
+    });
+    switch (this.#is("backupGateway")) {
+      case "bad": {
+        const other = subnet.replace("/hub/", "/other/");
+        const elsewhere = [{ properties: { subnet: { id: other } } }];
+        return [
+          vpn,
+          {
+            ...expressRoute,
+            properties: { gatewayType: "ExpressRoute", ipConfigurations: elsewhere },
+          },
+        ];
+      }
+      case "absent":
+        return [vpn];
+      case "good":
+      case "denied":
+        return [vpn, expressRoute];
+    }
+  }
+
+  #connections(): readonly JsonObject[] {
+    const { site } = this.#parts;
+    return site.plan.tunnels.map((tunnel) => {
+      const document = connectionDocument(site, tunnel);
+      const before = document["properties"] as JsonObject;
+      const policies = before["ipsecPolicies"] as readonly JsonObject[];
+      const weak = policies.map((policy) => ({
+        ...policy,
+        ipsecIntegrity: "SHA1",
+        pfsGroup: "None",
+      }));
+      const properties = {
+        ...before,
+        useLocalAzureIpAddress: this.#good("privateTunnels"),
+        ipsecPolicies: this.#good("ipsecPolicies") ? policies : weak,
+      };
+      return { ...document, properties };
+    });
+  }
+
+  /** What Azure really tells of a shared key is not documented: it may leave it out. */
+  #circuits(): readonly JsonObject[] {
+    return circuitsOf(this.#parts.site).map((circuit) => {
+      const document = circuitDocument(circuit);
+      const properties = document["properties"] as JsonObject;
+      const sharedKey = this.#good("bgpKey") ? "simulated-shared-key" : "";
+      const told = this.#is("bgpKey") === "absent" ? {} : { sharedKey };
+      const peerings = (properties["peerings"] as readonly JsonObject[]).map((peering) => ({
+        ...peering,
+        properties: { ...(peering["properties"] as JsonObject), ...told },
+      }));
+      return { ...document, properties: { ...properties, peerings } };
+    });
+  }
+
+  #vaults(): readonly JsonObject[] {
+    const good = this.#good("vaultSettings");
+    return [
+      this.#resource("Microsoft.KeyVault/vaults", "kv-demo", {
+        vaultUri: `${this.#parts.vaultUri}/`,
+        enableSoftDelete: true,
+        enablePurgeProtection: true,
+        enableRbacAuthorization: true,
+        networkAcls: { bypass: "AzureServices", defaultAction: good ? "Deny" : "Allow" },
+      }),
+    ];
+  }
+
+  #roles(): readonly JsonObject[] {
+    if (this.#is("vaultRoles") === "absent") return [];
+    const vault = `${this.#base}/providers/Microsoft.KeyVault/vaults/kv-demo`;
+    const secretsUser = "4633458b-17de-408a-b874-0445c86b69e6";
+    const contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c";
+    const good = this.#good("vaultRoles");
+    const [subscription] = this.#base.split("/resourceGroups/");
+    const definitions = `${subscription}/providers/Microsoft.Authorization/roleDefinitions`;
+    return [
+      this.#resource("Microsoft.Authorization/roleAssignments", "one", {
+        roleDefinitionId: `${definitions}/${good ? secretsUser : contributor}`,
+        principalId: portPrincipal,
+        principalType: "ServicePrincipal",
+        scope: good ? vault : this.#base,
+      }),
+    ];
+  }
+
+  #alerts(): readonly JsonObject[] {
+    const { site } = this.#parts;
+    const scopes = [
+      ...site.plan.groups.map(({ expressRoutePort }) => expressRoutePort),
+      ...circuitsOf(site).map(({ id }) => id),
+    ];
+    const enabled = this.#good("alerts");
+    return [this.#resource("Microsoft.Insights/metricAlerts", "light", { enabled, scopes })];
+  }
+
+  #frontRoutes(): readonly JsonObject[] {
+    const good = this.#good("frontDoorTls");
+    return [
+      this.#resource("Microsoft.Cdn/profiles/edge/afdEndpoints/app/routes", "all", {
+        httpsRedirect: good ? "Enabled" : "Disabled",
+        forwardingProtocol: good ? "HttpsOnly" : "MatchRequest",
+        enabledState: "Enabled",
+      }),
+    ];
+  }
+
+  #domains(): readonly JsonObject[] {
+    const minimumTlsVersion = this.#good("frontDoorTls") ? "TLS12" : "TLS10";
+    const tlsSettings = { certificateType: "ManagedCertificate", minimumTlsVersion };
+    return [this.#resource("Microsoft.Cdn/profiles/edge/customDomains", "www", { tlsSettings })];
+  }
+
+  #policies(): readonly JsonObject[] {
+    if (!this.#good("frontDoorWaf")) return [];
+    const wafPolicy = {
+      id: this.#network("FrontDoorWebApplicationFirewallPolicies/waf"),
+    };
+    const endpoint = `${this.#base}/providers/Microsoft.Cdn/profiles/edge/afdEndpoints/app`;
+    const associations = [{ domains: [{ id: endpoint }], patternsToMatch: ["/*"] }];
+    const parameters = { type: "WebApplicationFirewall", wafPolicy, associations };
+    return [this.#resource("Microsoft.Cdn/profiles/edge/securityPolicies", "waf", { parameters })];
+  }
+
+  #origins(): readonly JsonObject[] {
+    const sharedPrivateLinkResource = {
+      privateLink: { id: `${this.#base}/providers/Microsoft.Web/sites/app` },
+      status: this.#good("frontDoorOrigins") ? "Approved" : "Pending",
+    };
+    const properties = { hostName: "app.invalid", sharedPrivateLinkResource };
+    return [
+      this.#resource("Microsoft.Cdn/profiles/edge/originGroups/back/origins", "app", properties),
+    ];
+  }
+}
+
+/** Of the identity that the port carries. */
+export const portPrincipal = "99999999-8888-7777-6666-555555555555";

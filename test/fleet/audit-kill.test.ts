@@ -1,0 +1,104 @@
+// The audit log dies at every call that it makes to its disk: what is left is whole, and says
+// protected of no moment that was not.
+
+import { describe, expect, it } from "vitest";
+import { timelineOf } from "#agent/audit/timeline.ts";
+import { type Death, type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
+import type { World } from "#hal/world.ts";
+import { AuditBench, seen, settings } from "../unit/audit-kit.ts";
+import { wallStart } from "../unit/site-bench.ts";
+
+/** What is so from that second on. */
+const story = [
+  { from: 0, found: seen("g/a", "protected") },
+  { from: 300, found: seen("g/a", "down", { codes: ["link-down"] }) },
+  { from: 400, found: seen("g/a", "protected", { ckn: "cd".repeat(32) }) },
+  { from: 650, found: seen("g/a", "unprotected", { codes: ["policy-should-secure"] }) },
+  { from: 700, found: seen("g/a", "protected", { ckn: "cd".repeat(32) }) },
+] as const;
+const lastS = 900;
+const bad = [
+  { from: 300, to: 400 },
+  { from: 650, to: 700 },
+];
+
+interface Told {
+  readonly calls: number;
+  readonly died: boolean;
+  readonly epitaph: string;
+  readonly losses: readonly string[];
+  readonly wrong: readonly string[];
+  readonly protectedS: number;
+  readonly changes: number;
+}
+
+async function told(fate: Fate | undefined): Promise<Told> {
+  // Small segments: the ring turns while it is killed.
+  const bench = new AuditBench(1_200);
+  const { clock, disk } = bench;
+  const mortal = new MortalWorld({ disk, clock } as unknown as World, fate, () => disk.crash());
+  void bench.begin(mortal.world.disk);
+  await clock.runFor(50);
+  let isReborn = false;
+  let changed = false;
+  while (clock.now() < lastS * 1000) {
+    if (mortal.dead && !isReborn) {
+      await clock.runFor(20_000);
+      await bench.live();
+      isReborn = true;
+    }
+    const now = clock.now() / 1000;
+    const { found } = story.findLast(({ from }) => from <= now) ?? story[0];
+    bench.recorder?.turn([found], settings);
+    if (!changed && now > 200) {
+      bench.recorder?.changed({ what: "asked", about: "g/a", who: "test", text: "drain: done" });
+      changed = true;
+    }
+    await clock.runFor(settings.pollMs);
+  }
+  // It may die of this too, and then nobody is answered.
+  void bench.recorder?.end();
+  await clock.runFor(1_000);
+  const { calls, dead, epitaph } = mortal;
+  // Whoever reads later is another process.
+  if (!isReborn) mortal.kill();
+  await bench.live();
+  const trail = await bench.trail();
+  const period = { from: wallStart, to: wallStart + lastS * 1000 };
+  const timeline = timelineOf(trail, period);
+  const spans = (timeline.lines[0]?.intervals ?? [])
+    .filter(({ verdict }) => verdict === "protected")
+    .map(({ from, to }) => ({ from: (from - wallStart) / 1000, to: (to - wallStart) / 1000 }));
+  return {
+    ...{ calls, died: dead, epitaph },
+    losses: trail.losses.map(({ why }) => why),
+    wrong: spans
+      .filter((span) => bad.some((each) => each.from < span.to && each.to > span.from))
+      .map(({ from, to }) => `${from}-${to}`),
+    protectedS: Math.round(spans.reduce((sum, { from, to }) => sum + to - from, 0)),
+    changes: timeline.changes.length,
+  };
+}
+
+describe("killed at every call to the disk", async () => {
+  const clean = await told(undefined);
+
+  it("loses nothing when nobody dies", () => {
+    expect(clean).toMatchObject({ losses: [], wrong: [], changes: 1 });
+    expect(clean.protectedS).toBeGreaterThan(600);
+  });
+
+  const deaths: readonly Death[] = ["before", "during", "after"];
+  it.each(deaths)("dies %s the call", { timeout: 300_000 }, async (when) => {
+    console.log(`${clean.calls} calls, each killed ${when}`);
+    expect(clean.calls).toBeGreaterThan(20);
+    for (let call = 1; call <= clean.calls; call += 1) {
+      const ended = await told({ call, when });
+      const where = `call ${call} (${ended.epitaph})`;
+      expect([where, ended.died, ended.losses, ended.wrong]).toEqual([where, true, [], []]);
+      // A death costs what was not confirmed, the time dead, and the evidence window after it.
+      expect(ended.protectedS).toBeGreaterThan(clean.protectedS - 320);
+      expect(ended.protectedS).toBeLessThanOrEqual(clean.protectedS);
+    }
+  });
+});

@@ -1,0 +1,173 @@
+// The report of a month with faults, held against the truth of every second of it.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { htmlOf } from "#agent/report/html.ts";
+import { reportFile, type SealedReport } from "#agent/report/statement.ts";
+import { publicKeyOf, verifyReport } from "#agent/report/verify.ts";
+import { formatViolation } from "#sim/oracle.ts";
+import { bits, Month, waits } from "./month.ts";
+
+const days = 30;
+const seed = "month-1";
+const seconds = days * 86_400;
+const pollAndSettleS = (waits.pollMs + waits.settleMs) / 1000;
+const windowS = (waits.lookbackMs + waits.pollMs) / 1000;
+
+/** What a report says of one second. */
+const says = { nothing: 0, protected: 1, notProtected: 2, unknown: 3, both: 4 } as const;
+
+interface Judged {
+  /** By minute. */
+  readonly equal: number;
+  readonly near: number;
+  readonly excused: number;
+  readonly wrong: readonly string[];
+  /** The longest time said to be protected that was not, in seconds. */
+  readonly worstS: number;
+}
+
+function said(report: SealedReport, about: string, start: number): Uint8Array {
+  const found = new Uint8Array(seconds);
+  const subject = report.subjects.find(({ name }) => name === about);
+  for (const { from, to, answer } of subject?.intervals ?? []) {
+    const [first, end] = [from, to].map((at) => (Date.parse(at) - start) / 1000);
+    for (let at = Math.floor(first ?? 0); at < Math.ceil(end ?? 0); at += 1) {
+      const before = found[at] ?? says.nothing;
+      found[at] = before === says.nothing || before === says[answer] ? says[answer] : says.both;
+    }
+  }
+  return found;
+}
+
+/** Seconds so near to a change of the truth that a report may not show it yet, or already. */
+function nearChanges(truth: Uint8Array, kind: "link" | "tunnel"): Uint8Array {
+  const near = new Uint8Array(seconds);
+  for (let at = 1; at < seconds; at += 1) {
+    const [before, now] = [truth[at - 1] ?? 0, truth[at] ?? 0];
+    if (((before ^ now) & (bits.good | bits.bad)) === 0) continue;
+    const isCounted = kind === "tunnel" || (now & bits.dim) !== 0;
+    near.fill(1, Math.max(0, at - (isCounted ? windowS : pollAndSettleS)), at + windowS);
+  }
+  return near;
+}
+
+function judge(truth: Uint8Array, told: Uint8Array, kind: "link" | "tunnel"): Judged {
+  const near = nearChanges(truth, kind);
+  const wrong = new Runs();
+  const minutes = { equal: 0, near: 0, excused: 0 };
+  let worstS = 0;
+  let run = 0;
+  for (let minute = 0; minute < seconds / 60; minute += 1) {
+    let worst: "equal" | "near" | "excused" = "equal";
+    for (let at = minute * 60; at < (minute + 1) * 60; at += 1) {
+      const is = truth[at] ?? 0;
+      const isBad = (is & (bits.good | bits.bad)) === bits.bad;
+      const isProtected = told[at] === says.protected;
+      run = isBad && isProtected ? run + 1 : 0;
+      worstS = Math.max(worstS, run);
+      if (told[at] === (isBad ? says.notProtected : says.protected)) continue;
+      if (near[at] === 1) worst = worst === "equal" ? "near" : worst;
+      else if ((is & bits.blind) !== 0 && !isProtected) worst = "excused";
+      else wrong.add(at, `says ${told[at]} of ${is}`);
+    }
+    minutes[worst] += 1;
+  }
+  return { ...minutes, wrong: wrong.found, worstS };
+}
+
+/** Seconds that follow each other and say the same, as one line. */
+class Runs {
+  readonly found: string[] = [];
+  #text = "";
+  #next = -1;
+  #length = 0;
+
+  add(at: number, text: string): void {
+    if (at === this.#next && text === this.#text) this.found.pop();
+    else this.#length = 0;
+    this.#length += 1;
+    this.#text = text;
+    this.#next = at + 1;
+    const since = new Date((at + 1 - this.#length) * 1000).toISOString().slice(8, 19);
+    this.found.push(`${since} ${text} for ${this.#length} s`);
+  }
+}
+
+describe(`a month with faults, seed ${seed}`, () => {
+  const month = new Month(seed, days);
+  let report: SealedReport;
+  beforeAll(async () => {
+    await month.play();
+    report = await month.report(0, days * 86_400_000);
+  }, 1_200_000);
+
+  it("is reported as it was, minute by minute", () => {
+    console.log(`seed ${seed}: ${JSON.stringify(month.struck)}, ${month.lives.count} lives`);
+    expect(report.subjects.map(({ name }) => name)).toEqual([...month.truth.keys()].sort());
+    const all: Record<string, readonly string[]> = {};
+    for (const { name, kind } of report.subjects) {
+      const truth = month.truth.get(name) ?? new Uint8Array();
+      const { equal, near, excused, wrong, worstS } = judge(
+        truth,
+        said(report, name, month.wallStart),
+        kind,
+      );
+      const minutes = `${equal} minutes equal, ${near} near a change, ${excused} rightly unknown`;
+      console.log(`${name}: ${minutes}; protected and was not: ${worstS} s at most`);
+      if (wrong.length > 0) all[name] = wrong.slice(0, 20);
+      expect(worstS).toBeLessThanOrEqual(pollAndSettleS);
+      expect(equal + near + excused).toBe(days * 1440);
+      expect(equal).toBeGreaterThan(0.9 * days * 1440);
+    }
+    expect(all).toEqual({});
+  });
+
+  it("has seen faults, deaths, lost tails and other keys", () => {
+    expect(Object.keys(month.struck).length).toBeGreaterThan(12);
+    expect(month.lost.length).toBeGreaterThan(2);
+    const links = report.subjects.filter(({ kind }) => kind === "link");
+    for (const { keys, totals } of links) {
+      expect(new Set(keys.map(({ ckn }) => ckn)).size).toBeGreaterThan(2);
+      expect(totals.notProtected.ms).toBeGreaterThan(600_000);
+      expect(totals.unknown.ms).toBeGreaterThan(600_000);
+    }
+    const whats = new Set(report.breaks.map(({ what }) => what));
+    expect([...whats].sort()).toEqual(["gap", "start"]);
+    expect(new Set(report.changes.map(({ what }) => what))).toContain("campaign");
+  });
+
+  it("says unknown, and never protected, of what a disk has lost", () => {
+    for (const { from, to } of month.lost) {
+      for (const { intervals } of report.subjects) {
+        const answers = intervals
+          .filter((each) => Date.parse(each.from) < to && Date.parse(each.to) > from)
+          .map(({ answer }) => answer);
+        expect(answers).not.toContain("protected");
+        expect(answers).toContain("unknown");
+      }
+    }
+  });
+
+  it("adds up, verifies, and holds no key", () => {
+    for (const { totals } of report.subjects) {
+      const all = Object.values(totals);
+      expect(all.reduce((sum, { ms }) => sum + ms, 0)).toBe(days * 86_400_000);
+      const percents = all.reduce((sum, { percent }) => sum + Number(percent) * 1000, 0);
+      expect(Math.round(percents)).toBe(100_000);
+    }
+    const { agent, fleet } = month.run;
+    const key = publicKeyOf(agent?.evidence.sealer.publicKey ?? "");
+    if (key === undefined) throw new Error("no key");
+    for (const [form, file] of [reportFile(report), htmlOf(report)].entries()) {
+      expect(verifyReport(new TextEncoder().encode(file), key).kind).toBe("sound");
+      fleet.oracle.emitted(`report ${form}`, file);
+      expect(file.length).toBeGreaterThan(10_000);
+    }
+    expect(fleet.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("is the same octets when it is asked for again", async () => {
+    const again = await month.report(0, days * 86_400_000);
+    expect(reportFile(again)).toBe(reportFile(report));
+  });
+});

@@ -1,0 +1,125 @@
+// An agent and a simulated cloud in processes of their own: TLS, tokens and the management API as
+// they are, and the site behind them under control.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { ask } from "#agent/cli/client.ts";
+import { buildSite } from "#sim/site.ts";
+import { hasty } from "../haste.ts";
+import { Life } from "./life.ts";
+
+const command = join(import.meta.dirname, "../../agent/bin.js");
+const patienceMs = 120_000;
+
+export class CloudStage {
+  readonly folder: string;
+  readonly socket: string;
+  readonly #lives: Life[] = [];
+  readonly #speed: number;
+  #cloud: Life | undefined;
+  #agent: Life | undefined;
+  environment: Readonly<Record<string, string>> = {};
+
+  constructor(name: string, speed: number) {
+    this.folder = realpathSync(mkdtempSync(join(tmpdir(), `linkseal-${name}-`)));
+    this.socket = join(this.folder, "site.sock");
+    this.#speed = speed;
+  }
+
+  get cloud(): Life {
+    if (this.#cloud === undefined) throw new Error("no cloud stands");
+    return this.#cloud;
+  }
+
+  get agent(): Life {
+    if (this.#agent === undefined) throw new Error("no agent lives");
+    return this.#agent;
+  }
+
+  start(...argv: readonly string[]): Life {
+    const { folder } = this;
+    const env = { ...process.env, LINKSEAL_HOME: folder, TMPDIR: folder, ...this.environment };
+    const child: ChildProcess = spawn(process.execPath, [command, ...argv], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const life = new Life(child);
+    this.#lives.push(life);
+    return life;
+  }
+
+  /** What a command says, once it has ended, and how. */
+  async run(...argv: readonly string[]): Promise<{ readonly said: string; readonly exit: number }> {
+    const life = this.start(...argv);
+    await life.ended;
+    return { said: life.said, exit: life.child.exitCode ?? -1 };
+  }
+
+  async begin(): Promise<void> {
+    const { socket } = this;
+    this.#cloud = this.start("sim", "azure", "--socket", socket, "--speed", String(this.#speed));
+    await this.#cloud.until("# Azure Arc");
+    const lines = [...this.#cloud.said.matchAll(/^export (\w+)=(.*)$/gm)];
+    this.environment = Object.fromEntries(lines.map(([, name = "", value = ""]) => [name, value]));
+    this.#agent = this.start("agent", "--site", `unix:${socket}`);
+    await this.#agent.until('"code":"ready"');
+  }
+
+  async end(): Promise<void> {
+    for (const life of this.#lives) life.child.kill("SIGKILL");
+    await Promise.all(this.#lives.map((life) => life.ended));
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** The line of that name in what the cloud said first. */
+  told(name: string): string {
+    return new RegExp(`^${name} (.*)$`, "m").exec(this.cloud.said)?.[1] ?? "";
+  }
+
+  /** A config file of this cloud, with one tunnel's connection to watch. */
+  config(): string {
+    const shape = { seed: "1", name: "demo", groups: 1, tunnels: 2, start: "clear" } as const;
+    const site = `unix:${this.socket}`;
+    const identity = [
+      `kind: clientCertificate, tenant: ${this.environment["AZURE_TENANT_ID"]}`,
+      `client: ${this.environment["AZURE_CLIENT_ID"]}`,
+      `certificate: "file:${this.environment["AZURE_CLIENT_CERTIFICATE_PATH"]}"`,
+    ];
+    const gateway = "remote: { address: 203.0.113.1";
+    const group = this.told("expressRoutePort").split("/providers/")[0] ?? "";
+    const connection = `${group}/providers/Microsoft.Network/connections/hub-1`;
+    const text = hasty(buildSite(shape).config(site)).replace(
+      gateway,
+      `${gateway}, azureConnection: ${connection}`,
+    );
+    const file = join(this.folder, "site.yaml");
+    const cloud = [
+      "  cloud: loopback",
+      `  vault: ${this.told("vault")}`,
+      `  authority: ${this.told("authority")}`,
+      `  arm: ${this.told("arm")}`,
+      `  identity: { ${identity.join(", ")} }`,
+      "",
+    ];
+    writeFileSync(file, text.replace(`  cloud: sim\n  vault: ${site}\n`, cloud.join("\n")));
+    return file;
+  }
+
+  async view<T>(path: string): Promise<T> {
+    const socket = join(this.folder, "run/view.sock");
+    return (await ask({ role: "view", method: "GET", path, socket })) as T;
+  }
+
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    for (const begun = performance.now(); !(await holds()); ) {
+      if (performance.now() - begun > patienceMs) {
+        const status = JSON.stringify(await this.view("/v1/status"));
+        throw new Error(`waited too long: ${what}: ${status}`);
+      }
+      await rest(200);
+    }
+  }
+}

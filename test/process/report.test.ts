@@ -1,0 +1,137 @@
+// Evidence at the command line: made by a running agent, checked without one, and by openssl alone.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { SealedReport } from "#agent/report/statement.ts";
+import { Life } from "./life.ts";
+
+const home = mkdtempSync(join(tmpdir(), "linkseal-report-"));
+const lives: Life[] = [];
+const at = (name: string): string => join(home, name);
+
+function start(...words: readonly string[]): Life {
+  const child: ChildProcess = spawn(process.execPath, ["agent/bin.js", ...words], {
+    env: { ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const life = new Life(child);
+  lives.push(life);
+  return life;
+}
+
+async function run(...words: readonly string[]) {
+  const life = start(...words);
+  await life.ended;
+  return { exit: life.child.exitCode, said: life.said };
+}
+
+beforeAll(async () => {
+  const site = start("sim", "site", "--speed", "200");
+  await site.until("sockets in");
+  for (let done = false; !done && !site.dead; await rest(300)) {
+    const { exit, said } = await run("report", "--json");
+    // Nothing is confirmed yet of a site that has only just begun.
+    if (exit !== 0) continue;
+    const { subjects } = JSON.parse(said) as SealedReport;
+    done = subjects.length > 0 && subjects.every(({ totals }) => totals.protected.ms > 0);
+  }
+  const key = spawnSync(process.execPath, ["agent/bin.js", "report", "key"], {
+    env: { ...process.env, LINKSEAL_HOME: home },
+  });
+  writeFileSync(at("key.pem"), key.stdout);
+  for (const form of ["json", "html"]) {
+    const made = await run("report", `--${form}`, "--out", at(`report.${form}`));
+    if (made.exit !== 0 || made.said !== "") throw new Error(made.said);
+  }
+}, 120_000);
+
+afterAll(async () => {
+  for (const life of lives) life.child.kill("SIGKILL");
+  await Promise.all(lives.map((life) => life.ended));
+  rmSync(home, { recursive: true, force: true });
+});
+
+const verify = (file: string, key = at("key.pem")) => run("report", "verify", file, "--key", key);
+
+describe("a report of a running site", () => {
+  it("says what was protected, in words too", async () => {
+    const { exit, said } = await run("report");
+    expect(exit).toBe(0);
+    expect(said).toMatch(/erd-demo\/primary +\d+\.\d{3} %/);
+    expect(said).toMatch(/signed with SHA256:[\w+/]{43}/);
+  });
+
+  it.each(["json", "html"])("verifies as %s without an agent", async (form) => {
+    const lonely = at("nowhere");
+    const ended = spawnSync(
+      process.execPath,
+      ["agent/bin.js", "report", "verify", at(`report.${form}`), "--key", at("key.pem")],
+      { env: { ...process.env, LINKSEAL_HOME: lonely }, encoding: "utf8" },
+    );
+    expect([ended.status, ended.stdout]).toEqual([0, expect.stringContaining("as it was signed")]);
+  });
+
+  it("names the section that was changed, and exits with 1", async () => {
+    const text = readFileSync(at("report.json"), "utf8");
+    const changed = text.replace('"verdict":"unprotected"', '"verdict":"protected"');
+    expect(changed).not.toBe(text);
+    writeFileSync(at("changed.json"), changed);
+    const { exit, said } = await verify(at("changed.json"));
+    expect([exit, said]).toEqual([1, expect.stringContaining("subjects[0] erd-demo/primary:")]);
+    const json = await run(
+      "report",
+      "verify",
+      at("changed.json"),
+      "--key",
+      at("key.pem"),
+      "--json",
+    );
+    expect(JSON.parse(json.said)).toMatchObject({
+      schema: "linkseal.reportCheck/1",
+      verdict: "changed",
+      faults: [{ where: "subjects[0] erd-demo/primary" }],
+    });
+  });
+
+  it("is checked by openssl and a hash alone, as the document says", () => {
+    const report = JSON.parse(readFileSync(at("report.json"), "utf8")) as SealedReport;
+    const { statement, signature } = report.seal;
+    writeFileSync(at("statement"), statement);
+    writeFileSync(at("signature"), Buffer.from(signature, "base64"));
+    const words = ["pkeyutl", "-verify", "-pubin", "-inkey", at("key.pem"), "-rawin"];
+    const files = ["-in", at("statement"), "-sigfile", at("signature")];
+    const good = spawnSync("openssl", [...words, ...files], { encoding: "utf8" });
+    expect([good.status, good.stdout]).toEqual([
+      0,
+      expect.stringContaining("Signature Verified Successfully"),
+    ]);
+    writeFileSync(at("statement"), statement.replace("20", "21"));
+    expect(spawnSync("openssl", [...words, ...files]).status).toBe(1);
+    const hash = (value: unknown): string =>
+      createHash("sha256").update(JSON.stringify(value)).digest("hex");
+    expect(statement).toContain(`sha256 ${hash(report.about)} about\n`);
+    expect(statement).toContain(`sha256 ${hash(report.subjects[0])} subjects[0] `);
+    expect(statement).toContain(`sha256 ${hash(report.changes)} changes\n`);
+  });
+
+  it("refuses a file or a key that is none", async () => {
+    expect((await verify(at("nothing.json"))).exit).toBe(2);
+    expect((await verify(at("report.json"), at("report.json"))).exit).toBe(2);
+    expect((await verify(at("key.pem"))).exit).toBe(1);
+    expect((await run("report", "verify", at("report.json"))).exit).toBe(2);
+  });
+
+  it.each([
+    [["--from", "yesterday"], /--from is a day or a moment in UTC/],
+    [["--from", "2026-12-01", "--to", "2026-11-01"], /ends before it begins/],
+    [["--html", "--json"], /not both/],
+  ])("refuses %j", async (words, says) => {
+    const { exit, said } = await run("report", ...words);
+    expect([exit, said]).toEqual([2, expect.stringMatching(says)]);
+  });
+});

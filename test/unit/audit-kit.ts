@@ -1,0 +1,83 @@
+// An audit log on a simulated disk, and what a judge would tell it.
+
+import { AuditLog } from "#agent/audit/log.ts";
+import { Recorder } from "#agent/audit/recorder.ts";
+import type { Seen } from "#agent/audit/seen.ts";
+import { confirmedUntil, timelineOf } from "#agent/audit/timeline.ts";
+import { Secret } from "#hal/secret.ts";
+import type { World } from "#hal/world.ts";
+import { SimClock } from "#sim/clock.ts";
+import { SimDisk } from "#sim/disk.ts";
+import { Prng } from "#sim/prng.ts";
+import { settled, wallStart } from "./site-bench.ts";
+
+export const settings = { pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_000 };
+/** What a confirmation leaves out: the evidence window and two polls. */
+export const lookbackMs = 100_000;
+
+export function seen(about: string, verdict: Seen["verdict"], rest: Partial<Seen> = {}): Seen {
+  const suite = verdict === "protected" ? "gcm-aes-xpn-256" : null;
+  const ckn = verdict === "protected" ? "ab".repeat(32) : null;
+  return { about, kind: "link", verdict, codes: [], suite, ckn, lookAgeMs: 0, ...rest };
+}
+
+export class AuditBench {
+  readonly clock = new SimClock(wallStart);
+  readonly disk: SimDisk;
+  readonly said: string[] = [];
+  log: AuditLog | undefined;
+  recorder: Recorder | undefined;
+  readonly #segmentBytes: number;
+
+  constructor(segmentBytes = 4 * 1024 * 1024) {
+    this.#segmentBytes = segmentBytes;
+    this.disk = new SimDisk({ clock: this.clock, prng: new Prng("audit"), writeMs: 2 });
+  }
+
+  /** One process on the disk of the one before. */
+  async live(): Promise<Recorder> {
+    return await settled(this.clock, this.begin(this.disk));
+  }
+
+  /** Resolves as time passes, or never, where `disk` dies. */
+  async begin(disk: World["disk"]): Promise<Recorder> {
+    const key = Secret.take("host key", new Uint8Array(32).fill(7));
+    const world = { disk, clock: this.clock };
+    const options = { key, host: "host-a", segmentBytes: this.#segmentBytes };
+    this.log = await AuditLog.open(world, options);
+    const log = { write: (...line: readonly unknown[]) => void this.said.push(line.join(" ")) };
+    const parts = { world: { clock: this.clock, log }, log: this.log, journal: [] };
+    this.recorder = new Recorder({ ...parts, keyId: "SHA256:test" });
+    this.recorder.begin();
+    return this.recorder;
+  }
+
+  /** Judges the same every poll for `ms`. */
+  async judge(ms: number, ...all: readonly Seen[]): Promise<void> {
+    const end = this.clock.now() + ms;
+    while (this.clock.now() < end) {
+      this.recorder?.turn(all, settings);
+      await this.clock.runFor(settings.pollMs);
+    }
+  }
+
+  async trail() {
+    if (this.log === undefined) throw new Error("no log is open");
+    return await settled(this.clock, this.log.read());
+  }
+
+  /** `12s-40s protected` of one link, from the start of the bench on; unknown parts too. */
+  async line(about = "g/a"): Promise<readonly string[]> {
+    const period = { from: wallStart, to: Math.ceil(this.clock.wall() / 1000) * 1000 };
+    const { lines } = timelineOf(await this.trail(), period);
+    const found = lines.find((each) => each.about === about);
+    const at = (ms: number): string => `${Math.round((ms - wallStart) / 1000)}s`;
+    return (found?.intervals ?? []).map(
+      ({ from, to, verdict }) => `${at(from)}-${at(to)} ${verdict}`,
+    );
+  }
+
+  async held(): Promise<number> {
+    return ((confirmedUntil(await this.trail()) ?? wallStart) - wallStart) / 1000;
+  }
+}
