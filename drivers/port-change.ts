@@ -1,4 +1,4 @@
-// What a change of ports comes to, and what is refused before anything is sent, whatever the vendor.
+// What a change of ports comes to, and what is refused before anything is sent, for all vendors.
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
@@ -29,7 +29,7 @@ export function refused(
   return new LinksealError(code, text, { effect: "none", where: work.device, next });
 }
 
-/** The octets that the change brings for a key. Throws `device.rejected` or `vault.malformedKey`. */
+/** The octets of a key of the change. Throws `device.rejected` or `vault.malformedKey`. */
 export function secretFor(around: { readonly work: Work }, port: PortName, key: KeyRef): Secret {
   const secret = around.work.secrets.get(key.cakSecretId);
   if (secret === undefined) throw rejected(around, port, "the change brings no key");
