@@ -92,6 +92,7 @@ export function registerSelf(program: Command): void {
       .option("--socket <path>", "where it answers")
       .option("--client <user>", "who may ask, beside the user that it runs as")
       .option("--charon <path>", "socket of strongSwan's charon, if not /run/charon.vici")
+      .option("--held", "only list what stays dark or blocked without linkseal, and end")
       .addOption(logLevel()),
     "linkseal net --client linkseal",
   ).action(runNetwork);
@@ -255,8 +256,18 @@ interface NetworkOptions {
   readonly logLevel: LogLevel;
 }
 
-async function runNetwork(options: NetworkOptions & { charon?: string }): Promise<void> {
-  const { runNet } = await import("../net.ts");
+interface KernelOptions extends NetworkOptions {
+  readonly charon?: string;
+  readonly held?: true;
+}
+
+async function runNetwork(options: KernelOptions): Promise<void> {
+  const { runNet, listHeld } = await import("../net.ts");
+  if (options.held === true) {
+    const held = await listHeld("error");
+    process.stdout.write(held.map((line) => `${line}\n`).join(""));
+    return;
+  }
   const { socket, client, charon, logLevel: level } = options;
   exit(await runNet({ socket, client, charon, level }));
 }

@@ -68,7 +68,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
-    edge: /^agent\/host\/(host|dialer|addon|clients|ssh|snmp)\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/(host|dialer|addon|manager|clients|ssh|snmp)\.ts -> drivers\/transport\//,
     why: "agent/host/ alone reaches out of this process",
   },
   {
