@@ -6,6 +6,7 @@ import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync } from
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { runInMachine } from "./machine/machine.ts";
+import { buildPackages } from "./machine/packages.ts";
 import { machineFolder, whyNoMachine } from "./machine/place.ts";
 import { whyNoPeers } from "./peers/place.ts";
 import {
@@ -163,7 +164,10 @@ function buildAddon(): string | undefined {
   const { status } = spawnSync(process.execPath, [join(root, ".ci", "addon.ts")], {
     stdio: "inherit",
   });
-  return status === 0 ? undefined : "not run: the native addon does not compile";
+  if (status !== 0) return "not run: the native addon does not compile";
+  // The machine cannot write to the clone.
+  const isPackaged = areAskedFor(kernelFiles()).some((path) => path.includes("kernel/package/"));
+  return isPackaged ? buildPackages() : undefined;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-test-"));

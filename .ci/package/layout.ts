@@ -12,7 +12,7 @@ type Source =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "text"; readonly text: string };
 
-export const home = "/usr/lib/linkseal";
+const home = "/usr/lib/linkseal";
 const documents = "/usr/share/doc/linkseal";
 
 /** Names of the built parts, as they lie in dist/. */

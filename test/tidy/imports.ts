@@ -99,6 +99,10 @@ const importTable: readonly TableRow[] = [
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
+  {
+    edge: /^test\/.* -> \.ci\/package\//,
+    why: "what the package is made of is looked at without building it",
+  },
 ];
 
 /** The files that bring the simulator with them: an agent of a router never loads one. */
