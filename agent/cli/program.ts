@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
+import { registerInit } from "./init.ts";
 import { registerSim } from "./sim-verbs.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerKeys } from "./verbs-keys.ts";
@@ -19,6 +20,7 @@ export function buildProgram(): Command {
     )
     .helpOption("-h, --help", "help for this verb, with an example")
     .enablePositionalOptions();
+  registerInit(program);
   registerConfig(program);
   registerLinks(program);
   registerKeys(program);
