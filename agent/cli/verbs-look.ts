@@ -45,7 +45,8 @@ export function registerLook(program: Command): void {
         .command("doctor")
         .description(
           "check host, agent, vault and both ends of every link; exit status 4 if any is wrong",
-        ),
+        )
+        .option("--bundle [file]", "write what a stranger may see of it into a file, to post it"),
     ),
     "linkseal doctor",
   ).action(checkUp);

@@ -59,13 +59,18 @@ export function configTextOf(answers: InitAnswers): string {
   ].join("\n");
 }
 
+const identities = {
+  arc: "{ kind: arc }",
+  managedIdentity: "{ kind: managedIdentity, source: imds }",
+};
+
 function azureLines({ cloud, vault, identity }: InitAnswers): readonly string[] {
   return [
     "azure:",
     `  cloud: ${cloud}`,
     "  # Keys are read here, by name; the agent needs get and list and nothing else.",
     `  vault: ${vault}`,
-    ...(identity === undefined ? [] : [`  identity: { kind: ${identity} }`]),
+    ...(identity === undefined ? [] : [`  identity: ${identities[identity]}`]),
     "  # manual: a person points the Microsoft end at a new key. agent: linkseal does, which needs",
     "  # the right to write the ExpressRoute port.",
     "  farEnd: manual",

@@ -71,6 +71,11 @@ describe("what options say", () => {
     });
   });
 
+  it.each(["arc", "managedIdentity"])("is valid with the identity %s", async (identity) => {
+    const text = configTextOf(await answersOf({ ...whole, identity }, alone));
+    expect(parseConfig(text, "linkseal.yaml").kind).toBe("ok");
+  });
+
   it.each([
     ["no vault", { vault: undefined }, "--vault is missing"],
     ["no host key", { hostKey: [] }, "--host-key edge-a=SHA256:... is missing"],

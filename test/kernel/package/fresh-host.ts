@@ -2,7 +2,7 @@
 // over a layer that forgets.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { filesIn, machineFolder } from "../../machine/place.ts";
@@ -80,6 +80,10 @@ export class FreshHost {
     const { status, stdout, stderr } = spawnSync("nsenter", argv, {
       ...{ env, encoding: "utf8", maxBuffer: 256_000_000, timeout: 300_000 },
     });
+    appendFileSync(
+      "/run/machine/results/log",
+      `${(performance.now() / 1000).toFixed(1)} ${status} ${line.slice(0, 160)}\n   ${stdout.slice(-700)}${stderr.slice(-700)}\n`,
+    );
     return { status, out: stdout, err: stderr };
   }
 
