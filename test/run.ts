@@ -24,8 +24,11 @@ import {
 const root = join(import.meta.dirname, "..");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const reporters = ["--reporter=default", "--reporter=json"];
-/** The lab plays every fault, and waits for each to be told and to be over. */
-const patienceMs = (path: string): number => (path.includes("kernel/lab/") ? 2_700_000 : 900_000);
+/** The lab plays every fault, and waits for each to be told and to be over; dpkg takes minutes. */
+const patienceMs = (path: string): number => {
+  if (path.includes("kernel/lab/")) return 2_700_000;
+  return path.includes("kernel/package/") ? 1_800_000 : 900_000;
+};
 
 const asked = process.argv.slice(2);
 const fragments = asked.filter((argument) => !argument.startsWith("-"));
@@ -35,6 +38,7 @@ const options = asked.filter((argument) => argument.startsWith("-"));
 const longAlone = [
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
+  "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
 ];
 const isForToday = (path: string): boolean =>

@@ -2,12 +2,13 @@
 // over a layer that forgets.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { filesIn, machineFolder } from "../../machine/place.ts";
 
 const place = "/run/fresh";
+const waitMsMax = 300_000;
 
 // pivot_root and not chroot: a service gets its sandbox by moving its root once more.
 const boot = `set -e
@@ -64,7 +65,7 @@ export class FreshHost {
         const { out } = this.run("systemctl is-system-running");
         if (/^(running|degraded)$/.test(out.trim())) return;
       }
-      if (performance.now() - from > 240_000) {
+      if (performance.now() - from > waitMsMax) {
         const why = this.#pid > 0 ? this.run("systemctl --failed; journalctl -b | tail").out : "";
         throw new Error(`the fresh host does not come up: ${why}`);
       }
@@ -80,10 +81,6 @@ export class FreshHost {
     const { status, stdout, stderr } = spawnSync("nsenter", argv, {
       ...{ env, encoding: "utf8", maxBuffer: 256_000_000, timeout: 300_000 },
     });
-    appendFileSync(
-      "/run/machine/results/log",
-      `${(performance.now() / 1000).toFixed(1)} ${status} ${line.slice(0, 160)}\n   ${stdout.slice(-700)}${stderr.slice(-700)}\n`,
-    );
     return { status, out: stdout, err: stderr };
   }
 
@@ -103,11 +100,11 @@ export class FreshHost {
     return join(`/proc/${this.#pid}/root`, inside);
   }
 
-  async until<T>(what: string, look: () => T | undefined, patienceMs = 240_000): Promise<T> {
+  async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
     for (const from = performance.now(); ; await rest(300)) {
-      const seen = look();
+      const seen = await look();
       if (seen !== undefined) return seen;
-      if (performance.now() - from > patienceMs) {
+      if (performance.now() - from > waitMsMax) {
         throw new Error(`waited too long: ${what}\n${this.journal(60)}`);
       }
     }
