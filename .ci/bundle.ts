@@ -70,6 +70,14 @@ async function bundle(): Promise<void> {
   for (const entry of readdirSync(dist, { withFileTypes: true })) {
     if (entry.isFile() && !written.has(entry.name)) rmSync(join(dist, entry.name));
   }
+  const packages = packagesIn(Object.keys(metafile.inputs));
+  writeFileSync(join(dist, "PACKAGES"), `${JSON.stringify(packages, undefined, 1)}\n`);
+}
+
+/** Folders of the packages that went into the bundle: whose licences and defects it has. */
+function packagesIn(inputs: readonly string[]): readonly string[] {
+  const folders = inputs.map((path) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
 }
 
 /** For browsers: one script, one style sheet, nothing from anywhere else. */

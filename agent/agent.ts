@@ -30,6 +30,7 @@ import {
 import { type GatewayLook, Lookout } from "./lookout.ts";
 import { Orders } from "./orders.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
+import type { Beat } from "./pulse.ts";
 import type { Sealer } from "./report/seal.ts";
 import type { ReadDocument } from "./scorecard/estate.ts";
 import { Turns } from "./turns.ts";
@@ -144,6 +145,11 @@ export class Agent {
 
   get crew(): Crew | undefined {
     return this.#crew;
+  }
+
+  /** The loops that do the work, for whoever watches that they turn; none without an intent. */
+  get beats(): readonly Beat[] {
+    return this.#crew?.beats ?? [];
   }
 
   get journalState(): Journal["state"] {

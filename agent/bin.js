@@ -13,9 +13,11 @@ const nodeMajorMin = 24;
 const here = fileURLToPath(import.meta.url);
 const args = process.argv.slice(2);
 // An agent mostly waits: a small heap costs it a little processor time and saves more than half of
-// its memory (bench/idle.ts).
-const flags =
-  args[0] === "agent" ? ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"] : [];
+// its memory (bench/idle.ts). No signal opens a debugger of what may hold a key.
+const noDebugger = ["--disable-sigusr1"];
+const thrifty = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
+const services = { agent: [...noDebugger, ...thrifty], net: noDebugger, mka: noDebugger };
+const flags = Object.hasOwn(services, args[0] ?? "") ? services[args[0]] : [];
 
 // The bundle if no source is as new as it, else the sources: a stale bundle never runs.
 function entry() {

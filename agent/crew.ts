@@ -26,6 +26,7 @@ import { type JournalRecord, type Memory, openCampaign } from "./journal/memory.
 import { KeyWatch, type KeyWatchParts, type UsedUntil } from "./key-watch.ts";
 import { Lookout, type LookoutParts } from "./lookout.ts";
 import type { Plan } from "./plan.ts";
+import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
@@ -67,6 +68,15 @@ interface Pause {
   readonly wake?: AbortSignal;
 }
 
+interface NamedTurn {
+  readonly name: string;
+  readonly turn: () => Promise<Pause>;
+}
+
+function resting(name: string, turn: () => Promise<number>): NamedTurn {
+  return { name, turn: async () => ({ waitMs: await turn() }) };
+}
+
 export class Crew {
   readonly intent: Intent;
   readonly lookout: Lookout;
@@ -83,6 +93,7 @@ export class Crew {
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
   /** By device: ends the wait for its next look. */
   readonly #wakes = new Map<string, AbortController>();
+  readonly #beats = new Map<string, Beat>();
 
   constructor(parts: CrewParts, before: Lookout | undefined) {
     this.#parts = parts;
@@ -179,29 +190,32 @@ export class Crew {
    */
   async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     const { health } = this.intent.desired;
-    const looks = [...this.#reconcilers].map(([device, reconciler]) => async () => {
-      const wake = this.#wakeOf(device);
-      await reconciler.turn(kill);
-      this.#parts.judge();
-      return { waitMs: health.pollMs, wake };
+    const looks = [...this.#reconcilers].map(([device, reconciler]): NamedTurn => {
+      const turn = async (): Promise<Pause> => {
+        const wake = this.#wakeOf(device);
+        await reconciler.turn(kill);
+        this.#parts.judge();
+        return { waitMs: health.pollMs, wake };
+      };
+      return { name: `device ${device}`, turn };
     });
     const stopAll = (): void => {
       for (const wake of this.#wakes.values()) wake.abort();
     };
     stop.addEventListener("abort", stopAll, { once: true });
-    const turns: (() => Promise<number>)[] = [
-      ...this.intent.desired.groups.map(
-        (group) => () => this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
+    const groups = this.intent.desired.groups.map((group) =>
+      resting(`group ${group.name}`, () =>
+        this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
       ),
-      ...(this.intent.desired.azure.cloud === "sim"
-        ? []
-        : [() => this.#watchTurn(kill), () => this.#keyWatch.turn(kill)]),
+    );
+    const watches = [
+      resting("far end", () => this.#watchTurn(kill)),
+      resting("vault", () => this.#keyWatch.turn(kill)),
     ];
+    const isSimulated = this.intent.desired.azure.cloud === "sim";
+    const all = [...looks, ...groups, ...(isSimulated ? [] : watches)];
     try {
-      await Promise.all([
-        ...looks.map((look) => this.#loop(look, stop)),
-        ...turns.map((turn) => this.#loop(async () => ({ waitMs: await turn() }), stop)),
-      ]);
+      await Promise.all(all.map((each) => this.#loop(each, stop)));
     } finally {
       // A turn that `kill` cut off ends in an error, and open sessions would keep the process.
       await this.lookout.close();
@@ -223,10 +237,18 @@ export class Crew {
     return fresh.signal;
   }
 
-  async #loop(turn: () => Promise<Pause>, stop: AbortSignal): Promise<void> {
+  /** Every loop of this crew. */
+  get beats(): readonly Beat[] {
+    return [...this.#beats.values()];
+  }
+
+  async #loop({ name, turn }: NamedTurn, stop: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
-    while (!stop.aborted) {
+    for (let turns = 0; !stop.aborted; ) {
+      this.#beats.set(name, { name, turns, busy: true });
       const { waitMs, wake } = await turn();
+      turns += 1;
+      this.#beats.set(name, { name, turns, busy: false });
       if (waitMs <= 0) continue;
       const from = clock.now();
       if (await slept(clock, waitMs, wake ?? stop)) continue;

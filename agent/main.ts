@@ -6,9 +6,10 @@ import { LinksealError } from "#hal/error.ts";
 import type { Clock, LogLevel, World } from "#hal/world.ts";
 import type { Agent } from "./agent.ts";
 import type { DesiredDevice } from "./desired.ts";
-import { refuseDumps } from "./host/addon.ts";
+import { findAddon, refuseDumps } from "./host/addon.ts";
 import {
   followingClock,
+  hostClock,
   hostDialer,
   hostWorld,
   lockState,
@@ -16,11 +17,13 @@ import {
   openReportKey,
   readHostId,
 } from "./host/host.ts";
+import { Manager } from "./host/manager.ts";
 import { agentPlaces, type Places } from "./host/places.ts";
 import { serveApi } from "./host/server.ts";
 import { runTelemetry } from "./host/telemetry.ts";
 import { IntentStore } from "./intent/intent.ts";
 import { openAgent } from "./open.ts";
+import { Pulse } from "./pulse.ts";
 import { logEvents } from "./telemetry/event-log.ts";
 
 export interface ServiceOptions {
@@ -37,7 +40,8 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   const stop = stopSignal();
   const places = agentPlaces();
   const plain = await hostWorld({ state: places.state, level: options.level });
-  refuseDumps(plain.log);
+  const native = findAddon();
+  refuseDumps(native, plain.log);
   await using _lock = await lockState(places.state);
   const address = options.site ?? (await simulatedSite(plain));
   const clock: Clock | undefined =
@@ -50,15 +54,23 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   const agent = await openAgent(world, { hostKey, reportKey, host: await readHostId() });
   if (clock === undefined) warnOfSites(agent, world);
   logEvents(agent.events, world.log);
-  return await serve(agent, world, places, stop);
+  const manager = native === undefined ? undefined : new Manager(native, world.log);
+  return await serve({ agent, world, places, manager }, stop);
 }
 
-async function serve(
-  agent: Agent,
-  world: World,
-  places: Places,
-  stop: AbortSignal,
-): Promise<0 | 1> {
+/** A look, a step and a question to the vault each have a deadline far below. */
+const turnMsMax = 900_000;
+
+interface Service {
+  readonly agent: Agent;
+  readonly world: World;
+  readonly places: Places;
+  /** undefined = nobody could be told: there is no addon. */
+  readonly manager: Manager | undefined;
+}
+
+async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
+  const { agent, world, places, manager } = service;
   const defect = new AbortController();
   const end = AbortSignal.any([stop, defect.signal]);
   const broken = (error: unknown): void => {
@@ -68,12 +80,17 @@ async function serve(
   };
   const api = await serveApi(agent, world, places, broken);
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
+  manager?.ready();
+  const pulse = new Pulse(turnMsMax);
+  // By this host's own clock: that of a simulated site may stand still, or fly.
+  void manager?.watch(() => pulse.late(agent.beats, hostClock.now()), end);
   void watchFile(agent, places, world, end);
   const telling = runTelemetry(agent, world, { kind: places.kind, broken }, end);
   await agent.run(end).catch((error: unknown) => {
     // Loops end by the signal that stops them; anything else is a defect.
     if (!end.aborted) broken(error);
   });
+  manager?.stopping();
   await Promise.all([api.close(), telling]);
   await agent.close();
   if (defect.signal.aborted) return 1;

@@ -15,7 +15,7 @@ import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk, Log, LogLevel } from "#hal/world.ts";
-import { loadAddon, tellManager } from "./host/addon.ts";
+import { loadAddon } from "./host/addon.ts";
 import { mayAsk, usersWhoMayAsk } from "./host/clients.ts";
 import { hostClock } from "./host/clock.ts";
 import { hostSecret } from "./host/credentials.ts";
@@ -25,7 +25,9 @@ import { openFolder } from "./host/folder.ts";
 import { serveFrames } from "./host/frame-server.ts";
 import { hostEntropy } from "./host/host.ts";
 import { hostLog } from "./host/log.ts";
+import { Manager } from "./host/manager.ts";
 import { mkaSocket, mkaState } from "./host/places.ts";
+import { Pulse } from "./pulse.ts";
 
 export interface MkaOptions {
   readonly port: string;
@@ -41,6 +43,8 @@ export interface MkaOptions {
 const families = { route: 0, generic: 16 } as const;
 const linkGroup = 1;
 const memoryName = "mka-memory";
+/** A port looks at its SecY at least each second, and the peer waits for six. */
+const roundMsMax = 3_000;
 
 /** Runs until SIGTERM or SIGINT; the SecY keeps what it has. */
 export async function runMka(options: MkaOptions): Promise<0 | 1> {
@@ -73,7 +77,11 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   using _monitor = monitor(native, families.route, [linkGroup], hints);
   const served = await serveDesk(desk, options, { native, log, stop });
   log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
-  tellManager(native, log);
+  const service = new Manager(native, log);
+  service.ready();
+  const pulse = new Pulse(roundMsMax);
+  const beat = () => [{ name: "key agreement", turns: desk.rounds, busy: true }];
+  void service.watch(() => pulse.late(beat(), hostClock.now()), stop.signal);
   const status = await untilItEnds(desk, stop.signal, log);
   await served.close();
   log.write("info", "stopped", "stopped; the SecY keeps what it has");

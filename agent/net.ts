@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
+import { readKept, stateName } from "#drivers/linux/net/kept.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
@@ -13,10 +14,11 @@ import { openStream } from "#drivers/transport/stream.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { LogLevel } from "#hal/world.ts";
-import { loadAddon, tellManager } from "./host/addon.ts";
+import { loadAddon } from "./host/addon.ts";
 import { mayAsk, usersWhoMayAsk } from "./host/clients.ts";
 import { openFolder } from "./host/folder.ts";
 import { hostWorld, lockState } from "./host/host.ts";
+import { Manager } from "./host/manager.ts";
 import { netPlaces } from "./host/places.ts";
 import { serveUnix } from "./host/unix-server.ts";
 
@@ -75,12 +77,32 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   // Whoever else the group of the folder lets in is turned away by his number.
   if (options.client !== undefined) await chmod(places.socket, 0o660);
   world.log.write("info", "ready", "READY: serves this kernel's network", { at: places.socket });
-  tellManager(native, world.log);
+  const manager = new Manager(native, world.log);
+  const over = new AbortController();
+  manager.ready();
+  // Its work is to answer and to undo in time: whose event loop turns does both.
+  void manager.watch(() => undefined, over.signal);
   const status = await end.promise;
+  over.abort();
   await served.close();
   desk.close();
   world.log.write("info", "stopped", "stopped; the kernel's network stays as it is");
   return status;
+}
+
+/**
+ * Ports and prefixes that stay dark or blocked when linkseal goes: the SecYs that stand by our
+ * doing, and what the block policies cover. From linkseal-net's state folder: it needs no right.
+ */
+export async function listHeld(level: LogLevel): Promise<readonly string[]> {
+  const { state } = netPlaces(undefined);
+  const { disk, log } = await hostWorld({ state, level });
+  const { standing } = readKept(await disk.read(stateName), log);
+  const prefixes = await readGuard(disk, log);
+  return [
+    ...Object.keys(standing).map((port) => `port ${port}`),
+    ...prefixes.map((prefix) => `prefix ${prefix}`),
+  ];
 }
 
 export interface GuardOptions {

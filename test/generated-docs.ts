@@ -4,6 +4,7 @@ import { protocolReference } from "#agent/api/reference.ts";
 import { cliReference } from "#agent/cli/reference.ts";
 import { configReference, jsonSchema } from "#agent/config/index.ts";
 import { explainMarkdown } from "#agent/explain/explain.ts";
+import { manual } from "#agent/roff.ts";
 import { alertRulesYaml } from "#agent/telemetry/alerts.ts";
 import { dashboardJson } from "#agent/telemetry/dashboard.ts";
 import { alertsReference, metricsReference } from "#agent/telemetry/reference.ts";
@@ -17,6 +18,14 @@ export function generatedDocs(): Readonly<Record<string, string>> {
     "configuration.md": configReference(),
     "linkseal-alerts.yaml": alertRulesYaml(),
     "linkseal-dashboard.json": dashboardJson(),
+    "linkseal.1": manual(cliReference(), {
+      ...{ name: "linkseal", section: 1 },
+      what: "MACsec and IPsec of ExpressRoute Direct links",
+    }),
+    "linkseal.yaml.5": manual(configReference(), {
+      ...{ name: "linkseal.yaml", section: 5 },
+      what: "config of a linkseal site",
+    }),
     "metrics.md": metricsReference(),
     "protocol.md": protocolReference(),
   };

@@ -6,6 +6,7 @@ import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync } from
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { runInMachine } from "./machine/machine.ts";
+import { buildPackages } from "./machine/packages.ts";
 import { machineFolder, whyNoMachine } from "./machine/place.ts";
 import { whyNoPeers } from "./peers/place.ts";
 import {
@@ -23,8 +24,11 @@ import {
 const root = join(import.meta.dirname, "..");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const reporters = ["--reporter=default", "--reporter=json"];
-/** The lab plays every fault, and waits for each to be told and to be over. */
-const patienceMs = (path: string): number => (path.includes("kernel/lab/") ? 2_700_000 : 900_000);
+/** The lab plays every fault, and waits for each to be told and to be over; dpkg takes minutes. */
+const patienceMs = (path: string): number => {
+  if (path.includes("kernel/lab/")) return 2_700_000;
+  return path.includes("kernel/package/") ? 1_800_000 : 900_000;
+};
 
 const asked = process.argv.slice(2);
 const fragments = asked.filter((argument) => !argument.startsWith("-"));
@@ -34,6 +38,7 @@ const options = asked.filter((argument) => argument.startsWith("-"));
 const longAlone = [
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
+  "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
 ];
 const isForToday = (path: string): boolean =>
@@ -163,7 +168,10 @@ function buildAddon(): string | undefined {
   const { status } = spawnSync(process.execPath, [join(root, ".ci", "addon.ts")], {
     stdio: "inherit",
   });
-  return status === 0 ? undefined : "not run: the native addon does not compile";
+  if (status !== 0) return "not run: the native addon does not compile";
+  // The machine cannot write to the clone.
+  const isPackaged = areAskedFor(kernelFiles()).some((path) => path.includes("kernel/package/"));
+  return isPackaged ? buildPackages() : undefined;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-test-"));

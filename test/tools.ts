@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { isCommand, machineFolder } from "./machine/place.ts";
 import { prepareMachine } from "./machine/prepare.ts";
+import { prepareRoot } from "./machine/root.ts";
 import { prepareSupplicant } from "./machine/supplicant.ts";
 
 interface Tool {
@@ -52,6 +53,21 @@ const tools: readonly Tool[] = [
     why: "the exporter beside which a scrape is measured",
   },
   { sign: "chromium", package: "chromium", why: "the browser that the status page is seen in" },
+  { sign: "dpkg-deb", package: "dpkg", why: "builds the package" },
+  { sign: "readelf", package: "binutils", why: "tells what the package depends on" },
+  {
+    sign: "aarch64-linux-gnu-gcc",
+    package: "gcc-aarch64-linux-gnu",
+    why: "compiles the addon of the package for arm64",
+  },
+  {
+    sign: "/usr/aarch64-linux-gnu/include/stdio.h",
+    package: "libc6-dev-arm64-cross",
+    why: "headers for it",
+  },
+  { sign: "mmdebstrap", package: "mmdebstrap", why: "the fresh host that it is installed on" },
+  { sign: "zsh", package: "zsh", why: "loads our completion" },
+  { sign: "fish", package: "fish", why: "loads our completion" },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 
@@ -73,3 +89,4 @@ if (missing.length > 0) {
 }
 console.log(`the kernel tier runs on ${prepareMachine(machineFolder)}`);
 console.log(`and against wpa_supplicant ${prepareSupplicant(machineFolder)} too`);
+console.log(`the package is installed on a fresh ${prepareRoot(machineFolder)}`);

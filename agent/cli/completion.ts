@@ -15,9 +15,9 @@ export function completion(program: Command, shell: Shell): string {
   const places = placesOf(program, "");
   switch (shell) {
     case "bash":
-      return bash(places);
+      return bash(places, "_linkseal");
     case "zsh":
-      return `autoload -U +X bashcompinit && bashcompinit\n${bash(places)}`;
+      return zsh(places);
     case "fish":
       return fish(places);
   }
@@ -37,13 +37,13 @@ function placesOf(command: Command, path: string): Place[] {
 }
 
 // Names of verbs and options are plain words, so nothing in here needs quoting.
-function bash(places: readonly Place[]): string {
+function bash(places: readonly Place[], name: string): string {
   const cases = places.map(
     ({ path, words }) => `    "${path}") words="${words.map(({ word }) => word).join(" ")}" ;;`,
   );
-  return `_linkseal() {
+  return `${name}() {
   local path="" words="" word
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD-1))}"; do
     case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
   done
   while :; do
@@ -57,7 +57,16 @@ ${cases.map((line) => `  ${line}`).join("\n")}
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
   [ "\${#COMPREPLY[@]}" -gt 0 ] || COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
-complete -F _linkseal linkseal
+complete -F ${name} linkseal
+`;
+}
+
+// As a file among zsh's functions it is run by the first completion, which is answered as well.
+function zsh(places: readonly Place[]): string {
+  const name = "_linkseal_words";
+  return `#compdef linkseal
+autoload -U +X bashcompinit && bashcompinit
+${bash(places, name)}if [ "\${funcstack[1]}" = _linkseal ]; then _bash_complete -F ${name}; fi
 `;
 }
 

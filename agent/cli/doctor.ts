@@ -30,11 +30,11 @@ function finding({ code, about, here, next, severity, there }: Part): Finding {
   };
 }
 
-const timesync = "/run/systemd/timesync";
-
 /** What can be seen without an agent. */
-export function hostChecks(socket: string | undefined): readonly Finding[] {
-  return [...clockCheck(), ...socketChecks(socket)];
+export async function hostChecks(socket: string | undefined): Promise<readonly Finding[]> {
+  const { hostFacts } = await import("../host/host-facts.ts");
+  const { hostFindings } = await import("../doctor/host-rules.ts");
+  return [...hostFindings(await hostFacts()), ...socketChecks(socket)];
 }
 
 /** Whoever may open a socket may use it, so that nobody but owner and group may. */
@@ -57,13 +57,6 @@ function socketsOf(role: SocketRole, flag: string | undefined): readonly string[
     // A folder that this user may not enter: whoever asks the agent is told so.
     return [];
   }
-}
-
-function clockCheck(): readonly Finding[] {
-  if (!existsSync(timesync) || existsSync(`${timesync}/synchronized`)) return [];
-  const here = "systemd-timesyncd has not synchronised the clock of this host";
-  const next = "timedatectl timesync-status";
-  return [finding({ code: "clock-skew", severity: "warning", about: "host", here, next })];
 }
 
 /** What the agent tells; that it tells nothing is a finding too. */

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
+import { registerInit } from "./init.ts";
 import { registerSim } from "./sim-verbs.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerEvidence, registerScorecard } from "./verbs-evidence.ts";
@@ -21,6 +22,7 @@ export function buildProgram(): Command {
     )
     .helpOption("-h, --help", "help for this verb, with an example")
     .enablePositionalOptions();
+  registerInit(program);
   registerConfig(program);
   registerLinks(program);
   registerKeys(program);

@@ -45,7 +45,8 @@ export function registerLook(program: Command): void {
         .command("doctor")
         .description(
           "check host, agent, vault and both ends of every link; exit status 4 if any is wrong",
-        ),
+        )
+        .option("--bundle [file]", "write what a stranger may see of it into a file, to post it"),
     ),
     "linkseal doctor",
   ).action(checkUp);
@@ -92,6 +93,7 @@ export function registerSelf(program: Command): void {
       .option("--socket <path>", "where it answers")
       .option("--client <user>", "who may ask, beside the user that it runs as")
       .option("--charon <path>", "socket of strongSwan's charon, if not /run/charon.vici")
+      .option("--held", "only list what stays dark or blocked without linkseal, and end")
       .addOption(logLevel()),
     "linkseal net --client linkseal",
   ).action(runNetwork);
@@ -187,13 +189,23 @@ function explanationText({ code, kind, title, meaning, whatToDo }: Explanation):
   return [`${code} (${kind}): ${title}`, "", meaning, "", ...steps].join("\n");
 }
 
-async function checkUp(options: VaultOptions): Promise<void> {
+interface DoctorOptions extends VaultOptions {
+  readonly bundle?: true | string;
+}
+
+async function checkUp(options: DoctorOptions): Promise<void> {
   const session = new Session(options);
   const findings = [
-    ...hostChecks(options.socket),
+    ...(await hostChecks(options.socket)),
     ...(await doctor(session)),
     ...(await vaultFindings(session, options)),
   ];
+  if (options.bundle !== undefined) {
+    const { writeBundle } = await import("./doctor-bundle.ts");
+    const asked = options.bundle === true ? undefined : options.bundle;
+    const written = await writeBundle(session, findings, asked);
+    session.note(`${written.file}: ${written.bytes} bytes, safe to post; read it before you do`);
+  }
   await session.show({ schema: "linkseal.doctor/1", findings }, ({ findings: shown }) =>
     findingsText(shown),
   );
@@ -255,8 +267,18 @@ interface NetworkOptions {
   readonly logLevel: LogLevel;
 }
 
-async function runNetwork(options: NetworkOptions & { charon?: string }): Promise<void> {
-  const { runNet } = await import("../net.ts");
+interface KernelOptions extends NetworkOptions {
+  readonly charon?: string;
+  readonly held?: true;
+}
+
+async function runNetwork(options: KernelOptions): Promise<void> {
+  const { runNet, listHeld } = await import("../net.ts");
+  if (options.held === true) {
+    const held = await listHeld("error");
+    process.stdout.write(held.map((line) => `${line}\n`).join(""));
+    return;
+  }
   const { socket, client, charon, logLevel: level } = options;
   exit(await runNet({ socket, client, charon, level }));
 }

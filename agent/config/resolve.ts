@@ -147,7 +147,9 @@ function snmpOf(snmp: NonNullable<Config["devices"][number]["snmp"]>): SnmpLogin
   return { access, port, user, auth, authPassphrase, privacy, privacyPassphrase };
 }
 
-const portFor = (driver: string): number => (netconfDrivers.has(driver) ? netconfPort : shellPort);
+/** Where SSH answers on a router of this driver, if its config does not say. */
+export const portFor = (driver: string): number =>
+  netconfDrivers.has(driver) ? netconfPort : shellPort;
 
 type Group = Config["groups"][number];
 

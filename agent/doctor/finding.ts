@@ -43,4 +43,12 @@ export type FindingCode =
   | "links-swapped"
   | "key-lower-case"
   | "proof-too-slow"
-  | "socket-open";
+  | "socket-open"
+  | "host-unit"
+  | "host-old-build"
+  | "host-user"
+  | "host-folder"
+  | "host-addon"
+  | "host-module"
+  | "host-swap"
+  | "host-disk";

@@ -166,4 +166,54 @@ export const findingEntries: Readonly<Record<FindingCode, Entry>> = {
     "Take the right of others away, and find out who gave it.",
     "Restart the agent: it makes its sockets anew.",
   ),
+  "host-unit": entry(
+    "A service of linkseal does not run as it should",
+    "It has ended, starts again and again, or would not be there after a boot. Links go on as " +
+      "they are: nobody watches them, and without its key agreement a port is dark in seconds.",
+    "Read what it said last: `journalctl -u UNIT -n 50`.",
+    "Then `systemctl restart UNIT`, which changes nothing on any device.",
+  ),
+  "host-old-build": entry(
+    "A process is older than the package",
+    "An upgrade restarts the agent alone. The other processes go on as the build that they are, " +
+      "so that no link depends on the moment of an upgrade, and take over when somebody says so.",
+    "`systemctl restart linkseal-net.service` at any time: nothing of a link is its to keep.",
+    "`systemctl restart linkseal-mka@PORT.service` one port at a time, while its sibling " +
+      "carries: the successor gets the session from the service manager and the link goes on.",
+  ),
+  "host-user": entry(
+    "The agent is not in a group that it needs",
+    "Sockets of this host are given to groups. Outside of one the agent cannot serve its admin " +
+      "socket, or cannot ask the process behind another.",
+    "Run the command that the finding names, then restart the agent.",
+  ),
+  "host-folder": entry(
+    "A folder of linkseal belongs to somebody else, or is open to others",
+    "The services refuse a state folder that others reach into. It often comes from a backup " +
+      "that was put back as root.",
+    "Run the command that the finding names, then restart the service.",
+  ),
+  "host-addon": entry(
+    "The native addon does not load",
+    "Without it no process on this host can serve a Linux port, tell the service manager that " +
+      "it is alive, or refuse core dumps.",
+    "Run `dpkg --verify linkseal` and install the package for this architecture.",
+  ),
+  "host-module": entry(
+    "The kernel lacks a module",
+    "MACsec and XFRM are parts of the kernel. Some kernels for virtual machines leave them out.",
+    "Install the distribution's full kernel, such as `linux-image-amd64` of Debian.",
+  ),
+  "host-swap": entry(
+    "Swap is on",
+    "The units ask for none of their memory to be swapped, which holds where the kernel counts " +
+      "memory by control group. Wiping a key cannot reach a copy on a disk.",
+    "Switch swap off, or encrypt it with a key that each boot makes.",
+  ),
+  "host-disk": entry(
+    "Little room is left for the journal",
+    "Each effect is written down before it happens. Without room nothing is changed any more: " +
+      "links stay as they are and keys are not rotated.",
+    "Make room on the file system of `/var/lib/linkseal`.",
+  ),
 };

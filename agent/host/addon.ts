@@ -1,4 +1,4 @@
-// The native addon of this host, and what the service manager is told by it.
+// The native addon of this host.
 
 import { join } from "node:path";
 import { loadNative, type Native } from "#drivers/transport/native.ts";
@@ -23,29 +23,22 @@ export function loadAddon(): Native {
   });
 }
 
+/** undefined = it was not built for this machine. */
+export function findAddon(): Native | undefined {
+  try {
+    return loadAddon();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * From here on no core file of this process is written, and no debugger of its user's gets in:
  * prctl(2), PR_SET_DUMPABLE. Without an addon that is the service manager's to do, and is told.
  */
-export function refuseDumps(log: Log): void {
-  let native: Native;
-  try {
-    native = loadAddon();
-  } catch {
-    const how = "keep core files off by LimitCORE=0 or ulimit -c 0";
-    log.write("info", "dumps-allowed", `no native addon here: ${how}`);
-    return;
-  }
-  native.refuseDumps();
-}
-
-/** That it is ready, if a manager waits for that: sd_notify(3). */
-export function tellManager(native: Pick<Native, "notify">, log: Log): void {
-  const { NOTIFY_SOCKET: address } = process.env;
-  if (address === undefined) return;
-  try {
-    native.notify(address, "READY=1", []);
-  } catch (error) {
-    log.write("warn", "manager-unreachable", error instanceof Error ? error.message : "");
-  }
+export function refuseDumps(native: Native | undefined, log: Log): void {
+  native?.refuseDumps();
+  if (native !== undefined) return;
+  const how = "keep core files off by LimitCORE=0 or ulimit -c 0";
+  log.write("info", "dumps-allowed", `no native addon here: ${how}`);
 }

@@ -8,7 +8,7 @@ import { hostDialer } from "./dialer.ts";
 import { FsDisk } from "./disk.ts";
 import { hostLog } from "./log.ts";
 
-export { followingClock } from "./clock.ts";
+export { followingClock, hostClock } from "./clock.ts";
 export { hostDialer } from "./dialer.ts";
 export { openHostKey, openReportKey, readHostId } from "./key.ts";
 export { lockState } from "./lock.ts";

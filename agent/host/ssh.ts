@@ -4,6 +4,7 @@ import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SshMaterial } from "#drivers/transport/shell.ts";
 import { LinksealError } from "#hal/error.ts";
+import { portFor } from "../config/resolve.ts";
 import { fileFault } from "./credentials.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
@@ -16,6 +17,12 @@ export const sshMaterial: SshMaterial = {
   knownHosts: async (path) => (await readOwn(path, knownHostsBytesMax, 0o022)).toString("utf8"),
   agentSocket: () => process.env["SSH_AUTH_SOCK"],
 };
+
+/** The host key that a router shows at the port of its driver; nothing is said to it. */
+export async function shownHostKey(address: string, driver: string): Promise<string> {
+  const { shownKey } = await import("#drivers/transport/shell.ts");
+  return await shownKey(address, portFor(driver));
+}
 
 function keyPath(reference: string): string {
   if (reference.startsWith("file:")) return reference.slice("file:".length);

@@ -223,6 +223,33 @@ class Connection {
   }
 }
 
+/**
+ * The digest of the host key that a device shows, as `ssh-keygen -lf` prints it. It is shown before
+ * anybody logs in, and the connection ends with it. Throws `transport.*`.
+ */
+export async function shownKey(address: string, port: number): Promise<string> {
+  const socket = await openSocket(address, port, address);
+  const client = new ssh2.Client();
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const gone = (error: unknown): void =>
+        reject(failed("transport.closed", "it shows no host key", address, error));
+      client.once("error", gone);
+      client.once("close", () => gone(undefined));
+      client.connect({
+        ...{ sock: socket, username: "linkseal", readyTimeout: connectMsMax, algorithms },
+        hostVerifier: (octets: Buffer) => {
+          resolve(fingerprint(octets));
+          return false;
+        },
+      } as ConnectConfig);
+    });
+  } finally {
+    client.end();
+    socket.destroy();
+  }
+}
+
 async function hostKeysOf(
   { hostKey, port }: SshLogin,
   address: string,

@@ -13,6 +13,9 @@ export interface MachineFiles {
   /** Package of a wpa_supplicant that is newer than this computer's, and its version. */
   readonly supplicant: string;
   readonly supplicantLabel: string;
+  /** A fresh Debian without Node, and what it holds; written last. */
+  readonly root: string;
+  readonly rootLabel: string;
 }
 
 const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
@@ -28,6 +31,8 @@ export function filesIn(folder: string): MachineFiles {
     label: join(folder, "LABEL"),
     supplicant: join(folder, "supplicant.deb"),
     supplicantLabel: join(folder, "SUPPLICANT"),
+    root: join(folder, "root"),
+    rootLabel: join(folder, "ROOT"),
   };
 }
 
@@ -44,8 +49,9 @@ export function whyNoMachine(): string | undefined {
   const missing = commands.find((name) => !isCommand(name));
   const remedy = "npm run test:tools installs it";
   if (missing !== undefined) return `not run: there is no ${missing}; ${remedy}`;
-  const { label, supplicantLabel } = filesIn(machineFolder);
+  const { label, supplicantLabel, rootLabel } = filesIn(machineFolder);
   if (!existsSync(label)) return `not run: there is no kernel for the machine; ${remedy}`;
+  if (!existsSync(rootLabel)) return `not run: there is no fresh root for it; ${remedy}`;
   if (existsSync(supplicantLabel)) return undefined;
   return `not run: there is no wpa_supplicant 2.11 for the machine; ${remedy}`;
 }

@@ -77,7 +77,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
-    edge: /^agent\/host\/(host|dialer|addon|clients|ssh|snmp)\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/(host|dialer|addon|manager|clients|ssh|snmp)\.ts -> drivers\/transport\//,
     why: "agent/host/ alone reaches out of this process",
   },
   {
@@ -108,6 +108,10 @@ const importTable: readonly TableRow[] = [
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
+  {
+    edge: /^test\/.* -> \.ci\/package\//,
+    why: "what the package is made of is looked at without building it",
+  },
 ];
 
 /** The files that bring the simulator with them: an agent of a router never loads one. */

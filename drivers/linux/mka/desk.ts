@@ -99,6 +99,11 @@ export class MkaDesk {
     }
   }
 
+  /** How often the port has done what was due: at least each second, while it runs. */
+  get rounds(): number {
+    return this.#port.rounds;
+  }
+
   /** Some link of this host is another than before. */
   hint(): void {
     this.#port.hint();

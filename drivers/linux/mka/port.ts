@@ -105,6 +105,7 @@ export class MkaPort {
   #turn: Promise<unknown> = Promise.resolve();
   #woken = Promise.withResolvers<void>();
   #changes = 0;
+  #rounds = 0;
   #changed = Promise.withResolvers<void>();
   #defect: { readonly error: unknown } | undefined;
 
@@ -121,6 +122,7 @@ export class MkaPort {
     try {
       while (!signal.aborted) {
         await this.#alone(() => this.#round());
+        this.#rounds += 1;
         if (this.#defect !== undefined) throw this.#defect.error;
         await this.#rest(signal);
       }
@@ -128,6 +130,10 @@ export class MkaPort {
       this.#closeFrames();
       this.#kay?.wipe();
     }
+  }
+
+  get rounds(): number {
+    return this.#rounds;
   }
 
   /** Some link of this host is another than before. */

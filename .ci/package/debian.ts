@@ -1,0 +1,129 @@
+// The archive itself: a tree with fixed owners, modes and times, and dpkg-deb around it.
+
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  cpSync,
+  lutimesSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { Entry } from "./layout.ts";
+
+export type Architecture = "amd64" | "arm64";
+
+export interface Deb {
+  readonly root: string;
+  readonly entries: readonly Entry[];
+  readonly architecture: Architecture;
+  readonly version: string;
+  /** Oldest glibc that everything inside runs on. */
+  readonly libc: string;
+  readonly epochSeconds: number;
+  readonly compression: "zstd" | "xz";
+  readonly file: string;
+}
+
+const scripts = ["preinst", "postinst", "prerm", "postrm"] as const;
+
+/** The same octets for the same entries and the same epoch, wherever and whenever. */
+export function writeDeb(deb: Deb, stage: string): void {
+  rmSync(stage, { recursive: true, force: true });
+  const folders = new Set<string>();
+  for (const entry of deb.entries) {
+    const path = join(stage, entry.path);
+    for (let at = dirname(path); at.startsWith(stage); at = dirname(at)) folders.add(at);
+    mkdirSync(dirname(path), { recursive: true });
+    put(deb.root, entry, path);
+  }
+  const control = join(stage, "DEBIAN");
+  mkdirSync(control, { recursive: true });
+  writeFileSync(join(control, "control"), controlFile(deb, sizeKilobytes(deb, stage)));
+  writeFileSync(join(control, "md5sums"), md5sums(deb.entries, stage));
+  for (const name of scripts) {
+    const text = readFileSync(join(import.meta.dirname, name), "utf8");
+    writeFileSync(join(control, name), text.replaceAll("@VERSION@", deb.version));
+    chmodSync(join(control, name), 0o755);
+  }
+  for (const name of ["control", "md5sums"]) chmodSync(join(control, name), 0o644);
+  for (const folder of [...folders, control]) chmodSync(folder, 0o755);
+  const paths = deb.entries.map(({ path }) => join(stage, path));
+  const named = ["control", "md5sums", ...scripts].map((name) => join(control, name));
+  // Deepest first, since to write into a folder is to change its time.
+  const all = [...paths, ...named, ...folders, control].sort((a, b) => b.length - a.length);
+  for (const path of all) lutimesSync(path, deb.epochSeconds, deb.epochSeconds);
+  execFileSync(
+    "dpkg-deb",
+    // Threads change where xz cuts, and so the octets.
+    ["--root-owner-group", "--threads-max=1", `-Z${deb.compression}`, "-b", stage, deb.file],
+    { env: { ...process.env, SOURCE_DATE_EPOCH: String(deb.epochSeconds) }, stdio: "pipe" },
+  );
+  rmSync(stage, { recursive: true });
+}
+
+function put(root: string, { from, mode }: Entry, path: string): void {
+  if (from.kind === "text") writeFileSync(path, from.text);
+  else cpSync(from.path.startsWith("/") ? from.path : join(root, from.path), path);
+  chmodSync(path, mode);
+}
+
+function sizeKilobytes({ entries }: Deb, stage: string): number {
+  const octets = entries.map(({ path }) => statSync(join(stage, path)).size);
+  return octets.reduce((sum, size) => sum + Math.ceil(size / 1024), 0);
+}
+
+function md5sums(entries: readonly Entry[], stage: string): string {
+  return entries
+    .map(({ path }) => {
+      const sum = createHash("md5")
+        .update(readFileSync(join(stage, path)))
+        .digest("hex");
+      return `${sum}  ${path.slice(1)}\n`;
+    })
+    .join("");
+}
+
+export function controlFile(
+  { architecture, version, libc }: Pick<Deb, "architecture" | "version" | "libc">,
+  kilobytes: number,
+): string {
+  return `Package: linkseal
+Version: ${version}
+Architecture: ${architecture}
+Maintainer: linkseal maintainers <maintainers@linkseal.invalid>
+Installed-Size: ${kilobytes}
+Depends: libc6 (>= ${libc}), libgcc-s1, libstdc++6 (>= 8), systemd (>= 252), passwd, util-linux
+Recommends: iputils-ping
+Suggests: charon-systemd (>= 6.0), frr
+Section: net
+Priority: optional
+Description: MACsec and IPsec of ExpressRoute Direct links
+ An agent on or beside an edge router that protects the links of an Azure
+ ExpressRoute Direct resource with MACsec and IPsec, takes their keys from
+ Azure Key Vault, rotates them without losing traffic and reports what it can
+ prove about each link.
+ .
+ The package brings its own Node.js, under /usr/lib/linkseal.
+`;
+}
+
+/** Highest version of a symbol of glibc that one of the files asks for. */
+export function libcOf(files: readonly string[]): string {
+  const found = files.flatMap((path) => {
+    const text = execFileSync("readelf", ["--wide", "--version-info", path], {
+      encoding: "utf8",
+      maxBuffer: 64_000_000,
+    });
+    return [...text.matchAll(/GLIBC_(\d+)\.(\d+)/g)].map(
+      ([, major, minor]) => [Number(major), Number(minor)] as const,
+    );
+  });
+  const [highest] = found.toSorted((a, b) => b[0] - a[0] || b[1] - a[1]);
+  if (highest === undefined) throw new Error("no file asks for a glibc");
+  return highest.join(".");
+}

@@ -1,0 +1,141 @@
+// Gathers what `doctor` judges on this host; whatever cannot be told is left out and is no finding.
+
+import { existsSync } from "node:fs";
+import { readFile, stat, statfs } from "node:fs/promises";
+import { release } from "node:os";
+import type { FolderFacts, HostFacts, UnitFacts } from "../doctor/host-rules.ts";
+import { findAddon } from "./addon.ts";
+import { buildOf } from "./build.ts";
+import { hostDialer } from "./dialer.ts";
+
+const unitFile = "/usr/lib/systemd/system/linkseal.service";
+const askMsMax = 5_000;
+const folders = [
+  "/var/lib/linkseal",
+  "/var/lib/linkseal-net",
+  "/var/lib/linkseal-mka",
+  "/run/linkseal",
+  "/run/linkseal-net",
+  "/run/linkseal-mka",
+] as const;
+const modules = ["macsec", "xfrm_user", "xfrm_interface", "esp4", "esp6"] as const;
+/** The state folder if it is there, else what it would lie in. */
+const roomPaths = ["/var/lib/linkseal", "/var/lib"] as const;
+
+export async function hostFacts(): Promise<HostFacts> {
+  const isPackaged = existsSync(unitFile);
+  return {
+    build: buildOf(),
+    units: isPackaged ? await unitFacts() : undefined,
+    groups: groupsIn(await textOf("/etc/group")),
+    folders: isPackaged ? await folderFacts() : [],
+    hasAddon: findAddon() !== undefined,
+    missingModules: await missingModules(),
+    clock: await clockState(),
+    freeMegabytes: await freeMegabytes(),
+    hasSwap: (await textOf("/proc/swaps")).trim().split("\n").length > 1,
+  };
+}
+
+async function textOf(path: string): Promise<string> {
+  return await readFile(path, "utf8").catch(() => "");
+}
+
+/** Standard output of a program that ended well; undefined = it did not, or is not there. */
+async function said(...argv: readonly string[]): Promise<string | undefined> {
+  try {
+    const signal = AbortSignal.timeout(askMsMax);
+    const { status, stdout } = await hostDialer.exec(argv, new Uint8Array(), signal);
+    return status === 0 ? Buffer.from(stdout).toString("utf8") : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function unitFacts(): Promise<readonly UnitFacts[] | undefined> {
+  const names = ["linkseal.service", "linkseal-net.service", "linkseal-mka@*.service"];
+  const wanted = "--property=Id,ActiveState,UnitFileState,NRestarts,StatusText";
+  const text = await said("systemctl", "show", wanted, ...names);
+  return text === undefined ? undefined : unitsIn(text);
+}
+
+/** The answer of `systemctl show`: a block of NAME=VALUE lines for each unit. */
+export function unitsIn(text: string): readonly UnitFacts[] {
+  const blocks = text.split("\n\n").map((block) => new Map(block.split("\n").flatMap(pairOf)));
+  return blocks.flatMap((block) => {
+    const name = block.get("Id");
+    if (name === undefined) return [];
+    const build = /^linkseal (.+)$/.exec(block.get("StatusText") ?? "")?.[1];
+    return {
+      name,
+      build,
+      active: block.get("ActiveState") ?? "",
+      enabled: block.get("UnitFileState") ?? "",
+      restarts: Number(block.get("NRestarts") ?? 0),
+    };
+  });
+}
+
+function pairOf(line: string): readonly (readonly [string, string])[] {
+  const at = line.indexOf("=");
+  return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)]];
+}
+
+/** group(5): members by name. */
+export function groupsIn(text: string): Readonly<Record<string, readonly string[]>> {
+  const rows = text.split("\n").map((line) => line.split(":"));
+  const named = rows.filter(([name = ""]) => name !== "");
+  return Object.fromEntries(
+    named.map(([name, , , members = ""]) => [name, members.split(",").filter((m) => m !== "")]),
+  );
+}
+
+async function folderFacts(): Promise<readonly FolderFacts[]> {
+  const users = new Map(
+    (await textOf("/etc/passwd")).split("\n").map((line) => {
+      const [name = "", , uid = ""] = line.split(":");
+      return [Number(uid), name];
+    }),
+  );
+  const found = await Promise.all(
+    folders.map(async (path): Promise<readonly FolderFacts[]> => {
+      const seen = await stat(path).catch(() => undefined);
+      if (seen === undefined) return [];
+      const owner = users.get(seen.uid) ?? `uid ${seen.uid}`;
+      return [{ path, owner, mode: seen.mode & 0o7777 }];
+    }),
+  );
+  return found.flat();
+}
+
+async function missingModules(): Promise<readonly string[]> {
+  const folder = `/lib/modules/${release()}`;
+  const [index, builtin] = await Promise.all([
+    textOf(`${folder}/modules.dep`),
+    textOf(`${folder}/modules.builtin`),
+  ]);
+  // Without an index nothing is known.
+  if (index === "") return [];
+  return modules.filter((name) => {
+    const isFile = new RegExp(`/${name.replace("_", "[-_]")}\\.ko`, "m");
+    return !existsSync(`/sys/module/${name}`) && !isFile.test(index) && !isFile.test(builtin);
+  });
+}
+
+async function clockState(): Promise<HostFacts["clock"]> {
+  const text = await said("timedatectl", "show", "--property=NTPSynchronized", "--value");
+  if (text === undefined) return "unknown";
+  return text.trim() === "yes" ? "synchronised" : "drifting";
+}
+
+async function freeMegabytes(): Promise<number | undefined> {
+  for (const path of roomPaths) {
+    try {
+      const { bavail, bsize } = await statfs(path);
+      return Math.floor((bavail * bsize) / 1e6);
+    } catch {
+      // The next one holds it.
+    }
+  }
+  return undefined;
+}

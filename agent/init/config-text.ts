@@ -1,0 +1,126 @@
+// The first config of a site from a few answers, with the words that a person needs to go on. Pure.
+
+export interface InitDevice {
+  readonly name: string;
+  readonly driver: string;
+  /** undefined = this host. */
+  readonly address: string | undefined;
+  /** Who logs in over SSH, and the host key that was confirmed; undefined = nobody logs in. */
+  readonly login: { readonly user: string; readonly hostKey: string } | undefined;
+}
+
+export interface InitLink {
+  readonly name: string;
+  readonly device: string;
+  readonly port: string;
+  /** Gbit/s. */
+  readonly gigabits: number;
+}
+
+export interface InitAnswers {
+  readonly site: string;
+  readonly cloud: string;
+  readonly vault: string;
+  /** undefined = the simulated cloud, which asks for none. */
+  readonly identity: "arc" | "managedIdentity" | undefined;
+  readonly devices: readonly InitDevice[];
+  readonly group: string;
+  readonly expressRoutePort: string;
+  /** In the order of Microsoft's link1 and link2. */
+  readonly links: readonly InitLink[];
+}
+
+/** From here on Azure offers suites with extended packet numbers, and a port wears 32 bits out. */
+const xpnGigabits = 40;
+
+export function configTextOf(answers: InitAnswers): string {
+  return [
+    "# The site of this agent. Nothing happens by this file alone:",
+    "#   linkseal plan     shows what it would change",
+    "#   linkseal apply    makes it the accepted config",
+    "# Every key: linkseal.yaml(5).",
+    "version: 1",
+    `site: ${answers.site}`,
+    "",
+    ...azureLines(answers),
+    "",
+    "devices:",
+    ...answers.devices.flatMap(deviceLines),
+    "",
+    ...groupLines(answers),
+    "",
+    "# on: drift that cannot interrupt a port is put right by itself.",
+    "repair: off",
+    "",
+    "# A risk is accepted by name and until a day, such as",
+    "# acceptRisks:",
+    "#   - { risk: breakBeforeMake, until: 2027-01-31, reason: agreed with the network team }",
+    "",
+  ].join("\n");
+}
+
+const identities = {
+  arc: "{ kind: arc }",
+  managedIdentity: "{ kind: managedIdentity, source: imds }",
+};
+
+function azureLines({ cloud, vault, identity }: InitAnswers): readonly string[] {
+  return [
+    "azure:",
+    `  cloud: ${cloud}`,
+    "  # Keys are read here, by name; the agent needs get and list and nothing else.",
+    `  vault: ${vault}`,
+    ...(identity === undefined ? [] : [`  identity: ${identities[identity]}`]),
+    "  # manual: a person points the Microsoft end at a new key. agent: linkseal does, which needs",
+    "  # the right to write the ExpressRoute port.",
+    "  farEnd: manual",
+  ];
+}
+
+function deviceLines({ name, driver, address, login }: InitDevice): readonly string[] {
+  const ssh =
+    login === undefined
+      ? []
+      : [
+          "    # The private key: a credential of linkseal.service (docs/install.md, Secrets).",
+          "    ssh:",
+          `      user: ${login.user}`,
+          `      key: credential:${name}`,
+          `      hostKey: "${login.hostKey}"`,
+        ];
+  return [
+    `  - name: ${name}`,
+    `    driver: ${driver}`,
+    ...(address === undefined ? [] : [`    address: ${JSON.stringify(address)}`]),
+    ...ssh,
+  ];
+}
+
+function groupLines({ group, expressRoutePort, links }: InitAnswers): readonly string[] {
+  return [
+    "# One ExpressRoute Direct resource: at most one of its links is ever out because of linkseal.",
+    "groups:",
+    `  - name: ${group}`,
+    `    expressRoutePort: ${expressRoutePort}`,
+    "    # How traffic leaves a link before it is touched.",
+    "    drain: prepend",
+    "    # hand: a rotation begins when somebody asks for it.",
+    "    rotate: { on: hand, maxAge: 90d }",
+    "    links:",
+    ...links.flatMap((link, index) => linkLines(link, index + 1, group)),
+  ];
+}
+
+function linkLines(link: InitLink, number: number, group: string): readonly string[] {
+  const suite = link.gigabits >= xpnGigabits ? "gcm-aes-xpn-256" : "gcm-aes-256";
+  return [
+    `      - name: ${link.name}`,
+    `        device: ${link.device}`,
+    `        port: ${JSON.stringify(link.port)}`,
+    `        azureLink: link${number}`,
+    `        speed: ${link.gigabits}G`,
+    `        macsec: { suite: ${suite} }`,
+    "        # Names of secrets in the vault; linkseal keys generate makes a pair.",
+    `        key: { cak: ${group}-${number}-cak, ckn: ${group}-${number}-ckn }`,
+  ];
+}

@@ -1,0 +1,100 @@
+// A reference page as a manual page, man(7): of Markdown only what our own references are made of.
+
+export interface ManualHead {
+  readonly name: string;
+  readonly section: 1 | 5;
+  /** One line for apropos(1). */
+  readonly what: string;
+}
+
+export function manual(markdown: string, { name, section, what }: ManualHead): string {
+  const head = [
+    `.TH ${name.toUpperCase()} ${section} "" linkseal`,
+    ".SH NAME",
+    `${escaped(name)} \\- ${escaped(what)}`,
+    ".SH DESCRIPTION",
+  ];
+  const body = blocksOf(markdown).flatMap(blockLines);
+  return `${[...head, ...body].join("\n")}\n`;
+}
+
+/** Blocks between empty lines; a fenced one is a block however it looks inside. */
+function blocksOf(markdown: string): readonly string[] {
+  const blocks: string[] = [];
+  let open: string[] = [];
+  let fenced = false;
+  for (const line of markdown.split("\n")) {
+    if (line.startsWith("```")) fenced = !fenced;
+    if (line === "" && !fenced) {
+      blocks.push(open.join("\n"));
+      open = [];
+    } else open.push(line);
+  }
+  return [...blocks, open.join("\n")].filter((block) => block !== "" && !block.startsWith("<!--"));
+}
+
+function blockLines(block: string): readonly string[] {
+  const lines = block.split("\n");
+  const [first = ""] = lines;
+  // The page has its title by .TH.
+  if (first.startsWith("# ")) return [];
+  const heading = /^##+ (.*)$/.exec(first)?.[1];
+  if (heading !== undefined) return [`.SH ${quoted(inline(heading))}`];
+  if (first.startsWith("```")) return [".PP", ".nf", ...lines.slice(1, -1).map(escaped), ".fi"];
+  if (first.startsWith("| ")) return tableLines(lines);
+  if (first.startsWith("- "))
+    return itemsOf(lines).flatMap((item) => [".IP \\(bu 2", inline(item)]);
+  return [".PP", ...lines.map(inline)];
+}
+
+function itemsOf(lines: readonly string[]): readonly string[] {
+  return lines
+    .join("\n")
+    .slice(2)
+    .split("\n- ")
+    .map((item) => item.replace(/\n */g, " "));
+}
+
+/** Each row a paragraph under its first cell: terminals are narrower than our tables. */
+function tableLines([head = "", , ...rows]: readonly string[]): readonly string[] {
+  const names = cellsOf(head);
+  return rows.flatMap((row) => {
+    const [first = "", ...rest] = cellsOf(row);
+    const told = rest.flatMap((cell, index) => {
+      const name = rest.length === 1 ? "" : `${names[index + 1] ?? ""}: `;
+      return cell === "" ? [] : [`${name}${inline(cell)}`, ".br"];
+    });
+    return [".TP", inline(first), ...told.slice(0, -1)];
+  });
+}
+
+function cellsOf(row: string): readonly string[] {
+  const cells = row.split(/(?<!\\)\|/).slice(1, -1);
+  return cells.map((cell) => cell.trim().replaceAll("\\|", "|"));
+}
+
+/** Code in bold, links by their words. */
+function inline(text: string): string {
+  const plain = text.replace(/\[([^\]]+)\]\([^)]+\)/g, "$1");
+  const parts = plain.split("`").map((part, at) => {
+    return at % 2 === 1 ? `\\fB${backslashed(part)}\\fR` : backslashed(part);
+  });
+  return guarded(parts.join(""));
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', "\\(dq")}"`;
+}
+
+function escaped(text: string): string {
+  return guarded(backslashed(text));
+}
+
+function backslashed(text: string): string {
+  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-");
+}
+
+// A line that begins with a dot or a quote would be an order.
+function guarded(text: string): string {
+  return /^[.']/.test(text) ? `\\&${text}` : text;
+}

@@ -1,0 +1,187 @@
+// `init`: from options, or from what a person says, to a config that its own rules accept.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "#agent/config/index.ts";
+import { hostPorts } from "#agent/host/ports.ts";
+import { answersOf, type InitOptions, type InitParts } from "#agent/init/answers.ts";
+import { checksOf } from "#agent/init/checks.ts";
+import { configTextOf } from "#agent/init/config-text.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Dialer } from "#hal/world.ts";
+
+const shown = `SHA256:${"A".repeat(34)}bcdefghij`;
+const port = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/r/providers";
+
+const whole: InitOptions = {
+  ...{ site: "dublin", cloud: "public", vault: "https://kv-erd-dub.vault.azure.net" },
+  ...{ identity: "arc", group: "erd-dub" },
+  device: ["edge-a=junos,192.0.2.1", "edge-b=linux"],
+  hostKey: [`edge-a=${shown}`],
+  expressRoutePort: `${port}/Microsoft.Network/expressRoutePorts/erd-dub`,
+  link: ["primary=edge-a,et-0/0/0,100G", "secondary=edge-b,eth1"],
+};
+
+const alone: InitParts = {
+  ask: undefined,
+  ports: [
+    { name: "eth0", gigabits: 1 },
+    { name: "eth1", gigabits: 10 },
+  ],
+  hostKey: () => Promise.reject(new Error("nobody asked for it")),
+};
+
+/** Says these things, one after the other. */
+function saying(...words: string[]): { readonly parts: InitParts; readonly asked: string[] } {
+  const asked: string[] = [];
+  const ask = (question: string): Promise<string> => {
+    asked.push(question);
+    return Promise.resolve(words.shift() ?? "");
+  };
+  return { asked, parts: { ...alone, ask, hostKey: () => Promise.resolve(shown) } };
+}
+
+describe("what options say", () => {
+  it("is a config that the schema and its rules accept", async () => {
+    const text = configTextOf(await answersOf(whole, alone));
+    const parsed = parseConfig(text, "linkseal.yaml");
+    expect(parsed.kind === "refused" ? parsed.complaints : []).toEqual([]);
+    expect(parsed).toMatchObject({
+      kind: "ok",
+      desired: {
+        site: "dublin",
+        azure: { farEnd: "manual", identity: { kind: "arc" } },
+        devices: [
+          { driver: "junos", ssh: { user: "linkseal", key: "credential:edge-a", hostKey: shown } },
+          { driver: "linux" },
+        ],
+        groups: [
+          {
+            drain: "prepend",
+            links: [
+              { port: "et-0/0/0", azureLink: "link1", settings: { suite: "gcm-aes-xpn-256" } },
+              // Of a port of 10G, as the host itself tells.
+              { port: "eth1", azureLink: "link2", settings: { suite: "gcm-aes-256" } },
+            ],
+          },
+        ],
+      },
+    });
+  });
+
+  it.each(["arc", "managedIdentity"])("is valid with the identity %s", async (identity) => {
+    const text = configTextOf(await answersOf({ ...whole, identity }, alone));
+    expect(parseConfig(text, "linkseal.yaml").kind).toBe("ok");
+  });
+
+  it.each([
+    ["no vault", { vault: undefined }, "--vault is missing"],
+    ["no host key", { hostKey: [] }, "--host-key edge-a=SHA256:... is missing"],
+    ["one link", { link: whole.link?.slice(0, 1) }, "--link is given twice"],
+    ["a foreign device", { link: ["a=x,eth0", "b=edge-b,eth1"] }, "no --device is named x"],
+    ["no speed", { link: ["a=edge-a,et-0/0/0", "b=edge-b,eth1"] }, "say the speed"],
+    ["a router nowhere", { device: ["edge-a=junos"] }, "is reached at an address"],
+    ["no form", { device: ["edge-a"] }, "is not of the form"],
+    ["another identity", { identity: "password" }, "it is arc or managedIdentity"],
+  ])("is refused, naming the option: %s", async (_what, change, text) => {
+    const options = { ...whole, ...change } as InitOptions;
+    await expect(answersOf(options, alone)).rejects.toThrow(text);
+  });
+});
+
+describe("what a person says", () => {
+  it("fills in what no option says; the rest has a proposal", async () => {
+    const { parts, asked } = saying(
+      ...[
+        "dublin",
+        "",
+        "https://kv-erd-dub.vault.azure.net",
+        "",
+        "edge-a=eos,192.0.2.1 edge-b=linux",
+      ],
+      ...["bcdefghij", "", "/x/y", "edge-a,Ethernet1,100G", "edge-b,eth1"],
+    );
+    const answers = await answersOf({}, parts);
+    expect(answers).toMatchObject({
+      ...{ site: "dublin", cloud: "public", identity: "arc", group: "erd" },
+      devices: [{ login: { hostKey: shown } }, { login: undefined }],
+      links: [{ gigabits: 100 }, { gigabits: 10 }],
+    });
+    expect(asked.join("\n")).toContain("eth0 (1G), eth1 (10G)");
+  });
+
+  it.each(["yes", "", "bcdefghi", "ij", `SHA256:${"B".repeat(43)}`])(
+    "does not confirm a host key by %j",
+    async (said) => {
+      const { parts } = saying(said);
+      await expect(answersOf({ ...whole, hostKey: [] }, parts)).rejects.toThrow("not confirmed");
+    },
+  );
+});
+
+interface World {
+  readonly status?: number;
+  readonly identity?: "there" | "absent";
+  readonly route?: string;
+}
+
+function dialer({ status = 401, identity = "there", route = "eth0" }: World): Dialer {
+  return {
+    http: ({ to }: { readonly to: string }) => {
+      if (to.startsWith("https:")) return Promise.resolve({ status, headers: {}, body: empty });
+      return identity === "there"
+        ? Promise.resolve({ status: 400, headers: {}, body: empty })
+        : Promise.reject(unreachable);
+    },
+    resolve: () => Promise.resolve(["203.0.113.5"]),
+    routeTo: () => Promise.resolve(route),
+  } as unknown as Dialer;
+}
+const empty = new Uint8Array();
+const unreachable = new LinksealError("transport.unreachable", "nobody answers", {
+  ...{ effect: "none", where: "x", next: "look" },
+});
+
+describe("what is checked before", () => {
+  const found = async (world: World) => {
+    const checks = await checksOf(await answersOf(whole, alone), {
+      dial: dialer(world),
+      deadline: () => new AbortController().signal,
+    });
+    return checks.map(({ what, found: how }) => `${what} ${how}`);
+  };
+
+  it("is good where all of it answers", async () => {
+    expect(await found({})).toEqual([
+      ...["vault good", "identity good", "own path good", "own path good"],
+    ]);
+  });
+
+  it("tells a host without identity, a vault that is none, and an own path in danger", async () => {
+    expect(await found({ identity: "absent" })).toContain("identity wrong");
+    expect(await found({ status: 404 })).toContain("vault wrong");
+    expect(await found({ route: "eth1" })).toContain("own path wrong");
+  });
+});
+
+describe("the ports of a host", () => {
+  it("are those with hardware below them", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "linkseal-ports-"));
+    try {
+      for (const name of ["eth1", "lo", "eth0"]) {
+        mkdirSync(join(folder, name));
+        if (name !== "lo") mkdirSync(join(folder, name, "device"));
+      }
+      writeFileSync(join(folder, "eth0", "speed"), "100000\n");
+      writeFileSync(join(folder, "eth1", "speed"), "-1\n");
+      expect(await hostPorts(folder)).toEqual([
+        { name: "eth0", gigabits: 100 },
+        { name: "eth1", gigabits: undefined },
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,117 @@
+// What the service manager hears: ready, alive for as long as the loops turn, and nothing else.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { buildOf } from "#agent/host/build.ts";
+import { Manager } from "#agent/host/manager.ts";
+import { type Beat, Pulse } from "#agent/pulse.ts";
+
+interface Told {
+  readonly notices: string[];
+  readonly log: string[];
+  readonly manager: (source: Record<string, string>) => Manager;
+}
+
+function told(notify?: () => never): Told {
+  const [notices, log]: [string[], string[]] = [[], []];
+  const native = {
+    notify: notify ?? ((_address: string, text: string) => void notices.push(text)),
+  };
+  const writer = { write: (level: string, code: string) => void log.push(`${level} ${code}`) };
+  return { notices, log, manager: (source) => new Manager(native, writer, source) };
+}
+
+const address = { NOTIFY_SOCKET: "/run/systemd/notify" };
+
+describe("a service under a manager", () => {
+  it("says when it is ready, and as which build", () => {
+    const { notices, manager } = told();
+    manager(address).ready();
+    expect(notices).toEqual([`READY=1\nSTATUS=linkseal ${buildOf()}`]);
+  });
+
+  it("says nothing where nobody waits for it", async () => {
+    const { notices, manager } = told();
+    const alone = manager({ WATCHDOG_USEC: "1000" });
+    alone.ready();
+    alone.stopping();
+    await alone.watch(() => undefined, new AbortController().signal);
+    expect(notices).toEqual([]);
+  });
+
+  it("feeds the watchdog while its loops turn, and no longer", async () => {
+    const { notices, log, manager } = told();
+    const end = new AbortController();
+    let hung: string | undefined;
+    const source = { ...address, WATCHDOG_USEC: "20000", WATCHDOG_PID: String(process.pid) };
+    const over = manager(source).watch(() => hung, end.signal);
+    await rest(60);
+    hung = "group erd-dub";
+    await rest(20);
+    const fed = notices.length;
+    expect(fed).toBeGreaterThan(3);
+    await rest(60);
+    expect(notices.length).toBe(fed);
+    expect(new Set(notices)).toEqual(new Set(["WATCHDOG=1"]));
+    expect(log).toEqual(["error loop-hung"]);
+    end.abort();
+    await over;
+  });
+
+  it.each([
+    ["no watchdog", {}],
+    ["that of another process", { WATCHDOG_USEC: "20000", WATCHDOG_PID: "1" }],
+    ["nonsense", { WATCHDOG_USEC: "-5" }],
+  ])("feeds none: %s", async (_why, source) => {
+    const { notices, manager } = told();
+    await manager({ ...address, ...source }).watch(() => undefined, new AbortController().signal);
+    expect(notices).toEqual([]);
+  });
+
+  it("goes on where the manager is gone, and says so once", () => {
+    const { log, manager } = told(() => {
+      throw new Error("ECONNREFUSED");
+    });
+    const service = manager(address);
+    service.ready();
+    service.stopping();
+    expect(log).toEqual(["warn manager-unreachable"]);
+  });
+});
+
+describe("the pulse of loops", () => {
+  const beat = (turns: number, busy: boolean): readonly Beat[] => [{ name: "loop", turns, busy }];
+
+  it("names a loop that is in one turn for too long", () => {
+    const pulse = new Pulse(1000);
+    expect(pulse.late(beat(4, true), 0)).toBeUndefined();
+    expect(pulse.late(beat(4, true), 1000)).toBeUndefined();
+    expect(pulse.late(beat(4, true), 1001)).toBe("loop");
+  });
+
+  it("forgives a long rest, and a turn that ended at last", () => {
+    const pulse = new Pulse(1000);
+    expect(pulse.late(beat(4, true), 0)).toBeUndefined();
+    expect(pulse.late(beat(5, true), 1500)).toBeUndefined();
+    expect(pulse.late(beat(6, false), 9000)).toBeUndefined();
+    expect(pulse.late(beat(6, true), 50_000)).toBeUndefined();
+    expect(pulse.late(beat(6, true), 50_900)).toBeUndefined();
+    expect(pulse.late(beat(6, true), 51_100)).toBe("loop");
+  });
+});
+
+describe("the build of a process", () => {
+  it("is version and hash of a bundle, or says that it is none", () => {
+    const folder = mkdtempSync(join(tmpdir(), "linkseal-build-"));
+    try {
+      expect(buildOf(folder)).toMatch(/^\d+\.\d+\.\d+ from sources$/);
+      writeFileSync(join(folder, "STAMP"), "0123456789abcdef0123456789abcdef");
+      expect(buildOf(folder)).toMatch(/^\d+\.\d+\.\d+ build 0123456789ab$/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
