@@ -281,6 +281,14 @@ export function openPort(link: SiteLink): void {
   });
 }
 
+/** MACsec goes off the port, with whatever key is there. */
+export function takeOff(link: SiteLink): void {
+  edit(link, (port) => {
+    port.keys = [];
+    port.macsec = undefined;
+  });
+}
+
 /** Exactly these; one of them leads. */
 export function setKeys(link: SiteLink, keys: PortConfig["keys"]): void {
   edit(link, (port) => {

@@ -2,7 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
-import { openPort, setKeys, setSettings } from "#sim/people.ts";
+import { openPort, setKeys, setSettings, takeOff } from "#sim/people.ts";
 import type { Site, SiteLink } from "#sim/site.ts";
 import { type CampaignLink, entryOf } from "../campaign/model.ts";
 import { type Memory, openCampaign } from "../journal/memory.ts";
@@ -28,6 +28,10 @@ export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   const shown = portal(link);
   if (meant.length === 0 || shown === undefined || shown.provisioning === "updating") return;
   const enrols = memory.bindings[link.id] === undefined;
+  const keys = link.edge.keys();
+  // A first key is put where there is none.
+  const isForeign = keys.length > 0 && !meant.some((each) => holds(link, each));
+  if (enrols && isForeign && answers) takeOff(link);
   if (enrols && link.edge.keys().length === 0) {
     const isOff = shown.pointsAt === undefined && shown.provisioning === "settled";
     if (!isOff) link.msee.person(link.azureLink, { key: "off" });

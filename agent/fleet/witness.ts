@@ -137,14 +137,15 @@ export class Witness {
   #fault(text: string, link: string): void {
     const [name = "", ...rest] = text.split(" ");
     const what = rest.at(-1);
-    // A vault or a far end serves more than the link that the fault was struck at.
+    // A far end or a router serves more than the link that the fault was struck at.
     const facts: Fact[] = [];
     if (silencing.has(name)) facts.push("routerSilent");
     if (farSilencing.has(name)) facts.push("farSilent");
     for (const fact of facts) {
       const group = link.slice(0, link.indexOf("/"));
-      const meant = this.#site.links.filter(({ id, group: of }) =>
-        fact === "farSilent" ? of === group : id === link,
+      const router = this.#site.link(link)?.device;
+      const meant = this.#site.links.filter(({ device, group: of }) =>
+        fact === "farSilent" ? of === group : device === router,
       );
       for (const { id } of meant) {
         this.#note(fact, id);
