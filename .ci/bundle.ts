@@ -48,7 +48,8 @@ function isBuilt(hash: string): boolean {
   return existsSync(stamp) && readFileSync(stamp, "utf8") === hash;
 }
 
-async function bundle(): Promise<void> {
+/** Gives back what went into it. */
+async function bundle(): Promise<readonly string[]> {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: entries,
@@ -70,8 +71,7 @@ async function bundle(): Promise<void> {
   for (const entry of readdirSync(dist, { withFileTypes: true })) {
     if (entry.isFile() && !written.has(entry.name)) rmSync(join(dist, entry.name));
   }
-  const packages = packagesIn(Object.keys(metafile.inputs));
-  writeFileSync(join(dist, "PACKAGES"), `${JSON.stringify(packages, undefined, 1)}\n`);
+  return Object.keys(metafile.inputs);
 }
 
 /** Folders of the packages that went into the bundle: whose licences and defects it has. */
@@ -80,11 +80,11 @@ function packagesIn(inputs: readonly string[]): readonly string[] {
   return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
 }
 
-/** For browsers: one script, one style sheet, nothing from anywhere else. */
-async function bundlePage(): Promise<void> {
+/** For browsers: one script, one style sheet, nothing from anywhere else. Likewise. */
+async function bundlePage(): Promise<readonly string[]> {
   const web = join(root, "agent", "web");
   const outdir = join(dist, "web");
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: [
       { in: "agent/web/main.ts", out: "page" },
@@ -96,10 +96,12 @@ async function bundlePage(): Promise<void> {
     format: "esm",
     platform: "browser",
     target: ["es2022", "chrome109", "firefox115", "safari16.4"],
+    metafile: true,
     legalComments: "none",
     logLevel: "warning",
   });
   for (const name of ["page.html", "icon.svg"]) copyFileSync(join(web, name), join(outdir, name));
+  return Object.keys(metafile.inputs);
 }
 
 async function main(): Promise<void> {
@@ -113,7 +115,9 @@ async function main(): Promise<void> {
   if (!isBuilt(hash)) {
     // While there is no stamp nobody trusts the bundle.
     rmSync(stamp, { force: true });
-    await Promise.all([bundle(), bundlePage()]);
+    const inputs = await Promise.all([bundle(), bundlePage()]);
+    const packages = JSON.stringify(packagesIn(inputs.flat()), undefined, 1);
+    writeFileSync(join(dist, "PACKAGES"), `${packages}\n`);
     writeFileSync(stamp, hash);
   }
   utimesSync(stamp, startedSeconds, startedSeconds);

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compileAddon, headersOf } from "./compile.ts";
 import { type Architecture, libcOf, writeDeb } from "./package/debian.ts";
-import { type Built, layout } from "./package/layout.ts";
+import { type Built, bundlePatterns, layout } from "./package/layout.ts";
 import { copyright, nodeParts, npmPart, type Part, sbom } from "./package/licences.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -133,7 +133,7 @@ function build(target: Target, compression: "xz" | "zstd", out: string): string 
   const parts = partsInside(nodeFolder);
   const own = readFileSync(join(root, "LICENSE"), "utf8");
   const built: Built = {
-    bundle: ["STAMP", ...globSync("*.js", { cwd: dist }).sort()],
+    bundle: ["STAMP", ...globSync([...bundlePatterns], { cwd: dist }).sort()],
     ...{ addon, node, version },
     completions: {
       bash: completionFor("bash"),

@@ -15,6 +15,9 @@ type Source =
 const home = "/usr/lib/linkseal";
 const documents = "/usr/share/doc/linkseal";
 
+/** Of what the build leaves in dist/: what a host needs of it. */
+export const bundlePatterns = ["*.js", "web/*"] as const;
+
 /** Names of the built parts, as they lie in dist/. */
 export interface Built {
   readonly bundle: readonly string[];

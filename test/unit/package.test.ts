@@ -3,10 +3,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, matchesGlob } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { controlFile, writeDeb } from "../../.ci/package/debian.ts";
-import { type Built, type Entry, layout } from "../../.ci/package/layout.ts";
+import { type Built, bundlePatterns, type Entry, layout } from "../../.ci/package/layout.ts";
 import { copyright, nodeParts, npmPart, sbom } from "../../.ci/package/licences.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const units = readdirSync(join(root, "systemd")).filter((name) => name.endsWith(".service"));
 const built: Built = {
-  bundle: ["STAMP", "cli.js"],
+  bundle: ["STAMP", "cli.js", "web/page.html"],
   ...{ addon: "/x/linkseal.node", node: "/x/node", version: "0.1.0", units },
   completions: { bash: "b", zsh: "z", fish: "f" },
   docs: ["docs/linkseal.1", "docs/linkseal.yaml.5", "docs/install.md", "docs/examples/a.yaml"],
@@ -43,6 +43,7 @@ describe("what lies where", () => {
     ...units.map((name) => `/usr/lib/systemd/system/${name}`),
     "/usr/lib/sysusers.d/linkseal.conf",
     "/usr/lib/tmpfiles.d/linkseal.conf",
+    "/usr/lib/linkseal/dist/web/page.html",
     "/usr/share/man/man1/linkseal.1",
     "/usr/share/man/man5/linkseal.yaml.5",
     "/usr/share/doc/linkseal/install.md",
@@ -54,6 +55,13 @@ describe("what lies where", () => {
     "/usr/share/fish/vendor_completions.d/linkseal.fish",
   ])("%s is there", (path) => {
     expect(at(path)?.mode).toBe(0o644);
+  });
+
+  it("what a browser is given goes along", () => {
+    for (const name of ["page.html", "page.js", "page.css", "icon.svg"]) {
+      const matches = bundlePatterns.filter((pattern) => matchesGlob(`web/${name}`, pattern));
+      expect(matches, name).toEqual(["web/*"]);
+    }
   });
 
   it("the launcher becomes the process that it starts", () => {

@@ -147,12 +147,22 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     host.ok(`mkdir -p /etc/systemd/system/linkseal.service.d
       printf '${dropIn}\\n' > /etc/systemd/system/linkseal.service.d/test.conf
       systemctl daemon-reload && systemctl restart linkseal.service`);
-    const config = demoSite(seed, "clear").site.config(`unix:${socket}`);
+    const page = "serve: { page: { listen: 127.0.0.1:9443 } }";
+    const config = `${demoSite(seed, "clear").site.config(`unix:${socket}`)}\n${page}\n`;
     const quoted = `'${config.replaceAll("'", `'\\''`)}'`;
     host.ok(`printf %s ${quoted} > /etc/linkseal/linkseal.yaml && linkseal apply --yes`);
     await campaignDone();
     await protectedAgain();
     expect(broken()).toEqual([]);
+  });
+
+  it("serves its page, and signs reports with a key that nobody else reads", () => {
+    expect(host.ok("linkseal page code")).toMatch(/^http:\/\/127\.0\.0\.1:9443\/#/);
+    const get = `fetch("http://127.0.0.1:9443/page.js").then((reply) => console.log(reply.status))`;
+    expect(host.ok(`/usr/lib/linkseal/bin/node -e '${get}'`).trim()).toBe("200");
+    host.ok("linkseal report key > /tmp/key.pem && linkseal report --out /tmp/report.json");
+    expect(host.run("linkseal report verify /tmp/report.json --key /tmp/key.pem").status).toBe(0);
+    expect(host.ok("stat -c '%U %a' /var/lib/linkseal/report.key").trim()).toBe("linkseal 600");
   });
 
   it("comes back after kill -9 and after a hang, and no link knows of it", async () => {
