@@ -16,7 +16,9 @@ const args = process.argv.slice(2);
 // its memory (bench/idle.ts). No signal opens a debugger of what may hold a key.
 const noDebugger = ["--disable-sigusr1"];
 const thrifty = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
-const services = { agent: [...noDebugger, ...thrifty], net: noDebugger, mka: noDebugger };
+// A participant stays the process that it is: a descriptor that a manager hands to it would not
+// outlive an exec by Node. The package's own command starts all of them without a debugger.
+const services = { agent: [...noDebugger, ...thrifty], net: noDebugger };
 const flags = Object.hasOwn(services, args[0] ?? "") ? services[args[0]] : [];
 
 // The bundle if no source is as new as it, else the sources: a stale bundle never runs.

@@ -43,9 +43,9 @@ const text = (path: string, content: string, mode: Entry["mode"] = 0o644): Entry
   from: { kind: "text", text: content },
 });
 
-// exec: whoever started it knows the agent by this process.
+// exec: whoever started it knows the agent by this process, and hands descriptors to it.
 const launcher = `#!/bin/sh
-exec ${home}/bin/node ${home}/agent/bin.js "$@"
+exec ${home}/bin/node --disable-sigusr1 ${home}/agent/bin.js "$@"
 `;
 
 export function layout(built: Built): readonly Entry[] {

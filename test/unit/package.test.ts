@@ -66,7 +66,9 @@ describe("what lies where", () => {
 
   it("the launcher becomes the process that it starts", () => {
     const from = at("/usr/bin/linkseal")?.from;
-    expect(from?.kind === "text" ? from.text : "").toMatch(/^#!\/bin\/sh\nexec /);
+    expect(from?.kind === "text" ? from.text : "").toMatch(
+      /^#!\/bin\/sh\nexec \S+\/node --disable-sigusr1 /,
+    );
   });
 });
 
