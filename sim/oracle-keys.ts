@@ -42,8 +42,8 @@ export function watchKeys(): Checker {
   const pointed = new Map<string, Ckn | undefined>();
   /** Brought late, by link: gone with their timer, and in nobody's count until then. */
   const passing = new Map<string, Ckn>();
-  /** By link: when its router last went back to what it had before. */
-  const wentBackAt = new Map<string, Instant>();
+  /** By link and key: when its router brought it back by itself. */
+  const cameBackAt = new Map<string, Instant>();
   return (moment) => {
     const findings: Finding[] = [];
     for (const { id, commitArmed } of moment.now.links) {
@@ -56,11 +56,11 @@ export function watchKeys(): Checker {
       if (effect.what === "peer.put" && effect.link !== undefined) {
         pointed.set(effect.link, effect.by === "agent" ? effect.ckn : undefined);
       }
-      if (effect.what === "takeover") wentBackAt.set(effect.link ?? "", effect.at);
+      if (effect.what === "takeover") noteReturned(moment, effect, cameBackAt);
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
       if (isLate(moment, effect)) passing.set(effect.link ?? "", effect.ckn ?? ("" as Ckn));
-      findings.push(...tooMany(moment, effect, { ours, pointed, passing, wentBackAt }));
+      findings.push(...tooMany(moment, effect, { ours, pointed, passing, cameBackAt }));
       findings.push(...reused(moment, effect, meanings));
     }
     for (const link of moment.now.links) {
@@ -80,7 +80,18 @@ interface Origins {
   readonly ours: ReadonlySet<Ckn>;
   readonly pointed: ReadonlyMap<string, Ckn | undefined>;
   readonly passing: ReadonlyMap<string, Ckn>;
-  readonly wentBackAt: ReadonlyMap<string, Instant>;
+  readonly cameBackAt: ReadonlyMap<string, Instant>;
+}
+
+function noteReturned(
+  { before, now }: Moment,
+  { at, link }: EffectEvent,
+  cameBackAt: Map<string, Instant>,
+): void {
+  const had = linkOf(before, link)?.edgeKeys ?? [];
+  for (const ckn of linkOf(now, link)?.edgeKeys ?? []) {
+    if (!had.includes(ckn)) cameBackAt.set(`${link} ${ckn}`, at);
+  }
 }
 
 function isLate({ known, now, at }: Moment, { token, link }: EffectEvent): boolean {
@@ -92,7 +103,7 @@ function isLate({ known, now, at }: Moment, { token, link }: EffectEvent): boole
 function* tooMany(
   moment: Moment,
   effect: EffectEvent,
-  { ours, pointed, passing, wentBackAt }: Origins,
+  { ours, pointed, passing, cameBackAt }: Origins,
 ): Iterable<Finding> {
   const link = linkOf(moment.now, effect.link);
   if (link === undefined) return;
@@ -108,10 +119,11 @@ function* tooMany(
     yield { promise: "P6", event, text };
   }
   const most = moment.now.links.length + 1;
-  const seen = moment.now.links.filter(
-    ({ id }) => id === link.id || moment.at - (wentBackAt.get(id) ?? -Infinity) > unseenMs,
-  );
-  const all = [...seen.flatMap(kept), ...asked];
+  const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
+    moment.at - (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) > unseenMs;
+  const counted = (each: LinkTruth): readonly Ckn[] =>
+    each.id === link.id ? kept(each) : kept(each).filter((ckn) => isSeen(each, ckn));
+  const all = [...moment.now.links.flatMap(counted), ...asked];
   const inGroup = new Set(all.filter((ckn) => ours.has(ckn) && !late.has(ckn)));
   if (inGroup.size > most) {
     const { name, links } = moment.now;

@@ -347,7 +347,8 @@ class Rotations {
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
       if (link?.router.configured(link.port)?.admin !== "down") continue;
       // A commit that an agent forgot may be undone later: that the port is shut is told.
-      if ((this.#shutAt.get(link.id) ?? 0) < (this.#lives.forgotAt ?? 0)) continue;
+      const shutAt = this.#shutAt.get(link.id);
+      if (shutAt !== undefined && shutAt < (this.#lives.forgotAt ?? shutAt)) continue;
       this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
     }
   }
