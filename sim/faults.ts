@@ -28,8 +28,11 @@ export interface FaultKind {
   readonly name: string;
   /** One line for `--list-faults`. */
   readonly title: string;
-  /** `link`: the state of the link itself may change by it, and that is nobody's doing. */
-  readonly scope: "link" | "management";
+  /**
+   * `link`: the state of the link itself may change by it, and that is nobody's doing; `router`:
+   * that of every link of its router.
+   */
+  readonly scope: "link" | "router" | "management";
   strike(site: Site, link: SiteLink): Heal;
 }
 
@@ -48,7 +51,7 @@ export interface FleetFault extends FaultKind {
 /** Strikes and tells the observers; the returned heal does the same. */
 export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal {
   const tell = (what: "strikes" | "ends"): void => {
-    if (fault.scope === "link") site.disturb(link.id);
+    for (const { id } of disturbedBy(fault.scope, site, link)) site.disturb(id);
     site.tellFault(`${fault.name} ${what}`, link.id);
   };
   tell("strikes");
@@ -60,6 +63,17 @@ export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal 
     tell("ends");
     heal();
   };
+}
+
+function disturbedBy(scope: FaultKind["scope"], site: Site, link: SiteLink): readonly SiteLink[] {
+  switch (scope) {
+    case "link":
+      return [link];
+    case "router":
+      return site.links.filter(({ router }) => router === link.router);
+    case "management":
+      return [];
+  }
 }
 
 const twist = (name: FarTwist) => (_site: Site, link: SiteLink) => {
@@ -244,16 +258,22 @@ export const fleetFaults: readonly FleetFault[] = [
       return nothingToHeal;
     },
   ),
-  fleet("reboot", "a router boots", "link", minutes(2, 3), (_site, link) => {
+  fleet("reboot", "a router boots", "router", minutes(2, 3), (_site, link) => {
     link.router.reboot();
     return nothingToHeal;
   }),
-  fleet("boot-forgets", "a boot keeps an unconfirmed commit", "link", minutes(2, 3), (_, link) => {
-    link.router.commits.forgetTimer();
-    link.router.reboot();
-    return nothingToHeal;
-  }),
-  fleet("standby-behind", "a standby has not heard all", "link", minutes(1, 2), (site, link) => {
+  fleet(
+    "boot-forgets",
+    "a boot keeps an unconfirmed commit",
+    "router",
+    minutes(2, 3),
+    (_, link) => {
+      link.router.commits.forgetTimer();
+      link.router.reboot();
+      return nothingToHeal;
+    },
+  ),
+  fleet("standby-behind", "a standby has not heard all", "router", minutes(1, 2), (site, link) => {
     const behind = site.prng.fork(`standby ${site.clock.now()}`).between(1, 3);
     link.router.takeOver(behind);
     return nothingToHeal;
