@@ -38,7 +38,6 @@ const tries = { resume: 3, revert: 8 };
 type Temper = "careless" | "careful";
 
 const who = "person";
-const never = new AbortController().signal;
 const tickMs = { careless: { low: 5_000, high: 30_000 }, careful: { low: 5_000, high: 15_000 } };
 /** Most people answer in minutes, some after lunch. */
 const answerMs = { low: 5_000, high: 90_000 };
@@ -47,6 +46,8 @@ const lunchMs = { low: 1_200_000, high: 5_400_000 };
 export class Person {
   readonly #parts: PersonParts;
   readonly #desks = new Map<string, Desk>();
+  /** Of this person alone: what still waits at the end of a run hangs on it. */
+  readonly #never = new AbortController().signal;
   #temper: Temper = "careless";
   #away = true;
 
@@ -157,7 +158,7 @@ export class Person {
     if (desk.wanted === "nothing") return;
     const urgency = desk.wanted === "emergency" ? "emergency" : "planned";
     const asked = { by: who, risks: this.#parts.risks, urgency } as const;
-    await agent.orders.rotate(group, asked, never);
+    await agent.orders.rotate(group, asked, this.#never);
     desk.wanted = "nothing";
   }
 
@@ -213,7 +214,7 @@ export class Person {
     }
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
     const drained = / (\S+) is not carrying: it is drained/.exec(campaign.because)?.[1];
-    if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, never);
+    if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, this.#never);
     // A campaign that forgot what it did to its own sibling waits for ever; both are adopted.
     const forgot = campaign.because.includes("it has MACsec that is not ours");
     const strange = /gate\.leftoverKey|a key that is not of this/.test(campaign.because);
@@ -237,13 +238,14 @@ export class Person {
     }
     for (const link of links) {
       putRight(site, agent.memory, link);
-      if (agent.memory.drains[link.id] !== undefined) await agent.orders.undrain(link.id, never);
+      if (agent.memory.drains[link.id] !== undefined)
+        await agent.orders.undrain(link.id, this.#never);
       if (agent.memory.bindings[link.id] !== undefined) continue;
-      await agent.orders.adopt(link.id, ["asFound"], never).catch(() => undefined);
+      await agent.orders.adopt(link.id, ["asFound"], this.#never).catch(() => undefined);
     }
     const status = agent.status().groups.find(({ name }) => name === group);
     if (status?.verdict === "protected") return;
-    await agent.orders.enrol(group, { by: who, risks: this.#parts.risks }, never);
+    await agent.orders.enrol(group, { by: who, risks: this.#parts.risks }, this.#never);
   }
 }
 

@@ -30,7 +30,6 @@ export interface RotationsOptions {
 }
 
 const address = "unix:/run/linkseal-sim/site.sock";
-const never = new AbortController().signal;
 const minuteMs = 60_000;
 /** What conspires needs its time. */
 const stormMs = {
@@ -82,6 +81,8 @@ class Rotations {
   #digest = 0;
   #macsec: string = settings[0];
   #isEnrolled = false;
+  /** Of this run alone: what waits at its end hangs on it, and a whole site on that. */
+  readonly #never = new AbortController().signal;
   #ambush: Ambush | undefined;
 
   constructor(options: RotationsOptions) {
@@ -236,7 +237,7 @@ class Rotations {
       this.#macsec = this.#prng.pick(settings.filter((each) => each !== this.#macsec));
       const request = { text: this.#config(), file: "fleet.yaml", who: "person", queue: true };
       // Refused by a full disk: the next round asks for something else.
-      void this.#run.agent?.apply(request, never).catch(() => undefined);
+      void this.#run.agent?.apply(request, this.#never).catch(() => undefined);
       return;
     }
     for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");
