@@ -26,30 +26,34 @@ async function rehearsed(twin: Twin, target = group): Promise<Rehearsal> {
 
 describe.each(overlaps)("a rehearsal for routers with overlap %s", (overlap) => {
   it.each([
-    ["by the agent", (text: string): string => text],
-    ["by a person, with a soak", (text: string): string => afterSoak(manual(text))],
-  ])("goes through the whole rotation, %s, and loses nothing", async (_who, edit) => {
-    const pair = await Pair.adopted({ overlap, edit });
-    const rehearsal = await rehearsed(twinOf(pair));
-    expect(rehearsal).toMatchObject({
-      schema: "linkseal.rehearsal/1",
-      target: group,
-      verdict: "good",
-      lostFrames: "0",
-      brokenPromises: [],
-    });
-    expect(rehearsal.links.map(({ link, outcome }) => [link, outcome])).toEqual([
-      [`${group}/primary`, "rotated"],
-      [`${group}/secondary`, "rotated"],
-    ]);
-    for (const { dark, steps } of rehearsal.links) {
-      expect(dark.wholeMs).toBeGreaterThan(1_000);
-      expect(dark.wholeMs).toBeCloseTo(dark.theirsMs + dark.oursMs);
-      expect(steps.map(({ state }) => state)).toContain("proving");
-    }
-    expect(pair.agent.memory.campaigns[group]).toBeUndefined();
-    expect(pair.agent.memory.bindings[`${group}/primary`]?.how).toBe("adopted");
-  });
+    ["by the agent", (text: string): string => text, "two"],
+    ["by a person, with a soak", (text: string): string => afterSoak(manual(text)), "two"],
+    ["by a person, both links at one router", manual, "one"],
+  ] as const)(
+    "goes through the whole rotation, %s, and loses nothing",
+    async (_who, edit, routers) => {
+      const pair = await Pair.adopted({ overlap, edit, routers });
+      const rehearsal = await rehearsed(twinOf(pair));
+      expect(rehearsal).toMatchObject({
+        schema: "linkseal.rehearsal/1",
+        target: group,
+        verdict: "good",
+        lostFrames: "0",
+        brokenPromises: [],
+      });
+      expect(rehearsal.links.map(({ link, outcome }) => [link, outcome])).toEqual([
+        [`${group}/primary`, "rotated"],
+        [`${group}/secondary`, "rotated"],
+      ]);
+      for (const { dark, steps } of rehearsal.links) {
+        expect(dark.wholeMs).toBeGreaterThan(1_000);
+        expect(dark.wholeMs).toBeCloseTo(dark.theirsMs + dark.oursMs);
+        expect(steps.map(({ state }) => state)).toContain("proving");
+      }
+      expect(pair.agent.memory.campaigns[group]).toBeUndefined();
+      expect(pair.agent.memory.bindings[`${group}/primary`]?.how).toBe("adopted");
+    },
+  );
 });
 
 describe("the twin", () => {
