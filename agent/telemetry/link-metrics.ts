@@ -161,7 +161,7 @@ export function pnUsedRatio({ frames, liveSuite }: MacsecPort): number | undefin
   const next = strongValue(frames)?.nextPn;
   const suite = strongValue(liveSuite);
   if (next === undefined || suite === undefined) return undefined;
-  return Number((next * 1_000_000n) / pnLimitOf(suite)) / 1_000_000;
+  return Number(next) / Number(pnLimitOf(suite));
 }
 
 const macsecRows = [

@@ -106,6 +106,13 @@ describe("a site that is protected", () => {
     );
   });
 
+  it("tells how little of extended packet numbers is used: rounded it was nothing for ever", () => {
+    const next = Number(series.get(`linkseal_macsec_next_pn{${primary}}`));
+    const used = Number(series.get(`linkseal_macsec_pn_used_ratio{${primary}}`));
+    expect(next).toBeGreaterThan(1_000);
+    expect(used * 2 ** 64).toBeCloseTo(next);
+  });
+
   it("names no CKN and no version of a key", () => {
     const text = textOf(bench);
     const { key } = bench.agent.memory.bindings[`${group}/primary`] ?? {};
