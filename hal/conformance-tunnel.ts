@@ -10,13 +10,12 @@ import {
   must,
   mustBe,
   refusedChange,
+  rekey,
   told,
   until,
 } from "./conformance-kit.ts";
-import type { PortChange } from "./device.ts";
+import { type RekeyWhat, rekeyWhats } from "./device.ts";
 import type { DeviceState, IpsecSa, Route } from "./model.ts";
-
-type RekeyWhat = Extract<PortChange, { readonly kind: "ipsec.rekey" }>["what"];
 
 function tunnelTruth(bench: DeviceBench): TunnelTruth | undefined {
   return bench.truth().tunnels.find(({ name }) => name === bench.tunnel.name);
@@ -46,7 +45,7 @@ function routesIn({ ways, routing }: DeviceState): readonly Route[] {
 function rekeyCase(what: RekeyWhat): DeviceCase {
   const renews = what !== "ike";
   return {
-    ...ipsec,
+    ...rekey(what),
     name: `tunnel: ${what === "reauthenticate" ? what : `${what} rekey`} interrupts nothing`,
     why: "RFC 7296 2.8: the new SAs stand before the old ones go",
     async run(bench) {
@@ -125,9 +124,9 @@ export const tunnelCases: readonly DeviceCase[] = [
       );
     },
   },
-  ...(["child", "ike", "reauthenticate"] as const).map(rekeyCase),
+  ...rekeyWhats.map(rekeyCase),
   {
-    ...ipsec,
+    ...rekey("child"),
     name: "tunnel: one that is not there cannot be rekeyed",
     why: "an emergency rekey that did nothing must not look done",
     async run(bench) {

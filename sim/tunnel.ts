@@ -1,6 +1,6 @@
 // One IKE SA with its pair of IPsec SAs, between a router and an Azure-like gateway.
 
-import type { PortChange } from "#hal/device.ts";
+import type { RekeyWhat } from "#hal/device.ts";
 import { type IpsecSa, type IpsecTunnel, known, type TunnelSpec } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Cancel, SimClock } from "./clock.ts";
@@ -24,8 +24,6 @@ interface SaPair {
   /** How long this pair carried traffic. */
   carriedMs: number;
 }
-
-type RekeyWhat = Extract<PortChange, { readonly kind: "ipsec.rekey" }>["what"];
 
 const exchangeMs = 200;
 const dialMs = 2_000;

@@ -57,7 +57,7 @@ const tunnel: TunnelSpec = {
   localPrefixes: ["10.1.0.0/16"],
   remotePrefixes: ["10.100.0.0/16"],
   ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
-  transforms: { encryption: "gcm-aes-256", integrity: "none", dhGroup: "ecp384" },
+  transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
   life: { seconds: 27_000, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
@@ -82,7 +82,10 @@ export function buildRig(capabilities: Capabilities, names: Names = ports): Rig 
   router.managementRoutes.set("192.0.2.10", names[1]);
   router.managementRoutes.set("192.0.2.99", undefined);
   const traffic = new Traffic({ links: links.map(({ port, fibre }) => ({ router, port, fibre })) });
-  const caks = new Map([[tunnel.auth.secretId, prng.fork("psk").bytes(24)]]);
+  // A PSK is text that Azure takes.
+  const psk = new TextEncoder().encode(prng.fork("psk").hex(24));
+  const caks = new Map([[tunnel.auth.secretId, psk]]);
+  router.setGatewayPsk(tunnel.remoteAddress, psk);
   const effects = { count: 0 };
   router.onEffect(() => {
     effects.count += 1;
