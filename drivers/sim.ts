@@ -14,7 +14,12 @@ export const sim: Driver = {
       hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
       freshSak: true,
     },
-    ipsec: { keying: ["ike"], authentication: ["psk", "certificate"], atomicReplace: true, rekeys: rekeyWhats },
+    ipsec: {
+      keying: ["ike"],
+      authentication: ["psk", "certificate"],
+      atomicReplace: true,
+      rekeys: rekeyWhats,
+    },
     drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 0 },
     probe: true,
   },

@@ -2,13 +2,7 @@
 // preparations.
 
 import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "./conformance-bench.ts";
-import type {
-  Capabilities,
-  DeviceChange,
-  PortChange,
-  RekeyWhat,
-  Transaction,
-} from "./device.ts";
+import type { Capabilities, DeviceChange, PortChange, RekeyWhat, Transaction } from "./device.ts";
 import { type ErrorCode, LinksealError } from "./error.ts";
 import { encodeJson } from "./json.ts";
 import type {

@@ -9,8 +9,14 @@ import {
   look,
   must,
   mustBe,
+  type Need,
+  never,
+  prepare,
   refusedChange,
   rekey,
+  revertMs,
+  stepMs,
+  timer,
   told,
   until,
 } from "./conformance-kit.ts";
@@ -64,6 +70,15 @@ function rekeyCase(what: RekeyWhat): DeviceCase {
     },
   };
 }
+
+/** More than a router takes to do what its timer says. */
+const slackMs = 15_000;
+
+const revertible: Need = {
+  needs: (capabilities) => ipsec.needs(capabilities) && timer.needs(capabilities),
+  attempt: (bench) =>
+    ipsec.needs(bench.device.capabilities) ? timer.attempt(bench) : ipsec.attempt(bench),
+};
 
 export const tunnelCases: readonly DeviceCase[] = [
   {
@@ -122,6 +137,22 @@ export const tunnelCases: readonly DeviceCase[] = [
         !routesIn(state).some(({ via }) => via.kind === "tunnel"),
         "a route leads into no tunnel",
       );
+    },
+  },
+  {
+    ...revertible,
+    name: "tunnel: reverts in time without a confirm",
+    why: "the dead man's timer covers what may cut the way to the router, a tunnel too",
+    async run(bench) {
+      const change = [{ kind: "ipsec.putTunnel", tunnel: bench.tunnel }] as const;
+      const transaction = await prepare(bench, change);
+      await transaction.apply(revertMs, never);
+      must(tunnelTruth(bench) !== undefined, "a tunnel with a time to revert was not put");
+      await bench.wait(revertMs + stepMs(bench.device.capabilities) + slackMs);
+      must(tunnelTruth(bench) === undefined, "the tunnel was not taken back in its time");
+      const told = (await look(bench)).ipsec.some(({ name }) => name === bench.tunnel.name);
+      must(!told, "a tunnel that was taken back is told");
+      await put(bench);
     },
   },
   ...rekeyWhats.map(rekeyCase),

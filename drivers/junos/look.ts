@@ -39,6 +39,14 @@ import {
   readUptime,
   type Uptime,
 } from "./system-answers.ts";
+import {
+  readIkeSas,
+  readIpsecSas,
+  readPassed,
+  readTunnelRoutes,
+  tunnelStates,
+} from "./tunnel-answers.ts";
+import { getTunnels, readTunnels } from "./tunnel-config.ts";
 
 /** An answer as it was understood, or why there is none. */
 async function answer<T>(
@@ -58,7 +66,7 @@ async function answer<T>(
 
 export async function look(
   session: Netconf,
-  { device, clock }: Asked,
+  { device, clock, capabilities }: Asked,
   signal: AbortSignal,
 ): Promise<DeviceState> {
   const at = clock.now();
@@ -78,14 +86,60 @@ export async function look(
     ]);
   const answers = { config, physical, uptime, sessions, counters, connections, statistics };
   const ports = "value" in physical ? [...physical.value.keys()] : [];
+  // Elsewhere the words of its questions are not known.
+  const { ipsec, routes } =
+    capabilities.ipsec === undefined ? noTunnels : await tunnels(session, at, signal);
+  const told = await routing(session, config, peers, at, signal);
   return {
     device,
     at,
     control: control(uptime, commits, at),
     macsec: ports.map((port) => portState(port, answers, at)),
-    ipsec: [],
-    routing: await routing(session, config, peers, at, signal),
+    ipsec,
+    routing: withRoutes(told, routes, at),
   };
+}
+
+interface Tunnels {
+  readonly ipsec: DeviceState["ipsec"];
+  /** Those that lead into tunnels. */
+  readonly routes: Answer<readonly Route[]>;
+}
+
+const noTunnels: Tunnels = { ipsec: [], routes: { value: [] } };
+
+async function tunnels(session: Netconf, at: Instant, signal: AbortSignal): Promise<Tunnels> {
+  const config = await answer(session.call(getTunnels(), "none", signal), readTunnels);
+  if ("why" in config) {
+    // A list without them would say that there are none.
+    const text = "which VPNs are configured is not understood";
+    const details = { effect: "none", where: session.where, next: "linkseal doctor" } as const;
+    throw new LinksealError("device.unparsed", text, details);
+  }
+  if (config.value.vpns.size === 0) return noTunnels;
+  const ask = (name: Parameters<typeof operation>[0]): Promise<XmlElement> =>
+    session.call(operation(name), "none", signal);
+  const names = new Map(
+    [...config.value.vpns.values()].map(({ name, unit }) => [`st0.${unit ?? "none"}`, name]),
+  );
+  const [ikeSas, ipsecSas, passed, routes] = await Promise.all([
+    answer(ask("ikeSas"), readIkeSas),
+    answer(ask("ipsecSas"), readIpsecSas),
+    answer(ask("tunnelInterfaces"), readPassed),
+    answer(ask("staticRoutes"), (reply) => readTunnelRoutes(reply, names)),
+  ]);
+  return { ipsec: tunnelStates(config.value, { ikeSas, ipsecSas, passed }, at), routes };
+}
+
+// Without those into its tunnels the routes of a router look like a way around them.
+function withRoutes(
+  told: Reading<Routing>,
+  routes: Tunnels["routes"],
+  at: Instant,
+): Reading<Routing> {
+  if (told.kind === "unknown") return told;
+  if ("why" in routes) return unknown(routes.why, at);
+  return known({ ...told.value, routes: [...told.value.routes, ...routes.value] }, at);
 }
 
 function control(

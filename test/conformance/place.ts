@@ -16,7 +16,7 @@ import { SimDisk } from "#sim/disk.ts";
 import { EosFace, eosModel } from "#sim/faces/eos.ts";
 import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
 import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
-import { JunosFace, junosModel } from "#sim/faces/junos.ts";
+import { JunosFace, junosModel, srxModel } from "#sim/faces/junos.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
 import type { Router } from "#sim/router.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
@@ -43,6 +43,7 @@ export interface Platform<F extends Face = Face> {
 
 interface Less extends Partial<MacsecCapabilities> {
   readonly commit?: CommitMode;
+  readonly ipsec?: "none";
 }
 
 function eos(model: string, version: string, timer: "inRow" | "beside"): Platform<EosFace> {
@@ -90,7 +91,7 @@ function junos(model: string, version: string, less: Less): Platform<JunosFace> 
     vendor: "junos",
     channel: "netconf",
     ports: ["et-0/0/0", "et-0/0/1"],
-    model: junosModel,
+    model: less.ipsec === undefined ? srxModel : junosModel,
     faceOf: (router) => new JunosFace(router, { model, version }),
     less,
   };
@@ -111,8 +112,9 @@ export const platforms = {
   }),
   "8201-32FH 7.11.2": iosxr("8201-32FH", "7.11.2", {}),
   "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
-  "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", {}),
-  "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none" }),
+  "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }),
+  "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }),
+  "srx4600 23.4R2": junos("srx4600", "23.4R2.13", { overlap: "none" }),
 } as const;
 
 export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
@@ -125,9 +127,17 @@ export function driverOf(vendor: Vendor): Driver {
   return driver;
 }
 
-function lesser({ macsec, ...others }: Capabilities, { commit, ...less }: Less): Capabilities {
+function lesser(
+  { macsec, ipsec, ...others }: Capabilities,
+  { commit, ipsec: none, ...less }: Less,
+): Capabilities {
   if (macsec === undefined) throw new RangeError("no MACsec");
-  return { ...others, commit: commit ?? others.commit, macsec: { ...macsec, ...less } };
+  return {
+    ...others,
+    commit: commit ?? others.commit,
+    macsec: { ...macsec, ...less },
+    ...(none === undefined && ipsec !== undefined ? { ipsec } : {}),
+  };
 }
 
 /** A fleet's routers of that platform. */
