@@ -16,6 +16,7 @@ import { type Answer, reading } from "../answer.ts";
 import type { Asked } from "../define-dialect.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import type { XmlElement } from "../transport/xml.ts";
+import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
 import { getConfig, type JunosConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
@@ -100,22 +101,10 @@ export async function look(
   };
 }
 
-interface Tunnels {
-  readonly ipsec: DeviceState["ipsec"];
-  /** Those that lead into tunnels. */
-  readonly routes: Answer<readonly Route[]>;
-}
-
-const noTunnels: Tunnels = { ipsec: [], routes: { value: [] } };
-
-async function tunnels(session: Netconf, at: Instant, signal: AbortSignal): Promise<Tunnels> {
+async function tunnels(session: Netconf, at: Instant, signal: AbortSignal): Promise<TunnelsTold> {
   const config = await answer(session.call(getTunnels(), "none", signal), readTunnels);
-  if ("why" in config) {
-    // A list without them would say that there are none.
-    const text = "which VPNs are configured is not understood";
-    const details = { effect: "none", where: session.where, next: "linkseal doctor" } as const;
-    throw new LinksealError("device.unparsed", text, details);
-  }
+  // A list without them would say that there are none.
+  if ("why" in config) throw notUnderstood("which tunnels are configured", session.where);
   if (config.value.vpns.size === 0) return noTunnels;
   const ask = (name: Parameters<typeof operation>[0]): Promise<XmlElement> =>
     session.call(operation(name), "none", signal);
@@ -129,17 +118,6 @@ async function tunnels(session: Netconf, at: Instant, signal: AbortSignal): Prom
     answer(ask("staticRoutes"), (reply) => readTunnelRoutes(reply, names)),
   ]);
   return { ipsec: tunnelStates(config.value, { ikeSas, ipsecSas, passed }, at), routes };
-}
-
-// Without those into its tunnels the routes of a router look like a way around them.
-function withRoutes(
-  told: Reading<Routing>,
-  routes: Tunnels["routes"],
-  at: Instant,
-): Reading<Routing> {
-  if (told.kind === "unknown") return told;
-  if ("why" in routes) return unknown(routes.why, at);
-  return known({ ...told.value, routes: [...told.value.routes, ...routes.value] }, at);
 }
 
 function control(

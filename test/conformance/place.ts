@@ -59,6 +59,7 @@ function eos(model: string, version: string, timer: "inRow" | "beside"): Platfor
 }
 
 const oldXe: Less = { overlap: "none", always: ["replayWindow", "includeSci"] };
+const switchXe: Less = { ...oldXe, ipsec: "none" };
 
 function iosxe(platform: string, version: string, less: Less): Platform<IosxeFace> {
   const hasArchive = less.commit === undefined;
@@ -70,7 +71,7 @@ function iosxe(platform: string, version: string, less: Less): Platform<IosxeFac
     model: iosxeModel,
     faceOf: (router) => new IosxeFace(router, { platform, version, hasArchive, isRecent }),
     less,
-    echo: /key-string /,
+    echo: /key-string |pre-shared-key /,
   };
 }
 
@@ -101,9 +102,9 @@ export const platforms = {
   "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow"),
   "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside"),
   "C8500-12X4QC 17.15.1": iosxe("C8500-12X4QC", "17.15.01a", {}),
-  "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", oldXe),
+  "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", switchXe),
   "C9500-24Y4C 17.9.4": iosxe("C9500-24Y4C", "17.09.04a", {
-    ...oldXe,
+    ...switchXe,
     commit: { kind: "immediate" },
   }),
   "ASR1001-HX 17.3.4": iosxe("ASR1001-HX", "17.03.04a", {

@@ -38,7 +38,7 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/answer\.ts$/,
+    edge: /^drivers\/([a-z]+\/.*|tunnel-look\.ts) -> drivers\/answer\.ts$/,
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
@@ -46,8 +46,8 @@ const importTable: readonly TableRow[] = [
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
   {
-    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/tunnel-change\.ts$/,
-    why: "pure: what a change of tunnels comes to, and what is refused, whatever the vendor",
+    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/tunnel-(change|look)\.ts$/,
+    why: "pure: what a change of tunnels comes to and a look tells of them, whatever the vendor",
   },
   {
     edge: /^drivers\/tunnel-change\.ts -> drivers\/port-change\.ts$/,
