@@ -58,7 +58,7 @@ const questions = {
     includes(
       end,
       "^crypto ikev2 (proposal|policy|keyring|profile) ",
-      "^ (encryption (aes|3des)|integrity (sha|md5)|prf|group|proposal|match|keyring) ?",
+      "^ (encryption (aes|3des)|integrity (sha|md5)|prf|group|proposal|match|keyring)",
       "^ (peer|identity|lifetime) ",
       "^ authentication [a-z]+ pre-share$",
       "^  (description psk|address) ",

@@ -13,15 +13,16 @@ export interface IkeSa {
   readonly isReady: boolean;
 }
 
+const rowMax = 200;
+
 /** A row for each; the words below it say more than is asked. */
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
   const isNothing = /^(?: *IPv[46] Crypto IKEv2 {1,4}SA *|\s*)$/.test(text.trim());
   if (!isNothing && !/^ *Tunnel-id {1,20}Local\b/m.test(text)) return undefined;
   return text.split("\n").flatMap((row): readonly IkeSa[] => {
-    const [, local = "", remote = "", status = ""] =
-      /^ {0,4}\d{1,10} {1,20}([\d.]{7,15})\/\d{1,5} {1,20}([\d.]{7,15})\/\d{1,5} {1,20}\S{1,80} {1,20}([A-Z-]{2,20}) *$/.exec(
-        row,
-      ) ?? [];
+    const [id = "", ...ends] = row.length > rowMax ? [] : row.trim().split(/ +/);
+    const [local = "", remote = ""] = ends.map((end) => /^([\d.]+)\/\d+$/.exec(end)?.[1] ?? "");
+    const status = ends.length === 4 && /^\d+$/.test(id) ? ends[3] : undefined;
     if (!isIPv4(local) || !isIPv4(remote)) return [];
     return [{ localAddress: local, remoteAddress: remote, isReady: status === "READY" }];
   });
@@ -57,6 +58,7 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
     // Several flows of one interface follow each other.
     if (name !== undefined || row.startsWith("protected vrf:")) {
       if (page.some((one) => one.startsWith("#pkts"))) end();
+      page = [];
       if (name !== undefined) at = name;
     }
     page.push(row);
@@ -204,10 +206,12 @@ function sasOf(flow: Flow | undefined, at: Instant): IpsecTunnel["sas"] {
   if (flow === undefined) return known([], at);
   const { sas, sent, received } = flow;
   if (sas === undefined) return unknown("unparsed", at);
+  const longest = { in: 0, out: 0 };
+  for (const { direction, left } of sas) longest[direction] = Math.max(longest[direction], left);
   // Counted by flow, of which the SAs of a direction take their turns.
   return known(
     sas.map(({ isActive, left, ...sa }): IpsecSa => {
-      const isNewest = sas.every((one) => one.direction !== sa.direction || one.left <= left);
+      const isNewest = left === longest[sa.direction];
       const phase = isActive ? (isNewest ? "installed" : "rekeyed") : "deleting";
       const packets = sa.direction === "in" ? received : sent;
       return { ...sa, phase, packets, sequence: undefined };

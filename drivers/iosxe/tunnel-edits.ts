@@ -22,6 +22,8 @@ interface Ground {
   readonly config: XeTunnels;
   readonly device: string;
   readonly numbers: Set<number>;
+  /** Of IKE, by their names. */
+  readonly policies: Set<string>;
   readonly routes: Map<string, readonly string[]>;
   /** Tunnels of ours by name, with their ends and what they offer of IKE. */
   readonly standing: Map<string, TunnelPlan>;
@@ -40,6 +42,7 @@ export function tunnelCommands(
     config,
     device,
     numbers: new Set(config.numbers),
+    policies: new Set(config.policies),
     routes: new Map(config.routes),
     standing: new Map(plans),
   };
@@ -50,9 +53,9 @@ function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): reado
   const at = ground.config.tunnels.get(name)?.interface;
   if (after === undefined || (before !== undefined && !isSameButKey(before, after))) {
     const gone = before === undefined || at === undefined ? [] : goneBlocks(before, at, ground);
-    return after === undefined ? gone : [...gone, ...newBlocks(after, ground)];
+    return after === undefined ? gone : [...gone, ...newBlocks(after, ground, at)];
   }
-  if (before === undefined || at === undefined) return newBlocks(after, ground);
+  if (before === undefined || at === undefined) return newBlocks(after, ground, undefined);
   const stale = before.remotePrefixes.filter((one) => !after.remotePrefixes.includes(one));
   return [
     ...(before.psk === after.psk ? [] : [keyBlock(after)]),
@@ -77,12 +80,13 @@ const routeBlock = (commands: readonly (Command | undefined)[]): Block => ({
   commands: commands.filter((one) => one !== undefined),
 });
 
-function newBlocks(after: Wanted, ground: Ground): readonly Block[] {
+function newBlocks(after: Wanted, ground: Ground, before: string | undefined): readonly Block[] {
   refuse(after, ground);
   const { name, localAddress } = after;
   const home = ground.config.homes.get(localAddress) ?? "";
-  const at = `Tunnel${freeNumber(ground)}`;
+  const at = before ?? `Tunnel${freeNumber(ground)}`;
   ground.standing.set(name, after);
+  ground.policies.add(policyName(localAddress));
   return [
     ...policyBlocks(after),
     keyBlock(after),
@@ -94,7 +98,7 @@ function newBlocks(after: Wanted, ground: Ground): readonly Block[] {
 }
 
 function refuse({ name, localAddress, remoteAddress, ike }: Wanted, ground: Ground): void {
-  const { config, device, standing } = ground;
+  const { config, device, standing, policies } = ground;
   if (!config.homes.has(localAddress)) {
     throw failed(`no interface of the global table has the address ${localAddress}`, device);
   }
@@ -114,7 +118,7 @@ function refuse({ name, localAddress, remoteAddress, ike }: Wanted, ground: Grou
   }
   const policy = policyName(localAddress);
   const isShared = [...standing.values()].some((plan) => plan.localAddress === localAddress);
-  if (isShared || !config.policies.has(policy)) return;
+  if (isShared || !policies.has(policy)) return;
   throw failed(`there is a policy ${policy} of IKE that is not understood`, device);
 }
 
@@ -245,9 +249,9 @@ function addressAndMask(prefix: string): readonly [string, string] {
 function goneBlocks(before: TunnelPlan, at: string, ground: Ground): readonly Block[] {
   const { name, localAddress } = before;
   ground.standing.delete(name);
-  ground.numbers.delete(Number(at.replace("Tunnel", "")));
   const isLast = ![...ground.standing.values()].some((plan) => plan.localAddress === localAddress);
   const policy = policyName(localAddress);
+  if (isLast) ground.policies.delete(policy);
   return [
     routeBlock(before.remotePrefixes.map((prefix) => noRoute(prefix, at, ground))),
     {

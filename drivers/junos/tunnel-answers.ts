@@ -34,7 +34,7 @@ type ToldSa = Omit<IpsecSa, "packets" | "sequence">;
 
 export function readIpsecSas(reply: XmlElement): ToldSas | undefined {
   if (everyOf(reply, "ipsec-security-associations-information").length === 0) return undefined;
-  const told = new Map<string, readonly ToldSa[] | undefined>();
+  const told = new Map<string, ToldSa[] | undefined>();
   for (const block of everyOf(reply, "ipsec-security-associations-block")) {
     const vpn = textOf(block, "sa-vpn-name");
     if (vpn === undefined) continue;
@@ -42,8 +42,8 @@ export function readIpsecSas(reply: XmlElement): ToldSas | undefined {
     const read = childrenOf(block, "ipsec-security-associations").map((one) => saOf(one, group));
     const known = read.filter((one) => one !== undefined);
     const before = told.has(vpn) ? told.get(vpn) : [];
-    const isWhole = before !== undefined && known.length === read.length;
-    told.set(vpn, isWhole ? [...before, ...known] : undefined);
+    if (known.length === read.length) before?.push(...known);
+    told.set(vpn, known.length === read.length ? before : undefined);
   }
   return told;
 }

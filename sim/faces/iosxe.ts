@@ -434,7 +434,7 @@ class Vty {
           "logical-interface/sub-interfaces",
       );
     }
-    const isNew = /^crypto ikev2 profile /.test(line);
+    const isNew = line.startsWith("crypto ikev2 profile ");
     return text(isNew ? "IKEv2 profile MUST have:\n   1. A local and a remote method." : "");
   }
 }

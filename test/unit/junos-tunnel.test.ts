@@ -75,7 +75,9 @@ async function tunnelsOf(text = inner): Promise<JunosTunnels> {
   return found;
 }
 
-const bare = inner.replace(/<security>[^]*<\/security>/, "").replace(/<route>[^]*?<\/route>/, "");
+const bare = inner
+  .replace(/<security>[\s\S]*<\/security>/, "")
+  .replace(/<route>[\s\S]*?<\/route>/, "");
 
 async function edits(change: DeviceChange, text = inner) {
   const config = await tunnelsOf(text);
@@ -219,7 +221,7 @@ describe("a tunnel", () => {
   });
 
   it("is refused where a policy of somebody's has its name and no VPN does", async () => {
-    const stray = inner.replace(/<vpn><name>hub-1<[^]*?<\/vpn>/, "");
+    const stray = inner.replace(/<vpn><name>hub-1<[\s\S]*?<\/vpn>/, "");
     expect((await refusal([put()], stray)).code).toBe("device.rejected");
   });
 });
