@@ -130,15 +130,19 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   return { understood: told.length, secured: session.controlledPort === "secured" || isUp };
 }
 
+const standing = tunnelsOf();
+
 /** Whether a tunnel came of it. */
 function readTunnel(text: string): boolean {
-  const config = readTunnels({ interfaces: text, ike: text, ipsec: text });
-  for (const part of ["interfaces", "ike", "ipsec"]) readTunnels({ ...texts, [part]: text });
+  const read = ["interfaces", "ike", "ipsec"].map((part) =>
+    readTunnels({ ...texts, [part]: text }),
+  );
+  const config = read.find((one) => one !== undefined) ?? standing;
   readTunnelRoutes(text, new Map([["Tunnel3", "hub-1"]]));
   const answered = <T>(value: T | undefined): Answer<T> =>
     value === undefined ? { why: "unparsed" } : { value };
   const answers = { ikeSas: answered(readIkeSas(text)), ipsecSas: answered(readIpsecSas(text)) };
-  return tunnelStates(config ?? tunnelsOf(), answers, 0 as Instant).some(({ ike, sas }) => {
+  return tunnelStates(config, answers, 0 as Instant).some(({ ike, sas }) => {
     for (const sa of sas.kind === "known" ? sas.value : []) {
       if (!(sa.spi >= 0 && sa.spi < 2 ** 32)) throw new Error(`the SPI ${sa.spi}`);
     }
