@@ -213,6 +213,15 @@ function pskFor(
   throw rejected(planning, name, "the id of its PSK names no version");
 }
 
+/** Of the characters that a terminal takes for nothing but themselves. */
+export function isPlainPsk(psk: Secret): boolean {
+  return psk.use((octets) => octets.every((octet) => plainOctets.has(octet)));
+}
+
+const plainOctets: ReadonlySet<number> = new Set(
+  Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/@+,="),
+);
+
 /** Says a version of a PSK among the words of a description. */
 export const pskRemark = (psk: string): string => `psk ${psk}`;
 

@@ -13,7 +13,7 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
-import { EosFace, eosModel } from "#sim/faces/eos.ts";
+import { EosFace, eosModel, eosTunnelModel } from "#sim/faces/eos.ts";
 import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
 import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
 import { JunosFace, junosModel, srxModel } from "#sim/faces/junos.ts";
@@ -37,6 +37,8 @@ export interface Platform<F extends Face = Face> {
   readonly faceOf: (router: Router) => F;
   /** Less than the driver offers at most. */
   readonly less: Less;
+  /** Of a tunnel, where the platform does not take the policy `strong`. */
+  readonly policy?: Parameters<typeof buildRig>[2];
   /** A line in which a terminal gives back a key; absent = nothing is given back. */
   readonly echo?: RegExp;
 }
@@ -46,15 +48,23 @@ interface Less extends Partial<MacsecCapabilities> {
   readonly ipsec?: "none";
 }
 
-function eos(model: string, version: string, timer: "inRow" | "beside"): Platform<EosFace> {
+function eos(
+  model: string,
+  version: string,
+  timer: "inRow" | "beside",
+  less: Less,
+): Platform<EosFace> {
   return {
     vendor: "eos",
     channel: "shell",
     ports: ["Ethernet1/1", "Ethernet2/1"],
-    model: eosModel,
+    model: less.ipsec === undefined ? eosTunnelModel : eosModel,
     faceOf: (router) => new EosFace(router, { model, version, timer }),
-    less: {},
-    echo: /\bkey [0-9a-f]{2,64} 0 [0-9a-f]/i,
+    less,
+    policy: {
+      ike: { encryption: "aes-256-cbc", integrity: "sha384", prf: "sha384", dhGroup: "ecp-384" },
+    },
+    echo: /\bkey [0-9a-f]{2,64} 0 [0-9a-f]|shared-key /i,
   };
 }
 
@@ -99,8 +109,9 @@ function junos(model: string, version: string, less: Less): Platform<JunosFace> 
 }
 
 export const platforms = {
-  "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow"),
-  "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside"),
+  "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow", { ipsec: "none" }),
+  "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside", { ipsec: "none" }),
+  "AWE-5510 4.32.2F": eos("AWE-5510-16S-F", "4.32.2F", "inRow", {}),
   "C8500-12X4QC 17.15.1": iosxe("C8500-12X4QC", "17.15.01a", {}),
   "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", switchXe),
   "C9500-24Y4C 17.9.4": iosxe("C9500-24Y4C", "17.09.04a", {
@@ -155,7 +166,8 @@ export interface Place<F extends Face = Face> {
 }
 
 export function placeOf<F extends Face>(platform: Platform<F>): Place<F> {
-  const rig = buildRig(lesser(driverOf(platform.vendor).offers, platform.less), platform.ports);
+  const offers = lesser(driverOf(platform.vendor).offers, platform.less);
+  const rig = buildRig(offers, platform.ports, platform.policy);
   return { rig, face: platform.faceOf(rig.router), platform };
 }
 
