@@ -7,6 +7,8 @@ import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
 
 export interface Connection {
+  readonly localAddress: string;
+  readonly remoteAddress: string;
   readonly isEstablished: boolean;
   /** undefined inside = one of them is not understood. */
   readonly sas: readonly ToldSa[] | undefined;
@@ -48,10 +50,15 @@ export function readConnections(
   return found;
 }
 
-/** undefined = no connection, but the policy of one. */
+/** undefined = no connection, but the policy of one, or pieces of several. */
 function connectionOf(rows: readonly string[]): Connection | undefined {
-  const state = rows.map((row) => /^State: (\w{1,40})$/.exec(row)?.[1]).find((one) => one);
-  if (state === undefined || state === "policyBasedTunnel") return undefined;
+  const [state, ...states] = rows.filter((row) => row.startsWith("State:"));
+  const [ends, ...others] = rows.filter((row) => row.startsWith("Source address:"));
+  const [, localAddress, remoteAddress] =
+    /^Source address: ([\d.]{7,15}), Destination address: ([\d.]{7,15})$/.exec(ends ?? "") ?? [];
+  if (state === "State: policyBasedTunnel") return undefined;
+  if (localAddress === undefined || remoteAddress === undefined) return undefined;
+  if (states.length > 0 || others.length > 0) return undefined;
   const sas: (ToldSa | undefined)[] = [];
   let start = -1;
   rows.forEach((row, index) => {
@@ -62,7 +69,8 @@ function connectionOf(rows: readonly string[]): Connection | undefined {
   if (start >= 0) sas.push(saOf(rows.slice(start)));
   const understood = sas.filter((one) => one !== undefined);
   return {
-    isEstablished: state === "established",
+    ...{ localAddress, remoteAddress },
+    isEstablished: state === "State: established",
     sas: understood.length === sas.length ? understood : undefined,
   };
 }
@@ -105,12 +113,21 @@ export function tunnelStates(
 ): readonly IpsecTunnel[] {
   return [...standing.values()].map((tunnel) => ({
     name: tunnel.name,
-    ike: reading(connections, at, (all) => ikeOf(all.get(tunnel.interface) ?? [])),
+    ike: reading(connections, at, (all) => ikeOf(ownOf(tunnel, all))),
     sas:
       "why" in connections
         ? unknown(connections.why, at)
-        : sasOf(tunnel, connections.value.get(tunnel.interface) ?? [], at),
+        : sasOf(tunnel, ownOf(tunnel, connections.value), at),
   }));
+}
+
+function ownOf(
+  { interface: at, localAddress, remoteAddress }: EosTunnel,
+  all: ReadonlyMap<string, readonly Connection[]>,
+): readonly Connection[] {
+  return (all.get(at) ?? []).filter(
+    (one) => one.localAddress === localAddress && one.remoteAddress === remoteAddress,
+  );
 }
 
 function ikeOf(own: readonly Connection[]): "established" | "connecting" | "down" {
