@@ -82,7 +82,7 @@ function registerRouter(sim: Command): void {
     .description("both routers of a simulated site behind real SSH servers, in their own dialect")
     .addOption(
       new Option("--platform <name>", "what they speak")
-        .choices(["eos", "iosxe", "iosxr", "junos"])
+        .choices(["eos", "iosxe", "iosxr", "junos", "junos-srx"])
         .default("junos"),
     )
     .option(
