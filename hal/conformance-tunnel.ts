@@ -20,6 +20,7 @@ import {
   told,
   until,
 } from "./conformance-kit.ts";
+import { Untried } from "./conformance-untried.ts";
 import { type RekeyWhat, rekeyWhats } from "./device.ts";
 import type { DeviceState, IpsecSa, Route } from "./model.ts";
 
@@ -29,7 +30,15 @@ function tunnelTruth(bench: DeviceBench): TunnelTruth | undefined {
 
 async function put(bench: DeviceBench): Promise<void> {
   await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
-  await until(bench, "the tunnel", () => tunnelTruth(bench)?.up === true);
+  await until(bench, "the tunnel", () => {
+    const truth = tunnelTruth(bench);
+    return truth !== undefined && (truth.up || !bench.gateway);
+  });
+}
+
+async function raise(bench: DeviceBench): Promise<void> {
+  if (!bench.gateway) throw new Untried("a gateway");
+  await put(bench);
 }
 
 async function sasOf(bench: DeviceBench): Promise<readonly IpsecSa[]> {
@@ -55,7 +64,7 @@ function rekeyCase(what: RekeyWhat): DeviceCase {
     name: `tunnel: ${what === "reauthenticate" ? what : `${what} rekey`} interrupts nothing`,
     why: "RFC 7296 2.8: the new SAs stand before the old ones go",
     async run(bench) {
-      await put(bench);
+      await raise(bench);
       await bench.wait(5_000);
       const before = spisIn(await sasOf(bench));
       await commit(bench, { kind: "ipsec.rekey", name: bench.tunnel.name, what });
@@ -86,7 +95,7 @@ export const tunnelCases: readonly DeviceCase[] = [
     name: "tunnel: comes up and is told as it is",
     why: "P7: a tunnel is judged by its SAs from the data plane",
     async run(bench) {
-      await put(bench);
+      await raise(bench);
       await bench.wait(5_000);
       const sas = await sasOf(bench);
       must(sas.length === 2, "a tunnel has a pair of SAs");
@@ -114,11 +123,14 @@ export const tunnelCases: readonly DeviceCase[] = [
     async run(bench) {
       await put(bench);
       const before = bench.truth();
-      const spis = canonical(tunnelTruth(bench)?.spis);
+      const spis = tunnelTruth(bench)?.spis ?? [];
       await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
       await bench.wait(5_000);
       must(bench.truth().effects === before.effects, "a tunnel that stands was put again");
-      must(canonical(tunnelTruth(bench)?.spis) === spis, "a tunnel that stands was restarted");
+      const after = canonical(tunnelTruth(bench)?.spis);
+      // One that nobody has answered so far may be answered meanwhile.
+      const stands = spis.length === 0 || after === canonical(spis);
+      must(stands, "a tunnel that stands was restarted");
     },
   },
   {
@@ -127,7 +139,7 @@ export const tunnelCases: readonly DeviceCase[] = [
     why: "P7: SAs of a removed tunnel must not look alive",
     async run(bench) {
       await put(bench);
-      await sasOf(bench);
+      if (bench.gateway) await sasOf(bench);
       await commit(bench, { kind: "ipsec.removeTunnel", name: bench.tunnel.name });
       must(tunnelTruth(bench) === undefined, "a removed tunnel still stands");
       const state = await look(bench);

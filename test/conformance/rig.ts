@@ -149,7 +149,7 @@ export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
     device: await way.open(),
     offers: way.offers,
     ports: [rig.links[0].port, rig.links[1].port],
-    tunnel: rig.tunnel,
+    ...{ tunnel: rig.tunnel, gateway: true },
     routes: { known: { address: "192.0.2.10", port: rig.links[1].port }, unknown: "192.0.2.99" },
     troubles: new Set([...routerFaults, "farEndGone", "reboot"]),
     strike: (trouble) => disturb(rig, trouble, true),
