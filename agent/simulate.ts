@@ -149,7 +149,10 @@ export interface StaffedSite {
   readonly desk: Desk;
 }
 
-/** The demo: two links, two tunnels where routers end any, and an oracle that holds the promises against the truth. */
+/**
+ * The demo: two links, two tunnels where both routers end any, and an oracle that holds the
+ * promises against the truth.
+ */
 export function demoSite(
   seed: string,
   start: SiteOptions["start"],

@@ -1,5 +1,5 @@
-// The tunnels of an EOS configuration, without the keys in it. A tunnel has the name of its profile;
-// it is ours, and may be written, if its policies bear that name too.
+// The tunnels of an EOS configuration, without the keys in it. A tunnel has the name of its
+// profile; it is ours, and may be written, if its policies bear that name too.
 
 import { isIPv4 } from "node:net";
 import {

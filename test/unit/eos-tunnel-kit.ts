@@ -6,7 +6,7 @@ import { tunnel } from "./tunnel-kit.ts";
 
 export const ike = { ...tunnel.ike, encryption: "aes-256-cbc", integrity: "sha384" };
 
-export const tunnelLines = {
+const tunnelLines = {
   "ip security": {
     "ike policy hub-1": {
       "ike-lifetime 8 hours": null,

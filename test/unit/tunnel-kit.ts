@@ -4,7 +4,7 @@ import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 
-export const pskId = "https://kv.example.net/secrets/hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
+const pskId = "https://kv.example.net/secrets/hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
 export const pskText = "Quiet?Gate&<7>Lamps";
 
 /** The policy `strong`, to a gateway of Azure's. */
