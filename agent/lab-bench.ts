@@ -11,6 +11,7 @@ import {
   parseCkn,
   type Reading,
   strongValue,
+  type TunnelSpec,
 } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
@@ -21,12 +22,23 @@ export interface LabOptions {
   readonly world: World;
   /** Of the lab alone: both are written to. */
   readonly ports: readonly [PortName, PortName];
+  /** Ends of a tunnel that may be put; absent = none may. */
+  readonly tunnel?: LabTunnel;
   /** After each case. */
   readonly told: (name: string, verdict: Verdict) => void;
 }
 
+export interface LabTunnel {
+  /** The router's own address. */
+  readonly local: string;
+  /** Where no gateway needs to answer. */
+  readonly remote: string;
+}
+
 const never = new AbortController().signal;
 const vault = "https://lab.invalid/secrets";
+const pskId = `${vault}/psk`;
+const pskOctets = 24;
 
 /** The longest wait of a case for its own revert, twice. */
 const pendingMs = 10_000;
@@ -36,7 +48,31 @@ const pendingWaits = 120;
 const priorityApart = 99;
 
 /** Cases that only traffic, or somebody who knows the ways of the network, can judge. */
-const outsiders = /^(drain|routing|probe|counters|tunnel|route):/;
+const outsiders = /^(drain|routing|probe|counters|route):/;
+
+/** Of a lab (RFC 2544, RFC 5180): they lead nowhere else. */
+const prefixes = {
+  v4: { local: "198.18.0.0/16", remote: "198.19.0.0/16" },
+  v6: { local: "2001:2::/49", remote: "2001:2:0:8000::/49" },
+} as const;
+
+function tunnelOf({ local, remote }: LabTunnel): TunnelSpec {
+  const apart = prefixes[local.includes(":") ? "v6" : "v4"];
+  return {
+    name: "linkseal-lab",
+    localAddress: local,
+    remoteAddress: remote,
+    localPrefixes: [apart.local],
+    remotePrefixes: [apart.remote],
+    // What every platform with tunnels can say.
+    ike: { encryption: "aes-256-cbc", integrity: "sha384", prf: "sha384", dhGroup: "ecp-384" },
+    transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+    life: { seconds: 3600, kilobytes: 102_400_000 },
+    mtu: 1400,
+    ifId: 1,
+    auth: { kind: "psk", secretId: pskId },
+  };
+}
 
 export async function checkDriver(options: LabOptions): Promise<ReadonlyMap<string, Verdict>> {
   const verdicts = new Map<string, Verdict>();
@@ -44,7 +80,7 @@ export async function checkDriver(options: LabOptions): Promise<ReadonlyMap<stri
     const lab = new LabBench(options);
     const verdict: Verdict = outsiders.test(one.name)
       ? { kind: "untried", lacks: "traffic" }
-      : await lab.run((bench) => runDeviceCase(one, bench));
+      : await lab.run(one);
     verdicts.set(one.name, verdict);
     options.told(one.name, verdict);
   }
@@ -67,8 +103,8 @@ class LabBench {
     this.#options = options;
   }
 
-  async run(f: (bench: DeviceBench) => Promise<Verdict>): Promise<Verdict> {
-    const { driver, target, world } = this.#options;
+  async run(one: (typeof deviceCases)[number]): Promise<Verdict> {
+    const { driver, target, world, tunnel } = this.#options;
     try {
       this.#witness = await driver.open(target, world, () => undefined, never);
       await this.#see();
@@ -76,8 +112,11 @@ class LabBench {
         await world.clock.sleep(pendingMs);
         await this.#see();
       }
+      if (one.name.startsWith("tunnel:") && this.#witness.capabilities.ipsec && !tunnel) {
+        throw new Untried("addresses of a tunnel");
+      }
       await this.#setApart();
-      return await f(await this.#bench());
+      return await runDeviceCase(one, await this.#bench());
     } catch (error) {
       if (error instanceof Untried) return { kind: "untried", lacks: error.lacks };
       throw error;
@@ -88,8 +127,23 @@ class LabBench {
     }
   }
 
+  /** A tunnel is the only thing that a case must find away. */
+  async #unsetTunnel(): Promise<void> {
+    const { name } = this.#tunnel;
+    if (this.#state?.ipsec.some((one) => one.name === name) !== true) return;
+    const change = [{ kind: "ipsec.removeTunnel", name }] as const;
+    const transaction = await this.#witness?.prepare(change, this.#keys, never);
+    await transaction?.apply("final", never);
+    await this.#see();
+  }
+
+  get #tunnel(): TunnelSpec {
+    return tunnelOf(this.#options.tunnel ?? { local: "192.0.2.1", remote: "192.0.2.2" });
+  }
+
   /** What the case before has left must not be what this one wants: then nothing would change. */
   async #setApart(): Promise<void> {
+    await this.#unsetTunnel();
     const [port] = this.#options.ports;
     const { settings, admin } = this.#port(port);
     this.#isKeyed = this.#port(port).keys.length > 0;
@@ -125,19 +179,7 @@ class LabBench {
       device: await this.#open(),
       offers: driver.offers,
       ports,
-      tunnel: {
-        name: "lab",
-        localAddress: "192.0.2.1",
-        remoteAddress: "192.0.2.2",
-        localPrefixes: ["198.51.100.0/25"],
-        remotePrefixes: ["198.51.100.128/25"],
-        ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha-384", dhGroup: "ecp-384" },
-        transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
-        life: { seconds: 3600, kilobytes: 0 },
-        mtu: 1400,
-        ifId: 1,
-        auth: { kind: "psk", secretId: `${vault}/psk` },
-      },
+      ...{ tunnel: this.#tunnel, gateway: false },
       routes: { known: { address: "192.0.2.1", port: ports[0] }, unknown: "192.0.2.2" },
       troubles: new Set(),
       strike: () => undefined,
@@ -229,16 +271,32 @@ class LabBench {
   }
 
   readonly #keys: KeyResolver = async (ref) => {
+    if (ref.kind === "psk") return this.#psk(ref.secretId);
     const octets = ref.kind === "cak" ? this.#caks.get(ref.key.cakSecretId) : undefined;
     if (octets === undefined) throw new Untried("a gateway");
     return Secret.take(ref.kind, Uint8Array.from(octets));
   };
 
+  #psk(id: string): Secret {
+    if (this.#options.tunnel === undefined) throw new Untried("addresses of a tunnel");
+    const { entropy } = this.#options.world;
+    const text = Buffer.from(entropy.bytes(pskOctets)).toString("hex");
+    const octets = this.#caks.get(id) ?? new TextEncoder().encode(text);
+    this.#caks.set(id, octets);
+    return Secret.take("psk", Uint8Array.from(octets));
+  }
+
   #truth(): DeviceTruth {
     const control = this.#state === undefined ? undefined : strongValue(this.#state.control);
     return {
       ports: this.#options.ports.map((port) => this.#port(port)),
-      tunnels: [],
+      tunnels: (this.#state?.ipsec ?? []).map(({ name, ike, sas }) => ({
+        name,
+        up: strongValue(ike) === "established",
+        spis: (strongValue(sas) ?? [])
+          .filter(({ phase }) => phase === "installed")
+          .map(({ spi }) => spi),
+      })),
       pending: control?.commitPending ?? false,
       effects: this.#configs.length,
     };

@@ -21,7 +21,7 @@ import { Desk } from "#sim/desk.ts";
 import { EosFace, eosModel } from "#sim/faces/eos.ts";
 import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
 import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
-import { JunosFace, junosModel } from "#sim/faces/junos.ts";
+import { JunosFace, junosModel, srxModel } from "#sim/faces/junos.ts";
 import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
 import { type DemoFault, demoFaults } from "#sim/faults.ts";
 import { type Oracle, watchSite } from "#sim/oracle.ts";
@@ -100,12 +100,38 @@ export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> 
   return await openAgent(world, simulatedIdentity(), mind);
 }
 
-/** What a simulated router can be to whoever logs in. */
+/** What a simulated router can be to whoever logs in; `driver` is for a config. */
 export const routerPlatforms = {
-  eos: { channel: "shell", model: eosModel, face: (router: Router) => new EosFace(router) },
-  iosxe: { channel: "shell", model: iosxeModel, face: (router: Router) => new IosxeFace(router) },
-  iosxr: { channel: "shell", model: iosxrModel, face: (router: Router) => new IosxrFace(router) },
-  junos: { channel: "netconf", model: junosModel, face: (router: Router) => new JunosFace(router) },
+  eos: {
+    driver: "eos",
+    channel: "shell",
+    model: eosModel,
+    face: (router: Router) => new EosFace(router),
+  },
+  iosxe: {
+    driver: "iosxe",
+    channel: "shell",
+    model: iosxeModel,
+    face: (router: Router) => new IosxeFace(router),
+  },
+  iosxr: {
+    driver: "iosxr",
+    channel: "shell",
+    model: iosxrModel,
+    face: (router: Router) => new IosxrFace(router),
+  },
+  junos: {
+    driver: "junos",
+    channel: "netconf",
+    model: junosModel,
+    face: (router: Router) => new JunosFace(router),
+  },
+  "junos-srx": {
+    driver: "junos",
+    channel: "netconf",
+    model: srxModel,
+    face: (router: Router) => new JunosFace(router, { model: "srx4600", version: "23.4R2.13" }),
+  },
 } as const;
 
 export { formatViolation } from "#sim/oracle.ts";
@@ -123,13 +149,17 @@ export interface StaffedSite {
   readonly desk: Desk;
 }
 
-/** The demo: two links, two tunnels, and an oracle that holds the promises against the truth. */
+/**
+ * The demo: two links, two tunnels where both routers end any, and an oracle that holds the
+ * promises against the truth.
+ */
 export function demoSite(
   seed: string,
   start: SiteOptions["start"],
   own: Pick<SiteOptions, "vaultBase" | "models" | "wallStart"> = {},
 ): StaffedSite {
-  const tunnels = own.models === undefined ? 2 : 0;
+  const edges = ["edge-a", "edge-b"].map((edge) => own.models?.(edge).capabilities);
+  const tunnels = edges.every((one) => one === undefined || one.ipsec !== undefined) ? 2 : 0;
   const site = buildSite({ seed, name: "demo", groups: 1, tunnels, start, ...own });
   const oracle = watchSite(site);
   return { site, oracle, desk: new Desk(site, oracle) };

@@ -53,6 +53,7 @@ export interface Dialect<S extends Session> {
 export interface Asked {
   readonly device: DeviceId;
   readonly clock: Clock;
+  readonly capabilities: Capabilities;
 }
 
 export interface CommitRecord {

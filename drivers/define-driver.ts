@@ -54,7 +54,9 @@ function deviceOf<S extends Session>(
     id,
     capabilities,
     observe: (signal) =>
-      line.ask(signal, (session, bounded) => dialect.look(session, { device: id, clock }, bounded)),
+      line.ask(signal, (session, bounded) =>
+        dialect.look(session, { device: id, clock, capabilities }, bounded),
+      ),
     prepare: (change, keys, signal) => desk.prepare(change, keys, signal),
     recall: (token, signal) => desk.recall(token, signal),
     routeTo: (address, signal) =>

@@ -1,6 +1,6 @@
 // A device of the simulated site, over the site's socket: the driver without a dialect.
 
-import type { Driver } from "#hal/device.ts";
+import { type Driver, rekeyWhats } from "#hal/device.ts";
 import { openLocal } from "./local/device.ts";
 
 export const sim: Driver = {
@@ -14,7 +14,12 @@ export const sim: Driver = {
       hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
       freshSak: true,
     },
-    ipsec: { keying: ["ike"], authentication: ["psk", "certificate"], atomicReplace: true },
+    ipsec: {
+      keying: ["ike"],
+      authentication: ["psk", "certificate"],
+      atomicReplace: true,
+      rekeys: rekeyWhats,
+    },
     drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 0 },
     probe: true,
   },

@@ -7,6 +7,7 @@ import type {
   DeviceChange,
   MacsecCapabilities,
   PortChange,
+  RekeyWhat,
 } from "./device.ts";
 import type { WantedSettings } from "./model.ts";
 
@@ -42,13 +43,21 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
       return undefined;
     case "ipsec.putTunnel":
     case "ipsec.removeTunnel":
-    case "ipsec.rekey":
       return ipsec?.keying.includes("ike") === true ? undefined : "IPsec keyed by IKE";
+    case "ipsec.rekey":
+      if (ipsec?.keying.includes("ike") !== true) return "IPsec keyed by IKE";
+      return ipsec.rekeys.includes(part.what) ? undefined : missingRekeys[part.what];
     case "port.drain":
     case "port.restore":
       return drain?.means.includes(part.means) === true ? undefined : `drain by ${part.means}`;
   }
 }
+
+const missingRekeys: Readonly<Record<RekeyWhat, string>> = {
+  child: "new IPsec SAs on demand",
+  ike: "a new IKE SA on demand",
+  reauthenticate: "a fresh authentication on demand",
+};
 
 function missingOff(
   { includeSci, replayWindow }: WantedSettings,

@@ -79,8 +79,10 @@ export interface DeviceBench {
   /** What the driver may offer at most. */
   readonly offers: Capabilities;
   readonly ports: readonly [PortName, PortName];
-  /** A tunnel that comes up once it is put. */
+  /** A tunnel that can be put. */
   readonly tunnel: TunnelSpec;
+  /** A gateway answers the tunnel, so that it comes up once it is put. */
+  readonly gateway: boolean;
   /** Management addresses: one with the port that leads to it, one that nobody knows a way to. */
   readonly routes: {
     readonly known: { readonly address: string; readonly port: PortName };

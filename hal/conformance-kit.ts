@@ -2,7 +2,7 @@
 // preparations.
 
 import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "./conformance-bench.ts";
-import type { Capabilities, DeviceChange, PortChange, Transaction } from "./device.ts";
+import type { Capabilities, DeviceChange, PortChange, RekeyWhat, Transaction } from "./device.ts";
 import { type ErrorCode, LinksealError } from "./error.ts";
 import { encodeJson } from "./json.ts";
 import type {
@@ -236,6 +236,13 @@ export const ipsec = needing(
   (capabilities) => capabilities.ipsec?.keying.includes("ike") === true,
   (bench) => ({ kind: "ipsec.putTunnel", tunnel: bench.tunnel }),
 );
+
+export function rekey(what: RekeyWhat): Need {
+  return needing(
+    (capabilities) => capabilities.ipsec?.rekeys.includes(what) === true,
+    (bench) => ({ kind: "ipsec.rekey", name: bench.tunnel.name, what }),
+  );
+}
 
 export function drain(means: DrainMeans): Need {
   return needing(

@@ -9,14 +9,20 @@ import {
   look,
   must,
   mustBe,
+  type Need,
+  never,
+  prepare,
   refusedChange,
+  rekey,
+  revertMs,
+  stepMs,
+  timer,
   told,
   until,
 } from "./conformance-kit.ts";
-import type { PortChange } from "./device.ts";
+import { Untried } from "./conformance-untried.ts";
+import { type RekeyWhat, rekeyWhats } from "./device.ts";
 import type { DeviceState, IpsecSa, Route } from "./model.ts";
-
-type RekeyWhat = Extract<PortChange, { readonly kind: "ipsec.rekey" }>["what"];
 
 function tunnelTruth(bench: DeviceBench): TunnelTruth | undefined {
   return bench.truth().tunnels.find(({ name }) => name === bench.tunnel.name);
@@ -24,7 +30,15 @@ function tunnelTruth(bench: DeviceBench): TunnelTruth | undefined {
 
 async function put(bench: DeviceBench): Promise<void> {
   await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
-  await until(bench, "the tunnel", () => tunnelTruth(bench)?.up === true);
+  await until(bench, "the tunnel", () => {
+    const truth = tunnelTruth(bench);
+    return truth !== undefined && (truth.up || !bench.gateway);
+  });
+}
+
+async function raise(bench: DeviceBench): Promise<void> {
+  if (!bench.gateway) throw new Untried("a gateway");
+  await put(bench);
 }
 
 async function sasOf(bench: DeviceBench): Promise<readonly IpsecSa[]> {
@@ -46,11 +60,11 @@ function routesIn({ ways, routing }: DeviceState): readonly Route[] {
 function rekeyCase(what: RekeyWhat): DeviceCase {
   const renews = what !== "ike";
   return {
-    ...ipsec,
+    ...rekey(what),
     name: `tunnel: ${what === "reauthenticate" ? what : `${what} rekey`} interrupts nothing`,
     why: "RFC 7296 2.8: the new SAs stand before the old ones go",
     async run(bench) {
-      await put(bench);
+      await raise(bench);
       await bench.wait(5_000);
       const before = spisIn(await sasOf(bench));
       await commit(bench, { kind: "ipsec.rekey", name: bench.tunnel.name, what });
@@ -66,13 +80,22 @@ function rekeyCase(what: RekeyWhat): DeviceCase {
   };
 }
 
+/** More than a router takes to do what its timer says. */
+const slackMs = 15_000;
+
+const revertible: Need = {
+  needs: (capabilities) => ipsec.needs(capabilities) && timer.needs(capabilities),
+  attempt: (bench) =>
+    ipsec.needs(bench.device.capabilities) ? timer.attempt(bench) : ipsec.attempt(bench),
+};
+
 export const tunnelCases: readonly DeviceCase[] = [
   {
     ...ipsec,
     name: "tunnel: comes up and is told as it is",
     why: "P7: a tunnel is judged by its SAs from the data plane",
     async run(bench) {
-      await put(bench);
+      await raise(bench);
       await bench.wait(5_000);
       const sas = await sasOf(bench);
       must(sas.length === 2, "a tunnel has a pair of SAs");
@@ -100,11 +123,14 @@ export const tunnelCases: readonly DeviceCase[] = [
     async run(bench) {
       await put(bench);
       const before = bench.truth();
-      const spis = canonical(tunnelTruth(bench)?.spis);
+      const spis = tunnelTruth(bench)?.spis ?? [];
       await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
       await bench.wait(5_000);
       must(bench.truth().effects === before.effects, "a tunnel that stands was put again");
-      must(canonical(tunnelTruth(bench)?.spis) === spis, "a tunnel that stands was restarted");
+      const after = canonical(tunnelTruth(bench)?.spis);
+      // One that nobody has answered so far may be answered meanwhile.
+      const stands = spis.length === 0 || after === canonical(spis);
+      must(stands, "a tunnel that stands was restarted");
     },
   },
   {
@@ -113,7 +139,7 @@ export const tunnelCases: readonly DeviceCase[] = [
     why: "P7: SAs of a removed tunnel must not look alive",
     async run(bench) {
       await put(bench);
-      await sasOf(bench);
+      if (bench.gateway) await sasOf(bench);
       await commit(bench, { kind: "ipsec.removeTunnel", name: bench.tunnel.name });
       must(tunnelTruth(bench) === undefined, "a removed tunnel still stands");
       const state = await look(bench);
@@ -125,9 +151,25 @@ export const tunnelCases: readonly DeviceCase[] = [
       );
     },
   },
-  ...(["child", "ike", "reauthenticate"] as const).map(rekeyCase),
   {
-    ...ipsec,
+    ...revertible,
+    name: "tunnel: reverts in time without a confirm",
+    why: "the dead man's timer covers what may cut the way to the router, a tunnel too",
+    async run(bench) {
+      const change = [{ kind: "ipsec.putTunnel", tunnel: bench.tunnel }] as const;
+      const transaction = await prepare(bench, change);
+      await transaction.apply(revertMs, never);
+      must(tunnelTruth(bench) !== undefined, "a tunnel with a time to revert was not put");
+      await bench.wait(revertMs + stepMs(bench.device.capabilities) + slackMs);
+      must(tunnelTruth(bench) === undefined, "the tunnel was not taken back in its time");
+      const told = (await look(bench)).ipsec.some(({ name }) => name === bench.tunnel.name);
+      must(!told, "a tunnel that was taken back is told");
+      await put(bench);
+    },
+  },
+  ...rekeyWhats.map(rekeyCase),
+  {
+    ...rekey("child"),
     name: "tunnel: one that is not there cannot be rekeyed",
     why: "an emergency rekey that did nothing must not look done",
     async run(bench) {

@@ -118,7 +118,12 @@ interface IpsecCapabilities {
   readonly keying: readonly ("ike" | "static")[];
   readonly authentication: readonly TunnelAuth["kind"][];
   readonly atomicReplace: boolean;
+  /** What is renewed on demand while the old one still carries (RFC 7296, 2.8). */
+  readonly rekeys: readonly RekeyWhat[];
 }
+
+export const rekeyWhats = ["child", "ike", "reauthenticate"] as const;
+export type RekeyWhat = (typeof rekeyWhats)[number];
 
 interface DrainCapabilities {
   readonly means: readonly DrainMeans[];
@@ -185,7 +190,7 @@ export type PortChange =
   | {
       readonly kind: "ipsec.rekey";
       readonly name: string;
-      readonly what: "child" | "ike" | "reauthenticate";
+      readonly what: RekeyWhat;
     }
   | {
       readonly kind: "port.drain" | "port.restore";

@@ -1,6 +1,6 @@
 // The names and figures of a simulated site, and the config that an operator would push for it.
 
-import type { Capabilities } from "#hal/device.ts";
+import { type Capabilities, rekeyWhats } from "#hal/device.ts";
 import type { MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
 import type { AzureLink } from "./msee.ts";
 
@@ -66,7 +66,7 @@ export const fullCapabilities: Capabilities = {
     hitless: ["sakRekeyMs", "replayWindow"],
     freshSak: true,
   },
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true },
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: rekeyWhats },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3_000 },
   probe: true,
 };

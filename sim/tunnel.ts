@@ -1,6 +1,6 @@
 // One IKE SA with its pair of IPsec SAs, between a router and an Azure-like gateway.
 
-import type { PortChange } from "#hal/device.ts";
+import type { RekeyWhat } from "#hal/device.ts";
 import { type IpsecSa, type IpsecTunnel, known, type TunnelSpec } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Cancel, SimClock } from "./clock.ts";
@@ -25,8 +25,6 @@ interface SaPair {
   carriedMs: number;
 }
 
-type RekeyWhat = Extract<PortChange, { readonly kind: "ipsec.rekey" }>["what"];
-
 const exchangeMs = 200;
 const dialMs = 2_000;
 const refusedMs = 60_000;
@@ -37,6 +35,8 @@ const childMs = { low: 23_600_000, high: 24_300_000 };
 const overlapMs = 5_000;
 const packetsPerSecond = 100;
 
+const packetsIn = (ms: number): bigint => BigInt(Math.floor((ms * packetsPerSecond) / 1_000));
+
 export class SimTunnel {
   readonly #options: TunnelOptions;
   #config: TunnelConfig;
@@ -44,6 +44,8 @@ export class SimTunnel {
   #pairs: SaPair[] = [];
   #flowing: boolean;
   #settledAt: Instant;
+  /** How long all of its pairs together carried traffic. */
+  #carriedMs = 0;
   /** Timers of the present IKE SA; a teardown ends them all. */
   #timers = new Set<Cancel>();
   #deadPeer: Cancel | undefined;
@@ -76,7 +78,7 @@ export class SimTunnel {
     const at = this.#options.clock.now();
     const { transforms, name } = this.#config.spec;
     const sas = this.#pairs.flatMap((pair): IpsecSa[] => {
-      const packets = BigInt(Math.floor((pair.carriedMs * packetsPerSecond) / 1_000));
+      const packets = packetsIn(pair.carriedMs);
       const common = { phase: pair.phase, transforms, packets, sequence: packets };
       return [
         { spi: pair.inward, direction: "in", ...common },
@@ -84,6 +86,12 @@ export class SimTunnel {
       ];
     });
     return { name, ike: known(this.#ike, at), sas: known(sas, at) };
+  }
+
+  /** That passed each way, by whatever pair. */
+  packets(): bigint {
+    this.#settle();
+    return packetsIn(this.#carriedMs);
   }
 
   pathChanged(): void {
@@ -210,7 +218,10 @@ export class SimTunnel {
   #settle(): void {
     const now = this.#options.clock.now();
     const inUse = this.#pairs.find(({ phase }) => phase === "installed" || phase === "rekeying");
-    if (inUse !== undefined && this.#flowing) inUse.carriedMs += now - this.#settledAt;
+    if (inUse !== undefined && this.#flowing) {
+      inUse.carriedMs += now - this.#settledAt;
+      this.#carriedMs += now - this.#settledAt;
+    }
     this.#settledAt = now;
   }
 

@@ -1,6 +1,7 @@
 // `linkseal driver check`: the conformance cases against an operator's lab router, before anybody
 // trusts a new version of its software.
 
+import { isIP } from "node:net";
 import { drivers } from "#drivers/index.ts";
 import type { Verdict } from "#hal/conformance.ts";
 import type { PortName } from "#hal/model.ts";
@@ -8,7 +9,7 @@ import type { WallTime, World } from "#hal/world.ts";
 import type { DesiredDevice } from "../desired.ts";
 import { hostClock } from "../host/clock.ts";
 import { hostDialer, hostEntropy } from "../host/host.ts";
-import { checkDriver } from "../lab-bench.ts";
+import { checkDriver, type LabTunnel } from "../lab-bench.ts";
 import { readConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { asNamed, type RiskOptions } from "./risk-option.ts";
@@ -19,6 +20,7 @@ import { visible } from "./text.ts";
 export interface CheckOptions extends RiskOptions {
   readonly device: string;
   readonly port?: readonly string[];
+  readonly tunnel?: string;
 }
 
 interface Row {
@@ -31,7 +33,8 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   const session = new Session(options);
   const device = await deviceOf(file, options);
   const ports = portsOf(options.port ?? []);
-  session.note(writes(device.name, ports));
+  const tunnel = options.tunnel === undefined ? undefined : tunnelOf(options.tunnel);
+  session.note(writes(device.name, ports, tunnel));
   if (options.acceptRisk?.map(asNamed).includes("labDevice") !== true) {
     const text = "it writes to the device, which is the named risk lab-device";
     throw usage(text, "repeat it with --accept-risk=lab-device");
@@ -47,7 +50,9 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   const told = (one: string, verdict: Verdict): void => {
     session.note(`${verdict.kind.padEnd(8)} ${one}${textOf(verdict)}`);
   };
-  const verdicts = await checkDriver({ driver, target, world: labWorld(session), ports, told });
+  const world = labWorld(session);
+  const ends = tunnel === undefined ? {} : { tunnel };
+  const verdicts = await checkDriver({ driver, target, world, ports, ...ends, told });
   const rows = [...verdicts].map(
     ([one, verdict]): Row => ({ case: one, verdict: verdict.kind, text: wordsOf(verdict) }),
   );
@@ -92,9 +97,19 @@ function portsOf(named: readonly string[]): readonly [PortName, PortName] {
   throw usage("it needs two ports of the device", "--port et-0/0/10 --port et-0/0/11");
 }
 
-function writes(device: string, ports: readonly string[]): string {
+function tunnelOf(ends: string): LabTunnel {
+  const [local = "", remote = "", more] = ends.split(",");
+  const isPair = isIP(local) !== 0 && isIP(local) === isIP(remote) && local !== remote;
+  if (isPair && more === undefined) return { local, remote };
+  const text = "a tunnel is said by two addresses of one family";
+  throw usage(text, "--tunnel 192.0.2.1,203.0.113.1");
+}
+
+function writes(device: string, ports: readonly string[], tunnel: LabTunnel | undefined): string {
+  const others = tunnel === undefined ? [] : [`a tunnel to ${tunnel.remote}`];
+  const where = [...ports.map(visible), ...others].join(" and ");
   return [
-    `${visible(device)}: the cases write to ${ports.map(visible).join(" and ")} alone:`,
+    `${visible(device)}: the cases write to ${where} alone:`,
     "MACsec settings and keys, the port shut and opened; commits that wait and are taken back.",
     "What they leave is taken away by hand. They take about an hour.",
   ].join("\n");

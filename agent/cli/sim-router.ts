@@ -9,7 +9,7 @@ import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "eos" | "iosxe" | "iosxr" | "junos";
+  readonly platform: "eos" | "iosxe" | "iosxr" | "junos" | "junos-srx";
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;
@@ -31,7 +31,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
     "../simulate.ts"
   );
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
-  const { channel, model, face } = routerPlatforms[platform];
+  const { driver, channel, model, face } = routerPlatforms[platform];
   const stop = stopAsked();
   const { site, oracle, desk } = demoSite(seed, start, {
     models: () => model,
@@ -50,7 +50,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
   const config = join(folder, "linkseal.yaml");
   const secret = join(folder, "snmp-passphrase");
   await writeFile(secret, `${passphrase}\n`, { mode: 0o600 });
-  await writeFile(config, configOf(site, routers, { platform, socket, secret }));
+  await writeFile(config, configOf(site, routers, { driver, socket, secret }));
   process.stdout.write(opening(routers, channel, config));
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
@@ -133,14 +133,14 @@ function opening(routers: readonly Served[], channel: ChannelKind, config: strin
 function configOf(
   site: Site,
   routers: readonly Served[],
-  { platform, socket, secret }: { platform: string; socket: string; secret: string },
+  { driver, socket, secret }: { driver: string; socket: string; secret: string },
 ): string {
   return routers.reduce(
     (text, { name, ssh, snmp }) => {
       const snmpKeys = `authPassphrase: "file:${secret}", privacyPassphrase: "file:${secret}"`;
       const device = [
         `  - name: ${name}`,
-        `    driver: ${platform}`,
+        `    driver: ${driver}`,
         "    address: 127.0.0.1",
         `    ssh: { user: ${user}, port: ${ssh.port}, key: agent, hostKey: "${ssh.hostKey}" }`,
         ...(snmp === undefined

@@ -81,8 +81,11 @@ function registerRouter(sim: Command): void {
     .command("router")
     .description("both routers of a simulated site behind real SSH servers, in their own dialect")
     .addOption(
-      new Option("--platform <name>", "what they speak")
-        .choices(["eos", "iosxe", "iosxr", "junos"])
+      new Option(
+        "--platform <name>",
+        "what they speak; those of iosxe and junos-srx end tunnels too",
+      )
+        .choices(["eos", "iosxe", "iosxr", "junos", "junos-srx"])
         .default("junos"),
     )
     .option(

@@ -64,7 +64,8 @@ export function registerSelf(program: Command): void {
         .command("check [file]")
         .description("try every conformance case on a router of a lab; exit status 4 if one fails")
         .requiredOption("--device <name>", "a device of FILE that no group or tunnel names")
-        .option("--port <port>", "a port of it that may be written to; given twice", collected),
+        .option("--port <port>", "a port of it that may be written to; given twice", collected)
+        .option("--tunnel <local,remote>", "ends of a tunnel that may be put and removed"),
     ),
     "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11",
   ).action(checkDriver);

@@ -12,6 +12,8 @@ import {
 } from "#hal/model.ts";
 import { type Fields, fieldsIn, fieldsOf, parse } from "./json.ts";
 import { portOfUnit } from "./names.ts";
+import { begins, type Statement, wholeOf } from "./statements.ts";
+import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";
 
 export interface EosConfig {
   /** Equal for equal configurations. */
@@ -25,6 +27,7 @@ export interface EosConfig {
   readonly as: string | undefined;
   readonly neighbours: readonly Neighbour[];
   readonly routeMaps: ReadonlyMap<string, RouteMap>;
+  readonly tunnels: EosTunnels;
 }
 
 interface Profile {
@@ -63,11 +66,6 @@ interface RouteMap {
   readonly calls: string | undefined;
 }
 
-interface Statement {
-  readonly words: readonly string[];
-  readonly children: readonly Statement[];
-}
-
 const depthMax = 8;
 const statementsMax = 200_000;
 /** The forms in which a secret may follow. */
@@ -97,11 +95,8 @@ export function readConfig(text: string): EosConfig | undefined {
     as: bgp?.words[2],
     neighbours: bgp === undefined ? [] : neighboursOf(bgp),
     routeMaps: routeMapsOf(all),
+    tunnels: tunnelsOf(all),
   };
-}
-
-function begins(words: readonly string[], beginning: string): boolean {
-  return beginning.split(" ").every((word, index) => words[index] === word);
 }
 
 /** Without the words that hide a key: what is not kept cannot be told. */
@@ -124,6 +119,8 @@ function statementsOf(
 }
 
 function openWords(words: readonly string[]): readonly string[] {
+  // A PSK may come without a form before it.
+  if (words[0] === "shared-key") return words.slice(0, 1);
   if (!words.some((word) => telling.test(word))) return words;
   // The name of a key comes before the form, and a role behind the secret.
   return words.filter((_, index) => index < 2 || !form.test(words[index - 1] ?? ""));
@@ -303,10 +300,6 @@ function routeMapsOf(all: readonly Statement[]): EosConfig["routeMaps"] {
     });
   }
   return maps;
-}
-
-function wholeOf(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** The interface over which a neighbour is reached; undefined = none on a port. */

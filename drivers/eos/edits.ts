@@ -15,7 +15,7 @@ export interface Edits {
 }
 
 /** Lines inside modes; without one where nothing differs. */
-interface Block {
+export interface Block {
   readonly modes: readonly Command[];
   readonly commands: readonly Command[];
 }
@@ -32,7 +32,7 @@ export function editsBetween(before: PortPlan, after: PortPlan, config: EosConfi
   return { commands, lines: [...previewOf(before, after), ...drains.lines] };
 }
 
-function commandsOf({ modes, commands }: Block): readonly Command[] {
+export function commandsOf({ modes, commands }: Block): readonly Command[] {
   if (commands.length === 0) return [];
   return [...modes, ...commands, ...modes.map(() => line`exit`)];
 }

@@ -8,6 +8,7 @@ import type { CommitRecord, Dialect, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
 import { rejected } from "../port-change.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
+import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { look } from "./look.ts";
@@ -22,6 +23,8 @@ import {
   readSessions,
   readSoftware,
 } from "./system-answers.ts";
+import { limits } from "./tunnel-config.ts";
+import { tunnelCommands } from "./tunnel-edits.ts";
 
 const secondMs = 1_000;
 const daySeconds = 86_400;
@@ -43,6 +46,8 @@ const offers: Capabilities = {
     // Nothing is documented to leave a session as it is.
     hitless: [],
   },
+  // Whatever clears a connection ends it before the next one stands.
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
   drain: { means: ["prepend", "peeringShutdown"], settleMs },
   probe: true,
 };
@@ -148,12 +153,19 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   const principal = await principals(cli, work, config, signal);
   const ports = new Set(interfaces.keys());
   const around: Surroundings = { config, work, ports, principal };
-  const all = planChange(work.change, around).map(({ before, after }) => {
+  const all = planChange(portsOf(work.change), around).map(({ before, after }) => {
     const edits = editsBetween(before, after, config);
     if (typeof edits === "string") throw rejected(around, after.port, edits);
     return edits;
   });
-  const commands = all.flatMap((edits) => edits.commands);
+  const standing = new Map(
+    [...config.tunnels.standing].map(([name, { plan }]) => [name, plan] as const),
+  );
+  const changed = planTunnels(work.change, { work, limits, standing });
+  const commands = [
+    ...all.flatMap((edits) => edits.commands),
+    ...tunnelCommands(changed, config.tunnels, work.device),
+  ];
   if (commands.length === 0) return [];
   await dropLeftovers(cli, signal);
   await cli.run([line`configure session ${sessionOf(work.note)}`], "none", signal);
@@ -164,7 +176,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
     if (!cli.isOver) await cli.run([line`abort`], "none", signal);
     throw error;
   }
-  const lines = all.flatMap((edits) => edits.lines);
+  const lines = [...all.flatMap((edits) => edits.lines), ...tunnelLines(changed)];
   // A change that a person would not see is one all the same.
   return lines.length === 0 ? ["(its form alone)"] : lines;
 }

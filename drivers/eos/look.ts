@@ -16,6 +16,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { type Answer, reading } from "../answer.ts";
 import type { Asked } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
+import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
 import type { Fields } from "./json.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-answers.ts";
@@ -34,6 +35,7 @@ import {
   readRoutes,
   readSessions,
 } from "./system-answers.ts";
+import { readConnections, readTunnelRoutes, tunnelStates } from "./tunnel-answers.ts";
 
 /** An answer as it was understood, or why there is none. */
 async function answer<T>(
@@ -65,7 +67,7 @@ interface Answers {
 
 export async function look(
   cli: Cli,
-  { device, clock }: Asked,
+  { device, clock, capabilities }: Asked,
   signal: AbortSignal,
 ): Promise<DeviceState> {
   const at = clock.now();
@@ -85,14 +87,38 @@ export async function look(
   };
   const { physical } = answers;
   const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const told =
+    capabilities.ipsec === undefined ? noTunnels : await tunnels(cli, config, at, signal);
+  const bgp = await routing(cli, config, at, signal);
   return {
     device,
     at,
     control: control(config, wall, bootId, sessions, at),
     macsec: ports.map((port) => portState(port, answers, at)),
-    ipsec: [],
-    routing: await routing(cli, config, at, signal),
+    ipsec: told.ipsec,
+    routing: withRoutes(bgp, told.routes, at),
   };
+}
+
+async function tunnels(
+  cli: Cli,
+  config: Answer<EosConfig>,
+  at: Instant,
+  signal: AbortSignal,
+): Promise<TunnelsTold> {
+  // A list without them would say that there are none.
+  if ("why" in config) throw notUnderstood("which tunnels are configured", cli.where);
+  const { standing } = config.value.tunnels;
+  if (standing.size === 0) return noTunnels;
+  const names = new Map([...standing.values()].map(({ name, interface: own }) => [own, name]));
+  const connections = await answer(cli, question("connections"), readConnections, signal);
+  const routes = await answer(
+    cli,
+    question("staticRoutes"),
+    (text) => readTunnelRoutes(text, names),
+    signal,
+  );
+  return { ipsec: tunnelStates(config.value.tunnels, connections, at), routes };
 }
 
 function control(

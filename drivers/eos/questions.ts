@@ -18,6 +18,8 @@ const questions = {
   mkaCounters: line`show mac security mka counters`,
   securityStatus: line`show mac security status | json`,
   peers: line`show bgp summary vrf all | json`,
+  connections: line`show ip security connection detail`,
+  staticRoutes: line`show ip route static | json`,
 } as const satisfies Record<string, Command>;
 
 export type Question = keyof typeof questions;

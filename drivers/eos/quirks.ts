@@ -6,7 +6,9 @@ import type { Software } from "./system-answers.ts";
 interface Quirk {
   /** First release that has it. */
   readonly from: string;
-  readonly what: "macsecByStaticKeys";
+  /** Of the model; absent = all of them. */
+  readonly model?: RegExp;
+  readonly what: "macsecByStaticKeys" | "ipsec";
   readonly source: string;
 }
 
@@ -15,6 +17,12 @@ const quirks: readonly Quirk[] = [
     from: "4.15.4",
     what: "macsecByStaticKeys",
     source: "arista.com TOI of 2016-06-29: MACsec with static keys was added in EOS 4.15.4",
+  },
+  {
+    from: "4.27.1",
+    model: /^(?:awe-|veos|cloudeos)/i,
+    what: "ipsec",
+    source: "arista.com, CloudEOS and vEOS Router Configuration Guide 4.27.1F: ip security",
   },
 ];
 
@@ -33,8 +41,17 @@ function isSince(version: string, from: string): boolean {
 
 /** What is offered at most, less what this release does not have. */
 export function capabilitiesOf(offers: Capabilities, software: Software): Capabilities {
-  const { macsec, ...others } = offers;
-  const lacks = quirks.filter(({ from }) => !isSince(software.version, from));
-  const isWithout = lacks.some(({ what }) => what === "macsecByStaticKeys");
-  return macsec === undefined || isWithout ? others : { ...others, macsec };
+  const { macsec, ipsec, ...others } = offers;
+  const has = (what: Quirk["what"]): boolean =>
+    quirks.some(
+      (row) =>
+        row.what === what &&
+        isSince(software.version, row.from) &&
+        row.model?.test(software.model) !== false,
+    );
+  return {
+    ...others,
+    ...(macsec && has("macsecByStaticKeys") && { macsec }),
+    ...(ipsec && has("ipsec") && { ipsec }),
+  };
 }

@@ -57,7 +57,7 @@ export interface Neighbour {
 }
 
 /** A line and those that stand further to the right below it. */
-interface Block {
+export interface Block {
   readonly line: string;
   readonly children: readonly Block[];
 }
@@ -88,7 +88,7 @@ function blocksOf(text: string): readonly Block[] | undefined {
 }
 
 /** What follows the words in the first line that begins with them. */
-function restOf(block: Block, words: string): string | undefined {
+export function restOf(block: Block, words: string): string | undefined {
   const found = block.children.find(({ line }) => line.startsWith(`${words} `));
   return found?.line.slice(words.length + 1);
 }
@@ -114,12 +114,12 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
   };
 }
 
-function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
+export function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
   const blocks = blocksOf(text);
   return blocks?.every(({ line }) => head.test(line)) === true ? blocks : undefined;
 }
 
-function named<T>(
+export function named<T>(
   blocks: readonly Block[],
   pattern: RegExp,
   read: (block: Block) => T,

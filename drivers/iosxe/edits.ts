@@ -20,7 +20,7 @@ export interface Edits {
 }
 
 /** Lines inside modes; without one where nothing differs. */
-interface Block {
+export interface Block {
   readonly modes: readonly Command[];
   readonly commands: readonly Command[];
 }
@@ -52,7 +52,7 @@ export function editsBetween(
   };
 }
 
-function commandsOf({ modes, commands }: Block): readonly Command[] {
+export function commandsOf({ modes, commands }: Block): readonly Command[] {
   if (commands.length === 0) return [];
   return [...modes, ...commands, ...modes.map(() => line`exit`)];
 }

@@ -11,14 +11,17 @@ import { readClock, readInterfaces, readPing } from "../cisco-system.ts";
 import type { Dialect, Session, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
 import { Cli, type CliPlatform, isToken, line } from "../transport/cli.ts";
+import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
-import { editsBetween } from "./edits.ts";
+import { type Edits, editsBetween } from "./edits.ts";
 import { Interview, look } from "./look.ts";
 import { isPort, markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, routeMap } from "./questions.ts";
 import { capabilitiesOf, enablingOf } from "./quirks.ts";
 import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-answers.ts";
+import { limits } from "./tunnel-config.ts";
+import { tunnelCommands } from "./tunnel-edits.ts";
 
 const minuteMs = 60_000;
 const minutesMax = 120;
@@ -45,6 +48,8 @@ const offers: Capabilities = {
     hitless: [],
     always: ["replayWindow"],
   },
+  // Line after line is in force, and whatever clears an SA ends it before the next one stands.
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: [] },
   drain: { means: ["prepend", "peeringShutdown"], settleMs },
   probe: true,
 };
@@ -62,6 +67,8 @@ const harmless = [
   "no rollback confirmed change pending",
   "(?:there are )?no (?:active )?mka ",
   "bgp not active",
+  // Of a tunnel that is taken away.
+  "not all config may be removed",
   "(?:warning|info|note)\\b",
 ];
 
@@ -198,18 +205,34 @@ async function stage(
     begins: undefined,
     routeMaps: await routeMapsFor(work.change, config, interview),
   };
-  const edits = planChange(work.change, around).map(({ before, after }) =>
+  const edits = planChange(portsOf(work.change), around).map(({ before, after }) =>
     editsBetween(before, after, around, enablingOf(software)),
   );
-  const commands = edits.flatMap((one) => one.commands);
+  const tunnels = await tunnelEdits(work, interview, cli);
+  const commands = [...edits.flatMap((one) => one.commands), ...tunnels.commands];
   session.staged = {
     commands,
     operations: edits.flatMap((one) => one.operations),
     isTimed: work.capabilities.commit.kind === "confirmed",
   };
-  const lines = edits.flatMap((one) => one.lines);
+  const lines = [...edits.flatMap((one) => one.lines), ...tunnels.lines];
   // A change that a person would not see is one all the same.
   return commands.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
+}
+
+async function tunnelEdits(
+  work: Work,
+  interview: Interview,
+  cli: Cli,
+): Promise<Pick<Edits, "commands" | "lines">> {
+  if (work.change.every((part) => "port" in part)) return { commands: [], lines: [] };
+  const config = asked(cli, await interview.tunnels());
+  const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
+  const changed = planTunnels(work.change, { work, limits, standing });
+  return {
+    commands: tunnelCommands(changed, config, work.device),
+    lines: tunnelLines(changed),
+  };
 }
 
 /** Those whose place a drain is to take; one that is not understood is not among them. */

@@ -27,6 +27,7 @@ import {
 } from "../cisco-system.ts";
 import type { Asked, CommitRecord } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
+import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
 import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
 import { isPort } from "./names.ts";
@@ -42,6 +43,8 @@ import {
   readTimer,
   type Software,
 } from "./system-answers.ts";
+import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-answers.ts";
+import { readTunnels, type XeTunnels } from "./tunnel-config.ts";
 
 /** An answer as it was understood, or why there is none. */
 /** A configuration, and what is equal for equal ones. */
@@ -90,6 +93,18 @@ export class Interview {
     return config === undefined ? { why: "unparsed" } : { value: { config, texts } };
   }
 
+  async tunnels(): Promise<Answer<XeTunnels>> {
+    const interfaces = await this.answer("tunnelInterfaces", asIs);
+    if ("why" in interfaces) return interfaces;
+    const ike = await this.answer("ikeConfig", asIs);
+    if ("why" in ike) return ike;
+    const ipsec = await this.answer("ipsecConfig", asIs);
+    if ("why" in ipsec) return ipsec;
+    const texts = { interfaces: interfaces.value, ike: ike.value, ipsec: ipsec.value };
+    const config = readTunnels(texts);
+    return config === undefined ? { why: "unparsed" } : { value: config };
+  }
+
   async commits(): Promise<Answer<{ readonly records: CommitRecord[]; readonly mark: string }>> {
     const timer = await this.answer("rollbackTimer", readTimer);
     if ("why" in timer) return timer;
@@ -103,7 +118,7 @@ const asIs = (text: string): string => text;
 
 export async function look(
   cli: Cli,
-  { device, clock: world }: Asked,
+  { device, clock: world, capabilities }: Asked,
   signal: AbortSignal,
 ): Promise<DeviceState> {
   const at = world.now();
@@ -123,14 +138,31 @@ export async function look(
     const counted = has ? await countersOf(interview, port) : uncounted;
     macsec.push(portState(port, ports, { config, physical, clock, pages }, counted, at));
   }
+  const { ipsec, routes } =
+    capabilities.ipsec === undefined ? noTunnels : await tunnels(interview, cli.where, at);
+  const bgp = await routing(interview, config, peers, at);
   return {
     device,
     at,
     control: control({ clock, software, commits, told }, at),
     macsec,
-    ipsec: [],
-    routing: await routing(interview, config, peers, at),
+    ipsec,
+    routing: withRoutes(bgp, routes, at),
   };
+}
+
+async function tunnels(interview: Interview, where: string, at: Instant): Promise<TunnelsTold> {
+  const config = await interview.tunnels();
+  // A list without them would say that there are none.
+  if ("why" in config) throw notUnderstood("which tunnels are configured", where);
+  if (config.value.tunnels.size === 0) return noTunnels;
+  const names = new Map(
+    [...config.value.tunnels.values()].map(({ name, interface: own }) => [own, name]),
+  );
+  const ikeSas = await interview.answer("ikeSas", readIkeSas);
+  const ipsecSas = await interview.answer("ipsecSas", readIpsecSas);
+  const routes = await interview.answer("staticRoutes", (text) => readTunnelRoutes(text, names));
+  return { ipsec: tunnelStates(config.value, { ikeSas, ipsecSas }, at), routes };
 }
 
 /** Without MACsec nobody counts, and a zero would say that somebody did. */

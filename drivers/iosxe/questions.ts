@@ -44,6 +44,35 @@ const questions = {
       "^ address-family ",
       "^ +neighbor [^ ]+ (remote-as|activate|shutdown|route-map|peer-group|inherit)",
     ),
+  // In three: a line of a router holds some 250 characters. A key may stand in what follows these
+  // words in other lines, hence their ends.
+  tunnelInterfaces: () =>
+    includes(
+      end,
+      "^interface ",
+      "^ (vrf forwarding|ip address|ip unnumbered|ip mtu|ip tcp adjust-mss)",
+      "^ tunnel (source|destination|mode|protection)",
+      "^ip route ",
+    ),
+  ikeConfig: () =>
+    includes(
+      end,
+      "^crypto ikev2 (proposal|policy|keyring|profile) ",
+      "^ (encryption (aes|3des)|integrity (sha|md5)|prf|group|proposal|match|keyring)",
+      "^ (peer|identity|lifetime) ",
+      "^ authentication [a-z]+ pre-share$",
+      "^  (description psk|address) ",
+    ),
+  ipsecConfig: () =>
+    includes(
+      end,
+      "^crypto ipsec (transform-set|profile) ",
+      "^ mode ",
+      "^ set (security-association|transform-set|pfs|ikev2-profile) ",
+    ),
+  ikeSas: () => line`show crypto ikev2 sa`,
+  ipsecSas: () => line`show crypto ipsec sa`,
+  staticRoutes: () => line`show ip route static`,
   mkaSessions: () => line`show mka sessions detail`,
   mkaStatistics: (port) => line`show mka statistics interface ${port}`,
   secyStatistics: (port) => line`show macsec statistics interface ${port}`,

@@ -9,7 +9,7 @@ interface Quirk {
   readonly platform: RegExp;
   /** First release that has it. */
   readonly from: string;
-  readonly what: "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink";
+  readonly what: "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink" | "ipsec";
   readonly source: string;
 }
 
@@ -48,6 +48,12 @@ const quirks: readonly Quirk[] = [
     what: "networkLink",
     source: "cisco.com, Security Configuration Guide for Catalyst 9500: macsec network-link",
   },
+  {
+    platform: router,
+    from: "16.12.1",
+    what: "ipsec",
+    source: "cisco.com, FlexVPN and IKEv2 Configuration Guide: encryption aes-gcm-256, prf sha384",
+  },
 ];
 
 function isSince(version: string, from: string): boolean {
@@ -73,7 +79,8 @@ export function capabilitiesOf(
   software: Software,
   hasArchive: boolean,
 ): Capabilities {
-  const { macsec, ...others } = offers;
+  const { macsec, ipsec, ...always } = offers;
+  const others = { ...always, ...(ipsec && has(software, "ipsec") && { ipsec }) };
   // The timer that takes a change back goes by a copy in the archive.
   const { commit } = hasArchive ? others : { commit: { kind: "immediate" } as const };
   if (macsec === undefined) return { ...others, commit };

@@ -7,11 +7,13 @@ interface Quirk {
   readonly platform: RegExp;
   /** First release that has it. */
   readonly from: string;
-  readonly what: "fallbackChain";
+  readonly what: "fallbackChain" | "ipsec";
   readonly source: string;
 }
 
 const guide = "cisco.com, System Security Configuration Guide";
+
+const nobody = /^(?!)/;
 
 /** Elsewhere a port has one key chain, and the session falls with the key that it used. */
 const quirks: readonly Quirk[] = [
@@ -33,6 +35,13 @@ const quirks: readonly Quirk[] = [
     what: "fallbackChain",
     source: `${guide} for Cisco 8000, 7.10.x: fallback-psk-keychain`,
   },
+  {
+    // What IPsec these routers have protects packets of their own, and none that they forward.
+    platform: nobody,
+    from: "0",
+    what: "ipsec",
+    source: `${guide} for NCS 540: IPsec protects management traffic of the router itself`,
+  },
 ];
 
 function isSince(version: string, from: string): boolean {
@@ -41,15 +50,19 @@ function isSince(version: string, from: string): boolean {
   return at < 0 || (is?.[at] ?? 0) > (first?.[at] ?? 0);
 }
 
+function has({ platform, version }: Software, what: Quirk["what"]): boolean {
+  return quirks.some(
+    (row) => row.what === what && row.platform.test(platform) && isSince(version, row.from),
+  );
+}
+
 /** What is offered at most, less what this platform does not have. */
 export function capabilitiesOf(offers: Capabilities, software: Software): Capabilities {
-  const { macsec } = offers;
-  if (macsec === undefined) return offers;
-  const hasFallback = quirks.some(
-    ({ platform, from, what }) =>
-      what === "fallbackChain" &&
-      platform.test(software.platform) &&
-      isSince(software.version, from),
-  );
-  return { ...offers, macsec: { ...macsec, overlap: hasFallback ? "fallback" : "none" } };
+  const { macsec, ipsec, ...always } = offers;
+  const overlap = has(software, "fallbackChain") ? "fallback" : "none";
+  return {
+    ...always,
+    ...(ipsec && has(software, "ipsec") && { ipsec }),
+    ...(macsec && { macsec: { ...macsec, overlap } }),
+  };
 }

@@ -7,8 +7,9 @@ import type { Dialect, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
 import { Netconf } from "../transport/netconf.ts";
 import { element, elementWith, type XmlElement, type XmlOut } from "../transport/xml.ts";
+import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { getConfig, type JunosConfig, neighboursOn, portOf, readConfig } from "./config.ts";
-import { editsBetween } from "./edits.ts";
+import { type Edits, editsBetween } from "./edits.ts";
 import { look } from "./look.ts";
 import { byInterface, readChannels, readSession } from "./macsec-answers.ts";
 import { operation, ping } from "./operations.ts";
@@ -23,6 +24,8 @@ import {
   readSoftware,
   readUptime,
 } from "./system-answers.ts";
+import { getTunnels, limits, readTunnels } from "./tunnel-config.ts";
+import { tunnelTrees } from "./tunnel-edits.ts";
 
 const minuteMs = 60_000;
 /** `commit confirmed` takes whole minutes up to this many. */
@@ -45,6 +48,8 @@ const offers: Capabilities = {
     // Any commit that touches an association may start its session anew.
     hitless: [],
   },
+  // Whatever clears an SA there ends it before the next one stands.
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs },
   probe: true,
 };
@@ -158,7 +163,7 @@ async function stage(
   };
   const lines: string[] = [];
   const trees: XmlOut[] = [];
-  for (const { before, after } of planChange(work.change, around)) {
+  for (const { before, after } of planChange(portsOf(work.change), around)) {
     const edits = editsBetween(before, after, config, (address) => peers.get(address)?.localAs);
     if (edits === undefined) {
       const text = `BGP does not tell its own AS on ${after.port}, so nothing can be prepended`;
@@ -167,9 +172,23 @@ async function stage(
     lines.push(...edits.lines);
     trees.push(...edits.trees);
   }
+  const tunnels = await tunnelEdits(session, work, signal);
+  trees.push(...tunnels.trees);
+  lines.push(...tunnels.lines);
   await Promise.all(trees.map((tree) => session.call(edit(tree), "none", signal)));
   // A change that a person would not see is one all the same.
   return trees.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
+}
+
+async function tunnelEdits(session: Netconf, work: Work, signal: AbortSignal): Promise<Edits> {
+  if (work.change.every((part) => "port" in part)) return { trees: [], lines: [] };
+  const config = await asked(session, getTunnels(), readTunnels, signal);
+  const standing = new Map([...config.vpns].map(([name, { plan }]) => [name, plan]));
+  const changed = planTunnels(work.change, { work, limits, standing });
+  return {
+    trees: tunnelTrees(changed, config, work.device),
+    lines: tunnelLines(changed),
+  };
 }
 
 function edit(tree: XmlOut): XmlOut {

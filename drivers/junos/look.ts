@@ -16,6 +16,7 @@ import { type Answer, reading } from "../answer.ts";
 import type { Asked } from "../define-dialect.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import type { XmlElement } from "../transport/xml.ts";
+import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
 import { getConfig, type JunosConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
@@ -39,6 +40,14 @@ import {
   readUptime,
   type Uptime,
 } from "./system-answers.ts";
+import {
+  readIkeSas,
+  readIpsecSas,
+  readPassed,
+  readTunnelRoutes,
+  tunnelStates,
+} from "./tunnel-answers.ts";
+import { getTunnels, readTunnels } from "./tunnel-config.ts";
 
 /** An answer as it was understood, or why there is none. */
 async function answer<T>(
@@ -58,7 +67,7 @@ async function answer<T>(
 
 export async function look(
   session: Netconf,
-  { device, clock }: Asked,
+  { device, clock, capabilities }: Asked,
   signal: AbortSignal,
 ): Promise<DeviceState> {
   const at = clock.now();
@@ -78,14 +87,37 @@ export async function look(
     ]);
   const answers = { config, physical, uptime, sessions, counters, connections, statistics };
   const ports = "value" in physical ? [...physical.value.keys()] : [];
+  // Elsewhere the words of its questions are not known.
+  const { ipsec, routes } =
+    capabilities.ipsec === undefined ? noTunnels : await tunnels(session, at, signal);
+  const told = await routing(session, config, peers, at, signal);
   return {
     device,
     at,
     control: control(uptime, commits, at),
     macsec: ports.map((port) => portState(port, answers, at)),
-    ipsec: [],
-    routing: await routing(session, config, peers, at, signal),
+    ipsec,
+    routing: withRoutes(told, routes, at),
   };
+}
+
+async function tunnels(session: Netconf, at: Instant, signal: AbortSignal): Promise<TunnelsTold> {
+  const config = await answer(session.call(getTunnels(), "none", signal), readTunnels);
+  // A list without them would say that there are none.
+  if ("why" in config) throw notUnderstood("which tunnels are configured", session.where);
+  if (config.value.vpns.size === 0) return noTunnels;
+  const ask = (name: Parameters<typeof operation>[0]): Promise<XmlElement> =>
+    session.call(operation(name), "none", signal);
+  const names = new Map(
+    [...config.value.vpns.values()].map(({ name, unit }) => [`st0.${unit ?? "none"}`, name]),
+  );
+  const [ikeSas, ipsecSas, passed, routes] = await Promise.all([
+    answer(ask("ikeSas"), readIkeSas),
+    answer(ask("ipsecSas"), readIpsecSas),
+    answer(ask("tunnelInterfaces"), readPassed),
+    answer(ask("staticRoutes"), (reply) => readTunnelRoutes(reply, names)),
+  ]);
+  return { ipsec: tunnelStates(config.value, { ikeSas, ipsecSas, passed }, at), routes };
 }
 
 function control(

@@ -19,6 +19,10 @@ const operations = {
       element("receive-protocol-name", "bgp"),
       element("peer", peer),
     ),
+  tunnelInterfaces: () => element("get-interface-information", element("interface-name", "st0")),
+  ikeSas: () => element("get-ike-security-associations-information", element("detail")),
+  ipsecSas: () => element("get-security-associations-information", element("detail")),
+  staticRoutes: () => element("get-route-information", element("protocol", "static")),
   routeTo: (address) => element("get-route-information", element("destination", address)),
 } as const satisfies Record<string, (argument: string) => XmlOut>;
 

@@ -7,11 +7,13 @@ interface Quirk {
   readonly platform: RegExp;
   /** First release that has it. */
   readonly from: string;
-  readonly what: "hitlessKeyChain";
+  readonly what: "hitlessKeyChain" | "ipsec";
   readonly source: string;
 }
 
 const rollover = "apps.juniper.net feature explorer, 7831: hitless rollover of key chains";
+
+const secureTunnels = "juniper.net, CLI reference: security ike proposal, aes-256-gcm on SRX";
 
 /** Elsewhere the session falls with the key that it used, so a port has one key at a time. */
 const quirks: readonly Quirk[] = [
@@ -23,7 +25,15 @@ const quirks: readonly Quirk[] = [
   { platform: /^ptx10016/, from: "21.2R2", what: "hitlessKeyChain", source: rollover },
   { platform: /^qfx5130/, from: "23.4R2", what: "hitlessKeyChain", source: rollover },
   { platform: /^qfx5700/, from: "23.4R2", what: "hitlessKeyChain", source: rollover },
+  // An MX needs a service set on a card of its own, which is the operator's.
+  { platform: /^v?srx/, from: "19.4R1", what: "ipsec", source: secureTunnels },
 ];
+
+function has({ model, version }: Software, what: Quirk["what"]): boolean {
+  return quirks.some(
+    (row) => row.what === what && row.platform.test(model) && isSince(version, row.from),
+  );
+}
 
 const releasePattern = /^(\d{2})\.(\d)(?:[RXF](\d{1,2}))?/;
 
@@ -41,13 +51,11 @@ function isSince(version: string, from: string): boolean {
 
 /** What is offered at most, less what this platform does not have. */
 export function capabilitiesOf(offers: Capabilities, software: Software): Capabilities {
-  const { macsec } = offers;
-  if (macsec === undefined) return offers;
-  const isHitless = quirks.some(
-    ({ platform, from, what }) =>
-      what === "hitlessKeyChain" &&
-      platform.test(software.model) &&
-      isSince(software.version, from),
-  );
-  return { ...offers, macsec: { ...macsec, overlap: isHitless ? "keychain" : "none" } };
+  const { macsec, ipsec, ...others } = offers;
+  const overlap = has(software, "hitlessKeyChain") ? "keychain" : "none";
+  return {
+    ...others,
+    ...(macsec && { macsec: { ...macsec, overlap } }),
+    ...(ipsec && has(software, "ipsec") && { ipsec }),
+  };
 }

@@ -1,6 +1,6 @@
 // A look as it came over a socket, checked field by field before any of it is believed.
 
-import type { Capabilities, CommitMode } from "#hal/device.ts";
+import { type Capabilities, type CommitMode, rekeyWhats } from "#hal/device.ts";
 import {
   type BgpSession,
   type CipherSuite,
@@ -378,6 +378,7 @@ export function readCapabilities(value: unknown): Capabilities {
         keying: namesOf(ipsec, "keying", ["ike", "static"]),
         authentication: namesOf(ipsec, "authentication", ["psk", "certificate"]),
         atomicReplace: flag(ipsec, "atomicReplace"),
+        rekeys: namesOf(ipsec, "rekeys", rekeyWhats),
       },
     }),
     ...(drain && {

@@ -22,9 +22,9 @@ export function cloneTree(tree: ConfigNode): ConfigNode {
 }
 
 /** Leaves that may stand there several times, each with a text of its own. */
-const leafLists: ReadonlySet<string> = new Set(["import", "export"]);
+const leafLists: ReadonlySet<string> = new Set(["import", "export", "next-hop"]);
 /** Leaves that are never shown as they were given. */
-const secretLeaves: ReadonlySet<string> = new Set(["cak", "secret"]);
+const secretLeaves: ReadonlySet<string> = new Set(["cak", "secret", "ascii-text", "hexadecimal"]);
 
 const keyOf = (tree: ConfigNode): string | undefined =>
   tree.children.find((one) => one.name === "name")?.text;

@@ -28,7 +28,7 @@ export class CommandError extends Error {}
 /** As `sanitized` prints it: whatever follows the number of a form is gone. */
 export function sanitized(text: string): string {
   return text.replace(
-    /^(key \S+|neighbor \S+ password|.*secret) (0|5|7|8a) \S+/,
+    /^(key \S+|neighbor \S+ password|shared-key|.*secret) (0|5|7|8a) \S+/,
     "$1 $2 <removed>",
   );
 }

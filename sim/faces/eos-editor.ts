@@ -4,7 +4,17 @@
 import { CommandError, childOf, type Line, line } from "./eos-config.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
-type Mode = "top" | "macsec" | "profile" | "interface" | "bgp" | "map";
+type Mode =
+  | "top"
+  | "macsec"
+  | "profile"
+  | "interface"
+  | "bgp"
+  | "map"
+  | "security"
+  | "ikePolicy"
+  | "saPolicy"
+  | "ipsecProfile";
 
 interface Statement {
   readonly pattern: RegExp;
@@ -26,6 +36,8 @@ const statements: Readonly<Record<Mode, readonly Statement[]>> = {
     { pattern: /^ip routing$/, head: "ip routing" },
     { pattern: /^mac security$/, head: "mac security", enters: "macsec" },
     { pattern: /^interface \S+$/, head: "interface", enters: "interface" },
+    { pattern: /^ip security$/, head: "ip security", enters: "security" },
+    { pattern: /^ip route \S+\/\d{1,2} \S+$/, head: "ip route" },
     { pattern: /^router bgp \d+$/, head: "router bgp", enters: "bgp" },
     { pattern: /^route-map \S+ (?:permit|deny) \d+$/, head: "route-map", enters: "map" },
   ],
@@ -79,7 +91,79 @@ const statements: Readonly<Record<Mode, readonly Statement[]>> = {
       head: "mac security profile",
       replaces: same(/^mac security profile /),
     },
-    { pattern: /^ip address \S+\/\d{1,2}$/, head: "ip address", replaces: same(/^ip address /) },
+    {
+      pattern: /^ip address (?:\S+\/\d{1,2}|unnumbered \S+)$/,
+      head: "ip address",
+      replaces: same(/^ip address /),
+    },
+    { pattern: /^tcp mss ceiling ipv4 \d{2,5}$/, head: "tcp mss", replaces: same(/^tcp mss /) },
+    { pattern: /^tunnel mode (?:gre|ipsec)$/, head: "tunnel mode", replaces: firstOf(2) },
+    { pattern: /^tunnel source \S+$/, head: "tunnel source", replaces: firstOf(2) },
+    { pattern: /^tunnel destination \S+$/, head: "tunnel destination", replaces: firstOf(2) },
+    { pattern: /^tunnel ipsec profile \S+$/, head: "tunnel ipsec", replaces: firstOf(3) },
+  ],
+  security: [
+    { pattern: /^ike policy \S+$/, head: "ike policy", enters: "ikePolicy" },
+    { pattern: /^sa policy \S+$/, head: "sa policy", enters: "saPolicy" },
+    { pattern: /^profile \S+$/, head: "profile", enters: "ipsecProfile" },
+  ],
+  ikePolicy: [
+    {
+      pattern: /^ike-lifetime \d{1,4} (?:hours|minutes)$/,
+      head: "ike-lifetime",
+      replaces: firstOf(1),
+    },
+    { pattern: /^encryption (?:3des|aes128|aes256)$/, head: "encryption", replaces: firstOf(1) },
+    {
+      pattern: /^integrity (?:md5|sha1|sha256|sha384|sha512)$/,
+      head: "integrity",
+      replaces: firstOf(1),
+    },
+    {
+      pattern: /^dh-group (?:1|2|5|14|15|16|17|20|21|24)$/,
+      head: "dh-group",
+      replaces: firstOf(1),
+    },
+    { pattern: /^local-id (?:fqdn )?\S+$/, head: "local-id", replaces: firstOf(1) },
+  ],
+  saPolicy: [
+    {
+      pattern: /^esp encryption (?:aes(?:128|256)|aes(?:128|256)gcm128|aes256gcm256|null)$/,
+      head: "esp encryption",
+      replaces: firstOf(2),
+    },
+    {
+      pattern: /^esp integrity (?:sha1|sha256|null)$/,
+      head: "esp integrity",
+      replaces: firstOf(2),
+    },
+    {
+      pattern: /^sa lifetime \d{1,9} (?:minutes|hours)$/,
+      head: "sa lifetime",
+      replaces: same(/^sa lifetime \d+ (?:minutes|hours)$/),
+    },
+    {
+      pattern: /^sa lifetime \d{1,9} (?:megabytes|gigabytes)$/,
+      head: "sa lifetime",
+      replaces: same(/^sa lifetime \d+ (?:megabytes|gigabytes)$/),
+    },
+    {
+      pattern: /^pfs dh-group (?:1|2|5|14|15|16|17|20|21|24)$/,
+      head: "pfs dh-group",
+      replaces: firstOf(2),
+    },
+  ],
+  ipsecProfile: [
+    { pattern: /^ike-policy \S+$/, head: "ike-policy", replaces: firstOf(1) },
+    { pattern: /^sa-policy \S+$/, head: "sa-policy", replaces: firstOf(1) },
+    { pattern: /^connection (?:add|start|route)$/, head: "connection", replaces: firstOf(1) },
+    { pattern: /^shared-key (?:[07] )?\S+$/, head: "shared-key", replaces: firstOf(1) },
+    {
+      pattern: /^dpd \d{1,4} \d{1,4} (?:clear|hold|restart)$/,
+      head: "dpd",
+      replaces: firstOf(1),
+    },
+    { pattern: /^mode (?:transport|tunnel)$/, head: "mode", replaces: firstOf(1) },
   ],
   bgp: [
     { pattern: /^router-id \S+$/, head: "router-id", replaces: same(/^router-id /) },
@@ -129,6 +213,14 @@ function markOf({ mode, at }: Step): string {
       return `-router-bgp-${third}`;
     case "map":
       return `-route-map-${second}`;
+    case "security":
+      return "-ipsec";
+    case "ikePolicy":
+      return `-ike-${third}`;
+    case "saPolicy":
+      return `-sa-${third}`;
+    case "ipsecProfile":
+      return `-profile-${second}`;
     case "top":
       return "";
   }
@@ -182,7 +274,8 @@ export class Editor {
       return;
     }
     const isKey = mode === "profile" && /^key [0-9a-fA-F]{2}/.test(text);
-    const kept = isKey ? storedKey(siblings, text) : text;
+    const isPsk = mode === "ipsecProfile" && text.startsWith("shared-key ");
+    const kept = isKey ? storedKey(siblings, text) : isPsk ? storedPsk(text) : text;
     if (statement.enters !== undefined) {
       const at = this.#entered(siblings, kept);
       this.#path.push({ mode: statement.enters, at });
@@ -215,6 +308,11 @@ export class Editor {
     });
     siblings.splice(0, siblings.length, ...left);
   }
+}
+
+function storedPsk(text: string): string {
+  const [, form, key = ""] = /^shared-key (?:([07]) )?(\S+)$/.exec(text) ?? [];
+  return form === "7" ? text : `shared-key 7 ${obscured(key)}`;
 }
 
 /** A profile holds one key and one fallback. */

@@ -18,6 +18,7 @@ import {
 } from "#sim/router-config.ts";
 import type { StationKey } from "#sim/station.ts";
 import { CommandError, childOf, cloneLines, type Line, line, restOf } from "./eos-config.ts";
+import { followTunnels, tunnelsFrom } from "./eos-tunnels.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
 export const localAs = "64512";
@@ -28,6 +29,9 @@ export function peersOf(router: Router): ReadonlyMap<PortName, string> {
   const sessions = routing.kind === "known" ? routing.value.sessions : [];
   return new Map(sessions.map(({ port, peer }) => [port, peer]));
 }
+
+/** Where its tunnels end, whatever links are up. */
+const outerAddresses = ["198.51.100.1", "198.51.100.2"];
 
 /** What an operator had before we came: addresses, BGP, and route maps of their own. */
 export function firstLines(peers: ReadonlyMap<PortName, string>): Line[] {
@@ -44,7 +48,11 @@ export function firstLines(peers: ReadonlyMap<PortName, string>): Line[] {
   return [
     line("hostname edge"),
     ...interfaces,
+    ...outerAddresses.map((address, index) =>
+      line(`interface Loopback${index}`, line(`ip address ${address}/32`)),
+    ),
     line("interface Management1", line("ip address 192.0.2.1/24")),
+    line("ip route 192.0.2.128/25 192.0.2.254"),
     line("ip routing"),
     line("route-map from-azure permit 10"),
     line("route-map to-azure permit 10"),
@@ -70,7 +78,11 @@ export function configFrom(lines: readonly Line[], router: Router): MutableConfi
   for (const [port, config] of next.ports) {
     Object.assign(config, portFrom(lines, port, peers.get(port), router, config.keys));
   }
-  return next;
+  if (router.options.capabilities.ipsec === undefined) {
+    if (childOf(lines, "ip security") === undefined) return next;
+    throw new CommandError("% ip security is not supported on this hardware platform");
+  }
+  return { ...next, tunnels: tunnelsFrom(lines, router) };
 }
 
 /** A key that became the fallback made way for the promoted one: one effect, and not two. */
@@ -188,6 +200,7 @@ export function linesAfter(lines: readonly Line[], router: Router): Line[] {
     });
     put(profile, /^key [0-9a-f]{2}/, keys);
   }
+  if (router.options.capabilities.ipsec !== undefined) followTunnels(next, router);
   return next;
 }
 

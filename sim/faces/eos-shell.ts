@@ -22,6 +22,7 @@ import {
 import { asJson, CommandError, cloneLines, printed, sanitized } from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
 import type { Commands, Said } from "./eos-terminal.ts";
+import { connections, staticRoutes } from "./eos-tunnels.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -218,6 +219,8 @@ export class EosShell implements Commands {
         return macSecurityTable(face.router);
       case "mac security mka counters":
         return mkaCounters(face.router);
+      case "ip security connection detail":
+        return hasIpsec(face.router) ? connections(face.lines, face.router) : undefined;
       case "running-config":
         this.#needLevel();
         return face.printed(asTyped);
@@ -256,7 +259,7 @@ export class EosShell implements Commands {
     const { router } = face;
     const [, peer] = /^(?:ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/.exec(question) ?? [];
     if (peer !== undefined) return received(router, peer);
-    const [, destination] = /^(?:ip|ipv6) route (\S+)$/.exec(question) ?? [];
+    const [, destination] = /^(?:ip|ipv6) route ([0-9a-f.:]+)$/.exec(question) ?? [];
     if (destination !== undefined) return routeTo(router, destination);
     switch (question) {
       case "running-config sanitized":
@@ -272,6 +275,8 @@ export class EosShell implements Commands {
     }
   }
 }
+
+const hasIpsec = ({ options }: Router): boolean => options.capabilities.ipsec !== undefined;
 
 function stateOf(question: string, face: EosFace, router: Router): Json | undefined {
   switch (question) {
@@ -291,6 +296,8 @@ function stateOf(question: string, face: EosFace, router: Router): Json | undefi
       return participants(router);
     case "mac security counters detail":
       return counters(router);
+    case "ip route static":
+      return staticRoutes(face.lines, router);
     case "bgp summary vrf all":
       return bgpSummary(router, (one) => face.isShut(one));
     default:

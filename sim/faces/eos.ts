@@ -32,6 +32,15 @@ export const eosModel: RouterModel = {
   portName: "Ethernet1/1",
 };
 
+/** A router of the family that ends tunnels. */
+export const eosTunnelModel: RouterModel = {
+  ...eosModel,
+  capabilities: {
+    ...eosModel.capabilities,
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
+  },
+};
+
 export interface ConfigSession {
   readonly name: string;
   state: "pending" | "completed";

@@ -15,12 +15,16 @@ import type { StationKey } from "#sim/station.ts";
 import { peersOf } from "./cisco-answers.ts";
 import { type Block, block, blocksAt, childOf, cloneBlocks, restOf } from "./cisco-tree.ts";
 import type { XeModel } from "./iosxe-answers.ts";
+import { followTunnels, tunnelsFrom } from "./iosxe-tunnels.ts";
 import { plainOf } from "./type-seven.ts";
 
 export const localAs = "64512";
 
 /** What the router prints instead of taking a line. */
 export class LineError extends Error {}
+
+/** Where its tunnels end, whatever links are up. */
+const outerAddresses = ["198.51.100.1", "198.51.100.2"];
 
 /** What an operator had before we came. */
 export function firstBlocks(
@@ -49,7 +53,11 @@ export function firstBlocks(
       block("vrf forwarding Mgmt-intf"),
       block("ip address 192.0.2.1 255.255.255.0"),
     ),
+    ...outerAddresses.map((address, index) =>
+      block(`interface Loopback${index}`, block(`ip address ${address} 255.255.255.255`)),
+    ),
     ...interfaces,
+    block("ip route 192.0.2.128 255.255.255.128 192.0.2.254"),
     block(
       `router bgp ${localAs}`,
       block("bgp log-neighbor-changes"),
@@ -81,7 +89,8 @@ export function configFrom(
     const drain = isShut(root, peer) ? "peeringShutdown" : drainFrom(spoken, peer);
     Object.assign(config, { ...portFrom(root, port, router, config.keys), drain });
   }
-  return next;
+  if (router.options.capabilities.ipsec === undefined) return next;
+  return { ...next, tunnels: tunnelsFrom(root, router) };
 }
 
 export function isShut(root: readonly Block[], peer: string): boolean {
@@ -245,6 +254,7 @@ export function blocksAfter(root: readonly Block[], router: Router): Block[] {
     }
     writePort(next, port, config, router);
   }
+  if (router.options.capabilities.ipsec !== undefined) followTunnels(next, router);
   return next;
 }
 

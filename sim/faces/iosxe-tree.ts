@@ -8,6 +8,9 @@ const hex = "[0-9A-Fa-f]{2,64}";
 const date = String.raw`\d{2}:\d{2}:\d{2} [A-Z][a-z]{2} \d{1,2} \d{4}`;
 const suite = "gcm-aes-(?:xpn-)?(?:128|256)";
 const ipv4 = String.raw`[\d.]{7,15}`;
+const digest = "(?:md5|sha1|sha256|sha384|sha512)";
+const cipher = "esp-(?:3des|aes(?: (?:128|192|256))?|gcm(?: (?:128|192|256))?)";
+const mac = "esp-(?:md5|sha|sha256|sha384)-hmac";
 const address = "[0-9A-Fa-f.:]{2,45}";
 
 export const rules: readonly Rule[] = [
@@ -34,6 +37,43 @@ export const rules: readonly Rule[] = [
   rule("if", "macsec access-control (?:must|should)-secure", 2),
   rule("if", String.raw`macsec replay-protection window-size \d{1,10}`, 2),
   rule("if", "macsec disable-sci", 2),
+  rule("if", `ip unnumbered ${name}`, 2),
+  rule("if", String.raw`ip mtu \d+`, 2),
+  rule("if", String.raw`ip tcp adjust-mss \d+`, 3),
+  rule("if", `tunnel source ${name}`, 2),
+  rule("if", "tunnel mode (?:ipsec ipv4|gre ip)", 2),
+  rule("if", `tunnel destination ${ipv4}`, 2),
+  rule("if", `tunnel protection ipsec profile ${name}`, 2),
+  rule("", `ip route ${ipv4} ${ipv4} ${name}`, 5),
+  rule("", `crypto ikev2 proposal ${name}`, 4, "ikev2-proposal"),
+  rule("ikev2-proposal", "encryption (?:3des|aes-cbc-(?:128|192|256)|aes-gcm-(?:128|256))", 1),
+  rule("ikev2-proposal", `integrity ${digest}`, 1),
+  rule("ikev2-proposal", `prf ${digest}`, 1),
+  rule("ikev2-proposal", "group (?:1|2|5|14|15|16|19|20|21|24)", 1),
+  rule("", `crypto ikev2 policy ${name}`, 4, "ikev2-policy"),
+  rule("ikev2-policy", `match address local ${ipv4}`, 3),
+  rule("ikev2-policy", `proposal ${name}`, 2),
+  rule("", `crypto ikev2 keyring ${name}`, 4, "ikev2-keyring"),
+  rule("ikev2-keyring", `peer ${name}`, 2, "ikev2-keyring-peer"),
+  rule("ikev2-keyring-peer", "description .*", 1),
+  rule("ikev2-keyring-peer", `address ${ipv4}`, 1),
+  rule("ikev2-keyring-peer", String.raw`pre-shared-key (?:hex [0-9A-Fa-f]+|(?:0 )?\S+)`, 1),
+  rule("", `crypto ikev2 profile ${name}`, 4, "ikev2-profile"),
+  rule("ikev2-profile", `match address local ${ipv4}`, 3),
+  rule("ikev2-profile", `match identity remote address ${ipv4} ${ipv4}`, 4),
+  rule("ikev2-profile", `identity local address ${ipv4}`, 2),
+  rule("ikev2-profile", "authentication (?:local|remote) pre-share", 2),
+  rule("ikev2-profile", `keyring local ${name}`, 2),
+  rule("ikev2-profile", String.raw`lifetime \d{3,5}`, 1),
+  rule("ikev2-profile", String.raw`dpd \d{2,4} \d{1,2} (?:on-demand|periodic)`, 1),
+  rule("", `crypto ipsec transform-set ${name} ${cipher}(?: ${mac})?`, 4, "cfg-crypto-trans"),
+  rule("cfg-crypto-trans", "mode (?:tunnel|transport)", 1),
+  rule("", `crypto ipsec profile ${name}`, 4, "ipsec-profile"),
+  rule("ipsec-profile", String.raw`set security-association lifetime seconds \d{3,5}`, 4),
+  rule("ipsec-profile", String.raw`set security-association lifetime kilobytes \d{4,10}`, 4),
+  rule("ipsec-profile", `set transform-set ${name}`, 2),
+  rule("ipsec-profile", "set pfs group(?:1|2|5|14|15|16|19|20|21|24)", 2),
+  rule("ipsec-profile", `set ikev2-profile ${name}`, 2),
   rule("", String.raw`mka policy [\w-]{1,16}`, 3, "mka-policy"),
   rule("mka-policy", `macsec-cipher-suite ${suite}(?: ${suite}){0,3}`, 1),
   rule("mka-policy", "confidentiality-offset (?:0|30|50)", 1),
@@ -67,6 +107,8 @@ const defaults: ReadonlySet<string> = new Set([
   "macsec replay-protection window-size 64",
   "confidentiality-offset 0",
   "key-server priority 0",
+  "set security-association lifetime seconds 3600",
+  "set security-association lifetime kilobytes 4608000",
 ]);
 
 /** As `show running-config` prints it: keys in their other form. */

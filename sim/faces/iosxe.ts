@@ -27,6 +27,7 @@ import {
 } from "./iosxe-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, isShut, LineError } from "./iosxe-config.ts";
 import { printBlocks, rules } from "./iosxe-tree.ts";
+import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 import { type Printed, serveTerminal } from "./terminal.ts";
 
@@ -49,6 +50,7 @@ export const iosxeModel: RouterModel = {
       hitless: [],
       always: ["replayWindow"],
     },
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: [] },
     drain: { means: ["prepend", "peeringShutdown"], settleMs: 4_000 },
     probe: true,
   },
@@ -65,7 +67,8 @@ const recent: XeModel = {
 const keystrokeMs = 4;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 /** What a release or a kind of router does not know. */
-function isUnknown(line: string, { platform, isRecent }: XeModel): boolean {
+function isUnknown(line: string, { platform, isRecent }: XeModel, hasIpsec: boolean): boolean {
+  if (/^(?:no )?(?:crypto|tunnel (?:mode ipsec|protection)) /.test(line)) return !hasIpsec;
   const isSwitch = platform.startsWith("C9");
   if (/\bfallback-key-chain\b/.test(line)) return !isRecent;
   if (/^(?:no )?macsec disable-sci$/.test(line)) return isSwitch || !isRecent;
@@ -266,6 +269,12 @@ export class IosxeFace {
         return lock(router.hasFault("locked"));
       case "interfaces":
         return interfaces(router);
+      case "crypto ikev2 sa":
+        return this.#hasIpsec() ? ikeSas(router) : undefined;
+      case "crypto ipsec sa":
+        return this.#hasIpsec() ? ipsecSas(this.#blocks, router) : undefined;
+      case "ip route static":
+        return staticRoutes(this.#blocks, router);
       case "mka sessions detail":
         return mkaSessions(router);
       case "bgp all neighbors":
@@ -273,6 +282,10 @@ export class IosxeFace {
       default:
         return undefined;
     }
+  }
+
+  #hasIpsec(): boolean {
+    return this.router.options.capabilities.ipsec !== undefined;
   }
 
   #timer(): string {
@@ -314,8 +327,7 @@ class Vty {
 
   prompt(): string {
     const place = this.#place;
-    const mode = place === undefined ? "" : `(config${place.mode === "" ? "" : `-${place.mode}`})`;
-    return `${this.#face.router.options.name}${mode}#`;
+    return `${this.#face.router.options.name}${place === undefined ? "" : modeText(place)}#`;
   }
 
   msFor(line: string): number {
@@ -409,14 +421,28 @@ class Vty {
       return text("");
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    if (isUnknown(line, face.model)) return text(invalid);
+    const hasIpsec = face.router.options.capabilities.ipsec !== undefined;
+    if (isUnknown(line, face.model, hasIpsec)) return text(invalid);
     const next = cloneBlocks(face.blocks);
     const where = enter(rules, next, place, line);
     if (where === undefined) return text(invalid);
     face.take(next);
     this.#place = where;
-    return text("");
+    if (line.startsWith("no interface Tunnel")) {
+      return text(
+        "% Not all config may be removed and may reappear after reactivating the " +
+          "logical-interface/sub-interfaces",
+      );
+    }
+    const isNew = line.startsWith("crypto ikev2 profile ");
+    return text(isNew ? "IKEv2 profile MUST have:\n   1. A local and a remote method." : "");
   }
+}
+
+/** Some modes are called without `config`. */
+function modeText({ mode }: Place): string {
+  if (/^(?:cfg-|ipsec-)/.test(mode)) return `(${mode})`;
+  return `(config${mode === "" ? "" : `-${mode}`})`;
 }
 
 const text = (printed: string): Printed => ({ kind: "text", text: printed });

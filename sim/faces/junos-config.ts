@@ -13,6 +13,7 @@ import type { Router } from "#sim/router.ts";
 import { cloneConfig, type MutableConfig, type PortConfig } from "#sim/router-config.ts";
 import type { StationKey } from "#sim/station.ts";
 import { at, type ConfigNode, cloneTree, entries, entry, node, textAt } from "./config-tree.ts";
+import { followTunnels, tunnelsFrom } from "./junos-tunnels.ts";
 import { FaceError } from "./netconf.ts";
 
 const localAs = "64512";
@@ -24,6 +25,9 @@ export function peersOf(router: Router): ReadonlyMap<PortName, string> {
   return new Map(sessions.map(({ port, peer }) => [port, peer]));
 }
 
+/** Where its tunnels end, whatever links are up. */
+const outerAddresses = ["198.51.100.1", "198.51.100.2"];
+
 /** What an operator had before we came: addresses, and one BGP group with a neighbour a port. */
 export function firstTree(peers: ReadonlyMap<PortName, string>): ConfigNode {
   const interfaces = [...peers].map(([port, peer]) => {
@@ -31,6 +35,8 @@ export function firstTree(peers: ReadonlyMap<PortName, string>): ConfigNode {
     const inet = node("family", node("inet", node("address", node("name", prefix))));
     return node("interface", node("name", port), node("unit", node("name", "0"), inet));
   });
+  const addresses = outerAddresses.map((one) => node("address", node("name", `${one}/32`)));
+  const loopback = node("unit", node("name", "0"), node("family", node("inet", ...addresses)));
   const neighbours = [...peers.values()].map((peer) =>
     node("neighbor", node("name", peer), node("authentication-key", "not shown")),
   );
@@ -56,9 +62,13 @@ export function firstTree(peers: ReadonlyMap<PortName, string>): ConfigNode {
       node("login", node("user", node("name", "linkseal"))),
     ),
     node("security"),
-    node("interfaces", ...interfaces),
+    node("interfaces", ...interfaces, node("interface", node("name", "lo0"), loopback)),
     node("policy-options", policy("from-azure"), policy("to-azure")),
-    node("routing-options", node("autonomous-system", node("as-number", localAs))),
+    node(
+      "routing-options",
+      node("static", node("route", node("name", "0.0.0.0/0"), node("next-hop", "192.0.2.254"))),
+      node("autonomous-system", node("as-number", localAs)),
+    ),
     node("protocols", node("bgp", group)),
   );
 }
@@ -80,7 +90,8 @@ export function configFrom(tree: ConfigNode, router: Router): MutableConfig {
     const kept = config.keys;
     Object.assign(config, portFrom(tree, port, peers.get(port), router, kept));
   }
-  return next;
+  if (router.options.capabilities.ipsec === undefined) return next;
+  return { ...next, tunnels: tunnelsFrom(tree, router) };
 }
 
 function portFrom(
@@ -237,6 +248,7 @@ export function treeAfter(tree: ConfigNode, router: Router): ConfigNode {
     followSettings(next, port, config.macsec);
     if (config.keys.length > 0 || chain !== undefined) followKeys(next, port, config, router);
   }
+  if (router.options.capabilities.ipsec !== undefined) followTunnels(next, router);
   return next;
 }
 

@@ -1,6 +1,7 @@
 // A Junos router as its NETCONF answers: a candidate that is locked, commits by minutes, a history
 // with notes; written from Juniper's documents.
 
+import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "#sim/router.ts";
 import type { Session as RouterSession } from "#sim/router-commit.ts";
@@ -32,6 +33,7 @@ import {
   uptime,
 } from "./junos-answers.ts";
 import { configFrom, firstTree, peersOf, treeAfter } from "./junos-config.ts";
+import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   FaceError,
   type FaceSession,
@@ -56,6 +58,13 @@ const capabilities = [
   "http://xml.juniper.net/netconf/junos/1.0",
 ];
 
+const macsec: MacsecCapabilities = {
+  suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+  overlap: "keychain",
+  counters: "perSa",
+  hitless: [],
+};
+
 /** A router that can hold two keys, and commits in whole minutes. */
 export const junosModel: RouterModel = {
   capabilities: {
@@ -65,16 +74,21 @@ export const junosModel: RouterModel = {
       stepMs: 60_000,
       maxMs: 65_535 * 60_000,
     },
-    macsec: {
-      suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
-      overlap: "keychain",
-      counters: "perSa",
-      hitless: [],
-    },
+    macsec,
     drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 4_000 },
     probe: true,
   },
   commitMs: 3_000,
+};
+
+/** A firewall: VPNs, and one key a port. */
+export const srxModel: RouterModel = {
+  ...junosModel,
+  capabilities: {
+    ...junosModel.capabilities,
+    macsec: { ...macsec, overlap: "none" },
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
+  },
 };
 
 const minuteMs = 60_000;
@@ -227,7 +241,9 @@ export class JunosFace {
       case "get-commit-information":
         return this.#commits();
       case "get-interface-information":
-        return interfaces(router);
+        return childText(operation, "interface-name") === "st0"
+          ? tunnelInterfaces(this.#tree, router)
+          : interfaces(router);
       case "get-mka-session-information":
         return mkaSessions(router);
       case "get-mka-statistics":
@@ -239,12 +255,24 @@ export class JunosFace {
       case "get-bgp-neighbor-information":
         return neighbours(router, (peer) => this.#isActive(peer));
       case "get-route-information":
-        return routes(router, operation);
+        return child(operation, "protocol") === undefined
+          ? routes(router, operation)
+          : staticRoutes(this.#tree, router);
+      case "get-ike-security-associations-information":
+      case "get-security-associations-information":
+        return this.#tunnels(operation.name);
       case "ping":
         return ping(router, operation);
       default:
         throw new FaceError("operation-not-supported", `syntax error: <${operation.name}>`);
     }
+  }
+
+  #tunnels(question: string): Markup {
+    if (this.router.options.capabilities.ipsec === undefined) {
+      throw new FaceError("operation-not-supported", `syntax error: <${question}>`);
+    }
+    return question.includes("ike") ? ikeSas(this.router) : ipsecSas(this.router);
   }
 
   #commits(): Markup {

@@ -1,6 +1,12 @@
 // What a request to a simulated site may say; anything else is refused before it touches the site.
 
-import type { DeviceChange, PeerState, PeerWant, PortChange } from "#hal/device.ts";
+import {
+  type DeviceChange,
+  type PeerState,
+  type PeerWant,
+  type PortChange,
+  rekeyWhats,
+} from "#hal/device.ts";
 import { decodeJson } from "#hal/json.ts";
 import {
   type CipherSuite,
@@ -178,7 +184,7 @@ function partOf(part: Fields): PortChange {
     case "ipsec.removeTunnel":
       return { kind, name: text(part, "name") };
     case "ipsec.rekey": {
-      const what = choice(part, "what", ["child", "ike", "reauthenticate"]);
+      const what = choice(part, "what", rekeyWhats);
       return { kind, name: text(part, "name"), what };
     }
   }

@@ -1,7 +1,7 @@
 // `driver check` on a router that stands in for one of a lab: nothing but the driver touches it.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkDriver } from "#agent/lab-bench.ts";
+import { checkDriver, type LabTunnel } from "#agent/lab-bench.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { Verdict } from "#hal/conformance.ts";
 import type { Device, Driver } from "#hal/device.ts";
@@ -12,6 +12,7 @@ import { drive } from "./rig.ts";
 async function checked(
   driver: Driver,
   platform: Platform = platforms["ptx10008 23.4R2"],
+  tunnel?: LabTunnel,
 ): Promise<ReadonlyMap<string, Verdict>> {
   const place = placeOf(platform);
   const { rig, face } = place;
@@ -19,7 +20,9 @@ async function checked(
   const world = worldOf(place, async (to) => channelTo(to.device, (wire) => face.connect(wire)));
   const target = { device: rig.router.name, address: "192.0.2.1" };
   const told = (): void => undefined;
-  return await drive(rig.clock, checkDriver({ driver, target, world, ports, told }));
+  const ends = tunnel === undefined ? {} : { tunnel };
+  const checking = checkDriver({ driver, target, world, ports, ...ends, told });
+  return await drive(rig.clock, checking);
 }
 
 const failed = (verdicts: ReadonlyMap<string, Verdict>): readonly string[] =>
@@ -48,6 +51,27 @@ describe("a driver on a router of a lab", () => {
       expect(failed(verdicts)).toEqual([]);
       const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
       expect(kinds.ok?.length).toBeGreaterThan(30);
+    },
+  );
+
+  it.each(["srx4600 23.4R2", "C8500-12X4QC 17.15.1", "AWE-5510 4.32.2F"] as const)(
+    "is tried with a tunnel that nobody answers, %s",
+    async (name) => {
+      const platform: Platform = platforms[name];
+      const ends = { local: "198.51.100.1", remote: "203.0.113.77" };
+      const verdicts = await checked(driverOf(platform.vendor), platform, ends);
+      expect(failed(verdicts)).toEqual([]);
+      const kinds = [...verdicts].filter(([one]) => one.startsWith("tunnel:"));
+      expect(Object.fromEntries(kinds.map(([one, { kind }]) => [one.slice(8), kind]))).toEqual({
+        "comes up and is told as it is": "untried",
+        "put again changes nothing": "ok",
+        "removed is gone": "ok",
+        "reverts in time without a confirm": "ok",
+        "child rekey interrupts nothing": "refused",
+        "ike rekey interrupts nothing": "refused",
+        "reauthenticate interrupts nothing": "refused",
+        "one that is not there cannot be rekeyed": "refused",
+      });
     },
   );
 

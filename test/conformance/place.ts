@@ -13,10 +13,10 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
-import { EosFace, eosModel } from "#sim/faces/eos.ts";
+import { EosFace, eosModel, eosTunnelModel } from "#sim/faces/eos.ts";
 import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
 import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
-import { JunosFace, junosModel } from "#sim/faces/junos.ts";
+import { JunosFace, junosModel, srxModel } from "#sim/faces/junos.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
 import type { Router } from "#sim/router.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
@@ -37,27 +37,39 @@ export interface Platform<F extends Face = Face> {
   readonly faceOf: (router: Router) => F;
   /** Less than the driver offers at most. */
   readonly less: Less;
+  /** Of a tunnel, where the platform does not take the policy `strong`. */
+  readonly policy?: Parameters<typeof buildRig>[2];
   /** A line in which a terminal gives back a key; absent = nothing is given back. */
   readonly echo?: RegExp;
 }
 
 interface Less extends Partial<MacsecCapabilities> {
   readonly commit?: CommitMode;
+  readonly ipsec?: "none";
 }
 
-function eos(model: string, version: string, timer: "inRow" | "beside"): Platform<EosFace> {
+function eos(
+  model: string,
+  version: string,
+  timer: "inRow" | "beside",
+  less: Less,
+): Platform<EosFace> {
   return {
     vendor: "eos",
     channel: "shell",
     ports: ["Ethernet1/1", "Ethernet2/1"],
-    model: eosModel,
+    model: less.ipsec === undefined ? eosTunnelModel : eosModel,
     faceOf: (router) => new EosFace(router, { model, version, timer }),
-    less: {},
-    echo: /\bkey [0-9a-f]{2,64} 0 [0-9a-f]/i,
+    less,
+    policy: {
+      ike: { encryption: "aes-256-cbc", integrity: "sha384", prf: "sha384", dhGroup: "ecp-384" },
+    },
+    echo: /\bkey [0-9a-f]{2,64} 0 [0-9a-f]|shared-key /i,
   };
 }
 
 const oldXe: Less = { overlap: "none", always: ["replayWindow", "includeSci"] };
+const switchXe: Less = { ...oldXe, ipsec: "none" };
 
 function iosxe(platform: string, version: string, less: Less): Platform<IosxeFace> {
   const hasArchive = less.commit === undefined;
@@ -69,7 +81,7 @@ function iosxe(platform: string, version: string, less: Less): Platform<IosxeFac
     model: iosxeModel,
     faceOf: (router) => new IosxeFace(router, { platform, version, hasArchive, isRecent }),
     less,
-    echo: /key-string /,
+    echo: /key-string |pre-shared-key /,
   };
 }
 
@@ -90,19 +102,20 @@ function junos(model: string, version: string, less: Less): Platform<JunosFace> 
     vendor: "junos",
     channel: "netconf",
     ports: ["et-0/0/0", "et-0/0/1"],
-    model: junosModel,
+    model: less.ipsec === undefined ? srxModel : junosModel,
     faceOf: (router) => new JunosFace(router, { model, version }),
     less,
   };
 }
 
 export const platforms = {
-  "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow"),
-  "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside"),
+  "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow", { ipsec: "none" }),
+  "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside", { ipsec: "none" }),
+  "AWE-5510 4.32.2F": eos("AWE-5510-16S-F", "4.32.2F", "inRow", {}),
   "C8500-12X4QC 17.15.1": iosxe("C8500-12X4QC", "17.15.01a", {}),
-  "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", oldXe),
+  "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", switchXe),
   "C9500-24Y4C 17.9.4": iosxe("C9500-24Y4C", "17.09.04a", {
-    ...oldXe,
+    ...switchXe,
     commit: { kind: "immediate" },
   }),
   "ASR1001-HX 17.3.4": iosxe("ASR1001-HX", "17.03.04a", {
@@ -111,8 +124,9 @@ export const platforms = {
   }),
   "8201-32FH 7.11.2": iosxr("8201-32FH", "7.11.2", {}),
   "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
-  "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", {}),
-  "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none" }),
+  "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }),
+  "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }),
+  "srx4600 23.4R2": junos("srx4600", "23.4R2.13", { overlap: "none" }),
 } as const;
 
 export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
@@ -125,9 +139,17 @@ export function driverOf(vendor: Vendor): Driver {
   return driver;
 }
 
-function lesser({ macsec, ...others }: Capabilities, { commit, ...less }: Less): Capabilities {
+function lesser(
+  { macsec, ipsec, ...others }: Capabilities,
+  { commit, ipsec: none, ...less }: Less,
+): Capabilities {
   if (macsec === undefined) throw new RangeError("no MACsec");
-  return { ...others, commit: commit ?? others.commit, macsec: { ...macsec, ...less } };
+  return {
+    ...others,
+    commit: commit ?? others.commit,
+    macsec: { ...macsec, ...less },
+    ...(none === undefined && ipsec !== undefined ? { ipsec } : {}),
+  };
 }
 
 /** A fleet's routers of that platform. */
@@ -144,7 +166,8 @@ export interface Place<F extends Face = Face> {
 }
 
 export function placeOf<F extends Face>(platform: Platform<F>): Place<F> {
-  const rig = buildRig(lesser(driverOf(platform.vendor).offers, platform.less), platform.ports);
+  const offers = lesser(driverOf(platform.vendor).offers, platform.less);
+  const rig = buildRig(offers, platform.ports, platform.policy);
   return { rig, face: platform.faceOf(rig.router), platform };
 }
 

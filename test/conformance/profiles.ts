@@ -1,6 +1,11 @@
 // The kinds of devices that the suite is run on: every commit mode with every overlap.
 
-import type { Capabilities, CommitMode, MacsecCapabilities } from "#hal/device.ts";
+import {
+  type Capabilities,
+  type CommitMode,
+  type MacsecCapabilities,
+  rekeyWhats,
+} from "#hal/device.ts";
 
 const commits = {
   surviving: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 3_600_000 },
@@ -23,7 +28,7 @@ const all: MacsecCapabilities = {
 };
 
 const beside = {
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true },
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: rekeyWhats },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 4_000 },
   probe: true,
 } as const satisfies Partial<Capabilities>;

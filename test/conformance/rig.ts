@@ -33,6 +33,8 @@ export interface Rig {
   readonly links: readonly [RigLink, RigLink];
   readonly traffic: Traffic;
   readonly prng: Prng;
+  /** One that comes up. */
+  readonly tunnel: TunnelSpec;
   /** Octets by secret id. */
   readonly caks: Map<string, Uint8Array>;
   readonly said: string[];
@@ -50,21 +52,26 @@ const vault = "https://conformance.vault.sim/secrets";
 /** What a platform calls the two ports. */
 type Names = readonly [PortName, PortName];
 export const ports = ["et-0/0/0", "et-0/0/1"] as const satisfies Names;
-const tunnel: TunnelSpec = {
+const strong: TunnelSpec = {
   name: "hub-1",
   localAddress: "198.51.100.1",
   remoteAddress: "203.0.113.1",
   localPrefixes: ["10.1.0.0/16"],
   remotePrefixes: ["10.100.0.0/16"],
   ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
-  transforms: { encryption: "gcm-aes-256", integrity: "none", dhGroup: "ecp384" },
+  transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
   life: { seconds: 27_000, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
   auth: { kind: "psk", secretId: `${vault}/hub-1-psk/${"1".repeat(32)}` },
 };
 
-export function buildRig(capabilities: Capabilities, names: Names = ports): Rig {
+/** `policy`: what a platform takes instead of the policy `strong`. */
+export function buildRig(
+  capabilities: Capabilities,
+  names: Names = ports,
+  policy: Partial<Pick<TunnelSpec, "ike" | "transforms">> = {},
+): Rig {
   const clock = new CountingClock(1_800_000_000_000);
   const prng = new Prng("conformance");
   const links = [
@@ -82,12 +89,16 @@ export function buildRig(capabilities: Capabilities, names: Names = ports): Rig 
   router.managementRoutes.set("192.0.2.10", names[1]);
   router.managementRoutes.set("192.0.2.99", undefined);
   const traffic = new Traffic({ links: links.map(({ port, fibre }) => ({ router, port, fibre })) });
-  const caks = new Map([[tunnel.auth.secretId, prng.fork("psk").bytes(24)]]);
+  // A PSK is text that Azure takes.
+  const psk = new TextEncoder().encode(prng.fork("psk").hex(24));
+  const caks = new Map([[strong.auth.secretId, psk]]);
+  router.setGatewayPsk(strong.remoteAddress, psk);
   const effects = { count: 0 };
   router.onEffect(() => {
     effects.count += 1;
   });
-  return { clock, router, links, traffic, prng: prng.fork("keys"), caks, said: [], effects };
+  const beside = { prng: prng.fork("keys"), caks, said: [], effects };
+  return { clock, router, links, traffic, tunnel: { ...strong, ...policy }, ...beside };
 }
 
 function linkOf(
@@ -138,7 +149,7 @@ export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
     device: await way.open(),
     offers: way.offers,
     ports: [rig.links[0].port, rig.links[1].port],
-    tunnel,
+    ...{ tunnel: rig.tunnel, gateway: true },
     routes: { known: { address: "192.0.2.10", port: rig.links[1].port }, unknown: "192.0.2.99" },
     troubles: new Set([...routerFaults, "farEndGone", "reboot"]),
     strike: (trouble) => disturb(rig, trouble, true),

@@ -41,12 +41,14 @@ const some = effort(
   deviceCases,
 );
 
-/** One of each vendor. */
+/** One of each vendor, and those that end tunnels. */
 const tried = [
   "7280CR3MK 4.30.5M",
+  "AWE-5510 4.32.2F",
   "C8500-12X4QC 17.15.1",
   "8201-32FH 7.11.2",
   "ptx10008 23.4R2",
+  "srx4600 23.4R2",
 ] as const;
 
 describe("a vendor's router behind a real SSH server", () => {

@@ -340,6 +340,9 @@ export const wrongTunnels: WrongTable = {
   ],
   "tunnel: put again changes nothing": [afterPart("ipsec.putTunnel", recreateTunnels)],
   "tunnel: removed is gone": [drops("ipsec.removeTunnel"), ghosts],
+  "tunnel: reverts in time without a confirm": [
+    moves((inner) => ({ apply: (_within, signal) => inner.apply("final", signal) })),
+  ],
   "tunnel: child rekey interrupts nothing": [
     drops("ipsec.rekey"),
     afterPart("ipsec.rekey", recreateTunnels),

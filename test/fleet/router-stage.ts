@@ -55,10 +55,10 @@ export class RouterStage {
   readonly #spoken: Spoken;
   #agent: Agent | undefined;
 
-  constructor(seed: string, spoken: Spoken) {
+  constructor(seed: string, spoken: Spoken, tunnels = 0) {
     const { model, faceOf } = spoken;
     this.#spoken = spoken;
-    const size = { seed, name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
+    const size = { seed, name: "demo", groups: 1, tunnels, start: "clear" } as const;
     const farEndDelayMs = { low: 6_000, high: 18_000 };
     this.site = buildSite({ ...size, farEndDelayMs, models: () => model });
     this.oracle = watchSite(this.site);

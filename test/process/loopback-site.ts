@@ -132,7 +132,7 @@ class LoopbackSite {
           new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`),
           [
             `  - name: ${name}`,
-            `    driver: ${platform}`,
+            `    driver: ${routerPlatforms[platform].driver}`,
             "    address: 127.0.0.1",
             `    ssh: { user: linkseal, port: ${ssh.port}, key: "file:${key}",`,
             `      hostKey: "${ssh.hostKey}" }`,

@@ -38,12 +38,20 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/answer\.ts$/,
+    edge: /^drivers\/([a-z]+\/.*|tunnel-look\.ts) -> drivers\/answer\.ts$/,
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/([a-z]+\/plan|eos\/eos|cisco-chains)\.ts -> drivers\/port-change\.ts$/,
+    edge: /^drivers\/([a-z]+\/plan|eos\/eos|[a-z]+-chains)\.ts -> drivers\/port-change\.ts$/,
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
+  },
+  {
+    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/tunnel-(change|look)\.ts$/,
+    why: "pure: what a change of tunnels comes to and a look tells of them, whatever the vendor",
+  },
+  {
+    edge: /^drivers\/tunnel-change\.ts -> drivers\/port-change\.ts$/,
+    why: "pure: what is refused before anything is sent is refused alike, of ports and of tunnels",
   },
   {
     edge: /^drivers\/iosx[er]\/.* -> drivers\/cisco-[a-z]+\.ts$/,

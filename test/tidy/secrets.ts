@@ -26,6 +26,11 @@ export const lendings: readonly Lending[] = [
     why: "comparison in constant time",
   },
   {
+    path: "drivers/tunnel-change.ts",
+    line: "return psk.use((octets) => octets.every((octet) => plainOctets.has(octet)));",
+    why: "whether a PSK is of characters that a terminal takes for themselves; nothing is kept",
+  },
+  {
     path: "drivers/transport/fill.ts",
     line: "return secret.use((bytes) => written(bytes, as));",
     why: "the one place where a hole becomes bytes on their way to the wire",

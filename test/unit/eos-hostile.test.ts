@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readConfig } from "#drivers/eos/config.ts";
+import { type EosConfig, readConfig } from "#drivers/eos/config.ts";
 import { editsBetween } from "#drivers/eos/edits.ts";
+import { eos } from "#drivers/eos/eos.ts";
 import {
   readByPort,
   readFrames,
@@ -22,11 +23,26 @@ import {
   readSessions,
   readSoftware,
 } from "#drivers/eos/system-answers.ts";
+import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-answers.ts";
+import { limits } from "#drivers/eos/tunnel-config.ts";
+import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
+import { fillCommand } from "#drivers/transport/fill.ts";
+import { planTunnels } from "#drivers/tunnel-change.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
+import type { Instant } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { actor, configOf, configText, participants, security } from "./eos-kit.ts";
+import {
+  bareText,
+  connectionText,
+  ike,
+  routesText,
+  tunnelConfig,
+  tunnelText,
+} from "./eos-tunnel-kit.ts";
+import { put, workOf } from "./tunnel-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "eos";
 const runs = effort(50_000, 1_000_000);
@@ -35,6 +51,9 @@ const port = "Ethernet2";
 // Nobody in here is live: whatever is made of it, nothing is secured.
 const answers = [
   configText,
+  tunnelText(),
+  connectionText("idle").replace("State: established", "State: idle"),
+  routesText,
   security(),
   participants(actor([], true), actor([], false)),
   JSON.stringify({
@@ -128,13 +147,29 @@ function readAll(text: string): { readonly understood: number; readonly ports: r
     readSession({ ...own, participants: nobody }, settings),
     readSession({ ...own, security: secured }, settings),
   ];
+  const connections = readConnections(text);
+  told.push(connections, readTunnelRoutes(text, new Map([["Tunnel3", "hub-1"]])));
   return {
     understood: told.filter((one) => one !== undefined).length,
-    ports: sessions.flatMap((one) => (one === undefined ? [] : [one.controlledPort])),
+    ports: [
+      ...sessions.flatMap((one) => (one === undefined ? [] : [one.controlledPort])),
+      ...[config ?? known, standing].flatMap((one) => upIn(one, connections)),
+    ],
   };
 }
 
+function upIn({ tunnels }: EosConfig, told: ReturnType<typeof readConnections>): string[] {
+  const answer = told === undefined ? ({ why: "unparsed" } as const) : { value: told };
+  return tunnelStates(tunnels, answer, 0 as Instant).map(({ ike, sas }) => {
+    for (const sa of sas.kind === "known" ? sas.value : []) {
+      if (!(sa.spi >= 0 && sa.spi < 2 ** 32)) throw new Error(`the SPI ${sa.spi}`);
+    }
+    return ike.kind === "known" && ike.value === "established" ? "secured" : "";
+  });
+}
+
 const known = configOf();
+const standing = tunnelConfig();
 const nobody = readByPort(participants(actor([], true), actor([], false)))?.get(port);
 const secured = readByPort(security())?.get(port);
 
@@ -190,6 +225,37 @@ describe("whatever a config accepts", () => {
       { numRuns: 2000 },
     );
     expect(taken).toBeGreaterThan(500);
+  });
+
+  it("of a tunnel is one word, and its PSK what it was, or is refused", () => {
+    const called = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,62}$/);
+    const psk = fc.oneof(
+      fc.stringMatching(/^[!-,./-}]{16,128}$/),
+      fc.stringMatching(/^[A-Za-z0-9/+=]{16,128}$/),
+    );
+    const expected = new Set<string>();
+    fc.assert(
+      fc.property(called, psk, fc.ipV4(), (own, key, remoteAddress) => {
+        const change = [put({ name: own, remoteAddress, ike })];
+        const work = workOf(change, eos.offers, key);
+        const changed = planTunnels(change, { work, limits, standing: new Map() });
+        try {
+          const { tunnels } = tunnelConfig(bareText);
+          const commands = tunnelCommands(changed, tunnels, "edge-a");
+          const lines = commands.map((one) => new TextDecoder().decode(fillCommand(one)));
+          expected.add(lines.map((one) => one.split(" ").length).join());
+          expect(lines).toContain(`shared-key 0 ${key}`);
+          expect(lines).toContain(`tunnel destination ${remoteAddress}`);
+          expect(lines).toContain(`tunnel ipsec profile ${own}`);
+        } catch (error) {
+          if (!(error instanceof LinksealError)) throw error;
+          expect(error.code).toBe("vault.malformedKey");
+          expect(key).toMatch(/[^A-Za-z0-9_.:/@+,=]/);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(expected.size).toBe(1);
   });
 
   it("that a device itself calls by some name goes back as that one word, or not at all", () => {

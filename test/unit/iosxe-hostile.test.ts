@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Answer } from "#drivers/answer.ts";
 import { slotsOf } from "#drivers/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { editsBetween } from "#drivers/iosxe/edits.ts";
+import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-answers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxe/plan.ts";
@@ -21,11 +23,24 @@ import {
   readSoftware,
   readTimer,
 } from "#drivers/iosxe/system-answers.ts";
+import {
+  readIkeSas,
+  readIpsecSas,
+  readTunnelRoutes,
+  tunnelStates,
+} from "#drivers/iosxe/tunnel-answers.ts";
+import { limits, readTunnels } from "#drivers/iosxe/tunnel-config.ts";
+import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
+import { fillCommand } from "#drivers/transport/fill.ts";
+import { planTunnels } from "#drivers/tunnel-change.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
+import type { Instant } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { configOf, page, parts, port, surroundings, textsOf, wall } from "./iosxe-kit.ts";
+import { ikeText, none, pairText, routesText, texts, tunnelsOf } from "./iosxe-tunnel-kit.ts";
+import { put, workOf } from "./tunnel-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxe";
 const runs = effort(50_000, 1_000_000);
@@ -48,6 +63,10 @@ const answers = [
   "Cisco IOS XE Software, Version 17.09.04a\nSystem restarted at 10:02:03 UTC Wed Nov 25 2026\n",
   "18:00:00.250 UTC Wed Nov 25 2026",
   "Success rate is 100 percent (5/5)",
+  ...Object.values(texts),
+  ikeText("IN-NEG"),
+  pairText(),
+  routesText,
 ];
 
 const bricks = [
@@ -104,10 +123,31 @@ function readAll(text: string): { readonly understood: number; readonly secured:
     readSoftware(text),
     readClock(text),
   ].filter((one) => one !== undefined);
+  const isUp = readTunnel(text);
   const pages = readSessions(text);
   const { settings } = planOf(config ?? configOf(), port(1));
   const session = sessionOf(pagesOf(pages ?? [], port(1), [port(1)]), settings);
-  return { understood: told.length, secured: session.controlledPort === "secured" };
+  return { understood: told.length, secured: session.controlledPort === "secured" || isUp };
+}
+
+const standing = tunnelsOf();
+
+/** Whether a tunnel came of it. */
+function readTunnel(text: string): boolean {
+  const read = ["interfaces", "ike", "ipsec"].map((part) =>
+    readTunnels({ ...texts, [part]: text }),
+  );
+  const config = read.find((one) => one !== undefined) ?? standing;
+  readTunnelRoutes(text, new Map([["Tunnel3", "hub-1"]]));
+  const answered = <T>(value: T | undefined): Answer<T> =>
+    value === undefined ? { why: "unparsed" } : { value };
+  const answers = { ikeSas: answered(readIkeSas(text)), ipsecSas: answered(readIpsecSas(text)) };
+  return tunnelStates(config, answers, 0 as Instant).some(({ ike, sas }) => {
+    for (const sa of sas.kind === "known" ? sas.value : []) {
+      if (!(sa.spi >= 0 && sa.spi < 2 ** 32)) throw new Error(`the SPI ${sa.spi}`);
+    }
+    return ike.kind === "known" && ike.value === "established";
+  });
 }
 
 describe("hostile answers", () => {
@@ -166,6 +206,29 @@ describe("whatever a config accepts", () => {
       { numRuns: 1_000 },
     );
     expect([...expected]).toEqual(["2,1,1"]);
+  });
+
+  it("of a tunnel is one word, and its PSK the digits of its octets", () => {
+    const called = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,62}$/);
+    const psk = fc.stringMatching(/^[!-,./-}]{16,116}$/);
+    const expected = new Set<string>();
+    fc.assert(
+      fc.property(called, psk, fc.ipV4(), (name, key, remoteAddress) => {
+        const change = [put({ name, remoteAddress })];
+        const work = workOf(change, iosxe.offers, key);
+        const changed = planTunnels(change, { work, limits, standing: new Map() });
+        const commands = tunnelCommands(changed, tunnelsOf(none), "edge-a");
+        const lines = commands.map((one) => new TextDecoder().decode(fillCommand(one)));
+        expected.add(lines.map((one) => one.split(" ").length).join());
+        expect(lines).toContain(`crypto ikev2 keyring ${name}`);
+        expect(lines).toContain(`tunnel destination ${remoteAddress}`);
+        const said = lines.find((one) => one.startsWith("pre-shared-key "));
+        expect(Buffer.from(said?.split(" ")[2] ?? "", "hex").toString()).toBe(key);
+        expect(commands.map(preview).join("\n")).not.toContain(key);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(expected.size).toBe(1);
   });
 
   it("is one word where the device itself told the name, or the port is left alone", () => {

@@ -335,6 +335,13 @@ describe("what is asked", () => {
     "snmp-server community private RW",
     " pre-shared-key address 0.0.0.0 0.0.0.0 key abc",
     " ip ospf message-digest-key 1 md5 7 0822455D0A16",
+    "  pre-shared-key hex 0A0B",
+    "  pre-shared-key local 6 abc",
+    " authentication local pre-share key abc",
+    " encryption vlan 10 key 1 size 128bit 7 ABC transmit-key",
+    " tunnel key 7",
+    "crypto isakmp key abc address 0.0.0.0",
+    " set session-key inbound esp 256 cipher abc",
   ];
 
   it("lets no line through that holds a secret", () => {
@@ -387,8 +394,8 @@ describe("a platform", () => {
     expect(preview(enablingOf(of("asr1006-x", "17.9.4")))).toBe("macsec");
   });
 
-  it("has no IPsec and no fresh SAK", () => {
-    expect(iosxe.offers.ipsec).toBeUndefined();
+  it("has no rekey and no fresh SAK on demand", () => {
+    expect(iosxe.offers.ipsec?.rekeys).toEqual([]);
     expect(iosxe.offers.macsec?.freshSak).toBeUndefined();
   });
 });

@@ -8,7 +8,7 @@ import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { allQuestions, question } from "#drivers/iosxr/questions.ts";
 import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
-import type { DeviceChange, PortChange } from "#hal/device.ts";
+import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -263,5 +263,16 @@ describe("a platform", () => {
   it("has no IPsec and no fresh SAK", () => {
     expect(iosxr.offers.ipsec).toBeUndefined();
     expect(iosxr.offers.macsec?.freshSak).toBeUndefined();
+  });
+
+  it.each(["asr9k", "8201-32fh", "ncs540", "xrv9000"])("takes IPsec from %s", (platform) => {
+    const ipsec: NonNullable<Capabilities["ipsec"]> = {
+      keying: ["ike"],
+      authentication: ["psk"],
+      atomicReplace: false,
+      rekeys: [],
+    };
+    const said = capabilitiesOf({ ...iosxr.offers, ipsec }, { platform, version: "24.4.1" });
+    expect(said.ipsec).toBeUndefined();
   });
 });

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Answer } from "#drivers/answer.ts";
 import { readConfig } from "#drivers/junos/config.ts";
 import { editsBetween } from "#drivers/junos/edits.ts";
+import { junos } from "#drivers/junos/junos.ts";
 import {
   byInterface,
   readChannels,
@@ -20,15 +22,33 @@ import {
   readSoftware,
   readUptime,
 } from "#drivers/junos/system-answers.ts";
+import {
+  readIkeSas,
+  readIpsecSas,
+  readPassed,
+  readTunnelRoutes,
+  tunnelStates,
+} from "#drivers/junos/tunnel-answers.ts";
+import { type JunosTunnels, limits, readTunnels } from "#drivers/junos/tunnel-config.ts";
+import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
+import { fillCommand } from "#drivers/transport/fill.ts";
 import { element, everyOf, readXml, writeXml, type XmlElement } from "#drivers/transport/xml.ts";
+import { planTunnels, tunnelLines } from "#drivers/tunnel-change.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
+import type { Instant } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { cknOf, configOf, configText, read } from "./junos-kit.ts";
+import { put, workOf } from "./tunnel-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "junos";
 const runs = effort(50_000, 1_000_000);
+
+const vpnText = `<rpc-reply><data><configuration><security><ike>
+    <gateway><name>hub-1</name><address>203.0.113.1</address></gateway></ike><ipsec>
+    <vpn><name>hub-1</name><bind-interface>st0.3</bind-interface><ike><gateway>hub-1</gateway>
+    </ike></vpn></ipsec></security></configuration></data></rpc-reply>`;
 
 // Nobody in here is live: whatever is made of it, nothing is secured.
 const answers = [
@@ -55,6 +75,20 @@ const answers = [
   `<rpc-reply><interface-information><physical-interface><name>et-0/0/1</name>
     <oper-status>up</oper-status><speed>100Gbps</speed></physical-interface>
     </interface-information></rpc-reply>`,
+  `<rpc-reply><ike-security-associations-information><ike-security-associations-block>
+    <ike-sa-remote-address>203.0.113.1</ike-sa-remote-address><ike-security-associations>
+    <ike-sa-state>DOWN</ike-sa-state></ike-security-associations>
+    </ike-security-associations-block></ike-security-associations-information></rpc-reply>`,
+  `<rpc-reply><ipsec-security-associations-information><ipsec-security-associations-block>
+    <sa-vpn-name>hub-1</sa-vpn-name><sa-pfs-group>DH-group-20</sa-pfs-group>
+    <ipsec-security-associations><sa-direction>inbound</sa-direction><sa-spi>0a</sa-spi>
+    <sa-encryption-algorithm>aes-gcm (256 bits)</sa-encryption-algorithm>
+    </ipsec-security-associations></ipsec-security-associations-block>
+    </ipsec-security-associations-information></rpc-reply>`,
+  `<rpc-reply><interface-information><logical-interface><name>st0.3</name><traffic-statistics>
+    <input-packets>7</input-packets><output-packets>9</output-packets></traffic-statistics>
+    </logical-interface></interface-information></rpc-reply>`,
+  vpnText,
 ];
 
 const bricks = [
@@ -127,10 +161,35 @@ function readAll(reply: XmlElement): readonly string[] {
     settings,
     undefined,
   );
-  return session === undefined ? [] : [session.controlledPort];
+  return [...(session === undefined ? [] : [session.controlledPort]), ...readTunnel(reply)];
+}
+
+function readTunnel(reply: XmlElement): readonly string[] {
+  const tunnels = readTunnels(reply) ?? knownTunnels;
+  readTunnelRoutes(reply, new Map([["st0.3", "hub-1"]]));
+  const answered = <T>(value: T | undefined): Answer<T> =>
+    value === undefined ? { why: "unparsed" } : { value };
+  const answers = {
+    ikeSas: answered(readIkeSas(reply)),
+    ipsecSas: answered(readIpsecSas(reply)),
+    passed: answered(readPassed(reply)),
+  };
+  return tunnelStates(tunnels, answers, 0 as Instant).map(({ ike, sas }) => {
+    for (const sa of sas.kind === "known" ? sas.value : []) {
+      if (!(sa.spi >= 0 && sa.spi < 2 ** 32)) throw new Error(`the SPI ${sa.spi}`);
+    }
+    return ike.kind === "known" && ike.value === "established" ? "secured" : "";
+  });
 }
 
 const known = await configOf();
+const knownTunnels = await tunnelsOf();
+
+async function tunnelsOf(): Promise<JunosTunnels> {
+  const tunnels = readTunnels(await read(vpnText));
+  if (tunnels === undefined) throw new Error("no VPNs");
+  return tunnels;
+}
 
 describe("hostile answers", () => {
   it("are an answer, not understood, or a typed error; never healthy", {
@@ -201,4 +260,39 @@ describe("whatever a config accepts", () => {
     );
     expect(expected.size).toBe(2);
   });
+
+  it("of a tunnel is one token to the device, and its PSK what it was", async () => {
+    const homes = new Map([["198.51.100.1", "lo0.0"]]);
+    const nothing = readTunnels(await read(replyOf("")));
+    if (nothing === undefined) throw new Error("no configuration");
+    const config = { ...nothing, homes };
+    const tunnelName = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,31}$/);
+    const psk = fc.stringMatching(/^[!-,./-}]{16,128}$/);
+    const expected = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(tunnelName, psk, fc.ipV4(), async (called, key, gateway) => {
+        const change = [put({ name: called, remoteAddress: gateway })];
+        const work = workOf(change, junos.offers, key);
+        const changed = planTunnels(change, { work, limits, standing: new Map() });
+        const trees = tunnelTrees(changed, config, "edge-a");
+        const roots = await Promise.all(
+          trees.map((tree) => readXml(fillCommand(writeXml(tree)), "edge-a")),
+        );
+        expected.add(roots.map(shape).join());
+        const texts = roots.flatMap((root) =>
+          ["name", "address", "proposals"].flatMap((one) => everyOf(root, one)),
+        );
+        expect(texts.filter(({ text }) => text === called).length).toBeGreaterThan(5);
+        expect(texts.some(({ text }) => text === gateway)).toBe(true);
+        const hex = roots.flatMap((root) => everyOf(root, "hexadecimal"))[0]?.text ?? "";
+        expect(Buffer.from(hex, "hex").toString()).toBe(key);
+        expect(tunnelLines(changed).join("\n")).not.toContain(key);
+      }),
+      { numRuns: 300 },
+    );
+    expect(expected.size).toBe(1);
+  });
 });
+
+const replyOf = (configuration: string): string =>
+  `<rpc-reply><data><configuration>${configuration}</configuration></data></rpc-reply>`;

@@ -1,6 +1,12 @@
 // Two routers, each with one link to a far end, as the router tests need them.
 
-import type { Capabilities, CommitMode, Device, KeyResolver } from "#hal/device.ts";
+import {
+  type Capabilities,
+  type CommitMode,
+  type Device,
+  type KeyResolver,
+  rekeyWhats,
+} from "#hal/device.ts";
 import type { KeyRef, TunnelSpec, WantedSettings } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
@@ -59,7 +65,7 @@ export function capabilities(
       hitless: [],
       freshSak: true,
     },
-    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true },
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: rekeyWhats },
     drain: { means: ["prepend", "peeringShutdown"], settleMs: 4_000 },
     probe: true,
   };

@@ -1,7 +1,13 @@
 // What the tests of the simulated site share: scripted devices, a dialer without a socket.
 
 import { drivers, fillCommand } from "#drivers/index.ts";
-import type { Capabilities, Device, Transaction, TransactionToken } from "#hal/device.ts";
+import {
+  type Capabilities,
+  type Device,
+  rekeyWhats,
+  type Transaction,
+  type TransactionToken,
+} from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import {
   type Ckn,
@@ -92,7 +98,7 @@ export const capabilities: Capabilities = {
     hitless: ["sakRekeyMs"],
     freshSak: true,
   },
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false },
+  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: rekeyWhats },
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3000 },
   probe: true,
 };

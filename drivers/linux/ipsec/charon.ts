@@ -1,6 +1,7 @@
 // What is asked of charon: one connection for each, bounded by its signal. Whatever it was told
 // before is looked at first, so that the same wish twice is one.
 
+import type { RekeyWhat } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
@@ -31,8 +32,6 @@ export interface CharonLook {
   /** Names of the connections that it has. */
   readonly connections: ReadonlySet<string>;
 }
-
-export type RekeyWhat = "child" | "ike" | "reauthenticate";
 
 /** Inside the longest wait for an effect, with room for the proof. */
 const initiateMs = 25_000;

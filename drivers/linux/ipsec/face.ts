@@ -2,12 +2,13 @@
 // changes that begin with the block around it and end with a proof.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type {
-  Capabilities,
-  KeyResolver,
-  PortChange,
-  Transaction,
-  TransactionToken,
+import {
+  type Capabilities,
+  type KeyResolver,
+  type PortChange,
+  rekeyWhats,
+  type Transaction,
+  type TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
@@ -41,6 +42,7 @@ export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
   keying: ["ike"],
   authentication: ["psk", "certificate"],
   atomicReplace: false,
+  rekeys: rekeyWhats,
 };
 
 export interface IpsecParts {

@@ -64,7 +64,7 @@ export function benchOf(parts: BenchParts): DeviceBench {
     device,
     offers: linux.offers,
     ports,
-    tunnel,
+    ...{ tunnel, gateway: true },
     routes: { known: { address: "192.0.2.6", port: ports[1] }, unknown: "192.0.2.99" },
     troubles: new Set<Trouble>(["replyLost", "unreachable", "unparsed", "farEndGone"]),
     strike: (trouble) => {

@@ -47,7 +47,7 @@ function benchOf(host: Host, device: Device, clock: PacedClock): DeviceBench {
   let effects = 0;
   let seen = running();
   return {
-    ...{ device, offers: linux.offers, ports: ["wire", "wire"], tunnel: spec },
+    ...{ device, offers: linux.offers, ports: ["wire", "wire"], tunnel: spec, gateway: true },
     routes: { known: { address: spec.remoteAddress, port: "wire" }, unknown: "192.0.2.99" },
     troubles: new Set(),
     strike: () => undefined,

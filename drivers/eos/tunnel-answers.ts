@@ -1,0 +1,156 @@
+// What EOS tells of its SAs. Undefined = the answer holds nothing that is understood.
+
+import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { type Answer, reading } from "../answer.ts";
+import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
+import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
+
+export interface Connection {
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly isEstablished: boolean;
+  /** undefined inside = one of them is not understood. */
+  readonly sas: readonly ToldSa[] | undefined;
+}
+
+interface ToldSa extends Pick<IpsecSa, "direction" | "spi" | "packets"> {
+  /** When it was made, to tell which is the newest of its like. */
+  readonly madeAt: number;
+}
+
+const noneText = /^(?:% )?No (?:IPsec )?connections?\b/im;
+
+/** By the interface; a connection for each pair of selectors that it has. */
+export function readConnections(
+  text: string,
+): ReadonlyMap<string, readonly Connection[]> | undefined {
+  const isNothing = text.trim() === "" || noneText.test(text);
+  if (!isNothing && !/^ {2}Source address: /m.test(text)) return undefined;
+  const found = new Map<string, Connection[]>();
+  let at: string | undefined;
+  let page: string[] = [];
+  const end = (): void => {
+    const one = at === undefined ? undefined : connectionOf(page);
+    if (at !== undefined && one !== undefined) {
+      const before = found.get(at) ?? [];
+      before.push(one);
+      found.set(at, before);
+    }
+    page = [];
+  };
+  for (const row of text.split("\n")) {
+    const name = /^([\w./-]{1,64}):$/.exec(row.trimEnd())?.[1];
+    if (name !== undefined) {
+      end();
+      at = name;
+    } else page.push(row.trim());
+  }
+  end();
+  return found;
+}
+
+/** undefined = no connection, but the policy of one, or pieces of several. */
+function connectionOf(rows: readonly string[]): Connection | undefined {
+  const [state, ...states] = rows.filter((row) => row.startsWith("State:"));
+  const [ends, ...others] = rows.filter((row) => row.startsWith("Source address:"));
+  const [, localAddress, remoteAddress] =
+    /^Source address: ([\d.]{7,15}), Destination address: ([\d.]{7,15})$/.exec(ends ?? "") ?? [];
+  if (state === "State: policyBasedTunnel") return undefined;
+  if (localAddress === undefined || remoteAddress === undefined) return undefined;
+  if (states.length > 0 || others.length > 0) return undefined;
+  const sas: (ToldSa | undefined)[] = [];
+  let start = -1;
+  rows.forEach((row, index) => {
+    if (!/^(?:Inbound|Outbound) SPI: /.test(row)) return;
+    if (start >= 0) sas.push(saOf(rows.slice(start, index)));
+    start = index;
+  });
+  if (start >= 0) sas.push(saOf(rows.slice(start)));
+  const understood = sas.filter((one) => one !== undefined);
+  return {
+    ...{ localAddress, remoteAddress },
+    isEstablished: state === "State: established",
+    sas: understood.length === sas.length ? understood : undefined,
+  };
+}
+
+function saOf(rows: readonly string[]): ToldSa | undefined {
+  const first = (pattern: RegExp): string | undefined =>
+    rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
+  const way = first(/^(Inbound|Outbound) SPI: /);
+  const spi = first(/^\w+ SPI: 0x([0-9a-fA-F]{1,8}):$/);
+  const packets = first(/^Current packets: (\d{1,20})$/);
+  if (way === undefined || spi === undefined || packets === undefined) return undefined;
+  return {
+    direction: way === "Inbound" ? "in" : "out",
+    spi: Number.parseInt(spi, 16),
+    packets: BigInt(packets),
+    madeAt: Date.parse(first(/^SA add time: ([\w: ]{8,40})$/) ?? "") || 0,
+  };
+}
+
+/** Of static routes that are in use, those into a tunnel. */
+export function readTunnelRoutes(
+  text: string,
+  names: ReadonlyMap<string, string>,
+): readonly Route[] | undefined {
+  const rows = rowsIn(fieldsIn(fieldsIn(parse(text), "vrfs"), "default"), "routes");
+  return rows?.flatMap(([prefix, route]): readonly Route[] => {
+    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
+    return (listIn(route, "vias") ?? []).flatMap((via): readonly Route[] => {
+      const name = names.get(textIn(fieldsOf(via), "interface") ?? "");
+      return name === undefined ? [] : [{ prefix, via: { kind: "tunnel", name }, best: true }];
+    });
+  });
+}
+
+/** Every tunnel of the router that IPsec protects, whoever made it. */
+export function tunnelStates(
+  { standing }: EosTunnels,
+  connections: Answer<ReadonlyMap<string, readonly Connection[]>>,
+  at: Instant,
+): readonly IpsecTunnel[] {
+  return [...standing.values()].map((tunnel) => ({
+    name: tunnel.name,
+    ike: reading(connections, at, (all) => ikeOf(ownOf(tunnel, all))),
+    sas:
+      "why" in connections
+        ? unknown(connections.why, at)
+        : sasOf(tunnel, ownOf(tunnel, connections.value), at),
+  }));
+}
+
+function ownOf(
+  { interface: at, localAddress, remoteAddress }: EosTunnel,
+  all: ReadonlyMap<string, readonly Connection[]>,
+): readonly Connection[] {
+  return (all.get(at) ?? []).filter(
+    (one) => one.localAddress === localAddress && one.remoteAddress === remoteAddress,
+  );
+}
+
+function ikeOf(own: readonly Connection[]): "established" | "connecting" | "down" {
+  if (own.some(({ isEstablished }) => isEstablished)) return "established";
+  return own.length === 0 ? "down" : "connecting";
+}
+
+/** It installs none but of its policy's transforms, which are the only ones that it proposes. */
+function sasOf(
+  { transforms }: EosTunnel,
+  own: readonly Connection[],
+  at: Instant,
+): IpsecTunnel["sas"] {
+  const isWhole = own.every(({ sas }) => sas !== undefined);
+  const sas = own.flatMap((one) => one.sas ?? []);
+  if (!isWhole || (sas.length > 0 && transforms === undefined)) return unknown("unparsed", at);
+  const newest = { in: 0, out: 0 };
+  for (const { direction, madeAt } of sas) newest[direction] = Math.max(newest[direction], madeAt);
+  return known(
+    sas.flatMap(({ madeAt, ...sa }): readonly IpsecSa[] => {
+      const phase = madeAt === newest[sa.direction] ? "installed" : "rekeyed";
+      return transforms === undefined ? [] : [{ ...sa, phase, transforms, sequence: undefined }];
+    }),
+    at,
+  );
+}

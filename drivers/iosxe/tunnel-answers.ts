@@ -1,0 +1,221 @@
+// What IOS XE tells of its SAs. Undefined = the answer holds nothing that is understood.
+
+import { isIPv4 } from "node:net";
+import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { type Answer, reading } from "../answer.ts";
+import { wordFor } from "../tunnel-change.ts";
+import { readTransforms, words, type XeTunnel, type XeTunnels } from "./tunnel-config.ts";
+
+export interface IkeSa {
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly isReady: boolean;
+}
+
+const rowMax = 200;
+
+/** A row for each; the words below it say more than is asked. */
+export function readIkeSas(text: string): readonly IkeSa[] | undefined {
+  const isNothing = /^(?: *IPv[46] Crypto IKEv2 {1,4}SA *|\s*)$/.test(text.trim());
+  if (!isNothing && !/^ *Tunnel-id {1,20}Local\b/m.test(text)) return undefined;
+  return text.split("\n").flatMap((row): readonly IkeSa[] => {
+    const [id = "", ...ends] = row.length > rowMax ? [] : row.trim().split(/ +/);
+    const [local = "", remote = ""] = ends.map((end) => /^([\d.]+)\/\d+$/.exec(end)?.[1] ?? "");
+    const status = ends.length === 4 && /^\d+$/.test(id) ? ends[3] : undefined;
+    if (!isIPv4(local) || !isIPv4(remote)) return [];
+    return [{ localAddress: local, remoteAddress: remote, isReady: status === "READY" }];
+  });
+}
+
+export interface Flow {
+  readonly sent: bigint;
+  readonly received: bigint;
+  /** undefined inside = one of them is not understood. */
+  readonly sas: readonly ToldSa[] | undefined;
+}
+
+interface ToldSa extends Omit<IpsecSa, "packets" | "sequence" | "phase"> {
+  readonly isActive: boolean;
+  /** Seconds until its end. */
+  readonly left: number;
+}
+
+/** By the interface; its flows summed. */
+export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefined {
+  const rows = text.split("\n").map((row) => row.trim());
+  const isNothing = rows.every((row) => row === "" || /^No SAs found$/i.test(row));
+  if (!isNothing && !rows.some((row) => /^interface: \S/.test(row))) return undefined;
+  const flows = new Map<string, Flow>();
+  let at: string | undefined;
+  let page: string[] = [];
+  const end = (): void => {
+    if (at !== undefined) flows.set(at, joined(flows.get(at), readFlow(page)));
+    page = [];
+  };
+  for (const row of rows) {
+    const name = /^interface: (\S{1,64})$/.exec(row)?.[1];
+    // Several flows of one interface follow each other.
+    if (name !== undefined || row.startsWith("protected vrf:")) {
+      if (page.some((one) => one.startsWith("#pkts"))) end();
+      page = [];
+      if (name !== undefined) at = name;
+    }
+    page.push(row);
+  }
+  if (page.some((one) => one.startsWith("#pkts"))) end();
+  return flows;
+}
+
+function joined(before: Flow | undefined, next: Flow): Flow {
+  if (before === undefined) return next;
+  const isWhole = before.sas !== undefined && next.sas !== undefined;
+  return {
+    sent: before.sent + next.sent,
+    received: before.received + next.received,
+    sas: isWhole ? [...(before.sas ?? []), ...(next.sas ?? [])] : undefined,
+  };
+}
+
+function readFlow(rows: readonly string[]): Flow {
+  const count = (what: string): bigint | undefined => {
+    const digits = rows
+      .map((row) => new RegExp(`^#pkts ${what}: (\\d{1,20}),`).exec(row)?.[1])
+      .find((one) => one !== undefined);
+    return digits === undefined ? undefined : BigInt(digits);
+  };
+  const group = rows
+    .map((row) => /^PFS \(Y\/N\): [YN], DH group: (\S{1,20})$/.exec(row)?.[1])
+    .find((one) => one !== undefined);
+  const told = sasIn(rows, groupOf(group));
+  const understood = told.filter((one) => one !== undefined);
+  const [sent, received] = [count("encaps"), count("decaps")];
+  const isWhole = understood.length === told.length && sent !== undefined && received !== undefined;
+  return { sent: sent ?? 0n, received: received ?? 0n, sas: isWhole ? understood : undefined };
+}
+
+function groupOf(text: string | undefined): string {
+  if (text === undefined) return "unknown";
+  if (text === "none") return "none";
+  return wordFor(words.dhGroup, text.replace(/^group/, "")) ?? text;
+}
+
+function sasIn(rows: readonly string[], dhGroup: string): readonly (ToldSa | undefined)[] {
+  const found: (ToldSa | undefined)[] = [];
+  let direction: IpsecSa["direction"] | undefined;
+  let page: string[] = [];
+  const end = (): void => {
+    if (direction !== undefined && page.length > 0) found.push(saOf(page, direction, dhGroup));
+    page = [];
+  };
+  for (const row of rows) {
+    const [, way, kind] = /^(inbound|outbound) (esp|ah|pcp) sas:$/.exec(row) ?? [];
+    if (way !== undefined) {
+      end();
+      direction = kind === "esp" ? (way === "inbound" ? "in" : "out") : undefined;
+    } else if (row.startsWith("spi: ")) {
+      end();
+      page = [row];
+    } else if (page.length > 0) page.push(row);
+  }
+  end();
+  return found;
+}
+
+function saOf(
+  rows: readonly string[],
+  direction: IpsecSa["direction"],
+  dhGroup: string,
+): ToldSa | undefined {
+  const first = (pattern: RegExp): string | undefined =>
+    rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
+  const digits = first(/^spi: 0x([0-9A-Fa-f]{1,8})\(\d{1,10}\)$/);
+  const transforms = readTransforms(first(/^transform: ([\w -]{2,80}?) ?,$/));
+  const left = first(/remaining key lifetime \(k?\/?sec\): \(?(?:\d{1,12}\/)?(\d{1,10})\)?$/);
+  const status = first(/^Status: ([A-Z]+)/);
+  if (digits === undefined || transforms === undefined || status === undefined) return undefined;
+  return {
+    spi: Number.parseInt(digits, 16),
+    direction,
+    transforms: { ...transforms, dhGroup },
+    isActive: status === "ACTIVE",
+    left: Number(left ?? 0),
+  };
+}
+
+/** Of static routes that are in use, those into a tunnel. */
+export function readTunnelRoutes(
+  text: string,
+  names: ReadonlyMap<string, string>,
+): readonly Route[] | undefined {
+  if (!/^(?:Codes: |S[* ]|Gateway of last resort )/m.test(text) && text.trim() !== "") {
+    return undefined;
+  }
+  let length: string | undefined;
+  let prefix: string | undefined;
+  return text.split("\n").flatMap((row): readonly Route[] => {
+    // Networks of one length have it in the line above them.
+    const head = /^ {1,8}[\d.]{7,15}\/(\d{1,2}) is subnetted, /.exec(row)?.[1];
+    if (head !== undefined) length = head;
+    if (/ is variably subnetted, /.test(row)) length = undefined;
+    const [, address, own] = /^S[* ] {1,12}([\d.]{7,15})(?:\/(\d{1,2}))? /.exec(row) ?? [];
+    if (address !== undefined) {
+      const bits = own ?? length;
+      prefix = isIPv4(address) && bits !== undefined ? `${address}/${bits}` : undefined;
+    }
+    const out = / is directly connected, (Tunnel\d{1,10})$/.exec(row)?.[1];
+    const name = names.get(out ?? "");
+    if (name === undefined || prefix === undefined) return [];
+    return [{ prefix, via: { kind: "tunnel", name }, best: true }];
+  });
+}
+
+export interface TunnelAnswers {
+  readonly ikeSas: Answer<readonly IkeSa[]>;
+  readonly ipsecSas: Answer<ReadonlyMap<string, Flow>>;
+}
+
+/** Every tunnel of the router that IPsec protects, whoever made it. */
+export function tunnelStates(
+  { tunnels }: XeTunnels,
+  { ikeSas, ipsecSas }: TunnelAnswers,
+  at: Instant,
+): readonly IpsecTunnel[] {
+  return [...tunnels.values()].map((tunnel) => ({
+    name: tunnel.name,
+    ike: reading(ikeSas, at, (sas) => ikeOf(tunnel, sas)),
+    sas:
+      "why" in ipsecSas
+        ? unknown(ipsecSas.why, at)
+        : sasOf(ipsecSas.value.get(tunnel.interface), at),
+  }));
+}
+
+function ikeOf(
+  { localAddress, remoteAddress }: XeTunnel,
+  sas: readonly IkeSa[],
+): "established" | "connecting" | "down" {
+  const own = sas.filter(
+    (sa) => sa.localAddress === localAddress && sa.remoteAddress === remoteAddress,
+  );
+  if (own.some(({ isReady }) => isReady)) return "established";
+  return own.length === 0 ? "down" : "connecting";
+}
+
+function sasOf(flow: Flow | undefined, at: Instant): IpsecTunnel["sas"] {
+  if (flow === undefined) return known([], at);
+  const { sas, sent, received } = flow;
+  if (sas === undefined) return unknown("unparsed", at);
+  const longest = { in: 0, out: 0 };
+  for (const { direction, left } of sas) longest[direction] = Math.max(longest[direction], left);
+  // Counted by flow, of which the SAs of a direction take their turns.
+  return known(
+    sas.map(({ isActive, left, ...sa }): IpsecSa => {
+      const isNewest = left === longest[sa.direction];
+      const phase = isActive ? (isNewest ? "installed" : "rekeyed") : "deleting";
+      const packets = sa.direction === "in" ? received : sent;
+      return { ...sa, phase, packets, sequence: undefined };
+    }),
+    at,
+  );
+}

@@ -1,0 +1,276 @@
+// A tunnel as lines for the router: each takes effect as it is said, so what the interface is made
+// of stands before it, and goes only after it.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Command } from "#hal/secret.ts";
+import { line } from "../transport/cli.ts";
+import {
+  type ChangedTunnel,
+  deadPeer,
+  ikeSeconds,
+  pskRemark,
+  segmentMax,
+  type TunnelPlan,
+} from "../tunnel-change.ts";
+import { type Block, commandsOf } from "./edits.ts";
+import { policyName, words, type XeTunnels } from "./tunnel-config.ts";
+
+type Wanted = NonNullable<ChangedTunnel["after"]>;
+
+/** What is around the tunnels, as one change after the other leaves it. */
+interface Ground {
+  readonly config: XeTunnels;
+  readonly device: string;
+  readonly numbers: Set<number>;
+  /** Of IKE, by their names. */
+  readonly policies: Set<string>;
+  readonly routes: Map<string, readonly string[]>;
+  /** Tunnels of ours by name, with their ends and what they offer of IKE. */
+  readonly standing: Map<string, TunnelPlan>;
+}
+
+/** In the order in which they are said. Throws `device.*`, effect "none". */
+export function tunnelCommands(
+  changed: readonly ChangedTunnel[],
+  config: XeTunnels,
+  device: string,
+): readonly Command[] {
+  const plans = [...config.tunnels].flatMap(([name, { plan }]) =>
+    plan === undefined ? [] : [[name, plan] as const],
+  );
+  const ground: Ground = {
+    config,
+    device,
+    numbers: new Set(config.numbers),
+    policies: new Set(config.policies),
+    routes: new Map(config.routes),
+    standing: new Map(plans),
+  };
+  return changed.flatMap((one) => blocksOf(one, ground)).flatMap(commandsOf);
+}
+
+function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): readonly Block[] {
+  const at = ground.config.tunnels.get(name)?.interface;
+  if (after === undefined || (before !== undefined && !isSameButKey(before, after))) {
+    const gone = before === undefined || at === undefined ? [] : goneBlocks(before, at, ground);
+    return after === undefined ? gone : [...gone, ...newBlocks(after, ground, at)];
+  }
+  if (before === undefined || at === undefined) return newBlocks(after, ground, undefined);
+  const stale = before.remotePrefixes.filter((one) => !after.remotePrefixes.includes(one));
+  return [
+    ...(before.psk === after.psk ? [] : [keyBlock(after)]),
+    routeBlock(after.remotePrefixes.map((prefix) => routeLine(prefix, at, ground))),
+    routeBlock(stale.map((prefix) => noRoute(prefix, at, ground))),
+  ];
+}
+
+/** What else differs begins the tunnel anew. */
+function isSameButKey(before: TunnelPlan, after: Wanted): boolean {
+  const shape = ({ localAddress, remoteAddress, ike, transforms, life, mtu }: TunnelPlan) =>
+    JSON.stringify([
+      ...[localAddress, remoteAddress, mtu, life.seconds, life.kilobytes],
+      ikeWords(ike),
+      ...[transforms.encryption, transforms.integrity, transforms.dhGroup],
+    ]);
+  return shape(before) === shape(after);
+}
+
+const routeBlock = (commands: readonly (Command | undefined)[]): Block => ({
+  modes: [],
+  commands: commands.filter((one) => one !== undefined),
+});
+
+function newBlocks(after: Wanted, ground: Ground, before: string | undefined): readonly Block[] {
+  refuse(after, ground);
+  const { name, localAddress } = after;
+  const home = ground.config.homes.get(localAddress) ?? "";
+  const at = before ?? `Tunnel${freeNumber(ground)}`;
+  ground.standing.set(name, after);
+  ground.policies.add(policyName(localAddress));
+  return [
+    ...policyBlocks(after),
+    keyBlock(after),
+    profileBlock(after),
+    ...ipsecBlocks(after),
+    interfaceBlock(after, at, home),
+    routeBlock(after.remotePrefixes.map((prefix) => routeLine(prefix, at, ground))),
+  ];
+}
+
+function refuse({ name, localAddress, remoteAddress, ike }: Wanted, ground: Ground): void {
+  const { config, device, standing, policies } = ground;
+  if (!config.homes.has(localAddress)) {
+    throw failed(`no interface of the global table has the address ${localAddress}`, device);
+  }
+  if (!config.tunnels.has(name) && config.names.has(name)) {
+    throw failed(`a keyring, a profile or a set of somebody's is called ${name} already`, device);
+  }
+  for (const other of config.tunnels.values()) {
+    if (other.plan !== undefined || other.localAddress !== localAddress) continue;
+    if (other.remoteAddress !== remoteAddress) continue;
+    throw failed(`${other.interface} of the operator's joins the same two addresses`, device);
+  }
+  for (const [other, plan] of standing) {
+    if (other === name || plan.localAddress !== localAddress) continue;
+    if (ikeWords(plan.ike) === ikeWords(ike)) continue;
+    const why = "IOS XE takes a policy of IKE by its own address alone";
+    throw failed(`${other} has other algorithms of IKE at ${localAddress}, and ${why}`, device);
+  }
+  const policy = policyName(localAddress);
+  const isShared = [...standing.values()].some((plan) => plan.localAddress === localAddress);
+  if (isShared || !policies.has(policy)) return;
+  throw failed(`there is a policy ${policy} of IKE that is not understood`, device);
+}
+
+const ikeWords = ({ encryption, integrity, prf, dhGroup }: TunnelPlan["ike"]): string =>
+  [encryption, integrity, prf, dhGroup].join("/");
+
+function freeNumber({ numbers }: Ground): number {
+  let number = 1;
+  while (numbers.has(number)) number += 1;
+  numbers.add(number);
+  return number;
+}
+
+function policyBlocks({ localAddress, ike }: Wanted): readonly Block[] {
+  const name = policyName(localAddress);
+  return [
+    {
+      modes: [line`crypto ikev2 proposal ${name}`],
+      commands: [
+        line`encryption ${words.ikeEncryption[ike.encryption] ?? ""}`,
+        ...(ike.integrity === "none" ? [] : [line`integrity ${ike.integrity}`]),
+        line`prf ${words.prf[ike.prf] ?? ""}`,
+        line`group ${words.dhGroup[ike.dhGroup] ?? ""}`,
+      ],
+    },
+    {
+      modes: [line`crypto ikev2 policy ${name}`],
+      commands: [line`match address local ${localAddress}`, line`proposal ${name}`],
+    },
+  ];
+}
+
+function keyBlock({ name, remoteAddress, psk, secret }: Wanted): Block {
+  // In hexadecimal no octet of it can mean anything to a terminal.
+  const hole = { secret, as: "hex" } as const;
+  return {
+    modes: [line`crypto ikev2 keyring ${name}`, line`peer ${name}`],
+    commands: [
+      [`description ${pskRemark(psk ?? "")}`],
+      line`address ${remoteAddress}`,
+      line`pre-shared-key hex ${hole}`,
+    ],
+  };
+}
+
+function profileBlock({ name, localAddress, remoteAddress }: Wanted): Block {
+  return {
+    modes: [line`crypto ikev2 profile ${name}`],
+    commands: [
+      line`match address local ${localAddress}`,
+      line`match identity remote address ${remoteAddress} 255.255.255.255`,
+      line`identity local address ${localAddress}`,
+      line`authentication remote pre-share`,
+      line`authentication local pre-share`,
+      line`keyring local ${name}`,
+      line`lifetime ${ikeSeconds}`,
+      line`dpd ${deadPeer.seconds} ${deadPeer.tries} periodic`,
+    ],
+  };
+}
+
+function ipsecBlocks({ name, transforms, life }: Wanted): readonly Block[] {
+  const cipher = words.espEncryption[transforms.encryption] ?? "";
+  const mac = words.espIntegrity[transforms.integrity] ?? "";
+  // Both are words of a table, with blanks between them.
+  const set = [...line`crypto ipsec transform-set ${name}`, ` ${`${cipher} ${mac}`.trim()}`];
+  const group = words.pfsGroup[transforms.dhGroup] ?? "";
+  return [
+    { modes: [set], commands: [line`mode tunnel`] },
+    {
+      modes: [line`crypto ipsec profile ${name}`],
+      commands: [
+        line`set security-association lifetime kilobytes ${life.kilobytes}`,
+        line`set security-association lifetime seconds ${life.seconds}`,
+        line`set transform-set ${name}`,
+        ...(group === "" ? [] : [line`set pfs ${`group${group}`}`]),
+        line`set ikev2-profile ${name}`,
+      ],
+    },
+  ];
+}
+
+function interfaceBlock(after: Wanted, at: string, home: string): Block {
+  const { name, localAddress, remoteAddress, mtu } = after;
+  return {
+    modes: [line`interface ${at}`],
+    commands: [
+      line`description ${name}`,
+      line`ip unnumbered ${home}`,
+      line`ip mtu ${mtu}`,
+      line`ip tcp adjust-mss ${segmentMax(after)}`,
+      line`tunnel source ${localAddress}`,
+      line`tunnel mode ipsec ipv4`,
+      line`tunnel destination ${remoteAddress}`,
+      line`tunnel protection ipsec profile ${name}`,
+    ],
+  };
+}
+
+/** undefined = it is there. */
+function routeLine(prefix: string, at: string, { routes, device }: Ground): Command | undefined {
+  const hops = routes.get(prefix) ?? [];
+  if (hops.includes(at)) return undefined;
+  const strange = hops.find((hop) => !/^Tunnel\d{1,10}$/.test(hop));
+  if (strange !== undefined) {
+    throw failed(`a static route of the operator's leads ${prefix} to ${strange}`, device);
+  }
+  routes.set(prefix, [...hops, at]);
+  const [address, mask] = addressAndMask(prefix);
+  return line`ip route ${address} ${mask} ${at}`;
+}
+
+function noRoute(prefix: string, at: string, { routes }: Ground): Command {
+  routes.set(prefix, routes.get(prefix)?.filter((hop) => hop !== at) ?? []);
+  const [address, mask] = addressAndMask(prefix);
+  return line`no ip route ${address} ${mask} ${at}`;
+}
+
+function addressAndMask(prefix: string): readonly [string, string] {
+  const [address = "", length = "0"] = prefix.split("/");
+  const octets = [0, 1, 2, 3].map((index) => {
+    const bits = Math.min(8, Math.max(0, Number(length) - 8 * index));
+    return (0xff00 >> bits) & 0xff;
+  });
+  return [address, octets.join(".")];
+}
+
+function goneBlocks(before: TunnelPlan, at: string, ground: Ground): readonly Block[] {
+  const { name, localAddress } = before;
+  ground.standing.delete(name);
+  const isLast = ![...ground.standing.values()].some((plan) => plan.localAddress === localAddress);
+  const policy = policyName(localAddress);
+  if (isLast) ground.policies.delete(policy);
+  return [
+    routeBlock(before.remotePrefixes.map((prefix) => noRoute(prefix, at, ground))),
+    {
+      modes: [],
+      commands: [
+        line`no interface ${at}`,
+        line`no crypto ipsec profile ${name}`,
+        line`no crypto ipsec transform-set ${name}`,
+        line`no crypto ikev2 profile ${name}`,
+        line`no crypto ikev2 keyring ${name}`,
+        ...(isLast
+          ? [line`no crypto ikev2 policy ${policy}`, line`no crypto ikev2 proposal ${policy}`]
+          : []),
+      ],
+    },
+  ];
+}
+
+function failed(text: string, where: string): LinksealError {
+  const next = "linkseal status";
+  return new LinksealError("device.rejected", text, { effect: "none", where, next });
+}

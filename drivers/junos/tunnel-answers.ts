@@ -1,0 +1,186 @@
+// What Junos tells of its SAs. Undefined = the answer holds nothing that is understood.
+
+import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { type Answer, reading } from "../answer.ts";
+import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
+import { wordFor } from "../tunnel-change.ts";
+import { wholeOf } from "./config.ts";
+import { type JunosTunnels, type Vpn, words } from "./tunnel-config.ts";
+
+export interface IkeSa {
+  readonly remoteAddress: string;
+  /** Of the configuration; undefined = the release does not say. */
+  readonly gateway: string | undefined;
+  readonly isUp: boolean;
+}
+
+export function readIkeSas(reply: XmlElement): readonly IkeSa[] | undefined {
+  if (everyOf(reply, "ike-security-associations-information").length === 0) return undefined;
+  return everyOf(reply, "ike-security-associations-block").flatMap((block) => {
+    const inner = childrenOf(block, "ike-security-associations");
+    return (inner.length === 0 ? [block] : inner).map((one) => ({
+      remoteAddress:
+        textOf(one, "ike-sa-remote-address") ?? textOf(block, "ike-sa-remote-address") ?? "",
+      gateway: textOf(block, "ike-gw-name") ?? textOf(one, "ike-gw-name"),
+      isUp: /^(?:up|matured?)$/i.test(textOf(one, "ike-sa-state") ?? ""),
+    }));
+  });
+}
+
+/** SAs of a VPN; undefined inside = one of them is not understood. */
+export type ToldSas = ReadonlyMap<string, readonly ToldSa[] | undefined>;
+type ToldSa = Omit<IpsecSa, "packets" | "sequence">;
+
+export function readIpsecSas(reply: XmlElement): ToldSas | undefined {
+  if (everyOf(reply, "ipsec-security-associations-information").length === 0) return undefined;
+  const told = new Map<string, ToldSa[] | undefined>();
+  for (const block of everyOf(reply, "ipsec-security-associations-block")) {
+    const vpn = textOf(block, "sa-vpn-name");
+    if (vpn === undefined) continue;
+    const group = groupOf(textOf(block, "sa-pfs-group"));
+    const read = childrenOf(block, "ipsec-security-associations").map((one) => saOf(one, group));
+    const known = read.filter((one) => one !== undefined);
+    const before = told.has(vpn) ? told.get(vpn) : [];
+    if (known.length === read.length) before?.push(...known);
+    told.set(vpn, known.length === read.length ? before : undefined);
+  }
+  return told;
+}
+
+/** `DH-group-20`, or that there is none. */
+function groupOf(text: string | undefined): string {
+  if (text === undefined) return "unknown";
+  const number = /^DH-group-(\d{1,2})$/i.exec(text)?.[1];
+  if (number === undefined) return /^(?:N\/A|none)$/i.test(text) ? "none" : "unknown";
+  return wordFor(words.dhGroup, `group${number}`) ?? `group-${number}`;
+}
+
+function saOf(one: XmlElement, dhGroup: string): ToldSa | undefined {
+  const direction = directionOf(textOf(one, "sa-direction"));
+  const digits = /^(?:0x)?([0-9a-f]{1,8})$/i.exec(textOf(one, "sa-spi") ?? "")?.[1];
+  const encryption = cipherOf(textOf(one, "sa-encryption-algorithm") ?? "");
+  if (direction === undefined || digits === undefined || encryption === undefined) {
+    return undefined;
+  }
+  const hash = (textOf(one, "sa-authentication-algorithm") ?? "").toLowerCase();
+  const integrity = encryption.endsWith("-gcm") ? "none" : hashOf(hash);
+  // It takes over from its like as its soft lifetime ends, and is let go at its hard one.
+  const isOld = /^expired/i.test(textOf(one, "sa-soft-lifetime") ?? "");
+  return {
+    spi: Number.parseInt(digits, 16),
+    direction,
+    phase: isOld ? "rekeyed" : "installed",
+    transforms: { encryption, integrity, dhGroup },
+  };
+}
+
+function directionOf(text = ""): IpsecSa["direction"] | undefined {
+  if (text === "inbound" || text === "<") return "in";
+  return text === "outbound" || text === ">" ? "out" : undefined;
+}
+
+/** `aes-gcm (256 bits)`, `aes-cbc (256 bits)`, `3des-cbc`. */
+function cipherOf(text: string): string | undefined {
+  const [, mode, bits] = /^aes-(gcm|cbc) \((\d{3}) bits\)$/i.exec(text) ?? [];
+  if (mode !== undefined) return `aes-${bits}-${mode.toLowerCase()}`;
+  return /^[0-9a-z-]{2,32}$/i.test(text) ? text.toLowerCase() : undefined;
+}
+
+function hashOf(text: string): string {
+  const short = text.replace(/^hmac-/, "").replace(/-\d{2,3}$/, "");
+  return /^[0-9a-z-]{1,32}$/.test(short) ? short.replace(/^sha-?(\d)/, "sha$1") : "unknown";
+}
+
+export interface Passed {
+  readonly received: bigint;
+  readonly sent: bigint;
+}
+
+/** Packets that passed each unit of `st0`: into a tunnel and out of it, and nowhere else. */
+export function readPassed(reply: XmlElement): ReadonlyMap<number, Passed> | undefined {
+  if (everyOf(reply, "interface-information").length === 0) return undefined;
+  const passed = new Map<number, Passed>();
+  for (const one of everyOf(reply, "logical-interface")) {
+    const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(one, "name") ?? "")?.[1] ?? "");
+    const traffic = childOf(one, "traffic-statistics");
+    const received = countOf(textOf(traffic, "input-packets"));
+    const sent = countOf(textOf(traffic, "output-packets"));
+    if (unit === undefined || received === undefined || sent === undefined) continue;
+    passed.set(unit, { received, sent });
+  }
+  return passed;
+}
+
+function countOf(text: string | undefined): bigint | undefined {
+  return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
+}
+
+/** Routes of a table into a unit of `st0`. */
+export function readTunnelRoutes(
+  reply: XmlElement,
+  names: ReadonlyMap<string, string>,
+): readonly Route[] | undefined {
+  if (everyOf(reply, "route-information").length === 0) return undefined;
+  return everyOf(reply, "rt").flatMap((one): readonly Route[] => {
+    const prefix = textOf(one, "rt-destination") ?? "";
+    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
+    return childrenOf(one, "rt-entry").flatMap((entry) => {
+      const best = textOf(entry, "active-tag") === "*";
+      return childrenOf(entry, "nh").flatMap((hop): readonly Route[] => {
+        const name = names.get(textOf(hop, "via") ?? "");
+        return name === undefined ? [] : [{ prefix, via: { kind: "tunnel", name }, best }];
+      });
+    });
+  });
+}
+
+export interface TunnelAnswers {
+  readonly ikeSas: Answer<readonly IkeSa[]>;
+  readonly ipsecSas: Answer<ToldSas>;
+  readonly passed: Answer<ReadonlyMap<number, Passed>>;
+}
+
+/** Every VPN of the router, whoever made it. */
+export function tunnelStates(
+  { vpns }: JunosTunnels,
+  answers: TunnelAnswers,
+  at: Instant,
+): readonly IpsecTunnel[] {
+  return [...vpns.values()].map((vpn) => ({
+    name: vpn.name,
+    ike: reading(answers.ikeSas, at, (sas) => ikeOf(vpn, sas)),
+    sas: sasOf(vpn, answers, at),
+  }));
+}
+
+function ikeOf(vpn: Vpn, sas: readonly IkeSa[]): "established" | "connecting" | "down" {
+  const own = sas.filter(({ gateway, remoteAddress }) =>
+    gateway === undefined ? remoteAddress === vpn.remoteAddress : gateway === vpn.gateway,
+  );
+  if (own.some(({ isUp }) => isUp)) return "established";
+  return own.length === 0 ? "down" : "connecting";
+}
+
+function sasOf(
+  { name, unit }: Vpn,
+  { ipsecSas, passed }: TunnelAnswers,
+  at: Instant,
+): IpsecTunnel["sas"] {
+  if ("why" in ipsecSas) return unknown(ipsecSas.why, at);
+  if ("why" in passed) return unknown(passed.why, at);
+  const told = ipsecSas.value.has(name) ? ipsecSas.value.get(name) : [];
+  if (told === undefined) return unknown("unparsed", at);
+  if (told.length === 0) return known([], at);
+  const counts = unit === undefined ? undefined : passed.value.get(unit);
+  if (counts === undefined) return unknown("unparsed", at);
+  // Counted by interface, of which the SAs of a direction take their turns.
+  return known(
+    told.map((sa) => ({
+      ...sa,
+      packets: sa.direction === "in" ? counts.received : counts.sent,
+      sequence: undefined,
+    })),
+    at,
+  );
+}

@@ -1,0 +1,48 @@
+// The whole agent against routers that speak a vendor's dialect and end IPsec tunnels, on virtual
+// time: from nothing to every tunnel up, in good weather and over connections that break, under the
+// eyes of the oracle.
+
+import { describe, expect, it } from "vitest";
+import { readXml } from "#drivers/transport/xml.ts";
+import { platforms, spokenBy } from "../conformance/place.ts";
+import { effort } from "../effort.ts";
+import { RouterStage } from "./router-stage.ts";
+
+const tried = ["srx4600 23.4R2", "C8500-12X4QC 17.15.1"] as const;
+const breaking = effort(3, 40);
+const up = ["hub-1", "hub-2"].map((name) => ({ name, up: true, clearPath: false }));
+
+describe("routers that end tunnels", () => {
+  it.each(tried)("bring both up, %s", { timeout: 120_000 }, async (name) => {
+    await readXml(new TextEncoder().encode("<a/>"), "nowhere");
+    const stage = new RouterStage(`tunnels ${name}`, spokenBy(platforms[name]), 2);
+    await stage.run(stage.begin());
+    await stage.settled();
+    expect(stage.isProtected(), stage.rest).toBe(true);
+    expect(stage.site.tunnelTruth()).toEqual(up);
+    expect(stage.complaints()).toEqual([]);
+  });
+
+  it.each(tried)(
+    "bring both up over connections that break, %s",
+    { timeout: effort(120_000, 3_600_000) },
+    async (name) => {
+      await readXml(new TextEncoder().encode("<a/>"), "nowhere");
+      let cut = 0;
+      for (let turn = 0; turn < breaking; turn += 1) {
+        const stage = new RouterStage(`cut ${turn} ${name}`, spokenBy(platforms[name]), 2);
+        stage.cuts = 0.02;
+        await stage.run(stage.begin());
+        await stage.settled();
+        cut += stage.cut;
+        stage.cuts = 0;
+        await stage.resumed();
+        await stage.settled();
+        await stage.site.clock.runFor(900_000);
+        expect(stage.site.tunnelTruth()).toEqual(up);
+        expect(stage.complaints()).toEqual([]);
+      }
+      expect(cut).toBeGreaterThan(0);
+    },
+  );
+});
