@@ -309,6 +309,7 @@ export interface Route {
 export interface Routing {
   readonly sessions: readonly BgpSession[];
   readonly routes: readonly Route[];
+  /** The interface of a tunnel is drained as a port is. */
   readonly drains: readonly { readonly port: PortName; readonly means: DrainMeans }[];
   /** Absent where the device has no BGP inside of tunnels. */
   readonly tunnelSessions?: readonly TunnelSession[];

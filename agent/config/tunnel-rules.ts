@@ -94,7 +94,8 @@ function* neighbours({ devices, tunnels }: Config): Generator<Finding> {
       yield finding([...path, "peer"], `is ${bgp.peer}`, why, "correct one end");
     }
     for (const end of ["local", "peer"] as const) {
-      if (!/^169\.254\./.test(bgp[end]) || /^169\.254\.2[12]\./.test(bgp[end])) continue;
+      const isElsewhere = !bgp[end].startsWith("169.254.");
+      if (isElsewhere || /^169\.254\.2[12]\./.test(bgp[end])) continue;
       const why = "a gateway of Azure takes link-local addresses of these two networks alone";
       const write = "one of 169.254.21.0 to 169.254.22.255";
       yield finding([...path, end], `is ${bgp[end]}`, why, write);

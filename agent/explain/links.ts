@@ -295,6 +295,12 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "Look with `vtysh -c 'show bgp neighbors'` for the address that the text names.",
     "The neighbour needs `ebgp-multihop` only if its address is not that of `bgp.peer`.",
   ),
+  "tunnel-unbalanced": body(
+    "Several tunnels lead to the same prefixes, and this one sends less than a quarter of its " +
+      "even part. Few large flows look so too: a hash spreads flows, and not packets.",
+    "Look for the route: `ip route show` names each next hop. FRR needs `maximum-paths`.",
+    "Let the hash see ports: `sysctl net.ipv4.fib_multipath_hash_policy=1`.",
+  ),
   "outside-macsec": body(
     "The tunnel is meant to ride inside the MACsec of a group (`insideMacsec`), and that " +
       "group is not protected.",

@@ -140,7 +140,7 @@ export function toldSessions(
   return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };
 }
 
-/** The sessions of one port, as `drain` and `restore` move them. */
+/** The sessions of one port or tunnel, as `drain` and `restore` move them. */
 export async function findPort(
   frr: Frr,
   port: PortName,
@@ -153,7 +153,7 @@ export async function findPort(
     const all = [...readNeighbours(answer).keys()];
     const neighbours = all.filter((address) => {
       const via = viaOf(vrf, address);
-      return via?.kind === "port" && via.port === port;
+      return via !== undefined && interfaceOf(via) === port;
     });
     if (neighbours.length > 0) found.push({ port, neighbours, vrf });
   }
@@ -198,23 +198,22 @@ function lookAt(
   for (const { prefix, from, best } of paths) {
     const via = owner.get(from);
     if (via === undefined) continue;
-    const key = `${prefix} ${via.kind} ${wayName(via)}`;
+    const key = `${prefix} ${via.kind} ${interfaceOf(via)}`;
     byOwner.set(key, { prefix, via, best: best || byOwner.get(key)?.best === true });
   }
-  const onPorts = ours.flatMap(({ via, answer }) =>
-    via.kind === "port" ? [{ port: via.port, answer }] : [],
-  );
   return {
     sessions: ours.map(({ via, peer, answer }) => sessionOf(vrf, via, peer, answer)),
     routes: [...byOwner.values()],
-    drains: [...Map.groupBy(onPorts, ({ port }) => port)].flatMap(([port, sessions]) => {
+    drains: [...Map.groupBy(ours, ({ via }) => interfaceOf(via))].flatMap(([port, sessions]) => {
       const means = new Set(sessions.flatMap(({ answer }) => [...drainsOf(answer)]));
       return [...means].map((one) => ({ port, means: one }));
     }),
   };
 }
 
-const wayName = (via: Route["via"]): string => (via.kind === "port" ? via.port : via.name);
+/** The kernel has one list of names for ports and for the interfaces of tunnels. */
+export const interfaceOf = (via: Route["via"]): PortName =>
+  via.kind === "port" ? via.port : via.name;
 
 function sessionOf(
   vrf: string,

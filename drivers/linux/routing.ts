@@ -19,6 +19,7 @@ import {
   type BgpScope,
   type Frr,
   findPort,
+  interfaceOf,
   type RoutingLook,
   readAdvertisements,
   readOpenAdvertisements,
@@ -98,8 +99,7 @@ export class RoutingWatch {
       });
       const rise = this.#rise(look.md5, at);
       const troubleOf = (session: SessionLook): string | undefined =>
-        sessionTrouble(session, rise) ??
-        (session.via.kind === "port" ? gaps.get(session.via.port) : undefined);
+        sessionTrouble(session, rise) ?? gaps.get(interfaceOf(session.via));
       return known({ ...look.routing, ...toldSessions(look.sessions, troubleOf), ...sent }, at);
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;

@@ -144,7 +144,9 @@ const status: Status = {
       ],
     },
   ],
-  tunnels: [{ name: "hub-1", verdict: "protected", reasons: [], azure: null }],
+  tunnels: [
+    { name: "hub-1", verdict: "protected", reasons: [], azure: null, bgp: null, share: null },
+  ],
   warnings: [
     {
       code: "key-age",

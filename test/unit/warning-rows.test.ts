@@ -13,7 +13,7 @@ describe("a warning", () => {
   it.each([
     [
       "info",
-      `not-looked-yet collecting-evidence not-configured unmanaged key-age-soon campaign-waiting`,
+      `not-looked-yet collecting-evidence tunnel-unbalanced not-configured unmanaged key-age-soon campaign-waiting`,
     ],
     [
       "error",
@@ -42,8 +42,8 @@ describe("a warning", () => {
     [30_000, "fallback-not-ready drift"],
     [
       60_000,
-      `not-looked-yet collecting-evidence idle-unproven commit-pending vault-unreachable
-       far-end-unreadable campaign-waiting`,
+      `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced commit-pending
+       vault-unreachable        far-end-unreadable campaign-waiting`,
     ],
   ])("is told after %i ms for these, and after 10 s else", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
@@ -92,6 +92,7 @@ describe("a warning", () => {
     [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
     [`${unseen} ike-down sa-missing`, "tunnel-one-way"],
     [`${unseen} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
+    [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
     ["link-down device-unreachable", "bgp-trouble"],
   ];
   it.each(causes)("is silent while one of %s holds", (silencers, codes) => {
