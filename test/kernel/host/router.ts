@@ -195,6 +195,12 @@ export async function startFlows(
   return async () => await Promise.all(ends.map((end) => end.stop()));
 }
 
+/** In each direction, from the first end and to it: what one sent and the other did not see. */
+export function lostOf([a, b]: readonly Tally[]): readonly [there: number, back: number] {
+  if (a === undefined || b === undefined) throw new Error("two ends have two tallies");
+  return [a.sent - b.received, b.sent - a.received];
+}
+
 async function openEnd([network, own]: End, [, far]: End, everyMs: number) {
   const script = join(import.meta.dirname, "traffic.ts");
   const argv = ["netns", "exec", network, process.execPath, script, own, far, String(everyMs)];

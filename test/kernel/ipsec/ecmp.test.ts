@@ -10,7 +10,7 @@ import type { Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, type IpsecTunnel, strongValue, type TunnelSpec } from "#hal/model.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
-import { startFlows } from "../host/router.ts";
+import { lostOf, startFlows } from "../host/router.ts";
 import { ip, leaveNetworks, soon, until } from "../lab.ts";
 import { type BgpSite, buildBgpSite, leaveBgpSite, loadFar } from "./bgp-site.ts";
 import { gatewayPsk, inner, keyOf } from "./site.ts";
@@ -163,13 +163,11 @@ describe("each of eight tunnels", { timeout: 300_000 }, () => {
       await turn("port.restore", name);
       await until(async () => ((await ledBy()).includes(name) ? true : undefined));
       const tallies = await stop();
-      const figures = tallies.map(({ sent, received }) => `${sent - received} of ${sent}`);
-      console.log(`${name}: ${figures.join(" and ")} packets lost`);
-      expect(tallies.map(({ sent, received, refused }) => [sent - received, refused])).toEqual([
-        [0, []],
-        [0, []],
-      ]);
-      expect(tallies.every(({ sent }) => sent > 1_000)).toBe(true);
+      const lost = lostOf(tallies);
+      const sent = tallies.map((tally) => tally.sent);
+      console.log(`${name}: lost ${lost.join(" and ")} of ${sent.join(" and ")} packets`);
+      expect([lost, tallies.flatMap(({ refused }) => refused)]).toEqual([[0, 0], []]);
+      expect(Math.min(...sent)).toBeGreaterThan(1_000);
     },
   );
 
