@@ -67,7 +67,13 @@ function inward(evidence: TunnelEvidence): Leak[] {
 }
 
 function routesIn({ ways, routing, now }: TunnelEvidence): Reading<readonly Route[]> {
-  if (ways !== undefined) return ways;
+  if (ways !== undefined) {
+    if (ways.kind === "unknown" || routing?.kind !== "known") return ways;
+    // What BGP would take next is in no forwarding table, though it be the best that BGP has.
+    const waiting = routing.value.routes.filter(({ via }) => via.kind === "port");
+    const next = waiting.map((route) => ({ ...route, best: false }));
+    return { ...ways, value: [...ways.value, ...next] };
+  }
   if (routing === undefined) return { kind: "unknown", why: "queryFailed", at: now };
   return routing.kind === "unknown" ? routing : { ...routing, value: routing.value.routes };
 }

@@ -58,7 +58,13 @@ export function withKernelRoutes(
   if (told.kind === "unknown" || ways?.kind !== "known") return told;
   const routes = ways.value;
   const own = new Set(routes.map(({ prefix }) => prefix));
-  const others = told.value.routes.filter(({ prefix }) => !own.has(prefix));
+  const isThere = ({ prefix, via }: Route): boolean =>
+    routes.some((one) => one.prefix === prefix && interfaceOf(one.via) === interfaceOf(via));
+  // Of what waits to take over the kernel knows nothing, and to BGP it may be the best.
+  const others = told.value.routes.flatMap((route) => {
+    if (!own.has(route.prefix)) return [route];
+    return isThere(route) ? [] : [{ ...route, best: false }];
+  });
   return { ...told, value: { ...told.value, routes: [...others, ...routes] } };
 }
 

@@ -1,10 +1,10 @@
 // What is told of the sessions of this host over several looks at an FRR that is pretended.
 
 import { describe, expect, it } from "vitest";
-import { RoutingWatch, scopeOf } from "#drivers/linux/routing.ts";
+import { RoutingWatch, scopeOf, withKernelRoutes } from "#drivers/linux/routing.ts";
 import { readSubnets, type Subnet } from "#drivers/linux/subnet.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Reading, Routing } from "#hal/model.ts";
+import { known, type Reading, type Routing, unknown } from "#hal/model.ts";
 import { SimClock } from "#sim/clock.ts";
 import { PretendFrr, reply } from "./frr-kit.ts";
 import { never, wallStart } from "./site-bench.ts";
@@ -102,6 +102,29 @@ describe("a look at the routing of this host", () => {
     expect(await watch.look(withTunnel, "none", never)).toMatchObject({
       value: { tunnelSessions: [{ tunnel: "hub-1", up: false, trouble: plain }] },
     });
+  });
+
+  it("takes the best way from the kernel, and from BGP what waits beside it", async () => {
+    const told = await new Bench().look();
+    const at = told.at;
+    const via = { kind: "tunnel", name: "hub-1" } as const;
+    const kernel = { prefix: "203.0.113.1/32", via, best: true };
+    const routes = (reading: Reading<Routing>) =>
+      reading.kind === "known" ? reading.value.routes : undefined;
+    expect(routes(withKernelRoutes(told, known([kernel], at)))).toEqual([
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p2" }, best: false },
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+      kernel,
+    ]);
+    const same = { ...kernel, via: { kind: "port", port: "p2" } } as const;
+    expect(routes(withKernelRoutes(told, known([same], at)))).toEqual([
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+      same,
+    ]);
+    expect(withKernelRoutes(told, undefined)).toBe(told);
+    const blind = unknown("queryFailed", at);
+    expect(withKernelRoutes(told, blind)).toBe(told);
+    expect(withKernelRoutes(blind, known([kernel], at))).toBe(blind);
   });
 
   it("tells what neighbours over ports are told, where there is something past which it leads", async () => {

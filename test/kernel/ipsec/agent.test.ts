@@ -108,7 +108,8 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     agent = await programs.serve("agent");
     await untilVerdict("protected");
     const tallies = await stop();
-    console.log(`agent killed: lost ${lostOf(tallies)} of ${tallies.map(({ sent }) => sent)}`);
+    const sent = tallies.map((tally) => tally.sent).join(" and ");
+    console.log(`agent killed: lost ${lostOf(tallies).join(" and ")} of ${sent}`);
     expect(lostOf(tallies)).toEqual([0, 0]);
     const spis = (text: string): readonly string[] => text.match(/spi 0x[0-9a-f]+/g) ?? [];
     expect(spis(ip("-n", site.edge, "xfrm", "state", "list"))).toEqual(spis(before));
