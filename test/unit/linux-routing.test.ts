@@ -127,7 +127,7 @@ describe("a look at the routing of this host", () => {
     expect(withKernelRoutes(blind, known([kernel], at))).toBe(blind);
   });
 
-  it("tells what neighbours over ports are told, where there is something past which it leads", async () => {
+  it("tells what neighbours over ports are told, where that may lead past a tunnel", async () => {
     const { watch, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
     const told = await watch.look(withTunnel, "tunnels", never);

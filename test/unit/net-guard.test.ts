@@ -221,7 +221,7 @@ describe("the interface of a tunnel", () => {
     await scene.carry(drop);
   });
 
-  it("with BGP inside has a pair of addresses and no route of ours, and comes back so", async () => {
+  it("with BGP inside has a pair of addresses, no route of ours, and comes back so", async () => {
     const scene = new Scene();
     const { kernel } = scene;
     const ends = { local: "169.254.21.2", peer: "169.254.21.1" };

@@ -111,7 +111,7 @@ class Scene {
 }
 
 describe("a tunnel that is drained by hand", () => {
-  it("is journaled first, told to the device, and done once no best route leads into it", async () => {
+  it("is journaled, told to the device, and done once no best route leads into it", async () => {
     const scene = new Scene();
     scene.stays = 4;
     await scene.drain();

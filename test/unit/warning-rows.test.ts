@@ -13,7 +13,8 @@ describe("a warning", () => {
   it.each([
     [
       "info",
-      `not-looked-yet collecting-evidence tunnel-unbalanced not-configured unmanaged key-age-soon campaign-waiting`,
+      `not-looked-yet collecting-evidence tunnel-unbalanced not-configured unmanaged
+       key-age-soon campaign-waiting`,
     ],
     [
       "error",

@@ -1,5 +1,5 @@
-// An agent with BGP inside of its two tunnels, and the trap beside it: a protected prefix that the open
-// peering learns or tells as well. Real FRR and charon at both ends, the real programs between.
+// An agent with BGP inside of its two tunnels, and the trap beside them: a protected prefix that
+// the open peering learns or tells as well. Real FRR and charon, and the real programs.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -114,7 +114,7 @@ const unicast = "address-family ipv4 unicast";
 const beside = "clear-path-beside-tunnel";
 
 describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => {
-  it("makes the way for it, and calls the tunnels protected once the routes are there", async () => {
+  it("makes the way for it, and calls the tunnels protected once routes are there", async () => {
     await untilProtected();
     expect(await pings(site.edge.network)).toBe(3);
   });
@@ -174,7 +174,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     });
   });
 
-  it("says that a session inside is down, and with the last that a clear path is left", async () => {
+  it("says that a session inside is down, and with the last what way is left", async () => {
     const [one, two] = site.specs.map(({ bgp }) => bgp);
     const text = await told("tunnel-bgp-down", () => atGateway(`neighbor ${one?.local} shutdown`));
     expect(text).toContain(`BGP with ${one?.peer} over hub-1 is down`);

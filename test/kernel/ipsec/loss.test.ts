@@ -112,7 +112,7 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     expect(all).toEqual([0, 0]);
   });
 
-  it("is reconciled after charon was killed, with no stale SA, and says what that cost", async () => {
+  it("is reconciled after charon was killed, without a stale SA, at little cost", async () => {
     const [out = 0, back = 0] = await lostWhile("charon killed", async () => {
       await site.charon.stop("SIGKILL");
       await site.charon.start();
