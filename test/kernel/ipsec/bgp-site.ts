@@ -82,7 +82,7 @@ function gatewayLink(one: TunnelSpec): readonly string[] {
   ];
 }
 
-export async function loadFar(far: Daemon, one: TunnelSpec): Promise<void> {
+async function loadFar(far: Daemon, one: TunnelSpec): Promise<void> {
   const { name, localAddress: peer, remoteAddress: own, ifId } = one;
   await far.ask("load-shared", { id: name, type: "IKE", data: gatewayPsk, owners: [own, peer] });
   const ends = [
