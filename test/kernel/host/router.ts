@@ -31,10 +31,7 @@ export const farAs = 12076;
 /** Both routers run when it returns; their sessions come up by themselves. */
 export async function buildPair(): Promise<Pair> {
   const [edge, far] = [addNetwork(), addNetwork()];
-  // Flows spread by their ports, and a socket may hold a long turn's packets.
-  writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
-  // They come at once, and a device between the two queues a thousand of its own accord.
-  writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
+  // Flows spread by their ports.
   for (const network of [edge, far]) {
     ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
   }
@@ -190,6 +187,10 @@ export async function startFlows(
   b: End,
   everyMs = 5,
 ): Promise<() => Promise<readonly Tally[]>> {
+  // A socket may hold a long turn's packets.
+  writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
+  // They come at once, and a device between the two queues a thousand of its own accord.
+  writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
   const ends = await Promise.all([openEnd(a, b, everyMs), openEnd(b, a, everyMs)]);
   for (const end of ends) end.begin();
   return async () => await Promise.all(ends.map((end) => end.stop()));
