@@ -31,6 +31,7 @@ export const farAs = 12076;
 /** Both routers run when it returns; their sessions come up by themselves. */
 export async function buildPair(): Promise<Pair> {
   const [edge, far] = [addNetwork(), addNetwork()];
+  makeRoom();
   // Flows spread by their ports.
   for (const network of [edge, far]) {
     ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
@@ -61,6 +62,14 @@ export async function buildPair(): Promise<Pair> {
     startRouter(far, "203.0.113.1", farConfig()),
   ]);
   return { edge: edgeRouter, far: farRouter, ports: [port(1), port(2)] };
+}
+
+/** For what a late turn of traffic brings; only the first network may set it. */
+export function makeRoom(): void {
+  // A socket may hold a long turn's packets.
+  writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
+  // They come at once, and a device between the two queues a thousand of its own accord.
+  writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
 }
 
 // A daemon keeps the outputs of the program that left it behind: only the end of that one counts.
@@ -187,10 +196,6 @@ export async function startFlows(
   b: End,
   everyMs = 5,
 ): Promise<() => Promise<readonly Tally[]>> {
-  // A socket may hold a long turn's packets.
-  writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
-  // They come at once, and a device between the two queues a thousand of its own accord.
-  writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
   const ends = await Promise.all([openEnd(a, b, everyMs), openEnd(b, a, everyMs)]);
   for (const end of ends) end.begin();
   return async () => await Promise.all(ends.map((end) => end.stop()));

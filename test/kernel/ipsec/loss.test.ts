@@ -7,7 +7,7 @@ import type { Device, DeviceChange } from "#hal/device.ts";
 import { type IpsecTunnel, strongValue } from "#hal/model.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
-import { lostOf, startFlows } from "../host/router.ts";
+import { lostOf, makeRoom, startFlows } from "../host/router.ts";
 import { ip, leaveNetworks, soon, until } from "../lab.ts";
 import {
   buildSite,
@@ -36,6 +36,7 @@ async function closeHost(): Promise<void> {
 }
 
 beforeAll(async () => {
+  makeRoom();
   site = await buildSite();
   await openHost();
   await commit(put);
