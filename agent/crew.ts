@@ -28,6 +28,7 @@ import { Lookout, type LookoutParts } from "./lookout.ts";
 import type { Plan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
+import { TunnelDrains } from "./tunnel-drain.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
 
@@ -73,6 +74,9 @@ interface NamedTurn {
   readonly turn: () => Promise<Pause>;
 }
 
+/** Drains of tunnels wait for each other: one is taken out at a time. */
+export const tunnelTurn = "tunnels";
+
 function resting(name: string, turn: () => Promise<number>): NamedTurn {
   return { name, turn: async () => ({ waitMs: await turn() }) };
 }
@@ -85,6 +89,7 @@ export class Crew {
   readonly #conductors: ReadonlyMap<string, Conductor>;
   readonly #waiting = new Map<string, Waiting>();
   readonly #handDrains: ReadonlyMap<string, HandDrains>;
+  readonly tunnelDrains: TunnelDrains;
   readonly #farWatch: FarWatch;
   readonly #keyWatch: KeyWatch;
   /** By group: when the policy looks at the vault again, and when a due rotation begins. */
@@ -119,6 +124,7 @@ export class Crew {
     );
     const { ownAddresses } = this;
     const { lookout } = this;
+    this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
     this.#keyWatch = new KeyWatch({ ...parts, desired });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
@@ -212,14 +218,36 @@ export class Crew {
       resting("far end", () => this.#watchTurn(kill)),
       resting("vault", () => this.#keyWatch.turn(kill)),
     ];
-    const isSimulated = this.intent.desired.azure.cloud === "sim";
-    const all = [...looks, ...groups, ...(isSimulated ? [] : watches)];
+    const { azure, tunnels } = this.intent.desired;
+    // Without BGP inside of any nobody can have drained one.
+    const isDrainable = tunnels.some(({ bgp }) => bgp !== undefined);
+    const drains = resting("tunnel drains", () =>
+      this.#parts.turns.take(tunnelTurn, () => this.#tunnelTurn(kill)),
+    );
+    const all = [
+      ...looks,
+      ...groups,
+      ...(azure.cloud === "sim" ? [] : watches),
+      ...(isDrainable ? [drains] : []),
+    ];
     try {
       await Promise.all(all.map((each) => this.#loop(each, stop)));
     } finally {
       // A turn that `kill` cut off ends in an error, and open sessions would keep the process.
       await this.lookout.close();
     }
+  }
+
+  async #tunnelTurn(signal: AbortSignal): Promise<number> {
+    const { pollMs } = this.intent.desired.health;
+    if (this.#parts.readOnly()) return pollMs;
+    try {
+      await this.tunnelDrains.turn(signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#parts.world.log.write("warn", error.code, error.message);
+    }
+    return pollMs;
   }
 
   async #watchTurn(signal: AbortSignal): Promise<number> {

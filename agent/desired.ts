@@ -8,6 +8,7 @@ import type {
   PortName,
   SaLife,
   Transforms,
+  TunnelBgp,
   WantedSettings,
 } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -175,6 +176,8 @@ export interface DesiredTunnel {
   readonly mtu: number;
   readonly ifId: number;
   readonly auth: DesiredAuth;
+  /** Absent: a route for each remote prefix leads into it. */
+  readonly bgp?: TunnelBgp;
   /** The group whose MACsec it must ride inside. */
   readonly insideMacsec: string | undefined;
 }

@@ -9,10 +9,11 @@ import { type Adoption, matchExisting } from "./campaign/enrolment.ts";
 import { farEndOf, portFacts } from "./campaign/facts.ts";
 import { type Campaign, type CampaignLink, entryOf } from "./campaign/model.ts";
 import { command, type Said, type Seen } from "./campaign/verbs.ts";
-import type { Crew } from "./crew.ts";
-import { type DesiredGroup, type DesiredLink, linkId } from "./desired.ts";
+import { type Crew, tunnelTurn } from "./crew.ts";
+import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "./journal/memory.ts";
 import type { Plan } from "./plan.ts";
+import type { TunnelDrains } from "./tunnel-drain.ts";
 import type { Turns } from "./turns.ts";
 import { type Twin, twinOf } from "./twin.ts";
 
@@ -96,8 +97,12 @@ export class Orders {
     throw new LinksealError(code, text, { effect: "none", where: group.name, next });
   }
 
-  /** Moves the traffic of one link away, until `undrain` or until its sibling is lost. */
+  /** Moves the traffic of a link or tunnel away, until `undrain` or until no sibling is left. */
   async drain(id: string, by: string, signal: AbortSignal): Promise<void> {
+    const isTunnel = await this.#tunnelByHand(id, (drains, tunnel) =>
+      drains.drain(tunnel, by, signal),
+    );
+    if (isTunnel) return;
     await this.#byHand(id, async (crew, group, link) => {
       if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
       await crew.handDrains(group).drain(link, by, signal);
@@ -106,11 +111,28 @@ export class Orders {
 
   /** Of a link that no campaign has under way: it alone knows when its own traffic comes back. */
   async undrain(id: string, signal: AbortSignal): Promise<void> {
+    const isTunnel = await this.#tunnelByHand(id, (drains, tunnel) =>
+      drains.undrain(tunnel, signal),
+    );
+    if (isTunnel) return;
     await this.#byHand(id, async (crew, group, link) => {
       const campaign = openCampaign(this.#parts.memory(), group.name);
       if (campaign !== undefined && entryOf(campaign).name === link.name) throw busy(group.name);
       await crew.handDrains(group).undrain(link, signal);
     });
+  }
+
+  /** False = no tunnel has that name. */
+  async #tunnelByHand(
+    id: string,
+    act: (drains: TunnelDrains, tunnel: DesiredTunnel) => Promise<void>,
+  ): Promise<boolean> {
+    const crew = this.#parts.crew(id);
+    const tunnel = crew.intent.desired.tunnels.find(({ name }) => name === id);
+    if (tunnel === undefined) return false;
+    this.#parts.refuseDamaged();
+    await this.#parts.turns.take(tunnelTurn, () => act(crew.tunnelDrains, tunnel));
+    return true;
   }
 
   async #byHand(

@@ -242,6 +242,14 @@ export type TunnelAuth =
       readonly peer: string;
     };
 
+/** The two ends of BGP inside a tunnel, each reached by the other through it alone. */
+export interface TunnelBgp {
+  /** On the tunnel's interface. */
+  readonly local: string;
+  readonly peer: string;
+  readonly asn: number;
+}
+
 /** What a person wants of one tunnel. */
 export interface TunnelSpec {
   readonly name: string;
@@ -258,6 +266,8 @@ export interface TunnelSpec {
   /** What joins its SAs and policies with its interface, on a host that has such. */
   readonly ifId: number;
   readonly auth: TunnelAuth;
+  /** Its routes come by BGP; absent = a route for each remote prefix leads into it. */
+  readonly bgp?: TunnelBgp;
 }
 
 export type DrainMeans = "prepend" | "gracefulShutdown" | "peeringShutdown";
@@ -268,6 +278,23 @@ export interface BgpSession {
   readonly up: boolean;
   /** Why it is not up, in one sentence, where the device can tell. */
   readonly trouble?: string;
+}
+
+/** A session with the neighbour behind a tunnel. */
+export interface TunnelSession {
+  readonly tunnel: string;
+  readonly peer: string;
+  /** Of the neighbour, as configured. */
+  readonly asn: number;
+  readonly up: boolean;
+  readonly trouble?: string;
+}
+
+/** What a neighbour of another AS is told over a port: it may send what goes there by it. */
+export interface OpenAdvertisement {
+  readonly port: PortName;
+  readonly peer: string;
+  readonly prefix: string;
 }
 
 /** How the device reaches a prefix: over a port in the open, or into a tunnel. */
@@ -282,7 +309,12 @@ export interface Route {
 export interface Routing {
   readonly sessions: readonly BgpSession[];
   readonly routes: readonly Route[];
+  /** The interface of a tunnel is drained as a port is. */
   readonly drains: readonly { readonly port: PortName; readonly means: DrainMeans }[];
+  /** Absent where the device has no BGP inside of tunnels. */
+  readonly tunnelSessions?: readonly TunnelSession[];
+  /** Absent where the device does not tell what it advertises. */
+  readonly advertised?: readonly OpenAdvertisement[];
 }
 
 export interface ControlPlane {

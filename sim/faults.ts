@@ -129,6 +129,14 @@ function clearPath(site: Site, link: SiteLink): Heal {
   return () => link.router.advertise(tunnel.remotePrefix, "withdraw");
 }
 
+/** Somebody lets the router advertise this side's prefix to the far end as well. */
+function clearPathBack(site: Site, link: SiteLink): Heal {
+  const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
+  if (tunnel === undefined) return () => {};
+  link.router.tell(tunnel.localPrefix, "announce");
+  return () => link.router.tell(tunnel.localPrefix, "withdraw");
+}
+
 /** Room for the demo's frames in the clear, and none for the SecTAG and ICV. */
 function smallMtu(_site: Site, link: SiteLink): Heal {
   link.edge.setL2Mtu(528);
@@ -166,6 +174,13 @@ export const demoFaults: readonly DemoFault[] = [
   demo("vault-denied", "the vault refuses the agent", before, "management", vault("denied")),
   demo("commit-lost", "a commit is lost soon after", before, "management", router("silentRevert")),
   demo("clear-path", "the prefix is reachable outside the tunnel", after, "link", clearPath),
+  demo(
+    "clear-path-back",
+    "the far end may answer outside the tunnel",
+    after,
+    "link",
+    clearPathBack,
+  ),
   demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
   demo("far-end-changed", "somebody changes the key in Azure", after, "link", pointAtForeignPair),
 ];

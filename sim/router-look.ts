@@ -75,12 +75,19 @@ export function readCounters(
   };
 }
 
-/** `learned` are the prefixes that the far end advertises on every port. */
+/** What the two ends advertise on every port. */
+interface Advertised {
+  /** By the far end. */
+  readonly learned: ReadonlySet<string>;
+  /** By this router. */
+  readonly told: ReadonlySet<string>;
+}
+
 export function readRouting(
   ports: readonly PortLook[],
   tunnels: Iterable<SimTunnel>,
-  learned: ReadonlySet<string>,
   running: MutableConfig,
+  { learned, told }: Advertised,
 ): Routing {
   const sessions: BgpSession[] = [];
   const routes: Route[] = [];
@@ -107,7 +114,10 @@ export function readRouting(
       routes.push({ prefix, via, best: leaves && !tunnelled.has(prefix) });
     }
   }
-  return { sessions, routes, drains };
+  const advertised = ports
+    .filter((port) => port.bgp.up())
+    .flatMap(({ name, peer }) => [...told].map((prefix) => ({ port: name, peer, prefix })));
+  return { sessions, routes, drains, advertised };
 }
 
 /** The reply came, and nobody could make sense of it. */

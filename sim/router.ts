@@ -103,6 +103,7 @@ export class Router {
   readonly #tunnels = new Map<string, SimTunnel>();
   readonly #gatewayPsks = new Map<string, Uint8Array>();
   readonly #learned = new Set<string>();
+  readonly #told = new Set<string>();
   readonly #faults = new Set<RouterFault>();
   readonly #effectListeners: ((effect: EffectEvent) => void)[] = [];
   readonly #routingListeners: (() => void)[] = [];
@@ -172,7 +173,13 @@ export class Router {
       control: known(control, at),
       macsec: told.map((port) => readPort(port, this.#running, capabilities, at)),
       ipsec: tunnels.map((tunnel) => tunnel.read()),
-      routing: known(readRouting(ports, this.tunnels(), this.#learned, this.#running), at),
+      routing: known(
+        readRouting(ports, this.tunnels(), this.#running, {
+          learned: this.#learned,
+          told: this.#told,
+        }),
+        at,
+      ),
     };
   }
 
@@ -220,10 +227,14 @@ export class Router {
     return [...this.#tunnels.values()];
   }
 
-  /** The protected prefix of a tunnel is learned over a port in the open as well. */
+  /** What a tunnel protects is learned over a port in the open as well, or told there. */
   clearPath(tunnel: string): boolean {
-    const prefixes = this.#running.tunnels.get(tunnel)?.spec.remotePrefixes ?? [];
-    return prefixes.some((prefix) => this.#learned.has(prefix));
+    const spec = this.#running.tunnels.get(tunnel)?.spec;
+    if (spec === undefined) return false;
+    return (
+      spec.remotePrefixes.some((prefix) => this.#learned.has(prefix)) ||
+      spec.localPrefixes.some((prefix) => this.#told.has(prefix))
+    );
   }
 
   openSession(): Session {
@@ -320,6 +331,12 @@ export class Router {
   /** A gateway without a PSK of its own accepts any. */
   setGatewayPsk(address: string, psk: Uint8Array): void {
     this.#gatewayPsks.set(address, psk);
+  }
+
+  /** We advertise the prefix over BGP on every port, or withdraw it. */
+  tell(prefix: string, kind: "announce" | "withdraw"): void {
+    if (kind === "announce") this.#told.add(prefix);
+    else this.#told.delete(prefix);
   }
 
   /** The far end advertises the prefix over BGP on every port, or withdraws it. */

@@ -64,7 +64,7 @@ function areAskedFor(paths: readonly string[]): string[] {
 
 // Each folder in the kernel tier is a group that shares one boot, but for what takes minutes alone;
 // the longest begin first.
-const long = /\/(lab|rotation|conformance|matrix)\.test\.ts$/;
+const long = /\/(lab|rotation|conformance|matrix|loss)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).filter(isForToday).sort();

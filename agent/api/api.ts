@@ -230,7 +230,7 @@ export const routes: Readonly<Record<string, Route>> = {
   },
   "POST /v1/drain": {
     role: "admin",
-    title: "Moves the traffic of {link} to its sibling until it is undrained",
+    title: "Moves the traffic of {link}, a link or tunnel, to its siblings until it is undrained",
     run: async ({ agent, body, who, signal }) => {
       await agent.orders.drain(textOf(body, "link"), who, signal);
       return { drained: textOf(body, "link") };

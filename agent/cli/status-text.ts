@@ -17,8 +17,11 @@ export function statusText(status: Status, paint: Paint): string {
   lines.push(...reasonLines(status.reasons, paint, "  "));
   for (const group of status.groups) lines.push("", ...groupLines(group, status.at, paint));
   if (status.tunnels.length > 0) lines.push("", paint.strong("tunnels"));
-  for (const { name, verdict, reasons } of status.tunnels) {
-    lines.push(`  ${name}  ${paint.verdict(verdict)}`, ...reasonLines(reasons, paint, "    "));
+  for (const { name, verdict, reasons, ...inside } of status.tunnels) {
+    const bgp = inside.bgp === null ? "" : `  BGP ${bgpText(inside)}`;
+    const share = inside.share === null ? "" : `  sends ${shareText(inside)}`;
+    lines.push(`  ${name}  ${paint.verdict(verdict)}${bgp}${share}`);
+    lines.push(...reasonLines(reasons, paint, "    "));
   }
   if (status.warnings.length > 0) lines.push("", paint.strong("warnings"));
   for (const { code, severity, about, since, absentSince, text, next } of status.warnings) {
@@ -87,6 +90,21 @@ export function azureLines({ azure }: Pick<Link, "azure">, at: string): string[]
     ...peerings.map(({ type, state }) => `${type} ${state}`),
   ];
   return [`  Azure's own meters (${age}): ${parts.join(", ")}`];
+}
+
+type Tunnel = Status["tunnels"][number];
+
+/** Whether BGP leads into a tunnel now. */
+export function bgpText({ bgp }: Pick<Tunnel, "bgp">): string {
+  if (bgp === null) return "-";
+  if (bgp.up === null) return `${bgp.peer} unknown`;
+  if (!bgp.up) return `${bgp.peer} down`;
+  return bgp.drained === true ? `${bgp.peer} up, drained` : `${bgp.peer} up`;
+}
+
+/** What a tunnel sent of all that its bundle did. */
+export function shareText({ share }: Pick<Tunnel, "share">): string {
+  return share === null ? "-" : `${share.percent} % (${share.sent} packets)`;
 }
 
 export function ageText(ms: number | null): string {

@@ -8,7 +8,7 @@ import { paintFor } from "./paint.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
 import { showStatus, verdictExit } from "./status.ts";
-import { ageText, azureLines, reasonLines, statusText } from "./status-text.ts";
+import { ageText, azureLines, bgpText, reasonLines, shareText, statusText } from "./status-text.ts";
 import { outKind, table } from "./table.ts";
 import { readable } from "./text.ts";
 
@@ -118,16 +118,15 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
   if (name !== undefined && wanted.length === 0) throw unknownName("tunnel", name);
   const { paint } = session;
   await session.show({ schema: "linkseal.tunnels/1", at, tunnels: wanted }, async (shown) => {
-    const cells = shown.tunnels.map(({ name: tunnel, verdict, azure }) => {
+    const cells = shown.tunnels.map(({ name: tunnel, verdict, azure, ...inside }) => {
       const word = azure === null ? "-" : `${azure.connection}, ${ageText(azure.ageMs)}`;
-      return [tunnel, paint.verdict(verdict), word];
+      return [tunnel, paint.verdict(verdict), bgpText(inside), shareText(inside), word];
     });
     const why = shown.tunnels.flatMap(({ name: about, reasons }) =>
       reasons.length === 0 ? [] : [about, ...reasonLines(reasons, paint, "  ")],
     );
-    return [await table(["tunnel", "verdict", "gateway says"], cells, outKind()), ...why].join(
-      "\n",
-    );
+    const head = ["tunnel", "verdict", "BGP inside", "share", "gateway says"];
+    return [await table(head, cells, outKind()), ...why].join("\n");
   });
   exit(everyProtected(wanted));
 }

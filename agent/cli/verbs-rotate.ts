@@ -58,11 +58,14 @@ export function registerRotate(program: Command): void {
   verb(
     program
       .command("drain <link>")
-      .description("move the traffic of a link to its sibling, until undrain or a lost sibling"),
+      .description(
+        "move the traffic of a link, or of a tunnel with BGP, to its siblings, until undrain or " +
+          "until none of them carries",
+      ),
     "linkseal drain erd-dub/primary",
   ).action(drain);
   verb(
-    program.command("undrain <link>").description("give the traffic of a link back"),
+    program.command("undrain <link>").description("give the traffic of a link or tunnel back"),
     "linkseal undrain erd-dub/primary",
   ).action(undrain);
 }
@@ -184,7 +187,7 @@ async function drain(link: string, options: Common): Promise<void> {
   const done = await session.admin<{ readonly drained: string }>("/v1/drain", { link });
   await session.show({ schema: "linkseal.drain/1", ...done }, ({ drained }) =>
     [
-      `${drained}: its traffic is on the sibling, until this or the loss of the sibling:`,
+      `${drained}: its traffic is on what stands beside it, until this or the loss of that:`,
       `     next: linkseal undrain ${drained}`,
     ].join("\n"),
   );

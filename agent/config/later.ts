@@ -18,7 +18,6 @@ export const laterSettings: readonly Later[] = [
   { path: "groups[].links[].eapol", waitsFor: "drivers with that setting" },
   { path: "groups[].links[].probe", waitsFor: "probes with a target of their own" },
   { path: "groups[].links[].lag", waitsFor: "links in an aggregate" },
-  { path: "tunnels[].bgp", waitsFor: "IPsec against real gateways" },
   { path: "groups[].drain", values: ["adminDown"], waitsFor: "drains that shut the port" },
 ];
 

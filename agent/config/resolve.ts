@@ -224,6 +224,7 @@ function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
     mtu: tunnel.mtu ?? innerMtu,
     ifId: tunnel.ifId ?? ifIdOf(tunnel.name),
     auth: authOf(tunnel.auth),
+    ...(tunnel.bgp === undefined ? {} : { bgp: tunnel.bgp }),
     insideMacsec: tunnel.insideMacsec,
   };
 }

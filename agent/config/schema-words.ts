@@ -31,3 +31,32 @@ export function whole(low: number, high: number, example: number) {
     .max(high)
     .meta({ title, examples: [example] });
 }
+
+export const name = (example: string) =>
+  word(
+    "a name of at most 63 lower-case letters, digits and hyphens that does not start with a hyphen",
+    /^[a-z0-9][a-z0-9-]{0,62}$/,
+    example,
+  );
+
+// Key Vault's own rule for names; a pasted CAK or CKN would fit it, hence the first half.
+export const secretName = (example: string) =>
+  word(
+    "the name of a Key Vault secret (1 to 127 letters, digits and hyphens), never a key itself",
+    /^(?![0-9A-Fa-f]{32,}$)[0-9A-Za-z-]{1,127}$/,
+    example,
+  );
+
+export const ipAddress = (example: string) =>
+  z.union([z.ipv4(), z.ipv6()]).meta({ title: "one IPv4 or IPv6 address", examples: [example] });
+
+export const prefixes = (example: string) =>
+  z
+    .array(
+      z
+        .union([z.cidrv4(), z.cidrv6()])
+        .meta({ title: "a prefix in CIDR form", examples: [example] }),
+    )
+    .min(1)
+    .max(64)
+    .meta({ title: "a list of 1 to 64 prefixes", examples: [[example]] });

@@ -3,32 +3,17 @@
 import { z } from "zod";
 import { realClouds } from "#drivers/azure-url.ts";
 import { quirkNames, riskNames } from "../desired.ts";
-import { azureFields, policyProfiles } from "./ipsec-policy.ts";
-import { duration, whole, word } from "./schema-words.ts";
+import { duration, name, prefixes, secretName, whole, word } from "./schema-words.ts";
 import { serve } from "./serve-schema.ts";
 import { snmp } from "./snmp-schema.ts";
 import { freezePattern } from "./span.ts";
 import { ssh } from "./ssh-schema.ts";
 import { telemetry } from "./telemetry-schema.ts";
+import { tunnel } from "./tunnel-schema.ts";
 import { speedPattern } from "./units.ts";
 
 /** Platforms that `devices[].driver` may name; a new driver adds its name here. */
 const driverNames = ["linux", "iosxe", "iosxr", "junos", "eos", "sim"] as const;
-
-const name = (example: string) =>
-  word(
-    "a name of at most 63 lower-case letters, digits and hyphens that does not start with a hyphen",
-    /^[a-z0-9][a-z0-9-]{0,62}$/,
-    example,
-  );
-
-// Key Vault's own rule for names; a pasted CAK or CKN would fit it, hence the first half.
-const secretName = (example: string) =>
-  word(
-    "the name of a Key Vault secret (1 to 127 letters, digits and hyphens), never a key itself",
-    /^(?![0-9A-Fa-f]{32,}$)[0-9A-Za-z-]{1,127}$/,
-    example,
-  );
 
 // Which of the two a driver takes is a rule between keys. A Unix socket's path has room for 107
 // octets (`sun_path` of unix(7)).
@@ -84,20 +69,6 @@ const identity = z
       .describe("The federated token; it is read anew for each sign-in."),
   })
   .meta({ description: "The agent's own identity.", examples: ["{ kind: arc }"] });
-
-const ipAddress = (example: string) =>
-  z.union([z.ipv4(), z.ipv6()]).meta({ title: "one IPv4 or IPv6 address", examples: [example] });
-
-const prefixes = (example: string) =>
-  z
-    .array(
-      z
-        .union([z.cidrv4(), z.cidrv6()])
-        .meta({ title: "a prefix in CIDR form", examples: [example] }),
-    )
-    .min(1)
-    .max(64)
-    .meta({ title: "a list of 1 to 64 prefixes", examples: [[example]] });
 
 const macsec = z
   .strictObject({
@@ -228,79 +199,6 @@ const group = z.strictObject({
     title: "exactly two links, since one is only touched while the other carries",
     description: "The two links; at most one of them is ever out of service because of us.",
   }),
-});
-
-// Which names and numbers go together is for a rule to say, with the clause that says so.
-const customPolicy = z.strictObject(
-  Object.fromEntries(
-    azureFields.map((field) => [
-      field,
-      field.startsWith("sa") ? z.number().optional() : z.string().max(40).optional(),
-    ]),
-  ),
-);
-
-const tunnel = z.strictObject({
-  name: name("hub-1").describe("Name of the tunnel."),
-  device: name("edge-a").describe("The device of `devices` that ends the tunnel."),
-  local: z
-    .strictObject({ address: ipAddress("198.51.100.1").describe("Our outer address.") })
-    .meta({ description: "Our end.", examples: ["{ address: 198.51.100.1 }"] }),
-  remote: z
-    .strictObject({
-      address: ipAddress("203.0.113.1").describe("The gateway's outer address."),
-      azureConnection: word(
-        "the resource id of a VPN connection",
-        /^\/subscriptions\/[A-Za-z0-9/._()-]{1,380}\/connections\/[A-Za-z0-9_][\w.-]{0,79}$/,
-        "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.Network/connections/hub-1",
-      )
-        .optional()
-        .describe("The gateway's connection, whose own word is shown beside ours."),
-    })
-    .meta({ description: "The gateway's end.", examples: ["{ address: 203.0.113.1 }"] }),
-  protects: z
-    .strictObject({
-      local: prefixes("10.1.0.0/16").describe("What is behind us."),
-      remote: prefixes("10.100.0.0/16").describe("What is behind the gateway."),
-    })
-    .meta({
-      description: "The traffic that must ride in the tunnel.",
-      examples: ["{ local: [10.1.0.0/16], remote: [10.100.0.0/16] }"],
-    }),
-  policy: z
-    .union([z.enum(policyProfiles), customPolicy])
-    .default("strong")
-    .meta({
-      title: `one of ${policyProfiles.join(", ")}, or a map of Azure's eight properties`,
-      description: "Algorithms and lifetimes; the gateway has the same as its custom policy.",
-      examples: ["strong"],
-    }),
-  auth: z
-    .strictObject({
-      psk: secretName("hub-1-psk").optional().describe("Secret that holds the PSK."),
-      certificate: secretName("hub-1-cert")
-        .optional()
-        .describe("Certificate of the vault, kept as PEM with its key; `linux` alone."),
-      authorities: secretName("gateway-roots")
-        .optional()
-        .describe("Secret with the PEM of the roots that the gateway's certificate is from."),
-      peer: word("a distinguished name", /^[A-Za-z]+=[\x20-\x7e]{1,250}$/, "CN=hub-1.example.net")
-        .optional()
-        .describe("Subject of the gateway's certificate."),
-    })
-    .meta({
-      description: "How the ends prove who they are: by a PSK, or by certificates.",
-      examples: ["{ psk: hub-1-psk }"],
-    }),
-  mtu: whole(1280, 9000, 1400)
-    .optional()
-    .meta({ description: "Of the packets inside; 1400 if absent, as Azure advises." }),
-  ifId: whole(1, 2 ** 32 - 1, 42)
-    .optional()
-    .meta({ description: "Number of its xfrm interface; absent: made of the name." }),
-  insideMacsec: name("erd-demo")
-    .optional()
-    .meta({ description: "Group whose MACsec the tunnel must ride inside." }),
 });
 
 const health = z.strictObject({

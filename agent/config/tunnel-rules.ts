@@ -47,6 +47,13 @@ export const tunnelRules: readonly Rule[] = [
     find: authentications,
   },
   {
+    says:
+      "`bgp` of a tunnel is for the driver `linux`; its ends are of the tunnel's family and " +
+      "differ, no two tunnels of a device have one peer, and link-local ends lie where Azure's " +
+      "gateways take them: 169.254.21.0 to 169.254.22.255.",
+    find: neighbours,
+  },
+  {
     says: "The numbers of xfrm interfaces (`ifId`) on a device differ.",
     *find({ tunnels }) {
       const taken = new Map<string, string>();
@@ -69,6 +76,39 @@ export const tunnelRules: readonly Rule[] = [
     find: tunnelsOfHosts,
   },
 ];
+
+function* neighbours({ devices, tunnels }: Config): Generator<Finding> {
+  const drivers = new Map(devices.map(({ name, driver }) => [name, driver]));
+  const taken = new Map<string, string>();
+  for (const [i, { bgp, device, local, name }] of tunnels.entries()) {
+    if (bgp === undefined) continue;
+    const path = ["tunnels", i, "bgp"];
+    if (drivers.get(device) !== "linux") {
+      const why = `the driver of ${device} has no interface for it`;
+      yield finding(path, "is set", why, "leave it out");
+    }
+    const ends = [bgp.local, bgp.peer];
+    const families = new Set([...ends, local.address].map((one) => one.includes(":")));
+    if (families.size > 1 || bgp.local === bgp.peer) {
+      const why = "its ends are two addresses of the tunnel's family";
+      yield finding([...path, "peer"], `is ${bgp.peer}`, why, "correct one end");
+    }
+    for (const end of ["local", "peer"] as const) {
+      const isElsewhere = !bgp[end].startsWith("169.254.");
+      if (isElsewhere || /^169\.254\.2[12]\./.test(bgp[end])) continue;
+      const why = "a gateway of Azure takes link-local addresses of these two networks alone";
+      const write = "one of 169.254.21.0 to 169.254.22.255";
+      yield finding([...path, end], `is ${bgp[end]}`, why, write);
+    }
+    const key = `${device} ${bgp.peer}`;
+    const other = taken.get(key);
+    if (other !== undefined) {
+      const why = `${other} on ${device} leads to it already`;
+      yield finding([...path, "peer"], `is ${bgp.peer}`, why, "give each tunnel its own");
+    }
+    taken.set(key, name);
+  }
+}
 
 function* authentications({ devices, tunnels }: Config): Generator<Finding> {
   const drivers = new Map(devices.map(({ name, driver }) => [name, driver]));

@@ -276,8 +276,11 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
   ),
   "clear-path-beside-tunnel": body(
     "A prefix that the tunnel protects can also be reached over a plain port. By the best route, " +
-      "traffic leaves without IPsec now; by another one, it does as soon as the tunnel is gone.",
+      "traffic leaves without IPsec now; by another one, it does as soon as the tunnel is gone. " +
+      "Or this side's own prefix is advertised to a neighbour over a plain port: of two equal " +
+      "prefixes Azure takes the one from ExpressRoute, and answers in the clear.",
     "Remove the route that the text names, or filter it from the plain peering.",
+    "Over ExpressRoute advertise nothing but the outer addresses of the tunnels.",
     "On Linux, a block policy for the prefix stops the leak at once.",
   ),
   "guard-missing": body(
@@ -285,6 +288,18 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "packets past them. While the tunnel carries nothing leaks; without its route it would.",
     "Run `linkseal guard` as root: it loads them again and changes nothing else.",
     "Look with `ip xfrm policy` for policies that somebody else put before them.",
+  ),
+  "tunnel-bgp-down": body(
+    "The routes into the tunnel come by BGP inside of it, and that session is not up, is not " +
+      "configured, or expects another AS. Nothing takes this tunnel; its siblings may carry.",
+    "Look with `vtysh -c 'show bgp neighbors'` for the address that the text names.",
+    "The neighbour needs `ebgp-multihop` only if its address is not that of `bgp.peer`.",
+  ),
+  "tunnel-unbalanced": body(
+    "Several tunnels lead to the same prefixes, and this one sends less than a quarter of its " +
+      "even part. Few large flows look so too: a hash spreads flows, and not packets.",
+    "Look for the route: `ip route show` names each next hop. FRR needs `maximum-paths`.",
+    "Let the hash see ports: `sysctl net.ipv4.fib_multipath_hash_policy=1`.",
   ),
   "outside-macsec": body(
     "The tunnel is meant to ride inside the MACsec of a group (`insideMacsec`), and that " +

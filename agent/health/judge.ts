@@ -23,6 +23,7 @@ import type { EventRest, EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
 import { drainOf } from "../link-view.ts";
 import { type Standing, standingOf } from "../plan.ts";
+import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
 import {
@@ -134,7 +135,7 @@ export class Judge {
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
         raised.push(
-          ...this.#drainWarnings(crew, link),
+          ...this.#drainWarnings(crew, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),
         );
         raised.push(...sessionWarnings(crew, link));
@@ -145,6 +146,9 @@ export class Judge {
       this.#note(tunnel.name, health);
       seen.push(seenTunnel(tunnel, health, crew.lookout.tunnelHistory(tunnel.name).at(-1), now));
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
+      const { name: about, device, name: port } = tunnel;
+      raised.push(...this.#drainWarnings(crew, { about, device, port }));
+      raised.push(...balanceWarnings(crew, tunnel));
     }
     this.#parts.judged(seen, desired.health);
     const advanced = advance(this.#tracker, raised, now);
@@ -267,19 +271,19 @@ export class Judge {
     this.#saks.set(linkId(link), { keyId, since: session.at });
   }
 
-  #drainWarnings(crew: Crew, link: DesiredLink): Raised[] {
+  #drainWarnings(crew: Crew, { about, device, port, group }: Drainable): Raised[] {
     const { memory } = this.#parts.agent;
-    const drain = named(memory.drains, linkId(link));
+    const drain = named(memory.drains, about);
     if (drain === undefined) {
-      const { state } = crew.lookout.view(link);
-      const isOff = state === undefined || drainOf(state, link.port) === "off";
-      if (isOff || openCampaign(memory, link.group) !== undefined) return [];
+      const state = crew.lookout.state(device);
+      const isOff = state === undefined || drainOf(state, port) === "off";
+      if (isOff || (group !== undefined && openCampaign(memory, group) !== undefined)) return [];
       // By a person on the router, or by a campaign that a disk has lost: nobody undoes it unasked.
       const text = "its traffic is moved away on the router, and linkseal knows no reason for it";
-      return [raise("drained-by-hand", linkId(link), text)];
+      return [raise("drained-by-hand", about, text)];
     }
     const text = `its traffic was moved away by hand (${drain.by}, since ${isoTime(drain.since)})`;
-    return [raise("drained-by-hand", linkId(link), text)];
+    return [raise("drained-by-hand", about, text)];
   }
 
   /** Only a wait that somebody else can end is overdue: every other state has its own deadline. */
@@ -400,6 +404,7 @@ export class Judge {
         name: tunnel.name,
         health: this.#tunnel(crew, tunnel, links, now),
         gateway: crew.lookout.gateway(tunnel.name),
+        ...insideOf(crew, tunnel),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, crew),
@@ -420,19 +425,15 @@ function isKnown(verdict: Verdict): boolean {
   return verdict === "protected" || verdict === "degraded";
 }
 
-type LinkHealths = ReadonlyMap<string, LinkHealth>;
-
-/** What a router tells of its sessions over a link besides that they are up or down. */
-function sessionWarnings({ lookout }: Crew, link: DesiredLink): Raised[] {
-  const { state } = lookout.view(link);
-  const routing = state === undefined ? undefined : strongValue(state.routing);
-  const troubles = (routing?.sessions ?? [])
-    .filter(({ port }) => port === link.port)
-    .flatMap(({ trouble }) => trouble ?? []);
-  if (troubles.length === 0) return [];
-  const raised = raise("bgp-trouble", linkId(link), troubles.join("; "));
-  return [{ ...raised, within: [link.device, link.group] }];
+/** A link, or the interface of a tunnel. */
+interface Drainable {
+  readonly about: string;
+  readonly device: string;
+  readonly port: string;
+  readonly group?: string;
 }
+
+type LinkHealths = ReadonlyMap<string, LinkHealth>;
 
 function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
   const health = links.get(linkId(link));

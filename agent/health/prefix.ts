@@ -26,6 +26,13 @@ export function contains(outer: Prefix, inner: Prefix): boolean {
   return outer.bits >> shift === inner.bits >> shift;
 }
 
+/** Whatever way each is written; two texts that are no address are not the same. */
+export function sameAddress(one: string, other: string): boolean {
+  const [a, b] = [parsePrefix(one), parsePrefix(other)];
+  if (a === undefined || b === undefined) return false;
+  return contains(a, b) && contains(b, a);
+}
+
 function ipv4(address: string): bigint | undefined {
   const parts = address.split(".");
   if (parts.length !== 4) return undefined;

@@ -5,6 +5,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { wallAfter } from "#hal/world.ts";
 import type { DesiredLink } from "../desired.ts";
 import type { Sighted } from "../lookout.ts";
+import type { Inside } from "./bgp-report.ts";
 import { type LinkHealth, type Reason, type TunnelHealth, type Verdict, worstOf } from "./model.ts";
 import { isoTime, wholeDays } from "./status-time.ts";
 import { nextFor, type Severity, type WarningCode } from "./warning-rows.ts";
@@ -51,6 +52,8 @@ export type StatusInput =
         readonly name: string;
         readonly health: TunnelHealth;
         readonly gateway?: { readonly word: string; readonly at: Instant } | undefined;
+        readonly bgp?: Inside["bgp"];
+        readonly share?: Inside["share"];
       }[];
       readonly warnings: readonly VisibleWarning[];
       readonly unmanaged: readonly Unmanaged[];
@@ -109,6 +112,15 @@ interface TunnelStatus {
   readonly reasons: readonly Reason[];
   /** The gateway's own word; no verdict rests on it. */
   readonly azure: { readonly connection: string; readonly ageMs: number } | null;
+  /** The session inside of it; null = none is wanted. */
+  readonly bgp: {
+    readonly peer: string;
+    readonly asn: number;
+    readonly up: boolean | null;
+    readonly drained: boolean | null;
+  } | null;
+  /** Of what its bundle sent in the evidence window; null = it is in none, or nothing is known. */
+  readonly share: { readonly sent: string; readonly percent: number } | null;
 }
 
 export interface WarningStatus {
@@ -147,11 +159,13 @@ export function deriveStatus(input: StatusInput): Status {
     return { name: group.name, verdict, rotation: group.rotation, links };
   });
   const tunnels = input.tunnels.map(
-    ({ name, health, gateway }): TunnelStatus => ({
+    ({ name, health, gateway, bgp, share }): TunnelStatus => ({
       name,
       verdict: health.verdict,
       reasons: health.reasons,
       azure: gateway === undefined ? null : { connection: gateway.word, ageMs: now - gateway.at },
+      bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
+      share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
     }),
   );
   // The monotonic age on today's wall clock: a jump of the wall cannot date it into the future.

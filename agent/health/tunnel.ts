@@ -1,6 +1,6 @@
-// What may honestly be said about an IPsec tunnel: its SAs, its packets, and the routes around it.
+// What may honestly be said about an IPsec tunnel: its SAs, its packets, and BGP inside of it.
 
-import type { IpsecSa, IpsecTunnel, Reading, Route, Transforms } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
 import {
   conclude,
   type Finding,
@@ -13,7 +13,8 @@ import {
   unusable,
   type Verdict,
 } from "./model.ts";
-import { contains, type Prefix, parsePrefix } from "./prefix.ts";
+import { sameAddress } from "./prefix.ts";
+import { pathFindings } from "./tunnel-paths.ts";
 
 /** The same rules as for a link: unknown is an answer, and an absent tunnel is a finding. */
 export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
@@ -27,7 +28,7 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   if (lastLookAt === undefined || now - lastLookAt > settings.staleAfterMs) {
     return [unseen(where, tunnel.name, device, now)];
   }
-  const findings = routeFindings(evidence);
+  const findings = pathFindings(evidence);
   const newest = looks.at(-1);
   if (newest === undefined || isDropped(newest.ike.at, device, settings)) {
     const text = `${tunnel.device} has no tunnel ${tunnel.name} to ${tunnel.remoteAddress}`;
@@ -35,6 +36,7 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     return findings;
   }
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
+  findings.push(...bgpFindings(evidence));
   if (evidence.waiver === "over") {
     const text = `${tunnel.name} runs under a weak policy: ${tunnel.weaknesses.join(", ")}`;
     findings.push(finding("degraded", "weak-policy", tunnel.name, text));
@@ -96,6 +98,27 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
   return findings;
 }
 
+/** Where the routes come by BGP, nothing takes the tunnel without its session. */
+function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Finding[] {
+  const { name, device, bgp } = tunnel;
+  if (bgp === undefined) return [];
+  const told = routing ?? { kind: "unknown", why: "queryFailed", at: now };
+  if (!isSolid(told, now, settings.staleAfterMs)) {
+    return [unusable(`BGP over ${name}`, device, name, told)];
+  }
+  const session = told.value.tunnelSessions?.find(
+    (each) => each.tunnel === name && sameAddress(each.peer, bgp.peer),
+  );
+  const down = (why: string): Finding[] => [
+    finding("down", "tunnel-bgp-down", name, `BGP with ${bgp.peer} over ${name} ${why}`),
+  ];
+  if (session === undefined) return down(`is not configured on ${device}`);
+  const { asn, up, trouble } = session;
+  if (asn !== bgp.asn) return down(`expects AS ${asn} there, and ${bgp.asn} is wanted`);
+  if (up) return [];
+  return down(`is down${trouble === undefined ? "" : `: ${trouble}`}`);
+}
+
 /** Of 2^32; a number beyond that belongs to an SA with extended numbers (RFC 4304). */
 export const sequenceLimit = 2n ** 32n;
 
@@ -127,75 +150,4 @@ function moved(newest: IpsecTunnel, looks: readonly IpsecTunnel[], way: "in" | "
     const earlier = before.find((each) => each.spi === sa.spi && each.direction === way);
     return sa.packets > (earlier?.packets ?? 0n);
   });
-}
-
-function routeFindings(evidence: TunnelEvidence): Finding[] {
-  const { tunnel, now, settings } = evidence;
-  const routes = routesIn(evidence);
-  if (!isSolid(routes, now, settings.staleAfterMs)) {
-    return [unusable("its routes", tunnel.device, tunnel.name, routes)];
-  }
-  for (const remote of tunnel.remotePrefixes) {
-    const leak = clearPath(remote, routes.value);
-    if (leak === undefined || leak.via.kind === "tunnel") continue;
-    const text = `${tunnel.device} reaches ${remote} over ${leak.via.port} (route ${leak.prefix})`;
-    const why = `beside the tunnel ${tunnel.name}`;
-    const held = isBlocked(evidence, remote);
-    const end = held ? "; it is blocked there, and what takes that way is lost" : "";
-    const verdict = held ? "degraded" : "unprotected";
-    const said = `${text}, ${why}${end}`;
-    return [finding(verdict, "clear-path-beside-tunnel", tunnel.name, said)];
-  }
-  return guardFindings(evidence);
-}
-
-function routesIn({ ways, routing, now }: TunnelEvidence): Reading<readonly Route[]> {
-  if (ways !== undefined) return ways;
-  if (routing === undefined) return { kind: "unknown", why: "queryFailed", at: now };
-  return routing.kind === "unknown" ? routing : { ...routing, value: routing.value.routes };
-}
-
-/** Nothing leaks now, and something would as soon as the tunnel's route is gone. */
-function guardFindings(evidence: TunnelEvidence): Finding[] {
-  const { tunnel, blocked, now, settings } = evidence;
-  if (blocked === undefined) return [];
-  if (!isSolid(blocked, now, settings.staleAfterMs)) {
-    return [unusable("its block policies", tunnel.device, tunnel.name, blocked)];
-  }
-  const open = tunnel.remotePrefixes.find((remote) => !isBlocked(evidence, remote));
-  if (open === undefined) return [];
-  const text = `${tunnel.device} would let ${open} pass in the clear without ${tunnel.name}`;
-  return [finding("degraded", "guard-missing", tunnel.name, text)];
-}
-
-function isBlocked({ blocked, now, settings }: TunnelEvidence, remote: string): boolean {
-  const wanted = parsePrefix(remote);
-  if (wanted === undefined || blocked === undefined) return false;
-  if (!isSolid(blocked, now, settings.staleAfterMs)) return false;
-  return blocked.value.some((text) => {
-    const prefix = parsePrefix(text);
-    return prefix !== undefined && contains(prefix, wanted);
-  });
-}
-
-/**
- * A route over a port: any for the prefix or a part of it, because it takes over when the tunnel
- * goes; one around it only if nothing better leads into a tunnel.
- */
-function clearPath(remote: string, routes: readonly Route[]): Route | undefined {
-  const wanted = parsePrefix(remote);
-  if (wanted === undefined) return undefined;
-  let covering: { readonly route: Route; readonly length: number } | undefined;
-  for (const route of routes) {
-    const prefix: Prefix | undefined = parsePrefix(route.prefix);
-    if (prefix === undefined) continue;
-    const inside = contains(wanted, prefix);
-    if (inside && route.via.kind === "port") return route;
-    if (!route.best || !contains(prefix, wanted)) continue;
-    const before = covering?.length ?? -1;
-    // Of two best routes for one prefix some traffic takes the open one.
-    const asGood = prefix.length === before && route.via.kind === "port";
-    if (prefix.length > before || asGood) covering = { route, length: prefix.length };
-  }
-  return covering?.route.via.kind === "port" ? covering.route : undefined;
 }

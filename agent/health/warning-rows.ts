@@ -49,6 +49,8 @@ export type TunnelCode =
   | "sequence-number-high"
   | "clear-path-beside-tunnel"
   | "guard-missing"
+  | "tunnel-bgp-down"
+  | "tunnel-unbalanced"
   | "outside-macsec"
   | "weak-policy";
 
@@ -278,6 +280,14 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   }),
   "guard-missing": row("warning", "Nothing blocks what a tunnel protects", tunnel, {
     dependsOn: unseen,
+  }),
+  "tunnel-bgp-down": row("error", "BGP inside of a tunnel is down", tunnel, {
+    ...traffic,
+    dependsOn: [...unseen, "ike-down", "sa-missing", "tunnel-configured-but-absent"],
+  }),
+  "tunnel-unbalanced": row("info", "A tunnel is all but left out of its bundle", tunnel, {
+    dependsOn: [...unseen, "ike-down", "sa-missing", "tunnel-bgp-down"],
+    visibleAfterMs: 60_000,
   }),
   "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),
   "weak-policy": row("warning", "A weak policy is no longer accepted", "linkseal plan"),

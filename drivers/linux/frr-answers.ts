@@ -23,6 +23,9 @@ interface FamilyAnswer {
 
 export interface NeighbourAnswer {
   readonly state: string;
+  /** Of the neighbour. */
+  readonly asn: number;
+  readonly isInternal: boolean;
   readonly shut: boolean;
   readonly signed: boolean;
   readonly lastReset: string | undefined;
@@ -160,6 +163,8 @@ function neighbourOf(fields: Fields): NeighbourAnswer {
   const why = notification === undefined ? reset : `${reset ?? "notification"}: ${notification}`;
   return {
     state: textIn(fields, "bgpState") ?? "",
+    asn: countIn(fields, "remoteAs") ?? 0,
+    isInternal: flagIn(fields, "nbrInternalLink"),
     shut: flagIn(fields, "adminShutDown"),
     signed: countIn(fields, "authenticationEnabled") === 1,
     lastReset: why === undefined ? undefined : printable(why),

@@ -2,7 +2,15 @@
 // traffic is led off one of them and back.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
-import type { BgpSession, DrainMeans, PortName, Routing } from "#hal/model.ts";
+import type {
+  BgpSession,
+  DrainMeans,
+  OpenAdvertisement,
+  PortName,
+  Route,
+  Routing,
+  TunnelSession,
+} from "#hal/model.ts";
 import type { Dialer } from "#hal/world.ts";
 import { canonicalAddress } from "./address.ts";
 import {
@@ -26,6 +34,7 @@ import {
   askRouteMaps,
   askRoutes,
   drainsOf,
+  type Session,
   shellWords,
   shutdownCommands,
   softCommands,
@@ -47,7 +56,14 @@ export interface BgpPort {
   readonly vrf?: string;
 }
 
-export interface SessionLook extends BgpSession {
+export interface SessionLook extends Omit<BgpSession, "port" | "trouble"> {
+  readonly vrf: string;
+  readonly via: Route["via"];
+  /** Of the neighbour. */
+  readonly asn: number;
+  /** Of our own AS, so that what it is told stays on this side. */
+  readonly isInternal: boolean;
+  readonly families: readonly Family[];
   /** RFC 4271 8.2.2, as FRR writes it. */
   readonly state: string;
   /** Shut by configuration. */
@@ -74,33 +90,32 @@ const families: readonly Family[] = ["ipv4", "ipv6"];
 
 const nothing = new Uint8Array();
 
-/** Which sessions are of the ports that we look after. */
+/** Which sessions are of the ports and tunnels that we look after. */
 export interface BgpScope {
   /** `default` is FRR's default instance. */
   readonly vrfs: readonly string[];
   /** undefined = none of ours. The address is as RFC 5952 writes it. */
-  readonly portOf: (vrf: string, address: string) => PortName | undefined;
+  readonly viaOf: (vrf: string, address: string) => Route["via"] | undefined;
 }
 
-/** Sessions, paths and drains of these ports; never writes. */
+/** Sessions, paths and drains of these ports and tunnels; never writes. */
 export async function readRouting(
   frr: Frr,
-  { vrfs, portOf }: BgpScope,
+  { vrfs, viaOf }: BgpScope,
   signal: AbortSignal,
 ): Promise<RoutingLook> {
   const looks = await Promise.all(
     vrfs.map(async (vrf) => {
       const instance = await askInstance(frr, vrf, signal);
-      return lookAt(instance, (address) => portOf(vrf, address));
+      return lookAt(vrf, instance, (address) => viaOf(vrf, address));
     }),
   );
   const counted = await frr.exec(["cat", "/proc/net/netstat"], nothing, signal);
+  const sessions = looks.flatMap((look) => look.sessions);
   return {
-    sessions: looks.flatMap(({ sessions }) => sessions),
+    sessions,
     routing: {
-      sessions: looks.flatMap(({ sessions }) =>
-        sessions.map(({ port, peer, up }) => ({ port, peer, up })),
-      ),
+      ...toldSessions(sessions, () => undefined),
       routes: looks.flatMap(({ routes }) => routes),
       drains: looks.flatMap(({ drains }) => drains),
     },
@@ -108,18 +123,38 @@ export async function readRouting(
   };
 }
 
-/** The sessions of one port, as `drain` and `restore` move them. */
+/** As a look tells them, those over ports apart from those inside of tunnels. */
+export function toldSessions(
+  all: readonly SessionLook[],
+  troubleOf: (session: SessionLook) => string | undefined,
+): Pick<Routing, "sessions" | "tunnelSessions"> {
+  const sessions: BgpSession[] = [];
+  const tunnelSessions: TunnelSession[] = [];
+  for (const session of all) {
+    const { via, peer, asn, up } = session;
+    const trouble = troubleOf(session);
+    const told = { peer, up, ...(trouble === undefined ? {} : { trouble }) };
+    if (via.kind === "port") sessions.push({ port: via.port, ...told });
+    else tunnelSessions.push({ tunnel: via.name, asn, ...told });
+  }
+  return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };
+}
+
+/** The sessions of one port or tunnel, as `drain` and `restore` move them. */
 export async function findPort(
   frr: Frr,
   port: PortName,
-  { vrfs, portOf }: BgpScope,
+  { vrfs, viaOf }: BgpScope,
   signal: AbortSignal,
 ): Promise<readonly BgpPort[]> {
   const found: BgpPort[] = [];
   for (const vrf of vrfs) {
     const [answer] = await ask(frr, [askNeighbours(vrf)], signal);
     const all = [...readNeighbours(answer).keys()];
-    const neighbours = all.filter((address) => portOf(vrf, address) === port);
+    const neighbours = all.filter((address) => {
+      const via = viaOf(vrf, address);
+      return via !== undefined && interfaceOf(via) === port;
+    });
     if (neighbours.length > 0) found.push({ port, neighbours, vrf });
   }
   return found;
@@ -143,45 +178,52 @@ async function askInstance(frr: Frr, vrf: string, signal: AbortSignal): Promise<
   return { neighbours: readNeighbours(neighbours), routes: routes.map(readRoutes) };
 }
 
-interface InstanceLook extends Omit<Routing, "sessions"> {
+interface InstanceLook extends Pick<Routing, "routes" | "drains"> {
   readonly sessions: readonly SessionLook[];
 }
 
 function lookAt(
+  vrf: string,
   { neighbours, routes }: Instance,
-  portOf: (address: string) => PortName | undefined,
+  viaOf: (address: string) => Route["via"] | undefined,
 ): InstanceLook {
   const ours = [...neighbours].flatMap(([peer, answer]) => {
-    const port = portOf(peer);
-    return port === undefined ? [] : { port, peer, answer };
+    const via = viaOf(peer);
+    return via === undefined ? [] : { via, peer, answer };
   });
-  const owner = new Map(ours.map(({ peer, port }) => [peer, port]));
+  const owner = new Map(ours.map(({ peer, via }) => [peer, via]));
   const paths = routes.flatMap((answer) => answer?.paths ?? []);
   // Of several paths over one port the best one tells whether the port is used.
-  const byPort = Map.groupBy(
-    paths.filter(({ from }) => owner.has(from)),
-    ({ prefix, from }) => `${owner.get(from)} ${prefix}`,
-  );
-  const drained = Map.groupBy(ours, ({ port }) => port);
+  const byOwner = new Map<string, Route>();
+  for (const { prefix, from, best } of paths) {
+    const via = owner.get(from);
+    if (via === undefined) continue;
+    const key = `${prefix} ${via.kind} ${interfaceOf(via)}`;
+    byOwner.set(key, { prefix, via, best: best || byOwner.get(key)?.best === true });
+  }
   return {
-    sessions: ours.map(({ port, peer, answer }) => sessionOf(port, peer, answer)),
-    routes: [...byPort.values()].flatMap((list) =>
-      list.slice(0, 1).map(({ prefix, from }) => ({
-        prefix,
-        via: { kind: "port" as const, port: owner.get(from) ?? "" },
-        best: list.some(({ best }) => best),
-      })),
-    ),
-    drains: [...drained].flatMap(([port, sessions]) => {
+    sessions: ours.map(({ via, peer, answer }) => sessionOf(vrf, via, peer, answer)),
+    routes: [...byOwner.values()],
+    drains: [...Map.groupBy(ours, ({ via }) => interfaceOf(via))].flatMap(([port, sessions]) => {
       const means = new Set(sessions.flatMap(({ answer }) => [...drainsOf(answer)]));
       return [...means].map((one) => ({ port, means: one }));
     }),
   };
 }
 
-function sessionOf(port: PortName, peer: string, found: NeighbourAnswer): SessionLook {
-  const { state, shut, signed, lastReset } = found;
-  return { port, peer, up: state === "Established", state, shut, signed, lastReset };
+/** The kernel has one list of names for ports and for the interfaces of tunnels. */
+export const interfaceOf = (via: Route["via"]): PortName =>
+  via.kind === "port" ? via.port : via.name;
+
+function sessionOf(
+  vrf: string,
+  via: Route["via"],
+  peer: string,
+  { state, shut, signed, lastReset, asn, isInternal, families: told }: NeighbourAnswer,
+): SessionLook {
+  const families = told.map(({ family }) => family);
+  const up = state === "Established";
+  return { vrf, via, peer, asn, isInternal, families, up, state, shut, signed, lastReset };
 }
 
 /** What this host sends over a port, as it leaves: a drain shows in path and communities. */
@@ -197,14 +239,42 @@ export async function readAdvertisements(
   const wanted = addressesOf(port)
     .filter((address) => neighbours.get(address)?.state === "Established")
     .flatMap((address) =>
-      (neighbours.get(address)?.families ?? []).map(({ family }) => ({ address, family })),
+      (neighbours.get(address)?.families ?? []).map(({ family }) => ({ vrf, address, family })),
     );
+  return await askSent(frr, wanted, signal);
+}
+
+interface Sent extends Session {
+  readonly family: Family;
+}
+
+async function askSent(
+  frr: Frr,
+  wanted: readonly Sent[],
+  signal: AbortSignal,
+): Promise<readonly SentRoute[]> {
   if (wanted.length === 0) return [];
-  const questions = wanted.map(({ address, family }) => askAdvertised({ vrf, address }, family));
+  const questions = wanted.map(({ family, ...session }) => askAdvertised(session, family));
   const answers = await ask(frr, questions, signal);
   return answers.flatMap((sent, index) =>
     readAdvertised(sent).map((route) => ({ ...route, peer: wanted[index]?.address ?? "" })),
   );
+}
+
+/** What neighbours of another AS are told over ports: it is a way past every tunnel. */
+export async function readOpenAdvertisements(
+  frr: Frr,
+  sessions: readonly SessionLook[],
+  signal: AbortSignal,
+): Promise<readonly OpenAdvertisement[]> {
+  const found: OpenAdvertisement[] = [];
+  for (const { vrf, via, peer, up, isInternal, families: own } of sessions) {
+    if (via.kind === "tunnel" || !up || isInternal) continue;
+    const wanted = own.map((family) => ({ vrf, address: peer, family }));
+    const sent = await askSent(frr, wanted, signal);
+    found.push(...sent.map(({ prefix }) => ({ port: via.port, peer, prefix })));
+  }
+  return found;
 }
 
 /** What a drain or its end would tell FRR; none = there is nothing to do. */

@@ -143,7 +143,8 @@ async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
     macsec,
   };
   if (watch === undefined) return state;
-  const told = await watch.look(await subnetsNow(session, signal), signal);
+  const beside = state.blocked === undefined ? "none" : "tunnels";
+  const told = await watch.look(await subnetsNow(session, signal), beside, signal);
   return { ...state, routing: withKernelRoutes(told, state.ways) };
 }
 

@@ -19,9 +19,13 @@ import {
   type BgpScope,
   type Frr,
   findPort,
+  interfaceOf,
   type RoutingLook,
   readAdvertisements,
+  readOpenAdvertisements,
   readRouting,
+  type SessionLook,
+  toldSessions,
 } from "./frr.ts";
 import type { Md5Counters } from "./frr-answers.ts";
 import { type Subnet, subnetOf, vrfsOf } from "./subnet.ts";
@@ -42,7 +46,7 @@ interface Counted {
 export function scopeOf(subnets: readonly Subnet[]): BgpScope {
   return {
     vrfs: vrfsOf(subnets),
-    portOf: (vrf, address) => subnetOf(subnets, vrf, address)?.port,
+    viaOf: (vrf, address) => subnetOf(subnets, vrf, address)?.via,
   };
 }
 
@@ -54,7 +58,13 @@ export function withKernelRoutes(
   if (told.kind === "unknown" || ways?.kind !== "known") return told;
   const routes = ways.value;
   const own = new Set(routes.map(({ prefix }) => prefix));
-  const others = told.value.routes.filter(({ prefix }) => !own.has(prefix));
+  const isThere = ({ prefix, via }: Route): boolean =>
+    routes.some((one) => one.prefix === prefix && interfaceOf(one.via) === interfaceOf(via));
+  // Of what waits to take over the kernel knows nothing, and to BGP it may be the best.
+  const others = told.value.routes.flatMap((route) => {
+    if (!own.has(route.prefix)) return [route];
+    return isThere(route) ? [] : [{ ...route, best: false }];
+  });
   return { ...told, value: { ...told.value, routes: [...others, ...routes] } };
 }
 
@@ -72,23 +82,31 @@ export class RoutingWatch {
     this.#clock = clock;
   }
 
-  /** Unknown where FRR does not answer, or in words that are not understood. */
-  async look(subnets: readonly Subnet[], signal: AbortSignal): Promise<Reading<Routing>> {
+  /**
+   * Unknown where FRR does not answer, or in words that are not understood. `beside`: what this
+   * host protects by other means than MACsec, past which nothing may be advertised.
+   */
+  async look(
+    subnets: readonly Subnet[],
+    beside: "tunnels" | "none",
+    signal: AbortSignal,
+  ): Promise<Reading<Routing>> {
     const at = this.#clock.now();
     try {
       const scope = scopeOf(subnets);
       const limit = { ms: answerMsMax, where: "FRR", effect: "none" } as const;
-      const [look, gaps] = await withDeadline(this.#clock, limit, signal, async (bounded) => {
+      const [look, gaps, sent] = await withDeadline(this.#clock, limit, signal, async (bounded) => {
         const told = await readRouting(this.#frr, scope, bounded);
-        return [told, await this.#gaps(told, scope, at, bounded)] as const;
+        const advertised =
+          beside === "none"
+            ? {}
+            : { advertised: await readOpenAdvertisements(this.#frr, told.sessions, bounded) };
+        return [told, await this.#gaps(told, scope, at, bounded), advertised] as const;
       });
       const rise = this.#rise(look.md5, at);
-      const sessions = look.sessions.map((session) => {
-        const { port, peer, up } = session;
-        const trouble = sessionTrouble(session, rise) ?? gaps.get(port);
-        return trouble === undefined ? { port, peer, up } : { port, peer, up, trouble };
-      });
-      return known({ ...look.routing, sessions }, at);
+      const troubleOf = (session: SessionLook): string | undefined =>
+        sessionTrouble(session, rise) ?? gaps.get(interfaceOf(session.via));
+      return known({ ...look.routing, ...toldSessions(look.sessions, troubleOf), ...sent }, at);
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
       return unknown(error.code === "device.unparsed" ? "unparsed" : "queryFailed", at);

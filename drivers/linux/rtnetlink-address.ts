@@ -62,12 +62,15 @@ export function dumpAddresses(): NetlinkRequest {
 export interface LinkAddress {
   readonly link: number;
   readonly local: string;
+  /** The other end of a link that has but two; absent = the link has a subnet. */
+  readonly peer?: string;
   readonly prefixLength: number;
 }
 
 function change(type: number, flags: number, want: LinkAddress): NetlinkRequest {
   const family = addressOctets(want.local).length === 4 ? families.ipv4 : families.ipv6;
-  const attributes = addressRows.write({ local: want.local, address: want.local });
+  const { local, peer = local } = want;
+  const attributes = addressRows.write({ local, address: peer });
   return { type, flags, body: [header(family, want.prefixLength, want.link), ...attributes] };
 }
 

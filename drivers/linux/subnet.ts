@@ -1,12 +1,12 @@
-// Where a far end may have an address: the subnets on the ports of this host, as linkseal-net tells
-// them.
+// Where a far end may have an address: the subnets on the ports of this host and in its tunnels, as
+// linkseal-net tells them.
 
 import { BlockList, isIP } from "node:net";
-import type { PortName } from "#hal/model.ts";
-import { list, Malformed, name, optional, recordOf } from "../local/shape.ts";
+import type { Route } from "#hal/model.ts";
+import { field, list, Malformed, name, optional, recordOf } from "../local/shape.ts";
 
 export interface Subnet {
-  readonly port: PortName;
+  readonly via: Route["via"];
   /** The link that has the address: the port itself, its SecY, or a VLAN on one of them. */
   readonly link: string;
   /** `default` is the one without a VRF. */
@@ -20,7 +20,10 @@ const defaultVrf = "default";
 /** Throws Malformed. */
 export function readSubnets(value: unknown): readonly Subnet[] {
   return list(recordOf(value, "reply"), "subnets", subnetsMax, (subnet) => ({
-    port: name(subnet, "port"),
+    via:
+      field(subnet, "tunnel") === undefined
+        ? { kind: "port", port: name(subnet, "port") }
+        : { kind: "tunnel", name: name(subnet, "tunnel") },
     link: name(subnet, "link"),
     vrf: optional(name, subnet, "vrf") ?? defaultVrf,
     holds: holderOf(name(subnet, "prefix")),

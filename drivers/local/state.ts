@@ -21,6 +21,7 @@ import {
   type MkaParticipant,
   type MkaSession,
   type MkpduCounters,
+  type OpenAdvertisement,
   type PortRate,
   parseCkn,
   type Reading,
@@ -332,6 +333,17 @@ function readRouting(parent: JsonObject, key: string): Routing {
       port: name(drain, "port"),
       means: oneOf(drain, "means", drainMeans),
     })),
+    ...(field(routing, "advertised") === undefined
+      ? {}
+      : { advertised: list(routing, "advertised", routesMax, readAdvertised) }),
+  };
+}
+
+function readAdvertised(advertised: JsonObject): OpenAdvertisement {
+  return {
+    port: name(advertised, "port"),
+    peer: name(advertised, "peer"),
+    prefix: name(advertised, "prefix"),
   };
 }
 

@@ -90,6 +90,13 @@ const told: Readonly<Record<string, Told>> = {
     text: /reaches 10\.100\.0\.0\/16 over et-0\/0\/0 .* beside the tunnel hub-1/,
     next: /^linkseal tunnels hub-1/,
   },
+  "clear-path-back": {
+    at: "hub-1",
+    verdict: "unprotected",
+    code: "clear-path-beside-tunnel",
+    text: /tells [\d.]+ over et-0\/0\/0 the way to 10\.1\.0\.0\/16 .* the tunnel hub-1/,
+    next: /^linkseal tunnels hub-1/,
+  },
   mtu: {
     at: "primary",
     verdict: "degraded",
@@ -181,13 +188,14 @@ describe("npm start", () => {
     expect(run.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("has an expectation for each fault of its list, and each a code of its own", () => {
+  it("has an expectation for each fault of its list, and each words of its own", () => {
     expect(Object.keys(told).sort()).toEqual(
       faultList()
         .map(({ name }) => name)
         .sort(),
     );
-    expect(new Set(Object.values(told).map(({ code }) => code)).size).toBe(faultList().length);
+    const words = Object.values(told).map(({ code, text }) => `${code} ${text.source}`);
+    expect(new Set(words).size).toBe(faultList().length);
   });
 
   it.each(Object.keys(told).flatMap((fault) => seeds.map((seed) => [fault, seed] as const)))(

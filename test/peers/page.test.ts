@@ -296,6 +296,7 @@ const seenAt: Readonly<Record<string, readonly [about: string, code: string]>> =
   "vault-denied": ["erd-demo/primary", "vault-denied"],
   "commit-lost": ["erd-demo/primary", "commit-lost"],
   "clear-path": ["hub-1", "clear-path-beside-tunnel"],
+  "clear-path-back": ["hub-1", "clear-path-beside-tunnel"],
   mtu: ["erd-demo/primary", "mtu"],
   "far-end-changed": ["erd-demo/primary", "far-end-changed"],
 };

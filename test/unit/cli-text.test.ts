@@ -9,7 +9,14 @@ import type { Paint } from "#agent/cli/paint.ts";
 import { planText } from "#agent/cli/plan-text.ts";
 import { buildProgram } from "#agent/cli/program.ts";
 import { campaignText, rehearsalText } from "#agent/cli/rotation-text.ts";
-import { azureLines, campaignLines, statusText, verdictLine } from "#agent/cli/status-text.ts";
+import {
+  azureLines,
+  bgpText,
+  campaignLines,
+  shareText,
+  statusText,
+  verdictLine,
+} from "#agent/cli/status-text.ts";
 import { table } from "#agent/cli/table.ts";
 import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/cli/text.ts";
 import type { Status } from "#agent/health/status.ts";
@@ -144,7 +151,9 @@ const status: Status = {
       ],
     },
   ],
-  tunnels: [{ name: "hub-1", verdict: "protected", reasons: [], azure: null }],
+  tunnels: [
+    { name: "hub-1", verdict: "protected", reasons: [], azure: null, bgp: null, share: null },
+  ],
   warnings: [
     {
       code: "key-age",
@@ -250,6 +259,23 @@ describe("what Azure's own meters say of a link", () => {
       "  Azure's own meters (no meter tells): AzurePrivatePeering Enabled",
     ]);
     expect(azureLines({ azure: null }, at)).toEqual([]);
+  });
+
+  it("of a tunnel say whether BGP leads into it, and what part it sends", () => {
+    const bgp = { peer: "169.254.21.1", asn: 65_515, up: true, drained: false };
+    const said = (change: Partial<typeof bgp> | { up: null }) =>
+      bgpText({ bgp: { ...bgp, ...change } });
+    expect([said({}), said({ drained: true }), said({ up: false }), said({ up: null })]).toEqual([
+      ...["169.254.21.1 up", "169.254.21.1 up, drained", "169.254.21.1 down"],
+      "169.254.21.1 unknown",
+    ]);
+    expect([bgpText({ bgp: null }), shareText({ share: null })]).toEqual(["-", "-"]);
+    const share = { sent: "4000", percent: 12.5 };
+    expect(shareText({ share })).toBe("12.5 % (4000 packets)");
+    const tunnels = status.tunnels.map((tunnel) => ({ ...tunnel, bgp, share }));
+    expect(statusText({ ...status, tunnels }, plain)).toContain(
+      "hub-1  protected  BGP 169.254.21.1 up  sends 12.5 % (4000 packets)\n",
+    );
   });
 });
 

@@ -274,7 +274,7 @@ const edits: readonly Row[] = [
   [
     "    insideMacsec: erd-demo",
     "    bgp: { asn: 65515 }",
-    ["41:5 tunnels[0].bgp: is not available in this version"],
+    ["41:10 tunnels[0].bgp.local: is missing", "41:10 tunnels[0].bgp.peer: is missing"],
   ],
   ["[10.1.0.0/16]", "[10.1.0.1/16]", ["39:25 tunnels[0].protects.local[0]: is 10.1.0.1/16"]],
   ["[10.1.0.0/16]", "10.1.0.0/16", ['39:24 tunnels[0].protects.local: is "10.1.0.0/16"']],

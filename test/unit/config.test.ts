@@ -86,6 +86,22 @@ describe("a good config", () => {
     });
   });
 
+  it("takes BGP inside of a tunnel as it is written, with Azure's own AS unless it says so", () => {
+    const bgp = (more: string) => {
+      const linux = "driver: linux\n    charon: unix:/run/charon.vici";
+      const written = `auth: { psk: hub-1-psk }\n    bgp: { local: 169.254.21.2, ${more} }`;
+      return desiredOf(
+        siteConfig
+          .replace("driver: sim\n    address: unix:/run/site.sock", linux)
+          .replace("auth: { psk: hub-1-psk }", written),
+      ).tunnels[0]?.bgp;
+    };
+    const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
+    expect(bgp("peer: 169.254.21.1")).toEqual({ ...ends, asn: 65_515 });
+    expect(bgp("peer: 169.254.21.1, asn: 65010")).toEqual({ ...ends, asn: 65_010 });
+    expect(desired.tunnels[0]).not.toHaveProperty("bgp");
+  });
+
   it("rotates by hand at any time and has no quirks, unless it says so", () => {
     expect(desired.groups[0]).toMatchObject({
       drain: "prepend",

@@ -40,6 +40,8 @@ describe("what FRR said", () => {
     expect([...neighbours.keys()]).toEqual(["192.0.2.2", "192.0.2.6", "192.0.2.10", "2001:db8::2"]);
     expect(neighbours.get("192.0.2.2")).toEqual({
       state: "Established",
+      asn: 12076,
+      isInternal: false,
       shut: false,
       signed: true,
       lastReset: undefined,
@@ -55,6 +57,8 @@ describe("what FRR said", () => {
     });
     expect(neighbours.get("192.0.2.6")).toEqual({
       state: "Connect",
+      asn: 12076,
+      isInternal: false,
       shut: false,
       signed: true,
       lastReset: "BGP Notification received: Cease/Other Configuration Change",

@@ -31,8 +31,10 @@ function scopeOf(ports: readonly BgpPort[]): BgpScope {
   const vrfOf = ({ vrf = "default" }: BgpPort): string => vrf;
   return {
     vrfs: [...new Set(ports.map(vrfOf))],
-    portOf: (vrf, address) =>
-      ports.find((each) => vrfOf(each) === vrf && each.neighbours.includes(address))?.port,
+    viaOf: (vrf, address) => {
+      const found = ports.find((each) => vrfOf(each) === vrf && each.neighbours.includes(address));
+      return found === undefined ? undefined : { kind: "port", port: found.port };
+    },
   };
 }
 const our = (means: string, way: string): string =>
@@ -324,8 +326,12 @@ describe("words of the shell", () => {
 
 describe("trouble by name", () => {
   const down: SessionLook = {
-    port: "p1",
+    vrf: "default",
+    via: { kind: "port", port: "p1" },
     peer: "192.0.2.2",
+    asn: 12076,
+    isInternal: false,
+    families: ["ipv4"],
     up: false,
     state: "Connect",
     shut: false,

@@ -65,6 +65,39 @@ describe("health of a tunnel", () => {
       "",
     ],
     [
+      "BGP would take a port next, whatever its own table does now",
+      [old, now],
+      {
+        ways: known([into], at(95_000)),
+        routing: known(
+          { ...routing, routes: [{ ...overPort("10.100.0.0/16"), best: false }] },
+          at(95_000),
+        ),
+      },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "BGP has a port for its best, and its own table another for now",
+      [old, now],
+      {
+        ways: known([into], at(95_000)),
+        routing: known({ ...routing, routes: [overPort("10.100.0.0/16")] }, at(95_000)),
+      },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "BGP has a default that its own table does not take for this",
+      [old, now],
+      {
+        ways: known([into], at(95_000)),
+        routing: known({ ...routing, routes: [overPort("0.0.0.0/0")] }, at(95_000)),
+      },
+      "protected",
+      "",
+    ],
+    [
       "its daemon forgot it",
       [old, { ...now, ike: known("forgotten", at(95_000)) }],
       {},

@@ -102,10 +102,14 @@ describe("health of the simulated site", () => {
     expect((await watch(fault, 60_000)).link).toBe(told);
   });
 
-  it("clear-path turns the tunnel red and not the link", async () => {
-    expect(await watch("clear-path", 30_000)).toMatchObject({
-      link: "protected",
-      tunnel: "unprotected clear-path-beside-tunnel",
-    });
-  });
+  it.each(["clear-path", "clear-path-back"])(
+    "%s turns the tunnel red, not the link",
+    async (name) => {
+      // Within one look.
+      expect(await watch(name, pollMs)).toMatchObject({
+        link: "protected",
+        tunnel: "unprotected clear-path-beside-tunnel",
+      });
+    },
+  );
 });

@@ -1,10 +1,10 @@
 // What is told of the sessions of this host over several looks at an FRR that is pretended.
 
 import { describe, expect, it } from "vitest";
-import { RoutingWatch, scopeOf } from "#drivers/linux/routing.ts";
+import { RoutingWatch, scopeOf, withKernelRoutes } from "#drivers/linux/routing.ts";
 import { readSubnets, type Subnet } from "#drivers/linux/subnet.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Reading, Routing } from "#hal/model.ts";
+import { known, type Reading, type Routing, unknown } from "#hal/model.ts";
 import { SimClock } from "#sim/clock.ts";
 import { PretendFrr, reply } from "./frr-kit.ts";
 import { never, wallStart } from "./site-bench.ts";
@@ -25,9 +25,10 @@ class Bench {
   readonly clock = new SimClock(wallStart);
   readonly frr = new PretendFrr();
   readonly watch = new RoutingWatch(this.frr, this.clock);
+  beside: "tunnels" | "none" = "none";
 
   async look(signal = never): Promise<Reading<Routing>> {
-    return await this.watch.look(subnets, signal);
+    return await this.watch.look(subnets, this.beside, signal);
   }
 
   /** The trouble of each session that has one, after so long and with that much counted. */
@@ -45,7 +46,7 @@ describe("a look at the routing of this host", () => {
   it("is unknown after six seconds of a shell that never answers", async () => {
     const { clock, frr } = new Bench();
     const hangs = { shell: frr.shell, exec: () => new Promise<never>(() => {}) };
-    const look = new RoutingWatch(hangs, clock).look(subnets, never);
+    const look = new RoutingWatch(hangs, clock).look(subnets, "none", never);
     await clock.runFor(6_000);
     expect(await look).toEqual({ kind: "unknown", why: "queryFailed", at: 0 });
   });
@@ -76,11 +77,92 @@ describe("a look at the routing of this host", () => {
     ]);
   });
 
+  const withTunnel = readSubnets({
+    subnets: [
+      { port: "p1", link: "p1", prefix: "192.0.2.1/30" },
+      { tunnel: "hub-1", link: "hub-1", prefix: "192.0.2.6/32" },
+    ],
+  });
+
+  it("tells sessions inside of tunnels apart, with what their paths lead into", async () => {
+    const { watch, frr } = new Bench();
+    frr.turn("192.0.2.6", "Established");
+    const told = await watch.look(withTunnel, "none", never);
+    expect(told).toMatchObject({
+      value: {
+        sessions: [{ port: "p1", peer: "192.0.2.2", up: true }],
+        tunnelSessions: [{ tunnel: "hub-1", peer: "192.0.2.6", asn: 12076, up: true }],
+        routes: [
+          { prefix: "203.0.113.1/32", via: { kind: "tunnel", name: "hub-1" } },
+          { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" } },
+        ],
+      },
+    });
+    frr.turn("192.0.2.6", "Connect");
+    expect(await watch.look(withTunnel, "none", never)).toMatchObject({
+      value: { tunnelSessions: [{ tunnel: "hub-1", up: false, trouble: plain }] },
+    });
+  });
+
+  it("takes the best way from the kernel, and from BGP what waits beside it", async () => {
+    const told = await new Bench().look();
+    const at = told.at;
+    const via = { kind: "tunnel", name: "hub-1" } as const;
+    const kernel = { prefix: "203.0.113.1/32", via, best: true };
+    const routes = (reading: Reading<Routing>) =>
+      reading.kind === "known" ? reading.value.routes : undefined;
+    expect(routes(withKernelRoutes(told, known([kernel], at)))).toEqual([
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p2" }, best: false },
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+      kernel,
+    ]);
+    const same = { ...kernel, via: { kind: "port", port: "p2" } } as const;
+    expect(routes(withKernelRoutes(told, known([same], at)))).toEqual([
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+      same,
+    ]);
+    expect(withKernelRoutes(told, undefined)).toBe(told);
+    const blind = unknown("queryFailed", at);
+    expect(withKernelRoutes(told, blind)).toBe(told);
+    expect(withKernelRoutes(blind, known([kernel], at))).toBe(blind);
+  });
+
+  it("tells what neighbours over ports are told, where that may lead past a tunnel", async () => {
+    const { watch, frr } = new Bench();
+    frr.turn("192.0.2.6", "Established");
+    const told = await watch.look(withTunnel, "tunnels", never);
+    expect(told).toMatchObject({
+      value: {
+        advertised: [
+          { port: "p1", peer: "192.0.2.2", prefix: "198.51.100.1/32" },
+          { port: "p1", peer: "192.0.2.2", prefix: "203.0.113.1/32" },
+        ],
+      },
+    });
+    expect(frr.asked.filter((line) => line.includes("advertised"))).toHaveLength(1);
+    const none = await watch.look(withTunnel, "none", never);
+    expect(none.kind === "known" && "advertised" in none.value).toBe(false);
+  });
+
+  it("asks no neighbour of its own AS, and none that is down, what it is told", async () => {
+    const { watch, frr } = new Bench();
+    const one = frr.neighbours["192.0.2.2"];
+    Object.assign(one ?? {}, { nbrInternalLink: true });
+    expect(await watch.look(subnets, "tunnels", never)).toMatchObject({
+      value: { advertised: [] },
+    });
+    Object.assign(one ?? {}, { nbrInternalLink: false, bgpState: "Active" });
+    expect(await watch.look(subnets, "tunnels", never)).toMatchObject({
+      value: { advertised: [] },
+    });
+    expect(frr.asked.some((line) => line.includes("advertised"))).toBe(false);
+  });
+
   it("takes an address of one VRF for none of another", () => {
-    const { portOf, vrfs } = scopeOf(subnets);
+    const { viaOf, vrfs } = scopeOf(subnets);
     expect(vrfs).toEqual(["default", "red"]);
-    expect(portOf("red", "192.0.2.2")).toBeUndefined();
-    expect(portOf("red", "198.51.100.2")).toBe("p2");
+    expect(viaOf("red", "192.0.2.2")).toBeUndefined();
+    expect(viaOf("red", "198.51.100.2")).toEqual({ kind: "port", port: "p2" });
   });
 });
 

@@ -45,6 +45,12 @@ describe("an address lies in", () => {
     expect([all6?.holds("203.0.113.1"), all6?.holds("2001:db8::1")]).toEqual([false, true]);
   });
 
+  it("of a tunnel is no port's", () => {
+    const [found] = subnetsOf({ tunnel: "hub-1", link: "hub-1", prefix: "169.254.21.1/32" });
+    expect(found?.via).toEqual({ kind: "tunnel", name: "hub-1" });
+    expect(subnetsOf({ ...eth0, prefix: "::/0" })[0]?.via).toEqual({ kind: "port", port: "eth0" });
+  });
+
   it("the VRFs are each told once, the default one first", () => {
     expect(vrfsOf(subnets)).toEqual(["default", "red"]);
     expect(vrfsOf([])).toEqual(["default"]);

@@ -221,6 +221,42 @@ describe("the interface of a tunnel", () => {
     await scene.carry(drop);
   });
 
+  it("with BGP inside has a pair of addresses, no route of ours, and comes back so", async () => {
+    const scene = new Scene();
+    const { kernel } = scene;
+    const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
+    const prefixes = [hub, "169.254.21.1/32"];
+    const paired: TunnelPart = { kind: "ipsec.carry", link: { ...link, prefixes, ends } };
+    expect(await scene.undo(paired)).toEqual(unmake);
+    await scene.carry({ kind: "ipsec.block", prefixes }, paired);
+    const [made] = kernel.links;
+    expect(kernel.addresses).toMatchObject([
+      { link: made?.index, local: ends.local, address: ends.peer, prefixLength: 32 },
+    ]);
+    expect(kernel.routes).toEqual([]);
+    expect(prefixes.every((prefix) => scene.blocked(prefix))).toBe(true);
+    expect(await scene.undo(paired)).toBeUndefined();
+    await scene.carry(paired);
+    expect(kernel.addresses).toHaveLength(1);
+    const other = { ...link, prefixes, ends: { ...ends, peer: "169.254.21.5" } };
+    expect(await scene.undo({ kind: "ipsec.carry", link: other })).toBeDefined();
+    kernel.addresses = [];
+    expect(await scene.undo(paired)).toEqual(paired);
+    await scene.carry(paired);
+    expect(await scene.undo(drop)).toEqual(paired);
+    await scene.carry(drop);
+    expect([kernel.links, kernel.addresses]).toEqual([[], []]);
+    expect(scene.blocked("169.254.21.1/32")).toBe(true);
+  });
+
+  it("with BGP over IPv6 has the peer as a host of its own", async () => {
+    const scene = new Scene();
+    const ends = { local: "2001:db8::2", peer: "2001:db8::1" };
+    const six = { ...link, prefixes: ["2001:db8:100::/48"], ends };
+    await scene.carry({ kind: "ipsec.carry", link: six });
+    expect(scene.kernel.addresses).toMatchObject([{ address: ends.peer, prefixLength: 128 }]);
+  });
+
   const sa = (spi: number, ifId: number) =>
     ({ spi, destination: "203.0.113.1", ipProtocol: 50, attributes: { ifId } }) as never;
 
@@ -261,7 +297,9 @@ describe("the interface of a tunnel", () => {
 describe("the parts of a tunnel", () => {
   const sweep = { kind: "ipsec.sweep", name: "hub-1", ifId: 42, sas: [{ spi: 1 }] } as const;
   const unblock = { kind: "ipsec.unblock", prefixes: [hub] } as const;
-  const parts: readonly NetPart[] = [block, carry, drop, unmake, sweep, unblock];
+  const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
+  const paired = { kind: "ipsec.carry", link: { ...link, ends } } as const;
+  const parts: readonly NetPart[] = [block, carry, paired, drop, unmake, sweep, unblock];
 
   it("come back from the disk as they were", () => {
     for (const part of parts) {
@@ -278,6 +316,9 @@ describe("the parts of a tunnel", () => {
     { kind: "ipsec.block", prefixes: ["hub"] },
     { kind: "ipsec.carry", link: { ...link, ifId: -1 } },
     { kind: "ipsec.carry" },
+    { kind: "ipsec.carry", link: { ...link, ends: { ...ends, peer: "hub" } } },
+    { kind: "ipsec.carry", link: { ...link, ends: { ...ends, local: "fe80::1%eth0" } } },
+    { kind: "ipsec.carry", link: { ...link, ends: { local: ends.local } } },
     { kind: "ipsec.sweep", name: "hub-1", ifId: 42, sas: [1] },
   ])("are refused as %j", (part) => {
     expect(() => readPart(part)).toThrow(Malformed);

@@ -194,10 +194,11 @@ describe("the port that frames of a link leave by", () => {
 describe("where a far end may have an address", () => {
   it("is told for the recorded site, each by its link and VRF", () => {
     const told = subnetsOf(site, siteAddresses).map(
-      ({ port, link, vrf, prefix }) => `${port} ${link} ${vrf ?? "-"} ${prefix}`,
+      ({ link, vrf, prefix, ...on }) =>
+        `${"port" in on ? on.port : on.tunnel} ${link} ${vrf ?? "-"} ${prefix}`,
     );
     const ofOurs = siteAddresses.filter(({ link }) => site.some(({ index }) => index === link));
-    expect(told.every((line) => /^(a0|b0) /.test(line))).toBe(true);
+    expect(told.every((line) => /^(a0|b0|ipsec42) /.test(line))).toBe(true);
     expect(told.filter((line) => line.startsWith("b0 "))).toEqual(
       ofOurs
         .filter(({ link }) => link === 2)
@@ -232,6 +233,18 @@ describe("where a far end may have an address", () => {
     const own = address(2, "192.0.2.1", 32, { address: "203.0.113.2" });
     expect(subnetsOf([made(2)], [own])).toEqual([
       { port: "l2", link: "l2", prefix: "203.0.113.2/32" },
+    ]);
+  });
+
+  it("is in a tunnel for what its interface has, and on no port that it may name as below", () => {
+    const links = [
+      made(2, { name: "eth0" }),
+      made(5, { name: "hub-1", kind: "xfrm", below: 2, master: 8, hardware: 65_534 }),
+      made(8, { name: "red", kind: "vrf" }),
+    ];
+    const own = address(5, "169.254.21.2", 32, { address: "169.254.21.1" });
+    expect(subnetsOf(links, [own])).toEqual([
+      { tunnel: "hub-1", link: "hub-1", vrf: "red", prefix: "169.254.21.1/32" },
     ]);
   });
 

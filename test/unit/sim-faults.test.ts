@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
-import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
+import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
 import { demoFaults, fleetFaults, strikeFault } from "#sim/faults.ts";
 import { formatViolation, watchSite } from "#sim/oracle.ts";
 import type { Heal } from "#sim/people.ts";
@@ -78,6 +78,12 @@ const tells: Readonly<Record<string, (struck: Struck) => void>> = {
   "clear-path": ({ site }) => {
     expect(site.tunnelTruth().map(({ clearPath }) => clearPath)).toEqual([true, false]);
   },
+  "clear-path-back": ({ site, link }) => {
+    expect(site.tunnelTruth().map(({ clearPath }) => clearPath)).toEqual([true, false]);
+    expect(strongValue(link.router.state().routing)?.advertised).toMatchObject([
+      { port: link.port, prefix: "10.1.0.0/16" },
+    ]);
+  },
   mtu: (struck) => {
     expect(struck.rose("txTooLong")).toBeGreaterThan(100n);
     expect(struck.link.edge.session().controlledPort).toBe("secured");
@@ -90,7 +96,7 @@ const tells: Readonly<Record<string, (struck: Struck) => void>> = {
 };
 
 describe("a fault of the demo", () => {
-  it("is told by name: the twelve of the product, each with a title and a moment", () => {
+  it("is told by name: the thirteen of the product, each with a title and a moment", () => {
     expect(demoFaults.map(({ name }) => name)).toEqual(Object.keys(tells));
     expect(new Set(demoFaults.map(({ title }) => title)).size).toBe(demoFaults.length);
   });

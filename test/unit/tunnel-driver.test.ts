@@ -55,6 +55,28 @@ describe("a tunnel of a Linux host", () => {
     expect(wiped(bench)).toBe(true);
   });
 
+  it("with BGP inside blocks its neighbour too, and leaves the routes to BGP", async () => {
+    const bench = await TunnelBench.open();
+    const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
+    const tunnel = { ...tunnelSpec, bgp };
+    const { preview } = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel }]);
+    expect(preview.split("\n").slice(2)).toEqual([
+      "+ block 10.100.0.0/16 outside of tunnels",
+      "+ block 169.254.21.1/32 outside of tunnels",
+      "+ xfrm interface hub-1, number 42, mtu 1400",
+      "+ address 169.254.21.2 on hub-1, opposite 169.254.21.1: BGP brings the routes",
+    ]);
+    await bench.put(tunnel);
+    expect(bench.kernel.routes).toEqual([]);
+    expect(bench.kernel.addresses).toMatchObject([{ local: bgp.local, address: bgp.peer }]);
+    const { blocked } = await bench.observe();
+    expect(blocked).toMatchObject({ value: ["10.100.0.0/16", "169.254.21.1/32"] });
+    // The gateway's BGP address may lie inside of what is protected, and be it alone.
+    const own = { ...tunnel, remotePrefixes: ["169.254.21.1/32"] };
+    const inside = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel: own }]);
+    expect(inside.preview).not.toContain("block");
+  });
+
   it("put again changes nothing", async () => {
     const bench = await TunnelBench.open();
     await bench.put();

@@ -1,5 +1,6 @@
 // A kernel that keeps links, routes, policies and SAs in memory as it is told to by netlink.
 
+import { type Address, readAddress } from "#drivers/linux/rtnetlink-address.ts";
 import { type Link, readLink } from "#drivers/linux/rtnetlink-link.ts";
 import { type Route, readRoute } from "#drivers/linux/rtnetlink-route.ts";
 import { type Policy, readPolicy, type Sa } from "#drivers/linux/xfrm.ts";
@@ -22,6 +23,7 @@ const types = {
     newLink: 16,
     deleteLink: 17,
     getLink: 18,
+    newAddress: 20,
     getAddress: 22,
     newRoute: 24,
     getRoute: 26,
@@ -48,6 +50,7 @@ const sameSelector = (one: Policy, other: Policy): boolean =>
 
 export class TunnelKernel {
   links: Link[] = [];
+  addresses: Address[] = [];
   routes: Route[] = [];
   policies: Policy[] = [];
   sas: Sa[] = [];
@@ -87,7 +90,7 @@ export class TunnelKernel {
   #dump(name: string, family: number | undefined): readonly unknown[] {
     switch (name) {
       case "getAddress":
-        return [];
+        return this.addresses;
       case "getLink":
         return this.links;
       case "getRoute":
@@ -111,6 +114,12 @@ export class TunnelKernel {
         const index = message.view.getInt32(4, true);
         this.links = this.links.filter((link) => link.index !== index);
         this.routes = this.routes.filter((route) => route.outputLink !== index);
+        this.addresses = this.addresses.filter((address) => address.link !== index);
+        return undefined;
+      }
+      case "newAddress": {
+        const address = readAddress(message);
+        if (address !== undefined) this.addresses.push(address);
         return undefined;
       }
       case "newRoute": {

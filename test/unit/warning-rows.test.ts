@@ -13,7 +13,8 @@ describe("a warning", () => {
   it.each([
     [
       "info",
-      `not-looked-yet collecting-evidence not-configured unmanaged key-age-soon campaign-waiting`,
+      `not-looked-yet collecting-evidence tunnel-unbalanced not-configured unmanaged
+       key-age-soon campaign-waiting`,
     ],
     [
       "error",
@@ -21,8 +22,9 @@ describe("a warning", () => {
        sak-not-agreed suite-mismatch sci-mismatch far-end-changed cak-mismatch ckn-mismatch
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
-       tunnel-configured-but-absent ike-down sa-missing clear-path-beside-tunnel commit-lost
-       vault-denied key-malformed key-reused rotation-held journal-lossy`,
+       tunnel-configured-but-absent ike-down sa-missing clear-path-beside-tunnel
+       tunnel-bgp-down commit-lost vault-denied key-malformed key-reused rotation-held
+       journal-lossy`,
     ],
   ] as const)("is %s for these, and a warning else", (severity, codes) => {
     expect(codesWith((row) => row.severity === severity)).toEqual(words(codes));
@@ -41,8 +43,8 @@ describe("a warning", () => {
     [30_000, "fallback-not-ready drift"],
     [
       60_000,
-      `not-looked-yet collecting-evidence idle-unproven commit-pending vault-unreachable
-       far-end-unreadable campaign-waiting`,
+      `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced commit-pending
+       vault-unreachable        far-end-unreadable campaign-waiting`,
     ],
   ])("is told after %i ms for these, and after 10 s else", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
@@ -57,7 +59,7 @@ describe("a warning", () => {
       sak-not-agreed suite-mismatch sci-mismatch cak-mismatch ckn-mismatch mka-no-live-peer
       sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
       probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-one-way
-      clear-path-beside-tunnel`;
+      clear-path-beside-tunnel tunnel-bgp-down`;
     expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
   });
 
@@ -90,6 +92,8 @@ describe("a warning", () => {
     [lost, "frames-one-way probe-unanswered"],
     [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
     [`${unseen} ike-down sa-missing`, "tunnel-one-way"],
+    [`${unseen} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
+    [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
     ["link-down device-unreachable", "bgp-trouble"],
   ];
   it.each(causes)("is silent while one of %s holds", (silencers, codes) => {

@@ -23,7 +23,7 @@ import {
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
 import { name as nameIn, page, recordOf } from "../../local/shape.ts";
-import type { TunnelPart } from "../net/tunnel-part.ts";
+import { hostPrefix, type TunnelLink, type TunnelPart } from "../net/tunnel-part.ts";
 import {
   bringUp,
   type Charon,
@@ -224,18 +224,26 @@ async function prepareNet(
 function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
   switch (part.kind) {
     case "ipsec.putTunnel": {
-      const { name, ifId, mtu, remotePrefixes: prefixes } = part.tunnel;
-      return [
-        // Before anything could be sent into the tunnel, or past it.
-        { kind: "ipsec.block", prefixes },
-        { kind: "ipsec.carry", link: { name, ifId, mtu, prefixes } },
-      ];
+      const { name, ifId, mtu, remotePrefixes, bgp } = part.tunnel;
+      const link = { name, ifId, mtu };
+      if (bgp === undefined) return blockAndCarry({ ...link, prefixes: remotePrefixes });
+      const { local, peer } = bgp;
+      const prefixes = [...new Set([...remotePrefixes, hostPrefix(peer)])];
+      return blockAndCarry({ ...link, prefixes, ends: { local, peer } });
     }
     case "ipsec.removeTunnel":
       return [{ kind: "ipsec.drop", name: part.name }];
     case "ipsec.rekey":
       return [];
   }
+}
+
+function blockAndCarry(link: TunnelLink): readonly TunnelPart[] {
+  return [
+    // Before anything could be sent into the tunnel, or past it.
+    { kind: "ipsec.block", prefixes: link.prefixes },
+    { kind: "ipsec.carry", link },
+  ];
 }
 
 function previewOf(part: TunnelChange): readonly string[] {

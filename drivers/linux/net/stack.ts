@@ -59,9 +59,10 @@ export function portBelow(index: number, links: readonly Link[]): PortName | und
   return undefined;
 }
 
-/** Where the far end of a port may have an address. */
-export interface Subnet {
-  readonly port: PortName;
+/** Where the far end of a port, or what is behind a tunnel, may have an address. */
+export type Subnet = SubnetAddress & ({ readonly port: PortName } | { readonly tunnel: string });
+
+interface SubnetAddress {
   /** The link that has the address. */
   readonly link: string;
   /** undefined = the default one. */
@@ -73,18 +74,26 @@ export function subnetsOf(
   links: readonly Link[],
   addresses: readonly Address[],
 ): readonly Subnet[] {
-  return portsOf(links).flatMap((port) =>
-    stackOn(port, links).flatMap(({ index, name, master }) => {
-      const vrf = links.find((link) => link.index === master && link.info?.kind === "vrf")?.name;
-      return addresses
-        .filter(({ link }) => link === index)
-        .map(({ local, address, prefixLength }) => ({
-          port: port.name,
-          link: name ?? "",
-          ...(vrf === undefined ? {} : { vrf }),
-          // Of an address with a peer the prefix is the peer's.
-          prefix: `${address ?? local}/${prefixLength}`,
-        }));
-    }),
+  const on = ({ index, name, master }: Link): readonly SubnetAddress[] => {
+    const vrf = links.find((link) => link.index === master && link.info?.kind === "vrf")?.name;
+    return addresses
+      .filter(({ link }) => link === index)
+      .map(({ local, address, prefixLength }) => ({
+        link: name ?? "",
+        ...(vrf === undefined ? {} : { vrf }),
+        // Of an address with a peer the prefix is the peer's.
+        prefix: `${address ?? local}/${prefixLength}`,
+      }));
+  };
+  const inTunnels = links
+    .filter(isTunnel)
+    .flatMap((link) => on(link).map((found): Subnet => ({ tunnel: link.name ?? "", ...found })));
+  const onPorts = portsOf(links).flatMap((port) =>
+    stackOn(port, links)
+      .filter((link) => !isTunnel(link))
+      .flatMap((link) => on(link).map((found): Subnet => ({ port: port.name, ...found }))),
   );
+  return [...onPorts, ...inTunnels];
 }
+
+const isTunnel = ({ info }: Link): boolean => info?.kind === "xfrm";

@@ -5,6 +5,7 @@ import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { families } from "../address.ts";
 import { answered, linksNow } from "../look.ts";
+import { type Address, addAddress, dumpAddresses, readAddress } from "../rtnetlink-address.ts";
 import { addXfrmLink, changeLink, deleteLink, type Link, linkFlags } from "../rtnetlink-link.ts";
 import { addLinkRoute, dumpRoutes, type Route, readRoute } from "../rtnetlink-route.ts";
 import {
@@ -28,7 +29,7 @@ import {
   writeGuard,
 } from "./guard.ts";
 import type { Told } from "./move.ts";
-import type { TunnelLink, TunnelPart } from "./tunnel-part.ts";
+import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
 
 export interface TunnelHands {
   readonly routes: NetlinkSocket;
@@ -41,6 +42,7 @@ export interface TunnelHands {
 
 interface Now {
   readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
   readonly policies: readonly Policy[];
 }
@@ -49,7 +51,9 @@ async function now({ routes, xfrm }: TunnelHands, signal: AbortSignal): Promise<
   const ipv4 = answered(await routes.ask(dumpRoutes(families.ipv4), readRoute, signal));
   const ipv6 = answered(await routes.ask(dumpRoutes(families.ipv6), readRoute, signal));
   const policies = await policiesNow(xfrm, signal);
-  return { links: await linksNow(routes, signal), routes: [...ipv4, ...ipv6], policies };
+  const addresses = answered(await routes.ask(dumpAddresses(), readAddress, signal));
+  const links = await linksNow(routes, signal);
+  return { links, addresses, routes: [...ipv4, ...ipv6], policies };
 }
 
 /** undefined = there is nothing to do. */
@@ -136,7 +140,7 @@ export async function carryTunnelPart(
 }
 
 async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSignal): Promise<void> {
-  const { name, ifId, mtu, prefixes } = want;
+  const { name, ifId, mtu, prefixes, ends } = want;
   const tell = teller(hands.routes, name);
   const before = await linksNow(hands.routes, signal);
   if (linkOf(name, ifId, before) === undefined) await tell([addXfrmLink(want)], signal);
@@ -147,11 +151,23 @@ async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSign
   const ways = prefixes.map((prefix) => putPolicy(wayInto(prefix, index)));
   await teller(hands.xfrm, name)(ways, signal);
   await tell([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
-  const { routes } = await now(hands, signal);
+  const { routes, addresses } = await now(hands, signal);
+  if (ends !== undefined) {
+    if (hasEnds(addresses, index, ends)) return;
+    const prefixLength = ends.peer.includes(":") ? 128 : 32;
+    await tell([addAddress({ ...ends, link: index, prefixLength })], signal);
+    return;
+  }
   const missing = prefixes.filter((prefix) => !hasRoute(routes, prefix, index));
   await tell(
     missing.map((prefix) => addLinkRoute(prefix, index)),
     signal,
+  );
+}
+
+function hasEnds(addresses: readonly Address[], index: number, ends: TunnelEnds): boolean {
+  return addresses.some(
+    ({ link, local, address }) => link === index && local === ends.local && address === ends.peer,
   );
 }
 
@@ -209,27 +225,39 @@ function xfrmLinkNamed(name: string, links: readonly Link[]): Link | undefined {
   return links.find((link) => link.name === name && link.info?.kind === "xfrm");
 }
 
-function isWhole(link: Link, want: TunnelLink, { routes, policies }: Now): boolean {
-  const isUp = (link.flags & linkFlags.up) !== 0;
+function isWhole({ index, flags, mtu }: Link, want: TunnelLink, now: Now): boolean {
+  const { routes, policies, addresses } = now;
+  const { prefixes, ends } = want;
+  const isLed =
+    ends === undefined
+      ? prefixes.every((prefix) => hasRoute(routes, prefix, index))
+      : hasEnds(addresses, index, ends);
   return (
-    isUp &&
-    link.mtu === want.mtu &&
-    want.prefixes.every(
-      (prefix) =>
-        hasRoute(routes, prefix, link.index) && hasPolicy(policies, wayInto(prefix, link.index)),
-    )
+    isLed &&
+    (flags & linkFlags.up) !== 0 &&
+    mtu === want.mtu &&
+    prefixes.every((prefix) => hasPolicy(policies, wayInto(prefix, index)))
   );
 }
 
-function asItIs(link: Link, { routes }: Now): TunnelLink {
+function asItIs(link: Link, { routes, addresses, policies }: Now): TunnelLink {
+  const { name = "", info, mtu = 0, index } = link;
+  const own = { name, ifId: info?.xfrm?.ifId ?? 0, mtu };
+  const found = addresses.find((one) => one.link === index && isPair(one));
+  if (found !== undefined) {
+    const { local = "", address = "" } = found;
+    const ways = waysInto(index, policies).map(({ destination }) => destination);
+    return { ...own, prefixes: ways, ends: { local, peer: address } };
+  }
   const prefixes = routes.flatMap(({ outputLink, destination, destinationLength, protocol }) =>
-    outputLink === link.index && protocol === administrator && destination !== undefined
+    outputLink === index && protocol === administrator && destination !== undefined
       ? [`${destination}/${destinationLength}`]
       : [],
   );
-  const { name = "", info, mtu = 0 } = link;
-  return { name, ifId: info?.xfrm?.ifId ?? 0, mtu, prefixes };
+  return { ...own, prefixes };
 }
+
+const isPair = ({ local, address }: Address): boolean => local !== undefined && local !== address;
 
 const administrator = 4;
 

@@ -1,14 +1,38 @@
 // The changes of a tunnel that the kernel needs: a fixed list, none of which knows a key.
 
-import { count, type JsonObject, list, name, names, oneOf, record } from "../../local/shape.ts";
+import { isIP } from "node:net";
+import {
+  count,
+  field,
+  type JsonObject,
+  list,
+  Malformed,
+  name,
+  names,
+  oneOf,
+  record,
+} from "../../local/shape.ts";
+import { canonicalAddress } from "../address.ts";
 import { canonicalPrefix, prefixesMax } from "./guard.ts";
 
-/** The xfrm interface of a tunnel, with the routes that lead into it. */
+/** The xfrm interface of a tunnel, with what may leave by it. */
 export interface TunnelLink {
   readonly name: string;
   readonly ifId: number;
   readonly mtu: number;
   readonly prefixes: readonly string[];
+  /** Of BGP inside, which brings the routes; absent = a route for each prefix leads into it. */
+  readonly ends?: TunnelEnds;
+}
+
+export interface TunnelEnds {
+  readonly local: string;
+  readonly peer: string;
+}
+
+/** Where the neighbour inside is reached: nowhere else. */
+export function hostPrefix(address: string): string {
+  return `${address}/${address.includes(":") ? 128 : 32}`;
 }
 
 export type TunnelPart =
@@ -50,7 +74,9 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
     case "ipsec.carry": {
       const link = record(part, "link");
       const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
-      return { kind, link: { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) } };
+      const own = { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) };
+      if (field(link, "ends") === undefined) return { kind, link: own };
+      return { kind, link: { ...own, ends: endsIn(record(link, "ends")) } };
     }
     case "ipsec.drop":
       return { kind, name: name(part, "name") };
@@ -67,6 +93,16 @@ function prefixesIn(parent: JsonObject): readonly string[] {
   return names(parent, "prefixes", prefixesMax).map(canonicalPrefix);
 }
 
+function endsIn(ends: JsonObject): TunnelEnds {
+  return { local: addressIn(ends, "local"), peer: addressIn(ends, "peer") };
+}
+
+function addressIn(parent: JsonObject, key: string): string {
+  const address = name(parent, key);
+  if (isIP(address) === 0 || address.includes("%")) throw new Malformed(key);
+  return canonicalAddress(address);
+}
+
 export function tunnelPreview(part: TunnelPart): readonly string[] {
   switch (part.kind) {
     case "ipsec.block":
@@ -74,8 +110,11 @@ export function tunnelPreview(part: TunnelPart): readonly string[] {
     case "ipsec.unblock":
       return part.prefixes.map((prefix) => `- block ${prefix} outside of tunnels`);
     case "ipsec.carry": {
-      const { name: link, ifId, mtu, prefixes } = part.link;
-      const routes = prefixes.map((prefix) => `+ route ${prefix} into ${link}`);
+      const { name: link, ifId, mtu, prefixes, ends } = part.link;
+      const routes =
+        ends === undefined
+          ? prefixes.map((prefix) => `+ route ${prefix} into ${link}`)
+          : [`+ address ${ends.local} on ${link}, opposite ${ends.peer}: BGP brings the routes`];
       return [`+ xfrm interface ${link}, number ${ifId}, mtu ${mtu}`, ...routes];
     }
     case "ipsec.drop":

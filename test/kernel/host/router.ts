@@ -31,10 +31,8 @@ export const farAs = 12076;
 /** Both routers run when it returns; their sessions come up by themselves. */
 export async function buildPair(): Promise<Pair> {
   const [edge, far] = [addNetwork(), addNetwork()];
-  // Flows spread by their ports, and a socket may hold a long turn's packets.
-  writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
-  // They come at once, and a device between the two queues a thousand of its own accord.
-  writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
+  makeRoom();
+  // Flows spread by their ports.
   for (const network of [edge, far]) {
     ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
   }
@@ -66,6 +64,14 @@ export async function buildPair(): Promise<Pair> {
   return { edge: edgeRouter, far: farRouter, ports: [port(1), port(2)] };
 }
 
+/** For what a late turn of traffic brings; only the first network may set it. */
+export function makeRoom(): void {
+  // A socket may hold a long turn's packets.
+  writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
+  // They come at once, and a device between the two queues a thousand of its own accord.
+  writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
+}
+
 // A daemon keeps the outputs of the program that left it behind: only the end of that one counts.
 async function run(program: string, argv: readonly string[]): Promise<void> {
   const [status] = (await once(spawn(program, argv, { stdio: "ignore" }), "exit")) as [
@@ -74,7 +80,11 @@ async function run(program: string, argv: readonly string[]): Promise<void> {
   if (status !== 0) throw new Error(`${program} ${argv.join(" ")}: ${status}`);
 }
 
-async function startRouter(network: string, loopback: string, config: string): Promise<Router> {
+export async function startRouter(
+  network: string,
+  loopback: string,
+  config: string,
+): Promise<Router> {
   ip("-n", network, "addr", "add", `${loopback}/32`, "dev", "lo");
   const folders = [`/etc/frr/${network}`, `/var/run/frr/${network}`];
   for (const folder of folders) mkdirSync(folder, { recursive: true });
@@ -180,10 +190,21 @@ export async function startLinkTraffic({
 
 type End = readonly [network: string, address: string];
 
-async function startFlows(a: End, b: End, everyMs = 5): Promise<() => Promise<readonly Tally[]>> {
+/** 200 packets a second in both directions, in four flows each, unless it is told another pace. */
+export async function startFlows(
+  a: End,
+  b: End,
+  everyMs = 5,
+): Promise<() => Promise<readonly Tally[]>> {
   const ends = await Promise.all([openEnd(a, b, everyMs), openEnd(b, a, everyMs)]);
   for (const end of ends) end.begin();
   return async () => await Promise.all(ends.map((end) => end.stop()));
+}
+
+/** In each direction, from the first end and to it: what one sent and the other did not see. */
+export function lostOf([a, b]: readonly Tally[]): readonly [there: number, back: number] {
+  if (a === undefined || b === undefined) throw new Error("two ends have two tallies");
+  return [a.sent - b.received, b.sent - a.received];
 }
 
 async function openEnd([network, own]: End, [, far]: End, everyMs: number) {

@@ -10,7 +10,7 @@ import { Daemon } from "./daemon.ts";
 
 const outer = { edge: "198.51.100.1", gateway: "198.51.100.2" } as const;
 /** Of hosts behind the ends. */
-const inner = { edge: "10.1.0.1", gateway: "10.100.0.1" } as const;
+export const inner = { edge: "10.1.0.1", gateway: "10.100.0.1" } as const;
 const protectedPrefix = "10.100.0.0/16";
 export const gatewayPsk = "Azure_PSK+0123456789.of/the!tests";
 
@@ -107,19 +107,30 @@ export async function loadCertifiedGateway(
   ]);
 }
 
-async function loadAzure(
+/** Where the gateway ends a tunnel. */
+export interface GatewayEnd {
+  readonly name: string;
+  readonly own: string;
+  readonly peer: string;
+  readonly ifId: number;
+}
+
+const azure: GatewayEnd = { name: "azure", own: outer.gateway, peer: outer.edge, ifId: 7 };
+
+export async function loadAzure(
   far: Daemon,
   { ike, esp }: GatewayPolicy,
   [local, remote]: readonly [ViciMessage, ViciMessage],
+  { name, own, peer, ifId }: GatewayEnd = azure,
 ): Promise<void> {
   const child = {
     ...{ mode: "tunnel", local_ts: ["0.0.0.0/0"], remote_ts: ["0.0.0.0/0"] },
     ...{ esp_proposals: [esp], rekey_time: "27000s", life_time: "29700s" },
-    ...{ if_id_in: "7", if_id_out: "7", start_action: "none" },
+    ...{ if_id_in: `${ifId}`, if_id_out: `${ifId}`, start_action: "none" },
   };
   await far.ask("load-conn", {
-    azure: {
-      ...{ version: "2", local_addrs: [outer.gateway], remote_addrs: [outer.edge] },
+    [name]: {
+      ...{ version: "2", local_addrs: [own], remote_addrs: [peer] },
       ...{ proposals: [ike], rekey_time: "28800s", over_time: "600s", encap: "no", mobike: "no" },
       ...{ local, remote },
       children: { t: child },

@@ -1,0 +1,91 @@
+// How a config describes one tunnel.
+
+import { z } from "zod";
+import { azureFields, policyProfiles } from "./ipsec-policy.ts";
+import { ipAddress, name, prefixes, secretName, whole, word } from "./schema-words.ts";
+
+// Which names and numbers go together is for a rule to say, with the clause that says so.
+const customPolicy = z.strictObject(
+  Object.fromEntries(
+    azureFields.map((field) => [
+      field,
+      field.startsWith("sa") ? z.number().optional() : z.string().max(40).optional(),
+    ]),
+  ),
+);
+
+const bgp = z
+  .strictObject({
+    local: ipAddress("169.254.21.2").describe("Ours, on the tunnel's interface."),
+    peer: ipAddress("169.254.21.1").describe("The gateway's BGP address."),
+    asn: whole(1, 2 ** 32 - 1, 65_515)
+      .default(65_515)
+      .meta({ description: "AS of the gateway; Azure's own is 65515 if nobody changed it." }),
+  })
+  .meta({ examples: ["{ local: 169.254.21.2, peer: 169.254.21.1 }"] });
+
+export const tunnel = z.strictObject({
+  name: name("hub-1").describe("Name of the tunnel."),
+  device: name("edge-a").describe("The device of `devices` that ends the tunnel."),
+  local: z
+    .strictObject({ address: ipAddress("198.51.100.1").describe("Our outer address.") })
+    .meta({ description: "Our end.", examples: ["{ address: 198.51.100.1 }"] }),
+  remote: z
+    .strictObject({
+      address: ipAddress("203.0.113.1").describe("The gateway's outer address."),
+      azureConnection: word(
+        "the resource id of a VPN connection",
+        /^\/subscriptions\/[A-Za-z0-9/._()-]{1,380}\/connections\/[A-Za-z0-9_][\w.-]{0,79}$/,
+        "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.Network/connections/hub-1",
+      )
+        .optional()
+        .describe("The gateway's connection, whose own word is shown beside ours."),
+    })
+    .meta({ description: "The gateway's end.", examples: ["{ address: 203.0.113.1 }"] }),
+  protects: z
+    .strictObject({
+      local: prefixes("10.1.0.0/16").describe("What is behind us."),
+      remote: prefixes("10.100.0.0/16").describe("What is behind the gateway."),
+    })
+    .meta({
+      description: "The traffic that must ride in the tunnel.",
+      examples: ["{ local: [10.1.0.0/16], remote: [10.100.0.0/16] }"],
+    }),
+  policy: z
+    .union([z.enum(policyProfiles), customPolicy])
+    .default("strong")
+    .meta({
+      title: `one of ${policyProfiles.join(", ")}, or a map of Azure's eight properties`,
+      description: "Algorithms and lifetimes; the gateway has the same as its custom policy.",
+      examples: ["strong"],
+    }),
+  auth: z
+    .strictObject({
+      psk: secretName("hub-1-psk").optional().describe("Secret that holds the PSK."),
+      certificate: secretName("hub-1-cert")
+        .optional()
+        .describe("Certificate of the vault, kept as PEM with its key; `linux` alone."),
+      authorities: secretName("gateway-roots")
+        .optional()
+        .describe("Secret with the PEM of the roots that the gateway's certificate is from."),
+      peer: word("a distinguished name", /^[A-Za-z]+=[\x20-\x7e]{1,250}$/, "CN=hub-1.example.net")
+        .optional()
+        .describe("Subject of the gateway's certificate."),
+    })
+    .meta({
+      description: "How the ends prove who they are: by a PSK, or by certificates.",
+      examples: ["{ psk: hub-1-psk }"],
+    }),
+  mtu: whole(1280, 9000, 1400)
+    .optional()
+    .meta({ description: "Of the packets inside; 1400 if absent, as Azure advises." }),
+  ifId: whole(1, 2 ** 32 - 1, 42)
+    .optional()
+    .meta({ description: "Number of its xfrm interface; absent: made of the name." }),
+  bgp: bgp
+    .optional()
+    .meta({ description: "BGP inside of the tunnel, which brings its routes; `linux` alone." }),
+  insideMacsec: name("erd-demo")
+    .optional()
+    .meta({ description: "Group whose MACsec the tunnel must ride inside." }),
+});

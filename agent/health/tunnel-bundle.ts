@@ -1,0 +1,107 @@
+// Tunnels that carry for each other: which they are, whether one does, and how traffic spreads.
+
+import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
+import type { DesiredTunnel } from "../desired.ts";
+import { drainOf } from "../link-view.ts";
+import { sameAddress } from "./prefix.ts";
+
+/**
+ * The tunnels of its device that BGP leads to the same prefixes by, itself among them; none = it
+ * stands alone, or its routes are not BGP's to move.
+ */
+export function bundleOf(
+  tunnels: readonly DesiredTunnel[],
+  one: DesiredTunnel,
+): readonly DesiredTunnel[] {
+  if (one.bgp === undefined) return [];
+  const found = tunnels.filter((each) => each.bgp !== undefined && whereTo(each) === whereTo(one));
+  return found.length > 1 ? found : [];
+}
+
+function whereTo({ device, remotePrefixes }: DesiredTunnel): string {
+  return [device, ...remotePrefixes.toSorted()].join(" ");
+}
+
+/** Why traffic must not be led onto it now; undefined = it carries. */
+export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
+  const seen = state.ipsec.find((tunnel) => tunnel.name === name);
+  if (seen === undefined) return `${name} is not there`;
+  if (strongValue(seen.ike) !== "established") return `IKE of ${name} is not established`;
+  const sas = strongValue(seen.sas) ?? [];
+  const isCarrying = (["in", "out"] as const).every((way) =>
+    sas.some(({ direction, phase }) => direction === way && phase !== "deleting"),
+  );
+  if (!isCarrying) return `${name} lacks an SA`;
+  if (sessionOf({ name, bgp }, state)?.up !== true) return `BGP over ${name} is not up`;
+  return drainOf(state, name) === "on" ? `${name} is drained` : undefined;
+}
+
+/** The session inside of it; undefined = none is wanted, or none is told. */
+export function sessionOf(
+  { name, bgp }: { readonly name: string; readonly bgp?: DesiredTunnel["bgp"] | undefined },
+  { routing }: DeviceState,
+) {
+  return strongValue(routing)?.tunnelSessions?.find(
+    ({ tunnel, peer }) => tunnel === name && bgp !== undefined && sameAddress(peer, bgp.peer),
+  );
+}
+
+/** Packets that left by it over these looks; undefined = two of them did not tell. */
+export function sentOver(looks: readonly IpsecTunnel[]): bigint | undefined {
+  let before: ReadonlyMap<number, bigint> | undefined;
+  let sent: bigint | undefined;
+  for (const { sas } of looks) {
+    const told = strongValue(sas);
+    if (told === undefined) continue;
+    const out = told.filter(({ direction }) => direction === "out");
+    const now = new Map(out.map(({ spi, packets }) => [spi, packets]));
+    for (const [spi, packets] of before === undefined ? [] : now) {
+      const rise = packets - (before?.get(spi) ?? 0n);
+      sent = (sent ?? 0n) + (rise > 0n ? rise : 0n);
+    }
+    if (before !== undefined) sent ??= 0n;
+    before = now;
+  }
+  return sent;
+}
+
+export interface Share {
+  readonly tunnel: string;
+  readonly sent: bigint;
+  /** Of all that its bundle sent. */
+  readonly percent: number;
+}
+
+/** None while one of them does not tell, or nothing was sent. */
+export function sharesOf(
+  bundle: readonly { readonly name: string }[],
+  looksOf: (tunnel: string) => readonly IpsecTunnel[],
+): readonly Share[] {
+  const counted = bundle.map(({ name }) => ({ tunnel: name, sent: sentOver(looksOf(name)) }));
+  const known = counted.flatMap(({ tunnel, sent }) => (sent === undefined ? [] : { tunnel, sent }));
+  const total = known.reduce((sum, { sent }) => sum + sent, 0n);
+  if (known.length < counted.length || total === 0n) return [];
+  return known.map((one) => ({ ...one, percent: Number((one.sent * 1_000n) / total) / 10 }));
+}
+
+/** Of fewer packets than this nobody can tell how they would spread. */
+const packetsMin = 1_000n;
+/** A hash spreads flows and not packets: only one that is all but left out is named. */
+const leastPart = 4;
+
+/** Names the tunnel that carries the least, if that is far too little; `drained` are meant to. */
+export function imbalanceOf(
+  shares: readonly Share[],
+  drained: ReadonlySet<string>,
+): { readonly tunnel: string; readonly text: string } | undefined {
+  const open = shares.filter(({ tunnel }) => !drained.has(tunnel));
+  const sent = open.reduce((sum, one) => sum + one.sent, 0n);
+  const [first, ...rest] = open;
+  if (first === undefined || rest.length === 0 || sent < packetsMin) return undefined;
+  const least = rest.reduce((low, one) => (one.sent < low.sent ? one : low), first);
+  if (least.sent * BigInt(leastPart * open.length) >= sent) return undefined;
+  const even = Math.round(1_000 / open.length) / 10;
+  const others = open.map(({ tunnel, percent }) => `${tunnel} ${percent} %`).join(", ");
+  const text = `it sends ${least.percent} % where ${even} % would be even: ${others}`;
+  return { tunnel: least.tunnel, text };
+}

@@ -1,0 +1,170 @@
+// Tunnels whose traffic an operator moves to their siblings by BGP, one of a bundle at a time, and
+// gives back; the same way back when no sibling carries any more.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { KeyResolver } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
+import type { World } from "#hal/world.ts";
+import type { Desired, DesiredTunnel } from "./desired.ts";
+import { bundleOf, whyNot } from "./health/tunnel-bundle.ts";
+import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
+import { drainOf } from "./link-view.ts";
+import type { Lookout } from "./lookout.ts";
+import { verify } from "./verify.ts";
+
+export interface TunnelDrainParts {
+  readonly world: Pick<World, "clock" | "log">;
+  readonly desired: Desired;
+  readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
+  readonly keys: (signal: AbortSignal) => KeyResolver;
+  readonly memory: () => Memory;
+  readonly write: (record: JournalRecord) => Promise<void>;
+}
+
+/** A gateway keeps the routes, so that traffic falls back if the siblings fail. */
+const means = "prepend";
+const effectMsMax = 60_000;
+/** Both ends have led the traffic elsewhere by then, or will not. */
+const leavesMs = 20_000;
+const pollMs = 1_000;
+
+export class TunnelDrains {
+  readonly #parts: TunnelDrainParts;
+
+  constructor(parts: TunnelDrainParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws `gate.*` where it must stay in service. */
+  async drain(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
+    const { world, write } = this.#parts;
+    this.#guard(tunnel, await this.#look(tunnel, signal));
+    const drain = { by, since: world.clock.wall() };
+    await write({ kind: "handDrain", link: tunnel.name, drain });
+    await this.#move("port.drain", tunnel, signal);
+    await this.#untilLeft(tunnel, signal);
+  }
+
+  /** Gives the traffic back, whoever moved it away. */
+  async undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    await this.#move("port.restore", tunnel, signal);
+    await this.#parts.write({ kind: "handDrain", link: tunnel.name, drain: null });
+  }
+
+  /** With no sibling left that carries, a tunnel that was drained by hand comes back. */
+  async turn(signal: AbortSignal): Promise<void> {
+    const { desired, memory, lookout, world } = this.#parts;
+    for (const tunnel of desired.tunnels) {
+      if (named(memory().drains, tunnel.name) === undefined) continue;
+      const state = lookout.state(tunnel.device);
+      if (state === undefined || lookout.failure(tunnel.device) !== undefined) continue;
+      const lost = this.#siblingsOf(tunnel).map((sibling) => whyNot(sibling, state));
+      if (lost.some((why) => why === undefined)) continue;
+      const text = `${tunnel.name} gets its traffic back: ${lost.join(", ")}`;
+      world.log.write("warn", "hand-drain-over", text, { device: tunnel.device });
+      await this.undrain(tunnel, signal);
+    }
+  }
+
+  #siblingsOf(tunnel: DesiredTunnel): readonly DesiredTunnel[] {
+    const bundle = bundleOf(this.#parts.desired.tunnels, tunnel);
+    return bundle.filter(({ name }) => name !== tunnel.name);
+  }
+
+  #guard(tunnel: DesiredTunnel, state: DeviceState): void {
+    const { lookout, memory } = this.#parts;
+    const { name, device } = tunnel;
+    const siblings = this.#siblingsOf(tunnel);
+    if (siblings.length === 0) {
+      const why = "no other tunnel of its device has BGP to the same prefixes";
+      throw refusal("gate.siblingUnhealthy", name, why, "linkseal tunnels");
+    }
+    if (lookout.capabilities(device)?.drain === undefined) {
+      const why = `${device} has no means to move traffic (FRR)`;
+      throw refusal("device.unsupported", name, why, "linkseal driver list");
+    }
+    if (drainOf(state, name) === "on") {
+      throw refusal("gate.busy", name, "it is drained already", `linkseal undrain ${name}`);
+    }
+    const other = siblings.find(
+      (each) =>
+        drainOf(state, each.name) === "on" || named(memory().drains, each.name) !== undefined,
+    );
+    if (other !== undefined) {
+      const why = `${other.name} is drained, and one of a bundle is taken out at a time`;
+      throw refusal("gate.busy", name, why, `linkseal undrain ${other.name}`);
+    }
+    const lost = siblings.map((each) => whyNot(each, state));
+    if (lost.every((why) => why !== undefined)) {
+      throw refusal("gate.siblingUnhealthy", name, lost.join(", "), "linkseal tunnels");
+    }
+  }
+
+  async #look({ device, name }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
+    const state = await this.#parts.lookout.look(device, signal);
+    if (state !== undefined) return state;
+    throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
+  }
+
+  async #move(
+    kind: "port.drain" | "port.restore",
+    tunnel: DesiredTunnel,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { lookout, world, keys } = this.#parts;
+    const { name, device: where } = tunnel;
+    const change = [{ kind, port: name, means }] as const;
+    const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
+      withDeadline(world.clock, { ms: effectMsMax, where, effect }, signal, act);
+    const transaction = await bounded("none", async (limit) => {
+      const device = await lookout.device(where, limit);
+      return await device.prepare(change, keys(limit), limit);
+    });
+    await bounded("unknown", (limit) => transaction.apply("final", limit));
+    const gaps = verify(change, await this.#look(tunnel, signal));
+    if (gaps.length === 0) return;
+    throw new LinksealError("verify.mismatch", gaps.join("; "), {
+      effect: "applied",
+      where: name,
+      next: `linkseal tunnels ${name}`,
+    });
+  }
+
+  /** Until no best route leads into it; what comes back is the gateway's to move. */
+  async #untilLeft(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { world } = this.#parts;
+    for (let over = 0; over < leavesMs; over += pollMs) {
+      if (isLeft(tunnel, await this.#look(tunnel, signal))) return;
+      await world.clock.sleep(pollMs, signal);
+    }
+    const text = `${tunnel.name} is drained, and a best route still leads into it`;
+    throw new LinksealError("verify.timeout", text, {
+      effect: "applied",
+      where: tunnel.name,
+      next: `linkseal tunnels ${tunnel.name}`,
+    });
+  }
+}
+
+/** Its neighbour's own address stays reachable by it alone. */
+function isLeft({ name, bgp }: DesiredTunnel, { routing }: DeviceState): boolean {
+  const routes = strongValue(routing)?.routes;
+  return (
+    routes !== undefined &&
+    !routes.some(
+      ({ via, best, prefix }) =>
+        best && via.kind === "tunnel" && via.name === name && prefix.split("/")[0] !== bgp?.peer,
+    )
+  );
+}
+
+function refusal(
+  code: "gate.siblingUnhealthy" | "gate.busy" | "gate.stale" | "device.unsupported",
+  where: string,
+  why: string,
+  next: string,
+): LinksealError {
+  const text = `${where} is not drained: ${why}`;
+  return new LinksealError(code, text, { effect: "none", where, next });
+}
