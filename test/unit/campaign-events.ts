@@ -94,8 +94,13 @@ export class Events {
     }
     if (world.late === 1) this.#lateStage(world);
     if (world.pending !== 0) {
-      const label = world.pending === ours ? "the confirm timer fires" : "the foreign commit ends";
-      this.#fair(label, world.pending === ours ? revert : settle);
+      if (world.pending === ours) this.#fair("the confirm timer fires", revert);
+      else {
+        // A late commit of ours may still land, and the record knows its token.
+        this.#fair("the foreign commit ends", (to) => {
+          to.pending = 0;
+        });
+      }
     }
   }
 

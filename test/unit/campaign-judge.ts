@@ -14,6 +14,7 @@ import {
 } from "./campaign-look.ts";
 import { turn } from "./campaign-moves.ts";
 import {
+  backIn,
   type Config,
   copy,
   foreign,
@@ -29,6 +30,7 @@ import {
   shutIn,
   siblingLost,
   start,
+  strangeKey,
   toldIn,
   updating,
   type World,
@@ -37,6 +39,8 @@ import {
 const ignore = (): void => undefined;
 const turnsMax = 8;
 const healingTurnsMax = 40;
+/** What still waits then waits for its deadline. */
+const deadlineTurn = 20;
 const noon = 0 as WallTime;
 const nothingSeen = { port: undefined, far: "unknown" } as const;
 const parking = ["gated", "awaitingPeer", "held"];
@@ -72,7 +76,8 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
   const left = (to: World): boolean => linkIn(to.record) !== link || stateName(to.record) !== state;
   if (world.routerUnseen === 1) return;
   judgeTraffic(world, oracle, report, left);
-  if (world.pending === ours && !mayBeArmed(world)) {
+  // What came late and is of a record that was lost is nobody's that the agent knows.
+  if (pendingSeen(world) === ours && !mayBeArmed(world)) {
     report(`TIMER: a commit of ours is armed in ${state}`);
   }
   if (!parking.includes(state)) return;
@@ -147,6 +152,8 @@ function heals(world: World, oracle: Oracle): boolean {
   for (let turns = 0; turns < healingTurnsMax; turns += 1) {
     Object.assign(to, well, open, { alive: 1 });
     if (to.pending === foreign) to.pending = 0;
+    if (turns === deadlineTurn && !parking.includes(stateName(to.record))) to.overdue = 1;
+    to.keys &= ~strangeKey;
     if (isUp(to, oracle.config)) return true;
     if (stateName(to.record) === "held") resume(to, oracle.config);
     turn(to, oracle, "goes well", ignore);
@@ -176,7 +183,9 @@ export function judgeTimer(before: World, after: World, oracle: Oracle): string 
 function timerVerdict(before: World, after: World, oracle: Oracle): string | undefined {
   const { config } = oracle;
   if (!matches(before, config) || matches(after, config)) return undefined;
-  const unasked = before.moved === 1 && before.hardware === onNew && !toldIn(before.record);
+  // A campaign that was taken up again to go back asks for old, whatever it asked for before.
+  const asksForNew = toldIn(before.record) && !backIn(before.record);
+  const unasked = before.moved === 1 && before.hardware === onNew && !asksForNew;
   const bare = goesBackBare(before, config);
   if (!unasked && !bare) return "TIMER: it takes away the key that the far end uses";
   if (isHidden(before, config)) return "residual";

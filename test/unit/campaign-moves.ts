@@ -189,7 +189,8 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   }
   if (luck === "is lost") return;
   if (luck === "dies during it") {
-    world.late = 1;
+    // What its validation refuses is never sent.
+    world.late = 1 - world.refuses;
     return;
   }
   if (luck === "comes after a hand") {
