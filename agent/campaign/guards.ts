@@ -11,6 +11,10 @@ export const holdsNew = ({ port }: Context): boolean =>
   port?.keys === "both" || port?.keys === "new";
 export const holdsOld = ({ port }: Context): boolean =>
   port?.keys === "both" || port?.keys === "old";
+/** In an emergency nothing that the old key protected may stay in use. */
+export const lacksFreshSak = ({ campaign, facts, port }: Context): boolean =>
+  campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak;
+
 export const isUsable = ({ port }: Context): boolean =>
   port !== undefined && port.carriedBy !== "nothing";
 const isQuiet = ({ port }: Context): boolean => port?.pending === "none";

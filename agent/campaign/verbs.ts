@@ -96,6 +96,8 @@ function revert(campaign: Campaign, port: PortFacts | undefined, at: WallTime): 
   );
   return to(campaign, "gated", "the operator wants the old key back", at, {
     ...noMarks,
+    // What was sent under it may still land.
+    token: campaign.token,
     links,
     at: left,
     told: true,

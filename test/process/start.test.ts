@@ -111,10 +111,10 @@ describe("sim site --once", () => {
 });
 
 describe("sim site", () => {
-  it("lists twelve faults with their moments", async () => {
+  it("lists thirteen faults with their moments", async () => {
     const { exit, out } = await run("sim", "site", "--list-faults");
     const rows = out.trim().split("\n");
-    expect([exit, rows.length]).toEqual([0, 12]);
+    expect([exit, rows.length]).toEqual([0, 13]);
     expect(rows.every((row) => /(before the first effect|once all is protected)$/.test(row))).toBe(
       true,
     );

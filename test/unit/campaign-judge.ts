@@ -38,6 +38,8 @@ import {
 
 const ignore = (): void => undefined;
 const turnsMax = 8;
+/** One to see that the key is needed, and one to keep it. */
+const keepingTurnsMax = 2;
 const healingTurnsMax = 40;
 /** What still waits then waits for its deadline. */
 const deadlineTurn = 20;
@@ -131,6 +133,8 @@ function judgePending(world: World, oracle: Oracle, report: (broken: string) => 
   if (pendingSeen(world) !== ours || world.farUnseen === 1 || !isUp(world, oracle.config)) return;
   if (settles(world, oracle, (to) => to.pending === 0)) return;
   if (world.operation === updating) return;
+  // Once somebody may have been told of new nothing is rolled back: silence until the timer.
+  if (toldIn(world.record) && world.hardware === onOld) return;
   report(`TIMER: a commit of ours stays pending in ${stateName(world.record)}`);
 }
 
@@ -189,13 +193,16 @@ function timerVerdict(before: World, after: World, oracle: Oracle): string | und
   const bare = goesBackBare(before, config);
   if (!unasked && !bare) return "TIMER: it takes away the key that the far end uses";
   if (isHidden(before, config)) return "residual";
+  // Right after its start nothing at the far end counts as settled: it may be on its way to old.
+  if (before.startGrace === 1 && backIn(before.record)) return "residual";
   if (before.alive === 0 || before.routerUnseen === 1) return "residual";
   if (pendingSeen(before) !== ours && before.tailLost === 1) return "residual";
   const to = scratchOf(oracle);
   copy(before, to);
-  const { action } = turn(to, oracle, "goes well", ignore);
-  // It had no turn since: its next one would keep the key.
-  if (action === "confirm") return "residual";
+  // It had no turn since: its next ones would keep the key.
+  for (let turns = 0; turns < keepingTurnsMax; turns += 1) {
+    if (turn(to, oracle, "goes well", ignore).action === "confirm") return "residual";
+  }
   const shows = bare || seesNew(before, config) || carrierOf(before, config) === 1;
   if (!shows) return "residual";
   return `TIMER: it takes a key away that the agent could keep, in ${stateName(before.record)}`;

@@ -7,6 +7,7 @@ import {
   isManual,
   isOverdue,
   isUsable,
+  lacksFreshSak,
   siblingLost,
 } from "../guards.ts";
 import type { Context, Row } from "../model.ts";
@@ -24,23 +25,20 @@ const mayTake = ({ facts }: Context): boolean =>
 const onceProven: readonly Row[] = [
   {
     name: "proving.staleSakLate",
-    when: ({ campaign, facts, port }) =>
-      campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak && facts.overdue,
+    when: (context) => lacksFreshSak(context) && isOverdue(context),
     next: "held",
     because: "the SAK is still one that the old key protected",
   },
   {
     name: "proving.freshSak",
-    when: ({ campaign, facts, port }) =>
-      campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak,
+    when: lacksFreshSak,
     next: "proving",
     action: "rekeySak",
     because: "the SAK is older than the new key: a fresh one is asked for",
   },
   {
     name: "proving.staleSak",
-    when: ({ campaign, facts, port }) =>
-      campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak,
+    when: lacksFreshSak,
     next: "proving",
     because: "waiting for a SAK that the old key never protected",
   },

@@ -10,6 +10,7 @@ import {
   isManual,
   isOverdue,
   isUsable,
+  lacksFreshSak,
   siblingLost,
 } from "../guards.ts";
 import type { CampaignKind, Context, Outcome, Row } from "../model.ts";
@@ -40,6 +41,7 @@ const doneAs = (kind: CampaignKind): Row => ({
     context.campaign.kind === kind &&
     carries(context) &&
     context.port?.keys === "new" &&
+    !lacksFreshSak(context) &&
     farIsNew(context),
   next: "done",
   mark: { outcome: successes[kind] },
@@ -97,10 +99,14 @@ export const restoring: readonly Row[] = [
     because: "the link carries as it did before",
   },
   {
-    name: "restoring.both",
-    when: (context) => carries(context) && context.port?.keys === "both",
+    name: "restoring.unfinished",
+    when: (context) =>
+      carries(context) && (context.port?.keys === "both" || lacksFreshSak(context)),
     next: "gated",
-    because: "the link carries with both keys on the router: one of them still has to go",
+    because: (context) =>
+      lacksFreshSak(context)
+        ? "the link carries by a SAK that the old key protected: a fresh one is still to come"
+        : "the link carries with both keys on the router: one of them still has to go",
   },
   {
     name: "restoring.late",
