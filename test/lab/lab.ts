@@ -43,6 +43,12 @@ const patienceMs = 900_000;
 /** Between the old key's end at the far end and the new one's start: its change is not atomic. */
 const gapMs = 3000;
 
+/** When the stand-in at the end of a link was started on a new key, by the wall clock. */
+interface FarChange {
+  readonly atMs: number;
+  readonly link: string;
+}
+
 export class Lab implements AsyncDisposable {
   readonly pair: Pair;
   readonly standIn: StandIn;
@@ -52,6 +58,7 @@ export class Lab implements AsyncDisposable {
   readonly group = "erd-lab";
   readonly #say: (line: string) => void;
   readonly #processes = new Map<string, Served>();
+  readonly #farChanges: FarChange[] = [];
   #cloudSaid = "";
 
   private constructor(folder: string, pair: Pair, say: (line: string) => void) {
@@ -108,6 +115,10 @@ export class Lab implements AsyncDisposable {
         .split("\n")
         .filter((line) => /"level":"(?:warn|error)"/.test(line)),
     );
+  }
+
+  get farChanges(): readonly FarChange[] {
+    return this.#farChanges;
   }
 
   async end(name: string, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
@@ -239,12 +250,14 @@ export class Lab implements AsyncDisposable {
     const { link, state } = campaign;
     const want = campaign.links.find(({ name }) => name === link);
     const port = links.find(({ name }) => name === link)?.port;
-    if (want === undefined || port === undefined) return;
+    if (link === null || want === undefined || port === undefined) return;
     if (state === "awaitingPeer") await this.run("rotation", "proceed", this.group);
     if (state !== "switching" || asked.has(want.cakSecretId)) return;
     asked.add(want.cakSecretId);
     this.#say(`  a person points the far end of ${port} at the key ${want.ckn.slice(0, 8)}…`);
-    await this.standIn.give(port, await this.#pointed(port, want), gapMs);
+    const key = await this.#pointed(port, want);
+    await this.standIn.give(port, key, gapMs);
+    this.#farChanges.push({ atMs: this.standIn.startedAt, link });
   }
 
   /** By the management API; the stand-in's hardware is somebody else's. */

@@ -1,0 +1,49 @@
+// How long a link that carries while it is rotated on a real kernel is dark, and by whom.
+
+import { setTimeout as rest } from "node:timers/promises";
+import { startLinkTraffic } from "../kernel/host/router.ts";
+import { keyOf, wire } from "../kernel/mka/station.ts";
+import { Supplicant } from "../kernel/mka/supplicant.ts";
+import { type Lab, links } from "./lab.ts";
+
+/** How long a link that was not drained was without traffic. */
+interface Dark {
+  readonly link: string;
+  readonly darkMs: number;
+  /** Of them after the far end's new key was there. */
+  readonly oursMs: number;
+}
+
+/** The config says `drain: none` from here on. */
+export async function rotateUndrained(lab: Lab): Promise<readonly Dark[]> {
+  await lab.configure("none");
+  const stop = await startLinkTraffic(lab.pair);
+  await rest(2000);
+  await lab.offerKeys();
+  const begunAt = Date.now();
+  const why = await lab.rotate();
+  if (why !== undefined) throw new Error(`not rotated: ${why}`);
+  const tallies = await stop();
+  return links.map(({ name }, index) => {
+    const both = tallies.slice(2 * index, 2 * index + 2);
+    const from = Math.min(...both.map(({ silence }) => silence.from));
+    const until = Math.max(...both.map(({ silence }) => silence.until));
+    const ready = lab.farChanges.find(({ atMs, link }) => atMs >= begunAt && link === name);
+    if (ready === undefined) throw new Error(`the far end of ${name} was given no key`);
+    if (ready.atMs < from || ready.atMs > until) throw new Error(`${name} was dark another time`);
+    const [darkMs, oursMs] = [until - from, until - ready.atMs].map(Math.round);
+    return { link: name, darkMs: darkMs ?? 0, oursMs: oursMs ?? 0 };
+  });
+}
+
+/** From the start of both ends, by hand and at one moment, until both say that they are secured. */
+export async function betweenSupplicants(): Promise<number> {
+  const [left, right] = wire();
+  const key = keyOf("c0ffee", 32);
+  const begun = performance.now();
+  const common = { version: "2.11", key, suite: "gcm-aes-256" } as const;
+  using a = new Supplicant({ ...common, network: left, priority: 16 });
+  using b = new Supplicant({ ...common, network: right, priority: 32 });
+  while (!(a.isSecured && b.isSecured)) await rest(100);
+  return Math.round(performance.now() - begun);
+}
