@@ -133,8 +133,8 @@ function judgePending(world: World, oracle: Oracle, report: (broken: string) => 
   if (pendingSeen(world) !== ours || world.farUnseen === 1 || !isUp(world, oracle.config)) return;
   if (settles(world, oracle, (to) => to.pending === 0)) return;
   if (world.operation === updating) return;
-  // Once somebody may have been told of new nothing is rolled back: silence until the timer.
-  if (toldIn(world.record) && world.hardware === onOld) return;
+  // A campaign taken up again to go back rolls nothing back by itself: silence until the timer.
+  if (toldIn(world.record) && backIn(world.record) && world.hardware === onOld) return;
   report(`TIMER: a commit of ours stays pending in ${stateName(world.record)}`);
 }
 
