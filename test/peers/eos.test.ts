@@ -3,7 +3,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { EosFace } from "#sim/faces/eos.ts";
 import { paceClock } from "#sim/serve.ts";
 import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
@@ -72,10 +72,13 @@ describe("a router that speaks EOS", () => {
     expect(said).toContain("+   shutdown");
     expect(said).toContain('"state": "pendingCommitTimer"');
     expect(place.rig.router.configured(port)?.admin).toBe("down");
-    for (let turn = 0; turn < 40; turn += 1) {
-      const sessions = await run([...ssh(login), "show configuration sessions detail | json"], "");
-      if (!sessions.includes("ours")) break;
-    }
+    await vi.waitFor(
+      async () => {
+        const shown = await run([...ssh(login), "show configuration sessions detail | json"], "");
+        expect(shown).not.toContain("ours");
+      },
+      { timeout: 10_000, interval: 100 },
+    );
     expect(place.rig.router.configured(port)?.admin).toBe("up");
   });
 
