@@ -112,17 +112,19 @@ function* tooMany(
   // A person, or a vault that serves an old version, may give a far end a key that we did not.
   const kept = (each: LinkTruth): readonly Ckn[] =>
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
+  const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
+    moment.at - (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) > unseenMs;
+  // What changes the router itself starts from the keys that it holds; nothing else has read them.
+  const startsThere = (each: LinkTruth): boolean => each.id === link.id && endOf(effect) === "edge";
+  const counted = (each: LinkTruth): readonly Ckn[] =>
+    startsThere(each) ? kept(each) : kept(each).filter((ckn) => isSeen(each, ckn));
   const late = new Set(passing.values());
-  const onLink = new Set([...kept(link), ...asked].filter((ckn) => !late.has(ckn)));
+  const onLink = new Set([...counted(link), ...asked].filter((ckn) => !late.has(ckn)));
   if (onLink.size > keysPerLinkMax) {
     const text = `${onLink.size} keys stand on ${link.id}, and ${keysPerLinkMax} is the most`;
     yield { promise: "P6", event, text };
   }
   const most = moment.now.links.length + 1;
-  const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
-    moment.at - (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) > unseenMs;
-  const counted = (each: LinkTruth): readonly Ckn[] =>
-    each.id === link.id ? kept(each) : kept(each).filter((ckn) => isSeen(each, ckn));
   const all = [...moment.now.links.flatMap(counted), ...asked];
   const inGroup = new Set(all.filter((ckn) => ours.has(ckn) && !late.has(ckn)));
   if (inGroup.size > most) {

@@ -289,9 +289,10 @@ export function takeOff(link: SiteLink): void {
   });
 }
 
-/** Exactly these; one of them leads. */
+/** Exactly these, one of which leads; a port that has lost its MACsec gets it back with them. */
 export function setKeys(link: SiteLink, keys: PortConfig["keys"]): void {
   edit(link, (port) => {
+    port.macsec ??= link.settings ?? handMadeSettings;
     port.keys = keys.map((key, index) => {
       const leads = keys.some(({ role }) => role === "primary")
         ? key.role === "primary"

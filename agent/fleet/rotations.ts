@@ -7,6 +7,7 @@ import type { Prng } from "#sim/prng.ts";
 import { Prng as Random } from "#sim/prng.ts";
 import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
+import type { EffectEvent } from "#sim/truth.ts";
 import type { Mind } from "../campaign/conductor.ts";
 import { type Campaign, type CampaignState, entryOf } from "../campaign/model.ts";
 import { openCampaign } from "../journal/memory.ts";
@@ -71,8 +72,8 @@ class Rotations {
   readonly #faults: Counts = {};
   readonly #ended: Counts = {};
   readonly #failures: string[] = [];
-  /** By link: when the agent last shut its port. */
-  readonly #shutAt = new Map<string, Instant>();
+  /** By link: who shut its port last, and when. */
+  readonly #shut = new Map<string, { readonly by: EffectEvent["by"]; readonly at: Instant }>();
   /** By group: the campaign that was begun last, as its first record tells. */
   readonly #begun = new Map<string, string>();
   /** By group: what it says, and since when it says so. */
@@ -127,9 +128,9 @@ class Rotations {
         if (what === "strikes") count(this.#faults, name);
       },
       effect: ({ by, what, link }) => {
-        if (by !== "agent" || what !== "port.shut" || link === undefined) return;
-        this.#shutAt.set(link, this.#run.fleet.site.clock.now());
-        this.#ambush?.shut(link);
+        if (what !== "port.shut" || link === undefined) return;
+        this.#shut.set(link, { by, at: this.#run.fleet.site.clock.now() });
+        if (by === "agent") this.#ambush?.shut(link);
       },
     });
   }
@@ -347,9 +348,11 @@ class Rotations {
       // What people shut is open again once the weather is calm.
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
       if (link?.router.configured(link.port)?.admin !== "down") continue;
+      const shut = this.#shut.get(link.id);
+      // What goes back by a timer may shut again what people had opened: theirs to open once more.
+      if (shut?.by === "person") continue;
       // A commit that an agent forgot may be undone later: that the port is shut is told.
-      const shutAt = this.#shutAt.get(link.id);
-      if (shutAt !== undefined && shutAt < (this.#lives.forgotAt ?? shutAt)) continue;
+      if (shut !== undefined && shut.at < (this.#lives.forgotAt ?? shut.at)) continue;
       this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
     }
   }
