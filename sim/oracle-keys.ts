@@ -30,7 +30,7 @@ const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
   "rollback",
 ]);
 
-/** What a router brought back by itself so shortly before was in no look of the agent. */
+/** What a router brought back so shortly before a change was asked for was in no look. */
 const unseenMs = 10_000;
 
 export function watchKeys(): Checker {
@@ -44,6 +44,8 @@ export function watchKeys(): Checker {
   const passing = new Map<string, Ckn>();
   /** By link and key: when its router brought it back by itself. */
   const cameBackAt = new Map<string, Instant>();
+  /** By link: when the agent last took its traffic away. */
+  const drainedAt = new Map<string, Instant>();
   return (moment) => {
     const findings: Finding[] = [];
     for (const { id, commitArmed } of moment.now.links) {
@@ -57,10 +59,13 @@ export function watchKeys(): Checker {
         pointed.set(effect.link, effect.by === "agent" ? effect.ckn : undefined);
       }
       if (effect.what === "takeover") noteReturned(moment, effect, cameBackAt);
+      if (effect.by === "agent" && effect.what === "port.drain") {
+        drainedAt.set(effect.link ?? "", effect.at);
+      }
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
       if (isLate(moment, effect)) passing.set(effect.link ?? "", effect.ckn ?? ("" as Ckn));
-      findings.push(...tooMany(moment, effect, { ours, pointed, passing, cameBackAt }));
+      findings.push(...tooMany(moment, effect, { ours, pointed, passing, cameBackAt, drainedAt }));
       findings.push(...reused(moment, effect, meanings));
     }
     for (const link of moment.now.links) {
@@ -81,6 +86,7 @@ interface Origins {
   readonly pointed: ReadonlyMap<string, Ckn | undefined>;
   readonly passing: ReadonlyMap<string, Ckn>;
   readonly cameBackAt: ReadonlyMap<string, Instant>;
+  readonly drainedAt: ReadonlyMap<string, Instant>;
 }
 
 function noteReturned(
@@ -94,16 +100,21 @@ function noteReturned(
   }
 }
 
-function isLate({ known, now, at }: Moment, { token, link }: EffectEvent): boolean {
-  const toldAt = token === undefined ? undefined : known.get(token)?.at;
-  const pending = linkOf(now, link)?.commitArmed === true;
-  return pending && toldAt !== undefined && at - toldAt > lateMs;
+/** When its router was told to; undefined = nobody is known to have done so. */
+function toldAt({ known }: Moment, { token }: EffectEvent): Instant | undefined {
+  return token === undefined ? undefined : known.get(token)?.at;
+}
+
+function isLate(moment: Moment, effect: EffectEvent): boolean {
+  const pending = linkOf(moment.now, effect.link)?.commitArmed === true;
+  const asked = toldAt(moment, effect);
+  return pending && asked !== undefined && moment.at - asked > lateMs;
 }
 
 function* tooMany(
   moment: Moment,
   effect: EffectEvent,
-  { ours, pointed, passing, cameBackAt }: Origins,
+  { ours, pointed, passing, cameBackAt, drainedAt }: Origins,
 ): Iterable<Finding> {
   const link = linkOf(moment.now, effect.link);
   if (link === undefined) return;
@@ -112,8 +123,14 @@ function* tooMany(
   // A person, or a vault that serves an old version, may give a far end a key that we did not.
   const kept = (each: LinkTruth): readonly Ckn[] =>
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
+  // A router may take its time: what came back since it was told was in no look either.
+  const askedAt = toldAt(moment, effect) ?? moment.at;
+  const seenUntil = askedAt - unseenMs;
+  // A link that is drained already is finished first: to leave it half way would darken both.
+  const begunAt = (link.drained ? drainedAt.get(link.id) : undefined) ?? askedAt;
   const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
-    moment.at - (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) > unseenMs;
+    (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) <
+    (each.id === link.id ? seenUntil : Math.min(seenUntil, begunAt));
   // What changes the router itself starts from the keys that it holds; nothing else has read them.
   const startsThere = (each: LinkTruth): boolean => each.id === link.id && endOf(effect) === "edge";
   const counted = (each: LinkTruth): readonly Ckn[] =>
