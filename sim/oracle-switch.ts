@@ -73,7 +73,10 @@ export function watchTraffic(isDrained: () => boolean, freshMs: number): Checker
   const quietAt = new Map<string, Instant>();
   return (moment) => {
     const findings = isDrained() ? [...underTraffic(moment, quietAt, freshMs)] : [];
-    for (const { id, offered } of moment.now.links) if (!offered) quietAt.set(id, moment.at);
+    for (const { id, offered, carries } of moment.now.links) {
+      // What carries nothing has no traffic to lose, until a look can have shown that it does again.
+      if (!offered || !carries) quietAt.set(id, moment.at);
+    }
     return findings;
   };
 }

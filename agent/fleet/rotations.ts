@@ -128,7 +128,8 @@ class Rotations {
         if (what === "strikes") count(this.#faults, name);
       },
       effect: ({ by, what, link }) => {
-        if (what !== "port.shut" || link === undefined) return;
+        const isBrought = what === "takeover" && this.#isShut(link);
+        if (link === undefined || !(what === "port.shut" || isBrought)) return;
         this.#shut.set(link, { by, at: this.#run.fleet.site.clock.now() });
         if (by === "agent") this.#ambush?.shut(link);
       },
@@ -347,14 +348,19 @@ class Rotations {
       if (lie !== undefined) this.#fail(lie);
       // What people shut is open again once the weather is calm.
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
-      if (link?.router.configured(link.port)?.admin !== "down") continue;
+      if (link === undefined || !this.#isShut(link.id)) continue;
       const shut = this.#shut.get(link.id);
-      // What goes back by a timer may shut again what people had opened: theirs to open once more.
-      if (shut?.by === "person") continue;
+      // What goes back by itself may shut again what was opened: theirs to open who then see it.
+      if (shut !== undefined && shut.by !== "agent") continue;
       // A commit that an agent forgot may be undone later: that the port is shut is told.
       if (shut !== undefined && shut.at < (this.#lives.forgotAt ?? shut.at)) continue;
       this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
     }
+  }
+
+  #isShut(id: string | undefined): boolean {
+    const link = id === undefined ? undefined : this.#run.fleet.site.link(id);
+    return link?.router.configured(link.port)?.admin === "down";
   }
 
   #countParked(group: string): void {

@@ -154,7 +154,11 @@ async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Pr
 }
 
 /** Likewise after a key was taken off it, and its sibling gets one so much later. */
-async function addAfterReturn(all: Scene, laterMs: number): Promise<void> {
+async function addAfterReturn(
+  all: Scene,
+  laterMs: number,
+  how: "with both links in use" | "already drained" | "pointed at it by a person",
+): Promise<void> {
   const { hand, primary, secondary, site } = all;
   const key = hand.newKey(primary);
   await lookBoth(all);
@@ -163,10 +167,38 @@ async function addAfterReturn(all: Scene, laterMs: number): Promise<void> {
   const { port } = primary;
   await hand.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
   await lookBoth(all);
+  if (how === "already drained") await hand.drain(secondary);
   primary.router.takeOver(1);
+  const next = hand.newKey(secondary);
+  if (how === "pointed at it by a person") {
+    secondary.msee.person(secondary.azureLink, { key: next });
+    while (secondary.far.keys()[0]?.ckn !== next.ckn) await site.clock.sleep(100);
+  }
   await site.clock.sleep(laterMs);
-  await hand.change(secondary, hand.keyChange(secondary, "addKey", hand.newKey(secondary)));
+  await hand.change(secondary, hand.keyChange(secondary, "addKey", next));
   expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
+}
+
+/** A far end is told of a key so long after its link has come out of the dark, undrained. */
+async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
+  const { hand, primary, site } = all;
+  await lookBoth(all);
+  const key = hand.newKey(primary);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  primary.edge.setFault("staleSak", true);
+  primary.far.rekeySak();
+  for (let spent = 0; spent < 20_000; spent += 10_000) {
+    await site.clock.sleep(10_000);
+    await lookBoth(all);
+  }
+  primary.edge.setFault("staleSak", false);
+  primary.far.rekeySak();
+  for (let spent = 0; spent < laterMs; spent += 1_000) {
+    await site.clock.sleep(1_000);
+    await lookBoth(all);
+  }
+  hand.put(primary, key);
+  await site.clock.sleep(1_000);
 }
 
 describe("the oracle", () => {
@@ -184,13 +216,28 @@ describe("the oracle", () => {
   });
 
   it.each([
+    [1_000, "with both links in use", []],
+    [12_000, "with both links in use", ["P6"]],
+    [12_000, "already drained", []],
+    [12_000, "pointed at it by a person", []],
+  ] as const)(
+    "counts a key that came back by itself %i ms before one for a sibling %s as %j",
+    async (ms, how, expected) => {
+      const all = await scene();
+      await play(all, async () => await addAfterReturn(all, ms, how));
+      const promises = all.oracle.violations.map(({ promise }) => promise);
+      expect(promises.filter((promise) => promise === "P6")).toEqual(expected);
+    },
+  );
+
+  it.each([
     [1_000, []],
-    [12_000, ["P6"]],
-  ] as const)("counts a key that came back by itself %i ms before as %j", async (ms, expected) => {
+    [150_000, ["P2"]],
+  ] as const)("judges a put %i ms after the dark as %j", async (ms, expected) => {
     const all = await scene();
-    await play(all, async () => await addAfterReturn(all, ms));
-    const promises = all.oracle.violations.map(({ promise }) => promise);
-    expect(promises.filter((promise) => promise === "P6")).toEqual(expected);
+    all.oracle.expectDrained();
+    await play(all, async () => await putAfterDark(all, ms));
+    expect(all.oracle.violations.map(({ promise }) => promise)).toEqual(expected);
   });
 
   it("lets pass a staged key that the router takes long after it was told to", async () => {
