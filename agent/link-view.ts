@@ -48,6 +48,13 @@ export function securedBy(port: MacsecPort, key: KeyRef): boolean {
   );
 }
 
+/** A look since then found the port open, and light on it. */
+export function seenLit({ state, link }: LinkView, since: Instant | undefined): boolean {
+  if (state === undefined || (since !== undefined && state.at <= since)) return false;
+  const port = portOf(state, link.port);
+  return port !== undefined && strongValue(port.linkUp) === true;
+}
+
 /** Oldest reading that still counts. */
 export function fresh(
   state: DeviceState | undefined,

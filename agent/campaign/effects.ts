@@ -14,6 +14,7 @@ import type { KeyRef, PortName } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import type { JournalRecord } from "../journal/memory.ts";
+import { seenLit } from "../link-view.ts";
 import type { Lookout } from "../lookout.ts";
 import { type ActionKind, type Campaign, entryOf, type Facts, type PortFacts } from "./model.ts";
 
@@ -181,9 +182,12 @@ export class Effects {
       await this.#parts.write({ kind: "campaign", campaign: { ...campaign, token } });
       return ms;
     });
-    // Where the port was shut for it, the link was taken already.
-    const checked = this.#shutsFirst(link) ? { ...task, recheck: () => undefined } : task;
-    await this.#apply(checked, transaction, action, within, signal);
+    // Where the port was shut for it, the link was taken already, unless its router has undone that.
+    const recheck = (): void => {
+      const view = this.#parts.lookout.view(link);
+      if (!this.#shutsFirst(link) || seenLit(view, this.#changedAt)) task.recheck();
+    };
+    await this.#apply({ ...task, recheck }, transaction, action, within, signal);
   }
 
   async #within(link: DesiredLink, signal: AbortSignal): Promise<number | "final"> {

@@ -5,9 +5,11 @@ import type { Task } from "#agent/campaign/effects.ts";
 import { withinOf } from "#agent/campaign/effects.ts";
 import type { ActionKind, Campaign } from "#agent/campaign/model.ts";
 import type { Desired } from "#agent/desired.ts";
+import { known } from "#hal/model.ts";
 import { calmPort } from "./campaign-kit.ts";
 import { failing, newKey, oldKey, rotation, shutsFirst } from "./conductor-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
+import { never, settled } from "./site-bench.ts";
 
 const at = { port: "et-0/0/0" };
 const [entry] = rotation().links;
@@ -192,6 +194,27 @@ describe("a router that needs its port shut for a key", () => {
     };
     await scene.fails("stage", { recheck });
     expect(scene.log.filter((line) => line.startsWith("apply"))).toEqual([]);
+  });
+
+  it.each([
+    ["before it was shut", true, 1],
+    ["shut as it was left", false, 1],
+    ["open again by itself: seed 16-345", true, 2],
+  ] as const)("is checked as often as it is taken where a look finds it %s", async (...row) => {
+    const [when, linkUp, checks] = row;
+    const scene = new EffectsBench(quirk);
+    const look = async (): Promise<void> => {
+      scene.port.primary = { ...scene.port.primary, linkUp: known(linkUp, scene.clock.now()) };
+      await scene.lookout.look("edge-a", never);
+    };
+    if (when === "before it was shut") await settled(scene.clock, look());
+    await scene.clock.runFor(1_000);
+    scene.hooks.prepare = async () => {
+      await scene.clock.sleep(1_000);
+      if (when !== "before it was shut" && scene.changes.length === 2) await look();
+    };
+    await scene.run("add");
+    expect(scene.log.filter((line) => line === "recheck")).toHaveLength(checks);
   });
 
   it("has its replacement validated anew once it is shut", async () => {
