@@ -70,11 +70,15 @@ export class Reconciler {
 
   /** One turn: look at the device and its far ends, then mend what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
-    const { lookout, device } = this.#parts;
+    const { lookout, device, inCampaign } = this.#parts;
     const state = this.#seenByCampaign() ?? (await lookout.look(device, signal));
     // That of a real cloud has a watch of its own.
     const isSimulated = this.#parts.desired.azure.cloud === "sim";
-    for (const link of isSimulated ? this.#links() : []) await lookout.lookPeer(link, signal);
+    for (const link of isSimulated ? this.#links() : []) {
+      // What a campaign under way has just asked need not be asked again.
+      const everyMs = inCampaign() ? lookedMs : 0;
+      if (lookout.isPeerDue(link, everyMs)) await lookout.lookPeer(link, signal);
+    }
     if (state === undefined) return;
     this.#judge(state);
     if (this.#parts.paused()) return;

@@ -39,8 +39,9 @@ type Temper = "careless" | "careful";
 
 const who = "person";
 const tickMs = { careless: { low: 5_000, high: 30_000 }, careful: { low: 5_000, high: 15_000 } };
-/** Most people answer in minutes, some after lunch. */
+/** Most people answer in minutes, some after lunch; who is told "now" sits there already. */
 const answerMs = { low: 5_000, high: 90_000 };
+const promptMs = { low: 3_000, high: 30_000 };
 const lunchMs = { low: 1_200_000, high: 5_400_000 };
 
 export class Person {
@@ -145,7 +146,8 @@ export class Person {
   #delayMs(prng: Prng, state: Campaign["state"]): number {
     if (this.#temper === "careful") return prng.between(2_000, 20_000);
     if (state === "gated") return prng.between(20_000, 600_000);
-    const { low, high } = prng.chance(0.02) ? lunchMs : answerMs;
+    const usualMs = state === "switching" ? promptMs : answerMs;
+    const { low, high } = prng.chance(0.02) ? lunchMs : usualMs;
     return prng.between(low, high);
   }
 

@@ -46,8 +46,8 @@ const stillMs = minuteMs;
 const roundsMax = 40;
 /** Waiting times are short here, and so are faults. */
 const lasting = 0.25;
-/** Half as long as an operation at the far end takes elsewhere. */
-const farEndDelayMs = { low: 6_000, high: 18_000 };
+/** A third of what an operation at the far end takes elsewhere. */
+const farEndDelayMs = { low: 4_000, high: 12_000 };
 /** What the links are set to; of the last one the far end has nothing to do. */
 const settings = [
   "suite: gcm-aes-xpn-256",

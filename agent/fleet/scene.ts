@@ -65,7 +65,7 @@ const windows = Array.from({ length: 12 }, (_, index) => {
 });
 
 const deadlineLines: Readonly<Record<Scene["deadlines"], readonly string[]>> = {
-  patient: ["  verify: 110s", "  confirm: 3m", "  farEnd: 6m"],
+  patient: ["  verify: 110s", "  confirm: 3m", "  farEnd: 4m"],
   hasty: ["  verify: 30s", "  confirm: 6m", "  farEnd: 100s"],
 };
 
