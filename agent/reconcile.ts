@@ -8,7 +8,8 @@ import { type DeviceState, strongValue, type TunnelAuth, type WantedSettings } f
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
 import { riskAccepted } from "./campaign/begin.ts";
-import { commitLost, withinOf } from "./campaign/effects.ts";
+import { withinOf } from "./campaign/effects.ts";
+import { commitLost } from "./commit-lost.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";

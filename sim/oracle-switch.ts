@@ -74,7 +74,7 @@ export function watchTraffic(isDrained: () => boolean, freshMs: number): Checker
   return (moment) => {
     const findings = isDrained() ? [...underTraffic(moment, quietAt, freshMs)] : [];
     for (const { id, offered, carries } of moment.now.links) {
-      // What carries nothing has no traffic to lose, until a look can have shown that it does again.
+      // What carries nothing has no traffic to lose until a look can have shown that it does.
       if (!offered || !carries) quietAt.set(id, moment.at);
     }
     return findings;

@@ -12,6 +12,7 @@ import type {
 import { LinksealError } from "#hal/error.ts";
 import type { KeyRef, PortName } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import { commitLost } from "../commit-lost.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import type { JournalRecord } from "../journal/memory.ts";
 import { seenLit } from "../link-view.ts";
@@ -165,11 +166,11 @@ export class Effects {
   /** Beside each other on the router: the new key joins, leads, or one of the two leaves. */
   async #changeKeys(action: KeyAction, task: Task, signal: AbortSignal): Promise<void> {
     const { link, campaign } = task;
-    const change = keyChange(action, task);
+    const change = this.#opening(link, keyChange(action, task));
     await this.#shutFirst(task, signal);
     let transaction: Transaction;
     try {
-      transaction = await this.#validate(link, this.#opening(link, change), signal);
+      transaction = await this.#validate(link, change, signal);
     } catch (error) {
       if (action !== "stage" && action !== "add") throw error;
       this.#noteRefusal(error, purposeOf("forward", campaign), link);
@@ -182,10 +183,10 @@ export class Effects {
       await this.#parts.write({ kind: "campaign", campaign: { ...campaign, token } });
       return ms;
     });
-    // Where the port was shut for it, the link was taken already, unless its router has undone that.
+    // Where the port was shut for it, the link was taken already, unless its router undid that.
     const recheck = (): void => {
-      const view = this.#parts.lookout.view(link);
-      if (!this.#shutsFirst(link) || seenLit(view, this.#changedAt)) task.recheck();
+      const isOpen = seenLit(this.#parts.lookout.view(link), this.#changedAt);
+      if (isOpen || !this.#shutsFirst(link)) task.recheck();
     };
     await this.#apply({ ...task, recheck }, transaction, action, within, signal);
   }
@@ -477,19 +478,6 @@ export function withinOf(mode: CommitMode, confirmMs: number): number | "final" 
 
 function isRefusal(error: LinksealError): boolean {
   return error.code === "device.rejected" || error.code === "device.unsupported";
-}
-
-/** What the router took and, as a later look shows, does not hold any more. */
-export function commitLost(
-  device: string,
-  what: string,
-  afterMs: number,
-  group: string | undefined,
-): LinksealError {
-  const seconds = Math.round(afterMs / 1000);
-  const text = `${device} accepted ${what} ${seconds} s ago and no longer holds it`;
-  const next = group === undefined ? "linkseal plan" : `linkseal rotation show ${group}`;
-  return new LinksealError("device.commitExpired", text, { effect: "none", where: device, next });
 }
 
 /** The far end makes the SAKs of this link: none can be asked for here. */

@@ -3,9 +3,10 @@
 
 import type { IpsecSa, Reading, TunnelSpec } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
-import { sameBytes, sameSpec, type TunnelConfig } from "#sim/router-config.ts";
+import type { TunnelConfig } from "#sim/router-config.ts";
 import type { SimTunnel } from "#sim/tunnel.ts";
 import { CommandError, childOf, type Line, line, restOf } from "./eos-config.ts";
+import { asTheyStand, sameTunnel } from "./tunnel-sameness.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -46,21 +47,10 @@ function boundTunnels(lines: readonly Line[]): readonly Bound[] {
 }
 
 export function tunnelsFrom(lines: readonly Line[], router: Router): Map<string, TunnelConfig> {
-  return new Map(
-    boundTunnels(lines).map(({ tunnel }) => {
-      const stands = router.running.tunnels.get(tunnel.spec.name);
-      // What this configuration has no words for stays as somebody else made it.
-      const isSame = stands !== undefined && sameTunnel(stands, tunnel);
-      return [tunnel.spec.name, isSame ? stands : tunnel] as const;
-    }),
+  return asTheyStand(
+    boundTunnels(lines).map(({ tunnel }) => tunnel),
+    router,
   );
-}
-
-function sameTunnel(stands: TunnelConfig, read: TunnelConfig): boolean {
-  const { localPrefixes, ifId } = read.spec;
-  const remotePrefixes = stands.spec.remotePrefixes.toSorted();
-  const told = { ...stands.spec, localPrefixes, ifId, remotePrefixes };
-  return sameSpec(told, read.spec) && sameBytes(stands.psk, read.psk);
 }
 
 function tunnelFrom(

@@ -3,8 +3,9 @@
 
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
-import { sameBytes, sameSpec, type TunnelConfig } from "#sim/router-config.ts";
+import type { TunnelConfig } from "#sim/router-config.ts";
 import { type Block, block, blocksAt, childOf, restOf } from "./cisco-tree.ts";
+import { asTheyStand, sameTunnel } from "./tunnel-sameness.ts";
 
 const groups: Readonly<Record<string, string>> = {
   "2": "modp-1024",
@@ -43,21 +44,10 @@ export function boundTunnels(root: readonly Block[]): readonly Bound[] {
 }
 
 export function tunnelsFrom(root: readonly Block[], router: Router): Map<string, TunnelConfig> {
-  return new Map(
-    boundTunnels(root).map(({ tunnel }) => {
-      const stands = router.running.tunnels.get(tunnel.spec.name);
-      // What this configuration has no words for stays as somebody else made it.
-      const isSame = stands !== undefined && sameTunnel(stands, tunnel);
-      return [tunnel.spec.name, isSame ? stands : tunnel] as const;
-    }),
+  return asTheyStand(
+    boundTunnels(root).map(({ tunnel }) => tunnel),
+    router,
   );
-}
-
-function sameTunnel(stands: TunnelConfig, read: TunnelConfig): boolean {
-  const { localPrefixes, ifId } = read.spec;
-  const remotePrefixes = stands.spec.remotePrefixes.toSorted();
-  const told = { ...stands.spec, localPrefixes, ifId, remotePrefixes };
-  return sameSpec(told, read.spec) && sameBytes(stands.psk, read.psk);
 }
 
 function tunnelFrom(

@@ -3,9 +3,10 @@
 
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
-import { sameBytes, sameSpec, type TunnelConfig } from "#sim/router-config.ts";
+import type { TunnelConfig } from "#sim/router-config.ts";
 import { at, type ConfigNode, entries, entry, node, textAt } from "./config-tree.ts";
 import { FaceError } from "./netconf.ts";
+import { asTheyStand, sameTunnel } from "./tunnel-sameness.ts";
 
 const nameMax = 32;
 
@@ -34,22 +35,10 @@ const espCiphers = [...ikeCiphers, "aes-192-gcm"];
 /** Throws FaceError as a commit check does. */
 export function tunnelsFrom(tree: ConfigNode, router: Router): Map<string, TunnelConfig> {
   const vpns = entries(at(tree, "security", "ipsec"), "vpn");
-  return new Map(
-    vpns.map((vpn) => {
-      const read = tunnelFrom(tree, vpn);
-      const stands = router.running.tunnels.get(read.spec.name);
-      // What this configuration has no words for stays as somebody else made it.
-      const isSame = stands !== undefined && sameTunnel(stands, read);
-      return [read.spec.name, isSame ? stands : read] as const;
-    }),
+  return asTheyStand(
+    vpns.map((vpn) => tunnelFrom(tree, vpn)),
+    router,
   );
-}
-
-function sameTunnel(stands: TunnelConfig, read: TunnelConfig): boolean {
-  const { localPrefixes, ifId } = read.spec;
-  const remotePrefixes = stands.spec.remotePrefixes.toSorted();
-  const told = { ...stands.spec, localPrefixes, ifId, remotePrefixes };
-  return sameSpec(told, read.spec) && sameBytes(stands.psk, read.psk);
 }
 
 function tunnelFrom(tree: ConfigNode, vpn: ConfigNode): TunnelConfig {

@@ -2,8 +2,9 @@
 // that was never sent to it.
 
 import { describe, expect, it } from "vitest";
-import { commitLost, type Task } from "#agent/campaign/effects.ts";
+import type { Task } from "#agent/campaign/effects.ts";
 import type { ActionKind } from "#agent/campaign/model.ts";
+import { commitLost } from "#agent/commit-lost.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { failing } from "./conductor-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";

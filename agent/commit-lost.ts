@@ -1,0 +1,16 @@
+// A change that its router accepted and no longer holds.
+
+import { LinksealError } from "#hal/error.ts";
+
+/** What the router took and, as a later look shows, does not hold any more. */
+export function commitLost(
+  device: string,
+  what: string,
+  afterMs: number,
+  group: string | undefined,
+): LinksealError {
+  const seconds = Math.round(afterMs / 1000);
+  const text = `${device} accepted ${what} ${seconds} s ago and no longer holds it`;
+  const next = group === undefined ? "linkseal plan" : `linkseal rotation show ${group}`;
+  return new LinksealError("device.commitExpired", text, { effect: "none", where: device, next });
+}
