@@ -1,10 +1,10 @@
-// The same MACsec change to many simulated Junos routers, by linkseal, ncclient, netmiko and the
-// SSH library alone: each in a process of its own, and the routers in another.
+// The same MACsec change to many simulated Junos routers, by linkseal, ncclient, netmiko, Ansible
+// and the SSH library alone: each in a process of its own, and the routers in another.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -99,23 +99,38 @@ const node = (name: string, ...words: readonly string[]): readonly string[] => [
 ];
 const ours = (mode: string): readonly string[] => node("linkseal", mode);
 
-const peers = [
+// Half a gigabyte of packages, which only this bench has a use for.
+const hasAnsible = existsSync("/usr/bin/ansible-playbook");
+if (!hasAnsible) console.error("without Ansible: apt-get install --no-install-recommends ansible");
+
+interface Pusher {
+  readonly name: string;
+  readonly argv: readonly string[];
+  readonly most: number;
+  /** Fewer, where one takes minutes. */
+  readonly runs?: number;
+}
+
+const peers: readonly Pusher[] = [
   { name: "ssh2 alone", argv: node("bare"), most: 1.3 },
   { name: "ncclient", argv: [python, join(here, "peer.py"), "ncclient"], most: 1 },
   { name: "netmiko", argv: [python, join(here, "peer.py"), "netmiko"], most: 1 },
+  ...(hasAnsible
+    ? [{ name: "Ansible", argv: [python, join(here, "ansible.py")], most: 1, runs: 1 }]
+    : []),
 ];
 
 function figuresOf(count: number): readonly Figure[] {
   const title = `${count} routers, ${workers} at a time`;
-  const runs = count === routersMax ? 2 : 3;
-  const pushed = peers.map(({ name, argv, most }): Figure => {
+  const usualRuns = count === routersMax ? 2 : 3;
+  const pushed = peers.map(({ name, argv, most, runs = usualRuns }): Figure => {
     const peer = { name, sample: () => seconds(argv, count) };
     // Ten are done before the processes have warmed up.
     const promised = count > 10 ? { most } : {};
     const figure = { name: `${title}: push only`, unit: "s", runs, peer, ...promised };
     return { ...figure, ours: () => seconds(ours("push"), count) };
   });
-  const whole = { name: `${title}: full transaction`, unit: "s", runs };
+  const whole = { name: `${title}: full transaction`, unit: "s", runs: usualRuns };
   return [...pushed, { ...whole, ours: () => seconds(ours("transaction"), count) }];
 }
 
