@@ -91,7 +91,8 @@ export interface Evidence {
   readonly read: () => Promise<AuditTrail>;
 }
 
-const recordsMax = 2_000;
+/** A start reads them all, and what stands before lives on in the audit log. */
+const recordsMax = 250;
 
 export class Agent {
   readonly events = new EventRing();

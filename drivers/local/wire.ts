@@ -44,7 +44,7 @@ export async function ask(
   throw refusal(reply, question);
 }
 
-/** The same for a reply in JSON; what `read` finds malformed is `device.unparsed`. */
+/** The same for a reply in JSON. */
 export async function askJson<T>(
   line: LocalLine,
   question: Question,
@@ -55,7 +55,8 @@ export async function askJson<T>(
   return parsed(body, read, question);
 }
 
-function parsed<T>(body: Uint8Array, read: (value: unknown) => T, question: Question): T {
+/** A good reply in JSON; what `read` finds malformed is `device.unparsed`. */
+export function parsed<T>(body: Uint8Array, read: (value: unknown) => T, question: Question): T {
   try {
     return read(jsonOf(body));
   } catch (error) {
