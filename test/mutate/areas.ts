@@ -15,12 +15,12 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
   health: [
     {
       files: ["agent/health/!(judge|status|status-time|warning-rows).ts"],
-      tests: unit("health", "health-!(site)", "warnings"),
+      tests: unit("health", "health-!(site)", "warnings", "bgp-report", "early", "tunnel-bundle"),
     },
     { files: ["agent/health/status*.ts"], tests: unit("status") },
     // Titles and next steps stand in the generated documents.
     { files: ["agent/health/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
-    { files: ["agent/health/judge.ts"], tests: unit("judge") },
+    { files: ["agent/health/judge.ts"], tests: unit("judge", "judge-events") },
   ],
   // The explorations of whole spaces take seconds for each mutant: the small cases must do.
   campaign: [

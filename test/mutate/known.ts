@@ -207,8 +207,8 @@ export const known: readonly Known[] = [
     why: "the newest look is among the looks: with SAs now there is a look with SAs",
   },
   {
-    file: "agent/health/tunnel.ts",
-    line: 'if (leak === undefined || leak.via.kind === "tunnel") continue;',
+    file: "agent/health/tunnel-paths.ts",
+    line: 'if (leak === undefined || leak.via.kind === "tunnel") return [];',
     becomes: ["false", '""'],
     why: "a leak is a route over a port: the check is for the type",
   },
