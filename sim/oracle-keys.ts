@@ -44,7 +44,7 @@ export function watchKeys(): Checker {
   const passing = new Map<string, Ckn>();
   /** By link and key: when its router brought it back by itself. */
   const cameBackAt = new Map<string, Instant>();
-  /** By link: when the agent last took its traffic away. */
+  /** By link: when the agent last told its router to take the traffic away. */
   const drainedAt = new Map<string, Instant>();
   return (moment) => {
     const findings: Finding[] = [];
@@ -60,7 +60,7 @@ export function watchKeys(): Checker {
       }
       if (effect.what === "takeover") noteReturned(moment, effect, cameBackAt);
       if (effect.by === "agent" && effect.what === "port.drain") {
-        drainedAt.set(effect.link ?? "", effect.at);
+        drainedAt.set(effect.link ?? "", toldAt(moment, effect) ?? effect.at);
       }
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
@@ -125,12 +125,12 @@ function* tooMany(
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
   // A router may take its time: what came back since it was told was in no look either.
   const askedAt = toldAt(moment, effect) ?? moment.at;
-  const seenUntil = askedAt - unseenMs;
   // A link that is drained already is finished first: to leave it half way would darken both.
   const begunAt = (link.drained ? drainedAt.get(link.id) : undefined) ?? askedAt;
   const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
-    (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) <
-    (each.id === link.id ? seenUntil : Math.min(seenUntil, begunAt));
+    (each.id === link.id ? askedAt : begunAt) -
+      (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) >
+    unseenMs;
   // What changes the router itself starts from the keys that it holds; nothing else has read them.
   const startsThere = (each: LinkTruth): boolean => each.id === link.id && endOf(effect) === "edge";
   const counted = (each: LinkTruth): readonly Ckn[] =>
