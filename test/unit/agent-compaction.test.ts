@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { AgentBench } from "./agent-bench.ts";
 import { settled } from "./site-bench.ts";
 
-it("a journal that has grown long is one snapshot, which the next process starts from", async () => {
+it("a long journal becomes one snapshot, from which the next process starts", async () => {
   const bench = await new AgentBench("protected").live();
   const { agent, disk, site } = bench;
   const longest = { records: 0 };
