@@ -174,7 +174,8 @@ function isUnseen(
 ): boolean {
   if (memory === undefined) return false;
   const { staged, typedBeside, handAt } = memory;
-  if (typedBeside && staged !== undefined && edgeKeys.includes(staged)) return true;
+  // A commit for another port of the router goes back whole, by us or by its timer.
+  if (typedBeside && (staged === undefined || edgeKeys.includes(staged))) return true;
   const askedAt = moment.takenBack.get(token);
   return handAt !== undefined && askedAt !== undefined && handAt > askedAt - lookMs;
 }

@@ -15,8 +15,8 @@ interface Scene {
   readonly secondary: SiteLink;
 }
 
-async function scene(): Promise<Scene> {
-  const options = { seed: "known-1", name: "demo", groups: 1, tunnels: 0 } as const;
+async function scene(routers: "one" | "two" = "two"): Promise<Scene> {
+  const options = { seed: "known-1", name: "demo", groups: 1, tunnels: 0, routers } as const;
   const site = buildSite({ ...options, start: "protected" });
   const oracle = watchSite(site);
   const hand = new Hand(site);
@@ -105,6 +105,17 @@ async function rollBackUnder(
   const asked = transaction.rollback(never);
   if (how === "once it was asked") putBack();
   await asked;
+}
+
+/** Likewise at the other port of a router that has both links. */
+async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promise<void> {
+  const putBack = swapNewestKey(site, secondary);
+  const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
+  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  await transaction.apply(600_000, never);
+  putBack();
+  await site.clock.sleep(120_000);
+  await transaction.rollback(never);
 }
 
 /** A commit of somebody else comes in the very moment in which the own one is settled or not. */
@@ -299,6 +310,13 @@ describe("the oracle", () => {
       expect(all.oracle.violations.map(formatViolation)).toEqual([]);
     },
   );
+
+  it("lets pass one under what they put back at another port: seed 23-1789", async () => {
+    const all = await scene("one");
+    await play(all, async () => await rollBackBeside(all));
+    expect(all.secondary.edge.keys()).toEqual([]);
+    expect(all.oracle.violations.filter(({ promise }) => promise === "P3")).toEqual([]);
+  });
 
   it("lets pass a roll-back of a key that both ends have left", async () => {
     const all = await scene();
