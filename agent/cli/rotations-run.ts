@@ -22,14 +22,11 @@ const perSeed = 10;
 const processesMax = 8;
 const progressEvery = 100;
 /**
- * A run makes and drops a lot: a larger nursery saves a tenth of its time, old space that is marked
- * only when it is large a seventh, and helpers of the collector only take turns from the processes
+ * A run makes and drops a lot: a larger nursery saves a tenth of its time, and old space that is
+ * marked only when it is large a seventh. Threads that help only take turns from the processes
  * beside it.
  */
-const flags = [
-  ...["--max-semi-space-size=64", "--initial-old-space-size=512"],
-  "--single-threaded-gc",
-];
+const flags = ["--max-semi-space-size=128", "--initial-old-space-size=512", "--single-threaded"];
 
 /** One line of JSON for each seed of this part; the first seed is played twice. */
 export async function playPart(verb: RotationsVerb, { index, of }: Part): Promise<void> {
