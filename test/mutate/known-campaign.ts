@@ -35,12 +35,6 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/campaign/scout.ts",
-    line: 'sibling: siblings.every((each) => each.carries === "carrying")',
-    becomes: ['siblings.some(each => each.carries === "carrying")'],
-    why: "a group has two links, and so one sibling",
-  },
-  {
-    file: "agent/campaign/scout.ts",
     line: 'shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,',
     becomes: ["device.quirks"],
     why: "every link is on a device of the same intent",
