@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { filled, generatedDocs } from "./generated-docs.ts";
+import { realRotation } from "./recorded-rotation.ts";
 import { timelines } from "./timeline-runs.ts";
 
 const docs = join(import.meta.dirname, "..", "docs");
@@ -10,4 +11,5 @@ const docs = join(import.meta.dirname, "..", "docs");
 for (const [name, text] of Object.entries(generatedDocs())) writeFileSync(join(docs, name), text);
 
 const runbook = join(docs, "rotation.md");
-writeFileSync(runbook, filled(readFileSync(runbook, "utf8"), await timelines()));
+const parts = { ...(await timelines()), ...realRotation() };
+writeFileSync(runbook, filled(readFileSync(runbook, "utf8"), parts));

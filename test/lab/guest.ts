@@ -1,23 +1,26 @@
 // Inside the machine: builds the lab, tells what happens, and does what is typed.
 
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type LabFault, labFaults } from "./faults.ts";
 import { Lab, links } from "./lab.ts";
+import { record } from "./recording.ts";
 
 const { values } = parseArgs({
   options: {
     once: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     rotate: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
     fault: { type: "string" },
   },
 });
 const faults: Readonly<Record<string, LabFault>> = labFaults;
 const typedFile = "/run/machine/results/typed";
+const recordFile = "/run/machine/results/recorded.json";
 const pollMs = 300;
 const lookMs = 5000;
 const slackMs = 60_000;
@@ -38,6 +41,10 @@ async function run(): Promise<number> {
   const why = await lab.enrol();
   if (why !== undefined) {
     say(`it did not come about: ${why}`);
+    return await conclude();
+  }
+  if (values.record) {
+    writeFileSync(recordFile, JSON.stringify(await record(lab), undefined, 2));
     return await conclude();
   }
   const stop = await lab.traffic();

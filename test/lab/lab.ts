@@ -9,6 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { CampaignShape } from "#agent/api/shape.ts";
 import type { LinkStatus, Status } from "#agent/health/status.ts";
+import type { Plan } from "#agent/plan.ts";
 import type { Rehearsal } from "#agent/rehearsal.ts";
 import type { PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
@@ -200,6 +201,11 @@ export class Lab implements AsyncDisposable {
   /** The rotation as the agent tries it on a simulated twin of this pair. */
   rehearsal(): Promise<Rehearsal> {
     return this.#json("rotate", this.group, "--dry-run", "--rehearse");
+  }
+
+  /** What a rotation to the keys that were offered would do. */
+  dryRun(): Promise<Plan> {
+    return this.#json("rotate", this.group, "--dry-run");
   }
 
   /** A person asks for the keys that were offered; as `enrol` from there on, for `seen` too. */

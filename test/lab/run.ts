@@ -1,6 +1,15 @@
 // `npm run lab`: linkseal on a real kernel, in a machine of its own, for anybody to look at.
 
-import { appendFileSync, closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -9,13 +18,14 @@ import { runInMachine } from "../machine/machine.ts";
 import { machineFolder, whyNoMachine } from "../machine/place.ts";
 import { labFaults } from "./faults.ts";
 
-const usage = `npm run lab -- [rotate] [--once] [--json] [--fault NAME]
+const usage = `npm run lab -- [rotate | record] [--once] [--json] [--fault NAME]
 
 Boots a small machine with this clone in it: an edge router that linkseal looks after, two links
 with BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both links are enrolled, a
 script playing the person who changes the far end; then it waits for what you type.
 
   rotate    gives both links new keys once they are protected, under traffic
+  record    the same, drained and then not, written down for docs/rotation.md
   --once    ends as soon as both links are protected, rotated, or the fault was told
   --json    prints the status as JSON at the end, and nothing else
   --fault   strikes once both links are protected; one of:
@@ -25,6 +35,7 @@ ${Object.entries(labFaults)
 
 Exit status: 0 protected, 4 not protected, 1 it did not come about, 2 this usage.`;
 
+const recorded = join(import.meta.dirname, "..", "recorded-rotation.json");
 const tailMs = 100;
 const patienceMs = 24 * 3_600_000;
 
@@ -39,8 +50,11 @@ function options() {
         help: { type: "boolean", default: false },
       },
     });
-    if (positionals.some((word) => word !== "rotate")) return undefined;
-    return { ...values, rotates: positionals.length > 0 };
+    const [word, ...more] = positionals;
+    if (more.length > 0 || !(word === undefined || word === "rotate" || word === "record")) {
+      return undefined;
+    }
+    return { ...values, once: values.once === true || word === "record", word };
   } catch {
     return undefined;
   }
@@ -87,7 +101,7 @@ async function main(): Promise<number> {
 
 type Asked = NonNullable<ReturnType<typeof options>>;
 
-async function runLab(results: string, { once, json, fault, rotates }: Asked): Promise<number> {
+async function runLab(results: string, { once, json, fault, word }: Asked): Promise<number> {
   const [out, err] = ["out", "err"].map((name) => openSync(join(results, name), "a"));
   if (out === undefined || err === undefined) return 1;
   appendFileSync(join(results, "typed"), "");
@@ -101,7 +115,7 @@ async function runLab(results: string, { once, json, fault, rotates }: Asked): P
   const words = [
     ...(once ? ["--once"] : []),
     ...(json ? ["--json"] : []),
-    ...(rotates ? ["--rotate"] : []),
+    ...(word === undefined ? [] : [`--${word}`]),
     ...(fault === undefined ? [] : ["--fault", fault]),
   ];
   const end = await runInMachine({
@@ -113,6 +127,9 @@ async function runLab(results: string, { once, json, fault, rotates }: Asked): P
   lines?.close();
   for (const stop of stops) stop();
   for (const file of [out, err]) closeSync(file);
+  if (word === "record" && existsSync(join(results, "recorded.json"))) {
+    copyFileSync(join(results, "recorded.json"), recorded);
+  }
   if (end.kind === "ended") return end.status;
   console.error(`the machine ${end.kind}:\n${end.console}`);
   return 1;

@@ -14,12 +14,16 @@ interface Dark {
   readonly oursMs: number;
 }
 
-/** The config says `drain: none` from here on. */
-export async function rotateUndrained(lab: Lab): Promise<readonly Dark[]> {
+/** The config says `drain: none` from here on; `offered` runs between new keys and their use. */
+export async function rotateUndrained(
+  lab: Lab,
+  offered: () => Promise<void> = async () => undefined,
+): Promise<readonly Dark[]> {
   await lab.configure("none");
   const stop = await startLinkTraffic(lab.pair);
   await rest(2000);
   await lab.offerKeys();
+  await offered();
   const begunAt = Date.now();
   const why = await lab.rotate();
   if (why !== undefined) throw new Error(`not rotated: ${why}`);

@@ -1,0 +1,102 @@
+// `npm run lab -- record`: rotations on the real kernel, as docs/rotation.md shows them.
+
+import { release } from "node:os";
+import { setTimeout as rest } from "node:timers/promises";
+import type { Plan } from "#agent/plan.ts";
+import type { Tally } from "../kernel/host/traffic.ts";
+import type { Lab } from "./lab.ts";
+import { betweenSupplicants, rotateUndrained } from "./undrained.ts";
+
+/** Times in ms; of the drained rotation from when it was asked for. */
+export interface Recording {
+  readonly kernel: string;
+  readonly drained: {
+    readonly steps: readonly Move[];
+    /** The same as the agent tried it before, on a simulated twin. */
+    readonly rehearsed: readonly Move[];
+    /** When the far end of each link was started on its new key, and had none for how long. */
+    readonly far: readonly { readonly ms: number; readonly link: string }[];
+    readonly sent: number;
+    readonly received: number;
+    /** Frames of data on either wire that were not under MACsec. */
+    readonly clear: number;
+  };
+  readonly undrained: readonly {
+    readonly link: string;
+    /** As the dry run said after the rotation before it, from what that one took. */
+    readonly predicted: { readonly theirs: Range; readonly ours: Range };
+    readonly darkMs: number;
+    readonly oursMs: number;
+  }[];
+  readonly supplicantsMs: number;
+}
+
+interface Move {
+  readonly ms: number;
+  readonly link: string;
+  readonly state: string;
+  readonly because: string;
+}
+
+export interface Range {
+  readonly low: number;
+  readonly likely: number;
+  readonly high: number;
+}
+
+const edgeMs = 5000;
+
+/** Of a lab that is enrolled. */
+export async function record(lab: Lab): Promise<Recording> {
+  const drained = await recordDrained(lab);
+  const supplicantsMs = await betweenSupplicants();
+  let plan: Plan | undefined;
+  const dark = await rotateUndrained(lab, async () => {
+    plan = await lab.dryRun();
+  });
+  const undrained = dark.map((one) => ({ ...one, predicted: predictedFor(plan, one.link) }));
+  return { kernel: release(), drained, undrained, supplicantsMs };
+}
+
+async function recordDrained(lab: Lab): Promise<Recording["drained"]> {
+  const clear = (): number => [...lab.wires.values()].reduce((sum, wire) => sum + wire.clear, 0);
+  await lab.offerKeys();
+  const rehearsed = (await lab.rehearsal()).links.flatMap(({ link, steps }) =>
+    steps.map(({ atMs, ...step }) => ({ ms: atMs, link: link.split("/")[1] ?? link, ...step })),
+  );
+  const [stop, clearBefore] = [await lab.traffic(), clear()];
+  await rest(edgeMs);
+  const begunAt = Date.now();
+  const why = await lab.rotate();
+  if (why !== undefined) throw new Error(`not rotated: ${why}`);
+  await rest(edgeMs);
+  const tallies = await stop();
+  const steps = ((await lab.campaign())?.steps ?? []).map(({ at, ...step }) => ({
+    ms: Date.parse(at) - begunAt,
+    ...step,
+  }));
+  const far = lab.farChanges
+    .filter(({ atMs }) => atMs >= begunAt)
+    .map(({ atMs, link }) => ({ ms: Math.round(atMs - begunAt), link }));
+  const total = (name: "sent" | "received"): number =>
+    tallies.reduce((sum: number, tally: Tally) => sum + tally[name], 0);
+  const counted = { sent: total("sent"), received: total("received") };
+  return { steps, rehearsed, far, ...counted, clear: clear() - clearBefore };
+}
+
+function predictedFor(plan: Plan | undefined, link: string) {
+  const darks = (plan?.steps ?? []).flatMap((step) =>
+    step.link?.endsWith(`/${link}`) === true && step.dark ? [step.dark] : [],
+  );
+  if (darks.length === 0) throw new Error(`the dry run says nothing of ${link}`);
+  const sum = (whose: "theirs" | "ours"): Range =>
+    darks.reduce(
+      (total, dark) => ({
+        low: total.low + dark[whose].low,
+        likely: total.likely + dark[whose].likely,
+        high: total.high + dark[whose].high,
+      }),
+      { low: 0, likely: 0, high: 0 },
+    );
+  return { theirs: sum("theirs"), ours: sum("ours") };
+}

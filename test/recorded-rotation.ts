@@ -1,0 +1,49 @@
+// What `npm run lab -- record` wrote down, as docs/rotation.md shows it.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Range, Recording } from "./lab/recording.ts";
+import { markdownTable, spanText } from "./timelines.ts";
+
+const path = join(import.meta.dirname, "recorded-rotation.json");
+
+/** The part of the document about runs on a real kernel, by the name of its place. */
+export function realRotation(): Readonly<Record<"real", string>> {
+  const { kernel, drained, undrained, supplicantsMs } = JSON.parse(
+    readFileSync(path, "utf8"),
+  ) as Recording;
+  const { sent, received, clear, steps, rehearsed, far } = drained;
+  const told = steps.map(({ ms, link, state, because }, index) => {
+    const twin = rehearsed[index];
+    const isSame = twin?.link === link && twin.state === state;
+    const [from, twinFrom] = [steps[0]?.ms ?? 0, rehearsed[0]?.ms ?? 0];
+    const there = isSame ? spanText(twin.ms - twinFrom + from) : "-";
+    return { ms, cells: [there, link, `\`${state}\``, because] };
+  });
+  const changed = far.map(({ ms, link }) => ({
+    ms,
+    cells: ["", link, "", "**the far end is there with its new key**"],
+  }));
+  const rows = [...told, ...changed]
+    .toSorted((a, b) => a.ms - b.ms)
+    .map(({ ms, cells }) => [spanText(ms), ...cells]);
+  const dark = undrained.map(({ link, predicted, darkMs, oursMs }) => [
+    ...[link, rangeText(predicted.theirs), tenths(darkMs - oursMs)],
+    ...[rangeText(predicted.ours), tenths(oursMs)],
+  ]);
+  return {
+    real: [
+      `Linux ${kernel}. Of ${sent} packets that crossed the drained pair ${received} came; ` +
+        `${clear} frames of data were in the clear.`,
+      markdownTable([["time", "rehearsed", "link", "state", "what happens"], ...rows]),
+      "The same without a drain, beside what `rotate --dry-run` said after the run above. " +
+        `Two of wpa_supplicant, started at one moment, need ${tenths(supplicantsMs)} alone.`,
+      markdownTable([["link", "theirs, predicted", "theirs", "ours, predicted", "ours"], ...dark]),
+    ].join("\n\n"),
+  };
+}
+
+const tenths = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+const rangeText = ({ low, likely, high }: Range): string =>
+  `${tenths(likely)} (${tenths(low)} to ${tenths(high)})`;
