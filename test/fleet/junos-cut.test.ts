@@ -24,8 +24,9 @@ describe("routers that speak Junos", () => {
         stage.cuts = 0.01;
         await stage.site.clock.runFor(120_000);
         stage.cuts = 0;
-        // What was taken back in such weather is asked for again, once the routers are reached.
+        // What was taken back or held in such weather goes on, once the routers are reached.
         await stage.site.clock.runFor(30_000);
+        await stage.resumed();
         await stage.settled();
         expect(stage.isProtected(), stage.rest).toBe(true);
         await stage.rotate();
