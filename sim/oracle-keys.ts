@@ -141,9 +141,12 @@ function* tooMany(
     const text = `${onLink.size} keys stand on ${link.id}, and ${keysPerLinkMax} is the most`;
     yield { promise: "P6", event, text };
   }
-  // What stands at one end of the link already, whoever brought it, is not one more at the other.
+  // What stands at one end of the link already, whoever brought it, is not one more at the other;
+  // a roll-back names what it takes, and may bring another one.
+  const { ckn, what } = effect;
   const stood = linkOf(moment.before, link.id);
-  if (stood !== undefined && effect.ckn !== undefined && keysOf(stood).includes(effect.ckn)) return;
+  const stands = stood !== undefined && ckn !== undefined && keysOf(stood).includes(ckn);
+  if (stands && what !== "rollback") return;
   const most = moment.now.links.length + 1;
   const all = [...moment.now.links.flatMap(counted), ...asked];
   const inGroup = new Set(all.filter((ckn) => ours.has(ckn) && !late.has(ckn)));

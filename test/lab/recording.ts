@@ -14,7 +14,7 @@ export interface Recording {
     readonly steps: readonly Move[];
     /** The same as the agent tried it before, on a simulated twin. */
     readonly rehearsed: readonly Move[];
-    /** When the far end of each link was started on its new key, and had none for how long. */
+    /** When the hardware of each far end was started on its new key. */
     readonly far: readonly { readonly ms: number; readonly link: string }[];
     readonly sent: number;
     readonly received: number;
