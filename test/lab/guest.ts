@@ -44,7 +44,7 @@ async function run(): Promise<number> {
     return await conclude();
   }
   if (values.record) {
-    writeFileSync(recordFile, JSON.stringify(await record(lab), undefined, 2));
+    writeFileSync(recordFile, `${JSON.stringify(await record(lab), undefined, 2)}\n`);
     return await conclude();
   }
   const stop = await lab.traffic();
