@@ -15,8 +15,11 @@ export interface GateInput {
   /** What the router must be set to before and after; undefined = the campaign changes it. */
   readonly accepted: WantedSettings | undefined;
   readonly siblings: readonly Sibling[];
-  /** Before it this link must still carry; afterwards it may be dark by our own doing. */
-  readonly phase: "beforeDrain" | "begun" | "goingBack";
+  /**
+   * Before it this link must still carry; afterwards it may be dark by our own doing. On the way
+   * back a link that carries by its new key alone is brought the old one again.
+   */
+  readonly phase: "beforeDrain" | "begun" | "goingBack" | "bringingBack";
   readonly ownPath: "elsewhere" | "overThisLink" | "unknown";
   readonly acceptsUnknownPath: boolean;
   readonly hostWall: WallTime;
@@ -47,6 +50,7 @@ export function closedGate(input: GateInput): string | undefined {
   if (far === "unknown") return "gate.stale: the far end cannot be read";
   // The way back is what mends a far end that failed, and no window may keep a link from it.
   if (phase === "goingBack") return undefined;
+  if (phase === "bringingBack") return leftoverOf(siblings);
   if (phase === "beforeDrain" && !bgpUp(view.state, view.link.port)) {
     return "BGP is not up on this link";
   }

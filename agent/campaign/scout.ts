@@ -267,7 +267,7 @@ export class Scout {
       far,
       accepted: kind === "rotate" ? entryOf(campaign).old?.settings : undefined,
       siblings,
-      phase: campaign.goal === "revert" ? "goingBack" : begun ? "begun" : "beforeDrain",
+      phase: campaign.goal === "revert" ? wayBack(port) : begun ? "begun" : "beforeDrain",
       ownPath,
       acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
       hostWall: world.clock.wall(),
@@ -365,4 +365,10 @@ function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotatio
     case "done":
       return Number.POSITIVE_INFINITY;
   }
+}
+
+/** A dark link is lit, and one that is drained is finished, whatever its sibling holds. */
+function wayBack(port: PortFacts | undefined): GateInput["phase"] {
+  const brings = port?.keys === "new" && port.carriedBy !== "nothing" && port.drain === "off";
+  return brings ? "bringingBack" : "goingBack";
 }

@@ -46,14 +46,19 @@ export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   const wanted = enrols ? meant[0] : bound;
   if (wanted !== undefined && keeps) {
     if (answers) setSettings(link, wanted.settings);
-    mendFarSettings(link, wanted);
+    mendFarSettings(meant, wanted.settings, link);
   }
 }
 
-/** Both ends as the agent accepted them: what a lost campaign began is taken back. */
-function mendFarSettings(link: SiteLink, bound: CampaignLink["new"]): void {
-  const shown = portal(link);
-  if (shown?.pointsAt?.cakSecretId === bound.key.cakSecretId) pointFarEnd(link, bound);
+/** Both ends as the agent accepted them, whichever of the two keys the far end is at. */
+function mendFarSettings(
+  meant: readonly CampaignLink["new"][],
+  settings: CampaignLink["new"]["settings"],
+  link: SiteLink,
+): void {
+  const id = portal(link)?.pointsAt?.cakSecretId;
+  const there = meant.find(({ key }) => key.cakSecretId === id);
+  if (there !== undefined) pointFarEnd(link, { ...there, settings });
 }
 
 export function holds(link: SiteLink, { key }: CampaignLink["new"]): boolean {

@@ -41,7 +41,7 @@ const who = "person";
 const tickMs = { careless: { low: 5_000, high: 30_000 }, careful: { low: 5_000, high: 15_000 } };
 /** Most people answer in minutes, some after lunch; who is told "now" sits there already. */
 const answerMs = { low: 5_000, high: 90_000 };
-const promptMs = { low: 3_000, high: 30_000 };
+const promptMs = { low: 3_000, high: 12_000 };
 const lunchMs = { low: 1_200_000, high: 5_400_000 };
 
 export class Person {

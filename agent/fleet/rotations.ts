@@ -34,20 +34,20 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const minuteMs = 60_000;
 /** What conspires needs its time. */
 const stormMs = {
-  plain: { low: minuteMs, high: 7 * minuteMs },
-  conspired: { low: 3.5 * minuteMs, high: 6 * minuteMs },
+  plain: { low: minuteMs, high: 5 * minuteMs },
+  conspired: { low: 3.5 * minuteMs, high: 5 * minuteMs },
 };
 /** Once the weather is calm nothing may be under way for longer. */
 const restMs = 30 * minuteMs;
 /** And a person who does what the reasons say has everything protected by then. */
 const mendMs = 40 * minuteMs;
 /** What stands still for this long is at rest. */
-const stillMs = minuteMs;
+const stillMs = 40_000;
 const roundsMax = 40;
 /** Waiting times are short here, and so are faults. */
 const lasting = 0.25;
 /** A third of what an operation at the far end takes elsewhere. */
-const farEndDelayMs = { low: 4_000, high: 12_000 };
+const farEndDelayMs = { low: 3_000, high: 8_000 };
 /** What the links are set to; of the last one the far end has nothing to do. */
 const settings = [
   "suite: gcm-aes-xpn-256",

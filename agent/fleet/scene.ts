@@ -26,6 +26,8 @@ export interface Scene {
   readonly deadlines: "patient" | "hasty";
   /** Quiet samples that a drain needs. */
   readonly samples: 1 | 3;
+  /** How often the agent looks when nothing is under way. */
+  readonly poll: "10s" | "20s";
   /** Of the routing alone: with BFD, or BGP and little else. */
   readonly routingPps: number;
   /** Faults that lie in wait for a state, in each storm. */
@@ -54,6 +56,7 @@ export function drawScene(prng: Prng): Scene {
     routingPps: weighted([0.2, 1], [1, 3]),
     traps: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
     perGroup: weighted(["two", 9], ["one", 1]),
+    poll: weighted(["10s", 1], ["20s", 3]),
   };
 }
 
@@ -81,7 +84,7 @@ const waits = ({ deadlines, samples }: Scene): readonly string[] => [
 
 /** The config of the site as this scene wants it; `macsec` is the block of every link. */
 export function sceneText(scene: Scene, siteText: string, macsec: string): string {
-  const { farEnd, drain, retire, quirk, begins, closed, unseen } = scene;
+  const { farEnd, drain, retire, quirk, begins, closed, unseen, poll } = scene;
   const on = begins === "byHand" ? "hand" : "vaultVersion";
   const window = closed === "windows" ? `, window: [${windows.join(", ")}]` : "";
   const group = [
@@ -105,7 +108,7 @@ export function sceneText(scene: Scene, siteText: string, macsec: string): strin
       .replaceAll("    drain: prepend", group.join("\n"))
       .replaceAll(/macsec: \{[^}]*\}/g, `macsec: { ${macsec} }`),
     ...risks.map((risk) => `  - { risk: ${risk}, ${until} }`),
-    "health: { poll: 10s }",
+    `health: { poll: ${poll} }`,
     ...waits(scene),
     "",
   ].join("\n");

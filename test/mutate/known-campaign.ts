@@ -41,9 +41,9 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/campaign/scout.ts",
-    line: 'phase: campaign.goal === "revert" ? "goingBack" : begun ? "begun" : "beforeDrain",',
+    line: 'return brings ? "bringingBack" : "goingBack";',
     becomes: ['""'],
-    why: "the gates ask for the two other words",
+    why: "the gates ask for the three other words",
   },
   {
     file: "agent/campaign/scout.ts",

@@ -148,6 +148,16 @@ describe("the gates", () => {
       { siblings: [twoKeys], phase: "begun" },
       undefined,
     ],
+    [
+      "a sibling with a key too many, where the way back brings one more",
+      { siblings: [twoKeys], phase: "bringingBack" },
+      "gate.leftoverKey: secondary holds 2 keys",
+    ],
+    [
+      "a failed far end, where the way back brings a key",
+      { far: "failed", phase: "bringingBack" },
+      undefined,
+    ],
     ["a foreign far end", { far: "other" }, "not of this campaign"],
     ["a failed far end on the way back", { far: "failed", phase: "goingBack" }, undefined],
     ["a far end that updates on the way back", { far: "updating", phase: "goingBack" }, "settled"],

@@ -293,6 +293,30 @@ describe("the gates of a look", () => {
     expect(await gate({ told: true, goal: "revert" }, failed)).toBeUndefined();
   });
 
+  it("47-732: let a link that carries bring no old key back beside a key too many", async () => {
+    const back = { told: true, goal: "revert" } as const;
+    const leftover = (bench: ScoutBench): void => {
+      bench.port.primary = underKey(newKey);
+      bench.port.secondary = underKey(newKey, [oldKey, newKey]);
+    };
+    const drained = (bench: ScoutBench): void => {
+      leftover(bench);
+      bench.drained.add("primary");
+    };
+    const unlit = (bench: ScoutBench): void => {
+      leftover(bench);
+      bench.port.primary = { ...underKey(newKey), ...dark };
+    };
+    const holdsBoth = (bench: ScoutBench): void => {
+      leftover(bench);
+      bench.port.primary = underKey(newKey, [oldKey, newKey]);
+    };
+    expect(await gate(back, leftover)).toContain("gate.leftoverKey: secondary holds 2 keys");
+    for (const arrange of [drained, unlit, holdsBoth]) {
+      expect(await gate(back, arrange)).toBeUndefined();
+    }
+  });
+
   it("want the settings that were accepted, where the campaign keeps them", async () => {
     const [entry] = rotation().links;
     if (entry?.old === undefined) throw new Error("a rotation has an old key");
