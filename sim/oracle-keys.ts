@@ -9,6 +9,7 @@ import {
   linkOf,
   type Moment,
   shortCkn,
+  toldAt,
 } from "./oracle-moment.ts";
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
@@ -98,11 +99,6 @@ function noteReturned(
   for (const ckn of linkOf(now, link)?.edgeKeys ?? []) {
     if (!had.includes(ckn)) cameBackAt.set(`${link} ${ckn}`, at);
   }
-}
-
-/** When its router was told to; undefined = nobody is known to have done so. */
-function toldAt({ known }: Moment, { token }: EffectEvent): Instant | undefined {
-  return token === undefined ? undefined : known.get(token)?.at;
 }
 
 function isLate(moment: Moment, effect: EffectEvent): boolean {

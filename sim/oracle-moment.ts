@@ -95,3 +95,8 @@ export function describeEffect(effect: EffectEvent): string {
 export function shortCkn(ckn: Ckn): string {
   return ckn.length <= 12 ? ckn : `${ckn.slice(0, 6)}…${ckn.slice(-4)}`;
 }
+
+/** When the router was told to do this; undefined = nobody is known to have done so. */
+export function toldAt({ known }: Moment, { token }: EffectEvent): Instant | undefined {
+  return token === undefined ? undefined : known.get(token)?.at;
+}

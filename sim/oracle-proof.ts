@@ -10,6 +10,7 @@ import {
   linkOf,
   type Moment,
   shortCkn,
+  toldAt,
 } from "./oracle-moment.ts";
 import type { EffectEvent, LinkTruth } from "./truth.ts";
 
@@ -28,6 +29,10 @@ interface Memory {
   tenure: Standing | undefined;
   /** When a principal last had all the proof, so that a flap a moment later is nobody's fault. */
   proven: { readonly principal: Ckn; readonly at: Instant } | undefined;
+  /** The same of the principal before that one. */
+  provenBefore: Memory["proven"];
+  /** While the agent has its port shut: when it told the router to. */
+  shutAt: Instant | undefined;
   /** When it last carried nothing, whatever the reason. */
   darkAt: Instant | undefined;
   /** When somebody else last changed its keys. */
@@ -65,6 +70,7 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       const last = memory?.standing;
       if (memory === undefined || last === undefined) continue;
       if (moved(link, last, BigInt(bounds.proofFrames))) {
+        if (memory.proven?.principal !== last.principal) memory.provenBefore = memory.proven;
         memory.proven = { principal: last.principal, at: moment.at };
       }
     }
@@ -77,8 +83,11 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       memory.standing = standing;
       if (standing !== undefined) memory.tenure = standing;
       if (!link.carries) memory.darkAt = moment.at;
-      for (const { by, what, ckn, link: id } of moment.effects) {
+      if (link.admin === "up") memory.shutAt = undefined;
+      for (const effect of moment.effects) {
+        const { by, what, ckn, link: id, at } = effect;
         if (id !== link.id) continue;
+        if (by === "agent" && what === "port.shut") memory.shutAt = toldAt(moment, effect) ?? at;
         if (what === "peer.put") memory.farWriter = by;
         if (by === "agent" && what === "macsec.addKey") memory.staged = ckn;
         if (by !== "person") continue;
@@ -103,6 +112,8 @@ function nothingSeen(): Memory {
     standing: undefined,
     tenure: undefined,
     proven: undefined,
+    provenBefore: undefined,
+    shutAt: undefined,
     darkAt: undefined,
     handAt: undefined,
     staged: undefined,
@@ -157,6 +168,7 @@ function* judge(
   }
   const { ckn } = effect;
   if (effect.what !== "macsec.promoteKey" || ckn === undefined) return;
+  if (memory !== undefined && wasProvenBeforeShut(ckn, memory, bounds)) return;
   const other = before.edgeKeys.find((key) => key !== ckn);
   const flaw = other === undefined ? undefined : flawOf(other, moment.at, before, memory, bounds);
   if (flaw !== undefined) yield found(`promoted key ${shortCkn(ckn)} ${flaw}`);
@@ -178,6 +190,19 @@ function isUnseen(
   if (typedBeside && (staged === undefined || edgeKeys.includes(staged))) return true;
   const askedAt = moment.takenBack.get(token);
   return handAt !== undefined && askedAt !== undefined && handAt > askedAt - lookMs;
+}
+
+/**
+ * A port that is shut for a promotion is opened by it, and both keys stay: where the far end goes
+ * once its router was told to shut, no look can prove.
+ */
+function wasProvenBeforeShut(
+  ckn: Ckn,
+  { shutAt, provenBefore, farHandAt }: Memory,
+  { lookFreshMs }: ProofBounds,
+): boolean {
+  if (shutAt === undefined || farHandAt === undefined || farHandAt < shutAt) return false;
+  return provenBefore?.principal === ckn && shutAt - provenBefore.at <= lookFreshMs;
 }
 
 /** What the proof of the key that stays lacks; undefined = nothing. */

@@ -112,7 +112,11 @@ export class Conductor {
         // Only now: a router that refuses the change leaves everything as it was proven.
         if (keyActions.includes(action)) this.#scout.keysChange();
       };
-      await this.#effects.run({ action, link, campaign: task, port: facts.port, recheck }, signal);
+      const { port } = facts;
+      const relook = async (bounded: AbortSignal): Promise<void> => {
+        if (port?.carriedBy === "nothing") await this.#relook(task, link, bounded);
+      };
+      await this.#effects.run({ action, link, campaign: task, port, recheck, relook }, signal);
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
       return this.#afterMs(action, next);
     } catch (error) {
@@ -134,6 +138,16 @@ export class Conductor {
     const lost = this.#parts.mind.heeds(this.#scout.siblingDoubt(link));
     if (lost === undefined) return;
     throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
+      effect: "none",
+      where: linkId(link),
+      next: `linkseal rotation show ${this.#parts.group.name}`,
+    });
+  }
+
+  /** A router that has just booted is dark until its MKA is up, and may be slow to validate. */
+  async #relook(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<void> {
+    if (!(await this.#scout.hasRisen(campaign, link, signal))) return;
+    throw new LinksealError("gate.stale", `${linkId(link)} works again; nothing was written`, {
       effect: "none",
       where: linkId(link),
       next: `linkseal rotation show ${this.#parts.group.name}`,

@@ -42,6 +42,8 @@ export interface Task {
   readonly port: PortFacts | undefined;
   /** Throws, right before a write that takes the link away, what has changed since the look. */
   readonly recheck: () => void;
+  /** Looks again before a port is shut; throws that its link, which was dark, works again. */
+  readonly relook: (signal: AbortSignal) => Promise<void>;
 }
 
 type Direction = "forward" | "back";
@@ -287,6 +289,7 @@ export class Effects {
     await this.#discardPrepared(link, signal);
     const change: DeviceChange = [{ kind: "port.shut", port: link.port }];
     const transaction = await this.#validate(link, change, signal);
+    await this.#orDiscard(transaction, link, signal, () => task.relook(signal));
     await this.#apply(task, transaction, "open", "final", signal);
   }
 

@@ -75,6 +75,8 @@ export class Scout {
   /** On the way back: when it was first seen on the old one. */
   #backAt: Instant | undefined;
   #darkSince: Instant | undefined;
+  /** At the last look the session of the link was up under a key of its campaign. */
+  #wasUp = false;
   #toldAt: Instant | undefined;
   /** The device on which a commit of the campaign itself waited, as last seen. */
   #ownCommitOn: string | undefined;
@@ -124,6 +126,7 @@ export class Scout {
       state: states.get(each.device),
     });
     const view = { ...seen(link), peer };
+    this.#wasUp = isUp(view.state, campaign, link);
     const pending = await this.#pending(campaign, view, signal);
     this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
     const ownPath = await ownPathOf(this.#parts, link, signal);
@@ -138,6 +141,12 @@ export class Scout {
     const session = portOf(view.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     return { facts: { ...facts, freshSak: isFresh(sak, campaign) }, at: begun, sak, measured };
+  }
+
+  /** Looks again: the session of a link that was dark has come up since. */
+  async hasRisen(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<boolean> {
+    if (this.#wasUp) return false;
+    return isUp(await this.#parts.lookout.look(link.device, signal), campaign, link);
   }
 
   /** Whose commit waits on the device; undefined = not to be told now. */
@@ -371,4 +380,11 @@ function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotatio
 function wayBack(port: PortFacts | undefined): GateInput["phase"] {
   const brings = port?.keys === "new" && port.carriedBy !== "nothing" && port.drain === "off";
   return brings ? "bringingBack" : "goingBack";
+}
+
+function isUp(state: DeviceState | undefined, campaign: Campaign, link: DesiredLink): boolean {
+  const port = portOf(state, link.port);
+  const { old, new: next } = entryOf(campaign);
+  const keys = old === undefined ? [next.key] : [old.key, next.key];
+  return port !== undefined && keys.some((key) => securedBy(port, key));
 }

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { ActionKind, Campaign, CampaignState, Outcome, Step } from "#agent/campaign/model.ts";
 import type { Desired } from "#agent/desired.ts";
-import { known, type MacsecPort } from "#hal/model.ts";
+import { type Ckn, type KeyRef, known, type MacsecPort } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
   byHand,
@@ -13,6 +13,7 @@ import {
   newKey,
   oldKey,
   rotation,
+  shutsFirst,
   stepTo,
   underKey,
 } from "./conductor-bench.ts";
@@ -220,6 +221,44 @@ describe("a sibling that is lost while a change is made ready", () => {
       message: expect.stringContaining("it is drained; nothing was written"),
       ...{ effect: "none", where: "erd-demo/primary", next: "linkseal rotation show erd-demo" },
     });
+  });
+});
+
+describe("a port that is to be shut for a key", () => {
+  const strange: KeyRef = { ...oldKey, ckn: "ee".repeat(32) as Ckn };
+
+  /** What was done, where validation shows the port so, decided on while it was like `before`. */
+  const replacing = async (before: Partial<MacsecPort>, after: Partial<MacsecPort>) => {
+    const bench = new ConductorBench({ edit: shutsFirst });
+    bench.port.primary = before;
+    const validates = stepTo("gated", { action: "prepare" });
+    const conductor = bench.conductor(validates, stepTo("switching", { action: "replace" }));
+    await bench.turn(conductor, rotation());
+    bench.hooks.prepare = async () => {
+      bench.port.primary = after;
+    };
+    await bench.turn(conductor, rotation());
+    return { trouble: conductor.trouble, done: touched(bench) };
+  };
+
+  it("stays open where its link works again: seeds 53-1122, 53-1907", async () => {
+    const { trouble, done } = await replacing(dark, underKey(oldKey));
+    expect(done.filter((line) => line.startsWith("apply"))).toEqual([]);
+    expect(done.at(-1)).toMatch(/^rollback/);
+    expect(trouble).toMatchObject({
+      ...{ code: "gate.stale", message: "erd-demo/primary works again; nothing was written" },
+      ...{ effect: "none", where: "erd-demo/primary", next: "linkseal rotation show erd-demo" },
+    });
+  });
+
+  it.each([
+    ["is dark still", dark, dark],
+    ["worked all the while", underKey(oldKey), underKey(oldKey)],
+    ["is up under a key of nobody's", dark, underKey(strange)],
+  ])("is shut where its link %s", async (_how, before, after) => {
+    const { trouble, done } = await replacing(before, after);
+    expect(trouble).toBeUndefined();
+    expect(done.filter((line) => line.startsWith("apply"))).toHaveLength(2);
   });
 });
 

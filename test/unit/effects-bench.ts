@@ -19,7 +19,9 @@ export class EffectsBench extends ConductorBench {
   async run(action: ActionKind, over: Partial<Task> = {}): Promise<void> {
     const recheck = (): void => void this.log.push("recheck");
     const campaign = rotation({ token: "t-9" });
-    const task = { action, link: this.link, campaign, port: calmPort, recheck, ...over };
+    const relook = async (): Promise<void> => undefined;
+    const { link } = this;
+    const task = { action, link, campaign, port: calmPort, recheck, relook, ...over };
     await settled(this.clock, this.effects.run(task, never));
   }
 

@@ -83,6 +83,7 @@ describe("a look", () => {
       campaign: rotation(),
       port: calmPort,
       recheck: () => undefined,
+      relook: async () => undefined,
     };
     await settled(bench.clock, bench.effects.run({ ...task, action: "add" }, never));
     bench.effects.judge(bench.link, calmPort, bench.clock.now());

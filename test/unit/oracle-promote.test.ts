@@ -1,0 +1,74 @@
+// The oracle on a key that is promoted while its port is shut for it.
+
+import { describe, expect, it } from "vitest";
+import { eosModel } from "#sim/faces/eos.ts";
+import { formatViolation, watchSite } from "#sim/oracle.ts";
+import { buildSite } from "#sim/site.ts";
+import { Hand } from "../hand.ts";
+import { never } from "./site-bench.ts";
+
+/** Two keys, the new one proven; the port is shut, promoted and opened, and the far end goes back. */
+async function promoted(person: "once it was told to shut" | "before"): Promise<readonly string[]> {
+  const options = { seed: "promote-1", name: "demo", groups: 1, tunnels: 0 } as const;
+  const paces = { farEndDelayMs: { low: 200, high: 200 }, routingPps: 2 };
+  const site = buildSite({ ...options, start: "protected", ...paces, models: () => eosModel });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  const [primary, secondary] = [hand.link("erd-demo/primary"), hand.link("erd-demo/secondary")];
+  const { port } = primary;
+  const script = async (): Promise<void> => {
+    await site.clock.sleep(60_000);
+    const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+    const lookBoth = async (): Promise<void> => {
+      await hand.look(primary);
+      await hand.look(secondary);
+    };
+    await lookBoth();
+    await hand.drain(primary);
+    await lookBoth();
+    await hand.change(primary, { kind: "macsec.addKey", port, key, role: "fallback" });
+    await lookBoth();
+    hand.put(primary, key);
+    await site.clock.sleep(60_000);
+    const goBack = async (): Promise<void> => {
+      primary.msee.person(primary.azureLink, { key: old });
+      while (primary.edge.session().principalCkn !== old.ckn) await site.clock.sleep(100);
+    };
+    if (person === "before") {
+      await goBack();
+      await site.clock.sleep(30_000);
+    }
+    await lookBoth();
+    const shut = await hand
+      .device(primary)
+      .prepare([{ kind: "port.shut", port }], hand.keys, never);
+    primary.router.setFault("slow", true);
+    await Promise.all([shut.apply("final", never), ...(person === "before" ? [] : [goBack()])]);
+    expect(primary.edge.session().principalCkn).toBe(old.ckn);
+    primary.router.setFault("slow", false);
+    await lookBoth();
+    const { ckn } = key;
+    await hand.change(
+      primary,
+      { kind: "macsec.promoteKey", port, ckn },
+      { kind: "port.open", port },
+    );
+    await site.clock.sleep(10_000);
+  };
+  let over = false;
+  const whole = script().finally(() => {
+    over = true;
+  });
+  await Promise.all([whole, site.clock.runFor(3_600_000, () => over)]);
+  return oracle.violations.map(formatViolation);
+}
+
+describe("a key that is promoted while its port is shut", () => {
+  it("needs no proof of what a person did meanwhile: seed 53-288", async () => {
+    expect(await promoted("once it was told to shut")).toEqual([]);
+  });
+
+  it("needs the proof from before", async () => {
+    expect((await promoted("before")).join()).toContain("promoted key");
+  });
+});
