@@ -121,8 +121,11 @@ function* tooMany(
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
   // A router may take its time: what came back since it was told was in no look either.
   const askedAt = toldAt(moment, effect) ?? moment.at;
-  // A link that is drained already is finished first: to leave it half way would darken both.
-  const begunAt = (link.drained ? drainedAt.get(link.id) : undefined) ?? askedAt;
+  // A link that is drained already is finished first: to leave it half way would darken both. One
+  // that is not has begun with its router, and a far end may refuse the key before it takes it.
+  const { ckn, what } = effect;
+  const tried = ckn === undefined ? undefined : moment.tried.get(link.id)?.get(ckn);
+  const begunAt = (link.drained ? drainedAt.get(link.id) : tried) ?? askedAt;
   const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
     (each.id === link.id ? askedAt : begunAt) -
       (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) >
@@ -139,7 +142,6 @@ function* tooMany(
   }
   // What stands at one end of the link already, whoever brought it, is not one more at the other;
   // a roll-back names what it takes, and may bring another one.
-  const { ckn, what } = effect;
   const stood = linkOf(moment.before, link.id);
   const stands = stood !== undefined && ckn !== undefined && keysOf(stood).includes(ckn);
   if (stands && what !== "rollback") return;

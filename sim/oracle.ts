@@ -125,7 +125,7 @@ export class Oracle {
   /** Links on which MKA is content and no frame passes now. */
   readonly #brokenSince = new Map<string, Instant>();
   readonly #parked = new Map<string, Instant>();
-  readonly #tried = new Map<string, Set<Ckn>>();
+  readonly #tried = new Map<string, Map<Ckn, Instant>>();
   /** When somebody else, or a fault, last touched a link. */
   readonly #othersAt = new Map<string, Instant>();
   readonly #records = new RecordJudge();
@@ -228,12 +228,13 @@ export class Oracle {
 
   /** The agent asked for this: it cannot be blamed for a restore that a device refuses. */
   asked(device: string, change: DeviceChange): void {
+    const at = this.#site.clock.now();
     for (const part of change) {
       const link = "port" in part ? this.#site.linkAt(device, part.port) : undefined;
       if (link === undefined) continue;
-      if ("key" in part) this.#tried.set(link, this.#triedOn(link).add(part.key.ckn));
+      if ("key" in part) this.#tried.set(link, this.#triedOn(link).set(part.key.ckn, at));
       if (part.kind !== "port.restore" && part.kind !== "port.open") continue;
-      this.#asked.set(link, this.#site.clock.now());
+      this.#asked.set(link, at);
     }
   }
 
@@ -381,8 +382,8 @@ export class Oracle {
     for (const listener of this.#listeners) listener(moment);
   }
 
-  #triedOn(link: string): Set<Ckn> {
-    return this.#tried.get(link) ?? new Set();
+  #triedOn(link: string): Map<Ckn, Instant> {
+    return this.#tried.get(link) ?? new Map();
   }
 
   #see(link: LinkTruth, at: Instant): void {

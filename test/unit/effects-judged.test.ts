@@ -6,6 +6,7 @@ import type { Task } from "#agent/campaign/effects.ts";
 import type { ActionKind } from "#agent/campaign/model.ts";
 import { commitLost } from "#agent/commit-lost.ts";
 import type { LinksealError } from "#hal/error.ts";
+import { instantAfter } from "#hal/world.ts";
 import { failing } from "./conductor-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
 
@@ -71,6 +72,16 @@ describe("an accepted change", () => {
     };
     expect((await judged(60_000))?.code).toBe("device.commitExpired");
     expect(await judged(60_001)).toBeUndefined();
+  });
+
+  it("may still be lost for a minute, and never before anything was written", async () => {
+    const scene = new EffectsBench();
+    await scene.clock.runFor(500_000);
+    expect(scene.effects.mayLose(scene.clock.now())).toBe(false);
+    await scene.run("restore");
+    const at = scene.clock.now();
+    expect(scene.effects.mayLose(instantAfter(at, 60_000))).toBe(true);
+    expect(scene.effects.mayLose(instantAfter(at, 60_001))).toBe(false);
   });
 
   it.each(["restore", "open", "rekeySak"] as const)("%s is never called lost", async (action) => {

@@ -1,14 +1,60 @@
 import { describe, expect, it } from "vitest";
+import { LinksealError } from "#hal/error.ts";
+import { failing } from "./conductor-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
+
+const macsec = { suites: ["gcm-aes-xpn-256"], overlap: "none", counters: "perSa" } as const;
+const able = { capabilities: { macsec: { ...macsec, hitless: [], freshSak: true } } } as const;
+
+/** A router that can make SAKs answers so when it is asked for one. */
+function refusing(error: Error): EffectsBench {
+  const scene = new EffectsBench(able);
+  scene.hooks.prepare = async () => {
+    if (scene.changes.length === 1) throw error;
+  };
+  return scene;
+}
+
+function effectOn(effect: "none" | "unknown"): LinksealError {
+  const next = "linkseal doctor";
+  return new LinksealError("device.unsupported", "", { effect, where: "edge-a", next });
+}
 
 describe("a fresh SAK", () => {
   it("comes from a port that is shut and opened where none can be asked for", async () => {
-    const macsec = { suites: ["gcm-aes-xpn-256"], overlap: "none", counters: "perSa" } as const;
     const scene = new EffectsBench({ capabilities: { macsec: { ...macsec, hitless: [] } } });
     await scene.run("rekeySak");
     const { port } = scene.link;
     expect(scene.changes).toEqual([[{ kind: "port.shut", port }], [{ kind: "port.open", port }]]);
     // Only the half that takes the link asks whether it may.
     expect(scene.log.filter((line) => line === "recheck")).toHaveLength(1);
+  });
+
+  it("is asked for where the router makes them", async () => {
+    const scene = new EffectsBench(able);
+    await scene.run("rekeySak");
+    expect(scene.changes).toEqual([[{ kind: "macsec.rekeySak", port: scene.link.port }]]);
+  });
+
+  it("comes from a port that is shut and opened where the far end makes them", async () => {
+    const scene = refusing(effectOn("none"));
+    await scene.run("rekeySak");
+    const kinds = scene.changes.map(([change]) => change?.kind);
+    expect(kinds).toEqual(["macsec.rekeySak", "port.shut", "port.open"]);
+  });
+
+  it.each([
+    ["a refusal for another reason", failing("device.rejected")],
+    ["one that may have done something", effectOn("unknown")],
+  ])("is not made after %s", async (_what, error) => {
+    const scene = refusing(error);
+    await scene.fails("rekeySak");
+    expect(scene.changes).toHaveLength(1);
+  });
+
+  it("is not made by a driver that is broken", async () => {
+    const scene = refusing(new TypeError("broken"));
+    await expect(scene.run("rekeySak")).rejects.toThrow("broken");
+    expect(scene.changes).toHaveLength(1);
   });
 });

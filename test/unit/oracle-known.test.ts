@@ -1,6 +1,7 @@
 // The oracle on what an agent could know: at the moment it asked, and from what a device showed.
 
 import { describe, expect, it } from "vitest";
+import type { Transaction } from "#hal/device.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { setKeys, swapNewestKey } from "#sim/people.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
@@ -168,7 +169,11 @@ async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Pr
 async function addAfterReturn(
   all: Scene,
   laterMs: number,
-  how: "with both links in use" | "already drained" | "pointed at it by a person",
+  how:
+    | "with both links in use"
+    | "already drained"
+    | "pointed at it by a person"
+    | "validated on its router",
 ): Promise<void> {
   const { hand, primary, secondary, site } = all;
   const key = hand.newKey(primary);
@@ -179,14 +184,18 @@ async function addAfterReturn(
   await hand.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
   await lookBoth(all);
   if (how === "already drained") await hand.drain(secondary);
-  primary.router.takeOver(1);
   const next = hand.newKey(secondary);
+  const change = [hand.keyChange(secondary, "addKey", next)];
+  const validate = (): Promise<Transaction> =>
+    hand.device(secondary).prepare(change, hand.keys, never);
+  const validated = how === "validated on its router" ? await validate() : undefined;
+  primary.router.takeOver(1);
   if (how === "pointed at it by a person") {
     secondary.msee.person(secondary.azureLink, { key: next });
     while (secondary.far.keys()[0]?.ckn !== next.ckn) await site.clock.sleep(100);
   }
   await site.clock.sleep(laterMs);
-  await hand.change(secondary, hand.keyChange(secondary, "addKey", next));
+  await (validated ?? (await validate())).apply("final", never);
   expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
 }
 
@@ -231,6 +240,7 @@ describe("the oracle", () => {
     [12_000, "with both links in use", ["P6"]],
     [12_000, "already drained", []],
     [12_000, "pointed at it by a person", []],
+    [12_000, "validated on its router", []],
   ] as const)(
     "counts a key that came back by itself %i ms before one for a sibling %s as %j",
     async (ms, how, expected) => {
