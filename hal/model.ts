@@ -216,6 +216,8 @@ export interface IpsecSa {
   readonly transforms: Transforms;
   readonly packets: bigint;
   readonly sequence: bigint | undefined;
+  /** Of an SA that receives; absent = the device does not tell. */
+  readonly antiReplay?: "on" | "off";
 }
 
 /** With an AEAD the PRF stands alone: it is never part of the cipher. */

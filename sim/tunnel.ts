@@ -81,7 +81,7 @@ export class SimTunnel {
       const packets = packetsIn(pair.carriedMs);
       const common = { phase: pair.phase, transforms, packets, sequence: packets };
       return [
-        { spi: pair.inward, direction: "in", ...common },
+        { spi: pair.inward, direction: "in", ...common, antiReplay: "on" },
         { spi: pair.outward, direction: "out", ...common },
       ];
     });

@@ -274,6 +274,12 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "or it stops.",
     "Check that the tunnel rekeys by volume or time; use extended sequence numbers.",
   ),
+  "anti-replay-off": body(
+    "The SA that receives keeps no window of the numbers that it has seen, so whoever records " +
+      "packets of the tunnel can send them again.",
+    "Switch anti-replay on in the IPsec policy of the device, and let the tunnel rekey.",
+    "Where equal paths reorder packets, widen the window instead of switching it off.",
+  ),
   "clear-path-beside-tunnel": body(
     "A prefix that the tunnel protects can also be reached over a plain port. By the best route, " +
       "traffic leaves without IPsec now; by another one, it does as soon as the tunnel is gone. " +

@@ -84,6 +84,9 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
       const wanted = spell(tunnel.transforms);
       say("degraded", "transform-mismatch", `${text}, and ${wanted} is wanted`);
     }
+    if (best?.antiReplay === "off") {
+      say("degraded", "anti-replay-off", `the SA ${pair} takes packets that it has seen before`);
+    }
     if (mine.every(nearEnd) && mine.length > 0) {
       say("degraded", "sequence-number-high", `the SA ${pair} has used 3/4 of its numbers`);
     }

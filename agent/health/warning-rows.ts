@@ -47,6 +47,7 @@ export type TunnelCode =
   | "transform-mismatch"
   | "tunnel-one-way"
   | "sequence-number-high"
+  | "anti-replay-off"
   | "clear-path-beside-tunnel"
   | "guard-missing"
   | "tunnel-bgp-down"
@@ -272,6 +273,9 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     dependsOn: [...unseen, "ike-down", "sa-missing"],
   }),
   "sequence-number-high": row("warning", "Sequence numbers run out", tunnel, {
+    dependsOn: unseen,
+  }),
+  "anti-replay-off": row("warning", "A tunnel takes packets twice", tunnel, {
     dependsOn: unseen,
   }),
   "clear-path-beside-tunnel": row("error", "Protected prefixes go around the tunnel", tunnel, {

@@ -133,11 +133,15 @@ function saOf(
   const transforms = readTransforms(first(/^transform: ([\w -]{2,80}?) ?,$/));
   const left = first(/remaining key lifetime \(k?\/?sec\): \(?(?:\d{1,12}\/)?(\d{1,10})\)?$/);
   const status = first(/^Status: ([A-Z]+)/);
+  const replay = first(/^replay detection support: ([YN])\b/);
   if (digits === undefined || transforms === undefined || status === undefined) return undefined;
   return {
     spi: Number.parseInt(digits, 16),
     direction,
     transforms: { ...transforms, dhGroup },
+    ...(direction === "out" || replay === undefined
+      ? {}
+      : { antiReplay: replay === "Y" ? "on" : "off" }),
     isActive: status === "ACTIVE",
     left: Number(left ?? 0),
   };

@@ -72,7 +72,14 @@ function saOf(one: XmlElement, dhGroup: string): ToldSa | undefined {
     direction,
     phase: isOld ? "rekeyed" : "installed",
     transforms: { encryption, integrity, dhGroup },
+    ...(direction === "in" ? antiReplayOf(textOf(one, "sa-anti-replay-service")) : {}),
   };
+}
+
+/** `counter-based enabled`, `disabled`. */
+function antiReplayOf(text = ""): Pick<IpsecSa, "antiReplay"> {
+  if (/\benabled$/i.test(text)) return { antiReplay: "on" };
+  return /^disabled$/i.test(text) ? { antiReplay: "off" } : {};
 }
 
 function directionOf(text = ""): IpsecSa["direction"] | undefined {

@@ -313,6 +313,9 @@ function readSa(sa: JsonObject): IpsecSa {
     transforms: readTransforms(record(sa, "transforms")),
     packets: counter(sa, "packets"),
     sequence: optional(counter, sa, "sequence"),
+    ...(field(sa, "antiReplay") === undefined
+      ? {}
+      : { antiReplay: oneOf(sa, "antiReplay", ["on", "off"]) }),
   };
 }
 

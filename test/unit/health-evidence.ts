@@ -191,20 +191,24 @@ export const tunnel: DesiredTunnel = {
   insideMacsec: undefined,
 };
 
-export function tunnelLook(ms: number, packets: number, change: Partial<IpsecTunnel> = {}) {
+export function tunnelLook(
+  ms: number,
+  packets: number,
+  change: Partial<IpsecTunnel> = {},
+): IpsecTunnel {
   const sa = { phase: "installed", transforms: tunnel.transforms, sequence: undefined } as const;
   return {
     name: tunnel.name,
-    ike: known("established" as const, at(ms)),
+    ike: known("established", at(ms)),
     sas: known(
       [
-        { ...sa, spi: 1, direction: "in" as const, packets: BigInt(packets) },
-        { ...sa, spi: 2, direction: "out" as const, packets: BigInt(packets) },
+        { ...sa, spi: 1, direction: "in", packets: BigInt(packets) },
+        { ...sa, spi: 2, direction: "out", packets: BigInt(packets) },
       ],
       at(ms),
     ),
     ...change,
-  } satisfies IpsecTunnel;
+  };
 }
 
 export const routing: Routing = {

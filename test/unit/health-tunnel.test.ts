@@ -173,6 +173,20 @@ const rows: readonly Row[] = [
     "sequence-number-high",
   ],
   [
+    "anti-replay off",
+    [old, { ...now, sas: sas({ ...inbound, antiReplay: "off" }, outbound) }],
+    {},
+    "degraded",
+    "anti-replay-off",
+  ],
+  [
+    "anti-replay on",
+    [old, { ...now, sas: sas({ ...inbound, antiReplay: "on" }, outbound) }],
+    {},
+    "protected",
+    "",
+  ],
+  [
     "extended numbers",
     [old, { ...now, sas: sas({ ...inbound, sequence: 2n ** 33n }, outbound) }],
     {},

@@ -231,6 +231,20 @@ describe("SAs", () => {
     expect(own?.sas).toMatchObject({ value: [{ phase: "deleting" }, {}, { phase: "deleting" }] });
   });
 
+  it.each([
+    ["Y  replay window size: 1024", "on"],
+    ["N", "off"],
+    ["?", undefined],
+  ])("that receive tell of anti-replay where its support is %j", (support, antiReplay) => {
+    const line = `        replay detection support: ${support}\n        Status: `;
+    const text = pairText()
+      .replaceAll(/^.*replay detection support.*\n/gm, "")
+      .replaceAll(/ {8}Status: /g, line);
+    const [own] = state(ikeText("READY"), text);
+    const sas = own?.sas.kind === "known" ? own.sas.value : [];
+    expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, antiReplay, undefined]);
+  });
+
   it("are not understood as a whole if one of them is not", () => {
     const [own] = state(ikeText("READY"), ipsecText("      spi: 0xZZ(1)\n", ""));
     expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });

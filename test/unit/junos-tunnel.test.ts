@@ -286,6 +286,18 @@ describe("SAs", () => {
     expect(own?.sas).toMatchObject({ value: [{ phase: "rekeyed" }] });
   });
 
+  it.each([
+    ["counter-based enabled", "on"],
+    ["Disabled", "off"],
+    ["who knows", undefined],
+  ])("that receive tell of anti-replay where it is %j", async (service, antiReplay) => {
+    const pair = saText("inbound", "1") + saText("outbound", "2");
+    const told = `<sa-anti-replay-service>${service}</sa-anti-replay-service><sa-spi>`;
+    const [own] = await states(ikeText("UP"), blockText(pair.replaceAll("<sa-spi>", told)));
+    const sas = own?.sas.kind === "known" ? own.sas.value : [];
+    expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, undefined]);
+  });
+
   it.each(["DOWN", "", "UP!"])("of IKE in the state %j are not established", async (state) => {
     const [own] = await states(ikeText(state), blockText(""));
     expect(own?.ike).toMatchObject({ value: "connecting" });

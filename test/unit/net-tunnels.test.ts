@@ -82,6 +82,25 @@ describe("an xfrm interface", () => {
     expect(sasOf(first === undefined ? [] : [first])[0]?.direction).toBe("out");
   });
 
+  it.each([
+    ["on by its window", 32, undefined, "on"],
+    ["off without one", 0, undefined, "off"],
+    ["on by the window beside extended numbers", 0, 128, "on"],
+    ["off by that one", 32, 0, "off"],
+  ] as const)(
+    "has anti-replay %s where it receives",
+    (_how, replayWindow, extended, antiReplay) => {
+      const inbound = joined.find(({ spi }) => spi === 0x1002);
+      if (inbound === undefined) throw new Error("no SA");
+      const { extendedReplay: _numbers, ...attributes } = inbound.attributes;
+      const numbers = { in: 0n, out: 0n, bitmap: "", replayWindow: extended ?? 0 };
+      const told = extended === undefined ? {} : { extendedReplay: numbers };
+      const sa: Sa = { ...inbound, replayWindow, attributes: { ...attributes, ...told } };
+      expect(sasOf([sa])[0]?.antiReplay).toBe(antiReplay);
+      expect(spiOf(0x1001)).not.toHaveProperty("antiReplay");
+    },
+  );
+
   it("has no more SAs than a look takes, and the newest of them", () => {
     const [first] = joined;
     if (first === undefined) throw new Error("no SA");

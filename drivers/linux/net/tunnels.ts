@@ -60,8 +60,14 @@ function sasIn(
         transforms: transformsOf(sa),
         packets: sa.usage.packets,
         sequence: extendedReplay?.[direction] ?? (plain === undefined ? undefined : BigInt(plain)),
+        ...(direction === "in" ? { antiReplay: antiReplayOf(sa) } : {}),
       };
     });
+}
+
+// A window that needs more than 32 bits stands beside the extended numbers.
+function antiReplayOf({ replayWindow, attributes }: Sa): "on" | "off" {
+  return (attributes.extendedReplay?.replayWindow ?? replayWindow) > 0 ? "on" : "off";
 }
 
 // Kernels before 6.10 do not say it of an SA.
