@@ -43,7 +43,7 @@ const restMs = 30 * minuteMs;
 const mendMs = 40 * minuteMs;
 /** What stands still for this long is at rest. */
 const stillMs = 40_000;
-const roundsMax = 40;
+const roundsMax = 60;
 /** Waiting times are short here, and so are faults. */
 const lasting = 0.25;
 /** A third of what an operation at the far end takes elsewhere. */
