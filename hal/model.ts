@@ -218,6 +218,8 @@ export interface IpsecSa {
   readonly sequence: bigint | undefined;
   /** Of an SA that receives; absent = the device does not tell. */
   readonly antiReplay?: "on" | "off";
+  /** Until its hard lifetime is over (RFC 4301, 4.4.2.1); absent = the device does not tell. */
+  readonly endsInMs?: number;
 }
 
 /** With an AEAD the PRF stands alone: it is never part of the cipher. */

@@ -274,6 +274,12 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "or it stops.",
     "Check that the tunnel rekeys by volume or time; use extended sequence numbers.",
   ),
+  "sa-ending": body(
+    "The hard lifetime of the SA is all but over, and no younger one stands beside it: the rekey " +
+      "that was due long before has failed, as it does where the ends want different groups. When " +
+      "it ends the tunnel carries nothing.",
+    "Compare the group and lifetimes of both ends; see the cause with `linkseal tunnels NAME`.",
+  ),
   "anti-replay-off": body(
     "The SA that receives keeps no window of the numbers that it has seen, so whoever records " +
       "packets of the tunnel can send them again.",

@@ -84,6 +84,11 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
       const wanted = spell(tunnel.transforms);
       say("degraded", "transform-mismatch", `${text}, and ${wanted} is wanted`);
     }
+    const endsInMs = lastEndMs(mine);
+    if (endsInMs !== undefined && endsInMs < endingMs(tunnel)) {
+      const seconds = Math.floor(endsInMs / 1_000);
+      say("degraded", "sa-ending", `the SA ${pair} ends in ${seconds} s and has no successor`);
+    }
     if (best?.antiReplay === "off") {
       say("degraded", "anti-replay-off", `the SA ${pair} takes packets that it has seen before`);
     }
@@ -124,6 +129,18 @@ function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Findin
 
 /** Of 2^32; a number beyond that belongs to an SA with extended numbers (RFC 4304). */
 export const sequenceLimit = 2n ** 32n;
+
+/** Of the SAs in use the one that ends last; undefined = of one at least nobody knows it. */
+function lastEndMs(sas: readonly IpsecSa[]): number | undefined {
+  const ends = sas.flatMap(({ phase, endsInMs }) => (phase === "installed" ? [endsInMs] : []));
+  const told = ends.filter((end) => end !== undefined);
+  return told.length === ends.length && told.length > 0 ? Math.max(...told) : undefined;
+}
+
+/** Half a minute before the end of a usual SA, which was to be renewed long before. */
+function endingMs({ life }: TunnelEvidence["tunnel"]): number {
+  return Math.min(30_000, life.seconds * 50);
+}
 
 function nearEnd({ sequence }: IpsecSa): boolean {
   if (sequence === undefined) return false;

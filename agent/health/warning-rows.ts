@@ -48,6 +48,7 @@ export type TunnelCode =
   | "tunnel-one-way"
   | "sequence-number-high"
   | "anti-replay-off"
+  | "sa-ending"
   | "clear-path-beside-tunnel"
   | "guard-missing"
   | "tunnel-bgp-down"
@@ -273,6 +274,9 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     dependsOn: [...unseen, "ike-down", "sa-missing"],
   }),
   "sequence-number-high": row("warning", "Sequence numbers run out", tunnel, {
+    dependsOn: unseen,
+  }),
+  "sa-ending": row("warning", "An SA is about to end without a successor", tunnel, {
     dependsOn: unseen,
   }),
   "anti-replay-off": row("warning", "A tunnel takes packets twice", tunnel, {

@@ -144,6 +144,7 @@ function saOf(
       : { antiReplay: replay === "Y" ? "on" : "off" }),
     isActive: status === "ACTIVE",
     left: Number(left ?? 0),
+    ...(left === undefined ? {} : { endsInMs: Number(left) * 1_000 }),
   };
 }
 

@@ -72,8 +72,15 @@ function saOf(one: XmlElement, dhGroup: string): ToldSa | undefined {
     direction,
     phase: isOld ? "rekeyed" : "installed",
     transforms: { encryption, integrity, dhGroup },
+    ...endOf(textOf(one, "sa-hard-lifetime")),
     ...(direction === "in" ? antiReplayOf(textOf(one, "sa-anti-replay-service")) : {}),
   };
+}
+
+/** `Expires in 26000 seconds`. */
+function endOf(text = ""): Pick<IpsecSa, "endsInMs"> {
+  const seconds = /^expires in (\d{1,9}) seconds?$/i.exec(text)?.[1];
+  return seconds === undefined ? {} : { endsInMs: Number(seconds) * 1_000 };
 }
 
 /** `counter-based enabled`, `disabled`. */

@@ -316,6 +316,7 @@ function readSa(sa: JsonObject): IpsecSa {
     ...(field(sa, "antiReplay") === undefined
       ? {}
       : { antiReplay: oneOf(sa, "antiReplay", ["on", "off"]) }),
+    ...(field(sa, "endsInMs") === undefined ? {} : { endsInMs: number(sa, "endsInMs") }),
   };
 }
 

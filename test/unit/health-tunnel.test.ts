@@ -173,6 +173,53 @@ const rows: readonly Row[] = [
     "sequence-number-high",
   ],
   [
+    "an SA at its end",
+    [old, { ...now, sas: sas({ ...inbound, endsInMs: 29_999 }, outbound) }],
+    {},
+    "degraded",
+    "sa-ending",
+  ],
+  [
+    "an SA before its end",
+    [old, { ...now, sas: sas({ ...inbound, endsInMs: 30_000 }, outbound) }],
+    {},
+    "protected",
+    "",
+  ],
+  [
+    "an SA at its end beside its successor",
+    [
+      old,
+      {
+        ...now,
+        sas: sas({ ...inbound, endsInMs: 9 }, { ...inbound, spi: 9, endsInMs: 30_000 }, outbound),
+      },
+    ],
+    {},
+    "protected",
+    "",
+  ],
+  [
+    "an SA at its end beside one whose end nobody knows",
+    [old, { ...now, sas: sas({ ...inbound, endsInMs: 9 }, { ...inbound, spi: 9 }, outbound) }],
+    {},
+    "protected",
+    "",
+  ],
+  [
+    "a rekeyed SA at its end",
+    [
+      old,
+      {
+        ...now,
+        sas: sas({ ...inbound, spi: 9, phase: "rekeyed", endsInMs: 9 }, inbound, outbound),
+      },
+    ],
+    {},
+    "protected",
+    "",
+  ],
+  [
     "anti-replay off",
     [old, { ...now, sas: sas({ ...inbound, antiReplay: "off" }, outbound) }],
     {},

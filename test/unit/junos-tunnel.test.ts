@@ -298,6 +298,14 @@ describe("SAs", () => {
     expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, undefined]);
   });
 
+  it("end when their hard lifetime does, where that is told", async () => {
+    const ends = (text: string): string => saText("inbound", "1").replace("<sa-spi>", text);
+    const told = "<sa-hard-lifetime>Expires in 26000 seconds</sa-hard-lifetime><sa-spi>";
+    const [own] = await states(ikeText("UP"), blockText(ends(told) + ends("<sa-spi>")));
+    const sas = own?.sas.kind === "known" ? own.sas.value : [];
+    expect(sas.map((sa) => sa.endsInMs)).toEqual([26_000_000, undefined]);
+  });
+
   it.each(["DOWN", "", "UP!"])("of IKE in the state %j are not established", async (state) => {
     const [own] = await states(ikeText(state), blockText(""));
     expect(own?.ike).toMatchObject({ value: "connecting" });

@@ -6,10 +6,11 @@ import { readAddress } from "#drivers/linux/rtnetlink-address.ts";
 import { readLink } from "#drivers/linux/rtnetlink-link.ts";
 import { readSa, type Sa } from "#drivers/linux/xfrm.ts";
 import { type IpsecSa, strongValue } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
 import { recorded } from "./recorded.ts";
 
 const at = 5_000 as Instant;
+const moment = { at, wall: 1_800_000_000_000 as WallTime };
 const links = recorded("links", readLink);
 const addresses = recorded("addresses", readAddress);
 const all = recorded("sas", readSa);
@@ -17,7 +18,7 @@ const all = recorded("sas", readSa);
 const joined = all.map((sa): Sa => ({ ...sa, attributes: { ...sa.attributes, ifId: 42 } }));
 
 function sasOf(sas: readonly Sa[] | undefined): readonly IpsecSa[] {
-  const [tunnel] = tunnelsOf(links, addresses, sas, at);
+  const [tunnel] = tunnelsOf(links, addresses, sas, moment);
   if (tunnel === undefined) throw new Error("no tunnel");
   return strongValue(tunnel.sas) ?? [];
 }
@@ -27,7 +28,7 @@ const spiOf = (spi: number, among = sasOf(joined)): IpsecSa | undefined =>
 
 describe("an xfrm interface", () => {
   it("is a tunnel with the SAs of its number, and with an IKE that nobody knows", () => {
-    expect(tunnelsOf(links, addresses, all, at)).toEqual([
+    expect(tunnelsOf(links, addresses, all, moment)).toEqual([
       {
         name: "ipsec42",
         ike: { kind: "unknown", why: "notSupported", at },
@@ -50,7 +51,7 @@ describe("an xfrm interface", () => {
   });
 
   it("has SAs that nobody knows where the kernel does not tell", () => {
-    expect(tunnelsOf(links, addresses, undefined, at)[0]?.sas).toEqual({
+    expect(tunnelsOf(links, addresses, undefined, moment)[0]?.sas).toEqual({
       kind: "unknown",
       why: "queryFailed",
       at,
@@ -101,6 +102,19 @@ describe("an xfrm interface", () => {
     },
   );
 
+  it.each([
+    [undefined, undefined],
+    [90n, 30_000],
+    [60n, 0],
+    [10n, 0],
+  ])("has SAs whose hard lifetime of %s s, a minute old, ends in %s ms", (hard, endsInMs) => {
+    const [first] = joined;
+    if (first === undefined) throw new Error("no SA");
+    const usage = { ...first.usage, addedAt: 1_800_000_000n - 60n };
+    const sa: Sa = { ...first, usage, limits: { ...first.limits, hardAddSeconds: hard } };
+    expect(sasOf([sa])[0]?.endsInMs).toBe(endsInMs);
+  });
+
   it("has no more SAs than a look takes, and the newest of them", () => {
     const [first] = joined;
     if (first === undefined) throw new Error("no SA");
@@ -115,6 +129,6 @@ describe("an xfrm interface", () => {
     const others = all.filter(({ attributes }) => attributes.ifId !== 42);
     expect(sasOf(others)).toEqual([]);
     const none = links.filter(({ info }) => info?.kind !== "xfrm");
-    expect(tunnelsOf(none, addresses, all, at)).toEqual([]);
+    expect(tunnelsOf(none, addresses, all, moment)).toEqual([]);
   });
 });

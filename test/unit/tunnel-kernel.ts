@@ -66,7 +66,8 @@ export class TunnelKernel {
     const usage = { bytes: 0n, packets: 7n, addedAt: BigInt(spi), usedAt: 0n };
     const where = { source: "198.51.100.1", destination: "203.0.113.1", ipProtocol: 50 };
     const attributes = { unnamed: [], ifId: 42, direction, aead };
-    this.sas.push({ ...where, spi, usage, attributes } as unknown as Sa);
+    const said = { limits: {}, replayWindow: 32, attributes };
+    this.sas.push({ ...where, ...said, spi, usage } as unknown as Sa);
   }
 
   /** A socket of one family. */

@@ -74,7 +74,7 @@ describe("a warning", () => {
       `reading-stale reading-missing port-absent link-down macsec-not-configured
        policy-should-secure far-end-changed far-end-failed frames-untagged
        tunnel-configured-but-absent ike-down transform-mismatch sequence-number-high
-       anti-replay-off
+       sa-ending anti-replay-off
        clear-path-beside-tunnel guard-missing drift commit-pending clock-skew sibling-unhealthy`,
     ],
     [

@@ -73,6 +73,7 @@ export class NetDesk {
     const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
     const before = this.#before(look);
     const { at } = look;
+    const wall = this.#parts.world.clock.wall();
     const blocked = await this.#blocked(look, signal);
     const ports = portsOf(look.links).flatMap(
       ({ name }) => readPort(name, look, before)?.port ?? [],
@@ -82,7 +83,7 @@ export class NetDesk {
       at,
       control: known(
         {
-          wall: this.#parts.world.clock.wall(),
+          wall,
           bootId: this.#parts.bootId,
           configId: configIdOf(look),
           commitPending: wasPending || this.#isPending(),
@@ -90,7 +91,7 @@ export class NetDesk {
         at,
       ),
       macsec: ports,
-      ipsec: tunnelsOf(look.links, look.addresses, await this.#sas(look, signal), at),
+      ipsec: tunnelsOf(look.links, look.addresses, await this.#sas(look, signal), { at, wall }),
       ...(blocked === undefined ? {} : { blocked, ways: waysOf(look, blocked) }),
       routing: unknown("notSupported", at),
     };

@@ -2,7 +2,7 @@
 // here.
 
 import { type IpsecSa, type IpsecTunnel, known, type Transforms, unknown } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
 import type { Address } from "../rtnetlink-address.ts";
 import type { Link } from "../rtnetlink-link.ts";
 import type { Sa } from "../xfrm.ts";
@@ -17,12 +17,17 @@ export function hasTunnels(links: readonly Link[]): boolean {
   return links.some(({ info }) => info?.kind === "xfrm");
 }
 
+export interface Moment {
+  readonly at: Instant;
+  readonly wall: WallTime;
+}
+
 /** `sas`: undefined = the kernel does not tell. */
 export function tunnelsOf(
   links: readonly Link[],
   addresses: readonly Address[],
   sas: readonly Sa[] | undefined,
-  at: Instant,
+  { at, wall }: Moment,
 ): readonly IpsecTunnel[] {
   const own = new Set(addresses.map(({ local, address }) => local ?? address));
   return links
@@ -36,7 +41,7 @@ export function tunnelsOf(
     .map(({ name, ifId }) => ({
       name,
       ike: unknown("notSupported", at),
-      sas: sas === undefined ? unknown("queryFailed", at) : known(sasIn(sas, ifId, own), at),
+      sas: sas === undefined ? unknown("queryFailed", at) : known(sasIn(sas, ifId, own, wall), at),
     }));
 }
 
@@ -44,6 +49,7 @@ function sasIn(
   sas: readonly Sa[],
   ifId: number,
   own: ReadonlySet<string | undefined>,
+  wall: WallTime,
 ): readonly IpsecSa[] {
   return sas
     .filter(({ attributes }) => attributes.ifId === ifId)
@@ -61,8 +67,16 @@ function sasIn(
         packets: sa.usage.packets,
         sequence: extendedReplay?.[direction] ?? (plain === undefined ? undefined : BigInt(plain)),
         ...(direction === "in" ? { antiReplay: antiReplayOf(sa) } : {}),
+        ...endOf(sa, wall),
       };
     });
+}
+
+// The kernel's own timer goes by the wall clock, jumps and all.
+function endOf({ limits, usage }: Sa, wall: WallTime): Pick<IpsecSa, "endsInMs"> {
+  const seconds = limits.hardAddSeconds;
+  if (seconds === undefined) return {};
+  return { endsInMs: Math.max(0, Number(usage.addedAt + seconds) * 1_000 - wall) };
 }
 
 // A window that needs more than 32 bits stands beside the extended numbers.
