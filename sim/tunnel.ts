@@ -21,6 +21,7 @@ interface SaPair {
   readonly inward: number;
   readonly outward: number;
   phase: IpsecSa["phase"];
+  readonly madeAt: Instant;
   /** How long this pair carried traffic. */
   carriedMs: number;
 }
@@ -30,7 +31,9 @@ const dialMs = 2_000;
 const refusedMs = 60_000;
 /** Azure's dead peer detection. */
 const deadPeerMs = 45_000;
-/** Azure's quick-mode lifetime of 27,000 s, a tenth early; jitter keeps the ends from colliding. */
+/** Azure's quick-mode lifetime. */
+const hardMs = 27_000_000;
+/** A tenth early; jitter keeps the ends from colliding. */
 const childMs = { low: 23_600_000, high: 24_300_000 };
 const overlapMs = 5_000;
 const packetsPerSecond = 100;
@@ -79,7 +82,8 @@ export class SimTunnel {
     const { transforms, name } = this.#config.spec;
     const sas = this.#pairs.flatMap((pair): IpsecSa[] => {
       const packets = packetsIn(pair.carriedMs);
-      const common = { phase: pair.phase, transforms, packets, sequence: packets };
+      const endsInMs = Math.max(0, pair.madeAt + hardMs - at);
+      const common = { phase: pair.phase, transforms, packets, sequence: packets, endsInMs };
       return [
         { spi: pair.inward, direction: "in", ...common, antiReplay: "on" },
         { spi: pair.outward, direction: "out", ...common },
@@ -212,7 +216,8 @@ export class SimTunnel {
     const { prng } = this.#options;
     // SPIs 0 to 255 are reserved (RFC 4303 2.1).
     const spi = (): number => prng.between(256, 2 ** 32 - 1);
-    return { inward: spi(), outward: spi(), phase: "installed", carriedMs: 0 };
+    const madeAt = this.#options.clock.now();
+    return { inward: spi(), outward: spi(), phase: "installed", madeAt, carriedMs: 0 };
   }
 
   #settle(): void {

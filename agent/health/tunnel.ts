@@ -131,7 +131,7 @@ function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Findin
 export const sequenceLimit = 2n ** 32n;
 
 /** Of the SAs in use the one that ends last; undefined = of one at least nobody knows it. */
-function lastEndMs(sas: readonly IpsecSa[]): number | undefined {
+export function lastEndMs(sas: readonly IpsecSa[]): number | undefined {
   const ends = sas.flatMap(({ phase, endsInMs }) => (phase === "installed" ? [endsInMs] : []));
   const told = ends.filter((end) => end !== undefined);
   return told.length === ends.length && told.length > 0 ? Math.max(...told) : undefined;

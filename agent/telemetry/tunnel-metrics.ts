@@ -3,7 +3,7 @@
 import type { IpsecSa, IpsecTunnel } from "#hal/model.ts";
 import { strongValue } from "#hal/model.ts";
 import { verdictOrder } from "../health/model.ts";
-import { sequenceLimit } from "../health/tunnel.ts";
+import { lastEndMs, sequenceLimit } from "../health/tunnel.ts";
 import { type MetricRow, oneOf, type Sample } from "./metric.ts";
 import type { Snapshot, TunnelSnapshot } from "./snapshot.ts";
 
@@ -99,5 +99,15 @@ export const tunnelMetrics = [
     help: "Part of the 32-bit sequence numbers of an SA that is used; the highest SA counts.",
     labels: ["tunnel", "direction"],
     read: byDirection(usedRatio),
+  },
+  {
+    name: "linkseal_ipsec_sa_remaining_seconds",
+    kind: "gauge",
+    help: "Until the hard lifetime of the SA in use is over; the youngest SA counts.",
+    labels: ["tunnel", "direction"],
+    read: byDirection((sas) => {
+      const endsInMs = lastEndMs(sas);
+      return endsInMs === undefined ? undefined : endsInMs / 1_000;
+    }),
   },
 ] as const satisfies readonly MetricRow[];

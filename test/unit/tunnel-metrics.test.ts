@@ -49,6 +49,16 @@ describe("SAs of a tunnel", () => {
     expect(figures("ipsec_sequence_used_ratio", seen([sa({ sequence: undefined })]))).toEqual({});
   });
 
+  it("end when the youngest of those in use does, where that is told of each", () => {
+    const [old, young] = [sa({ endsInMs: 9_500 }), sa({ spi: 2, endsInMs: 26_000_500 })];
+    const name = "ipsec_sa_remaining_seconds";
+    const out = sa({ direction: "out" });
+    expect(figures(name, seen([old, young, out]))).toEqual({ in: 26_000.5 });
+    const rekeyed = { ...young, phase: "rekeyed" } as const;
+    expect(figures(name, seen([old, rekeyed]))).toEqual({ in: 9.5 });
+    expect(figures(name, seen([old, sa({ spi: 3 })]))).toEqual({});
+  });
+
   it("are none where there is none, and not told where nobody knows", () => {
     for (const none of ["absent", seen([])] as const) {
       expect(figures("ipsec_sas", none)).toEqual({ in: 0, out: 0 });
