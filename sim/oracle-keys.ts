@@ -45,8 +45,9 @@ export function watchKeys(): Checker {
   const passing = new Map<string, Ckn>();
   /** By link and key: when its router brought it back by itself. */
   const cameBackAt = new Map<string, Instant>();
-  /** By link: when the agent last told its router to take the traffic away. */
+  /** By link: when the agent last told its router to take the traffic away, and to shut the port. */
   const drainedAt = new Map<string, Instant>();
+  const shutAt = new Map<string, Instant>();
   return (moment) => {
     const findings: Finding[] = [];
     for (const { id, commitArmed } of moment.now.links) {
@@ -60,13 +61,16 @@ export function watchKeys(): Checker {
         pointed.set(effect.link, effect.by === "agent" ? effect.ckn : undefined);
       }
       if (effect.what === "takeover") noteReturned(moment, effect, cameBackAt);
-      if (effect.by === "agent" && effect.what === "port.drain") {
-        drainedAt.set(effect.link ?? "", toldAt(moment, effect) ?? effect.at);
+      if (effect.by === "agent" && (effect.what === "port.drain" || effect.what === "port.shut")) {
+        const taken = effect.what === "port.drain" ? drainedAt : shutAt;
+        taken.set(effect.link ?? "", toldAt(moment, effect) ?? effect.at);
       }
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
       if (isLate(moment, effect)) passing.set(effect.link ?? "", effect.ckn ?? ("" as Ckn));
-      findings.push(...tooMany(moment, effect, { ours, pointed, passing, cameBackAt, drainedAt }));
+      findings.push(
+        ...tooMany(moment, effect, { ours, pointed, passing, cameBackAt, drainedAt, shutAt }),
+      );
       findings.push(...reused(moment, effect, meanings));
     }
     for (const link of moment.now.links) {
@@ -88,6 +92,7 @@ interface Origins {
   readonly passing: ReadonlyMap<string, Ckn>;
   readonly cameBackAt: ReadonlyMap<string, Instant>;
   readonly drainedAt: ReadonlyMap<string, Instant>;
+  readonly shutAt: ReadonlyMap<string, Instant>;
 }
 
 function noteReturned(
@@ -110,7 +115,7 @@ function isLate(moment: Moment, effect: EffectEvent): boolean {
 function* tooMany(
   moment: Moment,
   effect: EffectEvent,
-  { ours, pointed, passing, cameBackAt, drainedAt }: Origins,
+  { ours, pointed, passing, cameBackAt, drainedAt, shutAt }: Origins,
 ): Iterable<Finding> {
   const link = linkOf(moment.now, effect.link);
   if (link === undefined) return;
@@ -121,11 +126,14 @@ function* tooMany(
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
   // A router may take its time: what came back since it was told was in no look either.
   const askedAt = toldAt(moment, effect) ?? moment.at;
-  // A link that is drained already is finished first: to leave it half way would darken both. One
-  // that is not has begun with its router, and a far end may refuse the key before it takes it.
+  // A link that is drained or shut already is finished first: to leave it half way would darken
+  // both. One that is not has begun with its router, and a far end may refuse the key before it
+  // takes it.
   const { ckn, what } = effect;
   const tried = ckn === undefined ? undefined : moment.tried.get(link.id)?.get(ckn);
-  const begunAt = (link.drained ? drainedAt.get(link.id) : tried) ?? askedAt;
+  const isShut = linkOf(moment.before, link.id)?.admin === "down";
+  const taken = isShut ? shutAt.get(link.id) : link.drained ? drainedAt.get(link.id) : tried;
+  const begunAt = taken ?? askedAt;
   const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
     (each.id === link.id ? askedAt : begunAt) -
       (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) >

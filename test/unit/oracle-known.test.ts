@@ -173,7 +173,8 @@ async function addAfterReturn(
     | "with both links in use"
     | "already drained"
     | "pointed at it by a person"
-    | "validated on its router",
+    | "validated on its router"
+    | "shut for it",
 ): Promise<void> {
   const { hand, primary, secondary, site } = all;
   const key = hand.newKey(primary);
@@ -184,6 +185,7 @@ async function addAfterReturn(
   await hand.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
   await lookBoth(all);
   if (how === "already drained") await hand.drain(secondary);
+  if (how === "shut for it") await hand.shut(secondary);
   const next = hand.newKey(secondary);
   const change = [hand.keyChange(secondary, "addKey", next)];
   const validate = (): Promise<Transaction> =>
@@ -241,6 +243,7 @@ describe("the oracle", () => {
     [12_000, "already drained", []],
     [12_000, "pointed at it by a person", []],
     [12_000, "validated on its router", []],
+    [12_000, "shut for it", []],
   ] as const)(
     "counts a key that came back by itself %i ms before one for a sibling %s as %j",
     async (ms, how, expected) => {
