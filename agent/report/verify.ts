@@ -65,6 +65,8 @@ function parsed(json: string): SealedReport | undefined {
     if (schema !== "linkseal.report/1" || !isRecord(about) || !isRecord(seal)) return undefined;
     if (typeof about["from"] !== "string" || typeof about["to"] !== "string") return undefined;
     if (!Array.isArray(subjects) || !subjects.every(isNamed)) return undefined;
+    // No digest speaks for the seal itself, so nothing else may stand in it.
+    if (Object.keys(seal).join() !== "statement,signature") return undefined;
     const { statement, signature } = seal;
     if (typeof statement !== "string" || typeof signature !== "string") return undefined;
     return value as unknown as SealedReport;

@@ -194,6 +194,15 @@ describe("a verification", () => {
     expect(faults((copy) => (copy.subjects as unknown[]).reverse())).toHaveLength(4);
   });
 
+  it("finds what was put into the seal, for which no digest speaks", () => {
+    const whole = reportFile(sealed);
+    const [head = "", tail = ""] = whole.split('"signature":');
+    const put = `${head}"note":"all was well","signature":${tail}`;
+    expect(JSON.parse(put)).toMatchObject({ seal: { note: "all was well" } });
+    expect(checked(put).kind).toBe("changed");
+    expect(checked(htmlOf({ ...sealed, seal: JSON.parse(put).seal })).kind).toBe("changed");
+  });
+
   it("takes no file that only looks like a report", () => {
     for (const file of [
       "",
