@@ -45,7 +45,7 @@ export function watchKeys(): Checker {
   const passing = new Map<string, Ckn>();
   /** By link and key: when its router brought it back by itself. */
   const cameBackAt = new Map<string, Instant>();
-  /** By link: when the agent last told its router to take the traffic away, and to shut the port. */
+  /** By link: when the agent last told its router to take its traffic away, and to shut it. */
   const drainedAt = new Map<string, Instant>();
   const shutAt = new Map<string, Instant>();
   return (moment) => {

@@ -276,8 +276,8 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
   ),
   "sa-ending": body(
     "The hard lifetime of the SA is all but over, and no younger one stands beside it: the rekey " +
-      "that was due long before has failed, as it does where the ends want different groups. When " +
-      "it ends the tunnel carries nothing.",
+      "that was due long before has failed, as it does where the ends want different groups. " +
+      "When it ends the tunnel carries nothing.",
     "Compare the group and lifetimes of both ends; see the cause with `linkseal tunnels NAME`.",
   ),
   "anti-replay-off": body(

@@ -173,12 +173,6 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/campaign/table/proving.ts",
-    line: 'campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak,',
-    becomes: ["true"],
-    why: "the guard of its effect asks the same",
-  },
-  {
-    file: "agent/campaign/table/proving.ts",
     line: "",
     becomes: [
       "port.drain",

@@ -7,7 +7,7 @@ import { buildSite } from "#sim/site.ts";
 import { Hand } from "../hand.ts";
 import { never } from "./site-bench.ts";
 
-/** Two keys, the new one proven; the port is shut, promoted and opened, and the far end goes back. */
+/** With the new key proven its port is shut for the promotion, and the far end goes back. */
 async function promoted(person: "once it was told to shut" | "before"): Promise<readonly string[]> {
   const options = { seed: "promote-1", name: "demo", groups: 1, tunnels: 0 } as const;
   const paces = { farEndDelayMs: { low: 200, high: 200 }, routingPps: 2 };
