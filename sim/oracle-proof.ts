@@ -168,7 +168,7 @@ function* judge(
   }
   const { ckn } = effect;
   if (effect.what !== "macsec.promoteKey" || ckn === undefined) return;
-  if (memory !== undefined && wasProvenBeforeShut(ckn, memory, bounds)) return;
+  if (memory !== undefined && wasProvenBeforeHand(moment, effect, memory, bounds)) return;
   const other = before.edgeKeys.find((key) => key !== ckn);
   const flaw = other === undefined ? undefined : flawOf(other, moment.at, before, memory, bounds);
   if (flaw !== undefined) yield found(`promoted key ${shortCkn(ckn)} ${flaw}`);
@@ -193,16 +193,19 @@ function isUnseen(
 }
 
 /**
- * A port that is shut for a promotion is opened by it, and both keys stay: where the far end goes
- * once its router was told to shut, no look can prove.
+ * A promotion leaves both keys: where a person lets the far end go once the router was told of it,
+ * or told to shut the port for it, no look can prove.
  */
-function wasProvenBeforeShut(
-  ckn: Ckn,
+function wasProvenBeforeHand(
+  moment: Moment,
+  effect: EffectEvent,
   { shutAt, provenBefore, farHandAt }: Memory,
   { lookFreshMs }: ProofBounds,
 ): boolean {
-  if (shutAt === undefined || farHandAt === undefined || farHandAt < shutAt) return false;
-  return provenBefore?.principal === ckn && shutAt - provenBefore.at <= lookFreshMs;
+  const since = shutAt ?? toldAt(moment, effect);
+  if (since === undefined || farHandAt === undefined || farHandAt < since) return false;
+  if (provenBefore === undefined || provenBefore.principal !== effect.ckn) return false;
+  return since - provenBefore.at <= lookFreshMs;
 }
 
 /** What the proof of the key that stays lacks; undefined = nothing. */

@@ -349,6 +349,8 @@ class Rotations {
       // What people shut is open again once the weather is calm.
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
       if (link === undefined || !this.#isShut(link.id)) continue;
+      // A router takes nothing while a commit waits on it, and of an old one nobody knows any more.
+      if (link.router.commits.pending()) continue;
       const shut = this.#shut.get(link.id);
       // What goes back by itself may shut again what was opened: theirs to open who then see it.
       if (shut !== undefined && shut.by !== "agent") continue;
