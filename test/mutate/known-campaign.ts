@@ -41,12 +41,6 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/campaign/scout.ts",
-    line: 'return brings ? "bringingBack" : "goingBack";',
-    becomes: ['""'],
-    why: "the gates ask for the three other words",
-  },
-  {
-    file: "agent/campaign/scout.ts",
     line: "return put !== undefined && put > start ? put : start;",
     becomes: ["true", "put >= start"],
     why: "nothing is later than undefined, and of two equal moments either will do",
