@@ -61,6 +61,8 @@ const noticedIn: Readonly<Record<string, Where>> = {
 const harmless: Readonly<Record<string, string>> = {
   "add: the far end is on new, or told with every gate open":
     "what joins the old key on a port that stays open takes nothing from the link",
+  "rollBack: the far end was never told":
+    "what goes back is the key that the router has only just got, and the old one stays",
 };
 
 /** The rows that ask for the effect ask for this as well; the guard says it once more. */
@@ -72,7 +74,6 @@ const impliedByRows: Readonly<Record<string, string>> = {
   "add: the router can hold both keys": "break-before-make never enters staging",
   "add: nothing is pending on the device": "staging.verifies, staging.foreignCommit",
   "rollBack: the port holds both keys": "staging.needed and its like confirm what has lost a key",
-  "rollBack: the far end was never told": "told comes only once nothing is pending",
   "rollBack: the far end is on old, or unreadable": "a far end on its way to new: confirm",
   "prepare: the router holds one key": "switching.newKeyGone, and the port must hold old alone",
   "prepare: nothing is pending on the device": "a closed gate, or switching.foreignCommit",
