@@ -46,7 +46,7 @@ const stillMs = 40_000;
 const roundsMax = 60;
 /** Waiting times are short here, and so are faults. */
 const lasting = 0.25;
-/** A third of what an operation at the far end takes elsewhere. */
+/** A fifth of what an operation at the far end takes elsewhere. */
 const farEndDelayMs = { low: 3_000, high: 8_000 };
 /** What the links are set to; of the last one the far end has nothing to do. */
 const settings = [
@@ -349,8 +349,9 @@ class Rotations {
       // What people shut is open again once the weather is calm.
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
       if (link === undefined || !this.#isShut(link.id)) continue;
-      // A router takes nothing while a commit waits on it, and of an old one nobody knows any more.
-      if (link.router.commits.pending()) continue;
+      // A router takes nothing while a commit of somebody else's waits on it, as is told.
+      const isForeign = campaign.because.includes("a commit that is not of this campaign");
+      if (isForeign && link.router.commits.pending()) continue;
       const shut = this.#shut.get(link.id);
       // What goes back by itself may shut again what was opened: theirs to open who then see it.
       if (shut !== undefined && shut.by !== "agent") continue;
