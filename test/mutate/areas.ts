@@ -20,7 +20,7 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/health/status*.ts"], tests: unit("status") },
     // Titles and next steps stand in the generated documents.
     { files: ["agent/health/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
-    { files: ["agent/health/judge.ts"], tests: unit("judge", "judge-events") },
+    { files: ["agent/health/judge.ts"], tests: unit("judge", "judge-{events,tunnel}", "early") },
   ],
   // The explorations of whole spaces take seconds for each mutant: the small cases must do.
   campaign: [

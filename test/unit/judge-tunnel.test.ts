@@ -1,0 +1,66 @@
+// What the judge makes of tunnels, and of what takes no records.
+
+import { describe, expect, it } from "vitest";
+import type { Agent } from "#agent/agent.ts";
+import type { Desired, DesiredLink } from "#agent/desired.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { MacsecPort } from "#hal/model.ts";
+import { bound, JudgeBench, pollMs, type Scene } from "./judge-bench.ts";
+import { at, clearPort, desired, wall } from "./view-kit.ts";
+
+const codesOf = (scene: Scene, polls = 14): readonly string[] =>
+  new JudgeBench(scene)
+    .polls(polls)
+    .status()
+    .warnings.map(({ code, about }) => `${code} ${about}`);
+
+describe("a weak policy of a tunnel", () => {
+  const under = (until: number): Desired => ({
+    ...desired,
+    tunnels: desired.tunnels.map((tunnel) => ({ ...tunnel, weaknesses: ["DH group 2"] })),
+    acceptRisks: [{ risk: "weakTunnel", until: wall + until }],
+  });
+
+  it("is a warning once its waiver is over, and none before", () => {
+    expect(codesOf({ desired: under(3_600_000) })).toEqual([]);
+    const late = under(-1);
+    expect(codesOf({ desired: late })).toEqual(["weak-policy hub-1"]);
+    expect(new JudgeBench({ desired: late }).polls(4).status().tunnels).toMatchObject([
+      { name: "hub-1", verdict: "degraded" },
+    ]);
+  });
+
+  it("is nothing to a strong one, whatever was waived", () => {
+    const acceptRisks = [{ risk: "weakTunnel" as const, until: wall - 1 }];
+    expect(codesOf({ desired: { ...desired, acceptRisks } })).toEqual([]);
+  });
+});
+
+describe("a tunnel", () => {
+  it("that a person keeps empty is told by its own name", () => {
+    const drains = { "hub-1": { by: "ann", since: wall } };
+    expect(codesOf({ memory: { ...bound, drains } })).toEqual(["drained-by-hand hub-1"]);
+  });
+
+  it("that must ride inside MACsec is degraded as soon as one link of its group is clear", () => {
+    const port = (link: DesiredLink, poll: number): MacsecPort | undefined =>
+      link.name === "primary" ? clearPort({ port: link.port }, at(poll * pollMs)) : undefined;
+    const bench = new JudgeBench({ port: port as NonNullable<Scene["port"]> }).polls(4);
+    expect(bench.status().tunnels).toMatchObject([
+      { verdict: "degraded", reasons: [{ code: "outside-macsec" }] },
+    ]);
+  });
+});
+
+describe("an audit log that takes no records", () => {
+  const auditTrouble = new LinksealError("journal.full", "the disk is full", {
+    ...{ effect: "none", where: "audit", next: "make room" },
+  });
+
+  it("is a warning of the site", () => {
+    const bench = new JudgeBench({ agent: { auditTrouble } as Partial<Agent> }).polls(4);
+    expect(bench.warnings()).toEqual([
+      "audit-lossy site: the audit log takes no records: the disk is full",
+    ]);
+  });
+});
