@@ -29,6 +29,7 @@ import type { Plan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
 import { TunnelDrains } from "./tunnel-drain.ts";
+import { TunnelPsks } from "./tunnel-psk.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
 
@@ -74,7 +75,7 @@ interface NamedTurn {
   readonly turn: () => Promise<Pause>;
 }
 
-/** Drains of tunnels wait for each other: one is taken out at a time. */
+/** What is done to tunnels waits for each other: one is taken out at a time. */
 export const tunnelTurn = "tunnels";
 
 function resting(name: string, turn: () => Promise<number>): NamedTurn {
@@ -90,6 +91,7 @@ export class Crew {
   readonly #waiting = new Map<string, Waiting>();
   readonly #handDrains: ReadonlyMap<string, HandDrains>;
   readonly tunnelDrains: TunnelDrains;
+  readonly tunnelPsks: TunnelPsks;
   readonly #farWatch: FarWatch;
   readonly #keyWatch: KeyWatch;
   /** By group: when the policy looks at the vault again, and when a due rotation begins. */
@@ -117,7 +119,7 @@ export class Crew {
           intent: parts.intent.number,
           device: name,
           lookout: this.lookout,
-          paused: () => parts.readOnly() || this.#busy(name),
+          paused: () => parts.readOnly() || this.#busy(name) || this.tunnelPsks.isBusy(name),
           inCampaign: () => this.#busy(name),
         }),
       ]),
@@ -125,6 +127,7 @@ export class Crew {
     const { ownAddresses } = this;
     const { lookout } = this;
     this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
+    this.tunnelPsks = new TunnelPsks({ ...parts, desired, keys, lookout });
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
     this.#keyWatch = new KeyWatch({ ...parts, desired });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
@@ -219,16 +222,14 @@ export class Crew {
       resting("vault", () => this.#keyWatch.turn(kill)),
     ];
     const { azure, tunnels } = this.intent.desired;
-    // Without BGP inside of any nobody can have drained one.
-    const isDrainable = tunnels.some(({ bgp }) => bgp !== undefined);
-    const drains = resting("tunnel drains", () =>
+    const tended = resting("tunnels", () =>
       this.#parts.turns.take(tunnelTurn, () => this.#tunnelTurn(kill)),
     );
     const all = [
       ...looks,
       ...groups,
       ...(azure.cloud === "sim" ? [] : watches),
-      ...(isDrainable ? [drains] : []),
+      ...(tunnels.length > 0 ? [tended] : []),
     ];
     try {
       await Promise.all(all.map((each) => this.#loop(each, stop)));
@@ -242,7 +243,11 @@ export class Crew {
     const { pollMs } = this.intent.desired.health;
     if (this.#parts.readOnly()) return pollMs;
     try {
-      await this.tunnelDrains.turn(signal);
+      // Without BGP inside of any nobody can have drained one.
+      if (this.intent.desired.tunnels.some(({ bgp }) => bgp !== undefined)) {
+        await this.tunnelDrains.turn(signal);
+      }
+      await this.tunnelPsks.turn(signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#parts.world.log.write("warn", error.code, error.message);

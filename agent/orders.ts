@@ -13,7 +13,7 @@ import { type Crew, tunnelTurn } from "./crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "./journal/memory.ts";
 import type { Plan } from "./plan.ts";
-import type { TunnelDrains } from "./tunnel-drain.ts";
+import type { PskReport } from "./tunnel-psk.ts";
 import type { Turns } from "./turns.ts";
 import { type Twin, twinOf } from "./twin.ts";
 
@@ -99,8 +99,8 @@ export class Orders {
 
   /** Moves the traffic of a link or tunnel away, until `undrain` or until no sibling is left. */
   async drain(id: string, by: string, signal: AbortSignal): Promise<void> {
-    const isTunnel = await this.#tunnelByHand(id, (drains, tunnel) =>
-      drains.drain(tunnel, by, signal),
+    const isTunnel = await this.#tunnelByHand(id, (crew, tunnel) =>
+      crew.tunnelDrains.drain(tunnel, by, signal),
     );
     if (isTunnel) return;
     await this.#byHand(id, async (crew, group, link) => {
@@ -111,8 +111,8 @@ export class Orders {
 
   /** Of a link that no campaign has under way: it alone knows when its own traffic comes back. */
   async undrain(id: string, signal: AbortSignal): Promise<void> {
-    const isTunnel = await this.#tunnelByHand(id, (drains, tunnel) =>
-      drains.undrain(tunnel, signal),
+    const isTunnel = await this.#tunnelByHand(id, (crew, tunnel) =>
+      crew.tunnelDrains.undrain(tunnel, signal),
     );
     if (isTunnel) return;
     await this.#byHand(id, async (crew, group, link) => {
@@ -122,16 +122,30 @@ export class Orders {
     });
   }
 
+  /** The gateway of that tunnel has the newest version of its pre-shared key now. */
+  async proceedPsk(name: string, by: string, signal: AbortSignal): Promise<PskReport> {
+    let report: PskReport | undefined;
+    await this.#tunnelByHand(name, async (crew, tunnel) => {
+      if (tunnel.auth.kind !== "psk") {
+        const text = `${name} shows a certificate and has no pre-shared key`;
+        throw refusal("usage", name, text, "linkseal psk show");
+      }
+      report = await crew.tunnelPsks.proceed(tunnel, by, signal);
+    });
+    if (report !== undefined) return report;
+    throw refusal("usage", name, "the accepted intent names no such tunnel", "linkseal psk show");
+  }
+
   /** False = no tunnel has that name. */
   async #tunnelByHand(
     id: string,
-    act: (drains: TunnelDrains, tunnel: DesiredTunnel) => Promise<void>,
+    act: (crew: Crew, tunnel: DesiredTunnel) => Promise<void>,
   ): Promise<boolean> {
     const crew = this.#parts.crew(id);
     const tunnel = crew.intent.desired.tunnels.find(({ name }) => name === id);
     if (tunnel === undefined) return false;
     this.#parts.refuseDamaged();
-    await this.#parts.turns.take(tunnelTurn, () => act(crew.tunnelDrains, tunnel));
+    await this.#parts.turns.take(tunnelTurn, () => act(crew, tunnel));
     return true;
   }
 

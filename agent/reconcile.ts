@@ -256,7 +256,8 @@ export class Reconciler {
     const { vault, world, lookout, device } = this.#parts;
     const auths = new Map<DesiredTunnel, TunnelAuth>();
     for (const tunnel of this.#missingTunnels(state)) {
-      const auth = await chooseAuth(vault, tunnel.auth, world.clock.wall(), signal);
+      const inUse = named(this.#parts.memory().psks, tunnel.name)?.secretId;
+      const auth = await chooseAuth(vault, tunnel.auth, { now: world.clock.wall(), inUse }, signal);
       auths.set(tunnel, auth);
     }
     const change = this.#wanted(state, (tunnel) => {
@@ -335,9 +336,13 @@ export class Reconciler {
     this.#lost = undefined;
     for (const part of change) {
       if (part.kind !== "ipsec.putTunnel") continue;
-      const { name } = part.tunnel;
+      const { name, auth } = part.tunnel;
       this.#accepted.set(name, after.at);
       await write({ kind: "tunnel", name, intent: this.#parts.intent });
+      if (auth.kind !== "psk") continue;
+      const before = named(this.#parts.memory().psks, name);
+      if (before?.secretId === auth.secretId) continue;
+      await write({ kind: "psk", name, psk: { secretId: auth.secretId } });
     }
   }
 

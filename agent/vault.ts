@@ -265,17 +265,21 @@ function isPskText(psk: Secret): boolean {
   return psk.use((bytes) => bytes.every(isTaken));
 }
 
-/** Newest usable version of a secret that is not a MACsec key, such as a PSK. */
+/**
+ * A usable version of a secret that is not a MACsec key, such as a PSK: the one in use for as long
+ * as it may be, else the newest.
+ */
 async function chooseSecret(
   vault: KeyVault,
   name: string,
-  now: WallTime,
+  { now, inUse }: { readonly now: WallTime; readonly inUse?: string | undefined },
   signal: AbortSignal,
 ): Promise<string> {
-  const newest = (await vault.versions(name, signal))
+  const usable = (await vault.versions(name, signal))
     .filter((version) => isUsable(version, now))
-    .toSorted((a, b) => b.created - a.created)[0];
-  if (newest !== undefined) return newest.id;
+    .toSorted((a, b) => b.created - a.created);
+  const chosen = usable.find(({ id }) => id === inUse) ?? usable[0];
+  if (chosen !== undefined) return chosen.id;
   throw new LinksealError("vault.malformedKey", `no enabled version of ${name} is in its dates`, {
     effect: "none",
     where: name,
@@ -283,17 +287,40 @@ async function chooseSecret(
   });
 }
 
-/** The versions that a tunnel's authentication takes now. */
+/**
+ * The versions that a tunnel's authentication takes now. A pre-shared key in use is left by
+ * `psk proceed` alone, because the gateway has to change with it.
+ */
 export async function chooseAuth(
   vault: KeyVault,
   auth: DesiredAuth,
-  now: WallTime,
+  { now, inUse }: { readonly now: WallTime; readonly inUse?: string | undefined },
   signal: AbortSignal,
 ): Promise<TunnelAuth> {
-  const secretId = await chooseSecret(vault, auth.secret, now, signal);
-  if (auth.kind === "psk") return { kind: "psk", secretId };
-  const authoritiesId = await chooseSecret(vault, auth.authorities, now, signal);
+  if (auth.kind === "psk") {
+    return {
+      kind: "psk",
+      secretId: await chooseSecret(vault, auth.secret, { now, inUse }, signal),
+    };
+  }
+  const secretId = await chooseSecret(vault, auth.secret, { now }, signal);
+  const authoritiesId = await chooseSecret(vault, auth.authorities, { now }, signal);
   return { kind: "certificate", secretId, authoritiesId, peer: auth.peer };
+}
+
+/** The newest usable version of a PSK that is newer than the one in use; undefined = none is. */
+export async function newerPsk(
+  vault: KeyVault,
+  name: string,
+  { now, inUse }: { readonly now: WallTime; readonly inUse: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const versions = await vault.versions(name, signal);
+  const since = versions.find(({ id }) => id === inUse)?.created ?? 0;
+  const [newest] = versions
+    .filter((version) => isUsable(version, now) && version.created > since)
+    .toSorted((a, b) => b.created - a.created);
+  return newest?.id;
 }
 
 /** Throws when two keys of a group hold equal CAKs or one CKN twice; values never leave memory. */

@@ -75,6 +75,14 @@ export const routes: Readonly<Record<string, Route>> = {
     title: "Keys in use, by link, with their versions and ages (linkseal.keys/1)",
     run: async ({ agent, now, signal }) => await keyReport(agent, now, signal),
   },
+  "GET /v1/psk": {
+    role: "view",
+    title: "Pre-shared keys of tunnels: versions in use and what waits (linkseal.psks/1)",
+    run: ({ agent }) => ({
+      schema: "linkseal.psks/1",
+      psks: agent.crew?.tunnelPsks.reports() ?? [],
+    }),
+  },
   "GET /v1/doctor": {
     role: "view",
     title: "Both ends, the vault and the way to them against every rule (linkseal.doctor/1)",
@@ -227,6 +235,12 @@ export const routes: Readonly<Record<string, Route>> = {
     role: "admin",
     title: "What a rehearsal of {target} has to know of this site; no key (linkseal.twin/1)",
     run: ({ agent, body }) => agent.orders.twin(textOf(body, "target")),
+  },
+  "POST /v1/psk/proceed": {
+    role: "admin",
+    title: "The gateway of {tunnel} has the newest pre-shared key: ours follows, by proof",
+    run: async ({ agent, body, who, signal }) =>
+      await agent.orders.proceedPsk(textOf(body, "tunnel"), who, signal),
   },
   "POST /v1/drain": {
     role: "admin",

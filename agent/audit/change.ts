@@ -44,6 +44,14 @@ export function changeOf(
       if (drain === null) return told("handDrain", link, null, "its traffic was given back");
       return told("handDrain", link, drain.by, "its traffic was moved away");
     }
+    case "psk": {
+      const { secretId, next } = record.psk;
+      const version = (id: string): string => id.split("/").slice(-2).join("/");
+      const now = `PSK version ${version(secretId)}`;
+      if (next === undefined) return told("psk", record.name, null, now);
+      const text = `${now}, ${version(next.secretId)} ${next.state}: ${next.because}`;
+      return told("psk", record.name, next.by ?? null, text);
+    }
     case "measured":
     case "tunnel":
     case "pending":

@@ -45,6 +45,7 @@ export interface Change {
     | "binding"
     | "forget"
     | "handDrain"
+    | "psk"
     | "warning"
     | "over";
   readonly about: string;

@@ -10,6 +10,7 @@ import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerLook, registerSelf } from "./verbs-look.ts";
 import { registerPage } from "./verbs-page.ts";
+import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
   registerKeys(program);
   registerWork(program);
   registerRotate(program);
+  registerPsk(program);
   registerSize(program);
   registerLook(program);
   registerPage(program);

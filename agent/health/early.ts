@@ -1,9 +1,10 @@
-// Warnings before the fact: keys that get too old, secrets and certificates that end, clocks that
-// drift. None of them says anything about a verdict.
+// Warnings before the fact: keys that get too old or wait for a person, secrets and certificates
+// that end, clocks that drift. None of them says anything about a verdict.
 
 import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
 import type { Crew } from "../crew.ts";
-import { type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
+import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
+import { type Memory, named } from "../journal/memory.ts";
 import type { UsedUntil } from "../key-watch.ts";
 import { endsSoonMs } from "../keys/check.ts";
 import { clockOffsetMs, clockSkewMs, fresh } from "../link-view.ts";
@@ -48,4 +49,13 @@ export function clockWarnings({ intent, lookout }: Crew, clock: Clock): Raised[]
     const way = offsetMs > 0 ? "ahead of" : "behind";
     return [raise("clock-skew", name, `the clock of ${name} is ${seconds} s ${way} this host's`)];
   });
+}
+
+/** A newer key that only the gateway's side can let in. */
+export function pskWarnings(memory: Memory, { name, device, auth }: DesiredTunnel): Raised[] {
+  const next = auth.kind === "psk" ? named(memory.psks, name)?.next : undefined;
+  if (next?.state !== "waiting") return [];
+  const text = `a newer pre-shared key waits: ${next.because}`;
+  const raised = raise("waiting-for-person", name, text);
+  return [{ ...raised, next: `linkseal psk proceed ${name}`, within: [device] }];
 }

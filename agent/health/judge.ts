@@ -24,7 +24,7 @@ import { named, openCampaign } from "../journal/memory.ts";
 import { drainOf } from "../link-view.ts";
 import { type Standing, standingOf } from "../plan.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
-import { clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
+import { clockWarnings, endWarnings, keyAgeWarnings, pskWarnings } from "./early.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
 import {
   type DeviceContact,
@@ -148,7 +148,10 @@ export class Judge {
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
       const { name: about, device, name: port } = tunnel;
       raised.push(...this.#drainWarnings(crew, { about, device, port }));
-      raised.push(...balanceWarnings(crew, tunnel));
+      raised.push(
+        ...balanceWarnings(crew, tunnel),
+        ...pskWarnings(this.#parts.agent.memory, tunnel),
+      );
     }
     this.#parts.judged(seen, desired.health);
     const advanced = advance(this.#tracker, raised, now);

@@ -33,6 +33,23 @@ interface HandDrain {
   readonly since: WallTime;
 }
 
+/** A newer version of a tunnel's pre-shared key, not in use yet. */
+export interface NextPsk {
+  readonly secretId: string;
+  /** `waiting`: for a person at the gateway; `switching`: ours is told, and not proven. */
+  readonly state: "waiting" | "switching";
+  readonly since: WallTime;
+  readonly because: string;
+  /** Who said last that the gateway has it. */
+  readonly by?: string;
+}
+
+/** The version that a tunnel was set up with, and what comes after it. */
+export interface TunnelPsk {
+  readonly secretId: string;
+  readonly next?: NextPsk;
+}
+
 export interface Memory {
   /** By group: the last campaign, running or ended. */
   readonly campaigns: Readonly<Record<string, Campaign>>;
@@ -48,6 +65,8 @@ export interface Memory {
   readonly operations: Readonly<Record<string, string>>;
   /** By tunnel: the intent number under which it was last seen as wanted. */
   readonly tunnels: Readonly<Record<string, number>>;
+  /** By tunnel that linkseal itself has given a pre-shared key. */
+  readonly psks: Readonly<Record<string, TunnelPsk>>;
   /** By device: the transaction that reconcile last began and has not settled. */
   readonly pending: Readonly<Record<string, string>>;
 }
@@ -60,6 +79,7 @@ export const emptyMemory: Memory = {
   measures: {},
   operations: {},
   tunnels: {},
+  psks: {},
   pending: {},
 };
 
@@ -78,6 +98,7 @@ export type JournalRecord =
   | { readonly kind: "handDrain"; readonly link: string; readonly drain: HandDrain | null }
   | { readonly kind: "measured"; readonly what: string; readonly ms: number }
   | { readonly kind: "tunnel"; readonly name: string; readonly intent: number }
+  | { readonly kind: "psk"; readonly name: string; readonly psk: TunnelPsk }
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
   | { readonly kind: "snapshot"; readonly memory: Memory };
 
@@ -90,6 +111,7 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   handDrain: true,
   measured: true,
   tunnel: true,
+  psk: true,
   pending: true,
   snapshot: true,
 };
@@ -131,6 +153,8 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
     }
     case "tunnel":
       return { ...memory, tunnels: { ...memory.tunnels, [record.name]: record.intent } };
+    case "psk":
+      return { ...memory, psks: { ...memory.psks, [record.name]: record.psk } };
     case "pending":
       return {
         ...memory,
@@ -140,7 +164,8 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
             : { ...memory.pending, [record.device]: record.token },
       };
     case "snapshot":
-      return record.memory;
+      // One that an earlier version wrote lacks what has joined since.
+      return { ...emptyMemory, ...record.memory };
     case "operation":
       return {
         ...memory,

@@ -305,14 +305,15 @@ describe("what the driver gets", () => {
     const id = s.vault.put("hub-1-psk", "a_newer_PSK+of.Azure!");
     s.vault.put("hub-1-psk", "off", { enabled: false });
     const auth = { kind: "psk", secret: "hub-1-psk" } as const;
-    expect(await chooseAuth(s.keyVault, auth, hourLater, never)).toEqual({
+    expect(await chooseAuth(s.keyVault, auth, { now: hourLater }, never)).toEqual({
       kind: "psk",
       secretId: id,
     });
     using psk = await keyResolver(s.keyVault, never)({ kind: "psk", secretId: id });
     expect(psk.use((bytes) => new TextDecoder().decode(bytes))).toBe("a_newer_PSK+of.Azure!");
     expect(
-      (await refused(chooseAuth(s.keyVault, { kind: "psk", secret: "gone" }, now, never))).message,
+      (await refused(chooseAuth(s.keyVault, { kind: "psk", secret: "gone" }, { now }, never)))
+        .message,
     ).toContain("gone");
   });
 });

@@ -182,6 +182,8 @@ export class PretendCharon {
     if (this.ikeId === 0) return { answer: { success: "no", errmsg: "no match" } };
     if (this.disagreement === "pfsGroup") {
       for (const line of said.pfsGroup) this.#log(line);
+    } else if (this.disagreement === "psk" && message.has("reauth")) {
+      for (const line of said.psk) this.#log(line);
     } else if (message.has("child")) {
       this.#end();
       this.#addChild("ECP_384");

@@ -5,6 +5,7 @@ import type { Agent } from "#agent/agent.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
+import { wallAfter } from "#hal/world.ts";
 import { bound, JudgeBench, pollMs, type Scene } from "./judge-bench.ts";
 import { at, clearPort, desired, wall } from "./view-kit.ts";
 
@@ -15,10 +16,12 @@ const codesOf = (scene: Scene, polls = 14): readonly string[] =>
     .warnings.map(({ code, about }) => `${code} ${about}`);
 
 describe("a weak policy of a tunnel", () => {
+  const accepted = (afterMs: number) =>
+    ({ risk: "weakTunnel", until: wallAfter(wall, afterMs), reason: undefined }) as const;
   const under = (until: number): Desired => ({
     ...desired,
     tunnels: desired.tunnels.map((tunnel) => ({ ...tunnel, weaknesses: ["DH group 2"] })),
-    acceptRisks: [{ risk: "weakTunnel", until: wall + until }],
+    acceptRisks: [accepted(until)],
   });
 
   it("is a warning once its waiver is over, and none before", () => {
@@ -31,7 +34,7 @@ describe("a weak policy of a tunnel", () => {
   });
 
   it("is nothing to a strong one, whatever was waived", () => {
-    const acceptRisks = [{ risk: "weakTunnel" as const, until: wall - 1 }];
+    const acceptRisks = [accepted(-1)];
     expect(codesOf({ desired: { ...desired, acceptRisks } })).toEqual([]);
   });
 });

@@ -85,6 +85,11 @@ describe("one record", () => {
     ["a binding", [records.binding], { bindings: { [link]: binding } }],
     ["a link that is forgotten", [records.binding, { kind: "forget", link }], { bindings: {} }],
     ["a tunnel", [records.tunnel], { tunnels: { "hub-1": 3 } }],
+    [
+      "the pre-shared key of a tunnel",
+      [{ kind: "psk", name: "hub-1", psk: { secretId: "https://v/secrets/hub-1/1" } }],
+      { psks: { "hub-1": { secretId: "https://v/secrets/hub-1/1" } } },
+    ],
     ["a pending transaction", [records.pending], { pending: { "edge-a": "t-1" } }],
     [
       "one that is settled",

@@ -16,7 +16,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { IpsecTunnel } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
-import type { World } from "#hal/world.ts";
+import { type World, wallAfter } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";
 import { clearPort, desired, desiredOf, stateOf, wall } from "./view-kit.ts";
@@ -43,6 +43,8 @@ const pair = desiredOf((text) =>
 class Scene {
   readonly clock = new SimClock(wallStart);
   readonly log: string[] = [];
+  /** Of the pre-shared keys that it was given. */
+  readonly secrets: string[] = [];
   memory: Memory = emptyMemory;
   running: string[] = [];
   /** What a pending commit would be undone to. */
@@ -127,6 +129,10 @@ class Scene {
         const token = `t-${this.#change.size + 1}`;
         this.#change.set(token, change);
         this.log.push(`prepare ${names(change).join(" ")}`);
+        for (const part of change) {
+          const auth = part.kind === "ipsec.putTunnel" ? part.tunnel.auth : undefined;
+          if (auth?.kind === "psk") this.secrets.push(auth.secretId);
+        }
         return this.#transaction(token);
       },
       recall: async (token) =>
@@ -191,6 +197,23 @@ describe("tunnels", () => {
     expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
     expect(scene.memory).toMatchObject({ tunnels: { "hub-1": 1 }, pending: {} });
     expect((await scene.turn()).log).toHaveLength(2);
+  });
+
+  it("come back with the pre-shared key that they ran on, and not with a newer one", async () => {
+    const scene = await new Scene().turn();
+    const [first] = await scene.vault("hub-1-psk", never);
+    if (first === undefined) throw new Error("no version");
+    expect(scene.memory.psks).toEqual({ "hub-1": { secretId: first.id } });
+    const newer = { ...first, id: `${first.id}0`, created: wallAfter(wall, 1_000) };
+    scene.vault = async () => [first, newer];
+    scene.forgotten = true;
+    await scene.turn();
+    expect(scene.secrets).toEqual([first.id, first.id]);
+    // What is disabled can be shown to nobody any more.
+    scene.vault = async () => [{ ...first, enabled: false }, newer];
+    await scene.turn();
+    expect(scene.secrets.at(-1)).toBe(newer.id);
+    expect(scene.memory.psks).toEqual({ "hub-1": { secretId: newer.id } });
   });
 
   it("of a host that proves each by itself stand or fall alone", async () => {

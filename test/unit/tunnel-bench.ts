@@ -30,6 +30,8 @@ export class TunnelBench {
   readonly hints: number[] = [];
   /** Handed out so far, wiped or not. */
   readonly psks: Secret[] = [];
+  /** What the vault holds. */
+  psk = "Azure_PSK+0123456789";
   desk: NetDesk | undefined;
   device: Device | undefined;
 
@@ -84,7 +86,7 @@ export class TunnelBench {
 
   prepare(change: DeviceChange): Promise<Transaction> {
     const keys = async (): Promise<Secret> => {
-      const psk = Secret.take("psk", new TextEncoder().encode("Azure_PSK+0123456789"));
+      const psk = Secret.take("psk", new TextEncoder().encode(this.psk));
       this.psks.push(psk);
       return psk;
     };

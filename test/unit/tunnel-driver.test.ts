@@ -165,6 +165,27 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
   });
 
+  it("that stands is given another secret without a word to its SAs", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    const [before, asked] = [await bench.tunnel(), bench.charon.asked.length];
+    bench.psk = "Azure_PSK_of_another_version";
+    await bench.put();
+    expect([...bench.charon.shared.values()]).toEqual(["Azure_PSK_of_another_version"]);
+    const told = bench.charon.asked.slice(asked).filter((command) => !command.startsWith("list-"));
+    expect(told).toEqual(["load-shared"]);
+    const sasOf = (tunnel: typeof before) => tunnel?.sas.kind === "known" && tunnel.sas.value;
+    expect(sasOf(await bench.tunnel())).toEqual(sasOf(before));
+    expect(wiped(bench)).toBe(true);
+    await bench.commit({ kind: "ipsec.rekey", name, what: "reauthenticate" });
+    bench.charon.disagreement = "psk";
+    const error = await refused(
+      bench.commit({ kind: "ipsec.rekey", name, what: "reauthenticate" }),
+    );
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(error.message).toContain("different pre-shared keys");
+  });
+
   it("is rekeyed if it is there", async () => {
     const bench = await TunnelBench.open();
     await bench.put();

@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
+import type { ViciMessage } from "../../transport/vici-wire.ts";
 import {
   type IkeSa,
   type LogLine,
@@ -80,6 +81,16 @@ function sameCipher(is: Transforms, want: Transforms): boolean {
 // The first child takes its keys from IKE, without a group of its own (RFC 7296, 1.2).
 function sameEsp(is: Transforms, { transforms: want }: TunnelSpec): boolean {
   return sameCipher(is, want) && (is.dhGroup === want.dhGroup || is.dhGroup === "none");
+}
+
+/** A secret that a later authentication shows; the SAs that stand are not asked. */
+export async function loadSecret(
+  client: ViciClient,
+  { name }: TunnelSpec,
+  message: ViciMessage,
+  signal: AbortSignal,
+): Promise<void> {
+  await told(client, "load-shared", message, name, signal);
 }
 
 /**

@@ -29,13 +29,14 @@ import {
   type Charon,
   type CharonLook,
   forget,
+  loadSecret,
   lookAtCharon,
   rekey,
   stands,
   withCharon,
 } from "./charon.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
-import { loadConnection } from "./messages.ts";
+import { loadConnection, loadPsk } from "./messages.ts";
 import { CharonWatch } from "./watch.ts";
 
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
@@ -333,7 +334,12 @@ class TunnelAct {
     await this.#charon(signal, async (client) => {
       const before = await lookAtCharon(client, signal);
       if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
-      if (stands(spec, before)) return;
+      if (stands(spec, before)) {
+        // Which version charon holds it does not tell, and the same one twice is one.
+        const isPsk = credentials !== undefined && credentials.certificates === undefined;
+        if (isPsk) await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
+        return;
+      }
       if (credentials === undefined) {
         // A second apply: what the first one did is there, or is nothing that a key could mend.
         throw rejected("its key is no longer held; prepare it again", spec.name);

@@ -25,7 +25,14 @@ interface Candidate {
   readonly preview: string;
 }
 
-type Settled = "final" | "confirmed" | "reverted" | "dropped";
+/** `empty`: there was nothing to do, so nothing to confirm or to take back. */
+type Settled = "final" | "confirmed" | "reverted" | "dropped" | "empty";
+
+/** A second apply of it changes nothing. */
+const isDone: Readonly<Record<Settled, boolean>> = {
+  ...{ final: true, confirmed: true, empty: true },
+  ...{ reverted: false, dropped: false },
+};
 
 export class Commits implements Memory {
   readonly #parts: CommitParts;
@@ -95,7 +102,7 @@ export class Commits implements Memory {
       const { pending } = this.#kept;
       const settled = this.#settled.get(token);
       if (pending?.token === token) refuseHalf(pending);
-      if (pending?.token === token || settled === "final" || settled === "confirmed") return;
+      if (pending?.token === token || (settled !== undefined && isDone[settled])) return;
       if (pending !== undefined) {
         throw failed("device.locked", `${pending.token} still waits for its confirm`);
       }
@@ -140,7 +147,7 @@ export class Commits implements Memory {
     }
     this.#candidates.delete(token);
     if (within === "final") this.#settle(token, "final");
-    else if (undo.length === 0) this.#settle(token, "confirmed");
+    else if (undo.length === 0) this.#settle(token, "empty");
     else this.#arm();
   }
 
@@ -170,7 +177,8 @@ export class Commits implements Memory {
         this.#settle(token, "confirmed");
         return;
       }
-      if (this.#settled.get(token) === "confirmed") return;
+      const settled = this.#settled.get(token);
+      if (settled === "confirmed" || settled === "empty") return;
       throw failed("device.commitExpired", "nothing waits for that confirm any more");
     });
   }

@@ -190,13 +190,15 @@ export async function startLinkTraffic({
 
 type End = readonly [network: string, address: string];
 
-/** 200 packets a second in both directions, in four flows each, unless it is told another pace. */
+/** 200 packets a second in both directions, in four flows each, unless it is told otherwise. */
 export async function startFlows(
   a: End,
   b: End,
   everyMs = 5,
+  flows = 4,
 ): Promise<() => Promise<readonly Tally[]>> {
-  const ends = await Promise.all([openEnd(a, b, everyMs), openEnd(b, a, everyMs)]);
+  const pace = [String(everyMs), String(flows)];
+  const ends = await Promise.all([openEnd(a, b, pace), openEnd(b, a, pace)]);
   for (const end of ends) end.begin();
   return async () => await Promise.all(ends.map((end) => end.stop()));
 }
@@ -207,9 +209,9 @@ export function lostOf([a, b]: readonly Tally[]): readonly [there: number, back:
   return [a.sent - b.received, b.sent - a.received];
 }
 
-async function openEnd([network, own]: End, [, far]: End, everyMs: number) {
+async function openEnd([network, own]: End, [, far]: End, pace: readonly string[]) {
   const script = join(import.meta.dirname, "traffic.ts");
-  const argv = ["netns", "exec", network, process.execPath, script, own, far, String(everyMs)];
+  const argv = ["netns", "exec", network, process.execPath, script, own, far, ...pace];
   const child = spawn("ip", argv, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   await lines.next();

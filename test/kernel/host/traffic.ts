@@ -17,8 +17,8 @@ export interface Tally {
   readonly silence: { readonly from: number; readonly until: number };
 }
 
-const [own = "", far = "", everyMsText = "5"] = process.argv.slice(2);
-const flows = 4;
+const [own = "", far = "", everyMsText = "5", flowsText = "4"] = process.argv.slice(2);
+const flows = Number(flowsText);
 const firstPort = 9000;
 const everyMs = Number(everyMsText);
 const lastOnesMs = 2000;

@@ -6,17 +6,30 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Status } from "#agent/health/status.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
 import { buildSite as buildCloud } from "#sim/site.ts";
 import { Programs } from "../host/programs.ts";
+import { lostOf, makeRoom, startFlows } from "../host/router.ts";
 import { enterNetwork, ip, leaveNetworks, until } from "../lab.ts";
-import { buildSite, gatewayPsk, loadGateway, pings, strong, type TunnelSite } from "./site.ts";
+import {
+  buildSite,
+  gatewayPsk,
+  inner,
+  loadGateway,
+  pings,
+  strong,
+  type TunnelSite,
+} from "./site.ts";
+
+const newerPsk = "Azure_PSK_of_the_next_year";
 
 let folder = "";
 let site: TunnelSite;
+let cloud: ReturnType<typeof buildCloud>;
 let served: Served;
 let pace: Pace;
 let programs: Programs;
@@ -24,11 +37,12 @@ let agent: ChildProcess;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "linkseal-tunnel-"));
+  makeRoom();
   site = await buildSite();
   enterNetwork(site.edge);
   // The vault is simulated; everything else is this kernel and charon.
   const shape = { seed: "tunnel", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
-  const cloud = buildCloud(shape);
+  cloud = buildCloud(shape);
   cloud.vault.put("hub-1-psk", gatewayPsk);
   served = await serveSite(siteHandler(cloud), join(folder, "site.sock"));
   pace = paceClock(cloud.clock, { speed: 1 });
@@ -115,6 +129,43 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
+  it("keeps its SAs where the gateway does not have the newer key yet, then loses nothing", async () => {
+    cloud.vault.put("hub-1-psk", newerPsk);
+    const spis = (): readonly string[] =>
+      ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g) ?? [];
+    const before = spis();
+    const stop = await startFlows([site.edge, inner.edge], [site.gateway, inner.gateway]);
+    await rest(5_000);
+    const early = await programs.run("psk", "proceed", "hub-1");
+    expect([early.status, early.err]).toEqual([
+      1,
+      expect.stringContaining("hub-1 keeps its old key, and its SAs: the gateway refuses it"),
+    ]);
+    expect(spis()).toEqual(before);
+    const { warnings } = await until(async () => {
+      const now = await status();
+      return now.warnings.some(({ code }) => code === "waiting-for-person") ? now : undefined;
+    }, patienceMs);
+    expect(warnings[0]).toMatchObject({ about: "hub-1", next: "linkseal psk proceed hub-1" });
+    await loadGateway(site.far, strong, newerPsk);
+    const done = await programs.run("psk", "proceed", "hub-1");
+    expect([done.status, done.err]).toEqual([0, ""]);
+    expect(spis()).not.toEqual(before);
+    await rest(15_000);
+    const tallies = await stop();
+    const [out, back] = lostOf(tallies);
+    console.log(
+      `a key refused, then changed: lost ${out} out, ${back} back of ${tallies[0]?.sent}`,
+    );
+    expect(Math.max(out, back)).toBeLessThanOrEqual(1);
+    // By the new one alone it comes back: the old one is at neither end any more.
+    await site.charon.stop("SIGKILL");
+    await site.charon.start();
+    await untilVerdict("protected");
+    expect(await pings(site.edge)).toBe(3);
+    expect((await programs.run("psk", "show")).out).not.toContain("waiting");
+  });
+
   it("names a route that leads past it within one look, and that it is blocked there", async () => {
     ip("-n", site.edge, "route", "add", "10.100.7.0/24", "via", "198.51.100.2");
     const begun = performance.now();
@@ -145,8 +196,8 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
       const isTold = JSON.stringify(now).includes("different pre-shared keys");
       return isTold ? now : undefined;
     }, patienceMs);
-    expect(JSON.stringify(warnings)).not.toContain(gatewayPsk);
-    await loadGateway(site.far, strong, gatewayPsk);
+    expect(JSON.stringify(warnings)).not.toContain(newerPsk);
+    await loadGateway(site.far, strong, newerPsk);
     await untilVerdict("protected");
   });
 });

@@ -71,7 +71,7 @@ export function leaveBgpSite({ edge, gateway, charon, far }: BgpSite): void {
   for (const router of [edge, gateway]) stopRouter(router);
 }
 
-const farLink = ({ name }: TunnelSpec): string => name.replace("hub", "gw");
+export const farLink = ({ name }: TunnelSpec): string => name.replace("hub", "gw");
 
 function gatewayLink(one: TunnelSpec): readonly string[] {
   const link = farLink(one);

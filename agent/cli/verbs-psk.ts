@@ -1,0 +1,66 @@
+// psk: which version of its pre-shared key each tunnel runs on, and the step to the next.
+
+import type { Command } from "commander";
+import type { PskReport } from "../tunnel-psk.ts";
+import { usage } from "./failure.ts";
+import { type Common, Session } from "./session.ts";
+import { verb } from "./shape.ts";
+
+interface Psks {
+  readonly schema: string;
+  readonly psks: readonly PskReport[];
+}
+
+export function registerPsk(program: Command): void {
+  const psk = program.command("psk").description("pre-shared keys of tunnels; never a value");
+  verb(
+    psk.command("show [tunnel]").description("the version in use, and the newer one that waits"),
+    "linkseal psk show hub-1",
+  ).action(showPsks);
+  verb(
+    psk
+      .command("proceed <tunnel>")
+      .description(
+        "the gateway has the newest version now: ours follows, proven by a fresh authentication; " +
+          "where the gateway refuses it the old key and its SAs stay",
+      ),
+    "linkseal psk proceed hub-1",
+  ).action(proceed);
+}
+
+async function showPsks(tunnel: string | undefined, options: Common): Promise<void> {
+  const session = new Session(options);
+  const told = await session.view<Psks>("/v1/psk");
+  const psks = told.psks.filter((each) => tunnel === undefined || each.tunnel === tunnel);
+  if (tunnel !== undefined && psks.length === 0) {
+    throw usage(`no tunnel ${tunnel} has a pre-shared key`, "linkseal psk show");
+  }
+  await session.show({ ...told, psks }, (shown) =>
+    shown.psks.length === 0
+      ? "No tunnel has a pre-shared key."
+      : shown.psks.flatMap(linesOf).join("\n"),
+  );
+}
+
+async function proceed(tunnel: string, options: Common): Promise<void> {
+  const session = new Session(options);
+  const psk = await session.admin<PskReport>("/v1/psk/proceed", { tunnel });
+  await session.show({ schema: "linkseal.psk/1", ...psk }, (shown) => linesOf(shown).join("\n"));
+}
+
+function linesOf({ tunnel, secretId, next }: PskReport): readonly string[] {
+  const inUse =
+    secretId === null ? "set up by somebody else, version not known" : versionOf(secretId);
+  if (next === null) return [`${tunnel}: ${inUse}`];
+  const [newer, todo] = [versionOf(next.secretId), `linkseal psk proceed ${tunnel}`];
+  return [
+    `${tunnel}: ${inUse}`,
+    `     ${next.state}: ${newer}: ${next.because}`,
+    ...(next.state === "waiting" ? [`     next: give it to the gateway, then ${todo}`] : []),
+  ];
+}
+
+/** Name and version; the vault is the site's. */
+function versionOf(secretId: string): string {
+  return secretId.split("/").slice(-2).join(" version ");
+}

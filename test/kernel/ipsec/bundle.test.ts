@@ -1,0 +1,146 @@
+// Eight tunnels that share the traffic of one pair of hosts by ECMP over BGP: how it spreads, and
+// what is lost while each of them in turn is rekeyed, emptied, taken away, made again and filled.
+
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device, DeviceChange } from "#hal/device.ts";
+import type { TunnelSpec } from "#hal/model.ts";
+import { effort } from "../../effort.ts";
+import { PacedClock } from "../host/clock.ts";
+import { Host } from "../host/host.ts";
+import { lostOf, makeRoom, startFlows } from "../host/router.ts";
+import { ip, ipJson, leaveNetworks, soon, until } from "../lab.ts";
+import { type BgpSite, buildBgpSite, farLink, leaveBgpSite } from "./bgp-site.ts";
+import { gatewayPsk, inner, keyOf } from "./site.ts";
+
+const count = 8;
+/** Many, so that a hash of their ports leaves no tunnel out. */
+const flows = 128;
+/** Each way: what one emulated processor still encrypts beside FRR and two daemons. */
+const everyMs = 10;
+const patienceMs = 120_000;
+
+let site: BgpSite;
+let host: Host;
+let device: Device;
+
+beforeAll(async () => {
+  makeRoom();
+  site = await buildBgpSite(count);
+  const { network } = site.edge;
+  const pathspace = site.edge.frr.shell.at(-1) ?? "";
+  const { socket: charon } = site.charon;
+  host = await Host.open({ ports: [], network, pathspace, clock: new PacedClock(1), charon });
+  device = await host.device();
+  for (const tunnel of site.specs) await commit({ kind: "ipsec.putTunnel", tunnel });
+  await until(usesAll, patienceMs);
+}, 400_000);
+afterAll(async () => {
+  await device[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
+  leaveBgpSite(site);
+  leaveNetworks();
+});
+
+async function commit(...change: DeviceChange): Promise<void> {
+  const transaction = await device.prepare(change, keyOf(gatewayPsk), soon());
+  const takesTime = change.some(({ kind }) => kind.startsWith("ipsec."));
+  await transaction.apply(takesTime ? 120_000 : "final", soon());
+  if (takesTime) await transaction.confirm(soon());
+}
+
+/** The tunnels that both kernels send into, by number. */
+function inUse(): readonly number[] {
+  const { edge, gateway, specs } = site;
+  const here = ip("-n", edge.network, "route", "show", "10.100.0.0/16");
+  const there = ip("-n", gateway.network, "route", "show", "10.1.0.0/16");
+  const uses = (routes: string, link: string): boolean => routes.includes(`dev ${link} `);
+  return specs.flatMap((one, at) => {
+    const both = [uses(here, one.name), uses(there, farLink(one))];
+    if (both[0] !== both[1]) return [Number.NaN];
+    return both[0] ? [at + 1] : [];
+  });
+}
+const usesAll = (): true | undefined => (inUse().join() === "1,2,3,4,5,6,7,8" ? true : undefined);
+const usesAllBut = (number: number) => (): true | undefined =>
+  inUse().length === count - 1 && !inUse().includes(number) && !inUse().includes(Number.NaN)
+    ? true
+    : undefined;
+
+/** Packets that left by each tunnel so far. */
+function sentBy(): readonly number[] {
+  interface Counted {
+    readonly ifname: string;
+    readonly stats64: { readonly tx: { readonly packets: number } };
+  }
+  const links = ipJson<Counted[]>("-n", site.edge.network, "-s", "link", "show", "type", "xfrm");
+  return site.specs.map(
+    ({ name }) => links.find(({ ifname }) => ifname === name)?.stats64.tx.packets ?? 0,
+  );
+}
+
+/** By direction: from the edge, and to it. */
+async function lostWhile(what: string, act: () => Promise<void>): Promise<readonly number[]> {
+  const ends = [
+    [site.edge.network, inner.edge],
+    [site.gateway.network, inner.gateway],
+  ] as const;
+  const stop = await startFlows(...ends, everyMs, flows);
+  await rest(5_000);
+  await act();
+  await rest(5_000);
+  const tallies = await stop();
+  const [sent = 0, answered = 0] = tallies.map((tally) => tally.sent);
+  const [out, back] = lostOf(tallies);
+  console.log(`${what}: lost ${out} of ${sent} out, ${back} of ${answered} back`);
+  expect(Math.min(sent, answered)).toBeGreaterThan(800);
+  return [out, back];
+}
+
+async function turn(tunnel: TunnelSpec, number: number): Promise<void> {
+  const begun = performance.now();
+  const said: string[] = [];
+  const note = (what: string): void => {
+    said.push(`${what} ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
+  };
+  const { name } = tunnel;
+  await commit({ kind: "ipsec.rekey", name, what: "child" });
+  note("rekeyed");
+  await commit({ kind: "port.drain", port: name, means: "prepend" });
+  await until(usesAllBut(number), patienceMs);
+  note("empty");
+  // What the kernels had on their way into it has left by now.
+  await rest(1_000);
+  await commit({ kind: "ipsec.removeTunnel", name });
+  expect(ip("-n", site.edge.network, "link", "show", "type", "xfrm")).not.toContain(`${name}@`);
+  note("gone");
+  await commit({ kind: "ipsec.putTunnel", tunnel });
+  note("made again");
+  await commit({ kind: "port.restore", port: name, means: "prepend" });
+  await until(usesAll, patienceMs);
+  note("full");
+  console.log(`${name}: ${said.join(", ")}`);
+}
+
+describe("eight tunnels of one bundle", { timeout: 1_200_000 }, () => {
+  it("each carry their part of the traffic", async () => {
+    const before = sentBy();
+    const lost = await lostWhile("eight tunnels at rest", () => rest(10_000));
+    const parts = sentBy().map((after, at) => after - (before[at] ?? 0));
+    const sum = parts.reduce((one, other) => one + other, 0);
+    const shares = parts.map((part) => `${((100 * part) / sum).toFixed(1)} %`);
+    console.log(`spread of ${flows} flows, ${sum} packets: ${shares.join(", ")}`);
+    expect(lost).toEqual([0, 0]);
+    // Of 128 flows a fair hash gives each tunnel 16, give or take four.
+    expect(Math.min(...parts) / sum).toBeGreaterThan(1 / (3 * count));
+    expect(Math.max(...parts) / sum).toBeLessThan(2 / count);
+  });
+
+  it("lose nothing while one after the other is rekeyed and taken out", async () => {
+    const taken = site.specs.slice(0, effort(2, count));
+    const lost = await lostWhile(`${taken.length} tunnels in turn`, async () => {
+      for (const [at, one] of taken.entries()) await turn(one, at + 1);
+    });
+    expect(lost).toEqual([0, 0]);
+  });
+});
