@@ -28,8 +28,8 @@ import { Lookout, type LookoutParts } from "./lookout.ts";
 import type { Plan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
+import { TunnelAuths } from "./tunnel-auth.ts";
 import { TunnelDrains } from "./tunnel-drain.ts";
-import { TunnelPsks } from "./tunnel-psk.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
 
@@ -91,7 +91,7 @@ export class Crew {
   readonly #waiting = new Map<string, Waiting>();
   readonly #handDrains: ReadonlyMap<string, HandDrains>;
   readonly tunnelDrains: TunnelDrains;
-  readonly tunnelPsks: TunnelPsks;
+  readonly tunnelAuths: TunnelAuths;
   readonly #farWatch: FarWatch;
   readonly #keyWatch: KeyWatch;
   /** By group: when the policy looks at the vault again, and when a due rotation begins. */
@@ -119,7 +119,7 @@ export class Crew {
           intent: parts.intent.number,
           device: name,
           lookout: this.lookout,
-          paused: () => parts.readOnly() || this.#busy(name) || this.tunnelPsks.isBusy(name),
+          paused: () => parts.readOnly() || this.#busy(name) || this.tunnelAuths.isBusy(name),
           inCampaign: () => this.#busy(name),
         }),
       ]),
@@ -127,7 +127,7 @@ export class Crew {
     const { ownAddresses } = this;
     const { lookout } = this;
     this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
-    this.tunnelPsks = new TunnelPsks({ ...parts, desired, keys, lookout });
+    this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout });
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
     this.#keyWatch = new KeyWatch({ ...parts, desired });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
@@ -247,7 +247,7 @@ export class Crew {
       if (this.intent.desired.tunnels.some(({ bgp }) => bgp !== undefined)) {
         await this.tunnelDrains.turn(signal);
       }
-      await this.tunnelPsks.turn(signal);
+      await this.tunnelAuths.turn(signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#parts.world.log.write("warn", error.code, error.message);

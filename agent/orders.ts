@@ -13,7 +13,7 @@ import { type Crew, tunnelTurn } from "./crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "./journal/memory.ts";
 import type { Plan } from "./plan.ts";
-import type { PskReport } from "./tunnel-psk.ts";
+import type { PskReport } from "./tunnel-auth.ts";
 import type { Turns } from "./turns.ts";
 import { type Twin, twinOf } from "./twin.ts";
 
@@ -130,7 +130,7 @@ export class Orders {
         const text = `${name} shows a certificate and has no pre-shared key`;
         throw refusal("usage", name, text, "linkseal psk show");
       }
-      report = await crew.tunnelPsks.proceed(tunnel, by, signal);
+      report = await crew.tunnelAuths.proceed(tunnel, by, signal);
     });
     if (report !== undefined) return report;
     throw refusal("usage", name, "the accepted intent names no such tunnel", "linkseal psk show");

@@ -15,6 +15,7 @@ import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { type Drift, standingOf, tunnelSpec } from "./plan.ts";
+import { sameAuth } from "./tunnel-auth.ts";
 import { chooseAuth } from "./vault.ts";
 import { equalSettings, settingsGaps, verify } from "./verify.ts";
 
@@ -256,7 +257,7 @@ export class Reconciler {
     const { vault, world, lookout, device } = this.#parts;
     const auths = new Map<DesiredTunnel, TunnelAuth>();
     for (const tunnel of this.#missingTunnels(state)) {
-      const inUse = named(this.#parts.memory().psks, tunnel.name)?.secretId;
+      const inUse = named(this.#parts.memory().auths, tunnel.name)?.auth.secretId;
       const auth = await chooseAuth(vault, tunnel.auth, { now: world.clock.wall(), inUse }, signal);
       auths.set(tunnel, auth);
     }
@@ -339,10 +340,9 @@ export class Reconciler {
       const { name, auth } = part.tunnel;
       this.#accepted.set(name, after.at);
       await write({ kind: "tunnel", name, intent: this.#parts.intent });
-      if (auth.kind !== "psk") continue;
-      const before = named(this.#parts.memory().psks, name);
-      if (before?.secretId === auth.secretId) continue;
-      await write({ kind: "psk", name, psk: { secretId: auth.secretId } });
+      const before = named(this.#parts.memory().auths, name)?.auth;
+      if (before !== undefined && sameAuth(before, auth)) continue;
+      await write({ kind: "auth", name, inUse: { auth } });
     }
   }
 

@@ -308,8 +308,31 @@ export async function chooseAuth(
   return { kind: "certificate", secretId, authoritiesId, peer: auth.peer };
 }
 
-/** The newest usable version of a PSK that is newer than the one in use; undefined = none is. */
-export async function newerPsk(
+/** With the newest usable versions, where one is newer than what is in use; else undefined. */
+export async function newerAuth(
+  vault: KeyVault,
+  wanted: DesiredAuth,
+  { now, inUse }: { readonly now: WallTime; readonly inUse: TunnelAuth },
+  signal: AbortSignal,
+): Promise<TunnelAuth | undefined> {
+  if (wanted.kind !== inUse.kind) return undefined;
+  const at = { now, inUse: inUse.secretId };
+  const secretId = await newerVersion(vault, wanted.secret, at, signal);
+  if (inUse.kind === "psk" || wanted.kind === "psk") {
+    return secretId === undefined ? undefined : { kind: "psk", secretId };
+  }
+  const roots = { now, inUse: inUse.authoritiesId };
+  const authoritiesId = await newerVersion(vault, wanted.authorities, roots, signal);
+  if (secretId === undefined && authoritiesId === undefined) return undefined;
+  return {
+    ...inUse,
+    peer: wanted.peer,
+    ...(secretId === undefined ? {} : { secretId }),
+    ...(authoritiesId === undefined ? {} : { authoritiesId }),
+  };
+}
+
+async function newerVersion(
   vault: KeyVault,
   name: string,
   { now, inUse }: { readonly now: WallTime; readonly inUse: string },

@@ -80,7 +80,7 @@ export const routes: Readonly<Record<string, Route>> = {
     title: "Pre-shared keys of tunnels: versions in use and what waits (linkseal.psks/1)",
     run: ({ agent }) => ({
       schema: "linkseal.psks/1",
-      psks: agent.crew?.tunnelPsks.reports() ?? [],
+      psks: agent.crew?.tunnelAuths.psks() ?? [],
     }),
   },
   "GET /v1/doctor": {

@@ -1,5 +1,6 @@
 // What a record of the journal tells an auditor: what was changed where, and who asked. Pure.
 
+import type { TunnelAuth } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../campaign/model.ts";
 import type { JournalRecord } from "../journal/memory.ts";
@@ -44,13 +45,13 @@ export function changeOf(
       if (drain === null) return told("handDrain", link, null, "its traffic was given back");
       return told("handDrain", link, drain.by, "its traffic was moved away");
     }
-    case "psk": {
-      const { secretId, next } = record.psk;
-      const version = (id: string): string => id.split("/").slice(-2).join("/");
-      const now = `PSK version ${version(secretId)}`;
-      if (next === undefined) return told("psk", record.name, null, now);
-      const text = `${now}, ${version(next.secretId)} ${next.state}: ${next.because}`;
-      return told("psk", record.name, next.by ?? null, text);
+    case "auth": {
+      const { auth, next } = record.inUse;
+      const version = ({ secretId }: TunnelAuth): string => secretId.split("/").slice(-2).join("/");
+      const now = `${auth.kind} version ${version(auth)}`;
+      if (next === undefined) return told("tunnelAuth", record.name, null, now);
+      const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
+      return told("tunnelAuth", record.name, next.by ?? null, text);
     }
     case "measured":
     case "tunnel":

@@ -45,7 +45,7 @@ export interface Change {
     | "binding"
     | "forget"
     | "handDrain"
-    | "psk"
+    | "tunnelAuth"
     | "warning"
     | "over";
   readonly about: string;

@@ -1,7 +1,7 @@
 // psk: which version of its pre-shared key each tunnel runs on, and the step to the next.
 
 import type { Command } from "commander";
-import type { PskReport } from "../tunnel-psk.ts";
+import type { PskReport } from "../tunnel-auth.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
 import { verb } from "./shape.ts";

@@ -51,11 +51,16 @@ export function clockWarnings({ intent, lookout }: Crew, clock: Clock): Raised[]
   });
 }
 
-/** A newer key that only the gateway's side can let in. */
-export function pskWarnings(memory: Memory, { name, device, auth }: DesiredTunnel): Raised[] {
-  const next = auth.kind === "psk" ? named(memory.psks, name)?.next : undefined;
+/** A newer key that only the gateway's side can let in, or a certificate that it refuses. */
+export function authWarnings(memory: Memory, { name, device }: DesiredTunnel): Raised[] {
+  const next = named(memory.auths, name)?.next;
   if (next?.state !== "waiting") return [];
-  const text = `a newer pre-shared key waits: ${next.because}`;
-  const raised = raise("waiting-for-person", name, text);
-  return [{ ...raised, next: `linkseal psk proceed ${name}`, within: [device] }];
+  const within = [device];
+  if (next.auth.kind === "psk") {
+    const text = `a newer pre-shared key waits: ${next.because}`;
+    const raised = raise("waiting-for-person", name, text);
+    return [{ ...raised, next: `linkseal psk proceed ${name}`, within }];
+  }
+  const raised = raise("rotation-held", name, `its newer certificate waits: ${next.because}`);
+  return [{ ...raised, next: "put a version into the vault that the gateway takes", within }];
 }

@@ -24,7 +24,7 @@ import { named, openCampaign } from "../journal/memory.ts";
 import { drainOf } from "../link-view.ts";
 import { type Standing, standingOf } from "../plan.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
-import { clockWarnings, endWarnings, keyAgeWarnings, pskWarnings } from "./early.ts";
+import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
 import {
   type DeviceContact,
@@ -150,7 +150,7 @@ export class Judge {
       raised.push(...this.#drainWarnings(crew, { about, device, port }));
       raised.push(
         ...balanceWarnings(crew, tunnel),
-        ...pskWarnings(this.#parts.agent.memory, tunnel),
+        ...authWarnings(this.#parts.agent.memory, tunnel),
       );
     }
     this.#parts.judged(seen, desired.health);

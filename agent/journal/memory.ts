@@ -1,6 +1,6 @@
 // What the journal makes the agent remember: a pure fold over its records.
 
-import type { KeyRef, WantedSettings } from "#hal/model.ts";
+import type { KeyRef, TunnelAuth, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../campaign/model.ts";
 
@@ -33,9 +33,9 @@ interface HandDrain {
   readonly since: WallTime;
 }
 
-/** A newer version of a tunnel's pre-shared key, not in use yet. */
-export interface NextPsk {
-  readonly secretId: string;
+/** Newer versions of what a tunnel's end shows, not in use yet. */
+export interface NextAuth {
+  readonly auth: TunnelAuth;
   /** `waiting`: for a person at the gateway; `switching`: ours is told, and not proven. */
   readonly state: "waiting" | "switching";
   readonly since: WallTime;
@@ -44,10 +44,10 @@ export interface NextPsk {
   readonly by?: string;
 }
 
-/** The version that a tunnel was set up with, and what comes after it. */
-export interface TunnelPsk {
-  readonly secretId: string;
-  readonly next?: NextPsk;
+/** The versions that a tunnel was set up with, and what comes after them. */
+export interface AuthInUse {
+  readonly auth: TunnelAuth;
+  readonly next?: NextAuth;
 }
 
 export interface Memory {
@@ -65,8 +65,8 @@ export interface Memory {
   readonly operations: Readonly<Record<string, string>>;
   /** By tunnel: the intent number under which it was last seen as wanted. */
   readonly tunnels: Readonly<Record<string, number>>;
-  /** By tunnel that linkseal itself has given a pre-shared key. */
-  readonly psks: Readonly<Record<string, TunnelPsk>>;
+  /** By tunnel that linkseal itself has given its pre-shared key or certificate. */
+  readonly auths: Readonly<Record<string, AuthInUse>>;
   /** By device: the transaction that reconcile last began and has not settled. */
   readonly pending: Readonly<Record<string, string>>;
 }
@@ -79,7 +79,7 @@ export const emptyMemory: Memory = {
   measures: {},
   operations: {},
   tunnels: {},
-  psks: {},
+  auths: {},
   pending: {},
 };
 
@@ -98,7 +98,7 @@ export type JournalRecord =
   | { readonly kind: "handDrain"; readonly link: string; readonly drain: HandDrain | null }
   | { readonly kind: "measured"; readonly what: string; readonly ms: number }
   | { readonly kind: "tunnel"; readonly name: string; readonly intent: number }
-  | { readonly kind: "psk"; readonly name: string; readonly psk: TunnelPsk }
+  | { readonly kind: "auth"; readonly name: string; readonly inUse: AuthInUse }
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
   | { readonly kind: "snapshot"; readonly memory: Memory };
 
@@ -111,7 +111,7 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   handDrain: true,
   measured: true,
   tunnel: true,
-  psk: true,
+  auth: true,
   pending: true,
   snapshot: true,
 };
@@ -153,8 +153,8 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
     }
     case "tunnel":
       return { ...memory, tunnels: { ...memory.tunnels, [record.name]: record.intent } };
-    case "psk":
-      return { ...memory, psks: { ...memory.psks, [record.name]: record.psk } };
+    case "auth":
+      return { ...memory, auths: { ...memory.auths, [record.name]: record.inUse } };
     case "pending":
       return {
         ...memory,

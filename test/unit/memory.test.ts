@@ -18,6 +18,7 @@ import { bindingOf, wall } from "./view-kit.ts";
 const binding = bindingOf({ how: "adopted" });
 const link = "erd-demo/primary";
 const running = campaignOf("proving");
+const psk = { kind: "psk", secretId: "https://v/secrets/hub-1/1" } as const;
 const records = {
   campaign: { kind: "campaign", campaign: running },
   binding: { kind: "binding", link, binding },
@@ -87,8 +88,8 @@ describe("one record", () => {
     ["a tunnel", [records.tunnel], { tunnels: { "hub-1": 3 } }],
     [
       "the pre-shared key of a tunnel",
-      [{ kind: "psk", name: "hub-1", psk: { secretId: "https://v/secrets/hub-1/1" } }],
-      { psks: { "hub-1": { secretId: "https://v/secrets/hub-1/1" } } },
+      [{ kind: "auth", name: "hub-1", inUse: { auth: psk } }],
+      { auths: { "hub-1": { auth: psk } } },
     ],
     ["a pending transaction", [records.pending], { pending: { "edge-a": "t-1" } }],
     [

@@ -203,7 +203,7 @@ describe("tunnels", () => {
     const scene = await new Scene().turn();
     const [first] = await scene.vault("hub-1-psk", never);
     if (first === undefined) throw new Error("no version");
-    expect(scene.memory.psks).toEqual({ "hub-1": { secretId: first.id } });
+    expect(scene.memory.auths).toEqual({ "hub-1": { auth: { kind: "psk", secretId: first.id } } });
     const newer = { ...first, id: `${first.id}0`, created: wallAfter(wall, 1_000) };
     scene.vault = async () => [first, newer];
     scene.forgotten = true;
@@ -213,7 +213,7 @@ describe("tunnels", () => {
     scene.vault = async () => [{ ...first, enabled: false }, newer];
     await scene.turn();
     expect(scene.secrets.at(-1)).toBe(newer.id);
-    expect(scene.memory.psks).toEqual({ "hub-1": { secretId: newer.id } });
+    expect(scene.memory.auths).toEqual({ "hub-1": { auth: { kind: "psk", secretId: newer.id } } });
   });
 
   it("of a host that proves each by itself stand or fall alone", async () => {

@@ -94,6 +94,61 @@ export async function loadSecret(
 }
 
 /**
+ * Loads a certificate that the SAs that stand know nothing of, and makes others by it beside them. A
+ * fresh authentication would show the old one again: an IKE SA keeps the connection it was made for.
+ * Throws with the cause where the gateway refuses it; the old SAs stay then.
+ */
+export async function renew(
+  charon: Charon,
+  client: ViciClient,
+  spec: TunnelSpec,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name } = spec;
+  const log = await Journal.open(client, name, signal);
+  const before = await lookAtCharon(client, signal);
+  for (const [command, message] of loadTunnel(spec, credentials)) {
+    await told(client, command, message, name, signal);
+  }
+  const [ids, spis] = [newest(name, "ike", before), newest(name, "child", before)];
+  await told(client, "initiate", { child: name, ike: name, timeout: "-1" }, name, signal);
+  let after = before;
+  const isMade = async (): Promise<boolean> => {
+    after = await lookAtCharon(client, signal);
+    return [...newest(name, "child", after)].some((spi) => !spis.has(spi));
+  };
+  if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
+    throw failed(name, "peerSilent");
+  }
+  const isSame = [...newest(name, "ike", after)].every((id) => ids.has(id));
+  // Nothing new was loaded, so the child came under the IKE SA that there was: one is enough.
+  if (isSame) return await endChildren(client, after, { name, but: spis }, signal);
+  for (const id of ids) {
+    await client.ask(
+      "terminate",
+      { "ike-id": id, force: "yes", timeout: "2000" },
+      "unknown",
+      signal,
+    );
+  }
+}
+
+async function endChildren(
+  client: ViciClient,
+  { sas }: CharonLook,
+  { name, but }: { readonly name: string; readonly but: ReadonlySet<string> },
+  signal: AbortSignal,
+): Promise<void> {
+  const children = sas.flatMap((sa) => (sa.name === name ? sa.children : []));
+  for (const { id, spiIn } of children) {
+    if (but.has(String(spiIn))) continue;
+    const ask = { "child-id": id, force: "yes", timeout: "2000" };
+    await client.ask("terminate", ask, "unknown", signal);
+  }
+}
+
+/**
  * Loads the connection and brings it up. A gateway that is silent is no failure: charon asks it
  * again with the next packet. What the two ends disagree on is one, told by its cause.
  */

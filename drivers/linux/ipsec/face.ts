@@ -32,6 +32,7 @@ import {
   loadSecret,
   lookAtCharon,
   rekey,
+  renew,
   stands,
   withCharon,
 } from "./charon.ts";
@@ -336,9 +337,11 @@ class TunnelAct {
       if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
       if (stands(spec, before)) {
         // Which version charon holds it does not tell, and the same one twice is one.
-        const isPsk = credentials !== undefined && credentials.certificates === undefined;
-        if (isPsk) await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
-        return;
+        if (credentials === undefined) return;
+        if (credentials.certificates === undefined) {
+          return await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
+        }
+        return await renew(this.#parts.charon, client, spec, credentials, signal);
       }
       if (credentials === undefined) {
         // A second apply: what the first one did is there, or is nothing that a key could mend.

@@ -1,13 +1,13 @@
-// Pre-shared keys of tunnels that change: noticed, waited for, proven, and taken back.
+// Pre-shared keys and certificates of tunnels that change: noticed, waited for, proven, taken back.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/desired.ts";
-import { pskWarnings } from "#agent/health/early.ts";
+import type { DesiredTunnel } from "#agent/desired.ts";
+import { authWarnings } from "#agent/health/early.ts";
 import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
-import { TunnelPsks } from "#agent/tunnel-psk.ts";
+import { TunnelAuths } from "#agent/tunnel-auth.ts";
 import type { Device, DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, known, unknown } from "#hal/model.ts";
+import { type DeviceState, known, type TunnelAuth, unknown } from "#hal/model.ts";
 import type { SecretVersion } from "#hal/vault.ts";
 import { wallAfter } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -16,8 +16,9 @@ import { never, refused, settled, wallStart } from "./site-bench.ts";
 import { desired as site, wall } from "./view-kit.ts";
 
 const id = (version: number): string => `https://v/secrets/hub-1-psk/${version}`;
-const [tunnel] = site.tunnels;
-if (tunnel === undefined) throw new Error("no tunnel in the sample");
+const rootsId = (version: number): string => `https://v/secrets/roots/${version}`;
+const psk = (version: number) => ({ kind: "psk", secretId: id(version) }) as const;
+const sampleTunnel = site.tunnels[0] as DesiredTunnel;
 
 function version(number: number, over: Partial<SecretVersion> = {}): SecretVersion {
   const created = wallAfter(wall, number * 1_000 - 10_000);
@@ -33,11 +34,13 @@ function failure(code: "device.rejected" | "transport.timeout" | "vault.denied")
 
 /** A router whose gateway takes one version, and a vault with two. */
 class Scene {
+  readonly tunnel: DesiredTunnel;
   readonly clock = new SimClock(wallStart);
   readonly told: string[] = [];
   readonly records: JournalRecord[] = [];
   versions: SecretVersion[] = [version(1), version(2)];
-  memory: Memory = { ...emptyMemory, psks: { "hub-1": { secretId: id(1) } } };
+  roots: SecretVersion[] = [{ ...version(1), id: rootsId(1) }];
+  memory: Memory = { ...emptyMemory, auths: { "hub-1": { auth: psk(1) } } };
   gateway = id(2);
   /** What the router shows whom it asks. */
   router = id(1);
@@ -50,31 +53,40 @@ class Scene {
   #spi = 100;
   #open = 0;
 
-  readonly psks = new TunnelPsks({
-    world: { clock: this.clock, log: { write: (_level, code) => void this.told.push(code) } },
-    desired: site as Desired,
-    lookout: {
-      look: async () => (this.unreadable ? undefined : this.#state()),
-      state: () => (this.unreadable ? undefined : this.#state()),
-      failure: () => undefined,
-      device: async () => this.#device(),
-    },
-    vault: {
-      versions: async () => {
-        this.asked += 1;
-        return this.versions;
+  readonly auths: TunnelAuths;
+
+  constructor(auth: DesiredTunnel["auth"] = sampleTunnel.auth) {
+    this.tunnel = { ...sampleTunnel, auth };
+    this.auths = this.#begin();
+  }
+
+  #begin(): TunnelAuths {
+    return new TunnelAuths({
+      world: { clock: this.clock, log: { write: (_level, code) => void this.told.push(code) } },
+      desired: { ...site, tunnels: [this.tunnel] },
+      lookout: {
+        look: async () => (this.unreadable ? undefined : this.#state()),
+        state: () => (this.unreadable ? undefined : this.#state()),
+        failure: () => undefined,
+        device: async () => this.#device(),
       },
-      read: () => Promise.reject(new Error("no value is asked for here")),
-    },
-    keys: () => async () => {
-      throw new Error("no value is asked for here");
-    },
-    memory: () => this.memory,
-    write: async (record) => {
-      this.records.push(record);
-      this.memory = remember(this.memory, record);
-    },
-  });
+      vault: {
+        versions: async (name) => {
+          this.asked += 1;
+          return name === "roots" ? this.roots : this.versions;
+        },
+        read: () => Promise.reject(new Error("no value is asked for here")),
+      },
+      keys: () => async () => {
+        throw new Error("no value is asked for here");
+      },
+      memory: () => this.memory,
+      write: async (record) => {
+        this.records.push(record);
+        this.memory = remember(this.memory, record);
+      },
+    });
+  }
 
   #state(): DeviceState {
     const at = this.clock.now();
@@ -94,6 +106,7 @@ class Scene {
     return {
       capabilities: { commit: { kind: "armedRevert" } },
       prepare: async (change: DeviceChange) => {
+        if (this.trouble?.code.startsWith("vault.") === true) throw this.trouble;
         this.#open += 1;
         return {
           token: `t-${this.#open}`,
@@ -107,10 +120,15 @@ class Scene {
   }
 
   #apply(part: DeviceChange[number]): void {
-    if (part.kind === "ipsec.putTunnel" && part.tunnel.auth.kind === "psk") {
-      this.router = part.tunnel.auth.secretId;
+    if (part.kind === "ipsec.putTunnel") {
+      const { auth } = part.tunnel;
+      const isNew = this.router !== auth.secretId;
+      this.router = auth.secretId;
       this.told.push(`put ${this.router.at(-1)}`);
-      if (this.ike === "down" && this.router === this.gateway) this.#rise();
+      const isRefused = isNew && auth.kind === "certificate" && auth.secretId !== this.gateway;
+      if (isRefused && this.trouble !== undefined) throw this.trouble;
+      const isShown = this.ike === "down" || (isNew && auth.kind === "certificate");
+      if (isShown && this.router === this.gateway) this.#rise();
     } else if (part.kind === "ipsec.rekey") {
       this.told.push(part.what);
       if (this.trouble !== undefined) throw this.trouble;
@@ -124,14 +142,11 @@ class Scene {
   }
 
   turn(): Promise<void> {
-    return settled(this.clock, this.psks.turn(never));
+    return settled(this.clock, this.auths.turn(never));
   }
 
   proceed() {
-    return settled(
-      this.clock,
-      this.psks.proceed(tunnel as NonNullable<typeof tunnel>, "ann", never),
-    );
+    return settled(this.clock, this.auths.proceed(this.tunnel, "ann", never));
   }
 
   async pass(ms: number): Promise<void> {
@@ -139,7 +154,7 @@ class Scene {
   }
 
   next() {
-    return this.memory.psks["hub-1"]?.next;
+    return this.memory.auths["hub-1"]?.next;
   }
 }
 
@@ -147,10 +162,10 @@ describe("a newer pre-shared key of a tunnel", () => {
   it("is noticed, and waits for a person without a word to the router", async () => {
     const scene = new Scene();
     await scene.turn();
-    expect(scene.next()).toMatchObject({ secretId: id(2), state: "waiting" });
+    expect(scene.next()).toMatchObject({ auth: psk(2), state: "waiting" });
     expect(scene.told).toEqual([]);
-    expect(scene.psks.reports()).toMatchObject([{ tunnel: "hub-1", secretId: id(1) }]);
-    expect(pskWarnings(scene.memory, tunnel)).toMatchObject([
+    expect(scene.auths.psks()).toMatchObject([{ tunnel: "hub-1", secretId: id(1) }]);
+    expect(authWarnings(scene.memory, scene.tunnel)).toMatchObject([
       { code: "waiting-for-person", about: "hub-1", next: "linkseal psk proceed hub-1" },
     ]);
     const asked = scene.asked;
@@ -180,12 +195,12 @@ describe("a newer pre-shared key of a tunnel", () => {
     scene.versions = [version(1), version(2), version(3)];
     await scene.pass(300_000);
     await scene.turn();
-    expect(scene.next()?.secretId).toBe(id(3));
+    expect(scene.next()?.auth).toEqual(psk(3));
     scene.versions = [version(1)];
     await scene.pass(300_000);
     await scene.turn();
     expect(scene.next()).toBeUndefined();
-    expect(pskWarnings(scene.memory, tunnel)).toEqual([]);
+    expect(authWarnings(scene.memory, scene.tunnel)).toEqual([]);
   });
 
   it("is told, proven by new SAs, and the one in use from then on", async () => {
@@ -193,11 +208,11 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(await scene.proceed()).toEqual({ tunnel: "hub-1", secretId: id(2), next: null });
     expect(scene.told).toEqual(["put 2", "reauthenticate"]);
     const states = scene.records.flatMap((record) =>
-      record.kind === "psk" ? [record.psk.next?.state ?? "none"] : [],
+      record.kind === "auth" ? [record.inUse.next?.state ?? "none"] : [],
     );
     expect(states).toEqual(["waiting", "switching", "none"]);
     expect(scene.memory.pending).toEqual({});
-    expect(scene.psks.isBusy("edge-a")).toBe(false);
+    expect(scene.auths.isBusy("edge-a")).toBe(false);
   });
 
   it("goes back where the gateway refuses it, with the SAs that stand", async () => {
@@ -210,7 +225,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.told).toEqual(["put 2", "reauthenticate", "put 1"]);
     expect(scene.router).toBe(id(1));
     expect(scene.next()).toMatchObject({ state: "waiting", by: "ann" });
-    expect(scene.memory.psks["hub-1"]?.secretId).toBe(id(1));
+    expect(scene.memory.auths["hub-1"]?.auth).toEqual(psk(1));
   });
 
   it("goes back where no new SA shows, whatever the router says", async () => {
@@ -240,7 +255,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.told).toEqual(["put 2", "reauthenticate"]);
     scene.memory = { ...scene.memory, pending: {} };
     await scene.turn();
-    expect(scene.memory.psks["hub-1"]).toEqual({ secretId: id(2) });
+    expect(scene.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
   });
 
   it("is tried by itself where the gateway refuses the one in use, once a minute", async () => {
@@ -255,8 +270,73 @@ describe("a newer pre-shared key of a tunnel", () => {
     scene.gateway = id(2);
     await scene.pass(60_000);
     await scene.turn();
-    expect(scene.memory.psks["hub-1"]).toEqual({ secretId: id(2) });
+    expect(scene.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
     expect(scene.ike).toBe("established");
+  });
+});
+
+describe("a newer certificate of a tunnel", () => {
+  const peer = "CN=gateway.example";
+  const auth = { kind: "certificate", secret: "edge", authorities: "roots", peer } as const;
+  const shown = (version: number, roots = 1): TunnelAuth => {
+    return { kind: "certificate", secretId: id(version), authoritiesId: rootsId(roots), peer };
+  };
+  const scene = (): Scene => {
+    const made = new Scene(auth);
+    made.memory = { ...emptyMemory, auths: { "hub-1": { auth: shown(1) } } };
+    return made;
+  };
+
+  it("needs nobody: it is shown, and the one in use once new SAs stand", async () => {
+    const made = scene();
+    await made.turn();
+    expect(made.told).toEqual(["put 2"]);
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: shown(2) });
+    expect(made.auths.psks()).toEqual([]);
+    await made.turn();
+    expect(made.told).toEqual(["put 2"]);
+  });
+
+  it("counts as one where only the authorities are newer", async () => {
+    const made = scene();
+    made.versions = [version(1)];
+    made.roots = [...made.roots, { ...version(2), id: rootsId(2) }];
+    await made.turn();
+    expect(made.next()?.auth ?? made.memory.auths["hub-1"]?.auth).toEqual(shown(1, 2));
+  });
+
+  it("that is refused leaves the old one, is told, and tried again after ten minutes", async () => {
+    const made = scene();
+    made.trouble = failure("device.rejected");
+    made.gateway = id(1);
+    await made.turn();
+    expect(made.told).toEqual(["put 2", "put 1", "verify.mismatch"]);
+    expect(made.router).toBe(id(1));
+    expect(authWarnings(made.memory, made.tunnel)).toMatchObject([
+      { code: "rotation-held", about: "hub-1", within: ["edge-a"] },
+    ]);
+    made.trouble = undefined;
+    made.gateway = id(2);
+    await made.pass(590_000);
+    await made.turn();
+    expect(made.router).toBe(id(1));
+    await made.pass(10_000);
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: shown(2) });
+    expect(authWarnings(made.memory, made.tunnel)).toEqual([]);
+  });
+
+  it("that came after the refused one waits for nothing", async () => {
+    const made = scene();
+    made.trouble = failure("device.rejected");
+    made.gateway = id(1);
+    await made.turn();
+    made.gateway = id(3);
+    made.trouble = undefined;
+    made.versions = [...made.versions, version(3)];
+    await made.pass(300_000);
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: shown(3) });
   });
 });
 
@@ -278,12 +358,8 @@ describe("a person who says that the gateway has it", () => {
 
 describe("what is remembered of it", () => {
   it("outlives a snapshot of a version that knew nothing of it", () => {
-    const { psks: _psks, ...before } = emptyMemory;
+    const { auths: _auths, ...before } = emptyMemory;
     const old = { kind: "snapshot", memory: before } as JournalRecord;
-    expect(remember(emptyMemory, old).psks).toEqual({});
-    const psk = { secretId: id(1) };
-    expect(remember(emptyMemory, { kind: "psk", name: "hub-1", psk }).psks).toEqual({
-      "hub-1": psk,
-    });
+    expect(remember(emptyMemory, old).auths).toEqual({});
   });
 });

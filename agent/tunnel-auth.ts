@@ -1,26 +1,27 @@
-// The pre-shared keys of tunnels: a newer version in the vault waits until somebody has given it to
-// the gateway, is proven by a fresh authentication, and goes back where the gateway refuses it.
+// What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key waits
+// until somebody has given it to the gateway; a newer certificate needs nobody. Either is proven by
+// SAs made with it, and goes back where the gateway refuses it.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { DeviceChange, KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
+import { type DeviceState, type IpsecTunnel, strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { Instant, World } from "#hal/world.ts";
+import type { Instant, WallTime, World } from "#hal/world.ts";
 import { withinOf } from "./campaign/effects.ts";
 import type { Desired, DesiredTunnel } from "./desired.ts";
 import {
+  type AuthInUse,
   type JournalRecord,
   type Memory,
-  type NextPsk,
+  type NextAuth,
   named,
-  type TunnelPsk,
 } from "./journal/memory.ts";
 import type { Lookout } from "./lookout.ts";
 import { tunnelSpec } from "./plan.ts";
-import { newerPsk } from "./vault.ts";
+import { newerAuth } from "./vault.ts";
 
-export interface TunnelPsksParts {
+export interface TunnelAuthsParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
   readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "device">;
@@ -35,28 +36,36 @@ export interface PskReport {
   readonly tunnel: string;
   /** null = linkseal did not set this tunnel up. */
   readonly secretId: string | null;
-  readonly next: NextPsk | null;
+  readonly next: {
+    readonly secretId: string;
+    readonly state: NextAuth["state"];
+    readonly since: WallTime;
+    readonly because: string;
+  } | null;
 }
 
 /** The vault is asked for newer versions this often. */
 const vaultMs = 300_000;
-/** A gateway that takes the key in use no more is tried with the next one this often. */
-const retryMs = 60_000;
+/** What was refused is tried again this often where that costs nothing. */
+const retryMs = { psk: 60_000, certificate: 600_000 } as const;
 const effectMsMax = 60_000;
 /** A fresh authentication has shown new SAs by then, or was refused. */
 const proofMs = 30_000;
 const pollMs = 1_000;
 
-const waits = "a person must give it to the gateway";
+const beginnings = {
+  psk: "a person must give it to the gateway",
+  certificate: "it is shown to the gateway soon",
+} as const;
 
-export class TunnelPsks {
-  readonly #parts: TunnelPsksParts;
-  /** Devices on which a key is being changed now. */
+export class TunnelAuths {
+  readonly #parts: TunnelAuthsParts;
+  /** Devices on which one is being changed now. */
   readonly #busy = new Set<string>();
   readonly #askedAt = new Map<string, Instant>();
   readonly #triedAt = new Map<string, Instant>();
 
-  constructor(parts: TunnelPsksParts) {
+  constructor(parts: TunnelAuthsParts) {
     this.#parts = parts;
   }
 
@@ -65,94 +74,98 @@ export class TunnelPsks {
     return this.#busy.has(device);
   }
 
-  reports(): readonly PskReport[] {
-    return this.#tunnels().map((tunnel) => this.#report(tunnel));
+  psks(): readonly PskReport[] {
+    const { desired } = this.#parts;
+    return desired.tunnels.filter(({ auth }) => auth.kind === "psk").map((one) => this.#psk(one));
   }
 
-  /** Ends what a predecessor began, and notices newer versions. */
+  /** Ends what a predecessor began, notices newer versions, and renews certificates. */
   async turn(signal: AbortSignal): Promise<void> {
-    for (const tunnel of this.#tunnels()) {
+    const { world, desired } = this.#parts;
+    for (const tunnel of desired.tunnels) {
       try {
         await this.#tend(tunnel, signal);
       } catch (error) {
         if (!(error instanceof LinksealError)) throw error;
-        const { world } = this.#parts;
         world.log.write("warn", error.code, error.message, { device: tunnel.device });
       }
     }
   }
 
   /**
-   * The gateway has the newer version now: ours follows, with the SAs that stand until a fresh
-   * authentication has made others. Throws `gate.*` before anything is sent, `verify.mismatch` where
-   * the gateway refuses it and the old one is back.
+   * The gateway has the newer pre-shared key now: ours follows, with the SAs that stand until a
+   * fresh authentication has made others. Throws `gate.*` before anything is sent, `verify.mismatch`
+   * where the gateway refuses it and the old one is back.
    */
   async proceed(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<PskReport> {
-    const psk = named(this.#parts.memory().psks, tunnel.name);
-    if (psk === undefined) {
+    const inUse = this.#inUse(tunnel);
+    if (inUse === undefined) {
       const why = "linkseal did not set it up, and does not know which version it runs on";
       throw refusal("gate.busy", tunnel.name, why, `linkseal tunnels ${tunnel.name}`);
     }
-    await this.#notice(tunnel, psk, signal);
-    const known = named(this.#parts.memory().psks, tunnel.name) ?? psk;
+    await this.#notice(tunnel, inUse, signal);
+    const known = this.#inUse(tunnel) ?? inUse;
     if (known.next === undefined) {
       const why = "the vault has no version that is newer than the one in use";
       throw refusal("gate.busy", tunnel.name, why, "linkseal psk show");
     }
     await this.#guard(tunnel, signal);
     await this.#switch(tunnel, known, { ...known.next, by }, signal);
-    return this.#report(tunnel);
+    return this.#psk(tunnel);
   }
 
-  #tunnels(): readonly DesiredTunnel[] {
-    return this.#parts.desired.tunnels.filter(({ auth }) => auth.kind === "psk");
+  #inUse({ name }: DesiredTunnel): AuthInUse | undefined {
+    return named(this.#parts.memory().auths, name);
   }
 
-  #report({ name }: DesiredTunnel): PskReport {
-    const psk = named(this.#parts.memory().psks, name);
-    return { tunnel: name, secretId: psk?.secretId ?? null, next: psk?.next ?? null };
+  #psk(tunnel: DesiredTunnel): PskReport {
+    const { auth, next } = this.#inUse(tunnel) ?? {};
+    const coming =
+      next === undefined
+        ? null
+        : {
+            ...{ secretId: next.auth.secretId, state: next.state },
+            ...{ since: next.since, because: next.because },
+          };
+    return { tunnel: tunnel.name, secretId: auth?.secretId ?? null, next: coming };
   }
 
   async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { memory, lookout, world } = this.#parts;
-    const psk = named(memory().psks, tunnel.name);
-    if (psk === undefined || named(memory().pending, tunnel.device) !== undefined) return;
+    const before = this.#inUse(tunnel);
+    if (before === undefined || named(memory().pending, tunnel.device) !== undefined) return;
     const state = lookout.state(tunnel.device);
     if (state === undefined || lookout.failure(tunnel.device) !== undefined) return;
+    const asked = this.#askedAt.get(tunnel.name);
+    const isDue = asked === undefined || world.clock.now() - asked >= vaultMs;
+    if (isDue && before.next?.state !== "switching") await this.#notice(tunnel, before, signal);
+    const inUse = this.#inUse(tunnel);
+    if (inUse?.next === undefined || !mayTry(tunnel, inUse.next, state)) return;
+    const tried = this.#triedAt.get(tunnel.name);
     const now = world.clock.now();
-    const { next } = psk;
-    if (next?.state === "switching") return await this.#retry(tunnel, psk, next, now, signal);
-    if (now - (this.#askedAt.get(tunnel.name) ?? Number.NEGATIVE_INFINITY) >= vaultMs) {
-      await this.#notice(tunnel, psk, signal);
-    }
-    // With no SA left there is nothing to lose: the gateway may have the new one already.
-    const seen = tunnelIn(state, tunnel);
-    const isRefused = seen?.trouble !== undefined && strongValue(seen.ike) !== "established";
-    if (next !== undefined && isRefused) await this.#retry(tunnel, psk, next, now, signal);
-  }
-
-  async #retry(
-    tunnel: DesiredTunnel,
-    psk: TunnelPsk,
-    next: NextPsk,
-    now: Instant,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (now - (this.#triedAt.get(tunnel.name) ?? Number.NEGATIVE_INFINITY) < retryMs) return;
+    if (tried !== undefined && now - tried < retryMs[inUse.next.auth.kind]) return;
     this.#triedAt.set(tunnel.name, now);
-    await this.#switch(tunnel, psk, next, signal);
+    await this.#switch(tunnel, inUse, inUse.next, signal);
   }
 
-  async #notice(tunnel: DesiredTunnel, psk: TunnelPsk, signal: AbortSignal): Promise<void> {
+  async #notice(tunnel: DesiredTunnel, inUse: AuthInUse, signal: AbortSignal): Promise<void> {
     const { vault, world } = this.#parts;
     this.#askedAt.set(tunnel.name, world.clock.now());
     const now = world.clock.wall();
-    const inUse = psk.secretId;
-    const newest = await newerPsk(vault, tunnel.auth.secret, { now, inUse }, signal);
-    if (newest === psk.next?.secretId) return;
-    if (newest === undefined) return await this.#write(tunnel, { secretId: inUse });
-    const next = { secretId: newest, state: "waiting", since: now, because: waits } as const;
-    await this.#write(tunnel, { secretId: inUse, next });
+    const { auth, next } = inUse;
+    const newest = await newerAuth(vault, tunnel.auth, { now, inUse: auth }, signal);
+    if (newest === undefined) {
+      if (next !== undefined) await this.#write(tunnel, { auth });
+      return;
+    }
+    if (next !== undefined && sameAuth(newest, next.auth)) return;
+    // One that nobody has tried yet waits for no retry.
+    this.#triedAt.delete(tunnel.name);
+    const because = beginnings[newest.kind];
+    await this.#write(tunnel, {
+      auth,
+      next: { auth: newest, state: "waiting", since: now, because },
+    });
   }
 
   async #guard({ name, device }: DesiredTunnel, signal: AbortSignal): Promise<void> {
@@ -171,42 +184,40 @@ export class TunnelPsks {
 
   async #switch(
     tunnel: DesiredTunnel,
-    { secretId: old }: TunnelPsk,
-    next: NextPsk,
+    { auth }: AuthInUse,
+    next: NextAuth,
     signal: AbortSignal,
   ): Promise<void> {
-    const { name, device } = tunnel;
-    const { secretId } = next;
+    const { device } = tunnel;
     const since = this.#parts.world.clock.wall();
     const because = "it is told to the router, and not proven yet";
     const begun = { ...next, state: "switching", since, because } as const;
-    await this.#write(tunnel, { secretId: old, next: begun });
+    await this.#write(tunnel, { auth, next: begun });
     this.#busy.add(device);
     try {
-      await this.#take(tunnel, secretId, signal);
+      await this.#take(tunnel, next.auth, signal);
     } catch (error) {
       // An agent that ends, or a router that does not answer, leaves it to the next turn.
       if (!(error instanceof LinksealError) || error.code.startsWith("transport.")) throw error;
-      await this.#commit(tunnel, [putOf(tunnel, old)], signal);
+      // What the vault did not give was not told to anybody.
+      const isTold = !error.code.startsWith("vault.");
+      if (isTold) await this.#commit(tunnel, [putOf(tunnel, auth)], signal);
       const isRefused = error.code === "device.rejected" || error.code === "verify.timeout";
       const text = isRefused ? `the gateway refuses it: ${error.message}` : error.message;
-      const back = { ...begun, state: "waiting", because: text } as const;
-      await this.#write(tunnel, { secretId: old, next: back });
-      const said = `${name} keeps its old key, and its SAs: ${text}`;
-      const todo = `give the gateway the newer version, then linkseal psk proceed ${name}`;
-      const details = { effect: "none", where: name, next: todo, cause: error } as const;
-      throw new LinksealError("verify.mismatch", said, details);
+      await this.#write(tunnel, { auth, next: { ...begun, state: "waiting", because: text } });
+      throw refused(tunnel, text, error);
     } finally {
       this.#busy.delete(device);
     }
-    await this.#write(tunnel, { secretId });
+    await this.#write(tunnel, { auth: next.auth });
   }
 
   /** Resolves once SAs stand that no look has shown before. */
-  async #take(tunnel: DesiredTunnel, secretId: string, signal: AbortSignal): Promise<void> {
+  async #take(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
     const before = await this.#sasOf(tunnel, signal);
-    await this.#commit(tunnel, [putOf(tunnel, secretId)], signal);
-    if (before.size > 0) {
+    await this.#commit(tunnel, [putOf(tunnel, auth)], signal);
+    // Of a certificate the device makes new SAs right away.
+    if (before.size > 0 && auth.kind === "psk") {
       const rekey = { kind: "ipsec.rekey", name: tunnel.name, what: "reauthenticate" } as const;
       await this.#commit(tunnel, [rekey], signal);
     }
@@ -264,20 +275,41 @@ export class TunnelPsks {
     await write({ kind: "pending", device: where, token: null });
   }
 
-  #write({ name }: DesiredTunnel, psk: TunnelPsk): Promise<void> {
-    return this.#parts.write({ kind: "psk", name, psk });
+  #write({ name }: DesiredTunnel, inUse: AuthInUse): Promise<void> {
+    return this.#parts.write({ kind: "auth", name, inUse });
   }
 }
 
-function putOf(tunnel: DesiredTunnel, secretId: string) {
-  return {
-    kind: "ipsec.putTunnel",
-    tunnel: tunnelSpec(tunnel, { kind: "psk", secretId }),
-  } as const;
+/** A certificate needs nobody; a pre-shared key only where no SA is left that it could cost. */
+function mayTry(tunnel: DesiredTunnel, { auth, state }: NextAuth, seen: DeviceState): boolean {
+  if (state === "switching" || auth.kind === "certificate") return true;
+  const now = tunnelIn(seen, tunnel);
+  return now?.trouble !== undefined && strongValue(now.ike) !== "established";
+}
+
+export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
+  if (one.kind === "psk" || other.kind === "psk") {
+    return one.kind === other.kind && one.secretId === other.secretId;
+  }
+  const { secretId, authoritiesId, peer } = other;
+  return one.secretId === secretId && one.authoritiesId === authoritiesId && one.peer === peer;
+}
+
+function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
+  return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
 }
 
 function tunnelIn({ ipsec }: DeviceState, { name }: DesiredTunnel): IpsecTunnel | undefined {
   return ipsec.find((one) => one.name === name);
+}
+
+function refused({ name, auth }: DesiredTunnel, why: string, cause: LinksealError): LinksealError {
+  const [what, next] =
+    auth.kind === "psk"
+      ? ["key", `give the gateway the newer version, then linkseal psk proceed ${name}`]
+      : ["certificate", "put a version into the vault that the gateway takes"];
+  const text = `${name} keeps its old ${what}, and its SAs: ${why}`;
+  return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
 }
 
 function refusal(
