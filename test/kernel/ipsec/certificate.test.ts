@@ -1,5 +1,6 @@
 // A tunnel whose ends prove who they are by certificates.
 
+import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, DeviceChange, SecretRef } from "#hal/device.ts";
 import type { TunnelSpec } from "#hal/model.ts";
@@ -7,8 +8,9 @@ import { Secret } from "#hal/secret.ts";
 import { Authority, type Certified } from "#sim/serve-certificates.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
-import { ip, leaveNetworks, soon } from "../lab.ts";
-import { buildSite, loadCertifiedGateway, pings, spec, type TunnelSite } from "./site.ts";
+import { lostOf, makeRoom, startFlows } from "../host/router.ts";
+import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import { buildSite, inner, loadCertifiedGateway, pings, spec, type TunnelSite } from "./site.ts";
 
 const dayMs = 86_400_000;
 const validity = { notBefore: Date.now() - dayMs, notAfter: Date.now() + 30 * dayMs };
@@ -31,6 +33,7 @@ let site: TunnelSite;
 let host: Host;
 let device: Device;
 beforeAll(async () => {
+  makeRoom();
   site = await buildSite();
   const { socket: charon } = site.charon;
   host = await Host.open({ ports: [], network: site.edge, clock: new PacedClock(1), charon });
@@ -72,6 +75,37 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     expect(await site.charon.ask("get-keys", {})).toHaveProperty("size", 1);
     await commit([{ kind: "ipsec.removeTunnel", name: spec.name }]);
     expect((await site.charon.ask("get-keys", {})).get("keys") ?? []).toEqual([]);
+  });
+
+  it("takes a newer certificate beside what stands, and keeps that where it is refused", async () => {
+    const own = { kind: "ipsec.putTunnel", tunnel: certified } as const;
+    const spis = (): readonly string[] => [
+      ...new Set(ip("-n", site.edge, "xfrm", "state").match(/proto esp spi 0x[0-9a-f]+/g)),
+    ];
+    const ikeSas = async (): Promise<number> =>
+      (await site.charon.list("list-sas", "list-sa")).length;
+    await commit([own]);
+    const stop = await startFlows([site.edge, inner.edge], [site.gateway, inner.gateway]);
+    await rest(5_000);
+    const before = spis();
+    const stranger = strangers.gateway("edge.example", validity);
+    const reason = /does not know the other by .* name and root of its certificate/;
+    await expect(commit([own], stranger)).rejects.toThrow(reason);
+    expect(spis()).toEqual(before);
+    // What an agent does after that: the old one again, beside which nothing new is made.
+    await commit([own]);
+    await until(() => (spis().length === before.length ? true : undefined));
+    expect([spis(), await ikeSas()]).toEqual([before, 1]);
+    await commit([own], ours.gateway("edge.example", validity));
+    await until(async () => (spis().length === 2 && (await ikeSas()) === 1 ? true : undefined));
+    expect(spis()).not.toEqual(before);
+    await rest(15_000);
+    const [out, back] = lostOf(await stop());
+    console.log(`a certificate refused, then renewed: lost ${out} out, ${back} back`);
+    // The gateway sends by the new SAs before they are here, as with a fresh authentication.
+    expect(out).toBeLessThanOrEqual(1);
+    expect(back).toBeLessThanOrEqual(100);
+    await commit([{ kind: "ipsec.removeTunnel", name: spec.name }]);
   });
 
   const why = /a certificate of one end is not taken by the other/;

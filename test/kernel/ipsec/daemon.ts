@@ -80,6 +80,11 @@ export class Daemon {
     throw new Error(`${command}: ${refusalOf(answer)}`);
   }
 
+  async list(command: string, event: string): Promise<readonly ViciSection[]> {
+    using client = new ViciClient(await openStream(this.socket, soon()));
+    return await client.list(command, event, {}, soon());
+  }
+
   said(): string {
     return readFileSync(this.log, "utf8");
   }

@@ -1,0 +1,102 @@
+// A new pre-shared key of a tunnel on a simulated site: the whole agent, its vault, its router and a
+// gateway, killed and started anew on the way.
+
+import { describe, expect, it } from "vitest";
+import type { Agent } from "#agent/agent.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import { SimDisk } from "#sim/disk.ts";
+import { buildSite } from "#sim/site.ts";
+import { never, refused, settled } from "../unit/site-bench.ts";
+
+const psks = { new: "A_new_PSK_of_the_gateway" } as const;
+
+class Stage {
+  readonly site = buildSite({
+    ...{ seed: "psk", name: "demo", groups: 1, tunnels: 1, start: "clear" },
+  });
+  readonly #disk = new SimDisk({
+    ...{ clock: this.site.clock, prng: this.site.prng.fork("disk"), writeMs: 2 },
+  });
+  readonly said: string[] = [];
+  agent: Agent | undefined;
+  #stop = new AbortController();
+
+  async start(): Promise<Agent> {
+    const { site } = this;
+    this.#stop.abort();
+    const stop = new AbortController();
+    this.#stop = stop;
+    const log = { write: (_level: string, code: string) => void this.said.push(code) };
+    const world = simulatedWorld({ site, disk: this.#disk, log, prng: site.prng.fork("agent") });
+    const agent = await settled(site.clock, simulatedAgent(world));
+    agent.run(stop.signal).catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
+    this.agent = agent;
+    return agent;
+  }
+
+  async apply(agent: Agent): Promise<void> {
+    const text = this.site.config("unix:/run/linkseal-sim/site.sock");
+    const request = { text, file: "site.yaml", who: "test", queue: false };
+    const answer = await settled(this.site.clock, agent.apply(request, never));
+    expect(answer.kind).toBe("accepted");
+  }
+
+  tunnel() {
+    const [found] = [...this.site.routers.values()].flatMap((router) =>
+      router.tunnels().map((tunnel) => ({ router, tunnel })),
+    );
+    if (found === undefined) throw new Error("no router has a tunnel");
+    return found;
+  }
+
+  /** What the gateway takes from the next authentication on. */
+  giveGateway(psk: string): void {
+    const { router, tunnel } = this.tunnel();
+    router.setGatewayPsk(tunnel.spec.remoteAddress, new TextEncoder().encode(psk));
+  }
+
+  spis(): readonly number[] {
+    const { sas } = this.tunnel().tunnel.read();
+    return sas.kind === "known" ? sas.value.map(({ spi }) => spi) : [];
+  }
+
+  waits(agent: Agent): boolean {
+    const { warnings } = agent.status();
+    return warnings.some(({ code, about }) => code === "waiting-for-person" && about === "hub-1");
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.site.clock.runFor(ms);
+  }
+}
+
+describe("a new pre-shared key on a simulated site", () => {
+  it("is refused while the gateway has the old one, and taken with it, also after a death", async () => {
+    const stage = new Stage();
+    const agent = await stage.start();
+    await stage.apply(agent);
+    await stage.pass(60_000);
+    expect(stage.site.tunnelTruth()).toMatchObject([{ name: "hub-1", up: true }]);
+    const id = stage.site.vault.put("hub-1-psk", psks.new);
+    const before = stage.spis();
+    const proceed = () =>
+      settled(stage.site.clock, (stage.agent as Agent).orders.proceedPsk("hub-1", "ann", never));
+    const error = await refused(proceed());
+    expect(error).toMatchObject({ code: "verify.mismatch", effect: "none" });
+    expect(stage.spis()).toEqual(before);
+    await stage.pass(10_000);
+    expect(stage.waits(agent)).toBe(true);
+    // The gateway goes first, the agent dies, and its successor knows what waits.
+    stage.giveGateway(psks.new);
+    await stage.start();
+    await stage.pass(60_000);
+    expect(stage.site.tunnelTruth()).toMatchObject([{ up: true }]);
+    expect(await proceed()).toEqual({ tunnel: "hub-1", secretId: id, next: null });
+    expect(stage.spis()).not.toEqual(before);
+    await stage.pass(10_000);
+    expect(stage.waits(stage.agent as Agent)).toBe(false);
+    expect(stage.site.tunnelTruth()).toMatchObject([{ up: true }]);
+  });
+});
