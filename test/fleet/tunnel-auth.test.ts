@@ -95,7 +95,7 @@ describe("a new pre-shared key on a simulated site", () => {
     expect(stage.site.tunnelTruth()).toMatchObject([{ up: true }]);
     expect(await proceed()).toEqual({ tunnel: "hub-1", secretId: id, next: null });
     expect(stage.spis()).not.toEqual(before);
-    await stage.pass(10_000);
+    await stage.pass(60_000);
     expect(stage.waits(stage.agent as Agent)).toBe(false);
     expect(stage.site.tunnelTruth()).toMatchObject([{ up: true }]);
   });
