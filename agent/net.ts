@@ -9,11 +9,13 @@ import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { readKept, stateName } from "#drivers/linux/net/kept.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
+import { netfilterFamily } from "#drivers/linux/nftables.ts";
+import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { openStream } from "#drivers/transport/stream.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import type { LogLevel } from "#hal/world.ts";
+import type { Log, LogLevel } from "#hal/world.ts";
 import { loadAddon } from "./host/addon.ts";
 import { mayAsk, usersWhoMayAsk } from "./host/clients.ts";
 import { openFolder } from "./host/folder.ts";
@@ -51,11 +53,12 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   using routes = new NetlinkChannel(native, families.route);
   using generic = new NetlinkChannel(native, families.generic);
   using xfrm = new NetlinkChannel(native, families.xfrm);
+  using filter = openFilter(native, world.log);
   const bootId = (await readFile(bootIdFile, "latin1")).trim();
   const charon = { path: options.charon ?? charonSocket, stream: openStream, clock: world.clock };
   const forget = (tunnel: string, signal: AbortSignal): Promise<void> =>
     withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
-  const sockets = { routes, generic, xfrm };
+  const sockets = { routes, generic, xfrm, ...(filter === undefined ? {} : { filter }) };
   const desk = await NetDesk.open({ world, bootId, sockets, forget });
   using _monitor = monitor(native, families.route, groups, {
     message: () => desk.noteChange(),
@@ -88,6 +91,17 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   desk.close();
   world.log.write("info", "stopped", "stopped; the kernel's network stays as it is");
   return status;
+}
+
+/** undefined = a kernel without nftables: tunnels come up all the same. */
+function openFilter(native: Native, log: Log): NetlinkChannel | undefined {
+  try {
+    return new NetlinkChannel(native, netfilterFamily);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "it is not there";
+    log.write("warn", "mss-not-clamped", `the MSS of TCP through tunnels is left alone: ${why}`);
+    return undefined;
+  }
 }
 
 /**

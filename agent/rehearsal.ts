@@ -18,6 +18,8 @@ export interface RehearsalOptions {
   /** The group, or one link of it. */
   readonly target: string;
   readonly urgency: Campaign["urgency"];
+  /** From a request to the person at the far end until that person has acted; absent = a minute. */
+  readonly personMs?: number;
   /** Ends it early: real time is bounded by whoever has a clock. */
   readonly stop: AbortSignal;
 }
@@ -49,8 +51,7 @@ const adoptAfterMs = 30_000;
 /** A rotation that has not ended by then is given up. */
 const rotationMsMax = 86_400_000;
 const stepMs = 2_000;
-/** From a request to the person at the far end until that person has acted. */
-const personMs = 60_000;
+const personMsUsual = 60_000;
 /** What is looked at afterwards belongs to the rotation too. */
 const afterMs = 30_000;
 
@@ -140,7 +141,7 @@ class Stage {
   /** Says when the far end may be changed, and changes it when asked to. */
   async #person(): Promise<void> {
     const campaign = this.#campaign();
-    const { twin, stop } = this.#options;
+    const { twin, stop, personMs = personMsUsual } = this.#options;
     if (campaign === undefined || twin.farEnd !== "manual") return;
     const { clock } = this.#site;
     const isAsked = campaign.state === "awaitingPeer" || campaign.state === "switching";

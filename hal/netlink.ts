@@ -52,11 +52,12 @@ export interface NetlinkSocket extends Disposable {
   /**
    * Carries out all of them in this order, whatever becomes of one, and asks for each only when its
    * turn comes; a place in the result is undefined where it was done. A lost answer has effect
-   * "unknown".
+   * "unknown". `tail` follows at once, and the kernel never answers it.
    */
   write(
     requests: Iterable<NetlinkRequest>,
     signal: AbortSignal,
+    tail?: NetlinkRequest,
   ): Promise<readonly (Refusal | undefined)[]>;
 }
 

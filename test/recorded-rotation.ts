@@ -2,17 +2,24 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Range, Recording } from "./lab/recording.ts";
+import type { Move, Range, Recording } from "./lab/recording.ts";
 import { markdownTable, spanText } from "./timelines.ts";
 
 const path = join(import.meta.dirname, "recorded-rotation.json");
 
+export function recorded(): Recording {
+  return JSON.parse(readFileSync(path, "utf8")) as Recording;
+}
+
+/** From the first move to the last. */
+export function tookMs(moves: readonly Move[]): number {
+  return (moves.at(-1)?.ms ?? 0) - (moves[0]?.ms ?? 0);
+}
+
 /** The part of the document about runs on a real kernel, by the name of its place. */
 export function realRotation(): Readonly<Record<"real", string>> {
-  const { kernel, drained, undrained, supplicantsMs } = JSON.parse(
-    readFileSync(path, "utf8"),
-  ) as Recording;
-  const { sent, received, clear, steps, rehearsed, far } = drained;
+  const { kernel, drained, undrained, supplicantsMs } = recorded();
+  const { sent, received, clear, steps, rehearsed, replayed, far } = drained;
   const told = steps.map(({ ms, link, state, because }, index) => {
     const twin = rehearsed[index];
     const isSame = twin?.link === link && twin.state === state;
@@ -34,7 +41,9 @@ export function realRotation(): Readonly<Record<"real", string>> {
   return {
     real: [
       `Linux ${kernel}. Of ${sent} packets that crossed the drained pair ${received} came; ` +
-        `${clear} frames of data were in the clear.`,
+        `${clear} frames of data were in the clear. It took ${spanText(tookMs(steps))}; the ` +
+        "simulator, beside a person and a far end as quick as these were, takes " +
+        `${spanText(tookMs(replayed))} for the same ${replayed.length} moves.`,
       markdownTable([["time", "rehearsed", "link", "state", "what happens"], ...rows]),
       "The same without a drain, beside what `rotate --dry-run` said after the run above. " +
         `Two of wpa_supplicant, started at one moment, need ${tenths(supplicantsMs)} alone.`,

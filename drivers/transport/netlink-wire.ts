@@ -101,13 +101,14 @@ export function requestBytes({ body }: NetlinkRequest): number {
 
 /**
  * Writes requests one behind the other, numbered from `sequence` and with `more` flags, the last of
- * them with `last` too; the caller wipes the result.
+ * `count` with `last` too; the caller wipes the result.
  */
 export function encodeRequests(
   requests: readonly NetlinkRequest[],
   sequence: number,
   more = 0,
   last = 0,
+  count = requests.length,
 ): Uint8Array<ArrayBuffer> {
   const total = requests.reduce((sum, request) => sum + requestBytes(request), 0);
   const octets = new Uint8Array(total);
@@ -116,7 +117,7 @@ export function encodeRequests(
   requests.forEach((request, index) => {
     const { type, flags, body } = request;
     view.setUint16(at + 4, type, true);
-    const marks = flags | more | (index === requests.length - 1 ? last : 0);
+    const marks = flags | more | (index === count - 1 ? last : 0);
     view.setUint16(at + 6, marks, true);
     view.setUint32(at + 8, (sequence + index) >>> 0, true);
     let place = at + headerBytes;

@@ -88,10 +88,11 @@ export class NetlinkChannel implements NetlinkSocket {
   async write(
     requests: Iterable<NetlinkRequest>,
     signal: AbortSignal,
+    tail?: NetlinkRequest,
   ): Promise<readonly (Refusal | undefined)[]> {
     const refusals: (Refusal | undefined)[] = [];
     for (const batch of batchesOf(requests)) {
-      const ended = await this.#converse(batch, false, () => undefined, signal);
+      const ended = await this.#converse(batch, false, () => undefined, signal, tail);
       if (ended.spoilt instanceof LinksealError) throw ended.spoilt;
       if (ended.spoilt !== undefined) throw closed("the kernel's answers were lost", "unknown");
       refusals.push(...ended.refusals);
@@ -111,10 +112,11 @@ export class NetlinkChannel implements NetlinkSocket {
     isDump: boolean,
     take: (message: Sequenced) => void,
     signal: AbortSignal,
+    tail?: NetlinkRequest,
   ): Promise<Conversation> {
     const conversation = this.#turn.then(async () => {
       signal.throwIfAborted();
-      return await this.#send(requests, isDump, take);
+      return await this.#send(requests, isDump, take, tail);
     });
     // The next one waits for the end of this one also where nobody waits for its answers any more.
     this.#turn = conversation.catch(() => undefined);
@@ -125,10 +127,11 @@ export class NetlinkChannel implements NetlinkSocket {
     requests: readonly NetlinkRequest[],
     isDump: boolean,
     take: (message: Sequenced) => void,
+    tail: NetlinkRequest | undefined,
   ): Promise<Conversation> {
     if (this.#isClosed) throw closed("the socket was closed", "none");
     const first = this.#sequence;
-    this.#sequence = (first + requests.length) >>> 0;
+    this.#sequence = (first + requests.length + (tail === undefined ? 0 : 1)) >>> 0;
     const current: Conversation = {
       first,
       isDump,
@@ -141,7 +144,8 @@ export class NetlinkChannel implements NetlinkSocket {
     // A refusal comes without being asked for, and answers keep their order: the one
     // acknowledgement of the last says that the silent ones before it were done.
     const last = isDump ? 0 : netlinkFlags.ack;
-    const octets = encodeRequests(requests, first, netlinkFlags.request, last);
+    const all = tail === undefined ? requests : [...requests, tail];
+    const octets = encodeRequests(all, first, netlinkFlags.request, last, requests.length);
     const sent = this.#native.send(this.#socket, octets);
     octets.fill(0);
     if (sent !== octets.length) {

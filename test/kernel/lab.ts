@@ -15,7 +15,7 @@ function loadTestNative(): TestNative {
 }
 
 export const native = loadTestNative();
-export const netlinkFamilies = { route: 0, xfrm: 6, generic: 16 } as const;
+export const netlinkFamilies = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
 
 export const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 

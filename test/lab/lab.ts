@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { CampaignShape } from "#agent/api/shape.ts";
+import { ask } from "#agent/cli/client.ts";
 import type { LinkStatus, Status } from "#agent/health/status.ts";
 import type { Plan } from "#agent/plan.ts";
 import type { Rehearsal } from "#agent/rehearsal.ts";
+import type { Twin } from "#agent/twin.ts";
 import type { PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Programs, type Said } from "../kernel/host/programs.ts";
@@ -201,6 +203,14 @@ export class Lab implements AsyncDisposable {
   /** The rotation as the agent tries it on a simulated twin of this pair. */
   rehearsal(): Promise<Rehearsal> {
     return this.#json("rotate", this.group, "--dry-run", "--rehearse");
+  }
+
+  /** What a rehearsal is made from. */
+  async twin(): Promise<Twin> {
+    const socket = join(this.folder, "run", "admin.sock");
+    const body = { target: this.group };
+    const path = "/v1/rotate/twin";
+    return (await ask({ role: "admin", method: "POST", path, body, socket })) as Twin;
   }
 
   /** What a rotation to the keys that were offered would do. */

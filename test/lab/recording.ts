@@ -3,6 +3,7 @@
 import { release } from "node:os";
 import { setTimeout as rest } from "node:timers/promises";
 import type { Plan } from "#agent/plan.ts";
+import { type Rehearsal, rehearse } from "#agent/rehearsal.ts";
 import type { Tally } from "../kernel/host/traffic.ts";
 import type { Lab } from "./lab.ts";
 import { betweenSupplicants, rotateUndrained } from "./undrained.ts";
@@ -14,6 +15,8 @@ export interface Recording {
     readonly steps: readonly Move[];
     /** The same as the agent tried it before, on a simulated twin. */
     readonly rehearsed: readonly Move[];
+    /** The same in the simulator, beside a person and a far end as quick as the real ones were. */
+    readonly replayed: readonly Move[];
     /** When the hardware of each far end was started on its new key. */
     readonly far: readonly { readonly ms: number; readonly link: string }[];
     readonly sent: number;
@@ -31,7 +34,7 @@ export interface Recording {
   readonly supplicantsMs: number;
 }
 
-interface Move {
+export interface Move {
   readonly ms: number;
   readonly link: string;
   readonly state: string;
@@ -61,9 +64,7 @@ export async function record(lab: Lab): Promise<Recording> {
 async function recordDrained(lab: Lab): Promise<Recording["drained"]> {
   const clear = (): number => [...lab.wires.values()].reduce((sum, wire) => sum + wire.clear, 0);
   await lab.offerKeys();
-  const rehearsed = (await lab.rehearsal()).links.flatMap(({ link, steps }) =>
-    steps.map(({ atMs, ...step }) => ({ ms: atMs, link: link.split("/")[1] ?? link, ...step })),
-  );
+  const rehearsed = movesOf(await lab.rehearsal());
   const [stop, clearBefore] = [await lab.traffic(), clear()];
   await rest(edgeMs);
   const begunAt = Date.now();
@@ -81,7 +82,44 @@ async function recordDrained(lab: Lab): Promise<Recording["drained"]> {
   const total = (name: "sent" | "received"): number =>
     tallies.reduce((sum: number, tally: Tally) => sum + tally[name], 0);
   const counted = { sent: total("sent"), received: total("received") };
-  return { steps, rehearsed, far, ...counted, clear: clear() - clearBefore };
+  const replayed = await replay(lab, steps, far);
+  return { steps, rehearsed, replayed, far, ...counted, clear: clear() - clearBefore };
+}
+
+function movesOf({ links }: Rehearsal): readonly Move[] {
+  return links.flatMap(({ link, steps }) =>
+    steps.map(({ atMs, ...step }) => ({ ms: atMs, link: link.split("/")[1] ?? link, ...step })),
+  );
+}
+
+/** What a far end takes before it is seen to be there: known of the real one, not of the twin. */
+const farEndMsLeast = 3_500;
+const replayMsMax = 60_000;
+
+/**
+ * The same rotation in the simulator. What nobody of ours can hasten, a person and the far end,
+ * takes as long as it took; all the rest is the simulator's own.
+ */
+export async function replay(
+  lab: Lab,
+  steps: readonly Move[],
+  far: Recording["drained"]["far"],
+): Promise<readonly Move[]> {
+  const leftMs = (state: string): readonly number[] =>
+    steps.flatMap((step, index) =>
+      step.state === state ? [(steps[index + 1]?.ms ?? step.ms) - step.ms] : [],
+    );
+  const waits = leftMs("awaitingPeer");
+  const personMs = Math.round(waits.reduce((sum, ms) => sum + ms, 0) / waits.length);
+  const begun = steps.filter(({ state }) => state === "switching");
+  const farEndMs = far.map(({ ms, link }) => {
+    const told = begun.find((step) => step.link === link)?.ms ?? ms;
+    return Math.max(farEndMsLeast, ms - told - personMs);
+  });
+  const twin = { ...(await lab.twin()), farEndMs };
+  const stop = AbortSignal.timeout(replayMsMax);
+  const target = twin.group;
+  return movesOf(await rehearse({ twin, target, urgency: "planned", personMs, stop }));
 }
 
 function predictedFor(plan: Plan | undefined, link: string) {

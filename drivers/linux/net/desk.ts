@@ -26,7 +26,10 @@ import { hasTunnels, tunnelsOf } from "./tunnels.ts";
 
 export interface DeskParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
-  readonly sockets: KernelSockets & { readonly xfrm: NetlinkSocket };
+  readonly sockets: KernelSockets & {
+    readonly xfrm: NetlinkSocket;
+    readonly filter?: NetlinkSocket;
+  };
   readonly bootId: string;
   /** Absent where this process does not reach charon. */
   readonly forget?: TunnelHands["forget"];
@@ -55,10 +58,14 @@ export class NetDesk {
 
   static async open(parts: DeskParts): Promise<NetDesk> {
     const { world, bootId, sockets } = parts;
-    const { routes, xfrm } = sockets;
+    const { routes, xfrm, filter } = sockets;
     const { disk, log } = world;
     const { forget } = parts;
-    const tunnels = { routes, xfrm, disk, log, ...(forget === undefined ? {} : { forget }) };
+    const tunnels = {
+      ...{ routes, xfrm, disk, log },
+      ...(filter === undefined ? {} : { filter }),
+      ...(forget === undefined ? {} : { forget }),
+    };
     const hands = kernelHands(tunnels);
     return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }));
   }

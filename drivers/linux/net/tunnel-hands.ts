@@ -29,11 +29,14 @@ import {
   writeGuard,
 } from "./guard.ts";
 import type { Told } from "./move.ts";
+import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
 import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
 
 export interface TunnelHands {
   readonly routes: NetlinkSocket;
   readonly xfrm: NetlinkSocket;
+  /** Of nftables; absent = this kernel has none, and the MSS of TCP is left alone. */
+  readonly filter?: NetlinkSocket;
   readonly disk: Disk;
   readonly log: Log;
   /** Has charon forget a tunnel; absent where this process does not reach it. */
@@ -45,15 +48,18 @@ interface Now {
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
   readonly policies: readonly Policy[];
+  /** Names of the tables that lower the MSS; undefined = the kernel does not tell. */
+  readonly clamps: readonly string[] | undefined;
 }
 
-async function now({ routes, xfrm }: TunnelHands, signal: AbortSignal): Promise<Now> {
+async function now({ routes, xfrm, filter }: TunnelHands, signal: AbortSignal): Promise<Now> {
   const ipv4 = answered(await routes.ask(dumpRoutes(families.ipv4), readRoute, signal));
   const ipv6 = answered(await routes.ask(dumpRoutes(families.ipv6), readRoute, signal));
   const policies = await policiesNow(xfrm, signal);
   const addresses = answered(await routes.ask(dumpAddresses(), readAddress, signal));
   const links = await linksNow(routes, signal);
-  return { links, addresses, routes: [...ipv4, ...ipv6], policies };
+  const clamps = filter === undefined ? undefined : await clampsNow(filter, signal);
+  return { links, addresses, routes: [...ipv4, ...ipv6], policies, clamps };
 }
 
 /** undefined = there is nothing to do. */
@@ -151,7 +157,8 @@ async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSign
   const ways = prefixes.map((prefix) => putPolicy(wayInto(prefix, index)));
   await teller(hands.xfrm, name)(ways, signal);
   await tell([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
-  const { routes, addresses } = await now(hands, signal);
+  const { routes, addresses, clamps } = await now(hands, signal);
+  if (clamps !== undefined) await clamp(want, clamps, hands, signal);
   if (ends !== undefined) {
     if (hasEnds(addresses, index, ends)) return;
     const prefixLength = ends.peer.includes(":") ? 128 : 32;
@@ -172,9 +179,10 @@ function hasEnds(addresses: readonly Address[], index: number, ends: TunnelEnds)
 }
 
 async function dropLink(name: string, hands: TunnelHands, signal: AbortSignal): Promise<void> {
-  const { links, policies } = await now(hands, signal);
+  const { links, policies, clamps = [] } = await now(hands, signal);
   const link = xfrmLinkNamed(name, links);
   if (link === undefined) return;
+  await unclamp(name, clamps, hands, signal);
   // Its routes go with it.
   await teller(hands.routes, name)([deleteLink(link.index)], signal);
   await teller(hands.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
@@ -226,7 +234,7 @@ function xfrmLinkNamed(name: string, links: readonly Link[]): Link | undefined {
 }
 
 function isWhole({ index, flags, mtu }: Link, want: TunnelLink, now: Now): boolean {
-  const { routes, policies, addresses } = now;
+  const { routes, policies, addresses, clamps } = now;
   const { prefixes, ends } = want;
   const isLed =
     ends === undefined
@@ -234,6 +242,7 @@ function isWhole({ index, flags, mtu }: Link, want: TunnelLink, now: Now): boole
       : hasEnds(addresses, index, ends);
   return (
     isLed &&
+    (clamps === undefined || clamps.includes(clampName(want.name, want.mtu))) &&
     (flags & linkFlags.up) !== 0 &&
     mtu === want.mtu &&
     prefixes.every((prefix) => hasPolicy(policies, wayInto(prefix, index)))

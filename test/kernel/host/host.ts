@@ -112,6 +112,7 @@ export class Host implements AsyncDisposable {
     const routes = sockets.use(new NetlinkChannel(native, netlinkFamilies.route));
     const generic = sockets.use(new NetlinkChannel(native, netlinkFamilies.generic));
     const xfrm = sockets.use(new NetlinkChannel(native, netlinkFamilies.xfrm));
+    const filter = sockets.use(new NetlinkChannel(native, netlinkFamilies.filter));
     const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
     const disk = new MemoryDisk();
     const world = worldOf(options.clock, disk);
@@ -121,7 +122,7 @@ export class Host implements AsyncDisposable {
       if (charon === undefined) return;
       await withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
     };
-    const parts = { world, bootId, sockets: { routes, generic, xfrm }, forget };
+    const parts = { world, bootId, sockets: { routes, generic, xfrm, filter }, forget };
     const desk = await NetDesk.open(parts);
     const note = (): void => desk.noteChange();
     const host = new Host(options, desk, disk, sockets);

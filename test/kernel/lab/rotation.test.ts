@@ -9,7 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CampaignState } from "#agent/campaign/model.ts";
 import { Prng } from "#sim/prng.ts";
 import { Lab, links } from "../../lab/lab.ts";
+import { replay } from "../../lab/recording.ts";
 import { betweenSupplicants, rotateUndrained } from "../../lab/undrained.ts";
+import { tookMs } from "../../recorded-rotation.ts";
 import type { Tally } from "../host/traffic.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? String(Date.now() % 1_000_000);
@@ -122,6 +124,20 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     }));
     console.log(sideBySide(twin, real));
     expect(real.map(({ move }) => move)).toEqual(twin.map(({ move }) => move));
+    const steps = ((await lab.campaign())?.steps ?? []).map(({ at, ...step }) => ({
+      ms: Date.parse(at),
+      ...step,
+    }));
+    const far = lab.farChanges
+      .filter(({ atMs }) => atMs >= (steps[0]?.ms ?? 0))
+      .map(({ atMs, link }) => ({ ms: atMs, link }));
+    const replayed = await replay(lab, steps, far);
+    const [there, here] = [tookMs(replayed), tookMs(steps)];
+    console.log(`the same in the simulator: ${there} ms, on the real kernel ${here} ms`);
+    expect(replayed.map(({ link, state }) => `${link} ${state}`)).toEqual(
+      real.map(({ move }) => move),
+    );
+    expect(Math.abs(there / here - 1)).toBeLessThan(0.2);
   });
 
   it("loses nothing either when the agent is killed in the middle", async () => {
