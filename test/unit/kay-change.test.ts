@@ -3,6 +3,7 @@ import { locate, parse } from "#drivers/linux/mka/mkpdu.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { caOf, pair, Site } from "./kay-kit.ts";
+import { built, mkpduOf } from "./kay-recorded.ts";
 import { type Station, sciA, sciB, sciC } from "./kay-station.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "change";
@@ -253,6 +254,42 @@ describe("an old and a new CAK side by side", () => {
     }
     console.log(`seed ${seed}: ${clean} of ${runs} without a lost peer`);
     expect(clean).toBeGreaterThan(runs / 2);
+  });
+});
+
+describe("a far end with one key at a time", () => {
+  // It takes another MI at an SCI that it knows for an attack, until the former one has expired.
+  it("finds the same member while the other CA's SAK is given up", async () => {
+    const { site, a, b } = pair("one key at a time", [old, next]);
+    b.command({ kind: "removeActor", ckn: next.ckn });
+    await site.secured();
+    await site.run(10_000);
+    const said = (ckn: string) =>
+      a.sent.flatMap((frame) => {
+        const located = locate(frame);
+        const mkpdu = located.kind === "located" ? parse(located) : located;
+        return "kind" in mkpdu || mkpdu.basic.ckn !== ckn ? [] : [mkpdu.basic];
+      });
+    const [ours, theirs] = [said(next.ckn).at(-1), said(old.ckn).at(-1)];
+    b.kill();
+    await site.run(4_500);
+    // It has begun anew, and knows only the other key.
+    const far = {
+      ...{ ca: next, version: 3, priority: 32, keyServer: false },
+      mi: "ab".repeat(12),
+    };
+    const hello = (mn: number, rest: Parameters<typeof mkpduOf>[2] = {}) =>
+      a.hear(built(mkpduOf({ ...far, sci: sciB }, mn, rest), next));
+    hello(1);
+    await site.until("the SAK is given up", () => !a.isSecured, 6_000);
+    expect(said(next.ckn).at(-1)?.mi).toBe(ours?.mi);
+    // Whoever was a member of what was given up is a new one.
+    expect(said(old.ckn).at(-1)?.mi).not.toBe(theirs?.mi);
+    const { mi = "", mn = 0 } = said(next.ckn).at(-1) ?? {};
+    hello(2, { livePeers: [{ mi, mn }] });
+    expect(a.session).toMatchObject({ principalCkn: next.ckn, livePeers: 1 });
+    await site.run(100);
+    expect(a.all("sakMade").at(-1)).toMatchObject({ ckn: next.ckn });
   });
 });
 

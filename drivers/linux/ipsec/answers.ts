@@ -6,7 +6,6 @@ import type { ViciSection } from "../../transport/vici-wire.ts";
 import { toldTransforms } from "./words.ts";
 
 interface ChildSa {
-  readonly id: string;
   readonly spiIn: number;
   readonly spiOut: number;
   readonly phase: IpsecSa["phase"] | "rising";
@@ -80,7 +79,6 @@ function ikeState(state = ""): IkeSa["state"] {
 function readChild(child: ViciSection): ChildSa {
   const { encryption, integrity, dhGroup } = transformsOf(child);
   return {
-    id: text(child, "uniqueid") ?? "",
     spiIn: spiOf(text(child, "spi-in")),
     spiOut: spiOf(text(child, "spi-out")),
     phase: childPhase(text(child, "state")),

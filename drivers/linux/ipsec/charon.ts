@@ -37,6 +37,8 @@ export interface CharonLook {
 /** Inside the longest wait for an effect, with room for the proof. */
 const initiateMs = 25_000;
 const proofMs = 20_000;
+/** An exchange that charon was asked for has begun by then, if it begins at all. */
+const begunMs = 3_000;
 const pollMs = 200;
 const linesMax = 2_000;
 
@@ -111,19 +113,19 @@ export async function renew(
   for (const [command, message] of loadTunnel(spec, credentials)) {
     await told(client, command, message, name, signal);
   }
-  const [ids, spis] = [newest(name, "ike", before), newest(name, "child", before)];
+  const ids = new Set(idsOf(name, before));
   await told(client, "initiate", { child: name, ike: name, timeout: "-1" }, name, signal);
-  let after = before;
+  const isBegun = async (): Promise<boolean> =>
+    idsOf(name, await lookAtCharon(client, signal)).some((id) => !ids.has(id));
+  // Where nothing new was loaded there is nothing to do: charon keeps the SAs that it has.
+  if (!(await waited(charon, begunMs, log, "initiate", isBegun, signal))) return;
   const isMade = async (): Promise<boolean> => {
-    after = await lookAtCharon(client, signal);
-    return [...newest(name, "child", after)].some((spi) => !spis.has(spi));
+    const { sas } = await lookAtCharon(client, signal);
+    return hasChild(name, { sas: sas.filter(({ id }) => !ids.has(id)) });
   };
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
     throw failed(name, "peerSilent");
   }
-  const isSame = [...newest(name, "ike", after)].every((id) => ids.has(id));
-  // Nothing new was loaded, so the child came under the IKE SA that there was: one is enough.
-  if (isSame) return await endChildren(client, after, { name, but: spis }, signal);
   for (const id of ids) {
     await client.ask(
       "terminate",
@@ -134,18 +136,9 @@ export async function renew(
   }
 }
 
-async function endChildren(
-  client: ViciClient,
-  { sas }: CharonLook,
-  { name, but }: { readonly name: string; readonly but: ReadonlySet<string> },
-  signal: AbortSignal,
-): Promise<void> {
-  const children = sas.flatMap((sa) => (sa.name === name ? sa.children : []));
-  for (const { id, spiIn } of children) {
-    if (but.has(String(spiIn))) continue;
-    const ask = { "child-id": id, force: "yes", timeout: "2000" };
-    await client.ask("terminate", ask, "unknown", signal);
-  }
+/** Of its IKE SAs, in whatever state. */
+function idsOf(name: string, { sas }: CharonLook): readonly string[] {
+  return sas.filter((sa) => sa.name === name).map(({ id }) => id);
 }
 
 /**
@@ -198,7 +191,7 @@ async function waited(
   return false;
 }
 
-function hasChild(name: string, { sas }: CharonLook): boolean {
+function hasChild(name: string, { sas }: Pick<CharonLook, "sas">): boolean {
   return sas.some(
     (sa) =>
       sa.name === name &&

@@ -89,6 +89,8 @@ export class Actor {
   #helloAt: Instant;
   #ramp = 0;
   #hurried = true;
+  /** When its last live peer went. */
+  #leftAt: Instant | undefined;
   election: Election = { kind: "none" };
 
   constructor(ckn: Ckn, keys: CaKeys, sci: string, entropy: Entropy, now: Instant) {
@@ -127,6 +129,12 @@ export class Actor {
 
   get mi(): string {
     return this.#mi;
+  }
+
+  /** A station may count us as a member still: one is live, or was so within a life time. */
+  mayBeMember(now: Instant): boolean {
+    if (this.livePeers.length > 0) return true;
+    return this.#leftAt !== undefined && now < instantAfter(this.#leftAt, lifeMs);
   }
 
   get mnReserved(): number {
@@ -237,9 +245,11 @@ export class Actor {
 
   /** Who was not heard for a life time is gone. */
   expire(now: Instant): void {
+    const had = this.livePeers.length;
     for (const peer of this.peers) {
       if (peer.expiresAt <= now) this.#peers.delete(peer.mi);
     }
+    if (had > 0 && this.livePeers.length === 0) this.#leftAt = now;
     for (const past of [this.#lately, this.#replaced]) {
       for (const [name, until] of past) {
         if (until <= now) past.delete(name);
@@ -260,6 +270,7 @@ export class Actor {
     this.#mn = 0;
     this.#mnReserved = mnBlock;
     this.kn = 0;
+    this.#leftAt = undefined;
     this.#sent = [];
     this.#ramp = 0;
     this.hurry();

@@ -5,6 +5,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { ip, leaveNetworks, until } from "../lab.ts";
 import { address, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
+import { Supplicant } from "./supplicant.ts";
 import { Flow } from "./traffic.ts";
 
 afterEach(leaveNetworks);
@@ -55,6 +56,41 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     // A machine that stands still for a life time loses a peer for a moment, and no frame.
     const bad = /refused|contradicts|secy-lost|ended/;
     expect([...a.log, ...b.log].filter((line) => bad.test(line))).toEqual([]);
+  });
+
+  // Its old key, its new one, and back: as a far end that holds one key goes through rotations.
+  it("at a supplicant with one key at a time is followed, and no life time is waited for", async () => {
+    const networks = wire();
+    makeSecy(networks[0], { suite: "gcm-aes-256", sci: "on" });
+    address(networks[0], 0);
+    await using a = new Station(networks[0], { keyServerPriority: 16 });
+    await a.add(old);
+    await a.add(fresh, "fallback");
+    const tookMs: number[] = [];
+    let last: string | undefined;
+    for (const key of [old, fresh, old, fresh, old, fresh]) {
+      const own = { network: networks[1], priority: 32, suite: "gcm-aes-256" } as const;
+      const begun = performance.now();
+      const far = new Supplicant({ version: "2.11", key, ...own });
+      last = await until(async () => {
+        const now = await a.secured();
+        return now === last ? undefined : now;
+      });
+      tookMs.push(Math.round(performance.now() - begun));
+      await rest(4_000 + 500 * tookMs.length);
+      for (const line of ip("-n", networks[1], "-o", "link", "show", "type", "macsec").split(
+        "\n",
+      )) {
+        const device = /^\d+: (\S+)@/.exec(line)?.[1];
+        if (device !== undefined) ip("-n", networks[1], "link", "delete", device);
+      }
+      far[Symbol.dispose]();
+      // Half a life time: what it used is given up while its successor is on its way.
+      await rest(3_000);
+    }
+    console.log(`from a supplicant's start to a new SAK: ${tookMs.join(", ")} ms`);
+    // The first is its own start; of the others only a machine that stands still is one too slow.
+    expect(tookMs.slice(1).toSorted((x, y) => x - y)[3]).toBeLessThan(6_000);
   });
 
   it("of a SAK comes before its packet numbers run out, and nothing is lost", async () => {
