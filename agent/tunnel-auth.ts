@@ -24,7 +24,7 @@ import { newerAuth } from "./vault.ts";
 export interface TunnelAuthsParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
-  readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "device">;
+  readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
   readonly vault: KeyVault;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly memory: () => Memory;
@@ -174,6 +174,11 @@ export class TunnelAuths {
     if (state === undefined) {
       throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
     }
+    const offered = lookout.capabilities(device)?.ipsec?.rekeys;
+    if (offered?.includes("reauthenticate") !== true) {
+      const why = `${device} offers no fresh authentication that would prove it`;
+      throw refusal("device.unsupported", name, why, "linkseal driver list");
+    }
     const isPending =
       named(memory().pending, device) !== undefined ||
       strongValue(state.control)?.commitPending !== false;
@@ -313,7 +318,7 @@ function refused({ name, auth }: DesiredTunnel, why: string, cause: LinksealErro
 }
 
 function refusal(
-  code: "gate.busy" | "gate.stale",
+  code: "gate.busy" | "gate.stale" | "device.unsupported",
   where: string,
   why: string,
   next: string,

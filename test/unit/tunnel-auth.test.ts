@@ -5,7 +5,7 @@ import type { DesiredTunnel } from "#agent/desired.ts";
 import { authWarnings } from "#agent/health/early.ts";
 import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
 import { TunnelAuths } from "#agent/tunnel-auth.ts";
-import type { Device, DeviceChange } from "#hal/device.ts";
+import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type TunnelAuth, unknown } from "#hal/model.ts";
 import type { SecretVersion } from "#hal/vault.ts";
@@ -47,6 +47,13 @@ class Scene {
   ike: "established" | "down" = "established";
   /** Of the fresh authentication: absent = the gateway decides. */
   trouble: LinksealError | undefined;
+  capabilities: Capabilities | undefined = {
+    commit: { kind: "armedRevert" },
+    ipsec: {
+      ...{ keying: ["ike"], authentication: ["psk"], atomicReplace: false },
+      rekeys: ["reauthenticate"],
+    },
+  };
   pending = false;
   unreadable = false;
   asked = 0;
@@ -68,6 +75,7 @@ class Scene {
         look: async () => (this.unreadable ? undefined : this.#state()),
         state: () => (this.unreadable ? undefined : this.#state()),
         failure: () => undefined,
+        capabilities: () => this.capabilities,
         device: async () => this.#device(),
       },
       vault: {
@@ -345,6 +353,7 @@ describe("a person who says that the gateway has it", () => {
     ["of a tunnel of somebody else's", (scene) => (scene.memory = emptyMemory), "gate.busy"],
     ["with nothing newer", (scene) => (scene.versions = [version(1)]), "gate.busy"],
     ["while a commit waits", (scene) => (scene.pending = true), "gate.busy"],
+    ["where nothing proves it", (scene) => (scene.capabilities = undefined), "device.unsupported"],
     ["of a router that is silent", (scene) => (scene.unreadable = true), "gate.stale"],
   ])("is refused before anything is sent %s", async (_what, bend, code) => {
     const scene = new Scene();
