@@ -40,7 +40,7 @@ class Stage {
     const text = this.site.config("unix:/run/linkseal-sim/site.sock");
     const request = { text, file: "site.yaml", who: "test", queue: false };
     const answer = await settled(this.site.clock, agent.apply(request, never));
-    expect(answer.kind).toBe("accepted");
+    if (answer.kind !== "accepted") throw new Error(`the config was ${answer.kind}`);
   }
 
   tunnel() {
