@@ -9,7 +9,6 @@ import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { readKept, stateName } from "#drivers/linux/net/kept.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
-import { netfilterFamily } from "#drivers/linux/nftables.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { openStream } from "#drivers/transport/stream.ts";
@@ -34,7 +33,7 @@ export interface NetOptions {
   readonly level: LogLevel;
 }
 
-const families = { route: 0, xfrm: 6, generic: 16 } as const;
+const families = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
 /** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
 const groups = [1, 5, 9] as const;
 const charonSocket = "/run/charon.vici";
@@ -96,7 +95,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
 /** undefined = a kernel without nftables: tunnels come up all the same. */
 function openFilter(native: Native, log: Log): NetlinkChannel | undefined {
   try {
-    return new NetlinkChannel(native, netfilterFamily);
+    return new NetlinkChannel(native, families.filter);
   } catch (error) {
     const why = error instanceof Error ? error.message : "it is not there";
     log.write("warn", "mss-not-clamped", `the MSS of TCP through tunnels is left alone: ${why}`);

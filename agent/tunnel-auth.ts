@@ -1,6 +1,6 @@
-// What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key waits
-// until somebody has given it to the gateway; a newer certificate needs nobody. Either is proven by
-// SAs made with it, and goes back where the gateway refuses it.
+// What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key
+// waits until somebody has given it to the gateway; a newer certificate needs nobody. Either is
+// proven by SAs made with it, and goes back where the gateway refuses it.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { DeviceChange, KeyResolver } from "#hal/device.ts";
@@ -94,8 +94,8 @@ export class TunnelAuths {
 
   /**
    * The gateway has the newer pre-shared key now: ours follows, with the SAs that stand until a
-   * fresh authentication has made others. Throws `gate.*` before anything is sent, `verify.mismatch`
-   * where the gateway refuses it and the old one is back.
+   * fresh authentication has made others. Throws `gate.*` before anything is sent,
+   * `verify.mismatch` where the gateway refuses it and the old one is back.
    */
   async proceed(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<PskReport> {
     const inUse = this.#inUse(tunnel);

@@ -1,14 +1,11 @@
-// Rules of nftables that keep TCP through a tunnel within its MTU: a host behind this router does not
-// know the tunnel, and what tells it of a smaller path is often filtered. One table for each tunnel,
-// made and unmade as a whole (linux/netfilter/nf_tables.h).
+// Rules of nftables that keep TCP through a tunnel within its MTU: a host behind this router does
+// not know the tunnel, and what tells it of a smaller path is often filtered. One table for each
+// tunnel, made and unmade as a whole (linux/netfilter/nf_tables.h).
 
 import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import { attribute, netlinkFlags } from "../transport/netlink-wire.ts";
 import { table } from "./attributes.ts";
 import { networkU32, text, u8 } from "./forms.ts";
-
-/** NETLINK_NETFILTER */
-export const netfilterFamily = 12;
 
 const subsystem = 10;
 const typeOf = (message: number): number => (subsystem << 8) | message;
@@ -149,7 +146,7 @@ const syn: Octets = [
   ...equals(Uint8Array.of(tcpFlags.syn)),
 ];
 
-/** The option of TCP (RFC 9293, 3.7.1): its value behind kind and length. The kernel never raises it. */
+/** RFC 9293, 3.7.1: its value stands behind kind and length. The kernel never raises it. */
 const mssOption = { kind: 2, offset: 2, length: 2, operation: 1 } as const;
 
 function lower(mss: number): Octets {

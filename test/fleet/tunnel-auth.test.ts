@@ -1,5 +1,5 @@
-// A new pre-shared key of a tunnel on a simulated site: the whole agent, its vault, its router and a
-// gateway, killed and started anew on the way.
+// A new pre-shared key of a tunnel on a simulated site: the whole agent, its vault, its router and
+// a gateway, killed and started anew on the way.
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/agent.ts";
@@ -73,7 +73,7 @@ class Stage {
 }
 
 describe("a new pre-shared key on a simulated site", () => {
-  it("is refused while the gateway has the old one, and taken with it, also after a death", async () => {
+  it("is refused while the gateway has the old one, and taken later, over a death", async () => {
     const stage = new Stage();
     const agent = await stage.start();
     await stage.apply(agent);

@@ -197,7 +197,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.records).toEqual([]);
   });
 
-  it("is forgotten once it is taken back from the vault, and gives way to one newer still", async () => {
+  it("is forgotten once the vault takes it back, and gives way to one newer still", async () => {
     const scene = new Scene();
     await scene.turn();
     scene.versions = [version(1), version(2), version(3)];

@@ -96,9 +96,9 @@ export async function loadSecret(
 }
 
 /**
- * Loads a certificate that the SAs that stand know nothing of, and makes others by it beside them. A
- * fresh authentication would show the old one again: an IKE SA keeps the connection it was made for.
- * Throws with the cause where the gateway refuses it; the old SAs stay then.
+ * Loads a certificate that the SAs that stand know nothing of, and makes others by it beside them.
+ * A fresh authentication would show the old one again: an IKE SA keeps the connection that it was
+ * made for. Throws with the cause where the gateway refuses it; the old SAs stay then.
  */
 export async function renew(
   charon: Charon,

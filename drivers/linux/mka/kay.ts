@@ -377,8 +377,8 @@ export class Kay {
       this.#kept.has(sci) || this.#actors.some(({ lately }) => lately.has(sci));
     if (!this.#cp.setMembers(members, isKept, now)) return;
     // An MI stands for one unbroken membership: whoever has given up its SAKs is a new instance,
-    // for which the others make a new one. A CA in which nobody was live has none of them: a station
-    // that comes by its CAK just now would take another MI at this SCI for an attack, for six seconds.
+    // for which the others make a new one. A CA in which nobody was live has none of them: a
+    // station that comes by its CAK just now would take another MI at this SCI for an attack.
     for (const actor of this.#actors) {
       if (actor.mayBeMember(now)) actor.renewMi(now);
     }

@@ -1,5 +1,5 @@
-// The MSS of TCP through a tunnel, by a table of nftables with the tunnel's name and MTU in its own.
-// It is a help, and no protection: where the kernel refuses it the tunnel comes up without.
+// The MSS of TCP through a tunnel, by a table of nftables with the tunnel's name and MTU in its
+// own. It is a help, and no protection: where the kernel refuses it the tunnel comes up without.
 
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";

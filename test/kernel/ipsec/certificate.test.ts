@@ -77,7 +77,7 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     expect((await site.charon.ask("get-keys", {})).get("keys") ?? []).toEqual([]);
   });
 
-  it("takes a newer certificate beside what stands, and keeps that where it is refused", async () => {
+  it("takes a newer certificate beside what stands, and keeps that if it is refused", async () => {
     const own = { kind: "ipsec.putTunnel", tunnel: certified } as const;
     const spis = (): readonly string[] => [
       ...new Set(ip("-n", site.edge, "xfrm", "state").match(/proto esp spi 0x[0-9a-f]+/g)),

@@ -59,7 +59,7 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
   });
 
   // Its old key, its new one, and back: as a far end that holds one key goes through rotations.
-  it("at a supplicant with one key at a time is followed, and no life time is waited for", async () => {
+  it("at a supplicant with one key at a time is followed within a life time", async () => {
     const networks = wire();
     makeSecy(networks[0], { suite: "gcm-aes-256", sci: "on" });
     address(networks[0], 0);
