@@ -78,6 +78,13 @@ function heldPair(site: Site, link: SiteLink, before: PutBack["before"]): PutBac
   );
 }
 
+/** Somebody says again to a far end that has failed what it is to have. */
+export function repairFarEnd(site: Site, link: SiteLink): void {
+  const shown = portal(link);
+  if (shown?.provisioning !== "failed" || shown.pointsAt === undefined) return;
+  link.msee.person(link.azureLink, { key: heldPair(site, link, shown.pointsAt) });
+}
+
 function pointsAt(link: SiteLink): PeerState["pointsAt"] {
   return portal(link)?.pointsAt;
 }

@@ -50,15 +50,16 @@ describe("a real agent beside junos and iosxr", { timeout: 1_200_000 }, () => {
   it.concurrent.each(chosen)(
     "breaks no promise and gets on when $fault strikes the $on in $at",
     async ({ fault, at, on, lastsMs }) => {
-      let struck = false;
+      let [struck, healing]: [boolean, NodeJS.Timeout | undefined] = [false, undefined];
       const seen = new Set<string>();
       const ended = await run(["junos", "iosxr"], undefined, (stage, { link, state, because }) => {
         seen.add(`${link} ${state}: ${because}`);
         if (struck || link !== "primary" || state !== at) return;
         struck = true;
         stage.tell({ kind: "strike", fault, link: `erd-demo/${on}` });
-        setTimeout(() => stage.tell({ kind: "heal" }), lastsMs).unref();
+        healing = setTimeout(() => stage.tell({ kind: "heal" }), lastsMs);
       }).catch((error: unknown) => error);
+      clearTimeout(healing);
       console.log(`${fault} at ${at}: ${isEnded(ended) ? ended.outcome : String(ended)}`);
       if (!isEnded(ended)) throw ended;
       expect(struck).toBe(true);

@@ -15,6 +15,8 @@ const group = "erd-demo";
 /** Logins and TLS take their own time, which counts this many times. */
 const speed = 12;
 const patienceMs = 240_000;
+/** So long somebody looks at what is held before they say that it may go on. */
+const resumeMs = 5_000;
 
 export type Point =
   | ({ readonly kind: "request" } & Fate)
@@ -77,7 +79,7 @@ export type Hear = (stage: Stage, campaign: CampaignShape) => void;
 
 /** Asked for until a campaign tells of it: a death may have taken the first word along. */
 async function rotated(stage: Stage, life: Life, hear: Hear): Promise<string> {
-  let resumed = 0;
+  let [resumed, resumedAt] = [0, Number.NEGATIVE_INFINITY];
   await until(stage, life, "the end of a rotation", async () => {
     const campaign = await rotation(stage);
     if (campaign === undefined) {
@@ -87,8 +89,9 @@ async function rotated(stage: Stage, life: Life, hear: Hear): Promise<string> {
     const status = await stage.view<Status>("/v1/status");
     stage.tell({ kind: "reported", status });
     hear(stage, campaign);
-    if (campaign.state === "held" && resumed < 3) {
-      resumed += 1;
+    const restedMs = performance.now() - resumedAt;
+    if (campaign.state === "held" && resumed < 5 && restedMs > resumeMs) {
+      [resumed, resumedAt] = [resumed + 1, performance.now()];
       await stage.admin("/v1/rotation/resume", { group });
     }
     return campaign.state === "done" && status.verdict === "protected";

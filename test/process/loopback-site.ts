@@ -18,7 +18,7 @@ import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
 import { fleetFaults, strikeFault } from "#sim/faults.ts";
 import type { ReportedStatus } from "#sim/oracle-report.ts";
-import type { Heal } from "#sim/people.ts";
+import { type Heal, repairFarEnd } from "#sim/people.ts";
 import type { Leash } from "#sim/serve.ts";
 import { hostKeyPair } from "#sim/serve-ssh.ts";
 import { hasty } from "../haste.ts";
@@ -42,6 +42,9 @@ interface LoopbackSetting extends SiteSetting {
 
 const leashMs = 500;
 const watchMs = 500;
+/** From the question to an effect of what was decided on its answer: nobody knows it earlier. */
+const answerMs = 5_000;
+const repairMs = 60_000;
 /** A look counts for 40 s and takes up to 30 s. */
 const oldMsMax = 70_000;
 /** What a router is told to do for good or for a while, in one dialect or another. */
@@ -162,8 +165,11 @@ class LoopbackSite {
   }
 
   #hear(name: string, said: string): void {
-    const router = this.#staff.site.routers.get(name);
-    if (router !== undefined && looks.test(said)) this.#staff.oracle.looked(router.state());
+    const { oracle, site } = this.#staff;
+    const router = site.routers.get(name);
+    if (router === undefined || !looks.test(said)) return;
+    const state = router.state();
+    site.clock.after(answerMs, () => oracle.looked(state));
   }
 
   /** The session, but for the commit at which the agent dies before the router hears of it. */
@@ -251,6 +257,13 @@ class LoopbackSite {
     return strikeFault(site, fault, link);
   }
 
+  /** Azure tries nothing again by itself: somebody looks after what has failed there. */
+  #repair(): void {
+    const { site } = this.#staff;
+    for (const link of site.links) repairFarEnd(site, link);
+    site.clock.after(repairMs, () => this.#repair());
+  }
+
   #obey(order: Order): void {
     const { oracle, site } = this.#staff;
     switch (order.kind) {
@@ -271,6 +284,7 @@ class LoopbackSite {
         break;
       case "heal":
         for (const heal of this.#heals.splice(0)) heal();
+        this.#repair();
         break;
       case "newKeys":
         for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");
