@@ -87,6 +87,7 @@ export class Conductor {
     const { clock } = this.#parts.world;
     const report = await this.#scout.look(campaign, link, signal);
     const { facts } = report;
+    if (report.unfinished !== undefined) return await this.#takeBack(campaign, report, signal);
     this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
     // Whoever moved it: what Azure had against that is over.
     if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
@@ -124,6 +125,29 @@ export class Conductor {
       this.#trouble = error;
       const what = taken.action ?? "record";
       this.#log("warn", error.code, `${what}: ${error.message}`);
+      return troubleMs;
+    }
+  }
+
+  /** What a router was left to hold half of is said again once it is as it was before. */
+  async #takeBack(
+    campaign: Campaign,
+    { unfinished, facts: { port } }: Report,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const link = this.#link(campaign);
+    if (unfinished === undefined || link === undefined) return 0;
+    const text = `${linkId(link)}: the end of a change was not seen, and it is taken back`;
+    this.#log("warn", "change-unfinished", text);
+    const idle = { recheck: () => undefined, relook: async () => undefined };
+    const task = { link, port, campaign: { ...campaign, token: unfinished }, ...idle };
+    try {
+      await this.#effects.run({ action: "rollBack", ...task }, signal);
+      return stepMsMin;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#trouble = error;
+      this.#log("warn", error.code, `rollBack: ${error.message}`);
       return troubleMs;
     }
   }

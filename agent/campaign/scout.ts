@@ -1,12 +1,12 @@
 // Looks at both ends of a group and tells what is so, in the words of the campaign's tables.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { TransactionToken } from "#hal/device.ts";
+import type { Recalled, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type MacsecFrames, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { type DesiredLink, linkId, type RiskName } from "../desired.ts";
-import type { Memory } from "../journal/memory.ts";
+import { type Memory, named } from "../journal/memory.ts";
 import { type LinkView, portOf, securedBy } from "../link-view.ts";
 import { provingMs } from "../proof-time.ts";
 import type { EffectParts, Effects } from "./effects.ts";
@@ -56,6 +56,13 @@ export interface Report {
   readonly sak: string | undefined;
   /** What this look brought to its end, for later predictions. */
   readonly measured: readonly { readonly what: string; readonly ms: number }[];
+  /** The token of a change that was to be final, and that the router may hold half of. */
+  readonly unfinished?: string;
+}
+
+interface Waiting {
+  readonly kind: PortFacts["pending"];
+  readonly unfinished?: string;
 }
 
 const routeMsMax = 10_000;
@@ -140,7 +147,9 @@ export class Scout {
     const facts = this.#facts({ campaign, view, port, far, siblings, ownPath, now });
     const session = portOf(view.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
-    return { facts: { ...facts, freshSak: isFresh(sak, campaign) }, at: begun, sak, measured };
+    const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
+    const all = { ...facts, freshSak: isFresh(sak, campaign) };
+    return { facts: all, at: begun, sak, measured, ...unfinished };
   }
 
   /** Looks again: the session of a link that was dark has come up since. */
@@ -151,26 +160,35 @@ export class Scout {
 
   /** Whose commit waits on the device; undefined = not to be told now. */
   async #pending(
-    campaign: Campaign,
+    { token }: Campaign,
     { state, link }: LinkView,
     signal: AbortSignal,
-  ): Promise<{ readonly kind: PortFacts["pending"] } | undefined> {
+  ): Promise<Waiting | undefined> {
     const control = state === undefined ? undefined : strongValue(state.control);
     if (control === undefined) return undefined;
-    const { token } = campaign;
     if (!control.commitPending) return { kind: "none" };
-    if (token === undefined) return { kind: "foreign" };
-    const { world, lookout } = this.#parts;
-    const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
+    const final = named(this.#parts.memory().finals, link.device);
     try {
-      const recalled = await withDeadline(world.clock, limit, signal, async (bounded) =>
-        (await lookout.device(link.device, bounded)).recall(token as TransactionToken, bounded),
-      );
-      return { kind: recalled.kind === "pending" ? "ours" : "foreign" };
+      if ((await this.#recall(link, token, signal)).kind === "pending") return { kind: "ours" };
+      const isUnfinished = (await this.#recall(link, final, signal)).kind === "pending";
+      return { kind: "foreign", ...(isUnfinished && final !== undefined && { unfinished: final }) };
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       return undefined;
     }
+  }
+
+  async #recall(
+    { device: where }: DesiredLink,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Recalled> {
+    if (token === undefined) return { kind: "absent" };
+    const { world, lookout } = this.#parts;
+    const limit = { ms: routeMsMax, where, effect: "none" } as const;
+    return await withDeadline(world.clock, limit, signal, async (bounded) =>
+      (await lookout.device(where, bounded)).recall(token as TransactionToken, bounded),
+    );
   }
 
   #far(campaign: Campaign, view: LinkView, now: Instant): FarEnd {

@@ -26,10 +26,17 @@ export class MortalWorld {
   readonly world: World;
   #fate: Fate | undefined;
   readonly #onDeath: () => void;
+  readonly #onCall: (what: string) => void;
 
-  constructor(real: World, fate: Fate | undefined, onDeath: () => void = () => undefined) {
+  constructor(
+    real: World,
+    fate: Fate | undefined,
+    onDeath: () => void = () => undefined,
+    onCall: (what: string) => void = () => undefined,
+  ) {
     this.#fate = fate;
     this.#onDeath = onDeath;
+    this.#onCall = onCall;
     this.world = {
       entropy: real.entropy,
       clock: {
@@ -83,6 +90,7 @@ export class MortalWorld {
     if (this.dead) return await forever();
     this.calls += 1;
     const mine = this.calls;
+    this.#onCall(what);
     if (this.#fate?.call === mine) this.epitaph = what;
     if (this.#fate?.call === mine && this.#fate.when === "before") {
       this.kill();

@@ -67,6 +67,8 @@ export interface Memory {
   readonly tunnels: Readonly<Record<string, number>>;
   /** By tunnel that linkseal itself has given its pre-shared key or certificate. */
   readonly auths: Readonly<Record<string, AuthInUse>>;
+  /** By device: the last change of a campaign that was to be final at once. */
+  readonly finals: Readonly<Record<string, string>>;
   /** By device: the transaction that reconcile last began and has not settled. */
   readonly pending: Readonly<Record<string, string>>;
 }
@@ -80,6 +82,7 @@ export const emptyMemory: Memory = {
   operations: {},
   tunnels: {},
   auths: {},
+  finals: {},
   pending: {},
 };
 
@@ -171,8 +174,12 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
         ...memory,
         operations: { ...memory.operations, [record.link]: record.operation },
       };
-    case "effect":
-      return memory;
+    case "effect": {
+      const { place, what, token } = record;
+      // A key that joins is confirmed later: its token is the campaign's.
+      const finals = what === "stage" ? without(memory.finals, place) : memory.finals;
+      return { ...memory, finals: what === "stage" ? finals : { ...finals, [place]: token } };
+    }
   }
 }
 

@@ -3,11 +3,12 @@
 
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
+import { MortalWorld } from "#agent/fleet/mortal.ts";
 import { openRecords } from "#agent/open.ts";
 import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
 import { drivers, simPeer, simVault } from "#drivers/index.ts";
 import type { Device, Driver } from "#hal/device.ts";
-import type { ByteChannel, World } from "#hal/world.ts";
+import type { ByteChannel } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
@@ -53,6 +54,11 @@ export class RouterStage {
   readonly #weather: Prng;
   readonly #faces: ReadonlyMap<string, Face>;
   readonly #spoken: Spoken;
+  readonly #disk: SimDisk;
+  #lives = 0;
+  #life: MortalWorld | undefined;
+  /** Every call of the newest life, as its killer counts them. */
+  called: readonly string[] = [];
   #agent: Agent | undefined;
 
   constructor(seed: string, spoken: Spoken, tunnels = 0) {
@@ -64,6 +70,8 @@ export class RouterStage {
     this.oracle = watchSite(this.site);
     this.#weather = this.site.prng.fork("weather");
     this.oracle.expectDrained();
+    const { clock, prng } = this.site;
+    this.#disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
     this.site.onEffect(({ by, what }) => {
       if (by !== "agent" || !/^macsec\..*Key$/.test(what)) return;
       this.keyEffects.set(what, (this.keyEffects.get(what) ?? 0) + 1);
@@ -71,15 +79,36 @@ export class RouterStage {
     this.#faces = new Map([...this.site.routers].map(([name, router]) => [name, faceOf(router)]));
   }
 
-  /** Resolves as time passes, so nobody may wait for it who makes time pass. */
+  /**
+   * One life of the agent; whose disk is empty gets its config. Resolves as time passes, so nobody
+   * may wait for it who makes time pass.
+   */
   async begin(): Promise<void> {
-    const { clock, prng } = this.site;
     const { driver } = this.#spoken;
-    const disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
+    const disk = this.#disk;
+    const prng = this.site.prng.fork(this.#lives === 0 ? "agent" : `agent ${this.#lives}`);
+    this.#lives += 1;
     const log = { write: (_: string, code: string, text: string) => this.#said(code, text) };
-    const bare = simulatedWorld({ site: this.site, disk, log, prng: prng.fork("agent") });
-    const channel = async ({ device }: { readonly device: string }) => this.#channel(device);
-    const world: World = { ...bare, dial: { ...bare.dial, channel } };
+    const bare = simulatedWorld({ site: this.site, disk, log, prng });
+    const channels = new Set<ByteChannel>();
+    const channel = async ({ device }: { readonly device: string }) => {
+      const opened = this.#channel(device);
+      channels.add(opened);
+      return opened;
+    };
+    // What a process has open its kernel closes, once the routers have done what they were at.
+    const die = (): void => {
+      disk.crash();
+      this.site.clock.after(1, () => {
+        for (const one of channels) void one[Symbol.asyncDispose]();
+      });
+    };
+    const near = { ...bare, dial: { ...bare.dial, channel } };
+    const called: string[] = [];
+    this.called = called;
+    const life = new MortalWorld(near, undefined, die, (what) => called.push(what));
+    this.#life = life;
+    const { world } = life;
     const records = await openRecords(world, simulatedIdentity());
     const agent = new Agent({
       ...{ world, ...records, mind: soundMind },
@@ -93,6 +122,7 @@ export class RouterStage {
     this.#agent = agent;
     agent.events.listen((event) => this.#said("events", JSON.stringify(event)));
     void agent.run(never);
+    if (agent.intent !== undefined) return;
     const request = { text: this.#config(), file: "fleet.yaml", who: "test", queue: false };
     const answer = await agent.apply(request, never);
     if (answer.kind !== "accepted") throw new Error(JSON.stringify(answer));
@@ -184,6 +214,12 @@ export class RouterStage {
     );
   }
 
+  /** Of the agent that lives, or lived last. */
+  get life(): MortalWorld {
+    if (this.#life === undefined) throw new RangeError("no agent has lived");
+    return this.#life;
+  }
+
   get agent(): Agent {
     if (this.#agent === undefined) throw new RangeError("no agent lives");
     return this.#agent;
@@ -209,11 +245,27 @@ export class RouterStage {
     await this.site.clock.runFor(1_800_000, () => this.isProtected());
   }
 
+  newPairs(): void {
+    for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
+  }
+
+  /** Resolves as time passes. */
+  async ask(): Promise<void> {
+    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    await this.agent.orders.rotate(group, asked, never);
+  }
+
   /** To a pair that the vault has got just now. */
   async rotate(): Promise<void> {
-    for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
-    const asked = { by: "test", risks: [], urgency: "planned" } as const;
-    await this.run(this.agent.orders.rotate(group, asked, never));
+    this.newPairs();
+    await this.run(this.ask());
+  }
+
+  /** What became of each link in a rotation away from this key; undefined = there is none. */
+  outcomeOf(old: string | undefined): string | undefined {
+    const campaign = this.agent.memory.campaigns[group];
+    const isIt = campaign?.kind === "rotate" && campaign.links[0]?.old?.key.ckn === old;
+    return isIt ? campaign.links.map(({ outcome }) => outcome).join(", ") : undefined;
   }
 
   /** What weather has held is taken up again, as an operator would. */

@@ -1,0 +1,102 @@
+// The agent dies in the middle of a rotation whose routers speak a vendor's dialect: at any message
+// to a router or record of the journal, before it or after it. The next one goes on to the same end.
+
+import { describe, expect, it } from "vitest";
+import { Prng } from "#sim/prng.ts";
+import { type Platform, platformsOf, spokenBy } from "../conformance/place.ts";
+import { effort } from "../effort.ts";
+import { RouterStage } from "./router-stage.ts";
+
+const seed = process.env["LINKSEAL_SEED"] ?? "router deaths";
+
+/** Of each vendor the first that lacks nothing which a rotation uses. */
+const platforms = (["junos", "iosxr", "iosxe", "eos"] as const).flatMap((vendor) =>
+  platformsOf(vendor)
+    .filter(([, { less }]) => !["suites", "overlap", "commit"].some((lack) => lack in less))
+    .slice(0, 1),
+);
+
+/** Where the agent's life ends, counted from the word that asks for the rotation on. */
+type End =
+  | { readonly kind: "effect"; readonly nth: number }
+  | { readonly kind: "call"; readonly nth: number; readonly when: "before" | "after" };
+
+interface Ended {
+  readonly effects: number;
+  readonly calls: readonly string[];
+  readonly died: boolean;
+  readonly rest: string;
+  readonly complaints: readonly string[];
+}
+
+async function rotated(platform: Platform, end: End | undefined): Promise<Ended> {
+  const stage = new RouterStage(seed, spokenBy(platform));
+  await stage.run(stage.begin());
+  await stage.settled();
+  expect(stage.isProtected(), stage.rest).toBe(true);
+  const { life, site } = stage;
+  const [first] = site.links;
+  const old = first === undefined ? undefined : site.vault.pairs(first.key).at(-1)?.ckn;
+  if (end?.kind === "call") life.doom({ call: end.nth, when: end.when });
+  let effects = 0;
+  site.onEffect(({ by, place }) => {
+    if (by !== "agent" || !site.routers.has(place)) return;
+    effects += 1;
+    if (end?.kind === "effect" && effects === end.nth) life.kill();
+  });
+  const { called } = stage;
+  const before = called.length;
+  stage.newPairs();
+  // A death may take the word along, and its answer with it.
+  stage.ask().catch(() => undefined);
+  const isOver = (): boolean => stage.outcomeOf(old) !== undefined && stage.isProtected();
+  await site.clock.runFor(1_800_000, () => life.dead || isOver());
+  const calls = called.slice(before);
+  if (life.dead) {
+    await site.clock.runFor(3_000);
+    await stage.run(stage.begin());
+    if (stage.outcomeOf(old) === undefined) await stage.run(stage.ask());
+    await site.clock.runFor(1_800_000, isOver);
+  }
+  const links = site.truth().groups[0]?.links ?? [];
+  const ends = links.map(({ id, edgeKeys, farKey }) => `${id} ${edgeKeys.join()} ${farKey}`);
+  const rest = `${stage.rest} ${stage.outcomeOf(old)}: ${ends.join("; ")}`;
+  return { effects, calls, died: life.dead, rest, complaints: stage.complaints() };
+}
+
+/** Every effect, and of records and messages as many as there is time for. */
+function endsOf({ effects, calls }: Ended, vendor: string): readonly End[] {
+  const lots = new Prng(`${seed} ${vendor}`);
+  const mayEnd = (pattern: RegExp, most: number): readonly End[] =>
+    calls
+      .flatMap((call, index) => (pattern.test(call) ? [{ nth: index + 1, lot: lots.real() }] : []))
+      .sort((a, b) => a.lot - b.lot)
+      .slice(0, most)
+      .map(({ nth }) => ({ kind: "call", nth, when: lots.chance(0.5) ? "before" : "after" }));
+  return [
+    ...Array.from({ length: effects }, (_, index): End => ({ kind: "effect", nth: index + 1 })),
+    ...mayEnd(/^(?:append|replace) /, effort(2, 400)),
+    ...mayEnd(/^write to /, effort(4, 400)),
+  ];
+}
+
+describe("an agent that dies beside routers", () => {
+  it.each(platforms)(
+    "goes on to the same end after any message, record or look, %s",
+    { timeout: effort(180_000, 7_200_000) },
+    async (_, platform) => {
+      const clean = await rotated(platform, undefined);
+      expect(clean).toMatchObject({ died: false, complaints: [] });
+      expect(clean.rest).toMatch(/^protected, campaign done: .* rotated, rotated: /);
+      const wrong: string[] = [];
+      const ends = endsOf(clean, platform.vendor);
+      for (const end of ends) {
+        const ended = await rotated(platform, end);
+        const isSame = ended.rest === clean.rest && ended.complaints.length === 0;
+        if (!ended.died || !isSame) wrong.push(JSON.stringify({ ...end, ...ended, calls: [] }));
+      }
+      console.log(`seed ${seed}: ${ends.length} deaths, ${clean.effects} of them at effects`);
+      expect(wrong).toEqual([]);
+    },
+  );
+});
