@@ -1,5 +1,5 @@
-// The agent dies in the middle of a rotation whose routers speak a vendor's dialect: at any message
-// to a router or record of the journal, before it or after it. The next one goes on to the same end.
+// The agent dies in the middle of a rotation whose routers speak a vendor's dialect: at any effect,
+// message to a router or record of the journal. The next one goes on to the same end.
 
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/prng.ts";

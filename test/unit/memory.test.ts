@@ -98,8 +98,19 @@ describe("one record", () => {
       { pending: {} },
     ],
     [
-      "an effect says nothing",
-      [{ kind: "effect", place: "edge-a", what: "drain", token: "t" }],
+      "the last change of a device that was to be final",
+      [
+        { kind: "effect", place: "edge-a", what: "drain", token: "t" },
+        { kind: "effect", place: "edge-a", what: "promote", token: "u" },
+      ],
+      { finals: { "edge-a": "u" } },
+    ],
+    [
+      "of a change that is confirmed later nothing",
+      [
+        { kind: "effect", place: "edge-a", what: "drain", token: "t" },
+        { kind: "effect", place: "edge-a", what: "stage", token: "u" },
+      ],
       {},
     ],
     [
