@@ -1,7 +1,7 @@
 // The agent as one value: the accepted intent, its crew of loops, and what an operator may ask of
 // it.
 
-import type { Driver, PeerPort } from "#hal/device.ts";
+import type { Driver, PeerPort, PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, WallTime, World } from "#hal/world.ts";
@@ -48,6 +48,8 @@ export interface AgentParts {
   ) => PeerPort;
   /** What the gateway's side says of a tunnel; absent or undefined = nobody can be asked. */
   readonly gateway?: (desired: Desired, tunnel: DesiredTunnel) => GatewayLook | undefined;
+  /** The gateway of a tunnel, which takes a pre-shared key; absent or undefined = none is known. */
+  readonly gatewayKey?: (desired: Desired, tunnel: DesiredTunnel) => PeerSecret | undefined;
   /** Last moment of the certificate that we sign in with; absent or undefined = there is none. */
   readonly identityEnd?: (desired: Desired) => Promise<WallTime | undefined>;
   /** Reads any document of the management API; absent or undefined = there is none to ask. */
@@ -268,10 +270,18 @@ export class Agent {
         mind: this.#parts.mind,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
+        gatewayKey: (tunnel) => this.#gatewayKey(intent.desired, tunnel),
         identityEnd: async () => await this.#parts.identityEnd?.(intent.desired),
       },
       this.#crew?.lookout,
     );
+  }
+
+  /** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
+  #gatewayKey(desired: Desired, tunnel: DesiredTunnel): PeerSecret | undefined {
+    const { auth } = tunnel;
+    if (auth.kind !== "psk" || auth.farEnd !== "agent") return undefined;
+    return this.#parts.gatewayKey?.(desired, tunnel);
   }
 
   #peerPort(desired: Desired, link: DesiredLink): PeerPort {

@@ -1,6 +1,7 @@
 // The loops that serve one accepted intent: one per device, one per group, one that judges health.
 
 import { azureEndpoints } from "#drivers/azure-url.ts";
+import type { PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Clock, Instant, World } from "#hal/world.ts";
@@ -19,7 +20,13 @@ import { jitterMs } from "./campaign/policy.ts";
 import { previewRotation } from "./campaign/preview.ts";
 import { beginChange, beginRotation } from "./campaign/rotation.ts";
 import type { Alarm } from "./campaign/sibling.ts";
-import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./desired.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+  type RiskName,
+} from "./desired.ts";
 import { FarWatch } from "./far-watch.ts";
 import type { Intent } from "./intent/intent.ts";
 import { type JournalRecord, type Memory, openCampaign } from "./journal/memory.ts";
@@ -52,6 +59,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   readonly readOnly: () => boolean;
   readonly turns: Turns;
   readonly identityEnd: KeyWatchParts["identityEnd"];
+  readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
 }
 
 /** The vault is asked for newer keys this often, and up to a fifth later. */
@@ -127,7 +135,8 @@ export class Crew {
     const { ownAddresses } = this;
     const { lookout } = this;
     this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
-    this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout });
+    const inCampaign = (device: string): boolean => this.#busy(device);
+    this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout, inCampaign });
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
     this.#keyWatch = new KeyWatch({ ...parts, desired });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });

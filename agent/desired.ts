@@ -149,7 +149,12 @@ export interface DesiredLink {
 
 /** Secrets by their names in the vault. */
 export type DesiredAuth =
-  | { readonly kind: "psk"; readonly secret: string }
+  | {
+      readonly kind: "psk";
+      readonly secret: string;
+      /** Who gives a newer version to the gateway. */
+      readonly farEnd: "manual" | "agent";
+    }
   | {
       readonly kind: "certificate";
       readonly secret: string;

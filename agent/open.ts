@@ -72,6 +72,10 @@ export async function openAgent(
       const cloud = cloudOf(azure);
       return (signal) => cloud.connection(azureConnection, signal);
     },
+    gatewayKey: ({ azure }, { azureConnection }) =>
+      azure.cloud === "sim" || azureConnection === undefined
+        ? undefined
+        : cloudOf(azure).gatewayKey(azureConnection),
     azureReader: ({ azure }) => (azure.cloud === "sim" ? undefined : cloudOf(azure).document),
     identityEnd: async ({ azure }) =>
       azure.cloud === "sim" ? undefined : await cloudOf(azure).identityEnd(),

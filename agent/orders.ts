@@ -122,7 +122,7 @@ export class Orders {
     });
   }
 
-  /** The gateway of that tunnel has the newest version of its pre-shared key now. */
+  /** The gateway of that tunnel has the newest version of its pre-shared key now, or gets it. */
   async proceedPsk(name: string, by: string, signal: AbortSignal): Promise<PskReport> {
     let report: PskReport | undefined;
     await this.#tunnelByHand(name, async (crew, tunnel) => {

@@ -1,39 +1,37 @@
 // What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key
-// waits until somebody has given it to the gateway; a newer certificate needs nobody. Either is
-// proven by SAs made with it, and goes back where the gateway refuses it.
+// waits until a person has given it to the gateway, or is given by the agent; a newer certificate
+// needs nobody. Either is proven by SAs made with it, and goes back where the gateway refuses it.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { DeviceChange, KeyResolver } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, type IpsecTunnel, strongValue, type TunnelAuth } from "#hal/model.ts";
+import type { PeerSecret } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { Instant, WallTime, World } from "#hal/world.ts";
-import { withinOf } from "./campaign/effects.ts";
-import type { Desired, DesiredTunnel } from "./desired.ts";
-import {
-  type AuthInUse,
-  type JournalRecord,
-  type Memory,
-  type NextAuth,
-  named,
-} from "./journal/memory.ts";
+import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
+import type { DesiredTunnel } from "./desired.ts";
+import { type AuthInUse, type Memory, type NextAuth, named } from "./journal/memory.ts";
 import type { Lookout } from "./lookout.ts";
-import { tunnelSpec } from "./plan.ts";
+import { OurEnds, type OurEndsParts } from "./tunnel-end.ts";
+import { type Asked, closedTunnelGate, tunnelWindow } from "./tunnel-gates.ts";
 import { newerAuth } from "./vault.ts";
 
-export interface TunnelAuthsParts {
+export interface TunnelAuthsParts extends OurEndsParts {
   readonly world: Pick<World, "clock" | "log">;
-  readonly desired: Desired;
   readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
   readonly vault: KeyVault;
-  readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly memory: () => Memory;
-  readonly write: (record: JournalRecord) => Promise<void>;
+  /** The gateway where the agent gives it its key; undefined = a person does. */
+  readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
+  /** A campaign runs on a group of this device. */
+  readonly inCampaign: (device: string) => boolean;
 }
 
 /** How a tunnel's pre-shared key stands: ids of versions, never a value. */
 export interface PskReport {
   readonly tunnel: string;
+  /** Who gives a newer version to the gateway. */
+  readonly farEnd: "manual" | "agent";
   /** null = linkseal did not set this tunnel up. */
   readonly secretId: string | null;
   readonly next: {
@@ -46,27 +44,42 @@ export interface PskReport {
 
 /** The vault is asked for newer versions this often. */
 const vaultMs = 300_000;
-/** What was refused is tried again this often where that costs nothing. */
-const retryMs = { psk: 60_000, certificate: 600_000 } as const;
-const effectMsMax = 60_000;
-/** A fresh authentication has shown new SAs by then, or was refused. */
-const proofMs = 30_000;
-const pollMs = 1_000;
+/** What was refused is tried again this often; sooner where both ends may differ meanwhile. */
+const retryMs = {
+  ...{ psk: 60_000, certificate: 600_000 },
+  ...{ waiting: 300_000, giving: 15_000, returning: 60_000 },
+} as const;
+/** Azure's operation is over by then, or asked for again: other tunnels wait meanwhile. */
+const giveMsMax = 120_000;
 
 const beginnings = {
   psk: "a person must give it to the gateway",
+  agent: "it is given to the gateway soon",
   certificate: "it is shown to the gateway soon",
 } as const;
 
+const beingGiven = "it is given to the gateway, and ours follows";
+
+/** What is done about a newer version. */
+type Step = "nothing" | "give" | "switch" | "return" | "leave";
+
+/** A newer version on its way. */
+type Changing = Required<AuthInUse>;
+
+type Moved = Pick<NextAuth, "state" | "because" | "trouble">;
+
 export class TunnelAuths {
   readonly #parts: TunnelAuthsParts;
+  readonly #ours: OurEnds;
   /** Devices on which one is being changed now. */
   readonly #busy = new Set<string>();
   readonly #askedAt = new Map<string, Instant>();
-  readonly #triedAt = new Map<string, Instant>();
+  /** By tunnel and state: nothing is tried again before. */
+  readonly #retryAt = new Map<string, Instant>();
 
   constructor(parts: TunnelAuthsParts) {
     this.#parts = parts;
+    this.#ours = new OurEnds(parts);
   }
 
   /** Nobody else may write there meanwhile. */
@@ -79,7 +92,7 @@ export class TunnelAuths {
     return desired.tunnels.filter(({ auth }) => auth.kind === "psk").map((one) => this.#psk(one));
   }
 
-  /** Ends what a predecessor began, notices newer versions, and renews certificates. */
+  /** Ends what a predecessor began, notices newer versions, and takes those that need nobody. */
   async turn(signal: AbortSignal): Promise<void> {
     const { world, desired } = this.#parts;
     for (const tunnel of desired.tunnels) {
@@ -93,9 +106,10 @@ export class TunnelAuths {
   }
 
   /**
-   * The gateway has the newer pre-shared key now: ours follows, with the SAs that stand until a
-   * fresh authentication has made others. Throws `gate.*` before anything is sent,
-   * `verify.mismatch` where the gateway refuses it and the old one is back.
+   * The gateway has the newer pre-shared key now, or gets it from the agent: ours follows, with the
+   * SAs that stand until a fresh authentication has made others. Throws `gate.*` before anything is
+   * sent, what kept the gateway from taking it, or `verify.mismatch` where it refuses to
+   * authenticate by it and the old one is back.
    */
   async proceed(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<PskReport> {
     const inUse = this.#inUse(tunnel);
@@ -103,14 +117,15 @@ export class TunnelAuths {
       const why = "linkseal did not set it up, and does not know which version it runs on";
       throw refusal("gate.busy", tunnel.name, why, `linkseal tunnels ${tunnel.name}`);
     }
-    await this.#notice(tunnel, inUse, signal);
-    const known = this.#inUse(tunnel) ?? inUse;
-    if (known.next === undefined) {
+    if (isSettled(inUse)) await this.#notice(tunnel, inUse, signal);
+    const { auth, next } = this.#inUse(tunnel) ?? inUse;
+    if (next === undefined) {
       const why = "the vault has no version that is newer than the one in use";
       throw refusal("gate.busy", tunnel.name, why, "linkseal psk show");
     }
-    await this.#guard(tunnel, signal);
-    await this.#switch(tunnel, known, { ...known.next, by }, signal);
+    await this.#guard(tunnel, "person", signal);
+    const step = this.#parts.gatewayKey(tunnel) === undefined ? "switch" : "give";
+    await this.#do(step, tunnel, { auth, next: { ...next, by } }, "person", signal);
     return this.#psk(tunnel);
   }
 
@@ -127,7 +142,8 @@ export class TunnelAuths {
             ...{ secretId: next.auth.secretId, state: next.state },
             ...{ since: next.since, because: next.because },
           };
-    return { tunnel: tunnel.name, secretId: auth?.secretId ?? null, next: coming };
+    const farEnd = this.#parts.gatewayKey(tunnel) === undefined ? "manual" : "agent";
+    return { tunnel: tunnel.name, farEnd, secretId: auth?.secretId ?? null, next: coming };
   }
 
   async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
@@ -137,19 +153,70 @@ export class TunnelAuths {
     const state = lookout.state(tunnel.device);
     if (state === undefined || lookout.failure(tunnel.device) !== undefined) return;
     const asked = this.#askedAt.get(tunnel.name);
-    const isDue = asked === undefined || world.clock.now() - asked >= vaultMs;
-    if (isDue && before.next?.state !== "switching") await this.#notice(tunnel, before, signal);
-    const inUse = this.#inUse(tunnel);
-    if (inUse?.next === undefined || !mayTry(tunnel, inUse.next, state)) return;
-    const tried = this.#triedAt.get(tunnel.name);
     const now = world.clock.now();
-    if (tried !== undefined && now - tried < retryMs[inUse.next.auth.kind]) return;
-    this.#triedAt.set(tunnel.name, now);
-    await this.#switch(tunnel, inUse, inUse.next, signal);
+    const isDue = asked === undefined || now - asked >= vaultMs;
+    if (isDue && isSettled(before)) await this.#notice(tunnel, before, signal);
+    const { auth, next } = this.#inUse(tunnel) ?? before;
+    if (next === undefined) return;
+    const step = this.#stepOf(tunnel, next, state);
+    const key = `${tunnel.name} ${next.state}`;
+    if (step === "nothing" || now < (this.#retryAt.get(key) ?? now)) return;
+    const changing = { auth, next };
+    if (step === "give" && !(await this.#mayGive(tunnel, changing, signal))) return;
+    this.#retryAt.set(key, instantAfter(now, retryOf(step, next)));
+    await this.#do(step, tunnel, changing, "policy", signal);
+  }
+
+  #stepOf(tunnel: DesiredTunnel, { auth, state }: NextAuth, seen: DeviceState): Step {
+    const isAgents = this.#parts.gatewayKey(tunnel) !== undefined;
+    switch (state) {
+      case "waiting":
+        if (auth.kind === "certificate" || isRefused(tunnel, seen)) return "switch";
+        return isAgents ? "give" : "nothing";
+      case "giving":
+        if (!isAgents) return "leave";
+        // Where no SA is left, the router itself learns which of the two the gateway has.
+        return isRefused(tunnel, seen) ? "switch" : "give";
+      case "switching":
+        return "switch";
+      case "returning":
+        return "return";
+      case "held":
+        return isRefused(tunnel, seen) ? "switch" : "nothing";
+    }
+  }
+
+  async #do(
+    step: Exclude<Step, "nothing">,
+    tunnel: DesiredTunnel,
+    changing: Changing,
+    asked: Asked,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#busy.add(tunnel.device);
+    try {
+      switch (step) {
+        case "give":
+          await this.#switch(tunnel, await this.#give(tunnel, changing, asked, signal), signal);
+          break;
+        case "switch":
+          await this.#switch(tunnel, changing, signal);
+          break;
+        case "return":
+          await this.#return(tunnel, changing, signal);
+          break;
+        case "leave": {
+          const because = "the gateway may have it already: a person must say which it shall have";
+          await this.#move(tunnel, changing, { state: "waiting", because });
+        }
+      }
+    } finally {
+      this.#busy.delete(tunnel.device);
+    }
   }
 
   async #notice(tunnel: DesiredTunnel, inUse: AuthInUse, signal: AbortSignal): Promise<void> {
-    const { vault, world } = this.#parts;
+    const { vault, world, gatewayKey } = this.#parts;
     this.#askedAt.set(tunnel.name, world.clock.now());
     const now = world.clock.wall();
     const { auth, next } = inUse;
@@ -160,16 +227,18 @@ export class TunnelAuths {
     }
     if (next !== undefined && sameAuth(newest, next.auth)) return;
     // One that nobody has tried yet waits for no retry.
-    this.#triedAt.delete(tunnel.name);
-    const because = beginnings[newest.kind];
+    this.#retryAt.delete(`${tunnel.name} waiting`);
+    const isAgents = newest.kind === "psk" && gatewayKey(tunnel) !== undefined;
+    const because = beginnings[isAgents ? "agent" : newest.kind];
     await this.#write(tunnel, {
       auth,
       next: { auth: newest, state: "waiting", since: now, because },
     });
   }
 
-  async #guard({ name, device }: DesiredTunnel, signal: AbortSignal): Promise<void> {
-    const { lookout, memory } = this.#parts;
+  async #guard(tunnel: DesiredTunnel, asked: Asked, signal: AbortSignal): Promise<void> {
+    const { lookout, memory, gatewayKey, world, desired, inCampaign } = this.#parts;
+    const { name, device } = tunnel;
     const state = await lookout.look(device, signal);
     if (state === undefined) {
       throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
@@ -182,102 +251,166 @@ export class TunnelAuths {
     const isPending =
       named(memory().pending, device) !== undefined ||
       strongValue(state.control)?.commitPending !== false;
-    if (!isPending) return;
-    const why = `a change of ${device} is not confirmed yet`;
-    throw refusal("gate.busy", name, why, `linkseal psk proceed ${name}`);
+    if (isPending) {
+      const why = `a change of ${device} is not confirmed yet`;
+      throw refusal("gate.busy", name, why, `linkseal psk proceed ${name}`);
+    }
+    if (gatewayKey(tunnel) === undefined) return;
+    const closed = closedTunnelGate({
+      ...{ desired, tunnel, asked, state, inCampaign },
+      ...{ wall: world.clock.wall(), memory: memory() },
+      lastLook: (other) => this.#lastLook(other),
+    });
+    if (closed !== undefined) throw refusal(closed.code, name, closed.why, closed.next);
   }
 
-  async #switch(
-    tunnel: DesiredTunnel,
-    { auth }: AuthInUse,
-    next: NextAuth,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { device } = tunnel;
-    const since = this.#parts.world.clock.wall();
-    const because = "it is told to the router, and not proven yet";
-    const begun = { ...next, state: "switching", since, because } as const;
-    await this.#write(tunnel, { auth, next: begun });
-    this.#busy.add(device);
+  #lastLook(device: string): DeviceState | undefined {
+    const { lookout, world, desired } = this.#parts;
+    const state = lookout.state(device);
+    if (state === undefined || lookout.failure(device) !== undefined) return undefined;
+    const ageMs = world.clock.now() - state.at;
+    return ageMs <= desired.health.staleAfterMs ? state : undefined;
+  }
+
+  /** What is told to nobody yet waits for its gates, and says which. */
+  async #mayGive(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<boolean> {
+    if (!isSettled(changing)) return true;
+    const { desired, world } = this.#parts;
+    const window = tunnelWindow(desired, tunnel, world.clock.wall());
+    if (window.kind === "closed") {
+      await this.#move(tunnel, changing, { state: "waiting", because: window.why });
+      return false;
+    }
     try {
-      await this.#take(tunnel, next.auth, signal);
+      await this.#guard(tunnel, "policy", signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      await this.#move(tunnel, changing, { state: "waiting", because: error.message });
+      return false;
+    }
+  }
+
+  /** The gateway first: resolves once Azure says that it has the newer version. */
+  async #give(
+    tunnel: DesiredTunnel,
+    changing: Changing,
+    asked: Asked,
+    signal: AbortSignal,
+  ): Promise<Changing> {
+    const { auth, next } = changing;
+    let begun = changing;
+    try {
+      // Without it there is no way back; a person may know that it must not be gone back to.
+      if (isSettled(changing) && asked === "policy")
+        (await this.#key(auth, signal))[Symbol.dispose]();
+      using key = await this.#key(next.auth, signal);
+      if (next.state !== "giving") {
+        begun = await this.#move(tunnel, changing, { state: "giving", because: beingGiven });
+      }
+      await this.#put(tunnel, key, signal);
+      return begun;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const trouble = error.message;
+      if (isSettled(changing) && error.effect === "none") {
+        await this.#move(tunnel, begun, { state: "waiting", because: trouble, trouble });
+        throw notGiven(tunnel, error, "keeps its old key at both ends");
+      }
+      // The newer one shall not be given any more, and the gateway may have it.
+      if (error.code.startsWith("vault.") && (await this.#isTakenBack(tunnel, begun, signal))) {
+        const back = { state: "returning", because: trouble, trouble } as const;
+        await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
+        throw notGiven(tunnel, error, "keeps its old key at both ends");
+      }
+      const because = `the gateway may have either key: ${trouble}`;
+      await this.#move(tunnel, begun, { state: begun.next.state, because, trouble });
+      throw notGiven(tunnel, error, "keeps its SAs, and its gateway may have either key");
+    }
+  }
+
+  async #isTakenBack(
+    tunnel: DesiredTunnel,
+    { auth, next }: Changing,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { vault, world } = this.#parts;
+    const at = { now: world.clock.wall(), inUse: auth };
+    const newest = await newerAuth(vault, tunnel.auth, at, signal);
+    return newest === undefined || !sameAuth(newest, next.auth);
+  }
+
+  async #key({ secretId }: TunnelAuth, signal: AbortSignal): Promise<Secret> {
+    return await this.#parts.keys(signal)({ kind: "psk", secretId });
+  }
+
+  /** To whom nobody gives it here, a person does. */
+  async #put(tunnel: DesiredTunnel, key: Secret, signal: AbortSignal): Promise<void> {
+    const gateway = this.#parts.gatewayKey(tunnel);
+    if (gateway === undefined) return;
+    const deadline = { ms: giveMsMax, where: tunnel.name, effect: "unknown" } as const;
+    const { clock } = this.#parts.world;
+    await withDeadline(clock, deadline, signal, (limit) => gateway.put(key, limit));
+  }
+
+  async #switch(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
+    const { auth, next } = changing;
+    const isGiven =
+      this.#parts.gatewayKey(tunnel) !== undefined &&
+      (next.state === "giving" || next.state === "switching");
+    const because = "it is told to the router, and not proven yet";
+    const begun = await this.#move(tunnel, changing, { state: "switching", because });
+    try {
+      await this.#ours.take(tunnel, next.auth, signal);
     } catch (error) {
       // An agent that ends, or a router that does not answer, leaves it to the next turn.
       if (!(error instanceof LinksealError) || error.code.startsWith("transport.")) throw error;
-      // What the vault did not give was not told to anybody.
-      const isTold = !error.code.startsWith("vault.");
-      if (isTold) await this.#commit(tunnel, [putOf(tunnel, auth)], signal);
-      const isRefused = error.code === "device.rejected" || error.code === "verify.timeout";
-      const text = isRefused ? `the gateway refuses it: ${error.message}` : error.message;
-      await this.#write(tunnel, { auth, next: { ...begun, state: "waiting", because: text } });
+      const isRefusal = error.code === "device.rejected" || error.code === "verify.timeout";
+      const text = isRefusal ? `the gateway refuses it: ${error.message}` : error.message;
+      if (isGiven) {
+        const back = { state: "returning", because: text, trouble: text } as const;
+        await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
+      } else {
+        // What the vault did not give was not told to anybody.
+        const isTold = !error.code.startsWith("vault.");
+        if (isTold) await this.#ours.put(tunnel, auth, signal);
+        await this.#move(tunnel, begun, { state: "waiting", because: text });
+      }
       throw refused(tunnel, text, error);
-    } finally {
-      this.#busy.delete(device);
     }
     await this.#write(tunnel, { auth: next.auth });
   }
 
-  /** Resolves once SAs stand that no look has shown before. */
-  async #take(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
-    const before = await this.#sasOf(tunnel, signal);
-    await this.#commit(tunnel, [putOf(tunnel, auth)], signal);
-    // Of a certificate the device makes new SAs right away.
-    if (before.size > 0 && auth.kind === "psk") {
-      const rekey = { kind: "ipsec.rekey", name: tunnel.name, what: "reauthenticate" } as const;
-      await this.#commit(tunnel, [rekey], signal);
-    }
-    const { clock } = this.#parts.world;
-    for (let over = 0; over < proofMs; over += pollMs) {
-      const now = await this.#sasOf(tunnel, signal);
-      if ([...now].some((spi) => !before.has(spi))) return;
-      await clock.sleep(pollMs, signal);
-    }
-    const text = `no new SA of ${tunnel.name} came up within ${proofMs / 1_000} s`;
-    throw new LinksealError("verify.timeout", text, {
-      effect: "applied",
-      where: tunnel.name,
-      next: `linkseal tunnels ${tunnel.name}`,
-    });
-  }
-
-  /** SPIs of what an established IKE SA receives by. */
-  async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<ReadonlySet<number>> {
-    const state = await this.#parts.lookout.look(tunnel.device, signal);
-    if (state === undefined) {
-      const text = `${tunnel.device} cannot be read`;
-      const details = { effect: "unknown", where: tunnel.name, next: "linkseal status" } as const;
-      throw new LinksealError("transport.unreachable", text, details);
-    }
-    const seen = tunnelIn(state, tunnel);
-    if (seen === undefined || strongValue(seen.ike) !== "established") return new Set();
-    const sas = strongValue(seen.sas) ?? [];
-    return new Set(sas.flatMap(({ direction, spi }) => (direction === "in" ? [spi] : [])));
-  }
-
-  async #commit(
-    { device: where }: DesiredTunnel,
-    change: DeviceChange,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { lookout, world, keys, desired, write } = this.#parts;
-    const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
-      withDeadline(world.clock, { ms: effectMsMax, where, effect }, signal, act);
-    const device = await bounded("none", (limit) => lookout.device(where, limit));
-    const transaction = await bounded("none", (limit) =>
-      device.prepare(change, keys(limit), limit),
-    );
-    await write({ kind: "pending", device: where, token: transaction.token });
-    const within = withinOf(device.capabilities.commit, desired.rotation.confirmMs);
+  /** The version in use to both ends again; what keeps it from there is said, and tried again. */
+  async #return(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
+    const { auth, next } = changing;
+    const trouble = next.trouble ?? next.because;
     try {
-      await bounded("unknown", (limit) => transaction.apply(within, limit));
+      await this.#ours.put(tunnel, auth, signal);
+      using key = await this.#key(auth, signal);
+      await this.#put(tunnel, key, signal);
     } catch (error) {
-      // What took itself back waits for nothing; all else is looked at first.
-      const isUndone = error instanceof LinksealError && error.effect === "none";
-      if (isUndone) await write({ kind: "pending", device: where, token: null });
+      if (!(error instanceof LinksealError)) throw error;
+      const because = `${trouble}; the version in use is not back at both ends: ${error.message}`;
+      await this.#move(tunnel, changing, { state: "returning", because, trouble });
       throw error;
     }
-    if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
-    await write({ kind: "pending", device: where, token: null });
+    const whose =
+      this.#parts.gatewayKey(tunnel) === undefined ? "the router has" : "both ends have";
+    const because = `${trouble}; ${whose} the version in use again`;
+    await this.#move(tunnel, changing, { state: "held", because, trouble });
+  }
+
+  /** To another state; what stands there already is not written again. */
+  async #move(tunnel: DesiredTunnel, { auth, next }: Changing, to: Moved): Promise<Changing> {
+    const { state, because, trouble } = to;
+    const isSame = next.state === state && next.because === because && next.trouble === trouble;
+    if (isSame) return { auth, next };
+    const since = next.state === state ? next.since : this.#parts.world.clock.wall();
+    const by = next.by === undefined ? {} : { by: next.by };
+    const moved = { auth, next: { auth: next.auth, ...to, since, ...by } };
+    await this.#write(tunnel, moved);
+    return moved;
   }
 
   #write({ name }: DesiredTunnel, inUse: AuthInUse): Promise<void> {
@@ -285,11 +418,27 @@ export class TunnelAuths {
   }
 }
 
-/** A certificate needs nobody; a pre-shared key only where no SA is left that it could cost. */
-function mayTry(tunnel: DesiredTunnel, { auth, state }: NextAuth, seen: DeviceState): boolean {
-  if (state === "switching" || auth.kind === "certificate") return true;
-  const now = tunnelIn(seen, tunnel);
+/** Nothing of the newer version is told to anybody, or nothing of it is left. */
+function isSettled({ next }: AuthInUse): boolean {
+  return next === undefined || next.state === "waiting" || next.state === "held";
+}
+
+/** No SA is left that another key could cost. */
+function isRefused(tunnel: DesiredTunnel, seen: DeviceState): boolean {
+  const now = seen.ipsec.find(({ name }) => name === tunnel.name);
   return now?.trouble !== undefined && strongValue(now.ike) !== "established";
+}
+
+function retryOf(step: Exclude<Step, "nothing">, { auth, state }: NextAuth): number {
+  switch (step) {
+    case "give":
+      return state === "giving" ? retryMs.giving : retryMs.waiting;
+    case "switch":
+      return retryMs[auth.kind];
+    case "return":
+    case "leave":
+      return retryMs.returning;
+  }
 }
 
 export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
@@ -298,14 +447,6 @@ export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
   }
   const { secretId, authoritiesId, peer } = other;
   return one.secretId === secretId && one.authoritiesId === authoritiesId && one.peer === peer;
-}
-
-function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
-  return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
-}
-
-function tunnelIn({ ipsec }: DeviceState, { name }: DesiredTunnel): IpsecTunnel | undefined {
-  return ipsec.find((one) => one.name === name);
 }
 
 function refused({ name, auth }: DesiredTunnel, why: string, cause: LinksealError): LinksealError {
@@ -317,8 +458,14 @@ function refused({ name, auth }: DesiredTunnel, why: string, cause: LinksealErro
   return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
 }
 
+function notGiven({ name }: DesiredTunnel, cause: LinksealError, what: string): LinksealError {
+  const { code, effect, next } = cause;
+  const text = `${name} ${what}: ${cause.message}`;
+  return new LinksealError(code, text, { effect, where: name, next, cause });
+}
+
 function refusal(
-  code: "gate.busy" | "gate.stale" | "device.unsupported",
+  code: Extract<ErrorCode, `gate.${string}`> | "device.unsupported",
   where: string,
   why: string,
   next: string,

@@ -1,10 +1,11 @@
 // The Microsoft end of a link: one expressRoutePort (or LAG) document holds both links, and one
 // write changes exactly one of them.
 
-import type { PeerPort, PeerSight, PeerState, PeerWant } from "#hal/device.ts";
+import type { PeerPort, PeerSecret, PeerSight, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
 import { type AzureLink, OddDocument, stateOf, withLink } from "./expressroute-document.ts";
+import { putSharedKey } from "./expressroute-gateway.ts";
 import { Operations } from "./expressroute-operations.ts";
 import { sightOf } from "./expressroute-sight.ts";
 import { Arm, type ArmParts } from "./transport/arm.ts";
@@ -59,6 +60,14 @@ export class ExpressRoute {
     const document = await this.#arm.get(resource, { "api-version": portVersion }, signal);
     const status = textAt(document, "properties", "connectionStatus") ?? "";
     return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
+  }
+
+  /** The gateway of a VPN connection, which takes the pre-shared key of a tunnel. */
+  gateway(resource: string): PeerSecret {
+    const [arm, operations, clock] = [this.#arm, this.#operations, this.#clock];
+    const put: PeerSecret["put"] = (secret, signal) =>
+      putSharedKey({ arm, operations, clock, version: portVersion }, resource, secret, signal);
+    return { put: (secret, signal) => this.#inTurn(resource, () => put(secret, signal)) };
   }
 
   /** Any document of the management API, for evidence. Throws like `Arm.get`. */
@@ -146,7 +155,12 @@ export class ExpressRoute {
       throw refused(resource, "somebody gave it another key meanwhile: nothing was written");
     }
     const changed = understood(resource, () => withLink(document, link, want));
-    const begun = await this.#arm.put(resource, versionOf(resource), changed, signal);
+    const begun = await this.#arm.put(
+      resource,
+      versionOf(resource),
+      [writeFaithful(changed)],
+      signal,
+    );
     if (begun === undefined) return;
     this.#operations.accepted(begun);
     this.#begun.set(begun.operation, resource.toLowerCase());

@@ -242,6 +242,16 @@ export interface PeerPort {
   sight?(signal: AbortSignal): Promise<PeerSight>;
 }
 
+/** A far end that needs the octets of a key. It takes one, and none is ever read back. */
+export interface PeerSecret {
+  /**
+   * Idempotent; resolves once the far end says that it holds the secret, which the caller wipes.
+   * Throws `peer.*` or `vault.*`: with effect "none" nothing was changed, with "unknown" it may
+   * hold the secret.
+   */
+  put(secret: Secret, signal: AbortSignal): Promise<void>;
+}
+
 /**
  * Weak evidence, minutes old and silent about MACsec: it is shown, and no gate, proof or verdict
  * rests on it.

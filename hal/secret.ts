@@ -67,8 +67,8 @@ export class Secret implements Disposable {
   }
 }
 
-/** How a transport writes the bytes of a hole. */
-export type SecretForm = "raw" | "hex" | "HEX";
+/** How a transport writes the bytes of a hole; `json`: printable ASCII inside of a JSON string. */
+export type SecretForm = "raw" | "hex" | "HEX" | "json";
 
 export interface SecretHole {
   readonly secret: Secret;

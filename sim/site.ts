@@ -208,6 +208,13 @@ export class Site implements SiteFace {
     });
   }
 
+  /** What the gateway of a tunnel takes from the next authentication on. */
+  setGatewayPsk(tunnel: string, psk: Uint8Array): void {
+    const planned = this.plan.tunnels.find(({ name }) => name === tunnel);
+    if (planned === undefined) throw new RangeError(`no tunnel ${tunnel}`);
+    this.routers.get(planned.device)?.setGatewayPsk(planned.remoteAddress, psk);
+  }
+
   config(address: string): string {
     return configText(this.plan, address);
   }
@@ -367,7 +374,7 @@ export class Site implements SiteFace {
     const router = this.routers.get(tunnel.device);
     const psk = this.prng.fork(`psk ${tunnel.name}`).hex(24);
     const id = this.vault.put(tunnel.pskSecret, psk);
-    router?.setGatewayPsk(tunnel.remoteAddress, new TextEncoder().encode(psk));
+    this.setGatewayPsk(tunnel.name, new TextEncoder().encode(psk));
     if (start === "clear") return;
     router?.person((config) => {
       const spec = tunnelSpec(tunnel, id);

@@ -3,7 +3,7 @@
 
 import { azureEndpoints } from "#drivers/azure-url.ts";
 import { ExpressRoute } from "#drivers/index.ts";
-import type { PeerPort } from "#hal/device.ts";
+import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import type { RealAzure } from "../desired.ts";
@@ -48,6 +48,16 @@ export class RealCloud {
   /** The word of a VPN connection about itself. */
   async connection(resource: string, signal: AbortSignal): Promise<string> {
     return await (await this.#open()).expressRoute.connection(resource, signal);
+  }
+
+  /** The gateway of a VPN connection. */
+  gatewayKey(resource: string): PeerSecret {
+    return {
+      put: async (secret, signal) => {
+        const { expressRoute } = await this.#open();
+        await expressRoute.gateway(resource).put(secret, signal);
+      },
+    };
   }
 
   /** A document of the management API, for evidence. */

@@ -21,8 +21,9 @@ export function registerPsk(program: Command): void {
     psk
       .command("proceed <tunnel>")
       .description(
-        "the gateway has the newest version now: ours follows, proven by a fresh authentication; " +
-          "where the gateway refuses it the old key and its SAs stay",
+        "the gateway has the newest version now, or gets it from the agent (farEnd: agent), in " +
+          "a window or not: ours follows, proven by a fresh authentication; where the gateway " +
+          "refuses it the old key and its SAs stay",
       ),
     "linkseal psk proceed hub-1",
   ).action(proceed);
@@ -48,16 +49,37 @@ async function proceed(tunnel: string, options: Common): Promise<void> {
   await session.show({ schema: "linkseal.psk/1", ...psk }, (shown) => linesOf(shown).join("\n"));
 }
 
-function linesOf({ tunnel, secretId, next }: PskReport): readonly string[] {
+function linesOf({ tunnel, farEnd, secretId, next }: PskReport): readonly string[] {
   const inUse =
     secretId === null ? "set up by somebody else, version not known" : versionOf(secretId);
-  if (next === null) return [`${tunnel}: ${inUse}`];
-  const [newer, todo] = [versionOf(next.secretId), `linkseal psk proceed ${tunnel}`];
+  const whose = farEnd === "agent" ? ", the gateway's is written by the agent" : "";
+  if (next === null) return [`${tunnel}: ${inUse}${whose}`];
+  const todo = todoOf(tunnel, farEnd, next.state);
   return [
-    `${tunnel}: ${inUse}`,
-    `     ${next.state}: ${newer}: ${next.because}`,
-    ...(next.state === "waiting" ? [`     next: give it to the gateway, then ${todo}`] : []),
+    `${tunnel}: ${inUse}${whose}`,
+    `     ${next.state}: ${versionOf(next.secretId)}: ${next.because}`,
+    ...(todo === undefined ? [] : [`     next: ${todo}`]),
   ];
+}
+
+type State = NonNullable<PskReport["next"]>["state"];
+
+/** undefined = it goes on by itself. */
+function todoOf(tunnel: string, farEnd: PskReport["farEnd"], state: State): string | undefined {
+  const proceed = `linkseal psk proceed ${tunnel}`;
+  switch (state) {
+    case "waiting":
+      return farEnd === "manual"
+        ? `give it to the gateway, then ${proceed}`
+        : `${proceed}, to begin now`;
+    case "giving":
+    case "switching":
+      return undefined;
+    case "returning":
+      return `let the vault and both ends take the version in use again, or ${proceed} to go on`;
+    case "held":
+      return `put another version into the vault, or ${proceed} to try this one again`;
+  }
 }
 
 /** Name and version; the vault is the site's. */

@@ -198,9 +198,10 @@ function linkOf(group: string, link: Group["links"][number]): DesiredLink {
 }
 
 // Which of them belong together is a rule of its own.
-function authOf({ psk, certificate, authorities = "", peer = "" }: Auth): DesiredAuth {
+function authOf(auth: Auth): DesiredAuth {
+  const { psk, farEnd = "manual", certificate, authorities = "", peer = "" } = auth;
   return certificate === undefined
-    ? { kind: "psk", secret: psk ?? "" }
+    ? { kind: "psk", secret: psk ?? "", farEnd }
     : { kind: "certificate", secret: certificate, authorities, peer };
 }
 

@@ -48,6 +48,12 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
+      "`auth.farEnd: agent` is of a real cloud, and needs `remote.azureConnection`, whose key " +
+      "the agent writes; no other tunnel is of that connection, because it would lose its key.",
+    find: writtenKeys,
+  },
+  {
+    says:
       "`bgp` of a tunnel is for the driver `linux`; its ends are of the tunnel's family and " +
       "differ, no two tunnels of a device have one peer, and link-local ends lie where Azure's " +
       "gateways take them: 169.254.21.0 to 169.254.22.255.",
@@ -114,7 +120,7 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
   const drivers = new Map(devices.map(({ name, driver }) => [name, driver]));
   for (const [i, { auth, device }] of tunnels.entries()) {
     const path = ["tunnels", i, "auth"];
-    const { psk, certificate, ...beside } = auth;
+    const { psk, certificate, farEnd, ...beside } = auth;
     if (psk === undefined && certificate === undefined) {
       yield finding(path, "is empty", "the ends prove who they are", "psk: NAME");
     }
@@ -129,6 +135,10 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
       const why = "there is a certificate too";
       yield finding([...path, "psk"], "is set", why, "leave one of them out");
     }
+    if (farEnd !== undefined) {
+      const why = "nobody gives a certificate to the gateway";
+      yield finding([...path, "farEnd"], "is set", why, "leave it out");
+    }
     for (const field of ["authorities", "peer"] as const) {
       if (beside[field] !== undefined) continue;
       const why = "without it nobody knows the gateway from another";
@@ -137,6 +147,25 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
     if (drivers.get(device) === "linux") continue;
     const why = `${device} takes pre-shared keys alone`;
     yield finding([...path, "certificate"], "is set", why, "psk: NAME");
+  }
+}
+
+function* writtenKeys({ azure, tunnels }: Config): Generator<Finding> {
+  const connections = tunnels.map(({ remote }) => remote.azureConnection?.toLowerCase());
+  for (const [i, { auth }] of tunnels.entries()) {
+    if (auth.farEnd !== "agent") continue;
+    const id = connections[i];
+    const other = tunnels.find((_, j) => j !== i && connections[j] === id);
+    const path = ["tunnels", i, "auth", "farEnd"];
+    if (azure.cloud === "sim") {
+      yield finding(path, "is agent", "a simulated site has no connection", "farEnd: manual");
+    } else if (id === undefined) {
+      const why = "the tunnel names no remote.azureConnection to write to";
+      yield finding(path, "is agent", why, "azureConnection: the connection's resource id");
+    } else if (other !== undefined) {
+      const why = `${other.name} is of the same connection, and has the same key`;
+      yield finding(path, "is agent", why, "farEnd: manual");
+    }
   }
 }
 

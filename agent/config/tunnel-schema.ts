@@ -62,6 +62,10 @@ export const tunnel = z.strictObject({
   auth: z
     .strictObject({
       psk: secretName("hub-1-psk").optional().describe("Secret that holds the PSK."),
+      farEnd: z.enum(["manual", "agent"]).optional().meta({
+        description:
+          "Who gives a newer PSK to the gateway: a person (manual, as if absent), or the agent.",
+      }),
       certificate: secretName("hub-1-cert")
         .optional()
         .describe("Certificate of the vault, kept as PEM with its key; `linux` alone."),

@@ -102,14 +102,14 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   ),
   "far-end-refused": body(
     "Azure did not take a change of the far end. The campaign looks again and tries again until " +
-      "its deadline.",
-    "Do what the text names: a lock, a policy, a missing right, another operation on the port.",
-    "Run `linkseal rotation show GROUP`.",
+      "its deadline; a pre-shared key is tried again every few minutes.",
+    "Do what the text names: a lock, a policy, a missing right, another operation there.",
+    "Run `linkseal rotation show GROUP`, or `linkseal psk show TUNNEL`.",
   ),
   "campaign-waiting": body(
-    "A campaign is wanted and a gate does not let it begin or go on. It says which gate and " +
-      "since when.",
-    "Run `linkseal rotation show GROUP`.",
+    "A campaign, or the change of a tunnel's key, is wanted and a gate does not let it begin or " +
+      "go on. It says which gate and since when.",
+    "Run `linkseal rotation show GROUP`, or `linkseal psk show TUNNEL`.",
   ),
   "waiting-for-person": body(
     "The far end is changed by hand (`farEnd: manual`), and it is a person's turn. The link " +
@@ -122,6 +122,8 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
       "decide alone. Nothing more is written until a person says so.",
     "Run `linkseal rotation show GROUP`: the reason names what was seen on both ends.",
     "Then `linkseal rotation resume GROUP`, `revert` or `abandon`.",
+    "Of a tunnel: `linkseal psk show TUNNEL` says what refused the newer key, and whether both " +
+      "ends have the one in use again.",
   ),
   "rotation-overdue": body(
     "A campaign has waited for a person or a gate for longer than `rotation.overdue`. Both links " +

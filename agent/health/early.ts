@@ -9,6 +9,7 @@ import type { UsedUntil } from "../key-watch.ts";
 import { endsSoonMs } from "../keys/check.ts";
 import { clockOffsetMs, clockSkewMs, fresh } from "../link-view.ts";
 import { isoTime } from "./status-time.ts";
+import type { WarningCode } from "./warning-rows.ts";
 import { type Raised, raise } from "./warnings.ts";
 
 /** Time to put a fresh pair into the vault and to wait for a window, if the key lives that long. */
@@ -51,16 +52,37 @@ export function clockWarnings({ intent, lookout }: Crew, clock: Clock): Raised[]
   });
 }
 
-/** A newer key that only the gateway's side can let in, or a certificate that it refuses. */
-export function authWarnings(memory: Memory, { name, device }: DesiredTunnel): Raised[] {
+/** A newer key that waits, is refused or went back, or a certificate that the gateway refuses. */
+export function authWarnings(memory: Memory, tunnel: DesiredTunnel): Raised[] {
+  const { name, device, auth } = tunnel;
   const next = named(memory.auths, name)?.next;
-  if (next?.state !== "waiting") return [];
+  if (next === undefined) return [];
   const within = [device];
-  if (next.auth.kind === "psk") {
-    const text = `a newer pre-shared key waits: ${next.because}`;
-    const raised = raise("waiting-for-person", name, text);
-    return [{ ...raised, next: `linkseal psk proceed ${name}`, within }];
+  if (auth.kind === "certificate") {
+    if (next.state !== "waiting") return [];
+    const raised = raise("rotation-held", name, `its newer certificate waits: ${next.because}`);
+    return [{ ...raised, next: "put a version into the vault that the gateway takes", within }];
   }
-  const raised = raise("rotation-held", name, `its newer certificate waits: ${next.because}`);
-  return [{ ...raised, next: "put a version into the vault that the gateway takes", within }];
+  const told = (code: WarningCode, text: string, command: "show" | "proceed"): Raised[] => {
+    const raised = raise(code, name, `${text}: ${next.because}`);
+    return [{ ...raised, next: `linkseal psk ${command} ${name}`, within }];
+  };
+  switch (next.state) {
+    case "waiting":
+      if (auth.farEnd === "manual") {
+        return told("waiting-for-person", "a newer pre-shared key waits", "proceed");
+      }
+      return next.trouble === undefined
+        ? told("campaign-waiting", "a newer pre-shared key waits", "show")
+        : told("far-end-refused", "a newer pre-shared key is not taken", "show");
+    case "giving":
+      if (next.trouble === undefined) return [];
+      return told("far-end-refused", "a newer pre-shared key is on its way", "show");
+    case "switching":
+      return [];
+    case "returning":
+      return told("rotation-held", "its newer pre-shared key goes back", "show");
+    case "held":
+      return told("rotation-held", "its newer pre-shared key went back", "proceed");
+  }
 }

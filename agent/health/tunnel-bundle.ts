@@ -22,6 +22,17 @@ function whereTo({ device, remotePrefixes }: DesiredTunnel): string {
   return [device, ...remotePrefixes.toSorted()].join(" ");
 }
 
+/** Tunnels to one of its prefixes, on whatever device, that have to carry while it cannot. */
+export function siblingsOf(
+  tunnels: readonly DesiredTunnel[],
+  { name, remotePrefixes }: DesiredTunnel,
+): readonly DesiredTunnel[] {
+  return tunnels.filter(
+    (each) =>
+      each.name !== name && each.remotePrefixes.some((prefix) => remotePrefixes.includes(prefix)),
+  );
+}
+
 /** Why traffic must not be led onto it now; undefined = it carries. */
 export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
   const seen = state.ipsec.find((tunnel) => tunnel.name === name);
@@ -32,7 +43,8 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
     sas.some(({ direction, phase }) => direction === way && phase !== "deleting"),
   );
   if (!isCarrying) return `${name} lacks an SA`;
-  if (sessionOf({ name, bgp }, state)?.up !== true) return `BGP over ${name} is not up`;
+  const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
+  if (!isRouted) return `BGP over ${name} is not up`;
   return drainOf(state, name) === "on" ? `${name} is drained` : undefined;
 }
 

@@ -36,13 +36,20 @@ interface HandDrain {
 /** Newer versions of what a tunnel's end shows, not in use yet. */
 export interface NextAuth {
   readonly auth: TunnelAuth;
-  /** `waiting`: for a person at the gateway; `switching`: ours is told, and not proven. */
-  readonly state: "waiting" | "switching";
+  readonly state: NextAuthState;
   readonly since: WallTime;
   readonly because: string;
-  /** Who said last that the gateway has it. */
+  /** What was said against it, by the gateway, the router or the vault. */
+  readonly trouble?: string;
+  /** Who asked for it last. */
   readonly by?: string;
 }
+
+/**
+ * `waiting`: nothing is told; `giving`: the gateway may have it already; `switching`: ours is told,
+ * and not proven; `returning`: it was refused, and the one in use goes back; `held`: it went back.
+ */
+export type NextAuthState = "waiting" | "giving" | "switching" | "returning" | "held";
 
 /** The versions that a tunnel was set up with, and what comes after them. */
 export interface AuthInUse {

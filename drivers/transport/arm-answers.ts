@@ -13,6 +13,7 @@ export interface Answer {
   readonly effect: Effect;
   /** How long the API is left alone; 0 = no such wait. */
   readonly waitMs: number;
+  readonly subject: Subject;
 }
 
 interface Row {
@@ -23,74 +24,99 @@ interface Row {
   readonly next: string;
 }
 
-const network = "Microsoft.Network";
-const again = "linkseal rotation show, once whatever runs there has ended";
+/** What a request was about: the words for it differ, and the rights that it takes. */
+type Subject = "port" | "connection";
 
-const rows: readonly Row[] = [
-  {
-    when: /^401 /,
-    code: "peer.denied",
-    text: "it does not accept the token of this identity",
-    next: "compare the tenant of azure.identity with the subscription's tenant",
+const network = "Microsoft.Network";
+const assign = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
+
+const words: Readonly<
+  Record<
+    Subject,
+    Readonly<Record<"right" | "compare" | "byHand" | "busy" | "again" | "age", string>>
+  >
+> = {
+  port: {
+    right: `give it ${network}/expressRoutePorts/read, and /write if farEnd is agent`,
+    compare: "compare expressRoutePort in the config with the port's resource id",
+    byHand: "take the lock away, or change the far end by hand",
+    busy: "the port is being changed by somebody",
+    again: "linkseal rotation show, once whatever runs there has ended",
+    age: "compare azure.cloud and expressRoutePort; LAGs are not in every cloud yet",
   },
-  {
-    when: /^403 LinkedAuthorizationFailed/,
-    code: "peer.denied",
-    text: "this identity may not assign the managed identity that the port carries",
-    next: "give it Microsoft.ManagedIdentity/userAssignedIdentities/assign/action on that identity",
+  connection: {
+    right:
+      `give it ${network}/connections/read, and ${network}/connections/sharedKey/write if ` +
+      "auth.farEnd is agent",
+    compare: "compare remote.azureConnection in the config with the connection's resource id",
+    byHand: "take the lock away, or give the key to the gateway by hand",
+    busy: "the connection or its gateway is being changed by somebody",
+    again: "linkseal psk show, once whatever runs there has ended",
+    age: "compare azure.cloud with the cloud of the subscription",
   },
-  {
-    when: /^403 RequestDisallowedByPolicy/,
-    code: "peer.rejected",
-    text: "an Azure policy forbids the change",
-    next: "ask whoever keeps the policies of the subscription",
-  },
-  {
-    when: /^403 /,
-    code: "peer.denied",
-    text: "this identity has no right here",
-    next: `give it ${network}/expressRoutePorts/read, and /write if farEnd is agent`,
-  },
-  {
-    when: /^404 (SubscriptionNotFound|ResourceGroupNotFound)/,
-    code: "peer.rejected",
-    text: "there is no such subscription or resource group",
-    next: "compare expressRoutePort in the config with the port's resource id",
-  },
-  {
-    when: /^404 /,
-    code: "peer.rejected",
-    text: "there is no such resource",
-    next: "compare expressRoutePort in the config with the port's resource id",
-  },
-  {
-    when: /^409 ScopeLocked/,
-    code: "peer.rejected",
-    text: "a lock on the resource forbids the change",
-    next: "take the lock away, or change the far end by hand",
-  },
-  {
-    when: /^4(09|12) /,
-    code: "peer.rejected",
-    text: "the port is being changed by somebody",
-    next: again,
-  },
-  {
-    when: /^400 (NoRegisteredProviderFound|InvalidApiVersionParameter|InvalidResourceType)/,
-    code: "peer.rejected",
-    text: "this cloud does not know the resource in the version that we speak",
-    next: "compare azure.cloud and expressRoutePort; LAGs are not in every cloud yet",
-  },
-  {
-    when: /^4\d\d /,
-    code: "peer.rejected",
-    text: "it does not take the request",
-    next: "linkseal doctor",
-  },
-];
+};
+
+const rowsOf = (subject: Subject): readonly Row[] => {
+  const { right, compare, byHand, busy, again, age } = words[subject];
+  return [
+    {
+      when: /^401 /,
+      code: "peer.denied",
+      text: "it does not accept the token of this identity",
+      next: "compare the tenant of azure.identity with the subscription's tenant",
+    },
+    {
+      when: /^403 LinkedAuthorizationFailed/,
+      code: "peer.denied",
+      text: "this identity may not assign the managed identity that the port carries",
+      next: `give it ${assign} on that identity`,
+    },
+    {
+      when: /^403 RequestDisallowedByPolicy/,
+      code: "peer.rejected",
+      text: "an Azure policy forbids the change",
+      next: "ask whoever keeps the policies of the subscription",
+    },
+    { when: /^403 /, code: "peer.denied", text: "this identity has no right here", next: right },
+    {
+      when: /^404 (SubscriptionNotFound|ResourceGroupNotFound)/,
+      code: "peer.rejected",
+      text: "there is no such subscription or resource group",
+      next: compare,
+    },
+    { when: /^404 /, code: "peer.rejected", text: "there is no such resource", next: compare },
+    {
+      when: /^409 ScopeLocked/,
+      code: "peer.rejected",
+      text: "a lock on the resource forbids the change",
+      next: byHand,
+    },
+    { when: /^4(09|12) /, code: "peer.rejected", text: busy, next: again },
+    {
+      when: /^400 (NoRegisteredProviderFound|InvalidApiVersionParameter|InvalidResourceType)/,
+      code: "peer.rejected",
+      text: "this cloud does not know the resource in the version that we speak",
+      next: age,
+    },
+    {
+      when: /^4\d\d /,
+      code: "peer.rejected",
+      text: "it does not take the request",
+      next: "linkseal doctor",
+    },
+  ];
+};
+
+const rows = { port: rowsOf("port"), connection: rowsOf("connection") } as const;
 
 /** The error that an answer is; undefined = it was carried out. */
-export function refusalOf({ reply, where, effect, waitMs }: Answer): LinksealError | undefined {
+export function refusalOf({
+  reply,
+  where,
+  effect,
+  waitMs,
+  subject,
+}: Answer): LinksealError | undefined {
   const { status } = reply;
   if (status >= 200 && status < 300) return undefined;
   const details = { effect: refused(status) ? "none" : effect, where } as const;
@@ -102,7 +128,7 @@ export function refusalOf({ reply, where, effect, waitMs }: Answer): LinksealErr
   if (status >= 300 && status < 400) {
     return problem("peer.unreachable", `it sends elsewhere ${shown}, not followed`, details);
   }
-  const row = rows.find(({ when }) => when.test(`${status} ${code ?? ""}`));
+  const row = rows[subject].find(({ when }) => when.test(`${status} ${code ?? ""}`));
   return row === undefined
     ? problem("peer.unreachable", `it fails ${shown}${leftAlone(waitMs)}`, details)
     : problem(row.code, `${row.text} ${shown}`, details, row.next);
@@ -140,15 +166,19 @@ export function connectionError(error: LinksealError, where: string, effect: Eff
 }
 
 /** One word, as codes are; undefined = the body tells none. */
-export function errorCodeIn({ body }: Pick<HttpReply, "body">): string | undefined {
+function errorCodeIn({ body }: Pick<HttpReply, "body">): string | undefined {
   try {
-    const document = parseFaithful(new TextDecoder("utf-8", { fatal: true }).decode(body));
-    return codeAt(document, "error") ?? codeAt(document, "properties", "error");
+    return codeOf(parseFaithful(new TextDecoder("utf-8", { fatal: true }).decode(body)));
   } catch (error) {
     // A body that is no JSON tells no code; the status speaks for itself.
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
     throw error;
   }
+}
+
+/** The code of the error that a document tells of. */
+export function codeOf(document: unknown): string | undefined {
+  return codeAt(document, "error") ?? codeAt(document, "properties", "error");
 }
 
 function codeAt(document: unknown, ...path: readonly string[]): string | undefined {

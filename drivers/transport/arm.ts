@@ -2,10 +2,10 @@
 
 import { withDeadline } from "#hal/deadline.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
-import { Secret } from "#hal/secret.ts";
+import { type Command, Secret } from "#hal/secret.ts";
 import type { Clock, Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
-import { connectionError, errorCodeIn, problem, refusalOf, seconds } from "./arm-answers.ts";
-import { parseFaithful, textAt, writeFaithful } from "./arm-json.ts";
+import { codeOf, connectionError, problem, refusalOf, seconds } from "./arm-answers.ts";
+import { parseFaithful, textAt } from "./arm-json.ts";
 import { fillCommand } from "./fill.ts";
 
 /** A bearer token for a scope; the caller wipes it. Throws `vault.*`, effect "none". */
@@ -49,7 +49,7 @@ export type OperationState =
 interface Ask {
   readonly method: "GET" | "PUT";
   readonly path: string;
-  readonly body?: string;
+  readonly body?: Command;
   readonly where: string;
 }
 
@@ -87,11 +87,10 @@ export class Arm {
   async put(
     path: string,
     version: string,
-    document: unknown,
+    body: Command,
     signal: AbortSignal,
   ): Promise<Accepted | undefined> {
     const where = lastOf(path);
-    const body = writeFaithful(document);
     const ask: Ask = {
       method: "PUT",
       path: withQuery(path, { "api-version": version }),
@@ -99,6 +98,8 @@ export class Arm {
       body,
     };
     const reply = this.#carriedOut(ask, await this.#ask(ask, signal));
+    // It may repeat what was written, key and all.
+    reply.body.fill(0);
     const url = reply.headers["azure-asyncoperation"] ?? reply.headers["location"];
     if (url === undefined) return undefined;
     const waitMs = this.#parts.patience.namedMs(reply) ?? 0;
@@ -116,6 +117,7 @@ export class Arm {
     if (status === 202) return running;
     if (status === 204) return { kind: "succeeded" };
     const document = documentOf(reply, ask.where);
+    reply.body.fill(0);
     switch (textAt(document, "status") ?? textAt(document, "properties", "status")) {
       // What a `Location` leads to answers with the resource itself once it is done.
       case undefined:
@@ -123,7 +125,7 @@ export class Arm {
         return { kind: "succeeded" };
       case "Failed":
       case "Canceled":
-        return { kind: "failed", code: errorCodeIn(reply) };
+        return { kind: "failed", code: codeOf(document) };
       default:
         return running;
     }
@@ -141,7 +143,8 @@ export class Arm {
 
   #carriedOut(ask: Ask, { reply, waitMs }: Answered): HttpReply {
     const { where } = ask;
-    const refusal = refusalOf({ reply, where, effect: effectOf(ask), waitMs });
+    const subject = /\/connections\//i.test(ask.path) ? "connection" : "port";
+    const refusal = refusalOf({ reply, where, effect: effectOf(ask), waitMs, subject });
     if (refusal !== undefined) throw refusal;
     return reply;
   }
@@ -186,7 +189,7 @@ function requestOf({ method, path, body }: Ask, to: string, bearer: Secret): Htt
       authorization: { secret: bearer, as: "raw" },
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
-    ...(body === undefined ? {} : { body: [body] }),
+    ...(body === undefined ? {} : { body }),
     replyBytesMax: documentBytesMax,
   };
 }
@@ -207,6 +210,8 @@ function documentOf({ body }: HttpReply, where: string): unknown {
   }
 }
 
+// What is put below a resource is told by that resource's name.
 function lastOf(path: string): string {
-  return path.split("/").at(-1) ?? path;
+  const resource = path.replace(/\/sharedkey$/, "");
+  return resource.split("/").at(-1) ?? path;
 }

@@ -22,9 +22,24 @@ export function fillCommand(command: Command): Uint8Array {
 /** Octets of a command once its holes are filled. */
 export function lengthOf(command: Command): number {
   return command.reduce((sum, part) => {
-    if (typeof part === "string") return sum + Buffer.byteLength(part);
-    return sum + (part.as === "raw" ? 1 : 2) * part.secret.byteLength;
+    return sum + (typeof part === "string" ? Buffer.byteLength(part) : lengthOfHole(part));
   }, 0);
+}
+
+function lengthOfHole(hole: SecretHole): number {
+  const { secret, as } = hole;
+  switch (as) {
+    case "raw":
+      return secret.byteLength;
+    case "hex":
+    case "HEX":
+      return 2 * secret.byteLength;
+    case "json": {
+      const filled = fillHole(hole);
+      filled.fill(0);
+      return filled.length;
+    }
+  }
 }
 
 /**
@@ -61,7 +76,29 @@ function written(bytes: Readonly<Uint8Array>, form: SecretForm): Uint8Array<Arra
       return digitsOf(bytes, "0123456789abcdef");
     case "HEX":
       return digitsOf(bytes, "0123456789ABCDEF");
+    case "json":
+      return escaped(bytes);
   }
+}
+
+const quoteOctet = 0x22;
+const backslashOctet = 0x5c;
+
+// Octet by octet, like digits. Anything else would need escapes that no key has use for.
+function escaped(bytes: Readonly<Uint8Array>): Uint8Array<ArrayBuffer> {
+  const isMarked = (byte: number): boolean => byte === quoteOctet || byte === backslashOctet;
+  const marks = bytes.reduce((sum, byte) => sum + (isMarked(byte) ? 1 : 0), 0);
+  const text = new Uint8Array(bytes.length + marks);
+  let at = 0;
+  for (const byte of bytes) {
+    if (byte < 0x20 || byte > 0x7e) {
+      text.fill(0);
+      throw new TypeError("a secret that is no printable ASCII was to become JSON");
+    }
+    if (isMarked(byte)) text[at++] = backslashOctet;
+    text[at++] = byte;
+  }
+  return text;
 }
 
 // Digit by digit into bytes: a string of the key could not be wiped.

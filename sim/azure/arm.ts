@@ -5,6 +5,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { AzureLink, LinkDocument, Msee } from "../msee.ts";
 import type { Prng } from "../prng.ts";
 import type { Site } from "../site.ts";
+import type { PlannedTunnel } from "../site-plan.ts";
 import {
   circuitDocument,
   circuitsOf,
@@ -21,6 +22,7 @@ import {
   bearerOf,
   exactObjectOf,
   type JsonObject,
+  objectOf,
   type Route,
   refusal,
   reply,
@@ -28,6 +30,7 @@ import {
 import { Monitor } from "./monitor.ts";
 import { changeOf, linksOf, newPort, type PortRecord, portDocument } from "./port-document.ts";
 import { Posture } from "./posture.ts";
+import { type SharedKeyOperation, SharedKeys } from "./shared-keys.ts";
 import type { Tokens } from "./tokens.ts";
 
 export interface ArmOptions {
@@ -58,6 +61,7 @@ const retryVirtualS = 10;
 export class Arm {
   readonly ports: ReadonlyMap<string, PortRecord>;
   readonly posture: Posture;
+  readonly sharedKeys: SharedKeys;
   readonly #options: ArmOptions;
   readonly #operations = new Map<string, Operation>();
   readonly #monitor: Monitor;
@@ -67,6 +71,7 @@ export class Arm {
     const { site, bandwidthInGbps } = options;
     const circuits = circuitsOf(site);
     this.posture = new Posture({ site, vaultUri: site.vault.base });
+    this.sharedKeys = new SharedKeys(site, options.prng.fork("shared keys"));
     this.ports = new Map(
       [...site.msees.values()].map((msee) => {
         const circuit = circuits.find(({ port }) => port === msee.name)?.id ?? "";
@@ -92,7 +97,42 @@ export class Arm {
     const path = `/${route.segments.join("/")}`.toLowerCase();
     if (path.endsWith(insights)) return this.#metrics(path.slice(0, -insights.length), route);
     if (path.includes("/providers/microsoft.network/locations/")) return this.#poll(path);
-    return this.#port(request, route, path, version) ?? this.#other(route, path);
+    return (
+      this.#port(request, route, path, version) ??
+      this.#sharedKey(request, route, path, version) ??
+      this.#other(route, path)
+    );
+  }
+
+  // The real one answers with the key as well, and so a client must do without looking at it.
+  #sharedKey(
+    { body }: AzureRequest,
+    { method }: Route,
+    path: string,
+    version: string,
+  ): AzureReply | undefined {
+    const [, id] = /^(.*\/connections\/[^/]+)\/sharedkey$/.exec(path) ?? [];
+    if (id === undefined) return undefined;
+    const tunnel = this.#tunnelOf(id);
+    if (tunnel === undefined) return notFound(path);
+    if (method !== "PUT") return notAllowed(method);
+    const put = this.sharedKeys.put(tunnel, body);
+    switch (put.kind) {
+      case "malformed":
+        return bad("InvalidRequestFormat", "The shared key is not valid.");
+      case "busy":
+        return this.#conflict(put.operation, version);
+      case "accepted":
+        return reply(200, objectOf(body), {
+          "azure-asyncoperation": this.#operationUrl(id, put.operation, version),
+          "retry-after": this.#retryAfter(),
+        });
+    }
+  }
+
+  #tunnelOf(id: string): PlannedTunnel | undefined {
+    const { site } = this.#options;
+    return site.plan.tunnels.find((one) => connectionId(site, one).toLowerCase() === id);
   }
 
   #stranger(request: AzureRequest): AzureReply | undefined {
@@ -164,7 +204,7 @@ export class Arm {
       record.raw = change.raw;
       const name = this.#operationName(msee, id);
       return reply(200, portDocument(record), {
-        "azure-asyncoperation": this.#operationUrl(record, name, version),
+        "azure-asyncoperation": this.#operationUrl(record.id, name, version),
         "retry-after": this.#retryAfter(),
       });
     } catch (error) {
@@ -204,14 +244,17 @@ export class Arm {
     return name;
   }
 
-  #operationUrl(record: PortRecord, name: string, version: string): string {
-    const subscription = record.id.split("/").slice(0, 3).join("/");
+  #operationUrl(id: string, name: string, version: string): string {
+    const subscription = id.split("/").slice(0, 3).join("/");
     const place = "providers/Microsoft.Network/locations/westus/operations";
     return `${this.#options.base}${subscription}/${place}/${name}?api-version=${version}`;
   }
 
   #poll(path: string): AzureReply {
-    const operation = this.#operations.get(path.split("/operations/")[1] ?? "");
+    const name = path.split("/operations/")[1] ?? "";
+    const shared = this.sharedKeys.operation(name);
+    if (shared !== undefined) return this.#polled(shared);
+    const operation = this.#operations.get(name);
     const state = operation?.msee.operation(operation.id);
     if (operation === undefined || state === undefined) return notFound(path);
     const unread = unreadable({ msee: operation.msee });
@@ -223,6 +266,19 @@ export class Arm {
         return reply(200, { status: "Succeeded" });
       case "failed": {
         const error = { code: "ExpressRoutePortUpdateFailed", message: state.why, details: [] };
+        return reply(200, { status: "Failed", error });
+      }
+    }
+  }
+
+  #polled(state: SharedKeyOperation): AzureReply {
+    switch (state) {
+      case "running":
+        return reply(200, { status: "InProgress" }, { "retry-after": this.#retryAfter() });
+      case "succeeded":
+        return reply(200, { status: "Succeeded" });
+      case "failed": {
+        const error = { code: "VpnConnectionUpdateFailed", message: "The gateway failed." };
         return reply(200, { status: "Failed", error });
       }
     }
@@ -254,7 +310,7 @@ export class Arm {
     if (method !== "GET") return notAllowed(method);
     const posture = this.posture.answer(path);
     if (posture !== undefined) return posture;
-    const tunnel = site.plan.tunnels.find((one) => connectionId(site, one).toLowerCase() === path);
+    const tunnel = this.#tunnelOf(path);
     if (tunnel !== undefined) return reply(200, connectionDocument(site, tunnel));
     for (const circuit of circuitsOf(site)) {
       const id = circuit.id.toLowerCase();

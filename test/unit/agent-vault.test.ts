@@ -304,7 +304,7 @@ describe("what the driver gets", () => {
     s.vault.put("hub-1-psk", "older-psk");
     const id = s.vault.put("hub-1-psk", "a_newer_PSK+of.Azure!");
     s.vault.put("hub-1-psk", "off", { enabled: false });
-    const auth = { kind: "psk", secret: "hub-1-psk" } as const;
+    const auth = { kind: "psk", secret: "hub-1-psk", farEnd: "manual" } as const;
     expect(await chooseAuth(s.keyVault, auth, { now: hourLater }, never)).toEqual({
       kind: "psk",
       secretId: id,
@@ -312,8 +312,11 @@ describe("what the driver gets", () => {
     using psk = await keyResolver(s.keyVault, never)({ kind: "psk", secretId: id });
     expect(psk.use((bytes) => new TextDecoder().decode(bytes))).toBe("a_newer_PSK+of.Azure!");
     expect(
-      (await refused(chooseAuth(s.keyVault, { kind: "psk", secret: "gone" }, { now }, never)))
-        .message,
+      (
+        await refused(
+          chooseAuth(s.keyVault, { kind: "psk", secret: "gone", farEnd: "manual" }, { now }, never),
+        )
+      ).message,
     ).toContain("gone");
   });
 });

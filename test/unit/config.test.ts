@@ -48,7 +48,7 @@ describe("a good config", () => {
       localPrefixes: ["10.1.0.0/16"],
       remotePrefixes: ["10.100.0.0/16"],
       transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
-      auth: { kind: "psk", secret: "hub-1-psk" },
+      auth: { kind: "psk", secret: "hub-1-psk", farEnd: "manual" },
       insideMacsec: "erd-demo",
     });
     expect(desired.health).toEqual({ pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_000 });

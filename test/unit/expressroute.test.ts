@@ -76,8 +76,8 @@ describe("an operation", () => {
     let stale: Uint8Array | undefined;
     bench.alter = (reply, { path }) => {
       if (!path.startsWith(`${bench.resource}?`)) return reply;
-      stale ??= reply.body;
-      return { ...reply, body: stale };
+      stale ??= Uint8Array.from(reply.body);
+      return { ...reply, body: Uint8Array.from(stale) };
     };
     await bench.put("link1", want);
     expect(short(await bench.observe("link1"))).toEqual(["updating", undefined]);

@@ -187,7 +187,7 @@ export const tunnel: DesiredTunnel = {
   weaknesses: [],
   mtu: 1400,
   ifId: 42,
-  auth: { kind: "psk", secret: "hub-1-psk" },
+  auth: { kind: "psk", secret: "hub-1-psk", farEnd: "manual" },
   insideMacsec: undefined,
 };
 

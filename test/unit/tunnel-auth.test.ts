@@ -1,170 +1,13 @@
 // Pre-shared keys and certificates of tunnels that change: noticed, waited for, proven, taken back.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredTunnel } from "#agent/desired.ts";
 import { authWarnings } from "#agent/health/early.ts";
-import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
-import { TunnelAuths } from "#agent/tunnel-auth.ts";
-import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, known, type TunnelAuth, unknown } from "#hal/model.ts";
-import type { SecretVersion } from "#hal/vault.ts";
+import { emptyMemory, type JournalRecord, remember } from "#agent/journal/memory.ts";
+import type { TunnelAuth } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { tunnelLook } from "./health-evidence.ts";
-import { never, refused, settled, wallStart } from "./site-bench.ts";
-import { desired as site, wall } from "./view-kit.ts";
-
-const id = (version: number): string => `https://v/secrets/hub-1-psk/${version}`;
-const rootsId = (version: number): string => `https://v/secrets/roots/${version}`;
-const psk = (version: number) => ({ kind: "psk", secretId: id(version) }) as const;
-const sampleTunnel = site.tunnels[0] as DesiredTunnel;
-
-function version(number: number, over: Partial<SecretVersion> = {}): SecretVersion {
-  const created = wallAfter(wall, number * 1_000 - 10_000);
-  const free = { notBefore: undefined, expires: undefined, tags: {} };
-  return { id: id(number), enabled: true, created, ...free, ...over };
-}
-
-function failure(code: "device.rejected" | "transport.timeout" | "vault.denied"): LinksealError {
-  return new LinksealError(code, "as it was said", {
-    ...{ effect: "none", where: "edge-a", next: "look" },
-  });
-}
-
-/** A router whose gateway takes one version, and a vault with two. */
-class Scene {
-  readonly tunnel: DesiredTunnel;
-  readonly clock = new SimClock(wallStart);
-  readonly told: string[] = [];
-  readonly records: JournalRecord[] = [];
-  versions: SecretVersion[] = [version(1), version(2)];
-  roots: SecretVersion[] = [{ ...version(1), id: rootsId(1) }];
-  memory: Memory = { ...emptyMemory, auths: { "hub-1": { auth: psk(1) } } };
-  gateway = id(2);
-  /** What the router shows whom it asks. */
-  router = id(1);
-  ike: "established" | "down" = "established";
-  /** Of the fresh authentication: absent = the gateway decides. */
-  trouble: LinksealError | undefined;
-  capabilities: Capabilities | undefined = {
-    commit: { kind: "armedRevert" },
-    ipsec: {
-      ...{ keying: ["ike"], authentication: ["psk"], atomicReplace: false },
-      rekeys: ["reauthenticate"],
-    },
-  };
-  pending = false;
-  unreadable = false;
-  asked = 0;
-  #spi = 100;
-  #open = 0;
-
-  readonly auths: TunnelAuths;
-
-  constructor(auth: DesiredTunnel["auth"] = sampleTunnel.auth) {
-    this.tunnel = { ...sampleTunnel, auth };
-    this.auths = this.#begin();
-  }
-
-  #begin(): TunnelAuths {
-    return new TunnelAuths({
-      world: { clock: this.clock, log: { write: (_level, code) => void this.told.push(code) } },
-      desired: { ...site, tunnels: [this.tunnel] },
-      lookout: {
-        look: async () => (this.unreadable ? undefined : this.#state()),
-        state: () => (this.unreadable ? undefined : this.#state()),
-        failure: () => undefined,
-        capabilities: () => this.capabilities,
-        device: async () => this.#device(),
-      },
-      vault: {
-        versions: async (name) => {
-          this.asked += 1;
-          return name === "roots" ? this.roots : this.versions;
-        },
-        read: () => Promise.reject(new Error("no value is asked for here")),
-      },
-      keys: () => async () => {
-        throw new Error("no value is asked for here");
-      },
-      memory: () => this.memory,
-      write: async (record) => {
-        this.records.push(record);
-        this.memory = remember(this.memory, record);
-      },
-    });
-  }
-
-  #state(): DeviceState {
-    const at = this.clock.now();
-    const seen = tunnelLook(at, 5);
-    const sas = this.ike === "established" && seen.sas.kind === "known" ? seen.sas.value : [];
-    const trouble = this.ike === "established" ? {} : { trouble: "different pre-shared keys" };
-    const own = sas.map((sa) => ({ ...sa, spi: this.#spi + (sa.direction === "in" ? 0 : 1) }));
-    const ipsec = [{ ...seen, ike: known(this.ike, at), sas: known(own, at), ...trouble }];
-    const control = { wall, bootId: "1", configId: "1", commitPending: this.pending };
-    return {
-      ...{ device: "edge-a", at, control: known(control, at), macsec: [], ipsec },
-      routing: unknown("notSupported", at),
-    };
-  }
-
-  #device(): Device {
-    return {
-      capabilities: { commit: { kind: "armedRevert" } },
-      prepare: async (change: DeviceChange) => {
-        if (this.trouble?.code.startsWith("vault.") === true) throw this.trouble;
-        this.#open += 1;
-        return {
-          token: `t-${this.#open}`,
-          apply: async () => {
-            for (const part of change) this.#apply(part);
-          },
-          confirm: async () => undefined,
-        };
-      },
-    } as unknown as Device;
-  }
-
-  #apply(part: DeviceChange[number]): void {
-    if (part.kind === "ipsec.putTunnel") {
-      const { auth } = part.tunnel;
-      const isNew = this.router !== auth.secretId;
-      this.router = auth.secretId;
-      this.told.push(`put ${this.router.at(-1)}`);
-      const isRefused = isNew && auth.kind === "certificate" && auth.secretId !== this.gateway;
-      if (isRefused && this.trouble !== undefined) throw this.trouble;
-      const isShown = this.ike === "down" || (isNew && auth.kind === "certificate");
-      if (isShown && this.router === this.gateway) this.#rise();
-    } else if (part.kind === "ipsec.rekey") {
-      this.told.push(part.what);
-      if (this.trouble !== undefined) throw this.trouble;
-      if (this.router === this.gateway) this.#rise();
-    }
-  }
-
-  #rise(): void {
-    this.ike = "established";
-    this.#spi += 2;
-  }
-
-  turn(): Promise<void> {
-    return settled(this.clock, this.auths.turn(never));
-  }
-
-  proceed() {
-    return settled(this.clock, this.auths.proceed(this.tunnel, "ann", never));
-  }
-
-  async pass(ms: number): Promise<void> {
-    await settled(this.clock, this.clock.sleep(ms, never));
-  }
-
-  next() {
-    return this.memory.auths["hub-1"]?.next;
-  }
-}
+import { refused } from "./site-bench.ts";
+import { failure, id, psk, rootsId, Scene, version } from "./tunnel-auth-kit.ts";
+import { wall } from "./view-kit.ts";
 
 describe("a newer pre-shared key of a tunnel", () => {
   it("is noticed, and waits for a person without a word to the router", async () => {
@@ -213,7 +56,12 @@ describe("a newer pre-shared key of a tunnel", () => {
 
   it("is told, proven by new SAs, and the one in use from then on", async () => {
     const scene = new Scene();
-    expect(await scene.proceed()).toEqual({ tunnel: "hub-1", secretId: id(2), next: null });
+    expect(await scene.proceed()).toEqual({
+      tunnel: "hub-1",
+      farEnd: "manual",
+      secretId: id(2),
+      next: null,
+    });
     expect(scene.told).toEqual(["put 2", "reauthenticate"]);
     const states = scene.records.flatMap((record) =>
       record.kind === "auth" ? [record.inUse.next?.state ?? "none"] : [],

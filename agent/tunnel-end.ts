@@ -1,0 +1,102 @@
+// Our end of a tunnel: told to show another key or certificate, and proven by SAs made with it.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { DeviceChange, KeyResolver } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { strongValue, type TunnelAuth } from "#hal/model.ts";
+import type { World } from "#hal/world.ts";
+import { withinOf } from "./campaign/effects.ts";
+import type { Desired, DesiredTunnel } from "./desired.ts";
+import type { JournalRecord } from "./journal/memory.ts";
+import type { Lookout } from "./lookout.ts";
+import { tunnelSpec } from "./plan.ts";
+
+export interface OurEndsParts {
+  readonly world: Pick<World, "clock">;
+  readonly desired: Desired;
+  readonly lookout: Pick<Lookout, "look" | "device">;
+  readonly keys: (signal: AbortSignal) => KeyResolver;
+  readonly write: (record: JournalRecord) => Promise<void>;
+}
+
+const effectMsMax = 60_000;
+/** A fresh authentication has shown new SAs by then, or was refused. */
+const proofMs = 30_000;
+const pollMs = 1_000;
+
+export class OurEnds {
+  readonly #parts: OurEndsParts;
+
+  constructor(parts: OurEndsParts) {
+    this.#parts = parts;
+  }
+
+  /** What it shows from the next authentication on. */
+  async put(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
+    const change = [{ kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) }] as const;
+    await this.#commit(tunnel, change, signal);
+  }
+
+  /** Resolves once SAs stand that no look has shown before. */
+  async take(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
+    const before = await this.#sasOf(tunnel, signal);
+    await this.put(tunnel, auth, signal);
+    // Of a certificate the device makes new SAs right away.
+    if (before.size > 0 && auth.kind === "psk") {
+      const rekey = { kind: "ipsec.rekey", name: tunnel.name, what: "reauthenticate" } as const;
+      await this.#commit(tunnel, [rekey], signal);
+    }
+    const { clock } = this.#parts.world;
+    for (let over = 0; over < proofMs; over += pollMs) {
+      const now = await this.#sasOf(tunnel, signal);
+      if ([...now].some((spi) => !before.has(spi))) return;
+      await clock.sleep(pollMs, signal);
+    }
+    const text = `no new SA of ${tunnel.name} came up within ${proofMs / 1_000} s`;
+    throw new LinksealError("verify.timeout", text, {
+      effect: "applied",
+      where: tunnel.name,
+      next: `linkseal tunnels ${tunnel.name}`,
+    });
+  }
+
+  /** SPIs of what an established IKE SA receives by. */
+  async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<ReadonlySet<number>> {
+    const state = await this.#parts.lookout.look(tunnel.device, signal);
+    if (state === undefined) {
+      const text = `${tunnel.device} cannot be read`;
+      const details = { effect: "unknown", where: tunnel.name, next: "linkseal status" } as const;
+      throw new LinksealError("transport.unreachable", text, details);
+    }
+    const seen = state.ipsec.find(({ name }) => name === tunnel.name);
+    if (seen === undefined || strongValue(seen.ike) !== "established") return new Set();
+    const sas = strongValue(seen.sas) ?? [];
+    return new Set(sas.flatMap(({ direction, spi }) => (direction === "in" ? [spi] : [])));
+  }
+
+  async #commit(
+    { device: where }: DesiredTunnel,
+    change: DeviceChange,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { lookout, world, keys, desired, write } = this.#parts;
+    const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
+      withDeadline(world.clock, { ms: effectMsMax, where, effect }, signal, act);
+    const device = await bounded("none", (limit) => lookout.device(where, limit));
+    const transaction = await bounded("none", (limit) =>
+      device.prepare(change, keys(limit), limit),
+    );
+    await write({ kind: "pending", device: where, token: transaction.token });
+    const within = withinOf(device.capabilities.commit, desired.rotation.confirmMs);
+    try {
+      await bounded("unknown", (limit) => transaction.apply(within, limit));
+    } catch (error) {
+      // What took itself back waits for nothing; all else is looked at first.
+      const isUndone = error instanceof LinksealError && error.effect === "none";
+      if (isUndone) await write({ kind: "pending", device: where, token: null });
+      throw error;
+    }
+    if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
+    await write({ kind: "pending", device: where, token: null });
+  }
+}
