@@ -6,8 +6,11 @@ import type { Site } from "../site.ts";
 import type { PlannedTunnel } from "../site-plan.ts";
 import { objectOf, textOf } from "./http.ts";
 
-/** What becomes of an operation: `failsGiven` fails, and the gateway has the key all the same. */
-export type SharedKeyFate = "succeeds" | "fails" | "failsGiven";
+/**
+ * What becomes of an operation: `failsGiven` fails, and the gateway has the key all the same; `lies`
+ * is called succeeded, and the gateway has the old one.
+ */
+export type SharedKeyFate = "succeeds" | "fails" | "failsGiven" | "lies";
 
 export type SharedKeyPut =
   | { readonly kind: "accepted" | "busy"; readonly operation: string }
@@ -50,8 +53,9 @@ export class SharedKeys {
     const running: Running = { tunnel: tunnel.name, fate: this.fate, state: "running" };
     this.#operations.set(operation, running);
     this.#site.clock.after(this.lastsMs, () => {
-      running.state = running.fate === "succeeds" ? "succeeded" : "failed";
-      if (running.fate === "fails") return;
+      const { fate } = running;
+      running.state = fate === "succeeds" || fate === "lies" ? "succeeded" : "failed";
+      if (fate === "fails" || fate === "lies") return;
       const octets = new TextEncoder().encode(key);
       this.#site.setGatewayPsk(tunnel.name, octets);
       this.given(tunnel.name, octets);

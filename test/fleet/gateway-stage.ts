@@ -1,0 +1,234 @@
+// An agent whose tunnels end at gateways of a real cloud, with routers and vault of a simulated site:
+// the pre-shared keys change by the agent alone.
+
+import { Agent } from "#agent/agent.ts";
+import { soundMind } from "#agent/campaign/conductor.ts";
+import { type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
+import { type AuthInUse, type NextAuthState, named } from "#agent/journal/memory.ts";
+import { openRecords } from "#agent/open.ts";
+import { simulatedDialer, simulatedIdentity } from "#agent/simulate.ts";
+import { drivers, simVault } from "#drivers/index.ts";
+import type { Dialer, Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
+import type { SimAzure } from "#sim/azure/azure.ts";
+import { connectionId } from "#sim/azure/estate.ts";
+import { SimDisk } from "#sim/disk.ts";
+import { siteHandler } from "#sim/faces/site.ts";
+import { buildSite, type Site } from "#sim/site.ts";
+import { planSite, type SitePlan } from "#sim/site-plan.ts";
+import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";
+
+const address = "unix:/run/linkseal-sim/site.sock";
+const vaultBase = "https://kv-demo.vault.azure.net";
+const underWay: ReadonlySet<NextAuthState> = new Set(["giving", "switching", "returning"]);
+
+/** All of them lead to one prefix, so that each is the other's sibling. */
+function siblingPlan(tunnels: number): SitePlan {
+  const plan = planSite("demo", 1, tunnels);
+  const remotePrefix = plan.tunnels[0]?.remotePrefix ?? "";
+  return { ...plan, tunnels: plan.tunnels.map((one) => ({ ...one, remotePrefix })) };
+}
+
+function configOf(site: Site): string {
+  const { plan } = site;
+  const devices = [...new Set(plan.tunnels.map(({ device }) => device))];
+  return [
+    "version: 1",
+    "site: demo",
+    `azure: { cloud: public, vault: "${vaultBase}", identity: { kind: arc } }`,
+    "devices:",
+    ...devices.map((name) => `  - { name: ${name}, driver: sim, address: "${address}" }`),
+    "tunnels:",
+    ...plan.tunnels.flatMap((tunnel) => [
+      `  - name: ${tunnel.name}`,
+      `    device: ${tunnel.device}`,
+      `    local: { address: ${tunnel.localAddress} }`,
+      `    remote: { address: ${tunnel.remoteAddress}, azureConnection: ${connectionId(site, tunnel)} }`,
+      `    protects: { local: [${tunnel.localPrefix}], remote: [${tunnel.remotePrefix}] }`,
+      `    auth: { psk: ${tunnel.pskSecret}, farEnd: agent }`,
+    ]),
+    "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
+    "",
+  ].join("\n");
+}
+
+export class GatewayStage {
+  readonly site: Site;
+  readonly cloud: SimAzure;
+  /** Since `watch`: calls of the life under way, as its killer counts them. */
+  readonly calls: string[] = [];
+  /** All that the agent wrote, logged or answered. */
+  readonly emitted: string[] = [];
+  /** Moments at which a tunnel had no SA, or two of them changed at once. */
+  readonly wrong: string[] = [];
+  /** Spoils what the management API answers. */
+  alter: (reply: HttpReply, request: HttpRequest) => HttpReply = (reply) => reply;
+  readonly #disk: SimDisk;
+  #agent: Agent | undefined;
+  #watching = false;
+  #lives = 0;
+
+  constructor(seed: string, tunnels = 1) {
+    const plan = siblingPlan(tunnels);
+    const names = { seed, name: "demo", groups: 1, tunnels } as const;
+    this.site = buildSite({ ...names, start: "clear", vaultBase, plan });
+    this.cloud = simulatedAzure(this.site);
+    const { clock, prng } = this.site;
+    this.#disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
+  }
+
+  #world(): World {
+    const note = <T>(what: string, run: () => Promise<T>): Promise<T> => {
+      if (this.#watching) this.calls.push(what);
+      return run();
+    };
+    const keep = (bytes: Uint8Array): void => {
+      this.emitted.push(Buffer.from(bytes).toString("latin1"));
+    };
+    const disk = this.#disk;
+    const noted: Disk = {
+      read: (name) => note(`read ${name}`, () => disk.read(name)),
+      list: (prefix) => note(`list ${prefix}`, () => disk.list(prefix)),
+      append: (name, bytes) => {
+        keep(bytes);
+        return note(`append ${name}`, () => disk.append(name, bytes));
+      },
+      replace: (name, bytes) => {
+        keep(bytes);
+        return note(`replace ${name}`, () => disk.replace(name, bytes));
+      },
+    };
+    const near = simulatedDialer(siteHandler(this.site));
+    const far = armDialer(this.cloud);
+    const dial: Dialer = {
+      ...far,
+      http: (request, signal) =>
+        note(`${request.method} ${request.path}`, async () =>
+          request.to === address
+            ? await near.http(request, signal)
+            : this.alter(await far.http(request, signal), request),
+        ),
+    };
+    const entropy = this.site.prng.fork(`agent ${this.#lives}`);
+    const log: World["log"] = {
+      write: (level, code, text, fields) => {
+        this.emitted.push(JSON.stringify([level, code, text, fields]));
+      },
+    };
+    return { clock: this.site.clock, entropy, disk: noted, dial, log };
+  }
+
+  /** One process; the first one applies the config. */
+  async live(fate?: Fate): Promise<MortalWorld> {
+    this.#lives += 1;
+    const mortal = new MortalWorld(this.#world(), fate, () => this.#disk.crash());
+    this.#agent = undefined;
+    void this.#process(mortal.world);
+    return mortal;
+  }
+
+  async #process(world: World): Promise<void> {
+    const records = await openRecords(world, simulatedIdentity());
+    const far = farEnds(world.clock, this.cloud, world.dial);
+    const agent = new Agent({
+      ...{ world, drivers, ...records, mind: soundMind },
+      vault: () => simVault(world.dial, address),
+      peerPort: () => {
+        throw new RangeError("there is no link here");
+      },
+      gatewayKey: (_desired, { azureConnection }) =>
+        azureConnection === undefined ? undefined : far.gateway(azureConnection),
+    });
+    this.#agent = agent;
+    const { signal } = new AbortController();
+    void agent.run(signal);
+    if (agent.intent !== undefined) return;
+    await this.site.clock.sleep(1_000);
+    const text = configOf(this.site);
+    const answer = await agent.apply({ text, file: "demo", who: "test", queue: false }, signal);
+    if (answer.kind !== "accepted") throw new Error(JSON.stringify(answer));
+  }
+
+  get agent(): Agent {
+    if (this.#agent === undefined) throw new RangeError("no agent lives");
+    return this.#agent;
+  }
+
+  inUse(tunnel = "hub-1"): AuthInUse | undefined {
+    return this.#agent === undefined ? undefined : named(this.#agent.memory.auths, tunnel);
+  }
+
+  /** Until every tunnel is up by what linkseal gave it. */
+  async begin(): Promise<MortalWorld> {
+    const mortal = await this.live();
+    const isUp = (): boolean =>
+      this.site.tunnelTruth().every(({ name, up }) => up && this.inUse(name) !== undefined);
+    await this.site.clock.runFor(300_000, isUp);
+    if (!isUp()) throw new Error("no tunnel came up");
+    // Whatever the set-up left to be said and counted is over.
+    await this.site.clock.runFor(30_000);
+    this.#watching = true;
+    return mortal;
+  }
+
+  newKey(tunnel: string, value: string): string {
+    return this.site.vault.put(`${tunnel}-psk`, value);
+  }
+
+  #watch(): void {
+    for (const { name, up } of this.site.tunnelTruth()) {
+      if (!up) this.wrong.push(`${name} is down at ${this.site.clock.now()}`);
+    }
+    const auths = Object.values(this.#agent?.memory.auths ?? {});
+    const many = auths.filter(({ next }) => next !== undefined && underWay.has(next.state));
+    if (many.length > 1) this.wrong.push(`two change at once at ${this.site.clock.now()}`);
+  }
+
+  /** False = time was up. */
+  async until(holds: () => boolean, limitMs = 1_200_000): Promise<boolean> {
+    await this.site.clock.runFor(limitMs, () => {
+      this.#watch();
+      return holds();
+    });
+    return holds();
+  }
+
+  isSettled(tunnel = "hub-1"): boolean {
+    const inUse = this.inUse(tunnel);
+    return inUse !== undefined && inUse.next === undefined;
+  }
+
+  /** Whether both ends have one key: a fresh authentication makes new SAs. */
+  async agree(tunnel = "hub-1"): Promise<boolean> {
+    const spis = (): string => {
+      const sas = this.#simTunnel(tunnel).read().sas;
+      return sas.kind === "known" ? sas.value.map(({ spi }) => spi).join() : "";
+    };
+    const before = spis();
+    this.#simTunnel(tunnel).rekey("reauthenticate");
+    await this.site.clock.runFor(10_000);
+    return spis() !== before && this.site.tunnelTruth().every(({ up }) => up);
+  }
+
+  #simTunnel(name: string) {
+    const all = [...this.site.routers.values()].flatMap((router) => router.tunnels());
+    const found = all.find(({ spec }) => spec.name === name);
+    if (found === undefined) throw new RangeError(`no tunnel ${name}`);
+    return found;
+  }
+
+  /** The answers to every key that reached the management API. */
+  puts(): readonly string[] {
+    return this.cloud.answered.flatMap(({ method, path, status }) =>
+      method === "PUT" && /\/sharedkey\?/.test(path) ? String(status) : [],
+    );
+  }
+
+  /** Places in what the agent let out that hold a key. */
+  leaks(...keys: readonly string[]): readonly string[] {
+    const forms = keys.flatMap((key) => {
+      const octets = Buffer.from(key);
+      return [key, octets.toString("hex"), octets.toString("base64"), encodeURIComponent(key)];
+    });
+    return this.emitted.filter((text) => forms.some((form) => text.includes(form)));
+  }
+}

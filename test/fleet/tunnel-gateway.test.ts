@@ -1,0 +1,192 @@
+// The agent gives gateways their newer keys: killed at every call, and through bad weather.
+
+import { describe, expect, it } from "vitest";
+import type { Death } from "#agent/fleet/mortal.ts";
+import { Prng } from "#sim/prng.ts";
+import { effort } from "../effort.ts";
+import { GatewayStage } from "./gateway-stage.ts";
+
+const key = "A_new_PSK_that_only_the_vault_knows";
+
+/** Calls of the life that changes the key, from the notice of it to the proof. */
+async function cleanRun(): Promise<readonly string[]> {
+  const stage = new GatewayStage("gateway-kill");
+  await stage.begin();
+  const id = stage.newKey("hub-1", key);
+  stage.calls.length = 0;
+  expect(await stage.until(() => stage.inUse()?.auth.secretId === id)).toBe(true);
+  expect(stage.puts()).toEqual(["200"]);
+  expect([stage.wrong, stage.leaks(key), await stage.agree()]).toEqual([[], [], true]);
+  return [...stage.calls];
+}
+
+/** All that happens from the first thought of it on, and a little after. */
+function fatal(calls: readonly string[]): readonly number[] {
+  const first = calls.findIndex((call) => call.startsWith("GET /vault/secrets/hub-1-psk/versions"));
+  return Array.from({ length: calls.length - first + 2 }, (_, at) => first + at + 1);
+}
+
+describe("a key that the agent gives to the gateway", () => {
+  it("changes by itself within some minutes, and nothing else does", async () => {
+    const stage = new GatewayStage("gateway-1", 2);
+    await stage.begin();
+    const ids = ["hub-1", "hub-2"].map((tunnel) => stage.newKey(tunnel, key + tunnel.slice(-1)));
+    const begun = stage.site.clock.now();
+    const isDone = (): boolean =>
+      ["hub-1", "hub-2"].every((name, at) => stage.inUse(name)?.auth.secretId === ids[at]);
+    expect(await stage.until(isDone, 600_000)).toBe(true);
+    const took = Math.round((stage.site.clock.now() - begun) / 1_000);
+    console.log(`two tunnels of one prefix have new keys after ${took} s, one after the other`);
+    expect([stage.puts(), stage.wrong]).toEqual([["200", "200"], []]);
+    expect(await stage.agree("hub-1")).toBe(true);
+    expect(await stage.agree("hub-2")).toBe(true);
+    expect(stage.leaks(key)).toEqual([]);
+    await stage.until(() => false, 600_000);
+    expect([stage.puts(), stage.wrong]).toEqual([["200", "200"], []]);
+    expect(stage.agent.status().warnings.map(({ code }) => code)).not.toContain("rotation-held");
+  });
+
+  it("that Azure refuses changes nothing, and the operator reads why", async () => {
+    const stage = new GatewayStage("gateway-2");
+    await stage.begin();
+    const before = stage.inUse()?.auth.secretId;
+    stage.cloud.faults.arm.strike("authorizationFailed");
+    stage.newKey("hub-1", key);
+    await stage.until(() => stage.inUse()?.next?.trouble !== undefined);
+    await stage.until(() => false, 900_000);
+    expect(stage.inUse()).toMatchObject({ auth: { secretId: before }, next: { state: "waiting" } });
+    const { warnings } = stage.agent.status();
+    expect(warnings).toMatchObject([{ code: "far-end-refused", about: "hub-1" }]);
+    expect(warnings[0]?.text).toContain("this identity has no right here");
+    expect(stage.puts().length).toBeLessThanOrEqual(5);
+    expect([await stage.agree(), stage.wrong]).toEqual([true, []]);
+    stage.cloud.faults.arm.heal();
+    expect(await stage.until(() => stage.isSettled(), 600_000)).toBe(true);
+    expect([await stage.agree(), stage.wrong, stage.leaks(key)]).toEqual([true, [], []]);
+  });
+
+  it("that the gateway does not use although it said so goes back at both ends", async () => {
+    const stage = new GatewayStage("gateway-3");
+    await stage.begin();
+    const before = stage.inUse()?.auth.secretId;
+    stage.cloud.arm.sharedKeys.fate = "lies";
+    stage.newKey("hub-1", key);
+    expect(await stage.until(() => stage.inUse()?.next?.state === "held")).toBe(true);
+    expect(stage.inUse()?.auth.secretId).toBe(before);
+    expect(stage.puts()).toEqual(["200", "200"]);
+    const { warnings } = stage.agent.status();
+    expect(warnings).toMatchObject([{ code: "rotation-held", about: "hub-1" }]);
+    stage.cloud.arm.sharedKeys.fate = "succeeds";
+    expect([await stage.agree(), stage.wrong, stage.leaks(key)]).toEqual([true, [], []]);
+    await stage.until(() => false, 3_600_000);
+    expect(stage.puts()).toHaveLength(2);
+    const proceeding = stage.agent.orders.proceedPsk("hub-1", "ann", new AbortController().signal);
+    expect(await stage.until(() => stage.isSettled())).toBe(true);
+    expect(await proceeding).toMatchObject({ farEnd: "agent", next: null });
+    expect([await stage.agree(), stage.wrong]).toEqual([true, []]);
+  });
+
+  const deaths: readonly Death[] = ["before", "during", "after"];
+  it.each(deaths)("dies %s each Disk and Dialer call", { timeout: 600_000 }, async (when) => {
+    const calls = await cleanRun();
+    const wrong: string[] = [];
+    const indices = fatal(calls);
+    for (const call of indices) {
+      const stage = new GatewayStage("gateway-kill");
+      const mortal = await stage.begin();
+      const id = stage.newKey("hub-1", key);
+      mortal.doom({ call, when });
+      await stage.until(() => mortal.dead, 900_000);
+      await stage.until(() => false, 3_000);
+      if (mortal.dead) await stage.live();
+      const isDone = await stage.until(() => stage.inUse()?.auth.secretId === id, 900_000);
+      const isSame = isDone && stage.isSettled() && (await stage.agree());
+      const others = stage.puts().filter((status) => status !== "200" && status !== "409");
+      const trouble = [...stage.wrong, ...stage.leaks(key), ...others];
+      if (!isSame || trouble.length > 0 || !mortal.dead) {
+        const { epitaph } = mortal;
+        wrong.push(
+          `${when} call ${call} (${epitaph}): ${JSON.stringify(stage.inUse())} ${trouble}`,
+        );
+      }
+    }
+    console.log(`${indices.length} calls, each killed ${when}`);
+    expect(wrong).toEqual([]);
+  });
+});
+
+const weathers = ["slow", "fails", "failsGiven", "lost", "busy", "throttled", "denied"] as const;
+
+/** Spoils the way to the gateway until it is made good again. */
+function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => void {
+  const { faults, arm } = stage.cloud;
+  const keys = arm.sharedKeys;
+  switch (weather) {
+    case "slow":
+      keys.lastsMs = 200_000;
+      return () => void (keys.lastsMs = 4_000);
+    case "fails":
+    case "failsGiven":
+      keys.fate = weather;
+      return () => void (keys.fate = "succeeds");
+    case "lost":
+      // It was carried out, and the answer never came.
+      stage.alter = (reply, { method }) => (method === "PUT" ? { ...reply, status: 504 } : reply);
+      return () => void (stage.alter = (reply) => reply);
+    case "busy": {
+      const [tunnel] = stage.site.plan.tunnels;
+      if (tunnel === undefined) throw new RangeError("no tunnel");
+      const [lastsMs, fate] = [keys.lastsMs, keys.fate];
+      // Of somebody who changes something else there.
+      Object.assign(keys, { lastsMs: 90_000, fate: "fails" });
+      keys.put(tunnel, `{"value":"of_somebody_else"}`);
+      Object.assign(keys, { lastsMs, fate });
+      return () => undefined;
+    }
+    case "throttled":
+      faults.arm.strike("throttledSeconds");
+      return () => faults.arm.heal();
+    case "denied":
+      faults.arm.strike("authorizationFailed");
+      return () => faults.arm.heal();
+  }
+}
+
+const seeds = effort(12, 200);
+
+describe("keys that change in bad weather, with an agent that dies", () => {
+  it.each(Array.from({ length: seeds }, (_, index) => `weather-${index + 1}`))(
+    "%s",
+    { timeout: 120_000 },
+    async (seed) => {
+      const prng = new Prng(seed);
+      const stage = new GatewayStage(seed, 2);
+      let mortal = await stage.begin();
+      const marks: string[] = [];
+      const keys: string[] = [];
+      for (let round = 1; round <= 4; round += 1) {
+        const weather = prng.pick(weathers);
+        const heal = spoil(stage, weather);
+        const tunnel = prng.pick(["hub-1", "hub-2"]);
+        const value = `A_PSK_of_${seed.replace("-", "_")}_${round}`;
+        keys.push(value);
+        const id = stage.newKey(tunnel, value);
+        await stage.until(() => false, prng.between(5_000, 400_000));
+        if (prng.pick(["dies", "lives"]) === "dies") {
+          mortal.kill();
+          await stage.until(() => false, prng.between(1_000, 60_000));
+          mortal = await stage.live();
+          marks.push(`${weather}+death`);
+        } else marks.push(weather);
+        await stage.until(() => false, prng.between(5_000, 200_000));
+        heal();
+        const isDone = await stage.until(() => stage.inUse(tunnel)?.auth.secretId === id);
+        const state = JSON.stringify([marks, stage.inUse(tunnel)]);
+        expect([seed, isDone, state]).toEqual([seed, true, state]);
+        expect([await stage.agree("hub-1"), await stage.agree("hub-2")]).toEqual([true, true]);
+      }
+      console.log(`${seed}: ${marks.join(", ")}; ${stage.puts().length} puts`);
+      expect([seed, stage.wrong, stage.leaks(...keys)]).toEqual([seed, [], []]);
+    },
+  );
+});
