@@ -2,27 +2,24 @@
 // waits until a person has given it to the gateway, or is given by the agent; a newer certificate
 // needs nobody. Either is proven by SAs made with it, and goes back where the gateway refuses it.
 
-import { withDeadline } from "#hal/deadline.ts";
-import type { PeerSecret } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
 import type { DesiredTunnel } from "./desired.ts";
+import { Gateways, type GatewaysParts } from "./gateways.ts";
 import { type AuthInUse, type Memory, type NextAuth, named } from "./journal/memory.ts";
 import type { Lookout } from "./lookout.ts";
 import { OurEnds, type OurEndsParts } from "./tunnel-end.ts";
 import { type Asked, closedTunnelGate, tunnelWindow } from "./tunnel-gates.ts";
 import { newerAuth } from "./vault.ts";
 
-export interface TunnelAuthsParts extends OurEndsParts {
+export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
   readonly vault: KeyVault;
   readonly memory: () => Memory;
-  /** The gateway where the agent gives it its key; undefined = a person does. */
-  readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
   /** A campaign runs on a group of this device. */
   readonly inCampaign: (device: string) => boolean;
 }
@@ -49,8 +46,6 @@ const retryMs = {
   ...{ psk: 60_000, certificate: 600_000 },
   ...{ waiting: 300_000, giving: 15_000, returning: 60_000 },
 } as const;
-/** Azure's operation is over by then, or asked for again: other tunnels wait meanwhile. */
-const giveMsMax = 120_000;
 
 const beginnings = {
   psk: "a person must give it to the gateway",
@@ -71,6 +66,7 @@ type Moved = Pick<NextAuth, "state" | "because" | "trouble">;
 export class TunnelAuths {
   readonly #parts: TunnelAuthsParts;
   readonly #ours: OurEnds;
+  readonly #gateways: Gateways;
   /** Devices on which one is being changed now. */
   readonly #busy = new Set<string>();
   readonly #askedAt = new Map<string, Instant>();
@@ -79,6 +75,7 @@ export class TunnelAuths {
 
   constructor(parts: TunnelAuthsParts) {
     this.#parts = parts;
+    this.#gateways = new Gateways(parts);
     this.#ours = new OurEnds(parts);
   }
 
@@ -302,13 +299,14 @@ export class TunnelAuths {
     let begun = changing;
     try {
       // Without it there is no way back; a person may know that it must not be gone back to.
-      if (isSettled(changing) && asked === "policy")
+      if (isSettled(changing) && asked === "policy") {
         (await this.#key(auth, signal))[Symbol.dispose]();
+      }
       using key = await this.#key(next.auth, signal);
       if (next.state !== "giving") {
         begun = await this.#move(tunnel, changing, { state: "giving", because: beingGiven });
       }
-      await this.#put(tunnel, key, signal);
+      await this.#gateways.put(tunnel, key, signal);
       return begun;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -342,15 +340,6 @@ export class TunnelAuths {
 
   async #key({ secretId }: TunnelAuth, signal: AbortSignal): Promise<Secret> {
     return await this.#parts.keys(signal)({ kind: "psk", secretId });
-  }
-
-  /** To whom nobody gives it here, a person does. */
-  async #put(tunnel: DesiredTunnel, key: Secret, signal: AbortSignal): Promise<void> {
-    const gateway = this.#parts.gatewayKey(tunnel);
-    if (gateway === undefined) return;
-    const deadline = { ms: giveMsMax, where: tunnel.name, effect: "unknown" } as const;
-    const { clock } = this.#parts.world;
-    await withDeadline(clock, deadline, signal, (limit) => gateway.put(key, limit));
   }
 
   async #switch(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
@@ -387,8 +376,13 @@ export class TunnelAuths {
     const trouble = next.trouble ?? next.because;
     try {
       await this.#ours.put(tunnel, auth, signal);
+      if (this.#gateways.mayLand(tunnel)) {
+        const because = `${trouble}; the gateway gets it back once nothing else can land there`;
+        await this.#move(tunnel, changing, { state: "returning", because, trouble });
+        return;
+      }
       using key = await this.#key(auth, signal);
-      await this.#put(tunnel, key, signal);
+      await this.#gateways.put(tunnel, key, signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       const because = `${trouble}; the version in use is not back at both ends: ${error.message}`;
@@ -450,12 +444,17 @@ export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
 }
 
 function refused({ name, auth }: DesiredTunnel, why: string, cause: LinksealError): LinksealError {
-  const [what, next] =
-    auth.kind === "psk"
-      ? ["key", `give the gateway the newer version, then linkseal psk proceed ${name}`]
-      : ["certificate", "put a version into the vault that the gateway takes"];
+  const what = auth.kind === "psk" ? "key" : "certificate";
+  const next = nextOf(auth, name);
   const text = `${name} keeps its old ${what}, and its SAs: ${why}`;
   return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
+}
+
+function nextOf(auth: DesiredTunnel["auth"], name: string): string {
+  if (auth.kind === "certificate") return "put a version into the vault that the gateway takes";
+  return auth.farEnd === "agent"
+    ? `linkseal psk show ${name}`
+    : `give the gateway the newer version, then linkseal psk proceed ${name}`;
 }
 
 function notGiven({ name }: DesiredTunnel, cause: LinksealError, what: string): LinksealError {

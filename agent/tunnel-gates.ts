@@ -10,7 +10,7 @@ import { type Memory, type NextAuthState, named } from "./journal/memory.ts";
 /** Who wants it: what comes by itself keeps to windows, and to a tunnel that is up. */
 export type Asked = "policy" | "person";
 
-export interface TunnelGateInput {
+interface TunnelGateInput {
   readonly desired: Pick<Desired, "groups" | "tunnels">;
   readonly tunnel: DesiredTunnel;
   readonly asked: Asked;
@@ -23,7 +23,7 @@ export interface TunnelGateInput {
   readonly inCampaign: (device: string) => boolean;
 }
 
-export interface ClosedGate {
+interface ClosedGate {
   readonly code: "gate.busy" | "gate.stale" | "gate.siblingUnhealthy" | "gate.window";
   readonly why: string;
   readonly next: string;

@@ -7,12 +7,12 @@ import type { PlannedTunnel } from "../site-plan.ts";
 import { objectOf, textOf } from "./http.ts";
 
 /**
- * What becomes of an operation: `failsGiven` fails, and the gateway has the key all the same; `lies`
- * is called succeeded, and the gateway has the old one.
+ * What becomes of an operation: `failsGiven` fails, and the gateway has the key all the same;
+ * `lies` is called succeeded, and the gateway has the old one.
  */
-export type SharedKeyFate = "succeeds" | "fails" | "failsGiven" | "lies";
+type SharedKeyFate = "succeeds" | "fails" | "failsGiven" | "lies";
 
-export type SharedKeyPut =
+type SharedKeyPut =
   | { readonly kind: "accepted" | "busy"; readonly operation: string }
   | { readonly kind: "malformed" };
 

@@ -1,5 +1,5 @@
-// An agent whose tunnels end at gateways of a real cloud, with routers and vault of a simulated site:
-// the pre-shared keys change by the agent alone.
+// An agent whose tunnels end at gateways of a real cloud, with routers and vault of a simulated
+// site: the pre-shared keys change by the agent alone.
 
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
@@ -28,13 +28,14 @@ function siblingPlan(tunnels: number): SitePlan {
   return { ...plan, tunnels: plan.tunnels.map((one) => ({ ...one, remotePrefix })) };
 }
 
-function configOf(site: Site): string {
+/** Tunnels alone, whose keys the agent gives to their gateways. */
+export function gatewayConfig(site: Site, azure: string, address: string): string {
   const { plan } = site;
   const devices = [...new Set(plan.tunnels.map(({ device }) => device))];
   return [
     "version: 1",
     "site: demo",
-    `azure: { cloud: public, vault: "${vaultBase}", identity: { kind: arc } }`,
+    `azure: { ${azure} }`,
     "devices:",
     ...devices.map((name) => `  - { name: ${name}, driver: sim, address: "${address}" }`),
     "tunnels:",
@@ -42,7 +43,9 @@ function configOf(site: Site): string {
       `  - name: ${tunnel.name}`,
       `    device: ${tunnel.device}`,
       `    local: { address: ${tunnel.localAddress} }`,
-      `    remote: { address: ${tunnel.remoteAddress}, azureConnection: ${connectionId(site, tunnel)} }`,
+      "    remote:",
+      `      address: ${tunnel.remoteAddress}`,
+      `      azureConnection: ${connectionId(site, tunnel)}`,
       `    protects: { local: [${tunnel.localPrefix}], remote: [${tunnel.remotePrefix}] }`,
       `    auth: { psk: ${tunnel.pskSecret}, farEnd: agent }`,
     ]),
@@ -143,7 +146,8 @@ export class GatewayStage {
     void agent.run(signal);
     if (agent.intent !== undefined) return;
     await this.site.clock.sleep(1_000);
-    const text = configOf(this.site);
+    const azure = `cloud: public, vault: "${vaultBase}", identity: { kind: arc }`;
+    const text = gatewayConfig(this.site, azure, address);
     const answer = await agent.apply({ text, file: "demo", who: "test", queue: false }, signal);
     if (answer.kind !== "accepted") throw new Error(JSON.stringify(answer));
   }

@@ -250,6 +250,16 @@ const edits: readonly Row[] = [
     "ckn: erd-demo-2-cak",
     ['33:42 groups[0].links[1].key.ckn: "erd-demo-2-cak" stands twice'],
   ],
+  [
+    "auth: { psk: hub-1-psk }",
+    "auth: { psk: hub-1-psk, farEnd: agent }",
+    ["40:37 tunnels[0].auth.farEnd: is agent"],
+  ],
+  [
+    "auth: { psk: hub-1-psk }",
+    "auth: { certificate: hub, authorities: roots, peer: CN=hub, farEnd: manual }",
+    ["40:26 tunnels[0].auth.certificate: is set", "40:73 tunnels[0].auth.farEnd: is set"],
+  ],
   ["psk: hub-1-psk", "psk: erd-demo-1-cak", ["40:18 tunnels[0].auth.psk: is a link's secret"]],
   [
     "auth: { psk: hub-1-psk }",

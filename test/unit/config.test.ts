@@ -408,8 +408,32 @@ describe("a config of a real cloud", () => {
     expect(() => desiredOf(real(port))).toThrow("a real cloud knows no such port");
   });
 
+  const giving = (text: string): string =>
+    text.replace("psk: hub-1-psk", "psk: hub-1-psk, farEnd: agent");
+  const port = `${network}/expressRoutePorts/erd-demo`;
+
+  it("may have a tunnel's key given to its gateway by the agent", () => {
+    const desired = desiredOf(giving(real(port)));
+    const auth = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" };
+    expect(desired.tunnels.map((tunnel) => tunnel.auth)).toEqual([auth]);
+    expect(desiredOf(real(port)).tunnels[0]?.auth).toMatchObject({ farEnd: "manual" });
+  });
+
+  it("names the connection whose key the agent gives, and no other tunnel is of it", () => {
+    const bare = giving(real(port)).replace(`, azureConnection: ${connection}`, "");
+    expect(() => desiredOf(bare)).toThrow("names no remote.azureConnection to write to");
+    const [, first = ""] = /(  - name: hub-1\n(?: {4}.*\n)+)/.exec(giving(real(port))) ?? [];
+    const second = first
+      .replace("name: hub-1", "name: hub-2")
+      .replaceAll("10.100.", "10.101.")
+      .replace("203.0.113.1", "203.0.113.2")
+      .replace("psk: hub-1-psk, farEnd: agent", "psk: hub-2-psk")
+      .replace(connection, connection.replace("hub-1", "HUB-1"));
+    const both = giving(real(port)).replace(first, `${first}${second}`);
+    expect(() => desiredOf(both)).toThrow("hub-2 is of the same connection");
+  });
+
   it("names no connection by a path that leads elsewhere", () => {
-    const port = `${network}/expressRoutePorts/erd-demo`;
     const odd = `${group}/../x/connections/hub-1`;
     expect(() => desiredOf(real(port, odd))).toThrow("it is no resource id");
     expect(() => desiredOf(real(port, "hub-1"))).toThrow("azureConnection");

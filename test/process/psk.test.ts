@@ -1,0 +1,150 @@
+// An agent of its own gives a gateway its key: vault and management API over TLS, as they are, and
+// not an octet of any key in what it lets out.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ask } from "#agent/cli/client.ts";
+import type { PskReport } from "#agent/tunnel-auth.ts";
+import { siteHandler } from "#sim/faces/site.ts";
+import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
+import { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
+import { buildSite } from "#sim/site.ts";
+import { gatewayConfig } from "../fleet/gateway-stage.ts";
+import { Emissions } from "./emissions.ts";
+import { Life } from "./life.ts";
+
+const command = join(import.meta.dirname, "../../agent/bin.js");
+const psks = [
+  "A_PSK_that_goes_over_TLS_to_Azure",
+  String.raw`Another_one_with_"quotes"_and_a_\_in_it`,
+  "A_third_one_that_Azure_refuses",
+] as const;
+const speed = 5;
+const leashMs = 500;
+const patienceMs = 60_000;
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-psk-")));
+const emissions = new Emissions();
+let cloud: AzureServed;
+let served: Served;
+let pace: Pace;
+let agent: Life;
+const given: string[] = [];
+
+beforeAll(async () => {
+  cloud = await serveAzure({
+    ...{ folder, port: 0 },
+    site: (vaultBase) => {
+      const shape = { seed: "psk", name: "demo", groups: 1, tunnels: 1, start: "clear" } as const;
+      return buildSite({ ...shape, vaultBase, wallStart: Date.now() });
+    },
+  });
+  const { site, azure } = cloud;
+  azure.arm.sharedKeys.given = (_tunnel, key) => given.push(new TextDecoder().decode(key));
+  site.setSpeed(speed);
+  const leash = leashClock(siteHandler(site), site.clock, leashMs);
+  const socket = join(folder, "site.sock");
+  served = await serveSite(leash.handler, socket);
+  pace = paceClock(site.clock, { speed, hold: leash.hold });
+  agent = start("agent", "--site", `unix:${socket}`);
+  await agent.until('"code":"ready"');
+  const { base, tenant, clientId, certificate } = cloud;
+  const identity = `kind: clientCertificate, tenant: ${tenant}, client: ${clientId}`;
+  const place = `cloud: loopback, vault: "${base}", authority: "${base}", arm: "${base}"`;
+  const text = `${place}, identity: { ${identity}, certificate: "file:${certificate}" }`;
+  const file = join(folder, "site.yaml");
+  writeFileSync(file, gatewayConfig(site, text, `unix:${socket}`));
+  expect(await run("apply", file, "--yes")).toMatchObject({ exit: 0 });
+  await until(async () => site.tunnelTruth()[0]?.up === true && (await psk()).secretId !== null);
+}, 120_000);
+afterAll(async () => {
+  agent.child.kill("SIGKILL");
+  await agent.ended;
+  await pace.stop();
+  await Promise.all([served.close(), cloud.close()]);
+  rmSync(folder, { recursive: true });
+});
+
+function start(...argv: readonly string[]): Life {
+  const own = { LINKSEAL_HOME: folder, TMPDIR: folder, NODE_EXTRA_CA_CERTS: cloud.ca };
+  const env = { ...process.env, ...own };
+  const child = spawn(process.execPath, [command, ...argv], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return new Life(child);
+}
+
+async function run(...argv: readonly string[]): Promise<{ said: string; exit: number | null }> {
+  const life = start(...argv);
+  await life.ended;
+  emissions.take(`${argv.join(" ")} ${emissions.places.length}`, life.said);
+  return { said: life.said, exit: life.child.exitCode };
+}
+
+async function psk(): Promise<PskReport> {
+  const socket = join(folder, "run/view.sock");
+  const told = await ask({ role: "view", method: "GET", path: "/v1/psk", socket });
+  emissions.take(`GET /v1/psk ${emissions.places.length}`, JSON.stringify(told));
+  return (told as { psks: readonly [PskReport] }).psks[0];
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const begun = performance.now(); !(await holds()); await rest(200)) {
+    if (performance.now() - begun > patienceMs) throw new Error(JSON.stringify(await psk()));
+  }
+}
+
+const isInUse = (id: string) => async (): Promise<boolean> => (await psk()).secretId === id;
+
+describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 }, () => {
+  it("does so when it is told to, and says where it stands", async () => {
+    const id = cloud.site.vault.put("hub-1-psk", psks[0]);
+    const done = await run("psk", "proceed", "hub-1");
+    expect(done).toMatchObject({ exit: 0 });
+    expect(done.said).toContain("the gateway's is written by the agent");
+    expect(given).toEqual([psks[0]]);
+    expect(await psk()).toMatchObject({ farEnd: "agent", secretId: id, next: null });
+  });
+
+  it("does so by itself where a newer version lies in the vault", async () => {
+    const id = cloud.site.vault.put("hub-1-psk", psks[1]);
+    await until(isInUse(id));
+    expect(given).toEqual(psks.slice(0, 2));
+    expect(cloud.site.tunnelTruth()).toMatchObject([{ up: true }]);
+  });
+
+  it("is told by Azure which right it lacks, and changes nothing", async () => {
+    cloud.azure.faults.arm.strike("authorizationFailed");
+    cloud.site.vault.put("hub-1-psk", psks[2]);
+    const { said, exit } = await run("psk", "proceed", "hub-1");
+    expect([exit, said]).toEqual([1, expect.stringContaining("keeps its old key at both ends")]);
+    expect(said).toContain("Microsoft.Network/connections/sharedKey/write");
+    expect(given).toHaveLength(2);
+    const shown = await run("psk", "show");
+    expect(shown.said).toContain("waiting: hub-1-psk version");
+    expect(shown.said).toContain("next: linkseal psk proceed hub-1, to begin now");
+  });
+
+  it("asks for no key back, and lets none out", async () => {
+    const asked = cloud.azure.answered.filter(({ path }) => /sharedkey/i.test(path));
+    expect(new Set(asked.map(({ method }) => method))).toEqual(new Set(["PUT"]));
+    await run("status", "--json");
+    await run("events", "--json");
+    await run("journal", "--json");
+    emissions.takeProcess(agent.pid);
+    agent.child.kill("SIGTERM");
+    await agent.ended;
+    expect(agent.child.exitCode).toBe(0);
+    emissions.take("log", agent.said);
+    for (const name of ["state", "run"]) emissions.takeFolder(join(folder, name));
+    const keys = psks.map((text) => ({ id: text.slice(0, 6), bytes: Buffer.from(text) }));
+    console.log(`${emissions.places.length} places were searched for ${keys.length} keys`);
+    expect(emissions.places).toEqual(expect.arrayContaining([expect.stringMatching(/journal/)]));
+    expect(emissions.find(keys)).toEqual([]);
+  });
+});
