@@ -10,7 +10,7 @@ import type { Desired, DesiredTunnel } from "./desired.ts";
 
 export interface GatewaysParts {
   readonly world: Pick<World, "clock">;
-  readonly desired: Pick<Desired, "rotation">;
+  readonly desired: Desired;
   /** The gateway where the agent gives it its key; undefined = a person does. */
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
 }

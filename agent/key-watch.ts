@@ -98,7 +98,7 @@ export class KeyWatch {
 
   #ofTunnels(): Question[] {
     return this.#parts.desired.tunnels.map(({ name: about, device, auth }): Question => {
-      const names = auth.kind === "psk" ? [auth.secret] : [auth.secret, auth.authorities];
+      const names = auth.kind === "certificate" ? [auth.secret, auth.authorities] : [auth.secret];
       const ask = (signal: AbortSignal): Promise<readonly UsedUntil[]> =>
         this.#endsOf(names, undefined, about, [device], signal);
       return { about, ask };

@@ -3,6 +3,7 @@
 import type { PeerState } from "#hal/device.ts";
 import {
   type DeviceState,
+  type IpsecTunnel,
   type KeyRef,
   type MacsecPort,
   type PortName,
@@ -35,6 +36,12 @@ export function bgpUp(state: DeviceState, port: PortName): boolean {
 export function drainOf(state: DeviceState, port: PortName): "on" | "off" {
   const drains = strongValue(state.routing)?.drains ?? [];
   return drains.some((entry) => entry.port === port) ? "on" : "off";
+}
+
+/** IKE agreed on keys for its SAs, or people did. */
+export function isKeyed({ ike }: Pick<IpsecTunnel, "ike">): boolean {
+  const state = strongValue(ike);
+  return state === "established" || state === "static";
 }
 
 /** Controlled port open under MACsec with this key in charge and every live peer responding. */

@@ -122,11 +122,11 @@ export class Orders {
     });
   }
 
-  /** The gateway of that tunnel has the newest version of its pre-shared key now, or gets it. */
+  /** The far end of that tunnel has the newest version of its keys now, or gets it. */
   async proceedPsk(name: string, by: string, signal: AbortSignal): Promise<PskReport> {
     let report: PskReport | undefined;
     await this.#tunnelByHand(name, async (crew, tunnel) => {
-      if (tunnel.auth.kind !== "psk") {
+      if (tunnel.auth.kind === "certificate") {
         const text = `${name} shows a certificate and has no pre-shared key`;
         throw refusal("usage", name, text, "linkseal psk show");
       }

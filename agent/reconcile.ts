@@ -10,7 +10,13 @@ import type { Instant, World } from "#hal/world.ts";
 import { riskAccepted } from "./campaign/begin.ts";
 import { withinOf } from "./campaign/effects.ts";
 import { commitLost } from "./commit-lost.ts";
-import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
+import {
+  type Desired,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+  tunnelRisk,
+} from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
@@ -286,9 +292,10 @@ export class Reconciler {
     if (failed !== undefined) throw failed;
   }
 
-  #isRefused({ weaknesses }: DesiredTunnel): boolean {
+  #isRefused(tunnel: DesiredTunnel): boolean {
     const { desired, world } = this.#parts;
-    return weaknesses.length > 0 && !riskAccepted(desired, "weakTunnel", world.clock.wall());
+    if (tunnel.weaknesses.length === 0) return false;
+    return !riskAccepted(desired, tunnelRisk(tunnel), world.clock.wall());
   }
 
   // Only after the others have their turn.
@@ -297,10 +304,11 @@ export class Reconciler {
     if (weak === undefined) return;
     const { name, weaknesses } = weak;
     const text = `${name} is not set up under a weak policy: its risk is not accepted`;
+    const instead = weak.auth.kind === "static" ? "use IKE" : "set policy: strong";
     throw new LinksealError("gate.riskNotAccepted", `${text} (${weaknesses.join(", ")})`, {
       effect: "none",
       where: name,
-      next: "accept weakTunnel with a later date, or set policy: strong",
+      next: `accept ${tunnelRisk(weak)} with a later date, or ${instead}`,
     });
   }
 

@@ -1,6 +1,7 @@
 // What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key
-// waits until a person has given it to the gateway, or is given by the agent; a newer certificate
-// needs nobody. Either is proven by SAs made with it, and goes back where the gateway refuses it.
+// waits until a person has given it to the gateway, or is given by the agent; newer static keys
+// wait for a person; a newer certificate needs nobody. Each is proven by SAs made with it, and goes
+// back where the far end refuses it.
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
@@ -24,9 +25,10 @@ export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly inCampaign: (device: string) => boolean;
 }
 
-/** How a tunnel's pre-shared key stands: ids of versions, never a value. */
+/** How the key that both ends of a tunnel share stands: ids of versions, never a value. */
 export interface PskReport {
   readonly tunnel: string;
+  readonly kind: "psk" | "static";
   /** Who gives a newer version to the gateway. */
   readonly farEnd: "manual" | "agent";
   /** null = linkseal did not set this tunnel up. */
@@ -43,7 +45,7 @@ export interface PskReport {
 const vaultMs = 300_000;
 /** What was refused is tried again this often; sooner where both ends may differ meanwhile. */
 const retryMs = {
-  ...{ psk: 60_000, certificate: 600_000 },
+  ...{ psk: 60_000, certificate: 600_000, static: 600_000 },
   ...{ waiting: 300_000, giving: 15_000, returning: 60_000 },
 } as const;
 
@@ -51,6 +53,7 @@ const beginnings = {
   psk: "a person must give it to the gateway",
   agent: "it is given to the gateway soon",
   certificate: "it is shown to the gateway soon",
+  static: "a person must give the far end the same keys and SPIs",
 } as const;
 
 const beingGiven = "it is given to the gateway, and ours follows";
@@ -86,7 +89,9 @@ export class TunnelAuths {
 
   psks(): readonly PskReport[] {
     const { desired } = this.#parts;
-    return desired.tunnels.filter(({ auth }) => auth.kind === "psk").map((one) => this.#psk(one));
+    return desired.tunnels
+      .filter(({ auth }) => auth.kind !== "certificate")
+      .map((one) => this.#psk(one));
   }
 
   /** Ends what a predecessor began, notices newer versions, and takes those that need nobody. */
@@ -140,7 +145,8 @@ export class TunnelAuths {
             ...{ since: next.since, because: next.because },
           };
     const farEnd = this.#parts.gatewayKey(tunnel) === undefined ? "manual" : "agent";
-    return { tunnel: tunnel.name, farEnd, secretId: auth?.secretId ?? null, next: coming };
+    const kind = tunnel.auth.kind === "static" ? "static" : "psk";
+    return { tunnel: tunnel.name, kind, farEnd, secretId: auth?.secretId ?? null, next: coming };
   }
 
   async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
@@ -241,7 +247,8 @@ export class TunnelAuths {
       throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
     }
     const offered = lookout.capabilities(device)?.ipsec?.rekeys;
-    if (offered?.includes("reauthenticate") !== true) {
+    // Static keys are proven by what is received, and nobody authenticates.
+    if (tunnel.auth.kind !== "static" && offered?.includes("reauthenticate") !== true) {
       const why = `${device} offers no fresh authentication that would prove it`;
       throw refusal("device.unsupported", name, why, "linkseal driver list");
     }
@@ -350,18 +357,18 @@ export class TunnelAuths {
     const because = "it is told to the router, and not proven yet";
     const begun = await this.#move(tunnel, changing, { state: "switching", because });
     try {
-      await this.#ours.take(tunnel, next.auth, signal);
+      await this.#ours.take(tunnel, next, signal);
     } catch (error) {
       // An agent that ends, or a router that does not answer, leaves it to the next turn.
       if (!(error instanceof LinksealError) || error.code.startsWith("transport.")) throw error;
-      const isRefusal = error.code === "device.rejected" || error.code === "verify.timeout";
+      const isRefusal = refusals.has(error.code) && auth.kind !== "static";
       const text = isRefusal ? `the gateway refuses it: ${error.message}` : error.message;
       if (isGiven) {
         const back = { state: "returning", because: text, trouble: text } as const;
         await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
       } else {
-        // What the vault did not give was not told to anybody.
-        const isTold = !error.code.startsWith("vault.");
+        // What the vault did not give nobody was told, and static keys take themselves back.
+        const isTold = !error.code.startsWith("vault.") && auth.kind !== "static";
         if (isTold) await this.#ours.put(tunnel, auth, signal);
         await this.#move(tunnel, begun, { state: "waiting", because: text });
       }
@@ -417,9 +424,14 @@ function isSettled({ next }: AuthInUse): boolean {
   return next === undefined || next.state === "waiting" || next.state === "held";
 }
 
+const refusals: ReadonlySet<string> = new Set(["device.rejected", "verify.timeout"]);
+
 /** No SA is left that another key could cost. */
 function isRefused(tunnel: DesiredTunnel, seen: DeviceState): boolean {
   const now = seen.ipsec.find(({ name }) => name === tunnel.name);
+  if (tunnel.auth.kind === "static") {
+    return now === undefined || strongValue(now.sas)?.length === 0;
+  }
   return now?.trouble !== undefined && strongValue(now.ike) !== "established";
 }
 
@@ -436,7 +448,7 @@ function retryOf(step: Exclude<Step, "nothing">, { auth, state }: NextAuth): num
 }
 
 export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
-  if (one.kind === "psk" || other.kind === "psk") {
+  if (one.kind !== "certificate" || other.kind !== "certificate") {
     return one.kind === other.kind && one.secretId === other.secretId;
   }
   const { secretId, authoritiesId, peer } = other;
@@ -444,17 +456,24 @@ export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
 }
 
 function refused({ name, auth }: DesiredTunnel, why: string, cause: LinksealError): LinksealError {
-  const what = auth.kind === "psk" ? "key" : "certificate";
+  const what = { psk: "key", certificate: "certificate", static: "keys" }[auth.kind];
   const next = nextOf(auth, name);
   const text = `${name} keeps its old ${what}, and its SAs: ${why}`;
   return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
 }
 
 function nextOf(auth: DesiredTunnel["auth"], name: string): string {
-  if (auth.kind === "certificate") return "put a version into the vault that the gateway takes";
-  return auth.farEnd === "agent"
-    ? `linkseal psk show ${name}`
-    : `give the gateway the newer version, then linkseal psk proceed ${name}`;
+  const proceed = `linkseal psk proceed ${name}`;
+  switch (auth.kind) {
+    case "certificate":
+      return "put a version into the vault that the gateway takes";
+    case "static":
+      return `put a version with new SPIs into the vault, give it to the far end, then ${proceed}`;
+    case "psk":
+      return auth.farEnd === "agent"
+        ? `linkseal psk show ${name}`
+        : `give the gateway the newer version, then ${proceed}`;
+  }
 }
 
 function notGiven({ name }: DesiredTunnel, cause: LinksealError, what: string): LinksealError {
@@ -469,6 +488,6 @@ function refusal(
   why: string,
   next: string,
 ): LinksealError {
-  const text = `the pre-shared key of ${where} is not changed: ${why}`;
+  const text = `the key of ${where} is not changed: ${why}`;
   return new LinksealError(code, text, { effect: "none", where, next });
 }

@@ -7,7 +7,8 @@ import { strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import { withinOf } from "./campaign/effects.ts";
 import type { Desired, DesiredTunnel } from "./desired.ts";
-import type { JournalRecord } from "./journal/memory.ts";
+import type { JournalRecord, NextAuth } from "./journal/memory.ts";
+import { isKeyed } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { tunnelSpec } from "./plan.ts";
 
@@ -33,13 +34,24 @@ export class OurEnds {
 
   /** What it shows from the next authentication on. */
   async put(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
-    const change = [{ kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) }] as const;
-    await this.#commit(tunnel, change, signal);
+    await this.#commit(tunnel, [putOf(tunnel, auth)], signal);
   }
 
   /** Resolves once SAs stand that no look has shown before. */
-  async take(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
+  async take(
+    tunnel: DesiredTunnel,
+    { auth, state }: Pick<NextAuth, "auth" | "state">,
+    signal: AbortSignal,
+  ): Promise<void> {
     const before = await this.#sasOf(tunnel, signal);
+    if (auth.kind === "static") {
+      // What a predecessor made of it before he ended is the newest.
+      const old = state === "switching" ? new Map([...before].slice(1)) : before;
+      // Where nothing stands there is nothing that a wrong word could cost.
+      const prove = old.size === 0 ? noProof : () => this.#received(tunnel, old, signal);
+      await this.#commit(tunnel, [putOf(tunnel, auth)], signal, prove);
+      return;
+    }
     await this.put(tunnel, auth, signal);
     // Of a certificate the device makes new SAs right away.
     if (before.size > 0 && auth.kind === "psk") {
@@ -49,19 +61,34 @@ export class OurEnds {
     const { clock } = this.#parts.world;
     for (let over = 0; over < proofMs; over += pollMs) {
       const now = await this.#sasOf(tunnel, signal);
-      if ([...now].some((spi) => !before.has(spi))) return;
+      if ([...now.keys()].some((spi) => !before.has(spi))) return;
       await clock.sleep(pollMs, signal);
     }
-    const text = `no new SA of ${tunnel.name} came up within ${proofMs / 1_000} s`;
-    throw new LinksealError("verify.timeout", text, {
-      effect: "applied",
-      where: tunnel.name,
-      next: `linkseal tunnels ${tunnel.name}`,
-    });
+    throw unproven(tunnel, `no new SA of ${tunnel.name} came up within ${proofMs / 1_000} s`);
   }
 
-  /** SPIs of what an established IKE SA receives by. */
-  async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<ReadonlySet<number>> {
+  /** Resolves once the far end was heard by an SA that was not there before. */
+  async #received(
+    tunnel: DesiredTunnel,
+    before: ReadonlyMap<number, bigint>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock } = this.#parts.world;
+    let isThere = false;
+    for (let over = 0; over < proofMs; over += pollMs) {
+      const now = [...(await this.#sasOf(tunnel, signal))].filter(([spi]) => !before.has(spi));
+      if (now.some(([, packets]) => packets > 0n)) return;
+      isThere ||= now.length > 0;
+      await clock.sleep(pollMs, signal);
+    }
+    if (!isThere) throw unproven(tunnel, "the newer version has the SPIs of the one in use");
+    const heard = `nothing was received by the new SA of ${tunnel.name}`;
+    const why = "the far end has other keys, does not send by them yet, or has nothing to send";
+    throw unproven(tunnel, `${heard} within ${proofMs / 1_000} s: ${why}`);
+  }
+
+  /** What it receives by now: packets by SPI, the newest first; none while IKE is not up. */
+  async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
     const state = await this.#parts.lookout.look(tunnel.device, signal);
     if (state === undefined) {
       const text = `${tunnel.device} cannot be read`;
@@ -69,15 +96,16 @@ export class OurEnds {
       throw new LinksealError("transport.unreachable", text, details);
     }
     const seen = state.ipsec.find(({ name }) => name === tunnel.name);
-    if (seen === undefined || strongValue(seen.ike) !== "established") return new Set();
-    const sas = strongValue(seen.sas) ?? [];
-    return new Set(sas.flatMap(({ direction, spi }) => (direction === "in" ? [spi] : [])));
+    if (seen === undefined || !isKeyed(seen)) return new Map();
+    const inward = (strongValue(seen.sas) ?? []).filter(({ direction }) => direction === "in");
+    return new Map(inward.map(({ spi, packets }) => [spi, packets]));
   }
 
   async #commit(
     { device: where }: DesiredTunnel,
     change: DeviceChange,
     signal: AbortSignal,
+    prove: () => Promise<void> = noProof,
   ): Promise<void> {
     const { lookout, world, keys, desired, write } = this.#parts;
     const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
@@ -96,7 +124,25 @@ export class OurEnds {
       if (isUndone) await write({ kind: "pending", device: where, token: null });
       throw error;
     }
+    try {
+      await prove();
+    } catch (error) {
+      if (within !== "final") await bounded("unknown", (limit) => transaction.rollback(limit));
+      await write({ kind: "pending", device: where, token: null });
+      throw error;
+    }
     if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
     await write({ kind: "pending", device: where, token: null });
   }
+}
+
+const noProof = async (): Promise<void> => undefined;
+
+function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
+  return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
+}
+
+function unproven({ name: where }: DesiredTunnel, text: string): LinksealError {
+  const next = `linkseal tunnels ${where}`;
+  return new LinksealError("verify.timeout", text, { effect: "applied", where, next });
 }

@@ -234,6 +234,7 @@ export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
       // What is in them is looked at by the driver, which has to take them apart.
       case "certificate":
       case "authorities":
+      case "static":
         return vault.read(ref.secretId, signal);
     }
   };
@@ -289,7 +290,7 @@ async function chooseSecret(
 
 /**
  * The versions that a tunnel's authentication takes now. A pre-shared key in use is left by
- * `psk proceed` alone, because the gateway has to change with it.
+ * `psk proceed` alone, because the gateway has to change with it; static keys are left so too.
  */
 export async function chooseAuth(
   vault: KeyVault,
@@ -297,9 +298,9 @@ export async function chooseAuth(
   { now, inUse }: { readonly now: WallTime; readonly inUse?: string | undefined },
   signal: AbortSignal,
 ): Promise<TunnelAuth> {
-  if (auth.kind === "psk") {
+  if (auth.kind !== "certificate") {
     return {
-      kind: "psk",
+      kind: auth.kind,
       secretId: await chooseSecret(vault, auth.secret, { now, inUse }, signal),
     };
   }
@@ -318,8 +319,8 @@ export async function newerAuth(
   if (wanted.kind !== inUse.kind) return undefined;
   const at = { now, inUse: inUse.secretId };
   const secretId = await newerVersion(vault, wanted.secret, at, signal);
-  if (inUse.kind === "psk" || wanted.kind === "psk") {
-    return secretId === undefined ? undefined : { kind: "psk", secretId };
+  if (inUse.kind !== "certificate" || wanted.kind !== "certificate") {
+    return secretId === undefined ? undefined : { ...inUse, secretId };
   }
   const roots = { now, inUse: inUse.authoritiesId };
   const authoritiesId = await newerVersion(vault, wanted.authorities, roots, signal);

@@ -134,7 +134,7 @@ function refuseForm(spec: TunnelSpec, planning: Planning): void {
     throw rejected(planning, name, `a name there has at most ${nameMax} characters`);
   }
   if (auth.kind !== "psk") {
-    const why = "certificates are offered on Linux alone";
+    const why = "other keys than pre-shared ones are offered on Linux alone";
     throw refused(planning, "device.unsupported", name, why);
   }
   const isIPv4Alone =

@@ -41,17 +41,22 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
     case "port.shut":
     case "port.open":
       return undefined;
-    case "ipsec.putTunnel":
+    case "ipsec.putTunnel": {
+      const keying = part.tunnel.auth.kind === "static" ? "static" : "ike";
+      return ipsec?.keying.includes(keying) === true ? undefined : missingKeyings[keying];
+    }
     case "ipsec.removeTunnel":
-      return ipsec?.keying.includes("ike") === true ? undefined : "IPsec keyed by IKE";
+      return ipsec === undefined ? "IPsec" : undefined;
     case "ipsec.rekey":
-      if (ipsec?.keying.includes("ike") !== true) return "IPsec keyed by IKE";
+      if (ipsec?.keying.includes("ike") !== true) return missingKeyings.ike;
       return ipsec.rekeys.includes(part.what) ? undefined : missingRekeys[part.what];
     case "port.drain":
     case "port.restore":
       return drain?.means.includes(part.means) === true ? undefined : `drain by ${part.means}`;
   }
 }
+
+const missingKeyings = { ike: "IPsec keyed by IKE", static: "IPsec with static keys" } as const;
 
 const missingRekeys: Readonly<Record<RekeyWhat, string>> = {
   child: "new IPsec SAs on demand",

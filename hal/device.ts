@@ -116,7 +116,8 @@ export interface MacsecCapabilities {
 
 interface IpsecCapabilities {
   readonly keying: readonly ("ike" | "static")[];
-  readonly authentication: readonly TunnelAuth["kind"][];
+  /** Of IKE. */
+  readonly authentication: readonly Exclude<TunnelAuth["kind"], "static">[];
   readonly atomicReplace: boolean;
   /** What is renewed on demand while the old one still carries (RFC 7296, 2.8). */
   readonly rekeys: readonly RekeyWhat[];
@@ -200,7 +201,10 @@ export type PortChange =
 
 export type SecretRef =
   | { readonly kind: "cak"; readonly key: KeyRef }
-  | { readonly kind: "psk" | "certificate" | "authorities"; readonly secretId: string };
+  | {
+      readonly kind: "psk" | "certificate" | "authorities" | "static";
+      readonly secretId: string;
+    };
 /** The caller owns the returned Secret and wipes it. */
 export type KeyResolver = (ref: SecretRef) => Promise<Secret>;
 

@@ -6,7 +6,8 @@ import type { TunnelAuth } from "./model.ts";
 export function authSecrets(auth: TunnelAuth): readonly SecretRef[] {
   switch (auth.kind) {
     case "psk":
-      return [{ kind: "psk", secretId: auth.secretId }];
+    case "static":
+      return [{ kind: auth.kind, secretId: auth.secretId }];
     case "certificate":
       return [
         { kind: "certificate", secretId: auth.secretId },

@@ -95,7 +95,7 @@ function applyPart(config: MutableConfig, part: PortChange, context: ChangeConte
     case "ipsec.putTunnel": {
       const { auth, name } = part.tunnel;
       if (auth.kind !== "psk") {
-        const text = `${name}: this router knows no certificates`;
+        const text = `${name}: this router knows pre-shared keys alone`;
         throw deviceError("device.unsupported", context.device, text);
       }
       const psk = bytesOf(context, auth.secretId);

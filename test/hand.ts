@@ -174,6 +174,7 @@ export class Hand {
       case "psk":
       case "certificate":
       case "authorities":
+      case "static":
         return Secret.take("psk", new TextEncoder().encode(this.site.vault.value(ref.secretId)));
     }
   };

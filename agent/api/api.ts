@@ -77,7 +77,7 @@ export const routes: Readonly<Record<string, Route>> = {
   },
   "GET /v1/psk": {
     role: "view",
-    title: "Pre-shared keys of tunnels: versions in use and what comes (linkseal.psks/1)",
+    title: "Keys that tunnels share: versions in use and what comes (linkseal.psks/1)",
     run: ({ agent }) => ({
       schema: "linkseal.psks/1",
       psks: agent.crew?.tunnelAuths.psks() ?? [],
@@ -238,8 +238,7 @@ export const routes: Readonly<Record<string, Route>> = {
   },
   "POST /v1/psk/proceed": {
     role: "admin",
-    title:
-      "The gateway of {tunnel} has the newest pre-shared key, or gets it: ours follows, by proof",
+    title: "The far end of {tunnel} has the newest key, or gets it: ours follows, by proof",
     run: async ({ agent, body, who, signal }) =>
       await agent.orders.proceedPsk(textOf(body, "tunnel"), who, signal),
   },

@@ -1,4 +1,4 @@
-// psk: which version of its pre-shared key each tunnel runs on, and the step to the next.
+// psk: which version of the keys that it shares each tunnel runs on, and the step to the next one.
 
 import type { Command } from "commander";
 import type { PskReport } from "../tunnel-auth.ts";
@@ -12,7 +12,7 @@ interface Psks {
 }
 
 export function registerPsk(program: Command): void {
-  const psk = program.command("psk").description("pre-shared keys of tunnels; never a value");
+  const psk = program.command("psk").description("keys that both ends of a tunnel share; no value");
   verb(
     psk.command("show [tunnel]").description("the version in use, and the newer one that waits"),
     "linkseal psk show hub-1",
@@ -21,9 +21,9 @@ export function registerPsk(program: Command): void {
     psk
       .command("proceed <tunnel>")
       .description(
-        "the gateway has the newest version now, or gets it from the agent (farEnd: agent), in " +
-          "a window or not: ours follows, proven by a fresh authentication; where the gateway " +
-          "refuses it the old key and its SAs stay",
+        "the far end has the newest version now, or gets it from the agent (farEnd: agent), in " +
+          "a window or not: ours follows, proven by a fresh authentication or, of static keys, " +
+          "by packets; where it is not proven the old key and its SAs stay",
       ),
     "linkseal psk proceed hub-1",
   ).action(proceed);
@@ -34,11 +34,11 @@ async function showPsks(tunnel: string | undefined, options: Common): Promise<vo
   const told = await session.view<Psks>("/v1/psk");
   const psks = told.psks.filter((each) => tunnel === undefined || each.tunnel === tunnel);
   if (tunnel !== undefined && psks.length === 0) {
-    throw usage(`no tunnel ${tunnel} has a pre-shared key`, "linkseal psk show");
+    throw usage(`no tunnel ${tunnel} shares a key with its gateway`, "linkseal psk show");
   }
   await session.show({ ...told, psks }, (shown) =>
     shown.psks.length === 0
-      ? "No tunnel has a pre-shared key."
+      ? "No tunnel shares a key with its far end."
       : shown.psks.flatMap(linesOf).join("\n"),
   );
 }
@@ -49,9 +49,11 @@ async function proceed(tunnel: string, options: Common): Promise<void> {
   await session.show({ schema: "linkseal.psk/1", ...psk }, (shown) => linesOf(shown).join("\n"));
 }
 
-function linesOf({ tunnel, farEnd, secretId, next }: PskReport): readonly string[] {
-  const inUse =
+function linesOf({ tunnel, kind, farEnd, secretId, next }: PskReport): readonly string[] {
+  const label = kind === "static" ? "static keys, " : "";
+  const version =
     secretId === null ? "set up by somebody else, version not known" : versionOf(secretId);
+  const inUse = `${label}${version}`;
   const whose = farEnd === "agent" ? ", the gateway's is written by the agent" : "";
   if (next === null) return [`${tunnel}: ${inUse}${whose}`];
   const todo = todoOf(tunnel, farEnd, next.state);
@@ -70,7 +72,7 @@ function todoOf(tunnel: string, farEnd: PskReport["farEnd"], state: State): stri
   switch (state) {
     case "waiting":
       return farEnd === "manual"
-        ? `give it to the gateway, then ${proceed}`
+        ? `give it to the far end, then ${proceed}`
         : `${proceed}, to begin now`;
     case "giving":
     case "switching":

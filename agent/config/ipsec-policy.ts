@@ -147,7 +147,9 @@ export function policyFaults(written: WrittenPolicy): readonly PolicyFault[] {
       write: `${field}: ${profiles.strong[field]}`,
     })),
     ...algorithms.flatMap((field) => nameFault(field, written[field])),
-    ...(Object.keys(lifeMin) as Life[]).flatMap((field) => lifeFault(field, written[field])),
+    ...(Object.keys(lifeMin) as Life[]).flatMap((field) =>
+      lifeFault(field, written[field], profiles.strong[field]),
+    ),
   ];
   return faults.length > 0 ? faults : pairFaults(written as unknown as AzurePolicy);
 }
@@ -159,14 +161,18 @@ function nameFault(field: Algorithm, value: string | number | undefined): Policy
   return [{ field, what, rule, write: `${field}: ${profiles.strong[field]}` }];
 }
 
-function lifeFault(field: Life, value: string | number | undefined): PolicyFault[] {
+export function lifeFault(
+  field: Life,
+  value: string | number | undefined,
+  advised: string | number,
+): PolicyFault[] {
   const [low, high] = [lifeMin[field], lifeMax[field]];
   if (value === undefined) return [];
   if (typeof value === "number" && Number.isInteger(value) && value >= low && value <= high) {
     return [];
   }
   const rule = `it is a whole number from ${low} to ${high}`;
-  return [{ field, what: "is out of range", rule, write: `${field}: ${profiles.strong[field]}` }];
+  return [{ field, what: "is out of range", rule, write: `${field}: ${advised}` }];
 }
 
 const isGcm = (name: string): boolean => name.startsWith("GCM");

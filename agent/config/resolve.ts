@@ -16,9 +16,16 @@ import type {
   RotatePolicy,
   RotationSettings,
 } from "../desired.ts";
-import { ifIdOf, policyOf as ipsecPolicyOf, transformsOf, weaknesses } from "./ipsec-policy.ts";
+import {
+  ifIdOf,
+  policyOf as ipsecPolicyOf,
+  type TunnelPolicy,
+  transformsOf,
+  weaknesses,
+} from "./ipsec-policy.ts";
 import type { Config } from "./schema.ts";
 import { freezeOf, windowOf, windowTexts } from "./span.ts";
+import { staticTransformsOf, staticWeakness } from "./static-policy.ts";
 import { durationMs, endOfDay, speedGbps } from "./units.ts";
 
 /** Azure's own advice for what runs inside of a tunnel. */
@@ -199,7 +206,8 @@ function linkOf(group: string, link: Group["links"][number]): DesiredLink {
 
 // Which of them belong together is a rule of its own.
 function authOf(auth: Auth): DesiredAuth {
-  const { psk, farEnd = "manual", certificate, authorities = "", peer = "" } = auth;
+  const { psk, farEnd = "manual", certificate, staticKeys, authorities = "", peer = "" } = auth;
+  if (staticKeys !== undefined) return { kind: "static", secret: staticKeys };
   return certificate === undefined
     ? { kind: "psk", secret: psk ?? "", farEnd }
     : { kind: "certificate", secret: certificate, authorities, peer };
@@ -207,9 +215,18 @@ function authOf(auth: Auth): DesiredAuth {
 
 type Auth = Config["tunnels"][number]["auth"];
 
+type WholePolicy = TunnelPolicy & Pick<DesiredTunnel, "weaknesses">;
+
+function wholePolicyOf({ auth, policy }: Config["tunnels"][number]): WholePolicy {
+  if (auth.staticKeys !== undefined) {
+    return { ...staticTransformsOf(policy), weaknesses: [staticWeakness] };
+  }
+  const written = ipsecPolicyOf(policy);
+  return { ...transformsOf(written), weaknesses: weaknesses(written) };
+}
+
 function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
-  const policy = ipsecPolicyOf(tunnel.policy);
-  const { ike, esp, life } = transformsOf(policy);
+  const { ike, esp, life, weaknesses: weak } = wholePolicyOf(tunnel);
   return {
     name: tunnel.name,
     device: tunnel.device,
@@ -221,7 +238,7 @@ function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
     ike,
     transforms: esp,
     life,
-    weaknesses: weaknesses(policy),
+    weaknesses: weak,
     mtu: tunnel.mtu ?? innerMtu,
     ifId: tunnel.ifId ?? ifIdOf(tunnel.name),
     auth: authOf(tunnel.auth),

@@ -1,8 +1,16 @@
 // What the settings of a tunnel need of each other, of its device, and of the gateway.
 
-import { ifIdOf, policyFaults, policyOf, profiles, weaknesses } from "./ipsec-policy.ts";
+import {
+  ifIdOf,
+  type PolicyFault,
+  policyFaults,
+  policyOf,
+  profiles,
+  weaknesses,
+} from "./ipsec-policy.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
+import { staticFaults } from "./static-policy.ts";
 
 type Tunnel = Config["tunnels"][number];
 
@@ -16,14 +24,29 @@ export const tunnelRules: readonly Rule[] = [
       "`ipsecIntegrity` is the same as `ipsecEncryption`, and `ikeIntegrity`, the PRF, is a " +
       "hash; what RFC 8221 or RFC 8247 forbids (DES, MD5, group 1) is refused.",
     *find({ tunnels }) {
-      for (const [i, { policy }] of tunnels.entries()) {
-        if (typeof policy === "string") continue;
-        for (const { field, what, rule, write } of policyFaults(policy)) {
-          const path = ["tunnels", i, "policy", ...(field === undefined ? [] : [field])];
-          yield finding(path, what, rule, write);
-        }
+      for (const [i, { auth, policy }] of tunnels.entries()) {
+        if (typeof policy === "string" || isStatic(auth)) continue;
+        yield* faultsOf(i, policyFaults(policy));
       }
     },
+  },
+  {
+    says:
+      "With `auth.staticKeys` the policy is a map of `ipsecEncryption` (AES256, AES192, AES128), " +
+      "`ipsecIntegrity` (SHA512, SHA384, SHA256), `saLifeTimeSeconds` and " +
+      "`saDataSizeKilobytes`. Modes that count are refused: GCM (RFC 4106, 2), GMAC (RFC 4543, " +
+      "2), CCM (RFC 4309, 2), CTR (RFC 3686, 2.1).",
+    *find({ tunnels }) {
+      for (const [i, { auth, policy }] of tunnels.entries()) {
+        if (isStatic(auth)) yield* faultsOf(i, staticFaults(policy));
+      }
+    },
+  },
+  {
+    says:
+      "Static keys need the risk `staticKeys` in `acceptRisks`, with its date, and the driver " +
+      "`linux`; a gateway of Azure (`remote.azureConnection`) has none.",
+    find: staticTunnels,
   },
   {
     says:
@@ -31,7 +54,8 @@ export const tunnelRules: readonly Rule[] = [
       "the risk `weakTunnel` in `acceptRisks`, with its date.",
     *find(config) {
       if (accepts(config, "weakTunnel")) return;
-      for (const [i, { policy }] of config.tunnels.entries()) {
+      for (const [i, { auth, policy }] of config.tunnels.entries()) {
+        if (isStatic(auth)) continue;
         const isFaulty = typeof policy !== "string" && policyFaults(policy).length > 0;
         const [first] = isFaulty ? [] : weaknesses(policyOf(policy));
         if (first === undefined) continue;
@@ -42,8 +66,8 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "A tunnel has either `auth.psk`, or `auth.certificate` with `auth.authorities` and " +
-      "`auth.peer`; certificates are for the driver `linux` alone.",
+      "A tunnel has one of `auth.psk`, `auth.staticKeys`, and `auth.certificate` with " +
+      "`auth.authorities` and `auth.peer`; certificates are for the driver `linux` alone.",
     find: authentications,
   },
   {
@@ -76,9 +100,9 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      `A tunnel on a Linux host needs its \`charon\`, and a name of at most ${linkNameMax} ` +
-      "characters, which its xfrm interface gets; no protected prefix has the length 0: all else " +
-      "on the host would be blocked.",
+      "A tunnel on a Linux host needs its `charon`, unless its keys are static, and a name of at " +
+      `most ${linkNameMax} characters, which its xfrm interface gets; no protected prefix has ` +
+      "the length 0: all else on the host would be blocked.",
     find: tunnelsOfHosts,
   },
 ];
@@ -120,9 +144,17 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
   const drivers = new Map(devices.map(({ name, driver }) => [name, driver]));
   for (const [i, { auth, device }] of tunnels.entries()) {
     const path = ["tunnels", i, "auth"];
-    const { psk, certificate, farEnd, ...beside } = auth;
-    if (psk === undefined && certificate === undefined) {
+    const { psk, certificate, staticKeys, farEnd, ...beside } = auth;
+    if (psk === undefined && certificate === undefined && staticKeys === undefined) {
       yield finding(path, "is empty", "the ends prove who they are", "psk: NAME");
+    }
+    if (staticKeys !== undefined && (psk ?? certificate) !== undefined) {
+      const why = "with static keys nobody proves anything";
+      yield finding([...path, "staticKeys"], "is set", why, "leave one of them out");
+    }
+    if (farEnd !== undefined && psk === undefined) {
+      const why = "nothing but a pre-shared key is given to the gateway";
+      yield finding([...path, "farEnd"], "is set", why, "leave it out");
     }
     if (certificate === undefined) {
       const [strange] = Object.keys(beside);
@@ -134,10 +166,6 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
     if (psk !== undefined) {
       const why = "there is a certificate too";
       yield finding([...path, "psk"], "is set", why, "leave one of them out");
-    }
-    if (farEnd !== undefined) {
-      const why = "nobody gives a certificate to the gateway";
-      yield finding([...path, "farEnd"], "is set", why, "leave it out");
     }
     for (const field of ["authorities", "peer"] as const) {
       if (beside[field] !== undefined) continue;
@@ -169,6 +197,35 @@ function* writtenKeys({ azure, tunnels }: Config): Generator<Finding> {
   }
 }
 
+type Auth = Tunnel["auth"];
+const isStatic = ({ staticKeys }: Auth): boolean => staticKeys !== undefined;
+
+function* faultsOf(i: number, faults: readonly PolicyFault[]): Generator<Finding> {
+  for (const { field, what, rule, write } of faults) {
+    const path = ["tunnels", i, "policy", ...(field === undefined ? [] : [field])];
+    yield finding(path, what, rule, write);
+  }
+}
+
+function* staticTunnels(config: Config): Generator<Finding> {
+  const drivers = new Map(config.devices.map(({ name, driver }) => [name, driver]));
+  for (const [i, { auth, device, remote }] of config.tunnels.entries()) {
+    if (!isStatic(auth)) continue;
+    const path = ["tunnels", i, "auth", "staticKeys"];
+    if (!accepts(config, "staticKeys")) {
+      const why = "RFC 8221, 3: manual keying SHOULD NOT be used";
+      const write = "psk: NAME, or in a laboratory the risk staticKeys in acceptRisks";
+      yield finding(path, "is set", why, write);
+    }
+    if (drivers.get(device) !== "linux") {
+      yield finding(path, "is set", `${device} is keyed by IKE alone`, "psk: NAME");
+    }
+    if (remote.azureConnection === undefined) continue;
+    const where = ["tunnels", i, "remote", "azureConnection"];
+    yield finding(where, "is set", "a gateway of Azure has IKE and no static keys", "remove it");
+  }
+}
+
 function* tunnelsOfHosts({ devices, tunnels }: Config): Generator<Finding> {
   for (const [i, { driver, charon }] of devices.entries()) {
     if (charon === undefined || driver === "linux") continue;
@@ -179,7 +236,7 @@ function* tunnelsOfHosts({ devices, tunnels }: Config): Generator<Finding> {
   for (const [i, tunnel] of tunnels.entries()) {
     const host = hosts.get(tunnel.device);
     if (host === undefined) continue;
-    if (host.charon === undefined) {
+    if (host.charon === undefined && !isStatic(tunnel.auth)) {
       const why = `${tunnel.device} has no \`charon\` to set it up`;
       const write = "charon: unix:/run/charon.vici at the device";
       yield finding(["tunnels", i, "device"], "is a Linux host", why, write);

@@ -16,6 +16,7 @@ import {
   type DesiredTunnel,
   type HealthSettings,
   linkId,
+  tunnelRisk,
 } from "../desired.ts";
 import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
 import { driftFindings, sidesOf } from "../doctor/rules.ts";
@@ -364,13 +365,13 @@ export class Judge {
       blocked: crew.lookout.state(tunnel.device)?.blocked,
       device: this.#contact(crew, tunnel.device),
       carrier: verdict,
-      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew) }),
+      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew, tunnel) }),
     });
   }
 
-  #waiver({ intent }: Crew): "stands" | "over" {
+  #waiver({ intent }: Crew, tunnel: DesiredTunnel): "stands" | "over" {
     const now = this.#parts.world.clock.wall();
-    return riskAccepted(intent.desired, "weakTunnel", now) ? "stands" : "over";
+    return riskAccepted(intent.desired, tunnelRisk(tunnel), now) ? "stands" : "over";
   }
 
   status(): Status {

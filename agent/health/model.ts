@@ -150,10 +150,13 @@ export function conclude(
 ): TunnelHealth {
   if (findings.length === 0) return { verdict: "protected", reasons: [] };
   const reasons = new Map<string, Reason>();
-  for (const { code, text, next } of [...(causes ?? []), ...findings]) {
+  const verdict = worstOf(findings.map((each) => each.verdict));
+  // A label is no trouble that anything would have to explain.
+  const explained = verdict === "protected" ? [] : (causes ?? []);
+  for (const { code, text, next } of [...explained, ...findings]) {
     if (!reasons.has(code)) reasons.set(code, { code, text, next });
   }
-  return { verdict: worstOf(findings.map((each) => each.verdict)), reasons: [...reasons.values()] };
+  return { verdict, reasons: [...reasons.values()] };
 }
 
 /** Nobody has seen it, or nobody sees it now: never "down", never the last good verdict. */

@@ -2,7 +2,7 @@
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
 import type { DesiredTunnel } from "../desired.ts";
-import { drainOf } from "../link-view.ts";
+import { drainOf, isKeyed } from "../link-view.ts";
 import { sameAddress } from "./prefix.ts";
 
 /**
@@ -37,7 +37,7 @@ export function siblingsOf(
 export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
   const seen = state.ipsec.find((tunnel) => tunnel.name === name);
   if (seen === undefined) return `${name} is not there`;
-  if (strongValue(seen.ike) !== "established") return `IKE of ${name} is not established`;
+  if (!isKeyed(seen)) return `IKE of ${name} is not established`;
   const sas = strongValue(seen.sas) ?? [];
   const isCarrying = (["in", "out"] as const).every((way) =>
     sas.some(({ direction, phase }) => direction === way && phase !== "deleting"),

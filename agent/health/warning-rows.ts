@@ -54,7 +54,10 @@ export type TunnelCode =
   | "tunnel-bgp-down"
   | "tunnel-unbalanced"
   | "outside-macsec"
-  | "weak-policy";
+  | "weak-policy"
+  | "static-keys"
+  | "static-keys-over"
+  | "static-keys-unproven";
 
 export type OperationCode =
   | "not-configured"
@@ -299,6 +302,17 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   }),
   "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),
   "weak-policy": row("warning", "A weak policy is no longer accepted", "linkseal plan"),
+  "static-keys": row("info", "A tunnel has static keys", "linkseal explain static-keys"),
+  "static-keys-over": row(
+    "error",
+    "The SAs of static keys are gone",
+    "linkseal explain static-keys-over",
+    { ...traffic, dependsOn: unseen },
+  ),
+  "static-keys-unproven": row("warning", "Nothing came by static keys so far", tunnel, {
+    dependsOn: unseen,
+    visibleAfterMs: 60_000,
+  }),
 
   "not-configured": row("info", "No config has been accepted yet", "linkseal apply FILE", {
     visibleAfterMs: 0,

@@ -1,14 +1,18 @@
 // Metrics of IPsec tunnels; one that is configured and absent has no SA: 0, and not nothing.
 
-import type { IpsecSa, IpsecTunnel } from "#hal/model.ts";
-import { strongValue } from "#hal/model.ts";
+import {
+  type IkeState,
+  type IpsecSa,
+  type IpsecTunnel,
+  ikeStates,
+  strongValue,
+} from "#hal/model.ts";
 import { verdictOrder } from "../health/model.ts";
 import { lastEndMs, sequenceLimit } from "../health/tunnel.ts";
 import { type MetricRow, oneOf, type Sample } from "./metric.ts";
 import type { Snapshot, TunnelSnapshot } from "./snapshot.ts";
 
 const directions = ["in", "out"] as const;
-const ikeStates = ["established", "connecting", "down", "forgotten"] as const;
 
 /** Those that carry or may carry; undefined = nobody knows. */
 export function sasOf(seen: TunnelSnapshot["seen"]): readonly IpsecSa[] | undefined {
@@ -17,7 +21,7 @@ export function sasOf(seen: TunnelSnapshot["seen"]): readonly IpsecSa[] | undefi
   return strongValue(seen.sas)?.filter(({ phase }) => phase !== "deleting");
 }
 
-export function ikeOf(seen: TunnelSnapshot["seen"]): (typeof ikeStates)[number] | undefined {
+export function ikeOf(seen: TunnelSnapshot["seen"]): IkeState | undefined {
   if (seen === "unknown") return undefined;
   return seen === "absent" ? "down" : strongValue((seen satisfies IpsecTunnel).ike);
 }
@@ -51,12 +55,12 @@ export const tunnelMetrics = [
     name: "linkseal_tunnel_info",
     kind: "gauge",
     help: "What the accepted intent says of the tunnel; always 1.",
-    labels: ["tunnel", "device", "inside_macsec"],
+    labels: ["tunnel", "device", "inside_macsec", "keying"],
     read: ({ tunnels }) =>
-      tunnels.map(
-        ({ tunnel: { name, device, insideMacsec = "" } }) =>
-          [[name, device, insideMacsec], 1] as const,
-      ),
+      tunnels.map(({ tunnel: { name, device, insideMacsec = "", auth } }) => {
+        const keying = auth.kind === "static" ? "static" : "ike";
+        return [[name, device, insideMacsec, keying], 1] as const;
+      }),
   },
   {
     name: "linkseal_tunnel_verdict",
@@ -70,7 +74,9 @@ export const tunnelMetrics = [
   {
     name: "linkseal_ike_state",
     kind: "gauge",
-    help: "The IKE SA: 1 for the state that it is in; a tunnel that the device lacks is down.",
+    help:
+      "The IKE SA: 1 for the state that it is in; a tunnel that the device lacks is down, and " +
+      "one with static keys has none.",
     labels: ["tunnel", "state"],
     read: function* ({ tunnels }) {
       for (const { tunnel, seen } of tunnels) {

@@ -28,7 +28,9 @@ import {
   observeTunnels,
   openIpsec,
   prepareTunnels,
+  type TunnelChange,
 } from "./ipsec/face.ts";
+import { prepareStatic, prepareStaticRemoval, type StaticParts } from "./ipsec/static.ts";
 import { Participants, withParticipant } from "./participants.ts";
 import { ping } from "./probe.ts";
 import { RoutingWatch, scopeOf, withKernelRoutes } from "./routing.ts";
@@ -64,7 +66,7 @@ export const linux: Driver = {
       ...(hasFrr ? { drain } : {}),
       // FRR alone knows the address that is pinged.
       ...(hasFrr && hasPing ? { probe: true as const } : {}),
-      ...(target.charon === undefined ? {} : { ipsec: ipsecOffer }),
+      ipsec: target.charon === undefined ? staticOffer : ipsecOffer,
     };
     const end = new AbortController();
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
@@ -74,7 +76,9 @@ export const linux: Driver = {
     hints.watch("", (after) => changesAfter(session, after, end.signal));
     const ipsec = openIpsec({ session, world, hint }, target.charon, end.signal);
     const ends = { hints, end };
-    const host = { session, kernel, participants, capabilities, frr, watch, exec, ipsec, ...ends };
+    const statics = { session, world, address: target.address };
+    const parts = { kernel, participants, capabilities, frr, watch, exec, ipsec, statics };
+    const host = { session, ...parts, ...ends };
     return deviceWith(host);
   },
 };
@@ -92,7 +96,11 @@ interface Host {
   readonly end: AbortController;
   /** undefined = no charon of this host is named. */
   readonly ipsec: IpsecParts | undefined;
+  readonly statics: StaticParts;
 }
+
+/** Without a charon there is nobody who could agree on keys. */
+const staticOffer = { ...ipsecOffer, keying: ["static"], authentication: [], rekeys: [] } as const;
 
 function shellOf({ pathspace }: Target): readonly string[] {
   return pathspace === undefined ? ["vtysh"] : ["vtysh", "-N", pathspace];
@@ -184,9 +192,9 @@ async function prepare(
   const turns = change.filter(isTurn);
   if (missing !== undefined) throw unsupported(missing, where);
   const tunnels = change.filter(isTunnelChange);
-  if (host.ipsec !== undefined && tunnels.length > 0) {
+  if (tunnels.length > 0) {
     if (tunnels.length < change.length) throw unsupported("a tunnel beside another change", where);
-    return await prepareTunnels(host.ipsec, tunnels, keys, signal);
+    return await prepareIpsec(host, tunnels, keys, signal);
   }
   const rest = change.filter(isOfHost);
   if (turns.length === 0) return await prepareChange(host, rest, keys, signal);
@@ -210,6 +218,29 @@ async function prepare(
     confirm: (bounded) => inner.confirm(bounded),
     rollback: (bounded) => inner.rollback(bounded),
   };
+}
+
+async function prepareIpsec(
+  { session, ipsec, statics }: Host,
+  change: readonly TunnelChange[],
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const [first, ...more] = change;
+  const isStatic = (part: TunnelChange): boolean =>
+    part.kind === "ipsec.putTunnel" && part.tunnel.auth.kind === "static";
+  if (change.some(isStatic)) {
+    if (first?.kind === "ipsec.putTunnel" && more.length === 0) {
+      return await prepareStatic(statics, first.tunnel, keys, signal);
+    }
+    throw unsupported("static keys beside another change", session.device);
+  }
+  if (first?.kind === "ipsec.removeTunnel" && more.length === 0) {
+    const removal = await prepareStaticRemoval(statics, first.name, signal);
+    if (removal !== undefined) return removal;
+  }
+  if (ipsec !== undefined) return await prepareTunnels(ipsec, change, keys, signal);
+  throw unsupported("a tunnel by IKE", session.device);
 }
 
 const wayOf = ({ kind }: Turn) => (kind === "port.drain" ? "drain" : "restore");

@@ -66,7 +66,9 @@ function algorithmName(view: DataView, start: number): string {
   return lastName;
 }
 
+const cryptType = 2;
 const aeadType = 18;
+const cutAuthType = 20;
 let lastHead = { name: "", keyBits: 0, icvBits: 0, octets: new Uint8Array() };
 
 /** XFRMA_ALG_AEAD: thousands of SAs share all of it but the key. */
@@ -74,16 +76,31 @@ export function aeadAttribute(name: string, key: Secret, icvBits: number): Octet
   const keyBits = 8 * key.byteLength;
   const { name: known, keyBits: bits, icvBits: icv } = lastHead;
   if (known !== name || bits !== keyBits || icv !== icvBits) {
-    const head = Buffer.alloc(nameBytes + 8);
-    head.write(name, 0, nameBytes - 1, "latin1");
-    head.writeUInt32LE(keyBits, nameBytes);
-    head.writeUInt32LE(icvBits, nameBytes + 4);
+    const head = algorithmHead(name, keyBits, icvBits);
     const whole = attribute(aeadType, [head, new Uint8Array(key.byteLength)]);
     const front = whole.slice(0, 2).filter((part) => part instanceof Uint8Array);
     lastHead = { name, keyBits, icvBits, octets: Buffer.concat(front) };
   }
   const missing = -key.byteLength & 3;
   return missing === 0 ? [lastHead.octets, key] : [lastHead.octets, key, new Uint8Array(missing)];
+}
+
+/** XFRMA_ALG_CRYPT. */
+export function cryptAttribute(name: string, key: Secret): Octets {
+  return attribute(cryptType, [algorithmHead(name, 8 * key.byteLength), key]);
+}
+
+/** XFRMA_ALG_AUTH_TRUNC: an ICV shorter than its hash (RFC 4868). */
+export function cutAuthAttribute(name: string, key: Secret, icvBits: number): Octets {
+  return attribute(cutAuthType, [algorithmHead(name, 8 * key.byteLength, icvBits), key]);
+}
+
+/** Name, and numbers in bits. */
+function algorithmHead(name: string, ...bits: readonly number[]): Uint8Array {
+  const head = Buffer.alloc(nameBytes + 4 * bits.length);
+  head.write(name, 0, nameBytes - 1, "latin1");
+  for (const [at, one] of bits.entries()) head.writeUInt32LE(one, nameBytes + 4 * at);
+  return head;
 }
 
 interface Encapsulation {
@@ -196,7 +213,7 @@ const mark: Form<{ readonly value: number; readonly mask: number }> = {
 
 const rows = {
   auth: [1, algorithm],
-  crypt: [2, algorithm],
+  crypt: [cryptType, algorithm],
   compression: [3, algorithm],
   encapsulation: [4, encapsulation],
   templates: [5, templates],
@@ -211,7 +228,7 @@ const rows = {
   lastUsed: [15, u64],
   policyType: [16, policyType],
   aead: [aeadType, cutAlgorithm],
-  cutAuth: [20, cutAlgorithm],
+  cutAuth: [cutAuthType, cutAlgorithm],
   mark: [21, mark],
   trafficPadding: [22, u32],
   extendedReplay: [23, sequenceNumbers],

@@ -1,11 +1,13 @@
 // IPsec of this kernel by NETLINK_XFRM: SAs, policies, and what the monitor groups tell.
 
-import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
+import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import type { Secret } from "#hal/secret.ts";
 import { attribute, eachAttribute, netlinkFlags } from "../transport/netlink-wire.ts";
 import type { Named } from "./forms.ts";
 import {
   aeadAttribute,
+  cryptAttribute,
+  cutAuthAttribute,
   templateBytes,
   type XfrmAttributes,
   xfrmAttributes,
@@ -216,19 +218,32 @@ export function dumpPolicies(): NetlinkRequest {
   return { type: xfrmTypes.getPolicy, flags: netlinkFlags.dump, body: [] };
 }
 
-export interface NewSa {
+/** Key and salt, as the algorithm takes them. */
+interface AeadSa {
+  readonly aead: { readonly name: string; readonly icvBits: number; readonly key: Secret };
+}
+
+interface CbcSa {
+  readonly crypt: { readonly name: string; readonly key: Secret };
+  readonly auth: { readonly name: string; readonly icvBits: number; readonly key: Secret };
+}
+
+export type NewSa = SaEnds & (AeadSa | CbcSa);
+
+interface SaEnds {
   readonly source: string;
   readonly destination: string;
   readonly spi: number;
   readonly reqid: number;
   readonly mode: "tunnel" | "transport";
-  /** Key and salt, as the algorithm takes them. */
-  readonly aead: { readonly name: string; readonly icvBits: number; readonly key: Secret };
+  /** Packets inside of a tunnel: of the family of its ends if absent. */
+  readonly inner?: "anyFamily";
   readonly replayWindow: number;
   readonly ifId?: number;
   readonly limits?: Partial<Limits>;
 }
 
+const saFlags = { anyFamily: 32 } as const;
 const blankSa = new Uint8Array(saBytes);
 writeLimits(blankSa, 96, {});
 
@@ -236,7 +251,8 @@ export function addSa(want: NewSa): NetlinkRequest {
   // From Node's pool, which costs thousands of SAs much less than an array of its own for each.
   const octets = Buffer.from(blankSa);
   const family = familyOf(want.destination);
-  octets[40] = family;
+  if (want.inner === undefined) octets[40] = family;
+  else octets[216] = saFlags.anyFamily;
   writeAddress(octets, 56, want.destination);
   octets.writeUInt32BE(want.spi, 72);
   octets[76] = ipProtocols.esp;
@@ -246,14 +262,21 @@ export function addSa(want: NewSa): NetlinkRequest {
   octets[212] = family;
   octets[214] = modes.indexOf(want.mode);
   octets[215] = want.replayWindow;
-  const { name, icvBits, key } = want.aead;
-  const aead = aeadAttribute(name, key, icvBits);
   const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
   return {
     type: xfrmTypes.newSa,
     flags: netlinkFlags.create | netlinkFlags.exclusive,
-    body: [octets, ...aead, ...ifId],
+    body: [octets, ...algorithmsOf(want), ...ifId],
   };
+}
+
+function algorithmsOf(want: NewSa): Octets {
+  if ("aead" in want) return aeadAttribute(want.aead.name, want.aead.key, want.aead.icvBits);
+  const { crypt, auth } = want;
+  return [
+    ...cryptAttribute(crypt.name, crypt.key),
+    ...cutAuthAttribute(auth.name, auth.key, auth.icvBits),
+  ];
 }
 
 export function deleteSa({ destination, spi, ipProtocol }: SaName): NetlinkRequest {

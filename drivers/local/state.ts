@@ -12,6 +12,7 @@ import {
   failOpenWays,
   type IpsecSa,
   type IpsecTunnel,
+  ikeStates,
   type KeyAgreement,
   type KeySlot,
   keyAgreements,
@@ -297,9 +298,7 @@ function readRate(parent: JsonObject, key: string): PortRate {
 function readTunnel(tunnel: JsonObject, moved: Move): IpsecTunnel {
   return {
     name: name(tunnel, "name"),
-    ike: reading(tunnel, "ike", moved, (known, key) =>
-      oneOf(known, key, ["established", "connecting", "down", "forgotten"]),
-    ),
+    ike: reading(tunnel, "ike", moved, (known, key) => oneOf(known, key, ikeStates)),
     ...(field(tunnel, "trouble") === undefined ? {} : { trouble: sentence(tunnel, "trouble") }),
     sas: reading(tunnel, "sas", moved, (known, key) => list(known, key, sasMax, readSa)),
   };
@@ -317,6 +316,9 @@ function readSa(sa: JsonObject): IpsecSa {
       ? {}
       : { antiReplay: oneOf(sa, "antiReplay", ["on", "off"]) }),
     ...(field(sa, "endsInMs") === undefined ? {} : { endsInMs: number(sa, "endsInMs") }),
+    ...(field(sa, "octetsUsedRatio") === undefined
+      ? {}
+      : { octetsUsedRatio: amount(sa, "octetsUsedRatio") }),
   };
 }
 

@@ -43,7 +43,7 @@ export const lendings: readonly Lending[] = [
   {
     path: "drivers/transport/octets.ts",
     line: "else part.use((bytes) => room.set(bytes, place));",
-    why: "a CAK on its way to the MKA process, ICK and KEK on their way to its successor",
+    why: "keys on their way to linkseal-net or the MKA process, and from there to its successor",
   },
   {
     path: "drivers/linux/mka/keys.ts",
@@ -54,6 +54,11 @@ export const lendings: readonly Lending[] = [
     path: "drivers/linux/ipsec/certificate.ts",
     line: "return secret.use(use);",
     why: "a certificate and its private key stand in one PEM and go to charon apart",
+  },
+  {
+    path: "drivers/linux/ipsec/static-keys.ts",
+    line: "return secret.use(use);",
+    why: "hexadecimal text of static keys becomes octets, each key a secret of its own",
   },
   {
     path: "agent/journal/sealed-file.ts",

@@ -5,6 +5,7 @@ import { linux } from "#drivers/linux/linux.ts";
 import { readRoute } from "#drivers/linux/rtnetlink-route.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import { tunnelSpec } from "./charon-kit.ts";
 import { reply } from "./frr-kit.ts";
 import { keys, LinuxBench } from "./linux-bench.ts";
 import { messagesIn, recordedOctets } from "./recorded.ts";
@@ -44,11 +45,14 @@ describe("what a host offers", () => {
   ])("with %j is %j", async (programs, capabilities) => {
     const bench = await LinuxBench.make(programs);
     const device = await bench.open();
-    expect(device.capabilities).toEqual(capabilities);
+    // Without a charon nobody could agree on keys.
+    const ipsec = { keying: ["static"], authentication: [], atomicReplace: false, rekeys: [] };
+    expect(device.capabilities).toEqual({ ...capabilities, ipsec });
     expect(device.probe === undefined).toBe(!("probe" in capabilities));
     expect(device.id).toBe("edge");
     // Never more than what the driver can offer at all.
     expect(linux.offers).toMatchObject(capabilities);
+    expect(linux.offers.ipsec?.keying).toContain("static");
     const calls = bench.since(0);
     expect(calls).toEqual(["GET /devices/edge", "vtysh --help", "ping -V"]);
   });
@@ -120,7 +124,7 @@ describe("a change that a host does not offer", () => {
   const rows: readonly (readonly [string, DeviceChange, { vtysh?: true; ping?: true }])[] = [
     ["a promotion", [{ kind: "macsec.promoteKey", port: "a0", ckn: key.ckn }], { vtysh: true }],
     ["an offset", [{ kind: "macsec.protect", port: "a0", settings: offset }], { vtysh: true }],
-    ["a tunnel less", [{ kind: "ipsec.removeTunnel", name: "hub" }], { vtysh: true }],
+    ["a tunnel by IKE", [{ kind: "ipsec.putTunnel", tunnel: tunnelSpec }], { vtysh: true }],
     ["a drain without FRR", [drainA0], { ping: true }],
     ["a drain beside another change", [drainA0, shutA0], { vtysh: true }],
     ["another change beside a drain", [shutA0, restoreA0], { vtysh: true }],

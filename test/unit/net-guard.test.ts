@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { blockedAmong, canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { type NetPart, previewOf, readPart } from "#drivers/linux/net/part.ts";
+import { StagedKeys } from "#drivers/linux/net/staged-keys.ts";
 import {
   carryTunnelPart,
   type TunnelHands,
@@ -11,6 +12,7 @@ import {
 } from "#drivers/linux/net/tunnel-hands.ts";
 import type { TunnelPart } from "#drivers/linux/net/tunnel-part.ts";
 import { waysOf } from "#drivers/linux/net/tunnel-routes.ts";
+import type { Link } from "#drivers/linux/rtnetlink-link.ts";
 import type { Route } from "#drivers/linux/rtnetlink-route.ts";
 import { type NewPolicy, putPolicy } from "#drivers/linux/xfrm.ts";
 import { Malformed } from "#drivers/local/shape.ts";
@@ -41,6 +43,7 @@ class Scene {
     routes: this.kernel.socket("route"),
     xfrm: this.kernel.socket("xfrm"),
     disk: this.disk,
+    staged: new StagedKeys(this.clock),
     log: { write: (_level, code) => void this.logged.push(code) },
     forget: async (name) => {
       const details = { effect: "none", where: "charon", next: "" } as const;
@@ -109,6 +112,7 @@ describe("a blocked prefix", () => {
     ["out of one port", { link: 2 }],
   ])("is open where a policy before the block lets packets past it: %s", async (_what, more) => {
     const scene = new Scene();
+    scene.kernel.links = [{ index: 2, name: "p1" } as Link];
     await scene.carry(block);
     await scene.put({ ...opener, ...more });
     expect(scene.blocked()).toBe(false);
@@ -120,6 +124,7 @@ describe("a blocked prefix", () => {
     ["of an interface's own", { ifId: 42 }],
     ["that blocks as well", { destination: "10.100.7.0/24", action: "block" }],
     ["of the other family", { source: "::/0", destination: "::/0" }],
+    ["of a link that is gone", { link: 9 }],
   ])("stays blocked beside a policy %s", async (_what, more) => {
     const scene = new Scene();
     await scene.carry(block);

@@ -157,6 +157,24 @@ describe("requests", () => {
     expect(Buffer.from(octets).includes(Buffer.alloc(4, 0x5a))).toBe(false);
   });
 
+  it("for an SA of two algorithms and any family read as that SA, with its keys wiped", () => {
+    const ends = { source: "10.0.0.1", destination: "10.0.0.2", spi: 0x1001, reqid: 9 };
+    const more = { mode: "tunnel", inner: "anyFamily", replayWindow: 32, ifId: 3 } as const;
+    const crypt = { name: "cbc(aes)", key: key(16) };
+    const auth = { name: "hmac(sha384)", icvBits: 192, key: key(48) };
+    const octets = encodeRequests([addSa({ ...ends, ...more, crypt, auth })], 1);
+    expect(Buffer.from(octets).includes(Buffer.alloc(48, 0x5a))).toBe(true);
+    const [sa] = messagesIn(octets).map(readSa);
+    expect(sa).toMatchObject({ ...ends, mode: "tunnel", flags: 32, selector: { family: 0 } });
+    expect(sa?.attributes).toEqual({
+      crypt: { name: "cbc(aes)", keyBits: 128 },
+      cutAuth: { name: "hmac(sha384)", keyBits: 384, icvBits: 192 },
+      ifId: 3,
+      unnamed: [],
+    });
+    expect(Buffer.from(octets).includes(Buffer.alloc(4, 0x5a))).toBe(false);
+  });
+
   it("for a policy read as that policy", () => {
     const template = {
       source: "fd00::1",

@@ -58,6 +58,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     const scene = new Scene();
     expect(await scene.proceed()).toEqual({
       tunnel: "hub-1",
+      kind: "psk",
       farEnd: "manual",
       secretId: id(2),
       next: null,
@@ -208,7 +209,7 @@ describe("a person who says that the gateway has it", () => {
     bend(scene);
     const error = await refused(scene.proceed());
     expect(error).toMatchObject({ code, effect: "none" });
-    expect(error.message).toContain("the pre-shared key of hub-1 is not changed: ");
+    expect(error.message).toContain("the key of hub-1 is not changed: ");
     expect(scene.told).toEqual([]);
   });
 });

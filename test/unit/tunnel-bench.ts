@@ -4,7 +4,9 @@
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/linux.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { answerKeys } from "#drivers/linux/net/key-frames.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
+import { fillOctets } from "#drivers/transport/octets.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
@@ -51,7 +53,7 @@ export class TunnelBench {
     const sockets = {
       ...{ routes: kernel.socket("route"), xfrm: kernel.socket("xfrm"), generic: refusing },
     };
-    const world = { clock, disk: this.#disk, entropy: this.#prng, log: { write: () => undefined } };
+    const world = { clock, disk: this.disk, entropy: this.#prng, log: { write: () => undefined } };
     this.desk = await settled(clock, NetDesk.open({ world, bootId: "boot-1", sockets }));
     const agent: World = { ...world, dial: this.#dialer() };
     const target = { device: "edge", address: "unix:/run/net.sock", charon: "/run/charon.vici" };
@@ -60,7 +62,7 @@ export class TunnelBench {
   }
 
   readonly #prng = new Prng("tunnels");
-  readonly #disk = new SimDisk({ clock: this.clock, prng: new Prng("disk"), writeMs: 0 });
+  readonly disk = new SimDisk({ clock: this.clock, prng: new Prng("disk"), writeMs: 0 });
 
   #dialer(): Dialer {
     return {
@@ -74,7 +76,13 @@ export class TunnelBench {
       routeTo: async () => undefined,
       resolve: async () => [],
       exec: () => Promise.reject(unreachable()),
-      framed: () => Promise.reject(unreachable()),
+      framed: async ({ path, octets }) => {
+        const { desk } = this;
+        if (desk === undefined || path !== "/run/net-keys.sock") throw unreachable();
+        const question = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
+        fillOctets(octets, question);
+        return answerKeys((staged) => desk.staged.put(staged), question);
+      },
       channel: () => Promise.reject(unreachable()),
       snmp: () => Promise.reject(unreachable()),
       stream: async (path, signal) => {

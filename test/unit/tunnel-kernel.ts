@@ -3,7 +3,9 @@
 import { type Address, readAddress } from "#drivers/linux/rtnetlink-address.ts";
 import { type Link, readLink } from "#drivers/linux/rtnetlink-link.ts";
 import { type Route, readRoute } from "#drivers/linux/rtnetlink-route.ts";
-import { type Policy, readPolicy, type Sa } from "#drivers/linux/xfrm.ts";
+import { type Policy, readPolicy, readSa, type Sa } from "#drivers/linux/xfrm.ts";
+import { xfrmAttributes } from "#drivers/linux/xfrm-attributes.ts";
+import { fillOctets } from "#drivers/transport/octets.ts";
 import type {
   Answer,
   NetlinkMessage,
@@ -13,7 +15,8 @@ import type {
 } from "#hal/netlink.ts";
 
 function messageOf({ type, flags, body }: NetlinkRequest): NetlinkMessage {
-  const octets = Uint8Array.from(Buffer.concat(body.map((part) => part as Uint8Array)));
+  const octets = new Uint8Array(body.reduce((sum, part) => sum + part.byteLength, 0));
+  fillOctets(body, octets);
   const view = new DataView(octets.buffer);
   return { type, flags, view, start: 0, end: octets.length };
 }
@@ -29,6 +32,7 @@ const types = {
     getRoute: 26,
   },
   xfrm: {
+    newSa: 0x10,
     deleteSa: 0x11,
     getSa: 0x12,
     newPolicy: 0x13,
@@ -56,6 +60,8 @@ export class TunnelKernel {
   sas: Sa[] = [];
   /** Names of what was done, in this order. */
   readonly acts: string[] = [];
+  /** Each as it came, with its keys. */
+  readonly newSas: Buffer[] = [];
   /** Refuses an act by its number. */
   refuses: number | undefined;
   #index = 10;
@@ -128,6 +134,8 @@ export class TunnelKernel {
         if (route !== undefined) this.routes.push(route);
         return undefined;
       }
+      case "newSa":
+        return this.#newSa(message);
       case "deleteSa": {
         const spi = message.view.getUint32(16);
         this.sas = this.sas.filter((sa) => sa.spi !== spi);
@@ -148,6 +156,16 @@ export class TunnelKernel {
     }
   }
 
+  #newSa(message: NetlinkMessage): string | undefined {
+    const { view, start, end } = message;
+    this.newSas.push(Buffer.from(view.buffer.slice(start, end)));
+    const sa = readSa(message);
+    if (sa === undefined) return "EINVAL";
+    if (this.sas.some(({ spi }) => spi === sa.spi)) return "EEXIST";
+    this.sas.push({ ...sa, usage: { ...sa.usage, addedAt: BigInt(this.sas.length) } });
+    return undefined;
+  }
+
   #newLink(link: Link | undefined): string | undefined {
     if (link === undefined) return "EINVAL";
     const { name } = link;
@@ -162,7 +180,7 @@ export class TunnelKernel {
     return undefined;
   }
 
-  #deletePolicy({ view }: NetlinkMessage): string | undefined {
+  #deletePolicy({ view, end }: NetlinkMessage): string | undefined {
     const octets = new Uint8Array(168);
     octets.set(new Uint8Array(view.buffer, 0, 56));
     octets[160] = view.getUint8(60);
@@ -174,7 +192,7 @@ export class TunnelKernel {
     this.policies = this.policies.filter(
       (one) =>
         asked === undefined ||
-        !sameSelector(one, { ...one, ...asked, attributes: { unnamed: [] } }),
+        !sameSelector(one, { ...one, ...asked, attributes: xfrmAttributes.read(view, 64, end) }),
     );
     return this.policies.length === before ? "ENOENT" : undefined;
   }

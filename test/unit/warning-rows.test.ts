@@ -13,7 +13,7 @@ describe("a warning", () => {
   it.each([
     [
       "info",
-      `not-looked-yet collecting-evidence tunnel-unbalanced not-configured unmanaged
+      `not-looked-yet collecting-evidence tunnel-unbalanced static-keys not-configured unmanaged
        key-age-soon campaign-waiting`,
     ],
     [
@@ -23,8 +23,8 @@ describe("a warning", () => {
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing clear-path-beside-tunnel
-       tunnel-bgp-down commit-lost vault-denied key-malformed key-reused rotation-held
-       journal-lossy`,
+       tunnel-bgp-down static-keys-over commit-lost vault-denied key-malformed key-reused
+       rotation-held journal-lossy`,
     ],
   ] as const)("is %s for these, and a warning else", (severity, codes) => {
     expect(codesWith((row) => row.severity === severity)).toEqual(words(codes));
@@ -43,8 +43,8 @@ describe("a warning", () => {
     [30_000, "fallback-not-ready drift"],
     [
       60_000,
-      `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced commit-pending
-       vault-unreachable        far-end-unreadable campaign-waiting`,
+      `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
+       static-keys-unproven commit-pending vault-unreachable far-end-unreadable campaign-waiting`,
     ],
   ])("is told after %i ms for these, and after 10 s else", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
@@ -59,7 +59,7 @@ describe("a warning", () => {
       sak-not-agreed suite-mismatch sci-mismatch cak-mismatch ckn-mismatch mka-no-live-peer
       sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
       probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-one-way
-      clear-path-beside-tunnel tunnel-bgp-down`;
+      clear-path-beside-tunnel tunnel-bgp-down static-keys-over`;
     expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
   });
 
@@ -75,7 +75,8 @@ describe("a warning", () => {
        policy-should-secure far-end-changed far-end-failed frames-untagged
        tunnel-configured-but-absent ike-down transform-mismatch sequence-number-high
        sa-ending anti-replay-off
-       clear-path-beside-tunnel guard-missing drift commit-pending clock-skew sibling-unhealthy`,
+       clear-path-beside-tunnel guard-missing static-keys-over static-keys-unproven drift
+       commit-pending clock-skew sibling-unhealthy`,
     ],
     [
       noSession,

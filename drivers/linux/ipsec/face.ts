@@ -11,7 +11,6 @@ import {
   type TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { encodeJson } from "#hal/json.ts";
 import {
   type DeviceState,
   type IpsecSa,
@@ -22,8 +21,7 @@ import {
 } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
-import { name as nameIn, page, recordOf } from "../../local/shape.ts";
-import { hostPrefix, type TunnelLink, type TunnelPart } from "../net/tunnel-part.ts";
+import type { TunnelPart } from "../net/tunnel-part.ts";
 import {
   bringUp,
   type Charon,
@@ -38,10 +36,11 @@ import {
 } from "./charon.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
+import { type NetVerb, partsAround, prepareNet, tellNet } from "./net-change.ts";
 import { CharonWatch } from "./watch.ts";
 
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
-  keying: ["ike"],
+  keying: ["ike", "static"],
   authentication: ["psk", "certificate"],
   atomicReplace: false,
   rekeys: rekeyWhats,
@@ -86,14 +85,22 @@ export async function observeTunnels(
   if (state.ipsec.length === 0) return state;
   try {
     const look = await lookSoon(charon, signal);
-    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, look, state, watch));
+    const ipsec = state.ipsec.map((tunnel) =>
+      isStatic(tunnel) ? tunnel : joined(tunnel, look, state, watch),
+    );
     return { ...state, ipsec };
   } catch (error) {
     if (!(error instanceof LinksealError) || signal.aborted) throw error;
     const why = error.code === "device.unparsed" ? "unparsed" : "queryFailed";
     const ike = unknown(why, state.at);
-    return { ...state, ipsec: state.ipsec.map((tunnel) => ({ ...tunnel, ike })) };
+    const blind = (tunnel: IpsecTunnel): IpsecTunnel => ({ ...tunnel, ike });
+    return { ...state, ipsec: state.ipsec.map((one) => (isStatic(one) ? one : blind(one))) };
   }
+}
+
+// The kernel knows it by itself, and charon nothing of it.
+function isStatic({ ike }: IpsecTunnel): boolean {
+  return ike.kind === "known" && ike.value === "static";
 }
 
 function lookSoon(charon: Charon, signal: AbortSignal): Promise<CharonLook> {
@@ -208,44 +215,15 @@ async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonL
   }
 }
 
-async function prepareNet(
-  session: LocalSession,
-  change: readonly TunnelPart[],
-  signal: AbortSignal,
-): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
-  const read = (value: unknown) => {
-    const reply = recordOf(value, "reply");
-    return {
-      token: nameIn(reply, "token") as TransactionToken,
-      preview: page(reply, "preview"),
-    };
-  };
-  return await session.ask("prepare", [encodeJson({ change })], read, signal);
-}
-
 function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
   switch (part.kind) {
-    case "ipsec.putTunnel": {
-      const { name, ifId, mtu, remotePrefixes, bgp } = part.tunnel;
-      const link = { name, ifId, mtu };
-      if (bgp === undefined) return blockAndCarry({ ...link, prefixes: remotePrefixes });
-      const { local, peer } = bgp;
-      const prefixes = [...new Set([...remotePrefixes, hostPrefix(peer)])];
-      return blockAndCarry({ ...link, prefixes, ends: { local, peer } });
-    }
+    case "ipsec.putTunnel":
+      return partsAround(part.tunnel);
     case "ipsec.removeTunnel":
       return [{ kind: "ipsec.drop", name: part.name }];
     case "ipsec.rekey":
       return [];
   }
-}
-
-function blockAndCarry(link: TunnelLink): readonly TunnelPart[] {
-  return [
-    // Before anything could be sent into the tunnel, or past it.
-    { kind: "ipsec.block", prefixes: link.prefixes },
-    { kind: "ipsec.carry", link },
-  ];
 }
 
 function previewOf(part: TunnelChange): readonly string[] {
@@ -391,7 +369,7 @@ class TunnelAct {
     if (parts.length === 0) return;
     const { session } = this.#parts;
     const { token } = await prepareNet(session, parts, signal);
-    await session.tell(`transactions/${token}/apply`, { within: "final" }, signal);
+    await tellNet(session, token, "apply", { within: "final" }, signal);
   }
 
   async rollback(signal: AbortSignal): Promise<void> {
@@ -408,9 +386,8 @@ class TunnelAct {
     return withCharon(this.#parts.charon, signal, use);
   }
 
-  #tellNet(verb: string, body: object, signal: AbortSignal): Promise<void> {
-    const token = encodeURIComponent(this.#token);
-    return this.#parts.session.tell(`transactions/${token}/${verb}`, body, signal);
+  #tellNet(verb: NetVerb, body: object, signal: AbortSignal): Promise<void> {
+    return tellNet(this.#parts.session, this.#token, verb, body, signal);
   }
 }
 

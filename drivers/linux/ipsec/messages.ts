@@ -75,7 +75,7 @@ function identities(
   { auth, localAddress, remoteAddress }: TunnelSpec,
   certificates: Certificates | undefined,
 ): ViciMessage {
-  if (auth.kind === "psk" || certificates === undefined) {
+  if (auth.kind !== "certificate" || certificates === undefined) {
     return {
       local: { auth: "psk", id: localAddress },
       remote: { auth: "psk", id: remoteAddress },

@@ -6,6 +6,7 @@ import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import { Malformed } from "../../local/shape.ts";
+import { counted, Fields, u32 } from "../fields.ts";
 import type { MkaPart } from "./staging.ts";
 
 /** In milliseconds: undone by itself unless it is confirmed in time. */
@@ -80,7 +81,7 @@ function partFields(part: AskedPart): Octets {
   switch (part.kind) {
     case "add":
     case "replace":
-      return [...named(part.ckn), Uint8Array.of(part.key.byteLength), part.key];
+      return [...named(part.ckn), ...counted(part.key)];
     case "remove":
       return named(part.ckn);
     case "rekey":
@@ -99,16 +100,6 @@ function textOf(text: string): Octets {
 
 function named(ckn: Ckn): Octets {
   return counted(Uint8Array.from(Buffer.from(ckn, "hex")));
-}
-
-function counted(octets: Uint8Array): Octets {
-  return [Uint8Array.of(octets.length), octets];
-}
-
-function u32(value: number): Uint8Array {
-  const octets = new Uint8Array(4);
-  new DataView(octets.buffer).setUint32(0, value);
-  return octets;
 }
 
 /** Throws Malformed; the caller wipes the octets afterwards. */
@@ -185,50 +176,6 @@ function readCkn(fields: Fields): Ckn {
   const ckn = parseCkn(Buffer.from(fields.counted("ckn", 1, 32)).toString("hex"));
   if (ckn === undefined) throw new Malformed("ckn");
   return ckn;
-}
-
-/** Reads from the front; nothing is read beyond the end. */
-class Fields {
-  readonly #octets: Uint8Array;
-  #at = 0;
-
-  constructor(octets: Uint8Array) {
-    this.#octets = octets;
-  }
-
-  #take(what: string, length: number): Uint8Array {
-    if (length > this.#octets.length - this.#at) throw new Malformed(what);
-    this.#at += length;
-    return this.#octets.subarray(this.#at - length, this.#at);
-  }
-
-  u8(what: string): number {
-    return this.#take(what, 1)[0] ?? 0;
-  }
-
-  u32(what: string): number {
-    const { buffer, byteOffset } = this.#take(what, 4);
-    return new DataView(buffer, byteOffset).getUint32(0);
-  }
-
-  choice<T>(what: string, of: readonly T[]): T {
-    const chosen = of[this.u8(what)];
-    if (chosen === undefined) throw new Malformed(what);
-    return chosen;
-  }
-
-  counted(what: string, min: number, max: number): Uint8Array {
-    const length = this.u8(what);
-    if (length < min || length > max) throw new Malformed(what);
-    return this.#take(what, length);
-  }
-
-  end(): void;
-  end<T>(read: T): T;
-  end<T>(read?: T): T | undefined {
-    if (this.#at !== this.#octets.length) throw new Malformed("length");
-    return read;
-  }
 }
 
 /** The first octet of an answer; JSON stands behind it. */

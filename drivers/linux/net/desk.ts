@@ -1,25 +1,28 @@
 // The kernel's network as a device: looks, routes, and the changes that need a capability. It holds
-// the timers of what is not confirmed, and it has no word for a key.
+// the timers of what is not confirmed; of keys it knows those alone that people chose for an SA,
+// and no longer than that SA takes to be made.
 
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import type { TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, known, type PortName, type Reading, unknown } from "#hal/model.ts";
-import type { NetlinkSocket } from "#hal/netlink.ts";
+import type { Answer, NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
 import { answered, type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
 import { type KernelLook, readPort } from "../port.ts";
 import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
-import { dumpPolicies, dumpSas, readPolicy, readSa, type Sa } from "../xfrm.ts";
+import { dumpPolicies, dumpSas, type Policy, readPolicy, readSa, type Sa } from "../xfrm.ts";
 import { Commits } from "./commits.ts";
 import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
 import { type Hands, kernelHands } from "./hands.ts";
 import type { Pending } from "./kept.ts";
 import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
+import { StagedKeys } from "./staged-keys.ts";
+import { staticIfIds } from "./static-hands.ts";
 import type { TunnelHands } from "./tunnel-hands.ts";
 import { waysOf } from "./tunnel-routes.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
@@ -45,13 +48,16 @@ export class NetDesk {
   readonly #parts: DeskParts;
   readonly #hands: Hands;
   readonly #commits: Commits;
+  /** Between a question and the change that it is for. */
+  readonly staged: StagedKeys;
   /** The two newest that are far enough apart for a rate; the newer one last. */
   #looks: readonly KernelLook[] = [];
   #changes = 0;
   #changed = Promise.withResolvers<void>();
 
-  private constructor(parts: DeskParts, hands: Hands, commits: Commits) {
+  private constructor(parts: DeskParts, hands: Hands, commits: Commits, staged: StagedKeys) {
     this.#parts = parts;
+    this.staged = staged;
     this.#hands = hands;
     this.#commits = commits;
   }
@@ -61,17 +67,19 @@ export class NetDesk {
     const { routes, xfrm, filter } = sockets;
     const { disk, log } = world;
     const { forget } = parts;
+    const staged = new StagedKeys(world.clock);
     const tunnels = {
-      ...{ routes, xfrm, disk, log },
+      ...{ routes, xfrm, disk, log, staged },
       ...(filter === undefined ? {} : { filter }),
       ...(forget === undefined ? {} : { forget }),
     };
     const hands = kernelHands(tunnels);
-    return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }));
+    return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }), staged);
   }
 
   close(): void {
     this.#commits.close();
+    this.staged.clear();
   }
 
   async state(device: string, signal: AbortSignal): Promise<DeviceState> {
@@ -81,7 +89,13 @@ export class NetDesk {
     const before = this.#before(look);
     const { at } = look;
     const wall = this.#parts.world.clock.wall();
-    const blocked = await this.#blocked(look, signal);
+    const kept = await readGuard(this.#parts.world.disk, this.#parts.world.log);
+    const isUsed = kept.length > 0 || hasTunnels(look.links);
+    const policies = isUsed ? await this.#policies(signal) : undefined;
+    const blocked = policies === undefined ? undefined : blockedNow(look, kept, policies);
+    const sas = await this.#sas(look, signal);
+    const told = policies?.kind === "answered" ? policies.found : [];
+    const statics = staticIfIds(told, sas ?? []);
     const ports = portsOf(look.links).flatMap(
       ({ name }) => readPort(name, look, before)?.port ?? [],
     );
@@ -98,7 +112,7 @@ export class NetDesk {
         at,
       ),
       macsec: ports,
-      ipsec: tunnelsOf(look.links, look.addresses, await this.#sas(look, signal), { at, wall }),
+      ipsec: tunnelsOf(look.links, look.addresses, { sas, statics }, { at, wall }),
       ...(blocked === undefined ? {} : { blocked, ways: waysOf(look, blocked) }),
       routing: unknown("notSupported", at),
     };
@@ -108,18 +122,8 @@ export class NetDesk {
     return this.#commits.kept.pending !== undefined;
   }
 
-  /** undefined = nothing here was ever protected by a tunnel. */
-  async #blocked(
-    { at, links }: KernelLook,
-    signal: AbortSignal,
-  ): Promise<Reading<readonly string[]> | undefined> {
-    const { world, sockets } = this.#parts;
-    const kept = await readGuard(world.disk, world.log);
-    if (kept.length === 0 && !hasTunnels(links)) return undefined;
-    const answer = await sockets.xfrm.ask(dumpPolicies(), readPolicy, signal);
-    if (answer.kind === "refused") return unknown("queryFailed", at);
-    const asked = new Set([...kept, ...blockedOut(answer.found)]);
-    return known(blockedAmong(asked, answer.found, links).slice(0, prefixesMax), at);
+  async #policies(signal: AbortSignal): Promise<Answer<Policy>> {
+    return await this.#parts.sockets.xfrm.ask(dumpPolicies(), readPolicy, signal);
   }
 
   // Dumps of SAs carry their keys, which are wiped while they are read.
@@ -203,6 +207,16 @@ export class NetDesk {
     signal.removeEventListener("abort", leave);
     return this.#changes;
   }
+}
+
+function blockedNow(
+  { at, links }: KernelLook,
+  kept: readonly string[],
+  answer: Answer<Policy>,
+): Reading<readonly string[]> {
+  if (answer.kind === "refused") return unknown("queryFailed", at);
+  const asked = new Set([...kept, ...blockedOut(answer.found)]);
+  return known(blockedAmong(asked, answer.found, links).slice(0, prefixesMax), at);
 }
 
 /** What somebody configured, without what the kernel finds out by itself. */

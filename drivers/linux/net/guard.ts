@@ -50,7 +50,8 @@ function spelled(octets: Uint8Array): string {
   return canonicalAddress(groups.join(":"));
 }
 
-const anyOf = (prefix: string): string => (prefix.includes(":") ? "::/0" : "0.0.0.0/0");
+/** All addresses of its family. */
+export const anyOf = (prefix: string): string => (prefix.includes(":") ? "::/0" : "0.0.0.0/0");
 
 function blocksOf(prefix: string): readonly NewPolicy[] {
   const any = anyOf(prefix);
@@ -103,14 +104,15 @@ export function blockedAmong(
   policies: readonly Policy[],
   links: readonly Link[],
 ): readonly string[] {
-  const tunnels = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? index : [])));
+  // By a link that is not there any more nothing leaves.
+  const others = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
   const openers = policies.filter(
     ({ direction, action, priority, attributes, selector }) =>
       (direction === "in" || direction === "out" || direction === "forward") &&
       action === "allow" &&
       priority <= blockPriority &&
       attributes.ifId === undefined &&
-      !tunnels.has(selector.link),
+      (selector.link === 0 || others.has(selector.link)),
   );
   return [...prefixes].filter(
     (prefix) =>

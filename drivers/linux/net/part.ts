@@ -1,4 +1,4 @@
-// The changes that linkseal-net makes: a fixed list, none of which knows a key.
+// The changes that linkseal-net makes: a fixed list, none of which holds a key.
 
 import type { CipherSuite, PortName, WantedSettings } from "#hal/model.ts";
 import { count, flag, type JsonObject, name, oneOf, optional, record } from "../../local/shape.ts";

@@ -30,6 +30,8 @@ import {
 } from "./guard.ts";
 import type { Told } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
+import type { StagedKeys } from "./staged-keys.ts";
+import { carryStatic, dropOrphans, undoOfStatic } from "./static-hands.ts";
 import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
 
 export interface TunnelHands {
@@ -39,6 +41,8 @@ export interface TunnelHands {
   readonly filter?: NetlinkSocket;
   readonly disk: Disk;
   readonly log: Log;
+  /** Keys on their way into the kernel. */
+  readonly staged: StagedKeys;
   /** Has charon forget a tunnel; absent where this process does not reach it. */
   readonly forget?: (tunnel: string, signal: AbortSignal) => Promise<void>;
 }
@@ -96,6 +100,9 @@ export async function undoOfTunnelPart(
       // Nobody can bring back an SA: its keys are nowhere.
       return isThere ? { ...part, sas: [] } : undefined;
     }
+    case "ipsec.install":
+    case "ipsec.end":
+      return await undoOfStatic(part, hands, signal);
     case "ipsec.unblock":
     case "ipsec.unmake":
       return undefined;
@@ -142,6 +149,11 @@ export async function carryTunnelPart(
       });
       await endSas(part, () => true, hands, signal);
       await dropLink(part.name, hands, signal);
+      await dropOrphans(hands, signal);
+      return;
+    case "ipsec.install":
+    case "ipsec.end":
+      await carryStatic(part, hands, signal);
   }
 }
 

@@ -1,4 +1,4 @@
-// The changes of a tunnel that the kernel needs: a fixed list, none of which knows a key.
+// The changes of a tunnel that the kernel needs: a fixed list, none of which holds a key.
 
 import { isIP } from "node:net";
 import {
@@ -14,6 +14,7 @@ import {
 } from "../../local/shape.ts";
 import { canonicalAddress } from "../address.ts";
 import { canonicalPrefix, prefixesMax } from "./guard.ts";
+import { readStaticPart, type StaticPart, staticKinds, staticPreview } from "./static-part.ts";
 
 /** The xfrm interface of a tunnel, with what may leave by it. */
 export interface TunnelLink {
@@ -49,9 +50,11 @@ export type TunnelPart =
     }
   /** Only ever the undoing of what was made and not confirmed: nobody can ask for these. */
   | { readonly kind: "ipsec.unblock"; readonly prefixes: readonly string[] }
-  | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number };
+  | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number }
+  | StaticPart;
 
 export const tunnelKinds = [
+  ...staticKinds,
   "ipsec.block",
   "ipsec.carry",
   "ipsec.drop",
@@ -86,6 +89,9 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
     }
     case "ipsec.unmake":
       return { kind, name: name(part, "name"), ifId: count(part, "ifId", ifIdMax) };
+    case "ipsec.install":
+    case "ipsec.end":
+      return readStaticPart(part, kind);
   }
 }
 
@@ -122,5 +128,8 @@ export function tunnelPreview(part: TunnelPart): readonly string[] {
       return [`- xfrm interface ${part.name}`];
     case "ipsec.sweep":
       return [`- ${part.sas.length} SAs of ${part.name} that no IKE SA owns`];
+    case "ipsec.install":
+    case "ipsec.end":
+      return staticPreview(part);
   }
 }

@@ -22,11 +22,17 @@ export interface Moment {
   readonly wall: WallTime;
 }
 
-/** `sas`: undefined = the kernel does not tell. */
+export interface TunnelSas {
+  /** undefined = the kernel does not tell. */
+  readonly sas: readonly Sa[] | undefined;
+  /** Numbers of the interfaces whose tunnels have static keys. */
+  readonly statics: ReadonlySet<number | undefined>;
+}
+
 export function tunnelsOf(
   links: readonly Link[],
   addresses: readonly Address[],
-  sas: readonly Sa[] | undefined,
+  { sas, statics }: TunnelSas,
   { at, wall }: Moment,
 ): readonly IpsecTunnel[] {
   const own = new Set(addresses.map(({ local, address }) => local ?? address));
@@ -40,7 +46,7 @@ export function tunnelsOf(
     .slice(0, tunnelsMax)
     .map(({ name, ifId }) => ({
       name,
-      ike: unknown("notSupported", at),
+      ike: statics.has(ifId) ? known("static", at) : unknown("notSupported", at),
       sas: sas === undefined ? unknown("queryFailed", at) : known(sasIn(sas, ifId, own, wall), at),
     }));
 }
@@ -73,10 +79,16 @@ function sasIn(
 }
 
 // The kernel's own timer goes by the wall clock, jumps and all.
-function endOf({ limits, usage }: Sa, wall: WallTime): Pick<IpsecSa, "endsInMs"> {
-  const seconds = limits.hardAddSeconds;
-  if (seconds === undefined) return {};
-  return { endsInMs: Math.max(0, Number(usage.addedAt + seconds) * 1_000 - wall) };
+function endOf(
+  { limits, usage }: Sa,
+  wall: WallTime,
+): Pick<IpsecSa, "endsInMs" | "octetsUsedRatio"> {
+  const { hardAddSeconds: seconds, hardBytes: octets } = limits;
+  const endsAt = seconds === undefined ? undefined : Number(usage.addedAt + seconds) * 1_000;
+  return {
+    ...(endsAt === undefined ? {} : { endsInMs: Math.max(0, endsAt - wall) }),
+    ...(octets === undefined ? {} : { octetsUsedRatio: Number(usage.bytes) / Number(octets) }),
+  };
 }
 
 // A window that needs more than 32 bits stands beside the extended numbers.

@@ -8,7 +8,7 @@ import { Secret } from "#hal/secret.ts";
 import { addNetwork, enterNetwork, ip, native } from "../lab.ts";
 import { Daemon } from "./daemon.ts";
 
-const outer = { edge: "198.51.100.1", gateway: "198.51.100.2" } as const;
+export const outer = { edge: "198.51.100.1", gateway: "198.51.100.2" } as const;
 /** Of hosts behind the ends. */
 export const inner = { edge: "10.1.0.1", gateway: "10.100.0.1" } as const;
 const protectedPrefix = "10.100.0.0/16";
@@ -49,7 +49,8 @@ export interface TunnelSite {
   readonly far: Daemon;
 }
 
-export async function buildSite(): Promise<TunnelSite> {
+/** Its two networks alone, each with a host behind it. */
+export function buildWire(): Pick<TunnelSite, "edge" | "gateway"> {
   const [edge, gateway] = [addNetwork(), addNetwork()];
   ip("-n", edge, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", gateway);
   for (const [network, own, host] of [
@@ -65,6 +66,11 @@ export async function buildSite(): Promise<TunnelSite> {
   ip("-n", gateway, "link", "add", "gw", "type", "xfrm", "if_id", "7");
   ip("-n", gateway, "link", "set", "gw", "mtu", "1400", "up");
   ip("-n", gateway, "route", "add", "10.1.0.0/16", "dev", "gw", "src", inner.gateway);
+  return { edge, gateway };
+}
+
+export async function buildSite(): Promise<TunnelSite> {
+  const { edge, gateway } = buildWire();
   const [charon, far] = [new Daemon(edge), new Daemon(gateway)];
   await charon.start();
   await far.start();
@@ -154,7 +160,7 @@ export class LeakWatch implements Disposable {
   readonly #socket: ReturnType<typeof native.openFrames>;
   readonly #room = new Uint8Array(65_536);
 
-  constructor({ gateway }: TunnelSite) {
+  constructor({ gateway }: Pick<TunnelSite, "gateway">) {
     enterNetwork(gateway);
     const [link] = JSON.parse(ip("-n", gateway, "-j", "link", "show", "wire")) as [
       { ifindex: number },
