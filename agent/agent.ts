@@ -273,7 +273,7 @@ export class Agent {
         gatewayKey: (tunnel) => this.#gatewayKey(intent.desired, tunnel),
         identityEnd: async () => await this.#parts.identityEnd?.(intent.desired),
       },
-      this.#crew?.lookout,
+      this.#crew,
     );
   }
 

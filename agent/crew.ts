@@ -5,6 +5,7 @@ import type { PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Clock, Instant, World } from "#hal/world.ts";
+import { BackupProofs } from "./backup-proof.ts";
 import {
   type Asked,
   type Beginning,
@@ -100,6 +101,7 @@ export class Crew {
   readonly #handDrains: ReadonlyMap<string, HandDrains>;
   readonly tunnelDrains: TunnelDrains;
   readonly tunnelAuths: TunnelAuths;
+  readonly backupProofs: BackupProofs;
   readonly #farWatch: FarWatch;
   readonly #keyWatch: KeyWatch;
   /** By group: when the policy looks at the vault again, and when a due rotation begins. */
@@ -110,12 +112,13 @@ export class Crew {
   readonly #wakes = new Map<string, AbortController>();
   readonly #beats = new Map<string, Beat>();
 
-  constructor(parts: CrewParts, before: Lookout | undefined) {
+  /** What its predecessor saw of the same things is kept. */
+  constructor(parts: CrewParts, before: Crew | undefined) {
     this.#parts = parts;
     this.intent = parts.intent;
     const { desired } = parts.intent;
     const hint = (device: string): void => this.#wakes.get(device)?.abort();
-    this.lookout = new Lookout({ ...parts, desired, hint }, before);
+    this.lookout = new Lookout({ ...parts, desired, hint }, before?.lookout);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
     this.#reconcilers = new Map(
       desired.devices.map(({ name }) => [
@@ -137,6 +140,7 @@ export class Crew {
     this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
     const inCampaign = (device: string): boolean => this.#busy(device);
     this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout, inCampaign });
+    this.backupProofs = new BackupProofs({ ...parts, desired, lookout }, before?.backupProofs);
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
     this.#keyWatch = new KeyWatch({ ...parts, desired });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
@@ -234,11 +238,17 @@ export class Crew {
     const tended = resting("tunnels", () =>
       this.#parts.turns.take(tunnelTurn, () => this.#tunnelTurn(kill)),
     );
+    const proofs = resting("backups", async () => {
+      await this.backupProofs.turn(kill);
+      this.#parts.judge();
+      return health.pollMs;
+    });
     const all = [
       ...looks,
       ...groups,
       ...(azure.cloud === "sim" ? [] : watches),
       ...(tunnels.length > 0 ? [tended] : []),
+      ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),
     ];
     try {
       await Promise.all(all.map((each) => this.#loop(each, stop)));

@@ -186,6 +186,16 @@ export interface DesiredTunnel {
   readonly bgp?: TunnelBgp;
   /** The group whose MACsec it must ride inside. */
   readonly insideMacsec: string | undefined;
+  /** What it is the backup of; absent = what it protects rides in tunnels alone. */
+  readonly backs?: BackedLinks;
+}
+
+/** The links of a group on the device of a tunnel, under whose MACsec its traffic rides first. */
+export interface BackedLinks {
+  readonly group: string;
+  readonly links: readonly DesiredLink[];
+  /** Between two proofs by test traffic. */
+  readonly proveMs: number;
 }
 
 export interface HealthSettings {

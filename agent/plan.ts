@@ -408,10 +408,11 @@ function sameStep(shown: unknown, step: PlanStep): boolean {
 /** The tunnel as a driver takes it. */
 export function tunnelSpec(tunnel: DesiredTunnel, auth: TunnelAuth): TunnelSpec {
   const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
-  const { ike, transforms, life, mtu, ifId, bgp } = tunnel;
+  const { ike, transforms, life, mtu, ifId, bgp, backs } = tunnel;
   return {
     ...{ name, localAddress, remoteAddress, localPrefixes, remotePrefixes },
     ...{ ike, transforms, life, mtu, ifId, auth },
     ...(bgp === undefined ? {} : { bgp }),
+    ...(backs === undefined ? {} : { backs: backs.links.map(({ port }) => port) }),
   };
 }

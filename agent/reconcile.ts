@@ -23,7 +23,7 @@ import type { Lookout } from "./lookout.ts";
 import { type Drift, standingOf, tunnelSpec } from "./plan.ts";
 import { sameAuth } from "./tunnel-auth.ts";
 import { chooseAuth } from "./vault.ts";
-import { equalSettings, settingsGaps, verify } from "./verify.ts";
+import { backingGaps, equalSettings, settingsGaps, verify } from "./verify.ts";
 
 export interface ReconcilerParts {
   readonly world: World;
@@ -188,7 +188,7 @@ export class Reconciler {
   /** Tunnels that the intent adds, and drift that the driver mends hitless under `repair: on`. */
   #wanted(state: DeviceState, authOf: (tunnel: DesiredTunnel) => TunnelAuth): DeviceChange {
     return [
-      ...this.#missingTunnels(state).map(
+      ...this.#tunnelsToPut(state).map(
         (tunnel) =>
           ({ kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, authOf(tunnel)) }) as const,
       ),
@@ -196,8 +196,24 @@ export class Reconciler {
     ];
   }
 
-  #missingTunnels(state: DeviceState): readonly DesiredTunnel[] {
-    return this.#absentTunnels(state).filter((tunnel) => !this.#isRefused(tunnel));
+  #tunnelsToPut(state: DeviceState): readonly DesiredTunnel[] {
+    const { desired } = this.#parts;
+    const wanted = new Set([...this.#absentTunnels(state), ...this.#tunnelsToBack(state)]);
+    return desired.tunnels.filter((one) => wanted.has(one) && this.#refusal(one) === undefined);
+  }
+
+  /** Those that a newer intent makes the backup of other ports than they are now, or of none. */
+  #tunnelsToBack(state: DeviceState): readonly DesiredTunnel[] {
+    const { desired, device, memory, intent } = this.#parts;
+    return desired.tunnels.filter(({ name, backs, ...tunnel }) => {
+      const since = named(memory().tunnels, name);
+      if (tunnel.device !== device || since === undefined || since >= intent) return false;
+      const ports = backs?.links.map(({ port }) => port) ?? [];
+      return (
+        state.ipsec.some((entry) => entry.name === name) &&
+        backingGaps(state, tunnel.remotePrefixes, ports).length > 0
+      );
+    });
   }
 
   #absentTunnels(state: DeviceState): readonly DesiredTunnel[] {
@@ -262,7 +278,7 @@ export class Reconciler {
     await this.#markSettings();
     const { vault, world, lookout, device } = this.#parts;
     const auths = new Map<DesiredTunnel, TunnelAuth>();
-    for (const tunnel of this.#missingTunnels(state)) {
+    for (const tunnel of this.#tunnelsToPut(state)) {
       const inUse = named(this.#parts.memory().auths, tunnel.name)?.auth.secretId;
       const auth = await chooseAuth(vault, tunnel.auth, { now: world.clock.wall(), inUse }, signal);
       auths.set(tunnel, auth);
@@ -272,7 +288,7 @@ export class Reconciler {
       if (auth === undefined) throw new Error(`${tunnel.name} went missing meanwhile`);
       return auth;
     });
-    if (change.length === 0) return this.#refuseWeak(state);
+    if (change.length === 0) return this.#refuse(state);
     if (strongValue(state.control)?.commitPending !== false) return;
     const session = await this.#bounded("none", signal, (bounded) =>
       lookout.device(device, bounded),
@@ -292,24 +308,37 @@ export class Reconciler {
     if (failed !== undefined) throw failed;
   }
 
-  #isRefused(tunnel: DesiredTunnel): boolean {
-    const { desired, world } = this.#parts;
-    if (tunnel.weaknesses.length === 0) return false;
-    return !riskAccepted(desired, tunnelRisk(tunnel), world.clock.wall());
+  /** Why a tunnel is not set up; undefined = nothing is against it. */
+  #refusal(tunnel: DesiredTunnel): LinksealError | undefined {
+    const { name, weaknesses, backs } = tunnel;
+    const { desired, world, memory, lookout } = this.#parts;
+    const refused = (code: "gate.riskNotAccepted" | "gate.busy", text: string, next: string) =>
+      new LinksealError(code, text, { effect: "none", where: name, next });
+    const risk = tunnelRisk(tunnel);
+    if (weaknesses.length > 0 && !riskAccepted(desired, risk, world.clock.wall())) {
+      const text = `${name} is not set up under a weak policy: its risk is not accepted`;
+      const instead = tunnel.auth.kind === "static" ? "use IKE" : "set policy: strong";
+      const next = `accept ${risk} with a later date, or ${instead}`;
+      return refused("gate.riskNotAccepted", `${text} (${weaknesses.join(", ")})`, next);
+    }
+    if (backs === undefined || named(memory().tunnels, name) !== undefined) return undefined;
+    // Its block would take what these links carry in the clear until they are enrolled.
+    const clear = backs.links.find((link) => {
+      const port = portOf(lookout.view(link).state, link.port);
+      return port?.settings.kind === "known" && port.settings.value === undefined;
+    });
+    if (clear === undefined) return undefined;
+    const why = `it would block what ${linkId(clear)} carries in the clear`;
+    const next = `linkseal enrol ${backs.group}`;
+    return refused("gate.busy", `${name} is not set up yet: ${why}`, next);
   }
 
   // Only after the others have their turn.
-  #refuseWeak(state: DeviceState): void {
-    const weak = this.#absentTunnels(state).find((tunnel) => this.#isRefused(tunnel));
-    if (weak === undefined) return;
-    const { name, weaknesses } = weak;
-    const text = `${name} is not set up under a weak policy: its risk is not accepted`;
-    const instead = weak.auth.kind === "static" ? "use IKE" : "set policy: strong";
-    throw new LinksealError("gate.riskNotAccepted", `${text} (${weaknesses.join(", ")})`, {
-      effect: "none",
-      where: name,
-      next: `accept ${tunnelRisk(weak)} with a later date, or ${instead}`,
-    });
+  #refuse(state: DeviceState): void {
+    for (const tunnel of this.#absentTunnels(state)) {
+      const refusal = this.#refusal(tunnel);
+      if (refusal !== undefined) throw refusal;
+    }
   }
 
   async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import type { DeviceChange, PortChange } from "#hal/device.ts";
 import {
   type DeviceState,
   type MacsecSettings,
+  type PortName,
   strongValue,
   type Transforms,
   type WantedSettings,
@@ -33,7 +34,10 @@ function verifyPart(part: PortChange, state: DeviceState): readonly string[] {
     case "macsec.removeKey":
       return removed(state, part.port, part.ckn);
     case "ipsec.putTunnel":
-      return tunnelGaps(state, part.tunnel.name, part.tunnel.transforms);
+      return [
+        ...tunnelGaps(state, part.tunnel.name, part.tunnel.transforms),
+        ...backingGaps(state, part.tunnel.remotePrefixes, part.tunnel.backs ?? []),
+      ];
     case "ipsec.removeTunnel":
       return state.ipsec.some((tunnel) => tunnel.name === part.name)
         ? [`the tunnel ${part.name} is still there`]
@@ -110,6 +114,26 @@ function tunnelGaps(state: DeviceState, name: string, wanted: Transforms): reado
   return sas.some((sa) => !sameTransforms(sa.transforms, wanted))
     ? [`the tunnel ${name} negotiated other transforms than wanted`]
     : [];
+}
+
+/** Under the MACsec of which ports the prefixes may ride, whether the SecYs are there or not. */
+export function backingGaps(
+  { backed }: DeviceState,
+  prefixes: readonly string[],
+  ports: readonly PortName[],
+): readonly string[] {
+  const wanted = ports.toSorted().join(", ");
+  const value = backed === undefined ? [] : strongValue(backed);
+  if (value === undefined) return ["what may ride under MACsec cannot be read"];
+  return prefixes.flatMap((prefix) => {
+    const seen =
+      value
+        .find((one) => one.prefix === prefix)
+        ?.ports.toSorted()
+        .join(", ") ?? "";
+    if (seen === wanted) return [];
+    return [`${prefix} may ride under the MACsec of ${seen || "no port"}, not ${wanted || "none"}`];
+  });
 }
 
 function drainGaps(state: DeviceState, port: string, on: boolean): readonly string[] {

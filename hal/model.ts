@@ -288,6 +288,8 @@ export interface TunnelSpec {
   readonly auth: TunnelAuth;
   /** Its routes come by BGP; absent = a route for each remote prefix leads into it. */
   readonly bgp?: TunnelBgp;
+  /** Ports under whose MACsec its remote prefixes may ride as well; absent = in tunnels alone. */
+  readonly backs?: readonly PortName[];
 }
 
 export type DrainMeans = "prepend" | "gracefulShutdown" | "peeringShutdown";
@@ -347,6 +349,15 @@ export interface ControlPlane {
   readonly commitPending: boolean;
 }
 
+/** What a tunnel protects as the backup of links that are under MACsec. */
+export interface BackedPrefix {
+  readonly prefix: string;
+  /** Under whose MACsec it may ride. */
+  readonly ports: readonly PortName[];
+  /** Of these, where it passes now: a tight SecY is there. */
+  readonly open: readonly PortName[];
+}
+
 export interface DeviceState {
   readonly device: DeviceId;
   readonly at: Instant;
@@ -358,6 +369,8 @@ export interface DeviceState {
    * it has no such means.
    */
   readonly blocked?: Reading<readonly string[]>;
+  /** Of these the ones that may ride under MACsec as well; absent where there are none. */
+  readonly backed?: Reading<readonly BackedPrefix[]>;
   /**
    * How its own forwarding table reaches what it protects by tunnels; absent where `routing` tells
    * it as well.

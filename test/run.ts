@@ -36,6 +36,8 @@ const options = asked.filter((argument) => argument.startsWith("-"));
 
 /** Minutes of a machine of their own: for the long run, or whoever names them. */
 const longAlone = [
+  "test/kernel/ipsec/backup.test.ts",
+  "test/kernel/ipsec/psk-agent.test.ts",
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
   "test/kernel/package/package.test.ts",
@@ -64,7 +66,7 @@ function areAskedFor(paths: readonly string[]): string[] {
 
 // Each folder in the kernel tier is a group that shares one boot, but for what takes minutes alone;
 // the longest begin first.
-const long = /\/(lab|rotation|conformance|matrix|loss)\.test\.ts$/;
+const long = /\/(lab|rotation|conformance|matrix|loss|static|backup|psk-agent)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).filter(isForToday).sort();

@@ -21,6 +21,7 @@ export function statusText(status: Status, paint: Paint): string {
     const bgp = inside.bgp === null ? "" : `  BGP ${bgpText(inside)}`;
     const share = inside.share === null ? "" : `  sends ${shareText(inside)}`;
     lines.push(`  ${name}  ${paint.verdict(verdict)}${bgp}${share}`);
+    lines.push(...backupLines(inside, status.at).map((line) => `    ${line}`));
     lines.push(...reasonLines(reasons, paint, "    "));
   }
   if (status.warnings.length > 0) lines.push("", paint.strong("warnings"));
@@ -100,6 +101,25 @@ export function bgpText({ bgp }: Pick<Tunnel, "bgp">): string {
   if (bgp.up === null) return `${bgp.peer} unknown`;
   if (!bgp.up) return `${bgp.peer} down`;
   return bgp.drained === true ? `${bgp.peer} up, drained` : `${bgp.peer} up`;
+}
+
+const rideWords = {
+  standby: "stands by for",
+  carries: "carries for",
+  preferred: "carries beside",
+  unknown: "may carry for",
+} as const;
+
+/** What rides in a backup and why, and when it was proven. */
+export function backupLines({ backup }: Pick<Tunnel, "backup">, at: string): string[] {
+  if (backup === null) return [];
+  const { group, rides, since, because, provenAt, unproven } = backup;
+  const ago = (time: string): string => spanText(Date.parse(at) - Date.parse(time));
+  const lasting = since === null ? "" : ` for ${ago(since)}`;
+  const why = because === null ? "" : `: ${because}`;
+  const proof = provenAt === null ? "not proven yet" : `proven ${ago(provenAt)} ago`;
+  const lines = [`${rideWords[rides]} ${group}${lasting}${why}; ${proof}`];
+  return unproven === null ? lines : [...lines, `not proven: ${unproven}`];
 }
 
 /** What a tunnel sent of all that its bundle did. */

@@ -8,7 +8,15 @@ import { paintFor } from "./paint.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
 import { showStatus, verdictExit } from "./status.ts";
-import { ageText, azureLines, bgpText, reasonLines, shareText, statusText } from "./status-text.ts";
+import {
+  ageText,
+  azureLines,
+  backupLines,
+  bgpText,
+  reasonLines,
+  shareText,
+  statusText,
+} from "./status-text.ts";
 import { outKind, table } from "./table.ts";
 import { readable } from "./text.ts";
 
@@ -122,9 +130,11 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
       const word = azure === null ? "-" : `${azure.connection}, ${ageText(azure.ageMs)}`;
       return [tunnel, paint.verdict(verdict), bgpText(inside), shareText(inside), word];
     });
-    const why = shown.tunnels.flatMap(({ name: about, reasons }) =>
-      reasons.length === 0 ? [] : [about, ...reasonLines(reasons, paint, "  ")],
-    );
+    const why = shown.tunnels.flatMap(({ name: about, reasons, ...inside }) => {
+      const rides = backupLines(inside, shown.at).map((line) => `  ${line}`);
+      const lines = [...rides, ...reasonLines(reasons, paint, "  ")];
+      return lines.length === 0 ? [] : [about, ...lines];
+    });
     const head = ["tunnel", "verdict", "BGP inside", "share", "gateway says"];
     return [await table(head, cells, outKind()), ...why].join("\n");
   });

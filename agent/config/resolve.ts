@@ -4,6 +4,7 @@ import type { SnmpLogin } from "#hal/device.ts";
 import type {
   AzureIdentity,
   AzureSettings,
+  BackedLinks,
   Desired,
   DesiredAuth,
   DesiredDevice,
@@ -31,14 +32,18 @@ import { durationMs, endOfDay, speedGbps } from "./units.ts";
 /** Azure's own advice for what runs inside of a tunnel. */
 const innerMtu = 1400;
 
+/** Between two proofs of a backup. */
+const proveMs = 300_000;
+
 export function resolve(config: Config): Desired {
   const { health } = config;
+  const groups = config.groups.map(groupOf);
   return {
     site: config.site,
     azure: azureOf(config.azure),
     devices: config.devices.map(deviceOf),
-    groups: config.groups.map(groupOf),
-    tunnels: config.tunnels.map(tunnelOf),
+    groups,
+    tunnels: config.tunnels.map((tunnel) => tunnelOf(tunnel, groups)),
     repair: config.repair,
     health: {
       pollMs: durationMs(health.poll),
@@ -225,7 +230,10 @@ function wholePolicyOf({ auth, policy }: Config["tunnels"][number]): WholePolicy
   return { ...transformsOf(written), weaknesses: weaknesses(written) };
 }
 
-function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
+function tunnelOf(
+  tunnel: Config["tunnels"][number],
+  groups: readonly DesiredGroup[],
+): DesiredTunnel {
   const { ike, esp, life, weaknesses: weak } = wholePolicyOf(tunnel);
   return {
     name: tunnel.name,
@@ -244,5 +252,19 @@ function tunnelOf(tunnel: Config["tunnels"][number]): DesiredTunnel {
     auth: authOf(tunnel.auth),
     ...(tunnel.bgp === undefined ? {} : { bgp: tunnel.bgp }),
     insideMacsec: tunnel.insideMacsec,
+    ...(tunnel.backs === undefined ? {} : { backs: backsOf(tunnel.backs, tunnel, groups) }),
+  };
+}
+
+function backsOf(
+  group: string,
+  { device, prove }: Config["tunnels"][number],
+  groups: readonly DesiredGroup[],
+): BackedLinks {
+  const all = groups.find(({ name }) => name === group)?.links ?? [];
+  return {
+    group,
+    links: all.filter((link) => link.device === device),
+    proveMs: prove === undefined ? proveMs : durationMs(prove),
   };
 }

@@ -100,6 +100,14 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
+      "A tunnel that `backs` a group is on a device of the driver `linux` that holds a link of " +
+      "it, has `bgp` and IPv4 prefixes, is not `insideMacsec` of that group, and every other " +
+      "tunnel of its device backs the same one: what comes in under its MACsec is of any of " +
+      "them. `prove` is for such a tunnel alone.",
+    find: backups,
+  },
+  {
+    says:
       "A tunnel on a Linux host needs its `charon`, unless its keys are static, and a name of at " +
       `most ${linkNameMax} characters, which its xfrm interface gets; no protected prefix has ` +
       "the length 0: all else on the host would be blocked.",
@@ -137,6 +145,45 @@ function* neighbours({ devices, tunnels }: Config): Generator<Finding> {
       yield finding([...path, "peer"], `is ${bgp.peer}`, why, "give each tunnel its own");
     }
     taken.set(key, name);
+  }
+}
+
+function* backups(config: Config): Generator<Finding> {
+  const { groups, tunnels } = config;
+  for (const [i, tunnel] of tunnels.entries()) {
+    const path = ["tunnels", i, "backs"];
+    const { backs, bgp, device, insideMacsec, protects, prove } = tunnel;
+    if (backs === undefined) {
+      if (prove === undefined) continue;
+      const why = "the tunnel is the backup of nothing";
+      yield finding(["tunnels", i, "prove"], `is ${prove}`, why, "add backs: GROUP");
+      continue;
+    }
+    const group = groups.find((one) => one.name === backs);
+    if (group === undefined || !group.links.some((link) => link.device === device)) {
+      const why = group === undefined ? "there is no such group" : `${device} holds no link of it`;
+      yield finding(path, `is ${backs}`, why, "name a group with a link on the tunnel's device");
+    }
+    if (config.devices.find((one) => one.name === device)?.driver !== "linux") {
+      const why = `the driver of ${device} cannot bind a block to a port`;
+      yield finding(path, "is set", why, "leave it out");
+    }
+    if (bgp === undefined) {
+      const why = "without BGP inside nothing moves traffic into it and back";
+      yield finding(path, "is set", why, "bgp: { local: …, peer: … }");
+    }
+    if (insideMacsec === backs) {
+      const why = `it rides inside ${backs}, and would be lost together with it`;
+      yield finding(path, `is ${backs}`, why, "lead it over another network");
+    }
+    if (protects.remote.some((prefix) => prefix.includes(":"))) {
+      const why = "of IPv6 the kernel cannot tell by which port it came in";
+      yield finding(path, "is set", why, "leave it out");
+    }
+    const other = tunnels.find((one) => one.device === device && one.backs !== backs);
+    if (other === undefined) continue;
+    const why = `${other.name} on ${device} does not, and its packets would come in there as well`;
+    yield finding(path, `is ${backs}`, why, "end the other tunnel on another device");
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { azureFields, policyProfiles } from "./ipsec-policy.ts";
-import { ipAddress, name, prefixes, secretName, whole, word } from "./schema-words.ts";
+import { duration, ipAddress, name, prefixes, secretName, whole, word } from "./schema-words.ts";
 
 // Which names and numbers go together is for a rule to say, with the clause that says so.
 const customPolicy = z.strictObject(
@@ -98,4 +98,17 @@ export const tunnel = z.strictObject({
   insideMacsec: name("erd-demo")
     .optional()
     .meta({ description: "Group whose MACsec the tunnel must ride inside." }),
+  backs: name("erd-demo")
+    .optional()
+    .meta({
+      description:
+        "Group that the tunnel is the backup of: what it protects may ride under the MACsec " +
+        "of that group's ports as well; `linux` alone.",
+    }),
+  prove: duration(
+    "10s",
+    "1d",
+    "5m",
+    "How often a backup is proven by test traffic through it; 5m if absent.",
+  ).optional(),
 });

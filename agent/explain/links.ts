@@ -318,6 +318,26 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "group is not protected.",
     "Run `linkseal links` and look at the group first; the tunnel itself may be healthy.",
   ),
+  "backup-carries": body(
+    "What the tunnel protects rides in it now, because no link of the group that it `backs` " +
+      "carries: each one is named with its reason. It is protected all the same, slower, and " +
+      "with nothing behind it. It ends by itself when a link carries again.",
+    "Run `linkseal links` and mend the links; leave the tunnel alone meanwhile.",
+  ),
+  "backup-preferred": body(
+    "A link of the group that the tunnel backs carries under MACsec and brings a route, and the " +
+      "best route leads into the tunnel all the same. Azure answers over ExpressRoute, so that " +
+      "traffic goes by two ways, and the tunnel carries what it may be too small for.",
+    "Give routes over the ports the higher local preference, or the tunnel's a longer AS path.",
+    "Advertise the same prefixes by both: a longer prefix wins whatever the preference is.",
+  ),
+  "backup-unproven": body(
+    "Nobody may count on this backup: no test packet has come back through the tunnel for three " +
+      "intervals (`prove`), or two proofs in a row have failed. A proof is an echo of the " +
+      "gateway's BGP address through the tunnel's own interface, which both of its SAs count.",
+    "Run `ping -I TUNNEL ADDRESS` on the router, with the address of `bgp.peer`.",
+    "SAs that stand and carry nothing point at the gateway's routes or at a filter behind it.",
+  ),
   "weak-policy": body(
     "The tunnel runs under algorithms that RFC 8221 or RFC 8247 advises against, and the day " +
       "until which `acceptRisks` takes that is over. It still carries; nothing sets it up again.",

@@ -23,7 +23,8 @@ import { driftFindings, sidesOf } from "../doctor/rules.ts";
 import type { EventRest, EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
 import { drainOf } from "../link-view.ts";
-import { type Standing, standingOf } from "../plan.ts";
+import { standingOf } from "../plan.ts";
+import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
@@ -31,13 +32,15 @@ import {
   type DeviceContact,
   type LinkHealth,
   type Reason,
+  type TunnelEvidence,
   type TunnelHealth,
   type Verdict,
   worstOf,
 } from "./model.ts";
-import { deriveStatus, type Status, type Unmanaged } from "./status.ts";
+import { deriveStatus, type Status } from "./status.ts";
 import { isoTime } from "./status-time.ts";
 import { deriveTunnelHealth } from "./tunnel.ts";
+import { unmanagedOf } from "./unmanaged.ts";
 import {
   isWarningCode,
   nextFor,
@@ -66,6 +69,7 @@ export class Judge {
   readonly #parts: JudgeParts;
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
+  readonly #backups = new BackupWatch();
   #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
   /** By link: the SAK that was seen last, and when it was seen first. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
@@ -143,8 +147,10 @@ export class Judge {
       }
     }
     for (const tunnel of desired.tunnels) {
-      const health = this.#tunnel(crew, tunnel, links, now);
+      const evidence = this.#evidence(crew, tunnel, links, now);
+      const health = deriveTunnelHealth(evidence);
       this.#note(tunnel.name, health);
+      raised.push(...this.#backups.turn(evidence, wall));
       seen.push(seenTunnel(tunnel, health, crew.lookout.tunnelHistory(tunnel.name).at(-1), now));
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
       const { name: about, device, name: port } = tunnel;
@@ -346,7 +352,13 @@ export class Judge {
     });
   }
 
-  #tunnel(crew: Crew, tunnel: DesiredTunnel, links: LinkHealths, now: Instant): TunnelHealth {
+  #tunnelNow(evidence: TunnelEvidence) {
+    const backup = this.#backups.status(evidence);
+    const health = deriveTunnelHealth(evidence);
+    return { health, ...(backup === undefined ? {} : { backup }) };
+  }
+
+  #evidence(crew: Crew, tunnel: DesiredTunnel, links: LinkHealths, now: Instant): TunnelEvidence {
     const carrier = crew.intent.desired.groups.find((group) => group.name === tunnel.insideMacsec);
     const verdict =
       carrier === undefined
@@ -354,7 +366,7 @@ export class Judge {
         : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
     const trouble = crew.trouble(tunnel.device);
     const about = tunnel.insideMacsec ?? tunnel.name;
-    return deriveTunnelHealth({
+    return {
       tunnel,
       causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
       settings: crew.intent.desired.health,
@@ -365,8 +377,9 @@ export class Judge {
       blocked: crew.lookout.state(tunnel.device)?.blocked,
       device: this.#contact(crew, tunnel.device),
       carrier: verdict,
+      backup: backupEvidence(crew, tunnel, (link) => healthOf(links, link)),
       ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew, tunnel) }),
-    });
+    };
   }
 
   #waiver({ intent }: Crew, tunnel: DesiredTunnel): "stands" | "over" {
@@ -406,7 +419,7 @@ export class Judge {
       })),
       tunnels: desired.tunnels.map((tunnel) => ({
         name: tunnel.name,
-        health: this.#tunnel(crew, tunnel, links, now),
+        ...this.#tunnelNow(this.#evidence(crew, tunnel, links, now)),
         gateway: crew.lookout.gateway(tunnel.name),
         ...insideOf(crew, tunnel),
       })),
@@ -448,34 +461,6 @@ function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
 function rotationOf(agent: Agent, group: string): Readonly<Record<string, unknown>> | null {
   const campaign = openCampaign(agent.memory, group);
   return campaign === undefined ? null : campaignReport(agent, campaign);
-}
-
-/** Links that hold a key of nobody's, and what an earlier intent left behind. */
-function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
-  const { desired } = crew.intent;
-  const links = desired.groups.flatMap((group) => group.links);
-  const standing = (link: DesiredLink): Standing =>
-    standingOf(crew.lookout.view(link), agent.memory, crew.lookout.capabilities(link.device));
-  const foreign = links.flatMap((link): Unmanaged[] => {
-    // While a campaign runs, a key on the port is its own and nobody else's.
-    if (openCampaign(agent.memory, link.group) !== undefined) return [];
-    const seen = standing(link);
-    if (seen.kind !== "unmanaged") return [];
-    const next = `linkseal adopt ${linkId(link)}`;
-    return [{ kind: "link", name: linkId(link), where: link.device, text: seen.why, next }];
-  });
-  const left = Object.keys(agent.memory.bindings)
-    .filter((id) => !links.some((link) => linkId(link) === id))
-    .map(
-      (id): Unmanaged => ({
-        kind: "link",
-        name: id,
-        where: id,
-        text: "still there, but no longer in the intent",
-        next: `linkseal retire link ${id}`,
-      }),
-    );
-  return [...foreign, ...left];
 }
 
 /** What the vault says against a new key; the links keep theirs, and their verdicts. */

@@ -1,8 +1,17 @@
 // The words of health: verdicts, reason codes and the evidence that they are derived from.
 
 import type { PeerState } from "#hal/device.ts";
-import type { IpsecTunnel, KeyRef, MacsecPort, Reading, Route, Routing } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
+import type {
+  BackedPrefix,
+  IpsecTunnel,
+  KeyRef,
+  MacsecPort,
+  PortName,
+  Reading,
+  Route,
+  Routing,
+} from "#hal/model.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
 import type { DesiredLink, DesiredTunnel, HealthSettings } from "../desired.ts";
 import { nextFor, type WarningCode } from "./warning-rows.ts";
 
@@ -100,12 +109,44 @@ export interface TunnelEvidence {
   readonly ways?: Reading<readonly Route[]> | undefined;
   /** Prefixes that the device lets pass in a tunnel alone; absent where it has no such means. */
   readonly blocked?: Reading<readonly string[]> | undefined;
+  /** Absent where it is the backup of nothing. */
+  readonly backup?: BackupEvidence | undefined;
   readonly device: DeviceContact;
   /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
   readonly carrier?: Verdict | undefined;
   /** Of a weak policy: whether its risk is still accepted; undefined = the policy is none. */
   readonly waiver?: "stands" | "over" | undefined;
   readonly causes?: readonly Reason[];
+}
+
+/** One of the links that a tunnel is the backup of, as it is judged. */
+export interface BackedLink {
+  /** `group/link`. */
+  readonly id: string;
+  readonly port: PortName;
+  readonly verdict: Verdict;
+  /** The first one of the verdict; undefined = every check holds. */
+  readonly reason: Reason | undefined;
+  readonly drain: "on" | "off";
+}
+
+/** What test traffic through a backup came to so far. */
+export interface ProofLog {
+  /** Of the first turn that could have tried. */
+  readonly since: Instant;
+  readonly proven: { readonly at: Instant; readonly wall: WallTime } | undefined;
+  /** In a row, since it was proven last. */
+  readonly failures: number;
+  /** Of the last failure; undefined = none since it was proven. */
+  readonly cause: string | undefined;
+}
+
+/** Of a tunnel that is the backup of links. */
+interface BackupEvidence {
+  readonly links: readonly BackedLink[];
+  /** Absent where the device lets none of its prefixes ride under MACsec. */
+  readonly backed: Reading<readonly BackedPrefix[]> | undefined;
+  readonly proof: ProofLog | undefined;
 }
 
 /** A known, strong reading inside the freshness limit: the only kind that may support a verdict. */

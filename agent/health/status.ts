@@ -5,6 +5,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { wallAfter } from "#hal/world.ts";
 import type { DesiredLink } from "../desired.ts";
 import type { Sighted } from "../lookout.ts";
+import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
 import { type LinkHealth, type Reason, type TunnelHealth, type Verdict, worstOf } from "./model.ts";
 import { isoTime, wholeDays } from "./status-time.ts";
@@ -54,6 +55,7 @@ export type StatusInput =
         readonly gateway?: { readonly word: string; readonly at: Instant } | undefined;
         readonly bgp?: Inside["bgp"];
         readonly share?: Inside["share"];
+        readonly backup?: BackupStatus;
       }[];
       readonly warnings: readonly VisibleWarning[];
       readonly unmanaged: readonly Unmanaged[];
@@ -121,6 +123,8 @@ interface TunnelStatus {
   } | null;
   /** Of what its bundle sent in the evidence window; null = it is in none, or nothing is known. */
   readonly share: { readonly sent: string; readonly percent: number } | null;
+  /** null = it is the backup of nothing. */
+  readonly backup: BackupStatus | null;
 }
 
 export interface WarningStatus {
@@ -159,13 +163,14 @@ export function deriveStatus(input: StatusInput): Status {
     return { name: group.name, verdict, rotation: group.rotation, links };
   });
   const tunnels = input.tunnels.map(
-    ({ name, health, gateway, bgp, share }): TunnelStatus => ({
+    ({ name, health, gateway, bgp, share, backup }): TunnelStatus => ({
       name,
       verdict: health.verdict,
       reasons: health.reasons,
       azure: gateway === undefined ? null : { connection: gateway.word, ageMs: now - gateway.at },
       bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
       share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
+      backup: backup ?? null,
     }),
   );
   // The monotonic age on today's wall clock: a jump of the wall cannot date it into the future.

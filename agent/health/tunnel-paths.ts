@@ -2,7 +2,15 @@
 // blocks both.
 
 import type { Reading, Route } from "#hal/model.ts";
-import { type Finding, finding, isSolid, type TunnelEvidence, unusable } from "./model.ts";
+import { isSealed } from "./backup.ts";
+import {
+  type BackedLink,
+  type Finding,
+  finding,
+  isSolid,
+  type TunnelEvidence,
+  unusable,
+} from "./model.ts";
 import { contains, type Prefix, parsePrefix } from "./prefix.ts";
 
 /** A way past the tunnel, in the words that name it. */
@@ -18,22 +26,73 @@ export function pathFindings(evidence: TunnelEvidence): Finding[] {
   if (!isSolid(routes, now, settings.staleAfterMs)) {
     return [unusable("its routes", tunnel.device, tunnel.name, routes)];
   }
-  const outward = tunnel.remotePrefixes.flatMap((remote): Leak[] => {
-    const leak = clearPath(remote, routes.value);
+  const outward = tunnel.remotePrefixes.flatMap((remote): (Leak | Finding)[] => {
+    const isSafe = ({ via, best }: Route): boolean => {
+      if (via.kind === "tunnel") return true;
+      const way = wayOver(evidence, via.port, remote);
+      // What only waits to take over a dead link is neither in the clear nor lost.
+      return way === "sealed" || (way === "dead" && !best);
+    };
+    const leak = clearPath(remote, routes.value, isSafe);
     if (leak === undefined || leak.via.kind === "tunnel") return [];
-    const text = `${tunnel.device} reaches ${remote} over ${leak.via.port} (route ${leak.prefix})`;
-    const end = "it is blocked there, and what takes that way is lost";
-    return [{ text, end: isBlocked(evidence, remote) ? end : undefined }];
+    const { port } = leak.via;
+    const way = wayOver(evidence, port, remote);
+    const unsure = way === "unknown" ? unsureOf(evidence, port) : undefined;
+    if (unsure !== undefined) return [unsure];
+    const text = `${tunnel.device} reaches ${remote} over ${port} (route ${leak.prefix})`;
+    const isHeld = way === "dead" || isBlocked(evidence, remote);
+    const end = way === "dead" ? "nothing leaves there" : "it is blocked there";
+    return [{ text, end: isHeld ? `${end}, and what takes that way is lost` : undefined }];
   });
-  const leaks = [...outward, ...inward(evidence)];
+  const unsure = outward.flatMap((one) => ("verdict" in one ? [one] : []));
+  const leaks = [...outward.flatMap((one) => ("verdict" in one ? [] : [one])), ...inward(evidence)];
   const leak = leaks.find(({ end }) => end === undefined) ?? leaks[0];
-  if (leak === undefined) return guardFindings(evidence);
+  if (leak === undefined) return [...unsure.slice(0, 1), ...guardFindings(evidence)];
   const others = leaks.length === 1 ? "" : ` and in ${leaks.length - 1} more ways`;
   const said = `${leak.text}, beside the tunnel ${tunnel.name}${others}`;
   const code = "clear-path-beside-tunnel";
   return leak.end === undefined
     ? [finding("unprotected", code, tunnel.name, said)]
     : [finding("degraded", code, tunnel.name, `${said}; ${leak.end}`)];
+}
+
+/**
+ * A port as what is protected would leave by it: `sealed` under the MACsec of a link that the
+ * tunnel is the backup of, `dead` not at all, `open` past everything, unless something blocks it.
+ */
+function wayOver(
+  evidence: TunnelEvidence,
+  port: string,
+  remote: string,
+): "sealed" | "unknown" | "dead" | "open" {
+  const link = backedLink(evidence, port);
+  if (link === undefined) return "open";
+  if (isSealed(link)) {
+    return isBlocked(evidence, remote) && !passes(evidence, port, remote) ? "open" : "sealed";
+  }
+  // Must-secure: what a link without a session takes goes nowhere.
+  if (link.verdict === "down") return "dead";
+  return link.verdict === "unknown" ? "unknown" : "open";
+}
+
+function backedLink({ backup }: TunnelEvidence, port: string): BackedLink | undefined {
+  return backup?.links.find((link) => link.port === port);
+}
+
+/** The block lets it past there, as far as anybody knows. */
+function passes({ backup }: TunnelEvidence, port: string, remote: string): boolean {
+  const { backed } = backup ?? {};
+  if (backed?.kind !== "known") return backed !== undefined;
+  return backed.value.some(({ prefix, open }) => prefix === remote && open.includes(port));
+}
+
+/** Of a link that nobody knows anything of nobody knows whether it is a way in the clear. */
+function unsureOf(evidence: TunnelEvidence, port: string): Finding | undefined {
+  const link = backedLink(evidence, port);
+  if (link?.reason === undefined) return undefined;
+  const { code, text, next } = link.reason;
+  const why = `${evidence.tunnel.name} is the backup of ${link.id}, which is unknown: ${text}`;
+  return { verdict: "unknown", code, text: why, next };
 }
 
 /**
@@ -58,7 +117,13 @@ function inward(evidence: TunnelEvidence): Leak[] {
         best && via.kind === "port" && isPart(prefix) ? [via.port] : [],
       ),
     );
-    const told = advertised.find(({ port, prefix }) => !inside.has(port) && isPart(prefix));
+    const isBacked = (port: string): boolean => {
+      const link = backedLink(evidence, port);
+      return link !== undefined && link.verdict !== "unprotected";
+    };
+    const told = advertised.find(
+      ({ port, prefix }) => !inside.has(port) && !isBacked(port) && isPart(prefix),
+    );
     if (told === undefined) return [];
     const { port, peer, prefix } = told;
     const text = `${tunnel.device} tells ${peer} over ${port} the way to ${local}`;
@@ -66,7 +131,8 @@ function inward(evidence: TunnelEvidence): Leak[] {
   });
 }
 
-function routesIn({ ways, routing, now }: TunnelEvidence): Reading<readonly Route[]> {
+/** As they forward now, and those that BGP would take next over a port. */
+export function routesIn({ ways, routing, now }: TunnelEvidence): Reading<readonly Route[]> {
   if (ways !== undefined) {
     if (ways.kind === "unknown" || routing?.kind !== "known") return ways;
     // What BGP would take next is in no forwarding table, though it be the best that BGP has.
@@ -105,7 +171,11 @@ function isBlocked({ blocked, now, settings }: TunnelEvidence, remote: string): 
  * A route over a port: any for the prefix or a part of it, because it takes over when the tunnel
  * goes; one around it only if nothing better leads into a tunnel.
  */
-function clearPath(remote: string, routes: readonly Route[]): Route | undefined {
+function clearPath(
+  remote: string,
+  routes: readonly Route[],
+  isSafe: (route: Route) => boolean,
+): Route | undefined {
   const wanted = parsePrefix(remote);
   if (wanted === undefined) return undefined;
   let covering: { readonly route: Route; readonly length: number } | undefined;
@@ -113,12 +183,12 @@ function clearPath(remote: string, routes: readonly Route[]): Route | undefined 
     const prefix: Prefix | undefined = parsePrefix(route.prefix);
     if (prefix === undefined) continue;
     const inside = contains(wanted, prefix);
-    if (inside && route.via.kind === "port") return route;
+    if (inside && !isSafe(route)) return route;
     if (!route.best || !contains(prefix, wanted)) continue;
     const before = covering?.length ?? -1;
     // Of two best routes for one prefix some traffic takes the open one.
-    const asGood = prefix.length === before && route.via.kind === "port";
+    const asGood = prefix.length === before && !isSafe(route);
     if (prefix.length > before || asGood) covering = { route, length: prefix.length };
   }
-  return covering?.route.via.kind === "port" ? covering.route : undefined;
+  return covering === undefined || isSafe(covering.route) ? undefined : covering.route;
 }

@@ -1,6 +1,7 @@
 // What may honestly be said about an IPsec tunnel: its SAs, its packets, and BGP inside of it.
 
 import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
+import { unprovenFindings } from "./backup.ts";
 import {
   conclude,
   type Finding,
@@ -40,11 +41,13 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   const newest = looks.at(-1);
   if (newest === undefined || isDropped(newest.ike.at, device, settings)) {
     const text = `${tunnel.device} has no tunnel ${tunnel.name} to ${tunnel.remoteAddress}`;
-    findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, text));
+    const said = `${text}${waitingFor(evidence)}`;
+    findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, said));
     return findings;
   }
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
   findings.push(...bgpFindings(evidence));
+  findings.push(...unprovenFindings(tunnel, evidence.backup?.proof, now));
   if (evidence.waiver === "over") {
     const text = `${tunnel.name} runs under a weak policy: ${tunnel.weaknesses.join(", ")}`;
     findings.push(finding("degraded", "weak-policy", tunnel.name, text));
@@ -56,6 +59,12 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     findings.push(finding("degraded", "outside-macsec", tunnel.name, `${text}, ${why}`));
   }
   return findings;
+}
+
+/** Its block would take what a link carries in the clear. */
+function waitingFor({ backup }: TunnelEvidence): string {
+  const clear = backup?.links.find(({ reason }) => reason?.code === "macsec-not-configured");
+  return clear === undefined ? "" : `: it waits until ${clear.id} is under MACsec`;
 }
 
 function ikeFindings({ tunnel, now, settings, looks }: TunnelEvidence, newest: IpsecTunnel) {

@@ -54,6 +54,9 @@ export type TunnelCode =
   | "tunnel-bgp-down"
   | "tunnel-unbalanced"
   | "outside-macsec"
+  | "backup-carries"
+  | "backup-preferred"
+  | "backup-unproven"
   | "weak-policy"
   | "static-keys"
   | "static-keys-over"
@@ -138,6 +141,7 @@ const frameFaults = [
   "stale-sak",
   "mtu",
 ] as const;
+const noTunnel = [...unseen, "ike-down", "sa-missing", "tunnel-configured-but-absent"] as const;
 const slow = { visibleAfterMs: 60_000 } as const;
 
 export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
@@ -294,13 +298,24 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   }),
   "tunnel-bgp-down": row("error", "BGP inside of a tunnel is down", tunnel, {
     ...traffic,
-    dependsOn: [...unseen, "ike-down", "sa-missing", "tunnel-configured-but-absent"],
+    dependsOn: noTunnel,
   }),
   "tunnel-unbalanced": row("info", "A tunnel is all but left out of its bundle", tunnel, {
     dependsOn: [...unseen, "ike-down", "sa-missing", "tunnel-bgp-down"],
     visibleAfterMs: 60_000,
   }),
   "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),
+  // A failover is told at once: from then on nothing stands behind what carries.
+  "backup-carries": row("warning", "Traffic rides in a backup tunnel", "linkseal links", {
+    dependsOn: unseen,
+    visibleAfterMs: 0,
+  }),
+  "backup-preferred": row("warning", "A backup carries beside a link that would", tunnel, {
+    dependsOn: unseen,
+  }),
+  "backup-unproven": row("warning", "Nothing proves a backup tunnel", tunnel, {
+    dependsOn: [...noTunnel, "tunnel-bgp-down"],
+  }),
   "weak-policy": row("warning", "A weak policy is no longer accepted", "linkseal plan"),
   "static-keys": row("info", "A tunnel has static keys", "linkseal explain static-keys"),
   "static-keys-over": row(

@@ -221,7 +221,7 @@ export function privatePeering({ tunnels, estate }: Facts): Outcome {
         return failed(`what ${name} protects is also reachable beside it, in the clear`, next);
       }
       if (verdict === "unknown") return unverifiable(`the routes of ${name} are unknown`, next);
-      return proven(`no route leads to what ${name} protects but the tunnel`);
+      return proven(`no route in the clear leads to what ${name} protects`);
     }),
     overAll(ipsecOf(estate), "IPsec connection", (connection) =>
       at(connection, "properties", "useLocalAzureIpAddress") === true

@@ -57,6 +57,8 @@ export interface TunnelSnapshot {
   readonly verdict: string;
   /** `absent`: the device was read lately and does not list it. */
   readonly seen: IpsecTunnel | "absent" | "unknown";
+  /** null = it is the backup of nothing. */
+  readonly backup: Status["tunnels"][number]["backup"];
 }
 
 /** Of the webhook: all 0 where none is configured. */
@@ -126,6 +128,7 @@ export function snapshotOf(
       tunnel,
       verdict: status.tunnels[index]?.verdict ?? "unknown",
       seen: tunnelOf(crew, tunnel, clock),
+      backup: status.tunnels[index]?.backup ?? null,
     })),
   };
 }

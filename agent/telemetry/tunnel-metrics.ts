@@ -7,6 +7,7 @@ import {
   ikeStates,
   strongValue,
 } from "#hal/model.ts";
+import { ridingKinds } from "../health/backup.ts";
 import { verdictOrder } from "../health/model.ts";
 import { lastEndMs, sequenceLimit } from "../health/tunnel.ts";
 import { type MetricRow, oneOf, type Sample } from "./metric.ts";
@@ -115,5 +116,28 @@ export const tunnelMetrics = [
       const endsInMs = lastEndMs(sas);
       return endsInMs === undefined ? undefined : endsInMs / 1_000;
     }),
+  },
+  {
+    name: "linkseal_backup_rides",
+    kind: "gauge",
+    help: "How what a backup tunnel protects rides: 1 for standby, carries, preferred or unknown.",
+    labels: ["tunnel", "group", "rides"],
+    read: function* ({ tunnels }) {
+      for (const { tunnel, backup } of tunnels) {
+        if (backup !== null) yield* oneOf([tunnel.name, backup.group], ridingKinds, backup.rides);
+      }
+    },
+  },
+  {
+    name: "linkseal_backup_proven_timestamp_seconds",
+    kind: "gauge",
+    help: "When test traffic came back through a backup tunnel last; absent = not since the start.",
+    labels: ["tunnel"],
+    read: ({ tunnels }) =>
+      tunnels.flatMap(({ tunnel, backup }): Sample[] =>
+        backup === null || backup.provenAt === null
+          ? []
+          : [[[tunnel.name], Date.parse(backup.provenAt) / 1_000]],
+      ),
   },
 ] as const satisfies readonly MetricRow[];

@@ -163,7 +163,15 @@ const inet6 = table({
   routerMtu: [9, u32],
 });
 
-const perFamily = table({ inet: [2, table({ settings: [1, words()] })], inet6: [10, inet6] });
+/** By their numbers, IPV4_DEVCONF_*, from 1 on. */
+const inetSettings = words(
+  ...(["forwarding", "multicastForwarding", "proxyArp", "acceptRedirects"] as const),
+  ...(["secureRedirects", "sendRedirects", "sharedMedia", "reversePathFilter"] as const),
+  ...(["acceptSourceRoute", "bootpRelay", "logMartians", "tag"] as const),
+  ...(["arpFilter", "mediumId", "disableXfrm", "disablePolicy"] as const),
+);
+const disablePolicyNumber = 16;
+const perFamily = table({ inet: [2, table({ settings: [1, inetSettings] })], inet6: [10, inet6] });
 const expressDataPath = table({ attached: [2, u8], flags: [3, u32], program: [4, u32] });
 
 const linkRows = table({
@@ -310,10 +318,16 @@ interface LinkChange {
   readonly master?: number;
   /** How it makes link-local addresses by itself. */
   readonly addressMode?: "eui64" | "none";
+  /** Whether what comes in here over IPv4 is held against the policies of IPsec. */
+  readonly inboundPolicy?: "checked" | "passed";
+}
+
+export function inboundPolicyOf({ perFamily: families }: Link): "checked" | "passed" {
+  return families?.inet?.settings?.disablePolicy === 1 ? "passed" : "checked";
 }
 
 export function changeLink(index: number, change: LinkChange): NetlinkRequest {
-  const { up, mtu, master, addressMode } = change;
+  const { up, mtu, master, addressMode, inboundPolicy } = change;
   const flags = up === true ? linkFlags.up : 0;
   const first = header(index, flags, up === undefined ? 0 : linkFlags.up);
   const attributes = linkRows.write({
@@ -321,7 +335,14 @@ export function changeLink(index: number, change: LinkChange): NetlinkRequest {
     ...(master === undefined ? {} : { master }),
   });
   const mode = addressMode === undefined ? [] : addressModeOf(addressMode);
-  return { type: linkTypes.newLink, flags: 0, body: [first, ...attributes, ...mode] };
+  const inbound = inboundPolicy === undefined ? [] : inboundOf(inboundPolicy);
+  return { type: linkTypes.newLink, flags: 0, body: [first, ...attributes, ...mode, ...inbound] };
+}
+
+// IFLA_AF_SPEC, the number of the family, IFLA_INET_CONF.
+function inboundOf(policy: "checked" | "passed"): Octets {
+  const word = u32.write(policy === "passed" ? 1 : 0);
+  return attribute(26, attribute(2, attribute(1, attribute(disablePolicyNumber, word))));
 }
 
 // IFLA_AF_SPEC, the number of the family, IFLA_INET6_ADDR_GEN_MODE.

@@ -2,6 +2,7 @@
 
 import { type Capabilities, type CommitMode, rekeyWhats } from "#hal/device.ts";
 import {
+  type BackedPrefix,
   type BgpSession,
   type CipherSuite,
   type Ckn,
@@ -107,6 +108,9 @@ export function readState(value: unknown, device: string, asked: Asked): DeviceS
     ...(field(state, "blocked") === undefined
       ? {}
       : { blocked: reading(state, "blocked", moved, readBlocked) }),
+    ...(field(state, "backed") === undefined
+      ? {}
+      : { backed: reading(state, "backed", moved, readBacked) }),
     ...(field(state, "ways") === undefined
       ? {}
       : { ways: reading(state, "ways", moved, readWays) }),
@@ -120,6 +124,14 @@ function readWays(parent: JsonObject, key: string): readonly Route[] {
 
 function readBlocked(parent: JsonObject, key: string): readonly string[] {
   return names(parent, key, routesMax);
+}
+
+function readBacked(parent: JsonObject, key: string): readonly BackedPrefix[] {
+  return list(parent, key, routesMax, (one) => ({
+    prefix: name(one, "prefix"),
+    ports: names(one, "ports", portsMax),
+    open: names(one, "open", portsMax),
+  }));
 }
 
 interface Move {

@@ -104,10 +104,8 @@ describe("a key that the agent gives to the gateway", () => {
       const others = stage.puts().filter((status) => status !== "200" && status !== "409");
       const trouble = [...stage.wrong, ...stage.leaks(key), ...others];
       if (!isSame || trouble.length > 0 || !mortal.dead) {
-        const { epitaph } = mortal;
-        wrong.push(
-          `${when} call ${call} (${epitaph}): ${JSON.stringify(stage.inUse())} ${trouble}`,
-        );
+        const seen = `${JSON.stringify(stage.inUse())} ${trouble.join("; ")}`;
+        wrong.push(`${when} call ${call} (${mortal.epitaph}): ${seen}`);
       }
     }
     console.log(`${indices.length} calls, each killed ${when}`);
@@ -124,15 +122,21 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
   switch (weather) {
     case "slow":
       keys.lastsMs = 200_000;
-      return () => void (keys.lastsMs = 4_000);
+      return () => {
+        keys.lastsMs = 4_000;
+      };
     case "fails":
     case "failsGiven":
       keys.fate = weather;
-      return () => void (keys.fate = "succeeds");
+      return () => {
+        keys.fate = "succeeds";
+      };
     case "lost":
       // It was carried out, and the answer never came.
       stage.alter = (reply, { method }) => (method === "PUT" ? { ...reply, status: 504 } : reply);
-      return () => void (stage.alter = (reply) => reply);
+      return () => {
+        stage.alter = (reply) => reply;
+      };
     case "busy": {
       const [tunnel] = stage.site.plan.tunnels;
       if (tunnel === undefined) throw new RangeError("no tunnel");

@@ -23,9 +23,9 @@ const psks = [
   String.raw`Another_one_with_"quotes"_and_a_\_in_it`,
   "A_third_one_that_Azure_refuses",
 ] as const;
-const speed = 5;
+const speed = 10;
 const leashMs = 500;
-const patienceMs = 60_000;
+const patienceMs = 100_000;
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-psk-")));
 const emissions = new Emissions();
@@ -58,7 +58,8 @@ beforeAll(async () => {
   const text = `${place}, identity: { ${identity}, certificate: "file:${certificate}" }`;
   const file = join(folder, "site.yaml");
   writeFileSync(file, gatewayConfig(site, text, `unix:${socket}`));
-  expect(await run("apply", file, "--yes")).toMatchObject({ exit: 0 });
+  const applied = await run("apply", file, "--yes");
+  if (applied.exit !== 0) throw new Error(`not applied: ${applied.said}`);
   await until(async () => site.tunnelTruth()[0]?.up === true && (await psk()).secretId !== null);
 }, 120_000);
 afterAll(async () => {
@@ -141,7 +142,7 @@ describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 },
     await agent.ended;
     expect(agent.child.exitCode).toBe(0);
     emissions.take("log", agent.said);
-    for (const name of ["state", "run"]) emissions.takeFolder(join(folder, name));
+    emissions.takeFolder(join(folder, "state"));
     const keys = psks.map((text) => ({ id: text.slice(0, 6), bytes: Buffer.from(text) }));
     console.log(`${emissions.places.length} places were searched for ${keys.length} keys`);
     expect(emissions.places).toEqual(expect.arrayContaining([expect.stringMatching(/journal/)]));

@@ -107,6 +107,7 @@ describe("words for people", () => {
 
 const at = "2026-11-24T10:00:00Z";
 
+const noneInside = { azure: null, bgp: null, share: null, backup: null };
 const status: Status = {
   schema: "linkseal.status/1",
   site: "demo",
@@ -151,9 +152,7 @@ const status: Status = {
       ],
     },
   ],
-  tunnels: [
-    { name: "hub-1", verdict: "protected", reasons: [], azure: null, bgp: null, share: null },
-  ],
+  tunnels: [{ name: "hub-1", verdict: "protected", reasons: [], ...noneInside }],
   warnings: [
     {
       code: "key-age",

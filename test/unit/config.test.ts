@@ -102,6 +102,25 @@ describe("a good config", () => {
     expect(desired.tunnels[0]).not.toHaveProperty("bgp");
   });
 
+  it("takes the links of a group on its device that a tunnel is the backup of", () => {
+    const backs = (more: string) => {
+      const linux = "driver: linux\n    charon: unix:/run/charon.vici";
+      const written = `auth: { psk: hub-1-psk }\n    bgp: { local: 10.1.0.2, peer: 10.1.0.1 }\n`;
+      return desiredOf(
+        siteConfig
+          .replace("driver: sim\n    address: unix:/run/site.sock", linux)
+          .replace("auth: { psk: hub-1-psk }\n", written)
+          .replace("insideMacsec: erd-demo", `backs: erd-demo${more}`),
+      ).tunnels[0]?.backs;
+    };
+    expect(backs("")).toMatchObject({ group: "erd-demo", proveMs: 300_000 });
+    expect(backs("")?.links.map(({ name, device }) => [name, device])).toEqual([
+      ["primary", "edge-a"],
+    ]);
+    expect(backs("\n    prove: 30s")?.proveMs).toBe(30_000);
+    expect(desired.tunnels[0]).not.toHaveProperty("backs");
+  });
+
   it("rotates by hand at any time and has no quirks, unless it says so", () => {
     expect(desired.groups[0]).toMatchObject({
       drain: "prepend",
@@ -422,7 +441,7 @@ describe("a config of a real cloud", () => {
   it("names the connection whose key the agent gives, and no other tunnel is of it", () => {
     const bare = giving(real(port)).replace(`, azureConnection: ${connection}`, "");
     expect(() => desiredOf(bare)).toThrow("names no remote.azureConnection to write to");
-    const [, first = ""] = /(  - name: hub-1\n(?: {4}.*\n)+)/.exec(giving(real(port))) ?? [];
+    const [, first = ""] = /( {2}- name: hub-1\n(?: {4}.*\n)+)/.exec(giving(real(port))) ?? [];
     const second = first
       .replace("name: hub-1", "name: hub-2")
       .replaceAll("10.100.", "10.101.")

@@ -5,12 +5,14 @@ import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { EventRing } from "#agent/events.ts";
 import { Judge } from "#agent/health/judge.ts";
+import type { ProofLog } from "#agent/health/model.ts";
 import type { Status } from "#agent/health/status.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import type { UsedUntil } from "#agent/key-watch.ts";
 import type { Failure } from "#agent/lookout.ts";
 import type { LinksealError } from "#hal/error.ts";
 import {
+  type BackedPrefix,
   type DeviceState,
   type IpsecTunnel,
   type KeyRef,
@@ -87,6 +89,12 @@ export interface Scene {
   readonly weakRouting?: true;
   /** No look has succeeded yet. */
   readonly unread?: true;
+  /** How the routers reach what tunnels protect after so many polls; absent = by the tunnel. */
+  readonly routes?: (poll: number) => Routing["routes"];
+  /** Of every device. */
+  readonly backed?: readonly BackedPrefix[];
+  /** Of every tunnel that is a backup. */
+  readonly proof?: (poll: number) => ProofLog;
 }
 
 export const pollMs = 5_000;
@@ -152,6 +160,7 @@ export class JudgeBench {
       waiting: () => waiting,
       ends: this.#scene.ends ?? [],
       troubles: () => troubles,
+      backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
       trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
       lookout: {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
@@ -209,11 +218,13 @@ export class JudgeBench {
     const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
     const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
     const sessions = this.#scene.sessions?.(this.#poll) ?? routing.sessions;
-    const routes = [into as (typeof routing.routes)[number]];
+    const routes = this.#scene.routes?.(this.#poll) ?? [into as (typeof routing.routes)[number]];
     const told = known({ routes, sessions, drains }, now);
     const ports = this.#port(link, this.#poll);
     const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
-    const over = { device, at: now, routing: weak };
+    const { backed } = this.#scene;
+    const beside = backed === undefined ? {} : { backed: known(backed, now) };
+    const over = { device, at: now, routing: weak, ...beside };
     return stateOf(ports, over, { wall: wallAfter(wall, this.#scene.clockOffsetMs ?? 0) });
   }
 

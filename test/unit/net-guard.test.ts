@@ -67,7 +67,7 @@ class Scene {
 
   blocked(prefix = hub): boolean {
     const { policies, links } = this.kernel;
-    return blockedAmong([prefix], policies, links).length === 1;
+    return blockedAmong([prefix], policies, links, []).length === 1;
   }
 
   kept(): Promise<readonly string[]> {

@@ -50,6 +50,7 @@ export class PretendKernel {
         }
       },
       raise: async (memory) => {
+        if (memory.kept.due.length === 0) return;
         this.raised.push(memory.kept.due);
         await memory.remember({ due: [] });
       },

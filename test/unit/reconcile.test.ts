@@ -13,13 +13,13 @@ import type {
   TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { IpsecTunnel } from "#hal/model.ts";
+import type { DeviceState, IpsecTunnel, TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import { type World, wallAfter } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";
-import { clearPort, desired, desiredOf, stateOf, wall } from "./view-kit.ts";
+import { clearPort, desired, desiredOf, link, securedPort, stateOf, wall } from "./view-kit.ts";
 
 const pair = desiredOf((text) =>
   text
@@ -38,6 +38,13 @@ const pair = desiredOf((text) =>
       ].join("\n"),
     ),
 );
+
+const backs = { group: "erd-demo", links: [link], proveMs: 300_000 };
+const backing = {
+  ...desired,
+  tunnels: desired.tunnels.map((tunnel) => ({ ...tunnel, insideMacsec: undefined, backs })),
+};
+const backupSpec = { remotePrefixes: ["10.100.0.0/16"] } as unknown as TunnelSpec;
 
 /** A router of tunnels alone, whose commits wait for their confirm. */
 class Scene {
@@ -60,6 +67,10 @@ class Scene {
   refused: string | undefined;
   /** The daemon has none of the tunnels any more. */
   forgotten = false;
+  /** Its port. */
+  port = clearPort();
+  /** What may ride under MACsec by what was put last. */
+  backed: DeviceState["backed"];
   readonly #capabilities: Capabilities;
 
   constructor(wanted = desired, offers: Capabilities = capabilities) {
@@ -122,8 +133,9 @@ class Scene {
           const ike = { kind: "known", value: "forgotten", at: this.clock.now() } as const;
           return this.forgotten ? { ...tunnel, ike } : tunnel;
         });
-        const state = stateOf(clearPort(), { ipsec }, { commitPending: pending });
-        return { ...state, at: this.clock.now() };
+        const state = stateOf(this.port, { ipsec }, { commitPending: pending });
+        const { backed } = this;
+        return { ...state, at: this.clock.now(), ...(backed === undefined ? {} : { backed }) };
       },
       prepare: async (change) => {
         const token = `t-${this.#change.size + 1}`;
@@ -155,7 +167,10 @@ class Scene {
           throw new LinksealError("device.rejected", `${this.refused} is refused`, details);
         }
         this.before = this.running;
-        this.running = [...this.running, ...names(this.#change.get(token) ?? [])];
+        this.running = [...new Set([...this.running, ...put])];
+        for (const part of this.#change.get(token) ?? []) {
+          if (part.kind === "ipsec.putTunnel") this.backed = backedBy(part.tunnel);
+        }
       },
       confirm: async () => {
         this.log.push("confirm");
@@ -168,6 +183,12 @@ class Scene {
       },
     };
   }
+}
+
+function backedBy({ backs, remotePrefixes }: TunnelSpec): DeviceState["backed"] {
+  if (backs === undefined) return undefined;
+  const value = remotePrefixes.map((prefix) => ({ prefix, ports: backs, open: backs }));
+  return { kind: "known", value, at: 0 as never };
 }
 
 function gone(): LinksealError {
@@ -251,6 +272,40 @@ describe("tunnels", () => {
     expect(scene.running).toEqual(["hub-2"]);
     const accepted = await new Scene(weak(pair, wallStart + 86_400_000)).turn();
     expect(accepted.running.toSorted()).toEqual(["hub-1", "hub-2"]);
+  });
+
+  it("that are a backup wait until what they would block is under MACsec", async () => {
+    const scene = await new Scene(backing).turn();
+    expect(scene.log).toEqual([]);
+    expect(scene.reconciler.trouble?.message).toContain(
+      "hub-1 is not set up yet: it would block what erd-demo/primary carries in the clear",
+    );
+    scene.port = securedPort();
+    await scene.turn();
+    expect(scene.running).toEqual(["hub-1"]);
+    expect(scene.reconciler.trouble).toBeUndefined();
+    // What was set up once comes back whatever its links are: its block stands anyway.
+    scene.port = clearPort();
+    scene.forgotten = true;
+    expect((await scene.turn()).log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
+  });
+
+  it("that a newer intent makes a backup, or none, are put again, and once", async () => {
+    for (const [wanted, before] of [
+      [backing, undefined],
+      [desired, backedBy({ ...backupSpec, backs: [link.port] })],
+    ] as const) {
+      const scene = new Scene(wanted);
+      scene.port = securedPort();
+      [scene.running, scene.backed] = [["hub-1"], before];
+      scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 } };
+      await scene.turn();
+      expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
+      expect((await scene.turn()).log).toHaveLength(2);
+      // By the intent in force nothing is changed that somebody did by hand.
+      scene.backed = before;
+      expect((await scene.turn()).log).toHaveLength(2);
+    }
   });
 
   it("that were reached and are gone are drift, and left alone under repair: off", async () => {

@@ -7,7 +7,7 @@ import { emptyMemory, type Memory, remember } from "#agent/journal/memory.ts";
 import { TunnelAuths } from "#agent/tunnel-auth.ts";
 import type { Address } from "#drivers/linux/rtnetlink-address.ts";
 import type { TransactionToken } from "#hal/device.ts";
-import type { DeviceState } from "#hal/model.ts";
+import type { DeviceState, TunnelSpec } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { SecretVersion } from "#hal/vault.ts";
 import { wallAfter } from "#hal/world.ts";
@@ -20,7 +20,7 @@ const id = (version: number): string => `https://v/secrets/hub-1-keys/${version}
 const keysOf = (version: number) => ({ kind: "static", secretId: id(version) }) as const;
 
 const tunnel: DesiredTunnel = {
-  ...staticSpec,
+  ...(staticSpec as Omit<TunnelSpec, "backs">),
   ...{ device: "edge", azureConnection: undefined, insideMacsec: undefined, weaknesses: [] },
   auth: { kind: "static", secret: "hub-1-keys" },
 };

@@ -77,6 +77,33 @@ describe("a tunnel of a Linux host", () => {
     expect(inside.preview).not.toContain("block");
   });
 
+  it("is the backup of ports from before its block on, until it is put without them", async () => {
+    const bench = await TunnelBench.open();
+    const secy = { validation: "strict", protect: true, encrypt: true };
+    bench.kernel.links = [
+      { index: 1, name: "p1", hardware: 1, flags: 1, unnamed: [] },
+      { index: 2, name: "ms", link: 1, flags: 1, info: { kind: "macsec", macsec: secy } },
+    ] as unknown as typeof bench.kernel.links;
+    const tunnel = { ...tunnelSpec, backs: ["p1"] };
+    const { preview } = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel }]);
+    expect(preview.split("\n")[2]).toBe(
+      "+ pass 10.100.0.0/16 under the MACsec of p1, while it is tight",
+    );
+    await bench.put(tunnel);
+    const { blocked, backed } = await bench.observe();
+    expect(blocked).toMatchObject({ value: ["10.100.0.0/16"] });
+    expect(backed).toMatchObject({
+      value: [{ prefix: "10.100.0.0/16", ports: ["p1"], open: ["p1"] }],
+    });
+    bench.kernel.links = bench.kernel.links.filter(({ name }) => name !== "ms");
+    bench.desk?.noteChange();
+    await bench.clock.runFor(100);
+    expect((await bench.observe()).backed).toMatchObject({ value: [{ open: [] }] });
+    expect(bench.kernel.policies.filter(({ selector }) => selector.link === 2)).toEqual([]);
+    await bench.put();
+    expect(await bench.observe()).not.toHaveProperty("backed");
+  });
+
   it("put again changes nothing", async () => {
     const bench = await TunnelBench.open();
     await bench.put();

@@ -52,6 +52,14 @@ const sameSelector = (one: Policy, other: Policy): boolean =>
   one.attributes.ifId === other.attributes.ifId &&
   JSON.stringify(one.selector) === JSON.stringify(other.selector);
 
+/** What is asked of one setting is told among all of them: by its number, not in its place. */
+function settingOf({ perFamily }: Link): Link["perFamily"] {
+  const { forwarding = 0, multicastForwarding: disablePolicy } = perFamily?.inet?.settings ?? {};
+  if (forwarding >> 16 !== 16 || disablePolicy === undefined) return undefined;
+  const inet = { unnamed: [], settings: { disablePolicy } };
+  return { unnamed: [], inet };
+}
+
 export class TunnelKernel {
   links: Link[] = [];
   addresses: Address[] = [];
@@ -170,9 +178,12 @@ export class TunnelKernel {
     if (link === undefined) return "EINVAL";
     const { name } = link;
     if (name === undefined) {
-      this.links = this.links.map((one) =>
-        one.index === link.index ? ({ ...one, ...link, info: one.info ?? {} } as Link) : one,
-      );
+      const told = settingOf(link);
+      this.links = this.links.map((one) => {
+        if (one.index !== link.index) return one;
+        const perFamily = told ?? one.perFamily;
+        return { ...one, ...link, info: one.info ?? {}, perFamily } as Link;
+      });
       return undefined;
     }
     this.#index += 1;

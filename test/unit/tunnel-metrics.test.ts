@@ -31,6 +31,38 @@ function figures(name: string, what: TunnelSnapshot["seen"]): Readonly<Record<st
   return Object.fromEntries(samples.map(([[, ...labels], value]) => [labels.join(), value]));
 }
 
+describe("a tunnel that is a backup", () => {
+  const read = (name: string, backup: TunnelSnapshot["backup"]) => {
+    const row = tunnelMetrics.find((each) => each.name === `linkseal_backup_${name}`);
+    const tunnels = [{ tunnel, verdict: "protected", seen: seen([]), backup }];
+    return [...(row?.read({ tunnels } as unknown as Snapshot) ?? [])];
+  };
+  const backup = {
+    ...{
+      group: "erd-demo",
+      rides: "carries" as const,
+      since: null,
+      because: "erd-demo/primary is down",
+    },
+    ...{ provenAt: "2026-11-24T10:00:00Z", unproven: null },
+  };
+
+  it("tells how its traffic rides, and when it was proven", () => {
+    expect(read("rides", backup)).toEqual([
+      [["hub-1", "erd-demo", "standby"], 0],
+      [["hub-1", "erd-demo", "carries"], 1],
+      [["hub-1", "erd-demo", "preferred"], 0],
+      [["hub-1", "erd-demo", "unknown"], 0],
+    ]);
+    expect(read("proven_timestamp_seconds", backup)).toEqual([[["hub-1"], 1_795_514_400]]);
+    expect(read("proven_timestamp_seconds", { ...backup, provenAt: null })).toEqual([]);
+  });
+
+  it("is one only where the config says so", () => {
+    expect([read("rides", null), read("proven_timestamp_seconds", null)]).toEqual([[], []]);
+  });
+});
+
 describe("SAs of a tunnel", () => {
   const rekeyed = seen([
     sa({ packets: 7n, sequence: 2n ** 31n }),

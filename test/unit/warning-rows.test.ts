@@ -36,7 +36,9 @@ describe("a warning", () => {
     [
       0,
       `policy-should-secure controlled-port-open second-peer frames-untagged
-       clear-path-beside-tunnel not-configured commit-lost vault-denied waiting-for-person
+       clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
+       waiting-for-person
+      
        rotation-held rotation-overdue drained-by-hand journal-lossy`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
@@ -75,8 +77,8 @@ describe("a warning", () => {
        policy-should-secure far-end-changed far-end-failed frames-untagged
        tunnel-configured-but-absent ike-down transform-mismatch sequence-number-high
        sa-ending anti-replay-off
-       clear-path-beside-tunnel guard-missing static-keys-over static-keys-unproven drift
-       commit-pending clock-skew sibling-unhealthy`,
+       clear-path-beside-tunnel guard-missing backup-carries backup-preferred static-keys-over
+       static-keys-unproven drift commit-pending clock-skew sibling-unhealthy`,
     ],
     [
       noSession,
@@ -94,6 +96,10 @@ describe("a warning", () => {
     [lost, "frames-one-way probe-unanswered"],
     [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
     [`${unseen} ike-down sa-missing`, "tunnel-one-way"],
+    [
+      `${unseen} ike-down sa-missing tunnel-configured-but-absent tunnel-bgp-down`,
+      "backup-unproven",
+    ],
     [`${unseen} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
     [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
     ["link-down device-unreachable", "bgp-trouble"],

@@ -42,10 +42,13 @@ export function carriedPrefixes({ remotePrefixes, bgp }: TunnelSpec): readonly s
 
 /** The block before anything could be sent into the tunnel, or past it; then its interface. */
 export function partsAround(tunnel: TunnelSpec): readonly TunnelPart[] {
-  const { name, ifId, mtu, bgp } = tunnel;
+  const { name, ifId, mtu, bgp, backs: ports = [] } = tunnel;
   const prefixes = carriedPrefixes(tunnel);
   const ends = bgp === undefined ? {} : { ends: { local: bgp.local, peer: bgp.peer } };
+  const backings = tunnel.remotePrefixes.map((prefix) => ({ prefix, ports }));
   return [
+    // First, so that what rides under MACsec now is not blocked for a moment.
+    { kind: "ipsec.back", backings },
     { kind: "ipsec.block", prefixes },
     { kind: "ipsec.carry", link: { name, ifId, mtu, prefixes, ...ends } },
   ];

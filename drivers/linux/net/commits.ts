@@ -41,6 +41,7 @@ export class Commits implements Memory {
   #kept: Kept;
   #turn: Promise<unknown> = Promise.resolve();
   #disarm = new AbortController();
+  #raising: Promise<void> | undefined;
 
   private constructor(parts: CommitParts, kept: Kept) {
     this.#parts = parts;
@@ -60,12 +61,14 @@ export class Commits implements Memory {
     return commits;
   }
 
-  /** Makes again what a boot took, as far as its ports are there by now. */
+  /** Makes again what a boot took, as far as its ports are there by now, and what goes with it. */
   raise(): Promise<void> {
-    return this.#alone(async () => {
-      if (this.#kept.due.length === 0) return;
+    // One that has not begun yet sees all that this one would.
+    this.#raising ??= this.#alone(async () => {
+      this.#raising = undefined;
       await this.#parts.hands.raise(this, new AbortController().signal);
     });
+    return this.#raising;
   }
 
   get kept(): Kept {

@@ -15,6 +15,7 @@ import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { dumpPolicies, dumpSas, type Policy, readPolicy, readSa, type Sa } from "../xfrm.ts";
+import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./backing.ts";
 import { Commits } from "./commits.ts";
 import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
 import { type Hands, kernelHands } from "./hands.ts";
@@ -43,6 +44,10 @@ const rateMs = { least: 900, most: 60_000 };
 const administrators: ReadonlySet<number> = new Set([3, 4]);
 const permanent = 0x80;
 const linkScope = 253;
+
+interface Guarded extends Pick<DeviceState, "backed"> {
+  readonly blocked: Reading<readonly string[]>;
+}
 
 export class NetDesk {
   readonly #parts: DeskParts;
@@ -89,10 +94,13 @@ export class NetDesk {
     const before = this.#before(look);
     const { at } = look;
     const wall = this.#parts.world.clock.wall();
-    const kept = await readGuard(this.#parts.world.disk, this.#parts.world.log);
+    const { disk, log } = this.#parts.world;
+    const kept = await readGuard(disk, log);
     const isUsed = kept.length > 0 || hasTunnels(look.links);
     const policies = isUsed ? await this.#policies(signal) : undefined;
-    const blocked = policies === undefined ? undefined : blockedNow(look, kept, policies);
+    const backings = isUsed ? await readBackings(disk, log) : [];
+    const guarded =
+      policies === undefined ? undefined : guardedNow(look, { kept, backings }, policies);
     const sas = await this.#sas(look, signal);
     const told = policies?.kind === "answered" ? policies.found : [];
     const statics = staticIfIds(told, sas ?? []);
@@ -113,7 +121,7 @@ export class NetDesk {
       ),
       macsec: ports,
       ipsec: tunnelsOf(look.links, look.addresses, { sas, statics }, { at, wall }),
-      ...(blocked === undefined ? {} : { blocked, ways: waysOf(look, blocked) }),
+      ...(guarded === undefined ? {} : { ...guarded, ways: waysOf(look, guarded.blocked) }),
       routing: unknown("notSupported", at),
     };
   }
@@ -189,7 +197,7 @@ export class NetDesk {
 
   /** Something of the kernel's network is another than before. */
   noteChange(): void {
-    // A port whose SecY the boot took may have come.
+    // A port whose SecY the boot took may have come, or a SecY that tunnels stand behind.
     void this.#commits.raise().catch(() => undefined);
     this.#changes += 1;
     this.#changed.resolve();
@@ -209,14 +217,27 @@ export class NetDesk {
   }
 }
 
-function blockedNow(
+interface Protected {
+  readonly kept: readonly string[];
+  readonly backings: readonly Backing[];
+}
+
+function guardedNow(
   { at, links }: KernelLook,
-  kept: readonly string[],
+  { kept, backings }: Protected,
   answer: Answer<Policy>,
-): Reading<readonly string[]> {
-  if (answer.kind === "refused") return unknown("queryFailed", at);
-  const asked = new Set([...kept, ...blockedOut(answer.found)]);
-  return known(blockedAmong(asked, answer.found, links).slice(0, prefixesMax), at);
+): Guarded {
+  const isBacking = backings.some(({ ports }) => ports.length > 0);
+  if (answer.kind === "refused") {
+    const blind = unknown("queryFailed", at);
+    return { blocked: blind, ...(isBacking ? { backed: blind } : {}) };
+  }
+  const policies = answer.found;
+  const asked = new Set([...kept, ...blockedOut(policies)]);
+  const ways = waysUnderMacsec(backings, links);
+  const blocked = blockedAmong(asked, policies, links, ways).slice(0, prefixesMax);
+  const backed = known(toldBackings(backings, policies, links), at);
+  return { blocked: known(blocked, at), ...(isBacking ? { backed } : {}) };
 }
 
 /** What somebody configured, without what the kernel finds out by itself. */

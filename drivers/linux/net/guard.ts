@@ -97,27 +97,29 @@ export function hasPolicy(policies: readonly Policy[], want: NewPolicy): boolean
 
 /**
  * Of these prefixes those that cannot leave in the clear: all three directions are blocked, and no
- * policy before the block lets them past it but into the interface of a tunnel.
+ * policy before the block lets them past it but into the interface of a tunnel or by these ways.
  */
 export function blockedAmong(
   prefixes: Iterable<string>,
   policies: readonly Policy[],
   links: readonly Link[],
+  ways: readonly NewPolicy[],
 ): readonly string[] {
   // By a link that is not there any more nothing leaves.
-  const others = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
+  const open = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
   const openers = policies.filter(
     ({ direction, action, priority, attributes, selector }) =>
       (direction === "in" || direction === "out" || direction === "forward") &&
       action === "allow" &&
       priority <= blockPriority &&
       attributes.ifId === undefined &&
-      (selector.link === 0 || others.has(selector.link)),
+      (selector.link === 0 || open.has(selector.link)),
   );
+  const others = openers.filter((opener) => !ways.some((way) => matches(opener, way)));
   return [...prefixes].filter(
     (prefix) =>
       blocksOf(prefix).every((want) => hasPolicy(policies, want)) &&
-      !openers.some((opener) => touches(opener, prefix)),
+      !others.some((opener) => touches(opener, prefix)),
   );
 }
 

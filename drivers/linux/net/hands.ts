@@ -13,7 +13,12 @@ import type { Told } from "./move.ts";
 import { isTunnelPart, type NetPart, type PortPart, type SecyWish } from "./part.ts";
 import { isAsWanted, protect, secyOn, unprotect, wishOf } from "./secy.ts";
 import { portsOf, stackOn } from "./stack.ts";
-import { carryTunnelPart, type TunnelHands, undoOfTunnelPart } from "./tunnel-hands.ts";
+import {
+  carryTunnelPart,
+  restoreBackings,
+  type TunnelHands,
+  undoOfTunnelPart,
+} from "./tunnel-hands.ts";
 
 /** What outlives a crash. */
 export interface Memory {
@@ -28,7 +33,10 @@ export interface Hands {
   carry(part: NetPart, memory: Memory, signal: AbortSignal): Promise<void>;
   /** Ends what a predecessor died in the middle of; what cannot be ended is logged. */
   resume(memory: Memory, signal: AbortSignal): Promise<void>;
-  /** Makes the SecYs that are due on ports that are there; what cannot be made is logged. */
+  /**
+   * Makes the SecYs that are due on ports that are there, and opens what may pass under MACsec;
+   * what cannot be done is logged.
+   */
   raise(memory: Memory, signal: AbortSignal): Promise<void>;
 }
 
@@ -36,7 +44,13 @@ export function kernelHands(tunnels: TunnelHands): Hands {
   const { routes: socket, log } = tunnels;
   const hands: Hands = {
     resume: (memory, signal) => resume({ socket, log, hands }, memory, signal),
-    raise: (memory, signal) => raise({ socket, log, hands }, memory, signal),
+    async raise(memory, signal) {
+      await raise({ socket, log, hands }, memory, signal);
+      await restoreBackings(tunnels, signal).catch((error: unknown) => {
+        if (!(error instanceof LinksealError)) throw error;
+        log.write("error", error.code, `what may pass under MACsec is left shut: ${error.message}`);
+      });
+    },
     async undoOf(part, memory, signal) {
       if (isTunnelPart(part)) return await undoOfTunnelPart(part, tunnels, signal);
       const links = await linksNow(socket, signal);

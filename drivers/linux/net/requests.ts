@@ -33,7 +33,7 @@ const partsMax = 64;
 const waitMsMax = 60_000;
 const kinds = [
   ...(["port.shut", "port.open", "macsec.protect", "macsec.participant"] as const),
-  ...(["ipsec.block", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
+  ...(["ipsec.block", "ipsec.back", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
   ...staticKinds,
 ];
 

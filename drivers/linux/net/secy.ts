@@ -54,7 +54,7 @@ export function wishOf({ info }: Link): SecyWish | undefined {
 }
 
 /** Strict, protecting and encrypting, whatever else it is. */
-function isTight({ info }: Link): boolean {
+export function isTight({ info }: Link): boolean {
   const { validation, protect, encrypt } = info?.macsec ?? {};
   return validation === "strict" && protect === true && encrypt === true;
 }

@@ -19,6 +19,14 @@ import {
   type Sa,
 } from "../xfrm.ts";
 import {
+  type Backing,
+  forgetBackings,
+  keepBackings,
+  putBackings,
+  readBackings,
+  waysUnderMacsec,
+} from "./backing.ts";
+import {
   block,
   blockedAmong,
   hasPolicy,
@@ -76,12 +84,15 @@ export async function undoOfTunnelPart(
     case "ipsec.block": {
       const { links, policies } = await now(hands, signal);
       const kept = new Set(await readGuard(hands.disk, hands.log));
-      const blocked = new Set(blockedAmong(part.prefixes, policies, links));
+      const ways = waysUnderMacsec(await readBackings(hands.disk, hands.log), links);
+      const blocked = new Set(blockedAmong(part.prefixes, policies, links, ways));
       const open = part.prefixes.filter((prefix) => !blocked.has(prefix) || !kept.has(prefix));
       // What another tunnel had blocked before stays so.
       const fresh = open.filter((prefix) => !kept.has(prefix));
       return open.length === 0 ? undefined : { kind: "ipsec.unblock", prefixes: fresh };
     }
+    case "ipsec.back":
+      return undoOfBack(part.backings, await readBackings(hands.disk, hands.log));
     case "ipsec.carry": {
       const seen = await now(hands, signal);
       const { name, ifId } = part.link;
@@ -121,9 +132,17 @@ export async function carryTunnelPart(
       // First what outlives a boot: a crash between the two leaves too much blocked, never less.
       await writeGuard(disk, [...(await readGuard(disk, log)), ...part.prefixes]);
       await block(part.prefixes, teller(xfrm, "block"), signal);
+      await restoreBackings(hands, signal);
       return;
     }
+    case "ipsec.back":
+      await keepBackings(part.backings, hands);
+      await restoreBackings(hands, signal);
+      return;
     case "ipsec.unblock": {
+      await keepBackings(await closed(part.prefixes, hands), hands);
+      await restoreBackings(hands, signal);
+      await forgetBackings(part.prefixes, hands);
       const policies = await policiesNow(xfrm, signal);
       await unblock(part.prefixes, policies, teller(xfrm, "block"), signal);
       const kept = await readGuard(disk, log);
@@ -155,6 +174,30 @@ export async function carryTunnelPart(
     case "ipsec.end":
       await carryStatic(part, hands, signal);
   }
+}
+
+function undoOfBack(wanted: readonly Backing[], kept: readonly Backing[]): TunnelPart | undefined {
+  const before = wanted.map(
+    ({ prefix }) => kept.find((one) => one.prefix === prefix) ?? { prefix, ports: [] },
+  );
+  const isSame = wanted.every(({ ports }, at) => ports.join(" ") === before[at]?.ports.join(" "));
+  return isSame ? undefined : { kind: "ipsec.back", backings: before };
+}
+
+/** Of these the ones that may pass under MACsec, from now on by no port. */
+async function closed(
+  prefixes: readonly string[],
+  { disk, log }: TunnelHands,
+): Promise<readonly Backing[]> {
+  const kept = await readBackings(disk, log);
+  return kept
+    .filter(({ prefix }) => prefixes.includes(prefix))
+    .map(({ prefix }) => ({ prefix, ports: [] }));
+}
+
+/** As links are now; to be called whenever they change. */
+export function restoreBackings(hands: TunnelHands, signal: AbortSignal): Promise<void> {
+  return putBackings(hands, teller(hands.xfrm, "block"), signal);
 }
 
 async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSignal): Promise<void> {

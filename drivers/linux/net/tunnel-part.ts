@@ -13,6 +13,7 @@ import {
   record,
 } from "../../local/shape.ts";
 import { canonicalAddress } from "../address.ts";
+import { type Backing, readBacking } from "./backing.ts";
 import { canonicalPrefix, prefixesMax } from "./guard.ts";
 import { readStaticPart, type StaticPart, staticKinds, staticPreview } from "./static-part.ts";
 
@@ -38,6 +39,8 @@ export function hostPrefix(address: string): string {
 
 export type TunnelPart =
   | { readonly kind: "ipsec.block"; readonly prefixes: readonly string[] }
+  /** From now on these prefixes may leave under the MACsec of these ports, and of no others. */
+  | { readonly kind: "ipsec.back"; readonly backings: readonly Backing[] }
   | { readonly kind: "ipsec.carry"; readonly link: TunnelLink }
   /** Its SAs and its block stay. */
   | { readonly kind: "ipsec.drop"; readonly name: string }
@@ -56,6 +59,7 @@ export type TunnelPart =
 export const tunnelKinds = [
   ...staticKinds,
   "ipsec.block",
+  "ipsec.back",
   "ipsec.carry",
   "ipsec.drop",
   "ipsec.sweep",
@@ -74,6 +78,8 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
     case "ipsec.block":
     case "ipsec.unblock":
       return { kind, prefixes: prefixesIn(part) };
+    case "ipsec.back":
+      return { kind, backings: list(part, "backings", prefixesMax, readBacking) };
     case "ipsec.carry": {
       const link = record(part, "link");
       const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
@@ -115,6 +121,12 @@ export function tunnelPreview(part: TunnelPart): readonly string[] {
       return part.prefixes.map((prefix) => `+ block ${prefix} outside of tunnels`);
     case "ipsec.unblock":
       return part.prefixes.map((prefix) => `- block ${prefix} outside of tunnels`);
+    case "ipsec.back":
+      return part.backings.map(({ prefix, ports }) =>
+        ports.length === 0
+          ? `- pass ${prefix} under the MACsec of ports`
+          : `+ pass ${prefix} under the MACsec of ${ports.join(", ")}, while it is tight`,
+      );
     case "ipsec.carry": {
       const { name: link, ifId, mtu, prefixes, ends } = part.link;
       const routes =

@@ -1,0 +1,130 @@
+// A tunnel as the backup of links: what rides in it now and why, and whether it was proven lately.
+
+import type { Reading, Route } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { DesiredTunnel } from "../desired.ts";
+import { type BackedLink, type Finding, finding, type ProofLog } from "./model.ts";
+import { contains, type Prefix, parsePrefix, sameAddress } from "./prefix.ts";
+import { isoTime } from "./status-time.ts";
+
+/** Known to carry under MACsec, as well or as badly as it may. */
+export function isSealed({ verdict }: BackedLink): boolean {
+  return verdict === "protected" || verdict === "degraded";
+}
+
+/** How what a tunnel protects rides now. */
+export type Riding =
+  /** None of it by this tunnel. */
+  | { readonly kind: "standby" }
+  /** No link would carry it. */
+  | { readonly kind: "carries"; readonly prefix: string; readonly because: string }
+  /** A link would. */
+  | { readonly kind: "preferred"; readonly prefix: string; readonly because: string }
+  | { readonly kind: "unknown"; readonly because: string };
+
+export const ridingKinds = ["standby", "carries", "preferred", "unknown"] as const;
+
+/** `routes`: of the device, also those that wait to take over. */
+export function ridingOf(
+  tunnel: Pick<DesiredTunnel, "name" | "device" | "remotePrefixes" | "bgp">,
+  routes: Reading<readonly Route[]> | undefined,
+  links: readonly BackedLink[],
+): Riding {
+  if (routes?.kind !== "known") {
+    return { kind: "unknown", because: `${tunnel.device} does not tell its routes` };
+  }
+  const into = tunnel.remotePrefixes
+    .flatMap((remote) => bestFor(remote, routes.value))
+    .filter(({ via }) => via.kind === "tunnel" && via.name === tunnel.name)
+    // Its neighbour is reached by it alone, whatever else is.
+    .filter(({ prefix }) => !sameAddress(prefix, tunnel.bgp?.peer ?? ""));
+  const [first] = into;
+  if (first === undefined) return { kind: "standby" };
+  for (const { prefix } of into) {
+    const rival = links
+      .filter((link) => isSealed(link) && link.drain === "off")
+      .flatMap((link) => {
+        const route = routeOver(link, prefix, routes.value);
+        return route === undefined ? [] : [{ link, route }];
+      })[0];
+    if (rival === undefined) continue;
+    const { link, route } = rival;
+    const longer = lengthOf(prefix) > lengthOf(route.prefix);
+    const how = longer
+      ? `brings ${route.prefix}, and the longer prefix wins`
+      : `brings ${route.prefix} as well`;
+    return { kind: "preferred", prefix, because: `${link.id} is ${link.verdict} and ${how}` };
+  }
+  const because = links.map((link) => whyNotOver(link)).join(", ");
+  return { kind: "carries", prefix: first.prefix, because };
+}
+
+function whyNotOver(link: BackedLink): string {
+  const { id, drain, verdict, reason } = link;
+  if (drain === "on") return `${id} is drained`;
+  if (isSealed(link)) return `${id} brings no route`;
+  return `${id} is ${verdict}${reason === undefined ? "" : ` (${reason.code})`}`;
+}
+
+/** The longest best routes around a prefix, and every best one inside of it. */
+function bestFor(remote: string, routes: readonly Route[]): readonly Route[] {
+  const wanted = parsePrefix(remote);
+  if (wanted === undefined) return [];
+  const best = routes.flatMap((route): { readonly route: Route; readonly prefix: Prefix }[] => {
+    const prefix = route.best ? parsePrefix(route.prefix) : undefined;
+    return prefix === undefined ? [] : [{ route, prefix }];
+  });
+  const around = best.filter(({ prefix }) => contains(prefix, wanted));
+  const longest = Math.max(...around.map(({ prefix }) => prefix.length));
+  const inside = best.filter(
+    ({ prefix }) => contains(wanted, prefix) && prefix.length > wanted.length,
+  );
+  return [...around.filter(({ prefix }) => prefix.length === longest), ...inside].map(
+    ({ route }) => route,
+  );
+}
+
+/** A way over the link for all of a prefix or some of it, whether it is taken or waits. */
+function routeOver(
+  { port }: BackedLink,
+  wanted: string,
+  routes: readonly Route[],
+): Route | undefined {
+  const prefix = parsePrefix(wanted);
+  if (prefix === undefined) return undefined;
+  return routes.find(({ via, prefix: text }) => {
+    const other = via.kind === "port" && via.port === port ? parsePrefix(text) : undefined;
+    return other !== undefined && (contains(other, prefix) || contains(prefix, other));
+  });
+}
+
+const lengthOf = (prefix: string): number => parsePrefix(prefix)?.length ?? 0;
+
+const provenIntervals = 3;
+const failuresMax = 2;
+
+/** Why nobody may lean on it now; undefined = the proof is good enough. */
+export function unprovenCause(
+  log: ProofLog | undefined,
+  proveMs: number,
+  now: Instant,
+): string | undefined {
+  if (log === undefined) return undefined;
+  const { since, proven, failures, cause } = log;
+  const isLate = now - (proven?.at ?? since) > provenIntervals * proveMs;
+  if (failures < failuresMax && !isLate) return undefined;
+  const last =
+    proven === undefined ? "it was never proven" : `it was proven last at ${isoTime(proven.wall)}`;
+  return `${cause ?? "no proof could be tried"}; ${last}`;
+}
+
+export function unprovenFindings(
+  { name, backs }: DesiredTunnel,
+  log: ProofLog | undefined,
+  now: Instant,
+): Finding[] {
+  const cause = backs === undefined ? undefined : unprovenCause(log, backs.proveMs, now);
+  if (backs === undefined || cause === undefined) return [];
+  const text = `${name} would be the backup of ${backs.group}, and nothing proves it: ${cause}`;
+  return [finding("degraded", "backup-unproven", name, text)];
+}

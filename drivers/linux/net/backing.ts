@@ -1,0 +1,188 @@
+// Prefixes of tunnels that may also ride under the MACsec of ports. What lets them past the block
+// there is bound to the SecY and gone with it, so that the block closes by itself.
+
+import { LinksealError } from "#hal/error.ts";
+import type { BackedPrefix, PortName } from "#hal/model.ts";
+import type { NetlinkSocket } from "#hal/netlink.ts";
+import type { Disk, Log } from "#hal/world.ts";
+import { type JsonObject, list, Malformed, name, names, recordOf } from "../../local/shape.ts";
+import { linksNow } from "../look.ts";
+import { changeLink, inboundPolicyOf, type Link } from "../rtnetlink-link.ts";
+import { deletePolicy, type NewPolicy, type Policy, putPolicy } from "../xfrm.ts";
+import { canonicalPrefix, hasPolicy, policiesNow, prefixesMax, wayInto } from "./guard.ts";
+import type { Told } from "./move.ts";
+import { isTight } from "./secy.ts";
+import { portsOf, stackOn } from "./stack.ts";
+
+const backingName = "backing";
+const portsMax = 64;
+
+/** Ports that a prefix may leave by under MACsec; none = it may leave by tunnels alone. */
+export interface Backing {
+  readonly prefix: string;
+  readonly ports: readonly PortName[];
+}
+
+/** Throws Malformed. */
+export function readBacking(part: JsonObject): Backing {
+  const prefix = canonicalPrefix(name(part, "prefix"));
+  const ports = names(part, "ports", portsMax);
+  // The kernel cannot tell of IPv6 by which link it came in.
+  if (prefix.includes(":") && ports.length > 0) throw new Malformed("ports");
+  return { prefix, ports };
+}
+
+/** What was accepted last, over every boot. A file of no sense opens nothing, and is told. */
+export async function readBackings(disk: Disk, log: Log): Promise<readonly Backing[]> {
+  const octets = await disk.read(backingName);
+  if (octets === undefined) return [];
+  try {
+    const kept = recordOf(JSON.parse(new TextDecoder().decode(octets)), backingName);
+    return list(kept, "prefixes", prefixesMax, readBacking);
+  } catch (error) {
+    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
+    log.write(
+      "error",
+      "state-unreadable",
+      "which ports tunnels stand behind is not known any more",
+    );
+    return [];
+  }
+}
+
+async function write(disk: Disk, prefixes: readonly Backing[]): Promise<void> {
+  await disk.replace(backingName, new TextEncoder().encode(JSON.stringify({ prefixes })));
+}
+
+/** Links whose every frame passes a tight SecY over one of these ports; no port itself is one. */
+function sealedOver(ports: readonly PortName[], links: readonly Link[]): readonly Link[] {
+  const named = portsOf(links).filter((port) => ports.includes(port.name));
+  const above = named.flatMap((port) => stackOn(port, links));
+  return aboveSecys(above.filter(isTight), links);
+}
+
+function aboveSecys(among: readonly Link[], links: readonly Link[]): readonly Link[] {
+  const secys = among.filter(({ info }) => info?.kind === "macsec");
+  const found = new Set(secys.flatMap((secy) => stackOn(secy, links)));
+  return [...found].filter(({ info }) => info?.kind !== "xfrm");
+}
+
+/** Past the block under MACsec, as the links are now. */
+export function waysUnderMacsec(
+  backings: readonly Backing[],
+  links: readonly Link[],
+): readonly NewPolicy[] {
+  return backings.flatMap(({ prefix, ports }) =>
+    sealedOver(ports, links).map(({ index }) => wayInto(prefix, index)),
+  );
+}
+
+export interface BackingHands {
+  readonly routes: NetlinkSocket;
+  readonly xfrm: NetlinkSocket;
+  readonly disk: Disk;
+  readonly log: Log;
+}
+
+/** These from now on; of other prefixes all stays as it is. */
+export async function keepBackings(
+  backings: readonly Backing[],
+  { disk, log }: BackingHands,
+): Promise<void> {
+  const given = new Set(backings.map(({ prefix }) => prefix));
+  const others = (await readBackings(disk, log)).filter(({ prefix }) => !given.has(prefix));
+  await write(disk, [...others, ...backings]);
+}
+
+/** Of prefixes that nothing blocks any more. */
+export async function forgetBackings(
+  prefixes: readonly string[],
+  { disk, log }: BackingHands,
+): Promise<void> {
+  const kept = await readBackings(disk, log);
+  const left = kept.filter(({ prefix }) => !prefixes.includes(prefix));
+  if (left.length < kept.length) await write(disk, left);
+}
+
+/** Brings the kernel to what is kept, whatever links came or went; closes before it opens. */
+export async function putBackings(
+  hands: BackingHands,
+  tell: Told,
+  signal: AbortSignal,
+): Promise<void> {
+  const { routes, xfrm, disk, log } = hands;
+  const kept = await readBackings(disk, log);
+  if (kept.length === 0) return;
+  const links = await linksNow(routes, signal);
+  const policies = await policiesNow(xfrm, signal);
+  const wanted = waysUnderMacsec(kept, links);
+  const open = new Set(wanted.flatMap(({ link }) => link ?? []));
+  const stale = kept.flatMap(({ prefix }) =>
+    ownWays(prefix, policies, links).filter((way) => !includes(wanted, way)),
+  );
+  await tell(stale.map(deletePolicy), signal);
+  // A way in through the block is of a link and not of a prefix.
+  for (const link of aboveSecys(links, links)) {
+    const wish = open.has(link.index) ? "passed" : "checked";
+    if (inboundPolicyOf(link) !== wish) await setInbound(routes, link, wish, signal);
+  }
+  await tell(wanted.filter((way) => !hasPolicy(policies, way)).map(putPolicy), signal);
+}
+
+function includes(ways: readonly NewPolicy[], { destination, link }: NewPolicy): boolean {
+  return ways.some((way) => way.destination === destination && way.link === link);
+}
+
+/** Those past the block of a prefix that lead into no tunnel; of links that are gone as well. */
+function ownWays(
+  prefix: string,
+  policies: readonly Policy[],
+  links: readonly Link[],
+): readonly NewPolicy[] {
+  const tunnels = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? index : [])));
+  const bound = new Set(policies.map(({ selector }) => selector.link));
+  return [...bound]
+    .filter((link) => link !== 0 && !tunnels.has(link))
+    .map((link) => wayInto(prefix, link))
+    .filter((way) => hasPolicy(policies, way));
+}
+
+async function setInbound(
+  routes: NetlinkSocket,
+  { index, name = String(index) }: Link,
+  inboundPolicy: "checked" | "passed",
+  signal: AbortSignal,
+): Promise<void> {
+  const [refusal] = await routes.write([changeLink(index, { inboundPolicy })], signal);
+  // What is gone meanwhile lets nothing in.
+  if (refusal === undefined || refusal.name === "ENODEV") return;
+  throw new LinksealError("device.rejected", `${name}: the kernel refused it: ${refusal.name}`, {
+    effect: "none",
+    where: name,
+    next: "linkseal tunnels",
+  });
+}
+
+/** Where each prefix may pass, and where it does as links and policies are now. */
+export function toldBackings(
+  kept: readonly Backing[],
+  policies: readonly Policy[],
+  links: readonly Link[],
+): readonly BackedPrefix[] {
+  const isOpen = (prefix: string, port: PortName): boolean => {
+    const over = sealedOver([port], links);
+    return (
+      over.length > 0 &&
+      over.every(
+        (link) =>
+          inboundPolicyOf(link) === "passed" && hasPolicy(policies, wayInto(prefix, link.index)),
+      )
+    );
+  };
+  return kept
+    .filter(({ ports }) => ports.length > 0)
+    .map(({ prefix, ports }) => ({
+      ...{ prefix, ports },
+      open: ports.filter((port) => isOpen(prefix, port)),
+    }));
+}
