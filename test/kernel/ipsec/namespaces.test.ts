@@ -1,0 +1,84 @@
+// Two networks of one host, each with a linkseal-net and a charon of its own: the same tunnel with
+// the same addresses in both, and neither knows of the other.
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Device, DeviceChange } from "#hal/device.ts";
+import { PacedClock } from "../host/clock.ts";
+import { Host } from "../host/host.ts";
+import { ip, leaveNetworks, soon } from "../lab.ts";
+import { buildSite, gatewayPsk, keyOf, pings, spec, type TunnelSite } from "./site.ts";
+
+interface Side {
+  readonly site: TunnelSite;
+  readonly host: Host;
+  readonly device: Device;
+}
+
+const sides: Side[] = [];
+
+beforeAll(async () => {
+  for (const _ of ["red", "blue"]) {
+    const site = await buildSite();
+    const host = await Host.open({
+      ports: [],
+      network: site.edge,
+      clock: new PacedClock(1),
+      charon: site.charon.socket,
+    });
+    sides.push({ site, host, device: await host.device() });
+  }
+}, 300_000);
+afterAll(async () => {
+  for (const { site, host, device } of sides) {
+    await device[Symbol.asyncDispose]();
+    await host[Symbol.asyncDispose]();
+    for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
+  }
+  leaveNetworks();
+});
+
+async function commit({ device }: Side, change: DeviceChange): Promise<void> {
+  const transaction = await device.prepare(change, keyOf(gatewayPsk), soon());
+  await transaction.apply(120_000, soon());
+  await transaction.confirm(soon());
+}
+
+async function seen({ device }: Side) {
+  const { ipsec, blocked } = await device.observe(soon());
+  const tunnel = ipsec.find(({ name }) => name === spec.name);
+  const ike = tunnel?.ike.kind === "known" ? tunnel.ike.value : undefined;
+  return { ike, blocked: blocked?.kind === "known" ? blocked.value : [] };
+}
+
+const sas = ({ site }: Side): string => ip("-n", site.edge, "xfrm", "state");
+const put: DeviceChange = [{ kind: "ipsec.putTunnel", tunnel: spec }];
+const remove: DeviceChange = [{ kind: "ipsec.removeTunnel", name: spec.name }];
+const up = { ike: "established", blocked: spec.remotePrefixes };
+
+describe("one tunnel in each of two networks", { timeout: 120_000 }, () => {
+  it("comes up in the one while the other has nothing of it", async () => {
+    const [red, blue] = sides as [Side, Side];
+    await commit(red, put);
+    expect(await seen(red)).toEqual(up);
+    expect(await seen(blue)).toEqual({ ike: undefined, blocked: [] });
+    expect(sas(blue)).toBe("");
+  });
+
+  it("comes up in the other, and both carry at once", async () => {
+    const [red, blue] = sides as [Side, Side];
+    await commit(blue, put);
+    expect(await seen(blue)).toEqual(up);
+    const both = sides.map(({ site }) => pings(site.edge, 20, 0.1));
+    expect(await Promise.all(both)).toEqual([20, 20]);
+    expect(sas(red)).not.toBe(sas(blue));
+  });
+
+  it("goes from the one, and the other carries on", async () => {
+    const [red, blue] = sides as [Side, Side];
+    const flow = pings(blue.site.edge, 40, 0.1);
+    await commit(red, remove);
+    expect(await flow).toBe(40);
+    expect(sas(red)).toBe("");
+    expect(await seen(blue)).toEqual(up);
+  });
+});
