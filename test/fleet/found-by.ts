@@ -20,7 +20,7 @@ export const foundBy: Readonly<Record<string, string>> = {
   "reply-is-fact": "again-2",
   "writes-for-person": "again-2",
   "far-first": "again-2",
-  "half-is-whole": "again-25",
+  "half-is-whole": "again-24",
   stranded: "again-23",
   "parked-drained": "again-2",
   "left-shut": "again-0",

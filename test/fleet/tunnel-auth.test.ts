@@ -93,7 +93,8 @@ describe("a new pre-shared key on a simulated site", () => {
     await stage.start();
     await stage.pass(60_000);
     expect(stage.site.tunnelTruth()).toMatchObject([{ up: true }]);
-    expect(await proceed()).toEqual({ tunnel: "hub-1", secretId: id, next: null });
+    const done = { tunnel: "hub-1", kind: "psk", farEnd: "manual", secretId: id, next: null };
+    expect(await proceed()).toEqual(done);
     expect(stage.spis()).not.toEqual(before);
     await stage.pass(60_000);
     expect(stage.waits(stage.agent as Agent)).toBe(false);
