@@ -58,7 +58,7 @@ export class Screen {
 
   /** The line that has not ended. */
   get tail(): string {
-    return this.#line.toString("utf8", 0, this.#length);
+    return withoutControls(this.#line.subarray(0, this.#length)).toString();
   }
 
   /** Forgets the lines that have ended, and leaves no octet of them. */
@@ -110,7 +110,7 @@ export class Screen {
     while (length > 0 && this.#line[length - 1] === space) length -= 1;
     this.#bytes += length + lineCost;
     if (this.#bytes > this.#limits.bytesMax) throw this.#tooLong("the output");
-    this.#lines.push(Buffer.from(this.#line.subarray(0, length)));
+    this.#lines.push(withoutControls(this.#line.subarray(0, length)));
     this.#line.fill(0, 0, this.#length);
     this.#length = 0;
     this.#cursor = 0;
@@ -143,4 +143,21 @@ export class Screen {
       next,
     });
   }
+}
+
+const controlLead = 0xc2;
+
+/**
+ * A copy without U+0080 to U+009F, one of which begins escape sequences on some terminals. Of a
+ * whole line: what was written over may have brought their two octets together.
+ */
+function withoutControls(line: Uint8Array): Buffer {
+  const kept = Buffer.alloc(line.length);
+  let length = 0;
+  for (const octet of line) {
+    const isControl = octet >= 0x80 && octet < 0xa0 && kept[length - 1] === controlLead;
+    if (isControl && length > 0) length -= 1;
+    else kept[length++] = octet;
+  }
+  return kept.subarray(0, length);
 }

@@ -65,6 +65,13 @@ function shownBy(parts: readonly Uint8Array[]): string {
 }
 
 describe("a screen", () => {
+  it("shows no control of eight bits, whatever brought its octets together", () => {
+    const shown = (text: string): string => shownBy([Buffer.from(text, "latin1")]);
+    expect(shown("a\xc2\x9b2Jb\n\xc2\xc2\x80\x80c")).toBe("a2Jb\nc");
+    expect(shown("\xc2\x41\b\x85b\n")).toBe("b\n");
+    expect(shown("\xc2\xa0d")).toBe("\u00a0d");
+  });
+
   it("shows the same wherever the pieces end, and nothing but text", { timeout: 3_600_000 }, () => {
     console.log(`screens: LINKSEAL_SEED=${seed}, ${runs} cases`);
     const prng = new Prng(seed);
