@@ -139,7 +139,8 @@ export class Crew {
     const { lookout } = this;
     this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
     const inCampaign = (device: string): boolean => this.#busy(device);
-    this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout, inCampaign });
+    const drains = this.tunnelDrains;
+    this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout, inCampaign, drains });
     this.backupProofs = new BackupProofs({ ...parts, desired, lookout }, before?.backupProofs);
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
     this.#keyWatch = new KeyWatch({ ...parts, desired });

@@ -3,7 +3,7 @@
 // wait for a person; a newer certificate needs nobody. Each is proven by SAs made with it, and goes
 // back where the far end refuses it.
 
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
@@ -12,8 +12,10 @@ import type { DesiredTunnel } from "./desired.ts";
 import { Gateways, type GatewaysParts } from "./gateways.ts";
 import { type AuthInUse, type Memory, type NextAuth, named } from "./journal/memory.ts";
 import type { Lookout } from "./lookout.ts";
+import type { TunnelDrains } from "./tunnel-drain.ts";
 import { OurEnds, type OurEndsParts } from "./tunnel-end.ts";
 import { type Asked, closedTunnelGate, tunnelWindow } from "./tunnel-gates.ts";
+import { notGiven, refusal, refused } from "./tunnel-refusals.ts";
 import { newerAuth } from "./vault.ts";
 
 export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
@@ -23,6 +25,7 @@ export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly memory: () => Memory;
   /** A campaign runs on a group of this device. */
   readonly inCampaign: (device: string) => boolean;
+  readonly drains: Pick<TunnelDrains, "drainForAuth" | "undrainAfterAuth">;
 }
 
 /** How the key that both ends of a tunnel share stands: ids of versions, never a value. */
@@ -214,7 +217,19 @@ export class TunnelAuths {
         }
       }
     } finally {
+      await this.#undrain(tunnel, signal);
       this.#busy.delete(tunnel.device);
+    }
+  }
+
+  /** What fails here is done by a later turn. */
+  async #undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { world, drains } = this.#parts;
+    try {
+      await drains.undrainAfterAuth(tunnel, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      world.log.write("warn", error.code, error.message, { device: tunnel.device });
     }
   }
 
@@ -356,6 +371,10 @@ export class TunnelAuths {
       (next.state === "giving" || next.state === "switching");
     const because = "it is told to the router, and not proven yet";
     const begun = await this.#move(tunnel, changing, { state: "switching", because });
+    // Of static keys the old SA still receives.
+    if (auth.kind !== "static") {
+      await this.#parts.drains.drainForAuth(tunnel, next.by ?? "policy", signal);
+    }
     try {
       await this.#ours.take(tunnel, next, signal);
     } catch (error) {
@@ -453,41 +472,4 @@ export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
   }
   const { secretId, authoritiesId, peer } = other;
   return one.secretId === secretId && one.authoritiesId === authoritiesId && one.peer === peer;
-}
-
-function refused({ name, auth }: DesiredTunnel, why: string, cause: LinksealError): LinksealError {
-  const what = { psk: "key", certificate: "certificate", static: "keys" }[auth.kind];
-  const next = nextOf(auth, name);
-  const text = `${name} keeps its old ${what}, and its SAs: ${why}`;
-  return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
-}
-
-function nextOf(auth: DesiredTunnel["auth"], name: string): string {
-  const proceed = `linkseal psk proceed ${name}`;
-  switch (auth.kind) {
-    case "certificate":
-      return "put a version into the vault that the gateway takes";
-    case "static":
-      return `put a version with new SPIs into the vault, give it to the far end, then ${proceed}`;
-    case "psk":
-      return auth.farEnd === "agent"
-        ? `linkseal psk show ${name}`
-        : `give the gateway the newer version, then ${proceed}`;
-  }
-}
-
-function notGiven({ name }: DesiredTunnel, cause: LinksealError, what: string): LinksealError {
-  const { code, effect, next } = cause;
-  const text = `${name} ${what}: ${cause.message}`;
-  return new LinksealError(code, text, { effect, where: name, next, cause });
-}
-
-function refusal(
-  code: Extract<ErrorCode, `gate.${string}`> | "device.unsupported",
-  where: string,
-  why: string,
-  next: string,
-): LinksealError {
-  const text = `the key of ${where} is not changed: ${why}`;
-  return new LinksealError(code, text, { effect: "none", where, next });
 }

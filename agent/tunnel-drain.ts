@@ -1,5 +1,6 @@
-// Tunnels whose traffic an operator moves to their siblings by BGP, one of a bundle at a time, and
-// gives back; the same way back when no sibling carries any more.
+// Tunnels whose traffic is moved to their siblings by BGP, one of a bundle at a time, and given
+// back: by an operator, or while a tunnel authenticates anew; the same way back when no sibling
+// carries any more.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver } from "#hal/device.ts";
@@ -7,8 +8,8 @@ import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import type { Desired, DesiredTunnel } from "./desired.ts";
-import { bundleOf, whyNot } from "./health/tunnel-bundle.ts";
-import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
+import { bundleOf, carriedOver, whyNot } from "./health/tunnel-bundle.ts";
+import { type HandDrain, type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { drainOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { verify } from "./verify.ts";
@@ -28,6 +29,8 @@ const effectMsMax = 60_000;
 /** Both ends have led the traffic elsewhere by then, or will not. */
 const leavesMs = 20_000;
 const pollMs = 1_000;
+/** BGP, BFD and whoever pings its ends go on in a tunnel that is drained. */
+const idlePacketsPerSecond = 10;
 
 export class TunnelDrains {
   readonly #parts: TunnelDrainParts;
@@ -38,10 +41,31 @@ export class TunnelDrains {
 
   /** Throws `gate.*` where it must stay in service. */
   async drain(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
-    const { world, write } = this.#parts;
-    this.#guard(tunnel, await this.#look(tunnel, signal));
-    const drain = { by, since: world.clock.wall() };
-    await write({ kind: "handDrain", link: tunnel.name, drain });
+    const closed = this.#obstacle(tunnel, await this.#look(tunnel, signal));
+    if (closed !== undefined) throw closed;
+    await this.#drain(tunnel, { by, since: this.#parts.world.clock.wall() }, signal);
+  }
+
+  /**
+   * Before a fresh authentication, in which the far end sends by the new SAs before ours are there.
+   * Where no sibling takes the traffic it stays, and some packets are lost.
+   */
+  async drainForAuth(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
+    const { world } = this.#parts;
+    try {
+      const state = await this.#look(tunnel, signal);
+      if ((this.#obstacle(tunnel, state) ?? whyNot(tunnel, state)) !== undefined) return;
+      await this.#drain(tunnel, { by, since: world.clock.wall(), until: "authenticated" }, signal);
+      await this.#untilQuiet(tunnel, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const text = `${tunnel.name} authenticates anew under traffic: ${error.message}`;
+      world.log.write("warn", error.code, text, { device: tunnel.device });
+    }
+  }
+
+  async #drain(tunnel: DesiredTunnel, drain: HandDrain, signal: AbortSignal): Promise<void> {
+    await this.#parts.write({ kind: "handDrain", link: tunnel.name, drain });
     await this.#move("port.drain", tunnel, signal);
     await this.#untilLeft(tunnel, signal);
   }
@@ -52,6 +76,14 @@ export class TunnelDrains {
     await this.#parts.write({ kind: "handDrain", link: tunnel.name, drain: null });
   }
 
+  /** Drained for a fresh authentication that is over, whoever began it. */
+  async undrainAfterAuth(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { memory } = this.#parts;
+    if (named(memory().drains, tunnel.name)?.until !== "authenticated") return;
+    if (named(memory().auths, tunnel.name)?.next?.state === "switching") return;
+    await this.undrain(tunnel, signal);
+  }
+
   /** With no sibling left that carries, a tunnel that was drained by hand comes back. */
   async turn(signal: AbortSignal): Promise<void> {
     const { desired, memory, lookout, world } = this.#parts;
@@ -59,6 +91,8 @@ export class TunnelDrains {
       if (named(memory().drains, tunnel.name) === undefined) continue;
       const state = lookout.state(tunnel.device);
       if (state === undefined || lookout.failure(tunnel.device) !== undefined) continue;
+      await this.undrainAfterAuth(tunnel, signal);
+      if (named(memory().drains, tunnel.name) === undefined) continue;
       const lost = this.#siblingsOf(tunnel).map((sibling) => whyNot(sibling, state));
       if (lost.some((why) => why === undefined)) continue;
       const text = `${tunnel.name} gets its traffic back: ${lost.join(", ")}`;
@@ -72,20 +106,21 @@ export class TunnelDrains {
     return bundle.filter(({ name }) => name !== tunnel.name);
   }
 
-  #guard(tunnel: DesiredTunnel, state: DeviceState): void {
+  /** Why it must stay in service. */
+  #obstacle(tunnel: DesiredTunnel, state: DeviceState): LinksealError | undefined {
     const { lookout, memory } = this.#parts;
     const { name, device } = tunnel;
     const siblings = this.#siblingsOf(tunnel);
     if (siblings.length === 0) {
       const why = "no other tunnel of its device has BGP to the same prefixes";
-      throw refusal("gate.siblingUnhealthy", name, why, "linkseal tunnels");
+      return refusal("gate.siblingUnhealthy", name, why, "linkseal tunnels");
     }
     if (lookout.capabilities(device)?.drain === undefined) {
       const why = `${device} has no means to move traffic (FRR)`;
-      throw refusal("device.unsupported", name, why, "linkseal driver list");
+      return refusal("device.unsupported", name, why, "linkseal driver list");
     }
     if (drainOf(state, name) === "on") {
-      throw refusal("gate.busy", name, "it is drained already", `linkseal undrain ${name}`);
+      return refusal("gate.busy", name, "it is drained already", `linkseal undrain ${name}`);
     }
     const other = siblings.find(
       (each) =>
@@ -93,12 +128,13 @@ export class TunnelDrains {
     );
     if (other !== undefined) {
       const why = `${other.name} is drained, and one of a bundle is taken out at a time`;
-      throw refusal("gate.busy", name, why, `linkseal undrain ${other.name}`);
+      return refusal("gate.busy", name, why, `linkseal undrain ${other.name}`);
     }
     const lost = siblings.map((each) => whyNot(each, state));
     if (lost.every((why) => why !== undefined)) {
-      throw refusal("gate.siblingUnhealthy", name, lost.join(", "), "linkseal tunnels");
+      return refusal("gate.siblingUnhealthy", name, lost.join(", "), "linkseal tunnels");
     }
+    return undefined;
   }
 
   async #look({ device, name }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
@@ -138,13 +174,31 @@ export class TunnelDrains {
       if (isLeft(tunnel, await this.#look(tunnel, signal))) return;
       await world.clock.sleep(pollMs, signal);
     }
-    const text = `${tunnel.name} is drained, and a best route still leads into it`;
-    throw new LinksealError("verify.timeout", text, {
-      effect: "applied",
-      where: tunnel.name,
-      next: `linkseal tunnels ${tunnel.name}`,
-    });
+    throw stays(tunnel, "a best route still leads into it");
   }
+
+  /** Until the far end sends next to nothing into it. */
+  async #untilQuiet(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.world;
+    let before = await this.#look(tunnel, signal);
+    for (let over = 0; over < leavesMs; over += pollMs) {
+      await clock.sleep(pollMs, signal);
+      const now = await this.#look(tunnel, signal);
+      const looks = [before, now].flatMap(({ ipsec }) =>
+        ipsec.filter(({ name }) => name === tunnel.name),
+      );
+      const received = carriedOver(looks, "in");
+      const most = (idlePacketsPerSecond * (now.at - before.at)) / 1_000;
+      if (received !== undefined && Number(received) <= most) return;
+      before = now;
+    }
+    throw stays(tunnel, "its gateway still sends into it");
+  }
+}
+
+function stays({ name }: DesiredTunnel, why: string): LinksealError {
+  const details = { effect: "applied", where: name, next: `linkseal tunnels ${name}` } as const;
+  return new LinksealError("verify.timeout", `${name} is drained, and ${why}`, details);
 }
 
 /** Its neighbour's own address stays reachable by it alone. */

@@ -41,6 +41,7 @@ async function bundled(): Promise<string> {
     outdir,
     outExtension: { ".js": ".mjs" },
     ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node24" },
+    ...{ minifyWhitespace: true, minifySyntax: true },
     ...{ logLevel: "warning", external: ["cpu-features", "*.node"], banner: { js: banner } },
   });
   return outdir;

@@ -133,7 +133,8 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   ),
   "drained-by-hand": body(
     "An operator moved the traffic of this link to its sibling and has not given it back. No " +
-      "rotation begins meanwhile. Should the sibling be lost, the agent gives it back by itself.",
+      "rotation begins meanwhile. Should the sibling be lost, the agent gives it back by itself. " +
+      "A tunnel that was drained to authenticate anew gets it back once its router answers.",
     "Run `linkseal undrain GROUP/LINK` when the work on the link is done.",
   ),
   "sibling-unhealthy": body(

@@ -292,7 +292,11 @@ export class Judge {
       const text = "its traffic is moved away on the router, and linkseal knows no reason for it";
       return [raise("drained-by-hand", about, text)];
     }
-    const text = `its traffic was moved away by hand (${drain.by}, since ${isoTime(drain.since)})`;
+    const isForAuth = drain.until === "authenticated";
+    // Seconds, or until the router can be spoken to again: its trouble is told then.
+    if (isForAuth && named(memory.auths, about)?.next?.state === "switching") return [];
+    const why = isForAuth ? "to authenticate anew" : "by hand";
+    const text = `its traffic was moved away ${why} (${drain.by}, since ${isoTime(drain.since)})`;
     return [raise("drained-by-hand", about, text)];
   }
 

@@ -58,23 +58,23 @@ export function sessionOf(
   );
 }
 
-/** Packets that left by it over these looks; undefined = two of them did not tell. */
-export function sentOver(looks: readonly IpsecTunnel[]): bigint | undefined {
+/** Packets that went that way by it over these looks; undefined = two of them did not tell. */
+export function carriedOver(looks: readonly IpsecTunnel[], way: "in" | "out"): bigint | undefined {
   let before: ReadonlyMap<number, bigint> | undefined;
-  let sent: bigint | undefined;
+  let carried: bigint | undefined;
   for (const { sas } of looks) {
     const told = strongValue(sas);
     if (told === undefined) continue;
-    const out = told.filter(({ direction }) => direction === "out");
-    const now = new Map(out.map(({ spi, packets }) => [spi, packets]));
+    const counted = told.filter(({ direction }) => direction === way);
+    const now = new Map(counted.map(({ spi, packets }) => [spi, packets]));
     for (const [spi, packets] of before === undefined ? [] : now) {
       const rise = packets - (before?.get(spi) ?? 0n);
-      sent = (sent ?? 0n) + (rise > 0n ? rise : 0n);
+      carried = (carried ?? 0n) + (rise > 0n ? rise : 0n);
     }
-    if (before !== undefined) sent ??= 0n;
+    if (before !== undefined) carried ??= 0n;
     before = now;
   }
-  return sent;
+  return carried;
 }
 
 export interface Share {
@@ -89,7 +89,10 @@ export function sharesOf(
   bundle: readonly { readonly name: string }[],
   looksOf: (tunnel: string) => readonly IpsecTunnel[],
 ): readonly Share[] {
-  const counted = bundle.map(({ name }) => ({ tunnel: name, sent: sentOver(looksOf(name)) }));
+  const counted = bundle.map(({ name }) => ({
+    tunnel: name,
+    sent: carriedOver(looksOf(name), "out"),
+  }));
   const known = counted.flatMap(({ tunnel, sent }) => (sent === undefined ? [] : { tunnel, sent }));
   const total = known.reduce((sum, { sent }) => sum + sent, 0n);
   if (known.length < counted.length || total === 0n) return [];

@@ -27,10 +27,12 @@ export interface Move {
   readonly because: string;
 }
 
-/** A link whose traffic an operator moved away by hand. */
-interface HandDrain {
+/** A link or tunnel whose traffic was moved away, and by whom. */
+export interface HandDrain {
   readonly by: string;
   readonly since: WallTime;
+  /** A tunnel that gets it back once it has authenticated anew; absent = once a person says so. */
+  readonly until?: "authenticated";
 }
 
 /** Newer versions of what a tunnel's end shows, not in use yet. */

@@ -45,6 +45,15 @@ describe("a tunnel", () => {
     expect(codesOf({ memory: { ...bound, drains } })).toEqual(["drained-by-hand hub-1"]);
   });
 
+  it("that is empty to authenticate anew is told of once that is over", () => {
+    const drains = { "hub-1": { by: "ann", since: wall, until: "authenticated" as const } };
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+    const next = { auth, state: "switching", since: wall, because: "it is told" } as const;
+    const during = { ...bound, drains, auths: { "hub-1": { auth, next } } };
+    expect(codesOf({ memory: during })).not.toContain("drained-by-hand hub-1");
+    expect(codesOf({ memory: { ...bound, drains } })).toEqual(["drained-by-hand hub-1"]);
+  });
+
   it("that must ride inside MACsec is degraded as soon as one link of its group is clear", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort | undefined =>
       link.name === "primary" ? clearPort({ port: link.port }, at(poll * pollMs)) : undefined;

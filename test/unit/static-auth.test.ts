@@ -66,6 +66,10 @@ class Scene {
       },
       gatewayKey: () => undefined,
       inCampaign: () => false,
+      drains: {
+        drainForAuth: () => Promise.reject(new Error("the old SA still receives")),
+        undrainAfterAuth: async () => undefined,
+      },
       keys: () => async (ref) => this.#value(ref),
       memory: () => this.memory,
       write: async (record) => {

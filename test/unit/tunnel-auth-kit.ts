@@ -36,6 +36,8 @@ export class Scene {
   readonly tunnel: DesiredTunnel;
   readonly clock = new SimClock(wallStart);
   readonly told: string[] = [];
+  /** When its traffic was led elsewhere and back: what had been told by then. */
+  readonly moved: string[] = [];
   readonly records: JournalRecord[] = [];
   versions: SecretVersion[] = [version(1), version(2)];
   roots: SecretVersion[] = [{ ...version(1), id: rootsId(1) }];
@@ -68,6 +70,8 @@ export class Scene {
   readonly carries: string[] = [];
   /** The router does not say why it is down. */
   quiet = false;
+  /** Its traffic is not given back. */
+  stays = false;
   readonly #groups: typeof site.groups;
   #spi = 100;
   #open = 0;
@@ -115,6 +119,13 @@ export class Scene {
       },
       gatewayKey: (tunnel) => (tunnel.name === this.tunnel.name ? this.farEnd : undefined),
       inCampaign: (device) => device === this.campaign,
+      drains: {
+        drainForAuth: async (_tunnel, by) => this.#moves(`away for ${by}`),
+        undrainAfterAuth: async () => {
+          this.#moves("back");
+          if (this.stays) throw failure("transport.timeout");
+        },
+      },
       keys: () => async (ref) => {
         if (ref.kind !== "psk" || this.farEnd === undefined) {
           throw new Error("no value is asked for here");
@@ -128,6 +139,11 @@ export class Scene {
         this.memory = remember(this.memory, record);
       },
     });
+  }
+
+  #moves(where: string): void {
+    const at = this.told.length === 0 ? "first" : `after ${this.told.join(", ")}`;
+    this.moved.push(`${where} ${at}`);
   }
 
   #state(): DeviceState {

@@ -72,6 +72,17 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.auths.isBusy("edge-a")).toBe(false);
   });
 
+  it("is shown by a tunnel whose traffic is led elsewhere meanwhile", async () => {
+    const scene = new Scene();
+    await scene.proceed();
+    expect(scene.moved).toEqual(["away for ann first", "back after put 2, reauthenticate"]);
+    const failing = new Scene();
+    failing.stays = true;
+    await failing.proceed();
+    expect(failing.told).toEqual(["put 2", "reauthenticate", "transport.timeout"]);
+    expect(failing.auths.isBusy("edge-a")).toBe(false);
+  });
+
   it("goes back where the gateway refuses it, with the SAs that stand", async () => {
     const scene = new Scene();
     scene.gateway = id(1);
@@ -80,6 +91,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(error).toMatchObject({ code: "verify.mismatch", effect: "none", where: "hub-1" });
     expect(error.message).toContain("hub-1 keeps its old key, and its SAs: the gateway refuses it");
     expect(scene.told).toEqual(["put 2", "reauthenticate", "put 1"]);
+    expect(scene.moved.at(-1)).toBe("back after put 2, reauthenticate, put 1");
     expect(scene.router).toBe(id(1));
     expect(scene.next()).toMatchObject({ state: "waiting", by: "ann" });
     expect(scene.memory.auths["hub-1"]?.auth).toEqual(psk(1));

@@ -1,7 +1,13 @@
 // Which tunnels carry for each other, whether one does, and how their traffic spreads.
 
 import { describe, expect, it } from "vitest";
-import { bundleOf, imbalanceOf, sentOver, sharesOf, whyNot } from "#agent/health/tunnel-bundle.ts";
+import {
+  bundleOf,
+  carriedOver,
+  imbalanceOf,
+  sharesOf,
+  whyNot,
+} from "#agent/health/tunnel-bundle.ts";
 import {
   type DeviceState,
   type IpsecTunnel,
@@ -97,6 +103,8 @@ const looks = (...sent: readonly (readonly (readonly [number, bigint])[])[]): Ip
     }),
   );
 
+const sentOver = (list: readonly IpsecTunnel[]) => carriedOver(list, "out");
+
 describe("what a tunnel sent", () => {
   it("goes on over a rekey, and never counts an SA that began anew", () => {
     expect(
@@ -126,7 +134,10 @@ describe("what a tunnel sent", () => {
   });
 
   it("counts what leaves, and not what comes", () => {
-    expect(sentOver([tunnelLook(0, 100), tunnelLook(5_000, 900)])).toBe(800n);
+    const both = [tunnelLook(0, 100), tunnelLook(5_000, 900)];
+    expect([sentOver(both), carriedOver(both, "in")]).toEqual([800n, 800n]);
+    const out = looks([[1, 10n]], [[1, 25n]]);
+    expect([sentOver(out), carriedOver(out, "in")]).toEqual([15n, 0n]);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/desired.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
+import { emptyMemory, remember } from "#agent/journal/memory.ts";
 import { TunnelDrains } from "#agent/tunnel-drain.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route, type Routing, unknown } from "#hal/model.ts";
@@ -28,6 +28,11 @@ class Scene {
   /** How many looks a route stays after a drain. */
   stays = 2;
   unreadable = false;
+  /** What the gateway sends into hub-1 in a second while it is drained, and before. */
+  readonly incoming = { drained: 2, before: 200 };
+  /** How long it takes to hear of the drain. */
+  quietsMs = 0;
+  #drainedAt: number | undefined;
   capabilities: Capabilities | undefined = { commit: { kind: "armedRevert" }, drain };
   memory = emptyMemory;
   readonly tunnels = [one, two];
@@ -40,7 +45,10 @@ class Scene {
         apply: async () => {
           this.asked.push(change);
           for (const part of change) {
-            if (part.kind === "port.drain") this.drained.add(part.port);
+            if (part.kind === "port.drain") {
+              this.drained.add(part.port);
+              this.#drainedAt = this.clock.now();
+            }
             if (part.kind === "port.restore") this.drained.delete(part.port);
           }
         },
@@ -65,9 +73,7 @@ class Scene {
       memory: () => this.memory,
       write: async (record) => {
         if (record.kind !== "handDrain") throw new Error(record.kind);
-        const { [record.link]: _before, ...drains } = this.memory.drains;
-        const now = record.drain === null ? drains : { ...drains, [record.link]: record.drain };
-        this.memory = { ...this.memory, drains: now };
+        this.memory = remember(this.memory, record);
       },
     });
   }
@@ -92,9 +98,32 @@ class Scene {
     };
     return {
       ...{ device: "edge-a", at, control: unknown("notSupported", at), macsec: [] },
-      ipsec: this.tunnels.map(({ name }) => ({ ...tunnelLook(at, 5), name })),
+      ipsec: this.tunnels.map(({ name }) => ({ ...tunnelLook(at, this.#received(at)), name })),
       routing: known(told, at),
     };
+  }
+
+  #received(at: Instant): number {
+    const left = Math.min(at, (this.#drainedAt ?? at) + this.quietsMs);
+    const { before, drained } = this.incoming;
+    return Math.round((before * left + drained * (at - left)) / 1_000);
+  }
+
+  drainForAuth(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.drainForAuth(tunnel, "policy", never));
+  }
+
+  undrainAfterAuth(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.undrainAfterAuth(tunnel, never));
+  }
+
+  /** What becomes of the newer key for whose sake it is drained. */
+  auth(state: "switching" | "held" | undefined): void {
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+    const since = this.clock.wall();
+    const next = state === undefined ? {} : { next: { auth, state, since, because: "told" } };
+    const inUse = { auth, ...next };
+    this.memory = remember(this.memory, { kind: "auth", name: "hub-1", inUse });
   }
 
   drain(tunnel = one): Promise<void> {
@@ -203,5 +232,80 @@ describe("a tunnel that is drained by hand", () => {
     expect(scene.memory.drains).toEqual({});
     await scene.turn();
     expect(scene.asked).toHaveLength(2);
+  });
+});
+
+describe("a tunnel that authenticates anew", () => {
+  const away = [{ kind: "port.drain", port: "hub-1", means: "prepend" }];
+  const back = [{ kind: "port.restore", port: "hub-1", means: "prepend" }];
+
+  it("is empty in both directions first, and gets its traffic back once that is over", async () => {
+    const scene = new Scene();
+    scene.quietsMs = 5_000;
+    scene.auth("switching");
+    await scene.drainForAuth();
+    expect(scene.asked).toEqual([away]);
+    expect(scene.clock.now()).toBeGreaterThan(5_000);
+    expect(scene.memory.drains["hub-1"]).toMatchObject({ by: "policy", until: "authenticated" });
+    // A successor of the one that began it comes to the same.
+    await scene.undrainAfterAuth();
+    await scene.turn();
+    await scene.drainForAuth();
+    expect(scene.asked).toEqual([away]);
+    scene.auth("held");
+    await scene.undrainAfterAuth();
+    expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
+    await scene.undrainAfterAuth();
+    expect(scene.asked).toHaveLength(2);
+  });
+
+  it("gets it back from the next turn where nobody else gave it", async () => {
+    const scene = new Scene();
+    scene.auth("switching");
+    await scene.drainForAuth();
+    scene.auth(undefined);
+    await scene.turn();
+    expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
+  });
+
+  it("does so under traffic where the gateway goes on to send, and says so", async () => {
+    const scene = new Scene();
+    scene.incoming.drained = 50;
+    await scene.drainForAuth();
+    expect(scene.said).toEqual([
+      expect.stringMatching(/^hub-1 authenticates anew under traffic: .* its gateway still sends/),
+    ]);
+    expect(scene.clock.now()).toBeLessThan(60_000);
+    await scene.undrainAfterAuth();
+    expect(scene.asked).toEqual([away, back]);
+  });
+
+  it.each<[string, (scene: Scene) => void]>([
+    ["its sibling does not carry", (scene) => scene.down.add("hub-2")],
+    ["it carries nothing itself", (scene) => scene.down.add("hub-1")],
+    ["it has no sibling", (scene) => void scene.tunnels.splice(1)],
+    [
+      "its device has no means",
+      (scene) => {
+        scene.capabilities = undefined;
+      },
+    ],
+    ["its sibling is drained", (scene) => scene.drained.add("hub-2")],
+  ])("stays in service where %s", async (_why, bend) => {
+    const scene = new Scene();
+    bend(scene);
+    await scene.drainForAuth();
+    expect([scene.asked, scene.memory.drains, scene.said]).toEqual([[], {}, []]);
+  });
+
+  it("leaves one to whoever drained it by hand", async () => {
+    const scene = new Scene();
+    await scene.drain();
+    scene.auth("switching");
+    await scene.drainForAuth();
+    scene.auth(undefined);
+    await scene.undrainAfterAuth();
+    await scene.turn();
+    expect([scene.asked, scene.memory.drains["hub-1"]?.by]).toEqual([[away], "ann"]);
   });
 });

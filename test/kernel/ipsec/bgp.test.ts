@@ -4,30 +4,33 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Status } from "#agent/health/status.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
-import { buildSite as buildCloud } from "#sim/site.ts";
+import { buildSite as buildCloud, type Site as Cloud } from "#sim/site.ts";
 import { Programs } from "../host/programs.ts";
-import { type } from "../host/router.ts";
+import { lostOf, makeRoom, startFlows, type } from "../host/router.ts";
 import { ip, leaveNetworks, until } from "../lab.ts";
 import { type BgpSite, buildBgpSite, edgeAs, gatewayAs, leaveBgpSite, wire } from "./bgp-site.ts";
-import { gatewayPsk, pings } from "./site.ts";
+import { gatewayPsk, inner, pings } from "./site.ts";
 
 let folder = "";
 let site: BgpSite;
+let cloud: Cloud;
 let served: Served;
 let pace: Pace;
 let programs: Programs;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "linkseal-bgp-"));
+  makeRoom();
   site = await buildBgpSite(2);
   // The vault is simulated; everything else is this kernel, charon and FRR.
   const shape = { seed: "bgp", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
-  const cloud = buildCloud(shape);
-  cloud.vault.put("hub-1-psk", gatewayPsk);
+  cloud = buildCloud(shape);
+  for (const { name } of site.specs) cloud.vault.put(`${name}-psk`, gatewayPsk);
   served = await serveSite(siteHandler(cloud), join(folder, "site.sock"));
   pace = paceClock(cloud.clock, { speed: 1 });
   writeFileSync(join(folder, "site.yaml"), config());
@@ -64,7 +67,7 @@ function config(): string {
       `    local: { address: ${localAddress} }`,
       `    remote: { address: ${remoteAddress} }`,
       "    protects: { local: [10.1.0.0/16], remote: [10.100.0.0/16] }",
-      "    auth: { psk: hub-1-psk }",
+      `    auth: { psk: ${name}-psk }`,
       `    bgp: { local: ${bgp?.local}, peer: ${bgp?.peer} }`,
     ]),
     "health: { poll: 2s, staleAfter: 30s, evidence: 90s }",
@@ -172,6 +175,33 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
       const both = ip("-n", site.edge.network, "route", "show", "10.100.0.0/16");
       return both.includes("dev hub-1") && both.includes("dev hub-2") ? true : undefined;
     });
+  });
+
+  it("loses nothing while the key of one changes, whose traffic the other has", async () => {
+    const [one] = site.specs;
+    const newer = "Azure_PSK_of_the_second_year";
+    const id = cloud.vault.put("hub-1-psk", newer);
+    const owners = [one?.remoteAddress ?? "", one?.localAddress ?? ""];
+    await site.far.ask("load-shared", { id: "hub-1", type: "IKE", data: newer, owners });
+    const before = ip("-n", site.edge.network, "xfrm", "state").match(/spi 0x[0-9a-f]+/g);
+    const ends = [
+      [site.edge.network, inner.edge],
+      [site.gateway.network, inner.gateway],
+    ] as const;
+    const stop = await startFlows(...ends, 5, 32);
+    await rest(5_000);
+    const proceeded = await programs.run("psk", "proceed", "hub-1");
+    await rest(15_000);
+    const tallies = await stop();
+    const [out, back] = lostOf(tallies);
+    const [sent = 0, answered = 0] = tallies.map((tally) => tally.sent);
+    console.log(`a key of one of two: lost ${out} of ${sent} out, ${back} of ${answered} back`);
+    expect([proceeded.status, proceeded.err]).toEqual([0, ""]);
+    expect((await programs.run("psk", "show", "hub-1")).out).toContain(id.split("/").at(-1));
+    const after = ip("-n", site.edge.network, "xfrm", "state");
+    expect(before?.filter((spi) => after.includes(spi)).length).toBeLessThan(before?.length ?? 0);
+    expect([out, back]).toEqual([0, 0]);
+    expect((await status()).tunnels.map(({ bgp }) => bgp?.drained)).toEqual([false, false]);
   });
 
   it("says that a session inside is down, and with the last what way is left", async () => {
