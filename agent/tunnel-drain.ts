@@ -93,7 +93,10 @@ export class TunnelDrains {
       if (state === undefined || lookout.failure(tunnel.device) !== undefined) continue;
       await this.undrainAfterAuth(tunnel, signal);
       if (named(memory().drains, tunnel.name) === undefined) continue;
-      const lost = this.#siblingsOf(tunnel).map((sibling) => whyNot(sibling, state));
+      const siblings = this.#siblingsOf(tunnel);
+      // What a router does not tell now is not lost, and nobody waits for it: the routes are kept.
+      if (siblings.some((sibling) => !isTold(sibling, state))) continue;
+      const lost = siblings.map((sibling) => whyNot(sibling, state));
       if (lost.some((why) => why === undefined)) continue;
       const text = `${tunnel.name} gets its traffic back: ${lost.join(", ")}`;
       world.log.write("warn", "hand-drain-over", text, { device: tunnel.device });
@@ -194,6 +197,12 @@ export class TunnelDrains {
     }
     throw stays(tunnel, "its gateway still sends into it");
   }
+}
+
+function isTold({ name }: DesiredTunnel, { ipsec, routing }: DeviceState): boolean {
+  const seen = ipsec.find((each) => each.name === name);
+  const readings = seen === undefined ? [routing] : [routing, seen.ike, seen.sas];
+  return readings.every((reading) => strongValue<unknown>(reading) !== undefined);
 }
 
 function stays({ name }: DesiredTunnel, why: string): LinksealError {

@@ -28,6 +28,8 @@ class Scene {
   /** How many looks a route stays after a drain. */
   stays = 2;
   unreadable = false;
+  /** Its routes are not told. */
+  silent = false;
   /** What the gateway sends into hub-1 in a second while it is drained, and before. */
   readonly incoming = { drained: 2, before: 200 };
   /** How long it takes to hear of the drain. */
@@ -99,7 +101,7 @@ class Scene {
     return {
       ...{ device: "edge-a", at, control: unknown("notSupported", at), macsec: [] },
       ipsec: this.tunnels.map(({ name }) => ({ ...tunnelLook(at, this.#received(at)), name })),
-      routing: known(told, at),
+      routing: this.silent ? unknown("queryFailed", at) : known(told, at),
     };
   }
 
@@ -226,6 +228,10 @@ describe("a tunnel that is drained by hand", () => {
     await scene.turn();
     expect(scene.asked).toHaveLength(1);
     scene.unreadable = false;
+    scene.silent = true;
+    await scene.turn();
+    expect(scene.asked).toHaveLength(1);
+    scene.silent = false;
     await scene.turn();
     expect(scene.asked.at(-1)).toMatchObject([{ kind: "port.restore" }]);
     expect(scene.said).toEqual(["hub-1 gets its traffic back: BGP over hub-2 is not up"]);
