@@ -76,7 +76,7 @@ export interface Memory {
   readonly tunnels: Readonly<Record<string, number>>;
   /** By tunnel that linkseal itself has given its pre-shared key or certificate. */
   readonly auths: Readonly<Record<string, AuthInUse>>;
-  /** By device: the last change of a campaign that was to be final at once. */
+  /** By device, or link of a far end: the last change of a campaign that was final at once. */
   readonly finals: Readonly<Record<string, string>>;
   /** By device: the transaction that reconcile last began and has not settled. */
   readonly pending: Readonly<Record<string, string>>;
