@@ -24,6 +24,8 @@ const recordFile = "/run/machine/results/recorded.json";
 const pollMs = 300;
 const lookMs = 5000;
 const slackMs = 60_000;
+const help = `Type the name of a fault, heal, rotate, status, wires, any command of linkseal, end:
+  ${Object.keys(faults).join(", ")}`;
 const begun = performance.now();
 
 function say(line: string): void {
@@ -104,9 +106,6 @@ async function strike(fault: LabFault): Promise<void> {
     await rest(pollMs);
   }
 }
-
-const help = `Type the name of a fault, heal, rotate, status, wires, any command of linkseal, end:
-  ${Object.keys(faults).join(", ")}`;
 
 async function obey(): Promise<void> {
   console.log(help);

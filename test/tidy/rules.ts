@@ -5,6 +5,7 @@ import { lockRule, manifestRule } from "./manifest.ts";
 import { loosenedRule, patternRule, testRule, worldRule } from "./names.ts";
 import { secretRule } from "./secrets.ts";
 import {
+  awaitRule,
   classRule,
   columnRule,
   fileRule,
@@ -27,6 +28,7 @@ export const rules: readonly Rule[] = [
   columnRule,
   pathRule,
   classRule,
+  awaitRule,
   reminderRule,
   suppressionRule,
   machineRule,

@@ -92,6 +92,27 @@ export const suppressionRule: Rule = {
       .map(({ line }) => ({ line, text: "write code that passes the check" })),
 };
 
+const awaitsOutside = /^(((export )?const|let) .* = |[\w.]+ = |for )?await\b/;
+const declaresOutside = /^(export )?(const|let|class) /;
+
+const functionOutside = /^(export )?(async )?function /;
+
+/** What awaits at the top runs before what is declared below, and may call what is between. */
+export const awaitRule: Rule = {
+  name: "late constants",
+  check: ({ path, text }) => {
+    const lines = isCode(path) ? text.split("\n") : [];
+    const last = lines.findLastIndex((line) => awaitsOutside.test(line));
+    const called = lines.findIndex((line, at) => at > last && functionOutside.test(line));
+    const why = "below the last await at the top: a function that is called there finds it unset";
+    return lines.flatMap((line, at) =>
+      last >= 0 && called >= 0 && at > called && declaresOutside.test(line)
+        ? [{ line: at + 1, text: why }]
+        : [],
+    );
+  },
+};
+
 const place = (...roots: readonly string[]): RegExp =>
   new RegExp(`(?<![\\w.*~-])/(${roots.join("|")})/[\\w.]`);
 const machine = place("work", "home", "root", "Users");

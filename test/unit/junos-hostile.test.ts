@@ -182,6 +182,9 @@ function readTunnel(reply: XmlElement): readonly string[] {
   });
 }
 
+const replyOf = (configuration: string): string =>
+  `<rpc-reply><data><configuration>${configuration}</configuration></data></rpc-reply>`;
+
 const known = await configOf();
 const knownTunnels = await tunnelsOf();
 
@@ -293,6 +296,3 @@ describe("whatever a config accepts", () => {
     expect(expected.size).toBe(1);
   });
 });
-
-const replyOf = (configuration: string): string =>
-  `<rpc-reply><data><configuration>${configuration}</configuration></data></rpc-reply>`;
