@@ -22,7 +22,7 @@ const usage = `npm run lab -- [rotate | record] [--once] [--json] [--fault NAME]
 
 Boots a small machine with this clone in it: an edge router that linkseal looks after, two links
 with BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both links are enrolled, a
-script playing the person who changes the far end; then it waits for what you type.
+script playing the person who changes the far end; then it does what you type, until its end.
 
   rotate    gives both links new keys once they are protected, under traffic
   record    the same, drained and then not, written down for docs/rotation.md
@@ -110,7 +110,10 @@ async function runLab(results: string, { once, json, fault, word }: Asked): Prom
     follow(join(results, "err"), process.stderr),
   ];
   const lines = once ? undefined : createInterface(process.stdin);
-  lines?.on("line", (line) => appendFileSync(join(results, "typed"), `${line}\n`));
+  const type = (line: string): void => appendFileSync(join(results, "typed"), `${line}\n`);
+  lines?.on("line", type);
+  // Who has nothing more to type is not waited for.
+  lines?.once("close", () => type("end"));
   const guest = join(import.meta.dirname, "guest.ts");
   const words = [
     ...(once ? ["--once"] : []),
