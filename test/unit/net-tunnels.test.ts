@@ -75,6 +75,14 @@ describe("an xfrm interface", () => {
       return { ...sa, attributes: { ...sa.attributes, aead } };
     });
     expect(sasOf(odd)[0]?.transforms.encryption).toBe("rfc7539esp(chacha20,poly1305)");
+    const des = joined.map((sa): Sa => {
+      const { aead: _none, ...attributes } = sa.attributes;
+      return {
+        ...sa,
+        attributes: { ...attributes, crypt: { name: "cbc(des3_ede)", keyBits: 192 } },
+      };
+    });
+    expect(sasOf(des)[0]?.transforms.encryption).toBe("3des-cbc");
   });
 
   it("knows by its own addresses which way an SA goes, where the kernel does not say", () => {

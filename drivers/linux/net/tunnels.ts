@@ -103,6 +103,17 @@ function directionOf({ destination, attributes }: Sa, own: ReadonlySet<string | 
   return own.has(destination) ? "in" : "out";
 }
 
+function cipherOf({ name, keyBits }: NonNullable<Sa["attributes"]["crypt"]>): string {
+  switch (name) {
+    case "cbc(aes)":
+      return `aes-${keyBits}-cbc`;
+    case "cbc(des3_ede)":
+      return "3des-cbc";
+    default:
+      return name;
+  }
+}
+
 function transformsOf({ attributes }: Sa): Transforms {
   const { aead, crypt, cutAuth, auth } = attributes;
   const dhGroup = "unknown";
@@ -111,10 +122,9 @@ function transformsOf({ attributes }: Sa): Transforms {
     const encryption = gcm ? `aes-${aead.keyBits - saltBits}-gcm` : aead.name;
     return { encryption, integrity: "none", dhGroup };
   }
-  const cbc = crypt?.name === "cbc(aes)";
   const integrity = (cutAuth ?? auth)?.name ?? "none";
   return {
-    encryption: cbc ? `aes-${crypt.keyBits}-cbc` : (crypt?.name ?? "none"),
+    encryption: crypt === undefined ? "none" : cipherOf(crypt),
     integrity: /^hmac\((\w+)\)$/.exec(integrity)?.[1] ?? integrity,
     dhGroup,
   };
