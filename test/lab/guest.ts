@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { lostOf } from "../kernel/host/router.ts";
 import { type LabFault, labFaults } from "./faults.ts";
 import { Lab, links } from "./lab.ts";
 import { record } from "./recording.ts";
@@ -58,7 +59,9 @@ async function run(): Promise<number> {
   if (fault !== undefined) await strike(fault);
   if (!values.once) await obey();
   const tallies = await stop();
-  for (const { sent, received } of tallies) say(`of ${sent} packets ${received} came`);
+  const [out, back] = lostOf(tallies);
+  const [left = 0, returned = 0] = tallies.map(({ sent }) => sent);
+  say(`${out} of ${left} packets from the edge and ${back} of ${returned} to it were lost`);
   return await conclude();
 }
 
