@@ -217,19 +217,8 @@ export class TunnelAuths {
         }
       }
     } finally {
-      await this.#undrain(tunnel, signal);
+      await this.#parts.drains.undrainAfterAuth(tunnel, signal);
       this.#busy.delete(tunnel.device);
-    }
-  }
-
-  /** What fails here is done by a later turn. */
-  async #undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
-    const { world, drains } = this.#parts;
-    try {
-      await drains.undrainAfterAuth(tunnel, signal);
-    } catch (error) {
-      if (!(error instanceof LinksealError)) throw error;
-      world.log.write("warn", error.code, error.message, { device: tunnel.device });
     }
   }
 

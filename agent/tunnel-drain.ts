@@ -76,12 +76,9 @@ export class TunnelDrains {
     await this.#parts.write({ kind: "handDrain", link: tunnel.name, drain: null });
   }
 
-  /** Drained for a fresh authentication that is over, whoever began it. */
+  /** Where the fresh authentication that it was drained for is over, whoever began it. */
   async undrainAfterAuth(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
-    const { memory } = this.#parts;
-    if (named(memory().drains, tunnel.name)?.until !== "authenticated") return;
-    if (named(memory().auths, tunnel.name)?.next?.state === "switching") return;
-    await this.undrain(tunnel, signal);
+    if (this.#isAuthOver(tunnel)) await this.#giveBack(tunnel, signal);
   }
 
   /** With no sibling left that carries, a tunnel that was drained by hand comes back. */
@@ -91,8 +88,10 @@ export class TunnelDrains {
       if (named(memory().drains, tunnel.name) === undefined) continue;
       const state = lookout.state(tunnel.device);
       if (state === undefined || lookout.failure(tunnel.device) !== undefined) continue;
-      await this.undrainAfterAuth(tunnel, signal);
-      if (named(memory().drains, tunnel.name) === undefined) continue;
+      if (this.#isAuthOver(tunnel)) {
+        await this.#giveBack(tunnel, signal);
+        continue;
+      }
       const siblings = this.#siblingsOf(tunnel);
       // What a router does not tell now is not lost, and nobody waits for it: the routes are kept.
       if (siblings.some((sibling) => !isTold(sibling, state))) continue;
@@ -100,7 +99,24 @@ export class TunnelDrains {
       if (lost.some((why) => why === undefined)) continue;
       const text = `${tunnel.name} gets its traffic back: ${lost.join(", ")}`;
       world.log.write("warn", "hand-drain-over", text, { device: tunnel.device });
+      await this.#giveBack(tunnel, signal);
+    }
+  }
+
+  #isAuthOver({ name }: DesiredTunnel): boolean {
+    const { drains, auths } = this.#parts.memory();
+    if (named(drains, name)?.until !== "authenticated") return false;
+    return named(auths, name)?.next?.state !== "switching";
+  }
+
+  /** What fails is done by a later turn, and keeps nobody else waiting. */
+  async #giveBack(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    try {
       await this.undrain(tunnel, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const { log } = this.#parts.world;
+      log.write("warn", error.code, error.message, { device: tunnel.device });
     }
   }
 

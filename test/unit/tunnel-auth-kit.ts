@@ -70,8 +70,6 @@ export class Scene {
   readonly carries: string[] = [];
   /** The router does not say why it is down. */
   quiet = false;
-  /** Its traffic is not given back. */
-  stays = false;
   readonly #groups: typeof site.groups;
   #spi = 100;
   #open = 0;
@@ -121,10 +119,7 @@ export class Scene {
       inCampaign: (device) => device === this.campaign,
       drains: {
         drainForAuth: async (_tunnel, by) => this.#moves(`away for ${by}`),
-        undrainAfterAuth: async () => {
-          this.#moves("back");
-          if (this.stays) throw failure("transport.timeout");
-        },
+        undrainAfterAuth: async () => this.#moves("back"),
       },
       keys: () => async (ref) => {
         if (ref.kind !== "psk" || this.farEnd === undefined) {

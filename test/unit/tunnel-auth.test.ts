@@ -76,11 +76,6 @@ describe("a newer pre-shared key of a tunnel", () => {
     const scene = new Scene();
     await scene.proceed();
     expect(scene.moved).toEqual(["away for ann first", "back after put 2, reauthenticate"]);
-    const failing = new Scene();
-    failing.stays = true;
-    await failing.proceed();
-    expect(failing.told).toEqual(["put 2", "reauthenticate", "transport.timeout"]);
-    expect(failing.auths.isBusy("edge-a")).toBe(false);
   });
 
   it("goes back where the gateway refuses it, with the SAs that stand", async () => {

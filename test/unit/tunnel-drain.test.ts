@@ -5,6 +5,7 @@ import type { Desired } from "#agent/desired.ts";
 import { emptyMemory, remember } from "#agent/journal/memory.ts";
 import { TunnelDrains } from "#agent/tunnel-drain.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type Route, type Routing, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -16,6 +17,9 @@ const [one = hub(1), two = hub(2)] = bundle;
 const late = {
   ...{ code: "transport.timeout", text: "late", next: "look", since: 0 as Instant },
 } as const;
+const refusal = new LinksealError("transport.timeout", "no answer of FRR", {
+  ...{ effect: "unknown", where: "edge-a", next: "look" },
+});
 const drain = { means: ["prepend"], settleMs: 10_000 } as const;
 
 class Scene {
@@ -28,6 +32,8 @@ class Scene {
   /** How many looks a route stays after a drain. */
   stays = 2;
   unreadable = false;
+  /** FRR takes no change. */
+  broken = false;
   /** Its routes are not told. */
   silent = false;
   /** What the gateway sends into hub-1 in a second while it is drained, and before. */
@@ -45,6 +51,7 @@ class Scene {
     const device = {
       prepare: async (change: DeviceChange) => ({
         apply: async () => {
+          if (this.broken) throw refusal;
           this.asked.push(change);
           for (const part of change) {
             if (part.kind === "port.drain") {
@@ -273,6 +280,27 @@ describe("a tunnel that authenticates anew", () => {
     await scene.turn();
     expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
   });
+
+  it.each([
+    ["once that is over", (scene: Scene): void => scene.auth("held")],
+    ["once its sibling is lost", (scene: Scene): void => void scene.down.add("hub-2")],
+  ])(
+    "%s gets it back by a later turn where a router fails, and holds up nobody",
+    async (_, bend) => {
+      const scene = new Scene();
+      scene.auth("switching");
+      await scene.drainForAuth();
+      bend(scene);
+      scene.broken = true;
+      await scene.undrainAfterAuth();
+      await scene.turn();
+      expect(scene.said.at(-1)).toBe("no answer of FRR");
+      expect([scene.asked, scene.memory.drains["hub-1"]?.by]).toEqual([[away], "policy"]);
+      scene.broken = false;
+      await scene.turn();
+      expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
+    },
+  );
 
   it("does so under traffic where the gateway goes on to send, and says so", async () => {
     const scene = new Scene();
