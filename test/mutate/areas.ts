@@ -10,17 +10,24 @@ const unit = (...names: readonly string[]): readonly string[] =>
   names.map((name) => `test/unit/${name}.test.ts`);
 
 export const areas: Readonly<Record<string, readonly Part[]>> = {
-  plan: [{ files: ["agent/plan.ts"], tests: unit("plan", "plan-ends") }],
+  plan: [{ files: ["agent/plan.ts"], tests: unit("plan", "plan-*") }],
   verify: [{ files: ["agent/verify.ts"], tests: unit("verify") }],
   health: [
     {
-      files: ["agent/health/!(judge|status|status-time|warning-rows).ts"],
-      tests: unit("health", "health-!(site)", "warnings", "bgp-report", "early", "tunnel-bundle"),
+      files: [
+        "agent/health/{control,frames,health,model,prefix,window,warnings}.ts",
+        "agent/health/{tunnel,tunnel-bundle,tunnel-paths}.ts",
+      ],
+      tests: unit("health", "health-!(site)", "warnings", "tunnel-bundle", "backup", "prefix"),
     },
+    { files: ["agent/health/backup.ts"], tests: unit("backup", "judge-backup") },
     { files: ["agent/health/status*.ts"], tests: unit("status") },
     // Titles and next steps stand in the generated documents.
     { files: ["agent/health/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
-    { files: ["agent/health/judge.ts"], tests: unit("judge", "judge-{events,tunnel}", "early") },
+    {
+      files: ["agent/health/{judge,backup-report,bgp-report,early,unmanaged}.ts"],
+      tests: unit("judge", "judge-*", "bgp-report", "early", "early-auth"),
+    },
   ],
   // The explorations of whole spaces take seconds for each mutant: the small cases must do.
   campaign: [

@@ -63,6 +63,15 @@ export const byHand = (wanted: Desired): Desired => ({
   azure: { ...wanted.azure, farEnd: "manual" },
 });
 
+/** Both links end at the router of the first one. */
+export const oneRouter = (wanted: Desired): Desired => ({
+  ...wanted,
+  groups: wanted.groups.map((group) => ({
+    ...group,
+    links: group.links.map((link) => ({ ...link, device: "edge-a" })),
+  })),
+});
+
 export const shutsFirst = (wanted: Desired): Desired => ({
   ...wanted,
   devices: wanted.devices.map((each) => ({ ...each, quirks: ["shutBeforeKeyChange"] })),
@@ -123,6 +132,8 @@ export class ConductorBench {
   /** Of the device that the primary link is on. */
   commitPending = false;
   recalls: "pending" | "absent" = "pending";
+  /** Tokens that the devices know nothing of, whatever else they recall. */
+  readonly forgotten = new Set<string>();
   ownRoute: string | undefined = "mgmt0";
   alarm: Alarm | undefined;
   /** Do probes come back? */
@@ -275,7 +286,7 @@ export class ConductorBench {
       recall: async (token) => {
         this.log.push(`recall ${token}`);
         await this.#call("recall");
-        return this.recalls === "absent"
+        return this.recalls === "absent" || this.forgotten.has(token)
           ? { kind: "absent" }
           : { kind: "pending", transaction: this.#transaction(token) };
       },
@@ -311,19 +322,24 @@ export class ConductorBench {
   }
 
   #state(device: string): DeviceState {
-    const name = device === "edge-a" ? "primary" : "secondary";
-    const port = ports[name];
     const now = this.clock.now();
+    const names = this.group.links.filter((link) => link.device === device).map(({ name }) => name);
+    const here = (Object.keys(ports) as Name[]).filter((name) => names.includes(name));
+    const seen = here.map((name) => securedPort({ port: ports[name], ...this.port[name] }, now));
     const routing = {
-      sessions: [{ port, peer: "169.254.0.1", up: !this.routeless.has(name) }],
+      sessions: here.map((name) => ({
+        ...{ port: ports[name], peer: "169.254.0.1", up: !this.routeless.has(name) },
+      })),
       routes: [],
-      drains: this.drained.has(name) ? [{ port, means: "prepend" as const }] : [],
+      drains: here
+        .filter((name) => this.drained.has(name))
+        .map((name) => ({ port: ports[name], means: "prepend" as const })),
     };
-    const pending = this.commitPending && name === "primary";
+    const [first = securedPort({}, now)] = seen;
     return stateOf(
-      securedPort({ port, ...this.port[name] }, now),
-      { device, at: now, routing: known(routing, now) },
-      { wall: this.clock.wall(), commitPending: pending },
+      first,
+      { device, at: now, routing: known(routing, now), macsec: seen },
+      { wall: this.clock.wall(), commitPending: this.commitPending && here.includes("primary") },
     );
   }
 

@@ -2,12 +2,11 @@
 // order.
 
 import { describe, expect, it } from "vitest";
-import type { ActionKind, Campaign, CampaignState, Outcome, Step } from "#agent/campaign/model.ts";
+import type { ActionKind, Campaign, Outcome, Step } from "#agent/campaign/model.ts";
 import type { Desired } from "#agent/desired.ts";
-import { type Ckn, type KeyRef, known, type MacsecPort } from "#hal/model.ts";
+import { type Ckn, type KeyRef, known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
-  byHand,
   ConductorBench,
   failing,
   newKey,
@@ -205,6 +204,34 @@ describe("a sibling that is lost while a change is made ready", () => {
   it.each(["restore", "open", "add"] as const)("does not keep %s from it", async (action) => {
     const [bench, trouble] = await losing(action);
     expect(trouble).toBeUndefined();
+    expect(touched(bench).at(-1)).toMatch(/^apply/);
+  });
+
+  it("keeps a key from a link that works only where the port is shut for it", async () => {
+    const added = async (edit: (wanted: Desired) => Desired, port: Partial<MacsecPort>) => {
+      const bench = new ConductorBench({ edit });
+      bench.port.primary = port;
+      bench.hooks.prepare = async () => {
+        bench.drained.add("secondary");
+        await bench.lookout.look("edge-b", new AbortController().signal);
+      };
+      const conductor = bench.conductor(stepTo("staging", { action: "add" }));
+      await bench.turn(conductor, rotation());
+      return conductor.trouble?.code;
+    };
+    const asItIs = (wanted: Desired): Desired => wanted;
+    expect(await added(shutsFirst, underKey(oldKey))).toBe("gate.siblingUnhealthy");
+    expect(await added(asItIs, underKey(oldKey))).toBeUndefined();
+    expect(await added(shutsFirst, dark)).toBeUndefined();
+  });
+
+  it("keeps nothing that gives from a router that nobody can read", async () => {
+    const bench = new ConductorBench();
+    bench.port.primary = { keys: unknown("queryFailed", at(0)) };
+    bench.drained.add("secondary");
+    const conductor = bench.conductor(stepTo("held", { action: "restore" }));
+    await bench.turn(conductor, rotation({ state: "held" }));
+    expect([bench.facts.at(-1)?.port, conductor.trouble]).toEqual([undefined, undefined]);
     expect(touched(bench).at(-1)).toMatch(/^apply/);
   });
 
@@ -409,81 +436,5 @@ describe("a port that was shut for a key change", () => {
     await bench.turn(conductor, first);
     const next = { at: 1, state: "queued", shut: false };
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: next });
-  });
-});
-
-describe("the wait after a look that changed nothing", () => {
-  const waits = async (
-    state: CampaignState,
-    edit?: (wanted: Desired) => Desired,
-    overlap: Campaign["links"][number]["overlap"] = "keychain",
-  ): Promise<number> => {
-    const bench = new ConductorBench(edit === undefined ? {} : { edit });
-    const conductor = bench.conductor(stepTo(state));
-    return await bench.turn(conductor, rotation({ state }, overlap));
-  };
-  const often = (wanted: Desired): Desired => ({
-    ...wanted,
-    health: { ...wanted.health, pollMs: 800 },
-  });
-  const quick = (wanted: Desired): Desired => ({
-    ...wanted,
-    rotation: { ...wanted.rotation, drained: { samples: 3, everyMs: 2_000 } },
-  });
-
-  it.each(["queued", "gated", "awaitingPeer", "held", "done"] as const)(
-    "is a poll in %s",
-    async (state) => {
-      expect(await waits(state)).toBe(5_000);
-      expect(await waits(state, often)).toBe(800);
-    },
-  );
-
-  it.each([
-    ...(["staging", "staged", "proving", "promoting", "retiring"] as const),
-    ...(["restoring", "reverting"] as const),
-  ])("is a second in %s, or less", async (state) => {
-    expect(await waits(state)).toBe(1_000);
-    expect(await waits(state, often)).toBe(800);
-  });
-
-  it("is one sample of the drain in draining", async () => {
-    expect(await waits("draining")).toBe(5_000);
-    expect(await waits("draining", quick)).toBe(2_000);
-  });
-
-  it("is a second in switching where the link is dark until the router follows", async () => {
-    expect(await waits("switching", undefined, "breakBeforeMake")).toBe(1_000);
-    expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
-    expect(await waits("switching", often, "breakBeforeMake")).toBe(800);
-  });
-
-  it("is three in switching where the router holds both keys, or less", async () => {
-    expect(await waits("switching")).toBe(3_000);
-    expect(await waits("switching", often)).toBe(800);
-  });
-
-  it("is a poll while a person changes a far end that the router is ready for", async () => {
-    expect(await waits("switching", byHand)).toBe(5_000);
-  });
-
-  it.each([
-    ["switching", 500],
-    ["reverting", 500],
-    ["proving", 1_000],
-    ["restoring", 1_000],
-    ["gated", 5_000],
-    ["held", 5_000],
-  ] as const)("after a probe in %s is %i ms: it changes nothing", async (state, ms) => {
-    const bench = new ConductorBench();
-    const step = stepTo(state, { action: "probe" });
-    expect(await bench.turn(bench.conductor(step), rotation({ state }))).toBe(ms);
-  });
-
-  it("is a poll after an effect on a campaign that is held", async () => {
-    const bench = new ConductorBench();
-    const step = stepTo("held", { action: "restore" });
-    expect(await bench.turn(bench.conductor(step), rotation({ state: "held" }))).toBe(5_000);
-    expect(touched(bench)).toEqual(["prepare edge-a port.restore", "apply t-1 final"]);
   });
 });

@@ -2,7 +2,8 @@
 // never earlier.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredLink } from "#agent/desired.ts";
+import type { DesiredGroup, DesiredLink } from "#agent/desired.ts";
+import { endWarnings, keyAgeWarnings } from "#agent/health/early.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import { KeyWatch, type UsedUntil } from "#agent/key-watch.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -12,9 +13,24 @@ import { type WallTime, type World, wallAfter } from "#hal/world.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { carrying, JudgeBench, pollMs } from "./judge-bench.ts";
 import { never } from "./site-bench.ts";
-import { at, bindingOf, desired, desiredOf, session, settings, wall } from "./view-kit.ts";
+import {
+  at,
+  bindingOf,
+  desired,
+  desiredOf,
+  linkNamed,
+  session,
+  settings,
+  wall,
+} from "./view-kit.ts";
 
 const day = 86_400_000;
+
+function groupOf(maxAgeDays: number): DesiredGroup {
+  const [group] = desired.groups;
+  if (group === undefined) throw new RangeError("the sample has a group");
+  return { ...group, rotate: { ...group.rotate, maxAgeMs: maxAgeDays * day } };
+}
 
 /** Codes of the warnings that are open after a minute. */
 function codes(scene: ConstructorParameters<typeof JudgeBench>[0]): readonly string[] {
@@ -34,6 +50,38 @@ describe("the age of a key", () => {
       },
     });
   };
+
+  it("is told from the moment on at which it is reached, with both times", () => {
+    const created = wallAfter(wall, -90 * day);
+    const told = (afterMs: number, days = 90) =>
+      keyAgeWarnings(
+        groupOf(days),
+        linkNamed("primary"),
+        created,
+        wallAfter(created, days * day + afterMs),
+      ).map(({ code, text }) => `${code}: ${text}`);
+    const made = "the key was made at 2026-08-26T10:00:00Z and is too old";
+    expect(told(0)).toEqual([`key-age: ${made} since 2026-11-24T10:00:00Z`]);
+    expect(told(-1)).toEqual([`key-age-soon: ${made} from 2026-11-24T10:00:00Z on`]);
+    expect(told(-14 * day)).toEqual(told(-1));
+    expect(told(-14 * day - 1)).toEqual([]);
+    expect(told(-day, 4)).toEqual([`key-age-soon: ${made} from 2026-08-30T10:00:00Z on`]);
+    expect(told(-day - 1, 4)).toEqual([]);
+  });
+
+  it("is nothing where no age is too high, or nobody knows it", () => {
+    const link = linkNamed("primary");
+    const old = wallAfter(wall, -900 * day);
+    expect(
+      keyAgeWarnings(
+        { ...groupOf(90), rotate: { ...groupOf(90).rotate, maxAgeMs: undefined } },
+        link,
+        old,
+        wall,
+      ),
+    ).toEqual([]);
+    expect(keyAgeWarnings(groupOf(90), link, undefined, wall)).toEqual([]);
+  });
 
   it.each([
     [75, "90d", []],
@@ -70,6 +118,13 @@ describe("what ends", () => {
     ]);
   });
 
+  it("ends at its moment, and is told exactly thirty days before", () => {
+    const told = (days: number) =>
+      endWarnings([end(days)], wall).map(({ text, within }) => [text, within]);
+    expect(told(30)).toEqual([]);
+    expect(told(0)).toEqual([["hub-1-psk has ended at 2026-11-24T10:00:00Z", ["edge-a"]]]);
+  });
+
   it("may be the certificate that we sign in with", () => {
     const identity = end(7, { code: "identity-expiring", about: "site", what: "the certificate" });
     expect(codes({ ends: [identity] })).toEqual([
@@ -81,6 +136,8 @@ describe("what ends", () => {
 describe("the clock of a device", () => {
   it.each([
     [59_000, []],
+    [60_000, []],
+    [-60_000, []],
     [-61_000, ["the clock of edge-a is 61 s behind this host's"]],
     [3_600_000, ["the clock of edge-a is 3600 s ahead of this host's"]],
   ] as const)("that is %i ms off", (clockOffsetMs, expected) => {

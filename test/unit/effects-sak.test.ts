@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LinksealError } from "#hal/error.ts";
-import { failing } from "./conductor-bench.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { EffectsBench } from "./effects-bench.ts";
 
 const macsec = { suites: ["gcm-aes-xpn-256"], overlap: "none", counters: "perSa" } as const;
@@ -15,9 +14,11 @@ function refusing(error: Error): EffectsBench {
   return scene;
 }
 
-function effectOn(effect: "none" | "unknown"): LinksealError {
-  const next = "linkseal doctor";
-  return new LinksealError("device.unsupported", "", { effect, where: "edge-a", next });
+function effectOn(
+  effect: "none" | "unknown",
+  code: ErrorCode = "device.unsupported",
+): LinksealError {
+  return new LinksealError(code, "", { effect, where: "edge-a", next: "linkseal doctor" });
 }
 
 describe("a fresh SAK", () => {
@@ -27,7 +28,17 @@ describe("a fresh SAK", () => {
     const { port } = scene.link;
     expect(scene.changes).toEqual([[{ kind: "port.shut", port }], [{ kind: "port.open", port }]]);
     // Only the half that takes the link asks whether it may.
-    expect(scene.log.filter((line) => line === "recheck")).toHaveLength(1);
+    expect(scene.log).toEqual([
+      "prepare edge-a port.shut",
+      "write effect edge-a: rekeySak t-1",
+      "recheck",
+      "apply t-1 final",
+      "write measured commit edge-a 0",
+      "prepare edge-a port.open",
+      "write effect edge-a: open t-2",
+      "apply t-2 final",
+      "write measured commit edge-a 0",
+    ]);
   });
 
   it("is asked for where the router makes them", async () => {
@@ -44,7 +55,7 @@ describe("a fresh SAK", () => {
   });
 
   it.each([
-    ["a refusal for another reason", failing("device.rejected")],
+    ["a refusal for another reason", effectOn("none", "device.rejected")],
     ["one that may have done something", effectOn("unknown")],
   ])("is not made after %s", async (_what, error) => {
     const scene = refusing(error);

@@ -44,6 +44,15 @@ describe("a router that needs its port shut for a key", () => {
     expect(scene.log.filter((line) => line.startsWith("apply"))).toEqual([]);
   });
 
+  it("keeps its port open where a last look finds that its link works again", async () => {
+    const scene = new EffectsBench(quirk);
+    const relook = (): never => {
+      throw failing("gate.stale");
+    };
+    expect((await scene.fails("add", { relook })).code).toBe("gate.stale");
+    expect(scene.log).toEqual(["prepare edge-a port.shut", "rollback t-1"]);
+  });
+
   it.each([
     ["before it was shut", true, 1],
     ["shut as it was left", false, 1],

@@ -225,6 +225,17 @@ describe("a replacement", () => {
     expect(scene.replacement("switching", { links })).toBe("valid");
   });
 
+  it("back is not the one of a later campaign that goes back to another key", async () => {
+    const scene = new EffectsBench();
+    await scene.run("prepareBack");
+    const links = rotation().links.map(({ old, ...link }) => ({
+      ...link,
+      old: old && { ...old, key: { ...oldKey, cakSecretId: `${oldKey.cakSecretId}-later` } },
+    }));
+    expect(scene.replacement("reverting")).toBe("valid");
+    expect(scene.replacement("reverting", { links })).toBe("absent");
+  });
+
   it("back is not the one forward", async () => {
     const scene = new EffectsBench();
     await scene.run("prepare");

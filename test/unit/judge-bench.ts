@@ -1,6 +1,7 @@
 // A judge over looks, memory and an intent that a test makes up, one poll after the other.
 
 import type { Agent } from "#agent/agent.ts";
+import type { Seen } from "#agent/audit/seen.ts";
 import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { EventRing } from "#agent/events.ts";
@@ -10,6 +11,7 @@ import type { Status } from "#agent/health/status.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import type { UsedUntil } from "#agent/key-watch.ts";
 import type { Failure } from "#agent/lookout.ts";
+import type { PeerState } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import {
   type BackedPrefix,
@@ -87,6 +89,8 @@ export interface Scene {
   readonly sessions?: (poll: number) => Routing["sessions"];
   /** Of a routing that is read in a way nobody may lean on. */
   readonly weakRouting?: true;
+  /** What every far end shows; absent = the key of the sample. */
+  readonly peer?: PeerState;
   /** No look has succeeded yet. */
   readonly unread?: true;
   /** How the routers reach what tunnels protect after so many polls; absent = by the tunnel. */
@@ -129,6 +133,8 @@ export const unplugged = (from: number, to = 99) => {
 
 export class JudgeBench {
   readonly events = new EventRing();
+  /** What each judgement handed on. */
+  readonly seen: (readonly Seen[])[] = [];
   readonly #scene: Scene;
   readonly #judge: Judge;
   #poll = 0;
@@ -140,7 +146,7 @@ export class JudgeBench {
       world: { clock } as unknown as World,
       events: this.events,
       agent: this.#agent(),
-      judged: () => undefined,
+      judged: (seen) => void this.seen.push(seen),
     });
   }
 
@@ -168,7 +174,8 @@ export class JudgeBench {
         peerFailure: () => this.#scene.peerFailure,
         sight: () => undefined,
         gateway: () => undefined,
-        history: (link: DesiredLink) => this.#polls().map((poll) => this.#port(link, poll)),
+        history: (link: DesiredLink) =>
+          this.#scene.unread ? [] : this.#polls().map((poll) => this.#port(link, poll)),
         view,
         peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),
         capabilities: () => capabilities,
@@ -196,7 +203,7 @@ export class JudgeBench {
   }
 
   #peer(link: DesiredLink) {
-    return peerOn(keyOne, { suite: link.settings.suite });
+    return this.#scene.peer ?? peerOn(keyOne, { suite: link.settings.suite });
   }
 
   #tunnel(poll: number): IpsecTunnel {

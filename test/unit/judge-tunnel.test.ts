@@ -51,7 +51,22 @@ describe("a tunnel", () => {
     const next = { auth, state: "switching", since: wall, because: "it is told" } as const;
     const during = { ...bound, drains, auths: { "hub-1": { auth, next } } };
     expect(codesOf({ memory: during })).not.toContain("drained-by-hand hub-1");
-    expect(codesOf({ memory: { ...bound, drains } })).toEqual(["drained-by-hand hub-1"]);
+    for (const memory of [
+      { ...bound, drains },
+      { ...bound, drains, auths: { "hub-1": { auth } } },
+    ]) {
+      expect(new JudgeBench({ memory }).polls(14).warnings()).toEqual([
+        "drained-by-hand hub-1: its traffic was moved away to authenticate anew " +
+          "(ann, since 2026-11-24T10:00:00Z)",
+      ]);
+    }
+  });
+
+  it("whose newer key went back is told of", () => {
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+    const next = { auth, state: "held", since: wall, because: "it is not taken" } as const;
+    const memory = { ...bound, auths: { "hub-1": { auth, next } } };
+    expect(codesOf({ memory })).toEqual(["rotation-held hub-1"]);
   });
 
   it("that must ride inside MACsec is degraded as soon as one link of its group is clear", () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/agent.ts";
 import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
+import type { PeerDetails } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, strongValue } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
@@ -17,7 +18,16 @@ import {
   type Scene,
   unplugged,
 } from "./judge-bench.ts";
-import { at, bindingOf, clearPort, desiredOf, settings, wall } from "./view-kit.ts";
+import {
+  at,
+  bindingOf,
+  clearPort,
+  desiredOf,
+  peerOff,
+  peerOn,
+  settings,
+  wall,
+} from "./view-kit.ts";
 
 describe("verdicts", () => {
   it("are told when they change, each with its first reason", () => {
@@ -87,6 +97,18 @@ describe("verdicts", () => {
     expect(bench.polls(6).standing("primary")).toBe("unsure");
     expect(bench.polls(1).standing("primary")).toBe("lost");
     expect(new JudgeBench().turn().polls(2).standing("primary")).toBe("carrying");
+    expect(new JudgeBench({ crewless: true }).standing("primary")).toBe("unsure");
+  });
+
+  it("let whoever needs it lean on a link that carries less well than it should", () => {
+    const late = (link: DesiredLink, poll: number): MacsecPort => {
+      const bent = { ...settings, ...link.settings, confidentialityOffset: 30 } as const;
+      return carrying(link, poll, { settings: known(bent, at(poll * pollMs)) });
+    };
+    const bench = new JudgeBench({ port: late }).turn().polls(3);
+    expect(bench.status().groups[0]?.links[0]?.verdict).toBe("degraded");
+    expect(bench.standing("primary")).toBe("carrying");
+    expect(bench.polls(12).standing("primary")).toBe("carrying");
   });
 
   it("are unknown before the first look", () => {
@@ -215,6 +237,25 @@ describe("warnings", () => {
       .status()
       .warnings.map(({ code }) => code);
     expect(codes).not.toContain("drift");
+  });
+
+  it("of what is amiss at the far end of a link that has no key yet", () => {
+    const details: PeerDetails = {
+      ...{ identity: "missing", bandwidthGbps: undefined, cipher: undefined, failure: undefined },
+      ...{ provisioning: { port: undefined, link: undefined }, circuits: [] },
+    };
+    const port = (link: DesiredLink, poll: number): MacsecPort =>
+      clearPort({ port: link.port }, at(poll * pollMs));
+    const drifts = (scene: Scene): readonly string[] =>
+      new JudgeBench({ memory: emptyMemory, ...scene })
+        .polls(8)
+        .status()
+        .warnings.filter(({ code }) => code === "drift")
+        .map(({ text }) => text);
+    const text = (link: string): string => `${link} of erd-demo: no user-assigned identity`;
+    expect(drifts({ port, peer: { ...peerOff, details } })).toEqual([text("link1"), text("link2")]);
+    expect(drifts({ port, peer: peerOff })).toEqual([]);
+    expect(drifts({ peer: peerOn(keyOne, { details }) })).toEqual([]);
   });
 
   it("of a far end that cannot be read, unless nobody is meant to", () => {
@@ -353,47 +394,6 @@ describe("what lasts for too long", () => {
 
   it.each(["held", "draining", "proving"] as const)("is none that is %s", (state) => {
     expect(codes({ memory: running(state) }, 3)).not.toContain("rotation-overdue erd-demo");
-  });
-});
-
-describe("causes", () => {
-  const down = { port: unplugged(0) };
-  const codes = (scene: Scene): readonly string[] => {
-    const [group] = new JudgeBench({ ...down, ...scene }).polls(1).status().groups;
-    const link = group?.links.find(({ name }) => name === "primary");
-    return link?.reasons.map(({ code, text, next }) => `${code}: ${text}: ${next}`) ?? [];
-  };
-  const bare = "link-down: edge-a et-0/0/0 has no link: linkseal links erd-demo/primary";
-  const trouble = (code: ConstructorParameters<typeof LinksealError>[0]): LinksealError =>
-    new LinksealError(code, "what happened", { effect: "none", where: "here", next: "go on" });
-
-  it("of a wait and of troubles come first", () => {
-    expect(codes({})).toEqual([bare]);
-    expect(codes({ waiting: { code: "vault-denied", text: "it says no" } })).toEqual([
-      "vault-denied: it says no: linkseal keys check",
-      bare,
-    ]);
-    expect(codes({ troubles: [trouble("vault.unreachable")] })).toEqual([
-      "vault-unreachable: what happened: linkseal keys check",
-      bare,
-    ]);
-  });
-
-  it("are left out where no warning speaks of them", () => {
-    expect(codes({ waiting: { code: "nothing-known", text: "?" } })).toEqual([bare]);
-    expect(codes({ troubles: [trouble("journal.locked")] })).toEqual([bare]);
-  });
-
-  it("of a device reach its tunnel, which names its group", () => {
-    const port = (link: DesiredLink, poll: number): MacsecPort =>
-      clearPort({ port: link.port }, at(poll * pollMs));
-    const bench = new JudgeBench({ port, trouble: trouble("vault.unreachable") }).polls(1);
-    expect(bench.status().tunnels).toMatchObject([
-      { name: "hub-1", reasons: [{ code: "vault-unreachable" }, { code: "outside-macsec" }] },
-    ]);
-    const bare = desiredOf((text) => text.replace("    insideMacsec: erd-demo\n", ""));
-    const free = new JudgeBench({ port, desired: bare }).polls(1).status().tunnels;
-    expect(free).toMatchObject([{ name: "hub-1", verdict: "protected" }]);
   });
 });
 

@@ -1,13 +1,23 @@
-// A port that has lost its keys.
+// A port that has lost its keys, and what else a driver is given beside a key.
 
 import { describe, expect, it } from "vitest";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import type { LinkView } from "#agent/link-view.ts";
-import { standingOf } from "#agent/plan.ts";
+import { standingOf, tunnelSpec } from "#agent/plan.ts";
 import { known } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { capabilities, ckn } from "./site-bench.ts";
-import { at, bindingOf, peerOff, peerOn, securedPort, stateOf, viewOf } from "./view-kit.ts";
+import {
+  at,
+  bindingOf,
+  desired,
+  linkNamed,
+  peerOff,
+  peerOn,
+  securedPort,
+  stateOf,
+  viewOf,
+} from "./view-kit.ts";
 
 const now = at(0);
 const bound: Memory = { ...emptyMemory, bindings: { "erd-demo/primary": bindingOf() } };
@@ -41,5 +51,22 @@ describe("a link whose router holds no key", () => {
     ]) {
       expect(driftOf(view)).toEqual({ text: expect.any(String), repair: undefined });
     }
+  });
+});
+
+describe("a tunnel that has BGP inside, or backs a group", () => {
+  it("is given both as a driver needs them, and neither where it has none", () => {
+    const [wanted] = desired.tunnels;
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+    const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
+    const links = [linkNamed("primary"), linkNamed("secondary")];
+    if (wanted === undefined) throw new RangeError("the sample has a tunnel");
+    const backs = { group: "erd-demo", links, proveMs: 60_000 };
+    expect(tunnelSpec({ ...wanted, bgp, backs }, auth)).toMatchObject({
+      bgp,
+      backs: ["et-0/0/0", "et-0/0/1"],
+    });
+    const bare = Object.keys(tunnelSpec(wanted, auth));
+    expect(bare.filter((name) => name === "bgp" || name === "backs")).toEqual([]);
   });
 });

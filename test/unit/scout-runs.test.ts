@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
 import type { Desired } from "#agent/desired.ts";
-import { known, type MacsecSettings, unknown } from "#hal/model.ts";
+import { known, type MacsecPort, type MacsecSettings, unknown } from "#hal/model.ts";
 import { failing, newKey, oldKey, rotation, underKey } from "./conductor-bench.ts";
 import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";
 import { never, settled } from "./site-bench.ts";
@@ -323,5 +323,42 @@ describe("what a look measures", () => {
     delete bench.failures.look;
     bench.port.primary = underKey(newKey);
     expect(await measured(bench, 1_000)).toEqual([ours(1_000)]);
+  });
+});
+
+describe("a link that was dark", () => {
+  const risen = async (
+    before: Partial<MacsecPort> | undefined,
+    after: Partial<MacsecPort>,
+    campaign = rotation(),
+  ): Promise<readonly [boolean, number]> => {
+    const bench = new ScoutBench();
+    if (before !== undefined) {
+      bench.port.primary = before;
+      await bench.report(campaign);
+    }
+    bench.port.primary = after;
+    const looks = bench.log.length;
+    const seen = bench.scout.hasRisen(campaign, bench.link, never);
+    return [await settled(bench.clock, seen), bench.log.length - looks];
+  };
+  const bare = rotation({ links: enrolled() });
+
+  it.each<[string, Partial<MacsecPort> | undefined, Partial<MacsecPort>, boolean]>([
+    ["is up again under the old key", dark, underKey(oldKey), true],
+    ["is up again under the new key", dark, underKey(newKey), true],
+    ["is dark still", dark, { ...underKey(oldKey), ...dark }, false],
+    ["was never looked at", undefined, underKey(oldKey), true],
+  ])("%s", async (_how, before, after, up) => {
+    expect(await risen(before, after)).toEqual([up, 1]);
+  });
+
+  it("did not rise where it was up before, which nobody needs to look at", async () => {
+    expect(await risen(underKey(oldKey), underKey(oldKey))).toEqual([false, 0]);
+  });
+
+  it("rises under its new key alone where there is no old one", async () => {
+    expect(await risen(dark, underKey(newKey), bare)).toEqual([true, 1]);
+    expect(await risen(dark, underKey(oldKey), bare)).toEqual([false, 1]);
   });
 });

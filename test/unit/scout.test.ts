@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Campaign } from "#agent/campaign/model.ts";
 import type { Desired } from "#agent/desired.ts";
+import type { Memory } from "#agent/journal/memory.ts";
 import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { calmPort } from "./campaign-kit.ts";
@@ -11,6 +12,7 @@ import {
   failing,
   newKey,
   oldKey,
+  oneRouter,
   rotation,
   shutsFirst,
   underKey,
@@ -149,6 +151,48 @@ describe("a commit that is pending", () => {
     const bench = new ScoutBench();
     expect((await bench.see(rotation({ token: "t-4" }))).port?.pending).toBe("none");
     expect(bench.log).not.toContain("recall t-4");
+  });
+
+  it("is told as unfinished where it is the final change that nobody saw the end of", async () => {
+    const unfinished = async (forgotten: readonly string[], finals: Memory["finals"]) => {
+      const bench = new ScoutBench();
+      bench.commitPending = true;
+      for (const token of forgotten) bench.forgotten.add(token);
+      bench.memory = { ...bench.memory, finals };
+      const report = await bench.report(rotation({ token: "t-4" }));
+      const asked = bench.log.filter((line) => line.startsWith("recall"));
+      return [report.facts.port?.pending, report.unfinished, asked];
+    };
+    const mine = { "edge-a": "t-7" };
+    expect(await unfinished(["t-4"], mine)).toEqual([
+      ...["foreign", "t-7"],
+      ["recall t-4", "recall t-7"],
+    ]);
+    expect(await unfinished([], mine)).toEqual(["ours", undefined, ["recall t-4"]]);
+    expect(await unfinished(["t-4", "t-7"], mine)).toEqual([
+      ...["foreign", undefined],
+      ["recall t-4", "recall t-7"],
+    ]);
+    expect(await unfinished(["t-4"], { "edge-b": "t-7" })).toEqual([
+      ...["foreign", undefined],
+      ["recall t-4"],
+    ]);
+    expect(Object.keys(await new ScoutBench().report())).not.toContain("unfinished");
+  });
+
+  it("of the campaign itself says nothing against the other link of the same router", async () => {
+    const sibling = async (token: string) => {
+      const bench = new ScoutBench({ edit: oneRouter });
+      bench.commitPending = true;
+      bench.forgotten.add("t-5");
+      const facts = await bench.see(rotation({ token }));
+      return [facts.sibling, bench.scout.siblingDoubt(bench.link)];
+    };
+    expect(await sibling("t-4")).toEqual(["carrying", undefined]);
+    expect(await sibling("t-5")).toEqual([
+      "lost",
+      "secondary is not carrying: a commit is pending on it",
+    ]);
   });
 
   it("leaves the port unread where nobody tells whose it is", async () => {

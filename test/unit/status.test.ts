@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import type { Inside } from "#agent/health/bgp-report.ts";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import { deriveStatus, type LinkStatusInput } from "#agent/health/status.ts";
 import { isoTime, wholeDays } from "#agent/health/status-time.ts";
+import type { Share } from "#agent/health/tunnel-bundle.ts";
+import type { VisibleWarning } from "#agent/health/warnings.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import { at, evidence, idle, key, link, moving, over } from "./health-evidence.ts";
 
@@ -106,6 +109,44 @@ describe("status as JSON", () => {
   it("shows the gateway's own word of a tunnel, with its age", () => {
     const { tunnels } = status([input()], { word: "Connected", at: at(70_000) });
     expect(tunnels[0]?.azure).toEqual({ connection: "Connected", ageMs: 30_000 });
+  });
+
+  it("shows BGP inside of a tunnel and its part of a bundle, or null for what is not told", () => {
+    const told = (bgp: NonNullable<Inside["bgp"]>, share?: Share) =>
+      deriveStatus({
+        ...{ kind: "configured", site: "demo", now: at(100_000), wall, groups: [] },
+        tunnels: [
+          {
+            ...{ name: "hub-1", health: { verdict: "protected", reasons: [] }, bgp },
+            ...(share === undefined ? {} : { share }),
+            gateway: undefined,
+          },
+        ],
+        ...{ warnings: [], unmanaged: [] },
+      }).tunnels[0];
+    const ends = { peer: "169.254.21.5", asn: 65_515 };
+    const share = { tunnel: "hub-1", sent: 2n ** 63n, percent: 12.5 };
+    expect(told({ ...ends, up: true, drained: false }, share)).toMatchObject({
+      bgp: { ...ends, up: true, drained: false },
+      share: { sent: "9223372036854775808", percent: 12.5 },
+    });
+    expect(told({ ...ends, up: undefined, drained: undefined })).toMatchObject({
+      bgp: { ...ends, up: null, drained: null },
+      share: null,
+    });
+  });
+
+  it("says null for a warning that is there still", () => {
+    const warning: VisibleWarning = {
+      ...{ code: "key-age", severity: "warning", about: "hub-1", text: "", next: "" },
+      ...{ since: at(40_000), absentSince: undefined },
+    };
+    const { warnings } = deriveStatus({
+      ...{ kind: "configured", site: "demo", now: at(100_000), wall, groups: [], tunnels: [] },
+      warnings: [warning],
+      unmanaged: [],
+    });
+    expect(warnings[0]?.absentSince).toBeNull();
   });
 
   it("counts beyond 2^53 exactly", () => {

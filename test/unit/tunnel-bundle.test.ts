@@ -5,7 +5,9 @@ import {
   bundleOf,
   carriedOver,
   imbalanceOf,
+  sessionOf,
   sharesOf,
+  siblingsOf,
   whyNot,
 } from "#agent/health/tunnel-bundle.ts";
 import {
@@ -31,6 +33,24 @@ describe("a bundle", () => {
     const all = [one, two, elsewhere, still, other, turned];
     expect(names(bundleOf(all, one))).toEqual(["hub-1", "hub-2", "hub-6"]);
     for (const alone of [elsewhere, still, other]) expect(bundleOf(all, alone)).toEqual([]);
+  });
+
+  it("is none of tunnels whose device and prefix only read alike when run together", () => {
+    const one = { ...hub(1), device: "edge", remotePrefixes: ["10.0.0.0/8"] };
+    const two = { ...hub(2), device: "edge1", remotePrefixes: ["0.0.0.0/8"] };
+    expect(bundleOf([one, two], one)).toEqual([]);
+  });
+});
+
+describe("siblings", () => {
+  it("share a prefix, on whatever device and however they are routed", () => {
+    const { bgp: _bgp, ...still } = hub(2);
+    const elsewhere = { ...hub(3), device: "edge-b", remotePrefixes: ["10.100.0.0/16"] };
+    const part = { ...hub(4), remotePrefixes: ["10.9.0.0/16", "10.101.0.0/16"] };
+    const other = { ...hub(5), remotePrefixes: ["10.9.0.0/16"] };
+    const all = [hub(1), still, elsewhere, part, other];
+    expect(names(siblingsOf(all, hub(1)))).toEqual(["hub-2", "hub-3", "hub-4"]);
+    expect(names(siblingsOf(all, other))).toEqual(["hub-4"]);
   });
 });
 
@@ -81,12 +101,43 @@ describe("a tunnel carries", () => {
       "BGP over hub-1 is not up",
     ],
     [
+      "not: the session is with somebody else",
+      stateOf({}, { tunnelSessions: [{ ...session, peer: "169.254.21.9" }] }),
+      "BGP over hub-1 is not up",
+    ],
+    ["not: no SA is told", stateOf({ sas: unknown("queryFailed", at(0)) }), "hub-1 lacks an SA"],
+    [
+      "not: its router tells of no sessions",
+      { ...stateOf({}), routing: known(routing, at(0)) },
+      "BGP over hub-1 is not up",
+    ],
+    [
+      "not: its router tells no routing",
+      { ...stateOf({}), routing: unknown("queryFailed", at(0)) },
+      "BGP over hub-1 is not up",
+    ],
+    [
+      "as it should beside one that is down",
+      {
+        ...stateOf({}),
+        ipsec: [tunnelLook(0, 5, { name: "hub-2", ike: known("down", at(0)) }), tunnelLook(0, 5)],
+      },
+      undefined,
+    ],
+    [
       "not: it is drained",
       stateOf({}, { drains: [{ port: "hub-1", means: "prepend" }] }),
       "hub-1 is drained",
     ],
   ])("%s", (_name, state, why) => {
     expect(whyNot(hub(1), state)).toBe(why);
+  });
+
+  it("without BGP, and has no session then", () => {
+    const { bgp: _bgp, ...still } = hub(1);
+    const silent = stateOf({}, { tunnelSessions: [] });
+    expect(whyNot(still, silent)).toBeUndefined();
+    expect(sessionOf(still, stateOf({}))).toBeUndefined();
   });
 });
 
@@ -175,6 +226,10 @@ describe("the shares of a bundle", () => {
     ["of one alone nothing follows", [5_000], undefined],
   ] as const)("%s", (_name, sent, tunnel) => {
     expect(imbalanceOf(sharesFor(...sent), none)?.tunnel).toBe(tunnel);
+  });
+
+  it("name the first of two that are left out alike", () => {
+    expect(imbalanceOf(sharesFor(2_000, 5, 5), none)?.tunnel).toBe("hub-2");
   });
 
   it("leave out what is drained", () => {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { equalSettings, settingsGaps, verify } from "#agent/verify.ts";
 import type { PortChange } from "#hal/device.ts";
-import { type IpsecTunnel, known, unknown } from "#hal/model.ts";
+import { type BackedPrefix, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { sampleState } from "./site-bench.ts";
 import { at, clearPort, drainedRouting, link, securedPort, settings, stateOf } from "./view-kit.ts";
@@ -136,6 +136,58 @@ const cells: readonly (readonly [string, PortChange, typeof clear, string | unde
   ["nor is a closed port judged", { kind: "port.shut", port }, clear, undefined],
   ["nor an opened one", { kind: "port.open", port }, clear, undefined],
 ];
+
+const prefix = "10.100.0.0/16";
+const backing = (...backs: readonly string[]): PortChange => ({
+  kind: "ipsec.putTunnel",
+  tunnel: { ...spec, backs },
+});
+const riding = (...backed: readonly BackedPrefix[]) =>
+  stateOf(clearPort(), { ipsec: [tunnel], backed: known(backed, now) });
+const under = (...ports: readonly string[]): BackedPrefix => ({ prefix, ports, open: [] });
+const elsewhereToo = { ...under("et-7"), prefix: "10.9.0.0/16" };
+
+const backings: readonly (readonly [string, PortChange, typeof clear, string | undefined])[] = [
+  ["as wanted, in whatever order", backing("b", "a"), riding(under("b", "a")), undefined],
+  ["as wanted beside another prefix", backing("a"), riding(elsewhereToo, under("a")), undefined],
+  ["nowhere, as wanted", put, riding(), undefined],
+  [
+    "under fewer than wanted",
+    backing("b", "a"),
+    riding(under("b")),
+    `${prefix} may ride under the MACsec of b, not a, b`,
+  ],
+  [
+    "nowhere",
+    backing("a"),
+    riding(elsewhereToo),
+    `${prefix} may ride under the MACsec of no port, not a`,
+  ],
+  [
+    "where nobody wants it",
+    put,
+    riding(under("a")),
+    `${prefix} may ride under the MACsec of a, not none`,
+  ],
+  [
+    "on a device that tells of none",
+    backing("a"),
+    tunnelled,
+    `${prefix} may ride under the MACsec of no port, not a`,
+  ],
+  [
+    "unreadable",
+    backing("a"),
+    stateOf(clearPort(), { ipsec: [tunnel], backed: unknown("queryFailed", now) }),
+    "what may ride under MACsec cannot be read",
+  ],
+];
+
+describe("what a tunnel protects may ride under MACsec", () => {
+  it.each(backings)("%s", (_name, change, state, gap) => {
+    expect(verify([change], state)).toEqual(gap === undefined ? [] : [gap]);
+  });
+});
 
 describe("verify", () => {
   it.each(cells)("%s", (_name, change, state, gap) => {

@@ -1,0 +1,69 @@
+// IP prefixes and addresses as text: which are some, which lie in which, and which are the same.
+
+import { describe, expect, it } from "vitest";
+import { contains, parsePrefix, sameAddress } from "#agent/health/prefix.ts";
+
+describe("prefixes", () => {
+  it.each([
+    ["10.1.2.3", 4, 0x0a010203n, 32],
+    ["10.0.0.0/8", 4, 0x0a000000n, 8],
+    ["2001:db8::1", 6, 0x20010db8000000000000000000000001n, 128],
+    ["1:2:3:4:5:6:7:8", 6, 0x00010002000300040005000600070008n, 128],
+    ["1:2:3::5:6:7:8/64", 6, 0x00010002000300000005000600070008n, 64],
+    ["::", 6, 0n, 128],
+    ["ABCD::", 6, 0xabcd0000000000000000000000000000n, 128],
+  ] as const)("%s", (text, family, bits, length) => {
+    expect(parsePrefix(text)).toEqual({ family, bits, length });
+  });
+
+  it.each([
+    ["10.0.0.0/8", "10.1.2.0/24", true],
+    ["10.1.2.0/24", "10.0.0.0/8", false],
+    ["0.0.0.0/0", "255.255.255.255", true],
+    ["2001:db8::/32", "2001:db8:0:1::/64", true],
+    ["2001:db8::/32", "2001:db9::1", false],
+    ["::/0", "10.0.0.0/8", false],
+    ["10.0.0.0/24", "10.0.0.0/8", false],
+  ])("%s contains %s: %s", (outer, inner, inside) => {
+    const [a, b] = [parsePrefix(outer), parsePrefix(inner)];
+    expect(a !== undefined && b !== undefined && contains(a, b)).toBe(inside);
+  });
+
+  it.each([
+    ["10.0.0.1", "10.0.0.1", true],
+    ["10.0.0.1", "10.0.0.1/32", true],
+    ["2001:db8::1", "2001:DB8:0:0::1", true],
+    ["10.0.0.1", "10.0.0.2", false],
+    ["10.0.0.0/8", "10.0.0.0", false],
+    ["10.0.0.0", "10.0.0.0/8", false],
+    ["nobody", "nobody", false],
+    ["10.0.0.1", "nobody", false],
+    ["", "10.0.0.1", false],
+  ])("%s is the same address as %s: %s", (one, other, same) => {
+    expect(sameAddress(one, other)).toBe(same);
+  });
+
+  it.each([
+    "",
+    "10.0.0/8",
+    "10.0.0.256",
+    "10.0.0.0/33",
+    "10.0.0.0/8/8",
+    "1::2::3",
+    "::1/129",
+    "g::",
+    "1:2:3",
+    "10.0.0.0/",
+    "10.0.0.0/x8",
+    "10.0.0.0/8x",
+    "10.0.0.0/1e1",
+    "10.0.0.x1",
+    "10.0.0.1x",
+    "1:2:3:4::5:6:7:8",
+    "12345::",
+    "::x1",
+    "::1x",
+  ])("%j is none", (text) => {
+    expect(parsePrefix(text)).toBeUndefined();
+  });
+});
