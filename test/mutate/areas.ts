@@ -38,7 +38,7 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/campaign/table/shared.ts"], tests: unit("campaign-rows-*") },
     {
       files: ["agent/campaign/guards.ts"],
-      tests: unit("campaign-guards", "campaign-rows-{draining,parked}"),
+      tests: unit("campaign-guards", "campaign-rows-{draining,parked,proving}"),
     },
     {
       files: ["agent/campaign/{campaign,model}.ts"],

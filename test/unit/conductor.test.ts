@@ -208,21 +208,26 @@ describe("a sibling that is lost while a change is made ready", () => {
   });
 
   it("keeps a key from a link that works only where the port is shut for it", async () => {
-    const added = async (edit: (wanted: Desired) => Desired, port: Partial<MacsecPort>) => {
+    const trouble = async (
+      edit: (wanted: Desired) => Desired,
+      port: Partial<MacsecPort>,
+      action: ActionKind = "add",
+    ) => {
       const bench = new ConductorBench({ edit });
       bench.port.primary = port;
       bench.hooks.prepare = async () => {
         bench.drained.add("secondary");
         await bench.lookout.look("edge-b", new AbortController().signal);
       };
-      const conductor = bench.conductor(stepTo("staging", { action: "add" }));
+      const conductor = bench.conductor(stepTo("staging", { action }));
       await bench.turn(conductor, rotation());
       return conductor.trouble?.code;
     };
     const asItIs = (wanted: Desired): Desired => wanted;
-    expect(await added(shutsFirst, underKey(oldKey))).toBe("gate.siblingUnhealthy");
-    expect(await added(asItIs, underKey(oldKey))).toBeUndefined();
-    expect(await added(shutsFirst, dark)).toBeUndefined();
+    expect(await trouble(shutsFirst, underKey(oldKey))).toBe("gate.siblingUnhealthy");
+    expect(await trouble(asItIs, underKey(oldKey))).toBeUndefined();
+    expect(await trouble(shutsFirst, dark)).toBeUndefined();
+    expect(await trouble(shutsFirst, underKey(oldKey), "restore")).toBeUndefined();
   });
 
   it("keeps nothing that gives from a router that nobody can read", async () => {

@@ -381,6 +381,12 @@ describe("a sibling", () => {
     if (answer === "carrying") expect(said).toBe(answer);
     else expect(said).toContain(answer);
   });
+
+  it("whatever waits on its router, if that is the campaign's own and touches another port", () => {
+    const waiting = viewOf(stateOf(securedPort(), {}, { commitPending: true }), { peer: peerOn() });
+    expect(carries(waiting, keyOne, link.device)).toBe("carrying");
+    expect(carries(waiting, keyOne, "edge-b")).toBe("a commit is pending on it");
+  });
 });
 
 describe("a link view", () => {

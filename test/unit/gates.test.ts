@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { closedGate, type GateInput } from "#agent/campaign/gates.ts";
 import type { Sibling } from "#agent/campaign/sibling.ts";
-import { known, unknown } from "#hal/model.ts";
+import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { keyOne, keyTwo } from "./campaign-kit.ts";
 import {
@@ -31,10 +31,11 @@ describe("the gates", () => {
   const pair = [keyOne, keyTwo].map(({ ckn }, index) => {
     return { ckn, role: index === 0 ? ("primary" as const) : ("scheduled" as const) };
   });
-  const twoKeys: Sibling = {
+  const holding = (keys: MacsecPort["keys"]): Sibling => ({
     ...sibling,
-    view: viewOf(stateOf(securedPort({ keys: known(pair, now) }))),
-  };
+    view: viewOf(stateOf(securedPort({ keys }))),
+  });
+  const twoKeys = holding(known(pair, now));
   const open: GateInput = {
     view: viewOf(stateOf(clearPort())),
     far: "old",
@@ -142,6 +143,16 @@ describe("the gates", () => {
       "a sibling with a key too many",
       { siblings: [twoKeys] },
       "gate.leftoverKey: secondary holds 2 keys: all but its own have to go first",
+    ],
+    [
+      "a sibling with its own key alone",
+      { siblings: [holding(known(pair.slice(1), now))] },
+      undefined,
+    ],
+    [
+      "a sibling whose keys nobody can read",
+      { siblings: [holding(unknown("queryFailed", now))] },
+      undefined,
     ],
     [
       "a sibling with a key too many, once begun",

@@ -336,6 +336,10 @@ describe("the gates of a look", () => {
     };
     expect(await gate({ told: true }, failed)).toContain("its last change failed");
     expect(await gate({ told: true, goal: "revert" }, failed)).toBeUndefined();
+    const unread = (bench: ScoutBench): void => {
+      bench.failures.look = failing("transport.closed", "gone");
+    };
+    expect(await gate({ told: true, goal: "revert" }, unread)).toContain("gone");
   });
 
   it("47-732: let a link that carries bring no old key back beside a key too many", async () => {
