@@ -28,6 +28,7 @@ import { type Oracle, watchSite } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { Router } from "#sim/router.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
+import { type Overlap, routerWith } from "#sim/site-plan.ts";
 import type { Agent } from "./agent.ts";
 import type { Mind } from "./campaign/conductor.ts";
 import { type Identity, openAgent } from "./open.ts";
@@ -163,6 +164,12 @@ export function demoSite(
   const site = buildSite({ seed, name: "demo", groups: 1, tunnels, start, ...own });
   const oracle = watchSite(site);
   return { site, oracle, desk: new Desk(site, oracle) };
+}
+
+/** The best routers there are, but for the way in which they hold keys. */
+export function routersThatHold(overlap: Overlap): Pick<SiteOptions, "models"> {
+  const model = { capabilities: routerWith(overlap) };
+  return { models: () => model };
 }
 
 /** What `--list-faults` shows. */

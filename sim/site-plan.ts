@@ -1,6 +1,6 @@
 // The names and figures of a simulated site, and the config that an operator would push for it.
 
-import { type Capabilities, rekeyWhats } from "#hal/device.ts";
+import { type Capabilities, type MacsecCapabilities, rekeyWhats } from "#hal/device.ts";
 import type { MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
 import type { AzureLink } from "./msee.ts";
 
@@ -70,6 +70,15 @@ export const fullCapabilities: Capabilities = {
   drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 3_000 },
   probe: true,
 };
+
+export type Overlap = MacsecCapabilities["overlap"];
+
+/** The best router there is, but for the way in which it holds keys. */
+export function routerWith(overlap: Overlap): Capabilities {
+  const { macsec } = fullCapabilities;
+  if (macsec === undefined) throw new Error("the best router knows MACsec");
+  return { ...fullCapabilities, macsec: { ...macsec, overlap } };
+}
 
 /** What one router can do, and how long it takes. */
 export interface RouterModel {

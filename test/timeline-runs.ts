@@ -2,10 +2,11 @@
 // waiting times.
 
 import { buildSite } from "#sim/site.ts";
+import { type Overlap, routerWith } from "#sim/site-plan.ts";
 import { rotateByHand } from "./fleet/by-hand.ts";
 import { hasty } from "./haste.ts";
 import { type Cost, markdownTable, spanText, Timeline } from "./timelines.ts";
-import { group, type Overlap, Pair, routerWith } from "./unit/rotate-kit.ts";
+import { group, Pair } from "./unit/rotate-kit.ts";
 import { settled } from "./unit/site-bench.ts";
 
 interface Run {

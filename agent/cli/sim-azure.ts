@@ -11,6 +11,7 @@ export interface SimAzureOptions {
   readonly speed: number;
   readonly seed: string;
   readonly start: "clear" | "protected";
+  readonly overlap: "keychain" | "fallback" | "none";
   readonly port: number;
   readonly socket?: string;
   readonly arcFolder?: string;
@@ -30,10 +31,9 @@ export async function serveAzureUntilStopped(options: SimAzureOptions): Promise<
 }
 
 async function serve(options: SimAzureOptions, folder: string): Promise<0 | 9> {
-  const { demoSite, formatViolation, leashClock, paceClock, serveAzure, serveSite } = await import(
-    "../simulate.ts"
-  );
-  const { speed, seed, start, port, arcFolder } = options;
+  const simulation = await import("../simulate.ts");
+  const { demoSite, formatViolation, leashClock, paceClock, serveAzure, serveSite } = simulation;
+  const { speed, seed, start, overlap, port, arcFolder } = options;
   const socket = options.socket ?? join(folder, "site.sock");
   const stop = stopAsked();
   let staff: ReturnType<typeof demoSite> | undefined;
@@ -41,7 +41,7 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 9> {
     folder,
     port,
     site: (vaultBase) => {
-      staff = demoSite(seed, start, { vaultBase });
+      staff = demoSite(seed, start, { vaultBase, ...simulation.routersThatHold(overlap) });
       return staff.site;
     },
     ...(arcFolder === undefined ? {} : { arcFolder }),

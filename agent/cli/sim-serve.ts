@@ -17,6 +17,7 @@ export interface ServeOptions {
   readonly speed: number;
   readonly seed: string;
   readonly start: "clear" | "protected";
+  readonly overlap: "keychain" | "fallback" | "none";
   readonly oracleFile?: string;
 }
 
@@ -27,11 +28,10 @@ const leashMs = 500;
 
 /** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
 export async function serveUntilStopped(options: ServeOptions): Promise<0 | 9> {
-  const { demoSite, formatViolation, leashClock, paceClock, serveSite } = await import(
-    "../simulate.ts"
-  );
-  const { socket, speed, seed, start, oracleFile } = options;
-  const { site, oracle, desk } = demoSite(seed, start);
+  const { demoSite, formatViolation, leashClock, paceClock, routersThatHold, serveSite } =
+    await import("../simulate.ts");
+  const { socket, speed, seed, start, overlap, oracleFile } = options;
+  const { site, oracle, desk } = demoSite(seed, start, routersThatHold(overlap));
   site.setSpeed(speed);
   const leash = leashClock(desk.handler(), site.clock, leashMs);
   const served = await serveSite(leash.handler, socket).catch((error: unknown) => {

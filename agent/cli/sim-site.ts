@@ -33,6 +33,7 @@ export interface SiteRunOptions {
   readonly speed: number;
   readonly seed: string;
   readonly start: "clear" | "protected";
+  readonly overlap: "keychain" | "fallback" | "none";
 }
 
 const momentText = {
@@ -50,7 +51,8 @@ export async function listFaults(json: boolean): Promise<0> {
 /** Resolves to the exit status. Throws `usage`, `journal.locked`, or what broke the agent. */
 export async function runDemo(options: SiteRunOptions): Promise<number> {
   const simulation = await import("../simulate.ts");
-  const staff = simulation.demoSite(options.seed, options.start);
+  const { demoSite, routersThatHold } = simulation;
+  const staff = demoSite(options.seed, options.start, routersThatHold(options.overlap));
   const faults = askedFaults(options.fault ?? [], simulation, staff);
   const stop = stopAsked();
   const play = await openPlay(options, simulation, staff, faults);

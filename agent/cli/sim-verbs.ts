@@ -125,6 +125,11 @@ function simulation(command: Command): Command {
       new Option("--start <state>", "links in clear, or protected by hand")
         .choices(["clear", "protected"])
         .default("clear"),
+    )
+    .addOption(
+      new Option("--overlap <kind>", "how the routers hold a new key beside the old one")
+        .choices(["keychain", "fallback", "none"])
+        .default("keychain"),
     );
 }
 

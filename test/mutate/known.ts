@@ -47,6 +47,24 @@ export const known: readonly Known[] = [
     why: "no leaf has that name",
   },
   {
+    file: "agent/plan.ts",
+    line: "const isBare = strongValue(port.keys)?.length === 0 &&",
+    becomes: ["strongValue(port.keys).length"],
+    why: "standingOf asks for drift only where the keys are told",
+  },
+  {
+    file: "agent/plan.ts",
+    line: "return by === undefined ? { text, repair } :",
+    becomes: ["false"],
+    why: "whoever asks reads undefined as absent",
+  },
+  {
+    file: "agent/verify.ts",
+    line: "const value = backed === undefined ? [] : strongValue(backed);",
+    becomes: ['["Stryker was here"]'],
+    why: "no prefix is its own",
+  },
+  {
     file: "agent/health/control.ts",
     line: 'const claims = newest.session.kind === "known" && newest.session.value.controlledPort;',
     becomes: ["true"],

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Status } from "#agent/health/status.ts";
 import { hostDialer } from "#agent/host/host.ts";
+import type { Plan } from "#agent/plan.ts";
 import { demoSite } from "#agent/simulate.ts";
 
 interface Ended {
@@ -104,6 +105,7 @@ describe("sim site --once", () => {
     ["an unknown fault", ["--fault", "earthquake"], /no fault earthquake/],
     ["a speed of nothing", ["--speed", "0"], /above 0/],
     ["an unknown start", ["--start", "half"], /Allowed choices are clear, protected/],
+    ["an unknown overlap", ["--overlap", "some"], /Allowed choices are keychain, fallback, none/],
   ])("refuses %s with 2", async (_name, words, text) => {
     const { exit, err } = await run("sim", "site", "--once", ...words);
     expect([exit, err]).toEqual([2, expect.stringMatching(text)]);
@@ -159,6 +161,41 @@ describe("sim site", () => {
     for (const name of ["view.sock", "admin.sock", "site.sock", "m.sock"]) {
       expect(existsSync(join(home, "run", name)), name).toBe(false);
     }
+  });
+});
+
+describe("sim site --overlap", () => {
+  it.each([
+    [
+      "keychain",
+      ["move the traffic", "beside", "far end", "prove", "old key away", "traffic back"],
+    ],
+    [
+      "fallback",
+      [
+        ...[
+          "move the traffic",
+          "beside",
+          "far end",
+          "prove",
+          "primary one",
+          "prove",
+          "old key away",
+        ],
+        "traffic back",
+      ],
+    ],
+    ["none", ["move the traffic", "candidate", "far end", "follow", "prove", "traffic back"]],
+  ])("%s: a rotation is planned as such routers need it", async (overlap, words) => {
+    start("sim", "site", "--speed", "max", "--overlap", overlap);
+    const verdict = async (): Promise<string> => (await run("status", "--check")).out;
+    await until("all protected", async () => (await verdict()).trim() === "demo: protected");
+    expect((await run("keys", "generate", "erd-demo")).exit).toBe(0);
+    const dry = await run("rotate", "erd-demo/primary", "--dry-run", "--json");
+    const { steps } = JSON.parse(dry.out) as Plan;
+    expect(dry.exit).toBe(3);
+    const said = steps.filter(({ link }) => link === "erd-demo/primary").map(({ does }) => does);
+    expect(said).toEqual(words.map((word) => expect.stringContaining(word)));
   });
 });
 

@@ -12,7 +12,8 @@ import type { WallTime } from "#hal/world.ts";
 import { addForeignKey, shutPort } from "#sim/people.ts";
 import type { PortConfig } from "#sim/router-config.ts";
 import type { SiteLink } from "#sim/site.ts";
-import { Pair, routerWith } from "./rotate-kit.ts";
+import { routerWith } from "#sim/site-plan.ts";
+import { Pair } from "./rotate-kit.ts";
 import { never, settled } from "./site-bench.ts";
 
 const hex = (digit: string, digits = 64): string => digit.repeat(digits);

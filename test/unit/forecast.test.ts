@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { type ForecastInput, type ForecastStep, forecast, rest } from "#agent/campaign/forecast.ts";
 import type { Campaign, CampaignState, Overlap } from "#agent/campaign/model.ts";
 import type { Memory } from "#agent/journal/memory.ts";
+import { routerWith } from "#sim/site-plan.ts";
 import { campaignOf } from "./campaign-kit.ts";
-import { routerWith } from "./rotate-kit.ts";
 import { desiredOf } from "./view-kit.ts";
 
 interface Wish {

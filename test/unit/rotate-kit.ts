@@ -2,22 +2,14 @@
 
 import type { Campaign } from "#agent/campaign/model.ts";
 import type { RiskName } from "#agent/desired.ts";
-import type { Capabilities, MacsecCapabilities } from "#hal/device.ts";
-import { fullCapabilities } from "#sim/site-plan.ts";
+import type { Capabilities } from "#hal/device.ts";
+import { type Overlap, routerWith } from "#sim/site-plan.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 import { never, settled } from "./site-bench.ts";
 
-export type Overlap = MacsecCapabilities["overlap"];
 export const overlaps: readonly Overlap[] = ["keychain", "fallback", "none"];
 
 const suite = "gcm-aes-xpn-256";
-
-/** The best router there is, but for the way in which it holds keys. */
-export function routerWith(overlap: Overlap): Capabilities {
-  const { macsec } = fullCapabilities;
-  if (macsec === undefined) throw new Error("the best router knows MACsec");
-  return { ...fullCapabilities, macsec: { ...macsec, overlap } };
-}
 
 export interface PairOptions {
   readonly overlap: Overlap;
