@@ -15,18 +15,18 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
   health: [
     {
       files: [
-        "agent/health/{control,frames,health,model,prefix,window,warnings}.ts",
+        "agent/health/{control,frames,health,model,prefix,window}.ts",
         "agent/health/{tunnel,tunnel-bundle,tunnel-paths}.ts",
       ],
-      tests: unit("health", "health-!(site)", "warnings", "tunnel-bundle", "backup", "prefix"),
+      tests: unit("health", "health-!(site)", "tunnel-bundle", "backup", "prefix"),
     },
     { files: ["agent/health/backup.ts"], tests: unit("backup", "judge-backup") },
     { files: ["agent/health/status*.ts"], tests: unit("status") },
     // Titles and next steps stand in the generated documents.
     { files: ["agent/health/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
     {
-      files: ["agent/health/{judge,backup-report,bgp-report,early,unmanaged}.ts"],
-      tests: unit("judge", "judge-*", "bgp-report", "early", "early-auth"),
+      files: ["agent/health/{judge,backup-report,bgp-report,early,unmanaged,warnings}.ts"],
+      tests: unit("judge", "judge-*", "bgp-report", "early", "early-auth", "warnings"),
     },
   ],
   // The explorations of whole spaces take seconds for each mutant: the small cases must do.

@@ -68,6 +68,25 @@ describe("what a backup protects", () => {
     ["by both alike", [over(), into()], [backed()], "preferred"],
     ["a part of it", [over(), into("10.100.7.0/24")], [backed()], "preferred"],
     ["more than it, which is shorter", [over(), into("10.0.0.0/8")], [backed()], "standby"],
+    [
+      "beside what is longer and elsewhere",
+      [over("192.0.2.0/24"), into("192.0.2.0/25"), into()],
+      [down],
+      "carries",
+    ],
+    ["by the link, with something else in it", [over(), into("10.200.7.0/24")], [down], "standby"],
+    [
+      "by it, with a route over a port of nobody's",
+      [over(hub, "p9", false), into()],
+      [backed()],
+      "carries",
+    ],
+    [
+      "by it, with a link that leads elsewhere",
+      [over("192.0.2.0/24", "p1"), into()],
+      [backed()],
+      "carries",
+    ],
     ["but for the neighbour inside", [over(), into("169.254.21.1/32")], [backed()], "standby"],
   ])("rides %s", (_how, routes, links, kind) => {
     expect(rides(routes, ...links).kind).toBe(kind);
@@ -84,6 +103,9 @@ describe("what a backup protects", () => {
     expect(rides([into()], down, drained)).toEqual({
       ...{ kind: "carries", prefix: hub },
       because: "erd-demo/primary is down (link-down), erd-demo/secondary is drained",
+    });
+    expect(rides([into()], backed({ verdict: "down" }))).toMatchObject({
+      because: "erd-demo/primary is down",
     });
     expect(rides([into()], backed())).toMatchObject({
       because: "erd-demo/primary brings no route",
@@ -158,6 +180,41 @@ describe("a way over a port of what is backed", () => {
     expect(reasons[0]?.text).toContain("it is blocked there, and what takes that way is lost");
   });
 
+  it("whose opening nobody can read is not called shut, and where none is told it is", () => {
+    const seen = (ways: NonNullable<TunnelEvidence["backup"]>["backed"]) =>
+      health(backed(), { backup: { links: [backed()], backed: ways, proof: undefined } });
+    expect(seen(unknown("queryFailed", newest)).verdict).toBe("protected");
+    expect(seen(undefined).reasons[0]?.text).toContain("it is blocked there");
+    const other = { prefix: "10.9.0.0/16", ports: ["p1"], open: ["p1"] };
+    expect(health(backed(), {}, [...open, { ...other, open: [] }]).verdict).toBe("protected");
+    expect(health(backed(), {}, [...shut, other]).verdict).toBe("degraded");
+  });
+
+  it("loses what takes it where its link is down, blocked or not", () => {
+    const { verdict, reasons } = health(down, { blocked: known([], newest) });
+    expect([verdict, reasons[0]?.text]).toEqual([
+      "degraded",
+      `edge-a reaches ${hub} over p1 (route ${hub}), beside the tunnel hub-1; ` +
+        "nothing leaves there, and what takes that way is lost",
+    ]);
+  });
+
+  it("of several that nobody knows of is told by the first", () => {
+    const why = { ...reason, code: "reading-stale" } as const;
+    const links = [
+      backed({ verdict: "unknown", reason }),
+      backed({ id: "erd-demo/secondary", port: "p2", verdict: "unknown", reason: why }),
+    ];
+    const both = { ...backup, remotePrefixes: [hub, "10.101.0.0/16"] };
+    const { reasons } = health(down, {
+      tunnel: both,
+      routing: told([over(), over("10.101.0.0/16", "p2")]),
+      blocked: known([hub, "10.101.0.0/16"], newest),
+      backup: { links, backed: known(open, newest), proof: undefined },
+    });
+    expect(reasons.map(({ code }) => code)).toEqual(["link-down"]);
+  });
+
   it("carries on before the tunnel is there, and is blocked by nothing", () => {
     const blocked = { blocked: known<readonly string[]>([], newest) };
     const { verdict, reasons } = health(backed(), blocked, shut);
@@ -188,18 +245,18 @@ describe("a way over a port of what is backed", () => {
 
   it("in the clear keeps a tunnel from being set up, which is said", () => {
     const bare = backed({
-      verdict: "unprotected",
+      ...{ id: "erd-demo/secondary", port: "p2", verdict: "unprotected" },
       reason: { ...reason, code: "macsec-not-configured" },
     });
     const absent = tunnelEvidence([], {
       tunnel: backup,
-      backup: { links: [bare], backed: undefined, proof: undefined },
+      backup: { links: [backed(), bare], backed: undefined, proof: undefined },
       routing: told([into()]),
     });
     const said = deriveTunnelHealth(absent)
       .reasons.map(({ text }) => text)
       .join();
-    expect(said).toContain("it waits until erd-demo/primary is under MACsec");
+    expect(said).toContain("it waits until erd-demo/secondary is under MACsec");
   });
 });
 
@@ -242,6 +299,8 @@ describe("the proof of a backup", () => {
       }),
     );
     expect([verdict, reasons[0]?.code]).toEqual(["degraded", "backup-unproven"]);
+    const late = log({ proven: { at: at(100_000), wall: 0 as WallTime } });
+    expect(unprovenCause(late, 60_000, at(100_001))).toBeUndefined();
     expect(reasons[0]?.text).toContain("hub-1 would be the backup of erd-demo");
   });
 });

@@ -7,7 +7,7 @@ import { endWarnings, keyAgeWarnings } from "#agent/health/early.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import { KeyWatch, type UsedUntil } from "#agent/key-watch.ts";
 import { LinksealError } from "#hal/error.ts";
-import { known, type MacsecPort } from "#hal/model.ts";
+import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import { type WallTime, type World, wallAfter } from "#hal/world.ts";
 import { keyOne } from "./campaign-kit.ts";
@@ -173,6 +173,15 @@ describe("an SAK that is not renewed", () => {
   it("for two intervals is told of the key server alone", () => {
     expect(told(99, "self")).toBe(true);
     expect(told(99, "peer")).toBe(false);
+  });
+
+  it("is as old as it is, though a look between two others did not tell", () => {
+    const blind = (link: DesiredLink, poll: number): MacsecPort =>
+      poll === 20
+        ? carrying(link, poll, { session: unknown("queryFailed", at(poll * pollMs)) })
+        : port(99, "self")(link, poll);
+    const bench = new JudgeBench({ port: blind }).turn().polls(30);
+    expect(bench.warnings().join()).toContain("rekey-overdue erd-demo/primary");
   });
 
   it("begins anew with each SAK", () => {

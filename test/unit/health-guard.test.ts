@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { TunnelEvidence, Verdict } from "#agent/health/model.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import { type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
-import { at, routing, tunnelEvidence, tunnelLook } from "./health-evidence.ts";
+import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "./health-evidence.ts";
 
 const old = tunnelLook(0, 100);
 const now = tunnelLook(95_000, 900);
@@ -42,6 +42,44 @@ describe("health of a tunnel", () => {
       { ...leaky, ...blocking("10.100.0.0/16") },
       "degraded",
       "clear-path-beside-tunnel",
+    ],
+    [
+      "nobody knows whether what leaks is blocked",
+      [old, now],
+      { ...leaky, blocked: unknown("queryFailed", at(95_000)) },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "what is blocked is no prefix",
+      [old, now],
+      { ...leaky, ...blocking("nonsense") },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "its own table is told and no sessions are",
+      [old, now],
+      { ways: known([into], at(95_000)), routing: undefined },
+      "protected",
+      "",
+    ],
+    [
+      "its own table cannot be read",
+      [old, now],
+      { ways: unknown("queryFailed", at(95_000)) },
+      "unknown",
+      "reading-missing",
+    ],
+    [
+      "a session brings more than it, which is in no table",
+      [old, now],
+      {
+        ways: known([], at(95_000)),
+        routing: known({ ...routing, routes: [overPort("10.0.0.0/8")] }, at(95_000)),
+      },
+      "protected",
+      "",
     ],
     [
       "what would leak is not blocked",
@@ -109,6 +147,48 @@ describe("health of a tunnel", () => {
     const health = deriveTunnelHealth(tunnelEvidence(looks, change));
     const told = health.reasons.map((reason) => reason.code).join(" ");
     expect([health.verdict, told]).toEqual([verdict, codes]);
+  });
+
+  it("names what would pass, and what of it cannot be read, and nothing else", () => {
+    const said = (change: Partial<TunnelEvidence>) =>
+      deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons.map(({ text }) => text);
+    expect(said(blocking())).toEqual([
+      "edge-a would let 10.100.0.0/16 pass in the clear without hub-1",
+    ]);
+    expect(said(blocking("10.100.0.0/16"))).toEqual([]);
+    expect(said({ blocked: unknown("queryFailed", at(95_000)) })).toEqual([
+      expect.stringContaining("its block policies"),
+    ]);
+  });
+
+  it("of several ways names one that is open, before any that is blocked", () => {
+    const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
+    const routes = [into, overPort("10.100.7.0/24"), overPort("10.101.7.0/24")];
+    const { verdict, reasons } = deriveTunnelHealth(
+      tunnelEvidence([old, now], {
+        ...{ tunnel: both, ...blocking("10.100.0.0/16") },
+        routing: known({ ...routing, routes }, at(95_000)),
+      }),
+    );
+    expect([verdict, reasons[0]?.text]).toEqual([
+      "unprotected",
+      "edge-a reaches 10.101.0.0/16 over et-0/0/0 (route 10.101.7.0/24), " +
+        "beside the tunnel hub-1 and in 1 more ways",
+    ]);
+  });
+
+  it("is open to what comes back unless all that it protects is blocked", () => {
+    const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
+    const advertised = [{ port: "et-0/0/0", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
+    const verdict = (...blocked: readonly string[]) =>
+      deriveTunnelHealth(
+        tunnelEvidence([old, now], {
+          ...{ tunnel: both, ...blocking(...blocked) },
+          routing: known({ ...routing, advertised }, at(95_000)),
+        }),
+      ).verdict;
+    expect(verdict("10.100.0.0/16")).toBe("unprotected");
+    expect(verdict("10.100.0.0/16", "10.101.0.0/16")).toBe("degraded");
   });
 
   it("tells why IKE is not established, where the device knows", () => {

@@ -136,6 +136,17 @@ describe("health of a tunnel", () => {
     );
   });
 
+  it("says that it knows nothing of a session where no routing is told", () => {
+    const change = { tunnel: { ...tunnel, bgp }, routing: undefined };
+    const { verdict, reasons } = deriveTunnelHealth(
+      tunnelEvidence([old, now], { ...change, ways: known([into], at(95_000)) }),
+    );
+    expect([verdict, ...reasons.map(({ text }) => text)]).toEqual([
+      "unknown",
+      "edge-a did not tell BGP over hub-1: the query failed",
+    ]);
+  });
+
   it("names the neighbour inside whose session is down, and why", () => {
     const text = (change: Partial<TunnelSession> | "none") =>
       deriveTunnelHealth(tunnelEvidence([old, now], spoken(change))).reasons[0]?.text;

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import type { LinkEvidence } from "#agent/health/model.ts";
-import { known, parseCkn, unknown } from "#hal/model.ts";
+import { known, type MacsecPort, parseCkn, unknown } from "#hal/model.ts";
 import {
   always,
   at,
@@ -12,6 +12,7 @@ import {
   type Course,
   dead,
   evidence,
+  idle,
   key,
   last,
   look,
@@ -315,5 +316,26 @@ describe("what is said of a port, its far end and its session", () => {
     expect(nexts(deriveLinkHealth(evidence(course, { next: otherKey })))).toEqual([
       "macsec-not-configured: linkseal rotation show erd-demo",
     ]);
+  });
+});
+
+describe("what a device says stands in the way of a SAK", () => {
+  const said = (troubles?: MacsecPort["troubles"]): string | undefined => {
+    const port = troubles === undefined ? {} : { troubles };
+    const course = over(idle, () => ({ session: { controlledPort: "blocked" }, port }));
+    return deriveLinkHealth(evidence(course)).reasons[0]?.text;
+  };
+  const text =
+    "edge-a et-0/0/0 and the far end (link1 of erd-demo) hear each other but agree on no SAK";
+  const guess = `${text}: as a rule the far end does not use gcm-aes-xpn-256`;
+
+  it("is told as it says it, and guessed where it says nothing", () => {
+    const now = at(95_000);
+    expect(said(known(["no suite in common", "an old peer"], now))).toBe(
+      `${text}: no suite in common, and an old peer`,
+    );
+    for (const nothing of [undefined, known([], now), unknown("queryFailed", now)] as const) {
+      expect(said(nothing)).toBe(guess);
+    }
   });
 });

@@ -115,6 +115,28 @@ describe("a backup", () => {
       new JudgeBench(scene(change)).polls(4).status().tunnels[0]?.backup?.rides;
     expect(rides({ weakRouting: true, routes: () => [into] })).toBe("unknown");
     expect(rides({ routes: () => [into] })).toBe("carries");
+    expect(rides({ unread: true })).toBe("unknown");
+  });
+
+  it("is told by how its router forwards, and by what BGP brings only where that is known", () => {
+    const bench = (ways: Route[], change: Scene = {}): JudgeBench =>
+      new JudgeBench(scene({ ways, ...change })).polls(14);
+    const rides = (seen: JudgeBench): unknown => {
+      const { rides: kind, because } = seen.status().tunnels[0]?.backup ?? {};
+      return [kind, because, told(seen)];
+    };
+    const weak = { weakRouting: true } as const;
+    const nobody = "edge-a does not tell what BGP brings";
+    expect(rides(bench([into], weak))).toEqual(["unknown", nobody, []]);
+    expect(rides(bench([over], weak))).toEqual(["standby", null, []]);
+    expect(rides(bench([over]))).toEqual(["standby", null, []]);
+    expect(bench([into]).status().tunnels[0]?.backup?.rides).toBe("preferred");
+  });
+
+  it("was not judged before the first turn", () => {
+    expect(new JudgeBench(scene()).status().tunnels[0]?.backup).toMatchObject({
+      ...{ rides: "standby", since: null },
+    });
   });
 
   it("is one only where the config says so", () => {

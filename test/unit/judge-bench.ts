@@ -95,6 +95,8 @@ export interface Scene {
   readonly unread?: true;
   /** How the routers reach what tunnels protect after so many polls; absent = by the tunnel. */
   readonly routes?: (poll: number) => Routing["routes"];
+  /** How every router forwards, where that is told beside what BGP brings. */
+  readonly ways?: Routing["routes"];
   /** Of every device. */
   readonly backed?: readonly BackedPrefix[];
   /** Of every tunnel that is a backup. */
@@ -158,7 +160,7 @@ export class JudgeBench {
     const intended = this.#scene.desired ?? desired;
     const { memory = bound, waiting, troubles = [], trouble, crewless } = this.#scene;
     const view = (link: DesiredLink): unknown => {
-      const state = this.#state(link.device);
+      const state = this.#scene.unread ? undefined : this.#state(link.device);
       return { link, state, peer: this.#peer(link), probe: undefined };
     };
     const crew = {
@@ -229,8 +231,11 @@ export class JudgeBench {
     const told = known({ routes, sessions, drains }, now);
     const ports = this.#port(link, this.#poll);
     const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
-    const { backed } = this.#scene;
-    const beside = backed === undefined ? {} : { backed: known(backed, now) };
+    const { backed, ways } = this.#scene;
+    const beside = {
+      ...(backed === undefined ? {} : { backed: known(backed, now) }),
+      ...(ways === undefined ? {} : { ways: known(ways, now) }),
+    };
     const over = { device, at: now, routing: weak, ...beside };
     return stateOf(ports, over, { wall: wallAfter(wall, this.#scene.clockOffsetMs ?? 0) });
   }
