@@ -237,6 +237,10 @@ describe("a way over a port of what is backed", () => {
     expect(health(backed({ verdict: "unprotected", reason }), change).reasons[0]?.code).toBe(
       "clear-path-beside-tunnel",
     );
+    const away = { routing: told([into()], { advertised }) };
+    expect(health(backed(), away).verdict).toBe("protected");
+    const bare = health(backed({ verdict: "unprotected", reason }), away);
+    expect(bare.reasons[0]?.text).toContain("tells 192.0.2.2 over p1");
     const elsewhere = {
       routing: told([over()], { advertised: [{ ...advertised[0], port: "p9" } as never] }),
     };
