@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { MacsecCapabilities } from "#hal/device.ts";
 import type { AzureServed } from "../simulate.ts";
 import { usage } from "./failure.ts";
 import { stopAsked } from "./sim-stop.ts";
@@ -11,7 +12,7 @@ export interface SimAzureOptions {
   readonly speed: number;
   readonly seed: string;
   readonly start: "clear" | "protected";
-  readonly overlap: "keychain" | "fallback" | "none";
+  readonly overlap: MacsecCapabilities["overlap"];
   readonly port: number;
   readonly socket?: string;
   readonly arcFolder?: string;

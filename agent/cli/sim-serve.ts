@@ -3,6 +3,7 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
+import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { errorFromShape } from "../api/shape.ts";
@@ -17,7 +18,7 @@ export interface ServeOptions {
   readonly speed: number;
   readonly seed: string;
   readonly start: "clear" | "protected";
-  readonly overlap: "keychain" | "fallback" | "none";
+  readonly overlap: MacsecCapabilities["overlap"];
   readonly oracleFile?: string;
 }
 

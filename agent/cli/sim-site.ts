@@ -4,6 +4,7 @@ import { mkdtemp, open, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk, World } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
@@ -33,7 +34,7 @@ export interface SiteRunOptions {
   readonly speed: number;
   readonly seed: string;
   readonly start: "clear" | "protected";
-  readonly overlap: "keychain" | "fallback" | "none";
+  readonly overlap: MacsecCapabilities["overlap"];
 }
 
 const momentText = {
