@@ -82,8 +82,8 @@ export class Scout {
   /** On the way back: when it was first seen on the old one. */
   #backAt: Instant | undefined;
   #darkSince: Instant | undefined;
-  /** At the last look the session of the link was up under a key of its campaign. */
-  #wasUp = false;
+  /** Since which look the session of the link is up under a key of its campaign. */
+  #upSince: Instant | undefined;
   #toldAt: Instant | undefined;
   /** The device on which a commit of the campaign itself waited, as last seen. */
   #ownCommitOn: string | undefined;
@@ -133,7 +133,7 @@ export class Scout {
       state: states.get(each.device),
     });
     const view = { ...seen(link), peer };
-    this.#wasUp = isUp(view.state, campaign, link);
+    this.#upSince = isUp(view.state, campaign, link) ? (this.#upSince ?? begun) : undefined;
     const pending = await this.#pending(campaign, view, signal);
     this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
     const ownPath = await ownPathOf(this.#parts, link, signal);
@@ -154,7 +154,7 @@ export class Scout {
 
   /** Looks again: the session of a link that was dark has come up since. */
   async hasRisen(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<boolean> {
-    if (this.#wasUp) return false;
+    if (this.#upSince !== undefined) return false;
     return isUp(await this.#parts.lookout.look(link.device, signal), campaign, link);
   }
 
@@ -215,12 +215,20 @@ export class Scout {
     if (pending === undefined) return undefined;
     const { settleMs } = this.#parts.desired.rotation;
     const history = { moved: this.#moved(), pending, darkSince: this.#darkSince, settleMs, now };
-    const port = portFacts(view, entryOf(campaign), history);
+    const port = portFacts(this.#timely(view, now), entryOf(campaign), history);
     const seen = portOf(view.state, view.link.port);
     const lit = seen !== undefined && strongValue(seen.linkUp) === true;
     const dark = port?.carriedBy === "nothing" && lit;
     this.#darkSince = dark ? (this.#darkSince ?? now) : undefined;
     return port === undefined || dark ? port : { ...port, darkness: "none" };
+  }
+
+  /** A probe tells nothing of a link that has come up since, nor anything once it is old. */
+  #timely(view: LinkView, now: Instant): LinkView {
+    const { staleAfterMs } = this.#parts.desired.health;
+    const sentAt = view.probe?.at ?? now;
+    const isPast = sentAt < (this.#upSince ?? sentAt) || now - sentAt > staleAfterMs;
+    return isPast ? { ...view, probe: undefined } : view;
   }
 
   #moved(): Moved | undefined {

@@ -89,6 +89,24 @@ describe("silence after the far end has moved", () => {
     expect(busy).toBe("old");
   });
 
+  it("103-630: is no answer once the link has come up since, or once it is old", async () => {
+    const bench = new ScoutBench();
+    const campaign = rotation({ state: "held" });
+    bench.answers = false;
+    bench.peers.primary = peerOn(newKey);
+    await bench.later(1_000, campaign);
+    bench.port.primary = { ...underKey(oldKey), ...dark };
+    await bench.later(1_000, campaign);
+    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("nothing");
+    bench.port.primary = underKey(oldKey);
+    expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("old");
+    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    const { staleAfterMs } = bench.desired.health;
+    expect((await bench.later(staleAfterMs, campaign)).port?.carriedBy).toBe("nothing");
+    expect((await bench.later(1, campaign)).port?.carriedBy).toBe("old");
+  });
+
   it("counts from the first look that saw it move, and anew once it went back", async () => {
     const bench = new ScoutBench();
     const campaign = rotation({ state: "switching" });
