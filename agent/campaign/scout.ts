@@ -226,8 +226,8 @@ export class Scout {
   /** A probe tells nothing of a link that has come up since, nor anything once it is old. */
   #timely(view: LinkView, now: Instant): LinkView {
     const { staleAfterMs } = this.#parts.desired.health;
-    const sentAt = view.probe?.at ?? now;
-    const isPast = sentAt < (this.#upSince ?? sentAt) || now - sentAt > staleAfterMs;
+    const endedAt = view.probe?.at ?? now;
+    const isPast = endedAt < (this.#upSince ?? endedAt) || now - endedAt > staleAfterMs;
     return isPast ? { ...view, probe: undefined } : view;
   }
 
