@@ -54,15 +54,13 @@ const range = ({ low, likely, high, basis }: Estimate): string =>
 const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
 const shuts = (text: string): string =>
   text.replaceAll("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]");
+const risks = ["noDrain", "hardDrain"].map((risk) => `  - { risk: ${risk}, until: 2027-11-24 }`);
 const draining =
   (how: string) =>
   (text: string): string =>
     text
       .replace("    drain: prepend", `    drain: ${how}`)
-      .replace(
-        "acceptRisks:",
-        "acceptRisks:\n  - { risk: noDrain, until: 2027-11-24 }\n  - { risk: hardDrain, until: 2027-11-24 }",
-      );
+      .replace("acceptRisks:", ["acceptRisks:", ...risks].join("\n"));
 const afterSoak = (text: string): string =>
   text.replace("    drain: prepend", "    drain: prepend\n    retire: afterSoak");
 
