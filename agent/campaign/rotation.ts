@@ -97,8 +97,10 @@ export async function beginRotation(
     const text = "the vault holds no newer key pair for any of these links";
     return waiting(text, "linkseal keys list", "vault.unpaired");
   }
-  const closed = asked === undefined ? undefined : outsideWindow(parts, group, accepting);
-  return closed ?? (await freeze(parts, group, wanted, accepting, signal));
+  return (
+    outsideWindow(parts, group, accepting) ??
+    (await freeze(parts, group, wanted, accepting, signal))
+  );
 }
 
 /** What a policy began and somebody or something took back is not begun again by itself. */

@@ -51,6 +51,12 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/campaign/window.ts"], tests: unit("window") },
     { files: ["agent/campaign/policy.ts"], tests: unit("policy") },
     { files: ["agent/campaign/{begin,change}.ts"], tests: unit("begin") },
+    { files: ["agent/campaign/rotation.ts"], tests: unit("rotation-begins") },
+    { files: ["agent/campaign/enrolment.ts"], tests: unit("enrolment-begins") },
+    { files: ["agent/campaign/preview.ts"], tests: unit("preview-notes") },
+    { files: ["agent/campaign/forecast.ts"], tests: unit("forecast", "forecast-plan") },
+    { files: ["agent/campaign/hand-drain.ts"], tests: unit("hand-drain") },
+    { files: ["agent/campaign/own-path.ts"], tests: unit("own-path") },
   ],
   conductor: [
     { files: ["agent/campaign/conductor.ts"], tests: unit("conductor*") },

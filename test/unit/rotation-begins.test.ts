@@ -1,132 +1,31 @@
 // Which rotation or change begins, for which links, and what keeps one from beginning.
 
 import { describe, expect, it } from "vitest";
-import type { Asked } from "#agent/campaign/begin.ts";
-import { beginChange, beginRotation, isNewer } from "#agent/campaign/rotation.ts";
-import type { Desired, DesiredGroup, RotatePolicy } from "#agent/desired.ts";
+import type { Overlap } from "#agent/campaign/model.ts";
+import { isNewer, rotationRisks } from "#agent/campaign/rotation.ts";
+import type { DesiredLink } from "#agent/desired.ts";
 import type { Binding } from "#agent/journal/memory.ts";
-import { type CipherSuite, type KeyRef, known } from "#hal/model.ts";
-import { Secret } from "#hal/secret.ts";
-import type { KeyVault } from "#hal/vault.ts";
+import { type KeyRef, known, type MacsecSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
-import { SimVault } from "#sim/vault.ts";
+import {
+  asked,
+  BeginBench,
+  groupWith,
+  type Name,
+  names,
+  rotateOn,
+  wordsOf,
+} from "./begin-bench.ts";
 import { campaignOf } from "./campaign-kit.ts";
-import { type BenchOptions, ConductorBench } from "./conductor-bench.ts";
-import { never, refused, settled } from "./site-bench.ts";
-import { at, bindingOf, peerOn, settings, wall } from "./view-kit.ts";
+import type { BenchOptions } from "./conductor-bench.ts";
+import { refused } from "./site-bench.ts";
+import { at, bindingOf, desired, settings, wall } from "./view-kit.ts";
 
-type Name = "primary" | "secondary";
-const names: readonly Name[] = ["primary", "secondary"];
 const day = 86_400_000;
-
-const groupWith =
-  (over: Partial<DesiredGroup>) =>
-  (wanted: Desired): Desired => ({
-    ...wanted,
-    groups: wanted.groups.map((group) => ({ ...group, ...over })),
-  });
-const on = (policy: Partial<RotatePolicy>) =>
-  groupWith({ rotate: { on: "vaultVersion", maxAgeMs: undefined, windows: [], ...policy } });
-const asked = (over: Partial<Asked> = {}): Asked => ({
-  ...{ by: "nora", risks: [], links: undefined, urgency: "planned" },
-  ...over,
-});
-
-/** Both links run on the first pair that the vault was given for them. */
-class Bench extends ConductorBench {
-  readonly store = new SimVault({
-    clock: this.clock,
-    prng: new Prng("rotation"),
-    base: "https://demo.vault.sim",
-  });
-  readonly vault: KeyVault = {
-    versions: async (name) => this.store.versions(name),
-    read: async (id) => Secret.take("value", new TextEncoder().encode(this.store.value(id))),
-  };
-  readonly risks: string[] = [];
-
-  static async begun(options: BenchOptions = { edit: on({}) }, met = names): Promise<Bench> {
-    const bench = new Bench(options);
-    for (const name of names) bench.bind(name);
-    const routers = met.map((name) => (name === "primary" ? "edge-a" : "edge-b"));
-    for (const router of routers) await settled(bench.clock, bench.lookout.look(router, never));
-    for (const link of bench.group.links) {
-      await settled(bench.clock, bench.lookout.lookPeer(link, never));
-    }
-    bench.log.length = 0;
-    return bench;
-  }
-
-  linkOf(name: Name) {
-    const link = this.group.links.find((each) => each.name === name);
-    if (link === undefined) throw new Error(`no link ${name}`);
-    return link;
-  }
-
-  newKey(name: Name, suite: CipherSuite = "gcm-aes-xpn-256") {
-    return this.store.generatePair(this.linkOf(name).key, suite);
-  }
-
-  bind(name: Name, over: Partial<Binding> = {}): void {
-    const key = this.newKey(name);
-    const [version] = this.store.versions(this.linkOf(name).key.cak).slice(-1);
-    if (version === undefined) throw new Error("a version was put");
-    const { created } = version;
-    const { settings: wanted } = this.linkOf(name);
-    const binding = bindingOf({ key, created, generation: 1, settings: wanted, ...over });
-    this.rebind(name, binding);
-    this.peers[name] = peerOn(key);
-    this.port[name] = { keys: known([{ ckn: key.ckn, role: "primary" }], at(0)) };
-  }
-
-  rebind(name: Name, over: Partial<Binding>): void {
-    const before = this.memory.bindings[`erd-demo/${name}`] ?? bindingOf();
-    const bindings = { ...this.memory.bindings, [`erd-demo/${name}`]: { ...before, ...over } };
-    this.memory = { ...this.memory, bindings };
-  }
-
-  get #begin() {
-    const memory = () => this.memory;
-    return { ...this.parts, memory, vault: this.vault, intent: 2 };
-  }
-
-  /** What begins, in words. */
-  async rotation(wish?: Asked): Promise<string> {
-    const acceptsRisk = (risk: string): boolean => this.risks.includes(risk);
-    const accepting = { asked: wish, acceptsRisk };
-    const beginning = beginRotation(this.#begin, this.group, accepting, never);
-    return wordsOf(await settled(this.clock, beginning));
-  }
-
-  change(wish?: Asked) {
-    const acceptsRisk = (risk: string): boolean => this.risks.includes(risk);
-    return beginChange(this.#begin, this.group, { asked: wish, acceptsRisk });
-  }
-
-  async campaign(wish?: Asked) {
-    const accepting = { asked: wish, acceptsRisk: () => false };
-    const begun = beginRotation(this.#begin, this.group, accepting, never);
-    const beginning = await settled(this.clock, begun);
-    if (beginning.kind !== "begin") throw new Error(wordsOf(beginning));
-    return beginning.campaign;
-  }
-}
-
-function wordsOf(beginning: Awaited<ReturnType<typeof beginRotation>>): string {
-  if (beginning.kind === "nothing") return "nothing";
-  if (beginning.kind === "begin") {
-    const { kind, links } = beginning.campaign;
-    return `${kind} ${links.map(({ name }) => name).join(" ")}`;
-  }
-  const { code, refusal, text, next } = beginning.waiting;
-  expect(code).toBe("campaign-waiting");
-  return `${refusal}: ${text} -> ${next}`;
-}
 
 describe("a rotation that a policy begins", () => {
   it("is of the links for which the vault has a newer pair, and of no other", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     expect(await bench.rotation()).toBe("nothing");
     bench.newKey("secondary");
     expect(await bench.rotation()).toBe("rotate secondary");
@@ -135,12 +34,12 @@ describe("a rotation that a policy begins", () => {
   });
 
   it("freezes the old key with its settings and the new one beside it", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     const before = bench.memory.bindings["erd-demo/primary"];
     const accepted = { ...bench.linkOf("primary").settings, includeSci: false };
     bench.rebind("primary", { settings: accepted });
     const key = bench.newKey("primary");
-    const campaign = await bench.campaign();
+    const campaign = await bench.rotating();
     expect(campaign).toMatchObject({
       ...{ group: "erd-demo", kind: "rotate", at: 0, state: "queued", intent: 2 },
       ...{ origin: "policy", because: "a newer key waits in the vault (rotate on vaultVersion)" },
@@ -164,14 +63,18 @@ describe("a rotation that a policy begins", () => {
     ] as const) {
       const macsec = { suites: [], overlap, counters: "perPort", hitless: [], freshSak: true };
       const capabilities = { macsec } as NonNullable<BenchOptions["capabilities"]>;
-      const bench = await Bench.begun({ edit: on({}), capabilities });
+      const bench = await BeginBench.begun({ edit: rotateOn({}), capabilities });
       bench.risks.push("breakBeforeMake");
       bench.newKey("primary");
       const wish = asked({ risks: ["breakBeforeMake"] });
-      expect((await bench.campaign(wish)).links[0]?.overlap).toBe(frozen);
+      expect((await bench.rotating(wish)).links[0]?.overlap).toBe(frozen);
     }
-    const unmet = await Bench.begun({ edit: on({}) }, ["primary"]);
+    const unmet = await BeginBench.begun({ edit: rotateOn({}) }, ["primary"]);
     unmet.newKey("secondary");
+    const mute = { edit: rotateOn({}), capabilities: { macsec: undefined } as never };
+    const without = await BeginBench.begun(mute);
+    without.newKey("primary");
+    expect(await without.rotation()).toContain("nobody knows how it holds keys");
     expect(await unmet.rotation()).toBe(
       "gate.stale: edge-b was not reached yet, so nobody knows how it holds keys " +
         "-> linkseal status",
@@ -179,7 +82,7 @@ describe("a rotation that a policy begins", () => {
   });
 
   it("waits while a campaign is open, and begins once it is over", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     bench.newKey("primary");
     const open = campaignOf("proving", { kind: "rotate" });
     bench.memory = { ...bench.memory, campaigns: { "erd-demo": open } };
@@ -191,7 +94,7 @@ describe("a rotation that a policy begins", () => {
   });
 
   it("never begins in a group that is rotated by hand, and asks the vault nothing", async () => {
-    const bench = await Bench.begun({ edit: on({ on: "hand" }) });
+    const bench = await BeginBench.begun({ edit: rotateOn({ on: "hand" }) });
     bench.newKey("primary");
     bench.store.setFault("down", true);
     expect(await bench.rotation()).toBe("nothing");
@@ -200,7 +103,7 @@ describe("a rotation that a policy begins", () => {
   });
 
   it("by age begins for the keys that are old enough", async () => {
-    const bench = await Bench.begun({ edit: on({ on: "age", maxAgeMs: 30 * day }) });
+    const bench = await BeginBench.begun({ edit: rotateOn({ on: "age", maxAgeMs: 30 * day }) });
     for (const name of names) bench.newKey(name);
     expect(await bench.rotation()).toBe("nothing");
     bench.rebind("primary", { created: (wall - 31 * day) as WallTime });
@@ -209,7 +112,7 @@ describe("a rotation that a policy begins", () => {
   });
 
   it("throws what the vault says", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     bench.store.setFault("down", true);
     expect((await refused(bench.rotation())).effect).toBe("none");
   });
@@ -217,7 +120,7 @@ describe("a rotation that a policy begins", () => {
 
 describe("a rotation that waits", () => {
   it("for a link that was drained by hand names the command that gives it back", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     bench.newKey("primary");
     const drain = { by: "nora", since: wall };
     bench.memory = { ...bench.memory, drains: { "erd-demo/secondary": drain } };
@@ -229,10 +132,11 @@ describe("a rotation that waits", () => {
   });
 
   type Outcome = "reverted" | "abandoned" | "rotated";
-  const tried = (bench: Bench, name: Name, outcome: Outcome, key: KeyRef): void => {
+  const tried = (bench: BeginBench, name: Name, outcome: Outcome, key: KeyRef): void => {
     const [link] = campaignOf("done", { kind: "rotate" }).links;
     if (link === undefined) throw new Error("a campaign has a link");
-    const links = [{ ...link, name, outcome, new: { ...link.new, key } }];
+    const fine = { ...link, name: "tertiary", outcome: "rotated" as const };
+    const links = [fine, { ...link, name, outcome, new: { ...link.new, key } }];
     const campaign = campaignOf("done", { kind: "rotate", links });
     bench.memory = { ...bench.memory, campaigns: { "erd-demo": campaign } };
   };
@@ -240,7 +144,7 @@ describe("a rotation that waits", () => {
   it.each(["reverted", "abandoned"] as const)(
     "since the same key was %s before is begun again by an operator alone",
     async (outcome) => {
-      const bench = await Bench.begun();
+      const bench = await BeginBench.begun();
       const key = bench.newKey("primary");
       tried(bench, "primary", outcome, key);
       expect(await bench.rotation()).toBe(
@@ -259,8 +163,8 @@ describe("a rotation that waits", () => {
   );
 
   it("for a risk that nobody accepted names it and the command", async () => {
-    const bench = await Bench.begun({
-      edit: (wanted) => groupWith({ drain: "none" })(on({})(wanted)),
+    const bench = await BeginBench.begun({
+      edit: (wanted) => groupWith({ drain: "none" })(rotateOn({})(wanted)),
     });
     bench.newKey("primary");
     expect(await bench.rotation()).toMatch(
@@ -270,10 +174,19 @@ describe("a rotation that waits", () => {
     expect(await bench.rotation()).toBe("rotate primary");
   });
 
+  it("for a router that cannot hold two keys asks for that risk, for all its links", async () => {
+    const macsec = { suites: [], overlap: "none", counters: "perPort", hitless: [] } as const;
+    const capabilities = { macsec: { ...macsec, freshSak: true as const } };
+    const bench = await BeginBench.begun({ edit: rotateOn({}), capabilities });
+    bench.newKey("primary");
+    expect(await bench.rotation()).toContain("--accept-risk=breakBeforeMake");
+    expect(await bench.rotation(asked({ risks: ["breakBeforeMake"] }))).toBe("rotate primary");
+  });
+
   it("for a window says when it opens, unless that risk is taken", async () => {
     const freeze = { text: "x", from: (wall - day) as WallTime, until: (wall + day) as WallTime };
-    const bench = await Bench.begun({
-      edit: (wanted) => groupWith({ freezes: [freeze] })(on({ on: "hand" })(wanted)),
+    const bench = await BeginBench.begun({
+      edit: (wanted) => groupWith({ freezes: [freeze] })(rotateOn({ on: "hand" })(wanted)),
     });
     bench.newKey("primary");
     expect(await bench.rotation(asked())).toMatch(
@@ -287,9 +200,26 @@ describe("a rotation that waits", () => {
   });
 });
 
+describe("the risks of a rotation", () => {
+  const [group] = desired.groups;
+  const [entry] = campaignOf("queued", { kind: "rotate" }).links;
+  if (group === undefined || entry === undefined) throw new Error("there is a group with a link");
+  const risksOf = (drain: typeof group.drain, ...overlaps: readonly Overlap[]) => {
+    const links = overlaps.map((overlap) => ({ ...entry, overlap }));
+    return rotationRisks({ ...group, drain }, links);
+  };
+
+  it("are that of the one link that must break, and that of no drain", () => {
+    expect(risksOf("prepend", "keychain", "fallback")).toEqual([]);
+    expect(risksOf("prepend", "keychain", "breakBeforeMake")).toEqual(["breakBeforeMake"]);
+    expect(risksOf("none", "breakBeforeMake")).toEqual(["noDrain", "breakBeforeMake"]);
+    expect(risksOf("none", "keychain")).toEqual(["noDrain"]);
+  });
+});
+
 describe("a rotation that an operator asks for", () => {
   it("is of the links that they name, and says where there is no newer pair", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     bench.newKey("primary");
     expect(await bench.rotation(asked({ links: ["primary"] }))).toBe("rotate primary");
     expect(await bench.rotation(asked({ links: ["secondary"] }))).toBe(
@@ -299,15 +229,14 @@ describe("a rotation that an operator asks for", () => {
   });
 
   it("leaves out links without a key of ours", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     for (const name of names) bench.newKey(name);
-    const { "erd-demo/secondary": _gone, ...bindings } = bench.memory.bindings;
-    bench.memory = { ...bench.memory, bindings };
+    bench.unbind("secondary");
     expect(await bench.rotation(asked())).toBe("rotate primary");
   });
 
   it("is refused where a new key is that of another link of the group", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     const key = bench.newKey("primary");
     bench.rebind("secondary", { key });
     expect((await refused(bench.rotation(asked()))).code).toBe("vault.reusedCkn");
@@ -316,19 +245,17 @@ describe("a rotation that an operator asks for", () => {
 
 describe("a change of settings", () => {
   const other = { ...settings, includeSci: false };
-  const accepted = (bench: Bench, name: Name, over: Partial<Binding> = {}): void => {
+  const accepted = (bench: BeginBench, name: Name, over: Partial<Binding> = {}): void => {
     const { policy: _policy, ...before } = other;
     bench.rebind(name, { settings: { ...bench.linkOf(name).settings, ...before }, ...over });
   };
   /** The router is still set as it was accepted. */
-  const begun = async (): Promise<Bench> => {
-    const bench = await Bench.begun();
+  const begun = async (): Promise<BeginBench> => {
+    const bench = await BeginBench.begun();
     for (const name of names) {
       bench.port[name] = { ...bench.port[name], settings: known(other, at(0)) };
     }
-    for (const router of ["edge-a", "edge-b"]) {
-      await settled(bench.clock, bench.lookout.look(router, never));
-    }
+    await bench.look();
     bench.risks.push("breakBeforeMake");
     return bench;
   };
@@ -373,14 +300,26 @@ describe("a change of settings", () => {
   });
 
   it("that the driver makes without interrupting the port needs no campaign", async () => {
-    const bench = await Bench.begun();
+    const bench = await BeginBench.begun();
     accepted(bench, "primary");
     // The port is as the new intent wants it already.
     expect(wordsOf(bench.change())).toBe("nothing");
+    const slower = { ...bench.linkOf("primary").settings, sakRekeyMs: 7_200_000 };
+    bench.rebind("primary", { settings: slower });
+    const set = async (over: Partial<MacsecSettings>): Promise<void> => {
+      const seen = { ...slower, policy: "mustSecure" as const, ...over };
+      bench.port.primary = { ...bench.port.primary, settings: known(seen, at(0)) };
+      await bench.look();
+    };
+    bench.risks.push("breakBeforeMake");
+    await set({});
+    expect(wordsOf(bench.change())).toBe("nothing");
+    await set({ includeSci: false });
+    expect(wordsOf(bench.change())).toBe("change primary");
   });
 
   it("of a router that cannot be read is not begun", async () => {
-    const bench = await Bench.begun({ edit: on({}) }, ["secondary"]);
+    const bench = await BeginBench.begun({ edit: rotateOn({}) }, ["secondary"]);
     bench.risks.push("breakBeforeMake", "noProbe");
     accepted(bench, "primary");
     expect(wordsOf(bench.change())).toBe("nothing");
@@ -395,6 +334,19 @@ describe("a change of settings", () => {
       "vault.malformedKey: gcm-aes-xpn-256 takes a CAK of another size than erd-demo/primary has " +
         "-> linkseal keys list",
     );
+    bench.rebind("primary", { settings: { ...wanted, suite: "gcm-aes-256" } });
+    expect(wordsOf(bench.change())).toBe("change primary");
+    const short = (link: DesiredLink): DesiredLink => ({
+      ...link,
+      settings: { ...link.settings, suite: "gcm-aes-128" },
+    });
+    const links = bench.group.links.map(short);
+    const other = await BeginBench.begun({ edit: groupWith({ links }) });
+    other.risks.push("breakBeforeMake");
+    other.rebind("primary", { settings: { ...wanted, suite } });
+    other.port.primary = bench.port.primary ?? {};
+    await other.look();
+    expect(wordsOf(other.change())).toBe("change primary");
   });
 
   it("waits for the risk that it takes", async () => {
