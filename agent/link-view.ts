@@ -18,10 +18,15 @@ export interface LinkView {
   /** undefined = not readable, or older than `staleAfter`. */
   readonly state: DeviceState | undefined;
   readonly peer: PeerState | undefined;
-  /** The last probe: when, and how many packets came back. */
-  readonly probe:
-    | { readonly at: Instant; readonly sent: number; readonly answered: number }
-    | undefined;
+  readonly probe: Probed | undefined;
+}
+
+/** The last probe: from when until when, and how many packets came back. */
+export interface Probed {
+  readonly begunAt: Instant;
+  readonly at: Instant;
+  readonly sent: number;
+  readonly answered: number;
 }
 
 export function portOf(state: DeviceState | undefined, port: PortName): MacsecPort | undefined {

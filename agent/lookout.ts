@@ -289,13 +289,15 @@ export class Lookout {
   /** Sends packets out of the port where the device can; its result counts as evidence. */
   async probe(link: DesiredLink, count: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
+    const begunAt = clock.now();
     const ms = this.#patienceMs(link.device);
     const limit = { ms, where: linkId(link), effect: "none" } as const;
     const result = await withDeadline(clock, limit, signal, async (bounded) => {
       const device = await this.device(link.device, bounded);
       return await device.probe?.(link.port, count, bounded);
     });
-    if (result !== undefined) this.#linkSlot(link).probe = { at: clock.now(), ...result };
+    if (result === undefined) return;
+    this.#linkSlot(link).probe = { begunAt, at: clock.now(), ...result };
   }
 
   /** Every address that a name stands for; none = not to be told now. */

@@ -223,11 +223,13 @@ export class Scout {
     return port === undefined || dark ? port : { ...port, darkness: "none" };
   }
 
-  /** A probe tells nothing of a link that has come up since, nor anything once it is old. */
+  /** A probe tells nothing of a link that came up after it began, nor anything once it is old. */
   #timely(view: LinkView, now: Instant): LinkView {
     const { staleAfterMs } = this.#parts.desired.health;
-    const endedAt = view.probe?.at ?? now;
-    const isPast = endedAt < (this.#upSince ?? endedAt) || now - endedAt > staleAfterMs;
+    const { probe } = view;
+    if (probe === undefined) return view;
+    const { begunAt, at } = probe;
+    const isPast = begunAt < (this.#upSince ?? begunAt) || now - at > staleAfterMs;
     return isPast ? { ...view, probe: undefined } : view;
   }
 

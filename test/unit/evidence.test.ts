@@ -385,7 +385,7 @@ describe("carrying again", () => {
       stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
     );
     expect(gap({}, noBgp)).toContain("BGP");
-    const probe = { at: at(5), sent: 5, answered: 0 };
+    const probe = { begunAt: at(4), at: at(5), sent: 5, answered: 0 };
     expect(gap({}, { ...view, probe })).toContain("probes");
     expect(gap({}, { ...view, probe: { ...probe, answered: 1 } })).toBeUndefined();
     expect(steadyGap({ ...view, probe }, calmPort, at(5))).toContain("probes");

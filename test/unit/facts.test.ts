@@ -127,7 +127,7 @@ describe("the port", () => {
     ["unanswered while it has not moved", 20, 0, undefined, "old"],
   ];
   it.each(probes)("probe %s", (_name, sentAt, answered, movedAt, carriedBy) => {
-    const probe = { at: at(sentAt), sent: 5, answered };
+    const probe = { begunAt: at(sentAt), at: at(sentAt), sent: 5, answered };
     const moved = movedAt === undefined ? undefined : ({ at: at(movedAt), to: "new" } as const);
     const view = viewOf(stateOf(clearPort()), { probe });
     const seen = portFacts(view, enrol, { ...quiet, moved });
@@ -233,7 +233,7 @@ describe("a change whose far end went back to the old settings", () => {
   const entry = { ...change, new: { key: keyOne, settings: to } };
   const port = securedPort({ settings: known({ ...to, policy: "mustSecure" }, now) });
   const moved = { at: now, to: "old" } as const;
-  const probe = { at: now, sent: 25, answered: 0 };
+  const probe = { begunAt: now, at: now, sent: 25, answered: 0 };
   const bgpDown = { routing: known({ ...routing, sessions: [] }, now) };
   const cells: readonly (readonly [string, Parameters<typeof portFacts>[0], string])[] = [
     ["is carried by the new ones as far as MKA knows", viewOf(stateOf(port)), "new"],

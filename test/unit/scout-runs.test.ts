@@ -107,6 +107,24 @@ describe("silence after the far end has moved", () => {
     expect((await bench.later(1, campaign)).port?.carriedBy).toBe("old");
   });
 
+  it("is no answer where the link came up while it was under way", async () => {
+    const bench = new ScoutBench();
+    const campaign = rotation({ state: "held" });
+    bench.answers = false;
+    bench.peers.primary = peerOn(newKey);
+    bench.port.primary = { ...underKey(oldKey), ...dark };
+    await bench.later(1_000, campaign);
+    bench.delays.probe = 3_000;
+    const probe = bench.lookout.probe(bench.link, 5, never);
+    await bench.later(1_000, campaign);
+    bench.port.primary = underKey(oldKey);
+    expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("old");
+    await settled(bench.clock, probe);
+    expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("old");
+    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("nothing");
+  });
+
   it("counts from the first look that saw it move, and anew once it went back", async () => {
     const bench = new ScoutBench();
     const campaign = rotation({ state: "switching" });
