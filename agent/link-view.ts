@@ -22,7 +22,7 @@ export interface LinkView {
 }
 
 /** The last probe: from when until when, and how many packets came back. */
-export interface Probed {
+interface Probed {
   readonly begunAt: Instant;
   readonly at: Instant;
   readonly sent: number;

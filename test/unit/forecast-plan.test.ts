@@ -1,37 +1,13 @@
 // The whole plan as an operator reads it: what each step does, where, how long, at what risk.
 
 import { describe, expect, it } from "vitest";
-import { type Estimate, type ForecastInput, forecast } from "#agent/campaign/forecast.ts";
-import type { Campaign, Overlap } from "#agent/campaign/model.ts";
-import type { Memory } from "#agent/journal/memory.ts";
-import type { Capabilities } from "#hal/device.ts";
+import { type Estimate, forecast } from "#agent/campaign/forecast.ts";
+import type { Campaign } from "#agent/campaign/model.ts";
 import type { WantedSettings } from "#hal/model.ts";
-import { routerWith } from "#sim/site-plan.ts";
-import { campaignOf } from "./campaign-kit.ts";
-import { desiredOf } from "./view-kit.ts";
-
-interface Wish {
-  readonly overlap: Overlap;
-  readonly kind?: ForecastInput["kind"];
-  readonly edit?: (config: string) => string;
-  readonly urgency?: Campaign["urgency"];
-  readonly measures?: Memory["measures"];
-  readonly capabilities?: Partial<Capabilities>;
-  readonly over?: (campaign: Campaign) => Campaign;
-}
-
-const same = <T>(value: T): T => value;
+import { afterSoak, drainedBy, inputOf, manual, shuts, type Wish } from "./forecast-kit.ts";
 
 function planOf(wish: Wish): readonly string[] {
-  const { overlap, kind = "rotate", urgency = "planned", measures = {} } = wish;
-  const desired = desiredOf(wish.edit);
-  const [group] = desired.groups;
-  if (group === undefined) throw new Error("the site has a group");
-  const { links } = (wish.over ?? same)(campaignOf("queued", { kind }, overlap));
-  const held = overlap === "breakBeforeMake" ? "none" : overlap;
-  const capabilities = () => ({ ...routerWith(held), ...wish.capabilities }) as Capabilities;
-  const input = { desired, group, kind, links, urgency, measures, capabilities };
-  const steps = forecast(input).filter(({ link }) => link === "erd-demo/primary");
+  const steps = forecast(inputOf(wish)).filter(({ link }) => link === "erd-demo/primary");
   for (const { dark, darkMs } of steps) {
     const [theirs, ours] = [dark?.theirs, dark?.ours];
     const whole = (end: "low" | "high") => (theirs?.[end] ?? 0) + (ours?.[end] ?? 0);
@@ -50,19 +26,6 @@ function planOf(wish: Wish): readonly string[] {
 
 const range = ({ low, likely, high, basis }: Estimate): string =>
   `${low}-${likely}-${high} ${basis}`;
-
-const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
-const shuts = (text: string): string =>
-  text.replaceAll("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]");
-const risks = ["noDrain", "hardDrain"].map((risk) => `  - { risk: ${risk}, until: 2027-11-24 }`);
-const draining =
-  (how: string) =>
-  (text: string): string =>
-    text
-      .replace("    drain: prepend", `    drain: ${how}`)
-      .replace("acceptRisks:", ["acceptRisks:", ...risks].join("\n"));
-const afterSoak = (text: string): string =>
-  text.replace("    drain: prepend", "    drain: prepend\n    retire: afterSoak");
 
 const key = "11111111…1111";
 const stage = `staging edge-a: add the next key beside the present one | + pre-shared key ${key}`;
@@ -152,7 +115,7 @@ describe("the plan of a rotation", () => {
     ],
     [
       "break before make without a drain",
-      { overlap: "breakBeforeMake", edit: draining("none") },
+      { overlap: "breakBeforeMake", edit: drainedBy("none") },
       [
         prepare,
         far(breaks.replace("risk", "undrained risk")),
@@ -162,7 +125,7 @@ describe("the plan of a rotation", () => {
     ],
     [
       "neither drain nor probes",
-      { overlap: "keychain", edit: draining("none"), capabilities: { probe: undefined } as never },
+      { overlap: "keychain", edit: drainedBy("none"), capabilities: { probe: undefined } as never },
       [
         lines.stage,
         far(`${joins} undrained risk noDrain`),
@@ -172,7 +135,7 @@ describe("the plan of a rotation", () => {
     ],
     [
       "an emergency with a hard drain",
-      { overlap: "keychain", urgency: "emergency", edit: draining("peeringShutdown") },
+      { overlap: "keychain", urgency: "emergency", edit: drainedBy("peeringShutdown") },
       [
         `${drain.replace("prepend", "peeringShutdown")} risk hardDrain`,
         ...[lines.stage, far(joins), prove, retire],

@@ -1,34 +1,10 @@
 // What a campaign is expected to do and to take: each overlap, both far ends, what was measured.
 
 import { describe, expect, it } from "vitest";
-import { type ForecastInput, type ForecastStep, forecast, rest } from "#agent/campaign/forecast.ts";
-import type { Campaign, CampaignState, Overlap } from "#agent/campaign/model.ts";
-import type { Memory } from "#agent/journal/memory.ts";
-import { routerWith } from "#sim/site-plan.ts";
+import { type ForecastStep, forecast, rest } from "#agent/campaign/forecast.ts";
+import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
 import { campaignOf } from "./campaign-kit.ts";
-import { desiredOf } from "./view-kit.ts";
-
-interface Wish {
-  readonly overlap: Overlap;
-  readonly kind?: ForecastInput["kind"];
-  readonly edit?: (config: string) => string;
-  readonly urgency?: Campaign["urgency"];
-  readonly measures?: Memory["measures"];
-  readonly over?: (campaign: Campaign) => Campaign;
-}
-
-function inputOf(wish: Wish): ForecastInput {
-  const { overlap, kind = "rotate", urgency = "planned", measures = {} } = wish;
-  const agent = (text: string): string => text.replace("farEnd: manual", "farEnd: agent");
-  const desired = desiredOf((text) => (wish.edit ?? ((same) => same))(agent(text)));
-  const [group] = desired.groups;
-  if (group === undefined) throw new Error("the site has a group");
-  const campaign = (wish.over ?? ((same) => same))(campaignOf("queued", { kind }, overlap));
-  const held = overlap === "breakBeforeMake" ? "none" : overlap;
-  const capabilities = () => routerWith(held);
-  const { links } = campaign;
-  return { desired, group, kind, links, urgency, measures, capabilities };
-}
+import { afterSoak, drainedBy, inputOf, manual, shuts, type Wish } from "./forecast-kit.ts";
 
 const stepsOf = (wish: Wish): readonly ForecastStep[] =>
   forecast(inputOf(wish)).filter(({ link }) => link === "erd-demo/primary");
@@ -37,15 +13,7 @@ const statesOf = (wish: Wish): string =>
     .map(({ state }) => state)
     .join(" ");
 
-const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
-const undrained = (text: string): string =>
-  text
-    .replace("    drain: prepend", "    drain: none")
-    .replace("acceptRisks:", "acceptRisks:\n  - { risk: noDrain, until: 2027-11-24 }");
-const afterSoak = (text: string): string =>
-  text.replace("    drain: prepend", "    drain: prepend\n    retire: afterSoak");
-const shuts = (text: string): string =>
-  text.replaceAll("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]");
+const undrained = drainedBy("none");
 
 const likely = (step: ForecastStep | undefined): number =>
   step === undefined || step.dark === null ? 0 : step.dark.theirs.likely + step.dark.ours.likely;
