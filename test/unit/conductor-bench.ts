@@ -110,6 +110,8 @@ type Call =
 export interface BenchOptions {
   readonly edit?: (wanted: Desired) => Desired;
   readonly capabilities?: Partial<Capabilities>;
+  /** Of one device alone. */
+  readonly capabilitiesOf?: (device: string) => Partial<Capabilities>;
 }
 
 export class ConductorBench {
@@ -145,12 +147,13 @@ export class ConductorBench {
   readonly hooks: Partial<Record<Call, () => Promise<void>>> = {};
   readonly puts: PeerWant[] = [];
   readonly changes: (readonly PortChange[])[] = [];
-  readonly #capabilities: Capabilities;
+  readonly #capabilitiesOf: (device: string) => Capabilities;
   #tokens = 0;
 
   constructor(options: BenchOptions = {}) {
     this.desired = options.edit?.(desired) ?? desired;
-    this.#capabilities = { ...capabilities, ...options.capabilities };
+    const common = { ...capabilities, ...options.capabilities };
+    this.#capabilitiesOf = (id) => ({ ...common, ...options.capabilitiesOf?.(id) });
     this.peers = { primary: peerOn(oldKey), secondary: peerOn(newKey) };
     this.port.primary = underKey(oldKey);
     this.memory = {
@@ -267,10 +270,10 @@ export class ConductorBench {
   }
 
   #device(id: string): Device {
-    const probe = this.#capabilities.probe;
+    const offered = this.#capabilitiesOf(id);
     return {
       id,
-      capabilities: this.#capabilities,
+      capabilities: offered,
       observe: async () => {
         this.log.push(`look ${id}`);
         await this.#call("look");
@@ -290,7 +293,7 @@ export class ConductorBench {
           ? { kind: "absent" }
           : { kind: "pending", transaction: this.#transaction(token) };
       },
-      ...(probe === undefined ? {} : { probe: this.#probe }),
+      ...(offered.probe === undefined ? {} : { probe: this.#probe }),
       routeTo: async () => {
         await this.#call("routeTo");
         return this.ownRoute;

@@ -49,6 +49,8 @@ describe("an enrolment that the intent begins", () => {
     await bench.look();
     bench.store.setFault("down", true);
     expect(await bench.enrolment()).toBe("nothing");
+    bench.risks.length = 0;
+    expect(await bench.enrolment()).toBe("nothing");
   });
 
   it("does not begin beside an open campaign", async () => {
@@ -64,7 +66,8 @@ describe("an enrolment that the intent begins", () => {
     const [entry] = campaignOf("done", { kind: "enrol" }).links;
     if (entry === undefined) throw new Error("a campaign has a link");
     const ended = (state: "done" | "held", intent: number, outcome: "enrolled" | "reverted") => {
-      const links = [{ ...entry, name: "primary", outcome }];
+      const fine = { ...entry, name: "tertiary", outcome: "enrolled" as const };
+      const links = [fine, { ...entry, name: "primary", outcome }];
       const campaign = campaignOf(state, { kind: "enrol", intent, links });
       bench.memory = { ...bench.memory, campaigns: { "erd-demo": campaign } };
     };
@@ -200,6 +203,7 @@ describe("a link that was keyed by hand", () => {
 
   it("that is ours already is left out, after a look", async () => {
     const bench = await BeginBench.begun();
+    bench.store.setFault("down", true);
     expect(await bench.adoption()).toEqual([]);
     expect(bench.log).toEqual(["look edge-a", "look far end", "look edge-b"]);
   });
@@ -314,6 +318,23 @@ describe("a link that was keyed by hand", () => {
     const [found] = await bench.adoption(["asFound"], ["primary"]);
     const { policy: _policy, ...accepted } = seen;
     expect(found?.binding.settings).toEqual(accepted);
+  });
+
+  it("without settings on the router is adopted under those of the config", async () => {
+    const bench = await byHand();
+    bench.port.primary = { ...bench.port.primary, settings: known(undefined, at(0)) };
+    expect((await refused(bench.adoption([], ["primary"]))).code).toBe("gate.riskNotAccepted");
+    const [found] = await bench.adoption(["asFound"], ["primary"]);
+    expect(found?.binding.settings).toEqual(bench.linkOf("primary").settings);
+  });
+
+  it("is refused where another link of the group has its CAK under another name", async () => {
+    const bench = await byHand();
+    const [pair] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
+    if (pair === undefined) throw new Error("there is a pair");
+    const cakSecretId = bench.store.put("other-cak", bench.store.value(pair.cakSecretId));
+    bench.rebind("secondary", { key: { ...bench.newKey("secondary"), cakSecretId } });
+    expect((await refused(bench.adoption([], ["primary"]))).code).toMatch(/^vault\.reused/);
   });
 
   it("is refused where another link of the group has its key", async () => {

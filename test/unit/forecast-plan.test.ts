@@ -1,13 +1,14 @@
 // The whole plan as an operator reads it: what each step does, where, how long, at what risk.
 
 import { describe, expect, it } from "vitest";
-import { type Estimate, forecast } from "#agent/campaign/forecast.ts";
+import { type Estimate, type ForecastInput, forecast } from "#agent/campaign/forecast.ts";
 import type { Campaign } from "#agent/campaign/model.ts";
 import type { WantedSettings } from "#hal/model.ts";
 import { afterSoak, drainedBy, inputOf, manual, shuts, type Wish } from "./forecast-kit.ts";
 
-function planOf(wish: Wish): readonly string[] {
-  const steps = forecast(inputOf(wish)).filter(({ link }) => link === "erd-demo/primary");
+function planOf(wish: Wish, over: Partial<ForecastInput> = {}): readonly string[] {
+  const all = forecast({ ...inputOf(wish), ...over });
+  const steps = all.filter(({ link }) => link !== "erd-demo/secondary");
   for (const { dark, darkMs } of steps) {
     const [theirs, ours] = [dark?.theirs, dark?.ours];
     const whole = (end: "low" | "high") => (theirs?.[end] ?? 0) + (ours?.[end] ?? 0);
@@ -170,6 +171,42 @@ describe("the plan of a rotation", () => {
   });
 });
 
+describe("a plan for a site that is not as it was", () => {
+  const wish = { overlap: "keychain" } as const;
+  const { group, links, desired } = inputOf(wish);
+
+  it("leaves out a link that the config has no more", () => {
+    const gone = links.map((link) => ({ ...link, name: "gone" }));
+    expect(forecast({ ...inputOf(wish), links: gone })).toEqual([]);
+  });
+
+  it("names every sibling that takes the traffic", () => {
+    const [first] = group.links;
+    if (first === undefined) throw new Error("the group has a link");
+    const three = { ...group, links: [...group.links, { ...first, name: "tertiary" }] };
+    expect(planOf(wish, { group: three })[0]).toContain("the traffic to secondary, tertiary |");
+  });
+
+  it("takes the usual of a router that nobody has met, and knows of no probe there", () => {
+    const plan = planOf(wish, { capabilities: () => undefined });
+    expect([plan[0], plan[3]]).toEqual([lines.drain, `${lines.prove} risk noProbe`]);
+    const shy = planOf({ ...wish, capabilities: { drain: undefined } as never });
+    expect(shy[0]).toBe(lines.drain);
+    expect(planOf(wish, { desired: { ...desired, devices: [] } })).toEqual(planOf(wish));
+  });
+
+  it("shuts no port of another router than the one with that quirk", () => {
+    const one = (text: string): string =>
+      text.replace("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]");
+    const dark = (name: string): readonly string[] =>
+      forecast(inputOf({ ...wish, edit: one }))
+        .filter((step) => step.link === `erd-demo/${name}` && step.dark !== null)
+        .map(({ state }) => state);
+    expect(dark("primary")).toEqual(["staging", "switching", "retiring"]);
+    expect(dark("secondary")).toEqual(["switching"]);
+  });
+});
+
 describe("the plan of a change", () => {
   const over =
     (edit: Partial<WantedSettings>) =>
@@ -267,6 +304,19 @@ describe("a plan after what was measured", () => {
       ),
     });
     expect(planOf({ ...wish, measures: lent, over: otherwise })[3]).toBe(followed);
+  });
+
+  it("lends what a link needed to join to one with the same overlap alone", () => {
+    const measures = { "ours erd-demo/secondary": [4_000, 5_000, 9_000] };
+    const wish = { overlap: "keychain", measures } as const;
+    expect(planOf(wish)[2]).toBe(far("0-5000-16250 measured"));
+    const otherwise = (campaign: Campaign): Campaign => ({
+      ...campaign,
+      links: campaign.links.map((link) =>
+        link.name === "secondary" ? { ...link, overlap: "fallback" } : link,
+      ),
+    });
+    expect(planOf({ ...wish, over: otherwise })[2]).toBe(far(joins));
   });
 
   it("is a first run where the list is empty", () => {

@@ -163,6 +163,46 @@ describe("what is left", () => {
     expect(new Set(passes).size).toBe(3);
   });
 
+  it("is the rest of its own link and all of the later ones, each as long as it takes", () => {
+    const measures = { "commit edge-a": [9_000] };
+    const all = forecast(inputOf({ overlap: "keychain", measures }));
+    const of = (name: string, from = 0): number =>
+      all
+        .filter(({ link }) => link === `erd-demo/${name}`)
+        .slice(from)
+        .reduce((total, { takes }) => total + takes.likely, 0);
+    const restAt = (state: CampaignState, at: number): number | undefined =>
+      rest(campaignOf(state, { kind: "rotate", at }, "keychain"), all)?.likely;
+    expect(of("primary")).toBeGreaterThan(of("secondary"));
+    expect(restAt("switching", 0)).toBe(of("primary", 2) + of("secondary"));
+    expect(restAt("switching", 1)).toBe(of("secondary", 2));
+  });
+
+  it("after a person's word is what comes after it", () => {
+    const all = forecast(inputOf({ overlap: "keychain", edit: manual }));
+    const own = all.filter(({ link }) => link === "erd-demo/primary");
+    const from = own.findIndex(({ state }) => state === "awaitingPeer") + 1;
+    const links = campaignOf("gated", { kind: "rotate" }, "keychain").links.slice(0, 1);
+    const campaign = campaignOf("gated", { kind: "rotate", asked: true, links }, "keychain");
+    const expected = own.slice(from).reduce((total, { takes }) => total + takes.likely, 0);
+    expect([from, rest(campaign, all)?.likely]).toEqual([4, expected]);
+  });
+
+  it("without a drain is the last proof and what follows, once the first pass has soaked", () => {
+    const edit = (text: string): string => afterSoak(text).replace("drain: prepend", "drain: none");
+    const accept = (text: string): string =>
+      text.replace("acceptRisks:", "acceptRisks:\n  - { risk: noDrain, until: 2027-11-24 }");
+    const all = forecast(inputOf({ overlap: "keychain", edit: (text) => accept(edit(text)) }));
+    const own = all.filter(({ link }) => link === "erd-demo/primary");
+    expect(own.map(({ state }) => state).join(" ")).toBe(
+      "staging switching proving restoring proving retiring restoring",
+    );
+    const links = campaignOf("gated", { kind: "rotate" }, "keychain").links.slice(0, 1);
+    const campaign = campaignOf("gated", { kind: "rotate", soaked: true, links }, "keychain");
+    const expected = own.slice(4).reduce((total, { takes }) => total + takes.likely, 0);
+    expect(rest(campaign, all)?.likely).toBe(expected);
+  });
+
   it.each<readonly [CampaignState, Partial<Campaign>]>([
     ["held", {}],
     ["reverting", {}],

@@ -111,6 +111,13 @@ describe("a drain by hand", () => {
       "secondary is not carrying: nobody can say",
     ],
     ["it is drained already", (bench) => bench.drained.add("primary"), "it is drained already"],
+    [
+      "no router can be read",
+      (bench) => {
+        bench.failures.look = failing("transport.unreachable");
+      },
+      "gate.siblingUnhealthy: secondary is not carrying",
+    ],
     ["its BGP is down", (bench) => bench.routeless.add("primary"), "BGP is not up on this link"],
     [
       "a commit waits on its router",
@@ -234,6 +241,7 @@ describe("a turn", () => {
   const mute = unknown("notSupported", at(0));
   const ports: readonly (readonly [string, Partial<MacsecPort>, "bound" | "free", boolean])[] = [
     ["that is down", down, "bound", false],
+    ["that its router does not show", { port: "et-9/9/9" }, "bound", false],
     ["of which nobody knows whether it is up", { linkUp: mute }, "bound", false],
     ["that is not secured by its key", { session: bare.session }, "bound", false],
     ["without a key, in the clear as it should be", bare, "free", true],
@@ -246,7 +254,7 @@ describe("a turn", () => {
     const bench = new Bench();
     await bench.isDrained();
     if (kind === "free") bench.unbind();
-    bench.port.primary = { ...port, port: "et-0/0/0" };
+    bench.port.primary = { ...underKey(newKey), port: "et-0/0/0", ...port };
     bench.port.secondary = down;
     await bench.look();
     expect(bench.changes).toEqual(back ? restores : []);

@@ -42,6 +42,7 @@ describe("a dry run with nothing in the way", () => {
     );
     expect(stepsOf(plan)).toEqual(order.map((step, index) => `${index + 1} ${step}`));
     expect(plan.steps[0]?.takes?.likely).toBe(36_000);
+    expect(plan.steps.map(({ risk }) => risk)).toEqual(plan.steps.map(() => null));
   });
 
   it("is an emergency's where it is asked for one", async () => {
@@ -126,6 +127,12 @@ describe("what is in the way", () => {
       `gate.riskNotAccepted erd-demo: nobody accepted the risk noDrain -> ${next}`,
       `gate.riskNotAccepted erd-demo: nobody accepted the risk noProbe -> ${next}`,
     ]);
+    const one = (device: string) => (device === "edge-b" ? capabilities : {});
+    const other = await ready({ edit: groupWith({ drain: "none" }), capabilitiesOf: one });
+    const of = async (name: "primary" | "secondary") =>
+      notesOf(await other.preview(asked({ links: [name] }))).join();
+    expect(await of("secondary")).toContain("the risk noProbe");
+    expect(await of("primary")).not.toContain("the risk noProbe");
     const wish = asked({ risks: ["noDrain", "noProbe"] });
     expect(notesOf(await bench.preview(wish)).join()).not.toContain("riskNotAccepted");
   });
