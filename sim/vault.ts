@@ -69,7 +69,6 @@ export class SimVault {
   readonly #clock: SimClock;
   readonly #prng: Prng;
   readonly #secrets = new Map<string, Stored[]>();
-  readonly #pairs = new Map<string, KeyRef[]>();
   readonly #faults = new Set<VaultFault>();
   /** In the order in which they were put: whoever has seen some of them reads on from there. */
   readonly #keys: { readonly id: string; readonly bytes: Uint8Array }[] = [];
@@ -114,14 +113,21 @@ export class SimVault {
     const cakSecretId = this.put(link.cak, this.#prng.hex(cakOctets[suite]).toUpperCase(), {
       tags: { [pairTag]: cknText, [generationTag]: String(generation) },
     });
-    const pair = { ckn, cakSecretId, cknSecretId };
-    this.#pairs.set(link.cak, [...this.pairs(link), pair]);
-    return pair;
+    return { ckn, cakSecretId, cknSecretId };
   }
 
-  /** The pairs generated under these names, oldest first, whatever became of their versions. */
-  pairs(link: { readonly cak: string }): readonly KeyRef[] {
-    return this.#pairs.get(link.cak) ?? [];
+  /**
+   * The pairs under these names, oldest first, whoever wrote them and whatever became of their
+   * versions: a CAK whose tag names the CKN that one of the others holds.
+   */
+  pairs(link: { readonly cak: string; readonly ckn: string }): readonly KeyRef[] {
+    const ckns = this.#list(link.ckn);
+    return this.#list(link.cak).flatMap(({ version: cak }) => {
+      const ckn = parseCkn(cak.tags[pairTag] ?? "");
+      const found = ckns.find(({ value }) => ckn !== undefined && parseCkn(value) === ckn);
+      if (ckn === undefined || found === undefined) return [];
+      return [{ ckn, cakSecretId: cak.id, cknSecretId: found.version.id }];
+    });
   }
 
   /** Throws RangeError for an id that was never put. */

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -160,6 +160,25 @@ describe("rotate", () => {
     expect((await run("undrain", `${group}/primary`)).exit).toBe(0);
     await until("the traffic", async () => (await run("rotate", group, "--dry-run")).exit === 3);
     expect((await run("rotation", "resume")).exit).toBe(6);
+  }, 60_000);
+
+  it("with a person at the far end waits for their word, and then for them", async () => {
+    const link = `${group}/secondary`;
+    const { said } = await asked<{ text: string }>("config", "show");
+    const file = join(home, "manual.yaml");
+    writeFileSync(file, said.text.replace("farEnd: agent", "farEnd: manual"));
+    expect((await run("apply", file, "--yes")).exit).toBe(0);
+    const shows = (text: string): Promise<void> =>
+      until(text, async () => (await run("rotation", "show", group)).out.includes(text));
+    expect((await run("rotate", link)).exit).toBe(0);
+    await shows("both keys wait on the router: a person must point the far end at the new one");
+    const { out } = await run("rotation", "show", group);
+    expect(out).toMatch(/far end: CAK \S+\/erd-demo-2-cak\/\S+\n +CKN \S+\/erd-demo-2-ckn\/\S+\n/);
+    expect((await run("rotation", "proceed", group)).exit).toBe(0);
+    await shows("drained: change the far end now");
+    await run("sim", "fault", "far-ahead", "--link", link);
+    await shows("the link is protected by its new key alone");
+    expect((await run("rotation", "show", group)).out).toContain("so far: secondary rotated");
   }, 60_000);
 
   it("has broken no promise of the site", async () => {

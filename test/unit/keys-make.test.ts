@@ -167,10 +167,10 @@ describe("generation that is cut off", () => {
       for (const when of ["before", "after"] as const) {
         const desk = new Desktop();
         const before = await desk.choose();
+        const pairs = [before.key, ...desk.site.vault.pairs(primary.key)].map(({ ckn }) => ckn);
         const { store } = cut(desk.vault, at, when, when === "before" ? "none" : "unknown");
         const error = await refused(desk.generate(primary, store));
         const { key } = await desk.choose();
-        const pairs = [before.key, ...desk.site.vault.pairs(primary.key)].map(({ ckn }) => ckn);
         const tag = desk.site.vault.detail(key.cakSecretId)?.version.tags[pairTag];
         expect(desk.value(key.cknSecretId), `${at} ${when}`).toBe(tag);
         const isOld = pairs.includes(key.ckn);

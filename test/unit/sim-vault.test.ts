@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
+import { parseCkn } from "#hal/model.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -48,6 +49,21 @@ describe("versions of the simulated vault", () => {
     ]);
     expect(first).toMatch(/^https:\/\/demo\.vault\.sim\/secrets\/psk\/[0-9a-f]{32}$/);
     expect(vault.versions("nothing")).toEqual([]);
+  });
+
+  it("are pairs where the tag of a CAK names the CKN that one holds, whoever wrote it", () => {
+    const vault = build();
+    const made = vault.generatePair(names, "gcm-aes-xpn-256");
+    const text = "AB".repeat(32);
+    const cknSecretId = vault.put(names.ckn, text.toLowerCase(), { holds: "ckn" });
+    vault.put(names.cak, "cd".repeat(32));
+    vault.put(names.cak, "cd".repeat(32), { tags: { [pairTag]: "EF".repeat(32) } });
+    const cakSecretId = vault.put(names.cak, "cd".repeat(32), { tags: { [pairTag]: text } });
+    const written = { ckn: parseCkn(text), cakSecretId, cknSecretId };
+    expect(vault.pairs(names)).toEqual([made, written]);
+    vault.setEnabled(cakSecretId, false);
+    expect(vault.pairs(names)).toEqual([made, written]);
+    expect(vault.pairs({ ...names, cak: "erd-2-cak" })).toEqual([]);
   });
 
   it.each([
