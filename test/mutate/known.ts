@@ -1,5 +1,6 @@
 // Mutants that no test can notice, each with the reason.
 
+import { knownOfBeginnings } from "./known-beginning.ts";
 import { knownOfCampaigns } from "./known-campaign.ts";
 import { knownOfHealth } from "./known-health.ts";
 import { knownOfTunnels } from "./known-tunnels.ts";
@@ -17,6 +18,7 @@ export interface Known {
 }
 
 export const known: readonly Known[] = [
+  ...knownOfBeginnings,
   ...knownOfCampaigns,
   ...knownOfHealth,
   ...knownOfTunnels,

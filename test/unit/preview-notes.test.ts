@@ -133,6 +133,7 @@ describe("what is in the way", () => {
       notesOf(await other.preview(asked({ links: [name] }))).join();
     expect(await of("secondary")).toContain("the risk noProbe");
     expect(await of("primary")).not.toContain("the risk noProbe");
+    expect(notesOf(await other.preview()).join()).toContain("the risk noProbe");
     const wish = asked({ risks: ["noDrain", "noProbe"] });
     expect(notesOf(await bench.preview(wish)).join()).not.toContain("riskNotAccepted");
   });
