@@ -79,7 +79,7 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/campaign/enrolment.ts",
-    line: 'settings: foundSettings(port.settings.kind === "known" ? port.settings.value : undefined,',
+    line: 'settings: foundSettings(port.settings.kind === "known" ? port.settings.value :',
     becomes: ["true"],
     why: `a link that is told as unmanaged tells the settings of its port: ${typed}`,
   },
@@ -105,7 +105,7 @@ export const knownOfBeginnings: readonly Known[] = [
     file: "agent/campaign/preview.ts",
     line: "const [, code, text = gate] =",
     becomes: ["/(gate\\.[A-Za-z]+): (.*)$/", "/^(gate\\.[A-Za-z]+): (.*)/", '["Stryker was here"]'],
-    why: "a gate is one line, has its code at the beginning or none, and the first place is left out",
+    why: "a gate is one line with its code first, or none, and the first place is left out",
   },
   {
     file: "agent/campaign/forecast.ts",
