@@ -208,15 +208,10 @@ describe("a feed", () => {
     const place = await serve();
     const viewer = new Viewer(place, await login(place));
     await until("the first", () => viewer.texts.length > 0);
-    let quickestMs = Number.POSITIVE_INFINITY;
-    for (const word of ["once", "twice", "turned"]) {
-      const begun = performance.now();
-      place.agent.say(`${word} \u202e around\u0007 <script>alert(1)</script>`);
-      await until("the event", () => (viewer.texts.at(-1) ?? "").includes(`"${word} `));
-      quickestMs = Math.min(quickestMs, performance.now() - begun);
-    }
-    // The quickest of three: a machine that pauses for a moment is no slow server.
-    expect(quickestMs).toBeLessThan(1_000);
+    const begun = performance.now();
+    place.agent.say("turned \u202e around\u0007 <script>alert(1)</script>");
+    await until("the event", () => (viewer.texts.at(-1) ?? "").includes("turned"));
+    expect(performance.now() - begun).toBeLessThan(1_000);
     const { text } = viewer.snapshot(-1).events.at(-1) ?? { text: "" };
     expect(text).toBe("turned \\u202e around\\u0007 <script>alert(1)</script>");
   });
