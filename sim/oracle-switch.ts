@@ -11,55 +11,44 @@ import {
   type Moment,
   shortCkn,
 } from "./oracle-moment.ts";
-import type { EffectEvent, LinkTruth } from "./truth.ts";
-
-interface Memory {
-  /** Keys that the router has ever held. */
-  readonly held: Set<Ckn>;
-  /** The commit of the agent that brought a key and still waits for its confirm. */
-  armed: EffectEvent | undefined;
-}
+import type { EffectEvent } from "./truth.ts";
 
 export function watchSwitch(): Checker {
-  const memories = new Map<string, Memory>();
+  /** By link: the keys that its router has ever held. */
+  const held = new Map<string, Set<Ckn>>();
   return (moment) => {
     const findings: Finding[] = [];
     for (const effect of moment.effects) {
       if (effect.by !== "agent" || effect.what !== "peer.put") continue;
-      const memory = memories.get(effect.link ?? "");
-      if (memory !== undefined) findings.push(...judgePut(moment, effect, memory));
+      const known = held.get(effect.link ?? "");
+      if (known !== undefined) findings.push(...judgePut(moment, effect, known));
     }
-    for (const link of moment.now.links) remember(moment, link, memories);
+    for (const { id, edgeKeys } of moment.now.links) {
+      const known = held.get(id) ?? new Set();
+      for (const ckn of edgeKeys) known.add(ckn);
+      held.set(id, known);
+    }
     return findings;
   };
 }
 
-function* judgePut(moment: Moment, effect: EffectEvent, memory: Memory): Iterable<Finding> {
+function* judgePut(moment: Moment, effect: EffectEvent, held: ReadonlySet<Ckn>): Iterable<Finding> {
   const { ckn, link = "" } = effect;
+  if (ckn === undefined) return;
   const event = describeEffect(effect);
-  // No event tells of a confirm: what was pending at the last moment may stand for good by now.
-  if (memory.armed !== undefined && linkOf(moment.now, link)?.commitArmed === true) {
-    const key = shortCkn(memory.armed.ckn ?? ("" as Ckn));
+  // A commit that landed late and brought nothing takes nothing away either.
+  if (linkOf(moment.now, link)?.revertTakes.includes(ckn) === true) {
+    const key = shortCkn(ckn);
     const text = `the agent told the far end of ${link} while a timer may take key ${key} away`;
     yield { promise: "P3", event, text };
   }
   // A first key has no old one to be without.
   const first = linkOf(moment.before, link)?.edgeKeys.length === 0;
-  if (first || ckn === undefined) return;
-  if (memory.held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
+  if (first) return;
+  if (held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
   const told = `the agent told the far end of ${link} to use key ${shortCkn(ckn)}`;
   const text = `${told}, which its router never held nor tried`;
   yield { promise: "P3", event, text };
-}
-
-function remember(moment: Moment, link: LinkTruth, memories: Map<string, Memory>): void {
-  const memory = memories.get(link.id) ?? { held: new Set<Ckn>(), armed: undefined };
-  memories.set(link.id, memory);
-  for (const ckn of link.edgeKeys) memory.held.add(ckn);
-  const brought = moment.effects.findLast(
-    ({ by, what, link: on }) => by === "agent" && what === "macsec.addKey" && on === link.id,
-  );
-  memory.armed = link.commitArmed ? (brought ?? memory.armed) : undefined;
 }
 
 const changing: ReadonlySet<EffectEvent["what"]> = new Set([

@@ -234,6 +234,15 @@ export class CommitEngine {
     return this.#pending !== undefined;
   }
 
+  /** Keys of a port that go with that commit if it is never confirmed. */
+  revertTakes(port: PortName): readonly Ckn[] {
+    const state = this.#pending?.state;
+    if (state?.kind !== "pending") return [];
+    const kept = this.#revertTarget(state.commit).ports.get(port)?.keys ?? [];
+    const held = this.#host.running().ports.get(port)?.keys ?? [];
+    return held.flatMap(({ ckn }) => (kept.some((key) => key.ckn === ckn) ? [] : [ckn]));
+  }
+
   /** Candidates die with their session, and so does a pending commit that is tied to it. */
   closeSession(session: Session): void {
     const survives = survivesDisconnect(this.#host.capabilities.commit);
@@ -330,15 +339,18 @@ export class CommitEngine {
   #undo(entry: Entry, commit: Commit, by: Who): void {
     if (entry.state.kind === "pending") entry.state.cancel();
     const running = this.#host.running();
-    const target =
-      this.#host.capabilities.commit.kind === "armedRevert"
-        ? withoutAdditions(running, commit.before, commit.after)
-        : commit.before;
+    const target = this.#revertTarget(commit);
     this.#end(entry, "undone");
     const effects = diffConfig(running, target).map((difference): Effect => {
       return { ...effectOf(difference), what: "rollback", token: entry.token };
     });
     this.#host.install(target, by, effects, []);
+  }
+
+  #revertTarget({ before, after }: Commit): MutableConfig {
+    return this.#host.capabilities.commit.kind === "armedRevert"
+      ? withoutAdditions(this.#host.running(), before, after)
+      : before;
   }
 
   #end(entry: Entry, kind: "settled" | "undone"): void {

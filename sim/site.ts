@@ -404,6 +404,7 @@ export class Site implements SiteFace {
       edgeCaks: this.#caksOf(link, edgeKeys),
       commitPending: router.commits.pending(),
       commitArmed: router.commits.armed(),
+      revertTakes: router.commits.revertTakes(port),
       secured: session.controlledPort === "secured" && far.session().controlledPort === "secured",
       principalCkn: session.principalCkn,
       clearFrames: a2b.clearOnWire + b2a.clearOnWire,

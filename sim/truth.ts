@@ -46,6 +46,8 @@ export interface LinkTruth {
   readonly commitPending: boolean;
   /** One of the agent waits for its confirm. */
   readonly commitArmed: boolean;
+  /** The keys of this port that its timer would take away. */
+  readonly revertTakes: readonly Ckn[];
   /** The controlled ports of both ends are open under MACsec. */
   readonly secured: boolean;
   readonly principalCkn: Ckn | undefined;

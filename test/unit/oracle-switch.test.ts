@@ -217,6 +217,24 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
+  it("a put beside a late commit that brought nothing, as in weather-4319", async () => {
+    const all = await scene("keychain");
+    const { hand, link, oracle } = all;
+    await play(all, async () => {
+      await lookBoth(all);
+      const key = hand.newKey(link);
+      const change = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
+      const late = await hand.device(link).prepare(change, hand.keys, never);
+      const settled = await hand.device(link).prepare(change, hand.keys, never);
+      await settled.apply(300_000, never);
+      // The confirm is first, and nobody looks at the site in between.
+      await Promise.all([settled.confirm(never), late.apply(300_000, never)]);
+      hand.put(link, key);
+      expect(link.router.commits.armed()).toBe(true);
+    });
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
   it("a promotion under way while a person turns the far end off", async () => {
     const all = await scene("fallback");
     await play(all, () => promoteAfter(all, 0));
