@@ -179,7 +179,8 @@ export function mkaFindings(
     findings.push(finding("unprotected", "second-peer", about, text));
   }
   if (session.livePeers === 0) findings.push(noPeer(evidence, newest, window));
-  else if (session.controlledPort === "blocked") findings.push(noCommonSak(evidence, newest));
+  else if (session.controlledPort === "blocked")
+    findings.push(noCommonSak(evidence, newest, window));
   else if (session.controlledPort === "secured") {
     findings.push(...securedFindings(evidence, newest, session, window, passing));
   }
@@ -235,10 +236,17 @@ function silence(window: Window | undefined): number | undefined {
 }
 
 // Both ends hear each other under the right key: what is left to disagree about is the SAK.
-function noCommonSak({ link }: LinkEvidence, newest: MacsecPort): Finding {
+function noCommonSak(
+  { link }: LinkEvidence,
+  newest: MacsecPort,
+  window: Window | undefined,
+): Finding {
   const [here, far] = [hereOf(link), farOf(link)];
   const text = `${here} and ${far} hear each other but agree on no SAK`;
-  const guess = `: as a rule the far end does not use ${link.settings.suite}`;
+  // Right after a key change every session is without one for some seconds.
+  const guess = watched(window)
+    ? `: as a rule the far end does not use ${link.settings.suite}`
+    : ": a session that has just begun takes some seconds";
   return finding("down", "sak-not-agreed", linkId(link), `${text}${troubleOf(newest) || guess}`);
 }
 
@@ -264,7 +272,7 @@ function securedFindings(
   const here = hereOf(link);
   const findings: Finding[] = [];
   if (session.respondedPeers < session.livePeers && !passing.rx && watched(window)) {
-    return [noCommonSak(evidence, newest)];
+    return [noCommonSak(evidence, newest, window)];
   }
   if (session.respondedPeers < session.livePeers) {
     const text = `${farOf(link)} hears ${here}, but has not answered with the SAK in use`;

@@ -44,6 +44,11 @@ const sak = { an: 1, keyId: "aabb/2", receive: true, transmit: false };
 const shortCkn = parseCkn("c0ffee01");
 const fallback = { ckn: otherKey.ckn, role: "fallback" } as const;
 
+const noSak = always({ session: { controlledPort: "blocked" } });
+const disagree = "HERE and FAR hear each other but agree on no SAK";
+const otherSuite = "as a rule the far end does not use gcm-aes-xpn-256";
+const justBegun = "a session that has just begun takes some seconds";
+
 const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly string[]])[] = [
   ["healthy", moving, {}, []],
   [
@@ -224,14 +229,24 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
     {},
     ["FAR is silent: no MKPDU reached HERE for at least 10 s, although it calls itself secured"],
   ],
+  ["no common SAK", noSak, {}, [`${disagree}: ${otherSuite}`]],
   [
-    "no common SAK",
-    always({ session: { controlledPort: "blocked" } }),
-    {},
-    [
-      "HERE and FAR hear each other but agree on no SAK: as a rule the far end does " +
-        "not use gcm-aes-xpn-256",
-    ],
+    "no common SAK for an MKA life time",
+    noSak,
+    looksAt(noSak, 89_000, 95_000),
+    [`${disagree}: ${otherSuite}`],
+  ],
+  [
+    "no common SAK for a little less",
+    noSak,
+    looksAt(noSak, 89_001, 95_000),
+    [`${disagree}: ${justBegun}`],
+  ],
+  [
+    "no common SAK right after a key change",
+    moving,
+    looksAt((index) => (index === 0 ? moving(0) : noSak(index)), 80_000, 95_000),
+    [`${disagree}: ${justBegun}`],
   ],
   [
     "no answer with the SAK",
@@ -327,7 +342,7 @@ describe("what a device says stands in the way of a SAK", () => {
   };
   const text =
     "edge-a et-0/0/0 and the far end (link1 of erd-demo) hear each other but agree on no SAK";
-  const guess = `${text}: as a rule the far end does not use gcm-aes-xpn-256`;
+  const guess = `${text}: ${otherSuite}`;
 
   it("is told as it says it, and guessed where it says nothing", () => {
     const now = at(95_000);
