@@ -140,7 +140,8 @@ export class Conductor {
     const text = `${linkId(link)}: the end of a change was not seen, and it is taken back`;
     this.#log("warn", "change-unfinished", text);
     const idle = { recheck: () => undefined, relook: async () => undefined };
-    const task = { link, port, campaign: { ...campaign, token: unfinished }, ...idle };
+    const half = { ...campaign, token: unfinished, earlierToken: undefined };
+    const task = { link, port, campaign: half, ...idle };
     try {
       await this.#effects.run({ action: "rollBack", ...task }, signal);
       return stepMsMin;

@@ -17,7 +17,14 @@ import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../de
 import type { JournalRecord } from "../journal/memory.ts";
 import { seenLit } from "../link-view.ts";
 import type { Lookout } from "../lookout.ts";
-import { type ActionKind, type Campaign, entryOf, type Facts, type PortFacts } from "./model.ts";
+import {
+  type ActionKind,
+  type Campaign,
+  entryOf,
+  type Facts,
+  type PortFacts,
+  stagedBy,
+} from "./model.ts";
 
 export interface EffectParts {
   readonly world: World;
@@ -182,7 +189,8 @@ export class Effects {
       if (action !== "stage") return "final";
       const { token } = transaction;
       const ms = await this.#within(link, signal);
-      await this.#parts.write({ kind: "campaign", campaign: { ...campaign, token } });
+      const tokens = { token, earlierToken: campaign.token };
+      await this.#parts.write({ kind: "campaign", campaign: { ...campaign, ...tokens } });
       return ms;
     });
     // Where the port was shut for it, the link was taken already, unless its router undid that.
@@ -202,14 +210,14 @@ export class Effects {
   /** Only what the device itself still holds is settled: its timer may have been faster. */
   async #settle(action: "confirm" | "rollBack", task: Task, signal: AbortSignal): Promise<void> {
     const { link, campaign } = task;
-    const { token } = campaign;
-    if (token === undefined) return;
     await this.#bounded(link.device, "unknown", signal, async (bounded) => {
       const device = await this.#parts.lookout.device(link.device, bounded);
-      const recalled = await device.recall(token as TransactionToken, bounded);
-      if (recalled.kind === "absent") return;
-      if (action === "confirm") await recalled.transaction.confirm(bounded);
-      else await recalled.transaction.rollback(bounded);
+      for (const token of stagedBy(campaign)) {
+        const recalled = await device.recall(token as TransactionToken, bounded);
+        if (recalled.kind === "absent") continue;
+        const { transaction: held } = recalled;
+        return await (action === "confirm" ? held.confirm(bounded) : held.rollback(bounded));
+      }
     });
     // Taken back on purpose is not lost.
     if (action === "rollBack") this.#accepted = undefined;

@@ -64,6 +64,8 @@ export interface Marks {
   readonly goal: "forward" | "revert";
   /** Of the confirmed commit that staged the new key. */
   readonly token: string | undefined;
+  /** Of the attempt before it: a slow router may carry it out after the next one. */
+  readonly earlierToken: string | undefined;
   /** The SAK that was in use when the old key was taken away. */
   readonly oldSak: string | undefined;
 }
@@ -78,6 +80,7 @@ export const noMarks: Marks = {
   shut: false,
   goal: "forward",
   token: undefined,
+  earlierToken: undefined,
   oldSak: undefined,
 };
 
@@ -102,6 +105,11 @@ export interface Campaign extends Marks {
   readonly by: string;
   /** Number of the accepted intent that it serves. */
   readonly intent: number;
+}
+
+/** The tokens of its staged key; a router holds a commit of one of them at most. */
+export function stagedBy({ token, earlierToken }: Campaign): readonly string[] {
+  return [token, earlierToken].filter((each) => each !== undefined);
 }
 
 /**
@@ -194,7 +202,9 @@ export interface Step {
   readonly action: ActionKind | undefined;
   /** One sentence for the journal and for the operator. */
   readonly because: string;
-  readonly mark: Partial<Omit<Marks, "token" | "oldSak">> & { readonly outcome?: Outcome };
+  readonly mark: Partial<Omit<Marks, "token" | "earlierToken" | "oldSak">> & {
+    readonly outcome?: Outcome;
+  };
 }
 
 /** What a row and a guard may look at. */

@@ -34,6 +34,7 @@ import {
   type Facts,
   type FarEnd,
   type PortFacts,
+  stagedBy,
 } from "./model.ts";
 import { ownPathOf } from "./own-path.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "./sibling.ts";
@@ -160,7 +161,7 @@ export class Scout {
 
   /** Whose commit waits on the device; undefined = not to be told now. */
   async #pending(
-    { token }: Campaign,
+    campaign: Campaign,
     { state, link }: LinkView,
     signal: AbortSignal,
   ): Promise<Waiting | undefined> {
@@ -169,7 +170,9 @@ export class Scout {
     if (!control.commitPending) return { kind: "none" };
     const final = named(this.#parts.memory().finals, link.device);
     try {
-      if ((await this.#recall(link, token, signal)).kind === "pending") return { kind: "ours" };
+      for (const token of stagedBy(campaign)) {
+        if ((await this.#recall(link, token, signal)).kind === "pending") return { kind: "ours" };
+      }
       const isUnfinished = (await this.#recall(link, final, signal)).kind === "pending";
       return { kind: "foreign", ...(isUnfinished && final !== undefined && { unfinished: final }) };
     } catch (error) {

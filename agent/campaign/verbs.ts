@@ -98,6 +98,7 @@ function revert(campaign: Campaign, port: PortFacts | undefined, at: WallTime): 
     ...noMarks,
     // What was sent under it may still land.
     token: campaign.token,
+    earlierToken: campaign.earlierToken,
     links,
     at: left,
     told: true,

@@ -66,7 +66,8 @@ describe("the record after a step", () => {
   it("begins with nothing marked", () => {
     expect(noMarks).toEqual({
       ...{ told: false, asked: false, claimed: false, proved: false, soaked: false },
-      ...{ aborted: false, shut: false, goal: "forward", token: undefined, oldSak: undefined },
+      ...{ aborted: false, shut: false, goal: "forward", oldSak: undefined },
+      ...{ token: undefined, earlierToken: undefined },
     });
   });
 
@@ -238,12 +239,14 @@ describe("an abandoned campaign", () => {
       asked: true,
       told: false,
       token: "t",
+      earlierToken: "s",
       heldFrom: "staged",
     } as const;
+    // What was sent under them may still land.
+    const tokens = { token: "t", earlierToken: "s" };
     const reopened = say(abandoned(marks), "revert", { ...calmPort, keys: "both" });
     expect(reopened).toMatchObject({
-      // What was sent under its token may still land.
-      campaign: { ...noMarks, told: true, token: "t", goal: "revert", state: "gated", at: 0 },
+      campaign: { ...noMarks, told: true, goal: "revert", state: "gated", at: 0, ...tokens },
     });
     if (reopened.kind === "refused") throw new Error(reopened.why);
     expect(reopened.campaign.since).toBe(noon);

@@ -30,6 +30,16 @@ describe("a change whose end nobody saw", () => {
     expect(bench.records).toEqual([]);
   });
 
+  it("is taken back alone, and not a staged key that comes just then", async () => {
+    const bench = left();
+    const recalls = () => bench.log.filter((line) => line.startsWith("recall"));
+    // In the look the change waits; right after it the key that was staged before waits instead.
+    bench.forgotten.has = (token) => (recalls().length <= 3 ? token !== "t-7" : token === "t-7");
+    await bench.turn(bench.conductor(), { ...campaign, earlierToken: "t-3" });
+    expect(recalls()).toEqual(["recall t-4", "recall t-3", "recall t-7", "recall t-7"]);
+    expect(bench.log.filter((line) => line.startsWith("rollback"))).toEqual([]);
+  });
+
   it("is trouble where it cannot be taken back, and tried again later", async () => {
     const bench = left();
     bench.failures.rollback = failing("device.locked", "somebody edits");

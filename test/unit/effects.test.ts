@@ -76,6 +76,13 @@ describe("an effect on the router", () => {
     expect(scene.written()).toEqual({ ...campaign, token: "t-1" });
   });
 
+  it("that stages a key again keeps the token of the attempt before it", async () => {
+    const scene = new EffectsBench();
+    const campaign = rotation({ token: "t-8", earlierToken: "t-7" });
+    await scene.run("stage", { campaign });
+    expect(scene.written()).toEqual({ ...campaign, token: "t-1", earlierToken: "t-8" });
+  });
+
   it("that is none in a group without a drain touches nothing", async () => {
     const scene = new EffectsBench({}, { drain: "none" });
     await scene.run("drain");
@@ -132,6 +139,22 @@ describe("a staged key", () => {
     await scene.run("confirm");
     await scene.run("rollBack");
     expect(scene.log.slice(4)).toEqual(["recall t-9", "recall t-9"]);
+  });
+
+  it("is that of the attempt before where the router was late with it", async () => {
+    const scene = new EffectsBench();
+    const campaign = rotation({ token: "t-9", earlierToken: "t-8" });
+    scene.forgotten.add("t-9");
+    await scene.run("confirm", { campaign });
+    await scene.run("rollBack", { campaign });
+    const asked = ["recall t-9", "recall t-8"];
+    expect(scene.log).toEqual([...asked, "confirm t-8", ...asked, "rollback t-8"]);
+  });
+
+  it("is settled once, whatever else was tried", async () => {
+    const scene = new EffectsBench();
+    await scene.run("confirm", { campaign: rotation({ token: "t-9", earlierToken: "t-8" }) });
+    expect(scene.log).toEqual(["recall t-9", "confirm t-9"]);
   });
 
   it("that was never staged is not asked for", async () => {

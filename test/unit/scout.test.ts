@@ -147,6 +147,18 @@ describe("a commit that is pending", () => {
     expect(await pending({}, "pending")).toEqual(["foreign", []]);
   });
 
+  it("is ours too where it is that of the attempt before, which came late", async () => {
+    const bench = new ScoutBench();
+    bench.commitPending = true;
+    bench.forgotten.add("t-4");
+    const late = rotation({ token: "t-4", earlierToken: "t-3" });
+    expect((await bench.see(late)).port?.pending).toBe("ours");
+    bench.forgotten.add("t-3");
+    expect((await bench.see(late)).port?.pending).toBe("foreign");
+    const asked = bench.log.filter((line) => line.startsWith("recall"));
+    expect(asked).toEqual(["recall t-4", "recall t-3", "recall t-4", "recall t-3"]);
+  });
+
   it("is not asked for where none is pending", async () => {
     const bench = new ScoutBench();
     expect((await bench.see(rotation({ token: "t-4" }))).port?.pending).toBe("none");
