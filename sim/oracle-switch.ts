@@ -34,17 +34,15 @@ export function watchSwitch(): Checker {
 
 function* judgePut(moment: Moment, effect: EffectEvent, held: ReadonlySet<Ckn>): Iterable<Finding> {
   const { ckn, link = "" } = effect;
-  if (ckn === undefined) return;
   const event = describeEffect(effect);
   // A commit that landed late and brought nothing takes nothing away either.
-  if (linkOf(moment.now, link)?.revertTakes.includes(ckn) === true) {
-    const key = shortCkn(ckn);
-    const text = `the agent told the far end of ${link} while a timer may take key ${key} away`;
-    yield { promise: "P3", event, text };
+  for (const key of linkOf(moment.now, link)?.revertTakes ?? []) {
+    const taken = `a timer may take key ${shortCkn(key)} away`;
+    yield { promise: "P3", event, text: `the agent told the far end of ${link} while ${taken}` };
   }
   // A first key has no old one to be without.
   const first = linkOf(moment.before, link)?.edgeKeys.length === 0;
-  if (first) return;
+  if (first || ckn === undefined) return;
   if (held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
   const told = `the agent told the far end of ${link} to use key ${shortCkn(ckn)}`;
   const text = `${told}, which its router never held nor tried`;

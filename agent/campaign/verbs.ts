@@ -96,7 +96,7 @@ function revert(campaign: Campaign, port: PortFacts | undefined, at: WallTime): 
   );
   return to(campaign, "gated", "the operator wants the old key back", at, {
     ...noMarks,
-    // What was sent under it may still land.
+    // What was sent under them may still land.
     token: campaign.token,
     earlierToken: campaign.earlierToken,
     links,

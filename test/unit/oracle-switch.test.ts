@@ -110,6 +110,17 @@ const offences: readonly Offence[] = [
     },
   },
   {
+    name: "tells it of the old key while the staged one has a timer on it",
+    promise: "P3",
+    says: "while a timer may take key",
+    async act(all) {
+      const old = all.hand.givenKey(all.link);
+      await lookBoth(all);
+      await stage(all, 300_000);
+      all.hand.put(all.link, old);
+    },
+  },
+  {
     name: "promotes a key that is not proven",
     promise: "P3",
     says: "the agent promoted key",
