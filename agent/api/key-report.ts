@@ -1,7 +1,7 @@
 // The keys of every link: which versions, how old, and who uses them; never a value.
 
 import { LinksealError } from "#hal/error.ts";
-import { strongValue } from "#hal/model.ts";
+import { type MkaSession, strongValue } from "#hal/model.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
@@ -14,6 +14,7 @@ import { generationOf } from "../vault.ts";
 
 interface KeyRow {
   readonly link: string;
+  /** Of the accepted key, as all that follows; null = none is accepted. */
   readonly ckn: string | null;
   readonly cakVersion: string | null;
   readonly generation: number | null;
@@ -21,6 +22,8 @@ interface KeyRow {
   readonly enabled: boolean | null;
   readonly notAfter: string | null;
   readonly usedBy: readonly ("router" | "farEnd")[];
+  /** CKN of MKA's principal actor; null = not known. */
+  readonly keyInUse: string | null;
   /** The newest pair that could be used now; null = there is none. */
   readonly newest: {
     readonly ckn: string;
@@ -102,6 +105,7 @@ function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
     enabled: version?.enabled ?? null,
     notAfter: version?.expires === undefined ? null : isoTime(version.expires),
     usedBy: usersOf(link, binding, view),
+    keyInUse: sessionOf(link, view)?.principalCkn ?? null,
     newest:
       newest === undefined
         ? null
@@ -112,6 +116,11 @@ function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
           },
     finding: finding ?? null,
   };
+}
+
+function sessionOf(link: DesiredLink, view: LinkView | undefined): MkaSession | undefined {
+  const port = portOf(view?.state, link.port);
+  return port === undefined ? undefined : strongValue(port.session);
 }
 
 function usersOf(

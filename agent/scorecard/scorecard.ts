@@ -238,7 +238,7 @@ async function factsOf(agent: Agent, signal: AbortSignal): Promise<ScorecardFact
         name: linkId(link),
         verdict: shown?.verdict ?? ("unknown" as const),
         codes: shown?.reasons.map(({ code }) => code) ?? [],
-        ckn: shown?.mka?.principalCkn ?? null,
+        ckn: shown?.keyInUse ?? null,
         meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
         farEnd: peer === undefined ? undefined : { ageMs, admin: peer.state.admin, ids },
       };
