@@ -8,12 +8,10 @@ import { isoTime } from "../health/status-time.ts";
 import { named } from "../journal/memory.ts";
 import {
   appGatewayTls,
-  appGatewayWaf,
   bastion,
   centralInspection,
   frontDoorOrigins,
   frontDoorTls,
-  frontDoorWaf,
   networkEncryption,
   notAtEdge,
   pointToSite,
@@ -30,6 +28,7 @@ import {
   vpnBackup,
 } from "./edge-checks.ts";
 import { blindEstate, readEstate } from "./estate.ts";
+import { appGatewayWaf, frontDoorWaf } from "./firewall-checks.ts";
 import type { Outcome } from "./outcome.ts";
 
 interface Row {
