@@ -81,13 +81,13 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 
 ## Keys in a status
 
-Each link of \`linkseal.status/1\` names up to three keys by their CKN. They differ while a rotation
-runs.
+Each link of \`linkseal.status/1\` names up to three keys by their CKN. They differ while a
+rotation runs.
 
 - \`keyInUse\`: the key that MKA uses now (its principal CKN), as the router reported it last; null
   where no fresh look shows one. In an emergency this one counts.
-- \`ckn\`, with \`keyVersion\` and \`keyAgeDays\`: the key that was accepted last, by an enrolment, an
-  adoption or a finished rotation; null where none is.
+- \`ckn\`, with \`keyVersion\` and \`keyAgeDays\`: the key that was accepted last, by an enrolment,
+  an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.
 
 ## Versions

@@ -77,13 +77,14 @@ describe("on 27 February 2027", () => {
   });
 
   it("a scorecard still reads the vault, and every other list", async () => {
-    const { json, port, base, site } = stage(until("2027-02-26T00:00:00Z") + 2 * dayMs);
+    const { port, base, ...scene } = stage(until("2027-02-26T00:00:00Z") + 2 * dayMs);
     const read: ReadDocument = async (path, query) => {
-      const { status, body } = await json(management, `${path}?${new URLSearchParams(query)}`);
+      const asked = `${path}?${new URLSearchParams(query)}`;
+      const { status, body } = await scene.json(management, asked);
       if (status !== 200) throw new RangeError(`${path}: ${JSON.stringify(body)}`);
       return body;
     };
-    const parts = { read, scopes: [base], ports: [port], vault: site.vault.base };
+    const parts = { read, scopes: [base], ports: [port], vault: scene.site.vault.base };
     const { lists } = await readEstate(parts, never);
     expect(Object.values(lists).map(({ kind }) => kind)).not.toContain("unread");
     expect(lists.vaults).toMatchObject({ kind: "read", items: [{ name: "kv-demo" }] });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CampaignShape } from "#agent/api/shape.ts";
-import { keysText, shortCkn } from "#agent/ckn-text.ts";
+import { shortCkn } from "#agent/ckn-text.ts";
 import { agree } from "#agent/cli/agreement.ts";
 import { completion } from "#agent/cli/completion.ts";
 import { statusFindings } from "#agent/cli/doctor.ts";
@@ -83,16 +83,6 @@ describe("words for people", () => {
     ["0123456789abcdef01", "01234567…ef01"],
   ])("CKN %s is %s", (ckn, text) => {
     expect(shortCkn(ckn)).toBe(text);
-  });
-
-  it.each([
-    ["aa", "aa", "aa (1 d)"],
-    ["aa", "bb", "bb in use, aa accepted (1 d)"],
-    ["aa", null, "in use not known, aa accepted (1 d)"],
-    [null, "bb", "bb in use, none accepted"],
-    [null, null, undefined],
-  ])("accepted key %s and key in use %s are %s", (ckn, keyInUse, text) => {
-    expect(keysText({ ckn, keyInUse }, " (1 d)")).toBe(text);
   });
 
   it("stand below each other, whatever their colour", () => {

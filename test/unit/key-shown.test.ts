@@ -2,7 +2,7 @@
 // the router.
 
 import { describe, expect, it } from "vitest";
-import { shortCkn } from "#agent/ckn-text.ts";
+import { keysText, shortCkn } from "#agent/ckn-text.ts";
 import type { Paint } from "#agent/cli/paint.ts";
 import { statusText } from "#agent/cli/status-text.ts";
 import { pageSnapshot } from "#agent/page/snapshot.ts";
@@ -70,7 +70,17 @@ describe.each(["planned", "emergency"] as const)("in a rotation that is %s", (ur
   });
 });
 
-it("a router that nobody reaches reports no key in use", async () => {
+it.each([
+  ["aa", "aa", "aa (1 d)"],
+  ["aa", "bb", "bb in use, aa accepted (1 d)"],
+  ["aa", null, "in use not known, aa accepted (1 d)"],
+  [null, "bb", "bb in use, none accepted"],
+  [null, null, undefined],
+])("accepted key %s and key in use %s are %s", (ckn, keyInUse, text) => {
+  expect(keysText({ ckn, keyInUse }, " (1 d)")).toBe(text);
+});
+
+it("a router that cannot be reached reports no key in use", async () => {
   const pair = await Pair.adopted({ overlap: "keychain" });
   pair.link("primary").router.setFault("unreachable", true);
   await pair.run(120_000);
