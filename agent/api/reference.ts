@@ -63,6 +63,8 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 - Each socket serves 64 connections. The oldest one that has asked nothing yet makes room for a
   new one.
 - A client that goes away ends its question. A change that was accepted stays accepted.
+- \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once. Requests at the same
+  time, and within the 3 s after, share what was read; \`at\` of the keys is when that began.
 - Every answer is one JSON document: with status 200 the shape that the table names, else
   \`linkseal.error/1\`.
 
