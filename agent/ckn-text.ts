@@ -1,6 +1,25 @@
-// How a CKN is written where people read it.
+// How keys are named where people read of them: by CKN, never by value.
 
 /** `deadbeef…0001`: enough of a CKN to tell two keys apart. */
 export function shortCkn(ckn: string): string {
   return ckn.length <= 16 ? ckn : `${ckn.slice(0, 8)}…${ckn.slice(-4)}`;
+}
+
+/** CKNs of the accepted key of a link and of the one that MKA uses; null = none, not known. */
+export interface LinkKeys {
+  readonly ckn: string | null;
+  readonly keyInUse: string | null;
+}
+
+/**
+ * One name while both are the same, else both: `AAAA in use, BBBB accepted`. What `accepted` says
+ * of the accepted key, such as its age, follows it. undefined = there is no key.
+ */
+export function keysText({ ckn, keyInUse }: LinkKeys, accepted = ""): string | undefined {
+  if (ckn === null) {
+    return keyInUse === null ? undefined : `${shortCkn(keyInUse)} in use, none accepted`;
+  }
+  if (ckn === keyInUse) return `${shortCkn(ckn)}${accepted}`;
+  const used = keyInUse === null ? "in use not known" : `${shortCkn(keyInUse)} in use`;
+  return `${used}, ${shortCkn(ckn)} accepted${accepted}`;
 }

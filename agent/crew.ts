@@ -30,12 +30,14 @@ import {
 } from "./desired.ts";
 import { FarWatch } from "./far-watch.ts";
 import type { Intent } from "./intent/intent.ts";
-import { type JournalRecord, type Memory, openCampaign } from "./journal/memory.ts";
+import { type JournalRecord, type Memory, named, openCampaign } from "./journal/memory.ts";
 import { KeyWatch, type KeyWatchParts, type UsedUntil } from "./key-watch.ts";
+import { type KeySurvey, surveyKeys } from "./keys/check.ts";
 import { Lookout, type LookoutParts } from "./lookout.ts";
 import type { Plan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
+import { SharedAnswer } from "./shared-answer.ts";
 import { TunnelAuths } from "./tunnel-auth.ts";
 import { TunnelDrains } from "./tunnel-drain.ts";
 import type { Turns } from "./turns.ts";
@@ -104,6 +106,7 @@ export class Crew {
   readonly backupProofs: BackupProofs;
   readonly #farWatch: FarWatch;
   readonly #keyWatch: KeyWatch;
+  readonly #keySurvey: SharedAnswer<KeySurvey>;
   /** By group: when the policy looks at the vault again, and when a due rotation begins. */
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
@@ -120,6 +123,7 @@ export class Crew {
     const hint = (device: string): void => this.#wakes.get(device)?.abort();
     this.lookout = new Lookout({ ...parts, desired, hint }, before?.lookout);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
+    this.#keySurvey = new SharedAnswer(parts.world.clock, (signal) => this.#survey(signal));
     this.#reconcilers = new Map(
       desired.devices.map(({ name }) => [
         name,
@@ -181,6 +185,11 @@ export class Crew {
     const { world, vault, memory, intent } = this.#parts;
     const { desired, number } = intent;
     return { world, desired, intent: number, lookout: this.lookout, vault, memory };
+  }
+
+  /** The keys of all links as the vault has them; who asks at the same time shares one round. */
+  keySurvey(signal: AbortSignal): Promise<KeySurvey> {
+    return this.#keySurvey.get(signal);
   }
 
   /** What is in use and has a last day, as far as a real vault told it. */
@@ -373,6 +382,18 @@ export class Crew {
     if (enrolment.kind !== "nothing") return enrolment;
     const change = beginChange(parts, group, { asked: undefined, acceptsRisk });
     return change.kind === "nothing" ? await this.#rotationDue(group, signal) : change;
+  }
+
+  #survey(signal: AbortSignal): Promise<KeySurvey> {
+    const { vault, memory, world, intent } = this.#parts;
+    const { bindings } = memory();
+    const bound = (link: DesiredLink) => named(bindings, linkId(link));
+    const asked = { vault, bound, entropy: world.entropy, now: world.clock.wall() };
+    return surveyKeys(
+      asked,
+      intent.desired.groups.flatMap(({ links }) => links),
+      signal,
+    );
   }
 
   #jitter(mostMs: number): number {

@@ -1,5 +1,6 @@
 // Key Vault versions to a KeyRef, and a KeyRef to its octets: the only place that reads key values.
 
+import { createHmac } from "node:crypto";
 import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver, SecretRef } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -166,6 +167,24 @@ export async function readCak(vault: KeyVault, id: string, signal: AbortSignal):
     );
   }
   return Secret.take("cak", octets);
+}
+
+/**
+ * Tells equal CAKs apart without keeping one: HMAC-SHA-256 of its octets under a key that the
+ * caller drew for one comparison. It stays in memory, goes into no text, and dies with the key.
+ */
+export async function cakDigest(
+  vault: KeyVault,
+  id: string,
+  digestKey: Secret,
+  signal: AbortSignal,
+): Promise<string> {
+  using cak = await readCak(vault, id, signal);
+  return cak.use((octets) => digestKey.use((key) => hmac(key, octets)));
+}
+
+function hmac(key: Readonly<Uint8Array>, octets: Readonly<Uint8Array>): string {
+  return createHmac("sha256", key).update(octets).digest("base64");
 }
 
 /** Azure documents upper-case digits alone; what it makes of others it does not say. */

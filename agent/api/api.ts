@@ -72,7 +72,7 @@ export const routes: Readonly<Record<string, Route>> = {
   },
   "GET /v1/keys": {
     role: "view",
-    title: "Keys in use, by link, with their versions and ages (linkseal.keys/1)",
+    title: "Accepted keys, by link, with versions and ages, and the keys in use (linkseal.keys/1)",
     run: async ({ agent, now, signal }) => await keyReport(agent, now, signal),
   },
   "GET /v1/psk": {

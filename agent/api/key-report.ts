@@ -1,19 +1,20 @@
 // The keys of every link: which versions, how old, and who uses them; never a value.
 
 import { LinksealError } from "#hal/error.ts";
-import { strongValue } from "#hal/model.ts";
+import { type MkaSession, strongValue } from "#hal/model.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { isoTime } from "../health/status-time.ts";
 import { type Binding, named } from "../journal/memory.ts";
-import { checkKeys, type KeyCheck, type KeyFinding } from "../keys/check.ts";
+import type { KeyCheck, KeyFinding } from "../keys/check.ts";
 import { type LinkView, portOf } from "../link-view.ts";
 import { generationOf } from "../vault.ts";
 
 interface KeyRow {
   readonly link: string;
+  /** Of the accepted key, as all that follows; null = none is accepted. */
   readonly ckn: string | null;
   readonly cakVersion: string | null;
   readonly generation: number | null;
@@ -21,6 +22,8 @@ interface KeyRow {
   readonly enabled: boolean | null;
   readonly notAfter: string | null;
   readonly usedBy: readonly ("router" | "farEnd")[];
+  /** CKN of MKA's principal actor; null = not known. */
+  readonly keyInUse: string | null;
   /** The newest pair that could be used now; null = there is none. */
   readonly newest: {
     readonly ckn: string;
@@ -33,6 +36,8 @@ interface KeyRow {
 
 export interface KeyReport {
   readonly schema: "linkseal.keys/1";
+  /** When the vault was asked: who asks again at once is told the same. */
+  readonly at: string;
   readonly keys: readonly KeyRow[];
 }
 
@@ -46,24 +51,24 @@ export async function keyReport(
   now: WallTime,
   signal: AbortSignal,
 ): Promise<KeyReport> {
-  if (crew === undefined) return { schema: "linkseal.keys/1", keys: [] };
-  const { vault, desired, lookout } = crew.beginParts();
+  if (crew === undefined) return { schema: "linkseal.keys/1", at: isoTime(now), keys: [] };
+  const { lookout } = crew;
   const bound = (link: DesiredLink): Binding | undefined => named(memory.bindings, linkId(link));
-  const links = desired.groups.flatMap((group) => group.links);
-  const checks = await checkKeys({ vault, bound, now }, links, signal);
+  const { at, checks, vault } = await crew.keySurvey(signal);
   const rows = checks.map(async (check) => {
     const { link } = check;
     const binding = bound(link);
     const version = await versionOf(vault, link, binding, signal);
     return rowOf({ check, binding, version, view: lookout.view(link), now });
   });
-  return { schema: "linkseal.keys/1", keys: await Promise.all(rows) };
+  return { schema: "linkseal.keys/1", at: isoTime(at), keys: await Promise.all(rows) };
 }
 
 /** The same as an operator sees it who has a vault and no agent. */
 export function vaultReport(checks: readonly KeyCheck[], now: WallTime): KeyReport {
   const unseen = { binding: undefined, version: undefined, view: undefined, now };
-  return { schema: "linkseal.keys/1", keys: checks.map((check) => rowOf({ check, ...unseen })) };
+  const keys = checks.map((check) => rowOf({ check, ...unseen }));
+  return { schema: "linkseal.keys/1", at: isoTime(now), keys };
 }
 
 /** The CAK version that the link runs on; what the vault refuses is told by the check. */
@@ -102,6 +107,7 @@ function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
     enabled: version?.enabled ?? null,
     notAfter: version?.expires === undefined ? null : isoTime(version.expires),
     usedBy: usersOf(link, binding, view),
+    keyInUse: sessionOf(link, view)?.principalCkn ?? null,
     newest:
       newest === undefined
         ? null
@@ -112,6 +118,11 @@ function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
           },
     finding: finding ?? null,
   };
+}
+
+function sessionOf(link: DesiredLink, view: LinkView | undefined): MkaSession | undefined {
+  const port = portOf(view?.state, link.port);
+  return port === undefined ? undefined : strongValue(port.session);
 }
 
 function usersOf(

@@ -63,6 +63,8 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 - Each socket serves 64 connections. The oldest one that has asked nothing yet makes room for a
   new one.
 - A client that goes away ends its question. A change that was accepted stays accepted.
+- \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once. Requests at the same
+  time, and within the 3 s after, share what was read; \`at\` of the keys is when that began.
 - Every answer is one JSON document: with status 200 the shape that the table names, else
   \`linkseal.error/1\`.
 
@@ -78,6 +80,17 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 - \`next\` is the next safe command.
 - Status 400 is a mistake in the request, 403 a request that this socket does not take, 413 a
   request that is too long, and 409 every other refusal.
+
+## Keys in a status
+
+Each link of \`linkseal.status/1\` names up to three keys by their CKN. They differ while a
+rotation runs.
+
+- \`keyInUse\`: the key that MKA uses now (its principal CKN), as the router reported it last; null
+  where no fresh look shows one. In an emergency this one counts.
+- \`ckn\`, with \`keyVersion\` and \`keyAgeDays\`: the key that was accepted last, by an enrolment,
+  an adoption or a finished rotation; null where none is.
+- \`keyNext\`: the key that the running campaign brings in; null where there is none.
 
 ## Versions
 

@@ -8,7 +8,7 @@ import { type Desired, type DesiredLink, linkId } from "../desired.ts";
 import { hostClock } from "../host/clock.ts";
 import { followingClock, hostDialer, hostEntropy } from "../host/host.ts";
 import type { Intent } from "../intent/intent.ts";
-import { checkKeys, type KeyCheck } from "../keys/check.ts";
+import { type KeyCheck, surveyKeys } from "../keys/check.ts";
 import type { MakeParts } from "../keys/make.ts";
 import { readConfig } from "./config-file.ts";
 import type { VaultOptions } from "./credential-option.ts";
@@ -52,8 +52,9 @@ export async function checkVault(
   const { desired, parts } = await openVault(session, options);
   const at = parts.now();
   const links = desired.groups.flatMap((group) => group.links);
-  const asked = { vault: parts.vault, bound: () => undefined, now: at };
-  return { checks: await checkKeys(asked, links, neverStopped), at };
+  const asked = { ...parts, bound: () => undefined, now: at };
+  const { checks } = await surveyKeys(asked, links, neverStopped);
+  return { checks, at };
 }
 
 async function desiredOf(session: Session, file: string | undefined): Promise<Desired> {

@@ -1,7 +1,7 @@
 // A status in words: verdicts, why, what runs, and the next command. Takes readable text only.
 
 import type { CampaignShape } from "../api/shape.ts";
-import { shortCkn } from "../ckn-text.ts";
+import { keysText } from "../ckn-text.ts";
 import type { Status } from "../health/status.ts";
 import type { Paint } from "./paint.ts";
 import { columns, spanText } from "./text.ts";
@@ -63,14 +63,14 @@ function groupLines(group: Group, at: string, paint: Paint): string[] {
 }
 
 function linkRow(link: Link, paint: Paint): string[] {
-  const { ckn, keyAgeDays, suite, ages } = link;
-  const age = keyAgeDays === null ? "" : ` (${keyAgeDays} d)`;
+  const { keyAgeDays, suite, ages } = link;
+  const key = keysText(link, keyAgeDays === null ? "" : ` (${keyAgeDays} d)`);
   return [
     link.name,
     paint.verdict(link.verdict),
     `${link.device} ${link.port}`,
     suite ?? "no suite in use",
-    ckn === null ? "no key" : `key ${shortCkn(ckn)}${age}`,
+    key === undefined ? "no key" : `key ${key}`,
     paint.faint(`router ${ageText(ages.controlPlaneMs)}, far end ${ageText(ages.farEndMs)}`),
   ];
 }

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { KeyReport } from "../api/key-report.ts";
-import { shortCkn } from "../ckn-text.ts";
+import { keysText, shortCkn } from "../ckn-text.ts";
 import type { MadeKey } from "../keys/make.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { usage } from "./failure.ts";
@@ -54,7 +54,7 @@ async function listKeys(options: Common): Promise<void> {
     const head = ["link", "ckn", "version", "generation", "days", "enabled", "until", "used by"];
     const cells = keys.map((key) => [
       key.link,
-      key.ckn === null ? "-" : shortCkn(key.ckn),
+      keysText(key) ?? "-",
       key.cakVersion ?? "-",
       key.generation === null ? "-" : String(key.generation),
       key.ageDays === null ? "-" : String(key.ageDays),

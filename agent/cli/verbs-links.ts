@@ -1,7 +1,7 @@
 // status, links and tunnels: how everything stands.
 
 import type { Command } from "commander";
-import { shortCkn } from "../ckn-text.ts";
+import { keysText } from "../ckn-text.ts";
 import type { Status } from "../health/status.ts";
 import { usage } from "./failure.ts";
 import { paintFor } from "./paint.ts";
@@ -106,7 +106,7 @@ async function linksText(
     paint.verdict(row.verdict),
     `${row.device} ${row.port}`,
     row.suite ?? "-",
-    row.ckn === null ? "-" : shortCkn(row.ckn),
+    keysText(row) ?? "-",
     row.keyAgeDays === null ? "-" : String(row.keyAgeDays),
     ageText(row.ages.controlPlaneMs),
     row.frames?.rxOk ?? "-",

@@ -108,8 +108,8 @@ const tables = {
   },
 } satisfies Readonly<Record<string, Names>>;
 
-type Algorithm = keyof typeof tables;
-const algorithms = Object.keys(tables) as Algorithm[];
+export type Algorithm = keyof typeof tables;
+export const algorithms = Object.keys(tables) as Algorithm[];
 
 /** Bounds of ARM. */
 const lifeMin = { saLifeTimeSeconds: 300, saDataSizeKilobytes: 1024 } as const;
@@ -247,15 +247,20 @@ function forbidden(policy: AzurePolicy): readonly PolicyFault[] {
 
 /** Why a policy needs a waiver, each reason with its clause; empty = it needs none. */
 export function weaknesses(policy: AzurePolicy): readonly string[] {
-  const advised = algorithms.flatMap((field) => {
-    const level = levels[field][policy[field]];
-    if (level === undefined) return [];
-    return [`${field} ${policy[field]} (${clauses[field]}: ${level.toUpperCase()})`];
+  return algorithms.flatMap((field) => {
+    const why = weaknessOf(field, policy[field]);
+    return why === undefined ? [] : [`${field} ${policy[field]} (${why})`];
   });
-  const noGroup = "pfsGroup None (one stolen key opens all that was recorded)";
-  // 3DES has blocks of 64 bits (RFC 8247 leaves it at MAY).
-  const small = policy.ikeEncryption === "DES3" ? ["ikeEncryption DES3 (blocks of 64 bits)"] : [];
-  return [...small, ...advised, ...(policy.pfsGroup === "None" ? [noGroup] : [])];
+}
+
+/** What is said against one word of a policy, in any field of it; undefined = nothing. */
+export function weaknessOf(field: Algorithm, word: string): string | undefined {
+  const level = Object.hasOwn(levels[field], word) ? levels[field][word] : undefined;
+  if (level !== undefined) return `${clauses[field]}: ${level.toUpperCase()}`;
+  // RFC 8247 leaves 3DES at MAY.
+  if (field === "ikeEncryption" && word === "DES3") return "blocks of 64 bits";
+  if (field === "pfsGroup" && word === "None") return "one stolen key opens all that was recorded";
+  return undefined;
 }
 
 /** For a policy without faults. */

@@ -10,7 +10,7 @@ import { ownPathOf } from "../campaign/own-path.ts";
 import type { Crew } from "../crew.ts";
 import { type AzureSettings, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import { type Binding, named, openCampaign } from "../journal/memory.ts";
-import { checkKeys, type KeyCheck } from "../keys/check.ts";
+import type { KeyCheck } from "../keys/check.ts";
 import { clockSkewMs, portOf } from "../link-view.ts";
 import { waitsTooShort } from "../proof-time.ts";
 import { readCkn } from "../vault.ts";
@@ -32,7 +32,7 @@ export async function doctorReport(
 ): Promise<DoctorReport> {
   const { crew } = agent;
   if (crew === undefined) return { schema: "linkseal.doctor/1", findings: [] };
-  const { desired, lookout, vault } = crew.beginParts();
+  const { desired, lookout } = crew.beginParts();
   const links = desired.groups.flatMap((group) => group.links);
   await Promise.all([
     ...desired.devices.map(({ name }) => lookout.look(name, signal)),
@@ -40,7 +40,7 @@ export async function doctorReport(
   ]);
   const bound = (link: DesiredLink): Binding | undefined =>
     named(agent.memory.bindings, linkId(link));
-  const checks = await checkKeys({ vault, bound, now }, links, signal);
+  const { checks, vault } = await crew.keySurvey(signal);
   const findings = [
     ...vaultWay(checks),
     ...desired.devices.flatMap(({ name }) => deviceFindings(crew, name, now)),

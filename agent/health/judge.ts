@@ -2,7 +2,7 @@
 // a status.
 
 import { errorRows, isErrorCode } from "#hal/error.ts";
-import { strongValue } from "#hal/model.ts";
+import { type KeyRef, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { campaignReport } from "../api/campaign-report.ts";
@@ -417,6 +417,8 @@ export class Judge {
           health: healthOf(links, link),
           look: crew.lookout.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
+          next: nextKey(agent, link),
+          staleAfterMs: desired.health.staleAfterMs,
           keyCreated: this.#created(link),
           sighted: crew.lookout.sight(link),
         })),
@@ -460,6 +462,12 @@ function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
   const health = links.get(linkId(link));
   if (health === undefined) throw new Error(`no link ${linkId(link)} in the accepted intent`);
   return health;
+}
+
+/** What a link that is not done yet waits for, or runs on already. */
+function nextKey({ memory }: Agent, { group, name }: DesiredLink): KeyRef | undefined {
+  const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
+  return entry?.outcome === undefined ? entry?.new.key : undefined;
 }
 
 function rotationOf(agent: Agent, group: string): Readonly<Record<string, unknown>> | null {

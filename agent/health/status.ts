@@ -7,7 +7,14 @@ import type { DesiredLink } from "../desired.ts";
 import type { Sighted } from "../lookout.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
-import { type LinkHealth, type Reason, type TunnelHealth, type Verdict, worstOf } from "./model.ts";
+import {
+  isSolid,
+  type LinkHealth,
+  type Reason,
+  type TunnelHealth,
+  type Verdict,
+  worstOf,
+} from "./model.ts";
 import { isoTime, wholeDays } from "./status-time.ts";
 import { nextFor, type Severity, type WarningCode } from "./warning-rows.ts";
 import type { VisibleWarning } from "./warnings.ts";
@@ -20,6 +27,10 @@ export interface LinkStatusInput {
   readonly health: LinkHealth;
   readonly look: MacsecPort | undefined;
   readonly expected: KeyRef | undefined;
+  /** The key that a running campaign brings in; undefined = there is none. */
+  readonly next: KeyRef | undefined;
+  /** A session that was read longer ago reports no key in use. */
+  readonly staleAfterMs: number;
   /** When the version of the expected CAK was made; undefined = not known. */
   readonly keyCreated: WallTime | undefined;
   readonly sighted?: Sighted | undefined;
@@ -73,9 +84,14 @@ export interface LinkStatus {
     readonly farEndMs: number | null;
   };
   readonly suite: CipherSuite | null;
+  /** CKN, CAK version and age of the accepted key; null = none is accepted. */
   readonly ckn: string | null;
   readonly keyVersion: string | null;
   readonly keyAgeDays: number | null;
+  /** CKN of MKA's principal actor (IEEE 802.1X-2020); null = not known. */
+  readonly keyInUse: string | null;
+  /** CKN that the running campaign brings in; null = none. */
+  readonly keyNext: string | null;
   readonly mka: {
     readonly livePeers: number;
     readonly principalCkn: string | null;
@@ -220,7 +236,7 @@ function blind(wall: WallTime, reason: Reason): Status {
 }
 
 function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkStatus {
-  const { link, health, look, expected, keyCreated, sighted } = input;
+  const { link, health, look, expected, next, keyCreated, sighted } = input;
   const suite = look === undefined ? undefined : strongValue(look.liveSuite);
   return {
     name: link.name,
@@ -237,10 +253,19 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
     ckn: expected?.ckn ?? null,
     keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
     keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
+    keyInUse: keyInUse(input, now),
+    // A change of settings keeps the key, and a key that was accepted is next no more.
+    keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
     mka: mkaStatus(look),
     frames: framesStatus(look),
     azure: sighted === undefined ? null : azureStatus(sighted, now),
   };
+}
+
+/** The bound key is no answer: while a campaign runs the link may have left it long ago. */
+function keyInUse({ look, staleAfterMs }: LinkStatusInput, now: Instant): string | null {
+  if (look === undefined || !isSolid(look.session, now, staleAfterMs)) return null;
+  return look.session.value.principalCkn ?? null;
 }
 
 function azureStatus({ sight, at }: Sighted, now: Instant): NonNullable<LinkStatus["azure"]> {

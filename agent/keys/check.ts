@@ -2,12 +2,14 @@
 // or an operator with their own right.
 
 import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { WallTime } from "#hal/world.ts";
+import type { Entropy, WallTime } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { isoTime } from "../health/status-time.ts";
 import type { Binding } from "../journal/memory.ts";
-import { assertDistinct, type ChosenKey, chooseKey, isLowerCase } from "../vault.ts";
+import { type ChosenKey, cakDigest, chooseKey, isLowerCase } from "../vault.ts";
+import { VaultOnce } from "./vault-once.ts";
 
 export interface KeyFinding {
   readonly code: string;
@@ -29,27 +31,56 @@ export const endsSoonMs = 30 * 86_400_000;
 
 export interface CheckParts {
   readonly vault: KeyVault;
+  readonly entropy: Entropy;
   /** What the link runs on; undefined = nothing is known of that. */
   readonly bound: (link: DesiredLink) => Binding | undefined;
   readonly now: WallTime;
 }
 
-/** Changes nothing anywhere; what the vault refuses is a finding. */
-export async function checkKeys(
+/** One round of questions about the keys of many links. */
+export interface KeySurvey {
+  /** When it began. */
+  readonly at: WallTime;
+  readonly checks: readonly KeyCheck[];
+  /** As the round asked it: what it was told already is not asked for again. It has no CAK. */
+  readonly vault: KeyVault;
+}
+
+/**
+ * Changes nothing anywhere; what the vault refuses is a finding. Each list of versions and each
+ * value is asked for once, and a CAK is wiped as soon as its link is judged.
+ */
+export async function surveyKeys(
   parts: CheckParts,
   links: readonly DesiredLink[],
   signal: AbortSignal,
-): Promise<readonly KeyCheck[]> {
-  const checks: KeyCheck[] = [];
-  for (const link of links) checks.push(await checkOne(parts, link, signal));
-  return await Promise.all(checks.map((check) => againstOthers(parts, check, checks, signal)));
+): Promise<KeySurvey> {
+  const vault = new VaultOnce(parts.vault);
+  // Drawn for this round, and wiped with it: no digest can be compared with one of another round.
+  using digestKey = Secret.take("digest key", parts.entropy.bytes(32));
+  const judged: Judged[] = [];
+  for (const link of links) {
+    try {
+      judged.push(await judgeOne({ ...parts, vault }, link, digestKey, signal));
+    } finally {
+      await vault.wipe(link.key.cak);
+    }
+  }
+  return { at: parts.now, checks: toldApart(judged), vault };
 }
 
-async function checkOne(
+interface Judged {
+  readonly check: KeyCheck;
+  /** Of the CAK of `newest`, under the key of the round; undefined = there is none. */
+  readonly digest: string | undefined;
+}
+
+async function judgeOne(
   parts: CheckParts,
   link: DesiredLink,
+  digestKey: Secret,
   signal: AbortSignal,
-): Promise<KeyCheck> {
+): Promise<Judged> {
   try {
     const { vault, now, bound } = parts;
     const newest = await chooseKey(vault, link, now, signal, bound(link)?.key);
@@ -57,29 +88,31 @@ async function checkOne(
       rolledBack(link, newest, parts.bound(link)) ??
       (await expiring(parts, link, newest, signal)) ??
       (await lowerCase(parts, link, newest, signal));
-    return { link, newest, finding };
+    const digest = await cakDigest(vault, newest.key.cakSecretId, digestKey, signal);
+    return { check: { link, newest, finding }, digest };
   } catch (error) {
-    return { link, newest: undefined, finding: findingOf(error, link) };
+    const finding = findingOf(error, link);
+    return { check: { link, newest: undefined, finding }, digest: undefined };
   }
 }
 
 /** The same CAK or CKN on two links is told at both. */
-async function againstOthers(
-  { vault }: CheckParts,
-  check: KeyCheck,
-  all: readonly KeyCheck[],
-  signal: AbortSignal,
-): Promise<KeyCheck> {
-  if (check.newest === undefined) return check;
-  for (const other of all) {
-    if (other === check || other.newest === undefined) continue;
-    try {
-      await assertDistinct(vault, [check.newest.key, other.newest.key], signal);
-    } catch (error) {
-      return { ...check, newest: undefined, finding: findingOf(error, check.link) };
-    }
-  }
-  return check;
+function toldApart(judged: readonly Judged[]): readonly KeyCheck[] {
+  const uses = new Map<string, number>();
+  const namesOf = ({ check, digest }: Judged): readonly string[] =>
+    check.newest === undefined ? [] : [`CKN ${check.newest.key.ckn}`, `CAK ${digest}`];
+  for (const name of judged.flatMap(namesOf)) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return judged.map((each) => {
+    const { check } = each;
+    if (namesOf(each).every((name) => uses.get(name) === 1)) return check;
+    return { ...check, newest: undefined, finding: findingOf(sharedKey(check.link), check.link) };
+  });
+}
+
+function sharedKey(link: DesiredLink): LinksealError {
+  const text = "two links have the same CKN or the same CAK";
+  const details = { effect: "none", where: linkId(link), next: "linkseal keys check" } as const;
+  return new LinksealError("vault.reusedCkn", text, details);
 }
 
 function findingOf(error: unknown, link: DesiredLink): KeyFinding {

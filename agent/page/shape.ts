@@ -42,7 +42,7 @@ export interface PageLink {
   readonly drained: boolean | null;
   /** Of each key on the port. */
   readonly keys: readonly { readonly ckn: string; readonly role: string }[] | null;
-  /** When the key in use was made; null = not known. */
+  /** When the accepted key was made; null = not known. */
   readonly keyCreatedAt: number | null;
   readonly keyMaxAgeMs: number | null;
   readonly newest: LinkSample | null;

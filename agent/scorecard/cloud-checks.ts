@@ -3,6 +3,7 @@
 import type { ScorecardFacts } from "./edge-checks.ts";
 import { gatewaysOf } from "./edge-checks.ts";
 import { at, type Resource } from "./estate.ts";
+import { loginRules } from "./login-rules.ts";
 import {
   failed,
   listAt,
@@ -10,6 +11,7 @@ import {
   type Outcome,
   overAll,
   proven,
+  sameId,
   textAt,
   together,
   unverifiable,
@@ -98,23 +100,6 @@ export function frontDoorTls({ estate }: Facts): Outcome {
   ]);
 }
 
-export function frontDoorWaf({ estate }: Facts): Outcome {
-  const { frontDoors, policies } = estate.lists;
-  if (policies.kind === "unread") return overAll(policies, "security policy", () => proven());
-  return overAll(frontDoors, "Front Door", (profile) => {
-    const name = nameOf(profile);
-    const id = String(profile["id"]).toLowerCase();
-    const mine = policies.items.filter(
-      (policy) =>
-        String(policy["id"]).toLowerCase().startsWith(`${id}/`) &&
-        textAt(policy, "properties", "parameters", "wafPolicy", "id") !== undefined &&
-        listAt(policy, "properties", "parameters", "associations").length > 0,
-    );
-    if (mine.length > 0) return proven(`${name} has a firewall policy on its domains`);
-    return failed(`${name} has no firewall policy`, `put a WAF policy on the domains of ${name}`);
-  });
-}
-
 export function frontDoorOrigins({ estate }: Facts): Outcome {
   return overAll(estate.lists.origins, "Front Door origin", (origin) => {
     const name = nameOf(origin);
@@ -144,22 +129,35 @@ export function appGatewayTls({ estate }: Facts): Outcome {
     if (plain("backendHttpSettingsCollection")) {
       return failed(`${name} speaks plain HTTP to its backends`, next);
     }
-    const least = textAt(properties, "sslPolicy", "minProtocolVersion") ?? "";
-    const policy = textAt(properties, "sslPolicy", "policyName") ?? "";
-    if (goodTls.test(least) || goodPolicy.test(policy)) return proven(`${name} has TLS end to end`);
-    return failed(`${name} takes TLS older than 1.2`, next);
+    if (!isNewTls(at(properties, "sslPolicy"))) {
+      return failed(`${name} takes TLS older than 1.2`, next);
+    }
+    const profiles = listAt(properties, "httpListeners").flatMap((listener) => {
+      const id = textAt(listener, "properties", "sslProfile", "id");
+      return id === undefined ? [] : profileOf(properties, name, id);
+    });
+    return together([proven(`${name} has TLS end to end`), ...profiles]);
   });
 }
 
-export function appGatewayWaf({ estate }: Facts): Outcome {
-  return overAll(estate.lists.appGateways, "Application Gateway", (gateway) => {
-    const name = nameOf(gateway);
-    const policy = textAt(gateway, "properties", "firewallPolicy", "id");
-    if (policy !== undefined) return proven(`${name} has a firewall policy`);
-    const config = at(gateway, "properties", "webApplicationFirewallConfiguration", "enabled");
-    if (config === true) return proven(`${name} has its own firewall switched on`);
-    return failed(`${name} has no firewall policy`, `put a WAF policy on ${name}`);
-  });
+/** A listener with a profile takes the policy of that, where it has one, and not the gateway's. */
+function profileOf(properties: unknown, name: string, id: string): readonly Outcome[] {
+  const found = listAt(properties, "sslProfiles").find((each) => sameId(at(each, "id"), id));
+  const next = `set TLS 1.2 as minimum of every SSL profile of ${name}`;
+  if (found === undefined) {
+    return [unverifiable(`a listener of ${name} has an SSL profile that is not shown`, next)];
+  }
+  const policy = at(found, "properties", "sslPolicy") ?? undefined;
+  if (policy === undefined || isNewTls(policy)) return [];
+  const profile = wordOf(at(found, "name"));
+  return [
+    failed(`a listener of ${name} takes TLS older than 1.2, by SSL profile ${profile}`, next),
+  ];
+}
+
+function isNewTls(policy: unknown): boolean {
+  const least = textAt(policy, "minProtocolVersion") ?? "";
+  return goodTls.test(least) || goodPolicy.test(textAt(policy, "policyName") ?? "");
 }
 
 export function bastion({ estate }: Facts): Outcome {
@@ -179,39 +177,8 @@ export function bastion({ estate }: Facts): Outcome {
       if (!isPublic) return proven(`${name} has no public address`);
       return failed(`${name} has a public address`, `take the public address of ${name} away`);
     }),
-    overAll(securityGroups, "network security group", (group) => {
-      const name = nameOf(group);
-      const open = listAt(group, "properties", "securityRules").some(letsLoginIn);
-      if (!open) return proven(`${name} lets nobody in from the Internet to 22 or 3389`);
-      const next = `close 22 and 3389 to the Internet in ${name}`;
-      return failed(`${name} lets the Internet in to 22 or 3389`, next);
-    }),
+    overAll(securityGroups, "network security group", loginRules),
   ]);
-}
-
-const everywhere = /^(\*|Internet|Any|0\.0\.0\.0\/0|::\/0)$/i;
-
-function letsLoginIn(rule: unknown): boolean {
-  const { properties } = (rule ?? {}) as { readonly properties?: unknown };
-  if (at(properties, "access") !== "Allow" || at(properties, "direction") !== "Inbound")
-    return false;
-  const sources = both(properties, "sourceAddressPrefix", "sourceAddressPrefixes");
-  if (!sources.some((source) => everywhere.test(source))) return false;
-  const ports = both(properties, "destinationPortRange", "destinationPortRanges");
-  return ports.some((range) => covers(range, 22) || covers(range, 3389));
-}
-
-/** Azure names one in one place and several in another. */
-function both(properties: unknown, one: string, many: string): readonly string[] {
-  const single = textAt(properties, one);
-  const all = listAt(properties, many).filter((each) => typeof each === "string");
-  return [...(single === undefined ? [] : [single]), ...all];
-}
-
-function covers(range: string, port: number): boolean {
-  if (range === "*") return true;
-  const [from = Number.NaN, to = from] = range.split("-").map(Number);
-  return from <= port && port <= to;
 }
 
 export const notAtEdge =

@@ -1,7 +1,8 @@
 // Checks that rest on what the agent sees at the edge, with Azure's own side where it may be read.
 
+import { type Algorithm, algorithms, weaknessOf } from "../config/ipsec-policy.ts";
 import type { Verdict } from "../health/model.ts";
-import { at, type Estate, isVault, principalsOf, type Resource } from "./estate.ts";
+import { at, type Estate, isVault, type Listed, principalsOf, type Resource } from "./estate.ts";
 import {
   failed,
   listAt,
@@ -121,6 +122,7 @@ function vaultSettings(vault: Resource): Outcome {
   const { properties } = vault;
   const wanted: readonly (readonly [string, boolean])[] = [
     ["soft delete", at(properties, "enableSoftDelete") === true],
+    ["purge protection", at(properties, "enablePurgeProtection") === true],
     ["Azure RBAC", at(properties, "enableRbacAuthorization") === true],
     [
       "a firewall that denies by default",
@@ -165,14 +167,10 @@ export function leastPrivilege({ estate, vault }: Facts): Outcome {
   return together([carried, allowed]);
 }
 
-const weakWords = /^(DES3?|MD5|SHA1|None|DHGroup1|DHGroup2|PFS1|PFS2)$/;
-const policyFields = ["ikeEncryption", "ikeIntegrity", "dhGroup", "ipsecEncryption"] as const;
-const moreFields = ["ipsecIntegrity", "pfsGroup"] as const;
-
 export function ipsecPolicies({ tunnels, estate }: Facts): Outcome {
   return together([
     ...tunnels.map(tunnelOf),
-    overAll(ipsecOf(estate), "IPsec connection", (connection) => {
+    overAll(connectionsOf(estate, "IPsec", "Vnet2Vnet"), "IPsec connection", (connection) => {
       const name = nameOf(connection);
       const next = `give ${name} IKEv2 and a custom policy: linkseal explain weak-policy`;
       if (at(connection, "properties", "connectionProtocol") !== "IKEv2") {
@@ -182,15 +180,20 @@ export function ipsecPolicies({ tunnels, estate }: Facts): Outcome {
       if (policies.length === 0)
         return failed(`${name} takes every policy that Azure offers`, next);
       const weak = policies.flatMap((policy) =>
-        [...policyFields, ...moreFields].filter((field) => {
-          const value = at(policy, field);
-          return typeof value !== "string" || weakWords.test(value);
+        algorithms.filter((field) => {
+          const word = at(policy, field);
+          return typeof word !== "string" || isWeak(field, word);
         }),
       );
       if (weak.length === 0) return proven(`${name} has IKEv2 and a strong policy of its own`);
       return failed(`${name} has a weak ${weak.join(", ")}`, next);
     }),
   ]);
+}
+
+/** By the same table as a policy of the config; what the config refuses outright is weak too. */
+function isWeak(field: Algorithm, word: string): boolean {
+  return word === "None" || weaknessOf(field, word) !== undefined;
 }
 
 function tunnelOf({ name, verdict, codes }: EdgeTunnel): Outcome {
@@ -203,12 +206,14 @@ function tunnelOf({ name, verdict, codes }: EdgeTunnel): Outcome {
   return failed(`${name} is ${verdict}${why}`, next);
 }
 
-function ipsecOf({ lists }: Estate) {
+/** Both ends of a `Vnet2Vnet` connection are gateways of Azure, and it is IPsec all the same. */
+function connectionsOf({ lists }: Estate, ...types: readonly ("IPsec" | "Vnet2Vnet")[]): Listed {
   const { connections } = lists;
   if (connections.kind === "unread") return connections;
-  const items = connections.items.filter(
-    (each) => at(each, "properties", "connectionType") === "IPsec",
-  );
+  const items = connections.items.filter((each) => {
+    const type = at(each, "properties", "connectionType");
+    return types.some((wanted) => wanted === type);
+  });
   return { ...connections, items };
 }
 
@@ -223,7 +228,7 @@ export function privatePeering({ tunnels, estate }: Facts): Outcome {
       if (verdict === "unknown") return unverifiable(`the routes of ${name} are unknown`, next);
       return proven(`no route in the clear leads to what ${name} protects`);
     }),
-    overAll(ipsecOf(estate), "IPsec connection", (connection) =>
+    overAll(connectionsOf(estate, "IPsec"), "IPsec connection", (connection) =>
       at(connection, "properties", "useLocalAzureIpAddress") === true
         ? proven(`${nameOf(connection)} uses the gateway's private address`)
         : failed(
@@ -282,14 +287,44 @@ export function monitored({ estate, ports }: Facts): Outcome {
       const mine = alerts.items.filter((alert) =>
         listAt(alert, "properties", "scopes").some((scope) => sameId(scope, id)),
       );
-      const next = `create an alert rule on the metrics of ${name}`;
-      if (mine.some((alert) => at(alert, "properties", "enabled") === true)) {
-        return proven(`an alert rule watches ${name}`);
-      }
-      if (mine.length > 0) return failed(`every alert rule of ${name} is off`, next);
-      return unverifiable(`no alert rule of ${name} in the scopes that were read`, next);
+      return alertsOf(id, name, mine);
     }),
   );
+}
+
+/** What tells of a lost line or session; all the other metrics go on as if nothing had happened. */
+const lossMetrics = {
+  port: ["LineProtocol", "RxLightLevel", "TxLightLevel"],
+  circuit: ["ArpAvailability", "BgpAvailability"],
+} as const;
+
+function alertsOf(id: string, name: string, mine: readonly Resource[]): Outcome {
+  const isPort = /\/expressRoute(Ports|Lags)\//i.test(id);
+  const metrics: readonly string[] = lossMetrics[isPort ? "port" : "circuit"];
+  const wanted = metrics.join(" or ");
+  const next = `create an alert rule on ${wanted} of ${name}, with an action group`;
+  if (mine.length === 0) {
+    return unverifiable(`no alert rule of ${name} in the scopes that were read`, next);
+  }
+  const on = mine.filter((alert) => at(alert, "properties", "enabled") === true);
+  if (on.length === 0) return failed(`every alert rule of ${name} is off`, next);
+  const watching = on.filter((alert) =>
+    listAt(alert, "properties", "criteria", "allOf").some((criterion) =>
+      metrics.some((metric) => sameId(metric, at(criterion, "metricName"))),
+    ),
+  );
+  if (watching.length === 0) {
+    return unverifiable(`no alert rule of ${name} that was read watches ${wanted}`, next);
+  }
+  const tells = watching.some((alert) =>
+    listAt(alert, "properties", "actions").some(
+      (action) => textAt(action, "actionGroupId") !== undefined,
+    ),
+  );
+  if (tells) return proven(`an alert rule watches ${name} and has an action group`);
+  // A processing rule may add one, and is not read.
+  const why = `no alert rule on ${wanted} of ${name} has an action group: who gets it is not known`;
+  return unverifiable(why, next);
 }
 
 export function vpnBackup({ tunnels, estate }: Facts): Outcome {

@@ -32,7 +32,13 @@ const lists = {
   firewalls: ["Microsoft.Network/azureFirewalls", networkVersion],
   routeTables: ["Microsoft.Network/routeTables", networkVersion],
   appGateways: ["Microsoft.Network/applicationGateways", networkVersion],
-  vaults: ["Microsoft.KeyVault/vaults", "2023-07-01"],
+  gatewayFirewalls: [
+    "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies",
+    networkVersion,
+  ],
+  frontDoorFirewalls: ["Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "2024-02-01"],
+  // Every older one retires on 27 February 2027.
+  vaults: ["Microsoft.KeyVault/vaults", "2026-02-01"],
   alerts: ["Microsoft.Insights/metricAlerts", "2018-03-01"],
   frontDoors: ["Microsoft.Cdn/profiles", cdnVersion],
 } as const satisfies Readonly<Record<string, readonly [string, string]>>;

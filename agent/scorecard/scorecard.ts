@@ -8,12 +8,10 @@ import { isoTime } from "../health/status-time.ts";
 import { named } from "../journal/memory.ts";
 import {
   appGatewayTls,
-  appGatewayWaf,
   bastion,
   centralInspection,
   frontDoorOrigins,
   frontDoorTls,
-  frontDoorWaf,
   networkEncryption,
   notAtEdge,
   pointToSite,
@@ -30,6 +28,7 @@ import {
   vpnBackup,
 } from "./edge-checks.ts";
 import { blindEstate, readEstate } from "./estate.ts";
+import { appGatewayWaf, frontDoorWaf } from "./firewall-checks.ts";
 import type { Outcome } from "./outcome.ts";
 
 interface Row {
@@ -238,7 +237,7 @@ async function factsOf(agent: Agent, signal: AbortSignal): Promise<ScorecardFact
         name: linkId(link),
         verdict: shown?.verdict ?? ("unknown" as const),
         codes: shown?.reasons.map(({ code }) => code) ?? [],
-        ckn: shown?.mka?.principalCkn ?? null,
+        ckn: shown?.keyInUse ?? null,
         meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
         farEnd: peer === undefined ? undefined : { ageMs, admin: peer.state.admin, ids },
       };

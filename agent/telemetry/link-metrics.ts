@@ -291,9 +291,22 @@ const ownRows = [
     read: (snapshot) => ofLinks(snapshot, (link) => figure(link, flag(link.status.ckn !== null))),
   },
   {
+    name: "linkseal_key_in_use",
+    kind: "gauge",
+    help: "Which key MKA uses: 1 for that one; absent = not known.",
+    labels: [...linkLabels, "key"],
+    read: (snapshot) =>
+      ofLinks(snapshot, (link) => {
+        const { ckn, keyNext, keyInUse } = link.status;
+        if (keyInUse === null) return [];
+        const used = keyInUse === ckn ? "accepted" : keyInUse === keyNext ? "next" : "other";
+        return oneOf(idOf(link), ["accepted", "next", "other"], used);
+      }),
+  },
+  {
     name: "linkseal_key_created_timestamp_seconds",
     kind: "gauge",
-    help: "When the vault made the CAK version in use.",
+    help: "When the vault made the CAK version of the accepted key.",
     labels: linkLabels,
     read: (snapshot) =>
       ofLinks(snapshot, (link) =>

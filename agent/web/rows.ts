@@ -1,6 +1,7 @@
 // Every link and tunnel as a row: verdict, path, figures, and why it is not protected.
 
 import { type ComponentChild, h } from "preact";
+import { keysText } from "../ckn-text.ts";
 import type { PageLink, PageTunnel } from "../page/shape.ts";
 import { badge } from "./glyph.ts";
 import { frameRates, type History, last, rates } from "./history.ts";
@@ -13,7 +14,7 @@ import {
 } from "./model.ts";
 import { fact, pathPicture, reasonList } from "./pieces.ts";
 import { Row } from "./row.ts";
-import { daysText, percentText, rateText, shortCkn, spanText } from "./words.ts";
+import { daysText, percentText, rateText, spanText } from "./words.ts";
 
 export interface RowParts {
   readonly moment: Moment;
@@ -35,9 +36,10 @@ export function linkRow(
 ): ComponentChild {
   const { moment, chosen } = parts;
   const id = `${group}/${status.name}`;
-  const { verdict, reasons, ckn, mka, device, port } = status;
+  const { verdict, reasons, ckn, keyInUse, mka, device, port } = status;
   const { azureLink = "", drained = null } = link ?? {};
-  const told = [moment.isStale, verdict, reasons, ckn, mka, device, port, azureLink, drained];
+  const keys = [ckn, keyInUse];
+  const told = [moment.isStale, verdict, reasons, keys, mka, device, port, azureLink, drained];
   return row({ kind: "link", id, name: status.name, chosen, told }, () => {
     const now = verdictNow(verdict, moment);
     const ends = {
@@ -87,12 +89,17 @@ function warnAbove(rate: number | null): string {
   return rate !== null && rate > 0 ? "loud" : "";
 }
 
-export function keyText(status: StatusLink, link: PageLink | undefined, { now }: Moment): string {
-  if (status.ckn === null) return "none known";
+/** What was seen some time ago is no key in use. */
+export function keyText(
+  { ckn, keyInUse }: StatusLink,
+  link: PageLink | undefined,
+  { now, isStale }: Moment,
+): string {
   const { keyCreatedAt = null, keyMaxAgeMs = null } = link ?? {};
   const age = keyCreatedAt === null ? "age not known" : daysText(now - keyCreatedAt);
   const most = keyMaxAgeMs === null ? "" : ` of ${daysText(keyMaxAgeMs)}`;
-  return `${shortCkn(status.ckn)}, ${age}${most}`;
+  const seen = { ckn, keyInUse: isStale ? null : keyInUse };
+  return keysText(seen, `, ${age}${most}`) ?? "none known";
 }
 
 export function tunnelRow(

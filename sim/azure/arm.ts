@@ -32,6 +32,7 @@ import { changeOf, linksOf, newPort, type PortRecord, portDocument } from "./por
 import { Posture } from "./posture.ts";
 import { type SharedKeyOperation, SharedKeys } from "./shared-keys.ts";
 import type { Tokens } from "./tokens.ts";
+import { typeOf, versionsOf } from "./versions.ts";
 
 export interface ArmOptions {
   readonly site: Site;
@@ -50,12 +51,6 @@ interface Operation {
   readonly id: string;
 }
 
-/** A LAG is younger than a port. */
-const versions = {
-  expressRoutePorts: "2018-08-01",
-  expressRouteLags: "2026-01-01",
-};
-const versionLast = "2026-01-01";
 const retryVirtualS = 10;
 
 export class Arm {
@@ -95,6 +90,8 @@ export class Arm {
     }
     const insights = "/providers/microsoft.insights/metrics";
     const path = `/${route.segments.join("/")}`.toLowerCase();
+    const unpublished = this.#unpublished(path, version);
+    if (unpublished !== undefined) return unpublished;
     if (path.endsWith(insights)) return this.#metrics(path.slice(0, -insights.length), route);
     if (path.includes("/providers/microsoft.network/locations/")) return this.#poll(path);
     return (
@@ -102,6 +99,17 @@ export class Arm {
       this.#sharedKey(request, route, path, version) ??
       this.#other(route, path)
     );
+  }
+
+  #unpublished(path: string, version: string): AzureReply | undefined {
+    const type = typeOf(path);
+    const versions = versionsOf(type, this.#options.site.clock.wall());
+    if (versions === undefined || versions.includes(version)) return undefined;
+    const text =
+      `No registered resource provider found for location 'westus' and API version ` +
+      `'${version}' for type '${type.slice(type.indexOf("/") + 1)}'. ` +
+      `The supported api-versions are '${versions.join(", ")}'.`;
+    return bad("NoRegisteredProviderFound", text);
   }
 
   // The real one answers with the key as well, and so a client must do without looking at it.
@@ -164,10 +172,6 @@ export class Arm {
     if (id === "") return undefined;
     const record = this.ports.get(id);
     if (record === undefined) return notFound(path);
-    if (version < versions[record.kind] || version > versionLast) {
-      const text = `No registered resource provider found for API version '${version}'.`;
-      return bad("NoRegisteredProviderFound", text);
-    }
     if (method === "PUT" && below === "") return this.#put(record, request.body, version);
     if (method !== "GET") return notAllowed(method);
     return this.#got(record, below);

@@ -105,6 +105,12 @@ export class Posture {
       [`${network}/azurefirewalls`]: row(["inspection"], () => this.#firewalls()),
       [`${network}/routetables`]: row(["inspection"], () => this.#routes()),
       [`${network}/applicationgateways`]: row(["gatewayTls", "gatewayWaf"], () => this.#gateways()),
+      [`${network}/applicationgatewaywebapplicationfirewallpolicies`]: row(["gatewayWaf"], () => [
+        this.#firewallPolicy("ApplicationGateway", "app", { state: "Enabled" }),
+      ]),
+      [`${network}/frontdoorwebapplicationfirewallpolicies`]: row(["frontDoorWaf"], () => [
+        this.#firewallPolicy("FrontDoor", "waf", { enabledState: "Enabled" }),
+      ]),
       [`${network}/bastionhosts`]: row(["bastion"], () => this.#bastions()),
       [`${network}/networkinterfaces`]: row(["publicAddresses"], () => this.#interfaces()),
       [`${network}/networksecuritygroups`]: row(["openPorts"], () => this.#rules()),
@@ -182,6 +188,14 @@ export class Posture {
         ...(waf ? { firewallPolicy: { id: firewall } } : {}),
       }),
     ];
+  }
+
+  #firewallPolicy(kind: "ApplicationGateway" | "FrontDoor", name: string, state: JsonObject) {
+    const type = `Microsoft.Network/${kind}WebApplicationFirewallPolicies`;
+    return this.#resource(type, name, {
+      policySettings: { ...state, mode: "Prevention", requestBodyCheck: true },
+      provisioningState: "Succeeded",
+    });
   }
 
   #bastions(): readonly JsonObject[] {
@@ -322,12 +336,32 @@ export class Posture {
 
   #alerts(): readonly JsonObject[] {
     const { site } = this.#parts;
-    const scopes = [
-      ...site.plan.groups.map(({ expressRoutePort }) => expressRoutePort),
-      ...circuitsOf(site).map(({ id }) => id),
+    return [
+      ...site.plan.groups.map(({ expressRoutePort }) =>
+        this.#alert(expressRoutePort, "LineProtocol"),
+      ),
+      ...circuitsOf(site).map(({ id }) => this.#alert(id, "BgpAvailability")),
     ];
-    const enabled = this.#good("alerts");
-    return [this.#resource("Microsoft.Insights/metricAlerts", "light", { enabled, scopes })];
+  }
+
+  #alert(scope: string, metricName: string): JsonObject {
+    const criterion = {
+      ...{ criterionType: "StaticThresholdCriterion", name: "lost", metricName, dimensions: [] },
+      ...{ operator: "LessThan", threshold: 1, timeAggregation: "Average" },
+    };
+    const odata = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria";
+    return this.#resource(
+      "Microsoft.Insights/metricAlerts",
+      `${metricName}-${scope.split("/").at(-1)}`,
+      {
+        ...{ enabled: this.#good("alerts"), severity: 1, scopes: [scope] },
+        ...{ evaluationFrequency: "PT1M", windowSize: "PT5M" },
+        criteria: { "odata.type": odata, allOf: [criterion] },
+        actions: [
+          { actionGroupId: `${this.#base}/providers/Microsoft.Insights/actionGroups/night` },
+        ],
+      },
+    );
   }
 
   #frontRoutes(): readonly JsonObject[] {

@@ -246,7 +246,7 @@ describe("keys in a real vault", () => {
 describe("what was said of keys", () => {
   it("has CKNs in it and no CAK", () => {
     const text = said.join("\n");
-    const named = /(?:CKN |"ckn":")[0-9a-f]{64}/g;
+    const named = /(?:CKN |"(?:ckn|keyInUse)":")[0-9a-f]{64}/g;
     expect(text.match(named)?.length).toBeGreaterThan(8);
     expect(text.replaceAll(named, "").match(/[0-9a-f]{64}/i)).toBeNull();
   });

@@ -82,6 +82,11 @@ export const lendings: readonly Lending[] = [
   },
   {
     path: "agent/vault.ts",
+    line: "return cak.use((octets) => digestKey.use((key) => hmac(key, octets)));",
+    why: "compares CAKs in memory without keeping one; the digest is shown nowhere",
+  },
+  {
+    path: "agent/vault.ts",
     line: "return value.use((bytes) => bytes.some((byte) => byte >= 0x61 && byte <= 0x66));",
     why: "tells the case of digits and nothing else",
   },

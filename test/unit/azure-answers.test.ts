@@ -3,10 +3,11 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DesiredLink, linkId } from "#agent/desired.ts";
-import { checkKeys } from "#agent/keys/check.ts";
+import { surveyKeys } from "#agent/keys/check.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
+import { Prng } from "#sim/prng.ts";
 import type { PutOptions } from "#sim/vault.ts";
 import { AzureAgentBench } from "./azure-agent-bench.ts";
 import { vaultRows } from "./azure-answer-rows.ts";
@@ -288,10 +289,9 @@ describe("a pair in lower case", () => {
     const links = own.agent.intent?.desired.groups.flatMap((each) => each.links) ?? [];
     const bound = (link: DesiredLink) => own.agent.memory.bindings[linkId(link)];
     const now = own.azure.site.clock.wall();
-    const checked = await own.settle(
-      checkKeys({ vault: own.azure.vault, bound, now }, links, never),
-    );
-    expect(checked.map(({ finding }) => finding?.text)).toEqual([
+    const asked = { vault: own.azure.vault, bound, entropy: new Prng("digests"), now };
+    const { checks } = await own.settle(surveyKeys(asked, links, never));
+    expect(checks.map(({ finding }) => finding?.text)).toEqual([
       "it is written in lower case, and Azure documents upper-case hexadecimal alone",
       undefined,
     ]);

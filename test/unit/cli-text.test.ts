@@ -145,6 +145,8 @@ const status: Status = {
           ckn: "00112233445566778899",
           keyVersion: "v1",
           keyAgeDays: 12,
+          keyInUse: "00112233445566778899",
+          keyNext: null,
           mka: null,
           frames: null,
           azure: null,

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/desired.ts";
 import type { Binding } from "#agent/journal/memory.ts";
-import { checkKeys } from "#agent/keys/check.ts";
+import { surveyKeys } from "#agent/keys/check.ts";
 import { generateKey, type MakeParts, pairKey } from "#agent/keys/make.ts";
 import { chooseKey } from "#agent/vault.ts";
 import { simKeyStore } from "#drivers/index.ts";
@@ -70,8 +70,8 @@ class Desktop {
   }
 
   async findings(): Promise<readonly (string | undefined)[]> {
-    const parts = { vault: this.vault, bound: () => undefined, now: this.site.clock.wall() };
-    const checks = await this.run(checkKeys(parts, both, never));
+    const parts = { ...this.parts, bound: () => undefined, now: this.site.clock.wall() };
+    const { checks } = await this.run(surveyKeys(parts, both, never));
     return checks.map(({ finding }) => finding?.code);
   }
 
@@ -336,8 +336,9 @@ describe("the check", () => {
       ...{ key, created, since: created, settings: primary.settings },
       ...{ intent: 1, how: "rotated", generation: (generation ?? 0) + 3 },
     };
-    const parts = { vault: desk.vault, bound: () => binding, now: desk.site.clock.wall() };
-    const [check] = await desk.run(checkKeys(parts, [primary], never));
+    const parts = { ...desk.parts, bound: () => binding, now: desk.site.clock.wall() };
+    const { checks } = await desk.run(surveyKeys(parts, [primary], never));
+    const [check] = checks;
     expect(check?.finding?.text).toContain("an older key was put back");
   });
 });

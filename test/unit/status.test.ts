@@ -6,7 +6,7 @@ import { isoTime, wholeDays } from "#agent/health/status-time.ts";
 import type { Share } from "#agent/health/tunnel-bundle.ts";
 import type { VisibleWarning } from "#agent/health/warnings.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { at, evidence, idle, key, link, moving, over } from "./health-evidence.ts";
+import { at, evidence, idle, key, link, moving, otherKey, over } from "./health-evidence.ts";
 
 const utc = (text: string): WallTime => new Date(text).getTime() as WallTime;
 const wall = utc("2026-11-24T10:00:00Z");
@@ -18,6 +18,8 @@ const input = (course = moving): LinkStatusInput => {
     health: deriveLinkHealth(seen),
     look: seen.looks.at(-1),
     expected: key,
+    next: undefined,
+    staleAfterMs: 30_000,
     keyCreated: utc("2026-11-12T09:00:00Z"),
   };
 };
@@ -69,6 +71,7 @@ describe("status as JSON", () => {
         `{"name":"primary","device":"edge-a","port":"et-0/0/0","verdict":"protected",` +
         `"reasons":[],"ages":{"controlPlaneMs":800,"dataPlaneMs":800,"farEndMs":null},` +
         `"suite":"gcm-aes-xpn-256","ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
+        `"keyInUse":"${hex}","keyNext":null,` +
         `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},` +
         `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"},` +
         `"azure":null}]}],` +
@@ -176,9 +179,37 @@ describe("status as JSON", () => {
       ckn: null,
       keyVersion: null,
       keyAgeDays: null,
+      keyInUse: null,
+      keyNext: null,
       mka: null,
       frames: null,
     });
+  });
+
+  it("shows the key that MKA uses beside the accepted one, and the one that comes", () => {
+    const course = over(moving, () => ({ session: { principalCkn: otherKey.ckn } }));
+    const between = { ...input(course), next: otherKey };
+    const keys = { ckn: key.ckn, keyInUse: otherKey.ckn, keyNext: otherKey.ckn };
+    expect(status([between]).groups[0]?.links[0]).toMatchObject(keys);
+  });
+
+  it("knows no next key in a change of settings, which keeps the key", () => {
+    expect(status([{ ...input(), next: key }]).groups[0]?.links[0]?.keyNext).toBeNull();
+  });
+
+  it("knows no key in use from a look that is stale, weak or without a principal actor", () => {
+    const { session } = input().look ?? {};
+    if (session?.kind !== "known") throw new Error("no session");
+    const ageMs = at(100_000) - session.at;
+    const stale = { ...input(), staleAfterMs: ageMs - 1 };
+    const weakly = { ...input().look, session: { ...session, weak: true } } as const;
+    const weak = { ...input(), look: weakly } as LinkStatusInput;
+    const none = input(over(moving, () => ({ session: { principalCkn: undefined } })));
+    for (const each of [stale, weak, none]) {
+      expect(status([each]).groups[0]?.links[0]).toMatchObject({ ckn: key.ckn, keyInUse: null });
+    }
+    const fresh = { ...input(), staleAfterMs: ageMs };
+    expect(status([fresh]).groups[0]?.links[0]?.keyInUse).toBe(key.ckn);
   });
 
   it("without an accepted intent is unknown, with the way out", () => {
