@@ -1,71 +1,75 @@
-// One answer to all who ask while it is being made, and for a moment after: who asks again and
-// again costs no more than who asks once.
+// One answer to all who ask while it waits to be made: a client that asks again and again costs no
+// more than one that asks once, and an answer is never older than its request.
 
 import type { Clock, Instant } from "#hal/world.ts";
+import { instantAfter } from "#hal/world.ts";
 
 interface Round<T> {
   readonly answer: Promise<T>;
   readonly stop: AbortController;
-  waiting: number;
-  /** undefined = it is under way. */
-  madeAt: Instant | undefined;
+  asking: number;
 }
 
 export class SharedAnswer<T> {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Pick<Clock, "now" | "sleep">;
   readonly #make: (signal: AbortSignal) => Promise<T>;
-  #round: Round<T> | undefined;
+  /** The round that has not begun: the only one whose answer is newer than a request of now. */
+  #next: Round<T> | undefined;
+  /** Settles once the round before has ended, however it ended. */
+  #before: Promise<unknown> = Promise.resolve();
+  #mayBeginAt: Instant | undefined;
 
-  constructor(clock: Pick<Clock, "now">, make: (signal: AbortSignal) => Promise<T>) {
+  constructor(clock: Pick<Clock, "now" | "sleep">, make: (signal: AbortSignal) => Promise<T>) {
     this.#clock = clock;
     this.#make = make;
   }
 
   /**
-   * Rejects with the reason of `signal` once that aborts; the round goes on for the others, and
-   * ends with the last of them. A round that failed is made again for the next who asks.
+   * Rejects with the reason of `signal` once that aborts; the round goes on for the other callers,
+   * and ends with the last of them. A failed round rejects for those alone who asked for it.
    */
   async get(signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
-    const round = this.#standing() ?? this.#begin();
+    this.#next ??= this.#schedule();
+    const round = this.#next;
     const { promise: left, reject } = Promise.withResolvers<never>();
     const leave = (): void => reject(signal.reason);
     signal.addEventListener("abort", leave, { once: true });
-    round.waiting += 1;
+    round.asking += 1;
     try {
       return await Promise.race([round.answer, left]);
     } finally {
       signal.removeEventListener("abort", leave);
-      round.waiting -= 1;
-      if (round.waiting === 0 && round.madeAt === undefined) this.#end(round);
+      round.asking -= 1;
+      if (round.asking === 0) this.#leave(round);
     }
   }
 
-  #standing(): Round<T> | undefined {
-    const round = this.#round;
-    if (round?.madeAt === undefined) return round;
-    return this.#clock.now() - round.madeAt < keptMs ? round : undefined;
-  }
-
-  #begin(): Round<T> {
+  #schedule(): Round<T> {
     const stop = new AbortController();
-    const answer = this.#make(stop.signal);
-    const round: Round<T> = { answer, stop, waiting: 0, madeAt: undefined };
-    this.#round = round;
-    answer.then(
-      () => {
-        round.madeAt = this.#clock.now();
-      },
-      () => this.#end(round),
-    );
+    const round: Round<T> = { answer: this.#run(stop.signal), stop, asking: 0 };
+    this.#before = round.answer.catch(() => undefined);
     return round;
   }
 
-  #end(round: Round<T>): void {
-    if (this.#round === round) this.#round = undefined;
+  async #run(signal: AbortSignal): Promise<T> {
+    await this.#before;
+    const waitMs = (this.#mayBeginAt ?? this.#clock.now()) - this.#clock.now();
+    if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
+    signal.throwIfAborted();
+    this.#next = undefined;
+    try {
+      return await this.#make(signal);
+    } finally {
+      this.#mayBeginAt = instantAfter(this.#clock.now(), restMs);
+    }
+  }
+
+  #leave(round: Round<T>): void {
+    if (this.#next === round) this.#next = undefined;
     round.stop.abort(new Error("all who asked have left"));
   }
 }
 
-/** A person who asks twice in a row sees a change; who asks a thousand times a second does not. */
-const keptMs = 3_000;
+/** From the end of one round to the beginning of the next. */
+const restMs = 3_000;
