@@ -11,9 +11,9 @@ const section = "## Try it";
 
 /** Throws where README has no such section, or shows no command there. */
 export function commandsOf(readme: string): readonly Command[] {
-  const text = readme.split(`\n${section}\n`)[1]?.split(/\n#{1,2} /)[0] ?? "";
+  const text = readme.split(`\n${section}\n`)[1]?.split("\n## ")[0] ?? "";
   const block = /^```sh\n(.*?)^```$/ms.exec(text)?.[1] ?? "";
-  const lines = block.split("\n").map((line) => line.replace(/\s+#\s.*$/, "").trim());
+  const lines = block.split("\n").map((line) => line.replace(/(^|\s+)#\s.*$/, "").trim());
   const commands = lines.filter((line) => line !== "");
   if (commands.length === 0) throw new Error(`README shows no command below "${section}"`);
   return commands.map((line) => ({

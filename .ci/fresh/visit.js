@@ -1,5 +1,5 @@
 // Runs inside a fresh root, on its own Node: types a command of README as a reader would.
-// `visit.js to-its-end LINE` or `visit.js until-interrupted LINE`; plain JavaScript for an old Node.
+// `visit.js to-its-end LINE` or `visit.js until-interrupted LINE`; for Debian's own, older Node.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
