@@ -6,6 +6,7 @@ import { commandsOf } from "../../.ci/fresh/commands.ts";
 import { quoted, script } from "../../.ci/fresh/enter.ts";
 import { npmNeeds } from "../../.ci/fresh/npm.ts";
 import { formatCosts, readCosts } from "../costs.ts";
+import { commandLines } from "../readme-commands.ts";
 
 describe("README's own commands", () => {
   it("are those two that a new clone is promised to run", () => {
@@ -29,6 +30,21 @@ describe("README's own commands", () => {
     ["a block in the next section only", "# x\n\n## Try it\n\n## Next\n\n```sh\nnpm test\n```\n"],
   ])("are missed where there is %s", (_what, readme) => {
     expect(() => commandsOf(readme)).toThrow('README shows no command below "## Try it"');
+  });
+});
+
+describe("the commands of a document", () => {
+  it("are those of its blocks and sentences, each once, without comments", () => {
+    const text = [
+      "Type `npm start`, `npx --no -- x --json` or `linkseal status`; `linkseal size --sku A`.",
+      "```sh\nnpm start -- --once   # to its end\n# words\nlinkseal links\n```",
+      "```console\n$ linkseal links\nnothing\n$ cat /tmp/linkseal-demo-aB3/x\n```",
+      "```yaml\nversion: 1\n```",
+    ].join("\n\n");
+    expect(commandLines(text)).toEqual([
+      ...["npm start -- --once", "linkseal links", "cat FOLDER/x"],
+      ...["npx --no -- x --json", "linkseal size --sku A"],
+    ]);
   });
 });
 
