@@ -64,6 +64,6 @@ export function enter(visit: Visit): number {
     ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script(visit)],
     { stdio: ["ignore", "inherit", "inherit"] },
   );
-  if (error !== undefined) throw error;
+  if (error !== undefined) throw new Error(`unshare does not start: ${error.message}`);
   return status ?? 1;
 }

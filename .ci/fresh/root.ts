@@ -11,13 +11,13 @@ export interface Root {
   readonly suite: string;
   readonly packages: readonly string[];
   /** Command lines that are run inside, once the packages are installed. */
-  readonly then?: readonly string[];
+  readonly setup?: readonly string[];
 }
 
 /** Makes it, as root, if it is not there as described. Returns what it contains, in words. */
-export function makeRoot({ folder, label, suite, packages, then = [] }: Root): string {
+export function makeRoot({ folder, label, suite, packages, setup = [] }: Root): string {
   const words = `${suite} with ${packages.join(", ")}`;
-  const content = `${[words, ...then].join("\n")}\n`;
+  const content = `${[words, ...setup].join("\n")}\n`;
   if (existsSync(folder) && existsSync(label) && readFileSync(label, "utf8") === content) {
     return words;
   }
@@ -29,7 +29,7 @@ export function makeRoot({ folder, label, suite, packages, then = [] }: Root): s
   execFileSync("mmdebstrap", ["--quiet", "--variant=minbase", include, suite, fresh], {
     stdio: ["ignore", "ignore", "inherit"],
   });
-  for (const line of then) {
+  for (const line of setup) {
     execFileSync("chroot", [fresh, "sh", "-ec", line], { stdio: ["ignore", "ignore", "inherit"] });
   }
   rmSync(folder, { recursive: true, force: true });

@@ -28,7 +28,7 @@ const root = {
   label: join(cache, "ROOT"),
   suite: "trixie",
   packages: ["nodejs", "npm", "git", "ca-certificates", "passwd"],
-  then: [
+  setup: [
     `groupadd --gid ${user.gid} reader`,
     `useradd --uid ${user.uid} --gid ${user.gid} --no-create-home reader`,
     `mkdir -p ${places.map((path) => `'${path}'`).join(" ")}`,

@@ -122,14 +122,15 @@ function certificateFile(): string {
 function fakeCli(): void {
   const query = "api-version=2019-08-01&resource=https%3A%2F%2Fvault.azure.net";
   writeFileSync(
-    join(home, "az"),
-    `#!${process.execPath}
-const headers = { "x-identity-header": process.env.TOKEN_HEADER };
+    join(home, "az.mjs"),
+    `const headers = { "x-identity-header": process.env.TOKEN_HEADER };
 const reply = await fetch(\`\${process.env.TOKEN_PLACE}?${query}\`, { headers });
 const { access_token: accessToken, expires_on } = await reply.json();
 console.log(JSON.stringify({ accessToken, expires_on: Number(expires_on), tokenType: "Bearer" }));
 `,
   );
+  // The line of an interpreter ends at the first blank, which the path of a clone may have.
+  writeFileSync(join(home, "az"), `#!/bin/sh\nexec '${process.execPath}' '${home}/az.mjs'\n`);
   chmodSync(join(home, "az"), 0o755);
 }
 

@@ -157,14 +157,15 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
 
   it("linkseal events -f follows until it is interrupted", async () => {
     const life = await begun(first.type("linkseal events -f"), "campaign-done");
+    expect(life.dead).toBe(false);
     interrupt(life);
     await life.ended;
   });
 
   it("npm takes no flag for itself that follows the command's name", async () => {
     const alias = /^alias linkseal='(.*)'$/m.exec(readme)?.[1] ?? "";
-    const { child, said } = await first.run(`${alias} config show --json`);
-    expect([child.exitCode, JSON.parse(said)]).toMatchObject([0, { schema: "linkseal.config/1" }]);
+    expect((await first.run(`${alias} --help`)).said).toContain("Usage: linkseal [options]");
+    expect((await first.run(`${alias} config show --json`)).said).toMatch(/^\{"schema":"linkseal/);
     const page = await first.run("npx --no -- linkseal page code");
     expect(page.said).toMatch(/type \w{4}-\w{4}-\w{4};/);
   });
