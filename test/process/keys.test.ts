@@ -181,8 +181,9 @@ describe("keys in a real vault", () => {
     const socket = join(home, "run/admin.sock");
     const body = { text: readFileSync(config, "utf8"), file: config, queue: false };
     await ask({ role: "admin", method: "POST", path: "/v1/apply", body, socket });
-    const seen = await run("keys", "check", "--json");
-    expect(newest(seen.out)).toEqual(newest(after.out));
+    const wanted = JSON.stringify(newest(after.out));
+    const seen = async (): Promise<string> => (await run("keys", "check", "--json")).out;
+    await until("the agent's look", async () => JSON.stringify(newest(await seen())) === wanted);
     await until("protection", async () => (await run("status", "--check")).exit === 0);
     // A far end is looked at more seldom than a router.
     const versions = JSON.stringify(newest(after.out).map((pair) => pair?.cakVersion));
