@@ -13,24 +13,24 @@ export interface Visit {
   readonly root: string;
   readonly seen: readonly Seen[];
   readonly user: { readonly uid: number; readonly gid: number };
+  /** All variables that it has; no argument of a program shows their values. */
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly argv: readonly string[];
 }
 
+const patienceMs = 3_600_000;
 const devices = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /** One word of a shell. */
 export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 /** A script for `sh` in namespaces of its own: mounts, then the program in that root. */
-export function script({ root, seen, user, environment, cwd, argv }: Visit): string {
+export function script({ root, seen, user, cwd, argv }: Visit): string {
   const inside = (path: string): string => quoted(`${root}${path}`);
   const bind = (from: string, at: string): string => `mount --bind ${quoted(from)} ${inside(at)}`;
   const readOnly = (at: string): string => `mount -o remount,bind,ro ${inside(at)}`;
-  const variables = Object.entries(environment).map(([name, value]) => quoted(`${name}=${value}`));
-  const words = ["env", "-i", ...variables, ...argv.map(quoted)].join(" ");
-  const program = `cd ${quoted(cwd)} && exec ${words}`;
+  const program = `cd ${quoted(cwd)} && exec ${argv.map(quoted).join(" ")}`;
   return [
     "set -eu",
     bind(root, ""),
@@ -52,17 +52,21 @@ export function script({ root, seen, user, environment, cwd, argv }: Visit): str
       ...(access === "read" ? [readOnly(at)] : []),
     ]),
     // Not exec: a shell as the first process takes the orphans of the others, Node would not.
-    `chroot --userspec=${user.uid}:${user.gid} --groups= ${quoted(root)} sh -c ${quoted(program)}`,
+    `PATH=$PATH:/usr/sbin:/sbin chroot --userspec=${user.uid}:${user.gid} --groups= \\`,
+    `  ${quoted(root)} env PATH="$PATH" sh -c ${quoted(program)}`,
     "exit $?",
   ].join("\n");
 }
 
-/** Its exit status; what it prints goes where our own output goes. */
+/** Its exit status; what it prints goes where our own output goes. Within an hour it is killed. */
 export function enter(visit: Visit): number {
   const { status, error } = spawnSync(
     "unshare",
     ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script(visit)],
-    { stdio: ["ignore", "inherit", "inherit"] },
+    {
+      ...{ env: visit.environment, timeout: patienceMs, killSignal: "SIGKILL" },
+      stdio: ["ignore", "inherit", "inherit"],
+    },
   );
   if (error !== undefined) throw new Error(`unshare does not start: ${error.message}`);
   return status ?? 1;

@@ -72,19 +72,16 @@ interface Variant {
   readonly npm: string | undefined;
 }
 
-/** False if a command failed; its report is then in that folder or is not. */
-function tryVariant(
-  { name, npm: own }: Variant,
-  work: string,
-  commands: readonly Command[],
-): boolean {
+/** Types it in a new clone, with a home that is empty; true if it ends as README promises. */
+function isKept({ name, npm: own }: Variant, { line, runs }: Command, work: string): boolean {
+  console.log(`\n== ${name}: ${line}`);
   for (const folder of ["clone", "home", "npm", "tmp"]) mkdirSync(join(work, folder));
   makeClone(work);
   const { environment, certificates } = npmNeeds(npm("config", "get", ...asked));
   if (certificates !== undefined) copyFileSync(certificates, join(work, "npm", "ca.pem"));
   const owned = ["clone", "home", "tmp"].map((folder) => join(work, folder));
   execFileSync("chown", ["-R", `${user.uid}:${user.gid}`, ...owned]);
-  execFileSync("chmod", ["755", work, join(work, "npm")]);
+  execFileSync("chmod", ["-R", "go+rX", join(work, "npm")]);
   const seen: Seen[] = [
     { from: join(work, "clone"), at: clone, access: "write" },
     { from: join(work, "home"), at: "/srv/reader", access: "write" },
@@ -94,26 +91,24 @@ function tryVariant(
     ...(own === undefined ? [] : [{ from: own, at: tool, access: "read" } as const]),
   ];
   const path = [...(own === undefined ? [] : [`${tool}/bin`]), "/usr/local/bin:/usr/bin:/bin"];
-  return commands.every(({ line, runs }) => {
-    console.log(`\n== ${name}: ${line}`);
-    const status = enter({
-      ...{ root: root.folder, seen, user, cwd: `${clone}/linkseal` },
-      argv: ["node", ".ci/fresh/visit.js", runs.replaceAll(" ", "-"), line],
-      environment: {
-        ...{ PATH: path.join(":"), HOME: "/srv/reader", LANG: "C" },
-        ...environment,
-        ...(certificates === undefined ? {} : { npm_config_cafile: "/srv/npm/ca.pem" }),
-      },
-    });
-    return status === 0;
+  const status = enter({
+    ...{ root: root.folder, seen, user, cwd: `${clone}/linkseal` },
+    argv: ["node", ".ci/fresh/visit.js", runs.replaceAll(" ", "-"), line],
+    environment: {
+      ...{ PATH: path.join(":"), HOME: "/srv/reader", LANG: "C" },
+      ...environment,
+      ...(certificates === undefined ? {} : { npm_config_cafile: "/srv/npm/ca.pem" }),
+    },
   });
+  return status === 0;
 }
 
 /** For `npm test -- --rest=FILE`, which runs what a fresh root cannot. */
-function keepReport(place: string): void {
+function keepReport(work: string): void {
+  const from = join(work, "clone", "linkseal", report.from);
   const to = join(repository, report.to);
   mkdirSync(dirname(to), { recursive: true });
-  copyFileSync(join(place, report.from), to);
+  if (existsSync(from)) copyFileSync(from, to);
 }
 
 function main(): number {
@@ -124,25 +119,24 @@ function main(): number {
   mkdirSync(cache, { recursive: true });
   console.log(`README's commands on a fresh ${makeRoot(root)}`);
   const commands = commandsOf(readFileSync(join(repository, "README.md"), "utf8"));
-  const variants = [
+  const variants: readonly Variant[] = [
     { name: "the npm of Debian", npm: undefined },
     { name: "the newest npm", npm: installNpm() },
   ];
-  const work = mkdtempSync(join(tmpdir(), "linkseal-fresh-"));
-  try {
-    const isGood = variants.every((variant, index) => {
-      const folder = join(work, String(index));
-      mkdirSync(folder);
-      const isKept = tryVariant(variant, folder, commands);
-      if (isKept) keepReport(join(folder, "clone", "linkseal"));
-      rmSync(folder, { recursive: true });
-      return isKept;
-    });
-    console.log(isGood ? "fresh root: README keeps its word" : "fresh root: failed");
-    return isGood ? 0 : 1;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  const isGood = variants.every((variant) =>
+    commands.every((command) => {
+      const work = mkdtempSync(join(tmpdir(), "linkseal-fresh-"));
+      try {
+        const isGoodHere = isKept(variant, command, work);
+        if (isGoodHere) keepReport(work);
+        return isGoodHere;
+      } finally {
+        rmSync(work, { recursive: true, force: true });
+      }
+    }),
+  );
+  console.log(isGood ? "fresh root: README keeps its word" : "fresh root: failed");
+  return isGood ? 0 : 1;
 }
 
 process.exitCode = main();
