@@ -1,15 +1,12 @@
 #!/usr/bin/env node
-// Starts linkseal on the Node that npm brought; plain JavaScript, as an older Node may run this.
+// Starts linkseal on the Node that npm installed; plain JavaScript, as an older Node reads this.
 
-import { spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
-import { constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { findNode, reportNoNode, runOn } from "./launcher.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const nodeMajorMin = 24;
 const here = fileURLToPath(import.meta.url);
 const args = process.argv.slice(2);
 // An agent mostly waits: a small heap costs it a little processor time and saves more than half of
@@ -41,53 +38,12 @@ function isNewest(stampMs) {
   });
 }
 
-async function runHere() {
-  if (flags.some((flag) => !process.execArgv.includes(flag))) {
-    // The same process, so that whoever started it still knows it by its id.
-    process.execve(process.execPath, [process.execPath, ...flags, here, ...args], process.env);
-  }
+const node = findNode();
+if (node === undefined) {
+  reportNoNode();
+} else if (node !== process.execPath || flags.some((flag) => !process.execArgv.includes(flag))) {
+  runOn(node, [...flags, here, ...args]);
+} else {
   const { main } = await import(pathToFileURL(entry()).href);
   process.exitCode = await main(args);
-}
-
-function npmNode() {
-  try {
-    const require = createRequire(import.meta.url);
-    const manifest = require.resolve(`node-linux-${process.arch}/package.json`);
-    return join(manifest, "..", "bin", "node");
-  } catch {
-    return undefined;
-  }
-}
-
-function runThere(node) {
-  const child = spawn(node, [...flags, here, ...args], { stdio: "inherit" });
-  // A terminal sends these to the whole group, so the child already has them.
-  const fromTerminal = process.stdin.isTTY ? ["SIGINT", "SIGQUIT"] : [];
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2", "SIGWINCH"]) {
-    process.on(signal, () => {
-      if (!fromTerminal.includes(signal)) child.kill(signal);
-    });
-  }
-  child.on("error", (error) => {
-    console.error(`linkseal: ${node} does not start: ${error.message}`);
-    process.exitCode = 1;
-  });
-  child.on("exit", (status, signal) => {
-    if (signal === null) process.exit(status ?? 1);
-    // Dies of the same signal, so that a shell or systemd sees what happened.
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
-    process.exitCode = 128 + (constants.signals[signal] ?? 0);
-  });
-}
-
-const node = Number.parseInt(process.versions.node, 10) >= nodeMajorMin ? undefined : npmNode();
-if (node !== undefined) {
-  runThere(node);
-} else if (Number.parseInt(process.versions.node, 10) >= nodeMajorMin) {
-  await runHere();
-} else {
-  console.error(`linkseal: needs Node ${nodeMajorMin} or newer; run "npm ci" in ${root}`);
-  process.exitCode = 1;
 }

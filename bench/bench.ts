@@ -22,6 +22,8 @@ export interface Bench {
   readonly figures: readonly Figure[];
   /** Runs in the machine of the kernel tier. */
   readonly inMachine?: true;
+  /** What this computer lacks for it, in one line; undefined = nothing. */
+  readonly whyNot?: () => string | undefined;
   /** Ends what the samples left running. */
   readonly close?: () => Promise<void>;
 }

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Life } from "../test/process/life.ts";
 import type { Bench } from "./bench.ts";
 
 const command = join(import.meta.dirname, "..", "agent", "bin.js");
@@ -18,7 +19,7 @@ async function startAgent(): Promise<void> {
     agent.kill("SIGKILL");
     rmSync(home, { recursive: true, force: true });
   });
-  await new Promise((resolve) => agent.stdout.once("data", resolve));
+  await new Life(agent).ready();
   agent.unref();
   agent.stdout.destroy();
 }

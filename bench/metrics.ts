@@ -4,9 +4,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { get } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as rest } from "node:timers/promises";
+import { whyLacking } from "../test/machine/place.ts";
 import { Watcher } from "./agent/watcher.ts";
 import type { Bench } from "./bench.ts";
 
+const exporterName = "prometheus-node-exporter";
 const links = 20;
 const speed = 20;
 const seriesLeast = 1_000;
@@ -66,7 +68,7 @@ async function startOurs(): Promise<number> {
 async function startTheirs(): Promise<number> {
   const port = await freePort();
   const argv = [`--web.listen-address=127.0.0.1:${port}`, "--log.level=error"];
-  exporter = spawn("prometheus-node-exporter", argv, { stdio: "ignore" });
+  exporter = spawn(exporterName, argv, { stdio: "ignore" });
   return await answering(port);
 }
 
@@ -91,6 +93,7 @@ const series = async (side: "ours" | "theirs"): Promise<number> =>
 
 export const bench: Bench = {
   close,
+  whyNot: () => whyLacking([exporterName]),
   title: `a scrape of /metrics, ${links} links`,
   runs: 50,
   figures: [

@@ -3,6 +3,7 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import type { CDPSession } from "playwright-core";
+import { whyLacking } from "../test/machine/place.ts";
 import { Browser } from "../test/peers/browser.ts";
 import { Watcher } from "./agent/watcher.ts";
 import type { Bench } from "./bench.ts";
@@ -107,6 +108,7 @@ function opened(): Promise<Opened> {
 export const bench: Bench = {
   title: `the status page in Chromium, ${links} links, an update a second`,
   runs: 5,
+  whyNot: () => whyLacking(["chromium"]),
   close: async () => await (await opening)?.[Symbol.asyncDispose](),
   figures: [
     {

@@ -6,14 +6,16 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { hostKeyPair } from "#sim/serve-ssh.ts";
+import { whyLacking } from "../test/machine/place.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { edit, linesOf, type Order, type Report, textOf } from "./push/change.ts";
 
 const here = join(import.meta.dirname, "push");
 const python = "/usr/bin/python3";
+const libraries = ["ncclient", "netmiko"].map((name) => `/usr/lib/python3/dist-packages/${name}`);
 /** Stands for a folder that is made when the first of them runs. */
 const bundle = "BUNDLE";
 const workers = 50;
@@ -102,7 +104,9 @@ const ours = (mode: string): readonly string[] => node("linkseal", mode);
 
 // Half a gigabyte of packages, which only this bench has a use for.
 const hasAnsible = existsSync("/usr/bin/ansible-playbook");
-if (!hasAnsible) console.error("without Ansible: apt-get install --no-install-recommends ansible");
+const without = hasAnsible
+  ? ""
+  : ", without Ansible: apt-get install --no-install-recommends ansible";
 
 interface Pusher {
   readonly name: string;
@@ -136,8 +140,9 @@ function figuresOf(count: number): readonly Figure[] {
 }
 
 export const bench: Bench = {
-  title: "a MACsec change pushed to simulated Junos routers",
+  title: `a MACsec change pushed to simulated Junos routers${without}`,
   runs: 3,
+  whyNot: () => whyLacking([basename(python), ...libraries]),
   figures: [
     ...[10, 50, routersMax].flatMap(figuresOf),
     {

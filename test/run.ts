@@ -2,9 +2,19 @@
 // tier, then the table tier / ran / failed / why not.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { type Cost, costsTo, formatCosts, readCosts } from "./costs.ts";
 import { runInMachine } from "./machine/machine.ts";
 import { buildPackages } from "./machine/packages.ts";
 import { machineFolder, whyNoMachine } from "./machine/place.ts";
@@ -17,8 +27,10 @@ import {
   joinReports,
   mended,
   type Report,
+  renamed,
   tierNames,
   tiersOf,
+  wholeFiles,
 } from "./tiers.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -34,9 +46,21 @@ const patienceMs = (paths: readonly string[]): number => {
   return first.includes("kernel/package/") ? 1_800_000 : 800_000 + 100_000 * paths.length;
 };
 
-const asked = process.argv.slice(2);
+const restOption = "--rest=";
+const words = process.argv.slice(2);
+/** Report of a run elsewhere, of the same commit: what passed there is not run again. */
+const earlier = words.find((word) => word.startsWith(restOption))?.slice(restOption.length);
+const slowest = words.includes("--slowest");
+const asked = words.filter((word) => !word.startsWith(restOption) && word !== "--slowest");
 const fragments = asked.filter((argument) => !argument.startsWith("-"));
 const options = asked.filter((argument) => argument.startsWith("-"));
+const absolute = (path: string): string => join(root, path);
+const done =
+  earlier === undefined
+    ? undefined
+    : renamed(wholeFiles(JSON.parse(readFileSync(earlier, "utf8")) as Report), absolute);
+const isDone = new Set(done?.testResults.map(({ name }) => name));
+const reportFile = join(root, ".tmp", "report.json");
 
 /** Minutes of a machine of their own: for the long run, or whoever names them. */
 const longAlone = [
@@ -97,7 +121,8 @@ function runHere(folder: string, excluded: readonly string[]): Report | undefine
   const file = join(folder, "report.json");
   const exclude = excluded.flatMap((pattern) => ["--exclude", pattern]);
   const argv = [vitest, "run", ...reporters, `--outputFile.json=${file}`, ...exclude];
-  spawnSync(process.execPath, [...argv, ...asked], { cwd: root, stdio: "inherit" });
+  const env = slowest ? { ...process.env, [costsTo]: join(folder, "costs") } : process.env;
+  spawnSync(process.execPath, [...argv, ...asked], { cwd: root, env, stdio: "inherit" });
   return readReport(file);
 }
 
@@ -170,6 +195,9 @@ async function runAlone(
     : mended(first, again);
 }
 
+const relativeCost = (cost: Cost): Cost => ({ ...cost, file: relative(root, cost.file) });
+const tierOfPath = (path: string): string => path.split("/")[1] ?? path;
+
 function buildAddon(): string | undefined {
   const { status } = spawnSync(process.execPath, [join(root, ".ci", "addon.ts")], {
     stdio: "inherit",
@@ -186,21 +214,26 @@ const whyNoOthers = whyNoPeers();
 const files = filesPerTier();
 const groups = groupsInMachine();
 const whyNot = whyNoKernel ?? (areAskedFor(kernelFiles()).length > 0 ? buildAddon() : undefined);
-const reports: (Report | undefined)[] = [];
+const reports: (Report | undefined)[] = done === undefined ? [] : [done];
+let costs: readonly Cost[] = [];
 const notRun = new Map<string, string>();
 const groupLines: string[] = [];
 try {
   const hereOnly = groups.length > 0 && fragments.length > 0;
   const inside = new Set(groups.flat().map((path) => join(root, path)));
-  const others = areAskedFor([...files.values()].flat()).filter((path) => !inside.has(path));
-  if (!hereOnly || others.length > 0) {
+  const others = areAskedFor([...files.values()].flat()).filter(
+    (path) => !inside.has(path) && !isDone.has(path),
+  );
+  if (others.length > 0 || (!hereOnly && done === undefined)) {
     const excluded = [whyNot === undefined ? "test/kernel/*/**" : "test/kernel/**"];
     excluded.push(...longAlone.filter((path) => !isForToday(path)));
+    excluded.push(...[...isDone].map((path) => relative(root, path)));
     if (whyNoOthers !== undefined) {
       excluded.push("test/peers/**");
       notRun.set("peers", whyNoOthers);
     }
     reports.push(runHere(folder, excluded));
+    if (slowest) costs = readCosts(readFileSync(join(folder, "costs"), "utf8"));
   }
   if (whyNot !== undefined) notRun.set("kernel", whyNot);
   else await runGroups(folder, groups);
@@ -210,6 +243,11 @@ try {
 
 const report = joinReports(reports);
 const tiers = tiersOf(files, report, notRun);
+if (report !== undefined) {
+  mkdirSync(dirname(reportFile), { recursive: true });
+  writeFileSync(reportFile, JSON.stringify(renamed(report, (path) => relative(root, path))));
+}
+if (slowest) console.log(formatCosts(costs.map(relativeCost), tierOfPath));
 console.log([...groupLines, formatFailures(report)].join("\n"));
 console.log(`\n${formatTiers(tiers)}`);
 process.exitCode = exitStatus(tiers, report, process.env["CI"] === "1");

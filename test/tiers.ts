@@ -16,6 +16,8 @@ export interface Report {
       readonly status: string;
       readonly fullName?: string;
       readonly failureMessages?: readonly string[];
+      /** `whyNot`: the reason of a test that this computer cannot run (why-not.ts). */
+      readonly meta?: { readonly whyNot?: string };
     }[];
   }[];
 }
@@ -37,6 +39,23 @@ export function joinReports(reports: readonly (Report | undefined)[]): Report | 
     success: all.every((report) => report.success),
     testResults: all.flatMap((report) => report.testResults),
   };
+}
+
+/** Those files of which each test passed; the others are still to be run, elsewhere. */
+export function wholeFiles(report: Report): Report {
+  const testResults = report.testResults.filter(
+    ({ status, assertionResults }) =>
+      status === "passed" &&
+      assertionResults.length > 0 &&
+      assertionResults.every((test) => test.status === "passed"),
+  );
+  return { success: true, testResults };
+}
+
+/** The same with other paths of its files. */
+export function renamed(report: Report, rename: (path: string) => string): Report {
+  const { success, testResults } = report;
+  return { success, testResults: testResults.map((one) => ({ ...one, name: rename(one.name) })) };
 }
 
 /** Paths of the files in which anything failed. */
@@ -74,18 +93,26 @@ export function tiersOf(
       tests.filter((test) => test.status === "failed").length +
       results.filter((one) => one.status === "failed" && one.assertionResults.length === 0).length;
     const ran = passed + failed;
-    const why = notRun.get(name) ?? whyNot(paths.length - results.length, tests.length - ran);
+    const others = tests.filter(({ status }) => status !== "passed" && status !== "failed");
+    const why = notRun.get(name) ?? whyNot(paths.length - results.length, others);
     return { name, ran, failed, whyNot: why };
   });
 }
 
-function whyNot(files: number, tests: number): string | undefined {
+function whyNot(
+  files: number,
+  tests: Report["testResults"][0]["assertionResults"],
+): string | undefined {
+  const reasons = Map.groupBy(tests, ({ meta }) => meta?.whyNot ?? "not asked for");
   const parts = [
     ...(files > 0 ? [`${files} files not asked for`] : []),
-    ...(tests > 0 ? [`${tests} tests not asked for`] : []),
+    ...[...reasons].map(([reason, { length }]) => `${length} tests ${reasonText(reason)}`),
   ];
   return parts.length === 0 ? undefined : parts.join(", ");
 }
+
+const reasonText = (reason: string): string =>
+  reason === "not asked for" ? reason : `not run: ${reason}`;
 
 export function formatTiers(tiers: readonly Tier[]): string {
   const rows = [

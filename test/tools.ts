@@ -1,4 +1,5 @@
-// `npm run test:tools`: installs what the tiers need from outside the clone.
+// `npm run test:tools`: installs what the tiers need from outside the clone; with names of packages
+// those of them alone.
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -79,14 +80,22 @@ function apt(...argv: string[]): void {
   execFileSync("apt-get", ["-q", ...argv], { env, stdio: ["ignore", "inherit", "inherit"] });
 }
 
-const missing = tools.filter((tool) => !isThere(tool));
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !tools.some((tool) => tool.package === name));
+if (unknown.length > 0) throw new Error(`no tier needs ${unknown.join(", ")}`);
+const isAsked = (tool: Tool): boolean => asked.length === 0 || asked.includes(tool.package);
+const missing = tools.filter((tool) => isAsked(tool) && !isThere(tool));
 // The list of packages may be older than the kernel that is served now.
-apt("update");
+if (missing.length > 0 || asked.length === 0) apt("update");
 if (missing.length > 0) {
   for (const tool of missing) console.log(`installs ${tool.package}: ${tool.why}`);
   const names = missing.map((tool) => tool.package);
   apt("install", "-y", "--no-remove", "--no-install-recommends", ...names);
 }
-console.log(`the kernel tier runs on ${prepareMachine(machineFolder)}`);
-console.log(`and against wpa_supplicant ${prepareSupplicant(machineFolder)} too`);
-console.log(`the package is installed on a fresh ${prepareRoot(machineFolder)}`);
+if (asked.length === 0) prepareTiers();
+
+function prepareTiers(): void {
+  console.log(`the kernel tier runs on ${prepareMachine(machineFolder)}`);
+  console.log(`and against wpa_supplicant ${prepareSupplicant(machineFolder)} too`);
+  console.log(`the package is installed on a fresh ${prepareRoot(machineFolder)}`);
+}

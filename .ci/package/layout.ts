@@ -56,6 +56,7 @@ export function layout(built: Built): readonly Entry[] {
     file(`${home}/bin/node`, built.node, 0o755),
     text(`${home}/package.json`, `${manifest}\n`),
     file(`${home}/agent/bin.js`, "agent/bin.js", 0o755),
+    file(`${home}/agent/launcher.js`, "agent/launcher.js"),
     ...built.bundle.map((name) => file(`${home}/dist/${name}`, `dist/${name}`)),
     file(`${home}/dist/native/linkseal.node`, built.addon),
     ...built.units.map((name) => file(`/usr/lib/systemd/system/${name}`, `systemd/${name}`)),

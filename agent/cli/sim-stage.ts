@@ -103,7 +103,7 @@ export class Stage {
         : [`sockets in ${places.runtime}; next: ${this.#hint()}`]),
       ...(pagePort === undefined
         ? []
-        : [`page at http://127.0.0.1:${pagePort}/; the way in: npx --no linkseal page code`]),
+        : [`page at http://127.0.0.1:${pagePort}/; the way in: npx --no -- linkseal page code`]),
     ];
     this.#out.write(`${lines.join("\n")}\n\n`);
   }
@@ -117,9 +117,9 @@ export class Stage {
     const { start, folder } = this.#parts;
     if (start === "protected") {
       const file = join(folder, "demo.yaml");
-      return `npx --no linkseal apply ${file}, then npx --no linkseal adopt erd-demo`;
+      return `npx --no -- linkseal apply ${file}, then npx --no -- linkseal adopt erd-demo`;
     }
-    return "npx --no linkseal status, or npx --no linkseal sim fault peer-silent";
+    return "npx --no -- linkseal status, or npx --no -- linkseal sim fault peer-silent";
   }
 
   #happened(code: string, about: string, text: string): void {

@@ -11,6 +11,7 @@ import type { Status } from "#agent/health/status.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
 import { buildSite, type Site } from "#sim/site.ts";
+import { Life } from "../../test/process/life.ts";
 
 const command = join(import.meta.dirname, "../..", "agent", "bin.js");
 const pollMs = 5_000;
@@ -66,8 +67,7 @@ export class Watcher implements AsyncDisposable {
   }
 
   async #settle(polls: number, config: string): Promise<void> {
-    await once(this.child.stdout as NodeJS.ReadableStream, "data");
-    this.child.stdout?.resume();
+    await new Life(this.child).ready();
     const text = this.#site.config(this.#address) + config;
     await this.#admin("/v1/apply", { text, file: "idle.yaml", queue: false });
     await this.watch(10);

@@ -19,6 +19,7 @@ import { Programs, type Said } from "../kernel/host/programs.ts";
 import { buildPair, type Pair, startTraffic, stopRouter } from "../kernel/host/router.ts";
 import type { Tally } from "../kernel/host/traffic.ts";
 import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
+import { readyMark } from "../process/life.ts";
 import { type FarKey, farPort, StandIn } from "./stand-in.ts";
 import { WireWatch } from "./wire.ts";
 
@@ -100,7 +101,7 @@ export class Lab implements AsyncDisposable {
   /** Such as `agent` or `mka p1`; resolves once it says that it is ready. */
   async start(name: string): Promise<void> {
     const words = name.split(" ");
-    this.#processes.set(name, await this.programs.serveUntil('"code":"ready"', ...words));
+    this.#processes.set(name, await this.programs.serveUntil(readyMark, ...words));
   }
 
   /** Those of linkseal on the router host, and what they said. */

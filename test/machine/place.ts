@@ -41,14 +41,22 @@ export function isCommand(name: string): boolean {
   return folders.some((folder) => existsSync(join(folder, name)));
 }
 
+/** Why something does not run that asks for these; undefined = all of them are there. */
+export function whyLacking(names: readonly string[]): string | undefined {
+  const missing = names.find(
+    (name) => !(name.startsWith("/") ? existsSync(name) : isCommand(name)),
+  );
+  return missing && `not run: there is no ${missing}; npm run test:tools installs it`;
+}
+
 const commands = [emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant", "charon-systemd"];
 
 /** Undefined where a machine can be booted. */
 export function whyNoMachine(): string | undefined {
   if (process.arch !== "x64") return `not run: the machine is an x64, this is ${process.arch}`;
-  const missing = commands.find((name) => !isCommand(name));
+  const lacking = whyLacking(commands);
+  if (lacking !== undefined) return lacking;
   const remedy = "npm run test:tools installs it";
-  if (missing !== undefined) return `not run: there is no ${missing}; ${remedy}`;
   const { label, supplicantLabel, rootLabel } = filesIn(machineFolder);
   if (!existsSync(label)) return `not run: there is no kernel for the machine; ${remedy}`;
   if (!existsSync(rootLabel)) return `not run: there is no fresh root for it; ${remedy}`;

@@ -80,7 +80,7 @@ describe("the page of npm start", () => {
 
   it("tells its address, and the way in leaves no code in the address", async () => {
     expect(site.said).toMatch(
-      /page at http:\/\/127\.0\.0\.1:\d+\/; .* npx --no linkseal page code/,
+      /page at http:\/\/127\.0\.0\.1:\d+\/; .* npx --no -- linkseal page code/,
     );
     expect(new URL(page.url()).hash).toBe("");
     const cookies = await browser.context.cookies();

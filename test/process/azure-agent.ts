@@ -53,7 +53,7 @@ async function live({ config, site, identity }: AgentOrder, folder: string): Pro
     await life.ended;
     return life.said;
   };
-  await agent.until('"code":"ready"');
+  await agent.ready();
   await verb("apply", own, "--yes");
   let status = "";
   for (const end = performance.now() + patienceMs; performance.now() < end; await rest(200)) {

@@ -58,7 +58,7 @@ export function hindrance(): string | undefined {
   const tried = spawnSync("unshare", [...unshare, "ip", "link", "set", "lo", "up"]);
   if (tried.status === 0) return undefined;
   const said = tried.error?.message ?? tried.stderr.toString().trim();
-  return `not run: no network and mount namespaces for this user (${said})`;
+  return `no network and mount namespaces for this user (${said})`;
 }
 
 /** The island as its test sees it. */

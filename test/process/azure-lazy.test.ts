@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { shipped } from "./azure-agent.ts";
 import { libraryChunks, loadedWith } from "./azure-chunks.ts";
+import { readyMark } from "./life.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linkseal-lazy-"));
 afterAll(() => rmSync(home, { recursive: true }));
@@ -35,7 +36,7 @@ describe("the libraries of a real cloud", () => {
   });
 
   it.each([
-    ["an agent without a config", ["agent"], '"code":"ready"'],
+    ["an agent without a config", ["agent"], readyMark],
     ["an agent that enrols a pair of a simulated site", ["sim", "site", "--once"], undefined],
     ["the command line's help", ["--help"], undefined],
     ["a check of a file", ["validate", join(home, "none.yaml")], undefined],

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
+import { cannotRun } from "../why-not.ts";
 import type { AgentNews, AgentOrder } from "./azure-agent.ts";
 import { libraryChunks } from "./azure-chunks.ts";
 import type { ClientNews, ClientOrder, ClientTrouble } from "./azure-client.ts";
@@ -32,7 +33,7 @@ afterAll(async () => {
 });
 // What a host cannot do is counted as not run, which fails a run that must be whole.
 beforeEach((context) => {
-  if (why !== undefined) context.skip(why);
+  if (why !== undefined) cannotRun(context, why);
 });
 
 const of = (name: string): string => told[name] ?? "";

@@ -24,6 +24,10 @@ const path = (process.env["PATH"] ?? "")
   .join(delimiter);
 const own = execFileSync("node", ["--version"], { env: { PATH: path }, encoding: "utf8" });
 const ownIsOld = Number.parseInt(own.slice(1), 10) < 24;
+const installed = `node-linux-${process.arch}`;
+const missing = (place: string): string =>
+  `linkseal: needs Node 24, and ${installed} is not installed: ` +
+  `run "npm ci" in ${place}/, without --omit=optional\n`;
 
 const program = (name: string): string => `
   export async function main(argv) {
@@ -47,8 +51,13 @@ const seconds = (age: number): number => Date.now() / 1000 - age;
 function clone(name: string, ages: { bundle?: number; source?: number }): string {
   const place = join(folder, name);
   for (const part of ["agent", "hal", "dist"]) mkdirSync(join(place, part), { recursive: true });
-  cpSync(join(root, "agent/bin.js"), join(place, "agent/bin.js"));
-  writeFileSync(join(place, "package.json"), '{"type":"module"}');
+  for (const file of ["agent/bin.js", "agent/launcher.js", ".ci/node.js"]) {
+    cpSync(join(root, file), join(place, file));
+  }
+  writeFileSync(
+    join(place, "package.json"),
+    '{"type":"module","imports":{"#agent/*":"./agent/*"}}',
+  );
   symlinkSync(join(root, "node_modules"), join(place, "node_modules"));
   if (ages.bundle !== undefined) {
     writeFileSync(join(place, "dist/cli.js"), program("bundle"));
@@ -76,7 +85,15 @@ function run(
   argv: readonly string[],
   whenReady: (kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
 ): Promise<Ended> {
-  const child = spawn(join(place, "agent/bin.js"), argv, { env: { PATH: path } });
+  return runProgram(join(place, "agent/bin.js"), argv, whenReady);
+}
+
+function runProgram(
+  program: string,
+  argv: readonly string[],
+  whenReady: (kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+): Promise<Ended> {
+  const child = spawn(program, argv, { env: { PATH: path } });
   let out = "";
   let err = "";
   child.stderr.on("data", (chunk) => (err += String(chunk)));
@@ -121,11 +138,40 @@ describe("agent/bin.js on the machine's own Node", () => {
     expect(ended).toEqual({ status: null, signal: "SIGTERM", out: "ready\n", err: "" });
   });
 
-  it("says what is missing where npm brought no Node", async () => {
+  it("reports what is missing where npm installed no Node", async () => {
     const place = clone("bare", { bundle: 1 });
     rmSync(join(place, "node_modules"));
     const { status, err } = await run(place, []);
-    const told = [status, err.includes('needs Node 24 or newer; run "npm ci"')];
-    expect(told).toEqual(ownIsOld ? [1, true] : [4, false]);
+    expect([status, err]).toEqual(ownIsOld ? [1, missing(place)] : [4, "words"]);
+  });
+});
+
+describe("a script of this clone on the machine's own Node", () => {
+  const typed = "const words: readonly string[] = process.argv.slice(2);\n";
+
+  function script(name: string, code: string): readonly [place: string, script: string] {
+    const place = clone(name, {});
+    writeFileSync(join(place, "script.ts"), typed + code);
+    return [place, join(place, "script.ts")];
+  }
+
+  it("died of ERR_UNKNOWN_FILE_EXTENSION once npm 9 had removed .bin/node", async () => {
+    const [place, file] = script("typed", "console.log(words.join('|')); process.exitCode = 3;");
+    // No folder of npm's is in PATH: the link is as good as gone.
+    const ended = await runProgram("node", [join(place, ".ci/node.js"), file, "--json", "a b"]);
+    expect(ended).toEqual({ status: 3, signal: null, out: "--json|a b\n", err: "" });
+  });
+
+  it("runs on the Node of the installed package, however new the machine's own is", async () => {
+    const [place, file] = script("exact", "console.log(process.execPath, words.length);");
+    const { out } = await runProgram("node", [join(place, ".ci/node.js"), file]);
+    expect(out).toBe(`${realpathSync(join(root, "node_modules", installed, "bin/node"))} 0\n`);
+  });
+
+  it("ends with one sentence where that package is missing", async () => {
+    const [place, file] = script("lacking", "console.log(words.length);");
+    rmSync(join(place, "node_modules"));
+    const { status, err } = await runProgram("node", [join(place, ".ci/node.js"), file]);
+    expect([status, err]).toEqual(ownIsOld ? [1, missing(place)] : [0, ""]);
   });
 });

@@ -2,13 +2,23 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Life } from "./life.ts";
 
-const command = join(import.meta.dirname, "../../agent/bin.js");
+const repository = join(import.meta.dirname, "../..");
+const command = join(repository, "agent/bin.js");
 const root = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-cli-")));
 const children: ChildProcess[] = [];
 const servers: Server[] = [];
@@ -24,9 +34,9 @@ interface Ended {
   readonly err: string;
 }
 
-function start(home: string, argv: readonly string[]): ChildProcess {
+function start(home: string, argv: readonly string[], program = command): ChildProcess {
   const env = { ...process.env, LINKSEAL_HOME: home, LINKSEAL_SITE: undefined };
-  const child = spawn(process.execPath, [command, ...argv], { env, stdio: "pipe" });
+  const child = spawn(process.execPath, [program, ...argv], { env, stdio: "pipe" });
   child.stdin?.end();
   children.push(child);
   return child;
@@ -43,19 +53,7 @@ async function ended(child: ChildProcess): Promise<Ended> {
 
 const run = (home: string, ...argv: readonly string[]): Promise<Ended> => ended(start(home, argv));
 
-interface Agent {
-  readonly child: ChildProcess;
-  readonly log: () => string;
-}
-
-async function startAgent(home: string): Promise<Agent> {
-  const child = start(home, ["agent"]);
-  let log = "";
-  child.stdout?.on("data", (chunk) => (log += String(chunk)));
-  await once(child.stdout ?? child, "data");
-  expect(log).toContain("READY");
-  return { child, log: () => log };
-}
+const startAgent = (home: string): Promise<Life> => new Life(start(home, ["agent"])).ready();
 
 const home = join(root, "a");
 const viewSocket = join(home, "run/view.sock");
@@ -63,7 +61,7 @@ const adminSocket = join(home, "run/admin.sock");
 const bad = join(root, "bad.yaml");
 writeFileSync(bad, "version: 1\nsite: 5\n");
 
-let agent: Agent;
+let agent: Life;
 beforeAll(async () => {
   agent = await startAgent(home);
 });
@@ -252,7 +250,30 @@ describe("who answers", () => {
   });
 });
 
+/** Codes of what an agent logged, in order. */
+const codesOf = (log: string): readonly string[] =>
+  log
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { code: string }).code);
+
 describe("the service", () => {
+  it("of a clone without an addon logs dumps-allowed before READY, and is waited for", async () => {
+    const clone = join(root, "no-addon");
+    for (const part of ["agent/bin.js", "agent/launcher.js", "package.json"]) {
+      cpSync(join(repository, part), join(clone, part));
+    }
+    const isAddon = (path: string): boolean => path.startsWith(join(repository, "dist/native"));
+    const dist = join(repository, "dist");
+    cpSync(dist, join(clone, "dist"), { recursive: true, filter: (path) => !isAddon(path) });
+    const own = join(root, "c");
+    const life = await new Life(start(own, ["agent"], join(clone, "agent/bin.js"))).ready();
+    expect(codesOf(life.said).slice(0, 2)).toEqual(["dumps-allowed", "ready"]);
+    expect((await run(own, "status")).status).toBe(4);
+    life.child.kill("SIGTERM");
+    await life.ended;
+  });
+
   it("is refused beside another one, which goes on", async () => {
     const { status, err } = await run(home, "agent");
     expect([status, err]).toEqual([1, expect.stringContaining("(journal.locked)")]);
@@ -281,12 +302,8 @@ describe("the service", () => {
     next.child.kill("SIGTERM");
     expect(await once(next.child, "close")).toEqual([0, null]);
     expect([existsSync(viewSocket), existsSync(adminSocket)]).toEqual([false, false]);
-    const codes = next
-      .log()
-      .trim()
-      .split("\n")
-      .map((line) => (JSON.parse(line) as { code: string }).code);
-    expect(codes).toEqual(["ready", "stopped"]);
+    const codes = codesOf(next.said);
+    expect(codes.slice(codes.indexOf("ready"))).toEqual(["ready", "stopped"]);
   });
 });
 

@@ -65,7 +65,7 @@ export class CloudStage {
     const lines = [...this.#cloud.said.matchAll(/^export (\w+)=(.*)$/gm)];
     this.environment = Object.fromEntries(lines.map(([, name = "", value = ""]) => [name, value]));
     this.#agent = this.start("agent", "--site", `unix:${socket}`);
-    await this.#agent.until('"code":"ready"');
+    await this.#agent.ready();
   }
 
   async end(): Promise<void> {

@@ -4,6 +4,9 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as rest } from "node:timers/promises";
 
+/** In the line that a service of ours logs once it serves; other lines may come before that one. */
+export const readyMark = '"code":"ready"';
+
 export class Life {
   readonly child: ChildProcess;
   readonly ended: Promise<unknown>;
@@ -35,5 +38,12 @@ export class Life {
   /** Resolves once it said the text, or is dead. */
   async until(text: string): Promise<void> {
     while (!this.said.includes(text) && !this.dead) await rest(10);
+  }
+
+  /** Resolves once it serves. Throws with all that it wrote if it ended instead. */
+  async ready(): Promise<this> {
+    await this.until(readyMark);
+    if (!this.said.includes(readyMark)) throw new Error(`it ended before it served: ${this.said}`);
+    return this;
   }
 }

@@ -138,7 +138,7 @@ describe("the page of a real agent", () => {
 it("is found where only the bundle is installed, at a free port", async () => {
   const root = join(import.meta.dirname, "../..");
   const place = mkdtempSync(join(tmpdir(), "linkseal-installed-"));
-  for (const path of ["dist", "package.json", "agent/bin.js"]) {
+  for (const path of ["dist", "package.json", "agent/bin.js", "agent/launcher.js"]) {
     cpSync(join(root, path), join(place, path), { recursive: true });
   }
   mkdirSync(join(place, "home"), { mode: 0o700 });

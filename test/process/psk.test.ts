@@ -51,7 +51,7 @@ beforeAll(async () => {
   served = await serveSite(leash.handler, socket);
   pace = paceClock(site.clock, { speed, hold: leash.hold });
   agent = start("agent", "--site", `unix:${socket}`);
-  await agent.until('"code":"ready"');
+  await agent.ready();
   const { base, tenant, clientId, certificate } = cloud;
   const identity = `kind: clientCertificate, tenant: ${tenant}, client: ${clientId}`;
   const place = `cloud: loopback, vault: "${base}", authority: "${base}", arm: "${base}"`;

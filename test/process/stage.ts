@@ -11,7 +11,7 @@ import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/health/status.ts";
 import type { Account, News, Order, Ready, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
-import { Life } from "./life.ts";
+import { Life, readyMark } from "./life.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const pollMs = 40;
@@ -76,7 +76,7 @@ export class Stage implements AsyncDisposable {
   async live(): Promise<Life> {
     const life = this.start("agent");
     this.tell({ kind: "victim", pid: life.pid });
-    await life.until('"code":"ready"');
+    await life.until(readyMark);
     return life;
   }
 

@@ -117,8 +117,16 @@ const importTable: readonly TableRow[] = [
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
   {
+    edge: /^\.ci\/node\.js -> agent\/launcher\.js$/,
+    why: "scripts and the command find their Node in one way",
+  },
+  {
     edge: /^test\/.* -> \.ci\/package\//,
     why: "what the package is made of is looked at without building it",
+  },
+  {
+    edge: /^test\/(unit\/fresh\.test|machine\/root)\.ts -> \.ci\/fresh\//,
+    why: "a fresh Debian is made in one way, and its parts are looked at without making it",
   },
 ];
 

@@ -13,6 +13,9 @@ interface Manifest {
 const installTime =
   /^(pre|post)?(install|prepare|pack|publish|version|dependencies)$|^prepublishOnly$/;
 
+/** npm puts the Node that it installed into PATH or does not, by its version. */
+const anyNode = /\bnode (?!\.ci\/node\.js |agent\/bin\.js )/;
+
 export const manifestRule: Rule = {
   name: "manifest",
   check: ({ path, text }) => {
@@ -31,7 +34,12 @@ function checkScripts({ scripts = {} }: Manifest): string[] {
     const hooked = /^(?:pre|post)(.+)$/.exec(name)?.[1];
     return installTime.test(name) || (hooked !== undefined && names.includes(hooked));
   });
-  return hooks.map((name) => `script ${name} never runs under ignore-scripts`);
+  return [
+    ...hooks.map((name) => `script ${name} never runs under ignore-scripts`),
+    ...names
+      .filter((name) => anyNode.test(scripts[name] ?? ""))
+      .map((name) => `script ${name} runs on any Node: node .ci/node.js FILE`),
+  ];
 }
 
 function checkVersions(manifest: Manifest): string[] {

@@ -198,6 +198,8 @@ const manifests: readonly Planted[] = [
   planted("manifest", "package.json", '{"scripts":{"test":"x","pretest":"y"}}', 1),
   planted("manifest", "package.json", '{"scripts":{"prepare":"x"}}', 1),
   planted("manifest", "package.json", '{"scripts":{"postpone":"x","test":"y"}}'),
+  planted("manifest", "package.json", '{"scripts":{"start":"A=1 node .ci/bundle.ts"}}', 1),
+  planted("manifest", "package.json", '{"scripts":{"x":"node .ci/node.js x.ts"}}'),
   planted("manifest", "package.json", '{"dependencies":{"zod":"^4.6.7"}}', 1),
   planted("manifest", "package.json", '{"dependencies":{"left-pad":"1.0.0"}}', 1),
   planted("manifest", "package.json", '{"dependencies":{"zod":"4.6.7"}}'),

@@ -1,12 +1,13 @@
-// Completion in the shells themselves, for each shell that this computer has.
+// Completion in the shells themselves.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, type TestContext } from "vitest";
 import { completion, type Shell } from "#agent/cli/completion.ts";
 import { buildProgram } from "#agent/cli/program.ts";
+import { cannotRun } from "../why-not.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-completion-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -14,8 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const words = (line: string): string =>
   `COMP_WORDS=(${line}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1))`;
 
-/** What is offered for the last word of the line; undefined = there is no such shell here. */
-function offered(shell: Shell, line: string): readonly string[] | undefined {
+/** What is offered for the last word of the line. */
+function offered(context: TestContext, shell: Shell, line: string): readonly string[] {
   const file = join(folder, shell);
   const last = line.split(" ").at(-1) ?? "";
   writeFileSync(file, completion(buildProgram(), shell));
@@ -30,7 +31,7 @@ function offered(shell: Shell, line: string): readonly string[] | undefined {
     fish: ["--no-config", "-c", `source ${file}; complete -C "${line.replaceAll('"', "")}"`],
   };
   const { error, stdout, stderr } = spawnSync(shell, scripts[shell], { encoding: "utf8" });
-  if (error !== undefined) return undefined;
+  if (error !== undefined) cannotRun(context, `there is no ${shell}`);
   expect(stderr).toBe("");
   return (
     stdout
@@ -43,14 +44,15 @@ function offered(shell: Shell, line: string): readonly string[] | undefined {
 }
 
 describe("completion", () => {
-  it.each(["bash", "zsh", "fish"] as const)("%s offers the verbs that a word begins", (shell) => {
-    const wanted = ["rotate", "rotation"];
-    expect(offered(shell, "linkseal rotat") ?? wanted).toEqual(wanted);
-  });
+  it.for(["bash", "zsh", "fish"] as const)(
+    "%s offers the verbs that a word begins",
+    (shell, context) => {
+      expect(offered(context, shell, "linkseal rotat")).toEqual(["rotate", "rotation"]);
+    },
+  );
 
-  it.each(["bash", "zsh", "fish"] as const)("%s offers what follows a verb", (shell) => {
-    const wanted = ["resume", "revert"];
-    expect(offered(shell, "linkseal rotation re") ?? wanted).toEqual(wanted);
+  it.for(["bash", "zsh", "fish"] as const)("%s offers what follows a verb", (shell, context) => {
+    expect(offered(context, shell, "linkseal rotation re")).toEqual(["resume", "revert"]);
   });
 
   it("is a file that zsh takes from its folder of completions", () => {

@@ -61,6 +61,13 @@ describe("every document", () => {
     expect(unknownCommands(textOf(path))).toEqual([]);
   });
 
+  it.each([...written, ...generated, "agent/cli/sim-stage.ts"])(
+    "%s: npm takes no flag of linkseal for itself",
+    (path) => {
+      expect(textOf(path).match(/npx (?!--no -- )\S*.*linkseal.*/g)).toBe(null);
+    },
+  );
+
   it("a planted command that does not exist is found", () => {
     const found = unknownCommands("`linkseal frobnicate`, `linkseal rotation dance GROUP`, \n");
     expect(found).toEqual(["linkseal frobnicate", "linkseal rotation dance GROUP"]);

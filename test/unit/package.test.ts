@@ -57,6 +57,13 @@ describe("what lies where", () => {
     expect(at(path)?.mode).toBe(0o644);
   });
 
+  it("has each file that its command imports before the bundle", () => {
+    const command = readFileSync(join(root, "agent/bin.js"), "utf8");
+    const imported = [...command.matchAll(/ from "\.\/([^"]+)"/g)].map(([, name = ""]) => name);
+    expect(imported).toContain("launcher.js");
+    for (const name of imported) expect(at(`/usr/lib/linkseal/agent/${name}`)?.mode).toBe(0o644);
+  });
+
   it("what a browser is given goes along", () => {
     for (const name of ["page.html", "page.js", "page.css", "icon.svg"]) {
       const matches = bundlePatterns.filter((pattern) => matchesGlob(`web/${name}`, pattern));

@@ -4,7 +4,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { cannotRun } from "../why-not.ts";
 
 const folder = join(import.meta.dirname, "../../systemd");
 const agent = "linkseal.service";
@@ -99,14 +100,16 @@ function withUnits<T>(act: (path: (unit: string) => string) => T): T {
   }
 }
 
-// Where there is no systemd the text alone is held.
 const isThere = spawnSync("systemd-analyze", ["--version"]).error === undefined;
 const analyse = (...argv: string[]): string =>
   execFileSync("systemd-analyze", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 describe("in the eyes of systemd", () => {
+  beforeEach((context) => {
+    if (!isThere) cannotRun(context, "there is no systemd-analyze");
+  });
+
   it("every unit is understood", () => {
-    if (!isThere) return;
     withUnits((path) => {
       expect(analyse("verify", "--man=no", ...units.map(path))).toBe("");
     });
@@ -118,7 +121,6 @@ describe("in the eyes of systemd", () => {
     [mka, 2],
     [guard, 2],
   ])("%s is exposed by %d at most", (unit, most) => {
-    if (!isThere) return;
     const said = withUnits((path) =>
       analyse("security", "--offline=true", "--no-pager", path(unit)),
     );

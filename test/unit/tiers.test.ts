@@ -7,7 +7,9 @@ import {
   joinReports,
   mended,
   type Report,
+  renamed,
   tiersOf,
+  wholeFiles,
 } from "../tiers.ts";
 
 const files = new Map([
@@ -83,6 +85,37 @@ describe("npm test tells what ran", () => {
       testResults: [...first.testResults, ...second.testResults],
     });
     expect(joinReports([first, undefined])).toBeUndefined();
+  });
+
+  it("names what a computer lacks for the tests that it cannot run", () => {
+    const skipped = (why: string) => ({ status: "skipped", meta: { whyNot: why } });
+    const { testResults } = reportOf({ "unit/b": ["passed"], "fleet/a": ["passed"] });
+    const assertionResults = [
+      { status: "passed" },
+      skipped("there is no zsh"),
+      skipped("no zsh 5"),
+    ];
+    const a = { name: "/t/unit/a.test.ts", status: "passed", assertionResults };
+    const report = { success: true, testResults: [a, ...testResults] };
+    const tiers = tiersOf(files, report, new Map());
+    expect(tiers[0]).toMatchObject({
+      ran: 2,
+      whyNot: "1 tests not run: there is no zsh, 1 tests not run: no zsh 5",
+    });
+    expect([exitStatus(tiers, report, false), exitStatus(tiers, report, true)]).toEqual([0, 1]);
+    // Only what passed as a whole need not run elsewhere.
+    const whole = renamed(wholeFiles(report), (path) => path.replace("/t/", "/u/"));
+    expect(whole.testResults.map(({ name }) => name)).toEqual([
+      "/u/unit/b.test.ts",
+      "/u/fleet/a.test.ts",
+    ]);
+  });
+
+  it.each<[string, Results]>([
+    ["failed", { "unit/a": ["passed", "failed"] }],
+    ["did not load", { "unit/a": [] }],
+  ])("runs a file again elsewhere that %s", (_what, results) => {
+    expect(wholeFiles(reportOf(results)).testResults).toEqual([]);
   });
 
   it("names each test that failed and each file that did not load, with the reason", () => {

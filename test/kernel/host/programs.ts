@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { readyMark } from "../../process/life.ts";
 
 export const root = join(import.meta.dirname, "../../..");
 
@@ -30,7 +31,7 @@ export class Programs implements Disposable {
 
   /** Resolves once it says that it is ready. */
   async serve(...argv: readonly string[]): Promise<ChildProcess> {
-    return (await this.serveUntil('"code":"ready"', ...argv)).child;
+    return (await this.serveUntil(readyMark, ...argv)).child;
   }
 
   /** Resolves once it has said this; `said` goes on to grow. */

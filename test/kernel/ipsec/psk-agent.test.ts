@@ -14,6 +14,7 @@ import { connectionId } from "#sim/azure/estate.ts";
 import { type Pace, paceClock } from "#sim/serve.ts";
 import { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
 import { buildSite as buildCloud } from "#sim/site.ts";
+import { readyMark } from "../../process/life.ts";
 import { Programs } from "../host/programs.ts";
 import { lostOf, makeRoom, startFlows } from "../host/router.ts";
 import { enterNetwork, ip, leaveNetworks, until } from "../lab.ts";
@@ -112,7 +113,7 @@ function config(): string {
 }
 
 async function startAgent(): Promise<void> {
-  const { child, said } = await programs.serveUntil('"code":"ready"', "agent");
+  const { child, said } = await programs.serveUntil(readyMark, "agent");
   agent = child;
   child.once("close", () => outputs.push(said()));
 }

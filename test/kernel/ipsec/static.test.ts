@@ -11,6 +11,7 @@ import type { Status } from "#agent/health/status.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
 import { buildSite as buildCloud } from "#sim/site.ts";
+import { readyMark } from "../../process/life.ts";
 import { Programs } from "../host/programs.ts";
 import { lostOf, makeRoom, startFlows } from "../host/router.ts";
 import { enterNetwork, ip, leaveNetworks, until } from "../lab.ts";
@@ -63,7 +64,7 @@ afterAll(async () => {
 
 async function start(): Promise<void> {
   for (const name of ["net", "agent"] as const) {
-    const begun = await programs.serveUntil('"code":"ready"', name);
+    const begun = await programs.serveUntil(readyMark, name);
     said.push(begun.said);
     if (name === "net") net = begun.child;
     else agent = begun.child;

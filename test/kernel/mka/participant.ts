@@ -7,6 +7,7 @@ import { MkaClient, type MkaLook } from "#drivers/linux/mka/client.ts";
 import { type AskedPart, replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
+import { readyMark } from "../../process/life.ts";
 import { change, type Step } from "../../unit/mka-change.ts";
 import { soon } from "../lab.ts";
 import type { TestKey } from "./station.ts";
@@ -61,7 +62,7 @@ export class Participant implements Disposable {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk) => {
         this.said += String(chunk);
-        if (String(chunk).includes('"code":"ready"')) ready.resolve();
+        if (this.said.includes(readyMark)) ready.resolve();
       });
     }
     child.once("close", () => ready.reject(new Error(`it ended: ${this.said}`)));

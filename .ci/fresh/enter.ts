@@ -1,0 +1,73 @@
+// Runs a program as an ordinary user inside a fresh root, of which it can write nothing.
+
+import { spawnSync } from "node:child_process";
+
+/** A folder of this machine, and where it is seen inside; the second one is there already. */
+export interface Seen {
+  readonly from: string;
+  readonly at: string;
+  readonly access: "read" | "write";
+}
+
+export interface Visit {
+  readonly root: string;
+  readonly seen: readonly Seen[];
+  readonly user: { readonly uid: number; readonly gid: number };
+  /** All variables that it has; no argument of a program shows their values. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly argv: readonly string[];
+}
+
+const patienceMs = 3_600_000;
+const devices = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/** One word of a shell. */
+export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+
+/** A script for `sh` in namespaces of its own: mounts, then the program in that root. */
+export function script({ root, seen, user, cwd, argv }: Visit): string {
+  const inside = (path: string): string => quoted(`${root}${path}`);
+  const bind = (from: string, at: string): string => `mount --bind ${quoted(from)} ${inside(at)}`;
+  const readOnly = (at: string): string => `mount -o remount,bind,ro ${inside(at)}`;
+  const program = `cd ${quoted(cwd)} && exec ${argv.map(quoted).join(" ")}`;
+  return [
+    "set -eu",
+    bind(root, ""),
+    readOnly(""),
+    `mount -t proc proc ${inside("/proc")}`,
+    `mount -t tmpfs -o mode=755 devices ${inside("/dev")}`,
+    `mkdir -m 1777 ${inside("/dev/shm")}`,
+    ...devices.flatMap((name) => [
+      `: > ${inside(`/dev/${name}`)}`,
+      bind(`/dev/${name}`, `/dev/${name}`),
+    ]),
+    ...["fd", "fd/0", "fd/1", "fd/2"].map((path, index) => {
+      const name = ["fd", "stdin", "stdout", "stderr"][index];
+      return `ln -s /proc/self/${path} ${inside(`/dev/${name}`)}`;
+    }),
+    `mount -t tmpfs -o mode=755 run ${inside("/run")}`,
+    ...seen.flatMap(({ from, at, access }) => [
+      bind(from, at),
+      ...(access === "read" ? [readOnly(at)] : []),
+    ]),
+    // Not exec: a shell as the first process takes the orphans of the others, Node would not.
+    `PATH=$PATH:/usr/sbin:/sbin chroot --userspec=${user.uid}:${user.gid} --groups= \\`,
+    `  ${quoted(root)} env PATH="$PATH" sh -c ${quoted(program)}`,
+    "exit $?",
+  ].join("\n");
+}
+
+/** Its exit status; what it prints goes where our own output goes. Within an hour it is killed. */
+export function enter(visit: Visit): number {
+  const { status, error } = spawnSync(
+    "unshare",
+    ["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script(visit)],
+    {
+      ...{ env: visit.environment, timeout: patienceMs, killSignal: "SIGKILL" },
+      stdio: ["ignore", "inherit", "inherit"],
+    },
+  );
+  if (error !== undefined) throw new Error(`unshare does not start: ${error.message}`);
+  return status ?? 1;
+}

@@ -1,0 +1,24 @@
+// Loaded before each test file by `npm test -- --slowest`: writes what the file has cost.
+
+import { appendFileSync, readFileSync } from "node:fs";
+import { afterAll, expect } from "vitest";
+import { type Cost, costsTo } from "./costs.ts";
+
+/** The unit of /proc/PID/stat. */
+const tickMs = 10;
+
+/** Processor time of this process, and of those of its children that have ended. */
+function processorMs(): number {
+  const fields = readFileSync("/proc/self/stat", "utf8").split(") ").at(-1)?.split(" ") ?? [];
+  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * tickMs;
+}
+
+// Each file has a process of its own; the last hook to run is the first to be registered.
+afterAll(() => {
+  const cost: Cost = {
+    file: expect.getState().testPath ?? "?",
+    wallMs: Math.round(performance.now()),
+    processorMs: processorMs(),
+  };
+  appendFileSync(process.env[costsTo] ?? "/dev/null", `${JSON.stringify(cost)}\n`);
+});

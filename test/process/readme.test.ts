@@ -1,0 +1,234 @@
+// Every command that README shows, as a reader types it, in the order in which it is shown there.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { commandLines } from "../readme-commands.ts";
+import { Life, readyMark } from "./life.ts";
+
+const root = join(import.meta.dirname, "../..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const command = join(root, "agent/bin.js");
+const place = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-readme-")));
+const patienceMs = 60_000;
+const lives: Life[] = [];
+
+afterAll(async () => {
+  for (const life of lives.filter(({ dead }) => !dead)) interrupt(life, "SIGKILL");
+  await Promise.all(lives.map(({ ended }) => ended));
+  rmSync(place, { recursive: true });
+});
+
+/** What another run tries, and which. */
+const elsewhere: Readonly<Record<string, string>> = {
+  "npm ci && npm start": "npm run test:fresh",
+  "npm ci && npm test": "npm run test:fresh",
+  "alias linkseal='npx --no -- linkseal'": "below, beside what npm would take for itself",
+  "export LINKSEAL_HOME=/tmp/linkseal": "the environment of what follows it",
+  "npm ci && npm run package": "test/kernel/package",
+  "apt install ./linkseal_0.1.0_amd64.deb": "test/kernel/package",
+  "npm run test:tools": "it installs packages on this computer",
+  "npm run lab": "test/kernel/lab",
+  "npm run lab -- rotate": "test/kernel/lab",
+  "npm run -s lab -- --once --json": "test/kernel/lab",
+};
+
+/** A reader's folder: where the commands are typed, and home of what they start. */
+class Desk {
+  readonly folder: string;
+  readonly home: string;
+  readonly #changes: readonly (readonly [shown: string, here: string])[];
+
+  /** `changes`: parts of a line that are another here: paths outside of this folder, and speeds. */
+  constructor(name: string, changes: readonly (readonly [shown: string, here: string])[] = []) {
+    this.folder = join(place, name);
+    this.home = join(this.folder, "home");
+    this.#changes = changes;
+    mkdirSync(this.home, { recursive: true, mode: 0o700 });
+  }
+
+  /** A line for a shell in which `linkseal` is the command of this clone. */
+  type(line: string): Life {
+    const here = this.#changes.reduce((text, [shown, own]) => text.replaceAll(shown, own), line);
+    const alias = `linkseal() { '${process.execPath}' '${command}' "$@"; }`;
+    const prefix = /^np[mx] | np[mx] /.test(here) ? `cd '${root}'` : alias;
+    // As a terminal starts it: in a process group of its own, and with nothing typed into it.
+    const child: ChildProcess = spawn("sh", ["-c", `${prefix}\n${here}`], {
+      ...{ cwd: this.folder, detached: true, stdio: ["ignore", "pipe", "pipe"] },
+      env: { ...process.env, LINKSEAL_HOME: this.home, TMPDIR: this.home, NO_COLOR: "1" },
+    });
+    const life = new Life(child);
+    lives.push(life);
+    return life;
+  }
+
+  async run(line: string): Promise<Life> {
+    const life = this.type(line);
+    await life.ended;
+    return life;
+  }
+}
+
+/** Ctrl-C reaches each process that the line has started. */
+function interrupt({ pid }: Life, signal: "SIGINT" | "SIGKILL" = "SIGINT"): void {
+  process.kill(-pid, signal);
+}
+
+async function begun(life: Life, text: string): Promise<Life> {
+  await life.until(text);
+  if (!life.said.includes(text)) throw new Error(`it ended before "${text}": ${life.said}`);
+  return life;
+}
+
+async function allProtected(desk: Desk): Promise<void> {
+  for (const begin = performance.now(); performance.now() - begin < patienceMs; await rest(200)) {
+    if ((await desk.run("linkseal status --check")).child.exitCode === 0) return;
+  }
+  throw new Error("the links were never all protected");
+}
+
+const first = new Desk("first");
+const adopting = new Desk("adopting");
+const apart = new Desk("apart", [
+  ["/tmp/", `${join(place, "apart")}/`],
+  ["--speed 20", "--speed 200"],
+]);
+const alone = new Desk("alone", [
+  ["NAME", "vault-denied"],
+  ["/var/lib/linkseal-try", join(place, "try")],
+]);
+
+/** Exit statuses of what is typed beside a running site. */
+const beside: readonly (readonly [line: string, status: number])[] = [
+  ["linkseal status", 0],
+  ["linkseal links", 0],
+  ["linkseal keys generate erd-demo", 0],
+  ["linkseal rotate erd-demo --dry-run --rehearse", 3],
+  ["linkseal rotate erd-demo --wait", 0],
+  ["linkseal rotation show", 0],
+  ["linkseal drain erd-demo/primary", 0],
+  ["linkseal config show > site.yaml", 0],
+  ["linkseal plan site.yaml", 0],
+  // There is no terminal to ask on.
+  ["linkseal apply site.yaml", 2],
+  ["linkseal config history", 0],
+  ["linkseal keys check", 0],
+  ["linkseal explain sci-mismatch", 0],
+  ["linkseal page code", 0],
+  ["linkseal doctor", 0],
+  ["linkseal report", 0],
+  // A simulated site has nothing of Azure to be scored.
+  ["linkseal scorecard", 4],
+  ["linkseal report --html --out report.html", 0],
+  ["linkseal sim fault peer-silent", 0],
+  // Likewise no terminal.
+  ["linkseal init", 2],
+];
+
+const others = [
+  ...["linkseal events -f", "npx --no -- linkseal page code", "npm start -- --start protected"],
+  ...["linkseal apply FOLDER/demo.yaml --yes", "linkseal adopt erd-demo"],
+  ...["linkseal status --check", "linkseal sim serve --socket /tmp/site.sock --speed 20"],
+  ...["linkseal agent --site unix:/tmp/site.sock", "linkseal apply site.yaml --yes --wait"],
+  "sed 's#unix:.*#unix:/tmp/site.sock#' demo.yaml > site.yaml",
+  ...["npm start -s -- --once --speed max", "npm start -- --fault NAME"],
+  "LINKSEAL_HOME=/var/lib/linkseal-try npx --no -- linkseal agent",
+];
+
+it("each command of README is tried here or elsewhere, and none is tried that is gone", () => {
+  const tried = [...beside.map(([line]) => line), ...others, ...Object.keys(elsewhere)];
+  expect([...new Set(tried)].sort()).toEqual(commandLines(readme).toSorted());
+});
+
+describe("beside a site that is protected", { timeout: patienceMs }, () => {
+  let site: Life;
+  beforeAll(async () => {
+    site = await begun(first.type("linkseal sim site --speed 200"), "page at ");
+    await allProtected(first);
+  }, patienceMs);
+
+  it.each(beside)("%s ends with %i", async (line, status) => {
+    const { child, said } = await first.run(line);
+    expect([child.exitCode, said]).toEqual([status, expect.anything()]);
+  });
+
+  it("linkseal events -f follows until it is interrupted", async () => {
+    const life = await begun(first.type("linkseal events -f"), "campaign-done");
+    expect(life.dead).toBe(false);
+    interrupt(life);
+    await life.ended;
+  });
+
+  it("npm takes no flag for itself that follows the command's name", async () => {
+    const alias = /^alias linkseal='(.*)'$/m.exec(readme)?.[1] ?? "";
+    expect((await first.run(`${alias} --help`)).said).toContain("Usage: linkseal [options]");
+    expect((await first.run(`${alias} config show --json`)).said).toMatch(/^\{"schema":"linkseal/);
+    const page = await first.run("npx --no -- linkseal page code");
+    expect(page.said).toMatch(/type \w{4}-\w{4}-\w{4};/);
+  });
+
+  it("the site ends with 0 when it is interrupted", async () => {
+    interrupt(site);
+    await site.ended;
+    expect(site.said).not.toMatch(/broken|Error/);
+  });
+});
+
+describe("a site whose links were protected by hand", { timeout: patienceMs }, () => {
+  it("is adopted with the commands that README shows", async () => {
+    const site = await begun(adopting.type("npm start -- --start protected"), "page at ");
+    const folder = /^state and log in (.*)$/m.exec(site.said)?.[1] ?? "";
+    const applied = await adopting.run(`linkseal apply ${folder}/demo.yaml --yes`);
+    expect([applied.child.exitCode, applied.said]).toEqual([
+      0,
+      expect.stringContaining("next: linkseal adopt erd-demo/primary"),
+    ]);
+    const adopted = await adopting.run("linkseal adopt erd-demo");
+    expect([adopted.child.exitCode, adopted.said]).toEqual([
+      0,
+      expect.stringContaining("erd-demo/secondary: adopted with "),
+    ]);
+    await allProtected(adopting);
+    copyFileSync(join(folder, "demo.yaml"), join(apart.folder, "demo.yaml"));
+    interrupt(site);
+    await site.ended;
+  });
+});
+
+describe("an agent in a process of its own", { timeout: patienceMs }, () => {
+  it("protects the site that runs beside it", async () => {
+    const serve = apart.type("linkseal sim serve --socket /tmp/site.sock --speed 20");
+    await begun(serve, "serves");
+    const agent = await begun(apart.type("linkseal agent --site unix:/tmp/site.sock"), readyMark);
+    expect(
+      (await apart.run("sed 's#unix:.*#unix:/tmp/site.sock#' demo.yaml > site.yaml")).child
+        .exitCode,
+    ).toBe(0);
+    const applied = await apart.run("linkseal apply site.yaml --yes --wait");
+    expect([applied.child.exitCode, applied.said]).toEqual([0, expect.anything()]);
+    for (const life of [agent, serve]) {
+      interrupt(life);
+      await life.ended;
+    }
+  });
+});
+
+describe("what stays alone", { timeout: patienceMs }, () => {
+  it("npm start -s -- --once --speed max ends with 0 once all is protected", async () => {
+    const { child, said } = await alone.run("npm start -s -- --once --speed max");
+    expect([child.exitCode, said]).toEqual([0, expect.stringMatching(/^demo: protected/m)]);
+  });
+
+  it.each([
+    ["npm start -- --fault NAME", "page at "],
+    ["LINKSEAL_HOME=/var/lib/linkseal-try npx --no -- linkseal agent", readyMark],
+  ])("%s serves until it is interrupted", async (line, ready) => {
+    const life = await begun(alone.type(line), ready);
+    interrupt(life);
+    await life.ended;
+    expect(life.dead).toBe(true);
+  });
+});
