@@ -153,8 +153,10 @@ function unreadable(path: string, cause: unknown): LinksealError {
   });
 }
 
-// Full, read-only or broken: whatever the reason, nothing can be journaled and so nothing is done.
-function unwritable(path: string, cause: unknown): LinksealError {
+/**
+ * Full, read-only or broken: whatever the reason, nothing can be journaled and so nothing is done.
+ */
+export function unwritable(path: string, cause: unknown): LinksealError {
   return new LinksealError(
     "journal.full",
     `${path} cannot be written (${errnoOf(cause)}); nothing was changed`,
