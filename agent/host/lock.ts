@@ -10,7 +10,8 @@ import { type FileHandle, open, readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
-import { openOwn, unwritable } from "./disk.ts";
+import { unwritable } from "../journal/unwritable.ts";
+import { openOwn } from "./disk.ts";
 import { errnoOf } from "./folder.ts";
 
 /** Released by hand, or by the end of the process, however it ends. */
@@ -39,9 +40,15 @@ export async function lockState(folder: string): Promise<StateLock> {
   // The folder, since a file can be removed, and the next process would lock another one; and a
   // file, since NFS carries the locks of files alone to another host.
   await take(await open(folder, constants.O_RDONLY | constants.O_DIRECTORY));
-  const file = await openLock(path);
-  await take(file);
-  await writeHolder(file);
+  try {
+    // No descriptor for writing: it would keep a person from making the file system read-only.
+    await take(await openLock(path, constants.O_RDONLY | constants.O_CREAT));
+  } catch (error) {
+    if (!(error instanceof LinksealError) || error.code !== "usage") throw error;
+    // NFS locks a range of octets, for which the file must be open for writing.
+    await take(await openLock(path, constants.O_RDWR));
+  }
+  await writeHolder(path);
   const files = opened.move();
   held.add(files);
   const release = async (): Promise<void> => {
@@ -51,15 +58,11 @@ export async function lockState(folder: string): Promise<StateLock> {
   return { path, [Symbol.asyncDispose]: release };
 }
 
-/** A file system that is read-only for now must not keep the agent from looking. */
-async function openLock(path: string): Promise<FileHandle> {
+async function openLock(path: string, flags: number): Promise<FileHandle> {
   try {
-    return await openOwn(path, constants.O_RDWR | constants.O_CREAT).catch((error: unknown) => {
-      if (errnoOf(error) === "EROFS") return openOwn(path, constants.O_RDONLY);
-      throw error;
-    });
+    return await openOwn(path, flags);
   } catch (error) {
-    throw error instanceof LinksealError ? error : unwritable(path, error);
+    throw error instanceof LinksealError ? error : unwritable(path, path, error);
   }
 }
 
@@ -110,10 +113,10 @@ async function here(): Promise<string> {
   return `${hostname()} ${await readlink("/proc/self/ns/pid")}`;
 }
 
-// On a full disk it stays empty: the lock does not need it.
-async function writeHolder(file: FileHandle): Promise<void> {
+// On a full disk it stays empty, on a read-only one as it was: the lock does not need it.
+async function writeHolder(path: string): Promise<void> {
   try {
-    await file.truncate(0);
+    await using file = await openOwn(path, constants.O_WRONLY | constants.O_TRUNC);
     await file.writeFile(`${process.pid} ${await here()}\n`);
   } catch (error) {
     if (errnoOf(error) === "no errno") throw error;

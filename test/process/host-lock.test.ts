@@ -198,6 +198,24 @@ describe("the lock of a state folder, seen from other namespaces", () => {
     expect(answer(readOnly)).toMatch(/^journal\.locked /);
   });
 
+  it("is had where a file must be open for writing to be locked, as on NFS", async () => {
+    const picky = [
+      "#!/bin/sh",
+      'flags=$(sed -n "s/^flags:[^0-9]*//p" /proc/self/fdinfo/3)',
+      "if [ -f /proc/self/fd/3 ] && [ $((flags & 3)) = 0 ]; then",
+      '  echo "flock: 3: Bad file descriptor" >&2; exit 65',
+      "fi",
+      'exec /mnt/flock "$@"',
+    ];
+    await writeFile(join(folder, "picky"), picky.join("\n"), { mode: 0o755 });
+    const onNfs =
+      "mount -t tmpfs none /mnt; cp /usr/bin/flock /mnt/flock; " +
+      'mount --bind "$3/picky" /usr/bin/flock; ';
+    expect(answer(onNfs)).toBe("held");
+    await using _lock = await lockState(folder);
+    expect(answer(onNfs)).toMatch(/^journal\.locked /);
+  });
+
   it("is refused where there is no flock to take it, with what helps", () => {
     expect(answer("mount --bind /dev/null /usr/bin/flock; ")).toBe(
       "usage the program flock cannot be run (EACCES): it is not known whether another process " +
