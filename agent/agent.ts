@@ -27,6 +27,7 @@ import {
   recollect,
   remember,
 } from "./journal/memory.ts";
+import { StateWatch, type Unwritten } from "./journal/state-watch.ts";
 import { type GatewayLook, Lookout } from "./lookout.ts";
 import { Orders } from "./orders.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
@@ -108,6 +109,7 @@ export class Agent {
   readonly #turns = new Turns();
   readonly #judge: Judge;
   readonly #recorder: Recorder;
+  readonly #watch: StateWatch;
   /** What an operator may ask for. */
   readonly orders: Orders;
   #memory: Memory;
@@ -127,10 +129,14 @@ export class Agent {
       ...{ world: parts.world, log: parts.audit, keyId: parts.sealer.keyId },
       journal: parts.journal.records(),
     });
+    this.#watch = new StateWatch(parts.journal, () => this.auditTrouble);
     this.events.listen((event) => this.#recordWarning(event));
     this.#judge = new Judge({
       ...{ world: parts.world, events: this.events, agent: this },
-      judged: (seen, settings) => this.#recorder.turn(seen, settings),
+      judged: (seen, settings) => {
+        this.#recorder.turn(seen, settings);
+        void this.#watch.probe();
+      },
     });
     this.orders = new Orders({
       world: parts.world,
@@ -201,6 +207,10 @@ export class Agent {
   /** Why the audit log takes no records now; undefined = it does. */
   get auditTrouble(): LinksealError | undefined {
     return this.#recorder.trouble;
+  }
+
+  get unwritten(): readonly Unwritten[] {
+    return this.#watch.unwritten;
   }
 
   /** Somebody asked for a change over a socket; `outcome` says what became of it. */
@@ -424,7 +434,8 @@ export class Agent {
 
   async #accept(text: string, who: string): Promise<number> {
     const at = this.#parts.world.clock.wall();
-    const intent = await this.#parts.intents.accept(text, who, at);
+    const { intents } = this.#parts;
+    const intent = await this.#watch.storing(() => intents.accept(text, who, at));
     const told = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
     this.#recorder.changed({ what: "intent", about: `intent ${intent.number}`, who, text: told });
     this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);

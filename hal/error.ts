@@ -124,7 +124,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "gate.busy": row("later", null, 6),
   "gate.leftoverKey": row("never", null, 6),
   "journal.corrupt": row("never", "journal-lossy", 1),
-  "journal.full": row("later", "journal-lossy", 1),
+  "journal.full": row("later", "state-unwritable", 1),
   "journal.locked": row("never", null, 1),
   "agent.unreachable": row("later", null, 5),
   "agent.forbidden": row("never", null, 8),

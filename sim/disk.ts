@@ -7,10 +7,13 @@ import type { SimClock } from "./clock.ts";
 import type { Prng } from "./prng.ts";
 
 /**
- * `full`: a write fails and leaves nothing. `lies`: what is written is lost by the next crash.
- * `slow`: a write takes seconds.
+ * `full` and `readOnly`: a write fails and leaves nothing. `lies`: what is written is lost by the
+ * next crash. `slow`: a write takes seconds.
  */
-export type DiskFault = "full" | "lies" | "slow";
+export type DiskFault = "full" | "readOnly" | "lies" | "slow";
+
+/** errno(3) of a write, as the kernel's file systems answer it. */
+const refusals = { full: "ENOSPC", readOnly: "EROFS" } as const;
 
 const slowMs = 4_000;
 
@@ -33,7 +36,7 @@ export class SimDisk implements Disk {
   readonly #options: SimDiskOptions;
   #files = new Map<string, File>();
   #beforeLie: Map<string, File> | undefined;
-  #full = false;
+  #refusal: (typeof refusals)[keyof typeof refusals] | undefined;
   #slow = false;
   #epoch = 0;
   readonly #appending = new Set<{ readonly name: string; readonly bytes: Uint8Array }>();
@@ -45,7 +48,8 @@ export class SimDisk implements Disk {
   setFault(fault: DiskFault, on: boolean): void {
     switch (fault) {
       case "full":
-        this.#full = on;
+      case "readOnly":
+        this.#refusal = on ? refusals[fault] : undefined;
         return;
       case "slow":
         this.#slow = on;
@@ -103,12 +107,14 @@ export class SimDisk implements Disk {
     if (ms > 0) await clock.sleep(ms);
     // The process that waits for this answer is dead; settling would run its code after its end.
     if (epoch !== this.#epoch) await new Promise<never>(() => {});
-    if (!this.#full) return;
+    const code = this.#refusal;
+    if (code === undefined) return;
     for (const write of this.#appending) if (write.name === name) this.#appending.delete(write);
-    throw new LinksealError("journal.full", "no space left on the disk; nothing was written", {
+    throw new LinksealError("journal.full", `${name} cannot be written (${code})`, {
       effect: "none",
       where: name,
-      next: "free space in the state folder",
+      next: "mend the simulated disk",
+      cause: Object.assign(new Error(code), { code }),
     });
   }
 

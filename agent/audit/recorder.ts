@@ -90,7 +90,7 @@ export class Recorder {
     );
   }
 
-  /** Why the newest records are not on the disk yet; undefined = they are, or soon will be. */
+  /** Why the last write failed, and records wait for the disk; undefined = it did not. */
   get trouble(): LinksealError | undefined {
     return this.#trouble;
   }
@@ -233,11 +233,12 @@ export class Recorder {
           await log.append(next, () => this.#carry());
           if (this.#queue[0] === next) this.#queue.shift();
         } else if (until !== undefined) {
-          this.#toConfirm = undefined;
           await log.confirm(until);
+          if (this.#toConfirm === until) this.#toConfirm = undefined;
         } else break;
+        // Only a write that succeeded says that the disk takes records.
+        this.#trouble = undefined;
       }
-      this.#trouble = undefined;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       if (this.#trouble === undefined) world.log.write("warn", error.code, error.message);

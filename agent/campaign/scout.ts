@@ -8,7 +8,7 @@ import { type Instant, instantAfter } from "#hal/world.ts";
 import { type DesiredLink, linkId, type RiskName } from "../desired.ts";
 import { type Memory, named } from "../journal/memory.ts";
 import { type LinkView, portOf, securedBy } from "../link-view.ts";
-import { provingMs } from "../proof-time.ts";
+import { deadlineMs } from "./deadline.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import {
   advanceProof,
@@ -278,7 +278,7 @@ export class Scout {
       carrying: steadyOf(this.#steady, rotation.soakMs, now),
       replacement: effects.replacement(campaign),
       lostCommits: effects.lostCommits,
-      overdue: now - this.#deadlineFrom() > deadlineMs(campaign, rotation),
+      overdue: now - this.#deadlineFrom() > deadlineMs(campaign.state, rotation),
       farEnd: desired.azure.farEnd,
       shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,
     };
@@ -379,32 +379,6 @@ function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): Far
   }
   if (campaign.claimed) return "new";
   return campaign.told ? "unknown" : "old";
-}
-
-function deadlineMs(campaign: Campaign, rotation: ScoutParts["desired"]["rotation"]): number {
-  const { verifyMs, soakMs, farEndMs, drained } = rotation;
-  switch (campaign.state) {
-    case "draining":
-      return verifyMs + 2 * drained.samples * drained.everyMs;
-    case "staging":
-    case "staged":
-    case "promoting":
-    case "retiring":
-      return 2 * verifyMs;
-    case "switching":
-    case "reverting":
-      return farEndMs;
-    case "proving":
-      return provingMs(rotation);
-    case "restoring":
-      return 2 * verifyMs + 2 * soakMs;
-    case "queued":
-    case "gated":
-    case "awaitingPeer":
-    case "held":
-    case "done":
-      return Number.POSITIVE_INFINITY;
-  }
 }
 
 /** A dark link is lit, and one that is drained is finished, whatever its sibling holds. */

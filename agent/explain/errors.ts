@@ -190,12 +190,15 @@ export const errorEntries: Readonly<Record<ErrorCode, Entry>> = {
   "journal.full": entry(
     "The journal cannot be written",
     "Nothing is changed that was not written down first, so nothing is changed now.",
-    "Free space in the state directory; the agent goes on by itself.",
+    "Free space in the state directory, or mount it read-write again; the agent goes on by " +
+      "itself, and `state-unwritable` ends.",
   ),
   "journal.locked": entry(
     "Another agent uses this state directory",
     "Two agents on one journal would act against each other, so the second one ends.",
-    "Stop the other agent, or give this one a directory of its own.",
+    "Stop the other agent, or give this one a directory of its own. It may run in a container: " +
+      "the text names its process and host where they are known.",
+    "Remove no file for it: the lock is the kernel's, and ends with its process.",
   ),
   "agent.unreachable": entry(
     "No agent answers",

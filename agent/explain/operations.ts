@@ -155,9 +155,18 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
     "Free space in the state folder; the agent tries again at each look.",
     "Make a report of the time concerned: `linkseal report` shows the gap.",
   ),
+  "state-unwritable": body(
+    "The last write of the journal, the audit log or an accepted config failed: the disk of the " +
+      "state folder is full, read-only or broken. What is not written down first is not done, so " +
+      "a link that is drained stays so, even if its sibling is lost, and a campaign stays where " +
+      "it is. The text names both. Keys and sessions of the routers do not depend on it.",
+    "Do what it names: free space in the state folder, or mount it read-write again.",
+    "A drained link whose sibling is lost does not wait for that: take the drain away at its " +
+      "router.",
+    "The agent tries again by itself, and the warning ends once a write has succeeded.",
+  ),
   "journal-lossy": body(
-    "The journal is broken before its end, or cannot be written. The agent goes on observing " +
-      "and changes nothing.",
+    "The journal is broken before its end. The agent goes on observing and changes nothing.",
     "Check the disk and who touched the state directory.",
     "When you know what was lost, `linkseal journal accept-loss` lets it act again.",
   ),

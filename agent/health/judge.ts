@@ -16,6 +16,7 @@ import {
   type DesiredTunnel,
   type HealthSettings,
   linkId,
+  type RotationSettings,
   tunnelRisk,
 } from "../desired.ts";
 import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
@@ -37,10 +38,12 @@ import {
   type Verdict,
   worstOf,
 } from "./model.ts";
+import { overdueWarnings } from "./overdue.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { isoTime } from "./status-time.ts";
 import { deriveTunnelHealth } from "./tunnel.ts";
 import { unmanagedOf } from "./unmanaged.ts";
+import { unwritableWarnings } from "./unwritable.ts";
 import {
   isWarningCode,
   nextFor,
@@ -120,18 +123,20 @@ export class Judge {
     const { desired } = crew.intent;
     for (const link of desired.groups.flatMap((group) => group.links)) this.#follow(crew, link);
     const links = this.#links(crew, now);
-    const { clock } = this.#parts.world;
+    const { agent, world } = this.#parts;
+    const { clock } = world;
     const wall = clock.wall();
     const seen: Seen[] = [];
     const raised: Raised[] = [
       ...this.#siteWarnings(),
+      ...unwritableWarnings({ agent, crew, health: (link) => healthOf(links, link) }),
       ...clockWarnings(crew, clock),
       ...endWarnings(crew.ends, wall),
     ];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
       raised.push(...this.#peerWarnings(crew, group));
-      raised.push(...this.#overdueWarnings(group, desired.rotation.overdueMs));
+      raised.push(...this.#overdueWarnings(group, desired.rotation));
       for (const link of group.links) {
         const health = healthOf(links, link);
         if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
@@ -300,15 +305,17 @@ export class Judge {
     return [raise("drained-by-hand", about, text)];
   }
 
-  /** Only a wait that somebody else can end is overdue: every other state has its own deadline. */
-  #overdueWarnings(group: DesiredGroup, overdueMs: number): Raised[] {
-    const campaign = openCampaign(this.#parts.agent.memory, group.name);
-    if (campaign === undefined) return [];
-    const { state, since, because } = campaign;
-    if (state !== "queued" && state !== "gated" && state !== "awaitingPeer") return [];
-    if (this.#parts.world.clock.wall() < wallAfter(since, overdueMs)) return [];
-    const text = `${state} since ${isoTime(since)}: ${because}`;
-    return [raise("rotation-overdue", group.name, text)];
+  #overdueWarnings(group: DesiredGroup, rotation: RotationSettings): readonly Raised[] {
+    const { world, agent } = this.#parts;
+    const wall = world.clock.wall();
+    const graceEndMs = this.#startedAt - world.clock.now() + rotation.putGraceMs;
+    return overdueWarnings({
+      campaign: openCampaign(agent.memory, group.name),
+      rotation,
+      graceEnd: wallAfter(wall, graceEndMs),
+      wall,
+      isUnwritten: agent.unwritten.some(({ what }) => what === "journal"),
+    });
   }
 
   /** What else explains a bad verdict: a vault that says no, an effect that failed. */

@@ -89,6 +89,7 @@ export type OperationCode =
   | "sibling-unhealthy"
   | "bgp-trouble"
   | "journal-lossy"
+  | "state-unwritable"
   | "audit-lossy";
 
 export type WarningCode = LinkCode | TunnelCode | OperationCode;
@@ -379,6 +380,10 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     dependsOn: ["link-down", "device-unreachable"],
   }),
   "journal-lossy": row("error", "The journal cannot be trusted", "linkseal journal", {
+    visibleAfterMs: 0,
+  }),
+  // Told before anything else: until it ends nothing that was begun is brought to its end.
+  "state-unwritable": row("error", "The state folder cannot be written", "linkseal status", {
     visibleAfterMs: 0,
   }),
   "audit-lossy": row("warning", "The audit log takes no records", "linkseal report"),

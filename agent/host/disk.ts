@@ -6,6 +6,7 @@ import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/p
 import { dirname, join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
+import { unwritable } from "../journal/unwritable.ts";
 import { errnoOf, openFolder, ownUid, syncFolder, unsafe } from "./folder.ts";
 
 const readBytesMax = 128 * 1024 * 1024;
@@ -112,7 +113,7 @@ export class FsDisk implements Disk {
   // One write at a time: two replaces of one name would share the file aside.
   #inTurn(path: string, run: () => Promise<void>): Promise<void> {
     const mine = this.#turn.then(run).catch((error: unknown) => {
-      throw error instanceof LinksealError ? error : unwritable(path, error);
+      throw error instanceof LinksealError ? error : unwritable(path, path, error);
     });
     this.#turn = mine.catch(() => undefined);
     return mine;
@@ -151,18 +152,4 @@ function unreadable(path: string, cause: unknown): LinksealError {
     next: `make ${path} readable for this user`,
     cause,
   });
-}
-
-// Full, read-only or broken: whatever the reason, nothing can be journaled and so nothing is done.
-function unwritable(path: string, cause: unknown): LinksealError {
-  return new LinksealError(
-    "journal.full",
-    `${path} cannot be written (${errnoOf(cause)}); nothing was changed`,
-    {
-      effect: "none",
-      where: path,
-      next: "free space in the state folder, then linkseal status",
-      cause,
-    },
-  );
 }

@@ -1,126 +1,136 @@
-// One agent per state folder. A lock is a symbolic link whose target names its holder: made whole
-// in one system call, dead as soon as its holder is, so that neither kill -9 nor a power cut leaves
-// a dead end.
+// One process per folder. The lock is the kernel's, flock(2) on open files: every PID and mount
+// namespace sees it, and it ends with its process, however that ends. Node has no such call, and
+// the addon may be missing, so flock(1) takes it: the lock belongs to the open file, which a child
+// shares, and so it stays with us when that child has ended. No other child keeps it: Node opens
+// each file with O_CLOEXEC.
 
-import { readdir, readFile, readlink, symlink, unlink } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { constants } from "node:fs";
+import { type FileHandle, open, readFile, readlink } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
+import { unwritable } from "../journal/unwritable.ts";
+import { openOwn } from "./disk.ts";
 import { errnoOf } from "./folder.ts";
 
 /** Released by hand, or by the end of the process, however it ends. */
 export interface StateLock extends AsyncDisposable {
+  /** Names the holder, for information alone; it is never removed. */
   readonly path: string;
 }
 
-const lockName = /^lock\.([1-9]\d{0,14})$/;
-const released = "released";
-const attemptsMax = 100;
+/** No name that a state file can have. */
+const lockName = ".lock";
+const holderText = /^([1-9]\d{0,9}) (([\w.-]{1,64}) pid:\[\d+\])\n$/;
+/** A file that is collected is closed, and its lock would go with it. */
+const held = new Set<AsyncDisposableStack>();
 
 /**
- * Takes the lock of a folder that only we can write; `journal.locked` if a living process holds it.
- *
- * The highest number holds. A number is only taken above a dead one, never used again while a
- * higher one stands, and given back by a higher one that says so; so of two processes that saw the
- * same dead holder one finds its number taken, and one that was late finds a higher number when it
- * looks again.
+ * Takes the lock of a folder that only we can write. Throws `journal.locked` if another process
+ * holds it, `usage` where this host gives no such lock, `journal.full` if its file cannot be made.
  */
-export async function lockState(folder: string, isHeldBy = isAlive): Promise<StateLock> {
-  const me = await identityOf(process.pid);
-  if (me === undefined) throw new Error("/proc does not show this process");
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-    const highest = await highestLock(folder);
-    const holder = highest === 0 ? released : await holderOf(folder, highest);
-    if (holder === undefined) continue;
-    if (await isHeldBy(holder)) throw locked(folder, holder);
-    const mine = highest + 1;
-    if (!(await take(folder, mine, me))) continue;
-    if ((await highestLock(folder)) > mine) {
-      await unlink(lockPath(folder, mine)).catch(() => undefined);
-      continue;
-    }
-    await dropBelow(folder, mine);
-    return lockOf(folder, mine);
-  }
-  throw locked(folder, "processes that come and go");
-}
-
-function lockOf(folder: string, number: number): StateLock {
-  let held = true;
-  return {
-    path: lockPath(folder, number),
-    async [Symbol.asyncDispose]() {
-      if (!held) return;
-      held = false;
-      await take(folder, number + 1, released);
-      await unlink(lockPath(folder, number));
-    },
+export async function lockState(folder: string): Promise<StateLock> {
+  const path = join(folder, lockName);
+  await using opened = new AsyncDisposableStack();
+  const take = async (file: FileHandle): Promise<void> => {
+    opened.defer(() => file.close());
+    await lockFile(file, folder);
   };
-}
-
-async function take(folder: string, number: number, holder: string): Promise<boolean> {
+  // The folder, since a file can be removed, and the next process would lock another one; and a
+  // file, since NFS carries the locks of files alone to another host.
+  await take(await open(folder, constants.O_RDONLY | constants.O_DIRECTORY));
   try {
-    await symlink(holder, lockPath(folder, number));
-    return true;
+    // No descriptor for writing: it would keep a person from making the file system read-only.
+    await take(await openLock(path, constants.O_RDONLY | constants.O_CREAT));
   } catch (error) {
-    if (errnoOf(error) === "EEXIST") return false;
-    throw new LinksealError("journal.full", `the lock cannot be written (${errnoOf(error)})`, {
-      effect: "none",
-      where: folder,
-      next: "free space in the state folder, then start again",
-      cause: error,
+    if (!(error instanceof LinksealError) || error.code !== "usage") throw error;
+    // NFS locks a range of octets, for which the file must be open for writing.
+    await take(await openLock(path, constants.O_RDWR));
+  }
+  await writeHolder(path);
+  const files = opened.move();
+  held.add(files);
+  const release = async (): Promise<void> => {
+    held.delete(files);
+    await files.disposeAsync();
+  };
+  return { path, [Symbol.asyncDispose]: release };
+}
+
+async function openLock(path: string, flags: number): Promise<FileHandle> {
+  try {
+    return await openOwn(path, flags);
+  } catch (error) {
+    throw error instanceof LinksealError ? error : unwritable(path, path, error);
+  }
+}
+
+const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" };
+/** It waits for no lock: if it needs longer, it hangs. */
+const programMsMax = 10_000;
+/** Of flock(1) where another process has the lock; busybox fails so too, and says why. */
+const takenStatus = 1;
+
+async function lockFile(file: FileHandle, folder: string): Promise<void> {
+  const { status, text } = await runFlock(file, folder);
+  if (status === 0) return;
+  if (status === takenStatus && text === "") throw await locked(folder);
+  const why = text === "" ? `it ended with ${status ?? "a signal"}` : text;
+  throw unlockable(folder, `flock cannot lock it (${why})`, `keep ${folder} on a local disk`);
+}
+
+function runFlock(
+  { fd }: FileHandle,
+  folder: string,
+): Promise<{ readonly status: number | null; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("flock", ["-n", "3"], {
+      stdio: ["ignore", "ignore", "pipe", fd],
+      env: environment,
+      signal: AbortSignal.timeout(programMsMax),
+      killSignal: "SIGKILL",
     });
-  }
-}
-
-async function highestLock(folder: string): Promise<number> {
-  return Math.max(0, ...(await lockNumbers(folder)));
-}
-
-async function dropBelow(folder: string, number: number): Promise<void> {
-  for (const old of await lockNumbers(folder)) {
-    if (old < number) await unlink(lockPath(folder, old)).catch(() => undefined);
-  }
-}
-
-async function lockNumbers(folder: string): Promise<readonly number[]> {
-  const names = await readdir(folder);
-  return names.flatMap((name) => lockName.exec(name)?.[1] ?? []).map(Number);
-}
-
-// undefined = it went away since it was listed.
-function holderOf(folder: string, number: number): Promise<string | undefined> {
-  return readlink(lockPath(folder, number)).catch(() => undefined);
-}
-
-// A process id comes round again; with its start time and the boot it names one process for ever.
-async function identityOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch((error: unknown) => {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ESRCH") return undefined;
-    throw error;
+    let text = "";
+    child.stderr?.on("data", (data: Buffer) => {
+      text = (text + data.toString("latin1")).slice(0, 200);
+    });
+    child.once("error", (cause) => {
+      const why = `the program flock cannot be run (${errnoOf(cause)})`;
+      reject(unlockable(folder, why, "apt-get install util-linux, then start again", cause));
+    });
+    child.once("close", (status) => resolve({ status, text: text.trim() }));
   });
-  // proc_pid_stat(5): state is field 3, start time field 22, counted from the last bracket on.
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  const [state, start] = [fields[0], fields[19]];
-  // A zombie has closed its files and does nothing more, whether or not its parent has noticed.
-  if (state === "Z" || state === "X" || start === undefined) return undefined;
-  const boot = await readFile("/proc/sys/kernel/random/boot_id", "latin1");
-  return `${pid}:${start}:${boot.trim()}`;
 }
 
-async function isAlive(holder: string): Promise<boolean> {
-  const pid = /^([1-9]\d*):/.exec(holder)?.[1];
-  return pid !== undefined && (await identityOf(Number(pid))) === holder;
+function unlockable(folder: string, why: string, next: string, cause?: unknown): LinksealError {
+  const text = `${why}: it is not known whether another process works in ${folder}`;
+  return new LinksealError("usage", text, { effect: "none", where: folder, next, cause });
 }
 
-function lockPath(folder: string, number: number): string {
-  return join(folder, `lock.${number}`);
+/** The number of a process means something in its own PID namespace alone. */
+async function here(): Promise<string> {
+  return `${hostname()} ${await readlink("/proc/self/ns/pid")}`;
 }
 
-function locked(folder: string, holder: string): LinksealError {
-  const who = /^\d+(?=:)/.exec(holder)?.[0];
-  return new LinksealError(
-    "journal.locked",
-    `another agent (${who === undefined ? holder : `process ${who}`}) works in ${folder}`,
-    { effect: "none", where: folder, next: "linkseal status" },
-  );
+// On a full disk it stays empty, on a read-only one as it was: the lock does not need it.
+async function writeHolder(path: string): Promise<void> {
+  try {
+    await using file = await openOwn(path, constants.O_WRONLY | constants.O_TRUNC);
+    await file.writeFile(`${process.pid} ${await here()}\n`);
+  } catch (error) {
+    if (errnoOf(error) === "no errno") throw error;
+  }
+}
+
+async function locked(folder: string): Promise<LinksealError> {
+  const text = await readFile(join(folder, lockName), "latin1").catch(() => "");
+  const [, pid, place, host] = holderText.exec(text) ?? [];
+  const elsewhere = place === (await here()) ? "" : ` of another container or host, ${host}`;
+  const who = pid === undefined ? "" : ` (process ${pid}${elsewhere})`;
+  return new LinksealError("journal.locked", `another agent${who} works in ${folder}`, {
+    effect: "none",
+    where: folder,
+    next: "linkseal status, or stop the other agent",
+  });
 }

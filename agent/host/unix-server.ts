@@ -178,7 +178,7 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-// The lock is not seen across containers that share the folder; a socket that answers is.
+// Not every server has a lock on its folder; a socket that answers is somebody's.
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;

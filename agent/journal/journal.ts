@@ -15,7 +15,8 @@ import {
   scanJournal,
   sealRecord,
 } from "./chain.ts";
-import { fullFile, type HostSeal, hostMac, SealedFile, type SealedWorld } from "./sealed-file.ts";
+import { type HostSeal, hostMac, SealedFile, type SealedWorld } from "./sealed-file.ts";
+import { unwritable } from "./unwritable.ts";
 
 export type { Entry, JsonRecord } from "./chain.ts";
 
@@ -34,6 +35,7 @@ export class Journal {
   #ending: Ending;
   /** A corrupt file as it was found, until its loss is accepted. */
   #found: Uint8Array | undefined;
+  #trouble: LinksealError | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(world: SealedWorld, { key, host }: HostSeal, bytes: Uint8Array) {
@@ -60,13 +62,18 @@ export class Journal {
     const recovered = journal.#ending;
     // A full disk must not keep the agent from observing: the cut is tried again before the next
     // append.
-    await journal.#file.repair().catch(() => undefined);
+    await journal.#written(() => journal.#file.repair()).catch(() => undefined);
     return { journal, recovered };
   }
 
   /** `torn` = a tail was cut at open; `corrupt` = read-only until `acceptLoss`. */
   get state(): Ending["kind"] {
     return this.#ending.kind;
+  }
+
+  /** Why the last write failed; undefined = it did not, or there was none. */
+  get trouble(): LinksealError | undefined {
+    return this.#trouble;
   }
 
   /** Everything since the last compaction; of a corrupt journal what stands before the break. */
@@ -92,10 +99,20 @@ export class Journal {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
       const sealed = this.#seal(record, this.#file.lines, recordBytesMax);
-      if (this.#file.bytes + sealed.line.length > fileBytesMax) {
-        throw fullFile(file, undefined, `has reached its ${fileBytesMax} bytes`);
-      }
+      this.#refuseLonger(sealed.line.length);
       await this.#file.append(sealed);
+    });
+  }
+
+  /**
+   * Writes what is there once more: where this succeeds, the disk takes a record again. Throws as
+   * `append`.
+   */
+  rewrite(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#refuseCorrupt();
+      this.#refuseLonger(recordBytesMax);
+      await this.#file.rewrite(this.#file.lines);
     });
   }
 
@@ -145,6 +162,13 @@ export class Journal {
     );
   }
 
+  #refuseLonger(byBytes: number): void {
+    if (this.#file.bytes + byBytes <= fileBytesMax) return;
+    const text = `the journal has reached its ${fileBytesMax} bytes; nothing was changed`;
+    const next = "linkseal doctor --bundle";
+    throw new LinksealError("journal.full", text, { effect: "none", where: file, next });
+  }
+
   #seal(record: JsonRecord, after: readonly Sealed[], bytesMax: number, seqBefore = 0): Sealed {
     const previous = after.at(-1)?.entry;
     const seq = (previous?.seq ?? seqBefore) + 1;
@@ -171,13 +195,24 @@ export class Journal {
     try {
       await this.#world.disk.replace(brokenFile, bytes);
     } catch (error) {
-      throw error instanceof LinksealError ? error : fullFile(file, error);
+      throw error instanceof LinksealError ? error : unwritable(file, "the journal", error);
     }
   }
 
   #inTurn(run: () => Promise<void>): Promise<void> {
-    const mine = this.#turn.then(run);
+    const mine = this.#turn.then(() => this.#written(run));
     this.#turn = mine.catch(() => undefined);
     return mine;
+  }
+
+  async #written(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+      this.#trouble = undefined;
+    } catch (error) {
+      const isFull = error instanceof LinksealError && error.code === "journal.full";
+      if (isFull) this.#trouble = error;
+      throw error;
+    }
   }
 }

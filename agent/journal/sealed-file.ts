@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
 import type { Mac, Sealed } from "./chain.ts";
+import { unwritable } from "./unwritable.ts";
 
 export type SealedWorld = Pick<World, "disk" | "clock">;
 
@@ -84,18 +85,11 @@ export class SealedFile {
       this.#file = "as in memory";
     } catch (error) {
       this.#file = "suspect";
-      throw error instanceof LinksealError ? error : fullFile(this.name, error);
+      throw error instanceof LinksealError
+        ? error
+        : unwritable(this.name, `the ${this.name}`, error);
     }
   }
-}
-
-export function fullFile(name: string, cause: unknown, why = "cannot be written"): LinksealError {
-  return new LinksealError("journal.full", `the ${name} ${why}; nothing was changed`, {
-    effect: "none",
-    where: name,
-    next: "free space in the state folder, then linkseal status",
-    cause,
-  });
 }
 
 function bytesOf(lines: readonly Sealed[]): number {

@@ -84,7 +84,7 @@ export function keyAgreement(saks: readonly Sak[]): KeyAgreement {
 }
 
 /** Undefined as soon as one of them is not told. */
-export function sum(...counts: readonly (bigint | undefined)[]): bigint | undefined {
+function sum(...counts: readonly (bigint | undefined)[]): bigint | undefined {
   let total = 0n;
   for (const count of counts) {
     if (count === undefined) return undefined;
@@ -94,8 +94,8 @@ export function sum(...counts: readonly (bigint | undefined)[]): bigint | undefi
 }
 
 /**
- * Undefined where the kernel does not tell what was sent and received at all. The kernel counts
- * EAPOL with the untagged frames, so that clear data is not known without the count of MKPDUs.
+ * Undefined where the kernel does not tell what was sent and received at all. The SecY counts EAPOL
+ * with the untagged frames, so that clear data is what the MKA process counts at the port.
  */
 export function framesOf(device: MacsecDevice): MacsecFrames | undefined {
   const { txScStatistics: tx, secyStatistics: secy } = device;

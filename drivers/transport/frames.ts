@@ -1,5 +1,6 @@
-// Ethernet frames of one type on one port, such as EAPOL, past the protocol stack.
+// EAPOL on one port, past the protocol stack, and how much else comes in there in the clear.
 
+import { closeSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
 import type { Native, NativeSocket } from "./native.ts";
 
@@ -22,6 +23,7 @@ export interface FrameEvents {
 export class FrameChannel implements Disposable {
   readonly #native: Native;
   readonly #socket: NativeSocket;
+  readonly #clearCount: number;
   readonly #room = new Uint8Array(roomBytes);
   readonly #events: FrameEvents;
   #isClosed = false;
@@ -30,8 +32,14 @@ export class FrameChannel implements Disposable {
   constructor(native: Native, port: number, events: FrameEvents) {
     this.#native = native;
     this.#events = events;
-    const onReadable = (): void => void this.takeWaiting();
-    this.#socket = native.openFrames(port, etherTypeEapol, paeGroup, onReadable);
+    this.#clearCount = native.openClearCount(port);
+    const onReadable = (): void => this.takeWaiting();
+    try {
+      this.#socket = native.openFrames(port, etherTypeEapol, paeGroup, onReadable);
+    } catch (error) {
+      closeSync(this.#clearCount);
+      throw error;
+    }
   }
 
   /** A whole frame; throws `transport.closed` where the port does not take it. */
@@ -49,19 +57,24 @@ export class FrameChannel implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#native.close(this.#socket);
+    closeSync(this.#clearCount);
+  }
+
+  /** Data frames that came in in the clear since the last call. */
+  takeClear(): bigint {
+    return BigInt(this.#native.takeClearCount(this.#clearCount));
   }
 
   /**
    * Hands over at once what has come already, in turns of their own if it is much; the event loop
    * does so by itself.
    */
-  takeWaiting(): "all" | "some" {
+  takeWaiting(): void {
     for (let count = 0; count < framesPerTurnMax && !this.#isClosed; count += 1) {
       const length = this.#native.receive(this.#socket, this.#room);
-      if (length === nothingThere) return "all";
+      if (length === nothingThere) return;
       if (length < 0) this.#events.trouble(-length);
       else this.#events.frame(this.#room.subarray(0, length));
     }
-    return "some";
   }
 }

@@ -22,6 +22,13 @@ export interface Native {
     group: Uint8Array,
     onReadable: () => void,
   ): NativeSocket;
+  /**
+   * The descriptor of the kernel's own count of frames that come in at the port in the clear: all
+   * but EAPOL and MACsec. It needs no buffer, so that no flood makes it lose or invent one.
+   */
+  openClearCount(port: number): number;
+  /** Frames since the last call, or since it was opened. */
+  takeClearCount(descriptor: number): number;
   /** Octets written to `room`, or minus errno. */
   receive(socket: NativeSocket, room: Uint8Array): number;
   /** Octets sent, or minus errno. */

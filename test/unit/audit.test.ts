@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type AuditTrail, segmentsMax } from "#agent/audit/log.ts";
 import { timelineOf } from "#agent/audit/timeline.ts";
-import { AuditBench, lookbackMs, seen } from "./audit-kit.ts";
+import { AuditBench, lookbackMs, seen, settings } from "./audit-kit.ts";
 import { settled, wallStart } from "./site-bench.ts";
 
 const good = seen("g/a", "protected");
@@ -238,6 +238,23 @@ describe("a damaged log", () => {
 });
 
 describe("a full disk", () => {
+  it("stays a trouble while the same verdicts wait for their confirmation", async () => {
+    const bench = new AuditBench();
+    const recorder = await bench.live();
+    await bench.judge(120_000, good);
+    bench.disk.setFault("full", true);
+    await bench.judge(61_000, good);
+    for (let turns = 0; turns < 60; turns += 1) {
+      expect(recorder.trouble?.code).toBe("journal.full");
+      await bench.judge(settings.pollMs, good);
+    }
+    const heldBefore = await bench.held();
+    bench.disk.setFault("full", false);
+    await bench.judge(2 * settings.pollMs, good);
+    expect(recorder.trouble).toBeUndefined();
+    expect(await bench.held()).toBeGreaterThan(heldBefore);
+  });
+
   it("keeps what it was told, says so, and writes it once there is room", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();

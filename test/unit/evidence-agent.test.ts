@@ -93,6 +93,24 @@ describe("the evidence of a first day", () => {
     expect(bench.broken).toEqual([]);
   });
 
+  it("warns of a full disk for as long as nothing can be confirmed", async () => {
+    const bench = new AgentBench("protected");
+    await bench.live();
+    await bench.apply();
+    await bench.run(120_000);
+    const isLossy = (): boolean =>
+      bench.agent.status().warnings.some(({ code }) => code === "audit-lossy");
+    bench.disk.setFault("full", true);
+    expect(await bench.run(120_000, isLossy)).toBe(true);
+    for (let minutes = 0; minutes < 30; minutes += 1) {
+      await bench.run(60_000);
+      expect(isLossy()).toBe(true);
+    }
+    bench.disk.setFault("full", false);
+    expect(await bench.run(60_000, () => !isLossy())).toBe(true);
+    expect(bench.broken).toEqual([]);
+  });
+
   it("has no report before there is a record that is confirmed", async () => {
     const bench = new AgentBench("clear");
     await bench.live();

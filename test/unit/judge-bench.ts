@@ -191,6 +191,7 @@ export class JudgeBench {
       intent: { number: 7, text: "version: 1" },
       journalState: "whole",
       intentDamage: undefined,
+      unwritten: [],
       ...this.#scene.agent,
     };
     return agent as unknown as Agent;

@@ -83,6 +83,27 @@ describe("a participant on its port", () => {
     expect(a.kernel.saks).toEqual(b.kernel.saks);
   });
 
+  it("counts data frames in the clear from the binding of its SecY on, and no MKPDU", async () => {
+    const { clock, a, b } = await protectedHosts();
+    const clear = async (): Promise<bigint | undefined> => {
+      const look = await a.client.observe(signal);
+      return look.kind === "bound" ? look.clear : undefined;
+    };
+    for (let nth = 0; nth < 1000; nth += 1) a.take(Uint8Array.from({ length: 60 }, () => nth));
+    await clock.runFor(5000);
+    expect(await clear()).toBe(0n);
+    a.clearFrames = 3n;
+    expect([await clear(), await clear()]).toEqual([3n, 3n]);
+    a.clearFrames = 2n;
+    await clock.runFor(5000);
+    expect(await clear()).toBe(5n);
+    a.clearFrames = 7n;
+    a.make("gcm-aes-256");
+    await clock.runFor(5000);
+    expect(await clear()).toBe(0n);
+    expect(await b.isSecured()).toBe(true);
+  });
+
   it("hears what came while it stood still before it gives anybody up", async () => {
     const { clock, a, b } = await protectedHosts();
     const { saks } = a.kernel;

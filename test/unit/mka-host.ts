@@ -40,6 +40,8 @@ export class Host {
   memory: Uint8Array | undefined;
   /** The process stands still: what comes waits in its socket. */
   isStill = false;
+  /** Data frames that have come in at the port in the clear since anything asked. */
+  clearFrames = 0n;
   peer: Host | undefined;
   readonly #prng: Prng;
   #waiting: Uint8Array[] = [];
@@ -74,7 +76,11 @@ export class Host {
           send: (frame) => this.#send(frame, over.signal),
           takeWaiting: () => {
             for (const frame of this.#waiting.splice(0)) listener.frame(frame);
-            return "all";
+          },
+          takeClear: () => {
+            const count = this.clearFrames;
+            this.clearFrames = 0n;
+            return count;
           },
           [Symbol.dispose]: () => undefined,
         };

@@ -40,6 +40,8 @@ class ScriptedKernel {
     },
     joinGroup: () => undefined,
     openFrames: () => handle,
+    openClearCount: () => -1,
+    takeClearCount: () => 0,
     peerCredentials: () => ({ pid: 1, uid: 1, gid: 1 }),
     notify: () => undefined,
     openMemory: () => -1,

@@ -24,7 +24,7 @@ describe("a warning", () => {
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing clear-path-beside-tunnel
        tunnel-bgp-down static-keys-over commit-lost vault-denied key-malformed key-reused
-       rotation-held journal-lossy`,
+       rotation-held journal-lossy state-unwritable`,
     ],
   ] as const)("is %s for these, and a warning else", (severity, codes) => {
     expect(codesWith((row) => row.severity === severity)).toEqual(words(codes));
@@ -39,7 +39,8 @@ describe("a warning", () => {
        clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
        waiting-for-person
       
-       rotation-held rotation-overdue drained-by-hand journal-lossy`,
+       rotation-held rotation-overdue drained-by-hand journal-lossy
+       state-unwritable`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
     [30_000, "fallback-not-ready drift"],

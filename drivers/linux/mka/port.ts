@@ -6,7 +6,6 @@ import { encodeJson } from "#hal/json.ts";
 import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
 import type { KernelSockets } from "../look.ts";
 import { lifeMs } from "./actor.ts";
-import { ClearCount } from "./clear-count.ts";
 import { Kay } from "./kay.ts";
 import type {
   CommandRefusal,
@@ -17,14 +16,7 @@ import type {
   KaySettings,
 } from "./kay-types.ts";
 import type { HeldSecy, SecyOperation, SecyReport } from "./operations.ts";
-import {
-  type FoundSecy,
-  findSecy,
-  SecyEdge,
-  type SecyLook,
-  type SecyPlace,
-  wipe,
-} from "./secy-edge.ts";
+import { type FoundSecy, findSecy, SecyEdge, type SecyPlace, wipe } from "./secy-edge.ts";
 import { copyOf, type KaySnapshot, wipeSnapshot } from "./snapshot.ts";
 import type { PortState } from "./staging.ts";
 
@@ -34,8 +26,13 @@ export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" |
 export interface PortFrames extends Disposable {
   /** Throws `transport.closed` where the port does not take it. */
   send(frame: Uint8Array): void;
-  /** Hands over at once what has come already; `some` = there may be more of it. */
-  takeWaiting(): "all" | "some";
+  /** Hands over at once what has come already, or begins to where it is much. */
+  takeWaiting(): void;
+  /**
+   * Data frames that came in at the port in the clear since the last call. The kernel counts them
+   * apart from EAPOL, so that a flood of either hides and invents none.
+   */
+  takeClear(): bigint;
 }
 
 interface FrameListener {
@@ -67,7 +64,7 @@ export type PortObservation =
       readonly kay: KayObservation;
       /** `long`: for a life time no frame has come under the SAK that frames leave under. */
       readonly silence: "long" | "none";
-      /** Frames without MACsec since the SecY was bound; undefined = not told, or not exactly. */
+      /** Data frames in the clear since the SecY was bound; undefined = the port is not heard. */
       readonly clear: bigint | undefined;
     };
 
@@ -99,9 +96,8 @@ export class MkaPort {
   #lookAt: Instant;
   #pollAt: Instant;
   #silentSince: Instant | undefined;
-  /** EAPOL of any kind that the port has handed over. */
-  #eapol = 0n;
-  #clear = new ClearCount();
+  /** Data frames in the clear since the SecY was bound. */
+  #clear = 0n;
   #turn: Promise<unknown> = Promise.resolve();
   #woken = Promise.withResolvers<void>();
   #changes = 0;
@@ -199,8 +195,7 @@ export class MkaPort {
       const since = this.#silentSince;
       const isLong = since !== undefined && now >= instantAfter(since, lifeMs);
       const silence = isLong ? "long" : "none";
-      await this.#countClear();
-      return { kind: "bound", secy, kay: kay.observe(now), silence, clear: this.#clear.value };
+      return { kind: "bound", secy, kay: kay.observe(now), silence, clear: this.#countClear() };
     });
   }
 
@@ -322,7 +317,8 @@ export class MkaPort {
     this.#edge = edge;
     this.#place = place;
     this.#pollAt = this.#now();
-    this.#clear = new ClearCount();
+    this.#frames?.channel.takeClear();
+    this.#clear = 0n;
     const { name, sci, suite } = place;
     this.#parts.log.write("info", "secy-bound", `binds ${name}`, { sci, suite });
     if (this.#kay !== undefined && former?.sci === sci) await this.#renew(this.#kay);
@@ -395,14 +391,13 @@ export class MkaPort {
 
   // Whoever floods the port makes us lose frames and nothing else.
   #onFrame(octets: Uint8Array): void {
-    this.#eapol += 1n;
     if (this.#heard.length < framesMax) this.#heard.push(Uint8Array.from(octets));
     this.#wake();
   }
 
   async #poll(): Promise<void> {
     this.#pollAt = instantAfter(this.#now(), pollMs[this.#settings.delayProtection]);
-    const held = await this.#countClear();
+    const held = await this.#edge?.look(this.#never);
     if (held === undefined) {
       await this.#look();
       return;
@@ -414,16 +409,10 @@ export class MkaPort {
     }
   }
 
-  // The kernel counts EAPOL with the frames that come without a tag: only a look before and after
-  // which the same EAPOL had come tells how many of them are none.
-  async #countClear(): Promise<SecyLook | undefined> {
-    const waiting = (): "all" | "some" => this.#frames?.channel.takeWaiting() ?? "all";
-    const isAll = waiting() === "all";
-    const eapol = this.#eapol;
-    const held = await this.#edge?.look(this.#never);
-    const isExact = isAll && waiting() === "all" && this.#eapol === eapol;
-    if (isExact) this.#clear.note(held?.untagged, eapol);
-    return held;
+  #countClear(): bigint | undefined {
+    if (this.#frames === undefined) return undefined;
+    this.#clear += this.#frames.channel.takeClear();
+    return this.#clear;
   }
 
   async #take(outputs: readonly KayOutput[]): Promise<void> {

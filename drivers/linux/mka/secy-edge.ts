@@ -14,7 +14,6 @@ import {
   readMacsec,
 } from "../macsec.ts";
 import { changeMacsecLink, type Link } from "../rtnetlink-link.ts";
-import { sum } from "../secy.ts";
 import type { HeldSecy, HeldTransmitSa, SecyOperation } from "./operations.ts";
 import { suites } from "./suite.ts";
 
@@ -71,8 +70,6 @@ function secyIn(links: readonly Link[], port: string): FoundSecy {
 export interface SecyLook extends HeldSecy {
   /** Valid frames that came under the SAK that frames leave under; undefined = not told. */
   readonly received: bigint | undefined;
-  /** Frames without a tag, EAPOL among them; undefined = not told. */
-  readonly untagged: bigint | undefined;
 }
 
 export class SecyEdge {
@@ -233,14 +230,13 @@ export class SecyEdge {
   }
 }
 
-function heldIn({ secy, txSas, rxScs, secyStatistics }: MacsecDevice): SecyLook {
+function heldIn({ secy, txSas, rxScs }: MacsecDevice): SecyLook {
   const channels = rxScs ?? [];
   const inUse = channels
     .flatMap(({ sas }) => sas ?? [])
     .filter(({ an }) => an === secy?.encodingSa);
   return {
     received: inUse[0]?.statistics?.inPktsOk,
-    untagged: sum(secyStatistics?.inPktsNoTag, secyStatistics?.inPktsUntagged),
     encodingAn: secy?.encodingSa ?? 0,
     transmitSas: (txSas ?? []).flatMap((sa): HeldTransmitSa[] => {
       const { an, keyId, active, pn } = sa;

@@ -12,6 +12,8 @@ NAPI_MODULE_INIT()
 		FUNCTION("openNetlink", netlink_open_call),
 		FUNCTION("joinGroup", netlink_join_call),
 		FUNCTION("openFrames", frames_open_call),
+		FUNCTION("openClearCount", clear_count_open_call),
+		FUNCTION("takeClearCount", clear_count_take_call),
 		FUNCTION("receive", socket_receive_call),
 		FUNCTION("send", socket_send_call),
 		FUNCTION("close", socket_close_call),

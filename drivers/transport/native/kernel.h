@@ -11,6 +11,10 @@ napi_value netlink_open_call(napi_env env, napi_callback_info info);
 napi_value netlink_join_call(napi_env env, napi_callback_info info);
 /* openFrames(interfaceIndex, etherType, group, onReadable): a handle. */
 napi_value frames_open_call(napi_env env, napi_callback_info info);
+/* openClearCount(interfaceIndex): the descriptor of a count of data frames in the clear. */
+napi_value clear_count_open_call(napi_env env, napi_callback_info info);
+/* takeClearCount(fd): how many came in since it was called last. */
+napi_value clear_count_take_call(napi_env env, napi_callback_info info);
 /* peerCredentials(fd): {pid, uid, gid} of the other end of a Unix stream socket. */
 napi_value peer_credentials_call(napi_env env, napi_callback_info info);
 /* notify(address, text, fds): one datagram to the service manager. */

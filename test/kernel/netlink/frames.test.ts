@@ -32,6 +32,7 @@ function wire(): [string, string] {
   ip("-n", left, "link", "add", "wire", "type", "veth", "peer", "wire", "netns", right);
   for (const network of [left, right]) {
     ip("-n", network, "link", "set", "wire", "mtu", "9000");
+    ip("-n", network, "link", "set", "wire", "addrgenmode", "none");
     ip("-n", network, "link", "set", "wire", "up");
   }
   return [left, right];
@@ -64,6 +65,31 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
     );
     ip("-n", left, "link", "delete", "wire");
     sender[Symbol.dispose]();
+  });
+
+  // Of IPv6, which says much by itself, there is none here.
+  it("and of MACsec are no clear data, however many; all else is, to the last", async () => {
+    const [left, right] = wire();
+    using sender = open(left).channel;
+    using receiver = open(right).channel;
+    const rise = (...types: readonly number[]): bigint => {
+      receiver.takeClear();
+      for (const type of types) sender.send(frame(type, 0, 60));
+      return receiver.takeClear();
+    };
+    const flood = Array<number>(10_000).fill(etherTypeEapol);
+    expect(rise(...flood)).toBe(0n);
+    expect(rise(...flood, 0x0806, ...flood)).toBe(1n);
+    expect(rise(0x88e5, 0x88e5)).toBe(0n);
+    expect(rise(0x0800, 0x86dd, 0x8847)).toBe(3n);
+    expect(rise(...Array<number>(20_000).fill(0x0800))).toBe(20_000n);
+    expect([receiver.takeClear(), sender.takeClear()]).toEqual([0n, 0n]);
+  });
+
+  it("are heard and counted on a port alone: none that is not there", () => {
+    wire();
+    expect(() => native.openClearCount(0)).toThrow("Invalid argument");
+    expect(() => native.openClearCount(4711)).toThrow("No such device");
   });
 
   it.each([

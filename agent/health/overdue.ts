@@ -1,0 +1,38 @@
+// Campaigns that stay where they are for longer than they should.
+
+import { type WallTime, wallAfter } from "#hal/world.ts";
+import { deadlineMs } from "../campaign/deadline.ts";
+import type { Campaign } from "../campaign/model.ts";
+import type { RotationSettings } from "../desired.ts";
+import { isoTime } from "./status-time.ts";
+import { type Raised, raise } from "./warnings.ts";
+
+export interface Waiting {
+  readonly campaign: Campaign | undefined;
+  readonly rotation: RotationSettings;
+  /** Deadlines begin no earlier: what a process before this one left may settle first. */
+  readonly graceEnd: WallTime;
+  readonly wall: WallTime;
+  /** The next state waits for the journal. */
+  readonly isUnwritten: boolean;
+}
+
+/**
+ * A wait that a person or a gate ends has no deadline but `rotation.overdue`. A state that has one
+ * leaves it by itself, unless the journal takes no record of that.
+ */
+export function overdueWarnings(waiting: Waiting): readonly Raised[] {
+  const { campaign, rotation, wall, isUnwritten } = waiting;
+  if (campaign === undefined || campaign.state === "held") return [];
+  const { group, state, since, because } = campaign;
+  const aboutWait = `${state} since ${isoTime(since)}`;
+  if (state === "queued" || state === "gated" || state === "awaitingPeer") {
+    if (wall < wallAfter(since, rotation.overdueMs)) return [];
+    return [raise("rotation-overdue", group, `${aboutWait}: ${because}`)];
+  }
+  const from = Math.max(since, waiting.graceEnd) as WallTime;
+  const end = wallAfter(from, deadlineMs(state, rotation));
+  if (!isUnwritten || wall < end) return [];
+  const text = `its deadline passed at ${isoTime(end)}, and the journal cannot be written`;
+  return [raise("rotation-overdue", group, `${aboutWait}: ${text}`)];
+}

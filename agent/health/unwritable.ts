@@ -1,0 +1,98 @@
+// What a state folder that takes no write keeps from being done: which links stay without traffic,
+// and which campaigns wait.
+
+import { strongValue } from "#hal/model.ts";
+import type { Agent } from "../agent.ts";
+import type { Campaign } from "../campaign/model.ts";
+import type { Crew } from "../crew.ts";
+import { type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
+import { type Memory, named, openCampaign } from "../journal/memory.ts";
+import type { Unwritten } from "../journal/state-watch.ts";
+import { hindranceOf } from "../journal/unwritable.ts";
+import { drainOf } from "../link-view.ts";
+import type { LinkHealth } from "./model.ts";
+import { isoTime } from "./status-time.ts";
+import { type Raised, raise } from "./warnings.ts";
+
+export interface UnwritableScene {
+  readonly agent: Pick<Agent, "memory" | "unwritten">;
+  readonly crew: Pick<Crew, "intent" | "lookout">;
+  readonly health: (link: DesiredLink) => LinkHealth;
+}
+
+/** One warning for the site, and one for each drained link that no other link carries for. */
+export function unwritableWarnings(scene: UnwritableScene): readonly Raised[] {
+  const { unwritten, memory } = scene.agent;
+  const { desired } = scene.crew.intent;
+  const [first] = unwritten;
+  if (first === undefined) return [];
+  const isJournal = unwritten.some(({ what }) => what === "journal");
+  const next = hindranceOf(first.error)?.next ?? first.error.next;
+  const drained = desired.groups.flatMap((group) => drainedLinks(scene, group));
+  const text = [
+    ...unwritten.map(whatText),
+    ...(isJournal ? ["linkseal changes nothing on any device until the journal is written"] : []),
+    ...drained.map(({ link, how }) => `${linkId(link)} ${how}`),
+    ...desired.tunnels.flatMap(({ name }) => byHand(memory, name).map((how) => `${name} ${how}`)),
+    ...desired.groups.flatMap(({ name }) => campaignText(openCampaign(memory, name), isJournal)),
+  ].join("; ");
+  const stranded = isJournal ? drained.flatMap((each) => strandedWarning(scene, each, next)) : [];
+  return [{ ...raise("state-unwritable", "site", text), next }, ...stranded];
+}
+
+function whatText({ what, error }: Unwritten): string {
+  return `the ${what} cannot be written: ${hindranceOf(error)?.why ?? error.message}`;
+}
+
+function campaignText(campaign: Campaign | undefined, isJournal: boolean): readonly string[] {
+  if (campaign === undefined) return [];
+  const { group, kind, state, since } = campaign;
+  const verb = isJournal ? "waits" : "is";
+  return [`the campaign of ${group} (${kind}) ${verb} in ${state} since ${isoTime(since)}`];
+}
+
+interface Drained {
+  readonly link: DesiredLink;
+  readonly group: DesiredGroup;
+  readonly how: string;
+}
+
+/** Only by our own doing: what a person drained at the router is a warning of its own. */
+function drainedLinks({ agent, crew }: UnwritableScene, group: DesiredGroup): readonly Drained[] {
+  const { memory } = agent;
+  const campaign = openCampaign(memory, group.name);
+  return group.links.flatMap((link): readonly Drained[] => {
+    const own = byHand(memory, linkId(link)).map((how) => ({ link, group, how }));
+    const seen = crew.lookout.state(link.device);
+    if (own.length > 0 || campaign === undefined) return own;
+    if (seen === undefined || strongValue(seen.routing) === undefined) {
+      const isUnderWay = campaign.links[campaign.at]?.name === link.name;
+      return isUnderWay ? [{ link, group, how: "may be drained, its router is not read" }] : [];
+    }
+    const how = "is drained by its campaign";
+    return drainOf(seen, link.port) === "on" ? [{ link, group, how }] : [];
+  });
+}
+
+function byHand(memory: Memory, about: string): readonly string[] {
+  const drain = named(memory.drains, about);
+  if (drain === undefined) return [];
+  return [`is drained for ${drain.by} since ${isoTime(drain.since)}`];
+}
+
+/** P2 at its worst: nothing gives the traffic back before the journal can be written. */
+function strandedWarning(
+  { health }: UnwritableScene,
+  { link, group, how }: Drained,
+  next: string,
+): readonly Raised[] {
+  const others = group.links.filter((each) => each !== link);
+  const told = others.map((each) => ({ name: each.name, verdict: health(each).verdict }));
+  const carries = ({ verdict }: (typeof told)[number]): boolean =>
+    verdict === "protected" || verdict === "degraded";
+  if (told.some(carries)) return [];
+  const siblings = told.map(({ name, verdict }) => `${name} is ${verdict}`).join(", ");
+  const text = `it ${how} and ${siblings}: linkseal cannot give its traffic back`;
+  const byHandToo = `${next}; or take its drain away at ${link.device}`;
+  return [{ ...raise("state-unwritable", linkId(link), text), next: byHandToo }];
+}

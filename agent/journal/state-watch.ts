@@ -1,0 +1,61 @@
+// Which parts of the state folder could not be written when that was last tried, and the write
+// that shows the end of it where nothing else has to be written.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Journal } from "./journal.ts";
+
+/** A part of the state whose last write failed. */
+export interface Unwritten {
+  readonly what: "journal" | "accepted config" | "audit log";
+  readonly error: LinksealError;
+}
+
+export class StateWatch {
+  readonly #journal: Journal;
+  readonly #auditTrouble: () => LinksealError | undefined;
+  #intentTrouble: LinksealError | undefined;
+  #probing = false;
+
+  constructor(journal: Journal, auditTrouble: () => LinksealError | undefined) {
+    this.#journal = journal;
+    this.#auditTrouble = auditTrouble;
+  }
+
+  get unwritten(): readonly Unwritten[] {
+    const parts = [
+      { what: "journal", error: this.#journal.trouble },
+      { what: "accepted config", error: this.#intentTrouble },
+      { what: "audit log", error: this.#auditTrouble() },
+    ] as const;
+    return parts.flatMap(({ what, error }) =>
+      error?.code === "journal.full" ? [{ what, error }] : [],
+    );
+  }
+
+  /** Stores an accepted config; throws what that throws. */
+  async storing<T>(store: () => Promise<T>): Promise<T> {
+    try {
+      const stored = await store();
+      this.#intentTrouble = undefined;
+      return stored;
+    } catch (error) {
+      if (error instanceof LinksealError) this.#intentTrouble = error;
+      throw error;
+    }
+  }
+
+  /** The audit log tries again by itself, and each record of the journal is another try. */
+  async probe(): Promise<void> {
+    const isIdle = this.#journal.trouble === undefined && this.#intentTrouble === undefined;
+    if (isIdle || this.#probing) return;
+    this.#probing = true;
+    try {
+      await this.#journal.rewrite();
+      this.#intentTrouble = undefined;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+    } finally {
+      this.#probing = false;
+    }
+  }
+}

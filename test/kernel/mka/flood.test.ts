@@ -1,0 +1,85 @@
+// A flood of MKPDUs that are not ours is no data in the clear, and hides none (D1).
+
+import { afterEach, expect, it } from "vitest";
+import { etherTypeEapol, FrameChannel, paeGroup } from "#drivers/transport/frames.ts";
+import { enterNetwork, ipJson, leaveNetworks, native, until } from "../lab.ts";
+import { address, keyOf, makeSecy, Station, wire } from "./station.ts";
+import { ping } from "./traffic.ts";
+
+afterEach(leaveNetworks);
+
+const flood = 10_000;
+/** Of destination and source. */
+const addressBytes = 12;
+
+/** The wire as the far end has it: what is sent here comes in at the near port. */
+function farWire(network: string): {
+  readonly channel: FrameChannel;
+  readonly heard: Uint8Array[];
+} {
+  enterNetwork(network);
+  const [link] = ipJson<{ ifindex: number }[]>("link", "show", "wire");
+  const heard: Uint8Array[] = [];
+  const channel = new FrameChannel(native, link?.ifindex ?? 0, {
+    frame: (octets) => heard.push(Uint8Array.from(octets)),
+    trouble: () => undefined,
+  });
+  return { channel, heard };
+}
+
+/** An MKPDU of the near end as another CA would send it. */
+function foreign(mkpdu: Uint8Array, ckn: string): Buffer {
+  const octets = Buffer.from(mkpdu);
+  const at = octets.indexOf(Buffer.from(ckn, "hex"));
+  expect(at).toBeGreaterThan(addressBytes);
+  octets[at] = (octets[at] ?? 0) ^ 0xff;
+  octets.set([2, 0, 0, 0, 0, 1], paeGroup.length);
+  return octets;
+}
+
+function arp(): Uint8Array {
+  const octets = new Uint8Array(60);
+  octets.fill(0xff, 0, 6);
+  octets.set([2, 0, 0, 0, 0, 1, 0x08, 0x06], 6);
+  return octets;
+}
+
+it("10,000 MKPDUs of another CA are no clear data; one ARP frame among them is", async () => {
+  const networks = wire();
+  networks.forEach((network, index) => {
+    makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });
+    address(network, index);
+  });
+  const { channel, heard } = farWire(networks[1]);
+  using wireAtFarEnd = channel;
+  await using a = new Station(networks[0]);
+  await using b = new Station(networks[1], { keyServerPriority: 32 });
+  const key = keyOf("c0ffee", 32);
+  for (const one of [a, b]) await one.add(key);
+  await until(async () => (await a.secured()) === (await b.secured()) || undefined);
+  const clear = async (): Promise<bigint | undefined> => {
+    const seen = await a.observe();
+    return seen.kind === "bound" ? seen.clear : undefined;
+  };
+  const unknownCkn = async (): Promise<boolean> => {
+    const seen = await a.observe();
+    return seen.kind === "bound" && seen.kay.mkpdus.unknownCkn > 0n;
+  };
+  expect(await clear()).toBe(0n);
+  const mkpdu = await until(() => heard.find((octets) => octets.length > addressBytes));
+  const frame = foreign(mkpdu, key.ckn);
+  expect(frame.readUInt16BE(addressBytes)).toBe(etherTypeEapol);
+
+  for (let sent = 0; sent < flood; sent += 1) wireAtFarEnd.send(frame);
+  await until(async () => (await unknownCkn()) || undefined);
+  expect(await clear()).toBe(0n);
+
+  for (let sent = 0; sent < flood; sent += 1) {
+    wireAtFarEnd.send(frame);
+    if (sent === flood / 2) wireAtFarEnd.send(arp());
+  }
+  // At once, while what waits in the socket of the MKPDUs is not read yet.
+  expect(await clear()).toBe(1n);
+  expect(await ping(networks[0], "10.0.0.2")).toBe(5);
+  expect([await clear(), await a.secured()]).toEqual([1n, await b.secured()]);
+}, 200_000);

@@ -1,0 +1,120 @@
+// A state folder on a small file system of its own, filled to its last page and made read-only
+// under a living agent (S2).
+
+import { spawn, spawnSync } from "node:child_process";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Status } from "#agent/health/status.ts";
+import { socketIn } from "./deadly-site.ts";
+import { Life } from "./life.ts";
+import { hindrance, namespaces } from "./namespaces.ts";
+import { Stage } from "./stage.ts";
+
+const command = join(import.meta.dirname, "../../agent/bin.js");
+const why = hindrance();
+
+let stage: Stage;
+let life: Life;
+// What a host cannot do is counted as not run, which fails a run that must be whole.
+beforeEach(async (context) => {
+  if (why !== undefined) context.skip(why);
+  const setting = { seed: "disk-full", start: "protected", speed: 20, fate: undefined } as const;
+  stage = await Stage.open(setting);
+  life = onSmallDisk();
+  await life.until('"code":"ready"');
+});
+afterEach(async () => {
+  await stage[Symbol.asyncDispose]();
+});
+
+/** An agent in a mount namespace where its state folder is 256 kB of memory. */
+function onSmallDisk(): Life {
+  const script = 'mount -t tmpfs -o size=256k,mode=0700 none "$1"; exec "$2" "$3" agent';
+  const argv = ["sh", "-ec", script, "sh", stage.state, process.execPath, command];
+  const env = {
+    ...process.env,
+    LINKSEAL_HOME: stage.folder,
+    LINKSEAL_SITE: `unix:${socketIn(stage.folder)}`,
+  };
+  const child = spawn("unshare", [...namespaces, ...argv], { env });
+  const started = new Life(child);
+  stage.lives.push(started);
+  return started;
+}
+
+/** The state folder as the agent sees it: its parent is unshare, which stays outside. */
+function inside(): string {
+  const children = readFileSync(`/proc/${life.pid}/task/${life.pid}/children`, "latin1");
+  return `/proc/${children.trim()}/root${stage.state}`;
+}
+
+function remount(mode: "ro" | "rw"): void {
+  const agent = inside().split("/")[2] ?? "";
+  const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
+  const argv = ["--target", agent, ...user, "--mount", "mount", "-o", `remount,${mode}`];
+  const { status, stderr } = spawnSync("nsenter", [...argv, stage.state], { encoding: "utf8" });
+  expect([status, stderr]).toEqual([0, ""]);
+}
+
+function fill(): void {
+  for (let part = 64_000; part >= 1; part = Math.floor(part / 4)) {
+    try {
+      for (;;) writeFileSync(join(inside(), "ballast"), new Uint8Array(part), { flag: "a" });
+    } catch (error) {
+      expect(error).toMatchObject({ code: "ENOSPC" });
+    }
+  }
+}
+
+const unwritable = async (): Promise<Status["warnings"][number] | undefined> => {
+  const { warnings } = await stage.view<Status>("/v1/status");
+  return warnings.find(({ code }) => code === "state-unwritable");
+};
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!life.dead && !(await holds())) await rest(50);
+  expect(life.dead).toBe(false);
+}
+
+it("a full disk and a read-only one are warnings that name what is drained, and end", async () => {
+  await stage.apply();
+  const isProtected = async (): Promise<boolean> =>
+    (await stage.view<Status>("/v1/status")).verdict === "protected";
+  await until(async () => (await stage.view<Status>("/v1/status")).groups.length > 0);
+  await stage.admin("/v1/adopt", { target: "erd-demo" });
+  await until(isProtected);
+  await stage.admin("/v1/drain", { link: "erd-demo/primary" });
+  expect(await unwritable()).toBeUndefined();
+
+  fill();
+  await until(async () => (await unwritable()) !== undefined);
+  expect(await unwritable()).toMatchObject({
+    severity: "error",
+    about: "site",
+    text: expect.stringMatching(
+      /cannot be written: no space is left on its disk; .*erd-demo\/primary is drained for admin/,
+    ),
+    next: "free space in the state folder, then linkseal status",
+  });
+  rmSync(join(inside(), "ballast"));
+  await until(async () => (await unwritable()) === undefined);
+
+  remount("ro");
+  await until(async () => (await unwritable()) !== undefined);
+  expect(await unwritable()).toMatchObject({
+    text: expect.stringContaining("cannot be written: its file system is read-only; "),
+    next: "mount the state folder read-write (mount -o remount,rw), then linkseal status",
+  });
+  // What would take the drain away cannot be written down either, and says what helps.
+  await expect(stage.admin("/v1/undrain", { link: "erd-demo/primary" })).rejects.toMatchObject({
+    code: "journal.full",
+    next: "mount the state folder read-write (mount -o remount,rw), then linkseal status",
+  });
+  remount("rw");
+  await until(async () => (await unwritable()) === undefined);
+  await stage.admin("/v1/undrain", { link: "erd-demo/primary" });
+  await until(isProtected);
+  expect((await stage.account()).violations).toEqual([]);
+});
