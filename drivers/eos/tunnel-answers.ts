@@ -4,6 +4,7 @@ import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal
 import type { Instant } from "#hal/world.ts";
 import { type Answer, reading } from "../answer.ts";
 import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
+import { isPrefix } from "./system-answers.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
 
 export interface Connection {
@@ -96,13 +97,17 @@ export function readTunnelRoutes(
   names: ReadonlyMap<string, string>,
 ): readonly Route[] | undefined {
   const rows = rowsIn(fieldsIn(fieldsIn(parse(text), "vrfs"), "default"), "routes");
-  return rows?.flatMap(([prefix, route]): readonly Route[] => {
-    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
-    return (listIn(route, "vias") ?? []).flatMap((via): readonly Route[] => {
+  if (rows === undefined) return undefined;
+  const routes: Route[] = [];
+  for (const [prefix, route] of rows) {
+    const vias = listIn(route, "vias");
+    if (vias === undefined || !isPrefix(prefix)) return undefined;
+    for (const via of vias) {
       const name = names.get(textIn(fieldsOf(via), "interface") ?? "");
-      return name === undefined ? [] : [{ prefix, via: { kind: "tunnel", name }, best: true }];
-    });
-  });
+      if (name !== undefined) routes.push({ prefix, via: { kind: "tunnel", name }, best: true });
+    }
+  }
+  return routes;
 }
 
 /** Every tunnel of the router that IPsec protects, whoever made it. */

@@ -10,7 +10,7 @@ import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
 import { readClock, readInterfaces, readPing } from "../cisco-system.ts";
 import type { Dialect, Session, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
-import { Cli, type CliPlatform, isToken, line } from "../transport/cli.ts";
+import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
 import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { type Edits, editsBetween } from "./edits.ts";
@@ -83,6 +83,7 @@ const platform: CliPlatform = {
   ],
   noise: new RegExp(`^(?:${noises.join("|")})`),
   preparation: ["enable", "terminal length 0", "terminal width 0"],
+  mark: commentMark,
 };
 
 /** What is to be said is kept until the commit, since there is no candidate to keep it. */

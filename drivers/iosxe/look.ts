@@ -2,6 +2,7 @@
 // or not.
 
 import { createHash } from "node:crypto";
+import { isIP } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
@@ -18,6 +19,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { type Answer, reading } from "../answer.ts";
 import { slotsOf } from "../cisco-chains.ts";
 import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import { readRoutes } from "../cisco-routes.ts";
 import {
   bgpSession,
   type Peer,
@@ -28,17 +30,16 @@ import {
 import type { Asked, CommitRecord } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
 import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
-import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
+import { type ConfigTexts, type Neighbour, portOf, readConfig, type XeConfig } from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import { type Question, question, received } from "./questions.ts";
+import { type Family, type Question, question, received } from "./questions.ts";
 import {
   commitsOf,
   peerKey,
   readMark,
   readPeers,
-  readRoutes,
   readSoftware,
   readTimer,
   type Software,
@@ -255,6 +256,14 @@ function portState(
   };
 }
 
+/** Whose routes a neighbour may bring: that of its address, and those in which it is active. */
+function familiesOf({ address, families }: Neighbour): readonly Family[] {
+  return (["ipv4", "ipv6"] as const).filter((family) => {
+    const active = new RegExp(`^address-family ${family}(?: unicast)?(?: vrf \\S+)?$`);
+    return family === `ipv${isIP(address)}` || families.some((line) => active.test(line));
+  });
+}
+
 async function routing(
   interview: Interview,
   config: Answer<XeConfig>,
@@ -268,10 +277,13 @@ async function routing(
     return port === undefined ? [] : [{ ...one, port }];
   });
   const routes: Route[] = [];
-  for (const { address, vrf, port } of ours) {
-    const one = await interview.command(received(address, vrf), (text) => readRoutes(text, port));
-    if ("why" in one) return unknown(one.why, at);
-    routes.push(...one.value);
+  for (const { port, ...one } of ours) {
+    for (const family of familiesOf(one)) {
+      const asked = received(family, one.address, one.vrf);
+      const told = await interview.command(asked, (text) => readRoutes(text, port));
+      if ("why" in told) return unknown(told.why, at);
+      routes.push(...told.value);
+    }
   }
   const ports = [...new Set(ours.map(({ port }) => port))];
   return known(

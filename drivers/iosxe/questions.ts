@@ -90,15 +90,12 @@ export function question(name: Question, argument = "none"): Command {
   return questions[name](argument);
 }
 
-export function received(address: string, vrf: string | undefined): Command {
-  if (vrf === undefined) {
-    return address.includes(":")
-      ? line`show bgp ipv6 unicast neighbors ${address} routes`
-      : line`show bgp ipv4 unicast neighbors ${address} routes`;
-  }
-  return address.includes(":")
-    ? line`show bgp vpnv6 unicast vrf ${vrf} neighbors ${address} routes`
-    : line`show bgp vpnv4 unicast vrf ${vrf} neighbors ${address} routes`;
+export type Family = "ipv4" | "ipv6";
+
+export function received(family: Family, address: string, vrf: string | undefined): Command {
+  if (vrf === undefined) return line`show bgp ${family} unicast neighbors ${address} routes`;
+  const vpn = family === "ipv6" ? "vpnv6" : "vpnv4";
+  return line`show bgp ${vpn} unicast vrf ${vrf} neighbors ${address} routes`;
 }
 
 export function ping(address: string, vrf: string | undefined, count: number): Command {

@@ -277,7 +277,6 @@ describe("the rest", () => {
         bgpRoutePaths: [{ routeType: { active: false } }, { routeType: { active: true } }],
       },
       "10.1.0.0/16": { bgpRoutePaths: [{ routeType: { active: false } }] },
-      nonsense: { bgpRoutePaths: [] },
     };
     const told = JSON.stringify({ vrfs: { BLUE: { bgpRouteEntries: entries } } });
     const via = { kind: "port", port };

@@ -9,6 +9,7 @@ import {
 } from "#drivers/junos/macsec-answers.ts";
 import {
   bgpSession,
+  type Peer,
   readCommits,
   readInterfaces,
   readPeers,
@@ -209,12 +210,17 @@ describe("routing", () => {
         <last-error>Hold Timer Expired&#10;Error</last-error></bgp-peer></bgp-information>
         </rpc-reply>`),
     );
-    expect(bgpSession("p", "192.0.2.2", peers?.get("192.0.2.2"))).toEqual({
+    const found = (address: string): Peer | undefined => {
+      const peer = peers?.get(address);
+      if (peer === "ambiguous") throw new RangeError("which of them is not known");
+      return peer;
+    };
+    expect(bgpSession("p", "192.0.2.2", found("192.0.2.2"))).toEqual({
       port: "p",
       peer: "192.0.2.2",
       up: true,
     });
-    expect(bgpSession("p", "192.0.2.6", peers?.get("192.0.2.6")).trouble).toBe(
+    expect(bgpSession("p", "192.0.2.6", found("192.0.2.6")).trouble).toBe(
       "the last session ended with: Hold Timer Expired Error",
     );
     expect(bgpSession("p", "192.0.2.9", undefined).up).toBe(false);
@@ -222,10 +228,10 @@ describe("routing", () => {
 
   it("reads routes of a peer, and the interface of a way", async () => {
     const reply = await read(`<rpc-reply><route-information><route-table>
+      <table-name>inet.0</table-name>
       <rt><rt-destination>10.1.0.0/16</rt-destination><rt-entry><active-tag>*</active-tag>
         <nh><to>192.0.2.2</to><via>et-0/0/0.100</via></nh></rt-entry></rt>
       <rt><rt-destination>10.2.0.0/16</rt-destination><rt-entry/></rt>
-      <rt><rt-destination>default; reboot</rt-destination></rt>
       </route-table></route-information></rpc-reply>`);
     expect(readRoutes(reply, "et-0/0/0")?.map(({ prefix, best }) => [prefix, best])).toEqual([
       ["10.1.0.0/16", true],
