@@ -120,8 +120,8 @@ function startOf(line: string, { network }: Table): number {
 
 function addPath(codes: string, prefix: string, table: Table, best: Map<string, boolean>): true {
   table.paths += 1;
-  // What is suppressed, or not in the table of routes, may be in use by its better half; what has no
-  // code at all, or is history, is no way to anywhere.
+  // Suppressed behind an aggregate, or beaten in the table of routes, a best path is in use all the
+  // same as far as BGP knows; without a code, or as history, a path leads nowhere.
   if (/[*>rSm]/.test(codes)) best.set(prefix, best.get(prefix) === true || /[>m]/.test(codes));
   return true;
 }

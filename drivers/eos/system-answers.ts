@@ -122,8 +122,8 @@ export function bgpSession(port: PortName, peer: string, found: Peer | undefined
 }
 
 /**
- * Routes that came from one neighbour; `best` = in use, also beside others of equal worth. undefined
- * = one of them is not understood.
+ * Routes that came from one neighbour; `best` = in use, also beside others of equal worth.
+ * undefined = one of them is not understood.
  */
 export function readRoutes(
   text: string,

@@ -18,7 +18,7 @@ import { Interview, look } from "./look.ts";
 import { isPort, markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, routeMap } from "./questions.ts";
-import { capabilitiesOf, enablingOf } from "./quirks.ts";
+import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
 import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-answers.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-edits.ts";
@@ -47,6 +47,7 @@ const offers: Capabilities = {
     // No document says which of them spares the session.
     hitless: [],
     always: ["replayWindow"],
+    shutForKey,
   },
   // Line after line is in force, and whatever clears an SA ends it before the next one stands.
   ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: [] },

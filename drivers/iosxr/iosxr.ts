@@ -112,7 +112,7 @@ const dialect: Dialect<Cli> = {
     if (note.includes("confirms")) return await commit(cli, line`commit`, signal);
     const label = labelOf(note);
     const seconds = Math.max(secondsMin, Math.ceil((withinMs ?? 0) / 1000));
-    // A trial takes no comment. The label is in the list of commits all the same, and is ours alone.
+    // A trial takes no comment. A label is in the list of commits too, and no two have the same.
     const timed = line`commit label ${label} confirmed ${seconds}`;
     await commit(cli, withinMs === undefined ? line`commit label ${label}` : timed, signal);
     await readBack(cli, note, signal);

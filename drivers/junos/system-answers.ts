@@ -120,8 +120,8 @@ const ownInstances: ReadonlySet<string> = new Set(["master", "default"]);
 
 /**
  * By the address of the neighbour. The answer has the peers of all routing instances, and one
- * address may be in several. Older releases do not say of which instance a peer is: then peers of one
- * address that differ are "ambiguous". undefined = a peer in it is not understood.
+ * address may be in several. Some releases do not say of which instance a peer is: then peers of
+ * one address that differ are "ambiguous". undefined = a peer in it is not understood.
  */
 export function readPeers(reply: XmlElement): Peers | undefined {
   if (everyOf(reply, "bgp-information").length === 0) return undefined;

@@ -203,7 +203,7 @@ export class IosxrFace {
     const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "))?.children;
     const words = `address-family ${family} unicast`;
     if (childOf(bgp, words) === undefined) {
-      return "% None of the requested address families are configured for instance 'default'(33046)";
+      return "% None of the requested address families are configured for instance 'default'";
     }
     const neighbour = childOf(bgp, `neighbor ${peer}`)?.children;
     if (childOf(neighbour, words) === undefined) return "% Neighbor not found";

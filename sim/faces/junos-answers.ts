@@ -317,7 +317,7 @@ export function routes(router: Router, question: XmlNode): Markup {
   return tag("route-information", ...table);
 }
 
-/** A table for each family, and those of other routing instances: their peer may have the address. */
+/** A table for each family, and that of another routing instance, whose peer has the address. */
 function received(router: Router, peer: string): readonly Markup[] {
   const table = (name: string, told: readonly ToldRoute[]): Markup => {
     const rows = told.map(({ prefix, paths }) => {

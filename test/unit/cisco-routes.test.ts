@@ -1,5 +1,5 @@
-// Tables of routes and pages of neighbours in the layouts that routers of Cisco print, with names of
-// nobody. What is not understood must not look like "no routes": a drain goes by that.
+// Tables of routes and pages of neighbours in the layouts of Cisco's routers, with names of nobody.
+// What is not understood must not look like "no routes": a drain goes by that.
 
 import { describe, expect, it } from "vitest";
 import { readRoutes } from "#drivers/cisco-routes.ts";

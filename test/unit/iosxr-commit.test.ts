@@ -32,7 +32,7 @@ function typing() {
 }
 
 describe("a router with IOS XR", () => {
-  it("takes a label of a trial, and refuses a comment of one, or a label that is in its list", async () => {
+  it("takes a label of a trial, but no comment, and no label twice", async () => {
     const type = typing();
     await type("configure exclusive");
     await type("interface HundredGigE0/0/0/0");

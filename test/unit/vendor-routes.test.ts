@@ -1,5 +1,5 @@
-// What each driver tells of routes and neighbours, against what its router does: the emulators print
-// tables that break, and the same neighbours once more in a routing instance of somebody else.
+// What each driver tells of routes and neighbours, against what its router does: the emulators
+// print rows that break, and the same neighbours once more in another routing instance.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
