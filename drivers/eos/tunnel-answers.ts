@@ -31,9 +31,11 @@ export function readConnections(
   const found = new Map<string, Connection[]>();
   let at: string | undefined;
   let page: string[] = [];
+  let isUnread = false;
   const end = (): void => {
-    const one = at === undefined ? undefined : connectionOf(page);
-    if (at !== undefined && one !== undefined) {
+    const one = at === undefined ? "none" : connectionOf(page);
+    if (one === undefined) isUnread = true;
+    else if (at !== undefined && one !== "none") {
       const before = found.get(at) ?? [];
       before.push(one);
       found.set(at, before);
@@ -48,16 +50,16 @@ export function readConnections(
     } else page.push(row.trim());
   }
   end();
-  return found;
+  return isUnread ? undefined : found;
 }
 
-/** undefined = no connection, but the policy of one, or pieces of several. */
-function connectionOf(rows: readonly string[]): Connection | undefined {
+/** "none" = the policy of a connection, or a heading; undefined = pieces of one, or of several. */
+function connectionOf(rows: readonly string[]): Connection | "none" | undefined {
   const [state, ...states] = rows.filter((row) => row.startsWith("State:"));
   const [ends, ...others] = rows.filter((row) => row.startsWith("Source address:"));
   const [, localAddress, remoteAddress] =
     /^Source address: ([\d.]{7,15}), Destination address: ([\d.]{7,15})$/.exec(ends ?? "") ?? [];
-  if (state === "State: policyBasedTunnel") return undefined;
+  if (state === "State: policyBasedTunnel" || (state ?? ends) === undefined) return "none";
   if (localAddress === undefined || remoteAddress === undefined) return undefined;
   if (states.length > 0 || others.length > 0) return undefined;
   const sas: (ToldSa | undefined)[] = [];

@@ -2,7 +2,6 @@
 // or not.
 
 import { createHash } from "node:crypto";
-import { isIP } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
@@ -30,11 +29,11 @@ import {
 import type { Asked, CommitRecord } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
 import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
-import { type ConfigTexts, type Neighbour, portOf, readConfig, type XeConfig } from "./config.ts";
+import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import { type Family, type Question, question, received } from "./questions.ts";
+import { familiesOf, type Question, question, received } from "./questions.ts";
 import {
   commitsOf,
   peerKey,
@@ -254,14 +253,6 @@ function portState(
     frames: reading(frames, at, (value) => value),
     rate: reading(physical, at, (all) => all.get(port)?.rate),
   };
-}
-
-/** Whose routes a neighbour may bring: that of its address, and those in which it is active. */
-function familiesOf({ address, families }: Neighbour): readonly Family[] {
-  return (["ipv4", "ipv6"] as const).filter((family) => {
-    const active = new RegExp(`^address-family ${family}(?: unicast)?(?: vrf \\S+)?$`);
-    return family === `ipv${isIP(address)}` || families.some((line) => active.test(line));
-  });
 }
 
 async function routing(

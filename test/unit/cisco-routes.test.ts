@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { readRoutes } from "#drivers/cisco-routes.ts";
 import { readPeerPages } from "#drivers/cisco-system.ts";
+import { familiesOf } from "#drivers/iosxe/questions.ts";
 import { readConfig } from "#drivers/iosxr/config.ts";
 import { received } from "#drivers/iosxr/questions.ts";
 import { preview } from "#hal/secret.ts";
@@ -147,6 +148,18 @@ describe("a neighbour", () => {
     expect(readPeerPages(`${up}${down}`)).toBeUndefined();
     const other = page("198.51.100.2,  vrf OTHER", "BGP state = Active");
     expect(readPeerPages(`${up}${other}`)).toHaveLength(2);
+  });
+
+  it("of IOS XE is asked for the routes of each family in which it is active", () => {
+    const asked = (address: string, ...families: readonly string[]) =>
+      familiesOf({ address, families });
+    expect(asked("198.51.100.2")).toEqual(["ipv4"]);
+    expect(asked("198.51.100.2", "address-family ipv4", "address-family ipv6")).toEqual([
+      "ipv4",
+      "ipv6",
+    ]);
+    expect(asked("2001:db8::2", "address-family ipv6 vrf AZURE")).toEqual(["ipv6"]);
+    expect(asked("198.51.100.2", "address-family ipv6 multicast")).toEqual(["ipv4"]);
   });
 
   it("of IOS XR is asked for the routes of each family that it may bring", () => {
