@@ -318,7 +318,7 @@ class Vty {
       this.#isStamped = false;
       return text("");
     }
-    if (line === "configure" || line === "configure exclusive") return this.#configure(line);
+    if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
     const show = /^show (.*)$/.exec(line)?.[1];
     if (show !== undefined) return text(this.#face.show(show));
     const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
