@@ -65,19 +65,28 @@ export interface Peer {
   readonly lastError: string | undefined;
 }
 
-/** A page for each neighbour; none = there is no page in it. */
-export function readPeerPages(text: string): readonly Peer[] {
+/**
+ * A page for each neighbour; none = there is no page in it. A neighbour of several address families
+ * has a page for each of them. undefined = a page has no address or no state, or two pages of one
+ * neighbour differ in it.
+ */
+export function readPeerPages(text: string): readonly Peer[] | undefined {
   const parts = text.split(/^BGP neighbor is /m).slice(1);
-  return parts.map((part) => {
-    const [, address = "", vrf] =
-      /^([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf (\S{1,64}),)?/.exec(part) ?? [];
-    return {
-      address,
-      vrf,
-      state: /^ {0,8}BGP state = (\w{1,20})/m.exec(part)?.[1] ?? "",
-      lastError: /^ {0,8}Last reset .{0,80}?, due to (.{1,200})$/m.exec(part)?.[1],
-    };
-  });
+  const states = new Map<string, string>();
+  const pages: Peer[] = [];
+  for (const part of parts) {
+    // A star marks a neighbour that nobody configured by its address.
+    const [, address, vrf] =
+      /^\*?([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf (\S{1,64}),)?/.exec(part) ?? [];
+    const state = /^ {0,8}BGP state = (\w{1,20})/m.exec(part)?.[1];
+    if (address === undefined || state === undefined) return undefined;
+    const name = `${vrf ?? ""} ${address}`;
+    if ((states.get(name) ?? state) !== state) return undefined;
+    states.set(name, state);
+    const lastError = /^ {0,8}Last reset .{0,80}?, due to (.{1,200})$/m.exec(part)?.[1];
+    pages.push({ address, vrf, state, lastError });
+  }
+  return pages;
 }
 
 const remarkMax = 100;

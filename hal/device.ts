@@ -112,6 +112,16 @@ export interface MacsecCapabilities {
   readonly always?: readonly ("includeSci" | "replayWindow")[];
   /** Present where a fresh SAK can be asked for; elsewhere a port gets one as it is opened. */
   readonly freshSak?: true;
+  /** Absent = a port may stay open while its key changes. */
+  readonly shutForKey?: ShutForKey;
+}
+
+/** A port whose key changes while its session is secured goes dark later: it is shut before. */
+export interface ShutForKey {
+  /** Under these alone. */
+  readonly suites: readonly CipherSuite[];
+  /** The bug of the vendor's, by its id. */
+  readonly bug: string;
 }
 
 interface IpsecCapabilities {

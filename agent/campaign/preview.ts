@@ -93,6 +93,7 @@ async function obstacles(
     ...closedWindow(parts, group, asked),
     ...risksOf(parts, group, asked, links),
     ...slowProofs(parts, group, links),
+    ...shutPorts(parts, links),
     ...(await Promise.all(gates)).flat(),
   ];
 }
@@ -153,6 +154,20 @@ function slowProofs(
       text: why,
       next: `set rotation.${key} to ${least} in the config, then linkseal apply`,
     }));
+  });
+}
+
+/** No gate waits for it either: it is why a step has a time in the dark. */
+function shutPorts(
+  { desired, lookout }: PreviewParts,
+  links: readonly CampaignLink[],
+): readonly Note[] {
+  return desired.devices.flatMap(({ name, quirks }): readonly Note[] => {
+    const bug = lookout.capabilities(name)?.macsec?.shutForKey?.bug;
+    const isMeant = quirks.includes("shutBeforeKeyChange");
+    if (bug === undefined || !isMeant || !links.some(({ device }) => device === name)) return [];
+    const text = `its port is shut while its key changes (quirk shutBeforeKeyChange: ${bug})`;
+    return [{ about: name, text, next: "read the section of the bug in docs/iosxe.md" }];
   });
 }
 

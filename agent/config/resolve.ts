@@ -1,5 +1,6 @@
 // A checked config to what the agent wants: units become numbers, every default is filled in.
 
+import { drivers } from "#drivers/index.ts";
 import type { SnmpLogin } from "#hal/device.ts";
 import type {
   AzureIdentity,
@@ -41,7 +42,7 @@ export function resolve(config: Config): Desired {
   return {
     site: config.site,
     azure: azureOf(config.azure),
-    devices: config.devices.map(deviceOf),
+    devices: config.devices.map((device) => deviceOf(device, groups)),
     groups,
     tunnels: config.tunnels.map((tunnel) => tunnelOf(tunnel, groups)),
     repair: config.repair,
@@ -140,8 +141,12 @@ const shellPort = 22;
 const netconfPort = 830;
 const netconfDrivers: ReadonlySet<string> = new Set(["junos"]);
 
-function deviceOf(device: Config["devices"][number]): DesiredDevice {
-  const { name, driver, address = netSocket, quirks, frr, charon, ssh, snmp } = device;
+function deviceOf(
+  device: Config["devices"][number],
+  groups: readonly DesiredGroup[],
+): DesiredDevice {
+  const { name, driver, address = netSocket, frr, charon, ssh, snmp } = device;
+  const quirks = [...new Set([...device.quirks, ...quirksOf(device, groups)])];
   return {
     ...{ name, driver, address, quirks },
     ...(frr === undefined ? {} : { pathspace: frr }),
@@ -149,6 +154,18 @@ function deviceOf(device: Config["devices"][number]): DesiredDevice {
     ...(ssh === undefined ? {} : { ssh: { ...ssh, port: ssh.port ?? portFor(driver) } }),
     ...(snmp === undefined ? {} : { snmp: snmpOf(snmp) }),
   };
+}
+
+/** What its platform needs done otherwise under the suites of its links. */
+function quirksOf(
+  { name, driver }: Config["devices"][number],
+  groups: readonly DesiredGroup[],
+): DesiredDevice["quirks"] {
+  const shut = drivers[driver]?.offers.macsec?.shutForKey;
+  const isMeant = groups
+    .flatMap(({ links }) => links)
+    .some(({ device, settings }) => device === name && shut?.suites.includes(settings.suite));
+  return isMeant ? ["shutBeforeKeyChange"] : [];
 }
 
 /** The rules hold what each way of access needs. */

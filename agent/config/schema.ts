@@ -326,7 +326,7 @@ export const configSchema = z.strictObject({
           .default([])
           .meta({
             title: `a list of quirks (${quirkNames.join(", ")})`,
-            description: "What must be done otherwise on this very device.",
+            description: "What must be done otherwise, beside what its platform needs by itself.",
           }),
       }),
     )

@@ -48,6 +48,8 @@ interface Unit {
   readonly holds: (address: string) => boolean;
 }
 
+export type Family = "ipv4" | "ipv6";
+
 export interface Neighbour {
   readonly address: string;
   /** `default` where nobody says otherwise. */
@@ -56,6 +58,8 @@ export interface Neighbour {
   /** By its own line, and by its peer group's. */
   readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
   readonly inherited: { readonly in: string | undefined; readonly out: string | undefined };
+  /** Whose routes it may bring: that of its address, and those in which it is active. */
+  readonly families: readonly Family[];
   /** Its route maps stand in an address family, where they are not looked for. */
   readonly isElsewhere: boolean;
 }
@@ -235,6 +239,11 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
           maps: { in: own.in, out: own.out },
           inherited: { in: group?.in, out: group?.out },
           isElsewhere: isInFamily(children, [address, own.group]),
+          families: families.filter(
+            (family) =>
+              family === `ipv${isIP(address)}` ||
+              isActiveIn(family, [...children, ...bgp.children], [address, own.group]),
+          ),
         };
       });
   };
@@ -244,6 +253,24 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
       .filter(({ words }) => words[0] === "vrf" && words[1] !== undefined)
       .flatMap(({ words, children }) => inVrf(words[1] ?? "", children)),
   ];
+}
+
+const families: readonly Family[] = ["ipv4", "ipv6"];
+
+function isActiveIn(
+  family: Family,
+  children: readonly Statement[],
+  names: readonly (string | undefined)[],
+): boolean {
+  return children.some(
+    ({ words, children: inside }) =>
+      words[0] === "address-family" &&
+      words[1] === family &&
+      inside.some(
+        ({ words: [verb, name, what] }) =>
+          verb === "neighbor" && what === "activate" && names.includes(name),
+      ),
+  );
 }
 
 interface About {

@@ -7,7 +7,7 @@ import type { PortName } from "#hal/model.ts";
 import type { CommitRecord, Dialect, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
 import { rejected } from "../port-change.ts";
-import { Cli, type CliPlatform, line } from "../transport/cli.ts";
+import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
 import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
 import { editsBetween } from "./edits.ts";
@@ -63,6 +63,7 @@ const platform: CliPlatform = {
   ],
   noise: /^(?!)/,
   preparation: ["enable", "terminal length 0", "terminal width 32767"],
+  mark: commentMark,
 };
 
 const dialect: Dialect<Cli> = {

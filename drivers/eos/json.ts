@@ -50,19 +50,22 @@ export function counterIn(fields: Fields | undefined, name: string): bigint | un
     : undefined;
 }
 
-/** undefined = there is no such object, or it is longer than any router's. */
+/** undefined = there is no such object, it is longer than any router's, or a row is no object. */
 export function rowsIn(
   fields: Fields | undefined,
   name: string,
 ): readonly (readonly [string, Fields])[] | undefined {
   const found = fieldsIn(fields, name);
   if (found === undefined) return undefined;
-  const rows = Object.entries(found);
-  if (rows.length > rowsMax) return undefined;
-  return rows.flatMap(([key, value]) => {
+  const entries = Object.entries(found);
+  if (entries.length > rowsMax) return undefined;
+  const rows: (readonly [string, Fields])[] = [];
+  for (const [key, value] of entries) {
     const row = fieldsOf(value);
-    return row === undefined ? [] : [[key, row] as const];
-  });
+    if (row === undefined) return undefined;
+    rows.push([key, row]);
+  }
+  return rows;
 }
 
 export function listIn(fields: Fields | undefined, name: string): readonly unknown[] | undefined {

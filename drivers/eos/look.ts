@@ -223,15 +223,13 @@ async function routing(
     return port === undefined ? [] : [{ ...one, port }];
   });
   const routes: Route[] = [];
-  for (const { address, vrf, port } of ours) {
-    const told = await answer(
-      cli,
-      received(address, vrf),
-      (text) => readRoutes(text, vrf, port),
-      signal,
-    );
-    if ("why" in told) return unknown(told.why, at);
-    routes.push(...told.value);
+  for (const { address, vrf, port, families } of ours) {
+    for (const family of families) {
+      const asked = received(family, address, vrf);
+      const told = await answer(cli, asked, (text) => readRoutes(text, vrf, port), signal);
+      if ("why" in told) return unknown(told.why, at);
+      routes.push(...told.value);
+    }
   }
   const ports = [...new Set(ours.map(({ port }) => port))];
   return known(

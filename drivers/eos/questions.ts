@@ -4,6 +4,7 @@
 
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
+import type { Family } from "./config.ts";
 
 const questions = {
   version: line`show version | json`,
@@ -28,9 +29,9 @@ export function question(name: Question): Command {
   return questions[name];
 }
 
-export function received(address: string, vrf: string): Command {
+export function received(family: Family, address: string, vrf: string): Command {
   const isDefault = vrf === "default";
-  if (address.includes(":")) {
+  if (family === "ipv6") {
     return isDefault
       ? line`show ipv6 bgp peers ${address} routes | json`
       : line`show ipv6 bgp peers ${address} routes vrf ${vrf} | json`;

@@ -91,21 +91,22 @@ export interface Peer {
   readonly idleReason: string | undefined;
 }
 
-/** By the VRF and the address of the neighbour. */
+/** By the VRF and the address of the neighbour; undefined = one of them is not understood. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const vrfs = rowsIn(parse(text), "vrfs");
   if (vrfs === undefined) return undefined;
-  return new Map(
-    vrfs.flatMap(([vrf, one]) =>
-      (rowsIn(one, "peers") ?? []).map(([address, peer]): [string, Peer] => [
-        peerKey(vrf, address),
-        {
-          state: textIn(peer, "peerState") ?? "",
-          idleReason: textIn(peer, "peerStateIdleReason"),
-        },
-      ]),
-    ),
-  );
+  const peers = new Map<string, Peer>();
+  for (const [vrf, one] of vrfs) {
+    const rows = rowsIn(one, "peers");
+    if (rows === undefined) return undefined;
+    for (const [address, peer] of rows) {
+      const state = textIn(peer, "peerState");
+      if (state === undefined) return undefined;
+      const idleReason = textIn(peer, "peerStateIdleReason");
+      peers.set(peerKey(vrf, address), { state, idleReason });
+    }
+  }
+  return peers;
 }
 
 export const peerKey = (vrf: string, address: string): string => `${vrf} ${address}`;
@@ -120,7 +121,10 @@ export function bgpSession(port: PortName, peer: string, found: Peer | undefined
   return { port, peer, up, trouble: `the session is idle: ${said}` };
 }
 
-/** Routes that came from one neighbour; `best` = in use. */
+/**
+ * Routes that came from one neighbour; `best` = in use, also beside others of equal worth.
+ * undefined = one of them is not understood.
+ */
 export function readRoutes(
   text: string,
   vrf: string,
@@ -128,14 +132,24 @@ export function readRoutes(
 ): readonly Route[] | undefined {
   const found = fieldsIn(fieldsIn(parse(text), "vrfs"), vrf);
   const entries = rowsIn(found, "bgpRouteEntries");
-  return entries?.flatMap(([prefix, entry]): Route[] => {
-    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
+  if (entries === undefined) return undefined;
+  const routes: Route[] = [];
+  for (const [prefix, entry] of entries) {
     const paths = listIn(entry, "bgpRoutePaths") ?? [];
-    const best = paths.some((path) => {
-      return flagIn(fieldsIn(fieldsOf(path), "routeType"), "active") === true;
-    });
-    return [{ prefix, via: { kind: "port", port }, best }];
-  });
+    const used = paths.map(isInUse);
+    if (!isPrefix(prefix) || used.length === 0 || used.includes(undefined)) return undefined;
+    routes.push({ prefix, via: { kind: "port", port }, best: used.includes(true) });
+  }
+  return routes;
+}
+
+export const isPrefix = (text: string): boolean => /^[0-9a-f.:]+\/\d{1,3}$/i.test(text);
+
+/** undefined = the answer does not say. */
+function isInUse(path: unknown): boolean | undefined {
+  const type = fieldsIn(fieldsOf(path), "routeType");
+  const isActive = flagIn(type, "active");
+  return isActive === false ? flagIn(type, "ecmpContributor") === true : isActive;
 }
 
 /** The interface of the route in use, without its unit; undefined = none is known. */

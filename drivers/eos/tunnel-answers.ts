@@ -4,6 +4,7 @@ import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal
 import type { Instant } from "#hal/world.ts";
 import { type Answer, reading } from "../answer.ts";
 import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
+import { isPrefix } from "./system-answers.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
 
 export interface Connection {
@@ -30,9 +31,11 @@ export function readConnections(
   const found = new Map<string, Connection[]>();
   let at: string | undefined;
   let page: string[] = [];
+  let isUnread = false;
   const end = (): void => {
-    const one = at === undefined ? undefined : connectionOf(page);
-    if (at !== undefined && one !== undefined) {
+    const one = at === undefined ? "none" : connectionOf(page);
+    if (one === undefined) isUnread = true;
+    else if (at !== undefined && one !== "none") {
       const before = found.get(at) ?? [];
       before.push(one);
       found.set(at, before);
@@ -47,16 +50,16 @@ export function readConnections(
     } else page.push(row.trim());
   }
   end();
-  return found;
+  return isUnread ? undefined : found;
 }
 
-/** undefined = no connection, but the policy of one, or pieces of several. */
-function connectionOf(rows: readonly string[]): Connection | undefined {
+/** "none" = the policy of a connection, or a heading; undefined = pieces of one, or of several. */
+function connectionOf(rows: readonly string[]): Connection | "none" | undefined {
   const [state, ...states] = rows.filter((row) => row.startsWith("State:"));
   const [ends, ...others] = rows.filter((row) => row.startsWith("Source address:"));
   const [, localAddress, remoteAddress] =
     /^Source address: ([\d.]{7,15}), Destination address: ([\d.]{7,15})$/.exec(ends ?? "") ?? [];
-  if (state === "State: policyBasedTunnel") return undefined;
+  if (state === "State: policyBasedTunnel" || (state ?? ends) === undefined) return "none";
   if (localAddress === undefined || remoteAddress === undefined) return undefined;
   if (states.length > 0 || others.length > 0) return undefined;
   const sas: (ToldSa | undefined)[] = [];
@@ -96,13 +99,17 @@ export function readTunnelRoutes(
   names: ReadonlyMap<string, string>,
 ): readonly Route[] | undefined {
   const rows = rowsIn(fieldsIn(fieldsIn(parse(text), "vrfs"), "default"), "routes");
-  return rows?.flatMap(([prefix, route]): readonly Route[] => {
-    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
-    return (listIn(route, "vias") ?? []).flatMap((via): readonly Route[] => {
+  if (rows === undefined) return undefined;
+  const routes: Route[] = [];
+  for (const [prefix, route] of rows) {
+    const vias = listIn(route, "vias");
+    if (vias === undefined || !isPrefix(prefix)) return undefined;
+    for (const via of vias) {
       const name = names.get(textIn(fieldsOf(via), "interface") ?? "");
-      return name === undefined ? [] : [{ prefix, via: { kind: "tunnel", name }, best: true }];
-    });
-  });
+      if (name !== undefined) routes.push({ prefix, via: { kind: "tunnel", name }, best: true });
+    }
+  }
+  return routes;
 }
 
 /** Every tunnel of the router that IPsec protects, whoever made it. */

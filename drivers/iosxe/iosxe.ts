@@ -10,7 +10,7 @@ import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
 import { readClock, readInterfaces, readPing } from "../cisco-system.ts";
 import type { Dialect, Session, Work } from "../define-dialect.ts";
 import { defineDriver } from "../define-driver.ts";
-import { Cli, type CliPlatform, isToken, line } from "../transport/cli.ts";
+import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
 import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { type Edits, editsBetween } from "./edits.ts";
@@ -18,7 +18,7 @@ import { Interview, look } from "./look.ts";
 import { isPort, markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, routeMap } from "./questions.ts";
-import { capabilitiesOf, enablingOf } from "./quirks.ts";
+import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
 import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-answers.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-edits.ts";
@@ -47,6 +47,7 @@ const offers: Capabilities = {
     // No document says which of them spares the session.
     hitless: [],
     always: ["replayWindow"],
+    shutForKey,
   },
   // Line after line is in force, and whatever clears an SA ends it before the next one stands.
   ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: [] },
@@ -83,6 +84,7 @@ const platform: CliPlatform = {
   ],
   noise: new RegExp(`^(?:${noises.join("|")})`),
   preparation: ["enable", "terminal length 0", "terminal width 0"],
+  mark: commentMark,
 };
 
 /** What is to be said is kept until the commit, since there is no candidate to keep it. */

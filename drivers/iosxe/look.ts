@@ -18,6 +18,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { type Answer, reading } from "../answer.ts";
 import { slotsOf } from "../cisco-chains.ts";
 import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import { readRoutes } from "../cisco-routes.ts";
 import {
   bgpSession,
   type Peer,
@@ -32,13 +33,12 @@ import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts
 import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import { type Question, question, received } from "./questions.ts";
+import { familiesOf, type Question, question, received } from "./questions.ts";
 import {
   commitsOf,
   peerKey,
   readMark,
   readPeers,
-  readRoutes,
   readSoftware,
   readTimer,
   type Software,
@@ -268,10 +268,13 @@ async function routing(
     return port === undefined ? [] : [{ ...one, port }];
   });
   const routes: Route[] = [];
-  for (const { address, vrf, port } of ours) {
-    const one = await interview.command(received(address, vrf), (text) => readRoutes(text, port));
-    if ("why" in one) return unknown(one.why, at);
-    routes.push(...one.value);
+  for (const { port, ...one } of ours) {
+    for (const family of familiesOf(one)) {
+      const asked = received(family, one.address, one.vrf);
+      const told = await interview.command(asked, (text) => readRoutes(text, port));
+      if ("why" in told) return unknown(told.why, at);
+      routes.push(...told.value);
+    }
   }
   const ports = [...new Set(ours.map(({ port }) => port))];
   return known(

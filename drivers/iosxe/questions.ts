@@ -3,8 +3,10 @@
 // differences` and `show tech-support`. Of the configuration only lines that begin with named words
 // are let through, and never one with `key-string` or `password`.
 
+import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
+import type { Neighbour } from "./config.ts";
 import { markName } from "./names.ts";
 
 const includes = (...beginnings: readonly string[]): Command => [
@@ -90,15 +92,23 @@ export function question(name: Question, argument = "none"): Command {
   return questions[name](argument);
 }
 
-export function received(address: string, vrf: string | undefined): Command {
-  if (vrf === undefined) {
-    return address.includes(":")
-      ? line`show bgp ipv6 unicast neighbors ${address} routes`
-      : line`show bgp ipv4 unicast neighbors ${address} routes`;
-  }
-  return address.includes(":")
-    ? line`show bgp vpnv6 unicast vrf ${vrf} neighbors ${address} routes`
-    : line`show bgp vpnv4 unicast vrf ${vrf} neighbors ${address} routes`;
+type Family = "ipv4" | "ipv6";
+
+/** Whose routes a neighbour may bring: that of its address, and those in which it is active. */
+export function familiesOf({
+  address,
+  families,
+}: Pick<Neighbour, "address" | "families">): readonly Family[] {
+  return (["ipv4", "ipv6"] as const).filter((family) => {
+    const active = new RegExp(`^address-family ${family}(?: unicast)?(?: vrf \\S+)?$`);
+    return family === `ipv${isIP(address)}` || families.some((line) => active.test(line));
+  });
+}
+
+export function received(family: Family, address: string, vrf: string | undefined): Command {
+  if (vrf === undefined) return line`show bgp ${family} unicast neighbors ${address} routes`;
+  const vpn = family === "ipv6" ? "vpnv6" : "vpnv4";
+  return line`show bgp ${vpn} unicast vrf ${vrf} neighbors ${address} routes`;
 }
 
 export function ping(address: string, vrf: string | undefined, count: number): Command {

@@ -1,6 +1,6 @@
 // What differs from platform to platform and release to release: a row each, with its source.
 
-import type { Capabilities, MacsecCapabilities } from "#hal/device.ts";
+import type { Capabilities, MacsecCapabilities, ShutForKey } from "#hal/device.ts";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 import type { Software } from "./system-answers.ts";
@@ -12,6 +12,17 @@ interface Quirk {
   readonly what: "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink" | "ipsec";
   readonly source: string;
 }
+
+/**
+ * Under extended packet numbers a change of the key, its name or the suite leaves entries of old
+ * association numbers behind: three rekeys later the link is dark for as long as a SAK is used, and
+ * so on for ever. Cisco advises to shut the port first. No release is known that has it repaired.
+ * Source: Cisco bug CSCvt33018, as published.
+ */
+export const shutForKey: ShutForKey = {
+  suites: ["gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+  bug: "Cisco bug CSCvt33018",
+};
 
 const router = /^(?:asr|c8[0-9]|isr|c11)/;
 const catalyst = /^c9[0-9]{3}/;

@@ -1,8 +1,6 @@
 // What IOS XE tells of itself: boot, commits, BGP, routes. Undefined = the
 // answer holds nothing that is understood.
 
-import { isIP } from "node:net";
-import type { PortName, Route } from "#hal/model.ts";
 import { type Peer, readPeerPages } from "../cisco-system.ts";
 import type { CommitRecord } from "../define-dialect.ts";
 import { markName, portOfUnit } from "./names.ts";
@@ -73,33 +71,10 @@ export const peerKey = (vrf: string | undefined, address: string): string =>
 /** By the VRF and the address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
+  if (pages === undefined) return undefined;
   const isNothing = text.trim() === "" || /^% ?BGP not active/m.test(text);
   if (pages.length === 0 && !isNothing && !/^For address family: /m.test(text)) return undefined;
   return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
-}
-
-/** Routes that came from one neighbour; `best` = in use. A long prefix has its row alone. */
-export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
-  const isTable = /^ {1,8}Network {1,40}Next Hop\b/m.test(text);
-  if (!isTable && !/^Total number of prefixes 0/m.test(text)) return undefined;
-  return text.split("\n").flatMap((row): Route[] => {
-    const [, codes = "", address = "", length] =
-      /^ ?([*a-zA-Z> ]{1,5}?) {1,4}([0-9a-fA-F.:]{2,45})(?:\/(\d{1,3}))?(?: |$)/.exec(row) ?? [];
-    const prefix = prefixOf(address, length);
-    if (!codes.includes("*") || prefix === undefined) return [];
-    return [{ prefix, via: { kind: "port", port }, best: codes.includes(">") }];
-  });
-}
-
-/** Without a length it is the one of the address' class. */
-function prefixOf(address: string, length: string | undefined): string | undefined {
-  const version = isIP(address);
-  if (version === 0) return undefined;
-  if (length !== undefined) return `${address}/${length}`;
-  const first = Number(address.split(".")[0]);
-  if (version === 6) return undefined;
-  if (first === 0) return `${address}/0`;
-  return `${address}/${first < 128 ? 8 : first < 192 ? 16 : 24}`;
 }
 
 /** The interface of the way in use, without its unit; undefined = none is known. */

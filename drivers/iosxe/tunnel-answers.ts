@@ -19,13 +19,16 @@ const rowMax = 200;
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
   const isNothing = /^(?: *IPv[46] Crypto IKEv2 {1,4}SA *|\s*)$/.test(text.trim());
   if (!isNothing && !/^ *Tunnel-id {1,20}Local\b/m.test(text)) return undefined;
-  return text.split("\n").flatMap((row): readonly IkeSa[] => {
-    const [id = "", ...ends] = row.length > rowMax ? [] : row.trim().split(/ +/);
+  const sas: IkeSa[] = [];
+  for (const row of text.split("\n")) {
+    if (!/^ *\d{1,10} +\d{1,3}(?:\.\d{1,3}){3}\//.test(row)) continue;
+    const [, ...ends] = row.length > rowMax ? [] : row.trim().split(/ +/);
     const [local = "", remote = ""] = ends.map((end) => /^([\d.]+)\/\d+$/.exec(end)?.[1] ?? "");
-    const status = ends.length === 4 && /^\d+$/.test(id) ? ends[3] : undefined;
-    if (!isIPv4(local) || !isIPv4(remote)) return [];
-    return [{ localAddress: local, remoteAddress: remote, isReady: status === "READY" }];
-  });
+    const status = ends[3];
+    if (!isIPv4(local) || !isIPv4(remote) || ends.length !== 4) return undefined;
+    sas.push({ localAddress: local, remoteAddress: remote, isReady: status === "READY" });
+  }
+  return sas;
 }
 
 export interface Flow {
@@ -57,15 +60,18 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
     const name = /^interface: (\S{1,64})$/.exec(row)?.[1];
     // Several flows of one interface follow each other.
     if (name !== undefined || row.startsWith("protected vrf:")) {
-      if (page.some((one) => one.startsWith("#pkts"))) end();
+      if (page.some(isOfFlow)) end();
       page = [];
       if (name !== undefined) at = name;
     }
     page.push(row);
   }
-  if (page.some((one) => one.startsWith("#pkts"))) end();
+  if (page.some(isOfFlow)) end();
   return flows;
 }
+
+/** A flow without its counters is one that is not understood, and not one less. */
+const isOfFlow = (row: string): boolean => /^(?:#pkts|spi: |local {1,4}ident)/.test(row);
 
 function joined(before: Flow | undefined, next: Flow): Flow {
   if (before === undefined) return next;
@@ -158,21 +164,26 @@ export function readTunnelRoutes(
   }
   let length: string | undefined;
   let prefix: string | undefined;
-  return text.split("\n").flatMap((row): readonly Route[] => {
+  const routes: Route[] = [];
+  for (const row of text.split("\n")) {
     // Networks of one length have it in the line above them.
     const head = /^ {1,8}[\d.]{7,15}\/(\d{1,2}) is subnetted, /.exec(row)?.[1];
     if (head !== undefined) length = head;
     if (/ is variably subnetted, /.test(row)) length = undefined;
-    const [, address, own] = /^S[* ] {1,12}([\d.]{7,15})(?:\/(\d{1,2}))? /.exec(row) ?? [];
-    if (address !== undefined) {
+    if (/^S\W/.test(row)) {
+      const [, address = "", own] =
+        /^S[* ][ %+]{1,12}([\d.]{7,15})(?:\/(\d{1,2}))?(?: |$)/.exec(row) ?? [];
       const bits = own ?? length;
-      prefix = isIPv4(address) && bits !== undefined ? `${address}/${bits}` : undefined;
+      if (!isIPv4(address)) return undefined;
+      prefix = bits === undefined ? undefined : `${address}/${bits}`;
     }
     const out = / is directly connected, (Tunnel\d{1,10})$/.exec(row)?.[1];
     const name = names.get(out ?? "");
-    if (name === undefined || prefix === undefined) return [];
-    return [{ prefix, via: { kind: "tunnel", name }, best: true }];
-  });
+    if (name === undefined) continue;
+    if (prefix === undefined) return undefined;
+    routes.push({ prefix, via: { kind: "tunnel", name }, best: true });
+  }
+  return routes;
 }
 
 export interface TunnelAnswers {

@@ -31,9 +31,13 @@ interface Interface {
   readonly holds: (address: string) => boolean;
 }
 
+export type Family = "ipv4" | "ipv6";
+
 export interface Neighbour {
   readonly address: string;
   readonly isShut: boolean;
+  /** Whose routes it may bring: that of its address, and those that it is configured for. */
+  readonly families: readonly Family[];
   /** undefined = it is not configured here. */
   readonly maintenance: Maintenance | undefined;
 }
@@ -214,17 +218,38 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
 function neighboursIn(router: Block): readonly Neighbour[] {
   return router.children.flatMap((one): Neighbour[] => {
     const address = /^neighbor (\S+)$/.exec(one.line)?.[1];
-    if (address === undefined || isIP(address) === 0) return [];
+    const version = isIP(address ?? "");
+    if (address === undefined || version === 0) return [];
+    const configured = familiesOf(one, router, 0);
     const maintenance = childOf(one, "graceful-maintenance");
     const lines = maintenance?.children.map(({ line }) => line) ?? [];
     return [
       {
         address,
         isShut: childOf(one, "shutdown") !== undefined,
+        families: families.filter((family) => {
+          return family === `ipv${version}` || configured.has(family);
+        }),
         maintenance: maintenance && { isActive: lines.includes("activate"), lines },
       },
     ];
   });
+}
+
+const families: readonly Family[] = ["ipv4", "ipv6"];
+
+/** Its own, and those of the groups that it is told to use. */
+function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Family> {
+  const own = families.filter((family) =>
+    one.children.some(({ line }) => line.startsWith(`address-family ${family} `)),
+  );
+  const groups = one.children.flatMap(({ line }) => {
+    const name = /^use neighbor-group (\S+)$/.exec(line)?.[1];
+    return name === undefined ? [] : (childOf(router, `neighbor-group ${name}`) ?? []);
+  });
+  const inherited =
+    depth > depthMax ? [] : groups.map((group) => familiesOf(group, router, depth + 1));
+  return new Set([...own, ...inherited.flatMap((each) => [...each])]);
 }
 
 /** The port behind which an address lies, by its subnet; units of a port count as the port. */

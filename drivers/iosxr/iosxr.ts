@@ -18,7 +18,7 @@ import { isPort } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, question } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
-import { isAccounted, readRouteTo, readSoftware } from "./system-answers.ts";
+import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-answers.ts";
 
 /** `commit confirmed` takes seconds, from this many up to that many. */
 const secondsMin = 30;
@@ -68,6 +68,12 @@ const platform: CliPlatform = {
   // A line with the time stands before every answer until it is turned off.
   noise: /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}(?:\.\d{1,3})? \w{2,5}$/,
   preparation: ["terminal length 0", "terminal width 0", "terminal exec prompt no-timestamp"],
+  // In the configuration a comment is kept with the line that comes next. Where a prompt may have
+  // been taken for another one, the line is refused in the wrong mode, and not kept.
+  mark(nonce, mode, before) {
+    if (mode !== "#") return `do show clock | include ${nonce}`;
+    return before.startsWith("(") ? `show clock | include ${nonce}` : `! ${nonce}`;
+  },
 };
 
 const dialect: Dialect<Cli> = {
@@ -102,11 +108,14 @@ const dialect: Dialect<Cli> = {
     // Each line was judged as it was said; what they are together a router judges at the commit.
   },
   async commit(cli, note, withinMs, signal) {
-    const seconds = Math.max(secondsMin, Math.ceil((withinMs ?? 0) / 1000));
-    const words = withinMs === undefined ? "" : ` confirmed ${seconds}`;
     // A trial is confirmed by the plain word in the session that began it.
-    const isConfirm = note.includes("confirms");
-    await commit(cli, [isConfirm ? "commit" : `commit${words} comment ${note}`], signal);
+    if (note.includes("confirms")) return await commit(cli, line`commit`, signal);
+    const label = labelOf(note);
+    const seconds = Math.max(secondsMin, Math.ceil((withinMs ?? 0) / 1000));
+    // A trial takes no comment. A label is in the list of commits too, and no two have the same.
+    const timed = line`commit label ${label} confirmed ${seconds}`;
+    await commit(cli, withinMs === undefined ? line`commit label ${label}` : timed, signal);
+    await readBack(cli, note, signal);
   },
   async undo(cli, _note, signal) {
     await cli.run([line`abort`], "unknown", signal);
@@ -124,6 +133,20 @@ async function commit(cli: Cli, said: Command, signal: AbortSignal): Promise<voi
     if (isRefusal) await cli.run([line`show configuration failed | include !!%`], "none", signal);
     throw error;
   }
+}
+
+/** Not every refusal has a mark of its own: a commit that is not in the list is none. */
+async function readBack(cli: Cli, note: string, signal: AbortSignal): Promise<void> {
+  const unsure = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
+  try {
+    const [newest] = await asked(cli, new Interview(cli, signal).commits());
+    if (newest?.note === note) return;
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    throw new LinksealError(error.code, error.message, { ...unsure, cause: error });
+  }
+  const text = "the router took the commit and does not list it: show configuration commit list";
+  throw new LinksealError("device.rejected", text, unsure);
 }
 
 async function asked<T>(cli: Cli, question: Promise<Answer<T>>): Promise<T> {

@@ -12,10 +12,12 @@ import {
   type Routing,
   unknown,
 } from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import { type Answer, reading } from "../answer.ts";
 import { slotsOf } from "../cisco-chains.ts";
 import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
+import { readRoutes } from "../cisco-routes.ts";
 import {
   bgpSession,
   type Peer,
@@ -25,14 +27,13 @@ import {
 } from "../cisco-system.ts";
 import type { Asked } from "../define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
-import { portOf, readConfig, type XrConfig } from "./config.ts";
+import { type Family, portOf, readConfig, type XrConfig } from "./config.ts";
 import { readFrames, readMkpdus } from "./macsec-answers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import { type Question, question } from "./questions.ts";
-import { type Commit, readBoot, readCommits, readPeers, readRoutes } from "./system-answers.ts";
+import { type Question, question, received } from "./questions.ts";
+import { type Commit, readBoot, readCommits, readPeers } from "./system-answers.ts";
 
-/** An answer as it was understood, or why there is none. */
 /** What is asked once and read as a whole. */
 export class Interview {
   readonly #cli: Cli;
@@ -48,10 +49,12 @@ export class Interview {
     read: (text: string) => T | undefined,
     argument?: string,
   ): Promise<Answer<T>> {
-    const text = await this.#text(name, argument);
-    if ("why" in text) return text;
-    const value = read(text.value);
-    return value === undefined ? { why: "unparsed" } : { value };
+    return readOf(await this.#text(name, argument), read);
+  }
+
+  async received(family: Family, peer: string, port: PortName): Promise<Answer<readonly Route[]>> {
+    const text = await this.#say(received(family, peer, this.#cli.mode));
+    return readOf(text, (table) => readRoutes(table, port));
   }
 
   async config(clock: Answer<WallTime>): Promise<Answer<XrConfig>> {
@@ -85,9 +88,12 @@ export class Interview {
     return this.answer("reboots", readBoot, node);
   }
 
-  async #text(name: Question, argument?: string): Promise<Answer<string>> {
+  #text(name: Question, argument?: string): Promise<Answer<string>> {
+    return this.#say(question(name, this.#cli.mode, argument));
+  }
+
+  async #say(said: Command): Promise<Answer<string>> {
     try {
-      const said = question(name, this.#cli.mode, argument);
       return { value: await this.#cli.run([said], "none", this.#signal) };
     } catch (error) {
       // A refusal concerns this question; a session that is over concerns them all.
@@ -96,6 +102,12 @@ export class Interview {
       return { why: "queryFailed" };
     }
   }
+}
+
+function readOf<T>(text: Answer<string>, read: (text: string) => T | undefined): Answer<T> {
+  if ("why" in text) return text;
+  const value = read(text.value);
+  return value === undefined ? { why: "unparsed" } : { value };
 }
 
 export async function look(
@@ -229,15 +241,17 @@ async function routing(
 ): Promise<Reading<Routing>> {
   if ("why" in config) return unknown(config.why, at);
   if ("why" in peers) return unknown(peers.why, at);
-  const ours = config.value.neighbours.flatMap(({ address }) => {
+  const ours = config.value.neighbours.flatMap(({ address, families }) => {
     const port = portOf(config.value, address);
-    return port === undefined ? [] : [{ address, port }];
+    return port === undefined ? [] : [{ address, families, port }];
   });
   const routes: Route[] = [];
-  for (const { address, port } of ours) {
-    const one = await interview.answer("received", (text) => readRoutes(text, port), address);
-    if ("why" in one) return unknown(one.why, at);
-    routes.push(...one.value);
+  for (const { address, families, port } of ours) {
+    for (const family of families) {
+      const one = await interview.received(family, address, port);
+      if ("why" in one) return unknown(one.why, at);
+      routes.push(...one.value);
+    }
   }
   const ports = [...new Set(ours.map(({ port }) => port))];
   return known(

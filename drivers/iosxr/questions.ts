@@ -4,6 +4,7 @@
 
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
+import type { Family } from "./config.ts";
 
 const questions = {
   clock: () => line`show clock`,
@@ -22,7 +23,6 @@ const questions = {
   mkaStatistics: (port) => line`show macsec mka statistics interface ${port}`,
   secyStatistics: (port) => line`show macsec secy stats interface ${port} sc`,
   neighbours: () => line`show bgp neighbors`,
-  received: (peer) => line`show bgp neighbors ${peer} routes`,
   routeTo: (address) => line`show route ${address}`,
 } as const satisfies Record<string, (argument: string) => Command>;
 
@@ -32,8 +32,15 @@ export const allQuestions = Object.keys(questions) as readonly Question[];
 
 /** `mode`: inside the configuration what is asked of the running router needs a word more. */
 export function question(name: Question, mode: string, argument = "none"): Command {
-  const asked = questions[name](argument);
-  return mode === "#" ? asked : ["do ", ...asked];
+  return inMode(questions[name](argument), mode);
+}
+
+const inMode = (asked: Command, mode: string): Command =>
+  mode === "#" ? asked : ["do ", ...asked];
+
+/** Without the family it is the default one of the session: of IPv4 as a rule. */
+export function received(family: Family, peer: string, mode: string): Command {
+  return inMode(line`show bgp ${family} unicast neighbors ${peer} routes`, mode);
 }
 
 export function ping(address: string, count: number): Command {

@@ -1,8 +1,6 @@
 // What IOS XR tells of itself: boot, commits, BGP, routes. Undefined = the
 // answer holds nothing that is understood.
 
-import { isIP } from "node:net";
-import type { PortName, Route } from "#hal/model.ts";
 import { type Peer, readPeerPages } from "../cisco-system.ts";
 import type { CommitRecord } from "../define-dialect.ts";
 
@@ -38,14 +36,23 @@ export function readCommits(list: string, editors: string): readonly Commit[] | 
   }));
 }
 
+/**
+ * The label of a commit with a note of ours: one word that begins with a letter, and no longer than
+ * any that was seen to be taken. No two commits have the same, as a token is of one commit alone.
+ */
+export const labelOf = (note: string): string => note.replace(" ", "-");
+
+/** The note of a label. Labels of others stay as they are. */
+const noteOf = (label: string): string => label.replace(/^linkseal-/, "linkseal ");
+
 function entriesOf(list: string): readonly Entry[] | undefined {
   const parts = list.split(/^ {0,8}\d{1,4}\) CommitId:/m);
   if (parts.length < 2) return undefined;
   const read = parts.slice(1).map((part): Entry | undefined => {
     const id = /^ {0,8}(\d{1,12})\b/.exec(part)?.[1];
     const line = /\bLine: {1,8}(\S{1,64})/.exec(part)?.[1];
-    const note = /^ {0,16}Comment: {1,8}(.{0,200})$/m.exec(part)?.[1]?.trim() ?? "";
-    return id === undefined ? undefined : { id, line: line ?? "", note };
+    const label = /\bLabel: {1,8}(\S{1,64})/.exec(part)?.[1] ?? "";
+    return id === undefined ? undefined : { id, line: line ?? "", note: noteOf(label) };
   });
   const entries = read.filter((one) => one !== undefined);
   return entries.length === read.length ? entries : undefined;
@@ -69,20 +76,8 @@ function holdersOf(text: string): readonly string[] | undefined {
 /** By the address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
-  if (pages.length === 0 && text.trim() !== "") return undefined;
+  if (pages === undefined || (pages.length === 0 && text.trim() !== "")) return undefined;
   return new Map(pages.map((one) => [one.address, one]));
-}
-
-/** Routes that came from one neighbour; `best` = in use. */
-export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
-  if (!/^ {1,8}Network {1,40}Next Hop\b/m.test(text) && !/^% ?(?:None|No )/im.test(text))
-    return undefined;
-  return text.split("\n").flatMap((row): Route[] => {
-    const [, codes = "", prefix = ""] =
-      /^([*a-zA-Z> ]{1,4}?) *([0-9a-fA-F.:]+\/\d{1,3})\s/.exec(row) ?? [];
-    if (!codes.includes("*") || isIP(prefix.replace(/\/\d+$/, "")) === 0) return [];
-    return [{ prefix, via: { kind: "port", port }, best: codes.includes(">") }];
-  });
 }
 
 /** The interface of the route in use, without its unit; undefined = none is known. */

@@ -164,7 +164,10 @@ async function stage(
   const lines: string[] = [];
   const trees: XmlOut[] = [];
   for (const { before, after } of planChange(portsOf(work.change), around)) {
-    const edits = editsBetween(before, after, config, (address) => peers.get(address)?.localAs);
+    const edits = editsBetween(before, after, config, (address) => {
+      const peer = peers.get(address);
+      return peer === "ambiguous" ? undefined : peer?.localAs;
+    });
     if (edits === undefined) {
       const text = `BGP does not tell its own AS on ${after.port}, so nothing can be prepended`;
       throw failed("device.rejected", text, work.device);

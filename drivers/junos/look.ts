@@ -2,6 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import {
+  type BgpSession,
   type DeviceState,
   known,
   type MacsecPort,
@@ -31,8 +32,9 @@ import { drainsOf, planOf, slotsOf } from "./plan.ts";
 import {
   bgpSession,
   type Commit,
-  type Peer,
+  type Peers,
   type Physical,
+  peerOf,
   readCommits,
   readInterfaces,
   readPeers,
@@ -205,15 +207,17 @@ function keysOf(
 async function routing(
   session: Netconf,
   config: Answer<JunosConfig>,
-  peers: Answer<ReadonlyMap<string, Peer>>,
+  peers: Answer<Peers>,
   at: Instant,
   signal: AbortSignal,
 ): Promise<Reading<Routing>> {
   if ("why" in config) return unknown(config.why, at);
   if ("why" in peers) return unknown(peers.why, at);
-  const ours = config.value.neighbours.flatMap(({ address }) => {
-    const port = portOf(config.value, address)?.port;
-    return port === undefined ? [] : [{ address, port }];
+  const ours = config.value.neighbours.flatMap((one) => {
+    const port = portOf(config.value, one.address)?.port;
+    return port === undefined
+      ? []
+      : [{ address: one.address, port, peer: peerOf(peers.value, one) }];
   });
   const routes: Route[] = [];
   const answers = await Promise.all(
@@ -227,12 +231,15 @@ async function routing(
     if ("why" in one) return unknown(one.why, at);
     routes.push(...one.value);
   }
+  const sessions: BgpSession[] = [];
+  for (const { address, port, peer } of ours) {
+    if (peer === "ambiguous") return unknown("unparsed", at);
+    sessions.push(bgpSession(port, address, peer));
+  }
   const ports = [...new Set(ours.map(({ port }) => port))];
   return known(
     {
-      sessions: ours.map(({ address, port }) =>
-        bgpSession(port, address, peers.value.get(address)),
-      ),
+      sessions,
       routes,
       drains: ports.flatMap((port) =>
         drainsOf(config.value, port).map((means) => ({ port, means })),

@@ -5,7 +5,7 @@ import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { CommitRecord } from "../define-dialect.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { wholeOf } from "./config.ts";
+import { type Neighbour, wholeOf } from "./config.ts";
 import { isPort } from "./names.ts";
 
 /** `attributes` carry the number that the text is made of. */
@@ -108,22 +108,54 @@ export interface Peer {
   readonly state: string;
   readonly lastError: string;
   readonly localAs: string | undefined;
+  /** The answer says of which routing instance it is. */
+  readonly isNamed: boolean;
 }
 
-/** By the address of the neighbour. */
-export function readPeers(reply: XmlElement): ReadonlyMap<string, Peer> | undefined {
+/** The peers of the instance that we configure; of an address whose peers differ, "ambiguous". */
+export type Peers = ReadonlyMap<string, Peer | "ambiguous">;
+
+/** What the routing instance is called that has no name in the configuration: no other may be. */
+const ownInstances: ReadonlySet<string> = new Set(["master", "default"]);
+
+/**
+ * By the address of the neighbour. The answer has the peers of all routing instances, and one
+ * address may be in several. Some releases do not say of which instance a peer is: then peers of
+ * one address that differ are "ambiguous". undefined = a peer in it is not understood.
+ */
+export function readPeers(reply: XmlElement): Peers | undefined {
   if (everyOf(reply, "bgp-information").length === 0) return undefined;
-  return new Map(
-    everyOf(reply, "bgp-peer").map((one) => [
-      // The port stands behind it where a session is up.
-      (textOf(one, "peer-address") ?? "").replace(/\+\d+$/, ""),
-      {
-        state: textOf(one, "peer-state") ?? "",
-        lastError: textOf(one, "last-error") ?? "None",
-        localAs: textOf(one, "local-as"),
-      },
-    ]),
-  );
+  const peers = new Map<string, Peer | "ambiguous">();
+  for (const one of everyOf(reply, "bgp-peer")) {
+    // The port stands behind it where a session is up.
+    const address = textOf(one, "peer-address")?.replace(/\+\d+$/, "");
+    const state = textOf(one, "peer-state");
+    if (address === undefined || state === undefined) return undefined;
+    const instance = textOf(one, "peer-cfg-rti") || textOf(one, "peer-fwd-rti");
+    if (instance && !ownInstances.has(instance)) continue;
+    const lastError = textOf(one, "last-error") ?? "None";
+    const isNamed = Boolean(instance);
+    const peer: Peer = { state, lastError, localAs: textOf(one, "local-as"), isNamed };
+    peers.set(address, isSame(peers.get(address) ?? peer, peer) ? peer : "ambiguous");
+  }
+  return peers;
+}
+
+function isSame(one: Peer | "ambiguous", other: Peer): boolean {
+  return one !== "ambiguous" && one.state === other.state && one.localAs === other.localAs;
+}
+
+/**
+ * The peer of a neighbour of ours; undefined = the router has none. One that is configured as
+ * inactive has none either: what has its address without an instance is somebody else's.
+ */
+export function peerOf(
+  peers: Peers,
+  { address, isInactive }: Pick<Neighbour, "address" | "isInactive">,
+): Peer | "ambiguous" | undefined {
+  const found = peers.get(address);
+  const isForeign = isInactive && found !== "ambiguous" && found?.isNamed === false;
+  return isForeign ? "ambiguous" : found;
 }
 
 const remarkMax = 100;
@@ -135,15 +167,49 @@ export function bgpSession(port: PortName, peer: string, found: Peer | undefined
   return { port, peer, up, trouble: `the last session ended with: ${said}` };
 }
 
-/** Routes that came from one neighbour; `best` = in use. */
+/** Of the instance that we configure; those of others have its name before theirs. */
+const ownTables: ReadonlySet<string> = new Set(["inet.0", "inet6.0"]);
+
+/**
+ * Routes that came from one neighbour; `best` = in use. undefined = one of them, or its table, is
+ * not understood.
+ */
 export function readRoutes(reply: XmlElement, port: PortName): readonly Route[] | undefined {
   if (everyOf(reply, "route-information").length === 0) return undefined;
-  return everyOf(reply, "rt").flatMap((one): Route[] => {
-    const prefix = textOf(one, "rt-destination") ?? "";
-    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
-    const best = textOf(one, "rt-entry", "active-tag") === "*";
-    return [{ prefix, via: { kind: "port", port }, best }];
-  });
+  const tables = everyOf(reply, "route-table");
+  const rows = tables.flatMap((table) => childrenOf(table, "rt"));
+  if (rows.length !== everyOf(reply, "rt").length) return undefined;
+  const routes: Route[] = [];
+  for (const table of tables) {
+    const name = textOf(table, "table-name");
+    if (name === undefined) return undefined;
+    if (!ownTables.has(name)) continue;
+    for (const one of childrenOf(table, "rt")) {
+      const prefix = prefixOf(one);
+      const active = childrenOf(one, "rt-entry").map(isActive);
+      if (prefix === undefined || active.length === 0 || active.includes(undefined)) {
+        return undefined;
+      }
+      routes.push({ prefix, via: { kind: "port", port }, best: active.includes(true) });
+    }
+  }
+  return routes;
+}
+
+/** undefined = it is no prefix. */
+export function prefixOf(one: XmlElement): string | undefined {
+  const prefix = textOf(one, "rt-destination") ?? "";
+  return /^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix) ? prefix : undefined;
+}
+
+/**
+ * Junos' legend: `*` both, `+` active, `@` for routing alone, `#` for forwarding alone, `-` active
+ * the last time. undefined = something else.
+ */
+export function isActive(entry: XmlElement): boolean | undefined {
+  const tag = (textOf(entry, "active-tag") ?? "").trim();
+  if (tag === "" || tag === "-") return false;
+  return /^[*+@#]$/.test(tag) ? true : undefined;
 }
 
 /** The interface of the route in use, without its unit; undefined = none is known. */

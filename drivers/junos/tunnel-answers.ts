@@ -6,6 +6,7 @@ import { type Answer, reading } from "../answer.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import { wordFor } from "../tunnel-change.ts";
 import { wholeOf } from "./config.ts";
+import { isActive, prefixOf } from "./system-answers.ts";
 import { type JunosTunnels, type Vpn, words } from "./tunnel-config.ts";
 
 export interface IkeSa {
@@ -37,7 +38,7 @@ export function readIpsecSas(reply: XmlElement): ToldSas | undefined {
   const told = new Map<string, ToldSa[] | undefined>();
   for (const block of everyOf(reply, "ipsec-security-associations-block")) {
     const vpn = textOf(block, "sa-vpn-name");
-    if (vpn === undefined) continue;
+    if (vpn === undefined) return undefined;
     const group = groupOf(textOf(block, "sa-pfs-group"));
     const read = childrenOf(block, "ipsec-security-associations").map((one) => saOf(one, group));
     const known = read.filter((one) => one !== undefined);
@@ -136,17 +137,20 @@ export function readTunnelRoutes(
   names: ReadonlyMap<string, string>,
 ): readonly Route[] | undefined {
   if (everyOf(reply, "route-information").length === 0) return undefined;
-  return everyOf(reply, "rt").flatMap((one): readonly Route[] => {
-    const prefix = textOf(one, "rt-destination") ?? "";
-    if (!/^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix)) return [];
-    return childrenOf(one, "rt-entry").flatMap((entry) => {
-      const best = textOf(entry, "active-tag") === "*";
-      return childrenOf(entry, "nh").flatMap((hop): readonly Route[] => {
+  const routes: Route[] = [];
+  for (const one of everyOf(reply, "rt")) {
+    for (const entry of childrenOf(one, "rt-entry")) {
+      for (const hop of childrenOf(entry, "nh")) {
         const name = names.get(textOf(hop, "via") ?? "");
-        return name === undefined ? [] : [{ prefix, via: { kind: "tunnel", name }, best }];
-      });
-    });
-  });
+        if (name === undefined) continue;
+        const prefix = prefixOf(one);
+        const best = isActive(entry);
+        if (prefix === undefined || best === undefined) return undefined;
+        routes.push({ prefix, via: { kind: "tunnel", name }, best });
+      }
+    }
+  }
+  return routes;
 }
 
 export interface TunnelAnswers {

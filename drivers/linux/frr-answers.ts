@@ -161,8 +161,11 @@ function neighbourOf(fields: Fields): NeighbourAnswer {
   const reset = textIn(fields, "lastResetDueTo");
   const notification = textIn(fields, "lastNotificationReason");
   const why = notification === undefined ? reset : `${reset ?? "notification"}: ${notification}`;
+  const state = textIn(fields, "bgpState");
+  // Without one it would count as a session that is down.
+  if (state === undefined) throw unparsed("bgpState");
   return {
-    state: textIn(fields, "bgpState") ?? "",
+    state,
     asn: countIn(fields, "remoteAs") ?? 0,
     isInternal: flagIn(fields, "nbrInternalLink"),
     shut: flagIn(fields, "adminShutDown"),

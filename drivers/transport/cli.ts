@@ -24,7 +24,15 @@ export interface CliPlatform {
   readonly noise: RegExp;
   /** Said after the login, in this order; one that is refused ends the session. */
   readonly preparation: readonly string[];
+  /**
+   * A line that does nothing and leaves nothing, in the mode of the prompt, with the nonce at its
+   * end: its echo is what is looked for. `before`: the mode of the prompt that was proven last.
+   */
+  readonly mark: (nonce: string, mode: string, before: string) => string;
 }
+
+/** A comment, where the platform forgets it in every mode. */
+export const commentMark = (nonce: string): string => `! ${nonce}`;
 
 export interface CliOptions {
   readonly platform: CliPlatform;
@@ -192,7 +200,8 @@ export class Cli implements AsyncDisposable {
    */
   async #synchronize(signal: AbortSignal): Promise<readonly string[]> {
     const nonce = Buffer.from(this.#options.entropy.bytes(nonceOctets)).toString("hex");
-    const mark = `! ${nonce}`;
+    const { mark: markFor, noise } = this.#options.platform;
+    const mark = markFor(nonce, this.#ownPrompt()?.mode ?? "", this.#mode);
     const from = this.#screen.count;
     await this.#channel.write([`${mark}\n`], signal);
     let at = from;
@@ -201,12 +210,15 @@ export class Cli implements AsyncDisposable {
       return at < this.#screen.count && this.#ownPrompt() !== undefined;
     };
     await this.#until(found, 0, signal);
-    if (this.#screen.count > at + 1) throw this.#closed("it answers out of step");
+    // It has no answer: what comes after its echo belongs to a question of before.
+    for (let index = at + 1; index < this.#screen.count; index += 1) {
+      if (!noise.test(this.#textOf(index, []))) throw this.#closed("it answers out of step");
+    }
     this.#mode = this.#ownPrompt()?.mode ?? "";
     const late: string[] = [];
     for (let index = from; index < at; index += 1) late.push(this.#textOf(index, []));
     this.#screen.clear();
-    return late.filter((text) => !this.#options.platform.noise.test(text));
+    return late.filter((text) => !noise.test(text));
   }
 
   #isMark(octets: Buffer, mark: string): boolean {

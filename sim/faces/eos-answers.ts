@@ -4,6 +4,7 @@
 import type { MacsecPort, MkaSession, PortName, Reading } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
 import { localAs, peersOf } from "./eos-meaning.ts";
+import { routesFrom } from "./far-end-routes.ts";
 
 export interface EosModel {
   readonly model: string;
@@ -253,16 +254,24 @@ export function bgpSummary(router: Router, isShut: (peer: string) => boolean): J
     return [peer, { peerState: up ? "Established" : state, peerAsn: "12076", ...idle }];
   });
   const vrf = { vrf: "default", routerId: "192.0.2.1", asn: localAs };
-  return { vrfs: { default: { ...vrf, peers: Object.fromEntries(peers) } } };
+  // The same addresses once more, behind somebody else's ports.
+  const others = peers.map(([peer]) => [peer, { peerState: "Established", peerAsn: "64999" }]);
+  return {
+    vrfs: {
+      default: { ...vrf, peers: Object.fromEntries(peers) },
+      OTHER: { ...vrf, vrf: "OTHER", peers: Object.fromEntries(others) },
+    },
+  };
 }
 
-export function received(router: Router, peer: string): Json {
-  const port = [...peersOf(router)].find(([, one]) => one === peer)?.[0];
-  const routes = known(router.state().routing)?.routes ?? [];
-  const entries = routes.flatMap(({ prefix, via, best }): [string, Json][] => {
-    if (via.kind !== "port" || via.port !== port) return [];
-    const path = { nextHop: peer, routeType: { valid: true, active: best } };
-    return [[prefix, { address: prefix.split("/")[0], bgpRoutePaths: [path] }]];
+export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
+  const entries = routesFrom(router, peer, family).map(({ prefix, paths }): [string, Json] => {
+    const bgpRoutePaths = paths.map((active) => {
+      const type = { valid: true, active, ecmp: false, ecmpHead: false, ecmpContributor: false };
+      return { nextHop: peer, routeType: { ...type, backup: false, stale: false } };
+    });
+    const [address, length] = prefix.split("/");
+    return [prefix, { address, maskLength: Number(length), bgpRoutePaths }];
   });
   return { vrfs: { default: { vrf: "default", bgpRouteEntries: Object.fromEntries(entries) } } };
 }

@@ -257,8 +257,9 @@ export class EosShell implements Commands {
   #jsonOf(question: string): Json | undefined {
     const face = this.#face;
     const { router } = face;
-    const [, peer] = /^(?:ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/.exec(question) ?? [];
-    if (peer !== undefined) return received(router, peer);
+    const [, version, peer = ""] =
+      /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/.exec(question) ?? [];
+    if (version !== undefined) return received(router, peer, version === "ip" ? "ipv4" : "ipv6");
     const [, destination] = /^(?:ip|ipv6) route ([0-9a-f.:]+)$/.exec(question) ?? [];
     if (destination !== undefined) return routeTo(router, destination);
     switch (question) {

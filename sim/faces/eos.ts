@@ -13,6 +13,7 @@ import { Editor } from "./eos-editor.ts";
 import { configFrom, effectsOf, firstLines, linesAfter, peersOf } from "./eos-meaning.ts";
 import { EosShell } from "./eos-shell.ts";
 import { serveLine, serveTerminal } from "./eos-terminal.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 
 /** One key and a fallback beside it; a commit that waits is taken back to the second. */
@@ -76,6 +77,7 @@ export class EosFace {
   ) {
     this.router = router;
     this.model = model;
+    tellFarEndRoutes(router);
     this.#session = router.openSession();
     this.#lines = linesAfter(firstLines(peersOf(router)), router);
     this.#seen = router.running;

@@ -3,6 +3,7 @@
 import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
 import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
+import { routesFrom, tableRows } from "./far-end-routes.ts";
 import { localAs } from "./iosxe-config.ts";
 
 export interface XeModel {
@@ -303,38 +304,69 @@ export function secyStatus(router: Router, name: string): string | undefined {
 }
 
 export function neighbours(router: Router, isShut: (peer: string) => boolean): string {
-  const pages = [...peersOf(router)].flatMap(([port, peer]) => {
+  const peers = [...peersOf(router)];
+  const pages = peers.flatMap(([port, peer]) => {
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
-    return [
-      `BGP neighbor is ${peer},  remote AS 12076, external link`,
-      "  BGP version 4, remote router ID 0.0.0.0",
-      `  BGP state = ${up ? "Established, up for 3d04h" : idle}`,
-      "  Last read 00:00:12, hold time is 180, keepalive interval is 60 seconds",
-      ...(up ? [] : ["  Last reset 00:01:12, due to BGP Notification received, hold time expired"]),
-      "",
-    ];
+    return pageOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
   });
-  return ["For address family: IPv4 Unicast", ...pages].join("\n");
+  // The same addresses once more, behind somebody else's ports.
+  const others = peers.flatMap(([, peer]) =>
+    pageOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
+  );
+  return [
+    "For address family: IPv4 Unicast",
+    ...pages,
+    "For address family: VPNv4 Unicast",
+    ...others,
+  ].join("\n");
 }
 
-export function received(router: Router, peer: string): string {
-  const port = [...peersOf(router)].find(([, address]) => address === peer)?.[0];
-  const routing = known(router.state().routing);
-  const lines = (routing?.routes ?? []).flatMap(({ prefix, via, best }) => {
-    if (via.kind !== "port" || via.port !== port) return [];
-    return [` ${best ? "*>" : "* "}   ${prefix.padEnd(18)} ${peer.padEnd(15)}   0 12076 i`];
-  });
+function pageOf(peer: string, about: string, state: string, isLost: boolean): readonly string[] {
+  return [
+    `BGP neighbor is ${peer},  ${about}, external link`,
+    "  BGP version 4, remote router ID 0.0.0.0",
+    `  BGP state = ${state}`,
+    "  Last read 00:00:12, hold time is 180, keepalive interval is 60 seconds",
+    ...(isLost
+      ? ["  Last reset 00:01:12, due to BGP Notification received, hold time expired"]
+      : []),
+    "",
+  ];
+}
+
+/** The heading is one to the left of what stands below it. */
+const columns = {
+  codes: { used: " *>   ", unused: " *    " },
+  prefixWidth: 16,
+  nextHopWidth: 15,
+  nextHopAt: 23,
+};
+
+export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+  const routes = routesFrom(router, peer, family);
+  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
+  const total = `Total number of prefixes ${paths} `;
+  if (paths === 0) return total;
   return [
     `BGP table version is 12, local router ID is 192.0.2.1, local AS ${localAs}`,
     "Status codes: s suppressed, d damped, h history, * valid, > best, i - internal, ",
+    "              r RIB-failure, S Stale, m multipath, b backup-path, f RT-Filter, ",
+    "              x best-external, a additional-path, c RIB-compressed, ",
+    "              t secondary path, L long-lived-stale,",
     "Origin codes: i - IGP, e - EGP, ? - incomplete",
+    "RPKI validation codes: V valid, I invalid, N Not found",
     "",
     "     Network          Next Hop            Metric LocPrf Weight Path",
-    ...lines,
+    ...tableRows(routes, peer, columns, classless),
     "",
-    `Total number of prefixes ${lines.length} `,
+    total,
   ].join("\n");
+}
+
+/** A network of the length of its class is printed without one. */
+function classless(prefix: string): string {
+  return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }
 
 export function routeTo(router: Router, address: string): string {

@@ -9,6 +9,7 @@ import { diffConfig, effectsBetween, type MutableConfig } from "#sim/router-conf
 import type { RouterModel } from "#sim/site-plan.ts";
 import { clock, ping } from "./cisco-answers.ts";
 import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./cisco-tree.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
 import {
   archive,
   interfaces,
@@ -104,6 +105,7 @@ export class IosxeFace {
   constructor(router: Router, model: XeModel = recent) {
     this.router = router;
     this.model = model;
+    tellFarEndRoutes(router);
     this.#session = router.openSession();
     this.#blocks = blocksAfter(firstBlocks(router, model), router);
     this.#spoken = this.#blocks;
@@ -248,8 +250,9 @@ export class IosxeFace {
     if (/^macsec status interface \S+$/.test(what)) {
       return secyStatus(router, name) ?? " MACsec is disabled";
     }
-    const [, peer] = /^bgp ipv4 unicast neighbors (\S+) routes$/.exec(what) ?? [];
-    if (peer !== undefined) return received(router, peer);
+    const [, family, peer = ""] =
+      /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/.exec(what) ?? [];
+    if (family !== undefined) return received(router, peer, family === "ipv6" ? "ipv6" : "ipv4");
     const [, address] = /^ip cef (\S+)$/.exec(what) ?? [];
     return address === undefined ? this.#plain(what) : routeTo(router, address);
   }

@@ -3,6 +3,7 @@
 import type { MacsecPort, MkaParticipant, MkaSession, PortName } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
 import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
+import { routesFrom, tableRows } from "./far-end-routes.ts";
 import { localAs } from "./iosxr-config.ts";
 
 export interface CommitEntry {
@@ -11,6 +12,7 @@ export interface CommitEntry {
   readonly line: string;
   readonly client: string;
   readonly wall: number;
+  readonly label: string | undefined;
   readonly comment: string | undefined;
 }
 
@@ -42,10 +44,10 @@ export function reboots(bootedAt: number): string {
 
 export function commitList(entries: readonly CommitEntry[]): string {
   return entries
-    .map(({ id, user, line, client, wall, comment }, index) =>
+    .map(({ id, user, line, client, wall, label, comment }, index) =>
       [
         "",
-        `   ${index + 1}) CommitId: ${id}                 Label: NONE`,
+        `   ${index + 1}) CommitId: ${id}                 Label: ${label ?? "NONE"}`,
         `      UserId:   ${user.padEnd(20)} Line:  ${line}`,
         `      Client:   ${client.padEnd(20)} Time:  ${dated(wall)}`,
         `      Comment:  ${comment ?? "NONE"}`,
@@ -301,22 +303,32 @@ export function neighbours(router: Router, isShut: (peer: string) => boolean): s
     .join("\n");
 }
 
-export function received(router: Router, peer: string): string {
-  const port = [...peersOf(router)].find(([, address]) => address === peer)?.[0];
-  const routing = known(router.state().routing);
-  const lines = (routing?.routes ?? []).flatMap(({ prefix, via, best }) => {
-    if (via.kind !== "port" || via.port !== port) return [];
-    return [`${best ? "*>" : "* "} ${prefix.padEnd(18)} ${peer.padEnd(15)}   0 12076 i`];
-  });
+const columns = {
+  codes: { used: "*> ", unused: "*  " },
+  prefixWidth: 18,
+  nextHopWidth: 15,
+  nextHopAt: 22,
+};
+
+export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+  const routes = routesFrom(router, peer, family);
+  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
   return [
     "BGP router identifier 10.0.0.1, local AS number 64512",
+    "BGP generic scan interval 60 secs",
+    "Non-stop routing is enabled",
+    "BGP table state: Active",
+    `Table ID: ${family === "ipv4" ? "0xe0000000" : "0xe0800000"}   RD version: 12`,
+    "BGP main routing table version 12",
+    "BGP scan interval 60 secs",
+    "",
     "Status codes: s suppressed, d damped, h history, * valid, > best",
     "              i - internal, r RIB-failure, S stale, N Nexthop-discard",
     "Origin codes: i - IGP, e - EGP, ? - incomplete",
     "   Network            Next Hop            Metric LocPrf Weight Path",
-    ...lines,
+    ...tableRows(routes, peer, columns),
     "",
-    `Processed ${lines.length} prefixes, ${lines.length} paths`,
+    `Processed ${routes.length} prefixes, ${paths} paths`,
   ].join("\n");
 }
 

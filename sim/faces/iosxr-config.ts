@@ -37,18 +37,21 @@ export function firstBlocks(router: Router): Block[] {
       `neighbor ${peer}`,
       block("remote-as 12076"),
       block("password encrypted 0822455D0A16"),
-      block(
-        "address-family ipv4 unicast",
-        block("route-policy from-azure in"),
-        block("route-policy to-azure out"),
+      ...["ipv4", "ipv6"].map((family) =>
+        block(
+          `address-family ${family} unicast`,
+          block("route-policy from-azure in"),
+          block("route-policy to-azure out"),
+        ),
       ),
     ),
   );
+  const families = ["ipv4", "ipv6"].map((family) => block(`address-family ${family} unicast`));
   return [
     block(`hostname ${router.name}`),
     block("interface MgmtEth0/RP0/CPU0/0", block("ipv4 address 192.0.2.1 255.255.255.0")),
     ...interfaces,
-    block(`router bgp ${localAs}`, block("address-family ipv4 unicast"), ...neighbours),
+    block(`router bgp ${localAs}`, ...families, ...neighbours),
   ];
 }
 
@@ -138,7 +141,9 @@ function keysFrom(
   const blocks = childOf(root, `key chain ${chain}`)?.children;
   if (blocks === undefined) throw new SemanticError(`key chain ${chain} does not exist`);
   const wall = router.wall();
-  const keys = (childOf(blocks, "macsec")?.children ?? []).map((one) => {
+  const isComment = ({ line }: Block): boolean => line.startsWith("!");
+  const entries = (childOf(blocks, "macsec")?.children ?? []).filter((one) => !isComment(one));
+  const keys = entries.map((one) => {
     const life = lifetimeOf(restOf(one.children, "lifetime") ?? "");
     return { ...keyOf(one), ...life };
   });

@@ -33,7 +33,7 @@ export const rules: readonly Rule[] = [
   ),
   rule("chain-MacSec-key", String.raw`lifetime ${date} (?:infinite|duration \d+|${date})`, 1),
   rule("", String.raw`router bgp \d+`, 3, "bgp"),
-  rule("bgp", "address-family ipv4 unicast", 3, "bgp-af"),
+  rule("bgp", "address-family ipv[46] unicast", 3, "bgp-af"),
   rule("bgp", `neighbor ${name}`, 2, "bgp-nbr"),
   rule("bgp-nbr", String.raw`remote-as \d+`, 1),
   rule("bgp-nbr", `password encrypted ${hex}`, 1),
@@ -42,7 +42,7 @@ export const rules: readonly Rule[] = [
   rule("nbr-gshut", "activate", 1),
   rule("nbr-gshut", String.raw`local-preference \d+`, 1),
   rule("nbr-gshut", "as-prepends [0-6]", 1),
-  rule("bgp-nbr", "address-family ipv4 unicast", 3, "bgp-nbr-af"),
+  rule("bgp-nbr", "address-family ipv[46] unicast", 3, "bgp-nbr-af"),
   rule("bgp-nbr-af", `route-policy ${name} (?:in|out)`, 3),
 ];
 

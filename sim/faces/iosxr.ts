@@ -9,6 +9,8 @@ import type { RouterModel } from "#sim/site-plan.ts";
 import { clock, ping, stamp } from "./cisco-answers.ts";
 import {
   type Block,
+  block,
+  blocksAt,
   childOf,
   cloneBlocks,
   enter,
@@ -16,6 +18,7 @@ import {
   parentOf,
   top,
 } from "./cisco-tree.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
 import {
   type CommitEntry,
   commitList,
@@ -81,12 +84,13 @@ export class IosxrFace {
   constructor(router: Router, model: Model = { platform: "8201-32FH", version: "7.11.2" }) {
     this.router = router;
     this.#model = model;
+    tellFarEndRoutes(router);
     this.#blocks = blocksAfter(firstBlocks(router), router);
     this.#known = router.running;
     this.#trees.set(this.#known, this.#blocks);
     this.#bootedAt = router.wall() - 40 * 86_400_000;
     this.#boot = this.#bootId();
-    this.note("operator", "con0_RP0_CPU0", "CLI", undefined);
+    this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
   /** A session of its own; undefined = nobody answers. */
@@ -116,10 +120,20 @@ export class IosxrFace {
     return control.kind === "known" ? control.value.bootId : this.#boot;
   }
 
-  note(user: string, line: string, client: string, comment: string | undefined): void {
+  note(
+    user: string,
+    line: string,
+    client: string,
+    { label, comment }: { readonly label?: string; readonly comment?: string } = {},
+  ): void {
     this.#commitId += 1;
-    const entry = { id: this.#commitId, user, line, client, wall: this.router.wall(), comment };
+    const wall = this.router.wall();
+    const entry = { id: this.#commitId, user, line, client, wall, label, comment };
     this.#history = [entry, ...this.#history].slice(0, historyMax);
+  }
+
+  hasLabel(label: string): boolean {
+    return this.#history.some((entry) => entry.label === label);
   }
 
   /** Takes in what happened to the router by another way, and what its own timer undid. */
@@ -138,8 +152,9 @@ export class IosxrFace {
     if (!isSame || isOver) this.#blocks = before ?? blocksAfter(this.#blocks, this.router);
     this.#trees.set(running, this.#blocks);
     this.#known = running;
-    if (isOver) this.note("linkseal", "vty0", "Rollback", "trial commit was not confirmed");
-    else if (!isSame) this.note("operator", "con0_RP0_CPU0", "CLI", undefined);
+    const comment = "trial commit was not confirmed";
+    if (isOver) this.note("linkseal", "vty0", "Rollback", { comment });
+    else if (!isSame) this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
   settle(blocks: Block[]): void {
@@ -150,8 +165,15 @@ export class IosxrFace {
   }
 
   show(question: string): string {
-    const { router } = this;
     if (question.startsWith("running-config")) return this.#running(question);
+    const [what = "", ...filters] = question.split(" | ");
+    const shown = this.#plain(what);
+    if (shown === invalid || filters.length === 0) return shown;
+    return filtered(shown.split("\n"), filters).join("\n");
+  }
+
+  #plain(question: string): string {
+    const { router } = this;
     const [, name = ""] = /interface (\S+)/.exec(question) ?? [];
     const last = question.split(" ").at(-1) ?? "";
     if (question === "clock") return clock(router);
@@ -170,10 +192,22 @@ export class IosxrFace {
       return secyStatistics(router, name) ?? "% MACsec is not configured on this interface";
     }
     if (question === "bgp neighbors") return neighbours(router, (peer) => this.#isShut(peer));
-    if (/^bgp neighbors \S+ routes$/.test(question)) {
-      return received(router, question.split(" ")[2] ?? "");
-    }
+    const [, family, peer] =
+      /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/.exec(question) ?? [];
+    if (peer !== undefined) return this.#received(peer, family === "ipv6" ? "ipv6" : "ipv4");
     return /^route \S+$/.test(question) ? routeTo(router, last) : invalid;
+  }
+
+  /** Without a family it is the default one: of IPv4. */
+  #received(peer: string, family: "ipv4" | "ipv6"): string {
+    const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "))?.children;
+    const words = `address-family ${family} unicast`;
+    if (childOf(bgp, words) === undefined) {
+      return "% None of the requested address families are configured for instance 'default'";
+    }
+    const neighbour = childOf(bgp, `neighbor ${peer}`)?.children;
+    if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
+    return received(this.router, peer, family);
   }
 
   #isShut(peer: string): boolean {
@@ -247,11 +281,17 @@ class Vty {
   run(line: string): Printed {
     const { router } = this.#face;
     this.#face.follow();
-    if (line === "" || line.startsWith("!")) return text("");
+    if (line === "" || /^(?:!$|!!)/.test(line)) return text("");
+    if (line.startsWith("!")) {
+      // A comment of the configuration, which stays with the line that comes next.
+      if (this.#place !== undefined) blocksAt(this.#target, this.#place.path).push(block(line));
+      return text("");
+    }
     // It still answers, and makes no sense.
     if (router.hasFault("unparsed") && /^(do )?show/.test(line)) return text("sysmgr: no output");
     const printed = this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
-    if (!("text" in printed) || !this.#isStamped || !/^(show|ping)\b/.test(line)) return printed;
+    if (!("text" in printed) || !this.#isStamped || !/^(?:do )?(show|ping)\b/.test(line))
+      return printed;
     return { ...printed, text: `${stamp(router.wall())}\n${printed.text}` };
   }
 
@@ -278,7 +318,7 @@ class Vty {
       this.#isStamped = false;
       return text("");
     }
-    if (line === "configure" || line === "configure exclusive") return this.#configure(line);
+    if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
     const show = /^show (.*)$/.exec(line)?.[1];
     if (show !== undefined) return text(this.#face.show(show));
     const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
@@ -327,15 +367,23 @@ class Vty {
   }
 
   #commit(line: string): Printed {
-    const found = /^commit(?: confirmed (\d+))?(?: comment (.+))?$/.exec(line);
+    // A trial takes no comment, and whatever follows the word is one.
+    const found =
+      /^commit(?: label ([A-Za-z][\w-]{0,29}))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
     if (found === null) return text(invalid);
-    const [, seconds, comment] = found;
+    const [, label, seconds, comment] = found;
+    if (label !== undefined && this.#face.hasLabel(label)) {
+      return text(`% Failed to commit: the label '${label}' is used by another commit`);
+    }
     const within = seconds === undefined ? "final" : Number(seconds) * 1000;
     const isLong = Number(seconds ?? shortestS);
     if (isLong < shortestS || isLong > longestS) return text(invalid);
     const { router } = this.#face;
+    if (this.#face.trial === undefined && isEqual(this.#target, this.#face.blocks)) {
+      return text("% No configuration changes to commit.");
+    }
     try {
-      this.#commitNow(within, comment);
+      this.#commitNow(within, { ...(label && { label }), ...(comment && { comment }) });
     } catch (error) {
       if (!(error instanceof SemanticError) && !(error instanceof LinksealError)) throw error;
       this.#failed = `!!% ${error.message}`;
@@ -349,14 +397,18 @@ class Vty {
     return { kind: closes ? "close" : "never" };
   }
 
-  #commitNow(within: number | "final", comment: string | undefined): void {
+  #commitNow(
+    within: number | "final",
+    about: { readonly label?: string; readonly comment?: string },
+  ): void {
     const { router, trial } = this.#face;
     const { commits } = router;
     if (trial !== undefined) {
       if (trial.vty !== this) throw new SemanticError("a trial commit of another session waits");
       commits.confirm(this.#session, trial.token);
       this.#face.trial = undefined;
-      return;
+      // What was typed since, a comment too, is committed along with it.
+      if (isEqual(this.#target, this.#face.blocks)) return;
     }
     const target = cloneBlocks(this.#target);
     const prepared = commits.prepareDraft(this.#session, {
@@ -369,8 +421,12 @@ class Vty {
     commits.commit(prepared.token, within);
     this.#face.settle(target);
     if (within !== "final") this.#face.trial = { token: prepared.token, vty: this };
-    this.#face.note("linkseal", this.line, "CLI", comment);
+    this.#face.note("linkseal", this.line, "CLI", about);
   }
+}
+
+function isEqual(one: readonly Block[], other: readonly Block[]): boolean {
+  return printBlocks(one).join("\n") === printBlocks(other).join("\n");
 }
 
 const text = (printed: string): Printed => ({ kind: "text", text: printed });

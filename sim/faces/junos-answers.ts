@@ -2,6 +2,7 @@
 
 import type { MacsecPort, MkaSession, PortName, Reading } from "#hal/model.ts";
 import type { Router } from "#sim/router.ts";
+import { routesFrom, type ToldRoute } from "./far-end-routes.ts";
 import { localAs, peersOf } from "./junos-config.ts";
 import { childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
 
@@ -267,44 +268,81 @@ export function statistics(router: Router): Markup {
   );
 }
 
-export function neighbours(router: Router, isActive: (peer: string) => boolean): Markup {
+/** From this release on the answer says of which routing instance a peer is. */
+const namesInstances = 19;
+
+export function neighbours(
+  router: Router,
+  { version }: Model,
+  isActive: (peer: string) => boolean,
+): Markup {
+  const isNamed = Number.parseInt(version, 10) >= namesInstances;
+  const ports = [...peersOf(router)];
+  const own = ports.flatMap(([port, peer]) =>
+    isActive(peer)
+      ? [peerOf(peer, router.bgpUp(port), "12076", isNamed ? "master" : undefined)]
+      : [],
+  );
+  // The same addresses once more, in the routing instance of somebody else.
+  const others = ports.map(([, peer]) => peerOf(peer, true, "64999", "cust-2"));
   return tag(
     'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"',
-    ...[...peersOf(router)].flatMap(([port, peer]) => {
-      if (!isActive(peer)) return [];
-      const up = router.bgpUp(port);
-      return [
-        tag(
-          'bgp-peer junos:style="detail"',
-          tag("peer-address", up ? `${peer}+179` : peer),
-          tag("peer-as", 12076),
-          tag("local-as", localAs),
-          tag("peer-state", up ? "Established" : "Active"),
-          tag("last-error", up ? "None" : "Hold Timer Expired Error"),
-        ),
-      ];
-    }),
+    ...(isNamed ? others : []),
+    ...own,
+  );
+}
+
+function peerOf(peer: string, up: boolean, as: string, instance: string | undefined): Markup {
+  const names =
+    instance === undefined ? [] : [tag("peer-cfg-rti", instance), tag("peer-fwd-rti", instance)];
+  return tag(
+    'bgp-peer junos:style="detail"',
+    tag("peer-address", up ? `${peer}+179` : peer),
+    tag("peer-as", as),
+    tag("local-as", localAs),
+    tag("peer-group", "azure"),
+    ...names,
+    tag("peer-state", up ? "Established" : "Active"),
+    tag("last-error", up ? "None" : "Hold Timer Expired Error"),
   );
 }
 
 export function routes(router: Router, question: XmlNode): Markup {
   const peer = childText(question, "peer");
   const destination = childText(question, "destination");
-  const found = peer === undefined ? routeTo(router, destination ?? "") : received(router, peer);
+  if (peer !== undefined) return tag("route-information", ...received(router, peer));
+  const found = routeTo(router, destination ?? "");
   const table =
     found.length === 0 ? [] : [tag("route-table", tag("table-name", "inet.0"), ...found)];
   return tag("route-information", ...table);
 }
 
+/** A table for each family, and that of another routing instance, whose peer has the address. */
 function received(router: Router, peer: string): readonly Markup[] {
-  const port = [...peersOf(router)].find(([, address]) => address === peer)?.[0];
-  const routing = known(router.state().routing);
-  return (routing?.routes ?? []).flatMap(({ prefix, via, best }) => {
-    if (via.kind !== "port" || via.port !== port) return [];
-    const active = best ? [tag("active-tag", "*")] : [];
-    const hop = tag("nh", tag("to", peer));
-    return [tag("rt", tag("rt-destination", prefix), tag("rt-entry", ...active, hop))];
-  });
+  const table = (name: string, told: readonly ToldRoute[]): Markup => {
+    const rows = told.map(({ prefix, paths }) => {
+      const entries = paths.map((isUsed) => {
+        const active = isUsed ? [tag("active-tag", "*")] : [];
+        return tag("rt-entry", ...active, tag("protocol-name", "BGP"), tag("nh", tag("to", peer)));
+      });
+      return tag('rt junos:style="brief"', tag("rt-destination", prefix), ...entries);
+    });
+    const counts = ["destination-count", "total-route-count", "active-route-count"];
+    return tag(
+      "route-table",
+      tag("table-name", name),
+      ...counts.map((count) => tag(count, 2 * told.length)),
+      tag("holddown-route-count", 0),
+      tag("hidden-route-count", 0),
+      ...rows,
+    );
+  };
+  const foreign = [{ prefix: "10.0.0.0/8", paths: [true] }];
+  return [
+    table("inet.0", routesFrom(router, peer, "ipv4")),
+    table("cust-2.inet.0", foreign),
+    table("inet6.0", routesFrom(router, peer, "ipv6")),
+  ];
 }
 
 function routeTo(router: Router, address: string): readonly Markup[] {

@@ -17,6 +17,7 @@ import {
   select,
   textAt,
 } from "./config-tree.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
 import {
   commits,
   connections,
@@ -114,6 +115,7 @@ export class JunosFace {
   constructor(router: Router, model: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO" }) {
     this.router = router;
     this.#model = model;
+    tellFarEndRoutes(router);
     this.#session = router.openSession();
     this.#tree = treeAfter(firstTree(peersOf(router)), router);
     this.#candidate = cloneTree(this.#tree);
@@ -253,7 +255,7 @@ export class JunosFace {
       case "get-macsec-statistics":
         return statistics(router);
       case "get-bgp-neighbor-information":
-        return neighbours(router, (peer) => this.#isActive(peer));
+        return neighbours(router, this.#model, (peer) => this.#isActive(peer));
       case "get-route-information":
         return child(operation, "protocol") === undefined
           ? routes(router, operation)

@@ -76,4 +76,28 @@ describe("routers that speak IOS XE", () => {
       expect(stage.complaints()).toEqual([]);
     },
   );
+
+  it.each(all)(
+    "shut their port while a key changes under an XPN suite (CSCvt33018), and carry again, %s",
+    { timeout: effort(120_000, 3_600_000) },
+    async (name, platform) => {
+      const stage = await begun(`iosxe shut ${name}`, platform);
+      const told: string[] = [];
+      stage.site.onEffect(({ by, what }) => {
+        if (by === "agent" && /^(?:port\.|macsec\..*Key$)/.test(what)) told.push(what);
+      });
+      await stage.rotate();
+      await stage.settled();
+      expect(stage.isProtected(), stage.rest).toBe(true);
+      const keys = told.filter((what) => what.startsWith("macsec."));
+      expect(keys.length).toBeGreaterThan(0);
+      // Each key between a port that is shut and one that is open again.
+      expect(told.filter((what) => what === "port.shut")).toHaveLength(keys.length);
+      expect(told.filter((what) => what === "port.open")).toHaveLength(keys.length);
+      for (const link of stage.site.truth().groups[0]?.links ?? []) {
+        expect(link.edgeKeys).toEqual([link.farKey]);
+      }
+      expect(stage.complaints()).toEqual([]);
+    },
+  );
 });

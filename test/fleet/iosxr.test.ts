@@ -2,6 +2,8 @@
 // each by what its platform can hold, under the eyes of the oracle.
 
 import { describe, expect, it } from "vitest";
+import type { Block } from "#sim/faces/cisco-tree.ts";
+import { IosxrFace } from "#sim/faces/iosxr.ts";
 import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
@@ -39,4 +41,44 @@ describe("routers that speak IOS XR", () => {
       );
     },
   );
+
+  it.each(platformsOf("iosxr"))(
+    "keep no line of ours as a comment, and have each commit under a label of its own, %s",
+    { timeout: 120_000 },
+    async (name, platform) => {
+      const faces: IosxrFace[] = [];
+      const spoken = spokenBy({
+        ...platform,
+        faceOf: (router) => {
+          const face = platform.faceOf(router);
+          if (face instanceof IosxrFace) faces.push(face);
+          return face;
+        },
+      });
+      const stage = new RouterStage(`iosxr comments ${name}`, spoken);
+      await stage.run(stage.begin());
+      await stage.settled();
+      await stage.rotate();
+      await stage.settled();
+      expect(stage.isProtected(), stage.rest).toBe(true);
+      expect(faces.length).toBeGreaterThan(0);
+      for (const face of faces) {
+        expect(commentsIn(face.blocks)).toEqual([]);
+        const list = face.show("configuration commit list 20 detail");
+        const labels = [...list.matchAll(/Label: (\S+)/g)].map(([, label]) => label);
+        const ours = labels.filter((label) => label !== "NONE");
+        // All of them but what the operator had committed before.
+        expect(ours).toHaveLength(labels.length - 1);
+        expect(new Set(ours).size).toBe(ours.length);
+        for (const label of ours) expect(label).toMatch(/^linkseal-[0-9a-f]{16}$/);
+      }
+    },
+  );
 });
+
+function commentsIn(blocks: readonly Block[]): readonly string[] {
+  return blocks.flatMap(({ line, children }) => [
+    ...(line.startsWith("!") ? [line] : []),
+    ...commentsIn(children),
+  ]);
+}

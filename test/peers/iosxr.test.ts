@@ -1,12 +1,13 @@
-// An independent end: OpenSSH at the command line of the router that speaks IOS XR.
+// Independent ends: OpenSSH and netmiko at the command line of the router that speaks IOS XR.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { paceClock } from "#sim/serve.ts";
 import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
 import { type Place, placeOf, platforms } from "../conformance/place.ts";
+import { python } from "./place.ts";
 import { run } from "./run.ts";
 
 describe("a router that speaks IOS XR", () => {
@@ -62,6 +63,21 @@ describe("a router that speaks IOS XR", () => {
     expect(during).toContain(" shutdown\r\n");
     expect(after).not.toContain(" shutdown\r\n");
     expect(after).toContain(" mtu 1600\r\n");
+  });
+
+  it("takes the trials that netmiko knows, and none other", async () => {
+    const script = await readFile(join(import.meta.dirname, "iosxr-netmiko.py"), "utf8");
+    const { stdout, stderr } = await run(
+      [python, "-", String(server.port), "HundredGigE0/0/0/0"],
+      script,
+    );
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toEqual({
+      listed: true,
+      comment_of_a_trial: "Invalid arguments supplied to XR commit",
+      typed_all_the_same: true,
+      kept: true,
+    });
   });
 
   it("opens no command of its own", async () => {

@@ -14,7 +14,10 @@ const platform: CliPlatform = {
   ],
   noise: /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d{3} UTC$/,
   preparation: ["terminal length 0", "terminal width 0"],
+  mark: (nonce, mode) => (mode === "#" ? `! ${nonce}` : `do show clock | include ${nonce}`),
 };
+
+const markPattern = /^(?:!|do show clock \| include) [0-9a-f]{16}$/;
 
 export const host = "RP/0/RP0/CPU0:edge-a";
 export const never = new AbortController().signal;
@@ -26,6 +29,10 @@ export interface Puppet {
   readonly pipe: BytePipe;
   /** Lines that were said, marks left out. */
   readonly lines: string[];
+  /** The marks, in their order. */
+  readonly marks: string[];
+  /** How much of what was sent it has heard. */
+  taken: number;
   mode: string;
   greeting: string;
   /** Octets in a piece; a function of the seed where borders are to fall anywhere. */
@@ -39,20 +46,22 @@ export function puppetOf(reply: Reply): Puppet {
   const puppet: Puppet = {
     pipe,
     lines: [],
+    marks: [],
+    taken: 0,
     mode: "",
     greeting: "\r\n\r\nWelcome to the lab#\r\n",
     piece: () => Number.POSITIVE_INFINITY,
     echo: (line) => line,
   };
-  let taken = 0;
   pipe.heard = (sent) => {
     for (;;) {
-      const end = sent.indexOf("\n", taken);
+      const end = sent.indexOf("\n", puppet.taken);
       if (end < 0) return;
-      const line = sent.slice(taken, end).trim();
-      taken = end + 1;
-      const isMark = /^! [0-9a-f]{16}$/.test(line);
-      if (!isMark && line !== "") puppet.lines.push(line);
+      const line = sent.slice(puppet.taken, end).trim();
+      puppet.taken = end + 1;
+      const isMark = markPattern.test(line);
+      if (isMark) puppet.marks.push(line);
+      else if (line !== "") puppet.lines.push(line);
       const printed = isMark || line === "" ? "" : reply(line, puppet.lines.length);
       if (printed === undefined) return;
       pipe.say(`${puppet.echo(line)}\r\n${printed}${host}${puppet.mode}#`, puppet.piece());

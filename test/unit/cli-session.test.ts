@@ -144,6 +144,77 @@ describe("a command line", () => {
     expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
   });
 
+  it("leaves no line behind in a configuration, and has a fresh nonce in each echo", async () => {
+    const puppet = puppetOf((said) => {
+      if (said === "configure") puppet.mode = "(config)";
+      if (said === "commit") puppet.mode = "";
+      return "";
+    });
+    const cli = await openOn(puppet);
+    puppet.marks.length = 0;
+    for (const said of ["configure", "interface x", "show this", "commit"]) {
+      await cli.run([[said]], "unknown", never);
+    }
+    const kinds = puppet.marks.map((one) => one.replace(/[0-9a-f]{16}$/, ""));
+    expect(kinds).toEqual([...Array(3).fill("do show clock | include "), "! "]);
+    expect(new Set(puppet.marks).size).toBe(4);
+  });
+
+  describe.each(["", "(config)"])("whose device answers late, in mode %j", (mode) => {
+    const prompt = `${host}${mode}#`;
+
+    /** `late`: what comes once the mark of `show one` was written, with what the mark gives. */
+    async function asked(late: (mark: string) => string) {
+      const puppet = puppetOf((said) => (said === "show one" ? undefined : `${said}!\r\n`));
+      const cli = await openOn(puppet);
+      puppet.mode = mode;
+      await cli.run([["show zero"]], "none", never);
+      const { pipe } = puppet;
+      const { heard } = pipe;
+      const before = puppet.marks.length;
+      pipe.heard = (sent) => {
+        const isLate = puppet.lines.at(-1) === "show one" && puppet.marks.length === before;
+        // A prompt, though the answer is still to come.
+        if (sent.endsWith("show one\n")) {
+          heard(sent);
+          pipe.say(`show one\r\n${prompt}`);
+        } else if (isLate) {
+          const mark = sent.slice(sent.lastIndexOf("\n", sent.length - 2) + 1).trim();
+          puppet.marks.push(mark);
+          pipe.heard = heard;
+          puppet.taken = sent.length;
+          pipe.say(late(mark));
+        } else heard(sent);
+      };
+      return { cli, puppet };
+    }
+
+    it("takes what comes before its mark for the answer", async () => {
+      const { cli } = await asked((mark) => `one!\r\n${prompt}${mark}\r\n${prompt}`);
+      expect(await cli.run([["show one"]], "none", never)).toContain("one!");
+      expect(await cli.run([["show two"]], "none", never)).toBe("show two!");
+    });
+
+    it("is over where an answer comes after its mark", async () => {
+      const { cli, puppet } = await asked((mark) => `${mark}\r\none!\r\n${prompt}`);
+      const error = await refusalOf(cli.run([["show one"]], "unknown", never));
+      expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
+      expect(error.message).toContain("out of step");
+      const next = await refusalOf(cli.run([["show two"]], "none", never));
+      expect(next).toMatchObject({ code: "transport.closed", effect: "none" });
+      expect(puppet.lines).not.toContain("show two");
+    });
+
+    it("is over where an answer comes with the next question", async () => {
+      const late = (mark: string): string => `${mark}\r\n${prompt}`;
+      const { cli, puppet } = await asked(late);
+      expect(await cli.run([["show one"]], "none", never)).toBe("");
+      puppet.pipe.say(`one!\r\n${prompt}`);
+      const error = await refusalOf(cli.run([["show two"]], "none", never));
+      expect(error.message).toContain("out of step");
+    });
+  });
+
   it("is over when the echo is not what was said", async () => {
     const puppet = puppetOf(() => "");
     const cli = await openOn(puppet);

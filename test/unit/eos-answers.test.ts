@@ -271,13 +271,62 @@ describe("the rest", () => {
     expect(bgpSession(port, "192.0.2.10", told?.get("default 192.0.2.10")).up).toBe(false);
   });
 
+  it("with a peer, a prefix or a path that is not understood are not known", () => {
+    const peers = (one: unknown): unknown =>
+      readPeers(JSON.stringify({ vrfs: { default: { peers: { "192.0.2.2": one } } } }));
+    expect(peers({ peerState: "Active" })).toBeDefined();
+    for (const one of [{}, { peerState: 7 }, "down", null]) expect(peers(one)).toBeUndefined();
+    expect(readPeers(JSON.stringify({ vrfs: { default: {} } }))).toBeUndefined();
+    const routes = (entries: unknown): unknown =>
+      readRoutes(
+        JSON.stringify({ vrfs: { default: { bgpRouteEntries: entries } } }),
+        "default",
+        port,
+      );
+    const path = { routeType: { active: false } };
+    expect(routes({})).toEqual([]);
+    expect(routes({ "10.0.0.0/8": { bgpRoutePaths: [path] } })).toHaveLength(1);
+    for (const [prefix, entry] of [
+      ["nonsense", { bgpRoutePaths: [path] }],
+      ["10.0.0.0/8", { bgpRoutePaths: [] }],
+      ["10.0.0.0/8", { bgpRoutePaths: [path, { routeType: {} }] }],
+      ["10.0.0.0/8", { bgpRoutePaths: [path, "x"] }],
+      ["10.0.0.0/8", {}],
+      ["10.0.0.0/8", null],
+    ] as const) {
+      expect(routes({ [prefix]: entry })).toBeUndefined();
+    }
+    const beside = { routeType: { active: false, ecmp: true, ecmpContributor: true } };
+    expect(routes({ "10.0.0.0/8": { bgpRoutePaths: [beside] } })).toMatchObject([{ best: true }]);
+  });
+
+  it("has neighbours that are asked for the routes of each family in which they are active", () => {
+    const families = (family: object): unknown =>
+      readConfig(
+        JSON.stringify({
+          cmds: {
+            "router bgp 64512": {
+              cmds: {
+                "neighbor AZURE peer group": null,
+                "neighbor 192.0.2.2 peer group AZURE": null,
+                "address-family ipv6": { cmds: family },
+              },
+            },
+          },
+        }),
+      )?.neighbours.map((one) => one.families);
+    expect(families({})).toEqual([["ipv4"]]);
+    expect(families({ "neighbor AZURE activate": null })).toEqual([["ipv4", "ipv6"]]);
+    expect(families({ "neighbor 192.0.2.2 activate": null })).toEqual([["ipv4", "ipv6"]]);
+    expect(families({ "no neighbor 192.0.2.2 activate": null })).toEqual([["ipv4"]]);
+  });
+
   it("tells routes, and the port of a way", () => {
     const entries = {
       "10.0.0.0/8": {
         bgpRoutePaths: [{ routeType: { active: false } }, { routeType: { active: true } }],
       },
       "10.1.0.0/16": { bgpRoutePaths: [{ routeType: { active: false } }] },
-      nonsense: { bgpRoutePaths: [] },
     };
     const told = JSON.stringify({ vrfs: { BLUE: { bgpRouteEntries: entries } } });
     const via = { kind: "port", port };

@@ -282,7 +282,7 @@ describe("whatever a config accepts", () => {
       fc.property(name, (word) => {
         for (const ask of [
           () => routeTo(word),
-          () => received(word, word),
+          () => received("ipv4", word, word),
           () => ping(word, word, word, 5),
         ]) {
           try {

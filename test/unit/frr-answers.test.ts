@@ -226,9 +226,14 @@ describe("hostile answers", () => {
     expect(outcome(read)).toBe("device.unparsed");
   });
 
+  it("a neighbour without a state is not understood, and not one that is down", () => {
+    expect(outcome(() => readNeighbours({ "192.0.2.2": { remoteAs: 1 } }))).toBe("device.unparsed");
+  });
+
   it("text for people holds no control characters and has an end", () => {
     const reset = `\x1b[2J${"x".repeat(10_000)}\n`;
-    const read = readNeighbours({ "192.0.2.2": { lastResetDueTo: reset } }).get("192.0.2.2");
+    const told = { bgpState: "Active", lastResetDueTo: reset };
+    const read = readNeighbours({ "192.0.2.2": told }).get("192.0.2.2");
     expect(read?.lastReset).toMatch(/^\[2Jx{197}\.\.\.$/);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Answer } from "#drivers/answer.ts";
 import { slotsOf } from "#drivers/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { readRoutes } from "#drivers/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { editsBetween } from "#drivers/iosxe/edits.ts";
@@ -18,7 +19,6 @@ import {
   peerKey,
   readMark,
   readPeers,
-  readRoutes,
   readRouteTo,
   readSoftware,
   readTimer,

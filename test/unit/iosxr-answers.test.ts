@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { readRoutes } from "#drivers/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
@@ -9,7 +10,6 @@ import {
   readBoot,
   readCommits,
   readPeers,
-  readRoutes,
   readRouteTo,
   readSoftware,
 } from "#drivers/iosxr/system-answers.ts";
@@ -178,10 +178,10 @@ describe("the router", () => {
   });
 
   const list =
-    "\n   1) CommitId: 1000000024                 Label: NONE\n" +
+    "\n   1) CommitId: 1000000024                 Label: linkseal-00\n" +
     "      UserId:   linkseal             Line:  vty1:node0_RP0_CPU0\n" +
     "      Client:   CLI                  Time:  Wed Nov 25 18:00:00 2026\n" +
-    "      Comment:  linkseal 00\n" +
+    "      Comment:  NONE\n" +
     "\n   2) CommitId: 1000000023                 Label: NONE\n" +
     "      UserId:   operator             Line:  con0\n      Comment:  NONE\n";
   const head = "Current Configuration Session  Line       User     Date           Lock\n";

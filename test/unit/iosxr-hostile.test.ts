@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { slotsOf } from "#drivers/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
+import { readRoutes } from "#drivers/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
@@ -13,7 +14,6 @@ import {
   readBoot,
   readCommits,
   readPeers,
-  readRoutes,
   readRouteTo,
   readSoftware,
 } from "#drivers/iosxr/system-answers.ts";

@@ -9,6 +9,8 @@ import {
 } from "#drivers/junos/macsec-answers.ts";
 import {
   bgpSession,
+  type Peer,
+  peerOf,
   readCommits,
   readInterfaces,
   readPeers,
@@ -209,23 +211,79 @@ describe("routing", () => {
         <last-error>Hold Timer Expired&#10;Error</last-error></bgp-peer></bgp-information>
         </rpc-reply>`),
     );
-    expect(bgpSession("p", "192.0.2.2", peers?.get("192.0.2.2"))).toEqual({
+    const found = (address: string): Peer | undefined => {
+      const peer = peers?.get(address);
+      if (peer === "ambiguous") throw new RangeError("which of them is not known");
+      return peer;
+    };
+    expect(bgpSession("p", "192.0.2.2", found("192.0.2.2"))).toEqual({
       port: "p",
       peer: "192.0.2.2",
       up: true,
     });
-    expect(bgpSession("p", "192.0.2.6", peers?.get("192.0.2.6")).trouble).toBe(
+    expect(bgpSession("p", "192.0.2.6", found("192.0.2.6")).trouble).toBe(
       "the last session ended with: Hold Timer Expired Error",
     );
     expect(bgpSession("p", "192.0.2.9", undefined).up).toBe(false);
   });
 
+  it("keeps the peers of other routing instances apart, or does not know whose they are", async () => {
+    const peer = (state: string, instance = "", as = "64512"): string =>
+      `<bgp-peer><peer-address>192.0.2.2</peer-address><local-as>${as}</local-as>
+        ${instance && `<peer-cfg-rti>${instance}</peer-cfg-rti>`}
+        <peer-state>${state}</peer-state></bgp-peer>`;
+    const told = async (...peers: readonly string[]) =>
+      readPeers(await read(`<r><bgp-information>${peers.join("")}</bgp-information></r>`));
+    const one = { address: "192.0.2.2", isInactive: false };
+    const stateOf = async (...peers: readonly string[]) => {
+      const found = peerOf((await told(...peers)) ?? new Map(), one);
+      return found === undefined || found === "ambiguous" ? found : found.state;
+    };
+    const [up, down] = ["Established", "Active"];
+    expect(await stateOf(peer(down, "master"), peer(up, "cust-2"))).toBe(down);
+    expect(await stateOf(peer(up, "cust-2"), peer(down, "master"))).toBe(down);
+    expect(await stateOf(peer(up, "cust-2"))).toBeUndefined();
+    expect(await stateOf(peer(up))).toBe(up);
+    expect(await stateOf(peer(up), peer(up))).toBe(up);
+    expect(await stateOf(peer(up), peer(down))).toBe("ambiguous");
+    expect(await stateOf(peer(up), peer(up, "", "65000"))).toBe("ambiguous");
+    expect(
+      await told("<bgp-peer><peer-address>192.0.2.2</peer-address></bgp-peer>"),
+    ).toBeUndefined();
+    // One that is inactive has no session: what has its address is another's.
+    const inactive = { ...one, isInactive: true };
+    expect(peerOf((await told(peer(up))) ?? new Map(), inactive)).toBe("ambiguous");
+    expect(peerOf((await told(peer(up, "cust-2"))) ?? new Map(), inactive)).toBeUndefined();
+  });
+
+  it("does not know routes of which one, or its table, is not understood", async () => {
+    const told = async (rows: string, name = "<table-name>inet.0</table-name>") =>
+      readRoutes(
+        await read(`<r><route-information><route-table>${name}${rows}</route-table>
+          </route-information></r>`),
+        "p",
+      )?.map(({ best }) => best);
+    const row = (prefix: string, ...tags: readonly string[]): string =>
+      `<rt><rt-destination>${prefix}</rt-destination>${tags
+        .map((tag) => `<rt-entry><active-tag>${tag}</active-tag></rt-entry>`)
+        .join("")}</rt>`;
+    expect(await told(row("10.0.0.0/8", "", "*"))).toEqual([true]);
+    expect(await told(row("10.0.0.0/8", "-", "+"))).toEqual([true]);
+    expect(await told(row("10.0.0.0/8", "-"))).toEqual([false]);
+    expect(await told(row("10.0.0.0/8", "?"))).toBeUndefined();
+    expect(await told(row("10.0.0.0/8"))).toBeUndefined();
+    expect(await told(row("default; reboot", "*"))).toBeUndefined();
+    expect(await told(row("10.0.0.0/8", "*"), "")).toBeUndefined();
+    const foreign = "<table-name>cust-2.inet.0</table-name>";
+    expect(await told(row("65000:1:10.0.0.0/8", "*"), foreign)).toEqual([]);
+  });
+
   it("reads routes of a peer, and the interface of a way", async () => {
     const reply = await read(`<rpc-reply><route-information><route-table>
+      <table-name>inet.0</table-name>
       <rt><rt-destination>10.1.0.0/16</rt-destination><rt-entry><active-tag>*</active-tag>
         <nh><to>192.0.2.2</to><via>et-0/0/0.100</via></nh></rt-entry></rt>
       <rt><rt-destination>10.2.0.0/16</rt-destination><rt-entry/></rt>
-      <rt><rt-destination>default; reboot</rt-destination></rt>
       </route-table></route-information></rpc-reply>`);
     expect(readRoutes(reply, "et-0/0/0")?.map(({ prefix, best }) => [prefix, best])).toEqual([
       ["10.1.0.0/16", true],

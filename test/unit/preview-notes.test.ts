@@ -1,12 +1,14 @@
 // What stands beside the plan of a dry run: everything that is in the way, each with its next step.
 
 import { describe, expect, it } from "vitest";
+import type { Desired } from "#agent/desired.ts";
 import type { Plan } from "#agent/plan.ts";
 import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { asked, BeginBench, groupWith, names, rotateOn } from "./begin-bench.ts";
 import { campaignOf } from "./campaign-kit.ts";
-import type { BenchOptions } from "./conductor-bench.ts";
+import { type BenchOptions, shutsFirst } from "./conductor-bench.ts";
+import { capabilities as simulated } from "./site-bench.ts";
 import { at, session, wall } from "./view-kit.ts";
 
 const day = 86_400_000;
@@ -83,6 +85,31 @@ describe("a link that is not rotated", () => {
         "keys -> linkseal status",
     ]);
     expect(plan.wouldChange).toBe(false);
+  });
+});
+
+describe("a port that is shut while its key changes", () => {
+  it("is told with the bug of the vendor's that it is shut for", async () => {
+    const shutForKey = { suites: ["gcm-aes-xpn-256"], bug: "Cisco bug CSCvt33018" } as const;
+    const macsec = { ...simulated.macsec, shutForKey } as never;
+    const edit = (wanted: Desired): Desired => ({
+      ...shutsFirst(wanted),
+      devices: shutsFirst(wanted).devices.map((each) =>
+        each.name === "edge-a" ? each : { ...each, quirks: [] },
+      ),
+    });
+    const bench = await ready({ edit, capabilities: { macsec } });
+    const plan = await bench.preview();
+    expect(notesOf(plan)).toEqual([
+      "- edge-a: its port is shut while its key changes (quirk shutBeforeKeyChange: " +
+        "Cisco bug CSCvt33018) -> read the section of the bug in docs/iosxe.md",
+    ]);
+    const dark = plan.steps.filter((step) => step.where === "edge-a" && step.dark !== null);
+    expect(dark.map(({ state }) => state)).toEqual(["staging", "promoting", "retiring"]);
+    expect(notesOf(await bench.preview(asked({ links: ["secondary"] })))).toEqual([]);
+    // A config that says so by itself has its own reasons.
+    const own = await ready({ edit });
+    expect(notesOf(await own.preview())).toEqual([]);
   });
 });
 

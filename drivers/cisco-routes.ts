@@ -1,0 +1,142 @@
+// The routes of one neighbour as routers of Cisco print them: a table whose columns begin where its
+// heading has them. Undefined = a row of it is not understood, or a row is missing.
+
+import { isIP } from "node:net";
+import type { PortName, Route } from "#hal/model.ts";
+
+interface Table {
+  /** Where prefixes begin. Newer releases of IOS XE print them one further to the right. */
+  readonly network: number;
+  /** Where next hops begin, or one further to the right. */
+  readonly nextHop: number;
+  /** One prefix may come with several route distinguishers. */
+  distinguisher: string;
+  /** Of the row before; undefined = there is none, so nothing can continue it. */
+  prefix: string | undefined;
+  readonly prefixes: Set<string>;
+  paths: number;
+}
+
+const heading = /^ {0,24}(?=Network {1,40}Next[ -]Hop\b)/;
+const distinguisher = /^ {0,24}Route Distinguisher\b/;
+/** What begins the table of another address family. */
+const nextFamily =
+  /^ {0,24}(?:For address family:|Address Family:|BGP (?:table|router|instance)\b)/;
+/** The codes of the legends of IOS, IOS XE and IOS XR, and those of RPKI. */
+const codesPattern = /^[ *>sdhirSmbfxactLNVIel]*$/;
+/** What comes after a prefix or a next hop whose row is broken: numbers, AS numbers, a next hop. */
+const remainder = /^[0-9A-Fa-f.:({]/;
+/** No row, and no heading, is longer; an AS path may be. */
+const columnMax = 100;
+
+/**
+ * Routes that came from one neighbour; `best` = in use, also beside others of equal worth. A table
+ * without a row is known to be empty by the count below it alone.
+ */
+export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
+  // IOS XR's answer where no neighbour can have routes of the family.
+  if (/^% ?None of the requested address families are configured\b/m.test(text)) return [];
+  const best = new Map<string, boolean>();
+  let table: Table | undefined;
+  let isAnswer = false;
+  for (const line of text.split("\n")) {
+    const [begin] = heading.exec(line) ?? [];
+    const total = totalOf(line);
+    const isEnd = total !== undefined || begin !== undefined || nextFamily.test(line);
+    if (isEnd) {
+      if (!isWhole(table, total)) return undefined;
+      isAnswer ||= total !== undefined || table !== undefined;
+      table = begin === undefined ? undefined : tableOf(line, begin.length);
+    } else if (table === undefined) {
+      // Above the heading nothing may look like a row.
+      if (/^ {0,24}[*>]/.test(line)) return undefined;
+    } else if (!readRow(line, table, best)) return undefined;
+  }
+  if (!isWhole(table, undefined) || !(isAnswer || table !== undefined)) return undefined;
+  return [...best].map(([prefix, isBest]) => {
+    return { prefix, via: { kind: "port", port }, best: isBest };
+  });
+}
+
+function tableOf(line: string, network: number): Table {
+  const nextHop = line.indexOf("Next");
+  return { network, nextHop, distinguisher: "", prefix: undefined, prefixes: new Set(), paths: 0 };
+}
+
+/** `prefixes` undefined = the count is one of paths, or of prefixes where they have one each. */
+interface Total {
+  readonly prefixes: number | undefined;
+  readonly paths: number;
+}
+
+function totalOf(line: string): Total | undefined {
+  const one = /^ {0,24}Total number of prefixes (\d{1,9}) *$/.exec(line)?.[1];
+  if (one !== undefined) return { prefixes: undefined, paths: Number(one) };
+  const [, prefixes, paths] =
+    /^ {0,24}Processed (\d{1,9}) prefixes, (\d{1,9}) paths *$/.exec(line) ?? [];
+  return prefixes === undefined ? undefined : { prefixes: Number(prefixes), paths: Number(paths) };
+}
+
+/** As many rows as the router counts. Without its count there is at least one. */
+function isWhole(table: Table | undefined, total: Total | undefined): boolean {
+  if (total === undefined) return table === undefined || table.paths > 0;
+  const paths = table?.paths ?? 0;
+  const prefixes = table?.prefixes.size ?? 0;
+  if (total.prefixes !== undefined) return total.prefixes === prefixes && total.paths === paths;
+  return total.paths === paths || total.paths === prefixes;
+}
+
+/** false = it is not understood. */
+function readRow(line: string, table: Table, best: Map<string, boolean>): boolean {
+  if (line.trim() === "") return true;
+  if (distinguisher.test(line)) {
+    table.distinguisher = line;
+    table.prefix = undefined;
+    return true;
+  }
+  const start = startOf(line, table);
+  const codes = line.slice(0, Math.min(start, table.network + 1));
+  const [word = ""] = line.slice(start).split(/ /, 1);
+  if (!codesPattern.test(codes)) return false;
+  if (start <= table.network + 1) {
+    const prefix = prefixOf(word);
+    if (prefix === undefined) return false;
+    table.prefix = prefix;
+    table.prefixes.add(`${table.distinguisher} ${prefix}`);
+    return addPath(codes, prefix, table, best);
+  }
+  // Another path of the prefix above, or the rest of the row above.
+  if (start < table.nextHop || table.prefix === undefined) return false;
+  if (codes.trim() === "") return remainder.test(word);
+  return isIP(word) !== 0 && addPath(codes, table.prefix, table, best);
+}
+
+/** Where the first word begins that is no code. */
+function startOf(line: string, { network }: Table): number {
+  let at = network;
+  while (at < Math.min(line.length, columnMax) && line[at] === " ") at += 1;
+  return at;
+}
+
+function addPath(codes: string, prefix: string, table: Table, best: Map<string, boolean>): true {
+  table.paths += 1;
+  // Suppressed behind an aggregate, or beaten in the table of routes, a best path is in use all the
+  // same as far as BGP knows; without a code, or as history, a path leads nowhere.
+  if (/[*>rSm]/.test(codes)) best.set(prefix, best.get(prefix) === true || /[>m]/.test(codes));
+  return true;
+}
+
+/** Without a length it is the one of the address' class. */
+function prefixOf(word: string): string | undefined {
+  const [address = "", length, ...more] = word.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return undefined;
+  if (length !== undefined) {
+    const isLength = /^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128);
+    return isLength ? word : undefined;
+  }
+  if (version === 6) return undefined;
+  const first = Number(address.split(".")[0]);
+  if (first === 0) return `${address}/0`;
+  return `${address}/${first < 128 ? 8 : first < 192 ? 16 : 24}`;
+}

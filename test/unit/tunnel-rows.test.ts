@@ -1,0 +1,85 @@
+// What vendors tell of tunnels: a row that is not understood makes the answer unknown, and is not
+// one SA, connection or route less.
+
+import { describe, expect, it } from "vitest";
+import * as eos from "#drivers/eos/tunnel-answers.ts";
+import * as iosxe from "#drivers/iosxe/tunnel-answers.ts";
+import * as junos from "#drivers/junos/tunnel-answers.ts";
+import { readXml } from "#drivers/transport/xml.ts";
+
+const names = new Map([
+  ["Tunnel1", "hub-1"],
+  ["st0.1", "hub-1"],
+]);
+
+describe("tunnels of IOS XE", () => {
+  it("have an IKE SA in each row, or the answer is not understood", () => {
+    const head =
+      " IPv4 Crypto IKEv2  SA\n\nTunnel-id Local                 Remote                fvrf/ivrf  Status\n";
+    const row = "1         192.0.2.1/4500        203.0.113.1/4500      none/none  READY\n";
+    expect(iosxe.readIkeSas(`${head}${row}`)).toHaveLength(1);
+    expect(iosxe.readIkeSas(`${head}${row}${row.replace(" READY", "")}`)).toBeUndefined();
+    expect(iosxe.readIkeSas(`${head}${row.replace("203.0.113.1/4500", "hub")}`)).toBeUndefined();
+  });
+
+  it("have a flow for each interface, or its SAs are not known", () => {
+    const flow = "interface: Tunnel1\n    Crypto map tag: Tunnel1-head-0, local addr 192.0.2.1\n";
+    const counted =
+      "    #pkts encaps: 5, #pkts encrypt: 5\n    #pkts decaps: 6, #pkts decrypt: 6\n";
+    const sa = "     inbound esp sas:\n      spi: 0x1(1)\n";
+    expect(iosxe.readIpsecSas(`${flow}${counted}`)?.get("Tunnel1")?.sas).toEqual([]);
+    const told = iosxe.readIpsecSas(`${flow}${sa}`);
+    expect(told?.has("Tunnel1")).toBe(true);
+    expect(told?.get("Tunnel1")?.sas).toBeUndefined();
+  });
+
+  it("have a route in each row, or the answer is not understood", () => {
+    const told = (row: string): unknown =>
+      iosxe.readTunnelRoutes(`Codes: L - local, S - static\n\n${row}\n`, names);
+    const via = { kind: "tunnel", name: "hub-1" };
+    const route = "10.1.0.0/16 is directly connected, Tunnel1";
+    expect(told(`S        ${route}`)).toEqual([{ prefix: "10.1.0.0/16", via, best: true }]);
+    expect(told(`S   %    ${route}`)).toEqual([{ prefix: "10.1.0.0/16", via, best: true }]);
+    expect(told(`S        10.1 is directly connected, Tunnel1`)).toBeUndefined();
+    expect(told(`         ${route.replace("10.1.0.0/16", "")}`)).toBeUndefined();
+  });
+});
+
+describe("tunnels of others", () => {
+  it("of EOS have connections that are whole, or none is known", () => {
+    const ends = "  Source address: 192.0.2.1, Destination address: 203.0.113.1\n";
+    const one = `Tunnel1:\n${ends}    State: established\n`;
+    expect(eos.readConnections(one)?.get("Tunnel1")).toHaveLength(1);
+    expect(eos.readConnections(`${one}    State: established\n`)).toBeUndefined();
+    expect(eos.readConnections(`${one}Tunnel2:\n    State: established\n`)).toBeUndefined();
+    expect(eos.readConnections(`Tunnel1:\n${ends}    State: policyBasedTunnel\n`)?.size).toBe(0);
+  });
+
+  it("of EOS have routes that are whole, or none is known", () => {
+    const told = (routes: object): unknown =>
+      eos.readTunnelRoutes(JSON.stringify({ vrfs: { default: { routes } } }), names);
+    const vias = [{ interface: "Tunnel1" }];
+    expect(told({ "10.1.0.0/16": { vias } })).toHaveLength(1);
+    expect(told({ nonsense: { vias } })).toBeUndefined();
+    expect(told({ "10.1.0.0/16": {} })).toBeUndefined();
+  });
+
+  it("of Junos belong to a VPN and have a prefix, or none is known", async () => {
+    const read = (text: string) => readXml(new TextEncoder().encode(`<r>${text}</r>`), "nowhere");
+    const list = (block: string) =>
+      read(
+        "<ipsec-security-associations-information><ipsec-security-associations-block>" +
+          `${block}</ipsec-security-associations-block></ipsec-security-associations-information>`,
+      );
+    expect(junos.readIpsecSas(await list("<sa-vpn-name>hub</sa-vpn-name>"))?.size).toBe(1);
+    expect(junos.readIpsecSas(await list("<sa-pfs-group>N/A</sa-pfs-group>"))).toBeUndefined();
+    const route = (prefix: string) =>
+      read(
+        `<route-information><route-table><rt><rt-destination>${prefix}</rt-destination><rt-entry>` +
+          "<active-tag>*</active-tag><nh><via>st0.1</via></nh></rt-entry></rt></route-table>" +
+          "</route-information>",
+      );
+    expect(junos.readTunnelRoutes(await route("10.1.0.0/16"), names)).toHaveLength(1);
+    expect(junos.readTunnelRoutes(await route("hub"), names)).toBeUndefined();
+  });
+});
