@@ -1,7 +1,8 @@
 // docs/protocol.md: the routes as they are served, with the rules that hold for all of them.
 
 import { errorRows } from "#hal/error.ts";
-import { routes, type SocketRole } from "./api.ts";
+import type { SocketRole } from "./route.ts";
+import { routes } from "./routes.ts";
 
 export function protocolReference(): string {
   return `${head}

@@ -201,7 +201,8 @@ function withQuery(path: string, query: Readonly<Record<string, string>>): strin
 
 function documentOf({ body }: HttpReply, where: string): unknown {
   try {
-    return parseFaithful(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    return parseFaithful(text, documentBytesMax);
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
     const next = "look at what stands between here and Azure: proxies, captive portals";

@@ -2,7 +2,9 @@
 
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { answer, routes, type SocketRole } from "#agent/api/api.ts";
+import { answer } from "#agent/api/api.ts";
+import type { SocketRole } from "#agent/api/route.ts";
+import { routes } from "#agent/api/routes.ts";
 import { campaignShape, errorFromShape, errorShape } from "#agent/api/shape.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
