@@ -103,10 +103,11 @@ export function frontDoorWaf({ estate }: Facts): Outcome {
   if (policies.kind === "unread") return overAll(policies, "security policy", () => proven());
   return overAll(frontDoors, "Front Door", (profile) => {
     const name = nameOf(profile);
-    const id = String(profile["id"]).toLowerCase();
+    const id = textAt(profile, "id")?.toLowerCase();
     const mine = policies.items.filter(
       (policy) =>
-        String(policy["id"]).toLowerCase().startsWith(`${id}/`) &&
+        id !== undefined &&
+        textAt(policy, "id")?.toLowerCase().startsWith(`${id}/`) === true &&
         textAt(policy, "properties", "parameters", "wafPolicy", "id") !== undefined &&
         listAt(policy, "properties", "parameters", "associations").length > 0,
     );
