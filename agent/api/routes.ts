@@ -163,8 +163,7 @@ export const routes: Readonly<Record<string, Route>> = {
       campaignReport(agent, await agent.orders.enrol(target, { by: who, risks: accepted }, signal)),
   }),
   "POST /v1/adopt": changes({
-    title:
-      "Takes {target}, protected by hand, into the intent with accepted {risks}; writes to no device",
+    title: "Takes {target}, protected by hand, into the intent, with {risks}; writes to no device",
     members: { target: name, risks: names },
     about: ({ target }) => target,
     run: async ({ agent, signal }, asked) => ({

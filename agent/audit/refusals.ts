@@ -5,7 +5,7 @@ import type { Instant } from "#hal/world.ts";
 import type { Change } from "./record.ts";
 
 /** How long one record counts. */
-export const refusalsMs = 60_000;
+const refusalsMs = 60_000;
 /** Kinds that a record spells out, the most frequent first. */
 const kindsMax = 6;
 

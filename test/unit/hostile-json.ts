@@ -14,7 +14,13 @@ export const hostileValues: readonly unknown[] = [
   ...["__proto__", "constructor", "toString", "\0", "\ud800", "\u202e", "%00", "../..", "1e400"],
   ...[[], {}, [[]], [null], ["x"], [7], Array.from({ length: 200 }, () => "x"), deepest],
   ...[{ toString: 1 }, { toString: null, valueOf: 1 }, { valueOf: {} }, { toJSON: 1 }],
-  ...[{ length: 1e9 }, { then: 1 }, { constructor: 1 }, { hasOwnProperty: 1 }, { map: 1 }],
+  ...[
+    { length: 1e9 },
+    JSON.parse('{"then":1}'),
+    { constructor: 1 },
+    { hasOwnProperty: 1 },
+    { map: 1 },
+  ],
   ...[{ "#": "9".repeat(39) }, { "#": "-" }, { "": 1 }, JSON.parse('{"__proto__":{"x":1}}')],
 ];
 
@@ -45,7 +51,7 @@ function set(tree: Tree, key: string, value: unknown): void {
 }
 
 /** A copy with one to three values that are not what they should be, or are not there. */
-export function spoiled(document: unknown, prng: Prng): unknown {
+function spoiled(document: unknown, prng: Prng): unknown {
   const copy: unknown = structuredClone(document);
   for (let changes = prng.between(1, 3); changes > 0; changes -= 1) {
     if (!isTree(copy)) return prng.pick(hostileValues);
@@ -74,5 +80,6 @@ export function hostileText(document: unknown, prng: Prng): string {
   if (prng.chance(0.8)) return text;
   const at = prng.between(0, text.length);
   const cut = prng.between(at, Math.min(text.length, at + 20));
-  return `${text.slice(0, at)}${prng.chance(0.5) ? prng.pick(["[", "}", '"', ",", "\\"]) : ""}${text.slice(cut)}`;
+  const odd = prng.chance(0.5) ? prng.pick(["[", "}", '"', ",", "\\"]) : "";
+  return `${text.slice(0, at)}${odd}${text.slice(cut)}`;
 }
