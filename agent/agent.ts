@@ -213,9 +213,20 @@ export class Agent {
     return this.#watch.unwritten;
   }
 
-  /** Somebody asked for a change over a socket; `outcome` says what became of it. */
-  asked(who: string, request: string, about: string, outcome: string): void {
-    this.#recorder.changed({ what: "asked", about, who, text: `${request}: ${outcome}` });
+  /**
+   * A request over a socket changed something, or may have. Resolves once that is durable in the
+   * audit log; to the reason where it is not, and waits for room.
+   */
+  async asked(
+    ...[who, request, about, outcome]: readonly [string, string, string, string]
+  ): Promise<LinksealError | undefined> {
+    const text = `${request}: ${outcome}`;
+    return await this.#recorder.recorded({ what: "asked", about, who, text });
+  }
+
+  /** A request over a socket had no effect; it is counted, and not awaited. */
+  refused(who: string, request: string, about: string, why: string): void {
+    this.#recorder.refused({ about, who, text: `${request}: ${why}` });
   }
 
   #recordWarning({ code, about, text, severity, over }: LinksealEvent): void {

@@ -7,6 +7,7 @@ import type { KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
+import { noteGivenBack } from "./campaign/hand-drain.ts";
 import type { Desired, DesiredTunnel } from "./desired.ts";
 import { bundleOf, carriedOver, whyNot } from "./health/tunnel-bundle.ts";
 import { type HandDrain, type JournalRecord, type Memory, named } from "./journal/memory.ts";
@@ -73,7 +74,7 @@ export class TunnelDrains {
   /** Gives the traffic back, whoever moved it away. */
   async undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     await this.#move("port.restore", tunnel, signal);
-    await this.#parts.write({ kind: "handDrain", link: tunnel.name, drain: null });
+    await noteGivenBack(this.#parts.write, tunnel.name);
   }
 
   /** Where the fresh authentication that it was drained for is over, whoever began it. */

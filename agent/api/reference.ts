@@ -1,7 +1,9 @@
 // docs/protocol.md: the routes as they are served, with the rules that hold for all of them.
 
 import { errorRows } from "#hal/error.ts";
-import { routes, type SocketRole } from "./api.ts";
+import { jsonDepthMax } from "#hal/json.ts";
+import type { SocketRole } from "./route.ts";
+import { routes } from "./routes.ts";
 
 export function protocolReference(): string {
   return `${head}
@@ -34,8 +36,11 @@ const retryWords = {
 function routeTable(role: SocketRole): string {
   const rows = Object.entries(routes)
     .filter(([, route]) => route.role === role)
-    .map(([request, { title }]) => `| \`${request}\` | ${title} |`);
-  return ["| request | answer |", "| --- | --- |", ...rows].join("\n");
+    .map(([request, { title, members }]) => {
+      const takes = members.map((name) => `\`${name}\``).join(", ");
+      return `| \`${request}\` | ${takes} | ${title} |`;
+    });
+  return ["| request | members | answer |", "| --- | --- | --- |", ...rows].join("\n");
 }
 
 const head = `# The local protocol
@@ -56,15 +61,21 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 ## Framing and limits
 
 - One request on a connection; the agent answers with \`content-length\` and closes.
-- The body of a POST is one JSON object in UTF-8 of at most 2,000,000 bytes, and \`{}\` may be
-  left out. Text in braces below names its members. The view socket reads no body, and makes
-  nothing but codes for the status page.
+- The body of a POST is one JSON object in UTF-8 of at most 2,000,000 bytes, nested ${jsonDepthMax}
+  deep at most, and \`{}\` may be left out. A GET has its members in the query. A request with a
+  member that the table does not have is refused, with its name. The view socket reads no body, and
+  makes nothing but codes for the status page.
+- A request is read whole before any of it is done: what cannot be read has no effect.
 - A request must be complete within 5 s, and an answer be taken within 10 s.
 - Each socket serves 64 connections. The oldest one that has asked nothing yet makes room for a
   new one.
 - A client that goes away ends its question. A change that was accepted stays accepted.
-- \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once. Requests at the same
-  time, and within the 3 s after, share what was read; \`at\` of the keys is when that began.
+- \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once, and begin to read after
+  the request. Requests that wait share one round, and 3 s pass between two rounds; \`at\` of the keys
+  is when the round began.
+- What changes something is in the audit log before it is answered. Where the log cannot take it,
+  the answer has the member \`unrecorded\`, one sentence: what was asked for is done all the same,
+  and its record is written once there is room.
 - Every answer is one JSON document: with status 200 the shape that the table names, else
   \`linkseal.error/1\`.
 

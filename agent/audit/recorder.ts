@@ -1,5 +1,6 @@
 // Turns judgements, changes and questions into records of the audit log. It never keeps the agent
-// waiting; what the disk does not take is tried again, and what is dropped is told as a gap.
+// waiting, but for the answer to a request; what the disk does not take is tried again, and what is
+// dropped leaves a gap.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Instant, WallTime, World } from "#hal/world.ts";
@@ -10,9 +11,11 @@ import type { WarningCode } from "../health/warning-rows.ts";
 import { mkaLifeMs } from "../health/window.ts";
 import type { Entry } from "../journal/chain.ts";
 import type { JournalRecord } from "../journal/memory.ts";
+import { unwritable } from "../journal/unwritable.ts";
 import { changeOf } from "./change.ts";
 import type { AuditLog, AuditTrail, Carry } from "./log.ts";
 import type { AuditRecord, Change, Found } from "./record.ts";
+import { type Refusal, Refusals } from "./refusals.ts";
 import type { Seen } from "./seen.ts";
 
 export interface RecorderParts {
@@ -29,6 +32,13 @@ const confirmMs = 60_000;
 /** Between wall and monotonic clock from one judgement to the next. */
 const clockStepMs = 1_000;
 const queueMax = 2_000;
+
+/** A record that is not in the log yet. */
+interface Queued {
+  readonly record: AuditRecord;
+  /** Called once the log has it, or with the reason where it does not take it now. */
+  readonly settle: (why?: LinksealError) => void;
+}
 
 // What only counters show holds for a whole evidence window before a verdict says so.
 const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
@@ -68,14 +78,17 @@ export class Recorder {
   readonly #parts: RecorderParts;
   readonly #open = new Map<string, Open>();
   readonly #campaigns = new Map<string, Campaign>();
-  readonly #queue: AuditRecord[] = [];
+  readonly #queue: Queued[] = [];
+  readonly #refusals = new Refusals();
   #journalSeq: number;
   #heldBefore: number;
   #last: Turn | undefined;
   #confirmedAt: Instant | undefined;
   #toConfirm: number | undefined;
-  #pumping: Promise<void> | undefined;
-  #dropped = false;
+  #pumping: Promise<void> = Promise.resolve();
+  #isPumping = false;
+  /** Until when what the log holds is confirmed, where later records were dropped. */
+  #heldAtDrop: number | undefined;
   #trouble: LinksealError | undefined;
 
   constructor(parts: RecorderParts) {
@@ -140,11 +153,30 @@ export class Recorder {
   }
 
   changed(change: Omit<Change, "when">): void {
-    this.#change({ ...change, when: Math.floor(this.#parts.world.clock.wall()) }, null);
+    this.#change({ ...change, when: this.#wall() }, null);
+  }
+
+  /**
+   * The same, for who must not answer before: resolves once the record and all before it are
+   * durable, or to why they are not. A full disk keeps nothing waiting.
+   */
+  recorded(change: Omit<Change, "when">): Promise<LinksealError | undefined> {
+    return new Promise((resolve) => {
+      this.#change({ ...change, when: this.#wall() }, null, resolve);
+    });
+  }
+
+  /** A request without an effect: it waits for no record, and no record makes room for it. */
+  refused(refusal: Refusal): void {
+    const { clock } = this.#parts.world;
+    if (this.#refusals.add(refusal, clock.now(), clock.wall()) === "due") this.#pump();
   }
 
   /** Ends the process in good order; what is held now stays held. */
   async end(): Promise<void> {
+    this.#refusals.end();
+    this.#pump();
+    await this.#pumping;
     this.#put({ kind: "stop", held: this.#held() });
     this.#open.clear();
     await this.#pumping;
@@ -158,8 +190,13 @@ export class Recorder {
     return await this.#parts.log.read();
   }
 
+  #wall(): number {
+    return Math.floor(this.#parts.world.clock.wall());
+  }
+
   #held(): number {
-    return Math.max(this.#last?.held ?? 0, this.#heldBefore);
+    const held = Math.max(this.#last?.held ?? 0, this.#heldBefore);
+    return Math.min(held, this.#heldAtDrop ?? held);
   }
 
   #breakAt(now: Instant, wall: WallTime, { staleAfterMs, pollMs }: HealthSettings): void {
@@ -169,10 +206,13 @@ export class Recorder {
     const stepMs = Math.round(wall - last.wall - passedMs);
     const isStep = Math.abs(stepMs) > clockStepMs;
     const isStalled = passedMs > staleAfterMs + 2 * pollMs;
-    if (!isStep && !isStalled && !this.#dropped) return;
+    const heldAtDrop = this.#heldAtDrop;
+    if (!isStep && !isStalled && heldAtDrop === undefined) return;
     const why = isStep ? "clock" : isStalled ? "stalled" : "dropped";
-    this.#dropped = false;
-    this.#put({ kind: "gap", why, stepMs: isStep ? stepMs : 0, held: last.held });
+    this.#heldAtDrop = undefined;
+    // What the log found last counts no further than to the first record that it lacks.
+    const held = heldAtDrop ?? last.held;
+    this.#put({ kind: "gap", why, stepMs: isStep ? stepMs : 0, held });
     this.#open.clear();
     // A clock that was set back must not hold what nobody has seen yet.
     this.#last = undefined;
@@ -199,51 +239,83 @@ export class Recorder {
     if (change !== undefined && seq !== undefined) this.#change(change, seq);
   }
 
-  #change(change: Change, journalSeq: number | null): void {
+  #change(change: Change, journalSeq: number | null, settle?: Queued["settle"]): void {
+    this.#put(this.#recordOf(change, journalSeq), settle);
+  }
+
+  #recordOf(change: Change, journalSeq: number | null): AuditRecord {
     const { what, when } = change;
     const [about, text] = [plain(change.about), plain(change.text)];
     const who = change.who === null ? null : plain(change.who);
-    const told = { what, about, when, who, text, journalSeq };
-    this.#put({ kind: "change", ...told, held: this.#held() });
+    return { kind: "change", what, about, when, who, text, journalSeq, held: this.#held() };
   }
 
-  #put(record: AuditRecord): void {
-    this.#queue.push(record);
-    if (this.#queue.length > queueMax) {
-      this.#queue.length = 0;
-      this.#dropped = true;
-    }
+  #put(record: AuditRecord, settle: Queued["settle"] = () => undefined): void {
+    this.#queue.push({ record, settle });
+    if (this.#queue.length > queueMax) this.#drop();
     this.#pump();
   }
 
-  #pump(): void {
-    this.#pumping ??= this.#drain().finally(() => {
-      this.#pumping = undefined;
-    });
+  /** The disk took nothing for long: all that waits is lost, and a gap says so. */
+  #drop(): void {
+    const [first] = this.#queue;
+    this.#heldAtDrop ??= first?.record.held;
+    for (const { settle } of this.#queue)
+      settle(this.#trouble ?? unwritable("audit log", "the audit log", undefined));
+    this.#queue.length = 0;
   }
 
-  // Whoever asks for a turn tries again what a full disk has refused.
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    this.#pumping = this.#drain();
+  }
+
+  // Each new record tries again what a full disk has refused.
   async #drain(): Promise<void> {
     const { log, world } = this.#parts;
     try {
-      for (;;) {
-        const next = this.#queue[0];
-        const until = this.#toConfirm;
-        if (next !== undefined) {
-          await log.append(next, () => this.#carry());
-          if (this.#queue[0] === next) this.#queue.shift();
-        } else if (until !== undefined) {
-          await log.confirm(until);
-          if (this.#toConfirm === until) this.#toConfirm = undefined;
-        } else break;
-        // Only a write that succeeded says that the disk takes records.
+      // Asked for and ended in one step, so that no record comes between and waits for another.
+      for (let write = this.#next(log); write !== undefined; write = this.#next(log)) {
+        await write();
+        // Only a write that succeeded shows that the disk takes records.
         this.#trouble = undefined;
       }
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       if (this.#trouble === undefined) world.log.write("warn", error.code, error.message);
       this.#trouble = error;
+      for (const { settle } of this.#queue) settle(error);
+    } finally {
+      this.#isPumping = false;
     }
+  }
+
+  /** Records first, then counts of refusals, then the confirmation; undefined = nothing waits. */
+  #next(log: AuditLog): (() => Promise<void>) | undefined {
+    const carry = (): Carry => this.#carry();
+    const [first] = this.#queue;
+    if (first !== undefined) {
+      return async () => {
+        await log.append(first.record, carry);
+        first.settle();
+        if (this.#queue[0] === first) this.#queue.shift();
+      };
+    }
+    const refused = this.#refusals.due(this.#parts.world.clock.now());
+    if (refused !== undefined) {
+      return async () => {
+        await log.append(this.#recordOf(refused, null), carry);
+        this.#refusals.written();
+      };
+    }
+    const until = this.#toConfirm;
+    // What the log lacks is not confirmed by what came after it.
+    if (until === undefined || this.#heldAtDrop !== undefined) return undefined;
+    return async () => {
+      await log.confirm(until);
+      if (this.#toConfirm === until) this.#toConfirm = undefined;
+    };
   }
 
   #carry(): Carry {

@@ -1,7 +1,7 @@
 // Links whose traffic an operator moves away by hand: the same gates as a campaign, and the same
 // way back when the sibling is lost.
 
-import type { LinksealError } from "#hal/error.ts";
+import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { drainOf, type LinkView, portOf, securedBy } from "../link-view.ts";
@@ -14,6 +14,18 @@ import { doubtOf, lostOf, siblingOf } from "./sibling.ts";
 export interface HandDrainParts extends EffectParts {
   readonly memory: ScoutParts["memory"];
   readonly alarm: ScoutParts["alarm"];
+}
+
+/** Takes a drain from the journal. Its traffic is back already, and an error must say so. */
+export async function noteGivenBack(write: EffectParts["write"], id: string): Promise<void> {
+  try {
+    await write({ kind: "handDrain", link: id, drain: null });
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    const text = `${id} has its traffic back, and the journal does not know: ${error.code}`;
+    const next = `${error.next}, then linkseal undrain ${id}`;
+    throw new LinksealError(error.code, text, { effect: "applied", where: id, next, cause: error });
+  }
 }
 
 export class HandDrains {
@@ -47,7 +59,7 @@ export class HandDrains {
   /** Gives the traffic back, whoever moved it away. */
   async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
     await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
-    await this.#parts.write({ kind: "handDrain", link: linkId(link), drain: null });
+    await noteGivenBack(this.#parts.write, linkId(link));
   }
 
   /** P2: with the sibling lost, a link that was drained by hand comes back if it can carry. */

@@ -2,6 +2,7 @@
 
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import { errorFromShape } from "../api/shape.ts";
 import { findSocket, type SocketRole } from "../host/places.ts";
 
@@ -107,7 +108,7 @@ function answerOf(bytes: Buffer, question: Question): unknown {
 
 function parsed(text: string, question: Question): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, replyBytesMax);
   } catch {
     throw lost("socket", question, "the answer is no JSON");
   }

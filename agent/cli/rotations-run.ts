@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
+import { parseJson } from "#hal/json.ts";
 import type { Plant } from "../fleet/plant.ts";
 import type { RotationsOptions } from "../fleet/rotations.ts";
 import type { Counts, Tally } from "../fleet/tally.ts";
@@ -56,7 +57,7 @@ export async function playParts(verb: RotationsVerb, told: (text: string) => voi
   const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
   let sum = noTally;
   const add = (line: string): void => {
-    const tally = JSON.parse(line) as Tally;
+    const tally = parseJson(line) as Tally;
     sum = addTally(sum, tally);
     for (const text of tally.violations) told(text);
     if (sum.seeds % progressEvery === 0) told(`${sum.seeds} seeds, ${sum.rotations} rotations`);

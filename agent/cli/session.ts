@@ -2,7 +2,7 @@
 
 import { ask } from "./client.ts";
 import { type Paint, paintFor } from "./paint.ts";
-import { jsonText, readable } from "./text.ts";
+import { jsonText, readable, visible } from "./text.ts";
 
 /** Options that every verb takes. */
 export interface Common {
@@ -36,7 +36,15 @@ export class Session {
   /** Asks the admin socket to do something. */
   async admin<T>(path: string, body: unknown): Promise<T> {
     const question = { role: "admin", method: "POST", path, body, socket: this.#socket } as const;
-    return (await ask(question)) as T;
+    const answer = await ask(question);
+    this.#noteUnrecorded(answer);
+    return answer as T;
+  }
+
+  /** What was done is done, and its evidence is not on the disk: the operator hears of both. */
+  #noteUnrecorded(answer: unknown): void {
+    const isTold = typeof answer === "object" && answer !== null && "unrecorded" in answer;
+    if (isTold && typeof answer.unrecorded === "string") this.note(visible(answer.unrecorded));
   }
 
   /** The result: JSON for a script, or words made of texts that are safe on a terminal. */

@@ -49,9 +49,9 @@ async function openKey(path: string, label: string, next: string): Promise<Secre
 async function readKey(path: string, label: string, next: string): Promise<Secret | undefined> {
   try {
     await using file = await openOwn(path, constants.O_RDONLY, 0o077);
-    const bytes = await file.readFile();
-    if (bytes.length === keyBytes) return Secret.take(label, bytes);
-    throw new LinksealError("usage", `${path} has ${bytes.length} bytes instead of ${keyBytes}`, {
+    const { size } = await file.stat();
+    if (size === keyBytes) return Secret.take(label, await file.readFile());
+    throw new LinksealError("usage", `${path} has ${size} bytes instead of ${keyBytes}`, {
       effect: "none",
       where: path,
       next: `rm ${path}, ${next}`,

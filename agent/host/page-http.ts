@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import { cookieOf, isOwnHost, isOwnOrigin } from "../page/guard.ts";
 import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.ts";
 import type { PageFile } from "./page-files.ts";
@@ -150,7 +151,7 @@ async function codeOf(request: IncomingMessage): Promise<string | undefined> {
   }
   if (length > bodyBytesMax) return undefined;
   try {
-    const { code } = JSON.parse(Buffer.concat(chunks).toString()) as { code?: unknown };
+    const { code } = parseJson(Buffer.concat(chunks).toString()) as { code?: unknown };
     return typeof code === "string" ? code : undefined;
   } catch {
     return undefined;

@@ -1,5 +1,6 @@
 // The config that waits until the campaigns which it would touch have ended; it survives a restart.
 
+import { parseJson } from "#hal/json.ts";
 import type { Disk } from "#hal/world.ts";
 
 export interface QueuedConfig {
@@ -46,7 +47,7 @@ export class Queued {
 
 function configOf(text: string): QueuedConfig | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     if (typeof value !== "object" || value === null) return undefined;
     const { text: config, who } = value as { text?: unknown; who?: unknown };
     return typeof config === "string" && typeof who === "string"

@@ -1,6 +1,7 @@
 // Is a report as it was signed? Works from the file and one public key, and tells what was changed.
 
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { parseJson } from "#hal/json.ts";
 import type { Report } from "./document.ts";
 import { embeddedDocument, htmlOf } from "./html.ts";
 import { keyIdOf, reportFile, type SealedReport, statementOf } from "./statement.ts";
@@ -59,7 +60,7 @@ const members = ["schema", "about", "chain", "subjects", "changes", "breaks", "s
 /** Only so much of its shape as the checks below lean on: the digests vouch for the rest. */
 function parsed(json: string): SealedReport | undefined {
   try {
-    const value: unknown = JSON.parse(json);
+    const value: unknown = parseJson(json);
     if (!isRecord(value) || Object.keys(value).join() !== members.join()) return undefined;
     const { schema, about, subjects, seal } = value;
     if (schema !== "linkseal.report/1" || !isRecord(about) || !isRecord(seal)) return undefined;

@@ -279,7 +279,7 @@ export function monitored({ estate, ports }: Facts): Outcome {
   const { alerts, circuits } = estate.lists;
   if (circuits.kind === "unread") return overAll(circuits, "circuit", () => proven());
   if (alerts.kind === "unread") return overAll(alerts, "alert rule", () => proven());
-  const ids = [...ports, ...circuits.items.map(({ id }) => String(id))];
+  const ids = [...ports, ...circuits.items.map((circuit) => textAt(circuit, "id") ?? "no id")];
   if (ids.length === 0) return unverifiable("no port is in the config", "linkseal apply");
   return together(
     ids.map((id) => {

@@ -1,6 +1,7 @@
 // Microsoft's Zero Trust recommendations on encrypting network communication, each held against
 // what can be seen: proven, failed, or not verifiable with the reason.
 
+import { fromOutside } from "#hal/outside.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { linkId } from "../desired.ts";
@@ -29,7 +30,7 @@ import {
 } from "./edge-checks.ts";
 import { blindEstate, readEstate } from "./estate.ts";
 import { appGatewayWaf, frontDoorWaf } from "./firewall-checks.ts";
-import type { Outcome } from "./outcome.ts";
+import { type Outcome, unverifiable } from "./outcome.ts";
 
 interface Row {
   readonly id: string;
@@ -196,7 +197,10 @@ export async function makeScorecard(
   signal: AbortSignal,
 ): Promise<Scorecard> {
   const facts = await factsOf(agent, signal);
-  const rows = scorecardRows.map(({ check, ...row }) => ({ ...row, ...check(facts) }));
+  const rows = scorecardRows.map(({ check, ...row }) => ({
+    ...row,
+    ...fromOutside(() => check(facts), unreadable),
+  }));
   const count = (verdict: Outcome["verdict"]): number =>
     rows.filter((row) => row.verdict === verdict).length;
   return {
@@ -212,6 +216,11 @@ export async function makeScorecard(
     },
     rows,
   };
+}
+
+/** Whatever Azure answers, the other rows stay what they are. */
+function unreadable(): Outcome {
+  return unverifiable("what Azure answers here is not understood", "linkseal doctor --bundle");
 }
 
 async function factsOf(agent: Agent, signal: AbortSignal): Promise<ScorecardFacts> {

@@ -1,6 +1,8 @@
 // The JSON that EOS prints, read with suspicion: a field of another type is not there, and a list
 // has a bound.
 
+import { parseJson } from "#hal/json.ts";
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 const rowsMax = 100_000;
@@ -13,7 +15,7 @@ export function fieldsOf(value: unknown): Fields | undefined {
 
 export function parse(text: string): Fields | undefined {
   try {
-    return fieldsOf(JSON.parse(text));
+    return fieldsOf(parseJson(text));
   } catch {
     return undefined;
   }

@@ -2,6 +2,7 @@
 // done.
 
 import { type Effect, isErrorCode, LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
 import { field, Malformed, oneOf, recordOf, sentence } from "./shape.ts";
@@ -68,7 +69,7 @@ export function parsed<T>(body: Uint8Array, read: (value: unknown) => T, questio
 // The parser's own message quotes the text, which may be anything: it is dropped.
 function jsonOf(body: Uint8Array): unknown {
   try {
-    return JSON.parse(strictUtf8.decode(body));
+    return parseJson(strictUtf8.decode(body));
   } catch {
     throw new Malformed("JSON");
   }

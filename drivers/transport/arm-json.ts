@@ -1,5 +1,7 @@
 // JSON that goes back as it came: numbers keep their digits, unknown properties their place.
 
+import { boundedJson } from "#hal/json.ts";
+
 /** A number as it was written; V8 serialises it verbatim. */
 interface RawNumber {
   readonly rawJSON: string;
@@ -17,9 +19,9 @@ interface SourceJson {
 
 const sourceJson = JSON as unknown as SourceJson;
 
-/** Throws SyntaxError on anything that is not JSON. */
-export function parseFaithful(text: string): unknown {
-  return sourceJson.parse(text, (_key, value, { source }) =>
+/** Throws SyntaxError, and nothing else, on what is no JSON, too long or nested too deeply. */
+export function parseFaithful(text: string, charactersMax?: number): unknown {
+  return sourceJson.parse(boundedJson(text, charactersMax), (_key, value, { source }) =>
     typeof value === "number" && source !== undefined ? sourceJson.rawJSON(source) : value,
   );
 }

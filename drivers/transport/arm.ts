@@ -61,6 +61,7 @@ interface Answered {
 const documentBytesMax = 1_000_000;
 /** Shorter than a look, and together shorter than the time in which a lost write may land. */
 const exchangeMsMax = { GET: 8_000, PUT: 30_000 } as const;
+const isPath = /^\/[\x21-\x7e]+$/;
 /** Signed ones that carry a certificate have some 4,000 characters. */
 const operationLengthMax = 12_000;
 
@@ -136,7 +137,7 @@ export class Arm {
     const { origin } = this.#parts;
     const path = url.slice(origin.length);
     const known = url.startsWith(`${origin}/`) && path.length <= operationLengthMax;
-    if (known && /^\/[\x21-\x7e]+$/.test(path)) return path;
+    if (known && isPath.test(path)) return path;
     const text = "it took the change and names an operation at another host than was asked";
     throw problem("peer.rejected", text, { effect: "unknown", where }, "linkseal status");
   }
@@ -153,6 +154,11 @@ export class Arm {
     const { clock, dial, origin, resource, token, patience } = this.#parts;
     const { method, where } = ask;
     signal.throwIfAborted();
+    // Ids that a document names become paths: what is no path must not reach the HTTP client.
+    if (!isPath.test(ask.path)) {
+      const text = "it names a resource by what is no path; nothing was sent";
+      throw problem("peer.rejected", text, { effect: "none", where });
+    }
     const leftMs = patience.remainingMs(origin);
     if (leftMs > 0) {
       const text = `nothing is asked there for another ${seconds(leftMs)}, as it demanded`;
@@ -201,7 +207,8 @@ function withQuery(path: string, query: Readonly<Record<string, string>>): strin
 
 function documentOf({ body }: HttpReply, where: string): unknown {
   try {
-    return parseFaithful(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    return parseFaithful(text, documentBytesMax);
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
     const next = "look at what stands between here and Azure: proxies, captive portals";

@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import type { SnmpQuestion, SnmpValue } from "#hal/world.ts";
 import { runProgram } from "./exec.ts";
 
@@ -91,7 +92,7 @@ export function readReply(
 
 function jsonOf(reply: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(reply));
+    return parseJson(new TextDecoder().decode(reply));
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { routes } from "#agent/api/api.ts";
+import { routes } from "#agent/api/routes.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { Account } from "./deadly-site.ts";
 import { Emissions } from "./emissions.ts";

@@ -92,6 +92,35 @@ export const loosenedRule: Rule = {
         ),
 };
 
+/** Where a text is parsed that no stranger wrote. */
+const ownJson: ReadonlySet<string> = new Set([
+  "hal/json.ts",
+  // The page reads what its own agent sent, in a browser.
+  "agent/web/line.ts",
+  // Its only question comes from the agent that started it.
+  "drivers/transport/snmp-legacy-child.ts",
+]);
+
+/** JSON from outside has one reader, which bounds it before it is parsed. */
+export const jsonRule: Rule = {
+  name: "JSON has bounds",
+  check: (source) => {
+    const { path, code } = source;
+    if (!/^(agent|drivers|hal)\//.test(path) || ownJson.has(path)) return [];
+    const copies = (line: number): boolean =>
+      code.some(
+        (token, at) =>
+          token.line === line &&
+          token.text === "parse" &&
+          code[at + 2]?.text === "JSON" &&
+          code[at + 4]?.text === "stringify",
+      );
+    return findSequence(source, "JSON . parse", "JSON.parse: use parseJson of hal/json.ts").filter(
+      ({ line }) => !copies(line),
+    );
+  },
+};
+
 const chapters = ["it", "test", "describe"];
 const unrun = ["skip", "only", "todo", "fails", "skipIf", "runIf"];
 const replaced = ["mock", "doMock", "hoisted", "useFakeTimers", "stubGlobal", "spyOn"];

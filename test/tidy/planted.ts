@@ -111,6 +111,11 @@ const names: readonly Planted[] = [
   planted("identity checks", "agent/host/host.ts", "connect({ rejectUnauthorized: true });"),
   planted("identity checks", "test/unit/tls.test.ts", "connect({ rejectUnauthorized: false });"),
   planted("identity checks", "agent/host/host.ts", "ssh({ hostVerifier: () => true });", 1),
+  planted("JSON has bounds", "drivers/transport/arm.ts", "\nconst x = JSON.parse(text);", 2),
+  planted("JSON has bounds", "agent/plan.ts", "const x = JSON.parse(copy(JSON.stringify(y)));", 1),
+  planted("JSON has bounds", "agent/plan.ts", "const x = JSON.parse(JSON.stringify(y));"),
+  planted("JSON has bounds", "hal/json.ts", "return JSON.parse(text);"),
+  planted("JSON has bounds", "sim/azure/http.ts", "const x = JSON.parse(text);"),
   planted("patterns match", "test/unit/a.test.ts", "expect(x).toMatchObject({ text: /y/ });", 1),
   planted(
     "patterns match",

@@ -2,7 +2,7 @@
 
 import { importRule } from "./imports.ts";
 import { lockRule, manifestRule } from "./manifest.ts";
-import { loosenedRule, patternRule, testRule, worldRule } from "./names.ts";
+import { jsonRule, loosenedRule, patternRule, testRule, worldRule } from "./names.ts";
 import { secretRule } from "./secrets.ts";
 import {
   awaitRule,
@@ -21,6 +21,7 @@ export const rules: readonly Rule[] = [
   importRule,
   worldRule,
   loosenedRule,
+  jsonRule,
   testRule,
   patternRule,
   functionRule,

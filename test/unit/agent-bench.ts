@@ -1,7 +1,8 @@
 // One agent on a simulated site under virtual time, and what a person does around it.
 
 import type { Agent, ApplyAnswer } from "#agent/agent.ts";
-import { type ApiReply, answer, type SocketRole } from "#agent/api/api.ts";
+import { type ApiReply, answer } from "#agent/api/api.ts";
+import type { SocketRole } from "#agent/api/route.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";

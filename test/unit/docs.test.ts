@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { routes } from "#agent/api/api.ts";
+import { routes } from "#agent/api/routes.ts";
 import { buildProgram, everyCommand } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { generatedDocs } from "../generated-docs.ts";

@@ -178,9 +178,9 @@ describe("several documents in one answer", () => {
       expect(outcome(() => documentsIn(huge, 1))).toBe("device.unparsed");
     }
     const deep = (name: string) => `{"${name}":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
-    expect(outcome(() => documentsIn(bytes(deep("a")), 1))).toBe("read");
-    // A counter may hide in it, which only a walk to its bottom would tell.
-    expect(outcome(() => documentsIn(bytes(deep("#")), 1))).toBe("device.unparsed");
+    for (const name of ["a", "#"]) {
+      expect(outcome(() => documentsIn(bytes(deep(name)), 1))).toBe("device.unparsed");
+    }
     expect(performance.now() - start).toBeLessThan(10_000);
   });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeJson, encodeJson } from "#hal/json.ts";
+import { parseFaithful } from "#drivers/transport/arm-json.ts";
+import { decodeJson, encodeJson, jsonDepthMax, parseJson } from "#hal/json.ts";
 import { effort } from "../effort.ts";
 
 describe("JSON with counters", () => {
@@ -53,5 +54,51 @@ describe("JSON with counters", () => {
       }),
       { numRuns: effort(300, 100_000) },
     );
+  });
+});
+
+describe("JSON from outside", () => {
+  const readers = { parseJson, decodeJson, parseFaithful };
+  const nested = (open: string, close: string, depth: number): string =>
+    `${open.repeat(depth)}1${close.repeat(depth)}`;
+
+  describe.each(Object.entries(readers))("by %s", (_name, read) => {
+    it.each([
+      ["lists", "[", "]"],
+      ["objects", '{"a":', "}"],
+      ["planted prototypes", '{"__proto__":', "}"],
+      ["escaped names", '{"\\u0061":', "}"],
+      ["counters", '{"#":', "}"],
+    ])("nested %s are read to a depth, and refused beyond as no JSON is", (_what, open, close) => {
+      expect(() => read(nested(open, close, jsonDepthMax))).not.toThrow();
+      for (const depth of [jsonDepthMax + 1, 20_000]) {
+        expect(() => read(nested(open, close, depth))).toThrow(SyntaxError);
+      }
+    });
+
+    it("brackets inside a string are text", () => {
+      for (const text of [
+        "[".repeat(100),
+        '"['.repeat(100),
+        '\\"{'.repeat(100),
+        "\\".repeat(101),
+      ]) {
+        expect(read(JSON.stringify({ text }))).toEqual({ text });
+      }
+    });
+
+    it("brackets beside each other are not nested", () => {
+      const flat = `[${'[],{"a":[]},'.repeat(1_000)}0]`;
+      expect(read(flat)).toHaveLength(2_001);
+    });
+
+    it("is no longer than its reader takes", () => {
+      expect(() => read('"aaa"', 4)).toThrow(SyntaxError);
+      expect(read('"aaa"', 5)).toBe("aaa");
+    });
+
+    it.each(['"', '"\\', '{"a', "[[[", "]]]", '["]"', "\\"])("%j is no JSON", (text) => {
+      expect(() => read(text)).toThrow(SyntaxError);
+    });
   });
 });

@@ -3,6 +3,7 @@
 
 import type { Effect } from "#hal/error.ts";
 import { isErrorCode, LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import type {
   CipherSuite,
   KeySlot,
@@ -165,7 +166,7 @@ export class MkaClient {
 // The parser's own message quotes the text, which may be anything: it is dropped.
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     throw new Malformed("json");
   }

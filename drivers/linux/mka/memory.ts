@@ -1,7 +1,7 @@
 // What one MKA process leaves to the next, as octets: ICKs and KEKs raw behind the rest, never a
 // CAK and never a SAK.
 
-import { encodeJson } from "#hal/json.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
@@ -63,7 +63,7 @@ function read(octets: Uint8Array, wall: WallTime, keys: Secret[]): MkaMemory {
   const length = new DataView(buffer, byteOffset, byteLength).getUint32(0);
   if (length > byteLength - 4) throw new Malformed("length");
   const text = new TextDecoder().decode(octets.subarray(4, 4 + length));
-  const told = recordOf(JSON.parse(text), "memory");
+  const told = recordOf(parseJson(text), "memory");
   if (field(told, "version") !== version) throw new Malformed("version");
   // The time in which nobody was there; a clock that was set back tells of none.
   const goneMs = Math.max(0, wall - number(told, "wall"));

@@ -2,6 +2,7 @@
 // there is bound to the SecY and gone with it, so that the block closes by itself.
 
 import { LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import type { BackedPrefix, PortName } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
@@ -37,7 +38,7 @@ export async function readBackings(disk: Disk, log: Log): Promise<readonly Backi
   const octets = await disk.read(backingName);
   if (octets === undefined) return [];
   try {
-    const kept = recordOf(JSON.parse(new TextDecoder().decode(octets)), backingName);
+    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), backingName);
     return list(kept, "prefixes", prefixesMax, readBacking);
   } catch (error) {
     if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;

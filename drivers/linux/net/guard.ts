@@ -2,6 +2,7 @@
 // of tunnels, of charon, or of this program. They stay in the kernel until they are taken away.
 
 import { isIP } from "node:net";
+import { parseJson } from "#hal/json.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { Malformed, names, recordOf } from "../../local/shape.ts";
@@ -179,7 +180,7 @@ export async function readGuard(disk: Disk, log: Log): Promise<readonly string[]
   const octets = await disk.read(guardName);
   if (octets === undefined) return [];
   try {
-    const kept = recordOf(JSON.parse(new TextDecoder().decode(octets)), guardName);
+    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), guardName);
     return names(kept, "prefixes", prefixesMax).map(canonicalPrefix);
   } catch (error) {
     if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;

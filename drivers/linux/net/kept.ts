@@ -1,6 +1,7 @@
 // What linkseal-net must still know after a crash, since the same boot; no key is in it.
 
 import type { TransactionToken } from "#hal/device.ts";
+import { parseJson } from "#hal/json.ts";
 import type { PortName } from "#hal/model.ts";
 import type { Log, WallTime } from "#hal/world.ts";
 import {
@@ -75,7 +76,7 @@ export function afterBoot({ pending, standing: before }: Kept, bootId: string): 
 export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
   if (octets === undefined) return noneKept("");
   try {
-    const kept = recordOf(JSON.parse(new TextDecoder().decode(octets)), stateName);
+    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), stateName);
     return {
       bootId: name(kept, "bootId"),
       pending: field(kept, "pending") === undefined ? undefined : readPending(kept),

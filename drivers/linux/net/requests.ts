@@ -2,7 +2,7 @@
 
 import type { Capabilities, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { encodeJson } from "#hal/json.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
 import {
   count,
   field,
@@ -132,7 +132,7 @@ function decoded(part: string): string {
 function bodyOf(body: string): JsonObject {
   if (body === "") return {};
   try {
-    return recordOf(JSON.parse(body), "body");
+    return recordOf(parseJson(body), "body");
   } catch {
     throw new Malformed("body");
   }

@@ -2,6 +2,7 @@
 // number would begin anew with a key that has carried before (RFC 8221, 3).
 
 import { LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import type { Disk } from "#hal/world.ts";
 import { Malformed, names, recordOf } from "../../local/shape.ts";
 
@@ -20,7 +21,7 @@ export async function readRatchet(disk: Disk): Promise<ReadonlySet<string>> {
   const octets = await disk.read(ratchetName);
   if (octets === undefined) return new Set();
   try {
-    const kept = recordOf(JSON.parse(new TextDecoder().decode(octets)), ratchetName);
+    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), ratchetName);
     return new Set(names(kept, "used", spisMax));
   } catch (error) {
     if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;

@@ -1,0 +1,296 @@
+// Every verb of the two sockets. docs/protocol.md is written from this table.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Agent, ApplyAnswer } from "../agent.ts";
+import type { OperatorVerb } from "../campaign/verbs.ts";
+import { doctorReport } from "../doctor/report.ts";
+import type { Intent } from "../intent/intent.ts";
+import type { Plan } from "../plan.ts";
+import { madeReport } from "../report/made.ts";
+import { makeScorecard } from "../scorecard/scorecard.ts";
+import { campaignReport } from "./campaign-report.ts";
+import { keyReport } from "./key-report.ts";
+import {
+  anything,
+  flag,
+  maybe,
+  name,
+  names,
+  risks,
+  text,
+  urgency,
+  usage,
+  whole,
+} from "./member.ts";
+import { type Call, changes, looks, type Outcome, type Route } from "./route.ts";
+
+const eventWaitMsMax = 30_000;
+const nothing = {};
+
+/** By `METHOD /path`. */
+export const routes: Readonly<Record<string, Route>> = {
+  "GET /v1/status": looks("view", {
+    title: "The health of everything in the accepted intent (linkseal.status/1)",
+    members: nothing,
+    run: ({ agent }) => agent.status(),
+  }),
+  "GET /v1/rotation": looks("view", {
+    title: "The last campaign of each group, or of ?group=NAME (linkseal.campaign/1)",
+    members: { group: maybe.name },
+    run: ({ agent }, { group }) => campaigns(agent, group),
+  }),
+  "GET /v1/events": looks("view", {
+    title: "Events after ?after=N; waits up to ?waitMs=MS for the next one (linkseal.event/1)",
+    members: { after: maybe.whole, waitMs: maybe.whole },
+    run: (call, { after, waitMs }) => events(call, after ?? 0, waitMs ?? 0),
+  }),
+  "GET /v1/keys": looks("view", {
+    title: "Accepted keys, by link, with versions and ages, and the keys in use (linkseal.keys/1)",
+    members: nothing,
+    run: async ({ agent, now, signal }) => await keyReport(agent, now, signal),
+  }),
+  "GET /v1/psk": looks("view", {
+    title: "Keys that tunnels share: versions in use and what comes (linkseal.psks/1)",
+    members: nothing,
+    run: ({ agent }) => ({
+      schema: "linkseal.psks/1",
+      psks: agent.crew?.tunnelAuths.psks() ?? [],
+    }),
+  }),
+  "GET /v1/doctor": looks("view", {
+    title: "Both ends, the vault and the way to them against every rule (linkseal.doctor/1)",
+    members: nothing,
+    run: async ({ agent, now, signal }) => await doctorReport(agent, now, signal),
+  }),
+  "GET /v1/config": looks("view", {
+    title: "The accepted intent: number, hash, who, when and text",
+    members: nothing,
+    run: ({ agent }) => {
+      const { number, sha256, who, at, text: config } = intentOf(agent);
+      return { number, sha256, who, at, text: config };
+    },
+  }),
+  "GET /v1/config/history": looks("view", {
+    title: "Every accepted config: number, hash, who and when",
+    members: nothing,
+    run: ({ agent }) => ({ history: agent.intents.history() }),
+  }),
+  "GET /v1/config/diff": looks("view", {
+    title: "The difference from config ?number=N to the one in force",
+    members: { number: whole },
+    run: ({ agent }, { number }) => ({
+      diff: agent.intents.diff(number, intentOf(agent).number),
+    }),
+  }),
+  "GET /v1/report": looks("view", {
+    title: "Signed evidence of ?from= to ?to=, days or moments in UTC (linkseal.report/1)",
+    members: { from: maybe.name, to: maybe.name },
+    run: async ({ agent }, { from, to }) => await madeReport(agent, { from, to }),
+  }),
+  "GET /v1/report/key": looks("view", {
+    title: "The public half of the key that signs reports (linkseal.reportKey/1)",
+    members: nothing,
+    run: ({ agent }) => {
+      const { publicKey, keyId } = agent.evidence.sealer;
+      return { schema: "linkseal.reportKey/1", keyId, publicKey };
+    },
+  }),
+  "GET /v1/scorecard": looks("view", {
+    title: "Microsoft's Zero Trust recommendations, each with its evidence (linkseal.scorecard/1)",
+    members: nothing,
+    run: async ({ agent, now, signal }) => await makeScorecard(agent, now, signal),
+  }),
+  "GET /v1/journal": looks("view", {
+    title: "The journal: its state and its last records",
+    members: nothing,
+    run: ({ agent }) => ({
+      state: agent.journalState,
+      records: agent.journal.records().slice(-100),
+    }),
+  }),
+  "POST /v1/page/code": looks("view", {
+    title: "A code that opens the status page once, and where that is (linkseal.page-code/1)",
+    members: nothing,
+    run: ({ agent }) => {
+      if (agent.door === undefined) throw noPage();
+      return { schema: "linkseal.page-code/1", url: agent.door.url, ...agent.door.code() };
+    },
+  }),
+  "POST /v1/journal/accept-loss": changes({
+    title: "Starts a new chain after a damaged journal; says what was dropped",
+    members: nothing,
+    about: () => "journal",
+    run: async ({ agent, who }) => {
+      await agent.journal.acceptLoss(who);
+      return { state: agent.journalState };
+    },
+  }),
+  "POST /v1/plan": looks("admin", {
+    title:
+      "What a config {text, file} would change at both ends (linkseal.plan/1), from a fresh look",
+    members: { text: maybe.text, file: maybe.name },
+    // Without a text, the intent in force is planned again.
+    run: async ({ agent, signal }, asked) =>
+      await agent.plan(asked.text ?? intentOf(agent).text, asked.file ?? "config", signal),
+  }),
+  "POST /v1/apply": changes({
+    title: "Makes {text, file, shown?, queue} the accepted intent",
+    members: { text, file: name, shown: anything, queue: flag },
+    about: ({ file }) => file,
+    outcome: applyOutcome,
+    run: async ({ agent, who, signal }, asked) => {
+      const { shown, ...rest } = asked;
+      const agreed = shown === undefined ? {} : { shown: shown as Plan };
+      return await agent.apply({ ...rest, who, ...agreed }, signal);
+    },
+  }),
+  "POST /v1/config/rollback": changes({
+    title: "Accepts the text of config {number} again, as a new number, with present keys",
+    members: { number: whole },
+    about: ({ number }) => `config ${number}`,
+    outcome: applyOutcome,
+    run: async ({ agent, who, signal }, { number }) => {
+      const config = agent.intents.text(number);
+      if (config === undefined) throw missing("there is no config of that number");
+      return await agent.apply({ text: config, file: "history", who, queue: false }, signal);
+    },
+  }),
+  "POST /v1/enrol": changes({
+    title: "Begins the enrolment of {target} (group or group/link) with accepted {risks}",
+    members: { target: name, risks },
+    about: ({ target }) => target,
+    run: async ({ agent, who, signal }, { target, risks: accepted }) =>
+      campaignReport(agent, await agent.orders.enrol(target, { by: who, risks: accepted }, signal)),
+  }),
+  "POST /v1/adopt": changes({
+    title: "Takes {target}, protected by hand, into the intent, with {risks}; writes to no device",
+    members: { target: name, risks: names },
+    about: ({ target }) => target,
+    run: async ({ agent, signal }, asked) => ({
+      adopted: await agent.orders.adopt(asked.target, asked.risks, signal),
+    }),
+  }),
+  "POST /v1/rotation/proceed": campaignVerb("proceed", "Says that the far end may be changed now"),
+  "POST /v1/rotation/revert": campaignVerb("revert", "Takes a parked campaign back to the old key"),
+  "POST /v1/rotation/resume": campaignVerb("resume", "Lets a held campaign go on"),
+  "POST /v1/rotation/abandon": campaignVerb("abandon", "Ends a campaign whose link carries"),
+  "POST /v1/rotate": changes({
+    title:
+      "Begins the rotation of {target} (group or group/link), with accepted {risks}, {urgency}",
+    members: { target: name, risks, urgency },
+    about: ({ target }) => target,
+    run: async ({ agent, who, signal }, { target, ...asked }) =>
+      campaignReport(agent, await agent.orders.rotate(target, { by: who, ...asked }, signal)),
+  }),
+  "POST /v1/rotate/plan": looks("admin", {
+    title:
+      "What the rotation of {target} would do, with {risks}, {urgency}; a note with a code " +
+      "would keep it from beginning (linkseal.plan/1)",
+    members: { target: name, risks, urgency },
+    run: async ({ agent, who, signal }, { target, ...asked }) =>
+      await agent.orders.previewRotation(target, { by: who, ...asked }, signal),
+  }),
+  "POST /v1/rotate/twin": looks("admin", {
+    title: "What a rehearsal of {target} has to know of this site; no key (linkseal.twin/1)",
+    members: { target: name },
+    run: ({ agent }, { target }) => agent.orders.twin(target),
+  }),
+  "POST /v1/psk/proceed": changes({
+    title: "The far end of {tunnel} has the newest key, or gets it: ours follows, by proof",
+    members: { tunnel: name },
+    about: ({ tunnel }) => tunnel,
+    run: async ({ agent, who, signal }, { tunnel }) =>
+      await agent.orders.proceedPsk(tunnel, who, signal),
+  }),
+  "POST /v1/drain": changes({
+    title: "Moves the traffic of {link}, a link or tunnel, to its siblings until it is undrained",
+    members: { link: name },
+    about: ({ link }) => link,
+    run: async ({ agent, who, signal }, { link }) => {
+      await agent.orders.drain(link, who, signal);
+      return { drained: link };
+    },
+  }),
+  "POST /v1/undrain": changes({
+    title: "Gives the traffic of {link} back",
+    members: { link: name },
+    about: ({ link }) => link,
+    run: async ({ agent, signal }, { link }) => {
+      await agent.orders.undrain(link, signal);
+      return { undrained: link };
+    },
+  }),
+  "POST /v1/retire": changes({
+    title: "Forgets the link {name}; both ends stay as they are",
+    members: { name },
+    about: (asked) => asked.name,
+    run: async ({ agent }, asked) => {
+      await agent.orders.retireLink(asked.name);
+      return { retired: asked.name };
+    },
+  }),
+};
+
+/** An `apply` may be answered without being done. */
+function applyOutcome({ kind }: ApplyAnswer): Outcome {
+  switch (kind) {
+    case "accepted":
+    case "queued":
+      return { effect: "applied", text: kind };
+    case "refused":
+    case "changed":
+    case "busy":
+      return { effect: "none", text: kind };
+  }
+}
+
+function campaignVerb(verb: OperatorVerb, title: string): Route {
+  return changes({
+    title: `${title} ({group}, and {done} if the far end was changed already)`,
+    members: { group: name, done: flag },
+    about: ({ group }) => group,
+    run: async ({ agent, who }, { group, done: farEndDone }) =>
+      campaignReport(agent, await agent.orders.rotation({ verb, farEndDone }, group, who)),
+  });
+}
+
+async function events(
+  { agent: { events: ring }, sleep, signal }: Call,
+  after: number,
+  waitAtMost: number,
+): Promise<unknown> {
+  const waitMs = Math.min(waitAtMost, eventWaitMsMax);
+  if (ring.after(after).length === 0 && waitMs > 0) {
+    const arrived = new AbortController();
+    const stop = ring.listen(() => arrived.abort());
+    await sleep(waitMs, AbortSignal.any([arrived.signal, signal]))
+      // Both ends of the wait are answers: an event came, or none did.
+      .catch(() => undefined);
+    stop();
+  }
+  return { events: ring.after(after) };
+}
+
+function campaigns(agent: Agent, group: string | undefined): unknown {
+  const all = Object.values(agent.memory.campaigns);
+  const wanted = group === undefined ? all : all.filter((campaign) => campaign.group === group);
+  return { campaigns: wanted.map((campaign) => campaignReport(agent, campaign)) };
+}
+
+function intentOf(agent: Agent): Intent {
+  const { intent, intentDamage } = agent;
+  if (intent !== undefined) return intent;
+  throw intentDamage ?? missing("no config has been accepted yet");
+}
+
+function missing(what: string): LinksealError {
+  return usage(what, "linkseal apply FILE");
+}
+
+function noPage(): LinksealError {
+  return new LinksealError("usage", "the status page is not served", {
+    effect: "none",
+    where: "serve.page",
+    next: "set serve.page, linkseal apply FILE; if it is set, the log of the agent says why",
+  });
+}

@@ -1,0 +1,94 @@
+// Evidence of a change beside thousands of refused requests, by a real agent on a real disk.
+
+import { request } from "node:http";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { expect, it } from "vitest";
+import type { Status } from "#agent/health/status.ts";
+import type { SealedReport } from "#agent/report/statement.ts";
+import { Stage } from "./stage.ts";
+
+const link = "erd-demo/primary";
+const refusals = 6_000;
+const clients = 24;
+
+/** One request; its HTTP status. */
+function post(socketPath: string, path: string, body: object): Promise<number> {
+  const text = JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const headers = { "content-length": Buffer.byteLength(text) };
+    const call = request({ socketPath, path, method: "POST", headers, agent: false }, (reply) => {
+      reply.resume().once("end", () => resolve(reply.statusCode ?? 0));
+    });
+    call.once("error", reject).end(text);
+  });
+}
+
+it("a drain and an undrain beside six thousand refused requests are both in the signed report", {
+  timeout: 120_000,
+}, async () => {
+  const setting = { seed: "refusals", start: "protected", speed: 20, fate: undefined } as const;
+  await using stage = await Stage.open(setting);
+  const life = await stage.live();
+  await stage.apply();
+  const isProtected = async (): Promise<boolean> => {
+    const { verdict } = await stage.view<Status>("/v1/status");
+    return verdict === "protected";
+  };
+  while (!life.dead && !(await stage.view<Status>("/v1/status")).groups.length) await rest(50);
+  await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
+  while (!life.dead && !(await isProtected())) await rest(50);
+
+  const socket = join(stage.folder, "run/admin.sock");
+  const statuses = new Map<number, number>();
+  let sent = 0;
+  let isChanged = false;
+  const flood = async (): Promise<void> => {
+    while (sent < refusals || !isChanged) {
+      sent += 1;
+      const status = await post(socket, "/v1/retire", { name: "yyy" });
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  };
+  // On a busy machine a gate may ask for a fresher look first.
+  const done = async (verb: string): Promise<void> => {
+    while (!life.dead && (await post(socket, `/v1/${verb}`, { link })) !== 200) await rest(20);
+  };
+  const change = async (): Promise<void> => {
+    while (sent < refusals / 4) await rest(5);
+    await done("drain");
+    while (sent < refusals / 2) await rest(5);
+    await done("undrain");
+    isChanged = true;
+  };
+  await Promise.all([change(), ...Array.from({ length: clients }, flood)]);
+  expect([...statuses]).toEqual([[400, sent]]);
+
+  const changes = async (): Promise<readonly string[]> => {
+    const path = "/v1/report?from=2026-01-01&to=2100-01-01";
+    const report = await stage.view<SealedReport>(path).catch(() => undefined);
+    return (report?.changes ?? []).map(
+      ({ what, about, who, text }) => `${what} | ${about} | ${who} | ${text}`,
+    );
+  };
+  // Behind a change that comes last, all before it are in the log, or lost.
+  await stage.apply();
+  let told = await changes();
+  while (!life.dead && !told.some((line) => line.startsWith("intent | intent 2"))) {
+    await rest(50);
+    told = await changes();
+  }
+  expect(told).toContain(`asked | ${link} | admin socket | drain: done`);
+  expect(told).toContain(`asked | ${link} | admin socket | undrain: done`);
+  // The count follows its minute, on the site's clock.
+  const counted = (): number =>
+    told
+      .map((line) => /retire: refused: usage(?: \((\d+)\))?/.exec(line))
+      .reduce((sum, found) => sum + (found === null ? 0 : Number(found[1] ?? 1)), 0);
+  while (!life.dead && counted() < sent) {
+    await rest(100);
+    told = await changes();
+  }
+  expect(counted()).toBe(sent);
+  expect(life.dead).toBe(false);
+});
