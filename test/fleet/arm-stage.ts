@@ -135,9 +135,9 @@ export class ArmStage {
     const agent = new Agent({
       ...{ world, drivers, ...records, mind: soundMind },
       vault: () => simVault(world.dial, address),
-      peerPort: ({ groups }, link, operation) => {
+      peerPort: ({ groups, rotation: { putGraceMs } }, link, operation) => {
         const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
-        return far.peer({ resource, link: link.azureLink, operation });
+        return far.peer({ resource, link: link.azureLink, operation, putGraceMs });
       },
     });
     this.#agent = agent;
