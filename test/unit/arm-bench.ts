@@ -134,7 +134,11 @@ export function documented(
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";
-  return { peer: far.peer({ resource, link, operation: () => undefined, putGraceMs }), written, paths };
+  return {
+    peer: far.peer({ resource, link, operation: () => undefined, putGraceMs }),
+    written,
+    paths,
+  };
 }
 
 export interface ArmSetting {

@@ -61,34 +61,33 @@ function settledAt(all: readonly Read[]): number {
 }
 
 describe.each(refusals)("an operation that is answered with %d %s", (...refusal) => {
-  it.each([
-    "from the first poll on",
-    "in the middle",
-    "after the effect",
-  ] as const)("%s never blinds the look at the far end", async (when) => {
-    const bench = armBench();
-    const want = bench.newWant("link1");
-    const { clock, msees } = bench.site;
-    const [msee] = msees.values();
-    const middle = clock.now() + 15 * second;
-    refuse(bench, refusal, () => {
-      if (when === "from the first poll on") return true;
-      if (when === "in the middle") return clock.now() >= middle;
-      return msee?.hardwareKey("link1") === want.key.ckn;
-    });
-    await bench.put("link1", want);
-    const all = await reads(bench, bench.peer("link1"), putGraceMs + 2 * restMs);
-    const last = all.at(-1)?.state;
-    expect([last?.provisioning, last?.pointsAt?.cakSecretId]).toEqual([
-      "settled",
-      want.key.cakSecretId,
-    ]);
-    expect(settledAt(all)).toBeLessThanOrEqual(putGraceMs + restMs + 5 * second);
-    const [status] = refusal;
-    const isRefused = status === 403 || status === 401;
-    expect(last?.details?.unfollowed !== undefined).toBe(isRefused);
-    expect(msee?.hardwareKey("link1")).toBe(want.key.ckn);
-  });
+  it.each(["from the first poll on", "in the middle", "after the effect"] as const)(
+    "%s never blinds the look at the far end",
+    async (when) => {
+      const bench = armBench();
+      const want = bench.newWant("link1");
+      const { clock, msees } = bench.site;
+      const [msee] = msees.values();
+      const middle = clock.now() + 15 * second;
+      refuse(bench, refusal, () => {
+        if (when === "from the first poll on") return true;
+        if (when === "in the middle") return clock.now() >= middle;
+        return msee?.hardwareKey("link1") === want.key.ckn;
+      });
+      await bench.put("link1", want);
+      const all = await reads(bench, bench.peer("link1"), putGraceMs + 2 * restMs);
+      const last = all.at(-1)?.state;
+      expect([last?.provisioning, last?.pointsAt?.cakSecretId]).toEqual([
+        "settled",
+        want.key.cakSecretId,
+      ]);
+      expect(settledAt(all)).toBeLessThanOrEqual(putGraceMs + restMs + 5 * second);
+      const [status] = refusal;
+      const isRefused = status === 403 || status === 401;
+      expect(last?.details?.unfollowed !== undefined).toBe(isRefused);
+      expect(msee?.hardwareKey("link1")).toBe(want.key.ckn);
+    },
+  );
 
   it("counts as under way for its grace, whatever the document says", async () => {
     const bench = armBench();
