@@ -162,7 +162,9 @@ function partedAs(campaign: Campaign, port: PortFacts, far: FarEnd): Verdict | u
   const why = `the far end is set to the ${far} version and the router holds ${held}`;
   const { group, state, kind } = campaign;
   const mayGoBack = kind !== "enrol" && keys !== "new";
-  const ways = mayGoBack ? "resume brings both to the new one, revert to the old" : "resume goes on";
+  const ways = mayGoBack
+    ? "resume brings both to the new one, revert to the old"
+    : "resume goes on";
   const other = mayGoBack ? `revert ${group}` : `show ${group}`;
   const next = `linkseal rotation ${state === "held" ? `resume ${group}` : other}`;
   return { kind: "refused", why: `${why}: ${ways}`, next };

@@ -22,7 +22,7 @@ import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
 import { driftFindings, sidesOf } from "../doctor/rules.ts";
 import type { EventRest, EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
-import { drainOf } from "../link-view.ts";
+import { bgpOf, drainOf } from "../link-view.ts";
 import { standingOf } from "../plan.ts";
 import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
@@ -351,6 +351,7 @@ export class Judge {
       device: this.#contact(crew, link.device),
       probe: crew.lookout.view(link).probe,
       peer: crew.lookout.peer(link),
+      bgp: bgpOf(crew.lookout.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
       causes: this.#causes(crew, group),
     });

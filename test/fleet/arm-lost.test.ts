@@ -109,16 +109,13 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
       .map((when) => [status, code, when] as const),
   );
 
-  it.each(pairs)(
-    "by %d %s %s",
-    async (status, code, when) => {
-      const told = await run(wish, (stage) => refuse(stage, [status, code], when));
-      expectWhole(told, wish);
-      told.darkMs.forEach((ms, index) => {
-        expect(ms).toBeLessThanOrEqual((clean.darkMs[index] ?? 0) + statedMs);
-      });
-    },
-  );
+  it.each(pairs)("by %d %s %s", async (status, code, when) => {
+    const told = await run(wish, (stage) => refuse(stage, [status, code], when));
+    expectWhole(told, wish);
+    told.darkMs.forEach((ms, index) => {
+      expect(ms).toBeLessThanOrEqual((clean.darkMs[index] ?? 0) + statedMs);
+    });
+  });
 
   it("ends the same where the agent is killed after its first write, and restarted", async () => {
     const stage = new ArmStage({
@@ -144,7 +141,10 @@ describe("a campaign that is held while Azure neither shows the operation nor en
   const short = (config: string): string => longGrace(config).replace("farEnd: 5m", "farEnd: 2m");
 
   async function held(wish: Wish): Promise<ArmStage> {
-    const stage = new ArmStage({ overlap: wish === "enrol" ? "keychain" : "fallback", edit: short });
+    const stage = new ArmStage({
+      overlap: wish === "enrol" ? "keychain" : "fallback",
+      edit: short,
+    });
     await stage.live(undefined);
     if (wish !== "enrol") await stage.until(() => stage.isOver());
     refuse(stage, [403, "AuthorizationFailed"], "from the first poll on");
@@ -209,6 +209,11 @@ describe("a campaign that is held while Azure neither shows the operation nor en
     await stage.until(isKeyed, 20 * minute);
     // BGP outlives the link by its hold time.
     await stage.site.clock.runFor(5 * minute);
+    const [health] = stage.status().groups[0]?.links ?? [];
+    expect([health?.verdict, health?.reasons[0]?.text]).toEqual([
+      "down",
+      expect.stringMatching(/has no MACsec, and the far end .* no frame passes/),
+    ]);
     expect(await said(stage, "abandon")).toContain("the link does not carry");
     expect(await said(stage, "resume")).toBe("resume");
     await stage.until(() => stage.isOver(), 60 * minute);
