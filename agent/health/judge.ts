@@ -224,13 +224,19 @@ export class Judge {
   /** Where a person answers for the far end, unseen by a named risk, its silence is no news. */
   #unreadWarnings(crew: Crew, link: DesiredLink): Raised[] {
     const failure = crew.lookout.peerFailure(link);
+    const unfollowed = crew.lookout.peer(link)?.state.details?.unfollowed;
+    const within = [link.group];
+    if (failure === undefined && unfollowed !== undefined) {
+      const { text, next } = unfollowed;
+      return [{ ...raise("far-end-unfollowed", linkId(link), text), next, within }];
+    }
     const { desired } = crew.intent;
     const wall = this.#parts.world.clock.wall();
     const isMeant =
       desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", wall);
     if (failure === undefined || isMeant) return [];
     const { text, next } = failure;
-    return [{ ...raise("far-end-unreadable", linkId(link), text), next, within: [link.group] }];
+    return [{ ...raise("far-end-unreadable", linkId(link), text), next, within }];
   }
 
   /** What the far end has against a change, while somebody wants one. */

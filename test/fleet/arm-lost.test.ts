@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
 import { watchDark } from "#sim/dark.ts";
+import { cloudFaults, strikeFault } from "#sim/faults.ts";
 import type { Overlap } from "#sim/site-plan.ts";
 import { text } from "../unit/arm-bench.ts";
 import { settled } from "../unit/site-bench.ts";
@@ -134,6 +135,29 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
     await stage.live(undefined);
     await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);
     expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, wish);
+  });
+});
+
+describe("an operator who plays it with", () => {
+  it.each([
+    ["operation-refused", "Microsoft.Network/locations/operations/read"],
+    ["operation-lost", undefined],
+  ])("%s has both links enrolled, and reads which right is missing", async (name, right) => {
+    const stage = new ArmStage({ edit: longGrace });
+    const fault = cloudFaults.find((each) => each.name === name);
+    const [link] = stage.site.links;
+    if (fault === undefined || link === undefined) throw new RangeError(name);
+    const heal = strikeFault(stage.site, fault, link);
+    await stage.live(undefined);
+    const warned = (): string | undefined =>
+      stage.status().warnings.find(({ code }) => code === "far-end-unfollowed")?.next;
+    await stage.until(() => stage.puts().length === 2);
+    expect(warned()).toEqual(right === undefined ? undefined : expect.stringContaining(right));
+    await stage.until(() => stage.campaign === "done");
+    heal();
+    await stage.until(() => stage.isOver() && stage.status().warnings.length === 0);
+    expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, "enrol");
+    expect(stage.status().warnings).toEqual([]);
   });
 });
 
