@@ -130,6 +130,7 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
     await begin(stage, wish);
     await stage.until(() => stage.puts().length > before);
     await stage.site.clock.runFor(20 * second);
+    expect(stage.campaign).toBe("switching");
     first.kill();
     await stage.site.clock.runFor(3 * second);
     await stage.live(undefined);
