@@ -108,9 +108,9 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   ),
   "far-end-unfollowed": body(
     "Azure took a change of the far end and refuses to show this identity how its operation " +
-      "ends. The campaign goes on by the document of the port instead: `rotation.putGrace` after " +
-      "the write, once two reads half a minute apart agree. A link whose router waits for its far " +
-      "end may be dark for that much longer.",
+      "ends. The campaign goes on by the document of the port instead: `rotation.putGrace` " +
+      "after the write, once two reads half a minute apart agree. A link whose router waits for " +
+      "its far end may be dark for that much longer.",
     "Give the right that the text names by a role at the resource group: a role on the port " +
       "alone does not reach operations.",
     "Links at rest are not touched by it. The warning ends once Azure shows the operation.",

@@ -159,7 +159,7 @@ describe("the document of a lost operation", () => {
 });
 
 describe("a poll that is refused", () => {
-  it("names the missing right and where to give it, and not the rights that are there", async () => {
+  it("names the missing right and where to give it, and no right that is there", async () => {
     const bench = armBench();
     refuse(bench, [403, "AuthorizationFailed"]);
     await bench.put("link1", bench.newWant("link1"));
@@ -176,7 +176,7 @@ describe("a poll that is refused", () => {
     });
   });
 
-  it("for a token that has expired is asked again with a new one, and followed to its end", async () => {
+  it("for a token that has expired is asked again, and followed to its end", async () => {
     const bench = armBench();
     const { clock } = bench.site;
     const tokens = new Set<string>();
@@ -210,7 +210,7 @@ describe("a poll that is refused", () => {
     expect([provisioning, details?.unfollowed]).toEqual(["settled", undefined]);
   });
 
-  it("of an operation that Azure forgot is not repeated once the document has decided", async () => {
+  it("of an operation that Azure forgot ends once the document has decided", async () => {
     const bench = armBench();
     refuse(bench, [404, "ResourceNotFound"]);
     await bench.put("link1", bench.newWant("link1"));

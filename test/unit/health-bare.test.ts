@@ -58,7 +58,8 @@ describe("a dark link is never called in the clear", () => {
         "session of the link is up",
     ]);
     expect(saidOf(bare(), keyed)).toEqual([
-      "HERE has no MACsec, and FAR has it on with erd-demo-1-cak/v1: nothing shows that frames pass",
+      "HERE has no MACsec, and FAR has it on with erd-demo-1-cak/v1: nothing shows that frames " +
+        "pass",
     ]);
     expect(saidOf(bare(), { ...off, bgp: "down" })).toEqual([
       "HERE has no MACsec, and nothing shows that frames pass: no BGP session of the link is up",
