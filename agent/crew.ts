@@ -15,11 +15,13 @@ import {
 } from "./campaign/begin.ts";
 import { Conductor, type Mind } from "./campaign/conductor.ts";
 import { beginEnrolment } from "./campaign/enrolment.ts";
+import { farEndOf, setTo, unseenFar } from "./campaign/facts.ts";
 import { HandDrains } from "./campaign/hand-drain.ts";
-import type { Campaign } from "./campaign/model.ts";
+import type { Campaign, CampaignLink, FarEnd } from "./campaign/model.ts";
 import { jitterMs } from "./campaign/policy.ts";
 import { previewRotation } from "./campaign/preview.ts";
 import { beginChange, beginRotation } from "./campaign/rotation.ts";
+import { settledFrom } from "./campaign/scout.ts";
 import type { Alarm } from "./campaign/sibling.ts";
 import {
   type DesiredGroup,
@@ -179,6 +181,22 @@ export class Crew {
         openCampaign(this.#parts.memory(), group.name) !== undefined &&
         group.links.some((link) => link.device === device),
     );
+  }
+
+  /** What the far end of a link of a campaign is set to, whatever became of its last change. */
+  farSetTo(campaign: Campaign, entry: CampaignLink, link: DesiredLink): FarEnd {
+    const { world, startedAt, graces } = this.#parts;
+    const { desired } = this.intent;
+    const view = this.lookout.view(link);
+    const peer = this.lookout.peerFailure(link) === undefined ? view.peer : undefined;
+    const risk = "farEndUnseen";
+    const isAccepted = campaign.risks.includes(risk) || this.#acceptsRisk(risk);
+    if (peer === undefined && desired.azure.farEnd === "manual" && isAccepted) {
+      return unseenFar(campaign, view, entry);
+    }
+    const settledAt = settledFrom({ startedAt, graces, desired }, link);
+    const far = farEndOf(peer, entry, world.clock.now(), settledAt);
+    return far === "failed" && peer !== undefined ? setTo(peer, entry) : far;
   }
 
   beginParts(): BeginParts {

@@ -44,7 +44,9 @@ export class FarWatch {
   #documentMs(link: DesiredLink): number {
     const { lookout, memory } = this.#parts;
     const isUrgent =
-      lookout.peerFailure(link) !== undefined || openCampaign(memory(), link.group) !== undefined;
+      lookout.peerFailure(link) !== undefined ||
+      lookout.peer(link)?.state.provisioning === "updating" ||
+      openCampaign(memory(), link.group) !== undefined;
     return isUrgent ? documentMs.urgent : documentMs.atRest;
   }
 

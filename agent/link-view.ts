@@ -38,6 +38,20 @@ export function bgpUp(state: DeviceState, port: PortName): boolean {
   return sessions !== undefined && sessions.length > 0 && sessions.every((session) => session.up);
 }
 
+/**
+ * Of all sessions over a port; undefined = there is none, nothing is known of them, or they were
+ * shut to move the traffic away, and so show nothing of the link.
+ */
+export function bgpOf(state: DeviceState | undefined, port: PortName): "up" | "down" | undefined {
+  const routing = state === undefined ? undefined : strongValue(state.routing);
+  const sessions = routing?.sessions.filter((session) => session.port === port) ?? [];
+  if (sessions.some((session) => session.up)) return "up";
+  const isShut = routing?.drains.some(
+    (drain) => drain.port === port && drain.means === "peeringShutdown",
+  );
+  return sessions.length === 0 || isShut === true ? undefined : "down";
+}
+
 export function drainOf(state: DeviceState, port: PortName): "on" | "off" {
   const drains = strongValue(state.routing)?.drains ?? [];
   return drains.some((entry) => entry.port === port) ? "on" : "off";

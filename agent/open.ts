@@ -58,13 +58,13 @@ export async function openAgent(
     drivers,
     vault: ({ azure }) =>
       azure.cloud === "sim" ? simVault(dial, azure.vault) : cloudOf(azure).vault,
-    peerPort: ({ azure, groups }, link, operation) => {
+    peerPort: ({ azure, groups, rotation: { putGraceMs } }, link, operation) => {
       const group = groups.find((each) => each.name === link.group);
       const resource = group?.expressRoutePort ?? "";
       const peer =
         azure.cloud === "sim"
           ? simPeer(dial, azure.vault, resource, link.azureLink)
-          : cloudOf(azure).peer({ resource, link: link.azureLink, operation });
+          : cloudOf(azure).peer({ resource, link: link.azureLink, operation, putGraceMs });
       return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
     },
     gateway: ({ azure }, { azureConnection }) => {

@@ -6,7 +6,7 @@ import { strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import type { Asked } from "./campaign/begin.ts";
 import { type Adoption, matchExisting } from "./campaign/enrolment.ts";
-import { farEndOf, portFacts } from "./campaign/facts.ts";
+import { portFacts } from "./campaign/facts.ts";
 import { type Campaign, type CampaignLink, entryOf } from "./campaign/model.ts";
 import { command, type Said, type Seen } from "./campaign/verbs.ts";
 import { type Crew, tunnelTurn } from "./crew.ts";
@@ -192,17 +192,20 @@ export class Orders {
       throw refusal("gate.busy", name, "no campaign runs there", "linkseal rotation show");
     const left = campaign.links.find(({ outcome }) => outcome === "abandoned");
     const entry = campaign.state === "done" && left !== undefined ? left : entryOf(campaign);
-    const seen = this.#seen(name, entry);
+    const seen = this.#seen(campaign, entry);
     const verdict = command(campaign, said, seen, this.#parts.world.clock.wall());
-    if (verdict.kind === "refused")
-      throw refusal("gate.busy", name, verdict.why, `linkseal rotation show ${name}`);
+    if (verdict.kind === "refused") {
+      const { why, next = `linkseal rotation show ${name}` } = verdict;
+      throw refusal("gate.busy", name, why, next);
+    }
     const next = { ...verdict.campaign, because: `${verdict.campaign.because} (${who})` };
     if (next.state === "done") await this.#bindLeft(next, name);
     await this.#parts.write({ kind: "campaign", campaign: next });
     return next;
   }
 
-  #seen(group: string, entry: CampaignLink): Seen {
+  #seen(campaign: Campaign, entry: CampaignLink): Seen {
+    const { group } = campaign;
     const crew = this.#parts.crew(group);
     const link = crew.link(`${group}/${entry.name}`);
     if (link === undefined) return { port: undefined, far: "unknown" };
@@ -217,13 +220,13 @@ export class Orders {
       settleMs: 0,
       now,
     } as const;
-    return { port: portFacts(view, entry, history), far: farEndOf(view.peer, entry, now, now) };
+    return { port: portFacts(view, entry, history), far: crew.farSetTo(campaign, entry, link) };
   }
 
   /** An abandoned link that both ends moved on already keeps the key that it runs on. */
   async #bindLeft(campaign: Campaign, group: string): Promise<void> {
     for (const entry of campaign.links) {
-      const { port, far } = this.#seen(group, entry);
+      const { port, far } = this.#seen(campaign, entry);
       const moved = far === "new" && port?.keys === "new" && port.carriedBy === "new";
       if (entry.outcome !== "abandoned" || entry.old === undefined || !moved) continue;
       const { key, settings } = entry.new;

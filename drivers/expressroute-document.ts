@@ -47,6 +47,18 @@ export function stateOf(document: unknown, name: AzureLink): PeerState {
   };
 }
 
+/** What both links show while nothing of the port is being changed; undefined = something is. */
+export function pictureOf(document: unknown): string | undefined {
+  const states = (["link1", "link2"] as const).map((name) => stateOf(document, name));
+  if (states.some(({ provisioning }) => provisioning === "updating")) return undefined;
+  return JSON.stringify(
+    states.map(({ pointsAt, suite, sci, admin, provisioning }) => [
+      ...[pointsAt?.cakSecretId, pointsAt?.cknSecretId],
+      ...[suite, sci, admin, provisioning],
+    ]),
+  );
+}
+
 function detailsOf(
   document: unknown,
   cipher: unknown,

@@ -16,6 +16,8 @@ interface GatewayParts {
 
 /** Where Azure names no time. */
 const pollMs = 2_000;
+/** A new operation may not be known everywhere at once. */
+const unheardMsMax = 60_000;
 
 /** Resolves once Azure calls the operation succeeded. Throws as `PeerSecret` says. */
 export async function putSharedKey(
@@ -29,6 +31,7 @@ export async function putSharedKey(
   const begun = await arm.put(`${resource}/sharedkey`, version, body, signal);
   if (begun === undefined) return;
   operations.accepted(begun);
+  const acceptedAt = clock.now();
   for (let waitMs = begun.waitMs; ; ) {
     await clock.sleep(Math.max(waitMs, pollMs), signal);
     const how = await stateOf(operations, begun.operation, where, signal);
@@ -42,8 +45,12 @@ export async function putSharedKey(
         const code = how.code === undefined ? "" : ` (${how.code})`;
         throw unsure(where, `Azure took the key, and its operation failed${code}`);
       }
-      case "over":
-        throw unsure(where, "Azure took the key, and knows nothing of its operation any more");
+      case "lost": {
+        const { refusal } = how;
+        const isNew = refusal === undefined && clock.now() - acceptedAt < unheardMsMax;
+        if (!isNew) throw unsure(where, "Azure took the key, and does not show its end", refusal);
+        waitMs = 0;
+      }
     }
   }
 }
@@ -62,12 +69,14 @@ async function stateOf(
     if (error.code === "peer.throttled" || error.code === "peer.unreachable") {
       return { kind: "running", waitMs: 0 };
     }
-    throw unsure(where, `Azure took the key, and does not tell what became of it`, error);
+    throw unsure(where, "Azure took the key, and does not show its end", error);
   }
 }
 
 function unsure(where: string, what: string, cause?: LinksealError): LinksealError {
-  const text = `${what}: the gateway may have either key`;
-  const details = { effect: "unknown", where, next: "linkseal psk show", cause } as const;
+  const why = cause === undefined ? "" : ` (${cause.message})`;
+  const text = `${what}${why}: the gateway may have either key`;
+  const next = cause?.next ?? "linkseal psk show";
+  const details = { effect: "unknown", where, next, cause } as const;
   return new LinksealError("peer.rejected", text, details);
 }

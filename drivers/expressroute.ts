@@ -4,9 +4,15 @@
 import type { PeerPort, PeerSecret, PeerSight, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
-import { type AzureLink, OddDocument, stateOf, withLink } from "./expressroute-document.ts";
+import {
+  type AzureLink,
+  OddDocument,
+  pictureOf,
+  stateOf,
+  withLink,
+} from "./expressroute-document.ts";
 import { putSharedKey } from "./expressroute-gateway.ts";
-import { Operations } from "./expressroute-operations.ts";
+import { type DocumentRead, Operations } from "./expressroute-operations.ts";
 import { sightOf } from "./expressroute-sight.ts";
 import { Arm, type ArmParts } from "./transport/arm.ts";
 import { textAt, writeFaithful } from "./transport/arm-json.ts";
@@ -17,6 +23,8 @@ export interface ExpressRouteLink {
   readonly link: AzureLink;
   /** The operation that the journal names last; undefined = none. */
   readonly operation: () => string | undefined;
+  /** How long a write whose operation Azure does not show counts as under way, at the least. */
+  readonly putGraceMs: number;
 }
 
 /** Has all of MACsec; LAGs came later. */
@@ -91,18 +99,20 @@ export class ExpressRoute {
     const { resource, link } = at;
     const version = { "api-version": versionOf(resource) };
     const document = await this.#arm.get(resource, version, signal);
-    const state = understood(resource, () => stateOf(document, link));
+    const now = this.#clock.now();
+    const look = { document, state: understood(resource, () => stateOf(document, link)) };
     const operation = at.operation();
-    if (operation === undefined) return { document, state };
+    if (operation === undefined) return look;
     const whose = this.#begun.get(operation);
-    if (whose !== undefined && whose !== resource.toLowerCase()) return { document, state };
-    return { document, state: await this.#withOperation(state, document, operation, signal) };
+    if (whose !== undefined && whose !== resource.toLowerCase()) return look;
+    const picture = understood(resource, () => pictureOf(document));
+    const read = { ...look, picture, at: now, graceMs: at.putGraceMs };
+    return { document, state: await this.#withOperation(read, operation, signal) };
   }
 
   /** A document may read "Succeeded" before its operation has even begun. */
   async #withOperation(
-    state: PeerState,
-    document: unknown,
+    { document, state, graceMs, ...read }: Look & DocumentRead & { readonly graceMs: number },
     operation: string,
     signal: AbortSignal,
   ): Promise<PeerState> {
@@ -111,8 +121,12 @@ export class ExpressRoute {
       case "running":
         return { ...state, provisioning: "updating", operation };
       case "succeeded":
-      case "over":
         return state;
+      case "lost": {
+        const seen = unfollowed(state, how.refusal);
+        if (this.#operations.isSettled(operation, read, graceMs)) return seen;
+        return { ...seen, provisioning: "updating", operation };
+      }
       case "failed": {
         const now = fingerprint(document);
         const then = this.#failed.get(operation) ?? now;
@@ -170,6 +184,14 @@ export class ExpressRoute {
 
 function versionOf(resource: string): string {
   return /\/expressRouteLags\//i.test(resource) ? lagVersion : portVersion;
+}
+
+/** The same state, and why the end of the operation is not shown to us. */
+function unfollowed(state: PeerState, refusal: LinksealError | undefined): PeerState {
+  const { details } = state;
+  if (refusal === undefined || details === undefined) return state;
+  const { message: text, next } = refusal;
+  return { ...state, details: { ...details, unfollowed: { text, next } } };
 }
 
 function fingerprint(document: unknown): string {

@@ -318,6 +318,8 @@ export interface PeerDetails {
   readonly provisioning: { readonly port: string | undefined; readonly link: string | undefined };
   /** Code of our last operation, if that failed. */
   readonly failure: string | undefined;
+  /** Why the API does not show our last operation to us, and what to do; absent = it does. */
+  readonly unfollowed?: { readonly text: string; readonly next: string };
   /** Ids of the circuits on the port. */
   readonly circuits: readonly string[];
   /** Of a LAG: ports under this link, and how few of them may carry; absent = a plain port. */

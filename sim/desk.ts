@@ -13,15 +13,18 @@ import { aspects, type Posture, postureStates } from "./azure/posture.ts";
 import { writeSecret } from "./desk-vault.ts";
 import { refusalReply, type SiteHandler, type SiteReply, siteHandler } from "./faces/site.ts";
 import { BadRequest, bodyOf, type Fields, text } from "./faces/site-request.ts";
-import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "./faults.ts";
+import { cloudFaults, demoFaults, type FaultKind, fleetFaults, strikeFault } from "./faults.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Heal } from "./people.ts";
 import type { Site, SiteLink } from "./site.ts";
 
 /** By name; where both lists have one it is the same act. */
-const kinds: ReadonlyMap<string, FaultKind> = new Map(
-  [...fleetFaults, ...demoFaults].map((kind): [string, FaultKind] => [kind.name, kind]),
-);
+const siteKinds = named([...fleetFaults, ...demoFaults]);
+const cloudKinds = named([...fleetFaults, ...demoFaults, ...cloudFaults]);
+
+function named(kinds: readonly FaultKind[]): ReadonlyMap<string, FaultKind> {
+  return new Map(kinds.map((kind) => [kind.name, kind]));
+}
 
 export class Desk {
   readonly #site: Site;
@@ -59,6 +62,10 @@ export class Desk {
     return { seed, at: clock.now(), agentWrites, violations, late, truth: this.#site.truth() };
   }
 
+  get #kinds(): ReadonlyMap<string, FaultKind> {
+    return this.posture === undefined ? siteKinds : cloudKinds;
+  }
+
   /** The whole protocol: the desk's own requests, and all others as the site answers them. */
   handler(): SiteHandler {
     const site = siteHandler(this.#site);
@@ -67,7 +74,7 @@ export class Desk {
         case "GET /oracle":
           return good(this.verdict());
         case "GET /faults":
-          return good({ faults: titles(), active: [...this.#active.keys()] });
+          return good({ faults: titles(this.#kinds), active: [...this.#active.keys()] });
         case "POST /fault":
           return this.#act(request.body, (fields, link) => {
             const name = text(fields, "name");
@@ -118,6 +125,7 @@ export class Desk {
   }
 
   #find(name: string, link: string | undefined): { kind: FaultKind; at: SiteLink; key: string } {
+    const kinds = this.#kinds;
     const kind = kinds.get(name);
     const at = link === undefined ? this.#site.links[0] : this.#linkAt(link);
     if (kind === undefined) {
@@ -141,7 +149,7 @@ function healing(fields: Fields): boolean {
   throw new BadRequest("heal");
 }
 
-function titles() {
+function titles(kinds: ReadonlyMap<string, FaultKind>) {
   return [...kinds.values()].map(({ name, title }) => ({ name, title }));
 }
 

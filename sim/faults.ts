@@ -185,6 +185,22 @@ export const demoFaults: readonly DemoFault[] = [
   demo("far-end-changed", "somebody changes the key in Azure", after, "link", pointAtForeignPair),
 ];
 
+/** Of the management API that `sim azure` serves; without one nothing asks about operations. */
+export const cloudFaults: readonly FaultKind[] = [
+  {
+    name: "operation-refused",
+    title: "the agent's identity may not follow operations of Azure (403)",
+    scope: "management",
+    strike: msee("operationRefused"),
+  },
+  {
+    name: "operation-lost",
+    title: "Azure knows nothing of the operations that it accepted (404)",
+    scope: "management",
+    strike: msee("operationLost"),
+  },
+];
+
 const minutes = (low: number, high: number): FleetFault["lastsMs"] => ({
   low: low * 60_000,
   high: high * 60_000,

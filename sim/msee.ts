@@ -23,7 +23,11 @@ export type MseeFault =
   /** Somebody's operation runs on the port, one after the other. */
   | "busy"
   | "throttled"
-  | "unreadable";
+  | "unreadable"
+  /** The identity may not follow operations: the management API answers 403 about each. */
+  | "operationRefused"
+  /** Nothing is known of any operation: the management API answers 404. */
+  | "operationLost";
 
 /** What the Microsoft end needs of a port; a `Station` is one. */
 export type FarStation = Pick<Station, "configure" | "putKey" | "removeKey" | "setAdmin">;
@@ -192,6 +196,10 @@ export class Msee {
       this.#begin(link, document, { by, ckn: this.#cknOf(document), operation });
     }
     return operation;
+  }
+
+  hasFault(fault: MseeFault): boolean {
+    return this.#faults.has(fault);
   }
 
   /** undefined = nobody was told of such an operation, or long ago. */

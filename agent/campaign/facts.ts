@@ -5,7 +5,7 @@ import { type KeyRef, type MacsecPort, strongValue, type WantedSettings } from "
 import type { Instant } from "#hal/world.ts";
 import { bgpUp, drainOf, type LinkView, portOf, securedBy } from "../link-view.ts";
 import { settingsGaps } from "../verify.ts";
-import type { CampaignLink, FarEnd, PortFacts } from "./model.ts";
+import type { Campaign, CampaignLink, FarEnd, PortFacts } from "./model.ts";
 
 function inClear(port: MacsecPort): boolean {
   const settings = port.settings;
@@ -125,7 +125,11 @@ export function farEndOf(
 ): FarEnd {
   if (peer === undefined) return "unknown";
   if (peer.provisioning === "updating" || now < untilSettled) return "updating";
-  if (peer.provisioning === "failed") return "failed";
+  return peer.provisioning === "failed" ? "failed" : setTo(peer, entry);
+}
+
+/** What its settings are, whatever became of its last change. */
+export function setTo(peer: PeerState, entry: CampaignLink): FarEnd {
   const { old } = entry;
   const isNew = pointsAt(peer, entry.new.key);
   if (old === undefined) return peer.pointsAt === undefined ? "old" : isNew ? "new" : "other";
@@ -135,6 +139,21 @@ export function farEndOf(
   const [before, after] = [isSet(peer, old.settings), isSet(peer, entry.new.settings)];
   if (!isNew || !(before || after)) return "other";
   return before && after ? "either" : after ? "new" : "old";
+}
+
+/**
+ * Risk farEndUnseen: a link that is secured tells which key the far end has; else the operator's
+ * word counts, and once the person was asked nothing is known without it.
+ */
+export function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): FarEnd {
+  const port = portOf(view.state, view.link.port);
+  const keepsKey = entry.old?.key.ckn === entry.new.key.ckn;
+  if (port !== undefined && !keepsKey) {
+    if (securedBy(port, entry.new.key)) return "new";
+    if (entry.old !== undefined && securedBy(port, entry.old.key)) return "old";
+  }
+  if (campaign.claimed) return "new";
+  return campaign.told ? "unknown" : "old";
 }
 
 function pointsAt({ pointsAt: ids }: PeerState, key: KeyRef): boolean {

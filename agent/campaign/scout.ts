@@ -24,11 +24,10 @@ import {
   steadyGap,
   steadyOf,
 } from "./evidence.ts";
-import { farEndOf, type Moved, portFacts } from "./facts.ts";
+import { farEndOf, type Moved, portFacts, unseenFar } from "./facts.ts";
 import { closedGate, type GateInput } from "./gates.ts";
 import {
   type Campaign,
-  type CampaignLink,
   type Evidence,
   entryOf,
   type Facts,
@@ -201,7 +200,7 @@ export class Scout {
     const far =
       unseen && this.#accepts(campaign, "farEndUnseen")
         ? unseenFar(campaign, view, entry)
-        : farEndOf(view.peer, entry, now, this.#settledFrom(view.link));
+        : farEndOf(view.peer, entry, now, settledFrom(this.#parts, view.link));
     // Where the far end has nothing to do ("either"), silence is not its answer.
     this.#movedAt = far === "new" ? (this.#movedAt ?? now) : undefined;
     const isBack = campaign.state === "reverting" && far === "old";
@@ -325,15 +324,6 @@ export class Scout {
     return campaign.risks.includes(risk) || this.#parts.acceptsRisk(risk);
   }
 
-  /**
-   * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
-   */
-  #settledFrom(link: DesiredLink): Instant {
-    const start = this.#graceEnd();
-    const put = this.#parts.graces.get(linkId(link));
-    return put !== undefined && put > start ? put : start;
-  }
-
   #graceEnd(): Instant {
     return instantAfter(this.#parts.startedAt, this.#parts.desired.rotation.putGraceMs);
   }
@@ -367,18 +357,15 @@ function isFresh(sak: string | undefined, { oldSak }: Campaign): boolean {
 }
 
 /**
- * Risk farEndUnseen: a link that is secured tells which key the far end has; else the operator's
- * word counts, and once the person was asked nothing is known without it.
+ * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
  */
-function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): FarEnd {
-  const port = portOf(view.state, view.link.port);
-  const keepsKey = entry.old?.key.ckn === entry.new.key.ckn;
-  if (port !== undefined && !keepsKey) {
-    if (securedBy(port, entry.new.key)) return "new";
-    if (entry.old !== undefined && securedBy(port, entry.old.key)) return "old";
-  }
-  if (campaign.claimed) return "new";
-  return campaign.told ? "unknown" : "old";
+export function settledFrom(
+  { startedAt, graces, desired }: Pick<ScoutParts, "startedAt" | "graces" | "desired">,
+  link: DesiredLink,
+): Instant {
+  const start = instantAfter(startedAt, desired.rotation.putGraceMs);
+  const put = graces.get(linkId(link));
+  return put !== undefined && put > start ? put : start;
 }
 
 /** A dark link is lit, and one that is drained is finished, whatever its sibling holds. */

@@ -21,12 +21,14 @@ export interface Said {
 export interface Seen {
   /** undefined = not readable. */
   readonly port: PortFacts | undefined;
+  /** `failed` does not occur: what it is set to counts, whatever became of its last change. */
   readonly far: FarEnd;
 }
 
 export type Verdict =
   | { readonly kind: "accepted"; readonly campaign: Campaign }
-  | { readonly kind: "refused"; readonly why: string };
+  /** `next`: the next safe command; absent = to look at the campaign. */
+  | { readonly kind: "refused"; readonly why: string; readonly next?: string };
 
 const refused = (why: string): Verdict => ({ kind: "refused", why });
 
@@ -57,7 +59,7 @@ export function command(campaign: Campaign, said: Said, seen: Seen, at: WallTime
     case "revert":
       return revert(campaign, seen.port, at);
     case "abandon":
-      return abandon(campaign, seen.port, at);
+      return abandon(campaign, seen, at);
   }
 }
 
@@ -106,7 +108,7 @@ function revert(campaign: Campaign, port: PortFacts | undefined, at: WallTime): 
   });
 }
 
-function abandon(campaign: Campaign, port: PortFacts | undefined, at: WallTime): Verdict {
+function abandon(campaign: Campaign, { port, far }: Seen, at: WallTime): Verdict {
   if (!["queued", "gated", "awaitingPeer", "held"].includes(campaign.state)) {
     return refused(`it is ${campaign.state}: wait until it is parked`);
   }
@@ -119,8 +121,51 @@ function abandon(campaign: Campaign, port: PortFacts | undefined, at: WallTime):
   if (!untouched && !carries) {
     return refused("the link does not carry, is drained, or has a commit pending");
   }
+  const parted = untouched || port === undefined ? undefined : partedAs(campaign, port, far);
+  if (parted !== undefined) return parted;
   const links = campaign.links.map((link, index) =>
     index >= campaign.at ? { ...link, outcome: "abandoned" as const } : link,
   );
   return to(campaign, "done", "the operator abandoned it", at, { links });
+}
+
+/**
+ * What an abandoned link is left with must be one version at both ends: the far end is set to the
+ * key that carries the link, and the router holds no older one that this campaign was to replace.
+ * undefined = so it is.
+ */
+function partedAs(campaign: Campaign, port: PortFacts, far: FarEnd): Verdict | undefined {
+  const { keys, carriedBy } = port;
+  switch (far) {
+    case "either":
+      return undefined;
+    case "old":
+      if (carriedBy === "old" && keys !== "new") return undefined;
+      break;
+    case "new":
+      if (carriedBy === "new" && keys === "new") return undefined;
+      break;
+    case "unknown":
+      // Without a write of ours the far end is as it was, and the link is secured by that.
+      if (!campaign.told && carriedBy === "old") return undefined;
+      return refused("the far end cannot be read, and it may use the new key by now");
+    case "updating":
+      return refused("the far end is being changed: wait until it has settled");
+    case "other":
+    case "failed":
+      return refused(
+        "the far end is set to something that is not of this campaign: a person must set it to " +
+          `what the router uses, the ${carriedBy === "new" ? "new" : "old"} version, first`,
+      );
+  }
+  const held = keys === "both" ? "both keys" : `the ${keys} key`;
+  const why = `the far end is set to the ${far} version and the router holds ${held}`;
+  const { group, state, kind } = campaign;
+  const mayGoBack = kind !== "enrol" && keys !== "new";
+  const ways = mayGoBack
+    ? "resume brings both to the new one, revert to the old"
+    : "resume goes on";
+  const other = mayGoBack ? `revert ${group}` : `show ${group}`;
+  const next = `linkseal rotation ${state === "held" ? `resume ${group}` : other}`;
+  return { kind: "refused", why: `${why}: ${ways}`, next };
 }

@@ -119,7 +119,7 @@ export const errorEntries: Readonly<Record<ErrorCode, Entry>> = {
     "The management API refuses us",
     "The identity lacks a right on the ExpressRoute port, or its token is not accepted. Nothing " +
       "was changed.",
-    "Give the identity the right that the text names.",
+    "Give the identity the right that the text names, by a role at the resource group of the port.",
   ),
   "peer.rejected": entry(
     "The far end rejected the change",

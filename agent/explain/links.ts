@@ -46,8 +46,9 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "The sibling carries the traffic; the agent takes nothing else away while this link is gone.",
   ),
   "macsec-not-configured": body(
-    "The port is up without MACsec: every frame on this link can be read and changed by " +
-      "whoever holds the fibre.",
+    "The port is up without MACsec. With the verdict `unprotected` frames pass, and everyone " +
+      "with access to the fibre can read and change them. With `down` the far end has MACsec on " +
+      "already and drops them all; with `unknown` nothing shows that any pass.",
     "Run `linkseal plan` to see what protecting it would do.",
     "Run `linkseal enrol GROUP` to protect the group, one link after the other.",
   ),

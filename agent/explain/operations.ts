@@ -106,6 +106,15 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
     "Do what the text names: a lock, a policy, a missing right, another operation there.",
     "Run `linkseal rotation show GROUP`, or `linkseal psk show TUNNEL`.",
   ),
+  "far-end-unfollowed": body(
+    "Azure took a change of the far end and refuses to show this identity how its operation " +
+      "ends. The campaign goes on by the document of the port instead: `rotation.putGrace` " +
+      "after the write, once two reads half a minute apart agree. A link whose router waits for " +
+      "its far end may be dark for that much longer.",
+    "Give the right that the text names by a role at the resource group: a role on the port " +
+      "alone does not reach operations.",
+    "Links at rest are not touched by it. The warning ends once Azure shows the operation.",
+  ),
   "campaign-waiting": body(
     "A campaign, or the change of a tunnel's key, is wanted and a gate does not let it begin or " +
       "go on. It says which gate and since when.",

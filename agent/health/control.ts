@@ -10,7 +10,15 @@ import {
 } from "#hal/model.ts";
 import type { DesiredLink } from "../desired.ts";
 import { linkId } from "../desired.ts";
-import { type Finding, finding, isSolid, type LinkEvidence, unusable } from "./model.ts";
+import {
+  busyPps,
+  type Finding,
+  finding,
+  isSolid,
+  type LinkEvidence,
+  unusable,
+  type Verdict,
+} from "./model.ts";
 import { nextFor, type WarningCode } from "./warning-rows.ts";
 import { type Look, mkaLifeMs, type Passing, sakChanges, type Window } from "./window.ts";
 
@@ -46,11 +54,10 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   }
   const seen = newest.settings.value;
   if (seen === undefined) {
-    const text = `${here} has no MACsec, so everything on this link is in the clear`;
-    const clear = finding("unprotected", "macsec-not-configured", about, text);
+    const bare = bareFinding(evidence, newest);
     // While a campaign is to bring the first key, asking for another one is no next step.
     const campaign = nextFor("rotation-held", about);
-    return [evidence.next === undefined ? clear : { ...clear, next: campaign }];
+    return [evidence.next === undefined ? bare : { ...bare, next: campaign }];
   }
   const wanted = link.settings;
   const findings: Finding[] = [...open];
@@ -73,6 +80,43 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
     say("sci-mismatch", `${text}, and it is wanted ${offOn(wanted.includeSci)}`);
   }
   return findings;
+}
+
+/**
+ * A port without MACsec. It is in the clear if frames pass it. Azure drops them once its end has
+ * MACsec on (it never falls back to clear text), and then the link is down.
+ */
+function bareFinding(evidence: LinkEvidence, newest: MacsecPort): Finding {
+  const { link, peer } = evidence;
+  const here = `${hereOf(link)} has no MACsec`;
+  const passing = passingBare(evidence, newest);
+  const say = (verdict: Verdict, text: string): Finding =>
+    finding(verdict, "macsec-not-configured", linkId(link), text);
+  const ids = peer?.state.pointsAt;
+  if (passing === "yes" || (passing === "unknown" && ids === undefined)) {
+    return say("unprotected", `${here}, so everything on this link is in the clear`);
+  }
+  const far = ids && `, and ${farOf(link)} has it on with ${secretOf(ids.cakSecretId)}`;
+  if (passing === "unknown") return say("unknown", `${here}${far}: nothing shows that frames pass`);
+  const idle = "no BGP session of the link is up";
+  if (far === undefined)
+    return say("unknown", `${here}, and nothing shows that frames pass: ${idle}`);
+  return peer?.state.provisioning === "updating"
+    ? say("unknown", `${here}${far}, or takes it just now: ${idle}`)
+    : say("down", `${here}${far}: no frame passes, and ${idle}`);
+}
+
+/** Whether frames pass a port without MACsec, whose own counters do not show it. */
+function passingBare(
+  { bgp, probe, now, settings }: LinkEvidence,
+  { rate }: MacsecPort,
+): "yes" | "no" | "unknown" {
+  if (bgp === "up") return "yes";
+  if (probe !== undefined && probe.answered > 0 && now - probe.at <= settings.evidenceMs) {
+    return "yes";
+  }
+  if (isSolid(rate, now, settings.staleAfterMs) && rate.value.rxPps >= busyPps) return "yes";
+  return bgp === "down" ? "no" : "unknown";
 }
 
 const openWays: Record<FailOpen, string> = {

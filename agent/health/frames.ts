@@ -4,6 +4,7 @@ import { type CipherSuite, type MacsecPort, strongValue } from "#hal/model.ts";
 import { linkId } from "../desired.ts";
 import { farOf, hereOf, troubleOf } from "./control.ts";
 import {
+  busyPps,
   type Finding,
   finding,
   isSolid,
@@ -13,9 +14,6 @@ import {
 } from "./model.ts";
 import type { WarningCode } from "./warning-rows.ts";
 import { type FrameCounter, type Look, type Passing, rise, type Window } from "./window.ts";
-
-/** At least this many packets a second are data and no protocol of the port itself. */
-const busyPps = 5;
 
 interface Stretch {
   readonly evidence: LinkEvidence;

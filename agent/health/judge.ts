@@ -23,7 +23,7 @@ import { endsOf, vaultBaseOf } from "../doctor/ends.ts";
 import { driftFindings, sidesOf } from "../doctor/rules.ts";
 import type { EventRest, EventRing } from "../events.ts";
 import { named, openCampaign } from "../journal/memory.ts";
-import { drainOf } from "../link-view.ts";
+import { bgpOf, drainOf } from "../link-view.ts";
 import { standingOf } from "../plan.ts";
 import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
@@ -229,13 +229,19 @@ export class Judge {
   /** Where a person answers for the far end, unseen by a named risk, its silence is no news. */
   #unreadWarnings(crew: Crew, link: DesiredLink): Raised[] {
     const failure = crew.lookout.peerFailure(link);
+    const unfollowed = crew.lookout.peer(link)?.state.details?.unfollowed;
+    const within = [link.group];
+    if (failure === undefined && unfollowed !== undefined) {
+      const { text, next } = unfollowed;
+      return [{ ...raise("far-end-unfollowed", linkId(link), text), next, within }];
+    }
     const { desired } = crew.intent;
     const wall = this.#parts.world.clock.wall();
     const isMeant =
       desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", wall);
     if (failure === undefined || isMeant) return [];
     const { text, next } = failure;
-    return [{ ...raise("far-end-unreadable", linkId(link), text), next, within: [link.group] }];
+    return [{ ...raise("far-end-unreadable", linkId(link), text), next, within }];
   }
 
   /** What the far end has against a change, while somebody wants one. */
@@ -358,6 +364,7 @@ export class Judge {
       device: this.#contact(crew, link.device),
       probe: crew.lookout.view(link).probe,
       peer: crew.lookout.peer(link),
+      bgp: bgpOf(crew.lookout.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
       causes: this.#causes(crew, group),
     });

@@ -34,6 +34,9 @@ export function worstOf(verdicts: readonly Verdict[]): Verdict {
   return verdictOrder[worst] ?? "unknown";
 }
 
+/** At least this many packets a second are data and no protocol of the port itself. */
+export const busyPps = 5;
+
 /** Why a verdict is not `protected`: a stable code, one sentence, the next safe command. */
 export interface Reason {
   readonly code: WarningCode;
@@ -92,6 +95,8 @@ export interface LinkEvidence {
     | { readonly at: Instant; readonly sent: number; readonly answered: number }
     | undefined;
   readonly peer: { readonly state: PeerState; readonly at: Instant } | undefined;
+  /** Of the sessions over this port; absent = the device shows none, or nothing of them. */
+  readonly bgp?: "up" | "down" | undefined;
   /** When the SAK in use was seen first; undefined = not followed. */
   readonly sakSince?: Instant | undefined;
   /** What else explains a bad verdict (a vault that denies, a lost change); never makes one. */

@@ -81,6 +81,7 @@ export type OperationCode =
   | "identity-expiring"
   | "far-end-unreadable"
   | "far-end-refused"
+  | "far-end-unfollowed"
   | "campaign-waiting"
   | "waiting-for-person"
   | "rotation-held"
@@ -362,6 +363,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     visibleAfterMs: 60_000,
   }),
   "far-end-refused": row("warning", "The far end does not take a change", show),
+  "far-end-unfollowed": row("warning", "Azure does not show its operations to us", show),
   "campaign-waiting": row("info", "A campaign waits for permission", show, slow),
   "waiting-for-person": row("warning", "A campaign waits for a person", show, {
     visibleAfterMs: 0,

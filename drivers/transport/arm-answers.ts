@@ -25,14 +25,15 @@ interface Row {
 }
 
 /** What a request was about: the words for it differ, and the rights that it takes. */
-type Subject = "port" | "connection";
+export type Subject = Resource | "operation";
+type Resource = "port" | "connection";
 
 const network = "Microsoft.Network";
 const assign = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
 
 const words: Readonly<
   Record<
-    Subject,
+    Resource,
     Readonly<Record<"right" | "compare" | "byHand" | "busy" | "again" | "age", string>>
   >
 > = {
@@ -56,15 +57,48 @@ const words: Readonly<
   },
 };
 
-const rowsOf = (subject: Subject): readonly Row[] => {
+const tokenRows: readonly Row[] = [
+  {
+    when: /^401 ExpiredAuthenticationToken/,
+    code: "peer.denied",
+    text: "the token of this identity has expired",
+    next: "compare this host's clock with true time: a new token is asked for when this one is old",
+  },
+  {
+    when: /^401 /,
+    code: "peer.denied",
+    text: "it does not accept the token of this identity",
+    next: "compare the tenant of azure.identity with the subscription's tenant",
+  },
+];
+
+/**
+ * An operation is a resource of the subscription and of no port: a role that is assigned on the
+ * port does not reach it, one on the resource group does ("Track asynchronous Azure operations",
+ * section "Permission for tracking async status").
+ */
+const operationRows: readonly Row[] = [
+  ...tokenRows,
+  {
+    when: /^403 /,
+    code: "peer.denied",
+    text: "this identity may start an operation and not follow it",
+    next:
+      `give it ${network}/locations/operations/read and ${network}/locations/operationResults/` +
+      "read by a role at the resource group, as a role on the resource alone does not reach them",
+  },
+  {
+    when: /^4\d\d /,
+    code: "peer.rejected",
+    text: "it does not show the operation",
+    next: "linkseal doctor",
+  },
+];
+
+const rowsOf = (subject: Resource): readonly Row[] => {
   const { right, compare, byHand, busy, again, age } = words[subject];
   return [
-    {
-      when: /^401 /,
-      code: "peer.denied",
-      text: "it does not accept the token of this identity",
-      next: "compare the tenant of azure.identity with the subscription's tenant",
-    },
+    ...tokenRows,
     {
       when: /^403 LinkedAuthorizationFailed/,
       code: "peer.denied",
@@ -107,7 +141,11 @@ const rowsOf = (subject: Subject): readonly Row[] => {
   ];
 };
 
-const rows = { port: rowsOf("port"), connection: rowsOf("connection") } as const;
+const rows: Readonly<Record<Subject, readonly Row[]>> = {
+  port: rowsOf("port"),
+  connection: rowsOf("connection"),
+  operation: operationRows,
+};
 
 /** The error that an answer is; undefined = it was carried out. */
 export function refusalOf({

@@ -4,7 +4,14 @@ import { withDeadline } from "#hal/deadline.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
 import { type Command, Secret } from "#hal/secret.ts";
 import type { Clock, Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
-import { codeOf, connectionError, problem, refusalOf, seconds } from "./arm-answers.ts";
+import {
+  codeOf,
+  connectionError,
+  problem,
+  refusalOf,
+  type Subject,
+  seconds,
+} from "./arm-answers.ts";
 import { parseFaithful, textAt } from "./arm-json.ts";
 import { fillCommand } from "./fill.ts";
 
@@ -40,10 +47,14 @@ export interface Accepted {
   readonly waitMs: number;
 }
 
-/** `over` = Azure knows it no more: what became of it stands in the resource alone. */
+/**
+ * `lost` = Azure does not show it: it does not know the operation yet or any more (`refusal` is
+ * absent), or it refuses this identity. What became of it is in the resource alone.
+ */
 export type OperationState =
   | { readonly kind: "running"; readonly waitMs: number }
-  | { readonly kind: "succeeded" | "over" }
+  | { readonly kind: "succeeded" }
+  | { readonly kind: "lost"; readonly refusal?: LinksealError }
   | { readonly kind: "failed"; readonly code: string | undefined };
 
 interface Ask {
@@ -107,13 +118,16 @@ export class Arm {
     return { operation: this.#operationPath(url, where), waitMs };
   }
 
-  /** How an operation stands. Throws like `get`. */
+  /** How far an operation has come. Throws like `get` what only delays the answer. */
   async operation(path: string, signal: AbortSignal): Promise<OperationState> {
     const ask = { method: "GET", path, where: "operation" } as const;
     const answered = await this.#ask(ask, signal);
     const { status } = answered.reply;
-    if (status === 404 || status === 410) return { kind: "over" };
-    const reply = this.#carriedOut(ask, answered);
+    if (status === 404 || status === 410) return { kind: "lost" };
+    const refusal = this.#refusal(ask, answered);
+    if (refusal !== undefined && isFinal(status)) return { kind: "lost", refusal };
+    if (refusal !== undefined) throw refusal;
+    const { reply } = answered;
     const running = { kind: "running", waitMs: this.#parts.patience.namedMs(reply) ?? 0 } as const;
     if (status === 202) return running;
     if (status === 204) return { kind: "succeeded" };
@@ -142,12 +156,15 @@ export class Arm {
     throw problem("peer.rejected", text, { effect: "unknown", where }, "linkseal status");
   }
 
-  #carriedOut(ask: Ask, { reply, waitMs }: Answered): HttpReply {
-    const { where } = ask;
-    const subject = /\/connections\//i.test(ask.path) ? "connection" : "port";
-    const refusal = refusalOf({ reply, where, effect: effectOf(ask), waitMs, subject });
+  #carriedOut(ask: Ask, answered: Answered): HttpReply {
+    const refusal = this.#refusal(ask, answered);
     if (refusal !== undefined) throw refusal;
-    return reply;
+    return answered.reply;
+  }
+
+  #refusal(ask: Ask, { reply, waitMs }: Answered): LinksealError | undefined {
+    const { where, path } = ask;
+    return refusalOf({ reply, where, effect: effectOf(ask), waitMs, subject: subjectOf(path) });
   }
 
   async #ask(ask: Ask, signal: AbortSignal): Promise<Answered> {
@@ -179,6 +196,16 @@ export class Arm {
       throw error instanceof LinksealError ? connectionError(error, where, effectOf(ask)) : error;
     }
   }
+}
+
+function subjectOf(path: string): Subject {
+  if (/\/locations\//i.test(path)) return "operation";
+  return /\/connections\//i.test(path) ? "connection" : "port";
+}
+
+/** Asking again soon brings no other answer: neither a matter of time nor of load. */
+function isFinal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
 function effectOf({ method }: Ask): Effect {

@@ -261,8 +261,8 @@ export class Arm {
     const operation = this.#operations.get(name);
     const state = operation?.msee.operation(operation.id);
     if (operation === undefined || state === undefined) return notFound(path);
-    const unread = unreadable({ msee: operation.msee });
-    if (unread !== undefined) return unread;
+    const unshown = unreadable(operation) ?? unfollowed(operation, path);
+    if (unshown !== undefined) return unshown;
     switch (state.kind) {
       case "running":
         return reply(200, { status: "InProgress" }, { "retry-after": this.#retryAfter() });
@@ -335,6 +335,15 @@ function unreadable({ msee }: Pick<PortRecord, "msee">): AzureReply | undefined 
     if (!(error instanceof LinksealError)) throw error;
     return refusal(503, { code: "ServiceUnavailable", message: error.message });
   }
+}
+
+/** As a role on the port alone has it: operations are no part of the port. */
+function unfollowed({ msee }: Pick<PortRecord, "msee">, path: string): AzureReply | undefined {
+  if (msee.hasFault("operationLost")) return notFound(path);
+  if (!msee.hasFault("operationRefused")) return undefined;
+  const action = "Microsoft.Network/locations/operations/read";
+  const message = `The client does not have authorization to perform action '${action}'.`;
+  return refusal(403, { code: "AuthorizationFailed", message });
 }
 
 function bad(code: string, message: string): AzureReply {

@@ -14,7 +14,7 @@ function aroundPuts(calls: readonly string[]): readonly number[] {
 describe.each(["prompt", "late"] as const)("killed around a put, with %s documents", (kind) => {
   let clean: Ended;
   beforeAll(async () => {
-    clean = await new ArmStage(kind).run(undefined);
+    clean = await new ArmStage({ documents: kind }).run(undefined);
   });
 
   it("writes each link once when nobody dies", () => {
@@ -28,7 +28,7 @@ describe.each(["prompt", "late"] as const)("killed around a put, with %s documen
   it.each(deaths)("dies %s each Disk and Dialer call", { timeout: 600_000 }, async (when) => {
     const wrong: string[] = [];
     for (const index of aroundPuts(clean.calls)) {
-      const ended = await new ArmStage(kind).run({ call: index + 1, when });
+      const ended = await new ArmStage({ documents: kind }).run({ call: index + 1, when });
       // Unseen and unshown it may be tried again, and Azure itself says that it is busy with it.
       const accepted = ended.puts.filter((status) => status === "200");
       const others = ended.puts.filter((status) => status !== "200" && status !== "409");

@@ -2,6 +2,7 @@
 
 import { Agent } from "#agent/agent.ts";
 import { soundMind } from "#agent/campaign/conductor.ts";
+import type { OperatorVerb } from "#agent/campaign/verbs.ts";
 import { type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import type { Status } from "#agent/health/status.ts";
 import { openRecords } from "#agent/open.ts";
@@ -25,19 +26,25 @@ import { siteHandler } from "#sim/faces/site.ts";
 import type { Msee } from "#sim/msee.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { buildSite, type Site } from "#sim/site.ts";
+import { type Overlap, routerWith } from "#sim/site-plan.ts";
 import { hasty } from "../haste.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";
+import { never, settled } from "../unit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const vaultBase = "https://kv-demo.vault.azure.net";
 const group = "erd-demo";
 const seed = "arm-1";
 
-function config(site: Site): string {
-  return hasty(site.config(address)).replace(
-    `  cloud: sim\n  vault: ${address}`,
-    `  cloud: public\n  vault: ${vaultBase}\n  identity: { kind: arc }`,
-  );
+type Edit = (config: string) => string;
+
+export interface ArmSetting {
+  /** `late`: documents show a change only once its operation is over. */
+  readonly documents?: "prompt" | "late";
+  /** Of both routers; the best there is if not said. */
+  readonly overlap?: Overlap;
+  /** Of the config, before it is applied. */
+  readonly edit?: Edit;
 }
 
 export interface Ended {
@@ -58,6 +65,7 @@ export class ArmStage {
   readonly calls: string[] = [];
   readonly #disk: SimDisk;
   readonly #documents: "prompt" | "late";
+  readonly #edit: Edit;
   #shown: HttpReply | undefined;
   /** Spoils what the management API answers. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply | Promise<HttpReply> = (reply) =>
@@ -65,11 +73,13 @@ export class ArmStage {
   #lives = 0;
   #agent: Agent | undefined;
 
-  /** `late`: documents show a change only once its operation is over. */
-  constructor(documents: "prompt" | "late" = "prompt") {
+  constructor({ documents = "prompt", overlap, edit = (text) => text }: ArmSetting = {}) {
     this.#documents = documents;
+    this.#edit = edit;
     const names = { seed, name: "demo", groups: 1, tunnels: 0 } as const;
-    this.site = buildSite({ ...names, start: "clear", vaultBase });
+    const model = overlap === undefined ? undefined : { capabilities: routerWith(overlap) };
+    const models = model === undefined ? {} : { models: () => model };
+    this.site = buildSite({ ...names, start: "clear", vaultBase, ...models });
     this.cloud = simulatedAzure(this.site);
     const { clock, prng } = this.site;
     this.#disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
@@ -135,9 +145,9 @@ export class ArmStage {
     const agent = new Agent({
       ...{ world, drivers, ...records, mind: soundMind },
       vault: () => simVault(world.dial, address),
-      peerPort: ({ groups }, link, operation) => {
+      peerPort: ({ groups, rotation: { putGraceMs } }, link, operation) => {
         const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
-        return far.peer({ resource, link: link.azureLink, operation });
+        return far.peer({ resource, link: link.azureLink, operation, putGraceMs });
       },
     });
     this.#agent = agent;
@@ -145,7 +155,40 @@ export class ArmStage {
     void agent.run(signal);
     if (agent.intent !== undefined) return;
     await this.site.clock.sleep(1_000);
-    await agent.apply({ text: config(this.site), file: "demo", who: "test", queue: false }, signal);
+    await this.apply(this.#edit);
+  }
+
+  async apply(edit: Edit): Promise<void> {
+    const text = edit(
+      hasty(this.site.config(address)).replace(
+        `  cloud: sim\n  vault: ${address}`,
+        `  cloud: public\n  vault: ${vaultBase}\n  identity: { kind: arc }`,
+      ),
+    );
+    await this.agent.apply({ text, file: "demo", who: "test", queue: false }, never);
+  }
+
+  /** A fresh pair of secrets for every link, and the operator's wish that they be used. */
+  async rotate(): Promise<void> {
+    for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
+    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    await settled(this.site.clock, this.agent.orders.rotate(group, asked, never));
+  }
+
+  /** Throws what the agent has against it. */
+  async say(verb: OperatorVerb): Promise<void> {
+    const said = { verb, farEndDone: false };
+    await settled(this.site.clock, this.agent.orders.rotation(said, group, "test"));
+  }
+
+  outcomes(): readonly (string | undefined)[] {
+    return this.agent.memory.campaigns[group]?.links.map(({ outcome }) => outcome) ?? [];
+  }
+
+  /** The keys of each link's two ends. */
+  ends(): readonly { readonly edge: readonly string[]; readonly far: string | undefined }[] {
+    const links = this.site.truth().groups[0]?.links ?? [];
+    return links.map(({ edgeKeys, farKey }) => ({ edge: edgeKeys, far: farKey }));
   }
 
   get agent(): Agent {

@@ -13,8 +13,16 @@ afterAll(() => stage.end());
 
 describe("the agent and a cloud over TLS", () => {
   it("enrols both links, the far end written by the agent", { timeout: 180_000 }, async () => {
+    const fault = ["sim", "fault", "operation-refused", "--socket", stage.socket];
+    expect(await stage.run(...fault)).toMatchObject({ exit: 0 });
     const applied = await stage.run("apply", stage.config(), "--yes");
     expect(applied).toEqual({ exit: 0, said: expect.any(String) });
+    await stage.until("the warning of a right that is missing", async () => {
+      const { warnings } = await stage.view<Status>("/v1/status");
+      const told = warnings.find(({ code }) => code === "far-end-unfollowed");
+      return told?.next.includes("Microsoft.Network/locations/operations/read") === true;
+    });
+    expect(await stage.run(...fault, "--heal")).toMatchObject({ exit: 0 });
     await stage.until("protection", async () => {
       const path = "/v1/rotation";
       const { campaigns } = await stage.view<{ campaigns: readonly CampaignShape[] }>(path);

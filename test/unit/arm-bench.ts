@@ -25,6 +25,8 @@ import { never, settled, wallStart } from "./site-bench.ts";
 
 const management = "https://management.azure.com";
 const tenant = "11111111-2222-3333-4444-555555555555";
+/** As a config has it that says nothing of it. */
+export const putGraceMs = 90_000;
 const client = { clientId: tenant, objectId: tenant, resourceId: "/machine" };
 
 export interface ArmBench {
@@ -132,7 +134,11 @@ export function documented(
   };
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";
-  return { peer: far.peer({ resource, link, operation: () => undefined }), written, paths };
+  return {
+    peer: far.peer({ resource, link, operation: () => undefined, putGraceMs }),
+    written,
+    paths,
+  };
 }
 
 export interface ArmSetting {
@@ -166,7 +172,8 @@ export function armBench({ start = "clear", kind, bandwidthInGbps }: ArmSetting 
     ...{ site, cloud, far, resource, sent, journal },
     alter: (reply) => reply,
     restarted: () => farEnds(site.clock, cloud, dial),
-    peer: (link, other = far) => other.peer({ resource, link, operation: () => journal.get(link) }),
+    peer: (link, other = far) =>
+      other.peer({ resource, link, operation: () => journal.get(link), putGraceMs }),
     newWant: (link) => {
       const names = site.links.find(({ azureLink }) => azureLink === link)?.key;
       if (names === undefined) throw new RangeError(`no ${link}`);

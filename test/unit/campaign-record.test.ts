@@ -5,6 +5,7 @@ import { advance } from "#agent/campaign/campaign.ts";
 import {
   type Campaign,
   type CampaignState,
+  type FarEnd,
   noMarks,
   type PortFacts,
   type Step,
@@ -128,7 +129,6 @@ describe("what an operator may say", () => {
       ["abandon", "gated", carrying, "done"],
       ["abandon", "awaitingPeer", carrying, "done"],
       ["abandon", "held", carrying, "done"],
-      ["abandon", "held", { ...carrying, keys: "new", carriedBy: "new" }, "done"],
       ["abandon", "held", undefined, "refused: the link does not carry"],
       [
         "abandon",
@@ -198,6 +198,50 @@ describe("what an operator may say", () => {
     expect(keyed).toMatchObject({
       kind: "refused",
       why: expect.stringContaining("never goes back"),
+    });
+  });
+});
+
+describe("abandon leaves both ends on one version", () => {
+  const old = calmPort;
+  const both = { ...calmPort, keys: "both" } as const;
+  const bothByNew = { ...both, carriedBy: "new" } as const;
+  const next = { ...calmPort, keys: "new", carriedBy: "new" } as const;
+  const rows: readonly (readonly [FarEnd, string, PortFacts, boolean, string])[] = [
+    ["old", "the old key", old, true, "done"],
+    ["old", "both keys, secured by the old one", both, true, "done"],
+    ["new", "the new key alone", next, true, "done"],
+    ["either", "the new settings", next, true, "done"],
+    ["unknown", "the old key, and we sent nothing", old, false, "done"],
+    ["new", "both keys", bothByNew, true, "the router holds both keys"],
+    ["new", "both keys, secured by the old one", both, true, "the router holds both keys"],
+    ["new", "the old key", old, true, "the router holds the old key"],
+    ["old", "the new key", next, true, "the router holds the new key"],
+    ["old", "both keys, secured by the new one", bothByNew, true, "the router holds both keys"],
+    ["updating", "the old key", old, true, "wait until it has settled"],
+    ["unknown", "the old key, and we sent something", old, true, "the far end cannot be read"],
+    ["unknown", "the new key", next, false, "the far end cannot be read"],
+    ["other", "the old key", old, true, "what the router uses, the old version, first"],
+    ["other", "the new key", next, true, "what the router uses, the new version, first"],
+  ];
+  it.each(rows)("with the far end on %s and %s on the router", (far, _what, port, told, answer) => {
+    const campaign = campaignOf("held", { kind: "rotate", told });
+    const verdict = command(campaign, { verb: "abandon", farEndDone: false }, { port, far }, noon);
+    const text = verdict.kind === "accepted" ? verdict.campaign.state : verdict.why;
+    expect(text).toContain(answer);
+  });
+
+  it.each([
+    ["rotate", "held", bothByNew, "linkseal rotation resume erd-demo"],
+    ["rotate", "gated", bothByNew, "linkseal rotation revert erd-demo"],
+    ["enrol", "held", old, "linkseal rotation resume erd-demo"],
+    ["enrol", "gated", old, "linkseal rotation show erd-demo"],
+  ] as const)("and names the next act of a %s campaign in %s", (kind, state, port, act) => {
+    const campaign = campaignOf(state, { kind, told: true });
+    const said = { verb: "abandon", farEndDone: false } as const;
+    expect(command(campaign, said, { port, far: "new" }, noon)).toMatchObject({
+      kind: "refused",
+      next: act,
     });
   });
 });

@@ -3,13 +3,13 @@
 import { describe, expect, it } from "vitest";
 import type { PeerSight } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type ArmBench, armBench } from "./arm-bench.ts";
+import { type ArmBench, armBench, putGraceMs } from "./arm-bench.ts";
 import { never, refused } from "./site-bench.ts";
 
 const minute = 60_000;
 
 function sight(bench: ArmBench, link: "link1" | "link2" = "link1"): Promise<PeerSight> {
-  const at = { resource: bench.resource, link, operation: () => undefined };
+  const at = { resource: bench.resource, link, operation: () => undefined, putGraceMs };
   return bench.run(bench.far.peer(at).sight(never));
 }
 

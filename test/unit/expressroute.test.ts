@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { PeerState, PeerWant } from "#hal/device.ts";
 import type { Msee } from "#sim/msee.ts";
-import { type ArmBench, armBench } from "./arm-bench.ts";
+import { type ArmBench, armBench, putGraceMs } from "./arm-bench.ts";
 import { never, refused } from "./site-bench.ts";
 
 const minute = 60_000;
@@ -85,22 +85,6 @@ describe("an operation", () => {
     expect(bench.calls("PUT")).toBe(1);
   });
 
-  it("that Azure does not know yet is running, and one that it forgot is over", async () => {
-    const bench = armBench();
-    bench.alter = (reply, { path }) =>
-      path.includes("/operations/") ? { ...reply, status: 404 } : reply;
-    const want = bench.newWant("link1");
-    await bench.put("link1", want);
-    for (let second = 0; second < 50; second += 1) {
-      expect((await bench.observe("link1")).provisioning).toBe("updating");
-      await bench.site.clock.runFor(850);
-    }
-    await bench.site.clock.runFor(minute);
-    expect(short(await bench.observe("link1"))).toEqual(["settled", want.key.cakSecretId]);
-    const next = bench.peer("link1", bench.restarted());
-    expect((await bench.run(next.observe(never))).provisioning).toBe("settled");
-  });
-
   it("that failed is told with its code, until somebody has mended it", async () => {
     const bench = armBench();
     msee(bench).setFault("fails", true);
@@ -153,7 +137,8 @@ describe("an operation", () => {
     await bench.site.clock.runFor(11_000);
     // The same one by another name, as the simulated cloud has no second port.
     const resource = bench.resource.replace("expressRoutePorts/", "expressRoutePorts/./");
-    const other = bench.far.peer({ resource, link: "link2", operation: () => operation });
+    const at = { resource, link: "link2", operation: () => operation, putGraceMs } as const;
+    const other = bench.far.peer(at);
     expect((await refused(bench.observe("link1"))).code).toBe("peer.unreachable");
     expect((await bench.run(other.observe(never))).provisioning).toBe("updating");
   });

@@ -8,7 +8,7 @@ import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import { Lookout } from "#agent/lookout.ts";
 import { Reconciler } from "#agent/reconcile.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
-import type { Device, Driver } from "#hal/device.ts";
+import type { Device, Driver, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
@@ -33,6 +33,7 @@ class Scene {
   readonly looks: number[] = [];
   memory: Memory = emptyMemory;
   broken = false;
+  provisioning: PeerState["provisioning"] = "settled";
   /** By address, or by name. */
   readonly routes = new Map<string, string>();
   readonly names = new Map<string, readonly string[]>();
@@ -75,7 +76,7 @@ class Scene {
     const peer = ({ name }: DesiredLink) => ({
       observe: async () => {
         if (name === link.name) this.looks.push(this.clock.now());
-        return this.broken ? await nobody() : peerOff;
+        return this.broken ? await nobody() : { ...peerOff, provisioning: this.provisioning };
       },
       put: nobody,
     });
@@ -133,6 +134,12 @@ describe("a far end is looked at", () => {
     broken.broken = true;
     expect(await broken.seconds(10)).toEqual([0, 15, 30, 45]);
     expect(broken.lookout.peerFailure(link)).toMatchObject({ text: "gone", since: 0 });
+  });
+
+  it("more often until the document of a lost operation has decided", async () => {
+    const lost = new Scene(real);
+    lost.provisioning = "updating";
+    expect(await lost.seconds(10)).toEqual([0, 15, 30, 45]);
   });
 
   it("and tells its true age", async () => {

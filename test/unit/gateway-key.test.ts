@@ -139,7 +139,9 @@ describe("a pre-shared key that a gateway gets", () => {
       path.includes("/operations/") ? { ...reply, status: 403 } : reply;
     const error = await refused(stage.give());
     expect(error).toMatchObject({ code: "peer.rejected", effect: "unknown" });
-    expect(error.message).toContain("does not tell what became of it");
+    expect(error.message).toContain("Azure took the key, and does not show its end");
+    expect(error.next).toContain("Microsoft.Network/locations/operations/read");
+    expect(error.next).toContain("at the resource group");
   });
 
   it("is followed through answers that are lost or put off", async () => {

@@ -50,9 +50,9 @@ describe("the far end", () => {
       "key-not-known",
     ],
     [
-      "is not asked while a port has no MACsec",
+      "is not asked while frames pass a port that has no MACsec",
       always({ settings: "none" }),
-      peer({ provisioning: "failed" }),
+      { ...peer({ provisioning: "failed" }), bgp: "up" },
       "unprotected",
       "macsec-not-configured",
     ],

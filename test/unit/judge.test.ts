@@ -284,6 +284,25 @@ describe("warnings", () => {
     expect(new JudgeBench({ peerFailure, desired: ours }).polls(14).warnings()).toHaveLength(2);
   });
 
+  it("of operations that Azure does not show, with the right that is missing", () => {
+    const unfollowed = { text: "it may not follow the operation", next: "give it the right" };
+    const details: PeerDetails = {
+      ...{ identity: "present", bandwidthGbps: undefined, cipher: undefined, failure: undefined },
+      ...{ provisioning: { port: undefined, link: undefined }, circuits: [], unfollowed },
+    };
+    const bench = new JudgeBench({ peer: peerOn(keyOne, { details }) }).polls(14);
+    expect(bench.status().warnings[0]).toMatchObject({
+      code: "far-end-unfollowed",
+      about: "erd-demo/primary",
+      ...unfollowed,
+    });
+    const peerFailure = { code: "peer.denied", text: "no", next: "give", since: at(0) };
+    const unread = new JudgeBench({ peer: peerOn(keyOne, { details }), peerFailure }).polls(14);
+    expect(new Set(unread.status().warnings.map(({ code }) => code))).toEqual(
+      new Set(["far-end-unreadable"]),
+    );
+  });
+
   it("of a far end that does not take a change, with what to do about it", () => {
     const trouble = (code: "peer.rejected" | "peer.unreachable" | "device.locked"): LinksealError =>
       new LinksealError(code, "a lock is in the way", {

@@ -4,11 +4,13 @@
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
-import { demoFaults, fleetFaults, strikeFault } from "#sim/faults.ts";
+import { Desk } from "#sim/desk.ts";
+import { cloudFaults, demoFaults, fleetFaults, strikeFault } from "#sim/faults.ts";
 import { formatViolation, watchSite } from "#sim/oracle.ts";
 import type { Heal } from "#sim/people.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
 import { Hand } from "../hand.ts";
+import { simulatedAzure } from "./arm-bench.ts";
 import { refused, settled } from "./site-bench.ts";
 
 interface Struck {
@@ -121,6 +123,26 @@ describe("a fault of the demo", () => {
     ]);
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
+});
+
+describe("a fault of a simulated cloud", () => {
+  it.each(cloudFaults)(
+    "$name is listed and struck where a cloud stands alone",
+    async ({ name }) => {
+      const { site } = await protectedSite();
+      const desk = new Desk(site, watchSite(site));
+      expect(() => desk.strike(name)).toThrow(`no fault ${name}`);
+      desk.posture = simulatedAzure(site).arm.posture;
+      expect(desk.strike(name)).toContain(name);
+      expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
+        name === "operation-refused",
+      ]);
+      expect(desk.heal(name)).toContain("healed");
+      expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
+        false,
+      ]);
+    },
+  );
 });
 
 describe("a fault of a fleet", () => {
