@@ -15,8 +15,8 @@ const agent = (file: string): string =>
 
 // Says the number of each record once it is durable, and snapshots now and then.
 const writer = `
-  import { hostWorld, lockState, openHostKey } from ${agent("host.ts")};
-  import { Journal } from ${agent("journal.ts")};
+  import { hostWorld, lockState, openHostKey } from ${agent("host/host.ts")};
+  import { Journal } from ${agent("journal/journal.ts")};
   const state = process.argv[1];
   const world = await hostWorld({ state, level: "error" });
   await lockState(state);
@@ -53,6 +53,8 @@ describe("a journal whose writer is killed", () => {
     const prng = new Prng("killed-writer");
     for (let round = 0; round < 6; round += 1) {
       const durable = await writeAndKill(prng.between(0, 60));
+      // Else the writer never began, and nothing was tried.
+      expect(durable).toBeGreaterThan(0);
       const world = await hostWorld({ state, level: "error" });
       await using _lock = await lockState(state);
       using key = await openHostKey(state);
