@@ -54,6 +54,8 @@ describe("a journal whose writer is killed", () => {
     let written = 0;
     for (let round = 0; round < 6; round += 1) {
       const durable = await writeAndKill(prng.between(0, 60));
+      // Else the writer never began, and nothing was tried.
+      expect(durable).toBeGreaterThan(0);
       const world = await hostWorld({ state, level: "error" });
       await using _lock = await lockState(state);
       using key = await openHostKey(state);
