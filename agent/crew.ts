@@ -17,7 +17,7 @@ import { Conductor, type Mind } from "./campaign/conductor.ts";
 import { beginEnrolment } from "./campaign/enrolment.ts";
 import { farEndOf, setTo, unseenFar } from "./campaign/facts.ts";
 import { HandDrains } from "./campaign/hand-drain.ts";
-import type { Campaign, CampaignLink, FarEnd } from "./campaign/model.ts";
+import { type Campaign, type CampaignLink, entryOf, type FarEnd } from "./campaign/model.ts";
 import { jitterMs } from "./campaign/policy.ts";
 import { previewRotation } from "./campaign/preview.ts";
 import { beginChange, beginRotation } from "./campaign/rotation.ts";
@@ -52,6 +52,8 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
   readonly note: (campaign: Campaign) => void;
+  /** An event for whoever watches, a warning. */
+  readonly tell: (code: string, about: string, text: string) => void;
   readonly startedAt: Instant;
   /** By `group/link`: until when a put whose end was not seen may still land. */
   readonly graces: Map<string, Instant>;
@@ -344,6 +346,8 @@ export class Crew {
     const conductor = this.#conductors.get(group.name);
     if (campaign !== undefined && conductor !== undefined) {
       const waitMs = await conductor.turn(campaign, signal);
+      const next = openCampaign(memory(), group.name);
+      await this.handDrains(group).turn(signal, next && entryOf(next).name);
       judge();
       return waitMs;
     }
@@ -351,14 +355,9 @@ export class Crew {
     return pollMs;
   }
 
-  /** No campaign runs: what an operator drained is watched, and what is wanted begins. */
+  /** No campaign runs: what is drained is watched, and what is wanted begins. */
   async #tend(group: DesiredGroup, signal: AbortSignal): Promise<void> {
-    try {
-      await this.handDrains(group).turn(signal);
-    } catch (error) {
-      if (!(error instanceof LinksealError)) throw error;
-      this.#parts.world.log.write("warn", error.code, error.message, { group: group.name });
-    }
+    await this.handDrains(group).turn(signal);
     await this.#startWanted(group, signal);
   }
 

@@ -257,6 +257,13 @@ export const fleetFaults: readonly FleetFault[] = [
     minutes(1, 10),
     router("commitsLate"),
   ),
+  fleet(
+    "final-late",
+    "final changes come late",
+    "management",
+    minutes(1, 10),
+    router("finalsLate"),
+  ),
   fleet("slow", "a slow command line", "management", minutes(2, 20), router("slow")),
   fleet(
     "unreachable",

@@ -246,6 +246,13 @@ function* keptDrained(
       event,
       text: `${link.id} could carry but stayed ${state} after its sibling was seen lost`,
     };
+  } else if (
+    !tried &&
+    unmeantMs(moment, link.id, withheld, memory.usableSince) > bounds.strandedMs
+  ) {
+    memory.told = "parked";
+    const text = `${link.id} could carry but stays ${state} by a change that nothing needs`;
+    yield { promise: "P2", event, text };
   } else if (!tried && waitsMs(moment, link, memory.usableSince) > bounds.strandedMs) {
     memory.told = "parked";
     const text = `${link.id} could carry but stays ${state} while its campaign waits`;
@@ -263,6 +270,25 @@ function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): numbe
   const look = moment.looks.get(id);
   if (since === undefined || look === undefined || moment.at - look.at > seenMs) return 0;
   return moment.at - Math.max(since, usableSince, look.seenSince);
+}
+
+/**
+ * A router may carry out late what a campaign has left behind: the agent knows what it asked for,
+ * unless its disk has lost that.
+ */
+function unmeantMs(
+  moment: Moment,
+  id: string,
+  withheld: EffectEvent,
+  usableSince: Instant,
+): number {
+  const { meant, looks, forgotAt, at } = moment;
+  const look = looks.get(id);
+  if (meant === undefined || meant.has(id)) return 0;
+  if (look === undefined || at - look.at > seenMs) return 0;
+  const asked = knowledgeOf(moment, withheld)?.at ?? withheld.at;
+  if (forgotAt !== undefined && asked <= forgotAt) return 0;
+  return at - Math.max(withheld.at, usableSince, look.seenSince);
 }
 
 function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefined): number {

@@ -125,6 +125,8 @@ export class Oracle {
   /** Links on which MKA is content and no frame passes now. */
   readonly #brokenSince = new Map<string, Instant>();
   readonly #parked = new Map<string, Instant>();
+  /** By group: the link under way; by itself: a link that an operator drains. */
+  #meant: ReadonlyMap<string, string> | undefined;
   readonly #tried = new Map<string, Map<Ckn, Instant>>();
   /** When somebody else, or a fault, last touched a link. */
   readonly #othersAt = new Map<string, Instant>();
@@ -283,6 +285,14 @@ export class Oracle {
     else if (!this.#parked.has(link)) this.#parked.set(link, this.#site.clock.now());
   }
 
+  /** The agent records what may be drained now: for a campaign of a group, or for an operator. */
+  means(by: string, link: string | undefined): void {
+    const meant = new Map(this.#meant);
+    if (link === undefined) meant.delete(by);
+    else meant.set(by, link);
+    this.#meant = meant;
+  }
+
   /** The agent records that this key alone is the one of the link. */
   claims(link: string, ckn: Ckn): void {
     const at = this.#site.clock.now();
@@ -369,6 +379,7 @@ export class Oracle {
       asked: this.#asked,
       parked: this.#parked,
       tried: this.#tried,
+      meant: this.#meant && new Set(this.#meant.values()),
       forgotAt: this.#forgotAt,
     };
     group.before = now;

@@ -45,6 +45,11 @@ export interface RouterOptions {
   readonly watch?: { readonly offsetMs: number; readonly ppm: number };
 }
 
+export interface LateSpan {
+  readonly low: number;
+  readonly high: number;
+}
+
 export interface RouterPort {
   readonly name: PortName;
   readonly station: Station;
@@ -66,6 +71,8 @@ export type RouterFault =
   | "keepsKeys"
   /** A confirmed commit gets no answer, and is carried out when nobody waits for it any more. */
   | "commitsLate"
+  /** The same of a final change, and later still. */
+  | "finalsLate"
   | "silentRevert"
   | "errorWithSuccess"
   | "slow"
@@ -97,6 +104,8 @@ export class Router {
   readonly name: string;
   readonly options: RouterOptions;
   readonly commits: CommitEngine;
+  /** How long after its request a final change is carried out, under the fault `finalsLate`. */
+  lateFinalMs: LateSpan = { low: 20_000, high: 420_000 };
   /** Ways to addresses outside the links; an address that is not here goes out of `mgmt0`. */
   readonly managementRoutes = new Map<string, PortName | undefined>();
   readonly #ports = new Map<PortName, Port>();

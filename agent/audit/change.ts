@@ -54,6 +54,7 @@ export function changeOf(
       return told("tunnelAuth", record.name, next.by ?? null, text);
     }
     case "measured":
+    case "settled":
     case "tunnel":
     case "pending":
     case "snapshot":

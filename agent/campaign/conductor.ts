@@ -7,6 +7,7 @@ import { type DesiredLink, linkId } from "../desired.ts";
 import { named } from "../journal/memory.ts";
 import { advance, decide, keyActions } from "./campaign.ts";
 import { Effects } from "./effects.ts";
+import { lateChanges } from "./late.ts";
 import {
   type ActionKind,
   type Campaign,
@@ -94,6 +95,10 @@ export class Conductor {
     const taken = this.#parts.mind.decide(campaign, facts);
     const next = this.#remembering(campaign, taken, report);
     try {
+      const { come } = report;
+      if (come !== undefined) {
+        await this.#parts.write({ kind: "settled", link: linkId(link), token: come.token });
+      }
       for (const { what, ms } of report.measured) {
         await this.#parts.write({ kind: "measured", what, ms });
       }
@@ -194,8 +199,16 @@ export class Conductor {
     // Elsewhere a port that is seen open is done with: whoever shuts it then is a person.
     const mayShut =
       campaign.shut && facts.shutsFirst && isSameLink && this.#effects.mayLose(clock.now());
-    const shut = stepped.shut || mayShut;
+    const shut = stepped.shut || mayShut || (isSameLink && this.#mayShutLate(campaign, facts));
     return { ...stepped, shut, oldSak: leaves ? sak : stepped.oldSak };
+  }
+
+  /** One that a router shuts late is ours to open, and the mark stays while that may happen. */
+  #mayShutLate(campaign: Campaign, { port }: Facts): boolean {
+    const { memory, world } = this.#parts;
+    const id = `${campaign.group}/${entryOf(campaign).name}`;
+    const coming = lateChanges(memory(), id, world.clock.wall());
+    return coming.some(({ what }) => what === "shut") && (campaign.shut || port?.admin === "down");
   }
 
   /** What an effect has changed is looked at soon; a probe changes nothing. */

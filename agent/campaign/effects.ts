@@ -10,13 +10,23 @@ import type {
   TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { KeyRef, PortName } from "#hal/model.ts";
+import type { DrainMeans } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { commitLost } from "../commit-lost.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import type { JournalRecord } from "../journal/memory.ts";
-import { seenLit } from "../link-view.ts";
+import { drainOf, seenLit } from "../link-view.ts";
 import type { Lookout } from "../lookout.ts";
+import {
+  type Direction,
+  directionOf,
+  type KeyAction,
+  keyChange,
+  purposeOf,
+  replacementOf,
+} from "./key-change.ts";
+import { harmOf } from "./late.ts";
+import { lostWhen, lostWords } from "./lost.ts";
 import {
   type ActionKind,
   type Campaign,
@@ -53,26 +63,21 @@ export interface Task {
   readonly relook: (signal: AbortSignal) => Promise<void>;
 }
 
-type Direction = "forward" | "back";
-type KeyAction = "stage" | "add" | "promote" | "removeOld" | "removeNew";
+/** What is written to a router: for the journal, and for what it might do later. */
+interface Sent {
+  readonly what: ActionKind;
+  readonly within: number | "final";
+  readonly change: DeviceChange;
+}
+
+type Applied = Pick<Task, "link" | "recheck"> & { readonly campaign?: Campaign };
+type Late = NonNullable<Extract<JournalRecord, { kind: "effect" }>["late"]>;
 
 const effectMsMax = 90_000;
 const discardMsMax = 10_000;
 const probeExtra = 5;
 /** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
-
-/** What a port would show if the router had lost an accepted change. */
-const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>> = {
-  drain: ({ drain }) => drain === "off",
-  add: ({ keys }) => keys === "old",
-  stage: ({ keys, pending }) => keys === "old" && pending === "none",
-  promote: ({ keys, promoted }) => keys === "both" && !promoted,
-  removeOld: ({ keys }) => keys === "both",
-  removeNew: ({ keys }) => keys === "both",
-  replace: ({ keys }) => keys === "old",
-  replaceBack: ({ keys }) => keys === "new",
-};
 
 export class Effects {
   readonly #parts: EffectParts;
@@ -172,6 +177,20 @@ export class Effects {
     await this.#final(kind, task, { kind: `port.${kind}`, port, means }, signal);
   }
 
+  /** Undoes what a look has shown: a drain by whatever means, or a shut port. */
+  async giveBack(
+    link: DesiredLink,
+    taken: DrainMeans | "shut",
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { port } = link;
+    const task = { link, recheck: () => undefined };
+    if (taken === "shut") {
+      return await this.#final("open", task, { kind: "port.open", port }, signal);
+    }
+    await this.#final("restore", task, { kind: "port.restore", port, means: taken }, signal);
+  }
+
   /** Beside each other on the router: the new key joins, leads, or one of the two leaves. */
   async #changeKeys(action: KeyAction, task: Task, signal: AbortSignal): Promise<void> {
     const { link, campaign } = task;
@@ -198,7 +217,8 @@ export class Effects {
       const isOpen = seenLit(this.#parts.lookout.view(link), this.#changedAt);
       if (isOpen || !this.#shutsFirst(link)) task.recheck();
     };
-    await this.#apply({ ...task, recheck }, transaction, action, within, signal);
+    const what = { what: action, within, change };
+    await this.#apply({ ...task, recheck }, transaction, what, signal);
   }
 
   async #within(link: DesiredLink, signal: AbortSignal): Promise<number | "final"> {
@@ -227,12 +247,14 @@ export class Effects {
   async #final(
     action: ActionKind,
     { link, recheck }: Pick<Task, "link" | "recheck">,
-    change: PortChange,
+    part: PortChange,
     signal: AbortSignal,
   ): Promise<void> {
     await this.#discardPrepared(link, signal);
-    const transaction = await this.#validate(link, [change], signal);
-    await this.#apply({ link, recheck }, transaction, action, "final", signal);
+    const change = [part];
+    const transaction = await this.#validate(link, change, signal);
+    const what = { what: action, within: "final", change } as const;
+    await this.#apply({ link, recheck }, transaction, what, signal);
   }
 
   async #validate(
@@ -247,26 +269,47 @@ export class Effects {
   }
 
   async #apply(
-    { link, recheck }: Pick<Task, "link" | "recheck">,
+    task: Applied,
     transaction: Transaction,
-    what: ActionKind,
-    within: number | "final",
+    { what, within, change }: Sent,
     signal: AbortSignal,
   ): Promise<void> {
     const { write, world } = this.#parts;
-    await this.#orDiscard(transaction, link, signal, async () => {
-      await write({ kind: "effect", place: link.device, what, token: transaction.token });
-      // Validation and journal take their time.
-      recheck();
-    });
-    const begun = world.clock.now();
-    await this.#bounded(link.device, "unknown", signal, (bounded) =>
-      transaction.apply(within, bounded),
+    const { link, recheck } = task;
+    const { token } = transaction;
+    const place = link.device;
+    const late = within === "final" ? this.#lateOf(task, change) : undefined;
+    await this.#orDiscard(transaction, link, signal, () =>
+      write({ kind: "effect", place, what, token, ...(late !== undefined && { late }) }),
     );
+    let begun = world.clock.now();
+    const settle = async (): Promise<void> => {
+      if (late !== undefined) await write({ kind: "settled", link: late.link, token });
+    };
+    await unlessUndone(settle, async () => {
+      // Validation and journal take their time.
+      await this.#orDiscard(transaction, link, signal, async () => recheck());
+      begun = world.clock.now();
+      await this.#bounded(place, "unknown", signal, (bounded) =>
+        transaction.apply(within, bounded),
+      );
+    });
     const at = world.clock.now();
     this.#changedAt = at;
     this.#accepted = lostWhen[what] === undefined ? undefined : { what, at };
-    await write({ kind: "measured", what: `commit ${link.device}`, ms: at - begun });
+    await settle();
+    await write({ kind: "measured", what: `commit ${place}`, ms: at - begun });
+  }
+
+  /** What this change would do to its link if it were carried out late; undefined = no harm. */
+  #lateOf({ link, campaign }: Applied, change: DeviceChange): Late | undefined {
+    const { world, lookout } = this.#parts;
+    const harm = harmOf(change, campaign === undefined ? undefined : entryOf(campaign));
+    if (harm === undefined) return undefined;
+    const { state } = lookout.view(link);
+    const isOn = harm.what === "drain" && state !== undefined && drainOf(state, link.port) === "on";
+    const since = world.clock.wall();
+    return { link: linkId(link), ...harm, since, ...(isOn && { hidden: true }) };
   }
 
   /** A port that was shut and opened makes a SAK of its own, where none can be asked for. */
@@ -298,7 +341,8 @@ export class Effects {
     const change: DeviceChange = [{ kind: "port.shut", port: link.port }];
     const transaction = await this.#validate(link, change, signal);
     await this.#orDiscard(transaction, link, signal, () => task.relook(signal));
-    await this.#apply(task, transaction, "open", "final", signal);
+    const what = { what: "open", within: "final", change } as const;
+    await this.#apply(task, transaction, what, signal);
   }
 
   /** The change of a key opens the port that was shut for it, in one commit. */
@@ -371,7 +415,10 @@ export class Effects {
     }
     const transaction = this.#prepared?.transaction;
     this.#prepared = undefined;
-    if (transaction !== undefined) await this.#apply(task, transaction, action, "final", signal);
+    if (transaction === undefined) return;
+    const change = replacementOf(direction, link, campaign);
+    const what = { what: action, within: "final", change } as const;
+    await this.#apply(task, transaction, what, signal);
   }
 
   async #put({ action, link, campaign, recheck }: Task, signal: AbortSignal): Promise<void> {
@@ -412,69 +459,6 @@ export class Effects {
   }
 }
 
-/** Equal for changes that bring a link of a campaign to the same key and settings. */
-function purposeOf(direction: Direction, campaign: Campaign): string {
-  const { name, old, new: wanted } = entryOf(campaign);
-  const { key, settings } = direction === "back" ? (old ?? wanted) : wanted;
-  return JSON.stringify([direction, campaign.kind, name, key, settings]);
-}
-
-const directionOf = (back: boolean): Direction => (back ? "back" : "forward");
-
-const lostWords: Partial<Record<ActionKind, string>> = {
-  drain: "drain",
-  promote: "promotion of the new key",
-  removeOld: "removal of the old key",
-  removeNew: "removal of the new key",
-  replaceBack: "old key",
-};
-
-/** On a platform with a fallback the key that stays must be the primary one. */
-function keyChange(action: KeyAction, { link, campaign, port }: Task): DeviceChange {
-  const entry = entryOf(campaign);
-  const at = link.port;
-  const key = entry.new.key;
-  const old = entry.old?.key;
-  const role = entry.overlap === "fallback" ? "fallback" : "primary";
-  switch (action) {
-    case "stage":
-    case "add":
-      return [{ kind: "macsec.addKey", port: at, key, role }];
-    case "promote":
-      return [promotion(at, key, old === undefined ? [key] : [key, old])];
-    case "removeOld":
-      return old === undefined ? [] : [{ kind: "macsec.removeKey", port: at, ckn: old.ckn }];
-    case "removeNew": {
-      const back: readonly PortChange[] =
-        entry.overlap === "fallback" && port?.promoted === true && old !== undefined
-          ? [promotion(at, old, [old])]
-          : [];
-      return [...back, { kind: "macsec.removeKey", port: at, ckn: key.ckn }];
-    }
-  }
-}
-
-function promotion(port: PortName, { ckn }: KeyRef, keys: readonly KeyRef[]): PortChange {
-  return { kind: "macsec.promoteKey", port, ckn, keys };
-}
-
-/** Break-before-make: what the router becomes once the far end has moved. */
-function replacementOf(
-  direction: Direction,
-  { port }: DesiredLink,
-  campaign: Campaign,
-): DeviceChange {
-  const { old, new: wanted } = entryOf(campaign);
-  const goal = direction === "back" ? (old ?? wanted) : wanted;
-  if (campaign.kind === "change")
-    return [{ kind: "macsec.protect", port, settings: goal.settings }];
-  if (campaign.kind === "rotate") return [{ kind: "macsec.replaceKey", port, key: goal.key }];
-  return [
-    { kind: "macsec.protect", port, settings: goal.settings },
-    { kind: "macsec.addKey", port, key: goal.key, role: "primary" },
-  ];
-}
-
 /** How long a commit of this mode may wait for its confirm. */
 export function withinOf(mode: CommitMode, confirmMs: number): number | "final" {
   switch (mode.kind) {
@@ -496,4 +480,14 @@ function notTheServer(error: unknown): false {
   if (!(error instanceof LinksealError)) throw error;
   if (error.code !== "device.unsupported" || error.effect !== "none") throw error;
   return false;
+}
+
+/** What is known to have done nothing comes no more; any other failure leaves it written down. */
+async function unlessUndone(settle: () => Promise<void>, f: () => Promise<void>): Promise<void> {
+  try {
+    await f();
+  } catch (error) {
+    if (error instanceof LinksealError && error.effect === "none") await settle();
+    throw error;
+  }
 }

@@ -44,6 +44,10 @@ const byOld = guard("the link is secured by the old key", ({ port }) => port?.ca
 const untold = guard("the far end was never told", ({ campaign }) => !campaign.told);
 const proven = guard("the new key is proven", ({ facts }) => facts.proof.kind === "held");
 const oldProven = guard("the old key is proven", ({ facts }) => facts.oldProof.kind === "held");
+const keeps = (key: "old" | "new"): Guard =>
+  guard(`no late change of ours takes the ${key} key`, ({ facts: { mayLose } }) => {
+    return mayLose !== key && mayLose !== "both";
+  });
 const notEnrol = guard("there is an old key to go back to", (context) => !isEnrol(context));
 const agentWrites = guard("the far end is ours to write", (context) => !isManual(context));
 const overlapping = guard("the router can hold both keys", (context) => !breaksFirst(context));
@@ -98,6 +102,7 @@ export const guards: Guards = {
     agentWrites,
     gatesOpen,
     drained,
+    keeps("new"),
     guard("the far end is on old", ({ facts }) => facts.far === "old"),
     guard("the router is ready for it", (context) =>
       breaksFirst(context)
@@ -109,6 +114,7 @@ export const guards: Guards = {
     agentWrites,
     notEnrol,
     quiet,
+    keeps("old"),
     guard(
       "the old key waits on the router",
       (context) => breaksFirst(context) || holdsOld(context),

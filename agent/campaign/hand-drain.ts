@@ -1,20 +1,29 @@
-// Links whose traffic an operator moves away by hand: the same gates as a campaign, and the same
-// way back when the sibling is lost.
+// Links that are drained or shut, and that no campaign gives back: an operator's drain, with the
+// gates of a campaign and the same way back when the sibling is lost; what a router carried out
+// after we had stopped waiting for it; and what people did on the router themselves.
 
 import { LinksealError } from "#hal/error.ts";
-import { strongValue } from "#hal/model.ts";
+import { type DrainMeans, strongValue } from "#hal/model.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
+import { isoTime } from "../health/status-time.ts";
+import { type LateChange, named } from "../journal/memory.ts";
 import { drainOf, type LinkView, portOf, securedBy } from "../link-view.ts";
 import { cannotBegin } from "./begin.ts";
 import { type EffectParts, Effects } from "./effects.ts";
 import { closedGate } from "./gates.ts";
+import { comeOf, lateChanges } from "./late.ts";
 import type { ScoutParts } from "./scout.ts";
 import { doubtOf, lostOf, siblingOf } from "./sibling.ts";
 
 export interface HandDrainParts extends EffectParts {
   readonly memory: ScoutParts["memory"];
   readonly alarm: ScoutParts["alarm"];
+  /** An event for whoever watches, a warning. */
+  readonly tell: (code: string, about: string, text: string) => void;
 }
+
+/** What a look shows of a link that is away: by which means, or with its port shut. */
+type Away = DrainMeans | "shut";
 
 /** Takes a drain from the journal. Its traffic is back already, and an error must say so. */
 export async function noteGivenBack(write: EffectParts["write"], id: string): Promise<void> {
@@ -62,18 +71,80 @@ export class HandDrains {
     await noteGivenBack(this.#parts.write, linkId(link));
   }
 
-  /** P2: with the sibling lost, a link that was drained by hand comes back if it can carry. */
-  async turn(signal: AbortSignal): Promise<void> {
-    const { group, memory, world } = this.#parts;
+  /**
+   * P2: a link that is drained or shut by a change of ours that came late comes back at once, and
+   * any drained link that can carry comes back where its sibling is lost. `underWay`: the link that
+   * a campaign looks after itself.
+   */
+  async turn(signal: AbortSignal, underWay?: string): Promise<void> {
+    const { group, world } = this.#parts;
     for (const link of group.links) {
-      if (memory().drains[linkId(link)] === undefined) continue;
-      const { views, lost } = await this.#look(link, signal);
-      const view = views.get(link.name);
-      if (lost === undefined || view === undefined || !this.#isUsable(view)) continue;
-      const text = `${linkId(link)} gets its traffic back: ${lost}`;
-      world.log.write("warn", "hand-drain-over", text, { group: group.name });
-      await this.undrain(link, signal);
+      if (link.name === underWay) continue;
+      try {
+        await this.#tend(link, signal);
+      } catch (error) {
+        // It is done by a later turn, and keeps no other link waiting.
+        if (!(error instanceof LinksealError)) throw error;
+        world.log.write("warn", error.code, error.message, { group: group.name });
+      }
     }
+  }
+
+  async #tend(link: DesiredLink, signal: AbortSignal): Promise<void> {
+    const { lookout, memory, world } = this.#parts;
+    const byHand = named(memory().drains, linkId(link)) !== undefined;
+    if (!byHand && awayBy(lookout.view(link)) === undefined) return;
+    const { views, lost } = await this.#look(link, signal);
+    const view = views.get(link.name);
+    const away = view === undefined ? undefined : awayBy(view);
+    if (view === undefined || (away === undefined && !byHand)) return;
+    const coming = lateChanges(memory(), linkId(link), world.clock.wall());
+    const what = away === "shut" ? "shut" : "drain";
+    const ours = coming.find((each) => each.what === what);
+    if (away !== undefined && ours !== undefined && (away === "shut" || !byHand)) {
+      return await this.#giveBackLate(link, away, ours, signal);
+    }
+    const come = comeOf(coming, view);
+    if (come !== undefined) await this.#settle(link, come);
+    if (away === "shut" || lost === undefined || !this.#isUsable(view)) return;
+    if (!byHand && away === "peeringShutdown" && carriesRoutes(view)) return;
+    await this.#giveBackAlone(link, byHand ? "operator" : away, lost, signal);
+  }
+
+  /** Whoever typed it on the router meanwhile is told, and can drain it by `linkseal drain`. */
+  async #giveBackLate(link: DesiredLink, away: Away, late: LateChange, signal: AbortSignal) {
+    await this.#effects.giveBack(link, away, signal);
+    await this.#settle(link, late);
+    const sent = `linkseal sent a ${late.what} at ${isoTime(late.since)} and saw no end of it`;
+    const back = away === "shut" ? "its port is open again" : "its traffic is given back";
+    this.#tell("drain-given-back", link, `${back}: ${sent}, and the router carried it out late`);
+  }
+
+  async #giveBackAlone(
+    link: DesiredLink,
+    by: "operator" | DrainMeans | undefined,
+    lost: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const id = linkId(link);
+    if (by === undefined) return;
+    if (by === "operator") {
+      await this.undrain(link, signal);
+      return this.#tell("hand-drain-over", link, `${id} gets its traffic back: ${lost}`);
+    }
+    await this.#effects.giveBack(link, by, signal);
+    const text = `${id} gets its traffic back, which was moved away on the router: ${lost}`;
+    this.#tell("drain-given-back", link, text);
+  }
+
+  async #settle(link: DesiredLink, { token }: LateChange): Promise<void> {
+    await this.#parts.write({ kind: "settled", link: linkId(link), token });
+  }
+
+  #tell(code: string, link: DesiredLink, text: string): void {
+    const { group, world, tell } = this.#parts;
+    world.log.write("warn", code, text, { group: group.name });
+    tell(code, linkId(link), text);
   }
 
   async #look(link: DesiredLink, signal: AbortSignal) {
@@ -132,4 +203,17 @@ export class HandDrains {
       "linkseal links",
     );
   }
+}
+
+/** A session that is shut beside another one of the port is no drain of the link. */
+function carriesRoutes({ state, link: { port } }: LinkView): boolean {
+  const sessions = (state && strongValue(state.routing)?.sessions) ?? [];
+  return sessions.some((session) => session.port === port && session.up);
+}
+
+function awayBy({ state, link }: LinkView): Away | undefined {
+  const port = portOf(state, link.port);
+  if (state === undefined || port === undefined) return undefined;
+  if (strongValue(port.admin) === "down") return "shut";
+  return strongValue(state.routing)?.drains.find((drain) => drain.port === link.port)?.means;
 }

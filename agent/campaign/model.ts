@@ -166,6 +166,8 @@ export interface Facts {
     | { readonly kind: "refused"; readonly text: string };
   /** Accepted changes of this process that a later look did not show. */
   readonly lostCommits: number;
+  /** Which key a change of ours that comes late may still take from the router. */
+  readonly mayLose: "nothing" | "old" | "new" | "both";
   readonly overdue: boolean;
   readonly farEnd: "manual" | "agent";
   /** The device needs its port shut while a key is changed (quirk shutBeforeKeyChange). */

@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type MacsecFrames, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { type DesiredLink, linkId, type RiskName } from "../desired.ts";
-import { type Memory, named } from "../journal/memory.ts";
+import { type LateChange, type Memory, named } from "../journal/memory.ts";
 import { type LinkView, portOf, securedBy } from "../link-view.ts";
 import { deadlineMs } from "./deadline.ts";
 import type { EffectParts, Effects } from "./effects.ts";
@@ -26,6 +26,7 @@ import {
 } from "./evidence.ts";
 import { farEndOf, type Moved, portFacts, unseenFar } from "./facts.ts";
 import { closedGate, type GateInput } from "./gates.ts";
+import { comeOf, lateChanges, mayLose } from "./late.ts";
 import {
   type Campaign,
   type Evidence,
@@ -58,6 +59,8 @@ export interface Report {
   readonly measured: readonly { readonly what: string; readonly ms: number }[];
   /** The token of a change that was to be final, and that the router may hold half of. */
   readonly unfinished?: string;
+  /** A late change of ours that this look shows to have come. */
+  readonly come?: LateChange;
 }
 
 interface Waiting {
@@ -148,8 +151,14 @@ export class Scout {
     const session = portOf(view.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
+    const come = comeOf(this.#late(link), view);
     const all = { ...facts, freshSak: isFresh(sak, campaign) };
-    return { facts: all, at: begun, sak, measured, ...unfinished };
+    return { facts: all, at: begun, sak, measured, ...unfinished, ...(come && { come }) };
+  }
+
+  #late(link: DesiredLink): readonly LateChange[] {
+    const { memory, world } = this.#parts;
+    return lateChanges(memory(), linkId(link), world.clock.wall());
   }
 
   /** Looks again: the session of a link that was dark has come up since. */
@@ -277,6 +286,7 @@ export class Scout {
       carrying: steadyOf(this.#steady, rotation.soakMs, now),
       replacement: effects.replacement(campaign),
       lostCommits: effects.lostCommits,
+      mayLose: mayLose(this.#late(view.link), entry),
       overdue: now - this.#deadlineFrom() > deadlineMs(campaign.state, rotation),
       farEnd: desired.azure.farEnd,
       shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,

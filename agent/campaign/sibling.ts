@@ -1,10 +1,13 @@
 // Whether a link may be leaned on while its sibling is worked on.
 
+import type { World } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
+import { isoTime } from "../health/status-time.ts";
 import { type Memory, named } from "../journal/memory.ts";
 import type { LinkView } from "../link-view.ts";
 import type { Lookout } from "../lookout.ts";
 import { carries } from "./facts.ts";
+import { lateTaker, untilOf } from "./late.ts";
 
 /** `unsure`: nobody can say just now, so nothing is taken beside it and nothing is given up. */
 type Standing = "carrying" | "unsure" | "lost";
@@ -20,10 +23,13 @@ export interface Sibling {
   readonly standing: Standing;
   /** "carrying", or why that is not known. */
   readonly carries: string;
+  /** A change of ours that may still take it, as an end of the sentence about it. */
+  readonly late?: string;
   readonly view: LinkView;
 }
 
 export interface SiblingParts {
+  readonly world: Pick<World, "clock">;
   readonly lookout: Lookout;
   readonly memory: () => Memory;
   /** undefined = nothing. */
@@ -36,7 +42,7 @@ export interface SiblingParts {
  * alone, also where both links are of one router.
  */
 export function siblingOf(
-  { lookout, memory, alarm }: SiblingParts,
+  { world, lookout, memory, alarm }: SiblingParts,
   view: LinkView,
   ownCommitOn?: string,
 ): Sibling {
@@ -49,7 +55,13 @@ export function siblingOf(
     carries(silent ? { ...view, peer: undefined } : view, accepted, ownCommitOn);
   if (seen !== "carrying") return { name, standing: "lost", carries: seen, view };
   const against = accepted === undefined ? undefined : alarm(link);
-  if (against === undefined) return { name, standing: "carrying", carries: seen, view };
+  if (against === undefined) {
+    const coming = lateTaker(memory(), linkId(link), world.clock.wall());
+    if (coming === undefined) return { name, standing: "carrying", carries: seen, view };
+    const sent = `a ${coming.what} that was sent at ${isoTime(coming.since)}`;
+    const late = `may still get ${sent} (until ${isoTime(untilOf(coming))})`;
+    return { name, standing: "unsure", carries: seen, late, view };
+  }
   return { name, standing: against.standing, carries: against.text, view };
 }
 
@@ -72,5 +84,7 @@ export function doubtOf(siblings: readonly Sibling[]): string | undefined {
 }
 
 function sentence(sibling: Sibling | undefined): string | undefined {
-  return sibling && `${sibling.name} is not carrying: ${sibling.carries}`;
+  if (sibling === undefined) return undefined;
+  const { name, late } = sibling;
+  return late === undefined ? `${name} is not carrying: ${sibling.carries}` : `${name} ${late}`;
 }

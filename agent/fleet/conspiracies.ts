@@ -385,8 +385,37 @@ const hands: readonly Conspiracy[] = [
   ),
 ];
 
+const brief = { kind: "final-late", lastsMs: 8_000 } as const;
+
+/** A final change comes when the campaign has gone on without it, or back. */
+const lateFinals: readonly Conspiracy[] = [
+  plot({ weight: 3 }, { at: "draining", ...brief }),
+  plot(
+    { weight: 2 },
+    { at: "draining", ...brief },
+    { at: "restoring", kind: "fibre-cut", where: "sibling", afterMs: 20_000, withinMs: 200_000 },
+  ),
+  plot(
+    { ...both, ...agent, weight: 2 },
+    { at: "retiring", ...brief },
+    {
+      ...{ at: "retiring", kind: "peer-silent", afterMs: 9_000, withinMs: 20_000, ...long },
+    },
+  ),
+  plot(
+    { ...both, ...agent, ...hasty },
+    { at: "proving", kind: "peer-silent", ...long },
+    {
+      ...{ at: "reverting", ...brief },
+    },
+  ),
+  plot({ ...one, ...agent }, { at: "switching", ...brief, lastsMs: 30_000 }),
+  plot({ ...shuts, weight: 2 }, { at: "staging", ...brief }),
+];
+
 export const rotating: readonly Conspiracy[] = [
   ...lateKeys,
+  ...lateFinals,
   ...darkness,
   ...blocked,
   ...whileShut,

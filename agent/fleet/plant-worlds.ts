@@ -114,6 +114,16 @@ const lastKnown: Around = (http) => {
   };
 };
 
+const applies = /\/transactions\/[^/]+\/apply$/;
+
+/** What was sent and got no answer is struck off, as if it could not come any more. */
+const forgetful: Around = (http) => async (request, signal) => {
+  const reply = await http(request, signal);
+  if (!applies.test(request.path) || reply.status === 200) return reply;
+  const text = decoder.decode(reply.body).replace('"effect":"unknown"', '"effect":"none"');
+  return { ...reply, body: encoder.encode(text) };
+};
+
 /** Draws from a number that every run of this process shares. */
 let shared = 0;
 
@@ -180,6 +190,12 @@ const replyPlants: readonly Plant[] = [
     caching,
   ),
   dials("as-it-was", "P7", "takes a silent device to be as it was", asItWas),
+  dials(
+    "late-forgotten",
+    "P2",
+    "forgets a change of its own that got no answer, and may still come",
+    forgetful,
+  ),
   dials("last-known", "P7", "takes what it does not understand to be as it was", lastKnown),
 ];
 

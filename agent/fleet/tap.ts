@@ -42,7 +42,7 @@ function tappedDisk(disk: Disk, oracle: Oracle): Disk {
 }
 
 /** Records that say something which the oracle can see. */
-const telling = /"kind":"(?:binding|campaign)"/;
+const telling = /"kind":"(?:binding|campaign|handDrain)"/;
 
 function tell(record: JournalRecord, oracle: Oracle): void {
   if (record.kind === "campaign") {
@@ -52,6 +52,10 @@ function tell(record: JournalRecord, oracle: Oracle): void {
     const isParked = state !== "done" && parkingStates.some((each) => each === state);
     const link = `${campaign.group}/${entryOf(campaign).name}`;
     oracle.waits(link, isParked ? "parked" : "moving");
+    oracle.means(campaign.group, state === "done" ? undefined : link);
+  }
+  if (record.kind === "handDrain") {
+    oracle.means(record.link, record.drain === null ? undefined : record.link);
   }
   // What a campaign binds it has proven; what is adopted is as it was found.
   if (record.kind === "binding" && record.binding.how !== "adopted") {

@@ -37,7 +37,8 @@ const claims: readonly Claim[] = [
   { says: /does not carry again/, where: "link", facts: ["outOfService", "routerSilent"] },
   { says: /BGP is not up on this link/, where: "link", facts: ["outOfService"] },
   {
-    says: /siblingUnhealthy|the sibling (was|is) lost/,
+    // What may still come is no state of the sibling.
+    says: /siblingUnhealthy(?!.* may still get a )|the sibling (was|is) lost/,
     where: "sibling",
     facts: ["outOfService", "routerSilent", "commitPending", "farSilent", "keysChanged"],
   },

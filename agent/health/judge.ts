@@ -299,7 +299,8 @@ export class Judge {
       const state = crew.lookout.state(device);
       const isOff = state === undefined || drainOf(state, port) === "off";
       if (isOff || (group !== undefined && openCampaign(memory, group) !== undefined)) return [];
-      // By a person on the router, or by a campaign that a disk has lost: nobody undoes it unasked.
+      // By a person on the router, or by a campaign that a disk has lost: undone unasked only once
+      // the sibling is lost.
       const text = "its traffic is moved away on the router, and linkseal knows no reason for it";
       return [raise("drained-by-hand", about, text)];
     }

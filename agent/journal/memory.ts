@@ -1,6 +1,6 @@
 // What the journal makes the agent remember: a pure fold over its records.
 
-import type { KeyRef, TunnelAuth, WantedSettings } from "#hal/model.ts";
+import type { Ckn, KeyRef, TunnelAuth, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../campaign/model.ts";
 
@@ -33,6 +33,18 @@ export interface HandDrain {
   readonly since: WallTime;
   /** A tunnel that gets it back once it has authenticated anew; absent = once a person says so. */
   readonly until?: "authenticated";
+}
+
+/** A final change that was sent, and whose end nobody has seen. */
+export interface LateChange {
+  readonly token: string;
+  /** What it does to the link: moves its traffic, shuts its port, or takes a key or setting. */
+  readonly what: "drain" | "shut" | "keys";
+  /** The key that goes; absent = settings change. */
+  readonly takes?: Ckn;
+  readonly since: WallTime;
+  /** A look cannot tell whether this one was carried out: the link was, or is again, as it asks. */
+  readonly hidden?: true;
 }
 
 /** Newer versions of what a tunnel's end shows, not in use yet. */
@@ -78,6 +90,8 @@ export interface Memory {
   readonly auths: Readonly<Record<string, AuthInUse>>;
   /** By device, or link of a far end: the last change of a campaign that was final at once. */
   readonly finals: Readonly<Record<string, string>>;
+  /** By `group/link`: final changes that its router may still carry out, the oldest first. */
+  readonly late: Readonly<Record<string, readonly LateChange[]>>;
   /** By device: the transaction that reconcile last began and has not settled. */
   readonly pending: Readonly<Record<string, string>>;
 }
@@ -92,6 +106,7 @@ export const emptyMemory: Memory = {
   tunnels: {},
   auths: {},
   finals: {},
+  late: {},
   pending: {},
 };
 
@@ -103,7 +118,10 @@ export type JournalRecord =
       readonly place: string;
       readonly what: string;
       readonly token: string;
+      /** What it would do to this link if it were carried out late; absent = no harm. */
+      readonly late?: Omit<LateChange, "token"> & { readonly link: string };
     }
+  | { readonly kind: "settled"; readonly link: string; readonly token: string }
   | { readonly kind: "operation"; readonly link: string; readonly operation: string }
   | { readonly kind: "binding"; readonly link: string; readonly binding: Binding }
   | { readonly kind: "forget"; readonly link: string }
@@ -117,6 +135,7 @@ export type JournalRecord =
 const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   campaign: true,
   effect: true,
+  settled: true,
   operation: true,
   binding: true,
   forget: true,
@@ -187,9 +206,31 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       const { place, what, token } = record;
       // A key that joins is confirmed later: its token is the campaign's.
       const finals = what === "stage" ? without(memory.finals, place) : memory.finals;
-      return { ...memory, finals: what === "stage" ? finals : { ...finals, [place]: token } };
+      return {
+        ...memory,
+        finals: what === "stage" ? finals : { ...finals, [place]: token },
+        late: record.late === undefined ? memory.late : withLate(memory.late, token, record.late),
+      };
+    }
+    case "settled": {
+      const left = (named(memory.late, record.link) ?? [])
+        .filter(({ token }) => token !== record.token)
+        .map((change) => ({ ...change, hidden: true as const }));
+      const late = without(memory.late, record.link);
+      return { ...memory, late: left.length === 0 ? late : { ...late, [record.link]: left } };
     }
   }
+}
+
+const lateMax = 16;
+
+function withLate(
+  late: Memory["late"],
+  token: string,
+  { link, ...change }: NonNullable<Extract<JournalRecord, { kind: "effect" }>["late"]>,
+): Memory["late"] {
+  const known = named(late, link) ?? [];
+  return { ...late, [link]: [...known, { token, ...change }].slice(-lateMax) };
 }
 
 const measuresMax = 16;

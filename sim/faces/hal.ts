@@ -12,7 +12,7 @@ import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { Prng } from "#sim/prng.ts";
-import type { Router, RouterPort } from "#sim/router.ts";
+import type { LateSpan, Router, RouterPort } from "#sim/router.ts";
 import { deviceError, type KeyMaterial, refuseUnsupported } from "#sim/router-change.ts";
 import { type Prepared, revertMs, type Session } from "#sim/router-commit.ts";
 
@@ -96,11 +96,11 @@ class Wire {
   }
 
   /** Nobody gets an answer, and the router does it all the same when its turn has come. */
-  async late(ms: number, signal: AbortSignal, act: () => void): Promise<void> {
+  async late(by: LateSpan, ms: number, signal: AbortSignal, act: () => void): Promise<void> {
     const { clock } = this.router.options;
     await clock.sleep(ms / 2, signal);
     if (!this.router.reachable()) throw this.#cut("unknown");
-    this.#later(this.#prng.between(lateCommitMs.low, lateCommitMs.high), act);
+    this.#later(this.#prng.between(by.low, by.high), act);
     await clock.sleep(lostReplyMs, signal);
     const text = "did not reply in time; the change may or may not stand";
     throw this.#error("transport.timeout", text, "unknown");
@@ -166,10 +166,12 @@ function transaction(wire: Wire, { token, preview }: Prepared): Transaction {
     apply: async (within, signal) => {
       revertMs(name, options.capabilities.commit, within);
       const act = (): void => commits.commit(token, within);
-      // A final change is not kept back: the deaths in the middle of a call stand for that.
-      const isLate = within !== "final" && wire.router.hasFault("commitsLate");
-      await (isLate
-        ? wire.late(commitMs, signal, act)
+      const [fault, by] =
+        within === "final"
+          ? (["finalsLate", wire.router.lateFinalMs] as const)
+          : (["commitsLate", lateCommitMs] as const);
+      await (wire.router.hasFault(fault)
+        ? wire.late(by, commitMs, signal, act)
         : wire.call("unknown", commitMs, signal, act));
     },
     confirm: (signal) =>

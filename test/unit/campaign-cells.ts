@@ -134,6 +134,9 @@ export class FactsCell extends Lazy implements Facts {
   get lostCommits(): number {
     return this.once("lostCommits", () => [0, 3]);
   }
+  get mayLose(): Facts["mayLose"] {
+    return this.once("mayLose", () => ["nothing", "old", "new"]);
+  }
   get overdue(): boolean {
     const endless = ["queued", "gated", "awaitingPeer", "held", "done"];
     return this.once("overdue", () => (endless.includes(this.#campaign.state) ? [false] : flags));

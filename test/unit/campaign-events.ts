@@ -11,7 +11,15 @@ import {
   seesOld,
   stateName,
 } from "./campaign-look.ts";
-import { canBeProven, canBeSteady, die, handBack, revert, settle } from "./campaign-moves.ts";
+import {
+  canBeProven,
+  canBeSteady,
+  die,
+  handBack,
+  landFinal,
+  revert,
+  settle,
+} from "./campaign-moves.ts";
 import {
   type Config,
   copy,
@@ -36,6 +44,9 @@ import {
 export type Kind = "fair" | "fault";
 /** Takes a changed copy of the world; it is used again right after. */
 export type Emit = (to: World, label: string, kind: Kind) => void;
+
+export const landing = "a late final change is carried out";
+export const siblingLanding = "a late drain of the sibling is carried out";
 
 const parked = ["queued", "gated", "awaitingPeer", "held", "done"];
 const noon = 0 as WallTime;
@@ -93,6 +104,7 @@ export class Events {
       this.#knowing(world, config);
     }
     if (world.late === 1) this.#lateStage(world);
+    this.#lateFinals(world);
     if (world.pending !== 0) {
       if (world.pending === ours) this.#fair("the confirm timer fires", revert);
       else {
@@ -102,6 +114,25 @@ export class Events {
         });
       }
     }
+  }
+
+  #lateFinals(world: World): void {
+    if (world.lateFinal !== 0) {
+      this.#fair("a late final change is dropped", (to) => {
+        to.lateFinal = 0;
+      });
+      if (world.pending === 0) {
+        this.#fair(landing, (to) => landFinal(to, this.#config));
+      }
+    }
+    if (world.siblingLate === 0) return;
+    this.#fair("a late drain of the sibling is dropped", (to) => {
+      to.siblingLate = 0;
+    });
+    this.#fair(siblingLanding, (to) => {
+      to.siblingLate = 0;
+      to.siblingDrained = 1;
+    });
   }
 
   /** It lands before the grace that follows a start is over, or never. */

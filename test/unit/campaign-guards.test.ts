@@ -190,6 +190,14 @@ const spoils: readonly Spoil[] = [
   ["putNew", { facts: { ...port({}), ...drained } }, isReady],
   ["putNew", { overlap: bbm, facts: { ...port({}), ...drained } }, isReady],
   ["putNew", { overlap: bbm, facts: { ...port(gone), ...drained, ...valid } }, isReady],
+  ...(["new", "both"] as const).map((mayLose): Spoil => {
+    const facts = { ...port(both), ...drained, mayLose };
+    return ["putNew", { facts }, "no late change of ours takes the new key"];
+  }),
+  ...(["old", "both"] as const).map((mayLose): Spoil => {
+    const facts = { ...port(both), ...drained, far: "new", mayLose } as const;
+    return ["putOld", { facts }, "no late change of ours takes the old key"];
+  }),
   ["putOld", { facts: { ...port(both), ...drained, ...manual, far: "new" } }, farWritten],
   ["putOld", { kind: "enrol" }, oldExists],
   ["putOld", { facts: { ...port({ ...both, pending: "ours" }), ...drained, far: "new" } }, quiet],

@@ -175,6 +175,16 @@ function resume(world: World, config: Config): void {
   if (verdict.kind === "accepted") world.record = recordFor(verdict.campaign);
 }
 
+/** What people did since, or a record that is lost, no agent could know of. */
+export function judgeLate(before: World, after: World, config: Config): string | undefined {
+  if (before.meddled === 1 || before.tailLost === 1) return undefined;
+  const isCut = isUp(before, config) && !isUp(after, config);
+  if (isCut) return `LATE: it cuts the link in ${stateName(before.record)}`;
+  const takesSibling = after.siblingDrained > before.siblingDrained && before.siblingCut === 0;
+  const isOut = before.drained === 1 || (before.cut === 0 && !isUp(before, config));
+  return takesSibling && isOut ? "LATE: both links are out by our doing" : undefined;
+}
+
 /** `residual`: the one case that the design names, and a later look mends it. */
 export function judgeTimer(before: World, after: World, oracle: Oracle): string | undefined {
   const verdict = timerVerdict(before, after, oracle);

@@ -117,6 +117,7 @@ export const calm: Facts = {
   carrying: waiting,
   replacement: { kind: "absent" },
   lostCommits: 0,
+  mayLose: "nothing",
   overdue: false,
   farEnd: "agent",
   shutsFirst: false,

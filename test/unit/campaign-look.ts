@@ -18,6 +18,7 @@ import {
   backIn,
   type Config,
   failed,
+  finals,
   foreign,
   forward,
   hasToken,
@@ -130,9 +131,30 @@ export function pendingSeen(world: World): number {
   return world.pending === ours && !hasToken(world.record) ? foreign : world.pending;
 }
 
+const siblingUnsure = ({ siblingUnsure: unjudged, siblingLate }: World): boolean =>
+  unjudged === 1 || siblingLate === 1;
+
+const losses = ["nothing", "old", "new", "both"] as const;
+/** `mayLose` of late.ts. */
+function mayLose({ lateFinal }: World, { kind }: Config): number {
+  switch (finals[lateFinal]) {
+    case "removeOld":
+      return 1;
+    case "removeNew":
+      return 2;
+    case "replace":
+      return { change: 3, rotate: 1, enrol: 0 }[kind];
+    case "replaceBack":
+      return kind === "change" ? 3 : 2;
+    case "drain":
+    case undefined:
+      return 0;
+  }
+}
+
 /** `closedGate` of gates.ts. */
 export function isClosed(world: World, config: Config): boolean {
-  if (siblingLost(world) || world.siblingUnsure === 1) return true;
+  if (siblingLost(world) || siblingUnsure(world)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
   const far = farSeen(world, config);
   if (far === farUpdating || far === farUnknown) return true;
@@ -152,7 +174,7 @@ export function replacementOf({ record, prepared, refused }: World): number {
 
 const darknesses = ["none", "brief", "lasting"] as const;
 
-/** One look, in 28 bits. */
+/** One look, in 30 bits. */
 export function lookAt(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
   const isDark = carrier === 2 && world.cut === 0 && world.shut === 0;
@@ -185,7 +207,8 @@ export function lookAt(world: World, config: Config): number {
     (world.losing << 24) |
     (world.overdue << 25) |
     (world.oldProven << 26) |
-    (world.siblingUnsure << 27)
+    (Number(siblingUnsure(world)) << 27) |
+    (mayLose(world, config) << 28)
   );
 }
 
@@ -218,6 +241,7 @@ export function factsIn(look: number, config: Config): Facts {
     replacement:
       replacement === "refused" ? { kind: "refused", text: "no" } : { kind: replacement },
     lostCommits: bits(24, 1) * 3,
+    mayLose: losses[bits(28, 2)] ?? "nothing",
     overdue: bits(25, 1) === 1,
     farEnd: config.farEnd,
     shutsFirst: config.shutsFirst,

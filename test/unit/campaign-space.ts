@@ -2,8 +2,8 @@
 
 import { table } from "#agent/campaign/campaign.ts";
 import { guards } from "#agent/campaign/guards.ts";
-import { Events, type Kind } from "./campaign-events.ts";
-import { judgeTimer, judgeWorld } from "./campaign-judge.ts";
+import { Events, type Kind, landing, siblingLanding } from "./campaign-events.ts";
+import { judgeLate, judgeTimer, judgeWorld } from "./campaign-judge.ts";
 import { type Machine, Oracle, type Pair, stateName } from "./campaign-look.ts";
 import { canHave, lucks, turn } from "./campaign-moves.ts";
 import {
@@ -116,6 +116,7 @@ class Space {
       if (isFault) {
         const { action } = this.#oracle.decide(world);
         if (!canHave(luck, action, this.#config)) continue;
+        if (luck === "comes late" && world.lateFinal !== 0) continue;
         to.faultsLeft -= 1;
       }
       label = isFault ? `a turn whose effect ${luck}` : "a turn";
@@ -128,6 +129,7 @@ class Space {
 
   #happens(to: World, label: string, kind: Kind): void {
     if (label === "the confirm timer fires") this.#timer(to);
+    if (label === landing || label === siblingLanding) this.#late(to, label);
     const target = this.#visit(to, label);
     if (kind === "fair" && target !== this.#at) this.#fair(target);
   }
@@ -138,6 +140,13 @@ class Space {
     const verdict = judgeTimer(before, after, this.#oracle);
     if (verdict === "residual") this.#residual += 1;
     else if (verdict !== undefined) this.#note(verdict, "the confirm timer fires");
+  }
+
+  #late(after: World, label: string): void {
+    const before = start(this.#config, 0, 0, 0);
+    unpack(this.#words, this.#at * wordCount, before);
+    const verdict = judgeLate(before, after, this.#config);
+    if (verdict !== undefined) this.#note(verdict, label);
   }
 
   #visit(world: World, label: string): number {

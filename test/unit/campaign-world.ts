@@ -18,6 +18,15 @@ export const failed = 2;
 /** Whose commit waits on the router. */
 export const ours = 1;
 export const foreign = 2;
+/** Of a final change that comes late: none, a drain, or a key that goes by one of these. */
+export const finals = [
+  undefined,
+  "drain",
+  "removeOld",
+  "removeNew",
+  "replace",
+  "replaceBack",
+] as const;
 /** Of a replacement: none, or the direction it was validated or refused for. */
 export const forward = 1;
 export const back = 2;
@@ -57,6 +66,8 @@ export interface World {
   flight: number;
   /** A staging commit of an agent that died meanwhile, and that the router may still take. */
   late: number;
+  /** A final change that the router may still carry out: one of the numbers above. */
+  lateFinal: number;
   cut: number;
   /** A person has moved the far end, unasked, while a staged key was pending. */
   moved: number;
@@ -66,6 +77,8 @@ export interface World {
   tailLost: number;
   siblingCut: number;
   siblingDrained: number;
+  /** A drain of ours that the router of the sibling may still carry out. */
+  siblingLate: number;
   // The journal, and the record before the last one.
   record: number;
   before: number;
@@ -144,6 +157,8 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["refuses", 1],
     ["faultsLeft", 3],
     ["wordsLeft", 2],
+    ["lateFinal", 3],
+    ["siblingLate", 1],
   ],
 ];
 export const wordCount = layout.length;
@@ -299,6 +314,7 @@ const quietLink = {
   target: 0,
   flight: 0,
   late: 0,
+  lateFinal: 0,
   moved: 0,
   meddled: 0,
   tailLost: 0,
@@ -322,6 +338,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
     cut: 0,
     siblingCut: 0,
     siblingDrained: 0,
+    siblingLate: 0,
     record,
     before: record,
     alive: 1,

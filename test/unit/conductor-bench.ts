@@ -20,7 +20,13 @@ import type {
   TransactionToken,
 } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import { type DeviceState, type KeyRef, known, type MacsecPort } from "#hal/model.ts";
+import {
+  type DeviceState,
+  type DrainMeans,
+  type KeyRef,
+  known,
+  type MacsecPort,
+} from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { instantAfter, type World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
@@ -129,6 +135,8 @@ export class ConductorBench {
   /** By link: how its port looks otherwise than secured by its key. */
   readonly port: Partial<Record<Name, Partial<MacsecPort>>> = {};
   readonly drained = new Set<Name>();
+  /** By which they are. */
+  means: DrainMeans = "prepend";
   readonly routeless = new Set<Name>();
   readonly peers: Record<Name, PeerState>;
   /** Of the device that the primary link is on. */
@@ -336,7 +344,7 @@ export class ConductorBench {
       routes: [],
       drains: here
         .filter((name) => this.drained.has(name))
-        .map((name) => ({ port: ports[name], means: "prepend" as const })),
+        .map((name) => ({ port: ports[name], means: this.means })),
     };
     const [first = securedPort({}, now)] = seen;
     return stateOf(

@@ -47,6 +47,7 @@ describe("a turn", () => {
       "prepare edge-a port.drain",
       "write effect edge-a: drain t-1",
       "apply t-1 final",
+      "write settled",
       "write measured commit edge-a 1500",
     ]);
     expect(bench.logged).toEqual([

@@ -33,6 +33,7 @@ describe("a fresh SAK", () => {
       "write effect edge-a: rekeySak t-1",
       "recheck",
       "apply t-1 final",
+      "write settled",
       "write measured commit edge-a 0",
       "prepare edge-a port.open",
       "write effect edge-a: open t-2",

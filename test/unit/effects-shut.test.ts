@@ -27,10 +27,12 @@ describe("a router that needs its port shut for a key", () => {
       "write effect edge-a: open t-1",
       "recheck",
       "apply t-1 final",
+      "write settled",
       "write measured commit edge-a 0",
       "prepare edge-a macsec.removeKey port.open",
       "write effect edge-a: removeOld t-2",
       "apply t-2 final",
+      "write settled",
       "write measured commit edge-a 0",
     ]);
   });
@@ -85,11 +87,13 @@ describe("a router that needs its port shut for a key", () => {
       "write effect edge-a: open t-2",
       "recheck",
       "apply t-2 final",
+      "write settled",
       "write measured commit edge-a 0",
       "prepare edge-a macsec.replaceKey port.open",
       "write effect edge-a: replace t-3",
       "recheck",
       "apply t-3 final",
+      "write settled",
       "write measured commit edge-a 0",
     ]);
   });

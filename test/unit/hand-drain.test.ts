@@ -18,11 +18,15 @@ const unsure: Alarm = { standing: "unsure", text: "nobody can say" };
 /** Both links pass frames under the key that they are bound to. */
 class Bench extends ConductorBench {
   readonly drains: HandDrains;
+  readonly events: string[] = [];
 
   constructor(options: BenchOptions = {}) {
     super(options);
     this.port.primary = underKey(newKey);
-    this.drains = new HandDrains(this.parts);
+    this.drains = new HandDrains({
+      ...this.parts,
+      tell: (...words) => this.events.push(words.join(" ")),
+    });
   }
 
   async drain(link: DesiredLink = this.link): Promise<void> {
@@ -73,6 +77,7 @@ describe("a drain by hand", () => {
       "prepare edge-a port.drain",
       "write effect edge-a: drain t-1",
       "apply t-1 final",
+      "write settled",
       "write measured commit edge-a 0",
     ]);
     expect(bench.changes).toEqual([[{ kind: "port.drain", port: "et-0/0/0", means: "prepend" }]]);
@@ -162,7 +167,7 @@ describe("a drain by hand", () => {
     const error = await bench.kept();
     expect(error.message).toContain("secondary is not carrying");
     expect(bench.log.filter((line) => line.startsWith("apply"))).toEqual([]);
-    expect(bench.log.at(-1)).toBe("rollback t-1");
+    expect(bench.log.slice(-2)).toEqual(["rollback t-1", "write settled"]);
   });
 
   it("whose router fails stays written, so that a later turn can take it back", async () => {
@@ -259,6 +264,129 @@ describe("a turn", () => {
     await bench.look();
     expect(bench.changes).toEqual(back ? restores : []);
     expect(bench.memory.drains[id] === undefined).toBe(back);
+  });
+
+  const back = (about: string) => expect.stringContaining(`drain-given-back ${about} `);
+  const seen = async (bench: Bench): Promise<void> => {
+    for (const device of ["edge-a", "edge-b"]) {
+      await settled(bench.clock, bench.lookout.look(device, never));
+    }
+    bench.log.length = 0;
+  };
+  const sends = async (bench: Bench, token: string, what: "drain" | "shut"): Promise<void> => {
+    const late = { link: id, what, since: bench.clock.wall() };
+    const effect = { kind: "effect", place: "edge-a", what, token, late } as const;
+    await settled(bench.clock, bench.parts.write(effect));
+  };
+
+  it("gives a drain of ours back that came late, the sibling carrying or not", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    await seen(bench);
+    await bench.look();
+    expect(bench.log).toEqual([]);
+    bench.drained.add("primary");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual(restores);
+    expect(bench.log.slice(-2)).toEqual(["write measured commit edge-a 0", "write settled"]);
+    expect(bench.memory.late).toEqual({});
+    expect(bench.events).toEqual([back(id)]);
+    expect(bench.events[0]).toContain("linkseal sent a drain at 2026-11-24T10:00:00Z");
+    // The next one is somebody else's, for which nothing speaks but the loss of the sibling.
+    await bench.look();
+    expect(bench.changes).toHaveLength(1);
+  });
+
+  it("gives it back where the restore fails the first time, and strikes it off then", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    bench.drained.add("primary");
+    await seen(bench);
+    bench.failures.apply = failing("device.locked", "locked");
+    await bench.look();
+    expect(bench.memory.late[id]).toHaveLength(1);
+    expect(bench.logged).toEqual(['warn device.locked locked {"group":"erd-demo"}']);
+    delete bench.failures.apply;
+    await bench.look();
+    expect([bench.changes.length, bench.memory.late]).toEqual([2, {}]);
+  });
+
+  it("leaves it to the operator who has drained the link since", async () => {
+    const bench = new Bench();
+    await bench.isDrained();
+    await sends(bench, "t-0", "drain");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+  });
+
+  it("leaves the link that a campaign has under way to it", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    bench.drained.add("primary");
+    await seen(bench);
+    await settled(bench.clock, bench.drains.turn(never, "primary"));
+    expect(bench.log).toEqual([]);
+  });
+
+  it("takes a drain that is older than twenty minutes for somebody else's", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    await bench.clock.runFor(1_200_001);
+    bench.drained.add("primary");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+  });
+
+  it("opens a port that our own change shut late, and no other one", async () => {
+    const bench = new Bench();
+    bench.port.primary = { ...underKey(newKey), ...down, admin: known("down", at(0)) };
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+    await sends(bench, "t-0", "shut");
+    await bench.look();
+    expect(bench.changes).toEqual([[{ kind: "port.open", port: "et-0/0/0" }]]);
+    expect(bench.events).toEqual([expect.stringContaining("its port is open again")]);
+  });
+
+  it("gives a drain back that was made on the router, once the sibling is lost", async () => {
+    const bench = new Bench({ edit: undrainable });
+    bench.drained.add("primary");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+    bench.port.secondary = down;
+    await bench.look();
+    expect(bench.changes).toEqual(restores);
+    expect(bench.events).toEqual([
+      `drain-given-back ${id} ${id} gets its traffic back, which was moved away on the router: ` +
+        "secondary is not carrying: its link is down or unknown",
+    ]);
+  });
+
+  it("leaves it where the link itself cannot carry, or routes go over it", async () => {
+    const dark = new Bench();
+    dark.drained.add("primary");
+    dark.port.primary = { ...underKey(newKey), ...down };
+    dark.port.secondary = down;
+    await seen(dark);
+    await dark.look();
+    expect(dark.changes).toEqual([]);
+    const partly = new Bench();
+    partly.drained.add("primary");
+    partly.means = "peeringShutdown";
+    partly.port.secondary = down;
+    await seen(partly);
+    await partly.look();
+    expect(partly.changes).toEqual([]);
+    partly.routeless.add("primary");
+    await partly.look();
+    expect(partly.changes).toEqual([
+      [{ kind: "port.restore", port: "et-0/0/0", means: "peeringShutdown" }],
+    ]);
   });
 
   it("goes through all links: what one needs, no other one gets", async () => {

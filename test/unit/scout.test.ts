@@ -39,7 +39,13 @@ describe("a look", () => {
         freshSak: true,
         carrying: waits("the link carries; 120 s more to be sure"),
         replacement: { kind: "absent" },
-        ...{ lostCommits: 0, overdue: false, farEnd: "agent", shutsFirst: false },
+        ...{
+          lostCommits: 0,
+          mayLose: "nothing",
+          overdue: false,
+          farEnd: "agent",
+          shutsFirst: false,
+        },
       },
     });
   });

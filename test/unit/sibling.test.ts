@@ -12,8 +12,18 @@ import {
 import { emptyMemory } from "#agent/journal/memory.ts";
 import type { LinkView } from "#agent/link-view.ts";
 import type { Failure, Lookout } from "#agent/lookout.ts";
+import { SimClock } from "#sim/clock.ts";
 import { keyOne } from "./campaign-kit.ts";
-import { at, bindingOf, clearPort, peerOn, securedPort, stateOf, viewOf } from "./view-kit.ts";
+import {
+  at,
+  bindingOf,
+  clearPort,
+  peerOn,
+  securedPort,
+  stateOf,
+  viewOf,
+  wall,
+} from "./view-kit.ts";
 
 const failure = (text: string): Failure => ({ code: "x", text, next: "wait", since: at(0) });
 
@@ -33,6 +43,7 @@ function carries({ view = keyed, ...scene }: Scene): string {
   const lookout = { failure: () => scene.failure, peerFailure: () => scene.peerFailure };
   const bindings = scene.unbound ? {} : { "erd-demo/primary": bindingOf() };
   const parts: SiblingParts = {
+    world: { clock: new SimClock(wall) },
     lookout: lookout as unknown as Lookout,
     memory: () => ({ ...emptyMemory, bindings }),
     alarm: () =>

@@ -399,7 +399,7 @@ describe("what becomes of a command", () => {
     expect(ckns(link)).not.toContain(next.ckn);
   });
 
-  it("a confirmed commit comes after its answer was given up, a final one does not", async () => {
+  it("a confirmed commit comes after its answer was given up, a final one at once", async () => {
     const { link, strike, play, hand, wait, next } = await staged("commit-late");
     strike();
     await play(hand.drain(link));
@@ -411,6 +411,27 @@ describe("what becomes of a command", () => {
     await wait(3);
     expect(ckns(link)).toContain(next.ckn);
     expect(link.router.commits.armed()).toBe(true);
+  });
+
+  it("a final change comes long after its answer was given up, a staged one at once", async () => {
+    const { link, strike, play, hand, wait, site, next } = await staged("final-late");
+    const heal = strike();
+    const staging = [hand.keyChange(link, "addKey", next)];
+    const early = await play(hand.device(link).prepare(staging, hand.keys, never));
+    await play(early.apply(600_000, never));
+    expect(ckns(link)).toContain(next.ckn);
+    await play(early.confirm(never));
+    const sentAt = site.clock.now();
+    const error = await play(refused(hand.drain(link)));
+    expect([error.code, error.effect]).toEqual(["transport.timeout", "unknown"]);
+    heal();
+    expect(link.router.drained(link.port)).toBe(false);
+    const doneAt: number[] = [];
+    link.router.onEffect(() => doneAt.push(site.clock.now()));
+    await wait(8);
+    expect(link.router.drained(link.port)).toBe(true);
+    expect((doneAt[0] ?? 0) - sentAt).toBeGreaterThanOrEqual(20_000);
+    expect((doneAt[0] ?? 0) - sentAt).toBeLessThanOrEqual(425_000);
   });
 
   it("a boot that forgets the timer keeps what nobody confirmed", async () => {

@@ -104,6 +104,9 @@ export function takenBack({ facts, port }: Context): string {
   if (facts.drained.kind === "waiting") return facts.drained.text;
   if (port === undefined) return "the router cannot be read";
   if (port.pending !== "none") return "a commit is pending on the router";
+  if (facts.mayLose !== "nothing") {
+    return "the router may still carry out a change of ours that takes a key away";
+  }
   return `the port holds ${heldKeys(port)} and the far end is ${facts.far}`;
 }
 

@@ -1,0 +1,228 @@
+// A router that carries out what nobody waits for any more: a drain or a shut port that comes
+// minutes after its reply was given up.
+
+import { describe, expect, it } from "vitest";
+import type { LinksealEvent } from "#agent/events.ts";
+import { group, Pair } from "../unit/rotate-kit.ts";
+import { never, settled } from "../unit/site-bench.ts";
+
+const primary = `${group}/primary`;
+/** A deadline that one reply which does not come leaves time for. */
+const patient = (text: string): string =>
+  text.replace("verify: 20s", "verify: 90s").replace("confirm: 60s", "confirm: 5m");
+const hard = (text: string): string =>
+  patient(text)
+    .replace("drain: prepend", "drain: peeringShutdown")
+    .replace("acceptRisks:", "acceptRisks:\n  - { risk: hardDrain, until: 2027-11-24 }");
+
+class LatePair extends Pair {
+  static override async adopted(options: Parameters<typeof Pair.adopted>[0]): Promise<LatePair> {
+    return Object.setPrototypeOf(await Pair.adopted(options), LatePair.prototype);
+  }
+
+  /** A rotation whose first final change on the primary link comes that long after its request. */
+  async rotateLate(ms: number, target = primary): Promise<void> {
+    this.newKeys();
+    const { router } = this.link("primary");
+    router.lateFinalMs = { low: ms, high: ms };
+    router.setFault("finalsLate", true);
+    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    await settled(this.site.clock, this.agent.orders.rotate(target, asked, never));
+    await this.reach("primary draining");
+    // The router has it in its queue, and gives no answer for half a minute.
+    await this.run(10_000);
+    router.setFault("finalsLate", false);
+  }
+
+  late() {
+    return this.agent.memory.late[primary] ?? [];
+  }
+
+  events(code: string): readonly LinksealEvent[] {
+    return this.agent.events.after(0).filter((event) => event.code === code);
+  }
+
+  /** Somebody drains a link on its router. */
+  drainThere(name: "primary" | "secondary"): void {
+    const link = this.link(name);
+    link.router.person((config) => {
+      const port = config.ports.get(link.port);
+      if (port !== undefined) port.drain = "peeringShutdown";
+    });
+  }
+}
+
+const seconds = (value: number): number => value * 1000;
+
+describe("a late drain of our own", () => {
+  // A first drain without an answer, a second one, and a rotation that is done: minutes later the
+  // router carried out the first one. It was called somebody else's and never undone, and with the
+  // sibling then lost both links were out for 405 s.
+  it("is given back as soon as it is seen, and the sibling may be lost then", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
+    const start = pair.site.clock.now();
+    await pair.rotateLate(seconds(680));
+    await pair.reach("primary done");
+    expect(pair.outcomes()).toEqual(["rotated"]);
+    expect(pair.site.clock.now() - start).toBeLessThan(seconds(600));
+    expect(pair.drained()).toEqual([false, false]);
+    await pair.run(seconds(700), () => pair.drained()[0] === true);
+    expect(pair.site.clock.now() - start).toBeGreaterThan(seconds(680));
+    expect(await pair.run(seconds(15), () => pair.drained()[0] === false)).toBe(true);
+    await pair.run(seconds(2));
+    expect(pair.events("drain-given-back")).toMatchObject([
+      {
+        ...{ about: primary, severity: "warning" },
+        text: expect.stringContaining("linkseal sent a drain at 2026-11-24T"),
+      },
+    ]);
+    expect(pair.late()).toEqual([]);
+    await pair.run(seconds(825) - (pair.site.clock.now() - start));
+    pair.link("secondary").fibre.setUp(false);
+    await pair.run(seconds(10));
+    expect(pair.carrying()).toEqual([true, false]);
+    expect(pair.drained()).toEqual([false, false]);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("is given back by the next process too", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
+    await pair.rotateLate(seconds(400));
+    await pair.reach("primary done");
+    await pair.end();
+    await pair.run(seconds(500), () => pair.drained()[0] === true);
+    expect(pair.drained()).toEqual([true, false]);
+    await pair.live();
+    expect(await pair.run(seconds(30), () => pair.drained()[0] === false)).toBe(true);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("may come to the first link, so that the second one waits for it", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
+    await pair.rotateLate(seconds(600), group);
+    await pair.reach("secondary gated");
+    await pair.run(seconds(20));
+    const { because } = pair.campaign();
+    expect(because).toMatch(/^gate\.siblingUnhealthy: primary may still get a drain that was sent/);
+    await pair.run(seconds(600), () => pair.drained()[0] === true);
+    expect(pair.drained()).toEqual([true, false]);
+    await pair.reach("secondary done");
+    expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("that never comes keeps the second link waiting, for twenty minutes and no more", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
+    await pair.rotateLate(seconds(86_400), group);
+    await pair.reach("secondary gated");
+    expect(await pair.run(seconds(900), () => pair.state() !== "secondary gated")).toBe(false);
+    expect(await pair.run(seconds(360), () => pair.state() !== "secondary gated")).toBe(true);
+    await pair.reach("secondary done");
+    expect(pair.violations()).toEqual([]);
+  });
+
+  it("is the operator's where they have drained the link meanwhile", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
+    await pair.rotateLate(seconds(400));
+    await pair.reach("primary done");
+    await settled(pair.site.clock, pair.agent.orders.drain(primary, "nora", never));
+    await pair.run(seconds(600));
+    expect(pair.drained()).toEqual([true, false]);
+    expect(pair.events("drain-given-back")).toEqual([]);
+    await settled(pair.site.clock, pair.agent.orders.undrain(primary, never));
+    await pair.run(seconds(30));
+    expect(pair.drained()).toEqual([false, false]);
+  });
+
+  it("of an operator comes to them, and after their undrain it is given back", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
+    const { router } = pair.link("primary");
+    router.lateFinalMs = { low: seconds(200), high: seconds(200) };
+    router.setFault("finalsLate", true);
+    const asked = pair.agent.orders.drain(primary, "nora", never);
+    await expect(settled(pair.site.clock, asked)).rejects.toThrow("may or may not stand");
+    router.setFault("finalsLate", false);
+    await settled(pair.site.clock, pair.agent.orders.undrain(primary, never));
+    await pair.run(seconds(300), () => pair.drained()[0] === true);
+    expect(await pair.run(seconds(15), () => pair.drained()[0] === false)).toBe(true);
+    await pair.run(seconds(2));
+    expect(pair.events("drain-given-back")).toHaveLength(1);
+  });
+});
+
+describe("a drain that somebody made on the router", () => {
+  it("stays while the sibling carries, and ends with the loss of it", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
+    pair.drainThere("primary");
+    await pair.run(seconds(120));
+    expect(pair.drained()).toEqual([true, false]);
+    pair.link("secondary").fibre.setUp(false);
+    expect(await pair.run(seconds(15), () => pair.drained()[0] === false)).toBe(true);
+    await pair.run(seconds(10));
+    expect(pair.carrying()).toEqual([true, false]);
+    expect(pair.events("drain-given-back")).toMatchObject([
+      { text: expect.stringMatching(/which was moved away on the router: secondary is not carry/) },
+    ]);
+    pair.link("secondary").fibre.setUp(true);
+    await pair.run(seconds(120));
+    expect(pair.drained()).toEqual([false, false]);
+    expect(pair.events("drain-given-back")).toHaveLength(1);
+  });
+
+  it("of a port that is shut is left alone, whatever becomes of the sibling", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
+    const { router, port } = pair.link("primary");
+    pair.drainThere("primary");
+    router.person((config) => {
+      const typed = config.ports.get(port);
+      if (typed !== undefined) typed.admin = "down";
+    });
+    pair.link("secondary").fibre.setUp(false);
+    await pair.run(seconds(120));
+    expect(pair.drained()).toEqual([true, false]);
+    expect(router.configured(port)?.admin).toBe("down");
+    expect(pair.events("drain-given-back")).toEqual([]);
+  });
+
+  it("of the sibling of a link under way ends as well, once that link is lost", async () => {
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
+    pair.newKeys();
+    pair.link("primary").msee.setFault("slow", true);
+    await pair.rotate();
+    await pair.reach("primary switching");
+    pair.link("primary").fibre.setUp(false);
+    pair.drainThere("secondary");
+    expect(await pair.run(seconds(15), () => pair.drained()[1] === false)).toBe(true);
+    await pair.run(seconds(10));
+    expect(pair.carrying()).toEqual([false, true]);
+    expect(pair.events("drain-given-back")).toMatchObject([{ about: `${group}/secondary` }]);
+  });
+});
+
+describe("a port that a router shuts late", () => {
+  it("is opened again, whether its link is under way or done", async () => {
+    const quirk = (text: string): string =>
+      patient(text).replaceAll(
+        "    driver: sim",
+        "    driver: sim\n    quirks: [shutBeforeKeyChange]",
+      );
+    const pair = await LatePair.adopted({ overlap: "keychain", edit: quirk });
+    pair.newKeys();
+    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    await settled(pair.site.clock, pair.agent.orders.rotate(primary, asked, never));
+    await pair.reach("primary staging");
+    const { router, port } = pair.link("primary");
+    router.lateFinalMs = { low: seconds(400), high: seconds(400) };
+    router.setFault("finalsLate", true);
+    await pair.run(seconds(10));
+    router.setFault("finalsLate", false);
+    await pair.reach("primary done");
+    expect(pair.outcomes()).toEqual(["rotated"]);
+    const isShut = (): boolean => router.configured(port)?.admin === "down";
+    expect(await pair.run(seconds(400), isShut)).toBe(true);
+    expect(await pair.run(seconds(15), () => !isShut())).toBe(true);
+    await pair.run(seconds(30));
+    expect(pair.carrying()).toEqual([true, true]);
+    expect(pair.violations()).toEqual([]);
+  });
+});

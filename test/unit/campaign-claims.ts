@@ -1,0 +1,243 @@
+// What no effect and no step of the agent may ever be, held against what is really so.
+
+import type { ActionKind } from "#agent/campaign/model.ts";
+import { carrierOf, isClosed, stateName, type Taken } from "./campaign-look.ts";
+import {
+  back,
+  type Config,
+  endOf,
+  forward,
+  goesBackBare,
+  isHidden,
+  isUp,
+  newKey,
+  oldKey,
+  onNew,
+  onOld,
+  ours,
+  recordedIn,
+  settled,
+  siblingLost,
+  stateIn,
+  stateNumber,
+  toldIn,
+  updating,
+  type World,
+} from "./campaign-world.ts";
+
+const doneState = stateNumber("done");
+export const puts: readonly (ActionKind | undefined)[] = ["putNew", "putOld"];
+export const keyWork: readonly (ActionKind | undefined)[] = [
+  "stage",
+  "add",
+  "promote",
+  "removeOld",
+  "removeNew",
+  "replace",
+  "replaceBack",
+];
+export const noWrite: readonly ActionKind[] = [
+  "probe",
+  "prepare",
+  "prepareBack",
+  "putNew",
+  "putOld",
+];
+
+const takesGates: readonly ActionKind[] = [
+  "stage",
+  "putNew",
+  "promote",
+  "removeOld",
+  "removeNew",
+  "rekeySak",
+];
+const touchesKeys: readonly ActionKind[] = ["stage", "promote", "removeOld", "removeNew"];
+
+/** The far end uses the new key, or may come to use it by what is under way. */
+function farMayBeNew(world: World): boolean {
+  const { hardware, document, operation, target, flight } = world;
+  if (hardware === onNew || document === onNew || flight === 1 + onNew) return true;
+  return operation === updating && target === onNew;
+}
+
+export function judgeEffect(
+  world: World,
+  action: ActionKind,
+  config: Config,
+  report: (broken: string) => void,
+): void {
+  const up = isUp(world, config);
+  const shuts = config.shutsFirst && keyWork.includes(action);
+  const claim = (holds: boolean, what: string): void => {
+    if (!holds) report(`${what} (${action})`);
+  };
+  claim(action !== "drain" || world.siblingDrained === 0, "P2: both links are drained");
+  const state = stateName(world.record);
+  const parks = ["restore", "rollBack", "confirm", "open", "probe"].includes(action);
+  claim(state !== "held" || parks, "HELD: nothing but the parking rule is written");
+  if (interrupts(world, action) || shuts) {
+    claim(!(up && siblingLost(world)), "P2: it interrupts the only link that carries");
+    claim(!(up && world.siblingUnsure === 1), "P2: nobody knows whether the sibling carries");
+    const moves = action === "drain" || !up;
+    claim(moves || (world.drained === 1 && world.quiet === 1), "CARRY: the link is not drained");
+  }
+  if (touchesKeys.includes(action) && up) {
+    claim(world.drained === 1 && world.quiet === 1, "CARRY: the link is not drained");
+  }
+  if (takesGates.includes(action)) claim(!isClosed(world, config), "GATE: a gate is closed");
+  const settles = action === "confirm" || action === "rollBack";
+  if (!noWrite.includes(action) && !settles) {
+    claim(world.pending === 0, "TIMER: written while a commit is pending");
+  }
+  if (settles) claim(world.pending === ours, "TIMER: somebody else's commit is settled");
+  if (puts.includes(action)) judgePut(world, action, config, claim);
+  else judgeKeys(world, action, config, claim);
+}
+
+function interrupts({ keys, hardware }: World, action: ActionKind): boolean {
+  switch (action) {
+    case "drain":
+      return true;
+    case "putNew":
+      return hardware !== onNew;
+    case "putOld":
+      return hardware !== onOld;
+    case "removeOld":
+      return (keys & oldKey) !== 0;
+    case "removeNew":
+      return (keys & newKey) !== 0;
+    case "replace":
+    case "replaceBack":
+    case "rekeySak":
+      return true;
+    case "add":
+    case "confirm":
+    case "open":
+    case "prepare":
+    case "prepareBack":
+    case "probe":
+    case "promote":
+    case "restore":
+    case "rollBack":
+    case "stage":
+      return false;
+  }
+}
+
+type Claim = (holds: boolean, what: string) => void;
+
+function judgePut(world: World, action: ActionKind, config: Config, claim: Claim): void {
+  const breaks = config.overlap === "breakBeforeMake";
+  claim(config.farEnd === "agent", "MANUAL: the far end is a person's");
+  const free = world.flight === 0 && world.operation !== updating;
+  claim(free, "PUTBLIND: an earlier change may still land");
+  if (action === "putOld") {
+    claim(config.kind !== "enrol", "P1: MACsec is not taken off a far end");
+    claim(world.pending === 0, "PUTBLIND: a timer is armed");
+    if (!breaks) claim((world.keys & oldKey) !== 0, "PUTBLIND: that key is not on the router");
+    return;
+  }
+  claim(toldIn(world.record), "PUTBLIND: told is not in the journal");
+  if (breaks) {
+    const before = config.kind === "enrol" ? 0 : oldKey;
+    claim(world.keys === before, "PUTBLIND: the router is not as before");
+    claim(world.prepared === forward, "PUTBLIND: the router may refuse to follow");
+    return;
+  }
+  claim((world.keys & newKey) !== 0, "PUTBLIND: that key is not on the router");
+  claim(world.pending === 0, "PUTBLIND: a timer would take that key away");
+}
+
+function judgeKeys(world: World, action: ActionKind, config: Config, claim: Claim): void {
+  const { keys, hardware, document, operation, flight } = world;
+  const settledNew = document === endOf(config) && operation === settled && flight === 0;
+  switch (action) {
+    case "rollBack":
+      claim(!farMayBeNew(world), "KEYLOST: the far end uses that key, or will");
+      claim(
+        !goesBackBare(world, config) || isHidden(world, config),
+        "KEYLOST: what it goes back to never had the key in use",
+      );
+      return;
+    case "removeOld":
+      claim(flight !== 1 + onOld, "KEYLOST: a put of the old key may still land");
+      claim(world.proven === 1 && settledNew && (keys & newKey) !== 0, "P3: without fresh proof");
+      return;
+    case "promote":
+      claim(world.proven === 1 && hardware === onNew, "P3: the far end is not on new");
+      return;
+    case "removeNew":
+      claim(!farMayBeNew(world), "KEYLOST: the far end uses that key, or will");
+      claim(world.oldProven === 1, "P3: the old key is not proven again");
+      return;
+    case "prepare":
+    case "prepareBack":
+      judgeReplacement(world, action === "prepare", config, claim);
+      return;
+    case "replace":
+      judgeReplacement(world, true, config, claim);
+      claim(world.prepared === forward, "BLIND: the router may refuse it");
+      claim(settledNew, "P3: the far end has not left the old key");
+      if (!config.either) claim(carrierOf(world, config) !== 0, "P3: the old key still carries");
+      return;
+    case "replaceBack":
+      judgeReplacement(world, false, config, claim);
+      claim(world.prepared === back, "BLIND: the router may refuse it");
+      claim(config.kind !== "enrol", "P1: an enrolment never goes back");
+      claim(document === onOld && operation === settled, "KEYLOST: the far end is on new");
+      return;
+    case "stage":
+      claim(!toldIn(world.record), "TIMER: armed after the far end was told");
+      claim(hardware === onOld && document === onOld, "TIMER: armed while the far end is on new");
+      return;
+    case "drain":
+    case "restore":
+    case "add":
+    case "confirm":
+    case "putNew":
+    case "putOld":
+    case "rekeySak":
+    case "open":
+    case "probe":
+      return;
+  }
+}
+
+/** A candidate locks out what gives traffic back, so it waits only where it has a use. */
+function judgeReplacement(world: World, ahead: boolean, config: Config, claim: Claim): void {
+  const before = config.kind === "enrol" ? 0 : oldKey;
+  claim(config.overlap === "breakBeforeMake", "BLIND: the router can hold both keys");
+  claim(world.keys === (ahead ? before : newKey), "BLIND: the port holds something else");
+}
+
+export const keysOn = ({ keys }: World): number =>
+  (keys & 1) + ((keys >> 1) & 1) + ((keys >> 2) & 1);
+
+/** `done` only as the look shows it. */
+export function judgeStep(
+  world: World,
+  { record }: Taken,
+  config: Config,
+  report: (broken: string) => void,
+): void {
+  const from = recordedIn(world.record);
+  const to = recordedIn(record);
+  const arrives = to.at !== from.at || (stateIn(record) === doneState && from.state !== "done");
+  if (!arrives) return;
+  const reverted = to.at === from.at && to.ending === "reverted";
+  const before = config.kind === "enrol" ? 0 : oldKey;
+  const end = reverted ? onOld : endOf(config);
+  const isSo =
+    isUp(world, config) &&
+    world.drained === 0 &&
+    world.pending === 0 &&
+    world.flight === 0 &&
+    world.operation === settled &&
+    world.keys === (reverted ? before : newKey) &&
+    world.document === end &&
+    // A fallback key that a person left alone still carries.
+    (config.overlap !== "fallback" || reverted || world.promoted === 1 || world.meddled === 1) &&
+    (world.staleSak === 0 || reverted);
+  if (!isSo) report(`DONE: called ${reverted ? "reverted" : "a success"} and is not`);
+}
