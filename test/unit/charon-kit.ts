@@ -65,6 +65,8 @@ export class PretendCharon {
   disagreement: Disagreement | undefined;
   /** It takes every question and answers none. */
   hangs = false;
+  /** It is working on its IKE SAs, as it does at each rekey and dead peer detection. */
+  isBusy = false;
   onInitiate: () => void = () => undefined;
   /** Refuses every connection. */
   away = false;
@@ -157,7 +159,10 @@ export class PretendCharon {
           answer: {},
         };
       case "list-sas":
-        return { events: this.#sas().map((sa) => ({ name: "list-sa", message: sa })), answer: {} };
+        return {
+          events: this.#sas(message).map((sa) => ({ name: "list-sa", message: sa })),
+          answer: {},
+        };
       default:
         return "unknown";
     }
@@ -196,8 +201,10 @@ export class PretendCharon {
     for (const daemon of this.#daemons) daemon.tell("log", line);
   }
 
-  #sas(): readonly ViciMessage[] {
-    if (this.ikeId === 0) return [];
+  #sas(asked: ViciSection): readonly ViciMessage[] {
+    // Any value of this key keeps charon from waiting for an IKE SA that is in use (vici README).
+    const isLeftOut = asked.has("noblock") && this.isBusy;
+    if (this.ikeId === 0 || isLeftOut) return [];
     const cipher = { "encr-alg": "AES_GCM_16", "encr-keysize": "256" };
     const children = this.children.map(({ spiIn, spiOut, dhGroup }) => [
       `hub-1-${spiIn}`,

@@ -247,6 +247,14 @@ class Scene {
 }
 
 describe("a tunnel at charon", () => {
+  it("is found while charon works on its IKE SA, as at each rekey", async () => {
+    const scene = new Scene();
+    await scene.up();
+    scene.daemon.isBusy = true;
+    const { sas } = await scene.run((client) => lookAtCharon(client, never));
+    expect(sas.map(({ name, state }) => [name, state])).toEqual([["hub-1", "established"]]);
+  });
+
   it("is loaded, brought up, and proven by a rekey of its child", async () => {
     const scene = new Scene();
     await scene.up();

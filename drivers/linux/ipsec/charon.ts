@@ -52,7 +52,9 @@ export async function withCharon<T>(
 }
 
 export async function lookAtCharon(client: ViciClient, signal: AbortSignal): Promise<CharonLook> {
-  const sas = await client.list("list-sas", "list-sa", { noblock: "no" }, signal);
+  // Without the key `noblock`: whatever its value, charon then leaves out each IKE SA that it is
+  // working on (strongSwan, vici README, list-sas).
+  const sas = await client.list("list-sas", "list-sa", {}, signal);
   const connections = await client.list("list-conns", "list-conn", {}, signal);
   return {
     sas: sas.flatMap(readIkeSas),
