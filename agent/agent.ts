@@ -33,6 +33,7 @@ import { type Plan, plan, samePlan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
 import type { Sealer } from "./report/seal.ts";
 import type { ReadDocument } from "./scorecard/estate.ts";
+import { blockAccepted } from "./tunnel-blocks.ts";
 import { Turns } from "./turns.ts";
 import { boundedVault } from "./vault.ts";
 
@@ -270,12 +271,21 @@ export class Agent {
         mind: this.#parts.mind,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
+        made: this.#made,
         gatewayKey: (tunnel) => this.#gatewayKey(intent.desired, tunnel),
         identityEnd: async () => await this.#parts.identityEnd?.(intent.desired),
       },
       this.#crew,
     );
   }
+
+  /** By the config that was in force when it was made. */
+  readonly #made = (name: string): DesiredTunnel | undefined => {
+    const number = named(this.#memory.tunnels, name);
+    if (number === undefined) return undefined;
+    const desired = this.#parts.intents.desired(number);
+    return desired?.tunnels.find((tunnel) => tunnel.name === name);
+  };
 
   /** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
   #gatewayKey(desired: Desired, tunnel: DesiredTunnel): PeerSecret | undefined {
@@ -378,11 +388,7 @@ export class Agent {
   }
 
   async #planFor(desired: Desired, signal: AbortSignal): Promise<Plan> {
-    const { world, drivers } = this.#parts;
-    const lookout = new Lookout(
-      { world, drivers, desired, peerPort: (link) => this.#peerPort(desired, link) },
-      undefined,
-    );
+    const lookout = this.#freshLookout(desired);
     const links = desired.groups.flatMap((group) => group.links);
     try {
       await Promise.all([
@@ -428,9 +434,24 @@ export class Agent {
     const told = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
     this.#recorder.changed({ what: "intent", about: `intent ${intent.number}`, who, text: told });
     this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);
+    await this.#blockFirst(intent);
     this.#stopCrew.abort();
     this.#wakeRun();
     return intent.number;
+  }
+
+  /** Nothing that its tunnels protect leaves in the clear once the config is called accepted. */
+  async #blockFirst({ desired, number }: Intent): Promise<void> {
+    const { world, drivers } = this.#parts;
+    const lookout = this.#freshLookout(desired);
+    const parts = { world, drivers, desired, intent: number, lookout, made: this.#made };
+    await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
+  }
+
+  #freshLookout(desired: Desired): Lookout {
+    const { world, drivers } = this.#parts;
+    const peerPort = (link: DesiredLink): PeerPort => this.#peerPort(desired, link);
+    return new Lookout({ world, drivers, desired, peerPort }, undefined);
   }
 
   #busyGroups(): readonly string[] {

@@ -38,6 +38,7 @@ import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
 import { TunnelAuths } from "./tunnel-auth.ts";
 import { TunnelDrains } from "./tunnel-drain.ts";
+import type { MadeTunnel } from "./tunnel-wishes.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
 
@@ -59,6 +60,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   /** Writes are refused while it holds: the journal is not whole. */
   readonly readOnly: () => boolean;
   readonly turns: Turns;
+  readonly made: MadeTunnel;
   readonly identityEnd: KeyWatchParts["identityEnd"];
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
 }

@@ -114,16 +114,18 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.asked.filter((one) => one === "initiate")).toHaveLength(1);
   });
 
-  it("that the ends do not agree on leaves nothing behind, and says why", async () => {
+  it("that the ends do not agree on leaves its block and nothing else, and says why", async () => {
     for (const cause of ["psk", "pfsGroup"] as const) {
       const bench = await TunnelBench.open();
       bench.charon.disagreement = cause;
       const error = await refused(bench.put());
       expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
       expect(error.message).toMatch(cause === "psk" ? /pre-shared/ : /groups for rekeying/);
-      expect([bench.kernel.links, bench.kernel.policies, bench.kernel.sas]).toEqual([[], [], []]);
+      expect([bench.kernel.links, bench.kernel.sas]).toEqual([[], []]);
+      const state = await bench.observe();
+      expect(state.blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
       expect(bench.charon.loaded.size + bench.charon.shared.size).toBe(0);
-      expect((await bench.observe()).control).toMatchObject({ value: { commitPending: false } });
+      expect(state.control).toMatchObject({ value: { commitPending: false } });
       expect(wiped(bench)).toBe(true);
     }
   });
@@ -138,13 +140,14 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
   });
 
-  it("that nobody confirms is undone with its block, also by a successor", async () => {
+  it("that is not confirmed is undone, also by a successor, and its block stays", async () => {
     const bench = await TunnelBench.open();
     const transaction = await bench.prepare([put]);
     await settled(bench.clock, transaction.apply(60_000, never));
     await bench.restart();
     await bench.clock.runFor(61_000);
-    expect([bench.kernel.links, bench.kernel.policies, bench.kernel.sas]).toEqual([[], [], []]);
+    expect([bench.kernel.links, bench.kernel.sas]).toEqual([[], []]);
+    expect((await bench.observe()).blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
   });
 
   it("that charon forgot is told so, and is mended without an SA that nobody owns", async () => {
@@ -221,6 +224,20 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.children[0]?.spiIn).not.toBe(before);
     const absent = bench.commit({ kind: "ipsec.rekey", name: "hub-9", what: "child" });
     expect((await refused(absent)).effect).toBe("none");
+  });
+
+  it("is blocked around while a change of another one waits for its confirm", async () => {
+    const bench = await TunnelBench.open();
+    const first = await bench.prepare([put]);
+    await settled(bench.clock, first.apply(60_000, never));
+    const blocks = [{ prefix: "10.101.0.0/16", ports: [] }];
+    const second = await bench.prepare([{ kind: "ipsec.block", blocks }]);
+    expect(second.preview).toBe("+ block 10.101.0.0/16 outside of tunnels");
+    await settled(bench.clock, second.apply("final", never));
+    await settled(bench.clock, first.rollback(never));
+    const value = ["10.100.0.0/16", "10.101.0.0/16"];
+    expect((await bench.observe()).blocked).toMatchObject({ value });
+    expect((await bench.prepare([{ kind: "ipsec.block", blocks }])).preview).toBe("");
   });
 
   it("takes no other change along", async () => {

@@ -52,14 +52,24 @@ export async function withCharon<T>(
 }
 
 export async function lookAtCharon(client: ViciClient, signal: AbortSignal): Promise<CharonLook> {
-  // Without the key `noblock`: whatever its value, charon then leaves out each IKE SA that it is
-  // working on (strongSwan, vici README, list-sas).
-  const sas = await client.list("list-sas", "list-sa", {}, signal);
-  const connections = await client.list("list-conns", "list-conn", {}, signal);
-  return {
-    sas: sas.flatMap(readIkeSas),
-    connections: new Set(connections.flatMap(readConnections)),
-  };
+  const connections = new Set(
+    (await client.list("list-conns", "list-conn", {}, signal)).flatMap(readConnections),
+  );
+  const sas = await listSas(client, signal);
+  const isUp = (name: string): boolean =>
+    sas.some((sa) => sa.name === name && sa.state === "established");
+  if ([...connections].every(isUp)) return { sas, connections };
+  // Charon lists one SA after the other while it works: at the end of a rekey the list may have the
+  // old IKE SA alone, on its way out, and not the new one that carries.
+  return { sas: await listSas(client, signal), connections };
+}
+
+/**
+ * Without the key `noblock`: whatever its value, charon then leaves out each IKE SA that it is
+ * working on (strongSwan, vici README, list-sas).
+ */
+async function listSas(client: ViciClient, signal: AbortSignal): Promise<readonly IkeSa[]> {
+  return (await client.list("list-sas", "list-sa", {}, signal)).flatMap(readIkeSas);
 }
 
 /** Up under exactly these algorithms, and known to charon: nothing is left to do. */

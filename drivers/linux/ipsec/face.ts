@@ -36,7 +36,7 @@ import {
 } from "./charon.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
-import { type NetVerb, partsAround, prepareNet, tellNet } from "./net-change.ts";
+import { type NetVerb, partsAround, partsOfBlock, prepareNet, tellNet } from "./net-change.ts";
 import { CharonWatch } from "./watch.ts";
 
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
@@ -44,6 +44,7 @@ export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
   authentication: ["psk", "certificate"],
   atomicReplace: false,
   rekeys: rekeyWhats,
+  blocks: true,
 };
 
 export interface IpsecParts {
@@ -217,6 +218,8 @@ async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonL
 
 function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
   switch (part.kind) {
+    case "ipsec.block":
+      return partsOfBlock(part.blocks);
     case "ipsec.putTunnel":
       return partsAround(part.tunnel);
     case "ipsec.removeTunnel":
@@ -228,6 +231,9 @@ function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
 
 function previewOf(part: TunnelChange): readonly string[] {
   switch (part.kind) {
+    case "ipsec.block":
+      // linkseal-net says it.
+      return [];
     case "ipsec.putTunnel": {
       const { name, localAddress, remoteAddress, ike, transforms, life, auth } = part.tunnel;
       const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
@@ -294,6 +300,8 @@ class TunnelAct {
     signal: AbortSignal,
   ): Promise<void> {
     switch (part.kind) {
+      case "ipsec.block":
+        return;
       case "ipsec.putTunnel":
         await this.#put(part.tunnel, held, signal);
         return;

@@ -106,10 +106,14 @@ export class Commits implements Memory {
       const settled = this.#settled.get(token);
       if (pending?.token === token) refuseHalf(pending);
       if (pending?.token === token || (settled !== undefined && isDone[settled])) return;
+      const candidate = this.#candidates.get(token);
+      if (candidate !== undefined && within === "final" && isForGood(candidate.change)) {
+        await this.#commitForGood(token, candidate, signal);
+        return;
+      }
       if (pending !== undefined) {
         throw failed("device.locked", `${pending.token} still waits for its confirm`);
       }
-      const candidate = this.#candidates.get(token);
       if (candidate === undefined) {
         throw failed("device.rejected", "that change is not prepared here any more");
       }
@@ -118,6 +122,21 @@ export class Commits implements Memory {
       }
       await this.#commit(token, candidate, within, signal);
     });
+  }
+
+  /** Also while another change waits for its confirm: neither is undone with the other. */
+  async #commitForGood(
+    token: TransactionToken,
+    { change }: Candidate,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hands } = this.#parts;
+    for (const part of change) {
+      if ((await hands.undoOf(part, this, signal)) !== undefined)
+        await hands.carry(part, this, signal);
+    }
+    this.#candidates.delete(token);
+    this.#settle(token, "final");
   }
 
   async #commit(
@@ -243,6 +262,12 @@ export class Commits implements Memory {
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
+}
+
+/** Blocks stay whatever becomes of the change that they came with. */
+function isForGood(change: NetChange): boolean {
+  const isBlock = ({ kind }: NetPart): boolean => kind === "ipsec.block" || kind === "ipsec.back";
+  return change.length > 0 && change.every(isBlock);
 }
 
 // Nobody may make half a change stand.

@@ -86,13 +86,15 @@ export async function undoOfTunnelPart(
       const kept = new Set(await readGuard(hands.disk, hands.log));
       const ways = waysUnderMacsec(await readBackings(hands.disk, hands.log), links);
       const blocked = new Set(blockedAmong(part.prefixes, policies, links, ways));
-      const open = part.prefixes.filter((prefix) => !blocked.has(prefix) || !kept.has(prefix));
-      // What another tunnel had blocked before stays so.
-      const fresh = open.filter((prefix) => !kept.has(prefix));
-      return open.length === 0 ? undefined : { kind: "ipsec.unblock", prefixes: fresh };
+      const isDone = part.prefixes.every((prefix) => blocked.has(prefix) && kept.has(prefix));
+      // It outlives what it was put for: a set-up that fails must not open a prefix again.
+      return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
     }
-    case "ipsec.back":
-      return undoOfBack(part.backings, await readBackings(hands.disk, hands.log));
+    case "ipsec.back": {
+      const before = await readBackings(hands.disk, hands.log);
+      // It goes with the block, which stays.
+      return isKept(part.backings, before) ? undefined : { kind: "ipsec.back", backings: [] };
+    }
     case "ipsec.carry": {
       const seen = await now(hands, signal);
       const { name, ifId } = part.link;
@@ -176,12 +178,10 @@ export async function carryTunnelPart(
   }
 }
 
-function undoOfBack(wanted: readonly Backing[], kept: readonly Backing[]): TunnelPart | undefined {
-  const before = wanted.map(
-    ({ prefix }) => kept.find((one) => one.prefix === prefix) ?? { prefix, ports: [] },
-  );
-  const isSame = wanted.every(({ ports }, at) => ports.join(" ") === before[at]?.ports.join(" "));
-  return isSame ? undefined : { kind: "ipsec.back", backings: before };
+function isKept(wanted: readonly Backing[], kept: readonly Backing[]): boolean {
+  const portsOf = (prefix: string): readonly string[] =>
+    kept.find((one) => one.prefix === prefix)?.ports ?? [];
+  return wanted.every(({ prefix, ports }) => ports.join(" ") === portsOf(prefix).join(" "));
 }
 
 /** Of these the ones that may pass under MACsec, from now on by no port. */

@@ -51,8 +51,9 @@ export type TunnelPart =
       readonly ifId: number;
       readonly sas: readonly { readonly spi: number }[];
     }
-  /** Only ever the undoing of what was made and not confirmed: nobody can ask for these. */
+  /** By `linkseal guard` alone: no client of linkseal-net can ask for it. */
   | { readonly kind: "ipsec.unblock"; readonly prefixes: readonly string[] }
+  /** Only ever the undoing of what was made and not confirmed: no client can ask for it. */
   | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number }
   | StaticPart;
 
