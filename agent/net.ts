@@ -146,7 +146,8 @@ export async function runGuard({ release, level }: GuardOptions): Promise<0> {
   const native = loadAddon();
   using routes = new NetlinkChannel(native, families.route);
   using xfrm = new NetlinkChannel(native, families.xfrm);
-  const hands = { routes, xfrm, disk, log, staged: new StagedKeys(clock) };
+  // A block has nothing that a boot takes along.
+  const hands = { routes, xfrm, disk, log, staged: new StagedKeys(clock), bootId: "" };
   const { signal } = new AbortController();
   const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
   const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";

@@ -43,6 +43,7 @@ class Scene {
     routes: this.kernel.socket("route"),
     xfrm: this.kernel.socket("xfrm"),
     disk: this.disk,
+    bootId: "boot-1",
     staged: new StagedKeys(this.clock),
     log: { write: (_level, code) => void this.logged.push(code) },
     forget: async (name) => {

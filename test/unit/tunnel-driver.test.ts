@@ -2,6 +2,7 @@
 // what failed.
 
 import { describe, expect, it } from "vitest";
+import { childName } from "#drivers/linux/ipsec/messages.ts";
 import { strongValue } from "#hal/model.ts";
 import { tunnelSpec } from "./charon-kit.ts";
 import { never, refused, settled } from "./site-bench.ts";
@@ -138,6 +139,60 @@ describe("a tunnel of a Linux host", () => {
     expect(tunnel?.ike).toMatchObject({ value: "down" });
     expect(tunnel?.trouble).toBe("the gateway does not answer");
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
+  });
+
+  it("put with other settings is made anew beside what carries, which ends after that", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    const [before] = bench.charon.children;
+    const life = { ...tunnelSpec.life, seconds: 3_600 };
+    const remotePrefixes = ["10.101.0.0/16", "10.102.0.0/16"];
+    const other = { ...tunnelSpec, life, remotePrefixes, mtu: 1_300 };
+    bench.charon.onInitiate = () => {
+      expect(bench.charon.children.map(({ spiIn }) => spiIn)).toEqual([before?.spiIn]);
+      expect(bench.kernel.policies.filter(({ action }) => action === "block")).toHaveLength(9);
+    };
+    await bench.put(other);
+    expect(bench.charon.children.map(({ name }) => name)).toEqual([childName(other)]);
+    expect(bench.kernel.sas).toHaveLength(2);
+    const led = bench.kernel.routes.map(({ destination }) => destination);
+    expect(led).toEqual(["10.101.0.0", "10.102.0.0"]);
+    expect(bench.kernel.links).toMatchObject([{ name, mtu: 1_300 }]);
+    const value = ["10.100.0.0/16", ...remotePrefixes];
+    expect((await bench.observe()).blocked).toMatchObject({ value });
+    const initiated = bench.charon.asked.filter((one) => one === "initiate");
+    await bench.put(other);
+    expect(bench.charon.asked.filter((one) => one === "initiate")).toEqual(initiated);
+  });
+
+  it("put with what the gateway refuses keeps its SAs and routes, and the new block", async () => {
+    for (const disagreement of ["psk", "ikeProposal", "espProposal", "pfsGroup"] as const) {
+      const bench = await TunnelBench.open();
+      await bench.put();
+      const before = bench.charon.children.map(({ spiIn }) => spiIn);
+      const remotePrefixes = ["10.101.0.0/16"];
+      const remoteAddress = "203.0.113.7";
+      bench.charon.disagreement = disagreement;
+      const error = await refused(bench.put({ ...tunnelSpec, remoteAddress, remotePrefixes }));
+      expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
+      expect(bench.charon.children.map(({ spiIn }) => spiIn)).toEqual(before);
+      const led = bench.kernel.routes.map(({ destination }) => destination);
+      expect(led).toEqual(["10.100.0.0"]);
+      const value = ["10.100.0.0/16", ...remotePrefixes];
+      expect((await bench.observe()).blocked).toMatchObject({ value });
+    }
+  });
+
+  it("put with BGP inside has the pair of addresses in the place of its routes, and back", async () => {
+    const bench = await TunnelBench.open();
+    const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
+    await bench.put();
+    await bench.put({ ...tunnelSpec, bgp });
+    expect([bench.kernel.routes, bench.kernel.addresses.length]).toEqual([[], 1]);
+    await bench.put({ ...tunnelSpec, bgp: { ...bgp, local: "169.254.21.6" } });
+    expect(bench.kernel.addresses).toMatchObject([{ local: "169.254.21.6" }]);
+    await bench.put();
+    expect([bench.kernel.routes.length, bench.kernel.addresses]).toEqual([1, []]);
   });
 
   it("that is not confirmed is undone, also by a successor, and its block stays", async () => {

@@ -26,7 +26,9 @@ import {
   bringUp,
   type Charon,
   type CharonLook,
+  endOlder,
   forget,
+  isUp,
   loadSecret,
   lookAtCharon,
   rekey,
@@ -126,7 +128,7 @@ function joined(
   const trouble = ike === "established" ? undefined : watch.trouble(tunnel.name);
   const { sas } = tunnel;
   return {
-    name: tunnel.name,
+    ...tunnel,
     ike: known(ike, at),
     ...(trouble === undefined ? {} : { trouble }),
     sas:
@@ -322,6 +324,7 @@ class TunnelAct {
       const before = await lookAtCharon(client, signal);
       if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
       if (stands(spec, before)) {
+        await endOlder(client, spec, before, signal);
         // Which version charon holds it does not tell, and the same one twice is one.
         if (credentials === undefined) return;
         if (credentials.certificates === undefined) {
@@ -333,7 +336,9 @@ class TunnelAct {
         // A second apply: what the first one did is there, or is nothing that a key could mend.
         throw rejected("its key is no longer held; prepare it again", spec.name);
       }
-      await bringUp(this.#parts.charon, client, spec, credentials, signal);
+      // What carries goes on until the other carries, or for as long as the gateway refuses it.
+      const make = isUp(spec, before) ? renew : bringUp;
+      await make(this.#parts.charon, client, spec, credentials, signal);
     });
     this.#stale.set(spec, await this.#staleSas(spec, signal));
   }

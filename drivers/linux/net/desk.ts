@@ -74,7 +74,7 @@ export class NetDesk {
     const { forget } = parts;
     const staged = new StagedKeys(world.clock);
     const tunnels = {
-      ...{ routes, xfrm, disk, log, staged },
+      ...{ routes, xfrm, disk, log, staged, bootId },
       ...(filter === undefined ? {} : { filter }),
       ...(forget === undefined ? {} : { forget }),
     };

@@ -81,13 +81,8 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
       return { kind, prefixes: prefixesIn(part) };
     case "ipsec.back":
       return { kind, backings: list(part, "backings", prefixesMax, readBacking) };
-    case "ipsec.carry": {
-      const link = record(part, "link");
-      const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
-      const own = { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) };
-      if (field(link, "ends") === undefined) return { kind, link: own };
-      return { kind, link: { ...own, ends: endsIn(record(link, "ends")) } };
-    }
+    case "ipsec.carry":
+      return { kind, link: readTunnelLink(record(part, "link")) };
     case "ipsec.drop":
       return { kind, name: name(part, "name") };
     case "ipsec.sweep": {
@@ -100,6 +95,14 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
     case "ipsec.end":
       return readStaticPart(part, kind);
   }
+}
+
+/** Throws Malformed. */
+export function readTunnelLink(link: JsonObject): TunnelLink {
+  const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
+  const own = { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) };
+  if (field(link, "ends") === undefined) return own;
+  return { ...own, ends: endsIn(record(link, "ends")) };
 }
 
 function prefixesIn(parent: JsonObject): readonly string[] {
