@@ -11,7 +11,13 @@ import type { Mind } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
-import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
+import {
+  type Desired,
+  type DesiredLink,
+  type DesiredTunnel,
+  groupPart,
+  linkId,
+} from "./desired.ts";
 import { EventRing, type LinksealEvent } from "./events.ts";
 import { Judge } from "./health/judge.ts";
 import type { Status } from "./health/status.ts";
@@ -34,6 +40,7 @@ import type { Beat } from "./pulse.ts";
 import type { Sealer } from "./report/seal.ts";
 import type { ReadDocument } from "./scorecard/estate.ts";
 import { blockAccepted } from "./tunnel-blocks.ts";
+import { tunnelComplaints } from "./tunnel-change.ts";
 import { Turns } from "./turns.ts";
 import { boundedVault } from "./vault.ts";
 
@@ -271,7 +278,7 @@ export class Agent {
         mind: this.#parts.mind,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
-        made: this.#made,
+        made: this.made,
         gatewayKey: (tunnel) => this.#gatewayKey(intent.desired, tunnel),
         identityEnd: async () => await this.#parts.identityEnd?.(intent.desired),
       },
@@ -279,8 +286,8 @@ export class Agent {
     );
   }
 
-  /** By the config that was in force when it was made. */
-  readonly #made = (name: string): DesiredTunnel | undefined => {
+  /** A tunnel as it was last made: by the config that was in force then. */
+  readonly made = (name: string): DesiredTunnel | undefined => {
     const number = named(this.#memory.tunnels, name);
     if (number === undefined) return undefined;
     const desired = this.#parts.intents.desired(number);
@@ -384,6 +391,8 @@ export class Agent {
   ): Promise<{ readonly complaints: readonly Complaint[] } | { readonly plan: Plan }> {
     const parsed = parseConfig(text, file, this.#parts.world.clock.wall());
     if (parsed.kind === "refused") return { complaints: parsed.complaints };
+    const complaints = tunnelComplaints(parsed.desired, this.made, { text, file });
+    if (complaints.length > 0) return { complaints };
     return { plan: await this.#planFor(parsed.desired, signal) };
   }
 
@@ -401,6 +410,7 @@ export class Agent {
         view: (link) => lookout.view(link),
         state: (device) => lookout.state(device),
         capabilities: (device) => lookout.capabilities(device),
+        made: this.made,
       });
     } finally {
       await lookout.close();
@@ -411,6 +421,8 @@ export class Agent {
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyAnswer> {
     const parsed = parseConfig(request.text, request.file, this.#parts.world.clock.wall());
     if (parsed.kind === "refused") return { kind: "refused", complaints: parsed.complaints };
+    const complaints = tunnelComplaints(parsed.desired, this.made, request);
+    if (complaints.length > 0) return { kind: "refused", complaints };
     this.#refuseDamaged();
     const fresh = await this.#planFor(parsed.desired, signal);
     if (request.shown !== undefined && !samePlan(request.shown, fresh)) {
@@ -434,18 +446,14 @@ export class Agent {
     const told = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
     this.#recorder.changed({ what: "intent", about: `intent ${intent.number}`, who, text: told });
     this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);
-    await this.#blockFirst(intent);
+    const { world, drivers } = this.#parts;
+    const { desired } = intent;
+    const lookout = this.#freshLookout(desired);
+    const parts = { world, drivers, desired, intent: intent.number, lookout, made: this.made };
+    await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
     this.#stopCrew.abort();
     this.#wakeRun();
     return intent.number;
-  }
-
-  /** Nothing that its tunnels protect leaves in the clear once the config is called accepted. */
-  async #blockFirst({ desired, number }: Intent): Promise<void> {
-    const { world, drivers } = this.#parts;
-    const lookout = this.#freshLookout(desired);
-    const parts = { world, drivers, desired, intent: number, lookout, made: this.#made };
-    await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
   }
 
   #freshLookout(desired: Desired): Lookout {
@@ -488,13 +496,4 @@ export class Agent {
       log.write("warn", error.code, error.message);
     }
   }
-}
-
-/** All that a campaign of this group depends on. */
-function groupPart(desired: Desired | undefined, name: string): unknown {
-  const group = desired?.groups.find((each) => each.name === name);
-  const devices = desired?.devices.filter((device) =>
-    group?.links.some((link) => link.device === device.name),
-  );
-  return { group, devices, azure: desired?.azure, rotation: desired?.rotation };
 }

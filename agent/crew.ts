@@ -38,6 +38,7 @@ import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
 import { TunnelAuths } from "./tunnel-auth.ts";
 import { TunnelDrains } from "./tunnel-drain.ts";
+import type { RetireParts } from "./tunnel-retire.ts";
 import type { MadeTunnel } from "./tunnel-wishes.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
@@ -183,6 +184,13 @@ export class Crew {
     const { world, vault, memory, intent } = this.#parts;
     const { desired, number } = intent;
     return { world, desired, intent: number, lookout: this.lookout, vault, memory };
+  }
+
+  get retireParts(): RetireParts {
+    const { world, memory, made, write, intent } = this.#parts;
+    const inCampaign = (device: string): boolean => this.#busy(device);
+    const { lookout } = this;
+    return { world, memory, made, write, desired: intent.desired, lookout, inCampaign };
   }
 
   /** What is in use and has a last day, as far as a real vault told it. */

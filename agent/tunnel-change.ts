@@ -2,7 +2,8 @@
 
 import type { PrefixBlock } from "#hal/device.ts";
 import type { IkeTransforms, PortName, Transforms } from "#hal/model.ts";
-import type { DesiredTunnel } from "./desired.ts";
+import type { Complaint } from "./config/index.ts";
+import type { Desired, DesiredTunnel } from "./desired.ts";
 
 export interface TunnelDifference {
   /** As the config spells it. */
@@ -64,7 +65,28 @@ export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string |
   if ((made.auth.kind === "static") !== (wanted.auth.kind === "static")) {
     return `${name} does not change between static keys and IKE: ${first}`;
   }
+  if (made.auth.kind === "static" && tunnelDifferences(made, wanted).length > 0) {
+    return `${name} has static keys, and such a tunnel takes newer keys alone: ${first}`;
+  }
   return undefined;
+}
+
+/** What an operator reads instead of an acceptance that nothing would follow. */
+export function tunnelComplaints(
+  { tunnels }: Pick<Desired, "tunnels">,
+  made: (name: string) => DesiredTunnel | undefined,
+  { text, file }: { readonly text: string; readonly file: string },
+): readonly Complaint[] {
+  return tunnels.flatMap((wanted) => {
+    const before = made(wanted.name);
+    const why = before === undefined ? undefined : unmakeable(before, wanted);
+    if (why === undefined) return [];
+    const lines = text.split("\n");
+    const at = lines.findIndex((line) => /^\s*-?\s*name:/.test(line) && line.includes(wanted.name));
+    const path = `tunnels ${wanted.name}`;
+    const write = "leave it as it is, or give the other tunnel another name";
+    return [{ file, line: at + 1, column: 1, path, what: "cannot become this", why, write }];
+  });
 }
 
 /** What must not leave in the clear once the tunnel is in the accepted intent. */

@@ -258,6 +258,14 @@ export const routes: Readonly<Record<string, Route>> = {
       return { undrained: textOf(body, "link") };
     },
   },
+  "POST /v1/retire/tunnel": {
+    role: "admin",
+    title:
+      "Takes the tunnel {name}, which no config names any more, off its device and forgets it, " +
+      "with {risks}; its prefixes stay blocked (linkseal.retire/1)",
+    run: async ({ agent, body, signal }) =>
+      await agent.orders.retireTunnel(textOf(body, "name"), risksOf(body), signal),
+  },
   "POST /v1/retire": {
     role: "admin",
     title: "Forgets the link {name}; both ends stay as they are",
