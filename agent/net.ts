@@ -12,6 +12,7 @@ import { answerKeys, keyFrameBytesMax, keySocket } from "#drivers/linux/net/key-
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { StagedKeys } from "#drivers/linux/net/staged-keys.ts";
 import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
+import { isRouteGone, readRoute } from "#drivers/linux/rtnetlink-route.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { openStream } from "#drivers/transport/stream.ts";
@@ -40,6 +41,8 @@ export interface NetOptions {
 const families = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
 /** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
 const groups = [1, 5, 9] as const;
+/** RTNLGRP_IPV4_ROUTE and RTNLGRP_IPV6_ROUTE. */
+const routeGroups = [7, 11] as const;
 const charonSocket = "/run/charon.vici";
 const requestBytesMax = 100_000;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
@@ -65,6 +68,12 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const desk = await NetDesk.open({ world, bootId, sockets, forget });
   using _monitor = monitor(native, families.route, groups, {
     message: () => desk.noteChange(),
+    resync: () => desk.noteChange(),
+  });
+  using _routes = monitor(native, families.route, routeGroups, {
+    message: (message) => {
+      if (isRouteGone(message)) desk.noteRouteGone(readRoute(message)?.outputLink);
+    },
     resync: () => desk.noteChange(),
   });
   const users = await usersWhoMayAsk(options.client);

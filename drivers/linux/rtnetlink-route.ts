@@ -143,6 +143,9 @@ export function readRoute({ type, view, start, end }: NetlinkMessage): Route | u
   };
 }
 
+export const isRouteGone = ({ type }: Pick<NetlinkMessage, "type">): boolean =>
+  type === routeTypes.deleteRoute;
+
 export function dumpRoutes(family: number): NetlinkRequest {
   const body = [Uint8Array.of(family, ...Array.from({ length: headerBytes - 1 }, () => 0))];
   return { type: routeTypes.getRoute, flags: netlinkFlags.dump, body };

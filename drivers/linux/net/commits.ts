@@ -41,7 +41,7 @@ export class Commits implements Memory {
   #kept: Kept;
   #turn: Promise<unknown> = Promise.resolve();
   #disarm = new AbortController();
-  #raising: Promise<void> | undefined;
+  #raising: Promise<number | undefined> | undefined;
 
   private constructor(parts: CommitParts, kept: Kept) {
     this.#parts = parts;
@@ -61,12 +61,15 @@ export class Commits implements Memory {
     return commits;
   }
 
-  /** Makes again what a boot took, as far as its ports are there by now, and what goes with it. */
-  raise(): Promise<void> {
+  /**
+   * Makes again what a boot took, as far as its ports are there by now, and what goes with it. In
+   * how many ms it is to be called again; undefined = once something changes.
+   */
+  raise(): Promise<number | undefined> {
     // One that has not begun yet sees all that this one would.
     this.#raising ??= this.#alone(async () => {
       this.#raising = undefined;
-      await this.#parts.hands.raise(this, new AbortController().signal);
+      return await this.#parts.hands.raise(this, new AbortController().signal);
     });
     return this.#raising;
   }

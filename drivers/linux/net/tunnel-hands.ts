@@ -69,6 +69,11 @@ interface Now extends SeenAround {
   readonly clamps: readonly string[] | undefined;
 }
 
+/** What the kernel has of interfaces, and of what leads into them. */
+export function seenAround(hands: TunnelHands, signal: AbortSignal): Promise<SeenAround> {
+  return now(hands, signal);
+}
+
 async function now({ routes, xfrm, filter }: TunnelHands, signal: AbortSignal): Promise<Now> {
   const ipv4 = answered(await routes.ask(dumpRoutes(families.ipv4), readRoute, signal));
   const ipv6 = answered(await routes.ask(dumpRoutes(families.ipv6), readRoute, signal));
