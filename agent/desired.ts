@@ -295,7 +295,7 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
   staticKeys:
     "a tunnel has keys that people chose: no forward secrecy, and nobody renews them by himself",
   clearAfterRetire:
-    "a tunnel goes from a device that has no block policies: what it protects may leave in the clear",
+    "a tunnel goes from a device without block policies: what it protects may leave in the clear",
 };
 
 /** Under which the weaknesses of a tunnel may stand. */

@@ -12,7 +12,6 @@ import { answerKeys, keyFrameBytesMax, keySocket } from "#drivers/linux/net/key-
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { StagedKeys } from "#drivers/linux/net/staged-keys.ts";
 import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
-import { isRouteGone, readRoute } from "#drivers/linux/rtnetlink-route.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { openStream } from "#drivers/transport/stream.ts";
@@ -71,9 +70,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
     resync: () => desk.noteChange(),
   });
   using _routes = monitor(native, families.route, routeGroups, {
-    message: (message) => {
-      if (isRouteGone(message)) desk.noteRouteGone(readRoute(message)?.outputLink);
-    },
+    message: (message) => desk.noteRoute(message),
     resync: () => desk.noteChange(),
   });
   const users = await usersWhoMayAsk(options.client);

@@ -254,7 +254,7 @@ function planTunnelChange(
   const settings = differences.map(
     ({ setting, made: is, wanted }) => `${setting} ${is} -> ${wanted}`,
   );
-  // A device that renews on demand makes the new SAs beside those that carry; elsewhere they go first.
+  // A device that renews on demand makes the new SAs beside those that carry.
   const isBeside = capabilities(device)?.ipsec?.rekeys.includes("reauthenticate") === true;
   drafts.push({
     where: device,

@@ -49,8 +49,9 @@ export interface AcceptedBlocks extends Omit<TunnelWishesParts, "device" | "look
 }
 
 /**
- * On every device of a config that has just been stored, before it is called accepted. What cannot be
- * blocked now is logged, and each turn of the device's own loop tries it again. Closes the lookout.
+ * On every device of a config that has just been stored, before it is called accepted. What cannot
+ * be blocked now is logged, and each turn of the device's own loop tries it again. Closes the
+ * lookout.
  */
 export async function blockAccepted(parts: AcceptedBlocks, signal: AbortSignal): Promise<void> {
   const { lookout, desired, drivers, world } = parts;

@@ -14,7 +14,7 @@ export interface TunnelDifference {
 
 type Leaf = readonly [setting: string, textOf: (tunnel: DesiredTunnel) => string];
 
-/** Newer versions of a secret are no difference: `psk proceed` and the agent's own watch take them. */
+/** Newer versions of a secret are no difference: `psk proceed` and the agent itself take them. */
 const leaves: readonly Leaf[] = [
   ["device", ({ device }) => device],
   ["local.address", ({ localAddress }) => localAddress],
@@ -60,7 +60,7 @@ export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string |
     return `${name} is on ${made.device}, and a tunnel does not move to another device: ${first}`;
   }
   if (made.ifId !== wanted.ifId) {
-    return `the interface of ${name} has the number ${made.ifId} for as long as it exists: ${first}`;
+    return `the interface of ${name} has the number ${made.ifId} while it exists: ${first}`;
   }
   if ((made.auth.kind === "static") !== (wanted.auth.kind === "static")) {
     return `${name} does not change between static keys and IKE: ${first}`;

@@ -34,7 +34,7 @@ export interface RetiredTunnel {
 
 const effectMsMax = 60_000;
 
-/** Throws before anything is sent where it may not go, or what kept the device from letting it go. */
+/** Throws before anything is sent where it may not go, else what kept the device from it. */
 export async function retireTunnel(
   parts: RetireParts,
   name: string,

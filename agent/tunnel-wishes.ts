@@ -74,8 +74,8 @@ export class TunnelWishes {
   }
 
   /**
-   * What every tunnel of the intent protects and the device lets pass in the clear, whatever becomes
-   * of its set-up; empty where the device has no block policies.
+   * What every tunnel of the intent protects and the device lets pass in the clear, whatever
+   * becomes of its set-up; empty where the device has no block policies.
    */
   toBlock(state: DeviceState): DeviceChange {
     const { lookout, device } = this.#parts;
@@ -138,7 +138,7 @@ export class TunnelWishes {
     return refused("gate.busy", `${name} is not set up yet: ${why}`, next);
   }
 
-  /** A link that carries in the clear what the block of a backup would take, until its enrolment. */
+  /** A link that carries in the clear what the block of a backup would take until it is enrolled. */
   #clearLink(tunnel: DesiredTunnel): DesiredLink | undefined {
     if (tunnel.backs === undefined || this.#since(tunnel) !== undefined) return undefined;
     return tunnel.backs.links.find((link) => {

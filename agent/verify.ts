@@ -134,7 +134,7 @@ export function blockGaps(
 }
 
 /** Under the MACsec of which ports the prefixes may ride, whether the SecYs are there or not. */
-export function backingGaps(
+function backingGaps(
   { backed }: DeviceState,
   prefixes: readonly string[],
   ports: readonly PortName[],

@@ -81,7 +81,7 @@ async function retireOneTunnel(name: string, options: RiskOptions): Promise<void
     const gone = `${retired} is gone from ${device}, and forgotten.`;
     if (blocked.length === 0) return gone;
     const release = blocked.map((prefix) => `  linkseal guard --release ${prefix}`);
-    const stays = `${blocked.join(", ")} stays blocked there. To let it leave in the clear, as root:`;
+    const stays = `${blocked.join(", ")} stays blocked. To let it leave in the clear, as root:`;
     return [gone, stays, ...release].join("\n");
   });
 }

@@ -104,14 +104,15 @@ export class PretendCharon {
 
   #terminate(message: ViciSection): void {
     const [ike, child] = [message.get("ike-id"), message.get("child-id")];
-    if (typeof child === "string") return this.#end(({ spiIn }) => `${spiIn}` === child);
-    if (typeof ike === "string") {
+    if (typeof child === "string") this.#end(({ spiIn }) => `${spiIn}` === child);
+    else if (typeof ike === "string") {
       this.#ikes.delete(Number(ike));
-      return this.#end((one) => `${one.ike}` === ike);
+      this.#end((one) => `${one.ike}` === ike);
+    } else {
+      this.#end();
+      this.#ikes.clear();
+      this.ikeId = 0;
     }
-    this.#end();
-    this.#ikes.clear();
-    this.ikeId = 0;
   }
 
   face(clock: Clock): Charon {

@@ -5,7 +5,6 @@ import type { Desired, DesiredLink } from "#agent/desired.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import type { LinkView } from "#agent/link-view.ts";
 import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/plan.ts";
-import type { MadeTunnel } from "#agent/tunnel-wishes.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { type DeviceState, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
@@ -229,7 +228,6 @@ interface Scene {
   readonly memory?: Memory;
   readonly view?: (link: DesiredLink) => LinkView;
   readonly state?: (device: string) => DeviceState | undefined;
-  readonly made?: MadeTunnel;
 }
 
 const clearOn = (each: DesiredLink): LinkView => ({
@@ -242,7 +240,6 @@ function planned({
   memory = emptyMemory,
   view = clearOn,
   state,
-  made = () => undefined,
 }: Scene): Plan {
   return plan({
     desired,
@@ -250,7 +247,7 @@ function planned({
     view,
     state: state ?? (() => stateOf(clearPort())),
     capabilities: () => capabilities,
-    made,
+    made: () => undefined,
   });
 }
 
@@ -262,60 +259,6 @@ const wrongRekey = (each: DesiredLink): LinkView => {
     ? { ...viewOf(stateOf(port), { peer: peerOn() }), link: each }
     : clearOn(each);
 };
-
-describe("the plan of a tunnel that exists", () => {
-  const state = (): DeviceState => stateOf(clearPort(), { ipsec: [tunnel] });
-  const [made] = desiredOf().tunnels;
-  const tunnelSteps = (wanted: Desired) => {
-    const { steps, notes } = planned({ desired: wanted, state, made: () => made });
-    return [steps.filter(({ does }) => does.includes("tunnel")), notes] as const;
-  };
-
-  it("shows each setting that a newer config wants otherwise, and when the tunnel is dark", () => {
-    const longer = desiredOf((text) =>
-      text.replace("remote: [10.100.0.0/16]", "remote: [10.100.0.0/16, 10.101.0.0/16]"),
-    );
-    const [[step]] = tunnelSteps(longer);
-    expect(step).toMatchObject({
-      does: "change the tunnel hub-1",
-      preview: "~ ipsec hub-1 protects.remote 10.100.0.0/16 -> 10.100.0.0/16, 10.101.0.0/16",
-      darkMs: { low: 0, high: 0 },
-    });
-    const ipsec = { ...capabilities.ipsec, rekeys: [] };
-    const dark = plan({
-      desired: longer,
-      memory: emptyMemory,
-      view: clearOn,
-      state,
-      capabilities: () => ({ ...capabilities, ipsec }) as Capabilities,
-      made: () => made,
-    });
-    const [change] = dark.steps.filter(({ does }) => does.includes("tunnel"));
-    expect(change).toMatchObject({
-      does: "change the tunnel hub-1, which is dark meanwhile",
-      darkMs: { high: 60_000 },
-    });
-  });
-
-  it("says nothing where nothing differs", () => {
-    expect(tunnelSteps(desiredOf())[0]).toEqual([]);
-  });
-
-  it("names what cannot be made, and makes no step of it", () => {
-    const moved = desiredOf();
-    const tunnels = moved.tunnels.map((one) => ({ ...one, device: "edge-b" }));
-    const [steps, notes] = tunnelSteps({ ...moved, tunnels });
-    expect(steps).toEqual([]);
-    expect(notes).toContainEqual({
-      about: "hub-1",
-      text:
-        "hub-1 is on edge-a, and a tunnel does not move to another device: take hub-1 out of the " +
-        "config, then linkseal retire tunnel hub-1",
-      next: "linkseal tunnels hub-1",
-      code: "config.conflict",
-    });
-  });
-});
 
 describe("the plan", () => {
   it("of a first day: the tunnel, then one link after the other in the config's order", () => {

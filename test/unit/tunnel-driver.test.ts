@@ -141,7 +141,7 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
   });
 
-  it("put with other settings is made anew beside what carries, which ends after that", async () => {
+  it("put with other settings is made beside what carries, which ends after that", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     const [before] = bench.charon.children;
@@ -183,7 +183,7 @@ describe("a tunnel of a Linux host", () => {
     }
   });
 
-  it("put with BGP inside has the pair of addresses in the place of its routes, and back", async () => {
+  it("put with BGP inside has a pair of addresses and no route, and back", async () => {
     const bench = await TunnelBench.open();
     const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
     await bench.put();

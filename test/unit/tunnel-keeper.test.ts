@@ -83,7 +83,7 @@ describe("the interface of a tunnel", () => {
     expect(bench.kernel.routes).toHaveLength(1);
   });
 
-  it("whose route something takes away at once is mended ever later, and not without end", async () => {
+  it("whose route is taken away at once is mended ever later, not without end", async () => {
     const bench = await standing();
     const index = bench.kernel.links[0]?.index;
     let times = 0;

@@ -22,7 +22,7 @@ function hostScene(wanted = pair): Scene {
 describe("what tunnels protect", () => {
   const all = "block 10.101.0.0/16 10.100.0.0/16";
 
-  it("is blocked for every tunnel before the first is tried, and stays so when all fail", async () => {
+  it("is blocked for every tunnel before the first is tried, also when all fail", async () => {
     const scene = hostScene();
     scene.vault = async () => [];
     await scene.turn();
@@ -42,7 +42,7 @@ describe("what tunnels protect", () => {
     expect(scene.log).toEqual([all]);
   });
 
-  it("and is open again under the intent that blocked it is drift, mended under repair: on", async () => {
+  it("and is open again by hand is drift, mended under repair: on", async () => {
     const scene = await hostScene().turn();
     scene.blocked = ["10.101.0.0/16"];
     scene.log.length = 0;

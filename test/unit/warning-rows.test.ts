@@ -75,7 +75,8 @@ describe("a warning", () => {
       unseen,
       `reading-stale reading-missing port-absent link-down macsec-not-configured
        policy-should-secure far-end-changed far-end-failed frames-untagged
-       tunnel-configured-but-absent ike-down transform-mismatch tunnel-interface sequence-number-high
+       tunnel-configured-but-absent ike-down transform-mismatch tunnel-interface
+       sequence-number-high
        sa-ending anti-replay-off
        clear-path-beside-tunnel guard-missing backup-carries backup-preferred static-keys-over
        static-keys-unproven drift commit-pending clock-skew sibling-unhealthy`,

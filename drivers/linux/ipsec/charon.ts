@@ -176,7 +176,7 @@ function childrenOf(tunnel: string, { sas }: CharonLook): IkeSa["children"] {
   return own.flatMap(({ children }) => children);
 }
 
-/** Each IKE SA without a child that is meant goes as a whole, and of the others the other children. */
+/** Each IKE SA without a child that is meant goes as a whole, of the others the other children. */
 async function endOthers(
   client: ViciClient,
   tunnel: string,

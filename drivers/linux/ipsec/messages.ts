@@ -28,8 +28,8 @@ export interface Certificates {
 }
 
 /**
- * Of the one child of a tunnel: another for every other content of its connection. So charon tells by
- * the name which of them an SA was made under, and makes a new one beside it that is no duplicate.
+ * Of the one child of a tunnel: another for every other content of its connection. So charon tells
+ * by the name which of them an SA was made under, and makes another beside it, no duplicate.
  */
 export function childName(spec: TunnelSpec): string {
   const { name, localAddress, remoteAddress, ike, transforms, life, ifId, auth } = spec;

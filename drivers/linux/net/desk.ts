@@ -14,13 +14,13 @@ import {
   type Reading,
   unknown,
 } from "#hal/model.ts";
-import type { Answer, NetlinkSocket } from "#hal/netlink.ts";
+import type { Answer, NetlinkMessage, NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
 import { answered, type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
 import { type KernelLook, readPort } from "../port.ts";
 import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
-import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
+import { askRoute, isRouteGone, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { dumpPolicies, dumpSas, type Policy, readPolicy, readSa, type Sa } from "../xfrm.ts";
 import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./backing.ts";
 import { Commits } from "./commits.ts";
@@ -251,6 +251,10 @@ export class NetDesk {
       },
       () => undefined,
     );
+  }
+
+  noteRoute(message: NetlinkMessage): void {
+    if (isRouteGone(message)) this.noteRouteGone(readRoute(message)?.outputLink);
   }
 
   /** A route of the kernel's is gone; of the many of a routing daemon only a tunnel's count. */

@@ -1,5 +1,5 @@
-// Brings the interfaces of tunnels back to how they were made: up, with their routes, addresses, ways
-// past the block and MTU. Not more often than is good for what takes them away.
+// Brings the interfaces of tunnels back to how they were made: up, with their routes, addresses,
+// ways past the block and MTU. Not more often than is good for what takes them away.
 
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type Entropy, type Instant, instantAfter } from "#hal/world.ts";
@@ -39,7 +39,7 @@ export class TunnelKeeper {
     return this.#indices.has(index);
   }
 
-  /** In how many ms it is to be called again; undefined = nothing waits. Never throws LinksealError. */
+  /** In how many ms it is to be called again; undefined = nothing waits. Logs what goes wrong. */
   async restore(signal: AbortSignal): Promise<number | undefined> {
     const { disk, log, bootId } = this.#hands;
     const now = this.#world.clock.now();

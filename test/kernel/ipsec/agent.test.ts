@@ -123,7 +123,7 @@ const reasonOf = async (code: string): Promise<string | undefined> =>
   (await status()).tunnels[0]?.reasons.find((reason) => reason.code === code)?.text;
 
 describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
-  it("lets nothing out in the clear from the acceptance on while the gateway refuses it", async () => {
+  it("lets nothing out in the clear from its acceptance on while the gateway refuses", async () => {
     await loadGateway(site.far, strong, "another_PSK_of_16+");
     let sending = true;
     const flow = (async () => {
