@@ -138,7 +138,7 @@ export class TunnelWishes {
     return refused("gate.busy", `${name} is not set up yet: ${why}`, next);
   }
 
-  /** A link that carries in the clear what the block of a backup would take until it is enrolled. */
+  /** A link that carries in the clear what the block of a backup would take. */
   #clearLink(tunnel: DesiredTunnel): DesiredLink | undefined {
     if (tunnel.backs === undefined || this.#since(tunnel) !== undefined) return undefined;
     return tunnel.backs.links.find((link) => {

@@ -267,8 +267,8 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
   "tunnel-interface": body(
     "The tunnel's interface is down, or a route, an address or a policy that leads into it " +
       "is missing: nothing gets into the tunnel, and the block keeps it from leaving elsewhere. " +
-      "With another MTU than it was made with, large packets are lost. linkseal-net puts it back by " +
-      "itself, ever later where something takes it away again and again.",
+      "With another MTU than it was made with, large packets are lost. linkseal-net puts it back " +
+      "by itself, ever later where something takes it away again and again.",
     "See what takes it away: `journalctl -u linkseal-net`, then the routing daemon, a network " +
       "manager, or a person.",
   ),
