@@ -1,5 +1,5 @@
-// A stand-in for the gateway, an edge with charon, linkseal-net and agent, and a simulated vault: by what
-// an operator types and reads.
+// An edge with charon, linkseal-net and the agent beside a stand-in for the gateway, by what an
+// operator types and reads; the vault is simulated.
 
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// The life of a tunnel by what its operator types: accepted while the gateway refuses it, harmed from
-// outside, changed, and retired; with all that leaves in the clear counted at the gateway.
+// The life of a tunnel by what its operator types: accepted while the gateway refuses it, harmed,
+// changed, and retired; with all that leaves in the clear counted at the gateway.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -46,7 +46,7 @@ describe("a tunnel of a config", { timeout: 400_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("mends its interface and its route, which it calls down meanwhile", async () => {
+  it("mends its interface, its route and its MTU by itself", async () => {
     const ifDown = async (): Promise<void> => {
       ip("-n", site.edge, "link", "set", "hub-1", "down");
       ip("-n", site.edge, "link", "set", "hub-1", "up");
