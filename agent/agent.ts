@@ -449,7 +449,7 @@ export class Agent {
     const { world, drivers } = this.#parts;
     const { desired } = intent;
     const lookout = this.#freshLookout(desired);
-    const parts = { world, drivers, desired, intent: intent.number, lookout, made: this.made };
+    const parts = { world, drivers, desired, lookout, made: this.made };
     await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
     this.#stopCrew.abort();
     this.#wakeRun();

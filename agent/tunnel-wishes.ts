@@ -26,7 +26,6 @@ export type MadeTunnel = (name: string) => DesiredTunnel | undefined;
 export interface TunnelWishesParts {
   readonly world: Pick<World, "clock" | "entropy">;
   readonly desired: Desired;
-  readonly intent: number;
   readonly device: string;
   readonly lookout: Pick<Lookout, "view" | "capabilities">;
   readonly memory: () => Memory;
@@ -78,11 +77,13 @@ export class TunnelWishes {
    * becomes of its set-up; empty where the device has no block policies.
    */
   toBlock(state: DeviceState): DeviceChange {
-    const { lookout, device } = this.#parts;
+    const { lookout, device, desired } = this.#parts;
     if (lookout.capabilities(device)?.ipsec?.blocks !== true) return [];
-    const open = ({ prefix }: PrefixBlock): boolean => blockGaps(state, [prefix]).length > 0;
-    const blocks = this.#own.filter((tunnel) => this.#mayBlock(tunnel)).flatMap(blocksOf);
-    const missing = blocks.filter(open);
+    const isOpen = ({ prefix }: PrefixBlock): boolean => blockGaps(state, [prefix]).length > 0;
+    const missing = this.#own
+      .filter((tunnel) => this.#clearLink(tunnel) === undefined)
+      .flatMap((tunnel) => (desired.repair === "on" ? blocksOf(tunnel) : this.#newBlocks(tunnel)))
+      .filter(isOpen);
     return missing.length === 0 ? [] : [{ kind: "ipsec.block", blocks: missing }];
   }
 
@@ -91,12 +92,13 @@ export class TunnelWishes {
     return desired.tunnels.filter((tunnel) => tunnel.device === device);
   }
 
-  /** Of one that was reached under this intent a missing block is drift (P4). */
-  #mayBlock(tunnel: DesiredTunnel): boolean {
-    const { desired, intent } = this.#parts;
-    const since = this.#since(tunnel);
-    const isNew = since === undefined || since < intent;
-    return (isNew || desired.repair === "on") && this.#clearLink(tunnel) === undefined;
+  /** What was blocked when the tunnel was made, and is not now, was opened by hand: drift (P4). */
+  #newBlocks(tunnel: DesiredTunnel): readonly PrefixBlock[] {
+    const blocks = blocksOf(tunnel);
+    if (this.#since(tunnel) === undefined) return blocks;
+    const made = this.#parts.made(tunnel.name);
+    const before = made === undefined ? blocks : blocksOf(made);
+    return blocks.filter(({ prefix }) => before.every((block) => block.prefix !== prefix));
   }
 
   #isAbsent(state: DeviceState, tunnel: DesiredTunnel): boolean {

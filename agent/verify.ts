@@ -41,6 +41,7 @@ function verifyPart(part: PortChange, state: DeviceState): readonly string[] {
     case "ipsec.putTunnel":
       return [
         ...tunnelGaps(state, part.tunnel.name, part.tunnel.transforms),
+        ...interfaceGaps(state, part.tunnel.name),
         ...backingGaps(state, part.tunnel.remotePrefixes, part.tunnel.backs ?? []),
       ];
     case "ipsec.removeTunnel":
@@ -119,6 +120,11 @@ function tunnelGaps(state: DeviceState, name: string, wanted: Transforms): reado
   return sas.some((sa) => !sameTransforms(sa.transforms, wanted))
     ? [`the tunnel ${name} negotiated other transforms than wanted`]
     : [];
+}
+
+/** Between its routes and the tunnel, where the device tells. */
+function interfaceGaps({ ipsec }: DeviceState, name: string): readonly string[] {
+  return (ipsec.find((entry) => entry.name === name)?.gaps ?? []).map(({ text }) => text);
 }
 
 /** Of prefixes that must not leave in the clear, where the device keeps such in tunnels. */

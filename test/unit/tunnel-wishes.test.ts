@@ -47,6 +47,9 @@ describe("what tunnels protect", () => {
     scene.blocked = ["10.101.0.0/16"];
     scene.log.length = 0;
     expect((await scene.turn()).log).toEqual([]);
+    // Also under a newer intent that wants of it what was made.
+    scene.memory = { ...scene.memory, tunnels: { "hub-1": 0, "hub-2": 1 } };
+    expect((await scene.turn()).log).toEqual([]);
     const mending = hostScene(desiredOf((text) => text.replace("repair: off", "repair: on")));
     await mending.turn();
     [mending.blocked, mending.log.length] = [[], 0];
