@@ -3,8 +3,8 @@
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ip, until } from "../lab.ts";
-import { AgentSite } from "./agent-site.ts";
+import { ip, until as untilSoon } from "../lab.ts";
+import { AgentSite, patienceMs } from "./agent-site.ts";
 import { gatewayPsk, LeakWatch, loadGateway, pings, strong, type TunnelSite } from "./site.ts";
 
 let all: AgentSite;
@@ -21,7 +21,11 @@ afterAll(async () => {
   await all.close();
 });
 
-describe("a tunnel of a config", { timeout: 400_000 }, () => {
+/** Behind it stands what the agent does, which an emulator does slowly. */
+const until = <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> =>
+  untilSoon(look, patienceMs);
+
+describe("a tunnel of a config", { timeout: 600_000 }, () => {
   it("lets nothing out in the clear from its acceptance on while the gateway refuses", async () => {
     await loadGateway(site.far, strong, "another_PSK_of_16+");
     let sending = true;
