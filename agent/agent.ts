@@ -11,7 +11,13 @@ import type { Mind } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
-import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
+import {
+  type Desired,
+  type DesiredLink,
+  type DesiredTunnel,
+  groupPart,
+  linkId,
+} from "./desired.ts";
 import { EventRing, type LinksealEvent } from "./events.ts";
 import { Judge } from "./health/judge.ts";
 import type { Status } from "./health/status.ts";
@@ -34,6 +40,8 @@ import { type Plan, plan, samePlan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
 import type { Sealer } from "./report/seal.ts";
 import type { ReadDocument } from "./scorecard/estate.ts";
+import { blockAccepted } from "./tunnel-blocks.ts";
+import { tunnelComplaints } from "./tunnel-change.ts";
 import { Turns } from "./turns.ts";
 import { boundedVault } from "./vault.ts";
 
@@ -293,12 +301,21 @@ export class Agent {
         mind: this.#parts.mind,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
+        made: this.made,
         gatewayKey: (tunnel) => this.#gatewayKey(intent.desired, tunnel),
         identityEnd: async () => await this.#parts.identityEnd?.(intent.desired),
       },
       this.#crew,
     );
   }
+
+  /** A tunnel as it was last made: by the config that was in force then. */
+  readonly made = (name: string): DesiredTunnel | undefined => {
+    const number = named(this.#memory.tunnels, name);
+    if (number === undefined) return undefined;
+    const desired = this.#parts.intents.desired(number);
+    return desired?.tunnels.find((tunnel) => tunnel.name === name);
+  };
 
   /** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
   #gatewayKey(desired: Desired, tunnel: DesiredTunnel): PeerSecret | undefined {
@@ -397,15 +414,13 @@ export class Agent {
   ): Promise<{ readonly complaints: readonly Complaint[] } | { readonly plan: Plan }> {
     const parsed = parseConfig(text, file, this.#parts.world.clock.wall());
     if (parsed.kind === "refused") return { complaints: parsed.complaints };
+    const complaints = tunnelComplaints(parsed.desired, this.made, { text, file });
+    if (complaints.length > 0) return { complaints };
     return { plan: await this.#planFor(parsed.desired, signal) };
   }
 
   async #planFor(desired: Desired, signal: AbortSignal): Promise<Plan> {
-    const { world, drivers } = this.#parts;
-    const lookout = new Lookout(
-      { world, drivers, desired, peerPort: (link) => this.#peerPort(desired, link) },
-      undefined,
-    );
+    const lookout = this.#freshLookout(desired);
     const links = desired.groups.flatMap((group) => group.links);
     try {
       await Promise.all([
@@ -418,6 +433,7 @@ export class Agent {
         view: (link) => lookout.view(link),
         state: (device) => lookout.state(device),
         capabilities: (device) => lookout.capabilities(device),
+        made: this.made,
       });
     } finally {
       await lookout.close();
@@ -428,6 +444,8 @@ export class Agent {
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyAnswer> {
     const parsed = parseConfig(request.text, request.file, this.#parts.world.clock.wall());
     if (parsed.kind === "refused") return { kind: "refused", complaints: parsed.complaints };
+    const complaints = tunnelComplaints(parsed.desired, this.made, request);
+    if (complaints.length > 0) return { kind: "refused", complaints };
     this.#refuseDamaged();
     const fresh = await this.#planFor(parsed.desired, signal);
     if (request.shown !== undefined && !samePlan(request.shown, fresh)) {
@@ -452,9 +470,20 @@ export class Agent {
     const told = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
     this.#recorder.changed({ what: "intent", about: `intent ${intent.number}`, who, text: told });
     this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);
+    const { world, drivers } = this.#parts;
+    const { desired } = intent;
+    const lookout = this.#freshLookout(desired);
+    const parts = { world, drivers, desired, lookout, made: this.made };
+    await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
     this.#stopCrew.abort();
     this.#wakeRun();
     return intent.number;
+  }
+
+  #freshLookout(desired: Desired): Lookout {
+    const { world, drivers } = this.#parts;
+    const peerPort = (link: DesiredLink): PeerPort => this.#peerPort(desired, link);
+    return new Lookout({ world, drivers, desired, peerPort }, undefined);
   }
 
   #busyGroups(): readonly string[] {
@@ -491,13 +520,4 @@ export class Agent {
       log.write("warn", error.code, error.message);
     }
   }
-}
-
-/** All that a campaign of this group depends on. */
-function groupPart(desired: Desired | undefined, name: string): unknown {
-  const group = desired?.groups.find((each) => each.name === name);
-  const devices = desired?.devices.filter((device) =>
-    group?.links.some((link) => link.device === device.name),
-  );
-  return { group, devices, azure: desired?.azure, rotation: desired?.rotation };
 }

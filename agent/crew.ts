@@ -42,6 +42,8 @@ import { Reconciler } from "./reconcile.ts";
 import { SharedAnswer } from "./shared-answer.ts";
 import { TunnelAuths } from "./tunnel-auth.ts";
 import { TunnelDrains } from "./tunnel-drain.ts";
+import type { RetireParts } from "./tunnel-retire.ts";
+import type { MadeTunnel } from "./tunnel-wishes.ts";
 import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
 
@@ -65,6 +67,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   /** Writes are refused while it holds: the journal is not whole. */
   readonly readOnly: () => boolean;
   readonly turns: Turns;
+  readonly made: MadeTunnel;
   readonly identityEnd: KeyWatchParts["identityEnd"];
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
 }
@@ -210,6 +213,13 @@ export class Crew {
   /** The keys of all links as the vault has them; who asks at the same time shares one round. */
   keySurvey(signal: AbortSignal): Promise<KeySurvey> {
     return this.#keySurvey.get(signal);
+  }
+
+  get retireParts(): RetireParts {
+    const { world, memory, made, write, intent } = this.#parts;
+    const inCampaign = (device: string): boolean => this.#busy(device);
+    const { lookout } = this;
+    return { world, memory, made, write, desired: intent.desired, lookout, inCampaign };
   }
 
   /** What is in use and has a last day, as far as a real vault told it. */

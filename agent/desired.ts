@@ -273,6 +273,7 @@ export const riskNames = [
   "asFound",
   "weakTunnel",
   "staticKeys",
+  "clearAfterRetire",
 ] as const;
 export type RiskName = (typeof riskNames)[number];
 
@@ -293,6 +294,8 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
     "a tunnel runs under a policy that RFC 8221 or RFC 8247 advises against, or without a group",
   staticKeys:
     "a tunnel has keys that people chose: no forward secrecy, and nobody renews them by himself",
+  clearAfterRetire:
+    "a tunnel goes from a device without block policies: what it protects may leave in the clear",
 };
 
 /** Under which the weaknesses of a tunnel may stand. */
@@ -310,4 +313,13 @@ interface AcceptedRisk {
 /** `group/link`, the name of a link in every text, event and warning. */
 export function linkId(link: DesiredLink): string {
   return `${link.group}/${link.name}`;
+}
+
+/** All that a campaign of this group depends on. */
+export function groupPart(desired: Desired | undefined, name: string): unknown {
+  const group = desired?.groups.find((each) => each.name === name);
+  const devices = desired?.devices.filter((device) =>
+    group?.links.some((link) => link.device === device.name),
+  );
+  return { group, devices, azure: desired?.azure, rotation: desired?.rotation };
 }

@@ -40,6 +40,8 @@ export interface NetOptions {
 const families = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
 /** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
 const groups = [1, 5, 9] as const;
+/** RTNLGRP_IPV4_ROUTE and RTNLGRP_IPV6_ROUTE. */
+const routeGroups = [7, 11] as const;
 const charonSocket = "/run/charon.vici";
 const requestBytesMax = 100_000;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
@@ -65,6 +67,10 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const desk = await NetDesk.open({ world, bootId, sockets, forget });
   using _monitor = monitor(native, families.route, groups, {
     message: () => desk.noteChange(),
+    resync: () => desk.noteChange(),
+  });
+  using _routes = monitor(native, families.route, routeGroups, {
+    message: (message) => desk.noteRoute(message),
     resync: () => desk.noteChange(),
   });
   const users = await usersWhoMayAsk(options.client);
@@ -146,7 +152,8 @@ export async function runGuard({ release, level }: GuardOptions): Promise<0> {
   const native = loadAddon();
   using routes = new NetlinkChannel(native, families.route);
   using xfrm = new NetlinkChannel(native, families.xfrm);
-  const hands = { routes, xfrm, disk, log, staged: new StagedKeys(clock) };
+  // A block has nothing that a boot takes along.
+  const hands = { routes, xfrm, disk, log, staged: new StagedKeys(clock), bootId: "" };
   const { signal } = new AbortController();
   const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
   const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";

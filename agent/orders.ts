@@ -10,10 +10,17 @@ import { portFacts } from "./campaign/facts.ts";
 import { type Campaign, type CampaignLink, entryOf } from "./campaign/model.ts";
 import { command, type Said, type Seen } from "./campaign/verbs.ts";
 import { type Crew, tunnelTurn } from "./crew.ts";
-import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+  type RiskName,
+} from "./desired.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "./journal/memory.ts";
 import type { Plan } from "./plan.ts";
 import type { PskReport } from "./tunnel-auth.ts";
+import { type RetiredTunnel, retireTunnel } from "./tunnel-retire.ts";
 import type { Turns } from "./turns.ts";
 import { type Twin, twinOf } from "./twin.ts";
 
@@ -251,6 +258,19 @@ export class Orders {
       if (openCampaign(this.#parts.memory(), group) !== undefined) throw busy(group);
       await this.#parts.write({ kind: "forget", link: id });
     });
+  }
+
+  /** Takes a tunnel that no config names any more off its device, and forgets it. */
+  async retireTunnel(
+    name: string,
+    risks: readonly RiskName[],
+    signal: AbortSignal,
+  ): Promise<RetiredTunnel> {
+    this.#parts.refuseDamaged();
+    const { retireParts } = this.#parts.crew(name);
+    return await this.#parts.turns.take(tunnelTurn, () =>
+      retireTunnel(retireParts, name, risks, signal),
+    );
   }
 
   #target(target: string): {

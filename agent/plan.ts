@@ -27,6 +27,8 @@ import { vaultBaseOf } from "./doctor/ends.ts";
 import { driftFindings, sidesOf } from "./doctor/rules.ts";
 import type { Memory } from "./journal/memory.ts";
 import { type LinkView, portOf } from "./link-view.ts";
+import { tunnelDifferences, unmakeable } from "./tunnel-change.ts";
+import type { MadeTunnel } from "./tunnel-wishes.ts";
 import { settingsGaps } from "./verify.ts";
 
 /** How a link stands to the intent. */
@@ -184,6 +186,7 @@ export interface PlanInput {
   readonly view: (link: DesiredLink) => LinkView;
   readonly state: (device: string) => DeviceState | undefined;
   readonly capabilities: (device: string) => Capabilities | undefined;
+  readonly made: MadeTunnel;
 }
 
 type Draft = Omit<PlanStep, "n">;
@@ -206,7 +209,14 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
     notes.push(unreadable(tunnel.name, `${tunnel.device} cannot be read`));
     return;
   }
-  if (state.ipsec.some((entry) => entry.name === tunnel.name)) return;
+  const seen = state.ipsec.find((entry) => entry.name === tunnel.name);
+  if (seen !== undefined) {
+    planTunnelChange(input, tunnel, drafts, notes);
+    for (const { text } of seen.gaps ?? []) {
+      notes.push({ about: tunnel.name, text, next: `linkseal tunnels ${tunnel.name}` });
+    }
+    return;
+  }
   const { name, localAddress, remoteAddress, transforms } = tunnel;
   const ends = `${localAddress} ${remoteAddress}`;
   drafts.push({
@@ -215,6 +225,43 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
     does: `add the tunnel ${name}`,
     preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${tunnel.auth.kind}]`,
     darkMs: { low: 0, high: 0 },
+    risk: null,
+  });
+}
+
+/** Setting by setting, against what was last made of it. */
+function planTunnelChange(
+  { made, capabilities }: PlanInput,
+  tunnel: DesiredTunnel,
+  drafts: Draft[],
+  notes: Note[],
+): void {
+  const { name, device } = tunnel;
+  const before = made(name);
+  if (before === undefined) return;
+  const why = unmakeable(before, tunnel);
+  if (why !== undefined) {
+    notes.push({
+      about: name,
+      text: why,
+      next: `linkseal tunnels ${name}`,
+      code: "config.conflict",
+    });
+    return;
+  }
+  const differences = tunnelDifferences(before, tunnel);
+  if (differences.length === 0) return;
+  const settings = differences.map(
+    ({ setting, made: is, wanted }) => `${setting} ${is} -> ${wanted}`,
+  );
+  // A device that renews on demand makes the new SAs beside those that carry.
+  const isBeside = capabilities(device)?.ipsec?.rekeys.includes("reauthenticate") === true;
+  drafts.push({
+    where: device,
+    link: null,
+    does: `change the tunnel ${name}${isBeside ? "" : ", which is dark meanwhile"}`,
+    preview: `~ ipsec ${name} ${settings.join(", ")}`,
+    darkMs: isBeside ? lit : darkOfTunnelMs,
     risk: null,
   });
 }
@@ -344,6 +391,8 @@ function unreadable(about: string, text: string): Note {
  */
 const darkOfEnrolMs = { low: 500, high: 15_000 };
 const lit = { low: 0, high: 0 };
+/** IKE anew: two round trips, and the retransmissions of a gateway that still has the old SAs. */
+const darkOfTunnelMs = { low: 500, high: 60_000 };
 
 function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): readonly Draft[] {
   const id = linkId(link);

@@ -7,23 +7,18 @@ import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type TunnelAuth, type WantedSettings } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import { riskAccepted } from "./campaign/begin.ts";
 import { withinOf } from "./campaign/effects.ts";
 import { commitLost } from "./commit-lost.ts";
-import {
-  type Desired,
-  type DesiredLink,
-  type DesiredTunnel,
-  linkId,
-  tunnelRisk,
-} from "./desired.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { type Drift, standingOf, tunnelSpec } from "./plan.ts";
 import { sameAuth } from "./tunnel-auth.ts";
+import { putBlocks } from "./tunnel-blocks.ts";
+import { type MadeTunnel, TunnelWishes } from "./tunnel-wishes.ts";
 import { chooseAuth } from "./vault.ts";
-import { backingGaps, equalSettings, settingsGaps, verify } from "./verify.ts";
+import { equalSettings, settingsGaps, verify } from "./verify.ts";
 
 export interface ReconcilerParts {
   readonly world: World;
@@ -37,19 +32,21 @@ export interface ReconcilerParts {
   readonly write: (record: JournalRecord) => Promise<void>;
   /** A campaign runs on a group of this device: look, and write nothing. */
   readonly paused: () => boolean;
+  /** The journal is not whole: look, and write nothing. */
+  readonly readOnly: () => boolean;
+  /** A tunnel as it was last made. */
+  readonly made: MadeTunnel;
   /** A campaign on a group of this device looks at it by itself. */
   readonly inCampaign: () => boolean;
-}
-
-/** A daemon that ended took it along: nobody wanted that, so it is no drift. */
-function isForgotten({ ipsec }: DeviceState, name: string): boolean {
-  const tunnel = ipsec.find((entry) => entry.name === name);
-  return tunnel !== undefined && strongValue(tunnel.ike) === "forgotten";
 }
 
 /** Where a change is proven as it is made, each part stands or falls for itself. */
 function commitsOf({ capabilities }: Device, change: DeviceChange): readonly DeviceChange[] {
   return capabilities.commit.kind === "armedRevert" ? change.map((part) => [part]) : [change];
+}
+
+function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
+  return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
 }
 
 const effectMsMax = 60_000;
@@ -64,11 +61,15 @@ export class Reconciler {
   readonly #parts: ReconcilerParts;
   /** Tunnels that the router accepted and confirmed: since when, until they count as kept. */
   readonly #accepted = new Map<string, Instant>();
+  readonly #wishes: TunnelWishes;
   #trouble: LinksealError | undefined;
   #lost: LinksealError | undefined;
+  /** Of the last commit that was tried, whatever it was of. */
+  #failed: LinksealError | undefined;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
+    this.#wishes = new TunnelWishes(parts);
   }
 
   /** The last error of an effect or of a look; gone once a turn succeeds. */
@@ -89,13 +90,15 @@ export class Reconciler {
     }
     if (state === undefined) return;
     this.#judge(state);
+    const blocked = await this.#attempt(() => this.#block(state, signal));
     if (this.#parts.paused()) return;
     const idle = await this.#attempt(() => this.#probeIdle(signal));
+    this.#failed = undefined;
     const mended = await this.#attempt(async () => {
       // What was settled changed the device: the next look decides what is left to mend.
       if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
     });
-    this.#trouble = mended ?? idle;
+    this.#trouble = blocked ?? mended ?? idle ?? this.#wishes.retries.trouble ?? this.#failed;
   }
 
   /** A campaign under way looks at its devices every few seconds: twice as often tells no more. */
@@ -149,11 +152,7 @@ export class Reconciler {
       (await lookout.device(device, bounded)).recall(token as TransactionToken, bounded),
     );
     if (recalled.kind === "pending") {
-      const gaps = verify(
-        // What is compared with a device names no secret.
-        this.#wanted(state, () => ({ kind: "psk", secretId: "" })),
-        state,
-      );
+      const gaps = verify(this.#wanted(state), state);
       await this.#bounded("unknown", signal, (bounded) =>
         gaps.length === 0
           ? recalled.transaction.confirm(bounded)
@@ -186,46 +185,10 @@ export class Reconciler {
   }
 
   /** Tunnels that the intent adds, and drift that the driver mends hitless under `repair: on`. */
-  #wanted(state: DeviceState, authOf: (tunnel: DesiredTunnel) => TunnelAuth): DeviceChange {
-    return [
-      ...this.#tunnelsToPut(state).map(
-        (tunnel) =>
-          ({ kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, authOf(tunnel)) }) as const,
-      ),
-      ...this.#repairs(),
-    ];
-  }
-
-  #tunnelsToPut(state: DeviceState): readonly DesiredTunnel[] {
-    const { desired } = this.#parts;
-    const wanted = new Set([...this.#absentTunnels(state), ...this.#tunnelsToBack(state)]);
-    return desired.tunnels.filter((one) => wanted.has(one) && this.#refusal(one) === undefined);
-  }
-
-  /** Those that a newer intent makes the backup of other ports than they are now, or of none. */
-  #tunnelsToBack(state: DeviceState): readonly DesiredTunnel[] {
-    const { desired, device, memory, intent } = this.#parts;
-    return desired.tunnels.filter(({ name, backs, ...tunnel }) => {
-      const since = named(memory().tunnels, name);
-      if (tunnel.device !== device || since === undefined || since >= intent) return false;
-      const ports = backs?.links.map(({ port }) => port) ?? [];
-      return (
-        state.ipsec.some((entry) => entry.name === name) &&
-        backingGaps(state, tunnel.remotePrefixes, ports).length > 0
-      );
-    });
-  }
-
-  #absentTunnels(state: DeviceState): readonly DesiredTunnel[] {
-    const { desired, device, memory } = this.#parts;
-    return desired.tunnels.filter(
-      (tunnel) =>
-        tunnel.device === device &&
-        (isForgotten(state, tunnel.name) ||
-          (!state.ipsec.some((entry) => entry.name === tunnel.name) &&
-            // Once reached, its absence is drift, and that is mended under `repair: on` only (P4).
-            (desired.repair === "on" || named(memory().tunnels, tunnel.name) === undefined))),
-    );
+  #wanted(state: DeviceState): DeviceChange {
+    // What is compared with a device names no secret.
+    const auth = { kind: "psk", secretId: "" } as const;
+    return [...this.#wishes.toPut(state).map((tunnel) => putOf(tunnel, auth)), ...this.#repairs()];
   }
 
   /** What the driver mends without interrupting the port: drift, or what a newer intent wants. */
@@ -276,69 +239,53 @@ export class Reconciler {
   async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
     await this.#markReached(state);
     await this.#markSettings();
-    const { vault, world, lookout, device } = this.#parts;
-    const auths = new Map<DesiredTunnel, TunnelAuth>();
-    for (const tunnel of this.#tunnelsToPut(state)) {
-      const inUse = named(this.#parts.memory().auths, tunnel.name)?.auth.secretId;
-      const auth = await chooseAuth(vault, tunnel.auth, { now: world.clock.wall(), inUse }, signal);
-      auths.set(tunnel, auth);
+    const { lookout, device } = this.#parts;
+    const puts: { readonly tunnel: DesiredTunnel; readonly auth: TunnelAuth }[] = [];
+    for (const tunnel of this.#wishes.toPut(state)) {
+      await this.#tried([tunnel.name], async () => {
+        puts.push({ tunnel, auth: await this.#authOf(tunnel, signal) });
+      });
     }
-    const change = this.#wanted(state, (tunnel) => {
-      const auth = auths.get(tunnel);
-      if (auth === undefined) throw new Error(`${tunnel.name} went missing meanwhile`);
-      return auth;
-    });
-    if (change.length === 0) return this.#refuse(state);
+    const change = [...puts.map(({ tunnel, auth }) => putOf(tunnel, auth)), ...this.#repairs()];
+    if (change.length === 0) return this.#wishes.refuse(state);
     if (strongValue(state.control)?.commitPending !== false) return;
     const session = await this.#bounded("none", signal, (bounded) =>
       lookout.device(device, bounded),
     );
     // The vault took its time, and a campaign may have begun meanwhile.
     if (this.#parts.paused()) return;
-    let failed: LinksealError | undefined;
     for (const one of commitsOf(session, change)) {
-      try {
-        await this.#transact(session, one, signal);
-      } catch (error) {
-        // A gateway that does not agree keeps no other tunnel down.
-        if (!(error instanceof LinksealError)) throw error;
-        failed ??= error;
-      }
+      const names = one.flatMap((part) =>
+        part.kind === "ipsec.putTunnel" ? part.tunnel.name : [],
+      );
+      const error = await this.#tried(names, () => this.#transact(session, one, signal));
+      this.#failed ??= error;
     }
-    if (failed !== undefined) throw failed;
   }
 
-  /** Why a tunnel is not set up; undefined = nothing is against it. */
-  #refusal(tunnel: DesiredTunnel): LinksealError | undefined {
-    const { name, weaknesses, backs } = tunnel;
-    const { desired, world, memory, lookout } = this.#parts;
-    const refused = (code: "gate.riskNotAccepted" | "gate.busy", text: string, next: string) =>
-      new LinksealError(code, text, { effect: "none", where: name, next });
-    const risk = tunnelRisk(tunnel);
-    if (weaknesses.length > 0 && !riskAccepted(desired, risk, world.clock.wall())) {
-      const text = `${name} is not set up under a weak policy: its risk is not accepted`;
-      const instead = tunnel.auth.kind === "static" ? "use IKE" : "set policy: strong";
-      const next = `accept ${risk} with a later date, or ${instead}`;
-      return refused("gate.riskNotAccepted", `${text} (${weaknesses.join(", ")})`, next);
-    }
-    if (backs === undefined || named(memory().tunnels, name) !== undefined) return undefined;
-    // Its block would take what these links carry in the clear until they are enrolled.
-    const clear = backs.links.find((link) => {
-      const port = portOf(lookout.view(link).state, link.port);
-      return port?.settings.kind === "known" && port.settings.value === undefined;
-    });
-    if (clear === undefined) return undefined;
-    const why = `it would block what ${linkId(clear)} carries in the clear`;
-    const next = `linkseal enrol ${backs.group}`;
-    return refused("gate.busy", `${name} is not set up yet: ${why}`, next);
+  async #authOf({ name, auth }: DesiredTunnel, signal: AbortSignal): Promise<TunnelAuth> {
+    const { vault, world, memory } = this.#parts;
+    const inUse = named(memory().auths, name)?.auth.secretId;
+    return await chooseAuth(vault, auth, { now: world.clock.wall(), inUse }, signal);
   }
 
-  // Only after the others have their turn.
-  #refuse(state: DeviceState): void {
-    for (const tunnel of this.#absentTunnels(state)) {
-      const refusal = this.#refusal(tunnel);
-      if (refusal !== undefined) throw refusal;
+  /** A tunnel that fails is tried again later, and keeps no other one down. */
+  async #tried(
+    tunnels: readonly string[],
+    work: () => Promise<void>,
+  ): Promise<LinksealError | undefined> {
+    const { retries } = this.#wishes;
+    const error = await this.#attempt(work);
+    for (const name of tunnels) {
+      if (error !== undefined) retries.failed(name, error);
     }
+    return error;
+  }
+
+  /** Also beside a campaign: it is final, and takes no link away. */
+  async #block(state: DeviceState, signal: AbortSignal): Promise<void> {
+    const change = this.#wishes.toBlock(state);
+    if (change.length > 0 && !this.#parts.readOnly()) await putBlocks(this.#parts, change, signal);
   }
 
   async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {
@@ -376,6 +323,7 @@ export class Reconciler {
       if (part.kind !== "ipsec.putTunnel") continue;
       const { name, auth } = part.tunnel;
       this.#accepted.set(name, after.at);
+      this.#wishes.retries.succeeded(name);
       await write({ kind: "tunnel", name, intent: this.#parts.intent });
       const before = named(this.#parts.memory().auths, name)?.auth;
       if (before !== undefined && sameAuth(before, auth)) continue;

@@ -33,9 +33,15 @@ function verifyPart(part: PortChange, state: DeviceState): readonly string[] {
         : [`${part.port}: the key ${part.ckn} is not the primary one`];
     case "macsec.removeKey":
       return removed(state, part.port, part.ckn);
+    case "ipsec.block":
+      return part.blocks.flatMap(({ prefix, ports }) => [
+        ...blockGaps(state, [prefix]),
+        ...backingGaps(state, [prefix], ports),
+      ]);
     case "ipsec.putTunnel":
       return [
         ...tunnelGaps(state, part.tunnel.name, part.tunnel.transforms),
+        ...interfaceGaps(state, part.tunnel.name),
         ...backingGaps(state, part.tunnel.remotePrefixes, part.tunnel.backs ?? []),
       ];
     case "ipsec.removeTunnel":
@@ -116,8 +122,25 @@ function tunnelGaps(state: DeviceState, name: string, wanted: Transforms): reado
     : [];
 }
 
+/** Between its routes and the tunnel, where the device tells. */
+function interfaceGaps({ ipsec }: DeviceState, name: string): readonly string[] {
+  return (ipsec.find((entry) => entry.name === name)?.gaps ?? []).map(({ text }) => text);
+}
+
+/** Of prefixes that must not leave in the clear, where the device keeps such in tunnels. */
+export function blockGaps(
+  { blocked }: DeviceState,
+  prefixes: readonly string[],
+): readonly string[] {
+  const value = blocked === undefined ? [] : strongValue(blocked);
+  if (value === undefined) return ["what is blocked outside of tunnels cannot be read"];
+  return prefixes.flatMap((prefix) =>
+    value.includes(prefix) ? [] : [`${prefix} is not blocked outside of tunnels`],
+  );
+}
+
 /** Under the MACsec of which ports the prefixes may ride, whether the SecYs are there or not. */
-export function backingGaps(
+function backingGaps(
   { backed }: DeviceState,
   prefixes: readonly string[],
   ports: readonly PortName[],

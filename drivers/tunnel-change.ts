@@ -7,7 +7,7 @@ import type { Secret } from "#hal/secret.ts";
 import type { Work } from "./define-dialect.ts";
 import { type OnPort, refused, rejected } from "./port-change.ts";
 
-type OnTunnel = Exclude<PortChange, OnPort>;
+type OnTunnel = Exclude<PortChange, OnPort | { readonly kind: "ipsec.block" }>;
 
 /** A tunnel as it is configured, or as it is to be. */
 export interface TunnelPlan {
@@ -87,6 +87,10 @@ export function planTunnels(change: DeviceChange, planning: Planning): readonly 
   const changed = new Map<string, ChangedTunnel>();
   for (const part of change) {
     if ("port" in part) continue;
+    if (part.kind === "ipsec.block") {
+      const why = "block policies around tunnels are not offered";
+      throw refused(planning, "device.unsupported", part.kind, why);
+    }
     const name = part.kind === "ipsec.putTunnel" ? part.tunnel.name : part.name;
     const before = planning.standing.get(name);
     if (planning.standing.has(name) && before === undefined) {

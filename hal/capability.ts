@@ -41,6 +41,8 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
     case "port.shut":
     case "port.open":
       return undefined;
+    case "ipsec.block":
+      return ipsec?.blocks === true ? undefined : "block policies around tunnels";
     case "ipsec.putTunnel": {
       const keying = part.tunnel.auth.kind === "static" ? "static" : "ike";
       return ipsec?.keying.includes(keying) === true ? undefined : missingKeyings[keying];

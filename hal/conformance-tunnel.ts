@@ -136,6 +136,31 @@ export const tunnelCases: readonly DeviceCase[] = [
   },
   {
     ...ipsec,
+    name: "tunnel: put with other settings is as they are",
+    why: "an accepted change that a device does not make is worse than one that it refuses",
+    async run(bench) {
+      await put(bench);
+      const { tunnel } = bench;
+      const remotePrefixes = ["10.177.0.0/16"];
+      const life = { ...tunnel.life, seconds: tunnel.life.seconds - 600 };
+      const other = { ...tunnel, life, remotePrefixes };
+      await commit(bench, { kind: "ipsec.putTunnel", tunnel: other });
+      await until(bench, "the changed tunnel", () => {
+        const truth = tunnelTruth(bench);
+        return truth !== undefined && (truth.up || !bench.gateway);
+      });
+      const into = routesIn(await look(bench)).filter(({ via }) => via.kind === "tunnel");
+      const led = new Set(into.map(({ prefix }) => prefix));
+      must(led.has("10.177.0.0/16"), "no route leads what it protects now into it");
+      const old = tunnel.remotePrefixes.find((prefix) => led.has(prefix));
+      must(old === undefined, "a route leads into it what it does not protect any more");
+      const { effects } = bench.truth();
+      await commit(bench, { kind: "ipsec.putTunnel", tunnel: other });
+      must(bench.truth().effects === effects, "a tunnel that is as it is wanted was put again");
+    },
+  },
+  {
+    ...ipsec,
     name: "tunnel: removed is gone",
     why: "P7: SAs of a removed tunnel must not look alive",
     async run(bench) {

@@ -131,6 +131,14 @@ interface IpsecCapabilities {
   readonly atomicReplace: boolean;
   /** What is renewed on demand while the old one still carries (RFC 7296, 2.8). */
   readonly rekeys: readonly RekeyWhat[];
+  /** Present where `ipsec.block` keeps prefixes in tunnels, whatever the routes say. */
+  readonly blocks?: true;
+}
+
+/** A prefix that leaves and enters in tunnels alone, or under the MACsec of these ports. */
+export interface PrefixBlock {
+  readonly prefix: string;
+  readonly ports: readonly PortName[];
 }
 
 export const rekeyWhats = ["child", "ike", "reauthenticate"] as const;
@@ -196,6 +204,8 @@ export type PortChange =
       readonly port: PortName;
       readonly settings: WantedSettings;
     }
+  /** No timer, no rollback and no removal of a tunnel opens these prefixes again. */
+  | { readonly kind: "ipsec.block"; readonly blocks: readonly PrefixBlock[] }
   | { readonly kind: "ipsec.putTunnel"; readonly tunnel: TunnelSpec }
   | { readonly kind: "ipsec.removeTunnel"; readonly name: string }
   | {

@@ -204,7 +204,15 @@ export interface IpsecTunnel {
   readonly ike: Reading<IkeState>;
   /** Why it is not established, in one sentence, where the device can tell. */
   readonly trouble?: string;
+  /** Absent = its interface and what leads into it are as they were made, or nothing tells. */
+  readonly gaps?: readonly TunnelGap[];
   readonly sas: Reading<readonly IpsecSa[]>;
+}
+
+/** What is not as it was made; `closed` = something of what it protects does not get into it. */
+export interface TunnelGap {
+  readonly kind: "closed" | "mtu";
+  readonly text: string;
 }
 
 export interface Transforms {

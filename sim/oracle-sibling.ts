@@ -139,6 +139,7 @@ function takes(moment: Moment, effect: EffectEvent): boolean {
     case "port.open":
     case "port.restore":
     case "macsec.rekeySak":
+    case "ipsec.block":
     case "ipsec.putTunnel":
     case "ipsec.removeTunnel":
     case "ipsec.rekey":

@@ -102,6 +102,9 @@ function applyPart(config: MutableConfig, part: PortChange, context: ChangeConte
       config.tunnels.set(part.tunnel.name, { spec: part.tunnel, psk });
       return;
     }
+    case "ipsec.block":
+      // Its capabilities never name it.
+      throw deviceError("device.unsupported", context.device, "this router has no such policies");
     case "ipsec.removeTunnel":
       config.tunnels.delete(part.name);
       return;

@@ -220,6 +220,15 @@ export const routes: Readonly<Record<string, Route>> = {
       return { undrained: link };
     },
   }),
+  "POST /v1/retire/tunnel": changes({
+    title:
+      "Takes the tunnel {name}, which no config names any more, off its device and forgets it, " +
+      "with {risks}; its prefixes stay blocked (linkseal.retire/1)",
+    members: { name, risks },
+    about: (asked) => asked.name,
+    run: async ({ agent, signal }, asked) =>
+      await agent.orders.retireTunnel(asked.name, asked.risks, signal),
+  }),
   "POST /v1/retire": changes({
     title: "Forgets the link {name}; both ends stay as they are",
     members: { name },

@@ -40,6 +40,8 @@ export function changeOf(
     }
     case "forget":
       return told("forget", record.link, null, "the link is no longer managed");
+    case "forgetTunnel":
+      return told("forget", record.name, null, "the tunnel is gone and no longer managed");
     case "handDrain": {
       const { drain, link } = record;
       if (drain === null) return told("handDrain", link, null, "its traffic was given back");

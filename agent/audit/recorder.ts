@@ -54,6 +54,7 @@ const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
   "idle-unproven",
   "sak-not-in-use",
   "packet-number-high",
+  "tunnel-interface",
   "tunnel-one-way",
   "outside-macsec",
   // IKE finds a dead peer after its liveness checks alone (RFC 7296, section 2.4): 45 s in Azure.

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { CampaignShape } from "../api/shape.ts";
 import { shortCkn } from "../ckn-text.ts";
 import type { Binding } from "../journal/memory.ts";
+import type { RetiredTunnel } from "../tunnel-retire.ts";
 import { conclude, lastEvent } from "./campaign-view.ts";
 import { asNamed, type RiskOptions, risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
@@ -27,6 +28,14 @@ export function registerWork(program: Command): void {
     retire.command("link <name>").description("forget a link; both ends stay as they are"),
     "linkseal retire link erd-dub/primary",
   ).action(retireLink);
+  verb(
+    risky(
+      retire
+        .command("tunnel <name>")
+        .description("take a tunnel that no config names any more off its device; its block stays"),
+    ),
+    "linkseal retire tunnel hub-1",
+  ).action(retireOneTunnel);
 }
 
 interface Adopted {
@@ -59,6 +68,22 @@ async function enrol(target: string, options: RiskOptions & { wait?: true }): Pr
   const risks = (options.acceptRisk ?? []).map(asNamed);
   const begun = await session.admin<CampaignShape>("/v1/enrol", { target, risks });
   await conclude(session, begun, after, options);
+}
+
+async function retireOneTunnel(name: string, options: RiskOptions): Promise<void> {
+  const session = new Session(options);
+  const risks = (options.acceptRisk ?? []).map(asNamed);
+  const told = await session.admin<RetiredTunnel>("/v1/retire/tunnel", { name, risks });
+  await session.show({ schema: "linkseal.retire/1", ...told }, ({ retired, device, blocked }) => {
+    if (device === null) {
+      return `${retired} is forgotten. Its device is in no config: nothing was changed there.`;
+    }
+    const gone = `${retired} is gone from ${device}, and forgotten.`;
+    if (blocked.length === 0) return gone;
+    const release = blocked.map((prefix) => `  linkseal guard --release ${prefix}`);
+    const stays = `${blocked.join(", ")} stays blocked. To let it leave in the clear, as root:`;
+    return [gone, stays, ...release].join("\n");
+  });
 }
 
 async function retireLink(name: string, options: Common): Promise<void> {

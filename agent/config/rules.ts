@@ -22,14 +22,6 @@ type Link = Group["links"][number];
 /** The rules that a config must keep, in the order of the reference. */
 export const rules: readonly Rule[] = [
   {
-    says: "A site has at least one group or tunnel.",
-    *find({ groups, tunnels }) {
-      if (groups.length + tunnels.length > 0) return;
-      const why = "there would be nothing to protect";
-      yield finding([], "names no group and no tunnel", why, "groups: [...]");
-    },
-  },
-  {
     says: "Names are unique: of devices, groups and tunnels in the file, of links in their group.",
     *find({ devices, groups, tunnels }) {
       yield* repeated(devices.map((device, i) => [device.name, ["devices", i, "name"]]));

@@ -164,4 +164,11 @@ export const riskEntries: Readonly<Record<RiskName, Entry>> = {
     "For a laboratory alone, with a date: after it no such tunnel is set up, and one that stands " +
       "counts as degraded.",
   ),
+  clearAfterRetire: risk(
+    "clearAfterRetire",
+    "Clear text after a tunnel is retired",
+    "Route what the tunnel protected into another tunnel first, or to nowhere.",
+    "A device without block policies follows its other routes once the tunnel is gone. Accept it " +
+      "with the one `linkseal retire tunnel` that takes the tunnel away.",
+  ),
 };

@@ -265,6 +265,14 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
     "Compare the policy of the Azure connection with the config.",
     "Run `linkseal plan`.",
   ),
+  "tunnel-interface": body(
+    "The tunnel's interface is down, or a route, an address or a policy that leads into it " +
+      "is missing: nothing gets into the tunnel, and the block keeps it from leaving elsewhere. " +
+      "With another MTU than it was made with, large packets are lost. linkseal-net puts it back " +
+      "by itself, ever later where something takes it away again and again.",
+    "See what takes it away: `journalctl -u linkseal-net`, then the routing daemon, a network " +
+      "manager, or a person.",
+  ),
   "tunnel-one-way": body(
     "Over the whole evidence time packets moved in one direction only: a return path around " +
       "the tunnel, or an SA that one end has lost.",

@@ -24,7 +24,8 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   unmanaged: body(
     "A link, tunnel or key is still on a device and stands in no accepted intent. Leaving it " +
       "out of a config does not remove it.",
-    "Run `linkseal adopt GROUP` to take it in, or `linkseal retire link NAME` to let go.",
+    "Run `linkseal adopt GROUP` to take a link in, or `linkseal retire link NAME` to let it go.",
+    "`linkseal retire tunnel NAME` takes a tunnel off its device; its block stays.",
   ),
   "commit-pending": body(
     "A confirmed commit on the device waits for its confirmation, ours or somebody else's. " +

@@ -45,6 +45,7 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, said));
     return findings;
   }
+  findings.push(...gapFindings(tunnel.name, newest));
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
   findings.push(...bgpFindings(evidence));
   findings.push(...unprovenFindings(tunnel, evidence.backup?.proof, now));
@@ -59,6 +60,13 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     findings.push(finding("degraded", "outside-macsec", tunnel.name, `${text}, ${why}`));
   }
   return findings;
+}
+
+/** As good as its SAs may be, nothing gets to them. */
+function gapFindings(name: string, { gaps = [] }: IpsecTunnel): Finding[] {
+  return gaps.map(({ kind, text }) =>
+    finding(kind === "closed" ? "down" : "degraded", "tunnel-interface", name, text),
+  );
 }
 
 /** Its block would take what a link carries in the clear. */

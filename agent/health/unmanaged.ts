@@ -32,5 +32,14 @@ export function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
         next: `linkseal retire link ${id}`,
       }),
     );
-  return [...foreign, ...left];
+  const tunnels = Object.keys(agent.memory.tunnels)
+    .filter((name) => !desired.tunnels.some((tunnel) => tunnel.name === name))
+    .map(
+      (name): Unmanaged => ({
+        ...{ kind: "tunnel", name, where: agent.made(name)?.device ?? name },
+        text: "still there, but no longer in the intent",
+        next: `linkseal retire tunnel ${name}`,
+      }),
+    );
+  return [...foreign, ...left, ...tunnels];
 }

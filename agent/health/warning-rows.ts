@@ -45,6 +45,7 @@ export type TunnelCode =
   | "ike-down"
   | "sa-missing"
   | "transform-mismatch"
+  | "tunnel-interface"
   | "tunnel-one-way"
   | "sequence-number-high"
   | "anti-replay-off"
@@ -278,9 +279,13 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "transform-mismatch": row("warning", "Other algorithms than wanted", "linkseal plan", {
     dependsOn: unseen,
   }),
+  "tunnel-interface": row("error", "What a tunnel protects does not get into it", tunnel, {
+    ...traffic,
+    dependsOn: unseen,
+  }),
   "tunnel-one-way": row("warning", "A tunnel carries in one direction only", tunnel, {
     ...traffic,
-    dependsOn: [...unseen, "ike-down", "sa-missing"],
+    dependsOn: [...unseen, "ike-down", "sa-missing", "tunnel-interface"],
   }),
   "sequence-number-high": row("warning", "Sequence numbers run out", tunnel, {
     dependsOn: unseen,

@@ -33,6 +33,8 @@ export class IntentStore {
   readonly #disk: Disk;
   #entries: readonly IntentEntry[];
   readonly #texts: Map<number, string>;
+  /** Of older numbers, once they were asked for. */
+  readonly #read = new Map<number, Desired | undefined>();
   #current: Intent | LinksealError | undefined;
   #accepting: Promise<unknown> = Promise.resolve();
 
@@ -94,6 +96,24 @@ export class IntentStore {
   text(number: number): string | undefined {
     const entry = this.#entries.find((candidate) => candidate.number === number);
     return entry === undefined ? undefined : intactText(entry, this.#texts);
+  }
+
+  /** What a number wanted, as this version reads it; undefined = it does not, or cannot. */
+  desired(number: number): Desired | undefined {
+    if (this.#current !== undefined && !(this.#current instanceof LinksealError)) {
+      if (this.#current.number === number) return this.#current.desired;
+    }
+    if (!this.#read.has(number)) this.#read.set(number, this.#parsed(number));
+    return this.#read.get(number);
+  }
+
+  #parsed(number: number): Desired | undefined {
+    try {
+      return desiredOf(this.#existing(number), textName(number));
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      return undefined;
+    }
   }
 
   /** Unified difference of two accepted texts; "" if they are equal. Throws as `rollback`. */

@@ -125,6 +125,7 @@ export type JournalRecord =
   | { readonly kind: "operation"; readonly link: string; readonly operation: string }
   | { readonly kind: "binding"; readonly link: string; readonly binding: Binding }
   | { readonly kind: "forget"; readonly link: string }
+  | { readonly kind: "forgetTunnel"; readonly name: string }
   | { readonly kind: "handDrain"; readonly link: string; readonly drain: HandDrain | null }
   | { readonly kind: "measured"; readonly what: string; readonly ms: number }
   | { readonly kind: "tunnel"; readonly name: string; readonly intent: number }
@@ -139,6 +140,7 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   operation: true,
   binding: true,
   forget: true,
+  forgetTunnel: true,
   handDrain: true,
   measured: true,
   tunnel: true,
@@ -169,6 +171,15 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       return { ...memory, bindings: { ...memory.bindings, [record.link]: record.binding } };
     case "forget":
       return { ...memory, bindings: without(memory.bindings, record.link) };
+    case "forgetTunnel": {
+      const { name } = record;
+      return {
+        ...memory,
+        tunnels: without(memory.tunnels, name),
+        auths: without(memory.auths, name),
+        drains: without(memory.drains, name),
+      };
+    }
     case "handDrain":
       return {
         ...memory,

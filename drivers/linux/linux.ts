@@ -30,6 +30,7 @@ import {
   prepareTunnels,
   type TunnelChange,
 } from "./ipsec/face.ts";
+import { prepareBlocks } from "./ipsec/net-change.ts";
 import { prepareStatic, prepareStaticRemoval, type StaticParts } from "./ipsec/static.ts";
 import { Participants, withParticipant } from "./participants.ts";
 import { ping } from "./probe.ts";
@@ -226,6 +227,11 @@ async function prepareIpsec(
   keys: KeyResolver,
   signal: AbortSignal,
 ): Promise<Transaction> {
+  const blocks = change.flatMap((part) => (part.kind === "ipsec.block" ? [part] : []));
+  if (blocks.length === change.length) {
+    const all = blocks.flatMap((part) => part.blocks);
+    return await prepareBlocks(session, all, signal);
+  }
   const [first, ...more] = change;
   const isStatic = (part: TunnelChange): boolean =>
     part.kind === "ipsec.putTunnel" && part.tunnel.auth.kind === "static";

@@ -143,6 +143,9 @@ export function readRoute({ type, view, start, end }: NetlinkMessage): Route | u
   };
 }
 
+export const isRouteGone = ({ type }: Pick<NetlinkMessage, "type">): boolean =>
+  type === routeTypes.deleteRoute;
+
 export function dumpRoutes(family: number): NetlinkRequest {
   const body = [Uint8Array.of(family, ...Array.from({ length: headerBytes - 1 }, () => 0))];
   return { type: routeTypes.getRoute, flags: netlinkFlags.dump, body };
@@ -165,6 +168,16 @@ const linkScope = 253;
 
 /** Behind those for the same prefix that are there already, instead of in their place. */
 export function addLinkRoute(prefix: string, link: number): NetlinkRequest {
+  const flags = netlinkFlags.create | netlinkFlags.append;
+  return linkRoute(routeTypes.newRoute, flags, prefix, link);
+}
+
+/** Takes it away as `addLinkRoute` makes it. */
+export function deleteLinkRoute(prefix: string, link: number): NetlinkRequest {
+  return linkRoute(routeTypes.deleteRoute, 0, prefix, link);
+}
+
+function linkRoute(type: number, flags: number, prefix: string, link: number): NetlinkRequest {
   const [address = "", length = "0"] = prefix.split("/");
   const octets = addressOctets(address);
   const family = octets.length === 4 ? families.ipv4 : families.ipv6;
@@ -172,7 +185,7 @@ export function addLinkRoute(prefix: string, link: number): NetlinkRequest {
   const header = new Uint8Array(headerBytes);
   header.set([family, Number(length), 0, 0, mainTable, administrator, scope, routeKinds.unicast]);
   const body = [header, ...routeTable.write({ destination: address, outputLink: link })];
-  return { type: routeTypes.newRoute, flags: netlinkFlags.create | netlinkFlags.append, body };
+  return { type, flags, body };
 }
 
 const range16 = (): ReadForm<{ readonly first: number; readonly last: number }> => ({

@@ -269,6 +269,7 @@ function secretOf(part: PortChange): readonly SecretRef[] {
     case "port.open":
     case "port.drain":
     case "port.restore":
+    case "ipsec.block":
     case "ipsec.removeTunnel":
     case "ipsec.rekey":
       return [];

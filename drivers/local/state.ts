@@ -31,6 +31,7 @@ import {
   type Routing,
   type Sak,
   type Transforms,
+  type TunnelGap,
   type UnknownWhy,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
@@ -73,6 +74,8 @@ const settingNames: readonly (keyof MacsecSettings)[] = [
 const portsMax = 512;
 const tunnelsMax = 512;
 const keysMax = 16;
+/** Two of each prefix, and the interface's own. */
+const gapsMax = 8_200;
 const sasMax = 64;
 const routesMax = 4096;
 const uint32Max = 2 ** 32 - 1;
@@ -312,8 +315,15 @@ function readTunnel(tunnel: JsonObject, moved: Move): IpsecTunnel {
     name: name(tunnel, "name"),
     ike: reading(tunnel, "ike", moved, (known, key) => oneOf(known, key, ikeStates)),
     ...(field(tunnel, "trouble") === undefined ? {} : { trouble: sentence(tunnel, "trouble") }),
+    ...(field(tunnel, "gaps") === undefined
+      ? {}
+      : { gaps: list(tunnel, "gaps", gapsMax, readTunnelGap) }),
     sas: reading(tunnel, "sas", moved, (known, key) => list(known, key, sasMax, readSa)),
   };
+}
+
+function readTunnelGap(gap: JsonObject): TunnelGap {
+  return { kind: oneOf(gap, "kind", ["closed", "mtu"]), text: sentence(gap, "text") };
 }
 
 function readSa(sa: JsonObject): IpsecSa {

@@ -151,6 +151,7 @@ const kinds: readonly PortChange["kind"][] = [
   "port.shut",
   "port.open",
   "macsec.protect",
+  "ipsec.block",
   "ipsec.putTunnel",
   "ipsec.removeTunnel",
   "ipsec.rekey",
@@ -179,6 +180,8 @@ function partOf(part: Fields): PortChange {
     case "port.drain":
     case "port.restore":
       return { kind, port: text(part, "port"), means: choice(part, "means", drainMeans) };
+    case "ipsec.block":
+      return { kind, blocks: [] };
     case "ipsec.putTunnel":
       return { kind, tunnel: tunnelOf(fields(part, "tunnel")) };
     case "ipsec.removeTunnel":

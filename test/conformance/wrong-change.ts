@@ -324,6 +324,19 @@ const ghosts: Wrong = {
   },
 };
 
+/** Of a tunnel that is put a second time: other prefixes than it was put with. */
+function routesAgain(
+  mix: (first: readonly string[], now: readonly string[]) => readonly string[],
+): Wrong {
+  let first: readonly string[] | undefined;
+  return sendsPart((part) => {
+    if (part.kind !== "ipsec.putTunnel") return part;
+    first ??= part.tunnel.remotePrefixes;
+    const remotePrefixes = mix(first, part.tunnel.remotePrefixes);
+    return { ...part, tunnel: { ...part.tunnel, remotePrefixes } };
+  });
+}
+
 export const wrongTunnels: WrongTable = {
   "tunnel: comes up and is told as it is": [
     tunnelled((tunnel) => ({
@@ -339,6 +352,11 @@ export const wrongTunnels: WrongTable = {
     routed((routing) => ({ ...routing, routes: [] })),
   ],
   "tunnel: put again changes nothing": [afterPart("ipsec.putTunnel", recreateTunnels)],
+  "tunnel: put with other settings is as they are": [
+    routesAgain((first) => first),
+    routesAgain((first, now) => [...new Set([...first, ...now])]),
+    afterPart("ipsec.putTunnel", recreateTunnels),
+  ],
   "tunnel: removed is gone": [drops("ipsec.removeTunnel"), ghosts],
   "tunnel: reverts in time without a confirm": [
     moves((inner) => ({ apply: (_within, signal) => inner.apply("final", signal) })),

@@ -1,6 +1,7 @@
 // A charon in memory: it loads, brings up, rekeys and forgets as it is told, and its log says so.
 
 import type { Charon } from "#drivers/linux/ipsec/charon.ts";
+import { childName } from "#drivers/linux/ipsec/messages.ts";
 import type { ViciMessage, ViciSection, ViciValue } from "#drivers/transport/vici-wire.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Clock } from "#hal/world.ts";
@@ -35,6 +36,9 @@ export function textAt(section: ViciSection, ...path: readonly string[]): string
 }
 
 interface Child {
+  readonly name: string;
+  /** Id of its IKE SA. */
+  readonly ike: number;
   readonly spiIn: number;
   readonly spiOut: number;
   readonly dhGroup: string | undefined;
@@ -65,9 +69,13 @@ export class PretendCharon {
   disagreement: Disagreement | undefined;
   /** It takes every question and answers none. */
   hangs = false;
+  /** It is working on its IKE SAs, as it does at each rekey and dead peer detection. */
+  isBusy = false;
   onInitiate: () => void = () => undefined;
   /** Refuses every connection. */
   away = false;
+  /** By id: the connection that each was made for. */
+  readonly #ikes = new Map<number, string>();
   readonly #kernel: TunnelKernel | undefined;
   readonly #daemons: TestCharon[] = [];
   #spi = 0xc0000000;
@@ -79,17 +87,32 @@ export class PretendCharon {
   /** It ends, and what it had in the kernel stays there. */
   die(): void {
     this.children.length = 0;
+    this.#ikes.clear();
     this.ikeId = 0;
     this.loaded.clear();
     this.shared.clear();
     this.keys.length = 0;
   }
 
-  #end(): void {
-    const own = new Set(this.children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]));
-    this.children.length = 0;
+  #end(isMeant: (child: Child) => boolean = () => true): void {
+    const gone = this.children.filter(isMeant);
+    const own = new Set(gone.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]));
+    this.children.splice(0, this.children.length, ...this.children.filter((one) => !isMeant(one)));
     const kernel = this.#kernel;
     if (kernel !== undefined) kernel.sas = kernel.sas.filter(({ spi }) => !own.has(spi));
+  }
+
+  #terminate(message: ViciSection): void {
+    const [ike, child] = [message.get("ike-id"), message.get("child-id")];
+    if (typeof child === "string") this.#end(({ spiIn }) => `${spiIn}` === child);
+    else if (typeof ike === "string") {
+      this.#ikes.delete(Number(ike));
+      this.#end((one) => `${one.ike}` === ike);
+    } else {
+      this.#end();
+      this.#ikes.clear();
+      this.ikeId = 0;
+    }
   }
 
   face(clock: Clock): Charon {
@@ -103,14 +126,27 @@ export class PretendCharon {
   }
 
   /** As if it had been up before. */
-  stand(dhGroup?: string): void {
-    this.ikeId += 1;
-    this.#addChild(dhGroup);
+  stand(dhGroup?: string, name = childName(tunnelSpec)): void {
+    const shown = this.#shown();
+    // An IKE SA of the very same connection takes another child.
+    if (!this.#ikes.has(this.ikeId) || this.#ikes.get(this.ikeId) !== shown) {
+      this.ikeId += 1;
+      this.#ikes.set(this.ikeId, shown);
+    }
+    this.#addChild(dhGroup, name);
   }
 
-  #addChild(dhGroup: string | undefined): void {
+  /** The connection without its children, as IKE SAs are told apart. */
+  #shown(): string {
+    const [loaded = new Map()] = this.loaded.values();
+    const rest = [...loaded].filter(([key]) => key !== "children");
+    return JSON.stringify(rest, (_key, value) => (value instanceof Map ? [...value] : value));
+  }
+
+  #addChild(dhGroup: string | undefined, name: string): void {
     this.#spi += 2;
-    this.children.push({ spiIn: this.#spi, spiOut: this.#spi + 1, dhGroup });
+    const { ikeId: ike } = this;
+    this.children.push({ name, ike, spiIn: this.#spi, spiOut: this.#spi + 1, dhGroup });
     this.#kernel?.addSa(this.#spi, "in");
     this.#kernel?.addSa(this.#spi + 1, "out");
   }
@@ -141,26 +177,37 @@ export class PretendCharon {
       case "unload-shared":
         return this.shared.delete(textAt(message, "id")) ? yes : no("not found");
       case "initiate":
-        return this.#initiate();
+        return this.#initiate(textAt(message, "child"));
       case "rekey":
         return this.#rekey(message);
       case "terminate":
-        this.#end();
-        this.ikeId = 0;
+        this.#terminate(message);
         return yes;
       case "list-conns":
         return {
           events: [...this.loaded.keys()].map((name) => ({
             name: "list-conn",
-            message: { [name]: { version: "IKEv2", "local-1": { class: this.#classOf(name) } } },
+            message: { [name]: this.#connection(name) },
           })),
           answer: {},
         };
       case "list-sas":
-        return { events: this.#sas().map((sa) => ({ name: "list-sa", message: sa })), answer: {} };
+        return {
+          events: this.#sas(message).map((sa) => ({ name: "list-sa", message: sa })),
+          answer: {},
+        };
       default:
         return "unknown";
     }
+  }
+
+  #connection(name: string): ViciMessage {
+    const children = at(this.loaded.get(name) ?? new Map(), "children");
+    const names = children instanceof Map ? [...children.keys()] : [];
+    return {
+      ...{ version: "IKEv2", "local-1": { class: this.#classOf(name) } },
+      children: Object.fromEntries(names.map((child) => [String(child), { mode: "TUNNEL" }])),
+    };
   }
 
   #classOf(name: string): string {
@@ -169,12 +216,12 @@ export class PretendCharon {
     return auth === "pubkey" ? "public key" : "pre-shared key";
   }
 
-  #initiate(): Said {
+  #initiate(child: string): Said {
     this.onInitiate();
     this.#log("initiating IKE_SA hub-1[1] to 203.0.113.1");
     if (this.disagreement !== undefined && this.disagreement !== "pfsGroup") {
       for (const line of said[this.disagreement]) this.#log(line);
-    } else this.stand();
+    } else this.stand(undefined, child);
     return { answer: { success: "yes" } };
   }
 
@@ -185,9 +232,19 @@ export class PretendCharon {
     } else if (this.disagreement === "psk" && message.has("reauth")) {
       for (const line of said.psk) this.#log(line);
     } else if (message.has("child")) {
-      this.#end();
-      this.#addChild("ECP_384");
-    } else this.ikeId += 1;
+      const name = textAt(message, "child");
+      this.#end((child) => child.name === name);
+      this.#addChild("ECP_384", name);
+    } else {
+      const [before, shown] = [this.ikeId, this.#shown()];
+      this.ikeId += 1;
+      this.#ikes.delete(before);
+      this.#ikes.set(this.ikeId, shown);
+      this.children.splice(
+        ...([0, this.children.length] as const),
+        ...this.children.map((child) => ({ ...child, ike: this.ikeId })),
+      );
+    }
     return { answer: { success: "yes", matches: "1" } };
   }
 
@@ -196,20 +253,26 @@ export class PretendCharon {
     for (const daemon of this.#daemons) daemon.tell("log", line);
   }
 
-  #sas(): readonly ViciMessage[] {
-    if (this.ikeId === 0) return [];
+  #sas(asked: ViciSection): readonly ViciMessage[] {
+    // Any value of this key keeps charon from waiting for an IKE SA that is in use (vici README).
+    if (asked.has("noblock") && this.isBusy) return [];
+    return [...this.#ikes.keys()].map((id) => this.#sa(id));
+  }
+
+  #sa(id: number): ViciMessage {
     const cipher = { "encr-alg": "AES_GCM_16", "encr-keysize": "256" };
-    const children = this.children.map(({ spiIn, spiOut, dhGroup }) => [
-      `hub-1-${spiIn}`,
+    const own = this.children.filter(({ ike }) => ike === id);
+    const children = own.map(({ name, spiIn, spiOut, dhGroup }) => [
+      `${name}-${spiIn}`,
       {
-        ...{ name: "hub-1", state: "INSTALLED", ...cipher },
+        ...{ name, uniqueid: `${spiIn}`, state: "INSTALLED", ...cipher },
         ...{ "spi-in": spiIn.toString(16), "spi-out": spiOut.toString(16) },
         ...(dhGroup === undefined ? {} : { "dh-group": dhGroup }),
       },
     ]);
-    const ike = { uniqueid: String(this.ikeId), state: "ESTABLISHED", ...cipher };
+    const ike = { uniqueid: String(id), state: "ESTABLISHED", ...cipher };
     const more = { "prf-alg": "PRF_HMAC_SHA2_384", "dh-group": "ECP_384" };
-    return [{ "hub-1": { ...ike, ...more, "child-sas": Object.fromEntries(children) } }];
+    return { "hub-1": { ...ike, ...more, "child-sas": Object.fromEntries(children) } };
   }
 }
 

@@ -12,7 +12,7 @@ import {
   stands,
   withCharon,
 } from "#drivers/linux/ipsec/charon.ts";
-import { loadConnection, loadPsk } from "#drivers/linux/ipsec/messages.ts";
+import { childName, loadConnection, loadPsk } from "#drivers/linux/ipsec/messages.ts";
 import { CharonWatch } from "#drivers/linux/ipsec/watch.ts";
 import { espProposal, ikeProposal, toldTransforms } from "#drivers/linux/ipsec/words.ts";
 import { readMessage, type ViciMessage, writeMessage } from "#drivers/transport/vici-wire.ts";
@@ -91,7 +91,7 @@ describe("algorithms", () => {
 
 describe("a tunnel as charon is told it", () => {
   const told = read(loadConnection(tunnelSpec));
-  const child = (name: string) => at(told, "hub-1", "children", "hub-1", name);
+  const child = (name: string) => at(told, "hub-1", "children", childName(tunnelSpec), name);
 
   it("has explicit lifetimes, its rekeys well before their ends", () => {
     expect(["rekey_time", "rand_time", "life_time"].map(child)).toEqual([
@@ -108,7 +108,7 @@ describe("a tunnel as charon is told it", () => {
     const short = { ...tunnelSpec, life: { seconds: 300, kilobytes: 1024 } };
     const section = read(loadConnection(short));
     const seconds = (name: string): number =>
-      Number.parseInt(textAt(section, "hub-1", "children", "hub-1", name), 10);
+      Number.parseInt(textAt(section, "hub-1", "children", childName(short), name), 10);
     expect(seconds("rekey_time")).toBeLessThan(seconds("life_time"));
     expect(seconds("rand_time")).toBeLessThan(seconds("rekey_time"));
     expect(seconds("rekey_bytes")).toBeLessThan(seconds("life_bytes"));
@@ -126,7 +126,7 @@ describe("a tunnel as charon is told it", () => {
     expect(at(told, "hub-1", "proposals")).toEqual(["aes256gcm16-prfsha384-ecp384"]);
     expect(child("local_ts")).toEqual(["0.0.0.0/0"]);
     const six = { ...tunnelSpec, localAddress: "2001:db8::1", remoteAddress: "2001:db8::2" };
-    expect(at(read(loadConnection(six)), "hub-1", "children", "hub-1", "local_ts")).toEqual([
+    expect(at(read(loadConnection(six)), "hub-1", "children", childName(six), "local_ts")).toEqual([
       "::/0",
     ]);
   });
@@ -173,7 +173,11 @@ describe("what charon says of its SAs", () => {
     const bad = { a: { "child-sas": { b: { ...child, "spi-in": "12345678z" } } } };
     expect(() => readIkeSas(read(bad))).toThrow(LinksealError);
     expect(() => readIkeSas(read({ a: { state: "x".repeat(200) } }))).toThrow(LinksealError);
-    expect(readConnections(read({ a: {}, b: "no section", c: ["none"] }))).toEqual(["a"]);
+    const connections = { a: { children: { x: {} } }, b: "no section", c: ["none"], d: {} };
+    expect(readConnections(read(connections))).toEqual([
+      ["a", ["x"]],
+      ["d", []],
+    ]);
   });
 
   it("is a refusal unless it says yes, in printable words", () => {
@@ -247,6 +251,14 @@ class Scene {
 }
 
 describe("a tunnel at charon", () => {
+  it("is found while charon works on its IKE SA, as at each rekey", async () => {
+    const scene = new Scene();
+    await scene.up();
+    scene.daemon.isBusy = true;
+    const { sas } = await scene.run((client) => lookAtCharon(client, never));
+    expect(sas.map(({ name, state }) => [name, state])).toEqual([["hub-1", "established"]]);
+  });
+
   it("is loaded, brought up, and proven by a rekey of its child", async () => {
     const scene = new Scene();
     await scene.up();
@@ -329,7 +341,7 @@ describe("a tunnel at charon", () => {
     expect(stands({ ...tunnelSpec, ike: { ...ike, prf: "sha256" } }, look)).toBe(false);
     const other = { ...transforms, encryption: "aes-128-gcm" };
     expect(stands({ ...tunnelSpec, transforms: other }, look)).toBe(false);
-    expect(stands(tunnelSpec, { ...look, connections: new Set() })).toBe(false);
+    expect(stands(tunnelSpec, { ...look, connections: new Map() })).toBe(false);
     expect(stands(tunnelSpec, { ...look, sas: [] })).toBe(false);
   });
 

@@ -354,7 +354,6 @@ const edits: readonly Row[] = [
   ["version: 1", "%YAML 1.1\n---\nversion: 1", ["1:1 (file): has a %YAML directive"]],
 ];
 
-const groups = siteConfig.slice(siteConfig.indexOf("groups:"), siteConfig.indexOf("repair:"));
 const second = siteConfig.slice(siteConfig.indexOf("      - name: sec"), siteConfig.indexOf("tun"));
 const root = "1:1 (file):";
 
@@ -363,11 +362,6 @@ const whole: readonly (readonly [name: string, text: string, says: readonly stri
   ["only a comment", "# later\n", [`${root} has no value`]],
   ["a list", "- 1", [`${root} is a list of 1`]],
   ["a word", "protect me", [`${root} is "protect me"`]],
-  [
-    "no group and no tunnel",
-    siteConfig.replace(groups, ""),
-    [`${root} names no group and no tunnel`],
-  ],
   ["one link", siteConfig.replace(second, ""), ["20:7 groups[0].links: is a list of 1"]],
   ["a hundred brackets", "[".repeat(100), ["1:33 (file): is nested too deep"]],
   ["a hundred dashes", "- ".repeat(100), ["1:64 (file): is nested too deep"]],

@@ -87,7 +87,14 @@ class Scene {
       ...{ world, desired: wanted, intent: 1, device: link.device, lookout: this.lookout },
       vault: { versions: nobody, read: nobody },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
-      ...{ memory, write: async () => undefined, paused: () => false, inCampaign: () => false },
+      ...{
+        memory,
+        write: async () => undefined,
+        paused: () => false,
+        readOnly: () => false,
+        made: () => undefined,
+        inCampaign: () => false,
+      },
     });
     const watch = new FarWatch({ world, desired: wanted, lookout: this.lookout, memory });
     const isSimulated = wanted.azure.cloud === "sim";

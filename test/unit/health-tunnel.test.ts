@@ -50,6 +50,20 @@ const rows: readonly Row[] = [
     "not-looked-yet",
   ],
   ["stale", [old, now], { now: at(126_000) }, "unknown", "reading-stale"],
+  [
+    "without the route into it, however good its SAs are",
+    [old, { ...now, gaps: [{ kind: "closed", text: "the route into hub-1 is missing" }] }],
+    {},
+    "down",
+    "tunnel-interface",
+  ],
+  [
+    "of another MTU",
+    [old, { ...now, gaps: [{ kind: "mtu", text: "hub-1 has an MTU of 1280" }] }],
+    {},
+    "degraded",
+    "tunnel-interface",
+  ],
   ["absent", [], {}, "down", "tunnel-configured-but-absent"],
   ["gone since", [old], {}, "down", "tunnel-configured-but-absent"],
   [

@@ -46,7 +46,8 @@ describe("what a host offers", () => {
     const bench = await LinuxBench.make(programs);
     const device = await bench.open();
     // Without a charon nobody could agree on keys.
-    const ipsec = { keying: ["static"], authentication: [], atomicReplace: false, rekeys: [] };
+    const keying = { keying: ["static"], authentication: [], atomicReplace: false } as const;
+    const ipsec = { ...keying, rekeys: [], blocks: true };
     expect(device.capabilities).toEqual({ ...capabilities, ipsec });
     expect(device.probe === undefined).toBe(!("probe" in capabilities));
     expect(device.id).toBe("edge");

@@ -247,6 +247,7 @@ function planned({
     view,
     state: state ?? (() => stateOf(clearPort())),
     capabilities: () => capabilities,
+    made: () => undefined,
   });
 }
 

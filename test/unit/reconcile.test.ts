@@ -1,216 +1,20 @@
 // The loop of one device: what a predecessor left pending, what is added, and what is left alone.
 
 import { describe, expect, it } from "vitest";
-import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
-import { Lookout } from "#agent/lookout.ts";
-import { Reconciler } from "#agent/reconcile.ts";
-import type {
-  Capabilities,
-  Device,
-  DeviceChange,
-  Driver,
-  Transaction,
-  TransactionToken,
-} from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
-import type { DeviceState, IpsecTunnel, TunnelSpec } from "#hal/model.ts";
-import { Secret } from "#hal/secret.ts";
-import type { KeyVault, SecretVersion } from "#hal/vault.ts";
-import { type World, wallAfter } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";
-import { clearPort, desired, desiredOf, link, securedPort, stateOf, wall } from "./view-kit.ts";
-
-const pair = desiredOf((text) =>
-  text
-    .replace("repair: off", "$&")
-    .replace(
-      "tunnels:\n",
-      [
-        "tunnels:",
-        "  - name: hub-2",
-        "    device: edge-a",
-        "    local: { address: 198.51.100.2 }",
-        "    remote: { address: 203.0.113.2 }",
-        "    protects: { local: [10.1.0.0/16], remote: [10.101.0.0/16] }",
-        "    auth: { psk: hub-2-psk }",
-        "",
-      ].join("\n"),
-    ),
-);
-
-const backs = { group: "erd-demo", links: [link], proveMs: 300_000 };
-const backing = {
-  ...desired,
-  tunnels: desired.tunnels.map((tunnel) => ({ ...tunnel, insideMacsec: undefined, backs })),
-};
-const backupSpec = { remotePrefixes: ["10.100.0.0/16"] } as unknown as TunnelSpec;
-
-/** A router of tunnels alone, whose commits wait for their confirm. */
-class Scene {
-  readonly clock = new SimClock(wallStart);
-  readonly log: string[] = [];
-  /** Of the pre-shared keys that it was given. */
-  readonly secrets: string[] = [];
-  memory: Memory = emptyMemory;
-  running: string[] = [];
-  /** What a pending commit would be undone to. */
-  before: string[] | undefined;
-  reachable = true;
-  paused = false;
-  looks = 0;
-  vault: KeyVault["versions"] = async (name) => [version(name)];
-  readonly reconciler: Reconciler;
-  readonly #change = new Map<string, DeviceChange>();
-
-  /** A tunnel that is refused when it is applied. */
-  refused: string | undefined;
-  /** The daemon has none of the tunnels any more. */
-  forgotten = false;
-  /** Its port. */
-  port = clearPort();
-  /** What may ride under MACsec by what was put last. */
-  backed: DeviceState["backed"];
-  readonly #capabilities: Capabilities;
-
-  constructor(wanted = desired, offers: Capabilities = capabilities) {
-    this.#capabilities = offers;
-    const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
-    const world: World = {
-      clock: this.clock,
-      dial: {
-        http: nobody,
-        routeTo: nobody,
-        resolve: nobody,
-        exec: nobody,
-        framed: nobody,
-        stream: nobody,
-        channel: nobody,
-        snmp: nobody,
-      },
-      disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
-      entropy: { bytes: (length) => new Uint8Array(length) },
-      log: { write: () => undefined },
-    };
-    const driver: Driver = { name: "sim", offers, open: async () => this.#device() };
-    const peer = { observe: async () => Promise.reject(gone()), put: async () => undefined };
-    const lookout = new Lookout(
-      { world, drivers: { sim: driver }, desired: wanted, peerPort: () => peer },
-      undefined,
-    );
-    this.reconciler = new Reconciler({
-      world,
-      desired: wanted,
-      intent: 1,
-      device: "edge-a",
-      lookout,
-      vault: { versions: (name, signal) => this.vault(name, signal), read: nobody },
-      keys: () => async () => Secret.take("psk", new Uint8Array(8)),
-      memory: () => this.memory,
-      write: async (record: JournalRecord) => {
-        this.memory = remember(this.memory, record);
-      },
-      paused: () => this.paused,
-      inCampaign: () => this.paused,
-    });
-  }
-
-  async turn(): Promise<this> {
-    await settled(this.clock, this.reconciler.turn(never));
-    return this;
-  }
-
-  #device(): Device {
-    return {
-      id: "edge-a",
-      capabilities: this.#capabilities,
-      observe: async () => {
-        this.looks += 1;
-        if (!this.reachable) throw gone();
-        const pending = this.before !== undefined;
-        const ipsec = this.running.map((name) => {
-          const tunnel = tunnelNamed(name);
-          const ike = { kind: "known", value: "forgotten", at: this.clock.now() } as const;
-          return this.forgotten ? { ...tunnel, ike } : tunnel;
-        });
-        const state = stateOf(this.port, { ipsec }, { commitPending: pending });
-        const { backed } = this;
-        return { ...state, at: this.clock.now(), ...(backed === undefined ? {} : { backed }) };
-      },
-      prepare: async (change) => {
-        const token = `t-${this.#change.size + 1}`;
-        this.#change.set(token, change);
-        this.log.push(`prepare ${names(change).join(" ")}`);
-        for (const part of change) {
-          const auth = part.kind === "ipsec.putTunnel" ? part.tunnel.auth : undefined;
-          if (auth?.kind === "psk") this.secrets.push(auth.secretId);
-        }
-        return this.#transaction(token);
-      },
-      recall: async (token) =>
-        this.before === undefined
-          ? { kind: "absent" }
-          : { kind: "pending", transaction: this.#transaction(token) },
-      routeTo: async () => undefined,
-      async [Symbol.asyncDispose]() {},
-    };
-  }
-
-  #transaction(token: string): Transaction {
-    return {
-      token: token as TransactionToken,
-      preview: "",
-      apply: async () => {
-        const put = names(this.#change.get(token) ?? []);
-        if (this.refused !== undefined && put.includes(this.refused)) {
-          const details = { effect: "none", where: "edge-a", next: "look" } as const;
-          throw new LinksealError("device.rejected", `${this.refused} is refused`, details);
-        }
-        this.before = this.running;
-        this.running = [...new Set([...this.running, ...put])];
-        for (const part of this.#change.get(token) ?? []) {
-          if (part.kind === "ipsec.putTunnel") this.backed = backedBy(part.tunnel);
-        }
-      },
-      confirm: async () => {
-        this.log.push("confirm");
-        this.before = undefined;
-      },
-      rollback: async () => {
-        this.log.push("roll back");
-        this.running = this.before ?? this.running;
-        this.before = undefined;
-      },
-    };
-  }
-}
-
-function backedBy({ backs, remotePrefixes }: TunnelSpec): DeviceState["backed"] {
-  if (backs === undefined) return undefined;
-  const value = remotePrefixes.map((prefix) => ({ prefix, ports: backs, open: backs }));
-  return { kind: "known", value, at: 0 as never };
-}
-
-function gone(): LinksealError {
-  const details = { effect: "none", where: "edge-a", next: "linkseal status" } as const;
-  return new LinksealError("transport.unreachable", "it does not answer", details);
-}
-
-function names(change: DeviceChange): string[] {
-  return change.flatMap((part) => (part.kind === "ipsec.putTunnel" ? [part.tunnel.name] : []));
-}
-
-function tunnelNamed(name: string): IpsecTunnel {
-  const [tunnel] = sampleState("edge-a", 0 as never).ipsec;
-  if (tunnel === undefined) throw new Error("no sample");
-  return { ...tunnel, name, sas: { kind: "known", value: [], at: 0 as never } };
-}
-
-function version(name: string): SecretVersion {
-  const id = `https://v/secrets/${name}/1`;
-  const dates = { notBefore: undefined, expires: undefined };
-  return { id, enabled: true, created: wall, ...dates, tags: {} };
-}
+import { emptyMemory } from "#agent/journal/memory.ts";
+import type { Capabilities } from "#hal/device.ts";
+import { wallAfter } from "#hal/world.ts";
+import {
+  backedBy,
+  backing,
+  backupSpec,
+  longestFirstWaitMs,
+  pair,
+  Scene,
+  version,
+} from "./reconcile-kit.ts";
+import { capabilities, never, wallStart } from "./site-bench.ts";
+import { clearPort, desired, desiredOf, link, securedPort, wall } from "./view-kit.ts";
 
 describe("tunnels", () => {
   it("are added under a timer, confirmed after a look, and remembered as reached", async () => {
@@ -245,7 +49,7 @@ describe("tunnels", () => {
     expect(scene.running).toEqual(["hub-2"]);
     expect(scene.reconciler.trouble?.message).toBe("hub-1 is refused");
     scene.refused = undefined;
-    await scene.turn();
+    await (await scene.later(longestFirstWaitMs)).turn();
     expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
     expect(scene.reconciler.trouble).toBeUndefined();
   });
@@ -299,6 +103,7 @@ describe("tunnels", () => {
       scene.port = securedPort();
       [scene.running, scene.backed] = [["hub-1"], before];
       scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 } };
+      scene.earlier = wanted === backing ? desired : backing;
       await scene.turn();
       expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
       expect((await scene.turn()).log).toHaveLength(2);
@@ -365,7 +170,8 @@ describe("tunnels", () => {
     await scene.turn();
     expect(scene.reconciler.trouble?.code).toBe("vault.malformedKey");
     scene.vault = async (name) => [version(name)];
-    expect((await scene.turn()).reconciler.trouble).toBeUndefined();
+    await (await scene.later(longestFirstWaitMs)).turn();
+    expect(scene.reconciler.trouble).toBeUndefined();
   });
 });
 

@@ -34,6 +34,7 @@ export class TunnelBench {
   readonly psks: Secret[] = [];
   /** What the vault holds. */
   psk = "Azure_PSK+0123456789";
+  bootId = "boot-1";
   desk: NetDesk | undefined;
   device: Device | undefined;
 
@@ -54,7 +55,7 @@ export class TunnelBench {
       ...{ routes: kernel.socket("route"), xfrm: kernel.socket("xfrm"), generic: refusing },
     };
     const world = { clock, disk: this.disk, entropy: this.#prng, log: { write: () => undefined } };
-    this.desk = await settled(clock, NetDesk.open({ world, bootId: "boot-1", sockets }));
+    this.desk = await settled(clock, NetDesk.open({ world, bootId: this.bootId, sockets }));
     const agent: World = { ...world, dial: this.#dialer() };
     const target = { device: "edge", address: "unix:/run/net.sock", charon: "/run/charon.vici" };
     const hint = (): void => void this.hints.push(clock.now());

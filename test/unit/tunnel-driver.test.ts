@@ -2,6 +2,7 @@
 // what failed.
 
 import { describe, expect, it } from "vitest";
+import { childName } from "#drivers/linux/ipsec/messages.ts";
 import { strongValue } from "#hal/model.ts";
 import { tunnelSpec } from "./charon-kit.ts";
 import { never, refused, settled } from "./site-bench.ts";
@@ -114,16 +115,18 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.asked.filter((one) => one === "initiate")).toHaveLength(1);
   });
 
-  it("that the ends do not agree on leaves nothing behind, and says why", async () => {
+  it("that the ends do not agree on leaves its block and nothing else, and says why", async () => {
     for (const cause of ["psk", "pfsGroup"] as const) {
       const bench = await TunnelBench.open();
       bench.charon.disagreement = cause;
       const error = await refused(bench.put());
       expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
       expect(error.message).toMatch(cause === "psk" ? /pre-shared/ : /groups for rekeying/);
-      expect([bench.kernel.links, bench.kernel.policies, bench.kernel.sas]).toEqual([[], [], []]);
+      expect([bench.kernel.links, bench.kernel.sas]).toEqual([[], []]);
+      const state = await bench.observe();
+      expect(state.blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
       expect(bench.charon.loaded.size + bench.charon.shared.size).toBe(0);
-      expect((await bench.observe()).control).toMatchObject({ value: { commitPending: false } });
+      expect(state.control).toMatchObject({ value: { commitPending: false } });
       expect(wiped(bench)).toBe(true);
     }
   });
@@ -138,13 +141,68 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
   });
 
-  it("that nobody confirms is undone with its block, also by a successor", async () => {
+  it("put with other settings is made beside what carries, which ends after that", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    const [before] = bench.charon.children;
+    const life = { ...tunnelSpec.life, seconds: 3_600 };
+    const remotePrefixes = ["10.101.0.0/16", "10.102.0.0/16"];
+    const other = { ...tunnelSpec, life, remotePrefixes, mtu: 1_300 };
+    bench.charon.onInitiate = () => {
+      expect(bench.charon.children.map(({ spiIn }) => spiIn)).toEqual([before?.spiIn]);
+      expect(bench.kernel.policies.filter(({ action }) => action === "block")).toHaveLength(9);
+    };
+    await bench.put(other);
+    expect(bench.charon.children.map(({ name }) => name)).toEqual([childName(other)]);
+    expect(bench.kernel.sas).toHaveLength(2);
+    const led = bench.kernel.routes.map(({ destination }) => destination);
+    expect(led).toEqual(["10.101.0.0", "10.102.0.0"]);
+    expect(bench.kernel.links).toMatchObject([{ name, mtu: 1_300 }]);
+    const value = ["10.100.0.0/16", ...remotePrefixes];
+    expect((await bench.observe()).blocked).toMatchObject({ value });
+    const initiated = bench.charon.asked.filter((one) => one === "initiate");
+    await bench.put(other);
+    expect(bench.charon.asked.filter((one) => one === "initiate")).toEqual(initiated);
+  });
+
+  it("put with what the gateway refuses keeps its SAs and routes, and the new block", async () => {
+    for (const disagreement of ["psk", "ikeProposal", "espProposal", "pfsGroup"] as const) {
+      const bench = await TunnelBench.open();
+      await bench.put();
+      const before = bench.charon.children.map(({ spiIn }) => spiIn);
+      const remotePrefixes = ["10.101.0.0/16"];
+      const remoteAddress = "203.0.113.7";
+      bench.charon.disagreement = disagreement;
+      const error = await refused(bench.put({ ...tunnelSpec, remoteAddress, remotePrefixes }));
+      expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
+      expect(bench.charon.children.map(({ spiIn }) => spiIn)).toEqual(before);
+      const led = bench.kernel.routes.map(({ destination }) => destination);
+      expect(led).toEqual(["10.100.0.0"]);
+      const value = ["10.100.0.0/16", ...remotePrefixes];
+      expect((await bench.observe()).blocked).toMatchObject({ value });
+    }
+  });
+
+  it("put with BGP inside has a pair of addresses and no route, and back", async () => {
+    const bench = await TunnelBench.open();
+    const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
+    await bench.put();
+    await bench.put({ ...tunnelSpec, bgp });
+    expect([bench.kernel.routes, bench.kernel.addresses.length]).toEqual([[], 1]);
+    await bench.put({ ...tunnelSpec, bgp: { ...bgp, local: "169.254.21.6" } });
+    expect(bench.kernel.addresses).toMatchObject([{ local: "169.254.21.6" }]);
+    await bench.put();
+    expect([bench.kernel.routes.length, bench.kernel.addresses]).toEqual([1, []]);
+  });
+
+  it("that is not confirmed is undone, also by a successor, and its block stays", async () => {
     const bench = await TunnelBench.open();
     const transaction = await bench.prepare([put]);
     await settled(bench.clock, transaction.apply(60_000, never));
     await bench.restart();
     await bench.clock.runFor(61_000);
-    expect([bench.kernel.links, bench.kernel.policies, bench.kernel.sas]).toEqual([[], [], []]);
+    expect([bench.kernel.links, bench.kernel.sas]).toEqual([[], []]);
+    expect((await bench.observe()).blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
   });
 
   it("that charon forgot is told so, and is mended without an SA that nobody owns", async () => {
@@ -221,6 +279,20 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.children[0]?.spiIn).not.toBe(before);
     const absent = bench.commit({ kind: "ipsec.rekey", name: "hub-9", what: "child" });
     expect((await refused(absent)).effect).toBe("none");
+  });
+
+  it("is blocked around while a change of another one waits for its confirm", async () => {
+    const bench = await TunnelBench.open();
+    const first = await bench.prepare([put]);
+    await settled(bench.clock, first.apply(60_000, never));
+    const blocks = [{ prefix: "10.101.0.0/16", ports: [] }];
+    const second = await bench.prepare([{ kind: "ipsec.block", blocks }]);
+    expect(second.preview).toBe("+ block 10.101.0.0/16 outside of tunnels");
+    await settled(bench.clock, second.apply("final", never));
+    await settled(bench.clock, first.rollback(never));
+    const value = ["10.100.0.0/16", "10.101.0.0/16"];
+    expect((await bench.observe()).blocked).toMatchObject({ value });
+    expect((await bench.prepare([{ kind: "ipsec.block", blocks }])).preview).toBe("");
   });
 
   it("takes no other change along", async () => {

@@ -27,8 +27,10 @@ const types = {
     deleteLink: 17,
     getLink: 18,
     newAddress: 20,
+    deleteAddress: 21,
     getAddress: 22,
     newRoute: 24,
+    deleteRoute: 25,
     getRoute: 26,
   },
   xfrm: {
@@ -140,6 +142,23 @@ export class TunnelKernel {
       case "newRoute": {
         const route = readRoute(message);
         if (route !== undefined) this.routes.push(route);
+        return undefined;
+      }
+      case "deleteAddress": {
+        const gone = readAddress(message);
+        this.addresses = this.addresses.filter(
+          ({ link, local }) => link !== gone?.link || local !== gone.local,
+        );
+        return undefined;
+      }
+      case "deleteRoute": {
+        const gone = readRoute(message);
+        const isIt = (one: Route): boolean =>
+          one.outputLink === gone?.outputLink &&
+          one.destination === gone?.destination &&
+          one.destinationLength === gone?.destinationLength;
+        if (!this.routes.some(isIt)) return "ESRCH";
+        this.routes = this.routes.filter((one) => !isIt(one));
         return undefined;
       }
       case "newSa":

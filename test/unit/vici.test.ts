@@ -228,7 +228,7 @@ describe("a client of charon", () => {
   it("gets what a command streams, and stops listening afterwards", async () => {
     const events = [1, 2, 3].map((n) => ({ name: "list-sa", message: { n: String(n) } }));
     const { charon, client } = clientOf(() => ({ events, answer: {} }));
-    const found = await client.list("list-sas", "list-sa", { noblock: "yes" }, never);
+    const found = await client.list("list-sas", "list-sa", {}, never);
     expect(found.map((section) => section.get("n"))).toEqual(["1", "2", "3"]);
     expect(charon.registered).toEqual(new Set());
   });

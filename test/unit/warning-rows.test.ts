@@ -22,7 +22,7 @@ describe("a warning", () => {
        sak-not-agreed suite-mismatch sci-mismatch far-end-changed cak-mismatch ckn-mismatch
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
-       tunnel-configured-but-absent ike-down sa-missing clear-path-beside-tunnel
+       tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel
        tunnel-bgp-down static-keys-over commit-lost vault-denied key-malformed key-reused
        rotation-held journal-lossy state-unwritable`,
     ],
@@ -61,8 +61,8 @@ describe("a warning", () => {
     const codes = `link-down macsec-not-configured policy-should-secure controlled-port-open
       sak-not-agreed suite-mismatch sci-mismatch cak-mismatch ckn-mismatch mka-no-live-peer
       sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
-      probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-one-way
-      clear-path-beside-tunnel tunnel-bgp-down static-keys-over`;
+      probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-interface
+      tunnel-one-way clear-path-beside-tunnel tunnel-bgp-down static-keys-over`;
     expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
   });
 
@@ -76,7 +76,8 @@ describe("a warning", () => {
       unseen,
       `reading-stale reading-missing port-absent link-down macsec-not-configured
        policy-should-secure far-end-changed far-end-failed frames-untagged
-       tunnel-configured-but-absent ike-down transform-mismatch sequence-number-high
+       tunnel-configured-but-absent ike-down transform-mismatch tunnel-interface
+       sequence-number-high
        sa-ending anti-replay-off
        clear-path-beside-tunnel guard-missing backup-carries backup-preferred static-keys-over
        static-keys-unproven drift commit-pending clock-skew sibling-unhealthy`,
@@ -96,7 +97,7 @@ describe("a warning", () => {
     [`${noSession} stale-sak suite-mismatch`, "frames-not-valid"],
     [lost, "frames-one-way probe-unanswered"],
     [`${unseen} ike-down tunnel-configured-but-absent`, "sa-missing"],
-    [`${unseen} ike-down sa-missing`, "tunnel-one-way"],
+    [`${unseen} ike-down sa-missing tunnel-interface`, "tunnel-one-way"],
     [
       `${unseen} ike-down sa-missing tunnel-configured-but-absent tunnel-bgp-down`,
       "backup-unproven",

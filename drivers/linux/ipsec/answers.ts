@@ -6,6 +6,9 @@ import type { ViciSection } from "../../transport/vici-wire.ts";
 import { toldTransforms } from "./words.ts";
 
 interface ChildSa {
+  /** Of its configuration. */
+  readonly name: string;
+  readonly id: string;
   readonly spiIn: number;
   readonly spiOut: number;
   readonly phase: IpsecSa["phase"] | "rising";
@@ -79,6 +82,8 @@ function ikeState(state = ""): IkeSa["state"] {
 function readChild(child: ViciSection): ChildSa {
   const { encryption, integrity, dhGroup } = transformsOf(child);
   return {
+    name: text(child, "name") ?? "",
+    id: text(child, "uniqueid") ?? "",
     spiIn: spiOf(text(child, "spi-in")),
     spiOut: spiOf(text(child, "spi-out")),
     phase: childPhase(text(child, "state")),
@@ -110,9 +115,15 @@ function childPhase(state = ""): ChildSa["phase"] {
   }
 }
 
-/** Names of the connections in one event of `list-conns`. */
-export function readConnections(event: ViciSection): readonly string[] {
-  return sectionsIn(event).map(([name]) => name);
+/** The connections in one event of `list-conns`, with the names of their children. */
+export function readConnections(
+  event: ViciSection,
+): readonly (readonly [name: string, children: readonly string[]])[] {
+  return sectionsIn(event).map(([name, connection]) => {
+    const children = connection.get("children");
+    const held = typeof children === "object" && "get" in children ? sectionsIn(children) : [];
+    return [name, held.map(([child]) => child)];
+  });
 }
 
 /** Whether a connection in one event of `list-conns` may prove itself by a private key. */

@@ -19,7 +19,7 @@ import {
 } from "./answers.ts";
 import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
 import { type Credentials, loadTunnel } from "./credentials.ts";
-import { pskId } from "./messages.ts";
+import { childName, pskId } from "./messages.ts";
 
 export interface Charon {
   /** Path of its socket. */
@@ -30,8 +30,8 @@ export interface Charon {
 
 export interface CharonLook {
   readonly sas: readonly IkeSa[];
-  /** Names of the connections that it has. */
-  readonly connections: ReadonlySet<string>;
+  /** The connections that it has, with the names of their children. */
+  readonly connections: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Inside the longest wait for an effect, with room for the proof. */
@@ -52,23 +52,50 @@ export async function withCharon<T>(
 }
 
 export async function lookAtCharon(client: ViciClient, signal: AbortSignal): Promise<CharonLook> {
-  const sas = await client.list("list-sas", "list-sa", { noblock: "no" }, signal);
-  const connections = await client.list("list-conns", "list-conn", {}, signal);
-  return {
-    sas: sas.flatMap(readIkeSas),
-    connections: new Set(connections.flatMap(readConnections)),
-  };
+  const connections = new Map(
+    (await client.list("list-conns", "list-conn", {}, signal)).flatMap(readConnections),
+  );
+  const sas = await listSas(client, signal);
+  const isUp = (name: string): boolean =>
+    sas.some((sa) => sa.name === name && sa.state === "established");
+  if ([...connections.keys()].every(isUp)) return { sas, connections };
+  // Charon lists one SA after the other while it works: at the end of a rekey the list may have the
+  // old IKE SA alone, on its way out, and not the new one that carries.
+  return { sas: await listSas(client, signal), connections };
+}
+
+/**
+ * Without the key `noblock`: whatever its value, charon then leaves out each IKE SA that it is
+ * working on (strongSwan, vici README, list-sas).
+ */
+async function listSas(client: ViciClient, signal: AbortSignal): Promise<readonly IkeSa[]> {
+  return (await client.list("list-sas", "list-sa", {}, signal)).flatMap(readIkeSas);
 }
 
 /** Up under exactly these algorithms, and known to charon: nothing is left to do. */
 export function stands(spec: TunnelSpec, { sas, connections }: CharonLook): boolean {
-  if (!connections.has(spec.name)) return false;
+  if (connections.get(spec.name)?.includes(childName(spec)) !== true) return false;
   return sas.some(
     ({ name, state, transforms, children }) =>
       name === spec.name &&
       state === "established" &&
       sameIke(transforms, spec.ike) &&
-      children.some((child) => child.phase === "installed" && sameEsp(child.transforms, spec)),
+      children.some((child) => isOf(spec, child) && sameEsp(child.transforms, spec)),
+  );
+}
+
+/** Installed, and made under this very connection. */
+function isOf(spec: TunnelSpec, { name, phase }: IkeSa["children"][number]): boolean {
+  return phase === "installed" && name === childName(spec);
+}
+
+/** It carries now, under whatever connection. */
+export function isUp(spec: TunnelSpec, { sas }: CharonLook): boolean {
+  return sas.some(
+    ({ name, state, children }) =>
+      name === spec.name &&
+      state === "established" &&
+      children.some(({ phase }) => phase === "installed"),
   );
 }
 
@@ -96,9 +123,9 @@ export async function loadSecret(
 }
 
 /**
- * Loads a certificate that the SAs that stand know nothing of, and makes others by it beside them.
- * A fresh authentication would show the old one again: an IKE SA keeps the connection that it was
- * made for. Throws with the cause where the gateway refuses it; the old SAs stay then.
+ * Loads what is new of a tunnel that is up, and makes SAs by it beside those that stand, which end
+ * after that: an SA keeps the connection that it was made for. Throws with the cause where the
+ * gateway refuses it; the old SAs stay then, and the new ones end.
  */
 export async function renew(
   charon: Charon,
@@ -114,26 +141,74 @@ export async function renew(
     await told(client, command, message, name, signal);
   }
   const ids = new Set(idsOf(name, before));
-  await told(client, "initiate", { child: name, ike: name, timeout: "-1" }, name, signal);
+  await initiate(client, spec, signal);
   const isBegun = async (): Promise<boolean> =>
     idsOf(name, await lookAtCharon(client, signal)).some((id) => !ids.has(id));
   // Where nothing new was loaded there is nothing to do: charon keeps the SAs that it has.
-  if (!(await waited(charon, begunMs, log, "initiate", isBegun, signal))) return;
-  const isMade = async (): Promise<boolean> => {
-    const { sas } = await lookAtCharon(client, signal);
-    return hasChild(name, { sas: sas.filter(({ id }) => !ids.has(id)) });
-  };
+  const isSame = stands(spec, before);
+  if (isSame && !(await waited(charon, begunMs, log, "initiate", isBegun, signal))) return;
+  const old = new Set(childrenOf(name, before).map(({ id }) => id));
+  const isNew = (child: IkeSa["children"][number]): boolean =>
+    isOf(spec, child) && !old.has(child.id);
+  const isMade = async (): Promise<boolean> =>
+    childrenOf(name, await lookAtCharon(client, signal)).some(isNew);
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
     throw failed(name, "peerSilent");
   }
-  for (const id of ids) {
-    await client.ask(
-      "terminate",
-      { "ike-id": id, force: "yes", timeout: "2000" },
-      "unknown",
-      signal,
-    );
+  try {
+    // Of a certificate the group is the one that has been proven.
+    if (!isSame) await rekeyed(charon, client, name, "child", log, signal, childName(spec));
+  } catch (error) {
+    await endOthers(client, name, (child) => old.has(child.id), signal);
+    throw error;
   }
+  await endOthers(client, name, (child) => isOf(spec, child) && !old.has(child.id), signal);
+}
+
+async function initiate(client: ViciClient, spec: TunnelSpec, signal: AbortSignal): Promise<void> {
+  // Without its own wait: charon tries again by itself, and the log knows sooner why it must.
+  const ask = { child: childName(spec), ike: spec.name, timeout: "-1" };
+  await told(client, "initiate", ask, spec.name, signal);
+}
+
+function childrenOf(tunnel: string, { sas }: CharonLook): IkeSa["children"] {
+  const own = sas.filter(({ name, state }) => name === tunnel && state === "established");
+  return own.flatMap(({ children }) => children);
+}
+
+/** Each IKE SA without a child that is meant goes as a whole, of the others the other children. */
+async function endOthers(
+  client: ViciClient,
+  tunnel: string,
+  isMeant: (child: IkeSa["children"][number]) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const { sas } = await lookAtCharon(client, signal);
+  const own = sas.filter(({ name }) => name === tunnel);
+  for (const { id, children } of own) {
+    const others = children.filter((child) => !isMeant(child) && child.phase !== "rekeyed");
+    const ends = children.some(isMeant)
+      ? others.map((child) => ({ "child-id": child.id }))
+      : [{ "ike-id": id }];
+    for (const end of ends) {
+      const message = { ...end, force: "yes", timeout: "2000" };
+      await client.ask("terminate", message, "unknown", signal);
+    }
+  }
+}
+
+/** Of a tunnel that stands: SAs of an older connection, which a newer one took the place of. */
+export async function endOlder(
+  client: ViciClient,
+  spec: TunnelSpec,
+  look: CharonLook,
+  signal: AbortSignal,
+): Promise<void> {
+  const isOlder = childrenOf(spec.name, look).some(
+    ({ name, phase }) => phase === "installed" && name !== childName(spec),
+  );
+  if (!isOlder) return;
+  await endOthers(client, spec.name, ({ name }) => name === childName(spec), signal);
 }
 
 /** Of its IKE SAs, in whatever state. */
@@ -159,13 +234,10 @@ export async function bringUp(
   const look = await lookAtCharon(client, signal);
   if (!stands(spec, look)) {
     // An SA under other algorithms keeps them for as long as it is rekeyed.
-    const isUp = look.sas.some((sa) => sa.name === spec.name && sa.state === "established");
-    if (isUp) await end(client, spec.name, signal);
-    // Without its own wait: charon tries again by itself, and the log knows sooner why it must.
-    const ask = { child: spec.name, ike: spec.name, timeout: "-1" };
-    await told(client, "initiate", ask, spec.name, signal);
-    const isThere = async (): Promise<boolean> =>
-      hasChild(spec.name, await lookAtCharon(client, signal));
+    const isHeld = look.sas.some((sa) => sa.name === spec.name && sa.state === "established");
+    if (isHeld) await end(client, spec.name, signal);
+    await initiate(client, spec, signal);
+    const isThere = async (): Promise<boolean> => isUp(spec, await lookAtCharon(client, signal));
     if (!(await waited(charon, initiateMs, log, "initiate", isThere, signal))) return;
   }
   // A group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3).
@@ -191,19 +263,10 @@ async function waited(
   return false;
 }
 
-function hasChild(name: string, { sas }: Pick<CharonLook, "sas">): boolean {
-  return sas.some(
-    (sa) =>
-      sa.name === name &&
-      sa.state === "established" &&
-      sa.children.some(({ phase }) => phase === "installed"),
-  );
-}
-
 /** Ends its SAs and forgets its connection and keys; what is not there is no failure. */
 export async function forget(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
   const hadKey = (await client.list("list-conns", "list-conn", {}, signal)).some(
-    (event) => readConnections(event).includes(name) && usesPrivateKey(event),
+    (event) => readConnections(event).some(([one]) => one === name) && usesPrivateKey(event),
   );
   // Without its connection first a packet would bring it back.
   await client.ask("unload-conn", { name }, "unknown", signal);
@@ -245,11 +308,17 @@ async function rekeyed(
   what: RekeyWhat,
   log: Journal,
   signal: AbortSignal,
+  only?: string,
 ): Promise<void> {
-  const before = newest(name, what, await lookAtCharon(client, signal));
+  const look = await lookAtCharon(client, signal);
+  const before = newest(name, what, look);
   if (before.size === 0) throw rejected(name, "there is no SA of it that could be rekeyed");
-  const message = what === "child" ? { child: name } : { ike: name, ...reauthOf(what) };
-  await told(client, "rekey", message, name, signal);
+  const children = only === undefined ? childrenOf(name, look).map((child) => child.name) : [only];
+  const messages: readonly ViciMessage[] =
+    what === "child"
+      ? [...new Set(children)].map((child) => ({ ike: name, child }))
+      : [{ ike: name, ...reauthOf(what) }];
+  for (const message of messages) await told(client, "rekey", message, name, signal);
   const isNew = async (): Promise<boolean> => {
     const now = newest(name, what, await lookAtCharon(client, signal));
     return [...now].some((id) => !before.has(id));

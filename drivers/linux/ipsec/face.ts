@@ -26,7 +26,9 @@ import {
   bringUp,
   type Charon,
   type CharonLook,
+  endOlder,
   forget,
+  isUp,
   loadSecret,
   lookAtCharon,
   rekey,
@@ -36,7 +38,7 @@ import {
 } from "./charon.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
-import { type NetVerb, partsAround, prepareNet, tellNet } from "./net-change.ts";
+import { type NetVerb, partsAround, partsOfBlock, prepareNet, tellNet } from "./net-change.ts";
 import { CharonWatch } from "./watch.ts";
 
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
@@ -44,6 +46,7 @@ export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
   authentication: ["psk", "certificate"],
   atomicReplace: false,
   rekeys: rekeyWhats,
+  blocks: true,
 };
 
 export interface IpsecParts {
@@ -125,7 +128,7 @@ function joined(
   const trouble = ike === "established" ? undefined : watch.trouble(tunnel.name);
   const { sas } = tunnel;
   return {
-    name: tunnel.name,
+    ...tunnel,
     ike: known(ike, at),
     ...(trouble === undefined ? {} : { trouble }),
     sas:
@@ -217,6 +220,8 @@ async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonL
 
 function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
   switch (part.kind) {
+    case "ipsec.block":
+      return partsOfBlock(part.blocks);
     case "ipsec.putTunnel":
       return partsAround(part.tunnel);
     case "ipsec.removeTunnel":
@@ -228,6 +233,9 @@ function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
 
 function previewOf(part: TunnelChange): readonly string[] {
   switch (part.kind) {
+    case "ipsec.block":
+      // linkseal-net says it.
+      return [];
     case "ipsec.putTunnel": {
       const { name, localAddress, remoteAddress, ike, transforms, life, auth } = part.tunnel;
       const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
@@ -294,6 +302,8 @@ class TunnelAct {
     signal: AbortSignal,
   ): Promise<void> {
     switch (part.kind) {
+      case "ipsec.block":
+        return;
       case "ipsec.putTunnel":
         await this.#put(part.tunnel, held, signal);
         return;
@@ -314,6 +324,7 @@ class TunnelAct {
       const before = await lookAtCharon(client, signal);
       if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
       if (stands(spec, before)) {
+        await endOlder(client, spec, before, signal);
         // Which version charon holds it does not tell, and the same one twice is one.
         if (credentials === undefined) return;
         if (credentials.certificates === undefined) {
@@ -325,7 +336,9 @@ class TunnelAct {
         // A second apply: what the first one did is there, or is nothing that a key could mend.
         throw rejected("its key is no longer held; prepare it again", spec.name);
       }
-      await bringUp(this.#parts.charon, client, spec, credentials, signal);
+      // What carries goes on until the other carries, or for as long as the gateway refuses it.
+      const make = isUp(spec, before) ? renew : bringUp;
+      await make(this.#parts.charon, client, spec, credentials, signal);
     });
     this.#stale.set(spec, await this.#staleSas(spec, signal));
   }

@@ -1,7 +1,10 @@
 // A tunnel as charon is told it: everything explicit, nothing left to a default that another
 // version may change.
 
+// Only `createHash` is taken: it computes, and is as pure as any other function of this file.
+import { createHash } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
@@ -24,7 +27,18 @@ export interface Certificates {
   readonly authorities: readonly string[];
 }
 
-/** The one child of a tunnel has the tunnel's name. */
+/**
+ * Of the one child of a tunnel: another for every other content of its connection. So charon tells
+ * by the name which of them an SA was made under, and makes another beside it, no duplicate.
+ */
+export function childName(spec: TunnelSpec): string {
+  const { name, localAddress, remoteAddress, ike, transforms, life, ifId, auth } = spec;
+  const shown = auth.kind === "certificate" ? auth.peer : auth.kind;
+  const content = [localAddress, remoteAddress, ike, transforms, life, ifId, shown];
+  const digest = createHash("sha256").update(encodeJson(content)).digest("hex");
+  return `${name}.${digest.slice(0, 8)}`;
+}
+
 export function loadConnection(spec: TunnelSpec, certificates?: Certificates): ViciMessage {
   const { name, localAddress, remoteAddress, life } = spec;
   const any = localAddress.includes(":") ? "::/0" : "0.0.0.0/0";
@@ -66,7 +80,7 @@ export function loadConnection(spec: TunnelSpec, certificates?: Certificates): V
     mobike: "no",
     encap: "no",
     ...identities(spec, certificates),
-    children: { [name]: child },
+    children: { [childName(spec)]: child },
   };
   return { [name]: connection };
 }

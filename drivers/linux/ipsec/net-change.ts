@@ -1,8 +1,8 @@
 // What linkseal-net does of a change of tunnels, whoever makes their SAs.
 
-import type { TransactionToken } from "#hal/device.ts";
+import type { PrefixBlock, Transaction, TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
-import type { TunnelSpec } from "#hal/model.ts";
+import type { PortName, TunnelSpec } from "#hal/model.ts";
 import type { LocalSession } from "../../local/device.ts";
 import { name as nameIn, page, recordOf } from "../../local/shape.ts";
 import { hostPrefix, type TunnelPart } from "../net/tunnel-part.ts";
@@ -42,14 +42,43 @@ export function carriedPrefixes({ remotePrefixes, bgp }: TunnelSpec): readonly s
 
 /** The block before anything could be sent into the tunnel, or past it; then its interface. */
 export function partsAround(tunnel: TunnelSpec): readonly TunnelPart[] {
-  const { name, ifId, mtu, bgp, backs: ports = [] } = tunnel;
+  const { name, ifId, mtu, bgp } = tunnel;
   const prefixes = carriedPrefixes(tunnel);
   const ends = bgp === undefined ? {} : { ends: { local: bgp.local, peer: bgp.peer } };
-  const backings = tunnel.remotePrefixes.map((prefix) => ({ prefix, ports }));
   return [
-    // First, so that what rides under MACsec now is not blocked for a moment.
-    { kind: "ipsec.back", backings },
-    { kind: "ipsec.block", prefixes },
+    ...partsOfBlock(blocksOf(tunnel)),
     { kind: "ipsec.carry", link: { name, ifId, mtu, prefixes, ...ends } },
   ];
+}
+
+function blocksOf(tunnel: TunnelSpec): readonly PrefixBlock[] {
+  const { remotePrefixes, backs = [] } = tunnel;
+  // The neighbour inside rides in the tunnel alone.
+  const ports = (prefix: string): readonly PortName[] =>
+    remotePrefixes.includes(prefix) ? backs : [];
+  return carriedPrefixes(tunnel).map((prefix) => ({ prefix, ports: ports(prefix) }));
+}
+
+export function partsOfBlock(blocks: readonly PrefixBlock[]): readonly TunnelPart[] {
+  return [
+    // First, so that what rides under MACsec now is not blocked for a moment.
+    { kind: "ipsec.back", backings: blocks },
+    { kind: "ipsec.block", prefixes: blocks.map(({ prefix }) => prefix) },
+  ];
+}
+
+/** Blocks alone, which need neither charon nor a key. */
+export async function prepareBlocks(
+  session: LocalSession,
+  blocks: readonly PrefixBlock[],
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const { token, preview } = await prepareNet(session, partsOfBlock(blocks), signal);
+  return {
+    token,
+    preview,
+    apply: (within, bounded) => tellNet(session, token, "apply", { within }, bounded),
+    confirm: (bounded) => tellNet(session, token, "confirm", {}, bounded),
+    rollback: (bounded) => tellNet(session, token, "rollback", {}, bounded),
+  };
 }

@@ -41,7 +41,7 @@ export class Commits implements Memory {
   #kept: Kept;
   #turn: Promise<unknown> = Promise.resolve();
   #disarm = new AbortController();
-  #raising: Promise<void> | undefined;
+  #raising: Promise<number | undefined> | undefined;
 
   private constructor(parts: CommitParts, kept: Kept) {
     this.#parts = parts;
@@ -61,12 +61,15 @@ export class Commits implements Memory {
     return commits;
   }
 
-  /** Makes again what a boot took, as far as its ports are there by now, and what goes with it. */
-  raise(): Promise<void> {
+  /**
+   * Makes again what a boot took, as far as its ports are there by now, and what goes with it. In
+   * how many ms it is to be called again; undefined = once something changes.
+   */
+  raise(): Promise<number | undefined> {
     // One that has not begun yet sees all that this one would.
     this.#raising ??= this.#alone(async () => {
       this.#raising = undefined;
-      await this.#parts.hands.raise(this, new AbortController().signal);
+      return await this.#parts.hands.raise(this, new AbortController().signal);
     });
     return this.#raising;
   }
@@ -106,10 +109,14 @@ export class Commits implements Memory {
       const settled = this.#settled.get(token);
       if (pending?.token === token) refuseHalf(pending);
       if (pending?.token === token || (settled !== undefined && isDone[settled])) return;
+      const candidate = this.#candidates.get(token);
+      if (candidate !== undefined && within === "final" && isForGood(candidate.change)) {
+        await this.#commitForGood(token, candidate, signal);
+        return;
+      }
       if (pending !== undefined) {
         throw failed("device.locked", `${pending.token} still waits for its confirm`);
       }
-      const candidate = this.#candidates.get(token);
       if (candidate === undefined) {
         throw failed("device.rejected", "that change is not prepared here any more");
       }
@@ -118,6 +125,21 @@ export class Commits implements Memory {
       }
       await this.#commit(token, candidate, within, signal);
     });
+  }
+
+  /** Also while another change waits for its confirm: neither is undone with the other. */
+  async #commitForGood(
+    token: TransactionToken,
+    { change }: Candidate,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hands } = this.#parts;
+    for (const part of change) {
+      if ((await hands.undoOf(part, this, signal)) !== undefined)
+        await hands.carry(part, this, signal);
+    }
+    this.#candidates.delete(token);
+    this.#settle(token, "final");
   }
 
   async #commit(
@@ -243,6 +265,12 @@ export class Commits implements Memory {
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
+}
+
+/** Blocks stay whatever becomes of the change that they came with. */
+function isForGood(change: NetChange): boolean {
+  const isBlock = ({ kind }: NetPart): boolean => kind === "ipsec.block" || kind === "ipsec.back";
+  return change.length > 0 && change.every(isBlock);
 }
 
 // Nobody may make half a change stand.

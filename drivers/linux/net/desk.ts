@@ -6,14 +6,21 @@ import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import type { TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
-import { type DeviceState, known, type PortName, type Reading, unknown } from "#hal/model.ts";
-import type { Answer, NetlinkSocket } from "#hal/netlink.ts";
+import {
+  type DeviceState,
+  type IpsecTunnel,
+  known,
+  type PortName,
+  type Reading,
+  unknown,
+} from "#hal/model.ts";
+import type { Answer, NetlinkMessage, NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
 import { answered, type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
 import { type KernelLook, readPort } from "../port.ts";
 import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
 import { linkFlags } from "../rtnetlink-link.ts";
-import { askRoute, readRoute, routeKinds } from "../rtnetlink-route.ts";
+import { askRoute, isRouteGone, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { dumpPolicies, dumpSas, type Policy, readPolicy, readSa, type Sa } from "../xfrm.ts";
 import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./backing.ts";
 import { Commits } from "./commits.ts";
@@ -24,7 +31,11 @@ import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
 import { StagedKeys } from "./staged-keys.ts";
 import { staticIfIds } from "./static-hands.ts";
+import { type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
 import type { TunnelHands } from "./tunnel-hands.ts";
+import { TunnelKeeper } from "./tunnel-keeper.ts";
+import { readKeptLinks } from "./tunnel-links.ts";
+import type { TunnelLink } from "./tunnel-part.ts";
 import { waysOf } from "./tunnel-routes.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
 
@@ -45,6 +56,13 @@ const administrators: ReadonlySet<number> = new Set([3, 4]);
 const permanent = 0x80;
 const linkScope = 253;
 
+interface Within {
+  readonly hands: Hands;
+  readonly keeper: TunnelKeeper;
+  readonly commits: Commits;
+  readonly staged: StagedKeys;
+}
+
 interface Guarded extends Pick<DeviceState, "backed"> {
   readonly blocked: Reading<readonly string[]>;
 }
@@ -53,6 +71,10 @@ export class NetDesk {
   readonly #parts: DeskParts;
   readonly #hands: Hands;
   readonly #commits: Commits;
+  readonly #keeper: TunnelKeeper;
+  readonly #closed = new AbortController();
+  /** The call that is due by time. */
+  #again: Promise<void> | undefined;
   /** Between a question and the change that it is for. */
   readonly staged: StagedKeys;
   /** The two newest that are far enough apart for a rate; the newer one last. */
@@ -60,10 +82,11 @@ export class NetDesk {
   #changes = 0;
   #changed = Promise.withResolvers<void>();
 
-  private constructor(parts: DeskParts, hands: Hands, commits: Commits, staged: StagedKeys) {
+  private constructor(parts: DeskParts, { hands, keeper, commits, staged }: Within) {
     this.#parts = parts;
     this.staged = staged;
     this.#hands = hands;
+    this.#keeper = keeper;
     this.#commits = commits;
   }
 
@@ -74,15 +97,18 @@ export class NetDesk {
     const { forget } = parts;
     const staged = new StagedKeys(world.clock);
     const tunnels = {
-      ...{ routes, xfrm, disk, log, staged },
+      ...{ routes, xfrm, disk, log, staged, bootId },
       ...(filter === undefined ? {} : { filter }),
       ...(forget === undefined ? {} : { forget }),
     };
-    const hands = kernelHands(tunnels);
-    return new NetDesk(parts, hands, await Commits.open({ world, bootId, hands }), staged);
+    const keeper = new TunnelKeeper(tunnels, world);
+    const hands = kernelHands(tunnels, keeper);
+    const commits = await Commits.open({ world, bootId, hands });
+    return new NetDesk(parts, { hands, keeper, commits, staged });
   }
 
   close(): void {
+    this.#closed.abort();
     this.#commits.close();
     this.staged.clear();
   }
@@ -104,6 +130,7 @@ export class NetDesk {
     const sas = await this.#sas(look, signal);
     const told = policies?.kind === "answered" ? policies.found : [];
     const statics = staticIfIds(told, sas ?? []);
+    const made = policies?.kind === "answered" ? (await readKeptLinks(disk, log)).links : [];
     const ports = portsOf(look.links).flatMap(
       ({ name }) => readPort(name, look, before)?.port ?? [],
     );
@@ -120,7 +147,9 @@ export class NetDesk {
         at,
       ),
       macsec: ports,
-      ipsec: tunnelsOf(look.links, look.addresses, { sas, statics }, { at, wall }),
+      ipsec: tunnelsOf(look.links, look.addresses, { sas, statics }, { at, wall }).map((tunnel) =>
+        withGaps(tunnel, made, { ...look, policies: told }),
+      ),
       ...(guarded === undefined ? {} : { ...guarded, ways: waysOf(look, guarded.blocked) }),
       routing: unknown("notSupported", at),
     };
@@ -183,8 +212,14 @@ export class NetDesk {
     return this.#commits.recall(token);
   }
 
-  apply(token: TransactionToken, within: number | "final", signal: AbortSignal): Promise<void> {
-    return this.#commits.apply(token, within, signal);
+  async apply(
+    token: TransactionToken,
+    within: number | "final",
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#commits.apply(token, within, signal);
+    // What was made of tunnels is looked after from now on.
+    void this.#raise();
   }
 
   confirm(token: TransactionToken): Promise<void> {
@@ -197,11 +232,34 @@ export class NetDesk {
 
   /** Something of the kernel's network is another than before. */
   noteChange(): void {
-    // A port whose SecY the boot took may have come, or a SecY that tunnels stand behind.
-    void this.#commits.raise().catch(() => undefined);
+    // A port whose SecY the boot took may have come, or a SecY that tunnels stand behind, or the
+    // interface of a tunnel may have gone down.
+    void this.#raise();
     this.#changes += 1;
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
+  }
+
+  async #raise(): Promise<void> {
+    const againMs = await this.#commits.raise().catch(() => undefined);
+    if (againMs === undefined || this.#again !== undefined || this.#closed.signal.aborted) return;
+    const { clock } = this.#parts.world;
+    this.#again = clock.sleep(againMs, this.#closed.signal).then(
+      () => {
+        this.#again = undefined;
+        return this.#raise();
+      },
+      () => undefined,
+    );
+  }
+
+  noteRoute(message: NetlinkMessage): void {
+    if (isRouteGone(message)) this.noteRouteGone(readRoute(message)?.outputLink);
+  }
+
+  /** A route of the kernel's is gone; of the many of a routing daemon only a tunnel's count. */
+  noteRouteGone(outputLink: number | undefined): void {
+    if (outputLink !== undefined && this.#keeper.has(outputLink)) this.noteChange();
   }
 
   /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
@@ -215,6 +273,12 @@ export class NetDesk {
     signal.removeEventListener("abort", leave);
     return this.#changes;
   }
+}
+
+function withGaps(tunnel: IpsecTunnel, made: readonly TunnelLink[], seen: SeenAround): IpsecTunnel {
+  const link = made.find(({ name }) => name === tunnel.name);
+  const gaps = link === undefined ? [] : tunnelGaps(link, seen);
+  return gaps.length === 0 ? tunnel : { ...tunnel, gaps };
 }
 
 interface Protected {

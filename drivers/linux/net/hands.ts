@@ -20,6 +20,8 @@ import {
   undoOfTunnelPart,
 } from "./tunnel-hands.ts";
 
+import type { TunnelKeeper } from "./tunnel-keeper.ts";
+
 /** What outlives a crash. */
 export interface Memory {
   readonly kept: Kept;
@@ -34,13 +36,14 @@ export interface Hands {
   /** Ends what a predecessor died in the middle of; what cannot be ended is logged. */
   resume(memory: Memory, signal: AbortSignal): Promise<void>;
   /**
-   * Makes the SecYs that are due on ports that are there, and opens what may pass under MACsec;
-   * what cannot be done is logged.
+   * Makes the SecYs that are due on ports that are there, opens what may pass under MACsec, and
+   * brings the interfaces of tunnels back; what cannot be done is logged. In how many ms it is to
+   * be called again; undefined = once something changes.
    */
-  raise(memory: Memory, signal: AbortSignal): Promise<void>;
+  raise(memory: Memory, signal: AbortSignal): Promise<number | undefined>;
 }
 
-export function kernelHands(tunnels: TunnelHands): Hands {
+export function kernelHands(tunnels: TunnelHands, keeper: TunnelKeeper): Hands {
   const { routes: socket, log } = tunnels;
   const hands: Hands = {
     resume: (memory, signal) => resume({ socket, log, hands }, memory, signal),
@@ -50,6 +53,7 @@ export function kernelHands(tunnels: TunnelHands): Hands {
         if (!(error instanceof LinksealError)) throw error;
         log.write("error", error.code, `what may pass under MACsec is left shut: ${error.message}`);
       });
+      return await keeper.restore(signal);
     },
     async undoOf(part, memory, signal) {
       if (isTunnelPart(part)) return await undoOfTunnelPart(part, tunnels, signal);

@@ -5,9 +5,15 @@ import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { families } from "../address.ts";
 import { answered, linksNow } from "../look.ts";
-import { type Address, addAddress, dumpAddresses, readAddress } from "../rtnetlink-address.ts";
-import { addXfrmLink, changeLink, deleteLink, type Link, linkFlags } from "../rtnetlink-link.ts";
-import { addLinkRoute, dumpRoutes, type Route, readRoute } from "../rtnetlink-route.ts";
+import {
+  type Address,
+  addAddress,
+  dumpAddresses,
+  readAddress,
+  removeAddress,
+} from "../rtnetlink-address.ts";
+import { addXfrmLink, changeLink, deleteLink, type Link } from "../rtnetlink-link.ts";
+import { addLinkRoute, deleteLinkRoute, dumpRoutes, readRoute } from "../rtnetlink-route.ts";
 import {
   deletePolicy,
   deleteSa,
@@ -40,6 +46,8 @@ import type { Told } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
 import type { StagedKeys } from "./staged-keys.ts";
 import { carryStatic, dropOrphans, undoOfStatic } from "./static-hands.ts";
+import { hasEnds, hasRoute, type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
+import { keepLink, readKeptLinks } from "./tunnel-links.ts";
 import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
 
 export interface TunnelHands {
@@ -49,19 +57,21 @@ export interface TunnelHands {
   readonly filter?: NetlinkSocket;
   readonly disk: Disk;
   readonly log: Log;
+  readonly bootId: string;
   /** Keys on their way into the kernel. */
   readonly staged: StagedKeys;
   /** Has charon forget a tunnel; absent where this process does not reach it. */
   readonly forget?: (tunnel: string, signal: AbortSignal) => Promise<void>;
 }
 
-interface Now {
-  readonly links: readonly Link[];
-  readonly addresses: readonly Address[];
-  readonly routes: readonly Route[];
-  readonly policies: readonly Policy[];
+interface Now extends SeenAround {
   /** Names of the tables that lower the MSS; undefined = the kernel does not tell. */
   readonly clamps: readonly string[] | undefined;
+}
+
+/** What the kernel has of interfaces, and of what leads into them. */
+export function seenAround(hands: TunnelHands, signal: AbortSignal): Promise<SeenAround> {
+  return now(hands, signal);
 }
 
 async function now({ routes, xfrm, filter }: TunnelHands, signal: AbortSignal): Promise<Now> {
@@ -86,24 +96,31 @@ export async function undoOfTunnelPart(
       const kept = new Set(await readGuard(hands.disk, hands.log));
       const ways = waysUnderMacsec(await readBackings(hands.disk, hands.log), links);
       const blocked = new Set(blockedAmong(part.prefixes, policies, links, ways));
-      const open = part.prefixes.filter((prefix) => !blocked.has(prefix) || !kept.has(prefix));
-      // What another tunnel had blocked before stays so.
-      const fresh = open.filter((prefix) => !kept.has(prefix));
-      return open.length === 0 ? undefined : { kind: "ipsec.unblock", prefixes: fresh };
+      const isDone = part.prefixes.every((prefix) => blocked.has(prefix) && kept.has(prefix));
+      // It outlives what it was put for: a set-up that fails must not open a prefix again.
+      return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
     }
-    case "ipsec.back":
-      return undoOfBack(part.backings, await readBackings(hands.disk, hands.log));
+    case "ipsec.back": {
+      const before = await readBackings(hands.disk, hands.log);
+      // It goes with the block, which stays.
+      return isKept(part.backings, before) ? undefined : { kind: "ipsec.back", backings: [] };
+    }
     case "ipsec.carry": {
       const seen = await now(hands, signal);
       const { name, ifId } = part.link;
-      const link = linkOf(name, ifId, seen.links);
-      if (link === undefined) return { kind: "ipsec.unmake", name, ifId };
-      return isWhole(link, part.link, seen) ? undefined : part;
+      if (linkOf(name, ifId, seen.links) === undefined) return { kind: "ipsec.unmake", name, ifId };
+      const before = await keptLink(name, hands);
+      if (isWhole(part.link, seen) && isSameLink(before ?? part.link, part.link)) return undefined;
+      return { kind: "ipsec.carry", link: before ?? part.link };
     }
     case "ipsec.drop": {
       const seen = await now(hands, signal);
       const link = xfrmLinkNamed(part.name, seen.links);
-      return link === undefined ? undefined : { kind: "ipsec.carry", link: asItIs(link, seen) };
+      if (link === undefined) return undefined;
+      return {
+        kind: "ipsec.carry",
+        link: (await keptLink(part.name, hands)) ?? asItIs(link, seen),
+      };
     }
     case "ipsec.sweep": {
       const there = await sasOf(part.ifId, hands, signal);
@@ -152,10 +169,15 @@ export async function carryTunnelPart(
       );
       return;
     }
-    case "ipsec.carry":
+    case "ipsec.carry": {
+      const before = await keptLink(part.link.name, hands);
       await carryLink(part.link, hands, signal);
+      if (before !== undefined) await dropRest(before, part.link, hands, signal);
+      await keepLink(hands, part.link.name, part.link);
       return;
+    }
     case "ipsec.drop":
+      await keepLink(hands, part.name, undefined);
       await dropLink(part.name, hands, signal);
       return;
     case "ipsec.sweep":
@@ -167,6 +189,7 @@ export async function carryTunnelPart(
         log.write("warn", error.code, `charon was not told that ${part.name} is gone`);
       });
       await endSas(part, () => true, hands, signal);
+      await keepLink(hands, part.name, undefined);
       await dropLink(part.name, hands, signal);
       await dropOrphans(hands, signal);
       return;
@@ -176,12 +199,10 @@ export async function carryTunnelPart(
   }
 }
 
-function undoOfBack(wanted: readonly Backing[], kept: readonly Backing[]): TunnelPart | undefined {
-  const before = wanted.map(
-    ({ prefix }) => kept.find((one) => one.prefix === prefix) ?? { prefix, ports: [] },
-  );
-  const isSame = wanted.every(({ ports }, at) => ports.join(" ") === before[at]?.ports.join(" "));
-  return isSame ? undefined : { kind: "ipsec.back", backings: before };
+function isKept(wanted: readonly Backing[], kept: readonly Backing[]): boolean {
+  const portsOf = (prefix: string): readonly string[] =>
+    kept.find((one) => one.prefix === prefix)?.ports ?? [];
+  return wanted.every(({ prefix, ports }) => ports.join(" ") === portsOf(prefix).join(" "));
 }
 
 /** Of these the ones that may pass under MACsec, from now on by no port. */
@@ -227,11 +248,48 @@ async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSign
   );
 }
 
-function hasEnds(addresses: readonly Address[], index: number, ends: TunnelEnds): boolean {
-  return addresses.some(
-    ({ link, local, address }) => link === index && local === ends.local && address === ends.peer,
-  );
+async function keptLink(name: string, hands: TunnelHands): Promise<TunnelLink | undefined> {
+  const { links } = await readKeptLinks(hands.disk, hands.log);
+  return links.find((one) => one.name === name);
 }
+
+function isSameLink(one: TunnelLink, other: TunnelLink): boolean {
+  const text = ({ ifId, mtu, prefixes, ends }: TunnelLink): string =>
+    [ifId, mtu, ...prefixes.toSorted(), ends?.local, ends?.peer].join(" ");
+  return text(one) === text(other);
+}
+
+/** What the link had before and is not wanted any more; the block of a prefix stays. */
+async function dropRest(
+  before: TunnelLink,
+  want: TunnelLink,
+  hands: TunnelHands,
+  signal: AbortSignal,
+): Promise<void> {
+  const { links, routes, policies, addresses } = await now(hands, signal);
+  const index = xfrmLinkNamed(want.name, links)?.index;
+  if (index === undefined) return;
+  const gone = before.prefixes.filter((prefix) => !want.prefixes.includes(prefix));
+  const isLed = before.ends === undefined;
+  const unled = isLed && want.ends !== undefined ? before.prefixes : gone;
+  const stale = isLed ? unled.filter((prefix) => hasRoute(routes, prefix, index)) : [];
+  const tell = teller(hands.routes, want.name);
+  await tell(
+    stale.map((prefix) => deleteLinkRoute(prefix, index)),
+    signal,
+  );
+  const ways = gone.map((prefix) => wayInto(prefix, index));
+  const there = ways.filter((way) => hasPolicy(policies, way));
+  await teller(hands.xfrm, want.name)(there.map(deletePolicy), signal);
+  const { ends } = before;
+  if (ends === undefined || (want.ends !== undefined && isSameEnds(ends, want.ends))) return;
+  if (!hasEnds(addresses, index, ends)) return;
+  const prefixLength = ends.peer.includes(":") ? 128 : 32;
+  await tell([removeAddress({ ...ends, link: index, prefixLength })], signal);
+}
+
+const isSameEnds = (one: TunnelEnds, other: TunnelEnds): boolean =>
+  one.local === other.local && one.peer === other.peer;
 
 async function dropLink(name: string, hands: TunnelHands, signal: AbortSignal): Promise<void> {
   const { links, policies, clamps = [] } = await now(hands, signal);
@@ -288,20 +346,10 @@ function xfrmLinkNamed(name: string, links: readonly Link[]): Link | undefined {
   return links.find((link) => link.name === name && link.info?.kind === "xfrm");
 }
 
-function isWhole({ index, flags, mtu }: Link, want: TunnelLink, now: Now): boolean {
-  const { routes, policies, addresses, clamps } = now;
-  const { prefixes, ends } = want;
-  const isLed =
-    ends === undefined
-      ? prefixes.every((prefix) => hasRoute(routes, prefix, index))
-      : hasEnds(addresses, index, ends);
-  return (
-    isLed &&
-    (clamps === undefined || clamps.includes(clampName(want.name, want.mtu))) &&
-    (flags & linkFlags.up) !== 0 &&
-    mtu === want.mtu &&
-    prefixes.every((prefix) => hasPolicy(policies, wayInto(prefix, index)))
-  );
+function isWhole(want: TunnelLink, seen: Now): boolean {
+  const { clamps } = seen;
+  const isClamped = clamps === undefined || clamps.includes(clampName(want.name, want.mtu));
+  return isClamped && tunnelGaps(want, seen).length === 0;
 }
 
 function asItIs(link: Link, { routes, addresses, policies }: Now): TunnelLink {
@@ -324,13 +372,6 @@ function asItIs(link: Link, { routes, addresses, policies }: Now): TunnelLink {
 const isPair = ({ local, address }: Address): boolean => local !== undefined && local !== address;
 
 const administrator = 4;
-
-function hasRoute(routes: readonly Route[], prefix: string, link: number): boolean {
-  return routes.some(
-    ({ outputLink, destination, destinationLength }) =>
-      outputLink === link && `${destination}/${destinationLength}` === prefix,
-  );
-}
 
 function teller(socket: NetlinkSocket, where: string): Told {
   return async (requests, signal) => {

@@ -51,8 +51,9 @@ export type TunnelPart =
       readonly ifId: number;
       readonly sas: readonly { readonly spi: number }[];
     }
-  /** Only ever the undoing of what was made and not confirmed: nobody can ask for these. */
+  /** By `linkseal guard` alone: no client of linkseal-net can ask for it. */
   | { readonly kind: "ipsec.unblock"; readonly prefixes: readonly string[] }
+  /** Only ever the undoing of what was made and not confirmed: no client can ask for it. */
   | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number }
   | StaticPart;
 
@@ -80,13 +81,8 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
       return { kind, prefixes: prefixesIn(part) };
     case "ipsec.back":
       return { kind, backings: list(part, "backings", prefixesMax, readBacking) };
-    case "ipsec.carry": {
-      const link = record(part, "link");
-      const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
-      const own = { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) };
-      if (field(link, "ends") === undefined) return { kind, link: own };
-      return { kind, link: { ...own, ends: endsIn(record(link, "ends")) } };
-    }
+    case "ipsec.carry":
+      return { kind, link: readTunnelLink(record(part, "link")) };
     case "ipsec.drop":
       return { kind, name: name(part, "name") };
     case "ipsec.sweep": {
@@ -99,6 +95,14 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
     case "ipsec.end":
       return readStaticPart(part, kind);
   }
+}
+
+/** Throws Malformed. */
+export function readTunnelLink(link: JsonObject): TunnelLink {
+  const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
+  const own = { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) };
+  if (field(link, "ends") === undefined) return own;
+  return { ...own, ends: endsIn(record(link, "ends")) };
 }
 
 function prefixesIn(parent: JsonObject): readonly string[] {

@@ -145,9 +145,14 @@ export async function loadAzure(
 }
 
 /** How many of so many pings between the hosts behind the ends were answered. */
-export async function pings(network: string, count = 3, everyS = 0.2): Promise<number> {
+export async function pings(
+  network: string,
+  count = 3,
+  everyS = 0.2,
+  to: string = inner.gateway,
+): Promise<number> {
   const argv = ["ping", "-I", inner.edge, "-c", `${count}`, "-i", `${everyS}`, "-W", "5"];
-  const all = ["netns", "exec", network, ...argv, inner.gateway];
+  const all = ["netns", "exec", network, ...argv, to];
   const { stdout } = await promisify(execFile)("ip", all).catch(
     (error: unknown) => error as { stdout: string },
   );
@@ -173,7 +178,7 @@ export class LeakWatch implements Disposable {
         const octets = Buffer.from(this.#room.subarray(0, length));
         // An Ethernet header, then IPv4 with its two addresses.
         const [from, to] = [addressAt(octets, 26), addressAt(octets, 30)];
-        const isProtected = [from, to].some((address) => address.startsWith("10.100."));
+        const isProtected = [from, to].some((address) => /^10\.10[01]\./.test(address));
         if (isProtected) this.seen.push(`${from} > ${to}, protocol ${octets[23]}`);
       }
     });

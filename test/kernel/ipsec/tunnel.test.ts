@@ -1,6 +1,9 @@
 // A tunnel of this host by charon, against a stand-in for Azure's gateway.
 
+import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lookAtCharon, withCharon } from "#drivers/linux/ipsec/charon.ts";
+import { openStream } from "#drivers/transport/stream.ts";
 import type { Device, DeviceChange } from "#hal/device.ts";
 import type { IpsecTunnel, TunnelSpec } from "#hal/model.ts";
 import { PacedClock } from "../host/clock.ts";
@@ -98,6 +101,29 @@ describe("a tunnel", { timeout: 120_000 }, () => {
       expect(after.some((spi) => before.includes(spi))).toBe(what === "ike");
     },
   );
+
+  it("is in every look while charon rekeys its IKE SA again and again", async () => {
+    const charon = { path: site.charon.socket, stream: openStream, clock: new PacedClock(1) };
+    let looks = 0;
+    let rekeying = true;
+    const missed: number[] = [];
+    const looking = withCharon(charon, soon(), async (client) => {
+      for (; rekeying; looks += 1) {
+        const { sas } = await lookAtCharon(client, soon());
+        const isUp = sas.some(({ name, state }) => name === spec.name && state === "established");
+        if (!isUp) missed.push(looks);
+      }
+    });
+    for (let round = 0; round < 12; round += 1) {
+      await site.charon.ask("rekey", { ike: spec.name });
+      await rest(500);
+    }
+    rekeying = false;
+    await looking;
+    console.log(`${looks} looks while IKE was rekeyed, ${missed.length} without it`);
+    expect(looks).toBeGreaterThan(20);
+    expect(missed).toEqual([]);
+  });
 
   it("that is not there cannot be rekeyed", async () => {
     const change = [{ kind: "ipsec.rekey", name: "hub-9", what: "child" }] as const;

@@ -1,0 +1,53 @@
+// What of a tunnel's interface is not as it was made: pure.
+
+import type { TunnelGap } from "#hal/model.ts";
+import type { Address } from "../rtnetlink-address.ts";
+import { type Link, linkFlags } from "../rtnetlink-link.ts";
+import type { Route } from "../rtnetlink-route.ts";
+import type { Policy } from "../xfrm.ts";
+import { hasPolicy, wayInto } from "./guard.ts";
+import type { TunnelEnds, TunnelLink } from "./tunnel-part.ts";
+
+export interface SeenAround {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  readonly routes: readonly Route[];
+  readonly policies: readonly Policy[];
+}
+
+/** Of the interface that it has; empty where there is none, which the list of tunnels shows. */
+export function tunnelGaps(want: TunnelLink, seen: SeenAround): readonly TunnelGap[] {
+  const { name, ifId, mtu, prefixes, ends } = want;
+  const link = seen.links.find((one) => one.name === name && one.info?.xfrm?.ifId === ifId);
+  if (link === undefined) return [];
+  const { index } = link;
+  const closed = (text: string): TunnelGap => ({ kind: "closed", text });
+  const gaps: TunnelGap[] = [];
+  if ((link.flags & linkFlags.up) === 0) gaps.push(closed(`the interface ${name} is down`));
+  if (ends !== undefined && !hasEnds(seen.addresses, index, ends)) {
+    gaps.push(closed(`${name} lacks the address ${ends.local} opposite ${ends.peer}`));
+  }
+  for (const prefix of prefixes) {
+    if (ends === undefined && !hasRoute(seen.routes, prefix, index)) {
+      gaps.push(closed(`the route ${prefix} into ${name} is missing`));
+    }
+    if (!hasPolicy(seen.policies, wayInto(prefix, index))) {
+      gaps.push(closed(`no policy lets ${prefix} past its block into ${name}`));
+    }
+  }
+  if (link.mtu === mtu) return gaps;
+  return [...gaps, { kind: "mtu", text: `${name} has an MTU of ${link.mtu}, made with ${mtu}` }];
+}
+
+export function hasEnds(addresses: readonly Address[], index: number, ends: TunnelEnds): boolean {
+  return addresses.some(
+    ({ link, local, address }) => link === index && local === ends.local && address === ends.peer,
+  );
+}
+
+export function hasRoute(routes: readonly Route[], prefix: string, link: number): boolean {
+  return routes.some(
+    ({ outputLink, destination, destinationLength }) =>
+      outputLink === link && `${destination}/${destinationLength}` === prefix,
+  );
+}

@@ -1,0 +1,108 @@
+// Brings the interfaces of tunnels back to how they were made: up, with their routes, addresses,
+// ways past the block and MTU. Not more often than is good for what takes them away.
+
+import { LinksealError } from "#hal/error.ts";
+import { type Clock, type Entropy, type Instant, instantAfter } from "#hal/world.ts";
+import { tunnelGaps } from "./tunnel-gaps.ts";
+import { carryTunnelPart, seenAround, type TunnelHands } from "./tunnel-hands.ts";
+import { readKeptLinks, writeKeptLinks } from "./tunnel-links.ts";
+import type { TunnelLink } from "./tunnel-part.ts";
+
+/** However many changes the kernel tells of, it is asked no more often. */
+const calmMs = 500;
+/** The wait after a first restoring, doubled with each further one up to the longest. */
+const waitMs = { least: 1_000, most: 60_000 } as const;
+/** What stays whole for so long begins anew. */
+const healedMs = 120_000;
+
+interface Harm {
+  readonly times: number;
+  readonly at: Instant;
+  readonly notBefore: Instant;
+}
+
+export class TunnelKeeper {
+  readonly #hands: TunnelHands;
+  readonly #world: { readonly clock: Clock; readonly entropy: Entropy };
+  readonly #harms = new Map<string, Harm>();
+  #lookedAt: Instant | undefined;
+  /** Numbers of their interfaces at the last look. */
+  #indices: ReadonlySet<number> = new Set();
+
+  constructor(hands: TunnelHands, world: { readonly clock: Clock; readonly entropy: Entropy }) {
+    this.#hands = hands;
+    this.#world = world;
+  }
+
+  /** Whether a route out of that interface is one that it looks after. */
+  has(index: number): boolean {
+    return this.#indices.has(index);
+  }
+
+  /** In how many ms it is to be called again; undefined = nothing waits. Logs what goes wrong. */
+  async restore(signal: AbortSignal): Promise<number | undefined> {
+    const { disk, log, bootId } = this.#hands;
+    const now = this.#world.clock.now();
+    const leftMs = this.#lookedAt === undefined ? 0 : calmMs - (now - this.#lookedAt);
+    if (leftMs > 0) return leftMs;
+    const kept = await readKeptLinks(disk, log);
+    if (kept.links.length === 0) return undefined;
+    this.#lookedAt = now;
+    const isNewBoot = kept.bootId !== bootId;
+    let againMs: number | undefined;
+    try {
+      const seen = await seenAround(this.#hands, signal);
+      const own = seen.links.filter(({ name }) => kept.links.some((link) => link.name === name));
+      this.#indices = new Set(own.map(({ index }) => index));
+      for (const link of kept.links) {
+        // One that is gone within a boot was taken away: that is drift, and the agent's to mend.
+        const isGone = isNewBoot && !own.some(({ name }) => name === link.name);
+        const gaps = tunnelGaps(link, seen).map(({ text }) => text);
+        const waits = await this.#mend(link, isGone ? ["the boot took it"] : gaps, signal);
+        againMs = Math.min(waits ?? Number.POSITIVE_INFINITY, againMs ?? Number.POSITIVE_INFINITY);
+      }
+      if (isNewBoot) await writeKeptLinks(disk, { bootId, links: kept.links });
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      log.write(
+        "error",
+        error.code,
+        `interfaces of tunnels are not looked after: ${error.message}`,
+      );
+      return waitMs.most;
+    }
+    return againMs === Number.POSITIVE_INFINITY ? undefined : againMs;
+  }
+
+  async #mend(
+    link: TunnelLink,
+    gaps: readonly string[],
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { log } = this.#hands;
+    const now = this.#world.clock.now();
+    const harm = this.#harms.get(link.name);
+    if (gaps.length === 0) {
+      if (harm !== undefined && now - harm.at > healedMs) this.#harms.delete(link.name);
+      return undefined;
+    }
+    if (harm !== undefined && now < harm.notBefore) return harm.notBefore - now;
+    const times = (harm?.times ?? 0) + 1;
+    const ms = Math.min(waitMs.most, waitMs.least * 2 ** (times - 1));
+    const [octet = 0] = this.#world.entropy.bytes(1);
+    const spreadMs = ms + Math.floor((ms * octet) / 1_024);
+    this.#harms.set(link.name, { times, at: now, notBefore: instantAfter(now, spreadMs) });
+    try {
+      await carryTunnelPart({ kind: "ipsec.carry", link }, this.#hands, signal);
+      log.write(
+        "warn",
+        "tunnel-restored",
+        `${link.name} is as it was made again: ${gaps.join("; ")}`,
+      );
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("error", error.code, `${link.name} is not as it was made: ${error.message}`);
+    }
+    return spreadMs;
+  }
+}

@@ -1,0 +1,146 @@
+// The life of a tunnel by what its operator types: accepted while the gateway refuses it, harmed,
+// changed, and retired; with all that leaves in the clear counted at the gateway.
+
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ip, until as untilSoon } from "../lab.ts";
+import { AgentSite, patienceMs } from "./agent-site.ts";
+import { gatewayPsk, LeakWatch, loadGateway, pings, strong, type TunnelSite } from "./site.ts";
+
+let all: AgentSite;
+let site: TunnelSite;
+let leaks: LeakWatch;
+
+beforeAll(async () => {
+  all = await AgentSite.open();
+  site = all.tunnels;
+  leaks = new LeakWatch(site);
+}, 240_000);
+afterAll(async () => {
+  leaks[Symbol.dispose]();
+  await all.close();
+});
+
+/** Behind it stands what the agent does, which an emulator does slowly. */
+const until = <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> =>
+  untilSoon(look, patienceMs);
+
+describe("a tunnel of a config", { timeout: 600_000 }, () => {
+  it("lets nothing out in the clear from its acceptance on while the gateway refuses", async () => {
+    await loadGateway(site.far, strong, "another_PSK_of_16+");
+    let sending = true;
+    const flow = (async () => {
+      let sent = 0;
+      for (; sending; sent += 10) await pings(site.edge, 10);
+      return sent;
+    })();
+    await until(() => (leaks.seen.length > 0 ? true : undefined));
+    await all.apply(all.config());
+    // Until then it left as it always had.
+    leaks.seen.length = 0;
+    await until(() => (site.charon.said().includes("AUTHENTICATION_FAILED") ? true : undefined));
+    await rest(15_000);
+    sending = false;
+    const refused = site.charon.said().match(/received AUTHENTICATION_FAILED/g)?.length ?? 0;
+    console.log(`${await flow} packets sent, ${refused} set-ups refused`);
+    expect(refused).toBeLessThan(4);
+    expect(leaks.seen).toEqual([]);
+    await loadGateway(site.far, strong, gatewayPsk);
+    await all.untilVerdict("protected");
+    expect(await pings(site.edge)).toBe(3);
+  });
+
+  it("mends its interface, its route and its MTU by itself", async () => {
+    const ifDown = async (): Promise<void> => {
+      ip("-n", site.edge, "link", "set", "hub-1", "down");
+      ip("-n", site.edge, "link", "set", "hub-1", "up");
+    };
+    const noRoute = async (): Promise<void> => {
+      ip("-n", site.edge, "route", "delete", "10.100.0.0/16", "dev", "hub-1");
+    };
+    for (const harm of [ifDown, noRoute]) {
+      await harm();
+      await until(() =>
+        ip("-n", site.edge, "route", "show", "10.100.0.0/16").includes("hub-1") ? true : undefined,
+      );
+      expect(await pings(site.edge)).toBe(3);
+    }
+    ip("-n", site.edge, "link", "set", "hub-1", "mtu", "1280");
+    await until(() =>
+      ip("-n", site.edge, "link", "show", "hub-1").includes("mtu 1400") ? true : undefined,
+    );
+    await all.untilVerdict("protected");
+    expect(leaks.seen).toEqual([]);
+  });
+
+  it("puts another prefix into it, and out of the clear, from the acceptance on", async () => {
+    ip("-n", site.gateway, "address", "add", "10.101.0.1/32", "dev", "lo");
+    expect(await pings(site.edge, 3, 0.2, "10.101.0.1")).toBe(3);
+    expect(leaks.seen).not.toEqual([]);
+    const before = ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g);
+    await all.apply(all.config("10.100.0.0/16, 10.101.0.0/16"));
+    leaks.seen.length = 0;
+    await until(async () =>
+      (await pings(site.edge, 3, 0.2, "10.101.0.1")) === 3 ? true : undefined,
+    );
+    expect(leaks.seen).toEqual([]);
+    expect(ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g)).toEqual(before);
+  });
+
+  it("follows another policy once the gateway has it, and carries until then", async () => {
+    const other = [
+      "    policy: { ikeEncryption: AES256, ikeIntegrity: SHA384, dhGroup: ECP384,",
+      "      ipsecEncryption: AES256, ipsecIntegrity: SHA256, pfsGroup: ECP384,",
+      "      saLifeTimeSeconds: 27000, saDataSizeKilobytes: 102400000 }",
+    ];
+    const both = "10.100.0.0/16, 10.101.0.0/16";
+    expect(await all.plan(all.config(both, other))).toContain(
+      "policy of ESP aes-256-gcm/none/ecp-384 -> aes-256-cbc/sha256/ecp-384",
+    );
+    await all.apply(all.config(both, other));
+    await until(() => (/NO_PROPOSAL_CHOSEN/.test(site.charon.said()) ? true : undefined));
+    expect(await pings(site.edge)).toBe(3);
+    const policy = { ike: "aes256-sha384-ecp384", esp: "aes256-sha256-ecp384" };
+    await loadGateway(site.far, policy, gatewayPsk);
+    await until(() =>
+      ip("-n", site.edge, "xfrm", "state").includes("cbc(aes)") ? true : undefined,
+    );
+    await until(() => {
+      const spis = ip("-n", site.edge, "xfrm", "state").match(/^\s+(aead|enc) /gm);
+      return spis?.length === 2 ? true : undefined;
+    });
+    await all.untilVerdict("protected");
+    expect(await pings(site.edge)).toBe(3);
+    expect(leaks.seen).toEqual([]);
+    await loadGateway(site.far, strong, gatewayPsk);
+    await all.apply(all.config(both));
+    await until(() =>
+      ip("-n", site.edge, "xfrm", "state").includes("cbc(aes)") ? undefined : true,
+    );
+  });
+
+  it("lets it go by name once no config names it, and its prefixes stay blocked", async () => {
+    const early = await all.programs.run("retire", "tunnel", "hub-1");
+    expect([early.status, early.err]).toEqual([
+      expect.any(Number),
+      expect.stringContaining("the accepted config names it"),
+    ]);
+    expect(early.status).not.toBe(0);
+    await all.apply(all.config(""));
+    expect(await pings(site.edge)).toBe(3);
+    const { unmanaged } = await all.status();
+    expect(unmanaged).toMatchObject([{ name: "hub-1", next: "linkseal retire tunnel hub-1" }]);
+    const { out, status: done } = await all.programs.run("retire", "tunnel", "hub-1");
+    expect([done, out]).toEqual([0, expect.stringContaining("guard --release 10.101.0.0/16")]);
+    expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
+    expect(ip("-n", site.edge, "link")).not.toContain("hub-1");
+    expect((await all.status()).unmanaged).toEqual([]);
+    leaks.seen.length = 0;
+    expect(await pings(site.edge)).toBe(0);
+    expect(leaks.seen).toEqual([]);
+    for (const prefix of ["10.100.0.0/16", "10.101.0.0/16"]) {
+      expect((await all.programs.run("guard", "--release", prefix)).status).toBe(0);
+    }
+    expect(await pings(site.edge)).toBe(3);
+  });
+});
