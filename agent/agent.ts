@@ -5,7 +5,8 @@ import type { Driver, PeerPort, PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, WallTime, World } from "#hal/world.ts";
-import type { AuditLog, AuditTrail } from "./audit/log.ts";
+import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
+import type { AuditLog } from "./audit/log.ts";
 import { Recorder } from "./audit/recorder.ts";
 import type { Mind } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
@@ -71,35 +72,6 @@ export interface AgentParts {
   /** Id of this host, as journal and audit name it. */
   readonly host: string;
   readonly mind: Mind;
-}
-
-export type ApplyAnswer =
-  | { readonly kind: "refused"; readonly complaints: readonly Complaint[] }
-  /** The world is not as it was when the plan was shown: look at this one. */
-  | { readonly kind: "changed"; readonly plan: Plan }
-  | { readonly kind: "busy"; readonly groups: readonly string[] }
-  | { readonly kind: "queued" }
-  | { readonly kind: "accepted"; readonly number: number; readonly plan: Plan };
-
-export interface ApplyRequest {
-  readonly text: string;
-  readonly file: string;
-  readonly who: string;
-  /** The plan that the person agreed to; absent = agreed to whatever it is. */
-  readonly shown?: Plan;
-  readonly queue: boolean;
-}
-
-export interface PageDoor {
-  readonly url: string;
-  /** A fresh code, good once. */
-  readonly code: () => { readonly code: string; readonly validMs: number };
-}
-
-export interface Evidence {
-  readonly sealer: Sealer;
-  readonly host: string;
-  readonly read: () => Promise<AuditTrail>;
 }
 
 /** A start reads them all, and what stands before lives on in the audit log. */

@@ -1,10 +1,8 @@
 // The loops that serve one accepted intent: one per device, one per group, one that judges health.
 
 import { azureEndpoints } from "#drivers/azure-url.ts";
-import type { PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { KeyVault } from "#hal/vault.ts";
-import type { Clock, Instant, World } from "#hal/world.ts";
+import type { Clock } from "#hal/world.ts";
 import { BackupProofs } from "./backup-proof.ts";
 import {
   type Asked,
@@ -13,7 +11,7 @@ import {
   riskAccepted,
   type Waiting,
 } from "./campaign/begin.ts";
-import { Conductor, type Mind } from "./campaign/conductor.ts";
+import { Conductor } from "./campaign/conductor.ts";
 import { beginEnrolment } from "./campaign/enrolment.ts";
 import { farEndOf, setTo, unseenFar } from "./campaign/facts.ts";
 import { HandDrains } from "./campaign/hand-drain.ts";
@@ -22,20 +20,14 @@ import { jitterMs } from "./campaign/policy.ts";
 import { previewRotation } from "./campaign/preview.ts";
 import { beginChange, beginRotation } from "./campaign/rotation.ts";
 import { settledFrom } from "./campaign/scout.ts";
-import type { Alarm } from "./campaign/sibling.ts";
-import {
-  type DesiredGroup,
-  type DesiredLink,
-  type DesiredTunnel,
-  linkId,
-  type RiskName,
-} from "./desired.ts";
+import type { CrewParts } from "./crew-parts.ts";
+import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "./desired.ts";
 import { FarWatch } from "./far-watch.ts";
 import type { Intent } from "./intent/intent.ts";
-import { type JournalRecord, type Memory, named, openCampaign } from "./journal/memory.ts";
-import { KeyWatch, type KeyWatchParts, type UsedUntil } from "./key-watch.ts";
+import { named, openCampaign } from "./journal/memory.ts";
+import { KeyWatch, type UsedUntil } from "./key-watch.ts";
 import { type KeySurvey, surveyKeys } from "./keys/check.ts";
-import { Lookout, type LookoutParts } from "./lookout.ts";
+import { Lookout } from "./lookout.ts";
 import type { Plan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -43,34 +35,7 @@ import { SharedAnswer } from "./shared-answer.ts";
 import { TunnelAuths } from "./tunnel-auth.ts";
 import { TunnelDrains } from "./tunnel-drain.ts";
 import type { RetireParts } from "./tunnel-retire.ts";
-import type { MadeTunnel } from "./tunnel-wishes.ts";
-import type { Turns } from "./turns.ts";
 import { keyResolver } from "./vault.ts";
-
-export interface CrewParts extends Omit<LookoutParts, "desired"> {
-  readonly world: World;
-  readonly intent: Intent;
-  readonly vault: KeyVault;
-  readonly memory: () => Memory;
-  readonly write: (record: JournalRecord) => Promise<void>;
-  readonly note: (campaign: Campaign) => void;
-  /** An event for whoever watches, a warning. */
-  readonly tell: (code: string, about: string, text: string) => void;
-  readonly startedAt: Instant;
-  /** By `group/link`: until when a put whose end was not seen may still land. */
-  readonly graces: Map<string, Instant>;
-  /** Runs after every look and every step: the place where health is judged. */
-  readonly judge: () => void;
-  /** What health says against leaning on a link; undefined = nothing. */
-  readonly alarm: (link: DesiredLink) => Alarm | undefined;
-  readonly mind: Mind;
-  /** Writes are refused while it holds: the journal is not whole. */
-  readonly readOnly: () => boolean;
-  readonly turns: Turns;
-  readonly made: MadeTunnel;
-  readonly identityEnd: KeyWatchParts["identityEnd"];
-  readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
-}
 
 /** The vault is asked for newer keys this often, and up to a fifth later. */
 const policyMs = 300_000;

@@ -70,9 +70,9 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 - Each socket serves 64 connections. The oldest one that has asked nothing yet makes room for a
   new one.
 - A client that goes away ends its question. A change that was accepted stays accepted.
-- \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once, and begin to read after
-  the request. Requests that wait share one round, and 3 s pass between two rounds; \`at\` of the keys
-  is when the round began.
+- \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once, and begin to read
+  after the request. Requests that wait share one round, and 3 s pass between two rounds; \`at\` of
+  the keys is when the round began.
 - What changes something is in the audit log before it is answered. Where the log cannot take it,
   the answer has the member \`unrecorded\`, one sentence: what was asked for is done all the same,
   and its record is written once there is room.

@@ -1,7 +1,8 @@
 // Every verb of the two sockets. docs/protocol.md is written from this table.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Agent, ApplyAnswer } from "../agent.ts";
+import type { Agent } from "../agent.ts";
+import type { ApplyAnswer } from "../agent-shapes.ts";
 import type { OperatorVerb } from "../campaign/verbs.ts";
 import { doctorReport } from "../doctor/report.ts";
 import type { Intent } from "../intent/intent.ts";

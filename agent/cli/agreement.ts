@@ -1,6 +1,6 @@
 // A person agrees to a plan that was shown, or nothing is stored.
 
-import type { ApplyAnswer } from "../agent.ts";
+import type { ApplyAnswer } from "../agent-shapes.ts";
 import type { Plan } from "../plan.ts";
 
 export interface Table {

@@ -28,6 +28,7 @@ import { standingOf } from "../plan.ts";
 import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
+import { farEndRefused, farEndUnread } from "./far-end-report.ts";
 import { deriveLinkHealth, raisedBy } from "./health.ts";
 import {
   type DeviceContact,
@@ -135,7 +136,7 @@ export class Judge {
     ];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
-      raised.push(...this.#peerWarnings(crew, group));
+      raised.push(...farEndRefused(crew, this.#parts.agent.memory, group));
       raised.push(...this.#overdueWarnings(group, desired.rotation));
       for (const link of group.links) {
         const health = healthOf(links, link);
@@ -143,7 +144,8 @@ export class Judge {
         this.#note(linkId(link), health);
         seen.push(seenLink(link, health, crew.lookout.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
-        raised.push(...this.#driftWarnings(crew, link), ...this.#unreadWarnings(crew, link));
+        raised.push(...this.#driftWarnings(crew, link));
+        raised.push(...farEndUnread(crew, link, this.#parts.world.clock.wall()));
         raised.push(
           ...this.#drainWarnings(crew, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),
@@ -224,33 +226,6 @@ export class Judge {
     const text = [...own, ...between].join("; ");
     if (text === "") return [];
     return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
-  }
-
-  /** Where a person answers for the far end, unseen by a named risk, its silence is no news. */
-  #unreadWarnings(crew: Crew, link: DesiredLink): Raised[] {
-    const failure = crew.lookout.peerFailure(link);
-    const unfollowed = crew.lookout.peer(link)?.state.details?.unfollowed;
-    const within = [link.group];
-    if (failure === undefined && unfollowed !== undefined) {
-      const { text, next } = unfollowed;
-      return [{ ...raise("far-end-unfollowed", linkId(link), text), next, within }];
-    }
-    const { desired } = crew.intent;
-    const wall = this.#parts.world.clock.wall();
-    const isMeant =
-      desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", wall);
-    if (failure === undefined || isMeant) return [];
-    const { text, next } = failure;
-    return [{ ...raise("far-end-unreadable", linkId(link), text), next, within }];
-  }
-
-  /** What the far end has against a change, while somebody wants one. */
-  #peerWarnings(crew: Crew, group: DesiredGroup): Raised[] {
-    if (openCampaign(this.#parts.agent.memory, group.name) === undefined) return [];
-    return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {
-      if (!code.startsWith("peer.")) return [];
-      return [{ ...raise("far-end-refused", group.name, message), next }];
-    });
   }
 
   #groupWarnings(group: DesiredGroup): Raised[] {

@@ -213,24 +213,24 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
         ...memory,
         operations: { ...memory.operations, [record.link]: record.operation },
       };
-    case "effect": {
-      const { place, what, token } = record;
-      // A key that joins is confirmed later: its token is the campaign's.
-      const finals = what === "stage" ? without(memory.finals, place) : memory.finals;
-      return {
-        ...memory,
-        finals: what === "stage" ? finals : { ...finals, [place]: token },
-        late: record.late === undefined ? memory.late : withLate(memory.late, token, record.late),
-      };
-    }
-    case "settled": {
-      const left = (named(memory.late, record.link) ?? [])
-        .filter(({ token }) => token !== record.token)
-        .map((change) => ({ ...change, hidden: true as const }));
-      const late = without(memory.late, record.link);
-      return { ...memory, late: left.length === 0 ? late : { ...late, [record.link]: left } };
-    }
+    case "effect":
+      return withEffect(memory, record);
+    case "settled":
+      return { ...memory, late: withoutLate(memory.late, record) };
   }
+}
+
+function withEffect(
+  memory: Memory,
+  { place, what, token, late }: Extract<JournalRecord, { kind: "effect" }>,
+): Memory {
+  // A key that joins is confirmed later: its token is the campaign's.
+  const finals = what === "stage" ? without(memory.finals, place) : memory.finals;
+  return {
+    ...memory,
+    finals: what === "stage" ? finals : { ...finals, [place]: token },
+    late: late === undefined ? memory.late : withLate(memory.late, token, late),
+  };
 }
 
 const lateMax = 16;
@@ -242,6 +242,17 @@ function withLate(
 ): Memory["late"] {
   const known = named(late, link) ?? [];
   return { ...late, [link]: [...known, { token, ...change }].slice(-lateMax) };
+}
+
+function withoutLate(
+  late: Memory["late"],
+  settled: Extract<JournalRecord, { kind: "settled" }>,
+): Memory["late"] {
+  const left = (named(late, settled.link) ?? [])
+    .filter(({ token }) => token !== settled.token)
+    .map((change) => ({ ...change, hidden: true as const }));
+  const others = without(late, settled.link);
+  return left.length === 0 ? others : { ...others, [settled.link]: left };
 }
 
 const measuresMax = 16;

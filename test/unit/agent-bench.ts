@@ -1,6 +1,7 @@
 // One agent on a simulated site under virtual time, and what a person does around it.
 
-import type { Agent, ApplyAnswer } from "#agent/agent.ts";
+import type { Agent } from "#agent/agent.ts";
+import type { ApplyAnswer } from "#agent/agent-shapes.ts";
 import { type ApiReply, answer } from "#agent/api/api.ts";
 import type { SocketRole } from "#agent/api/route.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";

@@ -1,7 +1,8 @@
 // A device that says "look": the next look comes earlier, and nothing else changes.
 
 import { describe, expect, it } from "vitest";
-import { Crew, type CrewParts } from "#agent/crew.ts";
+import { Crew } from "#agent/crew.ts";
+import type { CrewParts } from "#agent/crew-parts.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import { Turns } from "#agent/turns.ts";
 import type { Device, Driver, Target } from "#hal/device.ts";

@@ -227,7 +227,7 @@ describe("routing", () => {
     expect(bgpSession("p", "192.0.2.9", undefined).up).toBe(false);
   });
 
-  it("keeps the peers of other routing instances apart, or does not know whose they are", async () => {
+  it("keeps peers of other routing instances apart, or does not know whose they are", async () => {
     const peer = (state: string, instance = "", as = "64512"): string =>
       `<bgp-peer><peer-address>192.0.2.2</peer-address><local-as>${as}</local-as>
         ${instance && `<peer-cfg-rti>${instance}</peer-cfg-rti>`}

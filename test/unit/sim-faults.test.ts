@@ -493,21 +493,3 @@ describe("what becomes of a command", () => {
     expect(site.vault.value(next.cakSecretId)).toHaveLength(64);
   });
 });
-
-describe("at a router that has both links", () => {
-  it.each([
-    ...(["reboot", "boot-forgets", "standby-behind"] as const).map((name) => ({ name, of: 2 })),
-    { name: "fibre-cut", of: 1 },
-    { name: "vault-down", of: 0 },
-  ])("$name disturbs $of of them", ({ name, of }) => {
-    const size = { groups: 1, tunnels: 0, routers: "one", start: "protected" } as const;
-    const site = buildSite({ seed: "f", name: "demo", ...size });
-    const disturbed = new Set<string>();
-    site.attach({ disturbed: (link) => disturbed.add(link) });
-    const fault = fleetFaults.find((each) => each.name === name);
-    const [link] = site.links;
-    if (fault === undefined || link === undefined) throw new RangeError(name);
-    strikeFault(site, fault, link);
-    expect(disturbed.size).toBe(of);
-  });
-});

@@ -14,8 +14,10 @@ const names = new Map([
 
 describe("tunnels of IOS XE", () => {
   it("have an IKE SA in each row, or the answer is not understood", () => {
-    const head =
-      " IPv4 Crypto IKEv2  SA\n\nTunnel-id Local                 Remote                fvrf/ivrf  Status\n";
+    const head = [
+      " IPv4 Crypto IKEv2  SA\n",
+      "Tunnel-id Local                 Remote                fvrf/ivrf  Status\n",
+    ].join("\n");
     const row = "1         192.0.2.1/4500        203.0.113.1/4500      none/none  READY\n";
     expect(iosxe.readIkeSas(`${head}${row}`)).toHaveLength(1);
     expect(iosxe.readIkeSas(`${head}${row}${row.replace(" READY", "")}`)).toBeUndefined();

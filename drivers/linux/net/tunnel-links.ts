@@ -1,6 +1,7 @@
 // The interfaces of tunnels as they were made last, over every boot: what they are brought back to,
 // and what of an older one is taken away by a newer.
 
+import { parseJson } from "#hal/json.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { list, Malformed, name, recordOf } from "../../local/shape.ts";
 import { readTunnelLink, type TunnelLink } from "./tunnel-part.ts";
@@ -19,7 +20,7 @@ export async function readKeptLinks(disk: Disk, log: Log): Promise<KeptLinks> {
   const octets = await disk.read(linksName);
   if (octets === undefined) return { bootId: "", links: [] };
   try {
-    const kept = recordOf(JSON.parse(new TextDecoder().decode(octets)), linksName);
+    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), linksName);
     const links = list(kept, "links", linksMax, readTunnelLink);
     return { bootId: name(kept, "bootId"), links };
   } catch (error) {

@@ -1,0 +1,40 @@
+// What the loops of one accepted intent are built from.
+
+import type { PeerSecret } from "#hal/device.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { Instant, World } from "#hal/world.ts";
+import type { Mind } from "./campaign/conductor.ts";
+import type { Campaign } from "./campaign/model.ts";
+import type { Alarm } from "./campaign/sibling.ts";
+import type { DesiredLink, DesiredTunnel } from "./desired.ts";
+import type { Intent } from "./intent/intent.ts";
+import type { JournalRecord, Memory } from "./journal/memory.ts";
+import type { KeyWatchParts } from "./key-watch.ts";
+import type { LookoutParts } from "./lookout.ts";
+import type { MadeTunnel } from "./tunnel-wishes.ts";
+import type { Turns } from "./turns.ts";
+
+export interface CrewParts extends Omit<LookoutParts, "desired"> {
+  readonly world: World;
+  readonly intent: Intent;
+  readonly vault: KeyVault;
+  readonly memory: () => Memory;
+  readonly write: (record: JournalRecord) => Promise<void>;
+  readonly note: (campaign: Campaign) => void;
+  /** An event for whoever watches, a warning. */
+  readonly tell: (code: string, about: string, text: string) => void;
+  readonly startedAt: Instant;
+  /** By `group/link`: until when a put whose end was not seen may still land. */
+  readonly graces: Map<string, Instant>;
+  /** Runs after every look and every step: the place where health is judged. */
+  readonly judge: () => void;
+  /** What health says against leaning on a link; undefined = nothing. */
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
+  readonly mind: Mind;
+  /** Writes are refused while it holds: the journal is not whole. */
+  readonly readOnly: () => boolean;
+  readonly turns: Turns;
+  readonly made: MadeTunnel;
+  readonly identityEnd: KeyWatchParts["identityEnd"];
+  readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
+}

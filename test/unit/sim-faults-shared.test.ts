@@ -1,0 +1,23 @@
+// What a fault of a router disturbs where both links of a group end on it.
+
+import { describe, expect, it } from "vitest";
+import { fleetFaults, strikeFault } from "#sim/faults.ts";
+import { buildSite } from "#sim/site.ts";
+
+describe("at a router that has both links", () => {
+  it.each([
+    ...(["reboot", "boot-forgets", "standby-behind"] as const).map((name) => ({ name, of: 2 })),
+    { name: "fibre-cut", of: 1 },
+    { name: "vault-down", of: 0 },
+  ])("$name disturbs $of of them", ({ name, of }) => {
+    const size = { groups: 1, tunnels: 0, routers: "one", start: "protected" } as const;
+    const site = buildSite({ seed: "f", name: "demo", ...size });
+    const disturbed = new Set<string>();
+    site.attach({ disturbed: (link) => disturbed.add(link) });
+    const fault = fleetFaults.find((each) => each.name === name);
+    const [link] = site.links;
+    if (fault === undefined || link === undefined) throw new RangeError(name);
+    strikeFault(site, fault, link);
+    expect(disturbed.size).toBe(of);
+  });
+});
