@@ -42,6 +42,7 @@ export function harmOf(
       case "macsec.rekeySak":
       case "port.open":
       case "port.restore":
+      case "ipsec.block":
       case "ipsec.putTunnel":
       case "ipsec.removeTunnel":
       case "ipsec.rekey":
