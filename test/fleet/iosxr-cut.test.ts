@@ -20,7 +20,7 @@ describe("routers that speak IOS XR", () => {
       for (let turn = 0; turn < rotations; turn += 1) {
         await stage.rotate();
         // A look says many lines, each of which may be the last.
-        stage.cuts = 0.0006;
+        stage.cuts = 0.0008;
         await stage.site.clock.runFor(120_000);
         stage.cuts = 0;
         // What was taken back in such weather is asked for again, once the routers are reached.
