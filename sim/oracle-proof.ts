@@ -23,14 +23,22 @@ interface Standing {
   readonly in: bigint;
 }
 
+interface Proven {
+  readonly principal: Ckn;
+  readonly at: Instant;
+  /** Since when it had all the proof, and since when it secured the link. */
+  readonly since: Instant;
+  readonly stoodSince: Instant;
+}
+
 interface Memory {
   standing: Standing | undefined;
   /** The last standing, over moments in which the link is not secured. */
   tenure: Standing | undefined;
   /** When a principal last had all the proof, so that a flap a moment later is nobody's fault. */
-  proven: { readonly principal: Ckn; readonly at: Instant } | undefined;
+  proven: Proven | undefined;
   /** The same of the principal before that one. */
-  provenBefore: Memory["proven"];
+  provenBefore: Proven | undefined;
   /** While the agent has its port shut: when it told the router to. */
   shutAt: Instant | undefined;
   /** When it last carried nothing, whatever the reason. */
@@ -51,6 +59,8 @@ interface Memory {
 
 /** A look that was under way so shortly before the agent asked may show what was before a hand. */
 const lookMs = 5_000;
+/** An agent that looks and then asks takes no longer. */
+const askedMs = 10_000;
 
 export interface ProofBounds {
   /** Frames in each direction that prove a key. */
@@ -70,8 +80,11 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       const last = memory?.standing;
       if (memory === undefined || last === undefined) continue;
       if (moved(link, last, BigInt(bounds.proofFrames))) {
-        if (memory.proven?.principal !== last.principal) memory.provenBefore = memory.proven;
-        memory.proven = { principal: last.principal, at: moment.at };
+        const known = memory.proven?.principal === last.principal ? memory.proven : undefined;
+        if (known === undefined) memory.provenBefore = memory.proven;
+        const since = known?.since ?? moment.at;
+        const { principal, since: stoodSince } = last;
+        memory.proven = { principal, at: moment.at, since, stoodSince };
       }
     }
     const findings = moment.effects
@@ -161,8 +174,13 @@ function* judge(
           ? { ...memory, farHandAt: undefined }
           : memory;
       const flaw = flawOf(old, moment.at, before, seen, bounds);
+      const told = effect.what === "rollback" ? undefined : toldAt(moment, effect);
+      if (wasProvenWhenTold(old, told, memory, bounds)) continue;
       if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);
-    } else if (before.farKey === old && !wasDark(memory, moment.at, bounds)) {
+    } else if (
+      before.farKey === old &&
+      !wasDark(memory, toldAt(moment, effect) ?? moment.at, bounds)
+    ) {
       yield found(`replaced key ${shortCkn(old)} while the far end still used it`);
     }
   }
@@ -170,6 +188,9 @@ function* judge(
   if (effect.what !== "macsec.promoteKey" || ckn === undefined) return;
   if (memory !== undefined && wasProvenBeforeHand(moment, effect, memory, bounds)) return;
   const other = before.edgeKeys.find((key) => key !== ckn);
+  if (other !== undefined && wasProvenWhenTold(other, toldAt(moment, effect), memory, bounds)) {
+    return;
+  }
   const flaw = other === undefined ? undefined : flawOf(other, moment.at, before, memory, bounds);
   if (flaw !== undefined) yield found(`promoted key ${shortCkn(ckn)} ${flaw}`);
 }
@@ -206,6 +227,24 @@ function wasProvenBeforeHand(
   if (since === undefined || farHandAt === undefined || farHandAt < since) return false;
   if (provenBefore === undefined || provenBefore.principal !== effect.ckn) return false;
   return since - provenBefore.at <= lookFreshMs;
+}
+
+/**
+ * A router may carry a change out minutes after it was told to: the proof of another key, by
+ * frames and by time, was whole when the agent asked.
+ */
+function wasProvenWhenTold(
+  old: Ckn,
+  told: Instant | undefined,
+  memory: Memory | undefined,
+  { settleMs }: ProofBounds,
+): boolean {
+  if (told === undefined) return false;
+  return [memory?.proven, memory?.provenBefore].some((proven) => {
+    if (proven === undefined || proven.principal === old) return false;
+    const { at, since, stoodSince } = proven;
+    return since <= told && told - at <= askedMs && told - stoodSince >= settleMs;
+  });
 }
 
 /** What the proof of the key that stays lacks; undefined = nothing. */

@@ -1,4 +1,5 @@
-// A drain that a router makes late, and an agent that has forgotten it: P2.
+// What a router makes late, and what the agent is answerable for then: a drain that it has
+// forgotten (P2), the proof that it had when it asked for a removal (P3).
 
 import { expect, it } from "vitest";
 import { formatViolation, watchSite } from "#sim/oracle.ts";
@@ -73,4 +74,46 @@ it("nor is one whose disk has lost what it asked for", async () => {
   oracle.means(group, undefined);
   await tenMinutes();
   expect(found()).toEqual([]);
+});
+
+/** The old key goes late, while the far end is silent. */
+async function removedLate(proof: "proven" | "unproven"): Promise<readonly string[]> {
+  const size = { groups: 1, tunnels: 0, start: "protected" } as const;
+  const site = buildSite({ seed: "late-key", name: "demo", ...size, routingPps: 2 });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  const [primary, secondary] = [hand.link(`${group}/primary`), hand.link(`${group}/secondary`)];
+  const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
+  const lookBoth = async (): Promise<void> => {
+    for (const link of [primary, secondary]) await play(hand.look(link));
+  };
+  await site.clock.runFor(60_000);
+  const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+  await lookBoth();
+  await play(hand.drain(primary));
+  await lookBoth();
+  await play(hand.change(primary, hand.keyChange(primary, "addKey", key)));
+  await lookBoth();
+  hand.put(primary, key);
+  const leads = (): boolean => primary.edge.session().principalCkn === key.ckn;
+  await site.clock.runFor(120_000, () => proof === "unproven" && leads());
+  await lookBoth();
+  const { router, port } = primary;
+  router.lateFinalMs = { low: 200_000, high: 200_000 };
+  router.setFault("finalsLate", true);
+  const gone = { kind: "macsec.removeKey", port, ckn: old.ckn } as const;
+  await expect(play(hand.change(primary, gone))).rejects.toThrow("may or may not stand");
+  primary.farPort.setFault("silent", true);
+  await site.clock.runFor(300_000);
+  expect(primary.edge.keys().map(({ ckn }) => ckn)).toEqual([key.ckn]);
+  return oracle.violations.map(formatViolation);
+}
+
+it("a removal that comes late rests on the proof that there was when it was asked for", async () => {
+  expect(await removedLate("proven")).toEqual([]);
+});
+
+it("a removal that was asked for without proof is caught, however late it comes", async () => {
+  const [first] = await removedLate("unproven");
+  expect(first).toMatch(/promise P3\nat \S+ s after: agent macsec\.removeKey/);
 });
