@@ -49,18 +49,21 @@ export interface AcceptedBlocks extends Omit<TunnelWishesParts, "device" | "look
 }
 
 /**
- * On every device of a config that has just been stored, before it is called accepted. What cannot
- * be blocked now is logged, and each turn of the device's own loop tries it again. Closes the
- * lookout.
+ * On every device of a config that has just been stored, before it is called accepted. It waits for
+ * no look, for which a busy host may take too long. What cannot be blocked now is logged, and each
+ * turn of the device's own loop tries it again. Closes the lookout.
  */
 export async function blockAccepted(parts: AcceptedBlocks, signal: AbortSignal): Promise<void> {
   const { lookout, desired, drivers, world } = parts;
   await Promise.all(
     devicesWithBlocks(desired, drivers).map(async (device) => {
       try {
-        const state = await lookout.look(device, signal);
-        const change =
-          state === undefined ? [] : new TunnelWishes({ ...parts, device }).toBlock(state);
+        const limit = { ms: effectMsMax, where: device, effect: "none" } as const;
+        await withDeadline(world.clock, limit, signal, (bounded) =>
+          lookout.device(device, bounded),
+        );
+        const state = hasBackup(desired, device) ? await lookout.look(device, signal) : undefined;
+        const change = new TunnelWishes({ ...parts, device }).toBlock(state);
         if (change.length > 0) await putBlocks({ ...parts, device }, change, signal);
       } catch (error) {
         if (!(error instanceof LinksealError)) throw error;
@@ -69,6 +72,10 @@ export async function blockAccepted(parts: AcceptedBlocks, signal: AbortSignal):
     }),
   );
   await lookout.close();
+}
+
+function hasBackup({ tunnels }: Desired, name: string): boolean {
+  return tunnels.some(({ device, backs }) => device === name && backs !== undefined);
 }
 
 function devicesWithBlocks(

@@ -74,13 +74,16 @@ export class TunnelWishes {
 
   /**
    * What every tunnel of the intent protects and the device lets pass in the clear, whatever
-   * becomes of its set-up; empty where the device has no block policies.
+   * becomes of its set-up; empty where the device has no block policies. Without a look it is all
+   * that is new, but for backups: whether their links carry in the clear a look alone tells.
    */
-  toBlock(state: DeviceState): DeviceChange {
+  toBlock(state: DeviceState | undefined): DeviceChange {
     const { lookout, device, desired } = this.#parts;
     if (lookout.capabilities(device)?.ipsec?.blocks !== true) return [];
-    const isOpen = ({ prefix }: PrefixBlock): boolean => blockGaps(state, [prefix]).length > 0;
+    const isOpen = ({ prefix }: PrefixBlock): boolean =>
+      state === undefined || blockGaps(state, [prefix]).length > 0;
     const missing = this.#own
+      .filter(({ backs }) => state !== undefined || backs === undefined)
       .filter((tunnel) => this.#clearLink(tunnel) === undefined)
       .flatMap((tunnel) => (desired.repair === "on" ? blocksOf(tunnel) : this.#newBlocks(tunnel)))
       .filter(isOpen);

@@ -3,6 +3,7 @@
 import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
 import { Lookout } from "#agent/lookout.ts";
 import { Reconciler } from "#agent/reconcile.ts";
+import { blockAccepted } from "#agent/tunnel-blocks.ts";
 import type {
   Capabilities,
   Device,
@@ -63,6 +64,7 @@ export class Scene {
   looks = 0;
   vault: KeyVault["versions"] = async (name) => [version(name)];
   readonly reconciler: Reconciler;
+  readonly #accept: () => Promise<void>;
   /** The config that was in force before. */
   earlier = desired;
   /** Every octet of chance. */
@@ -106,6 +108,15 @@ export class Scene {
       { world, drivers: { sim: driver }, desired: wanted, peerPort: () => peer },
       undefined,
     );
+    const drivers = { sim: driver };
+    const memory = (): Memory => this.memory;
+    const made = (name: string) => {
+      const since = this.memory.tunnels[name];
+      const config = since === 0 ? this.earlier : wanted;
+      return since === undefined ? undefined : config.tunnels.find((one) => one.name === name);
+    };
+    this.#accept = () =>
+      blockAccepted({ world, drivers, desired: wanted, lookout, memory, made }, never);
     this.reconciler = new Reconciler({
       world,
       desired: wanted,
@@ -120,17 +131,19 @@ export class Scene {
       },
       paused: () => this.paused,
       readOnly: () => false,
-      made: (name) => {
-        const since = this.memory.tunnels[name];
-        const config = since === 0 ? this.earlier : wanted;
-        return since === undefined ? undefined : config.tunnels.find((one) => one.name === name);
-      },
+      made,
       inCampaign: () => this.paused,
     });
   }
 
   async later(ms: number): Promise<this> {
     await this.clock.runFor(ms);
+    return this;
+  }
+
+  /** What the agent does with a config before it calls it accepted. */
+  async accept(): Promise<this> {
+    await settled(this.clock, this.#accept());
     return this;
   }
 

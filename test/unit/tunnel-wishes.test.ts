@@ -35,6 +35,18 @@ describe("what tunnels protect", () => {
     expect(scene.log[1]).toBe("prepare hub-2");
   });
 
+  it("is blocked before the config is called accepted, also where no look succeeds", async () => {
+    const scene = hostScene();
+    scene.reachable = false;
+    expect((await scene.accept()).log).toEqual([all]);
+    const known = hostScene();
+    known.memory = { ...emptyMemory, tunnels: { "hub-1": 1, "hub-2": 1 } };
+    expect((await known.accept()).log).toEqual([]);
+    const backup = hostScene(backing);
+    backup.reachable = false;
+    expect((await backup.accept()).log).toEqual([]);
+  });
+
   it("is blocked beside a campaign, and beside the commit of another change", async () => {
     const scene = hostScene();
     [scene.paused, scene.before] = [true, []];

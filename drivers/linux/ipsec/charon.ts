@@ -186,7 +186,10 @@ async function endOthers(
   const { sas } = await lookAtCharon(client, signal);
   const own = sas.filter(({ name }) => name === tunnel);
   for (const { id, children } of own) {
-    const others = children.filter((child) => !isMeant(child) && child.phase !== "rekeyed");
+    // One that was rekeyed receives for a while what is on its way, and ends by itself.
+    const others = children.filter(
+      (child) => !isMeant(child) && (child.phase === "installed" || child.phase === "rekeying"),
+    );
     const ends = children.some(isMeant)
       ? others.map((child) => ({ "child-id": child.id }))
       : [{ "ike-id": id }];
