@@ -1,5 +1,6 @@
 // A flood of MKPDUs that are not ours is no data in the clear, and hides none (D1).
 
+import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
 import { etherTypeEapol, FrameChannel, paeGroup } from "#drivers/transport/frames.ts";
 import { enterNetwork, ipJson, leaveNetworks, native, until } from "../lab.ts";
@@ -8,7 +9,9 @@ import { ping } from "./traffic.ts";
 
 afterEach(leaveNetworks);
 
-const flood = 10_000;
+/** More at once than the socket of the MKPDUs has room for, many times. */
+const burst = 1_000;
+const bursts = 10;
 /** Of destination and source. */
 const addressBytes = 12;
 
@@ -70,16 +73,21 @@ it("10,000 MKPDUs of another CA are no clear data; one ARP frame among them is",
   const frame = foreign(mkpdu, key.ckn);
   expect(frame.readUInt16BE(addressBytes)).toBe(etherTypeEapol);
 
-  for (let sent = 0; sent < flood; sent += 1) wireAtFarEnd.send(frame);
+  // Both ends live in this process: between two bursts they keep their times.
+  for (let count = 0; count < bursts; count += 1) {
+    for (let sent = 0; sent < burst; sent += 1) wireAtFarEnd.send(frame);
+    await rest(0);
+  }
   await until(async () => (await unknownCkn()) || undefined);
   expect(await clear()).toBe(0n);
 
-  for (let sent = 0; sent < flood; sent += 1) {
+  for (let sent = 0; sent < burst; sent += 1) {
     wireAtFarEnd.send(frame);
-    if (sent === flood / 2) wireAtFarEnd.send(arp());
+    if (sent === burst / 2) wireAtFarEnd.send(arp());
   }
   // At once, while what waits in the socket of the MKPDUs is not read yet.
   expect(await clear()).toBe(1n);
-  expect(await ping(networks[0], "10.0.0.2")).toBe(5);
-  expect([await clear(), await a.secured()]).toEqual([1n, await b.secured()]);
+  await until(async () => (await a.secured()) === (await b.secured()) || undefined);
+  await until(async () => (await ping(networks[0], "10.0.0.2")) === 5 || undefined);
+  expect(await clear()).toBe(1n);
 }, 200_000);
