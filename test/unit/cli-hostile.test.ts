@@ -8,7 +8,7 @@ import { effort } from "../effort.ts";
 import { host, openOn, puppetOf } from "./cli-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "cli";
-const runs = effort(50_000, 1_000_000);
+const runs = effort(5_000, 1_000_000);
 
 const bricks = [
   "\x1b[2J",

@@ -43,7 +43,7 @@ import { cknOf, configOf, configText, read } from "./junos-kit.ts";
 import { put, workOf } from "./tunnel-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "junos";
-const runs = effort(50_000, 1_000_000);
+const runs = effort(5_000, 1_000_000);
 
 const vpnText = `<rpc-reply><data><configuration><security><ike>
     <gateway><name>hub-1</name><address>203.0.113.1</address></gateway></ike><ipsec>

@@ -10,7 +10,7 @@ import { built, keysOf, recordedFrames, sealed, type TestCa } from "./kay-record
 import type { Subject } from "./kay-subject.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "hostile";
-const runs = effort(100_000, 1_000_000);
+const runs = effort(10_000, 1_000_000);
 const megabyte = 1024 * 1024;
 const ca = caOf("hostile");
 

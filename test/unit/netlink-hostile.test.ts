@@ -12,7 +12,7 @@ import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { macsecNumber, messagesIn, recordedOctets } from "./recorded.ts";
 
-const runs = effort(50_000, 1_000_000);
+const runs = effort(5_000, 1_000_000);
 const seed = process.env["LINKSEAL_SEED"] ?? "netlink";
 const megabyte = 1024 * 1024;
 
