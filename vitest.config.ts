@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/*/**/*.test.ts"],
+    // The default leaves one processor of two idle.
+    maxWorkers: "100%",
     // What hangs ends; what is slow beside others does not fail.
     testTimeout: 180_000,
     hookTimeout: 180_000,
