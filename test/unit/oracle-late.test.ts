@@ -109,7 +109,7 @@ async function removedLate(proof: "proven" | "unproven"): Promise<readonly strin
   return oracle.violations.map(formatViolation);
 }
 
-it("a removal that comes late rests on the proof that there was when it was asked for", async () => {
+it("a removal that comes late rests on the proof of the time when it was asked for", async () => {
   expect(await removedLate("proven")).toEqual([]);
 });
 
