@@ -125,7 +125,7 @@ describe("a tunnel that a newer intent wants otherwise", () => {
     expect((await scene.turn()).log).toHaveLength(3);
   });
 
-  it("and was changed by half is rolled back, since no look tells that from the whole", async () => {
+  it("and was changed by half is rolled back: no look tells that from the whole", async () => {
     const scene = hostScene(longer);
     [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16", "10.102.0.0/16"]];
     scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 }, pending: { "edge-a": "t-9" } };
