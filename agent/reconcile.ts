@@ -152,11 +152,10 @@ export class Reconciler {
       (await lookout.device(device, bounded)).recall(token as TransactionToken, bounded),
     );
     if (recalled.kind === "pending") {
-      const gaps = verify(this.#wanted(state), state);
+      const isWhole =
+        !this.#wishes.hasChange(state) && verify(this.#wanted(state), state).length === 0;
       await this.#bounded("unknown", signal, (bounded) =>
-        gaps.length === 0
-          ? recalled.transaction.confirm(bounded)
-          : recalled.transaction.rollback(bounded),
+        isWhole ? recalled.transaction.confirm(bounded) : recalled.transaction.rollback(bounded),
       );
     }
     await write({ kind: "pending", device, token: null });
@@ -188,7 +187,7 @@ export class Reconciler {
   #wanted(state: DeviceState): DeviceChange {
     // What is compared with a device names no secret.
     const auth = { kind: "psk", secretId: "" } as const;
-    return [...this.#wishes.toPut(state).map((tunnel) => putOf(tunnel, auth)), ...this.#repairs()];
+    return [...this.#wishes.wanted(state).map((tunnel) => putOf(tunnel, auth)), ...this.#repairs()];
   }
 
   /** What the driver mends without interrupting the port: drift, or what a newer intent wants. */

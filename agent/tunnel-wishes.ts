@@ -51,17 +51,27 @@ export class TunnelWishes {
     this.retries = new Retries(parts.world);
   }
 
-  /** In the order of the config. */
-  toPut(state: DeviceState): readonly DesiredTunnel[] {
-    const wanted = (tunnel: DesiredTunnel): boolean =>
-      this.#isAbsent(state, tunnel) || this.#isOther(state, tunnel);
-    for (const tunnel of this.#own) if (!wanted(tunnel)) this.retries.succeeded(tunnel.name);
+  /** What the intent wants of tunnels now, in the order of the config, whenever it is tried. */
+  wanted(state: DeviceState): readonly DesiredTunnel[] {
     return this.#own.filter(
       (tunnel) =>
-        wanted(tunnel) &&
-        !this.retries.isWaiting(tunnel.name) &&
+        (this.#isAbsent(state, tunnel) || this.#isOther(state, tunnel)) &&
         this.#refusal(tunnel) === undefined,
     );
+  }
+
+  /** A tunnel that is there is wanted otherwise, which no look tells half made from made. */
+  hasChange(state: DeviceState): boolean {
+    return this.#own.some((tunnel) => this.#isOther(state, tunnel));
+  }
+
+  /** Of these the ones that have their turn. */
+  toPut(state: DeviceState): readonly DesiredTunnel[] {
+    const wanted = this.wanted(state);
+    for (const tunnel of this.#own) {
+      if (!wanted.includes(tunnel)) this.retries.succeeded(tunnel.name);
+    }
+    return wanted.filter(({ name }) => !this.retries.isWaiting(name));
   }
 
   /** Throws why a tunnel that is absent is not set up. */

@@ -75,6 +75,8 @@ export class Scene {
 
   /** A tunnel that is refused when it is applied. */
   refused: string | undefined;
+  /** Half of what is refused is there, and waits for its confirm. */
+  breaks = false;
   /** The daemon has none of the tunnels any more. */
   forgotten = false;
   /** Its port. */
@@ -203,7 +205,9 @@ export class Scene {
       apply: async (within) => {
         const put = names(this.#change.get(token) ?? []);
         if (this.refused !== undefined && put.includes(this.refused)) {
-          const details = { effect: "none", where: "edge-a", next: "look" } as const;
+          if (this.breaks) this.before = this.running;
+          const effect = this.breaks ? "unknown" : "none";
+          const details = { effect, where: "edge-a", next: "look" } as const;
           throw new LinksealError("device.rejected", `${this.refused} is refused`, details);
         }
         if (within !== "final") this.before = this.running;

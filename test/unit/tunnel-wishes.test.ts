@@ -97,6 +97,19 @@ describe("a tunnel that is refused", () => {
   });
 });
 
+describe("a tunnel whose set-up broke off", () => {
+  it("is rolled back and never confirmed, although its next try is not due", async () => {
+    const scene = hostScene();
+    [scene.refused, scene.breaks] = ["hub-1", true];
+    scene.vault = async (name) => (name === "hub-1-psk" ? [version(name)] : []);
+    await scene.turn();
+    expect(scene.memory.pending).toHaveProperty("edge-a");
+    await scene.turn();
+    expect(scene.log.slice(1)).toEqual(["prepare hub-1", "roll back"]);
+    expect(scene.memory.pending).toEqual({});
+  });
+});
+
 describe("a tunnel that a newer intent wants otherwise", () => {
   const longer = desiredOf((text) =>
     text.replace("[10.100.0.0/16]", "[10.100.0.0/16, 10.102.0.0/16]"),
@@ -110,6 +123,17 @@ describe("a tunnel that a newer intent wants otherwise", () => {
     expect(scene.log).toEqual(["block 10.102.0.0/16", "prepare hub-1", "confirm"]);
     expect(scene.memory.tunnels).toEqual({ "hub-1": 1 });
     expect((await scene.turn()).log).toHaveLength(3);
+  });
+
+  it("and was changed by half is rolled back: no look tells that from the whole", async () => {
+    const scene = hostScene(longer);
+    [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16", "10.102.0.0/16"]];
+    scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 }, pending: { "edge-a": "t-9" } };
+    scene.before = ["hub-1"];
+    await scene.turn();
+    expect(scene.log).toEqual(["roll back"]);
+    await scene.turn();
+    expect(scene.log).toEqual(["roll back", "prepare hub-1", "confirm"]);
   });
 
   it("is left alone where it cannot become that", async () => {

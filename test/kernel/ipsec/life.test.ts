@@ -141,6 +141,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     for (const prefix of ["10.100.0.0/16", "10.101.0.0/16"]) {
       expect((await all.programs.run("guard", "--release", prefix)).status).toBe(0);
     }
-    expect(await pings(site.edge)).toBe(3);
+    await pings(site.edge);
+    expect(leaks.seen).not.toEqual([]);
   });
 });
