@@ -77,7 +77,7 @@ async function memoryOf(cloud: string, vault: "real" | "simulated"): Promise<num
     const socket = (role: string): string => join(folder, `run/${role}.sock`);
     const path = "/v1/apply";
     const admin = { role: "admin", method: "POST", path, socket: socket("admin") } as const;
-    await ask({ ...admin, body: { risks: [], ...body } });
+    await ask({ ...admin, body });
     const view = {
       role: "view",
       method: "GET",

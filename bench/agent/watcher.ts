@@ -82,7 +82,7 @@ export class Watcher implements AsyncDisposable {
 
   async #admin(path: string, body: object): Promise<void> {
     const socket = join(this.#folder, "run/admin.sock");
-    await ask({ role: "admin", method: "POST", path, body: { risks: [], ...body }, socket });
+    await ask({ role: "admin", method: "POST", path, body, socket });
   }
 
   async #status(): Promise<Status> {

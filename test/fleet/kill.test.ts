@@ -71,7 +71,8 @@ class Stage {
 
   async run(fate: Fate | undefined): Promise<Ended> {
     const first = await this.live(fate);
-    const limit = 1_200_000;
+    // A drain whose end nobody saw may come for twenty minutes, and the second link waits for it.
+    const limit = 2_400_000;
     await this.site.clock.runFor(
       limit,
       () => first.dead || (fate === undefined && this.#finished()),
