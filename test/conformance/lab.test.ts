@@ -65,6 +65,7 @@ describe("a driver on a router of a lab", () => {
       expect(Object.fromEntries(kinds.map(([one, { kind }]) => [one.slice(8), kind]))).toEqual({
         "comes up and is told as it is": "untried",
         "put again changes nothing": "ok",
+        "put with other settings is as they are": "ok",
         "removed is gone": "ok",
         "reverts in time without a confirm": "ok",
         "child rekey interrupts nothing": "refused",

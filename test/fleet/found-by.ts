@@ -5,7 +5,7 @@ export const foundBy: Readonly<Record<string, string>> = {
   "no-proof": "again-0",
   "no-counters": "again-0",
   "one-way-proof": "again-0",
-  "no-settle": "again-33",
+  "no-settle": "again-35",
   "old-proof": "again-0",
   "unproven-way-back": "again-9",
   "unproven-promotion": "again-0",
