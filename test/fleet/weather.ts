@@ -4,12 +4,12 @@
 import type { Agent } from "#agent/agent.ts";
 import type { OperatorVerb } from "#agent/campaign/verbs.ts";
 import { FleetRun, type Rest } from "#agent/fleet/fleet.ts";
+import { putRight } from "#agent/fleet/mending.ts";
 import { MortalWorld } from "#agent/fleet/mortal.ts";
 import { openCampaign } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
-import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
 
 export interface WeatherOptions {
@@ -107,7 +107,7 @@ export class Weather {
     const { agent } = this.run;
     if (agent === undefined) return;
     const { site } = this.run.fleet;
-    for (const link of site.links) this.#mendFarEnd(agent, link);
+    for (const link of site.links) putRight(site, agent.memory, link);
     for (const group of site.groups) {
       // What is refused is not wanted: the rest tells what is missing.
       void this.#goOn(agent, group).catch(() => undefined);
@@ -146,29 +146,6 @@ export class Weather {
       this.#meddleLater();
       clock.wake();
     });
-  }
-
-  #mendFarEnd({ memory }: Agent, link: SiteLink): void {
-    const { id, group, name, msee, azureLink, far, edge } = link;
-    // An abandoned campaign still tells which key was put on the router.
-    const entry = memory.campaigns[group]?.links.find((each) => each.name === name);
-    const meant = memory.bindings[id]?.key ?? entry?.new.key;
-    const { provisioning, pointsAt } = msee.observe(azureLink);
-    if (pointsAt === undefined) {
-      // Somebody turned it off: a link that is the agent's gets its key back.
-      const bound = memory.bindings[id];
-      if (bound !== undefined) msee.person(azureLink, { key: bound.key });
-      return;
-    }
-    const abandoned =
-      memory.bindings[id] === undefined && openCampaign(memory, group) === undefined;
-    if (abandoned && edge.keys().length === 0) {
-      msee.person(azureLink, { key: "off" });
-    } else if (meant !== undefined && pointsAt.cakSecretId !== meant.cakSecretId) {
-      msee.person(azureLink, { key: meant });
-    } else if (provisioning === "failed" || far.session().controlledPort !== "secured") {
-      msee.person(azureLink, {});
-    }
   }
 
   #live(): void {
