@@ -46,7 +46,8 @@ export class Line<S extends Session> implements AsyncDisposable {
       const looking = this.#looking;
       try {
         return await f(await looking, bounded);
-      } catch (error) {
+      } catch (thrown) {
+        const error = asAnswer(thrown, this.device);
         // Whoever only stops asking leaves the session to the others.
         const code = error instanceof LinksealError ? error.code : "";
         if (code.startsWith("transport.") || code === "device.unparsed") {
@@ -153,4 +154,17 @@ export class Line<S extends Session> implements AsyncDisposable {
     const session = await looking.catch(() => undefined);
     await session?.[Symbol.asyncDispose]();
   }
+}
+
+/**
+ * A reader that breaks on the text of a device has had no effect: that answer is not understood.
+ * A failed `assert` stays what it is, and ends the process.
+ */
+function asAnswer(thrown: unknown, where: DeviceId): unknown {
+  const broken = [TypeError, RangeError, SyntaxError].find((each) => thrown instanceof each);
+  if (broken === undefined) return thrown;
+  // Its message may hold what the device sent.
+  const text = `an answer broke the reader of it (${broken.name})`;
+  const next = "linkseal doctor --bundle";
+  return new LinksealError("device.unparsed", text, { effect: "none", where, next, cause: thrown });
 }
