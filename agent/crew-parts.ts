@@ -21,7 +21,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
   readonly note: (campaign: Campaign) => void;
-  /** An event for whoever watches, a warning. */
+  /** Adds an event with severity warning. */
   readonly tell: (code: string, about: string, text: string) => void;
   readonly startedAt: Instant;
   /** By `group/link`: until when a put whose end was not seen may still land. */

@@ -75,7 +75,7 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
   const states = new Map<string, string>();
   const pages: Peer[] = [];
   for (const part of parts) {
-    // A star marks a neighbour that nobody configured by its address.
+    // A star marks a neighbour without an address of its own in the configuration.
     const [, address, vrf] =
       /^\*?([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf (\S{1,64}),)?/.exec(part) ?? [];
     const state = /^ {0,8}BGP state = (\w{1,20})/m.exec(part)?.[1];

@@ -52,7 +52,7 @@ export interface Moment {
   readonly asked: ReadonlyMap<string, Instant>;
   /** Links whose campaign waits for something or somebody, and since when it says so. */
   readonly parked: ReadonlyMap<string, Instant>;
-  /** Links of a campaign under way, or that an operator drains; undefined = nobody tells. */
+  /** Links of a campaign under way, or that an operator drains; undefined = not reported. */
   readonly meant: ReadonlySet<string> | undefined;
   /** Keys that the agent asked the router of a link to take, granted or not, and when last. */
   readonly tried: ReadonlyMap<string, ReadonlyMap<Ckn, Instant>>;

@@ -46,7 +46,7 @@ interface Spec<T, R = unknown> {
   readonly run: (call: Call, asked: T) => R | Promise<R>;
 }
 
-/** Looks, for whoever may open the socket of that role. */
+/** It only reads, for each client that may open the socket of that role. */
 export function looks<T>(role: SocketRole, spec: Spec<T>): Route {
   const outcome = (): Outcome => ({ effect: "none", text: "seen" });
   return routeOf(role, "looks", { ...spec, about: () => "site", outcome });

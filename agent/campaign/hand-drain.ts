@@ -18,7 +18,7 @@ import { doubtOf, lostOf, siblingOf } from "./sibling.ts";
 export interface HandDrainParts extends EffectParts {
   readonly memory: ScoutParts["memory"];
   readonly alarm: ScoutParts["alarm"];
-  /** An event for whoever watches, a warning. */
+  /** Adds an event with severity warning. */
   readonly tell: (code: string, about: string, text: string) => void;
 }
 
@@ -111,7 +111,7 @@ export class HandDrains {
     await this.#giveBackAlone(link, byHand ? "operator" : away, lost, signal);
   }
 
-  /** Whoever typed it on the router meanwhile is told, and can drain it by `linkseal drain`. */
+  /** An operator who drained the router by hand meanwhile can do so again by `linkseal drain`. */
   async #giveBackLate(link: DesiredLink, away: Away, late: LateChange, signal: AbortSignal) {
     await this.#effects.giveBack(link, away, signal);
     await this.#settle(link, late);

@@ -1,5 +1,5 @@
-// Final changes of ours that a router may still carry out although nobody waits for them any more:
-// written down before they are sent, struck off once their end was seen.
+// Final changes of ours that a router may still carry out after the agent gave up waiting for them:
+// the journal has each before it is sent, and strikes it off once its end was observed.
 
 import type { DeviceChange } from "#hal/device.ts";
 import { type Ckn, strongValue } from "#hal/model.ts";
@@ -10,8 +10,8 @@ import type { CampaignLink, Facts } from "./model.ts";
 
 /**
  * TCP gives up on what it has sent after 924.6 s (Linux, ip-sysctl, tcp_retries2), and no change
- * of ours is waited for longer than 90 s: what a router has not done by then it never got, or its
- * operator sees it as any other change.
+ * of ours is waited for longer than 90 s: what a router has not done by then it never got, or the
+ * change appears like every other change on the router.
  */
 export const lateMsMax = 20 * 60_000;
 

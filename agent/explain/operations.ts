@@ -144,9 +144,9 @@ export const operationEntries: Readonly<Record<OperationCode, Body>> = {
   "drained-by-hand": body(
     "An operator moved the traffic of this link to its sibling, by `linkseal drain` or on the " +
       "router, and has not given it back. No rotation begins meanwhile. Should the sibling be " +
-      "lost while this link can carry, the agent gives the traffic back by itself, whoever moved " +
-      "it away, and reports `hand-drain-over` or `drain-given-back`. A port that is shut stays " +
-      "shut: shut the port for work that must not carry traffic in any case. " +
+      "lost while this link can carry, the agent gives the traffic back by itself, even if a " +
+      "person moved it away, and reports `hand-drain-over` or `drain-given-back`. A port that is " +
+      "shut stays shut: shut the port for work that must not carry traffic in any case. " +
       "A tunnel that was drained to authenticate anew gets it back once its router answers.",
     "Run `linkseal undrain GROUP/LINK` when the work on the link is done.",
   ),

@@ -178,7 +178,7 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-// Not every server has a lock on its folder; a socket that answers is somebody's.
+// Not every server has a lock on its folder; a socket that answers belongs to a server.
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;

@@ -35,7 +35,7 @@ export interface HandDrain {
   readonly until?: "authenticated";
 }
 
-/** A final change that was sent, and whose end nobody has seen. */
+/** A final change that was sent, and whose end the agent has not observed. */
 export interface LateChange {
   readonly token: string;
   /** What it does to the link: moves its traffic, shuts its port, or takes a key or setting. */

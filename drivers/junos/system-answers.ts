@@ -147,7 +147,7 @@ function isSame(one: Peer | "ambiguous", other: Peer): boolean {
 
 /**
  * The peer of a neighbour of ours; undefined = the router has none. One that is configured as
- * inactive has none either: what has its address without an instance is somebody else's.
+ * inactive has none either: what has its address without an instance belongs to another.
  */
 export function peerOf(
   peers: Peers,

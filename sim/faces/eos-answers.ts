@@ -254,7 +254,7 @@ export function bgpSummary(router: Router, isShut: (peer: string) => boolean): J
     return [peer, { peerState: up ? "Established" : state, peerAsn: "12076", ...idle }];
   });
   const vrf = { vrf: "default", routerId: "192.0.2.1", asn: localAs };
-  // The same addresses once more, behind somebody else's ports.
+  // The same addresses once more, behind the ports of other neighbours.
   const others = peers.map(([peer]) => [peer, { peerState: "Established", peerAsn: "64999" }]);
   return {
     vrfs: {

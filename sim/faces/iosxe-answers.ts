@@ -310,7 +310,7 @@ export function neighbours(router: Router, isShut: (peer: string) => boolean): s
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
     return pageOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
   });
-  // The same addresses once more, behind somebody else's ports.
+  // The same addresses once more, behind the ports of other neighbours.
   const others = peers.flatMap(([, peer]) =>
     pageOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
   );

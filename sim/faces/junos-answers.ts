@@ -283,7 +283,7 @@ export function neighbours(
       ? [peerOf(peer, router.bgpUp(port), "12076", isNamed ? "master" : undefined)]
       : [],
   );
-  // The same addresses once more, in the routing instance of somebody else.
+  // The same addresses once more, in another routing instance.
   const others = ports.map(([, peer]) => peerOf(peer, true, "64999", "cust-2"));
   return tag(
     'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"',

@@ -86,7 +86,7 @@ static struct sock_filter clear_code[] = {
 
 /*
  * The kernel counts each frame that passes the filter, also where the buffer is full, and this one
- * is full from the first frames on: nobody takes them.
+ * is full from the first frames on: no call takes them out.
  */
 static int open_clear_count(int port)
 {
