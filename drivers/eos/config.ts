@@ -232,17 +232,22 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
       .filter(([address]) => isIP(address) !== 0)
       .map(([address, own]) => {
         const group = groups.get(own.group ?? "") ?? about.get(own.group ?? "");
+        const isOf = (name: string | undefined): boolean => name === address || name === own.group;
         return {
           address,
           vrf,
           isShut: own.isShut || group?.isShut === true,
           maps: { in: own.in, out: own.out },
           inherited: { in: group?.in, out: group?.out },
-          isElsewhere: isInFamily(children, [address, own.group]),
+          isElsewhere: isInFamily(children, ([, name, what]) => what === "route-map" && isOf(name)),
           families: families.filter(
             (family) =>
               family === `ipv${isIP(address)}` ||
-              isActiveIn(family, [...children, ...bgp.children], [address, own.group]),
+              isInFamily(
+                [...children, ...bgp.children],
+                ([verb, name, what], its) =>
+                  its === family && verb === "neighbor" && what === "activate" && isOf(name),
+              ),
           ),
         };
       });
@@ -257,19 +262,14 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
 
 const families: readonly Family[] = ["ipv4", "ipv6"];
 
-function isActiveIn(
-  family: Family,
+/** Whether a line of any address family does so; `family` as the router names it. */
+function isInFamily(
   children: readonly Statement[],
-  names: readonly (string | undefined)[],
+  does: (words: readonly string[], family: string | undefined) => boolean,
 ): boolean {
   return children.some(
-    ({ words, children: inside }) =>
-      words[0] === "address-family" &&
-      words[1] === family &&
-      inside.some(
-        ({ words: [verb, name, what] }) =>
-          verb === "neighbor" && what === "activate" && names.includes(name),
-      ),
+    ({ words: [heading, family], children: inside }) =>
+      heading === "address-family" && inside.some(({ words }) => does(words, family)),
   );
 }
 
@@ -300,17 +300,6 @@ function aboutOf(children: readonly Statement[]): ReadonlyMap<string, About> {
     if (what === "route-map" && (direction === "in" || direction === "out")) one[direction] = value;
   }
   return about;
-}
-
-function isInFamily(
-  children: readonly Statement[],
-  names: readonly (string | undefined)[],
-): boolean {
-  return children.some(
-    ({ words, children: inside }) =>
-      words[0] === "address-family" &&
-      inside.some((one) => one.words[2] === "route-map" && names.includes(one.words[1])),
-  );
 }
 
 function routeMapsOf(all: readonly Statement[]): EosConfig["routeMaps"] {

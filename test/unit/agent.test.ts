@@ -6,6 +6,7 @@ import type { Device, Driver } from "#hal/device.ts";
 import type { World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { AgentBench, group } from "./agent-bench.ts";
+import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";
 import { at, desired } from "./view-kit.ts";
 
@@ -270,24 +271,6 @@ describe("restarts", () => {
   });
 });
 
-/** A world of a clock alone. */
-function worldOf(clock: SimClock): World {
-  const nobody = (): Promise<never> => Promise.reject(new Error("there is nothing but a clock"));
-  const dial = {
-    http: nobody,
-    routeTo: nobody,
-    resolve: nobody,
-    exec: nobody,
-    framed: nobody,
-    stream: nobody,
-    channel: nobody,
-    snmp: nobody,
-  };
-  const disk = { read: nobody, list: nobody, append: nobody, replace: nobody };
-  const entropy = { bytes: (length: number) => new Uint8Array(length) };
-  return { clock, dial, disk, entropy, log: { write: () => undefined } };
-}
-
 describe("two looks at one device", () => {
   it("that cross leave the newer one", async () => {
     const clock = new SimClock(wallStart);
@@ -306,7 +289,7 @@ describe("two looks at one device", () => {
       async [Symbol.asyncDispose]() {},
     };
     const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };
-    const world = worldOf(clock);
+    const world = clockWorld({ clock });
     const peer = { observe: () => Promise.reject(new Error("no peer")), put: async () => {} };
     const lookout = new Lookout(
       { world, drivers: { sim: driver }, desired, peerPort: () => peer },

@@ -31,6 +31,7 @@ import { Secret } from "#hal/secret.ts";
 import { instantAfter, type World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { campaignOf, keyOne } from "./campaign-kit.ts";
+import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, settled } from "./site-bench.ts";
 import {
   at,
@@ -255,26 +256,14 @@ export class ConductorBench {
   }
 
   #world(): World {
-    const nobody = (): Promise<never> => Promise.reject(failing("transport.unreachable"));
-    return {
+    return clockWorld({
       clock: this.clock,
-      dial: {
-        http: nobody,
-        routeTo: nobody,
-        resolve: nobody,
-        exec: nobody,
-        framed: nobody,
-        stream: nobody,
-        channel: nobody,
-        snmp: nobody,
-      },
-      disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
-      entropy: { bytes: (length) => new Uint8Array(length) },
       log: {
         write: (level, code, text, fields) =>
           void this.logged.push(`${level} ${code} ${text} ${JSON.stringify(fields)}`),
       },
-    };
+      refusal: () => failing("transport.unreachable"),
+    });
   }
 
   #device(id: string): Device {

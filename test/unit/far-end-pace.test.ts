@@ -11,10 +11,10 @@ import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
 import type { Device, Driver, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import type { World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildSite } from "#sim/site.ts";
+import { clockWorld } from "./clock-world.ts";
 import { running } from "./judge-bench.ts";
 import { capabilities, never, refused, settled, wallStart } from "./site-bench.ts";
 import { desired, link, peerOff } from "./view-kit.ts";
@@ -47,22 +47,7 @@ class Scene {
       this.resolved += 1;
       return this.names.get(host) ?? (await nobody());
     };
-    const world: World = {
-      clock: this.clock,
-      dial: {
-        http: nobody,
-        routeTo: nobody,
-        resolve,
-        exec: nobody,
-        framed: nobody,
-        stream: nobody,
-        channel: nobody,
-        snmp: nobody,
-      },
-      disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
-      entropy: { bytes: (length) => new Uint8Array(length) },
-      log: { write: () => undefined },
-    };
+    const world = clockWorld({ clock: this.clock, dial: { resolve }, refusal: gone });
     const device: Device = {
       id: link.device,
       capabilities,

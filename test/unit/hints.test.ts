@@ -10,6 +10,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 import { Prng } from "#sim/prng.ts";
+import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, sampleState, wallStart } from "./site-bench.ts";
 import { desired, desiredOf } from "./view-kit.ts";
 
@@ -56,23 +57,7 @@ class HintBench {
   }
 
   #world(): World {
-    const nobody = (): Promise<never> => Promise.reject(new Error("there is but a clock"));
-    return {
-      clock: this.clock,
-      dial: {
-        http: nobody,
-        routeTo: nobody,
-        resolve: nobody,
-        exec: nobody,
-        framed: nobody,
-        stream: nobody,
-        channel: nobody,
-        snmp: nobody,
-      },
-      disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
-      entropy: new Prng("hints"),
-      log: { write: () => undefined },
-    };
+    return clockWorld({ clock: this.clock, entropy: new Prng("hints") });
   }
 
   #driver(): Driver {

@@ -16,8 +16,8 @@ import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
-import type { World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
+import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";
 import { clearPort, desired, desiredOf, link, stateOf, wall } from "./view-kit.ts";
 
@@ -88,22 +88,8 @@ export class Scene {
   constructor(wanted = desired, offers: Capabilities = capabilities) {
     this.#capabilities = offers;
     const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
-    const world: World = {
-      clock: this.clock,
-      dial: {
-        http: nobody,
-        routeTo: nobody,
-        resolve: nobody,
-        exec: nobody,
-        framed: nobody,
-        stream: nobody,
-        channel: nobody,
-        snmp: nobody,
-      },
-      disk: { read: nobody, list: nobody, append: nobody, replace: nobody },
-      entropy: { bytes: (length) => new Uint8Array(length).fill(this.chance) },
-      log: { write: () => undefined },
-    };
+    const entropy = { bytes: (length: number) => new Uint8Array(length).fill(this.chance) };
+    const world = clockWorld({ clock: this.clock, entropy });
     const driver: Driver = { name: "sim", offers, open: async () => this.#device() };
     const peer = { observe: async () => Promise.reject(gone()), put: async () => undefined };
     const lookout = new Lookout(
