@@ -82,11 +82,16 @@ export function tunnelComplaints(
     const why = before === undefined ? undefined : unmakeable(before, wanted);
     if (why === undefined) return [];
     const lines = text.split("\n");
-    const at = lines.findIndex((line) => /^\s*-?\s*name:/.test(line) && line.includes(wanted.name));
+    const at = lines.findIndex((line) => nameIn(line) === wanted.name);
     const path = `tunnels ${wanted.name}`;
     const write = "leave it as it is, or give the other tunnel another name";
     return [{ file, line: at + 1, column: 1, path, what: "cannot become this", why, write }];
   });
+}
+
+/** In block style or the first of a flow map; undefined = the line names nothing. */
+function nameIn(line: string): string | undefined {
+  return /^\s*(?:-\s*)?(?:\{\s*)?name:\s*["']?([^\s"',}#]+)/.exec(line)?.[1];
 }
 
 /** What must not leave in the clear once the tunnel is in the accepted intent. */

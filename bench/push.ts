@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import { hostKeyPair } from "#sim/serve-ssh.ts";
 import { whyLacking } from "../test/machine/place.ts";
@@ -58,11 +59,12 @@ async function serve(): Promise<Routers> {
   const argv = [join(here, "devices.ts"), String(routersMax)];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
   process.on("exit", () => child.kill());
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  // One line, however the pipe cuts it.
+  const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
   // It ends with us, and does not keep us.
   child.stdout.destroy();
   child.unref();
-  const told = JSON.parse(String(line)) as Routers;
+  const told = JSON.parse(line) as Routers;
   const octets = Buffer.from(told.hostKey.split(" ")[1] ?? "", "base64");
   const digest = createHash("sha256").update(octets).digest("base64").replace(/=+$/, "");
   return { ports: told.ports, hostKey: `SHA256:${digest}` };

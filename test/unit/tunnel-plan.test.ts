@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/desired.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import { type Plan, plan } from "#agent/plan.ts";
+import { tunnelComplaints } from "#agent/tunnel-change.ts";
 import type { Capabilities } from "#hal/device.ts";
 import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
 import { capabilities, sampleState } from "./site-bench.ts";
@@ -64,5 +65,15 @@ describe("the plan of a tunnel that exists", () => {
       next: "linkseal tunnels hub-1",
       code: "config.conflict",
     });
+  });
+
+  it.each([
+    ["tunnels:\n  - name: hub-10\n  - name: hub-1\n", 3],
+    ["tunnels:\n  - { name: hub-10, device: edge-a }\n  - { name: hub-1 }\n", 3],
+    ['tunnels:\n  - device: edge-a\n    name: "hub-1"\n', 3],
+  ])("is complained of at its own line, and not at that of hub-10", (text, line) => {
+    const other = made && { ...made, device: "edge-z" };
+    const complaints = tunnelComplaints(desiredOf(), () => other, { text, file: "x.yaml" });
+    expect(complaints).toMatchObject([{ line, path: "tunnels hub-1" }]);
   });
 });
