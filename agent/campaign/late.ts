@@ -9,9 +9,9 @@ import { drainOf, type LinkView, portOf } from "../link-view.ts";
 import type { CampaignLink, Facts } from "./model.ts";
 
 /**
- * TCP gives up on what it has sent after 924.6 s (Linux, ip-sysctl, tcp_retries2), and no change
- * of ours is waited for longer than 90 s: what a router has not done by then it never got, or the
- * change appears like every other change on the router.
+ * TCP gives up on what it has sent after 924.6 s and one more pause of at most 120 s (Linux,
+ * ip-sysctl, tcp_retries2; TCP_RTO_MAX), and the agent waits for no change longer than 90 s. A
+ * change that comes later still appears like every other change on the router.
  */
 export const lateMsMax = 20 * 60_000;
 
