@@ -26,7 +26,7 @@ async function runInside(name: string): Promise<void> {
     cwd: join(import.meta.dirname, ".."),
     env: { [insideMark]: "1" },
     patienceMs: machinePatienceMs,
-    counted: true,
+    kernel: "counted",
     out: 1,
     err: 2,
   });

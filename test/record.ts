@@ -13,7 +13,7 @@ mkdirSync(results, { recursive: true });
 const end = await runInMachine({
   argv: [process.execPath, join(root, "test", "kernel", "netlink", "record.ts")],
   cwd: root,
-  patienceMs: 300_000,
+  ...{ kernel: "emulated", patienceMs: 300_000 },
   out: 1,
   err: 2,
   results,

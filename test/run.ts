@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { type Cost, costsTo, formatCosts, readCosts } from "./costs.ts";
-import { runInMachine } from "./machine/machine.ts";
+import { type MachineKernel, runInMachine } from "./machine/machine.ts";
 import { buildPackages } from "./machine/packages.ts";
 import { machineFolder, whyNoMachine } from "./machine/place.ts";
 import { whyNoPeers } from "./peers/place.ts";
@@ -51,7 +51,10 @@ const words = process.argv.slice(2);
 /** Report of a run elsewhere, of the same commit: what passed there is not run again. */
 const earlier = words.find((word) => word.startsWith(restOption))?.slice(restOption.length);
 const slowest = words.includes("--slowest");
-const asked = words.filter((word) => !word.startsWith(restOption) && word !== "--slowest");
+/** Debian's own kernel for the kernel tier, as in its long form. */
+const emulated = words.includes("--emulated") || process.env["LINKSEAL_LONG"] === "1";
+const ownOptions = ["--slowest", "--emulated"];
+const asked = words.filter((word) => !word.startsWith(restOption) && !ownOptions.includes(word));
 const fragments = asked.filter((argument) => !argument.startsWith("-"));
 const options = asked.filter((argument) => argument.startsWith("-"));
 const absolute = (path: string): string => join(root, path);
@@ -71,6 +74,9 @@ const longAlone = [
   "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
 ];
+/** What asks for a service manager, or boots with a disk, asks for Debian's own kernel. */
+const kernelOf = (paths: readonly string[]): MachineKernel =>
+  emulated || paths.some((path) => /kernel\/(lab|package)\//.test(path)) ? "emulated" : "user-mode";
 const isForToday = (path: string): boolean =>
   !longAlone.includes(path) ||
   process.env["LINKSEAL_LONG"] === "1" ||
@@ -141,7 +147,7 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
       LINKSEAL_LONG: process.env["LINKSEAL_LONG"] ?? "",
       LINKSEAL_MACHINE: machineFolder,
     },
-    patienceMs: patienceMs(paths),
+    ...{ kernel: kernelOf(paths), patienceMs: patienceMs(paths) },
     out,
     err: out,
     results,

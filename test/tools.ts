@@ -7,6 +7,7 @@ import { isCommand, machineFolder } from "./machine/place.ts";
 import { prepareMachine } from "./machine/prepare.ts";
 import { prepareRoot } from "./machine/root.ts";
 import { prepareSupplicant } from "./machine/supplicant.ts";
+import { prepareUserModeKernel } from "./machine/user-mode-kernel.ts";
 
 interface Tool {
   /** Where it is once its package is installed: a command, or a file by its path. */
@@ -19,7 +20,11 @@ interface Tool {
 const tools: readonly Tool[] = [
   { sign: "gcc", package: "gcc", why: "compiles the native addon" },
   { sign: "/usr/include/linux/netlink.h", package: "libc6-dev", why: "headers for it" },
-  { sign: "qemu-system-x86_64", package: "qemu-system-x86", why: "the machine of the kernel tier" },
+  { sign: "make", package: "make", why: "builds the kernel of the kernel tier" },
+  { sign: "flex", package: "flex", why: "reads its configuration" },
+  { sign: "bison", package: "bison", why: "reads it too" },
+  { sign: "bc", package: "bc", why: "computes its constants of time" },
+  { sign: "qemu-system-x86_64", package: "qemu-system-x86", why: "the machine of Debian's kernel" },
   { sign: "/bin/busybox", package: "busybox-static", why: "its first process" },
   { sign: "depmod", package: "kmod", why: "indexes and loads its modules" },
   { sign: "xz", package: "xz-utils", why: "unpacks them" },
@@ -95,7 +100,10 @@ if (missing.length > 0) {
 if (asked.length === 0) prepareTiers();
 
 function prepareTiers(): void {
-  console.log(`the kernel tier runs on ${prepareMachine(machineFolder)}`);
+  // First: a machine that is made anew takes everything else in the folder with it.
+  const debian = prepareMachine(machineFolder);
+  console.log(`the kernel tier runs on Linux ${prepareUserModeKernel(machineFolder)}`);
+  console.log(`and in its long form on ${debian}`);
   console.log(`and against wpa_supplicant ${prepareSupplicant(machineFolder)} too`);
   console.log(`the package is installed on a fresh ${prepareRoot(machineFolder)}`);
 }

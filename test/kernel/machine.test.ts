@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runInMachine } from "../machine/machine.ts";
+import { type MachineKernel, runInMachine } from "../machine/machine.ts";
 
 interface Heard {
   readonly end: Awaited<ReturnType<typeof runInMachine>>;
@@ -10,13 +10,15 @@ interface Heard {
   readonly err: string;
 }
 
-async function run(script: string, patienceMs = 120_000): Promise<Heard> {
+async function run(kernel: MachineKernel, script: string, patienceMs = 120_000): Promise<Heard> {
   const folder = mkdtempSync(join(tmpdir(), "linkseal-machine-test-"));
   const files = [join(folder, "out"), join(folder, "err")] as const;
   const [out, err] = files.map((path) => openSync(path, "a")) as [number, number];
   try {
     const argv = ["sh", "-c", script];
-    const end = await runInMachine({ argv, cwd: folder, patienceMs, megabytes: 512, out, err });
+    const end = await runInMachine({
+      ...{ kernel, argv, cwd: folder, patienceMs, megabytes: 512, out, err },
+    });
     const [said, complained] = files.map((path) => readFileSync(path, "latin1"));
     return { end, out: said ?? "", err: complained ?? "" };
   } finally {
@@ -26,10 +28,18 @@ async function run(script: string, patienceMs = 120_000): Promise<Heard> {
   }
 }
 
-describe("the machine of the kernel tier", { timeout: 180_000 }, () => {
+/** What a death leaves on the console. */
+const deaths = {
+  emulated: ["echo c > /proc/sysrq-trigger; sleep 600", "sysrq triggered crash"],
+  "user-mode": ["busybox poweroff -f", "Power down"],
+} as const;
+const kernels = ["user-mode", "emulated"] as const;
+
+describe.each(kernels)("the machine, %s", { timeout: 180_000 }, (kernel) => {
   it("brings back standard output, error and status as they are, and changes no file", async () => {
     const mark = join(tmpdir(), `linkseal-mark-${process.pid}`);
     const { end, out, err } = await run(
+      kernel,
       [
         "printf 'one\\000two\\377'",
         "printf 'no\\n' >&2",
@@ -46,12 +56,27 @@ describe("the machine of the kernel tier", { timeout: 180_000 }, () => {
   });
 
   it("ends what takes too long, and tells a death from an end", async () => {
-    const [slow, dead] = await Promise.all([
-      run("sleep 600", 15_000),
-      run("echo c > /proc/sysrq-trigger; sleep 600"),
-    ]);
+    const [death, sign] = deaths[kernel];
+    // Where nothing runs, a whole night is over at once.
+    const endless = "while :; do :; done";
+    const [slow, dead] = await Promise.all([run(kernel, endless, 15_000), run(kernel, death)]);
     expect(slow.end.kind).toBe("overdue");
     expect(dead.end.kind).toBe("died");
-    expect(dead.end.kind === "died" && dead.end.console).toContain("sysrq triggered crash");
+    expect(dead.end.kind === "died" && dead.end.console).toContain(sign);
+  });
+});
+
+describe("the time of a kernel of user mode", () => {
+  it("is at the next timer at once, and takes no notice of what runs", async () => {
+    const began = performance.now();
+    const work = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
+    const { out } = await run(
+      "user-mode",
+      `cat /proc/uptime; sleep 3600; ${work}; cat /proc/uptime`,
+    );
+    const [before = 0, after = 0] = out.split("\n").map((line) => Number(line.split(" ")[0]));
+    expect(after - before).toBeGreaterThanOrEqual(3600);
+    expect(after - before).toBeLessThan(3601);
+    expect(performance.now() - began).toBeLessThan(1_800_000);
   });
 });

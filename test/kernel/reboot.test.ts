@@ -25,7 +25,7 @@ async function boot(results: string, life: "first" | "second") {
     argv: [process.execPath, join(import.meta.dirname, "reboot.ts"), life],
     cwd: join(import.meta.dirname, "..", ".."),
     env: { LINKSEAL_MACHINE: machineFolder },
-    ...{ patienceMs: 400_000, out, err: out, results },
+    ...{ kernel: "emulated", patienceMs: 400_000, out, err: out, results },
   });
   closeSync(out);
   const file = join(results, `${life}.json`);

@@ -125,7 +125,7 @@ async function runLab(results: string, { once, json, fault, word }: Asked): Prom
     argv: [process.execPath, guest, ...words],
     cwd: join(import.meta.dirname, "..", ".."),
     env: { LINKSEAL_MACHINE: machineFolder },
-    ...{ patienceMs, out, err, results },
+    ...{ kernel: "emulated", patienceMs, out, err, results },
   });
   lines?.close();
   for (const stop of stops) stop();

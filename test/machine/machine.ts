@@ -1,7 +1,7 @@
-// Runs one command as root in a machine of its own: Debian's kernel in an emulator, on this
-// computer's files, which it can read and not change.
+// Runs one command as root in a machine of its own, on this computer's files, which it can read and
+// not change.
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import {
   closeSync,
   copyFileSync,
@@ -16,17 +16,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { emulator, filesIn, machineFolder } from "./place.ts";
 
+/**
+ * `emulated`: Debian's own, on two processors of an emulator, in this computer's time.
+ * `counted`: the same on one processor on which every instruction takes one nanosecond: what else
+ * this computer does at the same time does not show in what the command measures.
+ * `user-mode`: the same source, built as a program, with a time of its own: what runs takes none of
+ * it, and where nothing runs it is at the next timer at once.
+ */
+export type MachineKernel = "emulated" | "counted" | "user-mode";
+
 export interface MachineRun {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  readonly kernel: MachineKernel;
+  /** Of this computer's time. */
   readonly patienceMs: number;
   readonly megabytes?: number;
-  /**
-   * One processor on which every instruction takes one nanosecond: what else this computer does at
-   * the same time does not show in what the command measures.
-   */
-  readonly counted?: true;
   /** Descriptors that get what the command writes, octet by octet. */
   readonly out: number;
   readonly err: number;
@@ -47,7 +53,7 @@ export async function runInMachine(run: MachineRun): Promise<MachineEnd> {
   const log = openSync(join(folder, "console"), "a+");
   try {
     writeControl(control, run);
-    const overdue = await emulate(run, control, log);
+    const overdue = await boot(run, control, log);
     const shown = (): string =>
       readFileSync(join(folder, "console"), "utf8").split("\n").slice(-consoleLinesMax).join("\n");
     if (overdue) return { kind: "overdue", console: shown() };
@@ -61,16 +67,22 @@ export async function runInMachine(run: MachineRun): Promise<MachineEnd> {
 
 function writeControl(control: string, run: MachineRun): void {
   mkdirSync(join(control, "results"), { recursive: true });
-  copyFileSync(join(import.meta.dirname, "second.sh"), join(control, "second.sh"));
+  for (const name of ["second.sh", "first-user-mode.sh"]) {
+    copyFileSync(join(import.meta.dirname, name), join(control, name));
+  }
   const lines = [
     ...Object.entries(run.env ?? {}).map(([name, value]) => `export ${name}=${quote(value)}`),
-    ...(run.results === undefined
-      ? []
-      : [`mount -t 9p -o trans=virtio,version=9p2000.L,cache=none results /run/machine/results`]),
+    ...(run.results === undefined ? [] : [mountOf(run.kernel, run.results)]),
     `cd ${quote(run.cwd)}`,
     `exec ${run.argv.map(quote).join(" ")}`,
   ];
   writeFileSync(join(control, "command.sh"), `${lines.join("\n")}\n`);
+}
+
+function mountOf(kernel: MachineKernel, results: string): string {
+  return kernel === "user-mode"
+    ? `mount -t hostfs -o ${quote(`hostfs=${results}`)} none /run/machine/results`
+    : "mount -t 9p -o trans=virtio,version=9p2000.L,cache=none results /run/machine/results";
 }
 
 function quote(text: string): string {
@@ -88,19 +100,55 @@ function statusIn(control: string): number | undefined {
 }
 
 // True when it had to be ended.
-function emulate(run: MachineRun, control: string, log: number): Promise<boolean> {
-  const child = spawn(emulator, emulatorOptions(run, control), {
-    stdio: ["ignore", log, log, run.out, run.err],
+async function boot(run: MachineRun, control: string, log: number): Promise<boolean> {
+  if (run.kernel !== "user-mode") {
+    const options = emulatorOptions(run, control);
+    return await waitFor(
+      run,
+      spawn(emulator, options, {
+        stdio: ["ignore", log, log, run.out, run.err],
+      }),
+    );
+  }
+  const { userMode } = filesIn(machineFolder);
+  const words = ["out", "err"].map((name) => join(control, name));
+  for (const path of words) writeFileSync(path, "");
+  // Each process in it is one of this computer's, in the group of the first.
+  const options: SpawnOptions = { stdio: ["ignore", log, log], detached: true };
+  const overdue = await waitFor(run, spawn(userMode, userModeOptions(run, control), options));
+  [run.out, run.err].forEach((descriptor, index) => {
+    writeFileSync(descriptor, readFileSync(words[index] ?? ""));
   });
+  return overdue;
+}
+
+function waitFor(run: MachineRun, child: ChildProcess): Promise<boolean> {
   let overdue = false;
   const timer = setTimeout(() => {
     overdue = true;
-    child.kill("SIGKILL");
+    const { pid } = child;
+    if (run.kernel === "user-mode" && pid !== undefined) process.kill(-pid, "SIGKILL");
+    else child.kill("SIGKILL");
   }, run.patienceMs);
-  return new Promise((resolve, reject) => {
+  return new Promise<boolean>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", () => resolve(overdue));
-  }).finally(() => clearTimeout(timer)) as Promise<boolean>;
+  }).finally(() => clearTimeout(timer));
+}
+
+function userModeOptions(run: MachineRun, control: string): string[] {
+  return [
+    ...[`mem=${run.megabytes ?? 3072}M`, "root=/dev/root", "rootfstype=hostfs", "hostfs=/", "ro"],
+    `init=${join(control, "first-user-mode.sh")}`,
+    // A word that no part of the kernel knows is in the environment of the first process.
+    `machine=${control}`,
+    "time-travel=inf-cpu",
+    // It gathers the jitter of a clock that stands still.
+    "initcall_blacklist=jent_mod_init",
+    // Debian's kernel makes devices of these kinds when they are asked for.
+    ...["dummy.numdummies=0", "sysctl.net.core.fb_tunnels_only_for_init_net=2"],
+    ...["quiet", "panic=-1", "con=null", "con0=null,fd:1"],
+  ];
 }
 
 const twoProcessors = ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max", "-smp", "2"];
@@ -134,7 +182,7 @@ function emulatorOptions(run: MachineRun, control: string): string[] {
     ...["-device", `virtserialport,chardev=${name},name=${name}`],
   ];
   return [
-    ...(run.counted === true ? countedProcessor : twoProcessors),
+    ...(run.kernel === "counted" ? countedProcessor : twoProcessors),
     ...["-m", String(run.megabytes ?? 2048)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-kernel", files.kernel, "-initrd", files.initrd],

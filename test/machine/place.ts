@@ -10,6 +10,9 @@ export interface MachineFiles {
   readonly modules: string;
   /** Name of the kernel package that the others come from; written last. */
   readonly label: string;
+  /** The kernel that is a program, and what it was built from; written last. */
+  readonly userMode: string;
+  readonly userModeLabel: string;
   /** Package of a wpa_supplicant that is newer than this computer's, and its version. */
   readonly supplicant: string;
   readonly supplicantLabel: string;
@@ -29,6 +32,8 @@ export function filesIn(folder: string): MachineFiles {
     initrd: join(folder, "initrd"),
     modules: join(folder, "modules"),
     label: join(folder, "LABEL"),
+    userMode: join(folder, "user-mode"),
+    userModeLabel: join(folder, "USER-MODE"),
     supplicant: join(folder, "supplicant.deb"),
     supplicantLabel: join(folder, "SUPPLICANT"),
     root: join(folder, "root"),
@@ -57,7 +62,8 @@ export function whyNoMachine(): string | undefined {
   const lacking = whyLacking(commands);
   if (lacking !== undefined) return lacking;
   const remedy = "npm run test:tools installs it";
-  const { label, supplicantLabel, rootLabel } = filesIn(machineFolder);
+  const { label, supplicantLabel, rootLabel, userModeLabel } = filesIn(machineFolder);
+  if (!existsSync(userModeLabel)) return `not run: there is no kernel of user mode; ${remedy}`;
   if (!existsSync(label)) return `not run: there is no kernel for the machine; ${remedy}`;
   if (!existsSync(rootLabel)) return `not run: there is no fresh root for it; ${remedy}`;
   if (existsSync(supplicantLabel)) return undefined;

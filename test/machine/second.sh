@@ -7,11 +7,13 @@ mount -t tmpfs tmpfs /dev/shm
 ln -sf /proc/self/fd /dev/fd
 ip link set lo up
 for port in /sys/class/virtio-ports/*; do
+  [ -e "$port/name" ] || continue
   ln -s "/dev/${port##*/}" "/run/port.$(cat "$port/name")"
 done
 # A process of the command that lives on must not hold the machine.
 (setsid sh /run/machine/command.sh </dev/null >/run/port.out 2>/run/port.err)
 echo "$?" > /run/machine/status
 sync -f /run/machine/status
-echo b > /proc/sysrq-trigger
+[ -w /proc/sysrq-trigger ] && echo b > /proc/sysrq-trigger
+busybox poweroff -f
 sleep 60

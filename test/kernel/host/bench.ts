@@ -102,8 +102,9 @@ export function benchOf(parts: BenchParts): DeviceBench {
     wait: (ms) => clock.sleep(Math.max(0, ms)),
     exchanges: () => host.exchanges,
     truth() {
-      const isFresh = performance.now() - moment.at < (parts.hasRouting ? freshMs : briefMs);
-      if (!isFresh) moment = momentOf(parts);
+      const isYoung = performance.now() - moment.at < (parts.hasRouting ? freshMs : briefMs);
+      // Where what runs takes no time, the moment before a change is as young as the one after it.
+      if (!isYoung || moment.exchanges !== host.exchanges) moment = momentOf(parts);
       const now = runningOf(parts, moment);
       if (now !== seen) effects += 1;
       seen = now;
@@ -119,6 +120,8 @@ interface Neighbour {
 /** All that the truth is made of, at one moment: in an emulator each program costs. */
 interface Moment {
   readonly at: number;
+  /** What the host had been asked until then. */
+  readonly exchanges: number;
   readonly links: NetworkTruth["links"];
   readonly secys: NetworkTruth["secys"];
   readonly farSecys: NetworkTruth["secys"];
@@ -126,13 +129,13 @@ interface Moment {
   readonly neighbours: Readonly<Record<string, Neighbour>>;
 }
 
-function momentOf({ hasRouting, truths, pair: { edge } }: BenchParts): Moment {
+function momentOf({ hasRouting, truths, host, pair: { edge } }: BenchParts): Moment {
   const [near, beyond] = truths.read();
   if (near === undefined || beyond === undefined) throw new Error("a link has two ends");
   const { links, secys } = near;
   const farSecys = beyond.secys;
   const at = performance.now();
-  const kernel = { at, links, secys, farSecys };
+  const kernel = { at, exchanges: host.exchanges, links, secys, farSecys };
   if (!hasRouting) return { ...kernel, config: "", neighbours: {} };
   const mark = "\nend\n";
   const said = type(edge, "show running-config", "show bgp neighbors json");

@@ -1,0 +1,110 @@
+// Builds Debian's own kernel, from Debian's own source, as a program of user mode: what the kernel
+// tier runs on. Debian's package of such a kernel has neither XFRM interfaces nor a time of its own.
+
+import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { filesIn } from "./place.ts";
+
+// A kernel that other code built is built anew.
+const builders = ["user-mode-kernel.ts", "user-mode.config"];
+/** What Debian's newest source package depends on, such as linux-source-6.12. */
+const family = "linux-source";
+/** Nothing of it is built; the lists of what there is to choose from stay. */
+const leftPacked = [
+  "*/Documentation/*/*",
+  "*/tools/testing/*",
+  ..."drivers/gpu drivers/media drivers/staging drivers/net/ethernet drivers/net/wireless sound"
+    .split(" ")
+    .map((folder) => `*/${folder}/*.[ch]`),
+];
+
+function output(command: string, ...argv: string[]): string {
+  return execFileSync(command, argv, { encoding: "utf8", maxBuffer: 64_000_000 });
+}
+
+function sourcePackage(): { readonly name: string; readonly version: string } {
+  const depends = output("apt-cache", "depends", "--no-recommends", family);
+  const name = /^\s*Depends: (linux-source-[\d.]+)$/m.exec(depends)?.[1];
+  const policy = name === undefined ? "" : output("apt-cache", "policy", name);
+  const version = /^\s*Candidate: (\d\S*)$/m.exec(policy)?.[1];
+  if (name === undefined || version === undefined) {
+    throw new Error(`apt knows no ${family}: run apt-get update`);
+  }
+  return { name, version };
+}
+
+function hashOfBuilders(): string {
+  const hash = createHash("sha256").update(output("gcc", "--version"));
+  for (const file of builders) hash.update(readFileSync(join(import.meta.dirname, file)));
+  return hash.digest("hex");
+}
+
+/** The folder of the source, in `work`. */
+function unpack(name: string, work: string): string {
+  // As root: apt's own user may not write into the folder.
+  const quiet: ExecFileSyncOptions = { cwd: work, stdio: ["ignore", "ignore", "inherit"] };
+  execFileSync("apt-get", ["-qq", "-o", "APT::Sandbox::User=root", "download", name], quiet);
+  const [file = ""] = globSync("*.deb", { cwd: work });
+  execFileSync("dpkg-deb", ["-x", file, "package"], quiet);
+  const without = leftPacked.map((pattern) => `--exclude='${pattern}'`).join(" ");
+  const unpacker = `xz -T0 -dc package/usr/src/${name}.tar.xz | tar -x ${without}`;
+  execFileSync("bash", ["-c", `set -o pipefail; ${unpacker}`], quiet);
+  rmSync(join(work, "package"), { recursive: true });
+  return join(work, name);
+}
+
+function settings(): readonly string[] {
+  const text = readFileSync(join(import.meta.dirname, "user-mode.config"), "utf8");
+  const lines = text.split("\n").filter((line) => !line.startsWith("#"));
+  const symbols = lines.flatMap((line) => line.split(" ")).filter((word) => word !== "");
+  return symbols.map((symbol) => `CONFIG_${symbol}=y`);
+}
+
+function build(source: string): void {
+  const chosen = join(source, "chosen");
+  const wanted = settings();
+  writeFileSync(chosen, `${wanted.join("\n")}\nCONFIG_CON_CHAN="null"\nCONFIG_SSL_CHAN="null"\n`);
+  const env = { ...process.env, KCONFIG_ALLCONFIG: chosen };
+  const make = (...argv: string[]): void => {
+    const all = ["-s", "ARCH=um", ...argv];
+    execFileSync("make", all, { cwd: source, env, stdio: ["ignore", "ignore", "inherit"] });
+  };
+  make("allnoconfig");
+  const taken = new Set(readFileSync(join(source, ".config"), "utf8").split("\n"));
+  const refused = wanted.filter((line) => !taken.has(line));
+  if (refused.length > 0) throw new Error(`this kernel does not have ${refused.join(", ")}`);
+  make(`-j${availableParallelism()}`, "linux");
+}
+
+/** Leaves the kernel at `folder`, or leaves it alone if it is the one; tells its name. */
+export function prepareUserModeKernel(folder: string): string {
+  const { name, version } = sourcePackage();
+  const { userMode, userModeLabel } = filesIn(folder);
+  const label = `${name} ${version} ${hashOfBuilders()}\n`;
+  if (existsSync(userModeLabel) && readFileSync(userModeLabel, "utf8") === label) return version;
+  mkdirSync(folder, { recursive: true });
+  const work = mkdtempSync(`${folder}-user-mode-`);
+  try {
+    const source = unpack(name, work);
+    build(source);
+    copyFileSync(join(source, "linux"), `${userMode}.new`);
+    renameSync(`${userMode}.new`, userMode);
+    writeFileSync(userModeLabel, label);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+  return version;
+}
