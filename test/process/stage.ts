@@ -163,10 +163,16 @@ export class Stage implements AsyncDisposable {
 
 /** The next news of a site. Rejects if it ends instead. */
 async function heard(site: ChildProcess): Promise<News> {
-  const ended = once(site, "exit").then(() => undefined);
-  const news = await Promise.race([once(site, "message"), ended]);
-  if (news === undefined) throw new Error("the site has ended");
-  return news[0] as News;
+  const heardIt = new AbortController();
+  const { signal } = heardIt;
+  const ended = once(site, "exit", { signal }).then(() => undefined);
+  try {
+    const news = await Promise.race([once(site, "message", { signal }), ended]);
+    if (news === undefined) throw new Error("the site has ended");
+    return news[0] as News;
+  } finally {
+    heardIt.abort();
+  }
 }
 
 export interface Outcome {
