@@ -74,7 +74,8 @@ export class Judge {
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
-  #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  /** As told last. */
+  readonly #verdicts = new Map<string, Verdict>();
   /** By link: the SAK that was seen last, and when it was seen first. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
   /** When a link was last known to carry. */
@@ -99,25 +100,26 @@ export class Judge {
   }
 
   /**
-   * What the last judgement says against leaning on a link; undefined = nothing. P2: what nobody
-   * knows to carry is not leaned on, though MKA may call it secured; once nobody has known for
+   * What speaks against leaning on a link, judged now; undefined = nothing. P2: what is not known
+   * to carry is not leaned on, though MKA may call it secured; once it has not been known for
    * longer than a reading stays fresh, it counts as lost.
    */
   alarm(link: DesiredLink): Alarm | undefined {
-    const id = linkId(link);
-    const judged = this.#verdicts.get(id);
-    if (judged !== undefined && isKnown(judged.verdict)) return undefined;
-    const text =
-      judged === undefined ? "nobody has judged it yet" : `it is ${judged.verdict}: ${judged.why}`;
-    const isUnknown = judged === undefined || judged.verdict === "unknown";
-    return { standing: isUnknown && !this.#isPast(id) ? "unsure" : "lost", text };
-  }
-
-  /** Of a process that has just begun nobody expects to know. */
-  #isPast(id: string): boolean {
     const { world, agent } = this.#parts;
-    const staleAfterMs = agent.crew?.intent.desired.health.staleAfterMs ?? 0;
-    return world.clock.now() - (this.#knownAt.get(id) ?? this.#startedAt) > staleAfterMs;
+    const { crew } = agent;
+    const group = crew?.intent.desired.groups.find(({ name }) => name === link.group);
+    if (crew === undefined || group === undefined) {
+      return { standing: "unsure", text: "no config is in force that has it" };
+    }
+    const now = world.clock.now();
+    const health = this.#link(crew, group, link, now);
+    const { verdict } = health;
+    if (isKnown(verdict)) return undefined;
+    const text = `it is ${verdict}: ${whyOf(health)}`;
+    // A process that has just begun cannot know yet.
+    const knownAt = this.#knownAt.get(linkId(link)) ?? this.#startedAt;
+    const isPast = now - knownAt > crew.intent.desired.health.staleAfterMs;
+    return { standing: verdict === "unknown" && !isPast ? "unsure" : "lost", text };
   }
 
   #advance(crew: Crew, now: Instant): void {
@@ -183,15 +185,14 @@ export class Judge {
   }
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
-    const before = this.#verdicts.get(about)?.verdict;
-    const why = health.reasons[0]?.text ?? "every check holds";
-    this.#verdicts.set(about, { verdict: health.verdict, why });
-    if (before === health.verdict) return;
+    const before = this.#verdicts.get(about);
     const { verdict } = health;
+    this.#verdicts.set(about, verdict);
+    if (before === verdict) return;
     // Who is told of a bad one is told of its end.
     const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
     const told = { verdict, severity };
-    this.#tell("verdict", about, `${before ?? "not seen"} -> ${verdict}: ${why}`, told);
+    this.#tell("verdict", about, `${before ?? "not seen"} -> ${verdict}: ${whyOf(health)}`, told);
   }
 
   #siteWarnings(): Raised[] {
@@ -417,7 +418,7 @@ export class Judge {
         name: tunnel.name,
         ...this.#tunnelNow(this.#evidence(crew, tunnel, links, now)),
         gateway: crew.lookout.gateway(tunnel.name),
-        ...insideOf(crew, tunnel),
+        ...insideOf(crew, tunnel, now),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, crew),
@@ -432,6 +433,10 @@ const severityOf: Readonly<Record<Verdict, Severity>> = {
   down: "error",
   unprotected: "error",
 };
+
+function whyOf({ reasons }: LinkHealth | TunnelHealth): string {
+  return reasons[0]?.text ?? "every check holds";
+}
 
 /** To carry, as well or as badly as it may. */
 function isKnown(verdict: Verdict): boolean {

@@ -69,7 +69,7 @@ export interface Ready {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-export interface Now {
+interface Now {
   readonly kind: "now";
   readonly now: Instant;
 }

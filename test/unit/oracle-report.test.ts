@@ -235,7 +235,7 @@ describe("P7", () => {
     }
   });
 
-  it("a report that comes late is judged by when it was asked for, its agent dead since", async () => {
+  it("a report that comes late is judged by when it was asked for", async () => {
     const { site: at, oracle } = await site();
     const askedAt = at.clock.now();
     // Nobody looks any more.
