@@ -74,8 +74,9 @@ export class Judge {
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
-  /** As told last. */
-  readonly #verdicts = new Map<string, Verdict>();
+  #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  /** When all of them were judged. */
+  #judgedAt: Instant | undefined;
   /** By link: the SAK that was seen last, and when it was seen first. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
   /** When a link was last known to carry. */
@@ -100,30 +101,39 @@ export class Judge {
   }
 
   /**
-   * What speaks against leaning on a link, judged now; undefined = nothing. P2: what is not known
-   * to carry is not leaned on, though MKA may call it secured; once it has not been known for
-   * longer than a reading stays fresh, it counts as lost.
+   * What the last judgement says against leaning on a link; undefined = nothing. P2: what nobody
+   * knows to carry is not leaned on, though MKA may call it secured; once nobody has known for
+   * longer than a reading stays fresh, it counts as lost. A judgement ages as a reading does.
    */
   alarm(link: DesiredLink): Alarm | undefined {
-    const { world, agent } = this.#parts;
-    const { crew } = agent;
-    const group = crew?.intent.desired.groups.find(({ name }) => name === link.group);
-    if (crew === undefined || group === undefined) {
-      return { standing: "unsure", text: "no config is in force that has it" };
+    const id = linkId(link);
+    const judged = this.#verdicts.get(id);
+    if (judged === undefined) return this.#unknown(id, "nobody has judged it yet");
+    const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
+    if (sinceMs > this.#staleAfterMs) {
+      const text = `it is unknown: it was last judged ${Math.round(sinceMs / 1000)} s ago`;
+      return this.#unknown(id, text);
     }
-    const now = world.clock.now();
-    const health = this.#link(crew, group, link, now);
-    const { verdict } = health;
+    const { verdict, why } = judged;
     if (isKnown(verdict)) return undefined;
-    const text = `it is ${verdict}: ${whyOf(health)}`;
-    // A process that has just begun cannot know yet.
-    const knownAt = this.#knownAt.get(linkId(link)) ?? this.#startedAt;
-    const isPast = now - knownAt > crew.intent.desired.health.staleAfterMs;
-    return { standing: verdict === "unknown" && !isPast ? "unsure" : "lost", text };
+    const text = `it is ${verdict}: ${why}`;
+    return verdict === "unknown" ? this.#unknown(id, text) : { standing: "lost", text };
+  }
+
+  /** Of a process that has just begun nobody expects to know. */
+  #unknown(id: string, text: string): Alarm {
+    const knownAt = this.#knownAt.get(id) ?? this.#startedAt;
+    const isPast = this.#parts.world.clock.now() - knownAt > this.#staleAfterMs;
+    return { standing: isPast ? "lost" : "unsure", text };
+  }
+
+  get #staleAfterMs(): number {
+    return this.#parts.agent.crew?.intent.desired.health.staleAfterMs ?? 0;
   }
 
   #advance(crew: Crew, now: Instant): void {
     const { desired } = crew.intent;
+    this.#judgedAt = now;
     for (const link of desired.groups.flatMap((group) => group.links)) this.#follow(crew, link);
     const links = this.#links(crew, now);
     const { agent, world } = this.#parts;
@@ -185,14 +195,15 @@ export class Judge {
   }
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
-    const before = this.#verdicts.get(about);
+    const before = this.#verdicts.get(about)?.verdict;
+    const why = health.reasons[0]?.text ?? "every check holds";
+    this.#verdicts.set(about, { verdict: health.verdict, why });
+    if (before === health.verdict) return;
     const { verdict } = health;
-    this.#verdicts.set(about, verdict);
-    if (before === verdict) return;
     // Who is told of a bad one is told of its end.
     const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
     const told = { verdict, severity };
-    this.#tell("verdict", about, `${before ?? "not seen"} -> ${verdict}: ${whyOf(health)}`, told);
+    this.#tell("verdict", about, `${before ?? "not seen"} -> ${verdict}: ${why}`, told);
   }
 
   #siteWarnings(): Raised[] {
@@ -433,10 +444,6 @@ const severityOf: Readonly<Record<Verdict, Severity>> = {
   down: "error",
   unprotected: "error",
 };
-
-function whyOf({ reasons }: LinkHealth | TunnelHealth): string {
-  return reasons[0]?.text ?? "every check holds";
-}
 
 /** To carry, as well or as badly as it may. */
 function isKnown(verdict: Verdict): boolean {
