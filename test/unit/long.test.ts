@@ -1,7 +1,7 @@
 // The parts of the long run: which test is in which, how one ends, and what is written down.
 
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { beside } from "../long/beside.ts";
 import { formatGreens, type Green, parseGreens } from "../long/green.ts";
@@ -14,9 +14,19 @@ const root = join(import.meta.dirname, "..", "..");
 const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
 const sources = globSync("test/**/*.ts", { cwd: root });
 const isTest = (path: string): boolean => path.endsWith(".test.ts");
-/** It asks how much it shall do. */
-const asks = (path: string): boolean =>
-  /\beffort\(|\benv(?:\.|\[")LINKSEAL_LONG/.test(textOf(path)) && !path.includes("unit/long.test");
+/** Whether it, or a helper that it imports, asks how much it shall do. */
+function asks(path: string, read = textOf, seen = new Set<string>()): boolean {
+  // This file speaks of it only.
+  if (seen.has(path) || path === "test/effort.ts" || path === "test/unit/long.test.ts")
+    return false;
+  seen.add(path);
+  const text = read(path);
+  if (/\beffort\(|\benv(?:\.|\[")LINKSEAL_LONG/.test(text)) return true;
+  const helpers = [...text.matchAll(/^(?:import .*|}) from "(\.[^"]+\.ts)"/gm)].map(([, to = ""]) =>
+    join(dirname(path), to),
+  );
+  return helpers.some((helper) => asks(helper, read, seen));
+}
 
 describe("the parts of the long run", () => {
   it("hold each test file that has a long form, once", () => {
@@ -27,9 +37,17 @@ describe("the parts of the long run", () => {
     expect(partsOf("test/unit/a-new-one.test.ts")).toEqual([]);
   });
 
-  it("would miss a long form that a helper asks for", () => {
-    const helpers = sources.filter((path) => !isTest(path) && asks(path));
-    expect(helpers.toSorted()).toEqual(["test/effort.ts", "test/run.ts"]);
+  it("hold those too that ask by a helper", () => {
+    const helper = "test/fleet/a-helper.ts";
+    const files: Readonly<Record<string, string>> = {
+      "test/fleet/a.test.ts": 'import { days } from "./a-helper.ts";',
+      [helper]: 'import { effort } from "../effort.ts"; export const days = effort(1, 2);',
+      "test/fleet/b.test.ts": 'import { seed } from "./b-helper.ts";',
+      "test/fleet/b-helper.ts": "export const seed = 1;",
+      "test/effort.ts": "export function effort<T>(usual: T, long: T): T {}",
+    };
+    const found = Object.keys(files).filter((path) => asks(path, (each) => files[each] ?? ""));
+    expect(found).toEqual(["test/fleet/a.test.ts", helper]);
   });
 
   it("name files that exist and have a long form, and every area of mutations", () => {
