@@ -49,8 +49,13 @@ export const parts: readonly Part[] = [
     "fleet",
     "agents in bad weather, beside routers of each vendor, and for a month",
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
-    named("fleet", ["junos-cut", "router-deaths", "start", "tunnel-gateway", "tunnels"]),
+    named("fleet", ["junos-cut", "start", "tunnel-gateway", "tunnels"]),
     named("conformance", ["vendors-served"]),
+  ),
+  long(
+    "deaths",
+    "agents that die at every message to a router, at every record and every effect",
+    named("fleet", ["router-deaths"]),
   ),
   long(
     "kills",
