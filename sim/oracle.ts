@@ -240,14 +240,18 @@ export class Oracle {
     }
   }
 
-  /** The agent said this, now. */
-  reported(status: ReportedStatus): void {
-    const at = this.#site.clock.now();
+  /**
+   * The agent said this, at `askedAt` or later: an answer that is long under way was given when it
+   * was asked for, and an agent that has died since cannot take it back.
+   */
+  reported(status: ReportedStatus, askedAt?: Instant): void {
+    const now = this.#site.clock.now();
     // No event tells of tunnels, and a report must not be held against an older truth.
     for (const name of this.#groups.keys()) {
-      this.#judge.see(this.#site.groupTruth(name).links, at);
+      this.#judge.see(this.#site.groupTruth(name).links, now);
     }
-    this.#judge.seeTunnels(this.#site.tunnelTruth(), at);
+    this.#judge.seeTunnels(this.#site.tunnelTruth(), now);
+    const at = askedAt ?? now;
     const { findings, late } = this.#judge.judge(status, at);
     for (const finding of findings) this.#record(finding, at);
     for (const entry of late) {

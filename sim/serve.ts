@@ -147,13 +147,19 @@ export interface Leash {
 }
 
 /** A follower that has asked for nothing for so long, in real time, is gone. */
-const lonelyMs = 2000;
+const goneMs = 2000;
 
 /**
  * Keeps virtual time within `ms` of whoever follows it: at a hundred times real time a process that
- * did not get its core for a moment would have missed every deadline, and nobody's fault.
+ * did not get its core for a moment would have missed every deadline, and nobody's fault. Where the
+ * end of a follower is told by `letGo`, `lonelyMs` may be far more than a busy machine takes.
  */
-export function leashClock(handler: SiteHandler, clock: SimClock, ms: number): Leash {
+export function leashClock(
+  handler: SiteHandler,
+  clock: SimClock,
+  ms: number,
+  lonelyMs = goneMs,
+): Leash {
   let asked: Anchor | undefined;
   return {
     async handler(request, signal) {

@@ -23,11 +23,12 @@ import {
   exitStatus,
   failedFiles,
   formatFailures,
+  formatRerun,
   formatTiers,
   joinReports,
-  mended,
   type Report,
   renamed,
+  stillFailed,
   tierNames,
   tiersOf,
   wholeFiles,
@@ -182,10 +183,7 @@ async function timed(folder: string, paths: readonly string[]): Promise<Report |
   return report;
 }
 
-/**
- * A protocol's timers run on while another machine has the processor: what failed beside one is
- * asked once more without, and the output says so.
- */
+/** What failed beside another machine stays failed; a run without one helps to find out why. */
 async function runAlone(
   folder: string,
   paths: readonly string[],
@@ -196,9 +194,9 @@ async function runAlone(
   groupLines.push(`failed at first, and run again alone: ${asked.join(", ")}`);
   groupLines.push(formatFailures(first) || "its machine brought back no report");
   const again = await timed(folder, asked);
-  return failed.length === 0 || first === undefined || again === undefined
-    ? again
-    : mended(first, again);
+  const renamedAgain = again && renamed(again, (path) => relative(root, path));
+  groupLines.push(formatRerun(asked, renamedAgain));
+  return stillFailed(first, again);
 }
 
 const relativeCost = (cost: Cost): Cost => ({ ...cost, file: relative(root, cost.file) });

@@ -63,13 +63,32 @@ export function failedFiles(report: Report): readonly string[] {
   return report.testResults.filter((one) => one.status === "failed").map(({ name }) => name);
 }
 
-/** `again`: of the files of `first` that failed, and of no other. */
-export function mended(first: Report, again: Report): Report {
-  const failed = new Set(failedFiles(first));
-  const stays = first.testResults.filter(({ name }) => !failed.has(name));
-  // One that is no success without a failed file fell over outside of its tests.
-  const success = failed.size > 0 && again.success;
-  return { success, testResults: [...stays, ...again.testResults] };
+/**
+ * What counts of files that did not pass beside others and were run `again` alone: that they did
+ * not pass, for the rerun only helps to tell a flake from a fault. It lends its tests to a first
+ * run that brought back no report.
+ */
+export function stillFailed(
+  first: Report | undefined,
+  again: Report | undefined,
+): Report | undefined {
+  const tests = first ?? again;
+  return tests === undefined ? undefined : { ...tests, success: false };
+}
+
+/** How each of these files ended that were run again alone, and what that means. */
+export function formatRerun(paths: readonly string[], again: Report | undefined): string {
+  return paths
+    .map((path) => {
+      const result = again?.testResults.find(({ name }) => name === path);
+      if (result === undefined) return `run again alone, it brought back no report: ${path}`;
+      if (result.status !== "passed") return `run again alone, it failed as well: ${path}`;
+      return (
+        `run again alone, it passed: ${path}: ` +
+        "that it fails beside others is a failure to be mended, and the run is red"
+      );
+    })
+    .join("\n");
 }
 
 /**

@@ -74,6 +74,7 @@ const tools: readonly Tool[] = [
   { sign: "mmdebstrap", package: "mmdebstrap", why: "the fresh host that it is installed on" },
   { sign: "zsh", package: "zsh", why: "loads our completion" },
   { sign: "fish", package: "fish", why: "loads our completion" },
+  { sign: "stress-ng", package: "stress-ng", why: "takes the processors from tests beside it" },
   { sign: "ping", package: "iputils-ping", why: "proves a link that nothing else uses" },
 ];
 

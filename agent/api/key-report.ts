@@ -55,13 +55,16 @@ export async function keyReport(
   const { lookout } = crew;
   const bound = (link: DesiredLink): Binding | undefined => named(memory.bindings, linkId(link));
   const { at, checks, vault } = await crew.keySurvey(signal);
-  const rows = checks.map(async (check) => {
+  const versions = await Promise.all(
+    checks.map(({ link }) => versionOf(vault, link, bound(link), signal)),
+  );
+  // Only now: a vault takes its time, and a reading ages meanwhile.
+  const keys = checks.map((check, index) => {
     const { link } = check;
-    const binding = bound(link);
-    const version = await versionOf(vault, link, binding, signal);
-    return rowOf({ check, binding, version, view: lookout.view(link), now });
+    const [version, view] = [versions[index], lookout.view(link)];
+    return rowOf({ check, binding: bound(link), version, view, now });
   });
-  return { schema: "linkseal.keys/1", at: isoTime(at), keys: await Promise.all(rows) };
+  return { schema: "linkseal.keys/1", at: isoTime(at), keys };
 }
 
 /** The same as an operator sees it who has a vault and no agent. */

@@ -99,7 +99,7 @@ export const routes: Readonly<Record<string, Route>> = {
   "GET /v1/scorecard": looks("view", {
     title: "Microsoft's Zero Trust recommendations, each with its evidence (linkseal.scorecard/1)",
     members: nothing,
-    run: async ({ agent, now, signal }) => await makeScorecard(agent, now, signal),
+    run: async ({ agent, signal }) => await makeScorecard(agent, signal),
   }),
   "GET /v1/journal": looks("view", {
     title: "The journal: its state and its last records",

@@ -69,7 +69,7 @@ function linkRow(link: Link, paint: Paint): string[] {
     link.name,
     paint.verdict(link.verdict),
     `${link.device} ${link.port}`,
-    suite ?? "no suite in use",
+    suite ?? "no suite in use or none known",
     key === undefined ? "no key" : `key ${key}`,
     paint.faint(`router ${ageText(ages.controlPlaneMs)}, far end ${ageText(ages.farEndMs)}`),
   ];

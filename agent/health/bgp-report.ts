@@ -1,9 +1,11 @@
 // What is told of BGP over a link and inside of a tunnel, and of how a bundle's traffic spreads.
 
 import { strongValue } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
 import type { Crew } from "../crew.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
-import { drainOf } from "../link-view.ts";
+import { drainOf, fresh } from "../link-view.ts";
+import { isSolid } from "./model.ts";
 import { bundleOf, imbalanceOf, type Share, sessionOf, sharesOf } from "./tunnel-bundle.ts";
 import { type Raised, raise } from "./warnings.ts";
 
@@ -18,13 +20,16 @@ export interface Inside {
   readonly share?: Share;
 }
 
-export function insideOf(crew: Crew, tunnel: DesiredTunnel): Inside {
+/** What is older than `health.staleAfter` at `now` is not known. */
+export function insideOf(crew: Crew, tunnel: DesiredTunnel, now: Instant): Inside {
   const { bgp, name } = tunnel;
   if (bgp === undefined) return {};
   const { peer, asn } = bgp;
-  const share = shares(crew, tunnel).find((one) => one.tunnel === name);
-  const state = crew.lookout.state(tunnel.device);
-  const isTold = state !== undefined && strongValue(state.routing) !== undefined;
+  const { health } = crew.intent.desired;
+  const state = fresh(crew.lookout.state(tunnel.device), health, now);
+  const all = state === undefined ? [] : shares(crew, tunnel);
+  const share = all.find((one) => one.tunnel === name);
+  const isTold = state !== undefined && isSolid(state.routing, now, health.staleAfterMs);
   const up = isTold ? (sessionOf(tunnel, state)?.up ?? false) : undefined;
   const drained = isTold ? drainOf(state, name) === "on" : undefined;
   return { bgp: { peer, asn, up, drained }, ...(share === undefined ? {} : { share }) };

@@ -75,6 +75,8 @@ export class Judge {
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
   #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  /** When all of them were judged. */
+  #judgedAt: Instant | undefined;
   /** By link: the SAK that was seen last, and when it was seen first. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
   /** When a link was last known to carry. */
@@ -101,27 +103,37 @@ export class Judge {
   /**
    * What the last judgement says against leaning on a link; undefined = nothing. P2: what nobody
    * knows to carry is not leaned on, though MKA may call it secured; once nobody has known for
-   * longer than a reading stays fresh, it counts as lost.
+   * longer than a reading stays fresh, it counts as lost. A judgement ages as a reading does.
    */
   alarm(link: DesiredLink): Alarm | undefined {
     const id = linkId(link);
     const judged = this.#verdicts.get(id);
-    if (judged !== undefined && isKnown(judged.verdict)) return undefined;
-    const text =
-      judged === undefined ? "nobody has judged it yet" : `it is ${judged.verdict}: ${judged.why}`;
-    const isUnknown = judged === undefined || judged.verdict === "unknown";
-    return { standing: isUnknown && !this.#isPast(id) ? "unsure" : "lost", text };
+    if (judged === undefined) return this.#unknown(id, "nobody has judged it yet");
+    const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
+    if (sinceMs > this.#staleAfterMs) {
+      const text = `it is unknown: it was last judged ${Math.round(sinceMs / 1000)} s ago`;
+      return this.#unknown(id, text);
+    }
+    const { verdict, why } = judged;
+    if (isKnown(verdict)) return undefined;
+    const text = `it is ${verdict}: ${why}`;
+    return verdict === "unknown" ? this.#unknown(id, text) : { standing: "lost", text };
   }
 
   /** Of a process that has just begun nobody expects to know. */
-  #isPast(id: string): boolean {
-    const { world, agent } = this.#parts;
-    const staleAfterMs = agent.crew?.intent.desired.health.staleAfterMs ?? 0;
-    return world.clock.now() - (this.#knownAt.get(id) ?? this.#startedAt) > staleAfterMs;
+  #unknown(id: string, text: string): Alarm {
+    const knownAt = this.#knownAt.get(id) ?? this.#startedAt;
+    const isPast = this.#parts.world.clock.now() - knownAt > this.#staleAfterMs;
+    return { standing: isPast ? "lost" : "unsure", text };
+  }
+
+  get #staleAfterMs(): number {
+    return this.#parts.agent.crew?.intent.desired.health.staleAfterMs ?? 0;
   }
 
   #advance(crew: Crew, now: Instant): void {
     const { desired } = crew.intent;
+    this.#judgedAt = now;
     for (const link of desired.groups.flatMap((group) => group.links)) this.#follow(crew, link);
     const links = this.#links(crew, now);
     const { agent, world } = this.#parts;
@@ -417,7 +429,7 @@ export class Judge {
         name: tunnel.name,
         ...this.#tunnelNow(this.#evidence(crew, tunnel, links, now)),
         gateway: crew.lookout.gateway(tunnel.name),
-        ...insideOf(crew, tunnel),
+        ...insideOf(crew, tunnel, now),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, crew),

@@ -1,6 +1,13 @@
 // The one answer to "how is it?": `linkseal.status/1`, from health, looks and warnings.
 
-import { type CipherSuite, type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
+import type {
+  CipherSuite,
+  KeyRef,
+  MacsecFrames,
+  MacsecPort,
+  MkaSession,
+  Reading,
+} from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import { wallAfter } from "#hal/world.ts";
 import type { DesiredLink } from "../desired.ts";
@@ -29,7 +36,7 @@ export interface LinkStatusInput {
   readonly expected: KeyRef | undefined;
   /** The key that a running campaign brings in; undefined = there is none. */
   readonly next: KeyRef | undefined;
-  /** A session that was read longer ago reports no key in use. */
+  /** What was read longer ago is reported as not known, as the verdict then is. */
   readonly staleAfterMs: number;
   /** When the version of the expected CAK was made; undefined = not known. */
   readonly keyCreated: WallTime | undefined;
@@ -236,8 +243,8 @@ function blind(wall: WallTime, reason: Reason): Status {
 }
 
 function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkStatus {
-  const { link, health, look, expected, next, keyCreated, sighted } = input;
-  const suite = look === undefined ? undefined : strongValue(look.liveSuite);
+  const { link, health, expected, next, keyCreated, sighted } = input;
+  const session = solid(input, now, (look) => look.session);
   return {
     name: link.name,
     device: link.device,
@@ -249,23 +256,28 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
       dataPlaneMs: wholeMs(health.ages.dataPlaneMs),
       farEndMs: wholeMs(health.ages.farEndMs),
     },
-    suite: suite ?? null,
+    suite: solid(input, now, (look) => look.liveSuite) ?? null,
     ckn: expected?.ckn ?? null,
     keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
     keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
-    keyInUse: keyInUse(input, now),
+    // The bound key is no answer: while a campaign runs the link may have left it long ago.
+    keyInUse: session?.principalCkn ?? null,
     // A change of settings keeps the key, and a key that was accepted is next no more.
     keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
-    mka: mkaStatus(look),
-    frames: framesStatus(look),
+    mka: session === undefined ? null : mkaStatus(session),
+    frames: framesStatus(solid(input, now, (look) => look.frames)),
     azure: sighted === undefined ? null : azureStatus(sighted, now),
   };
 }
 
-/** The bound key is no answer: while a campaign runs the link may have left it long ago. */
-function keyInUse({ look, staleAfterMs }: LinkStatusInput, now: Instant): string | null {
-  if (look === undefined || !isSolid(look.session, now, staleAfterMs)) return null;
-  return look.session.value.principalCkn ?? null;
+/** What the newest look tells; undefined = nothing that may be relied on now. */
+function solid<T>(
+  { look, staleAfterMs }: LinkStatusInput,
+  now: Instant,
+  pick: (look: MacsecPort) => Reading<T>,
+): T | undefined {
+  const reading = look === undefined ? undefined : pick(look);
+  return reading !== undefined && isSolid(reading, now, staleAfterMs) ? reading.value : undefined;
 }
 
 function azureStatus({ sight, at }: Sighted, now: Instant): NonNullable<LinkStatus["azure"]> {
@@ -285,15 +297,11 @@ function wholeMs(ms: number | undefined): number | null {
   return ms === undefined ? null : Math.round(ms);
 }
 
-function mkaStatus(look: MacsecPort | undefined): LinkStatus["mka"] {
-  const session = look === undefined ? undefined : strongValue(look.session);
-  if (session === undefined) return null;
-  const { livePeers, principalCkn, keyServer } = session;
+function mkaStatus({ livePeers, principalCkn, keyServer }: MkaSession): LinkStatus["mka"] {
   return { livePeers, principalCkn: principalCkn ?? null, keyServer };
 }
 
-function framesStatus(look: MacsecPort | undefined): LinkStatus["frames"] {
-  const frames = look === undefined ? undefined : strongValue(look.frames);
+function framesStatus(frames: MacsecFrames | undefined): LinkStatus["frames"] {
   if (frames === undefined) return null;
   const { rxOk, rxNotValid, rxClear, txProtected } = frames;
   return {

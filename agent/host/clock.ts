@@ -55,8 +55,8 @@ interface SiteTime {
 /**
  * The clock of a simulated site, read with GET /clock and carried on at its speed in between, so
  * that instants compare with the site's own. Never goes back, nor further ahead of the last answer
- * than the site's leash; a site that is gone keeps its last speed. Throws the dialer's error, or
- * `device.unparsed`, if the site does not answer the first time.
+ * than the site's leash; one that left two questions in a row without an answer is gone, and keeps
+ * its last speed. Throws the dialer's error, or `device.unparsed`, if it does not answer the first.
  */
 export async function followingClock(dial: Dialer, address: string): Promise<Clock> {
   const ask = (): Promise<SiteTime> => askSite(dial, address);
@@ -64,7 +64,9 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
   let last = site.now;
   let asking: Promise<void> | undefined;
   let askedAt = performance.now();
-  let gone = false;
+  // A process that gets no core for seconds misses an answer that was there in time.
+  let missed = 0;
+  const isGone = (): boolean => missed > 1;
   // Two questions within each leash, so that the site need not wait.
   const stepMs = (): number => {
     if (site.leash === Number.POSITIVE_INFINITY) return syncMs;
@@ -77,10 +79,10 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
       .then(
         (time) => {
           site = time;
-          gone = false;
+          missed = 0;
         },
         () => {
-          gone = true;
+          missed += 1;
         },
       )
       .finally(() => {
@@ -93,7 +95,7 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
     const real = performance.now();
     if (real - askedAt > stepMs()) void sync();
     const since = (real - site.atReal) * site.speed;
-    last = Math.max(last, site.now + (gone ? since : Math.min(since, site.leash)));
+    last = Math.max(last, site.now + (isGone() ? since : Math.min(since, site.leash)));
     return last as Instant;
   };
   const sleep: Clock["sleep"] = async (ms, signal) => {

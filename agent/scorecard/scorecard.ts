@@ -2,10 +2,9 @@
 // what can be seen: proven, failed, or not verifiable with the reason.
 
 import { fromOutside } from "#hal/outside.ts";
-import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
-import { linkId } from "../desired.ts";
-import { isoTime } from "../health/status-time.ts";
+import { type Desired, linkId } from "../desired.ts";
+import type { Status } from "../health/status.ts";
 import { named } from "../journal/memory.ts";
 import {
   appGatewayTls,
@@ -28,7 +27,7 @@ import {
   type ScorecardFacts,
   vpnBackup,
 } from "./edge-checks.ts";
-import { blindEstate, readEstate } from "./estate.ts";
+import { blindEstate, type Estate, readEstate } from "./estate.ts";
 import { appGatewayWaf, frontDoorWaf } from "./firewall-checks.ts";
 import { type Outcome, unverifiable } from "./outcome.ts";
 
@@ -191,12 +190,11 @@ const source =
   "Microsoft: Apply Zero Trust principles to encrypting Azure-based network communication (2024)";
 
 /** From the last looks of the agent and a fresh read of Azure; writes nothing anywhere. */
-export async function makeScorecard(
-  agent: Agent,
-  now: WallTime,
-  signal: AbortSignal,
-): Promise<Scorecard> {
-  const facts = await factsOf(agent, signal);
+export async function makeScorecard(agent: Agent, signal: AbortSignal): Promise<Scorecard> {
+  const estate = await estateOf(agent, signal);
+  // Only now: Azure takes its time, and a reading ages meanwhile.
+  const status = agent.status();
+  const facts = { ...edgeOf(agent, status), estate };
   const rows = scorecardRows.map(({ check, ...row }) => ({
     ...row,
     ...fromOutside(() => check(facts), unreadable),
@@ -206,7 +204,7 @@ export async function makeScorecard(
   return {
     schema: "linkseal.scorecard/1",
     site: agent.intent?.desired.site ?? null,
-    at: isoTime(now),
+    at: status.at,
     source,
     scopes: facts.estate.scopes,
     counts: {
@@ -223,16 +221,32 @@ function unreadable(): Outcome {
   return unverifiable("what Azure answers here is not understood", "linkseal doctor --bundle");
 }
 
-async function factsOf(agent: Agent, signal: AbortSignal): Promise<ScorecardFacts> {
-  const { crew, memory } = agent;
+async function estateOf(agent: Agent, signal: AbortSignal): Promise<Estate> {
   const desired = agent.intent?.desired;
-  const none = { links: [], tunnels: [], vault: "", ports: [] };
-  if (crew === undefined || desired === undefined) {
-    return { ...none, estate: blindEstate("no config has been accepted yet") };
+  if (agent.crew === undefined || desired === undefined) {
+    return blindEstate("no config has been accepted yet");
   }
-  const status = agent.status();
-  const ports = desired.groups.map(({ expressRoutePort }) => expressRoutePort);
+  const read = agent.azureReader(desired);
+  if (read === undefined) {
+    return blindEstate("the simulated cloud of this config has no management API");
+  }
+  const ports = portsOf(desired);
   const { vault } = desired.azure;
+  const scopes = scopesOf(desired.azure.scopes, [
+    ...ports,
+    ...desired.tunnels.flatMap(({ azureConnection }) => azureConnection ?? []),
+  ]);
+  return await readEstate({ read, scopes, ports, vault }, signal);
+}
+
+const portsOf = ({ groups }: Desired): readonly string[] =>
+  groups.map(({ expressRoutePort }) => expressRoutePort);
+
+function edgeOf({ crew, memory, intent }: Agent, status: Status): Omit<ScorecardFacts, "estate"> {
+  const desired = intent?.desired;
+  if (crew === undefined || desired === undefined) {
+    return { links: [], tunnels: [], vault: "", ports: [] };
+  }
   const links = desired.groups.flatMap((group) =>
     group.links.map((link) => {
       const shown = status.groups
@@ -255,16 +269,7 @@ async function factsOf(agent: Agent, signal: AbortSignal): Promise<ScorecardFact
   const tunnels = status.tunnels.map(({ name, verdict, reasons }) => ({
     ...{ name, verdict, codes: reasons.map(({ code }) => code) },
   }));
-  const read = agent.azureReader(desired);
-  const scopes = scopesOf(desired.azure.scopes, [
-    ...ports,
-    ...desired.tunnels.flatMap(({ azureConnection }) => azureConnection ?? []),
-  ]);
-  const estate =
-    read === undefined
-      ? blindEstate("the simulated cloud of this config has no management API")
-      : await readEstate({ read, scopes, ports, vault }, signal);
-  return { links, tunnels, vault, ports, estate };
+  return { links, tunnels, vault: desired.azure.vault, ports: portsOf(desired) };
 }
 
 /** What the config names, and the resource groups of all that it speaks of. */

@@ -30,12 +30,14 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     },
   ],
   // The explorations of whole spaces take seconds for each mutant: the small cases must do.
-  campaign: [
+  table: [
     ...["draining", "parked", "proving", "restoring", "staging", "switching"].map((table) => ({
       files: [`agent/campaign/table/${table}.ts`],
       tests: unit(`campaign-rows-${table}`),
     })),
     { files: ["agent/campaign/table/shared.ts"], tests: unit("campaign-rows-*") },
+  ],
+  campaign: [
     {
       files: ["agent/campaign/guards.ts"],
       tests: unit("campaign-guards", "campaign-rows-{draining,parked,proving}"),

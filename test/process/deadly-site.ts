@@ -10,6 +10,7 @@ import {
   type StaffedSite,
   serveSite,
 } from "#agent/simulate.ts";
+import type { Instant } from "#hal/world.ts";
 import type { SiteHandler } from "#sim/faces/site.ts";
 import type { ReportedStatus } from "#sim/oracle-report.ts";
 import type { Leash } from "#sim/serve.ts";
@@ -39,7 +40,10 @@ export type Order =
   | { readonly kind: "victim"; readonly pid: number }
   /** Somebody else killed the agent. */
   | { readonly kind: "dead" }
-  | { readonly kind: "reported"; readonly status: ReportedStatus }
+  /** What time it is. */
+  | { readonly kind: "now" }
+  /** `askedAt`: what time it was before the agent was asked for it. */
+  | { readonly kind: "reported"; readonly status: ReportedStatus; readonly askedAt: Instant }
   | { readonly kind: "expectNoWrites"; readonly why: string }
   /** New pairs are in the vault, and from now on the requests are counted. */
   | { readonly kind: "newKeys" }
@@ -65,9 +69,16 @@ export interface Ready {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-export type News = Ready | Account;
+interface Now {
+  readonly kind: "now";
+  readonly now: Instant;
+}
+
+export type News = Ready | Account | Now;
 
 const leashMs = 500;
+/** The site is told when its agent dies, and one that is not dead is only waiting for its core. */
+export const lonelyMs = 60_000;
 
 export function socketIn(folder: string): string {
   return join(folder, "site.sock");
@@ -103,7 +114,7 @@ class DeadlySite {
     this.#fate = fate;
     this.#answer = this.#staff.desk.handler();
     const deadly: SiteHandler = (request, signal) => this.#serveOne(request, signal);
-    this.#leash = leashClock(deadly, this.#staff.site.clock, leashMs);
+    this.#leash = leashClock(deadly, this.#staff.site.clock, leashMs, lonelyMs);
   }
 
   async serve({ folder, speed }: SiteSetting): Promise<void> {
@@ -157,8 +168,11 @@ class DeadlySite {
   }
 
   #obey(order: Order): void {
-    const { oracle } = this.#staff;
+    const { oracle, site } = this.#staff;
     switch (order.kind) {
+      case "now":
+        tell({ kind: "now", now: site.clock.now() });
+        break;
       case "victim":
         this.#victim = order.pid;
         break;
@@ -166,7 +180,7 @@ class DeadlySite {
         this.#mourn();
         break;
       case "reported":
-        oracle.reported(order.status);
+        oracle.reported(order.status, order.askedAt);
         break;
       case "expectNoWrites":
         oracle.expectNoWrites(order.why);

@@ -86,8 +86,7 @@ async function rotated(stage: Stage, life: Life, hear: Hear): Promise<string> {
       await stage.admin("/v1/rotate", { target: group, risks: [], urgency: "planned" });
       return false;
     }
-    const status = await stage.view<Status>("/v1/status");
-    stage.tell({ kind: "reported", status });
+    const status = await stage.status();
     hear(stage, campaign);
     const restedMs = performance.now() - resumedAt;
     if (campaign.state === "held" && resumed < 5 && restedMs > resumeMs) {

@@ -14,6 +14,7 @@ import {
   serveSite,
   serveSsh,
 } from "#agent/simulate.ts";
+import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
 import { fleetFaults, strikeFault } from "#sim/faults.ts";
@@ -27,6 +28,7 @@ import {
   accountOf,
   type Death,
   type Fate,
+  lonelyMs,
   type Order,
   type SiteSetting,
   socketIn,
@@ -83,7 +85,7 @@ class LoopbackSite {
   private constructor(setting: LoopbackSetting, staff: StaffedSite) {
     this.#setting = setting;
     this.#staff = staff;
-    this.#leash = leashClock(staff.desk.handler(), staff.site.clock, leashMs);
+    this.#leash = leashClock(staff.desk.handler(), staff.site.clock, leashMs, lonelyMs);
     staff.site.onEffect(({ by, place }) => {
       if (by === "agent" && staff.site.routers.has(place)) this.#passes(`${place} effect`, "after");
     });
@@ -196,8 +198,7 @@ class LoopbackSite {
   }
 
   /** P7: nobody calls a link protected that has not been so for longer than a look is old. */
-  #judge({ groups }: ReportedStatus): void {
-    const now = this.#staff.site.clock.now();
+  #judge({ groups }: ReportedStatus, now: Instant): void {
     for (const { name, links } of groups) {
       for (const link of links) {
         const at = this.#securedAt.get(`${name}/${link.name}`) ?? Number.NEGATIVE_INFINITY;
@@ -267,6 +268,9 @@ class LoopbackSite {
   #obey(order: Order): void {
     const { oracle, site } = this.#staff;
     switch (order.kind) {
+      case "now":
+        tell({ kind: "now", now: site.clock.now() });
+        break;
       case "victim":
         this.#victim = order.pid;
         break;
@@ -274,7 +278,7 @@ class LoopbackSite {
         this.#mourn();
         break;
       case "reported":
-        this.#judge(order.status);
+        this.#judge(order.status, order.askedAt);
         break;
       case "expectNoWrites":
         oracle.expectNoWrites(order.why);

@@ -134,9 +134,18 @@ export class Stage implements AsyncDisposable {
     return undefined;
   }
 
-  async outcome(): Promise<Outcome> {
+  /** What the agent says; the site holds it against the time at which it was asked for. */
+  async status(): Promise<Status> {
+    this.tell({ kind: "now" });
+    const asked = await heard(this.#site);
+    if (asked.kind !== "now") throw new Error(`the site answered with ${asked.kind}`);
     const status = await this.view<Status>("/v1/status");
-    this.tell({ kind: "reported", status });
+    this.tell({ kind: "reported", status, askedAt: asked.now });
+    return status;
+  }
+
+  async outcome(): Promise<Outcome> {
+    const status = await this.status();
     const { campaigns } = await this.view<{ campaigns: readonly Campaign[] }>("/v1/rotation");
     const campaign = campaigns[0]?.state ?? "none";
     const over = status.verdict === "protected" && campaign === "done";
@@ -154,10 +163,16 @@ export class Stage implements AsyncDisposable {
 
 /** The next news of a site. Rejects if it ends instead. */
 async function heard(site: ChildProcess): Promise<News> {
-  const ended = once(site, "exit").then(() => undefined);
-  const news = await Promise.race([once(site, "message"), ended]);
-  if (news === undefined) throw new Error("the site has ended");
-  return news[0] as News;
+  const heardIt = new AbortController();
+  const { signal } = heardIt;
+  const ended = once(site, "exit", { signal }).then(() => undefined);
+  try {
+    const news = await Promise.race([once(site, "message", { signal }), ended]);
+    if (news === undefined) throw new Error("the site has ended");
+    return news[0] as News;
+  } finally {
+    heardIt.abort();
+  }
 }
 
 export interface Outcome {

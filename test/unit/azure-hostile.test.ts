@@ -7,7 +7,7 @@ import { emptyMemory } from "#agent/journal/memory.ts";
 import { makeScorecard } from "#agent/scorecard/scorecard.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import type { HttpReply, WallTime } from "#hal/world.ts";
+import type { HttpReply } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { type ArmBench, armBench, documented } from "./arm-bench.ts";
@@ -92,7 +92,7 @@ describe("a scorecard", () => {
     const bench = armBench();
     const odd = { id: { toString: 1 }, name: { toString: null, valueOf: 1 } };
     bench.alter = (reply) => ({ ...reply, status: 200, body: list([odd, { id: {} }, {}]) });
-    const card = await bench.run(makeScorecard(agentBefore(bench), 0 as WallTime, never));
+    const card = await bench.run(makeScorecard(agentBefore(bench), never));
     expect(card.rows.length).toBeGreaterThan(10);
     expect(card.counts.proven).toBe(0);
   });
@@ -108,7 +108,7 @@ describe("a scorecard", () => {
       }));
       return { ...reply, status: 200, body: list(found) };
     };
-    const card = await bench.run(makeScorecard(agentBefore(bench), 0 as WallTime, never));
+    const card = await bench.run(makeScorecard(agentBefore(bench), never));
     expect(JSON.stringify(card.rows)).toContain("it names a resource by what is no path");
   });
 });
@@ -136,7 +136,7 @@ async function used(bench: ArmBench, prng: Prng): Promise<unknown> {
     case "gateway":
       return await bench.run(far.gateway(connection).put(psk, never));
     case "scorecard": {
-      const card = makeScorecard(agentBefore(bench, far), bench.site.clock.wall(), never);
+      const card = makeScorecard(agentBefore(bench, far), never);
       return await bench.run(card);
     }
   }

@@ -34,7 +34,7 @@ function crewOf({ sent = [], told = {}, unread, ...scene }: Scene): Crew {
     }),
   );
   return {
-    intent: { desired: { tunnels: bundle } },
+    intent: { desired: { tunnels: bundle, health: { staleAfterMs: 30_000 } } },
     lookout: {
       state: () => (unread ? undefined : state),
       tunnelHistory: (name: string) => looks.get(name) ?? [],
@@ -57,17 +57,26 @@ describe("inside of a tunnel", () => {
     ],
     ["is what nobody has read", { unread: true }, { up: undefined, drained: undefined }],
   ])("%s", (_name, scene, told) => {
-    expect(insideOf(crewOf(scene), one)).toEqual({ bgp: { ...ends, ...told } });
+    expect(insideOf(crewOf(scene), one, at(0))).toEqual({ bgp: { ...ends, ...told } });
   });
 
   it("goes its part of what the bundle sent", () => {
     const crew = crewOf({ sent: [300, 100] });
-    expect(insideOf(crew, two).share).toEqual({ tunnel: "hub-2", sent: 100n, percent: 25 });
+    expect(insideOf(crew, two, at(0)).share).toEqual({ tunnel: "hub-2", sent: 100n, percent: 25 });
+  });
+
+  it("is not known when it is read, though it was fresh when it was looked at", () => {
+    const crew = crewOf({ sent: [300, 100] });
+    const fresh = { bgp: { up: true, drained: false }, share: { percent: 25 } };
+    expect(insideOf(crew, two, at(30_000))).toMatchObject(fresh);
+    const { bgp, ...beside } = insideOf(crew, two, at(30_001));
+    expect(bgp).toMatchObject({ up: undefined, drained: undefined });
+    expect(beside).toEqual({});
   });
 
   it("is nothing where no BGP is wanted", () => {
     const { bgp: _bgp, ...still } = one;
-    expect(insideOf(crewOf({ sent: [300, 100] }), still)).toEqual({});
+    expect(insideOf(crewOf({ sent: [300, 100] }), still, at(0))).toEqual({});
   });
 });
 

@@ -146,6 +146,21 @@ describe("a clock that follows a site", () => {
     expect(scripted.asked).toBeLessThan(40);
   });
 
+  it("does not run ahead of a site that waits because one answer was missed", async () => {
+    const answer = () => json({ now: 1000, wall: 1e12, speed: 100, leash: 500 });
+    const scripted = site(answer);
+    const clock = await followingClock(scripted.dial, "unix:/site");
+    scripted.reply = () => {
+      scripted.reply = answer;
+      const end = performance.now() + 30;
+      while (performance.now() < end);
+      throw new Error("timeout");
+    };
+    await expect(clock.sleep(60_000, AbortSignal.timeout(100))).rejects.toThrow("timeout");
+    expect(scripted.asked).toBeGreaterThan(2);
+    expect(clock.now()).toBeLessThanOrEqual(1500);
+  });
+
   it("lets the wall clock jump with the site's", async () => {
     let offset = 1e12;
     const start = performance.now();

@@ -91,6 +91,8 @@ export interface Scene {
   readonly weakRouting?: true;
   /** What every far end shows; absent = the key of the sample. */
   readonly peer?: PeerState;
+  /** From this poll on no look succeeds any more. */
+  readonly silentFrom?: number;
   /** No look has succeeded yet. */
   readonly unread?: true;
   /** How the routers reach what tunnels protect after so many polls; absent = by the tunnel. */
@@ -197,8 +199,13 @@ export class JudgeBench {
     return agent as unknown as Agent;
   }
 
+  /** The poll of the last look that succeeded. */
+  get #seen(): number {
+    return Math.min(this.#poll, (this.#scene.silentFrom ?? Number.POSITIVE_INFINITY) - 1);
+  }
+
   #polls(): readonly number[] {
-    return Array.from({ length: this.#poll + 1 }, (_, poll) => poll);
+    return Array.from({ length: this.#seen + 1 }, (_, poll) => poll);
   }
 
   #port(link: DesiredLink, poll: number): MacsecPort {
@@ -223,14 +230,14 @@ export class JudgeBench {
   }
 
   #state(device: string): DeviceState {
-    const now = this.#now();
+    const now = at(this.#seen * pollMs);
     const link = linkNamed(device === "edge-a" ? "primary" : "secondary");
     const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
     const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
     const sessions = this.#scene.sessions?.(this.#poll) ?? routing.sessions;
     const routes = this.#scene.routes?.(this.#poll) ?? [into as (typeof routing.routes)[number]];
     const told = known({ routes, sessions, drains }, now);
-    const ports = this.#port(link, this.#poll);
+    const ports = this.#port(link, this.#seen);
     const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
     const { backed, ways } = this.#scene;
     const beside = {
@@ -252,6 +259,12 @@ export class JudgeBench {
 
   turn(): this {
     this.#judge.turn();
+    return this;
+  }
+
+  /** So many polls in which every loop hangs. */
+  hang(count: number): this {
+    this.#poll += count;
     return this;
   }
 

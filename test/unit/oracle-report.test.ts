@@ -235,6 +235,17 @@ describe("P7", () => {
     }
   });
 
+  it("a report that comes late is judged by when it was asked for", async () => {
+    const { site: at, oracle } = await site();
+    const askedAt = at.clock.now();
+    // Nobody looks any more.
+    await at.clock.runFor(60_000);
+    oracle.reported(status("protected"), askedAt);
+    expect(oracle.violations).toEqual([]);
+    oracle.reported(status("protected"), at.clock.now());
+    expect(oracle.violations.map(({ promise }) => promise)).toContain("P7");
+  });
+
   it("a pessimist breaks no promise and is listed apart, after ten minutes of health", async () => {
     const { oracle, look } = await site();
     oracle.reported(status("degraded"));

@@ -8,7 +8,7 @@ import { emptyMemory } from "#agent/journal/memory.ts";
 import type { Resource } from "#agent/scorecard/estate.ts";
 import { makeScorecard } from "#agent/scorecard/scorecard.ts";
 import { never } from "./site-bench.ts";
-import { desired, link, wall } from "./view-kit.ts";
+import { desired, link } from "./view-kit.ts";
 
 const scope = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1";
 const port = `${scope}/providers/Microsoft.Network/expressRoutePorts/erd`;
@@ -19,34 +19,64 @@ function resource(type: string, name: string, properties: unknown): Resource {
   return { id, name, type, location: "westus", etag: 'W/"0"', properties };
 }
 
-/** The row of a scorecard on a site with one unseen link whose resource group holds these. */
-async function rowOf(row: string, ...documents: readonly Resource[]) {
+interface Site {
+  readonly status: () => unknown;
+  readonly read: (path: string) => Promise<unknown>;
+}
+
+/** The row of a scorecard on a site with one link. */
+async function rowOn(row: string, { status, read }: Site) {
   const azure = { ...desired.azure, kind: "azure", vault, scopes: [scope] };
-  const group = { name: "erd", expressRoutePort: port, links: [link] };
+  const group = { name: link.group, expressRoutePort: port, links: [link] };
   const site = { ...desired, azure, groups: [group], tunnels: [] } as unknown as Desired;
   const agent = {
     intent: { desired: site },
     crew: { lookout: { peer: () => undefined } },
     memory: emptyMemory,
-    status: () => ({ groups: [], tunnels: [] }),
-    azureReader: () => async (path: string) => {
-      const lower = path.toLowerCase();
-      if (lower === port.toLowerCase())
-        return resource("Microsoft.Network/expressRoutePorts", "erd", {});
-      const value = documents.filter(
-        ({ id }) =>
-          String(id)
-            .toLowerCase()
-            .replace(/\/[^/]+$/, "") === lower,
-      );
-      return { value };
-    },
+    status,
+    azureReader: () => read,
   } as unknown as Agent;
-  const { rows } = await makeScorecard(agent, wall, never);
+  const { rows } = await makeScorecard(agent, never);
   const found = rows.find(({ id }) => id === row);
   if (found === undefined) throw new RangeError(`no row ${row}`);
   return { verdict: found.verdict, evidence: found.evidence.join("; "), next: found.next };
 }
+
+/** The same where nobody has seen the link, and its resource group holds these. */
+async function rowOf(row: string, ...documents: readonly Resource[]) {
+  const read = async (path: string) => {
+    const lower = path.toLowerCase();
+    if (lower === port.toLowerCase()) {
+      return resource("Microsoft.Network/expressRoutePorts", "erd", {});
+    }
+    const value = documents.filter(
+      ({ id }) =>
+        String(id)
+          .toLowerCase()
+          .replace(/\/[^/]+$/, "") === lower,
+    );
+    return { value };
+  };
+  return await rowOn(row, { status: () => ({ groups: [], tunnels: [] }), read });
+}
+
+describe("what the agent saw of a link", () => {
+  it("is stale when a scorecard tells it, though it was fresh when Azure was asked", async () => {
+    let verdict = "protected";
+    const ages = { farEndMs: null };
+    const status = () => ({
+      groups: [{ name: link.group, links: [{ name: link.name, verdict, reasons: [], ages }] }],
+      tunnels: [],
+    });
+    const read = async () => {
+      verdict = "unknown";
+      return { value: [] };
+    };
+    const { evidence } = await rowOn("macsec-on-direct", { status, read });
+    expect(evidence).toContain("is unknown");
+    expect(evidence).not.toContain("is protected");
+  });
+});
 
 /** The part of a row that speaks of the only document: parts that find nothing are left out. */
 async function saysOf(row: string, name: string, ...documents: readonly Resource[]) {

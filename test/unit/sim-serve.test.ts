@@ -188,6 +188,18 @@ describe("paced time", () => {
     await pace.stop();
   });
 
+  it("on a leash, waits as long as it should for a follower that gets no core", async () => {
+    const clock = new SimClock(wallStart);
+    const tell: SiteHandler = async () => ({ status: 200, body: `{"now":${clock.now()}}` });
+    const holds = async (lonelyMs: number): Promise<boolean> => {
+      const leash = leashClock(tell, clock, 500, lonelyMs);
+      await leash.handler({ method: "GET", path: "/clock", body: "" }, AbortSignal.any([]));
+      await clock.runFor(500);
+      return leash.hold();
+    };
+    expect([await holds(60_000), await holds(0)]).toEqual([true, false]);
+  });
+
   it("a busy clock leaves sockets their turn", async () => {
     const clock = new SimClock(wallStart);
     const path = join(folder, "g.sock");

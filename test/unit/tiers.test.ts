@@ -3,11 +3,12 @@ import {
   exitStatus,
   failedFiles,
   formatFailures,
+  formatRerun,
   formatTiers,
   joinReports,
-  mended,
   type Report,
   renamed,
+  stillFailed,
   tiersOf,
   wholeFiles,
 } from "../tiers.ts";
@@ -146,17 +147,30 @@ describe("npm test tells what ran", () => {
     expect(formatFailures(undefined)).toBe("");
   });
 
-  it("takes the second word of what failed beside others, and the first of all else", () => {
+  it("stays red although what failed beside others passes in a rerun of its own", () => {
     const first = reportOf({ "unit/a": ["passed"], "unit/b": ["failed", "passed"] });
     const again = reportOf({ "unit/b": ["passed", "passed"] });
     expect(failedFiles(first)).toEqual(["/t/unit/b.test.ts"]);
-    expect(mended(first, again)).toEqual(
-      reportOf({ "unit/a": ["passed"], "unit/b": ["passed", "passed"] }),
-    );
-    expect(mended(first, first).success).toBe(false);
-    // An error outside of its tests is nobody's to mend.
-    const strange = { ...reportOf(all), success: false };
-    expect(mended(strange, reportOf({})).success).toBe(false);
+    const counts = stillFailed(first, again);
+    expect(counts).toEqual(first);
+    const tiers = tiersOf(files, counts, new Map());
+    expect(tiers.map(({ failed }) => failed)).toEqual([1, 0]);
+    expect(exitStatus(tiers, counts, false)).toBe(1);
+    // A machine that brought back nothing is red as well, with the tests of the rerun.
+    expect(stillFailed(undefined, again)).toEqual({ ...again, success: false });
+    expect(exitStatus(tiers, stillFailed(undefined, again), false)).toBe(1);
+    expect(stillFailed(undefined, undefined)).toBeUndefined();
+  });
+
+  it("says how a rerun ended, and that a failure beside others is one", () => {
+    const again = reportOf({ "unit/a": ["failed"], "unit/b": ["passed"] });
+    const [a, b, c] = ["/t/unit/a.test.ts", "/t/unit/b.test.ts", "/t/unit/c.test.ts"];
+    expect(formatRerun([a, b, c], again).split("\n")).toEqual([
+      `run again alone, it failed as well: ${a}`,
+      `run again alone, it passed: ${b}: ` +
+        "that it fails beside others is a failure to be mended, and the run is red",
+      `run again alone, it brought back no report: ${c}`,
+    ]);
   });
 
   it("prints the table and the sum last", () => {

@@ -1,0 +1,102 @@
+// The parts of `npm run test:long`, none of which takes two quiet processors more than an hour.
+
+import { areas } from "./mutate/areas.ts";
+
+export type Run =
+  /** `files`: of tests, or of folders that end in "/"; `effort`: as in effort.ts. */
+  | { readonly kind: "tests"; readonly effort: "long" | "usual"; readonly files: readonly string[] }
+  /** One of `npm run mutate`. */
+  | { readonly kind: "mutation"; readonly area: string };
+
+export interface Part {
+  readonly name: string;
+  /** What it holds, as the end of a sentence. */
+  readonly what: string;
+  /** One after the other. */
+  readonly runs: readonly Run[];
+  /** What takes the processors from it meanwhile; absent = nothing. */
+  readonly beside?: readonly string[];
+}
+
+const named = (folder: string, names: readonly string[]): readonly string[] =>
+  names.map((name) => `test/${folder}/${name}.test.ts`);
+
+const long = (name: string, what: string, ...files: readonly (readonly string[])[]): Part => ({
+  ...{ name, what },
+  runs: [{ kind: "tests", effort: "long", files: files.flat() }],
+});
+
+const usual = (...tiers: readonly string[]): Run => ({
+  ...{ kind: "tests", effort: "usual" },
+  files: tiers.map((tier) => `test/${tier}/`),
+});
+
+/** More than there are processors, so that each test waits for one again and again. */
+const busy = ["stress-ng", "--cpu", "4"];
+
+const mutations = Object.keys(areas).map(
+  (area): Part => ({
+    name: `mutation-${area}`,
+    what: `each change of the code of ${area} that its tests have to notice`,
+    runs: [{ kind: "mutation", area }],
+  }),
+);
+
+/** In the order in which all of them run. */
+export const parts: readonly Part[] = [
+  long("storms", "rotations in bad weather, 5,000 seeds", named("fleet", ["rotations"])),
+  long(
+    "fleet",
+    "agents in bad weather, beside routers of each vendor, and for a month",
+    named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
+    named("fleet", ["junos-cut", "start", "tunnel-gateway", "tunnels"]),
+    named("conformance", ["vendors-served"]),
+  ),
+  long(
+    "deaths",
+    "agents that die at every message to a router, at every record and every effect",
+    named("fleet", ["router-deaths"]),
+  ),
+  long(
+    "kills",
+    "real agents that are killed at every point, struck by every fault and started again",
+    named("process", ["kill", "loopback", "loopback-faults", "restart"]),
+  ),
+  long(
+    "models",
+    "every state of a campaign that two faults more lead to",
+    named("unit", ["campaign-needs", "campaign-space"]),
+  ),
+  long(
+    "fuzz",
+    "a million hostile inputs for each reader, and the drawn cases of every codec",
+    named("unit", ["api-hostile", "azure-hostile", "cli-hostile", "config", "eos-hostile"]),
+    named("unit", ["expressroute-document", "files-hostile", "iosxe-hostile", "iosxr-hostile"]),
+    named("unit", ["json", "junos-hostile", "kay-change", "kay-hostile", "kay-rekey"]),
+    named("unit", ["linux-port", "linux-probe", "linux-subnet", "mka-protocol", "mka-worlds"]),
+    named("unit", ["net-commits-death", "net-requests", "net-stack", "netconf"]),
+    named("unit", ["netlink-codecs", "netlink-hostile", "snmp-hostile", "static-keys"]),
+    named("unit", ["vault-race", "vici", "window"]),
+  ),
+  long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
+  {
+    ...{ name: "load", what: "the tiers without a kernel, twice, beside a busy machine" },
+    runs: Array.from({ length: 2 }, () => usual("unit", "conformance", "fleet", "process")),
+    beside: busy,
+  },
+  {
+    ...{ name: "load-kernel", what: "the kernel tier beside a busy machine" },
+    runs: [usual("kernel")],
+    beside: busy,
+  },
+  ...mutations,
+];
+
+/** Names of the parts that take this test file in its long form. */
+export function partsOf(file: string): readonly string[] {
+  const holds = (run: Run): boolean =>
+    run.kind === "tests" &&
+    run.effort === "long" &&
+    run.files.some((each) => each === file || (each.endsWith("/") && file.startsWith(each)));
+  return parts.filter(({ runs }) => runs.some(holds)).map(({ name }) => name);
+}

@@ -1,0 +1,48 @@
+// How a run of a part ended, from its report or its output, and whether that may be written down.
+
+import type { Report } from "../tiers.ts";
+
+export type Ended =
+  | {
+      readonly kind: "green";
+      readonly tests: number | undefined;
+      readonly figures: string | undefined;
+    }
+  | { readonly kind: "red"; readonly why: string };
+
+const red = (why: string): Ended => ({ kind: "red", why });
+
+/** `report`: what test/run.ts wrote; a test that did not run is as bad as one that failed. */
+export function endOfTests(report: Report | undefined, status: number | null): Ended {
+  if (report === undefined) return red("it left no report");
+  const tests = report.testResults.flatMap((result) => result.assertionResults);
+  const count = (wanted: string): number => tests.filter((one) => one.status === wanted).length;
+  const [passed, failed] = [count("passed"), count("failed")];
+  if (status !== 0 || failed > 0) return red(`${failed} tests failed, exit status ${status}`);
+  const left = tests.length - passed;
+  if (left > 0) return red(`${left} tests did not run`);
+  if (passed === 0) return red("no test ran");
+  return { kind: "green", tests: passed, figures: undefined };
+}
+
+/** `said`: all that test/mutate.ts wrote. */
+export function endOfMutation(area: string, said: string, status: number | null): Ended {
+  const sum = new RegExp(`^ *([\\d.]+) {2}${area}; ([\\d.]+) but for the known$`, "m").exec(said);
+  if (sum === null) return red("it left no score");
+  const [, all, unexplained] = sum;
+  const figures = `${all} % noticed, ${unexplained} % but for the known`;
+  return status === 0 ? { kind: "green", tests: undefined, figures } : red(figures);
+}
+
+interface Tree {
+  readonly commit: string;
+  /** As `git status --porcelain` lists them; empty = none. */
+  readonly changes: string;
+}
+
+/** Why what passed in such a tree says nothing of a commit; undefined = it does. */
+export function whyUnwritten(before: Tree, after: Tree): string | undefined {
+  if (before.commit !== after.commit) return "another commit was checked out meanwhile";
+  const [change] = `${before.changes}\n${after.changes}`.trim().split("\n");
+  return change === "" ? undefined : `the tree has changes that are not committed: ${change}`;
+}
