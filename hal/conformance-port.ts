@@ -77,7 +77,7 @@ async function mustReadBack(bench: DeviceBench, settings: WantedSettings): Promi
   const stands = canonical({ ...settings, policy: "mustSecure" });
   must(canonical(truthOf(bench, port).settings) === stands, "the settings in force are others");
   const seen = told((await lookAt(bench, port)).settings, "the settings");
-  must(canonical(seen) === stands, "the settings are told as others");
+  must(canonical(seen) === stands, `the settings are told as others: ${canonical(seen)}`);
 }
 
 export const portCases: readonly DeviceCase[] = [

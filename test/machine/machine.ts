@@ -99,6 +99,9 @@ function statusIn(control: string): number | undefined {
   }
 }
 
+/** A machine does not outlive what started it. */
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 // True when it had to be ended.
 async function boot(run: MachineRun, control: string, log: number): Promise<boolean> {
   if (run.kernel !== "user-mode") {
@@ -123,17 +126,27 @@ async function boot(run: MachineRun, control: string, log: number): Promise<bool
 }
 
 function waitFor(run: MachineRun, child: ChildProcess): Promise<boolean> {
+  const end = (): void => {
+    if (run.kernel !== "user-mode" || child.pid === undefined) child.kill("SIGKILL");
+    // Some of the group may have ended with the first.
+    else if (child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+  };
+  const interrupted = (): void => process.exit(1);
   let overdue = false;
   const timer = setTimeout(() => {
     overdue = true;
-    const { pid } = child;
-    if (run.kernel === "user-mode" && pid !== undefined) process.kill(-pid, "SIGKILL");
-    else child.kill("SIGKILL");
+    end();
   }, run.patienceMs);
+  process.on("exit", end);
+  for (const signal of endings) process.on(signal, interrupted);
   return new Promise<boolean>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", () => resolve(overdue));
-  }).finally(() => clearTimeout(timer));
+  }).finally(() => {
+    clearTimeout(timer);
+    process.off("exit", end);
+    for (const signal of endings) process.off(signal, interrupted);
+  });
 }
 
 function userModeOptions(run: MachineRun, control: string): string[] {

@@ -2,10 +2,8 @@
 // the timers of what is not confirmed; of keys it knows those alone that people chose for an SA,
 // and no longer than that SA takes to be made.
 
-import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import type { TransactionToken } from "#hal/device.ts";
-import { encodeJson } from "#hal/json.ts";
 import {
   type DeviceState,
   type IpsecTunnel,
@@ -19,16 +17,16 @@ import type { World } from "#hal/world.ts";
 import { answered, type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
 import { type KernelLook, readPort } from "../port.ts";
 import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
-import { linkFlags } from "../rtnetlink-link.ts";
 import { askRoute, isRouteGone, readRoute, routeKinds } from "../rtnetlink-route.ts";
 import { dumpPolicies, dumpSas, type Policy, readPolicy, readSa, type Sa } from "../xfrm.ts";
 import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./backing.ts";
 import { Commits } from "./commits.ts";
+import { configIdOf } from "./config-id.ts";
 import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
 import { type Hands, kernelHands } from "./hands.ts";
 import type { Pending } from "./kept.ts";
 import { type NetChange, previewOf } from "./part.ts";
-import { portBelow, portsOf, type Subnet, stackOn, subnetsOf } from "./stack.ts";
+import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
 import { StagedKeys } from "./staged-keys.ts";
 import { staticIfIds } from "./static-hands.ts";
 import { type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
@@ -52,9 +50,6 @@ export interface DeskParts {
 
 /** A rate over less says little, and one over more says nothing of now. */
 const rateMs = { least: 900, most: 60_000 };
-const administrators: ReadonlySet<number> = new Set([3, 4]);
-const permanent = 0x80;
-const linkScope = 253;
 
 interface Within {
   readonly hands: Hands;
@@ -302,35 +297,4 @@ function guardedNow(
   const blocked = blockedAmong(asked, policies, links, ways).slice(0, prefixesMax);
   const backed = known(toldBackings(backings, policies, links), at);
   return { blocked: known(blocked, at), ...(isBacking ? { backed } : {}) };
-}
-
-/** What somebody configured, without what the kernel finds out by itself. */
-function configIdOf({ links, addresses, routes, secys }: KernelLook): string {
-  const ports = portsOf(links).flatMap((port) => stackOn(port, links));
-  const indices = new Set(ports.map(({ index }) => index));
-  const config = {
-    links: ports.map(({ name, flags, mtu, master, info }) => [
-      name,
-      flags & linkFlags.up,
-      mtu,
-      master,
-      info?.kind,
-      info?.vlan?.id,
-    ]),
-    addresses: addresses
-      .filter(
-        ({ link, scope, flags = 0 }) =>
-          indices.has(link) && scope !== linkScope && (flags & permanent) !== 0,
-      )
-      .map(({ link, local, address, prefixLength }) => [link, local ?? address, prefixLength]),
-    routes: routes
-      .filter(
-        ({ protocol, outputLink }) => administrators.has(protocol) && indices.has(outputLink ?? 0),
-      )
-      .map(({ destination, destinationLength, gateway, outputLink, table, priority }) => [
-        ...[destination, destinationLength, gateway, outputLink, table, priority],
-      ]),
-    secys: secys?.map(({ link, secy }) => [link, secy]),
-  };
-  return createHash("sha256").update(encodeJson(config)).digest("hex").slice(0, 16);
 }

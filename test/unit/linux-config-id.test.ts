@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { configIdOf } from "#drivers/linux/net/config-id.ts";
+import type { KernelLook } from "#drivers/linux/port.ts";
+
+const look = (secy: object): KernelLook =>
+  ({
+    ...{ at: 0, addresses: [], routes: [], speeds: [] },
+    links: [{ index: 2, name: "p1", flags: 1, mtu: 1500, info: { kind: "veth" } }],
+    secys: [{ link: 3, secy: { encodingSa: 0, oper: false, window: 64, encrypt: true, ...secy } }],
+  }) as unknown as KernelLook;
+
+describe("the id of a Linux host's configuration", () => {
+  const id = configIdOf(look({}));
+
+  it.each([
+    ["MKA puts the next SAK into use", { encodingSa: 1 }],
+    ["the SecY begins to operate", { oper: true }],
+  ])("did change when %s, as if other hands had been there", (_name, secy) => {
+    expect(configIdOf(look(secy))).toBe(id);
+  });
+
+  it.each([
+    ["encryption is switched off", { encrypt: false }],
+    ["the replay window is another one", { window: 0 }],
+  ])("changes when %s", (_name, secy) => {
+    expect(configIdOf(look(secy))).not.toBe(id);
+  });
+});
