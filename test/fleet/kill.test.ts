@@ -6,6 +6,7 @@ import type { Agent } from "#agent/agent.ts";
 import { type Death, type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
 import type { Log } from "#hal/world.ts";
+import { twiceASecond } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { buildSite, type Site } from "#sim/site.ts";
@@ -73,14 +74,13 @@ class Stage {
     const first = await this.live(fate);
     // A drain whose end nobody saw may come for twenty minutes, and the second link waits for it.
     const limit = 2_400_000;
-    await this.site.clock.runFor(
-      limit,
-      () => first.dead || (fate === undefined && this.#finished()),
-    );
+    const { clock } = this.site;
+    const finished = twiceASecond(clock, () => this.#finished());
+    await clock.runFor(limit, () => first.dead || (fate === undefined && finished()));
     if (first.dead) {
-      await this.site.clock.runFor(3_000);
+      await clock.runFor(3_000);
       await this.live(undefined);
-      await this.site.clock.runFor(limit, () => this.#finished());
+      await clock.runFor(limit, finished);
     }
     const links = this.site.truth().groups[0]?.links ?? [];
     const ends = links.map(

@@ -50,13 +50,13 @@ async function rotated(platform: Platform, end: End | undefined): Promise<Ended>
   // A death may take the word along, and its answer with it.
   stage.ask().catch(() => undefined);
   const isOver = (): boolean => stage.outcomeOf(old) !== undefined && stage.isProtected();
-  await site.clock.runFor(1_800_000, () => life.dead || isOver());
+  await stage.until(() => life.dead || isOver());
   const calls = called.slice(before);
   if (life.dead) {
     await site.clock.runFor(3_000);
     await stage.run(stage.begin());
     if (stage.outcomeOf(old) === undefined) await stage.run(stage.ask());
-    await site.clock.runFor(1_800_000, isOver);
+    await stage.until(isOver);
   }
   const links = site.truth().groups[0]?.links ?? [];
   const ends = links.map(({ id, edgeKeys, farKey }) => `${id} ${edgeKeys.join()} ${farKey}`);
