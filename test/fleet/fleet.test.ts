@@ -30,7 +30,7 @@ const numbered = (name: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => `${name}-${index + 1}`);
 
 describe("a fleet", () => {
-  it.each(numbered("calm", effort(2, 10)))(
+  it.each(numbered("calm", effort(1, 10)))(
     "is enrolled, watched and started again, seed %s",
     async (seed) => {
       const { broken, restless, starts, looks } = await play({ seed });
@@ -71,7 +71,7 @@ async function storm(seed: string): Promise<Outcome> {
 }
 
 const asked = process.env["LINKSEAL_SEED"];
-const storms = asked === undefined ? numbered("storm", effort(12, 150)) : [asked];
+const storms = asked === undefined ? numbered("storm", effort(3, 150)) : [asked];
 
 describe("a fleet in a storm", () => {
   it.each(storms)(

@@ -7,8 +7,8 @@ import { type Platform, platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
-const rotations = effort(5, 200);
-const breaking = effort(3, 40);
+const rotations = effort(2, 200);
+const breaking = effort(1, 40);
 
 /** The far end of this site speaks with extended packet numbers. */
 const all = platformsOf("iosxe").filter(([, { less }]) => less.suites === undefined);
