@@ -40,7 +40,7 @@ const missed: readonly string[] = [
   ...["frontDoorWaf", "gatewayTls", "gatewayWaf"],
 ];
 
-const stage = new CloudStage("card", 20);
+const stage = new CloudStage("card", 100);
 
 async function pose(aspect: string, state: string): Promise<void> {
   const body = [encodeJson({ aspect, state })];
@@ -139,6 +139,12 @@ describe("a scorecard", () => {
   }, async () => {
     const fault = ["sim", "fault", "far-unreadable", "--socket", stage.socket] as const;
     expect((await stage.run(...fault)).exit).toBe(0);
+    // A card asks the whole cloud: until the far end is old, the status alone is looked at.
+    await stage.until("an old far end", async () => {
+      const { groups } = await stage.view<Status>("/v1/status");
+      const ages = groups.flatMap(({ links }) => links.map(({ ages }) => ages.farEndMs ?? 0));
+      return ages.every((ms) => ms > 900_000);
+    });
     await stage.until("a stale far end", async () => {
       const found = row(await card(), "macsec-on-direct");
       return found?.evidence.join().includes("was last read") === true;
