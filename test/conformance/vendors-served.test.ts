@@ -35,7 +35,6 @@ async function served(platform: Platform, one: (typeof deviceCases)[number]): Pr
   }
 }
 
-
 /** One of each vendor, and those that end tunnels. */
 const tried = [
   "7280CR3MK 4.30.5M",

@@ -6,12 +6,22 @@ import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/health/status.ts";
 
 /** Of the agent with that LINKSEAL_HOME; undefined = none answers. */
-export async function verdictIn(home: string): Promise<Status["verdict"] | undefined> {
+async function statusIn(home: string): Promise<Status | undefined> {
   const socket = join(home, "run/view.sock");
   try {
-    const status = await ask({ role: "view", method: "GET", path: "/v1/status", socket });
-    return (status as Status).verdict;
+    return (await ask({ role: "view", method: "GET", path: "/v1/status", socket })) as Status;
   } catch {
     return undefined;
   }
+}
+
+export async function verdictIn(home: string): Promise<Status["verdict"] | undefined> {
+  return (await statusIn(home))?.verdict;
+}
+
+/** All is protected, no campaign runs, and nothing is warned of. */
+export async function isAtRest(home: string): Promise<boolean> {
+  const status = await statusIn(home);
+  const isIdle = status?.groups.every(({ rotation }) => rotation === null) === true;
+  return isIdle && status.verdict === "protected" && status.warnings.length === 0;
 }
