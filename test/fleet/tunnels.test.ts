@@ -38,7 +38,7 @@ describe("routers that end tunnels", () => {
         stage.cuts = 0;
         await stage.resumed();
         await stage.settled();
-        await stage.site.clock.runFor(900_000);
+        await stage.site.clock.runFor(effort(300_000, 900_000));
         expect(stage.site.tunnelTruth()).toEqual(up);
         expect(stage.complaints()).toEqual([]);
       }
