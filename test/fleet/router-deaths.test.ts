@@ -65,8 +65,11 @@ async function rotated(platform: Platform, end: End | undefined): Promise<Ended>
   return { effects, calls, died: life.dead, rest, complaints: stage.complaints() };
 }
 
-/** Every kind of effect, and of the same ones, records and messages as many as there is time for. */
-function endsOf({ effects, calls }: Ended, vendor: string): readonly End[] {
+/**
+ * Effects, records and messages, as many as there is time for: each kind of effect, or every second
+ * one, which differ from one vendor to the next.
+ */
+function endsOf({ effects, calls }: Ended, { vendor }: Platform): readonly End[] {
   const lots = new Prng(`${seed} ${vendor}`);
   const mayEnd = (pattern: RegExp, most: number): readonly End[] =>
     calls
@@ -75,8 +78,9 @@ function endsOf({ effects, calls }: Ended, vendor: string): readonly End[] {
       .slice(0, most)
       .map(({ nth }) => ({ kind: "call", nth, when: lots.chance(0.5) ? "before" : "after" }));
   const numbered = effects.map((what, index) => ({ what, nth: index + 1 }));
-  const ofAKind = [...Map.groupBy(numbered, ({ what }) => what).values()].flatMap((same) =>
-    effort([lots.pick(same)], same),
+  const turn = platforms.findIndex(([, platform]) => platform.vendor === vendor);
+  const ofAKind = [...Map.groupBy(numbered, ({ what }) => what).values()].flatMap((same, index) =>
+    effort(index % 2 === turn % 2 ? [lots.pick(same)] : [], same),
   );
   return [
     ...ofAKind.map(({ nth }): End => ({ kind: "effect", nth })),
@@ -94,7 +98,7 @@ describe("an agent that dies beside routers", () => {
       expect(clean).toMatchObject({ died: false, complaints: [] });
       expect(clean.rest).toMatch(/^protected, campaign done: .* rotated, rotated: /);
       const wrong: string[] = [];
-      const ends = endsOf(clean, platform.vendor);
+      const ends = endsOf(clean, platform);
       for (const end of ends) {
         const ended = await rotated(platform, end);
         const isSame = ended.rest === clean.rest && ended.complaints.length === 0;
