@@ -8,8 +8,8 @@ import { explore } from "./campaign-space.ts";
 import type { Config } from "./campaign-world.ts";
 
 /**
- * Where two faults are tried in the usual run too: each overlap, far end and kind of campaign, a soak
- * and a port that is shut first.
+ * Where two faults are tried in the usual run too: each overlap, far end and kind of campaign, a
+ * soak, and a port that is shut first.
  */
 const deep = [
   ...["rotate, keychain, manual, afterSoak", "rotate, fallback, agent, afterProof"],
