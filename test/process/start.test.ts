@@ -10,6 +10,7 @@ import type { Status } from "#agent/health/status.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { Plan } from "#agent/plan.ts";
 import { demoSite } from "#agent/simulate.ts";
+import { hasty } from "../haste.ts";
 import { isAtRest, verdictIn } from "./glance.ts";
 
 interface Ended {
@@ -211,7 +212,7 @@ describe("sim serve", () => {
     const agent = start("agent", "--site", `unix:${socket}`);
     await until("the agent serves", () => existsSync(join(home, "run", "admin.sock")));
     const config = join(home, "demo.yaml");
-    writeFileSync(config, demoSite("1", "clear").site.config(`unix:${socket}`));
+    writeFileSync(config, hasty(demoSite("1", "clear").site.config(`unix:${socket}`)));
     expect((await run("apply", config, "--yes")).exit).toBe(0);
     await until("all protected", async () => (await verdictIn(home)) === "protected");
     expect((await run("status", "--check")).exit).toBe(0);

@@ -12,7 +12,7 @@ import type { Config } from "./campaign-world.ts";
  * soak, and a port that is shut first.
  */
 const deep = [
-  ...["rotate, keychain, manual, afterSoak", "rotate, fallback, agent, afterProof"],
+  ...["rotate, keychain, manual, afterSoak", "rotate, fallback, manual, afterProof"],
   ...["rotate, none, shut first", "rotate, none, manual", "enrol, agent", "enrol, manual"],
   "change, router alone",
 ];
