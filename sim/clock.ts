@@ -120,6 +120,22 @@ export class SimClock implements Clock {
   }
 }
 
+/**
+ * For `run`: every event asks, and most change nothing, so the answer is looked up twice a virtual
+ * second.
+ */
+export function twiceASecond(clock: Clock, reached: () => boolean): () => boolean {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let is = false;
+  return () => {
+    if (clock.now() - askedAt >= 500) {
+      askedAt = clock.now();
+      is = reached();
+    }
+    return is;
+  };
+}
+
 /** Events per look of Node for input: that look costs more than an event. */
 const eventsPerTurn = 32;
 const drained: (() => void)[] = [];

@@ -2,6 +2,7 @@
 // healed, everything must come to rest with a true reason, and who does what it asks for gets on.
 
 import type { Instant } from "#hal/world.ts";
+import { twiceASecond } from "#sim/clock.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
 import { Prng as Random } from "#sim/prng.ts";
@@ -267,18 +268,9 @@ class Rotations {
 
   async #until(limitMs: number, reached: () => boolean, otherwise: string): Promise<void> {
     const { clock } = this.#run.fleet.site;
-    // Every event asks, and most change nothing: the answer is looked up twice a virtual second.
-    let askedAt = Number.NEGATIVE_INFINITY;
-    let is = false;
-    const stop = (): boolean => {
-      if (clock.now() - askedAt >= 500) {
-        askedAt = clock.now();
-        is = reached();
-      }
-      return is || this.#isBroken();
-    };
-    await clock.runFor(limitMs, stop);
-    if (is || this.#isBroken()) return;
+    const is = twiceASecond(clock, reached);
+    await clock.runFor(limitMs, () => is() || this.#isBroken());
+    if (is() || this.#isBroken()) return;
     const rest = this.#run.rest().map(({ about, why }) => `${about}: ${why}`);
     this.#fail(`${otherwise}: ${rest.join("; ")}`);
   }

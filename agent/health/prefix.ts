@@ -36,12 +36,12 @@ export function sameAddress(one: string, other: string): boolean {
 function ipv4(address: string): bigint | undefined {
   const parts = address.split(".");
   if (parts.length !== 4) return undefined;
-  let bits = 0n;
+  let bits = 0;
   for (const part of parts) {
     if (!/^\d{1,3}$/.test(part) || Number(part) > 255) return undefined;
-    bits = (bits << 8n) | BigInt(part);
+    bits = bits * 256 + Number(part);
   }
-  return bits;
+  return BigInt(bits);
 }
 
 function ipv6(address: string): bigint | undefined {

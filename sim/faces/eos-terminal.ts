@@ -66,12 +66,15 @@ class Terminal implements FaceSession {
   #isBusy = false;
   #isOver = false;
   #wasReturn = false;
+  /** What it says to the keys at hand: it leaves in one piece. */
+  #spoken = "";
 
   constructor(router: Router, commands: Commands, wire: Wire) {
     this.#router = router;
     this.#commands = commands;
     this.#wire = wire;
     this.#say(commands.prompt());
+    this.#send();
   }
 
   receive(octets: Uint8Array): void {
@@ -79,6 +82,7 @@ class Terminal implements FaceSession {
     this.#typed += Buffer.from(octets).toString("latin1");
     if (this.#typed.length > typedMax) this.#end();
     this.#work();
+    this.#send();
   }
 
   gone(): void {
@@ -88,12 +92,19 @@ class Terminal implements FaceSession {
   }
 
   #end(): void {
+    this.#send();
     this.gone();
     this.#wire.close();
   }
 
   #say(text: string): void {
-    this.#wire.send(Buffer.from(text, "latin1"));
+    this.#spoken += text;
+  }
+
+  #send(): void {
+    if (this.#spoken === "" || this.#isOver) return;
+    this.#wire.send(Buffer.from(this.#spoken, "latin1"));
+    this.#spoken = "";
   }
 
   #work(): void {
@@ -186,6 +197,7 @@ class Terminal implements FaceSession {
       }
       this.#show(said.text === "" ? [] : said.text.replace(/\n$/, "").split("\n"));
       this.#work();
+      this.#send();
     };
     if (!this.#router.hasFault("replyLate")) {
       say();

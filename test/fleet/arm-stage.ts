@@ -21,6 +21,7 @@ import {
   type World,
 } from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";
+import { twiceASecond } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import type { Msee } from "#sim/msee.ts";
@@ -235,11 +236,12 @@ export class ArmStage {
 
   async run(fate: Fate | undefined): Promise<Ended> {
     const first = await this.live(fate);
-    await this.until(() => first.dead || (fate === undefined && this.isOver()));
+    const isOver = twiceASecond(this.site.clock, () => this.isOver());
+    await this.until(() => first.dead || (fate === undefined && isOver()));
     if (first.dead) {
       await this.site.clock.runFor(3_000);
       await this.live(undefined);
-      await this.until(() => this.isOver());
+      await this.until(isOver);
     }
     const links = this.site.truth().groups[0]?.links ?? [];
     return {

@@ -7,7 +7,7 @@ import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
-const rotations = effort(3, 40);
+const rotations = effort(1, 40);
 
 describe("routers that speak Junos", () => {
   it.each(platformsOf("junos"))(

@@ -7,7 +7,7 @@ import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
 
-const rotations = effort(5, 200);
+const rotations = effort(2, 200);
 
 describe("routers that speak Junos", () => {
   it.each(platformsOf("junos"))(

@@ -7,11 +7,13 @@ import type { SealedReport } from "#agent/report/statement.ts";
 import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/faults.ts";
 import { Prng } from "#sim/prng.ts";
 import type { LinkTruth } from "#sim/truth.ts";
+import { effort } from "../effort.ts";
 import { settled } from "../unit/site-bench.ts";
 
 const second = 1_000;
 const minute = 60 * second;
-const dayMs = 1440 * minute;
+/** Where time is short the quiet hours are few. */
+export const dayMs = effort(6, 24) * 60 * minute;
 
 /** Bits of one second; `dim`: only counters, or IKE's liveness checks, showed a fault near it. */
 export const bits = { good: 1, bad: 2, blind: 4, dim: 8 } as const;

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { watchDark } from "#sim/dark.ts";
 import { fullCapabilities } from "#sim/site-plan.ts";
+import { effort } from "../effort.ts";
 import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
 import { settled } from "../unit/site-bench.ts";
 import { rotateByHand } from "./by-hand.ts";
@@ -64,7 +65,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     },
   );
 
-  it("waits three days for a person, with traffic on both links meanwhile", {
+  it("waits for days for a person, with traffic on both links meanwhile", {
     timeout: 120_000,
   }, async () => {
     const pair = await Pair.adopted({ overlap, edit: (text) => calm(manual(text)) });
@@ -72,7 +73,9 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     await pair.rotate();
     for (const name of ["primary", "secondary"] as const) {
       await pair.reach(`${name} awaitingPeer`);
-      await pair.run(3 * dayMs);
+      // Nothing but time passes: once in days, and else in hours where time is short.
+      const isLong = overlap === "keychain" && name === "primary";
+      await pair.run(isLong ? 3 * dayMs : effort(dayMs / 12, 3 * dayMs));
       expect(pair.carrying()).toEqual([true, true]);
       expect(pair.drained()).toEqual([false, false]);
       // Break-before-make leaves nothing of ours on the router while the person is awaited.
@@ -324,7 +327,8 @@ describe("a rotation begun by policy", () => {
   });
 
   it("waits for its window and ends inside it", async () => {
-    const window = "Sat 02:00-06:00 Europe/Dublin";
+    // Two days later: the same hours of the day between are not its own.
+    const window = "Thu 02:00-06:00 Europe/Dublin";
     const edit = (text: string): string =>
       text.replace(
         "    drain: prepend",
@@ -334,7 +338,7 @@ describe("a rotation begun by policy", () => {
     pair.newKeys();
     await pair.reach("secondary done", 8 * dayMs);
     const at = new Date(pair.site.clock.wall());
-    expect(at.getUTCDay()).toBe(6);
+    expect(at.getUTCDay()).toBe(4);
     expect(at.getUTCHours()).toBeLessThan(6);
     expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
   });

@@ -9,6 +9,7 @@ import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
 import { drivers, simPeer, simVault } from "#drivers/index.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import type { ByteChannel } from "#hal/world.ts";
+import { twiceASecond } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
@@ -240,9 +241,15 @@ export class RouterStage {
     return campaign === "done" && this.agent.status().verdict === "protected";
   }
 
-  /** Until it is over and everything is protected, or for half an hour. */
+  /** For half an hour at most. */
+  async until(reached: () => boolean): Promise<void> {
+    const { clock } = this.site;
+    await clock.runFor(1_800_000, twiceASecond(clock, reached));
+  }
+
+  /** Until it is over and everything is protected. */
   async settled(): Promise<void> {
-    await this.site.clock.runFor(1_800_000, () => this.isProtected());
+    await this.until(() => this.isProtected());
   }
 
   newPairs(): void {

@@ -156,7 +156,7 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
   }
 }
 
-const seeds = effort(12, 200);
+const seeds = effort(3, 200);
 
 describe("keys that change in bad weather, with an agent that dies", () => {
   it.each(Array.from({ length: seeds }, (_, index) => `weather-${index + 1}`))(

@@ -7,7 +7,7 @@ import type { CampaignShape } from "#agent/api/shape.ts";
 import type { Status } from "#agent/health/status.ts";
 import { CloudStage } from "./cloud-stage.ts";
 
-const stage = new CloudStage("arm", 10);
+const stage = new CloudStage("arm", 40);
 beforeAll(() => stage.begin(), 60_000);
 afterAll(() => stage.end());
 

@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compiled } from "./compiled.ts";
 import { Life } from "./life.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
@@ -149,7 +150,7 @@ async function cloudIn(folder: string): Promise<[Life, Record<string, string>]> 
 
 async function obey(order: IslandOrder): Promise<void> {
   const before = { ...knocks };
-  const env = { PATH: process.env["PATH"], ...order.env };
+  const env = { PATH: process.env["PATH"], ...compiled, ...order.env };
   const stdio = ["ignore", "pipe", "pipe"] as const;
   const life = new Life(spawn(process.execPath, order.argv, { env, stdio: [...stdio] }));
   await life.ended;

@@ -12,6 +12,7 @@ import type { KeyReport } from "#agent/api/key-report.ts";
 import { ask } from "#agent/cli/client.ts";
 import { planSite } from "#sim/site-plan.ts";
 import { hasty } from "../haste.ts";
+import { verdictIn } from "./glance.ts";
 import type { Loaded } from "./loaded.ts";
 
 interface Ended {
@@ -177,14 +178,14 @@ describe("keys in a real vault", () => {
     expect(generations).toEqual(newest(before.out).map((pair) => (pair?.generation ?? 0) + 1));
 
     start(command, "agent", "--site", cloud["site"] ?? "");
-    await until("an agent", async () => (await run("status", "--check")).exit === 4);
+    await until("an agent", async () => (await verdictIn(home)) !== undefined);
     const socket = join(home, "run/admin.sock");
     const body = { text: readFileSync(config, "utf8"), file: config, queue: false };
     await ask({ role: "admin", method: "POST", path: "/v1/apply", body, socket });
     const wanted = JSON.stringify(newest(after.out));
     const seen = async (): Promise<string> => (await run("keys", "check", "--json")).out;
     await until("the agent's look", async () => JSON.stringify(newest(await seen())) === wanted);
-    await until("protection", async () => (await run("status", "--check")).exit === 0);
+    await until("protection", async () => (await verdictIn(home)) === "protected");
     // A far end is looked at more seldom than a router.
     const versions = JSON.stringify(newest(after.out).map((pair) => pair?.cakVersion));
     await until("both ends", async () => JSON.stringify(await inUse()) === versions);

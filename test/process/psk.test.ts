@@ -23,7 +23,7 @@ const psks = [
   String.raw`Another_one_with_"quotes"_and_a_\_in_it`,
   "A_third_one_that_Azure_refuses",
 ] as const;
-const speed = 10;
+const speed = 50;
 const leashMs = 500;
 const patienceMs = 100_000;
 

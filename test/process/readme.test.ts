@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandLines } from "../readme-commands.ts";
+import { verdictIn } from "./glance.ts";
 import { Life, readyMark } from "./life.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -85,6 +86,7 @@ async function begun(life: Life, text: string): Promise<Life> {
 
 async function allProtected(desk: Desk): Promise<void> {
   for (const begin = performance.now(); performance.now() - begin < patienceMs; await rest(200)) {
+    if ((await verdictIn(desk.home)) !== "protected") continue;
     if ((await desk.run("linkseal status --check")).child.exitCode === 0) return;
   }
   throw new Error("the links were never all protected");

@@ -27,7 +27,7 @@ describe("a restart of the real agent", () => {
     expect(await lookedAround(stage, life)).toBe("protected");
     stage.tell({ kind: "expectNoWrites", why: "the devices are as the intent wants them" });
 
-    const restarts = effort(20, 200);
+    const restarts = effort(6, 200);
     for (let restart = 0; restart < restarts; restart += 1) {
       if (restart % 2 === 0) stage.kill(life);
       else life.child.kill("SIGTERM");

@@ -12,6 +12,7 @@ import type { DoctorReport } from "#agent/doctor/report.ts";
 import type { Status } from "#agent/health/status.ts";
 import type { Plan } from "#agent/plan.ts";
 import type { Rehearsal } from "#agent/rehearsal.ts";
+import { verdictIn } from "./glance.ts";
 
 interface Ended {
   readonly exit: number | null;
@@ -55,12 +56,12 @@ const keysOf = ({ groups }: Status): readonly (string | null)[] =>
 
 beforeAll(async () => {
   site = start("sim", "site", "--start", "protected", "--speed", "200");
-  await until("an agent", async () => (await run("status", "--check")).exit === 4);
+  await until("an agent", async () => (await verdictIn(home)) !== undefined);
   const folder = readdirSync(home).find((name) => name.startsWith("linkseal-demo-"));
   const applied = await run("apply", join(home, folder ?? "", "demo.yaml"), "--yes");
   if (applied.exit !== 0) throw new Error(applied.err);
   await until("an adoption", async () => (await run("adopt", group)).exit === 0);
-  await until("protection", async () => (await run("status", "--check")).exit === 0);
+  await until("protection", async () => (await verdictIn(home)) === "protected");
 }, 60_000);
 
 afterAll(async () => {

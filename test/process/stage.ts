@@ -9,6 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { Campaign } from "#agent/campaign/model.ts";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/health/status.ts";
+import { compiled } from "./compiled.ts";
 import type { Account, News, Order, Ready, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
 import { Life, readyMark } from "./life.ts";
@@ -36,7 +37,7 @@ export class Stage implements AsyncDisposable {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-stage-")));
     mkdirSync(join(folder, "state"), { mode: 0o700 });
     const player = fork(join(import.meta.dirname, site), [JSON.stringify({ ...setting, folder })], {
-      ...{ serialization: "advanced", execArgv: [] },
+      ...{ serialization: "advanced", execArgv: [], env: { ...process.env, ...compiled } },
     });
     const news = await heard(player);
     if (news.kind !== "ready") throw new Error(`the site began with ${news.kind}`);

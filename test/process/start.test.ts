@@ -10,6 +10,8 @@ import type { Status } from "#agent/health/status.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { Plan } from "#agent/plan.ts";
 import { demoSite } from "#agent/simulate.ts";
+import { hasty } from "../haste.ts";
+import { isAtRest, verdictIn } from "./glance.ts";
 
 interface Ended {
   readonly exit: number | null;
@@ -123,17 +125,20 @@ describe("sim site", () => {
   });
 
   it("serves status and faults beside itself, keeps others out, and ends at Ctrl-C", async () => {
-    const { child, end } = start("sim", "site", "--speed", "max");
+    const { child, end } = start("sim", "site", "--speed", "300");
     const verdict = async (): Promise<string> => (await run("status", "--check")).out;
-    await until("all protected", async () => (await verdict()).trim() === "demo: protected");
+    await until("all protected", async () => (await verdictIn(home)) === "protected");
+    expect((await verdict()).trim()).toBe("demo: protected");
     const second = await run("sim", "site");
     expect([second.exit, second.err]).toEqual([1, expect.stringContaining("another agent")]);
     const beside = await run(...onceAtMax, "--json");
     expect([beside.exit, beside.err]).toEqual([0, expect.stringContaining("no sockets")]);
     expect((await run("sim", "fault", "fibre-cut")).out).toContain("a fibre is cut");
-    await until("the link is down", async () => (await verdict()).includes("primary down"));
+    await until("the link is down", async () => (await verdictIn(home)) === "down");
+    expect(await verdict()).toContain("primary down");
     expect((await run("sim", "fault", "fibre-cut", "--heal")).out).toContain("healed");
-    await until("protected again", async () => (await verdict()).trim() === "demo: protected");
+    await until("protected again", async () => (await verdictIn(home)) === "protected");
+    expect((await verdict()).trim()).toBe("demo: protected");
     const shown = JSON.parse((await run("config", "show", "--json")).out) as { text: string };
     const served = join(home, "served.yaml");
     const listen = join(home, "run", "m.sock");
@@ -187,9 +192,8 @@ describe("sim site --overlap", () => {
     ],
     ["none", ["move the traffic", "candidate", "far end", "follow", "prove", "traffic back"]],
   ])("%s: a rotation is planned as such routers need it", async (overlap, words) => {
-    start("sim", "site", "--speed", "max", "--overlap", overlap);
-    const verdict = async (): Promise<string> => (await run("status", "--check")).out;
-    await until("all protected", async () => (await verdict()).trim() === "demo: protected");
+    start("sim", "site", "--speed", "300", "--overlap", overlap);
+    await until("all at rest", () => isAtRest(home));
     expect((await run("keys", "generate", "erd-demo")).exit).toBe(0);
     const dry = await run("rotate", "erd-demo/primary", "--dry-run", "--json");
     const { steps } = JSON.parse(dry.out) as Plan;
@@ -208,10 +212,10 @@ describe("sim serve", () => {
     const agent = start("agent", "--site", `unix:${socket}`);
     await until("the agent serves", () => existsSync(join(home, "run", "admin.sock")));
     const config = join(home, "demo.yaml");
-    writeFileSync(config, demoSite("1", "clear").site.config(`unix:${socket}`));
+    writeFileSync(config, hasty(demoSite("1", "clear").site.config(`unix:${socket}`)));
     expect((await run("apply", config, "--yes")).exit).toBe(0);
-    const check = async (): Promise<number | null> => (await run("status", "--check")).exit;
-    await until("all protected", async () => (await check()) === 0);
+    await until("all protected", async () => (await verdictIn(home)) === "protected");
+    expect((await run("status", "--check")).exit).toBe(0);
     agent.child.kill("SIGTERM");
     expect((await agent.end).exit).toBe(0);
     site.child.kill("SIGTERM");

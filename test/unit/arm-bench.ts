@@ -98,9 +98,14 @@ export function text(octets: Uint8Array): string {
 /** The far ends behind a dialer, with tokens of the simulated cloud itself. */
 export function farEnds(clock: Clock, cloud: SimAzure, dial: Dialer): ExpressRoute {
   const { clientId } = client;
+  const tokens = new Map<string, string>();
   return clientOf(clock, dial, (scope) => {
     const audience = scope.replace(/\/\.default$/, "");
-    return cloud.tokens.issue({ audience, tenant, clientId }).token;
+    const kept = tokens.get(audience);
+    if (kept !== undefined && cloud.tokens.check(kept, [audience]).kind === "good") return kept;
+    const { token } = cloud.tokens.issue({ audience, tenant, clientId });
+    tokens.set(audience, token);
+    return token;
   });
 }
 

@@ -50,7 +50,17 @@ const someSettings: WantedSettings = {
 type Kind = Campaign["kind"];
 type Overlap = CampaignLink["overlap"];
 
+const links = new Map<string, CampaignLink>();
+
+/** One of each: the model's search asks for millions of campaigns. */
 function linkOf(at: 0 | 1, kind: Kind, overlap: Overlap): CampaignLink {
+  const name = `${at} ${kind} ${overlap}`;
+  const link = links.get(name) ?? newLink(at, kind, overlap);
+  links.set(name, link);
+  return link;
+}
+
+function newLink(at: 0 | 1, kind: Kind, overlap: Overlap): CampaignLink {
   const key = at === 0 ? keyOne : keyTwo;
   const before = kind === "change" ? key : keyOf(at === 0 ? "1" : "2", at === 0 ? "3" : "4");
   return {

@@ -25,6 +25,8 @@ export interface Limits {
   /** Stop at the first broken property. */
   readonly stopEarly?: boolean;
   readonly statesMax?: number;
+  /** What happens first, and nothing beside it: the search begins where this leads to. */
+  readonly after?: readonly string[];
 }
 
 export interface Explored {
@@ -90,10 +92,15 @@ class Space {
       judgeWorld(seen, this.#oracle, (broken) => this.#note(broken, "and nothing else happens"));
       this.#agent(seen, tried);
       this.#events.of(seen);
+      if (this.#count <= this.#at + 1 && this.#next() !== undefined) {
+        throw new RangeError(`${this.#next()} does not happen there`);
+      }
       if (this.#limits.stopEarly === true && this.#broken.size > 0) break;
     }
     if (this.#broken.size === 0 && this.#count < statesMax) this.#judgeEnds(seen);
-    if (!this.#succeeds) this.#note("LIVE: no campaign succeeds", "at all");
+    if (!this.#succeeds && this.#count < statesMax) {
+      this.#note("LIVE: no campaign succeeds", "at all");
+    }
     return {
       states: this.#count,
       turns: this.#turns,
@@ -127,7 +134,13 @@ class Space {
     }
   }
 
+  /** The step of the way that is to be taken here. */
+  #next(): string | undefined {
+    return this.#limits.after?.[this.#at];
+  }
+
   #happens(to: World, label: string, kind: Kind): void {
+    if (this.#next() !== undefined && this.#next() !== label) return;
     if (label === "the confirm timer fires") this.#timer(to);
     if (label === landing || label === siblingLanding) this.#late(to, label);
     const target = this.#visit(to, label);

@@ -9,7 +9,7 @@ import { type Apart, partings, type Run, Stage } from "./mka-record.ts";
 import { type EndName, endNames, ourWorld, simWorld } from "./mka-worlds.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "worlds";
-const runs = effort(6, 200);
+const runs = effort(3, 200);
 const suite = "gcm-aes-xpn-256";
 const lifeMs = 6000;
 const helloMs = 2000;

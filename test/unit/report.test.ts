@@ -10,6 +10,7 @@ import { reportFile, type SealedReport } from "#agent/report/statement.ts";
 import { momentOf, momentText } from "#agent/report/time.ts";
 import { publicKeyOf, verifyReport } from "#agent/report/verify.ts";
 import { Secret } from "#hal/secret.ts";
+import { effort } from "../effort.ts";
 import { AuditBench, seen } from "./audit-kit.ts";
 import { wallStart } from "./site-bench.ts";
 
@@ -138,14 +139,17 @@ describe("a verification", () => {
     expect(verified).toEqual({ kind: "changed", faults: [{ where: "seal", text }] });
   });
 
-  it.each(["json", "html"] as const)(
-    "finds every changed octet of a %s file",
+  it.each([
+    ["json", 1],
+    ["html", effort(5, 1)],
+  ] as const)(
+    "finds a changed octet of a %s file, tried at one in %i",
     { timeout: 300_000 },
-    (form) => {
+    (form, step) => {
       const file = octets(form === "json" ? reportFile(sealed) : htmlOf(sealed));
       const key = keyOf(sealer());
       expect(file.length).toBeGreaterThan(2_500);
-      for (let at = 0; at < file.length; at += 1) {
+      for (let at = 0; at < file.length; at += step) {
         const changed = file.slice();
         for (const flip of [0x01, 0x20]) {
           changed[at] = (file[at] ?? 0) ^ flip;

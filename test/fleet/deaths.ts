@@ -1,0 +1,25 @@
+// At which calls an agent dies: at all of them in a long run, and else at enough of each kind.
+
+import type { Death } from "#agent/fleet/mortal.ts";
+import type { Prng } from "#sim/prng.ts";
+import { effort } from "../effort.ts";
+
+export const deaths: readonly Death[] = ["before", "during", "after"];
+
+/** Numbers, names of records and of routers aside. */
+const kindOf = (call: string): string => call.replace(/[0-9a-f]{8,}|\d+|\bedge-[a-z]\b/g, "#");
+
+/**
+ * Their indices among `calls`, which a clean run made. Each kind of call is died of in each of the
+ * three ways, and each record of the journal in one of them: no two of these say the same.
+ */
+export function deadly(calls: readonly string[], when: Death, lots: Prng): readonly number[] {
+  const all = calls.map((call, index) => ({ call, index }));
+  const ofAKind = [...Map.groupBy(all, ({ call }) => kindOf(call)).values()];
+  const some = ofAKind.flatMap((same) => [
+    lots.pick(same),
+    ...same.filter(({ call }, nth) => call === "append journal" && deaths[nth % 3] === when),
+  ]);
+  const chosen = effort(some, all).map(({ index }) => index);
+  return [...new Set(chosen)].sort((a, b) => a - b);
+}
