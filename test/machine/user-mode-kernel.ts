@@ -1,5 +1,5 @@
-// Builds Debian's own kernel, from Debian's own source, as a program of user mode: what the kernel
-// tier runs on. Debian's package of such a kernel has neither XFRM interfaces nor a time of its own.
+// Builds Debian's kernel from Debian's source as a program of user mode: what the kernel tier runs
+// on. Debian's own package of such a kernel has no XFRM interfaces, and no time of its own.
 
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";

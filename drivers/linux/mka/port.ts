@@ -233,8 +233,8 @@ export class MkaPort {
     return turn;
   }
 
-  // Whoever asks has often just changed the SecY: each act looks first, and does not wait for a hint
-  // of the kernel, which may come later than the question.
+  // Who asks has often just changed the SecY: each act looks first. A hint of the kernel may come
+  // later than the question.
   //
   // After half of an act nobody knows any more what the SecY holds: the end of `run` tells.
   #asked<T>(act: () => Promise<T>): Promise<T> {
