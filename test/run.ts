@@ -75,9 +75,13 @@ const longAlone = [
   "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
 ];
-/** What asks for a service manager, or boots with a disk, asks for Debian's own kernel. */
+/**
+ * These ask for a service manager, or are processes that wait for each other's clock by turning,
+ * which takes for ever where turning takes no time.
+ */
+const onDebian = /kernel\/(lab\/|package\/|host\/agent|ipsec\/(backup|psk-agent))/;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
-  emulated || paths.some((path) => /kernel\/(lab|package)\//.test(path)) ? "emulated" : "user-mode";
+  emulated || paths.some((path) => onDebian.test(path)) ? "emulated" : "user-mode";
 const isForToday = (path: string): boolean =>
   !longAlone.includes(path) ||
   process.env["LINKSEAL_LONG"] === "1" ||
@@ -106,9 +110,10 @@ const long = /\/(lab|rotation|conformance|matrix|loss|static|backup|psk-agent)\.
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).filter(isForToday).sort();
   const byBoot = Map.groupBy(areAskedFor(paths), (path) =>
-    long.test(path) ? path : dirname(path),
+    long.test(path) || onDebian.test(path) ? path : dirname(path),
   );
-  const isLong = ([path = ""]: readonly string[]): boolean => long.test(path);
+  const isLong = ([path = ""]: readonly string[]): boolean =>
+    long.test(path) || onDebian.test(path);
   return [...byBoot.values()].sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
 }
 
