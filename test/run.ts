@@ -68,6 +68,7 @@ const reportFile = join(root, ".tmp", "report.json");
 
 /** Minutes of a machine of their own: for the long run, or whoever names them. */
 const longAlone = [
+  "test/kernel/host/agent.test.ts",
   "test/kernel/ipsec/backup.test.ts",
   "test/kernel/ipsec/psk-agent.test.ts",
   "test/kernel/lab/lab.test.ts",

@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { effort } from "../effort.ts";
 import { type MachineKernel, runInMachine } from "../machine/machine.ts";
 
 interface Heard {
@@ -33,7 +34,7 @@ const deaths = {
   emulated: ["echo c > /proc/sysrq-trigger; sleep 600", "sysrq triggered crash"],
   "user-mode": ["busybox poweroff -f", "Power down"],
 } as const;
-const kernels = ["user-mode", "emulated"] as const;
+const kernels = effort<readonly (keyof typeof deaths)[]>(["user-mode"], ["user-mode", "emulated"]);
 
 describe.each(kernels)("the machine, %s", { timeout: 180_000 }, (kernel) => {
   it("brings back standard output, error and status as they are, and changes no file", async () => {
