@@ -64,16 +64,22 @@ export function found<T>(answer: Answer<T>): readonly T[] {
   throw new Error(`refused: ${answer.refusal.name} ${answer.refusal.text ?? ""}`);
 }
 
-/** Polls until `look` finds something. */
+const firstRestMs = 20;
+const lastRestMs = 400;
+
+/**
+ * Polls until `look` finds something: less often the longer it takes. Where what runs takes no time,
+ * a look each 20 ms is fifty programs for each second of waiting.
+ */
 export async function until<T>(
   look: () => T | undefined | Promise<T | undefined>,
   withinMs = 60_000,
 ): Promise<T> {
   const end = performance.now() + withinMs;
-  for (;;) {
+  for (let restMs = firstRestMs; ; restMs = Math.min(restMs * 1.25, lastRestMs)) {
     const seen = await look();
     if (seen !== undefined) return seen;
     if (performance.now() > end) throw new Error(`it did not come about in ${withinMs} ms`);
-    await rest(20);
+    await rest(restMs);
   }
 }
