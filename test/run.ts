@@ -68,7 +68,6 @@ const reportFile = join(root, ".tmp", "report.json");
 
 /** Minutes of a machine of their own: for the long run, or whoever names them. */
 const longAlone = [
-  "test/kernel/host/agent.test.ts",
   "test/kernel/ipsec/backup.test.ts",
   "test/kernel/ipsec/psk-agent.test.ts",
   "test/kernel/lab/lab.test.ts",
@@ -76,11 +75,8 @@ const longAlone = [
   "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
 ];
-/**
- * These ask for a service manager, or are processes that wait for each other's clock by turning,
- * which takes for ever where turning takes no time.
- */
-const onDebian = /kernel\/(lab\/|package\/|host\/agent|ipsec\/(backup|psk-agent))/;
+/** These ask for a service manager, or hold against each other what takes real time. */
+const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
   emulated || paths.some((path) => onDebian.test(path)) ? "emulated" : "user-mode";
 const isForToday = (path: string): boolean =>
