@@ -68,8 +68,8 @@ const firstRestMs = 20;
 const lastRestMs = 400;
 
 /**
- * Polls until `look` finds something: less often the longer it takes. Where what runs takes no time,
- * a look each 20 ms is fifty programs for each second of waiting.
+ * Polls until `look` finds something: less often the longer it takes. Where what runs takes no
+ * time, a look each 20 ms is fifty programs for each second of waiting.
  */
 export async function until<T>(
   look: () => T | undefined | Promise<T | undefined>,

@@ -194,7 +194,11 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   if (action === "stage" && world.pending === ours) world.shutBefore = shutBefore;
 }
 
-const lateFinalOf = (action: ActionKind): number => Math.max(0, finals.indexOf(action));
+const lateFinalOf = (action: ActionKind): number =>
+  Math.max(
+    0,
+    finals.findIndex((each) => each === action),
+  );
 
 /** The router carries out what nobody waits for; a key that is gone already goes no more. */
 export function landFinal(world: World, config: Config): void {
