@@ -151,8 +151,8 @@ const goneMs = 2000;
 
 /**
  * Keeps virtual time within `ms` of whoever follows it: at a hundred times real time a process that
- * did not get its core for a moment would have missed every deadline, and nobody's fault. Where the
- * end of a follower is told by `letGo`, `lonelyMs` may be far more than a busy machine takes.
+ * did not get its core for a moment would have missed every deadline without a fault of its own.
+ * Where `letGo` reports a follower's end, `lonelyMs` may be far more than a busy machine takes.
  */
 export function leashClock(
   handler: SiteHandler,

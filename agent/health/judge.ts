@@ -108,7 +108,7 @@ export class Judge {
   alarm(link: DesiredLink): Alarm | undefined {
     const id = linkId(link);
     const judged = this.#verdicts.get(id);
-    if (judged === undefined) return this.#unknown(id, "nobody has judged it yet");
+    if (judged === undefined) return this.#unknown(id, "it has not been judged yet");
     const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
     if (sinceMs > this.#staleAfterMs) {
       const text = `it is unknown: it was last judged ${Math.round(sinceMs / 1000)} s ago`;
@@ -120,7 +120,7 @@ export class Judge {
     return verdict === "unknown" ? this.#unknown(id, text) : { standing: "lost", text };
   }
 
-  /** Of a process that has just begun nobody expects to know. */
+  /** An agent that has just begun is not expected to know. */
   #unknown(id: string, text: string): Alarm {
     const knownAt = this.#knownAt.get(id) ?? this.#startedAt;
     const isPast = this.#parts.world.clock.now() - knownAt > this.#staleAfterMs;

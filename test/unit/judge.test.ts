@@ -91,7 +91,7 @@ describe("verdicts", () => {
     const bench = new JudgeBench({ unread: true });
     expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([
       "unsure",
-      "nobody has judged it yet",
+      "it has not been judged yet",
     ]);
     expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: /);
     expect(bench.polls(6).standing("primary")).toBe("unsure");

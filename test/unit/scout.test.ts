@@ -121,8 +121,8 @@ describe("the sibling", () => {
 
   it("is neither lost nor leaned on while health cannot say", async () => {
     const bench = new ScoutBench();
-    bench.alarm = { standing: "unsure", text: "nobody has judged it yet" };
-    const doubt = "secondary is not carrying: nobody has judged it yet";
+    bench.alarm = { standing: "unsure", text: "it has not been judged yet" };
+    const doubt = "secondary is not carrying: it has not been judged yet";
     expect(await bench.see()).toMatchObject({
       sibling: "unsure",
       closedGate: `gate.siblingUnhealthy: ${doubt}`,

@@ -99,7 +99,7 @@ describe("several siblings", () => {
     view: keyed,
   });
   const carrying = one("a", "carrying", "carrying");
-  const unsure = one("b", "unsure", "nobody has judged it yet");
+  const unsure = one("b", "unsure", "it has not been judged yet");
   const lost = one("c", "lost", "it is drained");
 
   it("carry where each of them is known to", () => {
@@ -113,7 +113,7 @@ describe("several siblings", () => {
   });
 
   it("are in doubt by the first that nobody can tell of, which gives nothing up", () => {
-    const doubt = "b is not carrying: nobody has judged it yet";
+    const doubt = "b is not carrying: it has not been judged yet";
     const all = [carrying, unsure, unsure];
     expect([standingOfAll(all), doubtOf(all), lostOf(all)]).toEqual(["unsure", doubt, undefined]);
   });

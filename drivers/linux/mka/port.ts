@@ -147,7 +147,6 @@ export class MkaPort {
   /** Resolves once the outputs were carried out; undefined = obeyed. */
   command(command: Exclude<KayCommand, { kind: "configure" }>): Promise<PortRefusal | undefined> {
     return this.#asked(async () => {
-      await this.#look();
       if (this.#kay === undefined) return this.#forget(command);
       const outputs = this.#kay.command(command, this.#now());
       await this.#take(outputs);
@@ -160,7 +159,6 @@ export class MkaPort {
   /** Lends what is here for the duration of the call. */
   weigh<T>(f: (state: PortState) => T): Promise<T> {
     return this.#asked(async () => {
-      await this.#look();
       const snapshot = this.snapshot();
       const session = this.#kay?.observe(this.#now()).session;
       try {
@@ -178,7 +176,6 @@ export class MkaPort {
 
   configure(settings: OwnSettings): Promise<void> {
     return this.#asked(async () => {
-      await this.#look();
       this.#settings = settings;
       await this.#applySettings();
       this.#parts.remember?.();
@@ -187,7 +184,6 @@ export class MkaPort {
 
   observe(): Promise<PortObservation> {
     return this.#asked(async () => {
-      await this.#look();
       const [kay, secy] = [this.#kay, this.#place];
       if (kay === undefined || secy === undefined) {
         return { kind: "waiting", because: this.#because };
@@ -233,13 +229,14 @@ export class MkaPort {
     return turn;
   }
 
-  // Who asks has often just changed the SecY: each act looks first. A hint of the kernel may come
-  // later than the question.
+  // Who asks has often just changed the SecY, and the kernel's hint may come later than the
+  // question: each act looks first.
   //
   // After half of an act nobody knows any more what the SecY holds: the end of `run` tells.
   #asked<T>(act: () => Promise<T>): Promise<T> {
     return this.#alone(async () => {
       try {
+        await this.#look();
         return await act();
       } catch (error) {
         this.#defect = { error };

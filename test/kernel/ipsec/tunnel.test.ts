@@ -112,7 +112,7 @@ describe("a tunnel", { timeout: 120_000 }, () => {
         const { sas } = await lookAtCharon(client, soon());
         const isUp = sas.some(({ name, state }) => name === spec.name && state === "established");
         if (!isUp) missed.push(looks);
-        // Where what runs takes no time, a rekey waits for one who rests.
+        // Where what runs takes no time, no rekey comes about unless this loop rests.
         await rest(10);
       }
     });
