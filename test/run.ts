@@ -75,7 +75,7 @@ const longAlone = [
   "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
 ];
-/** These ask for a service manager, or hold against each other what takes real time. */
+/** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
   emulated || paths.some((path) => onDebian.test(path)) ? "emulated" : "user-mode";

@@ -3,7 +3,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
-import { leaveNetworks, until } from "../lab.ts";
+import { ip, leaveNetworks, until } from "../lab.ts";
 import { ClearWatch } from "./clear-watch.ts";
 import { address, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
 import { ping } from "./traffic.ts";
@@ -75,4 +75,20 @@ describe("both ends are ours", { timeout: 200_000 }, () => {
       expect(await ping(networks[0], "10.0.0.2")).toBe(5);
     },
   );
+});
+
+describe("a participant whose SecY is replaced", { timeout: 60_000 }, () => {
+  it("did answer for the former SecY until the kernel's hint of it came", async () => {
+    const [network] = wire();
+    makeSecy(network, { suite: "gcm-aes-128", sci: "on" });
+    await using station = new Station(network);
+    const suite = async () => {
+      const seen = await station.observe();
+      return seen.kind === "bound" ? seen.secy.suite : seen.kind;
+    };
+    expect(await suite()).toBe("gcm-aes-128");
+    ip("-n", network, "link", "delete", "ms-wire");
+    makeSecy(network, { suite: "gcm-aes-256", sci: "on" });
+    expect(await suite()).toBe("gcm-aes-256");
+  });
 });
