@@ -74,6 +74,6 @@ describe("a vendor's router behind a real SSH server", () => {
     expect(verdicts.size).toBe(cases.length);
     const row = { profile: name, verdicts };
     rows.push(row);
-    expect(failures(row)).toEqual([]);
+    expect(failures(row).join("\n")).toBe("");
   });
 });

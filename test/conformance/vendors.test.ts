@@ -33,7 +33,7 @@ describe("a vendor's router", () => {
     }
     const row = { profile: name, verdicts };
     rows.push(row);
-    expect(failures(row)).toEqual([]);
+    expect(failures(row).join("\n")).toBe("");
     expect(verdicts.size).toBe(deviceCases.length);
   });
 });

@@ -17,7 +17,7 @@ export interface Tally {
   readonly silence: { readonly from: number; readonly until: number };
 }
 
-const [own = "", far = "", everyMsText = "5", flowsText = "4"] = process.argv.slice(2);
+const [own = "", far = "", everyMsText = "5", flowsText = "16"] = process.argv.slice(2);
 const flows = Number(flowsText);
 const firstPort = 9000;
 const everyMs = Number(everyMsText);
@@ -41,8 +41,15 @@ const sockets = await Promise.all(
   Array.from({ length: flows }, async (_, flow) => {
     const socket = createSocket({ type: "udp4", recvBufferSize: 4_000_000 });
     socket.on("message", (bytes) => came(bytes.readUInt32BE()));
+    // An address that is taken must be said: who waits for a bind that failed waits for ever.
+    await new Promise<void>((bound, failed) => {
+      socket.once("error", failed);
+      socket.bind(firstPort + flow, own, () => {
+        socket.off("error", failed);
+        bound();
+      });
+    });
     socket.on("error", () => undefined);
-    await new Promise<void>((bound) => socket.bind(firstPort + flow, own, bound));
     return socket;
   }),
 );
@@ -69,10 +76,13 @@ while (!stopped) {
   await rest(everyMs);
 }
 await rest(lastOnesMs);
+// Before a word of the result: the next flows may be between the same addresses.
+await Promise.all(
+  sockets.map((socket) => new Promise<void>((closed) => socket.close(() => closed()))),
+);
 const newest = Math.max(0, ...[...seen].slice(-1000));
 const missing = Array.from({ length: newest }, (_, packet) => packet)
   .filter((packet) => !seen.has(packet))
   .slice(0, missingMax);
 const tally: Tally = { sent, received: seen.size, refused, missing, silence };
 console.log(JSON.stringify(tally));
-for (const socket of sockets) socket.close();
