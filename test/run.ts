@@ -128,9 +128,10 @@ function readReport(file: string): Report | undefined {
 
 function runHere(folder: string, excluded: readonly string[]): Report | undefined {
   const file = join(folder, "report.json");
-  const exclude = excluded.flatMap((pattern) => ["--exclude", pattern]);
-  const argv = [vitest, "run", ...reporters, `--outputFile.json=${file}`, ...exclude];
-  const env = slowest ? { ...process.env, [costsTo]: join(folder, "costs") } : process.env;
+  const argv = [vitest, "run", ...reporters, `--outputFile.json=${file}`];
+  // `--exclude` does not reach the projects of a config.
+  const here = { ...process.env, LINKSEAL_EXCLUDE: excluded.join(" ") };
+  const env = slowest ? { ...here, [costsTo]: join(folder, "costs") } : here;
   spawnSync(process.execPath, [...argv, ...asked], { cwd: root, env, stdio: "inherit" });
   return readReport(file);
 }

@@ -21,6 +21,30 @@ afterAll(async () => {
   await all.close();
 });
 
+const refusals = (): number =>
+  site.charon.said().match(/received AUTHENTICATION_FAILED/g)?.length ?? 0;
+
+/**
+ * When the gateway refused set-ups, in ms from now; of those within five seconds the first one: a
+ * packet that waits for an SA has charon ask again until the connection is unloaded.
+ */
+async function triesWithin(ms: number): Promise<readonly number[]> {
+  const begun = performance.now();
+  const seen: number[] = [];
+  for (let count = 0; performance.now() - begun < ms; await rest(200)) {
+    if (refusals() > count) seen.push(Math.round(performance.now() - begun));
+    count = refusals();
+  }
+  return seen.filter((at, index) => index === 0 || at - (seen[index - 1] ?? 0) > 5_000);
+}
+
+/** The SPIs of SAs that have keys: charon also holds some for SAs that it still negotiates. */
+const keyedSpis = (): readonly string[] =>
+  ip("-n", site.edge, "xfrm", "state", "list")
+    .split(/^(?=src )/m)
+    .filter((state) => /^\s+(aead|enc) /m.test(state))
+    .flatMap((state) => state.match(/spi 0x[0-9a-f]+/g) ?? []);
+
 /** Behind it stands what the agent does, which an emulator does slowly. */
 const until = <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> =>
   untilSoon(look, patienceMs);
@@ -39,11 +63,11 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     // Until then it left as it always had.
     leaks.seen.length = 0;
     await until(() => (site.charon.said().includes("AUTHENTICATION_FAILED") ? true : undefined));
-    await rest(15_000);
+    const tries = await triesWithin(15_000);
     sending = false;
-    const refused = site.charon.said().match(/received AUTHENTICATION_FAILED/g)?.length ?? 0;
-    console.log(`${await flow} packets sent, ${refused} set-ups refused`);
-    expect(refused).toBeLessThan(4);
+    console.log(`${await flow} packets sent, refused at ${tries.join(", ")} ms`);
+    // The first one that is seen may be of a try before; then ten seconds, then twenty.
+    expect(tries.length).toBeLessThan(4);
     expect(leaks.seen).toEqual([]);
     await loadGateway(site.far, strong, gatewayPsk);
     await all.untilVerdict("protected");
@@ -77,14 +101,14 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     ip("-n", site.gateway, "address", "add", "10.101.0.1/32", "dev", "lo");
     expect(await pings(site.edge, 3, 0.2, "10.101.0.1")).toBe(3);
     expect(leaks.seen).not.toEqual([]);
-    const before = ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g);
+    const before = keyedSpis();
     await all.apply(all.config("10.100.0.0/16, 10.101.0.0/16"));
     leaks.seen.length = 0;
     await until(async () =>
       (await pings(site.edge, 3, 0.2, "10.101.0.1")) === 3 ? true : undefined,
     );
     expect(leaks.seen).toEqual([]);
-    expect(ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g)).toEqual(before);
+    expect(keyedSpis()).toEqual(before);
   });
 
   it("follows another policy once the gateway has it, and carries until then", async () => {
