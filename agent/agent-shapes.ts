@@ -3,7 +3,7 @@
 import type { AuditTrail } from "./audit/log.ts";
 import type { Complaint } from "./config/index.ts";
 import type { Plan } from "./plan.ts";
-import type { Sealer } from "./report/seal.ts";
+import type { Signer } from "./signer.ts";
 
 export type ApplyAnswer =
   | { readonly kind: "refused"; readonly complaints: readonly Complaint[] }
@@ -29,7 +29,7 @@ export interface PageDoor {
 }
 
 export interface Evidence {
-  readonly sealer: Sealer;
+  readonly signer: Signer;
   readonly host: string;
   readonly read: () => Promise<AuditTrail>;
 }

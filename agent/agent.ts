@@ -1,15 +1,16 @@
 // The agent as one value: the accepted intent, its crew of loops, and what an operator may ask of
 // it.
 
-import type { Driver, PeerPort, PeerSecret } from "#hal/device.ts";
+import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { KeyVault } from "#hal/vault.ts";
-import type { Instant, WallTime, World } from "#hal/world.ts";
+import type { Instant, World } from "#hal/world.ts";
 import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
 import type { AuditLog } from "./audit/log.ts";
 import { Recorder } from "./audit/recorder.ts";
-import type { Mind } from "./campaign/conductor.ts";
+import type { ReadDocument } from "./azure-document.ts";
+import type { OnDecision } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
+import type { Clouds } from "./cloud.ts";
 import { type Complaint, parseConfig } from "./config/index.ts";
 import { Crew } from "./crew.ts";
 import {
@@ -20,6 +21,7 @@ import {
   linkId,
 } from "./desired.ts";
 import { EventRing, type LinksealEvent } from "./events.ts";
+import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
 import { Judge } from "./health/judge.ts";
 import type { Status } from "./health/status.ts";
 import { isWarningCode } from "./health/warning-rows.ts";
@@ -35,12 +37,11 @@ import {
   remember,
 } from "./journal/memory.ts";
 import { StateWatch, type Unwritten } from "./journal/state-watch.ts";
-import { type GatewayLook, Lookout } from "./lookout.ts";
+import { Lookout } from "./lookout.ts";
 import { Orders } from "./orders.ts";
 import { type Plan, plan, samePlan } from "./plan.ts";
 import type { Beat } from "./pulse.ts";
-import type { Sealer } from "./report/seal.ts";
-import type { ReadDocument } from "./scorecard/estate.ts";
+import type { Signer } from "./signer.ts";
 import { blockAccepted } from "./tunnel-blocks.ts";
 import { tunnelComplaints } from "./tunnel-change.ts";
 import { Turns } from "./turns.ts";
@@ -49,29 +50,16 @@ import { boundedVault } from "./vault.ts";
 export interface AgentParts {
   readonly world: World;
   readonly drivers: Readonly<Record<string, Driver>>;
-  readonly vault: (desired: Desired) => KeyVault;
-  /** `operation` tells what the far end accepted last from us, however many lives ago. */
-  readonly peerPort: (
-    desired: Desired,
-    link: DesiredLink,
-    operation: () => string | undefined,
-  ) => PeerPort;
-  /** What the gateway's side says of a tunnel; absent or undefined = nobody can be asked. */
-  readonly gateway?: (desired: Desired, tunnel: DesiredTunnel) => GatewayLook | undefined;
-  /** The gateway of a tunnel, which takes a pre-shared key; absent or undefined = none is known. */
-  readonly gatewayKey?: (desired: Desired, tunnel: DesiredTunnel) => PeerSecret | undefined;
-  /** Last moment of the certificate that we sign in with; absent or undefined = there is none. */
-  readonly identityEnd?: (desired: Desired) => Promise<WallTime | undefined>;
-  /** Reads any document of the management API; absent or undefined = there is none to ask. */
-  readonly azureReader?: (desired: Desired) => ReadDocument | undefined;
+  readonly clouds: Clouds;
   readonly intents: IntentStore;
   readonly journal: Journal;
   readonly audit: AuditLog;
   /** Signs reports. */
-  readonly sealer: Sealer;
+  readonly signer: Signer;
   /** Id of this host, as journal and audit name it. */
   readonly host: string;
-  readonly mind: Mind;
+  /** Absent = no storm runs. */
+  readonly onDecision?: OnDecision;
 }
 
 /** A start reads them all, and what stands before lives on in the audit log. */
@@ -106,7 +94,7 @@ export class Agent {
     this.#queued = new Queued(parts.world.disk);
     this.#memory = recollect(parts.journal.records());
     this.#recorder = new Recorder({
-      ...{ world: parts.world, log: parts.audit, keyId: parts.sealer.keyId },
+      ...{ world: parts.world, log: parts.audit, keyId: parts.signer.keyId },
       journal: parts.journal.records(),
     });
     this.#watch = new StateWatch(parts.journal, () => this.auditTrouble);
@@ -176,12 +164,12 @@ export class Agent {
 
   /** What an auditor may ask for: the records as they stand, and who signs what is made of them. */
   get evidence(): Evidence {
-    const { sealer, host } = this.#parts;
-    return { sealer, host, read: () => this.#recorder.read() };
+    const { signer, host } = this.#parts;
+    return { signer, host, read: () => this.#recorder.read() };
   }
 
   azureReader(desired: Desired): ReadDocument | undefined {
-    return this.#parts.azureReader?.(desired);
+    return this.#parts.clouds(desired.azure).document;
   }
 
   /** Why the audit log takes no records now; undefined = it does. */
@@ -252,15 +240,17 @@ export class Agent {
   }
 
   #newCrew(intent: Intent): Crew {
-    const { world, drivers, vault } = this.#parts;
+    const { world, drivers, clouds } = this.#parts;
+    const cloud = clouds(intent.desired.azure);
     return new Crew(
       {
         world,
         drivers,
         intent,
-        vault: boundedVault(vault(intent.desired), world.clock),
+        cloud,
+        vault: boundedVault(cloud.vault, world.clock),
         peerPort: (link) => this.#peerPort(intent.desired, link),
-        gateway: (tunnel) => this.#parts.gateway?.(intent.desired, tunnel),
+        gateway: (tunnel) => gatewayLook(cloud, tunnel),
         memory: () => this.#memory,
         write: this.write,
         note: this.#note,
@@ -270,12 +260,11 @@ export class Agent {
         graces: this.#graces,
         judge: () => this.#afterTurn(),
         alarm: (link) => this.#judge.alarm(link),
-        mind: this.#parts.mind,
+        onDecision: this.#parts.onDecision,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
         made: this.made,
-        gatewayKey: (tunnel) => this.#gatewayKey(intent.desired, tunnel),
-        identityEnd: async () => await this.#parts.identityEnd?.(intent.desired),
+        gatewayKey: (tunnel) => gatewayKey(cloud, tunnel),
       },
       this.#crew,
     );
@@ -289,16 +278,13 @@ export class Agent {
     return desired?.tunnels.find((tunnel) => tunnel.name === name);
   };
 
-  /** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
-  #gatewayKey(desired: Desired, tunnel: DesiredTunnel): PeerSecret | undefined {
-    const { auth } = tunnel;
-    if (auth.kind !== "psk" || auth.farEnd !== "agent") return undefined;
-    return this.#parts.gatewayKey?.(desired, tunnel);
-  }
-
-  #peerPort(desired: Desired, link: DesiredLink): PeerPort {
+  #peerPort({ azure, groups, rotation }: Desired, link: DesiredLink): PeerPort {
     const operation = (): string | undefined => named(this.#memory.operations, linkId(link));
-    return this.#parts.peerPort(desired, link, operation);
+    const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
+    const { putGraceMs } = rotation;
+    const place = { resource, link: link.azureLink, operation, putGraceMs };
+    const peer = this.#parts.clouds(azure).farEnd(place);
+    return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
   }
 
   /** Appends to the journal, then remembers; one record at a time. */

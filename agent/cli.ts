@@ -12,7 +12,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const quick = verb === "status" ? quickOptions(rest) : undefined;
   try {
     if (quick !== undefined) return await (await import("./cli/status.ts")).showStatus(quick);
-    return await (await import("./cli/program.ts")).run(argv);
+    const { linksealProgram, run } = await import("./launch.ts");
+    return await run(linksealProgram(), argv);
   } catch (error) {
     return reportError(error, argv.includes("--json"));
   }

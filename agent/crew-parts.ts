@@ -3,15 +3,15 @@
 import type { PeerSecret } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import type { Mind } from "./campaign/conductor.ts";
+import type { OnDecision } from "./campaign/conductor.ts";
 import type { Campaign } from "./campaign/model.ts";
 import type { Alarm } from "./campaign/sibling.ts";
+import type { Cloud } from "./cloud.ts";
 import type { DesiredLink, DesiredTunnel } from "./desired.ts";
 import type { Intent } from "./intent/intent.ts";
 import type { JournalRecord, Memory } from "./journal/memory.ts";
-import type { KeyWatchParts } from "./key-watch.ts";
 import type { LookoutParts } from "./lookout.ts";
-import type { MadeTunnel } from "./tunnel-wishes.ts";
+import type { MadeTunnel } from "./tunnel-change.ts";
 import type { Turns } from "./turns.ts";
 
 export interface CrewParts extends Omit<LookoutParts, "desired"> {
@@ -30,11 +30,11 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   readonly judge: () => void;
   /** What health says against leaning on a link; undefined = nothing. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
-  readonly mind: Mind;
+  readonly onDecision: OnDecision | undefined;
   /** Writes are refused while it holds: the journal is not whole. */
   readonly readOnly: () => boolean;
   readonly turns: Turns;
   readonly made: MadeTunnel;
-  readonly identityEnd: KeyWatchParts["identityEnd"];
+  readonly cloud: Cloud;
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
 }

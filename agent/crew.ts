@@ -1,6 +1,5 @@
 // The loops that serve one accepted intent: one per device, one per group, one that judges health.
 
-import { azureEndpoints } from "#drivers/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
 import { BackupProofs } from "./backup-proof.ts";
@@ -119,7 +118,7 @@ export class Crew {
     this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout, inCampaign, drains });
     this.backupProofs = new BackupProofs({ ...parts, desired, lookout }, before?.backupProofs);
     this.#farWatch = new FarWatch({ ...parts, desired, lookout });
-    this.#keyWatch = new KeyWatch({ ...parts, desired });
+    this.#keyWatch = new KeyWatch({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
     this.#conductors = new Map(
       desired.groups.map((group) => [
@@ -134,11 +133,8 @@ export class Crew {
 
   /** Addresses that the agent itself must reach. */
   get ownAddresses(): readonly string[] {
-    const { azure, devices } = this.intent.desired;
-    const own = devices.map(({ address }) => address);
-    if (azure.cloud === "sim") return [azure.vault, ...own];
-    const { vault, authority, arm } = azureEndpoints(azure);
-    return [vault, authority, arm, ...own];
+    const { devices } = this.intent.desired;
+    return [...this.#parts.cloud.addresses, ...devices.map(({ address }) => address)];
   }
 
   readonly #acceptsRisk = (risk: RiskName): boolean =>
@@ -239,7 +235,7 @@ export class Crew {
       resting("far end", () => this.#watchTurn(kill)),
       resting("vault", () => this.#keyWatch.turn(kill)),
     ];
-    const { azure, tunnels } = this.intent.desired;
+    const { tunnels } = this.intent.desired;
     const tended = resting("tunnels", () =>
       this.#parts.turns.take(tunnelTurn, () => this.#tunnelTurn(kill)),
     );
@@ -251,7 +247,7 @@ export class Crew {
     const all = [
       ...looks,
       ...groups,
-      ...(azure.cloud === "sim" ? [] : watches),
+      ...(this.#parts.cloud.pace === "polled" ? watches : []),
       ...(tunnels.length > 0 ? [tended] : []),
       ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),
     ];

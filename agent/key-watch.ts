@@ -4,6 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
+import type { Cloud } from "./cloud.ts";
 import { type Desired, linkId } from "./desired.ts";
 import { type Memory, named } from "./journal/memory.ts";
 import { isUsable, newestFirst } from "./vault.ts";
@@ -23,8 +24,7 @@ export interface KeyWatchParts {
   readonly desired: Desired;
   readonly vault: KeyVault;
   readonly memory: () => Memory;
-  /** Last moment of the certificate that we sign in with; undefined = there is none. */
-  readonly identityEnd: () => Promise<WallTime | undefined>;
+  readonly identityEnd: Cloud["identityEnd"];
 }
 
 interface Question {
@@ -68,12 +68,12 @@ export class KeyWatch {
   }
 
   #ofIdentity(): Question[] {
-    const { azure } = this.#parts.desired;
-    if (azure.cloud === "sim" || azure.identity.kind !== "clientCertificate") return [];
+    const { identityEnd } = this.#parts;
+    if (identityEnd === undefined) return [];
     const what = "the certificate that linkseal signs in with";
     const about = "site";
     const ask = async (): Promise<readonly UsedUntil[]> => {
-      const at = await this.#parts.identityEnd();
+      const at = await identityEnd();
       return at === undefined ? [] : [{ code: "identity-expiring", about, within: [], what, at }];
     };
     return [{ about, ask }];

@@ -1,6 +1,6 @@
 // One look at a link from both ends, and the plain questions that everybody asks of it.
 
-import type { PeerState } from "#hal/device.ts";
+import type { Capabilities, PeerState } from "#hal/device.ts";
 import {
   type DeviceState,
   type IpsecTunnel,
@@ -27,6 +27,25 @@ interface Probed {
   readonly at: Instant;
   readonly sent: number;
   readonly answered: number;
+}
+
+/** Why a device or a far end could not be read, and since when. */
+export interface Failure {
+  readonly code: string;
+  readonly text: string;
+  readonly next: string;
+  readonly since: Instant;
+}
+
+/** The last observations of devices and far ends, as rules read them. */
+export interface Observations {
+  view(link: DesiredLink): LinkView;
+  /** undefined = the device was read when it was last tried. */
+  failure(device: string): Failure | undefined;
+  /** undefined = the far end was read when it was last tried. */
+  peerFailure(link: DesiredLink): Failure | undefined;
+  /** undefined = the device was never reached. */
+  capabilities(device: string): Capabilities | undefined;
 }
 
 export function portOf(state: DeviceState | undefined, port: PortName): MacsecPort | undefined {

@@ -20,20 +20,13 @@ import {
   type DesiredTunnel,
   linkId,
 } from "./desired.ts";
-import { fresh, type LinkView, portOf } from "./link-view.ts";
+import { type Failure, fresh, type LinkView, type Observations, portOf } from "./link-view.ts";
 
 const lookMsMax = 10_000;
 /** A name is asked for anew after this long. */
 const nameMs = 60_000;
 /** Looks kept per link: an evidence window of 90 s at the default poll, and no more. */
 const historyMax = 24;
-
-export interface Failure {
-  readonly code: string;
-  readonly text: string;
-  readonly next: string;
-  readonly since: Instant;
-}
 
 interface DeviceSlot {
   readonly wanted: DesiredDevice;
@@ -75,7 +68,7 @@ export interface LookoutParts {
   readonly hint?: (device: string) => void;
 }
 
-export class Lookout {
+export class Lookout implements Observations {
   readonly #parts: LookoutParts;
   #closed = false;
   readonly #devices = new Map<string, DeviceSlot>();

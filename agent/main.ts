@@ -22,7 +22,7 @@ import { agentPlaces, type Places } from "./host/places.ts";
 import { serveApi } from "./host/server.ts";
 import { runTelemetry } from "./host/telemetry.ts";
 import { IntentStore } from "./intent/intent.ts";
-import { openAgent } from "./open.ts";
+import { cloudsOf, openAgent } from "./open.ts";
 import { Pulse } from "./pulse.ts";
 import { logEvents } from "./telemetry/event-log.ts";
 
@@ -51,7 +51,9 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
     clock === undefined ? plain : await hostWorld({ state, level: options.level, clock });
   using hostKey = await openHostKey(places.state);
   using reportKey = await openReportKey(places.state);
-  const agent = await openAgent(world, { hostKey, reportKey, host: await readHostId() });
+  const identity = { hostKey, reportKey, host: await readHostId() };
+  const clouds = cloudsOf(world, () => import("./host/credentials.ts"));
+  const agent = await openAgent(world, identity, clouds);
   if (clock === undefined) warnOfSites(agent, world);
   logEvents(agent.events, world.log);
   const manager = native === undefined ? undefined : new Manager(native, world.log);

@@ -1,18 +1,17 @@
 // Builds an agent on any World, real or simulated: the one list of what belongs to it.
 
-import { drivers, simPeer, simVault } from "#drivers/index.ts";
-import type { PeerPort } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import { drivers } from "#drivers/index.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { AuditLog } from "./audit/log.ts";
-import { RealCloud } from "./azure/real-cloud.ts";
-import { type Mind, soundMind } from "./campaign/conductor.ts";
-import { linkId, type RealAzure } from "./desired.ts";
+import { type LoadCredentials, RealCloud } from "./azure/real-cloud.ts";
+import { simCloud } from "./azure/sim-cloud.ts";
+import type { OnDecision } from "./campaign/conductor.ts";
+import type { Clouds } from "./cloud.ts";
 import { IntentStore } from "./intent/intent.ts";
 import { Journal } from "./journal/journal.ts";
-import { sealerOf } from "./report/seal.ts";
+import { signerOf } from "./report/seal.ts";
 
 export interface Identity {
   /** Key of the chains of journal and audit log. */
@@ -26,12 +25,24 @@ export interface Identity {
 export async function openRecords(
   world: World,
   { hostKey, reportKey, host }: Identity,
-): Promise<Pick<AgentParts, "intents" | "journal" | "audit" | "sealer" | "host">> {
+): Promise<Pick<AgentParts, "intents" | "journal" | "audit" | "signer" | "host">> {
   const intents = await IntentStore.open(world.disk);
   const seal = { key: hostKey, host };
   const { journal } = await Journal.open(world, seal);
   const audit = await AuditLog.open(world, seal);
-  return { intents, journal, audit, sealer: sealerOf(reportKey), host };
+  return { intents, journal, audit, signer: signerOf(reportKey), host };
+}
+
+/** The same sign-in serves every config that wants the same cloud, planned or in force. */
+export function cloudsOf(world: World, credentials: LoadCredentials): Clouds {
+  const clouds = new Map<string, RealCloud>();
+  return (azure) => {
+    if (azure.cloud === "sim") return simCloud(world.dial, azure.vault);
+    const key = JSON.stringify({ ...azure, farEnd: undefined, scopes: undefined });
+    const cloud = clouds.get(key) ?? new RealCloud(world, azure, credentials);
+    clouds.set(key, cloud);
+    return cloud;
+  };
 }
 
 /**
@@ -41,57 +52,10 @@ export async function openRecords(
 export async function openAgent(
   world: World,
   identity: Identity,
-  mind: Mind = soundMind,
+  clouds: Clouds,
+  onDecision?: OnDecision,
 ): Promise<Agent> {
   const records = await openRecords(world, identity);
-  const { dial } = world;
-  const clouds = new Map<string, RealCloud>();
-  const cloudOf = (azure: RealAzure): RealCloud => {
-    // The same sign-in serves every config that wants the same cloud, planned or in force.
-    const key = JSON.stringify({ ...azure, farEnd: undefined, scopes: undefined });
-    const cloud = clouds.get(key) ?? new RealCloud(world, azure);
-    clouds.set(key, cloud);
-    return cloud;
-  };
-  return new Agent({
-    world,
-    drivers,
-    vault: ({ azure }) =>
-      azure.cloud === "sim" ? simVault(dial, azure.vault) : cloudOf(azure).vault,
-    peerPort: ({ azure, groups, rotation: { putGraceMs } }, link, operation) => {
-      const group = groups.find((each) => each.name === link.group);
-      const resource = group?.expressRoutePort ?? "";
-      const peer =
-        azure.cloud === "sim"
-          ? simPeer(dial, azure.vault, resource, link.azureLink)
-          : cloudOf(azure).peer({ resource, link: link.azureLink, operation, putGraceMs });
-      return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
-    },
-    gateway: ({ azure }, { azureConnection }) => {
-      if (azure.cloud === "sim" || azureConnection === undefined) return undefined;
-      const cloud = cloudOf(azure);
-      return (signal) => cloud.connection(azureConnection, signal);
-    },
-    gatewayKey: ({ azure }, { azureConnection }) =>
-      azure.cloud === "sim" || azureConnection === undefined
-        ? undefined
-        : cloudOf(azure).gatewayKey(azureConnection),
-    azureReader: ({ azure }) => (azure.cloud === "sim" ? undefined : cloudOf(azure).document),
-    identityEnd: async ({ azure }) =>
-      azure.cloud === "sim" ? undefined : await cloudOf(azure).identityEnd(),
-    ...records,
-    mind,
-  });
-}
-
-/** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
-function onlyRead(peer: PeerPort, where: string): PeerPort {
-  return {
-    ...peer,
-    async put() {
-      const text = "the far end is changed by a person (farEnd: manual): nothing was written";
-      const next = "linkseal rotation show, which says what to set there";
-      throw new LinksealError("device.unsupported", text, { effect: "none", where, next });
-    },
-  };
+  const hook = onDecision === undefined ? {} : { onDecision };
+  return new Agent({ world, drivers, clouds, ...records, ...hook });
 }

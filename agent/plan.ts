@@ -27,8 +27,7 @@ import { vaultBaseOf } from "./doctor/ends.ts";
 import { driftFindings, sidesOf } from "./doctor/rules.ts";
 import type { Memory } from "./journal/memory.ts";
 import { type LinkView, portOf } from "./link-view.ts";
-import { tunnelDifferences, unmakeable } from "./tunnel-change.ts";
-import type { MadeTunnel } from "./tunnel-wishes.ts";
+import { type MadeTunnel, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
 import { settingsGaps } from "./verify.ts";
 
 /** How a link stands to the intent. */

@@ -8,6 +8,7 @@ import { type DeviceState, strongValue, type TunnelAuth, type WantedSettings } f
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
 import { withinOf } from "./campaign/effects.ts";
+import type { Cloud } from "./cloud.ts";
 import { commitLost } from "./commit-lost.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
@@ -16,7 +17,8 @@ import type { Lookout } from "./lookout.ts";
 import { type Drift, standingOf, tunnelSpec } from "./plan.ts";
 import { sameAuth } from "./tunnel-auth.ts";
 import { putBlocks } from "./tunnel-blocks.ts";
-import { type MadeTunnel, TunnelWishes } from "./tunnel-wishes.ts";
+import type { MadeTunnel } from "./tunnel-change.ts";
+import { TunnelWishes } from "./tunnel-wishes.ts";
 import { chooseAuth } from "./vault.ts";
 import { equalSettings, settingsGaps, verify } from "./verify.ts";
 
@@ -27,6 +29,7 @@ export interface ReconcilerParts {
   readonly device: string;
   readonly lookout: Lookout;
   readonly vault: KeyVault;
+  readonly cloud: Pick<Cloud, "pace">;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
@@ -81,9 +84,8 @@ export class Reconciler {
   async turn(signal: AbortSignal): Promise<void> {
     const { lookout, device, inCampaign } = this.#parts;
     const state = this.#seenByCampaign() ?? (await lookout.look(device, signal));
-    // That of a real cloud has a watch of its own.
-    const isSimulated = this.#parts.desired.azure.cloud === "sim";
-    for (const link of isSimulated ? this.#links() : []) {
+    const isAsked = this.#parts.cloud.pace === "withRouter";
+    for (const link of isAsked ? this.#links() : []) {
       // What a campaign under way has just asked need not be asked again.
       const everyMs = inCampaign() ? lookedMs : 0;
       if (lookout.isPeerDue(link, everyMs)) await lookout.lookPeer(link, signal);

@@ -3,49 +3,16 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type Log } from "#hal/world.ts";
-import { type DarkTime, watchDark } from "#sim/dark.ts";
+import { watchDark } from "#sim/dark.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation, watchSite } from "#sim/oracle.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import type { Agent } from "./agent.ts";
-import type { Campaign, CampaignState, Outcome } from "./campaign/model.ts";
+import type { Campaign } from "./campaign/model.ts";
 import { riskNames } from "./desired.ts";
+import type { Rehearsal, RehearsalOptions } from "./rehearsal-shape.ts";
 import { simulatedAgent, simulatedWorld } from "./simulate.ts";
 import type { Twin } from "./twin.ts";
-
-export interface RehearsalOptions {
-  readonly twin: Twin;
-  /** The group, or one link of it. */
-  readonly target: string;
-  readonly urgency: Campaign["urgency"];
-  /** From a request to the person at the far end until that person has acted; absent = a minute. */
-  readonly personMs?: number;
-  /** Ends it early: real time is bounded by whoever has a clock. */
-  readonly stop: AbortSignal;
-}
-
-export interface Rehearsal {
-  readonly schema: "linkseal.rehearsal/1";
-  readonly target: string;
-  /** `good`: every link was rotated, and no promise was broken. */
-  readonly verdict: "good" | "bad";
-  readonly because: string;
-  readonly tookMs: number;
-  readonly links: readonly {
-    readonly link: string;
-    readonly outcome: Outcome | null;
-    /** Whole, of it until the far end was ready, and the rest. */
-    readonly dark: DarkTime;
-    readonly steps: readonly {
-      readonly atMs: number;
-      readonly state: CampaignState;
-      readonly because: string;
-    }[];
-  }[];
-  /** Frames of the pair that never arrived, as decimal text. */
-  readonly lostFrames: string;
-  readonly brokenPromises: readonly string[];
-}
 
 const adoptAfterMs = 30_000;
 /** A rotation that has not ended by then is given up. */

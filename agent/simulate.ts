@@ -30,8 +30,8 @@ import type { Router } from "#sim/router.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
 import { type Overlap, routerWith } from "#sim/site-plan.ts";
 import type { Agent } from "./agent.ts";
-import type { Mind } from "./campaign/conductor.ts";
-import { type Identity, openAgent } from "./open.ts";
+import type { OnDecision } from "./campaign/conductor.ts";
+import { cloudsOf, type Identity, openAgent } from "./open.ts";
 
 const decoder = new TextDecoder();
 
@@ -97,8 +97,11 @@ export function simulatedIdentity(): Identity {
   };
 }
 
-export async function simulatedAgent(world: World, mind?: Mind): Promise<Agent> {
-  return await openAgent(world, simulatedIdentity(), mind);
+/** A config may name a real cloud all the same; nothing of this World reaches one. */
+const credentials = () => import("./host/credentials.ts");
+
+export async function simulatedAgent(world: World, onDecision?: OnDecision): Promise<Agent> {
+  return await openAgent(world, simulatedIdentity(), cloudsOf(world, credentials), onDecision);
 }
 
 /** What a simulated router can be to whoever logs in; `driver` is for a config. */

@@ -12,6 +12,9 @@ export interface TunnelDifference {
   readonly wanted: string;
 }
 
+/** A tunnel as it was last made; undefined = no accepted config tells. */
+export type MadeTunnel = (name: string) => DesiredTunnel | undefined;
+
 type Leaf = readonly [setting: string, textOf: (tunnel: DesiredTunnel) => string];
 
 /** Newer versions of a secret are no difference: `psk proceed` and the agent itself take them. */

@@ -9,8 +9,7 @@ import { withinOf } from "./campaign/effects.ts";
 import type { Desired, RiskName } from "./desired.ts";
 import { type JournalRecord, type Memory, named } from "./journal/memory.ts";
 import type { Lookout } from "./lookout.ts";
-import { blocksOf } from "./tunnel-change.ts";
-import type { MadeTunnel } from "./tunnel-wishes.ts";
+import { blocksOf, type MadeTunnel } from "./tunnel-change.ts";
 import { verify } from "./verify.ts";
 
 export interface RetireParts {

@@ -17,11 +17,8 @@ import { type Memory, named } from "./journal/memory.ts";
 import { portOf } from "./link-view.ts";
 import type { Lookout } from "./lookout.ts";
 import { Retries } from "./retries.ts";
-import { blocksOf, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
+import { blocksOf, type MadeTunnel, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
 import { blockGaps } from "./verify.ts";
-
-/** A tunnel as it was last made; undefined = no accepted config tells. */
-export type MadeTunnel = (name: string) => DesiredTunnel | undefined;
 
 export interface TunnelWishesParts {
   readonly world: Pick<World, "clock" | "entropy">;

@@ -4,6 +4,7 @@ import { protocolReference } from "#agent/api/reference.ts";
 import { cliReference } from "#agent/cli/reference.ts";
 import { configReference, jsonSchema } from "#agent/config/index.ts";
 import { explainMarkdown } from "#agent/explain/explain.ts";
+import { linksealProgram } from "#agent/launch.ts";
 import { manual } from "#agent/roff.ts";
 import { alertRulesYaml } from "#agent/telemetry/alerts.ts";
 import { dashboardJson } from "#agent/telemetry/dashboard.ts";
@@ -12,13 +13,13 @@ import { alertsReference, metricsReference } from "#agent/telemetry/reference.ts
 export function generatedDocs(): Readonly<Record<string, string>> {
   return {
     "alerts.md": alertsReference(),
-    "cli.md": cliReference(),
+    "cli.md": cliReference(linksealProgram()),
     "codes.md": explainMarkdown(),
     "config.schema.json": jsonSchema(),
     "configuration.md": configReference(),
     "linkseal-alerts.yaml": alertRulesYaml(),
     "linkseal-dashboard.json": dashboardJson(),
-    "linkseal.1": manual(cliReference(), {
+    "linkseal.1": manual(cliReference(linksealProgram()), {
       ...{ name: "linkseal", section: 1 },
       what: "MACsec and IPsec of ExpressRoute Direct links",
     }),

@@ -1,9 +1,9 @@
 // Is a command line of the documents one that the program takes? Asked of the program itself.
 
-import { buildProgram } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
+import { linksealProgram } from "#agent/launch.ts";
 
-const program = buildProgram();
+const program = linksealProgram();
 
 /**
  * Follows the words of the line down the tree; what has no example is a group of verbs and no verb.

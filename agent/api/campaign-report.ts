@@ -1,18 +1,31 @@
 // A campaign with what it did so far and how long the rest of it is expected to take.
 
-import type { Agent } from "../agent.ts";
 import { type Estimate, forecast, rest } from "../campaign/forecast.ts";
 import type { Campaign } from "../campaign/model.ts";
-import { named } from "../journal/memory.ts";
-import { type CampaignShape, campaignShape } from "./shape.ts";
+import { type CampaignShape, campaignShape } from "../campaign/shape.ts";
+import type { Desired } from "../desired.ts";
+import { type Memory, named } from "../journal/memory.ts";
+import type { Observations } from "../link-view.ts";
 
-export function campaignReport(agent: Agent, campaign: Campaign): CampaignShape {
+/** Whose campaigns are reported, as far as a report reads it. */
+interface Reported {
+  readonly memory: Memory;
+  /** undefined = no intent is served. */
+  readonly crew:
+    | {
+        readonly intent: { readonly desired: Desired };
+        readonly lookout: Pick<Observations, "capabilities">;
+      }
+    | undefined;
+}
+
+export function campaignReport(agent: Reported, campaign: Campaign): CampaignShape {
   const trail = named(agent.memory.trails, campaign.group) ?? [];
   return campaignShape(campaign, trail, restOf(agent, campaign));
 }
 
 /** A first key is forecast by nobody: it ends as soon as a person and the gates let it. */
-function restOf({ crew, memory }: Agent, campaign: Campaign): Estimate | undefined {
+function restOf({ crew, memory }: Reported, campaign: Campaign): Estimate | undefined {
   const { kind, links, urgency } = campaign;
   const desired = crew?.intent.desired;
   const group = desired?.groups.find(({ name }) => name === campaign.group);

@@ -4,7 +4,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type MkaSession, strongValue } from "#hal/model.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { isoTime } from "../health/status-time.ts";
 import { type Binding, named } from "../journal/memory.ts";
@@ -47,7 +47,7 @@ const dayMs = 86_400_000;
  * Asks the vault for versions and judges the newest pair of each link; changes nothing anywhere.
  */
 export async function keyReport(
-  { crew, memory }: Agent,
+  { crew, memory }: AgentView,
   now: WallTime,
   signal: AbortSignal,
 ): Promise<KeyReport> {

@@ -92,7 +92,7 @@ export const routes: Readonly<Record<string, Route>> = {
     title: "The public half of the key that signs reports (linkseal.reportKey/1)",
     members: nothing,
     run: ({ agent }) => {
-      const { publicKey, keyId } = agent.evidence.sealer;
+      const { publicKey, keyId } = agent.evidence.signer;
       return { schema: "linkseal.reportKey/1", keyId, publicKey };
     },
   }),

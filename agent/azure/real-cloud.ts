@@ -6,8 +6,10 @@ import { ExpressRoute } from "#drivers/index.ts";
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
+import type { ReadDocument } from "../azure-document.ts";
+import type { Cloud, FarEndPlace } from "../cloud.ts";
 import type { RealAzure } from "../desired.ts";
-import type { ReadDocument } from "../scorecard/estate.ts";
+import type { CredentialHost } from "./identity.ts";
 import { Patience } from "./patience.ts";
 
 interface Opened {
@@ -15,17 +17,34 @@ interface Opened {
   readonly expressRoute: ExpressRoute;
 }
 
-/** Which far end, and the operation on it that the journal names last. */
-type FarEnd = Parameters<ExpressRoute["peer"]>[0];
+/** The credentials of this host, loaded when the first of them is asked for. */
+export type LoadCredentials = () => Promise<{
+  readonly hostCredentials: CredentialHost;
+  readonly certificateEnd: (pem: string) => WallTime | undefined;
+}>;
 
-export class RealCloud {
+export class RealCloud implements Cloud {
+  readonly pace = "polled";
   readonly #world: World;
   readonly #azure: RealAzure;
+  readonly #credentials: LoadCredentials;
+  readonly addresses: readonly string[];
+  readonly identityEnd: Cloud["identityEnd"];
   #opened: Promise<Opened> | undefined;
 
-  constructor(world: World, azure: RealAzure) {
+  constructor(world: World, azure: RealAzure, credentials: LoadCredentials) {
     this.#world = world;
     this.#azure = azure;
+    this.#credentials = credentials;
+    const { vault, authority, arm } = azureEndpoints(azure);
+    this.addresses = [vault, authority, arm];
+    const { identity } = azure;
+    if (identity.kind === "clientCertificate") {
+      this.identityEnd = async () => {
+        const { certificateEnd, hostCredentials } = await credentials();
+        return certificateEnd(await hostCredentials.certificate(identity.certificate));
+      };
+    }
   }
 
   readonly vault: KeyVault = {
@@ -33,14 +52,14 @@ export class RealCloud {
     read: async (id, signal) => (await this.#open()).vault.read(id, signal),
   };
 
-  peer(farEnd: FarEnd): PeerPort {
-    const port = async (): Promise<PeerPort> => (await this.#open()).expressRoute.peer(farEnd);
+  farEnd(place: FarEndPlace): PeerPort {
+    const port = async (): Promise<PeerPort> => (await this.#open()).expressRoute.peer(place);
     return {
       observe: async (signal) => (await port()).observe(signal),
       put: async (want, accepted, signal) => (await port()).put(want, accepted, signal),
       sight: async (signal) => {
         const { expressRoute } = await this.#open();
-        return await expressRoute.peer(farEnd).sight(signal);
+        return await expressRoute.peer(place).sight(signal);
       },
     };
   }
@@ -64,14 +83,6 @@ export class RealCloud {
   readonly document: ReadDocument = async (path, query, signal) =>
     await (await this.#open()).expressRoute.document(path, query, signal);
 
-  /** Last moment of the certificate that we sign in with; undefined = we sign in without one. */
-  async identityEnd(): Promise<WallTime | undefined> {
-    const { identity } = this.#azure;
-    if (identity.kind !== "clientCertificate") return undefined;
-    const { certificateEnd, hostCredentials } = await import("../host/credentials.ts");
-    return certificateEnd(await hostCredentials.certificate(identity.certificate));
-  }
-
   #open(): Promise<Opened> {
     const opened = this.#opened ?? this.#load();
     this.#opened = opened;
@@ -84,7 +95,7 @@ export class RealCloud {
 
   async #load(): Promise<Opened> {
     const { openAzure } = await import("./open-azure.ts");
-    const { hostCredentials } = await import("../host/credentials.ts");
+    const { hostCredentials } = await this.#credentials();
     const { vault, token, dial } = openAzure(this.#world, this.#azure, hostCredentials);
     const { arm: origin, armResource: resource } = azureEndpoints(this.#azure);
     const { clock } = this.#world;

@@ -21,18 +21,26 @@ import { type Report, Scout, type ScoutParts } from "./scout.ts";
 export interface ConductorParts extends ScoutParts {
   /** A new sentence for the operator, not worth a record. */
   readonly note: (campaign: Campaign) => void;
-  readonly mind: Mind;
+  /** undefined = no storm runs. */
+  readonly onDecision: OnDecision | undefined;
 }
 
-/** What decides, and who hears which row of the table was taken: fleet runs count and plant. */
-export interface Mind {
-  readonly decide: typeof decide;
-  /** What is made of that which looks since the decision say against leaning on a sibling. */
-  readonly heeds: (lost: string | undefined) => string | undefined;
-  readonly took: (campaign: Campaign, row: string, next: CampaignState) => void;
-}
+/** A decision of the runner; what is not read-only may be replaced. */
+export type Decision =
+  /** The step that the tables give. */
+  | { readonly kind: "step"; readonly campaign: Campaign; readonly facts: Facts; step: Step }
+  /** What observations since then say against leaning on a sibling; undefined = nothing. */
+  | { readonly kind: "doubt"; doubt: string | undefined }
+  /** The journal holds the step. */
+  | {
+      readonly kind: "taken";
+      readonly campaign: Campaign;
+      readonly row: string;
+      readonly next: CampaignState;
+    };
 
-export const soundMind: Mind = { decide, heeds: (lost) => lost, took: () => undefined };
+/** The hook of storms, which count rows and seed defects. */
+export type OnDecision = (decision: Decision) => void;
 
 const stepMsMin = 500;
 const troubleMs = 5_000;
@@ -92,7 +100,9 @@ export class Conductor {
     this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
     // Whoever moved it: what Azure had against that is over.
     if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
-    const taken = this.#parts.mind.decide(campaign, facts);
+    const decision = { kind: "step" as const, campaign, facts, step: decide(campaign, facts) };
+    this.#parts.onDecision?.(decision);
+    const taken = decision.step;
     const next = this.#remembering(campaign, taken, report);
     try {
       const { come } = report;
@@ -104,7 +114,8 @@ export class Conductor {
       }
       // Journal first: where it cannot be written, nothing is done to any device (F42).
       await this.#record(campaign, next, taken, link);
-      this.#parts.mind.took(campaign, taken.row, next.state);
+      const { row } = taken;
+      this.#parts.onDecision?.({ kind: "taken", campaign, row, next: next.state });
       if (taken.action === undefined) {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }
@@ -165,7 +176,9 @@ export class Conductor {
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
   #recheck(link: DesiredLink): void {
-    const lost = this.#parts.mind.heeds(this.#scout.siblingDoubt(link));
+    const decision = { kind: "doubt" as const, doubt: this.#scout.siblingDoubt(link) };
+    this.#parts.onDecision?.(decision);
+    const lost = decision.doubt;
     if (lost === undefined) return;
     throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
       effect: "none",

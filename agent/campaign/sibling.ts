@@ -4,8 +4,7 @@ import type { World } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { isoTime } from "../health/status-time.ts";
 import { type Memory, named } from "../journal/memory.ts";
-import type { LinkView } from "../link-view.ts";
-import type { Lookout } from "../lookout.ts";
+import type { LinkView, Observations } from "../link-view.ts";
 import { carries } from "./facts.ts";
 import { lateTaker, untilOf } from "./late.ts";
 
@@ -30,7 +29,7 @@ export interface Sibling {
 
 export interface SiblingParts {
   readonly world: Pick<World, "clock">;
-  readonly lookout: Lookout;
+  readonly lookout: Observations;
   readonly memory: () => Memory;
   /** undefined = nothing. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;

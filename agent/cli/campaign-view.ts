@@ -1,6 +1,6 @@
 // A campaign that was begun or spoken to: followed to its end if asked for, then shown.
 
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import type { Status } from "../health/status.ts";
 import { eventsAfter, follow } from "./progress.ts";
 import { campaignText } from "./rotation-text.ts";

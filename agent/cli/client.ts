@@ -3,7 +3,7 @@
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
-import { errorFromShape } from "../api/shape.ts";
+import { errorFromShape } from "../error-shape.ts";
 import { findSocket, type SocketRole } from "../host/places.ts";
 
 const replyBytesMax = 64 * 1024 * 1024;

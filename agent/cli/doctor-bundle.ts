@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import { type BundleParts, bundleText } from "../doctor/bundle.ts";
 import type { Finding } from "../doctor/finding.ts";
 import type { Status } from "../health/status.ts";

@@ -1,7 +1,7 @@
 // What a person or a script reads when something failed, and the exit status that goes with it.
 
 import { exitStatusOf, LinksealError } from "#hal/error.ts";
-import { errorShape } from "../api/shape.ts";
+import { errorShape } from "../error-shape.ts";
 import { jsonText, visible, visibleLines } from "./text.ts";
 
 /** Prints the error where it belongs; returns the exit status. */

@@ -3,7 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
 import { registerInit } from "./init.ts";
-import { registerSim } from "./sim-verbs.ts";
+import type { Launch } from "./launch.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerEvidence, registerScorecard } from "./verbs-evidence.ts";
 import { registerKeys } from "./verbs-keys.ts";
@@ -15,7 +15,7 @@ import { registerRotate } from "./verbs-rotate.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 
-export function buildProgram(): Command {
+export function buildProgram(launch: Launch): Command {
   const program = new Command("linkseal")
     .description(
       "Protects ExpressRoute Direct links with MACsec and IPsec, rotates their keys without " +
@@ -28,22 +28,21 @@ export function buildProgram(): Command {
   registerLinks(program);
   registerKeys(program);
   registerWork(program);
-  registerRotate(program);
+  registerRotate(program, launch);
   registerPsk(program);
   registerSize(program);
   registerLook(program);
   registerPage(program);
   registerEvidence(program);
   registerScorecard(program);
-  registerSim(program);
-  registerSelf(program);
+  launch.registerSim(program);
+  registerSelf(program, launch);
   for (const command of everyCommand(program)) command.helpCommand(false);
   return program;
 }
 
 /** Runs one command line; resolves to the exit status. Throws what a verb throws. */
-export async function run(argv: readonly string[]): Promise<number> {
-  const program = buildProgram();
+export async function run(program: Command, argv: readonly string[]): Promise<number> {
   const json = argv.includes("--json");
   for (const command of everyCommand(program)) {
     command.exitOverride();

@@ -1,6 +1,6 @@
 // Long work as it goes on: events as lines, and when a campaign has come as far as it can.
 
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import type { LinksealEvent } from "../events.ts";
 import type { Session } from "./session.ts";
 import { continuation } from "./status-text.ts";

@@ -1,11 +1,11 @@
 // docs/cli.md, from the tree of verbs.
 
 import type { Command } from "commander";
-import { buildProgram, everyCommand } from "./program.ts";
+import { everyCommand } from "./program.ts";
 import { exampleOf } from "./shape.ts";
 
-export function cliReference(): string {
-  const verbs = everyCommand(buildProgram()).filter((command) => exampleOf(command) !== undefined);
+export function cliReference(program: Command): string {
+  const verbs = everyCommand(program).filter((command) => exampleOf(command) !== undefined);
   return `${head}\n${verbs.map(sectionOf).join("\n")}`;
 }
 
@@ -29,7 +29,6 @@ standard error. The agent is found at \`--socket\`, else under \`LINKSEAL_HOME\`
 | 6 | refused by a gate; a named risk would have to be accepted |
 | 7 | failed and the effect on a device or on the far end is unknown: look first |
 | 8 | not allowed on this socket |
-| 9 | a promise was broken (\`sim fleet\`) |
 `;
 
 function pathOf(command: Command): string {

@@ -1,8 +1,8 @@
 // A campaign and a rehearsal in words: what runs, what it waits for, what it did, who may go on.
 // Takes readable text only.
 
-import type { CampaignShape } from "../api/shape.ts";
-import type { Rehearsal } from "../rehearsal.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
+import type { Rehearsal } from "../rehearsal-shape.ts";
 import { aboutText } from "./plan-text.ts";
 import { campaignLines } from "./status-text.ts";
 import { columns, spanText } from "./text.ts";

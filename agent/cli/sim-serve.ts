@@ -6,7 +6,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
-import { errorFromShape } from "../api/shape.ts";
+import { errorFromShape } from "../error-shape.ts";
 import { hostDialer } from "../host/host.ts";
 import { agentPlaces } from "../host/places.ts";
 import { usage } from "./failure.ts";

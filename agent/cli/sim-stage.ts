@@ -2,7 +2,7 @@
 // thing that happens.
 
 import { join } from "node:path";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { shortCkn } from "../ckn-text.ts";
 import type { Verdict } from "../health/model.ts";
 import { isoTime } from "../health/status-time.ts";
@@ -20,7 +20,7 @@ import { spanText, visible } from "./text.ts";
 
 export interface StageParts {
   readonly staff: StaffedSite;
-  readonly agent: Agent;
+  readonly agent: AgentView;
   readonly folder: string;
   /** Of the status page; undefined = there is none. */
   readonly pagePort: number | undefined;

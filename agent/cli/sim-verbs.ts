@@ -1,7 +1,6 @@
 // `linkseal sim`: a simulated site to try everything against. What runs it is loaded on demand.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { registerFleet } from "./fleet-verb.ts";
 import { collected, exit, withExample } from "./shape.ts";
 import type { SimAzureOptions } from "./sim-azure.ts";
 import type { SimRouterOptions } from "./sim-router.ts";
@@ -29,7 +28,6 @@ export function registerSim(program: Command): void {
   registerAzure(sim);
   registerPosture(sim);
   registerRouter(sim);
-  registerFleet(sim);
   const fault = sim
     .command("fault [name]")
     .description("strike or heal a fault at a running simulated site")

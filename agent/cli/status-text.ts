@@ -1,6 +1,6 @@
 // A status in words: verdicts, why, what runs, and the next command. Takes readable text only.
 
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import { keysText } from "../ckn-text.ts";
 import type { Status } from "../health/status.ts";
 import type { Paint } from "./paint.ts";

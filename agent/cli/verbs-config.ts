@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { ApplyAnswer } from "../agent-shapes.ts";
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import type { Status } from "../health/status.ts";
 import { isoTime } from "../health/status-time.ts";

@@ -11,6 +11,7 @@ import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
 import type { CheckOptions } from "./driver-check.ts";
 import { usage } from "./failure.ts";
+import type { Launch } from "./launch.ts";
 import { eventLine, eventsAfter } from "./progress.ts";
 import { risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
@@ -52,7 +53,7 @@ export function registerLook(program: Command): void {
   ).action(checkUp);
 }
 
-export function registerSelf(program: Command): void {
+export function registerSelf(program: Command, launch: Launch): void {
   const driver = program.command("driver").description("the device drivers of this version");
   verb(
     driver.command("list").description("every driver and what it offers"),
@@ -86,7 +87,7 @@ export function registerSelf(program: Command): void {
       .option("--site <address>", "follow the clock of the simulated site at unix:PATH")
       .addOption(logLevel()),
     "LINKSEAL_HOME=~/linkseal linkseal agent",
-  ).action(runAgent);
+  ).action((options: AgentOptions) => runAgent(launch, options));
   withExample(
     program
       .command("net")
@@ -97,7 +98,7 @@ export function registerSelf(program: Command): void {
       .option("--held", "only list what stays dark or blocked without linkseal, and end")
       .addOption(logLevel()),
     "linkseal net --client linkseal",
-  ).action(runNetwork);
+  ).action((options: KernelOptions) => runNetwork(launch, options));
   withExample(
     program
       .command("guard")
@@ -105,7 +106,7 @@ export function registerSelf(program: Command): void {
       .option("--release <prefix>", "let this prefix leave in the clear from now on instead")
       .addOption(logLevel()),
     "linkseal guard",
-  ).action(runBlock);
+  ).action((options: BlockOptions) => runBlock(launch, options));
   withExample(
     program
       .command("mka <port>")
@@ -118,7 +119,7 @@ export function registerSelf(program: Command): void {
       )
       .addOption(logLevel()),
     "linkseal mka eth1 --client linkseal",
-  ).action(runParticipant);
+  ).action((port: string, options: ParticipantOptions) => runParticipant(launch, port, options));
 }
 
 const logLevel = (): Option =>
@@ -257,9 +258,8 @@ interface AgentOptions {
   readonly logLevel: LogLevel;
 }
 
-async function runAgent({ site, logLevel }: AgentOptions): Promise<void> {
-  const { runService } = await import("../main.ts");
-  exit(await runService({ site: site ?? process.env["LINKSEAL_SITE"], level: logLevel }));
+async function runAgent(launch: Launch, { site, logLevel }: AgentOptions): Promise<void> {
+  exit(await launch.agent({ site: site ?? process.env["LINKSEAL_SITE"], level: logLevel }));
 }
 
 interface NetworkOptions {
@@ -273,28 +273,34 @@ interface KernelOptions extends NetworkOptions {
   readonly held?: true;
 }
 
-async function runNetwork(options: KernelOptions): Promise<void> {
-  const { runNet, listHeld } = await import("../net.ts");
+async function runNetwork(launch: Launch, options: KernelOptions): Promise<void> {
   if (options.held === true) {
-    const held = await listHeld("error");
+    const held = await launch.held("error");
     process.stdout.write(held.map((line) => `${line}\n`).join(""));
     return;
   }
   const { socket, client, charon, logLevel: level } = options;
-  exit(await runNet({ socket, client, charon, level }));
+  exit(await launch.net({ socket, client, charon, level }));
 }
 
-async function runBlock(options: { release?: string; logLevel: LogLevel }): Promise<void> {
-  const { runGuard } = await import("../net.ts");
-  exit(await runGuard({ release: options.release, level: options.logLevel }));
+interface BlockOptions {
+  readonly release?: string;
+  readonly logLevel: LogLevel;
+}
+
+async function runBlock(launch: Launch, { release, logLevel }: BlockOptions): Promise<void> {
+  exit(await launch.guard({ release, level: logLevel }));
 }
 
 interface ParticipantOptions extends NetworkOptions {
   readonly keyCache?: string;
 }
 
-async function runParticipant(port: string, options: ParticipantOptions): Promise<void> {
-  const { runMka } = await import("../mka.ts");
+async function runParticipant(
+  launch: Launch,
+  port: string,
+  options: ParticipantOptions,
+): Promise<void> {
   const { socket, client, keyCache, logLevel: level } = options;
-  exit(await runMka({ port, socket, client, keyCache, level }));
+  exit(await launch.mka({ port, socket, client, keyCache, level }));
 }

@@ -2,12 +2,13 @@
 
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import type { Plan } from "../plan.ts";
-import type { Rehearsal } from "../rehearsal.ts";
+import type { Rehearsal } from "../rehearsal-shape.ts";
 import type { Twin } from "../twin.ts";
 import { conclude, lastEvent, showCampaigns } from "./campaign-view.ts";
 import { usage } from "./failure.ts";
+import type { Launch } from "./launch.ts";
 import { planText } from "./plan-text.ts";
 import { allCampaigns } from "./progress.ts";
 import { asNamed, type RiskOptions, risky } from "./risk-option.ts";
@@ -29,7 +30,9 @@ interface TellOptions extends Common {
   readonly wait?: true;
 }
 
-export function registerRotate(program: Command): void {
+type Rehearsing = Pick<Launch, "rehearse">;
+
+export function registerRotate(program: Command, launch: Rehearsing): void {
   verb(
     risky(program.command("rotate <target>"))
       .description("give a group or link the newest key of the vault, one link after the other")
@@ -39,7 +42,7 @@ export function registerRotate(program: Command): void {
       .option("--now", "outside the group's windows too (accepts the risk outsideWindow)")
       .option("--wait", "follow it to its end"),
     "linkseal rotate erd-dub --dry-run --rehearse",
-  ).action(rotate);
+  ).action((target: string, options: RotateOptions) => rotate(launch, target, options));
   const rotation = program.command("rotation").description("running campaigns");
   verb(
     rotation.command("show [group]").description("what each campaign does, did and waits for"),
@@ -77,18 +80,18 @@ const operatorVerbs = [
   ["abandon", "end a parked campaign whose link carries"],
 ] as const;
 
-async function rotate(target: string, options: RotateOptions): Promise<void> {
+async function rotate(launch: Rehearsing, target: string, options: RotateOptions): Promise<void> {
   const session = new Session(options);
   const named = (options.acceptRisk ?? []).map(asNamed);
   const risks = options.now === true ? [...named, "outsideWindow"] : named;
   const urgency = options.emergency === true ? "emergency" : "planned";
   const asked = { target, risks, urgency } as const;
-  if (options.dryRun === true) return await dryRun(session, asked, options);
+  if (options.dryRun === true) return await dryRun(launch, session, asked, options);
   if (options.rehearse === true) {
     const plan = await session.admin<Plan>(planPath, asked);
     refuseHeld(plan);
     // Where there is nothing to rotate the agent says so itself.
-    if (plan.wouldChange) await tryFirst(session, asked);
+    if (plan.wouldChange) await tryFirst(launch, session, asked);
   }
   const after = await lastEvent(session);
   const begun = await session.admin<CampaignShape>("/v1/rotate", asked);
@@ -103,13 +106,18 @@ interface Asked {
 
 const planPath = "/v1/rotate/plan";
 
-async function dryRun(session: Session, asked: Asked, { rehearse }: RotateOptions): Promise<void> {
+async function dryRun(
+  launch: Rehearsing,
+  session: Session,
+  asked: Asked,
+  { rehearse }: RotateOptions,
+): Promise<void> {
   const plan = await session.admin<Plan>(planPath, asked);
   if (rehearse !== true || !plan.wouldChange) {
     await session.show(plan, planText);
     return exit(planExit(plan));
   }
-  const rehearsal = await rehearsed(session, asked);
+  const rehearsal = await rehearsed(launch, session, asked);
   await session.show({ ...rehearsal, plan }, (shown) =>
     [planText(shown.plan), "", rehearsalText(shown)].join("\n"),
   );
@@ -129,8 +137,8 @@ function refuseHeld({ notes }: Plan): void {
   }
 }
 
-async function tryFirst(session: Session, asked: Asked): Promise<void> {
-  const rehearsal = await rehearsed(session, asked);
+async function tryFirst(launch: Rehearsing, session: Session, asked: Asked): Promise<void> {
+  const rehearsal = await rehearsed(launch, session, asked);
   session.note(rehearsalText(readable(rehearsal)));
   if (rehearsal.verdict === "bad") throw badRehearsal(rehearsal);
 }
@@ -138,10 +146,18 @@ async function tryFirst(session: Session, asked: Asked): Promise<void> {
 const rehearsalMsMax = 20_000;
 
 /** Here and not in the agent, which has to go on looking. */
-async function rehearsed(session: Session, { target, urgency }: Asked): Promise<Rehearsal> {
+async function rehearsed(
+  launch: Rehearsing,
+  session: Session,
+  { target, urgency }: Asked,
+): Promise<Rehearsal> {
   const twin = await session.admin<Twin>("/v1/rotate/twin", { target });
-  const { rehearse } = await import("../rehearsal.ts");
-  return await rehearse({ twin, target, urgency, stop: AbortSignal.timeout(rehearsalMsMax) });
+  return await launch.rehearse({
+    twin,
+    target,
+    urgency,
+    stop: AbortSignal.timeout(rehearsalMsMax),
+  });
 }
 
 function badRehearsal({ target, because }: Rehearsal): LinksealError {

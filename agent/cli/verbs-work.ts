@@ -1,7 +1,7 @@
 // adopt, enrol and retire: what an operator asks of the running agent.
 
 import type { Command } from "commander";
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import { shortCkn } from "../ckn-text.ts";
 import type { Binding } from "../journal/memory.ts";
 import type { RetiredTunnel } from "../tunnel-retire.ts";

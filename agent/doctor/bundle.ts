@@ -1,7 +1,7 @@
 // What a stranger may see of a host and its site: an allow-list of codes, verdicts, numbers and
 // words of our own. No name, address, id, key version, text of a device, and no CKN. Pure.
 
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import type { Desired } from "../desired.ts";
 import type { LinksealEvent } from "../events.ts";
 import type { Status } from "../health/status.ts";

@@ -2,12 +2,11 @@
 
 import type { KeyRef } from "#hal/model.ts";
 import type { AzureSettings, DesiredLink } from "../desired.ts";
-import { portOf } from "../link-view.ts";
-import type { Lookout } from "../lookout.ts";
+import { type Observations, portOf } from "../link-view.ts";
 import type { TwoEnds } from "./rules.ts";
 
 export function endsOf(
-  lookout: Pick<Lookout, "view" | "peerFailure" | "capabilities">,
+  lookout: Omit<Observations, "failure">,
   link: DesiredLink,
   vaultBase: string | undefined,
   accepted: KeyRef | undefined,

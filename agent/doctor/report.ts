@@ -4,7 +4,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type DeviceState, strongValue } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { riskAccepted } from "../campaign/begin.ts";
 import { ownPathOf } from "../campaign/own-path.ts";
 import type { Crew } from "../crew.ts";
@@ -19,6 +19,9 @@ import type { Finding } from "./finding.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
 import { farEnd, linkFindings, type TwoEnds } from "./rules.ts";
 
+/** The loops of the accepted intent, and what they need of the network. */
+type Examined = Pick<Crew, "beginParts" | "keySurvey" | "lookout" | "ownAddresses">;
+
 export interface DoctorReport {
   readonly schema: "linkseal.doctor/1";
   readonly findings: readonly Finding[];
@@ -26,7 +29,7 @@ export interface DoctorReport {
 
 /** From a fresh look at everything; writes nothing anywhere. */
 export async function doctorReport(
-  agent: Agent,
+  agent: Pick<AgentView, "memory"> & { readonly crew: Examined | undefined },
   now: WallTime,
   signal: AbortSignal,
 ): Promise<DoctorReport> {
@@ -58,7 +61,7 @@ export async function doctorReport(
 }
 
 interface FactParts {
-  readonly crew: Crew;
+  readonly crew: Examined;
   readonly vault: KeyVault;
   readonly azure: AzureSettings;
   readonly checks: readonly KeyCheck[];
@@ -138,7 +141,7 @@ function vaultWay(checks: readonly KeyCheck[]): readonly Finding[] {
   return [{ code, severity, about: "vault", here: text, there: null, rule, source, next }];
 }
 
-function deviceFindings({ lookout }: Crew, device: string, now: WallTime): readonly Finding[] {
+function deviceFindings({ lookout }: Examined, device: string, now: WallTime): readonly Finding[] {
   const failure = lookout.failure(device);
   if (failure !== undefined) {
     const rule = "Every device of the config answers";
@@ -174,7 +177,7 @@ function clockFinding(
   ];
 }
 
-function wayFindings(crew: Crew, group: DesiredGroup, now: WallTime): readonly Finding[] {
+function wayFindings(crew: Examined, group: DesiredGroup, now: WallTime): readonly Finding[] {
   const { lookout, desired } = crew.beginParts();
   // Where a person answers for the far end, unseen by a named risk, its silence is no news.
   const isUnseen = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", now);
@@ -209,7 +212,7 @@ function wayFindings(crew: Crew, group: DesiredGroup, now: WallTime): readonly F
 }
 
 /** What no config can know: whether a device sends probes is told by the device. */
-function proofFindings(crew: Crew, group: DesiredGroup): readonly Finding[] {
+function proofFindings(crew: Examined, group: DesiredGroup): readonly Finding[] {
   const { lookout, desired } = crew.beginParts();
   return group.links.flatMap((link): Finding[] => {
     const capabilities = lookout.capabilities(link.device);
@@ -226,7 +229,7 @@ function proofFindings(crew: Crew, group: DesiredGroup): readonly Finding[] {
 }
 
 async function pathFindings(
-  crew: Crew,
+  crew: Examined,
   group: DesiredGroup,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {

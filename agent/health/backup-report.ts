@@ -1,18 +1,18 @@
 // What is told of a backup: how its traffic rides, since when and why, and when it was proven.
 
 import type { WallTime } from "#hal/world.ts";
-import type { Crew } from "../crew.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import { drainOf } from "../link-view.ts";
 import { type Riding, ridingOf, unprovenCause } from "./backup.ts";
 import { type BackedLink, isSolid, type LinkHealth, type TunnelEvidence } from "./model.ts";
+import type { SiteView } from "./site-view.ts";
 import { isoTime } from "./status-time.ts";
 import { routesIn } from "./tunnel-paths.ts";
 import { type Raised, raise } from "./warnings.ts";
 
 /** undefined = it is the backup of nothing. */
 export function backupEvidence(
-  crew: Crew,
+  crew: SiteView,
   { name, device, backs }: DesiredTunnel,
   healthOf: (link: DesiredLink) => LinkHealth,
 ): TunnelEvidence["backup"] {

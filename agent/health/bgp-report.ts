@@ -2,10 +2,10 @@
 
 import { strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { Crew } from "../crew.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import { drainOf, fresh } from "../link-view.ts";
 import { isSolid } from "./model.ts";
+import type { SiteView } from "./site-view.ts";
 import { bundleOf, imbalanceOf, type Share, sessionOf, sharesOf } from "./tunnel-bundle.ts";
 import { type Raised, raise } from "./warnings.ts";
 
@@ -21,7 +21,7 @@ export interface Inside {
 }
 
 /** What is older than `health.staleAfter` at `now` is not known. */
-export function insideOf(crew: Crew, tunnel: DesiredTunnel, now: Instant): Inside {
+export function insideOf(crew: SiteView, tunnel: DesiredTunnel, now: Instant): Inside {
   const { bgp, name } = tunnel;
   if (bgp === undefined) return {};
   const { peer, asn } = bgp;
@@ -35,13 +35,13 @@ export function insideOf(crew: Crew, tunnel: DesiredTunnel, now: Instant): Insid
   return { bgp: { peer, asn, up, drained }, ...(share === undefined ? {} : { share }) };
 }
 
-function shares({ lookout, intent }: Crew, tunnel: DesiredTunnel): readonly Share[] {
+function shares({ lookout, intent }: SiteView, tunnel: DesiredTunnel): readonly Share[] {
   const bundle = bundleOf(intent.desired.tunnels, tunnel);
   return sharesOf(bundle, (name) => lookout.tunnelHistory(name));
 }
 
 /** Once for a bundle: about the tunnel that is all but left out. */
-export function balanceWarnings(crew: Crew, tunnel: DesiredTunnel): Raised[] {
+export function balanceWarnings(crew: SiteView, tunnel: DesiredTunnel): Raised[] {
   const state = crew.lookout.state(tunnel.device);
   const all = shares(crew, tunnel);
   if (state === undefined || all.length === 0) return [];
@@ -53,7 +53,7 @@ export function balanceWarnings(crew: Crew, tunnel: DesiredTunnel): Raised[] {
 }
 
 /** What a router tells of its sessions over a link besides that they are up or down. */
-export function sessionWarnings({ lookout }: Crew, link: DesiredLink): Raised[] {
+export function sessionWarnings({ lookout }: SiteView, link: DesiredLink): Raised[] {
   const { state } = lookout.view(link);
   const routing = state === undefined ? undefined : strongValue(state.routing);
   const troubles = (routing?.sessions ?? [])

@@ -2,12 +2,12 @@
 // that end, clocks that drift. None of them says anything about a verdict.
 
 import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
-import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../desired.ts";
 import { type Memory, named } from "../journal/memory.ts";
 import type { UsedUntil } from "../key-watch.ts";
 import { endsSoonMs } from "../keys/check.ts";
 import { clockOffsetMs, clockSkewMs, fresh } from "../link-view.ts";
+import type { SiteView } from "./site-view.ts";
 import { isoTime } from "./status-time.ts";
 import type { WarningCode } from "./warning-rows.ts";
 import { type Raised, raise } from "./warnings.ts";
@@ -40,7 +40,7 @@ export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[]
   });
 }
 
-export function clockWarnings({ intent, lookout }: Crew, clock: Clock): Raised[] {
+export function clockWarnings({ intent, lookout }: SiteView, clock: Clock): Raised[] {
   const { devices, health } = intent.desired;
   return devices.flatMap(({ name }): Raised[] => {
     const state = fresh(lookout.state(name), health, clock.now());

@@ -2,13 +2,13 @@
 
 import type { WallTime } from "#hal/world.ts";
 import { riskAccepted } from "../campaign/begin.ts";
-import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import { type Memory, openCampaign } from "../journal/memory.ts";
+import type { SiteView } from "./site-view.ts";
 import { type Raised, raise } from "./warnings.ts";
 
 /** Where a person answers for the far end, unseen by a named risk, its silence is no news. */
-export function farEndUnread(crew: Crew, link: DesiredLink, wall: WallTime): Raised[] {
+export function farEndUnread(crew: SiteView, link: DesiredLink, wall: WallTime): Raised[] {
   const failure = crew.lookout.peerFailure(link);
   const unfollowed = crew.lookout.peer(link)?.state.details?.unfollowed;
   const within = [link.group];
@@ -24,7 +24,7 @@ export function farEndUnread(crew: Crew, link: DesiredLink, wall: WallTime): Rai
 }
 
 /** What the far end has against a change, while a campaign wants one. */
-export function farEndRefused(crew: Crew, memory: Memory, group: DesiredGroup): Raised[] {
+export function farEndRefused(crew: SiteView, memory: Memory, group: DesiredGroup): Raised[] {
   if (openCampaign(memory, group.name) === undefined) return [];
   return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {
     if (!code.startsWith("peer.")) return [];

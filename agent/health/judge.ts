@@ -4,12 +4,10 @@
 import { errorRows, isErrorCode } from "#hal/error.ts";
 import { type KeyRef, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
 import { campaignReport } from "../api/campaign-report.ts";
 import { type Seen, seenLink, seenTunnel } from "../audit/seen.ts";
 import { riskAccepted } from "../campaign/begin.ts";
 import type { Alarm } from "../campaign/sibling.ts";
-import type { Crew } from "../crew.ts";
 import {
   type DesiredGroup,
   type DesiredLink,
@@ -40,6 +38,7 @@ import {
   worstOf,
 } from "./model.ts";
 import { overdueWarnings } from "./overdue.ts";
+import type { JudgedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { isoTime } from "./status-time.ts";
 import { deriveTunnelHealth } from "./tunnel.ts";
@@ -64,7 +63,7 @@ import {
 export interface JudgeParts {
   readonly world: World;
   readonly events: EventRing;
-  readonly agent: Agent;
+  readonly agent: JudgedAgent;
   /** Hears all that was judged at one moment. */
   readonly judged: (seen: readonly Seen[], settings: HealthSettings) => void;
 }
@@ -131,19 +130,18 @@ export class Judge {
     return this.#parts.agent.crew?.intent.desired.health.staleAfterMs ?? 0;
   }
 
-  #advance(crew: Crew, now: Instant): void {
+  #advance(crew: SiteView, now: Instant): void {
     const { desired } = crew.intent;
     this.#judgedAt = now;
     for (const link of desired.groups.flatMap((group) => group.links)) this.#follow(crew, link);
     const links = this.#links(crew, now);
     const { agent, world } = this.#parts;
-    const { clock } = world;
-    const wall = clock.wall();
+    const wall = world.clock.wall();
     const seen: Seen[] = [];
     const raised: Raised[] = [
       ...this.#siteWarnings(),
       ...unwritableWarnings({ agent, crew, health: (link) => healthOf(links, link) }),
-      ...clockWarnings(crew, clock),
+      ...clockWarnings(crew, world.clock),
       ...endWarnings(crew.ends, wall),
     ];
     for (const group of desired.groups) {
@@ -225,7 +223,7 @@ export class Judge {
   }
 
   /** A campaign changes a link on purpose, so only a link at rest can drift. */
-  #driftWarnings(crew: Crew, link: DesiredLink): Raised[] {
+  #driftWarnings(crew: SiteView, link: DesiredLink): Raised[] {
     const { memory } = this.#parts.agent;
     if (openCampaign(memory, link.group) !== undefined) return [];
     const { lookout, intent } = crew;
@@ -271,7 +269,7 @@ export class Judge {
   }
 
   /** A SAK may be older than the first look that shows it, and is never told to be. */
-  #follow({ lookout }: Crew, link: DesiredLink): void {
+  #follow({ lookout }: SiteView, link: DesiredLink): void {
     const session = lookout.history(link).at(-1)?.session;
     const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     if (session === undefined || keyId === undefined) return;
@@ -279,7 +277,7 @@ export class Judge {
     this.#saks.set(linkId(link), { keyId, since: session.at });
   }
 
-  #drainWarnings(crew: Crew, { about, device, port, group }: Drainable): Raised[] {
+  #drainWarnings(crew: SiteView, { about, device, port, group }: Drainable): Raised[] {
     const { memory } = this.#parts.agent;
     const drain = named(memory.drains, about);
     if (drain === undefined) {
@@ -313,7 +311,7 @@ export class Judge {
   }
 
   /** What else explains a bad verdict: a vault that says no, an effect that failed. */
-  #causes(crew: Crew, group: DesiredGroup): readonly Reason[] {
+  #causes(crew: SiteView, group: DesiredGroup): readonly Reason[] {
     const waiting = crew.waiting(group.name);
     return [
       ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
@@ -321,15 +319,15 @@ export class Judge {
     ];
   }
 
-  #contact(crew: Crew, device: string): DeviceContact {
+  #contact(crew: SiteView, device: string): DeviceContact {
     return {
       lastLookAt: crew.lookout.state(device)?.at,
       failing: crew.lookout.failure(device),
     };
   }
 
-  /** Of one moment: a tunnel rides inside links, and each of them is derived only once. */
-  #links(crew: Crew, now: Instant): LinkHealths {
+  /** Each is derived once: tunnels ride inside links. */
+  #links(crew: SiteView, now: Instant): LinkHealths {
     const { groups } = crew.intent.desired;
     return new Map(
       groups.flatMap((group) =>
@@ -338,13 +336,13 @@ export class Judge {
     );
   }
 
-  #link(crew: Crew, group: DesiredGroup, link: DesiredLink, now: Instant): LinkHealth {
-    const { agent } = this.#parts;
-    const campaign = openCampaign(agent.memory, group.name);
+  #link(crew: SiteView, group: DesiredGroup, link: DesiredLink, now: Instant): LinkHealth {
+    const { memory } = this.#parts.agent;
+    const campaign = openCampaign(memory, group.name);
     const entry = campaign?.links.find((each) => each.name === link.name);
     return deriveLinkHealth({
       link,
-      expected: agent.memory.bindings[linkId(link)]?.key,
+      expected: memory.bindings[linkId(link)]?.key,
       next: entry?.new.key,
       settings: crew.intent.desired.health,
       now,
@@ -364,7 +362,12 @@ export class Judge {
     return { health, ...(backup === undefined ? {} : { backup }) };
   }
 
-  #evidence(crew: Crew, tunnel: DesiredTunnel, links: LinkHealths, now: Instant): TunnelEvidence {
+  #evidence(
+    crew: SiteView,
+    tunnel: DesiredTunnel,
+    links: LinkHealths,
+    now: Instant,
+  ): TunnelEvidence {
     const carrier = crew.intent.desired.groups.find((group) => group.name === tunnel.insideMacsec);
     const verdict =
       carrier === undefined
@@ -388,7 +391,7 @@ export class Judge {
     };
   }
 
-  #waiver({ intent }: Crew, tunnel: DesiredTunnel): "stands" | "over" {
+  #waiver({ intent }: SiteView, tunnel: DesiredTunnel): "stands" | "over" {
     const now = this.#parts.world.clock.wall();
     return riskAccepted(intent.desired, tunnelRisk(tunnel), now) ? "stands" : "over";
   }
@@ -467,18 +470,18 @@ function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
 }
 
 /** What a link that is not done yet waits for, or runs on already. */
-function nextKey({ memory }: Agent, { group, name }: DesiredLink): KeyRef | undefined {
+function nextKey({ memory }: JudgedAgent, { group, name }: DesiredLink): KeyRef | undefined {
   const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
   return entry?.outcome === undefined ? entry?.new.key : undefined;
 }
 
-function rotationOf(agent: Agent, group: string): Readonly<Record<string, unknown>> | null {
+function rotationOf(agent: JudgedAgent, group: string): Readonly<Record<string, unknown>> | null {
   const campaign = openCampaign(agent.memory, group);
   return campaign === undefined ? null : campaignReport(agent, campaign);
 }
 
 /** What the vault says against a new key; the links keep theirs, and their verdicts. */
-function vaultWarnings(crew: Crew, group: DesiredGroup): Raised[] {
+function vaultWarnings(crew: SiteView, group: DesiredGroup): Raised[] {
   const waiting = crew.waiting(group.name);
   const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;
   if (waiting === undefined || code === undefined) return [];

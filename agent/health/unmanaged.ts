@@ -1,14 +1,13 @@
 // What stands on devices and no intent speaks of.
 
-import type { Agent } from "../agent.ts";
-import type { Crew } from "../crew.ts";
 import { type DesiredLink, linkId } from "../desired.ts";
 import { openCampaign } from "../journal/memory.ts";
 import { type Standing, standingOf } from "../plan.ts";
+import type { JudgedAgent, SiteView } from "./site-view.ts";
 import type { Unmanaged } from "./status.ts";
 
 /** Links that hold a key of nobody's, and what an earlier intent left behind. */
-export function unmanagedOf(agent: Agent, crew: Crew): readonly Unmanaged[] {
+export function unmanagedOf(agent: JudgedAgent, crew: SiteView): readonly Unmanaged[] {
   const { desired } = crew.intent;
   const links = desired.groups.flatMap((group) => group.links);
   const standing = (link: DesiredLink): Standing =>

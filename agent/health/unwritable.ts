@@ -2,21 +2,20 @@
 // and which campaigns wait.
 
 import { strongValue } from "#hal/model.ts";
-import type { Agent } from "../agent.ts";
 import type { Campaign } from "../campaign/model.ts";
-import type { Crew } from "../crew.ts";
 import { type DesiredGroup, type DesiredLink, linkId } from "../desired.ts";
 import { type Memory, named, openCampaign } from "../journal/memory.ts";
 import type { Unwritten } from "../journal/state-watch.ts";
 import { hindranceOf } from "../journal/unwritable.ts";
 import { drainOf } from "../link-view.ts";
 import type { LinkHealth } from "./model.ts";
+import type { JudgedAgent, SiteView } from "./site-view.ts";
 import { isoTime } from "./status-time.ts";
 import { type Raised, raise } from "./warnings.ts";
 
 export interface UnwritableScene {
-  readonly agent: Pick<Agent, "memory" | "unwritten">;
-  readonly crew: Pick<Crew, "intent" | "lookout">;
+  readonly agent: Pick<JudgedAgent, "memory" | "unwritten">;
+  readonly crew: Pick<SiteView, "intent" | "lookout">;
   readonly health: (link: DesiredLink) => LinkHealth;
 }
 

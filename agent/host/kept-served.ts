@@ -2,7 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import type { Desired } from "../desired.ts";
 import { errnoOf } from "./folder.ts";
 
@@ -24,7 +24,7 @@ export interface Kept<T> {
 
 /** Serves until the signal aborts; one that cannot be served is told, and keeps nobody waiting. */
 export async function keepServed<T>(
-  agent: Agent,
+  agent: AgentView,
   world: Pick<World, "clock" | "log">,
   { wanted, open, code, failed }: Kept<T>,
   end: AbortSignal,

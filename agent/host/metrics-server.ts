@@ -1,7 +1,7 @@
 // `/metrics` where the accepted config wants it, moved along when another config is accepted.
 
 import type { World } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import type { Listen } from "../desired.ts";
 import { Scrape } from "../telemetry/scrape.ts";
 import type { Deliveries } from "../telemetry/snapshot.ts";
@@ -18,7 +18,7 @@ export interface MetricsParts {
 
 /** Serves until the signal aborts. */
 export async function serveMetrics(
-  agent: Agent,
+  agent: AgentView,
   world: World,
   { kind, deliveries, broken }: MetricsParts,
   end: AbortSignal,

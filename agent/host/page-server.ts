@@ -5,6 +5,7 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import { isIPv6, type Socket } from "node:net";
 import type { Log, World } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import type { PageSettings } from "../desired.ts";
 import { Feed } from "../page/feed.ts";
 import { isLoopback } from "../page/guard.ts";
@@ -24,7 +25,7 @@ const requestMsMax = 5_000;
 const renewMs = 60_000;
 
 export interface PageParts {
-  readonly agent: Agent;
+  readonly agent: AgentView & Pick<Agent, "door">;
   /** Its clock is the agent's, which may be that of a simulated site. */
   readonly world: World;
   /** Told of a defect, after which nothing that is shown can be trusted. */

@@ -7,7 +7,7 @@ import type { World } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
 import { answer } from "../api/api.ts";
 import type { SocketRole } from "../api/route.ts";
-import { errorShape } from "../api/shape.ts";
+import { errorShape } from "../error-shape.ts";
 import { errnoOf, openFolder } from "./folder.ts";
 import { lockState } from "./lock.ts";
 import { type Places, socketPath } from "./places.ts";

@@ -2,6 +2,7 @@
 
 import type { World } from "#hal/world.ts";
 import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { followOtlp } from "../telemetry/otlp-follow.ts";
 import { Webhook } from "../telemetry/webhook.ts";
 import { headerSecret } from "./header.ts";
@@ -10,7 +11,7 @@ import { servePage } from "./page-server.ts";
 
 /** Tells until the signal aborts, and has ended then; a defect goes to `broken`. */
 export async function runTelemetry(
-  agent: Agent,
+  agent: AgentView & Pick<Agent, "door">,
   world: World,
   { kind, broken }: Pick<MetricsParts, "kind" | "broken">,
   end: AbortSignal,

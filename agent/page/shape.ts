@@ -1,6 +1,6 @@
 // What the status page is sent (linkseal.page/1): plain JSON, read by code in a browser.
 
-import type { CampaignShape } from "../api/shape.ts";
+import type { CampaignShape } from "../campaign/shape.ts";
 import type { LinksealEvent } from "../events.ts";
 import type { Status } from "../health/status.ts";
 

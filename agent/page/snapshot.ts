@@ -3,7 +3,7 @@
 
 import { type IpsecTunnel, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
 import { type Clock, type Instant, wallAfter } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { campaignReport } from "../api/campaign-report.ts";
 import { visible } from "../cli/text.ts";
 import { linkId } from "../desired.ts";
@@ -27,7 +27,7 @@ type PageClock = Pick<Clock, "now" | "wall">;
 
 /** JSON; what came from elsewhere turns no line around in it. */
 export function pageText(
-  agent: Agent,
+  agent: AgentView,
   clock: PageClock,
   history: "withHistory" | "newest",
 ): string {
@@ -38,7 +38,7 @@ export function pageText(
   );
 }
 
-export function pageSnapshot(agent: Agent, clock: PageClock): PageSnapshot {
+export function pageSnapshot(agent: AgentView, clock: PageClock): PageSnapshot {
   const snapshot = snapshotOf(agent, clock);
   const { status, intent, wall } = snapshot;
   return {
@@ -59,7 +59,7 @@ export function pageSnapshot(agent: Agent, clock: PageClock): PageSnapshot {
   };
 }
 
-function endedOf(agent: Agent, { groups }: Snapshot): PageSnapshot["ended"] {
+function endedOf(agent: AgentView, { groups }: Snapshot): PageSnapshot["ended"] {
   return groups
     .flatMap(({ group }) => agent.memory.campaigns[group.name] ?? [])
     .filter(({ state }) => state === "done")
@@ -103,7 +103,7 @@ function tunnelOf({ tunnel, seen }: TunnelSnapshot, clock: PageClock): PageTunne
   };
 }
 
-function historyOf({ crew, intentDamage }: Agent, clock: PageClock): PageSnapshot["history"] {
+function historyOf({ crew, intentDamage }: AgentView, clock: PageClock): PageSnapshot["history"] {
   if (crew === undefined || intentDamage !== undefined) return { links: {}, tunnels: {} };
   const { lookout, intent } = crew;
   const { groups, tunnels } = intent.desired;

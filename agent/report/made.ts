@@ -1,9 +1,10 @@
 // A report on request: the period that was asked for, from the records as they stand on the disk.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { confirmedUntil, type Period, recordedSince } from "../audit/timeline.ts";
 import { reportOf } from "./document.ts";
+import { sealReport } from "./seal.ts";
 import type { SealedReport } from "./statement.ts";
 import { momentOf } from "./time.ts";
 
@@ -15,12 +16,12 @@ export interface AskedPeriod {
 }
 
 /** Throws `usage` for a period that is none, or where there are no records. */
-export async function madeReport(agent: Agent, asked: AskedPeriod): Promise<SealedReport> {
-  const { sealer, host, read } = agent.evidence;
+export async function madeReport(agent: AgentView, asked: AskedPeriod): Promise<SealedReport> {
+  const { signer, host, read } = agent.evidence;
   const trail = await read();
   const period = periodOf(asked, recordedSince(trail), confirmedUntil(trail));
   const site = agent.intent?.desired.site ?? "none";
-  return sealer.seal(reportOf({ site, host, trail, period }));
+  return sealReport(reportOf({ site, host, trail, period }), signer);
 }
 
 function periodOf(

@@ -2,13 +2,7 @@
 // or with the reason why not. Nothing is ever written.
 
 import { LinksealError } from "#hal/error.ts";
-
-/** A document of the management API; throws LinksealError. */
-export type ReadDocument = (
-  path: string,
-  query: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-) => Promise<unknown>;
+import type { ReadDocument } from "../azure-document.ts";
 
 /** A plain JSON object. */
 export type Resource = Readonly<Record<string, unknown>>;

@@ -3,6 +3,7 @@
 
 import { fromOutside } from "#hal/outside.ts";
 import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { type Desired, linkId } from "../desired.ts";
 import type { Status } from "../health/status.ts";
 import { named } from "../journal/memory.ts";
@@ -189,8 +190,11 @@ export interface Scorecard {
 const source =
   "Microsoft: Apply Zero Trust principles to encrypting Azure-based network communication (2024)";
 
+/** It can read documents of Azure too. */
+type ScoredAgent = AgentView & Pick<Agent, "azureReader">;
+
 /** From the last looks of the agent and a fresh read of Azure; writes nothing anywhere. */
-export async function makeScorecard(agent: Agent, signal: AbortSignal): Promise<Scorecard> {
+export async function makeScorecard(agent: ScoredAgent, signal: AbortSignal): Promise<Scorecard> {
   const estate = await estateOf(agent, signal);
   // Only now: Azure takes its time, and a reading ages meanwhile.
   const status = agent.status();
@@ -221,7 +225,7 @@ function unreadable(): Outcome {
   return unverifiable("what Azure answers here is not understood", "linkseal doctor --bundle");
 }
 
-async function estateOf(agent: Agent, signal: AbortSignal): Promise<Estate> {
+async function estateOf(agent: ScoredAgent, signal: AbortSignal): Promise<Estate> {
   const desired = agent.intent?.desired;
   if (agent.crew === undefined || desired === undefined) {
     return blindEstate("no config has been accepted yet");
@@ -242,7 +246,10 @@ async function estateOf(agent: Agent, signal: AbortSignal): Promise<Estate> {
 const portsOf = ({ groups }: Desired): readonly string[] =>
   groups.map(({ expressRoutePort }) => expressRoutePort);
 
-function edgeOf({ crew, memory, intent }: Agent, status: Status): Omit<ScorecardFacts, "estate"> {
+function edgeOf(
+  { crew, memory, intent }: AgentView,
+  status: Status,
+): Omit<ScorecardFacts, "estate"> {
   const desired = intent?.desired;
   if (crew === undefined || desired === undefined) {
     return { links: [], tunnels: [], vault: "", ports: [] };

@@ -1,12 +1,12 @@
 // Runs the export that the accepted config asks for, and begins anew when it asks for another.
 
 import type { World } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import type { PostParts } from "./post.ts";
 import { type Deliveries, snapshotOf } from "./snapshot.ts";
 
 export interface FollowParts extends PostParts {
-  readonly agent: Agent;
+  readonly agent: AgentView;
   readonly world: World;
   readonly deliveries: () => Deliveries;
 }

@@ -1,7 +1,7 @@
 // What a scrape gets: the text of one moment, shared by all who ask within a second.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { exposition, expositionType } from "./exposition.ts";
 import { familiesOf } from "./metric.ts";
 import { metricRows } from "./metric-rows.ts";
@@ -17,13 +17,13 @@ interface ScrapeReply {
 const sharedMs = 1_000;
 
 export class Scrape {
-  readonly #agent: Agent;
+  readonly #agent: AgentView;
   readonly #clock: World["clock"];
   readonly #deliveries: (() => Deliveries) | undefined;
   #octets: Uint8Array = new Uint8Array();
   #staleAt: Instant | undefined;
 
-  constructor(agent: Agent, { clock }: Pick<World, "clock">, deliveries?: () => Deliveries) {
+  constructor(agent: AgentView, { clock }: Pick<World, "clock">, deliveries?: () => Deliveries) {
     this.#agent = agent;
     this.#clock = clock;
     this.#deliveries = deliveries;

@@ -9,9 +9,8 @@ import {
   strongValue,
 } from "#hal/model.ts";
 import type { Clock, WallTime } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import type { Campaign } from "../campaign/model.ts";
-import type { Crew } from "../crew.ts";
 import {
   type DesiredDevice,
   type DesiredGroup,
@@ -19,6 +18,7 @@ import {
   type DesiredTunnel,
   linkId,
 } from "../desired.ts";
+import type { SiteView } from "../health/site-view.ts";
 import type { LinkStatus, Status } from "../health/status.ts";
 import { named, openCampaign } from "../journal/memory.ts";
 import type { UsedUntil } from "../key-watch.ts";
@@ -89,7 +89,7 @@ const noDeliveries: Deliveries = { delivered: 0, dropped: 0, waiting: 0 };
 
 /** Of all that the accepted intent wants, whether it is there or not. */
 export function snapshotOf(
-  agent: Agent,
+  agent: AgentView,
   clock: Pick<Clock, "now" | "wall">,
   deliveries: Deliveries = noDeliveries,
 ): Snapshot {
@@ -134,7 +134,7 @@ export function snapshotOf(
 }
 
 function deviceOf(
-  crew: Crew,
+  crew: SiteView,
   device: DesiredDevice,
   clock: Pick<Clock, "now" | "wall">,
 ): DeviceSnapshot {
@@ -149,7 +149,7 @@ function deviceOf(
 }
 
 function tunnelOf(
-  crew: Crew,
+  crew: SiteView,
   { name, device }: DesiredTunnel,
   clock: Pick<Clock, "now">,
 ): TunnelSnapshot["seen"] {

@@ -2,7 +2,7 @@
 // our own titles, and nothing that a device said.
 
 import type { World } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { AgentView } from "../agent-view.ts";
 import { jitterMs } from "../campaign/policy.ts";
 import type { WebhookSettings } from "../desired.ts";
 import type { LinksealEvent } from "../events.ts";
@@ -13,7 +13,7 @@ import { type PostParts, post } from "./post.ts";
 import type { Deliveries } from "./snapshot.ts";
 
 export interface WebhookParts extends PostParts {
-  readonly agent: Pick<Agent, "events" | "intent" | "intentDamage">;
+  readonly agent: Pick<AgentView, "events" | "intent" | "intentDamage">;
   readonly world: Pick<World, "clock" | "dial" | "entropy" | "log">;
 }
 

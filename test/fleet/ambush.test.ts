@@ -3,13 +3,13 @@
 
 import { describe, expect, it } from "vitest";
 import { type Campaign, campaignStates, noMarks } from "#agent/campaign/model.ts";
-import { Ambush, type AmbushParts } from "#agent/fleet/ambush.ts";
-import { rotating } from "#agent/fleet/conspiracies.ts";
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { buildSite, type Site } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
+import { Ambush, type AmbushParts } from "../storm/ambush.ts";
+import { rotating } from "../storm/conspiracies.ts";
 
 const neverMs = 1e12;
 

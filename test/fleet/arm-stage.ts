@@ -1,9 +1,7 @@
 // An agent whose far ends lie in a real cloud, its routers and its vault in one simulated site.
 
 import { Agent } from "#agent/agent.ts";
-import { soundMind } from "#agent/campaign/conductor.ts";
 import type { OperatorVerb } from "#agent/campaign/verbs.ts";
-import { type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import type { Status } from "#agent/health/status.ts";
 import { openRecords } from "#agent/open.ts";
 import { simulatedDialer, simulatedIdentity } from "#agent/simulate.ts";
@@ -29,7 +27,9 @@ import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { buildSite, type Site } from "#sim/site.ts";
 import { type Overlap, routerWith } from "#sim/site-plan.ts";
 import { hasty } from "../haste.ts";
+import { type Fate, MortalWorld } from "../storm/mortal.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";
+import { cloudWith } from "../unit/cloud-kit.ts";
 import { never, settled } from "../unit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
@@ -144,12 +144,13 @@ export class ArmStage {
     const records = await openRecords(world, simulatedIdentity());
     const far = farEnds(world.clock, this.cloud, world.dial);
     const agent = new Agent({
-      ...{ world, drivers, ...records, mind: soundMind },
-      vault: () => simVault(world.dial, address),
-      peerPort: ({ groups, rotation: { putGraceMs } }, link, operation) => {
-        const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
-        return far.peer({ resource, link: link.azureLink, operation, putGraceMs });
-      },
+      ...{ world, drivers, ...records },
+      clouds: () =>
+        cloudWith({
+          vault: simVault(world.dial, address),
+          pace: "polled",
+          farEnd: (place) => far.peer(place),
+        }),
     });
     this.#agent = agent;
     const { signal } = new AbortController();

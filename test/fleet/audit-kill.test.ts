@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import { timelineOf } from "#agent/audit/timeline.ts";
-import { type Death, type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import type { World } from "#hal/world.ts";
+import { type Death, type Fate, MortalWorld } from "../storm/mortal.ts";
 import { AuditBench, seen, settings } from "../unit/audit-kit.ts";
 import { wallStart } from "../unit/site-bench.ts";
 

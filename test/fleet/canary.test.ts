@@ -2,8 +2,8 @@
 // is caught.
 
 import { describe, expect, it } from "vitest";
-import { FleetRun } from "#agent/fleet/fleet.ts";
 import type { World } from "#hal/world.ts";
+import { FleetRun } from "../storm/fleet.ts";
 
 const forms = {
   raw: (key: Uint8Array) => Buffer.from(key),

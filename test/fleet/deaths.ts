@@ -1,8 +1,8 @@
 // At which calls an agent dies: at all of them in a long run, and else at enough of each kind.
 
-import type { Death } from "#agent/fleet/mortal.ts";
 import type { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
+import type { Death } from "../storm/mortal.ts";
 
 export const deaths: readonly Death[] = ["before", "during", "after"];
 

@@ -158,7 +158,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
       expect(Math.round(percents)).toBe(100_000);
     }
     const { agent, fleet } = month.run;
-    const key = publicKeyOf(agent?.evidence.sealer.publicKey ?? "");
+    const key = publicKeyOf(agent?.evidence.signer.publicKey ?? "");
     if (key === undefined) throw new Error("no key");
     for (const [form, file] of [reportFile(report), htmlOf(report)].entries()) {
       expect(verifyReport(new TextEncoder().encode(file), key).kind).toBe("sound");

@@ -2,9 +2,9 @@
 // LINKSEAL_SEED=NAME replays one storm alone.
 
 import { describe, expect, it } from "vitest";
-import { plants } from "#agent/fleet/plants.ts";
-import { type Played, type PlayOptions, playFleet } from "#agent/fleet/play.ts";
 import { effort } from "../effort.ts";
+import { plants } from "../storm/plants.ts";
+import { type Played, type PlayOptions, playFleet } from "../storm/play.ts";
 import { type Outcome, Weather } from "./weather.ts";
 
 const hourMs = 3_600_000;

@@ -2,8 +2,6 @@
 // site: the pre-shared keys change by the agent alone.
 
 import { Agent } from "#agent/agent.ts";
-import { soundMind } from "#agent/campaign/conductor.ts";
-import { type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import { type AuthInUse, type NextAuthState, named } from "#agent/journal/memory.ts";
 import { openRecords } from "#agent/open.ts";
 import { simulatedDialer, simulatedIdentity } from "#agent/simulate.ts";
@@ -15,7 +13,9 @@ import { SimDisk } from "#sim/disk.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { buildSite, type Site } from "#sim/site.ts";
 import { planSite, type SitePlan } from "#sim/site-plan.ts";
+import { type Fate, MortalWorld } from "../storm/mortal.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";
+import { cloudWith } from "../unit/cloud-kit.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const vaultBase = "https://kv-demo.vault.azure.net";
@@ -133,13 +133,16 @@ export class GatewayStage {
     const records = await openRecords(world, simulatedIdentity());
     const far = farEnds(world.clock, this.cloud, world.dial);
     const agent = new Agent({
-      ...{ world, drivers, ...records, mind: soundMind },
-      vault: () => simVault(world.dial, address),
-      peerPort: () => {
-        throw new RangeError("there is no link here");
-      },
-      gatewayKey: (_desired, { azureConnection }) =>
-        azureConnection === undefined ? undefined : far.gateway(azureConnection),
+      ...{ world, drivers, ...records },
+      clouds: () =>
+        cloudWith({
+          vault: simVault(world.dial, address),
+          pace: "polled",
+          farEnd: () => {
+            throw new RangeError("there is no link here");
+          },
+          gatewayKey: (resource) => far.gateway(resource),
+        }),
     });
     this.#agent = agent;
     const { signal } = new AbortController();

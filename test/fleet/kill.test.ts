@@ -3,7 +3,6 @@
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/agent.ts";
-import { type Fate, MortalWorld } from "#agent/fleet/mortal.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
 import type { Log } from "#hal/world.ts";
 import { twiceASecond } from "#sim/clock.ts";
@@ -12,6 +11,7 @@ import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
 import { Prng } from "#sim/prng.ts";
 import { buildSite, type Site } from "#sim/site.ts";
 import { hasty } from "../haste.ts";
+import { type Fate, MortalWorld } from "../storm/mortal.ts";
 import { deadly, deaths } from "./deaths.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";

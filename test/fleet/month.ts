@@ -1,13 +1,13 @@
 // A month of a small site with faults, and its truth second by second on the host's wall clock.
 
-import { FleetRun } from "#agent/fleet/fleet.ts";
-import { Lives } from "#agent/fleet/lives.ts";
 import { madeReport } from "#agent/report/made.ts";
 import type { SealedReport } from "#agent/report/statement.ts";
 import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/faults.ts";
 import { Prng } from "#sim/prng.ts";
 import type { LinkTruth } from "#sim/truth.ts";
 import { effort } from "../effort.ts";
+import { FleetRun } from "../storm/fleet.ts";
+import { Lives } from "../storm/lives.ts";
 import { settled } from "../unit/site-bench.ts";
 
 const second = 1_000;

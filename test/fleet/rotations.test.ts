@@ -4,19 +4,19 @@
 import { setImmediate } from "node:timers/promises";
 import { queryObjects } from "node:v8";
 import { describe, expect, it } from "vitest";
+import { SimClock } from "#sim/clock.ts";
+import { effort } from "../effort.ts";
 import {
   marksMissed,
   rowNames,
   rowsNotTaken,
   rowsTakenAfterAll,
   unreachable,
-} from "#agent/fleet/marks.ts";
-import type { Plant } from "#agent/fleet/plant.ts";
-import { plants } from "#agent/fleet/plants.ts";
-import { playRotations } from "#agent/fleet/rotations.ts";
-import { addTally, noTally, type Tally } from "#agent/fleet/tally.ts";
-import { SimClock } from "#sim/clock.ts";
-import { effort } from "../effort.ts";
+} from "../storm/marks.ts";
+import type { Plant } from "../storm/plant.ts";
+import { plants } from "../storm/plants.ts";
+import { playRotations } from "../storm/rotations.ts";
+import { addTally, noTally, type Tally } from "../storm/tally.ts";
 import { foundBy } from "./found-by.ts";
 
 const asked = process.env["LINKSEAL_SEED"];
@@ -54,7 +54,7 @@ describe("rotations in bad weather", () => {
     const missing = rowsNotTaken(sum.marks);
     const taken = rowNames().filter((name) => (sum.marks[name] ?? 0) > 0);
     console.log(`${taken.length} of ${rowNames().length} rows taken`);
-    // Rare ones need thousands of seeds: npm run test:long, linkseal sim fleet --rotations.
+    // Rare ones need thousands of seeds: npm run test:long, npm run storm.
     expect(missing.length).toBeLessThan(effort(0.6, 0.15) * rowNames().length);
   });
 

@@ -2,11 +2,10 @@
 // site.
 
 import { Agent } from "#agent/agent.ts";
-import { soundMind } from "#agent/campaign/conductor.ts";
-import { MortalWorld } from "#agent/fleet/mortal.ts";
+import { simCloud } from "#agent/azure/sim-cloud.ts";
 import { openRecords } from "#agent/open.ts";
 import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
-import { drivers, simPeer, simVault } from "#drivers/index.ts";
+import { drivers } from "#drivers/index.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { twiceASecond } from "#sim/clock.ts";
@@ -19,6 +18,7 @@ import { buildSite, type Site } from "#sim/site.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
 import { channelTo } from "../face-channel.ts";
 import { hasty } from "../haste.ts";
+import { MortalWorld } from "../storm/mortal.ts";
 import { settled } from "../unit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
@@ -112,13 +112,9 @@ export class RouterStage {
     const { world } = life;
     const records = await openRecords(world, simulatedIdentity());
     const agent = new Agent({
-      ...{ world, ...records, mind: soundMind },
+      ...{ world, ...records },
       drivers: { ...drivers, [driver.name]: this.#heard(driver) },
-      vault: () => simVault(world.dial, address),
-      peerPort: ({ groups }, link) => {
-        const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
-        return simPeer(world.dial, address, resource, link.azureLink);
-      },
+      clouds: () => simCloud(world.dial, address),
     });
     this.#agent = agent;
     agent.events.listen((event) => this.#said("events", JSON.stringify(event)));

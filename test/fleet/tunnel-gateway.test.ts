@@ -1,9 +1,9 @@
 // The agent gives gateways their newer keys: killed at every call, and through bad weather.
 
 import { describe, expect, it } from "vitest";
-import type { Death } from "#agent/fleet/mortal.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
+import type { Death } from "../storm/mortal.ts";
 import { GatewayStage } from "./gateway-stage.ts";
 
 const key = "A_new_PSK_that_only_the_vault_knows";

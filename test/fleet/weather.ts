@@ -3,14 +3,14 @@
 
 import type { Agent } from "#agent/agent.ts";
 import type { OperatorVerb } from "#agent/campaign/verbs.ts";
-import { FleetRun, type Rest } from "#agent/fleet/fleet.ts";
-import { putRight } from "#agent/fleet/mending.ts";
-import { MortalWorld } from "#agent/fleet/mortal.ts";
 import { openCampaign } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";
 import { Storm } from "#sim/storm.ts";
+import { FleetRun, type Rest } from "../storm/fleet.ts";
+import { putRight } from "../storm/mending.ts";
+import { MortalWorld } from "../storm/mortal.ts";
 
 export interface WeatherOptions {
   readonly seed: string;

@@ -3,7 +3,7 @@
 
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/api/shape.ts";
+import type { CampaignShape } from "#agent/campaign/shape.ts";
 import type { Status } from "#agent/health/status.ts";
 import { CloudStage } from "./cloud-stage.ts";
 

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/api/shape.ts";
+import type { CampaignShape } from "#agent/campaign/shape.ts";
 import type { Status } from "#agent/health/status.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { Scorecard } from "#agent/scorecard/scorecard.ts";

@@ -1,11 +1,16 @@
 // Misfortune at the worst moment: a fault that strikes as a campaign enters a state, takes a row or
 // has shut a port, because some windows last a second and a storm seldom meets them.
 
+import {
+  type Campaign,
+  type CampaignState,
+  campaignStates,
+  entryOf,
+} from "#agent/campaign/model.ts";
 import { type FleetFault, fleetFaults } from "#sim/faults.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { Site } from "#sim/site.ts";
 import type { Storm } from "#sim/storm.ts";
-import { type Campaign, type CampaignState, campaignStates, entryOf } from "../campaign/model.ts";
 import {
   type Conspiracy,
   enrolling,

@@ -1,16 +1,16 @@
 // A whole fleet on virtual time: one real agent for all routers, its disk, and the oracle that
 // holds the promises against everything that happens and everything that is said.
 
+import type { Agent } from "#agent/agent.ts";
+import type { OnDecision } from "#agent/campaign/conductor.ts";
+import type { Campaign } from "#agent/campaign/model.ts";
+import type { Reason, Verdict } from "#agent/health/model.ts";
+import { openCampaign } from "#agent/journal/memory.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildFleet, type Fleet } from "#sim/fleet.ts";
 import type { RoutersPerGroup } from "#sim/site-plan.ts";
-import type { Agent } from "../agent.ts";
-import type { Mind } from "../campaign/conductor.ts";
-import type { Campaign } from "../campaign/model.ts";
-import type { Reason, Verdict } from "../health/model.ts";
-import { openCampaign } from "../journal/memory.ts";
-import { simulatedAgent, simulatedWorld } from "../simulate.ts";
 import { tapped, tappedLog } from "./tap.ts";
 
 export interface FleetOptions {
@@ -27,7 +27,7 @@ export interface FleetOptions {
   /** From the acceptance of a change at a far end until its hardware follows. */
   readonly farEndDelayMs?: { readonly low: number; readonly high: number };
   /** What decides in every life of the agent, and who hears which rows were taken. */
-  readonly mind?: Mind;
+  readonly onDecision?: OnDecision;
   /** Takes the event log, one line per transition. */
   readonly writeLine: (line: string) => void;
 }
@@ -56,19 +56,19 @@ export class FleetRun {
   readonly fleet: Fleet;
   readonly disk: SimDisk;
   looks = 0;
-  readonly #mind: Mind | undefined;
+  readonly #onDecision: OnDecision | undefined;
   #lives = 0;
   #reports = 0;
   #stop = new AbortController();
   #agent: Agent | undefined;
 
   constructor(options: FleetOptions) {
-    const { writeLine, mind, ...size } = options;
+    const { writeLine, onDecision, ...size } = options;
     const heard = (line: string): void => {
       writeLine(line);
       this.fleet?.oracle.emitted("event log", line);
     };
-    this.#mind = mind;
+    this.#onDecision = onDecision;
     this.fleet = buildFleet({ ...size, bounds, writeLine: heard });
     const { site } = this.fleet;
     site.attach({
@@ -130,7 +130,7 @@ export class FleetRun {
 
   async #live(world: World, config: string, signal: AbortSignal): Promise<void> {
     const { oracle, log } = this.fleet;
-    const agent = await simulatedAgent(world, this.#mind);
+    const agent = await simulatedAgent(world, this.#onDecision);
     if (signal.aborted) return;
     this.#agent = agent;
     agent.events.listen((event) => {

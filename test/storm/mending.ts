@@ -1,11 +1,11 @@
 // What a person does at the two ends of a link so that they fit each other and the agent's record.
 
+import { type CampaignLink, entryOf } from "#agent/campaign/model.ts";
+import { type Memory, openCampaign } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
 import { openPort, setKeys, setSettings, takeOff } from "#sim/people.ts";
 import type { Site, SiteLink } from "#sim/site.ts";
-import { type CampaignLink, entryOf } from "../campaign/model.ts";
-import { type Memory, openCampaign } from "../journal/memory.ts";
 
 /** The keys that this link may have now, the one that it came from first. */
 function meantKeys(memory: Memory, link: SiteLink): readonly CampaignLink["new"][] {

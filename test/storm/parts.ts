@@ -1,12 +1,14 @@
-// `linkseal sim fleet --rotations`: seeds shared out to one process per core, their counts summed.
+// `npm run storm -- --rotations N`: seeds shared out to one process per core, their counts summed.
 
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseJson } from "#hal/json.ts";
-import type { Plant } from "../fleet/plant.ts";
-import type { RotationsOptions } from "../fleet/rotations.ts";
-import type { Counts, Tally } from "../fleet/tally.ts";
+import { rowNames, rowsNotTaken, unreachable } from "./marks.ts";
+import type { Plant } from "./plant.ts";
+import { playRotations, type RotationsOptions } from "./rotations.ts";
+import { addTally, type Counts, noTally, type Tally } from "./tally.ts";
 
 export interface RotationsVerb {
   readonly rotations: number;
@@ -31,7 +33,6 @@ const flags = ["--max-semi-space-size=128", "--initial-old-space-size=512", "--s
 
 /** One line of JSON for each seed of this part; the first seed is played twice. */
 export async function playPart(verb: RotationsVerb, { index, of }: Part): Promise<void> {
-  const { playRotations } = await import("../fleet/rotations.ts");
   const { rotations, seed, plant } = verb;
   const count = Math.ceil(rotations / perSeed);
   for (let each = index; each < count; each += of) {
@@ -51,9 +52,6 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
 
 /** Plays all parts side by side; `told` hears each broken promise at once. */
 export async function playParts(verb: RotationsVerb, told: (text: string) => void): Promise<Tally> {
-  const { addTally, noTally } = await import("../fleet/tally.ts");
-  // Loaded before the long wait: a build meanwhile would take it away.
-  await import("../fleet/marks.ts");
   const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
   let sum = noTally;
   const add = (line: string): void => {
@@ -72,9 +70,9 @@ async function playElsewhere(
   { index, of }: Part,
   add: (line: string) => void,
 ): Promise<void> {
-  const argv = ["sim", "fleet", "--rotations", String(rotations), "--seed", seed];
+  const argv = ["--rotations", String(rotations), "--seed", seed];
   const planted = plant === undefined ? [] : ["--plant", plant.name];
-  const script = process.argv[1] ?? "";
+  const script = join(import.meta.dirname, "run.ts");
   const child = spawn(
     process.execPath,
     [...flags, script, ...argv, ...planted, "--part", `${index + 1}/${of}`],
@@ -96,8 +94,7 @@ function rows(title: string, counts: Counts): readonly string[] {
 }
 
 /** What was counted, for people. */
-export async function tallyText(tally: Tally, seconds: number): Promise<string> {
-  const { rowNames, rowsNotTaken, unreachable } = await import("../fleet/marks.ts");
+export function tallyText(tally: Tally, seconds: number): string {
   const taken = rowNames().filter((name) => (tally.marks[name] ?? 0) > 0).length;
   const missing = rowsNotTaken(tally.marks);
   const excused = Object.entries(unreachable).map(([name, why]) => `  ${name}: ${why}`);

@@ -1,15 +1,15 @@
 // The operator of a simulated site: begins rotations, moves the far end when asked, mends what a
 // reason complains about; careless while it storms, careful afterwards.
 
+import type { Agent } from "#agent/agent.ts";
+import { type Campaign, entryOf } from "#agent/campaign/model.ts";
+import type { OperatorVerb } from "#agent/campaign/verbs.ts";
+import type { RiskName } from "#agent/desired.ts";
+import { openCampaign } from "#agent/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { pointAtForeignPair } from "#sim/people.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { SiteLink } from "#sim/site.ts";
-import type { Agent } from "../agent.ts";
-import { type Campaign, entryOf } from "../campaign/model.ts";
-import type { OperatorVerb } from "../campaign/verbs.ts";
-import type { RiskName } from "../desired.ts";
-import { openCampaign } from "../journal/memory.ts";
 import type { FleetRun } from "./fleet.ts";
 import { holds, matchFarEnd, pointFarEnd, putAgain, putRight } from "./mending.ts";
 

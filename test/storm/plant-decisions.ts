@@ -1,9 +1,8 @@
 // Mistakes in the campaign's tables: a row or a guard that is not there, or a step that is another
 // one.
 
-import { decide, decideBy, table } from "../campaign/campaign.ts";
-import type { Mind } from "../campaign/conductor.ts";
-import { guards } from "../campaign/guards.ts";
+import { decide, decideBy, table } from "#agent/campaign/campaign.ts";
+import { guards } from "#agent/campaign/guards.ts";
 import type {
   ActionKind,
   Campaign,
@@ -13,8 +12,8 @@ import type {
   Row,
   Step,
   Table,
-} from "../campaign/model.ts";
-import { nothingSown, type Plant, type Sown } from "./plant.ts";
+} from "#agent/campaign/model.ts";
+import { type Decide, nothingSown, type Plant, type Sown } from "./plant.ts";
 
 interface Amendment {
   /** Rows that are not there. */
@@ -56,7 +55,7 @@ const amended = (
   amendment: Amendment,
 ): Plant => {
   const [rows, guarded] = [tableWith(amendment), guardsWithout(amendment.unguarded)];
-  const decideSo: Mind["decide"] = (campaign, facts) => decideBy(rows, guarded, campaign, facts);
+  const decideSo: Decide = (campaign, facts) => decideBy(rows, guarded, campaign, facts);
   return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
 };
 
@@ -66,7 +65,7 @@ const mistakes = (
   title: string,
   change: (step: Step, campaign: Campaign) => Step,
 ): Plant => {
-  const decideSo: Mind["decide"] = (campaign, facts) => change(decide(campaign, facts), campaign);
+  const decideSo: Decide = (campaign, facts) => change(decide(campaign, facts), campaign);
   return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
 };
 

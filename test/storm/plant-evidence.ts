@@ -1,15 +1,14 @@
 // Mistakes in what the campaign believes: the tables are right, and what they are told is not.
 
-import { decide } from "../campaign/campaign.ts";
-import type { Mind } from "../campaign/conductor.ts";
+import { decide } from "#agent/campaign/campaign.ts";
 import {
   type Campaign,
   type CampaignLink,
   type Evidence,
   entryOf,
   type Facts,
-} from "../campaign/model.ts";
-import { nothingSown, type Plant } from "./plant.ts";
+} from "#agent/campaign/model.ts";
+import { type Decide, type Heeds, nothingSown, type Plant } from "./plant.ts";
 
 type Twist = (facts: Facts, campaign: Campaign) => Facts;
 
@@ -21,7 +20,7 @@ const believes = (
   breaks: Plant["breaks"],
   title: string,
   twist: () => Twist,
-  heeds: Mind["heeds"] = nothingSown.heeds,
+  heeds: Heeds = nothingSown.heeds,
 ): Plant => ({
   name,
   breaks,
@@ -29,8 +28,7 @@ const believes = (
   where: "rotations",
   sow: () => {
     const believed = twist();
-    const decideOn: Mind["decide"] = (campaign, facts) =>
-      decide(campaign, believed(facts, campaign));
+    const decideOn: Decide = (campaign, facts) => decide(campaign, believed(facts, campaign));
     return { ...nothingSown, decide: decideOn, heeds };
   },
 });

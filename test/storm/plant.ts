@@ -1,9 +1,10 @@
 // A planted fault: a small mistake of our own, or an offender beside us, that the simulator must
 // find.
 
+import { decide } from "#agent/campaign/campaign.ts";
+import type { OnDecision } from "#agent/campaign/conductor.ts";
+import type { Campaign, CampaignState, Facts, Step } from "#agent/campaign/model.ts";
 import type { World } from "#hal/world.ts";
-import { decide } from "../campaign/campaign.ts";
-import { type Mind, soundMind } from "../campaign/conductor.ts";
 
 /** `liveness` = what must come to an end does not; `repeat` = the same seed tells another story. */
 type Broken = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "liveness" | "repeat";
@@ -22,10 +23,15 @@ interface Ground {
   readonly life: number;
 }
 
+export type Decide = (campaign: Campaign, facts: Facts) => Step;
+/** What is made of that which observations say against leaning on a sibling. */
+export type Heeds = (lost: string | undefined) => string | undefined;
+type Took = (campaign: Campaign, row: string, next: CampaignState) => void;
+
 /** A plant in one run; what it remembers outlives the processes of that run. */
 export interface Sown {
-  readonly decide: Mind["decide"];
-  readonly heeds: Mind["heeds"];
+  readonly decide: Decide;
+  readonly heeds: Heeds;
   readonly surround: (ground: Ground) => World;
 }
 
@@ -42,6 +48,23 @@ export interface Plant {
 /** The agent as it is, in the world as it is. */
 export const nothingSown: Sown = {
   decide,
-  heeds: soundMind.heeds,
+  heeds: (lost) => lost,
   surround: ({ world }) => world,
 };
+
+/** `took` hears of each row that was taken. */
+export function hookOf(sown: Sown, took?: Took): OnDecision {
+  return (decision) => {
+    switch (decision.kind) {
+      case "step":
+        if (sown.decide !== decide) decision.step = sown.decide(decision.campaign, decision.facts);
+        return;
+      case "doubt":
+        decision.doubt = sown.heeds(decision.doubt);
+        return;
+      case "taken":
+        took?.(decision.campaign, decision.row, decision.next);
+        return;
+    }
+  };
+}

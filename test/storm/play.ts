@@ -4,10 +4,9 @@
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import { Storm } from "#sim/storm.ts";
-import { soundMind } from "../campaign/conductor.ts";
 import { FleetRun } from "./fleet.ts";
 import { Lives } from "./lives.ts";
-import { nothingSown, type Plant, type Sown } from "./plant.ts";
+import { hookOf, nothingSown, type Plant, type Sown } from "./plant.ts";
 
 export interface PlayOptions {
   readonly seed: string;
@@ -46,8 +45,16 @@ export async function playFleet(options: PlayOptions): Promise<Played> {
   const models = faults === "on" ? "mixed" : "best";
   const tunnels = routers;
   const sown = options.plant?.sow() ?? nothingSown;
-  const mind = { ...soundMind, decide: sown.decide, heeds: sown.heeds };
-  const run = new FleetRun({ seed, routers, tunnels, start: "clear", models, mind, writeLine });
+  const onDecision = hookOf(sown);
+  const run = new FleetRun({
+    seed,
+    routers,
+    tunnels,
+    start: "clear",
+    models,
+    onDecision,
+    writeLine,
+  });
   const { site, oracle } = run.fleet;
   const lives = livesOf(run, sown);
   const end = instantAfter(site.clock.now(), days * dayMs);

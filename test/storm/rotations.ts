@@ -1,6 +1,8 @@
 // About ten rotations of a small fleet in bad weather: after each, what a person would heal is
 // healed, everything must come to rest with a true reason, and who does what it asks for gets on.
 
+import { type Campaign, type CampaignState, entryOf } from "#agent/campaign/model.ts";
+import { openCampaign } from "#agent/journal/memory.ts";
 import type { Instant } from "#hal/world.ts";
 import { twiceASecond } from "#sim/clock.ts";
 import { formatViolation } from "#sim/oracle.ts";
@@ -9,14 +11,11 @@ import { Prng as Random } from "#sim/prng.ts";
 import type { SiteLink } from "#sim/site.ts";
 import { Storm } from "#sim/storm.ts";
 import type { EffectEvent } from "#sim/truth.ts";
-import type { Mind } from "../campaign/conductor.ts";
-import { type Campaign, type CampaignState, entryOf } from "../campaign/model.ts";
-import { openCampaign } from "../journal/memory.ts";
 import { Ambush } from "./ambush.ts";
 import { FleetRun } from "./fleet.ts";
 import { Lives } from "./lives.ts";
 import { Person } from "./person.ts";
-import { nothingSown, type Plant } from "./plant.ts";
+import { hookOf, nothingSown, type Plant } from "./plant.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
 import { type Counts, count, type Tally } from "./tally.ts";
 import { Witness } from "./witness.ts";
@@ -94,15 +93,11 @@ class Rotations {
     const scene = drawScene(this.#prng.fork("scene"));
     const { routers, perGroup, start, routingPps } = scene;
     const sown = options.plant?.sow() ?? nothingSown;
-    const mind: Mind = {
-      decide: sown.decide,
-      heeds: sown.heeds,
-      took: (campaign, row, next) => this.#took(campaign, row, next),
-    };
+    const onDecision = hookOf(sown, (campaign, row, next) => this.#took(campaign, row, next));
     const writeLine = (line: string): void => this.#heard(line);
     const size = { seed, routers, perGroup, tunnels: 0, start, models: "mixed" } as const;
     const paces = { farEndDelayMs, routingPps };
-    this.#run = new FleetRun({ ...size, ...paces, mind, writeLine });
+    this.#run = new FleetRun({ ...size, ...paces, onDecision, writeLine });
     // Without a probe only the routing misses frames, and hardly any prove a key.
     const devices = [...this.#run.fleet.site.routers.values()];
     const probes = devices.every(

@@ -1,135 +1,95 @@
-// `linkseal sim fleet`: the real agent over many simulated routers, for days of virtual time, or
-// through many rotations in bad weather.
+// `npm run storm`: the real agent over many simulated routers, for days of virtual time, or through
+// many rotations in bad weather. Ends with status 1 if a promise was broken.
 
 import { writeSync } from "node:fs";
-import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Plant } from "../fleet/plant.ts";
-import type { Played } from "../fleet/play.ts";
-import { usage } from "./failure.ts";
-import type { Part } from "./rotations-run.ts";
-import { exit, withExample } from "./shape.ts";
-import { stopAsked } from "./sim-stop.ts";
+import { parseArgs } from "node:util";
+import { marksMissed } from "./marks.ts";
+import { type Part, playPart, playParts, tallyText } from "./parts.ts";
+import type { Plant } from "./plant.ts";
+import { plants } from "./plants.ts";
+import { type Played, playFleet } from "./play.ts";
 
-export function registerFleet(sim: Command): void {
-  const fleet = sim
-    .command("fleet")
-    .description("the agent over many simulated routers, for days of virtual time")
-    .option("--routers <number>", "in pairs, one link group each", routersOf, 20)
-    .option("--days <number>", "virtual days; a part of one is fine", daysOf, 7)
-    .option("--seed <seed>", "the same seed gives the same event log", "1")
-    .addOption(
-      new Option("--faults <state>", "a storm of faults, then calm, in which all must come to rest")
-        .choices(["off", "on"])
-        .default("off"),
-    )
-    .option("--rotations <number>", "rotations in storms and deaths, instead of days", countOf)
-    .option("--plant <name>", "a planted fault of our own, to see it caught")
-    .option("--list-plants", "the planted faults, and the promise that each breaks")
-    .addOption(
-      new Option("--part <part>", "K/N of the seeds, for the processes of one run")
-        .argParser(partOf)
-        .hideHelp(),
-    );
-  withExample(fleet, "linkseal sim fleet --routers 4 --days 1 --seed 7").action(run);
+const usage = `npm run storm -- [--routers 20] [--days 7] [--seed 1] [--faults on|off]
+npm run storm -- --rotations N [--seed 1]
+npm run storm -- --plant NAME ...     a planted fault of our own, to see it caught
+npm run storm -- --list-plants`;
+
+const limits = {
+  routers: { least: 2, most: 100 },
+  days: { least: 0.001, most: 366 },
+  rotations: { least: 1, most: 10_000_000 },
+} as const;
+
+class UsageError extends Error {}
+
+function numberOf(name: keyof typeof limits, text: string): number {
+  const { least, most } = limits[name];
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  const isWhole = name === "days" || Number.isInteger(value);
+  if (value >= least && value <= most && isWhole) return value;
+  throw new UsageError(`--${name}: a number from ${least} to ${most}`);
 }
 
-const fleetVerb = "linkseal sim fleet";
-
-interface FleetVerb {
-  readonly routers: number;
-  readonly days: number;
-  readonly seed: string;
-  readonly faults: "on" | "off";
-  readonly rotations?: number;
-  readonly part?: Part;
-  readonly plant?: string;
-  readonly listPlants?: true;
-}
-
-const routersMax = 100;
-const daysMax = 366;
-const rotationsMax = 10_000_000;
-
-function routersOf(text: string): number {
-  const routers = Number(text);
-  if (/^\d+$/.test(text) && routers >= 2 && routers <= routersMax && routers % 2 === 0) {
-    return routers;
-  }
-  throw new InvalidArgumentError(`It must be even, from 2 to ${routersMax}.`);
-}
-
-function daysOf(text: string): number {
-  const days = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && days > 0 && days <= daysMax) return days;
-  throw new InvalidArgumentError(`It must be above 0, at most ${daysMax}.`);
-}
-
-function countOf(text: string): number {
-  const rotations = Number(text);
-  if (/^\d+$/.test(text) && rotations >= 1 && rotations <= rotationsMax) return rotations;
-  throw new InvalidArgumentError(`It must be from 1 to ${rotationsMax}.`);
-}
-
+/** `K/N`: the seeds of one process of a run. */
 function partOf(text: string): Part {
   const [, index, of] = /^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? [];
   if (index !== undefined && Number(index) >= 1 && Number(index) <= Number(of)) {
     return { index: Number(index) - 1, of: Number(of) };
   }
-  throw new InvalidArgumentError("It must be K/N.");
+  throw new UsageError("--part: K/N");
 }
 
-async function runRotations(verb: FleetVerb, plant: Plant | undefined): Promise<void> {
-  const { playPart, playParts, tallyText } = await import("./rotations-run.ts");
-  const { seed, part, rotations = 0 } = verb;
-  const asked = { rotations, seed, plant };
-  if (part !== undefined) {
-    await playPart(asked, part);
-    return;
-  }
-  process.stderr.write(`seed ${seed}: ${rotations} rotations\n`);
-  const begun = performance.now();
-  const tally = await playParts(asked, (text) => process.stderr.write(`${text}\n`));
-  write(await tallyText(tally, (performance.now() - begun) / 1000));
-  const { marksMissed } = await import("../fleet/marks.ts");
-  // A planted mistake may keep a row from being taken, or take one that nothing should lead to.
-  const missed = plant === undefined ? marksMissed(tally.marks, tally.rotations) : [];
-  for (const text of missed) process.stderr.write(`${text}\n`);
-  exit(tally.violations.length + missed.length > 0 ? 9 : 0);
-}
-
-async function run({ listPlants, plant: asked, ...options }: FleetVerb): Promise<void> {
-  const { plants } = await import("../fleet/plants.ts");
-  if (listPlants === true) {
-    for (const { name, breaks, title } of plants) {
-      process.stdout.write(`${name.padEnd(20)}${breaks.padEnd(9)}${title}\n`);
-    }
-    return;
-  }
-  const plant = plants.find(({ name }) => name === asked);
-  if (asked !== undefined && plant === undefined) {
-    throw usage(`no plant ${asked}`, `${fleetVerb} --list-plants`);
-  }
-  if (options.rotations !== undefined) return await runRotations(options, plant);
-  if (plant?.where === "rotations") {
-    throw usage(
-      `${plant.name} shows in rotations`,
-      `${fleetVerb} --rotations 200 --plant ${plant.name}`,
-    );
-  }
-  const { playFleet } = await import("../fleet/play.ts");
-  const { seed, routers, days, faults } = options;
-  write(`seed ${seed}: ${routers} routers, ${days} days, faults ${faults}`);
-  const begun = performance.now();
-  const played = await playFleet({ ...options, plant, writeLine: write, stop: stopAsked() });
-  const seconds = (performance.now() - begun) / 1000;
-  for (const text of [...played.broken, ...played.restless]) process.stderr.write(`${text}\n`);
-  process.stderr.write(`${figures(played, seconds)}\n`);
-  exit(played.broken.length + played.restless.length > 0 ? 9 : 0);
+function plantNamed(name: string | undefined): Plant | undefined {
+  const plant = plants.find((one) => one.name === name);
+  if (name !== undefined && plant === undefined) throw new UsageError(`no plant ${name}`);
+  return plant;
 }
 
 // At once and in order: a run ends with its process, and what it told must not be lost.
 function write(line: string): void {
   writeSync(process.stdout.fd, `${line}\n`);
+}
+
+function warn(line: string): void {
+  writeSync(process.stderr.fd, `${line}\n`);
+}
+
+async function runRotations(
+  rotations: number,
+  seed: string,
+  plant: Plant | undefined,
+): Promise<number> {
+  warn(`seed ${seed}: ${rotations} rotations`);
+  const begun = performance.now();
+  const tally = await playParts({ rotations, seed, plant }, warn);
+  write(tallyText(tally, (performance.now() - begun) / 1000));
+  // A planted mistake may keep a row from being taken, or take one that nothing should lead to.
+  const missed = plant === undefined ? marksMissed(tally.marks, tally.rotations) : [];
+  for (const text of missed) warn(text);
+  return tally.violations.length + missed.length > 0 ? 1 : 0;
+}
+
+interface Days {
+  readonly routers: number;
+  readonly days: number;
+  readonly seed: string;
+  readonly faults: "on" | "off";
+}
+
+async function runDays(asked: Days, plant: Plant | undefined): Promise<number> {
+  if (plant?.where === "rotations") {
+    throw new UsageError(`${plant.name} shows in rotations: add --rotations 200`);
+  }
+  const { seed, routers, days, faults } = asked;
+  if (routers % 2 !== 0) throw new UsageError("--routers: an even number");
+  write(`seed ${seed}: ${routers} routers, ${days} days, faults ${faults}`);
+  const begun = performance.now();
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
+  const played = await playFleet({ ...asked, plant, writeLine: write, stop: stop.signal });
+  for (const text of [...played.broken, ...played.restless]) warn(text);
+  warn(figures(played, (performance.now() - begun) / 1000));
+  return played.broken.length + played.restless.length > 0 ? 1 : 0;
 }
 
 function figures(played: Played, seconds: number): string {
@@ -142,4 +102,45 @@ function figures(played: Played, seconds: number): string {
     `${starts} starts of the agent`,
     `${broken.length} violations`,
   ].join(", ");
+}
+
+async function run(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      routers: { type: "string", default: "20" },
+      days: { type: "string", default: "7" },
+      seed: { type: "string", default: "1" },
+      faults: { type: "string", default: "off" },
+      rotations: { type: "string" },
+      plant: { type: "string" },
+      "list-plants": { type: "boolean", default: false },
+      part: { type: "string" },
+    },
+  });
+  const { seed, faults } = values;
+  if (values["list-plants"]) {
+    for (const { name, breaks, title } of plants) {
+      write(`${name.padEnd(20)}${breaks.padEnd(9)}${title}`);
+    }
+    return 0;
+  }
+  if (faults !== "on" && faults !== "off") throw new UsageError("--faults: on or off");
+  const plant = plantNamed(values.plant);
+  if (values.rotations === undefined) {
+    const [routers, days] = [numberOf("routers", values.routers), numberOf("days", values.days)];
+    return await runDays({ routers, days, seed, faults }, plant);
+  }
+  const rotations = numberOf("rotations", values.rotations);
+  if (values.part === undefined) return await runRotations(rotations, seed, plant);
+  await playPart({ rotations, seed, plant }, partOf(values.part));
+  return 0;
+}
+
+try {
+  process.exitCode = await run();
+} catch (error) {
+  const isUsage = error instanceof UsageError || (error instanceof TypeError && "code" in error);
+  if (!isUsage) throw error;
+  warn(`${error.message}\n\n${usage}`);
+  process.exitCode = 2;
 }

@@ -1,11 +1,11 @@
 // All that the agent says, writes and asks for passes by the oracle.
 
+import { parkingStates } from "#agent/campaign/guards.ts";
+import { entryOf } from "#agent/campaign/model.ts";
+import type { JournalRecord } from "#agent/journal/memory.ts";
 import { decodeJson } from "#hal/json.ts";
 import type { Dialer, Disk, HttpRequest, Log, World } from "#hal/world.ts";
 import type { Oracle } from "#sim/oracle.ts";
-import { parkingStates } from "../campaign/guards.ts";
-import { entryOf } from "../campaign/model.ts";
-import type { JournalRecord } from "../journal/memory.ts";
 
 const decoder = new TextDecoder();
 

@@ -1,6 +1,7 @@
 // Who may import whom, which package may be used where, and why.
 
 import { posix } from "node:path";
+import { type Graph, whyNotDown } from "./layers.ts";
 import { isEdge, type Offence, type Rule, type Source } from "./source.ts";
 
 interface Import {
@@ -73,7 +74,6 @@ const importTable: readonly TableRow[] = [
     edge: /^drivers\/linux\/.* -> drivers\/transport\/netlink-wire\.ts$/,
     why: "pure: how messages and attributes of the kernel are framed",
   },
-  { edge: /^agent\/(?!web\/).* -> agent\/(?!web\/)/, why: "the program" },
   { edge: /^agent\/web\/.* -> agent\/web\//, why: "what a browser runs" },
   {
     edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|(api|health)\/.*|ckn-text|cli\/text)\.ts$/,
@@ -109,10 +109,6 @@ const importTable: readonly TableRow[] = [
     edge: /^agent\/(simulate|rehearsal)\.ts -> sim\//,
     why: "where agent and simulator meet: to show, to test, to try before it is done",
   },
-  {
-    edge: /^agent\/fleet\/.* -> sim\//,
-    why: "a fleet run is agent and simulator side by side",
-  },
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
@@ -131,7 +127,7 @@ const importTable: readonly TableRow[] = [
 ];
 
 /** The files that bring the simulator with them: an agent of a router never loads one. */
-const onDemand = /^agent\/(simulate|rehearsal|fleet\/[a-z-]+)\.ts$/;
+const onDemand = /^agent\/(simulate|rehearsal)\.ts$/;
 
 interface PackageRow {
   readonly name: string;
@@ -330,6 +326,37 @@ function bracedNames(source: Source, start: number): string[] {
     .filter((name) => name !== "as");
 }
 
+/** Of agent/, but for what starts it and what a browser runs. */
+const isProgram = (path: string): boolean =>
+  /^agent\/(?!web\/).*\.ts$/.test(path);
+
+/** Relative to the root of the repository. */
+function targetOf({ path }: Pick<Source, "path">, specifier: string): string {
+  return specifier.startsWith("#")
+    ? specifier.slice(1)
+    : posix.join(posix.dirname(path), specifier);
+}
+
+/** Every import of these sources that leads to one of them. */
+export function graphOf(sources: readonly Source[]): Graph {
+  const paths = new Set(sources.map(({ path }) => path));
+  return new Map(
+    sources.map((source) => {
+      const targets = importsOf(source).map(({ specifier = "" }) => targetOf(source, specifier));
+      return [source.path, new Set(targets.filter((target) => paths.has(target)))];
+    }),
+  );
+}
+
+/** The imports of a graph that run up in agent/. */
+export function upward(graph: Graph): readonly string[] {
+  return [...graph].flatMap(([from, targets]) =>
+    [...targets]
+      .filter((to) => isProgram(from) && isProgram(to) && whyNotDown(from, to) !== undefined)
+      .map((to) => `${from} -> ${to}`),
+  );
+}
+
 function checkTarget(source: Source, found: Import): string | undefined {
   const { specifier } = found;
   if (specifier === undefined) {
@@ -347,7 +374,7 @@ function checkEdge(
   subpath: boolean,
   kind: Import["kind"],
 ): string | undefined {
-  const to = subpath ? specifier.slice(1) : posix.join(posix.dirname(source.path), specifier);
+  const to = targetOf(source, specifier);
   const folder = source.path.split("/")[0];
   const leaves = !subpath && to.split("/")[0] !== folder;
   if (leaves && /^(hal|drivers|agent|sim)\//.test(to)) {
@@ -357,6 +384,7 @@ function checkEdge(
   if (late && kind === "static" && folder === "agent") {
     return "the agent starts without the simulator: import() it on demand";
   }
+  if (isProgram(source.path) && isProgram(to)) return whyNotDown(source.path, to);
   const edge = `${source.path} -> ${to}`;
   return importTable.some((row) => row.edge.test(edge)) ? undefined : `not in the table: ${edge}`;
 }

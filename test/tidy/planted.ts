@@ -42,8 +42,6 @@ const imports: readonly Planted[] = [
   planted("imports", "agent/plan.ts", 'const s = await import("#sim/" + name);', 1),
   planted("imports", "agent/simulate.ts", 'import { Site } from "#sim/site.ts";'),
   planted("imports", "agent/cli/sim.ts", 'import { run } from "../simulate.ts";', 1),
-  planted("imports", "agent/cli/sim.ts", 'import { FleetRun } from "../fleet/fleet.ts";', 1),
-  planted("imports", "agent/fleet/fleet.ts", 'import { run } from "./simulate.ts";'),
   planted("imports", "agent/cli/sim.ts", 'const { run } = await import("../simulate.ts");'),
   planted("imports", "agent/host/host.ts", 'import { x } from "#drivers/transport/shell.ts";'),
   planted("imports", "agent/main.ts", 'import { x } from "#drivers/transport/shell.ts";', 1),

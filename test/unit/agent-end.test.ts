@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { Agent } from "#agent/agent.ts";
-import { soundMind } from "#agent/campaign/conductor.ts";
+import { simCloud } from "#agent/azure/sim-cloud.ts";
 import { openRecords } from "#agent/open.ts";
 import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
-import { drivers, simPeer, simVault } from "#drivers/index.ts";
+import { drivers } from "#drivers/index.ts";
 import type { Driver } from "#hal/device.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildSite } from "#sim/site.ts";
@@ -59,13 +59,9 @@ describe("an agent that is told to stop", () => {
       const world = simulatedWorld({ site, disk, log, prng: prng.fork("agent") });
       const records = await settled(clock, openRecords(world, simulatedIdentity()));
       const agent = new Agent({
-        ...{ world, ...records, mind: soundMind },
+        ...{ world, ...records },
         drivers: { ...drivers, sim: driver },
-        vault: () => simVault(world.dial, address),
-        peerPort: ({ groups }, link) => {
-          const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
-          return simPeer(world.dial, address, resource, link.azureLink);
-        },
+        clouds: () => simCloud(world.dial, address),
       });
       const stop = new AbortController();
       const running = agent.run(stop.signal).catch(() => undefined);

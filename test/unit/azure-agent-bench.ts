@@ -1,11 +1,10 @@
 // A whole agent on a simulated site whose vault it reads by Microsoft's own client.
 
 import { Agent } from "#agent/agent.ts";
-import { soundMind } from "#agent/campaign/conductor.ts";
 import type { LinkStatus, Status, WarningStatus } from "#agent/health/status.ts";
 import { openRecords } from "#agent/open.ts";
 import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
-import { drivers, simPeer } from "#drivers/index.ts";
+import { drivers } from "#drivers/index.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { type Oracle, watchSite } from "#sim/oracle.ts";
@@ -13,6 +12,7 @@ import type { SiteLink } from "#sim/site.ts";
 import { hasty } from "../haste.ts";
 import { group } from "./agent-bench.ts";
 import { type AzureBench, azureBench, certificateIdentity, driven, hostOf } from "./azure-bench.ts";
+import { cloudWith, simFarEnd } from "./cloud-kit.ts";
 import { never } from "./site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
@@ -124,13 +124,14 @@ async function openOn(azure: AzureBench) {
     prng: prng.fork("agent"),
   });
   const agent = new Agent({
-    ...{ world, drivers, mind: soundMind },
+    ...{ world, drivers },
     ...(await driven(clock, openRecords(world, simulatedIdentity()))),
-    vault: () => counted(azure.vault, busy),
-    peerPort: ({ groups }, link) => {
-      const { expressRoutePort } = groups.find((each) => each.name === link.group) ?? {};
-      return simPeer(world.dial, address, expressRoutePort ?? "", link.azureLink);
-    },
+    clouds: () =>
+      cloudWith({
+        vault: counted(azure.vault, busy),
+        pace: "polled",
+        farEnd: simFarEnd(world.dial, address),
+      }),
   });
   return { agent, log, busy };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/api/shape.ts";
+import type { CampaignShape } from "#agent/campaign/shape.ts";
 import { shortCkn } from "#agent/ckn-text.ts";
 import { agree } from "#agent/cli/agreement.ts";
 import { completion } from "#agent/cli/completion.ts";
@@ -7,7 +7,6 @@ import { statusFindings } from "#agent/cli/doctor.ts";
 import { errorText } from "#agent/cli/failure.ts";
 import type { Paint } from "#agent/cli/paint.ts";
 import { planText } from "#agent/cli/plan-text.ts";
-import { buildProgram } from "#agent/cli/program.ts";
 import { campaignText, rehearsalText } from "#agent/cli/rotation-text.ts";
 import {
   azureLines,
@@ -20,6 +19,7 @@ import {
 import { table } from "#agent/cli/table.ts";
 import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/cli/text.ts";
 import type { Status } from "#agent/health/status.ts";
+import { linksealProgram } from "#agent/launch.ts";
 import type { Plan } from "#agent/plan.ts";
 import { LinksealError } from "#hal/error.ts";
 
@@ -487,7 +487,7 @@ describe("an apply on a terminal", () => {
 });
 
 describe("completion", () => {
-  const program = buildProgram();
+  const program = linksealProgram();
 
   it.each([
     ["bash", '"config rollback") words="--yes --wait --json --socket --help"'],

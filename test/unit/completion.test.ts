@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, type TestContext } from "vitest";
 import { completion, type Shell } from "#agent/cli/completion.ts";
-import { buildProgram } from "#agent/cli/program.ts";
+import { linksealProgram } from "#agent/launch.ts";
 import { cannotRun } from "../why-not.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-completion-"));
@@ -19,7 +19,7 @@ const words = (line: string): string =>
 function offered(context: TestContext, shell: Shell, line: string): readonly string[] {
   const file = join(folder, shell);
   const last = line.split(" ").at(-1) ?? "";
-  writeFileSync(file, completion(buildProgram(), shell));
+  writeFileSync(file, completion(linksealProgram(), shell));
   const scripts: Readonly<Record<Shell, readonly string[]>> = {
     bash: ["-c", `source ${file}; ${words(line)}; _linkseal; printf '%s\\n' "\${COMPREPLY[@]}"`],
     zsh: [
@@ -56,6 +56,6 @@ describe("completion", () => {
   });
 
   it("is a file that zsh takes from its folder of completions", () => {
-    expect(completion(buildProgram(), "zsh")).toMatch(/^#compdef linkseal\n/);
+    expect(completion(linksealProgram(), "zsh")).toMatch(/^#compdef linkseal\n/);
   });
 });

@@ -1,7 +1,7 @@
 // A pair of scripted devices and far ends, a journal in memory and a conductor's parts: everything
 // that is asked of any of them stands in one log.
 
-import { Conductor, soundMind } from "#agent/campaign/conductor.ts";
+import { Conductor } from "#agent/campaign/conductor.ts";
 import type { Campaign, Facts, Step } from "#agent/campaign/model.ts";
 import type { ScoutParts } from "#agent/campaign/scout.ts";
 import type { Alarm } from "#agent/campaign/sibling.ts";
@@ -212,15 +212,14 @@ export class ConductorBench {
     return new Conductor({
       ...this.parts,
       note: ({ because }) => this.notes.push(because),
-      mind: {
-        ...soundMind,
-        decide: (campaign, facts) => {
+      onDecision: (decision) => {
+        if (decision.kind === "step") {
+          const { campaign, facts } = decision;
           this.facts.push(facts);
           this.log.push("decide");
-          return left.shift() ?? stepTo(campaign.state, { because: campaign.because });
-        },
-        heeds: soundMind.heeds,
-        took: (_campaign, row) => this.log.push(`took ${row}`),
+          decision.step = left.shift() ?? stepTo(campaign.state, { because: campaign.because });
+        }
+        if (decision.kind === "taken") this.log.push(`took ${decision.row}`);
       },
     });
   }

@@ -5,9 +5,9 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decideBy, table } from "#agent/campaign/campaign.ts";
 import { type Context, campaignStates, type Evidence, type Row } from "#agent/campaign/model.ts";
-import { buildProgram } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { explanations } from "#agent/explain/explain.ts";
+import { linksealProgram } from "#agent/launch.ts";
 import { demoFaults } from "#sim/faults.ts";
 import { generatedDocs } from "../generated-docs.ts";
 import { calm, calmPort, campaignOf } from "./campaign-kit.ts";
@@ -74,7 +74,7 @@ describe("every document", () => {
   });
 });
 
-const program = buildProgram();
+const program = linksealProgram();
 
 /** Command lines in code, fenced or not, that the program would not take. */
 function unknownCommands(text: string): readonly string[] {
@@ -122,7 +122,7 @@ describe("README.md", () => {
 
   it("lists every exit status", () => {
     expect(firstCells(text, "## Exit statuses")).toEqual(
-      Array.from({ length: 10 }, (_, status) => String(status)),
+      Array.from({ length: 9 }, (_, status) => String(status)),
     );
   });
 });

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { routes } from "#agent/api/routes.ts";
-import { buildProgram, everyCommand } from "#agent/cli/program.ts";
+import { everyCommand } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
+import { linksealProgram } from "#agent/launch.ts";
 import { generatedDocs } from "../generated-docs.ts";
 
 const folder = join(import.meta.dirname, "../../docs");
@@ -22,7 +23,7 @@ describe("a generated document", () => {
   });
 
   it("has every verb, each with an example that names it", () => {
-    const verbs = everyCommand(buildProgram()).filter((each) => each.commands.length === 0);
+    const verbs = everyCommand(linksealProgram()).filter((each) => each.commands.length === 0);
     for (const each of verbs) {
       expect(exampleOf(each), each.name()).toContain(each.name());
       expect(docs["cli.md"]).toContain(exampleOf(each));

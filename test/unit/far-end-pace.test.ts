@@ -68,7 +68,9 @@ class Scene {
     const drivers = { sim: driver };
     this.lookout = new Lookout({ world, drivers, desired: wanted, peerPort: peer }, undefined);
     const memory = (): Memory => this.memory;
+    const isPolled = wanted.azure.cloud !== "sim";
     const reconciler = new Reconciler({
+      cloud: { pace: isPolled ? "polled" : "withRouter" },
       ...{ world, desired: wanted, intent: 1, device: link.device, lookout: this.lookout },
       vault: { versions: nobody, read: nobody },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
@@ -82,10 +84,9 @@ class Scene {
       },
     });
     const watch = new FarWatch({ world, desired: wanted, lookout: this.lookout, memory });
-    const isSimulated = wanted.azure.cloud === "sim";
     this.#turn = async () => {
       await reconciler.turn(never);
-      if (!isSimulated) await watch.turn(never);
+      if (isPolled) await watch.turn(never);
     };
   }
 

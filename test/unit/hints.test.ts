@@ -49,7 +49,7 @@ class HintBench {
       graces: new Map(),
       judge: () => {},
       alarm: () => undefined,
-      mind: {},
+      cloud: { addresses: [], pace: "withRouter", identityEnd: undefined },
       readOnly: () => true,
       turns: new Turns(),
     } as unknown as CrewParts;

@@ -10,7 +10,7 @@ import type { ProofLog } from "#agent/health/model.ts";
 import type { Status } from "#agent/health/status.ts";
 import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
 import type { UsedUntil } from "#agent/key-watch.ts";
-import type { Failure } from "#agent/lookout.ts";
+import type { Failure } from "#agent/link-view.ts";
 import type { PeerState } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import {

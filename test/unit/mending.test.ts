@@ -1,10 +1,10 @@
 // What a person does at the two ends of a link of a simulated site.
 
 import { expect, it } from "vitest";
-import { putRight } from "#agent/fleet/mending.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
 import { setKeys } from "#sim/people.ts";
 import { buildSite } from "#sim/site.ts";
+import { putRight } from "../storm/mending.ts";
 import { rotation } from "./conductor-bench.ts";
 import { bindingOf } from "./view-kit.ts";
 

@@ -111,6 +111,7 @@ export class Scene {
       intent: 1,
       device: "edge-a",
       lookout,
+      cloud: { pace: wanted.azure.cloud === "sim" ? "withRouter" : "polled" },
       vault: { versions: (name, signal) => this.vault(name, signal), read: nobody },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
       memory: () => this.memory,

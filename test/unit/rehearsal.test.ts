@@ -1,7 +1,8 @@
 // A rotation rehearsed on a simulated twin: what it knows, what it tells, and when it says no.
 
 import { describe, expect, it } from "vitest";
-import { type Rehearsal, rehearse } from "#agent/rehearsal.ts";
+import { rehearse } from "#agent/rehearsal.ts";
+import type { Rehearsal } from "#agent/rehearsal-shape.ts";
 import type { Twin } from "#agent/twin.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { group, overlaps, Pair } from "./rotate-kit.ts";

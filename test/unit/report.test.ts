@@ -5,19 +5,20 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Report, reportOf, thousandths } from "#agent/report/document.ts";
 import { htmlOf, spanOf } from "#agent/report/html.ts";
-import { type Sealer, sealerOf } from "#agent/report/seal.ts";
+import { sealReport, signerOf } from "#agent/report/seal.ts";
 import { reportFile, type SealedReport } from "#agent/report/statement.ts";
 import { momentOf, momentText } from "#agent/report/time.ts";
 import { publicKeyOf, verifyReport } from "#agent/report/verify.ts";
+import type { Signer } from "#agent/signer.ts";
 import { Secret } from "#hal/secret.ts";
 import { effort } from "../effort.ts";
 import { AuditBench, seen } from "./audit-kit.ts";
 import { wallStart } from "./site-bench.ts";
 
-const sealer = (fill = 3): Sealer =>
-  sealerOf(Secret.take("report key", new Uint8Array(32).fill(fill)));
+const signer = (fill = 3): Signer =>
+  signerOf(Secret.take("report key", new Uint8Array(32).fill(fill)));
 
-const keyOf = ({ publicKey }: Pick<Sealer, "publicKey">) => {
+const keyOf = ({ publicKey }: Pick<Signer, "publicKey">) => {
   const key = publicKeyOf(publicKey);
   if (key === undefined) throw new Error("no key");
   return key;
@@ -42,7 +43,7 @@ let report: Report;
 let sealed: SealedReport;
 beforeAll(async () => {
   report = await sample();
-  sealed = sealer().seal(report);
+  sealed = sealReport(report, signer());
 });
 
 describe("a report", () => {
@@ -86,8 +87,8 @@ describe("a report", () => {
   });
 
   it("is the same octets whenever it is made", async () => {
-    expect(reportFile(sealer().seal(await sample()))).toBe(reportFile(sealed));
-    expect(htmlOf(sealer().seal(await sample()))).toBe(htmlOf(sealed));
+    expect(reportFile(sealReport(await sample(), signer()))).toBe(reportFile(sealed));
+    expect(htmlOf(sealReport(await sample(), signer()))).toBe(htmlOf(sealed));
   });
 
   it("has shares that add up, and never rounds protected time up", () => {
@@ -125,7 +126,7 @@ describe("a report", () => {
 });
 
 describe("a verification", () => {
-  const checked = (file: string | Uint8Array, by = sealer()) =>
+  const checked = (file: string | Uint8Array, by = signer()) =>
     verifyReport(typeof file === "string" ? octets(file) : file, keyOf(by));
 
   it("finds both forms sound with the key that signed", () => {
@@ -134,8 +135,8 @@ describe("a verification", () => {
   });
 
   it("says which key signed, and not that it is sound, with another", () => {
-    const verified = checked(reportFile(sealed), sealer(4));
-    const text = `it was signed with ${sealer().keyId}, and the key given is ${sealer(4).keyId}`;
+    const verified = checked(reportFile(sealed), signer(4));
+    const text = `it was signed with ${signer().keyId}, and the key given is ${signer(4).keyId}`;
     expect(verified).toEqual({ kind: "changed", faults: [{ where: "seal", text }] });
   });
 
@@ -147,7 +148,7 @@ describe("a verification", () => {
     { timeout: 300_000 },
     (form, step) => {
       const file = octets(form === "json" ? reportFile(sealed) : htmlOf(sealed));
-      const key = keyOf(sealer());
+      const key = keyOf(signer());
       expect(file.length).toBeGreaterThan(2_500);
       for (let at = 0; at < file.length; at += step) {
         const changed = file.slice();
@@ -162,7 +163,7 @@ describe("a verification", () => {
 
   it("finds whatever is cut, put in, doubled or written otherwise", () => {
     const whole = reportFile(sealed);
-    const key = keyOf(sealer());
+    const key = keyOf(signer());
     const places = fc.integer({ min: 0, max: whole.length });
     fc.assert(
       fc.property(places, places, fc.string({ maxLength: 8 }), (from, to, put) => {

@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { buildProgram, everyCommand } from "#agent/cli/program.ts";
+import { everyCommand } from "#agent/cli/program.ts";
 import { schemaOfFile } from "#agent/config/schema.ts";
+import { linksealProgram } from "#agent/launch.ts";
 import { manual } from "#agent/roff.ts";
 
 const docs = join(import.meta.dirname, "../../docs");
@@ -37,7 +38,7 @@ describe("a manual page", () => {
   it("linkseal(1) has every verb, linkseal.yaml(5) every key", () => {
     const read = (name: string): string =>
       readFileSync(join(docs, name), "utf8").replaceAll("\\-", "-");
-    const verbs = everyCommand(buildProgram()).filter(({ commands }) => commands.length === 0);
+    const verbs = everyCommand(linksealProgram()).filter(({ commands }) => commands.length === 0);
     for (const verb of verbs)
       expect(read("linkseal.1")).toMatch(new RegExp(`linkseal.* ?${verb.name()}`));
     for (const key of Object.keys(schemaOfFile.properties ?? {})) {

@@ -10,8 +10,8 @@ import {
   standingOfAll,
 } from "#agent/campaign/sibling.ts";
 import { emptyMemory } from "#agent/journal/memory.ts";
-import type { LinkView } from "#agent/link-view.ts";
-import type { Failure, Lookout } from "#agent/lookout.ts";
+import type { Failure, LinkView } from "#agent/link-view.ts";
+import type { Lookout } from "#agent/lookout.ts";
 import { SimClock } from "#sim/clock.ts";
 import { keyOne } from "./campaign-kit.ts";
 import {

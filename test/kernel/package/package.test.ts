@@ -2,7 +2,7 @@
 
 import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/api/shape.ts";
+import type { CampaignShape } from "#agent/campaign/shape.ts";
 import { ask } from "#agent/cli/client.ts";
 import { version } from "#agent/cli/version.ts";
 import type { DoctorReport } from "#agent/doctor/report.ts";

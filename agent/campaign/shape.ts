@@ -1,30 +1,9 @@
-// The JSON shapes that scripts read from the sockets, apart from status and plan, which have their
-// own files.
+// The JSON shape of a campaign that scripts read from the sockets.
 
-import { isErrorCode, LinksealError } from "#hal/error.ts";
-import type { Estimate } from "../campaign/forecast.ts";
-import type { Campaign, CampaignState, Outcome } from "../campaign/model.ts";
 import { isoTime } from "../health/status-time.ts";
 import type { Move } from "../journal/memory.ts";
-
-/** The error as operators' scripts read it (linkseal.error/1). */
-export function errorShape(error: LinksealError): Readonly<Record<string, string>> {
-  const { code, effect, where, message: text, next } = error;
-  return { schema: "linkseal.error/1", code, effect, where, text, next };
-}
-
-/** The other way round, for the client side of a socket. */
-export function errorFromShape(value: unknown): LinksealError | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const { code, effect, where, text, next } = value as Record<string, unknown>;
-  if (!isErrorCode(code) || typeof text !== "string") return undefined;
-  const known = effect === "none" || effect === "applied" ? effect : "unknown";
-  return new LinksealError(code, text, {
-    effect: known,
-    where: typeof where === "string" ? where : "",
-    next: typeof next === "string" ? next : "linkseal status",
-  });
-}
+import type { Estimate } from "./forecast.ts";
+import type { Campaign, CampaignState, Outcome } from "./model.ts";
 
 /** A campaign as scripts read it (linkseal.campaign/1). */
 export type CampaignShape = Readonly<{

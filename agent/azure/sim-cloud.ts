@@ -1,0 +1,19 @@
+// The cloud of a simulated site: its socket serves vault and far ends.
+
+import { simPeer, simVault } from "#drivers/index.ts";
+import type { Dialer } from "#hal/world.ts";
+import type { Cloud } from "../cloud.ts";
+
+/** `address`: `unix:PATH` of the site. */
+export function simCloud(dial: Dialer, address: string): Cloud {
+  return {
+    vault: simVault(dial, address),
+    pace: "withRouter",
+    addresses: [address],
+    farEnd: ({ resource, link }) => simPeer(dial, address, resource, link),
+    connection: undefined,
+    gatewayKey: undefined,
+    document: undefined,
+    identityEnd: undefined,
+  };
+}
