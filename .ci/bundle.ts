@@ -22,7 +22,7 @@ const dist = join(root, "dist");
 const stamp = join(dist, "STAMP");
 // Composition roots; each lazy import stays a chunk, so that a verb loads only what it uses.
 const entries = {
-  cli: "agent/cli.ts",
+  cli: "agent/bin/cli.ts",
   "snmp-legacy-child": "drivers/transport/snmp-legacy-child.ts",
 };
 

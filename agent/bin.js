@@ -21,7 +21,7 @@ const flags = Object.hasOwn(services, args[0] ?? "") ? services[args[0]] : [];
 // The bundle if no source is as new as it, else the sources: a stale bundle never runs.
 function entry() {
   const bundle = join(root, "dist", "cli.js");
-  const sources = join(root, "agent", "cli.ts");
+  const sources = join(root, "agent", "bin", "cli.ts");
   const stamp = statSync(join(root, "dist", "STAMP"), { throwIfNoEntry: false });
   const built = stamp !== undefined && existsSync(bundle);
   if (!existsSync(sources)) return bundle;

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { Life } from "../test/process/life.ts";
 import type { Bench } from "./bench.ts";
 

@@ -96,8 +96,8 @@ export const tunnelCases: readonly DeviceCase[] = [
     why: "P7: a tunnel is judged by its SAs from the data plane",
     async run(bench) {
       await raise(bench);
-      // A child that was renewed for its DH group keeps the old one to receive with for 5 s: charon's
-      // delete_rekeyed_delay (strongswan.conf(5)).
+      // After a rekey the old child still receives for 5 s (strongswan.conf(5),
+      // delete_rekeyed_delay).
       await bench.wait(7_000);
       const sas = await sasOf(bench);
       must(sas.length === 2, "a tunnel has a pair of SAs");

@@ -1,11 +1,11 @@
 // Documents that are generated from the program, by their name in docs/.
 
 import { protocolReference } from "#agent/api/reference.ts";
+import { linksealProgram } from "#agent/bin/launch.ts";
 import { cliReference } from "#agent/cli/reference.ts";
+import { manual } from "#agent/cli/roff.ts";
 import { configReference, jsonSchema } from "#agent/config/index.ts";
 import { explainMarkdown } from "#agent/explain/explain.ts";
-import { linksealProgram } from "#agent/launch.ts";
-import { manual } from "#agent/roff.ts";
 import { alertRulesYaml } from "#agent/telemetry/alerts.ts";
 import { dashboardJson } from "#agent/telemetry/dashboard.ts";
 import { alertsReference, metricsReference } from "#agent/telemetry/reference.ts";

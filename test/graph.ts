@@ -1,8 +1,8 @@
 // `npm run graph`: which folders import which, how many of these arrows run up, and the largest
 // circles of folders and of files.
 
-import { circlesOf, foldersOf } from "./tidy/layers.ts";
 import { graphOf, upward } from "./tidy/imports.ts";
+import { circlesOf, foldersOf } from "./tidy/layers.ts";
 import { tree } from "./tidy/tree.ts";
 
 const sources = tree().filter(({ path }) => /^(hal|drivers|sim|agent)\/.*\.[jt]s$/.test(path));

@@ -1,7 +1,7 @@
 // Is a command line of the documents one that the program takes? Asked of the program itself.
 
+import { linksealProgram } from "#agent/bin/launch.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
-import { linksealProgram } from "#agent/launch.ts";
 
 const program = linksealProgram();
 

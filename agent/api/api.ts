@@ -3,8 +3,8 @@
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
-import { errorShape } from "../error-shape.ts";
+import { errorShape } from "../model/error-shape.ts";
+import type { Agent } from "../runtime/agent.ts";
 import { textLengthMax, usage } from "./member.ts";
 import type { Call, Question, Route, SocketRole } from "./route.ts";
 import { routes } from "./routes.ts";

@@ -4,13 +4,13 @@ import { LinksealError } from "#hal/error.ts";
 import { type MkaSession, strongValue } from "#hal/model.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
-import { type DesiredLink, linkId } from "../desired.ts";
-import { isoTime } from "../health/status-time.ts";
-import { type Binding, named } from "../journal/memory.ts";
-import type { KeyCheck, KeyFinding } from "../keys/check.ts";
-import { type LinkView, portOf } from "../link-view.ts";
-import { generationOf } from "../vault.ts";
+import { type DesiredLink, linkId } from "../model/desired.ts";
+import { isoTime } from "../model/iso-time.ts";
+import { type LinkView, portOf } from "../model/link-view.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
+import type { KeyCheck, KeyFinding } from "../runtime/polling/key-check.ts";
+import { generationOf } from "../runtime/polling/vault.ts";
+import { type Binding, named } from "../store/journal/memory.ts";
 
 interface KeyRow {
   readonly link: string;

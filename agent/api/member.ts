@@ -1,8 +1,8 @@
 // The members of a request, each read by what its route says of it. Pure.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Campaign } from "../campaign/model.ts";
-import { type RiskName, riskNames } from "../desired.ts";
+import type { Campaign } from "../model/campaign.ts";
+import { type RiskName, riskNames } from "../model/desired.ts";
 
 /** The value of a member; undefined in = the request has none. Throws `usage`, and names it. */
 export type Member<T> = (value: unknown, name: string) => T;

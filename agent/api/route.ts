@@ -3,7 +3,7 @@
 
 import { fromOutside } from "#hal/outside.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
+import type { Agent } from "../runtime/agent.ts";
 import { type Member, refuseUnknown, usage } from "./member.ts";
 
 /** What a socket may ask for: `view` looks, `admin` also changes. */

@@ -1,15 +1,15 @@
 // Every verb of the two sockets. docs/protocol.md is written from this table.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Agent } from "../agent.ts";
-import type { ApplyAnswer } from "../agent-shapes.ts";
-import type { OperatorVerb } from "../campaign/verbs.ts";
-import { doctorReport } from "../doctor/report.ts";
-import type { Intent } from "../intent/intent.ts";
-import type { Plan } from "../plan.ts";
-import { madeReport } from "../report/made.ts";
-import { makeScorecard } from "../scorecard/scorecard.ts";
-import { campaignReport } from "./campaign-report.ts";
+import type { Plan } from "../compare/plan.ts";
+import { madeReport } from "../evidence/report/made.ts";
+import { makeScorecard } from "../evidence/scorecard/scorecard.ts";
+import { doctorReport } from "../operate/doctor/report.ts";
+import type { OperatorVerb } from "../rotation/verbs.ts";
+import type { Agent } from "../runtime/agent.ts";
+import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
+import { campaignReport } from "../runtime/campaigns/campaign-report.ts";
+import type { Intent } from "../store/intent/intent.ts";
 import { keyReport } from "./key-report.ts";
 import {
   anything,

@@ -13,7 +13,7 @@ import {
   noStreams,
   type Reach,
 } from "#hal/world.ts";
-import type { RealAzure } from "../desired.ts";
+import type { RealAzure } from "../model/desired.ts";
 
 type Service = LibraryService | "arm";
 /** What Microsoft's libraries ask; the management API is asked by a client of our own. */

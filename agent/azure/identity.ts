@@ -5,7 +5,7 @@ import type { TokenCredential } from "@azure/identity";
 import type { AzureEndpoints } from "#drivers/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import type { AzureIdentity } from "../desired.ts";
+import type { AzureIdentity } from "../model/desired.ts";
 import { problem } from "./answers.ts";
 import { explained, type SdkClient, type SdkTransport } from "./sdk-transport.ts";
 

@@ -3,7 +3,7 @@
 import { azureEndpoints } from "#drivers/azure-url.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Dialer, World } from "#hal/world.ts";
-import type { RealAzure } from "../desired.ts";
+import type { RealAzure } from "../model/desired.ts";
 import { guardedDialer } from "./guard.ts";
 import { type CredentialHost, type TokenSource, tokenSource, vaultCredential } from "./identity.ts";
 import { SdkTransport } from "./sdk-transport.ts";

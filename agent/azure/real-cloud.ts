@@ -6,9 +6,9 @@ import { ExpressRoute } from "#drivers/index.ts";
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
-import type { ReadDocument } from "../azure-document.ts";
-import type { Cloud, FarEndPlace } from "../cloud.ts";
-import type { RealAzure } from "../desired.ts";
+import type { ReadDocument } from "../model/azure-document.ts";
+import type { Cloud, FarEndPlace } from "../model/cloud.ts";
+import type { RealAzure } from "../model/desired.ts";
 import type { CredentialHost } from "./identity.ts";
 import { Patience } from "./patience.ts";
 

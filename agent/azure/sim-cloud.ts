@@ -2,7 +2,7 @@
 
 import { simPeer, simVault } from "#drivers/index.ts";
 import type { Dialer } from "#hal/world.ts";
-import type { Cloud } from "../cloud.ts";
+import type { Cloud } from "../model/cloud.ts";
 
 /** `address`: `unix:PATH` of the site. */
 export function simCloud(dial: Dialer, address: string): Cloud {

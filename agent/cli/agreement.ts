@@ -1,7 +1,7 @@
 // A person agrees to a plan that was shown, or nothing is stored.
 
-import type { ApplyAnswer } from "../agent-shapes.ts";
-import type { Plan } from "../plan.ts";
+import type { Plan } from "../compare/plan.ts";
+import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
 
 export interface Table {
   show(plan: Plan, why: "first" | "changed"): void;

@@ -1,12 +1,12 @@
 // A campaign that was begun or spoken to: followed to its end if asked for, then shown.
 
-import type { CampaignShape } from "../campaign/shape.ts";
-import type { Status } from "../health/status.ts";
+import { readable } from "../model/text.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
+import type { Status } from "../runtime/health/status.ts";
 import { eventsAfter, follow } from "./progress.ts";
 import { campaignText } from "./rotation-text.ts";
 import type { Session } from "./session.ts";
 import { exit } from "./shape.ts";
-import { readable } from "./text.ts";
 
 export async function lastEvent(session: Session): Promise<number> {
   return (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;

@@ -3,8 +3,8 @@
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
-import { errorFromShape } from "../error-shape.ts";
 import { findSocket, type SocketRole } from "../host/places.ts";
+import { errorFromShape } from "../model/error-shape.ts";
 
 const replyBytesMax = 64 * 1024 * 1024;
 

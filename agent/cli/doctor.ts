@@ -2,13 +2,13 @@
 
 import { existsSync, statSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
-import type { Finding } from "../doctor/finding.ts";
-import type { DoctorReport } from "../doctor/report.ts";
 import { explain } from "../explain/explain.ts";
-import type { Status } from "../health/status.ts";
-import { isWarningCode, warningRows } from "../health/warning-rows.ts";
 import { findSocket, type SocketRole } from "../host/places.ts";
-import type { Intent } from "../intent/intent.ts";
+import type { Finding } from "../model/finding.ts";
+import { isWarningCode, warningRows } from "../model/warning-rows.ts";
+import type { DoctorReport } from "../operate/doctor/report.ts";
+import type { Status } from "../runtime/health/status.ts";
+import type { Intent } from "../store/intent/intent.ts";
 import { defaultConfig, readConfig } from "./config-file.ts";
 import type { VaultOptions } from "./credential-option.ts";
 import type { Session } from "./session.ts";
@@ -33,7 +33,7 @@ function finding({ code, about, here, next, severity, there }: Part): Finding {
 /** What can be seen without an agent. */
 export async function hostChecks(socket: string | undefined): Promise<readonly Finding[]> {
   const { hostFacts } = await import("../host/host-facts.ts");
-  const { hostFindings } = await import("../doctor/host-rules.ts");
+  const { hostFindings } = await import("../operate/doctor/host-rules.ts");
   return [...hostFindings(await hostFacts()), ...socketChecks(socket)];
 }
 

@@ -6,16 +6,16 @@ import { drivers } from "#drivers/index.ts";
 import type { Verdict } from "#hal/conformance.ts";
 import type { PortName } from "#hal/model.ts";
 import type { WallTime, World } from "#hal/world.ts";
-import type { DesiredDevice } from "../desired.ts";
 import { hostClock } from "../host/clock.ts";
 import { hostDialer, hostEntropy } from "../host/host.ts";
-import { checkDriver, type LabTunnel } from "../lab-bench.ts";
+import type { DesiredDevice } from "../model/desired.ts";
+import { visible } from "../model/text.ts";
 import { readConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
+import { checkDriver, type LabTunnel } from "./lab-bench.ts";
 import { asNamed, type RiskOptions } from "./risk-option.ts";
 import { Session } from "./session.ts";
 import { exit } from "./shape.ts";
-import { visible } from "./text.ts";
 
 export interface CheckOptions extends RiskOptions {
   readonly device: string;

@@ -1,8 +1,8 @@
 // What a person or a script reads when something failed, and the exit status that goes with it.
 
 import { exitStatusOf, LinksealError } from "#hal/error.ts";
-import { errorShape } from "../error-shape.ts";
-import { jsonText, visible, visibleLines } from "./text.ts";
+import { errorShape } from "../model/error-shape.ts";
+import { jsonText, visible, visibleLines } from "../model/text.ts";
 
 /** Prints the error where it belongs; returns the exit status. */
 export function reportError(error: unknown, json: boolean): number {

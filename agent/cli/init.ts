@@ -5,21 +5,21 @@ import { dirname } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { type Command, Option } from "commander";
 import { LinksealError } from "#hal/error.ts";
+import type { Plan } from "../compare/plan.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import { errnoOf } from "../host/folder.ts";
 import { hostDialer } from "../host/host.ts";
 import { hostPorts } from "../host/ports.ts";
 import { shownHostKey } from "../host/ssh.ts";
-import { answersOf, type InitOptions } from "../init/answers.ts";
-import { type Check, checksOf } from "../init/checks.ts";
-import { configTextOf } from "../init/config-text.ts";
-import type { Plan } from "../plan.ts";
+import { readable, visible } from "../model/text.ts";
+import { answersOf, type InitOptions } from "../operate/init/answers.ts";
+import { type Check, checksOf } from "../operate/init/checks.ts";
+import { configTextOf } from "../operate/init/config-text.ts";
 import { defaultConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { planText } from "./plan-text.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
-import { readable, visible } from "./text.ts";
 
 interface Options extends Common, InitOptions {
   readonly out?: string;

@@ -13,9 +13,9 @@ import { guardedDialer } from "../azure/guard.ts";
 import { vaultCredential } from "../azure/identity.ts";
 import { explained, run, SdkTransport } from "../azure/sdk-transport.ts";
 import { azureVault, serviceVersion } from "../azure/vault.ts";
-import type { RealAzure } from "../desired.ts";
 import { hostCredentials } from "../host/credentials.ts";
-import { visible } from "./text.ts";
+import type { RealAzure } from "../model/desired.ts";
+import { visible } from "../model/text.ts";
 
 /** Chosen by the operator, and never found by probing. */
 export type Credential =

@@ -3,7 +3,7 @@
 
 import type { Command } from "commander";
 import type { LogLevel } from "#hal/world.ts";
-import type { Rehearsal, RehearsalOptions } from "../rehearsal-shape.ts";
+import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
 
 interface DaemonOptions {
   readonly socket: string | undefined;

@@ -1,7 +1,7 @@
 // Colour says again what the words say already, and only on a terminal that wants it.
 
 import { styleText } from "node:util";
-import type { Verdict } from "../health/model.ts";
+import type { Verdict } from "../model/health.ts";
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -1,8 +1,8 @@
 // A plan and what became of it, in words. Takes readable text only.
 
-import type { Estimate } from "../campaign/forecast.ts";
-import type { Plan } from "../plan.ts";
-import { spanText } from "./text.ts";
+import type { Plan } from "../compare/plan.ts";
+import { spanText } from "../model/text.ts";
+import type { Estimate } from "../rotation/forecast.ts";
 
 type Step = Plan["steps"][number];
 

@@ -1,10 +1,10 @@
 // Long work as it goes on: events as lines, and when a campaign has come as far as it can.
 
-import type { CampaignShape } from "../campaign/shape.ts";
-import type { LinksealEvent } from "../events.ts";
+import type { LinksealEvent } from "../model/events.ts";
+import { visible } from "../model/text.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Session } from "./session.ts";
 import { continuation } from "./status-text.ts";
-import { visible } from "./text.ts";
 
 const pollMs = 1_000;
 

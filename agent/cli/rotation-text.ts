@@ -1,11 +1,11 @@
 // A campaign and a rehearsal in words: what runs, what it waits for, what it did, who may go on.
 // Takes readable text only.
 
-import type { CampaignShape } from "../campaign/shape.ts";
-import type { Rehearsal } from "../rehearsal-shape.ts";
+import { columns, spanText } from "../model/text.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
+import type { Rehearsal } from "../runtime/campaigns/rehearsal-shape.ts";
 import { aboutText } from "./plan-text.ts";
 import { campaignLines } from "./status-text.ts";
-import { columns, spanText } from "./text.ts";
 
 /** Everything that is known of one campaign. */
 export function campaignText(campaign: CampaignShape, at: string): string {

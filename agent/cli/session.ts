@@ -1,8 +1,8 @@
 // What every verb has in common: its options, the agent behind a socket, where text and JSON go.
 
+import { jsonText, readable, visible } from "../model/text.ts";
 import { ask } from "./client.ts";
 import { type Paint, paintFor } from "./paint.ts";
-import { jsonText, readable, visible } from "./text.ts";
 
 /** Options that every verb takes. */
 export interface Common {

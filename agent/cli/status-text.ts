@@ -1,10 +1,10 @@
 // A status in words: verdicts, why, what runs, and the next command. Takes readable text only.
 
-import type { CampaignShape } from "../campaign/shape.ts";
-import { keysText } from "../ckn-text.ts";
-import type { Status } from "../health/status.ts";
+import { keysText } from "../model/ckn-text.ts";
+import { columns, spanText } from "../model/text.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
+import type { Status } from "../runtime/health/status.ts";
 import type { Paint } from "./paint.ts";
-import { columns, spanText } from "./text.ts";
 
 type Group = Status["groups"][number];
 type Link = Group["links"][number];

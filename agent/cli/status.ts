@@ -1,10 +1,10 @@
 // `linkseal status`: the quick path. What it imports is what every look at the site has to load.
 
-import type { Status } from "../health/status.ts";
+import { jsonText, readable } from "../model/text.ts";
+import type { Status } from "../runtime/health/status.ts";
 import { ask } from "./client.ts";
 import { paintFor } from "./paint.ts";
 import { statusText, verdictLine } from "./status-text.ts";
-import { jsonText, readable } from "./text.ts";
 
 export interface StatusOptions {
   readonly json: boolean;

@@ -1,6 +1,6 @@
 // Rows for people: with lines around them on a terminal, as plain columns in a pipe.
 
-import { columns } from "./text.ts";
+import { columns } from "../model/text.ts";
 
 /** Cells are readable text; `head` names the columns. */
 export async function table(

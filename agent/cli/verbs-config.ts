@@ -5,13 +5,14 @@ import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { ApplyAnswer } from "../agent-shapes.ts";
-import type { CampaignShape } from "../campaign/shape.ts";
+import type { Plan } from "../compare/plan.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
-import type { Status } from "../health/status.ts";
-import { isoTime } from "../health/status-time.ts";
-import type { Intent, IntentEntry } from "../intent/intent.ts";
-import type { Plan } from "../plan.ts";
+import { isoTime } from "../model/iso-time.ts";
+import { readable, visible, visibleLines } from "../model/text.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
+import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
+import type { Status } from "../runtime/health/status.ts";
+import type { Intent, IntentEntry } from "../store/intent/intent.ts";
 import { agree } from "./agreement.ts";
 import { type ConfigFile, readConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
@@ -21,7 +22,6 @@ import { type Common, Session } from "./session.ts";
 import { exit, verb, wholeNumber } from "./shape.ts";
 import { campaignLines, continuation } from "./status-text.ts";
 import { outKind, table } from "./table.ts";
-import { readable, visible, visibleLines } from "./text.ts";
 
 interface ApplyOptions extends Common {
   readonly yes?: true;

@@ -3,15 +3,15 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
-import { htmlOf, spanOf } from "../report/html.ts";
-import { reportFile, type SealedReport } from "../report/statement.ts";
-import { publicKeyOf, type Verified, verifyReport } from "../report/verify.ts";
-import type { Scorecard } from "../scorecard/scorecard.ts";
+import { htmlOf, spanOf } from "../evidence/report/html.ts";
+import { reportFile, type SealedReport } from "../evidence/report/statement.ts";
+import { publicKeyOf, type Verified, verifyReport } from "../evidence/report/verify.ts";
+import type { Scorecard } from "../evidence/scorecard/scorecard.ts";
+import { readable } from "../model/text.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
 import { outKind, table } from "./table.ts";
-import { readable } from "./text.ts";
 
 export function registerEvidence(program: Command): void {
   const report = program

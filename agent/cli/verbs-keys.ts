@@ -2,8 +2,8 @@
 
 import type { Command } from "commander";
 import type { KeyReport } from "../api/key-report.ts";
-import { keysText, shortCkn } from "../ckn-text.ts";
-import type { MadeKey } from "../keys/make.ts";
+import { keysText, shortCkn } from "../model/ckn-text.ts";
+import type { MadeKey } from "../operate/keys/make.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
@@ -132,7 +132,7 @@ function madeLines({ keys }: MadeReport): string {
 async function generate(target: string, options: VaultOptions): Promise<void> {
   const session = new Session(options);
   const { linksNamed, neverStopped, openVault } = await import("./keys-open.ts");
-  const { generateKey } = await import("../keys/make.ts");
+  const { generateKey } = await import("../operate/keys/make.ts");
   const { desired, parts } = await openVault(session, options);
   const made: MadeKey[] = [];
   try {
@@ -159,7 +159,7 @@ async function pair(target: string, options: PairOptions): Promise<void> {
   if (link === undefined || more.length > 0) {
     throw usage("a pair is of one link", "linkseal keys pair GROUP/LINK");
   }
-  const { pairKey } = await import("../keys/make.ts");
+  const { pairKey } = await import("../operate/keys/make.ts");
   const all = desired.groups.flatMap((group) => group.links);
   const { cak, ckn } = options;
   const made = await pairKey(parts, link, { cak, ckn }, all, neverStopped);

@@ -1,8 +1,9 @@
 // status, links and tunnels: how everything stands.
 
 import type { Command } from "commander";
-import { keysText } from "../ckn-text.ts";
-import type { Status } from "../health/status.ts";
+import { keysText } from "../model/ckn-text.ts";
+import { readable } from "../model/text.ts";
+import type { Status } from "../runtime/health/status.ts";
 import { usage } from "./failure.ts";
 import { paintFor } from "./paint.ts";
 import { type Common, Session } from "./session.ts";
@@ -18,7 +19,6 @@ import {
   statusText,
 } from "./status-text.ts";
 import { outKind, table } from "./table.ts";
-import { readable } from "./text.ts";
 
 export function registerLinks(program: Command): void {
   verb(

@@ -4,8 +4,10 @@ import { type Command, Option } from "commander";
 import { drivers } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
 import { type Explanation, explain } from "../explain/explain.ts";
-import { isoTime } from "../health/status-time.ts";
-import type { Entry } from "../journal/journal.ts";
+import { isoTime } from "../model/iso-time.ts";
+import { jsonText, visible } from "../model/text.ts";
+import { version } from "../model/version.ts";
+import type { Entry } from "../store/journal/journal.ts";
 import { completion, type Shell, shells } from "./completion.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
@@ -17,8 +19,6 @@ import { risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
 import { collected, exit, verb, withExample } from "./shape.ts";
 import { outKind, table } from "./table.ts";
-import { jsonText, visible } from "./text.ts";
-import { version } from "./version.ts";
 
 export function registerLook(program: Command): void {
   verb(

@@ -1,9 +1,9 @@
 // page code: the way in to the status page.
 
 import type { Command } from "commander";
+import { spanText } from "../model/text.ts";
 import { type Common, Session } from "./session.ts";
 import { verb } from "./shape.ts";
-import { spanText } from "./text.ts";
 
 export function registerPage(program: Command): void {
   const page = program.command("page").description("the status page of the agent");

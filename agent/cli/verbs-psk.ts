@@ -1,7 +1,7 @@
 // psk: which version of the keys that it shares each tunnel runs on, and the step to the next one.
 
 import type { Command } from "commander";
-import type { PskReport } from "../tunnel-auth.ts";
+import type { PskReport } from "../runtime/tunnels/tunnel-auth.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
 import { verb } from "./shape.ts";

@@ -2,10 +2,11 @@
 
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
-import type { CampaignShape } from "../campaign/shape.ts";
-import type { Plan } from "../plan.ts";
-import type { Rehearsal } from "../rehearsal-shape.ts";
-import type { Twin } from "../twin.ts";
+import type { Plan } from "../compare/plan.ts";
+import { readable } from "../model/text.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
+import type { Rehearsal } from "../runtime/campaigns/rehearsal-shape.ts";
+import type { Twin } from "../runtime/campaigns/twin.ts";
 import { conclude, lastEvent, showCampaigns } from "./campaign-view.ts";
 import { usage } from "./failure.ts";
 import type { Launch } from "./launch.ts";
@@ -15,7 +16,6 @@ import { asNamed, type RiskOptions, risky } from "./risk-option.ts";
 import { rehearsalText } from "./rotation-text.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
-import { readable } from "./text.ts";
 
 interface RotateOptions extends RiskOptions {
   readonly dryRun?: true;

@@ -8,7 +8,7 @@ import {
   gatewaySizes,
   planTunnels,
   smallestFor,
-} from "../gateway-size.ts";
+} from "../operate/gateway-size.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
 

@@ -1,10 +1,10 @@
 // adopt, enrol and retire: what an operator asks of the running agent.
 
 import type { Command } from "commander";
-import type { CampaignShape } from "../campaign/shape.ts";
-import { shortCkn } from "../ckn-text.ts";
-import type { Binding } from "../journal/memory.ts";
-import type { RetiredTunnel } from "../tunnel-retire.ts";
+import { shortCkn } from "../model/ckn-text.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
+import type { RetiredTunnel } from "../runtime/tunnels/tunnel-retire.ts";
+import type { Binding } from "../store/journal/memory.ts";
 import { conclude, lastEvent } from "./campaign-view.ts";
 import { asNamed, type RiskOptions, risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";

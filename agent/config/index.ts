@@ -1,7 +1,7 @@
 // Text of a config to what it wants, or to every complaint about it.
 
 import type { WallTime } from "#hal/world.ts";
-import type { Desired } from "../desired.ts";
+import type { Desired } from "../model/desired.ts";
 import { type Complaint, complaintOf, type Fault } from "./complaint.ts";
 import { readDocument } from "./document.ts";
 import { resolve } from "./resolve.ts";

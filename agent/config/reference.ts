@@ -1,7 +1,7 @@
 // The reference and the JSON Schema of a config file, from the schema and rules that judge one.
 
-import { riskMeanings, riskNames } from "../desired.ts";
-import { jsonDocument } from "../json-document.ts";
+import { riskMeanings, riskNames } from "../model/desired.ts";
+import { jsonDocument } from "../model/json-document.ts";
 import { charactersMax } from "./document.ts";
 import { azureFields } from "./ipsec-policy.ts";
 import { laterSettings } from "./later.ts";

@@ -17,7 +17,7 @@ import type {
   Receiver,
   RotatePolicy,
   RotationSettings,
-} from "../desired.ts";
+} from "../model/desired.ts";
 import {
   ifIdOf,
   policyOf as ipsecPolicyOf,

@@ -1,6 +1,6 @@
 // A rule between keys and what it finds.
 
-import type { RiskName } from "../desired.ts";
+import type { RiskName } from "../model/desired.ts";
 import type { Fault, Path } from "./complaint.ts";
 import type { Config } from "./schema.ts";
 

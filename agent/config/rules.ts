@@ -2,8 +2,8 @@
 
 import { drivers } from "#drivers/index.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { RiskName } from "../desired.ts";
-import { waitsTooShort } from "../proof-time.ts";
+import type { RiskName } from "../model/desired.ts";
+import { waitsTooShort } from "../model/proof-time.ts";
 import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
 import { rotationOf } from "./resolve.ts";

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { realClouds } from "#drivers/azure-url.ts";
-import { quirkNames, riskNames } from "../desired.ts";
+import { quirkNames, riskNames } from "../model/desired.ts";
 import { duration, name, prefixes, secretName, whole, word } from "./schema-words.ts";
 import { serve } from "./serve-schema.ts";
 import { snmp } from "./snmp-schema.ts";

@@ -1,10 +1,10 @@
 // Holds a document against the schema and says what each misfit is, why, and what to write.
 
 import type { z } from "zod";
+import { nearest } from "../model/nearest.ts";
 import { type Fault, type Path, shown } from "./complaint.ts";
 import type { Located } from "./document.ts";
 import { laterSetting } from "./later.ts";
-import { nearest } from "./nearest.ts";
 import { type Config, configSchema, type SchemaNode, schemaAt } from "./schema.ts";
 
 export type Shaped =

@@ -1,8 +1,8 @@
 // Spans of time as people write them: weekly windows, and freezes of whole days.
 
 import { wallAfter } from "#hal/world.ts";
-import type { Freeze, Window } from "../desired.ts";
-import { isoTime } from "../health/status-time.ts";
+import type { Freeze, Window } from "../model/desired.ts";
+import { isoTime } from "../model/iso-time.ts";
 import { shown } from "./complaint.ts";
 import { endOfDay } from "./units.ts";
 import { Zone, zoneExists } from "./zone.ts";

@@ -2,7 +2,7 @@
 
 import { isIP } from "node:net";
 import { checkPrivateRange } from "#drivers/azure-url.ts";
-import { isLoopback } from "../page/guard.ts";
+import { isLoopback } from "../model/page-guard.ts";
 import type { Path } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";

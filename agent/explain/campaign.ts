@@ -1,7 +1,7 @@
 // Explanations of campaign states and of risks that are accepted by name.
 
-import type { CampaignState } from "../campaign/model.ts";
-import { type RiskName, riskMeanings } from "../desired.ts";
+import type { CampaignState } from "../model/campaign.ts";
+import { type RiskName, riskMeanings } from "../model/desired.ts";
 import { type Entry, entry } from "./entry.ts";
 
 const show = "Run `linkseal rotation show GROUP` to see what it waits for.";

@@ -1,7 +1,7 @@
 // One source for `linkseal explain CODE` and docs/codes.md.
 
-import { nearest } from "../config/nearest.ts";
-import { warningRows } from "../health/warning-rows.ts";
+import { nearest } from "../model/nearest.ts";
+import { warningRows } from "../model/warning-rows.ts";
 import { riskEntries, stateEntries } from "./campaign.ts";
 import type { Body, Entry } from "./entry.ts";
 import { errorEntries } from "./errors.ts";

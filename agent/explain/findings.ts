@@ -1,6 +1,6 @@
 // Explanations of what `doctor` and `keys check` find where no warning or error has the name.
 
-import type { FindingCode } from "../doctor/finding.ts";
+import type { FindingCode } from "../model/finding.ts";
 import { type Entry, entry } from "./entry.ts";
 
 const portal = "Change this one link of the port in Azure, while its sibling carries.";

@@ -1,6 +1,6 @@
 // Explanations of what health says about links and tunnels.
 
-import type { LinkCode, TunnelCode } from "../health/warning-rows.ts";
+import type { LinkCode, TunnelCode } from "../model/warning-rows.ts";
 import { type Body, body } from "./entry.ts";
 
 const readLink =

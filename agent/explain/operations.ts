@@ -1,6 +1,6 @@
 // Explanations of warnings about the agent, its config, its keys and its campaigns.
 
-import type { OperationCode } from "../health/warning-rows.ts";
+import type { OperationCode } from "../model/warning-rows.ts";
 import { type Body, body } from "./entry.ts";
 
 export const operationEntries: Readonly<Record<OperationCode, Body>> = {

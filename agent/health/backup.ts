@@ -2,10 +2,10 @@
 
 import type { Reading, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { DesiredTunnel } from "../desired.ts";
-import { type BackedLink, type Finding, finding, type ProofLog } from "./model.ts";
+import type { DesiredTunnel } from "../model/desired.ts";
+import { type BackedLink, type Finding, finding, type ProofLog } from "../model/health.ts";
+import { isoTime } from "../model/iso-time.ts";
 import { contains, type Prefix, parsePrefix, sameAddress } from "./prefix.ts";
-import { isoTime } from "./status-time.ts";
 
 /** Known to carry under MACsec, as well or as badly as it may. */
 export function isSealed({ verdict }: BackedLink): boolean {

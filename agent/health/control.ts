@@ -8,8 +8,8 @@ import {
   type MkaSession,
   strongValue,
 } from "#hal/model.ts";
-import type { DesiredLink } from "../desired.ts";
-import { linkId } from "../desired.ts";
+import type { DesiredLink } from "../model/desired.ts";
+import { linkId } from "../model/desired.ts";
 import {
   busyPps,
   type Finding,
@@ -18,8 +18,8 @@ import {
   type LinkEvidence,
   unusable,
   type Verdict,
-} from "./model.ts";
-import { nextFor, type WarningCode } from "./warning-rows.ts";
+} from "../model/health.ts";
+import { nextFor, type WarningCode } from "../model/warning-rows.ts";
 import { type Look, mkaLifeMs, type Passing, sakChanges, type Window } from "./window.ts";
 
 export function hereOf(link: DesiredLink): string {

@@ -1,8 +1,7 @@
 // What the counters of the data plane say: MKA may call a link secured while every frame is lost.
 
 import { type CipherSuite, type MacsecPort, strongValue } from "#hal/model.ts";
-import { linkId } from "../desired.ts";
-import { farOf, hereOf, troubleOf } from "./control.ts";
+import { linkId } from "../model/desired.ts";
 import {
   busyPps,
   type Finding,
@@ -11,8 +10,9 @@ import {
   type LinkEvidence,
   unusable,
   type Verdict,
-} from "./model.ts";
-import type { WarningCode } from "./warning-rows.ts";
+} from "../model/health.ts";
+import type { WarningCode } from "../model/warning-rows.ts";
+import { farOf, hereOf, troubleOf } from "./control.ts";
 import { type FrameCounter, type Look, type Passing, rise, type Window } from "./window.ts";
 
 interface Stretch {

@@ -2,9 +2,7 @@
 
 import { type MacsecPort, type Reading, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { linkId } from "../desired.ts";
-import { farEndFindings, hereOf, mkaFindings, settingsFindings } from "./control.ts";
-import { frameFindings } from "./frames.ts";
+import { linkId } from "../model/desired.ts";
 import {
   type Ages,
   conclude,
@@ -16,7 +14,9 @@ import {
   type LinkHealth,
   type TunnelHealth,
   unseen,
-} from "./model.ts";
+} from "../model/health.ts";
+import { farEndFindings, hereOf, mkaFindings, settingsFindings } from "./control.ts";
+import { frameFindings } from "./frames.ts";
 import type { Raised } from "./warnings.ts";
 import { lookOf, openWindow, passingOf } from "./window.ts";
 

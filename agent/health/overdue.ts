@@ -1,10 +1,10 @@
 // Campaigns that stay where they are for longer than they should.
 
 import { type WallTime, wallAfter } from "#hal/world.ts";
-import { deadlineMs } from "../campaign/deadline.ts";
-import type { Campaign } from "../campaign/model.ts";
-import type { RotationSettings } from "../desired.ts";
-import { isoTime } from "./status-time.ts";
+import type { Campaign } from "../model/campaign.ts";
+import { deadlineMs } from "../model/deadline.ts";
+import type { RotationSettings } from "../model/desired.ts";
+import { isoTime } from "../model/iso-time.ts";
 import { type Raised, raise } from "./warnings.ts";
 
 export interface Waiting {

@@ -1,8 +1,8 @@
 // Tunnels that carry for each other: which they are, whether one does, and how traffic spreads.
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
-import type { DesiredTunnel } from "../desired.ts";
-import { drainOf, isKeyed } from "../link-view.ts";
+import type { DesiredTunnel } from "../model/desired.ts";
+import { drainOf, isKeyed } from "../model/link-view.ts";
 import { sameAddress } from "./prefix.ts";
 
 /**

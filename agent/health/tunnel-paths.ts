@@ -2,7 +2,6 @@
 // blocks both.
 
 import type { Reading, Route } from "#hal/model.ts";
-import { isSealed } from "./backup.ts";
 import {
   type BackedLink,
   type Finding,
@@ -10,7 +9,8 @@ import {
   isSolid,
   type TunnelEvidence,
   unusable,
-} from "./model.ts";
+} from "../model/health.ts";
+import { isSealed } from "./backup.ts";
 import { contains, type Prefix, parsePrefix } from "./prefix.ts";
 
 /** A way past the tunnel, in the words that name it. */

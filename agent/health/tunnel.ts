@@ -1,7 +1,6 @@
 // What may honestly be said about an IPsec tunnel: its SAs, its packets, and BGP inside of it.
 
 import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
-import { unprovenFindings } from "./backup.ts";
 import {
   conclude,
   type Finding,
@@ -13,7 +12,8 @@ import {
   unseen,
   unusable,
   type Verdict,
-} from "./model.ts";
+} from "../model/health.ts";
+import { unprovenFindings } from "./backup.ts";
 import { sameAddress } from "./prefix.ts";
 import { pathFindings } from "./tunnel-paths.ts";
 

@@ -1,8 +1,8 @@
 // Which warnings a person sees: settled, without echoes of a known cause, once per outage.
 
 import { type Instant, instantAfter } from "#hal/world.ts";
-import type { Reason } from "./model.ts";
-import { nextFor, type Severity, type WarningCode, warningRows } from "./warning-rows.ts";
+import type { Reason } from "../model/health.ts";
+import { nextFor, type Severity, type WarningCode, warningRows } from "../model/warning-rows.ts";
 
 /** A condition that holds now. */
 export interface Raised extends Reason {

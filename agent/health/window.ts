@@ -9,7 +9,7 @@ import {
   strongValue,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { HealthSettings } from "../desired.ts";
+import type { HealthSettings } from "../model/desired.ts";
 
 /** MKA life time (IEEE 802.1X-2020, table 9-3): three hellos, then silence means something. */
 export const mkaLifeMs = 6000;

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { version } from "../cli/version.ts";
+import { version } from "../model/version.ts";
 
 const hashDigits = 12;
 

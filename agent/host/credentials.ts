@@ -8,7 +8,7 @@ import { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { CredentialHost } from "../azure/identity.ts";
 import { unusable } from "../azure/identity.ts";
-import type { AzureIdentity } from "../desired.ts";
+import type { AzureIdentity } from "../model/desired.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
 const fileBytesMax = 64 * 1024;

@@ -6,7 +6,7 @@ import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/p
 import { dirname, join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
-import { unwritable } from "../journal/unwritable.ts";
+import { unwritable } from "../store/journal/unwritable.ts";
 import { errnoOf, openFolder, ownUid, syncFolder, unsafe } from "./folder.ts";
 
 const readBytesMax = 128 * 1024 * 1024;

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { readFile, stat, statfs } from "node:fs/promises";
 import { release } from "node:os";
-import type { FolderFacts, HostFacts, UnitFacts } from "../doctor/host-rules.ts";
+import type { FolderFacts, HostFacts, UnitFacts } from "../operate/doctor/host-rules.ts";
 import { findAddon } from "./addon.ts";
 import { buildOf } from "./build.ts";
 import { hostDialer } from "./dialer.ts";

@@ -2,8 +2,8 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
-import type { Desired } from "../desired.ts";
+import type { Desired } from "../model/desired.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
 import { errnoOf } from "./folder.ts";
 
 /** A port that somebody else has may be free later. */

@@ -10,7 +10,7 @@ import { type FileHandle, open, readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
-import { unwritable } from "../journal/unwritable.ts";
+import { unwritable } from "../store/journal/unwritable.ts";
 import { openOwn } from "./disk.ts";
 import { errnoOf } from "./folder.ts";
 

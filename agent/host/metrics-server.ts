@@ -1,8 +1,8 @@
 // `/metrics` where the accepted config wants it, moved along when another config is accepted.
 
 import type { World } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
-import type { Listen } from "../desired.ts";
+import type { Listen } from "../model/desired.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
 import { Scrape } from "../telemetry/scrape.ts";
 import type { Deliveries } from "../telemetry/snapshot.ts";
 import { keepServed, type Served } from "./kept-served.ts";

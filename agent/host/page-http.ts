@@ -4,7 +4,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
-import { cookieOf, isOwnHost, isOwnOrigin } from "../page/guard.ts";
+import { cookieOf, isOwnHost, isOwnOrigin } from "../model/page-guard.ts";
 import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.ts";
 import type { PageFile } from "./page-files.ts";
 

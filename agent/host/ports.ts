@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { FoundPort } from "../init/answers.ts";
+import type { FoundPort } from "../operate/init/answers.ts";
 
 /** Sorted by name; none where the kernel shows none. */
 export async function hostPorts(folder = "/sys/class/net"): Promise<readonly FoundPort[]> {

@@ -1,8 +1,8 @@
 // All that the agent tells others beside its sockets, as the accepted config wants it.
 
 import type { World } from "#hal/world.ts";
-import type { Agent } from "../agent.ts";
-import type { AgentView } from "../agent-view.ts";
+import type { Agent } from "../runtime/agent.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
 import { followOtlp } from "../telemetry/otlp-follow.ts";
 import { Webhook } from "../telemetry/webhook.ts";
 import { headerSecret } from "./header.ts";

@@ -1,8 +1,8 @@
 // What the status page is sent (linkseal.page/1): plain JSON, read by code in a browser.
 
-import type { CampaignShape } from "../campaign/shape.ts";
-import type { LinksealEvent } from "../events.ts";
-import type { Status } from "../health/status.ts";
+import type { LinksealEvent } from "../model/events.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
+import type { Status } from "../runtime/health/status.ts";
 
 /** One look at a link; counters are decimal text, null = nobody knows. */
 export interface LinkSample {

@@ -3,11 +3,11 @@
 
 import { type IpsecTunnel, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
 import { type Clock, type Instant, wallAfter } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
-import { campaignReport } from "../api/campaign-report.ts";
-import { visible } from "../cli/text.ts";
-import { linkId } from "../desired.ts";
-import { bgpUp, drainOf } from "../link-view.ts";
+import { linkId } from "../model/desired.ts";
+import { bgpUp, drainOf } from "../model/link-view.ts";
+import { visible } from "../model/text.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
+import { campaignReport } from "../runtime/campaigns/campaign-report.ts";
 import { pnUsedRatio } from "../telemetry/link-metrics.ts";
 import {
   type LinkSnapshot,

@@ -7,7 +7,7 @@ import {
   type Severity,
   type WarningCode,
   warningRows,
-} from "../health/warning-rows.ts";
+} from "../model/warning-rows.ts";
 import type { MetricName } from "./metric-rows.ts";
 
 export interface AlertRule {

@@ -1,6 +1,6 @@
 // The Grafana dashboard that is shipped: its queries name metrics of the table, and nothing else.
 
-import { jsonDocument } from "../json-document.ts";
+import { jsonDocument } from "../model/json-document.ts";
 import type { MetricName } from "./metric-rows.ts";
 
 interface Query {

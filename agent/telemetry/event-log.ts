@@ -1,8 +1,8 @@
 // Every event as a line of the log, and so of the journal of the host: by its code, with a level.
 
 import type { Log, LogLevel } from "#hal/world.ts";
-import type { EventRing } from "../events.ts";
-import type { Severity } from "../health/warning-rows.ts";
+import type { EventRing } from "../model/events.ts";
+import type { Severity } from "../model/warning-rows.ts";
 
 const levelOf: Readonly<Record<Severity, LogLevel>> = {
   info: "info",

@@ -3,8 +3,8 @@
 import type { MacsecFrames, MacsecPort, MkaSession, MkpduCounters } from "#hal/model.ts";
 import { strongValue } from "#hal/model.ts";
 import { pnLimitOf } from "../health/frames.ts";
-import { verdictOrder } from "../health/model.ts";
-import { drainOf } from "../link-view.ts";
+import { verdictOrder } from "../model/health.ts";
+import { drainOf } from "../model/link-view.ts";
 import { flag, type MetricRow, oneOf, type Sample } from "./metric.ts";
 import { type LinkSnapshot, type Snapshot, told } from "./snapshot.ts";
 

@@ -1,9 +1,9 @@
 // Every metric there is, once: names, help and figures; scrape, export, rules, dashboard and
 // reference all read this table.
 
-import { version } from "../cli/version.ts";
-import { verdictOrder } from "../health/model.ts";
-import type { Severity } from "../health/warning-rows.ts";
+import { verdictOrder } from "../model/health.ts";
+import { version } from "../model/version.ts";
+import type { Severity } from "../model/warning-rows.ts";
 import { linkMetrics } from "./link-metrics.ts";
 import { flag, type MetricRow, oneOf, type Sample } from "./metric.ts";
 import type { Snapshot } from "./snapshot.ts";

@@ -1,7 +1,7 @@
 // Runs the export that the accepted config asks for, and begins anew when it asks for another.
 
 import type { World } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
 import type { PostParts } from "./post.ts";
 import { type Deliveries, snapshotOf } from "./snapshot.ts";
 

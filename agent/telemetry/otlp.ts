@@ -2,8 +2,8 @@
 // others. Loaded only where a config asks for it.
 
 import type { World } from "#hal/world.ts";
-import { version } from "../cli/version.ts";
-import type { OtlpSettings } from "../desired.ts";
+import type { OtlpSettings } from "../model/desired.ts";
+import { version } from "../model/version.ts";
 import { type Family, familiesOf, type Sample } from "./metric.ts";
 import { metricRows } from "./metric-rows.ts";
 import { type PostParts, post } from "./post.ts";

@@ -4,7 +4,7 @@ import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { HttpReply, HttpRequest, Reach, World } from "#hal/world.ts";
-import type { Receiver } from "../desired.ts";
+import type { Receiver } from "../model/desired.ts";
 
 /** The value of a header from `credential:NAME` or `file:PATH`; throws why it is not used. */
 type HeaderSecret = (reference: string) => Promise<Secret>;

@@ -1,7 +1,7 @@
 // What a scrape gets: the text of one moment, shared by all who ask within a second.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
 import { exposition, expositionType } from "./exposition.ts";
 import { familiesOf } from "./metric.ts";
 import { metricRows } from "./metric-rows.ts";

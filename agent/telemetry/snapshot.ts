@@ -9,20 +9,20 @@ import {
   strongValue,
 } from "#hal/model.ts";
 import type { Clock, WallTime } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
-import type { Campaign } from "../campaign/model.ts";
+import type { Campaign } from "../model/campaign.ts";
 import {
   type DesiredDevice,
   type DesiredGroup,
   type DesiredLink,
   type DesiredTunnel,
   linkId,
-} from "../desired.ts";
-import type { SiteView } from "../health/site-view.ts";
-import type { LinkStatus, Status } from "../health/status.ts";
-import { named, openCampaign } from "../journal/memory.ts";
-import type { UsedUntil } from "../key-watch.ts";
-import { clockOffsetMs, fresh, portOf } from "../link-view.ts";
+} from "../model/desired.ts";
+import { clockOffsetMs, fresh, portOf } from "../model/link-view.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
+import type { SiteView } from "../runtime/health/site-view.ts";
+import type { LinkStatus, Status } from "../runtime/health/status.ts";
+import type { UsedUntil } from "../runtime/polling/key-watch.ts";
+import { named, openCampaign } from "../store/journal/memory.ts";
 
 interface DeviceSnapshot {
   readonly device: DesiredDevice;

@@ -8,8 +8,8 @@ import {
   strongValue,
 } from "#hal/model.ts";
 import { ridingKinds } from "../health/backup.ts";
-import { verdictOrder } from "../health/model.ts";
 import { lastEndMs, sequenceLimit } from "../health/tunnel.ts";
+import { verdictOrder } from "../model/health.ts";
 import { type MetricRow, oneOf, type Sample } from "./metric.ts";
 import type { Snapshot, TunnelSnapshot } from "./snapshot.ts";
 

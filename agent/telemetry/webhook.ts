@@ -2,13 +2,13 @@
 // our own titles, and nothing that a device said.
 
 import type { World } from "#hal/world.ts";
-import type { AgentView } from "../agent-view.ts";
-import { jitterMs } from "../campaign/policy.ts";
-import type { WebhookSettings } from "../desired.ts";
-import type { LinksealEvent } from "../events.ts";
 import { explanations } from "../explain/explain.ts";
-import { isoTime } from "../health/status-time.ts";
-import type { Severity } from "../health/warning-rows.ts";
+import type { WebhookSettings } from "../model/desired.ts";
+import type { LinksealEvent } from "../model/events.ts";
+import { isoTime } from "../model/iso-time.ts";
+import type { Severity } from "../model/warning-rows.ts";
+import { jitterMs } from "../rotation/policy.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
 import { type PostParts, post } from "./post.ts";
 import type { Deliveries } from "./snapshot.ts";
 

@@ -1,7 +1,7 @@
 // A campaign as a timeline: what it did, where it stands, and what it waits for.
 
 import { type ComponentChild, h } from "preact";
-import type { CampaignShape } from "../campaign/shape.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Moment } from "./model.ts";
 import { spanText, timeText } from "./words.ts";
 

@@ -1,8 +1,8 @@
 // Verdicts and severities as a shape and a word; colour only repeats them.
 
 import { type ComponentChild, h } from "preact";
-import type { Verdict } from "../health/model.ts";
-import type { Severity } from "../health/warning-rows.ts";
+import type { Verdict } from "../model/health.ts";
+import type { Severity } from "../model/warning-rows.ts";
 
 /** On a field of 16 by 16. */
 const shapes: Readonly<Record<Verdict, readonly string[]>> = {

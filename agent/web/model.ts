@@ -1,6 +1,6 @@
 // What the page knows and for how long: a snapshot, when it came, and whether more will come.
 
-import type { Verdict } from "../health/model.ts";
+import type { Verdict } from "../model/health.ts";
 import type { PageLink, PageSnapshot, PageTunnel } from "../page/shape.ts";
 
 export type Connection =

@@ -2,7 +2,7 @@
 
 import { type ComponentChild, type ComponentChildren, h } from "preact";
 import { useState } from "preact/hooks";
-import type { Verdict } from "../health/model.ts";
+import type { Verdict } from "../model/health.ts";
 import { verdictGlyph } from "./glyph.ts";
 
 /** A figure below its name. */

@@ -1,7 +1,7 @@
 // Every link and tunnel as a row: verdict, path, figures, and why it is not protected.
 
 import { type ComponentChild, h } from "preact";
-import { keysText } from "../ckn-text.ts";
+import { keysText } from "../model/ckn-text.ts";
 import type { PageLink, PageTunnel } from "../page/shape.ts";
 import { badge } from "./glyph.ts";
 import { frameRates, type History, last, rates } from "./history.ts";

@@ -1,7 +1,7 @@
 // What somebody who is logged in sees: the whole site at one moment.
 
 import { type ComponentChild, h } from "preact";
-import type { CampaignShape } from "../campaign/shape.ts";
+import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import { campaignCard } from "./campaign.ts";
 import { Detail } from "./detail.ts";
 import { badge, severityMark, verdictGlyph } from "./glyph.ts";

@@ -1,7 +1,7 @@
 // Figures and times as the page writes them.
 
-import { shortCkn } from "../ckn-text.ts";
-import { spanText } from "../cli/text.ts";
+import { shortCkn } from "../model/ckn-text.ts";
+import { spanText } from "../model/text.ts";
 
 export { shortCkn, spanText };
 

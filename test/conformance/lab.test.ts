@@ -1,7 +1,7 @@
 // `driver check` on a router that stands in for one of a lab: nothing but the driver touches it.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { checkDriver, type LabTunnel } from "#agent/lab-bench.ts";
+import { checkDriver, type LabTunnel } from "#agent/cli/lab-bench.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { Verdict } from "#hal/conformance.ts";
 import type { Device, Driver } from "#hal/device.ts";

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { simulatedDialer } from "#agent/simulate.ts";
+import { simulatedDialer } from "#agent/simulation/simulate.ts";
 import {
   deviceCases,
   peerCases,

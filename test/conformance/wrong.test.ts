@@ -1,7 +1,7 @@
 // For each case planted wrong devices that it must fail; what else they fail is printed.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { simulatedDialer } from "#agent/simulate.ts";
+import { simulatedDialer } from "#agent/simulation/simulate.ts";
 import {
   deviceCases,
   peerCases,

@@ -2,7 +2,7 @@
 // with its storm.
 
 import { describe, expect, it } from "vitest";
-import { type Campaign, campaignStates, noMarks } from "#agent/campaign/model.ts";
+import { type Campaign, campaignStates, noMarks } from "#agent/model/campaign.ts";
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";

@@ -1,10 +1,10 @@
 // An agent whose far ends lie in a real cloud, its routers and its vault in one simulated site.
 
-import { Agent } from "#agent/agent.ts";
-import type { OperatorVerb } from "#agent/campaign/verbs.ts";
-import type { Status } from "#agent/health/status.ts";
-import { openRecords } from "#agent/open.ts";
-import { simulatedDialer, simulatedIdentity } from "#agent/simulate.ts";
+import { openRecords } from "#agent/operate/open.ts";
+import type { OperatorVerb } from "#agent/rotation/verbs.ts";
+import { Agent } from "#agent/runtime/agent.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
+import { simulatedDialer, simulatedIdentity } from "#agent/simulation/simulate.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import {
   type Dialer,

@@ -2,7 +2,7 @@
 // protected of no moment that was not.
 
 import { describe, expect, it } from "vitest";
-import { timelineOf } from "#agent/audit/timeline.ts";
+import { timelineOf } from "#agent/evidence/report/timeline.ts";
 import type { World } from "#hal/world.ts";
 import { type Death, type Fate, MortalWorld } from "../storm/mortal.ts";
 import { AuditBench, seen, settings } from "../unit/audit-kit.ts";

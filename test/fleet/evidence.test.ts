@@ -2,9 +2,9 @@
 // every second of it.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { htmlOf } from "#agent/report/html.ts";
-import { reportFile, type SealedReport } from "#agent/report/statement.ts";
-import { publicKeyOf, verifyReport } from "#agent/report/verify.ts";
+import { htmlOf } from "#agent/evidence/report/html.ts";
+import { reportFile, type SealedReport } from "#agent/evidence/report/statement.ts";
+import { publicKeyOf, verifyReport } from "#agent/evidence/report/verify.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import { effort } from "../effort.ts";
 import { bits, dayMs, Month, waits } from "./month.ts";

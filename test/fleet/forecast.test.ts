@@ -1,7 +1,7 @@
 // Predicted dark time against what the site's truth says, for each way of holding keys.
 
 import { describe, expect, it } from "vitest";
-import type { Plan } from "#agent/plan.ts";
+import type { Plan } from "#agent/compare/plan.ts";
 import { watchDark } from "#sim/dark.ts";
 import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
 import { never, settled } from "../unit/site-bench.ts";

@@ -1,10 +1,10 @@
 // An agent whose tunnels end at gateways of a real cloud, with routers and vault of a simulated
 // site: the pre-shared keys change by the agent alone.
 
-import { Agent } from "#agent/agent.ts";
-import { type AuthInUse, type NextAuthState, named } from "#agent/journal/memory.ts";
-import { openRecords } from "#agent/open.ts";
-import { simulatedDialer, simulatedIdentity } from "#agent/simulate.ts";
+import { openRecords } from "#agent/operate/open.ts";
+import { Agent } from "#agent/runtime/agent.ts";
+import { simulatedDialer, simulatedIdentity } from "#agent/simulation/simulate.ts";
+import { type AuthInUse, type NextAuthState, named } from "#agent/store/journal/memory.ts";
 import { drivers, simVault } from "#drivers/index.ts";
 import type { Dialer, Disk, HttpReply, HttpRequest, World } from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";

@@ -2,8 +2,8 @@
 // happened.
 
 import { describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import type { Log } from "#hal/world.ts";
 import { twiceASecond } from "#sim/clock.ts";
 import { SimDisk } from "#sim/disk.ts";

@@ -2,7 +2,7 @@
 // minutes after its reply was given up.
 
 import { describe, expect, it } from "vitest";
-import type { LinksealEvent } from "#agent/events.ts";
+import type { LinksealEvent } from "#agent/model/events.ts";
 import { group, Pair } from "../unit/rotate-kit.ts";
 import { never, settled } from "../unit/site-bench.ts";
 

@@ -1,7 +1,7 @@
 // A month of a small site with faults, and its truth second by second on the host's wall clock.
 
-import { madeReport } from "#agent/report/made.ts";
-import type { SealedReport } from "#agent/report/statement.ts";
+import { madeReport } from "#agent/evidence/report/made.ts";
+import type { SealedReport } from "#agent/evidence/report/statement.ts";
 import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/faults.ts";
 import { Prng } from "#sim/prng.ts";
 import type { LinkTruth } from "#sim/truth.ts";

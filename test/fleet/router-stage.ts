@@ -1,10 +1,10 @@
 // An agent whose routers speak a vendor's dialect; vault and far ends are those of one simulated
 // site.
 
-import { Agent } from "#agent/agent.ts";
 import { simCloud } from "#agent/azure/sim-cloud.ts";
-import { openRecords } from "#agent/open.ts";
-import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
+import { openRecords } from "#agent/operate/open.ts";
+import { Agent } from "#agent/runtime/agent.ts";
+import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import type { ByteChannel } from "#hal/world.ts";

@@ -2,9 +2,9 @@
 // and the first day of a customer whose links were protected by hand.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { Demo } from "#agent/demo.ts";
-import type { Status } from "#agent/health/status.ts";
-import { demoSite, faultList, simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
+import { Demo } from "#agent/simulation/demo.ts";
+import { demoSite, faultList, simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import { effort } from "../effort.ts";

@@ -2,8 +2,8 @@
 // a gateway, killed and started anew on the way.
 
 import { describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildSite } from "#sim/site.ts";
 import { never, refused, settled } from "../unit/site-bench.ts";

@@ -1,9 +1,9 @@
 // A fleet in bad weather: a storm over the site, an agent that dies at any moment, a disk that
 // tears, fills up and lies; then calm, in which everything must come to rest.
 
-import type { Agent } from "#agent/agent.ts";
-import type { OperatorVerb } from "#agent/campaign/verbs.ts";
-import { openCampaign } from "#agent/journal/memory.ts";
+import type { OperatorVerb } from "#agent/rotation/verbs.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { formatViolation } from "#sim/oracle.ts";
 import type { Prng } from "#sim/prng.ts";

@@ -2,9 +2,9 @@
 
 import { release } from "node:os";
 import { setTimeout as rest } from "node:timers/promises";
-import type { Plan } from "#agent/plan.ts";
-import { rehearse } from "#agent/rehearsal.ts";
-import type { Rehearsal } from "#agent/rehearsal-shape.ts";
+import type { Plan } from "#agent/compare/plan.ts";
+import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
+import { rehearse } from "#agent/simulation/rehearsal.ts";
 import type { Tally } from "../kernel/host/traffic.ts";
 import type { Lab } from "./lab.ts";
 import { betweenSupplicants, rotateUndrained } from "./undrained.ts";

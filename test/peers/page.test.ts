@@ -10,7 +10,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "#agent/cli/client.ts";
-import type { LinksealEvent } from "#agent/events.ts";
+import type { LinksealEvent } from "#agent/model/events.ts";
 import { demoFaults } from "#sim/faults.ts";
 import { Browser } from "./browser.ts";
 import { Started } from "./started.ts";

@@ -3,8 +3,8 @@
 
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/campaign/shape.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { CloudStage } from "./cloud-stage.ts";
 
 const stage = new CloudStage("arm", 40);

@@ -1,10 +1,10 @@
 // Reads a vault as the agent does, in a process of its own, and tells what it found as JSON.
 
 import { openAzure } from "#agent/azure/open-azure.ts";
-import type { RealAzure } from "#agent/desired.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { hostCredentials } from "#agent/host/credentials.ts";
 import { hostDialer } from "#agent/host/host.ts";
+import type { RealAzure } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 
 export interface ReadOrder {

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
+import type { AzureIdentity, RealAzure } from "#agent/model/desired.ts";
 import { cannotRun } from "../why-not.ts";
 import type { AgentNews, AgentOrder } from "./azure-agent.ts";
 import { libraryChunks } from "./azure-chunks.ts";

@@ -65,9 +65,9 @@ function clone(name: string, ages: { bundle?: number; source?: number }): string
     utimesSync(join(place, "dist/STAMP"), seconds(ages.bundle), seconds(ages.bundle));
   }
   if (ages.source !== undefined) {
-    writeFileSync(join(place, "agent/cli.ts"), program("sources"));
+    writeFileSync(join(place, "agent/bin/cli.ts"), program("sources"));
     writeFileSync(join(place, "hal/word.ts"), "export const word = 1;");
-    for (const file of ["agent/cli.ts", "hal/word.ts"]) utimesSync(join(place, file), 0, 0);
+    for (const file of ["agent/bin/cli.ts", "hal/word.ts"]) utimesSync(join(place, file), 0, 0);
     utimesSync(join(place, "hal/word.ts"), seconds(ages.source), seconds(ages.source));
   }
   return place;

@@ -9,7 +9,7 @@ import {
   paceClock,
   type StaffedSite,
   serveSite,
-} from "#agent/simulate.ts";
+} from "#agent/simulation/simulate.ts";
 import type { Instant } from "#hal/world.ts";
 import type { SiteHandler } from "#sim/faces/site.ts";
 import type { ReportedStatus } from "#sim/oracle-report.ts";

@@ -6,7 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { LinksealError } from "#hal/error.ts";
 import { socketIn } from "./deadly-site.ts";
 import { Life } from "./life.ts";

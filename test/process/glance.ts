@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { ask } from "#agent/cli/client.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 
 /** Of the agent with that LINKSEAL_HOME; undefined = none answers. */
 async function statusIn(home: string): Promise<Status | undefined> {

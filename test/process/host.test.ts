@@ -6,8 +6,8 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { DoctorReport } from "#agent/doctor/report.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { DoctorReport } from "#agent/operate/doctor/report.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { Emissions } from "./emissions.ts";
 import { Life } from "./life.ts";
 import { Stage } from "./stage.ts";

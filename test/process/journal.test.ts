@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hostWorld, lockState, openHostKey } from "#agent/host/host.ts";
-import { Journal } from "#agent/journal/journal.ts";
+import { Journal } from "#agent/store/journal/journal.ts";
 import { Prng } from "#sim/prng.ts";
 
 const agent = (file: string): string =>

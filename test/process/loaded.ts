@@ -18,7 +18,7 @@ registerHooks({
 });
 
 const lines = JSON.parse(process.argv[2] ?? "[]") as readonly (readonly string[])[];
-const { main } = await import("#agent/cli.ts");
+const { main } = await import("#agent/bin/cli.ts");
 const exits: number[] = [];
 for (const words of lines) exits.push(await main(words));
 const told: Loaded = { exits, packages: [...packages] };

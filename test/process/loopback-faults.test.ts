@@ -2,7 +2,7 @@
 // two vendors over real SSH and NETCONF and the cloud behind TLS.
 
 import { describe, expect, it } from "vitest";
-import type { CampaignState } from "#agent/campaign/model.ts";
+import type { CampaignState } from "#agent/model/campaign.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { isEnded, run, seed } from "./loopback-kit.ts";

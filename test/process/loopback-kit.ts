@@ -2,8 +2,8 @@
 // far end behind TLS: what an operator does, and what is looked at when it is over.
 
 import { expect } from "vitest";
-import type { CampaignShape } from "#agent/campaign/shape.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { sightOf } from "#hal/conformance-canary.ts";
 import type { Account, Fate } from "./deadly-site.ts";
 import type { Life } from "./life.ts";

@@ -13,7 +13,7 @@ import {
   serveAzure,
   serveSite,
   serveSsh,
-} from "#agent/simulate.ts";
+} from "#agent/simulation/simulate.ts";
 import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { FaceSession, Wire } from "#sim/faces/netconf.ts";

@@ -8,14 +8,14 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { connect as secureConnect } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import type { PageSettings } from "#agent/desired.ts";
-import { EventRing } from "#agent/events.ts";
-import { deriveStatus } from "#agent/health/status.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { hostEntropy } from "#agent/host/host.ts";
 import { openPage } from "#agent/host/page-server.ts";
+import type { PageSettings } from "#agent/model/desired.ts";
+import { EventRing } from "#agent/model/events.ts";
 import { viewersMax } from "#agent/page/feed.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { deriveStatus } from "#agent/runtime/health/status.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { Authority } from "#sim/serve-certificates.ts";
 import {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "#agent/cli/client.ts";
-import type { PskReport } from "#agent/tunnel-auth.ts";
+import type { PskReport } from "#agent/runtime/tunnels/tunnel-auth.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
 import { type AzureServed, serveAzure } from "#sim/serve-azure.ts";

@@ -4,8 +4,8 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
-import type { SealedReport } from "#agent/report/statement.ts";
+import type { SealedReport } from "#agent/evidence/report/statement.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { Stage } from "./stage.ts";
 
 const link = "erd-demo/primary";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { SealedReport } from "#agent/report/statement.ts";
+import type { SealedReport } from "#agent/evidence/report/statement.ts";
 import { Life } from "./life.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linkseal-report-"));

@@ -2,7 +2,7 @@
 // them in one process are in the fleet tests.
 
 import { describe, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { effort } from "../effort.ts";
 import type { Life } from "./life.ts";
 import { Stage } from "./stage.ts";

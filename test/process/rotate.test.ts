@@ -7,11 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/campaign/shape.ts";
-import type { DoctorReport } from "#agent/doctor/report.ts";
-import type { Status } from "#agent/health/status.ts";
-import type { Plan } from "#agent/plan.ts";
-import type { Rehearsal } from "#agent/rehearsal-shape.ts";
+import type { Plan } from "#agent/compare/plan.ts";
+import type { DoctorReport } from "#agent/operate/doctor/report.ts";
+import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { verdictIn } from "./glance.ts";
 
 interface Ended {

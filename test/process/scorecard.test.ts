@@ -2,10 +2,10 @@
 
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/campaign/shape.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { Scorecard } from "#agent/evidence/scorecard/scorecard.ts";
 import { hostDialer } from "#agent/host/host.ts";
-import type { Scorecard } from "#agent/scorecard/scorecard.ts";
+import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { encodeJson } from "#hal/json.ts";
 import { CloudStage } from "./cloud-stage.ts";
 

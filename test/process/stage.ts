@@ -6,9 +6,9 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, watch } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import type { Campaign } from "#agent/campaign/model.ts";
 import { ask } from "#agent/cli/client.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { Campaign } from "#agent/model/campaign.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { compiled } from "./compiled.ts";
 import type { Account, News, Order, Ready, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";

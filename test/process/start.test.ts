@@ -6,10 +6,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Plan } from "#agent/compare/plan.ts";
 import { hostDialer } from "#agent/host/host.ts";
-import type { Plan } from "#agent/plan.ts";
-import { demoSite } from "#agent/simulate.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
+import { demoSite } from "#agent/simulation/simulate.ts";
 import { hasty } from "../haste.ts";
 import { isAtRest, verdictIn } from "./glance.ts";
 

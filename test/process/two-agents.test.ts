@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { socketIn } from "./deadly-site.ts";
 import { Life } from "./life.ts";
 import { hindrance, namespaces } from "./namespaces.ts";

@@ -6,7 +6,7 @@ import {
   type CampaignState,
   campaignStates,
   entryOf,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
 import { type FleetFault, fleetFaults } from "#sim/faults.ts";
 import type { Prng } from "#sim/prng.ts";
 import type { Site } from "#sim/site.ts";

@@ -1,7 +1,7 @@
 // Troubles that are harmless alone and not together, each for rows that hardly any storm leads to.
 
-import type { Campaign, CampaignKind, CampaignState, Overlap } from "#agent/campaign/model.ts";
-import { entryOf } from "#agent/campaign/model.ts";
+import type { Campaign, CampaignKind, CampaignState, Overlap } from "#agent/model/campaign.ts";
+import { entryOf } from "#agent/model/campaign.ts";
 import type { Scene } from "./scene.ts";
 
 /**

@@ -1,12 +1,12 @@
 // A whole fleet on virtual time: one real agent for all routers, its disk, and the oracle that
 // holds the promises against everything that happens and everything that is said.
 
-import type { Agent } from "#agent/agent.ts";
-import type { OnDecision } from "#agent/campaign/conductor.ts";
-import type { Campaign } from "#agent/campaign/model.ts";
-import type { Reason, Verdict } from "#agent/health/model.ts";
-import { openCampaign } from "#agent/journal/memory.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Campaign } from "#agent/model/campaign.ts";
+import type { Reason, Verdict } from "#agent/model/health.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { buildFleet, type Fleet } from "#sim/fleet.ts";

@@ -1,6 +1,6 @@
 // Which rows of the campaign's tables were taken, and which cannot be.
 
-import { table } from "#agent/campaign/campaign.ts";
+import { table } from "#agent/rotation/campaign.ts";
 
 /** Every row of every state, in the order of the tables. */
 export function rowNames(): readonly string[] {

@@ -1,7 +1,7 @@
 // What a person does at the two ends of a link so that they fit each other and the agent's record.
 
-import { type CampaignLink, entryOf } from "#agent/campaign/model.ts";
-import { type Memory, openCampaign } from "#agent/journal/memory.ts";
+import { type CampaignLink, entryOf } from "#agent/model/campaign.ts";
+import { type Memory, openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
 import { openPort, setKeys, setSettings, takeOff } from "#sim/people.ts";

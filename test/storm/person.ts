@@ -1,11 +1,11 @@
 // The operator of a simulated site: begins rotations, moves the far end when asked, mends what a
 // reason complains about; careless while it storms, careful afterwards.
 
-import type { Agent } from "#agent/agent.ts";
-import { type Campaign, entryOf } from "#agent/campaign/model.ts";
-import type { OperatorVerb } from "#agent/campaign/verbs.ts";
-import type { RiskName } from "#agent/desired.ts";
-import { openCampaign } from "#agent/journal/memory.ts";
+import { type Campaign, entryOf } from "#agent/model/campaign.ts";
+import type { RiskName } from "#agent/model/desired.ts";
+import type { OperatorVerb } from "#agent/rotation/verbs.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { pointAtForeignPair } from "#sim/people.ts";
 import type { Prng } from "#sim/prng.ts";

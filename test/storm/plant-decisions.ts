@@ -1,8 +1,6 @@
 // Mistakes in the campaign's tables: a row or a guard that is not there, or a step that is another
 // one.
 
-import { decide, decideBy, table } from "#agent/campaign/campaign.ts";
-import { guards } from "#agent/campaign/guards.ts";
 import type {
   ActionKind,
   Campaign,
@@ -12,7 +10,9 @@ import type {
   Row,
   Step,
   Table,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { decide, decideBy, table } from "#agent/rotation/campaign.ts";
+import { guards } from "#agent/rotation/guards.ts";
 import { type Decide, nothingSown, type Plant, type Sown } from "./plant.ts";
 
 interface Amendment {

@@ -1,13 +1,13 @@
 // Mistakes in what the campaign believes: the tables are right, and what they are told is not.
 
-import { decide } from "#agent/campaign/campaign.ts";
 import {
   type Campaign,
   type CampaignLink,
   type Evidence,
   entryOf,
   type Facts,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { decide } from "#agent/rotation/campaign.ts";
 import { type Decide, type Heeds, nothingSown, type Plant } from "./plant.ts";
 
 type Twist = (facts: Facts, campaign: Campaign) => Facts;

@@ -1,9 +1,9 @@
 // A planted fault: a small mistake of our own, or an offender beside us, that the simulator must
 // find.
 
-import { decide } from "#agent/campaign/campaign.ts";
-import type { OnDecision } from "#agent/campaign/conductor.ts";
-import type { Campaign, CampaignState, Facts, Step } from "#agent/campaign/model.ts";
+import type { Campaign, CampaignState, Facts, Step } from "#agent/model/campaign.ts";
+import { decide } from "#agent/rotation/campaign.ts";
+import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
 import type { World } from "#hal/world.ts";
 
 /** `liveness` = what must come to an end does not; `repeat` = the same seed tells another story. */

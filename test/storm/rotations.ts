@@ -1,8 +1,8 @@
 // About ten rotations of a small fleet in bad weather: after each, what a person would heal is
 // healed, everything must come to rest with a true reason, and who does what it asks for gets on.
 
-import { type Campaign, type CampaignState, entryOf } from "#agent/campaign/model.ts";
-import { openCampaign } from "#agent/journal/memory.ts";
+import { type Campaign, type CampaignState, entryOf } from "#agent/model/campaign.ts";
+import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { Instant } from "#hal/world.ts";
 import { twiceASecond } from "#sim/clock.ts";
 import { formatViolation } from "#sim/oracle.ts";

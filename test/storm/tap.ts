@@ -1,8 +1,8 @@
 // All that the agent says, writes and asks for passes by the oracle.
 
-import { parkingStates } from "#agent/campaign/guards.ts";
-import { entryOf } from "#agent/campaign/model.ts";
-import type { JournalRecord } from "#agent/journal/memory.ts";
+import { entryOf } from "#agent/model/campaign.ts";
+import { parkingStates } from "#agent/rotation/guards.ts";
+import type { JournalRecord } from "#agent/store/journal/memory.ts";
 import { decodeJson } from "#hal/json.ts";
 import type { Dialer, Disk, HttpRequest, Log, World } from "#hal/world.ts";
 import type { Oracle } from "#sim/oracle.ts";

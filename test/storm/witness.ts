@@ -1,7 +1,7 @@
 // Is the reason true? What an agent gives as its reason to stand still, held against the truth of
 // the site in the minutes before.
 
-import { type Campaign, entryOf } from "#agent/campaign/model.ts";
+import { type Campaign, entryOf } from "#agent/model/campaign.ts";
 import { inService } from "#sim/oracle-moment.ts";
 import type { Site, SiteLink } from "#sim/site.ts";
 import type { LinkTruth } from "#sim/truth.ts";

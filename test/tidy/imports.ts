@@ -74,9 +74,14 @@ const importTable: readonly TableRow[] = [
     edge: /^drivers\/linux\/.* -> drivers\/transport\/netlink-wire\.ts$/,
     why: "pure: how messages and attributes of the kernel are framed",
   },
+  { edge: /^agent\/bin\.js -> agent\/launcher\.js$/, why: "finds the Node to run on" },
   { edge: /^agent\/web\/.* -> agent\/web\//, why: "what a browser runs" },
   {
-    edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|(api|health)\/.*|ckn-text|cli\/text)\.ts$/,
+    edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|model\/.*|runtime\/health\/.*)\.ts$/,
+    why: "a browser gets shapes and words, and nothing that reaches out",
+  },
+  {
+    edge: /^agent\/web\/.* -> agent\/rotation\/campaign-shape\.ts$/,
     why: "a browser gets shapes and words, and nothing that reaches out",
   },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
@@ -89,24 +94,31 @@ const importTable: readonly TableRow[] = [
     why: "agent/host/ alone reaches out of this process",
   },
   {
-    edge: /^agent\/cli\/version\.ts -> package\.json$/,
+    edge: /^agent\/model\/version\.ts -> package\.json$/,
     why: "the version number stands once",
   },
   {
     edge: /^drivers\/expressroute[-a-z]*\.ts -> drivers\/transport\/arm(-json)?\.ts$/,
     why: "the far end is a document behind the management API",
   },
-  { edge: /^agent\/mka\.ts -> drivers\/linux\/mka/, why: "the MKA process is a root of its own" },
   {
-    edge: /^agent\/net\.ts -> drivers\/linux\/(net|ipsec)\//,
+    edge: /^agent\/bin\/mka\.ts -> drivers\/linux\/mka/,
+    why: "the MKA process is a root of its own",
+  },
+  {
+    edge: /^agent\/bin\/net\.ts -> drivers\/linux\/(net|ipsec)\//,
     why: "the kernel writer is a root of its own, and tells charon what it takes back",
   },
   {
-    edge: /^agent\/(net|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory|stream)\.ts$/,
+    edge: /^agent\/bin\/(net|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory)\.ts$/,
     why: "roots that own kernel sockets, which the agent itself never opens",
   },
   {
-    edge: /^agent\/(simulate|rehearsal)\.ts -> sim\//,
+    edge: /^agent\/bin\/net\.ts -> drivers\/transport\/stream\.ts$/,
+    why: "the kernel writer reads what charon holds, at its socket",
+  },
+  {
+    edge: /^agent\/simulation\/(simulate|rehearsal)\.ts -> sim\//,
     why: "where agent and simulator meet: to show, to test, to try before it is done",
   },
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
@@ -127,7 +139,7 @@ const importTable: readonly TableRow[] = [
 ];
 
 /** The files that bring the simulator with them: an agent of a router never loads one. */
-const onDemand = /^agent\/(simulate|rehearsal)\.ts$/;
+const onDemand = /^agent\/simulation\/(simulate|rehearsal)\.ts$/;
 
 interface PackageRow {
   readonly name: string;
@@ -149,10 +161,14 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "cli-table3",
-    where: /^agent\/cli(\/|-|\.)/,
+    where: /^agent\/cli\//,
     why: "tables on a terminal, 35 ms to start",
   },
-  { name: "commander", where: /^agent\/cli(\/|-|\.)/, why: "verbs, options and their help" },
+  {
+    name: "commander",
+    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/launch\.ts$)/,
+    why: "verbs, options and their help",
+  },
   {
     name: "libxml2-wasm",
     where: /^drivers\/transport\/xml\.ts$/,
@@ -252,13 +268,13 @@ interface BuiltinRow {
 /** Pure too, and dangerous enough to have one place. */
 const builtinPlaces: readonly BuiltinRow[] = [
   {
-    path: "agent/journal/sealed-file.ts",
+    path: "agent/store/journal/sealed-file.ts",
     specifier: "node:crypto",
     names: ["createSecretKey"],
     why: "one key object for all MACs of a process: made for each it cost five times the MAC",
   },
   {
-    path: "agent/report/seal.ts",
+    path: "agent/evidence/report/seal.ts",
     specifier: "node:crypto",
     names: ["createPrivateKey", "sign"],
     why: "the one place that signs evidence; nothing else needs the private half",
@@ -327,8 +343,7 @@ function bracedNames(source: Source, start: number): string[] {
 }
 
 /** Of agent/, but for what starts it and what a browser runs. */
-const isProgram = (path: string): boolean =>
-  /^agent\/(?!web\/).*\.ts$/.test(path);
+const isProgram = (path: string): boolean => /^agent\/(?!web\/).*\.ts$/.test(path);
 
 /** Relative to the root of the repository. */
 function targetOf({ path }: Pick<Source, "path">, specifier: string): string {

@@ -35,7 +35,7 @@ export function sourceOf(path: string, text: string): Source {
 /** Files that own a timer, a socket, a file or a process; all others take a World. */
 export function isEdge(path: string): boolean {
   return [
-    /^agent\/((cli|main|bin|launcher|mka|net)\.[jt]s|host\/[-\w]+\.ts)$/,
+    /^agent\/((bin|launcher)\.js|(bin|host)\/[-\w]+\.ts|simulation\/sim-[-\w]+\.ts)$/,
     /^agent\/(cli|web)\//,
     /^drivers\/transport\//,
     /^sim\/serve(-[-\w]+)?\.ts$/,

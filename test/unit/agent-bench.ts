@@ -1,10 +1,10 @@
 // One agent on a simulated site under virtual time, and what a person does around it.
 
-import type { Agent } from "#agent/agent.ts";
-import type { ApplyAnswer } from "#agent/agent-shapes.ts";
 import { type ApiReply, answer } from "#agent/api/api.ts";
 import type { SocketRole } from "#agent/api/route.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";

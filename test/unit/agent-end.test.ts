@@ -1,10 +1,10 @@
 // The end of an agent: nothing is done to any device, and no session to one is left open.
 
 import { describe, expect, it } from "vitest";
-import { Agent } from "#agent/agent.ts";
 import { simCloud } from "#agent/azure/sim-cloud.ts";
-import { openRecords } from "#agent/open.ts";
-import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
+import { openRecords } from "#agent/operate/open.ts";
+import { Agent } from "#agent/runtime/agent.ts";
+import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { Driver } from "#hal/device.ts";
 import { SimDisk } from "#sim/disk.ts";

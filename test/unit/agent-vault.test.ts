@@ -1,7 +1,13 @@
 // From versions in a vault to one key that may be used, and every reason why not.
 
 import { describe, expect, it } from "vitest";
-import { assertDistinct, boundedVault, chooseAuth, chooseKey, keyResolver } from "#agent/vault.ts";
+import {
+  assertDistinct,
+  boundedVault,
+  chooseAuth,
+  chooseKey,
+  keyResolver,
+} from "#agent/runtime/polling/vault.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";

@@ -1,7 +1,7 @@
 // The agent when its own ground gives way: damaged state, a full disk, a world that hangs.
 
 import { describe, expect, it } from "vitest";
-import { Lookout } from "#agent/lookout.ts";
+import { Lookout } from "#agent/runtime/polling/lookout.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import type { World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";

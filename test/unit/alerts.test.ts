@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { explanations } from "#agent/explain/explain.ts";
-import { warningRows } from "#agent/health/warning-rows.ts";
+import { warningRows } from "#agent/model/warning-rows.ts";
 import { alertRules, alertRulesYaml } from "#agent/telemetry/alerts.ts";
 import { dashboardJson } from "#agent/telemetry/dashboard.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";

@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SocketRole } from "#agent/api/route.ts";
 import { routes } from "#agent/api/routes.ts";
-import { errorFromShape } from "#agent/error-shape.ts";
+import { errorFromShape } from "#agent/model/error-shape.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";
 import { AgentBench, group } from "./agent-bench.ts";

@@ -1,9 +1,9 @@
 // An audit log on a simulated disk, and what a judge would tell it.
 
-import { AuditLog } from "#agent/audit/log.ts";
-import { Recorder } from "#agent/audit/recorder.ts";
-import type { Seen } from "#agent/audit/seen.ts";
-import { confirmedUntil, timelineOf } from "#agent/audit/timeline.ts";
+import { confirmedUntil, timelineOf } from "#agent/evidence/report/timeline.ts";
+import { Recorder } from "#agent/runtime/health/recorder.ts";
+import type { Seen } from "#agent/runtime/health/seen.ts";
+import { AuditLog } from "#agent/store/audit/log.ts";
 import { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";

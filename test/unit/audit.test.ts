@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AuditTrail, segmentsMax } from "#agent/audit/log.ts";
-import { timelineOf } from "#agent/audit/timeline.ts";
+import { timelineOf } from "#agent/evidence/report/timeline.ts";
+import { type AuditTrail, segmentsMax } from "#agent/store/audit/log.ts";
 import { AuditBench, lookbackMs, seen, settings } from "./audit-kit.ts";
 import { settled, wallStart } from "./site-bench.ts";
 

@@ -1,9 +1,9 @@
 // A whole agent on a simulated site whose vault it reads by Microsoft's own client.
 
-import { Agent } from "#agent/agent.ts";
-import type { LinkStatus, Status, WarningStatus } from "#agent/health/status.ts";
-import { openRecords } from "#agent/open.ts";
-import { simulatedIdentity, simulatedWorld } from "#agent/simulate.ts";
+import { openRecords } from "#agent/operate/open.ts";
+import { Agent } from "#agent/runtime/agent.ts";
+import type { LinkStatus, Status, WarningStatus } from "#agent/runtime/health/status.ts";
+import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { SimDisk } from "#sim/disk.ts";

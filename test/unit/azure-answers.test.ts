@@ -2,8 +2,8 @@
 // link keeps its verdict.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type DesiredLink, linkId } from "#agent/desired.ts";
-import { surveyKeys } from "#agent/keys/check.ts";
+import { type DesiredLink, linkId } from "#agent/model/desired.ts";
+import { surveyKeys } from "#agent/runtime/polling/key-check.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";

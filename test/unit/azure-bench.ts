@@ -4,7 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import type { CredentialHost } from "#agent/azure/identity.ts";
 import { type AzureClients, openAzure } from "#agent/azure/open-azure.ts";
-import type { AzureIdentity, RealAzure } from "#agent/desired.ts";
+import type { AzureIdentity, RealAzure } from "#agent/model/desired.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import {

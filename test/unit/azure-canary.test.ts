@@ -4,7 +4,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { CredentialHost } from "#agent/azure/identity.ts";
-import type { AzureIdentity } from "#agent/desired.ts";
+import type { AzureIdentity } from "#agent/model/desired.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { AzureService } from "#sim/azure/azure.ts";

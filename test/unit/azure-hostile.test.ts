@@ -2,9 +2,9 @@
 // that one question, and a process that lives.
 
 import { describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
-import { makeScorecard } from "#agent/scorecard/scorecard.ts";
+import { makeScorecard } from "#agent/evidence/scorecard/scorecard.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { HttpReply } from "#hal/world.ts";

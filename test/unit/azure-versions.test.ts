@@ -1,8 +1,8 @@
 // The api-versions that the simulated cloud takes, and those that linkseal speaks.
 
 import { describe, expect, it } from "vitest";
-import type { ReadDocument } from "#agent/azure-document.ts";
-import { readEstate } from "#agent/scorecard/estate.ts";
+import { readEstate } from "#agent/evidence/scorecard/estate.ts";
+import type { ReadDocument } from "#agent/model/azure-document.ts";
 import { cloud, management } from "./azure-kit.ts";
 import { never } from "./site-bench.ts";
 

@@ -1,8 +1,8 @@
 // Test traffic through a backup: by the answer and by the SAs of both directions, again and again.
 
 import { describe, expect, it } from "vitest";
-import { BackupProofs } from "#agent/backup-proof.ts";
-import type { Desired } from "#agent/desired.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { BackupProofs } from "#agent/runtime/polling/backup-proof.ts";
 import type { Device, ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type IpsecSa, known, unknown } from "#hal/model.ts";

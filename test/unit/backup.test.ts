@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import { ridingOf, unprovenCause } from "#agent/health/backup.ts";
-import type { BackedLink, ProofLog, TunnelEvidence, Verdict } from "#agent/health/model.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { BackedLink, ProofLog, TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import { known, type Route, type Routing, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { at, link, routing, tunnel, tunnelEvidence, tunnelLook } from "./health-evidence.ts";

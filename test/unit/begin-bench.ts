@@ -1,13 +1,13 @@
 // A pair of scripted links with a vault: what begins on them, or would, in words.
 
 import { expect } from "vitest";
-import type { Asked, Beginning, BeginParts } from "#agent/campaign/begin.ts";
-import { beginEnrolment, matchExisting } from "#agent/campaign/enrolment.ts";
-import { previewRotation } from "#agent/campaign/preview.ts";
-import { beginChange, beginRotation } from "#agent/campaign/rotation.ts";
-import type { Desired, DesiredGroup, DesiredLink, RotatePolicy } from "#agent/desired.ts";
-import type { Binding } from "#agent/journal/memory.ts";
-import type { Plan } from "#agent/plan.ts";
+import type { Plan } from "#agent/compare/plan.ts";
+import type { Desired, DesiredGroup, DesiredLink, RotatePolicy } from "#agent/model/desired.ts";
+import type { Asked, Beginning, BeginParts } from "#agent/runtime/campaigns/begin.ts";
+import { beginEnrolment, matchExisting } from "#agent/runtime/campaigns/enrolment.ts";
+import { previewRotation } from "#agent/runtime/campaigns/preview.ts";
+import { beginChange, beginRotation } from "#agent/runtime/campaigns/rotation.ts";
+import type { Binding } from "#agent/store/journal/memory.ts";
 import { type CipherSuite, type KeyRef, known } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";

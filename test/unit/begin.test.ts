@@ -1,6 +1,8 @@
 // What every campaign needs before it begins, and what it is when it does.
 
 import { describe, expect, it } from "vitest";
+import { noMarks } from "#agent/model/campaign.ts";
+import { changeOf, sameSettings } from "#agent/rotation/change.ts";
 import {
   type Accepting,
   type Asked,
@@ -10,11 +12,9 @@ import {
   missingRisks,
   newCampaign,
   riskAccepted,
-} from "#agent/campaign/begin.ts";
-import { changeOf, sameSettings } from "#agent/campaign/change.ts";
-import { noMarks } from "#agent/campaign/model.ts";
-import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
-import type { Lookout } from "#agent/lookout.ts";
+} from "#agent/runtime/campaigns/begin.ts";
+import type { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";

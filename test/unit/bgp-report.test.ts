@@ -1,8 +1,8 @@
 // What status and warnings tell of BGP inside of tunnels, and of how a bundle's traffic spreads.
 
 import { describe, expect, it } from "vitest";
-import type { Crew } from "#agent/crew.ts";
-import { balanceWarnings, insideOf } from "#agent/health/bgp-report.ts";
+import type { Crew } from "#agent/runtime/crew.ts";
+import { balanceWarnings, insideOf } from "#agent/runtime/health/bgp-report.ts";
 import { type DeviceState, type IpsecTunnel, known, type Routing, unknown } from "#hal/model.ts";
 import { at, routing, tunnelLook } from "./health-evidence.ts";
 import { bundle, hub } from "./tunnel-bundle-kit.ts";

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
-import { type BundleParts, bundleText } from "#agent/doctor/bundle.ts";
-import type { Status } from "#agent/health/status.ts";
+import { type BundleParts, bundleText } from "#agent/operate/doctor/bundle.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { siteConfig } from "./site-config.ts";
 
 const cak = "5EC2E7A1".repeat(8);

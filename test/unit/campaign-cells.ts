@@ -1,7 +1,7 @@
 // Every combination of a campaign and of facts that the machine can tell apart: what it does not
 // ask for is not chosen, so one cell stands for all that differ in that alone.
 
-import type { Campaign, CampaignLink, Facts, PortFacts } from "#agent/campaign/model.ts";
+import type { Campaign, CampaignLink, Facts, PortFacts } from "#agent/model/campaign.ts";
 import { campaignOf, held, waiting } from "./campaign-kit.ts";
 import type { Choices } from "./choices.ts";
 

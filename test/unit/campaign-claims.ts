@@ -1,6 +1,6 @@
 // What no effect and no step of the agent may ever be, held against what is really so.
 
-import type { ActionKind } from "#agent/campaign/model.ts";
+import type { ActionKind } from "#agent/model/campaign.ts";
 import { carrierOf, isClosed, stateName, type Taken } from "./campaign-look.ts";
 import {
   back,

@@ -1,8 +1,6 @@
 // How a row is chosen, and what goes with it: the first whose guards hold, a sentence, a mark.
 
 import { describe, expect, it } from "vitest";
-import { decide, decideBy, keyActions, table } from "#agent/campaign/campaign.ts";
-import { guards } from "#agent/campaign/guards.ts";
 import {
   type ActionKind,
   actionKinds,
@@ -14,7 +12,9 @@ import {
   type Row,
   type Step,
   type Table,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { decide, decideBy, keyActions, table } from "#agent/rotation/campaign.ts";
+import { guards } from "#agent/rotation/guards.ts";
 import { blind, calm, campaignOf, port } from "./campaign-kit.ts";
 
 /** A table with these rows in every state. */

@@ -1,6 +1,6 @@
 // What may happen between two turns of the agent: time, healing, faults, people, the operator.
 
-import { command, type OperatorVerb } from "#agent/campaign/verbs.ts";
+import { command, type OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
   campaignIn,

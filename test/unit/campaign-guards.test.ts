@@ -1,14 +1,14 @@
 // What must hold on the very look before each effect: all of it, and each without which none runs.
 
 import { describe, expect, it } from "vitest";
-import { guards } from "#agent/campaign/guards.ts";
 import {
   type ActionKind,
   actionKinds,
   type Campaign,
   entryOf,
   type Facts,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { guards } from "#agent/rotation/guards.ts";
 import {
   blind,
   calm,

@@ -1,6 +1,6 @@
 // What must hold in a world at rest: nothing waits for ever, nothing is left as it should not be.
 
-import { command } from "#agent/campaign/verbs.ts";
+import { command } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
   campaignIn,

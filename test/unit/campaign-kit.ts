@@ -1,7 +1,6 @@
 // Campaigns, facts and tables for the tests of the machine.
 
 import { describe, expect, it } from "vitest";
-import { decide, table } from "#agent/campaign/campaign.ts";
 import {
   type ActionKind,
   type Campaign,
@@ -12,7 +11,8 @@ import {
   noMarks,
   type PortFacts,
   type Step,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { decide, table } from "#agent/rotation/campaign.ts";
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { ckn } from "./site-bench.ts";

@@ -1,7 +1,6 @@
 // What the real machine says about a world: the facts of one look, and the step taken on it. Asked
 // once for each record and each set of facts, however many worlds show them.
 
-import { advance, decideBy } from "#agent/campaign/campaign.ts";
 import {
   type ActionKind,
   type Campaign,
@@ -10,7 +9,8 @@ import {
   type FarEnd,
   type Guards,
   type Table,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { advance, decideBy } from "#agent/rotation/campaign.ts";
 import type { WallTime } from "#hal/world.ts";
 import { campaignOf, held, waiting } from "./campaign-kit.ts";
 import {

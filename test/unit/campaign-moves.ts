@@ -1,7 +1,7 @@
 // One turn of the agent in the abstract world, with every luck its effect may have, judged against
 // what is really so.
 
-import type { ActionKind } from "#agent/campaign/model.ts";
+import type { ActionKind } from "#agent/model/campaign.ts";
 import { judgeEffect, judgeStep, keysOn, keyWork, noWrite, puts } from "./campaign-claims.ts";
 import {
   carrierOf,

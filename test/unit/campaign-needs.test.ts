@@ -1,8 +1,6 @@
 // Every guard and every row is needed: a machine without it is caught, or it says why not.
 
 import { describe, expect, it } from "vitest";
-import { decideBy, table } from "#agent/campaign/campaign.ts";
-import { guards } from "#agent/campaign/guards.ts";
 import {
   type ActionKind,
   actionKinds,
@@ -10,7 +8,9 @@ import {
   type Context,
   entryOf,
   type Guards,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { decideBy, table } from "#agent/rotation/campaign.ts";
+import { guards } from "#agent/rotation/guards.ts";
 import { effort } from "../effort.ts";
 import { configs } from "./campaign-configs.ts";
 import { type Explored, explore, realMachine } from "./campaign-space.ts";

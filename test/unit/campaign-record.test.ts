@@ -1,7 +1,6 @@
 // What a step leaves in the campaign's record, and what an operator may say to it.
 
 import { describe, expect, it } from "vitest";
-import { advance } from "#agent/campaign/campaign.ts";
 import {
   type Campaign,
   type CampaignState,
@@ -9,8 +8,9 @@ import {
   noMarks,
   type PortFacts,
   type Step,
-} from "#agent/campaign/model.ts";
-import { command, type OperatorVerb, type Said } from "#agent/campaign/verbs.ts";
+} from "#agent/model/campaign.ts";
+import { advance } from "#agent/rotation/campaign.ts";
+import { command, type OperatorVerb, type Said } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import { calmPort, campaignOf } from "./campaign-kit.ts";
 

@@ -1,7 +1,7 @@
 // The real machine in a world where everything may go wrong: every state that can come of it.
 
 import { describe, expect, it } from "vitest";
-import { campaignStates } from "#agent/campaign/model.ts";
+import { campaignStates } from "#agent/model/campaign.ts";
 import { effort } from "../effort.ts";
 import { configs } from "./campaign-configs.ts";
 import { explore } from "./campaign-space.ts";

@@ -1,7 +1,7 @@
 // Breadth-first over the abstract world; a property that breaks comes with the shortest way there.
 
-import { table } from "#agent/campaign/campaign.ts";
-import { guards } from "#agent/campaign/guards.ts";
+import { table } from "#agent/rotation/campaign.ts";
+import { guards } from "#agent/rotation/guards.ts";
 import { Events, type Kind, landing, siblingLanding } from "./campaign-events.ts";
 import { judgeLate, judgeTimer, judgeWorld } from "./campaign-judge.ts";
 import { type Machine, Oracle, type Pair, stateName } from "./campaign-look.ts";

@@ -1,14 +1,14 @@
 // Every cell of the machine: each campaign with each combination of facts, held against its rules.
 
 import { describe, expect, it } from "vitest";
-import { decide } from "#agent/campaign/campaign.ts";
 import {
   type ActionKind,
   type Campaign,
   campaignStates,
   type Facts,
   type Step,
-} from "#agent/campaign/model.ts";
+} from "#agent/model/campaign.ts";
+import { decide } from "#agent/rotation/campaign.ts";
 import { but, campaignCell, FactsCell } from "./campaign-cells.ts";
 import { Choices } from "./choices.ts";
 

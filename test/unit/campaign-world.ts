@@ -1,8 +1,8 @@
 // A small abstract world for the real campaign machine: one link under way, its sibling, both ends,
 // and what the process knows. Small whole numbers only, so that millions of worlds fit.
 
-import type { CampaignLink, CampaignState } from "#agent/campaign/model.ts";
-import { campaignStates } from "#agent/campaign/model.ts";
+import type { CampaignLink, CampaignState } from "#agent/model/campaign.ts";
+import { campaignStates } from "#agent/model/campaign.ts";
 
 /** Bits of what the router holds. */
 export const oldKey = 1;

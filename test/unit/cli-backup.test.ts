@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { backupLines } from "#agent/cli/status-text.ts";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 
 type Backup = NonNullable<Status["tunnels"][number]["backup"]>;
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/campaign/shape.ts";
-import { shortCkn } from "#agent/ckn-text.ts";
+import { linksealProgram } from "#agent/bin/launch.ts";
 import { agree } from "#agent/cli/agreement.ts";
 import { completion } from "#agent/cli/completion.ts";
 import { statusFindings } from "#agent/cli/doctor.ts";
@@ -17,10 +16,11 @@ import {
   verdictLine,
 } from "#agent/cli/status-text.ts";
 import { table } from "#agent/cli/table.ts";
-import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/cli/text.ts";
-import type { Status } from "#agent/health/status.ts";
-import { linksealProgram } from "#agent/launch.ts";
-import type { Plan } from "#agent/plan.ts";
+import type { Plan } from "#agent/compare/plan.ts";
+import { shortCkn } from "#agent/model/ckn-text.ts";
+import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/model/text.ts";
+import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { LinksealError } from "#hal/error.ts";
 
 const plain: Paint = {

@@ -1,6 +1,6 @@
 // A cloud of which a test brings what it needs.
 
-import type { Cloud, FarEndPlace } from "#agent/cloud.ts";
+import type { Cloud, FarEndPlace } from "#agent/model/cloud.ts";
 import { simPeer } from "#drivers/index.ts";
 import type { PeerPort } from "#hal/device.ts";
 import type { Dialer } from "#hal/world.ts";

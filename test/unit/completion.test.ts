@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, type TestContext } from "vitest";
+import { linksealProgram } from "#agent/bin/launch.ts";
 import { completion, type Shell } from "#agent/cli/completion.ts";
-import { linksealProgram } from "#agent/launch.ts";
 import { cannotRun } from "../why-not.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-completion-"));

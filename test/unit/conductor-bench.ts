@@ -1,13 +1,18 @@
 // A pair of scripted devices and far ends, a journal in memory and a conductor's parts: everything
 // that is asked of any of them stands in one log.
 
-import { Conductor } from "#agent/campaign/conductor.ts";
-import type { Campaign, Facts, Step } from "#agent/campaign/model.ts";
-import type { ScoutParts } from "#agent/campaign/scout.ts";
-import type { Alarm } from "#agent/campaign/sibling.ts";
-import type { Desired, DesiredGroup, DesiredLink } from "#agent/desired.ts";
-import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
-import { Lookout } from "#agent/lookout.ts";
+import type { Campaign, Facts, Step } from "#agent/model/campaign.ts";
+import type { Desired, DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
+import type { Alarm } from "#agent/rotation/sibling.ts";
+import { Conductor } from "#agent/runtime/campaigns/conductor.ts";
+import type { ScoutParts } from "#agent/runtime/campaigns/scout.ts";
+import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import {
+  emptyMemory,
+  type JournalRecord,
+  type Memory,
+  remember,
+} from "#agent/store/journal/memory.ts";
 import type {
   Capabilities,
   Device,

@@ -1,7 +1,7 @@
 // What a conductor remembers from one turn to the next, and when that is over.
 
 import { describe, expect, it } from "vitest";
-import type { ActionKind, Campaign, CampaignState, Step } from "#agent/campaign/model.ts";
+import type { ActionKind, Campaign, CampaignState, Step } from "#agent/model/campaign.ts";
 import { known, unknown } from "#hal/model.ts";
 import {
   ConductorBench,

@@ -1,8 +1,8 @@
 // How long a campaign waits for its next look: by state, overlap and who writes the far end.
 
 import { describe, expect, it } from "vitest";
-import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
-import type { Desired } from "#agent/desired.ts";
+import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
+import type { Desired } from "#agent/model/desired.ts";
 import { byHand, ConductorBench, rotation, stepTo } from "./conductor-bench.ts";
 
 describe("the wait after a look that changed nothing", () => {

@@ -2,8 +2,8 @@
 // order.
 
 import { describe, expect, it } from "vitest";
-import type { ActionKind, Campaign, Outcome, Step } from "#agent/campaign/model.ts";
-import type { Desired } from "#agent/desired.ts";
+import type { ActionKind, Campaign, Outcome, Step } from "#agent/model/campaign.ts";
+import type { Desired } from "#agent/model/desired.ts";
 import { type Ckn, type KeyRef, known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {

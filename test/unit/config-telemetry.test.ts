@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { formatComplaint, parseConfig } from "#agent/config/index.ts";
-import type { Desired } from "#agent/desired.ts";
+import type { Desired } from "#agent/model/desired.ts";
 import { siteConfig } from "./site-config.ts";
 
 const parse = (line: string) =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { configReference, parseConfig } from "#agent/config/index.ts";
-import { nearest } from "#agent/config/nearest.ts";
 import { durationMs, endOfDay, speedGbps } from "#agent/config/units.ts";
-import type { Desired } from "#agent/desired.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { nearest } from "#agent/model/nearest.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";

@@ -3,11 +3,11 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { decideBy, table } from "#agent/campaign/campaign.ts";
-import { type Context, campaignStates, type Evidence, type Row } from "#agent/campaign/model.ts";
+import { linksealProgram } from "#agent/bin/launch.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { explanations } from "#agent/explain/explain.ts";
-import { linksealProgram } from "#agent/launch.ts";
+import { type Context, campaignStates, type Evidence, type Row } from "#agent/model/campaign.ts";
+import { decideBy, table } from "#agent/rotation/campaign.ts";
 import { demoFaults } from "#sim/faults.ts";
 import { generatedDocs } from "../generated-docs.ts";
 import { calm, calmPort, campaignOf } from "./campaign-kit.ts";
@@ -61,7 +61,7 @@ describe("every document", () => {
     expect(unknownCommands(textOf(path))).toEqual([]);
   });
 
-  it.each([...written, ...generated, "agent/cli/sim-stage.ts"])(
+  it.each([...written, ...generated, "agent/simulation/sim-stage.ts"])(
     "%s: npm takes no flag of linkseal for itself",
     (path) => {
       expect(textOf(path).match(/npx (?!--no -- )\S*.*linkseal.*/g)).toBe(null);

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { routes } from "#agent/api/routes.ts";
+import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
-import { linksealProgram } from "#agent/launch.ts";
 import { generatedDocs } from "../generated-docs.ts";
 
 const folder = join(import.meta.dirname, "../../docs");

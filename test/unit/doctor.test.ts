@@ -2,10 +2,10 @@
 // and must be named with its rule and source. Two ends that do go together are passed in silence.
 
 import { describe, expect, it } from "vitest";
-import type { Finding } from "#agent/doctor/finding.ts";
-import { type DoctorReport, doctorReport } from "#agent/doctor/report.ts";
-import { linkRuleCodes } from "#agent/doctor/rules.ts";
+import { linkRuleCodes } from "#agent/compare/rules.ts";
 import { explain } from "#agent/explain/explain.ts";
+import type { Finding } from "#agent/model/finding.ts";
+import { type DoctorReport, doctorReport } from "#agent/operate/doctor/report.ts";
 import type { PeerState } from "#hal/device.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";

@@ -1,14 +1,14 @@
 // What is told of a newer pre-shared key, certificate or static keys of a tunnel, state by state.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredTunnel } from "#agent/desired.ts";
-import { authWarnings } from "#agent/health/early.ts";
+import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { authWarnings } from "#agent/runtime/health/early.ts";
 import {
   emptyMemory,
   type Memory,
   type NextAuth,
   type NextAuthState,
-} from "#agent/journal/memory.ts";
+} from "#agent/store/journal/memory.ts";
 import { tunnel } from "./health-evidence.ts";
 import { wall } from "./view-kit.ts";
 

@@ -2,10 +2,10 @@
 // never earlier.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredGroup, DesiredLink } from "#agent/desired.ts";
-import { endWarnings, keyAgeWarnings } from "#agent/health/early.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
-import { KeyWatch, type UsedUntil } from "#agent/key-watch.ts";
+import type { DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
+import { endWarnings, keyAgeWarnings } from "#agent/runtime/health/early.ts";
+import { KeyWatch, type UsedUntil } from "#agent/runtime/polling/key-watch.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";

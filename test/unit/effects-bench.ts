@@ -1,8 +1,8 @@
 // The effects of a campaign on scripted devices and far ends.
 
-import { Effects, type Task } from "#agent/campaign/effects.ts";
-import type { ActionKind, Campaign } from "#agent/campaign/model.ts";
-import type { DesiredGroup } from "#agent/desired.ts";
+import type { ActionKind, Campaign } from "#agent/model/campaign.ts";
+import type { DesiredGroup } from "#agent/model/desired.ts";
+import { Effects, type Task } from "#agent/runtime/campaigns/effects.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { calmPort } from "./campaign-kit.ts";
 import { type BenchOptions, ConductorBench, rotation } from "./conductor-bench.ts";

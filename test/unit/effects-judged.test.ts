@@ -2,9 +2,9 @@
 // that was never sent to it.
 
 import { describe, expect, it } from "vitest";
-import type { Task } from "#agent/campaign/effects.ts";
-import type { ActionKind } from "#agent/campaign/model.ts";
-import { commitLost } from "#agent/commit-lost.ts";
+import type { ActionKind } from "#agent/model/campaign.ts";
+import { commitLost } from "#agent/model/commit-lost.ts";
+import type { Task } from "#agent/runtime/campaigns/effects.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { instantAfter } from "#hal/world.ts";
 import { failing } from "./conductor-bench.ts";

@@ -1,7 +1,7 @@
 // The effects of a campaign on a router that needs its port shut for a change of keys.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/desired.ts";
+import type { Desired } from "#agent/model/desired.ts";
 import { known } from "#hal/model.ts";
 import { failing, oldKey, shutsFirst } from "./conductor-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";

@@ -1,9 +1,9 @@
 // What each effect asks of a device or of a far end, in which order, and what is written before.
 
 import { describe, expect, it } from "vitest";
-import type { Task } from "#agent/campaign/effects.ts";
-import { withinOf } from "#agent/campaign/effects.ts";
-import type { ActionKind, Campaign } from "#agent/campaign/model.ts";
+import type { ActionKind, Campaign } from "#agent/model/campaign.ts";
+import type { Task } from "#agent/runtime/campaigns/effects.ts";
+import { withinOf } from "#agent/runtime/campaigns/effects.ts";
 import { LinksealError } from "#hal/error.ts";
 import { calmPort } from "./campaign-kit.ts";
 import { failing, newKey, oldKey, rotation } from "./conductor-bench.ts";

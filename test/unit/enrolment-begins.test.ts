@@ -1,7 +1,7 @@
 // Which links are enrolled, in what order things are asked, and what keeps an enrolment waiting.
 
 import { describe, expect, it } from "vitest";
-import { noMarks } from "#agent/campaign/model.ts";
+import { noMarks } from "#agent/model/campaign.ts";
 import { known } from "#hal/model.ts";
 import { asked, BeginBench, type Name, names } from "./begin-bench.ts";
 import { campaignOf } from "./campaign-kit.ts";

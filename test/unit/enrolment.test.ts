@@ -2,8 +2,8 @@
 // does, and that traffic never stops.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Campaign } from "#agent/campaign/model.ts";
-import type { JournalRecord } from "#agent/journal/memory.ts";
+import type { Campaign } from "#agent/model/campaign.ts";
+import type { JournalRecord } from "#agent/store/journal/memory.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { handMadeSettings } from "#sim/site-plan.ts";
 import { AgentBench, group } from "./agent-bench.ts";

@@ -1,7 +1,7 @@
 // What the agent writes down of itself: changes, who asked, and what a crash kept from the log.
 
 import { describe, expect, it } from "vitest";
-import type { SealedReport } from "#agent/report/statement.ts";
+import type { SealedReport } from "#agent/evidence/report/statement.ts";
 import type { Disk } from "#hal/world.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 

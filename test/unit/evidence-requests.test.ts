@@ -2,7 +2,7 @@
 // others are refused beside them.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import type { SealedReport } from "#agent/report/statement.ts";
+import type { SealedReport } from "#agent/evidence/report/statement.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
 import { AgentBench, group } from "./agent-bench.ts";

@@ -1,6 +1,8 @@
 // Proof of a key, quiet before a change, carrying after it: what holds without a gap.
 
 import { describe, expect, it } from "vitest";
+import type { CampaignLink, Evidence } from "#agent/model/campaign.ts";
+import type { LinkView } from "#agent/model/link-view.ts";
 import {
   advanceProof,
   advanceQuiet,
@@ -15,9 +17,7 @@ import {
   stagedEvidence,
   steadyGap,
   steadyOf,
-} from "#agent/campaign/evidence.ts";
-import type { CampaignLink, Evidence } from "#agent/campaign/model.ts";
-import type { LinkView } from "#agent/link-view.ts";
+} from "#agent/rotation/evidence.ts";
 import { known, type MacsecPort, type Reading, unknown } from "#hal/model.ts";
 import { calmPort, campaignOf, keyOne } from "./campaign-kit.ts";
 import { ckn } from "./site-bench.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { campaignStates } from "#agent/campaign/model.ts";
-import { riskNames } from "#agent/desired.ts";
 import { explain, explainMarkdown, explanations } from "#agent/explain/explain.ts";
 import { findingEntries } from "#agent/explain/findings.ts";
-import { warningRows } from "#agent/health/warning-rows.ts";
+import { campaignStates } from "#agent/model/campaign.ts";
+import { riskNames } from "#agent/model/desired.ts";
+import { warningRows } from "#agent/model/warning-rows.ts";
 import { errorRows } from "#hal/error.ts";
 import { isVerb } from "../verbs.ts";
 

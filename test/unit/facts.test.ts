@@ -1,9 +1,9 @@
 // What a campaign may conclude from looks, and what it may not.
 
 import { describe, expect, it } from "vitest";
-import { carries, farEndOf, portFacts } from "#agent/campaign/facts.ts";
-import type { CampaignLink } from "#agent/campaign/model.ts";
-import { fresh, type LinkView, securedBy } from "#agent/link-view.ts";
+import type { CampaignLink } from "#agent/model/campaign.ts";
+import { fresh, type LinkView, securedBy } from "#agent/model/link-view.ts";
+import { carries, farEndOf, portFacts } from "#agent/rotation/facts.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type DeviceState,

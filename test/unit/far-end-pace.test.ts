@@ -1,13 +1,13 @@
 // How often a far end is looked at, by whom it may be written, and over which link it is reached.
 
 import { describe, expect, it } from "vitest";
-import { ownPathOf } from "#agent/campaign/own-path.ts";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
-import { FarWatch } from "#agent/far-watch.ts";
-import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
-import { Lookout } from "#agent/lookout.ts";
-import { Reconciler } from "#agent/reconcile.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
+import { FarWatch } from "#agent/runtime/polling/far-watch.ts";
+import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { Reconciler } from "#agent/runtime/reconcile.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { Device, Driver, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";

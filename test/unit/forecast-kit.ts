@@ -1,8 +1,8 @@
 // What a forecast is made of, with one wish at a time.
 
-import type { ForecastInput } from "#agent/campaign/forecast.ts";
-import type { Campaign, Overlap } from "#agent/campaign/model.ts";
-import type { Memory } from "#agent/journal/memory.ts";
+import type { Campaign, Overlap } from "#agent/model/campaign.ts";
+import type { ForecastInput } from "#agent/rotation/forecast.ts";
+import type { Memory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { routerWith } from "#sim/site-plan.ts";
 import { campaignOf } from "./campaign-kit.ts";

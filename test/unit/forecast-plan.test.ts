@@ -1,8 +1,8 @@
 // The whole plan as an operator reads it: what each step does, where, how long, at what risk.
 
 import { describe, expect, it } from "vitest";
-import { type Estimate, type ForecastInput, forecast } from "#agent/campaign/forecast.ts";
-import type { Campaign } from "#agent/campaign/model.ts";
+import type { Campaign } from "#agent/model/campaign.ts";
+import { type Estimate, type ForecastInput, forecast } from "#agent/rotation/forecast.ts";
 import type { WantedSettings } from "#hal/model.ts";
 import { afterSoak, drainedBy, inputOf, manual, shuts, type Wish } from "./forecast-kit.ts";
 

@@ -1,8 +1,8 @@
 // What a campaign is expected to do and to take: each overlap, both far ends, what was measured.
 
 import { describe, expect, it } from "vitest";
-import { type ForecastStep, forecast, rest } from "#agent/campaign/forecast.ts";
-import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
+import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
+import { type ForecastStep, forecast, rest } from "#agent/rotation/forecast.ts";
 import { campaignOf } from "./campaign-kit.ts";
 import { afterSoak, drainedBy, inputOf, manual, shuts, type Wish } from "./forecast-kit.ts";
 

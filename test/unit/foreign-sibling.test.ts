@@ -2,7 +2,7 @@
 // rely on, and a campaign that waits for it would keep it from being adopted.
 
 import { describe, expect, it } from "vitest";
-import { carries } from "#agent/campaign/facts.ts";
+import { carries } from "#agent/rotation/facts.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 import { clearPort, peerOff, peerOn, stateOf, viewOf } from "./view-kit.ts";
 

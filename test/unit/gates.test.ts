@@ -1,8 +1,8 @@
 // The gates of a campaign: what holds back an effect that takes.
 
 import { describe, expect, it } from "vitest";
-import { closedGate, type GateInput } from "#agent/campaign/gates.ts";
-import type { Sibling } from "#agent/campaign/sibling.ts";
+import { closedGate, type GateInput } from "#agent/rotation/gates.ts";
+import type { Sibling } from "#agent/rotation/sibling.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { keyOne, keyTwo } from "./campaign-kit.ts";

@@ -6,7 +6,7 @@ import {
   gatewaySizes,
   planTunnels,
   smallestFor,
-} from "#agent/gateway-size.ts";
+} from "#agent/operate/gateway-size.ts";
 
 describe("how many tunnels fill a circuit", () => {
   it.each<[GatewaySize, CipherKind, number, number, number | undefined, number]>([

@@ -1,9 +1,9 @@
 // Links that an operator drains: what keeps them in service, what is written when, the way back.
 
 import { describe, expect, it } from "vitest";
-import { HandDrains } from "#agent/campaign/hand-drain.ts";
-import type { Alarm } from "#agent/campaign/sibling.ts";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { Alarm } from "#agent/rotation/sibling.ts";
+import { HandDrains } from "#agent/runtime/campaigns/hand-drain.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import { type BenchOptions, ConductorBench, failing, newKey, underKey } from "./conductor-bench.ts";

@@ -1,8 +1,8 @@
 // A port without MACsec: "in the clear" is said of a link whose frames pass, and of no dark one.
 
 import { describe, expect, it } from "vitest";
-import type { LinkEvidence } from "#agent/health/model.ts";
-import { bgpOf } from "#agent/link-view.ts";
+import type { LinkEvidence } from "#agent/model/health.ts";
+import { bgpOf } from "#agent/model/link-view.ts";
 import { known, type Routing } from "#hal/model.ts";
 import { always, at, type Bend, judged, look, peer, saidOf } from "./health-evidence.ts";
 import { routing, stateOf as stateWith } from "./view-kit.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
-import type { LinkEvidence } from "#agent/health/model.ts";
+import type { LinkEvidence } from "#agent/model/health.ts";
 import { known, type MkaSession, unknown } from "#hal/model.ts";
 import {
   always,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth, raisedBy } from "#agent/health/health.ts";
-import { worstOf } from "#agent/health/model.ts";
+import { worstOf } from "#agent/model/health.ts";
 import { unknown } from "#hal/model.ts";
 import {
   always,

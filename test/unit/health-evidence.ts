@@ -1,9 +1,9 @@
 // A healthy link and tunnel as evidence; tests bend one thing at a time.
 
 import { expect, it } from "vitest";
-import type { DesiredLink, DesiredTunnel } from "#agent/desired.ts";
 import { deriveLinkHealth } from "#agent/health/health.ts";
-import type { LinkEvidence, TunnelEvidence, Verdict } from "#agent/health/model.ts";
+import type { DesiredLink, DesiredTunnel } from "#agent/model/desired.ts";
+import type { LinkEvidence, TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type IpsecTunnel,

@@ -1,8 +1,8 @@
 // What a person reads about frames, looks and tunnels: each sentence once.
 
 import { describe, expect, it } from "vitest";
-import type { LinkEvidence, TunnelEvidence } from "#agent/health/model.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { LinkEvidence, TunnelEvidence } from "#agent/model/health.ts";
 import { type IpsecSa, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import {
   always,

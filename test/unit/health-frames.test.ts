@@ -1,7 +1,7 @@
 // Which looks are evidence, and what their counters say at the edges.
 
 import { describe, expect, it } from "vitest";
-import type { LinkEvidence } from "#agent/health/model.ts";
+import type { LinkEvidence } from "#agent/model/health.ts";
 import { known, unknown } from "#hal/model.ts";
 import {
   always,

@@ -1,8 +1,8 @@
 // What blocks a protected prefix outside of its tunnel, and which routes lead past it.
 
 import { describe, expect, it } from "vitest";
-import type { TunnelEvidence, Verdict } from "#agent/health/model.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import { type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
 import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "./health-evidence.ts";
 

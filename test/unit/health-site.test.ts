@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
-import { type Desired, linkId } from "#agent/desired.ts";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import { type Desired, linkId } from "#agent/model/desired.ts";
 import type { DeviceState, KeyRef, MacsecPort } from "#hal/model.ts";
 import { demoFaults, strikeFault } from "#sim/faults.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site.ts";

@@ -1,8 +1,8 @@
 // What may honestly be said about a tunnel with static keys, and that it is always labelled.
 
 import { describe, expect, it } from "vitest";
-import type { TunnelEvidence } from "#agent/health/model.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { TunnelEvidence } from "#agent/model/health.ts";
 import { type IpsecSa, type IpsecTunnel, known, strongValue } from "#hal/model.ts";
 import { at, tunnel as byIke, tunnelEvidence, tunnelLook } from "./health-evidence.ts";
 

@@ -1,8 +1,8 @@
 // What BGP tells of a tunnel: the session inside of it, and what neighbours outside are told.
 
 import { describe, expect, it } from "vitest";
-import type { TunnelEvidence, Verdict } from "#agent/health/model.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import {
   type IpsecTunnel,
   known,

@@ -1,8 +1,8 @@
 // What is said of the SAs of a tunnel, word for word: where they end, what they lack, what moves.
 
 import { describe, expect, it } from "vitest";
-import type { TunnelEvidence } from "#agent/health/model.ts";
 import { deriveTunnelHealth, lastEndMs } from "#agent/health/tunnel.ts";
+import type { TunnelEvidence } from "#agent/model/health.ts";
 import { type IpsecSa, type IpsecTunnel, known, strongValue } from "#hal/model.ts";
 import { at, tunnel as byIke, tunnelEvidence, tunnelLook } from "./health-evidence.ts";
 

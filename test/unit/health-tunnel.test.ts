@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { TunnelEvidence, Verdict } from "#agent/health/model.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
 import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "./health-evidence.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
-import type { LinkEvidence, Verdict } from "#agent/health/model.ts";
+import type { LinkEvidence, Verdict } from "#agent/model/health.ts";
 import { known, type MkpduCounters, unknown } from "#hal/model.ts";
 import {
   always,

@@ -1,10 +1,10 @@
 // A device that says "look": the next look comes earlier, and nothing else changes.
 
 import { describe, expect, it } from "vitest";
-import { Crew } from "#agent/crew.ts";
-import type { CrewParts } from "#agent/crew-parts.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
-import { Turns } from "#agent/turns.ts";
+import { Crew } from "#agent/runtime/crew.ts";
+import type { CrewParts } from "#agent/runtime/crew-parts.ts";
+import { Turns } from "#agent/runtime/polling/turns.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Device, Driver, Target } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";

@@ -1,9 +1,9 @@
 // What `doctor` says of a host: one finding for each thing that is wrong, none for what is right.
 
 import { describe, expect, it } from "vitest";
-import { type HostFacts, hostFindings, type UnitFacts } from "#agent/doctor/host-rules.ts";
 import { explanations } from "#agent/explain/explain.ts";
 import { groupsIn, hostFacts, unitsIn } from "#agent/host/host-facts.ts";
+import { type HostFacts, hostFindings, type UnitFacts } from "#agent/operate/doctor/host-rules.ts";
 
 const build = "0.1.0 build 0123456789ab";
 const unit = (name: string, facts: Partial<UnitFacts> = {}): UnitFacts => ({

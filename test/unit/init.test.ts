@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
 import { hostPorts } from "#agent/host/ports.ts";
-import { answersOf, type InitOptions, type InitParts } from "#agent/init/answers.ts";
-import { checksOf } from "#agent/init/checks.ts";
-import { configTextOf } from "#agent/init/config-text.ts";
+import { answersOf, type InitOptions, type InitParts } from "#agent/operate/init/answers.ts";
+import { checksOf } from "#agent/operate/init/checks.ts";
+import { configTextOf } from "#agent/operate/init/config-text.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 

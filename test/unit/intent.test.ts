@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { IntentStore } from "#agent/intent/intent.ts";
-import { unifiedDiff } from "#agent/intent/line-diff.ts";
+import { IntentStore } from "#agent/store/intent/intent.ts";
+import { unifiedDiff } from "#agent/store/intent/line-diff.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk, WallTime } from "#hal/world.ts";
 import { siteConfig } from "./site-config.ts";

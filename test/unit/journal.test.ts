@@ -1,7 +1,7 @@
 // Design section 5 "Journal"; threats F40 to F42, T41.
 
 import { describe, expect, it } from "vitest";
-import { Journal, type JsonRecord } from "#agent/journal/journal.ts";
+import { Journal, type JsonRecord } from "#agent/store/journal/journal.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Clock, Disk, Instant, WallTime } from "#hal/world.ts";

@@ -1,8 +1,8 @@
 // What the judge tells of a backup as links come and go: once, since when and why, and its end.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/desired.ts";
-import type { ProofLog } from "#agent/health/model.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import type { ProofLog } from "#agent/model/health.ts";
 import type { Route } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
 import { JudgeBench, pollMs, type Scene, unplugged } from "./judge-bench.ts";

@@ -1,16 +1,16 @@
 // A judge over looks, memory and an intent that a test makes up, one poll after the other.
 
-import type { Agent } from "#agent/agent.ts";
-import type { Seen } from "#agent/audit/seen.ts";
-import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
-import { EventRing } from "#agent/events.ts";
-import { Judge } from "#agent/health/judge.ts";
-import type { ProofLog } from "#agent/health/model.ts";
-import type { Status } from "#agent/health/status.ts";
-import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
-import type { UsedUntil } from "#agent/key-watch.ts";
-import type { Failure } from "#agent/link-view.ts";
+import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import { EventRing } from "#agent/model/events.ts";
+import type { ProofLog } from "#agent/model/health.ts";
+import type { Failure } from "#agent/model/link-view.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { Judge } from "#agent/runtime/health/judge.ts";
+import type { Seen } from "#agent/runtime/health/seen.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
+import type { UsedUntil } from "#agent/runtime/polling/key-watch.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { PeerState } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import {

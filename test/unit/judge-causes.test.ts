@@ -1,7 +1,7 @@
 // What explains a bad verdict beside the looks: a vault that says no, an effect that failed.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredLink } from "#agent/desired.ts";
+import type { DesiredLink } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
 import { JudgeBench, pollMs, type Scene, unplugged } from "./judge-bench.ts";

@@ -1,7 +1,7 @@
 // How loud the judge's events are, for whoever is told of some of them only.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredLink } from "#agent/desired.ts";
+import type { DesiredLink } from "#agent/model/desired.ts";
 import { known, type MacsecPort } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { carrying, JudgeBench, pollMs, unplugged } from "./judge-bench.ts";

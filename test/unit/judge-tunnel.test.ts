@@ -1,8 +1,8 @@
 // What the judge makes of tunnels, and of what takes no records.
 
 import { describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";

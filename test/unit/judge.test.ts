@@ -1,9 +1,9 @@
 // What the judge makes of looks, memory and intent: events, warnings, and the whole status.
 
 import { describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { PeerDetails } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, strongValue } from "#hal/model.ts";

@@ -2,9 +2,9 @@
 // the router.
 
 import { describe, expect, it } from "vitest";
-import { keysText, shortCkn } from "#agent/ckn-text.ts";
 import type { Paint } from "#agent/cli/paint.ts";
 import { statusText } from "#agent/cli/status-text.ts";
+import { keysText, shortCkn } from "#agent/model/ckn-text.ts";
 import { pageSnapshot } from "#agent/page/snapshot.ts";
 import { exposition } from "#agent/telemetry/exposition.ts";
 import { familiesOf } from "#agent/telemetry/metric.ts";

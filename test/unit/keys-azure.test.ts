@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { operatorVault } from "#agent/cli/keys-azure.ts";
-import { generateKey, pairKey } from "#agent/keys/make.ts";
+import { generateKey, pairKey } from "#agent/operate/keys/make.ts";
 import { stateOf } from "#drivers/expressroute-document.ts";
 import { parseFaithful } from "#drivers/transport/arm-json.ts";
 import { LinksealError } from "#hal/error.ts";

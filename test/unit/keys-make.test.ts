@@ -1,11 +1,11 @@
 // Making pairs and declaring them: through the desk of a simulated site, cut off at every call.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredLink } from "#agent/desired.ts";
-import type { Binding } from "#agent/journal/memory.ts";
-import { surveyKeys } from "#agent/keys/check.ts";
-import { generateKey, type MakeParts, pairKey } from "#agent/keys/make.ts";
-import { chooseKey } from "#agent/vault.ts";
+import type { DesiredLink } from "#agent/model/desired.ts";
+import { generateKey, type MakeParts, pairKey } from "#agent/operate/keys/make.ts";
+import { surveyKeys } from "#agent/runtime/polling/key-check.ts";
+import { chooseKey } from "#agent/runtime/polling/vault.ts";
+import type { Binding } from "#agent/store/journal/memory.ts";
 import { simKeyStore } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Ckn } from "#hal/model.ts";

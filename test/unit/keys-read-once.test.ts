@@ -1,10 +1,10 @@
 // How often `keys` and `doctor` read the secrets of a vault, counted at the vault.
 
 import { describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
 import { type ApiReply, answer } from "#agent/api/api.ts";
-import { surveyKeys } from "#agent/keys/check.ts";
-import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { surveyKeys } from "#agent/runtime/polling/key-check.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyVault, pairTag } from "#hal/vault.ts";
 import type { Dialer } from "#hal/world.ts";

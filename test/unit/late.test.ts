@@ -1,6 +1,7 @@
 // Final changes that may still come: how long, what they may take, and what a look tells of them.
 
 import { describe, expect, it } from "vitest";
+import { entryOf } from "#agent/model/campaign.ts";
 import {
   comeOf,
   harmOf,
@@ -8,9 +9,13 @@ import {
   lateMsMax,
   lateTaker,
   mayLose,
-} from "#agent/campaign/late.ts";
-import { entryOf } from "#agent/campaign/model.ts";
-import { emptyMemory, type LateChange, type Memory, remember } from "#agent/journal/memory.ts";
+} from "#agent/rotation/late.ts";
+import {
+  emptyMemory,
+  type LateChange,
+  type Memory,
+  remember,
+} from "#agent/store/journal/memory.ts";
 import { known } from "#hal/model.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
 import { keyOne } from "./campaign-kit.ts";

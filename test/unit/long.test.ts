@@ -86,7 +86,7 @@ describe("a part of the long run", () => {
   });
 
   it("of mutations tells the score of its area", () => {
-    const said = "100.0  agent/plan.ts\n\n  96.1  plan; 99.0 but for the known\n";
+    const said = "100.0  agent/compare/plan.ts\n\n  96.1  plan; 99.0 but for the known\n";
     const figures = "96.1 % noticed, 99.0 % but for the known";
     expect(endOfMutation("plan", said, 0)).toMatchObject({ kind: "green", figures });
     expect(endOfMutation("plan", said, 1)).toEqual({ kind: "red", why: figures });
@@ -96,8 +96,11 @@ describe("a part of the long run", () => {
   it("is written down for a whole commit alone", () => {
     const clean = { commit: "abc", changes: "" };
     expect(whyUnwritten(clean, clean)).toBeUndefined();
-    const dirty = { commit: "abc", changes: " M agent/plan.ts\n?? x" };
-    const why = "the tree has changes that are not committed:  M agent/plan.ts".replace("  ", " ");
+    const dirty = { commit: "abc", changes: " M agent/compare/plan.ts\n?? x" };
+    const why = "the tree has changes that are not committed:  M agent/compare/plan.ts".replace(
+      "  ",
+      " ",
+    );
     expect([whyUnwritten(dirty, clean), whyUnwritten(clean, dirty)]).toEqual([why, why]);
     expect(whyUnwritten(clean, { ...clean, commit: "abd" })).toMatch(/^another commit/);
   });

@@ -7,7 +7,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { buildOf } from "#agent/host/build.ts";
 import { Manager } from "#agent/host/manager.ts";
-import { type Beat, Pulse } from "#agent/pulse.ts";
+import { type Beat, Pulse } from "#agent/runtime/polling/pulse.ts";
 
 interface Told {
   readonly notices: string[];

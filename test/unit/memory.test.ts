@@ -1,7 +1,7 @@
 // What a journal makes the agent remember.
 
 import { describe, expect, it } from "vitest";
-import type { CampaignState } from "#agent/campaign/model.ts";
+import type { CampaignState } from "#agent/model/campaign.ts";
 import {
   emptyMemory,
   type JournalRecord,
@@ -11,7 +11,7 @@ import {
   openCampaign,
   recollect,
   remember,
-} from "#agent/journal/memory.ts";
+} from "#agent/store/journal/memory.ts";
 import { campaignOf } from "./campaign-kit.ts";
 import { bindingOf, wall } from "./view-kit.ts";
 

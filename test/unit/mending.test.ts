@@ -1,7 +1,7 @@
 // What a person does at the two ends of a link of a simulated site.
 
 import { expect, it } from "vitest";
-import { emptyMemory } from "#agent/journal/memory.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { setKeys } from "#sim/people.ts";
 import { buildSite } from "#sim/site.ts";
 import { putRight } from "../storm/mending.ts";

@@ -7,13 +7,13 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import type { Listen } from "#agent/desired.ts";
-import { EventRing } from "#agent/events.ts";
-import { deriveStatus } from "#agent/health/status.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { serveMetrics } from "#agent/host/metrics-server.ts";
 import { serveLoopback } from "#agent/host/unix-server.ts";
+import type { Listen } from "#agent/model/desired.ts";
+import { EventRing } from "#agent/model/events.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { deriveStatus } from "#agent/runtime/health/status.ts";
 import type { WallTime, World } from "#hal/world.ts";
 
 const loopback = "127.0.0.1";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 
 type Edit = (text: string) => string;

@@ -1,8 +1,8 @@
 // Which addresses are asked for, of whom, and what is said where no answer came.
 
 import { describe, expect, it } from "vitest";
-import { ownPathOf } from "#agent/campaign/own-path.ts";
-import type { Lookout } from "#agent/lookout.ts";
+import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
+import type { Lookout } from "#agent/runtime/polling/lookout.ts";
 import { SimClock } from "#sim/clock.ts";
 import { failing } from "./conductor-bench.ts";
 import { never, settled, wallStart } from "./site-bench.ts";

@@ -1,7 +1,7 @@
 // By which names the status page may be called, and by whom.
 
 import { describe, expect, it } from "vitest";
-import { cookieOf, isLoopback, isOwnHost, isOwnOrigin } from "#agent/page/guard.ts";
+import { cookieOf, isLoopback, isOwnHost, isOwnOrigin } from "#agent/model/page-guard.ts";
 
 describe("the Host of a request", () => {
   it.each(["127.0.0.1", "127.0.0.1:9443", "localhost:1", "LocalHost", "[::1]", "[::1]:9443"])(

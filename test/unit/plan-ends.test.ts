@@ -1,9 +1,9 @@
 // What the plan says of a far end that drifted, and of settings that want a campaign.
 
 import { describe, expect, it } from "vitest";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
-import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
-import { type Plan, plan } from "#agent/plan.ts";
+import { type Plan, plan } from "#agent/compare/plan.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { PeerDetails, PeerState } from "#hal/device.ts";
 import { known } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";

@@ -1,9 +1,9 @@
 // A port that has lost its keys, and what else a driver is given beside a key.
 
 import { describe, expect, it } from "vitest";
-import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
-import type { LinkView } from "#agent/link-view.ts";
-import { standingOf, tunnelSpec } from "#agent/plan.ts";
+import { standingOf, tunnelSpec } from "#agent/compare/plan.ts";
+import type { LinkView } from "#agent/model/link-view.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import { known } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";
 import { capabilities, ckn } from "./site-bench.ts";

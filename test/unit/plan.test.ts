@@ -1,10 +1,10 @@
 // What would be done, in which order, and what is left to a person.
 
 import { describe, expect, it } from "vitest";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
-import { emptyMemory, type Memory } from "#agent/journal/memory.ts";
-import type { LinkView } from "#agent/link-view.ts";
-import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/plan.ts";
+import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/compare/plan.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { LinkView } from "#agent/model/link-view.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { type DeviceState, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { freezeOf, windowOf } from "#agent/config/span.ts";
+import type { RotatePolicy } from "#agent/model/desired.ts";
 import {
   type DatedKey,
   jitterMs,
   type RotationDue,
   type RotationInput,
   rotationDue,
-} from "#agent/campaign/policy.ts";
-import { freezeOf, windowOf } from "#agent/config/span.ts";
-import type { RotatePolicy } from "#agent/desired.ts";
+} from "#agent/rotation/policy.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { ckn } from "./site-bench.ts";

@@ -1,8 +1,8 @@
 // What stands beside the plan of a dry run: everything that is in the way, each with its next step.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/desired.ts";
-import type { Plan } from "#agent/plan.ts";
+import type { Plan } from "#agent/compare/plan.ts";
+import type { Desired } from "#agent/model/desired.ts";
 import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { asked, BeginBench, groupWith, names, rotateOn } from "./begin-bench.ts";

@@ -1,8 +1,8 @@
 // What a dry run tells: the plan of both ends, and everything that would be in the way now.
 
 import { describe, expect, it } from "vitest";
-import type { RiskName } from "#agent/desired.ts";
-import type { Plan } from "#agent/plan.ts";
+import type { Plan } from "#agent/compare/plan.ts";
+import type { RiskName } from "#agent/model/desired.ts";
 import { group, Pair } from "./rotate-kit.ts";
 import { never, settled } from "./site-bench.ts";
 

@@ -2,9 +2,9 @@
 // any more, and what was fresh then is asked for again and again.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
 import { keyReport } from "#agent/api/key-report.ts";
 import { pageText } from "#agent/page/snapshot.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
 import { Scrape } from "#agent/telemetry/scrape.ts";
 import type { SecretVersion } from "#hal/vault.ts";
 import { AgentBench, group } from "./agent-bench.ts";

@@ -1,9 +1,14 @@
 // The loop of one device beside a pretended router of tunnels.
 
-import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
-import { Lookout } from "#agent/lookout.ts";
-import { Reconciler } from "#agent/reconcile.ts";
-import { blockAccepted } from "#agent/tunnel-blocks.ts";
+import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { Reconciler } from "#agent/runtime/reconcile.ts";
+import { blockAccepted } from "#agent/runtime/tunnels/tunnel-blocks.ts";
+import {
+  emptyMemory,
+  type JournalRecord,
+  type Memory,
+  remember,
+} from "#agent/store/journal/memory.ts";
 import type {
   Capabilities,
   Device,

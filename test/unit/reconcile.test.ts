@@ -1,7 +1,7 @@
 // The loop of one device: what a predecessor left pending, what is added, and what is left alone.
 
 import { describe, expect, it } from "vitest";
-import { emptyMemory } from "#agent/journal/memory.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { wallAfter } from "#hal/world.ts";
 import {

@@ -1,9 +1,9 @@
 // A rotation rehearsed on a simulated twin: what it knows, what it tells, and when it says no.
 
 import { describe, expect, it } from "vitest";
-import { rehearse } from "#agent/rehearsal.ts";
-import type { Rehearsal } from "#agent/rehearsal-shape.ts";
-import type { Twin } from "#agent/twin.ts";
+import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
+import type { Twin } from "#agent/runtime/campaigns/twin.ts";
+import { rehearse } from "#agent/simulation/rehearsal.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { group, overlaps, Pair } from "./rotate-kit.ts";
 import { never } from "./site-bench.ts";

@@ -3,10 +3,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/program.ts";
+import { manual } from "#agent/cli/roff.ts";
 import { schemaOfFile } from "#agent/config/schema.ts";
-import { linksealProgram } from "#agent/launch.ts";
-import { manual } from "#agent/roff.ts";
 
 const docs = join(import.meta.dirname, "../../docs");
 const head = { name: "linkseal", section: 1, what: "what it is" } as const;

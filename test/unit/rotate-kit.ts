@@ -1,7 +1,7 @@
 // A pair that was protected by hand and adopted, ready to be rotated by the real agent.
 
-import type { Campaign } from "#agent/campaign/model.ts";
-import type { RiskName } from "#agent/desired.ts";
+import type { Campaign } from "#agent/model/campaign.ts";
+import type { RiskName } from "#agent/model/desired.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { type Overlap, routerWith } from "#sim/site-plan.ts";
 import { AgentBench, group } from "./agent-bench.ts";

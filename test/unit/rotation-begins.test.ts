@@ -1,10 +1,10 @@
 // Which rotation or change begins, for which links, and what keeps one from beginning.
 
 import { describe, expect, it } from "vitest";
-import type { Overlap } from "#agent/campaign/model.ts";
-import { isNewer, rotationRisks } from "#agent/campaign/rotation.ts";
-import type { DesiredLink } from "#agent/desired.ts";
-import type { Binding } from "#agent/journal/memory.ts";
+import type { Overlap } from "#agent/model/campaign.ts";
+import type { DesiredLink } from "#agent/model/desired.ts";
+import { isNewer, rotationRisks } from "#agent/runtime/campaigns/rotation.ts";
+import type { Binding } from "#agent/store/journal/memory.ts";
 import { type KeyRef, known, type MacsecSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {

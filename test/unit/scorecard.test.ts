@@ -2,11 +2,11 @@
 // proof after the other.
 
 import { describe, expect, it } from "vitest";
-import type { Agent } from "#agent/agent.ts";
-import type { Desired } from "#agent/desired.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
-import type { Resource } from "#agent/scorecard/estate.ts";
-import { makeScorecard } from "#agent/scorecard/scorecard.ts";
+import type { Resource } from "#agent/evidence/scorecard/estate.ts";
+import { makeScorecard } from "#agent/evidence/scorecard/scorecard.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { never } from "./site-bench.ts";
 import { desired, link } from "./view-kit.ts";
 

@@ -1,9 +1,9 @@
 // Looks at scripted ends, as the tables of a campaign get them.
 
-import { Effects } from "#agent/campaign/effects.ts";
-import type { Campaign, Facts } from "#agent/campaign/model.ts";
-import { type Report, Scout, type ScoutParts } from "#agent/campaign/scout.ts";
-import type { Desired, DesiredGroup } from "#agent/desired.ts";
+import type { Campaign, Facts } from "#agent/model/campaign.ts";
+import type { Desired, DesiredGroup } from "#agent/model/desired.ts";
+import { Effects } from "#agent/runtime/campaigns/effects.ts";
+import { type Report, Scout, type ScoutParts } from "#agent/runtime/campaigns/scout.ts";
 import { type BenchOptions, ConductorBench, rotation } from "./conductor-bench.ts";
 import { never, settled } from "./site-bench.ts";
 

@@ -1,8 +1,8 @@
 // What only several looks in a row tell the tables of a campaign.
 
 import { describe, expect, it } from "vitest";
-import type { Campaign, CampaignState } from "#agent/campaign/model.ts";
-import type { Desired } from "#agent/desired.ts";
+import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
+import type { Desired } from "#agent/model/desired.ts";
 import { known, type MacsecPort, type MacsecSettings, unknown } from "#hal/model.ts";
 import { failing, newKey, oldKey, rotation, underKey } from "./conductor-bench.ts";
 import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";

@@ -1,9 +1,9 @@
 // What one look at both ends tells the tables of a campaign.
 
 import { describe, expect, it } from "vitest";
-import type { Campaign } from "#agent/campaign/model.ts";
-import type { Desired } from "#agent/desired.ts";
-import type { Memory } from "#agent/journal/memory.ts";
+import type { Campaign } from "#agent/model/campaign.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import type { Memory } from "#agent/store/journal/memory.ts";
 import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { calmPort } from "./campaign-kit.ts";

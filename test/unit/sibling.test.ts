@@ -1,6 +1,7 @@
 // Whether a link may be leaned on while the other one is worked on.
 
 import { describe, expect, it } from "vitest";
+import type { Failure, LinkView } from "#agent/model/link-view.ts";
 import {
   doubtOf,
   lostOf,
@@ -8,10 +9,9 @@ import {
   type SiblingParts,
   siblingOf,
   standingOfAll,
-} from "#agent/campaign/sibling.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
-import type { Failure, LinkView } from "#agent/link-view.ts";
-import type { Lookout } from "#agent/lookout.ts";
+} from "#agent/rotation/sibling.ts";
+import type { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { SimClock } from "#sim/clock.ts";
 import { keyOne } from "./campaign-kit.ts";
 import {

@@ -1,7 +1,12 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { paintFor } from "#agent/cli/paint.ts";
-import { drawScene, happeningLine, type Scene, type SceneLink } from "#agent/cli/sim-view.ts";
+import {
+  drawScene,
+  happeningLine,
+  type Scene,
+  type SceneLink,
+} from "#agent/simulation/sim-view.ts";
 
 const link = (name: string, rest: Partial<SceneLink>): SceneLink => ({
   name: `erd-demo/${name}`,

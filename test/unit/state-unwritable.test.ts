@@ -1,7 +1,7 @@
 // A full or read-only disk says so at once, whatever the agent is doing when it comes (S2).
 
 import { describe, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { Scrape } from "#agent/telemetry/scrape.ts";
 import type { DiskFault } from "#sim/disk.ts";
 import { AgentBench, group } from "./agent-bench.ts";

@@ -1,10 +1,10 @@
 // Static keys that change: at a person's word, proven by packets, taken back where none came.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredTunnel } from "#agent/desired.ts";
-import { authWarnings } from "#agent/health/early.ts";
-import { emptyMemory, type Memory, remember } from "#agent/journal/memory.ts";
-import { TunnelAuths } from "#agent/tunnel-auth.ts";
+import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { authWarnings } from "#agent/runtime/health/early.ts";
+import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
+import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
 import type { Address } from "#drivers/linux/rtnetlink-address.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { DeviceState, TunnelSpec } from "#hal/model.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { formatComplaint, parseConfig } from "#agent/config/index.ts";
-import { tunnelRisk } from "#agent/desired.ts";
+import { tunnelRisk } from "#agent/model/desired.ts";
 import { siteConfig } from "./site-config.ts";
 
 const auth = "    auth: { psk: hub-1-psk }";

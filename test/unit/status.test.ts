@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Inside } from "#agent/health/bgp-report.ts";
 import { deriveLinkHealth } from "#agent/health/health.ts";
-import { deriveStatus, type LinkStatusInput } from "#agent/health/status.ts";
-import { isoTime, wholeDays } from "#agent/health/status-time.ts";
 import type { Share } from "#agent/health/tunnel-bundle.ts";
 import type { VisibleWarning } from "#agent/health/warnings.ts";
+import { isoTime, wholeDays } from "#agent/model/iso-time.ts";
+import type { Inside } from "#agent/runtime/health/bgp-report.ts";
+import { deriveStatus, type LinkStatusInput } from "#agent/runtime/health/status.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import { at, evidence, idle, key, link, moving, otherKey, over } from "./health-evidence.ts";
 

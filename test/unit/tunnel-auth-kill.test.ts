@@ -2,10 +2,10 @@
 // its successor changes the key, and gives back the traffic that was led away for it.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/desired.ts";
-import { emptyMemory, type Memory, remember } from "#agent/journal/memory.ts";
-import { TunnelAuths } from "#agent/tunnel-auth.ts";
-import { TunnelDrains } from "#agent/tunnel-drain.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
+import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
+import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route } from "#hal/model.ts";
 import { SimClock } from "#sim/clock.ts";

@@ -1,9 +1,14 @@
 // A router whose gateway takes one version of a key, and a vault with two; the gateway is told by a
 // person or by the agent.
 
-import type { DesiredTunnel } from "#agent/desired.ts";
-import { emptyMemory, type JournalRecord, type Memory, remember } from "#agent/journal/memory.ts";
-import { TunnelAuths } from "#agent/tunnel-auth.ts";
+import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
+import {
+  emptyMemory,
+  type JournalRecord,
+  type Memory,
+  remember,
+} from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange, PeerSecret } from "#hal/device.ts";
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, unknown } from "#hal/model.ts";

@@ -1,8 +1,8 @@
 // Pre-shared keys and certificates of tunnels that change: noticed, waited for, proven, taken back.
 
 import { describe, expect, it } from "vitest";
-import { authWarnings } from "#agent/health/early.ts";
-import { emptyMemory, type JournalRecord, remember } from "#agent/journal/memory.ts";
+import { authWarnings } from "#agent/runtime/health/early.ts";
+import { emptyMemory, type JournalRecord, remember } from "#agent/store/journal/memory.ts";
 import type { TunnelAuth } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
 import { refused } from "./site-bench.ts";

@@ -1,6 +1,6 @@
 // Tunnels of one bundle.
 
-import type { DesiredTunnel } from "#agent/desired.ts";
+import type { DesiredTunnel } from "#agent/model/desired.ts";
 import { tunnel } from "./health-evidence.ts";
 
 /** `hub-N` with BGP inside. */

@@ -1,9 +1,9 @@
 // Tunnels whose traffic a person moves away and gives back, one of a bundle at a time.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/desired.ts";
-import { emptyMemory, remember } from "#agent/journal/memory.ts";
-import { TunnelDrains } from "#agent/tunnel-drain.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
+import { emptyMemory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type Route, type Routing, unknown } from "#hal/model.ts";

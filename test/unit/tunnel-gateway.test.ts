@@ -2,9 +2,9 @@
 // proven, and back at both ends where the proof fails.
 
 import { describe, expect, it } from "vitest";
-import type { DesiredTunnel } from "#agent/desired.ts";
-import { authWarnings } from "#agent/health/early.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
+import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { authWarnings } from "#agent/runtime/health/early.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { refused } from "./site-bench.ts";
 import { failure, id, psk, Scene, version } from "./tunnel-auth-kit.ts";
 import { desired as site, wall } from "./view-kit.ts";

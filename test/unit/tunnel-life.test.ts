@@ -2,7 +2,7 @@
 // operator asks of the agent.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Plan } from "#agent/plan.ts";
+import type { Plan } from "#agent/compare/plan.ts";
 import { AgentBench } from "./agent-bench.ts";
 
 const longer = (text: string): string =>

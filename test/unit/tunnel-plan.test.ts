@@ -1,10 +1,10 @@
 // What a plan says of a tunnel that exists, against what was last made of it.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/desired.ts";
-import { emptyMemory } from "#agent/journal/memory.ts";
-import { type Plan, plan } from "#agent/plan.ts";
-import { tunnelComplaints } from "#agent/tunnel-change.ts";
+import { type Plan, plan } from "#agent/compare/plan.ts";
+import { tunnelComplaints } from "#agent/compare/tunnel-change.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
 import { capabilities, sampleState } from "./site-bench.ts";

@@ -1,7 +1,7 @@
 // Tunnels of a host that keeps prefixes in them: blocked first, tried with pauses, changed once.
 
 import { describe, expect, it } from "vitest";
-import { emptyMemory } from "#agent/journal/memory.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { backing, longestFirstWaitMs, pair, Scene, version } from "./reconcile-kit.ts";
 import { capabilities } from "./site-bench.ts";

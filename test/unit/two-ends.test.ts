@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { planText } from "#agent/cli/plan-text.ts";
-import type { Plan } from "#agent/plan.ts";
+import type { Plan } from "#agent/compare/plan.ts";
 import { Pair } from "./rotate-kit.ts";
 
 function drift(pair: Pair): readonly string[] {

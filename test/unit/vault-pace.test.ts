@@ -1,7 +1,7 @@
 // How often a vault is asked: far below its limits, never in step, and patiently after a refusal.
 
 import { describe, expect, it } from "vitest";
-import { simulatedAgent, simulatedWorld } from "#agent/simulate.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/disk.ts";
 import { watchSite } from "#sim/oracle.ts";

@@ -1,7 +1,7 @@
 // Writers of CAK and CKN race with the agent's reads, step by step: it gets a whole pair or none.
 
 import { describe, expect, it } from "vitest";
-import { chooseKey, keyResolver } from "#agent/vault.ts";
+import { chooseKey, keyResolver } from "#agent/runtime/polling/vault.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";

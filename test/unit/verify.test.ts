@@ -1,7 +1,7 @@
 // A change and a new look: as wanted, or the leaf that differs.
 
 import { describe, expect, it } from "vitest";
-import { equalSettings, settingsGaps, verify } from "#agent/verify.ts";
+import { equalSettings, settingsGaps, verify } from "#agent/health/verify.ts";
 import type { PortChange } from "#hal/device.ts";
 import { type BackedPrefix, type IpsecTunnel, known, unknown } from "#hal/model.ts";
 import { keyOne } from "./campaign-kit.ts";

@@ -1,9 +1,9 @@
 // Looks at one link, as good as they get, with one thing changed at a time.
 
 import { parseConfig } from "#agent/config/index.ts";
-import type { Desired, DesiredLink } from "#agent/desired.ts";
-import type { Binding } from "#agent/journal/memory.ts";
-import type { LinkView } from "#agent/link-view.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { LinkView } from "#agent/model/link-view.ts";
+import type { Binding } from "#agent/store/journal/memory.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type ControlPlane,

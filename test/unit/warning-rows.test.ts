@@ -1,7 +1,7 @@
 // What a person sees of each code: how loud, how soon, and which causes silence it.
 
 import { describe, expect, it } from "vitest";
-import { type WarningCode, type WarningRow, warningRows } from "#agent/health/warning-rows.ts";
+import { type WarningCode, type WarningRow, warningRows } from "#agent/model/warning-rows.ts";
 
 function codesWith(is: (row: WarningRow) => boolean): readonly string[] {
   return Object.entries(warningRows).flatMap(([code, row]) => (is(row) ? [code] : []));

@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
 import {
-  isWarningCode,
-  nextFor,
-  type WarningCode,
-  warningRows,
-} from "#agent/health/warning-rows.ts";
-import {
   advance,
   noWarnings,
   type Raised,
   type Tracker,
   type WarningEvent,
 } from "#agent/health/warnings.ts";
+import {
+  isWarningCode,
+  nextFor,
+  type WarningCode,
+  warningRows,
+} from "#agent/model/warning-rows.ts";
 import { errorRows } from "#hal/error.ts";
 import type { Instant } from "#hal/world.ts";
 import { isVerb } from "../verbs.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { windowAt } from "#agent/campaign/window.ts";
 import { freezeOf, windowOf } from "#agent/config/span.ts";
 import { Zone, zoneExists } from "#agent/config/zone.ts";
-import type { Freeze, Window } from "#agent/desired.ts";
-import { isoTime } from "#agent/health/status-time.ts";
+import type { Freeze, Window } from "#agent/model/desired.ts";
+import { isoTime } from "#agent/model/iso-time.ts";
+import { windowAt } from "#agent/rotation/window.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/prng.ts";
 import { effort } from "../effort.ts";

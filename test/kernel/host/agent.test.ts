@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { LinkStatus, Status } from "#agent/health/status.ts";
+import type { LinkStatus, Status } from "#agent/runtime/health/status.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
 import { buildSite } from "#sim/site.ts";

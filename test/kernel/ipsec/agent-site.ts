@@ -5,7 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { paceClock, serveSite } from "#sim/serve.ts";
 import { buildSite as buildCloud } from "#sim/site.ts";

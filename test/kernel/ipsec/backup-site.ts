@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";

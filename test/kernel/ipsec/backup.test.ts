@@ -3,7 +3,7 @@
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { links, secyOn } from "../../lab/lab.ts";
 import { farPort } from "../../lab/stand-in.ts";
 import { lostOf, startFlows } from "../host/router.ts";

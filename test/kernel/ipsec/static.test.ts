@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Status } from "#agent/health/status.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { siteHandler } from "#sim/faces/site.ts";
 import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
 import { buildSite as buildCloud } from "#sim/site.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignState } from "#agent/campaign/model.ts";
+import type { CampaignState } from "#agent/model/campaign.ts";
 import { Prng } from "#sim/prng.ts";
 import { Lab, links } from "../../lab/lab.ts";
 import { replay } from "../../lab/recording.ts";

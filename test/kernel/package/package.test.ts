@@ -2,13 +2,13 @@
 
 import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CampaignShape } from "#agent/campaign/shape.ts";
 import { ask } from "#agent/cli/client.ts";
-import { version } from "#agent/cli/version.ts";
-import type { DoctorReport } from "#agent/doctor/report.ts";
-import type { Status } from "#agent/health/status.ts";
 import { hostDialer } from "#agent/host/host.ts";
-import { demoSite } from "#agent/simulate.ts";
+import { version } from "#agent/model/version.ts";
+import type { DoctorReport } from "#agent/operate/doctor/report.ts";
+import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
+import { demoSite } from "#agent/simulation/simulate.ts";
 import { simVault } from "#drivers/index.ts";
 import { sightOf } from "#hal/conformance-canary.ts";
 import { packagesOf } from "../../machine/packages.ts";

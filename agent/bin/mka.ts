@@ -1,0 +1,257 @@
+// linkseal-mka: the key agreement of one port, in a process of its own that outlives the agent. It
+// answers one user, and what it knows of keys is ICK and KEK.
+
+import { closeSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { dirname } from "node:path";
+import { KeyCache } from "#drivers/linux/mka/cache.ts";
+import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
+import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
+import { requestBytesMax, writeReply } from "#drivers/linux/mka/protocol.ts";
+import { wipeSnapshot } from "#drivers/linux/mka/snapshot.ts";
+import { FrameChannel } from "#drivers/transport/frames.ts";
+import { HeldMemory } from "#drivers/transport/memory.ts";
+import type { Native } from "#drivers/transport/native.ts";
+import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Disk, Log, LogLevel } from "#hal/world.ts";
+import { loadAddon } from "../host/addon.ts";
+import { mayAsk, usersWhoMayAsk } from "../host/clients.ts";
+import { hostClock } from "../host/clock.ts";
+import { hostSecret } from "../host/credentials.ts";
+import { heldDescriptors } from "../host/descriptors.ts";
+import { FsDisk } from "../host/disk.ts";
+import { openFolder } from "../host/folder.ts";
+import { serveFrames } from "../host/frame-server.ts";
+import { hostEntropy } from "../host/host.ts";
+import { hostLog } from "../host/log.ts";
+import { Manager } from "../host/manager.ts";
+import { mkaSocket, mkaState } from "../host/places.ts";
+import { Pulse } from "../runtime/polling/pulse.ts";
+
+export interface MkaOptions {
+  readonly port: string;
+  /** Path of the socket; the usual place if absent. */
+  readonly socket: string | undefined;
+  /** Number or name of the user who may ask, beside the one that this process runs as. */
+  readonly client: string | undefined;
+  /** Where the key is that seals the keys over a boot; undefined = a boot loses them. */
+  readonly keyCache: string | undefined;
+  readonly level: LogLevel;
+}
+
+const families = { route: 0, generic: 16 } as const;
+const linkGroup = 1;
+const memoryName = "mka-memory";
+/** A port looks at its SecY at least each second, and the peer waits for six. */
+const roundMsMax = 3_000;
+
+/** Runs until SIGTERM or SIGINT; the SecY keeps what it has. */
+export async function runMka(options: MkaOptions): Promise<0 | 1> {
+  checkName(options.port);
+  const stop = new AbortController();
+  const native = loadAddon();
+  native.refuseDumps();
+  const { JOURNAL_STREAM: journalStream, NOTIFY_SOCKET: manager } = process.env;
+  const log = hostLog({ level: options.level, clock: hostClock, fd: 1, journalStream });
+  const { keyCache } = options;
+  const cache = keyCache === undefined ? undefined : await Cache.open(options.port, keyCache, log);
+  const keeper = new Keeper(native, manager, log, cache);
+  using routes = new NetlinkChannel(native, families.route);
+  using generic = new NetlinkChannel(native, families.generic);
+  const desk = new MkaDesk({
+    port: options.port,
+    sockets: { routes, generic },
+    openFrames: (port, listener) => new FrameChannel(native, port, listener),
+    clock: hostClock,
+    entropy: hostEntropy,
+    log,
+    memory: await keeper.take(),
+    ...(keeper.keeps ? { store: (memory) => keeper.store(memory) } : {}),
+  });
+  // The peer's patience begins anew with our last word.
+  const leave = (): void => void desk.farewell().finally(() => stop.abort());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, leave);
+  const hint = (): void => desk.hint();
+  const hints = { message: hint, resync: hint };
+  using _monitor = monitor(native, families.route, [linkGroup], hints);
+  const served = await serveDesk(desk, options, { native, log, stop });
+  log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
+  const service = new Manager(native, log);
+  service.ready();
+  const pulse = new Pulse(roundMsMax);
+  const beat = () => [{ name: "key agreement", turns: desk.rounds, busy: true }];
+  void service.watch(() => pulse.late(beat(), hostClock.now()), stop.signal);
+  const status = await untilItEnds(desk, stop.signal, log);
+  await served.close();
+  log.write("info", "stopped", "stopped; the SecY keeps what it has");
+  return status;
+}
+
+// The kernel's own rule for names of links: one is also the name of a file here.
+function checkName(port: string): void {
+  if (/^[^/\s]{1,15}$/.test(port) && port !== "." && port !== "..") return;
+  throw new LinksealError("usage", `${JSON.stringify(port)} is no name of a port`, {
+    effect: "none",
+    where: "linkseal mka",
+    next: "ip link",
+  });
+}
+
+async function untilItEnds(desk: MkaDesk, stop: AbortSignal, log: Log): Promise<0 | 1> {
+  try {
+    await desk.run(stop);
+    return 0;
+  } catch (error) {
+    // A successor looks at what the SecY holds and begins from there.
+    log.write("error", "mka.internal", error instanceof Error ? String(error.stack) : "");
+    return 1;
+  }
+}
+
+interface Surroundings {
+  readonly native: Native;
+  readonly log: Log;
+  readonly stop: AbortController;
+}
+
+async function serveDesk(
+  desk: MkaDesk,
+  { port, socket, client }: MkaOptions,
+  { native, log, stop }: Surroundings,
+): Promise<{ close(): Promise<void> }> {
+  const users = await usersWhoMayAsk(client);
+  const path = mkaSocket(port, socket);
+  await openFolder(dirname(path), "reachable");
+  const served = await serveFrames({
+    path,
+    requestBytesMax,
+    admits: (connection) => mayAsk(native, users, connection, log),
+    answer: async (question, gone) => writeReply(await desk.answer(question, gone)),
+    broken(error) {
+      log.write("error", "mka.internal", error instanceof Error ? String(error.stack) : "");
+      stop.abort();
+    },
+  });
+  // Whoever else the group of the folder lets in is turned away by his number.
+  if (client !== undefined) await chmod(path, 0o660);
+  return served;
+}
+
+/** The memory of this service, which the service manager holds from one process to the next. */
+class Keeper {
+  readonly #native: Native;
+  readonly #manager: string | undefined;
+  readonly #log: Log;
+  readonly #cache: Cache | undefined;
+  #memory: HeldMemory | undefined;
+
+  constructor(native: Native, manager: string | undefined, log: Log, cache: Cache | undefined) {
+    this.#native = native;
+    this.#manager = manager;
+    this.#log = log;
+    this.#cache = cache;
+  }
+
+  /** Whether anybody comes after who could read it. */
+  get keeps(): boolean {
+    return this.#manager !== undefined || this.#cache !== undefined;
+  }
+
+  /** What a predecessor left, if it can be understood; of an earlier boot only its keys. */
+  async take(): Promise<MkaMemory | undefined> {
+    for (const descriptor of heldDescriptors(memoryName)) this.#adopt(descriptor);
+    try {
+      const octets = this.#memory?.read();
+      if (octets !== undefined) return readMemory(octets, hostClock.wall());
+      return await this.#cache?.read();
+    } catch (error) {
+      this.#complain("memory-unreadable", "begins without its memory", error);
+      return undefined;
+    }
+  }
+
+  // One of several that is memory of this kind: another is made only where there is none.
+  #adopt(descriptor: number): void {
+    try {
+      this.#memory ??= HeldMemory.adopt(this.#native, descriptor);
+    } catch (error) {
+      this.#complain("memory-unreadable", "a descriptor is no memory", error);
+    }
+    if (this.#memory?.descriptor !== descriptor) closeSync(descriptor);
+  }
+
+  #complain(code: string, text: string, error: unknown): void {
+    this.#log.write("warn", code, `${text}: ${error instanceof Error ? error.message : ""}`);
+  }
+
+  store(memory: MkaMemory): void {
+    try {
+      if (this.#manager !== undefined) {
+        this.#held(this.#manager).write(writeMemory(memory, hostClock.wall()));
+      }
+      this.#cache?.write(memory);
+    } catch (error) {
+      this.#complain("memory-lost", "a successor will know less", error);
+    } finally {
+      if (memory.snapshot !== undefined) wipeSnapshot(memory.snapshot);
+    }
+  }
+
+  #held(manager: string): HeldMemory {
+    if (this.#memory !== undefined) return this.#memory;
+    const memory = HeldMemory.create(this.#native, memoryName);
+    try {
+      const text = `FDSTORE=1\nFDNAME=${memoryName}`;
+      this.#native.notify(manager, text, [memory.descriptor]);
+    } catch (error) {
+      // The next time it is tried anew: memory that nobody holds dies with this process.
+      closeSync(memory.descriptor);
+      throw error;
+    }
+    this.#memory = memory;
+    return memory;
+  }
+}
+
+const cacheName = "sealed-keys";
+const cacheKeyBytes = 32;
+
+/** The file of a port that a boot leaves. */
+class Cache {
+  readonly #cache: KeyCache;
+  readonly #disk: Disk;
+  readonly #log: Log;
+
+  private constructor(cache: KeyCache, disk: Disk, log: Log) {
+    this.#cache = cache;
+    this.#disk = disk;
+    this.#log = log;
+  }
+
+  /** Throws where the key is none, so that nobody believes in a cache that is not there. */
+  static async open(port: string, reference: string, log: Log): Promise<Cache> {
+    const key = await hostSecret(reference, cacheKeyBytes);
+    const disk = await FsDisk.open(mkaState(port));
+    return new Cache(new KeyCache(key, port, hostEntropy), disk, log);
+  }
+
+  async read(): Promise<MkaMemory | undefined> {
+    const sealed = await this.#disk.read(cacheName);
+    const memory = sealed === undefined ? undefined : this.#cache.unseal(sealed);
+    if (sealed !== undefined && memory === undefined) {
+      const text = "the sealed keys are of another host or port, or damaged: begins without them";
+      this.#log.write("warn", "memory-unreadable", text);
+    }
+    return memory;
+  }
+
+  write(memory: MkaMemory): void {
+    const sealed = this.#cache.seal(memory);
+    if (sealed === undefined) return;
+    this.#disk.replace(cacheName, sealed).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : "";
+      this.#log.write("warn", "memory-lost", `a boot will find the former keys: ${why}`);
+    });
+  }
+}

@@ -1,0 +1,182 @@
+// linkseal-net: the one process beside the MKA participants that may change this kernel's network.
+// It has a fixed list of verbs, knows no key but static ones of an SA while it makes that SA, and
+// answers one user.
+
+import { chmod, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
+import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
+import { readKept, stateName } from "#drivers/linux/net/kept.ts";
+import { answerKeys, keyFrameBytesMax, keySocket } from "#drivers/linux/net/key-frames.ts";
+import { answerNet } from "#drivers/linux/net/requests.ts";
+import { StagedKeys } from "#drivers/linux/net/staged-keys.ts";
+import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
+import type { Native } from "#drivers/transport/native.ts";
+import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { openStream } from "#drivers/transport/stream.ts";
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import type { Log, LogLevel } from "#hal/world.ts";
+import { loadAddon } from "../host/addon.ts";
+import { mayAsk, usersWhoMayAsk } from "../host/clients.ts";
+import { openFolder } from "../host/folder.ts";
+import { serveFrames } from "../host/frame-server.ts";
+import { hostWorld, lockState } from "../host/host.ts";
+import { Manager } from "../host/manager.ts";
+import { netPlaces } from "../host/places.ts";
+import { serveUnix } from "../host/unix-server.ts";
+
+export interface NetOptions {
+  /** Path of the socket; the usual place if absent. */
+  readonly socket: string | undefined;
+  /** Number or name of the user who may ask, beside the one that this process runs as. */
+  readonly client: string | undefined;
+  /** Path of charon's socket; strongSwan's own place if absent. */
+  readonly charon: string | undefined;
+  readonly level: LogLevel;
+}
+
+const families = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
+/** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
+const groups = [1, 5, 9] as const;
+/** RTNLGRP_IPV4_ROUTE and RTNLGRP_IPV6_ROUTE. */
+const routeGroups = [7, 11] as const;
+const charonSocket = "/run/charon.vici";
+const requestBytesMax = 100_000;
+const bootIdFile = "/proc/sys/kernel/random/boot_id";
+
+/** Runs until SIGTERM or SIGINT; what waits for a confirm then is its successor's to undo. */
+export async function runNet(options: NetOptions): Promise<0 | 1> {
+  const end = Promise.withResolvers<0 | 1>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end.resolve(0));
+  const places = netPlaces(options.socket);
+  const world = await hostWorld({ state: places.state, level: options.level });
+  await using _lock = await lockState(places.state);
+  const native = loadAddon();
+  native.refuseDumps();
+  using routes = new NetlinkChannel(native, families.route);
+  using generic = new NetlinkChannel(native, families.generic);
+  using xfrm = new NetlinkChannel(native, families.xfrm);
+  using filter = openFilter(native, world.log);
+  const bootId = (await readFile(bootIdFile, "latin1")).trim();
+  const charon = { path: options.charon ?? charonSocket, stream: openStream, clock: world.clock };
+  const forget = (tunnel: string, signal: AbortSignal): Promise<void> =>
+    withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
+  const sockets = { routes, generic, xfrm, ...(filter === undefined ? {} : { filter }) };
+  const desk = await NetDesk.open({ world, bootId, sockets, forget });
+  using _monitor = monitor(native, families.route, groups, {
+    message: () => desk.noteChange(),
+    resync: () => desk.noteChange(),
+  });
+  using _routes = monitor(native, families.route, routeGroups, {
+    message: (message) => desk.noteRoute(message),
+    resync: () => desk.noteChange(),
+  });
+  const users = await usersWhoMayAsk(options.client);
+  await openFolder(dirname(places.socket), "reachable");
+  const broken = (error: unknown): void => {
+    world.log.write("error", "net.internal", error instanceof Error ? String(error.stack) : "");
+    end.resolve(1);
+  };
+  const served = await serveUnix({
+    path: places.socket,
+    requestBytesMax,
+    admits: (socket) => mayAsk(native, users, socket, world.log),
+    answer: (call, gone) => answerNet(desk, call, gone),
+    tooLong,
+    broken,
+  });
+  const keys = await serveFrames({
+    path: keySocket(places.socket),
+    requestBytesMax: keyFrameBytesMax,
+    admits: (socket) => mayAsk(native, users, socket, world.log),
+    answer: async (octets) => answerKeys((staged) => desk.staged.put(staged), octets),
+    broken,
+  });
+  for (const path of [places.socket, keySocket(places.socket)]) {
+    // Whoever else the group of the folder lets in is turned away by his number.
+    if (options.client !== undefined) await chmod(path, 0o660);
+  }
+  world.log.write("info", "ready", "READY: serves this kernel's network", { at: places.socket });
+  const manager = new Manager(native, world.log);
+  const over = new AbortController();
+  manager.ready();
+  // Its work is to answer and to undo in time: whose event loop turns does both.
+  void manager.watch(() => undefined, over.signal);
+  const status = await end.promise;
+  over.abort();
+  await served.close();
+  await keys.close();
+  desk.close();
+  world.log.write("info", "stopped", "stopped; the kernel's network stays as it is");
+  return status;
+}
+
+/** undefined = a kernel without nftables: tunnels come up all the same. */
+function openFilter(native: Native, log: Log): NetlinkChannel | undefined {
+  try {
+    return new NetlinkChannel(native, families.filter);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "it is not there";
+    log.write("warn", "mss-not-clamped", `the MSS of TCP through tunnels is left alone: ${why}`);
+    return undefined;
+  }
+}
+
+/**
+ * Ports and prefixes that stay dark or blocked when linkseal goes: the SecYs that stand by our
+ * doing, and what the block policies cover. From linkseal-net's state folder: it needs no right.
+ */
+export async function listHeld(level: LogLevel): Promise<readonly string[]> {
+  const { state } = netPlaces(undefined);
+  const { disk, log } = await hostWorld({ state, level });
+  const { standing } = readKept(await disk.read(stateName), log);
+  const prefixes = await readGuard(disk, log);
+  return [
+    ...Object.keys(standing).map((port) => `port ${port}`),
+    ...prefixes.map((prefix) => `prefix ${prefix}`),
+  ];
+}
+
+export interface GuardOptions {
+  /** A prefix that may leave in the clear from now on. */
+  readonly release: string | undefined;
+  readonly level: LogLevel;
+}
+
+/** Blocks again what was accepted last, before there is a network; ends at once. */
+export async function runGuard({ release, level }: GuardOptions): Promise<0> {
+  const { state } = netPlaces(undefined);
+  const { clock, disk, log } = await hostWorld({ state, level });
+  const native = loadAddon();
+  using routes = new NetlinkChannel(native, families.route);
+  using xfrm = new NetlinkChannel(native, families.xfrm);
+  // A block has nothing that a boot takes along.
+  const hands = { routes, xfrm, disk, log, staged: new StagedKeys(clock), bootId: "" };
+  const { signal } = new AbortController();
+  const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
+  const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";
+  await carryTunnelPart({ kind, prefixes }, hands, signal);
+  const said = release === undefined ? "blocked outside of tunnels" : "no longer blocked";
+  log.write("info", "guard", `${prefixes.length} prefixes are ${said}`);
+  return 0;
+}
+
+function canonical(prefix: string): string {
+  try {
+    return canonicalPrefix(prefix);
+  } catch {
+    throw new LinksealError("usage", "that is no prefix in CIDR form", {
+      effect: "none",
+      where: "guard",
+      next: "linkseal guard --help",
+    });
+  }
+}
+
+function tooLong(): { status: number; body: string } {
+  const text = `the request is longer than ${requestBytesMax} bytes`;
+  const refused = { code: "device.rejected", effect: "none", text, where: "linkseal-net" };
+  return { status: 413, body: encodeJson({ ...refused, next: "linkseal status" }) };
+}

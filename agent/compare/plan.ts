@@ -1,0 +1,466 @@
+// (wanted, seen) to what would be done, in order, with who does it: pure, and the same for show and
+// for act.
+
+import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
+import type { ErrorCode } from "#hal/error.ts";
+import {
+  type CipherSuite,
+  type DeviceState,
+  type KeyRef,
+  type MacsecPort,
+  strongValue,
+  type TunnelAuth,
+  type TunnelSpec,
+} from "#hal/model.ts";
+import { settingsGaps } from "../health/verify.ts";
+import type { CampaignLink, CampaignState } from "../model/campaign.ts";
+import {
+  type Desired,
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+  type RiskName,
+} from "../model/desired.ts";
+import { type LinkView, portOf } from "../model/link-view.ts";
+import { changeOf, sameSettings } from "../rotation/change.ts";
+import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast.ts";
+import type { Memory } from "../store/journal/memory.ts";
+import { vaultBaseOf } from "./ends.ts";
+import { driftFindings, sidesOf } from "./rules.ts";
+import { type MadeTunnel, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
+
+/** How a link stands to the intent. */
+export type Standing =
+  | { readonly kind: "unreadable"; readonly why: string }
+  /** No key on either end: an enrolment may begin. */
+  | { readonly kind: "clear" }
+  /** A key on one end that this agent does not own: `adopt`. */
+  | { readonly kind: "unmanaged"; readonly why: string }
+  | { readonly kind: "managed"; readonly key: KeyRef; readonly drift: readonly Drift[] };
+
+export interface Drift {
+  readonly text: string;
+  /** Present where the driver can mend it without interrupting the port. */
+  readonly repair: DeviceChange | undefined;
+  /** Nobody did it: it is mended whatever `repair` says. */
+  readonly by?: "restart";
+  /** What a person sets at the far end; present where that end alone is otherwise. */
+  readonly farEnd?: string;
+}
+
+export function standingOf(
+  view: LinkView,
+  memory: Memory,
+  capabilities: Capabilities | undefined,
+): Standing {
+  const { link, state, peer } = view;
+  const port = portOf(state, link.port);
+  const keys = port === undefined ? undefined : strongValue(port.keys);
+  if (state === undefined) return { kind: "unreadable", why: `${link.device} cannot be read` };
+  if (port === undefined) {
+    return { kind: "unreadable", why: `${link.device} shows no port ${link.port}` };
+  }
+  if (keys === undefined || port.settings.kind === "unknown") {
+    return { kind: "unreadable", why: `the MACsec settings of ${link.port} cannot be read` };
+  }
+  const binding = memory.bindings[linkId(link)];
+  if (binding !== undefined) {
+    return { kind: "managed", key: binding.key, drift: driftOf(view, binding.key, capabilities) };
+  }
+  if (peer === undefined) return { kind: "unreadable", why: "the far end cannot be read" };
+  if (keys.length > 0 || port.settings.value !== undefined) {
+    return { kind: "unmanaged", why: "the router already has MACsec on this port" };
+  }
+  if (peer.pointsAt !== undefined) {
+    return { kind: "unmanaged", why: "the far end already uses a key" };
+  }
+  return { kind: "clear" };
+}
+
+function driftOf(
+  view: LinkView,
+  key: KeyRef,
+  capabilities: Capabilities | undefined,
+): readonly Drift[] {
+  const { link, state, peer } = view;
+  const port = portOf(state, link.port);
+  if (port === undefined) return [];
+  const seen = strongValue(port.settings);
+  const hitless = capabilities?.macsec?.hitless ?? [];
+  const gaps = settingsGaps(link.settings, seen);
+  const mendable = seen !== undefined && gaps.every((gap) => hitless.includes(gap.leaf));
+  const repair: DeviceChange | undefined = mendable
+    ? [{ kind: "macsec.protect", port: link.port, settings: link.settings }]
+    : undefined;
+  const onRouter = gaps.map((gap) => ({
+    text: `${link.device} ${link.port}: ${gap.leaf} is ${gap.seen}, wanted ${gap.wanted}`,
+    repair,
+  }));
+  const keys = strongValue(port.keys) ?? [];
+  const keyDrift = keys.some((slot) => slot.ckn === key.ckn) ? [] : [keyGone(view, port, key)];
+  const extra = keys
+    .filter((slot) => slot.ckn !== key.ckn)
+    .map(({ ckn }) => ({
+      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) stands beside its own`,
+      repair: undefined,
+    }));
+  return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, key, peer)];
+}
+
+/** A port without any key carries nothing that the key could interrupt. */
+function keyGone({ link, peer }: LinkView, port: MacsecPort, key: KeyRef): Drift {
+  const text = `${link.device} ${link.port}: the key ${key.ckn} is gone`;
+  const isBare = strongValue(port.keys)?.length === 0 && strongValue(port.settings) !== undefined;
+  // A far end that has gone on to another key would not take this one.
+  const isOver = peer !== undefined && peer.pointsAt?.cakSecretId !== key.cakSecretId;
+  if (!isBare || isOver) return { text, repair: undefined };
+  const repair = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
+  const by = port.keyLoss === undefined ? undefined : strongValue(port.keyLoss);
+  return by === undefined ? { text, repair } : { text, repair, by };
+}
+
+function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): readonly Drift[] {
+  if (peer === undefined) return [];
+  const gaps: (readonly [string, string])[] = [];
+  const { pointsAt, suite, sci, admin } = peer;
+  if (pointsAt?.cakSecretId !== key.cakSecretId) {
+    const ids = `cknSecretIdentifier ${key.cknSecretId} cakSecretIdentifier ${key.cakSecretId}`;
+    gaps.push(["points at another CAK version", ids]);
+  }
+  const wanted = link.settings;
+  if (suite !== wanted.suite) {
+    gaps.push([`has suite ${suite ?? "none"}`, `cipher ${azureCipher(wanted.suite)}`]);
+  }
+  if (sci !== (wanted.includeSci ? "on" : "off")) {
+    gaps.push([`has SCI ${sci}`, `sciState ${wanted.includeSci ? "Enabled" : "Disabled"}`]);
+  }
+  if (admin !== "up") gaps.push(["is administratively down", "adminState Enabled"]);
+  return gaps.map(([gap, farEnd]) => ({
+    text: `${link.azureLink}: the far end ${gap}`,
+    repair: undefined,
+    farEnd,
+  }));
+}
+
+/** `GcmAesXpn256`: as a person writes it in Azure. */
+function azureCipher(suite: CipherSuite): string {
+  return suite.replaceAll(/(?:^|-)(.)/g, (_all, letter: string) => letter.toUpperCase());
+}
+
+interface PlanStep {
+  readonly n: number;
+  readonly where: string;
+  readonly link: string | null;
+  readonly does: string;
+  readonly preview: string;
+  readonly darkMs: { readonly low: number; readonly high: number };
+  readonly risk: RiskName | null;
+  /** Of the steps of a campaign: the state in which it is done, and what it is expected to take. */
+  readonly state?: CampaignState;
+  readonly takes?: Estimate;
+  /** null = the link carries all the time. */
+  readonly dark?: ForecastStep["dark"];
+  /** Nothing of ours does it: the far end was changed by somebody, and is theirs to put back. */
+  readonly by?: "person";
+}
+
+export interface Plan {
+  readonly schema: "linkseal.plan/1";
+  readonly wouldChange: boolean;
+  readonly steps: readonly PlanStep[];
+  /** What is not done, and the command that goes on from there. */
+  readonly notes: readonly {
+    readonly about: string;
+    readonly text: string;
+    readonly next: string;
+    /** Where it keeps the whole from beginning: as what a command would be refused. */
+    readonly code?: ErrorCode;
+  }[];
+}
+
+export interface PlanInput {
+  readonly desired: Desired;
+  readonly memory: Memory;
+  readonly view: (link: DesiredLink) => LinkView;
+  readonly state: (device: string) => DeviceState | undefined;
+  readonly capabilities: (device: string) => Capabilities | undefined;
+  readonly made: MadeTunnel;
+}
+
+type Draft = Omit<PlanStep, "n">;
+type Note = Plan["notes"][number];
+
+/** Everything that the intent would change on both ends, in the order in which it would happen. */
+export function plan(input: PlanInput): Plan {
+  const drafts: Draft[] = [];
+  const notes: Note[] = [];
+  for (const tunnel of input.desired.tunnels) planTunnel(input, tunnel, drafts, notes);
+  for (const group of input.desired.groups) planGroup(input, group, drafts, notes);
+  const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
+  const wouldChange = steps.some(({ by }) => by !== "person");
+  return { schema: "linkseal.plan/1", wouldChange, steps, notes };
+}
+
+function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], notes: Note[]): void {
+  const state = input.state(tunnel.device);
+  if (state === undefined) {
+    notes.push(unreadable(tunnel.name, `${tunnel.device} cannot be read`));
+    return;
+  }
+  const seen = state.ipsec.find((entry) => entry.name === tunnel.name);
+  if (seen !== undefined) {
+    planTunnelChange(input, tunnel, drafts, notes);
+    for (const { text } of seen.gaps ?? []) {
+      notes.push({ about: tunnel.name, text, next: `linkseal tunnels ${tunnel.name}` });
+    }
+    return;
+  }
+  const { name, localAddress, remoteAddress, transforms } = tunnel;
+  const ends = `${localAddress} ${remoteAddress}`;
+  drafts.push({
+    where: tunnel.device,
+    link: null,
+    does: `add the tunnel ${name}`,
+    preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${tunnel.auth.kind}]`,
+    darkMs: { low: 0, high: 0 },
+    risk: null,
+  });
+}
+
+/** Setting by setting, against what was last made of it. */
+function planTunnelChange(
+  { made, capabilities }: PlanInput,
+  tunnel: DesiredTunnel,
+  drafts: Draft[],
+  notes: Note[],
+): void {
+  const { name, device } = tunnel;
+  const before = made(name);
+  if (before === undefined) return;
+  const why = unmakeable(before, tunnel);
+  if (why !== undefined) {
+    notes.push({
+      about: name,
+      text: why,
+      next: `linkseal tunnels ${name}`,
+      code: "config.conflict",
+    });
+    return;
+  }
+  const differences = tunnelDifferences(before, tunnel);
+  if (differences.length === 0) return;
+  const settings = differences.map(
+    ({ setting, made: is, wanted }) => `${setting} ${is} -> ${wanted}`,
+  );
+  // A device that renews on demand makes the new SAs beside those that carry.
+  const isBeside = capabilities(device)?.ipsec?.rekeys.includes("reauthenticate") === true;
+  drafts.push({
+    where: device,
+    link: null,
+    does: `change the tunnel ${name}${isBeside ? "" : ", which is dark meanwhile"}`,
+    preview: `~ ipsec ${name} ${settings.join(", ")}`,
+    darkMs: isBeside ? lit : darkOfTunnelMs,
+    risk: null,
+  });
+}
+
+function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes: Note[]): void {
+  for (const link of group.links) {
+    const standing = standingOf(input.view(link), input.memory, input.capabilities(link.device));
+    switch (standing.kind) {
+      case "unreadable":
+        notes.push(unreadable(linkId(link), standing.why));
+        break;
+      case "unmanaged":
+        notes.push({
+          about: linkId(link),
+          text: standing.why,
+          next: `linkseal adopt ${linkId(link)}`,
+        });
+        break;
+      case "clear":
+        drafts.push(...enrolSteps(input.desired, group, link));
+        break;
+      case "managed": {
+        const change = changeWanted(input, link, standing.drift);
+        if (change !== undefined) {
+          drafts.push(...changeSteps(input, group, change));
+          break;
+        }
+        for (const drift of standing.drift) planDrift(input.desired, link, drift, drafts, notes);
+        drafts.push(...farEndSteps(link, standing.drift));
+        break;
+      }
+    }
+    notes.push(...endNotes(input, link));
+  }
+}
+
+/** Other settings than both ends were accepted with, and none that the driver just mends. */
+function changeWanted(
+  { memory }: PlanInput,
+  link: DesiredLink,
+  drift: readonly Drift[],
+): CampaignLink | undefined {
+  const binding = memory.bindings[linkId(link)];
+  if (binding === undefined || sameSettings({ link, binding })) return undefined;
+  return drift.some(({ repair }) => repair === undefined) ? changeOf({ link, binding }) : undefined;
+}
+
+function changeSteps(
+  { desired, memory, capabilities }: PlanInput,
+  group: DesiredGroup,
+  change: CampaignLink,
+): readonly Draft[] {
+  const { measures } = memory;
+  const links = [change];
+  const urgency = "planned" as const;
+  return forecast({ desired, group, kind: "change", links, urgency, measures, capabilities });
+}
+
+function planDrift(
+  desired: Desired,
+  link: DesiredLink,
+  drift: Drift,
+  drafts: Draft[],
+  notes: Note[],
+): void {
+  const isMended = desired.repair === "on" || drift.by === "restart";
+  if (isMended && drift.repair !== undefined) {
+    drafts.push({
+      where: link.device,
+      link: linkId(link),
+      does: "mend what cannot interrupt the port",
+      preview: `~ ${drift.text}`,
+      darkMs: { low: 0, high: 0 },
+      risk: null,
+    });
+    return;
+  }
+  if (drift.farEnd !== undefined) return;
+  const next =
+    drift.repair === undefined ? "linkseal doctor" : "set repair: on, then linkseal apply";
+  notes.push({ about: linkId(link), text: drift.text, next });
+}
+
+/** What the other end needs, so that the plan of both ends is one document. */
+function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft[] {
+  const parts = drift.flatMap(({ farEnd }) => (farEnd === undefined ? [] : [farEnd]));
+  if (parts.length === 0) return [];
+  return [
+    {
+      where: `${link.group} ${link.azureLink}`,
+      link: linkId(link),
+      does: "a person puts the far end back, which somebody has changed",
+      preview: `~ ${parts.join(", ")}`,
+      darkMs: darkOfEnrolMs,
+      risk: null,
+      by: "person",
+    },
+  ];
+}
+
+/** What the two ends say against each other that no step of ours mends. */
+function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
+  const { state, peer } = input.view(link);
+  const key = input.memory.bindings[linkId(link)]?.key;
+  const ends = {
+    link,
+    port: portOf(state, link.port),
+    capabilities: input.capabilities(link.device),
+    peer,
+    vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),
+    accepted: key,
+  };
+  return driftFindings(ends).map((found) => ({
+    about: found.about,
+    text: sidesOf(found),
+    next: found.next,
+  }));
+}
+
+function unreadable(about: string, text: string): Note {
+  return { about, text, next: "linkseal status" };
+}
+
+/**
+ * Session set-up after the router's commit: at once to four hello waits (field bound: 8 s), plus
+ * the commit.
+ */
+const darkOfEnrolMs = { low: 500, high: 15_000 };
+const lit = { low: 0, high: 0 };
+/** IKE anew: two round trips, and the retransmissions of a gateway that still has the old SAs. */
+const darkOfTunnelMs = { low: 500, high: 60_000 };
+
+function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): readonly Draft[] {
+  const id = linkId(link);
+  const { suite, includeSci } = link.settings;
+  const farEnd = desired.azure.farEnd;
+  const draft = (
+    where: string,
+    does: string,
+    preview: string,
+    extra: Partial<Draft> = {},
+  ): Draft => ({
+    where,
+    link: id,
+    does,
+    preview,
+    darkMs: lit,
+    risk: null,
+    ...extra,
+  });
+  return [
+    draft(link.device, "move the traffic to the sibling link", `+ ${group.drain} on ${link.port}`),
+    draft(
+      `${group.name} ${link.azureLink}`,
+      farEnd === "agent"
+        ? "give the far end its first key"
+        : "wait for a person to give the far end its first key",
+      `+ macSecConfig ${suite} sci ${includeSci ? "on" : "off"} ${link.key.ckn} ${link.key.cak}`,
+      { darkMs: darkOfEnrolMs, risk: "breakBeforeMake" },
+    ),
+    draft(
+      link.device,
+      "follow with the key and must-secure, then prove both directions",
+      `+ macsec ${link.port} must-secure ${suite} [secret cak]`,
+    ),
+    draft(link.device, "bring the traffic back", `- ${group.drain} on ${link.port}`),
+  ];
+}
+
+/** Would the same be done? `shown` came over a socket and may be anything: it is only read. */
+export function samePlan(shown: unknown, fresh: Plan): boolean {
+  if (typeof shown !== "object" || shown === null || !("steps" in shown)) return false;
+  const { steps } = shown;
+  if (!Array.isArray(steps) || steps.length !== fresh.steps.length) return false;
+  return fresh.steps.every((step, index) => sameStep(steps[index], step));
+}
+
+function sameStep(shown: unknown, step: PlanStep): boolean {
+  if (typeof shown !== "object" || shown === null) return false;
+  const { n, where, link, does, preview, darkMs, risk } = shown as Partial<PlanStep>;
+  return (
+    n === step.n &&
+    where === step.where &&
+    link === step.link &&
+    does === step.does &&
+    preview === step.preview &&
+    darkMs?.low === step.darkMs.low &&
+    darkMs.high === step.darkMs.high &&
+    risk === step.risk
+  );
+}
+
+/** The tunnel as a driver takes it. */
+export function tunnelSpec(tunnel: DesiredTunnel, auth: TunnelAuth): TunnelSpec {
+  const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
+  const { ike, transforms, life, mtu, ifId, bgp, backs } = tunnel;
+  return {
+    ...{ name, localAddress, remoteAddress, localPrefixes, remotePrefixes },
+    ...{ ike, transforms, life, mtu, ifId, auth },
+    ...(bgp === undefined ? {} : { bgp }),
+    ...(backs === undefined ? {} : { backs: backs.links.map(({ port }) => port) }),
+  };
+}

@@ -1,0 +1,483 @@
+// Two ends of one link that must go together: each rule as a row, with the document it stands in.
+// Pure, and asked by `doctor`, by `status` and by `plan` alike.
+
+import type { Capabilities, PeerState } from "#hal/device.ts";
+import {
+  type CipherSuite,
+  type KeyRef,
+  type MacsecPort,
+  type MacsecSettings,
+  strongValue,
+} from "#hal/model.ts";
+import { settingsGaps } from "../health/verify.ts";
+import { type DesiredLink, linkId } from "../model/desired.ts";
+import type { Finding, FindingCode } from "../model/finding.ts";
+import type { WarningCode } from "../model/warning-rows.ts";
+
+export interface TwoEnds {
+  readonly link: DesiredLink;
+  /** As last read; undefined = not readable, and nothing is said of it. */
+  readonly port: MacsecPort | undefined;
+  readonly capabilities: Capabilities | undefined;
+  readonly peer: PeerState | undefined;
+  /** What ids of secrets begin with; undefined = not known. */
+  readonly vaultBase: string | undefined;
+  /** The key that the link is known to run on. */
+  readonly accepted: KeyRef | undefined;
+}
+
+interface Seen {
+  readonly here: string;
+  readonly there: string | null;
+}
+
+interface LinkRule {
+  readonly code: FindingCode | WarningCode;
+  readonly severity: Finding["severity"];
+  readonly rule: string;
+  readonly source: string;
+  readonly next: string;
+  /** Nothing else tells it: no verdict of the link, and no comparison with the accepted key. */
+  readonly alone?: true;
+  readonly find: (ends: TwoEnds) => Seen | undefined;
+}
+
+const howTo = "Microsoft Learn: Configure MACsec on ExpressRoute Direct ports";
+const about = "Microsoft Learn: About encryption for Azure ExpressRoute";
+const portModel = "Azure REST API: Microsoft.Network/expressRoutePorts";
+const lagModel = "Azure REST API: Microsoft.Network/expressRouteLags";
+const secretModel = "Azure Key Vault REST API: secret identifiers";
+const config = "the accepted config: linkseal config show";
+
+const portNext = "set it on this link of the port in Azure, one link at a time";
+const look = "linkseal plan";
+
+const rules: readonly LinkRule[] = [
+  {
+    code: "macsec-one-sided",
+    severity: "error",
+    rule: "MACsec is on at both ends or at none: with one alone no frame passes",
+    source: about,
+    next: "linkseal rotation show, or linkseal adopt LINK once both ends have it",
+    find: oneSided,
+  },
+  {
+    code: "suite-mismatch",
+    severity: "error",
+    rule: "Both ends use the same cipher suite, and it is the one of the config",
+    source: "IEEE 802.1X-2020 9.7: the key server chooses one suite that both ends support",
+    next: portNext,
+    find: suites,
+  },
+  {
+    code: "sci-mismatch",
+    severity: "error",
+    rule: "Both ends agree whether each frame carries its SCI",
+    source: `IEEE 802.1AE-2018 9.3 (SecTAG), and sciState in ${howTo}`,
+    next: portNext,
+    find: scis,
+  },
+  {
+    code: "offset-mismatch",
+    severity: "error",
+    rule: "Frames are encrypted from their first octet: Azure documents no confidentiality offset",
+    source: "IEEE 802.1AE-2018 14.6 (confidentialityOffset)",
+    next: look,
+    find: offsets,
+  },
+  {
+    code: "policy-should-secure",
+    severity: "error",
+    rule: "The router never sends in the clear when MKA fails; Azure never does",
+    source: about,
+    next: look,
+    find: policies,
+  },
+  {
+    code: "drift",
+    severity: "warning",
+    rule: "The port is set as the accepted config says",
+    source: config,
+    next: look,
+    find: otherSettings,
+  },
+  {
+    code: "admin-state-disabled",
+    severity: "error",
+    rule: "The link of the port is enabled",
+    source: `${portModel}, links[].properties.adminState`,
+    next: portNext,
+    find: ({ peer, ...ends }) =>
+      peer?.admin === "down" ? far(ends, "adminState Disabled") : undefined,
+  },
+  {
+    code: "port-shut",
+    severity: "error",
+    rule: "The router's port is not shut",
+    source: "IETF RFC 2863 (ifAdminStatus)",
+    next: "open it on the router",
+    find: ({ port, link }) =>
+      port !== undefined && strongValue(port.admin) === "down"
+        ? { here: `${router(link)} is shut`, there: null }
+        : undefined,
+  },
+  {
+    code: "far-end-failed",
+    severity: "error",
+    rule: "The last change of the port in Azure succeeded",
+    source: `${portModel}, properties.provisioningState`,
+    next: "look at the port's activity log in Azure, then write the same again",
+    find: failed,
+  },
+  {
+    code: "far-end-updating",
+    severity: "info",
+    rule: "The port in Azure is settled before anything is concluded from it",
+    source: `${portModel}, properties.provisioningState`,
+    next: "wait for its operation to end",
+    find: ({ peer, ...ends }) =>
+      peer?.provisioning === "updating"
+        ? far(ends, `provisioningState ${peer.details?.provisioning.port ?? "Updating"}`)
+        : undefined,
+  },
+  {
+    code: "xpn-on-slow-port",
+    severity: "error",
+    rule: "Ports of 10 Gbit/s know no XPN suite",
+    source: howTo,
+    next: "use gcm-aes-256 at both ends",
+    alone: true,
+    find: (ends) => xpnAt(ends, (gbps, isXpn) => gbps <= 10 && isXpn),
+  },
+  {
+    code: "xpn-missing",
+    severity: "warning",
+    rule: "From 40 Gbit/s on 32-bit packet numbers run out too fast: use an XPN suite",
+    source: howTo,
+    next: "use gcm-aes-xpn-256 at both ends",
+    find: (ends) => xpnAt(ends, (gbps, isXpn) => gbps >= 40 && !isXpn),
+  },
+  {
+    code: "speed-mismatch",
+    severity: "warning",
+    rule: "The speed in the config is that of the port in Azure",
+    source: `${portModel}, properties.bandwidthInGbps`,
+    next: "correct speed in the config, then linkseal apply",
+    alone: true,
+    find: speeds,
+  },
+  {
+    code: "suite-unsupported",
+    severity: "error",
+    rule: "The router can do the suite that the config wants",
+    source: "linkseal driver list",
+    next: "choose a suite that both ends offer, then linkseal apply",
+    alone: true,
+    find: unsupported,
+  },
+  {
+    code: "cipher-unknown",
+    severity: "error",
+    rule: "The cipher is one of GcmAes128, GcmAes256, GcmAesXpn128 and GcmAesXpn256",
+    source: `${portModel}, ExpressRouteLinkMacSecCipher`,
+    next: portNext,
+    alone: true,
+    find: ({ peer, ...ends }) =>
+      peer?.pointsAt !== undefined && peer.suite === undefined
+        ? far(ends, `cipher ${peer.details?.cipher ?? "not set"}`)
+        : undefined,
+  },
+  {
+    code: "identity-missing",
+    severity: "error",
+    rule: "The port has a user-assigned identity that may get the two secrets",
+    source: howTo,
+    next: "assign the identity to the port, and give it get on secrets of the vault",
+    alone: true,
+    find: ({ peer, ...ends }) =>
+      peer?.details?.identity === "missing" ? far(ends, "no user-assigned identity") : undefined,
+  },
+  {
+    code: "identifier-incomplete",
+    severity: "error",
+    rule: "Both secret identifiers are set, or none",
+    source: `${portModel}, ExpressRouteLinkMacSecConfig`,
+    next: portNext,
+    alone: true,
+    find: incomplete,
+  },
+  {
+    code: "identifier-foreign-vault",
+    severity: "error",
+    rule: "The far end takes its key from the vault of the config",
+    source: config,
+    next: "linkseal rotate GROUP, or correct azure.vault",
+    alone: true,
+    find: foreign,
+  },
+  {
+    code: "identifier-versionless",
+    severity: "error",
+    rule: "A secret identifier names a version: without one nobody can tell which key is in use",
+    source: secretModel,
+    next: "write the versioned identifiers: linkseal keys list shows them",
+    alone: true,
+    find: versionless,
+  },
+  {
+    code: "identifier-other-secret",
+    severity: "error",
+    rule: "The far end points at the two secrets that the config names for this link",
+    source: config,
+    next: "compare azureLink and key of the links in the config",
+    alone: true,
+    find: otherSecret,
+  },
+  {
+    code: "lag-members",
+    severity: "error",
+    rule: "A link of a LAG has at least as many ports as it needs to carry",
+    source: `${lagModel}, properties.minimumActivePortsRequired`,
+    next: "add ports to the LAG, or lower minimumActivePortsRequired",
+    alone: true,
+    find: lagMembers,
+  },
+  {
+    code: "extra-key",
+    severity: "warning",
+    rule: "At rest a port holds one key",
+    source: "docs/promises.md, P6",
+    next: "linkseal rotation show GROUP",
+    find: extraKey,
+  },
+];
+
+/** What the two ends of a link say against each other. */
+export function linkFindings(ends: TwoEnds): readonly Finding[] {
+  return found(ends, rules);
+}
+
+/** Of it what only the rules know: `status` tells it as drift, and `plan` as something to do. */
+export function driftFindings(ends: TwoEnds): readonly Finding[] {
+  return found(
+    ends,
+    rules.filter(({ alone }) => alone),
+  );
+}
+
+function found(ends: TwoEnds, asked: readonly LinkRule[]): readonly Finding[] {
+  const id = linkId(ends.link);
+  return asked.flatMap(({ code, severity, rule, source, next, find }): Finding[] => {
+    const seen = find(ends);
+    if (seen === undefined) return [];
+    const step = next.replace("LINK", id).replace("GROUP", ends.link.group);
+    return [{ code, severity, about: id, ...seen, rule, source, next: step }];
+  });
+}
+
+/** Both sides in one line. */
+export function sidesOf({ here, there }: Pick<Finding, "here" | "there">): string {
+  return there === null ? here : `${here}, and ${there}`;
+}
+
+/** Every rule's code, for the explanations and for whoever tests them all. */
+export const linkRuleCodes: readonly string[] = rules.map(({ code }) => code);
+
+export function router({ device, port }: DesiredLink): string {
+  return `${device} ${port}`;
+}
+
+export function farEnd({ group, azureLink }: DesiredLink): string {
+  return `${azureLink} of ${group}`;
+}
+
+function far({ link }: Pick<TwoEnds, "link">, what: string): Seen {
+  return { here: `${farEnd(link)}: ${what}`, there: null };
+}
+
+/** undefined = unreadable or without MACsec. */
+function settingsOf({ port }: TwoEnds): MacsecSettings | undefined {
+  return port === undefined ? undefined : strongValue(port.settings);
+}
+
+const onOff = (on: boolean): string => (on ? "on" : "off");
+
+function oneSided({ link, port, peer }: TwoEnds): Seen | undefined {
+  const keys = port === undefined ? undefined : strongValue(port.keys);
+  if (port?.settings.kind !== "known" || keys === undefined || peer === undefined) return undefined;
+  const ours = port.settings.value !== undefined || keys.length > 0;
+  const theirs = peer.pointsAt !== undefined;
+  if (ours === theirs) return undefined;
+  return {
+    here: `${router(link)} has MACsec ${onOff(ours)}`,
+    there: `${farEnd(link)} has MACsec ${onOff(theirs)}`,
+  };
+}
+
+function suites(ends: TwoEnds): Seen | undefined {
+  const { link, peer } = ends;
+  const ours = settingsOf(ends)?.suite;
+  const theirs = peer?.pointsAt === undefined ? undefined : peer.suite;
+  if (ours === undefined && theirs === undefined) return undefined;
+  const wanted = link.settings.suite;
+  if ((ours ?? wanted) === wanted && (theirs ?? wanted) === wanted) return undefined;
+  if (ours !== undefined && theirs !== undefined && ours !== theirs) {
+    return { here: `${router(link)} uses ${ours}`, there: `${farEnd(link)} uses ${theirs}` };
+  }
+  const [where, seen] =
+    ours === wanted || ours === undefined ? [farEnd(link), theirs] : [router(link), ours];
+  return { here: `${where} uses ${seen ?? "none"}`, there: `the config wants ${wanted}` };
+}
+
+function scis(ends: TwoEnds): Seen | undefined {
+  const { link, peer } = ends;
+  const ours = settingsOf(ends)?.includeSci ?? link.settings.includeSci;
+  if (peer?.pointsAt === undefined || (peer.sci === "on") === ours) return undefined;
+  const state = peer.sci === "on" ? "Enabled" : "Disabled";
+  return {
+    here: `${router(link)} has the SCI ${onOff(ours)}`,
+    there: `${farEnd(link)} has sciState ${state}`,
+  };
+}
+
+function offsets(ends: TwoEnds): Seen | undefined {
+  const offset = settingsOf(ends)?.confidentialityOffset ?? 0;
+  if (offset === 0) return undefined;
+  return {
+    here: `${router(ends.link)} leaves ${offset} octets of each frame readable`,
+    there: `${farEnd(ends.link)} has no such setting`,
+  };
+}
+
+function policies(ends: TwoEnds): Seen | undefined {
+  if (settingsOf(ends)?.policy !== "shouldSecure") return undefined;
+  return {
+    here: `${router(ends.link)} is set to should-secure`,
+    there: `${farEnd(ends.link)} drops what is in the clear`,
+  };
+}
+
+/** Leaves that have a rule of their own are left to it. */
+const ownRules: readonly string[] = ["suite", "policy", "confidentialityOffset"];
+
+function otherSettings(ends: TwoEnds): Seen | undefined {
+  const seen = settingsOf(ends);
+  if (seen === undefined) return undefined;
+  const gaps = settingsGaps(ends.link.settings, seen).filter(
+    ({ leaf }) => !ownRules.includes(leaf),
+  );
+  if (gaps.length === 0) return undefined;
+  const words = (side: "seen" | "wanted"): string =>
+    gaps.map((gap) => `${gap.leaf} ${gap[side]}`).join(", ");
+  return {
+    here: `${router(ends.link)} has ${words("seen")}`,
+    there: `the config wants ${words("wanted")}`,
+  };
+}
+
+function failed({ peer, ...ends }: TwoEnds): Seen | undefined {
+  if (peer?.provisioning !== "failed") return undefined;
+  const { failure } = peer.details ?? {};
+  return far(ends, `provisioningState Failed${failure === undefined ? "" : ` (${failure})`}`);
+}
+
+function xpnAt(ends: TwoEnds, bad: (gbps: number, isXpn: boolean) => boolean): Seen | undefined {
+  const { link, peer } = ends;
+  const gbps = peer?.details?.bandwidthGbps ?? link.speedGbps;
+  const theirs = peer?.pointsAt === undefined ? undefined : peer.suite;
+  const used: readonly (readonly [string, CipherSuite | undefined])[] = [
+    ["the config", link.settings.suite],
+    [router(link), settingsOf(ends)?.suite],
+    [farEnd(link), theirs],
+  ];
+  const bent = used.find(([, suite]) => suite !== undefined && bad(gbps, suite.includes("xpn")));
+  if (bent === undefined) return undefined;
+  const [where, suite] = bent;
+  return {
+    here: `${where} uses ${suite ?? ""}`,
+    there: `${farEnd(link)} has ${gbps} Gbit/s`,
+  };
+}
+
+function speeds({ link, peer }: TwoEnds): Seen | undefined {
+  const gbps = peer?.details?.bandwidthGbps;
+  if (gbps === undefined || gbps === link.speedGbps) return undefined;
+  return {
+    here: `the config says ${link.speedGbps} Gbit/s`,
+    there: `${farEnd(link)} has ${gbps} Gbit/s`,
+  };
+}
+
+function unsupported({ link, capabilities }: TwoEnds): Seen | undefined {
+  if (capabilities === undefined) return undefined;
+  const offered = capabilities.macsec?.suites ?? [];
+  if (offered.includes(link.settings.suite)) return undefined;
+  return {
+    here: `${link.device} offers ${offered.join(", ") || "no MACsec"}`,
+    there: `the config wants ${link.settings.suite}`,
+  };
+}
+
+type Ids = NonNullable<PeerState["pointsAt"]>;
+
+/** Both identifiers, where both are set. */
+function wholeIds({ peer }: TwoEnds): readonly string[] {
+  const ids: Partial<Ids> = peer?.pointsAt ?? {};
+  const { cakSecretId = "", cknSecretId = "" } = ids;
+  return cakSecretId === "" || cknSecretId === "" ? [] : [cakSecretId, cknSecretId];
+}
+
+function incomplete({ link, peer }: TwoEnds): Seen | undefined {
+  const ids = peer?.pointsAt;
+  if (ids === undefined || (ids.cakSecretId !== "" && ids.cknSecretId !== "")) return undefined;
+  const missing = ids.cakSecretId === "" ? "cakSecretIdentifier" : "cknSecretIdentifier";
+  return far({ link }, `${missing} is not set, the other one is`);
+}
+
+function foreign(ends: TwoEnds): Seen | undefined {
+  const { link, vaultBase } = ends;
+  if (vaultBase === undefined) return undefined;
+  const other = wholeIds(ends).find((id) => !id.startsWith(`${vaultBase}/`));
+  if (other === undefined) return undefined;
+  return {
+    here: `the config takes keys from ${vaultBase}`,
+    there: `${farEnd(link)} points into ${/^https:\/\/[^/]+/.exec(other)?.[0] ?? "no vault"}`,
+  };
+}
+
+const versioned = /^https:\/\/[^/]+\/secrets\/[0-9A-Za-z-]{1,127}\/[0-9A-Za-z]{1,64}$/;
+
+function versionless(ends: TwoEnds): Seen | undefined {
+  const bare = wholeIds(ends).find((id) => !versioned.test(id));
+  return bare === undefined ? undefined : far(ends, `points at ${bare}, which names no version`);
+}
+
+function otherSecret(ends: TwoEnds): Seen | undefined {
+  const { link, vaultBase, accepted, peer } = ends;
+  // New names in the config are for the next key.
+  if (accepted !== undefined && peer?.pointsAt?.cakSecretId === accepted.cakSecretId) {
+    return undefined;
+  }
+  const names = wholeIds(ends).map((id) => /\/secrets\/([^/]+)/.exec(id)?.[1] ?? "");
+  const wanted = [link.key.cak, link.key.ckn];
+  const isOurs = foreign({ ...ends, vaultBase }) === undefined;
+  if (names.length === 0 || !isOurs || names.every((name, i) => name === wanted[i])) {
+    return undefined;
+  }
+  return {
+    here: `the config names ${wanted.join(" and ")}`,
+    there: `${farEnd(link)} points at ${names.join(" and ")}`,
+  };
+}
+
+function lagMembers({ link, peer }: TwoEnds): Seen | undefined {
+  const lag = peer?.details?.lag;
+  if (lag === undefined || lag.members >= lag.least) return undefined;
+  return far({ link }, `${lag.members} ports, of which ${lag.least} must carry`);
+}
+
+function extraKey({ link, port }: TwoEnds): Seen | undefined {
+  const keys = port === undefined ? undefined : strongValue(port.keys);
+  if (keys === undefined || keys.length < 2) return undefined;
+  return { here: `${router(link)} holds ${keys.length} keys`, there: null };
+}

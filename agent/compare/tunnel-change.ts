@@ -1,0 +1,111 @@
+// How a tunnel of the intent differs from what was last made of it, setting by setting: pure.
+
+import type { PrefixBlock } from "#hal/device.ts";
+import type { IkeTransforms, PortName, Transforms } from "#hal/model.ts";
+import type { Complaint } from "../config/index.ts";
+import type { Desired, DesiredTunnel } from "../model/desired.ts";
+
+export interface TunnelDifference {
+  /** As the config spells it. */
+  readonly setting: string;
+  readonly made: string;
+  readonly wanted: string;
+}
+
+/** A tunnel as it was last made; undefined = no accepted config tells. */
+export type MadeTunnel = (name: string) => DesiredTunnel | undefined;
+
+type Leaf = readonly [setting: string, textOf: (tunnel: DesiredTunnel) => string];
+
+/** Newer versions of a secret are no difference: `psk proceed` and the agent itself take them. */
+const leaves: readonly Leaf[] = [
+  ["device", ({ device }) => device],
+  ["local.address", ({ localAddress }) => localAddress],
+  ["remote.address", ({ remoteAddress }) => remoteAddress],
+  ["protects.remote", ({ remotePrefixes }) => remotePrefixes.toSorted().join(", ")],
+  ["policy of IKE", ({ ike }) => ikeText(ike)],
+  ["policy of ESP", ({ transforms }) => espText(transforms)],
+  ["life of the SAs", ({ life }) => `${life.seconds} s or ${life.kilobytes} kB`],
+  ["mtu", ({ mtu }) => `${mtu}`],
+  ["ifId", ({ ifId }) => `${ifId}`],
+  ["bgp", ({ bgp }) => (bgp === undefined ? "none" : `${bgp.local} to ${bgp.peer}`)],
+  ["backs", (tunnel) => portsBacked(tunnel).join(", ") || "none"],
+  ["auth", ({ auth }) => (auth.kind === "certificate" ? `certificate of ${auth.peer}` : auth.kind)],
+];
+
+function ikeText({ encryption, integrity, prf, dhGroup }: IkeTransforms): string {
+  return [encryption, integrity, prf, dhGroup].join("/");
+}
+
+function espText({ encryption, integrity, dhGroup }: Transforms): string {
+  return [encryption, integrity, dhGroup].join("/");
+}
+
+function portsBacked({ backs }: DesiredTunnel): readonly PortName[] {
+  return (backs?.links ?? []).map(({ port }) => port).toSorted();
+}
+
+export function tunnelDifferences(
+  made: DesiredTunnel,
+  wanted: DesiredTunnel,
+): readonly TunnelDifference[] {
+  return leaves.flatMap(([setting, textOf]) => {
+    const [before, after] = [textOf(made), textOf(wanted)];
+    return before === after ? [] : [{ setting, made: before, wanted: after }];
+  });
+}
+
+/** Why the one cannot become the other where it is; undefined = it can. */
+export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string | undefined {
+  const { name } = wanted;
+  const first = `take ${name} out of the config, then linkseal retire tunnel ${name}`;
+  if (made.device !== wanted.device) {
+    return `${name} is on ${made.device}, and a tunnel does not move to another device: ${first}`;
+  }
+  if (made.ifId !== wanted.ifId) {
+    return `the interface of ${name} has the number ${made.ifId} while it exists: ${first}`;
+  }
+  if ((made.auth.kind === "static") !== (wanted.auth.kind === "static")) {
+    return `${name} does not change between static keys and IKE: ${first}`;
+  }
+  if (made.auth.kind === "static" && tunnelDifferences(made, wanted).length > 0) {
+    return `${name} has static keys, and such a tunnel takes newer keys alone: ${first}`;
+  }
+  return undefined;
+}
+
+/** What an operator reads instead of an acceptance that nothing would follow. */
+export function tunnelComplaints(
+  { tunnels }: Pick<Desired, "tunnels">,
+  made: (name: string) => DesiredTunnel | undefined,
+  { text, file }: { readonly text: string; readonly file: string },
+): readonly Complaint[] {
+  return tunnels.flatMap((wanted) => {
+    const before = made(wanted.name);
+    const why = before === undefined ? undefined : unmakeable(before, wanted);
+    if (why === undefined) return [];
+    const lines = text.split("\n");
+    const at = lines.findIndex((line) => nameIn(line) === wanted.name);
+    const path = `tunnels ${wanted.name}`;
+    const write = "leave it as it is, or give the other tunnel another name";
+    return [{ file, line: at + 1, column: 1, path, what: "cannot become this", why, write }];
+  });
+}
+
+/** In block style or the first of a flow map; undefined = the line names nothing. */
+function nameIn(line: string): string | undefined {
+  return /^\s*(?:-\s*)?(?:\{\s*)?name:\s*["']?([^\s"',}#]+)/.exec(line)?.[1];
+}
+
+/** What must not leave in the clear once the tunnel is in the accepted intent. */
+export function blocksOf(tunnel: DesiredTunnel): readonly PrefixBlock[] {
+  const { remotePrefixes, bgp } = tunnel;
+  const ports = portsBacked(tunnel);
+  const blocks = remotePrefixes.map((prefix): PrefixBlock => ({ prefix, ports }));
+  if (bgp === undefined) return blocks;
+  // The neighbour inside is reached in the tunnel alone.
+  const neighbour = `${bgp.peer}/${bgp.peer.includes(":") ? 128 : 32}`;
+  return remotePrefixes.includes(neighbour)
+    ? blocks
+    : [...blocks, { prefix: neighbour, ports: [] }];
+}

@@ -1,0 +1,173 @@
+// The report as data: what was provably so in a period, with totals that add up. Pure: the same
+// records and the same period give the same document, whenever it is asked for.
+
+import type { Verdict } from "../../model/health.ts";
+import type { AuditTrail } from "../../store/audit/log.ts";
+import { momentText } from "./time.ts";
+import {
+  confirmedUntil,
+  type Interval,
+  type Line,
+  type Period,
+  recordedSince,
+  type Timeline,
+  timelineOf,
+} from "./timeline.ts";
+
+/** What a reader needs to know of the three answers. */
+export type Answer = "protected" | "notProtected" | "unknown";
+
+const answerOf: Readonly<Record<Verdict, Answer>> = {
+  protected: "protected",
+  degraded: "notProtected",
+  down: "notProtected",
+  unprotected: "notProtected",
+  unknown: "unknown",
+};
+
+interface ShownInterval {
+  readonly from: string;
+  readonly to: string;
+  readonly answer: Answer;
+  readonly verdict: Verdict;
+  readonly suite: string | null;
+  readonly ckn: string | null;
+  readonly reasons: readonly string[];
+}
+
+/** In whole milliseconds, and in percent with three digits; both add up to the whole. */
+type Totals = Readonly<Record<Answer, { readonly ms: number; readonly percent: string }>>;
+
+export interface Subject {
+  readonly name: string;
+  readonly kind: "link" | "tunnel";
+  readonly totals: Totals;
+  /** How long it was protected with which suite and which key. */
+  readonly keys: readonly {
+    readonly suite: string | null;
+    readonly ckn: string | null;
+    readonly ms: number;
+  }[];
+  readonly intervals: readonly ShownInterval[];
+}
+
+export interface Report {
+  readonly schema: "linkseal.report/1";
+  readonly about: {
+    readonly site: string;
+    readonly host: string;
+    readonly from: string;
+    readonly to: string;
+    /** When the records begin; before it everything is unknown. */
+    readonly recordedFrom: string | null;
+    /** `open`: the end of the period was not confirmed yet; a later report may know more. */
+    readonly end: "final" | "open";
+  };
+  readonly chain: Timeline["chain"];
+  readonly subjects: readonly Subject[];
+  readonly changes: readonly {
+    readonly record: number;
+    readonly at: string;
+    readonly what: string;
+    readonly about: string;
+    readonly who: string | null;
+    readonly text: string;
+  }[];
+  readonly breaks: readonly { readonly at: string; readonly what: string; readonly text: string }[];
+}
+
+export interface ReportInput {
+  readonly site: string;
+  readonly host: string;
+  readonly trail: AuditTrail;
+  readonly period: Period;
+}
+
+export function reportOf({ site, host, trail, period }: ReportInput): Report {
+  const { lines, changes, breaks, chain } = timelineOf(trail, period);
+  const since = recordedSince(trail);
+  const until = confirmedUntil(trail);
+  const recordedFrom = since === undefined || since < period.from ? undefined : since;
+  return {
+    schema: "linkseal.report/1",
+    about: {
+      site,
+      host,
+      from: momentText(period.from),
+      to: momentText(period.to),
+      recordedFrom: recordedFrom === undefined ? null : momentText(recordedFrom),
+      end: until !== undefined && until >= period.to ? "final" : "open",
+    },
+    chain,
+    subjects: lines.map((line) => subjectOf(line, period)),
+    changes: changes.map(({ seq, when, what, about, who, text }) => ({
+      ...{ record: seq, at: momentText(when), what, about, who, text },
+    })),
+    breaks: breaks.map(({ at, what, text }) => ({ at: momentText(at), what, text })),
+  };
+}
+
+function subjectOf({ about, kind, intervals }: Line, period: Period): Subject {
+  return {
+    name: about,
+    kind,
+    totals: totalsOf(intervals, period),
+    keys: keysOf(intervals),
+    intervals: intervals.map(({ from, to, verdict, suite, ckn, codes }) => ({
+      from: momentText(from),
+      to: momentText(to),
+      answer: answerOf[verdict],
+      verdict,
+      suite,
+      ckn,
+      reasons: codes,
+    })),
+  };
+}
+
+const answers: readonly Answer[] = ["protected", "notProtected", "unknown"];
+
+function totalsOf(intervals: readonly Interval[], { from, to }: Period): Totals {
+  const ms = answers.map((answer) =>
+    intervals
+      .filter(({ verdict }) => answerOf[verdict] === answer)
+      .reduce((sum, each) => sum + each.to - each.from, 0),
+  );
+  const percents = thousandths(ms, to - from);
+  const entries = answers.map((answer, index) => {
+    const digits = String(percents[index] ?? 0).padStart(4, "0");
+    const percent = `${digits.slice(0, -3)}.${digits.slice(-3)}`;
+    return [answer, { ms: ms[index] ?? 0, percent }] as const;
+  });
+  return Object.fromEntries(entries) as Totals;
+}
+
+/** Shares of 100,000 that add up to it. The first, which is the good news, is never rounded up. */
+export function thousandths(parts: readonly number[], whole: number): readonly number[] {
+  const exact = parts.map((part) => (part * 100_000) / whole);
+  const shares = exact.map(Math.floor);
+  const left = 100_000 - shares.reduce((sum, share) => sum + share, 0);
+  const order = parts.map((_, index) => index).filter((at) => at > 0 && (parts[at] ?? 0) > 0);
+  order.sort((a, b) => rest(exact, b) - rest(exact, a) || a - b);
+  for (let given = 0; given < left; given += 1) {
+    const index = order[given % Math.max(1, order.length)];
+    if (index !== undefined) shares[index] = (shares[index] ?? 0) + 1;
+  }
+  return shares;
+}
+
+function rest(exact: readonly number[], index: number): number {
+  const value = exact[index] ?? 0;
+  return value - Math.floor(value);
+}
+
+function keysOf(intervals: readonly Interval[]): Subject["keys"] {
+  const keys = new Map<string, { suite: string | null; ckn: string | null; ms: number }>();
+  for (const { verdict, suite, ckn, from, to } of intervals) {
+    if (verdict !== "protected") continue;
+    const name = JSON.stringify([suite, ckn]);
+    const key = keys.get(name) ?? { suite, ckn, ms: 0 };
+    keys.set(name, { ...key, ms: key.ms + to - from });
+  }
+  return [...keys.values()];
+}

@@ -1,0 +1,29 @@
+// The one place that signs: Ed25519 under a key that never leaves the state folder.
+
+import { createPrivateKey, createPublicKey, sign } from "node:crypto";
+import type { Secret } from "#hal/secret.ts";
+import type { Signer } from "../../model/signer.ts";
+import type { Report } from "./document.ts";
+import { keyIdOf, type SealedReport, statementOf } from "./statement.ts";
+
+/** What stands before the 32 octets of a private key (RFC 8410, section 7). */
+const pkcs8 = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** `secret`: 32 random octets, which are all that an Ed25519 key is. */
+export function signerOf(secret: Secret): Signer {
+  const der = secret.use((seed) => Buffer.concat([pkcs8, seed]));
+  const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  der.fill(0);
+  const publicKey = createPublicKey(privateKey);
+  const keyId = keyIdOf(publicKey);
+  return {
+    publicKey: publicKey.export({ type: "spki", format: "pem" }).toString(),
+    keyId,
+    sign: (text) => sign(null, Buffer.from(text), privateKey).toString("base64"),
+  };
+}
+
+export function sealReport(report: Report, signer: Signer): SealedReport {
+  const statement = statementOf(report, signer.keyId);
+  return { ...report, seal: { statement, signature: signer.sign(statement) } };
+}

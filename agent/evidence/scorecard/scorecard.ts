@@ -1,0 +1,291 @@
+// Microsoft's Zero Trust recommendations on encrypting network communication, each held against
+// what can be seen: proven, failed, or not verifiable with the reason.
+
+import { fromOutside } from "#hal/outside.ts";
+import { type Desired, linkId } from "../../model/desired.ts";
+import type { Agent } from "../../runtime/agent.ts";
+import type { AgentView } from "../../runtime/agent-view.ts";
+import type { Status } from "../../runtime/health/status.ts";
+import { named } from "../../store/journal/memory.ts";
+import {
+  appGatewayTls,
+  bastion,
+  centralInspection,
+  frontDoorOrigins,
+  frontDoorTls,
+  networkEncryption,
+  notAtEdge,
+  pointToSite,
+} from "./cloud-checks.ts";
+import {
+  bgpAuthentication,
+  ipsecPolicies,
+  keysInVault,
+  leastPrivilege,
+  macsecOnDirect,
+  monitored,
+  privatePeering,
+  type ScorecardFacts,
+  vpnBackup,
+} from "./edge-checks.ts";
+import { blindEstate, type Estate, readEstate } from "./estate.ts";
+import { appGatewayWaf, frontDoorWaf } from "./firewall-checks.ts";
+import { type Outcome, unverifiable } from "./outcome.ts";
+
+interface Row {
+  readonly id: string;
+  readonly recommendation: string;
+  /** Section of the article. */
+  readonly clause: string;
+  readonly check: (facts: ScorecardFacts) => Outcome;
+}
+
+const premises = "Encryption between on-premises and Azure";
+const inside = "Encryption inside and between Azure virtual networks";
+const applications = "Encryption at the application layer";
+
+const scorecardRows: readonly Row[] = [
+  {
+    id: "macsec-on-direct",
+    recommendation: "ExpressRoute Direct links run MACsec with static keys",
+    clause: premises,
+    check: macsecOnDirect,
+  },
+  {
+    id: "macsec-keys-in-vault",
+    recommendation: "CAK and CKN are kept in a Key Vault, and the vault is closed",
+    clause: premises,
+    check: keysInVault,
+  },
+  {
+    id: "macsec-least-privilege",
+    recommendation: "The port reads its keys as a managed identity with no other right",
+    clause: premises,
+    check: leastPrivilege,
+  },
+  {
+    id: "ipsec-connections",
+    recommendation: "VPN connections use IKEv2 and IPsec under strong policies",
+    clause: premises,
+    check: ipsecPolicies,
+  },
+  {
+    id: "ipsec-over-private-peering",
+    recommendation: "Where data is encrypted end to end, IPsec runs over private peering alone",
+    clause: premises,
+    check: privatePeering,
+  },
+  {
+    id: "bgp-authentication",
+    recommendation: "BGP of ExpressRoute peerings is authenticated",
+    clause: premises,
+    check: bgpAuthentication,
+  },
+  {
+    id: "p2s-entra-authentication",
+    recommendation: "Remote users of a VPN gateway sign in with Microsoft Entra ID",
+    clause: premises,
+    check: pointToSite,
+  },
+  {
+    id: "p2s-conditional-access",
+    recommendation: "Conditional Access guards the sign-in of remote users",
+    clause: premises,
+    check: notAtEdge(
+      "its policies are told by Microsoft Graph, which linkseal does not read",
+      "look at Conditional Access in the Entra admin center",
+    ),
+  },
+  {
+    id: "monitoring",
+    recommendation: "Azure Monitor watches ports and circuits, and alerts",
+    clause: premises,
+    check: monitored,
+  },
+  {
+    id: "vpn-as-backup",
+    recommendation: "ExpressRoute carries the load, and a VPN gateway backs it up",
+    clause: premises,
+    check: vpnBackup,
+  },
+  {
+    id: "inter-region",
+    recommendation: "Traffic between regions is encrypted by the platform",
+    clause: inside,
+    check: notAtEdge(
+      "Microsoft encrypts it on its own backbone and offers nothing to look at",
+      "rely on Microsoft's statement, or encrypt the data itself",
+    ),
+  },
+  {
+    id: "vnet-encryption",
+    recommendation: "Virtual networks encrypt traffic between machines",
+    clause: inside,
+    check: networkEncryption,
+  },
+  {
+    id: "central-inspection",
+    recommendation: "Traffic between networks passes one place that inspects it",
+    clause: inside,
+    check: centralInspection,
+  },
+  {
+    id: "front-door-tls",
+    recommendation: "Front Door speaks TLS 1.2 or newer from client to origin",
+    clause: applications,
+    check: frontDoorTls,
+  },
+  {
+    id: "front-door-waf",
+    recommendation: "Front Door has a web application firewall",
+    clause: applications,
+    check: frontDoorWaf,
+  },
+  {
+    id: "front-door-private-origins",
+    recommendation: "Front Door reaches its origins over Private Link",
+    clause: applications,
+    check: frontDoorOrigins,
+  },
+  {
+    id: "app-gateway-tls",
+    recommendation: "Application Gateway speaks TLS 1.2 or newer from client to backend",
+    clause: applications,
+    check: appGatewayTls,
+  },
+  {
+    id: "app-gateway-waf",
+    recommendation: "Application Gateway has a web application firewall",
+    clause: applications,
+    check: appGatewayWaf,
+  },
+  {
+    id: "bastion",
+    recommendation: "Machines are administered through Bastion and not over the Internet",
+    clause: applications,
+    check: bastion,
+  },
+  {
+    id: "bastion-sessions",
+    recommendation: "Sessions through Bastion are watched and can be ended",
+    clause: applications,
+    check: notAtEdge(
+      "its sessions are told to an administrator in an action that linkseal has no right to",
+      "look at the sessions of the Bastion in the portal",
+    ),
+  },
+];
+
+export interface Scorecard {
+  readonly schema: "linkseal.scorecard/1";
+  readonly site: string | null;
+  readonly at: string;
+  readonly source: string;
+  /** Resource groups that were read; empty = nothing of Azure was. */
+  readonly scopes: readonly string[];
+  readonly counts: Readonly<Record<Outcome["verdict"], number>>;
+  readonly rows: readonly (Omit<Row, "check"> & Outcome)[];
+}
+
+const source =
+  "Microsoft: Apply Zero Trust principles to encrypting Azure-based network communication (2024)";
+
+/** It can read documents of Azure too. */
+type ScoredAgent = AgentView & Pick<Agent, "azureReader">;
+
+/** From the last looks of the agent and a fresh read of Azure; writes nothing anywhere. */
+export async function makeScorecard(agent: ScoredAgent, signal: AbortSignal): Promise<Scorecard> {
+  const estate = await estateOf(agent, signal);
+  // Only now: Azure takes its time, and a reading ages meanwhile.
+  const status = agent.status();
+  const facts = { ...edgeOf(agent, status), estate };
+  const rows = scorecardRows.map(({ check, ...row }) => ({
+    ...row,
+    ...fromOutside(() => check(facts), unreadable),
+  }));
+  const count = (verdict: Outcome["verdict"]): number =>
+    rows.filter((row) => row.verdict === verdict).length;
+  return {
+    schema: "linkseal.scorecard/1",
+    site: agent.intent?.desired.site ?? null,
+    at: status.at,
+    source,
+    scopes: facts.estate.scopes,
+    counts: {
+      proven: count("proven"),
+      failed: count("failed"),
+      notVerifiable: count("notVerifiable"),
+    },
+    rows,
+  };
+}
+
+/** Whatever Azure answers, the other rows stay what they are. */
+function unreadable(): Outcome {
+  return unverifiable("what Azure answers here is not understood", "linkseal doctor --bundle");
+}
+
+async function estateOf(agent: ScoredAgent, signal: AbortSignal): Promise<Estate> {
+  const desired = agent.intent?.desired;
+  if (agent.crew === undefined || desired === undefined) {
+    return blindEstate("no config has been accepted yet");
+  }
+  const read = agent.azureReader(desired);
+  if (read === undefined) {
+    return blindEstate("the simulated cloud of this config has no management API");
+  }
+  const ports = portsOf(desired);
+  const { vault } = desired.azure;
+  const scopes = scopesOf(desired.azure.scopes, [
+    ...ports,
+    ...desired.tunnels.flatMap(({ azureConnection }) => azureConnection ?? []),
+  ]);
+  return await readEstate({ read, scopes, ports, vault }, signal);
+}
+
+const portsOf = ({ groups }: Desired): readonly string[] =>
+  groups.map(({ expressRoutePort }) => expressRoutePort);
+
+function edgeOf(
+  { crew, memory, intent }: AgentView,
+  status: Status,
+): Omit<ScorecardFacts, "estate"> {
+  const desired = intent?.desired;
+  if (crew === undefined || desired === undefined) {
+    return { links: [], tunnels: [], vault: "", ports: [] };
+  }
+  const links = desired.groups.flatMap((group) =>
+    group.links.map((link) => {
+      const shown = status.groups
+        .find(({ name }) => name === group.name)
+        ?.links.find(({ name }) => name === link.name);
+      const peer = crew.lookout.peer(link);
+      const { pointsAt } = peer?.state ?? {};
+      const ageMs = shown?.ages.farEndMs ?? Number.POSITIVE_INFINITY;
+      const ids = pointsAt === undefined ? undefined : [pointsAt.cakSecretId, pointsAt.cknSecretId];
+      return {
+        name: linkId(link),
+        verdict: shown?.verdict ?? ("unknown" as const),
+        codes: shown?.reasons.map(({ code }) => code) ?? [],
+        ckn: shown?.keyInUse ?? null,
+        meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
+        farEnd: peer === undefined ? undefined : { ageMs, admin: peer.state.admin, ids },
+      };
+    }),
+  );
+  const tunnels = status.tunnels.map(({ name, verdict, reasons }) => ({
+    ...{ name, verdict, codes: reasons.map(({ code }) => code) },
+  }));
+  return { links, tunnels, vault: desired.azure.vault, ports: portsOf(desired) };
+}
+
+/** What the config names, and the resource groups of all that it speaks of. */
+function scopesOf(named: readonly string[], resources: readonly string[]): readonly string[] {
+  const found = new Map<string, string>();
+  for (const id of [...named, ...resources]) {
+    const [group] = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+/i.exec(id) ?? [];
+    if (group !== undefined && !found.has(group.toLowerCase()))
+      found.set(group.toLowerCase(), group);
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,54 @@
+// What a check found: what is here, what it does not go with, the rule, and where the rule stands.
+
+import type { Severity } from "./warning-rows.ts";
+
+export interface Finding {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly about: string;
+  /** What is there. */
+  readonly here: string;
+  /** What it does not go with; null = nothing was compared. */
+  readonly there: string | null;
+  readonly rule: string;
+  /** Document or clause in which the rule stands. */
+  readonly source: string;
+  readonly next: string;
+}
+
+/** Codes of findings that are neither a warning nor an error of their own. */
+export type FindingCode =
+  | "macsec-one-sided"
+  | "admin-state-disabled"
+  | "port-shut"
+  | "far-end-updating"
+  | "xpn-on-slow-port"
+  | "xpn-missing"
+  | "speed-mismatch"
+  | "suite-unsupported"
+  | "cipher-unknown"
+  | "identity-missing"
+  | "identifier-versionless"
+  | "identifier-foreign-vault"
+  | "identifier-incomplete"
+  | "identifier-other-secret"
+  | "lag-members"
+  | "extra-key"
+  | "key-version"
+  | "version-missing"
+  | "version-unusable"
+  | "pair-mixed"
+  | "generation-rollback"
+  | "links-share-key"
+  | "links-swapped"
+  | "key-lower-case"
+  | "proof-too-slow"
+  | "socket-open"
+  | "host-unit"
+  | "host-old-build"
+  | "host-user"
+  | "host-folder"
+  | "host-addon"
+  | "host-module"
+  | "host-swap"
+  | "host-disk";

@@ -1,0 +1,232 @@
+// The words of health: verdicts, reason codes and the evidence that they are derived from.
+
+import type { PeerState } from "#hal/device.ts";
+import type {
+  BackedPrefix,
+  IpsecTunnel,
+  KeyRef,
+  MacsecPort,
+  PortName,
+  Reading,
+  Route,
+  Routing,
+} from "#hal/model.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
+import type { DesiredLink, DesiredTunnel, HealthSettings } from "./desired.ts";
+import { nextFor, type WarningCode } from "./warning-rows.ts";
+
+export type Verdict = "protected" | "degraded" | "unknown" | "down" | "unprotected";
+
+/** From best to worst: an aggregate is its worst part. */
+export const verdictOrder: readonly Verdict[] = [
+  "protected",
+  "degraded",
+  "unknown",
+  "down",
+  "unprotected",
+];
+
+/** The worst part; nothing at all is "unknown", because nothing was seen to be protected. */
+export function worstOf(verdicts: readonly Verdict[]): Verdict {
+  if (verdicts.length === 0) return "unknown";
+  let worst = 0;
+  for (const verdict of verdicts) worst = Math.max(worst, verdictOrder.indexOf(verdict));
+  return verdictOrder[worst] ?? "unknown";
+}
+
+/** At least this many packets a second are data and no protocol of the port itself. */
+export const busyPps = 5;
+
+/** Why a verdict is not `protected`: a stable code, one sentence, the next safe command. */
+export interface Reason {
+  readonly code: WarningCode;
+  readonly text: string;
+  readonly next: string;
+}
+
+/** A reason and the best verdict that is still honest while it holds. */
+export interface Finding extends Reason {
+  readonly verdict: Verdict;
+}
+
+/** `about` is the link or tunnel that the next command names. */
+export function finding(verdict: Verdict, code: WarningCode, about: string, text: string): Finding {
+  return { verdict, code, text, next: nextFor(code, about) };
+}
+
+/** How old the newest known reading of each kind is; undefined = never read. */
+export interface Ages {
+  readonly controlPlaneMs: number | undefined;
+  readonly dataPlaneMs: number | undefined;
+  readonly farEndMs: number | undefined;
+}
+
+export interface LinkHealth {
+  readonly verdict: Verdict;
+  readonly reasons: readonly Reason[];
+  readonly ages: Ages;
+}
+
+export interface TunnelHealth {
+  readonly verdict: Verdict;
+  readonly reasons: readonly Reason[];
+}
+
+/** How the looks at a device go. */
+export interface DeviceContact {
+  /** undefined = no look has succeeded yet. */
+  readonly lastLookAt: Instant | undefined;
+  /** The error of the newest look, when it failed. */
+  readonly failing: { readonly code: string; readonly text: string } | undefined;
+}
+
+export interface LinkEvidence {
+  readonly link: DesiredLink;
+  /** The accepted key; undefined = none is known, so the link is not managed yet. */
+  readonly expected: KeyRef | undefined;
+  /** The key that a running campaign brings in: it is as welcome as the expected one. */
+  readonly next?: KeyRef | undefined;
+  readonly settings: HealthSettings;
+  readonly now: Instant;
+  /** Oldest to newest, over the evidence window or a little more. */
+  readonly looks: readonly MacsecPort[];
+  readonly device: DeviceContact;
+  readonly probe:
+    | { readonly at: Instant; readonly sent: number; readonly answered: number }
+    | undefined;
+  readonly peer: { readonly state: PeerState; readonly at: Instant } | undefined;
+  /** Of the sessions over this port; absent = the device shows none, or nothing of them. */
+  readonly bgp?: "up" | "down" | undefined;
+  /** When the SAK in use was seen first; undefined = not followed. */
+  readonly sakSince?: Instant | undefined;
+  /** What else explains a bad verdict (a vault that denies, a lost change); never makes one. */
+  readonly causes?: readonly Reason[];
+}
+
+export interface TunnelEvidence {
+  readonly tunnel: DesiredTunnel;
+  readonly settings: HealthSettings;
+  readonly now: Instant;
+  /** Oldest to newest; a look in which the device did not list the tunnel is left out. */
+  readonly looks: readonly IpsecTunnel[];
+  readonly routing: Reading<Routing> | undefined;
+  /** How its own forwarding table reaches what it protects; absent where `routing` tells it. */
+  readonly ways?: Reading<readonly Route[]> | undefined;
+  /** Prefixes that the device lets pass in a tunnel alone; absent where it has no such means. */
+  readonly blocked?: Reading<readonly string[]> | undefined;
+  /** Absent where it is the backup of nothing. */
+  readonly backup?: BackupEvidence | undefined;
+  readonly device: DeviceContact;
+  /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
+  readonly carrier?: Verdict | undefined;
+  /** Of a weak policy: whether its risk is still accepted; undefined = the policy is none. */
+  readonly waiver?: "stands" | "over" | undefined;
+  readonly causes?: readonly Reason[];
+}
+
+/** One of the links that a tunnel is the backup of, as it is judged. */
+export interface BackedLink {
+  /** `group/link`. */
+  readonly id: string;
+  readonly port: PortName;
+  readonly verdict: Verdict;
+  /** The first one of the verdict; undefined = every check holds. */
+  readonly reason: Reason | undefined;
+  readonly drain: "on" | "off";
+}
+
+/** What test traffic through a backup came to so far. */
+export interface ProofLog {
+  /** Of the first turn that could have tried. */
+  readonly since: Instant;
+  readonly proven: { readonly at: Instant; readonly wall: WallTime } | undefined;
+  /** In a row, since it was proven last. */
+  readonly failures: number;
+  /** Of the last failure; undefined = none since it was proven. */
+  readonly cause: string | undefined;
+}
+
+/** Of a tunnel that is the backup of links. */
+interface BackupEvidence {
+  readonly links: readonly BackedLink[];
+  /** Absent where the device lets none of its prefixes ride under MACsec. */
+  readonly backed: Reading<readonly BackedPrefix[]> | undefined;
+  readonly proof: ProofLog | undefined;
+}
+
+/** A known, strong reading inside the freshness limit: the only kind that may support a verdict. */
+export function isSolid<T>(
+  reading: Reading<T>,
+  now: Instant,
+  staleAfterMs: number,
+): reading is Extract<Reading<T>, { kind: "known" }> {
+  return reading.kind === "known" && reading.weak !== true && now - reading.at <= staleAfterMs;
+}
+
+/** Says why a reading cannot be used: too old, weak, or not there. */
+export function unusable(
+  what: string,
+  where: string,
+  about: string,
+  reading: Reading<unknown>,
+): Finding {
+  if (reading.kind === "unknown") {
+    const text = `${where} did not tell ${what}: ${whyText[reading.why]}`;
+    return finding("unknown", "reading-missing", about, text);
+  }
+  if (reading.weak === true) {
+    const text = `${where} told ${what} only over a channel without authentication`;
+    return finding("unknown", "reading-missing", about, text);
+  }
+  const text = `the last word of ${where} on ${what} is older than the freshness limit`;
+  return finding("unknown", "reading-stale", about, text);
+}
+
+const whyText = {
+  notSupported: "its driver cannot read it",
+  queryFailed: "the query failed",
+  unparsed: "the answer was not understood",
+  contradicted: "session and SNMP agent of the device tell it differently",
+} as const;
+
+/** Verdict and reasons of a list of findings; each code once, the first text wins. */
+export function conclude(
+  findings: readonly Finding[],
+  causes: readonly Reason[] | undefined,
+): TunnelHealth {
+  if (findings.length === 0) return { verdict: "protected", reasons: [] };
+  const reasons = new Map<string, Reason>();
+  const verdict = worstOf(findings.map((each) => each.verdict));
+  // A label is no trouble that anything would have to explain.
+  const explained = verdict === "protected" ? [] : (causes ?? []);
+  for (const { code, text, next } of [...explained, ...findings]) {
+    if (!reasons.has(code)) reasons.set(code, { code, text, next });
+  }
+  return { verdict, reasons: [...reasons.values()] };
+}
+
+/** Nobody has seen it, or nobody sees it now: never "down", never the last good verdict. */
+export function unseen(
+  where: string,
+  about: string,
+  contact: DeviceContact,
+  now: Instant,
+): Finding {
+  const { failing, lastLookAt } = contact;
+  const lately =
+    lastLookAt === undefined
+      ? "it has not been read yet"
+      : `it was last read ${Math.round((now - lastLookAt) / 1000)} s ago`;
+  if (failing === undefined) {
+    const code = lastLookAt === undefined ? "not-looked-yet" : "reading-stale";
+    return finding("unknown", code, about, `the state of ${where} is not known: ${lately}`);
+  }
+  const code = failing.code === "device.unparsed" ? "reading-missing" : "device-unreachable";
+  const text = `the state of ${where} is not known: ${lately}, and now ${failing.text}`;
+  return finding("unknown", code, about, text);
+}
+
+/** The device was read since, and did not list it any more. */
+export function isDropped(at: Instant, device: DeviceContact, settings: HealthSettings): boolean {
+  return device.lastLookAt !== undefined && device.lastLookAt - at > settings.pollMs / 2;
+}

@@ -1,0 +1,265 @@
+// Gathers what both ends, the vault and the way to them say now, and holds the rules against it.
+
+import { LinksealError } from "#hal/error.ts";
+import { type Ckn, type DeviceState, strongValue } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
+import { farEnd, linkFindings, type TwoEnds } from "../../compare/rules.ts";
+import {
+  type AzureSettings,
+  type DesiredGroup,
+  type DesiredLink,
+  linkId,
+} from "../../model/desired.ts";
+import type { Finding } from "../../model/finding.ts";
+import { clockSkewMs, portOf } from "../../model/link-view.ts";
+import { waitsTooShort } from "../../model/proof-time.ts";
+import type { AgentView } from "../../runtime/agent-view.ts";
+import { riskAccepted } from "../../runtime/campaigns/begin.ts";
+import { ownPathOf } from "../../runtime/campaigns/own-path.ts";
+import type { Crew } from "../../runtime/crew.ts";
+import type { KeyCheck } from "../../runtime/polling/key-check.ts";
+import { readCkn } from "../../runtime/polling/vault.ts";
+import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
+import { type KeyFacts, keyFindings } from "./key-rules.ts";
+
+/** The loops of the accepted intent, and what they need of the network. */
+type Examined = Pick<Crew, "beginParts" | "keySurvey" | "lookout" | "ownAddresses">;
+
+export interface DoctorReport {
+  readonly schema: "linkseal.doctor/1";
+  readonly findings: readonly Finding[];
+}
+
+/** From a fresh look at everything; writes nothing anywhere. */
+export async function doctorReport(
+  agent: Pick<AgentView, "memory"> & { readonly crew: Examined | undefined },
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<DoctorReport> {
+  const { crew } = agent;
+  if (crew === undefined) return { schema: "linkseal.doctor/1", findings: [] };
+  const { desired, lookout } = crew.beginParts();
+  const links = desired.groups.flatMap((group) => group.links);
+  await Promise.all([
+    ...desired.devices.map(({ name }) => lookout.look(name, signal)),
+    ...links.map((link) => lookout.lookPeer(link, signal)),
+  ]);
+  const bound = (link: DesiredLink): Binding | undefined =>
+    named(agent.memory.bindings, linkId(link));
+  const { checks, vault } = await crew.keySurvey(signal);
+  const findings = [
+    ...vaultWay(checks),
+    ...desired.devices.flatMap(({ name }) => deviceFindings(crew, name, now)),
+  ];
+  for (const group of desired.groups) {
+    findings.push(...proofFindings(crew, group));
+    findings.push(...wayFindings(crew, group, now), ...(await pathFindings(crew, group, signal)));
+    // A campaign changes one end before the other, on purpose.
+    if (openCampaign(agent.memory, group.name) !== undefined) continue;
+    const parts = { crew, vault, azure: desired.azure, checks, bound, now };
+    const facts = await Promise.all(group.links.map((link) => factsOf(parts, link, signal)));
+    findings.push(...facts.flatMap((each) => linkFindings(each)), ...keyFindings(facts));
+  }
+  return { schema: "linkseal.doctor/1", findings };
+}
+
+interface FactParts {
+  readonly crew: Examined;
+  readonly vault: KeyVault;
+  readonly azure: AzureSettings;
+  readonly checks: readonly KeyCheck[];
+  readonly bound: (link: DesiredLink) => Binding | undefined;
+  readonly now: WallTime;
+}
+
+async function factsOf(
+  parts: FactParts,
+  link: DesiredLink,
+  signal: AbortSignal,
+): Promise<KeyFacts> {
+  const { crew, vault, azure, checks, bound, now } = parts;
+  const versions = await versionsOf(vault, link, signal);
+  const binding = bound(link);
+  const found = checks.find((each) => each.link === link);
+  const check = found ?? { link, newest: undefined, finding: undefined };
+  const ids = [binding?.key.cakSecretId, versions?.cak[0]?.id, versions?.ckn[0]?.id];
+  const vaultBase = vaultBaseOf(azure, ids);
+  const ends = endsOf(crew.lookout, link, vaultBase, binding?.key);
+  return {
+    ...ends,
+    binding,
+    // Told once for all links.
+    check: isWay(check) ? { ...check, finding: undefined } : check,
+    versions,
+    farCkn: await farCknOf(vault, ends, signal),
+    now,
+  };
+}
+
+async function versionsOf(
+  vault: KeyVault,
+  link: DesiredLink,
+  signal: AbortSignal,
+): Promise<KeyFacts["versions"]> {
+  try {
+    return {
+      cak: await vault.versions(link.key.cak, signal),
+      ckn: await vault.versions(link.key.ckn, signal),
+    };
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return undefined;
+  }
+}
+
+async function farCknOf(
+  vault: KeyVault,
+  { peer, vaultBase }: TwoEnds,
+  signal: AbortSignal,
+): Promise<Ckn | undefined> {
+  const id = peer?.pointsAt?.cknSecretId;
+  if (id === undefined || vaultBase === undefined) return undefined;
+  if (!id.startsWith(`${vaultBase}/`) || !/\/[0-9a-f]{32}$/.test(id)) return undefined;
+  try {
+    return await readCkn(vault, id, signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return undefined;
+  }
+}
+
+const wayCodes: readonly string[] = ["vault.unreachable", "vault.denied"];
+
+function isWay({ finding }: KeyCheck): boolean {
+  return finding !== undefined && wayCodes.includes(finding.code);
+}
+
+/** The vault that nobody gets into is one finding, however many links want keys from it. */
+function vaultWay(checks: readonly KeyCheck[]): readonly Finding[] {
+  const found = checks.find(isWay)?.finding;
+  if (found === undefined) return [];
+  const { code, severity, text, next } = found;
+  const rule = "The agent's identity gets into the vault, with get and list";
+  const source = "docs/keys.md";
+  return [{ code, severity, about: "vault", here: text, there: null, rule, source, next }];
+}
+
+function deviceFindings({ lookout }: Examined, device: string, now: WallTime): readonly Finding[] {
+  const failure = lookout.failure(device);
+  if (failure !== undefined) {
+    const rule = "Every device of the config answers";
+    const source = "the accepted config: linkseal config show";
+    const next = `check address and login of ${device}: linkseal explain ${failure.code}`;
+    const here = `${device}: ${failure.text}`;
+    const told = { about: device, here, there: null, rule, source, next } as const;
+    return [{ code: "device-unreachable", severity: "error", ...told }];
+  }
+  return clockFinding(lookout.state(device), device, now);
+}
+
+function clockFinding(
+  state: DeviceState | undefined,
+  device: string,
+  now: WallTime,
+): readonly Finding[] {
+  const control = state === undefined ? undefined : strongValue(state.control);
+  if (control === undefined) return [];
+  const offMs = Math.abs(control.wall - now);
+  if (offMs <= clockSkewMs.warning) return [];
+  return [
+    {
+      code: "clock-skew",
+      severity: offMs > clockSkewMs.error ? "error" : "warning",
+      about: device,
+      here: `the clock of ${device} is ${Math.round(offMs / 1000)} s off`,
+      there: "the clock of this host",
+      rule: "Router and agent agree on the time within a minute; above five nothing begins",
+      source: "docs/rotation.md, gates",
+      next: `give ${device} and this host a time source`,
+    },
+  ];
+}
+
+function wayFindings(crew: Examined, group: DesiredGroup, now: WallTime): readonly Finding[] {
+  const { lookout, desired } = crew.beginParts();
+  // Where a person answers for the far end, unseen by a named risk, its silence is no news.
+  const isUnseen = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", now);
+  return group.links.flatMap((link): Finding[] => {
+    const found: Finding[] = [];
+    const id = linkId(link);
+    const state = lookout.state(link.device);
+    if (state !== undefined && portOf(state, link.port) === undefined) {
+      found.push({
+        ...({ code: "port-absent", severity: "error", about: id } as const),
+        here: `${link.device} lists no port ${link.port}`,
+        there: null,
+        rule: "The port of each link exists on its device",
+        source: "the accepted config: linkseal config show",
+        next: "correct port in the config, then linkseal apply",
+      });
+    }
+    const failure = lookout.peerFailure(link);
+    if (failure === undefined || isUnseen) return found;
+    return [
+      ...found,
+      {
+        ...({ code: "far-end-unreadable", severity: "warning", about: id } as const),
+        here: `${farEnd(link)}: ${failure.text}`,
+        there: null,
+        rule: "The agent's identity may read the port in Azure",
+        source: "Azure RBAC: Microsoft.Network/expressRoutePorts/read",
+        next: failure.next,
+      },
+    ];
+  });
+}
+
+/** What no config can know: whether a device sends probes is told by the device. */
+function proofFindings(crew: Examined, group: DesiredGroup): readonly Finding[] {
+  const { lookout, desired } = crew.beginParts();
+  return group.links.flatMap((link): Finding[] => {
+    const capabilities = lookout.capabilities(link.device);
+    if (capabilities === undefined || capabilities.probe === true) return [];
+    return waitsTooShort(desired.rotation).map(({ key, least, why }) => ({
+      ...({ code: "proof-too-slow", severity: "warning", about: linkId(link) } as const),
+      here: `${link.device} sends no probes, and ${why.replace(/^proof-too-slow: /, "")}`,
+      there: null,
+      rule: "Where no probes are sent, a wait lasts as long as the routing takes to prove a key",
+      source: "Microsoft Learn: Configure BFD over ExpressRoute (BGP keep-alive of 60 s)",
+      next: `set rotation.${key} to ${least} in the config, then linkseal apply`,
+    }));
+  });
+}
+
+async function pathFindings(
+  crew: Examined,
+  group: DesiredGroup,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { world, lookout } = crew.beginParts();
+  const { ownAddresses } = crew;
+  const found: Finding[] = [];
+  for (const link of group.links) {
+    if (lookout.failure(link.device) !== undefined) continue;
+    const path = await ownPathOf({ world, lookout, ownAddresses }, link, signal);
+    if (path === "elsewhere") continue;
+    const over = path === "overThisLink";
+    found.push({
+      code: "gate.ownPath",
+      severity: over ? "error" : "info",
+      about: linkId(link),
+      here: over
+        ? `the way to a device or to Azure is ${link.device} ${link.port} itself`
+        : `${link.device} does not tell over which port this host reaches devices and Azure`,
+      there: null,
+      rule: "Devices, vault and management API are reached over none of the links in care",
+      source: "docs/rotation.md, gates",
+      next: over
+        ? "give this host a way that does not use the link"
+        : "look at the route yourself; the risk ownPathUnknown accepts it by name",
+    });
+  }
+  return found;
+}

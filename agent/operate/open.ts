@@ -1,0 +1,61 @@
+// Builds an agent on any World, real or simulated: the one list of what belongs to it.
+
+import { drivers } from "#drivers/index.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { World } from "#hal/world.ts";
+import { type LoadCredentials, RealCloud } from "../azure/real-cloud.ts";
+import { simCloud } from "../azure/sim-cloud.ts";
+import { signerOf } from "../evidence/report/seal.ts";
+import type { Clouds } from "../model/cloud.ts";
+import { Agent, type AgentParts } from "../runtime/agent.ts";
+import type { OnDecision } from "../runtime/campaigns/conductor.ts";
+import { AuditLog } from "../store/audit/log.ts";
+import { IntentStore } from "../store/intent/intent.ts";
+import { Journal } from "../store/journal/journal.ts";
+
+export interface Identity {
+  /** Key of the chains of journal and audit log. */
+  readonly hostKey: Secret;
+  /** Private half of the key that reports are signed with: 32 octets. */
+  readonly reportKey: Secret;
+  readonly host: string;
+}
+
+/** What a process reads before it does anything. Throws `journal.*` with the next safe step. */
+export async function openRecords(
+  world: World,
+  { hostKey, reportKey, host }: Identity,
+): Promise<Pick<AgentParts, "intents" | "journal" | "audit" | "signer" | "host">> {
+  const intents = await IntentStore.open(world.disk);
+  const seal = { key: hostKey, host };
+  const { journal } = await Journal.open(world, seal);
+  const audit = await AuditLog.open(world, seal);
+  return { intents, journal, audit, signer: signerOf(reportKey), host };
+}
+
+/** The same sign-in serves every config that wants the same cloud, planned or in force. */
+export function cloudsOf(world: World, credentials: LoadCredentials): Clouds {
+  const clouds = new Map<string, RealCloud>();
+  return (azure) => {
+    if (azure.cloud === "sim") return simCloud(world.dial, azure.vault);
+    const key = JSON.stringify({ ...azure, farEnd: undefined, scopes: undefined });
+    const cloud = clouds.get(key) ?? new RealCloud(world, azure, credentials);
+    clouds.set(key, cloud);
+    return cloud;
+  };
+}
+
+/**
+ * Reads intent and journal; touches no device. Throws `journal.*` or `config.*` with the next safe
+ * step.
+ */
+export async function openAgent(
+  world: World,
+  identity: Identity,
+  clouds: Clouds,
+  onDecision?: OnDecision,
+): Promise<Agent> {
+  const records = await openRecords(world, identity);
+  const hook = onDecision === undefined ? {} : { onDecision };
+  return new Agent({ world, drivers, clouds, ...records, ...hook });
+}

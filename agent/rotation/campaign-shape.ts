@@ -1,0 +1,66 @@
+// The JSON shape of a campaign that scripts read from the sockets.
+
+import type { Campaign, CampaignState, Outcome } from "../model/campaign.ts";
+import { isoTime } from "../model/iso-time.ts";
+import type { Move } from "../store/journal/memory.ts";
+import type { Estimate } from "./forecast.ts";
+
+/** A campaign as scripts read it (linkseal.campaign/1). */
+export type CampaignShape = Readonly<{
+  schema: "linkseal.campaign/1";
+  group: string;
+  kind: Campaign["kind"];
+  goal: Campaign["goal"];
+  urgency: Campaign["urgency"];
+  link: string | null;
+  state: CampaignState;
+  since: string;
+  because: string;
+  by: string;
+  heldFrom: CampaignState | null;
+  links: readonly {
+    readonly name: string;
+    readonly outcome: Outcome | null;
+    /** What the far end must point at, for the person who changes it. */
+    readonly ckn: string;
+    readonly cakSecretId: string;
+    readonly cknSecretId: string;
+  }[];
+  /** What it did, move by move, the oldest first. */
+  steps: readonly {
+    readonly at: string;
+    readonly link: string;
+    readonly state: CampaignState;
+    readonly because: string;
+  }[];
+  /** What is left, but for the time that a person takes; null = nobody can tell. */
+  restMs: Estimate | null;
+}>;
+
+export function campaignShape(
+  campaign: Campaign,
+  trail: readonly Move[],
+  rest: Estimate | undefined,
+): CampaignShape {
+  const { group, kind, goal, urgency, state, because, by, links, at } = campaign;
+  return {
+    schema: "linkseal.campaign/1",
+    group,
+    kind,
+    goal,
+    urgency,
+    link: links[at]?.name ?? null,
+    state,
+    since: isoTime(campaign.since),
+    because,
+    by,
+    heldFrom: campaign.heldFrom ?? null,
+    links: links.map(({ name, outcome, new: { key } }) => ({
+      name,
+      outcome: outcome ?? null,
+      ...key,
+    })),
+    steps: trail.map((move) => ({ ...move, at: isoTime(move.at) })),
+    restMs: rest ?? null,
+  };
+}

@@ -1,0 +1,128 @@
+// The campaign machine: (campaign, facts) to step. Pure; the conductor is its only caller.
+
+import type { WallTime } from "#hal/world.ts";
+import {
+  type ActionKind,
+  type Campaign,
+  type CampaignState,
+  type Context,
+  entryOf,
+  type Facts,
+  type Guards,
+  noMarks,
+  type Step,
+  type Table,
+} from "../model/campaign.ts";
+import { guards } from "./guards.ts";
+import { draining } from "./rows-draining.ts";
+import { awaitingPeer, done, gated, held, listensIn, queued } from "./rows-parked.ts";
+import { promoting, proving, retiring } from "./rows-proving.ts";
+import { restoring, reverting } from "./rows-restoring.ts";
+import { staged, staging } from "./rows-staging.ts";
+import { switching } from "./rows-switching.ts";
+
+/** Every row of design section 5; the first one that fits is taken. */
+export const table: Table = {
+  queued,
+  gated,
+  draining,
+  staging,
+  staged,
+  awaitingPeer,
+  switching,
+  proving,
+  promoting,
+  retiring,
+  restoring,
+  reverting,
+  held,
+  done,
+};
+
+/** The next step from what was just seen; total: whatever is not in the tables is `held`. */
+export function decide(campaign: Campaign, facts: Facts): Step {
+  return decideBy(table, guards, campaign, facts);
+}
+
+/** `decide` with other rows or guards, for the proof that each of them is needed. */
+export function decideBy(rows: Table, guarded: Guards, campaign: Campaign, facts: Facts): Step {
+  const context: Context = { campaign, link: entryOf(campaign), facts, port: facts.port };
+  const may = (action: ActionKind): boolean => guarded[action].every(({ holds }) => holds(context));
+  const row = rows[campaign.state].find(
+    ({ when, action }) => when(context) && (action === undefined || may(action)),
+  );
+  if (row === undefined) return unlisted(context);
+  const because = typeof row.because === "string" ? row.because : row.because(context);
+  const listens = row.action === undefined && row.next === campaign.state && isParked(row.next);
+  return {
+    row: row.name,
+    next: row.next,
+    action: listens && listensIn(context) ? "probe" : row.action,
+    because,
+    mark: { ...row.mark, ...shutMark(context, row.action) },
+  };
+}
+
+export const keyActions: readonly (ActionKind | undefined)[] = [
+  "stage",
+  "add",
+  "promote",
+  "removeOld",
+  "removeNew",
+  "replace",
+  "replaceBack",
+];
+
+/** Marked before a port may be shut, so that a successor opens it; gone once it is seen open. */
+function shutMark({ campaign, facts, port }: Context, action: ActionKind | undefined) {
+  if (facts.shutsFirst && keyActions.includes(action)) return { shut: true };
+  // A person may have opened, since the commit, the port to which undoing it goes back.
+  if (action === "rollBack" && port?.admin === "up") return { shut: true };
+  // What is pending would go back to the shut port.
+  return campaign.shut && port?.admin === "up" && port.pending === "none" ? { shut: false } : {};
+}
+
+function isParked(state: CampaignState): boolean {
+  return state === "gated" || state === "awaitingPeer" || state === "held";
+}
+
+function unlisted({ campaign, facts, port }: Context): Step {
+  const keys = port === undefined ? "cannot be read" : `holds ${port.keys}`;
+  const ends = `the router ${keys} and the far end is ${facts.far}`;
+  return {
+    row: "unlisted",
+    next: "held",
+    action: undefined,
+    because: `in ${campaign.state}, ${ends}: no rule fits`,
+    mark: {},
+  };
+}
+
+/** The record after a step; a link that is done hands over to the next one only after success. */
+export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign {
+  const { outcome, ...mark } = taken.mark;
+  const links = campaign.links.map((link, index) =>
+    index === campaign.at && outcome !== undefined ? { ...link, outcome } : link,
+  );
+  const moved = taken.next !== campaign.state;
+  const next: Campaign = {
+    ...campaign,
+    ...mark,
+    links,
+    state: taken.next,
+    since: moved ? at : campaign.since,
+    because: taken.because,
+    heldFrom: taken.next === "held" && moved ? campaign.state : campaign.heldFrom,
+  };
+  const succeeded = ["enrolled", "changed", "rotated"].includes(links[campaign.at]?.outcome ?? "");
+  if (taken.next !== "done" || !succeeded || campaign.at + 1 >= links.length) return next;
+  return {
+    ...next,
+    ...noMarks,
+    at: campaign.at + 1,
+    state: "queued",
+    since: at,
+    because: "the link before it is done",
+    heldFrom: undefined,
+  };
+}

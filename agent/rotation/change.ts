@@ -1,0 +1,29 @@
+// A link whose accepted settings are not what the intent wants: what a `change` makes of it.
+
+import { equalSettings } from "../health/verify.ts";
+import type { CampaignLink } from "../model/campaign.ts";
+import type { DesiredLink } from "../model/desired.ts";
+import type { Binding } from "../store/journal/memory.ts";
+
+/** A link with the key that it runs on. */
+export interface BoundLink {
+  readonly link: DesiredLink;
+  readonly binding: Binding;
+}
+
+/** As both ends were accepted, and as the intent wants it. */
+export function sameSettings({ link, binding }: BoundLink): boolean {
+  return equalSettings(link.settings, binding.settings);
+}
+
+export function changeOf({ link, binding }: BoundLink): CampaignLink {
+  const { name, device, port, settings } = link;
+  const { key, created, generation } = binding;
+  return {
+    ...{ name, device, port, created, generation },
+    old: { key, settings: binding.settings },
+    new: { key, settings },
+    overlap: "breakBeforeMake",
+    outcome: undefined,
+  };
+}

@@ -1,0 +1,195 @@
+// What one look says in the words of the campaign's tables: the port, the far end, the sibling.
+
+import type { PeerState } from "#hal/device.ts";
+import { type KeyRef, type MacsecPort, strongValue, type WantedSettings } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { settingsGaps } from "../health/verify.ts";
+import type { Campaign, CampaignLink, FarEnd, PortFacts } from "../model/campaign.ts";
+import { bgpUp, drainOf, type LinkView, portOf, securedBy } from "../model/link-view.ts";
+
+function inClear(port: MacsecPort): boolean {
+  const settings = port.settings;
+  const keys = strongValue(port.keys);
+  return settings.kind === "known" && settings.value === undefined && keys?.length === 0;
+}
+
+export interface Moved {
+  readonly at: Instant;
+  readonly to: "new" | "old";
+}
+
+/** What only the conductor knows of a port. */
+export interface PortHistory {
+  /** When the far end was first seen where the campaign sends it. */
+  readonly moved: Moved | undefined;
+  readonly pending: PortFacts["pending"];
+  /** Since when it is dark with light on the fibre; undefined = it is not. */
+  readonly darkSince: Instant | undefined;
+  readonly settleMs: number;
+  readonly now: Instant;
+}
+
+/** The port as the campaign's tables speak of it; undefined while any part of it is unknown. */
+export function portFacts(
+  view: LinkView,
+  entry: CampaignLink,
+  history: PortHistory,
+): PortFacts | undefined {
+  const { state, link } = view;
+  const port = portOf(state, link.port);
+  const control = state === undefined ? undefined : strongValue(state.control);
+  const slots = port === undefined ? undefined : strongValue(port.keys);
+  if (state === undefined || port === undefined || control === undefined) return undefined;
+  if (slots === undefined || state.routing.kind === "unknown") return undefined;
+  const keys = keysOn(port, entry);
+  const promoted = slots.some(({ ckn, role }) => ckn === entry.new.key.ckn && role === "primary");
+  return {
+    keys,
+    pending: history.pending,
+    carriedBy: carriedBy(view, entry, keys, history.moved),
+    darkness: darkness(history),
+    promoted,
+    drain: drainOf(state, link.port),
+    admin: strongValue(port.admin) === "up" ? "up" : "down",
+  };
+}
+
+function keysOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {
+  const ckns = (strongValue(port.keys) ?? []).map(({ ckn }) => ckn);
+  const { ckn } = entry.new.key;
+  const before = entry.old?.key.ckn;
+  if (before === ckn)
+    return ckns.length === 1 && ckns[0] === ckn ? settingsOn(port, entry) : "else";
+  const [has, had] = [ckns.includes(ckn), before !== undefined && ckns.includes(before)];
+  if (ckns.length !== Number(has) + Number(had)) return "else";
+  if (has) return had ? "both" : "new";
+  return had || before === undefined ? "old" : "else";
+}
+
+/** A change keeps the key: its settings tell whether the router is still as before. */
+function settingsOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {
+  const seen = strongValue(port.settings);
+  if (seen === undefined) return "else";
+  if (settingsGaps(entry.new.settings, seen).length === 0) return "new";
+  const { old } = entry;
+  return old !== undefined && settingsGaps(old.settings, seen).length === 0 ? "old" : "else";
+}
+
+function carriedBy(
+  view: LinkView,
+  entry: CampaignLink,
+  keys: PortFacts["keys"],
+  moved: Moved | undefined,
+): PortFacts["carriedBy"] {
+  const port = portOf(view.state, view.link.port);
+  if (port === undefined || silent(view, moved)) return "nothing";
+  const { old } = entry;
+  if (old?.key.ckn === entry.new.key.ckn) {
+    if (!securedBy(port, old.key)) return "nothing";
+    // MKA is content with an SCI that frames lack: without a probe only the routing misses them.
+    const apart = moved !== undefined && moved.to !== keys;
+    if (apart && !routed(view)) return "nothing";
+    return keys === "new" ? "new" : "old";
+  }
+  if (securedBy(port, entry.new.key)) return "new";
+  const before = old === undefined ? clearAndUsable(view, port) : securedBy(port, old.key);
+  return before ? "old" : "nothing";
+}
+
+function routed({ state, link }: LinkView): boolean {
+  return state !== undefined && bgpUp(state, link.port);
+}
+
+function darkness({ darkSince, now, settleMs }: PortHistory): PortFacts["darkness"] {
+  if (darkSince === undefined) return "none";
+  return now - darkSince >= settleMs ? "lasting" : "brief";
+}
+
+function clearAndUsable({ state, link }: LinkView, port: MacsecPort): boolean {
+  if (state === undefined || !inClear(port) || strongValue(port.linkUp) !== true) return false;
+  return bgpUp(state, link.port);
+}
+
+// BGP outlives a silent link by its hold time, and MKA knows nothing of lost frames: an unanswered
+// probe tells first.
+function silent({ probe }: LinkView, moved: Moved | undefined): boolean {
+  return moved !== undefined && probe !== undefined && probe.at >= moved.at && probe.answered === 0;
+}
+
+/** `untilSettled`: before it a put of ours may still land, so nothing on the far end is settled. */
+export function farEndOf(
+  peer: PeerState | undefined,
+  entry: CampaignLink,
+  now: Instant,
+  untilSettled: Instant,
+): FarEnd {
+  if (peer === undefined) return "unknown";
+  if (peer.provisioning === "updating" || now < untilSettled) return "updating";
+  return peer.provisioning === "failed" ? "failed" : setTo(peer, entry);
+}
+
+/** What its settings are, whatever became of its last change. */
+export function setTo(peer: PeerState, entry: CampaignLink): FarEnd {
+  const { old } = entry;
+  const isNew = pointsAt(peer, entry.new.key);
+  if (old === undefined) return peer.pointsAt === undefined ? "old" : isNew ? "new" : "other";
+  if (old.key.cakSecretId !== entry.new.key.cakSecretId) {
+    return isNew ? "new" : pointsAt(peer, old.key) ? "old" : "other";
+  }
+  const [before, after] = [isSet(peer, old.settings), isSet(peer, entry.new.settings)];
+  if (!isNew || !(before || after)) return "other";
+  return before && after ? "either" : after ? "new" : "old";
+}
+
+/**
+ * Risk farEndUnseen: a link that is secured tells which key the far end has; else the operator's
+ * word counts, and once the person was asked nothing is known without it.
+ */
+export function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): FarEnd {
+  const port = portOf(view.state, view.link.port);
+  const keepsKey = entry.old?.key.ckn === entry.new.key.ckn;
+  if (port !== undefined && !keepsKey) {
+    if (securedBy(port, entry.new.key)) return "new";
+    if (entry.old !== undefined && securedBy(port, entry.old.key)) return "old";
+  }
+  if (campaign.claimed) return "new";
+  return campaign.told ? "unknown" : "old";
+}
+
+function pointsAt({ pointsAt: ids }: PeerState, key: KeyRef): boolean {
+  return ids?.cakSecretId === key.cakSecretId && ids.cknSecretId === key.cknSecretId;
+}
+
+function isSet(peer: PeerState, settings: WantedSettings): boolean {
+  return peer.suite === settings.suite && peer.sci === (settings.includeSci ? "on" : "off");
+}
+
+/**
+ * Is the link in its accepted state: protected by its key, or clear before its first one?
+ * "carrying", or the reason why not. A commit that waits on the device `ownCommitOn` touches
+ * another link alone.
+ */
+export function carries(
+  view: LinkView,
+  accepted: KeyRef | undefined,
+  ownCommitOn?: string,
+): string {
+  const port = portOf(view.state, view.link.port);
+  if (view.state === undefined || port === undefined) return "it cannot be read";
+  if (strongValue(port.linkUp) !== true) return "its link is down or unknown";
+  if (drainOf(view.state, view.link.port) === "on") return "it is drained";
+  if (!bgpUp(view.state, view.link.port)) return "its BGP session is not up";
+  const waits = strongValue(view.state.control)?.commitPending !== false;
+  if (waits && view.link.device !== ownCommitOn) return "a commit is pending on it";
+  if (accepted === undefined) {
+    if (!inClear(port)) return "it has MACsec that is not ours";
+    // Clear frames still pass for a while, and BGP outlives them by its hold time.
+    return view.peer?.pointsAt === undefined ? "carrying" : "its far end has a key and it has none";
+  }
+  if (!securedBy(port, accepted)) return "it is not secured by its key";
+  const policy = strongValue(port.settings)?.policy;
+  if (policy !== "mustSecure") return "it is not must-secure";
+  // It still works, and not for long.
+  const leaves = view.peer !== undefined && !pointsAt(view.peer, accepted);
+  return leaves ? "its far end was pointed at another key" : "carrying";
+}

@@ -1,0 +1,453 @@
+// What a campaign will do at both ends, step by step, and how long each step takes and darkens the
+// link: pure, from what was measured here before, or from defaults that say that they are.
+
+import type { Capabilities } from "#hal/device.ts";
+import type { KeyRef, WantedSettings } from "#hal/model.ts";
+import { settingsGaps } from "../health/verify.ts";
+import type { Campaign, CampaignLink, CampaignState } from "../model/campaign.ts";
+import { shortCkn } from "../model/ckn-text.ts";
+import {
+  type Desired,
+  type DesiredGroup,
+  type DesiredLink,
+  linkId,
+  type RiskName,
+} from "../model/desired.ts";
+import { type Memory, named } from "../store/journal/memory.ts";
+
+/** A duration before it is known. */
+export interface Estimate {
+  readonly low: number;
+  readonly likely: number;
+  readonly high: number;
+  /** `fixed`: by config and physics. `measured`: seen here before. `firstRun`: only a default. */
+  readonly basis: "fixed" | "measured" | "firstRun";
+}
+
+/** Whose dark time a step brings: the far end's is not ours to bound. */
+interface DarkForecast {
+  readonly theirs: Estimate;
+  readonly ours: Estimate;
+  /** Frames are lost only where the link is not drained. */
+  readonly drained: boolean;
+}
+
+export interface ForecastStep {
+  /** The state of the campaign in which it is done. */
+  readonly state: CampaignState;
+  readonly where: string;
+  readonly link: string;
+  readonly does: string;
+  readonly preview: string;
+  readonly darkMs: { readonly low: number; readonly high: number };
+  readonly risk: RiskName | null;
+  readonly takes: Estimate;
+  readonly dark: DarkForecast | null;
+}
+
+export interface ForecastInput {
+  readonly desired: Pick<Desired, "azure" | "rotation" | "devices">;
+  readonly group: DesiredGroup;
+  readonly kind: "rotate" | "change";
+  /** In the order in which they are taken. */
+  readonly links: readonly CampaignLink[];
+  readonly urgency: Campaign["urgency"];
+  readonly measures: Memory["measures"];
+  readonly capabilities: (device: string) => Capabilities | undefined;
+}
+
+/** Every step of the campaign, link after link. */
+export function forecast(input: ForecastInput): readonly ForecastStep[] {
+  return input.links.flatMap((entry) => {
+    const link = input.group.links.find(({ name }) => name === entry.name);
+    return link === undefined ? [] : new LinkForecast(input, link, entry).steps();
+  });
+}
+
+/**
+ * What is left of a campaign that goes forward; undefined = nobody can tell, because it is held or
+ * goes back.
+ */
+export function rest(campaign: Campaign, steps: readonly ForecastStep[]): Estimate | undefined {
+  const { state, goal, links, at, group } = campaign;
+  if (state === "held" || state === "reverting" || state === "done" || goal === "revert")
+    return undefined;
+  const id = `${group}/${links[at]?.name ?? ""}`;
+  const own = steps.filter(({ link }) => link === id);
+  const later = links.slice(at + 1).map(({ name }) => `${group}/${name}`);
+  const after = steps.filter(({ link }) => later.includes(link));
+  const ahead = own.slice(passAt(campaign, own));
+  const present = ahead.findIndex((step) => step.state === state);
+  return sum([...ahead.slice(Math.max(0, present)), ...after].map(({ takes }) => takes));
+}
+
+/** Where the present pass begins: a person has said go on, or the first pass has soaked. */
+function passAt({ soaked, asked }: Campaign, own: readonly ForecastStep[]): number {
+  if (soaked) {
+    const drain = own.findLastIndex(({ state }) => state === "draining");
+    // Without a drain the second pass begins with its proof.
+    return drain >= 0 ? drain : own.findLastIndex(({ state }) => state === "proving");
+  }
+  return asked ? 1 + own.findIndex(({ state }) => state === "awaitingPeer") : 0;
+}
+
+const bases = ["fixed", "measured", "firstRun"] as const;
+
+/** A sum is as good as its weakest part. */
+function sum(parts: readonly Estimate[]): Estimate {
+  return parts.reduce(
+    (total, { low, likely, high, basis }) => ({
+      low: total.low + low,
+      likely: total.likely + likely,
+      high: total.high + high,
+      basis: bases.indexOf(basis) > bases.indexOf(total.basis) ? basis : total.basis,
+    }),
+    exactly(0),
+  );
+}
+
+function exactly(ms: number): Estimate {
+  return { low: ms, likely: ms, high: ms, basis: "fixed" };
+}
+
+function firstRun(low: number, likely: number, high: number): Estimate {
+  return { low, likely, high, basis: "firstRun" };
+}
+
+/** Bounds of nature and habit, for which nothing is measured. */
+function within(low: number, likely: number, high: number): Estimate {
+  return { low, likely, high, basis: "fixed" };
+}
+
+/** A router that already speaks under the key is heard within its next hello (2 s). */
+const joinMs = within(0, 1_000, 4_000);
+/** Two ends that both begin: live after 2 to 4 s with a hello of 2 s. */
+const formMs = within(1_000, 2_000, 8_000);
+/** Between the far end's hardware dropping one key and taking the next; nowhere published. */
+const farGapMs = within(500, 1_500, 5_000);
+/** From the hardware's change until the management API tells it. */
+const farToldMs = within(0, 1_000, 5_000);
+const commitDefaultMs = firstRun(500, 1_500, 20_000);
+const lookMs = within(100, 500, 5_000);
+const prepareMs = within(200, 500, 10_000);
+const farEndLowMs = 10_000;
+const farEndLikelyMs = 30_000;
+/** While a state is under way it is looked at this often. */
+const turnMs = within(500, 1_000, 2_000);
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
+}
+
+function measuredAs(values: readonly number[] | undefined): Estimate | undefined {
+  if (values === undefined || values.length === 0) return undefined;
+  // The few that were measured do not bound the next one.
+  const low = Math.floor(0.8 * Math.min(...values));
+  const high = Math.ceil(1.25 * Math.max(...values));
+  return { low, likely: median(values), high, basis: "measured" };
+}
+
+const noTime = exactly(0);
+
+class LinkForecast {
+  readonly #input: ForecastInput;
+  readonly #link: DesiredLink;
+  readonly #entry: CampaignLink;
+
+  constructor(input: ForecastInput, link: DesiredLink, entry: CampaignLink) {
+    this.#input = input;
+    this.#link = link;
+    this.#entry = entry;
+  }
+
+  steps(): readonly ForecastStep[] {
+    const { group, urgency, kind } = this.#input;
+    const breaks = this.#entry.overlap === "breakBeforeMake";
+    const twice = group.retire === "afterSoak" && urgency === "planned" && !breaks;
+    const soak = twice ? [this.#restore("soak"), ...this.#drain(), this.#prove()] : [];
+    return [
+      ...(breaks ? this.#breakBeforeMake() : this.#overlapped()),
+      this.#prove(),
+      ...(this.#entry.overlap === "fallback" ? [this.#promote(), this.#prove()] : []),
+      ...soak,
+      ...(breaks ? [] : [this.#retire()]),
+      ...(urgency === "emergency" && kind === "rotate" ? [this.#freshSak()] : []),
+      this.#restore("end"),
+    ];
+  }
+
+  /** The router holds both keys before the far end moves. */
+  #overlapped(): readonly ForecastStep[] {
+    const staged = [...this.#drain(), this.#stage()];
+    if (!this.#isManual()) return [...staged, this.#switch()];
+    return [...staged, this.#restore("wait"), this.#person(), ...this.#drain(), this.#switch()];
+  }
+
+  /** The far end moves first; what follows waits on the candidate. */
+  #breakBeforeMake(): readonly ForecastStep[] {
+    const ready = [...this.#drain(), this.#prepare()];
+    if (this.#farEndStays()) return [...ready, this.#follow()];
+    const wait = this.#isManual() ? [this.#person()] : [];
+    return [...wait, ...ready, this.#switch(), this.#follow()];
+  }
+
+  #isManual(): boolean {
+    return this.#input.desired.azure.farEnd === "manual";
+  }
+
+  #isDrained(): boolean {
+    return this.#input.group.drain !== "none";
+  }
+
+  /** A change that concerns the router alone. */
+  #farEndStays(): boolean {
+    const { old, new: wanted } = this.#entry;
+    if (this.#input.kind === "rotate" || old === undefined) return false;
+    const { suite, includeSci } = old.settings;
+    return suite === wanted.settings.suite && includeSci === wanted.settings.includeSci;
+  }
+
+  #shutsFirst(): boolean {
+    const device = this.#input.desired.devices.find(({ name }) => name === this.#link.device);
+    return device?.quirks.includes("shutBeforeKeyChange") === true;
+  }
+
+  #step(
+    state: CampaignState,
+    does: string,
+    preview: string,
+    takes: Estimate,
+    more: { readonly where?: string; readonly risk?: RiskName; readonly dark?: DarkTimes } = {},
+  ): ForecastStep {
+    const { where = this.#link.device, risk = null } = more;
+    const dark = more.dark === undefined ? null : { ...more.dark, drained: this.#isDrained() };
+    const whole = dark === null ? noTime : sum([dark.theirs, dark.ours]);
+    const darkMs = { low: whole.low, high: whole.high };
+    return { state, where, link: linkId(this.#link), does, preview, darkMs, risk, takes, dark };
+  }
+
+  #drain(): readonly ForecastStep[] {
+    const { group, desired } = this.#input;
+    const { port, name } = this.#link;
+    if (group.drain === "none") return [];
+    const siblings = group.links.filter((link) => link.name !== name).map((link) => link.name);
+    const { samples, everyMs } = desired.rotation.drained;
+    const quiet = exactly(samples * everyMs);
+    const settle = exactly(this.#capabilities()?.drain?.settleMs ?? 3_000);
+    const takes = sum([this.#commit(), settle, quiet, lookMs, turnMs]);
+    const does = `move the traffic to ${siblings.join(", ")}`;
+    const risk = group.drain === "peeringShutdown" ? { risk: "hardDrain" as const } : {};
+    return [this.#step("draining", does, `+ ${group.drain} on ${port}`, takes, risk)];
+  }
+
+  #stage(): ForecastStep {
+    const { overlap, new: wanted } = this.#entry;
+    const role = overlap === "fallback" ? " as fallback" : "";
+    // Applied with a timer, looked at, and confirmed.
+    const takes = sum([prepareMs, this.#keyCommit(), lookMs, turnMs, lookMs]);
+    const preview = `+ pre-shared key ${shortCkn(wanted.key.ckn)}${role} [secret cak]`;
+    return this.#step(
+      "staging",
+      "add the next key beside the present one",
+      preview,
+      takes,
+      this.#shut(),
+    );
+  }
+
+  #prepare(): ForecastStep {
+    const takes = sum([prepareMs, turnMs]);
+    const does = "validate what follows on the candidate; what runs stays as it is";
+    return this.#step("draining", does, `? ${this.#replacement()}`, takes);
+  }
+
+  #replacement(): string {
+    const { port } = this.#link;
+    const { old, new: wanted } = this.#entry;
+    if (this.#input.kind === "change") return `macsec ${port} ${gapsText(old?.settings, wanted)}`;
+    const before = shortCkn(old?.key.ckn ?? "none");
+    return `macsec ${port} key ${before} -> ${shortCkn(wanted.key.ckn)} [secret cak]`;
+  }
+
+  #person(): ForecastStep {
+    const does = `wait for a person: linkseal rotation proceed ${this.#input.group.name}`;
+    return this.#step(
+      "awaitingPeer",
+      does,
+      "= the link carries meanwhile, as long as it takes",
+      noTime,
+      {
+        where: this.#farEnd(),
+      },
+    );
+  }
+
+  /** The dark time begins when the far end's hardware leaves the old key. */
+  #switch(): ForecastStep {
+    const breaks = this.#entry.overlap === "breakBeforeMake";
+    const what = this.#input.kind === "change" ? "the next settings" : "the next key";
+    const does = this.#isManual()
+      ? `wait for a person to give the far end ${what}`
+      : `give the far end ${what}`;
+    const risk = breaks ? "breakBeforeMake" : this.#isDrained() ? undefined : "noDrain";
+    return this.#step("switching", does, this.#farPreview(), this.#farOperation(), {
+      where: this.#farEnd(),
+      dark: { theirs: farGapMs, ours: breaks ? noTime : this.#join() },
+      ...(risk === undefined ? {} : { risk }),
+    });
+  }
+
+  #farPreview(): string {
+    const { key, settings } = this.#entry.new;
+    const sci = settings.includeSci ? "on" : "off";
+    const pair = `${versionOf(key.cknSecretId)} ${versionOf(key.cakSecretId)}`;
+    return `~ macSecConfig ${settings.suite} sci ${sci} ${pair}`;
+  }
+
+  #follow(): ForecastStep {
+    const takes = sum([this.#afterMove(), lookMs]);
+    const alone = this.#farEndStays();
+    const does = alone
+      ? "change the settings of the drained link"
+      : "follow as soon as the far end has moved and the link has dropped";
+    return this.#step("switching", does, `~ ${this.#replacement()}`, takes, {
+      risk: "breakBeforeMake",
+      dark: { theirs: noTime, ours: alone ? this.#breakAlone() : this.#break() },
+    });
+  }
+
+  #prove(): ForecastStep {
+    const { settleMs, proofFrames } = this.#input.desired.rotation;
+    const takes = sum([exactly(settleMs), lookMs, turnMs]);
+    const blind = this.#capabilities()?.probe === undefined ? { risk: "noProbe" as const } : {};
+    const ckn = shortCkn(this.#entry.new.key.ckn);
+    const preview = `? ${proofFrames} protected frames each way under ${ckn}`;
+    return this.#step(
+      "proving",
+      "prove it by MKA and by counters, without a gap",
+      preview,
+      takes,
+      blind,
+    );
+  }
+
+  #promote(): ForecastStep {
+    const takes = sum([prepareMs, this.#keyCommit(), lookMs]);
+    const preview = `~ pre-shared key ${shortCkn(this.#entry.new.key.ckn)} becomes primary`;
+    return this.#step(
+      "promoting",
+      "make the next key the primary one",
+      preview,
+      takes,
+      this.#shut(),
+    );
+  }
+
+  #retire(): ForecastStep {
+    const takes = sum([prepareMs, this.#keyCommit(), lookMs, turnMs]);
+    const preview = `- pre-shared key ${shortCkn(this.#entry.old?.key.ckn ?? "none")}`;
+    return this.#step("retiring", "take the old key away", preview, takes, this.#shut());
+  }
+
+  #freshSak(): ForecastStep {
+    const takes = sum([prepareMs, this.#commit(), lookMs, turnMs]);
+    const does = "make a fresh SAK that the old key never protected";
+    return this.#step("proving", does, `! rekey the SAK of ${this.#link.port}`, takes);
+  }
+
+  #restore(why: "end" | "soak" | "wait"): ForecastStep {
+    const { group, desired } = this.#input;
+    const soak = why === "wait" ? noTime : exactly(desired.rotation.soakMs);
+    const back = group.drain === "none" ? noTime : sum([prepareMs, this.#commit()]);
+    const takes = sum([back, soak, lookMs, turnMs]);
+    const { port } = this.#link;
+    if (group.drain === "none") {
+      return this.#step("restoring", "watch it carry for the soak time", `= ${port}`, takes);
+    }
+    const does =
+      why === "soak" ? "bring the traffic back and let it soak" : "bring the traffic back";
+    return this.#step("restoring", does, `- ${group.drain} on ${port}`, takes);
+  }
+
+  #farEnd(): string {
+    return `${this.#input.group.name} ${this.#link.azureLink}`;
+  }
+
+  #capabilities(): Capabilities | undefined {
+    return this.#input.capabilities(this.#link.device);
+  }
+
+  /** Of the link itself, or of another one of the group that is like it. */
+  #measured(what: "farEnd" | "ours", alike: (entry: CampaignLink) => boolean) {
+    const { group, links, measures } = this.#input;
+    const others = links.filter((entry) => entry.name !== this.#entry.name && alike(entry));
+    const own = [this.#entry, ...others].map(({ name }) =>
+      measuredAs(named(measures, `${what} ${group.name}/${name}`)),
+    );
+    return own.find((estimate) => estimate !== undefined);
+  }
+
+  #commit(): Estimate {
+    const measured = measuredAs(named(this.#input.measures, `commit ${this.#link.device}`));
+    return measured ?? commitDefaultMs;
+  }
+
+  /** With the quirk the port is shut by a commit of its own first. */
+  #keyCommit(): Estimate {
+    return this.#shutsFirst() ? sum([this.#commit(), prepareMs, this.#commit()]) : this.#commit();
+  }
+
+  #shut(): { readonly dark?: DarkTimes } {
+    if (!this.#shutsFirst()) return {};
+    return { dark: { theirs: noTime, ours: sum([prepareMs, this.#commit(), formMs]) } };
+  }
+
+  #farOperation(): Estimate {
+    const { farEndMs } = this.#input.desired.rotation;
+    return this.#measured("farEnd", () => true) ?? firstRun(farEndLowMs, farEndLikelyMs, farEndMs);
+  }
+
+  /** MKA under a key that waits on the router: what was seen of it began when the API told. */
+  #join(): Estimate {
+    const { overlap } = this.#entry;
+    const seen = this.#measured("ours", (entry) => entry.overlap === overlap);
+    if (seen === undefined) return { ...joinMs, basis: "firstRun" };
+    return {
+      low: joinMs.low,
+      likely: Math.max(seen.likely, joinMs.likely),
+      high: Math.max(seen.high + farToldMs.high, joinMs.high),
+      basis: "measured",
+    };
+  }
+
+  /** From the moment the API tells that the far end has moved. */
+  #afterMove(): Estimate {
+    const { overlap } = this.#entry;
+    const seen = this.#measured("ours", (entry) => entry.overlap === overlap);
+    if (this.#input.kind === "rotate" && seen !== undefined) return seen;
+    return { ...sum([turnMs, this.#keyCommit(), formMs]), basis: "firstRun" };
+  }
+
+  #break(): Estimate {
+    return sum([farToldMs, this.#afterMove()]);
+  }
+
+  #breakAlone(): Estimate {
+    return sum([this.#commit(), formMs]);
+  }
+}
+
+type DarkTimes = Pick<DarkForecast, "theirs" | "ours">;
+
+/** `NAME/VERSION` of a secret id. */
+function versionOf(id: KeyRef["cakSecretId"]): string {
+  return id.split("/").slice(-2).join("/");
+}
+
+function gapsText(old: WantedSettings | undefined, wanted: CampaignLink["new"]): string {
+  const seen = old === undefined ? undefined : { ...old, policy: "mustSecure" as const };
+  return settingsGaps(wanted.settings, seen)
+    .map((gap) => `${gap.leaf} ${gap.seen} -> ${gap.wanted}`)
+    .join(", ");
+}

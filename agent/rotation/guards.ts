@@ -1,0 +1,148 @@
+// What must hold on the very look before an effect (design section 5, rule 2).
+
+import type { Context, Guard, Guards } from "../model/campaign.ts";
+
+export const parkingStates = ["queued", "gated", "awaitingPeer", "held", "done"] as const;
+
+export const isEnrol = ({ link }: Context): boolean => link.old === undefined;
+export const breaksFirst = ({ link }: Context): boolean => link.overlap === "breakBeforeMake";
+export const goesBack = ({ campaign }: Context): boolean => campaign.goal === "revert";
+export const holdsNew = ({ port }: Context): boolean =>
+  port?.keys === "both" || port?.keys === "new";
+export const holdsOld = ({ port }: Context): boolean =>
+  port?.keys === "both" || port?.keys === "old";
+/** In an emergency nothing that the old key protected may stay in use. */
+export const lacksFreshSak = ({ campaign, facts, port }: Context): boolean =>
+  campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak;
+
+export const isUsable = ({ port }: Context): boolean =>
+  port !== undefined && port.carriedBy !== "nothing";
+const isQuiet = ({ port }: Context): boolean => port?.pending === "none";
+export const farIsOld = ({ facts }: Context): boolean =>
+  facts.far === "old" || facts.far === "either";
+export const farIsNew = ({ facts }: Context): boolean =>
+  facts.far === "new" || facts.far === "either";
+export const siblingLost = ({ facts }: Context): boolean => facts.sibling === "lost";
+export const isOverdue = ({ facts }: Context): boolean => facts.overdue;
+export const isManual = ({ facts }: Context): boolean => facts.farEnd === "manual";
+/** From here on the group is not as it was found. */
+export const hasBegun = (context: Context): boolean =>
+  holdsNew(context) || context.campaign.told || goesBack(context);
+
+const guard = (name: string, holds: Guard["holds"]): Guard => ({ name, holds });
+
+const siblingCarries = guard("the sibling carries", ({ facts }) => facts.sibling === "carrying");
+const gatesOpen = guard("every gate is open", ({ facts }) => facts.closedGate === undefined);
+const drained = guard("the link is drained", ({ facts }) => facts.drained.kind === "held");
+const quiet = guard("nothing is pending on the device", isQuiet);
+const pendingOurs = guard("the pending commit is ours", ({ port }) => port?.pending === "ours");
+const oldOnly = guard("the port holds the old key alone", ({ port }) => port?.keys === "old");
+const newOnly = guard("the port holds the new key alone", ({ port }) => port?.keys === "new");
+const bothKeys = guard("the port holds both keys", ({ port }) => port?.keys === "both");
+const farOld = guard("the far end is settled on old", farIsOld);
+const byOld = guard("the link is secured by the old key", ({ port }) => port?.carriedBy === "old");
+const untold = guard("the far end was never told", ({ campaign }) => !campaign.told);
+const proven = guard("the new key is proven", ({ facts }) => facts.proof.kind === "held");
+const oldProven = guard("the old key is proven", ({ facts }) => facts.oldProof.kind === "held");
+const keeps = (key: "old" | "new"): Guard =>
+  guard(`no late change of ours takes the ${key} key`, ({ facts: { mayLose } }) => {
+    return mayLose !== key && mayLose !== "both";
+  });
+const notEnrol = guard("there is an old key to go back to", (context) => !isEnrol(context));
+const agentWrites = guard("the far end is ours to write", (context) => !isManual(context));
+const overlapping = guard("the router can hold both keys", (context) => !breaksFirst(context));
+const replacing = guard("the router holds one key", breaksFirst);
+const validated = guard(
+  "the change waits, valid, on the candidate",
+  ({ facts }) => facts.replacement.kind === "valid",
+);
+
+const followsFar = (far: "old" | "new"): Guard =>
+  guard(`the far end is on ${far} and the link has left its other state`, ({ facts, port }) => {
+    if (facts.far === far) return port?.carriedBy !== (far === "new" ? "old" : "new");
+    // Where the far end has nothing to do, following is an effect that takes.
+    return (
+      facts.far === "either" && facts.closedGate === undefined && facts.drained.kind === "held"
+    );
+  });
+
+export const guards: Guards = {
+  drain: [siblingCarries, quiet],
+  restore: [quiet, guard("the link is drained by us", ({ port }) => port?.drain === "on")],
+  stage: [overlapping, gatesOpen, drained, quiet, oldOnly, farOld, byOld, untold],
+  add: [
+    overlapping,
+    quiet,
+    oldOnly,
+    guard("the far end is on new, or told with every gate open", ({ facts, campaign }) => {
+      if (facts.far === "new") return true;
+      return campaign.told && facts.closedGate === undefined && facts.drained.kind === "held";
+    }),
+    // Where the port is shut for it, adding to a link that works is an effect that takes.
+    guard("a port that is shut for it carries nothing, or may be taken", (context) => {
+      const { facts } = context;
+      if (!facts.shutsFirst || !isUsable(context)) return true;
+      return facts.closedGate === undefined && facts.drained.kind === "held";
+    }),
+  ],
+  confirm: [pendingOurs],
+  rollBack: [
+    pendingOurs,
+    // With the staged key gone it may also take what somebody typed in since.
+    bothKeys,
+    byOld,
+    untold,
+    guard("the far end is on old, or unreadable", ({ facts }) =>
+      ["old", "either", "unknown"].includes(facts.far),
+    ),
+  ],
+  prepare: [replacing, quiet, oldOnly],
+  prepareBack: [replacing, quiet, newOnly, notEnrol],
+  putNew: [
+    agentWrites,
+    gatesOpen,
+    drained,
+    keeps("new"),
+    guard("the far end is on old", ({ facts }) => facts.far === "old"),
+    guard("the router is ready for it", (context) =>
+      breaksFirst(context)
+        ? context.port?.keys === "old" && context.facts.replacement.kind === "valid"
+        : context.port?.keys === "both",
+    ),
+  ],
+  putOld: [
+    agentWrites,
+    notEnrol,
+    quiet,
+    keeps("old"),
+    guard(
+      "the old key waits on the router",
+      (context) => breaksFirst(context) || holdsOld(context),
+    ),
+    guard("the far end is settled", ({ facts }) => !["updating", "unknown"].includes(facts.far)),
+    guard("nothing is lost by it", (context) => {
+      if (!isUsable(context)) return true;
+      return context.facts.sibling === "carrying" && context.facts.drained.kind === "held";
+    }),
+  ],
+  promote: [gatesOpen, drained, bothKeys, proven],
+  removeOld: [gatesOpen, drained, bothKeys, proven],
+  removeNew: [
+    gatesOpen,
+    drained,
+    bothKeys,
+    byOld,
+    oldProven,
+    guard("the far end is on old", ({ facts }) => facts.far === "old"),
+  ],
+  replace: [replacing, quiet, oldOnly, validated, followsFar("new")],
+  replaceBack: [replacing, quiet, newOnly, notEnrol, validated, followsFar("old")],
+  rekeySak: [gatesOpen, drained, newOnly, proven],
+  open: [
+    quiet,
+    guard("it was shut for a key change", ({ campaign, port }) => {
+      return campaign.shut && port?.admin === "down";
+    }),
+  ],
+  probe: [],
+};

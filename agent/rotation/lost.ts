@@ -1,0 +1,24 @@
+// Changes that a router accepted and a later look does not show.
+
+import type { ActionKind, PortFacts } from "../model/campaign.ts";
+
+/** What a port would show if the router had lost an accepted change. */
+export const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>> = {
+  drain: ({ drain }) => drain === "off",
+  add: ({ keys }) => keys === "old",
+  stage: ({ keys, pending }) => keys === "old" && pending === "none",
+  promote: ({ keys, promoted }) => keys === "both" && !promoted,
+  removeOld: ({ keys }) => keys === "both",
+  removeNew: ({ keys }) => keys === "both",
+  replace: ({ keys }) => keys === "old",
+  replaceBack: ({ keys }) => keys === "new",
+};
+
+/** What is lost then, for the operator; absent = the new key. */
+export const lostWords: Partial<Record<ActionKind, string>> = {
+  drain: "drain",
+  promote: "promotion of the new key",
+  removeOld: "removal of the old key",
+  removeNew: "removal of the new key",
+  replaceBack: "old key",
+};

@@ -1,0 +1,130 @@
+// What makes a rotation begin by itself, and when a person has to do something about a key.
+
+import type { KeyRef } from "#hal/model.ts";
+import { type WallTime, wallAfter } from "#hal/world.ts";
+import type { Freeze, RotatePolicy } from "../model/desired.ts";
+import { windowAt } from "./window.ts";
+
+export interface DatedKey {
+  readonly key: KeyRef;
+  /** When the vault made the CAK version. */
+  readonly created: WallTime;
+}
+
+export interface RotationInput {
+  readonly policy: RotatePolicy;
+  readonly freezes: readonly Freeze[];
+  readonly links: readonly {
+    readonly name: string;
+    /** The key that the link runs on; undefined before it was enrolled or adopted. */
+    readonly bound: DatedKey | undefined;
+    /** The newest version in the vault that may be used. */
+    readonly newest: DatedKey | undefined;
+  }[];
+  readonly wall: WallTime;
+}
+
+export type RotationDue =
+  | { readonly kind: "due"; readonly links: readonly string[]; readonly because: string }
+  | { readonly kind: "notYet"; readonly why: string; readonly at: WallTime | undefined }
+  /** Nothing may begin by itself: a person makes a key, or begins. */
+  | { readonly kind: "overdue"; readonly links: readonly string[]; readonly why: string };
+
+interface BoundLink {
+  readonly name: string;
+  readonly bound: DatedKey;
+  readonly hasNewer: boolean;
+  /** When the key gets too old; undefined without a `maxAge`. */
+  readonly agesAt: WallTime | undefined;
+}
+
+export function rotationDue(input: RotationInput): RotationDue {
+  const { policy, freezes, wall } = input;
+  const links = boundLinks(input);
+  const due = links.filter((link) => isDue(policy, link, wall)).map(({ name }) => name);
+  if (due.length > 0) {
+    const window = windowAt(policy.windows, freezes, wall);
+    return window.kind === "open"
+      ? { kind: "due", links: due, because: becauseOf(policy, due) }
+      : { kind: "notYet", why: window.why, at: window.opensAt };
+  }
+  const old = links.filter((link) => isOld(link, wall));
+  const names = old.map(({ name }) => name);
+  if (old.length > 0) return { kind: "overdue", links: names, why: overdueWhy(old) };
+  return waiting(policy, links);
+}
+
+const jitterMaxMs = 600_000;
+
+/**
+ * From 0 up to `mostMs`, drawn from the octets. As it stands it spreads beginnings, so that a new
+ * key in the vault does not start every group at once.
+ */
+export function jitterMs(entropy: Uint8Array, mostMs = jitterMaxMs): number {
+  const fraction = entropy.reduceRight((sum, octet) => (sum + octet) / 256, 0);
+  return Math.floor(fraction * mostMs);
+}
+
+function boundLinks({ policy, links }: RotationInput): readonly BoundLink[] {
+  const { maxAgeMs } = policy;
+  return links.flatMap(({ name, bound, newest }) => {
+    if (bound === undefined) return [];
+    const agesAt = maxAgeMs === undefined ? undefined : wallAfter(bound.created, maxAgeMs);
+    return [{ name, bound, hasNewer: isNewer(bound, newest), agesAt }];
+  });
+}
+
+// When the bound version is disabled an older one is the newest: policy never goes back by itself.
+function isNewer(bound: DatedKey, newest: DatedKey | undefined): boolean {
+  if (newest === undefined || newest.created < bound.created) return false;
+  return (
+    newest.key.cakSecretId !== bound.key.cakSecretId ||
+    newest.key.cknSecretId !== bound.key.cknSecretId
+  );
+}
+
+function isOld({ agesAt }: BoundLink, wall: WallTime): boolean {
+  return agesAt !== undefined && wall >= agesAt;
+}
+
+function isDue({ on }: RotatePolicy, link: BoundLink, wall: WallTime): boolean {
+  switch (on) {
+    case "vaultVersion":
+      return link.hasNewer;
+    case "age":
+      return link.hasNewer && isOld(link, wall);
+    case "hand":
+      return false;
+  }
+}
+
+function becauseOf({ on }: RotatePolicy, due: readonly string[]): string {
+  const names = due.join(" and ");
+  return on === "age"
+    ? `the key of ${names} is older than maxAge and the vault has a newer one`
+    : `the vault has a newer key for ${names}`;
+}
+
+function overdueWhy(old: readonly BoundLink[]): string {
+  const names = old.map(({ name }) => name).join(" and ");
+  const lacking = old.filter(({ hasNewer }) => !hasNewer).map(({ name }) => name);
+  const next =
+    lacking.length > 0
+      ? `the vault has no newer one for ${lacking.join(" and ")}: put a fresh pair into it`
+      : "a newer one waits in the vault for a person who begins";
+  return `the key of ${names} is older than maxAge, and ${next}`;
+}
+
+function waiting({ on }: RotatePolicy, links: readonly BoundLink[]): RotationDue {
+  if (on === "hand") return { kind: "notYet", why: "a rotation is begun by hand", at: undefined };
+  const newer = links.filter(({ hasNewer }) => hasNewer);
+  if (newer.length === 0) {
+    return { kind: "notYet", why: "the vault has no newer key", at: undefined };
+  }
+  const at = newer.reduce<WallTime | undefined>(
+    (first, { agesAt }) =>
+      agesAt === undefined || (first !== undefined && first < agesAt) ? first : agesAt,
+    undefined,
+  );
+  return { kind: "notYet", why: "the keys in use are younger than maxAge", at };
+}

@@ -1,0 +1,481 @@
+// The agent as one value: the accepted intent, its crew of loops, and what an operator may ask of
+// it.
+
+import type { Driver, PeerPort } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Instant, World } from "#hal/world.ts";
+import { type Plan, plan, samePlan } from "../compare/plan.ts";
+import { tunnelComplaints } from "../compare/tunnel-change.ts";
+import { type Complaint, parseConfig } from "../config/index.ts";
+import type { ReadDocument } from "../model/azure-document.ts";
+import type { Campaign } from "../model/campaign.ts";
+import type { Clouds } from "../model/cloud.ts";
+import {
+  type Desired,
+  type DesiredLink,
+  type DesiredTunnel,
+  groupPart,
+  linkId,
+} from "../model/desired.ts";
+import { EventRing, type LinksealEvent } from "../model/events.ts";
+import type { Signer } from "../model/signer.ts";
+import { isWarningCode } from "../model/warning-rows.ts";
+import type { AuditLog } from "../store/audit/log.ts";
+import type { Intent, IntentStore } from "../store/intent/intent.ts";
+import { Queued } from "../store/intent/queued.ts";
+import type { Journal } from "../store/journal/journal.ts";
+import {
+  type JournalRecord,
+  type Memory,
+  named,
+  openCampaign,
+  recollect,
+  remember,
+} from "../store/journal/memory.ts";
+import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
+import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
+import type { OnDecision } from "./campaigns/conductor.ts";
+import { Crew } from "./crew.ts";
+import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
+import { Judge } from "./health/judge.ts";
+import { Recorder } from "./health/recorder.ts";
+import type { Status } from "./health/status.ts";
+import { Orders } from "./orders.ts";
+import { Lookout } from "./polling/lookout.ts";
+import type { Beat } from "./polling/pulse.ts";
+import { Turns } from "./polling/turns.ts";
+import { boundedVault } from "./polling/vault.ts";
+import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
+
+export interface AgentParts {
+  readonly world: World;
+  readonly drivers: Readonly<Record<string, Driver>>;
+  readonly clouds: Clouds;
+  readonly intents: IntentStore;
+  readonly journal: Journal;
+  readonly audit: AuditLog;
+  /** Signs reports. */
+  readonly signer: Signer;
+  /** Id of this host, as journal and audit name it. */
+  readonly host: string;
+  /** Absent = no storm runs. */
+  readonly onDecision?: OnDecision;
+}
+
+/** A start reads them all, and what stands before lives on in the audit log. */
+const recordsMax = 250;
+
+export class Agent {
+  readonly events = new EventRing();
+  /** The config file as it lies on the host, told by whoever reads files; only ever compared. */
+  fileText: string | undefined;
+  /** The way in to the status page, set by whoever serves it; undefined = nobody does. */
+  door: PageDoor | undefined;
+  readonly #parts: AgentParts;
+  readonly #startedAt: Instant;
+  readonly #graces = new Map<string, Instant>();
+  readonly #turns = new Turns();
+  readonly #judge: Judge;
+  readonly #recorder: Recorder;
+  readonly #watch: StateWatch;
+  /** What an operator may ask for. */
+  readonly orders: Orders;
+  #memory: Memory;
+  #crew: Crew | undefined;
+  #stopCrew = new AbortController();
+  readonly #queued: Queued;
+  #applying = false;
+  #wakeRun: () => void = () => undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.world.clock.now();
+    this.#queued = new Queued(parts.world.disk);
+    this.#memory = recollect(parts.journal.records());
+    this.#recorder = new Recorder({
+      ...{ world: parts.world, log: parts.audit, keyId: parts.signer.keyId },
+      journal: parts.journal.records(),
+    });
+    this.#watch = new StateWatch(parts.journal, () => this.auditTrouble);
+    this.events.listen((event) => this.#recordWarning(event));
+    this.#judge = new Judge({
+      ...{ world: parts.world, events: this.events, agent: this },
+      judged: (seen, settings) => {
+        this.#recorder.turn(seen, settings);
+        void this.#watch.probe();
+      },
+    });
+    this.orders = new Orders({
+      world: parts.world,
+      turns: this.#turns,
+      memory: () => this.#memory,
+      crew: (target) => this.#crewFor(target),
+      write: this.write,
+      refuseDamaged: () => this.#refuseDamaged(),
+    });
+  }
+
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  get crew(): Crew | undefined {
+    return this.#crew;
+  }
+
+  /** The loops that do the work, for whoever watches that they turn; none without an intent. */
+  get beats(): readonly Beat[] {
+    return this.#crew?.beats ?? [];
+  }
+
+  get journalState(): Journal["state"] {
+    return this.#parts.journal.state;
+  }
+
+  /** The intent in force; undefined = none was accepted, or `intentDamage` says why none counts. */
+  get intent(): Intent | undefined {
+    const current = this.#intentOrDamage();
+    return current instanceof LinksealError ? undefined : current;
+  }
+
+  /** Why the newest accepted config is not acted on: nothing is looked at or changed meanwhile. */
+  get intentDamage(): LinksealError | undefined {
+    const current = this.#intentOrDamage();
+    return current instanceof LinksealError ? current : undefined;
+  }
+
+  #intentOrDamage(): Intent | LinksealError | undefined {
+    try {
+      return this.#parts.intents.current();
+    } catch (error) {
+      if (error instanceof LinksealError) return error;
+      throw error;
+    }
+  }
+
+  get intents(): IntentStore {
+    return this.#parts.intents;
+  }
+
+  get journal(): Journal {
+    return this.#parts.journal;
+  }
+
+  /** What an auditor may ask for: the records as they stand, and who signs what is made of them. */
+  get evidence(): Evidence {
+    const { signer, host } = this.#parts;
+    return { signer, host, read: () => this.#recorder.read() };
+  }
+
+  azureReader(desired: Desired): ReadDocument | undefined {
+    return this.#parts.clouds(desired.azure).document;
+  }
+
+  /** Why the audit log takes no records now; undefined = it does. */
+  get auditTrouble(): LinksealError | undefined {
+    return this.#recorder.trouble;
+  }
+
+  get unwritten(): readonly Unwritten[] {
+    return this.#watch.unwritten;
+  }
+
+  /**
+   * A request over a socket changed something, or may have. Resolves once that is durable in the
+   * audit log; to the reason where it is not, and waits for room.
+   */
+  async asked(
+    ...[who, request, about, outcome]: readonly [string, string, string, string]
+  ): Promise<LinksealError | undefined> {
+    const text = `${request}: ${outcome}`;
+    return await this.#recorder.recorded({ what: "asked", about, who, text });
+  }
+
+  /** A request over a socket had no effect; it is counted, and not awaited. */
+  refused(who: string, request: string, about: string, why: string): void {
+    this.#recorder.refused({ about, who, text: `${request}: ${why}` });
+  }
+
+  #recordWarning({ code, about, text, severity, over }: LinksealEvent): void {
+    if (!isWarningCode(code) || severity === "info") return;
+    const what = over === true ? "over" : "warning";
+    this.#recorder.changed({ what, about, who: null, text: `${code}: ${text}` });
+  }
+
+  /** The last record of a process that ends in good order; after it nothing is judged any more. */
+  async close(): Promise<void> {
+    await this.#recorder.end();
+  }
+
+  /** Runs until the signal aborts; a broken invariant rejects and ends the process. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#open();
+    this.#recorder.begin();
+    const ended = new Promise<void>((resolve) => {
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    while (!signal.aborted) {
+      const intent = this.intent;
+      if (intent === undefined) {
+        const woken = new Promise<void>((resolve) => {
+          this.#wakeRun = resolve;
+        });
+        await Promise.race([woken, ended]);
+        continue;
+      }
+      this.#stopCrew = new AbortController();
+      this.#crew = this.#newCrew(intent);
+      await this.#crew.run(AbortSignal.any([signal, this.#stopCrew.signal]), signal);
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { log } = this.#parts.world;
+    if ((await this.#queued.load()) === "damaged") {
+      log.write("warn", "queue-damaged", "the config that waited for its turn cannot be read");
+    }
+    const damage = this.intentDamage;
+    if (damage !== undefined) log.write("error", damage.code, damage.message);
+  }
+
+  #newCrew(intent: Intent): Crew {
+    const { world, drivers, clouds } = this.#parts;
+    const cloud = clouds(intent.desired.azure);
+    return new Crew(
+      {
+        world,
+        drivers,
+        intent,
+        cloud,
+        vault: boundedVault(cloud.vault, world.clock),
+        peerPort: (link) => this.#peerPort(intent.desired, link),
+        gateway: (tunnel) => gatewayLook(cloud, tunnel),
+        memory: () => this.#memory,
+        write: this.write,
+        note: this.#note,
+        tell: (code, about, text) =>
+          this.events.add(world.clock.wall(), code, about, text, { severity: "warning" }),
+        startedAt: this.#startedAt,
+        graces: this.#graces,
+        judge: () => this.#afterTurn(),
+        alarm: (link) => this.#judge.alarm(link),
+        onDecision: this.#parts.onDecision,
+        readOnly: () => this.#parts.journal.state === "corrupt",
+        turns: this.#turns,
+        made: this.made,
+        gatewayKey: (tunnel) => gatewayKey(cloud, tunnel),
+      },
+      this.#crew,
+    );
+  }
+
+  /** A tunnel as it was last made: by the config that was in force then. */
+  readonly made = (name: string): DesiredTunnel | undefined => {
+    const number = named(this.#memory.tunnels, name);
+    if (number === undefined) return undefined;
+    const desired = this.#parts.intents.desired(number);
+    return desired?.tunnels.find((tunnel) => tunnel.name === name);
+  };
+
+  #peerPort({ azure, groups, rotation }: Desired, link: DesiredLink): PeerPort {
+    const operation = (): string | undefined => named(this.#memory.operations, linkId(link));
+    const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
+    const { putGraceMs } = rotation;
+    const place = { resource, link: link.azureLink, operation, putGraceMs };
+    const peer = this.#parts.clouds(azure).farEnd(place);
+    return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
+  }
+
+  /** Appends to the journal, then remembers; one record at a time. */
+  readonly write = async (record: JournalRecord): Promise<void> => {
+    const turn = this.#writing.then(async () => {
+      const { journal } = this.#parts;
+      await journal.append({ ...record });
+      this.#recorder.journaled(record, journal.lastSeq);
+      const before = this.#memory;
+      this.#memory = remember(before, record);
+      this.#announce(record, before);
+      if (journal.length > recordsMax) await this.#compact();
+    });
+    this.#writing = turn.catch(() => undefined);
+    await turn;
+  };
+
+  // The record stands already: a snapshot that finds no room is tried again after the next one.
+  async #compact(): Promise<void> {
+    const { journal, world } = this.#parts;
+    try {
+      await journal.compact({ kind: "snapshot", memory: this.#memory });
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      world.log.write("warn", error.code, error.message);
+    }
+  }
+
+  /** A damaged journal stands for what this agent did: until its loss is accepted it only looks. */
+  #refuseDamaged(): void {
+    if (this.#parts.journal.state !== "corrupt") return;
+    throw new LinksealError("journal.corrupt", "the journal is damaged: nothing is changed", {
+      effect: "none",
+      where: "journal",
+      next: "linkseal journal accept-loss",
+    });
+  }
+
+  #announce(record: JournalRecord, before: Memory): void {
+    if (record.kind !== "campaign") return;
+    const { campaign } = record;
+    const last = named(before.campaigns, campaign.group);
+    if (last?.state === campaign.state && last.at === campaign.at) return;
+    const about = `${campaign.group}/${campaign.links[campaign.at]?.name ?? ""}`;
+    const at = this.#parts.world.clock.wall();
+    this.events.add(at, `campaign-${campaign.state}`, about, campaign.because);
+  }
+
+  #crewFor(target: string): Crew {
+    if (this.#crew !== undefined) return this.#crew;
+    if (this.intentDamage !== undefined) throw this.intentDamage;
+    const [code, text, next] =
+      this.intent === undefined
+        ? (["usage", "no config has been accepted yet", "linkseal apply FILE"] as const)
+        : (["gate.busy", "the agent has only just begun", "linkseal status"] as const);
+    throw new LinksealError(code, text, { effect: "none", where: target, next });
+  }
+
+  readonly #note = (campaign: Campaign): void => {
+    this.#memory = remember(this.#memory, { kind: "campaign", campaign });
+  };
+
+  #afterTurn(): void {
+    this.#judge.turn();
+    if (this.#queued.config === undefined || this.#applying || this.#busyGroups().length > 0)
+      return;
+    if (this.#parts.journal.state === "corrupt") return;
+    this.#applying = true;
+    void this.#applyQueued().finally(() => {
+      this.#applying = false;
+    });
+  }
+
+  status(): Status {
+    return this.#judge.status();
+  }
+
+  // ---- intent
+
+  /** The complaints, or the plan of both ends from a fresh look at the devices of that config. */
+  async plan(
+    text: string,
+    file: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly complaints: readonly Complaint[] } | { readonly plan: Plan }> {
+    const parsed = parseConfig(text, file, this.#parts.world.clock.wall());
+    if (parsed.kind === "refused") return { complaints: parsed.complaints };
+    const complaints = tunnelComplaints(parsed.desired, this.made, { text, file });
+    if (complaints.length > 0) return { complaints };
+    return { plan: await this.#planFor(parsed.desired, signal) };
+  }
+
+  async #planFor(desired: Desired, signal: AbortSignal): Promise<Plan> {
+    const lookout = this.#freshLookout(desired);
+    const links = desired.groups.flatMap((group) => group.links);
+    try {
+      await Promise.all([
+        ...desired.devices.map(({ name }) => lookout.look(name, signal)),
+        ...links.map((link) => lookout.lookPeer(link, signal)),
+      ]);
+      return plan({
+        desired,
+        memory: this.#memory,
+        view: (link) => lookout.view(link),
+        state: (device) => lookout.state(device),
+        capabilities: (device) => lookout.capabilities(device),
+        made: this.made,
+      });
+    } finally {
+      await lookout.close();
+    }
+  }
+
+  /** Refused as a whole if any part is invalid; the intent in force is never lost to a bad one. */
+  async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyAnswer> {
+    const parsed = parseConfig(request.text, request.file, this.#parts.world.clock.wall());
+    if (parsed.kind === "refused") return { kind: "refused", complaints: parsed.complaints };
+    const complaints = tunnelComplaints(parsed.desired, this.made, request);
+    if (complaints.length > 0) return { kind: "refused", complaints };
+    this.#refuseDamaged();
+    const fresh = await this.#planFor(parsed.desired, signal);
+    if (request.shown !== undefined && !samePlan(request.shown, fresh)) {
+      return { kind: "changed", plan: fresh };
+    }
+    const groups = this.#touchedBusy(parsed.desired);
+    if (groups.length > 0) {
+      if (!request.queue) return { kind: "busy", groups };
+      await this.#queued.put({ text: request.text, who: request.who });
+      return { kind: "queued" };
+    }
+    // What was queued before is older than what was just agreed to.
+    await this.#queued.drop();
+    const number = await this.#accept(request.text, request.who);
+    return { kind: "accepted", number, plan: fresh };
+  }
+
+  async #accept(text: string, who: string): Promise<number> {
+    const at = this.#parts.world.clock.wall();
+    const { intents } = this.#parts;
+    const intent = await this.#watch.storing(() => intents.accept(text, who, at));
+    const told = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
+    this.#recorder.changed({ what: "intent", about: `intent ${intent.number}`, who, text: told });
+    this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);
+    const { world, drivers } = this.#parts;
+    const { desired } = intent;
+    const lookout = this.#freshLookout(desired);
+    const parts = { world, drivers, desired, lookout, made: this.made };
+    await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
+    this.#stopCrew.abort();
+    this.#wakeRun();
+    return intent.number;
+  }
+
+  #freshLookout(desired: Desired): Lookout {
+    const { world, drivers } = this.#parts;
+    const peerPort = (link: DesiredLink): PeerPort => this.#peerPort(desired, link);
+    return new Lookout({ world, drivers, desired, peerPort }, undefined);
+  }
+
+  #busyGroups(): readonly string[] {
+    const names = (this.intent?.desired.groups ?? []).map((group) => group.name);
+    return names.filter((name) => openCampaign(this.#memory, name) !== undefined);
+  }
+
+  /** Groups with a running campaign that the new config would change in any way. */
+  #touchedBusy(wanted: Desired): readonly string[] {
+    const present = this.intent?.desired;
+    return this.#busyGroups().filter(
+      (name) =>
+        JSON.stringify(groupPart(present, name)) !== JSON.stringify(groupPart(wanted, name)),
+    );
+  }
+
+  // Dropped last, so that a crash between leaves it waiting.
+  // What is in force by then is not accepted twice.
+  async #applyQueued(): Promise<void> {
+    const queued = this.#queued.config;
+    if (queued === undefined) return;
+    const { clock, log } = this.#parts.world;
+    try {
+      const parsed = parseConfig(queued.text, "queued", clock.wall());
+      if (parsed.kind === "refused") {
+        log.write("warn", "config.invalid", "the config that waited for its turn is not valid now");
+      } else if (this.intent?.text !== queued.text) {
+        await this.#accept(queued.text, queued.who);
+      }
+      await this.#queued.drop();
+    } catch (error) {
+      // A disk that is full now may have room at the next turn.
+      if (!(error instanceof LinksealError)) throw error;
+      log.write("warn", error.code, error.message);
+    }
+  }
+}

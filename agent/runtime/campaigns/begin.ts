@@ -1,0 +1,148 @@
+// What every campaign needs before it begins: accepted risks, keys that were never used, a record.
+
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { KeyRef } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { WallTime, World } from "#hal/world.ts";
+import {
+  type Campaign,
+  type CampaignKind,
+  type CampaignLink,
+  noMarks,
+} from "../../model/campaign.ts";
+import {
+  type Desired,
+  type DesiredGroup,
+  type DesiredLink,
+  type RiskName,
+  riskMeanings,
+} from "../../model/desired.ts";
+import type { Memory } from "../../store/journal/memory.ts";
+import type { Lookout } from "../polling/lookout.ts";
+import { assertDistinct } from "../polling/vault.ts";
+
+export interface BeginParts {
+  readonly world: World;
+  readonly desired: Desired;
+  readonly intent: number;
+  readonly lookout: Lookout;
+  readonly vault: KeyVault;
+  readonly memory: () => Memory;
+}
+
+/** Why links that want a campaign get none, and the command that goes on from there. */
+export interface Waiting {
+  readonly code: string;
+  /** As what a command that asked for it is refused. */
+  readonly refusal: ErrorCode;
+  readonly text: string;
+  readonly next: string;
+}
+
+export type Beginning =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "waiting"; readonly waiting: Waiting }
+  | { readonly kind: "begin"; readonly campaign: Campaign };
+
+/** What an operator asks for. */
+export interface Asked {
+  readonly by: string;
+  readonly risks: readonly RiskName[];
+  /** Only these links; undefined = every link of the group that it concerns. */
+  readonly links: readonly string[] | undefined;
+  readonly urgency: Campaign["urgency"];
+}
+
+export interface Accepting {
+  readonly asked: Asked | undefined;
+  readonly acceptsRisk: (risk: RiskName) => boolean;
+  /** The command that would accept it. */
+  readonly verb: string;
+}
+
+/** The risks that these links need and nobody accepted. */
+export function missingRisks(
+  { lookout }: Pick<BeginParts, "lookout">,
+  links: readonly DesiredLink[],
+  risks: readonly RiskName[],
+  { asked, acceptsRisk }: Omit<Accepting, "verb">,
+): readonly RiskName[] {
+  const blind = links.some(({ device }) => lookout.capabilities(device)?.probe === undefined);
+  const needed: readonly RiskName[] = blind ? [...risks, "noProbe"] : risks;
+  return needed.filter((risk) => asked?.risks.includes(risk) !== true && !acceptsRisk(risk));
+}
+
+/** The first of them, as a reason to wait. */
+export function missingRisk(
+  parts: Pick<BeginParts, "lookout">,
+  links: readonly DesiredLink[],
+  risks: readonly RiskName[],
+  accepting: Accepting,
+): Waiting | undefined {
+  const { verb } = accepting;
+  const [missing] = missingRisks(parts, links, risks, accepting);
+  if (missing === undefined) return undefined;
+  return {
+    code: "campaign-waiting",
+    refusal: "gate.riskNotAccepted",
+    text: `nobody accepted the risk ${missing}: ${riskMeanings[missing]}`,
+    next: `${verb} --accept-risk=${missing}`,
+  };
+}
+
+/** Throws where one of the keys equals another, or one that any link of ours runs on. */
+export async function assertFresh(
+  { vault, memory }: Pick<BeginParts, "vault" | "memory">,
+  group: string,
+  keys: readonly KeyRef[],
+  signal: AbortSignal,
+): Promise<void> {
+  const bound = Object.entries(memory().bindings)
+    .filter(
+      ([id, { key }]) =>
+        id.split("/", 1)[0] === group || keys.some((wanted) => wanted.ckn === key.ckn),
+    )
+    .map(([, { key }]) => key);
+  await assertDistinct(vault, [...bound, ...keys], signal);
+}
+
+/** A campaign in its first state; nothing was touched yet. */
+export function newCampaign(
+  { world, intent }: Pick<BeginParts, "world" | "intent">,
+  begun: {
+    readonly group: DesiredGroup;
+    readonly kind: CampaignKind;
+    readonly links: readonly CampaignLink[];
+    readonly asked: Asked | undefined;
+    readonly because: string;
+  },
+): Campaign {
+  const { group, kind, links, asked, because } = begun;
+  return {
+    ...noMarks,
+    group: group.name,
+    kind,
+    links,
+    at: 0,
+    state: "queued",
+    since: world.clock.wall(),
+    because: asked === undefined ? because : "asked for",
+    heldFrom: undefined,
+    retire: group.retire,
+    urgency: asked?.urgency ?? "planned",
+    risks: asked?.risks ?? [],
+    origin: asked === undefined ? "policy" : "operator",
+    by: asked?.by ?? `intent ${intent}`,
+    intent,
+  };
+}
+
+/** Accepted in the config and not past its date. */
+export function riskAccepted(desired: Desired, risk: RiskName, now: WallTime): boolean {
+  return desired.acceptRisks.some((entry) => entry.risk === risk && now < entry.until);
+}
+
+/** A refusal that names the next step. */
+export function cannotBegin(code: ErrorCode, where: string, text: string, next: string) {
+  return new LinksealError(code, text, { effect: "none", where, next });
+}

@@ -1,0 +1,39 @@
+// A campaign with what it did so far and how long the rest of it is expected to take.
+
+import type { Campaign } from "../../model/campaign.ts";
+import type { Desired } from "../../model/desired.ts";
+import type { Observations } from "../../model/link-view.ts";
+import { type CampaignShape, campaignShape } from "../../rotation/campaign-shape.ts";
+import { type Estimate, forecast, rest } from "../../rotation/forecast.ts";
+import { type Memory, named } from "../../store/journal/memory.ts";
+
+/** Whose campaigns are reported, as far as a report reads it. */
+interface Reported {
+  readonly memory: Memory;
+  /** undefined = no intent is served. */
+  readonly crew:
+    | {
+        readonly intent: { readonly desired: Desired };
+        readonly lookout: Pick<Observations, "capabilities">;
+      }
+    | undefined;
+}
+
+export function campaignReport(agent: Reported, campaign: Campaign): CampaignShape {
+  const trail = named(agent.memory.trails, campaign.group) ?? [];
+  return campaignShape(campaign, trail, restOf(agent, campaign));
+}
+
+/** A first key is forecast by nobody: it ends as soon as a person and the gates let it. */
+function restOf({ crew, memory }: Reported, campaign: Campaign): Estimate | undefined {
+  const { kind, links, urgency } = campaign;
+  const desired = crew?.intent.desired;
+  const group = desired?.groups.find(({ name }) => name === campaign.group);
+  if (crew === undefined || desired === undefined || group === undefined || kind === "enrol") {
+    return undefined;
+  }
+  const capabilities = (device: string) => crew.lookout.capabilities(device);
+  const { measures } = memory;
+  const steps = forecast({ desired, group, kind, links, urgency, measures, capabilities });
+  return rest(campaign, steps);
+}

@@ -1,0 +1,328 @@
+// Runs one group's campaign: look, decide, journal the step, run the effect, look again. Never
+// another order.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Instant } from "#hal/world.ts";
+import {
+  type ActionKind,
+  type Campaign,
+  type CampaignState,
+  entryOf,
+  type Facts,
+  type Step,
+} from "../../model/campaign.ts";
+import { type DesiredLink, linkId } from "../../model/desired.ts";
+import { advance, decide, keyActions } from "../../rotation/campaign.ts";
+import { lateChanges } from "../../rotation/late.ts";
+import { named } from "../../store/journal/memory.ts";
+import { Effects } from "./effects.ts";
+import { type Report, Scout, type ScoutParts } from "./scout.ts";
+
+export interface ConductorParts extends ScoutParts {
+  /** A new sentence for the operator, not worth a record. */
+  readonly note: (campaign: Campaign) => void;
+  /** undefined = no storm runs. */
+  readonly onDecision: OnDecision | undefined;
+}
+
+/** A decision of the runner; what is not read-only may be replaced. */
+export type Decision =
+  /** The step that the tables give. */
+  | { readonly kind: "step"; readonly campaign: Campaign; readonly facts: Facts; step: Step }
+  /** What observations since then say against leaning on a sibling; undefined = nothing. */
+  | { readonly kind: "doubt"; doubt: string | undefined }
+  /** The journal holds the step. */
+  | {
+      readonly kind: "taken";
+      readonly campaign: Campaign;
+      readonly row: string;
+      readonly next: CampaignState;
+    };
+
+/** The hook of storms, which count rows and seed defects. */
+export type OnDecision = (decision: Decision) => void;
+
+const stepMsMin = 500;
+const troubleMs = 5_000;
+const overlapMs = 3_000;
+/** An effect that takes rests on a look that is no older than this. */
+const lookMsMax = 30_000;
+
+/** Effects that no gate stops: they give the link back, or touch nothing. */
+const giving: readonly ActionKind[] = [
+  "restore",
+  "confirm",
+  "rollBack",
+  "add",
+  "replace",
+  "replaceBack",
+  "open",
+  "probe",
+  "prepare",
+  "prepareBack",
+];
+
+/**
+ * Following gives a link back that has left its old state; where it still works, as one does whose
+ * far end has nothing to do, or where the port is shut to add a key, the same takes it away.
+ */
+function takes(action: ActionKind, { shutsFirst, port }: Facts): boolean {
+  if (!giving.includes(action)) return true;
+  if (port === undefined || port.carriedBy === "nothing") return false;
+  return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
+}
+
+export class Conductor {
+  readonly #parts: ConductorParts;
+  #effects: Effects;
+  #scout: Scout;
+  #trouble: LinksealError | undefined;
+
+  constructor(parts: ConductorParts) {
+    this.#parts = parts;
+    this.#effects = new Effects(parts);
+    this.#scout = new Scout(parts, this.#effects);
+  }
+
+  /** The last error of an effect; gone once an effect succeeds at the same end. */
+  get trouble(): LinksealError | undefined {
+    return this.#trouble;
+  }
+
+  /** One turn of the loop; the number of ms to wait before the next one. */
+  async turn(campaign: Campaign, signal: AbortSignal): Promise<number> {
+    const link = this.#link(campaign);
+    if (link === undefined) return this.#parts.desired.health.pollMs;
+    const { clock } = this.#parts.world;
+    const report = await this.#scout.look(campaign, link, signal);
+    const { facts } = report;
+    if (report.unfinished !== undefined) return await this.#takeBack(campaign, report, signal);
+    this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
+    // Whoever moved it: what Azure had against that is over.
+    if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
+    const decision = { kind: "step" as const, campaign, facts, step: decide(campaign, facts) };
+    this.#parts.onDecision?.(decision);
+    const taken = decision.step;
+    const next = this.#remembering(campaign, taken, report);
+    try {
+      const { come } = report;
+      if (come !== undefined) {
+        await this.#parts.write({ kind: "settled", link: linkId(link), token: come.token });
+      }
+      for (const { what, ms } of report.measured) {
+        await this.#parts.write({ kind: "measured", what, ms });
+      }
+      // Journal first: where it cannot be written, nothing is done to any device (F42).
+      await this.#record(campaign, next, taken, link);
+      const { row } = taken;
+      this.#parts.onDecision?.({ kind: "taken", campaign, row, next: next.state });
+      if (taken.action === undefined) {
+        return next.state === campaign.state ? this.#waitMs(next) : 0;
+      }
+      if (takes(taken.action, facts) && this.#isStale(report.at)) return 0;
+      if (taken.mark.told === true) this.#scout.told();
+      // A link that is done hands over to the next one, and what is left is still its own.
+      const task = { ...next, at: campaign.at };
+      const { action } = taken;
+      const recheck = (): void => {
+        if (takes(action, facts)) this.#recheck(link);
+        // Only now: a router that refuses the change leaves everything as it was proven.
+        if (keyActions.includes(action)) this.#scout.keysChange();
+      };
+      const { port } = facts;
+      const relook = async (bounded: AbortSignal): Promise<void> => {
+        if (port?.carriedBy === "nothing") await this.#relook(task, link, bounded);
+      };
+      await this.#effects.run({ action, link, campaign: task, port, recheck, relook }, signal);
+      if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
+      return this.#afterMs(action, next);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#trouble = error;
+      const what = taken.action ?? "record";
+      this.#log("warn", error.code, `${what}: ${error.message}`);
+      return troubleMs;
+    }
+  }
+
+  /** What a router was left to hold half of is said again once it is as it was before. */
+  async #takeBack(
+    campaign: Campaign,
+    { unfinished, facts: { port } }: Report,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const link = this.#link(campaign);
+    if (unfinished === undefined || link === undefined) return 0;
+    const text = `${linkId(link)}: the end of a change was not seen, and it is taken back`;
+    this.#log("warn", "change-unfinished", text);
+    const idle = { recheck: () => undefined, relook: async () => undefined };
+    const half = { ...campaign, token: unfinished, earlierToken: undefined };
+    const task = { link, port, campaign: half, ...idle };
+    try {
+      await this.#effects.run({ action: "rollBack", ...task }, signal);
+      return stepMsMin;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#trouble = error;
+      this.#log("warn", error.code, `rollBack: ${error.message}`);
+      return troubleMs;
+    }
+  }
+
+  /** A journal that took its time has made the look old: look again before anything is taken. */
+  #isStale(lookedAt: Instant): boolean {
+    return this.#parts.world.clock.now() - lookedAt > lookMsMax;
+  }
+
+  /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
+  #recheck(link: DesiredLink): void {
+    const decision = { kind: "doubt" as const, doubt: this.#scout.siblingDoubt(link) };
+    this.#parts.onDecision?.(decision);
+    const lost = decision.doubt;
+    if (lost === undefined) return;
+    throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
+      effect: "none",
+      where: linkId(link),
+      next: `linkseal rotation show ${this.#parts.group.name}`,
+    });
+  }
+
+  /** A router that has just booted is dark until its MKA is up, and may be slow to validate. */
+  async #relook(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<void> {
+    if (!(await this.#scout.hasRisen(campaign, link, signal))) return;
+    throw new LinksealError("gate.stale", `${linkId(link)} works again; nothing was written`, {
+      effect: "none",
+      where: linkId(link),
+      next: `linkseal rotation show ${this.#parts.group.name}`,
+    });
+  }
+
+  #link(campaign: Campaign): DesiredLink | undefined {
+    const name = campaign.links[campaign.at]?.name;
+    return this.#parts.group.links.find((link) => link.name === name);
+  }
+
+  /** The SAK in use when the old key goes: a later one was never protected by it. */
+  #remembering(campaign: Campaign, taken: Step, { sak, facts }: Report): Campaign {
+    const { clock } = this.#parts.world;
+    const stepped = advance(campaign, taken, clock.wall());
+    const leaves = taken.action === "removeOld" || taken.action === "replace";
+    // A router that loses what it has just accepted shuts the port again, and nobody else opens it.
+    const isSameLink = stepped.at === campaign.at;
+    // Elsewhere a port that is seen open is done with: whoever shuts it then is a person.
+    const mayShut =
+      campaign.shut && facts.shutsFirst && isSameLink && this.#effects.mayLose(clock.now());
+    const shut = stepped.shut || mayShut || (isSameLink && this.#mayShutLate(campaign, facts));
+    return { ...stepped, shut, oldSak: leaves ? sak : stepped.oldSak };
+  }
+
+  /** One that a router shuts late is ours to open, and the mark stays while that may happen. */
+  #mayShutLate(campaign: Campaign, { port }: Facts): boolean {
+    const { memory, world } = this.#parts;
+    const id = `${campaign.group}/${entryOf(campaign).name}`;
+    const coming = lateChanges(memory(), id, world.clock.wall());
+    return coming.some(({ what }) => what === "shut") && (campaign.shut || port?.admin === "down");
+  }
+
+  /** What an effect has changed is looked at soon; a probe changes nothing. */
+  #afterMs(action: ActionKind, next: Campaign): number {
+    if (next.state === "held") return this.#waitMs(next);
+    // Only where the link is dark until the router follows does half a second count.
+    const isDark = next.state === "switching" || next.state === "reverting";
+    return action === "probe" && !isDark ? this.#waitMs(next) : stepMsMin;
+  }
+
+  #waitMs(campaign: Campaign): number {
+    const { health, rotation, azure } = this.#parts.desired;
+    const { pollMs } = health;
+    switch (campaign.state) {
+      case "draining":
+        return Math.min(pollMs, rotation.drained.everyMs);
+      case "switching": {
+        if (entryOf(campaign).overlap === "breakBeforeMake") return Math.min(pollMs, 1_000);
+        // A router that holds both keys misses nothing while the far end takes its time.
+        return azure.farEnd === "manual" ? pollMs : Math.min(pollMs, overlapMs);
+      }
+      case "staging":
+      case "staged":
+      case "proving":
+      case "promoting":
+      case "retiring":
+      case "restoring":
+      case "reverting":
+        return Math.min(pollMs, 1_000);
+      case "queued":
+      case "gated":
+      case "awaitingPeer":
+      case "held":
+      case "done":
+        return pollMs;
+    }
+  }
+
+  async #record(campaign: Campaign, next: Campaign, taken: Step, link: DesiredLink): Promise<void> {
+    const moved = next.state !== campaign.state || next.at !== campaign.at;
+    // The binding goes first: a campaign that says "done" without it would leave the key to nobody.
+    if (taken.next === "done" && moved) await this.#bind(campaign, taken, link);
+    if (moved || isMarked(campaign, next)) {
+      await this.#parts.write({ kind: "campaign", campaign: next });
+    } else if (next.because !== campaign.because) this.#parts.note(next);
+    // The time for taking a key back begins when that was decided.
+    if (next.aborted && !campaign.aborted) this.#scout.entered();
+    if (!moved) return;
+    this.#scout.entered();
+    if (next.at !== campaign.at) {
+      this.#effects = new Effects(this.#parts);
+      this.#scout = new Scout(this.#parts, this.#effects);
+    }
+    // A new attempt, perhaps after a person mended the router: what failed before may work now.
+    if (campaign.state === "gated") this.#effects.forgetFailures();
+    const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`;
+    this.#log("info", "campaign-step", text);
+  }
+
+  async #bind(campaign: Campaign, { mark }: Step, link: DesiredLink): Promise<void> {
+    const { outcome } = mark;
+    if (outcome !== "enrolled" && outcome !== "changed" && outcome !== "rotated") return;
+    const entry = entryOf(campaign);
+    const { key, settings } = entry.new;
+    const since = this.#parts.world.clock.wall();
+    const { created, generation } = entry;
+    const id = linkId(link);
+    // A rotation keeps the settings, and so the intent that they were accepted under.
+    const kept = outcome === "rotated" ? named(this.#parts.memory().bindings, id) : undefined;
+    const intent = kept?.intent ?? campaign.intent;
+    const binding = { key, settings, since, created, generation, intent, how: outcome };
+    await this.#parts.write({ kind: "binding", link: id, binding });
+  }
+
+  #log(level: "info" | "warn", code: string, text: string): void {
+    this.#parts.world.log.write(level, code, text, { group: this.#parts.group.name });
+  }
+}
+
+function isOfPeer(trouble: LinksealError | undefined): boolean {
+  return trouble?.code.startsWith("peer.") === true;
+}
+
+/** A probe says nothing of a change that the router lost, and a router nothing of the far end. */
+function isSilentOn(action: ActionKind, trouble: LinksealError | undefined): boolean {
+  if (isOfPeer(trouble)) return action !== "putNew" && action !== "putOld";
+  return action === "probe" && trouble?.code === "device.commitExpired";
+}
+
+const marks = [
+  "told",
+  "asked",
+  "claimed",
+  "proved",
+  "soaked",
+  "aborted",
+  "shut",
+  "goal",
+  "oldSak",
+] as const;
+
+function isMarked(before: Campaign, after: Campaign): boolean {
+  return marks.some((mark) => before[mark] !== after[mark]);
+}

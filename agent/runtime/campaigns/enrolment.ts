@@ -1,0 +1,272 @@
+// Begins the enrolment of links that have no key on either end, and adopts those keyed by hand.
+
+import { LinksealError } from "#hal/error.ts";
+import { type KeyRef, type MacsecSettings, strongValue, type WantedSettings } from "#hal/model.ts";
+import { standingOf } from "../../compare/plan.ts";
+import type { CampaignLink } from "../../model/campaign.ts";
+import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
+import { type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import { type Binding, type Memory, named, openCampaign } from "../../store/journal/memory.ts";
+import { chooseKey, generationOf, readCkn } from "../polling/vault.ts";
+import {
+  type Asked,
+  assertFresh,
+  type Beginning,
+  type BeginParts,
+  missingRisk,
+  newCampaign,
+  type Waiting,
+} from "./begin.ts";
+
+/** Links of the group that a look shows without a key on either end, in the order of the config. */
+function candidates(parts: BeginParts, group: DesiredGroup): readonly DesiredLink[] {
+  const { lookout, memory } = parts;
+  return group.links.filter((link) => {
+    // What the far end said before it fell silent may be long past.
+    if (lookout.peerFailure(link) !== undefined) return false;
+    const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+    return standing.kind === "clear";
+  });
+}
+
+/** A campaign of this intent that ended without its link enrolled is not begun again by itself. */
+function endedBefore(parts: BeginParts, group: DesiredGroup, link: DesiredLink): boolean {
+  const last = named(parts.memory().campaigns, group.name);
+  return (
+    last?.state === "done" &&
+    last.intent === parts.intent &&
+    last.links.some((entry) => entry.name === link.name && entry.outcome !== "enrolled")
+  );
+}
+
+/**
+ * What the accepted intent, or an operator, makes begin now. Reads the vault only when a link wants
+ * a key. Throws `vault.*` with effect "none".
+ */
+export async function beginEnrolment(
+  parts: BeginParts,
+  group: DesiredGroup,
+  asked: Asked | undefined,
+  acceptsRisk: (risk: RiskName) => boolean,
+  signal: AbortSignal,
+): Promise<Beginning> {
+  if (openCampaign(parts.memory(), group.name) !== undefined) return { kind: "nothing" };
+  const wanted = candidates(parts, group).filter((link) =>
+    asked === undefined
+      ? !endedBefore(parts, group, link)
+      : asked.links === undefined || asked.links.includes(link.name),
+  );
+  if (wanted.length === 0) return { kind: "nothing" };
+  const sibling = siblingFirst(parts, group);
+  if (sibling !== undefined) return { kind: "waiting", waiting: sibling };
+  const verb = `linkseal enrol ${group.name}`;
+  const risk = missingRisk(parts, wanted, ["breakBeforeMake"], { asked, acceptsRisk, verb });
+  if (risk !== undefined) return { kind: "waiting", waiting: risk };
+  const still = await stillBare(parts, group, wanted, signal);
+  if (still.length === 0) return { kind: "nothing" };
+  const links = await frozenKeys(parts, group, still, signal);
+  return {
+    kind: "begin",
+    campaign: newCampaign(parts, {
+      group,
+      kind: "enrol",
+      links,
+      asked,
+      because: "the accepted intent wants these links protected",
+    }),
+  };
+}
+
+/** A far end in a real cloud is looked at rarely: what was seen a minute ago begins nothing. */
+async function stillBare(
+  parts: BeginParts,
+  group: DesiredGroup,
+  wanted: readonly DesiredLink[],
+  signal: AbortSignal,
+): Promise<readonly DesiredLink[]> {
+  const { lookout, desired } = parts;
+  for (const link of wanted) {
+    if (lookout.isPeerDue(link, 2 * desired.health.pollMs)) await lookout.lookPeer(link, signal);
+  }
+  const bare = candidates(parts, group);
+  return wanted.filter((link) => bare.includes(link));
+}
+
+/**
+ * A campaign beside a link that is not ours would wait for it for ever, and keep it from being
+ * adopted; of one that cannot be read nobody knows whose it is.
+ */
+function siblingFirst(parts: BeginParts, group: DesiredGroup): Waiting | undefined {
+  const { lookout, memory } = parts;
+  for (const link of group.links) {
+    const capabilities = lookout.capabilities(link.device);
+    const standing = standingOf(lookout.view(link), memory(), capabilities);
+    const id = linkId(link);
+    switch (standing.kind) {
+      case "unmanaged": {
+        const text = `${id} has a key that is not of this agent, and is no sibling to rely on`;
+        const next = `linkseal adopt ${id}`;
+        return { code: "campaign-waiting", refusal: "gate.leftoverKey", text, next };
+      }
+      case "unreadable": {
+        const text = `${id} is no sibling to rely on: ${standing.why}`;
+        const next = "linkseal status";
+        return { code: "campaign-waiting", refusal: "gate.stale", text, next };
+      }
+      case "clear":
+      case "managed":
+    }
+  }
+  return undefined;
+}
+
+async function frozenKeys(
+  parts: BeginParts,
+  group: DesiredGroup,
+  wanted: readonly DesiredLink[],
+  signal: AbortSignal,
+): Promise<readonly CampaignLink[]> {
+  const { vault, world } = parts;
+  const links: CampaignLink[] = [];
+  for (const link of wanted) {
+    const { key, created, generation } = await chooseKey(vault, link, world.clock.wall(), signal);
+    const { name, device, port, settings } = link;
+    links.push({
+      ...{ name, device, port, created, generation },
+      old: undefined,
+      new: { key, settings },
+      overlap: "breakBeforeMake",
+      outcome: undefined,
+    });
+  }
+  await assertFresh(
+    parts,
+    group.name,
+    links.map((link) => link.new.key),
+    signal,
+  );
+  return links;
+}
+
+export interface Adoption {
+  /** `group/link`. */
+  readonly link: string;
+  readonly binding: Binding;
+}
+
+/**
+ * What adopting these links of one group would write, from a fresh look at both ends; links that
+ * are managed already are left out. Throws the reason where ends and vault disagree.
+ */
+export async function matchExisting(
+  parts: BeginParts,
+  links: readonly DesiredLink[],
+  risks: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Adoption[]> {
+  const { lookout, memory } = parts;
+  const found: Adoption[] = [];
+  for (const link of links) {
+    const state = await lookout.look(link.device, signal);
+    const peer = await lookout.lookPeer(link, signal);
+    if (memory().bindings[linkId(link)] !== undefined) continue;
+    const view = { link, state, peer, probe: undefined };
+    const binding = await matchOne(parts, view, signal);
+    const drift = adoptionDrift(parts, view, binding);
+    if (drift.length > 0 && !risks.includes("asFound")) throw foundOtherwise(link, drift);
+    found.push({ link: linkId(link), binding });
+  }
+  if (found.length === 0) return [];
+  const keys = found.map(({ binding }) => binding.key);
+  await assertFresh(parts, links[0]?.group ?? "", keys, signal);
+  return found;
+}
+
+async function matchOne(parts: BeginParts, view: LinkView, signal: AbortSignal): Promise<Binding> {
+  const { lookout, vault, memory, world } = parts;
+  const { link } = view;
+  const standing = standingOf(view, memory(), lookout.capabilities(link.device));
+  if (standing.kind !== "unmanaged") throw refused(link, notAdoptable(standing.kind));
+  const port = portOf(view.state, link.port);
+  const slots = port === undefined ? undefined : strongValue(port.keys);
+  const slot = slots?.[0];
+  const far = view.peer?.pointsAt;
+  const bare = port?.settings.kind === "known" && port.settings.value === undefined;
+  if (bare && slots?.length === 0) {
+    throw refused(link, "the router has no key: take MACsec off at the far end too, then enrol it");
+  }
+  if (port === undefined || slot === undefined || slots?.length !== 1) {
+    throw refused(link, "the router does not hold exactly one key on this port");
+  }
+  if (far === undefined) throw refused(link, "the far end has MACsec off");
+  const versions = await vault.versions(link.key.cak, signal);
+  const version = versions.find((each) => each.id === far.cakSecretId);
+  if (version?.enabled !== true) {
+    throw refused(link, `the far end points at no enabled version of ${link.key.cak}`);
+  }
+  const ckn = await readCkn(vault, far.cknSecretId, signal);
+  if (ckn !== slot.ckn) {
+    throw refused(link, "the CKN on the router is not the one that the far end points at");
+  }
+  const key: KeyRef = { ckn, cakSecretId: far.cakSecretId, cknSecretId: far.cknSecretId };
+  if (!securedBy(port, key)) throw refused(link, "MKA is not secured by this key at the moment");
+  return {
+    key,
+    settings: foundSettings(port.settings.kind === "known" ? port.settings.value : undefined, link),
+    since: world.clock.wall(),
+    created: version.created,
+    generation: generationOf(version),
+    intent: parts.intent,
+    how: "adopted",
+  };
+}
+
+/** What is on the router counts as accepted; a later intent may want it changed. */
+function foundSettings(seen: MacsecSettings | undefined, link: DesiredLink): WantedSettings {
+  if (seen === undefined) return link.settings;
+  const { policy: _policy, ...settings } = seen;
+  return settings;
+}
+
+function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
+  switch (kind) {
+    case "unreadable":
+      return "one of its ends cannot be read";
+    case "clear":
+      return "it has no key on either end: enrol it";
+    case "managed":
+      return "it is managed already";
+  }
+}
+
+/**
+ * Settings that differ from the config, one sentence each: adopted as they are only with a named
+ * risk.
+ */
+function adoptionDrift(parts: BeginParts, view: LinkView, binding: Binding): readonly string[] {
+  const { lookout, memory } = parts;
+  const { link } = view;
+  const pretended: Memory = {
+    ...memory(),
+    bindings: { ...memory().bindings, [linkId(link)]: binding },
+  };
+  const standing = standingOf(view, pretended, lookout.capabilities(link.device));
+  return standing.kind === "managed" ? standing.drift.map((drift) => drift.text) : [];
+}
+
+function foundOtherwise(link: DesiredLink, drift: readonly string[]): LinksealError {
+  const text = `its settings differ from the config: ${drift.join("; ")} (risk asFound)`;
+  return new LinksealError("gate.riskNotAccepted", text, {
+    effect: "none",
+    where: linkId(link),
+    next: `linkseal adopt ${linkId(link)} --accept-risk=asFound`,
+  });
+}
+
+function refused(link: DesiredLink, why: string): LinksealError {
+  return new LinksealError("gate.leftoverKey", `${linkId(link)} cannot be adopted: ${why}`, {
+    effect: "none",
+    where: linkId(link),
+    next: "linkseal links",
+  });
+}

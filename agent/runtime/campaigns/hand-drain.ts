@@ -1,0 +1,219 @@
+// Links that are drained or shut, and that no campaign gives back: an operator's drain, with the
+// gates of a campaign and the same way back when the sibling is lost; what a router carried out
+// after we had stopped waiting for it; and what people did on the router themselves.
+
+import { LinksealError } from "#hal/error.ts";
+import { type DrainMeans, strongValue } from "#hal/model.ts";
+import { type DesiredLink, linkId } from "../../model/desired.ts";
+import { isoTime } from "../../model/iso-time.ts";
+import { drainOf, type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import { closedGate } from "../../rotation/gates.ts";
+import { comeOf, lateChanges } from "../../rotation/late.ts";
+import { doubtOf, lostOf, siblingOf } from "../../rotation/sibling.ts";
+import { type LateChange, named } from "../../store/journal/memory.ts";
+import { cannotBegin } from "./begin.ts";
+import { type EffectParts, Effects } from "./effects.ts";
+import type { ScoutParts } from "./scout.ts";
+
+export interface HandDrainParts extends EffectParts {
+  readonly memory: ScoutParts["memory"];
+  readonly alarm: ScoutParts["alarm"];
+  /** Adds an event with severity warning. */
+  readonly tell: (code: string, about: string, text: string) => void;
+}
+
+/** What a look shows of a link that is away: by which means, or with its port shut. */
+type Away = DrainMeans | "shut";
+
+/** Takes a drain from the journal. Its traffic is back already, and an error must say so. */
+export async function noteGivenBack(write: EffectParts["write"], id: string): Promise<void> {
+  try {
+    await write({ kind: "handDrain", link: id, drain: null });
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    const text = `${id} has its traffic back, and the journal does not know: ${error.code}`;
+    const next = `${error.next}, then linkseal undrain ${id}`;
+    throw new LinksealError(error.code, text, { effect: "applied", where: id, next, cause: error });
+  }
+}
+
+export class HandDrains {
+  readonly #parts: HandDrainParts;
+  readonly #effects: Effects;
+
+  constructor(parts: HandDrainParts) {
+    this.#parts = parts;
+    this.#effects = new Effects(parts);
+  }
+
+  /** Throws `gate.*` where the link must stay in service. */
+  async drain(link: DesiredLink, by: string, signal: AbortSignal): Promise<void> {
+    const { group, world, write } = this.#parts;
+    if (group.drain === "none") {
+      throw this.#refusal(link, `the group ${group.name} has no means to drain (drain: none)`);
+    }
+    const gate = await this.#gate(link, signal);
+    if (gate !== undefined) throw this.#refusal(link, gate);
+    const drain = { by, since: world.clock.wall() };
+    await write({ kind: "handDrain", link: linkId(link), drain });
+    const recheck = (): void => {
+      const { lookout } = this.#parts;
+      const { siblings } = this.#siblings(link, (each) => lookout.view(each));
+      const doubt = doubtOf(siblings);
+      if (doubt !== undefined) throw this.#refusal(link, doubt);
+    };
+    await this.#effects.traffic("drain", { link, recheck }, signal);
+  }
+
+  /** Gives the traffic back, whoever moved it away. */
+  async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
+    await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
+    await noteGivenBack(this.#parts.write, linkId(link));
+  }
+
+  /**
+   * P2: a link that is drained or shut by a change of ours that came late comes back at once, and
+   * any drained link that can carry comes back where its sibling is lost. `underWay`: the link that
+   * a campaign looks after itself.
+   */
+  async turn(signal: AbortSignal, underWay?: string): Promise<void> {
+    const { group, world } = this.#parts;
+    for (const link of group.links) {
+      if (link.name === underWay) continue;
+      try {
+        await this.#tend(link, signal);
+      } catch (error) {
+        // It is done by a later turn, and keeps no other link waiting.
+        if (!(error instanceof LinksealError)) throw error;
+        world.log.write("warn", error.code, error.message, { group: group.name });
+      }
+    }
+  }
+
+  async #tend(link: DesiredLink, signal: AbortSignal): Promise<void> {
+    const { lookout, memory, world } = this.#parts;
+    const byHand = named(memory().drains, linkId(link)) !== undefined;
+    if (!byHand && awayBy(lookout.view(link)) === undefined) return;
+    const { views, lost } = await this.#look(link, signal);
+    const view = views.get(link.name);
+    const away = view === undefined ? undefined : awayBy(view);
+    if (view === undefined || (away === undefined && !byHand)) return;
+    const coming = lateChanges(memory(), linkId(link), world.clock.wall());
+    const what = away === "shut" ? "shut" : "drain";
+    const ours = coming.find((each) => each.what === what);
+    if (away !== undefined && ours !== undefined && (away === "shut" || !byHand)) {
+      return await this.#giveBackLate(link, away, ours, signal);
+    }
+    const come = comeOf(coming, view);
+    if (come !== undefined) await this.#settle(link, come);
+    if (away === "shut" || lost === undefined || !this.#isUsable(view)) return;
+    if (!byHand && away === "peeringShutdown" && carriesRoutes(view)) return;
+    await this.#giveBackAlone(link, byHand ? "operator" : away, lost, signal);
+  }
+
+  /** An operator who drained the router by hand meanwhile can do so again by `linkseal drain`. */
+  async #giveBackLate(link: DesiredLink, away: Away, late: LateChange, signal: AbortSignal) {
+    await this.#effects.giveBack(link, away, signal);
+    await this.#settle(link, late);
+    const sent = `linkseal sent a ${late.what} at ${isoTime(late.since)} and saw no end of it`;
+    const back = away === "shut" ? "its port is open again" : "its traffic is given back";
+    this.#tell("drain-given-back", link, `${back}: ${sent}, and the router carried it out late`);
+  }
+
+  async #giveBackAlone(
+    link: DesiredLink,
+    by: "operator" | DrainMeans | undefined,
+    lost: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const id = linkId(link);
+    if (by === undefined) return;
+    if (by === "operator") {
+      await this.undrain(link, signal);
+      return this.#tell("hand-drain-over", link, `${id} gets its traffic back: ${lost}`);
+    }
+    await this.#effects.giveBack(link, by, signal);
+    const text = `${id} gets its traffic back, which was moved away on the router: ${lost}`;
+    this.#tell("drain-given-back", link, text);
+  }
+
+  async #settle(link: DesiredLink, { token }: LateChange): Promise<void> {
+    await this.#parts.write({ kind: "settled", link: linkId(link), token });
+  }
+
+  #tell(code: string, link: DesiredLink, text: string): void {
+    const { group, world, tell } = this.#parts;
+    world.log.write("warn", code, text, { group: group.name });
+    tell(code, linkId(link), text);
+  }
+
+  async #look(link: DesiredLink, signal: AbortSignal) {
+    const { group, lookout } = this.#parts;
+    const views = new Map<string, LinkView>();
+    for (const each of group.links) {
+      const state = await lookout.look(each.device, signal);
+      views.set(each.name, { ...lookout.view(each), state });
+    }
+    return { views, ...this.#siblings(link, (each) => views.get(each.name)) };
+  }
+
+  #siblings(link: DesiredLink, viewOf: (each: DesiredLink) => LinkView | undefined) {
+    const siblings = this.#parts.group.links.flatMap((each) => {
+      const view = each.name === link.name ? undefined : viewOf(each);
+      return view === undefined ? [] : [siblingOf(this.#parts, view)];
+    });
+    return { siblings, lost: lostOf(siblings) };
+  }
+
+  async #gate(link: DesiredLink, signal: AbortSignal): Promise<string | undefined> {
+    const { views, siblings } = await this.#look(link, signal);
+    const view = views.get(link.name);
+    if (view === undefined) return "the link cannot be read";
+    if (view.state !== undefined && drainOf(view.state, link.port) === "on") {
+      return "it is drained already";
+    }
+    return closedGate({
+      view,
+      // The far end is not touched, so how it is set keeps nobody from draining.
+      far: "either",
+      accepted: undefined,
+      siblings,
+      phase: "beforeDrain",
+      ownPath: "elsewhere",
+      acceptsUnknownPath: true,
+      hostWall: this.#parts.world.clock.wall(),
+      windows: undefined,
+    });
+  }
+
+  #isUsable(view: LinkView): boolean {
+    const port = portOf(view.state, view.link.port);
+    if (port === undefined || strongValue(port.linkUp) !== true) return false;
+    const key = this.#parts.memory().bindings[linkId(view.link)]?.key;
+    if (key !== undefined) return securedBy(port, key);
+    return port.settings.kind === "known" && port.settings.value === undefined;
+  }
+
+  #refusal(link: DesiredLink, why: string): LinksealError {
+    const id = linkId(link);
+    return cannotBegin(
+      "gate.siblingUnhealthy",
+      id,
+      `${id} is not drained: ${why}`,
+      "linkseal links",
+    );
+  }
+}
+
+/** A session that is shut beside another one of the port is no drain of the link. */
+function carriesRoutes({ state, link: { port } }: LinkView): boolean {
+  const sessions = (state && strongValue(state.routing)?.sessions) ?? [];
+  return sessions.some((session) => session.port === port && session.up);
+}
+
+function awayBy({ state, link }: LinkView): Away | undefined {
+  const port = portOf(state, link.port);
+  if (state === undefined || port === undefined) return undefined;
+  if (strongValue(port.admin) === "down") return "shut";
+  return strongValue(state.routing)?.drains.find((drain) => drain.port === link.port)?.means;
+}

@@ -1,0 +1,72 @@
+// Over which link the agent itself reaches the router, the vault and Azure.
+
+import { isIP } from "node:net";
+import { withDeadline } from "#hal/deadline.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { World } from "#hal/world.ts";
+import type { DesiredLink } from "../../model/desired.ts";
+import type { GateInput } from "../../rotation/gates.ts";
+import type { Lookout } from "../polling/lookout.ts";
+
+export interface OwnPathParts {
+  readonly world: Pick<World, "clock">;
+  readonly lookout: Lookout;
+  /** What the agent itself must reach: `unix:PATH`, an address, a name, or `https://HOST`. */
+  readonly ownAddresses: readonly string[];
+}
+
+const routeMsMax = 10_000;
+
+/** Is it the very link that is about to be touched? */
+export async function ownPathOf(
+  parts: OwnPathParts,
+  link: DesiredLink,
+  signal: AbortSignal,
+): Promise<GateInput["ownPath"]> {
+  let answer: "elsewhere" | "unknown" = "elsewhere";
+  for (const place of parts.ownAddresses) {
+    const addresses = await addressesOf(parts, place, signal);
+    if (addresses === undefined) answer = "unknown";
+    // Whichever of them is taken, it must not be over this link.
+    for (const address of addresses ?? []) {
+      const port = await routeTo(parts, link, address, signal);
+      if (port === link.port) return "overThisLink";
+      if (port === undefined) answer = "unknown";
+    }
+  }
+  return answer;
+}
+
+/** None = nothing that leaves this host; undefined = not known. */
+async function addressesOf(
+  { lookout }: OwnPathParts,
+  place: string,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  if (place.startsWith("unix:")) return [];
+  if (isIP(place) !== 0) return [place];
+  const host = /^https:\/\/([^/:]+)/.exec(place)?.[1] ?? place;
+  const found = await lookout.addresses(host, signal);
+  return found.length === 0 ? undefined : found.filter((address) => !isOwn(address));
+}
+
+function isOwn(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}
+
+async function routeTo(
+  { world, lookout }: OwnPathParts,
+  link: DesiredLink,
+  address: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
+  try {
+    return await withDeadline(world.clock, limit, signal, async (bounded) =>
+      (await lookout.device(link.device, bounded)).routeTo(address, bounded),
+    );
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,216 @@
+// What a rotation would do now, and what would keep it from beginning or going on: reads the vault
+// and both ends, writes nothing.
+
+import { isErrorCode } from "#hal/error.ts";
+import type { Plan } from "../../compare/plan.ts";
+import type { CampaignLink } from "../../model/campaign.ts";
+import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
+import type { LinkView } from "../../model/link-view.ts";
+import { waitsTooShort } from "../../model/proof-time.ts";
+import type { BoundLink } from "../../rotation/change.ts";
+import { farEndOf } from "../../rotation/facts.ts";
+import { forecast } from "../../rotation/forecast.ts";
+import { closedGate } from "../../rotation/gates.ts";
+import { type Alarm, siblingOf } from "../../rotation/sibling.ts";
+import { windowAt } from "../../rotation/window.ts";
+import { named, openCampaign } from "../../store/journal/memory.ts";
+import { type Asked, type BeginParts, missingRisks } from "./begin.ts";
+import { type OwnPathParts, ownPathOf } from "./own-path.ts";
+import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
+
+export interface PreviewParts extends BeginParts, Pick<OwnPathParts, "ownAddresses"> {
+  readonly acceptsRisk: (risk: RiskName) => boolean;
+  /** What health says against leaning on a link; undefined = nothing. */
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
+}
+
+type Note = Plan["notes"][number];
+
+/** Throws `vault.*` with effect "none". */
+export async function previewRotation(
+  parts: PreviewParts,
+  group: DesiredGroup,
+  asked: Asked,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const known = await rotatable(parts, group, asked, signal);
+  const notes: Note[] = [...strangers(parts, group, asked)];
+  const links: CampaignLink[] = [];
+  for (const each of known) {
+    const id = linkId(each.link);
+    if (!isNewer(each.binding, each.newest)) {
+      const text = "it runs on the newest key pair of the vault already";
+      notes.push({ about: id, text, next: "linkseal keys list" });
+      continue;
+    }
+    const entry = rotated(parts, each);
+    if (entry === undefined)
+      notes.push(holding("gate.stale", id, unreached(each), "linkseal status"));
+    else links.push(entry);
+  }
+  if (links.length > 0) notes.push(...(await obstacles(parts, group, asked, links, signal)));
+  const { desired, memory, lookout } = parts;
+  const drafts = forecast({
+    ...{ desired, group, links, kind: "rotate", urgency: asked.urgency },
+    measures: memory().measures,
+    capabilities: (device) => lookout.capabilities(device),
+  });
+  const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
+  return { schema: "linkseal.plan/1", wouldChange: steps.length > 0, steps, notes };
+}
+
+const unreached = ({ link }: BoundLink): string =>
+  `${link.device} was not reached yet, so nobody knows how it holds keys`;
+
+function holding(code: NonNullable<Note["code"]>, about: string, text: string, next: string): Note {
+  return { code, about, text, next };
+}
+
+/** Links that were asked for and have no key of this agent. */
+function strangers({ memory }: PreviewParts, group: DesiredGroup, asked: Asked): readonly Note[] {
+  return group.links
+    .filter(({ name }) => asked.links === undefined || asked.links.includes(name))
+    .map(linkId)
+    .filter((id) => named(memory().bindings, id) === undefined)
+    .map((id) => ({
+      about: id,
+      text: "it runs on no key of this agent, so there is none to rotate",
+      next: `linkseal adopt ${id}, or linkseal enrol ${id}`,
+    }));
+}
+
+async function obstacles(
+  parts: PreviewParts,
+  group: DesiredGroup,
+  asked: Asked,
+  links: readonly CampaignLink[],
+  signal: AbortSignal,
+): Promise<readonly Note[]> {
+  const views = await look(parts, group, signal);
+  const gates = links.map((entry) => gateOf(parts, asked, entry, views, signal));
+  return [
+    ...busy(parts, group),
+    ...closedWindow(parts, group, asked),
+    ...risksOf(parts, group, asked, links),
+    ...slowProofs(parts, group, links),
+    ...shutPorts(parts, links),
+    ...(await Promise.all(gates)).flat(),
+  ];
+}
+
+function busy({ memory }: PreviewParts, group: DesiredGroup): readonly Note[] {
+  const campaign = openCampaign(memory(), group.name);
+  const drained = group.links
+    .map(linkId)
+    .filter((id) => named(memory().drains, id) !== undefined)
+    .map((id) => holding("gate.busy", id, "it was drained by hand", `linkseal undrain ${id}`));
+  if (campaign === undefined) return drained;
+  const text = `a campaign (${campaign.kind}) runs on this group: ${campaign.state}`;
+  const next = `linkseal rotation show ${group.name}`;
+  return [holding("gate.busy", group.name, text, next), ...drained];
+}
+
+function closedWindow(
+  { world, acceptsRisk }: PreviewParts,
+  group: DesiredGroup,
+  asked: Asked,
+): readonly Note[] {
+  const state = windowAt(group.rotate.windows, group.freezes, world.clock.wall());
+  const free =
+    asked.urgency === "emergency" ||
+    asked.risks.includes("outsideWindow") ||
+    acceptsRisk("outsideWindow");
+  if (state.kind === "open" || free) return [];
+  return [holding("gate.window", group.name, state.why, `linkseal rotate ${group.name} --now`)];
+}
+
+/** One command accepts them all. */
+function risksOf(
+  parts: PreviewParts,
+  group: DesiredGroup,
+  asked: Asked,
+  links: readonly CampaignLink[],
+): readonly Note[] {
+  const meant = group.links.filter(({ name }) => links.some((entry) => entry.name === name));
+  const { acceptsRisk } = parts;
+  const missing = missingRisks(parts, meant, rotationRisks(group, links), { asked, acceptsRisk });
+  const next = `linkseal rotate ${group.name} --accept-risk=${missing.join(",")}`;
+  return missing.map((risk) =>
+    holding("gate.riskNotAccepted", group.name, `nobody accepted the risk ${risk}`, next),
+  );
+}
+
+/** No gate waits for it: the proof alone would come too late. */
+function slowProofs(
+  { lookout, desired }: PreviewParts,
+  group: DesiredGroup,
+  links: readonly CampaignLink[],
+): readonly Note[] {
+  return links.flatMap(({ name, device }): readonly Note[] => {
+    if (lookout.capabilities(device)?.probe === true) return [];
+    const about = `${group.name}/${name}`;
+    return waitsTooShort(desired.rotation).map(({ key, least, why }) => ({
+      about,
+      text: why,
+      next: `set rotation.${key} to ${least} in the config, then linkseal apply`,
+    }));
+  });
+}
+
+/** No gate waits for it either: it is why a step has a time in the dark. */
+function shutPorts(
+  { desired, lookout }: PreviewParts,
+  links: readonly CampaignLink[],
+): readonly Note[] {
+  return desired.devices.flatMap(({ name, quirks }): readonly Note[] => {
+    const bug = lookout.capabilities(name)?.macsec?.shutForKey?.bug;
+    const isMeant = quirks.includes("shutBeforeKeyChange");
+    if (bug === undefined || !isMeant || !links.some(({ device }) => device === name)) return [];
+    const text = `its port is shut while its key changes (quirk shutBeforeKeyChange: ${bug})`;
+    return [{ about: name, text, next: "read the section of the bug in docs/iosxe.md" }];
+  });
+}
+
+async function look(
+  { lookout }: PreviewParts,
+  group: DesiredGroup,
+  signal: AbortSignal,
+): Promise<readonly LinkView[]> {
+  const views = group.links.map(async (link) => {
+    const [state, peer] = await Promise.all([
+      lookout.look(link.device, signal),
+      lookout.lookPeer(link, signal),
+    ]);
+    return { ...lookout.view(link), state, peer };
+  });
+  return await Promise.all(views);
+}
+
+async function gateOf(
+  parts: PreviewParts,
+  asked: Asked,
+  entry: CampaignLink,
+  views: readonly LinkView[],
+  signal: AbortSignal,
+): Promise<readonly Note[]> {
+  const { world, acceptsRisk } = parts;
+  const view = views.find(({ link }) => link.name === entry.name);
+  if (view === undefined) return [];
+  const now = world.clock.now();
+  const gate = closedGate({
+    view,
+    siblings: views.filter((each) => each !== view).map((each) => siblingOf(parts, each)),
+    far: farEndOf(view.peer, entry, now, now),
+    accepted: entry.old?.settings,
+    phase: "beforeDrain",
+    ownPath: await ownPathOf(parts, view.link, signal),
+    acceptsUnknownPath: asked.risks.includes("ownPathUnknown") || acceptsRisk("ownPathUnknown"),
+    hostWall: world.clock.wall(),
+    // Told with the command that does without.
+    windows: undefined,
+  });
+  if (gate === undefined) return [];
+  const [, code, text = gate] = /^(gate\.[A-Za-z]+): (.*)$/.exec(gate) ?? [];
+  const known = isErrorCode(code) ? code : "gate.stale";
+  return [holding(known, linkId(view.link), text, `linkseal links ${linkId(view.link)}`)];
+}

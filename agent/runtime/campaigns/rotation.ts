@@ -1,0 +1,285 @@
+// Begins rotations (by policy or by hand) and changes of settings that a new intent wants.
+
+import type { CipherSuite } from "#hal/model.ts";
+import { type Drift, standingOf } from "../../compare/plan.ts";
+import type { CampaignLink, Overlap } from "../../model/campaign.ts";
+import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
+import { type BoundLink, changeOf, sameSettings } from "../../rotation/change.ts";
+import { rotationDue } from "../../rotation/policy.ts";
+import { windowAt } from "../../rotation/window.ts";
+import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
+import { type ChosenKey, chooseKey } from "../polling/vault.ts";
+import {
+  type Accepting,
+  type Asked,
+  assertFresh,
+  type Beginning,
+  type BeginParts,
+  missingRisk,
+  newCampaign,
+  type Waiting,
+} from "./begin.ts";
+
+function boundLinks(
+  { memory }: BeginParts,
+  group: DesiredGroup,
+  asked: Asked | undefined,
+): readonly BoundLink[] {
+  return group.links.flatMap((link) => {
+    const binding = named(memory().bindings, linkId(link));
+    const meant = asked?.links === undefined || asked.links.includes(link.name);
+    return binding === undefined || !meant ? [] : [{ link, binding }];
+  });
+}
+
+function waiting(text: string, next: string, refusal: Waiting["refusal"]): Beginning {
+  return { kind: "waiting", waiting: { code: "campaign-waiting", refusal, text, next } };
+}
+
+/** How the router can hold two keys; undefined = it was not reached yet. */
+function overlapOf({ lookout }: BeginParts, { device }: DesiredLink): Overlap | undefined {
+  const overlap = lookout.capabilities(device)?.macsec?.overlap;
+  return overlap === "none" ? "breakBeforeMake" : overlap;
+}
+
+/** What `rotate` would freeze now, link by link; throws `vault.*`. */
+export async function rotatable(
+  parts: BeginParts,
+  group: DesiredGroup,
+  asked: Asked | undefined,
+  signal: AbortSignal,
+): Promise<readonly (BoundLink & { readonly newest: ChosenKey })[]> {
+  const found = [];
+  for (const { link, binding } of boundLinks(parts, group, asked)) {
+    const settings = binding.settings;
+    const newest = await chooseKey(
+      parts.vault,
+      { ...link, settings },
+      parts.world.clock.wall(),
+      signal,
+      binding.key,
+    );
+    found.push({ link, binding, newest });
+  }
+  return found;
+}
+
+/**
+ * A rotation that the policy makes due, or that an operator asks for. Throws `vault.*` with effect
+ * "none".
+ */
+export async function beginRotation(
+  parts: BeginParts,
+  group: DesiredGroup,
+  accepting: Omit<Accepting, "verb">,
+  signal: AbortSignal,
+): Promise<Beginning> {
+  const { asked } = accepting;
+  if (openCampaign(parts.memory(), group.name) !== undefined) return { kind: "nothing" };
+  if (asked === undefined && group.rotate.on === "hand") return { kind: "nothing" };
+  const drained = group.links.find((link) => parts.memory().drains[linkId(link)] !== undefined);
+  if (drained !== undefined) {
+    const id = linkId(drained);
+    return waiting(`${id} was drained by hand`, `linkseal undrain ${id}`, "gate.busy");
+  }
+  const known = await rotatable(parts, group, asked, signal);
+  const fresh = known.filter(({ binding, newest }) => isNewer(binding, newest));
+  const chosen =
+    asked === undefined ? dueOf(parts, group, known) : fresh.map((each) => each.link.name);
+  const wanted = fresh.filter(({ link }) => chosen.includes(link.name));
+  const failed = asked === undefined ? triedBefore(parts, group, wanted) : undefined;
+  if (failed !== undefined) {
+    const text = `the last rotation of ${linkId(failed.link)} to its newest key did not succeed`;
+    return waiting(text, `linkseal rotate ${group.name}`, "gate.busy");
+  }
+  if (wanted.length === 0) {
+    if (asked === undefined) return { kind: "nothing" };
+    const text = "the vault holds no newer key pair for any of these links";
+    return waiting(text, "linkseal keys list", "vault.unpaired");
+  }
+  return (
+    outsideWindow(parts, group, accepting) ??
+    (await freeze(parts, group, wanted, accepting, signal))
+  );
+}
+
+/** What a policy began and somebody or something took back is not begun again by itself. */
+function triedBefore(
+  { memory }: BeginParts,
+  group: DesiredGroup,
+  wanted: readonly (BoundLink & { readonly newest: ChosenKey })[],
+): BoundLink | undefined {
+  const last = named(memory().campaigns, group.name);
+  return wanted.find(({ link, newest }) =>
+    last?.links.some(
+      ({ name, outcome, new: tried }) =>
+        name === link.name &&
+        (outcome === "reverted" || outcome === "abandoned") &&
+        tried.key.cakSecretId === newest.key.cakSecretId,
+    ),
+  );
+}
+
+/** The same version, or an older one put back, is no reason to rotate. */
+export function isNewer(binding: Binding, { key, created, generation }: ChosenKey): boolean {
+  if (key.cakSecretId === binding.key.cakSecretId) return false;
+  if (generation !== undefined) return generation > (binding.generation ?? -1);
+  return created > binding.created;
+}
+
+function dueOf(
+  parts: BeginParts,
+  group: DesiredGroup,
+  known: readonly (BoundLink & { readonly newest: ChosenKey })[],
+): readonly string[] {
+  const due = rotationDue({
+    policy: group.rotate,
+    freezes: group.freezes,
+    links: known.map(({ link, binding, newest }) => ({
+      name: link.name,
+      bound: binding,
+      newest: isNewer(binding, newest) ? newest : undefined,
+    })),
+    wall: parts.world.clock.wall(),
+  });
+  return due.kind === "due" ? due.links : [];
+}
+
+/** An operator may go on outside a window, by name. */
+function outsideWindow(
+  parts: BeginParts,
+  group: DesiredGroup,
+  { asked, acceptsRisk }: Omit<Accepting, "verb">,
+): Beginning | undefined {
+  const state = windowAt(group.rotate.windows, group.freezes, parts.world.clock.wall());
+  const accepted =
+    asked?.urgency === "emergency" ||
+    asked?.risks.includes("outsideWindow") === true ||
+    acceptsRisk("outsideWindow");
+  if (state.kind === "open" || accepted) return undefined;
+  return waiting(state.why, `linkseal rotate ${group.name} --now`, "gate.window");
+}
+
+async function freeze(
+  parts: BeginParts,
+  group: DesiredGroup,
+  wanted: readonly (BoundLink & { readonly newest: ChosenKey })[],
+  accepting: Omit<Accepting, "verb">,
+  signal: AbortSignal,
+): Promise<Beginning> {
+  const links: CampaignLink[] = [];
+  for (const each of wanted) {
+    const entry = rotated(parts, each);
+    if (entry === undefined) {
+      const text = `${each.link.device} was not reached yet, so nobody knows how it holds keys`;
+      return waiting(text, "linkseal status", "gate.stale");
+    }
+    links.push(entry);
+  }
+  const risks = rotationRisks(group, links);
+  const verb = `linkseal rotate ${group.name}`;
+  const risk = missingRisk(
+    parts,
+    wanted.map((each) => each.link),
+    risks,
+    { ...accepting, verb },
+  );
+  if (risk !== undefined) return { kind: "waiting", waiting: risk };
+  await assertFresh(
+    parts,
+    group.name,
+    links.map((link) => link.new.key),
+    signal,
+  );
+  const { asked } = accepting;
+  const because = `a newer key waits in the vault (rotate on ${group.rotate.on})`;
+  return {
+    kind: "begin",
+    campaign: newCampaign(parts, { group, kind: "rotate", links, asked, because }),
+  };
+}
+
+/** The link as it is frozen for a rotation; undefined = its router was not reached yet. */
+export function rotated(
+  parts: BeginParts,
+  { link, binding, newest }: BoundLink & { readonly newest: ChosenKey },
+): CampaignLink | undefined {
+  const overlap = overlapOf(parts, link);
+  if (overlap === undefined) return undefined;
+  const { name, device, port } = link;
+  const { key, created, generation } = newest;
+  const { settings } = binding;
+  return {
+    ...{ name, device, port, overlap, created, generation },
+    old: { key: binding.key, settings },
+    new: { key, settings },
+    outcome: undefined,
+  };
+}
+
+export function rotationRisks(
+  group: DesiredGroup,
+  links: readonly CampaignLink[],
+): readonly RiskName[] {
+  const risks: RiskName[] = group.drain === "none" ? ["noDrain"] : [];
+  if (links.some(({ overlap }) => overlap === "breakBeforeMake")) risks.push("breakBeforeMake");
+  return risks;
+}
+
+/** Settings that a newer intent wants otherwise than both ends were accepted with. */
+export function beginChange(
+  parts: BeginParts,
+  group: DesiredGroup,
+  accepting: Omit<Accepting, "verb">,
+): Beginning {
+  if (openCampaign(parts.memory(), group.name) !== undefined) return { kind: "nothing" };
+  const wanted = boundLinks(parts, group, accepting.asked).filter((bound) =>
+    wantsChange(parts, group, bound, accepting.asked),
+  );
+  if (wanted.length === 0) return { kind: "nothing" };
+  const octets = wanted.find(({ link, binding }) =>
+    otherKeySize(binding.settings.suite, link.settings.suite),
+  );
+  if (octets !== undefined) {
+    const { link } = octets;
+    const text = `${link.settings.suite} takes a CAK of another size than ${linkId(link)} has`;
+    return waiting(text, "linkseal keys list", "vault.malformedKey");
+  }
+  const verb = `linkseal enrol ${group.name}`;
+  const links = wanted.map(({ link }) => link);
+  const risk = missingRisk(parts, links, ["breakBeforeMake"], { ...accepting, verb });
+  if (risk !== undefined) return { kind: "waiting", waiting: risk };
+  const because = "the accepted intent wants other settings";
+  const { asked } = accepting;
+  const changes = wanted.map((bound) => changeOf(bound));
+  return {
+    kind: "begin",
+    campaign: newCampaign(parts, { group, kind: "change", links: changes, asked, because }),
+  };
+}
+
+/** Only an intent that was accepted after the settings were: what drifted is not changed (P4). */
+function wantsChange(
+  parts: BeginParts,
+  group: DesiredGroup,
+  bound: BoundLink,
+  asked: Asked | undefined,
+): boolean {
+  const { link, binding } = bound;
+  if (asked === undefined && binding.intent >= parts.intent) return false;
+  if (sameSettings(bound)) return false;
+  const last = named(parts.memory().campaigns, group.name);
+  // Only an operator tries again what has ended before.
+  const ended = asked === undefined && last?.kind === "change" && last.intent === parts.intent;
+  if (ended) return false;
+  const { lookout, memory } = parts;
+  const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+  // What the driver mends without interrupting the port needs no campaign.
+  return standing.kind === "managed" && standing.drift.some((drift) => !isHitless(drift));
+}
+
+const isHitless = ({ repair }: Drift): boolean => repair !== undefined;
+
+function otherKeySize(before: CipherSuite, after: CipherSuite): boolean {
+  return before.endsWith("128") !== after.endsWith("128");
+}

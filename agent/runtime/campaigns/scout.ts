@@ -1,0 +1,392 @@
+// Looks at both ends of a group and tells what is so, in the words of the campaign's tables.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { Recalled, TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, type MacsecFrames, strongValue } from "#hal/model.ts";
+import { type Instant, instantAfter } from "#hal/world.ts";
+import {
+  type Campaign,
+  type Evidence,
+  entryOf,
+  type Facts,
+  type FarEnd,
+  type PortFacts,
+  stagedBy,
+} from "../../model/campaign.ts";
+import { deadlineMs } from "../../model/deadline.ts";
+import { type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
+import { type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import {
+  advanceProof,
+  advanceQuiet,
+  advanceSteady,
+  drainedOf,
+  proofOf,
+  provenNew,
+  provenOld,
+  type QuietRun,
+  type Run,
+  stagedEvidence,
+  steadyGap,
+  steadyOf,
+} from "../../rotation/evidence.ts";
+import { farEndOf, type Moved, portFacts, unseenFar } from "../../rotation/facts.ts";
+import { closedGate, type GateInput } from "../../rotation/gates.ts";
+import { comeOf, lateChanges, mayLose } from "../../rotation/late.ts";
+import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
+import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
+import type { EffectParts, Effects } from "./effects.ts";
+import { ownPathOf } from "./own-path.ts";
+
+export interface ScoutParts extends EffectParts {
+  readonly memory: () => Memory;
+  readonly acceptsRisk: (risk: RiskName) => boolean;
+  /** The moment this process began: a put of its predecessor may land until `putGrace` after it. */
+  readonly startedAt: Instant;
+  /** Addresses that the agent itself must reach. */
+  readonly ownAddresses: readonly string[];
+  /** What health says against leaning on this link; undefined = nothing. */
+  readonly alarm: (link: DesiredLink) => Alarm | undefined;
+}
+
+export interface Report {
+  readonly facts: Facts;
+  /** Of the oldest look that it rests on. */
+  readonly at: Instant;
+  readonly sak: string | undefined;
+  /** What this look brought to its end, for later predictions. */
+  readonly measured: readonly { readonly what: string; readonly ms: number }[];
+  /** The token of a change that was to be final, and that the router may hold half of. */
+  readonly unfinished?: string;
+  /** A late change of ours that this look shows to have come. */
+  readonly come?: LateChange;
+}
+
+interface Waiting {
+  readonly kind: PortFacts["pending"];
+  readonly unfinished?: string;
+}
+
+const routeMsMax = 10_000;
+
+/** What one process knows of the link under way; a crash loses it, and nothing depends on that. */
+export class Scout {
+  readonly #parts: ScoutParts;
+  readonly #effects: Effects;
+  #enteredAt: Instant;
+  #proof: Run | undefined;
+  #oldProof: Run | undefined;
+  #quiet: QuietRun | undefined;
+  #steady: Run | undefined;
+  #framesBefore: MacsecFrames | undefined;
+  /** When the far end was first seen on the new key. */
+  #movedAt: Instant | undefined;
+  /** On the way back: when it was first seen on the old one. */
+  #backAt: Instant | undefined;
+  #darkSince: Instant | undefined;
+  /** Since which look the session of the link is up under a key of its campaign. */
+  #upSince: Instant | undefined;
+  #toldAt: Instant | undefined;
+  /** The device on which a commit of the campaign itself waited, as last seen. */
+  #ownCommitOn: string | undefined;
+
+  constructor(parts: ScoutParts, effects: Effects) {
+    this.#parts = parts;
+    this.#effects = effects;
+    this.#enteredAt = parts.world.clock.now();
+  }
+
+  /** A state was entered: what must hold for a time begins anew. */
+  entered(): void {
+    this.#enteredAt = this.#parts.world.clock.now();
+    this.#steady = undefined;
+    this.#framesBefore = undefined;
+  }
+
+  /** What was proven before the keys of the port change, or the port is shut for it, is over. */
+  keysChange(): void {
+    this.#proof = undefined;
+    this.#oldProof = undefined;
+  }
+
+  /** The far end is about to be told. */
+  told(): void {
+    this.#toldAt = this.#parts.world.clock.now();
+  }
+
+  /** What was seen of the siblings since the last look that speaks against leaning on them. */
+  siblingDoubt(link: DesiredLink): string | undefined {
+    const { group, lookout } = this.#parts;
+    const others = group.links.filter((each) => each.name !== link.name);
+    const own = this.#ownCommitOn;
+    return doubtOf(others.map((each) => siblingOf(this.#parts, lookout.view(each), own)));
+  }
+
+  async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
+    const { lookout, group, world } = this.#parts;
+    const begun = world.clock.now();
+    const devices = [...new Set(group.links.map((each) => each.device))];
+    const looks = devices.map(async (name) => [name, await lookout.look(name, signal)] as const);
+    const [peer, ...pairs] = await Promise.all([lookout.lookPeer(link, signal), ...looks]);
+    const states = new Map<string, DeviceState | undefined>(pairs);
+    // Only this very look counts: one that another loop began may be older than our last effect.
+    const seen = (each: DesiredLink): LinkView => ({
+      ...lookout.view(each),
+      state: states.get(each.device),
+    });
+    const view = { ...seen(link), peer };
+    this.#upSince = isUp(view.state, campaign, link) ? (this.#upSince ?? begun) : undefined;
+    const pending = await this.#pending(campaign, view, signal);
+    this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
+    const ownPath = await ownPathOf(this.#parts, link, signal);
+    const now = world.clock.now();
+    const far = this.#far(campaign, view, now);
+    const port = this.#port(campaign, view, pending?.kind, now);
+    const siblings = group.links
+      .filter((each) => each.name !== link.name)
+      .map((each) => siblingOf(this.#parts, seen(each), this.#ownCommitOn));
+    const measured = this.#measure(link, port, now);
+    const facts = this.#facts({ campaign, view, port, far, siblings, ownPath, now });
+    const session = portOf(view.state, link.port)?.session;
+    const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
+    const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
+    const come = comeOf(this.#late(link), view);
+    const all = { ...facts, freshSak: isFresh(sak, campaign) };
+    return { facts: all, at: begun, sak, measured, ...unfinished, ...(come && { come }) };
+  }
+
+  #late(link: DesiredLink): readonly LateChange[] {
+    const { memory, world } = this.#parts;
+    return lateChanges(memory(), linkId(link), world.clock.wall());
+  }
+
+  /** Looks again: the session of a link that was dark has come up since. */
+  async hasRisen(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<boolean> {
+    if (this.#upSince !== undefined) return false;
+    return isUp(await this.#parts.lookout.look(link.device, signal), campaign, link);
+  }
+
+  /** Whose commit waits on the device; undefined = not to be told now. */
+  async #pending(
+    campaign: Campaign,
+    { state, link }: LinkView,
+    signal: AbortSignal,
+  ): Promise<Waiting | undefined> {
+    const control = state === undefined ? undefined : strongValue(state.control);
+    if (control === undefined) return undefined;
+    if (!control.commitPending) return { kind: "none" };
+    const final = named(this.#parts.memory().finals, link.device);
+    try {
+      for (const token of stagedBy(campaign)) {
+        if ((await this.#recall(link, token, signal)).kind === "pending") return { kind: "ours" };
+      }
+      const isUnfinished = (await this.#recall(link, final, signal)).kind === "pending";
+      return { kind: "foreign", ...(isUnfinished && final !== undefined && { unfinished: final }) };
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      return undefined;
+    }
+  }
+
+  async #recall(
+    { device: where }: DesiredLink,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Recalled> {
+    if (token === undefined) return { kind: "absent" };
+    const { world, lookout } = this.#parts;
+    const limit = { ms: routeMsMax, where, effect: "none" } as const;
+    return await withDeadline(world.clock, limit, signal, async (bounded) =>
+      (await lookout.device(where, bounded)).recall(token as TransactionToken, bounded),
+    );
+  }
+
+  #far(campaign: Campaign, view: LinkView, now: Instant): FarEnd {
+    const entry = entryOf(campaign);
+    const { desired } = this.#parts;
+    const unseen = view.peer === undefined && desired.azure.farEnd === "manual";
+    const far =
+      unseen && this.#accepts(campaign, "farEndUnseen")
+        ? unseenFar(campaign, view, entry)
+        : farEndOf(view.peer, entry, now, settledFrom(this.#parts, view.link));
+    // Where the far end has nothing to do ("either"), silence is not its answer.
+    this.#movedAt = far === "new" ? (this.#movedAt ?? now) : undefined;
+    const isBack = campaign.state === "reverting" && far === "old";
+    this.#backAt = isBack ? (this.#backAt ?? now) : undefined;
+    return far;
+  }
+
+  #port(
+    campaign: Campaign,
+    view: LinkView,
+    pending: PortFacts["pending"] | undefined,
+    now: Instant,
+  ): PortFacts | undefined {
+    if (pending === undefined) return undefined;
+    const { settleMs } = this.#parts.desired.rotation;
+    const history = { moved: this.#moved(), pending, darkSince: this.#darkSince, settleMs, now };
+    const port = portFacts(this.#timely(view, now), entryOf(campaign), history);
+    const seen = portOf(view.state, view.link.port);
+    const lit = seen !== undefined && strongValue(seen.linkUp) === true;
+    const dark = port?.carriedBy === "nothing" && lit;
+    this.#darkSince = dark ? (this.#darkSince ?? now) : undefined;
+    return port === undefined || dark ? port : { ...port, darkness: "none" };
+  }
+
+  /** A probe tells nothing of a link that came up after it began, nor anything once it is old. */
+  #timely(view: LinkView, now: Instant): LinkView {
+    const { staleAfterMs } = this.#parts.desired.health;
+    const { probe } = view;
+    if (probe === undefined) return view;
+    const { begunAt, at } = probe;
+    const isPast = begunAt < (this.#upSince ?? begunAt) || now - at > staleAfterMs;
+    return isPast ? { ...view, probe: undefined } : view;
+  }
+
+  #moved(): Moved | undefined {
+    if (this.#movedAt !== undefined) return { at: this.#movedAt, to: "new" };
+    return this.#backAt === undefined ? undefined : { at: this.#backAt, to: "old" };
+  }
+
+  #facts(seen: {
+    readonly campaign: Campaign;
+    readonly view: LinkView;
+    readonly port: PortFacts | undefined;
+    readonly far: FarEnd;
+    readonly siblings: GateInput["siblings"];
+    readonly ownPath: GateInput["ownPath"];
+    readonly now: Instant;
+  }): Omit<Facts, "freshSak"> {
+    const { campaign, view, port, far, siblings, now } = seen;
+    const { desired, group } = this.#parts;
+    const { rotation } = desired;
+    const effects = this.#effects;
+    const device = desired.devices.find(({ name }) => name === view.link.device);
+    const entry = entryOf(campaign);
+    this.#proof = advanceProof(this.#proof, view, provenNew(entry), far, now);
+    const old = provenOld(entry);
+    this.#oldProof =
+      old === undefined ? undefined : advanceProof(this.#oldProof, view, old, far, now);
+    this.#quiet = advanceQuiet(this.#quiet, view, rotation.drained.everyMs, now);
+    this.#steady = advanceSteady(this.#steady, steadyGap(view, port, this.#enteredAt), now);
+    const drained: Evidence =
+      group.drain === "none" ? { kind: "held" } : drainedOf(this.#quiet, rotation.drained.samples);
+    const staged = stagedEvidence(this.#framesBefore, view, port);
+    this.#framesBefore ??= framesOf(view);
+    return {
+      port,
+      far,
+      sibling: standingOfAll(siblings),
+      closedGate: closedGate(this.#gates(seen)),
+      drained,
+      staged,
+      proof: proofOf(this.#proof, view, rotation, now),
+      oldProof: proofOf(this.#oldProof, view, rotation, now),
+      carrying: steadyOf(this.#steady, rotation.soakMs, now),
+      replacement: effects.replacement(campaign),
+      lostCommits: effects.lostCommits,
+      mayLose: mayLose(this.#late(view.link), entry),
+      overdue: now - this.#deadlineFrom() > deadlineMs(campaign.state, rotation),
+      farEnd: desired.azure.farEnd,
+      shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,
+    };
+  }
+
+  #gates(seen: {
+    readonly campaign: Campaign;
+    readonly view: LinkView;
+    readonly port: PortFacts | undefined;
+    readonly far: FarEnd;
+    readonly siblings: GateInput["siblings"];
+    readonly ownPath: GateInput["ownPath"];
+  }): GateInput {
+    const { campaign, view, port, far, siblings, ownPath } = seen;
+    const { world, group, desired } = this.#parts;
+    const { rotation } = desired;
+    // Once begun, the link may be dark by our own doing, and only going on lights it.
+    const begun =
+      port?.drain === "on" || campaign.told || port?.keys === "new" || port?.keys === "both";
+    const free = campaign.urgency === "emergency" || this.#accepts(campaign, "outsideWindow");
+    const neededMs =
+      rotation.drained.samples * rotation.drained.everyMs + rotation.settleMs + rotation.soakMs;
+    const { kind } = campaign;
+    return {
+      view,
+      far,
+      accepted: kind === "rotate" ? entryOf(campaign).old?.settings : undefined,
+      siblings,
+      phase: campaign.goal === "revert" ? wayBack(port) : begun ? "begun" : "beforeDrain",
+      ownPath,
+      acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
+      hostWall: world.clock.wall(),
+      windows: free
+        ? undefined
+        : {
+            windows: group.rotate.windows,
+            freezes: group.freezes,
+            neededMs: port?.drain === "on" ? 0 : neededMs,
+          },
+    };
+  }
+
+  #accepts(campaign: Campaign, risk: RiskName): boolean {
+    return campaign.risks.includes(risk) || this.#parts.acceptsRisk(risk);
+  }
+
+  #graceEnd(): Instant {
+    return instantAfter(this.#parts.startedAt, this.#parts.desired.rotation.putGraceMs);
+  }
+
+  /** While a predecessor's put may still land no far end is settled, and no state can get on. */
+  #deadlineFrom(): Instant {
+    const grace = this.#graceEnd();
+    return Math.max(grace, this.#enteredAt) as Instant;
+  }
+
+  #measure(link: DesiredLink, port: PortFacts | undefined, now: Instant): Report["measured"] {
+    const id = linkId(link);
+    const told = this.#toldAt;
+    if (told === undefined || this.#movedAt === undefined) return [];
+    if (port === undefined || port.carriedBy !== "new") {
+      return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - told }] : [];
+    }
+    this.#toldAt = undefined;
+    const ours = { what: `ours ${id}`, ms: now - this.#movedAt };
+    return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - told }, ours] : [ours];
+  }
+}
+
+function framesOf({ state, link }: LinkView): MacsecFrames | undefined {
+  const port = portOf(state, link.port);
+  return port === undefined ? undefined : strongValue(port.frames);
+}
+
+function isFresh(sak: string | undefined, { oldSak }: Campaign): boolean {
+  return sak !== undefined && sak !== oldSak;
+}
+
+/**
+ * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
+ */
+export function settledFrom(
+  { startedAt, graces, desired }: Pick<ScoutParts, "startedAt" | "graces" | "desired">,
+  link: DesiredLink,
+): Instant {
+  const start = instantAfter(startedAt, desired.rotation.putGraceMs);
+  const put = graces.get(linkId(link));
+  return put !== undefined && put > start ? put : start;
+}
+
+/** A dark link is lit, and one that is drained is finished, whatever its sibling holds. */
+function wayBack(port: PortFacts | undefined): GateInput["phase"] {
+  const brings = port?.keys === "new" && port.carriedBy !== "nothing" && port.drain === "off";
+  return brings ? "bringingBack" : "goingBack";
+}
+
+function isUp(state: DeviceState | undefined, campaign: Campaign, link: DesiredLink): boolean {
+  const port = portOf(state, link.port);
+  const { old, new: next } = entryOf(campaign);
+  const keys = old === undefined ? [next.key] : [old.key, next.key];
+  return port !== undefined && keys.some((key) => securedBy(port, key));
+}

@@ -1,0 +1,482 @@
+// The loops that serve one accepted intent: one per device, one per group, one that judges health.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Clock } from "#hal/world.ts";
+import type { Plan } from "../compare/plan.ts";
+import { type Campaign, type CampaignLink, entryOf, type FarEnd } from "../model/campaign.ts";
+import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../model/desired.ts";
+import { farEndOf, setTo, unseenFar } from "../rotation/facts.ts";
+import { jitterMs } from "../rotation/policy.ts";
+import type { Intent } from "../store/intent/intent.ts";
+import { named, openCampaign } from "../store/journal/memory.ts";
+import {
+  type Asked,
+  type Beginning,
+  type BeginParts,
+  riskAccepted,
+  type Waiting,
+} from "./campaigns/begin.ts";
+import { Conductor } from "./campaigns/conductor.ts";
+import { beginEnrolment } from "./campaigns/enrolment.ts";
+import { HandDrains } from "./campaigns/hand-drain.ts";
+import { previewRotation } from "./campaigns/preview.ts";
+import { beginChange, beginRotation } from "./campaigns/rotation.ts";
+import { settledFrom } from "./campaigns/scout.ts";
+import type { CrewParts } from "./crew-parts.ts";
+import { BackupProofs } from "./polling/backup-proof.ts";
+import { FarWatch } from "./polling/far-watch.ts";
+import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
+import { KeyWatch, type UsedUntil } from "./polling/key-watch.ts";
+import { Lookout } from "./polling/lookout.ts";
+import type { Beat } from "./polling/pulse.ts";
+import { SharedAnswer } from "./polling/shared-answer.ts";
+import { keyResolver } from "./polling/vault.ts";
+import { Reconciler } from "./reconcile.ts";
+import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
+import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
+import type { RetireParts } from "./tunnels/tunnel-retire.ts";
+
+/** The vault is asked for newer keys this often, and up to a fifth later. */
+const policyMs = 300_000;
+/** Agents of many groups take so long a group until each has asked for the first time. */
+const firstLookMs = 1_000;
+/** After the vault said no, its next try waits this long; doubled each time, up to the most. */
+const vaultWaitMs = { least: 30_000, most: 600_000 };
+
+/** Between two looks at one device, however many hints come. */
+const calmMs = 1_000;
+
+interface Pause {
+  readonly waitMs: number;
+  /** Ends the wait; also aborted when the crew stops. */
+  readonly wake?: AbortSignal;
+}
+
+interface NamedTurn {
+  readonly name: string;
+  readonly turn: () => Promise<Pause>;
+}
+
+/** What is done to tunnels waits for each other: one is taken out at a time. */
+export const tunnelTurn = "tunnels";
+
+function resting(name: string, turn: () => Promise<number>): NamedTurn {
+  return { name, turn: async () => ({ waitMs: await turn() }) };
+}
+
+export class Crew {
+  readonly intent: Intent;
+  readonly lookout: Lookout;
+  readonly #parts: CrewParts;
+  readonly #reconcilers: ReadonlyMap<string, Reconciler>;
+  readonly #conductors: ReadonlyMap<string, Conductor>;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #handDrains: ReadonlyMap<string, HandDrains>;
+  readonly tunnelDrains: TunnelDrains;
+  readonly tunnelAuths: TunnelAuths;
+  readonly backupProofs: BackupProofs;
+  readonly #farWatch: FarWatch;
+  readonly #keyWatch: KeyWatch;
+  readonly #keySurvey: SharedAnswer<KeySurvey>;
+  /** By group: when the policy looks at the vault again, and when a due rotation begins. */
+  readonly #policyAt = new Map<string, number>();
+  readonly #beginAt = new Map<string, number>();
+  readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
+  /** By device: ends the wait for its next look. */
+  readonly #wakes = new Map<string, AbortController>();
+  readonly #beats = new Map<string, Beat>();
+
+  /** What its predecessor saw of the same things is kept. */
+  constructor(parts: CrewParts, before: Crew | undefined) {
+    this.#parts = parts;
+    this.intent = parts.intent;
+    const { desired } = parts.intent;
+    const hint = (device: string): void => this.#wakes.get(device)?.abort();
+    this.lookout = new Lookout({ ...parts, desired, hint }, before?.lookout);
+    const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
+    this.#keySurvey = new SharedAnswer(parts.world.clock, (signal) => this.#survey(signal));
+    this.#reconcilers = new Map(
+      desired.devices.map(({ name }) => [
+        name,
+        new Reconciler({
+          ...parts,
+          desired,
+          keys,
+          intent: parts.intent.number,
+          device: name,
+          lookout: this.lookout,
+          paused: () => parts.readOnly() || this.#busy(name) || this.tunnelAuths.isBusy(name),
+          inCampaign: () => this.#busy(name),
+        }),
+      ]),
+    );
+    const { ownAddresses } = this;
+    const { lookout } = this;
+    this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
+    const inCampaign = (device: string): boolean => this.#busy(device);
+    const drains = this.tunnelDrains;
+    this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout, inCampaign, drains });
+    this.backupProofs = new BackupProofs({ ...parts, desired, lookout }, before?.backupProofs);
+    this.#farWatch = new FarWatch({ ...parts, desired, lookout });
+    this.#keyWatch = new KeyWatch({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
+    const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
+    this.#conductors = new Map(
+      desired.groups.map((group) => [
+        group.name,
+        new Conductor({ ...forGroup(group), acceptsRisk: this.#acceptsRisk, ownAddresses }),
+      ]),
+    );
+    this.#handDrains = new Map(
+      desired.groups.map((group) => [group.name, new HandDrains(forGroup(group))]),
+    );
+  }
+
+  /** Addresses that the agent itself must reach. */
+  get ownAddresses(): readonly string[] {
+    const { devices } = this.intent.desired;
+    return [...this.#parts.cloud.addresses, ...devices.map(({ address }) => address)];
+  }
+
+  readonly #acceptsRisk = (risk: RiskName): boolean =>
+    riskAccepted(this.intent.desired, risk, this.#parts.world.clock.wall());
+
+  /** A campaign runs on a group that has a link on this device. */
+  #busy(device: string): boolean {
+    return this.intent.desired.groups.some(
+      (group) =>
+        openCampaign(this.#parts.memory(), group.name) !== undefined &&
+        group.links.some((link) => link.device === device),
+    );
+  }
+
+  /** What the far end of a link of a campaign is set to, whatever became of its last change. */
+  farSetTo(campaign: Campaign, entry: CampaignLink, link: DesiredLink): FarEnd {
+    const { world, startedAt, graces } = this.#parts;
+    const { desired } = this.intent;
+    const view = this.lookout.view(link);
+    const peer = this.lookout.peerFailure(link) === undefined ? view.peer : undefined;
+    const risk = "farEndUnseen";
+    const isAccepted = campaign.risks.includes(risk) || this.#acceptsRisk(risk);
+    if (peer === undefined && desired.azure.farEnd === "manual" && isAccepted) {
+      return unseenFar(campaign, view, entry);
+    }
+    const settledAt = settledFrom({ startedAt, graces, desired }, link);
+    const far = farEndOf(peer, entry, world.clock.now(), settledAt);
+    return far === "failed" && peer !== undefined ? setTo(peer, entry) : far;
+  }
+
+  beginParts(): BeginParts {
+    const { world, vault, memory, intent } = this.#parts;
+    const { desired, number } = intent;
+    return { world, desired, intent: number, lookout: this.lookout, vault, memory };
+  }
+
+  /** The keys of all links as the vault has them; who asks at the same time shares one round. */
+  keySurvey(signal: AbortSignal): Promise<KeySurvey> {
+    return this.#keySurvey.get(signal);
+  }
+
+  get retireParts(): RetireParts {
+    const { world, memory, made, write, intent } = this.#parts;
+    const inCampaign = (device: string): boolean => this.#busy(device);
+    const { lookout } = this;
+    return { world, memory, made, write, desired: intent.desired, lookout, inCampaign };
+  }
+
+  /** What is in use and has a last day, as far as a real vault told it. */
+  get ends(): readonly UsedUntil[] {
+    return this.#keyWatch.ends;
+  }
+
+  /** Why the links of a group that want a key get none. */
+  waiting(group: string): Waiting | undefined {
+    return this.#waiting.get(group);
+  }
+
+  /** The last failure of an effect on this group or its devices. */
+  troubles(group: DesiredGroup): readonly LinksealError[] {
+    const devices = [...new Set(group.links.map((link) => link.device))];
+    return [
+      this.#conductors.get(group.name)?.trouble,
+      ...devices.map((device) => this.trouble(device)),
+    ].filter((error) => error !== undefined);
+  }
+
+  /** The last failure of an effect of the device's own loop. */
+  trouble(device: string): LinksealError | undefined {
+    return this.#reconcilers.get(device)?.trouble;
+  }
+
+  /**
+   * Runs until `stop` (between turns) or `kill` (anywhere). A broken invariant rejects: the process
+   * ends, which is safe because nothing is done by stopping (P4).
+   */
+  async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
+    const { health } = this.intent.desired;
+    const looks = [...this.#reconcilers].map(([device, reconciler]): NamedTurn => {
+      const turn = async (): Promise<Pause> => {
+        const wake = this.#wakeOf(device);
+        await reconciler.turn(kill);
+        this.#parts.judge();
+        return { waitMs: health.pollMs, wake };
+      };
+      return { name: `device ${device}`, turn };
+    });
+    const stopAll = (): void => {
+      for (const wake of this.#wakes.values()) wake.abort();
+    };
+    stop.addEventListener("abort", stopAll, { once: true });
+    const groups = this.intent.desired.groups.map((group) =>
+      resting(`group ${group.name}`, () =>
+        this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
+      ),
+    );
+    const watches = [
+      resting("far end", () => this.#watchTurn(kill)),
+      resting("vault", () => this.#keyWatch.turn(kill)),
+    ];
+    const { tunnels } = this.intent.desired;
+    const tended = resting("tunnels", () =>
+      this.#parts.turns.take(tunnelTurn, () => this.#tunnelTurn(kill)),
+    );
+    const proofs = resting("backups", async () => {
+      await this.backupProofs.turn(kill);
+      this.#parts.judge();
+      return health.pollMs;
+    });
+    const all = [
+      ...looks,
+      ...groups,
+      ...(this.#parts.cloud.pace === "polled" ? watches : []),
+      ...(tunnels.length > 0 ? [tended] : []),
+      ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),
+    ];
+    try {
+      await Promise.all(all.map((each) => this.#loop(each, stop)));
+    } finally {
+      // A turn that `kill` cut off ends in an error, and open sessions would keep the process.
+      await this.lookout.close();
+    }
+  }
+
+  async #tunnelTurn(signal: AbortSignal): Promise<number> {
+    const { pollMs } = this.intent.desired.health;
+    if (this.#parts.readOnly()) return pollMs;
+    try {
+      // Without BGP inside of any nobody can have drained one.
+      if (this.intent.desired.tunnels.some(({ bgp }) => bgp !== undefined)) {
+        await this.tunnelDrains.turn(signal);
+      }
+      await this.tunnelAuths.turn(signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#parts.world.log.write("warn", error.code, error.message);
+    }
+    return pollMs;
+  }
+
+  async #watchTurn(signal: AbortSignal): Promise<number> {
+    await this.#farWatch.turn(signal);
+    this.#parts.judge();
+    return this.intent.desired.health.pollMs;
+  }
+
+  /** One that a device has used is spent. */
+  #wakeOf(device: string): AbortSignal {
+    const wake = this.#wakes.get(device);
+    if (wake !== undefined && !wake.signal.aborted) return wake.signal;
+    const fresh = new AbortController();
+    this.#wakes.set(device, fresh);
+    return fresh.signal;
+  }
+
+  /** Every loop of this crew. */
+  get beats(): readonly Beat[] {
+    return [...this.#beats.values()];
+  }
+
+  async #loop({ name, turn }: NamedTurn, stop: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.world;
+    for (let turns = 0; !stop.aborted; ) {
+      this.#beats.set(name, { name, turns, busy: true });
+      const { waitMs, wake } = await turn();
+      turns += 1;
+      this.#beats.set(name, { name, turns, busy: false });
+      if (waitMs <= 0) continue;
+      const from = clock.now();
+      if (await slept(clock, waitMs, wake ?? stop)) continue;
+      await slept(clock, calmMs - (clock.now() - from), stop);
+    }
+  }
+
+  async #groupTurn(group: DesiredGroup, signal: AbortSignal): Promise<number> {
+    const { memory, readOnly, judge } = this.#parts;
+    const { pollMs } = this.intent.desired.health;
+    if (readOnly()) return pollMs;
+    const campaign = openCampaign(memory(), group.name);
+    const conductor = this.#conductors.get(group.name);
+    if (campaign !== undefined && conductor !== undefined) {
+      const waitMs = await conductor.turn(campaign, signal);
+      const next = openCampaign(memory(), group.name);
+      await this.handDrains(group).turn(signal, next && entryOf(next).name);
+      judge();
+      return waitMs;
+    }
+    await this.#tend(group, signal);
+    return pollMs;
+  }
+
+  /** No campaign runs: what is drained is watched, and what is wanted begins. */
+  async #tend(group: DesiredGroup, signal: AbortSignal): Promise<void> {
+    await this.handDrains(group).turn(signal);
+    await this.#startWanted(group, signal);
+  }
+
+  handDrains(group: DesiredGroup): HandDrains {
+    const found = this.#handDrains.get(group.name);
+    if (found === undefined) throw new Error(`no group ${group.name} in the accepted intent`);
+    return found;
+  }
+
+  /** Level-triggered: what the accepted intent demands and no look shows is begun. */
+  async #startWanted(group: DesiredGroup, signal: AbortSignal): Promise<void> {
+    const now = this.#parts.world.clock.now();
+    const retry = this.#vaultRetry.get(group.name);
+    if (retry !== undefined && now < retry.at) return;
+    try {
+      await this.#accept(group, await this.#wanted(group, signal));
+      this.#vaultRetry.delete(group.name);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const waitMs = Math.min(vaultWaitMs.most, 2 * (retry?.waitMs ?? vaultWaitMs.least / 2));
+      this.#vaultRetry.set(group.name, { at: now + waitMs + this.#jitter(waitMs / 5), waitMs });
+      const { code, message, next } = error;
+      this.#wait(group, { code, refusal: code, text: message, next });
+    }
+  }
+
+  #wait(group: DesiredGroup, waiting: Waiting): void {
+    if (this.#waiting.get(group.name)?.text !== waiting.text) {
+      this.#parts.world.log.write("warn", waiting.code, waiting.text, { group: group.name });
+    }
+    this.#waiting.set(group.name, waiting);
+  }
+
+  /** What the intent or a policy makes begin now, in this order: first keys, settings, new keys. */
+  async #wanted(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
+    const parts = this.beginParts();
+    const acceptsRisk = this.#acceptsRisk;
+    const enrolment = await beginEnrolment(parts, group, undefined, acceptsRisk, signal);
+    if (enrolment.kind !== "nothing") return enrolment;
+    const change = beginChange(parts, group, { asked: undefined, acceptsRisk });
+    return change.kind === "nothing" ? await this.#rotationDue(group, signal) : change;
+  }
+
+  #survey(signal: AbortSignal): Promise<KeySurvey> {
+    const { vault, memory, world, intent } = this.#parts;
+    const { bindings } = memory();
+    const bound = (link: DesiredLink) => named(bindings, linkId(link));
+    const asked = { vault, bound, entropy: world.entropy, now: world.clock.wall() };
+    return surveyKeys(
+      asked,
+      intent.desired.groups.flatMap(({ links }) => links),
+      signal,
+    );
+  }
+
+  #jitter(mostMs: number): number {
+    return jitterMs(this.#parts.world.entropy.bytes(4), mostMs);
+  }
+
+  /** Groups that ask together at the start would ask together for ever. */
+  #firstLook(name: string, now: number): number {
+    const at = now + this.#jitter(firstLookMs * this.intent.desired.groups.length);
+    this.#policyAt.set(name, at);
+    return at;
+  }
+
+  /** Spread over some minutes, so that one new key in the vault does not start every group. */
+  async #rotationDue(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
+    const { clock, entropy } = this.#parts.world;
+    const now = clock.now();
+    const { name } = group;
+    const beginAt = this.#beginAt.get(name);
+    if (group.rotate.on === "hand") return { kind: "nothing" };
+    if (now < (beginAt ?? this.#policyAt.get(name) ?? this.#firstLook(name, now))) {
+      const waiting = this.#waiting.get(name);
+      return waiting === undefined ? { kind: "nothing" } : { kind: "waiting", waiting };
+    }
+    const accepting = { asked: undefined, acceptsRisk: this.#acceptsRisk };
+    const due = await beginRotation(this.beginParts(), group, accepting, signal);
+    this.#policyAt.set(name, now + policyMs + this.#jitter(policyMs / 5));
+    if (due.kind !== "begin") {
+      this.#beginAt.delete(name);
+      return due;
+    }
+    if (beginAt !== undefined) {
+      this.#beginAt.delete(name);
+      return due;
+    }
+    this.#beginAt.set(name, now + jitterMs(entropy.bytes(4)));
+    return { kind: "nothing" };
+  }
+
+  /** Begins what an operator asks for; undefined = there is nothing to begin, or it waits. */
+  async begin(
+    group: DesiredGroup,
+    kind: "enrol" | "rotate",
+    asked: Asked,
+    signal: AbortSignal,
+  ): Promise<Campaign | undefined> {
+    const parts = this.beginParts();
+    const acceptsRisk = this.#acceptsRisk;
+    if (kind === "rotate") {
+      const rotation = await beginRotation(parts, group, { asked, acceptsRisk }, signal);
+      return await this.#accept(group, rotation);
+    }
+    const enrolment = await beginEnrolment(parts, group, asked, acceptsRisk, signal);
+    if (enrolment.kind !== "nothing") return await this.#accept(group, enrolment);
+    return await this.#accept(group, beginChange(parts, group, { asked, acceptsRisk }));
+  }
+
+  /** Journals a beginning before anything else happens. */
+  async #accept(group: DesiredGroup, beginning: Beginning): Promise<Campaign | undefined> {
+    switch (beginning.kind) {
+      case "nothing":
+        this.#waiting.delete(group.name);
+        return undefined;
+      case "waiting":
+        this.#wait(group, beginning.waiting);
+        return undefined;
+      case "begin":
+        this.#waiting.delete(group.name);
+        await this.#parts.write({ kind: "campaign", campaign: beginning.campaign });
+        return beginning.campaign;
+    }
+  }
+
+  /** What a rotation that an operator asks for would do, and what would be in its way. */
+  async preview(group: DesiredGroup, asked: Asked, signal: AbortSignal): Promise<Plan> {
+    const { alarm } = this.#parts;
+    const { ownAddresses } = this;
+    const parts = { ...this.beginParts(), acceptsRisk: this.#acceptsRisk, alarm, ownAddresses };
+    return await previewRotation(parts, group, asked, signal);
+  }
+
+  link(id: string): DesiredLink | undefined {
+    return this.intent.desired.groups
+      .flatMap((group) => group.links)
+      .find((link) => linkId(link) === id);
+  }
+}
+
+/** False = it ended before its time. */
+async function slept(clock: Clock, ms: number, end: AbortSignal): Promise<boolean> {
+  try {
+    await clock.sleep(Math.max(0, ms), end);
+    return true;
+  } catch (error) {
+    if (!end.aborted) throw error;
+    return false;
+  }
+}

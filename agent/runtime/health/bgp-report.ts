@@ -1,0 +1,71 @@
+// What is told of BGP over a link and inside of a tunnel, and of how a bundle's traffic spreads.
+
+import { strongValue } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import {
+  bundleOf,
+  imbalanceOf,
+  type Share,
+  sessionOf,
+  sharesOf,
+} from "../../health/tunnel-bundle.ts";
+import { type Raised, raise } from "../../health/warnings.ts";
+import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
+import { isSolid } from "../../model/health.ts";
+import { drainOf, fresh } from "../../model/link-view.ts";
+import type { SiteView } from "./site-view.ts";
+
+export interface Inside {
+  /** Absent where none is wanted; `undefined` in it = not known. */
+  readonly bgp?: {
+    readonly peer: string;
+    readonly asn: number;
+    readonly up: boolean | undefined;
+    readonly drained: boolean | undefined;
+  };
+  readonly share?: Share;
+}
+
+/** What is older than `health.staleAfter` at `now` is not known. */
+export function insideOf(crew: SiteView, tunnel: DesiredTunnel, now: Instant): Inside {
+  const { bgp, name } = tunnel;
+  if (bgp === undefined) return {};
+  const { peer, asn } = bgp;
+  const { health } = crew.intent.desired;
+  const state = fresh(crew.lookout.state(tunnel.device), health, now);
+  const all = state === undefined ? [] : shares(crew, tunnel);
+  const share = all.find((one) => one.tunnel === name);
+  const isTold = state !== undefined && isSolid(state.routing, now, health.staleAfterMs);
+  const up = isTold ? (sessionOf(tunnel, state)?.up ?? false) : undefined;
+  const drained = isTold ? drainOf(state, name) === "on" : undefined;
+  return { bgp: { peer, asn, up, drained }, ...(share === undefined ? {} : { share }) };
+}
+
+function shares({ lookout, intent }: SiteView, tunnel: DesiredTunnel): readonly Share[] {
+  const bundle = bundleOf(intent.desired.tunnels, tunnel);
+  return sharesOf(bundle, (name) => lookout.tunnelHistory(name));
+}
+
+/** Once for a bundle: about the tunnel that is all but left out. */
+export function balanceWarnings(crew: SiteView, tunnel: DesiredTunnel): Raised[] {
+  const state = crew.lookout.state(tunnel.device);
+  const all = shares(crew, tunnel);
+  if (state === undefined || all.length === 0) return [];
+  const drained = all.filter((one) => drainOf(state, one.tunnel) === "on");
+  const found = imbalanceOf(all, new Set(drained.map((one) => one.tunnel)));
+  if (found?.tunnel !== tunnel.name) return [];
+  const raised = raise("tunnel-unbalanced", tunnel.name, found.text);
+  return [{ ...raised, within: [tunnel.device] }];
+}
+
+/** What a router tells of its sessions over a link besides that they are up or down. */
+export function sessionWarnings({ lookout }: SiteView, link: DesiredLink): Raised[] {
+  const { state } = lookout.view(link);
+  const routing = state === undefined ? undefined : strongValue(state.routing);
+  const troubles = (routing?.sessions ?? [])
+    .filter(({ port }) => port === link.port)
+    .flatMap(({ trouble }) => trouble ?? []);
+  if (troubles.length === 0) return [];
+  const raised = raise("bgp-trouble", linkId(link), troubles.join("; "));
+  return [{ ...raised, within: [link.device, link.group] }];
+}

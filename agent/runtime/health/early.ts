@@ -1,0 +1,94 @@
+// Warnings before the fact: keys that get too old or wait for a person, secrets and certificates
+// that end, clocks that drift. None of them says anything about a verdict.
+
+import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
+import { type Raised, raise } from "../../health/warnings.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+} from "../../model/desired.ts";
+import { isoTime } from "../../model/iso-time.ts";
+import { clockOffsetMs, clockSkewMs, fresh } from "../../model/link-view.ts";
+import type { WarningCode } from "../../model/warning-rows.ts";
+import { type Memory, named } from "../../store/journal/memory.ts";
+import { endsSoonMs } from "../polling/key-check.ts";
+import type { UsedUntil } from "../polling/key-watch.ts";
+import type { SiteView } from "./site-view.ts";
+
+/** Time to put a fresh pair into the vault and to wait for a window, if the key lives that long. */
+const agesSoonMs = 14 * 86_400_000;
+const agesSoonShare = 4;
+
+export function keyAgeWarnings(
+  { rotate }: DesiredGroup,
+  link: DesiredLink,
+  created: WallTime | undefined,
+  now: WallTime,
+): Raised[] {
+  const { maxAgeMs } = rotate;
+  if (maxAgeMs === undefined || created === undefined) return [];
+  const end = wallAfter(created, maxAgeMs);
+  const made = `the key was made at ${isoTime(created)} and is too old`;
+  if (now >= end) return [raise("key-age", linkId(link), `${made} since ${isoTime(end)}`)];
+  const leadMs = Math.min(agesSoonMs, maxAgeMs / agesSoonShare);
+  if (now < wallAfter(end, -leadMs)) return [];
+  return [raise("key-age-soon", linkId(link), `${made} from ${isoTime(end)} on`)];
+}
+
+export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[] {
+  return ends.flatMap(({ code, about, within, what, at }): Raised[] => {
+    if (at - now >= endsSoonMs) return [];
+    const text = `${what} ${now < at ? "ends" : "has ended"} at ${isoTime(at)}`;
+    return [{ ...raise(code, about, text), within }];
+  });
+}
+
+export function clockWarnings({ intent, lookout }: SiteView, clock: Clock): Raised[] {
+  const { devices, health } = intent.desired;
+  return devices.flatMap(({ name }): Raised[] => {
+    const state = fresh(lookout.state(name), health, clock.now());
+    const offsetMs = state === undefined ? undefined : clockOffsetMs(state, clock);
+    if (offsetMs === undefined || Math.abs(offsetMs) <= clockSkewMs.warning) return [];
+    const seconds = Math.round(Math.abs(offsetMs) / 1_000);
+    const way = offsetMs > 0 ? "ahead of" : "behind";
+    return [raise("clock-skew", name, `the clock of ${name} is ${seconds} s ${way} this host's`)];
+  });
+}
+
+/** A newer key that waits, is refused or went back, or a certificate that the gateway refuses. */
+export function authWarnings(memory: Memory, tunnel: DesiredTunnel): Raised[] {
+  const { name, device, auth } = tunnel;
+  const next = named(memory.auths, name)?.next;
+  if (next === undefined) return [];
+  const within = [device];
+  if (auth.kind === "certificate") {
+    if (next.state !== "waiting") return [];
+    const raised = raise("rotation-held", name, `its newer certificate waits: ${next.because}`);
+    return [{ ...raised, next: "put a version into the vault that the gateway takes", within }];
+  }
+  const told = (code: WarningCode, text: string, command: "show" | "proceed"): Raised[] => {
+    const raised = raise(code, name, `${text}: ${next.because}`);
+    return [{ ...raised, next: `linkseal psk ${command} ${name}`, within }];
+  };
+  switch (next.state) {
+    case "waiting":
+      if (auth.kind === "static") return told("waiting-for-person", "newer keys wait", "proceed");
+      if (auth.farEnd === "manual") {
+        return told("waiting-for-person", "a newer pre-shared key waits", "proceed");
+      }
+      return next.trouble === undefined
+        ? told("campaign-waiting", "a newer pre-shared key waits", "show")
+        : told("far-end-refused", "a newer pre-shared key is not taken", "show");
+    case "giving":
+      if (next.trouble === undefined) return [];
+      return told("far-end-refused", "a newer pre-shared key is on its way", "show");
+    case "switching":
+      return [];
+    case "returning":
+      return told("rotation-held", "its newer pre-shared key goes back", "show");
+    case "held":
+      return told("rotation-held", "its newer pre-shared key went back", "proceed");
+  }
+}

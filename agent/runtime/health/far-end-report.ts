@@ -1,0 +1,33 @@
+// Warnings of a far end that cannot be read, cannot be followed, or refuses a change.
+
+import type { WallTime } from "#hal/world.ts";
+import { type Raised, raise } from "../../health/warnings.ts";
+import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
+import { type Memory, openCampaign } from "../../store/journal/memory.ts";
+import { riskAccepted } from "../campaigns/begin.ts";
+import type { SiteView } from "./site-view.ts";
+
+/** Where a person answers for the far end, unseen by a named risk, its silence is no news. */
+export function farEndUnread(crew: SiteView, link: DesiredLink, wall: WallTime): Raised[] {
+  const failure = crew.lookout.peerFailure(link);
+  const unfollowed = crew.lookout.peer(link)?.state.details?.unfollowed;
+  const within = [link.group];
+  if (failure === undefined && unfollowed !== undefined) {
+    const { text, next } = unfollowed;
+    return [{ ...raise("far-end-unfollowed", linkId(link), text), next, within }];
+  }
+  const { desired } = crew.intent;
+  const isMeant = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", wall);
+  if (failure === undefined || isMeant) return [];
+  const { text, next } = failure;
+  return [{ ...raise("far-end-unreadable", linkId(link), text), next, within }];
+}
+
+/** What the far end has against a change, while a campaign wants one. */
+export function farEndRefused(crew: SiteView, memory: Memory, group: DesiredGroup): Raised[] {
+  if (openCampaign(memory, group.name) === undefined) return [];
+  return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {
+    if (!code.startsWith("peer.")) return [];
+    return [{ ...raise("far-end-refused", group.name, message), next }];
+  });
+}

@@ -1,0 +1,483 @@
+// Turns looks into health, warnings and events: once per turn for what the turn touched, fresh for
+// a status.
+
+import { errorRows, isErrorCode } from "#hal/error.ts";
+import { type KeyRef, strongValue } from "#hal/model.ts";
+import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
+import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
+import { standingOf } from "../../compare/plan.ts";
+import { driftFindings, sidesOf } from "../../compare/rules.ts";
+import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
+import { overdueWarnings } from "../../health/overdue.ts";
+import { deriveTunnelHealth } from "../../health/tunnel.ts";
+import {
+  advance,
+  noWarnings,
+  type Raised,
+  raise,
+  type Tracker,
+  type VisibleWarning,
+} from "../../health/warnings.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  type HealthSettings,
+  linkId,
+  type RotationSettings,
+  tunnelRisk,
+} from "../../model/desired.ts";
+import type { EventRest, EventRing } from "../../model/events.ts";
+import {
+  type DeviceContact,
+  type LinkHealth,
+  type Reason,
+  type TunnelEvidence,
+  type TunnelHealth,
+  type Verdict,
+  worstOf,
+} from "../../model/health.ts";
+import { isoTime } from "../../model/iso-time.ts";
+import { bgpOf, drainOf } from "../../model/link-view.ts";
+import {
+  isWarningCode,
+  nextFor,
+  type Severity,
+  type WarningCode,
+  warningRows,
+} from "../../model/warning-rows.ts";
+import type { Alarm } from "../../rotation/sibling.ts";
+import { named, openCampaign } from "../../store/journal/memory.ts";
+import { riskAccepted } from "../campaigns/begin.ts";
+import { campaignReport } from "../campaigns/campaign-report.ts";
+import { BackupWatch, backupEvidence } from "./backup-report.ts";
+import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
+import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
+import { farEndRefused, farEndUnread } from "./far-end-report.ts";
+import { type Seen, seenLink, seenTunnel } from "./seen.ts";
+import type { JudgedAgent, SiteView } from "./site-view.ts";
+import { deriveStatus, type Status } from "./status.ts";
+import { unmanagedOf } from "./unmanaged.ts";
+import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
+
+export interface JudgeParts {
+  readonly world: World;
+  readonly events: EventRing;
+  readonly agent: JudgedAgent;
+  /** Hears all that was judged at one moment. */
+  readonly judged: (seen: readonly Seen[], settings: HealthSettings) => void;
+}
+
+export class Judge {
+  readonly #parts: JudgeParts;
+  #tracker: Tracker = noWarnings;
+  #visible: readonly VisibleWarning[] = [];
+  readonly #backups = new BackupWatch();
+  #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  /** When all of them were judged. */
+  #judgedAt: Instant | undefined;
+  /** By link: the SAK that was seen last, and when it was seen first. */
+  readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
+  /** When a link was last known to carry. */
+  readonly #knownAt = new Map<string, Instant>();
+  readonly #startedAt: Instant;
+  #nextTurnAt: Instant;
+
+  constructor(parts: JudgeParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.world.clock.now();
+    this.#nextTurnAt = this.#startedAt;
+  }
+
+  /** Judges everything, at most once a poll however many loops ask for it. */
+  turn(): void {
+    const { world, agent } = this.#parts;
+    const { crew } = agent;
+    const now = world.clock.now();
+    if (crew === undefined || now < this.#nextTurnAt) return;
+    this.#nextTurnAt = instantAfter(now, crew.intent.desired.health.pollMs);
+    this.#advance(crew, now);
+  }
+
+  /**
+   * What the last judgement says against leaning on a link; undefined = nothing. P2: what nobody
+   * knows to carry is not leaned on, though MKA may call it secured; once nobody has known for
+   * longer than a reading stays fresh, it counts as lost. A judgement ages as a reading does.
+   */
+  alarm(link: DesiredLink): Alarm | undefined {
+    const id = linkId(link);
+    const judged = this.#verdicts.get(id);
+    if (judged === undefined) return this.#unknown(id, "it has not been judged yet");
+    const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
+    if (sinceMs > this.#staleAfterMs) {
+      const text = `it is unknown: it was last judged ${Math.round(sinceMs / 1000)} s ago`;
+      return this.#unknown(id, text);
+    }
+    const { verdict, why } = judged;
+    if (isKnown(verdict)) return undefined;
+    const text = `it is ${verdict}: ${why}`;
+    return verdict === "unknown" ? this.#unknown(id, text) : { standing: "lost", text };
+  }
+
+  /** An agent that has just begun is not expected to know. */
+  #unknown(id: string, text: string): Alarm {
+    const knownAt = this.#knownAt.get(id) ?? this.#startedAt;
+    const isPast = this.#parts.world.clock.now() - knownAt > this.#staleAfterMs;
+    return { standing: isPast ? "lost" : "unsure", text };
+  }
+
+  get #staleAfterMs(): number {
+    return this.#parts.agent.crew?.intent.desired.health.staleAfterMs ?? 0;
+  }
+
+  #advance(crew: SiteView, now: Instant): void {
+    const { desired } = crew.intent;
+    this.#judgedAt = now;
+    for (const link of desired.groups.flatMap((group) => group.links)) this.#follow(crew, link);
+    const links = this.#links(crew, now);
+    const { agent, world } = this.#parts;
+    const wall = world.clock.wall();
+    const seen: Seen[] = [];
+    const raised: Raised[] = [
+      ...siteWarnings(agent),
+      ...unwritableWarnings({ agent, crew, health: (link) => healthOf(links, link) }),
+      ...clockWarnings(crew, world.clock),
+      ...endWarnings(crew.ends, wall),
+    ];
+    for (const group of desired.groups) {
+      raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
+      raised.push(...farEndRefused(crew, this.#parts.agent.memory, group));
+      raised.push(...this.#overdueWarnings(group, desired.rotation));
+      for (const link of group.links) {
+        const health = healthOf(links, link);
+        if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
+        this.#note(linkId(link), health);
+        seen.push(seenLink(link, health, crew.lookout.history(link).at(-1)));
+        raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
+        raised.push(...this.#driftWarnings(crew, link));
+        raised.push(...farEndUnread(crew, link, this.#parts.world.clock.wall()));
+        raised.push(
+          ...this.#drainWarnings(crew, { about: linkId(link), ...link }),
+          ...keyAgeWarnings(group, link, this.#created(link), wall),
+        );
+        raised.push(...sessionWarnings(crew, link));
+      }
+    }
+    for (const tunnel of desired.tunnels) {
+      const evidence = this.#evidence(crew, tunnel, links, now);
+      const health = deriveTunnelHealth(evidence);
+      this.#note(tunnel.name, health);
+      raised.push(...this.#backups.turn(evidence, wall));
+      seen.push(seenTunnel(tunnel, health, crew.lookout.tunnelHistory(tunnel.name).at(-1), now));
+      raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
+      const { name: about, device, name: port } = tunnel;
+      raised.push(...this.#drainWarnings(crew, { about, device, port }));
+      raised.push(
+        ...balanceWarnings(crew, tunnel),
+        ...authWarnings(this.#parts.agent.memory, tunnel),
+      );
+    }
+    this.#parts.judged(seen, desired.health);
+    const advanced = advance(this.#tracker, raised, now);
+    this.#tracker = advanced.tracker;
+    this.#visible = advanced.visible;
+    for (const { kind, code, about, text } of advanced.events) {
+      const { severity } = warningRows[code];
+      if (kind === "opened") this.#tell(code, about, text, { severity });
+      else this.#tell(code, about, `over: ${text}`, { severity, over: true });
+    }
+  }
+
+  #tell(code: string, about: string, text: string, rest: EventRest): void {
+    const { events, world } = this.#parts;
+    events.add(world.clock.wall(), code, about, text, rest);
+  }
+
+  #note(about: string, health: LinkHealth | TunnelHealth): void {
+    const before = this.#verdicts.get(about)?.verdict;
+    const why = health.reasons[0]?.text ?? "every check holds";
+    this.#verdicts.set(about, { verdict: health.verdict, why });
+    if (before === health.verdict) return;
+    const { verdict } = health;
+    // Who is told of a bad one is told of its end.
+    const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
+    const text = `${before ?? "not seen"} -> ${verdict}: ${why}`;
+    this.#tell("verdict", about, text, { verdict, severity });
+  }
+
+  /** A campaign changes a link on purpose, so only a link at rest can drift. */
+  #driftWarnings(crew: SiteView, link: DesiredLink): Raised[] {
+    const { memory } = this.#parts.agent;
+    if (openCampaign(memory, link.group) !== undefined) return [];
+    const { lookout, intent } = crew;
+    const standing = standingOf(lookout.view(link), memory, lookout.capabilities(link.device));
+    if (standing.kind !== "managed" && standing.kind !== "clear") return [];
+    const own = standing.kind === "managed" ? standing.drift.map(({ text }) => text) : [];
+    const key = memory.bindings[linkId(link)]?.key;
+    const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);
+    const between = driftFindings(endsOf(lookout, link, vaultBase, key)).map(sidesOf);
+    const text = [...own, ...between].join("; ");
+    if (text === "") return [];
+    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
+  }
+
+  #groupWarnings(group: DesiredGroup): Raised[] {
+    const campaign = openCampaign(this.#parts.agent.memory, group.name);
+    if (campaign === undefined) return [];
+    const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;
+    switch (campaign.state) {
+      case "held":
+        return [raise("rotation-held", about, campaign.because)];
+      case "awaitingPeer":
+        return [raise("waiting-for-person", about, campaign.because)];
+      case "gated":
+        return [raise("campaign-waiting", about, campaign.because)];
+      case "queued":
+      case "draining":
+      case "staging":
+      case "staged":
+      case "switching":
+      case "proving":
+      case "promoting":
+      case "retiring":
+      case "restoring":
+      case "reverting":
+      case "done":
+        return [];
+    }
+  }
+
+  #created(link: DesiredLink): WallTime | undefined {
+    return this.#parts.agent.memory.bindings[linkId(link)]?.created;
+  }
+
+  /** A SAK may be older than the first look that shows it, and is never told to be. */
+  #follow({ lookout }: SiteView, link: DesiredLink): void {
+    const session = lookout.history(link).at(-1)?.session;
+    const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
+    if (session === undefined || keyId === undefined) return;
+    if (this.#saks.get(linkId(link))?.keyId === keyId) return;
+    this.#saks.set(linkId(link), { keyId, since: session.at });
+  }
+
+  #drainWarnings(crew: SiteView, { about, device, port, group }: Drainable): Raised[] {
+    const { memory } = this.#parts.agent;
+    const drain = named(memory.drains, about);
+    if (drain === undefined) {
+      const state = crew.lookout.state(device);
+      const isOff = state === undefined || drainOf(state, port) === "off";
+      if (isOff || (group !== undefined && openCampaign(memory, group) !== undefined)) return [];
+      // By a person on the router, or by a campaign that a disk has lost: undone unasked only once
+      // the sibling is lost.
+      const text = "its traffic is moved away on the router, and linkseal knows no reason for it";
+      return [raise("drained-by-hand", about, text)];
+    }
+    const isForAuth = drain.until === "authenticated";
+    // Seconds, or until the router can be spoken to again: its trouble is told then.
+    if (isForAuth && named(memory.auths, about)?.next?.state === "switching") return [];
+    const why = isForAuth ? "to authenticate anew" : "by hand";
+    const text = `its traffic was moved away ${why} (${drain.by}, since ${isoTime(drain.since)})`;
+    return [raise("drained-by-hand", about, text)];
+  }
+
+  #overdueWarnings(group: DesiredGroup, rotation: RotationSettings): readonly Raised[] {
+    const { world, agent } = this.#parts;
+    const wall = world.clock.wall();
+    const graceEndMs = this.#startedAt - world.clock.now() + rotation.putGraceMs;
+    return overdueWarnings({
+      campaign: openCampaign(agent.memory, group.name),
+      rotation,
+      graceEnd: wallAfter(wall, graceEndMs),
+      wall,
+      isUnwritten: agent.unwritten.some(({ what }) => what === "journal"),
+    });
+  }
+
+  /** What else explains a bad verdict: a vault that says no, an effect that failed. */
+  #causes(crew: SiteView, group: DesiredGroup): readonly Reason[] {
+    const waiting = crew.waiting(group.name);
+    return [
+      ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
+      ...crew.troubles(group).flatMap(({ code, message }) => causeOf(code, message, group.name)),
+    ];
+  }
+
+  #contact(crew: SiteView, device: string): DeviceContact {
+    return {
+      lastLookAt: crew.lookout.state(device)?.at,
+      failing: crew.lookout.failure(device),
+    };
+  }
+
+  /** Each is derived once: tunnels ride inside links. */
+  #links(crew: SiteView, now: Instant): LinkHealths {
+    const { groups } = crew.intent.desired;
+    return new Map(
+      groups.flatMap((group) =>
+        group.links.map((link) => [linkId(link), this.#link(crew, group, link, now)] as const),
+      ),
+    );
+  }
+
+  #link(crew: SiteView, group: DesiredGroup, link: DesiredLink, now: Instant): LinkHealth {
+    const { memory } = this.#parts.agent;
+    const campaign = openCampaign(memory, group.name);
+    const entry = campaign?.links.find((each) => each.name === link.name);
+    return deriveLinkHealth({
+      link,
+      expected: memory.bindings[linkId(link)]?.key,
+      next: entry?.new.key,
+      settings: crew.intent.desired.health,
+      now,
+      looks: crew.lookout.history(link),
+      device: this.#contact(crew, link.device),
+      probe: crew.lookout.view(link).probe,
+      peer: crew.lookout.peer(link),
+      bgp: bgpOf(crew.lookout.state(link.device), link.port),
+      sakSince: this.#saks.get(linkId(link))?.since,
+      causes: this.#causes(crew, group),
+    });
+  }
+
+  #tunnelNow(evidence: TunnelEvidence) {
+    const backup = this.#backups.status(evidence);
+    const health = deriveTunnelHealth(evidence);
+    return { health, ...(backup === undefined ? {} : { backup }) };
+  }
+
+  #evidence(
+    crew: SiteView,
+    tunnel: DesiredTunnel,
+    links: LinkHealths,
+    now: Instant,
+  ): TunnelEvidence {
+    const carrier = crew.intent.desired.groups.find((group) => group.name === tunnel.insideMacsec);
+    const verdict =
+      carrier === undefined
+        ? undefined
+        : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
+    const trouble = crew.trouble(tunnel.device);
+    const about = tunnel.insideMacsec ?? tunnel.name;
+    return {
+      tunnel,
+      causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
+      settings: crew.intent.desired.health,
+      now,
+      looks: crew.lookout.tunnelHistory(tunnel.name),
+      routing: crew.lookout.state(tunnel.device)?.routing,
+      ways: crew.lookout.state(tunnel.device)?.ways,
+      blocked: crew.lookout.state(tunnel.device)?.blocked,
+      device: this.#contact(crew, tunnel.device),
+      carrier: verdict,
+      backup: backupEvidence(crew, tunnel, (link) => healthOf(links, link)),
+      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew, tunnel) }),
+    };
+  }
+
+  #waiver({ intent }: SiteView, tunnel: DesiredTunnel): "stands" | "over" {
+    const now = this.#parts.world.clock.wall();
+    return riskAccepted(intent.desired, tunnelRisk(tunnel), now) ? "stands" : "over";
+  }
+
+  status(): Status {
+    const { world, agent } = this.#parts;
+    const { crew } = agent;
+    const wall = world.clock.wall();
+    const damage = agent.intentDamage;
+    if (damage !== undefined) {
+      const reason = { code: "journal-lossy", text: damage.message, next: damage.next } as const;
+      return deriveStatus({ kind: "damaged", wall, reason });
+    }
+    if (crew === undefined) return deriveStatus({ kind: "notConfigured", wall });
+    const now = world.clock.now();
+    const { desired } = crew.intent;
+    const links = this.#links(crew, now);
+    return deriveStatus({
+      kind: "configured",
+      site: desired.site,
+      now,
+      wall,
+      groups: desired.groups.map((group) => ({
+        name: group.name,
+        rotation: rotationOf(agent, group.name),
+        links: group.links.map((link) => ({
+          link,
+          health: healthOf(links, link),
+          look: crew.lookout.history(link).at(-1),
+          expected: agent.memory.bindings[linkId(link)]?.key,
+          next: nextKey(agent, link),
+          staleAfterMs: desired.health.staleAfterMs,
+          keyCreated: this.#created(link),
+          sighted: crew.lookout.sight(link),
+        })),
+      })),
+      tunnels: desired.tunnels.map((tunnel) => ({
+        name: tunnel.name,
+        ...this.#tunnelNow(this.#evidence(crew, tunnel, links, now)),
+        gateway: crew.lookout.gateway(tunnel.name),
+        ...insideOf(crew, tunnel, now),
+      })),
+      warnings: this.#visible,
+      unmanaged: unmanagedOf(agent, crew),
+    });
+  }
+}
+
+const severityOf: Readonly<Record<Verdict, Severity>> = {
+  protected: "info",
+  degraded: "warning",
+  unknown: "warning",
+  down: "error",
+  unprotected: "error",
+};
+
+/** To carry, as well or as badly as it may. */
+function isKnown(verdict: Verdict): boolean {
+  return verdict === "protected" || verdict === "degraded";
+}
+
+/** A link, or the interface of a tunnel. */
+interface Drainable {
+  readonly about: string;
+  readonly device: string;
+  readonly port: string;
+  readonly group?: string;
+}
+
+type LinkHealths = ReadonlyMap<string, LinkHealth>;
+
+function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
+  const health = links.get(linkId(link));
+  if (health === undefined) throw new Error(`no link ${linkId(link)} in the accepted intent`);
+  return health;
+}
+
+/** What a link that is not done yet waits for, or runs on already. */
+function nextKey({ memory }: JudgedAgent, { group, name }: DesiredLink): KeyRef | undefined {
+  const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
+  return entry?.outcome === undefined ? entry?.new.key : undefined;
+}
+
+function rotationOf(agent: JudgedAgent, group: string): Readonly<Record<string, unknown>> | null {
+  const campaign = openCampaign(agent.memory, group);
+  return campaign === undefined ? null : campaignReport(agent, campaign);
+}
+
+/** What the vault says against a new key; the links keep theirs, and their verdicts. */
+function vaultWarnings(crew: SiteView, group: DesiredGroup): Raised[] {
+  const waiting = crew.waiting(group.name);
+  const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;
+  if (waiting === undefined || code === undefined) return [];
+  return [{ ...raise(code, group.name, waiting.text), next: waiting.next }];
+}
+
+function causeOf(cause: string, text: string, about: string): readonly Reason[] {
+  const code = warningOf(cause);
+  return code === undefined ? [] : [{ code, text, next: nextFor(code, about) }];
+}
+
+function warningOf(code: string): WarningCode | undefined {
+  if (isWarningCode(code)) return code;
+  const row = isErrorCode(code) ? errorRows[code].warning : null;
+  return row !== null && isWarningCode(row) ? row : undefined;
+}

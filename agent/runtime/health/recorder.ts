@@ -1,0 +1,361 @@
+// Turns judgements, changes and questions into records of the audit log. It never keeps the agent
+// waiting, but for the answer to a request; what the disk does not take is tried again, and what is
+// dropped leaves a gap.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Instant, WallTime, World } from "#hal/world.ts";
+import { mkaLifeMs } from "../../health/window.ts";
+import type { Campaign } from "../../model/campaign.ts";
+import type { HealthSettings } from "../../model/desired.ts";
+import { worstOf } from "../../model/health.ts";
+import type { WarningCode } from "../../model/warning-rows.ts";
+import { changeOf } from "../../store/audit/change.ts";
+import type { AuditLog, AuditTrail, Carry } from "../../store/audit/log.ts";
+import type { AuditRecord, Change, Found } from "../../store/audit/record.ts";
+import { type Refusal, Refusals } from "../../store/audit/refusals.ts";
+import type { Entry } from "../../store/journal/chain.ts";
+import type { JournalRecord } from "../../store/journal/memory.ts";
+import { unwritable } from "../../store/journal/unwritable.ts";
+import type { Seen } from "./seen.ts";
+
+export interface RecorderParts {
+  readonly world: Pick<World, "clock" | "log">;
+  readonly log: AuditLog;
+  /** Fingerprint of the key that reports are signed with. */
+  readonly keyId: string;
+  /** Records of the journal, for what a crash kept from being told. */
+  readonly journal: readonly Entry[];
+}
+
+/** How often it is said that all still holds: what a crash can take from "protected", and more. */
+const confirmMs = 60_000;
+/** Between wall and monotonic clock from one judgement to the next. */
+const clockStepMs = 1_000;
+const queueMax = 2_000;
+
+/** A record that is not in the log yet. */
+interface Queued {
+  readonly record: AuditRecord;
+  /** Called once the log has it, or with the reason where it does not take it now. */
+  readonly settle: (why?: LinksealError) => void;
+}
+
+// What only counters show holds for a whole evidence window before a verdict says so.
+const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
+  "frames-untagged",
+  "stale-sak",
+  "frames-not-valid",
+  "replay-window",
+  "mtu",
+  "frames-one-way",
+  "probe-unanswered",
+  "counters-frozen",
+  "counter-missing",
+  "idle-unproven",
+  "sak-not-in-use",
+  "packet-number-high",
+  "tunnel-interface",
+  "tunnel-one-way",
+  "outside-macsec",
+  // IKE finds a dead peer after its liveness checks alone (RFC 7296, section 2.4): 45 s in Azure.
+  "ike-down",
+  "sa-missing",
+  "tunnel-configured-but-absent",
+]);
+
+interface Open extends Found {
+  /** Wall time of the newest look that showed it so. */
+  readonly seenAt: number;
+}
+
+interface Turn {
+  readonly now: Instant;
+  readonly wall: WallTime;
+  /** Until when nothing found can be taken back any more. */
+  readonly held: number;
+}
+
+export class Recorder {
+  readonly #parts: RecorderParts;
+  readonly #open = new Map<string, Open>();
+  readonly #campaigns = new Map<string, Campaign>();
+  readonly #queue: Queued[] = [];
+  readonly #refusals = new Refusals();
+  #journalSeq: number;
+  #heldBefore: number;
+  #last: Turn | undefined;
+  #confirmedAt: Instant | undefined;
+  #toConfirm: number | undefined;
+  #pumping: Promise<void> = Promise.resolve();
+  #isPumping = false;
+  /** Until when what the log holds is confirmed, where later records were dropped. */
+  #heldAtDrop: number | undefined;
+  #trouble: LinksealError | undefined;
+
+  constructor(parts: RecorderParts) {
+    this.#parts = parts;
+    const { log } = parts;
+    const { recent } = log;
+    const last = recent.at(-1);
+    this.#heldBefore = Math.max(last?.held ?? 0, log.confirmedBefore?.until ?? 0);
+    this.#journalSeq = Math.max(
+      0,
+      ...recent.map((entry) => ("journalSeq" in entry ? (entry.journalSeq ?? 0) : 0)),
+    );
+  }
+
+  /** Why the last write failed, and records wait for the disk; undefined = it did not. */
+  get trouble(): LinksealError | undefined {
+    return this.#trouble;
+  }
+
+  /** The first record of a process; what the last one did and could not tell follows it. */
+  begin(): void {
+    const { log, keyId, journal } = this.#parts;
+    this.#put({ kind: "start", tail: log.tail, key: keyId, held: this.#heldBefore });
+    for (const entry of journal) {
+      const isNew = log.tail !== "none" && entry.seq > this.#journalSeq;
+      this.#note(entry as unknown as JournalRecord, isNew ? entry.seq : undefined, entry.at);
+    }
+    this.#journalSeq = Math.max(this.#journalSeq, journal.at(-1)?.seq ?? 0);
+  }
+
+  /** All that was judged at one moment. */
+  turn(seen: readonly Seen[], settings: HealthSettings): void {
+    const { clock } = this.#parts.world;
+    const now = clock.now();
+    const wall = Math.floor(clock.wall()) as WallTime;
+    const lookbackMs = settings.evidenceMs + 2 * settings.pollMs;
+    this.#breakAt(now, wall, settings);
+    const held = wall - lookbackMs;
+    const found: (Found | { about: string; verdict: null; since: number })[] = [];
+    for (const one of seen) {
+      const next = this.#follow(one, wall, lookbackMs);
+      if (next !== undefined) found.push(next);
+    }
+    const names = new Set(seen.map(({ about }) => about));
+    for (const about of [...this.#open.keys()].filter((name) => !names.has(name))) {
+      this.#open.delete(about);
+      found.push({ about, verdict: null, since: wall });
+    }
+    this.#last = { now, wall, held };
+    if (found.length > 0) this.#put({ kind: "found", found, held });
+    if (this.#confirmedAt === undefined || now - this.#confirmedAt >= confirmMs) {
+      this.#confirmedAt = now;
+      this.#toConfirm = held;
+    }
+    this.#pump();
+  }
+
+  /** A record of the journal stands. */
+  journaled(record: JournalRecord, seq: number): void {
+    this.#note(record, seq, this.#parts.world.clock.wall());
+    this.#journalSeq = seq;
+  }
+
+  changed(change: Omit<Change, "when">): void {
+    this.#change({ ...change, when: this.#wall() }, null);
+  }
+
+  /**
+   * The same, for who must not answer before: resolves once the record and all before it are
+   * durable, or to why they are not. A full disk keeps nothing waiting.
+   */
+  recorded(change: Omit<Change, "when">): Promise<LinksealError | undefined> {
+    return new Promise((resolve) => {
+      this.#change({ ...change, when: this.#wall() }, null, resolve);
+    });
+  }
+
+  /** A request without an effect: it waits for no record, and no record makes room for it. */
+  refused(refusal: Refusal): void {
+    const { clock } = this.#parts.world;
+    if (this.#refusals.add(refusal, clock.now(), clock.wall()) === "due") this.#pump();
+  }
+
+  /** Ends the process in good order; what is held now stays held. */
+  async end(): Promise<void> {
+    this.#refusals.end();
+    this.#pump();
+    await this.#pumping;
+    this.#put({ kind: "stop", held: this.#held() });
+    this.#open.clear();
+    await this.#pumping;
+  }
+
+  /** What stands on the disk, once all that was told so far does, or cannot. */
+  async read(): Promise<AuditTrail> {
+    this.#toConfirm = this.#last?.held;
+    this.#pump();
+    await this.#pumping;
+    return await this.#parts.log.read();
+  }
+
+  #wall(): number {
+    return Math.floor(this.#parts.world.clock.wall());
+  }
+
+  #held(): number {
+    const held = Math.max(this.#last?.held ?? 0, this.#heldBefore);
+    return Math.min(held, this.#heldAtDrop ?? held);
+  }
+
+  #breakAt(now: Instant, wall: WallTime, { staleAfterMs, pollMs }: HealthSettings): void {
+    const last = this.#last;
+    if (last === undefined) return;
+    const passedMs = now - last.now;
+    const stepMs = Math.round(wall - last.wall - passedMs);
+    const isStep = Math.abs(stepMs) > clockStepMs;
+    const isStalled = passedMs > staleAfterMs + 2 * pollMs;
+    const heldAtDrop = this.#heldAtDrop;
+    if (!isStep && !isStalled && heldAtDrop === undefined) return;
+    const why = isStep ? "clock" : isStalled ? "stalled" : "dropped";
+    this.#heldAtDrop = undefined;
+    // What the log found last counts no further than to the first record that it lacks.
+    const held = heldAtDrop ?? last.held;
+    this.#put({ kind: "gap", why, stepMs: isStep ? stepMs : 0, held });
+    this.#open.clear();
+    // A clock that was set back must not hold what nobody has seen yet.
+    this.#last = undefined;
+    this.#heldBefore = 0;
+  }
+
+  #follow({ lookAgeMs, ...seen }: Seen, wall: WallTime, lookbackMs: number): Found | undefined {
+    const before = this.#open.get(seen.about);
+    const seenAt = Math.floor(wall - lookAgeMs);
+    if (before !== undefined && isSame(before, seen)) {
+      this.#open.set(seen.about, { ...before, seenAt });
+      return undefined;
+    }
+    const since = before === undefined ? wall : sinceOf(before, seen, { wall, seenAt, lookbackMs });
+    const found: Found = { ...seen, since };
+    this.#open.set(seen.about, { ...found, seenAt });
+    return found;
+  }
+
+  #note(record: JournalRecord, seq: number | undefined, when: WallTime): void {
+    const group = record.kind === "campaign" ? record.campaign.group : "";
+    const change = changeOf(record, this.#campaigns.get(group), when);
+    if (record.kind === "campaign") this.#campaigns.set(group, record.campaign);
+    if (change !== undefined && seq !== undefined) this.#change(change, seq);
+  }
+
+  #change(change: Change, journalSeq: number | null, settle?: Queued["settle"]): void {
+    this.#put(this.#recordOf(change, journalSeq), settle);
+  }
+
+  #recordOf(change: Change, journalSeq: number | null): AuditRecord {
+    const { what, when } = change;
+    const [about, text] = [plain(change.about), plain(change.text)];
+    const who = change.who === null ? null : plain(change.who);
+    return { kind: "change", what, about, when, who, text, journalSeq, held: this.#held() };
+  }
+
+  #put(record: AuditRecord, settle: Queued["settle"] = () => undefined): void {
+    this.#queue.push({ record, settle });
+    if (this.#queue.length > queueMax) this.#drop();
+    this.#pump();
+  }
+
+  /** The disk took nothing for long: all that waits is lost, and a gap says so. */
+  #drop(): void {
+    const [first] = this.#queue;
+    this.#heldAtDrop ??= first?.record.held;
+    for (const { settle } of this.#queue)
+      settle(this.#trouble ?? unwritable("audit log", "the audit log", undefined));
+    this.#queue.length = 0;
+  }
+
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    this.#pumping = this.#drain();
+  }
+
+  // Each new record tries again what a full disk has refused.
+  async #drain(): Promise<void> {
+    const { log, world } = this.#parts;
+    try {
+      // Asked for and ended in one step, so that no record comes between and waits for another.
+      for (let write = this.#next(log); write !== undefined; write = this.#next(log)) {
+        await write();
+        // Only a write that succeeded shows that the disk takes records.
+        this.#trouble = undefined;
+      }
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      if (this.#trouble === undefined) world.log.write("warn", error.code, error.message);
+      this.#trouble = error;
+      for (const { settle } of this.#queue) settle(error);
+    } finally {
+      this.#isPumping = false;
+    }
+  }
+
+  /** Records first, then counts of refusals, then the confirmation; undefined = nothing waits. */
+  #next(log: AuditLog): (() => Promise<void>) | undefined {
+    const carry = (): Carry => this.#carry();
+    const [first] = this.#queue;
+    if (first !== undefined) {
+      return async () => {
+        await log.append(first.record, carry);
+        first.settle();
+        if (this.#queue[0] === first) this.#queue.shift();
+      };
+    }
+    const refused = this.#refusals.due(this.#parts.world.clock.now());
+    if (refused !== undefined) {
+      return async () => {
+        await log.append(this.#recordOf(refused, null), carry);
+        this.#refusals.written();
+      };
+    }
+    const until = this.#toConfirm;
+    // What the log lacks is not confirmed by what came after it.
+    if (until === undefined || this.#heldAtDrop !== undefined) return undefined;
+    return async () => {
+      await log.confirm(until);
+      if (this.#toConfirm === until) this.#toConfirm = undefined;
+    };
+  }
+
+  #carry(): Carry {
+    const carry = [...this.#open.values()].map(({ seenAt: _seenAt, ...found }) => found);
+    return { carry, journalSeq: this.#journalSeq, held: this.#held() };
+  }
+}
+
+const textMax = 500;
+
+// A name or a reason may come from a device or a person: what has no shape on paper is left out.
+function plain(text: string): string {
+  return text.slice(0, textMax).replace(/[\p{C}\u2028\u2029]/gu, "?");
+}
+
+function isSame(a: Omit<Found, "since">, b: Omit<Found, "since">): boolean {
+  const names = ({ verdict, suite, ckn, codes }: Omit<Found, "since">): string =>
+    JSON.stringify([verdict, suite, ckn, [...codes].sort()]);
+  return names(a) === names(b);
+}
+
+interface Moment {
+  readonly wall: number;
+  readonly seenAt: number;
+  readonly lookbackMs: number;
+}
+
+/**
+ * A better verdict counts from the judgement that gives it. A worse one counts from the last look
+ * that supported the one before it: whatever lies between is nobody's proof of anything.
+ */
+function sinceOf(before: Open, seen: Omit<Found, "since">, moment: Moment): number {
+  const { wall, seenAt, lookbackMs } = moment;
+  const within = (at: number): number => Math.min(wall, Math.max(before.since, at));
+  const { verdict } = seen;
+  if (verdict === "protected" || verdict === before.verdict) return wall;
+  if (before.verdict === "unknown") return within(seenAt);
+  const isWorse = worstOf([before.verdict, verdict]) === verdict;
+  if (!isWorse && verdict !== "unknown") return wall;
+  const isCounted = seen.codes.some((code) => counterCodes.has(code));
+  return within(isCounted ? wall - lookbackMs : before.seenAt - mkaLifeMs);
+}

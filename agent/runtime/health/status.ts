@@ -1,0 +1,313 @@
+// The one answer to "how is it?": `linkseal.status/1`, from health, looks and warnings.
+
+import type {
+  CipherSuite,
+  KeyRef,
+  MacsecFrames,
+  MacsecPort,
+  MkaSession,
+  Reading,
+} from "#hal/model.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
+import { wallAfter } from "#hal/world.ts";
+import type { VisibleWarning } from "../../health/warnings.ts";
+import type { DesiredLink } from "../../model/desired.ts";
+import {
+  isSolid,
+  type LinkHealth,
+  type Reason,
+  type TunnelHealth,
+  type Verdict,
+  worstOf,
+} from "../../model/health.ts";
+import { isoTime, wholeDays } from "../../model/iso-time.ts";
+import { nextFor, type Severity, type WarningCode } from "../../model/warning-rows.ts";
+import type { Sighted } from "../polling/lookout.ts";
+import type { BackupStatus } from "./backup-report.ts";
+import type { Inside } from "./bgp-report.ts";
+
+/** A plain JSON object that passes through unread. */
+type Summary = Readonly<Record<string, unknown>>;
+
+export interface LinkStatusInput {
+  readonly link: DesiredLink;
+  readonly health: LinkHealth;
+  readonly look: MacsecPort | undefined;
+  readonly expected: KeyRef | undefined;
+  /** The key that a running campaign brings in; undefined = there is none. */
+  readonly next: KeyRef | undefined;
+  /** What was read longer ago is reported as not known, as the verdict then is. */
+  readonly staleAfterMs: number;
+  /** When the version of the expected CAK was made; undefined = not known. */
+  readonly keyCreated: WallTime | undefined;
+  readonly sighted?: Sighted | undefined;
+}
+
+/** Something of ours, or beside ours, that no intent speaks of: reported until it is retired. */
+export interface Unmanaged {
+  readonly kind: "link" | "tunnel" | "key";
+  readonly name: string;
+  readonly where: string;
+  readonly text: string;
+  readonly next: string;
+}
+
+export type StatusInput =
+  | { readonly kind: "notConfigured"; readonly wall: WallTime }
+  /** A config was accepted, and what is left of it cannot be acted on. */
+  | { readonly kind: "damaged"; readonly wall: WallTime; readonly reason: Reason }
+  | {
+      readonly kind: "configured";
+      readonly site: string;
+      readonly now: Instant;
+      readonly wall: WallTime;
+      readonly groups: readonly {
+        readonly name: string;
+        /** The running campaign; null = none. */
+        readonly rotation: Summary | null;
+        readonly links: readonly LinkStatusInput[];
+      }[];
+      readonly tunnels: readonly {
+        readonly name: string;
+        readonly health: TunnelHealth;
+        readonly gateway?: { readonly word: string; readonly at: Instant } | undefined;
+        readonly bgp?: Inside["bgp"];
+        readonly share?: Inside["share"];
+        readonly backup?: BackupStatus;
+      }[];
+      readonly warnings: readonly VisibleWarning[];
+      readonly unmanaged: readonly Unmanaged[];
+    };
+
+export interface LinkStatus {
+  readonly name: string;
+  readonly device: string;
+  readonly port: string;
+  readonly verdict: Verdict;
+  readonly reasons: readonly Reason[];
+  readonly ages: {
+    readonly controlPlaneMs: number | null;
+    readonly dataPlaneMs: number | null;
+    readonly farEndMs: number | null;
+  };
+  readonly suite: CipherSuite | null;
+  /** CKN, CAK version and age of the accepted key; null = none is accepted. */
+  readonly ckn: string | null;
+  readonly keyVersion: string | null;
+  readonly keyAgeDays: number | null;
+  /** CKN of MKA's principal actor (IEEE 802.1X-2020); null = not known. */
+  readonly keyInUse: string | null;
+  /** CKN that the running campaign brings in; null = none. */
+  readonly keyNext: string | null;
+  readonly mka: {
+    readonly livePeers: number;
+    readonly principalCkn: string | null;
+    readonly keyServer: "self" | "peer" | "none";
+  } | null;
+  /** Decimal text: counters exceed 2^53. */
+  readonly frames: {
+    readonly rxOk: string;
+    readonly rxNotValid: string | null;
+    readonly rxClear: string | null;
+    readonly txProtected: string;
+  } | null;
+  /** What Azure's own meters say, minutes late; no verdict rests on it. */
+  readonly azure: {
+    readonly ageMs: number;
+    readonly until: string | null;
+    readonly lineUp: boolean | null;
+    readonly rxDbm: number | null;
+    readonly txDbm: number | null;
+    readonly arpPercent: number | null;
+    readonly bgpPercent: number | null;
+    readonly peerings: readonly { readonly type: string; readonly state: string }[];
+  } | null;
+}
+
+interface GroupStatus {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly rotation: Summary | null;
+  readonly links: readonly LinkStatus[];
+}
+
+interface TunnelStatus {
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly reasons: readonly Reason[];
+  /** The gateway's own word; no verdict rests on it. */
+  readonly azure: { readonly connection: string; readonly ageMs: number } | null;
+  /** The session inside of it; null = none is wanted. */
+  readonly bgp: {
+    readonly peer: string;
+    readonly asn: number;
+    readonly up: boolean | null;
+    readonly drained: boolean | null;
+  } | null;
+  /** Of what its bundle sent in the evidence window; null = it is in none, or nothing is known. */
+  readonly share: { readonly sent: string; readonly percent: number } | null;
+  /** null = it is the backup of nothing. */
+  readonly backup: BackupStatus | null;
+}
+
+export interface WarningStatus {
+  readonly code: WarningCode;
+  readonly severity: Severity;
+  readonly about: string;
+  readonly since: string;
+  /** null = it holds right now; else no look has shown it from then on. */
+  readonly absentSince: string | null;
+  readonly text: string;
+  readonly next: string;
+}
+
+export interface Status {
+  readonly schema: "linkseal.status/1";
+  /** null = no config was ever accepted. */
+  readonly site: string | null;
+  readonly at: string;
+  readonly verdict: Verdict;
+  /** What is wrong with the whole; links and tunnels have their own. */
+  readonly reasons: readonly Reason[];
+  readonly groups: readonly GroupStatus[];
+  readonly tunnels: readonly TunnelStatus[];
+  readonly warnings: readonly WarningStatus[];
+  readonly unmanaged: readonly Unmanaged[];
+}
+
+/** The whole report; an aggregate is its worst part, and an empty one is "unknown". */
+export function deriveStatus(input: StatusInput): Status {
+  if (input.kind === "notConfigured") return blind(input.wall, notConfigured);
+  if (input.kind === "damaged") return blind(input.wall, input.reason);
+  const { site, wall, now, unmanaged } = input;
+  const groups = input.groups.map((group): GroupStatus => {
+    const links = group.links.map((link) => linkStatus(link, wall, now));
+    const verdict = worstOf(links.map((link) => link.verdict));
+    return { name: group.name, verdict, rotation: group.rotation, links };
+  });
+  const tunnels = input.tunnels.map(
+    ({ name, health, gateway, bgp, share, backup }): TunnelStatus => ({
+      name,
+      verdict: health.verdict,
+      reasons: health.reasons,
+      azure: gateway === undefined ? null : { connection: gateway.word, ageMs: now - gateway.at },
+      bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
+      share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
+      backup: backup ?? null,
+    }),
+  );
+  // The monotonic age on today's wall clock: a jump of the wall cannot date it into the future.
+  const timeOf = (instant: Instant): string => isoTime(wallAfter(wall, instant - now));
+  const warnings = input.warnings.map(
+    ({ code, severity, about, since, absentSince, text, next }): WarningStatus => ({
+      code,
+      severity,
+      about,
+      since: timeOf(since),
+      absentSince: absentSince === undefined ? null : timeOf(absentSince),
+      text,
+      next,
+    }),
+  );
+  return {
+    schema: "linkseal.status/1",
+    site,
+    at: isoTime(wall),
+    verdict: worstOf([...groups, ...tunnels].map((part) => part.verdict)),
+    reasons: [],
+    groups,
+    tunnels,
+    warnings,
+    unmanaged,
+  };
+}
+
+const notConfigured: Reason = {
+  code: "not-configured",
+  text: "the agent is ready, and no config has been accepted yet",
+  next: nextFor("not-configured", "site"),
+};
+
+function blind(wall: WallTime, reason: Reason): Status {
+  return {
+    schema: "linkseal.status/1",
+    site: null,
+    at: isoTime(wall),
+    verdict: "unknown",
+    reasons: [reason],
+    groups: [],
+    tunnels: [],
+    warnings: [],
+    unmanaged: [],
+  };
+}
+
+function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkStatus {
+  const { link, health, expected, next, keyCreated, sighted } = input;
+  const session = solid(input, now, (look) => look.session);
+  return {
+    name: link.name,
+    device: link.device,
+    port: link.port,
+    verdict: health.verdict,
+    reasons: health.reasons,
+    ages: {
+      controlPlaneMs: wholeMs(health.ages.controlPlaneMs),
+      dataPlaneMs: wholeMs(health.ages.dataPlaneMs),
+      farEndMs: wholeMs(health.ages.farEndMs),
+    },
+    suite: solid(input, now, (look) => look.liveSuite) ?? null,
+    ckn: expected?.ckn ?? null,
+    keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
+    keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
+    // The bound key is no answer: while a campaign runs the link may have left it long ago.
+    keyInUse: session?.principalCkn ?? null,
+    // A change of settings keeps the key, and a key that was accepted is next no more.
+    keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
+    mka: session === undefined ? null : mkaStatus(session),
+    frames: framesStatus(solid(input, now, (look) => look.frames)),
+    azure: sighted === undefined ? null : azureStatus(sighted, now),
+  };
+}
+
+/** What the newest look tells; undefined = nothing that may be relied on now. */
+function solid<T>(
+  { look, staleAfterMs }: LinkStatusInput,
+  now: Instant,
+  pick: (look: MacsecPort) => Reading<T>,
+): T | undefined {
+  const reading = look === undefined ? undefined : pick(look);
+  return reading !== undefined && isSolid(reading, now, staleAfterMs) ? reading.value : undefined;
+}
+
+function azureStatus({ sight, at }: Sighted, now: Instant): NonNullable<LinkStatus["azure"]> {
+  return {
+    ageMs: now - at,
+    until: sight.until === undefined ? null : isoTime(sight.until),
+    lineUp: sight.lineUp ?? null,
+    rxDbm: sight.rxDbm ?? null,
+    txDbm: sight.txDbm ?? null,
+    arpPercent: sight.arpPercent ?? null,
+    bgpPercent: sight.bgpPercent ?? null,
+    peerings: sight.peerings,
+  };
+}
+
+function wholeMs(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms);
+}
+
+function mkaStatus({ livePeers, principalCkn, keyServer }: MkaSession): LinkStatus["mka"] {
+  return { livePeers, principalCkn: principalCkn ?? null, keyServer };
+}
+
+function framesStatus(frames: MacsecFrames | undefined): LinkStatus["frames"] {
+  if (frames === undefined) return null;
+  const { rxOk, rxNotValid, rxClear, txProtected } = frames;
+  return {
+    rxOk: String(rxOk),
+    rxNotValid: rxNotValid === undefined ? null : String(rxNotValid),
+    rxClear: rxClear === undefined ? null : String(rxClear),
+    txProtected: String(txProtected),
+  };
+}

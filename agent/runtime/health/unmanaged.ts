@@ -1,0 +1,44 @@
+// What stands on devices and no intent speaks of.
+
+import { type Standing, standingOf } from "../../compare/plan.ts";
+import { type DesiredLink, linkId } from "../../model/desired.ts";
+import { openCampaign } from "../../store/journal/memory.ts";
+import type { JudgedAgent, SiteView } from "./site-view.ts";
+import type { Unmanaged } from "./status.ts";
+
+/** Links that hold a key of nobody's, and what an earlier intent left behind. */
+export function unmanagedOf(agent: JudgedAgent, crew: SiteView): readonly Unmanaged[] {
+  const { desired } = crew.intent;
+  const links = desired.groups.flatMap((group) => group.links);
+  const standing = (link: DesiredLink): Standing =>
+    standingOf(crew.lookout.view(link), agent.memory, crew.lookout.capabilities(link.device));
+  const foreign = links.flatMap((link): Unmanaged[] => {
+    // While a campaign runs, a key on the port is its own and nobody else's.
+    if (openCampaign(agent.memory, link.group) !== undefined) return [];
+    const seen = standing(link);
+    if (seen.kind !== "unmanaged") return [];
+    const next = `linkseal adopt ${linkId(link)}`;
+    return [{ kind: "link", name: linkId(link), where: link.device, text: seen.why, next }];
+  });
+  const left = Object.keys(agent.memory.bindings)
+    .filter((id) => !links.some((link) => linkId(link) === id))
+    .map(
+      (id): Unmanaged => ({
+        kind: "link",
+        name: id,
+        where: id,
+        text: "still there, but no longer in the intent",
+        next: `linkseal retire link ${id}`,
+      }),
+    );
+  const tunnels = Object.keys(agent.memory.tunnels)
+    .filter((name) => !desired.tunnels.some((tunnel) => tunnel.name === name))
+    .map(
+      (name): Unmanaged => ({
+        ...{ kind: "tunnel", name, where: agent.made(name)?.device ?? name },
+        text: "still there, but no longer in the intent",
+        next: `linkseal retire tunnel ${name}`,
+      }),
+    );
+  return [...foreign, ...left, ...tunnels];
+}

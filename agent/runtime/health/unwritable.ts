@@ -1,0 +1,116 @@
+// What a state folder that takes no write keeps from being done: which links stay without traffic,
+// and which campaigns wait.
+
+import { strongValue } from "#hal/model.ts";
+import { type Raised, raise } from "../../health/warnings.ts";
+import type { Campaign } from "../../model/campaign.ts";
+import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
+import type { LinkHealth } from "../../model/health.ts";
+import { isoTime } from "../../model/iso-time.ts";
+import { drainOf } from "../../model/link-view.ts";
+import { type Memory, named, openCampaign } from "../../store/journal/memory.ts";
+import type { Unwritten } from "../../store/journal/state-watch.ts";
+import { hindranceOf } from "../../store/journal/unwritable.ts";
+import type { JudgedAgent, SiteView } from "./site-view.ts";
+
+export interface UnwritableScene {
+  readonly agent: Pick<JudgedAgent, "memory" | "unwritten">;
+  readonly crew: Pick<SiteView, "intent" | "lookout">;
+  readonly health: (link: DesiredLink) => LinkHealth;
+}
+
+/** What is wrong with the state folder and the config of this host. */
+export function siteWarnings(agent: JudgedAgent): Raised[] {
+  const { fileText, intent, journalState, auditTrouble } = agent;
+  const raised: Raised[] = [];
+  if (journalState === "corrupt") {
+    const text = "the journal is damaged: nothing is changed any more";
+    raised.push(raise("journal-lossy", "site", text));
+  }
+  if (auditTrouble !== undefined) {
+    const text = `the audit log takes no records: ${auditTrouble.message}`;
+    raised.push(raise("audit-lossy", "site", text));
+  }
+  if (fileText !== undefined && intent !== undefined && fileText !== intent.text) {
+    const text = `the config file differs from config ${intent.number}, which is in force`;
+    raised.push(raise("config-not-applied", "site", text));
+  }
+  return raised;
+}
+
+/** One warning for the site, and one for each drained link that no other link carries for. */
+export function unwritableWarnings(scene: UnwritableScene): readonly Raised[] {
+  const { unwritten, memory } = scene.agent;
+  const { desired } = scene.crew.intent;
+  const [first] = unwritten;
+  if (first === undefined) return [];
+  const isJournal = unwritten.some(({ what }) => what === "journal");
+  const next = hindranceOf(first.error)?.next ?? first.error.next;
+  const drained = desired.groups.flatMap((group) => drainedLinks(scene, group));
+  const text = [
+    ...unwritten.map(whatText),
+    ...(isJournal ? ["linkseal changes nothing on any device until the journal is written"] : []),
+    ...drained.map(({ link, how }) => `${linkId(link)} ${how}`),
+    ...desired.tunnels.flatMap(({ name }) => byHand(memory, name).map((how) => `${name} ${how}`)),
+    ...desired.groups.flatMap(({ name }) => campaignText(openCampaign(memory, name), isJournal)),
+  ].join("; ");
+  const stranded = isJournal ? drained.flatMap((each) => strandedWarning(scene, each, next)) : [];
+  return [{ ...raise("state-unwritable", "site", text), next }, ...stranded];
+}
+
+function whatText({ what, error }: Unwritten): string {
+  return `the ${what} cannot be written: ${hindranceOf(error)?.why ?? error.message}`;
+}
+
+function campaignText(campaign: Campaign | undefined, isJournal: boolean): readonly string[] {
+  if (campaign === undefined) return [];
+  const { group, kind, state, since } = campaign;
+  const verb = isJournal ? "waits" : "is";
+  return [`the campaign of ${group} (${kind}) ${verb} in ${state} since ${isoTime(since)}`];
+}
+
+interface Drained {
+  readonly link: DesiredLink;
+  readonly group: DesiredGroup;
+  readonly how: string;
+}
+
+/** Only by our own doing: what a person drained at the router is a warning of its own. */
+function drainedLinks({ agent, crew }: UnwritableScene, group: DesiredGroup): readonly Drained[] {
+  const { memory } = agent;
+  const campaign = openCampaign(memory, group.name);
+  return group.links.flatMap((link): readonly Drained[] => {
+    const own = byHand(memory, linkId(link)).map((how) => ({ link, group, how }));
+    const seen = crew.lookout.state(link.device);
+    if (own.length > 0 || campaign === undefined) return own;
+    if (seen === undefined || strongValue(seen.routing) === undefined) {
+      const isUnderWay = campaign.links[campaign.at]?.name === link.name;
+      return isUnderWay ? [{ link, group, how: "may be drained, its router is not read" }] : [];
+    }
+    const how = "is drained by its campaign";
+    return drainOf(seen, link.port) === "on" ? [{ link, group, how }] : [];
+  });
+}
+
+function byHand(memory: Memory, about: string): readonly string[] {
+  const drain = named(memory.drains, about);
+  if (drain === undefined) return [];
+  return [`is drained for ${drain.by} since ${isoTime(drain.since)}`];
+}
+
+/** P2 at its worst: nothing gives the traffic back before the journal can be written. */
+function strandedWarning(
+  { health }: UnwritableScene,
+  { link, group, how }: Drained,
+  next: string,
+): readonly Raised[] {
+  const others = group.links.filter((each) => each !== link);
+  const told = others.map((each) => ({ name: each.name, verdict: health(each).verdict }));
+  const carries = ({ verdict }: (typeof told)[number]): boolean =>
+    verdict === "protected" || verdict === "degraded";
+  if (told.some(carries)) return [];
+  const siblings = told.map(({ name, verdict }) => `${name} is ${verdict}`).join(", ");
+  const text = `it ${how} and ${siblings}: linkseal cannot give its traffic back`;
+  const byHandToo = `${next}; or take its drain away at ${link.device}`;
+  return [{ ...raise("state-unwritable", linkId(link), text), next: byHandToo }];
+}

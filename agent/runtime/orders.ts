@@ -1,0 +1,314 @@
+// What an operator asks of the running agent: campaigns, drains, adoption; heard between the turns
+// of the group that it is about.
+
+import { LinksealError } from "#hal/error.ts";
+import { strongValue } from "#hal/model.ts";
+import type { World } from "#hal/world.ts";
+import type { Plan } from "../compare/plan.ts";
+import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+  type RiskName,
+} from "../model/desired.ts";
+import { portFacts } from "../rotation/facts.ts";
+import { command, type Said, type Seen } from "../rotation/verbs.ts";
+import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
+import type { Asked } from "./campaigns/begin.ts";
+import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
+import { type Twin, twinOf } from "./campaigns/twin.ts";
+import { type Crew, tunnelTurn } from "./crew.ts";
+import type { Turns } from "./polling/turns.ts";
+import type { PskReport } from "./tunnels/tunnel-auth.ts";
+import { type RetiredTunnel, retireTunnel } from "./tunnels/tunnel-retire.ts";
+
+export interface OrdersParts {
+  readonly world: Pick<World, "clock">;
+  readonly turns: Turns;
+  readonly memory: () => Memory;
+  /** Throws why there is none. */
+  readonly crew: (target: string) => Crew;
+  readonly write: (record: JournalRecord) => Promise<void>;
+  /** Throws while the journal is not whole: until its loss is accepted the agent only looks. */
+  readonly refuseDamaged: () => void;
+}
+
+/** Who asks for a campaign, and the risks accepted with it. */
+export type Asking = Pick<Asked, "by" | "risks">;
+
+export class Orders {
+  readonly #parts: OrdersParts;
+
+  constructor(parts: OrdersParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins the enrolment, or the change of settings, that an operator asks for. Throws with the
+   * reason where there is none to begin.
+   */
+  async enrol(target: string, asked: Asking, signal: AbortSignal): Promise<Campaign> {
+    const begun = await this.#begin("enrol", target, { ...asked, urgency: "planned" }, signal);
+    if (begun !== undefined) return begun;
+    const text = "no link of it is without a key on both ends";
+    throw refusal("gate.leftoverKey", target, text, `linkseal adopt ${target}`);
+  }
+
+  /** Begins the rotation that an operator asks for; throws with the reason where it may not. */
+  async rotate(
+    target: string,
+    asked: Asking & Pick<Asked, "urgency">,
+    signal: AbortSignal,
+  ): Promise<Campaign> {
+    const begun = await this.#begin("rotate", target, asked, signal);
+    if (begun !== undefined) return begun;
+    throw refusal("gate.busy", target, "nothing of it can be rotated now", "linkseal links");
+  }
+
+  /** What that rotation would do at both ends, and what would be in its way; writes nothing. */
+  async previewRotation(
+    target: string,
+    asked: Asking & Pick<Asked, "urgency">,
+    signal: AbortSignal,
+  ): Promise<Plan> {
+    const { crew, group, links } = this.#target(target);
+    return await crew.preview(group, { ...asked, links: links.map(({ name }) => name) }, signal);
+  }
+
+  /** What a rehearsal has to know. */
+  twin(target: string): Twin {
+    const { crew, group } = this.#target(target);
+    const { desired } = crew.intent;
+    const capabilities = (device: string) => crew.lookout.capabilities(device);
+    return twinOf({ desired, group, memory: this.#parts.memory(), capabilities });
+  }
+
+  async #begin(
+    kind: "enrol" | "rotate",
+    target: string,
+    asked: Asking & Pick<Asked, "urgency">,
+    signal: AbortSignal,
+  ): Promise<Campaign | undefined> {
+    this.#parts.refuseDamaged();
+    const { crew, group, links } = this.#target(target);
+    const names = links.map((link) => link.name);
+    const begun = await this.#parts.turns.take(group.name, async () => {
+      if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
+      return await crew.begin(group, kind, { ...asked, links: names }, signal);
+    });
+    const waiting = crew.waiting(group.name);
+    if (begun !== undefined || waiting === undefined) return begun;
+    const { refusal: code, text, next } = waiting;
+    throw new LinksealError(code, text, { effect: "none", where: group.name, next });
+  }
+
+  /** Moves the traffic of a link or tunnel away, until `undrain` or until no sibling is left. */
+  async drain(id: string, by: string, signal: AbortSignal): Promise<void> {
+    const isTunnel = await this.#tunnelByHand(id, (crew, tunnel) =>
+      crew.tunnelDrains.drain(tunnel, by, signal),
+    );
+    if (isTunnel) return;
+    await this.#byHand(id, async (crew, group, link) => {
+      if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
+      await crew.handDrains(group).drain(link, by, signal);
+    });
+  }
+
+  /** Of a link that no campaign has under way: it alone knows when its own traffic comes back. */
+  async undrain(id: string, signal: AbortSignal): Promise<void> {
+    const isTunnel = await this.#tunnelByHand(id, (crew, tunnel) =>
+      crew.tunnelDrains.undrain(tunnel, signal),
+    );
+    if (isTunnel) return;
+    await this.#byHand(id, async (crew, group, link) => {
+      const campaign = openCampaign(this.#parts.memory(), group.name);
+      if (campaign !== undefined && entryOf(campaign).name === link.name) throw busy(group.name);
+      await crew.handDrains(group).undrain(link, signal);
+    });
+  }
+
+  /** The far end of that tunnel has the newest version of its keys now, or gets it. */
+  async proceedPsk(name: string, by: string, signal: AbortSignal): Promise<PskReport> {
+    let report: PskReport | undefined;
+    await this.#tunnelByHand(name, async (crew, tunnel) => {
+      if (tunnel.auth.kind === "certificate") {
+        const text = `${name} shows a certificate and has no pre-shared key`;
+        throw refusal("usage", name, text, "linkseal psk show");
+      }
+      report = await crew.tunnelAuths.proceed(tunnel, by, signal);
+    });
+    if (report !== undefined) return report;
+    throw refusal("usage", name, "the accepted intent names no such tunnel", "linkseal psk show");
+  }
+
+  /** False = no tunnel has that name. */
+  async #tunnelByHand(
+    id: string,
+    act: (crew: Crew, tunnel: DesiredTunnel) => Promise<void>,
+  ): Promise<boolean> {
+    const crew = this.#parts.crew(id);
+    const tunnel = crew.intent.desired.tunnels.find(({ name }) => name === id);
+    if (tunnel === undefined) return false;
+    this.#parts.refuseDamaged();
+    await this.#parts.turns.take(tunnelTurn, () => act(crew, tunnel));
+    return true;
+  }
+
+  async #byHand(
+    id: string,
+    act: (crew: Crew, group: DesiredGroup, link: DesiredLink) => Promise<void>,
+  ): Promise<void> {
+    this.#parts.refuseDamaged();
+    const { crew, group, links } = this.#target(id);
+    const [link] = links;
+    if (link === undefined || linkId(link) !== id) {
+      const text = "one link is drained at a time: name it as GROUP/LINK";
+      throw refusal("usage", id, text, "linkseal links");
+    }
+    await this.#parts.turns.take(group.name, () => act(crew, group, link));
+  }
+
+  /** Takes links that were protected by hand into the intent; writes to no device. */
+  async adopt(
+    target: string,
+    risks: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly Adoption[]> {
+    this.#parts.refuseDamaged();
+    const { crew, links, group } = this.#target(target);
+    return await this.#parts.turns.take(group.name, async () => {
+      if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
+      const found = await matchExisting(crew.beginParts(), links, risks, signal);
+      for (const { link, binding } of found)
+        await this.#parts.write({ kind: "binding", link, binding });
+      return found;
+    });
+  }
+
+  /** What an operator says to a campaign; heard between two of its steps. */
+  async rotation(said: Said, name: string, who: string): Promise<Campaign> {
+    return await this.#parts.turns.take(name, () => this.#command(said, name, who));
+  }
+
+  async #command(said: Said, name: string, who: string): Promise<Campaign> {
+    const last = named(this.#parts.memory().campaigns, name);
+    const campaign = said.verb === "revert" ? last : openCampaign(this.#parts.memory(), name);
+    if (campaign === undefined)
+      throw refusal("gate.busy", name, "no campaign runs there", "linkseal rotation show");
+    const left = campaign.links.find(({ outcome }) => outcome === "abandoned");
+    const entry = campaign.state === "done" && left !== undefined ? left : entryOf(campaign);
+    const seen = this.#seen(campaign, entry);
+    const verdict = command(campaign, said, seen, this.#parts.world.clock.wall());
+    if (verdict.kind === "refused") {
+      const { why, next = `linkseal rotation show ${name}` } = verdict;
+      throw refusal("gate.busy", name, why, next);
+    }
+    const next = { ...verdict.campaign, because: `${verdict.campaign.because} (${who})` };
+    if (next.state === "done") await this.#bindLeft(next, name);
+    await this.#parts.write({ kind: "campaign", campaign: next });
+    return next;
+  }
+
+  #seen(campaign: Campaign, entry: CampaignLink): Seen {
+    const { group } = campaign;
+    const crew = this.#parts.crew(group);
+    const link = crew.link(`${group}/${entry.name}`);
+    if (link === undefined) return { port: undefined, far: "unknown" };
+    const now = this.#parts.world.clock.now();
+    const view = crew.lookout.view(link);
+    const control = view.state === undefined ? undefined : strongValue(view.state.control);
+    const pending = control?.commitPending === false ? "none" : "foreign";
+    const history = {
+      moved: undefined,
+      pending,
+      darkSince: undefined,
+      settleMs: 0,
+      now,
+    } as const;
+    return { port: portFacts(view, entry, history), far: crew.farSetTo(campaign, entry, link) };
+  }
+
+  /** An abandoned link that both ends moved on already keeps the key that it runs on. */
+  async #bindLeft(campaign: Campaign, group: string): Promise<void> {
+    for (const entry of campaign.links) {
+      const { port, far } = this.#seen(campaign, entry);
+      const moved = far === "new" && port?.keys === "new" && port.carriedBy === "new";
+      if (entry.outcome !== "abandoned" || entry.old === undefined || !moved) continue;
+      const { key, settings } = entry.new;
+      const { created, generation } = entry;
+      const since = this.#parts.world.clock.wall();
+      const id = `${group}/${entry.name}`;
+      const how = campaign.kind === "change" ? ("changed" as const) : ("rotated" as const);
+      const kept = how === "rotated" ? named(this.#parts.memory().bindings, id) : undefined;
+      const intent = kept?.intent ?? campaign.intent;
+      const binding = { key, settings, since, created, generation, intent, how };
+      await this.#parts.write({ kind: "binding", link: id, binding });
+    }
+  }
+
+  /** Forgets a link: both ends stay as they are, and must-secure is never loosened. */
+  async retireLink(id: string): Promise<void> {
+    const [group = ""] = id.split("/", 1);
+    await this.#parts.turns.take(group, async () => {
+      if (named(this.#parts.memory().bindings, id) === undefined)
+        throw refusal("usage", id, "no such link is managed", "linkseal links");
+      // A running campaign leans on what its siblings are known to be.
+      if (openCampaign(this.#parts.memory(), group) !== undefined) throw busy(group);
+      await this.#parts.write({ kind: "forget", link: id });
+    });
+  }
+
+  /** Takes a tunnel that no config names any more off its device, and forgets it. */
+  async retireTunnel(
+    name: string,
+    risks: readonly RiskName[],
+    signal: AbortSignal,
+  ): Promise<RetiredTunnel> {
+    this.#parts.refuseDamaged();
+    const { retireParts } = this.#parts.crew(name);
+    return await this.#parts.turns.take(tunnelTurn, () =>
+      retireTunnel(retireParts, name, risks, signal),
+    );
+  }
+
+  #target(target: string): {
+    readonly crew: Crew;
+    readonly group: DesiredGroup;
+    readonly links: readonly DesiredLink[];
+  } {
+    const crew = this.#parts.crew(target);
+    const [groupName] = target.split("/", 1);
+    const group = crew.intent.desired.groups.find((each) => each.name === groupName);
+    const links =
+      group?.links.filter((link) => target === group.name || target === linkId(link)) ?? [];
+    if (group === undefined || links.length === 0) {
+      throw refusal(
+        "usage",
+        target,
+        "the accepted intent names no such group or link",
+        "linkseal links",
+      );
+    }
+    return { crew, group, links };
+  }
+}
+
+function refusal(
+  code: "usage" | "gate.busy" | "gate.leftoverKey" | "gate.riskNotAccepted",
+  where: string,
+  text: string,
+  next: string,
+): LinksealError {
+  return new LinksealError(code, text, { effect: "none", where, next });
+}
+
+function busy(group: string): LinksealError {
+  return refusal(
+    "gate.busy",
+    group,
+    "a campaign runs on this group",
+    `linkseal rotation show ${group}`,
+  );
+}

@@ -1,0 +1,144 @@
+// Proves backups by test traffic: an echo of the gateway through the tunnel, which the SAs of both
+// directions have to count.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { ProbeResult } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, type IpsecSa, strongValue } from "#hal/model.ts";
+import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import type { BackedLinks, Desired, DesiredTunnel } from "../../model/desired.ts";
+import type { ProofLog } from "../../model/health.ts";
+import type { Lookout } from "./lookout.ts";
+
+export interface BackupProofParts {
+  readonly world: Pick<World, "clock">;
+  readonly desired: Desired;
+  readonly lookout: Pick<Lookout, "look" | "state" | "device">;
+}
+
+const proofPackets = 5;
+const probeMsMax = 20_000;
+/** What failed once is tried again sooner: it may have been one lost packet. */
+const soonerShare = 5;
+
+type Backup = DesiredTunnel & { readonly backs: BackedLinks };
+
+interface Slot {
+  log: ProofLog;
+  dueAt: Instant;
+}
+
+export class BackupProofs {
+  readonly #parts: BackupProofParts;
+  readonly #slots = new Map<string, Slot>();
+
+  /** What is known of the same backups by a predecessor is kept. */
+  constructor(parts: BackupProofParts, before: BackupProofs | undefined) {
+    this.#parts = parts;
+    for (const { name } of this.#backups()) {
+      const slot = before === undefined ? undefined : before.#slots.get(name);
+      if (slot !== undefined) this.#slots.set(name, slot);
+    }
+  }
+
+  /** undefined = it is the backup of nothing, or no turn has come yet. */
+  log(tunnel: string): ProofLog | undefined {
+    return this.#slots.get(tunnel)?.log;
+  }
+
+  #backups(): readonly Backup[] {
+    return this.#parts.desired.tunnels.filter((tunnel): tunnel is Backup => "backs" in tunnel);
+  }
+
+  /** One turn: every backup whose time has come. */
+  async turn(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.world;
+    for (const tunnel of this.#backups()) {
+      const now = clock.now();
+      const slot = this.#slots.get(tunnel.name) ?? {
+        log: { since: now, proven: undefined, failures: 0, cause: undefined },
+        dueAt: now,
+      };
+      this.#slots.set(tunnel.name, slot);
+      if (now < slot.dueAt) continue;
+      // Of what is not there yet nothing is to be proven, and its absence is told as such.
+      if (this.#isAbsent(tunnel)) {
+        slot.log = { ...slot.log, since: now };
+        continue;
+      }
+      const cause = await this.#failure(tunnel, signal);
+      const { proveMs } = tunnel.backs;
+      const isProven = cause === undefined;
+      slot.dueAt = instantAfter(clock.now(), isProven ? proveMs : proveMs / soonerShare);
+      const { log } = slot;
+      slot.log = isProven
+        ? { ...log, proven: { at: clock.now(), wall: clock.wall() }, failures: 0, cause }
+        : { ...log, failures: log.failures + 1, cause };
+    }
+  }
+
+  #isAbsent({ name, device }: Backup): boolean {
+    const state = this.#parts.lookout.state(device);
+    return state === undefined || !state.ipsec.some((one) => one.name === name);
+  }
+
+  /** Why it is not proven; undefined = it is. */
+  async #failure(tunnel: Backup, signal: AbortSignal): Promise<string | undefined> {
+    const { name, device } = tunnel;
+    try {
+      const before = await this.#sas(tunnel, signal);
+      if (before === undefined) return `${device} does not show its SAs`;
+      const result = await this.#probe(tunnel, signal);
+      if (result === undefined) return `${device} sends no probes (it lacks FRR or ping)`;
+      const { sent, answered } = result;
+      const to = `${tunnel.bgp?.peer ?? "its neighbour"} through ${name}`;
+      if (sent === 0) return `no packet could be sent to ${to}`;
+      if (answered === 0) return `none of ${sent} packets to ${to} was answered`;
+      const after = await this.#sas(tunnel, signal);
+      if (after === undefined) return `${device} does not show its SAs`;
+      const [out, back] = (["out", "in"] as const).map((way) => counted(before, after, way));
+      const least = BigInt(answered);
+      if (out !== undefined && back !== undefined && out >= least && back >= least) {
+        return undefined;
+      }
+      const counts = `its SAs counted ${out} out, ${back} in`;
+      return `${answered} packets to ${to} were answered, and ${counts}`;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      return error.message;
+    }
+  }
+
+  #probe(tunnel: Backup, signal: AbortSignal): Promise<ProbeResult | undefined> {
+    const { world, lookout } = this.#parts;
+    const limit = { ms: probeMsMax, where: tunnel.name, effect: "none" } as const;
+    return withDeadline(world.clock, limit, signal, async (bounded) => {
+      const device = await lookout.device(tunnel.device, bounded);
+      return await device.probe?.(tunnel.name, proofPackets, bounded);
+    });
+  }
+
+  async #sas(
+    { device, name }: Backup,
+    signal: AbortSignal,
+  ): Promise<readonly IpsecSa[] | undefined> {
+    const state: DeviceState | undefined = await this.#parts.lookout.look(device, signal);
+    const tunnel = state?.ipsec.find((one) => one.name === name);
+    return tunnel === undefined ? undefined : strongValue(tunnel.sas);
+  }
+}
+
+/** By SPI: a rekey in between starts another counter. */
+function counted(
+  before: readonly IpsecSa[],
+  after: readonly IpsecSa[],
+  way: IpsecSa["direction"],
+): bigint {
+  return after
+    .filter(({ direction }) => direction === way)
+    .reduce((sum, { spi, packets }) => {
+      const earlier = before.find((one) => one.spi === spi && one.direction === way);
+      const rise = packets - (earlier?.packets ?? 0n);
+      return rise > 0n ? sum + rise : sum;
+    }, 0n);
+}

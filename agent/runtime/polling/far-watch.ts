@@ -1,0 +1,60 @@
+// Looks at the far ends in a real cloud, beside the loops of devices and campaigns: a management
+// API that hangs must not keep anybody from looking at a router.
+
+import type { Instant, World } from "#hal/world.ts";
+import type { Desired, DesiredLink } from "../../model/desired.ts";
+import { type Memory, openCampaign } from "../../store/journal/memory.ts";
+import type { Lookout } from "./lookout.ts";
+
+export interface FarWatchParts {
+  readonly world: Pick<World, "clock">;
+  readonly desired: Desired;
+  readonly lookout: Lookout;
+  readonly memory: () => Memory;
+}
+
+/** A management API is asked less often than a router: it counts and refuses. */
+const documentMs = { urgent: 15_000, atRest: 60_000 };
+/** Azure tells its meters minutes late anyway. */
+const sightMs = 120_000;
+
+export class FarWatch {
+  readonly #parts: FarWatchParts;
+  #gatewaysAt: Instant | undefined;
+
+  constructor(parts: FarWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Whatever is due, a group at a time: one document holds both its links. */
+  async turn(signal: AbortSignal): Promise<void> {
+    for (const { links } of this.#parts.desired.groups) {
+      await Promise.all(links.map((link) => this.#look(link, signal)));
+    }
+    await this.#lookGateways(signal);
+  }
+
+  async #look(link: DesiredLink, signal: AbortSignal): Promise<void> {
+    const { lookout } = this.#parts;
+    if (lookout.isPeerDue(link, this.#documentMs(link))) await lookout.lookPeer(link, signal);
+    if (lookout.isSightDue(link, sightMs)) await lookout.lookSight(link, signal);
+  }
+
+  /** A campaign looks for itself, at the link under way: this pace is that of all others. */
+  #documentMs(link: DesiredLink): number {
+    const { lookout, memory } = this.#parts;
+    const isUrgent =
+      lookout.peerFailure(link) !== undefined ||
+      lookout.peer(link)?.state.provisioning === "updating" ||
+      openCampaign(memory(), link.group) !== undefined;
+    return isUrgent ? documentMs.urgent : documentMs.atRest;
+  }
+
+  async #lookGateways(signal: AbortSignal): Promise<void> {
+    const { world, lookout, desired } = this.#parts;
+    const now = world.clock.now();
+    if (this.#gatewaysAt !== undefined && now - this.#gatewaysAt < sightMs) return;
+    this.#gatewaysAt = now;
+    for (const tunnel of desired.tunnels) await lookout.lookGateway(tunnel, signal);
+  }
+}

@@ -1,0 +1,188 @@
+// Could the newest pair of every link be used? Asked of a vault by whoever may read it: the agent,
+// or an operator with their own right.
+
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { Entropy, WallTime } from "#hal/world.ts";
+import { type DesiredLink, linkId } from "../../model/desired.ts";
+import { isoTime } from "../../model/iso-time.ts";
+import type { Binding } from "../../store/journal/memory.ts";
+import { type ChosenKey, cakDigest, chooseKey, isLowerCase } from "./vault.ts";
+import { VaultOnce } from "./vault-once.ts";
+
+export interface KeyFinding {
+  readonly code: string;
+  readonly severity: "error" | "warning";
+  readonly text: string;
+  readonly next: string;
+}
+
+export interface KeyCheck {
+  readonly link: DesiredLink;
+  /** undefined = no pair could be used. */
+  readonly newest: ChosenKey | undefined;
+  /** The worst thing that is to be said; undefined = nothing. */
+  readonly finding: KeyFinding | undefined;
+}
+
+/** A version that ends sooner is told, as Key Vault itself does by its events. */
+export const endsSoonMs = 30 * 86_400_000;
+
+export interface CheckParts {
+  readonly vault: KeyVault;
+  readonly entropy: Entropy;
+  /** What the link runs on; undefined = nothing is known of that. */
+  readonly bound: (link: DesiredLink) => Binding | undefined;
+  readonly now: WallTime;
+}
+
+/** One round of questions about the keys of many links. */
+export interface KeySurvey {
+  /** When it began. */
+  readonly at: WallTime;
+  readonly checks: readonly KeyCheck[];
+  /** As the round asked it: what it was told already is not asked for again. It has no CAK. */
+  readonly vault: KeyVault;
+}
+
+/**
+ * Changes nothing anywhere; what the vault refuses is a finding. Each list of versions and each
+ * value is asked for once, and a CAK is wiped as soon as its link is judged.
+ */
+export async function surveyKeys(
+  parts: CheckParts,
+  links: readonly DesiredLink[],
+  signal: AbortSignal,
+): Promise<KeySurvey> {
+  const vault = new VaultOnce(parts.vault);
+  // Drawn for this round, and wiped with it: no digest can be compared with one of another round.
+  using digestKey = Secret.take("digest key", parts.entropy.bytes(32));
+  const judged: Judged[] = [];
+  for (const link of links) {
+    try {
+      judged.push(await judgeOne({ ...parts, vault }, link, digestKey, signal));
+    } finally {
+      await vault.wipe(link.key.cak);
+    }
+  }
+  return { at: parts.now, checks: toldApart(judged), vault };
+}
+
+interface Judged {
+  readonly check: KeyCheck;
+  /** Of the CAK of `newest`, under the key of the round; undefined = there is none. */
+  readonly digest: string | undefined;
+}
+
+async function judgeOne(
+  parts: CheckParts,
+  link: DesiredLink,
+  digestKey: Secret,
+  signal: AbortSignal,
+): Promise<Judged> {
+  try {
+    const { vault, now, bound } = parts;
+    const newest = await chooseKey(vault, link, now, signal, bound(link)?.key);
+    const finding =
+      rolledBack(link, newest, parts.bound(link)) ??
+      (await expiring(parts, link, newest, signal)) ??
+      (await lowerCase(parts, link, newest, signal));
+    const digest = await cakDigest(vault, newest.key.cakSecretId, digestKey, signal);
+    return { check: { link, newest, finding }, digest };
+  } catch (error) {
+    const finding = findingOf(error, link);
+    return { check: { link, newest: undefined, finding }, digest: undefined };
+  }
+}
+
+/** The same CAK or CKN on two links is told at both. */
+function toldApart(judged: readonly Judged[]): readonly KeyCheck[] {
+  const uses = new Map<string, number>();
+  const namesOf = ({ check, digest }: Judged): readonly string[] =>
+    check.newest === undefined ? [] : [`CKN ${check.newest.key.ckn}`, `CAK ${digest}`];
+  for (const name of judged.flatMap(namesOf)) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return judged.map((each) => {
+    const { check } = each;
+    if (namesOf(each).every((name) => uses.get(name) === 1)) return check;
+    return { ...check, newest: undefined, finding: findingOf(sharedKey(check.link), check.link) };
+  });
+}
+
+function sharedKey(link: DesiredLink): LinksealError {
+  const text = "two links have the same CKN or the same CAK";
+  const details = { effect: "none", where: linkId(link), next: "linkseal keys check" } as const;
+  return new LinksealError("vault.reusedCkn", text, details);
+}
+
+function findingOf(error: unknown, link: DesiredLink): KeyFinding {
+  if (!(error instanceof LinksealError)) throw error;
+  const { code, message } = error;
+  // This very command is no next step of itself.
+  const next = error.next === "linkseal keys check" ? nextFor(code, link) : error.next;
+  return { code, severity: "error", text: message, next };
+}
+
+function nextFor(code: string, link: DesiredLink): string {
+  const id = linkId(link);
+  switch (code) {
+    case "vault.unpaired":
+      return `linkseal keys generate ${id}, or linkseal keys pair ${id}`;
+    case "vault.malformedKey":
+    case "vault.reusedCkn":
+      return `linkseal keys generate ${id}`;
+    default:
+      return `linkseal explain ${code}`;
+  }
+}
+
+function rolledBack(
+  link: DesiredLink,
+  { generation }: ChosenKey,
+  binding: Binding | undefined,
+): KeyFinding | undefined {
+  if (generation === undefined || binding?.generation === undefined) return undefined;
+  if (generation >= binding.generation) return undefined;
+  const text =
+    `the newest pair is of generation ${generation}, ` +
+    `and the link has run on ${binding.generation}: an older key was put back`;
+  const next = `linkseal keys generate ${linkId(link)}`;
+  return { code: "vault.unpaired", severity: "error", text, next };
+}
+
+async function expiring(
+  { vault, now }: CheckParts,
+  link: DesiredLink,
+  { key }: ChosenKey,
+  signal: AbortSignal,
+): Promise<KeyFinding | undefined> {
+  const versions = [
+    ...(await vault.versions(link.key.cak, signal)),
+    ...(await vault.versions(link.key.ckn, signal)),
+  ];
+  const soon = versions.find(
+    ({ id, expires }) =>
+      (id === key.cakSecretId || id === key.cknSecretId) &&
+      expires !== undefined &&
+      expires - now < endsSoonMs,
+  );
+  if (soon?.expires === undefined) return undefined;
+  const name = soon.id.split("/").at(-2) ?? "";
+  const text = `${name} expires at ${isoTime(soon.expires)}, and is not used any more from then on`;
+  const next = `linkseal keys generate ${linkId(link)}`;
+  return { code: "key-expiring", severity: "warning", text, next };
+}
+
+async function lowerCase(
+  { vault }: CheckParts,
+  link: DesiredLink,
+  { key }: ChosenKey,
+  signal: AbortSignal,
+): Promise<KeyFinding | undefined> {
+  const ids = [key.cakSecretId, key.cknSecretId];
+  const lower = await Promise.all(ids.map((id) => isLowerCase(vault, id, signal)));
+  if (!lower.includes(true)) return undefined;
+  const text = "it is written in lower case, and Azure documents upper-case hexadecimal alone";
+  const next = `linkseal keys generate ${linkId(link)}`;
+  return { code: "key-lower-case", severity: "warning", text, next };
+}

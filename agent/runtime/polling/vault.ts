@@ -1,0 +1,404 @@
+// Key Vault versions to a KeyRef, and a KeyRef to its octets: the only place that reads key values.
+
+import { createHmac } from "node:crypto";
+import { withDeadline } from "#hal/deadline.ts";
+import type { KeyResolver, SecretRef } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type CipherSuite, type Ckn, type KeyRef, parseCkn, type TunnelAuth } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import { generationTag, type KeyVault, pairTag, type SecretVersion } from "#hal/vault.ts";
+import type { Clock, WallTime } from "#hal/world.ts";
+import type { DesiredAuth, DesiredLink } from "../../model/desired.ts";
+
+/** Octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
+export const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
+  "gcm-aes-128": 16,
+  "gcm-aes-256": 32,
+  "gcm-aes-xpn-128": 16,
+  "gcm-aes-xpn-256": 32,
+};
+
+/** A key pair that may be used now, and what is known of its version. */
+export interface ChosenKey {
+  readonly key: KeyRef;
+  readonly created: WallTime;
+  readonly generation: number | undefined;
+}
+
+/** Beyond this many CKN versions none is looked at: a vault is not searched, it is asked. */
+const cknVersionsMax = 8;
+
+/** The clocks of host and vault may differ by so much: at its edges a version is left alone. */
+const skewMs = 60_000;
+
+/** Enabled and inside its dates, which the vault itself does not enforce. */
+export function isUsable(version: SecretVersion, now: WallTime): boolean {
+  const { enabled, notBefore, expires } = version;
+  if (!enabled) return false;
+  if (notBefore !== undefined && notBefore > now - skewMs) return false;
+  return expires === undefined || expires > now + skewMs;
+}
+
+/** The vault's clock has whole seconds: of two in one second the higher generation counts. */
+export function newestFirst(versions: readonly SecretVersion[]): readonly SecretVersion[] {
+  return versions.toSorted(
+    (a, b) => b.created - a.created || (generationOf(b) ?? 0) - (generationOf(a) ?? 0),
+  );
+}
+
+/** As its tag says; undefined = it has none. */
+export function generationOf(version: SecretVersion): number | undefined {
+  const text = version.tags[generationTag];
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/**
+ * The newest enabled CAK version with its proven CKN version: a tag on the CAK names its CKN, or
+ * the link runs on exactly these two (`bound`), which are then not read again. Throws `vault.*`,
+ * always with effect "none".
+ */
+export async function chooseKey(
+  vault: KeyVault,
+  link: DesiredLink,
+  now: WallTime,
+  signal: AbortSignal,
+  bound?: KeyRef,
+): Promise<ChosenKey> {
+  const versions = await vault.versions(link.key.cak, signal);
+  const candidates = versions.filter((version) => isUsable(version, now));
+  const [newest] = newestFirst(candidates);
+  if (newest === undefined) {
+    throw refusal(
+      "vault.malformedKey",
+      link,
+      `no enabled version of ${link.key.cak} is in its dates`,
+    );
+  }
+  const ckn = pairedCkn(newest);
+  if (newest.id === bound?.cakSecretId) {
+    if (ckn !== undefined && ckn !== bound.ckn) {
+      const text = `the ${link.key.cak} in use is tagged with another CKN than it is used with`;
+      throw refusal("vault.unpaired", link, text);
+    }
+    refuseReplayed(link, newest, bound.ckn, versions, candidates);
+    return { key: bound, created: newest.created, generation: generationOf(newest) };
+  }
+  if (ckn?.length !== 64) {
+    throw refusal("vault.unpaired", link, `the newest ${link.key.cak} names no CKN of 32 octets`);
+  }
+  refuseReplayed(link, newest, ckn, versions, candidates);
+  const cknSecretId = await findCkn(vault, link, ckn, now, signal);
+  const key: KeyRef = { ckn, cakSecretId: newest.id, cknSecretId };
+  using cak = await readCak(vault, key.cakSecretId, signal);
+  const wanted = cakOctets[link.settings.suite];
+  if (cak.byteLength !== wanted) {
+    throw refusal(
+      "vault.malformedKey",
+      link,
+      `${link.key.cak} has ${cak.byteLength} octets where ${link.settings.suite} takes ${wanted}`,
+    );
+  }
+  return { key, created: newest.created, generation: generationOf(newest) };
+}
+
+export function pairedCkn(version: SecretVersion): Ckn | undefined {
+  const tag = version.tags[pairTag];
+  return tag === undefined ? undefined : parseCkn(tag);
+}
+
+/** An old key put back as the newest version: its CKN, or its generation, was there before. */
+function refuseReplayed(
+  link: DesiredLink,
+  newest: SecretVersion,
+  ckn: Ckn,
+  versions: readonly SecretVersion[],
+  candidates: readonly SecretVersion[],
+): void {
+  if (versions.some((version) => version.id !== newest.id && pairedCkn(version) === ckn)) {
+    throw refusal("vault.reusedCkn", link, `two versions of ${link.key.cak} name the same CKN`);
+  }
+  const highest = Math.max(...candidates.map((version) => generationOf(version) ?? 0));
+  const generation = generationOf(newest) ?? highest;
+  if (generation >= highest) return;
+  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} was seen`;
+  throw refusal("vault.unpaired", link, text);
+}
+
+async function findCkn(
+  vault: KeyVault,
+  link: DesiredLink,
+  ckn: Ckn,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<string> {
+  const versions = (await vault.versions(link.key.ckn, signal))
+    .filter((version) => isUsable(version, now))
+    .toSorted((a, b) => b.created - a.created)
+    .slice(0, cknVersionsMax);
+  for (const version of versions) {
+    if ((await readCkn(vault, version.id, signal)) === ckn) return version.id;
+  }
+  throw refusal(
+    "vault.unpaired",
+    link,
+    `no enabled ${link.key.ckn} holds the CKN that its CAK names`,
+  );
+}
+
+/** The CKN in a secret version; undefined where the value is none. */
+export async function readCkn(
+  vault: KeyVault,
+  id: string,
+  signal: AbortSignal,
+): Promise<Ckn | undefined> {
+  using value = await vault.read(id, signal);
+  return value.use((bytes) => parseCkn(new TextDecoder().decode(bytes)));
+}
+
+/** The octets of a CAK; throws `vault.malformedKey` unless the value is full hexadecimal. */
+export async function readCak(vault: KeyVault, id: string, signal: AbortSignal): Promise<Secret> {
+  using text = await vault.read(id, signal);
+  const octets = text.use(octetsOfHex);
+  if (octets === undefined) {
+    throw new LinksealError(
+      "vault.malformedKey",
+      `the CAK is not full-length hexadecimal (${text.byteLength} characters)`,
+      { effect: "none", where: id, next: "linkseal keys check" },
+    );
+  }
+  return Secret.take("cak", octets);
+}
+
+/**
+ * Tells equal CAKs apart without keeping one: HMAC-SHA-256 of its octets under a key that the
+ * caller drew for one comparison. It stays in memory, goes into no text, and dies with the key.
+ */
+export async function cakDigest(
+  vault: KeyVault,
+  id: string,
+  digestKey: Secret,
+  signal: AbortSignal,
+): Promise<string> {
+  using cak = await readCak(vault, id, signal);
+  return cak.use((octets) => digestKey.use((key) => hmac(key, octets)));
+}
+
+function hmac(key: Readonly<Uint8Array>, octets: Readonly<Uint8Array>): string {
+  return createHmac("sha256", key).update(octets).digest("base64");
+}
+
+/** Azure documents upper-case digits alone; what it makes of others it does not say. */
+export async function isLowerCase(
+  vault: KeyVault,
+  id: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  using value = await vault.read(id, signal);
+  return value.use((bytes) => bytes.some((byte) => byte >= 0x61 && byte <= 0x66));
+}
+
+function nibble(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+// Works on bytes: a string of the key could not be wiped (design note 6).
+function octetsOfHex(text: Readonly<Uint8Array>): Uint8Array | undefined {
+  if (text.length !== 32 && text.length !== 64) return undefined;
+  const octets = new Uint8Array(text.length / 2);
+  for (let i = 0; i < octets.length; i += 1) {
+    const high = nibble(text[2 * i] ?? 0);
+    const low = nibble(text[2 * i + 1] ?? 0);
+    if (high < 0 || low < 0) {
+      octets.fill(0);
+      return undefined;
+    }
+    octets[i] = high * 16 + low;
+  }
+  return octets;
+}
+
+const vaultMsMax = 15_000;
+
+/** The same vault with a bound on every wait: one that hangs is `vault.unreachable`. */
+export function boundedVault(vault: KeyVault, clock: Clock): KeyVault {
+  const bounded = async <T>(
+    where: string,
+    signal: AbortSignal,
+    f: (inner: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await withDeadline(clock, { ms: vaultMsMax, where, effect: "none" }, signal, f);
+    } catch (error) {
+      if (!(error instanceof LinksealError) || !error.code.startsWith("transport.")) throw error;
+      const details = { effect: "none", where, next: "linkseal keys check", cause: error } as const;
+      throw new LinksealError("vault.unreachable", "the vault does not answer", details);
+    }
+  };
+  return {
+    versions: (name, signal) => bounded(name, signal, (inner) => vault.versions(name, inner)),
+    read: (id, signal) => bounded(id, signal, (inner) => vault.read(id, inner)),
+  };
+}
+
+/** What drivers call while they prepare a change; the driver wipes what it gets. */
+export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
+  return (ref: SecretRef): Promise<Secret> => {
+    switch (ref.kind) {
+      case "cak":
+        return readCak(vault, ref.key.cakSecretId, signal);
+      case "psk":
+        return readPsk(vault, ref.secretId, signal);
+      // What is in them is looked at by the driver, which has to take them apart.
+      case "certificate":
+      case "authorities":
+      case "static":
+        return vault.read(ref.secretId, signal);
+    }
+  };
+}
+
+/** Of Azure; the lower bound is ours, because whoever records IKE may guess for ever. */
+const pskOctets = { least: 16, most: 128 };
+
+/** The gateway takes printable ASCII without space, hyphen and tilde, and nothing else. */
+async function readPsk(vault: KeyVault, id: string, signal: AbortSignal): Promise<Secret> {
+  const psk = await vault.read(id, signal);
+  const length = psk.byteLength;
+  const fits = length >= pskOctets.least && length <= pskOctets.most;
+  if (fits && isPskText(psk)) return psk;
+  psk[Symbol.dispose]();
+  const bounds = `${pskOctets.least} to ${pskOctets.most}`;
+  const text = fits
+    ? "the PSK holds something else than printable ASCII without space, hyphen and tilde"
+    : `the PSK has ${length} octets, and ${bounds} are taken`;
+  throw new LinksealError("vault.malformedKey", text, {
+    effect: "none",
+    where: id,
+    next: "put a version into the vault that fits, at both ends",
+  });
+}
+
+function isPskText(psk: Secret): boolean {
+  const isTaken = (octet: number): boolean => octet > 0x20 && octet < 0x7e && octet !== 0x2d;
+  return psk.use((bytes) => bytes.every(isTaken));
+}
+
+/**
+ * A usable version of a secret that is not a MACsec key, such as a PSK: the one in use for as long
+ * as it may be, else the newest.
+ */
+async function chooseSecret(
+  vault: KeyVault,
+  name: string,
+  { now, inUse }: { readonly now: WallTime; readonly inUse?: string | undefined },
+  signal: AbortSignal,
+): Promise<string> {
+  const usable = (await vault.versions(name, signal))
+    .filter((version) => isUsable(version, now))
+    .toSorted((a, b) => b.created - a.created);
+  const chosen = usable.find(({ id }) => id === inUse) ?? usable[0];
+  if (chosen !== undefined) return chosen.id;
+  throw new LinksealError("vault.malformedKey", `no enabled version of ${name} is in its dates`, {
+    effect: "none",
+    where: name,
+    next: "linkseal keys check",
+  });
+}
+
+/**
+ * The versions that a tunnel's authentication takes now. A pre-shared key in use is left by
+ * `psk proceed` alone, because the gateway has to change with it; static keys are left so too.
+ */
+export async function chooseAuth(
+  vault: KeyVault,
+  auth: DesiredAuth,
+  { now, inUse }: { readonly now: WallTime; readonly inUse?: string | undefined },
+  signal: AbortSignal,
+): Promise<TunnelAuth> {
+  if (auth.kind !== "certificate") {
+    return {
+      kind: auth.kind,
+      secretId: await chooseSecret(vault, auth.secret, { now, inUse }, signal),
+    };
+  }
+  const secretId = await chooseSecret(vault, auth.secret, { now }, signal);
+  const authoritiesId = await chooseSecret(vault, auth.authorities, { now }, signal);
+  return { kind: "certificate", secretId, authoritiesId, peer: auth.peer };
+}
+
+/** With the newest usable versions, where one is newer than what is in use; else undefined. */
+export async function newerAuth(
+  vault: KeyVault,
+  wanted: DesiredAuth,
+  { now, inUse }: { readonly now: WallTime; readonly inUse: TunnelAuth },
+  signal: AbortSignal,
+): Promise<TunnelAuth | undefined> {
+  if (wanted.kind !== inUse.kind) return undefined;
+  const at = { now, inUse: inUse.secretId };
+  const secretId = await newerVersion(vault, wanted.secret, at, signal);
+  if (inUse.kind !== "certificate" || wanted.kind !== "certificate") {
+    return secretId === undefined ? undefined : { ...inUse, secretId };
+  }
+  const roots = { now, inUse: inUse.authoritiesId };
+  const authoritiesId = await newerVersion(vault, wanted.authorities, roots, signal);
+  if (secretId === undefined && authoritiesId === undefined) return undefined;
+  return {
+    ...inUse,
+    peer: wanted.peer,
+    ...(secretId === undefined ? {} : { secretId }),
+    ...(authoritiesId === undefined ? {} : { authoritiesId }),
+  };
+}
+
+async function newerVersion(
+  vault: KeyVault,
+  name: string,
+  { now, inUse }: { readonly now: WallTime; readonly inUse: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const versions = await vault.versions(name, signal);
+  const since = versions.find(({ id }) => id === inUse)?.created ?? 0;
+  const [newest] = versions
+    .filter((version) => isUsable(version, now) && version.created > since)
+    .toSorted((a, b) => b.created - a.created);
+  return newest?.id;
+}
+
+/** Throws when two keys of a group hold equal CAKs or one CKN twice; values never leave memory. */
+export async function assertDistinct(
+  vault: KeyVault,
+  keys: readonly KeyRef[],
+  signal: AbortSignal,
+): Promise<void> {
+  const seen: { key: KeyRef; cak: Secret }[] = [];
+  try {
+    for (const key of keys) {
+      const cak = await readCak(vault, key.cakSecretId, signal);
+      const twin = seen.find((other) => other.key.ckn === key.ckn || other.cak.equals(cak));
+      seen.push({ key, cak });
+      if (twin !== undefined) {
+        throw new LinksealError("vault.reusedCkn", "two links have the same CKN or the same CAK", {
+          effect: "none",
+          where: `${twin.key.cakSecretId} and ${key.cakSecretId}`,
+          next: "linkseal keys check",
+        });
+      }
+    }
+  } finally {
+    for (const { cak } of seen) cak[Symbol.dispose]();
+  }
+}
+
+function refusal(
+  code: "vault.malformedKey" | "vault.unpaired" | "vault.reusedCkn",
+  link: DesiredLink,
+  text: string,
+): LinksealError {
+  return new LinksealError(code, text, {
+    effect: "none",
+    where: `${link.group}/${link.name}`,
+    next: "linkseal keys check",
+  });
+}

@@ -1,0 +1,355 @@
+// The per-device loop: look, and apply only what cannot interrupt a port. It may add; it never
+// removes.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { Device, DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, strongValue, type TunnelAuth, type WantedSettings } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { Instant, World } from "#hal/world.ts";
+import { type Drift, standingOf, tunnelSpec } from "../compare/plan.ts";
+import type { MadeTunnel } from "../compare/tunnel-change.ts";
+import { equalSettings, settingsGaps, verify } from "../health/verify.ts";
+import type { Cloud } from "../model/cloud.ts";
+import { commitLost } from "../model/commit-lost.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
+import { portOf } from "../model/link-view.ts";
+import { type JournalRecord, type Memory, named } from "../store/journal/memory.ts";
+import { withinOf } from "./campaigns/effects.ts";
+import type { Lookout } from "./polling/lookout.ts";
+import { chooseAuth } from "./polling/vault.ts";
+import { sameAuth } from "./tunnels/tunnel-auth.ts";
+import { putBlocks } from "./tunnels/tunnel-blocks.ts";
+import { TunnelWishes } from "./tunnels/tunnel-wishes.ts";
+
+export interface ReconcilerParts {
+  readonly world: World;
+  readonly desired: Desired;
+  readonly intent: number;
+  readonly device: string;
+  readonly lookout: Lookout;
+  readonly vault: KeyVault;
+  readonly cloud: Pick<Cloud, "pace">;
+  readonly keys: (signal: AbortSignal) => KeyResolver;
+  readonly memory: () => Memory;
+  readonly write: (record: JournalRecord) => Promise<void>;
+  /** A campaign runs on a group of this device: look, and write nothing. */
+  readonly paused: () => boolean;
+  /** The journal is not whole: look, and write nothing. */
+  readonly readOnly: () => boolean;
+  /** A tunnel as it was last made. */
+  readonly made: MadeTunnel;
+  /** A campaign on a group of this device looks at it by itself. */
+  readonly inCampaign: () => boolean;
+}
+
+/** Where a change is proven as it is made, each part stands or falls for itself. */
+function commitsOf({ capabilities }: Device, change: DeviceChange): readonly DeviceChange[] {
+  return capabilities.commit.kind === "armedRevert" ? change.map((part) => [part]) : [change];
+}
+
+function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
+  return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
+}
+
+const effectMsMax = 60_000;
+/** A change that is still there after this long counts as kept. */
+const keptMs = 60_000;
+/** Packets of one proof on an idle link. */
+const probePackets = 5;
+
+const lookedMs = 4_000;
+
+export class Reconciler {
+  readonly #parts: ReconcilerParts;
+  /** Tunnels that the router accepted and confirmed: since when, until they count as kept. */
+  readonly #accepted = new Map<string, Instant>();
+  readonly #wishes: TunnelWishes;
+  #trouble: LinksealError | undefined;
+  #lost: LinksealError | undefined;
+  /** Of the last commit that was tried, whatever it was of. */
+  #failed: LinksealError | undefined;
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+    this.#wishes = new TunnelWishes(parts);
+  }
+
+  /** The last error of an effect or of a look; gone once a turn succeeds. */
+  get trouble(): LinksealError | undefined {
+    return this.#trouble ?? this.#lost;
+  }
+
+  /** One turn: look at the device and its far ends, then mend what is missing. */
+  async turn(signal: AbortSignal): Promise<void> {
+    const { lookout, device, inCampaign } = this.#parts;
+    const state = this.#seenByCampaign() ?? (await lookout.look(device, signal));
+    const isAsked = this.#parts.cloud.pace === "withRouter";
+    for (const link of isAsked ? this.#links() : []) {
+      // What a campaign under way has just asked need not be asked again.
+      const everyMs = inCampaign() ? lookedMs : 0;
+      if (lookout.isPeerDue(link, everyMs)) await lookout.lookPeer(link, signal);
+    }
+    if (state === undefined) return;
+    this.#judge(state);
+    const blocked = await this.#attempt(() => this.#block(state, signal));
+    if (this.#parts.paused()) return;
+    const idle = await this.#attempt(() => this.#probeIdle(signal));
+    this.#failed = undefined;
+    const mended = await this.#attempt(async () => {
+      // What was settled changed the device: the next look decides what is left to mend.
+      if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
+    });
+    this.#trouble = blocked ?? mended ?? idle ?? this.#wishes.retries.trouble ?? this.#failed;
+  }
+
+  /** A campaign under way looks at its devices every few seconds: twice as often tells no more. */
+  #seenByCampaign(): DeviceState | undefined {
+    const { lookout, device, inCampaign, world } = this.#parts;
+    const state = lookout.state(device);
+    const isBlind = state === undefined || lookout.failure(device) !== undefined;
+    if (isBlind || !inCampaign()) return undefined;
+    return world.clock.now() - state.at < lookedMs ? state : undefined;
+  }
+
+  async #attempt(work: () => Promise<void>): Promise<LinksealError | undefined> {
+    try {
+      await work();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const { world, device } = this.#parts;
+      world.log.write("warn", error.code, error.message, { device });
+      return error;
+    }
+  }
+
+  /** A reply is no fact: an accepted commit that a look does not show was lost. */
+  #judge({ ipsec, at }: DeviceState): void {
+    for (const [name, since] of this.#accepted) {
+      const lost = !ipsec.some((entry) => entry.name === name);
+      if (lost || at - since > keptMs) this.#accepted.delete(name);
+      if (!lost) continue;
+      const { device, world } = this.#parts;
+      this.#lost = commitLost(device, `the tunnel ${name}`, at - since, undefined);
+      world.log.write("warn", this.#lost.code, this.#lost.message, { device });
+    }
+  }
+
+  #links(): readonly DesiredLink[] {
+    return this.#parts.desired.groups
+      .flatMap((group) => group.links)
+      .filter((link) => link.device === this.#parts.device);
+  }
+
+  /**
+   * A transaction that a predecessor left pending: confirmed if it is as wanted, else rolled back.
+   * False = there was none.
+   */
+  async #settle(state: DeviceState, signal: AbortSignal): Promise<boolean> {
+    const { device, lookout, memory, write } = this.#parts;
+    const token = named(memory().pending, device);
+    if (token === undefined) return false;
+    const recalled = await this.#bounded("none", signal, async (bounded) =>
+      (await lookout.device(device, bounded)).recall(token as TransactionToken, bounded),
+    );
+    if (recalled.kind === "pending") {
+      const isWhole =
+        !this.#wishes.hasChange(state) && verify(this.#wanted(state), state).length === 0;
+      await this.#bounded("unknown", signal, (bounded) =>
+        isWhole ? recalled.transaction.confirm(bounded) : recalled.transaction.rollback(bounded),
+      );
+    }
+    await write({ kind: "pending", device, token: null });
+    return true;
+  }
+
+  /** Idle links are proven by a few packets within each evidence window. */
+  async #probeIdle(signal: AbortSignal): Promise<void> {
+    const { lookout, memory, desired, world } = this.#parts;
+    for (const link of this.#links()) {
+      if (memory().bindings[linkId(link)] === undefined) continue;
+      const history = lookout.history(link);
+      const last = history.at(-1);
+      const before = history.at(-2);
+      const moved = (pick: (frames: { rxOk: bigint; txProtected: bigint }) => bigint): boolean => {
+        const now = last === undefined ? undefined : strongValue(last.frames);
+        const then = before === undefined ? undefined : strongValue(before.frames);
+        return now !== undefined && then !== undefined && pick(now) > pick(then);
+      };
+      if (moved((frames) => frames.rxOk) && moved((frames) => frames.txProtected)) continue;
+      const probedAt = lookout.view(link).probe?.at;
+      const due =
+        probedAt === undefined || world.clock.now() - probedAt > desired.health.evidenceMs / 3;
+      if (due) await lookout.probe(link, probePackets, signal);
+    }
+  }
+
+  /** Tunnels that the intent adds, and drift that the driver mends hitless under `repair: on`. */
+  #wanted(state: DeviceState): DeviceChange {
+    // What is compared with a device names no secret.
+    const auth = { kind: "psk", secretId: "" } as const;
+    return [...this.#wishes.wanted(state).map((tunnel) => putOf(tunnel, auth)), ...this.#repairs()];
+  }
+
+  /** What the driver mends without interrupting the port: drift, or what a newer intent wants. */
+  #repairs(): DeviceChange {
+    const { lookout, memory, device } = this.#parts;
+    // Where nothing reverts by itself, a port that carries is left alone.
+    if (lookout.capabilities(device)?.commit.kind === "immediate") return [];
+    return this.#links().flatMap((link) => {
+      const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+      if (standing.kind !== "managed") return [];
+      return standing.drift.find((drift) => this.#mayRepair(link, drift))?.repair ?? [];
+    });
+  }
+
+  /** P4: what somebody changed by hand is mended under `repair: on` only. */
+  #mayRepair(link: DesiredLink, { repair, by }: Drift): boolean {
+    const { desired, intent, memory } = this.#parts;
+    if (repair === undefined) return false;
+    if (desired.repair === "on" || by === "restart") return true;
+    // A newer intent wants other settings, and no key that somebody took off.
+    if (repair.some(({ kind }) => kind !== "macsec.protect")) return false;
+    const binding = named(memory().bindings, linkId(link));
+    if (binding === undefined || binding.intent >= intent) return false;
+    return !equalSettings(link.settings, binding.settings) && this.#isSetTo(link, binding.settings);
+  }
+
+  #isSetTo(link: DesiredLink, settings: WantedSettings): boolean {
+    const port = portOf(this.#parts.lookout.view(link).state, link.port);
+    const seen = port === undefined ? undefined : strongValue(port.settings);
+    return seen !== undefined && settingsGaps(settings, seen).length === 0;
+  }
+
+  /** Both ends are as the newer intent wants them: that is what was accepted from here on. */
+  async #markSettings(): Promise<void> {
+    const { lookout, memory, write, intent } = this.#parts;
+    for (const link of this.#links()) {
+      const binding = named(memory().bindings, linkId(link));
+      if (binding === undefined || equalSettings(link.settings, binding.settings)) continue;
+      const { peer } = lookout.view(link);
+      const sci = link.settings.includeSci ? "on" : "off";
+      const far = peer?.suite === link.settings.suite && peer.sci === sci;
+      if (!far || !this.#isSetTo(link, link.settings)) continue;
+      const changed = { ...binding, settings: link.settings, intent, how: "changed" } as const;
+      await write({ kind: "binding", link: linkId(link), binding: changed });
+    }
+  }
+
+  async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
+    await this.#markReached(state);
+    await this.#markSettings();
+    const { lookout, device } = this.#parts;
+    const puts: { readonly tunnel: DesiredTunnel; readonly auth: TunnelAuth }[] = [];
+    for (const tunnel of this.#wishes.toPut(state)) {
+      await this.#tried([tunnel.name], async () => {
+        puts.push({ tunnel, auth: await this.#authOf(tunnel, signal) });
+      });
+    }
+    const change = [...puts.map(({ tunnel, auth }) => putOf(tunnel, auth)), ...this.#repairs()];
+    if (change.length === 0) return this.#wishes.refuse(state);
+    if (strongValue(state.control)?.commitPending !== false) return;
+    const session = await this.#bounded("none", signal, (bounded) =>
+      lookout.device(device, bounded),
+    );
+    // The vault took its time, and a campaign may have begun meanwhile.
+    if (this.#parts.paused()) return;
+    for (const one of commitsOf(session, change)) {
+      const names = one.flatMap((part) =>
+        part.kind === "ipsec.putTunnel" ? part.tunnel.name : [],
+      );
+      const error = await this.#tried(names, () => this.#transact(session, one, signal));
+      this.#failed ??= error;
+    }
+  }
+
+  async #authOf({ name, auth }: DesiredTunnel, signal: AbortSignal): Promise<TunnelAuth> {
+    const { vault, world, memory } = this.#parts;
+    const inUse = named(memory().auths, name)?.auth.secretId;
+    return await chooseAuth(vault, auth, { now: world.clock.wall(), inUse }, signal);
+  }
+
+  /** A tunnel that fails is tried again later, and keeps no other one down. */
+  async #tried(
+    tunnels: readonly string[],
+    work: () => Promise<void>,
+  ): Promise<LinksealError | undefined> {
+    const { retries } = this.#wishes;
+    const error = await this.#attempt(work);
+    for (const name of tunnels) {
+      if (error !== undefined) retries.failed(name, error);
+    }
+    return error;
+  }
+
+  /** Also beside a campaign: it is final, and takes no link away. */
+  async #block(state: DeviceState, signal: AbortSignal): Promise<void> {
+    const change = this.#wishes.toBlock(state);
+    if (change.length > 0 && !this.#parts.readOnly()) await putBlocks(this.#parts, change, signal);
+  }
+
+  async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {
+    const { device, write, lookout, keys, desired } = this.#parts;
+    const transaction = await this.#bounded("none", signal, (bounded) =>
+      session.prepare(change, keys(bounded), bounded),
+    );
+    await write({ kind: "pending", device, token: transaction.token });
+    const within = withinOf(session.capabilities.commit, desired.rotation.confirmMs);
+    try {
+      await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
+    } catch (error) {
+      // What took itself back waits for nothing; all else is looked at first.
+      const undone = error instanceof LinksealError && error.effect === "none";
+      if (undone) await write({ kind: "pending", device, token: null });
+      throw error;
+    }
+    const after = await lookout.look(device, signal);
+    if (after === undefined) return;
+    const gaps = verify(change, after);
+    if (gaps.length > 0) {
+      if (within !== "final")
+        await this.#bounded("unknown", signal, (s) => transaction.rollback(s));
+      await write({ kind: "pending", device, token: null });
+      throw new LinksealError("verify.mismatch", gaps.join("; "), {
+        effect: within === "final" ? "applied" : "none",
+        where: device,
+        next: "linkseal plan",
+      });
+    }
+    if (within !== "final") await this.#bounded("unknown", signal, (s) => transaction.confirm(s));
+    await write({ kind: "pending", device, token: null });
+    this.#lost = undefined;
+    for (const part of change) {
+      if (part.kind !== "ipsec.putTunnel") continue;
+      const { name, auth } = part.tunnel;
+      this.#accepted.set(name, after.at);
+      this.#wishes.retries.succeeded(name);
+      await write({ kind: "tunnel", name, intent: this.#parts.intent });
+      const before = named(this.#parts.memory().auths, name)?.auth;
+      if (before !== undefined && sameAuth(before, auth)) continue;
+      await write({ kind: "auth", name, inUse: { auth } });
+    }
+  }
+
+  async #markReached(state: DeviceState): Promise<void> {
+    const { desired, device, memory, write, intent } = this.#parts;
+    if (named(memory().pending, device) !== undefined) return;
+    // What still waits for a confirm may be gone in a moment.
+    if (strongValue(state.control)?.commitPending !== false) return;
+    for (const tunnel of desired.tunnels) {
+      if (tunnel.device !== device || named(memory().tunnels, tunnel.name) !== undefined) continue;
+      if (!state.ipsec.some((entry) => entry.name === tunnel.name)) continue;
+      await write({ kind: "tunnel", name: tunnel.name, intent });
+    }
+  }
+
+  async #bounded<T>(
+    effect: "none" | "unknown",
+    signal: AbortSignal,
+    f: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { world, device } = this.#parts;
+    return await withDeadline(world.clock, { ms: effectMsMax, where: device, effect }, signal, f);
+  }
+}

@@ -1,0 +1,57 @@
+// The gateways that get their pre-shared keys from the agent, and what may still be on its way
+// there.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { PeerSecret } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Secret } from "#hal/secret.ts";
+import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import type { Desired, DesiredTunnel } from "../../model/desired.ts";
+
+export interface GatewaysParts {
+  readonly world: Pick<World, "clock">;
+  readonly desired: Desired;
+  /** The gateway where the agent gives it its key; undefined = a person does. */
+  readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
+}
+
+/** Azure's operation is over by then, or asked for again: other tunnels wait meanwhile. */
+const giveMsMax = 120_000;
+
+export class Gateways {
+  readonly #parts: GatewaysParts;
+  readonly #startedAt: Instant;
+  /** By tunnel: a key whose answer was lost may reach the gateway until then. */
+  readonly #landsUntil = new Map<string, Instant>();
+
+  constructor(parts: GatewaysParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.world.clock.now();
+  }
+
+  /** Throws as `PeerSecret` says; to whom the agent gives nothing, a person does. */
+  async put(tunnel: DesiredTunnel, key: Secret, signal: AbortSignal): Promise<void> {
+    const gateway = this.#parts.gatewayKey(tunnel);
+    if (gateway === undefined) return;
+    const { world, desired } = this.#parts;
+    const { clock } = world;
+    const deadline = { ms: giveMsMax, where: tunnel.name, effect: "unknown" } as const;
+    try {
+      await withDeadline(clock, deadline, signal, (limit) => gateway.put(key, limit));
+      this.#landsUntil.set(tunnel.name, clock.now());
+    } catch (error) {
+      const isRefused = error instanceof LinksealError && error.effect === "none";
+      const late = instantAfter(clock.now(), desired.rotation.putGraceMs);
+      if (!isRefused) this.#landsUntil.set(tunnel.name, late);
+      throw error;
+    }
+  }
+
+  /** Something sent before, by us or a predecessor, would land after whatever is sent now. */
+  mayLand(tunnel: DesiredTunnel): boolean {
+    const { world, desired, gatewayKey } = this.#parts;
+    if (gatewayKey(tunnel) === undefined) return false;
+    const begun = instantAfter(this.#startedAt, desired.rotation.putGraceMs);
+    return world.clock.now() < (this.#landsUntil.get(tunnel.name) ?? begun);
+  }
+}

@@ -1,0 +1,464 @@
+// What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key
+// waits until a person has given it to the gateway, or is given by the agent; newer static keys
+// wait for a person; a newer certificate needs nobody. Each is proven by SAs made with it, and goes
+// back where the far end refuses it.
+
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
+import type { DesiredTunnel } from "../../model/desired.ts";
+import { type AuthInUse, type Memory, type NextAuth, named } from "../../store/journal/memory.ts";
+import type { Lookout } from "../polling/lookout.ts";
+import { newerAuth } from "../polling/vault.ts";
+import { Gateways, type GatewaysParts } from "./gateways.ts";
+import type { TunnelDrains } from "./tunnel-drain.ts";
+import { OurEnds, type OurEndsParts } from "./tunnel-end.ts";
+import { type Asked, closedTunnelGate, tunnelWindow } from "./tunnel-gates.ts";
+import { notGiven, refusal, refused } from "./tunnel-refusals.ts";
+
+export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
+  readonly world: Pick<World, "clock" | "log">;
+  readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
+  readonly vault: KeyVault;
+  readonly memory: () => Memory;
+  /** A campaign runs on a group of this device. */
+  readonly inCampaign: (device: string) => boolean;
+  readonly drains: Pick<TunnelDrains, "drainForAuth" | "undrainAfterAuth">;
+}
+
+/** How the key that both ends of a tunnel share stands: ids of versions, never a value. */
+export interface PskReport {
+  readonly tunnel: string;
+  readonly kind: "psk" | "static";
+  /** Who gives a newer version to the gateway. */
+  readonly farEnd: "manual" | "agent";
+  /** null = linkseal did not set this tunnel up. */
+  readonly secretId: string | null;
+  readonly next: {
+    readonly secretId: string;
+    readonly state: NextAuth["state"];
+    readonly since: WallTime;
+    readonly because: string;
+  } | null;
+}
+
+/** The vault is asked for newer versions this often. */
+const vaultMs = 300_000;
+/** What was refused is tried again this often; sooner where both ends may differ meanwhile. */
+const retryMs = {
+  ...{ psk: 60_000, certificate: 600_000, static: 600_000 },
+  ...{ waiting: 300_000, giving: 15_000, returning: 60_000 },
+} as const;
+
+const beginnings = {
+  psk: "a person must give it to the gateway",
+  agent: "it is given to the gateway soon",
+  certificate: "it is shown to the gateway soon",
+  static: "a person must give the far end the same keys and SPIs",
+} as const;
+
+const beingGiven = "it is given to the gateway, and ours follows";
+
+/** What is done about a newer version. */
+type Step = "nothing" | "give" | "switch" | "return" | "leave";
+
+/** A newer version on its way. */
+type Changing = Required<AuthInUse>;
+
+type Moved = Pick<NextAuth, "state" | "because" | "trouble">;
+
+export class TunnelAuths {
+  readonly #parts: TunnelAuthsParts;
+  readonly #ours: OurEnds;
+  readonly #gateways: Gateways;
+  /** Devices on which one is being changed now. */
+  readonly #busy = new Set<string>();
+  readonly #askedAt = new Map<string, Instant>();
+  /** By tunnel and state: nothing is tried again before. */
+  readonly #retryAt = new Map<string, Instant>();
+
+  constructor(parts: TunnelAuthsParts) {
+    this.#parts = parts;
+    this.#gateways = new Gateways(parts);
+    this.#ours = new OurEnds(parts);
+  }
+
+  /** Nobody else may write there meanwhile. */
+  isBusy(device: string): boolean {
+    return this.#busy.has(device);
+  }
+
+  psks(): readonly PskReport[] {
+    const { desired } = this.#parts;
+    return desired.tunnels
+      .filter(({ auth }) => auth.kind !== "certificate")
+      .map((one) => this.#psk(one));
+  }
+
+  /** Ends what a predecessor began, notices newer versions, and takes those that need nobody. */
+  async turn(signal: AbortSignal): Promise<void> {
+    const { world, desired } = this.#parts;
+    for (const tunnel of desired.tunnels) {
+      try {
+        await this.#tend(tunnel, signal);
+      } catch (error) {
+        if (!(error instanceof LinksealError)) throw error;
+        world.log.write("warn", error.code, error.message, { device: tunnel.device });
+      }
+    }
+  }
+
+  /**
+   * The gateway has the newer pre-shared key now, or gets it from the agent: ours follows, with the
+   * SAs that stand until a fresh authentication has made others. Throws `gate.*` before anything is
+   * sent, what kept the gateway from taking it, or `verify.mismatch` where it refuses to
+   * authenticate by it and the old one is back.
+   */
+  async proceed(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<PskReport> {
+    const inUse = this.#inUse(tunnel);
+    if (inUse === undefined) {
+      const why = "linkseal did not set it up, and does not know which version it runs on";
+      throw refusal("gate.busy", tunnel.name, why, `linkseal tunnels ${tunnel.name}`);
+    }
+    if (isSettled(inUse)) await this.#notice(tunnel, inUse, signal);
+    const { auth, next } = this.#inUse(tunnel) ?? inUse;
+    if (next === undefined) {
+      const why = "the vault has no version that is newer than the one in use";
+      throw refusal("gate.busy", tunnel.name, why, "linkseal psk show");
+    }
+    await this.#guard(tunnel, "person", signal);
+    const step = this.#parts.gatewayKey(tunnel) === undefined ? "switch" : "give";
+    await this.#do(step, tunnel, { auth, next: { ...next, by } }, "person", signal);
+    return this.#psk(tunnel);
+  }
+
+  #inUse({ name }: DesiredTunnel): AuthInUse | undefined {
+    return named(this.#parts.memory().auths, name);
+  }
+
+  #psk(tunnel: DesiredTunnel): PskReport {
+    const { auth, next } = this.#inUse(tunnel) ?? {};
+    const coming =
+      next === undefined
+        ? null
+        : {
+            ...{ secretId: next.auth.secretId, state: next.state },
+            ...{ since: next.since, because: next.because },
+          };
+    const farEnd = this.#parts.gatewayKey(tunnel) === undefined ? "manual" : "agent";
+    const kind = tunnel.auth.kind === "static" ? "static" : "psk";
+    return { tunnel: tunnel.name, kind, farEnd, secretId: auth?.secretId ?? null, next: coming };
+  }
+
+  async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { memory, lookout, world } = this.#parts;
+    const before = this.#inUse(tunnel);
+    if (before === undefined || named(memory().pending, tunnel.device) !== undefined) return;
+    const state = lookout.state(tunnel.device);
+    if (state === undefined || lookout.failure(tunnel.device) !== undefined) return;
+    const asked = this.#askedAt.get(tunnel.name);
+    const now = world.clock.now();
+    const isDue = asked === undefined || now - asked >= vaultMs;
+    if (isDue && isSettled(before)) await this.#notice(tunnel, before, signal);
+    const { auth, next } = this.#inUse(tunnel) ?? before;
+    if (next === undefined) return;
+    const step = this.#stepOf(tunnel, next, state);
+    const key = `${tunnel.name} ${next.state}`;
+    if (step === "nothing" || now < (this.#retryAt.get(key) ?? now)) return;
+    const changing = { auth, next };
+    if (step === "give" && !(await this.#mayGive(tunnel, changing, signal))) return;
+    this.#retryAt.set(key, instantAfter(now, retryOf(step, next)));
+    await this.#do(step, tunnel, changing, "policy", signal);
+  }
+
+  #stepOf(tunnel: DesiredTunnel, { auth, state }: NextAuth, seen: DeviceState): Step {
+    const isAgents = this.#parts.gatewayKey(tunnel) !== undefined;
+    switch (state) {
+      case "waiting":
+        if (auth.kind === "certificate" || isRefused(tunnel, seen)) return "switch";
+        return isAgents ? "give" : "nothing";
+      case "giving":
+        if (!isAgents) return "leave";
+        // Where no SA is left, the router itself learns which of the two the gateway has.
+        return isRefused(tunnel, seen) ? "switch" : "give";
+      case "switching":
+        return "switch";
+      case "returning":
+        return "return";
+      case "held":
+        return isRefused(tunnel, seen) ? "switch" : "nothing";
+    }
+  }
+
+  async #do(
+    step: Exclude<Step, "nothing">,
+    tunnel: DesiredTunnel,
+    changing: Changing,
+    asked: Asked,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#busy.add(tunnel.device);
+    try {
+      switch (step) {
+        case "give":
+          await this.#switch(tunnel, await this.#give(tunnel, changing, asked, signal), signal);
+          break;
+        case "switch":
+          await this.#switch(tunnel, changing, signal);
+          break;
+        case "return":
+          await this.#return(tunnel, changing, signal);
+          break;
+        case "leave": {
+          const because = "the gateway may have it already: a person must say which it shall have";
+          await this.#move(tunnel, changing, { state: "waiting", because });
+        }
+      }
+    } finally {
+      await this.#parts.drains.undrainAfterAuth(tunnel, signal);
+      this.#busy.delete(tunnel.device);
+    }
+  }
+
+  async #notice(tunnel: DesiredTunnel, inUse: AuthInUse, signal: AbortSignal): Promise<void> {
+    const { vault, world, gatewayKey } = this.#parts;
+    this.#askedAt.set(tunnel.name, world.clock.now());
+    const now = world.clock.wall();
+    const { auth, next } = inUse;
+    const newest = await newerAuth(vault, tunnel.auth, { now, inUse: auth }, signal);
+    if (newest === undefined) {
+      if (next !== undefined) await this.#write(tunnel, { auth });
+      return;
+    }
+    if (next !== undefined && sameAuth(newest, next.auth)) return;
+    // One that nobody has tried yet waits for no retry.
+    this.#retryAt.delete(`${tunnel.name} waiting`);
+    const isAgents = newest.kind === "psk" && gatewayKey(tunnel) !== undefined;
+    const because = beginnings[isAgents ? "agent" : newest.kind];
+    await this.#write(tunnel, {
+      auth,
+      next: { auth: newest, state: "waiting", since: now, because },
+    });
+  }
+
+  async #guard(tunnel: DesiredTunnel, asked: Asked, signal: AbortSignal): Promise<void> {
+    const { lookout, memory, gatewayKey, world, desired, inCampaign } = this.#parts;
+    const { name, device } = tunnel;
+    const state = await lookout.look(device, signal);
+    if (state === undefined) {
+      throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
+    }
+    const offered = lookout.capabilities(device)?.ipsec?.rekeys;
+    // Static keys are proven by what is received, and nobody authenticates.
+    if (tunnel.auth.kind !== "static" && offered?.includes("reauthenticate") !== true) {
+      const why = `${device} offers no fresh authentication that would prove it`;
+      throw refusal("device.unsupported", name, why, "linkseal driver list");
+    }
+    const isPending =
+      named(memory().pending, device) !== undefined ||
+      strongValue(state.control)?.commitPending !== false;
+    if (isPending) {
+      const why = `a change of ${device} is not confirmed yet`;
+      throw refusal("gate.busy", name, why, `linkseal psk proceed ${name}`);
+    }
+    if (gatewayKey(tunnel) === undefined) return;
+    const closed = closedTunnelGate({
+      ...{ desired, tunnel, asked, state, inCampaign },
+      ...{ wall: world.clock.wall(), memory: memory() },
+      lastLook: (other) => this.#lastLook(other),
+    });
+    if (closed !== undefined) throw refusal(closed.code, name, closed.why, closed.next);
+  }
+
+  #lastLook(device: string): DeviceState | undefined {
+    const { lookout, world, desired } = this.#parts;
+    const state = lookout.state(device);
+    if (state === undefined || lookout.failure(device) !== undefined) return undefined;
+    const ageMs = world.clock.now() - state.at;
+    return ageMs <= desired.health.staleAfterMs ? state : undefined;
+  }
+
+  /** What is told to nobody yet waits for its gates, and says which. */
+  async #mayGive(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<boolean> {
+    if (!isSettled(changing)) return true;
+    const { desired, world } = this.#parts;
+    const window = tunnelWindow(desired, tunnel, world.clock.wall());
+    if (window.kind === "closed") {
+      await this.#move(tunnel, changing, { state: "waiting", because: window.why });
+      return false;
+    }
+    try {
+      await this.#guard(tunnel, "policy", signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      await this.#move(tunnel, changing, { state: "waiting", because: error.message });
+      return false;
+    }
+  }
+
+  /** The gateway first: resolves once Azure says that it has the newer version. */
+  async #give(
+    tunnel: DesiredTunnel,
+    changing: Changing,
+    asked: Asked,
+    signal: AbortSignal,
+  ): Promise<Changing> {
+    const { auth, next } = changing;
+    let begun = changing;
+    try {
+      // Without it there is no way back; a person may know that it must not be gone back to.
+      if (isSettled(changing) && asked === "policy") {
+        (await this.#key(auth, signal))[Symbol.dispose]();
+      }
+      using key = await this.#key(next.auth, signal);
+      if (next.state !== "giving") {
+        begun = await this.#move(tunnel, changing, { state: "giving", because: beingGiven });
+      }
+      await this.#gateways.put(tunnel, key, signal);
+      return begun;
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const trouble = error.message;
+      if (isSettled(changing) && error.effect === "none") {
+        await this.#move(tunnel, begun, { state: "waiting", because: trouble, trouble });
+        throw notGiven(tunnel, error, "keeps its old key at both ends");
+      }
+      // The newer one shall not be given any more, and the gateway may have it.
+      if (error.code.startsWith("vault.") && (await this.#isTakenBack(tunnel, begun, signal))) {
+        const back = { state: "returning", because: trouble, trouble } as const;
+        await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
+        throw notGiven(tunnel, error, "keeps its old key at both ends");
+      }
+      const because = `the gateway may have either key: ${trouble}`;
+      await this.#move(tunnel, begun, { state: begun.next.state, because, trouble });
+      throw notGiven(tunnel, error, "keeps its SAs, and its gateway may have either key");
+    }
+  }
+
+  async #isTakenBack(
+    tunnel: DesiredTunnel,
+    { auth, next }: Changing,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { vault, world } = this.#parts;
+    const at = { now: world.clock.wall(), inUse: auth };
+    const newest = await newerAuth(vault, tunnel.auth, at, signal);
+    return newest === undefined || !sameAuth(newest, next.auth);
+  }
+
+  async #key({ secretId }: TunnelAuth, signal: AbortSignal): Promise<Secret> {
+    return await this.#parts.keys(signal)({ kind: "psk", secretId });
+  }
+
+  async #switch(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
+    const { auth, next } = changing;
+    const isGiven =
+      this.#parts.gatewayKey(tunnel) !== undefined &&
+      (next.state === "giving" || next.state === "switching");
+    const because = "it is told to the router, and not proven yet";
+    const begun = await this.#move(tunnel, changing, { state: "switching", because });
+    // Of static keys the old SA still receives.
+    if (auth.kind !== "static") {
+      await this.#parts.drains.drainForAuth(tunnel, next.by ?? "policy", signal);
+    }
+    try {
+      await this.#ours.take(tunnel, next, signal);
+    } catch (error) {
+      // An agent that ends, or a router that does not answer, leaves it to the next turn.
+      if (!(error instanceof LinksealError) || error.code.startsWith("transport.")) throw error;
+      const isRefusal = refusals.has(error.code) && auth.kind !== "static";
+      const text = isRefusal ? `the gateway refuses it: ${error.message}` : error.message;
+      if (isGiven) {
+        const back = { state: "returning", because: text, trouble: text } as const;
+        await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
+      } else {
+        // What the vault did not give nobody was told, and static keys take themselves back.
+        const isTold = !error.code.startsWith("vault.") && auth.kind !== "static";
+        if (isTold) await this.#ours.put(tunnel, auth, signal);
+        await this.#move(tunnel, begun, { state: "waiting", because: text });
+      }
+      throw refused(tunnel, text, error);
+    }
+    await this.#write(tunnel, { auth: next.auth });
+  }
+
+  /** The version in use to both ends again; what keeps it from there is said, and tried again. */
+  async #return(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
+    const { auth, next } = changing;
+    const trouble = next.trouble ?? next.because;
+    try {
+      await this.#ours.put(tunnel, auth, signal);
+      if (this.#gateways.mayLand(tunnel)) {
+        const because = `${trouble}; the gateway gets it back once nothing else can land there`;
+        await this.#move(tunnel, changing, { state: "returning", because, trouble });
+        return;
+      }
+      using key = await this.#key(auth, signal);
+      await this.#gateways.put(tunnel, key, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const because = `${trouble}; the version in use is not back at both ends: ${error.message}`;
+      await this.#move(tunnel, changing, { state: "returning", because, trouble });
+      throw error;
+    }
+    const whose =
+      this.#parts.gatewayKey(tunnel) === undefined ? "the router has" : "both ends have";
+    const because = `${trouble}; ${whose} the version in use again`;
+    await this.#move(tunnel, changing, { state: "held", because, trouble });
+  }
+
+  /** To another state; what stands there already is not written again. */
+  async #move(tunnel: DesiredTunnel, { auth, next }: Changing, to: Moved): Promise<Changing> {
+    const { state, because, trouble } = to;
+    const isSame = next.state === state && next.because === because && next.trouble === trouble;
+    if (isSame) return { auth, next };
+    const since = next.state === state ? next.since : this.#parts.world.clock.wall();
+    const by = next.by === undefined ? {} : { by: next.by };
+    const moved = { auth, next: { auth: next.auth, ...to, since, ...by } };
+    await this.#write(tunnel, moved);
+    return moved;
+  }
+
+  #write({ name }: DesiredTunnel, inUse: AuthInUse): Promise<void> {
+    return this.#parts.write({ kind: "auth", name, inUse });
+  }
+}
+
+/** Nothing of the newer version is told to anybody, or nothing of it is left. */
+function isSettled({ next }: AuthInUse): boolean {
+  return next === undefined || next.state === "waiting" || next.state === "held";
+}
+
+const refusals: ReadonlySet<string> = new Set(["device.rejected", "verify.timeout"]);
+
+/** No SA is left that another key could cost. */
+function isRefused(tunnel: DesiredTunnel, seen: DeviceState): boolean {
+  const now = seen.ipsec.find(({ name }) => name === tunnel.name);
+  if (tunnel.auth.kind === "static") {
+    return now === undefined || strongValue(now.sas)?.length === 0;
+  }
+  return now?.trouble !== undefined && strongValue(now.ike) !== "established";
+}
+
+function retryOf(step: Exclude<Step, "nothing">, { auth, state }: NextAuth): number {
+  switch (step) {
+    case "give":
+      return state === "giving" ? retryMs.giving : retryMs.waiting;
+    case "switch":
+      return retryMs[auth.kind];
+    case "return":
+    case "leave":
+      return retryMs.returning;
+  }
+}
+
+export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
+  if (one.kind !== "certificate" || other.kind !== "certificate") {
+    return one.kind === other.kind && one.secretId === other.secretId;
+  }
+  const { secretId, authoritiesId, peer } = other;
+  return one.secretId === secretId && one.authoritiesId === authoritiesId && one.peer === peer;
+}

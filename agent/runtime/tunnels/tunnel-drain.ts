@@ -1,0 +1,255 @@
+// Tunnels whose traffic is moved to their siblings by BGP, one of a bundle at a time, and given
+// back: by an operator, or while a tunnel authenticates anew; the same way back when no sibling
+// carries any more.
+
+import { withDeadline } from "#hal/deadline.ts";
+import type { KeyResolver } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
+import type { World } from "#hal/world.ts";
+import { bundleOf, carriedOver, whyNot } from "../../health/tunnel-bundle.ts";
+import { verify } from "../../health/verify.ts";
+import type { Desired, DesiredTunnel } from "../../model/desired.ts";
+import { drainOf } from "../../model/link-view.ts";
+import {
+  type HandDrain,
+  type JournalRecord,
+  type Memory,
+  named,
+} from "../../store/journal/memory.ts";
+import { noteGivenBack } from "../campaigns/hand-drain.ts";
+import type { Lookout } from "../polling/lookout.ts";
+
+export interface TunnelDrainParts {
+  readonly world: Pick<World, "clock" | "log">;
+  readonly desired: Desired;
+  readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
+  readonly keys: (signal: AbortSignal) => KeyResolver;
+  readonly memory: () => Memory;
+  readonly write: (record: JournalRecord) => Promise<void>;
+}
+
+/** A gateway keeps the routes, so that traffic falls back if the siblings fail. */
+const means = "prepend";
+const effectMsMax = 60_000;
+/** Both ends have led the traffic elsewhere by then, or will not. */
+const leavesMs = 20_000;
+const pollMs = 1_000;
+/** BGP, BFD and whoever pings its ends go on in a tunnel that is drained. */
+const idlePacketsPerSecond = 10;
+
+export class TunnelDrains {
+  readonly #parts: TunnelDrainParts;
+
+  constructor(parts: TunnelDrainParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws `gate.*` where it must stay in service. */
+  async drain(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
+    const closed = this.#obstacle(tunnel, await this.#look(tunnel, signal));
+    if (closed !== undefined) throw closed;
+    await this.#drain(tunnel, { by, since: this.#parts.world.clock.wall() }, signal);
+  }
+
+  /**
+   * Before a fresh authentication, in which the far end sends by the new SAs before ours are there.
+   * Where no sibling takes the traffic it stays, and some packets are lost.
+   */
+  async drainForAuth(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
+    const { world } = this.#parts;
+    try {
+      const state = await this.#look(tunnel, signal);
+      if ((this.#obstacle(tunnel, state) ?? whyNot(tunnel, state)) !== undefined) return;
+      await this.#drain(tunnel, { by, since: world.clock.wall(), until: "authenticated" }, signal);
+      await this.#untilQuiet(tunnel, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const text = `${tunnel.name} authenticates anew under traffic: ${error.message}`;
+      world.log.write("warn", error.code, text, { device: tunnel.device });
+    }
+  }
+
+  async #drain(tunnel: DesiredTunnel, drain: HandDrain, signal: AbortSignal): Promise<void> {
+    await this.#parts.write({ kind: "handDrain", link: tunnel.name, drain });
+    await this.#move("port.drain", tunnel, signal);
+    await this.#untilLeft(tunnel, signal);
+  }
+
+  /** Gives the traffic back, whoever moved it away. */
+  async undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    await this.#move("port.restore", tunnel, signal);
+    await noteGivenBack(this.#parts.write, tunnel.name);
+  }
+
+  /** Where the fresh authentication that it was drained for is over, whoever began it. */
+  async undrainAfterAuth(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    if (this.#isAuthOver(tunnel)) await this.#giveBack(tunnel, signal);
+  }
+
+  /** With no sibling left that carries, a tunnel that was drained by hand comes back. */
+  async turn(signal: AbortSignal): Promise<void> {
+    const { desired, memory, lookout, world } = this.#parts;
+    for (const tunnel of desired.tunnels) {
+      if (named(memory().drains, tunnel.name) === undefined) continue;
+      const state = lookout.state(tunnel.device);
+      if (state === undefined || lookout.failure(tunnel.device) !== undefined) continue;
+      if (this.#isAuthOver(tunnel)) {
+        await this.#giveBack(tunnel, signal);
+        continue;
+      }
+      const siblings = this.#siblingsOf(tunnel);
+      // What a router does not tell now is not lost, and nobody waits for it: the routes are kept.
+      if (siblings.some((sibling) => !isTold(sibling, state))) continue;
+      const lost = siblings.map((sibling) => whyNot(sibling, state));
+      if (lost.some((why) => why === undefined)) continue;
+      const text = `${tunnel.name} gets its traffic back: ${lost.join(", ")}`;
+      world.log.write("warn", "hand-drain-over", text, { device: tunnel.device });
+      await this.#giveBack(tunnel, signal);
+    }
+  }
+
+  #isAuthOver({ name }: DesiredTunnel): boolean {
+    const { drains, auths } = this.#parts.memory();
+    if (named(drains, name)?.until !== "authenticated") return false;
+    return named(auths, name)?.next?.state !== "switching";
+  }
+
+  /** What fails is done by a later turn, and keeps nobody else waiting. */
+  async #giveBack(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    try {
+      await this.undrain(tunnel, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const { log } = this.#parts.world;
+      log.write("warn", error.code, error.message, { device: tunnel.device });
+    }
+  }
+
+  #siblingsOf(tunnel: DesiredTunnel): readonly DesiredTunnel[] {
+    const bundle = bundleOf(this.#parts.desired.tunnels, tunnel);
+    return bundle.filter(({ name }) => name !== tunnel.name);
+  }
+
+  /** Why it must stay in service. */
+  #obstacle(tunnel: DesiredTunnel, state: DeviceState): LinksealError | undefined {
+    const { lookout, memory } = this.#parts;
+    const { name, device } = tunnel;
+    const siblings = this.#siblingsOf(tunnel);
+    if (siblings.length === 0) {
+      const why = "no other tunnel of its device has BGP to the same prefixes";
+      return refusal("gate.siblingUnhealthy", name, why, "linkseal tunnels");
+    }
+    if (lookout.capabilities(device)?.drain === undefined) {
+      const why = `${device} has no means to move traffic (FRR)`;
+      return refusal("device.unsupported", name, why, "linkseal driver list");
+    }
+    if (drainOf(state, name) === "on") {
+      return refusal("gate.busy", name, "it is drained already", `linkseal undrain ${name}`);
+    }
+    const other = siblings.find(
+      (each) =>
+        drainOf(state, each.name) === "on" || named(memory().drains, each.name) !== undefined,
+    );
+    if (other !== undefined) {
+      const why = `${other.name} is drained, and one of a bundle is taken out at a time`;
+      return refusal("gate.busy", name, why, `linkseal undrain ${other.name}`);
+    }
+    const lost = siblings.map((each) => whyNot(each, state));
+    if (lost.every((why) => why !== undefined)) {
+      return refusal("gate.siblingUnhealthy", name, lost.join(", "), "linkseal tunnels");
+    }
+    return undefined;
+  }
+
+  async #look({ device, name }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
+    const state = await this.#parts.lookout.look(device, signal);
+    if (state !== undefined) return state;
+    throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
+  }
+
+  async #move(
+    kind: "port.drain" | "port.restore",
+    tunnel: DesiredTunnel,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { lookout, world, keys } = this.#parts;
+    const { name, device: where } = tunnel;
+    const change = [{ kind, port: name, means }] as const;
+    const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
+      withDeadline(world.clock, { ms: effectMsMax, where, effect }, signal, act);
+    const transaction = await bounded("none", async (limit) => {
+      const device = await lookout.device(where, limit);
+      return await device.prepare(change, keys(limit), limit);
+    });
+    await bounded("unknown", (limit) => transaction.apply("final", limit));
+    const gaps = verify(change, await this.#look(tunnel, signal));
+    if (gaps.length === 0) return;
+    throw new LinksealError("verify.mismatch", gaps.join("; "), {
+      effect: "applied",
+      where: name,
+      next: `linkseal tunnels ${name}`,
+    });
+  }
+
+  /** Until no best route leads into it; what comes back is the gateway's to move. */
+  async #untilLeft(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { world } = this.#parts;
+    for (let over = 0; over < leavesMs; over += pollMs) {
+      if (isLeft(tunnel, await this.#look(tunnel, signal))) return;
+      await world.clock.sleep(pollMs, signal);
+    }
+    throw stays(tunnel, "a best route still leads into it");
+  }
+
+  /** Until the far end sends next to nothing into it. */
+  async #untilQuiet(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.world;
+    let before = await this.#look(tunnel, signal);
+    for (let over = 0; over < leavesMs; over += pollMs) {
+      await clock.sleep(pollMs, signal);
+      const now = await this.#look(tunnel, signal);
+      const looks = [before, now].flatMap(({ ipsec }) =>
+        ipsec.filter(({ name }) => name === tunnel.name),
+      );
+      const received = carriedOver(looks, "in");
+      const most = (idlePacketsPerSecond * (now.at - before.at)) / 1_000;
+      if (received !== undefined && Number(received) <= most) return;
+      before = now;
+    }
+    throw stays(tunnel, "its gateway still sends into it");
+  }
+}
+
+function isTold({ name }: DesiredTunnel, { ipsec, routing }: DeviceState): boolean {
+  const seen = ipsec.find((each) => each.name === name);
+  const readings = seen === undefined ? [routing] : [routing, seen.ike, seen.sas];
+  return readings.every((reading) => strongValue<unknown>(reading) !== undefined);
+}
+
+function stays({ name }: DesiredTunnel, why: string): LinksealError {
+  const details = { effect: "applied", where: name, next: `linkseal tunnels ${name}` } as const;
+  return new LinksealError("verify.timeout", `${name} is drained, and ${why}`, details);
+}
+
+/** Its neighbour's own address stays reachable by it alone. */
+function isLeft({ name, bgp }: DesiredTunnel, { routing }: DeviceState): boolean {
+  const routes = strongValue(routing)?.routes;
+  return (
+    routes !== undefined &&
+    !routes.some(
+      ({ via, best, prefix }) =>
+        best && via.kind === "tunnel" && via.name === name && prefix.split("/")[0] !== bgp?.peer,
+    )
+  );
+}
+
+function refusal(
+  code: "gate.siblingUnhealthy" | "gate.busy" | "gate.stale" | "device.unsupported",
+  where: string,
+  why: string,
+  next: string,
+): LinksealError {
+  const text = `${where} is not drained: ${why}`;
+  return new LinksealError(code, text, { effect: "none", where, next });
+}

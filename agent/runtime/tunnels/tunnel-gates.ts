@@ -1,0 +1,106 @@
+// What keeps the agent from giving a gateway a newer pre-shared key, before anything is told.
+
+import { type DeviceState, strongValue } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { siblingsOf, whyNot } from "../../health/tunnel-bundle.ts";
+import type { Desired, DesiredTunnel } from "../../model/desired.ts";
+import { type WindowState, windowAt } from "../../rotation/window.ts";
+import { type Memory, type NextAuthState, named } from "../../store/journal/memory.ts";
+
+/** Who wants it: what comes by itself keeps to windows, and to a tunnel that is up. */
+export type Asked = "policy" | "person";
+
+interface TunnelGateInput {
+  readonly desired: Pick<Desired, "groups" | "tunnels">;
+  readonly tunnel: DesiredTunnel;
+  readonly asked: Asked;
+  readonly wall: WallTime;
+  readonly memory: Memory;
+  /** A look at its device that was made just now. */
+  readonly state: DeviceState;
+  /** The last look at a device; undefined = none that counts. */
+  readonly lastLook: (device: string) => DeviceState | undefined;
+  readonly inCampaign: (device: string) => boolean;
+}
+
+interface ClosedGate {
+  readonly code: "gate.busy" | "gate.stale" | "gate.siblingUnhealthy" | "gate.window";
+  readonly why: string;
+  readonly next: string;
+}
+
+const underWay: ReadonlySet<NextAuthState> = new Set(["giving", "switching", "returning"]);
+
+/** The first one that is closed. */
+export function closedTunnelGate(input: TunnelGateInput): ClosedGate | undefined {
+  const { tunnel, inCampaign, asked } = input;
+  if (inCampaign(tunnel.device)) {
+    const why = `a campaign runs on ${tunnel.device}`;
+    return { code: "gate.busy", why, next: "linkseal rotation show" };
+  }
+  const window = asked === "policy" ? closedWindow(input) : undefined;
+  return window ?? otherOfGateway(input) ?? notUp(input) ?? noSibling(input);
+}
+
+/** Of a tunnel that rides in no group every freeze of the site counts, and no window. */
+export function tunnelWindow(
+  { groups }: Pick<Desired, "groups">,
+  { insideMacsec }: DesiredTunnel,
+  wall: WallTime,
+): WindowState {
+  const group = groups.find(({ name }) => name === insideMacsec);
+  if (group !== undefined) return windowAt(group.rotate.windows, group.freezes, wall);
+  const freezes = groups.flatMap((each) => each.freezes);
+  return windowAt(anyTime, freezes, wall);
+}
+
+const anyTime = [] as const;
+
+function closedWindow({ desired, tunnel, wall }: TunnelGateInput): ClosedGate | undefined {
+  const window = tunnelWindow(desired, tunnel, wall);
+  if (window.kind === "open") return undefined;
+  const next = `linkseal psk proceed ${tunnel.name}`;
+  return { code: "gate.window", why: window.why, next };
+}
+
+/** One at a time: what a gateway does to one connection may touch its others. */
+function otherOfGateway({ desired, tunnel, memory }: TunnelGateInput): ClosedGate | undefined {
+  const siblings = new Set(siblingsOf(desired.tunnels, tunnel));
+  const other = desired.tunnels.find(
+    (each) =>
+      each.name !== tunnel.name &&
+      (siblings.has(each) || each.remoteAddress === tunnel.remoteAddress) &&
+      underWay.has(named(memory.auths, each.name)?.next?.state ?? "waiting"),
+  );
+  if (other === undefined) return undefined;
+  const why = `the key of ${other.name} is being changed, and one of a gateway changes at a time`;
+  return { code: "gate.busy", why, next: `linkseal psk show ${other.name}` };
+}
+
+function notUp({ tunnel, state, asked }: TunnelGateInput): ClosedGate | undefined {
+  const seen = state.ipsec.find(({ name }) => name === tunnel.name);
+  const isUp = seen !== undefined && strongValue(seen.ike) === "established";
+  if (isUp || asked === "person") return undefined;
+  const why = "it is not up, and nothing would be left to go on with";
+  return { code: "gate.busy", why, next: `linkseal tunnels ${tunnel.name}` };
+}
+
+function noSibling({
+  desired,
+  tunnel,
+  state,
+  lastLook,
+  memory,
+}: TunnelGateInput): ClosedGate | undefined {
+  const siblings = siblingsOf(desired.tunnels, tunnel);
+  const lost = siblings.map((each) => {
+    const seen = each.device === tunnel.device ? state : lastLook(each.device);
+    if (seen === undefined) return `${each.device} cannot be read`;
+    return named(memory.drains, each.name) === undefined
+      ? whyNot(each, seen)
+      : `${each.name} is drained`;
+  });
+  if (lost.length === 0 || lost.includes(undefined)) return undefined;
+  const next = "linkseal tunnels";
+  return { code: "gate.siblingUnhealthy", why: lost.join(", "), next };
+}

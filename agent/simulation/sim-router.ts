@@ -1,0 +1,155 @@
+// Simulated routers behind real SSH, for the agent's own drivers and for anybody's tools.
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ChannelKind } from "#hal/world.ts";
+import { usage } from "../cli/failure.ts";
+import { stopAsked } from "./sim-stop.ts";
+import type { Site, SnmpServed, SshServed, SshServeOptions } from "./simulate.ts";
+
+export interface SimRouterOptions {
+  readonly platform: "eos" | "iosxe" | "iosxr" | "junos" | "junos-srx";
+  readonly port: number;
+  readonly socket?: string;
+  readonly seed: string;
+  readonly start: "clear" | "protected";
+}
+
+/** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
+export async function serveRoutersUntilStopped(options: SimRouterOptions): Promise<0 | 9> {
+  const folder = await mkdtemp(join(tmpdir(), "linkseal-router-"));
+  try {
+    return await serve(options, folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> {
+  const { demoSite, formatViolation, paceClock, routerPlatforms, serveSite } = await import(
+    "./simulate.ts"
+  );
+  const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
+  const { driver, channel, model, face } = routerPlatforms[platform];
+  const stop = stopAsked();
+  const { site, oracle, desk } = demoSite(seed, start, {
+    models: () => model,
+    wallStart: Date.now(),
+  });
+  const routers: Served[] = [];
+  for (const [index, [name, router]] of [...site.routers].entries()) {
+    const at = port === 0 ? 0 : port + index;
+    routers.push(await serveRouter(name, face(router), channel, at));
+  }
+  const served = await serveSite(desk.handler(), socket).catch((error: unknown) => {
+    throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
+  });
+  // Who logs in has a clock of its own, which no site can lead.
+  const pace = paceClock(site.clock, { speed: 1 });
+  const config = join(folder, "linkseal.yaml");
+  const secret = join(folder, "snmp-passphrase");
+  await writeFile(secret, `${passphrase}\n`, { mode: 0o600 });
+  await writeFile(config, configOf(site, routers, { driver, socket, secret }));
+  process.stdout.write(opening(routers, channel, config));
+  await Promise.race([pace.done, aborted(stop)]);
+  await pace.stop();
+  await Promise.all([served.close(), ...routers.map(closed)]);
+  for (const violation of oracle.violations) {
+    process.stderr.write(`${formatViolation(violation)}\n`);
+  }
+  return oracle.violations.length === 0 ? 0 : 9;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+}
+
+interface Served {
+  readonly name: string;
+  readonly ssh: SshServed;
+  /** undefined = this platform is simulated without an agent. */
+  readonly snmp: SnmpServed | undefined;
+}
+
+type Platforms = typeof import("./simulate.ts").routerPlatforms;
+type Face = ReturnType<Platforms[keyof Platforms]["face"]>;
+
+/** Where a port is named, SNMP by UDP has the same number as SSH by TCP. */
+async function serveRouter(
+  name: string,
+  face: Face,
+  channel: ChannelKind,
+  port: number,
+): Promise<Served> {
+  const { serveSnmp, serveSsh } = await import("./simulate.ts");
+  const taken = (error: unknown): never => {
+    throw usage(error instanceof Error ? error.message : "no port", "choose another --port");
+  };
+  const connect: SshServeOptions["connect"] = (wire) => face.connect(wire);
+  // Where the platform answers a single command as well.
+  const execute: SshServeOptions["execute"] =
+    "execute" in face ? (wire, command) => face.execute(wire, command) : undefined;
+  const doors = { connect, ...(execute === undefined ? {} : { execute }) };
+  const ssh = await serveSsh({ port, channel, ...doors }).catch(taken);
+  if (!("objects" in face)) return { name, ssh, snmp: undefined };
+  const objects = (): ReturnType<typeof face.objects> => face.objects();
+  const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken);
+  return { name, ssh, snmp };
+}
+
+async function closed({ ssh, snmp }: Served): Promise<void> {
+  await Promise.all([ssh.close(), snmp?.close()]);
+}
+
+const user = "linkseal";
+/** ifName, as one needs no MIB to say it. */
+const names = "1.3.6.1.2.1.31.1.1.1.1";
+/** No secret: nobody but this host can reach it, and nothing real is behind it. */
+const passphrase = "simulated";
+const snmpUser = {
+  name: user,
+  auth: "sha256",
+  authPassphrase: passphrase,
+  privacy: "aes128",
+  privacyPassphrase: passphrase,
+} as const;
+
+function opening(routers: readonly Served[], channel: ChannelKind, config: string): string {
+  const [option, subsystem] = channel === "netconf" ? ["-s ", " netconf"] : ["", ""];
+  const keys = `-a SHA-256 -A ${passphrase} -x AES -X ${passphrase}`;
+  const walk = `snmpbulkwalk -v3 -l authPriv -u ${user} ${keys}`;
+  const lines = routers.flatMap(({ name, ssh, snmp }) => [
+    `${name}: ssh -p ${ssh.port} ${option}${user}@127.0.0.1${subsystem} (${ssh.hostKey})`,
+    ...(snmp === undefined ? [] : [`${name}: ${walk} 127.0.0.1:${snmp.port} ${names}`]),
+  ]);
+  return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
+}
+
+/** For an agent whose vault and far end are simulated, and whose routers seem real. */
+function configOf(
+  site: Site,
+  routers: readonly Served[],
+  { driver, socket, secret }: { driver: string; socket: string; secret: string },
+): string {
+  return routers.reduce(
+    (text, { name, ssh, snmp }) => {
+      const snmpKeys = `authPassphrase: "file:${secret}", privacyPassphrase: "file:${secret}"`;
+      const device = [
+        `  - name: ${name}`,
+        `    driver: ${driver}`,
+        "    address: 127.0.0.1",
+        `    ssh: { user: ${user}, port: ${ssh.port}, key: agent, hostKey: "${ssh.hostKey}" }`,
+        ...(snmp === undefined
+          ? []
+          : [`    snmp: { user: ${user}, port: ${snmp.port}, ${snmpKeys} }`]),
+        "",
+      ].join("\n");
+      return text.replace(new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`), device);
+    },
+    site.config(`unix:${socket}`),
+  );
+}

@@ -1,0 +1,149 @@
+// The simulated site in a process of its own, and how another process strikes its faults.
+
+import { rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import type { MacsecCapabilities } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { decodeJson, encodeJson } from "#hal/json.ts";
+import { usage } from "../cli/failure.ts";
+import { hostDialer } from "../host/host.ts";
+import { agentPlaces } from "../host/places.ts";
+import { errorFromShape } from "../model/error-shape.ts";
+import { columns, jsonText, visible, visibleLines } from "../model/text.ts";
+import { stopAsked } from "./sim-stop.ts";
+
+export interface ServeOptions {
+  readonly socket: string;
+  readonly speed: number;
+  readonly seed: string;
+  readonly start: "clear" | "protected";
+  readonly overlap: MacsecCapabilities["overlap"];
+  readonly oracleFile?: string;
+}
+
+/** Real time between two looks at what the oracle found. */
+const oracleMs = 500;
+/** Virtual time that an agent which follows the site's clock may lag behind. */
+const leashMs = 500;
+
+/** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
+export async function serveUntilStopped(options: ServeOptions): Promise<0 | 9> {
+  const { demoSite, formatViolation, leashClock, paceClock, routersThatHold, serveSite } =
+    await import("./simulate.ts");
+  const { socket, speed, seed, start, overlap, oracleFile } = options;
+  const { site, oracle, desk } = demoSite(seed, start, routersThatHold(overlap));
+  site.setSpeed(speed);
+  const leash = leashClock(desk.handler(), site.clock, leashMs);
+  const served = await serveSite(leash.handler, socket).catch((error: unknown) => {
+    throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
+  });
+  const pace = paceClock(site.clock, { speed, hold: leash.hold });
+  process.stderr.write(`site ${site.plan.name}, seed ${seed}, serves unix:${socket}\n`);
+  const keep = async (): Promise<void> => {
+    if (oracleFile !== undefined) await replaceFile(oracleFile, encodeJson(desk.verdict()));
+  };
+  const stop = stopAsked();
+  let seen = -1;
+  while (!stop.aborted) {
+    if (oracle.violations.length !== seen) await keep();
+    seen = oracle.violations.length;
+    await Promise.race([rest(oracleMs, undefined, { signal: stop }).catch(ignore), pace.done]);
+  }
+  await pace.stop();
+  await served.close();
+  await keep();
+  for (const violation of oracle.violations) {
+    process.stderr.write(`${formatViolation(violation)}\n`);
+  }
+  return oracle.violations.length === 0 ? 0 : 9;
+}
+
+/** The signal that ends a rest is looked at by whoever rests. */
+function ignore(): void {}
+
+// Whoever reads it while it is written sees the old one, whole.
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}~`, `${text}\n`);
+  await rename(`${path}~`, path);
+}
+
+/** Where `npm start` serves its site. */
+export function siteSocketOf(runtime: string): string {
+  return join(runtime, "site.sock");
+}
+
+export interface Strike {
+  readonly name: string;
+  readonly link: string | undefined;
+  readonly heal: true | undefined;
+}
+
+/** Asks the site to strike or heal; resolves to what it says. */
+export async function askToStrike(
+  socket: string | undefined,
+  json: boolean,
+  strike: Strike,
+): Promise<string> {
+  return toldBy(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
+}
+
+/** Makes something that the simulated cloud holds good or bad, absent or unreadable. */
+export async function askToPose(
+  socket: string | undefined,
+  json: boolean,
+  pose: { readonly aspect: string; readonly state: string },
+): Promise<string> {
+  return toldBy(await ask(socket, "POST", "/posture", [encodeJson(pose)]), json);
+}
+
+function toldBy(answer: unknown, json: boolean): string {
+  if (json) return jsonText(answer);
+  return typeof answer === "object" && answer !== null && "text" in answer
+    ? visibleLines(String(answer.text))
+    : "done";
+}
+
+/** What can be struck, and what is. */
+export async function askFaults(socket: string | undefined, json: boolean): Promise<string> {
+  const answer = await ask(socket, "GET", "/faults", []);
+  if (json) return jsonText(answer);
+  const { faults, active } = answer as {
+    readonly faults: readonly { readonly name: string; readonly title: string }[];
+    readonly active: readonly string[];
+  };
+  const rows = columns(faults.map(({ name, title }) => [visible(name), visible(title)]));
+  const now = active.length === 0 ? "nothing is struck now" : `struck now: ${active.join(", ")}`;
+  return [...rows, "", visible(now)].join("\n");
+}
+
+const replyBytesMax = 1_000_000;
+const replyMsMax = 10_000;
+
+async function ask(
+  socket: string | undefined,
+  method: "GET" | "POST",
+  path: string,
+  body: readonly string[],
+): Promise<unknown> {
+  const to = `unix:${socket ?? siteSocketOf(agentPlaces().runtime)}`;
+  const request = { to, method, path, body, replyBytesMax };
+  const reply = await hostDialer
+    .http(request, AbortSignal.timeout(replyMsMax))
+    .catch((error: unknown) => {
+      throw unreachable(to, error);
+    });
+  const answer = decodeJson(new TextDecoder().decode(reply.body));
+  if (reply.status === 200) return answer;
+  throw errorFromShape(answer) ?? usage("the site did not understand", "linkseal sim fault --list");
+}
+
+function unreachable(to: string, cause: unknown): LinksealError {
+  const why = cause instanceof Error ? cause.message : "no answer";
+  return new LinksealError("agent.unreachable", `no simulated site answers: ${why}`, {
+    effect: "none",
+    where: to,
+    next: "npm start",
+    cause,
+  });
+}

@@ -1,0 +1,181 @@
+// Where agent, drivers and simulated site meet in one process: `npm start`, fleets, rehearsals and
+// kill tests.
+
+import { fillCommand } from "#drivers/index.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import {
+  type Dialer,
+  type Disk,
+  type HttpReply,
+  type HttpRequest,
+  type Log,
+  noChannels,
+  noFrames,
+  noPrograms,
+  noSnmp,
+  noStreams,
+  type World,
+} from "#hal/world.ts";
+import { Desk } from "#sim/desk.ts";
+import { EosFace, eosModel } from "#sim/faces/eos.ts";
+import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
+import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
+import { JunosFace, junosModel, srxModel } from "#sim/faces/junos.ts";
+import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
+import { type DemoFault, demoFaults } from "#sim/faults.ts";
+import { type Oracle, watchSite } from "#sim/oracle.ts";
+import type { Prng } from "#sim/prng.ts";
+import type { Router } from "#sim/router.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
+import { type Overlap, routerWith } from "#sim/site-plan.ts";
+import { cloudsOf, type Identity, openAgent } from "../operate/open.ts";
+import type { Agent } from "../runtime/agent.ts";
+import type { OnDecision } from "../runtime/campaigns/conductor.ts";
+
+const decoder = new TextDecoder();
+
+/**
+ * The site's protocol without a socket; the address names no place, because there is only one site.
+ */
+export function simulatedDialer(handler: SiteHandler): Dialer {
+  return {
+    async http(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+      const bytes = request.body === undefined ? undefined : fillCommand(request.body);
+      const body = bytes === undefined ? "" : decoder.decode(bytes);
+      bytes?.fill(0);
+      const { method, path } = request;
+      const reply = await handler({ method, path, body }, signal);
+      const answer = Buffer.from(reply.body);
+      if (answer.length > request.replyBytesMax) {
+        throw new LinksealError("transport.closed", "the reply is longer than allowed", {
+          effect: "unknown",
+          where: request.to,
+          next: "linkseal status",
+        });
+      }
+      return { status: reply.status, headers: {}, body: answer };
+    },
+    async routeTo() {
+      return undefined;
+    },
+    async resolve(host) {
+      return [host];
+    },
+    exec: noPrograms,
+    framed: noFrames,
+    stream: noStreams,
+    channel: noChannels,
+    snmp: noSnmp,
+  };
+}
+
+export interface SimulatedParts {
+  readonly site: Site;
+  readonly disk: Disk;
+  readonly log: Log;
+  readonly prng: Prng;
+}
+
+/** The World of an agent that lives inside the simulation, on the site's own clock. */
+export function simulatedWorld({ site, disk, log, prng }: SimulatedParts): World {
+  return {
+    clock: site.clock,
+    entropy: prng,
+    disk,
+    dial: simulatedDialer(siteHandler(site)),
+    log,
+  };
+}
+
+/** A fixed one: a restart on the same disk reads the journal of its predecessor. */
+export function simulatedIdentity(): Identity {
+  return {
+    hostKey: Secret.take("host-key", new Uint8Array(32).fill(0x5a)),
+    reportKey: Secret.take("report-key", new Uint8Array(32).fill(0xa5)),
+    host: "simulated-host",
+  };
+}
+
+/** A config may name a real cloud all the same; nothing of this World reaches one. */
+const credentials = () => import("../host/credentials.ts");
+
+export async function simulatedAgent(world: World, onDecision?: OnDecision): Promise<Agent> {
+  return await openAgent(world, simulatedIdentity(), cloudsOf(world, credentials), onDecision);
+}
+
+/** What a simulated router can be to whoever logs in; `driver` is for a config. */
+export const routerPlatforms = {
+  eos: {
+    driver: "eos",
+    channel: "shell",
+    model: eosModel,
+    face: (router: Router) => new EosFace(router),
+  },
+  iosxe: {
+    driver: "iosxe",
+    channel: "shell",
+    model: iosxeModel,
+    face: (router: Router) => new IosxeFace(router),
+  },
+  iosxr: {
+    driver: "iosxr",
+    channel: "shell",
+    model: iosxrModel,
+    face: (router: Router) => new IosxrFace(router),
+  },
+  junos: {
+    driver: "junos",
+    channel: "netconf",
+    model: junosModel,
+    face: (router: Router) => new JunosFace(router),
+  },
+  "junos-srx": {
+    driver: "junos",
+    channel: "netconf",
+    model: srxModel,
+    face: (router: Router) => new JunosFace(router, { model: "srx4600", version: "23.4R2.13" }),
+  },
+} as const;
+
+export { formatViolation } from "#sim/oracle.ts";
+export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
+export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
+export { type SnmpServed, serveSnmp } from "#sim/serve-snmp.ts";
+export { type SshServed, type SshServeOptions, serveSsh } from "#sim/serve-ssh.ts";
+export type { EffectEvent } from "#sim/truth.ts";
+export type { Site };
+
+/** A site with everything that stands beside it. */
+export interface StaffedSite {
+  readonly site: Site;
+  readonly oracle: Oracle;
+  readonly desk: Desk;
+}
+
+/**
+ * The demo: two links, two tunnels where both routers end any, and an oracle that holds the
+ * promises against the truth.
+ */
+export function demoSite(
+  seed: string,
+  start: SiteOptions["start"],
+  own: Pick<SiteOptions, "vaultBase" | "models" | "wallStart"> = {},
+): StaffedSite {
+  const edges = ["edge-a", "edge-b"].map((edge) => own.models?.(edge).capabilities);
+  const tunnels = edges.every((one) => one === undefined || one.ipsec !== undefined) ? 2 : 0;
+  const site = buildSite({ seed, name: "demo", groups: 1, tunnels, start, ...own });
+  const oracle = watchSite(site);
+  return { site, oracle, desk: new Desk(site, oracle) };
+}
+
+/** The best routers there are, but for the way in which they hold keys. */
+export function routersThatHold(overlap: Overlap): Pick<SiteOptions, "models"> {
+  const model = { capabilities: routerWith(overlap) };
+  return { models: () => model };
+}
+
+/** What `--list-faults` shows. */
+export function faultList(): readonly Pick<DemoFault, "name" | "title" | "when">[] {
+  return demoFaults.map(({ name, title, when }) => ({ name, title, when }));
+}

@@ -1,0 +1,72 @@
+// What a record of the journal tells an auditor: what was changed where, and who asked. Pure.
+
+import type { TunnelAuth } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { type Campaign, entryOf } from "../../model/campaign.ts";
+import type { JournalRecord } from "../journal/memory.ts";
+import type { Change } from "./record.ts";
+
+const textMax = 400;
+
+/** `before`: the campaign of that group as it stood; undefined = nothing an auditor asks for. */
+export function changeOf(
+  record: JournalRecord,
+  before: Campaign | undefined,
+  when: WallTime,
+): Change | undefined {
+  const told = (what: Change["what"], about: string, who: string | null, text: string): Change => ({
+    what,
+    about,
+    when,
+    who,
+    text: text.slice(0, textMax),
+  });
+  switch (record.kind) {
+    case "campaign": {
+      const { campaign } = record;
+      if (before?.state === campaign.state && before.at === campaign.at) return undefined;
+      const about = `${campaign.group}/${campaign.links[campaign.at]?.name ?? ""}`;
+      const text = `${campaign.kind} ${campaign.state}: ${campaign.because}`;
+      return told("campaign", about, campaign.by, `${text}${keysOf(campaign)}`);
+    }
+    case "effect":
+      return told("effect", record.place, null, record.what);
+    case "operation":
+      return told("farEnd", record.link, null, "the far end accepted a change");
+    case "binding": {
+      const { how, key } = record.binding;
+      const version = key.cakSecretId.split("/").slice(-2).join("/");
+      return told("binding", record.link, null, `${how}: CKN ${key.ckn}, CAK version ${version}`);
+    }
+    case "forget":
+      return told("forget", record.link, null, "the link is no longer managed");
+    case "forgetTunnel":
+      return told("forget", record.name, null, "the tunnel is gone and no longer managed");
+    case "handDrain": {
+      const { drain, link } = record;
+      if (drain === null) return told("handDrain", link, null, "its traffic was given back");
+      return told("handDrain", link, drain.by, "its traffic was moved away");
+    }
+    case "auth": {
+      const { auth, next } = record.inUse;
+      const version = ({ secretId }: TunnelAuth): string => secretId.split("/").slice(-2).join("/");
+      const now = `${auth.kind} version ${version(auth)}`;
+      if (next === undefined) return told("tunnelAuth", record.name, null, now);
+      const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
+      return told("tunnelAuth", record.name, next.by ?? null, text);
+    }
+    case "measured":
+    case "settled":
+    case "tunnel":
+    case "pending":
+    case "snapshot":
+      return undefined;
+  }
+}
+
+function keysOf(campaign: Campaign): string {
+  if (campaign.state !== "queued" || campaign.links.length === 0) return "";
+  const { old, new: next } = entryOf(campaign);
+  const from = old === undefined ? "none" : old.key.ckn;
+  return ` (CKN ${from} to ${next.key.ckn})`;
+}

@@ -1,0 +1,266 @@
+// Accepted configs: numbered texts and one index, of which only the newest is acted on.
+
+// Only `createHash` is taken: it computes, and is as pure as any other function of this file.
+import { createHash } from "node:crypto";
+import { LinksealError } from "#hal/error.ts";
+import { decodeJson } from "#hal/json.ts";
+import type { Disk, WallTime } from "#hal/world.ts";
+import { formatComplaint, parseConfig } from "../../config/index.ts";
+import type { Desired } from "../../model/desired.ts";
+import { unifiedDiff } from "./line-diff.ts";
+
+export interface IntentEntry {
+  /** From 1, without gaps; a roll back is a new number too. */
+  readonly number: number;
+  /** Lower-case hex over the text's octets. */
+  readonly sha256: string;
+  readonly who: string;
+  readonly at: WallTime;
+}
+
+export interface Intent extends IntentEntry {
+  readonly text: string;
+  readonly desired: Desired;
+}
+
+const indexName = "intent/index.json";
+
+/**
+ * The text is written first and the index last, so that a crash between leaves the old intent in
+ * force. Damage never becomes "no intent" or an older one: `current` throws, nothing is changed.
+ */
+export class IntentStore {
+  readonly #disk: Disk;
+  #entries: readonly IntentEntry[];
+  readonly #texts: Map<number, string>;
+  /** Of older numbers, once they were asked for. */
+  readonly #read = new Map<number, Desired | undefined>();
+  #current: Intent | LinksealError | undefined;
+  #accepting: Promise<unknown> = Promise.resolve();
+
+  private constructor(disk: Disk, entries: readonly IntentEntry[], texts: Map<number, string>) {
+    this.#disk = disk;
+    this.#entries = entries;
+    this.#texts = texts;
+    this.#current = newest(entries, texts);
+  }
+
+  /**
+   * Throws `journal.corrupt` for a damaged index: without it no number is known to be the newest.
+   * A damaged text is kept as such: `current` or `text` throws when it is asked for.
+   */
+  static async open(disk: Disk): Promise<IntentStore> {
+    const entries = parseIndex(await readText(disk, indexName));
+    const texts = new Map<number, string>();
+    for (const { number } of entries) {
+      const text = await readText(disk, textName(number));
+      if (text !== undefined) texts.set(number, text);
+    }
+    // A crash leaves one text more than the index knows; two more means that the index went back.
+    const beyond = textName(entries.length + 2);
+    if ((await disk.read(beyond)) !== undefined) throw corruptIndex(`lacks ${beyond}`);
+    return new IntentStore(disk, entries, texts);
+  }
+
+  /**
+   * The intent in force; undefined = none was ever accepted. Throws `journal.corrupt` if the newest
+   * text is not what was accepted, `config.invalid` if this version refuses it: act on nothing.
+   */
+  current(): Intent | undefined {
+    if (this.#current instanceof LinksealError) throw this.#current;
+    return this.#current;
+  }
+
+  /**
+   * Makes a text the intent in force; durable when it resolves. Throws `config.invalid` and changes
+   * nothing if the text is refused. A failed disk leaves the old intent in force, or its effect is
+   * "unknown": then a restart may find either.
+   */
+  accept(text: string, who: string, at: WallTime): Promise<Intent> {
+    const next = this.#accepting.then(() => this.#accept(text, who, at));
+    this.#accepting = next.catch(() => undefined);
+    return next;
+  }
+
+  /** Accepts an old text again under a new number; throws `usage` for a number that never was. */
+  async rollback(number: number, who: string, at: WallTime): Promise<Intent> {
+    return await this.accept(this.#existing(number), who, at);
+  }
+
+  /** Oldest first. */
+  history(): readonly IntentEntry[] {
+    return this.#entries;
+  }
+
+  /** The text of a number; undefined if there is none, `journal.corrupt` if it was damaged. */
+  text(number: number): string | undefined {
+    const entry = this.#entries.find((candidate) => candidate.number === number);
+    return entry === undefined ? undefined : intactText(entry, this.#texts);
+  }
+
+  /** What a number wanted, as this version reads it; undefined = it does not, or cannot. */
+  desired(number: number): Desired | undefined {
+    if (this.#current !== undefined && !(this.#current instanceof LinksealError)) {
+      if (this.#current.number === number) return this.#current.desired;
+    }
+    if (!this.#read.has(number)) this.#read.set(number, this.#parsed(number));
+    return this.#read.get(number);
+  }
+
+  #parsed(number: number): Desired | undefined {
+    try {
+      return desiredOf(this.#existing(number), textName(number));
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Unified difference of two accepted texts; "" if they are equal. Throws as `rollback`. */
+  diff(from: number, to: number): string {
+    const [a, b] = [this.#existing(from), this.#existing(to)];
+    return unifiedDiff(textName(from), a, textName(to), b);
+  }
+
+  #existing(number: number): string {
+    const text = this.text(number);
+    if (text !== undefined) return text;
+    const next = "linkseal config history";
+    const details = { effect: "none", where: "intent", next } as const;
+    throw new LinksealError("usage", `there is no accepted intent ${number}`, details);
+  }
+
+  async #accept(text: string, who: string, at: WallTime): Promise<Intent> {
+    const number = (this.#entries.at(-1)?.number ?? 0) + 1;
+    const name = textName(number);
+    const desired = desiredOf(text, name);
+    const entry: IntentEntry = { number, sha256: sha256(text), who, at };
+    await this.#disk.replace(name, new TextEncoder().encode(text));
+    // A disk that lies is found now, while the old intent is still in force.
+    if ((await readText(this.#disk, name)) !== text) throw corrupt(name, "reads back differently");
+    const entries = [...this.#entries, entry];
+    await this.#replaceIndex(renderIndex(entries));
+    this.#entries = entries;
+    this.#texts.set(number, text);
+    const intent = { ...entry, text, desired };
+    this.#current = intent;
+    return intent;
+  }
+
+  async #replaceIndex(text: string): Promise<void> {
+    try {
+      await this.#disk.replace(indexName, new TextEncoder().encode(text));
+    } catch (cause) {
+      // The rename may have come before the failure: a restart goes by what the file says now.
+      const found = await readText(this.#disk, indexName).catch(() => cause);
+      if (found === text) return;
+      const untouched = found !== cause;
+      throw new LinksealError("journal.full", "the new intent could not be stored", {
+        effect: untouched ? "none" : "unknown",
+        where: indexName,
+        next: untouched ? "free space, then repeat linkseal apply" : "linkseal config history",
+        cause,
+      });
+    }
+  }
+}
+
+function newest(
+  entries: readonly IntentEntry[],
+  texts: ReadonlyMap<number, string>,
+): Intent | LinksealError | undefined {
+  const entry = entries.at(-1);
+  if (entry === undefined) return undefined;
+  try {
+    const text = intactText(entry, texts);
+    return { ...entry, text, desired: desiredOf(text, textName(entry.number)) };
+  } catch (error) {
+    if (error instanceof LinksealError) return error;
+    throw error;
+  }
+}
+
+function desiredOf(text: string, name: string): Desired {
+  const parsed = parseConfig(text, name);
+  if (parsed.kind === "ok") return parsed.desired;
+  throw new LinksealError("config.invalid", parsed.complaints.map(formatComplaint).join("\n"), {
+    effect: "none",
+    where: name,
+    next: "linkseal validate FILE",
+  });
+}
+
+function intactText(entry: IntentEntry, texts: ReadonlyMap<number, string>): string {
+  const text = texts.get(entry.number);
+  const name = textName(entry.number);
+  if (text === undefined) throw corrupt(name, "is missing");
+  if (sha256(text) !== entry.sha256) throw corrupt(name, "is not the text that was accepted");
+  return text;
+}
+
+function corrupt(name: string, what: string): LinksealError {
+  return new LinksealError("journal.corrupt", `${name} ${what}; nothing is changed on its word`, {
+    effect: "none",
+    where: name,
+    next: "linkseal apply FILE",
+  });
+}
+
+async function readText(disk: Disk, name: string): Promise<string | undefined> {
+  const bytes = await disk.read(name);
+  return bytes === undefined
+    ? undefined
+    : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+function textName(number: number): string {
+  return `intent/${String(number).padStart(4, "0")}.yaml`;
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
+}
+
+function renderIndex(entries: readonly IntentEntry[]): string {
+  const body = JSON.stringify(entries, null, 1);
+  const index = { schema: "linkseal.intents/1", sha256: sha256(body), entries };
+  return `${JSON.stringify(index, null, 1)}\n`;
+}
+
+// The index holds if writing it again gives the same octets; nothing else has to be checked twice.
+function parseIndex(text: string | undefined): readonly IntentEntry[] {
+  if (text === undefined) return [];
+  const entries = entriesOf(text);
+  if (entries !== undefined && renderIndex(entries) === text) return entries;
+  throw corruptIndex("is damaged");
+}
+
+function corruptIndex(what: string): LinksealError {
+  return new LinksealError("journal.corrupt", `${indexName} ${what}; nothing is changed`, {
+    effect: "none",
+    where: indexName,
+    next: "restore the file, or move the intent folder away and repeat linkseal apply",
+  });
+}
+
+function entriesOf(text: string): readonly IntentEntry[] | undefined {
+  try {
+    const index = decodeJson(text);
+    const found = typeof index === "object" && index !== null && "entries" in index;
+    if (!found || !Array.isArray(index.entries)) return undefined;
+    return index.entries.every(isEntry) ? index.entries : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isEntry(value: unknown, index: number): value is IntentEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const entry: Partial<Record<keyof IntentEntry, unknown>> = value;
+  return (
+    entry.number === index + 1 &&
+    typeof entry.sha256 === "string" &&
+    typeof entry.who === "string" &&
+    typeof entry.at === "number"
+  );
+}
