@@ -7,7 +7,7 @@ import type { Status } from "./health/status.ts";
 import type { KeySurvey } from "./polling/key-check.ts";
 
 /** The loops of the accepted intent, and the keys that its vault holds. */
-export interface ServedSite extends SiteView {
+interface ServedSite extends SiteView {
   /** Asks the vault; concurrent callers share one round. Throws LinksealError. */
   keySurvey(signal: AbortSignal): Promise<KeySurvey>;
 }

@@ -4,7 +4,7 @@
 import { posix } from "node:path";
 
 /** A folder stands for what is below it, unless a longer name of this list does. */
-export const layers = [
+const layers = [
   /** What the words of config, looks, health and campaigns mean. */
   "agent/model",
   /** Text of a config to what it wants. */

@@ -26,7 +26,7 @@ export interface ConductorParts extends ScoutParts {
 }
 
 /** A decision of the runner; what is not read-only may be replaced. */
-export type Decision =
+type Decision =
   /** The step that the tables give. */
   | { readonly kind: "step"; readonly campaign: Campaign; readonly facts: Facts; step: Step }
   /** What observations since then say against leaning on a sibling; undefined = nothing. */
