@@ -1,8 +1,9 @@
 // What a platform brings: its words for looking, staging and committing.
 
 import type { Capabilities, DeviceChange, ProbeResult } from "#hal/device.ts";
-import type { DeviceId, DeviceState, PortName } from "#hal/model.ts";
+import type { DeviceState, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
+import type { DeviceId } from "#hal/target.ts";
 import type { ByteChannel, ChannelKind, Clock, Entropy } from "#hal/world.ts";
 
 /** A conversation with a device, in whatever protocol. */

@@ -1,9 +1,9 @@
 // The sessions with one device: who looks, who edits, and what must not end too early.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { Target, TransactionToken } from "#hal/device.ts";
+import type { TransactionToken } from "#hal/device.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
-import type { DeviceId } from "#hal/model.ts";
+import type { DeviceId, Target } from "#hal/target.ts";
 import type { Clock, World } from "#hal/world.ts";
 import type { Dialect, Session } from "./define-dialect.ts";
 

@@ -2,7 +2,7 @@
 // may, and what they tell differently is not known.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { Device, Driver, Target } from "#hal/device.ts";
+import type { Device, Driver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
@@ -12,6 +12,7 @@ import {
   type Reading,
   unknown,
 } from "#hal/model.ts";
+import type { Target } from "#hal/target.ts";
 import { type Instant, instantAfter, type SnmpReply, type World } from "#hal/world.ts";
 import {
   type IfMib,

@@ -1,8 +1,8 @@
 // The nouns of IEEE 802.1X, 802.1AE and RFC 4301 that drivers read and the agent decides on.
 
+import type { DeviceId } from "./target.ts";
 import type { Instant, WallTime } from "./world.ts";
 
-export type DeviceId = string;
 export type PortName = string;
 
 export type CipherSuite = "gcm-aes-128" | "gcm-aes-256" | "gcm-aes-xpn-128" | "gcm-aes-xpn-256";

@@ -1,10 +1,10 @@
 // The outside world as small interfaces; everything outside agent/host/host.ts and the served faces
 // reaches it through here.
 
-import type { Target } from "./device.ts";
 import { type Effect, LinksealError } from "./error.ts";
 import type { Octets } from "./netlink.ts";
 import type { Command, SecretHole } from "./secret.ts";
+import type { Target } from "./target.ts";
 
 /** Milliseconds of a clock that never jumps; comparable only inside one World. */
 export type Instant = number & { readonly unit: "monotonic ms" };

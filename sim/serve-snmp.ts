@@ -3,7 +3,7 @@
 
 import { createSocket, type Socket } from "node:dgram";
 import snmp from "net-snmp";
-import type { SnmpAuth, SnmpPrivacy } from "#hal/device.ts";
+import type { SnmpAuth, SnmpPrivacy } from "#hal/target.ts";
 import type { SnmpObject } from "./faces/snmp.ts";
 
 export interface SnmpServeOptions {

@@ -3,7 +3,7 @@
 
 import { deviceCases, runDeviceCase, Untried, type Verdict } from "#hal/conformance.ts";
 import type { DeviceBench, DeviceTruth, PortTruth } from "#hal/conformance-bench.ts";
-import type { Device, Driver, KeyResolver, Target, Transaction } from "#hal/device.ts";
+import type { Device, Driver, KeyResolver, Transaction } from "#hal/device.ts";
 import {
   type DeviceState,
   type KeyRef,
@@ -14,6 +14,7 @@ import {
   type TunnelSpec,
 } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { Target } from "#hal/target.ts";
 import type { World } from "#hal/world.ts";
 
 export interface LabOptions {

@@ -1,7 +1,7 @@
 // A checked config to what the agent wants: units become numbers, every default is filled in.
 
 import { drivers } from "#drivers/index.ts";
-import type { SnmpLogin } from "#hal/device.ts";
+import type { SnmpLogin } from "#hal/target.ts";
 import type {
   AzureIdentity,
   AzureSettings,

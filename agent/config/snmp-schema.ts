@@ -1,7 +1,7 @@
 // How a config says how to read a device's SNMP agent.
 
 import { z } from "zod";
-import { snmpAuths, snmpPrivacies } from "#hal/device.ts";
+import { snmpAuths, snmpPrivacies } from "#hal/target.ts";
 import { whole, word } from "./schema-words.ts";
 
 const reference = (example: string) =>

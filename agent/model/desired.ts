@@ -1,7 +1,6 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
 import type { RealCloud } from "#drivers/azure-url.ts";
-import type { SnmpLogin, SshLogin } from "#hal/device.ts";
 import type {
   DrainMeans,
   IkeTransforms,
@@ -11,6 +10,7 @@ import type {
   TunnelBgp,
   WantedSettings,
 } from "#hal/model.ts";
+import type { SnmpLogin, SshLogin } from "#hal/target.ts";
 import type { WallTime } from "#hal/world.ts";
 
 export interface Desired {

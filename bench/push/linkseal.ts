@@ -11,7 +11,8 @@ import { drivers } from "#drivers/index.ts";
 import { Netconf } from "#drivers/transport/netconf.ts";
 import { Shells } from "#drivers/transport/shell.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import type { DeviceChange, Target } from "#hal/device.ts";
+import type { DeviceChange } from "#hal/device.ts";
+import type { Target } from "#hal/target.ts";
 import type { World } from "#hal/world.ts";
 import { forEach, type Order, orderFrom, port, pushes } from "./change.ts";
 

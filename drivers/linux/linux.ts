@@ -10,11 +10,11 @@ import type {
   KeyResolver,
   PortChange,
   ProbeResult,
-  Target,
   Transaction,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
+import type { Target } from "#hal/target.ts";
 import type { Dialer } from "#hal/world.ts";
 import { deviceOf, LocalSession } from "../local/device.ts";
 import { count as countIn, recordOf } from "../local/shape.ts";

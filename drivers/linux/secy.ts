@@ -2,6 +2,7 @@
 
 import type { CipherSuite, FailOpen, KeyAgreement, MacsecFrames, Sak } from "#hal/model.ts";
 import type { MacsecDevice } from "./macsec.ts";
+import type { Link } from "./rtnetlink-link.ts";
 
 export interface SecySettings {
   readonly suite: CipherSuite;
@@ -121,4 +122,10 @@ export function framesOf(device: MacsecDevice): MacsecFrames | undefined {
     rxUnusedSa: received("inPktsUnusedSa"),
     nextPn: transmitSa(device)?.pn,
   };
+}
+
+/** Strict, protecting and encrypting, whatever else it is. */
+export function isTight({ info }: Link): boolean {
+  const { validation, protect, encrypt } = info?.macsec ?? {};
+  return validation === "strict" && protect === true && encrypt === true;
 }

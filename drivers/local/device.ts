@@ -11,7 +11,6 @@ import type {
   PortChange,
   Recalled,
   SecretRef,
-  Target,
   Transaction,
   TransactionToken,
 } from "#hal/device.ts";
@@ -19,6 +18,7 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { Command, Secret } from "#hal/secret.ts";
+import type { Target } from "#hal/target.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { World } from "#hal/world.ts";
 import { scrub } from "../transport/fill.ts";

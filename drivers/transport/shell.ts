@@ -2,9 +2,9 @@
 
 import { connect, type Socket } from "node:net";
 import ssh2, { type ClientChannel, type ConnectConfig } from "ssh2";
-import type { SshLogin, Target } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import type { SshLogin, Target } from "#hal/target.ts";
 import type { ByteChannel, ChannelKind } from "#hal/world.ts";
 import { fillCommand } from "./fill.ts";
 import { fingerprint, type HostKeys, isPin, knownKeys, pinnedKeys } from "./known-hosts.ts";

@@ -58,3 +58,10 @@ export function asJson(lines: readonly Line[], shown: (text: string) => string):
     ]),
   );
 }
+
+/** A configuration that one session is making of the running one. */
+export interface ConfigSession {
+  readonly name: string;
+  state: "pending" | "completed";
+  readonly root: Line[];
+}

@@ -2,11 +2,11 @@
 // that the face knows.
 
 import type { Router } from "#sim/router.ts";
-import type { ConfigSession, EosFace } from "./eos.ts";
 import {
   bgpSummary,
   clock,
   counters,
+  type EosModel,
   interfaces,
   macSecurity,
   macSecurityTable,
@@ -19,7 +19,15 @@ import {
   status,
   version,
 } from "./eos-answers.ts";
-import { asJson, CommandError, cloneLines, printed, sanitized } from "./eos-config.ts";
+import {
+  asJson,
+  CommandError,
+  type ConfigSession,
+  cloneLines,
+  type Line,
+  printed,
+  sanitized,
+} from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
 import type { Commands, Said } from "./eos-terminal.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
@@ -31,16 +39,40 @@ type Place =
   | { readonly kind: "config"; readonly editor: Editor }
   | { readonly kind: "session"; readonly editor: Editor; readonly session: ConfigSession };
 
+/** The router that a shell works on: its configuration and the sessions that change it. */
+export interface EosConfiguration {
+  readonly router: Router;
+  readonly model: EosModel;
+  readonly bootedAt: number;
+  readonly lines: readonly Line[];
+  readonly sessions: ReadonlyMap<string, ConfigSession>;
+  hostname(): string;
+  /** Takes over what changed at the router itself. */
+  follow(): void;
+  /** A commit that must be confirmed, and by when; undefined = none. */
+  waiting(): { readonly name: string; readonly by: number } | undefined;
+  isShut(peer: string): boolean;
+  open(given: string | undefined): ConfigSession;
+  abort(name: string): void;
+  commitNamed(name: string): "done" | "lost";
+  commit(session: ConfigSession, within: number | "final"): "done" | "lost";
+  /** Puts lines in force without a session. */
+  direct(root: readonly Line[]): void;
+  editor(): Editor;
+  save(): void;
+  printed(shown: (text: string) => string): string;
+}
+
 const asTyped = (text: string): string => text;
 const dayS = 86_400;
 
 export class EosShell implements Commands {
-  readonly #face: EosFace;
+  readonly #face: EosConfiguration;
   #level: 1 | 15;
   #place: Place = { kind: "exec" };
   #page = 24;
 
-  constructor(face: EosFace, level: 1 | 15) {
+  constructor(face: EosConfiguration, level: 1 | 15) {
     this.#face = face;
     this.#level = level;
   }
@@ -279,7 +311,7 @@ export class EosShell implements Commands {
 
 const hasIpsec = ({ options }: Router): boolean => options.capabilities.ipsec !== undefined;
 
-function stateOf(question: string, face: EosFace, router: Router): Json | undefined {
+function stateOf(question: string, face: EosConfiguration, router: Router): Json | undefined {
   switch (question) {
     case "version":
       return version(face.model, router, face.bootedAt);
@@ -306,11 +338,11 @@ function stateOf(question: string, face: EosFace, router: Router): Json | undefi
   }
 }
 
-function lines(face: EosFace, shown: (text: string) => string): Json {
+function lines(face: EosConfiguration, shown: (text: string) => string): Json {
   return { cmds: asJson(cloneLines(face.lines), shown) };
 }
 
-function sessionsOf(face: EosFace): Json {
+function sessionsOf(face: EosConfiguration): Json {
   const waiting = face.waiting();
   const rows = [...face.sessions.values()].map(({ name, state }): [string, Json] => {
     return [name, { state, commitUser: "", description: "", instances: {} }];

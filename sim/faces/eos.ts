@@ -8,10 +8,18 @@ import type { Session as RouterSession } from "#sim/router-commit.ts";
 import { diffConfig, type MutableConfig } from "#sim/router-config.ts";
 import type { RouterModel } from "#sim/site-plan.ts";
 import type { EosModel } from "./eos-answers.ts";
-import { CommandError, childOf, cloneLines, type Line, printed, restOf } from "./eos-config.ts";
+import {
+  CommandError,
+  type ConfigSession,
+  childOf,
+  cloneLines,
+  type Line,
+  printed,
+  restOf,
+} from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
 import { configFrom, effectsOf, firstLines, linesAfter, peersOf } from "./eos-meaning.ts";
-import { EosShell } from "./eos-shell.ts";
+import { type EosConfiguration, EosShell } from "./eos-shell.ts";
 import { serveLine, serveTerminal } from "./eos-terminal.ts";
 import { tellFarEndRoutes } from "./far-end-routes.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
@@ -42,16 +50,10 @@ export const eosTunnelModel: RouterModel = {
   },
 };
 
-export interface ConfigSession {
-  readonly name: string;
-  state: "pending" | "completed";
-  readonly root: Line[];
-}
-
 const openMax = 5;
 
 /** One router with its configuration and the sessions in which others of it are being made. */
-export class EosFace {
+export class EosFace implements EosConfiguration {
   readonly router: Router;
   readonly model: EosModel;
   readonly #session: RouterSession;

@@ -5,15 +5,7 @@ import type { Router } from "#sim/router.ts";
 import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
 import { routesFrom, tableRows } from "./far-end-routes.ts";
 import { localAs } from "./iosxe-config.ts";
-
-export interface XeModel {
-  readonly platform: string;
-  readonly version: string;
-  /** `archive` is configured, and with it the timer that takes a change back. */
-  readonly hasArchive: boolean;
-  /** It knows fallback key chains, and a router frames without SCI and SSCIs by SCI. */
-  readonly isRecent: boolean;
-}
+import type { XeModel } from "./iosxe-tree.ts";
 
 export function version({ platform, version: release }: XeModel, bootedAt: number): string {
   const [day = "", month = "", date = "", time = "", year = ""] = dated(bootedAt).split(/ +/);

@@ -14,7 +14,7 @@ import { cloneConfig, type MutableConfig, type PortConfig } from "#sim/router-co
 import type { StationKey } from "#sim/station.ts";
 import { peersOf } from "./cisco-answers.ts";
 import { type Block, block, blocksAt, childOf, cloneBlocks, restOf } from "./cisco-tree.ts";
-import type { XeModel } from "./iosxe-answers.ts";
+import type { XeModel } from "./iosxe-tree.ts";
 import { followTunnels, tunnelsFrom } from "./iosxe-tunnels.ts";
 import { plainOf } from "./type-seven.ts";
 

@@ -124,3 +124,12 @@ export function printBlocks(blocks: readonly Block[], depth = 0): readonly strin
     return [`${" ".repeat(depth)}${shown}`, ...inside, ...(isBlock ? ["!"] : [])];
   });
 }
+
+export interface XeModel {
+  readonly platform: string;
+  readonly version: string;
+  /** `archive` is configured, and with it the timer that takes a change back. */
+  readonly hasArchive: boolean;
+  /** It knows fallback key chains, and a router frames without SCI and SSCIs by SCI. */
+  readonly isRecent: boolean;
+}

@@ -24,9 +24,9 @@ import {
   secyStatistics,
   secyStatus,
   version,
-  type XeModel,
 } from "./iosxe-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, isShut, LineError } from "./iosxe-config.ts";
+import type { XeModel } from "./iosxe-tree.ts";
 import { printBlocks, rules } from "./iosxe-tree.ts";
 import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
 import type { FaceSession, Wire } from "./netconf.ts";

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Netconf } from "#drivers/transport/netconf.ts";
 import { Shells } from "#drivers/transport/shell.ts";
 import { element, elementWith, everyOf, textOf, type XmlOut } from "#drivers/transport/xml.ts";
-import type { Target } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { Target } from "#hal/target.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { run } from "./run.ts";
 

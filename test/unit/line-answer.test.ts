@@ -4,7 +4,7 @@ import { AssertionError } from "node:assert";
 import { describe, expect, it } from "vitest";
 import type { Dialect, Session } from "#drivers/define-dialect.ts";
 import { Line } from "#drivers/define-line.ts";
-import type { Target } from "#hal/device.ts";
+import type { Target } from "#hal/target.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { SimClock } from "#sim/clock.ts";
 

@@ -1,6 +1,7 @@
 // A kernel with ports that go up and down in memory, for the hands of linkseal-net.
 
-import type { Hands, Memory } from "#drivers/linux/net/hands.ts";
+import type { Hands } from "#drivers/linux/net/hands.ts";
+import type { Memory } from "#drivers/linux/net/memory.ts";
 import type { NetPart } from "#drivers/linux/net/part.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";

@@ -2,7 +2,7 @@
 
 import { createSocket, type Socket } from "node:dgram";
 import { SnmpAgents, type SnmpPatience } from "#drivers/transport/snmp.ts";
-import type { SnmpLogin, Target } from "#hal/device.ts";
+import type { SnmpLogin, Target } from "#hal/target.ts";
 import type { SnmpReply } from "#hal/world.ts";
 import type { SnmpObject } from "#sim/faces/snmp.ts";
 import { type SnmpServed, type SnmpUser, serveSnmp } from "#sim/serve-snmp.ts";

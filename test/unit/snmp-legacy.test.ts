@@ -9,8 +9,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SnmpAgents } from "#drivers/transport/snmp.ts";
 import { readReply } from "#drivers/transport/snmp-legacy.ts";
-import type { Target } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { Target } from "#hal/target.ts";
 import { agentOf, descriptions, Interloper, names, never, octets, past53 } from "./snmp-kit.ts";
 
 const community = "planted-canary-community";

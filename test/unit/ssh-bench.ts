@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type Server, type ServerChannel, type ServerConfig } from "ssh2";
 import { Shells, type SshMaterial } from "#drivers/transport/shell.ts";
-import type { SshLogin, Target } from "#hal/device.ts";
+import type { SshLogin, Target } from "#hal/target.ts";
 import { hostKeyPair } from "#sim/serve-ssh.ts";
 
 /** Throws nothing at import: keys are made once for all tests of a file. */

@@ -1,17 +1,10 @@
 // Sessions to devices and far ends, and the last looks at each: the agent's only eyes.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type {
-  Capabilities,
-  Device,
-  Driver,
-  PeerPort,
-  PeerSight,
-  PeerState,
-  Target,
-} from "#hal/device.ts";
+import type { Capabilities, Device, Driver, PeerPort, PeerSight, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
+import type { Target } from "#hal/target.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import {
   type Desired,

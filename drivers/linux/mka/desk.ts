@@ -7,9 +7,10 @@ import type { Ckn } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { Malformed } from "../../local/shape.ts";
 import { Candidates } from "./candidates.ts";
-import { MkaPort, type OwnSettings, type PortParts, type PortRefusal } from "./port.ts";
+import { MkaPort, type PortParts, type PortRefusal } from "./port.ts";
 import { type MkaReply, type MkaRequest, readRequest, type Within } from "./protocol.ts";
 import type { KaySnapshot } from "./snapshot.ts";
+import type { OwnSettings } from "./staging.ts";
 import { type Deed, lineOf, outcomeOf } from "./staging.ts";
 import { nothingReceived, troubleText } from "./trouble-text.ts";
 

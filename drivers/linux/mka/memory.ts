@@ -23,8 +23,8 @@ import {
   recordOf,
 } from "../../local/shape.ts";
 import type { MkaMemory, PendingMemory, Undo } from "./desk.ts";
-import type { OwnSettings } from "./port.ts";
 import type { ActorSnapshot, KaySnapshot, PeerSnapshot, SakSnapshot } from "./snapshot.ts";
+import type { OwnSettings } from "./staging.ts";
 
 const version = 2;
 const uint32Max = 2 ** 32 - 1;

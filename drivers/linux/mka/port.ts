@@ -18,10 +18,7 @@ import type {
 import type { HeldSecy, SecyOperation, SecyReport } from "./operations.ts";
 import { type FoundSecy, findSecy, SecyEdge, type SecyPlace, wipe } from "./secy-edge.ts";
 import { copyOf, type KaySnapshot, wipeSnapshot } from "./snapshot.ts";
-import type { PortState } from "./staging.ts";
-
-/** Settings that no SecY knows; the others are those of the SecY. */
-export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" | "delayProtection">;
+import type { OwnSettings, PortState } from "./staging.ts";
 
 export interface PortFrames extends Disposable {
   /** Throws `transport.closed` where the port does not take it. */

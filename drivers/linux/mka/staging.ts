@@ -4,8 +4,11 @@
 import type { ErrorCode } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { Ckn } from "#hal/model.ts";
+import type { KaySettings } from "./kay-types.ts";
 import type { CaKeys } from "./keys.ts";
-import type { OwnSettings } from "./port.ts";
+
+/** Settings that no SecY knows; the others are those of the SecY. */
+export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" | "delayProtection">;
 
 export type MkaPart<K> =
   | { readonly kind: "add" | "replace"; readonly ckn: Ckn; readonly key: K }

@@ -9,10 +9,10 @@ import type { Disk, Log } from "#hal/world.ts";
 import { type JsonObject, list, Malformed, name, names, recordOf } from "../../local/shape.ts";
 import { linksNow } from "../look.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../rtnetlink-link.ts";
+import { isTight } from "../secy.ts";
 import { deletePolicy, type NewPolicy, type Policy, putPolicy } from "../xfrm.ts";
 import { canonicalPrefix, hasPolicy, policiesNow, prefixesMax, wayInto } from "./guard.ts";
 import type { Told } from "./move.ts";
-import { isTight } from "./secy.ts";
 import { portsOf, stackOn } from "./stack.ts";
 
 const backingName = "backing";

@@ -4,8 +4,9 @@
 import type { TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type World, wallAfter } from "#hal/world.ts";
-import type { Hands, Memory } from "./hands.ts";
+import type { Hands } from "./hands.ts";
 import { afterBoot, type Kept, type Pending, readKept, stateName } from "./kept.ts";
+import type { Memory } from "./memory.ts";
 import type { NetChange, NetPart } from "./part.ts";
 
 export interface CommitParts {

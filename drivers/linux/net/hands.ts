@@ -9,6 +9,7 @@ import { linksNow } from "../look.ts";
 import { changeLink, type Link, linkFlags } from "../rtnetlink-link.ts";
 import { bringBack, keep } from "./keepsake.ts";
 import type { Kept } from "./kept.ts";
+import type { Memory } from "./memory.ts";
 import type { Told } from "./move.ts";
 import { isTunnelPart, type NetPart, type PortPart, type SecyWish } from "./part.ts";
 import { isAsWanted, protect, secyOn, unprotect, wishOf } from "./secy.ts";
@@ -21,12 +22,6 @@ import {
 } from "./tunnel-hands.ts";
 
 import type { TunnelKeeper } from "./tunnel-keeper.ts";
-
-/** What outlives a crash. */
-export interface Memory {
-  readonly kept: Kept;
-  remember(change: Partial<Kept>): Promise<void>;
-}
 
 export interface Hands {
   /** What would undo a part; undefined = there is nothing to do. */

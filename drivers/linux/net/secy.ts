@@ -14,7 +14,8 @@ import {
   deleteLink,
   type Link,
 } from "../rtnetlink-link.ts";
-import type { Memory } from "./hands.ts";
+import { isTight } from "../secy.ts";
+import type { Memory } from "./memory.ts";
 import { endVlans, putStack, type Stack, type Told, takeStack } from "./move.ts";
 import type { SecyWish } from "./part.ts";
 
@@ -51,12 +52,6 @@ export function wishOf({ info }: Link): SecyWish | undefined {
   const { cipherSuite: suite, includeSci, replayProtect, window } = info?.macsec ?? {};
   if (suite === undefined || includeSci === undefined) return undefined;
   return { suite, includeSci, replayWindow: replayProtect === true ? window : undefined };
-}
-
-/** Strict, protecting and encrypting, whatever else it is. */
-export function isTight({ info }: Link): boolean {
-  const { validation, protect, encrypt } = info?.macsec ?? {};
-  return validation === "strict" && protect === true && encrypt === true;
 }
 
 export function isAsWanted(secy: Link, want: SecyWish): boolean {

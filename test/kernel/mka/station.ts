@@ -2,7 +2,8 @@
 
 import { setTimeout as rest } from "node:timers/promises";
 import { caKeys } from "#drivers/linux/mka/keys.ts";
-import { MkaPort, type OwnSettings, type PortObservation } from "#drivers/linux/mka/port.ts";
+import { MkaPort, type PortObservation } from "#drivers/linux/mka/port.ts";
+import type { OwnSettings } from "#drivers/linux/mka/staging.ts";
 import { FrameChannel } from "#drivers/transport/frames.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { type CipherSuite, type Ckn, parseCkn } from "#hal/model.ts";
