@@ -12,7 +12,7 @@ import {
   dumpSas,
   readPolicy,
   readSa,
-} from "#drivers/linux/xfrm.ts";
+} from "#drivers/linux/netlink/xfrm.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { NetlinkRequest, Reader } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
-import { hostKeyPair } from "#sim/serve-ssh.ts";
+import { hostKeyPair } from "#sim/serve/ssh.ts";
 import { whyLacking } from "../test/machine/place.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { edit, linesOf, type Order, type Report, textOf } from "./push/change.ts";

@@ -1,10 +1,10 @@
 // What virtual time costs: an event against a bare turn of the event loop, and whole sites.
 
 import type { Instant } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { buildFleet, Poller } from "#sim/fleet.ts";
-import { watchSite } from "#sim/oracle.ts";
-import { buildSite } from "#sim/site.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { buildFleet, Poller } from "#sim/oracle/fleet.ts";
+import { watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite } from "#sim/site/site.ts";
 import type { Bench } from "./bench.ts";
 
 const actors = 200;

@@ -5,13 +5,13 @@ import { eos } from "./eos/eos.ts";
 import { iosxe } from "./iosxe/iosxe.ts";
 import { iosxr } from "./iosxr/iosxr.ts";
 import { junos } from "./junos/junos.ts";
-import { linux } from "./linux/linux.ts";
-import { withSecondOpinion } from "./second-opinion.ts";
-import { sim } from "./sim.ts";
+import { linux } from "./linux/driver/linux.ts";
+import { withSecondOpinion } from "./platform/second-opinion.ts";
+import { sim } from "./sim/sim.ts";
 
-export { ExpressRoute } from "./expressroute.ts";
-export { simPeer, simVault } from "./sim-azure.ts";
-export { simKeyStore } from "./sim-keys.ts";
+export { ExpressRoute } from "./azure/expressroute.ts";
+export { simPeer, simVault } from "./sim/sim-azure.ts";
+export { simKeyStore } from "./sim/sim-keys.ts";
 export { fillCommand } from "./transport/fill.ts";
 
 export const drivers: Readonly<Record<string, Driver>> = {

@@ -5,8 +5,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { readXml } from "#drivers/transport/xml.ts";
-import { deviceCases, runDeviceCase } from "#hal/conformance.ts";
-import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import { deviceCases, runDeviceCase } from "#hal/conformance/suite.ts";
+import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./conformance/place.ts";
 import { benchOf, drive } from "./conformance/rig.ts";
 import { channelTo } from "./face-channel.ts";

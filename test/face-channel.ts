@@ -3,7 +3,7 @@
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
 
 /** `connect`: undefined = nobody answers. */
 export function channelTo(

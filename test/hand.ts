@@ -5,9 +5,9 @@ import type { Device, DeviceChange, KeyResolver, PortChange } from "#hal/device.
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, KeyRef, MacsecPort } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import { shownInService } from "#sim/oracle-moment.ts";
-import type { Site, SiteLink } from "#sim/site.ts";
-import { handMadeSettings } from "#sim/site-plan.ts";
+import { shownInService } from "#sim/oracle/moment.ts";
+import type { Site, SiteLink } from "#sim/site/site.ts";
+import { handMadeSettings } from "#sim/site/site-plan.ts";
 
 const { policy: _, ...settings } = handMadeSettings;
 const never = new AbortController().signal;

@@ -1,8 +1,8 @@
 // The runs that docs/rotation.md shows: the real agent on the simulated site, with its default
 // waiting times.
 
-import { buildSite } from "#sim/site.ts";
-import { type Overlap, routerWith } from "#sim/site-plan.ts";
+import { buildSite } from "#sim/site/site.ts";
+import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { rotateByHand } from "./fleet/by-hand.ts";
 import { hasty } from "./haste.ts";
 import { type Cost, markdownTable, spanText, Timeline } from "./timelines.ts";

@@ -3,8 +3,8 @@
 
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { watchDark } from "#sim/dark.ts";
-import type { EffectEvent, LinkTruth } from "#sim/truth.ts";
+import type { EffectEvent, LinkTruth } from "#sim/base/truth.ts";
+import { watchDark } from "#sim/oracle/dark.ts";
 import { group, type Pair } from "./unit/rotate-kit.ts";
 
 interface Row {

@@ -1,7 +1,7 @@
 // The way to Azure and to nothing else: every URL that a client library makes up passes here, so
 // that no answer of a server can send a token elsewhere.
 
-import type { AzureEndpoints } from "#drivers/azure-url.ts";
+import type { AzureEndpoints } from "#drivers/azure/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import {
   type Dialer,

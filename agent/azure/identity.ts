@@ -2,7 +2,7 @@
 // tokens from it as Secrets.
 
 import type { TokenCredential } from "@azure/identity";
-import type { AzureEndpoints } from "#drivers/azure-url.ts";
+import type { AzureEndpoints } from "#drivers/azure/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { AzureIdentity } from "../model/desired.ts";

@@ -1,6 +1,6 @@
 // Builds what a real cloud needs on any World; loaded only by an agent whose config names one.
 
-import { azureEndpoints } from "#drivers/azure-url.ts";
+import { azureEndpoints } from "#drivers/azure/azure-url.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Dialer, World } from "#hal/world.ts";
 import type { RealAzure } from "../model/desired.ts";

@@ -1,9 +1,9 @@
 // A real cloud as the agent sees it: the vault and the far ends of one config, behind libraries
 // that are loaded when the first of them is asked.
 
-import { azureEndpoints } from "#drivers/azure-url.ts";
+import { azureEndpoints } from "#drivers/azure/azure-url.ts";
 import { ExpressRoute } from "#drivers/index.ts";
-import type { PeerPort, PeerSecret } from "#hal/device.ts";
+import type { PeerPort } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
@@ -65,19 +65,16 @@ export class RealCloud implements Cloud {
   }
 
   /** The word of a VPN connection about itself. */
-  async connection(resource: string, signal: AbortSignal): Promise<string> {
-    return await (await this.#open()).expressRoute.connection(resource, signal);
-  }
+  readonly connection: Cloud["connection"] = async (resource, signal) =>
+    await (await this.#open()).expressRoute.connection(resource, signal);
 
   /** The gateway of a VPN connection. */
-  gatewayKey(resource: string): PeerSecret {
-    return {
-      put: async (secret, signal) => {
-        const { expressRoute } = await this.#open();
-        await expressRoute.gateway(resource).put(secret, signal);
-      },
-    };
-  }
+  readonly gatewayKey: Cloud["gatewayKey"] = (resource) => ({
+    put: async (secret, signal) => {
+      const { expressRoute } = await this.#open();
+      await expressRoute.gateway(resource).put(secret, signal);
+    },
+  });
 
   /** A document of the management API, for evidence. */
   readonly document: ReadDocument = async (path, query, signal) =>

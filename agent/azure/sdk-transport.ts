@@ -2,7 +2,7 @@
 // where bytes go, how long it takes and what an answer means.
 
 import type { SecretClientOptions } from "@azure/keyvault-secrets";
-import { type AzureEndpoints, checkChallenge } from "#drivers/azure-url.ts";
+import { type AzureEndpoints, checkChallenge } from "#drivers/azure/azure-url.ts";
 import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, Secret, type SecretHole } from "#hal/secret.ts";

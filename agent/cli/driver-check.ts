@@ -3,7 +3,7 @@
 
 import { isIP } from "node:net";
 import { drivers } from "#drivers/index.ts";
-import type { Verdict } from "#hal/conformance.ts";
+import type { Verdict } from "#hal/conformance/suite.ts";
 import type { PortName } from "#hal/model.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { hostClock } from "../host/clock.ts";

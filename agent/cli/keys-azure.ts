@@ -3,7 +3,7 @@
 
 import type { TokenCredential } from "@azure/identity";
 import type { SecretClient } from "@azure/keyvault-secrets";
-import { type AzureEndpoints, azureEndpoints } from "#drivers/azure-url.ts";
+import { type AzureEndpoints, azureEndpoints } from "#drivers/azure/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { KeyStore, KeyVault, SecretVersion } from "#hal/vault.ts";

@@ -1,8 +1,8 @@
 // The conformance cases on a router of a lab: what is true there is what another session sees, and
 // what needs a far end, traffic or a hand on the hardware is left out by name.
 
-import { deviceCases, runDeviceCase, Untried, type Verdict } from "#hal/conformance.ts";
-import type { DeviceBench, DeviceTruth, PortTruth } from "#hal/conformance-bench.ts";
+import type { DeviceBench, DeviceTruth, PortTruth } from "#hal/conformance/bench.ts";
+import { deviceCases, runDeviceCase, Untried, type Verdict } from "#hal/conformance/suite.ts";
 import type { Device, Driver, KeyResolver, Transaction } from "#hal/device.ts";
 import {
   type DeviceState,

@@ -6,7 +6,7 @@ import {
   checkPrivateRange,
   checkVaultUrl,
   type RealCloud,
-} from "#drivers/azure-url.ts";
+} from "#drivers/azure/azure-url.ts";
 import { shown } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";

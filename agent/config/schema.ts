@@ -1,7 +1,7 @@
 // The shape of a config file: each key with its rule, default and a sentence on what it is for.
 
 import { z } from "zod";
-import { realClouds } from "#drivers/azure-url.ts";
+import { realClouds } from "#drivers/azure/azure-url.ts";
 import { quirkNames, riskNames } from "../model/desired.ts";
 import { duration, name, prefixes, secretName, whole, word } from "./schema-words.ts";
 import { serve } from "./serve-schema.ts";

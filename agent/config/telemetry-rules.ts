@@ -1,7 +1,7 @@
 // What the settings under `serve` and `telemetry` need of each other.
 
 import { isIP } from "node:net";
-import { checkPrivateRange } from "#drivers/azure-url.ts";
+import { checkPrivateRange } from "#drivers/azure/azure-url.ts";
 import { isLoopback } from "../model/page-guard.ts";
 import type { Path } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";

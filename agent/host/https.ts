@@ -4,7 +4,7 @@
 import { lookup } from "node:dns/promises";
 import { request as httpsRequest } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
-import { checkAddress } from "#drivers/azure-url.ts";
+import { checkAddress } from "#drivers/azure/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Reach } from "#hal/world.ts";
 import { errnoOf } from "./folder.ts";

@@ -1,6 +1,6 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
-import type { RealCloud } from "#drivers/azure-url.ts";
+import type { RealCloud } from "#drivers/azure/azure-url.ts";
 import type {
   DrainMeans,
   IkeTransforms,

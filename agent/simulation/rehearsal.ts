@@ -3,10 +3,10 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type Log } from "#hal/world.ts";
-import { watchDark } from "#sim/dark.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { formatViolation, watchSite } from "#sim/oracle.ts";
-import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { watchDark } from "#sim/oracle/dark.ts";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
 import type { Campaign } from "../model/campaign.ts";
 import { riskNames } from "../model/desired.ts";
 import type { Agent } from "../runtime/agent.ts";

@@ -17,18 +17,18 @@ import {
   noStreams,
   type World,
 } from "#hal/world.ts";
-import { Desk } from "#sim/desk.ts";
-import { EosFace, eosModel } from "#sim/faces/eos.ts";
-import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
-import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
-import { JunosFace, junosModel, srxModel } from "#sim/faces/junos.ts";
-import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
-import { type DemoFault, demoFaults } from "#sim/faults.ts";
-import { type Oracle, watchSite } from "#sim/oracle.ts";
-import type { Prng } from "#sim/prng.ts";
-import type { Router } from "#sim/router.ts";
-import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
-import { type Overlap, routerWith } from "#sim/site-plan.ts";
+import type { Prng } from "#sim/base/prng.ts";
+import { EosFace, eosModel } from "#sim/emulators/eos.ts";
+import { IosxeFace, iosxeModel } from "#sim/emulators/iosxe.ts";
+import { IosxrFace, iosxrModel } from "#sim/emulators/iosxr.ts";
+import { JunosFace, junosModel, srxModel } from "#sim/emulators/junos.ts";
+import { Desk } from "#sim/faults/desk.ts";
+import { type DemoFault, demoFaults } from "#sim/faults/faults.ts";
+import { type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import type { Router } from "#sim/router/router.ts";
+import { type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
+import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { cloudsOf, type Identity, openAgent } from "../operate/open.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { OnDecision } from "../runtime/campaigns/conductor.ts";
@@ -138,12 +138,12 @@ export const routerPlatforms = {
   },
 } as const;
 
-export { formatViolation } from "#sim/oracle.ts";
-export { leashClock, paceClock, serveSite } from "#sim/serve.ts";
-export { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
-export { type SnmpServed, serveSnmp } from "#sim/serve-snmp.ts";
-export { type SshServed, type SshServeOptions, serveSsh } from "#sim/serve-ssh.ts";
-export type { EffectEvent } from "#sim/truth.ts";
+export type { EffectEvent } from "#sim/base/truth.ts";
+export { formatViolation } from "#sim/oracle/oracle.ts";
+export { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
+export { leashClock, paceClock, serveSite } from "#sim/serve/site.ts";
+export { type SnmpServed, serveSnmp } from "#sim/serve/snmp.ts";
+export { type SshServed, type SshServeOptions, serveSsh } from "#sim/serve/ssh.ts";
 export type { Site };
 
 /** A site with everything that stands beside it. */

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { siteHandler } from "#sim/faces/site.ts";
-import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
-import { buildSite, type Site } from "#sim/site.ts";
+import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
+import { siteHandler } from "#sim/site/protocol.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
 import { Life } from "../../test/process/life.ts";
 
 const command = join(import.meta.dirname, "../..", "agent", "bin.js");

@@ -4,10 +4,10 @@
 
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
-import { JunosFace, junosModel } from "#sim/faces/junos.ts";
-import { paceClock } from "#sim/serve.ts";
-import { hostKeyPair } from "#sim/serve-ssh.ts";
-import { buildSite } from "#sim/site.ts";
+import { JunosFace, junosModel } from "#sim/emulators/junos.ts";
+import { paceClock } from "#sim/serve/site.ts";
+import { hostKeyPair } from "#sim/serve/ssh.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { commit, edit, hello, lock, rpcOf, unlock } from "./change.ts";
 
 /** Their waits are a twentieth of real ones: 50 ms for a commit, 1 ms for most else. */

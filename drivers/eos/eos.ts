@@ -4,11 +4,11 @@
 import type { Capabilities, ProbeResult } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
-import type { CommitRecord, Dialect, Work } from "../define-dialect.ts";
-import { defineDriver } from "../define-driver.ts";
-import { rejected } from "../port-change.ts";
+import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
+import { defineDriver } from "../platform/define-driver.ts";
+import { rejected } from "../platform/port-change.ts";
+import { planTunnels, portsOf, tunnelLines } from "../platform/tunnel-change.ts";
 import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
-import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { look } from "./look.ts";

@@ -13,10 +13,10 @@ import {
 } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type Answer, reading } from "../answer.ts";
-import type { Asked } from "../define-dialect.ts";
+import { type Answer, reading } from "../platform/answer.ts";
+import type { Asked } from "../platform/define-dialect.ts";
+import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../platform/tunnel-look.ts";
 import type { Cli } from "../transport/cli.ts";
-import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
 import type { Fields } from "./json.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-answers.ts";

@@ -4,7 +4,7 @@
 import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { Work } from "../define-dialect.ts";
+import type { Work } from "../platform/define-dialect.ts";
 import {
   type Changed,
   type OnPort,
@@ -13,7 +13,7 @@ import {
   refuseSettings,
   rejected,
   secretFor,
-} from "../port-change.ts";
+} from "../platform/port-change.ts";
 import { type EosConfig, neighboursOn } from "./config.ts";
 import { isDrainMap, ownProfile } from "./names.ts";
 

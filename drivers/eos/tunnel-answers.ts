@@ -2,7 +2,7 @@
 
 import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../answer.ts";
+import { type Answer, reading } from "../platform/answer.ts";
 import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
 import { isPrefix } from "./system-answers.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";

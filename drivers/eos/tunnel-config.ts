@@ -9,7 +9,7 @@ import {
   type TunnelPlan,
   type TunnelWords,
   wordFor,
-} from "../tunnel-change.ts";
+} from "../platform/tunnel-change.ts";
 import { begins, type Statement, wholeOf } from "./statements.ts";
 
 export interface EosTunnels {

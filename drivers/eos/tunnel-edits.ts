@@ -3,7 +3,6 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
-import { line } from "../transport/cli.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -12,7 +11,8 @@ import {
   pskRemark,
   segmentMax,
   type TunnelPlan,
-} from "../tunnel-change.ts";
+} from "../platform/tunnel-change.ts";
+import { line } from "../transport/cli.ts";
 import { type Block, commandsOf } from "./edits.ts";
 import { type EosTunnels, megabyte, minute, words } from "./tunnel-config.ts";
 

@@ -3,8 +3,8 @@
 
 import { BlockList, isIP } from "node:net";
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
-import type { ChainKey } from "../cisco-chains.ts";
-import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../cisco-text.ts";
+import type { ChainKey } from "../platform/cisco-chains.ts";
+import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../platform/cisco-text.ts";
 import { portOfUnit } from "./names.ts";
 
 export interface XeConfig {

@@ -4,7 +4,7 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
-import { keysOf, type PlannedChain, type PlannedKey } from "../cisco-chains.ts";
+import { keysOf, type PlannedChain, type PlannedKey } from "../platform/cisco-chains.ts";
 import { line } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { drainMap, isDrainMap, ownMapOf } from "./names.ts";

@@ -1,7 +1,7 @@
 // Counters as IOS XE tells them. Undefined = there is an answer, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
-import { clearOf, counterIn, fieldsOf, sumOf } from "../cisco-mka.ts";
+import { clearOf, counterIn, fieldsOf, sumOf } from "../platform/cisco-mka.ts";
 
 /** Of the port: one page for each key, summed. Why an MKPDU failed is told for the router alone. */
 export function readMkpdus(text: string): MkpduCounters | undefined {

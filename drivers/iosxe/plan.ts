@@ -11,7 +11,7 @@ import {
   promoteKey,
   removeKey,
   replaceKey,
-} from "../cisco-chains.ts";
+} from "../platform/cisco-chains.ts";
 import {
   type Changed,
   type OnPort,
@@ -19,7 +19,7 @@ import {
   refused,
   refuseSettings,
   rejected,
-} from "../port-change.ts";
+} from "../platform/port-change.ts";
 import { isToken } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { isDrainMap, ownName } from "./names.ts";

@@ -1,8 +1,8 @@
 // What IOS XE tells of itself: boot, commits, BGP, routes. Undefined = the
 // answer holds nothing that is understood.
 
-import { type Peer, readPeerPages } from "../cisco-system.ts";
-import type { CommitRecord } from "../define-dialect.ts";
+import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
+import type { CommitRecord } from "../platform/define-dialect.ts";
 import { markName, portOfUnit } from "./names.ts";
 
 export interface Software {

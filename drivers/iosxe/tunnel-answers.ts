@@ -3,8 +3,8 @@
 import { isIPv4 } from "node:net";
 import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../answer.ts";
-import { wordFor } from "../tunnel-change.ts";
+import { type Answer, reading } from "../platform/answer.ts";
+import { wordFor } from "../platform/tunnel-change.ts";
 import { readTransforms, words, type XeTunnel, type XeTunnels } from "./tunnel-config.ts";
 
 export interface IkeSa {

@@ -2,14 +2,14 @@
 // IPsec profile; it is ours, and may be written, if all that it is made of bears that name.
 
 import { isIPv4 } from "node:net";
-import { bitsOf, wholeOf } from "../cisco-text.ts";
+import { bitsOf, wholeOf } from "../platform/cisco-text.ts";
 import {
   pskOfRemark,
   type TunnelLimits,
   type TunnelPlan,
   type TunnelWords,
   wordFor,
-} from "../tunnel-change.ts";
+} from "../platform/tunnel-change.ts";
 import { type Block, blocksIn, named, restOf } from "./config.ts";
 
 export interface XeTunnels {

@@ -3,7 +3,7 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
-import { keysOf, type PlannedChain, type PlannedKey } from "../cisco-chains.ts";
+import { keysOf, type PlannedChain, type PlannedKey } from "../platform/cisco-chains.ts";
 import { line } from "../transport/cli.ts";
 import { neighboursOn, type XrConfig } from "./config.ts";
 import { momentText } from "./names.ts";

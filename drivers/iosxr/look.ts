@@ -14,18 +14,18 @@ import {
 } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type Answer, reading } from "../answer.ts";
-import { slotsOf } from "../cisco-chains.ts";
-import { type Page, pagesOf, readSessions, sessionOf } from "../cisco-mka.ts";
-import { readRoutes } from "../cisco-routes.ts";
+import { type Answer, reading } from "../platform/answer.ts";
+import { slotsOf } from "../platform/cisco-chains.ts";
+import { type Page, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
+import { readRoutes } from "../platform/cisco-routes.ts";
 import {
   bgpSession,
   type Peer,
   type Physical,
   readClock,
   readInterfaces,
-} from "../cisco-system.ts";
-import type { Asked } from "../define-dialect.ts";
+} from "../platform/cisco-system.ts";
+import type { Asked } from "../platform/define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type Family, portOf, readConfig, type XrConfig } from "./config.ts";
 import { readFrames, readMkpdus } from "./macsec-answers.ts";

@@ -12,7 +12,7 @@ import {
   promoteKey,
   removeKey,
   replaceKey,
-} from "../cisco-chains.ts";
+} from "../platform/cisco-chains.ts";
 import {
   type Changed,
   type OnPort,
@@ -20,7 +20,7 @@ import {
   refused,
   refuseSettings,
   rejected,
-} from "../port-change.ts";
+} from "../platform/port-change.ts";
 import { isToken } from "../transport/cli.ts";
 import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";

@@ -1,8 +1,8 @@
 // What IOS XR tells of itself: boot, commits, BGP, routes. Undefined = the
 // answer holds nothing that is understood.
 
-import { type Peer, readPeerPages } from "../cisco-system.ts";
-import type { CommitRecord } from "../define-dialect.ts";
+import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
+import type { CommitRecord } from "../platform/define-dialect.ts";
 
 /** The newest boot of the history, as the router writes it. */
 export function readBoot(text: string): string | undefined {

@@ -3,11 +3,11 @@
 import type { Capabilities, ProbeResult } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
-import type { Dialect, Work } from "../define-dialect.ts";
-import { defineDriver } from "../define-driver.ts";
+import type { Dialect, Work } from "../platform/define-dialect.ts";
+import { defineDriver } from "../platform/define-driver.ts";
+import { planTunnels, portsOf, tunnelLines } from "../platform/tunnel-change.ts";
 import { Netconf } from "../transport/netconf.ts";
 import { element, elementWith, type XmlElement, type XmlOut } from "../transport/xml.ts";
-import { planTunnels, portsOf, tunnelLines } from "../tunnel-change.ts";
 import { getConfig, type JunosConfig, neighboursOn, portOf, readConfig } from "./config.ts";
 import { type Edits, editsBetween } from "./edits.ts";
 import { look } from "./look.ts";

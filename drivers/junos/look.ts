@@ -13,11 +13,11 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../answer.ts";
-import type { Asked } from "../define-dialect.ts";
+import { type Answer, reading } from "../platform/answer.ts";
+import type { Asked } from "../platform/define-dialect.ts";
+import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../platform/tunnel-look.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import type { XmlElement } from "../transport/xml.ts";
-import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../tunnel-look.ts";
 import { getConfig, type JunosConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,

@@ -5,7 +5,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Work } from "../define-dialect.ts";
+import type { Work } from "../platform/define-dialect.ts";
 import {
   type Changed,
   type OnPort,
@@ -14,7 +14,7 @@ import {
   refuseSettings,
   rejected,
   secretFor,
-} from "../port-change.ts";
+} from "../platform/port-change.ts";
 import { type ChainKey, type JunosConfig, neighboursOn } from "./config.ts";
 import { drainOut, ownName } from "./names.ts";
 

@@ -3,7 +3,7 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { CommitRecord } from "../define-dialect.ts";
+import type { CommitRecord } from "../platform/define-dialect.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import { type Neighbour, wholeOf } from "./config.ts";
 import { isPort } from "./names.ts";

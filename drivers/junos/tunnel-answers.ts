@@ -2,9 +2,9 @@
 
 import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../answer.ts";
+import { type Answer, reading } from "../platform/answer.ts";
+import { wordFor } from "../platform/tunnel-change.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { wordFor } from "../tunnel-change.ts";
 import { wholeOf } from "./config.ts";
 import { isActive, prefixOf } from "./system-answers.ts";
 import { type JunosTunnels, type Vpn, words } from "./tunnel-config.ts";

@@ -3,6 +3,14 @@
 
 import { isIPv4 } from "node:net";
 import {
+  isPrefix,
+  pskOfRemark,
+  type TunnelLimits,
+  type TunnelPlan,
+  type TunnelWords,
+  wordFor,
+} from "../platform/tunnel-change.ts";
+import {
   childOf,
   childrenOf,
   element,
@@ -11,14 +19,6 @@ import {
   type XmlElement,
   type XmlOut,
 } from "../transport/xml.ts";
-import {
-  isPrefix,
-  pskOfRemark,
-  type TunnelLimits,
-  type TunnelPlan,
-  type TunnelWords,
-  wordFor,
-} from "../tunnel-change.ts";
 import { wholeOf } from "./config.ts";
 
 export interface JunosTunnels {

@@ -2,7 +2,6 @@
 // change of any of them begins the tunnel anew.
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import { element, elementWith, type XmlOut } from "../transport/xml.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -10,7 +9,8 @@ import {
   pskRemark,
   segmentMax,
   type TunnelPlan,
-} from "../tunnel-change.ts";
+} from "../platform/tunnel-change.ts";
+import { element, elementWith, type XmlOut } from "../transport/xml.ts";
 import { type JunosTunnels, ownZone, words } from "./tunnel-config.ts";
 
 type Wanted = NonNullable<ChangedTunnel["after"]>;

@@ -2,10 +2,10 @@
 // that take their time, and what can be read about circuits, connections and metrics.
 
 import { LinksealError } from "#hal/error.ts";
-import type { AzureLink, LinkDocument, Msee } from "../msee.ts";
-import type { Prng } from "../prng.ts";
-import type { Site } from "../site.ts";
-import type { PlannedTunnel } from "../site-plan.ts";
+import type { Prng } from "../base/prng.ts";
+import type { AzureLink, LinkDocument, Msee } from "../site/msee.ts";
+import type { Site } from "../site/site.ts";
+import type { PlannedTunnel } from "../site/site-plan.ts";
 import {
   circuitDocument,
   circuitsOf,

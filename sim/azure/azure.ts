@@ -1,8 +1,8 @@
 // One simulated cloud in front of one simulated site: the same vault and the same far ends that the
 // site's own protocol reaches.
 
-import type { Prng } from "../prng.ts";
-import type { Site } from "../site.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Site } from "../site/site.ts";
 import { Arm } from "./arm.ts";
 import type { ClientApp } from "./assertion.ts";
 import { Entra } from "./entra.ts";

@@ -1,7 +1,7 @@
 // Entra ID as its clients meet it: discovery, tokens for a proven identity, and for a person who
 // enters a code elsewhere.
 
-import type { Prng } from "../prng.ts";
+import type { Prng } from "../base/prng.ts";
 import { type AssertionRules, type ClientApp, checkAssertion, jtiOf } from "./assertion.ts";
 import { type AzureReply, type AzureRequest, type Route, reply } from "./http.ts";
 import type { Tokens } from "./tokens.ts";

@@ -1,8 +1,8 @@
 // What a subscription holds besides the ports themselves: circuits with their peerings, and VPN
 // connections, made from the truth of the site.
 
-import type { Site, SiteLink } from "../site.ts";
-import type { PlannedTunnel } from "../site-plan.ts";
+import type { Site, SiteLink } from "../site/site.ts";
+import type { PlannedTunnel } from "../site/site-plan.ts";
 import type { JsonObject } from "./http.ts";
 import type { LinkReading, Metered } from "./monitor.ts";
 

@@ -1,6 +1,6 @@
 // How a service of the simulated cloud answers badly: refusals by the book, and answers by no book.
 
-import type { SimClock } from "../clock.ts";
+import type { SimClock } from "../base/clock.ts";
 import { type AzureReply, type AzureRequest, cut, refusal, reply } from "./http.ts";
 
 /** What a fault can know of its moment. */

@@ -3,7 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Attributes, SimVault, VersionDetail } from "../vault.ts";
+import type { Attributes, SimVault, VersionDetail } from "../site/vault.ts";
 import {
   type AzureReply,
   type AzureRequest,

@@ -1,7 +1,7 @@
 // Metrics of ports and circuits as Azure Monitor tells them: averages of minutes, minutes late, and
 // nothing about MACsec.
 
-import type { SimClock } from "../clock.ts";
+import type { SimClock } from "../base/clock.ts";
 import { type AzureReply, type Route, refusal, reply } from "./http.ts";
 
 /** What Azure's own side can measure of one link. */

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import type { CipherSuite } from "#hal/model.ts";
-import type { AzureLink, LinkDocument, Msee } from "../msee.ts";
+import type { AzureLink, LinkDocument, Msee } from "../site/msee.ts";
 import { exactNumber, isObject, type JsonObject, textOf } from "./http.ts";
 import { portPrincipal } from "./posture.ts";
 

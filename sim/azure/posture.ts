@@ -1,7 +1,7 @@
 // What else a subscription holds that an auditor asks about: networks, gateways, front doors, rules
 // and roles, each as Azure documents it, and each property as good or as bad as a test wants it.
 
-import type { Site } from "../site.ts";
+import type { Site } from "../site/site.ts";
 import { circuitDocument, circuitsOf, connectionDocument } from "./estate.ts";
 import { type AzureReply, type JsonObject, refusal, reply } from "./http.ts";
 

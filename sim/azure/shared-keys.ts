@@ -1,9 +1,9 @@
 // Pre-shared keys of VPN connections, as the management API takes them: an operation of some
 // seconds, one at a time, that may fail with the key given or not.
 
-import type { Prng } from "../prng.ts";
-import type { Site } from "../site.ts";
-import type { PlannedTunnel } from "../site-plan.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Site } from "../site/site.ts";
+import type { PlannedTunnel } from "../site/site-plan.ts";
 import { objectOf, textOf } from "./http.ts";
 
 /**

@@ -1,7 +1,7 @@
 // Access tokens of the simulated cloud: issued here, checked here, never guessed.
 
 import { createHmac } from "node:crypto";
-import type { Prng } from "../prng.ts";
+import type { Prng } from "../base/prng.ts";
 
 export interface Grant {
   readonly audience: string;

@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkDriver, type LabTunnel } from "#agent/cli/lab-bench.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import type { Verdict } from "#hal/conformance.ts";
+import type { Verdict } from "#hal/conformance/suite.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { channelTo } from "../face-channel.ts";
 import { driverOf, type Platform, placeOf, platforms, worldOf } from "./place.ts";

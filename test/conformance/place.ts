@@ -12,14 +12,14 @@ import {
   noStreams,
   type World,
 } from "#hal/world.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { EosFace, eosModel, eosTunnelModel } from "#sim/faces/eos.ts";
-import { IosxeFace, iosxeModel } from "#sim/faces/iosxe.ts";
-import { IosxrFace, iosxrModel } from "#sim/faces/iosxr.ts";
-import { JunosFace, junosModel, srxModel } from "#sim/faces/junos.ts";
-import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
-import type { Router } from "#sim/router.ts";
-import type { RouterModel } from "#sim/site-plan.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { EosFace, eosModel, eosTunnelModel } from "#sim/emulators/eos.ts";
+import { IosxeFace, iosxeModel } from "#sim/emulators/iosxe.ts";
+import { IosxrFace, iosxrModel } from "#sim/emulators/iosxr.ts";
+import { JunosFace, junosModel, srxModel } from "#sim/emulators/junos.ts";
+import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import type { Router } from "#sim/router/router.ts";
+import type { RouterModel } from "#sim/site/site-plan.ts";
 import { buildRig, type Rig, type Way } from "./rig.ts";
 
 interface Face {

@@ -1,17 +1,17 @@
 // One simulated router with two links, and the bench that conformance cases see of it.
 
-import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance-bench.ts";
+import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance/bench.ts";
 import type { Capabilities, Device, KeyResolver } from "#hal/device.ts";
 import type { CipherSuite, KeyRef, PortName, TunnelSpec } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Fibre } from "#sim/fibre.ts";
-import { Prng } from "#sim/prng.ts";
-import { Router } from "#sim/router.ts";
-import type { MutableConfig } from "#sim/router-config.ts";
-import { Station } from "#sim/station.ts";
-import { Traffic } from "#sim/traffic.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Fibre } from "#sim/mka/fibre.ts";
+import { Station } from "#sim/mka/station.ts";
+import { Router } from "#sim/router/router.ts";
+import type { MutableConfig } from "#sim/router/router-config.ts";
+import { Traffic } from "#sim/site/traffic.ts";
 
 /** Counts the sleeps that are not the bench's own: each exchange with the router takes some. */
 class CountingClock extends SimClock {

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
 import type { Capabilities } from "#hal/device.ts";
-import { openRouter } from "#sim/faces/hal.ts";
+import { openRouter } from "#sim/site/device-hal.ts";
 import { profile, profiles } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";

@@ -13,10 +13,10 @@ import {
   runVaultCase,
   type Verdict,
   vaultCases,
-} from "#hal/conformance.ts";
+} from "#hal/conformance/suite.ts";
 import type { Dialer } from "#hal/world.ts";
-import { type SiteHandler, siteHandler } from "#sim/faces/site.ts";
-import { paceClock, serveSite } from "#sim/serve.ts";
+import { paceClock, serveSite } from "#sim/serve/site.ts";
+import { type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
 import { profile } from "./profiles.ts";
 import { benchOf, buildRig, type Rig } from "./rig.ts";
 import { buildFarSide, driverWay, type FarSide, peerBench, vaultBench } from "./site.ts";

@@ -8,8 +8,8 @@ import {
   runVaultCase,
   type Verdict,
   vaultCases,
-} from "#hal/conformance.ts";
-import { siteHandler } from "#sim/faces/site.ts";
+} from "#hal/conformance/suite.ts";
+import { siteHandler } from "#sim/site/protocol.ts";
 import { profile, profiles } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";
 import { buildFarSide, driverWay, peerBench, vaultBench } from "./site.ts";

@@ -1,14 +1,14 @@
 // The rig as a simulated site: reached by the driver, in this process or over a real socket.
 
 import { drivers, simPeer, simVault } from "#drivers/index.ts";
-import type { PeerBench, PeerTrouble, VaultBench } from "#hal/conformance-bench.ts";
+import type { PeerBench, PeerTrouble, VaultBench } from "#hal/conformance/bench.ts";
 import type { Device } from "#hal/device.ts";
 import type { Dialer, Log, World } from "#hal/world.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { openRouter } from "#sim/faces/hal.ts";
-import type { SiteFace } from "#sim/faces/site.ts";
-import { type FarStation, Msee } from "#sim/msee.ts";
-import { SimVault } from "#sim/vault.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { openRouter } from "#sim/site/device-hal.ts";
+import { type FarStation, Msee } from "#sim/site/msee.ts";
+import type { SiteFace } from "#sim/site/protocol.ts";
+import { SimVault } from "#sim/site/vault.ts";
 import type { Rig, Way } from "./rig.ts";
 
 const address = "unix:conformance";

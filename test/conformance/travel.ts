@@ -2,7 +2,7 @@
 
 import { lengthOf } from "#drivers/transport/fill.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
+import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
 
 /** Octets under way on one channel. */
 interface Pair {

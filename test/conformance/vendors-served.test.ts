@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Shells } from "#drivers/transport/shell.ts";
 import { readXml } from "#drivers/transport/xml.ts";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
 import type { Dialer } from "#hal/world.ts";
-import { paceClock } from "#sim/serve.ts";
-import { serveSsh } from "#sim/serve-ssh.ts";
+import { paceClock } from "#sim/serve/site.ts";
+import { serveSsh } from "#sim/serve/ssh.ts";
 import { effort } from "../effort.ts";
 import { anyKey } from "../unit/ssh-bench.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";

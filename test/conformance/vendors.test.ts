@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
 import { channelTo } from "../face-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";

@@ -11,7 +11,7 @@ import type {
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type MacsecPort, type Reading } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import type { MutableConfig, PortConfig } from "#sim/router-config.ts";
+import type { MutableConfig, PortConfig } from "#sim/router/router-config.ts";
 import { ports, type Rig } from "./rig.ts";
 
 /** A device that one case must fail. */

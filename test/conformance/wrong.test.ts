@@ -10,9 +10,9 @@ import {
   runVaultCase,
   type Verdict,
   vaultCases,
-} from "#hal/conformance.ts";
-import { openRouter } from "#sim/faces/hal.ts";
-import { siteHandler } from "#sim/faces/site.ts";
+} from "#hal/conformance/suite.ts";
+import { openRouter } from "#sim/site/device-hal.ts";
+import { siteHandler } from "#sim/site/protocol.ts";
 import { profile } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";
 import { buildFarSide, peerBench, vaultBench } from "./site.ts";

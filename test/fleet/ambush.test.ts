@@ -5,9 +5,9 @@ import { describe, expect, it } from "vitest";
 import { type Campaign, campaignStates, noMarks } from "#agent/model/campaign.ts";
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
-import { buildSite, type Site } from "#sim/site.ts";
-import { Storm } from "#sim/storm.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Storm } from "#sim/faults/storm.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
 import { Ambush, type AmbushParts } from "../storm/ambush.ts";
 import { rotating } from "../storm/conspiracies.ts";
 

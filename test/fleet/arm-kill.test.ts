@@ -2,7 +2,7 @@
 // never written again, and what a person did meanwhile stays.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { ArmStage, type Ended } from "./arm-stage.ts";
 import { deaths } from "./deaths.ts";

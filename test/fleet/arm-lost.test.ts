@@ -5,9 +5,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
-import { watchDark } from "#sim/dark.ts";
-import { cloudFaults, strikeFault } from "#sim/faults.ts";
-import type { Overlap } from "#sim/site-plan.ts";
+import { cloudFaults, strikeFault } from "#sim/faults/faults.ts";
+import { watchDark } from "#sim/oracle/dark.ts";
+import type { Overlap } from "#sim/site/site-plan.ts";
 import { effort } from "../effort.ts";
 import { text } from "../unit/arm-bench.ts";
 import { settled } from "../unit/site-bench.ts";

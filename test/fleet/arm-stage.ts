@@ -19,13 +19,13 @@ import {
   type World,
 } from "#hal/world.ts";
 import type { SimAzure } from "#sim/azure/azure.ts";
-import { twiceASecond } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { siteHandler } from "#sim/faces/site.ts";
-import type { Msee } from "#sim/msee.ts";
-import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
-import { buildSite, type Site } from "#sim/site.ts";
-import { type Overlap, routerWith } from "#sim/site-plan.ts";
+import { twiceASecond } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import type { Msee } from "#sim/site/msee.ts";
+import { siteHandler } from "#sim/site/protocol.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
+import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { hasty } from "../haste.ts";
 import { type Fate, MortalWorld } from "../storm/mortal.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";

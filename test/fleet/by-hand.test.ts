@@ -2,7 +2,7 @@
 // against.
 
 import { describe, expect, it } from "vitest";
-import { buildSite } from "#sim/site.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { settled } from "../unit/site-bench.ts";
 import { type ByHand, rotateByHand } from "./by-hand.ts";
 

@@ -3,10 +3,10 @@
 
 import type { Ckn, KeyRef } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type DarkTime, watchDark } from "#sim/dark.ts";
-import type { PortConfig } from "#sim/router-config.ts";
-import type { Site, SiteLink } from "#sim/site.ts";
-import type { PairTraffic } from "#sim/traffic.ts";
+import { type DarkTime, watchDark } from "#sim/oracle/dark.ts";
+import type { PortConfig } from "#sim/router/router-config.ts";
+import type { Site, SiteLink } from "#sim/site/site.ts";
+import type { PairTraffic } from "#sim/site/traffic.ts";
 import { Hand } from "../hand.ts";
 
 interface Person {

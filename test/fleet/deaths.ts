@@ -1,6 +1,6 @@
 // At which calls an agent dies: at all of them in a long run, and else at enough of each kind.
 
-import type { Prng } from "#sim/prng.ts";
+import type { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import type { Death } from "../storm/mortal.ts";
 

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { htmlOf } from "#agent/evidence/report/html.ts";
 import { reportFile, type SealedReport } from "#agent/evidence/report/statement.ts";
 import { publicKeyOf, verifyReport } from "#agent/evidence/report/verify.ts";
-import { formatViolation } from "#sim/oracle.ts";
+import { formatViolation } from "#sim/oracle/oracle.ts";
 import { effort } from "../effort.ts";
 import { bits, dayMs, Month, waits } from "./month.ts";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";
-import { watchDark } from "#sim/dark.ts";
+import { watchDark } from "#sim/oracle/dark.ts";
 import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
 import { never, settled } from "../unit/site-bench.ts";
 

@@ -2,8 +2,8 @@
 // each by what its platform can hold, under the eyes of the oracle.
 
 import { describe, expect, it } from "vitest";
-import type { Block } from "#sim/faces/cisco-tree.ts";
-import { IosxrFace } from "#sim/faces/iosxr.ts";
+import type { Block } from "#sim/emulators/cisco-tree.ts";
+import { IosxrFace } from "#sim/emulators/iosxr.ts";
 import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";

@@ -2,9 +2,9 @@
 
 import { madeReport } from "#agent/evidence/report/made.ts";
 import type { SealedReport } from "#agent/evidence/report/statement.ts";
-import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/faults.ts";
-import { Prng } from "#sim/prng.ts";
-import type { LinkTruth } from "#sim/truth.ts";
+import { Prng } from "#sim/base/prng.ts";
+import type { LinkTruth } from "#sim/base/truth.ts";
+import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/faults/faults.ts";
 import { effort } from "../effort.ts";
 import { FleetRun } from "../storm/fleet.ts";
 import { Lives } from "../storm/lives.ts";

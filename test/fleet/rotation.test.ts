@@ -1,8 +1,8 @@
 // Whole rotations of a pair by the real agent, on the simulated site: every overlap, both far ends.
 
 import { describe, expect, it } from "vitest";
-import { watchDark } from "#sim/dark.ts";
-import { fullCapabilities } from "#sim/site-plan.ts";
+import { watchDark } from "#sim/oracle/dark.ts";
+import { fullCapabilities } from "#sim/site/site-plan.ts";
 import { effort } from "../effort.ts";
 import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
 import { settled } from "../unit/site-bench.ts";

@@ -4,7 +4,7 @@
 import { setImmediate } from "node:timers/promises";
 import { queryObjects } from "node:v8";
 import { describe, expect, it } from "vitest";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { effort } from "../effort.ts";
 import {
   marksMissed,

@@ -2,7 +2,7 @@
 // message to a router or record of the journal. The next one goes on to the same end.
 
 import { describe, expect, it } from "vitest";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { type Platform, platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { KeyRef } from "#hal/model.ts";
-import type { PortConfig } from "#sim/router-config.ts";
-import type { Overlap } from "#sim/site-plan.ts";
+import type { PortConfig } from "#sim/router/router-config.ts";
+import type { Overlap } from "#sim/site/site-plan.ts";
 import { Pair } from "../unit/rotate-kit.ts";
 
 const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");

@@ -5,8 +5,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { Demo } from "#agent/simulation/demo.ts";
 import { demoSite, faultList, simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { formatViolation } from "#sim/oracle.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { formatViolation } from "#sim/oracle/oracle.ts";
 import { effort } from "../effort.ts";
 
 interface Told {

@@ -1,10 +1,10 @@
 // The scripted good agent in bad weather: whatever the world does, it breaks no promise.
 
 import { describe, expect, it } from "vitest";
-import { fleetFaults } from "#sim/faults.ts";
-import { buildFleet, type Fleet, type FleetOptions } from "#sim/fleet.ts";
-import { formatViolation } from "#sim/oracle.ts";
-import { Storm } from "#sim/storm.ts";
+import { fleetFaults } from "#sim/faults/faults.ts";
+import { Storm } from "#sim/faults/storm.ts";
+import { buildFleet, type Fleet, type FleetOptions } from "#sim/oracle/fleet.ts";
+import { formatViolation } from "#sim/oracle/oracle.ts";
 import { Hand } from "../hand.ts";
 
 interface Run extends Fleet {

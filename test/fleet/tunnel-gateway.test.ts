@@ -1,7 +1,7 @@
 // The agent gives gateways their newer keys: killed at every call, and through bad weather.
 
 import { describe, expect, it } from "vitest";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import type { Death } from "../storm/mortal.ts";
 import { GatewayStage } from "./gateway-stage.ts";

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { paceClock } from "#sim/serve.ts";
-import { type SshServed, serveSsh } from "#sim/serve-ssh.ts";
+import { paceClock } from "#sim/serve/site.ts";
+import { type SshServed, serveSsh } from "#sim/serve/ssh.ts";
 import { type Place, placeOf, platforms } from "../conformance/place.ts";
 import { run } from "./run.ts";
 

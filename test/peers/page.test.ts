@@ -11,7 +11,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "#agent/cli/client.ts";
 import type { LinksealEvent } from "#agent/model/events.ts";
-import { demoFaults } from "#sim/faults.ts";
+import { demoFaults } from "#sim/faults/faults.ts";
 import { Browser } from "./browser.ts";
 import { Started } from "./started.ts";
 

@@ -50,7 +50,8 @@ const seconds = (age: number): number => Date.now() / 1000 - age;
 
 function clone(name: string, ages: { bundle?: number; source?: number }): string {
   const place = join(folder, name);
-  for (const part of ["agent", "hal", "dist"]) mkdirSync(join(place, part), { recursive: true });
+  for (const part of ["agent/bin", "hal", "dist"])
+    mkdirSync(join(place, part), { recursive: true });
   for (const file of ["agent/bin.js", "agent/launcher.js", ".ci/node.js"]) {
     cpSync(join(root, file), join(place, file));
   }

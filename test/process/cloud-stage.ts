@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
-import { buildSite } from "#sim/site.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { hasty } from "../haste.ts";
 import { Life } from "./life.ts";
 

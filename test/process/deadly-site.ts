@@ -11,10 +11,10 @@ import {
   serveSite,
 } from "#agent/simulation/simulate.ts";
 import type { Instant } from "#hal/world.ts";
-import type { SiteHandler } from "#sim/faces/site.ts";
-import type { ReportedStatus } from "#sim/oracle-report.ts";
-import type { Leash } from "#sim/serve.ts";
-import type { SiteTruth } from "#sim/truth.ts";
+import type { SiteTruth } from "#sim/base/truth.ts";
+import type { ReportedStatus } from "#sim/oracle/report.ts";
+import type { Leash } from "#sim/serve/site.ts";
+import type { SiteHandler } from "#sim/site/protocol.ts";
 import { hasty } from "../haste.ts";
 
 /** Relative to the effect of a request. `during`: it still lands, on a dead agent's word. */

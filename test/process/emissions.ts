@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CanarySearch } from "#sim/oracle-canary.ts";
+import { CanarySearch } from "#sim/oracle/canary.ts";
 
 export class Emissions {
   readonly #chunks = new Map<string, Uint8Array>();

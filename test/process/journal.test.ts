@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hostWorld, lockState, openHostKey } from "#agent/host/host.ts";
 import { Journal } from "#agent/store/journal/journal.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 
 const agent = (file: string): string =>
   JSON.stringify(new URL(`../../agent/${file}`, import.meta.url).href);
@@ -16,7 +16,7 @@ const agent = (file: string): string =>
 // Says the number of each record once it is durable, and snapshots now and then.
 const writer = `
   import { hostWorld, lockState, openHostKey } from ${agent("host/host.ts")};
-  import { Journal } from ${agent("journal/journal.ts")};
+  import { Journal } from ${agent("store/journal/journal.ts")};
   const state = process.argv[1];
   const world = await hostWorld({ state, level: "error" });
   await lockState(state);

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyReport } from "#agent/api/key-report.ts";
 import { ask } from "#agent/cli/client.ts";
-import { planSite } from "#sim/site-plan.ts";
+import { planSite } from "#sim/site/site-plan.ts";
 import { hasty } from "../haste.ts";
 import { verdictIn } from "./glance.ts";
 import type { Loaded } from "./loaded.ts";

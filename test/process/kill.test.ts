@@ -4,7 +4,7 @@
 // of call.
 
 import { describe, expect, it } from "vitest";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import type { Account, Death, Fate } from "./deadly-site.ts";
 import type { Life } from "./life.ts";

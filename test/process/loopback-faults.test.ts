@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { CampaignState } from "#agent/model/campaign.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { isEnded, run, seed } from "./loopback-kit.ts";
 

@@ -16,12 +16,12 @@ import {
 } from "#agent/simulation/simulate.ts";
 import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
-import type { FaceSession, Wire } from "#sim/faces/netconf.ts";
-import { fleetFaults, strikeFault } from "#sim/faults.ts";
-import type { ReportedStatus } from "#sim/oracle-report.ts";
-import { type Heal, repairFarEnd } from "#sim/people.ts";
-import type { Leash } from "#sim/serve.ts";
-import { hostKeyPair } from "#sim/serve-ssh.ts";
+import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import { type Heal, repairFarEnd } from "#sim/faults/people.ts";
+import type { ReportedStatus } from "#sim/oracle/report.ts";
+import type { Leash } from "#sim/serve/site.ts";
+import { hostKeyPair } from "#sim/serve/ssh.ts";
 import { hasty } from "../haste.ts";
 import {
   type Account,

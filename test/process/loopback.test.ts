@@ -2,7 +2,7 @@
 // keys and far end behind TLS: kill -9 at every journal write, commit, effect and cloud request.
 
 import { describe, expect, it } from "vitest";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import type { Fate } from "./deadly-site.ts";
 import { type Ended, isEnded, type Point, run, seed } from "./loopback-kit.ts";

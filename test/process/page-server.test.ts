@@ -17,7 +17,7 @@ import { viewersMax } from "#agent/page/feed.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { deriveStatus } from "#agent/runtime/health/status.ts";
 import type { WallTime, World } from "#hal/world.ts";
-import { Authority } from "#sim/serve-certificates.ts";
+import { Authority } from "#sim/serve/certificates.ts";
 import {
   ask,
   enter,

@@ -6,9 +6,9 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { siteHandler } from "#sim/faces/site.ts";
-import { type Pace, paceClock, type Served, serveSite } from "#sim/serve.ts";
-import { buildSite } from "#sim/site.ts";
+import { type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
+import { siteHandler } from "#sim/site/protocol.ts";
+import { buildSite } from "#sim/site/site.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const root = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-service-")));

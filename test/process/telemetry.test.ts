@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LinksealEvent } from "#agent/model/events.ts";
-import { Authority } from "#sim/serve-certificates.ts";
+import { Authority } from "#sim/serve/certificates.ts";
 import { Emissions } from "./emissions.ts";
 import { Stage } from "./stage.ts";
 

@@ -7,10 +7,10 @@ import {
   campaignStates,
   entryOf,
 } from "#agent/model/campaign.ts";
-import { type FleetFault, fleetFaults } from "#sim/faults.ts";
-import type { Prng } from "#sim/prng.ts";
-import type { Site } from "#sim/site.ts";
-import type { Storm } from "#sim/storm.ts";
+import type { Prng } from "#sim/base/prng.ts";
+import { type FleetFault, fleetFaults } from "#sim/faults/faults.ts";
+import type { Storm } from "#sim/faults/storm.ts";
+import type { Site } from "#sim/site/site.ts";
 import {
   type Conspiracy,
   enrolling,

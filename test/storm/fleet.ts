@@ -8,9 +8,9 @@ import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { World } from "#hal/world.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { buildFleet, type Fleet } from "#sim/fleet.ts";
-import type { RoutersPerGroup } from "#sim/site-plan.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { buildFleet, type Fleet } from "#sim/oracle/fleet.ts";
+import type { RoutersPerGroup } from "#sim/site/site-plan.ts";
 import { tapped, tappedLog } from "./tap.ts";
 
 export interface FleetOptions {

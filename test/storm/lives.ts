@@ -3,8 +3,8 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Instant, World } from "#hal/world.ts";
-import type { DiskFault } from "#sim/disk.ts";
-import type { Prng } from "#sim/prng.ts";
+import type { DiskFault } from "#sim/base/disk.ts";
+import type { Prng } from "#sim/base/prng.ts";
 import type { FleetRun } from "./fleet.ts";
 import { type Death, MortalWorld } from "./mortal.ts";
 

@@ -4,8 +4,8 @@ import { type CampaignLink, entryOf } from "#agent/model/campaign.ts";
 import { type Memory, openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
-import { openPort, setKeys, setSettings, takeOff } from "#sim/people.ts";
-import type { Site, SiteLink } from "#sim/site.ts";
+import { openPort, setKeys, setSettings, takeOff } from "#sim/faults/people.ts";
+import type { Site, SiteLink } from "#sim/site/site.ts";
 
 /** The keys that this link may have now, the one that it came from first. */
 function meantKeys(memory: Memory, link: SiteLink): readonly CampaignLink["new"][] {

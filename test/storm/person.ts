@@ -7,9 +7,9 @@ import type { OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
-import { pointAtForeignPair } from "#sim/people.ts";
-import type { Prng } from "#sim/prng.ts";
-import type { SiteLink } from "#sim/site.ts";
+import type { Prng } from "#sim/base/prng.ts";
+import { pointAtForeignPair } from "#sim/faults/people.ts";
+import type { SiteLink } from "#sim/site/site.ts";
 import type { FleetRun } from "./fleet.ts";
 import { holds, matchFarEnd, pointFarEnd, putAgain, putRight } from "./mending.ts";
 

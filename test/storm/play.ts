@@ -2,8 +2,8 @@
 // weather if that is asked for.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
-import { formatViolation } from "#sim/oracle.ts";
-import { Storm } from "#sim/storm.ts";
+import { Storm } from "#sim/faults/storm.ts";
+import { formatViolation } from "#sim/oracle/oracle.ts";
 import { FleetRun } from "./fleet.ts";
 import { Lives } from "./lives.ts";
 import { hookOf, nothingSown, type Plant, type Sown } from "./plant.ts";

@@ -1,7 +1,7 @@
 // What one seed of a rotation run is like: how its group is configured, what strikes it, who acts.
 
-import type { Prng } from "#sim/prng.ts";
-import type { RoutersPerGroup } from "#sim/site-plan.ts";
+import type { Prng } from "#sim/base/prng.ts";
+import type { RoutersPerGroup } from "#sim/site/site-plan.ts";
 
 export interface Scene {
   readonly routers: 2 | 4;

@@ -5,7 +5,7 @@ import { parkingStates } from "#agent/rotation/guards.ts";
 import type { JournalRecord } from "#agent/store/journal/memory.ts";
 import { decodeJson } from "#hal/json.ts";
 import type { Dialer, Disk, HttpRequest, Log, World } from "#hal/world.ts";
-import type { Oracle } from "#sim/oracle.ts";
+import type { Oracle } from "#sim/oracle/oracle.ts";
 
 const decoder = new TextDecoder();
 

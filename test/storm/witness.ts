@@ -2,9 +2,9 @@
 // the site in the minutes before.
 
 import { type Campaign, entryOf } from "#agent/model/campaign.ts";
-import { inService } from "#sim/oracle-moment.ts";
-import type { Site, SiteLink } from "#sim/site.ts";
-import type { LinkTruth } from "#sim/truth.ts";
+import type { LinkTruth } from "#sim/base/truth.ts";
+import { inService } from "#sim/oracle/moment.ts";
+import type { Site, SiteLink } from "#sim/site/site.ts";
 import type { FleetRun } from "./fleet.ts";
 
 /** What can have been so at a link or its sibling. */

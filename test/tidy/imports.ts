@@ -35,39 +35,31 @@ const importTable: readonly TableRow[] = [
     why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/define-(driver|dialect)\.ts$/,
+    edge: /^drivers\/(?!transport\/).* -> drivers\/platform\/define-(driver|dialect)\.ts$/,
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
-    edge: /^drivers\/([a-z]+\/.*|tunnel-look\.ts) -> drivers\/answer\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/answer\.ts$/,
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/([a-z]+\/plan|eos\/eos|[a-z]+-chains)\.ts -> drivers\/port-change\.ts$/,
+    edge: /^drivers\/([a-z]+\/plan|eos\/eos)\.ts -> drivers\/platform\/port-change\.ts$/,
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
   {
-    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/tunnel-(change|look)\.ts$/,
+    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/platform\/tunnel-(change|look)\.ts$/,
     why: "pure: what a change of tunnels comes to and a look tells of them, whatever the vendor",
   },
   {
-    edge: /^drivers\/tunnel-change\.ts -> drivers\/port-change\.ts$/,
-    why: "pure: what is refused before anything is sent is refused alike, of ports and of tunnels",
-  },
-  {
-    edge: /^drivers\/iosx[er]\/.* -> drivers\/cisco-[a-z]+\.ts$/,
+    edge: /^drivers\/iosx[er]\/.* -> drivers\/platform\/cisco-[a-z]+\.ts$/,
     why: "pure: what two platforms of one maker say alike",
   },
   {
-    edge: /^drivers\/second-opinion\.ts -> drivers\/if-mib\.ts$/,
-    why: "pure: a MIB that every platform has, for whichever driver wants a second opinion",
-  },
-  {
-    edge: /^drivers\/(sim[-a-z]*\.ts|linux\/.*|local\/.*) -> drivers\/local\//,
+    edge: /^drivers\/(sim|linux|local)\/.* -> drivers\/local\//,
     why: "what answers in the contract's own words behind a socket of this host is asked alike",
   },
   {
-    edge: /^drivers\/([^/]+|local\/[^/]+) -> drivers\/transport\/fill\.ts$/,
+    edge: /^drivers\/(index\.ts|(platform|azure|sim|local)\/.*) -> drivers\/transport\/fill\.ts$/,
     why: "pure: holes of a command become bytes, and echoed bytes labels",
   },
   {
@@ -86,7 +78,7 @@ const importTable: readonly TableRow[] = [
   },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {
-    edge: /^(agent|drivers)\/.* -> drivers\/azure-url\.ts$/,
+    edge: /^(agent|drivers)\/.* -> drivers\/azure\/azure-url\.ts$/,
     why: "pure: which URLs and addresses of Azure may be reached, one place for all",
   },
   {
@@ -98,7 +90,7 @@ const importTable: readonly TableRow[] = [
     why: "the version number stands once",
   },
   {
-    edge: /^drivers\/expressroute[-a-z]*\.ts -> drivers\/transport\/arm(-json)?\.ts$/,
+    edge: /^drivers\/azure\/expressroute[-a-z]*\.ts -> drivers\/transport\/arm(-json)?\.ts$/,
     why: "the far end is a document behind the management API",
   },
   {
@@ -176,7 +168,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "net-snmp",
-    where: /^(drivers\/transport\/snmp|sim\/serve-snmp|test\/.*)\.ts$/,
+    where: /^(drivers\/transport\/snmp|sim\/serve\/snmp|test\/.*)\.ts$/,
     why: "SNMPv3 towards devices, and before a simulated one; loaded on demand",
   },
   {
@@ -191,7 +183,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "ssh2",
-    where: /^(drivers\/transport\/shell|sim\/serve-ssh|bench\/push\/.*|test\/.*)\.ts$/,
+    where: /^(drivers\/transport\/shell|sim\/serve\/ssh|bench\/push\/.*|test\/.*)\.ts$/,
     why: "SSH towards devices, and before a simulated one; loaded on demand",
   },
   {

@@ -37,7 +37,7 @@ interface Exception {
 
 export const exceptions: readonly Exception[] = [
   {
-    path: "sim/clock.ts",
+    path: "sim/base/clock.ts",
     sequence: "setImmediate",
     why: "one turn of the real event loop drains the promises of one virtual event",
   },

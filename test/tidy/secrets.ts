@@ -26,7 +26,7 @@ export const lendings: readonly Lending[] = [
     why: "comparison in constant time",
   },
   {
-    path: "drivers/tunnel-change.ts",
+    path: "drivers/platform/tunnel-change.ts",
     line: "return psk.use((octets) => octets.every((octet) => plainOctets.has(octet)));",
     why: "whether a PSK is of characters that a terminal takes for themselves; nothing is kept",
   },
@@ -101,7 +101,7 @@ export const lendings: readonly Lending[] = [
     why: "the library of the vault takes the value of a new version as a string",
   },
   {
-    path: "sim/faces/hal.ts",
+    path: "sim/site/device-hal.ts",
     line: "secret.use((bytes) => Uint8Array.from(bytes)),",
     why: "plays the hardware that takes the key",
   },

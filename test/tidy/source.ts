@@ -38,7 +38,7 @@ export function isEdge(path: string): boolean {
     /^agent\/((bin|launcher)\.js|(bin|host)\/[-\w]+\.ts|simulation\/sim-[-\w]+\.ts)$/,
     /^agent\/(cli|web)\//,
     /^drivers\/transport\//,
-    /^sim\/serve(-[-\w]+)?\.ts$/,
+    /^sim\/serve\/[-\w]+\.ts$/,
     /^(test|bench|\.ci)\//,
     /^[^/]+$/,
   ].some((pattern) => pattern.test(path));

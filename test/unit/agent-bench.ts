@@ -6,9 +6,9 @@ import type { Agent } from "#agent/runtime/agent.ts";
 import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import type { World } from "#hal/world.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
-import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
 import { hasty } from "../haste.ts";
 import { never, settled } from "./site-bench.ts";
 

@@ -7,8 +7,8 @@ import { Agent } from "#agent/runtime/agent.ts";
 import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { Driver } from "#hal/device.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { buildSite } from "#sim/site.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { hasty } from "../haste.ts";
 import { never, settled } from "./site-bench.ts";
 

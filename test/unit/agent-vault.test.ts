@@ -13,9 +13,9 @@ import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyVault, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
-import { type PutOptions, SimVault } from "#sim/vault.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { type PutOptions, SimVault } from "#sim/site/vault.ts";
 import { never, refused, settled, wallStart } from "./site-bench.ts";
 import { link } from "./view-kit.ts";
 

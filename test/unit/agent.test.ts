@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Lookout } from "#agent/runtime/polling/lookout.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import type { World } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { SocketRole } from "#agent/api/route.ts";
 import { routes } from "#agent/api/routes.ts";
 import { errorFromShape } from "#agent/model/error-shape.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 import { hostileText, hostileValues } from "./hostile-json.ts";

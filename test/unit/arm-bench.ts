@@ -17,10 +17,10 @@ import {
   noStreams,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
-import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
-import { planSite } from "#sim/site-plan.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
+import { planSite } from "#sim/site/site-plan.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 
 const management = "https://management.azure.com";

@@ -6,9 +6,9 @@ import type { Seen } from "#agent/runtime/health/seen.ts";
 import { AuditLog } from "#agent/store/audit/log.ts";
 import { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { settled, wallStart } from "./site-bench.ts";
 
 export const settings = { pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_000 };

@@ -6,9 +6,9 @@ import type { LinkStatus, Status, WarningStatus } from "#agent/runtime/health/st
 import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { type Oracle, watchSite } from "#sim/oracle.ts";
-import type { SiteLink } from "#sim/site.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import type { SiteLink } from "#sim/site/site.ts";
 import { hasty } from "../haste.ts";
 import { group } from "./agent-bench.ts";
 import { type AzureBench, azureBench, certificateIdentity, driven, hostOf } from "./azure-bench.ts";

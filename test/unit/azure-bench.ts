@@ -18,9 +18,9 @@ import {
   noStreams,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
-import { Prng } from "#sim/prng.ts";
-import { Authority } from "#sim/serve-certificates.ts";
-import { buildSite, type Site } from "#sim/site.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Authority } from "#sim/serve/certificates.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
 
 export const tenant = "11111111-2222-3333-4444-555555555555";
 export const clientId = "99999999-2222-3333-4444-555555555555";

@@ -9,7 +9,7 @@ import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { AzureService } from "#sim/azure/azure.ts";
 import { type WireFault, wireFaults } from "#sim/azure/faults.ts";
-import { CanarySearch } from "#sim/oracle-canary.ts";
+import { CanarySearch } from "#sim/oracle/canary.ts";
 import {
   type AzureBench,
   azureBench,

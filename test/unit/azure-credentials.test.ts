@@ -3,7 +3,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { fileFault, isArcKeyPath, pemFault } from "#agent/host/credentials.ts";
-import { Authority } from "#sim/serve-certificates.ts";
+import { Authority } from "#sim/serve/certificates.ts";
 
 const now = Date.UTC(2026, 10, 24);
 const day = 86_400_000;

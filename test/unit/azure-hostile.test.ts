@@ -8,7 +8,7 @@ import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { HttpReply } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { type ArmBench, armBench, documented } from "./arm-bench.ts";
 import { azureBench, hostOf } from "./azure-bench.ts";

@@ -3,9 +3,9 @@
 import { randomUUID, sign } from "node:crypto";
 import { SimAzure, type SimAzureOptions } from "#sim/azure/azure.ts";
 import type { AzureReply } from "#sim/azure/http.ts";
-import { Prng } from "#sim/prng.ts";
-import { Authority, type Certified, newAssertionKey } from "#sim/serve-certificates.ts";
-import { buildSite, type Site, type SiteOptions } from "#sim/site.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Authority, type Certified, newAssertionKey } from "#sim/serve/certificates.ts";
+import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
 import { never, settled } from "./site-bench.ts";
 
 export const tenant = "11111111-2222-3333-4444-555555555555";

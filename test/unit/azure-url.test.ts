@@ -11,7 +11,7 @@ import {
   checkPrivateRange,
   checkVaultUrl,
   type RealCloud,
-} from "#drivers/azure-url.ts";
+} from "#drivers/azure/azure-url.ts";
 import type { Reach, WallTime } from "#hal/world.ts";
 import { siteConfig } from "./site-config.ts";
 

@@ -6,7 +6,7 @@ import { BackupProofs } from "#agent/runtime/polling/backup-proof.ts";
 import type { Device, ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type IpsecSa, known, unknown } from "#hal/model.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { link, tunnel } from "./health-evidence.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { readAuthorities, readCertifiedKey } from "#drivers/linux/ipsec/certificate.ts";
 import { Secret } from "#hal/secret.ts";
-import { Prng } from "#sim/prng.ts";
-import { Authority } from "#sim/serve-certificates.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Authority } from "#sim/serve/certificates.ts";
 
 const now = Date.UTC(2026, 10, 1);
 const yearMs = 365 * 86_400_000;

@@ -18,7 +18,7 @@ import { espProposal, ikeProposal, toldTransforms } from "#drivers/linux/ipsec/w
 import { readMessage, type ViciMessage, writeMessage } from "#drivers/transport/vici-wire.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { at, type Disagreement, PretendCharon, textAt, tunnelSpec } from "./charon-kit.ts";
 import { never, refused, settled, wallStart } from "./site-bench.ts";
 import { bytesOf } from "./vici-peer.ts";

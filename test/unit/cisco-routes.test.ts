@@ -2,11 +2,11 @@
 // What is not understood must not look like "no routes": a drain goes by that.
 
 import { describe, expect, it } from "vitest";
-import { readRoutes } from "#drivers/cisco-routes.ts";
-import { readPeerPages } from "#drivers/cisco-system.ts";
 import { familiesOf } from "#drivers/iosxe/questions.ts";
 import { readConfig } from "#drivers/iosxr/config.ts";
 import { received } from "#drivers/iosxr/questions.ts";
+import { readRoutes } from "#drivers/platform/cisco-routes.ts";
+import { readPeerPages } from "#drivers/platform/cisco-system.ts";
 import { preview } from "#hal/secret.ts";
 import { texts } from "./iosxr-kit.ts";
 

@@ -3,7 +3,7 @@ import { line } from "#drivers/transport/cli.ts";
 import { Screen } from "#drivers/transport/cli-screen.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { host, openOn, puppetOf } from "./cli-kit.ts";
 

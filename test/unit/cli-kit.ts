@@ -1,7 +1,7 @@
 // A router's command line that a test plays, octet by octet.
 
 import { Cli, type CliPlatform } from "#drivers/transport/cli.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { BytePipe } from "./byte-pipe.ts";
 
 const platform: CliPlatform = {

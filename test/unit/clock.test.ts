@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Instant, instantAfter } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
 
 const wallStart = Date.UTC(2026, 10, 24, 10);
 const newClock = (): SimClock => new SimClock(wallStart);

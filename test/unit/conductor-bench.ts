@@ -34,7 +34,7 @@ import {
 } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { instantAfter, type World } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { campaignOf, keyOne } from "./campaign-kit.ts";
 import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, settled } from "./site-bench.ts";

@@ -4,7 +4,7 @@ import { durationMs, endOfDay, speedGbps } from "#agent/config/units.ts";
 import type { Desired } from "#agent/model/desired.ts";
 import { nearest } from "#agent/model/nearest.ts";
 import type { WallTime } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { siteConfig } from "./site-config.ts";
 

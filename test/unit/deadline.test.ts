@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { withDeadline } from "#hal/deadline.ts";
 import type { Instant } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 
 const deadline = { ms: 100, where: "edge-a", effect: "unknown" } as const;
 const never = new AbortController().signal;

@@ -8,7 +8,7 @@ import { exampleOf } from "#agent/cli/shape.ts";
 import { explanations } from "#agent/explain/explain.ts";
 import { type Context, campaignStates, type Evidence, type Row } from "#agent/model/campaign.ts";
 import { decideBy, table } from "#agent/rotation/campaign.ts";
-import { demoFaults } from "#sim/faults.ts";
+import { demoFaults } from "#sim/faults/faults.ts";
 import { generatedDocs } from "../generated-docs.ts";
 import { calm, calmPort, campaignOf } from "./campaign-kit.ts";
 

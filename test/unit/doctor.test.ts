@@ -9,10 +9,10 @@ import { type DoctorReport, doctorReport } from "#agent/operate/doctor/report.ts
 import type { PeerState } from "#hal/device.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import { addForeignKey, shutPort } from "#sim/people.ts";
-import type { PortConfig } from "#sim/router-config.ts";
-import type { SiteLink } from "#sim/site.ts";
-import { routerWith } from "#sim/site-plan.ts";
+import { addForeignKey, shutPort } from "#sim/faults/people.ts";
+import type { PortConfig } from "#sim/router/router-config.ts";
+import type { SiteLink } from "#sim/site/site.ts";
+import { routerWith } from "#sim/site/site-plan.ts";
 import { Pair } from "./rotate-kit.ts";
 import { never, settled } from "./site-bench.ts";
 

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { JournalRecord } from "#agent/store/journal/memory.ts";
 import type { KeyRef } from "#hal/model.ts";
-import { handMadeSettings } from "#sim/site-plan.ts";
+import { handMadeSettings } from "#sim/site/site-plan.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 import { refused, settled } from "./site-bench.ts";
 import { bindingOf } from "./view-kit.ts";

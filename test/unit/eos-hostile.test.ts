@@ -26,12 +26,12 @@ import {
 import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-answers.ts";
 import { limits } from "#drivers/eos/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
+import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
-import { planTunnels } from "#drivers/tunnel-change.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { actor, configOf, configText, participants, security } from "./eos-kit.ts";
 import {

@@ -4,7 +4,7 @@ import { capabilitiesOf } from "#drivers/eos/quirks.ts";
 import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-answers.ts";
 import { limits } from "#drivers/eos/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
-import { planTunnels, tunnelLines } from "#drivers/tunnel-change.ts";
+import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { TunnelSpec } from "#hal/model.ts";

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { PeerState, PeerWant } from "#hal/device.ts";
-import type { Msee } from "#sim/msee.ts";
+import type { Msee } from "#sim/site/msee.ts";
 import { type ArmBench, armBench, putGraceMs } from "./arm-bench.ts";
 import { never, refused } from "./site-bench.ts";
 

@@ -15,7 +15,7 @@ import { Malformed } from "#drivers/local/shape.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Disk, WallTime } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { AgentBench } from "./agent-bench.ts";
 import { hostileText, hostileTexts } from "./hostile-json.ts";

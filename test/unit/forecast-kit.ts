@@ -4,7 +4,7 @@ import type { Campaign, Overlap } from "#agent/model/campaign.ts";
 import type { ForecastInput } from "#agent/rotation/forecast.ts";
 import type { Memory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
-import { routerWith } from "#sim/site-plan.ts";
+import { routerWith } from "#sim/site/site-plan.ts";
 import { campaignOf } from "./campaign-kit.ts";
 import { desiredOf } from "./view-kit.ts";
 

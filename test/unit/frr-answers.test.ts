@@ -11,7 +11,7 @@ import {
   readNeighbours,
   readRouteMaps,
   readRoutes,
-} from "#drivers/linux/frr-answers.ts";
+} from "#drivers/linux/routing/frr-answers.ts";
 import { LinksealError } from "#hal/error.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

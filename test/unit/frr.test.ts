@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { drainGaps, md5Rise, sessionTrouble } from "#drivers/linux/bgp-trouble.ts";
+import { drainGaps, md5Rise, sessionTrouble } from "#drivers/linux/routing/bgp-trouble.ts";
 import {
   type BgpPort,
   type BgpScope,
@@ -10,14 +10,14 @@ import {
   readRouting,
   type SessionLook,
   takeTurn,
-} from "#drivers/linux/frr.ts";
+} from "#drivers/linux/routing/frr.ts";
 import {
   addressWord,
   meansOf,
   nameWord,
   shellWords,
   vrfWord,
-} from "#drivers/linux/frr-commands.ts";
+} from "#drivers/linux/routing/frr-commands.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DrainMeans } from "#hal/model.ts";
 import { PretendFrr } from "./frr-kit.ts";

@@ -4,8 +4,8 @@ import { deriveLinkHealth } from "#agent/health/health.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import { type Desired, linkId } from "#agent/model/desired.ts";
 import type { DeviceState, KeyRef, MacsecPort } from "#hal/model.ts";
-import { demoFaults, strikeFault } from "#sim/faults.ts";
-import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { demoFaults, strikeFault } from "#sim/faults/faults.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 
 const pollMs = 5000;
 

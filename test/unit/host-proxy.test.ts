@@ -11,9 +11,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { hostDialer } from "#agent/host/host.ts";
 import { proxyFor } from "#agent/host/proxy.ts";
 import type { HttpReply } from "#hal/world.ts";
-import { type Pace, paceClock } from "#sim/serve.ts";
-import { type AzureServed, serveAzure } from "#sim/serve-azure.ts";
-import { buildSite } from "#sim/site.ts";
+import { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
+import { type Pace, paceClock } from "#sim/serve/site.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { never, refused } from "./site-bench.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "linkseal-proxy-"));

@@ -1,6 +1,6 @@
 // JSON as a stranger may send it: right but for some of its values, or for its shape, or no JSON.
 
-import type { Prng } from "#sim/prng.ts";
+import type { Prng } from "#sim/base/prng.ts";
 
 const nested = (open: string, close: string, depth: number): string =>
   `${open.repeat(depth)}1${close.repeat(depth)}`;

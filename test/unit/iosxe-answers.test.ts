@@ -1,7 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
-import { readRoutes } from "#drivers/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-answers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { planOf } from "#drivers/iosxe/plan.ts";
@@ -17,6 +14,9 @@ import {
   readSoftware,
   readTimer,
 } from "#drivers/iosxe/system-answers.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
+import { readRoutes } from "#drivers/platform/cisco-routes.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
 import { cknOf, configOf, page, port } from "./iosxe-kit.ts";
 
 const { settings } = planOf(configOf(), port(1));

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
-import { IosxeFace } from "#sim/faces/iosxe.ts";
+import { IosxeFace } from "#sim/emulators/iosxe.ts";
 import { type Place, type Platform, placeOf, platforms, wayOf } from "../conformance/place.ts";
 import { channelTo } from "../face-channel.ts";
 import { keyOf, port } from "./iosxe-kit.ts";

@@ -9,7 +9,7 @@ import {
 } from "#drivers/iosxe/tunnel-answers.ts";
 import { limits, type TunnelTexts } from "#drivers/iosxe/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
-import { planTunnels, tunnelLines } from "#drivers/tunnel-change.ts";
+import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { TunnelSpec } from "#hal/model.ts";

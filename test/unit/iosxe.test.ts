@@ -1,6 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { slotsOf } from "#drivers/cisco-chains.ts";
-import { momentOf } from "#drivers/cisco-text.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { editsBetween } from "#drivers/iosxe/edits.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
@@ -8,6 +6,8 @@ import { isPort, ownName } from "#drivers/iosxe/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import { allQuestions, question } from "#drivers/iosxe/questions.ts";
 import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
+import { slotsOf } from "#drivers/platform/cisco-chains.ts";
+import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";

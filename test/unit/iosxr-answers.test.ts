@@ -1,7 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
-import { readRoutes } from "#drivers/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
 import { planOf } from "#drivers/iosxr/plan.ts";
@@ -13,6 +10,9 @@ import {
   readRouteTo,
   readSoftware,
 } from "#drivers/iosxr/system-answers.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
+import { readRoutes } from "#drivers/platform/cisco-routes.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
 import { cknOf, configOf, page, port } from "./iosxr-kit.ts";
 
 const { settings } = planOf(configOf(), port(1));

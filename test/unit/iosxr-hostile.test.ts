@@ -1,9 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { slotsOf } from "#drivers/cisco-chains.ts";
-import { pagesOf, readSessions, sessionOf } from "#drivers/cisco-mka.ts";
-import { readRoutes } from "#drivers/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/cisco-system.ts";
 import { readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
 import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
@@ -17,9 +13,13 @@ import {
   readRouteTo,
   readSoftware,
 } from "#drivers/iosxr/system-answers.ts";
+import { slotsOf } from "#drivers/platform/cisco-chains.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
+import { readRoutes } from "#drivers/platform/cisco-routes.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { configOf, page, port, surroundings, texts, wall } from "./iosxr-kit.ts";
 

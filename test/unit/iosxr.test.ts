@@ -1,6 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { slotsOf } from "#drivers/cisco-chains.ts";
-import { momentOf } from "#drivers/cisco-text.ts";
 import { neighboursOn, portOf, readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
 import { iosxr } from "#drivers/iosxr/iosxr.ts";
@@ -8,6 +6,8 @@ import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { allQuestions, question } from "#drivers/iosxr/questions.ts";
 import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
+import { slotsOf } from "#drivers/platform/cisco-chains.ts";
+import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";

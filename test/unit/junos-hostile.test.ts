@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Answer } from "#drivers/answer.ts";
 import { readConfig } from "#drivers/junos/config.ts";
 import { editsBetween } from "#drivers/junos/edits.ts";
 import { junos } from "#drivers/junos/junos.ts";
@@ -31,13 +30,14 @@ import {
 } from "#drivers/junos/tunnel-answers.ts";
 import { type JunosTunnels, limits, readTunnels } from "#drivers/junos/tunnel-config.ts";
 import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
+import type { Answer } from "#drivers/platform/answer.ts";
+import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { element, everyOf, readXml, writeXml, type XmlElement } from "#drivers/transport/xml.ts";
-import { planTunnels, tunnelLines } from "#drivers/tunnel-change.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { cknOf, configOf, configText, read } from "./junos-kit.ts";
 import { put, workOf } from "./tunnel-kit.ts";

@@ -15,8 +15,8 @@ import {
   readTunnels,
 } from "#drivers/junos/tunnel-config.ts";
 import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
+import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import { writeXml } from "#drivers/transport/xml.ts";
-import { planTunnels, tunnelLines } from "#drivers/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { TunnelSpec } from "#hal/model.ts";

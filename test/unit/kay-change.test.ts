@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { locate, parse } from "#drivers/linux/mka/mkpdu.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { caOf, pair, Site } from "./kay-kit.ts";
 import { built, mkpduOf } from "./kay-recorded.ts";

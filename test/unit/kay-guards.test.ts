@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { caOf } from "./kay-kit.ts";
 import { member, Puppet } from "./kay-puppet.ts";
 import { keysOf, sealed } from "./kay-recorded.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hasIcv } from "#drivers/linux/mka/keys.ts";
 import { locate } from "#drivers/linux/mka/mkpdu.ts";
 import type { Instant } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { caOf } from "./kay-kit.ts";
 import { member, type Puppet } from "./kay-puppet.ts";

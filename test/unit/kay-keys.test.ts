@@ -12,7 +12,7 @@ import {
 } from "#drivers/linux/mka/keys.ts";
 import type { Ckn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 
 const octets = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"));
 const secret = (hex: string): Secret => Secret.take("test", octets(hex));

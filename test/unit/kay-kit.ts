@@ -4,8 +4,8 @@
 import type { KaySettings } from "#drivers/linux/mka/kay-types.ts";
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
 import type { TestCa } from "./kay-recorded.ts";
 import type { DataFrame } from "./kay-secy.ts";
 import { Station, type StationOptions, sciA, sciB, type Wire } from "./kay-station.ts";

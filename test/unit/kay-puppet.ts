@@ -3,7 +3,7 @@
 import type { KaySettings } from "#drivers/linux/mka/kay-types.ts";
 import { wrapSak } from "#drivers/linux/mka/keys.ts";
 import type { DistributedSak } from "#drivers/linux/mka/mkpdu.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { built, keysOf, mkpduOf, secretOf, type TestCa } from "./kay-recorded.ts";
 import { sciB } from "./kay-station.ts";
 import { Subject } from "./kay-subject.ts";

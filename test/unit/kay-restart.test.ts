@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Kay } from "#drivers/linux/mka/kay.ts";
 import type { Instant } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { caOf, pair } from "./kay-kit.ts";
 import { member, Puppet } from "./kay-puppet.ts";
 import { hexOf } from "./kay-recorded.ts";

@@ -7,8 +7,8 @@ import type { SecyOperation } from "#drivers/linux/mka/operations.ts";
 import type { KaySnapshot } from "#drivers/linux/mka/snapshot.ts";
 import type { MkaSession } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { Cancel, SimClock } from "#sim/clock.ts";
-import type { Prng } from "#sim/prng.ts";
+import type { Cancel, SimClock } from "#sim/base/clock.ts";
+import type { Prng } from "#sim/base/prng.ts";
 import { keysOf, type TestCa } from "./kay-recorded.ts";
 import { TestSecy } from "./kay-secy.ts";
 

@@ -10,7 +10,7 @@ import type {
 import { locate, type Mkpdu, parse } from "#drivers/linux/mka/mkpdu.ts";
 import type { SecyOperation, SecyReport } from "#drivers/linux/mka/operations.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { keysOf, type TestCa } from "./kay-recorded.ts";
 import { TestSecy } from "./kay-secy.ts";
 import { sciA, settings } from "./kay-station.ts";

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { operatorVault } from "#agent/cli/keys-azure.ts";
 import { generateKey, pairKey } from "#agent/operate/keys/make.ts";
-import { stateOf } from "#drivers/expressroute-document.ts";
+import { stateOf } from "#drivers/azure/expressroute-document.ts";
 import { parseFaithful } from "#drivers/transport/arm-json.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyStore, pairTag } from "#hal/vault.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import {
   type AzureBench,
   azureBench,

@@ -11,10 +11,10 @@ import { LinksealError } from "#hal/error.ts";
 import type { Ckn } from "#hal/model.ts";
 import { generationTag, type KeyStore, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import { Desk } from "#sim/desk.ts";
-import { watchSite } from "#sim/oracle.ts";
-import { Prng } from "#sim/prng.ts";
-import { buildSite, type Site } from "#sim/site.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Desk } from "#sim/faults/desk.ts";
+import { watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
 import { handlerDialer, never, refused, settled } from "./site-bench.ts";
 import { linkNamed } from "./view-kit.ts";
 

@@ -8,8 +8,8 @@ import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyVault, pairTag } from "#hal/vault.ts";
 import type { Dialer } from "#hal/world.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { buildSite, type Site } from "#sim/site.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
 import { never, settled } from "./site-bench.ts";
 
 const view = "GET /v1/keys";

@@ -2,11 +2,11 @@
 
 import { AssertionError } from "node:assert";
 import { describe, expect, it } from "vitest";
-import type { Dialect, Session } from "#drivers/define-dialect.ts";
-import { Line } from "#drivers/define-line.ts";
+import type { Dialect, Session } from "#drivers/platform/define-dialect.ts";
+import { Line } from "#drivers/platform/define-line.ts";
 import type { Target } from "#hal/target.ts";
 import type { WallTime, World } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 
 const never = new AbortController().signal;
 

@@ -1,7 +1,7 @@
 // A Linux host as its driver sees it: linkseal-net behind a socket, FRR and ping, all pretended.
 
 import { fillCommand } from "#drivers/index.ts";
-import { linux } from "#drivers/linux/linux.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
 import {
   type MkaReply,
   type MkaRequest,
@@ -23,9 +23,9 @@ import {
   noStreams,
   type World,
 } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { PretendFrr, reply } from "./frr-kit.ts";
 import { PretendSocket, recordedSite } from "./netlink-kit.ts";
 import { never, settled, wallStart } from "./site-bench.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { KernelLook } from "#drivers/linux/macsec/port.ts";
 import { configIdOf } from "#drivers/linux/net/config-id.ts";
-import type { KernelLook } from "#drivers/linux/port.ts";
 
 const look = (secy: object): KernelLook =>
   ({

@@ -1,8 +1,8 @@
 // A Linux host as a device: what it offers, what it refuses before it tells anybody, and hints.
 
 import { describe, expect, it } from "vitest";
-import { linux } from "#drivers/linux/linux.ts";
-import { readRoute } from "#drivers/linux/rtnetlink-route.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
+import { readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { tunnelSpec } from "./charon-kit.ts";

@@ -1,8 +1,8 @@
 // Keys of a Linux host: one change over linkseal-net and the MKA process of the port.
 
 import { describe, expect, it } from "vitest";
+import { mkaFolder, withParticipant } from "#drivers/linux/driver/participants.ts";
 import type { MkaReply, MkaRequest } from "#drivers/linux/mka/protocol.ts";
-import { mkaFolder, withParticipant } from "#drivers/linux/participants.ts";
 import type { DeviceChange, KeyResolver } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
 import { known, type MacsecPort, strongValue, unknown } from "#hal/model.ts";

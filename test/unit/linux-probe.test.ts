@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ping } from "#drivers/linux/probe.ts";
+import { ping } from "#drivers/linux/driver/probe.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { ExecReply } from "#hal/world.ts";
 import { effort } from "../effort.ts";

@@ -1,11 +1,11 @@
 // What is told of the sessions of this host over several looks at an FRR that is pretended.
 
 import { describe, expect, it } from "vitest";
-import { RoutingWatch, scopeOf, withKernelRoutes } from "#drivers/linux/routing.ts";
-import { readSubnets, type Subnet } from "#drivers/linux/subnet.ts";
+import { readSubnets, type Subnet } from "#drivers/linux/netlink/subnet.ts";
+import { RoutingWatch, scopeOf, withKernelRoutes } from "#drivers/linux/routing/routing.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type Reading, type Routing, unknown } from "#hal/model.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { PretendFrr, reply } from "./frr-kit.ts";
 import { never, wallStart } from "./site-bench.ts";
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readSubnets, subnetOf, vrfsOf } from "#drivers/linux/subnet.ts";
+import { readSubnets, subnetOf, vrfsOf } from "#drivers/linux/netlink/subnet.ts";
 import { Malformed } from "#drivers/local/shape.ts";
 import { effort } from "../effort.ts";
 

@@ -2,8 +2,8 @@
 
 import { expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
-import { setKeys } from "#sim/people.ts";
-import { buildSite } from "#sim/site.ts";
+import { setKeys } from "#sim/faults/people.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { putRight } from "../storm/mending.ts";
 import { rotation } from "./conductor-bench.ts";
 import { bindingOf } from "./view-kit.ts";

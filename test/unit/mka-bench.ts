@@ -2,10 +2,10 @@
 
 import type { Ckn, MacsecSettings } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Fibre } from "#sim/fibre.ts";
-import { Prng } from "#sim/prng.ts";
-import { Station, type StationKey, type StationOptions } from "#sim/station.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Fibre } from "#sim/mka/fibre.ts";
+import { Station, type StationKey, type StationOptions } from "#sim/mka/station.ts";
 
 export const mustSecure: MacsecSettings = {
   suite: "gcm-aes-xpn-256",

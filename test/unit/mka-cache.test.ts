@@ -5,7 +5,7 @@ import { KeyCache } from "#drivers/linux/mka/cache.ts";
 import type { MkaMemory } from "#drivers/linux/mka/desk.ts";
 import { seal, unseal } from "#drivers/linux/mka/keys.ts";
 import { Secret } from "#hal/secret.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { caOf } from "./kay-kit.ts";
 import { hexOf, keysOf, type TestCa } from "./kay-recorded.ts";
 import { hosts } from "./mka-host.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type CpInputs, type CpState, cpNext } from "#sim/mka-cp.ts";
+import { type CpInputs, type CpState, cpNext } from "#sim/mka/mka-cp.ts";
 
 const calm: CpInputs = {
   connect: "secure",

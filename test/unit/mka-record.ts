@@ -2,7 +2,7 @@
 // of two worlds part.
 
 import type { Sak } from "#hal/model.ts";
-import type { Prng } from "#sim/prng.ts";
+import type { Prng } from "#sim/base/prng.ts";
 import {
   cas,
   type EndLook,

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MacsecSettings } from "#hal/model.ts";
-import { Participant } from "#sim/mka-participant.ts";
-import { type Mkpdu, noSakUse } from "#sim/mka-pdu.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Participant } from "#sim/mka/mka-participant.ts";
+import { type Mkpdu, noSakUse } from "#sim/mka/mka-pdu.ts";
 import { cknOf, clear, keyOf, mustSecure, type Pair, pair, secured } from "./mka-bench.ts";
 
 const ramp = { quirks: { startRamp: true } };

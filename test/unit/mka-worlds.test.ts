@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { type Apart, partings, type Run, Stage } from "./mka-record.ts";
 import { type EndName, endNames, ourWorld, simWorld } from "./mka-worlds.ts";

@@ -2,8 +2,8 @@
 // what can be done to them, and what either says, in the same words.
 
 import type { CipherSuite, MacsecSettings, MkaSession, MkpduCounters } from "#hal/model.ts";
-import type { SimClock } from "#sim/clock.ts";
-import type { Station } from "#sim/station.ts";
+import type { SimClock } from "#sim/base/clock.ts";
+import type { Station } from "#sim/mka/station.ts";
 import { caOf } from "./kay-kit.ts";
 import { secretOf, type TestCa } from "./kay-recorded.ts";
 import { mustSecure, pair } from "./mka-bench.ts";

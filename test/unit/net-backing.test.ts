@@ -13,12 +13,12 @@ import {
   undoOfTunnelPart,
 } from "#drivers/linux/net/tunnel-hands.ts";
 import type { TunnelPart } from "#drivers/linux/net/tunnel-part.ts";
-import type { Link } from "#drivers/linux/rtnetlink-link.ts";
-import { putPolicy } from "#drivers/linux/xfrm.ts";
+import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { putPolicy } from "#drivers/linux/netlink/xfrm.ts";
 import { Malformed } from "#drivers/local/shape.ts";
-import { SimClock } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 import { TunnelKernel } from "./tunnel-kernel.ts";
 

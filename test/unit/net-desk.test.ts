@@ -2,12 +2,12 @@
 
 import { describe, expect, it } from "vitest";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
-import { addAddress } from "#drivers/linux/rtnetlink-address.ts";
+import { addAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import type { MacsecPort, PortRate } from "#hal/model.ts";
 import type { Answer, NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
-import { SimClock } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { PretendSocket, recordedSite } from "./netlink-kit.ts";
 import { recordedOctets } from "./recorded.ts";
 import { never, wallStart } from "./site-bench.ts";

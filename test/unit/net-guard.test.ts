@@ -12,16 +12,16 @@ import {
 } from "#drivers/linux/net/tunnel-hands.ts";
 import type { TunnelPart } from "#drivers/linux/net/tunnel-part.ts";
 import { waysOf } from "#drivers/linux/net/tunnel-routes.ts";
-import type { Link } from "#drivers/linux/rtnetlink-link.ts";
-import type { Route } from "#drivers/linux/rtnetlink-route.ts";
-import { type NewPolicy, putPolicy } from "#drivers/linux/xfrm.ts";
+import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import type { Route } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { type NewPolicy, putPolicy } from "#drivers/linux/netlink/xfrm.ts";
 import { Malformed } from "#drivers/local/shape.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { never, refused, settled, wallStart } from "./site-bench.ts";
 import { TunnelKernel } from "./tunnel-kernel.ts";
 

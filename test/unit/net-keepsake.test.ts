@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { bringBack, type Keepsake, keep } from "#drivers/linux/net/keepsake.ts";
-import { addAddress, readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { readRoute } from "#drivers/linux/rtnetlink-route.ts";
+import { addAddress, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import { encodeRequests, netlinkFlags } from "#drivers/transport/netlink-wire.ts";
 import type { Reader } from "#hal/netlink.ts";
 import { hexOf, PretendSocket, recordedSite as site } from "./netlink-kit.ts";

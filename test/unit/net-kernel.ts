@@ -5,7 +5,7 @@ import type { Memory } from "#drivers/linux/net/memory.ts";
 import type { NetPart } from "#drivers/linux/net/part.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
-import type { SimClock } from "#sim/clock.ts";
+import type { SimClock } from "#sim/base/clock.ts";
 
 export const shut = (port: PortName): NetPart => ({ kind: "port.shut", port });
 export const open = (port: PortName): NetPart => ({ kind: "port.open", port });

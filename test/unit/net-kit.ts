@@ -5,9 +5,9 @@ import { stateName } from "#drivers/linux/net/kept.ts";
 import type { NetChange, NetPart } from "#drivers/linux/net/part.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { PortName } from "#hal/model.ts";
-import { SimClock } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { PretendKernel } from "./net-kernel.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 

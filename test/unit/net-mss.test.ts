@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { clamp, clampName, clampsNow, unclamp } from "#drivers/linux/net/mss.ts";
-import { dumpTables, readTable } from "#drivers/linux/nftables.ts";
+import { dumpTables, readTable } from "#drivers/linux/netlink/nftables.ts";
 import { encodeRequests } from "#drivers/transport/netlink-wire.ts";
 import type { NetlinkRequest, NetlinkSocket, Refusal } from "#hal/netlink.ts";
 import { never } from "./site-bench.ts";

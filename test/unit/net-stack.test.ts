@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { portBelow, portsOf, stackOn, subnetsOf } from "#drivers/linux/net/stack.ts";
-import { type Address, readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { type Link, readLink } from "#drivers/linux/rtnetlink-link.ts";
+import { type Address, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { effort } from "../effort.ts";
 import { recorded } from "./recorded.ts";
 

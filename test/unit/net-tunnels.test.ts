@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { tunnelsOf } from "#drivers/linux/net/tunnels.ts";
-import { readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { readSa, type Sa } from "#drivers/linux/xfrm.ts";
+import { readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { readSa, type Sa } from "#drivers/linux/netlink/xfrm.ts";
 import { type IpsecSa, strongValue } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import { recorded } from "./recorded.ts";

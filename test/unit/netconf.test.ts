@@ -5,7 +5,7 @@ import { Deframer, type Framing } from "#drivers/transport/netconf-frames.ts";
 import { element, textOf } from "#drivers/transport/xml.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { BytePipe } from "./byte-pipe.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addressOctets, ipAddress } from "#drivers/linux/address.ts";
-import { table } from "#drivers/linux/attributes.ts";
+import { addressOctets, ipAddress } from "#drivers/linux/netlink/address.ts";
+import { table } from "#drivers/linux/netlink/attributes.ts";
 import {
   bool,
   counter,
@@ -13,10 +13,14 @@ import {
   u16,
   u32,
   u64,
-} from "#drivers/linux/forms.ts";
-import { addAddress, readAddress, removeAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { addMacsecLink, changeLink, readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { addPolicy, addSa, readPolicy, readSa } from "#drivers/linux/xfrm.ts";
+} from "#drivers/linux/netlink/forms.ts";
+import {
+  addAddress,
+  readAddress,
+  removeAddress,
+} from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { addMacsecLink, changeLink, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { addPolicy, addSa, readPolicy, readSa } from "#drivers/linux/netlink/xfrm.ts";
 import { encodeRequests } from "#drivers/transport/netlink-wire.ts";
 import type { NetlinkRequest, Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { readFamily } from "#drivers/linux/genetlink.ts";
-import { readMacsec } from "#drivers/linux/macsec.ts";
-import { readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { readRoute, readRule } from "#drivers/linux/rtnetlink-route.ts";
-import { readPolicy, readSa, readXfrmEvent } from "#drivers/linux/xfrm.ts";
+import { readMacsec } from "#drivers/linux/macsec/macsec.ts";
+import { readFamily } from "#drivers/linux/netlink/genetlink.ts";
+import { readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { readRoute, readRule } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { readPolicy, readSa, readXfrmEvent } from "#drivers/linux/netlink/xfrm.ts";
 import { refusalIn } from "#drivers/transport/netlink-wire.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Reader } from "#hal/netlink.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { macsecNumber, messagesIn, recordedOctets } from "./recorded.ts";
 

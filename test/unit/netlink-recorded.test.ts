@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { readMacsec } from "#drivers/linux/macsec.ts";
-import { readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { readRoute, readRule } from "#drivers/linux/rtnetlink-route.ts";
-import { readPolicy, readSa } from "#drivers/linux/xfrm.ts";
+import { readMacsec } from "#drivers/linux/macsec/macsec.ts";
+import { readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { readRoute, readRule } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { readPolicy, readSa } from "#drivers/linux/netlink/xfrm.ts";
 import { addressAsIp, linkAsIp, macsecAsIp, type NameOf } from "../kernel/netlink/links-as-ip.ts";
 import { unnamedIn } from "../kernel/netlink/plain.ts";
 import { routeAsIp, ruleAsIp } from "../kernel/netlink/routes-as-ip.ts";

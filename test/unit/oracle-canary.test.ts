@@ -1,10 +1,10 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { watchSite } from "#sim/oracle.ts";
-import { CanarySearch } from "#sim/oracle-canary.ts";
-import { Prng } from "#sim/prng.ts";
-import { buildSite } from "#sim/site.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { CanarySearch } from "#sim/oracle/canary.ts";
+import { watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite } from "#sim/site/site.ts";
 
 const key = new Prng("canary").bytes(32);
 const hex = Buffer.from(key).toString("hex");

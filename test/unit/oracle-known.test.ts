@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import type { Transaction } from "#hal/device.ts";
-import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
-import { setKeys, swapNewestKey } from "#sim/people.ts";
-import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { setKeys, swapNewestKey } from "#sim/faults/people.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { Hand } from "../hand.ts";
 import { never } from "./site-bench.ts";
 

@@ -2,8 +2,8 @@
 // forgotten (P2), the proof that it had when it asked for a removal (P3).
 
 import { expect, it } from "vitest";
-import { formatViolation, watchSite } from "#sim/oracle.ts";
-import { buildSite } from "#sim/site.ts";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { Hand } from "../hand.ts";
 import { settled } from "./site-bench.ts";
 

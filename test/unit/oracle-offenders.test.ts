@@ -3,10 +3,10 @@
 
 import { describe, expect, it } from "vitest";
 import type { Ckn } from "#hal/model.ts";
-import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
-import type { PortConfig } from "#sim/router-config.ts";
-import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site.ts";
-import type { EffectEvent } from "#sim/truth.ts";
+import type { EffectEvent } from "#sim/base/truth.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import type { PortConfig } from "#sim/router/router-config.ts";
+import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
 import { Hand } from "../hand.ts";
 
 interface Scene {

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import type { DeviceChange } from "#hal/device.ts";
-import { eosModel } from "#sim/faces/eos.ts";
-import { formatViolation, watchSite } from "#sim/oracle.ts";
-import { buildSite } from "#sim/site.ts";
+import { eosModel } from "#sim/emulators/eos.ts";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { Hand } from "../hand.ts";
 import { never } from "./site-bench.ts";
 

@@ -1,10 +1,10 @@
 // P7: what is reported against what is, and against what could be known.
 
 import { describe, expect, it } from "vitest";
-import type { Oracle } from "#sim/oracle.ts";
-import { formatViolation, watchSite } from "#sim/oracle.ts";
-import type { ReportedStatus, Verdict } from "#sim/oracle-report.ts";
-import { buildSite, type Site } from "#sim/site.ts";
+import type { Oracle } from "#sim/oracle/oracle.ts";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import type { ReportedStatus, Verdict } from "#sim/oracle/report.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
 
 const never = new AbortController().signal;
 

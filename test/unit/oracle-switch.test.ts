@@ -3,9 +3,9 @@
 
 import { describe, expect, it } from "vitest";
 import type { Ckn } from "#hal/model.ts";
-import { formatViolation, type Oracle, watchSite } from "#sim/oracle.ts";
-import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
-import { fullCapabilities } from "#sim/site-plan.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
+import { fullCapabilities } from "#sim/site/site-plan.ts";
 import { Hand } from "../hand.ts";
 import { never } from "./site-bench.ts";
 

@@ -10,7 +10,7 @@ import { familiesOf } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { exportMetrics, type OtlpParts, otlpText } from "#agent/telemetry/otlp.ts";
 import { type Snapshot, snapshotOf } from "#agent/telemetry/snapshot.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { AgentBench } from "./agent-bench.ts";
 
 interface Point {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
 import type { Lookout } from "#agent/runtime/polling/lookout.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { failing } from "./conductor-bench.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 import { link } from "./view-kit.ts";

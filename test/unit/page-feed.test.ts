@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 import { Feed, type FeedEnd, type Viewer, viewersMax } from "#agent/page/feed.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 
 class Watching implements Viewer {
   readonly got: string[] = [];

@@ -2,8 +2,8 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 import { Logins, type SessionHalves } from "#agent/page/logins.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;

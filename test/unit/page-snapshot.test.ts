@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { pageSnapshot, pageText } from "#agent/page/snapshot.ts";
-import { CanarySearch } from "#sim/oracle-canary.ts";
+import { CanarySearch } from "#sim/oracle/canary.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 
 const minute = 60_000;

@@ -9,7 +9,7 @@ import {
   rotationDue,
 } from "#agent/rotation/policy.ts";
 import type { WallTime } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { ckn } from "./site-bench.ts";
 
 const dayMs = 86_400_000;

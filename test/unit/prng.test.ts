@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 
 const draws = (prng: Prng, count = 8): number[] =>
   Array.from({ length: count }, () => prng.uint32());

@@ -21,7 +21,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "./site-bench.ts";
 import { clearPort, desired, desiredOf, link, stateOf, wall } from "./view-kit.ts";

@@ -3,7 +3,7 @@
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { RiskName } from "#agent/model/desired.ts";
 import type { Capabilities } from "#hal/device.ts";
-import { type Overlap, routerWith } from "#sim/site-plan.ts";
+import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 import { never, settled } from "./site-bench.ts";
 

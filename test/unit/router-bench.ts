@@ -11,14 +11,14 @@ import type { KeyRef, TunnelSpec, WantedSettings } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { instantAfter } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { openRouter } from "#sim/faces/hal.ts";
-import { Fibre } from "#sim/fibre.ts";
-import { Prng } from "#sim/prng.ts";
-import { Router } from "#sim/router.ts";
-import { Station } from "#sim/station.ts";
-import { Traffic } from "#sim/traffic.ts";
-import type { EffectEvent } from "#sim/truth.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import type { EffectEvent } from "#sim/base/truth.ts";
+import { Fibre } from "#sim/mka/fibre.ts";
+import { Station } from "#sim/mka/station.ts";
+import { Router } from "#sim/router/router.ts";
+import { openRouter } from "#sim/site/device-hal.ts";
+import { Traffic } from "#sim/site/traffic.ts";
 
 export const port = "et-0/0/0";
 

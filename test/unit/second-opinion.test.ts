@@ -1,13 +1,13 @@
 // A router's SNMP agent beside its session, through the driver that the table names.
 
 import { describe, expect, it } from "vitest";
-import { withSecondOpinion } from "#drivers/second-opinion.ts";
+import { withSecondOpinion } from "#drivers/platform/second-opinion.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { SnmpLogin } from "#hal/target.ts";
 import type { Dialer, SnmpReply, SnmpValue } from "#hal/world.ts";
-import { type SnmpObject, snmpObjects } from "#sim/faces/snmp.ts";
+import { type SnmpObject, snmpObjects } from "#sim/emulators/snmp.ts";
 import { driverOf, type Place, placeOf, platforms, worldOf } from "../conformance/place.ts";
 
 const login: SnmpLogin = { access: "v2cReadonly", port: 161, community: "credential:c" };

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import { command, preview, Secret } from "#hal/secret.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { leaksOf, printers } from "../leaks.ts";
 
 const key = new Prng("leaks").bytes(32);

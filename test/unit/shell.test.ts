@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { knownKeys, pinnedKeys } from "#drivers/transport/known-hosts.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import { hostKeyPair } from "#sim/serve-ssh.ts";
+import { hostKeyPair } from "#sim/serve/ssh.ts";
 import { hostKeys, pinOf, SshBench } from "./ssh-bench.ts";
 
 const never = new AbortController().signal;

@@ -12,7 +12,7 @@ import {
 } from "#agent/rotation/sibling.ts";
 import type { Lookout } from "#agent/runtime/polling/lookout.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { keyOne } from "./campaign-kit.ts";
 import {
   at,

@@ -2,9 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import type { Instant } from "#hal/world.ts";
-import { watchDark } from "#sim/dark.ts";
-import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
-import type { PairFlow } from "#sim/traffic.ts";
+import { watchDark } from "#sim/oracle/dark.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
+import type { PairFlow } from "#sim/site/traffic.ts";
 import { Hand } from "../hand.ts";
 import { settled } from "./site-bench.ts";
 

@@ -16,8 +16,8 @@ import {
   noSnmp,
   noStreams,
 } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
 import {
   buildBench,
   capabilities,

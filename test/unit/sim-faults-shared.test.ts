@@ -1,8 +1,8 @@
 // What a fault of a router disturbs where both links of a group end on it.
 
 import { describe, expect, it } from "vitest";
-import { fleetFaults, strikeFault } from "#sim/faults.ts";
-import { buildSite } from "#sim/site.ts";
+import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import { buildSite } from "#sim/site/site.ts";
 
 describe("at a router that has both links", () => {
   it.each([

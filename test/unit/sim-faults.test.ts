@@ -4,11 +4,11 @@
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
-import { Desk } from "#sim/desk.ts";
-import { cloudFaults, demoFaults, fleetFaults, strikeFault } from "#sim/faults.ts";
-import { formatViolation, watchSite } from "#sim/oracle.ts";
-import type { Heal } from "#sim/people.ts";
-import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { Desk } from "#sim/faults/desk.ts";
+import { cloudFaults, demoFaults, fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import type { Heal } from "#sim/faults/people.ts";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { Hand } from "../hand.ts";
 import { simulatedAzure } from "./arm-bench.ts";
 import { refused, settled } from "./site-bench.ts";

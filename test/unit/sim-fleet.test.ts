@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { Capabilities } from "#hal/device.ts";
-import { modelsOf } from "#sim/fleet.ts";
-import { buildSite, type Site, type SiteLink } from "#sim/site.ts";
+import { modelsOf } from "#sim/oracle/fleet.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { Hand } from "../hand.ts";
 import { refused, settled } from "./site-bench.ts";
 

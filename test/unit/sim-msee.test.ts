@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyRef } from "#hal/model.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Msee, type MseeFault } from "#sim/msee.ts";
-import { Prng } from "#sim/prng.ts";
-import type { EffectEvent } from "#sim/truth.ts";
-import { SimVault } from "#sim/vault.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import type { EffectEvent } from "#sim/base/truth.ts";
+import { Msee, type MseeFault } from "#sim/site/msee.ts";
+import { SimVault } from "#sim/site/vault.ts";
 import { portId, wallStart, writtenStation } from "./site-bench.ts";
 
 const names = { cak: "erd-1-cak", ckn: "erd-1-ckn" };

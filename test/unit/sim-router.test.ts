@@ -3,8 +3,8 @@ import type { CommitMode, DeviceChange, Transaction } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
-import { openRouter } from "#sim/faces/hal.ts";
-import { Router, type RouterFault } from "#sim/router.ts";
+import { Router, type RouterFault } from "#sim/router/router.ts";
+import { openRouter } from "#sim/site/device-hal.ts";
 import {
   capabilities,
   confirmed,

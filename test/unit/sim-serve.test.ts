@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostDialer } from "#agent/host/dialer.ts";
-import { SimClock } from "#sim/clock.ts";
-import type { SiteHandler } from "#sim/faces/site.ts";
-import { leashClock, paceClock, serveSite } from "#sim/serve.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { leashClock, paceClock, serveSite } from "#sim/serve/site.ts";
+import type { SiteHandler } from "#sim/site/protocol.ts";
 import { never, wallStart } from "./site-bench.ts";
 
 let folder: string;

@@ -9,7 +9,7 @@ import { decodeJson } from "#hal/json.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Dialer } from "#hal/world.ts";
-import { paceClock, serveSite } from "#sim/serve.ts";
+import { paceClock, serveSite } from "#sim/serve/site.ts";
 import {
   type Bench,
   buildBench,

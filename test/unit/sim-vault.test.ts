@@ -3,9 +3,9 @@ import { LinksealError } from "#hal/error.ts";
 import { parseCkn } from "#hal/model.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
-import { SimVault, type VaultFault } from "#sim/vault.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { SimVault, type VaultFault } from "#sim/site/vault.ts";
 import { wallStart } from "./site-bench.ts";
 
 const base = "https://demo.vault.sim";

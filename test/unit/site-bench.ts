@@ -36,11 +36,11 @@ import {
   type WallTime,
   type World,
 } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { type SiteFace, type SiteHandler, siteHandler } from "#sim/faces/site.ts";
-import { type FarStation, Msee } from "#sim/msee.ts";
-import { Prng } from "#sim/prng.ts";
-import { SimVault } from "#sim/vault.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { type FarStation, Msee } from "#sim/site/msee.ts";
+import { type SiteFace, type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
+import { SimVault } from "#sim/site/vault.ts";
 
 export const wallStart = Date.UTC(2026, 10, 24, 10);
 export const portId = "/subscriptions/s/expressRoutePorts/erd-demo";

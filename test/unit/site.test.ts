@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
-import { buildSite } from "#sim/site.ts";
+import { buildSite } from "#sim/site/site.ts";
 
 const demo = { seed: "site", name: "demo", groups: 1, tunnels: 2 } as const;
 

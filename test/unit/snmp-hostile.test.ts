@@ -5,7 +5,7 @@ import { EventEmitter } from "node:events";
 import snmp from "net-snmp";
 import { describe, expect, it } from "vitest";
 import { GuardedSocket } from "#drivers/transport/snmp-guard.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { agentOf, ask, Interloper, names, targetOf, user } from "./snmp-kit.ts";
 

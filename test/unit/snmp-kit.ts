@@ -4,8 +4,8 @@ import { createSocket, type Socket } from "node:dgram";
 import { SnmpAgents, type SnmpPatience } from "#drivers/transport/snmp.ts";
 import type { SnmpLogin, Target } from "#hal/target.ts";
 import type { SnmpReply } from "#hal/world.ts";
-import type { SnmpObject } from "#sim/faces/snmp.ts";
-import { type SnmpServed, type SnmpUser, serveSnmp } from "#sim/serve-snmp.ts";
+import type { SnmpObject } from "#sim/emulators/snmp.ts";
+import { type SnmpServed, type SnmpUser, serveSnmp } from "#sim/serve/snmp.ts";
 
 export const user: SnmpUser = {
   name: "linkseal",

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type Server, type ServerChannel, type ServerConfig } from "ssh2";
 import { Shells, type SshMaterial } from "#drivers/transport/shell.ts";
 import type { SshLogin, Target } from "#hal/target.ts";
-import { hostKeyPair } from "#sim/serve-ssh.ts";
+import { hostKeyPair } from "#sim/serve/ssh.ts";
 
 /** Throws nothing at import: keys are made once for all tests of a file. */
 function pairOf(type: "ed25519" | "ecdsa" | "rsa"): ReturnType<typeof generate> {

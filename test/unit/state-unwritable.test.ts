@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { Scrape } from "#agent/telemetry/scrape.ts";
-import type { DiskFault } from "#sim/disk.ts";
+import type { DiskFault } from "#sim/base/disk.ts";
 import { AgentBench, group } from "./agent-bench.ts";
 
 type Warning = Status["warnings"][number];

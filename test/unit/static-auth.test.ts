@@ -5,7 +5,7 @@ import type { DesiredTunnel } from "#agent/model/desired.ts";
 import { authWarnings } from "#agent/runtime/health/early.ts";
 import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
 import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
-import type { Address } from "#drivers/linux/rtnetlink-address.ts";
+import type { Address } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { DeviceState, TunnelSpec } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";

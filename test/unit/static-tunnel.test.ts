@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { drivers } from "#drivers/index.ts";
-import { linux } from "#drivers/linux/linux.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
 import {
   answerKeys,
   keyFrameBytesMax,

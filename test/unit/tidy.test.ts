@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { graphOf, upward } from "../tidy/imports.ts";
+import { circlesOf, foldersOf } from "../tidy/layers.ts";
 import { exceptions } from "../tidy/names.ts";
 import { type Planted, plantedFiles } from "../tidy/planted.ts";
 import { rules } from "../tidy/rules.ts";
@@ -26,6 +28,42 @@ describe("a tidy rule catches its planted offender and lets the near miss pass",
   });
 });
 
+describe("a circle is found", () => {
+  const graph = (...files: readonly (readonly [string, string])[]) =>
+    graphOf(files.map(([path, text]) => sourceOf(path, text)));
+
+  it("of files, though each takes a type alone", () => {
+    const circle = graph(
+      ["agent/model/a.ts", 'import type { B } from "./b.ts";'],
+      ["agent/model/b.ts", 'import type { C } from "./c.ts";'],
+      ["agent/model/c.ts", 'export type { A } from "./a.ts";'],
+    );
+    expect(circlesOf(circle)).toEqual([
+      ["agent/model/a.ts", "agent/model/b.ts", "agent/model/c.ts"],
+    ]);
+  });
+
+  it("of folders, though there is none of files", () => {
+    const circle = graph(
+      ["sim/a/one.ts", 'import { x } from "#sim/b/one.ts";'],
+      ["sim/b/one.ts", ""],
+      ["sim/b/two.ts", 'const x = await import("../a/two.ts");'],
+      ["sim/a/two.ts", ""],
+    );
+    expect(circlesOf(circle)).toEqual([]);
+    expect(circlesOf(foldersOf(circle))).toEqual([["sim/a", "sim/b"]]);
+  });
+
+  it("and none where everything runs down", () => {
+    const tower = graph(
+      ["sim/a/one.ts", 'import { x } from "../b/one.ts";'],
+      ["sim/b/one.ts", 'import { x } from "../c/one.ts";'],
+      ["sim/c/one.ts", ""],
+    );
+    expect(circlesOf(foldersOf(tower))).toEqual([]);
+  });
+});
+
 describe("the tree is tidy", () => {
   const sources = tree();
 
@@ -34,6 +72,14 @@ describe("the tree is tidy", () => {
       rule.check(source).map((offence) => `${source.path}:${offence.line} ${offence.text}`),
     );
     expect(offences).toEqual([]);
+  });
+
+  it("has no circle, neither of files nor of folders, type imports counted", () => {
+    const files = graphOf(sources.filter(({ path }) => /^(hal|drivers|sim|agent)\//.test(path)));
+    expect(files.size).toBeGreaterThan(500);
+    expect(circlesOf(files)).toEqual([]);
+    expect(circlesOf(foldersOf(files))).toEqual([]);
+    expect(upward(files)).toEqual([]);
   });
 
   it("sees the whole tree", () => {

@@ -8,7 +8,7 @@ import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
 import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route } from "#hal/model.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { routing, tunnelLook } from "./health-evidence.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 import { id, psk, version } from "./tunnel-auth-kit.ts";

@@ -15,7 +15,7 @@ import { type DeviceState, known, unknown } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { SecretVersion } from "#hal/vault.ts";
 import { wallAfter } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { tunnelLook } from "./health-evidence.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 import { desired as site, wall } from "./view-kit.ts";

@@ -2,7 +2,7 @@
 // pretended charon whose SAs are in that kernel.
 
 import { fillCommand } from "#drivers/index.ts";
-import { linux } from "#drivers/linux/linux.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { answerKeys } from "#drivers/linux/net/key-frames.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
@@ -12,9 +12,9 @@ import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Dialer, World } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { Prng } from "#sim/prng.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { PretendCharon, tunnelSpec } from "./charon-kit.ts";
 import { PretendSocket } from "./netlink-kit.ts";
 import { never, settled, wallStart } from "./site-bench.ts";

@@ -8,7 +8,7 @@ import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type Route, type Routing, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
+import { SimClock } from "#sim/base/clock.ts";
 import { routing, tunnelLook } from "./health-evidence.ts";
 import { never, refused, settled, wallStart } from "./site-bench.ts";
 import { bundle, hub } from "./tunnel-bundle-kit.ts";

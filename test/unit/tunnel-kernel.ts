@@ -1,10 +1,10 @@
 // A kernel that keeps links, routes, policies and SAs in memory as it is told to by netlink.
 
-import { type Address, readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { type Link, readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { type Route, readRoute } from "#drivers/linux/rtnetlink-route.ts";
-import { type Policy, readPolicy, readSa, type Sa } from "#drivers/linux/xfrm.ts";
-import { xfrmAttributes } from "#drivers/linux/xfrm-attributes.ts";
+import { type Address, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { type Route, readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { type Policy, readPolicy, readSa, type Sa } from "#drivers/linux/netlink/xfrm.ts";
+import { xfrmAttributes } from "#drivers/linux/netlink/xfrm-attributes.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
 import type {
   Answer,

@@ -3,9 +3,9 @@
 import { describe, expect, it } from "vitest";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import type { World } from "#hal/world.ts";
-import { SimDisk } from "#sim/disk.ts";
-import { watchSite } from "#sim/oracle.ts";
-import { buildSite } from "#sim/site.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite } from "#sim/site/site.ts";
 import { never, settled } from "./site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";

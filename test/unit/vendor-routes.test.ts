@@ -4,7 +4,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { DeviceState } from "#hal/model.ts";
-import { familyOf } from "#sim/faces/far-end-routes.ts";
+import { familyOf } from "#sim/emulators/far-end-routes.ts";
 import { type Place, type Platform, placeOf, platforms, wayOf } from "../conformance/place.ts";
 import { channelTo } from "../face-channel.ts";
 import { settled } from "./site-bench.ts";

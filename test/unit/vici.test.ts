@@ -22,7 +22,7 @@ import {
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import { noStreams } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import { bytesOf, type Said, TestCharon } from "./vici-peer.ts";
 

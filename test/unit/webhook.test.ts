@@ -21,9 +21,9 @@ import { Webhook, type WebhookParts } from "#agent/telemetry/webhook.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
-import { SimClock } from "#sim/clock.ts";
-import { Prng } from "#sim/prng.ts";
-import { Authority } from "#sim/serve-certificates.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Authority } from "#sim/serve/certificates.ts";
 import { never, refused } from "./site-bench.ts";
 
 const start = Date.UTC(2026, 10, 24, 10);

@@ -5,7 +5,7 @@ import type { Freeze, Window } from "#agent/model/desired.ts";
 import { isoTime } from "#agent/model/iso-time.ts";
 import { windowAt } from "#agent/rotation/window.ts";
 import type { WallTime } from "#hal/world.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 
 const at = (iso: string): WallTime => Date.parse(iso) as WallTime;

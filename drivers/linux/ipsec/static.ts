@@ -7,7 +7,6 @@ import { LinksealError } from "#hal/error.ts";
 import { type IpsecTunnel, strongValue, type TunnelSpec } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
-import { canonicalAddress } from "../address.ts";
 import {
   keyAnswerBytesMax,
   keySocket,
@@ -17,6 +16,7 @@ import {
 } from "../net/key-frames.ts";
 import { newSpis } from "../net/spi-ratchet.ts";
 import { type StaticSas, staticTransforms } from "../net/static-part.ts";
+import { canonicalAddress } from "../netlink/address.ts";
 import { carriedPrefixes, partsAround, prepareNet, tellNet } from "./net-change.ts";
 import { readStaticKeys, type StaticKeys } from "./static-keys.ts";
 

@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
-import type { KernelSockets } from "../look.ts";
+import type { KernelSockets } from "../macsec/look.ts";
 import { lifeMs } from "./actor.ts";
 import { Kay } from "./kay.ts";
 import type {

@@ -6,7 +6,7 @@ import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import { Malformed } from "../../local/shape.ts";
-import { counted, Fields, u32 } from "../fields.ts";
+import { counted, Fields, u32 } from "../netlink/fields.ts";
 import type { MkaPart } from "./staging.ts";
 
 /** In milliseconds: undone by itself unless it is confirmed in time. */

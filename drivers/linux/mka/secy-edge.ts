@@ -3,8 +3,7 @@
 
 import type { CipherSuite } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
-import { askFamily, readFamily } from "../genetlink.ts";
-import { type KernelSockets, linksNow } from "../look.ts";
+import { type KernelSockets, linksNow } from "../macsec/look.ts";
 import {
   dumpMacsec,
   type MacsecDevice,
@@ -12,8 +11,9 @@ import {
   macsecFamily,
   macsecWriter,
   readMacsec,
-} from "../macsec.ts";
-import { changeMacsecLink, type Link } from "../rtnetlink-link.ts";
+} from "../macsec/macsec.ts";
+import { askFamily, readFamily } from "../netlink/genetlink.ts";
+import { changeMacsecLink, type Link } from "../netlink/rtnetlink-link.ts";
 import type { HeldSecy, HeldTransmitSa, SecyOperation } from "./operations.ts";
 import { suites } from "./suite.ts";
 

@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { encodeJson } from "#hal/json.ts";
-import type { MacsecDevice } from "../macsec.ts";
-import type { KernelLook } from "../port.ts";
-import { linkFlags } from "../rtnetlink-link.ts";
+import type { MacsecDevice } from "../macsec/macsec.ts";
+import type { KernelLook } from "../macsec/port.ts";
+import { linkFlags } from "../netlink/rtnetlink-link.ts";
 import { portsOf, stackOn } from "./stack.ts";
 
 const administrators: ReadonlySet<number> = new Set([3, 4]);

@@ -14,11 +14,18 @@ import {
 } from "#hal/model.ts";
 import type { Answer, NetlinkMessage, NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
-import { answered, type KernelSockets, linksNow, lookAtKernel } from "../look.ts";
-import { type KernelLook, readPort } from "../port.ts";
-import { dumpAddresses, readAddress } from "../rtnetlink-address.ts";
-import { askRoute, isRouteGone, readRoute, routeKinds } from "../rtnetlink-route.ts";
-import { dumpPolicies, dumpSas, type Policy, readPolicy, readSa, type Sa } from "../xfrm.ts";
+import { answered, type KernelSockets, linksNow, lookAtKernel } from "../macsec/look.ts";
+import { type KernelLook, readPort } from "../macsec/port.ts";
+import { dumpAddresses, readAddress } from "../netlink/rtnetlink-address.ts";
+import { askRoute, isRouteGone, readRoute, routeKinds } from "../netlink/rtnetlink-route.ts";
+import {
+  dumpPolicies,
+  dumpSas,
+  type Policy,
+  readPolicy,
+  readSa,
+  type Sa,
+} from "../netlink/xfrm.ts";
 import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./backing.ts";
 import { Commits } from "./commits.ts";
 import { configIdOf } from "./config-id.ts";

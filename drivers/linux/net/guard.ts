@@ -6,9 +6,9 @@ import { parseJson } from "#hal/json.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { Malformed, names, recordOf } from "../../local/shape.ts";
-import { addressOctets, canonicalAddress } from "../address.ts";
-import { answered } from "../look.ts";
-import type { Link } from "../rtnetlink-link.ts";
+import { answered } from "../macsec/look.ts";
+import { addressOctets, canonicalAddress } from "../netlink/address.ts";
+import type { Link } from "../netlink/rtnetlink-link.ts";
 import {
   deletePolicy,
   dumpPolicies,
@@ -16,7 +16,7 @@ import {
   type Policy,
   putPolicy,
   readPolicy,
-} from "../xfrm.ts";
+} from "../netlink/xfrm.ts";
 import type { Told } from "./move.ts";
 
 const guardName = "guard";

@@ -4,10 +4,10 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkMessage, NetlinkSocket, Reader } from "#hal/netlink.ts";
 import { eachAttribute, netlinkFlags } from "../../transport/netlink-wire.ts";
-import { families } from "../address.ts";
-import { answered } from "../look.ts";
-import { type Address, dumpAddresses, readAddress } from "../rtnetlink-address.ts";
-import { dumpRoutes, type Route, readRoute } from "../rtnetlink-route.ts";
+import { answered } from "../macsec/look.ts";
+import { families } from "../netlink/address.ts";
+import { type Address, dumpAddresses, readAddress } from "../netlink/rtnetlink-address.ts";
+import { dumpRoutes, type Route, readRoute } from "../netlink/rtnetlink-route.ts";
 
 export interface Keepsake {
   /** Bodies of messages that bring them back, in hexadecimal. */

@@ -5,7 +5,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import { Malformed } from "../../local/shape.ts";
-import { counted, Fields, u32 } from "../fields.ts";
+import { counted, Fields, u32 } from "../netlink/fields.ts";
 
 /** What one SA takes of a person's keys. */
 export interface SaKeys {

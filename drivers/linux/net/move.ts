@@ -4,8 +4,14 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import { attribute, eachAttribute } from "../../transport/netlink-wire.ts";
-import { linksNow } from "../look.ts";
-import { addVlanLink, changeLink, deleteLink, type Link, linkFlags } from "../rtnetlink-link.ts";
+import { linksNow } from "../macsec/look.ts";
+import {
+  addVlanLink,
+  changeLink,
+  deleteLink,
+  type Link,
+  linkFlags,
+} from "../netlink/rtnetlink-link.ts";
 import { bringBack, type Keepsake, keep } from "./keepsake.ts";
 
 interface Vlan {

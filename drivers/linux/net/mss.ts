@@ -3,7 +3,7 @@
 
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
-import { addClamp, asOne, deleteTable, dumpTables, readTable } from "../nftables.ts";
+import { addClamp, asOne, deleteTable, dumpTables, readTable } from "../netlink/nftables.ts";
 
 interface MssHands {
   readonly filter?: NetlinkSocket;

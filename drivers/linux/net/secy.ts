@@ -4,17 +4,22 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
-import { canonicalAddress } from "../address.ts";
-import { answered, linksNow } from "../look.ts";
-import { addAddress, dumpAddresses, readAddress, removeAddress } from "../rtnetlink-address.ts";
+import { answered, linksNow } from "../macsec/look.ts";
+import { isTight } from "../macsec/secy.ts";
+import { canonicalAddress } from "../netlink/address.ts";
+import {
+  addAddress,
+  dumpAddresses,
+  readAddress,
+  removeAddress,
+} from "../netlink/rtnetlink-address.ts";
 import {
   addMacsecLink,
   changeLink,
   changeMacsecLink,
   deleteLink,
   type Link,
-} from "../rtnetlink-link.ts";
-import { isTight } from "../secy.ts";
+} from "../netlink/rtnetlink-link.ts";
 import type { Memory } from "./memory.ts";
 import { endVlans, putStack, type Stack, type Told, takeStack } from "./move.ts";
 import type { SecyWish } from "./part.ts";

@@ -1,8 +1,8 @@
 // Which links of this host are ports, what stands on each, and which port a link ends at.
 
 import type { PortName } from "#hal/model.ts";
-import type { Address } from "../rtnetlink-address.ts";
-import type { Link } from "../rtnetlink-link.ts";
+import type { Address } from "../netlink/rtnetlink-address.ts";
+import type { Link } from "../netlink/rtnetlink-link.ts";
 
 const ethernet = 1;
 /** Kinds that a link has although it is the end of a cable; a veth pair is one between networks. */

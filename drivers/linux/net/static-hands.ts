@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk } from "#hal/world.ts";
-import { answered, linksNow } from "../look.ts";
+import { answered, linksNow } from "../macsec/look.ts";
 import {
   addSa,
   deletePolicy,
@@ -15,7 +15,7 @@ import {
   putPolicy,
   readSa,
   type Sa,
-} from "../xfrm.ts";
+} from "../netlink/xfrm.ts";
 import { anyOf, policiesNow } from "./guard.ts";
 import type { SaKeys } from "./key-frames.ts";
 import { markUsed, readRatchet, refuseUsed, type SaName } from "./spi-ratchet.ts";

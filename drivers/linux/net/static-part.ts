@@ -11,7 +11,7 @@ import {
   oneOf,
   record,
 } from "../../local/shape.ts";
-import { canonicalAddress } from "../address.ts";
+import { canonicalAddress } from "../netlink/address.ts";
 import { canonicalPrefix, prefixesMax } from "./guard.ts";
 
 export interface StaticSas {

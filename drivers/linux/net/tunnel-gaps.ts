@@ -1,10 +1,10 @@
 // What of a tunnel's interface is not as it was made: pure.
 
 import type { TunnelGap } from "#hal/model.ts";
-import type { Address } from "../rtnetlink-address.ts";
-import { type Link, linkFlags } from "../rtnetlink-link.ts";
-import type { Route } from "../rtnetlink-route.ts";
-import type { Policy } from "../xfrm.ts";
+import type { Address } from "../netlink/rtnetlink-address.ts";
+import { type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
+import type { Route } from "../netlink/rtnetlink-route.ts";
+import type { Policy } from "../netlink/xfrm.ts";
 import { hasPolicy, wayInto } from "./guard.ts";
 import type { TunnelEnds, TunnelLink } from "./tunnel-part.ts";
 

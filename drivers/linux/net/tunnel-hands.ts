@@ -3,17 +3,22 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { families } from "../address.ts";
-import { answered, linksNow } from "../look.ts";
+import { answered, linksNow } from "../macsec/look.ts";
+import { families } from "../netlink/address.ts";
 import {
   type Address,
   addAddress,
   dumpAddresses,
   readAddress,
   removeAddress,
-} from "../rtnetlink-address.ts";
-import { addXfrmLink, changeLink, deleteLink, type Link } from "../rtnetlink-link.ts";
-import { addLinkRoute, deleteLinkRoute, dumpRoutes, readRoute } from "../rtnetlink-route.ts";
+} from "../netlink/rtnetlink-address.ts";
+import { addXfrmLink, changeLink, deleteLink, type Link } from "../netlink/rtnetlink-link.ts";
+import {
+  addLinkRoute,
+  deleteLinkRoute,
+  dumpRoutes,
+  readRoute,
+} from "../netlink/rtnetlink-route.ts";
 import {
   deletePolicy,
   deleteSa,
@@ -23,7 +28,7 @@ import {
   putPolicy,
   readSa,
   type Sa,
-} from "../xfrm.ts";
+} from "../netlink/xfrm.ts";
 import {
   type Backing,
   forgetBackings,

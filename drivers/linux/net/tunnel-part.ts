@@ -12,7 +12,7 @@ import {
   oneOf,
   record,
 } from "../../local/shape.ts";
-import { canonicalAddress } from "../address.ts";
+import { canonicalAddress } from "../netlink/address.ts";
 import { type Backing, readBacking } from "./backing.ts";
 import { canonicalPrefix, prefixesMax } from "./guard.ts";
 import { readStaticPart, type StaticPart, staticKinds, staticPreview } from "./static-part.ts";

@@ -1,9 +1,9 @@
 // How this kernel reaches what tunnels protect: into one, or past all of them over a port.
 
 import { known, type Reading, type Route } from "#hal/model.ts";
-import { families } from "../address.ts";
-import type { KernelLook } from "../port.ts";
-import { type Route as KernelRoute, routeKinds } from "../rtnetlink-route.ts";
+import type { KernelLook } from "../macsec/port.ts";
+import { families } from "../netlink/address.ts";
+import { type Route as KernelRoute, routeKinds } from "../netlink/rtnetlink-route.ts";
 import { canonicalPrefix } from "./guard.ts";
 import { portBelow } from "./stack.ts";
 

@@ -3,9 +3,9 @@
 
 import { type IpsecSa, type IpsecTunnel, known, type Transforms, unknown } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import type { Address } from "../rtnetlink-address.ts";
-import type { Link } from "../rtnetlink-link.ts";
-import type { Sa } from "../xfrm.ts";
+import type { Address } from "../netlink/rtnetlink-address.ts";
+import type { Link } from "../netlink/rtnetlink-link.ts";
+import type { Sa } from "../netlink/xfrm.ts";
 
 /** The reader of a look takes no more. */
 const tunnelsMax = 512;

@@ -1,10 +1,10 @@
 // The bench of the conformance cases over a real kernel: truth by `ip` and by FRR's own words.
 
 import { readFileSync } from "node:fs";
-import type { BgpPort } from "#drivers/linux/frr.ts";
-import { linux } from "#drivers/linux/linux.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
 import { caKeys } from "#drivers/linux/mka/keys.ts";
-import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance-bench.ts";
+import type { BgpPort } from "#drivers/linux/routing/frr.ts";
+import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance/bench.ts";
 import type { Device } from "#hal/device.ts";
 import type { DrainMeans, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drainGaps } from "#drivers/linux/bgp-trouble.ts";
-import { type BgpPort, readAdvertisements } from "#drivers/linux/frr.ts";
-import { dumpLinks, readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { dumpRoutes, readRoute } from "#drivers/linux/rtnetlink-route.ts";
+import { dumpLinks, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { dumpRoutes, readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { drainGaps } from "#drivers/linux/routing/bgp-trouble.ts";
+import { type BgpPort, readAdvertisements } from "#drivers/linux/routing/frr.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { Device } from "#hal/device.ts";
 import { type DrainMeans, type Routing, strongValue } from "#hal/model.ts";

@@ -3,9 +3,9 @@
 
 import { readFileSync } from "node:fs";
 import { fillCommand } from "#drivers/index.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
 import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
-import { linux } from "#drivers/linux/linux.ts";
-import type { KernelSockets } from "#drivers/linux/look.ts";
+import type { KernelSockets } from "#drivers/linux/macsec/look.ts";
 import { MkaDesk } from "#drivers/linux/mka/desk.ts";
 import { readRequest, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";

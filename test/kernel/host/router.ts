@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { BgpPort, Frr } from "#drivers/linux/frr.ts";
+import type { BgpPort, Frr } from "#drivers/linux/routing/frr.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { addNetwork, ip, ipBatch } from "../lab.ts";
 import type { Tally } from "./traffic.ts";

@@ -1,10 +1,10 @@
 // The thread that reads the truth.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { type KernelSockets, lookAtKernel } from "#drivers/linux/look.ts";
-import type { MacsecDevice } from "#drivers/linux/macsec.ts";
-import { type Link, linkFlags } from "#drivers/linux/rtnetlink-link.ts";
-import { saksOf, secySettings } from "#drivers/linux/secy.ts";
+import { type KernelSockets, lookAtKernel } from "#drivers/linux/macsec/look.ts";
+import type { MacsecDevice } from "#drivers/linux/macsec/macsec.ts";
+import { saksOf, secySettings } from "#drivers/linux/macsec/secy.ts";
+import { type Link, linkFlags } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { Instant } from "#hal/world.ts";
 import { native, netlinkFamilies } from "../lab.ts";

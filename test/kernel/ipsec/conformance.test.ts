@@ -1,9 +1,9 @@
 // The conformance cases of tunnels and of commits, on this kernel and with real charon.
 
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { linux } from "#drivers/linux/linux.ts";
-import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance.ts";
-import type { DeviceBench, PortTruth, TunnelTruth } from "#hal/conformance-bench.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
+import type { DeviceBench, PortTruth, TunnelTruth } from "#hal/conformance/bench.ts";
+import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
 import type { Device } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import { failures, formatRows } from "../../conformance/table.ts";

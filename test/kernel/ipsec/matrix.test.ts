@@ -10,7 +10,7 @@ import {
   weaknesses,
 } from "#agent/config/ipsec-policy.ts";
 import type { Device } from "#hal/device.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../../effort.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dumpTables, readTable } from "#drivers/linux/nftables.ts";
+import { dumpTables, readTable } from "#drivers/linux/netlink/nftables.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { Device, DeviceChange } from "#hal/device.ts";
 import { PacedClock } from "../host/clock.ts";

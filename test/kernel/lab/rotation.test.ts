@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CampaignState } from "#agent/model/campaign.ts";
-import { Prng } from "#sim/prng.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { Lab, links } from "../../lab/lab.ts";
 import { replay } from "../../lab/recording.ts";
 import { betweenSupplicants, rotateUndrained } from "../../lab/undrained.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type KernelSockets, lookAtKernel } from "#drivers/linux/look.ts";
-import { type ControlledPort, type KernelLook, readPort } from "#drivers/linux/port.ts";
+import { type KernelSockets, lookAtKernel } from "#drivers/linux/macsec/look.ts";
+import { type ControlledPort, type KernelLook, readPort } from "#drivers/linux/macsec/port.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { type CipherSuite, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";

@@ -1,8 +1,8 @@
 // Our readings in the words of `ip -j -d -s`.
 
-import type { MacsecDevice } from "#drivers/linux/macsec.ts";
-import type { Address } from "#drivers/linux/rtnetlink-address.ts";
-import type { Link } from "#drivers/linux/rtnetlink-link.ts";
+import type { MacsecDevice } from "#drivers/linux/macsec/macsec.ts";
+import type { Address } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { present } from "./plain.ts";
 
 export type NameOf = (index: number | undefined) => string | undefined;

@@ -1,9 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { askFamily, readFamily } from "#drivers/linux/genetlink.ts";
-import { dumpMacsec, macsecFamily, readMacsec } from "#drivers/linux/macsec.ts";
-import { dumpAddresses, readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { dumpLinks, type Link, readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { dumpRoutes, dumpRules, readRoute, readRule } from "#drivers/linux/rtnetlink-route.ts";
+import { dumpMacsec, macsecFamily, readMacsec } from "#drivers/linux/macsec/macsec.ts";
+import { askFamily, readFamily } from "#drivers/linux/netlink/genetlink.ts";
+import { dumpAddresses, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { dumpLinks, type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import {
+  dumpRoutes,
+  dumpRules,
+  readRoute,
+  readRule,
+} from "#drivers/linux/netlink/rtnetlink-route.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { NetlinkRequest, Reader } from "#hal/netlink.ts";
 import {

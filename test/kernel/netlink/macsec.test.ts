@@ -1,7 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
-import { askFamily, readFamily } from "#drivers/linux/genetlink.ts";
 import {
   dumpMacsec,
   type MacsecDevice,
@@ -9,8 +8,9 @@ import {
   macsecFamily,
   macsecWriter,
   readMacsec,
-} from "#drivers/linux/macsec.ts";
-import { addAddress, removeAddress } from "#drivers/linux/rtnetlink-address.ts";
+} from "#drivers/linux/macsec/macsec.ts";
+import { askFamily, readFamily } from "#drivers/linux/netlink/genetlink.ts";
+import { addAddress, removeAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import {
   addMacsecLink,
   changeLink,
@@ -19,7 +19,7 @@ import {
   dumpLinks,
   linkGroup,
   readLink,
-} from "#drivers/linux/rtnetlink-link.ts";
+} from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { CipherSuite } from "#hal/model.ts";
 import type { NetlinkRequest } from "#hal/netlink.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { addSa, dumpSas, readSa, readXfrmEvent, xfrmGroups } from "#drivers/linux/xfrm.ts";
+import { addSa, dumpSas, readSa, readXfrmEvent, xfrmGroups } from "#drivers/linux/netlink/xfrm.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import {

@@ -2,12 +2,17 @@
 // the octets of keys, and beside it what `ip` says about the same.
 
 import { writeFileSync } from "node:fs";
-import { askFamily, readFamily } from "#drivers/linux/genetlink.ts";
-import { dumpMacsec, macsecFamily, readMacsec } from "#drivers/linux/macsec.ts";
-import { dumpAddresses, readAddress } from "#drivers/linux/rtnetlink-address.ts";
-import { dumpLinks, readLink } from "#drivers/linux/rtnetlink-link.ts";
-import { dumpRoutes, dumpRules, readRoute, readRule } from "#drivers/linux/rtnetlink-route.ts";
-import { dumpPolicies, dumpSas, readPolicy, readSa } from "#drivers/linux/xfrm.ts";
+import { dumpMacsec, macsecFamily, readMacsec } from "#drivers/linux/macsec/macsec.ts";
+import { askFamily, readFamily } from "#drivers/linux/netlink/genetlink.ts";
+import { dumpAddresses, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { dumpLinks, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import {
+  dumpRoutes,
+  dumpRules,
+  readRoute,
+  readRule,
+} from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { dumpPolicies, dumpSas, readPolicy, readSa } from "#drivers/linux/netlink/xfrm.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { NetlinkRequest, Reader } from "#hal/netlink.ts";
 import {

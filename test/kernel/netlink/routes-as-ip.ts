@@ -1,7 +1,7 @@
 // Our readings of routes and rules in the words of `ip -j -d`.
 
-import type { Route, Rule } from "#drivers/linux/rtnetlink-route.ts";
-import { routeKinds } from "#drivers/linux/rtnetlink-route.ts";
+import type { Route, Rule } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { routeKinds } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import type { NameOf } from "./links-as-ip.ts";
 import { present } from "./plain.ts";
 

@@ -1,6 +1,6 @@
 // Our readings of SAs and policies in the words of `ip -s xfrm`, which knows no JSON here.
 
-import type { readPolicy, readSa } from "#drivers/linux/xfrm.ts";
+import type { readPolicy, readSa } from "#drivers/linux/netlink/xfrm.ts";
 
 type Sa = NonNullable<ReturnType<typeof readSa>>;
 type Policy = NonNullable<ReturnType<typeof readPolicy>>;

@@ -10,7 +10,7 @@ import {
   readSa,
   readXfrmEvent,
   xfrmGroups,
-} from "#drivers/linux/xfrm.ts";
+} from "#drivers/linux/netlink/xfrm.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import {

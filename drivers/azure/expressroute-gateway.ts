@@ -1,0 +1,82 @@
+// The pre-shared key of a VPN connection: written whole, followed to the end of the operation that
+// Azure makes of it, and never read.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Secret } from "#hal/secret.ts";
+import type { Clock } from "#hal/world.ts";
+import type { Arm, OperationState } from "../transport/arm.ts";
+import type { Operations } from "./expressroute-operations.ts";
+
+interface GatewayParts {
+  readonly arm: Arm;
+  readonly operations: Operations;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+/** Where Azure names no time. */
+const pollMs = 2_000;
+/** A new operation may not be known everywhere at once. */
+const unheardMsMax = 60_000;
+
+/** Resolves once Azure calls the operation succeeded. Throws as `PeerSecret` says. */
+export async function putSharedKey(
+  { arm, operations, clock, version }: GatewayParts,
+  resource: string,
+  secret: Secret,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = ['{"value":"', { secret, as: "json" }, '"}'] as const;
+  const where = resource.split("/").at(-1) ?? resource;
+  const begun = await arm.put(`${resource}/sharedkey`, version, body, signal);
+  if (begun === undefined) return;
+  operations.accepted(begun);
+  const acceptedAt = clock.now();
+  for (let waitMs = begun.waitMs; ; ) {
+    await clock.sleep(Math.max(waitMs, pollMs), signal);
+    const how = await stateOf(operations, begun.operation, where, signal);
+    switch (how.kind) {
+      case "succeeded":
+        return;
+      case "running":
+        waitMs = how.waitMs;
+        break;
+      case "failed": {
+        const code = how.code === undefined ? "" : ` (${how.code})`;
+        throw unsure(where, `Azure took the key, and its operation failed${code}`);
+      }
+      case "lost": {
+        const { refusal } = how;
+        const isNew = refusal === undefined && clock.now() - acceptedAt < unheardMsMax;
+        if (!isNew) throw unsure(where, "Azure took the key, and does not show its end", refusal);
+        waitMs = 0;
+      }
+    }
+  }
+}
+
+/** What only keeps us from asking says nothing about the operation: it goes on meanwhile. */
+async function stateOf(
+  operations: Operations,
+  operation: string,
+  where: string,
+  signal: AbortSignal,
+): Promise<OperationState> {
+  try {
+    return await operations.state(operation, signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    if (error.code === "peer.throttled" || error.code === "peer.unreachable") {
+      return { kind: "running", waitMs: 0 };
+    }
+    throw unsure(where, "Azure took the key, and does not show its end", error);
+  }
+}
+
+function unsure(where: string, what: string, cause?: LinksealError): LinksealError {
+  const why = cause === undefined ? "" : ` (${cause.message})`;
+  const text = `${what}${why}: the gateway may have either key`;
+  const next = cause?.next ?? "linkseal psk show";
+  const details = { effect: "unknown", where, next, cause } as const;
+  return new LinksealError("peer.rejected", text, details);
+}

@@ -1,0 +1,139 @@
+// What Azure's own side tells of a link: meters of port and circuit, minutes late, and the state of
+// the peering. Nothing of it says anything about MACsec.
+
+import type { PeerSight } from "#hal/device.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Arm } from "../transport/arm.ts";
+import { numberIn, textAt, valueAt } from "../transport/arm-json.ts";
+import type { AzureLink } from "./expressroute-document.ts";
+
+export interface SightParts {
+  readonly arm: Arm;
+  /** Resource id of the port or LAG. */
+  readonly resource: string;
+  readonly link: AzureLink;
+  readonly circuits: readonly string[];
+  readonly now: WallTime;
+}
+
+const metricsVersion = "2018-01-01";
+const circuitVersion = "2024-05-01";
+const minuteMs = 60_000;
+/** A minute is told two or three minutes after it is over. */
+const spanMs = 15 * minuteMs;
+/** A port may carry many: the first ones tell enough. */
+const circuitsMax = 4;
+
+/** Throws like `Arm.get` where nothing at all can be read. */
+export async function sightOf(parts: SightParts, signal: AbortSignal): Promise<PeerSight> {
+  const { link, resource } = parts;
+  const portMetrics = ["LineProtocol", "RxLightLevel", "TxLightLevel"] as const;
+  const ofPort = await metrics(parts, resource, portMetrics, `Link eq '${link}'`, signal);
+  const circuits = parts.circuits.slice(0, circuitsMax);
+  const seen = await Promise.all(circuits.map((id) => ofCircuit(parts, id, signal)));
+  const [line, rx, tx] = portMetrics.map((name) => newest(ofPort, name, () => true));
+  const values = [line, rx, tx, ...seen.flatMap(({ arp, bgp }) => [arp, bgp])];
+  const ends = values.flatMap((value) => value?.until ?? []);
+  return {
+    // The oldest of them: none is younger than it says.
+    until: ends.length === 0 ? undefined : (Math.min(...ends) as WallTime),
+    lineUp: line === undefined ? undefined : line.value >= 0.5,
+    rxDbm: rx?.value,
+    txDbm: tx?.value,
+    arpPercent: least(seen.map(({ arp }) => arp?.value)),
+    bgpPercent: least(seen.map(({ bgp }) => bgp?.value)),
+    peerings: seen.flatMap(({ peerings }) => peerings),
+  };
+}
+
+interface Metric {
+  readonly value: number;
+  /** End of the minute that it is the average of. */
+  readonly until: number;
+}
+
+async function ofCircuit(parts: SightParts, id: string, signal: AbortSignal) {
+  const query = { "api-version": circuitVersion };
+  const list = valueAt(await parts.arm.get(`${id}/peerings`, query, signal), "value");
+  const peerings = Array.isArray(list) ? list.flatMap(peeringOf) : [];
+  const filter = "PeeringType eq 'Private' and Peer eq '*'";
+  const names = ["ArpAvailability", "BgpAvailability"] as const;
+  const told = await metrics(parts, id, names, filter, signal);
+  // Azure has two peers a peering, one for each link; with IPv6 two more.
+  const side = parts.link === "link1" ? "primary" : "secondary";
+  const isOurs = (peer: string): boolean => peer.toLowerCase().startsWith(side);
+  const [arp, bgp] = names.map((name) => newest(told, name, isOurs));
+  return { arp, bgp, peerings };
+}
+
+function peeringOf(peering: unknown): PeerSight["peerings"] {
+  const type = textAt(peering, "properties", "peeringType");
+  const state = textAt(peering, "properties", "state");
+  return type === undefined || state === undefined
+    ? []
+    : [{ type: word(type), state: word(state) }];
+}
+
+/** Words of an API are letters; anything else is none. */
+function word(text: string): string {
+  return /^[A-Za-z]{1,40}$/.test(text) ? text : "?";
+}
+
+async function metrics(
+  { arm, now }: SightParts,
+  resource: string,
+  names: readonly string[],
+  filter: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const iso = (at: number): string => new Date(at).toISOString();
+  const query = {
+    "api-version": metricsVersion,
+    metricnames: names.join(","),
+    timespan: `${iso(now - spanMs)}/${iso(now)}`,
+    interval: "PT1M",
+    aggregation: "Average",
+    $filter: filter,
+  };
+  return await arm.get(`${resource}/providers/Microsoft.Insights/metrics`, query, signal);
+}
+
+/** Of all series whose peer fits, the newest minute, and of several the worst. */
+function newest(
+  document: unknown,
+  name: string,
+  fits: (peer: string) => boolean,
+): Metric | undefined {
+  const metric = listAt(document, "value").find((one) => textAt(one, "name", "value") === name);
+  const found = listAt(metric, "timeseries")
+    .filter((series) => fits(peerOf(series)))
+    .flatMap((series) => lastOf(listAt(series, "data")) ?? []);
+  return found.toSorted((a, b) => a.value - b.value)[0];
+}
+
+function peerOf(series: unknown): string {
+  const values = listAt(series, "metadatavalues");
+  const peer = values.find((one) => textAt(one, "name", "value")?.toLowerCase() === "peer");
+  return textAt(peer, "value") ?? "";
+}
+
+function lastOf(data: readonly unknown[]): Metric | undefined {
+  const told = data.flatMap((point): Metric[] => {
+    const value = numberIn(valueAt(point, "average"));
+    const start = Date.parse(textAt(point, "timeStamp") ?? "");
+    if (value === undefined || Number.isNaN(start)) return [];
+    // Averages of binary fractions have a tail that no meter measured.
+    return [{ value: Math.round(100 * value) / 100, until: start + minuteMs }];
+  });
+  return told.toSorted((a, b) => a.until - b.until).at(-1);
+}
+
+function listAt(value: unknown, key: string): readonly unknown[] {
+  const list = valueAt(value, key);
+  return Array.isArray(list) ? list : [];
+}
+
+function least(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -1,0 +1,228 @@
+// The Microsoft end of a link: one expressRoutePort (or LAG) document holds both links, and one
+// write changes exactly one of them.
+
+import type { PeerPort, PeerSecret, PeerSight, PeerState, PeerWant } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Clock } from "#hal/world.ts";
+import { Arm, type ArmParts } from "../transport/arm.ts";
+import { textAt, writeFaithful } from "../transport/arm-json.ts";
+import {
+  type AzureLink,
+  OddDocument,
+  pictureOf,
+  stateOf,
+  withLink,
+} from "./expressroute-document.ts";
+import { putSharedKey } from "./expressroute-gateway.ts";
+import { type DocumentRead, Operations } from "./expressroute-operations.ts";
+import { sightOf } from "./expressroute-sight.ts";
+
+export interface ExpressRouteLink {
+  /** Resource id of the port or LAG. */
+  readonly resource: string;
+  readonly link: AzureLink;
+  /** The operation that the journal names last; undefined = none. */
+  readonly operation: () => string | undefined;
+  /** How long a write whose operation Azure does not show counts as under way, at the least. */
+  readonly putGraceMs: number;
+}
+
+/** Has all of MACsec; LAGs came later. */
+const portVersion = "2024-05-01";
+const lagVersion = "2026-01-01";
+
+interface Look {
+  readonly document: unknown;
+  readonly state: PeerState;
+}
+
+/** The far ends behind one management API; writes to one document wait for each other. */
+export class ExpressRoute {
+  readonly #arm: Arm;
+  readonly #clock: Clock;
+  readonly #operations: Operations;
+  /** By resource: the end of the last write. */
+  readonly #lines = new Map<string, Promise<void>>();
+  /** By operation of this process: the resource that it is of. */
+  readonly #begun = new Map<string, string>();
+  /** By operation that failed: the document as it stood then. */
+  readonly #failed = new Map<string, string>();
+
+  constructor(parts: ArmParts) {
+    this.#arm = new Arm(parts);
+    this.#clock = parts.clock;
+    this.#operations = new Operations(this.#arm, parts.clock);
+  }
+
+  peer(link: ExpressRouteLink): Required<PeerPort> {
+    return {
+      observe: async (signal) => (await this.#look(link, signal)).state,
+      put: (want, accepted, signal) =>
+        this.#inTurn(link.resource, () => this.#write(link, want, accepted, signal)),
+      sight: (signal) => this.#sight(link, signal),
+    };
+  }
+
+  /** The word of a VPN connection about itself, such as `Connected`. */
+  async connection(resource: string, signal: AbortSignal): Promise<string> {
+    const document = await this.#arm.get(resource, { "api-version": portVersion }, signal);
+    const status = textAt(document, "properties", "connectionStatus") ?? "";
+    return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
+  }
+
+  /** The gateway of a VPN connection, which takes the pre-shared key of a tunnel. */
+  gateway(resource: string): PeerSecret {
+    const [arm, operations, clock] = [this.#arm, this.#operations, this.#clock];
+    const put: PeerSecret["put"] = (secret, signal) =>
+      putSharedKey({ arm, operations, clock, version: portVersion }, resource, secret, signal);
+    return { put: (secret, signal) => this.#inTurn(resource, () => put(secret, signal)) };
+  }
+
+  /** Any document of the management API, for evidence. Throws like `Arm.get`. */
+  async document(
+    path: string,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return await this.#arm.get(path, query, signal);
+  }
+
+  async #sight({ resource, link }: ExpressRouteLink, signal: AbortSignal): Promise<PeerSight> {
+    const document = await this.#arm.get(resource, { "api-version": versionOf(resource) }, signal);
+    const { details } = understood(resource, () => stateOf(document, link));
+    const circuits = details?.circuits ?? [];
+    const now = this.#clock.wall();
+    return await sightOf({ arm: this.#arm, resource, link, circuits, now }, signal);
+  }
+
+  async #look(at: ExpressRouteLink, signal: AbortSignal): Promise<Look> {
+    const { resource, link } = at;
+    const version = { "api-version": versionOf(resource) };
+    const document = await this.#arm.get(resource, version, signal);
+    const now = this.#clock.now();
+    const look = { document, state: understood(resource, () => stateOf(document, link)) };
+    const operation = at.operation();
+    if (operation === undefined) return look;
+    const whose = this.#begun.get(operation);
+    if (whose !== undefined && whose !== resource.toLowerCase()) return look;
+    const picture = understood(resource, () => pictureOf(document));
+    const read = { ...look, picture, at: now, graceMs: at.putGraceMs };
+    return { document, state: await this.#withOperation(read, operation, signal) };
+  }
+
+  /** A document may read "Succeeded" before its operation has even begun. */
+  async #withOperation(
+    { document, state, graceMs, ...read }: Look & DocumentRead & { readonly graceMs: number },
+    operation: string,
+    signal: AbortSignal,
+  ): Promise<PeerState> {
+    const how = await this.#operations.state(operation, signal);
+    switch (how.kind) {
+      case "running":
+        return { ...state, provisioning: "updating", operation };
+      case "succeeded":
+        return state;
+      case "lost": {
+        const seen = unfollowed(state, how.refusal);
+        if (this.#operations.isSettled(operation, read, graceMs)) return seen;
+        return { ...seen, provisioning: "updating", operation };
+      }
+      case "failed": {
+        const now = fingerprint(document);
+        const then = this.#failed.get(operation) ?? now;
+        this.#failed.set(operation, then);
+        const { details } = state;
+        const told = details === undefined ? {} : { details: { ...details, failure: how.code } };
+        // Whoever wrote since has mended it; since when, only whoever began it can tell.
+        const isMended = then !== now || !this.#begun.has(operation);
+        const isOver = isMended || state.provisioning === "updating";
+        return { ...state, ...told, provisioning: isOver ? state.provisioning : "failed" };
+      }
+    }
+  }
+
+  async #inTurn(resource: string, work: () => Promise<void>): Promise<void> {
+    const key = resource.toLowerCase();
+    const turn = (this.#lines.get(key) ?? Promise.resolve()).then(work);
+    this.#lines.set(
+      key,
+      turn.catch(() => undefined),
+    );
+    await turn;
+  }
+
+  /** GET, change one link, prove that the rest is equal, PUT. */
+  async #write(
+    at: ExpressRouteLink,
+    want: PeerWant,
+    accepted: (operation: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { resource, link } = at;
+    signal.throwIfAborted();
+    const { document, state } = await this.#look(at, signal);
+    if (isAsWanted(state, want)) return;
+    if (state.provisioning === "updating") {
+      throw refused(resource, "the port is being changed: nothing was written");
+    }
+    if (want.over?.some((ids) => isSame(ids, state.pointsAt)) === false) {
+      throw refused(resource, "somebody gave it another key meanwhile: nothing was written");
+    }
+    const changed = understood(resource, () => withLink(document, link, want));
+    const begun = await this.#arm.put(
+      resource,
+      versionOf(resource),
+      [writeFaithful(changed)],
+      signal,
+    );
+    if (begun === undefined) return;
+    this.#operations.accepted(begun);
+    this.#begun.set(begun.operation, resource.toLowerCase());
+    await accepted(begun.operation);
+  }
+}
+
+function versionOf(resource: string): string {
+  return /\/expressRouteLags\//i.test(resource) ? lagVersion : portVersion;
+}
+
+/** The same state, and why the end of the operation is not shown to us. */
+function unfollowed(state: PeerState, refusal: LinksealError | undefined): PeerState {
+  const { details } = state;
+  if (refusal === undefined || details === undefined) return state;
+  const { message: text, next } = refusal;
+  return { ...state, details: { ...details, unfollowed: { text, next } } };
+}
+
+function fingerprint(document: unknown): string {
+  return textAt(document, "etag") ?? writeFaithful(document);
+}
+
+function isSame(a: PeerState["pointsAt"], b: PeerState["pointsAt"]): boolean {
+  return a?.cakSecretId === b?.cakSecretId && a?.cknSecretId === b?.cknSecretId;
+}
+
+function isAsWanted(state: PeerState, { key, suite, sci, admin }: PeerWant): boolean {
+  return (
+    state.provisioning === "settled" &&
+    isSame(state.pointsAt, key) &&
+    state.suite === suite &&
+    state.sci === sci &&
+    state.admin === admin
+  );
+}
+
+function understood<T>(resource: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof OddDocument)) throw error;
+    throw refused(resource, `the document of the port makes no sense: ${error.message}`);
+  }
+}
+
+function refused(resource: string, text: string): LinksealError {
+  const where = resource.split("/").at(-1) ?? resource;
+  const details = { effect: "none", where, next: "linkseal doctor" } as const;
+  return new LinksealError("peer.rejected", text, details);
+}

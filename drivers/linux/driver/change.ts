@@ -1,0 +1,261 @@
+// One change of this host over two kinds of processes: linkseal-net has the SecY and the one lock,
+// the MKA process of each port its keys. Both undo what is not confirmed by themselves.
+
+import type { KeyResolver, PortChange, Transaction, TransactionToken } from "#hal/device.ts";
+import { type Effect, LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import type { KeyRef, PortName } from "#hal/model.ts";
+import type { Secret } from "#hal/secret.ts";
+import { type LocalSession, readPrepared, transactionOf } from "../../local/device.ts";
+import { names, oneOf, page, recordOf } from "../../local/shape.ts";
+import type { MkaClient } from "../mka/client.ts";
+import type { AskedPart } from "../mka/protocol.ts";
+import type { NetPart } from "../net/part.ts";
+import type { Participants } from "./participants.ts";
+
+export interface ChangeParts {
+  readonly session: LocalSession;
+  readonly participants: Participants;
+}
+
+export type HostPart = Extract<
+  PortChange,
+  { readonly kind: `macsec.${string}` | "port.shut" | "port.open" }
+>;
+
+const portsMax = 64;
+
+/** Keys are fetched, handed over and wiped before it resolves; nothing has an effect yet. */
+export async function prepareChange(
+  { session, participants }: ChangeParts,
+  change: readonly HostPart[],
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  for (const part of change) refuseOffset(part);
+  const secrets = new Map<string, Secret>();
+  try {
+    for (const part of change) {
+      if (!("key" in part) || secrets.has(part.key.cakSecretId)) continue;
+      const secret = await keys({ kind: "cak", key: part.key });
+      secrets.set(part.key.cakSecretId, secret);
+      refuseLength(secret, part.key, part.port);
+    }
+    const ports = [...new Set(change.filter(isOfParticipant).map(({ port }) => port))];
+    const asked: NetPart[] = [
+      ...change.flatMap(netPart),
+      ...ports.map((port) => ({ kind: "macsec.participant", port }) as const),
+    ];
+    const body = [encodeJson({ change: asked })];
+    const { token, preview } = await session.ask("prepare", body, readPrepared, signal);
+    const whole = new HostChange(session, participants, token, ports);
+    const lines = [preview];
+    try {
+      for (const port of ports) {
+        const parts = change.filter((part) => part.port === port);
+        lines.push(await stage(participants.at(port), port, token, parts, secrets, signal));
+      }
+    } catch (error) {
+      await whole.forget();
+      throw error;
+    }
+    return whole.transaction(lines.filter((line) => line !== "").join("\n"));
+  } finally {
+    for (const secret of secrets.values()) secret[Symbol.dispose]();
+  }
+}
+
+/** What waits for its confirm under this token; undefined = nothing does. */
+export async function recallChange(
+  { session, participants }: ChangeParts,
+  token: TransactionToken,
+  signal: AbortSignal,
+): Promise<Transaction | undefined> {
+  const told = await session.ask("recall", [encodeJson({ token })], readRecall, signal);
+  if (told === undefined) return undefined;
+  const lines = [told.preview];
+  for (const port of told.ports) {
+    const preview = await participants.at(port).recall(token, signal);
+    if (preview !== undefined) lines.push(`port ${port}`, preview);
+  }
+  const whole = new HostChange(session, participants, token, told.ports);
+  return whole.transaction(lines.filter((line) => line !== "").join("\n"));
+}
+
+function readRecall(value: unknown) {
+  const reply = recordOf(value, "reply");
+  if (oneOf(reply, "kind", ["pending", "absent"]) === "absent") return undefined;
+  return { preview: page(reply, "preview"), ports: names(reply, "participants", portsMax) };
+}
+
+class HostChange {
+  readonly #session: LocalSession;
+  readonly #token: TransactionToken;
+  readonly #clients: readonly MkaClient[];
+
+  constructor(
+    session: LocalSession,
+    participants: Participants,
+    token: TransactionToken,
+    ports: readonly PortName[],
+  ) {
+    this.#session = session;
+    this.#token = token;
+    this.#clients = ports.map((port) => participants.at(port));
+  }
+
+  transaction(preview: string): Transaction {
+    const token = this.#token;
+    const net = transactionOf({ session: this.#session, capabilities }, token, preview);
+    return {
+      token,
+      preview,
+      apply: (within, signal) => this.#apply(net, within, signal),
+      // Whoever cannot confirm the key leaves all of it to its timers.
+      confirm: async (signal) => {
+        for (const client of this.#clients) await client.confirm(token, signal);
+        await net.confirm(signal);
+      },
+      rollback: async (signal) => {
+        for (const client of this.#clients) await client.rollback(token, signal);
+        await net.rollback(signal);
+      },
+    };
+  }
+
+  // The SecY first: a key has no place without one.
+  async #apply(net: Transaction, within: number | "final", signal: AbortSignal): Promise<void> {
+    await net.apply(within, signal);
+    for (const [count, client] of this.#clients.entries()) {
+      try {
+        await client.apply(this.#token, within, signal);
+      } catch (error) {
+        if (!(error instanceof LinksealError)) throw error;
+        const isBack = within !== "final" && (await this.#takeBack(net));
+        throw halfDone(error, isBack ? "none" : "unknown", count);
+      }
+    }
+  }
+
+  // Their timers do it too, only later.
+  async #takeBack(net: Transaction): Promise<boolean> {
+    const { signal } = new AbortController();
+    const token = this.#token;
+    const backs = this.#clients.map((client) => () => client.rollback(token, signal));
+    let isBack = true;
+    for (const back of [...backs, () => net.rollback(signal)]) {
+      try {
+        await back();
+      } catch (error) {
+        if (!(error instanceof LinksealError)) throw error;
+        isBack = false;
+      }
+    }
+    return isBack;
+  }
+
+  /** Of a change that was not prepared as a whole. */
+  async forget(): Promise<void> {
+    await this.#takeBack(transactionOf({ session: this.#session, capabilities }, this.#token, ""));
+  }
+}
+
+const capabilities = { commit: { kind: "armedRevert" } } as const;
+
+function halfDone(error: LinksealError, effect: Effect, ports: number): LinksealError {
+  const { code, message, where, next } = error;
+  const before = ports > 0 || effect === "unknown" ? "; a part of the change may stand" : "";
+  return new LinksealError(code, `${message}${before}`, {
+    effect: error.effect === "unknown" ? "unknown" : effect,
+    where,
+    next,
+    cause: error,
+  });
+}
+
+function netPart(part: HostPart): readonly NetPart[] {
+  switch (part.kind) {
+    case "port.shut":
+    case "port.open":
+      return [{ kind: part.kind, port: part.port }];
+    case "macsec.protect": {
+      const { suite, includeSci, replayWindow } = part.settings;
+      return [{ kind: part.kind, port: part.port, settings: { suite, includeSci, replayWindow } }];
+    }
+    case "macsec.addKey":
+    case "macsec.promoteKey":
+    case "macsec.removeKey":
+    case "macsec.replaceKey":
+    case "macsec.rekeySak":
+      return [];
+  }
+}
+
+function isOfParticipant({ kind }: HostPart): boolean {
+  return kind !== "port.shut" && kind !== "port.open";
+}
+
+async function stage(
+  client: MkaClient,
+  port: PortName,
+  token: TransactionToken,
+  parts: readonly HostPart[],
+  secrets: ReadonlyMap<string, Secret>,
+  signal: AbortSignal,
+): Promise<string> {
+  let lines: readonly string[] = [];
+  for (const [place, part] of parts.flatMap((one) => askedPart(one, secrets)).entries()) {
+    lines = await client.stage(token, place, part, signal);
+  }
+  return lines.length === 0 ? "" : [`port ${port}`, ...lines].join("\n");
+}
+
+function askedPart(part: HostPart, secrets: ReadonlyMap<string, Secret>): readonly AskedPart[] {
+  switch (part.kind) {
+    case "macsec.addKey":
+    case "macsec.replaceKey": {
+      const key = secrets.get(part.key.cakSecretId);
+      const kind = part.kind === "macsec.addKey" ? "add" : "replace";
+      return key === undefined ? [] : [{ kind, ckn: part.key.ckn, key }];
+    }
+    case "macsec.removeKey":
+      return [{ kind: "remove", ckn: part.ckn }];
+    case "macsec.rekeySak":
+      return [{ kind: "rekey" }];
+    case "macsec.protect": {
+      const { keyServerPriority, sakRekeyMs } = part.settings;
+      const settings = { keyServerPriority, sakRekeyMs, delayProtection: "off" } as const;
+      return [{ kind: "configure", settings }];
+    }
+    // A key chain has no key that could be promoted: refused before.
+    case "macsec.promoteKey":
+    case "port.shut":
+    case "port.open":
+      return [];
+  }
+}
+
+function refuseOffset(part: HostPart): void {
+  if (part.kind !== "macsec.protect" || part.settings.confidentialityOffset === 0) return;
+  const text = `${part.port} encrypts whole frames: the kernel has no word for an offset`;
+  throw refused("device.unsupported", text, part.port);
+}
+
+function refuseLength(secret: Secret, { ckn }: KeyRef, port: PortName): void {
+  const octets = secret.byteLength;
+  if (octets === 16 || octets === 32) return;
+  const text = `the CAK of ${ckn} has ${octets} octets, and MACsec knows those of 16 and 32`;
+  throw refused("device.rejected", text, port);
+}
+
+function refused(
+  code: "device.unsupported" | "device.rejected",
+  text: string,
+  where: string,
+): LinksealError {
+  return new LinksealError(code, `${text}; nothing was changed`, {
+    effect: "none",
+    where,
+    next: "linkseal plan",
+  });
+}

@@ -1,0 +1,331 @@
+// This host as an edge router: the kernel behind linkseal-net, a key agreement of our own on each
+// port, BGP by FRR's shell, and ping.
+
+import { missingCapability } from "#hal/capability.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceChange,
+  Driver,
+  KeyResolver,
+  PortChange,
+  ProbeResult,
+  Transaction,
+} from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
+import type { Target } from "#hal/target.ts";
+import type { Dialer } from "#hal/world.ts";
+import { deviceOf, LocalSession } from "../../local/device.ts";
+import { count as countIn, recordOf } from "../../local/shape.ts";
+import {
+  type IpsecParts,
+  ipsecOffer,
+  isTunnelChange,
+  observeTunnels,
+  openIpsec,
+  prepareTunnels,
+  type TunnelChange,
+} from "../ipsec/face.ts";
+import { prepareBlocks } from "../ipsec/net-change.ts";
+import { prepareStatic, prepareStaticRemoval, type StaticParts } from "../ipsec/static.ts";
+import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
+import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
+import { RoutingWatch, scopeOf, withKernelRoutes } from "../routing/routing.ts";
+import { type HostPart, prepareChange, recallChange } from "./change.ts";
+import { Hints } from "./hints.ts";
+import { Participants, withParticipant } from "./participants.ts";
+import { ping } from "./probe.ts";
+
+/** The slowest of the measured drains and restores, twice. */
+const settleMs = 10_000;
+
+/** The kernel's own suites; the preferred one first. */
+const macsec = {
+  suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
+  overlap: "keychain",
+  counters: "perSa",
+  hitless: ["keyServerPriority", "replayWindow", "sakRekeyMs"],
+  freshSak: true,
+} as const;
+const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs } as const;
+
+export const linux: Driver = {
+  name: "linux",
+  offers: { commit: { kind: "armedRevert" }, macsec, drain, ipsec: ipsecOffer, probe: true },
+  async open(target, world, hint, signal) {
+    const session = new LocalSession(target, world);
+    const kernel = deviceOf(session, await session.capabilities(signal));
+    const exec: Dialer["exec"] = (argv, stdin, bounded) => world.dial.exec(argv, stdin, bounded);
+    const [hasFrr, hasPing] = [
+      await isThere(exec, ["vtysh", "--help"], signal),
+      await isThere(exec, ["ping", "-V"], signal),
+    ];
+    const capabilities: Capabilities = {
+      ...kernel.capabilities,
+      macsec,
+      ...(hasFrr ? { drain } : {}),
+      // FRR alone knows the address that is pinged.
+      ...(hasFrr && hasPing ? { probe: true as const } : {}),
+      ipsec: target.charon === undefined ? staticOffer : ipsecOffer,
+    };
+    const end = new AbortController();
+    const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
+    const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
+    const participants = new Participants(world, target.address);
+    const hints = new Hints(world.clock, hint, end.signal);
+    hints.watch("", (after) => changesAfter(session, after, end.signal));
+    const ipsec = openIpsec({ session, world, hint }, target.charon, end.signal);
+    const ends = { hints, end };
+    const statics = { session, world, address: target.address };
+    const parts = { kernel, participants, capabilities, frr, watch, exec, ipsec, statics };
+    const host = { session, ...parts, ...ends };
+    return deviceWith(host);
+  },
+};
+
+interface Host {
+  readonly session: LocalSession;
+  readonly kernel: Device;
+  readonly participants: Participants;
+  readonly hints: Hints;
+  readonly capabilities: Capabilities;
+  /** undefined = this host has no FRR. */
+  readonly frr: Frr | undefined;
+  readonly watch: RoutingWatch | undefined;
+  readonly exec: Dialer["exec"];
+  readonly end: AbortController;
+  /** undefined = no charon of this host is named. */
+  readonly ipsec: IpsecParts | undefined;
+  readonly statics: StaticParts;
+}
+
+/** Without a charon there is nobody who could agree on keys. */
+const staticOffer = { ...ipsecOffer, keying: ["static"], authentication: [], rekeys: [] } as const;
+
+function shellOf({ pathspace }: Target): readonly string[] {
+  return pathspace === undefined ? ["vtysh"] : ["vtysh", "-N", pathspace];
+}
+
+async function isThere(
+  exec: Dialer["exec"],
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await exec(argv, new Uint8Array(), signal);
+    return true;
+  } catch (error) {
+    if (error instanceof LinksealError && error.code === "transport.unreachable") return false;
+    throw error;
+  }
+}
+
+function deviceWith(host: Host): Device {
+  const { session, kernel, capabilities } = host;
+  const device: Device = {
+    id: session.device,
+    capabilities,
+    observe: (signal) => observe(host, signal),
+    prepare: (change, keys, signal) => prepare(host, change, keys, signal),
+    async recall(token, signal) {
+      const transaction = await recallChange(host, token, signal);
+      return transaction === undefined ? { kind: "absent" } : { kind: "pending", transaction };
+    },
+    routeTo: (address, signal) => kernel.routeTo(address, signal),
+    async [Symbol.asyncDispose]() {
+      host.end.abort();
+      await kernel[Symbol.asyncDispose]();
+    },
+  };
+  if (capabilities.probe === undefined) return device;
+  return { ...device, probe: (port, count, signal) => probe(host, port, count, signal) };
+}
+
+async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
+  const { session, kernel, watch, ipsec } = host;
+  const seen = await kernel.observe(signal);
+  const macsec: MacsecPort[] = [];
+  for (const port of seen.macsec) macsec.push(await withAgreement(host, port, signal));
+  const state = {
+    ...(ipsec === undefined ? seen : await observeTunnels(ipsec, seen, signal)),
+    macsec,
+  };
+  if (watch === undefined) return state;
+  const beside = state.blocked === undefined ? "none" : "tunnels";
+  const told = await watch.look(await subnetsNow(session, signal), beside, signal);
+  return { ...state, routing: withKernelRoutes(told, state.ways) };
+}
+
+async function withAgreement(
+  { participants, hints, end }: Host,
+  port: MacsecPort,
+  signal: AbortSignal,
+): Promise<MacsecPort> {
+  const seen = await participants.look(port.port, signal);
+  if (seen.kind === "told") {
+    hints.watch(port.port, (after) => participants.changes(port.port, after, end.signal));
+  }
+  return withParticipant(port, seen);
+}
+
+function subnetsNow(session: LocalSession, signal: AbortSignal): Promise<readonly Subnet[]> {
+  return session.ask("subnets", [], readSubnets, signal);
+}
+
+type Turn = Extract<PortChange, { readonly kind: "port.drain" | "port.restore" }>;
+
+const isOfHost = (part: PortChange): part is HostPart =>
+  part.kind.startsWith("macsec.") || part.kind === "port.shut" || part.kind === "port.open";
+
+const isTurn = (part: PortChange): part is Turn =>
+  part.kind === "port.drain" || part.kind === "port.restore";
+
+async function prepare(
+  host: Host,
+  change: DeviceChange,
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const { session, kernel, capabilities } = host;
+  const where = session.device;
+  const missing = missingCapability(change, capabilities);
+  const turns = change.filter(isTurn);
+  if (missing !== undefined) throw unsupported(missing, where);
+  const tunnels = change.filter(isTunnelChange);
+  if (tunnels.length > 0) {
+    if (tunnels.length < change.length) throw unsupported("a tunnel beside another change", where);
+    return await prepareIpsec(host, tunnels, keys, signal);
+  }
+  const rest = change.filter(isOfHost);
+  if (turns.length === 0) return await prepareChange(host, rest, keys, signal);
+  if (turns.length < change.length) throw unsupported("a drain beside another change", where);
+  const previews = [];
+  for (const turn of turns) previews.push(...(await previewOf(host, turn, signal)));
+  // The kernel's desk keeps the one lock: nothing is written while something waits for a confirm.
+  const inner = await kernel.prepare([], keys, signal);
+  return {
+    token: inner.token,
+    preview: previews.join("\n"),
+    async apply(within, bounded) {
+      if (within !== "final") throw unsupported("a drain that ends by itself", where);
+      await inner.apply("final", bounded);
+      for (const turn of turns) {
+        for (const port of await portsOf(host, turn.port, bounded)) {
+          await takeTurn(frrOf(host), port, wayOf(turn), turn.means, bounded);
+        }
+      }
+    },
+    confirm: (bounded) => inner.confirm(bounded),
+    rollback: (bounded) => inner.rollback(bounded),
+  };
+}
+
+async function prepareIpsec(
+  { session, ipsec, statics }: Host,
+  change: readonly TunnelChange[],
+  keys: KeyResolver,
+  signal: AbortSignal,
+): Promise<Transaction> {
+  const blocks = change.flatMap((part) => (part.kind === "ipsec.block" ? [part] : []));
+  if (blocks.length === change.length) {
+    const all = blocks.flatMap((part) => part.blocks);
+    return await prepareBlocks(session, all, signal);
+  }
+  const [first, ...more] = change;
+  const isStatic = (part: TunnelChange): boolean =>
+    part.kind === "ipsec.putTunnel" && part.tunnel.auth.kind === "static";
+  if (change.some(isStatic)) {
+    if (first?.kind === "ipsec.putTunnel" && more.length === 0) {
+      return await prepareStatic(statics, first.tunnel, keys, signal);
+    }
+    throw unsupported("static keys beside another change", session.device);
+  }
+  if (first?.kind === "ipsec.removeTunnel" && more.length === 0) {
+    const removal = await prepareStaticRemoval(statics, first.name, signal);
+    if (removal !== undefined) return removal;
+  }
+  if (ipsec !== undefined) return await prepareTunnels(ipsec, change, keys, signal);
+  throw unsupported("a tunnel by IKE", session.device);
+}
+
+const wayOf = ({ kind }: Turn) => (kind === "port.drain" ? "drain" : "restore");
+
+async function previewOf(host: Host, turn: Turn, signal: AbortSignal): Promise<readonly string[]> {
+  const commands: string[] = [];
+  for (const port of await portsOf(host, turn.port, signal)) {
+    const plan = await planTurn(frrOf(host), port, wayOf(turn), turn.means, signal);
+    commands.push(...plan.commands);
+  }
+  return commands.length === 0 ? [] : [`port ${turn.port}`, ...commands.map((line) => `+ ${line}`)];
+}
+
+async function portsOf(
+  host: Host,
+  port: PortName,
+  signal: AbortSignal,
+): Promise<readonly BgpPort[]> {
+  const scope = scopeOf(await subnetsNow(host.session, signal));
+  const ports = await findPort(frrOf(host), port, scope, signal);
+  if (ports.length > 0) return ports;
+  throw rejected(`FRR has no neighbour over ${port}, so no traffic can be led off it`, port);
+}
+
+// A change that needs it was refused before where there is none.
+function frrOf({ frr, session }: Host): Frr {
+  if (frr === undefined) throw unsupported("FRR", session.device);
+  return frr;
+}
+
+async function probe(
+  host: Host,
+  port: PortName,
+  count: number,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const subnets = await subnetsNow(host.session, signal);
+  for (const { neighbours, vrf = "default" } of await portsOf(host, port, signal)) {
+    for (const address of neighbours) {
+      const link = subnetOf(subnets, vrf, address)?.link;
+      if (link !== undefined) return await ping(host.exec, { link, address }, count, signal);
+    }
+  }
+  throw rejected(`the far end's peering address on ${port} is not known`, port);
+}
+
+/** Below the longest wait for an answer. */
+const hintMsMax = 15_000;
+
+/** undefined = it does not answer now. */
+async function changesAfter(
+  session: LocalSession,
+  seen: number,
+  end: AbortSignal,
+): Promise<number | undefined> {
+  const body = [JSON.stringify({ after: Math.max(0, seen), waitMs: seen < 0 ? 0 : hintMsMax })];
+  const read = (value: unknown): number =>
+    countIn(recordOf(value, "reply"), "count", Number.MAX_SAFE_INTEGER);
+  try {
+    return await session.ask("changes", body, read, end);
+  } catch (error) {
+    if (!(error instanceof LinksealError) && !end.aborted) throw error;
+    return undefined;
+  }
+}
+
+function unsupported(what: string, where: string): LinksealError {
+  const text = `${where} does not offer ${what}, so nothing was sent to it`;
+  return new LinksealError("device.unsupported", text, {
+    effect: "none",
+    where,
+    next: "linkseal driver list",
+  });
+}
+
+function rejected(text: string, where: string): LinksealError {
+  return new LinksealError("device.rejected", text, {
+    effect: "none",
+    where,
+    next: "linkseal links",
+  });
+}

@@ -1,0 +1,259 @@
+// A port of this host as a MACsec port: the uncontrolled one that the config names, and the SecY
+// on it, from dumps of links, addresses, routes and SecYs.
+
+import {
+  type CipherSuite,
+  type FailOpen,
+  type KeyAgreement,
+  known,
+  type MacsecFrames,
+  type MacsecPort,
+  type MkaSession,
+  type PortName,
+  type PortRate,
+  type Reading,
+  type Sak,
+  unknown,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { PortSpeed } from "../netlink/ethtool.ts";
+import type { Address } from "../netlink/rtnetlink-address.ts";
+import { type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
+import { type Route, routeKinds } from "../netlink/rtnetlink-route.ts";
+import type { MacsecDevice } from "./macsec.ts";
+import {
+  framesOf,
+  keyAgreement,
+  type SecySettings,
+  saksOf,
+  secySettings,
+  suiteInUse,
+} from "./secy.ts";
+
+/** What the kernel said to one look. */
+export interface KernelLook {
+  readonly at: Instant;
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  readonly routes: readonly Route[];
+  /** undefined = the kernel has no MACsec, or did not answer. */
+  readonly secys: readonly MacsecDevice[] | undefined;
+  readonly speeds: readonly PortSpeed[];
+}
+
+/** The controlled port: what the host's traffic goes through. */
+export interface ControlledPort extends SecySettings {
+  readonly name: PortName;
+  readonly index: number;
+  readonly up: boolean;
+  readonly mtu: number | undefined;
+  /** Name of the VRF that it belongs to. */
+  readonly vrf: string | undefined;
+  /** With the length of their prefix. */
+  readonly addresses: readonly string[];
+  readonly saks: readonly Sak[];
+  readonly keyAgreement: KeyAgreement;
+}
+
+export interface PortLook {
+  readonly port: MacsecPort;
+  /** `undefined` inside a known reading: the port has no SecY. */
+  readonly controlled: Reading<ControlledPort | undefined>;
+}
+
+/**
+ * Undefined where the host has no such port. What only the MKA process of the port knows is not
+ * known here: keys, session, MKPDUs and, with some of them, the settings as a whole.
+ */
+export function readPort(
+  name: PortName,
+  look: KernelLook,
+  before?: KernelLook,
+): PortLook | undefined {
+  const link = look.links.find((one) => one.name === name);
+  if (link === undefined) return undefined;
+  const { at } = look;
+  const seen = secyOn(link, look);
+  const controlled = map(seen, at, (secy) => controlledPort(secy, link, look));
+  const notOurs = unknown("notSupported", at);
+  const bare = seen.kind === "known" && seen.value === undefined;
+  return {
+    controlled,
+    port: {
+      port: name,
+      admin: known(isUp(link) ? "up" : "down", at),
+      linkUp: linkUp(link, at),
+      settings: controlled.kind === "unknown" ? controlled : bare ? known(undefined, at) : notOurs,
+      liveSuite: map(seen, at, liveSuite),
+      // Without a SecY there is nothing that a key could be of.
+      keys: bare ? known([], at) : notOurs,
+      session: bare ? known(openPort, at) : notOurs,
+      mkpdus: notOurs,
+      frames: framesReading(seen, at),
+      rate: rateOf(link, look, before),
+      failOpen:
+        controlled.kind === "unknown" ? controlled : known(controlled.value?.failOpen ?? [], at),
+      ...agreementOf(controlled, at),
+    },
+  };
+}
+
+/** Nothing stands between a bare port and the wire. */
+const openPort: MkaSession = {
+  controlledPort: "unprotected",
+  principalCkn: undefined,
+  participants: [],
+  livePeers: 0,
+  respondedPeers: 0,
+  keyServer: "none",
+  keyServerPriority: undefined,
+  latestSak: undefined,
+  oldSak: undefined,
+};
+
+/** A SecY and the link that stands for it. */
+interface Secy {
+  readonly link: Link;
+  readonly device: MacsecDevice;
+}
+
+// More than one SecY on a port is nothing that this agent ever makes: which of them carries the
+// traffic is not known.
+function secyOn(below: Link, { links, secys, at }: KernelLook): Reading<Secy | undefined> {
+  const found = links.filter((one) => one.info?.kind === "macsec" && one.link === below.index);
+  const [link] = found;
+  if (link === undefined) return known(undefined, at);
+  if (found.length > 1) return unknown("notSupported", at);
+  const device = secys?.find((one) => one.link === link.index);
+  return device === undefined ? unknown("queryFailed", at) : known({ link, device }, at);
+}
+
+function agreementOf(
+  controlled: Reading<ControlledPort | undefined>,
+  at: Instant,
+): Pick<MacsecPort, "keyAgreement"> {
+  if (controlled.kind === "unknown") return { keyAgreement: controlled };
+  const { value } = controlled;
+  return value === undefined ? {} : { keyAgreement: known(value.keyAgreement, at) };
+}
+
+/** What is there and cannot be understood is `unparsed`; what is not there stays `undefined`. */
+function map<T>(
+  seen: Reading<Secy | undefined>,
+  at: Instant,
+  read: (secy: Secy) => T | "unparsed",
+): Reading<T | undefined> {
+  if (seen.kind === "unknown") return seen;
+  if (seen.value === undefined) return known(undefined, at);
+  const value = read(seen.value);
+  return value === "unparsed" ? unknown("unparsed", at) : known(value, at);
+}
+
+function liveSuite({ device }: Secy): CipherSuite | undefined | "unparsed" {
+  const settings = secySettings(device);
+  return settings === undefined ? "unparsed" : suiteInUse(device);
+}
+
+function framesReading(seen: Reading<Secy | undefined>, at: Instant): Reading<MacsecFrames> {
+  const frames = map(seen, at, ({ device }) => framesOf(device) ?? "unparsed");
+  if (frames.kind === "unknown") return frames;
+  return frames.value === undefined ? unknown("notSupported", at) : known(frames.value, at);
+}
+
+function controlledPort(
+  { link, device }: Secy,
+  below: Link,
+  look: KernelLook,
+): ControlledPort | "unparsed" {
+  const settings = secySettings(device);
+  const { name, index, mtu, master } = link;
+  if (settings === undefined || name === undefined) return "unparsed";
+  const vrf = look.links.find((one) => one.index === master && one.info?.kind === "vrf");
+  const saks = saksOf(device);
+  return {
+    ...settings,
+    failOpen: [...settings.failOpen, ...openBelow(below, look)],
+    name,
+    index,
+    up: isUp(link),
+    mtu,
+    vrf: vrf?.name,
+    addresses: look.addresses.filter((one) => one.link === index).map(addressText),
+    saks,
+    keyAgreement: keyAgreement(saks),
+  };
+}
+
+function addressText({ local, address, prefixLength }: Address): string {
+  return `${local ?? address}/${prefixLength}`;
+}
+
+const stackedKinds: ReadonlySet<string> = new Set(["vlan", "macvlan", "macvtap", "ipvlan"]);
+
+/** Links whose frames leave by the uncontrolled port in the clear; the port itself is the first. */
+function inTheClear(below: Link, links: readonly Link[]): ReadonlySet<number> {
+  const clear = new Set([below.index]);
+  // A set grows while it is walked, and a circle of links ends it all the same.
+  for (const index of clear) {
+    for (const link of links) {
+      const kind = link.info?.kind;
+      const stacked = link.link === index && kind !== undefined && stackedKinds.has(kind);
+      const gathers = kind !== "vrf" && links.some((one) => isMember(one, index, link.index));
+      if (stacked || gathers) clear.add(link.index);
+    }
+  }
+  return clear;
+}
+
+function isMember({ index, master }: Link, member: number, of: number): boolean {
+  return index === member && master === of;
+}
+
+function openBelow(below: Link, { links, addresses, routes }: KernelLook): FailOpen[] {
+  const clear = inTheClear(below, links);
+  const leaves = ({ kind, outputLink, nextHops }: Route): boolean =>
+    kind === routeKinds.unicast &&
+    [outputLink, ...(nextHops ?? []).map(({ link }) => link)].some(
+      (link) => link !== undefined && clear.has(link),
+    );
+  return [
+    ...(addresses.some(({ link }) => clear.has(link))
+      ? ["addressOnUncontrolledPort" as const]
+      : []),
+    ...(routes.some(leaves) ? ["routeOnUncontrolledPort" as const] : []),
+  ];
+}
+
+function isUp({ flags }: Link): boolean {
+  return (flags & linkFlags.up) !== 0;
+}
+
+function linkUp(link: Link, at: Instant): Reading<boolean> {
+  if (!isUp(link)) return known(false, at);
+  return link.carrier === undefined ? unknown("unparsed", at) : known(link.carrier, at);
+}
+
+/** Of the wire, between two looks; counters that went back tell of a port that is another one. */
+function rateOf(link: Link, look: KernelLook, before: KernelLook | undefined): Reading<PortRate> {
+  const { at } = look;
+  const line = look.speeds.find((one) => one.link === link.index);
+  if (line === undefined) return unknown("notSupported", at);
+  const old = before?.links.find((one) => one.index === link.index && one.name === link.name);
+  const ms = before === undefined ? 0 : at - before.at;
+  if (old === undefined || ms <= 0) return unknown("queryFailed", at);
+  type Name = "rxPackets" | "txPackets" | "rxBytes" | "txBytes";
+  const perSecond = (name: Name): number => {
+    const [was, is] = [old.statistics?.[name], link.statistics?.[name]];
+    if (was === undefined || is === undefined || is < was) return Number.NaN;
+    return (Number(is - was) * 1000) / ms;
+  };
+  const rate: PortRate = {
+    rxPps: perSecond("rxPackets"),
+    txPps: perSecond("txPackets"),
+    rxBps: 8 * perSecond("rxBytes"),
+    txBps: 8 * perSecond("txBytes"),
+    lineBps: line.bitsPerSecond,
+  };
+  const whole = Object.values(rate).every((value) => Number.isFinite(value));
+  return whole ? known(rate, at) : unknown("queryFailed", at);
+}

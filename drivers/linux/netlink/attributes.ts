@@ -1,0 +1,73 @@
+// Attributes of netlink messages as tables: one row says number, name and form, and the table reads
+// and writes. What a row does not name is listed by number, never dropped without a word.
+
+import type { Octets, Span } from "#hal/netlink.ts";
+import { attribute, eachAttribute } from "../../transport/netlink-wire.ts";
+
+/** How one value lies in the octets of an attribute. */
+export interface Form<T> {
+  /** Throws `device.unparsed` where the octets are none of this form. */
+  read(view: DataView, start: number, end: number): T;
+  write(value: T): Octets;
+}
+
+/** A form that only the kernel writes. */
+export type ReadForm<T> = Pick<Form<T>, "read">;
+
+type AnyRow = readonly [type: number, form: ReadForm<unknown>];
+export type Rows = Readonly<Record<string, AnyRow>>;
+
+type ValueOf<R> = R extends readonly [number, ReadForm<infer T>] ? T : never;
+
+/** Attributes that were there, by name. */
+export type Attributes<R extends Rows> = {
+  readonly [Name in keyof R]?: ValueOf<R[Name]>;
+} & { readonly unnamed: readonly number[] };
+
+type Writable<R extends Rows> = {
+  readonly [Name in keyof R as R[Name] extends readonly [number, { write(value: never): Octets }]
+    ? Name
+    : never]?: ValueOf<R[Name]>;
+};
+
+export interface Table<R extends Rows> extends ReadForm<Attributes<R>> {
+  write(values: Writable<R>): Octets;
+}
+
+const none: readonly number[] = [];
+
+export function table<const R extends Rows>(rows: R): Table<R> {
+  const byType: (readonly [string, ReadForm<unknown>] | undefined)[] = [];
+  for (const [name, [type, form]] of Object.entries(rows)) byType[type] = [name, form];
+  const read = (view: DataView, start: number, end: number): Attributes<R> => {
+    const found: Record<string, unknown> = {};
+    let unnamed: number[] | undefined;
+    const span: Span = { view, start, end };
+    eachAttribute(span, (type, from, to) => {
+      const row = byType[type];
+      if (row === undefined) unnamed = [...(unnamed ?? []), type];
+      else found[row[0]] = row[1].read(view, from, to);
+    });
+    found["unnamed"] = unnamed ?? none;
+    return found as Attributes<R>;
+  };
+  const write = (values: Writable<R>): Octets =>
+    Object.entries(values).flatMap(([name, value]) => {
+      const row = rows[name] as readonly [number, Form<unknown>] | undefined;
+      return row === undefined || value === undefined ? [] : attribute(row[0], row[1].write(value));
+    });
+  return { read, write };
+}
+
+/** A list of tables, each in an attribute whose number only counts. */
+export function listOf<T>(form: ReadForm<T>): ReadForm<readonly T[]> {
+  return {
+    read(view, start, end) {
+      const items: T[] = [];
+      eachAttribute({ view, start, end }, (_type, from, to) => {
+        items.push(form.read(view, from, to));
+      });
+      return items;
+    },
+  };
+}

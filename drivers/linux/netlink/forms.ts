@@ -1,0 +1,189 @@
+// Forms of single values. Integers are in the host's order, which is little-endian on every machine
+// that the runtime is shipped for, unless a name says otherwise.
+
+import type { Octets } from "#hal/netlink.ts";
+import { unparsed } from "../../transport/netlink-wire.ts";
+import type { Form, ReadForm } from "./attributes.ts";
+
+function sized(start: number, end: number, length: number): void {
+  if (end - start !== length) throw unparsed(`${end - start} octets instead of ${length}`);
+}
+
+function octetsWith(length: number, fill: (view: DataView) => void): Octets {
+  const octets = new Uint8Array(length);
+  fill(new DataView(octets.buffer));
+  return [octets];
+}
+
+export const u8: Form<number> = {
+  read(view, start, end) {
+    sized(start, end, 1);
+    return view.getUint8(start);
+  },
+  write: (value) => [Uint8Array.of(value)],
+};
+
+export const u16: Form<number> = {
+  read(view, start, end) {
+    sized(start, end, 2);
+    return view.getUint16(start, true);
+  },
+  write: (value) => octetsWith(2, (view) => view.setUint16(0, value, true)),
+};
+
+export const u32: Form<number> = {
+  read(view, start, end) {
+    sized(start, end, 4);
+    return view.getUint32(start, true);
+  },
+  write: (value) => octetsWith(4, (view) => view.setUint32(0, value, true)),
+};
+
+/** In network order: what the standard calls an octet string is none of the host's numbers. */
+export const networkU32: Form<number> = {
+  read(view, start, end) {
+    sized(start, end, 4);
+    return view.getUint32(start);
+  },
+  write: (value) => octetsWith(4, (view) => view.setUint32(0, value)),
+};
+
+export const s32: Form<number> = {
+  read(view, start, end) {
+    sized(start, end, 4);
+    return view.getInt32(start, true);
+  },
+  write: (value) => octetsWith(4, (view) => view.setInt32(0, value, true)),
+};
+
+export const u64: Form<bigint> = {
+  read(view, start, end) {
+    sized(start, end, 8);
+    return view.getBigUint64(start, true);
+  },
+  write: (value) => octetsWith(8, (view) => view.setBigUint64(0, value, true)),
+};
+
+/** A counter that the kernel sends as 32 or as 64 bits, depending on where it counts. */
+export const counter: Form<bigint> = {
+  read(view, start, end) {
+    return end - start === 4 ? BigInt(view.getUint32(start, true)) : u64.read(view, start, end);
+  },
+  write: (value) => u64.write(value),
+};
+
+export const bool: Form<boolean> = {
+  read: (view, start, end) => u8.read(view, start, end) !== 0,
+  write: (value) => u8.write(value ? 1 : 0),
+};
+
+/** Set by being there. */
+export const flag: Form<true> = { read: () => true, write: () => [] };
+
+/** Text up to its NUL; what is no printable character becomes `?`. */
+export const text: Form<string> = {
+  read(view, start, end) {
+    let result = "";
+    for (let at = start; at < end; at += 1) {
+      const octet = view.getUint8(at);
+      if (octet === 0) break;
+      result += octet < 0x20 || octet > 0x7e ? "?" : String.fromCharCode(octet);
+    }
+    return result;
+  },
+  write: (value) => [new TextEncoder().encode(`${value}\0`)],
+};
+
+const digits = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
+
+export function hexOf(view: DataView, start: number, end: number): string {
+  let result = "";
+  for (let at = start; at < end; at += 1) result += digits[view.getUint8(at)] ?? "";
+  return result;
+}
+
+function octetsOfHex(value: string): Uint8Array {
+  return Uint8Array.from(value.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+/** Octets as lower-case hexadecimal. */
+export const hex: Form<string> = {
+  read: hexOf,
+  write: (value) => [octetsOfHex(value)],
+};
+
+/** Hexadecimal of exactly so many octets. */
+export function hexOfSize(length: number): Form<string> {
+  return {
+    read(view, start, end) {
+      sized(start, end, length);
+      return hexOf(view, start, end);
+    },
+    write: (value) => hex.write(value),
+  };
+}
+
+/** An address of a link, with colons. */
+export const linkAddress: Form<string> = {
+  read: (view, start, end) => hexOf(view, start, end).replaceAll(/(..)(?=.)/g, "$1:"),
+  write: (value) => [octetsOfHex(value.replaceAll(":", ""))],
+};
+
+/** For key material that the kernel hands out: the octets are wiped where they lie. */
+export const dropped: ReadForm<undefined> = {
+  read(view, start, end) {
+    new Uint8Array(view.buffer, view.byteOffset + start, end - start).fill(0);
+    return undefined;
+  },
+};
+
+/** Numbers with names; one without is `number N`, so that a newer kernel is still read. */
+export type Named<N extends string> = N | `number ${number}`;
+
+export function named<const N extends string>(
+  names: Readonly<Record<number, N>>,
+  number: Form<number>,
+): Form<Named<N>> {
+  const numbers = new Map(Object.entries(names).map(([key, name]) => [name, Number(key)]));
+  return {
+    read(view, start, end) {
+      const value = number.read(view, start, end);
+      return names[value] ?? (`number ${value}` as const);
+    },
+    write(value) {
+      return number.write(numbers.get(value as N) ?? Number(value.slice("number ".length)));
+    },
+  };
+}
+
+/** A row of 32-bit numbers; a kernel of another age may send fewer or more. */
+export function words<const N extends string>(
+  ...names: readonly N[]
+): ReadForm<Readonly<Partial<Record<N, number>>>> {
+  return {
+    read(view, start, end) {
+      const found: Partial<Record<N, number>> = {};
+      names.forEach((name, index) => {
+        const at = start + 4 * index;
+        if (at + 4 <= end) found[name] = view.getUint32(at, true);
+      });
+      return found;
+    },
+  };
+}
+
+/** A row of 64-bit counters; a kernel of another age may send fewer or more. */
+export function longWords<const N extends string>(
+  ...names: readonly N[]
+): ReadForm<Readonly<Partial<Record<N, bigint>>>> {
+  return {
+    read(view, start, end) {
+      const found: Partial<Record<N, bigint>> = {};
+      names.forEach((name, index) => {
+        const at = start + 8 * index;
+        if (at + 8 <= end) found[name] = view.getBigUint64(at, true);
+      });
+      return found;
+    },
+  };
+}

@@ -1,0 +1,361 @@
+// IPsec of this kernel by NETLINK_XFRM: SAs, policies, and what the monitor groups tell.
+
+import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
+import type { Secret } from "#hal/secret.ts";
+import { attribute, eachAttribute, netlinkFlags } from "../../transport/netlink-wire.ts";
+import type { Named } from "./forms.ts";
+import {
+  aeadAttribute,
+  cryptAttribute,
+  cutAuthAttribute,
+  templateBytes,
+  type XfrmAttributes,
+  xfrmAttributes,
+} from "./xfrm-attributes.ts";
+import {
+  familyOf,
+  ipProtocols,
+  type Limits,
+  needs,
+  policyUsageAt,
+  readAddressAs,
+  readLimits,
+  readSelector,
+  readUsage,
+  type Selector,
+  selectorBytes,
+  type Usage,
+  writeAddress,
+  writeLimits,
+  writeSelector,
+} from "./xfrm-structs.ts";
+
+const xfrmTypes = {
+  newSa: 0x10,
+  deleteSa: 0x11,
+  getSa: 0x12,
+  newPolicy: 0x13,
+  deletePolicy: 0x14,
+  getPolicy: 0x15,
+  acquire: 0x17,
+  expire: 0x18,
+  updatePolicy: 0x19,
+  updateSa: 0x1a,
+  policyExpire: 0x1b,
+  flushSa: 0x1c,
+  flushPolicy: 0x1d,
+} as const;
+
+export const xfrmGroups = { acquire: 1, expire: 2, sa: 3, policy: 4 } as const;
+
+const saBytes = 224;
+const saNameBytes = 24;
+const policyBytes = 168;
+const policyNameBytes = 64;
+/** Up to the end of its selector. */
+const acquireBytes = 96;
+
+const modes = ["transport", "tunnel", "route optimisation", "in trigger", "beet"] as const;
+type Mode = Named<(typeof modes)[number]>;
+
+export interface Sa {
+  readonly family: number;
+  readonly source: string;
+  readonly destination: string;
+  readonly spi: number;
+  readonly ipProtocol: number;
+  readonly mode: Mode;
+  readonly reqid: number;
+  /** Of the acquire that asked for it. */
+  readonly sequence: number;
+  readonly replayWindow: number;
+  readonly flags: number;
+  readonly selector: Selector;
+  readonly limits: Limits;
+  readonly usage: Usage;
+  readonly replayFailed: number;
+  readonly replayWindowFailed: number;
+  readonly integrityFailed: number;
+  readonly attributes: XfrmAttributes;
+}
+
+/** Undefined for a message that brings no SA. */
+export function readSa({ type, view, start, end }: NetlinkMessage): Sa | undefined {
+  if (type !== xfrmTypes.newSa && type !== xfrmTypes.updateSa) return undefined;
+  needs({ view, start, end }, saBytes, "an SA");
+  return saAt(view, start, xfrmAttributes.read(view, start + saBytes, end));
+}
+
+function saAt(view: DataView, at: number, attributes: XfrmAttributes): Sa {
+  const family = view.getUint16(at + 212, true);
+  const mode = view.getUint8(at + 214);
+  return {
+    family,
+    source: readAddressAs(view, at + 80, family),
+    destination: readAddressAs(view, at + 56, family),
+    spi: view.getUint32(at + 72),
+    ipProtocol: view.getUint8(at + 76),
+    mode: modes[mode] ?? `number ${mode}`,
+    reqid: view.getUint32(at + 208, true),
+    sequence: view.getUint32(at + 204, true),
+    replayWindow: view.getUint8(at + 215),
+    flags: view.getUint8(at + 216),
+    selector: readSelector(view, at),
+    limits: readLimits(view, at + 96),
+    usage: readUsage(view, at + 160),
+    replayWindowFailed: view.getUint32(at + 192, true),
+    replayFailed: view.getUint32(at + 196, true),
+    integrityFailed: view.getUint32(at + 200, true),
+    attributes,
+  };
+}
+
+const directions = ["in", "out", "forward"] as const;
+type PolicyDirection = Named<(typeof directions)[number]>;
+
+export interface Policy {
+  readonly selector: Selector;
+  readonly direction: PolicyDirection;
+  readonly action: "allow" | "block";
+  readonly priority: number;
+  readonly index: number;
+  readonly flags: number;
+  readonly share: number;
+  readonly limits: Limits;
+  readonly usage: Usage;
+  readonly attributes: XfrmAttributes;
+}
+
+/** Undefined for a message that brings no policy. */
+export function readPolicy({ type, view, start, end }: NetlinkMessage): Policy | undefined {
+  if (type !== xfrmTypes.newPolicy && type !== xfrmTypes.updatePolicy) return undefined;
+  needs({ view, start, end }, policyBytes, "a policy");
+  const direction = view.getUint8(start + 160);
+  return {
+    selector: readSelector(view, start),
+    direction: directions[direction] ?? `number ${direction}`,
+    action: view.getUint8(start + 161) === 0 ? "allow" : "block",
+    priority: view.getUint32(start + 152, true),
+    index: view.getUint32(start + 156, true),
+    flags: view.getUint8(start + 162),
+    share: view.getUint8(start + 163),
+    limits: readLimits(view, start + selectorBytes),
+    usage: readUsage(view, start + policyUsageAt),
+    attributes: xfrmAttributes.read(view, start + policyBytes, end),
+  };
+}
+
+interface SaName {
+  readonly destination: string;
+  readonly spi: number;
+  readonly ipProtocol: number;
+}
+
+/** What a monitor group told: a hint where to look, never the state itself. */
+export type XfrmEvent =
+  | { readonly kind: "saAdded"; readonly sa: Sa }
+  | { readonly kind: "saDeleted"; readonly name: SaName }
+  | { readonly kind: "saExpired"; readonly name: SaName; readonly hard: boolean }
+  | { readonly kind: "policyChanged" }
+  | { readonly kind: "saWanted"; readonly destination: string }
+  | { readonly kind: "flushed" };
+
+export function readXfrmEvent(message: NetlinkMessage): XfrmEvent | undefined {
+  const { type, view, start } = message;
+  switch (type) {
+    case xfrmTypes.newSa:
+    case xfrmTypes.updateSa: {
+      const sa = readSa(message);
+      return sa === undefined ? undefined : { kind: "saAdded", sa };
+    }
+    case xfrmTypes.deleteSa:
+      needs(message, saNameBytes, "the name of an SA");
+      wipeKeys(message);
+      return { kind: "saDeleted", name: nameAt(view, start, start + 20, start + 22) };
+    case xfrmTypes.expire: {
+      needs(message, saBytes + 1, "an expiry");
+      const name = nameAt(view, start + 56, start + 212, start + 76);
+      return { kind: "saExpired", name, hard: view.getUint8(start + saBytes) !== 0 };
+    }
+    case xfrmTypes.acquire: {
+      needs(message, acquireBytes, "an acquire");
+      const family = view.getUint16(start + 80, true);
+      return { kind: "saWanted", destination: readAddressAs(view, start, family) };
+    }
+    case xfrmTypes.newPolicy:
+    case xfrmTypes.updatePolicy:
+    case xfrmTypes.deletePolicy:
+    case xfrmTypes.policyExpire:
+      return { kind: "policyChanged" };
+    case xfrmTypes.flushSa:
+    case xfrmTypes.flushPolicy:
+      return { kind: "flushed" };
+    default:
+      return undefined;
+  }
+}
+
+// The notice of an SA's end still carries its keys.
+function wipeKeys({ view, start, end }: NetlinkMessage): void {
+  eachAttribute({ view, start: start + saNameBytes, end }, (_type, from, to) => {
+    for (let at = from; at < to; at += 1) view.setUint8(at, 0);
+  });
+}
+
+function nameAt(view: DataView, at: number, familyAt: number, protocolAt: number): SaName {
+  return {
+    destination: readAddressAs(view, at, view.getUint16(familyAt, true)),
+    spi: view.getUint32(at + 16),
+    ipProtocol: view.getUint8(protocolAt),
+  };
+}
+
+export function dumpSas(): NetlinkRequest {
+  return { type: xfrmTypes.getSa, flags: netlinkFlags.dump, body: [] };
+}
+
+export function dumpPolicies(): NetlinkRequest {
+  return { type: xfrmTypes.getPolicy, flags: netlinkFlags.dump, body: [] };
+}
+
+/** Key and salt, as the algorithm takes them. */
+interface AeadSa {
+  readonly aead: { readonly name: string; readonly icvBits: number; readonly key: Secret };
+}
+
+interface CbcSa {
+  readonly crypt: { readonly name: string; readonly key: Secret };
+  readonly auth: { readonly name: string; readonly icvBits: number; readonly key: Secret };
+}
+
+export type NewSa = SaEnds & (AeadSa | CbcSa);
+
+interface SaEnds {
+  readonly source: string;
+  readonly destination: string;
+  readonly spi: number;
+  readonly reqid: number;
+  readonly mode: "tunnel" | "transport";
+  /** Packets inside of a tunnel: of the family of its ends if absent. */
+  readonly inner?: "anyFamily";
+  readonly replayWindow: number;
+  readonly ifId?: number;
+  readonly limits?: Partial<Limits>;
+}
+
+const saFlags = { anyFamily: 32 } as const;
+const blankSa = new Uint8Array(saBytes);
+writeLimits(blankSa, 96, {});
+
+export function addSa(want: NewSa): NetlinkRequest {
+  // From Node's pool, which costs thousands of SAs much less than an array of its own for each.
+  const octets = Buffer.from(blankSa);
+  const family = familyOf(want.destination);
+  if (want.inner === undefined) octets[40] = family;
+  else octets[216] = saFlags.anyFamily;
+  writeAddress(octets, 56, want.destination);
+  octets.writeUInt32BE(want.spi, 72);
+  octets[76] = ipProtocols.esp;
+  writeAddress(octets, 80, want.source);
+  if (want.limits !== undefined) writeLimits(octets, 96, want.limits);
+  octets.writeUInt32LE(want.reqid, 208);
+  octets[212] = family;
+  octets[214] = modes.indexOf(want.mode);
+  octets[215] = want.replayWindow;
+  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
+  return {
+    type: xfrmTypes.newSa,
+    flags: netlinkFlags.create | netlinkFlags.exclusive,
+    body: [octets, ...algorithmsOf(want), ...ifId],
+  };
+}
+
+function algorithmsOf(want: NewSa): Octets {
+  if ("aead" in want) return aeadAttribute(want.aead.name, want.aead.key, want.aead.icvBits);
+  const { crypt, auth } = want;
+  return [
+    ...cryptAttribute(crypt.name, crypt.key),
+    ...cutAuthAttribute(auth.name, auth.key, auth.icvBits),
+  ];
+}
+
+export function deleteSa({ destination, spi, ipProtocol }: SaName): NetlinkRequest {
+  const octets = new Uint8Array(saNameBytes);
+  const view = new DataView(octets.buffer);
+  writeAddress(octets, 0, destination);
+  view.setUint32(16, spi);
+  view.setUint16(20, familyOf(destination), true);
+  octets[22] = ipProtocol;
+  return { type: xfrmTypes.deleteSa, flags: 0, body: [octets] };
+}
+
+export interface NewPolicy {
+  /** Prefixes, such as 10.0.0.0/8. */
+  readonly source: string;
+  readonly destination: string;
+  readonly direction: "in" | "out" | "forward";
+  readonly priority: number;
+  /** Allow if absent. */
+  readonly action?: "allow" | "block";
+  /** Number of the link that packets leave by; any if absent. */
+  readonly link?: number;
+  /** Absent: what is allowed passes as it is. */
+  readonly template?: {
+    readonly source: string;
+    readonly destination: string;
+    readonly reqid: number;
+    readonly mode: "tunnel" | "transport";
+  };
+  readonly ifId?: number;
+}
+
+const selectorLinkAt = 48;
+const blankPolicy = new Uint8Array(policyBytes);
+writeLimits(blankPolicy, selectorBytes, {});
+
+export function addPolicy(want: NewPolicy): NetlinkRequest {
+  const octets = Buffer.from(blankPolicy);
+  writeSelector(octets, want);
+  octets.writeUInt32LE(want.priority, 152);
+  octets[160] = directions.indexOf(want.direction);
+  octets[161] = want.action === "block" ? 1 : 0;
+  octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
+  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
+  const template = want.template === undefined ? [] : attribute(5, [templateOctets(want.template)]);
+  return {
+    type: xfrmTypes.newPolicy,
+    flags: netlinkFlags.create | netlinkFlags.exclusive,
+    body: [octets, ...template, ...ifId],
+  };
+}
+
+/** Puts it in the place of one with the same selector, or anew. */
+export function putPolicy(want: NewPolicy): NetlinkRequest {
+  return { ...addPolicy(want), type: xfrmTypes.updatePolicy, flags: 0 };
+}
+
+const blankTemplate = new Uint8Array(templateBytes);
+// Any algorithm: the SA says which.
+blankTemplate.fill(0xff, 52);
+
+function templateOctets(want: NonNullable<NewPolicy["template"]>): Uint8Array {
+  const octets = Buffer.from(blankTemplate);
+  writeAddress(octets, 0, want.destination);
+  octets[20] = ipProtocols.esp;
+  octets[24] = familyOf(want.destination);
+  writeAddress(octets, 28, want.source);
+  octets.writeUInt32LE(want.reqid, 44);
+  octets[48] = modes.indexOf(want.mode);
+  return octets;
+}
+
+export function deletePolicy(
+  want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId" | "link">,
+): NetlinkRequest {
+  const octets = Buffer.alloc(policyNameBytes);
+  writeSelector(octets, want);
+  octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
+  octets[60] = directions.indexOf(want.direction);
+  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
+  return { type: xfrmTypes.deletePolicy, flags: 0, body: [octets, ...ifId] };
+}

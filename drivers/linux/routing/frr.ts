@@ -1,0 +1,371 @@
+// BGP of this host through FRR's shell: what it says about the ports that we look after, and how
+// traffic is led off one of them and back.
+
+import { type Effect, LinksealError } from "#hal/error.ts";
+import type {
+  BgpSession,
+  DrainMeans,
+  OpenAdvertisement,
+  PortName,
+  Route,
+  Routing,
+  TunnelSession,
+} from "#hal/model.ts";
+import type { Dialer } from "#hal/world.ts";
+import { canonicalAddress } from "../netlink/address.ts";
+import {
+  type Advertisement,
+  documentsIn,
+  type Family,
+  type Md5Counters,
+  type NeighbourAnswer,
+  printable,
+  type RoutesAnswer,
+  readAdvertised,
+  readMd5Counters,
+  readNeighbours,
+  readRouteMaps,
+  readRoutes,
+} from "./frr-answers.ts";
+import {
+  addressWord,
+  askAdvertised,
+  askNeighbours,
+  askRouteMaps,
+  askRoutes,
+  drainsOf,
+  type Session,
+  shellWords,
+  shutdownCommands,
+  softCommands,
+} from "./frr-commands.ts";
+
+/** How FRR is reached. */
+export interface Frr {
+  readonly exec: Dialer["exec"];
+  /** The shell and its options: `vtysh`, or that with `-N` and the name of an instance. */
+  readonly shell: readonly string[];
+}
+
+/** A port and the sessions that are ours to move; the rest of the router is somebody else's. */
+export interface BgpPort {
+  readonly port: PortName;
+  /** The far end's peering addresses. */
+  readonly neighbours: readonly string[];
+  /** undefined = FRR's default instance. */
+  readonly vrf?: string;
+}
+
+export interface SessionLook extends Omit<BgpSession, "port" | "trouble"> {
+  readonly vrf: string;
+  readonly via: Route["via"];
+  /** Of the neighbour. */
+  readonly asn: number;
+  /** Of our own AS, so that what it is told stays on this side. */
+  readonly isInternal: boolean;
+  readonly families: readonly Family[];
+  /** RFC 4271 8.2.2, as FRR writes it. */
+  readonly state: string;
+  /** Shut by configuration. */
+  readonly shut: boolean;
+  /** RFC 2385: a password is configured. */
+  readonly signed: boolean;
+  /** Why it ended last, in FRR's words; undefined = it never did. */
+  readonly lastReset: string | undefined;
+}
+
+export interface RoutingLook {
+  readonly routing: Routing;
+  readonly sessions: readonly SessionLook[];
+  /** undefined = this kernel does not count them. */
+  readonly md5: Md5Counters | undefined;
+}
+
+export interface SentRoute extends Advertisement {
+  readonly peer: string;
+}
+
+const defaultVrf = "default";
+const families: readonly Family[] = ["ipv4", "ipv6"];
+
+const nothing = new Uint8Array();
+
+/** Which sessions are of the ports and tunnels that we look after. */
+export interface BgpScope {
+  /** `default` is FRR's default instance. */
+  readonly vrfs: readonly string[];
+  /** undefined = none of ours. The address is as RFC 5952 writes it. */
+  readonly viaOf: (vrf: string, address: string) => Route["via"] | undefined;
+}
+
+/** Sessions, paths and drains of these ports and tunnels; never writes. */
+export async function readRouting(
+  frr: Frr,
+  { vrfs, viaOf }: BgpScope,
+  signal: AbortSignal,
+): Promise<RoutingLook> {
+  const looks = await Promise.all(
+    vrfs.map(async (vrf) => {
+      const instance = await askInstance(frr, vrf, signal);
+      return lookAt(vrf, instance, (address) => viaOf(vrf, address));
+    }),
+  );
+  const counted = await frr.exec(["cat", "/proc/net/netstat"], nothing, signal);
+  const sessions = looks.flatMap((look) => look.sessions);
+  return {
+    sessions,
+    routing: {
+      ...toldSessions(sessions, () => undefined),
+      routes: looks.flatMap(({ routes }) => routes),
+      drains: looks.flatMap(({ drains }) => drains),
+    },
+    md5: counted.status === 0 ? readMd5Counters(counted.stdout) : undefined,
+  };
+}
+
+/** As a look tells them, those over ports apart from those inside of tunnels. */
+export function toldSessions(
+  all: readonly SessionLook[],
+  troubleOf: (session: SessionLook) => string | undefined,
+): Pick<Routing, "sessions" | "tunnelSessions"> {
+  const sessions: BgpSession[] = [];
+  const tunnelSessions: TunnelSession[] = [];
+  for (const session of all) {
+    const { via, peer, asn, up } = session;
+    const trouble = troubleOf(session);
+    const told = { peer, up, ...(trouble === undefined ? {} : { trouble }) };
+    if (via.kind === "port") sessions.push({ port: via.port, ...told });
+    else tunnelSessions.push({ tunnel: via.name, asn, ...told });
+  }
+  return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };
+}
+
+/** The sessions of one port or tunnel, as `drain` and `restore` move them. */
+export async function findPort(
+  frr: Frr,
+  port: PortName,
+  { vrfs, viaOf }: BgpScope,
+  signal: AbortSignal,
+): Promise<readonly BgpPort[]> {
+  const found: BgpPort[] = [];
+  for (const vrf of vrfs) {
+    const [answer] = await ask(frr, [askNeighbours(vrf)], signal);
+    const all = [...readNeighbours(answer).keys()];
+    const neighbours = all.filter((address) => {
+      const via = viaOf(vrf, address);
+      return via !== undefined && interfaceOf(via) === port;
+    });
+    if (neighbours.length > 0) found.push({ port, neighbours, vrf });
+  }
+  return found;
+}
+
+const vrfOf = ({ vrf = defaultVrf }: BgpPort): string => vrf;
+
+// FRR knows each neighbour by RFC 5952's way to write its address.
+function addressesOf({ neighbours }: BgpPort): readonly string[] {
+  return neighbours.map((address) => canonicalAddress(addressWord(address)));
+}
+
+interface Instance {
+  readonly neighbours: ReadonlyMap<string, NeighbourAnswer>;
+  readonly routes: readonly (RoutesAnswer | undefined)[];
+}
+
+async function askInstance(frr: Frr, vrf: string, signal: AbortSignal): Promise<Instance> {
+  const questions = [askNeighbours(vrf), ...families.map((family) => askRoutes(vrf, family))];
+  const [neighbours, ...routes] = await ask(frr, questions, signal);
+  return { neighbours: readNeighbours(neighbours), routes: routes.map(readRoutes) };
+}
+
+interface InstanceLook extends Pick<Routing, "routes" | "drains"> {
+  readonly sessions: readonly SessionLook[];
+}
+
+function lookAt(
+  vrf: string,
+  { neighbours, routes }: Instance,
+  viaOf: (address: string) => Route["via"] | undefined,
+): InstanceLook {
+  const ours = [...neighbours].flatMap(([peer, answer]) => {
+    const via = viaOf(peer);
+    return via === undefined ? [] : { via, peer, answer };
+  });
+  const owner = new Map(ours.map(({ peer, via }) => [peer, via]));
+  const paths = routes.flatMap((answer) => answer?.paths ?? []);
+  // Of several paths over one port the best one tells whether the port is used.
+  const byOwner = new Map<string, Route>();
+  for (const { prefix, from, best } of paths) {
+    const via = owner.get(from);
+    if (via === undefined) continue;
+    const key = `${prefix} ${via.kind} ${interfaceOf(via)}`;
+    byOwner.set(key, { prefix, via, best: best || byOwner.get(key)?.best === true });
+  }
+  return {
+    sessions: ours.map(({ via, peer, answer }) => sessionOf(vrf, via, peer, answer)),
+    routes: [...byOwner.values()],
+    drains: [...Map.groupBy(ours, ({ via }) => interfaceOf(via))].flatMap(([port, sessions]) => {
+      const means = new Set(sessions.flatMap(({ answer }) => [...drainsOf(answer)]));
+      return [...means].map((one) => ({ port, means: one }));
+    }),
+  };
+}
+
+/** The kernel has one list of names for ports and for the interfaces of tunnels. */
+export const interfaceOf = (via: Route["via"]): PortName =>
+  via.kind === "port" ? via.port : via.name;
+
+function sessionOf(
+  vrf: string,
+  via: Route["via"],
+  peer: string,
+  { state, shut, signed, lastReset, asn, isInternal, families: told }: NeighbourAnswer,
+): SessionLook {
+  const families = told.map(({ family }) => family);
+  const up = state === "Established";
+  return { vrf, via, peer, asn, isInternal, families, up, state, shut, signed, lastReset };
+}
+
+/** What this host sends over a port, as it leaves: a drain shows in path and communities. */
+export async function readAdvertisements(
+  frr: Frr,
+  port: BgpPort,
+  signal: AbortSignal,
+): Promise<readonly SentRoute[]> {
+  const vrf = vrfOf(port);
+  const [answer] = await ask(frr, [askNeighbours(vrf)], signal);
+  const neighbours = readNeighbours(answer);
+  // Of a session that is not up FRR has nothing to tell, and says so with a failure.
+  const wanted = addressesOf(port)
+    .filter((address) => neighbours.get(address)?.state === "Established")
+    .flatMap((address) =>
+      (neighbours.get(address)?.families ?? []).map(({ family }) => ({ vrf, address, family })),
+    );
+  return await askSent(frr, wanted, signal);
+}
+
+interface Sent extends Session {
+  readonly family: Family;
+}
+
+async function askSent(
+  frr: Frr,
+  wanted: readonly Sent[],
+  signal: AbortSignal,
+): Promise<readonly SentRoute[]> {
+  if (wanted.length === 0) return [];
+  const questions = wanted.map(({ family, ...session }) => askAdvertised(session, family));
+  const answers = await ask(frr, questions, signal);
+  return answers.flatMap((sent, index) =>
+    readAdvertised(sent).map((route) => ({ ...route, peer: wanted[index]?.address ?? "" })),
+  );
+}
+
+/** What neighbours of another AS are told over ports: it is a way past every tunnel. */
+export async function readOpenAdvertisements(
+  frr: Frr,
+  sessions: readonly SessionLook[],
+  signal: AbortSignal,
+): Promise<readonly OpenAdvertisement[]> {
+  const found: OpenAdvertisement[] = [];
+  for (const { vrf, via, peer, up, isInternal, families: own } of sessions) {
+    if (via.kind === "tunnel" || !up || isInternal) continue;
+    const wanted = own.map((family) => ({ vrf, address: peer, family }));
+    const sent = await askSent(frr, wanted, signal);
+    found.push(...sent.map(({ prefix }) => ({ port: via.port, peer, prefix })));
+  }
+  return found;
+}
+
+/** What a drain or its end would tell FRR; none = there is nothing to do. */
+export interface DrainTurn {
+  readonly port: PortName;
+  readonly commands: readonly string[];
+}
+
+/** Leads traffic off the port in both directions, or back to what the operator had. */
+export type Way = "drain" | "restore";
+
+/**
+ * Looks, and changes nothing. A drain holds until it is restored, or until FRR starts again: the
+ * saved configuration stays the operator's.
+ */
+export async function planTurn(
+  frr: Frr,
+  port: BgpPort,
+  way: Way,
+  means: DrainMeans,
+  signal: AbortSignal,
+): Promise<DrainTurn> {
+  const vrf = vrfOf(port);
+  const addresses = addressesOf(port);
+  const questions = [askNeighbours(vrf), askRoutes(vrf, "ipv4"), askRouteMaps];
+  const [neighbours, routes, routeMaps] = await ask(frr, questions, signal);
+  const known = readNeighbours(neighbours);
+  const as = readRoutes(routes)?.as;
+  const missing = addresses.filter((address) => !known.has(address));
+  if (as === undefined || addresses.length === 0 || missing.length > 0) {
+    const text = `FRR has no such neighbour in ${vrf}: ${missing.join(", ") || "none is named"}`;
+    throw failed("device.rejected", text, "none", port.port);
+  }
+  const plan = { as, neighbours: known, routeMaps: readRouteMaps(routeMaps) };
+  const commands =
+    means === "peeringShutdown"
+      ? shutdownCommands(vrf, addresses, way === "drain", plan)
+      : softCommands(vrf, addresses, way === "drain" ? means : undefined, plan);
+  return { port: port.port, commands };
+}
+
+/** Idempotent, since it plans anew: what FRR has already is not told again. */
+export async function takeTurn(
+  frr: Frr,
+  port: BgpPort,
+  way: Way,
+  means: DrainMeans,
+  signal: AbortSignal,
+): Promise<void> {
+  const { commands } = await planTurn(frr, port, way, means, signal);
+  if (commands.length === 0) return;
+  const said = printable(new TextDecoder().decode(await tell(frr, commands, "unknown", signal)));
+  // What FRR complains of begins with a per cent sign, whatever its shell's status says.
+  if (said.includes("% ")) {
+    throw failed("device.rejected", `FRR complains: ${said}`, "unknown", port.port);
+  }
+}
+
+async function ask(
+  frr: Frr,
+  questions: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly unknown[]> {
+  return documentsIn(await tell(frr, questions, "none", signal), questions.length);
+}
+
+async function tell(
+  frr: Frr,
+  commands: readonly string[],
+  effect: Effect,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const argv = [...frr.shell, ...shellWords(commands)];
+  const { status, stdout, stderr } = await frr.exec(argv, nothing, signal);
+  if (status === 0) return stdout;
+  const said = [stderr, stdout].map((octets) => new TextDecoder().decode(octets.slice(0, 1000)));
+  const text = printable(said.join(" "));
+  if (text.includes("locked")) {
+    throw failed("device.locked", `another session configures FRR: ${text}`, effect, "FRR");
+  }
+  if (/is not running|failed to connect/.test(text)) {
+    throw failed("transport.unreachable", `FRR does not run: ${text}`, effect, "FRR");
+  }
+  throw failed("device.rejected", `FRR refuses (status ${status}): ${text}`, effect, "FRR");
+}
+
+function failed(
+  code: "device.rejected" | "device.locked" | "transport.unreachable",
+  text: string,
+  effect: Effect,
+  where: string,
+): LinksealError {
+  return new LinksealError(code, text, { effect, where, next: "linkseal doctor" });
+}

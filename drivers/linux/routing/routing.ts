@@ -1,0 +1,153 @@
+// The routing of this host as looks follow each other: what FRR says, and what is wrong with a
+// session, which only two looks can tell.
+
+import { withDeadline } from "#hal/deadline.ts";
+import { LinksealError } from "#hal/error.ts";
+import {
+  type DrainMeans,
+  known,
+  type PortName,
+  type Reading,
+  type Route,
+  type Routing,
+  unknown,
+} from "#hal/model.ts";
+import type { Clock, Instant } from "#hal/world.ts";
+import { type Subnet, subnetOf, vrfsOf } from "../netlink/subnet.ts";
+import { drainGaps, md5Rise, sessionTrouble } from "./bgp-trouble.ts";
+import {
+  type BgpPort,
+  type BgpScope,
+  type Frr,
+  findPort,
+  interfaceOf,
+  type RoutingLook,
+  readAdvertisements,
+  readOpenAdvertisements,
+  readRouting,
+  type SessionLook,
+  toldSessions,
+} from "./frr.ts";
+import type { Md5Counters } from "./frr-answers.ts";
+
+/** Longer than the longest wait of a session for its next try to connect (RFC 4271 10). */
+const rememberMs = 150_000;
+/** A change of policy has gone out to every neighbour after this; FRR waits up to 5 s with it. */
+const markedMs = 20_000;
+
+/** Well inside the longest look: a shell that hangs must not hide what the kernel says. */
+const answerMsMax = 6_000;
+
+interface Counted {
+  readonly at: Instant;
+  readonly rise: Md5Counters;
+}
+
+export function scopeOf(subnets: readonly Subnet[]): BgpScope {
+  return {
+    vrfs: vrfsOf(subnets),
+    viaOf: (vrf, address) => subnetOf(subnets, vrf, address)?.via,
+  };
+}
+
+/** What FRR says, with the kernel's own routes around what tunnels protect, where it tells them. */
+export function withKernelRoutes(
+  told: Reading<Routing>,
+  ways: Reading<readonly Route[]> | undefined,
+): Reading<Routing> {
+  if (told.kind === "unknown" || ways?.kind !== "known") return told;
+  const routes = ways.value;
+  const own = new Set(routes.map(({ prefix }) => prefix));
+  const isThere = ({ prefix, via }: Route): boolean =>
+    routes.some((one) => one.prefix === prefix && interfaceOf(one.via) === interfaceOf(via));
+  // Of what waits to take over the kernel knows nothing, and to BGP it may be the best.
+  const others = told.value.routes.flatMap((route) => {
+    if (!own.has(route.prefix)) return [route];
+    return isThere(route) ? [] : [{ ...route, best: false }];
+  });
+  return { ...told, value: { ...told.value, routes: [...others, ...routes] } };
+}
+
+export class RoutingWatch {
+  readonly #frr: Frr;
+  readonly #clock: Clock;
+  #md5: Md5Counters | undefined;
+  /** What rose last: a session that waits for its next try has the same trouble meanwhile. */
+  #counted: Counted | undefined;
+  /** By port: since when a drain is configured. */
+  #drained = new Map<PortName, Instant>();
+
+  constructor(frr: Frr, clock: Clock) {
+    this.#frr = frr;
+    this.#clock = clock;
+  }
+
+  /**
+   * Unknown where FRR does not answer, or in words that are not understood. `beside`: what this
+   * host protects by other means than MACsec, past which nothing may be advertised.
+   */
+  async look(
+    subnets: readonly Subnet[],
+    beside: "tunnels" | "none",
+    signal: AbortSignal,
+  ): Promise<Reading<Routing>> {
+    const at = this.#clock.now();
+    try {
+      const scope = scopeOf(subnets);
+      const limit = { ms: answerMsMax, where: "FRR", effect: "none" } as const;
+      const [look, gaps, sent] = await withDeadline(this.#clock, limit, signal, async (bounded) => {
+        const told = await readRouting(this.#frr, scope, bounded);
+        const advertised =
+          beside === "none"
+            ? {}
+            : { advertised: await readOpenAdvertisements(this.#frr, told.sessions, bounded) };
+        return [told, await this.#gaps(told, scope, at, bounded), advertised] as const;
+      });
+      const rise = this.#rise(look.md5, at);
+      const troubleOf = (session: SessionLook): string | undefined =>
+        sessionTrouble(session, rise) ?? gaps.get(interfaceOf(session.via));
+      return known({ ...look.routing, ...toldSessions(look.sessions, troubleOf), ...sent }, at);
+    } catch (error) {
+      if (!(error instanceof LinksealError) || signal.aborted) throw error;
+      return unknown(error.code === "device.unparsed" ? "unparsed" : "queryFailed", at);
+    }
+  }
+
+  #rise(md5: Md5Counters | undefined, at: Instant): Md5Counters | undefined {
+    const rise = md5Rise(this.#md5, md5);
+    this.#md5 = md5;
+    const rose = rise !== undefined && Object.values(rise).some((count) => count > 0n);
+    if (rose) this.#counted = { at, rise };
+    const last = this.#counted;
+    return last !== undefined && at - last.at <= rememberMs ? last.rise : rise;
+  }
+
+  /** By port: what a drain that stands for long enough still lets out unmarked. */
+  async #gaps(
+    { routing }: RoutingLook,
+    scope: BgpScope,
+    at: Instant,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<PortName, string>> {
+    const since = (port: PortName): Instant => this.#drained.get(port) ?? at;
+    this.#drained = new Map(routing.drains.map(({ port }) => [port, since(port)]));
+    const gaps = new Map<PortName, string>();
+    for (const { port, means } of routing.drains) {
+      if (at - since(port) < markedMs) continue;
+      const [gap] = await this.#unmarked(port, means, scope, signal);
+      if (gap !== undefined) gaps.set(port, gap);
+    }
+    return gaps;
+  }
+
+  async #unmarked(
+    port: PortName,
+    means: DrainMeans,
+    scope: BgpScope,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const ports: readonly BgpPort[] = await findPort(this.#frr, port, scope, signal);
+    const sent = await Promise.all(ports.map((one) => readAdvertisements(this.#frr, one, signal)));
+    return drainGaps(sent.flat(), means);
+  }
+}

@@ -1,0 +1,377 @@
+// Looking at a device: it changes nothing and tells no more than the device knows.
+
+import type { Capabilities, CommitMode } from "../device.ts";
+import type { DeviceState, MacsecFrames, Reading } from "../model.ts";
+import type { DeviceBench } from "./bench.ts";
+import {
+  addSecond,
+  always,
+  anyChange,
+  canonical,
+  commit,
+  type DeviceCase,
+  freshKey,
+  look,
+  lookAt,
+  macsec,
+  must,
+  never,
+  overlap,
+  prepare,
+  revertMs,
+  running,
+  secure,
+  timer,
+  told,
+  truthOf,
+  until,
+} from "./kit.ts";
+
+function readingsOf(state: DeviceState): readonly (readonly [string, Reading<unknown>])[] {
+  const ports = state.macsec.flatMap(({ port, ...readings }) =>
+    Object.entries(readings).map(([name, reading]): [string, Reading<unknown>] => [
+      `${port} ${name}`,
+      reading,
+    ]),
+  );
+  const tunnels = state.ipsec.flatMap(({ name, ike, sas }): [string, Reading<unknown>][] => [
+    [`${name} ike`, ike],
+    [`${name} sas`, sas],
+  ]);
+  return [["control", state.control], ["routing", state.routing], ...ports, ...tunnels];
+}
+
+/** What must not differ between two looks at a device that nobody touches. */
+function standing(state: DeviceState): string {
+  const { control, routing } = state;
+  const ids = control.kind === "known" && [control.value.bootId, control.value.configId];
+  const ports = state.macsec.map(({ port, admin, linkUp, settings, keys, liveSuite, session }) =>
+    [admin, linkUp, settings, keys, liveSuite, session].map((reading) => [
+      port,
+      reading.kind === "known" ? reading.value : reading.why,
+    ]),
+  );
+  const routes = routing.kind === "known" && routing.value;
+  return canonical([ids, ports, routes, state.ipsec.map(({ name }) => name)]);
+}
+
+async function configId(bench: DeviceBench): Promise<string> {
+  return told((await look(bench)).control, "its control plane").configId;
+}
+
+function commitWithin(mode: CommitMode, offered: CommitMode): boolean {
+  if (mode.kind !== "confirmed" || offered.kind !== "confirmed") return true;
+  return mode.stepMs >= offered.stepMs && mode.maxMs <= offered.maxMs;
+}
+
+function within(offered: Capabilities, told: Capabilities): boolean {
+  const suites = told.macsec?.suites.every((one) => offered.macsec?.suites.includes(one));
+  const means = told.drain?.means.every((one) => offered.drain?.means.includes(one));
+  const keying = told.ipsec?.keying.every((one) => offered.ipsec?.keying.includes(one));
+  return (
+    suites !== false &&
+    means !== false &&
+    keying !== false &&
+    (told.probe === undefined || offered.probe === true) &&
+    commitWithin(told.commit, offered.commit)
+  );
+}
+
+export const lookCases: readonly DeviceCase[] = [
+  {
+    ...always(),
+    name: "look: changes nothing",
+    why: "P4; the agent looks every few seconds for years",
+    async run(bench) {
+      await bench.wait(10_000);
+      const before = bench.truth();
+      for (let round = 0; round < 3; round += 1) await look(bench);
+      const after = bench.truth();
+      must(after.effects === before.effects, "a look had an effect on the running device");
+      must(running(after) === running(before), "a look altered the running configuration");
+      must(!after.pending, "a look left a commit pending");
+    },
+  },
+  {
+    ...always(),
+    name: "look: two in a row are equal",
+    why: "decisions are level-triggered: an untouched device must not seem to move",
+    async run(bench) {
+      if (bench.device.capabilities.macsec !== undefined) await secure(bench, bench.ports[0]);
+      await bench.wait(20_000);
+      const first = standing(await look(bench));
+      for (let round = 0; round < 3; round += 1) {
+        must(standing(await look(bench)) === first, "two looks at an untouched device differ");
+      }
+    },
+  },
+  {
+    ...always(),
+    name: "look: is taken when it is asked for",
+    why: "P7: a gate that takes an old look for a fresh one opens at the wrong time",
+    async run(bench) {
+      await look(bench);
+      await bench.wait(60_000);
+      const asked = bench.now();
+      const state = await look(bench);
+      const answered = bench.now();
+      must(state.device === bench.device.id, "the look is about another device");
+      must(state.at >= asked && state.at <= answered, "the look was not taken when asked for");
+      for (const [name, { at }] of readingsOf(state)) {
+        must(at >= asked && at <= answered, `the reading of ${name} was not taken when asked for`);
+      }
+    },
+  },
+  {
+    ...always(),
+    name: "look: every reading is known or says why not",
+    why: "P7: never collapse unknown into a value",
+    async run(bench) {
+      await commit(bench, anyChange(bench));
+      await bench.wait(10_000);
+      for (const [name, reading] of readingsOf(await look(bench))) {
+        const named = ["notSupported", "queryFailed", "unparsed", "contradicted"];
+        if (reading.kind === "unknown") {
+          must(named.includes(reading.why), `the reading of ${name} does not say why`);
+          continue;
+        }
+        const absent = reading.value === undefined || reading.value === null;
+        const optional = / (settings|liveSuite)$/.test(name);
+        must(!absent || optional, `the reading of ${name} is known and holds nothing`);
+        must(reading.weak === undefined || reading.weak === true, `${name} is weak in a new way`);
+      }
+    },
+  },
+  {
+    ...macsec,
+    name: "look: names every port once",
+    why: "P7: a port that vanishes from the look must not vanish from the report",
+    async run(bench) {
+      const names = (await look(bench)).macsec.map(({ port }) => port);
+      for (const port of bench.ports) {
+        const times = names.filter((name) => name === port).length;
+        must(times === 1, `${port} is told ${times} times`);
+      }
+    },
+  },
+  {
+    ...macsec,
+    name: "look: tells what stands on a protected port",
+    why: "P3, P7: proof is taken from these readings",
+    async run(bench) {
+      const [port] = bench.ports;
+      const key = await secure(bench, port);
+      await bench.wait(10_000);
+      const seen = await lookAt(bench, port);
+      const truth = truthOf(bench, port);
+      const session = told(seen.session, "the MKA session");
+      must(told(seen.linkUp, "the link"), "the link is up and told as down");
+      must(session.principalCkn === key.ckn, "the principal CKN is told wrongly");
+      must(session.controlledPort === "secured", "a secured port is told as not secured");
+      must(session.livePeers === 1, `one live peer is told as ${session.livePeers}`);
+      must(session.latestSak?.keyId === truth.sak, "the SAK in use is told wrongly");
+      const keys = canonical(told(seen.keys, "the keys"));
+      must(keys === canonical(truth.keys), "the keys on the port are told wrongly");
+      const suite = told(seen.liveSuite, "the suite in use");
+      must(suite === truth.settings?.suite, "the suite in use is told wrongly");
+    },
+  },
+  {
+    ...macsec,
+    name: "look: a lost peer is told",
+    why: "P7: a session that is gone must not look alive",
+    troubles: ["farEndGone"],
+    async run(bench) {
+      const [port] = bench.ports;
+      await secure(bench, port);
+      const alive = told((await lookAt(bench, port)).session, "the MKA session");
+      must(alive.livePeers === 1, "a live peer is not told");
+      bench.strike("farEndGone");
+      await bench.wait(20_000);
+      const session = told((await lookAt(bench, port)).session, "the MKA session");
+      must(session.livePeers === 0, "a peer that has gone is told as live");
+      must(session.controlledPort !== "secured", "a port without a peer is told as secured");
+    },
+  },
+  {
+    ...always(),
+    name: "look: what makes no sense is unknown",
+    why: "P7; netmiko and exporters turn a failed parse into zero or down",
+    troubles: ["unparsed"],
+    async run(bench) {
+      await bench.wait(10_000);
+      bench.strike("unparsed");
+      const state = await look(bench).catch(() => undefined);
+      for (const [name, reading] of state === undefined ? [] : readingsOf(state)) {
+        must(reading.kind === "unknown", `${name} is told although the reply made no sense`);
+        must(reading.why === "unparsed", `${name} gives ${reading.why} as its reason`);
+      }
+    },
+  },
+  {
+    ...macsec,
+    name: "counters: absent is never zero",
+    why: "IEEE 802.1AE 10.7.9; a zero that nobody counted proves health that nobody saw",
+    async run(bench) {
+      const [port] = bench.ports;
+      await secure(bench, port);
+      await bench.wait(20_000);
+      const { frames } = await lookAt(bench, port);
+      const counting = bench.device.capabilities.macsec?.counters ?? "none";
+      if (counting === "none") {
+        must(frames.kind === "unknown", "frames are told by a device that does not count them");
+        return;
+      }
+      const { nextPn, rxNotUsingSa, rxUnusedSa, rxOk, txProtected } = told(frames, "frames");
+      must(rxOk > 0n && txProtected > 0n, "frames passed and none is counted");
+      if (counting === "perSa") {
+        must(nextPn !== undefined && nextPn > 0n, "the next packet number is missing");
+        return;
+      }
+      for (const counter of [nextPn, rxNotUsingSa, rxUnusedSa]) {
+        must(counter === undefined, "a counter of single SAs is told without counting them");
+      }
+    },
+  },
+  {
+    ...macsec,
+    name: "counters: follow the wire",
+    why: "P3: proof is at least so many more protected frames each way",
+    async run(bench) {
+      const [port] = bench.ports;
+      await secure(bench, port);
+      await bench.wait(20_000);
+      if (bench.device.capabilities.macsec?.counters === "none") return;
+      const before = await framesOf(bench);
+      const wire = truthOf(bench, port).protectedFrames;
+      await bench.wait(10_000);
+      const after = await framesOf(bench);
+      const moved = truthOf(bench, port).protectedFrames - wire;
+      must(moved > 0n, "no traffic is on the bench");
+      const rise = after.txProtected - before.txProtected + after.rxOk - before.rxOk;
+      const off = rise > moved ? rise - moved : moved - rise;
+      must(off * 2n < moved, `${moved} frames passed and ${rise} are counted`);
+    },
+  },
+  {
+    ...macsec,
+    name: "counters: MKPDUs are not clear data",
+    why: "P1: platforms that count EAPOL as untagged would alarm for ever, or hide the real ones",
+    async run(bench) {
+      const [port] = bench.ports;
+      await secure(bench, port);
+      await bench.wait(20_000);
+      if (bench.device.capabilities.macsec?.counters === "none") return;
+      const before = await framesOf(bench);
+      const wire = truthOf(bench, port).clearFrames;
+      await bench.wait(20_000);
+      const after = await framesOf(bench);
+      must(truthOf(bench, port).clearFrames === wire, "a protected link carried clear data");
+      must(after.rxClear === before.rxClear, "frames that are no data are counted as clear data");
+    },
+  },
+  {
+    ...always(),
+    name: "control: the configuration id changes with a change and only then",
+    why: "drift by other hands is seen by it",
+    async run(bench) {
+      const first = await configId(bench);
+      await bench.wait(60_000);
+      const transaction = await prepare(bench, [anyChange(bench)]);
+      must((await configId(bench)) === first, "the id changed although nothing was committed");
+      await transaction.apply("final", never);
+      const second = await configId(bench);
+      must(second !== first, "a commit left the id as it was");
+      await bench.wait(60_000);
+      must((await configId(bench)) === second, "the id changed although nothing was committed");
+    },
+  },
+  {
+    ...always(),
+    name: "control: the device's own clock is told",
+    why: "key chains start by the device's clock: the gate on sane clocks reads it",
+    async run(bench) {
+      const first = told((await look(bench)).control, "its control plane").wall;
+      await bench.wait(60_000);
+      const second = told((await look(bench)).control, "its control plane").wall;
+      const off = Math.abs(second - first - 60_000);
+      must(off < 5_000, `a minute passed and the device's clock moved by ${second - first} ms`);
+    },
+  },
+  {
+    ...timer,
+    name: "control: a pending commit is told, whoever made it",
+    why: "nothing may be written while a commit waits for its confirm",
+    async run(bench) {
+      const transaction = await prepare(bench, [anyChange(bench)]);
+      must(!(await pendingTold(bench)), "a commit is told as pending before it was made");
+      await transaction.apply(revertMs, never);
+      must(await pendingTold(bench), "a pending commit is not told");
+      await transaction.confirm(never);
+      must(!(await pendingTold(bench)), "a confirmed commit is told as pending");
+    },
+  },
+  {
+    ...always(),
+    name: "control: a boot is told",
+    why: "counters and sessions start anew with it",
+    troubles: ["reboot"],
+    async run(bench) {
+      const before = told((await look(bench)).control, "its control plane").bootId;
+      bench.strike("reboot");
+      const after = told((await answering(bench)).control, "its control plane").bootId;
+      must(after !== before, "the boot id is the same after a boot");
+    },
+  },
+  {
+    ...overlap,
+    name: "control: a boot ends a pending commit",
+    why: "RFC 6241 8.4.1: an unconfirmed commit does not survive a boot, and recall must say so",
+    troubles: ["reboot"],
+    async run(bench) {
+      if (bench.device.capabilities.commit.kind === "immediate") return;
+      const [port] = bench.ports;
+      await secure(bench, port);
+      const before = running(bench.truth());
+      const transaction = await prepare(bench, [addSecond(bench, port, freshKey(bench))]);
+      await transaction.apply(10 * revertMs, never);
+      bench.strike("reboot");
+      await answering(bench);
+      const recalled = await bench.device.recall(transaction.token, never);
+      must(recalled.kind === "absent", "a commit is recalled as pending after a boot");
+      must(!bench.truth().pending, "a commit is pending after a boot");
+      must(running(bench.truth()) === before, "an unconfirmed change survived a boot");
+    },
+  },
+  {
+    ...always(),
+    name: "driver: a device offers no more than its driver",
+    why: "the driver's page in the documents is its promise",
+    async run(bench) {
+      must(
+        within(bench.offers, bench.device.capabilities),
+        "the device offers what its driver does not",
+      );
+    },
+  },
+];
+
+async function framesOf(bench: DeviceBench): Promise<MacsecFrames> {
+  return told((await lookAt(bench, bench.ports[0])).frames, "frames");
+}
+
+async function pendingTold(bench: DeviceBench): Promise<boolean> {
+  return told((await look(bench)).control, "its control plane").commitPending;
+}
+
+/** The first look after a boot. */
+async function answering(bench: DeviceBench): Promise<DeviceState> {
+  let state: DeviceState | undefined;
+  for (let round = 0; round < 60 && state === undefined; round += 1) {
+    await bench.wait(5_000);
+    state = await look(bench).catch(() => undefined);
+  }
+  must(state !== undefined, "the device does not answer five minutes after a boot");
+  await until(bench, "the ports after a boot", () => bench.truth().ports.every((p) => p.linkUp));
+  return state;
+}

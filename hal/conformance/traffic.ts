@@ -1,0 +1,131 @@
+// Traffic: drained is what moved, not what was configured; a probe proves what came back.
+
+import type { DrainMeans, MacsecFrames, Routing } from "../model.ts";
+import type { DeviceBench } from "./bench.ts";
+import {
+  always,
+  commit,
+  type DeviceCase,
+  drain,
+  look,
+  lookAt,
+  macsec,
+  must,
+  never,
+  probe,
+  secure,
+  told,
+  truthOf,
+  until,
+} from "./kit.ts";
+
+const means: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
+
+async function routing(bench: DeviceBench): Promise<Routing> {
+  return told((await look(bench)).routing, "its routing");
+}
+
+async function sharing(bench: DeviceBench): Promise<void> {
+  await until(bench, "traffic on both ports", () =>
+    bench.ports.every((port) => truthOf(bench, port).offeredPps > 0),
+  );
+}
+
+function drainCase(by: DrainMeans): DeviceCase {
+  return {
+    ...drain(by),
+    name: `drain: ${by} moves the traffic away and back`,
+    why: "P2: nothing is taken from a link before its traffic has left",
+    async run(bench) {
+      const [port, other] = bench.ports;
+      const { settleMs = 0 } = bench.device.capabilities.drain ?? {};
+      await sharing(bench);
+      const lost = truthOf(bench, other).lostFrames;
+      await commit(bench, { kind: "port.drain", port, means: by });
+      await bench.wait(settleMs + 2_000);
+      must(truthOf(bench, port).offeredPps === 0, "the traffic is still there once settled");
+      must(truthOf(bench, other).offeredPps > 0, "the traffic is on no port");
+      must(truthOf(bench, other).lostFrames === lost, "the other port lost frames");
+      const { drains, sessions } = await routing(bench);
+      const told = drains.find((one) => one.port === port);
+      must(told?.means === by, "the drain is not told, or as another");
+      must(!drains.some((one) => one.port === other), "a drain is told of a port that has none");
+      const session = sessions.find((one) => one.port === port);
+      must(session?.up === (by !== "peeringShutdown"), "the peering of the drained port is wrong");
+      await commit(bench, { kind: "port.restore", port, means: by });
+      await sharing(bench);
+      const after = await routing(bench);
+      must(after.drains.length === 0, "a drain is told after the restore");
+    },
+  };
+}
+
+async function sentFrames(bench: DeviceBench): Promise<MacsecFrames | undefined> {
+  if (!macsec.needs(bench.device.capabilities)) return undefined;
+  const { frames } = await lookAt(bench, bench.ports[0]);
+  return frames.kind === "known" ? frames.value : undefined;
+}
+
+export const trafficCases: readonly DeviceCase[] = [
+  ...means.map(drainCase),
+  {
+    ...drain("peeringShutdown"),
+    name: "routing: sessions are told as they are",
+    why: "P7, P2: the sibling counts as carrying by its BGP session",
+    async run(bench) {
+      const [port, other] = bench.ports;
+      await sharing(bench);
+      const up = async (at: string): Promise<boolean | undefined> =>
+        (await routing(bench)).sessions.find((one) => one.port === at)?.up;
+      must((await up(port)) === true, "an established session is told as down");
+      await commit(bench, { kind: "port.drain", port, means: "peeringShutdown" });
+      await bench.wait(2_000);
+      must((await up(port)) === false, "a session that is shut down is told as up");
+      must((await up(other)) === true, "the session of the other port is told as down");
+    },
+  },
+  {
+    ...probe,
+    name: "probe: counts what came back",
+    why: "P3: an idle link is proven by it",
+    async run(bench) {
+      const [port] = bench.ports;
+      if (macsec.needs(bench.device.capabilities)) await secure(bench, port);
+      await until(bench, "the link", () => truthOf(bench, port).carries);
+      await bench.wait(5_000);
+      const before = await sentFrames(bench);
+      const packets = bench.probePackets;
+      const result = await bench.device.probe?.(port, packets, never);
+      must(result?.sent === packets, `a probe of ${packets} packets sent ${result?.sent}`);
+      must(result.answered === result.sent, "answers of a sound link are missing");
+      const after = await sentFrames(bench);
+      if (before === undefined || after === undefined) return;
+      must(after.txProtected - before.txProtected >= BigInt(packets), "the probe did not leave");
+      must(after.rxOk - before.rxOk >= BigInt(packets), "the answers did not come back protected");
+    },
+  },
+  {
+    ...probe,
+    name: "probe: a dark link does not answer",
+    why: "P3: an answer that came by another way proves nothing",
+    async run(bench) {
+      const [port] = bench.ports;
+      await commit(bench, { kind: "port.shut", port });
+      await bench.wait(5_000);
+      const result = await bench.device.probe?.(port, 20, never);
+      must(result?.answered === 0, "a dark link answered a probe");
+    },
+  },
+  {
+    ...always(),
+    name: "route: the port to an address, or not known",
+    why: "own path: an unknown path is a risk to be accepted by name, a guessed one a cut branch",
+    async run(bench) {
+      const { known, unknown } = bench.routes;
+      const port = await bench.device.routeTo(known.address, never);
+      must(port === known.port, `the way to ${known.address} is told as ${port}`);
+      const guess = await bench.device.routeTo(unknown, never);
+      must(guess === undefined, `an unknown way is told as ${guess}`);
+    },
+  },
+];

@@ -1,0 +1,303 @@
+// What EOS prints when it is asked, out of the state of the simulated router: the JSON of `| json`,
+// and tables where their layout was published.
+
+import type { MacsecPort, MkaSession, PortName, Reading } from "#hal/model.ts";
+import type { Router } from "../router/router.ts";
+import { localAs, peersOf } from "./eos-meaning.ts";
+import { routesFrom } from "./far-end-routes.ts";
+
+export interface EosModel {
+  readonly model: string;
+  readonly version: string;
+  /** How the list of sessions names the one that waits: by a row of it, or beside the rows. */
+  readonly timer: "inRow" | "beside";
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const known = <T>(reading: Reading<T>): T | undefined =>
+  reading.kind === "known" ? reading.value : undefined;
+
+export function version(
+  { model, version: software }: EosModel,
+  router: Router,
+  booted: number,
+): Json {
+  return {
+    mfgName: "Arista",
+    modelName: model,
+    hardwareRevision: "12.00",
+    systemMacAddress: "02:00:00:00:00:01",
+    version: software,
+    architecture: "x86_64",
+    bootupTimestamp: booted / 1000,
+    uptime: (router.wall() - booted) / 1000,
+    memTotal: 32_000_000,
+    memFree: 20_000_000,
+  };
+}
+
+export function clock(router: Router): Json {
+  return { utcTime: router.wall() / 1000, timezone: "UTC", clockSource: { local: true } };
+}
+
+export function reloadCause(booted: number): Json {
+  const cause = { description: "Reload requested by the user.", timestamp: booted / 1000 };
+  return { resetCauses: [{ ...cause, recommendedAction: "No action necessary." }] };
+}
+
+export function status(router: Router): Json {
+  const secured = portsOf(router).filter(
+    ({ session }) => known(session)?.controlledPort === "secured",
+  );
+  return {
+    securedInterfaces: secured.length,
+    licenseEnabled: true,
+    fipsMode: false,
+    activeProfiles: protectedPorts(router).length,
+    delayProtection: false,
+  };
+}
+
+function portsOf(router: Router): readonly MacsecPort[] {
+  return router.state().macsec;
+}
+
+function protectedPorts(router: Router): readonly MacsecPort[] {
+  return portsOf(router).filter(({ settings }) => known(settings) !== undefined);
+}
+
+function perPort(ports: readonly MacsecPort[], tell: (port: MacsecPort) => Json): Json {
+  return { interfaces: Object.fromEntries(ports.map((port) => [port.port, tell(port)])) };
+}
+
+export function interfaces(router: Router): Json {
+  const told = perPort(portsOf(router), (port) => {
+    const rate = known(port.rate);
+    const isUp = known(port.linkUp) === true;
+    const idle = known(port.admin) === "down" ? "disabled" : "notconnect";
+    return {
+      name: port.port,
+      forwardingModel: "routed",
+      lineProtocolStatus: isUp ? "up" : "down",
+      interfaceStatus: isUp ? "connected" : idle,
+      hardware: "ethernet",
+      mtu: 9214,
+      bandwidth: rate?.lineBps ?? 0,
+      interfaceStatistics: {
+        updateInterval: 5,
+        inBitsRate: rate?.rxBps ?? 0,
+        inPktsRate: rate?.rxPps ?? 0,
+        outBitsRate: rate?.txBps ?? 0,
+        outPktsRate: rate?.txPps ?? 0,
+      },
+    };
+  });
+  const management = {
+    name: "Management1",
+    lineProtocolStatus: "up",
+    interfaceStatus: "connected",
+    hardware: "ethernet",
+    mtu: 1500,
+    bandwidth: 1e9,
+  };
+  return { interfaces: { ...(told["interfaces"] as Json), Management1: management } };
+}
+
+const address = (port: string): string => `02:00:00:00:00:0${/\d/.exec(port)?.[0] ?? "0"}`;
+
+/** Only where a profile is bound: the others have nothing to tell. */
+export function macSecurity(router: Router): Json {
+  return perPort(protectedPorts(router), (port) => {
+    const session = known(port.session);
+    const settings = known(port.settings);
+    const isSecured = session?.controlledPort === "secured";
+    const [mi = "", kn = "0"] = session?.latestSak?.keyId.split("/") ?? [];
+    const [oldMi = "", oldKn = "0"] = session?.oldSak?.keyId.split("/") ?? [];
+    return {
+      address: address(port.port),
+      portId: 501,
+      controlledPort: session?.controlledPort !== "blocked",
+      keyMsgId: mi,
+      keyNum: Number(kn),
+      details: {
+        keyServerPriority: session?.keyServerPriority ?? settings?.keyServerPriority ?? 16,
+        sessionReKeyPeriod: (settings?.sakRekeyMs ?? 0) / 1000,
+        traffic: isSecured ? "Protected" : "Unprotected",
+        latestKeyMsgId: mi,
+        latestKeyMsgNum: Number(kn),
+        latestKeyReceiving: session?.latestSak?.receive ?? false,
+        latestKeyTransmitting: session?.latestSak?.transmit ?? false,
+        oldKeyMsgId: oldMi,
+        oldKeyMsgNum: Number(oldKn),
+        oldKeyReceiving: session?.oldSak?.receive ?? false,
+        oldKeyTransmitting: session?.oldSak?.transmit ?? false,
+        fipsPostStatus: "none",
+        localSsci: settings?.suite.includes("xpn") === true ? "00000001" : "00000000",
+      },
+    };
+  });
+}
+
+export function macSecurityTable(router: Router): string {
+  const rows = protectedPorts(router).map((port) => {
+    const session = known(port.session);
+    const isOpen = session?.controlledPort !== "blocked";
+    const key = session?.latestSak?.keyId.replace("/", ":") ?? "None";
+    const sci = `${address(port.port)}::501`;
+    return cells([port.port, sci, isOpen ? "True" : "False", key]);
+  });
+  const head = cells(["Interface", "SCI", "Controlled Port", "Key in Use"]);
+  return `${[head, ...rows].join("\n")}\n`;
+}
+
+const widths = [16, 26, 21, 20];
+
+function cells(row: readonly string[]): string {
+  return row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("");
+}
+
+export function participants(router: Router): Json {
+  return perPort(protectedPorts(router), (port) => {
+    const session = known(port.session);
+    const roles = new Map(known(port.keys)?.map(({ ckn, role }) => [ckn, role]));
+    return {
+      participants: Object.fromEntries(
+        (session?.participants ?? []).map((one) => {
+          const isPrincipal = one.ckn === session?.principalCkn;
+          const told = { ...one, isPrincipal, isFallback: roles.get(one.ckn) === "fallback" };
+          return [one.ckn, participant(told, session)];
+        }),
+      ),
+    };
+  });
+}
+
+interface Told {
+  readonly state: MkaSession["participants"][number]["state"];
+  readonly livePeers: number;
+  readonly potentialPeers: number;
+  readonly isPrincipal: boolean;
+  readonly isFallback: boolean;
+}
+
+function participant(one: Told, session: MkaSession | undefined): Json {
+  const self = session?.keyServer === "self";
+  const names = (count: number, letter: string): readonly string[] =>
+    Array.from({ length: count }, (_, index) => `${index + 1}`.padStart(24, letter));
+  const [mi = "", kn = "0"] = session?.latestSak?.keyId.split("/") ?? [];
+  return {
+    msgId: "b".repeat(24),
+    success: one.livePeers > 0,
+    principalActor: one.isPrincipal,
+    defaultActor: one.isFallback,
+    electedSelf: self && one.livePeers > 0,
+    details: {
+      keyServerAddr: self ? "02:00:00:00:00:01" : "06:00:00:00:00:00",
+      keyServerPortId: 501,
+      keyServerMsgId: one.isPrincipal ? mi : "",
+      keyNum: one.isPrincipal ? Number(kn) : 0,
+      sakTransmit: one.isPrincipal && session?.latestSak?.transmit === true,
+      llpnExhaustion: 0,
+      livePeerList: names(one.livePeers, "a"),
+      potentialPeerList: names(one.potentialPeers, "c"),
+    },
+  };
+}
+
+export function counters(router: Router): Json {
+  return perPort(protectedPorts(router), (port) => {
+    const frames = known(port.frames);
+    const mkpdus = known(port.mkpdus);
+    const count = (value: bigint | undefined): number => Number(value ?? 0n);
+    return {
+      outPktsEncrypted: count(frames?.txProtected),
+      outOctetsEncrypted: count(frames?.txProtected) * 400,
+      inPktsDecrypted: count(frames?.rxOk),
+      inOctetsDecrypted: count(frames?.rxOk) * 400,
+      countersDetail: {
+        inPktsOK: count(frames?.rxOk),
+        inPktsUnchecked: 0,
+        inPktsNotUsingSA: 0,
+        inPktsNoTag: count(frames?.rxClear),
+        inPktsTagged: 0,
+        inPktsBadTag: count(frames?.rxBadTag),
+        inPktsNoSCI: count(frames?.rxNoSci) + count(frames?.rxUnknownSci),
+        inPktsNotValid: count(frames?.rxNotValid),
+        inPktsLate: count(frames?.rxLate),
+        inPktsCtrl: count(frames?.rxOk) + count(mkpdus?.received),
+        // What leaves in the clear by right is counted with what leaves so by mistake.
+        outPktsUntagged: count(frames?.txClear) + count(mkpdus?.sent),
+        outPktCtrl: count(frames?.txProtected) + count(mkpdus?.sent),
+        outPktsTooLong: count(frames?.txTooLong),
+      },
+    };
+  });
+}
+
+export function mkaCounters(router: Router): string {
+  const heads = ["Interface", "Rx Success", "Rx Failure", "Tx Success", "Tx Failure"];
+  const rows = protectedPorts(router).map((port) => {
+    const told = known(port.mkpdus);
+    const lost = (told?.icvFailed ?? 0n) + (told?.unknownCkn ?? 0n) + (told?.replayed ?? 0n);
+    return [port.port, (told?.received ?? lost) - lost, lost, told?.sent ?? 0n, 0n];
+  });
+  const table = [heads, ...rows].map((row) => row.map((cell) => String(cell).padEnd(16)).join(""));
+  return `${table.join("\n")}\n`;
+}
+
+export function bgpSummary(router: Router, isShut: (peer: string) => boolean): Json {
+  const peers = [...peersOf(router)].map(([port, peer]): [string, Json] => {
+    const up = router.bgpUp(port);
+    const idle = isShut(peer) ? { peerStateIdleReason: "Admin" } : {};
+    const state = isShut(peer) ? "Idle" : "Active";
+    return [peer, { peerState: up ? "Established" : state, peerAsn: "12076", ...idle }];
+  });
+  const vrf = { vrf: "default", routerId: "192.0.2.1", asn: localAs };
+  // The same addresses once more, behind the ports of other neighbours.
+  const others = peers.map(([peer]) => [peer, { peerState: "Established", peerAsn: "64999" }]);
+  return {
+    vrfs: {
+      default: { ...vrf, peers: Object.fromEntries(peers) },
+      OTHER: { ...vrf, vrf: "OTHER", peers: Object.fromEntries(others) },
+    },
+  };
+}
+
+export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
+  const entries = routesFrom(router, peer, family).map(({ prefix, paths }): [string, Json] => {
+    const bgpRoutePaths = paths.map((active) => {
+      const type = { valid: true, active, ecmp: false, ecmpHead: false, ecmpContributor: false };
+      return { nextHop: peer, routeType: { ...type, backup: false, stale: false } };
+    });
+    const [address, length] = prefix.split("/");
+    return [prefix, { address, maskLength: Number(length), bgpRoutePaths }];
+  });
+  return { vrfs: { default: { vrf: "default", bgpRouteEntries: Object.fromEntries(entries) } } };
+}
+
+export function routeTo(router: Router, destination: string): Json {
+  const ways = router.managementRoutes;
+  const port: PortName | undefined = ways.has(destination) ? ways.get(destination) : "Management1";
+  const via = { nexthopAddr: "192.0.2.254", interface: port };
+  const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
+  return { vrfs: { default: { routingDisabled: false, routes } } };
+}
+
+const probeBytes = 100;
+
+/** As the `ping` of its Linux prints it. */
+export function ping(router: Router, host: string, out: string, count: number): string {
+  const name = [...peersOf(router)].find(([, one]) => one === host)?.[0];
+  const port = name === undefined || name !== out ? undefined : router.port(name);
+  const arrived = port?.fibre.inject("a", count, probeBytes).delivered ?? 0;
+  const answered = arrived > 0 ? (port?.fibre.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
+  const loss = count === 0 ? 0 : Math.round(((count - answered) / count) * 100);
+  return [
+    `PING ${host} (${host}) 72(100) bytes of data.`,
+    "",
+    `--- ${host} ping statistics ---`,
+    `${count} packets transmitted, ${answered} received, ${loss}% packet loss, time 48ms`,
+    "",
+  ].join("\n");
+}

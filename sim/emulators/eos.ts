@@ -1,0 +1,283 @@
+// An Arista router as its command line answers: sessions that hold a configuration until they are
+// committed, and a timer that takes a commit back; written from Arista's manual and from output
+// that was published.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Router } from "../router/router.ts";
+import type { Session as RouterSession } from "../router/router-commit.ts";
+import { diffConfig, type MutableConfig } from "../router/router-config.ts";
+import type { RouterModel } from "../site/site-plan.ts";
+import type { EosModel } from "./eos-answers.ts";
+import {
+  CommandError,
+  type ConfigSession,
+  childOf,
+  cloneLines,
+  type Line,
+  printed,
+  restOf,
+} from "./eos-config.ts";
+import { Editor } from "./eos-editor.ts";
+import { configFrom, effectsOf, firstLines, linesAfter, peersOf } from "./eos-meaning.ts";
+import { type EosConfiguration, EosShell } from "./eos-shell.ts";
+import { serveLine, serveTerminal } from "./eos-terminal.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
+import type { FaceSession, Wire } from "./netconf.ts";
+
+/** One key and a fallback beside it; a commit that waits is taken back to the second. */
+export const eosModel: RouterModel = {
+  capabilities: {
+    commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 86_399_000 },
+    macsec: {
+      suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
+      overlap: "fallback",
+      counters: "perPort",
+      hitless: [],
+    },
+    drain: { means: ["prepend", "peeringShutdown"], settleMs: 4_000 },
+    probe: true,
+  },
+  commitMs: 2_000,
+  portName: "Ethernet1/1",
+};
+
+/** A router of the family that ends tunnels. */
+export const eosTunnelModel: RouterModel = {
+  ...eosModel,
+  capabilities: {
+    ...eosModel.capabilities,
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
+  },
+};
+
+const openMax = 5;
+
+/** One router with its configuration and the sessions in which others of it are being made. */
+export class EosFace implements EosConfiguration {
+  readonly router: Router;
+  readonly model: EosModel;
+  readonly #session: RouterSession;
+  readonly #known = new WeakMap<MutableConfig, Line[]>();
+  #lines: Line[];
+  #seen: MutableConfig;
+  #sessions = new Map<string, ConfigSession>();
+  #armed:
+    | {
+        readonly token: Parameters<Router["commits"]["recall"]>[0];
+        readonly name: string;
+        readonly by: number;
+      }
+    | undefined;
+  #bootedAt: number;
+  #boot: string;
+  #saved: MutableConfig;
+  #numbered = 0;
+
+  constructor(
+    router: Router,
+    model: EosModel = { model: "DCS-7280CR3MK-32P4-F", version: "4.30.5M", timer: "inRow" },
+  ) {
+    this.router = router;
+    this.model = model;
+    tellFarEndRoutes(router);
+    this.#session = router.openSession();
+    this.#lines = linesAfter(firstLines(peersOf(router)), router);
+    this.#seen = router.running;
+    this.#known.set(this.#seen, this.#lines);
+    this.#saved = router.running;
+    this.#bootedAt = router.wall() - 40 * 86_400_000;
+    this.#boot = this.#bootId();
+  }
+
+  /** A terminal of its own; undefined = nobody answers. */
+  connect(wire: Wire): FaceSession | undefined {
+    if (!this.router.reachable()) return undefined;
+    return serveTerminal(this.router, new EosShell(this, 1), wire);
+  }
+
+  /** One command without a terminal, as a user who may do everything. */
+  execute(wire: Wire, command: string): FaceSession | undefined {
+    if (!this.router.reachable()) return undefined;
+    return serveLine(this.router, new EosShell(this, 15), command, wire);
+  }
+
+  /** What is in force is what the next boot begins with. */
+  isSaved(): boolean {
+    return this.#saved === this.router.running;
+  }
+
+  get bootedAt(): number {
+    return this.#bootedAt;
+  }
+
+  get lines(): readonly Line[] {
+    return this.#lines;
+  }
+
+  get sessions(): ReadonlyMap<string, ConfigSession> {
+    return this.#sessions;
+  }
+
+  /** The session whose commit waits, and the uptime in seconds at which it is taken back. */
+  waiting(): { readonly name: string; readonly by: number } | undefined {
+    if (this.router.hasFault("foreignCommit")) {
+      return { name: "operator-1", by: (this.router.wall() - this.#bootedAt) / 1000 + 600 };
+    }
+    return this.#armed;
+  }
+
+  isShut(peer: string): boolean {
+    const bgp = this.#lines.find(({ text }) => text.startsWith("router bgp "));
+    return childOf(bgp?.children ?? [], `neighbor ${peer} shutdown`) !== undefined;
+  }
+
+  hostname(): string {
+    return restOf(this.#lines, "hostname") ?? "localhost";
+  }
+
+  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  follow(): void {
+    const { running, commits: engine } = this.router;
+    const boot = this.#bootId();
+    if (boot !== this.#boot) {
+      this.#boot = boot;
+      this.#bootedAt = this.router.wall();
+      this.#sessions.clear();
+    }
+    if (this.#armed !== undefined && !engine.armed()) {
+      // A session whose time ran out leaves no trace.
+      this.#sessions.delete(this.#armed.name);
+      this.#armed = undefined;
+    }
+    if (running === this.#seen) return;
+    const before = this.#known.get(running);
+    const isSame = diffConfig(this.#seen, running).length === 0;
+    if (before !== undefined) this.#lines = before;
+    else if (!isSame) this.#lines = linesAfter(this.#lines, this.router);
+    this.#known.set(running, this.#lines);
+    this.#seen = running;
+  }
+
+  /** Enters a session, and makes it where there is none of that name. Throws CommandError. */
+  open(given: string | undefined): ConfigSession {
+    this.#refuseLocked();
+    this.#numbered += 1;
+    const name = given ?? `sess-${this.#numbered}`;
+    if (this.waiting()?.name === name) {
+      throw new CommandError(`% Cannot enter session ${name} (pendingCommitTimer)`);
+    }
+    const found = this.#sessions.get(name);
+    if (found?.state === "pending") return found;
+    if (found?.state === "completed") {
+      throw new CommandError(`% Cannot enter session ${name} (already completed)`);
+    }
+    const open = [...this.#sessions.values()].filter(({ state }) => state === "pending");
+    if (open.length >= openMax) {
+      throw new CommandError("% Maximum number of pending sessions has been reached");
+    }
+    const made: ConfigSession = { name, state: "pending", root: cloneLines(this.#lines) };
+    this.#sessions.set(name, made);
+    return made;
+  }
+
+  abort(name: string): void {
+    const found = this.#sessions.get(name);
+    if (this.#armed?.name === name) {
+      this.router.commits.rollback(this.#armed.token);
+      this.#armed = undefined;
+      this.follow();
+    } else if (found?.state !== "pending") {
+      throw new CommandError(`% Cannot abort session ${name} (no such session)`);
+    }
+    this.#sessions.delete(name);
+  }
+
+  /** By its name from outside: confirms a commit that waits, or commits what has not been yet. */
+  commitNamed(name: string): "done" | "lost" {
+    if (this.#armed?.name === name) {
+      this.router.commits.confirm(this.#session, this.#armed.token);
+      this.#armed = undefined;
+      this.#complete(name);
+      return this.#reply();
+    }
+    const found = this.#sessions.get(name);
+    if (found?.state !== "pending") {
+      throw new CommandError(`% Cannot commit session ${name} (no such session)`);
+    }
+    return this.commit(found, "final");
+  }
+
+  /** Throws CommandError with what EOS prints; the session is over where it was committed. */
+  commit(session: ConfigSession, within: number | "final"): "done" | "lost" {
+    const { router } = this;
+    this.#refuseLocked();
+    const other = this.waiting();
+    if (other !== undefined) {
+      throw new CommandError(`% Commit failed: session ${other.name} is pending commit timer`);
+    }
+    const { root } = session;
+    try {
+      const prepared = router.commits.prepareDraft(this.#session, {
+        apply: (running) => {
+          const config = configFrom(root, router);
+          return { config, effects: effectsOf(running, config) };
+        },
+        operations: [],
+      });
+      router.commits.commit(prepared.token, within);
+      this.#lines = cloneLines(root);
+      this.#seen = router.running;
+      this.#known.set(this.#seen, this.#lines);
+      if (within === "final") this.#complete(session.name);
+      else {
+        const by = (router.wall() - this.#bootedAt + within) / 1000;
+        this.#armed = { token: prepared.token, name: session.name, by };
+      }
+    } catch (error) {
+      // What the simulated router refuses by itself.
+      if (!(error instanceof LinksealError)) throw error;
+      throw new CommandError(`% Commit failed: ${error.message}`);
+    }
+    return this.#reply();
+  }
+
+  /** A line of somebody who edits without a session: in force at once. */
+  direct(root: readonly Line[]): void {
+    this.commit({ name: "configure", state: "pending", root: cloneLines(root) }, "final");
+    this.#sessions.delete("configure");
+  }
+
+  editor(): Editor {
+    return new Editor(cloneLines(this.#lines));
+  }
+
+  save(): void {
+    this.#saved = this.router.running;
+  }
+
+  printed(shown: (text: string) => string): string {
+    return printed(this.#lines, shown);
+  }
+
+  #reply(): "done" | "lost" {
+    return this.router.hasFault("replyLost") ? "lost" : "done";
+  }
+
+  /** One of them is remembered, as it is unless somebody says otherwise. */
+  #complete(name: string): void {
+    for (const { name: other, state } of this.#sessions.values()) {
+      if (state === "completed") this.#sessions.delete(other);
+    }
+    this.#sessions.set(name, { name, state: "completed", root: [] });
+  }
+
+  #refuseLocked(): void {
+    if (!this.router.hasFault("locked")) return;
+    throw new CommandError("% Configuration is locked by operator on vty4");
+  }
+
+  #bootId(): string {
+    const { control } = this.router.state();
+    return control.kind === "known" ? control.value.bootId : this.#boot;
+  }
+}

@@ -1,0 +1,84 @@
+// What the far end tells over BGP, in the forms that break tables: short and long prefixes of both
+// families, and a prefix that comes twice.
+
+import { isIPv6 } from "node:net";
+import type { Router } from "../router/router.ts";
+import { known, peersOf } from "./cisco-answers.ts";
+
+const prefixes = [
+  "198.18.0.0/16",
+  "192.88.99.0/24",
+  "198.19.200.128/25",
+  "2001:db8:40::/48",
+  "2001:db8:abcd:1200::/56",
+];
+
+/** A far end that tells nothing would leave every table empty. */
+export function tellFarEndRoutes(router: Router): void {
+  for (const prefix of prefixes) router.advertise(prefix, "announce");
+}
+
+export interface ToldRoute {
+  readonly prefix: string;
+  /** Each with whether it is in use: of two of one prefix the second may be. */
+  readonly paths: readonly boolean[];
+}
+
+/** Those of one peer and one family; of both without one. */
+export function routesFrom(
+  router: Router,
+  peer: string,
+  family?: "ipv4" | "ipv6",
+): readonly ToldRoute[] {
+  const port = [...peersOf(router)].find(([, address]) => address === peer)?.[0];
+  const found = (known(router.state().routing)?.routes ?? []).filter(
+    ({ prefix, via }) =>
+      via.kind === "port" &&
+      via.port === port &&
+      (family === undefined || family === familyOf(prefix)),
+  );
+  return found.map(({ prefix, best }, index) => {
+    return { prefix, paths: index % 2 === 1 ? [false, best] : [best] };
+  });
+}
+
+export const familyOf = (prefix: string): "ipv4" | "ipv6" =>
+  isIPv6(prefix.split("/")[0] ?? "") ? "ipv6" : "ipv4";
+
+export interface Columns {
+  /** What stands before a prefix, for a path that is in use, and for one that is not. */
+  readonly codes: { readonly used: string; readonly unused: string };
+  readonly prefixWidth: number;
+  readonly nextHopWidth: number;
+  /** Where a next hop begins that has a row for itself. */
+  readonly nextHopAt: number;
+}
+
+/**
+ * The rows of a table as routers of Cisco print them: a prefix is printed once, and what is wider
+ * than its column ends the row, with nothing after it.
+ */
+export function tableRows(
+  routes: readonly ToldRoute[],
+  peer: string,
+  columns: Columns,
+  printed: (prefix: string) => string = (prefix) => prefix,
+): readonly string[] {
+  const { codes, prefixWidth, nextHopWidth, nextHopAt } = columns;
+  return routes.flatMap(({ prefix, paths }) => {
+    const isMapped = familyOf(prefix) === "ipv6" && !peer.includes(":");
+    const nextHop = isMapped ? `::ffff:${peer}` : peer;
+    return paths.flatMap((isUsed, index) => {
+      const begin = isUsed ? codes.used : codes.unused;
+      const word = index === 0 ? printed(prefix) : "";
+      const rest = "      0             0 12076 i";
+      const isHopWide = nextHop.length > nextHopWidth;
+      const tail = isHopWide ? [nextHop, `${" ".repeat(nextHopAt + nextHopWidth)}${rest}`] : [];
+      const whole = isHopWide ? tail : [`${nextHop.padEnd(nextHopWidth)}${rest}`];
+      const [first = "", ...more] = whole;
+      if (word.length <= prefixWidth)
+        return [`${begin}${word.padEnd(prefixWidth)} ${first}`, ...more];
+      return [`${begin}${word}`, `${" ".repeat(nextHopAt)}${first}`, ...more];
+    });
+  });
+}

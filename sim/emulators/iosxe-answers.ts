@@ -1,0 +1,369 @@
+// What a router with IOS XE prints when it is asked, out of the state of the simulated one.
+
+import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
+import type { Router } from "../router/router.ts";
+import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
+import { routesFrom, tableRows } from "./far-end-routes.ts";
+import { localAs } from "./iosxe-config.ts";
+import type { XeModel } from "./iosxe-tree.ts";
+
+export function version({ platform, version: release }: XeModel, bootedAt: number): string {
+  const [day = "", month = "", date = "", time = "", year = ""] = dated(bootedAt).split(/ +/);
+  return [
+    `Cisco IOS XE Software, Version ${release}`,
+    `Cisco IOS Software [IOSXE], X86_64_LINUX_IOSD, Version ${release}, RELEASE SOFTWARE`,
+    "Copyright (c) 1986-2026 by Cisco Systems, Inc.",
+    "",
+    "router uptime is 5 weeks, 5 days, 3 hours, 12 minutes",
+    "System returned to ROM by reload",
+    `System restarted at ${time} UTC ${day} ${month} ${date} ${year}`,
+    'System image file is "bootflash:packages.conf"',
+    "",
+    `cisco ${platform} (1RU) processor with 3753847K/6147K bytes of memory.`,
+    "Configuration register is 0x2102",
+  ].join("\n");
+}
+
+export function archive({ hasArchive }: XeModel): string {
+  if (!hasArchive) return " Archive feature not enabled";
+  return [
+    "The maximum archive configurations allowed is 10.",
+    "There are currently 1 archive configurations saved.",
+    "The next archive file will be named bootflash:archive-<timestamp>-1",
+    " Archive #  Name",
+    "   1        bootflash:archive-Nov-25-17-00-00.000-0 <- Most Recent",
+  ].join("\n");
+}
+
+export function rollbackTimer(armed: { readonly at: number; readonly minutes: number }): string {
+  return [
+    `Time configured(or reconfigured): ${moment(armed.at)}`,
+    "Timer type: absolute timer",
+    `Timer value: ${armed.minutes} min`,
+    "User: linkseal",
+  ].join("\n");
+}
+
+/** `18:00:00 UTC Wed Nov 25 2026`. */
+export function moment(wall: number): string {
+  const [day = "", month = "", date = "", time = "", year = ""] = dated(wall).split(/ +/);
+  return `${time} UTC ${day} ${month} ${date} ${year}`;
+}
+
+export function lock(isHeld: boolean): string {
+  const rows = isHeld
+    ? ["3", "operator", "0", "EXCLUSIVE", "LOCKED", "EXPOSED"]
+    : ["-1", "unknown", "-1", "NO LOCK", "FREE", "unknown"];
+  const labels = ["Owner PID", "User", "TTY", "Type", "State", "Class"];
+  return [
+    "Parser Configure Lock",
+    "---------------------",
+    ...labels.map((label, index) => `${label.padEnd(18)}: ${rows[index]}`),
+    "Count             : 0",
+    "Pending Requests  : 0",
+    "User debug info   : ",
+  ].join("\n");
+}
+
+const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
+
+export function interfaces(router: Router): string {
+  const management = [
+    "GigabitEthernet0 is up, line protocol is up ",
+    "  Hardware is RP management port, address is 0200.0000.00ff (bia 0200.0000.00ff)",
+    "  Internet address is 192.0.2.1/24",
+    "  MTU 1500 bytes, BW 1000000 Kbit/sec, DLY 10 usec, ",
+    "  5 minute input rate 1000 bits/sec, 1 packets/sec",
+    "  5 minute output rate 1000 bits/sec, 1 packets/sec",
+  ];
+  return [...management, ...portsOf(router).flatMap(interfaceOf)].join("\n");
+}
+
+function interfaceOf(port: MacsecPort): readonly string[] {
+  const rate = known(port.rate);
+  const isShut = known(port.admin) === "down";
+  const link = known(port.linkUp) === true ? "up" : "down";
+  const kbit = (rate?.lineBps ?? 100e9) / 1000;
+  return [
+    `${port.port} is ${isShut ? "administratively down" : link}, line protocol is ${link} `,
+    "  Hardware is BUILT-IN-EPA-8x10G, address is 0200.0000.0000 (bia 0200.0000.0000)",
+    "  Description: towards Azure",
+    `  MTU 1600 bytes, BW ${kbit} Kbit/sec, DLY 10 usec, `,
+    "     reliability 255/255, txload 1/255, rxload 1/255",
+    "  Encapsulation ARPA, loopback not set",
+    "  Full Duplex, link type is force-up, media type is SFP-LR",
+    `  5 minute input rate ${rateText(rate?.rxBps, rate?.rxPps)}`,
+    `  5 minute output rate ${rateText(rate?.txBps, rate?.txPps)}`,
+    "     12 packets input, 1200 bytes, 0 no buffer",
+  ];
+}
+
+const rateText = (bps = 0, pps = 0): string =>
+  `${Math.round(bps)} bits/sec, ${Math.round(pps)} packets/sec`;
+
+/** Only where MACsec is on: the others have no session to tell of. */
+export function mkaSessions(router: Router): string {
+  const pages = portsOf(router).flatMap((port) => {
+    const session = known(port.session);
+    if (known(port.settings) === undefined || session === undefined) return [];
+    return session.participants.map((one) => participant(port, session, one));
+  });
+  return pages.length === 0 ? "% There are no active MKA sessions" : pages.join("\n\n");
+}
+
+/** `Label....... value`, the label and its dots as wide as most of them are. */
+const field = (label: string, value: string | number): string =>
+  `${label}${".".repeat(Math.max(2, 25 - label.length))} ${value}`;
+
+const peerHeads = [
+  "  MI                        MN          Rx-SCI (Peer)        KS        RxSA          SSCI",
+  "                                                             Priority  Installed",
+  `  ${"-".repeat(87)}`,
+];
+
+function statusOf(isPrincipal: boolean, { state }: MkaParticipant): string {
+  if (isPrincipal) return "SECURED - Secured MKA Session with MACsec";
+  return state === "none"
+    ? "INITIALIZING - Searching for Peer (Waiting to receive first Peer MKPDU)"
+    : "INITIALIZING - Waiting for SAK (Peer is live)";
+}
+
+function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant): string {
+  const settings = known(port.settings);
+  const isPrincipal = session.principalCkn === one.ckn && one.state === "live";
+  const suite = known(port.liveSuite) ?? settings?.suite ?? "gcm-aes-xpn-256";
+  const rows = (count: number, letter: string): readonly string[] =>
+    Array.from({ length: count }, (_, index) => {
+      const mi = String(index + 1).padStart(24, letter);
+      return `  ${mi}  67          0600.0000.0001/0001  8         YES           0`;
+    });
+  return [
+    "MKA Detailed Status for MKA Session",
+    "===================================",
+    `Status: ${statusOf(isPrincipal, one)}`,
+    "",
+    field("Local Tx-SCI", "0200.0000.0000/0001"),
+    field("Interface MAC Address", "0200.0000.0000"),
+    field("MKA Port Identifier", 1),
+    field("Interface Name", port.port),
+    "Audit Session ID.........",
+    field("CAK Name (CKN)", one.ckn.toUpperCase()),
+    field("Member Identifier (MI)", "02".repeat(12)),
+    field("Message Number (MN)", 110),
+    field("EAP Role", "NA"),
+    field("Key Server", session.keyServer === "self" ? "YES" : "NO"),
+    field("MKA Cipher Suite", "AES-256-CMAC"),
+    "",
+    ...sakLines("Latest", isPrincipal ? session.latestSak : undefined),
+    ...sakLines("Old", isPrincipal ? session.oldSak : undefined),
+    "",
+    field("SAK Transmit Wait Time", "0s (Not waiting for any peers to respond)"),
+    field("SAK Retire Time", "0s (No Old SAK to retire)"),
+    "",
+    field("MKA Policy Name", "as-configured"),
+    field("Key Server Priority", session.keyServerPriority ?? settings?.keyServerPriority ?? 0),
+    field("Delay Protection", "NO"),
+    "Delay Protection Timer.......... 0s (Not enabled)",
+    "",
+    field("Confidentiality Offset", settings?.confidentialityOffset ?? 0),
+    "SCI Based SSCI Computation.... NO",
+    field("SAK Cipher Suite", isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)"),
+    field("MACsec Desired", "YES"),
+    "",
+    `# of MACsec Capable Live Peers............ ${one.livePeers}`,
+    `# of MACsec Capable Live Peers Responded.. ${isPrincipal ? session.respondedPeers : 0}`,
+    "",
+    "Live Peers List:",
+    ...peerHeads,
+    ...rows(one.livePeers, "A"),
+    "",
+    "Potential Peers List:",
+    ...peerHeads,
+    ...rows(one.potentialPeers, "C"),
+  ].join("\n");
+}
+
+function sakLines(which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] {
+  const { status, an, key } = sakTold(which, sak);
+  return [
+    field(`${which} SAK Status`, status),
+    field(`${which} SAK AN`, an),
+    field(`${which} SAK KI (KN)`, key),
+  ];
+}
+
+const secured = (router: Router, name: string): MacsecPort | undefined =>
+  portsOf(router).find((one) => one.port === name && known(one.settings) !== undefined);
+
+/** A page for each key, of which the port's counters are the sum. */
+export function mkaStatistics(router: Router, name: string): string | undefined {
+  const port = secured(router, name);
+  const counted = known(port?.mkpdus);
+  if (port === undefined || counted === undefined) return undefined;
+  const dotted = (label: string, value: bigint): string =>
+    `   ${label}${".".repeat(Math.max(2, 27 - label.length))} ${value}`;
+  const pages = Math.max(1, known(port.session)?.participants.length ?? 1);
+  const share = (value: bigint, page: number): bigint => (page === 0 ? value : 0n);
+  return Array.from({ length: pages }, (_, page) =>
+    [
+      "MKA Statistics for Session",
+      "==========================",
+      "Reauthentication Attempts.. 0",
+      "",
+      "CA Statistics",
+      dotted("Pairwise CAKs Derived", 0n),
+      "",
+      "SA Statistics",
+      dotted("SAKs Generated", 1n),
+      "",
+      "MKPDU Statistics",
+      dotted("MKPDUs Validated & Rx", share(counted.received, page)),
+      '      "Distributed SAK"..... 0',
+      dotted("MKPDUs Transmitted", share(counted.sent, page)),
+      '      "Distributed SAK"..... 1',
+    ].join("\n"),
+  ).join("\n\n");
+}
+
+export function secyStatistics(router: Router, name: string): string | undefined {
+  const port = secured(router, name);
+  const frames = known(port?.frames);
+  if (port === undefined || frames === undefined) return undefined;
+  const an = known(port.session)?.latestSak?.an ?? 0;
+  const count = (label: string, value: bigint | undefined): readonly string[] =>
+    value === undefined ? [] : [`  ${`${label}:`.padEnd(26)}${value}`];
+  return [
+    `MACsec Statistics for ${name}`,
+    " SecY Counters",
+    ...count("Ingress Untag Pkts", frames.rxClear),
+    ...count("Ingress No Tag Pkts", 0n),
+    ...count("Ingress Bad Tag Pkts", frames.rxBadTag),
+    ...count("Ingress Unknown SCI Pkts", frames.rxUnknownSci),
+    ...count("Ingress No SCI Pkts", frames.rxNoSci),
+    ...count("Ingress Overrun Pkts", 0n),
+    ...count("Egress Untag Pkts", 0n),
+    ...count("Egress Too Long Pkts", frames.txTooLong),
+    "",
+    " Controlled Port Counters",
+    ...count("IF In Packets", frames.rxOk),
+    ...count("IF Out Packets", frames.txProtected),
+    "",
+    " Transmit SC Counters (SCI: 0200000000000001)",
+    ...count("Out Pkts Protected", 0n),
+    ...count("Out Pkts Encrypted", frames.txProtected),
+    "",
+    ` Receive SA Counters (SCI: 0600000000010001  AN ${an})`,
+    ...count("In Pkts Unchecked", 0n),
+    ...count("In Pkts Delayed", 0n),
+    ...count("In Pkts OK", frames.rxOk),
+    ...count("In Pkts Invalid", 0n),
+    ...count("In Pkts Not Valid", frames.rxNotValid),
+    ...count("In Pkts Not using SA", frames.rxNotUsingSa),
+    ...count("In Pkts Unused SA", frames.rxUnusedSa),
+    ...count("In Pkts Late", frames.rxLate),
+  ].join("\n");
+}
+
+export function secyStatus(router: Router, name: string): string | undefined {
+  const port = secured(router, name);
+  const settings = known(port?.settings);
+  if (port === undefined || settings === undefined) return undefined;
+  const frames = known(port.frames);
+  const row = (label: string, value: string | number | bigint): string =>
+    `  ${`${label}:`.padEnd(26)}${value}`;
+  const isOn = known(port.session)?.latestSak?.transmit === true;
+  return [
+    " Capabilities:",
+    row("Ciphers Supported", "GCM-AES-128 GCM-AES-256"),
+    row("Cipher", settings.suite.toUpperCase()),
+    row("Confidentiality Offset", settings.confidentialityOffset),
+    row("Replay Window", settings.replayWindow ?? 64),
+    row("Delay Protect Enable", "FALSE"),
+    row("Access Control", settings.policy === "mustSecure" ? "must-secure" : "should-secure"),
+    row("Include-SCI", settings.includeSci ? "TRUE" : "FALSE"),
+    "",
+    " Transmit SC:",
+    row("SCI", "0200000000000001"),
+    row("Transmitting", isOn ? "TRUE" : "FALSE"),
+    " Transmit SA:",
+    ...(frames?.nextPn === undefined ? [] : [row("Next PN", frames.nextPn)]),
+    "",
+    " Receive SC:",
+    row("SCI", "0600000000010001"),
+    " Receive SA:",
+    row("Next PN", 615),
+  ].join("\n");
+}
+
+export function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+  const peers = [...peersOf(router)];
+  const pages = peers.flatMap(([port, peer]) => {
+    const up = router.bgpUp(port);
+    const idle = isShut(peer) ? "Idle, shutdown" : "Active";
+    return pageOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
+  });
+  // The same addresses once more, behind the ports of other neighbours.
+  const others = peers.flatMap(([, peer]) =>
+    pageOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
+  );
+  return [
+    "For address family: IPv4 Unicast",
+    ...pages,
+    "For address family: VPNv4 Unicast",
+    ...others,
+  ].join("\n");
+}
+
+function pageOf(peer: string, about: string, state: string, isLost: boolean): readonly string[] {
+  return [
+    `BGP neighbor is ${peer},  ${about}, external link`,
+    "  BGP version 4, remote router ID 0.0.0.0",
+    `  BGP state = ${state}`,
+    "  Last read 00:00:12, hold time is 180, keepalive interval is 60 seconds",
+    ...(isLost
+      ? ["  Last reset 00:01:12, due to BGP Notification received, hold time expired"]
+      : []),
+    "",
+  ];
+}
+
+/** The heading is one to the left of what stands below it. */
+const columns = {
+  codes: { used: " *>   ", unused: " *    " },
+  prefixWidth: 16,
+  nextHopWidth: 15,
+  nextHopAt: 23,
+};
+
+export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+  const routes = routesFrom(router, peer, family);
+  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
+  const total = `Total number of prefixes ${paths} `;
+  if (paths === 0) return total;
+  return [
+    `BGP table version is 12, local router ID is 192.0.2.1, local AS ${localAs}`,
+    "Status codes: s suppressed, d damped, h history, * valid, > best, i - internal, ",
+    "              r RIB-failure, S Stale, m multipath, b backup-path, f RT-Filter, ",
+    "              x best-external, a additional-path, c RIB-compressed, ",
+    "              t secondary path, L long-lived-stale,",
+    "Origin codes: i - IGP, e - EGP, ? - incomplete",
+    "RPKI validation codes: V valid, I invalid, N Not found",
+    "",
+    "     Network          Next Hop            Metric LocPrf Weight Path",
+    ...tableRows(routes, peer, columns, classless),
+    "",
+    total,
+  ].join("\n");
+}
+
+/** A network of the length of its class is printed without one. */
+function classless(prefix: string): string {
+  return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
+}
+
+export function routeTo(router: Router, address: string): string {
+  const ways = router.managementRoutes;
+  const port = ways.has(address) ? ways.get(address) : "GigabitEthernet0";
+  if (port === undefined) return "0.0.0.0/0\n  no route";
+  return `0.0.0.0/0\n  nexthop 192.0.2.254 ${port}`;
+}

@@ -1,0 +1,146 @@
+// What IOS XE prints of its tunnels when it is asked, out of those of the simulated router.
+
+import type { IpsecSa, Transforms } from "#hal/model.ts";
+import type { Router } from "../router/router.ts";
+import type { SimTunnel } from "../router/tunnel.ts";
+import { known } from "./cisco-answers.ts";
+import type { Block } from "./cisco-tree.ts";
+import { boundTunnels, lengthOf } from "./iosxe-tunnels.ts";
+
+const groupNumbers: Readonly<Record<string, string>> = {
+  "modp-1024": "2",
+  "modp-2048": "14",
+  "ecp-256": "19",
+  "ecp-384": "20",
+  "modp-2048-256": "24",
+};
+
+export function ikeSas(router: Router): string {
+  const rows = router.tunnels().flatMap((tunnel, index) => {
+    const state = known(tunnel.read().ike);
+    if (state === undefined || state === "down") return [];
+    const { localAddress, remoteAddress, ike } = tunnel.spec;
+    const [local, remote] = [`${localAddress}/500`, `${remoteAddress}/500`];
+    const status = state === "established" ? "READY" : "IN-NEG";
+    const [, bits, mode = "cbc"] = /^aes-(\d+)-(gcm|cbc)$/.exec(ike.encryption) ?? [];
+    const cipher = bits === undefined ? "3DES" : `AES-${mode.toUpperCase()}, keysize: ${bits}`;
+    const group = groupNumbers[ike.dhGroup] ?? "2";
+    return [
+      `${String(index + 1).padEnd(9)} ${local.padEnd(21)} ${remote.padEnd(21)} ` +
+        `none/none            ${status}  `,
+      `      Encr: ${cipher}, PRF: ${ike.prf.toUpperCase()}, Hash: None, DH Grp:${group}, ` +
+        "Auth sign: PSK, Auth verify: PSK",
+      "      Life/Active Time: 28800/120 sec",
+    ];
+  });
+  if (rows.length === 0) return " IPv4 Crypto IKEv2  SA ";
+  const head = "Tunnel-id Local                 Remote                fvrf/ivrf            Status ";
+  return [" IPv4 Crypto IKEv2  SA ", "", head, ...rows, "", " IPv6 Crypto IKEv2  SA "].join("\n");
+}
+
+export function ipsecSas(root: readonly Block[], router: Router): string {
+  const told = boundTunnels(root).flatMap(({ interface: at, tunnel }) => {
+    const runs = router.tunnels().find(({ spec }) => spec.name === tunnel.spec.name);
+    return runs === undefined ? [] : [flowOf(at, runs)];
+  });
+  return told.length === 0 ? "No SAs found" : told.join("\n\n");
+}
+
+function flowOf(at: string, tunnel: SimTunnel): string {
+  const { spec } = tunnel;
+  const sas = (known(tunnel.read().sas) ?? []).filter(({ phase }) => phase !== "deleting");
+  const passed = tunnel.packets();
+  const number = groupNumbers[spec.transforms.dhGroup];
+  const out = sas.findLast(({ direction }) => direction === "out")?.spi ?? 0;
+  const way = (direction: IpsecSa["direction"]): readonly string[] =>
+    sas.filter((sa) => sa.direction === direction).flatMap((sa) => saOf(sa, at));
+  return [
+    `interface: ${at}`,
+    `    Crypto map tag: ${at}-head-0, local addr ${spec.localAddress}`,
+    "",
+    "   protected vrf: (none)",
+    "   local  ident (addr/mask/prot/port): (0.0.0.0/0.0.0.0/0/0)",
+    "   remote ident (addr/mask/prot/port): (0.0.0.0/0.0.0.0/0/0)",
+    `   current_peer ${spec.remoteAddress} port 500`,
+    "     PERMIT, flags={origin_is_acl,}",
+    `    #pkts encaps: ${passed}, #pkts encrypt: ${passed}, #pkts digest: ${passed}`,
+    `    #pkts decaps: ${passed}, #pkts decrypt: ${passed}, #pkts verify: ${passed}`,
+    "    #pkts compressed: 0, #pkts decompressed: 0",
+    "    #send errors 0, #recv errors 0",
+    "",
+    `     local crypto endpt.: ${spec.localAddress}, remote crypto endpt.: ${spec.remoteAddress}`,
+    "     plaintext mtu 1446, path mtu 1500, ip mtu 1500, ip mtu idb (none)",
+    `     current outbound spi: ${spiText(out)}`,
+    number === undefined
+      ? "     PFS (Y/N): N, DH group: none"
+      : `     PFS (Y/N): Y, DH group: group${number}`,
+    "",
+    "     inbound esp sas:",
+    ...way("in"),
+    "",
+    "     inbound ah sas:",
+    "",
+    "     inbound pcp sas:",
+    "",
+    "     outbound esp sas:",
+    ...way("out"),
+    "",
+    "     outbound ah sas:",
+    "",
+    "     outbound pcp sas:",
+  ].join("\n");
+}
+
+const spiText = (spi: number): string => `0x${spi.toString(16).toUpperCase()}(${spi})`;
+
+function saOf({ spi, transforms, phase }: IpsecSa, at: string): readonly string[] {
+  return [
+    `      spi: ${spiText(spi)}`,
+    `        transform: ${setText(transforms)} ,`,
+    "        in use settings ={Tunnel, }",
+    `        conn id: 6, flow_id: 6, sibling_flags FFFFFFFF80004040, crypto map: ${at}-head-0`,
+    `        sa timing: remaining key lifetime (k/sec): (4259661/${
+      phase === "rekeyed" ? 25 : 26_577
+    })`,
+    "        IV size: 8 bytes",
+    "        replay detection support: Y",
+    "        Status: ACTIVE(ACTIVE)",
+  ];
+}
+
+/** A cipher of AES with 128 bits has no number. */
+function setText({ encryption, integrity }: Transforms): string {
+  const [, bits, mode] = /^aes-(\d+)-(gcm|cbc)$/.exec(encryption) ?? [];
+  const name = mode === "gcm" ? "esp-gcm" : bits === "128" ? "esp-aes" : `esp-${bits}-aes`;
+  const cipher = bits === undefined ? "esp-3des" : name;
+  const size = mode === "gcm" && bits !== "128" ? ` ${bits}` : "";
+  const mac = integrity === "sha1" ? "esp-sha-hmac" : `esp-${integrity}-hmac`;
+  return `${cipher}${size}${integrity === "none" ? "" : ` ${mac}`}`;
+}
+
+/** A route into a tunnel is in use while the tunnel is up. */
+export function staticRoutes(root: readonly Block[], router: Router): string {
+  const up = new Set(
+    boundTunnels(root).flatMap(({ interface: at, tunnel }) => {
+      const runs = router.tunnels().find(({ spec }) => spec.name === tunnel.spec.name);
+      return runs?.established() === true ? [at] : [];
+    }),
+  );
+  const rows = root.flatMap(({ line }) => {
+    const [, address, mask = "", hop = ""] = /^ip route (\S+) (\S+) (\S+)$/.exec(line) ?? [];
+    if (address === undefined || (hop.startsWith("Tunnel") && !up.has(hop))) return [];
+    const prefix = `${address}/${lengthOf(mask)}`;
+    return hop.startsWith("Tunnel")
+      ? [`S        ${prefix} is directly connected, ${hop}`]
+      : [`S        ${prefix} [1/0] via ${hop}`];
+  });
+  return [
+    "Codes: L - local, C - connected, S - static, R - RIP, M - mobile, B - BGP",
+    "       n - NAT, Ni - NAT inside, No - NAT outside, Nd - NAT DIA",
+    "",
+    "Gateway of last resort is not set",
+    "",
+    "      10.0.0.0/8 is variably subnetted, 3 subnets, 2 masks",
+    ...rows,
+  ].join("\n");
+}

@@ -1,0 +1,451 @@
+// A router with IOS XE as its command line answers: no candidate, each line in force as it is
+// typed, and a timer that replaces the configuration by a copy of before; written from Cisco's
+// documents and from output that was published.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Router } from "../router/router.ts";
+import type { Session as RouterSession } from "../router/router-commit.ts";
+import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
+import type { RouterModel } from "../site/site-plan.ts";
+import { clock, ping } from "./cisco-answers.ts";
+import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./cisco-tree.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
+import {
+  archive,
+  interfaces,
+  lock,
+  mkaSessions,
+  mkaStatistics,
+  moment,
+  neighbours,
+  received,
+  rollbackTimer,
+  routeTo,
+  secyStatistics,
+  secyStatus,
+  version,
+} from "./iosxe-answers.ts";
+import { blocksAfter, configFrom, firstBlocks, isShut, LineError } from "./iosxe-config.ts";
+import type { XeModel } from "./iosxe-tree.ts";
+import { printBlocks, rules } from "./iosxe-tree.ts";
+import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
+import type { FaceSession, Wire } from "./netconf.ts";
+import { type Printed, serveTerminal } from "./terminal.ts";
+
+const minuteMs = 60_000;
+const minutesMax = 120;
+
+/** A router that keeps a fallback key ready, and whose timer is nobody's session. */
+export const iosxeModel: RouterModel = {
+  capabilities: {
+    commit: {
+      kind: "confirmed",
+      survivesDisconnect: true,
+      stepMs: minuteMs,
+      maxMs: minutesMax * minuteMs,
+    },
+    macsec: {
+      suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+      overlap: "fallback",
+      counters: "perSa",
+      hitless: [],
+      always: ["replayWindow"],
+    },
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: [] },
+    drain: { means: ["prepend", "peeringShutdown"], settleMs: 4_000 },
+    probe: true,
+  },
+  commitMs: 2_000,
+  portName: "TenGigabitEthernet0/0/0",
+};
+
+const recent: XeModel = {
+  platform: "C8500-12X4QC",
+  version: "17.15.01a",
+  hasArchive: true,
+  isRecent: true,
+};
+const keystrokeMs = 4;
+const invalid = "                ^\n% Invalid input detected at '^' marker.";
+/** What a release or a kind of router does not know. */
+function isUnknown(line: string, { platform, isRecent }: XeModel, hasIpsec: boolean): boolean {
+  if (/^(?:no )?(?:crypto|tunnel (?:mode ipsec|protection)) /.test(line)) return !hasIpsec;
+  const isSwitch = platform.startsWith("C9");
+  if (/\bfallback-key-chain\b/.test(line)) return !isRecent;
+  if (/^(?:no )?macsec disable-sci$/.test(line)) return isSwitch || !isRecent;
+  if (line === "ssci-based-on-sci") return !isSwitch && !isRecent;
+  return line === (isSwitch ? "macsec" : "macsec network-link");
+}
+
+const nonePending = "%No Rollback Confirmed Change pending";
+
+interface Armed {
+  readonly token: Parameters<Router["commits"]["recall"]>[0];
+  readonly at: number;
+  readonly minutes: number;
+  readonly before: Block[];
+}
+
+/** One router with its configuration, which all of its sessions share. */
+export class IosxeFace {
+  readonly router: Router;
+  readonly model: XeModel;
+  readonly #session: RouterSession;
+  readonly #known = new WeakMap<MutableConfig, Block[]>();
+  #blocks: Block[];
+  /** As it was when routes were last exchanged with all neighbours. */
+  #spoken: Block[];
+  #seen: MutableConfig;
+  #saved: MutableConfig;
+  #armed: Armed | undefined;
+  #changedAt: number | undefined;
+  #bootedAt: number;
+  #boot: string;
+
+  constructor(router: Router, model: XeModel = recent) {
+    this.router = router;
+    this.model = model;
+    tellFarEndRoutes(router);
+    this.#session = router.openSession();
+    this.#blocks = blocksAfter(firstBlocks(router, model), router);
+    this.#spoken = this.#blocks;
+    this.#seen = router.running;
+    this.#saved = router.running;
+    this.#known.set(this.#seen, this.#blocks);
+    this.#bootedAt = router.wall() - 40 * 86_400_000;
+    this.#boot = this.#bootId();
+  }
+
+  /** A session of its own; undefined = nobody answers. */
+  connect(wire: Wire): FaceSession | undefined {
+    if (!this.router.reachable()) return undefined;
+    return serveTerminal(this.router, new Vty(this), wire);
+  }
+
+  get blocks(): readonly Block[] {
+    return this.#blocks;
+  }
+
+  get isArmed(): boolean {
+    return this.#armed !== undefined;
+  }
+
+  /** What is in force is what the next boot begins with. */
+  isSaved(): boolean {
+    return this.#saved === this.router.running;
+  }
+
+  save(): void {
+    this.#saved = this.router.running;
+  }
+
+  #bootId(): string {
+    const { control } = this.router.state();
+    return control.kind === "known" ? control.value.bootId : this.#boot;
+  }
+
+  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  follow(): void {
+    const { running, commits } = this.router;
+    const boot = this.#bootId();
+    if (boot !== this.#boot) {
+      this.#boot = boot;
+      this.#bootedAt = this.router.wall();
+      this.#changedAt = undefined;
+      this.#spoken = this.#blocks;
+    }
+    if (this.#armed !== undefined && !commits.armed()) {
+      // Its copy of before has taken the place of all that was typed since.
+      this.#blocks = this.#armed.before;
+      this.#armed = undefined;
+    }
+    if (running === this.#seen) return;
+    const isSame = diffConfig(this.#seen, running).length === 0;
+    const before = this.#known.get(running);
+    if (before !== undefined) this.#blocks = before;
+    else if (!isSame) this.#blocks = blocksAfter(this.#blocks, this.router);
+    this.#known.set(running, this.#blocks);
+    this.#seen = running;
+    if (!isSame) this.#changedAt = this.router.wall();
+  }
+
+  /** Keeps a copy, and begins to wait. Throws LineError. */
+  arm(minutes: number): void {
+    if (!this.model.hasArchive) {
+      throw new LineError("%Turn config archive on before using Rollback Confirmed Change");
+    }
+    if (this.#armed !== undefined || this.router.hasFault("foreignCommit")) {
+      throw new LineError("%Rollback Confirmed Change is already pending");
+    }
+    const { commits } = this.router;
+    const prepared = commits.prepareDraft(this.#session, this.#draftOf(this.#blocks));
+    commits.commit(prepared.token, minutes * minuteMs);
+    const before = this.#blocks;
+    this.#armed = { token: prepared.token, at: this.router.wall(), minutes, before };
+    this.#settle(this.#blocks);
+  }
+
+  rearm(minutes: number): void {
+    if (this.#armed === undefined) throw new LineError(nonePending);
+    this.router.commits.rearm(this.#armed.token, minutes * minuteMs);
+    this.#armed = { ...this.#armed, at: this.router.wall(), minutes };
+  }
+
+  confirm(): void {
+    if (this.#armed === undefined) throw new LineError(nonePending);
+    this.router.commits.confirm(this.#session, this.#armed.token);
+    this.#armed = undefined;
+  }
+
+  revert(): void {
+    if (this.#armed === undefined) throw new LineError(nonePending);
+    this.router.commits.rollback(this.#armed.token);
+    this.follow();
+  }
+
+  /** A line that somebody typed, in force at once. Throws LineError, and then nothing changed. */
+  take(blocks: Block[]): void {
+    const { commits } = this.router;
+    const draft = this.#draftOf(blocks);
+    if (this.#armed !== undefined) commits.amend(this.#armed.token, draft);
+    else commits.commit(commits.prepareDraft(this.#session, draft).token, "final");
+    this.#settle(blocks);
+    this.#changedAt = this.router.wall();
+  }
+
+  /** Routes are exchanged anew, by the route maps that are configured now. */
+  refresh(): void {
+    this.#spoken = this.#blocks;
+    this.take(this.#blocks);
+  }
+
+  #draftOf(blocks: readonly Block[]) {
+    return {
+      apply: (running: MutableConfig) => {
+        const config = configFrom(blocks, this.#spoken, this.router);
+        return { config, effects: effectsBetween(running, config) };
+      },
+      operations: [],
+    };
+  }
+
+  #settle(blocks: Block[]): void {
+    this.#blocks = blocks;
+    this.#seen = this.router.running;
+    this.#known.set(this.#seen, blocks);
+  }
+
+  /** undefined = there is no such question. */
+  show(question: string): string | undefined {
+    const { router } = this;
+    const [what = "", filter] = question.split(/ \| (.*)/);
+    if (what === "running-config") return this.#running(filter);
+    const [, name = ""] = /interface (\S+)$/.exec(what) ?? [];
+    if (/^mka statistics interface \S+$/.test(what)) {
+      return mkaStatistics(router, name) ?? "% There are no MKA statistics on this interface";
+    }
+    if (/^macsec statistics interface \S+$/.test(what)) {
+      return secyStatistics(router, name) ?? " MACsec is disabled";
+    }
+    if (/^macsec status interface \S+$/.test(what)) {
+      return secyStatus(router, name) ?? " MACsec is disabled";
+    }
+    const [, family, peer = ""] =
+      /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/.exec(what) ?? [];
+    if (family !== undefined) return received(router, peer, family === "ipv6" ? "ipv6" : "ipv4");
+    const [, address] = /^ip cef (\S+)$/.exec(what) ?? [];
+    return address === undefined ? this.#plain(what) : routeTo(router, address);
+  }
+
+  #plain(what: string): string | undefined {
+    const { router } = this;
+    switch (what) {
+      case "clock":
+        return clock(router);
+      case "version":
+        return version(this.model, this.#bootedAt);
+      case "archive":
+        return archive(this.model);
+      case "archive config rollback timer":
+        return this.#timer();
+      case "configuration lock":
+        return lock(router.hasFault("locked"));
+      case "interfaces":
+        return interfaces(router);
+      case "crypto ikev2 sa":
+        return this.#hasIpsec() ? ikeSas(router) : undefined;
+      case "crypto ipsec sa":
+        return this.#hasIpsec() ? ipsecSas(this.#blocks, router) : undefined;
+      case "ip route static":
+        return staticRoutes(this.#blocks, router);
+      case "mka sessions detail":
+        return mkaSessions(router);
+      case "bgp all neighbors":
+        return neighbours(router, (one) => isShut(this.#blocks, one));
+      default:
+        return undefined;
+    }
+  }
+
+  #hasIpsec(): boolean {
+    return this.router.options.capabilities.ipsec !== undefined;
+  }
+
+  #timer(): string {
+    if (this.router.hasFault("foreignCommit")) {
+      return rollbackTimer({ at: this.router.wall(), minutes: 10 });
+    }
+    return this.#armed === undefined ? nonePending : rollbackTimer(this.#armed);
+  }
+
+  #running(filter: string | undefined): string {
+    const head =
+      this.#changedAt === undefined
+        ? "! No configuration change since last restart"
+        : `! Last configuration change at ${moment(this.#changedAt)} by linkseal`;
+    const lines = ["!", head, "!", "version 17.15", "!", ...printBlocks(this.#blocks), "!", "end"];
+    if (filter === undefined) return lines.join("\n");
+    const [, verb = "", pattern = ""] = /^(include|section) (.*)$/.exec(filter) ?? [];
+    const expression = new RegExp(pattern);
+    if (verb === "include") return lines.filter((line) => expression.test(line)).join("\n");
+    let isInside = false;
+    return lines
+      .filter((line) => {
+        if (!/^[ ]/.test(line)) isInside = expression.test(line);
+        return isInside;
+      })
+      .join("\n");
+  }
+}
+
+/** One session at the command line. */
+class Vty {
+  readonly greeting = "\n";
+  readonly #face: IosxeFace;
+  #place: Place | undefined;
+
+  constructor(face: IosxeFace) {
+    this.#face = face;
+  }
+
+  prompt(): string {
+    const place = this.#place;
+    return `${this.#face.router.options.name}${place === undefined ? "" : modeText(place)}#`;
+  }
+
+  msFor(line: string): number {
+    const { lookMs, commitMs } = this.#face.router.options.latency;
+    if (/^configure (?:confirm|revert|terminal revert)\b/.test(line)) return commitMs / 2;
+    return /^(?:show|ping|write)\b/.test(line) ? lookMs / 10 : keystrokeMs;
+  }
+
+  run(line: string): Printed {
+    const { router } = this.#face;
+    this.#face.follow();
+    if (line === "" || line.startsWith("!")) return text("");
+    // It still answers, and makes no sense.
+    if (router.hasFault("unparsed") && line.startsWith("show")) return text("Unable to get data");
+    try {
+      return this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
+    } catch (error) {
+      if (error instanceof LineError) return text(error.message);
+      // What the simulated router refuses by itself.
+      if (error instanceof LinksealError) return text(`% Command rejected: ${error.message}`);
+      throw error;
+    }
+  }
+
+  closed(): void {
+    // What was typed is in force, and the timer runs on.
+    this.#place = undefined;
+  }
+
+  #exec(line: string): Printed {
+    if (line === "exit") return { kind: "last", text: "" };
+    if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return text("");
+    if (/^configure\b/.test(line)) return this.#configure(line);
+    if (line === "write memory") {
+      this.#face.save();
+      return text("Building configuration...\n[OK]");
+    }
+    if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) {
+      this.#face.refresh();
+      return text("");
+    }
+    const question = /^show (.*)$/.exec(line)?.[1];
+    if (question !== undefined) return text(this.#face.show(question) ?? invalid);
+    const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
+    return text(address === undefined ? invalid : ping(this.#face.router, address, Number(count)));
+  }
+
+  #configure(line: string): Printed {
+    const face = this.#face;
+    const [, verb, minutes] =
+      /^configure (terminal|confirm|revert now|(?:terminal )?revert timer (\d{1,3}))$/.exec(line) ??
+      [];
+    const wait = Number(minutes ?? 1);
+    if (verb === undefined || wait < 1 || wait > minutesMax) return text(invalid);
+    const isEdit = verb.startsWith("terminal");
+    if (isEdit && face.router.hasFault("locked")) {
+      return text(
+        "Configuration mode locked exclusively by user 'operator' process '3' from terminal '0'." +
+          " Please try later.",
+      );
+    }
+    if (isEdit) {
+      const backup = "Rollback Confirmed Change: Backing up current running config to bootflash:";
+      if (minutes !== undefined) face.arm(wait);
+      this.#place = top;
+      const hello = "Enter configuration commands, one per line.  End with CNTL/Z.";
+      return text(minutes === undefined ? hello : `${backup}archive-1\n\n${hello}`);
+    }
+    if (verb === "confirm") face.confirm();
+    else if (verb === "revert now") face.revert();
+    else face.rearm(wait);
+    if (face.router.hasFault("replyLost")) return this.#lost();
+    return text(verb === "revert now" ? "Total number of passes: 1\nRollback Done" : "");
+  }
+
+  #lost(): Printed {
+    const { router } = this.#face;
+    const closes = router.options.prng.fork(`lost-${router.wall()}`).chance(0.5);
+    return { kind: closes ? "close" : "never" };
+  }
+
+  #edit(line: string, place: Place): Printed {
+    const face = this.#face;
+    if (line === "end") {
+      this.#place = undefined;
+      // Without a timer it is the last word of a change.
+      return face.router.hasFault("replyLost") && !face.isArmed ? this.#lost() : text("");
+    }
+    if (line === "exit" || line === "exit-address-family") {
+      this.#place = parentOf(rules, place);
+      return text("");
+    }
+    if (line.startsWith("do ")) return this.#exec(line.slice(3));
+    const hasIpsec = face.router.options.capabilities.ipsec !== undefined;
+    if (isUnknown(line, face.model, hasIpsec)) return text(invalid);
+    const next = cloneBlocks(face.blocks);
+    const where = enter(rules, next, place, line);
+    if (where === undefined) return text(invalid);
+    face.take(next);
+    this.#place = where;
+    if (line.startsWith("no interface Tunnel")) {
+      return text(
+        "% Not all config may be removed and may reappear after reactivating the " +
+          "logical-interface/sub-interfaces",
+      );
+    }
+    const isNew = line.startsWith("crypto ikev2 profile ");
+    return text(isNew ? "IKEv2 profile MUST have:\n   1. A local and a remote method." : "");
+  }
+}
+
+/** Some modes are called without `config`. */
+function modeText({ mode }: Place): string {
+  if (/^(?:cfg-|ipsec-)/.test(mode)) return `(${mode})`;
+  return `(config${mode === "" ? "" : `-${mode}`})`;
+}
+
+const text = (printed: string): Printed => ({ kind: "text", text: printed });

@@ -1,0 +1,348 @@
+// What a router with IOS XR prints when it is asked, out of the state of the simulated one.
+
+import type { MacsecPort, MkaParticipant, MkaSession, PortName } from "#hal/model.ts";
+import type { Router } from "../router/router.ts";
+import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
+import { routesFrom, tableRows } from "./far-end-routes.ts";
+import { localAs } from "./iosxr-config.ts";
+
+export interface CommitEntry {
+  readonly id: number;
+  readonly user: string;
+  readonly line: string;
+  readonly client: string;
+  readonly wall: number;
+  readonly label: string | undefined;
+  readonly comment: string | undefined;
+}
+
+export interface Model {
+  readonly platform: string;
+  readonly version: string;
+}
+
+export function version({ platform, version: release }: Model): string {
+  return [
+    `Cisco IOS XR Software, Version ${release} LNT`,
+    "Copyright (c) 2013-2026 by Cisco Systems, Inc.",
+    "",
+    "Build Information:",
+    ` Version      : ${release}`,
+    "",
+    `cisco ${platform}`,
+    "System uptime is 5 weeks 5 days 3 hours 12 minutes",
+  ].join("\n");
+}
+
+export function reboots(bootedAt: number): string {
+  return [
+    "  No  Time                            Cause Code    Cause String",
+    "  --  ------------------------------  ----------    ------------",
+    `  01  ${dated(bootedAt)}            0x0800000d    Reload command issued`,
+  ].join("\n");
+}
+
+export function commitList(entries: readonly CommitEntry[]): string {
+  return entries
+    .map(({ id, user, line, client, wall, label, comment }, index) =>
+      [
+        "",
+        `   ${index + 1}) CommitId: ${id}                 Label: ${label ?? "NONE"}`,
+        `      UserId:   ${user.padEnd(20)} Line:  ${line}`,
+        `      Client:   ${client.padEnd(20)} Time:  ${dated(wall)}`,
+        `      Comment:  ${comment ?? "NONE"}`,
+      ].join("\n"),
+    )
+    .join("\n");
+}
+
+export interface OpenEdit {
+  readonly line: string;
+  readonly user: string;
+  readonly isExclusive: boolean;
+}
+
+export function editors(open: readonly OpenEdit[], wall: number): string {
+  if (open.length === 0) return "There are no active configuration sessions";
+  return [
+    "Current Configuration Session  Line       User     Date                     Lock",
+    ...open.map(({ line, user, isExclusive }, index) =>
+      [
+        `0000${index}000-00a1b2c3-00000000    ${line.padEnd(10)} ${user.padEnd(8)} ${dated(wall)}`,
+        ...(isExclusive ? ["*"] : []),
+      ].join(" "),
+    ),
+  ].join("\n");
+}
+
+const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
+
+export function interfaces(router: Router): string {
+  const management = [
+    "MgmtEth0/RP0/CPU0/0 is up, line protocol is up ",
+    "  Internet address is 192.0.2.1/24",
+    "  MTU 1514 bytes, BW 1000000 Kbit (Max: 1000000 Kbit)",
+    "  5 minute input rate 1000 bits/sec, 1 packets/sec",
+    "  5 minute output rate 1000 bits/sec, 1 packets/sec",
+    "",
+  ];
+  return [...management, ...portsOf(router).flatMap(interfaceOf)].join("\n");
+}
+
+function interfaceOf(port: MacsecPort): readonly string[] {
+  const rate = known(port.rate);
+  const isShut = known(port.admin) === "down";
+  const link = known(port.linkUp) === true ? "up" : "down";
+  const state = isShut ? "administratively down" : link;
+  const kbit = (rate?.lineBps ?? 100e9) / 1000;
+  return [
+    `${port.port} is ${state}, line protocol is ${isShut ? "administratively down" : link} `,
+    "  Interface state transitions: 3",
+    "  Hardware is HundredGigE, address is 0200.0000.0000 (bia 0200.0000.0000)",
+    "  Description: towards Azure",
+    `  MTU 1600 bytes, BW ${kbit} Kbit (Max: ${kbit} Kbit)`,
+    "     reliability 255/255, txload 0/255, rxload 0/255",
+    "  Encapsulation ARPA,",
+    "  Full-duplex, 100000Mb/s, 100GBASE-LR4, link type is force-up",
+    `  30 second input rate ${rateText(rate?.rxBps, rate?.rxPps)}`,
+    `  30 second output rate ${rateText(rate?.txBps, rate?.txPps)}`,
+    "     12 packets input, 1200 bytes, 0 total input drops",
+    "",
+  ];
+}
+
+const rateText = (bps = 0, pps = 0): string =>
+  `${Math.round(bps)} bits/sec, ${Math.round(pps)} packets/sec`;
+
+/** Only where MACsec is attached: the others have no session to tell of. */
+export function mkaSessions(router: Router): string {
+  return portsOf(router)
+    .flatMap((port) => {
+      const session = known(port.session);
+      if (known(port.settings) === undefined || session === undefined) return [];
+      return session.participants.map((one) => participant(port, session, one));
+    })
+    .join("\n\n");
+}
+
+const field = (label: string, value: string | number): string => `${label.padEnd(40)}: ${value}`;
+
+const rule = "-".repeat(79);
+
+function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant): string {
+  const slot = known(port.keys)?.find(({ ckn }) => ckn === one.ckn);
+  const settings = known(port.settings);
+  const isPrincipal = session.principalCkn === one.ckn && one.state === "live";
+  const status = isPrincipal
+    ? "Secured - Secured MKA Session with MACsec"
+    : one.state === "none"
+      ? "Init - Searching for Peer (Waiting to receive first Peer MKPDU)"
+      : "Active - Marked Peer as Live (Waiting for SAK generation/distribution)";
+  const suite = known(port.liveSuite) ?? settings?.suite ?? "gcm-aes-xpn-256";
+  const peers = Array.from(
+    { length: one.livePeers },
+    (_, index) => `${String(index + 1).padStart(24, "A")}  73  0600.0000.0001/0001  1  8`,
+  );
+  return [
+    "MKA Detailed Status for MKA Session",
+    "===================================",
+    field("Status", status),
+    "",
+    field("Local Tx-SCI", "0200.0000.0000/0001"),
+    field("Local Tx-SSCI", 2),
+    field("Interface MAC Address", "0200.0000.0000"),
+    field("MKA Port Identifier", 1),
+    field("Interface Name", shortOf(port.port)),
+    field("CAK Name (CKN)", one.ckn.toUpperCase()),
+    field("CA Authentication Mode", slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"),
+    field("Member Identifier (MI)", "02".repeat(12)),
+    field("Message Number (MN)", 62),
+    field("Key Server", session.keyServer === "self" ? "YES" : "NO"),
+    field("MKA Cipher Suite", "AES-256-CMAC"),
+    field("Configured MACSec Cipher Suite", (settings?.suite ?? "").toUpperCase()),
+    "",
+    ...sakLines("Latest", isPrincipal ? session.latestSak : undefined),
+    ...sakLines("Old", isPrincipal ? session.oldSak : undefined),
+    "",
+    field("SAK Transmit Wait Time", "0s (Not waiting for any peers to respond)"),
+    field("SAK Retire Time", "0s (No Old SAK to retire)"),
+    "",
+    field("MKA Policy Name", "as-configured"),
+    field("Key Server Priority", session.keyServerPriority ?? settings?.keyServerPriority ?? 16),
+    field("Replay Window Size", settings?.replayWindow ?? 64),
+    field("Confidentiality Offset", settings?.confidentialityOffset ?? 0),
+    field("SAK Cipher Suite", isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)"),
+    field("MACsec Capability", "3 (MACsec Integrity, Confidentiality, & Offset)"),
+    field("MACsec Desired", "YES"),
+    "",
+    field("# of MACsec Capable Live Peers", one.livePeers),
+    field("# of MACsec Capable Live Peers Responded", isPrincipal ? session.respondedPeers : 0),
+    "",
+    "Live Peer List:",
+    rule,
+    "            MI                       MN           Rx-SCI           SSCI  KS-Priority",
+    rule,
+    ...peers,
+    "",
+    "Potential Peer List:",
+    rule,
+    "            MI                       MN           Rx-SCI           SSCI  KS-Priority",
+    rule,
+  ].join("\n");
+}
+
+/** `HundredGigE0/0/0/0` is `Hu0/0/0/0` in most tables. */
+function shortOf(port: PortName): string {
+  const [, letters = "", place = ""] = /^(\D+)(.*)$/.exec(port) ?? [];
+  return `${letters.slice(0, 2)}${place}`;
+}
+
+function sakLines(which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] {
+  const { status, an, key } = sakTold(which, sak);
+  return [
+    field(`${which} SAK Status`, status),
+    field(`${which} SAK AN`, an),
+    field(`${which} SAK KI (KN)`, key),
+  ];
+}
+
+export function mkaStatistics(router: Router, name: string): string | undefined {
+  const port = portsOf(router).find((one) => one.port === name);
+  const counted = known(port?.mkpdus);
+  if (counted === undefined || known(port?.settings) === undefined) return undefined;
+  const dotted = (label: string, value: bigint): string =>
+    `${label}${".".repeat(38 - label.length)} ${value}`;
+  return [
+    `MKA Statistics for Session on interface (${shortOf(name)})`,
+    "=============================================",
+    "Reauthentication Attempts.. 0",
+    "",
+    "CA Statistics",
+    "   Pairwise CAKs Derived... 0",
+    "",
+    "MKPDU Statistics",
+    `   ${dotted("MKPDUs Transmitted", counted.sent)}`,
+    `   ${dotted("MKPDUs Validated & Rx", counted.received)}`,
+    `      ${dotted('"Distributed SAK"', 0n)}`,
+    "",
+    "MKA IDB Statistics",
+    `   ${dotted("MKPDUs Tx Success", counted.sent)}`,
+    `   ${dotted("MKPDUs Tx Fail", 0n)}`,
+    `   ${dotted("MKPDUs Rx Invalid CKN", counted.unknownCkn ?? 0n)}`,
+    `   ${dotted("MKPDUs Rx Invalid Length", 0n)}`,
+    "",
+    "MKPDU Failures",
+    `   ${dotted("MKPDU Rx Validation (ICV)", counted.icvFailed ?? 0n)}`,
+    `   ${dotted("MKPDU Rx Bad Peer MN", counted.replayed ?? 0n)}`,
+    `   ${dotted("MKPDU Rx Non-recent Peerlist MN", 0n)}`,
+  ].join("\n");
+}
+
+export function secyStatistics(router: Router, name: string): string | undefined {
+  const port = portsOf(router).find((one) => one.port === name);
+  const frames = known(port?.frames);
+  if (port === undefined || frames === undefined || known(port.settings) === undefined) {
+    return undefined;
+  }
+  const an = known(port.session)?.latestSak?.an ?? 0;
+  const count = (indent: number, label: string, value: bigint | undefined): readonly string[] =>
+    value === undefined ? [] : [`${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`];
+  return [
+    "Interface Stats",
+    ...count(4, "InPktsUntagged", frames.rxClear),
+    ...count(4, "InPktsNoTag", 0n),
+    ...count(4, "InPktsBadTag", frames.rxBadTag),
+    ...count(4, "InPktsUnknownSCI", frames.rxUnknownSci),
+    ...count(4, "InPktsNoSCI", frames.rxNoSci),
+    ...count(4, "InPktsOverrun", 0n),
+    ...count(4, "OutPktsUntagged", 0n),
+    ...count(4, "OutPktsTooLong", frames.txTooLong),
+    "",
+    "SC Stats",
+    "  TxSC Stats",
+    ...count(4, "OutPktsProtected", 0n),
+    ...count(4, "OutPktsEncrypted", frames.txProtected),
+    "    TxSA Stats",
+    `      TxSA ${an}:`,
+    ...count(7, "OutPktsProtected", 0n),
+    ...count(7, "OutPktsEncrypted", frames.txProtected),
+    ...count(7, "NextPN", frames.nextPn),
+    "  RxSC Stats",
+    "    RxSC 1: 600000000010001",
+    ...count(6, "InPktsUnchecked", 0n),
+    ...count(6, "InPktsDelayed", 0n),
+    ...count(6, "InPktsLate", frames.rxLate),
+    ...count(6, "InPktsOK", frames.rxOk),
+    ...count(6, "InPktsInvalid", 0n),
+    ...count(6, "InPktsNotValid", frames.rxNotValid),
+    ...count(6, "InPktsNotUsingSA", frames.rxNotUsingSa),
+    ...count(6, "InPktsUnusedSA", frames.rxUnusedSa),
+    "      RxSA Stats",
+    `        RxSA ${an}:`,
+    ...count(9, "InPktsOK", frames.rxOk),
+  ].join("\n");
+}
+
+export function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+  return [...peersOf(router)]
+    .flatMap(([port, peer]) => {
+      const up = router.bgpUp(port);
+      const idle = isShut(peer) ? "Idle (Administratively shut down)" : "Active";
+      return [
+        "",
+        `BGP neighbor is ${peer}`,
+        ` Remote AS 12076, local AS ${localAs}, external link`,
+        " Remote router ID 0.0.0.0",
+        `  BGP state = ${up ? "Established, up for 3d04h" : idle}`,
+        "  Hold time is 180, keepalive interval is 60 seconds",
+        ...(up
+          ? []
+          : ["  Last reset 00:01:12, due to BGP Notification received: hold time expired"]),
+      ];
+    })
+    .join("\n");
+}
+
+const columns = {
+  codes: { used: "*> ", unused: "*  " },
+  prefixWidth: 18,
+  nextHopWidth: 15,
+  nextHopAt: 22,
+};
+
+export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+  const routes = routesFrom(router, peer, family);
+  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
+  return [
+    "BGP router identifier 10.0.0.1, local AS number 64512",
+    "BGP generic scan interval 60 secs",
+    "Non-stop routing is enabled",
+    "BGP table state: Active",
+    `Table ID: ${family === "ipv4" ? "0xe0000000" : "0xe0800000"}   RD version: 12`,
+    "BGP main routing table version 12",
+    "BGP scan interval 60 secs",
+    "",
+    "Status codes: s suppressed, d damped, h history, * valid, > best",
+    "              i - internal, r RIB-failure, S stale, N Nexthop-discard",
+    "Origin codes: i - IGP, e - EGP, ? - incomplete",
+    "   Network            Next Hop            Metric LocPrf Weight Path",
+    ...tableRows(routes, peer, columns),
+    "",
+    `Processed ${routes.length} prefixes, ${paths} paths`,
+  ].join("\n");
+}
+
+export function routeTo(router: Router, address: string): string {
+  const ways = router.managementRoutes;
+  const port = ways.has(address) ? ways.get(address) : "MgmtEth0/RP0/CPU0/0";
+  if (port === undefined) return "% Network not in table";
+  return [
+    "",
+    "Routing entry for 0.0.0.0/0",
+    '  Known via "static", distance 1, metric 0, candidate default path',
+    "  Routing Descriptor Blocks",
+    `    192.0.2.254, via ${port}`,
+    "      Route metric is 0",
+    "  No advertising protos.",
+  ].join("\n");
+}

@@ -1,0 +1,432 @@
+// A router with IOS XR as its command line answers: a target configuration for each session, trial
+// commits that end with theirs; written from Cisco's documents.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Router } from "../router/router.ts";
+import type { Session as RouterSession } from "../router/router-commit.ts";
+import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
+import type { RouterModel } from "../site/site-plan.ts";
+import { clock, ping, stamp } from "./cisco-answers.ts";
+import {
+  type Block,
+  block,
+  blocksAt,
+  childOf,
+  cloneBlocks,
+  enter,
+  type Place,
+  parentOf,
+  top,
+} from "./cisco-tree.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
+import {
+  type CommitEntry,
+  commitList,
+  editors,
+  interfaces,
+  type Model,
+  mkaSessions,
+  mkaStatistics,
+  neighbours,
+  reboots,
+  received,
+  routeTo,
+  secyStatistics,
+  version,
+} from "./iosxr-answers.ts";
+import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
+import { printBlocks, rules } from "./iosxr-tree.ts";
+import type { FaceSession, Wire } from "./netconf.ts";
+import { type Printed, serveTerminal } from "./terminal.ts";
+
+/** A router that keeps a fallback key ready, and ends a trial with its session. */
+export const iosxrModel: RouterModel = {
+  capabilities: {
+    commit: { kind: "confirmed", survivesDisconnect: false, stepMs: 1_000, maxMs: 65_535_000 },
+    macsec: {
+      suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+      overlap: "fallback",
+      counters: "perSa",
+      hitless: [],
+      always: ["includeSci", "replayWindow"],
+    },
+    drain: { means: ["prepend", "peeringShutdown"], settleMs: 4_000 },
+    probe: true,
+  },
+  commitMs: 3_000,
+  portName: "HundredGigE0/0/0/0",
+};
+
+const historyMax = 50;
+const keystrokeMs = 4;
+const shortestS = 30;
+const longestS = 65_535;
+const invalid = "                ^\n% Invalid input detected at '^' marker.";
+
+/** One router with its configuration; every session of it has a target of its own. */
+export class IosxrFace {
+  readonly router: Router;
+  readonly #model: Model;
+  readonly #trees = new WeakMap<MutableConfig, Block[]>();
+  readonly #sessions = new Set<Vty>();
+  #blocks: Block[];
+  #known: MutableConfig;
+  #history: CommitEntry[] = [];
+  #lines = 0;
+  #commitId = 1_000_000_000;
+  #bootedAt: number;
+  #boot: string;
+  /** A trial of ours that waits. */
+  trial:
+    | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly vty: Vty }
+    | undefined;
+
+  constructor(router: Router, model: Model = { platform: "8201-32FH", version: "7.11.2" }) {
+    this.router = router;
+    this.#model = model;
+    tellFarEndRoutes(router);
+    this.#blocks = blocksAfter(firstBlocks(router), router);
+    this.#known = router.running;
+    this.#trees.set(this.#known, this.#blocks);
+    this.#bootedAt = router.wall() - 40 * 86_400_000;
+    this.#boot = this.#bootId();
+    this.note("operator", "con0_RP0_CPU0", "CLI");
+  }
+
+  /** A session of its own; undefined = nobody answers. */
+  connect(wire: Wire): FaceSession | undefined {
+    if (!this.router.reachable()) return undefined;
+    const vty = new Vty(this, `vty${this.#lines}`);
+    this.#lines += 1;
+    this.#sessions.add(vty);
+    return serveTerminal(this.router, vty, wire);
+  }
+
+  get blocks(): readonly Block[] {
+    return this.#blocks;
+  }
+
+  /** Who edits and lets nobody else do so. */
+  holder(): Vty | undefined {
+    return [...this.#sessions].find(({ isExclusive }) => isExclusive);
+  }
+
+  leave(vty: Vty): void {
+    this.#sessions.delete(vty);
+  }
+
+  #bootId(): string {
+    const { control } = this.router.state();
+    return control.kind === "known" ? control.value.bootId : this.#boot;
+  }
+
+  note(
+    user: string,
+    line: string,
+    client: string,
+    { label, comment }: { readonly label?: string; readonly comment?: string } = {},
+  ): void {
+    this.#commitId += 1;
+    const wall = this.router.wall();
+    const entry = { id: this.#commitId, user, line, client, wall, label, comment };
+    this.#history = [entry, ...this.#history].slice(0, historyMax);
+  }
+
+  hasLabel(label: string): boolean {
+    return this.#history.some((entry) => entry.label === label);
+  }
+
+  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  follow(): void {
+    const { running, commits } = this.router;
+    const boot = this.#bootId();
+    if (boot !== this.#boot) {
+      this.#boot = boot;
+      this.#bootedAt = this.router.wall();
+    }
+    const isOver = this.trial !== undefined && !commits.armed();
+    if (isOver) this.trial = undefined;
+    if (running === this.#known) return;
+    const isSame = diffConfig(this.#known, running).length === 0;
+    const before = this.#trees.get(running);
+    if (!isSame || isOver) this.#blocks = before ?? blocksAfter(this.#blocks, this.router);
+    this.#trees.set(running, this.#blocks);
+    this.#known = running;
+    const comment = "trial commit was not confirmed";
+    if (isOver) this.note("linkseal", "vty0", "Rollback", { comment });
+    else if (!isSame) this.note("operator", "con0_RP0_CPU0", "CLI");
+  }
+
+  settle(blocks: Block[]): void {
+    const { running } = this.router;
+    this.#blocks = blocks;
+    this.#trees.set(running, blocks);
+    this.#known = running;
+  }
+
+  show(question: string): string {
+    if (question.startsWith("running-config")) return this.#running(question);
+    const [what = "", ...filters] = question.split(" | ");
+    const shown = this.#plain(what);
+    if (shown === invalid || filters.length === 0) return shown;
+    return filtered(shown.split("\n"), filters).join("\n");
+  }
+
+  #plain(question: string): string {
+    const { router } = this;
+    const [, name = ""] = /interface (\S+)/.exec(question) ?? [];
+    const last = question.split(" ").at(-1) ?? "";
+    if (question === "clock") return clock(router);
+    if (question === "version") return version(this.#model);
+    if (question.startsWith("reboot history")) return reboots(this.#bootedAt);
+    if (/^configuration commit list \d+ detail$/.test(question)) {
+      return commitList(this.#history.slice(0, Number(question.split(" ")[3])));
+    }
+    if (question === "configuration sessions") return this.#editors();
+    if (question === "interfaces") return interfaces(router);
+    if (question === "macsec mka session detail") return mkaSessions(router);
+    if (question.startsWith("macsec mka statistics")) {
+      return mkaStatistics(router, name) ?? `% No MKA statistics on ${name}`;
+    }
+    if (question.startsWith("macsec secy stats")) {
+      return secyStatistics(router, name) ?? "% MACsec is not configured on this interface";
+    }
+    if (question === "bgp neighbors") return neighbours(router, (peer) => this.#isShut(peer));
+    const [, family, peer] =
+      /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/.exec(question) ?? [];
+    if (peer !== undefined) return this.#received(peer, family === "ipv6" ? "ipv6" : "ipv4");
+    return /^route \S+$/.test(question) ? routeTo(router, last) : invalid;
+  }
+
+  /** Without a family it is the default one: of IPv4. */
+  #received(peer: string, family: "ipv4" | "ipv6"): string {
+    const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "))?.children;
+    const words = `address-family ${family} unicast`;
+    if (childOf(bgp, words) === undefined) {
+      return "% None of the requested address families are configured for instance 'default'";
+    }
+    const neighbour = childOf(bgp, `neighbor ${peer}`)?.children;
+    if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
+    return received(this.router, peer, family);
+  }
+
+  #isShut(peer: string): boolean {
+    const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "));
+    const neighbour = childOf(bgp?.children, `neighbor ${peer}`);
+    return childOf(neighbour?.children, "shutdown") !== undefined;
+  }
+
+  #editors(): string {
+    const open = [...this.#sessions]
+      .filter(({ isEditing }) => isEditing)
+      .map(({ line, isExclusive }) => ({ line, user: "linkseal", isExclusive }));
+    const person = { line: "con0", user: "operator", isExclusive: true };
+    return editors(this.router.hasFault("locked") ? [...open, person] : open, this.router.wall());
+  }
+
+  #running(question: string): string {
+    const [what = "", ...filters] = question.split(" | ");
+    const words = what.replace(/^running-config ?/, "");
+    const found = this.#blocks.filter(({ line }) => line === words || line.startsWith(words));
+    if (found.length === 0) return "% No such configuration item(s)";
+    return filtered(printBlocks(found), filters).join("\n");
+  }
+
+  probe(address: string, count: number): string {
+    return ping(this.router, address, count);
+  }
+}
+
+function filtered(lines: readonly string[], filters: readonly string[]): readonly string[] {
+  return filters.reduce<readonly string[]>((left, filter) => {
+    const [verb, pattern = ""] = filter.split(/ (.*)/);
+    return left.filter((line) => line.includes(pattern) === (verb === "include"));
+  }, lines);
+}
+
+/** One session at the command line. */
+class Vty {
+  readonly greeting = "\n";
+  readonly line: string;
+  readonly #face: IosxrFace;
+  readonly #session: RouterSession;
+  #place: Place | undefined;
+  #target: Block[] = [];
+  #isStamped = true;
+  #failed: string | undefined;
+  isExclusive = false;
+
+  constructor(face: IosxrFace, line: string) {
+    this.#face = face;
+    this.line = line;
+    this.#session = face.router.openSession();
+  }
+
+  get isEditing(): boolean {
+    return this.#place !== undefined;
+  }
+
+  prompt(): string {
+    const place = this.#place;
+    const mode = place === undefined ? "" : `(config${place.mode === "" ? "" : `-${place.mode}`})`;
+    return `RP/0/RP0/CPU0:${this.#face.router.options.name}${mode}#`;
+  }
+
+  msFor(line: string): number {
+    const { lookMs, commitMs } = this.#face.router.options.latency;
+    if (/^commit\b/.test(line)) return commitMs;
+    return /^(do )?(show|ping)\b/.test(line) ? lookMs / 10 : keystrokeMs;
+  }
+
+  run(line: string): Printed {
+    const { router } = this.#face;
+    this.#face.follow();
+    if (line === "" || /^(?:!$|!!)/.test(line)) return text("");
+    if (line.startsWith("!")) {
+      // A comment of the configuration, which stays with the line that comes next.
+      if (this.#place !== undefined) blocksAt(this.#target, this.#place.path).push(block(line));
+      return text("");
+    }
+    // It still answers, and makes no sense.
+    if (router.hasFault("unparsed") && /^(do )?show/.test(line)) return text("sysmgr: no output");
+    const printed = this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
+    if (!("text" in printed) || !this.#isStamped || !/^(?:do )?(show|ping)\b/.test(line))
+      return printed;
+    return { ...printed, text: `${stamp(router.wall())}\n${printed.text}` };
+  }
+
+  closed(): void {
+    this.#face.router.commits.closeSession(this.#session);
+    this.#leave();
+    this.#face.leave(this);
+  }
+
+  #leave(): void {
+    this.#place = undefined;
+    this.isExclusive = false;
+    const { trial } = this.#face;
+    // A trial ends with the configuration session that made it.
+    if (trial?.vty !== this) return;
+    if (this.#face.router.commits.armed()) this.#face.router.commits.rollback(trial.token);
+    this.#face.follow();
+  }
+
+  #exec(line: string): Printed {
+    if (line === "exit") return { kind: "last", text: "" };
+    if (/^terminal (length|width) \d+$/.test(line)) return text("");
+    if (line === "terminal exec prompt no-timestamp") {
+      this.#isStamped = false;
+      return text("");
+    }
+    if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
+    const show = /^show (.*)$/.exec(line)?.[1];
+    if (show !== undefined) return text(this.#face.show(show));
+    const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
+    return address === undefined ? text(invalid) : text(this.#face.probe(address, Number(count)));
+  }
+
+  #configure(line: string): Printed {
+    const { router } = this.#face;
+    const holder = this.#face.holder();
+    if ((holder !== undefined && holder !== this) || router.hasFault("locked")) {
+      return text(
+        "% Failed to lock the configuration: locked by session 00001000 (con0, operator)",
+      );
+    }
+    this.isExclusive = line === "configure exclusive";
+    this.#place = top;
+    this.#target = cloneBlocks(this.#face.blocks);
+    return text("");
+  }
+
+  #edit(line: string, place: Place): Printed {
+    switch (line) {
+      case "root":
+        this.#place = top;
+        return text("");
+      case "exit":
+        this.#place = parentOf(rules, place);
+        if (this.#place === undefined) this.#leave();
+        return text("");
+      case "end":
+      case "abort":
+        this.#leave();
+        return text("");
+    }
+    if (/^commit\b/.test(line)) return this.#commit(line);
+    if (line.startsWith("show configuration failed")) {
+      const [, filter] = line.split(" | ");
+      const shown = ["!! SEMANTIC ERRORS", ...(this.#failed === undefined ? [] : [this.#failed])];
+      return text(filtered(shown, filter === undefined ? [] : [filter]).join("\n"));
+    }
+    if (line.startsWith("do ")) return this.#exec(line.slice(3));
+    const next = enter(rules, this.#target, place, line);
+    if (next === undefined) return text(invalid);
+    this.#place = next;
+    return text("");
+  }
+
+  #commit(line: string): Printed {
+    // A trial takes no comment, and whatever follows the word is one.
+    const found =
+      /^commit(?: label ([A-Za-z][\w-]{0,29}))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
+    if (found === null) return text(invalid);
+    const [, label, seconds, comment] = found;
+    if (label !== undefined && this.#face.hasLabel(label)) {
+      return text(`% Failed to commit: the label '${label}' is used by another commit`);
+    }
+    const within = seconds === undefined ? "final" : Number(seconds) * 1000;
+    const isLong = Number(seconds ?? shortestS);
+    if (isLong < shortestS || isLong > longestS) return text(invalid);
+    const { router } = this.#face;
+    if (this.#face.trial === undefined && isEqual(this.#target, this.#face.blocks)) {
+      return text("% No configuration changes to commit.");
+    }
+    try {
+      this.#commitNow(within, { ...(label && { label }), ...(comment && { comment }) });
+    } catch (error) {
+      if (!(error instanceof SemanticError) && !(error instanceof LinksealError)) throw error;
+      this.#failed = `!!% ${error.message}`;
+      return text(
+        "% Failed to commit one or more configuration items during a pseudo-atomic operation. " +
+          "Please issue 'show configuration failed' from this session to view the errors",
+      );
+    }
+    if (!router.hasFault("replyLost")) return text("");
+    const closes = router.options.prng.fork(`lost-${router.wall()}`).chance(0.5);
+    return { kind: closes ? "close" : "never" };
+  }
+
+  #commitNow(
+    within: number | "final",
+    about: { readonly label?: string; readonly comment?: string },
+  ): void {
+    const { router, trial } = this.#face;
+    const { commits } = router;
+    if (trial !== undefined) {
+      if (trial.vty !== this) throw new SemanticError("a trial commit of another session waits");
+      commits.confirm(this.#session, trial.token);
+      this.#face.trial = undefined;
+      // What was typed since, a comment too, is committed along with it.
+      if (isEqual(this.#target, this.#face.blocks)) return;
+    }
+    const target = cloneBlocks(this.#target);
+    const prepared = commits.prepareDraft(this.#session, {
+      apply: (running) => {
+        const config = configFrom(target, router);
+        return { config, effects: effectsBetween(running, config) };
+      },
+      operations: [],
+    });
+    commits.commit(prepared.token, within);
+    this.#face.settle(target);
+    if (within !== "final") this.#face.trial = { token: prepared.token, vty: this };
+    this.#face.note("linkseal", this.line, "CLI", about);
+  }
+}
+
+function isEqual(one: readonly Block[], other: readonly Block[]): boolean {
+  return printBlocks(one).join("\n") === printBlocks(other).join("\n");
+}
+
+const text = (printed: string): Printed => ({ kind: "text", text: printed });

@@ -1,0 +1,276 @@
+// What the VPNs of a configuration in Junos' own words make of the simulated router, and the other
+// way round; written from Juniper's reference of [edit security ike] and [edit security ipsec].
+
+import type { TunnelSpec } from "#hal/model.ts";
+import type { Router } from "../router/router.ts";
+import type { TunnelConfig } from "../router/router-config.ts";
+import { at, type ConfigNode, entries, entry, node, textAt } from "./config-tree.ts";
+import { FaceError } from "./netconf.ts";
+import { asTheyStand, sameTunnel } from "./tunnel-sameness.ts";
+
+const nameMax = 32;
+
+/** Of `security ike`: what each is by the names of the standards. */
+const groups: Readonly<Record<string, string>> = {
+  group2: "modp-1024",
+  group14: "modp-2048",
+  group19: "ecp-256",
+  group20: "ecp-384",
+  group24: "modp-2048-256",
+};
+const digests: Readonly<Record<string, string>> = {
+  sha1: "sha1",
+  "sha-256": "sha256",
+  "sha-384": "sha384",
+};
+const macs: Readonly<Record<string, string>> = {
+  "hmac-sha1-96": "sha1",
+  "hmac-sha-256-128": "sha256",
+};
+const ikeCiphers = [
+  ...["3des-cbc", "aes-128-cbc", "aes-192-cbc", "aes-256-cbc", "aes-128-gcm", "aes-256-gcm"],
+];
+const espCiphers = [...ikeCiphers, "aes-192-gcm"];
+
+/** Throws FaceError as a commit check does. */
+export function tunnelsFrom(tree: ConfigNode, router: Router): Map<string, TunnelConfig> {
+  const vpns = entries(at(tree, "security", "ipsec"), "vpn");
+  return asTheyStand(
+    vpns.map((vpn) => tunnelFrom(tree, vpn)),
+    router,
+  );
+}
+
+function tunnelFrom(tree: ConfigNode, vpn: ConfigNode): TunnelConfig {
+  const name = textAt(vpn, "name") ?? "";
+  if (name.length > nameMax) throw refusal(`vpn name ${name} is longer than ${nameMax}`);
+  const [ike, ipsec] = [at(tree, "security", "ike"), at(tree, "security", "ipsec")];
+  const gateway = defined(ike, "gateway", textAt(vpn, "ike", "gateway"));
+  const policy = defined(ike, "policy", textAt(gateway, "ike-policy"));
+  const proposal = defined(ike, "proposal", textAt(policy, "proposals"));
+  const espPolicy = defined(ipsec, "policy", textAt(vpn, "ike", "ipsec-policy"));
+  const espProposal = defined(ipsec, "proposal", textAt(espPolicy, "proposals"));
+  const unit = unitOf(tree, textAt(vpn, "bind-interface"));
+  const psk = pskOf(policy);
+  const spec: TunnelSpec = {
+    name,
+    localAddress: homeOf(tree, gateway),
+    remoteAddress: textAt(gateway, "address") ?? "",
+    localPrefixes: [],
+    remotePrefixes: prefixesInto(tree, `st0.${unit.number}`),
+    ike: ikeOf(proposal),
+    transforms: espOf(espProposal, espPolicy),
+    life: {
+      seconds: Number(textAt(espProposal, "lifetime-seconds") ?? 3_600),
+      kilobytes: Number(textAt(espProposal, "lifetime-kilobytes") ?? 0),
+    },
+    mtu: Number(textAt(unit.node, "family", "inet", "mtu") ?? 9_192),
+    ifId: unit.number,
+    auth: { kind: "psk", secretId: "" },
+  };
+  return { spec, psk };
+}
+
+function defined(
+  parent: ConfigNode | undefined,
+  list: string,
+  name: string | undefined,
+): ConfigNode {
+  const found = name === undefined ? undefined : entry(parent, list, name);
+  if (found !== undefined) return found;
+  throw refusal(`${parent?.name ?? "security"} ${list} ${name ?? ""} is not defined`);
+}
+
+function unitOf(tree: ConfigNode, bound: string | undefined) {
+  const number = Number(/^st0\.(\d+)$/.exec(bound ?? "")?.[1] ?? Number.NaN);
+  const st0 = entry(at(tree, "interfaces"), "interface", "st0");
+  const found = entry(st0, "unit", String(number));
+  if (found === undefined) throw refusal(`bind-interface ${bound ?? ""} is not configured`);
+  return { number, node: found };
+}
+
+function homeOf(tree: ConfigNode, gateway: ConfigNode): string {
+  const [name = "", unit = "0"] = textAt(gateway, "external-interface")?.split(".") ?? [];
+  const own = entry(entry(at(tree, "interfaces"), "interface", name), "unit", unit);
+  const addresses = entries(at(own, "family", "inet"), "address").map(
+    (one) => textAt(one, "name")?.split("/")[0] ?? "",
+  );
+  const wanted = textAt(gateway, "local-address") ?? addresses[0] ?? "";
+  if (addresses.includes(wanted)) return wanted;
+  throw refusal(`local-address ${wanted} is not on external-interface ${name}.${unit}`);
+}
+
+function prefixesInto(tree: ConfigNode, unit: string): readonly string[] {
+  return entries(at(tree, "routing-options", "static"), "route")
+    .filter((route) => entries(route, "next-hop").some(({ text }) => text === unit))
+    .map((route) => textAt(route, "name") ?? "")
+    .toSorted();
+}
+
+function ikeOf(proposal: ConfigNode): TunnelSpec["ike"] {
+  if (textAt(proposal, "authentication-method") !== "pre-shared-keys") {
+    throw refusal("a pre-shared key needs authentication-method pre-shared-keys");
+  }
+  const encryption = textAt(proposal, "encryption-algorithm") ?? "3des-cbc";
+  if (!ikeCiphers.includes(encryption)) throw refusal(`invalid value ${encryption}`);
+  const prf = wordOf(digests, textAt(proposal, "authentication-algorithm") ?? "sha1");
+  const integrity = encryption.endsWith("-gcm") ? "none" : prf;
+  const dhGroup = wordOf(groups, textAt(proposal, "dh-group") ?? "group2");
+  return { encryption, integrity, prf, dhGroup };
+}
+
+function espOf(proposal: ConfigNode, policy: ConfigNode): TunnelSpec["transforms"] {
+  const encryption = textAt(proposal, "encryption-algorithm") ?? "3des-cbc";
+  if (!espCiphers.includes(encryption)) throw refusal(`invalid value ${encryption}`);
+  const mac = textAt(proposal, "authentication-algorithm");
+  const isAead = encryption.endsWith("-gcm");
+  if (isAead && mac !== undefined) throw refusal("AES-GCM takes no authentication-algorithm");
+  const keys = textAt(policy, "perfect-forward-secrecy", "keys");
+  return {
+    encryption,
+    integrity: isAead ? "none" : wordOf(macs, mac ?? "hmac-sha1-96"),
+    dhGroup: keys === undefined ? "none" : wordOf(groups, keys),
+  };
+}
+
+function wordOf(words: Readonly<Record<string, string>>, text: string): string {
+  const word = words[text];
+  if (word !== undefined) return word;
+  throw refusal(`invalid value ${text}`);
+}
+
+function pskOf(policy: ConfigNode): Uint8Array {
+  const key = at(policy, "pre-shared-key");
+  const hex = textAt(key, "hexadecimal");
+  if (hex !== undefined && /^(?:[0-9a-fA-F]{2})+$/.test(hex)) {
+    return Uint8Array.from(Buffer.from(hex, "hex"));
+  }
+  const text = textAt(key, "ascii-text") ?? "";
+  if (text === "") throw refusal("pre-shared-key is missing or not hexadecimal");
+  return new TextEncoder().encode(text);
+}
+
+/** The tree after somebody changed the tunnels of the router by another way than this face. */
+export function followTunnels(tree: ConfigNode, router: Router): void {
+  const ipsec = at(tree, "security", "ipsec");
+  for (const vpn of entries(ipsec, "vpn")) {
+    const name = textAt(vpn, "name") ?? "";
+    const stands = router.running.tunnels.get(name);
+    if (stands !== undefined && sameTunnel(stands, tunnelFrom(tree, vpn))) continue;
+    takeOut(tree, vpn, name);
+  }
+  for (const [name, tunnel] of router.running.tunnels) {
+    if (entry(at(tree, "security", "ipsec"), "vpn", name) === undefined) putIn(tree, tunnel);
+  }
+}
+
+function takeOut(tree: ConfigNode, vpn: ConfigNode, name: string): void {
+  const bound = textAt(vpn, "bind-interface") ?? "";
+  const statics = at(tree, "routing-options", "static");
+  for (const route of entries(statics, "route")) {
+    const isInto = (one: ConfigNode): boolean => one.name === "next-hop" && one.text === bound;
+    if (!route.children.some(isInto)) continue;
+    route.children = route.children.filter((one) => !isInto(one));
+    const isEmpty = entries(route, "next-hop").length === 0;
+    if (isEmpty && statics !== undefined) remove(statics, route);
+  }
+  for (const parent of ["ike", "ipsec"]) {
+    const under = at(tree, "security", parent);
+    if (under === undefined) continue;
+    under.children = under.children.filter((one) => textAt(one, "name") !== name);
+  }
+  const st0 = entry(at(tree, "interfaces"), "interface", "st0");
+  const unit = entry(st0, "unit", bound.replace("st0.", ""));
+  if (st0 !== undefined && unit !== undefined) remove(st0, unit);
+}
+
+function remove(parent: ConfigNode, child: ConfigNode): void {
+  parent.children = parent.children.filter((one) => one !== child);
+}
+
+function under(tree: ConfigNode, ...path: readonly string[]): ConfigNode {
+  return path.reduce((parent, name) => {
+    const found = at(parent, name);
+    if (found !== undefined) return found;
+    const made = node(name);
+    parent.children.push(made);
+    return made;
+  }, tree);
+}
+
+const keyFor = (words: Readonly<Record<string, string>>, word: string): string =>
+  Object.entries(words).find(([, one]) => one === word)?.[0] ?? word;
+
+function putIn(tree: ConfigNode, { spec, psk }: TunnelConfig): void {
+  const { name, ike, transforms, life, mtu } = spec;
+  const interfaces = under(tree, "interfaces");
+  let st0 = entry(interfaces, "interface", "st0");
+  if (st0 === undefined) {
+    st0 = node("interface", node("name", "st0"));
+    interfaces.children.push(st0);
+  }
+  const unit = String(1_000 + entries(st0, "unit").length);
+  const inet = node("inet", node("mtu", String(mtu)));
+  st0.children.push(node("unit", node("name", unit), node("family", inet)));
+  under(tree, "security", "ike").children.push(
+    node(
+      "proposal",
+      node("name", name),
+      node("authentication-method", "pre-shared-keys"),
+      node("dh-group", keyFor(groups, ike.dhGroup)),
+      node("authentication-algorithm", keyFor(digests, ike.prf)),
+      node("encryption-algorithm", ike.encryption),
+    ),
+    node(
+      "policy",
+      node("name", name),
+      node("proposals", name),
+      node("pre-shared-key", node("hexadecimal", Buffer.from(psk).toString("hex"))),
+    ),
+    node(
+      "gateway",
+      node("name", name),
+      node("ike-policy", name),
+      node("address", spec.remoteAddress),
+      node("external-interface", "lo0.0"),
+      node("local-address", spec.localAddress),
+      node("version", "v2-only"),
+    ),
+  );
+  const mac = transforms.integrity === "none" ? [] : [keyFor(macs, transforms.integrity)];
+  const keys = transforms.dhGroup === "none" ? [] : [keyFor(groups, transforms.dhGroup)];
+  under(tree, "security", "ipsec").children.push(
+    node(
+      "proposal",
+      node("name", name),
+      ...mac.map((one) => node("authentication-algorithm", one)),
+      node("encryption-algorithm", transforms.encryption),
+      node("lifetime-seconds", String(life.seconds)),
+      node("lifetime-kilobytes", String(life.kilobytes)),
+    ),
+    node(
+      "policy",
+      node("name", name),
+      ...keys.map((one) => node("perfect-forward-secrecy", node("keys", one))),
+      node("proposals", name),
+    ),
+    node(
+      "vpn",
+      node("name", name),
+      node("bind-interface", `st0.${unit}`),
+      node("ike", node("gateway", name), node("ipsec-policy", name)),
+      node("establish-tunnels", "immediately"),
+    ),
+  );
+  const statics = under(tree, "routing-options", "static");
+  for (const prefix of spec.remotePrefixes) {
+    const route = entry(statics, "route", prefix);
+    const hop = node("next-hop", `st0.${unit}`);
+    if (route === undefined) statics.children.push(node("route", node("name", prefix), hop));
+    else route.children.push(hop);
+  }
+}
+
+function refusal(message: string): FaceError {
+  return new FaceError("operation-failed", message);
+}

@@ -1,0 +1,448 @@
+// A Junos router as its NETCONF answers: a candidate that is locked, commits by minutes, a history
+// with notes; written from Juniper's documents.
+
+import type { MacsecCapabilities } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Router } from "../router/router.ts";
+import type { Session as RouterSession } from "../router/router-commit.ts";
+import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
+import type { RouterModel } from "../site/site-plan.ts";
+import {
+  applyEdit,
+  at,
+  type ConfigNode,
+  cloneTree,
+  entries,
+  printTree,
+  select,
+  textAt,
+} from "./config-tree.ts";
+import { tellFarEndRoutes } from "./far-end-routes.ts";
+import {
+  commits,
+  connections,
+  type HistoryEntry,
+  interfaces,
+  type Model,
+  mkaSessions,
+  mkaStatistics,
+  neighbours,
+  ping,
+  routes,
+  software,
+  statistics,
+  uptime,
+} from "./junos-answers.ts";
+import { configFrom, firstTree, peersOf, treeAfter } from "./junos-config.ts";
+import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
+import {
+  FaceError,
+  type FaceSession,
+  type Operations,
+  type Outcome,
+  replied,
+  rpcError,
+  serveNetconf,
+  type Wire,
+} from "./netconf.ts";
+import { type SnmpObject, snmpObjects } from "./snmp.ts";
+import { child, childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
+
+const capabilities = [
+  "urn:ietf:params:xml:ns:netconf:base:1.0",
+  "urn:ietf:params:xml:ns:netconf:capability:candidate:1.0",
+  "urn:ietf:params:xml:ns:netconf:capability:confirmed-commit:1.0",
+  "urn:ietf:params:xml:ns:netconf:capability:validate:1.0",
+  "urn:ietf:params:netconf:base:1.0",
+  "urn:ietf:params:netconf:capability:candidate:1.0",
+  "urn:ietf:params:netconf:capability:confirmed-commit:1.0",
+  "http://xml.juniper.net/netconf/junos/1.0",
+];
+
+const macsec: MacsecCapabilities = {
+  suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+  overlap: "keychain",
+  counters: "perSa",
+  hitless: [],
+};
+
+/** A router that can hold two keys, and commits in whole minutes. */
+export const junosModel: RouterModel = {
+  capabilities: {
+    commit: {
+      kind: "confirmed",
+      survivesDisconnect: true,
+      stepMs: 60_000,
+      maxMs: 65_535 * 60_000,
+    },
+    macsec,
+    drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 4_000 },
+    probe: true,
+  },
+  commitMs: 3_000,
+};
+
+/** A firewall: VPNs, and one key a port. */
+export const srxModel: RouterModel = {
+  ...junosModel,
+  capabilities: {
+    ...junosModel.capabilities,
+    macsec: { ...macsec, overlap: "none" },
+    ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
+  },
+};
+
+const minuteMs = 60_000;
+const defaultMinutes = 10;
+const historyMax = 50;
+
+/** One router with its Junos configuration; every session of it sees the same candidate. */
+export class JunosFace {
+  readonly router: Router;
+  readonly #model: Model;
+  readonly #session: RouterSession;
+  readonly #trees = new WeakMap<MutableConfig, ConfigNode>();
+  #tree: ConfigNode;
+  #known: MutableConfig;
+  #candidate: ConfigNode;
+  #isModified = false;
+  #holder: object | undefined;
+  #history: HistoryEntry[] = [];
+  #armed: Parameters<Router["commits"]["recall"]>[0] | undefined;
+  #bootedAt: number;
+  #boot: string;
+
+  constructor(router: Router, model: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO" }) {
+    this.router = router;
+    this.#model = model;
+    tellFarEndRoutes(router);
+    this.#session = router.openSession();
+    this.#tree = treeAfter(firstTree(peersOf(router)), router);
+    this.#candidate = cloneTree(this.#tree);
+    this.#known = router.running;
+    this.#trees.set(this.#known, this.#tree);
+    this.#bootedAt = router.wall() - 40 * 86_400_000;
+    this.#boot = this.#bootId();
+    this.#note("operator", "cli", undefined, undefined);
+  }
+
+  /** A session of its own; undefined = nobody answers. */
+  connect(wire: Wire): FaceSession | undefined {
+    if (!this.router.reachable()) return undefined;
+    const holder = {};
+    const operations: Operations = {
+      msFor: (operation) => this.#msFor(operation),
+      run: (operation) => this.#run(operation, holder),
+      closed: () => this.#leave(holder),
+    };
+    return serveNetconf({ router: this.router, capabilities, operations }, wire);
+  }
+
+  /** What its SNMP agent holds; undefined = nobody answers. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.#follow();
+    return snmpObjects(this.router, this.#bootedAt);
+  }
+
+  #bootId(): string {
+    const { control } = this.router.state();
+    return control.kind === "known" ? control.value.bootId : this.#boot;
+  }
+
+  #msFor(operation: XmlNode): number {
+    const { lookMs, prepareMs, commitMs } = this.router.options.latency;
+    if (operation.name === "commit-configuration" || operation.name === "commit") {
+      return child(operation, "check") === undefined ? commitMs : prepareMs;
+    }
+    return lookMs / 10;
+  }
+
+  #leave(holder: object): void {
+    if (this.#holder !== holder) return;
+    this.#holder = undefined;
+    this.#discard();
+  }
+
+  #discard(): void {
+    this.#candidate = cloneTree(this.#tree);
+    this.#isModified = false;
+  }
+
+  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  #follow(): void {
+    const { running, commits: engine } = this.router;
+    const boot = this.#bootId();
+    if (boot !== this.#boot) {
+      this.#boot = boot;
+      this.#bootedAt = this.router.wall();
+    }
+    const isOver = this.#armed !== undefined && !engine.armed();
+    if (running !== this.#known && diffConfig(this.#known, running).length === 0) {
+      this.#trees.set(running, this.#tree);
+      this.#known = running;
+    }
+    if (running !== this.#known) {
+      const before = this.#trees.get(running);
+      this.#tree = before ?? treeAfter(this.#tree, this.router);
+      this.#trees.set(running, this.#tree);
+      this.#known = running;
+      if (!this.#isModified) this.#discard();
+      if (isOver) this.#note("root", "other", "commit was not confirmed; automatic rollback");
+      else this.#note("operator", "cli");
+    }
+    if (isOver) this.#armed = undefined;
+  }
+
+  #note(user: string, client: string, log?: string, comment?: string): void {
+    const entry = { user, client, wall: this.router.wall(), log, comment };
+    this.#history = [entry, ...this.#history].slice(0, historyMax);
+  }
+
+  #run(operation: XmlNode, holder: object): Outcome {
+    this.#follow();
+    // It still answers, and makes no sense.
+    if (this.router.hasFault("unparsed")) return replied(tag("output", "%% daemon is not running"));
+    switch (operation.name) {
+      case "lock":
+      case "lock-configuration":
+        return this.#lock(holder);
+      case "unlock":
+      case "unlock-configuration":
+        this.#leave(holder);
+        return ok();
+      case "discard-changes":
+        this.#discard();
+        return ok();
+      case "edit-config":
+        return this.#edit(operation, holder);
+      case "load-configuration":
+        return this.#load(operation, holder);
+      case "commit":
+      case "commit-configuration":
+        return this.#commit(operation);
+      case "validate":
+        configFrom(this.#candidate, this.router);
+        return ok();
+      case "get-config":
+        return this.#getConfig(operation);
+      case "close-session":
+        return { kind: "last", body: tag("ok") };
+      default:
+        return replied(this.#tell(operation));
+    }
+  }
+
+  #tell(operation: XmlNode): Markup {
+    const { router } = this;
+    switch (operation.name) {
+      case "get-software-information":
+        return software(this.#model);
+      case "get-system-uptime-information":
+        return uptime(router, this.#bootedAt);
+      case "get-commit-information":
+        return this.#commits();
+      case "get-interface-information":
+        return childText(operation, "interface-name") === "st0"
+          ? tunnelInterfaces(this.#tree, router)
+          : interfaces(router);
+      case "get-mka-session-information":
+        return mkaSessions(router);
+      case "get-mka-statistics":
+        return mkaStatistics(router);
+      case "get-macsec-connection-information":
+        return connections(router);
+      case "get-macsec-statistics":
+        return statistics(router);
+      case "get-bgp-neighbor-information":
+        return neighbours(router, this.#model, (peer) => this.#isActive(peer));
+      case "get-route-information":
+        return child(operation, "protocol") === undefined
+          ? routes(router, operation)
+          : staticRoutes(this.#tree, router);
+      case "get-ike-security-associations-information":
+      case "get-security-associations-information":
+        return this.#tunnels(operation.name);
+      case "ping":
+        return ping(router, operation);
+      default:
+        throw new FaceError("operation-not-supported", `syntax error: <${operation.name}>`);
+    }
+  }
+
+  #tunnels(question: string): Markup {
+    if (this.router.options.capabilities.ipsec === undefined) {
+      throw new FaceError("operation-not-supported", `syntax error: <${question}>`);
+    }
+    return question.includes("ike") ? ikeSas(this.router) : ipsecSas(this.router);
+  }
+
+  #commits(): Markup {
+    const foreign = this.router.hasFault("foreignCommit");
+    const comment = `commit confirmed, rollback in ${defaultMinutes}mins`;
+    const person = { user: "operator", client: "cli", wall: this.router.wall(), comment };
+    const shown = foreign ? [{ ...person, log: undefined }, ...this.#history] : this.#history;
+    return commits(shown, this.#armed !== undefined || foreign);
+  }
+
+  #isActive(peer: string): boolean {
+    return entries(at(this.#tree, "protocols", "bgp"), "group").some((group) =>
+      entries(group, "neighbor").some((one) => textAt(one, "name") === peer && !one.isInactive),
+    );
+  }
+
+  #lock(holder: object): Outcome {
+    const locked = this.#holder !== undefined && this.#holder !== holder;
+    if (locked || this.router.hasFault("locked")) {
+      const who = "operator terminal p0 (pid 4711) on since 2026-11-25 09:00:00 UTC, idle 00:01:30";
+      return refused("lock-denied", `configuration database locked by:\n${who}`);
+    }
+    if (this.#isModified) return refused("lock-denied", "configuration database modified");
+    this.#holder = holder;
+    this.#discard();
+    return ok();
+  }
+
+  #mayEdit(holder: object): void {
+    if (this.#holder === holder || this.#holder === undefined) return;
+    throw new FaceError("in-use", "configuration database locked by another session");
+  }
+
+  #edit(operation: XmlNode, holder: object): Outcome {
+    this.#mayEdit(holder);
+    const configuration = child(operation, "config", "configuration");
+    if (configuration === undefined) throw new FaceError("missing-element", "no configuration");
+    const warnings: string[] = [];
+    const next = cloneTree(this.#candidate);
+    applyEdit(next, configuration, warnings);
+    this.#candidate = next;
+    this.#isModified = true;
+    const told = warnings.map((text) => rpcError("data-missing", text, "warning"));
+    return replied(...told, tag("ok"));
+  }
+
+  #load(operation: XmlNode, holder: object): Outcome {
+    this.#mayEdit(holder);
+    if (operation.attributes.get("rollback") !== "1" || this.#armed === undefined) {
+      throw new FaceError("invalid-value", "rollback: no such configuration");
+    }
+    this.#previous = true;
+    return replied(tag("load-configuration-results", tag("ok")));
+  }
+
+  /** The candidate is what was in force before the commit that waits. */
+  #previous = false;
+
+  #commit(operation: XmlNode): Outcome {
+    const candidate = this.#candidate;
+    if (child(operation, "check") !== undefined) {
+      configFrom(candidate, this.router);
+      // As documented: a check confirms as well.
+      if (this.#armed !== undefined) this.#confirm("commit check");
+      return results();
+    }
+    const log = childText(operation, "log");
+    try {
+      this.#commitNow(operation, candidate, log);
+    } catch (error) {
+      // An error in the middle of what ends as a success.
+      if (!(error instanceof LinksealError)) throw error;
+      if (!this.router.hasFault("errorWithSuccess")) throw error;
+      const said = tag(
+        'xnm:error xmlns:xnm="http://xml.juniper.net/xnm/1.1/xnm"',
+        tag("source-daemon", "dot1xd"),
+        tag("message", error.message),
+      );
+      return replied(
+        tag("commit-results", tag("routing-engine", tag("name", "re0"), said)),
+        tag("ok"),
+      );
+    }
+    if (!this.router.hasFault("replyLost")) return results();
+    return {
+      kind: this.router.options.prng.fork(`lost-${this.#history.length}`).chance(0.5)
+        ? "close"
+        : "never",
+    };
+  }
+
+  #confirm(log: string | undefined): void {
+    const token = this.#armed;
+    if (token === undefined) return;
+    this.router.commits.confirm(this.#session, token);
+    this.#armed = undefined;
+    this.#note("linkseal", "netconf", log);
+  }
+
+  #commitNow(operation: XmlNode, candidate: ConfigNode, log: string | undefined): void {
+    const { router } = this;
+    const { commits: engine } = router;
+    if (this.#previous && this.#armed !== undefined) {
+      engine.rollback(this.#armed);
+      this.#armed = undefined;
+      this.#previous = false;
+      this.#settle(router.running, log);
+      return;
+    }
+    // Any commit confirms the one before.
+    this.#confirm(log);
+    if (!this.#isModified) {
+      if (this.#history[0]?.log !== log) this.#note("linkseal", "netconf", log);
+      return;
+    }
+    const prepared = engine.prepareDraft(this.#session, {
+      apply: (running) => {
+        const config = configFrom(candidate, router);
+        return { config, effects: effectsBetween(running, config) };
+      },
+      operations: [],
+    });
+    const within = this.#within(operation);
+    engine.commit(prepared.token, within);
+    this.#tree = candidate;
+    this.#settle(router.running, log, within);
+    if (within !== "final") this.#armed = prepared.token;
+  }
+
+  #settle(
+    running: MutableConfig,
+    log: string | undefined,
+    within: number | "final" = "final",
+  ): void {
+    const tree = this.#trees.get(running) ?? this.#tree;
+    this.#tree = tree;
+    this.#trees.set(running, tree);
+    this.#known = running;
+    this.#discard();
+    const minutes = within === "final" ? undefined : within / minuteMs;
+    const comment =
+      minutes === undefined ? undefined : `commit confirmed, rollback in ${minutes}mins`;
+    this.#note("linkseal", "netconf", log, comment);
+  }
+
+  /** Minutes in Junos' own operation, seconds in the one of RFC 6241. */
+  #within(operation: XmlNode): number | "final" {
+    if (child(operation, "confirmed") === undefined) return "final";
+    const text = childText(operation, "confirm-timeout");
+    if (operation.name === "commit") return Number(text ?? 600) * 1000;
+    return Number(text ?? defaultMinutes) * minuteMs;
+  }
+
+  #getConfig(operation: XmlNode): Outcome {
+    const isCandidate = child(operation, "source", "candidate") !== undefined;
+    const tree = isCandidate ? this.#candidate : this.#tree;
+    const filter = child(operation, "filter", "configuration");
+    const found = filter === undefined ? tree : select(tree, filter);
+    const printed = found === undefined ? tag("configuration") : printTree(found);
+    return replied(tag("data", printed));
+  }
+}
+
+const ok = (): Outcome => replied(tag("ok"));
+
+const refused = (error: string, message: string): Outcome => replied(rpcError(error, message));
+
+function results(): Outcome {
+  const engine = tag("routing-engine", tag("name", "re0"), tag("commit-success"));
+  return replied(tag("commit-results", engine), tag("ok"));
+}

@@ -1,0 +1,248 @@
+// The server's side of NETCONF (RFC 6241, 6242) over octets in virtual time: one request after the
+// other, as a router answers them.
+
+import { LinksealError } from "#hal/error.ts";
+import type { Router } from "../router/router.ts";
+import type { Markup } from "./xml-text.ts";
+import { child, escapeXml, parseXml, tag, type XmlNode } from "./xml-text.ts";
+
+/** What carries the octets: a pipe in memory, or a channel of a real server. */
+export interface Wire {
+  send(octets: Uint8Array): void;
+  close(): void;
+}
+
+/** The end of a session as whoever carries the octets sees it. */
+export interface FaceSession {
+  receive(octets: Uint8Array): void;
+  /** The client has left. */
+  gone(): void;
+}
+
+/** How an operation went; `last` = a reply, and the end; `never` = no reply will come. */
+export type Outcome =
+  | { readonly kind: "reply" | "last"; readonly body: Markup }
+  | { readonly kind: "close" | "never" };
+
+export interface Operations {
+  /** Virtual time that the operation takes. */
+  msFor(operation: XmlNode): number;
+  /** Throws FaceError for an rpc-error. */
+  run(operation: XmlNode): Outcome;
+  closed(): void;
+}
+
+export class FaceError extends Error {
+  readonly tag: string;
+
+  constructor(tag: string, message: string) {
+    super(message);
+    this.tag = tag;
+  }
+}
+
+export interface NetconfFace {
+  readonly router: Router;
+  readonly capabilities: readonly string[];
+  readonly operations: Operations;
+}
+
+const endMark = "]]>]]>";
+const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
+const base11 = "urn:ietf:params:netconf:base:1.1";
+const slowFactor = 20;
+const lateReplyMs = { low: 5_000, high: 40_000 };
+
+let sessions = 4_000;
+
+export function serveNetconf(face: NetconfFace, wire: Wire): FaceSession {
+  return new Session(face, wire);
+}
+
+class Session implements FaceSession {
+  readonly #face: NetconfFace;
+  readonly #wire: Wire;
+  readonly #queue: XmlNode[] = [];
+  #buffer = Buffer.alloc(0);
+  #chunks = "";
+  #framing: "hello" | "marked" | "chunked" = "hello";
+  #isBusy = false;
+  #isOver = false;
+
+  constructor(face: NetconfFace, wire: Wire) {
+    this.#face = face;
+    this.#wire = wire;
+    sessions += 1;
+    const offered = face.capabilities.map((uri) => tag("capability", uri));
+    const hello = tag(
+      `hello xmlns="${base}"`,
+      tag("capabilities", ...offered),
+      tag("session-id", sessions),
+    );
+    wire.send(Buffer.from(`${hello.markup}${endMark}`));
+  }
+
+  receive(octets: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#buffer = Buffer.concat([this.#buffer, octets]);
+    try {
+      for (let text = this.#next(); text !== undefined; text = this.#next()) this.#take(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.#end();
+    }
+  }
+
+  gone(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#face.operations.closed();
+  }
+
+  #end(): void {
+    this.gone();
+    this.#wire.close();
+  }
+
+  #next(): string | undefined {
+    return this.#framing === "chunked" ? this.#nextChunked() : this.#nextMarked();
+  }
+
+  #nextMarked(): string | undefined {
+    const at = this.#buffer.indexOf(endMark);
+    if (at < 0) return undefined;
+    const text = this.#buffer.subarray(0, at).toString("utf8");
+    this.#buffer = this.#buffer.subarray(at + endMark.length);
+    return text;
+  }
+
+  #nextChunked(): string | undefined {
+    for (;;) {
+      const head = this.#buffer.subarray(0, 16).toString("latin1");
+      const end = /^\n##\n/.exec(head);
+      if (end !== null) {
+        const text = Buffer.from(this.#chunks, "latin1").toString("utf8");
+        this.#chunks = "";
+        this.#buffer = this.#buffer.subarray(4);
+        return text;
+      }
+      const size = /^\n#([1-9]\d*)\n/.exec(head);
+      if (size === null) {
+        if (head.length < 4 || /^\n#\d*$/.test(head)) return undefined;
+        throw new SyntaxError("no chunk");
+      }
+      const from = size[0].length;
+      const length = Number(size[1]);
+      if (this.#buffer.length < from + length) return undefined;
+      this.#chunks += this.#buffer.subarray(from, from + length).toString("latin1");
+      this.#buffer = this.#buffer.subarray(from + length);
+    }
+  }
+
+  #take(text: string): void {
+    const message = parseXml(text);
+    if (this.#framing === "hello") {
+      const offered = child(message, "capabilities")?.children.map((one) => one.text) ?? [];
+      if (message.name !== "hello") throw new SyntaxError("no hello");
+      const both = offered.includes(base11) && this.#face.capabilities.includes(base11);
+      this.#framing = both ? "chunked" : "marked";
+      return;
+    }
+    this.#queue.push(message);
+    this.#work();
+  }
+
+  #work(): void {
+    const request = this.#isBusy ? undefined : this.#queue.shift();
+    if (request === undefined || this.#isOver) return;
+    const { router, operations } = this.#face;
+    const { clock } = router.options;
+    // A router that has lost its network takes nothing in.
+    const [operation] = request.children;
+    if (!router.reachable() || request.name !== "rpc" || operation === undefined) {
+      this.#end();
+      return;
+    }
+    this.#isBusy = true;
+    const ms = operations.msFor(operation) * (router.hasFault("slow") ? slowFactor : 1);
+    const half = (next: () => void): void => {
+      clock.after(ms / 2, () => {
+        clock.wake();
+        next();
+      });
+    };
+    half(() => {
+      if (this.#isOver) return;
+      if (!router.reachable()) {
+        this.#end();
+        return;
+      }
+      const outcome = this.#run(operation);
+      half(() => this.#answer(request, outcome));
+    });
+  }
+
+  #run(operation: XmlNode): Outcome {
+    try {
+      return this.#face.operations.run(operation);
+    } catch (error) {
+      if (error instanceof FaceError) return replied(rpcError(error.tag, error.message));
+      // What the simulated router refuses by itself.
+      if (error instanceof LinksealError) {
+        return replied(rpcError("operation-failed", error.message));
+      }
+      throw error;
+    }
+  }
+
+  #answer(request: XmlNode, outcome: Outcome): void {
+    if (this.#isOver) return;
+    const { router } = this.#face;
+    const { clock, prng } = router.options;
+    if (!router.reachable() || outcome.kind === "close") {
+      this.#end();
+      return;
+    }
+    const say = (): void => {
+      this.#isBusy = false;
+      if (this.#isOver || !("body" in outcome)) return;
+      this.#reply(request, outcome.body);
+      if (outcome.kind === "last") this.#end();
+      else this.#work();
+    };
+    if (!router.hasFault("replyLate")) {
+      say();
+      return;
+    }
+    clock.after(prng.fork("late").between(lateReplyMs.low, lateReplyMs.high), () => {
+      clock.wake();
+      say();
+    });
+  }
+
+  #reply(request: XmlNode, body: Markup): void {
+    const given = [...request.attributes].filter(([name]) => !name.startsWith("xmlns"));
+    const attributes = given.map(([name, value]) => ` ${name}="${escapeXml(value)}"`).join("");
+    const junos = 'xmlns:junos="http://xml.juniper.net/junos/23.4R2/junos"';
+    const { markup } = tag(`rpc-reply xmlns="${base}" ${junos}${attributes}`, body);
+    const octets = Buffer.from(markup);
+    if (this.#framing === "chunked") {
+      const frame = [Buffer.from(`\n#${octets.length}\n`), octets, Buffer.from("\n##\n")];
+      this.#wire.send(Buffer.concat(frame));
+    } else this.#wire.send(Buffer.concat([octets, Buffer.from(endMark)]));
+  }
+}
+
+export function replied(...parts: readonly Markup[]): Outcome {
+  return { kind: "reply", body: { markup: parts.map(({ markup }) => markup).join("") } };
+}
+
+export function rpcError(error: string, message: string, severity = "error"): Markup {
+  return tag(
+    "rpc-error",
+    tag("error-type", "protocol"),
+    tag("error-tag", error),
+    tag("error-severity", severity),
+    tag("error-message", message),
+  );
+}

@@ -1,0 +1,167 @@
+// The operator's desk of a simulated site: faults that strike and heal on demand, and what the
+// oracle has seen. It stands beside the protocol that devices, far ends and vault speak.
+//
+// GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
+// POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
+// POST /vault/…  as desk-vault.ts says it
+// POST /posture  {aspect, state} gives {text}: what else the simulated cloud holds
+// GET  /oracle   {seed, at, agentWrites, violations, late, truth}
+
+import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import { aspects, type Posture, postureStates } from "../azure/posture.ts";
+import type { Oracle } from "../oracle/oracle.ts";
+import { refusalReply, type SiteHandler, type SiteReply, siteHandler } from "../site/protocol.ts";
+import { BadRequest, bodyOf, type Fields, text } from "../site/request.ts";
+import type { Site, SiteLink } from "../site/site.ts";
+import { writeSecret } from "./desk-vault.ts";
+import { cloudFaults, demoFaults, type FaultKind, fleetFaults, strikeFault } from "./faults.ts";
+import type { Heal } from "./people.ts";
+
+/** By name; where both lists have one it is the same act. */
+const siteKinds = named([...fleetFaults, ...demoFaults]);
+const cloudKinds = named([...fleetFaults, ...demoFaults, ...cloudFaults]);
+
+function named(kinds: readonly FaultKind[]): ReadonlyMap<string, FaultKind> {
+  return new Map(kinds.map((kind) => [kind.name, kind]));
+}
+
+export class Desk {
+  readonly #site: Site;
+  readonly #oracle: Oracle;
+  readonly #active = new Map<string, Heal>();
+  /** Of the cloud that stands before this site; undefined = there is none. */
+  posture: Posture | undefined;
+
+  constructor(site: Site, oracle: Oracle) {
+    this.#site = site;
+    this.#oracle = oracle;
+  }
+
+  /** Strikes once; `text` says what was done. Throws RangeError for a name that the site lacks. */
+  strike(name: string, link?: string): string {
+    const { kind, at, key } = this.#find(name, link);
+    if (this.#active.has(key)) return `${key} was struck before and is not healed yet`;
+    this.#active.set(key, strikeFault(this.#site, kind, at));
+    return `${key}: ${kind.title}`;
+  }
+
+  /** Puts right what `strike` did; the same errors. */
+  heal(name: string, link?: string): string {
+    const { key } = this.#find(name, link);
+    const heal = this.#active.get(key);
+    this.#active.delete(key);
+    heal?.();
+    return heal === undefined ? `${key} was not struck` : `${key} is healed`;
+  }
+
+  /** What the oracle of the site would say now. */
+  verdict() {
+    const { violations, late, agentWrites } = this.#oracle;
+    const { seed, clock } = this.#site;
+    return { seed, at: clock.now(), agentWrites, violations, late, truth: this.#site.truth() };
+  }
+
+  get #kinds(): ReadonlyMap<string, FaultKind> {
+    return this.posture === undefined ? siteKinds : cloudKinds;
+  }
+
+  /** The whole protocol: the desk's own requests, and all others as the site answers them. */
+  handler(): SiteHandler {
+    const site = siteHandler(this.#site);
+    return async (request, signal) => {
+      switch (`${request.method} ${request.path}`) {
+        case "GET /oracle":
+          return good(this.verdict());
+        case "GET /faults":
+          return good({ faults: titles(this.#kinds), active: [...this.#active.keys()] });
+        case "POST /fault":
+          return this.#act(request.body, (fields, link) => {
+            const name = text(fields, "name");
+            return healing(fields) ? this.heal(name, link) : this.strike(name, link);
+          });
+        case "POST /posture":
+          return this.#act(request.body, (fields) => this.#pose(fields));
+        default:
+          return request.method === "POST" && request.path.startsWith("/vault/")
+            ? await this.#write(request.path, request.body, signal)
+            : await site(request, signal);
+      }
+    };
+  }
+
+  #pose(fields: Fields): string {
+    const [aspect, state] = [text(fields, "aspect"), text(fields, "state")];
+    const known = aspects.find((each) => each === aspect);
+    const wanted = postureStates.find((each) => each === state);
+    if (this.posture === undefined) throw new RangeError("no simulated cloud stands before it");
+    if (known === undefined) throw new RangeError(`no ${aspect}; there are: ${aspects.join(", ")}`);
+    if (wanted === undefined)
+      throw new RangeError(`${state} is none of ${postureStates.join(", ")}`);
+    this.posture.set(known, wanted);
+    return `${known} is ${wanted}`;
+  }
+
+  async #write(path: string, body: string, signal: AbortSignal): Promise<SiteReply> {
+    try {
+      return good(await writeSecret(this.#site, path, bodyOf(body), signal));
+    } catch (error) {
+      if (error instanceof BadRequest) return bad(`the request is malformed at: ${error.message}`);
+      if (error instanceof LinksealError) return refusalReply(error);
+      throw error;
+    }
+  }
+
+  #act(body: string, act: (fields: Fields, link: string | undefined) => string): SiteReply {
+    try {
+      const fields = bodyOf(body);
+      const link = fields["link"] === undefined ? undefined : text(fields, "link");
+      return good({ text: act(fields, link) });
+    } catch (error) {
+      if (error instanceof RangeError) return bad(error.message);
+      if (error instanceof BadRequest) return bad(`the request is malformed at: ${error.message}`);
+      throw error;
+    }
+  }
+
+  #find(name: string, link: string | undefined): { kind: FaultKind; at: SiteLink; key: string } {
+    const kinds = this.#kinds;
+    const kind = kinds.get(name);
+    const at = link === undefined ? this.#site.links[0] : this.#linkAt(link);
+    if (kind === undefined) {
+      throw new RangeError(`no fault ${name}; there are: ${[...kinds.keys()].sort().join(", ")}`);
+    }
+    if (at === undefined) throw new RangeError("the site has no link");
+    return { kind, at, key: `${name} ${at.id}` };
+  }
+
+  #linkAt(id: string): SiteLink {
+    const at = this.#site.link(id);
+    if (at !== undefined) return at;
+    const links = this.#site.links.map((link) => link.id).join(", ");
+    throw new RangeError(`no link ${id}; there are: ${links}`);
+  }
+}
+
+function healing(fields: Fields): boolean {
+  const { heal } = fields;
+  if (heal === undefined || heal === true) return heal === true;
+  throw new BadRequest("heal");
+}
+
+function titles(kinds: ReadonlyMap<string, FaultKind>) {
+  return [...kinds.values()].map(({ name, title }) => ({ name, title }));
+}
+
+function good(value: unknown): SiteReply {
+  return { status: 200, body: encodeJson(value) };
+}
+
+function bad(what: string): SiteReply {
+  const next = "linkseal sim fault --list";
+  const where = "simulated site";
+  return {
+    status: 400,
+    body: encodeJson({ code: "usage", effect: "none", where, text: what, next }),
+  };
+}

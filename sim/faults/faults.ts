@@ -1,0 +1,419 @@
+// What can go wrong at a simulated site, by name: the faults of the demo and the kinds that a fleet
+// run draws from.
+
+import type { StationFault } from "../mka/station.ts";
+import type { RouterFault } from "../router/router.ts";
+import type { FarTwist } from "../site/far-port.ts";
+import type { MseeFault } from "../site/msee.ts";
+import type { Site, SiteLink } from "../site/site.ts";
+import type { VaultFault } from "../site/vault.ts";
+import {
+  addForeignKey,
+  addNewestPair,
+  type Heal,
+  pointAtForeignPair,
+  pointAtNewestPair,
+  pointAtPreviousPair,
+  removeNewestKey,
+  removeOldestKey,
+  setUpFarEnd,
+  shutPort,
+  swapNewestKey,
+  turnOffFarEnd,
+  undrain,
+  undrainBriefly,
+} from "./people.ts";
+
+export interface FaultKind {
+  readonly name: string;
+  /** One line for `--list-faults`. */
+  readonly title: string;
+  /**
+   * `link`: the state of the link itself may change by it, and that is nobody's doing; `router`:
+   * that of every link of its router.
+   */
+  readonly scope: "link" | "router" | "management";
+  strike(site: Site, link: SiteLink): Heal;
+}
+
+/** When a demo strikes a fault unless it is told another time. */
+type FaultMoment = "beforeFirstEffect" | "afterProtected";
+
+export interface DemoFault extends FaultKind {
+  readonly when: FaultMoment;
+}
+
+export interface FleetFault extends FaultKind {
+  /** How long it stays, so that it can matter. */
+  readonly lastsMs: { readonly low: number; readonly high: number };
+}
+
+/** Strikes and tells the observers; the returned heal does the same. */
+export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal {
+  const tell = (what: "strikes" | "ends"): void => {
+    for (const { id } of disturbedBy(fault.scope, site, link)) site.disturb(id);
+    site.tellFault(`${fault.name} ${what}`, link.id);
+  };
+  tell("strikes");
+  const heal = fault.strike(site, link);
+  let healed = false;
+  return () => {
+    if (healed) return;
+    healed = true;
+    tell("ends");
+    heal();
+  };
+}
+
+function disturbedBy(scope: FaultKind["scope"], site: Site, link: SiteLink): readonly SiteLink[] {
+  switch (scope) {
+    case "link":
+      return [link];
+    case "router":
+      return site.links.filter(({ router }) => router === link.router);
+    case "management":
+      return [];
+  }
+}
+
+const twist = (name: FarTwist) => (_site: Site, link: SiteLink) => {
+  link.farPort.setTwist(name, true);
+  return () => link.farPort.setTwist(name, false);
+};
+
+const router = (name: RouterFault) => (_site: Site, link: SiteLink) => {
+  link.router.setFault(name, true);
+  return () => link.router.setFault(name, false);
+};
+
+const msee = (name: MseeFault) => (_site: Site, link: SiteLink) => {
+  link.msee.setFault(name, true);
+  return () => link.msee.setFault(name, false);
+};
+
+const vault = (name: VaultFault) => (site: Site) => {
+  site.vault.setFault(name, true);
+  return () => site.vault.setFault(name, false);
+};
+
+const farPort = (name: StationFault) => (_site: Site, link: SiteLink) => {
+  link.farPort.setFault(name, true);
+  return () => link.farPort.setFault(name, false);
+};
+
+/** The data plane of the edge keeps its SAK while MKA moves on (SONiC, after a restart). */
+function staleSak(_site: Site, link: SiteLink): Heal {
+  link.edge.setFault("staleSak", true);
+  link.far.rekeySak();
+  return () => {
+    link.edge.setFault("staleSak", false);
+    link.far.rekeySak();
+  };
+}
+
+function shouldSecure(_site: Site, link: SiteLink): Heal {
+  const setPolicy = (policy: "mustSecure" | "shouldSecure"): void =>
+    link.router.person((config) => {
+      const port = config.ports.get(link.port);
+      if (port?.macsec !== undefined) port.macsec = { ...port.macsec, policy };
+    });
+  setPolicy("shouldSecure");
+  return () => setPolicy("mustSecure");
+}
+
+/** The far end advertises the protected prefix outside the tunnel as well. */
+function clearPath(site: Site, link: SiteLink): Heal {
+  const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
+  if (tunnel === undefined) return () => {};
+  link.router.advertise(tunnel.remotePrefix, "announce");
+  return () => link.router.advertise(tunnel.remotePrefix, "withdraw");
+}
+
+/** Somebody lets the router advertise this side's prefix to the far end as well. */
+function clearPathBack(site: Site, link: SiteLink): Heal {
+  const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
+  if (tunnel === undefined) return () => {};
+  link.router.tell(tunnel.localPrefix, "announce");
+  return () => link.router.tell(tunnel.localPrefix, "withdraw");
+}
+
+/** Room for the demo's frames in the clear, and none for the SecTAG and ICV. */
+function smallMtu(_site: Site, link: SiteLink): Heal {
+  link.edge.setL2Mtu(528);
+  return () => link.edge.setL2Mtu(9216);
+}
+
+/** Its traffic takes the longer path for a while. */
+function farStrays(_site: Site, link: SiteLink): Heal {
+  link.traffic.stray(link, strayPps);
+  return () => link.traffic.stray(link, 0);
+}
+
+const strayPps = 300;
+
+const demo = (
+  name: string,
+  title: string,
+  when: FaultMoment,
+  scope: FaultKind["scope"],
+  strike: FaultKind["strike"],
+): DemoFault => ({ name, title, when, scope, strike });
+
+const before = "beforeFirstEffect";
+const after = "afterProtected";
+
+/** The faults of `npm start`; each strikes the first link unless it is told another. */
+export const demoFaults: readonly DemoFault[] = [
+  demo("cak-mismatch", "the far end holds another CAK under the CKN", before, "link", twist("cak")),
+  demo("ckn-mismatch", "the far end uses another CKN", before, "link", twist("ckn")),
+  demo("cipher-mismatch", "the far end uses another cipher suite", before, "link", twist("suite")),
+  demo("sci-mismatch", "the far end sends no SCI", before, "link", twist("sci")),
+  demo("peer-silent", "the far end stops MKA", after, "link", farPort("silent")),
+  demo("should-secure", "somebody loosens must-secure by hand", after, "link", shouldSecure),
+  demo("stale-sak", "the data plane keeps its SAK across a rekey", after, "link", staleSak),
+  demo("vault-denied", "the vault refuses the agent", before, "management", vault("denied")),
+  demo("commit-lost", "a commit is lost soon after", before, "management", router("silentRevert")),
+  demo("clear-path", "the prefix is reachable outside the tunnel", after, "link", clearPath),
+  demo(
+    "clear-path-back",
+    "the far end may answer outside the tunnel",
+    after,
+    "link",
+    clearPathBack,
+  ),
+  demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
+  demo("far-end-changed", "somebody changes the key in Azure", after, "link", pointAtForeignPair),
+];
+
+/** Of the management API that `sim azure` serves; without one nothing asks about operations. */
+export const cloudFaults: readonly FaultKind[] = [
+  {
+    name: "operation-refused",
+    title: "the agent's identity may not follow operations of Azure (403)",
+    scope: "management",
+    strike: msee("operationRefused"),
+  },
+  {
+    name: "operation-lost",
+    title: "Azure knows nothing of the operations that it accepted (404)",
+    scope: "management",
+    strike: msee("operationLost"),
+  },
+];
+
+const minutes = (low: number, high: number): FleetFault["lastsMs"] => ({
+  low: low * 60_000,
+  high: high * 60_000,
+});
+
+const fleet = (
+  name: string,
+  title: string,
+  scope: FaultKind["scope"],
+  lastsMs: FleetFault["lastsMs"],
+  strike: FaultKind["strike"],
+): FleetFault => ({ name, title, scope, lastsMs, strike });
+
+const nothingToHeal: Heal = () => {};
+
+/** What befalls a site in a fleet run; the host of the agent has faults of its own. */
+export const fleetFaults: readonly FleetFault[] = [
+  fleet("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
+  fleet("reply-late", "replies take long", "management", minutes(1, 10), router("replyLate")),
+  fleet(
+    "request-twice",
+    "requests arrive again later",
+    "management",
+    minutes(2, 20),
+    router("requestTwice"),
+  ),
+  fleet("locked", "the candidate is locked", "management", minutes(1, 20), router("locked")),
+  fleet("commit-lost", "commits vanish", "management", minutes(1, 10), router("silentRevert")),
+  fleet(
+    "false-success",
+    "errors with a success code",
+    "management",
+    minutes(1, 10),
+    router("errorWithSuccess"),
+  ),
+  fleet(
+    "key-refused",
+    "a router takes no new key",
+    "management",
+    minutes(2, 30),
+    router("refusesKeys"),
+  ),
+  fleet(
+    "key-kept",
+    "a router lets go of no key",
+    "management",
+    minutes(2, 30),
+    router("keepsKeys"),
+  ),
+  fleet(
+    "commit-late",
+    "confirmed commits come late",
+    "management",
+    minutes(1, 10),
+    router("commitsLate"),
+  ),
+  fleet(
+    "final-late",
+    "final changes come late",
+    "management",
+    minutes(1, 10),
+    router("finalsLate"),
+  ),
+  fleet("slow", "a slow command line", "management", minutes(2, 20), router("slow")),
+  fleet(
+    "unreachable",
+    "a device does not answer",
+    "management",
+    minutes(1, 20),
+    router("unreachable"),
+  ),
+  fleet(
+    "unparsed",
+    "output that nobody understands",
+    "management",
+    minutes(1, 10),
+    router("unparsed"),
+  ),
+  fleet(
+    "frozen-counters",
+    "counters stand still",
+    "management",
+    minutes(2, 10),
+    router("frozenCounters"),
+  ),
+  fleet(
+    "session-cut",
+    "management sessions are cut",
+    "management",
+    minutes(1, 1),
+    (_site, link) => {
+      link.router.disconnectSessions();
+      return nothingToHeal;
+    },
+  ),
+  fleet("reboot", "a router boots", "router", minutes(2, 3), (_site, link) => {
+    link.router.reboot();
+    return nothingToHeal;
+  }),
+  fleet(
+    "boot-forgets",
+    "a boot keeps an unconfirmed commit",
+    "router",
+    minutes(2, 3),
+    (_, link) => {
+      link.router.commits.forgetTimer();
+      link.router.reboot();
+      return nothingToHeal;
+    },
+  ),
+  fleet("standby-behind", "a standby has not heard all", "router", minutes(1, 2), (site, link) => {
+    const behind = site.prng.fork(`standby ${site.clock.now()}`).between(1, 3);
+    link.router.takeOver(behind);
+    return nothingToHeal;
+  }),
+  fleet("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
+    link.fibre.setUp(false);
+    return () => link.fibre.setUp(true);
+  }),
+  fleet("mka-flap", "the KaY of a router restarts", "link", minutes(1, 1), (_site, link) => {
+    link.edge.restartKay();
+    return nothingToHeal;
+  }),
+  fleet("stale-sak", "the data plane keeps an old SAK", "link", minutes(2, 10), staleSak),
+  fleet("counter-reset", "counters start at zero", "management", minutes(1, 1), (_site, link) => {
+    link.edge.resetCounters();
+    return nothingToHeal;
+  }),
+  fleet("peer-silent", "the far end stops MKA", "link", minutes(1, 10), farPort("silent")),
+  fleet("far-fails", "operations of the far end fail", "management", minutes(5, 30), msee("fails")),
+  fleet("far-half", "the far end does half of it", "management", minutes(5, 30), msee("half")),
+  fleet("far-lies", "the far end follows late", "management", minutes(5, 30), msee("lies")),
+  fleet("far-never", "the far end follows never", "management", minutes(5, 30), msee("never")),
+  fleet("far-slow", "the far end takes its time", "management", minutes(5, 60), msee("slow")),
+  fleet("far-refuses", "the far end refuses writes", "management", minutes(5, 30), msee("refuses")),
+  fleet("far-busy", "operations of others run there", "management", minutes(2, 20), msee("busy")),
+  fleet("far-throttled", "the far end throttles", "management", minutes(1, 10), msee("throttled")),
+  fleet("far-person", "somebody changes the far end", "link", minutes(5, 60), pointAtForeignPair),
+  fleet("far-ahead", "somebody runs ahead", "link", minutes(5, 60), pointAtNewestPair),
+  fleet("far-back", "somebody takes it back", "link", minutes(5, 60), pointAtPreviousPair),
+  fleet("key-by-hand", "somebody adds a key", "link", minutes(5, 60), addForeignKey),
+  fleet("key-ahead", "somebody types the next key in", "link", minutes(2, 30), addNewestPair),
+  fleet("key-gone", "somebody removes a key", "link", minutes(2, 30), removeNewestKey),
+  fleet("key-tidied", "somebody removes an old key", "link", minutes(2, 30), removeOldestKey),
+  fleet("key-swapped", "a key is gone for a moment", "link", minutes(0.2, 4), swapNewestKey),
+  fleet("far-off", "somebody turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
+  fleet("far-set", "somebody sets up the far end", "link", minutes(5, 60), setUpFarEnd),
+  fleet("far-strays", "the far end sends by a drained link", "link", minutes(1, 10), farStrays),
+  fleet("port-shut", "somebody shuts the port", "link", minutes(2, 30), shutPort),
+  fleet("undrained", "somebody restores the traffic", "link", minutes(1, 1), undrain),
+  fleet("undrained-briefly", "somebody mistakes the port", "link", minutes(0.5, 2), undrainBriefly),
+  fleet(
+    "commit-left",
+    "somebody leaves a commit unconfirmed",
+    "management",
+    minutes(2, 20),
+    router("foreignCommit"),
+  ),
+  fleet(
+    "far-unreadable",
+    "the far end cannot be read",
+    "management",
+    minutes(1, 20),
+    msee("unreadable"),
+  ),
+  fleet("identity-gone", "the port loses its identity", "management", minutes(2, 20), (_, link) => {
+    link.msee.setPort({ identity: "missing" });
+    return () => link.msee.setPort({ identity: "present" });
+  }),
+  fleet("vault-down", "the vault is down", "management", minutes(1, 20), vault("down")),
+  fleet(
+    "vault-denied",
+    "the vault refuses the agent",
+    "management",
+    minutes(1, 20),
+    vault("denied"),
+  ),
+  fleet("vault-throttled", "the vault throttles", "management", minutes(1, 5), vault("throttled")),
+  fleet(
+    "vault-previous",
+    "the vault serves old values",
+    "management",
+    minutes(1, 10),
+    vault("servePrevious"),
+  ),
+  fleet(
+    "vault-disabled",
+    "somebody disables the newest key",
+    "management",
+    minutes(2, 20),
+    (site, link) => {
+      const newest = site.vault.pairs(link.key).at(-1);
+      if (newest === undefined) return nothingToHeal;
+      site.vault.setEnabled(newest.cakSecretId, false);
+      return () => site.vault.setEnabled(newest.cakSecretId, true);
+    },
+  ),
+  fleet(
+    "vault-unpaired",
+    "a CAK without proof of its CKN",
+    "management",
+    minutes(5, 60),
+    (site, link) => {
+      const id = site.vault.put(
+        link.key.cak,
+        site.prng.fork(`unpaired ${site.clock.now()}`).hex(32),
+      );
+      return () => site.vault.setEnabled(id, false);
+    },
+  ),
+  fleet("clock-jump", "the host's clock jumps", "management", minutes(1, 60), (site) => {
+    const ms = site.prng.fork(`jump ${site.clock.now()}`).between(-600_000, 600_000);
+    site.clock.jumpWall(ms);
+    return () => site.clock.jumpWall(-ms);
+  }),
+];

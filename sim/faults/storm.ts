@@ -1,0 +1,87 @@
+// The safety half of a fleet run: faults drawn from one seed, whole kinds left out, each lasting
+// long enough to matter.
+
+import type { SimClock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Site, SiteLink } from "../site/site.ts";
+import { type FleetFault, fleetFaults, strikeFault } from "./faults.ts";
+import type { Heal } from "./people.ts";
+
+export interface StormOptions {
+  readonly site: Site;
+  /** Mean time between two strikes anywhere at the site. */
+  readonly everyMs: number;
+  /** The chance that a kind takes part in this run. */
+  readonly kindChance: number;
+  /** Faults last this many times as long as their kind says. */
+  readonly lasting?: number;
+}
+
+export class Storm {
+  /** The kinds that this seed has chosen. */
+  readonly kinds: readonly FleetFault[];
+  readonly #site: Site;
+  readonly #prng: Prng;
+  readonly #everyMs: number;
+  readonly #lasting: number;
+  readonly #active = new Map<string, Heal>();
+  #over = false;
+
+  constructor(options: StormOptions) {
+    this.#site = options.site;
+    this.#everyMs = options.everyMs;
+    this.#lasting = options.lasting ?? 1;
+    this.#prng = options.site.prng.fork(`storm ${options.site.clock.now()}`);
+    const chosen = fleetFaults.filter(() => this.#prng.chance(options.kindChance));
+    this.kinds = chosen.length > 0 ? chosen : [this.#prng.pick(fleetFaults)];
+    this.#next();
+  }
+
+  /** The liveness half begins: nothing strikes any more and everything is put right. */
+  calm(): void {
+    this.#over = true;
+    for (const heal of [...this.#active.values()]) heal();
+    this.#active.clear();
+  }
+
+  #next(): void {
+    // Faults come in bursts: an exponential gap has no memory.
+    const gapMs = -Math.log(1 - this.#prng.real()) * this.#everyMs;
+    this.#after(gapMs, () => {
+      this.#strike();
+      this.#next();
+    });
+  }
+
+  /** One more, at a moment and of a kind that others choose; none once the storm is over. */
+  strikeAfter(ms: number, kind: FleetFault, link: SiteLink, lastsMs: number): void {
+    this.#after(ms, () => this.#strikeAt(kind, link, lastsMs));
+  }
+
+  #strike(): void {
+    const kind = this.#prng.pick(this.kinds);
+    const link = this.#prng.pick(this.#site.links);
+    const { low, high } = kind.lastsMs;
+    this.#strikeAt(kind, link, this.#prng.between(low, high) * this.#lasting);
+  }
+
+  #strikeAt(kind: FleetFault, link: SiteLink, lastsMs: number): void {
+    const key = `${kind.name} ${link.id}`;
+    if (this.#active.has(key)) return;
+    const heal = strikeFault(this.#site, kind, link);
+    this.#active.set(key, heal);
+    this.#after(lastsMs, () => {
+      heal();
+      this.#active.delete(key);
+    });
+  }
+
+  #after(ms: number, act: () => void): void {
+    const { clock }: { readonly clock: SimClock } = this.#site;
+    clock.after(Math.ceil(ms), () => {
+      if (this.#over) return;
+      act();
+      clock.wake();
+    });
+  }
+}

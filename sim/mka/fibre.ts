@@ -1,0 +1,261 @@
+// A fibre between two stations: every MKPDU is an event, data are flows charged by rate and time.
+
+import type { PortRate } from "#hal/model.ts";
+import type { SimClock } from "../base/clock.ts";
+import type { Mkpdu } from "./mka-pdu.ts";
+import { charge, type FlowOutcome, judge, macsecOctets, type Passage, roomFor } from "./passage.ts";
+import type { Station, WireCount } from "./station.ts";
+
+export interface FlowTruth {
+  /** What happens to a data frame now. */
+  readonly outcome: FlowOutcome;
+  readonly offered: bigint;
+  readonly delivered: bigint;
+  /** The part of both that was offered at a rate, and not as a burst. */
+  readonly streamed: { readonly offered: bigint; readonly delivered: bigint };
+  readonly lost: bigint;
+  readonly clearOnWire: bigint;
+  readonly protectedOnWire: bigint;
+}
+
+interface Flow {
+  readonly from: Station;
+  readonly to: Station;
+  readonly carry: () => void;
+  passage: Passage;
+  pps: number;
+  frameOctets: number;
+  since: number;
+  /** Frames of this rate charged so far: counting from `since` makes reading leave no trace. */
+  charged: number;
+  offered: number;
+  delivered: number;
+  burstOffered: number;
+  burstDelivered: number;
+  clearOnWire: number;
+  protectedOnWire: number;
+  octetsOnWire: number;
+  /** MKPDUs on their way; those in the fibre as the light goes become `undefined`. */
+  inFlight: (Mkpdu | undefined)[];
+}
+
+export type FibreEnd = "a" | "b";
+
+export class Fibre {
+  readonly #clock: SimClock;
+  readonly #a2b: Flow;
+  readonly #b2a: Flow;
+  readonly #delayMs: number;
+  readonly #listeners: (() => void)[] = [];
+  #up = true;
+  #wasLit = true;
+  #carried = false;
+
+  /** The a end is the edge router, the b end the far end. */
+  constructor(options: {
+    readonly clock: SimClock;
+    readonly a: Station;
+    readonly b: Station;
+    readonly delayMs: number;
+  }) {
+    const { clock, a, b, delayMs } = options;
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+    this.#a2b = newFlow(a, b);
+    this.#b2a = newFlow(b, a);
+    this.#plug(this.#a2b, this.#b2a);
+    this.#plug(this.#b2a, this.#a2b);
+    this.#wasLit = this.#lit();
+    this.changed();
+  }
+
+  setUp(up: boolean): void {
+    this.#up = up;
+    this.changed();
+  }
+
+  up(): boolean {
+    return this.#up;
+  }
+
+  /** Data frames offered in that direction from now on. */
+  offer(from: FibreEnd, pps: number, frameOctets: number): void {
+    const flow = this.#flow(from);
+    this.#settleFlow(flow);
+    flow.pps = pps;
+    flow.since = this.#clock.now();
+    flow.charged = 0;
+    if (flow.frameOctets === frameOctets) return;
+    flow.frameOctets = frameOctets;
+    this.changed();
+  }
+
+  /** A burst now, such as a probe. */
+  inject(from: FibreEnd, frames: number, frameOctets: number): { readonly delivered: number } {
+    const flow = this.#flow(from);
+    this.#settleFlow(flow);
+    const passage = this.#judge(flow, frameOctets);
+    const before = flow.delivered;
+    this.#charge(flow, passage, frames, frameOctets);
+    const delivered = flow.delivered - before;
+    flow.burstOffered += frames;
+    flow.burstDelivered += delivered;
+    this.changed();
+    return { delivered };
+  }
+
+  /** A data frame offered now would be delivered, in both directions. */
+  carries(): boolean {
+    return this.#carried;
+  }
+
+  truth(): { readonly a2b: FlowTruth; readonly b2a: FlowTruth } {
+    this.settle();
+    return { a2b: truthOf(this.#a2b), b2a: truthOf(this.#b2a) };
+  }
+
+  /** Called whenever the state of carrying or of the light has changed. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Charges both flows up to now. */
+  settle(): void {
+    const spent = [this.#settleFlow(this.#a2b), this.#settleFlow(this.#b2a)];
+    if (spent.includes("spent")) this.changed();
+  }
+
+  /** Judges both flows anew after any change of the stations or of the fibre. */
+  changed(): void {
+    for (const flow of [this.#a2b, this.#b2a]) {
+      this.#settleFlow(flow);
+      flow.passage = this.#judge(flow, flow.frameOctets);
+    }
+    const lit = this.#lit();
+    const carries = this.#a2b.passage.delivered && this.#b2a.passage.delivered;
+    if (lit === this.#wasLit && carries === this.#carried) return;
+    const returned = lit && !this.#wasLit;
+    this.#wasLit = lit;
+    this.#carried = carries;
+    for (const { from, inFlight } of [this.#a2b, this.#b2a]) {
+      if (!lit) inFlight.fill(undefined);
+      if (returned) from.lightReturned();
+    }
+    for (const listener of this.#listeners) listener();
+  }
+
+  #flow(from: FibreEnd): Flow {
+    return from === "a" ? this.#a2b : this.#b2a;
+  }
+
+  #lit(): boolean {
+    return this.#up && this.#a2b.from.adminUp() && this.#b2a.from.adminUp();
+  }
+
+  #judge(flow: Flow, frameOctets: number): Passage {
+    return judge(this.#lit() ? "up" : "down", flow.from.secy, flow.to.secy, frameOctets);
+  }
+
+  #plug(out: Flow, back: Flow): void {
+    out.from.plug({
+      lit: () => this.#lit(),
+      send: (pdu) => {
+        out.inFlight.push(pdu);
+        this.#clock.after(this.#delayMs, out.carry);
+      },
+      settle: () => this.settle(),
+      changed: () => this.changed(),
+      rate: () => ratesOf(out, back),
+      counts: () => {
+        this.settle();
+        return { tx: countOf(out), rx: countOf(back) };
+      },
+    });
+  }
+
+  #settleFlow(flow: Flow): "spent" | "open" {
+    const due = Math.floor((flow.pps * (this.#clock.now() - flow.since)) / 1000) - flow.charged;
+    if (due <= 0) return "open";
+    flow.charged += due;
+    return this.#charge(flow, flow.passage, due, flow.frameOctets);
+  }
+
+  // What finds no packet number left is lost like on a blocked port.
+  #charge(flow: Flow, passage: Passage, frames: number, octets: number): "spent" | "open" {
+    const passing = roomFor(passage, frames);
+    charge(passage, passing);
+    flow.offered += frames;
+    if (passage.delivered) flow.delivered += passing;
+    if (passage.onWire === "clear") flow.clearOnWire += passing;
+    if (passage.onWire === "protected") flow.protectedOnWire += passing;
+    flow.octetsOnWire += passing * wireOctets(flow, passage, octets);
+    return passing < frames ? "spent" : "open";
+  }
+}
+
+function newFlow(from: Station, to: Station): Flow {
+  const flow: Flow = {
+    from,
+    to,
+    carry: () => {
+      const pdu = flow.inFlight.shift();
+      if (pdu !== undefined) to.deliver(pdu);
+    },
+    passage: { outcome: "down", onWire: "nothing", delivered: false },
+    pps: 0,
+    frameOctets: 64,
+    since: 0,
+    charged: 0,
+    offered: 0,
+    delivered: 0,
+    burstOffered: 0,
+    burstDelivered: 0,
+    clearOnWire: 0,
+    protectedOnWire: 0,
+    octetsOnWire: 0,
+    inFlight: [],
+  };
+  return flow;
+}
+
+function truthOf(flow: Flow): FlowTruth {
+  return {
+    outcome: flow.passage.outcome,
+    offered: BigInt(flow.offered),
+    delivered: BigInt(flow.delivered),
+    lost: BigInt(flow.offered - flow.delivered),
+    streamed: {
+      offered: BigInt(flow.offered - flow.burstOffered),
+      delivered: BigInt(flow.delivered - flow.burstDelivered),
+    },
+    clearOnWire: BigInt(flow.clearOnWire),
+    protectedOnWire: BigInt(flow.protectedOnWire),
+  };
+}
+
+function ratesOf(out: Flow, back: Flow): Omit<PortRate, "lineBps"> {
+  const tx = onWire(out);
+  const rx = onWire(back);
+  return { rxPps: rx.pps, txPps: tx.pps, rxBps: rx.bps, txBps: tx.bps };
+}
+
+function countOf(flow: Flow): WireCount {
+  const frames = flow.clearOnWire + flow.protectedOnWire;
+  return { frames: BigInt(frames), octets: BigInt(flow.octetsOnWire) };
+}
+
+function wireOctets(flow: Flow, { onWire: form }: Passage, octets: number): number {
+  switch (form) {
+    case "nothing":
+      return 0;
+    case "clear":
+      return octets;
+    case "protected":
+      return octets + macsecOctets(flow.from.secy.includeSci);
+  }
+}
+
+function onWire(flow: Flow): { readonly pps: number; readonly bps: number } {
+  const pps = flow.passage.onWire === "nothing" ? 0 : flow.pps;
+  return { pps, bps: pps * wireOctets(flow, flow.passage, flow.frameOctets) * 8 };
+}

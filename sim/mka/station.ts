@@ -1,0 +1,280 @@
+// One MACsec port of a simulated router or of the far end: configuration, KaY and SecY together.
+
+import type {
+  CipherSuite,
+  Ckn,
+  KeySlot,
+  MacsecFrames,
+  MacsecSettings,
+  MkaSession,
+  MkpduCounters,
+  PortRate,
+} from "#hal/model.ts";
+import type { SimClock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import { Kay } from "./mka.ts";
+import type { ParticipantKey } from "./mka-participant.ts";
+import type { Mkpdu } from "./mka-pdu.ts";
+import { type ReceiveSc, SecY } from "./secy.ts";
+
+export interface StationOptions {
+  readonly name: string;
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  /** Twelve hex digits. */
+  readonly mac: string;
+  readonly lineBps: number;
+  /** Largest frame on the wire, MACsec included. */
+  readonly l2Mtu?: number;
+  readonly quirks?: StationQuirks;
+}
+
+export interface StationQuirks {
+  /** The counters of clear frames include MKPDUs: whoever wants clear data subtracts `mkpdus()`. */
+  readonly eapolCountedAsClear?: boolean;
+  readonly helloMs?: number;
+  /** Hellos after 0.1, 0.2, 0.4, 0.8 s and immediate replies, instead of the hello timer alone. */
+  readonly startRamp?: boolean;
+  readonly perPortCounters?: boolean;
+}
+
+/** A `scheduled` key talks, and becomes the primary one, when its wall time has come. */
+export type StationKey = ParticipantKey;
+
+/**
+ * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one that
+ * MKA reports. `frozenCounters`: readings stand still. `noSak`: no SAK is made or installed.
+ */
+export type StationFault = "silent" | "staleSak" | "frozenCounters" | "noSak";
+
+/** The end of a fibre, as the station plugged into it sees it. */
+export interface Wire {
+  lit(): boolean;
+  send(pdu: Mkpdu): void;
+  /** Charges the flows up to now. */
+  settle(): void;
+  /** The fate of frames may have changed: flows are judged anew. */
+  changed(): void;
+  rate(): Omit<PortRate, "lineBps">;
+  counts(): { readonly tx: WireCount; readonly rx: WireCount };
+}
+
+/** Data that went over the fibre, whatever became of it at its end. */
+export interface WireCount {
+  readonly frames: bigint;
+  readonly octets: bigint;
+}
+
+const l2MtuDefault = 9216;
+const helloMsDefault = 2000;
+
+export class Station {
+  readonly name: string;
+  /** MAC and port number 1: sixteen hex digits. */
+  readonly sci: string;
+  readonly secy: SecY;
+  readonly #options: StationOptions;
+  readonly #kay: Kay;
+  readonly #faults = new Set<StationFault>();
+  #wire: Wire | undefined;
+  #admin = true;
+  #seenVersion = 0;
+  #frozen: { readonly frames: MacsecFrames; readonly mkpdus: MkpduCounters } | undefined;
+
+  constructor(options: StationOptions) {
+    this.name = options.name;
+    this.sci = `${options.mac.toLowerCase()}0001`;
+    this.#options = options;
+    this.secy = new SecY(this.sci, options.l2Mtu ?? l2MtuDefault);
+    this.#kay = new Kay({
+      clock: options.clock,
+      prng: options.prng,
+      secy: this.secy,
+      helloMs: options.quirks?.helloMs ?? helloMsDefault,
+      start: options.quirks?.startRamp === true ? "ramp" : "plain",
+      port: {
+        canSend: () => !this.#faults.has("silent") && this.linkUp(),
+        send: (pdu) => this.#wire?.send(pdu),
+        settle: () => this.#wire?.settle(),
+        done: () => this.#propagate(),
+      },
+    });
+  }
+
+  /** `undefined` = no MACsec: the port is open and everything passes in clear. */
+  configure(settings: MacsecSettings | undefined): void {
+    this.#kay.configure(settings);
+  }
+
+  settings(): MacsecSettings | undefined {
+    return this.#kay.settings();
+  }
+
+  /** A primary key makes the one that was primary a fallback. */
+  putKey(key: StationKey): void {
+    this.#kay.putKey(key);
+  }
+
+  removeKey(ckn: Ckn): void {
+    this.#kay.removeKey(ckn);
+  }
+
+  promoteKey(ckn: Ckn): void {
+    this.#kay.promoteKey(ckn);
+  }
+
+  rekeySak(): void {
+    this.#kay.rekeySak();
+  }
+
+  keys(): readonly KeySlot[] {
+    return this.#kay.keys();
+  }
+
+  holdsCak(ckn: Ckn, cak: Uint8Array): boolean {
+    return this.#kay.holdsCak(ckn, cak);
+  }
+
+  /** A shut port loses its MKA sessions; both ends of the fibre lose light. */
+  setAdmin(up: boolean): void {
+    if (up === this.#admin) return;
+    this.#admin = up;
+    this.#wire?.changed();
+    this.#kay.restart();
+  }
+
+  adminUp(): boolean {
+    return this.#admin;
+  }
+
+  /** Light from end to end: neither port is shut and the fibre is whole. */
+  linkUp(): boolean {
+    return this.#wire?.lit() ?? false;
+  }
+
+  restartKay(): void {
+    this.#kay.restart();
+  }
+
+  reboot(keepsConfig: boolean): void {
+    if (!keepsConfig) {
+      for (const { ckn } of this.keys()) this.removeKey(ckn);
+      this.configure(undefined);
+    }
+    this.#kay.restart();
+    this.resetCounters();
+  }
+
+  resetCounters(): void {
+    this.#wire?.settle();
+    this.secy.resetCounters();
+    Object.assign(this.#kay.counters, {
+      sent: 0,
+      received: 0,
+      icvFailed: 0,
+      unknownCkn: 0,
+      replayed: 0,
+    });
+  }
+
+  setFault(fault: StationFault, on: boolean): void {
+    if (on === this.#faults.has(fault)) return;
+    if (on) this.#faults.add(fault);
+    else this.#faults.delete(fault);
+    switch (fault) {
+      case "silent":
+        if (!on) this.#kay.hurry();
+        return;
+      case "staleSak":
+        this.secy.staleKeys = on;
+        return;
+      case "frozenCounters":
+        this.#frozen = undefined;
+        if (on) this.#frozen = { frames: this.frames(), mkpdus: this.mkpdus() };
+        return;
+      case "noSak":
+        this.#kay.noSak = on;
+        return;
+    }
+  }
+
+  setL2Mtu(octets: number): void {
+    this.secy.setL2Mtu(octets);
+    this.#propagate();
+  }
+
+  session(): MkaSession {
+    return this.#kay.session();
+  }
+
+  /** `received` counts every MKPDU that arrived, the refused ones too. */
+  mkpdus(): MkpduCounters {
+    if (this.#frozen !== undefined) return this.#frozen.mkpdus;
+    const { sent, received, icvFailed, unknownCkn, replayed } = this.#kay.counters;
+    return {
+      sent: BigInt(sent),
+      received: BigInt(received),
+      icvFailed: BigInt(icvFailed),
+      unknownCkn: BigInt(unknownCkn),
+      replayed: BigInt(replayed),
+    };
+  }
+
+  frames(): MacsecFrames {
+    if (this.#frozen !== undefined) return this.#frozen.frames;
+    this.#wire?.settle();
+    const { quirks } = this.#options;
+    const frames = this.secy.frames(quirks?.perPortCounters === true ? "perPort" : "perSa");
+    if (quirks?.eapolCountedAsClear !== true) return frames;
+    const { sent, received } = this.mkpdus();
+    return {
+      ...frames,
+      txClear: (frames.txClear ?? 0n) + sent,
+      rxClear: (frames.rxClear ?? 0n) + received,
+    };
+  }
+
+  /** Receive channels with the counters of their SAs, as a command line would list them. */
+  receiveScs(): readonly ReceiveSc[] {
+    this.#wire?.settle();
+    return [...this.secy.receiveScs.values()];
+  }
+
+  /** The suite of the SA that transmits; `undefined` without one, whatever the session says. */
+  liveSuite(): CipherSuite | undefined {
+    return this.secy.liveSuite();
+  }
+
+  rate(): PortRate {
+    const { lineBps } = this.#options;
+    const idle = { rxPps: 0, txPps: 0, rxBps: 0, txBps: 0 };
+    return { ...(this.#wire?.rate() ?? idle), lineBps };
+  }
+
+  /** What the port itself counts, below the SecY. */
+  counts(): ReturnType<Wire["counts"]> {
+    const none: WireCount = { frames: 0n, octets: 0n };
+    return this.#wire?.counts() ?? { tx: none, rx: none };
+  }
+
+  /** Called once by the fibre. */
+  plug(wire: Wire): void {
+    this.#wire = wire;
+  }
+
+  /** An MKPDU off the fibre. */
+  deliver(pdu: Mkpdu): void {
+    this.#kay.receive(pdu);
+  }
+
+  /** Called by the fibre when light comes back. */
+  lightReturned(): void {
+    this.#kay.hurry();
+  }
+
+  #propagate(): void {
+    if (this.#seenVersion === this.secy.version) return;
+    this.#seenVersion = this.secy.version;
+    this.#wire?.changed();
+  }
+}

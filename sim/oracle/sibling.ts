@@ -1,0 +1,306 @@
+// P2: at most one link of a group is out because of the agent, and only beside a sibling freshly
+// seen in service.
+
+import type { Instant } from "#hal/world.ts";
+import type { EffectEvent, LinkTruth } from "../base/truth.ts";
+import {
+  type Checker,
+  describeEffect,
+  type Finding,
+  inService,
+  type Knowledge,
+  linkOf,
+  type Moment,
+  seenMs,
+} from "./moment.ts";
+
+export interface SiblingBounds {
+  /** A look at the sibling counts as made immediately before an effect for this long. */
+  readonly lookFreshMs: number;
+  /** So long may a usable link stay drained once its sibling is seen lost or its campaign waits. */
+  readonly strandedMs: number;
+  /** A usable link may stay drained this long without any act of the agent in its group. */
+  readonly parkedMs: number;
+}
+
+interface Memory {
+  /** How the agent took the link, until the world or a restore explains its state. */
+  taken: EffectEvent | undefined;
+  drain: EffectEvent | undefined;
+  /** How the agent shut the port; no fault of the world takes that from it. */
+  shut: EffectEvent | undefined;
+  /** The CAK version that its far end was last pointed at, whether or not the hardware follows. */
+  pointed: string | undefined;
+  /** Since when it carries. */
+  aliveSince: Instant | undefined;
+  /** Since when it could carry and is drained or shut. */
+  usableSince: Instant | undefined;
+  /** Since when the agent could know that the link is withheld beside a lost sibling. */
+  strandedSince: Instant | undefined;
+  told: "none" | "stranded" | "parked";
+}
+
+/** A put may reach the hardware this late and still be the reason why the link went dark. */
+const attributionMs = 3_600_000;
+/** A link that came to life so shortly before was dark in every look that the effect rests on. */
+const raceMs = 5_000;
+
+export function watchSiblings(bounds: SiblingBounds): Checker {
+  const memories = new Map<string, Memory>();
+  let bothOut = false;
+  let lastAct: Instant | undefined;
+  const memoryOf = (id: string): Memory => {
+    const memory = memories.get(id) ?? fresh();
+    memories.set(id, memory);
+    return memory;
+  };
+  return (moment) => {
+    const findings: Finding[] = [];
+    for (const effect of moment.effects) {
+      if (effect.what === "peer.put" && effect.link !== undefined) {
+        memoryOf(effect.link).pointed = effect.cakSecretId;
+      }
+      if (effect.by !== "agent") continue;
+      lastAct = moment.at;
+      if (!takes(moment, effect) || isAwaited(moment, effect, memoryOf)) continue;
+      if (hasJustRisen(moment, effect, memoryOf)) continue;
+      findings.push(...judgeSibling(moment, effect, bounds));
+    }
+    for (const link of moment.now.links) attribute(moment, link, memoryOf(link.id));
+    const out = moment.now.links.filter((link) => outBy(link, memoryOf(link.id)) !== undefined);
+    if (out.length > 1 && !bothOut) findings.push(...bothLinksOut(moment, out, memoryOf));
+    bothOut = out.length > 1;
+    for (const link of moment.now.links) {
+      findings.push(...keptDrained(moment, link, memoryOf(link.id), bounds, lastAct));
+    }
+    return findings;
+  };
+}
+
+function fresh(): Memory {
+  return {
+    taken: undefined,
+    drain: undefined,
+    shut: undefined,
+    pointed: undefined,
+    aliveSince: undefined,
+    usableSince: undefined,
+    strandedSince: undefined,
+    told: "none",
+  };
+}
+
+/** The effect of the agent because of which the link is out of service. */
+function outBy(link: LinkTruth, memory: Memory): EffectEvent | undefined {
+  if (link.carries && !link.drained) return undefined;
+  return memory.taken ?? (link.fibreUp ? memory.shut : undefined);
+}
+
+function hasJustRisen(
+  moment: Moment,
+  effect: EffectEvent,
+  memoryOf: (id: string) => Memory,
+): boolean {
+  const { link, at } = effect;
+  const since = link === undefined ? undefined : memoryOf(link).aliveSince;
+  return since !== undefined && (knowledgeOf(moment, effect)?.at ?? at) - since < raceMs;
+}
+
+/** A key for which the far end waits already is given to the link, and takes nothing from it. */
+function isAwaited(
+  { now }: Moment,
+  { what, link, ckn }: EffectEvent,
+  memoryOf: (id: string) => Memory,
+): boolean {
+  const truth = linkOf(now, link);
+  if (what !== "macsec.addKey" || truth === undefined || ckn === undefined) return false;
+  const version = truth.edgeCaks[truth.edgeKeys.indexOf(ckn)];
+  return version !== undefined && version === memoryOf(truth.id).pointed;
+}
+
+/** What the agent knew when it asked for this, which a router may carry out much later. */
+function knowledgeOf({ known }: Moment, { token, place }: EffectEvent): Knowledge | undefined {
+  return (token === undefined ? undefined : known.get(token)) ?? known.get(place);
+}
+
+/** An effect takes if the link could carry before it; on a dark link the same effect gives. */
+function takes(moment: Moment, effect: EffectEvent): boolean {
+  if (linkOf(moment.before, effect.link)?.carries !== true) return false;
+  switch (effect.what) {
+    case "port.drain":
+    case "port.shut":
+    case "macsec.protect":
+    case "macsec.addKey":
+    case "macsec.promoteKey":
+    case "macsec.removeKey":
+    case "macsec.replaceKey":
+    case "peer.put":
+      return true;
+    case "port.open":
+    case "port.restore":
+    case "macsec.rekeySak":
+    case "ipsec.block":
+    case "ipsec.putTunnel":
+    case "ipsec.removeTunnel":
+    case "ipsec.rekey":
+    case "rollback":
+    case "takeover":
+    case "reboot":
+      return false;
+  }
+}
+
+function* judgeSibling(
+  moment: Moment,
+  effect: EffectEvent,
+  bounds: SiblingBounds,
+): Iterable<Finding> {
+  for (const sibling of moment.now.links) {
+    if (sibling.id === effect.link) continue;
+    const known = knowledgeOf(moment, effect);
+    const { at, looks } = known ?? { at: effect.at, looks: moment.looks };
+    const look = looks.get(sibling.id);
+    const age = look === undefined ? undefined : at - look.at;
+    const event = describeEffect(effect);
+    const took = `the agent touched ${effect.link}`;
+    if (age === undefined || age > bounds.lookFreshMs) {
+      const seen = age === undefined ? "was never looked at" : `was last seen ${age} ms ago`;
+      yield {
+        promise: "P2",
+        event,
+        text: `${took} on stale news: its sibling ${sibling.id} ${seen}`,
+      };
+    } else if (look?.inService === false) {
+      const text = `${took} while its sibling ${sibling.id} was seen out of service`;
+      yield { promise: "P2", event, text };
+    }
+  }
+}
+
+function attribute(moment: Moment, link: LinkTruth, memory: Memory): void {
+  for (const effect of moment.effects) {
+    if (effect.link !== link.id) continue;
+    if (effect.what === "port.drain") memory.drain = effect.by === "agent" ? effect : undefined;
+    if (effect.what === "port.shut") memory.shut = effect.by === "agent" ? effect : undefined;
+    // What was given back and comes again by itself is told as somebody else's drain.
+    const again = effect.what === "takeover" && linkOf(moment.before, link.id)?.drained === false;
+    if (again) memory.drain = undefined;
+    if (effect.by !== "agent") memory.taken = undefined;
+    else if (takes(moment, effect)) memory.taken = effect;
+    else if (effect.what === "port.restore" && link.carries) memory.taken = undefined;
+  }
+  memory.aliveSince = link.carries ? (memory.aliveSince ?? moment.at) : undefined;
+  if (link.admin === "up") memory.shut = undefined;
+  if (moment.disturbed.has(link.id) || !link.fibreUp) memory.taken = undefined;
+  const old = memory.taken !== undefined && moment.at - memory.taken.at > attributionMs;
+  if (old && inService(link)) memory.taken = undefined;
+}
+
+function* bothLinksOut(
+  moment: Moment,
+  out: readonly LinkTruth[],
+  memoryOf: (id: string) => Memory,
+): Iterable<Finding> {
+  const effects = out.flatMap((link) => outBy(link, memoryOf(link.id)) ?? []);
+  const newest = effects.toSorted((a, b) => a.at - b.at).at(-1);
+  if (newest === undefined) return;
+  const names = out.map(({ id }) => id).join(" and ");
+  const text = `links ${names} of group ${moment.now.name} are out of service because of the agent`;
+  yield { promise: "P2", event: describeEffect(newest), text };
+}
+
+function* keptDrained(
+  moment: Moment,
+  link: LinkTruth,
+  memory: Memory,
+  bounds: SiblingBounds,
+  lastAct: Instant | undefined,
+): Iterable<Finding> {
+  // What nobody remembers to have taken away nobody can know to give back.
+  const { forgotAt } = moment;
+  if (forgotAt !== undefined) {
+    if (memory.drain !== undefined && memory.drain.at <= forgotAt) memory.drain = undefined;
+    if (memory.shut !== undefined && memory.shut.at <= forgotAt) memory.shut = undefined;
+  }
+  // What a shut link could carry shows only once it is open, so it counts as usable.
+  const shut = link.fibreUp ? memory.shut : undefined;
+  const withheld = shut ?? (link.drained && link.carries ? memory.drain : undefined);
+  if (withheld === undefined || link.commitPending) {
+    memory.usableSince = undefined;
+    memory.strandedSince = undefined;
+    memory.told = "none";
+    return;
+  }
+  // A link that has just come to life cannot have had its traffic back before.
+  memory.usableSince ??= moment.at;
+  const state = shut === undefined ? "drained" : "shut";
+  const event = describeEffect(withheld);
+  const askedAt = moment.asked.get(link.id);
+  const tried = askedAt !== undefined && moment.at - askedAt <= bounds.strandedMs;
+  const known = !tried && knownLostSiblings(moment, link);
+  memory.strandedSince = known ? (memory.strandedSince ?? moment.at) : undefined;
+  if (memory.told !== "none") return;
+  if (memory.strandedSince !== undefined && moment.at - memory.strandedSince > bounds.strandedMs) {
+    memory.told = "stranded";
+    yield {
+      promise: "P2",
+      event,
+      text: `${link.id} could carry but stayed ${state} after its sibling was seen lost`,
+    };
+  } else if (
+    !tried &&
+    unmeantMs(moment, link.id, withheld, memory.usableSince) > bounds.strandedMs
+  ) {
+    memory.told = "parked";
+    const text = `${link.id} could carry but stays ${state} by a change that nothing needs`;
+    yield { promise: "P2", event, text };
+  } else if (!tried && waitsMs(moment, link, memory.usableSince) > bounds.strandedMs) {
+    memory.told = "parked";
+    const text = `${link.id} could carry but stays ${state} while its campaign waits`;
+    yield { promise: "P2", event, text };
+  } else if (!tried && quietMs(moment, memory.usableSince, lastAct) > bounds.parkedMs) {
+    memory.told = "parked";
+    const text = `${link.id} could carry but stays ${state} although nothing is being done`;
+    yield { promise: "P2", event, text };
+  }
+}
+
+/** A dead or blind agent cannot restore, so its own link must have been seen lately. */
+function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): number {
+  const since = moment.parked.get(id);
+  const look = moment.looks.get(id);
+  if (since === undefined || look === undefined || moment.at - look.at > seenMs) return 0;
+  return moment.at - Math.max(since, usableSince, look.seenSince);
+}
+
+/**
+ * A router may carry out late what a campaign has left behind: the agent knows what it asked for,
+ * unless its disk has lost that.
+ */
+function unmeantMs(
+  moment: Moment,
+  id: string,
+  withheld: EffectEvent,
+  usableSince: Instant,
+): number {
+  const { meant, looks, forgotAt, at } = moment;
+  const look = looks.get(id);
+  if (meant === undefined || meant.has(id)) return 0;
+  if (look === undefined || at - look.at > seenMs) return 0;
+  const asked = knowledgeOf(moment, withheld)?.at ?? withheld.at;
+  if (forgotAt !== undefined && asked <= forgotAt) return 0;
+  return at - Math.max(withheld.at, usableSince, look.seenSince);
+}
+
+function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefined): number {
+  return lastAct === undefined ? 0 : moment.at - Math.max(usableSince, lastAct);
+}
+
+/** A dead or blind agent cannot restore: both links must have been seen lately. */
+function knownLostSiblings(moment: Moment, link: LinkTruth): boolean {
+  return moment.now.links.every((other) => {
+    const look = moment.looks.get(other.id);
+    if (look === undefined || moment.at - look.at > seenMs) return false;
+    return other.id === link.id || (!look.inService && !inService(other));
+  });
+}

@@ -1,0 +1,87 @@
+// What must be in place before a far end is told of another key: P3, the key on the router, and
+// nothing that takes it away again by itself; P2, the traffic elsewhere.
+
+import type { Ckn } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { EffectEvent } from "../base/truth.ts";
+import {
+  type Checker,
+  describeEffect,
+  type Finding,
+  linkOf,
+  type Moment,
+  shortCkn,
+} from "./moment.ts";
+
+export function watchSwitch(): Checker {
+  /** By link: the keys that its router has ever held. */
+  const held = new Map<string, Set<Ckn>>();
+  return (moment) => {
+    const findings: Finding[] = [];
+    for (const effect of moment.effects) {
+      if (effect.by !== "agent" || effect.what !== "peer.put") continue;
+      const known = held.get(effect.link ?? "");
+      if (known !== undefined) findings.push(...judgePut(moment, effect, known));
+    }
+    for (const { id, edgeKeys } of moment.now.links) {
+      const known = held.get(id) ?? new Set();
+      for (const ckn of edgeKeys) known.add(ckn);
+      held.set(id, known);
+    }
+    return findings;
+  };
+}
+
+function* judgePut(moment: Moment, effect: EffectEvent, held: ReadonlySet<Ckn>): Iterable<Finding> {
+  const { ckn, link = "" } = effect;
+  const event = describeEffect(effect);
+  // A commit that landed late and brought nothing takes nothing away either.
+  for (const key of linkOf(moment.now, link)?.revertTakes ?? []) {
+    const taken = `a timer may take key ${shortCkn(key)} away`;
+    yield { promise: "P3", event, text: `the agent told the far end of ${link} while ${taken}` };
+  }
+  // A first key has no old one to be without.
+  const first = linkOf(moment.before, link)?.edgeKeys.length === 0;
+  if (first || ckn === undefined) return;
+  if (held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
+  const told = `the agent told the far end of ${link} to use key ${shortCkn(ckn)}`;
+  const text = `${told}, which its router never held nor tried`;
+  yield { promise: "P3", event, text };
+}
+
+const changing: ReadonlySet<EffectEvent["what"]> = new Set([
+  "peer.put",
+  "macsec.promoteKey",
+  "macsec.removeKey",
+]);
+
+/** `isDrained` = this group drains before it touches keys; a link counts as quiet for `freshMs`. */
+export function watchTraffic(isDrained: () => boolean, freshMs: number): Checker {
+  const quietAt = new Map<string, Instant>();
+  return (moment) => {
+    const findings = isDrained() ? [...underTraffic(moment, quietAt, freshMs)] : [];
+    for (const { id, offered, carries } of moment.now.links) {
+      // What carries nothing has no traffic to lose until a look can have shown that it does.
+      if (!offered || !carries) quietAt.set(id, moment.at);
+    }
+    return findings;
+  };
+}
+
+function* underTraffic(
+  moment: Moment,
+  quietAt: ReadonlyMap<string, Instant>,
+  freshMs: number,
+): Iterable<Finding> {
+  for (const effect of moment.effects) {
+    if (effect.by !== "agent" || !changing.has(effect.what)) continue;
+    const before = linkOf(moment.before, effect.link);
+    if (before === undefined || !before.offered || !before.carries) continue;
+    // Rates that stand still show no traffic, whatever there is.
+    if (moment.at - (moment.movesSince.get(before.id) ?? 0) <= freshMs) continue;
+    const quiet = quietAt.get(before.id);
+    if (quiet !== undefined && moment.at - quiet <= freshMs) continue;
+    const text = `the agent changed a key of ${before.id} with the traffic still on it`;
+    yield { promise: "P2", event: describeEffect(effect), text };
+  }
+}

@@ -1,0 +1,308 @@
+// The configuration of a router, how two of them differ, and how a person is shown the difference.
+
+import type { Ckn, DrainMeans, MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
+import type { EffectEvent } from "../base/truth.ts";
+import type { StationKey } from "../mka/station.ts";
+
+export interface PortConfig {
+  admin: "up" | "down";
+  /** undefined = no MACsec on the port. */
+  macsec: MacsecSettings | undefined;
+  keys: StationKey[];
+  drain: DrainMeans | undefined;
+}
+
+export interface TunnelConfig {
+  readonly spec: TunnelSpec;
+  readonly psk: Uint8Array;
+}
+
+export interface MutableConfig {
+  readonly ports: Map<PortName, PortConfig>;
+  readonly tunnels: Map<string, TunnelConfig>;
+}
+
+/** What changed in a running configuration, without when and by whom. */
+export type Effect = Pick<EffectEvent, "what" | "port" | "ckn" | "token">;
+
+export type Difference =
+  | {
+      readonly kind: "settings";
+      readonly port: PortName;
+      readonly before: MacsecSettings | undefined;
+      readonly after: MacsecSettings | undefined;
+    }
+  | {
+      readonly kind: "key";
+      readonly port: PortName;
+      readonly before: StationKey | undefined;
+      readonly after: StationKey | undefined;
+    }
+  | {
+      readonly kind: "admin";
+      readonly port: PortName;
+      readonly before: PortConfig["admin"];
+      readonly after: PortConfig["admin"];
+    }
+  | {
+      readonly kind: "drain";
+      readonly port: PortName;
+      readonly before: DrainMeans | undefined;
+      readonly after: DrainMeans | undefined;
+    }
+  | {
+      readonly kind: "tunnel";
+      readonly name: string;
+      readonly before: TunnelConfig | undefined;
+      readonly after: TunnelConfig | undefined;
+    };
+
+/** Keys, settings and tunnels are values that nobody mutates, so the containers suffice. */
+export function cloneConfig(config: MutableConfig): MutableConfig {
+  const ports = new Map<PortName, PortConfig>();
+  for (const [name, port] of config.ports) ports.set(name, { ...port, keys: [...port.keys] });
+  return { ports, tunnels: new Map(config.tunnels) };
+}
+
+/** A port that the second configuration does not know is left out: hardware does not vanish. */
+export function diffConfig(before: MutableConfig, after: MutableConfig): Difference[] {
+  const found: Difference[] = [];
+  for (const [name, old] of before.ports) {
+    const port = after.ports.get(name);
+    if (port !== undefined) diffPort(name, old, port, found);
+  }
+  for (const name of new Set([...before.tunnels.keys(), ...after.tunnels.keys()])) {
+    const old = before.tunnels.get(name);
+    const tunnel = after.tunnels.get(name);
+    if (!sameTunnel(old, tunnel)) found.push({ kind: "tunnel", name, before: old, after: tunnel });
+  }
+  return found;
+}
+
+function diffPort(port: PortName, old: PortConfig, next: PortConfig, found: Difference[]): void {
+  if (!sameSettings(old.macsec, next.macsec)) {
+    found.push({ kind: "settings", port, before: old.macsec, after: next.macsec });
+  }
+  for (const ckn of new Set([...old.keys, ...next.keys].map((key) => key.ckn))) {
+    const before = old.keys.find((key) => key.ckn === ckn);
+    const after = next.keys.find((key) => key.ckn === ckn);
+    if (!sameKey(before, after)) found.push({ kind: "key", port, before, after });
+  }
+  if (old.admin !== next.admin) {
+    found.push({ kind: "admin", port, before: old.admin, after: next.admin });
+  }
+  if (old.drain !== next.drain) {
+    found.push({ kind: "drain", port, before: old.drain, after: next.drain });
+  }
+}
+
+/** A lost key byte cannot be restored by a revert that stores none. */
+export function losesSecret(difference: Difference): boolean {
+  if (difference.before === undefined) return false;
+  switch (difference.kind) {
+    case "key":
+      return difference.after === undefined || !sameCak(difference.before, difference.after);
+    case "tunnel":
+      return true;
+    case "settings":
+    case "admin":
+    case "drain":
+      return false;
+  }
+}
+
+/** The effects of a configuration that takes the place of another at once. */
+export function effectsBetween(before: MutableConfig, after: MutableConfig): readonly Effect[] {
+  return diffConfig(before, after).flatMap((difference) => {
+    if (difference.kind !== "key") return [effectOf(difference)];
+    const { port } = difference;
+    if (isDisplaced(difference, after)) return [];
+    const [old, ...others] = before.ports.get(port)?.keys ?? [];
+    const [next, ...more] = after.ports.get(port)?.keys ?? [];
+    const isOneForOne = others.length === 0 && more.length === 0 && old?.ckn !== next?.ckn;
+    if (old === undefined || next === undefined || !isOneForOne) return [effectOf(difference)];
+    const isNew = difference.after !== undefined;
+    return isNew ? [{ what: "macsec.replaceKey", port, ckn: next.ckn } as const] : [];
+  });
+}
+
+/** A primary key gives its place to another one: that is the promotion of the other. */
+function isDisplaced(
+  { port, before, after: left }: Extract<Difference, { readonly kind: "key" }>,
+  after: MutableConfig,
+): boolean {
+  if (before?.role !== "primary" || left?.role !== "fallback") return false;
+  return after.ports.get(port)?.keys.some(({ role }) => role === "primary") === true;
+}
+
+/** The effect that somebody had who changed the running configuration by hand. */
+export function effectOf(difference: Difference): Effect {
+  switch (difference.kind) {
+    case "settings":
+      return { what: "macsec.protect", port: difference.port };
+    case "key":
+      return keyEffect(difference.port, difference.before, difference.after);
+    case "admin": {
+      const what = difference.after === "up" ? "port.open" : "port.shut";
+      return { what, port: difference.port };
+    }
+    case "drain": {
+      const what = difference.after === undefined ? "port.restore" : "port.drain";
+      return { what, port: difference.port };
+    }
+    case "tunnel": {
+      const what = difference.after === undefined ? "ipsec.removeTunnel" : "ipsec.putTunnel";
+      return { what, port: undefined };
+    }
+  }
+}
+
+function keyEffect(
+  port: PortName,
+  before: StationKey | undefined,
+  after: StationKey | undefined,
+): Effect {
+  const key = after ?? before;
+  const ckn = key === undefined ? {} : { ckn: key.ckn };
+  if (before === undefined) return { what: "macsec.addKey", port, ...ckn };
+  if (after === undefined) return { what: "macsec.removeKey", port, ...ckn };
+  const what = sameCak(before, after) ? "macsec.promoteKey" : "macsec.replaceKey";
+  return { what, port, ...ckn };
+}
+
+/** Lines with `+` and `-`; a secret is only ever its label. */
+export function previewOf(differences: readonly Difference[]): string[] {
+  const lines: string[] = [];
+  for (const difference of differences) {
+    const before = describe(difference, "before");
+    const after = describe(difference, "after");
+    if (before !== undefined) lines.push(`- ${before}`);
+    if (after !== undefined) lines.push(`+ ${after}`);
+  }
+  return lines;
+}
+
+function describe(difference: Difference, side: "before" | "after"): string | undefined {
+  switch (difference.kind) {
+    case "settings":
+      return difference[side] && `${difference.port} ${describeSettings(difference[side])}`;
+    case "key":
+      return difference[side] && `${difference.port} ${describeKey(difference[side])}`;
+    case "admin":
+      return `${difference.port} admin ${difference[side]}`;
+    case "drain":
+      return difference[side] && `${difference.port} drain by ${difference[side]}`;
+    case "tunnel":
+      return difference[side] && describeTunnel(difference[side].spec);
+  }
+}
+
+function describeSettings(settings: MacsecSettings): string {
+  const policy = settings.policy === "mustSecure" ? "must-secure" : "should-secure";
+  const sci = settings.includeSci ? "sci on" : "sci off";
+  const replay = settings.replayWindow === undefined ? "off" : String(settings.replayWindow);
+  const rekey = settings.sakRekeyMs === undefined ? "by packet number" : `${settings.sakRekeyMs}ms`;
+  return (
+    `macsec ${policy} ${settings.suite} ${sci} offset ${settings.confidentialityOffset} ` +
+    `priority ${settings.keyServerPriority} replay ${replay} rekey ${rekey}`
+  );
+}
+
+function describeKey(key: StationKey): string {
+  return `pre-shared key ${shortCkn(key.ckn)} ${key.role} [secret cak]`;
+}
+
+function describeTunnel(spec: TunnelSpec): string {
+  const { encryption, integrity, dhGroup } = spec.transforms;
+  const { ike, life, mtu, ifId } = spec;
+  return (
+    `tunnel ${spec.name} ${spec.localAddress} to ${spec.remoteAddress} ` +
+    `protects ${spec.localPrefixes.join(",")} to ${spec.remotePrefixes.join(",")} ` +
+    `with ${encryption}/${integrity}/${dhGroup} for ${life.seconds}s or ${life.kilobytes}kB, ` +
+    `IKE ${ike.encryption}/${ike.integrity}/${ike.prf}/${ike.dhGroup}, ` +
+    `mtu ${mtu}, number ${ifId} [secret psk]`
+  );
+}
+
+function shortCkn(ckn: Ckn): string {
+  return ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
+}
+
+export function sameSettings(
+  a: MacsecSettings | undefined,
+  b: MacsecSettings | undefined,
+): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.suite === b.suite &&
+    a.policy === b.policy &&
+    a.includeSci === b.includeSci &&
+    a.confidentialityOffset === b.confidentialityOffset &&
+    a.keyServerPriority === b.keyServerPriority &&
+    a.replayWindow === b.replayWindow &&
+    a.sakRekeyMs === b.sakRekeyMs
+  );
+}
+
+function sameKey(a: StationKey | undefined, b: StationKey | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.role === b.role && a.startsAt === b.startsAt && sameCak(a, b);
+}
+
+export function sameCak(a: StationKey, b: StationKey): boolean {
+  return sameBytes(a.cak, b.cak);
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, index) => octet === b[index]);
+}
+
+/** All that reaches a device is in the text; the vault id of the PSK does not. */
+export function sameSpec(a: TunnelSpec, b: TunnelSpec): boolean {
+  return describeTunnel(a) === describeTunnel(b);
+}
+
+function sameTunnel(a: TunnelConfig | undefined, b: TunnelConfig | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return sameSpec(a.spec, b.spec) && sameBytes(a.psk, b.psk);
+}
+
+/**
+ * The running configuration without what `before` to `after` added: keys go by CKN, settings get
+ * their old value, tunnels are unloaded. A drain stays; what needs a stored key does not return.
+ */
+export function withoutAdditions(
+  running: MutableConfig,
+  before: MutableConfig,
+  after: MutableConfig,
+): MutableConfig {
+  const undone = cloneConfig(running);
+  for (const difference of diffConfig(before, after)) {
+    if (difference.kind === "tunnel") {
+      if (difference.before === undefined) undone.tunnels.delete(difference.name);
+      continue;
+    }
+    const port = undone.ports.get(difference.port);
+    if (port !== undefined) undoOnPort(port, difference);
+  }
+  return undone;
+}
+
+function undoOnPort(port: PortConfig, difference: Exclude<Difference, { kind: "tunnel" }>): void {
+  switch (difference.kind) {
+    case "settings":
+      port.macsec = difference.before;
+      return;
+    case "key":
+      port.keys = port.keys.flatMap((key) => {
+        if (key.ckn !== difference.after?.ckn) return [key];
+        return difference.before === undefined ? [] : [{ ...key, role: difference.before.role }];
+      });
+      return;
+    case "admin":
+      port.admin = difference.before;
+      return;
+    case "drain":
+      return;
+  }
+}

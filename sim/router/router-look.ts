@@ -1,0 +1,150 @@
+// What a router tells when it is asked: readings of one moment.
+
+import type { Capabilities } from "#hal/device.ts";
+import {
+  type BgpSession,
+  type DeviceState,
+  type KeySlot,
+  known,
+  type MacsecPort,
+  type PortName,
+  type Route,
+  type Routing,
+  unknown,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import type { Station } from "../mka/station.ts";
+import type { BgpPeering } from "./router-bgp.ts";
+import type { MutableConfig } from "./router-config.ts";
+import type { SimTunnel } from "./tunnel.ts";
+
+/** The counters of a port as they were when they froze. */
+export type PortCounters = Pick<MacsecPort, "frames" | "mkpdus" | "rate">;
+
+export interface PortLook {
+  readonly name: PortName;
+  readonly station: Station;
+  readonly peer: string;
+  readonly bgp: BgpPeering;
+  readonly drained: boolean;
+  /** Best paths leave by another router of the group. */
+  readonly yields: boolean;
+  readonly frozen: PortCounters | undefined;
+}
+
+export function readPort(
+  port: PortLook,
+  running: MutableConfig,
+  capabilities: Capabilities,
+  at: Instant,
+): MacsecPort {
+  const { station } = port;
+  const admin = running.ports.get(port.name)?.admin;
+  const counters = port.frozen ?? readCounters(station, capabilities, at);
+  return {
+    port: port.name,
+    admin: admin === undefined ? unknown("queryFailed", at) : known(admin, at),
+    linkUp: known(station.linkUp(), at),
+    settings: known(station.settings(), at),
+    liveSuite: known(station.liveSuite(), at),
+    keys: known(slots(station.keys(), capabilities), at),
+    session: known(station.session(), at),
+    // A frozen counter is told as if it were read now: that is what makes it dangerous.
+    frames: { ...counters.frames, at },
+    mkpdus: { ...counters.mkpdus, at },
+    rate: { ...counters.rate, at },
+  };
+}
+
+// The station prefers one key by calling the others fallback; a key chain has no such word.
+function slots(keys: readonly KeySlot[], capabilities: Capabilities): readonly KeySlot[] {
+  if (capabilities.macsec?.overlap === "fallback") return keys;
+  return keys.map((key) => (key.role === "fallback" ? { ...key, role: "primary" } : key));
+}
+
+export function readCounters(
+  station: Station,
+  capabilities: Capabilities,
+  at: Instant,
+): PortCounters {
+  const counts = capabilities.macsec?.counters !== "none";
+  return {
+    frames: counts ? known(station.frames(), at) : unknown("notSupported", at),
+    mkpdus: known(station.mkpdus(), at),
+    rate: known(station.rate(), at),
+  };
+}
+
+/** What the two ends advertise on every port. */
+interface Advertised {
+  /** By the far end. */
+  readonly learned: ReadonlySet<string>;
+  /** By this router. */
+  readonly told: ReadonlySet<string>;
+}
+
+export function readRouting(
+  ports: readonly PortLook[],
+  tunnels: Iterable<SimTunnel>,
+  running: MutableConfig,
+  { learned, told }: Advertised,
+): Routing {
+  const sessions: BgpSession[] = [];
+  const routes: Route[] = [];
+  const drains: Routing["drains"][number][] = [];
+  const tunnelled = new Set<string>();
+  for (const tunnel of tunnels) {
+    if (!tunnel.established()) continue;
+    const via = { kind: "tunnel", name: tunnel.spec.name } as const;
+    for (const prefix of tunnel.spec.remotePrefixes) {
+      tunnelled.add(prefix);
+      routes.push({ prefix, via, best: true });
+    }
+  }
+  const open = ports.some((port) => port.bgp.up() && !port.drained);
+  for (const port of ports) {
+    const up = port.bgp.up();
+    sessions.push({ port: port.name, peer: port.peer, up });
+    const means = running.ports.get(port.name)?.drain;
+    if (means !== undefined) drains.push({ port: port.name, means });
+    if (!up) continue;
+    const via = { kind: "port", port: port.name } as const;
+    const leaves = !port.yields && !(port.drained && open);
+    for (const prefix of learned) {
+      routes.push({ prefix, via, best: leaves && !tunnelled.has(prefix) });
+    }
+  }
+  const advertised = ports
+    .filter((port) => port.bgp.up())
+    .flatMap(({ name, peer }) => [...told].map((prefix) => ({ port: name, peer, prefix })));
+  return { sessions, routes, drains, advertised };
+}
+
+/** The reply came, and nobody could make sense of it. */
+export function unparsedState(
+  device: string,
+  ports: readonly PortName[],
+  tunnels: readonly string[],
+  at: Instant,
+): DeviceState {
+  const blind = unknown("unparsed", at);
+  const readings = {
+    admin: blind,
+    linkUp: blind,
+    settings: blind,
+    liveSuite: blind,
+    keys: blind,
+    session: blind,
+    mkpdus: blind,
+    frames: blind,
+    rate: blind,
+  };
+  return {
+    device,
+    at,
+    control: blind,
+    macsec: ports.map((port) => ({ port, ...readings })),
+    ipsec: tunnels.map((name) => ({ name, ike: blind, sas: blind })),
+    routing: blind,
+  };
+}

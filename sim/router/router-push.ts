@@ -1,0 +1,32 @@
+// How a difference of configurations reaches a station.
+
+import type { Station, StationKey } from "../mka/station.ts";
+import { type Difference, sameCak } from "./router-config.ts";
+
+/** A change of role alone is not pushed here but by `settlePrimary`. */
+export function pushKey(station: Station, key: Extract<Difference, { kind: "key" }>): void {
+  const { before, after } = key;
+  if (before !== undefined && after !== undefined) {
+    if (sameCak(before, after) && before.startsAt === after.startsAt) return;
+  }
+  if (before !== undefined) station.removeKey(before.ckn);
+  if (after !== undefined) station.putKey(after);
+}
+
+/** The last primary key is preferred: in a key chain every entry is a primary in its turn. */
+export function settlePrimary(station: Station, keys: readonly StationKey[]): void {
+  const preferred = keys.findLast(({ role }) => role === "primary");
+  if (preferred !== undefined) station.promoteKey(preferred.ckn);
+}
+
+/**
+ * MACsec is configured before the first key comes and taken away after the last one has gone, and
+ * an old key leaves before a new one takes its role.
+ */
+export function inHardwareOrder(differences: readonly Difference[]): readonly Difference[] {
+  const rank = (difference: Difference): number => {
+    if (difference.kind === "settings") return difference.after === undefined ? 3 : 0;
+    return difference.kind === "key" && difference.after === undefined ? 1 : 2;
+  };
+  return differences.toSorted((a, b) => rank(a) - rank(b));
+}

@@ -1,0 +1,484 @@
+// One edge router: configuration, MACsec ports, BGP, tunnels and what it tells about them.
+
+import type { Capabilities, DeviceChange } from "#hal/device.ts";
+import { type Ckn, type DeviceState, known, type PortName } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import type { Cancel, SimClock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import type { EffectEvent, Who } from "../base/truth.ts";
+import type { Fibre } from "../mka/fibre.ts";
+import type { Station, StationKey } from "../mka/station.ts";
+import { BgpPeering } from "./router-bgp.ts";
+import { CommitEngine, type Session } from "./router-commit.ts";
+import {
+  cloneConfig,
+  type Difference,
+  diffConfig,
+  type Effect,
+  effectOf,
+  type MutableConfig,
+  type PortConfig,
+} from "./router-config.ts";
+import {
+  type PortCounters,
+  type PortLook,
+  readCounters,
+  readPort,
+  readRouting,
+  unparsedState,
+} from "./router-look.ts";
+import { inHardwareOrder, pushKey, settlePrimary } from "./router-push.ts";
+import { SimTunnel } from "./tunnel.ts";
+
+export interface RouterOptions {
+  readonly name: string;
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  readonly capabilities: Capabilities;
+  readonly ports: readonly RouterPort[];
+  readonly latency: {
+    readonly lookMs: number;
+    readonly prepareMs: number;
+    readonly commitMs: number;
+  };
+  /** How this router's own wall clock differs from the site's. */
+  readonly watch?: { readonly offsetMs: number; readonly ppm: number };
+}
+
+export interface LateSpan {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface RouterPort {
+  readonly name: PortName;
+  readonly station: Station;
+  readonly fibre: Fibre;
+}
+
+export type RouterFault =
+  | "locked"
+  | "replyLost"
+  /** It comes, long after the router has done what it was told. */
+  | "replyLate"
+  /** The router gets what writes a second time, some seconds later. */
+  | "requestTwice"
+  /** A person's commit waits for a confirm that does not come. */
+  | "foreignCommit"
+  /** No key and no settings are taken: a licence or a table is at its limit. */
+  | "refusesKeys"
+  /** No key is let go of. */
+  | "keepsKeys"
+  /** A confirmed commit gets no answer, and is carried out when nobody waits for it any more. */
+  | "commitsLate"
+  /** The same of a final change, and later still. */
+  | "finalsLate"
+  | "silentRevert"
+  | "errorWithSuccess"
+  | "slow"
+  | "unreachable"
+  | "unparsed"
+  | "frozenCounters";
+
+interface Port extends RouterPort, PortLook {
+  /** Set once the drain of the running configuration has taken effect; unset likewise. */
+  drained: boolean;
+  settling: Cancel | undefined;
+  yields: boolean;
+  frozen: PortCounters | undefined;
+}
+
+/** Parts of a change that ask a router to take something new. */
+const bringing: ReadonlySet<DeviceChange[number]["kind"]> = new Set([
+  "macsec.addKey",
+  "macsec.replaceKey",
+  "macsec.protect",
+]);
+const bootMs = 90_000;
+const settleMsDefault = 3_000;
+/** How far the standby supervisor of a router may be behind. */
+const behindMsMax = 45_000;
+const commitsKept = 3;
+
+export class Router {
+  readonly name: string;
+  readonly options: RouterOptions;
+  readonly commits: CommitEngine;
+  /** How long after its request a final change is carried out, under the fault `finalsLate`. */
+  lateFinalMs: LateSpan = { low: 20_000, high: 420_000 };
+  /** Ways to addresses outside the links; an address that is not here goes out of `mgmt0`. */
+  readonly managementRoutes = new Map<string, PortName | undefined>();
+  readonly #ports = new Map<PortName, Port>();
+  readonly #tunnels = new Map<string, SimTunnel>();
+  readonly #gatewayPsks = new Map<string, Uint8Array>();
+  readonly #learned = new Set<string>();
+  readonly #told = new Set<string>();
+  readonly #faults = new Set<RouterFault>();
+  readonly #effectListeners: ((effect: EffectEvent) => void)[] = [];
+  readonly #routingListeners: (() => void)[] = [];
+  readonly #wallStart: number;
+  #running: MutableConfig;
+  /** What ran before the newest commits of the agent, the newest last, and until when. */
+  #earlier: readonly { readonly config: MutableConfig; readonly until: number }[] = [];
+  #boot = 1;
+  #revision = 1;
+  #booting = false;
+  #tunnelPath: () => boolean;
+
+  constructor(options: RouterOptions) {
+    this.name = options.name;
+    this.options = options;
+    const { clock, watch } = options;
+    this.#wallStart = clock.wall() - clock.now() + (watch?.offsetMs ?? 0);
+    this.#tunnelPath = () =>
+      this.#ports.values().some((port) => port.bgp.up() && port.fibre.carries());
+    this.#running = { ports: new Map(), tunnels: new Map() };
+    options.ports.forEach((port, index) => {
+      this.#addPort(port, index);
+    });
+    this.commits = new CommitEngine({
+      device: this.name,
+      clock,
+      prng: options.prng.fork("commits"),
+      capabilities: options.capabilities,
+      running: () => this.#running,
+      principal: (port) => this.principal(port),
+      install: (next, by, effects, operations) => this.#install(next, by, effects, operations),
+      locked: () => this.hasFault("locked"),
+      foreignCommit: () => this.hasFault("foreignCommit"),
+      refusal: (change) => this.#refusal(change),
+      commitFlaw: () => {
+        if (this.hasFault("errorWithSuccess")) return "errorWithSuccess";
+        return this.hasFault("silentRevert") ? "silentRevert" : undefined;
+      },
+    });
+  }
+
+  /** As the device would tell; a set fault may blind or freeze parts of it. */
+  state(): DeviceState {
+    const at = this.options.clock.now();
+    const { capabilities } = this.options;
+    const ports = [...this.#ports.values()];
+    const told = capabilities.macsec === undefined ? [] : ports;
+    const tunnels = capabilities.ipsec === undefined ? [] : this.tunnels();
+    if (this.hasFault("unparsed")) {
+      const portNames = told.map(({ name }) => name);
+      return unparsedState(
+        this.name,
+        portNames,
+        tunnels.map(({ spec }) => spec.name),
+        at,
+      );
+    }
+    const control = {
+      wall: this.wall(),
+      bootId: `${this.name}-boot-${this.#boot}`,
+      configId: String(this.#revision),
+      commitPending: this.commits.pending(),
+    };
+    return {
+      device: this.name,
+      at,
+      control: known(control, at),
+      macsec: told.map((port) => readPort(port, this.#running, capabilities, at)),
+      ipsec: tunnels.map((tunnel) => tunnel.read()),
+      routing: known(
+        readRouting(ports, this.tunnels(), this.#running, {
+          learned: this.#learned,
+          told: this.#told,
+        }),
+        at,
+      ),
+    };
+  }
+
+  /** The router's own clock, which drifts. */
+  wall(): WallTime {
+    const now = this.options.clock.now();
+    const drift = (now * (this.options.watch?.ppm ?? 0)) / 1e6;
+    return Math.round(this.#wallStart + now + drift) as WallTime;
+  }
+
+  /** Undefined while no CA of the port has a principal actor, or for an unknown port. */
+  principal(port: PortName): Ckn | undefined {
+    return this.#ports.get(port)?.station.session().principalCkn;
+  }
+
+  port(name: PortName): RouterPort | undefined {
+    return this.#ports.get(name);
+  }
+
+  bgpUp(port: PortName): boolean {
+    return this.#ports.get(port)?.bgp.up() ?? false;
+  }
+
+  /** The port in the running configuration, for reading. */
+  configured(port: PortName): Readonly<PortConfig> | undefined {
+    return this.#running.ports.get(port);
+  }
+
+  /** The running configuration itself: another one once anything has changed it. */
+  get running(): MutableConfig {
+    return this.#running;
+  }
+
+  /** The running configuration asks for a drain, whether or not it has settled. */
+  drained(port: PortName): boolean {
+    return this.#running.ports.get(port)?.drain !== undefined;
+  }
+
+  /** Traffic has followed the drain. */
+  drainSettled(port: PortName): boolean {
+    return this.#ports.get(port)?.drained ?? false;
+  }
+
+  tunnels(): readonly SimTunnel[] {
+    return [...this.#tunnels.values()];
+  }
+
+  /** What a tunnel protects is learned over a port in the open as well, or told there. */
+  clearPath(tunnel: string): boolean {
+    const spec = this.#running.tunnels.get(tunnel)?.spec;
+    if (spec === undefined) return false;
+    return (
+      spec.remotePrefixes.some((prefix) => this.#learned.has(prefix)) ||
+      spec.localPrefixes.some((prefix) => this.#told.has(prefix))
+    );
+  }
+
+  openSession(): Session {
+    return { device: this.name };
+  }
+
+  disconnectSessions(): void {
+    this.commits.closeAllSessions();
+  }
+
+  /** Somebody edits the running configuration by hand; the router takes what it is told. */
+  person(change: (config: MutableConfig) => void): void {
+    const next = cloneConfig(this.#running);
+    change(next);
+    this.#install(next, "person", diffConfig(this.#running, next).map(effectOf), []);
+  }
+
+  /** Links are down and nothing answers for 90 s; then the saved configuration runs. */
+  reboot(): void {
+    this.commits.reboot();
+    this.#boot += 1;
+    this.#booting = true;
+    for (const port of this.#ports.values()) port.station.setAdmin(false);
+    for (const tunnel of this.#tunnels.values()) tunnel.close();
+    this.#tunnels.clear();
+    this.#emit("device", [{ what: "reboot", port: undefined }]);
+    const boot = this.#boot;
+    // A router that reboots while it boots comes up once.
+    this.options.clock.after(bootMs, () => {
+      if (boot === this.#boot) this.#endBoot();
+    });
+  }
+
+  /** The standby supervisor takes over, at most that many of the newest commits behind. */
+  takeOver(behind: number): void {
+    const since = this.options.clock.now() - behindMsMax;
+    const lost = this.#earlier.filter(({ until }) => until >= since).slice(-behind);
+    const next = lost[0]?.config;
+    if (next === undefined) return;
+    this.commits.forget();
+    const effects = diffConfig(this.#running, next).map(effectOf);
+    this.#install(
+      next,
+      "device",
+      effects.map((effect): Effect => ({ ...effect, what: "takeover" })),
+      [],
+    );
+    this.#earlier = [];
+  }
+
+  reachable(): boolean {
+    return !this.#booting && !this.hasFault("unreachable");
+  }
+
+  setFault(fault: RouterFault, on: boolean): void {
+    if (on) this.#faults.add(fault);
+    else this.#faults.delete(fault);
+    if (fault !== "frozenCounters") return;
+    const { capabilities, clock } = this.options;
+    for (const port of this.#ports.values()) {
+      port.frozen = on ? readCounters(port.station, capabilities, clock.now()) : undefined;
+    }
+  }
+
+  hasFault(fault: RouterFault): boolean {
+    return this.#faults.has(fault);
+  }
+
+  onEffect(listener: (effect: EffectEvent) => void): void {
+    this.#effectListeners.push(listener);
+  }
+
+  /** BGP, drain or the carrying of a link changed. */
+  onRouting(listener: () => void): void {
+    this.#routingListeners.push(listener);
+  }
+
+  /** Whether the best paths of this router leave by the port or by its sibling elsewhere. */
+  setYields(port: PortName, yields: boolean): void {
+    const found = this.#ports.get(port);
+    if (found !== undefined) found.yields = yields;
+  }
+
+  /** How the tunnels' packets travel; without it, over any port of this router that carries. */
+  setTunnelPath(path: () => boolean): void {
+    this.#tunnelPath = path;
+    this.pathChanged();
+  }
+
+  pathChanged(): void {
+    for (const tunnel of this.#tunnels.values()) tunnel.pathChanged();
+  }
+
+  /** A gateway without a PSK of its own accepts any. */
+  setGatewayPsk(address: string, psk: Uint8Array): void {
+    this.#gatewayPsks.set(address, psk);
+  }
+
+  /** We advertise the prefix over BGP on every port, or withdraw it. */
+  tell(prefix: string, kind: "announce" | "withdraw"): void {
+    if (kind === "announce") this.#told.add(prefix);
+    else this.#told.delete(prefix);
+  }
+
+  /** The far end advertises the prefix over BGP on every port, or withdraws it. */
+  advertise(prefix: string, kind: "announce" | "withdraw"): void {
+    if (kind === "announce") this.#learned.add(prefix);
+    else this.#learned.delete(prefix);
+  }
+
+  #addPort(port: RouterPort, index: number): void {
+    const { clock } = this.options;
+    const changed = (): void => this.#routingChanged();
+    const bgp = new BgpPeering({ clock, station: port.station, fibre: port.fibre, changed });
+    const runtime = { drained: false, settling: undefined, yields: false, frozen: undefined };
+    const peer = `169.254.${index}.2`;
+    this.#ports.set(port.name, { ...port, peer, bgp, ...runtime });
+    const admin = port.station.adminUp() ? "up" : "down";
+    const keys: StationKey[] = [];
+    this.#running.ports.set(port.name, { admin, macsec: undefined, keys, drain: undefined });
+    port.fibre.onChange(() => {
+      bgp.look();
+      this.#routingChanged();
+    });
+  }
+
+  #install(
+    next: MutableConfig,
+    by: Who,
+    effects: readonly Effect[],
+    operations: DeviceChange,
+  ): void {
+    const differences = diffConfig(this.#running, next);
+    const until = this.options.clock.now();
+    const before = { config: this.#running, until };
+    if (by === "agent") this.#earlier = [...this.#earlier, before].slice(-commitsKept);
+    this.#running = next;
+    if (differences.length > 0) this.#revision += 1;
+    for (const difference of inHardwareOrder(differences)) this.#push(difference);
+    for (const difference of differences) {
+      if (difference.kind === "key") this.#settlePrimary(difference.port);
+    }
+    for (const operation of operations) this.#operate(operation);
+    this.#emit(by, effects);
+  }
+
+  #push(difference: Difference): void {
+    if (difference.kind === "tunnel") {
+      this.#pushTunnel(difference.name);
+      return;
+    }
+    const port = this.#ports.get(difference.port);
+    if (port === undefined) return;
+    switch (difference.kind) {
+      case "settings":
+        port.station.configure(difference.after);
+        return;
+      case "key":
+        pushKey(port.station, difference);
+        return;
+      case "admin":
+        if (!this.#booting) port.station.setAdmin(difference.after === "up");
+        return;
+      case "drain":
+        port.settling?.();
+        port.settling = this.options.clock.after(this.#settleMs(), () => {
+          port.settling = undefined;
+          port.drained = this.drained(port.name);
+          this.#routingChanged();
+        });
+        port.bgp.setShutDown(difference.after === "peeringShutdown");
+    }
+  }
+
+  #settlePrimary(name: PortName): void {
+    const station = this.#ports.get(name)?.station;
+    const keys = this.#running.ports.get(name)?.keys;
+    if (station !== undefined && keys !== undefined) settlePrimary(station, keys);
+  }
+
+  #pushTunnel(name: string): void {
+    const config = this.#running.tunnels.get(name);
+    const tunnel = this.#tunnels.get(name);
+    if (config === undefined) {
+      tunnel?.close();
+      this.#tunnels.delete(name);
+    } else if (tunnel !== undefined) tunnel.change(config);
+    else if (!this.#booting) {
+      const { clock, prng } = this.options;
+      const made = new SimTunnel({
+        clock,
+        prng: prng.fork(`tunnel-${name}-${this.#boot}-${this.#revision}`),
+        config,
+        gatewayPsk: () => this.#gatewayPsks.get(made.spec.remoteAddress),
+        carries: () => this.#tunnelPath(),
+      });
+      this.#tunnels.set(name, made);
+    }
+  }
+
+  #operate(part: DeviceChange[number]): void {
+    if (part.kind === "macsec.rekeySak") this.#ports.get(part.port)?.station.rekeySak();
+    if (part.kind === "ipsec.rekey") this.#tunnels.get(part.name)?.rekey(part.what);
+  }
+
+  #endBoot(): void {
+    this.#booting = false;
+    for (const port of this.#ports.values()) {
+      port.station.reboot(true);
+      port.station.setAdmin(this.#running.ports.get(port.name)?.admin === "up");
+    }
+    for (const name of this.#running.tunnels.keys()) this.#pushTunnel(name);
+  }
+
+  #refusal(change: DeviceChange): string | undefined {
+    const takes = change.some(({ kind }) => bringing.has(kind));
+    if (takes && this.hasFault("refusesKeys")) return "its table of keys is full";
+    const drops = change.some(({ kind }) => kind === "macsec.removeKey");
+    return drops && this.hasFault("keepsKeys") ? "the key is held by a process" : undefined;
+  }
+
+  #settleMs(): number {
+    return this.options.capabilities.drain?.settleMs ?? settleMsDefault;
+  }
+
+  #routingChanged(): void {
+    for (const listener of this.#routingListeners) listener();
+    this.pathChanged();
+  }
+
+  #emit(by: Who, effects: readonly Effect[]): void {
+    const at = this.options.clock.now();
+    for (const effect of effects) {
+      const event: EffectEvent = { at, by, place: this.name, link: undefined, ...effect };
+      for (const listener of this.#effectListeners) listener(event);
+    }
+  }
+}

@@ -1,0 +1,245 @@
+// A simulated site for other processes: HTTP on a Unix socket, and virtual time along real time.
+
+import { lstat, unlink } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { decodeJson, encodeJson } from "#hal/json.ts";
+import { type Instant, instantAfter } from "#hal/world.ts";
+import type { SimClock } from "../base/clock.ts";
+import type { SiteHandler, SiteReply } from "../site/protocol.ts";
+
+const requestBytesMax = 1024 * 1024;
+/** A client that needs longer to say what it wants is cut off. */
+const requestMsMax = 10_000;
+const clientsMax = 256;
+
+export interface Served {
+  /** Cuts every client off and removes the socket. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the handler at a socket that only this user can open; a socket that nobody listens on any
+ * more
+ * is replaced. Rejects when somebody else serves there. A broken simulator ends the process.
+ */
+export async function serveSite(handler: SiteHandler, path: string): Promise<Served> {
+  await removeStale(path);
+  const limits = {
+    requestTimeout: requestMsMax,
+    headersTimeout: requestMsMax,
+    connectionsCheckingInterval: requestMsMax / 5,
+  };
+  const server = createServer(limits, (request, response) => {
+    void answer(handler, request, response);
+  });
+  server.maxConnections = clientsMax;
+  await listen(server, path);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+// The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in
+// between.
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const umask = process.umask(0o177);
+    server.once("error", reject).listen(path, resolve);
+    process.umask(umask);
+  });
+}
+
+async function removeStale(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Error(`${path} exists and is no socket`);
+  if (await answers(path)) throw new Error(`another process serves ${path}`);
+  await unlink(path);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+async function answer(
+  handler: SiteHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort(new Error("the client is gone"));
+  });
+  const body = await bodyOf(request);
+  if (body === undefined) {
+    response.destroy();
+    return;
+  }
+  const method = request.method ?? "";
+  const path = request.url ?? "";
+  try {
+    send(response, await handler({ method, path, body }, gone.signal));
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    // The simulated world is broken: what it would go on to say cannot be trusted.
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
+function send(response: ServerResponse, { status, body }: SiteReply): void {
+  const octets = Buffer.from(body);
+  response.writeHead(status, { "content-length": octets.length }).end(octets);
+}
+
+/** undefined = too long, or the client went away. */
+export async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > requestBytesMax) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    return undefined;
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+export interface PaceOptions {
+  /** Virtual ms per real ms; Infinity goes from event to event as fast as the machine can. */
+  readonly speed: number;
+  /** Checked between events; true ends the pace. */
+  readonly until?: () => boolean;
+  /**
+   * Checked between events; virtual time stands while it holds, such as for a write to a real disk.
+   */
+  readonly hold?: () => boolean;
+}
+
+export interface Pace {
+  /** Ends when stopped or `until` holds; rejects when an event throws. */
+  readonly done: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Leash {
+  readonly handler: SiteHandler;
+  /** For `paceClock`: nobody has asked for the time for a whole leash of it. */
+  readonly hold: () => boolean;
+  /** The follower is dead: time runs on until the next one asks. */
+  readonly letGo: () => void;
+}
+
+/** A follower that has asked for nothing for so long, in real time, is gone. */
+const goneMs = 2000;
+
+/**
+ * Keeps virtual time within `ms` of whoever follows it: at a hundred times real time a process that
+ * did not get its core for a moment would have missed every deadline without a fault of its own.
+ * Where `letGo` reports a follower's end, `lonelyMs` may be far more than a busy machine takes.
+ */
+export function leashClock(
+  handler: SiteHandler,
+  clock: SimClock,
+  ms: number,
+  lonelyMs = goneMs,
+): Leash {
+  let asked: Anchor | undefined;
+  return {
+    async handler(request, signal) {
+      const reply = await handler(request, signal);
+      if (request.method !== "GET" || request.path !== "/clock") return reply;
+      asked = { real: performance.now(), virtual: clock.now() };
+      return { ...reply, body: encodeJson({ ...Object(decodeJson(reply.body)), leash: ms }) };
+    },
+    hold: () =>
+      asked !== undefined &&
+      clock.now() - asked.virtual >= ms &&
+      performance.now() - asked.real < lonelyMs,
+    letGo() {
+      asked = undefined;
+    },
+  };
+}
+
+/** Real time that events may take before sockets get their turn. */
+const sliceMs = 8;
+const idleMs = 10;
+const heldMs = 1;
+/** More than this is not caught up with: a laptop that slept does not race after its lost hours. */
+const debtMsMax = 1000;
+
+/** Carries a virtual clock along with real time; sockets are served between its slices. */
+export function paceClock(clock: SimClock, options: PaceOptions): Pace {
+  const { speed, until = () => false, hold = () => false } = options;
+  const stopped = new AbortController();
+  const over = (): boolean => stopped.signal.aborted || until();
+  const run = async (): Promise<void> => {
+    let anchor: Anchor = { real: performance.now(), virtual: clock.now() };
+    while (!over()) {
+      const sliceEnd = performance.now() + sliceMs;
+      const halt = (): boolean => over() || hold() || performance.now() >= sliceEnd;
+      await clock.run(due(clock, anchor, speed), halt);
+      const held = hold();
+      const owedMs = performance.now() - anchor.real - (clock.now() - anchor.virtual) / speed;
+      if (held || owedMs > debtMsMax) anchor = { real: performance.now(), virtual: clock.now() };
+      const waitMs = held ? heldMs : untilNext(clock, anchor, speed);
+      if (waitMs > 0) await rest(Math.min(waitMs, idleMs), stopped.signal);
+    }
+  };
+  const done = run();
+  return {
+    done,
+    async stop() {
+      stopped.abort();
+      await done;
+    },
+  };
+}
+
+interface Anchor {
+  readonly real: number;
+  readonly virtual: Instant;
+}
+
+// Unpaced time never passes by itself: without an event it stands still until a request brings one.
+function due(clock: SimClock, anchor: Anchor, speed: number): Instant {
+  if (speed === Number.POSITIVE_INFINITY) return clock.next() ?? clock.now();
+  return instantAfter(anchor.virtual, (performance.now() - anchor.real) * speed);
+}
+
+/** Real ms until the next event is due. */
+function untilNext(clock: SimClock, anchor: Anchor, speed: number): number {
+  const next = clock.next();
+  if (next === undefined) return Number.POSITIVE_INFINITY;
+  return (next - due(clock, anchor, speed)) / speed;
+}
+
+function rest(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+  });
+}

@@ -1,0 +1,313 @@
+// The one protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP.
+//
+// GET  /clock                          {now, wall, speed, leash?}; speed is "max" when unpaced;
+//                                      time stands after `leash` ms of it until asked again
+// GET  /devices/NAME                   {capabilities}
+// POST /devices/NAME/observe           a DeviceState
+// POST /devices/NAME/prepare           {change, keys: {SECRET_ID: HEX}} gives {token, preview}
+// POST /devices/NAME/transactions/TOKEN/apply      {within: ms or "final"} gives {}
+// POST /devices/NAME/transactions/TOKEN/confirm    gives {}; likewise rollback
+// POST /devices/NAME/recall            {token} gives {kind: "pending", preview} or {kind: "absent"}
+// POST /devices/NAME/probe             {port, count} gives {sent, answered}
+// POST /devices/NAME/route             {address} gives {port}, or {} where it is not known
+// POST /peers/observe                  {port, link} gives a PeerState
+// POST /peers/put                      {port, link, want} gives {operation}; `want.over` lists what
+//                                      it may take the place of, null for MACsec off
+// GET  /vault/secrets/NAME/versions    {versions}
+// GET  /vault/secrets/NAME/VERSION     the value as text
+//
+// Values are written by hal/json.ts. Another status than 200 brings {code, effect, where, text,
+// next}.
+
+import type { Device, KeyResolver, PeerWant, Transaction, TransactionToken } from "#hal/device.ts";
+import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
+import { Secret } from "#hal/secret.ts";
+import type { SimClock } from "../base/clock.ts";
+import type { AzureLink, Msee } from "./msee.ts";
+import {
+  BadRequest,
+  bodyOf,
+  changeOf,
+  choice,
+  type Fields,
+  materialOf,
+  text,
+  wantOf,
+  whole,
+} from "./request.ts";
+import type { SimVault } from "./vault.ts";
+
+export interface SiteFace {
+  readonly clock: SimClock;
+  readonly vault: SimVault;
+  device(name: string): Device | undefined;
+  /** By the id of the expressRoutePort. */
+  msee(port: string): Msee | undefined;
+  /** Virtual ms per real ms; Infinity when unpaced. */
+  speed(): number;
+}
+
+interface SiteRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+export interface SiteReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+export type SiteHandler = (request: SiteRequest, signal: AbortSignal) => Promise<SiteReply>;
+
+const vaultMs = 30;
+const peerMs = 120;
+/** Older candidates are forgotten; what is pending on its device is found again by `recall`. */
+const preparedMax = 256;
+
+const statuses: Partial<Record<ErrorCode, number>> = {
+  "vault.denied": 403,
+  "device.locked": 409,
+  "peer.rejected": 409,
+  "peer.throttled": 429,
+  "vault.unreachable": 503,
+  "transport.unreachable": 503,
+  "transport.timeout": 504,
+  "transport.closed": 504,
+};
+
+/** Rejects only with the signal's reason, or when the simulator itself is broken. */
+export function siteHandler(site: SiteFace): SiteHandler {
+  const prepared = new Map<string, Transaction>();
+  return async ({ method, path, body }, signal) => {
+    try {
+      const [root, ...rest] = path.slice(1).split("/").map(decoded);
+      const route = `${method} ${root}`;
+      if (route === "GET vault") return { status: 200, body: await vault(site, rest, signal) };
+      const answer =
+        route === "POST devices"
+          ? deviceAnswer({ site, prepared, name: rest[0] ?? "", signal }, rest, bodyOf(body))
+          : otherAnswer(site, route, rest, bodyOf(body), signal);
+      return { status: 200, body: encodeJson(await answer) };
+    } catch (error) {
+      return refusal(error);
+    }
+  };
+}
+
+async function otherAnswer(
+  site: SiteFace,
+  route: string,
+  rest: readonly string[],
+  body: Fields,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (route === "GET clock" && rest.length === 0) {
+    const speed = site.speed();
+    const pace = Number.isFinite(speed) ? speed : "max";
+    return { now: site.clock.now(), wall: site.clock.wall(), speed: pace };
+  }
+  if (route === "GET devices" && rest.length === 1) {
+    return { capabilities: deviceOf(site, rest[0] ?? "").capabilities };
+  }
+  if (route === "POST peers" && rest.length === 1) {
+    return await peer(site, rest[0] ?? "", body, signal);
+  }
+  throw new BadRequest("path");
+}
+
+interface Desk {
+  readonly site: SiteFace;
+  readonly prepared: Map<string, Transaction>;
+  readonly name: string;
+  readonly signal: AbortSignal;
+}
+
+async function deviceAnswer(desk: Desk, rest: readonly string[], body: Fields): Promise<unknown> {
+  const { signal } = desk;
+  const device = deviceOf(desk.site, desk.name);
+  const verb = rest[1] ?? "";
+  if (rest.length === 4 && verb === "transactions") {
+    return await transaction(desk, device, rest[2] ?? "", rest[3] ?? "", body);
+  }
+  if (rest.length !== 2) throw new BadRequest("path");
+  switch (verb) {
+    case "observe":
+      return await device.observe(signal);
+    case "prepare":
+      return await prepare(desk, device, body);
+    case "recall":
+      return await recall(device, text(body, "token"), signal);
+    case "probe":
+      return await probe(device, body, signal);
+    case "route":
+      return { port: await device.routeTo(text(body, "address"), signal) };
+    default:
+      throw new BadRequest("path");
+  }
+}
+
+async function prepare(desk: Desk, device: Device, body: Fields): Promise<unknown> {
+  const material = materialOf(body);
+  const keys: KeyResolver = async (ref) => {
+    const id = ref.kind === "cak" ? ref.key.cakSecretId : ref.secretId;
+    const bytes = material.get(id);
+    if (bytes === undefined) throw new BadRequest("keys");
+    return Secret.take(ref.kind, bytes.slice());
+  };
+  const { prepared } = desk;
+  const candidate = await device.prepare(changeOf(body), keys, desk.signal);
+  prepared.set(`${desk.name} ${candidate.token}`, candidate);
+  for (const oldest of prepared.keys()) {
+    if (prepared.size <= preparedMax) break;
+    prepared.delete(oldest);
+  }
+  return { token: candidate.token, preview: candidate.preview };
+}
+
+async function recall(device: Device, token: string, signal: AbortSignal): Promise<unknown> {
+  const recalled = await device.recall(token as TransactionToken, signal);
+  if (recalled.kind === "absent") return { kind: "absent" };
+  return { kind: "pending", preview: recalled.transaction.preview };
+}
+
+async function transaction(
+  desk: Desk,
+  device: Device,
+  token: string,
+  verb: string,
+  body: Fields,
+): Promise<unknown> {
+  const found =
+    desk.prepared.get(`${desk.name} ${token}`) ?? (await pending(device, token, desk.signal));
+  switch (verb) {
+    case "apply":
+      await found.apply(body["within"] === "final" ? "final" : whole(body, "within"), desk.signal);
+      return {};
+    case "confirm":
+      await found.confirm(desk.signal);
+      return {};
+    case "rollback":
+      await found.rollback(desk.signal);
+      return {};
+    default:
+      throw new BadRequest("path");
+  }
+}
+
+async function pending(device: Device, token: string, signal: AbortSignal): Promise<Transaction> {
+  const recalled = await device.recall(token as TransactionToken, signal);
+  if (recalled.kind === "pending") return recalled.transaction;
+  throw new LinksealError("device.commitExpired", "no such transaction is pending or prepared", {
+    effect: "none",
+    where: device.id,
+    next: "linkseal status",
+  });
+}
+
+async function probe(device: Device, body: Fields, signal: AbortSignal): Promise<unknown> {
+  if (device.probe !== undefined) {
+    return await device.probe(text(body, "port"), whole(body, "count"), signal);
+  }
+  throw new LinksealError("device.unsupported", "the device cannot send probes", {
+    effect: "none",
+    where: device.id,
+    next: "linkseal driver list",
+  });
+}
+
+function deviceOf(site: SiteFace, name: string): Device {
+  const device = site.device(name);
+  if (device !== undefined) return device;
+  throw new LinksealError("transport.unreachable", "the simulated site has no such device", {
+    effect: "none",
+    where: name,
+    next: "check the device's name in the config",
+  });
+}
+
+async function peer(
+  site: SiteFace,
+  verb: string,
+  body: Fields,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const port = text(body, "port");
+  const link = choice(body, "link", ["link1", "link2"]);
+  const msee = site.msee(port);
+  if (msee === undefined) {
+    throw new LinksealError("peer.rejected", "the simulated site has no such port (404)", {
+      effect: "none",
+      where: port,
+      next: "check expressRoutePort in the config",
+    });
+  }
+  switch (verb) {
+    case "observe":
+      await site.clock.sleep(peerMs, signal);
+      return msee.observe(link);
+    case "put": {
+      const want = wantOf(body);
+      await site.clock.sleep(peerMs, signal);
+      refuseOver(msee, link, want);
+      return { operation: msee.put(link, want) };
+    }
+    default:
+      throw new BadRequest("path");
+  }
+}
+
+/** Azure itself knows no such condition: a client looks first, which is one step in here. */
+function refuseOver(msee: Msee, link: AzureLink, { over }: PeerWant): void {
+  const { pointsAt } = msee.resource(link);
+  const isKnown = over?.some(
+    (ids) =>
+      ids?.cakSecretId === pointsAt?.cakSecretId && ids?.cknSecretId === pointsAt?.cknSecretId,
+  );
+  if (isKnown !== false) return;
+  throw new LinksealError("peer.rejected", "somebody gave it another key meanwhile", {
+    effect: "none",
+    where: msee.name,
+    next: "linkseal doctor",
+  });
+}
+
+async function vault(
+  site: SiteFace,
+  rest: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const [root, name, version] = rest;
+  if (rest.length !== 3 || root !== "secrets") throw new BadRequest("path");
+  await site.clock.sleep(vaultMs, signal);
+  if (version === "versions") return encodeJson({ versions: site.vault.versions(name ?? "") });
+  return site.vault.value(`${site.vault.base}/secrets/${name}/${version}`);
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new BadRequest("path");
+  }
+}
+
+function refusal(error: unknown): SiteReply {
+  if (error instanceof BadRequest) {
+    const text = `the request is malformed at: ${error.message}`;
+    const next = "run agent and simulated site in the same version";
+    const body = { code: "device.rejected", effect: "none", where: "simulated site", text, next };
+    return { status: error.message === "path" ? 404 : 400, body: encodeJson(body) };
+  }
+  if (!(error instanceof LinksealError)) throw error;
+  return refusalReply(error);
+}
+
+export function refusalReply(error: LinksealError): SiteReply {
+  const { code, effect, where, message, next } = error;
+  return {
+    status: statuses[code] ?? 422,
+    body: encodeJson({ code, effect, where, text: message, next }),
+  };
+}

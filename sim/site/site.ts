@@ -1,0 +1,436 @@
+// A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its
+// truth on show.
+
+import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
+import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
+import { SimClock } from "../base/clock.ts";
+import { Prng } from "../base/prng.ts";
+import type { EffectEvent, GroupTruth, LinkTruth, SiteTruth, TunnelTruth } from "../base/truth.ts";
+import { Fibre } from "../mka/fibre.ts";
+import { Station, type StationQuirks } from "../mka/station.ts";
+import { Router, type RouterOptions } from "../router/router.ts";
+import { openRouter } from "./device-hal.ts";
+import { FarPort } from "./far-port.ts";
+import { Msee } from "./msee.ts";
+import type { SiteFace } from "./protocol.ts";
+import {
+  configText,
+  fullCapabilities,
+  handMadeSettings,
+  type PlannedLink,
+  type PlannedTunnel,
+  planSite,
+  type RouterModel,
+  type RoutersPerGroup,
+  type SitePlan,
+  tunnelSpec,
+  withPortNames,
+} from "./site-plan.ts";
+import { type PairTraffic, Traffic, type TrafficLink } from "./traffic.ts";
+import { SimVault } from "./vault.ts";
+
+export interface SiteOptions {
+  readonly seed: string;
+  readonly name: string;
+  /** Each has two links and a far end of its own. */
+  readonly groups: number;
+  readonly tunnels: number;
+  /** Of each group; two if not said. */
+  readonly routers?: RoutersPerGroup;
+  /** `protected`: links and tunnels were set by hand long ago, and no agent has ever run. */
+  readonly start: "clear" | "protected";
+  /** What each router is; the best there is if not said. */
+  readonly models?: (device: string) => RouterModel;
+  /** Names and settings of another site, instead of those that go with the name and the counts. */
+  readonly plan?: SitePlan;
+  /** What the ids of secrets begin with, where the vault has a place of its own. */
+  readonly vaultBase?: string;
+  /** Unix time at its beginning, where somebody with a clock of his own looks at it. */
+  readonly wallStart?: number;
+  /** Hellos and keep-alives of the routing at each end, in packets per second. */
+  readonly routingPps?: number | undefined;
+  /** From the acceptance of a change at the far end until its hardware follows. */
+  readonly farEndDelayMs?: { readonly low: number; readonly high: number } | undefined;
+}
+
+/** A link with everything that it is made of. */
+export interface SiteLink extends PlannedLink, TrafficLink {
+  readonly edge: Station;
+  readonly far: Station;
+  /** The far end's hardware, for faults. */
+  readonly farPort: FarPort;
+  readonly msee: Msee;
+  readonly traffic: Traffic;
+}
+
+interface BuiltEnds extends Required<Pick<RouterOptions, "latency" | "watch">> {
+  readonly link: PlannedLink;
+  readonly edge: Station;
+  readonly fibre: Fibre;
+}
+
+/** Told of whatever may concern a judge of the site. */
+export interface SiteObserver {
+  changed?(group: string): void;
+  effect?(effect: EffectEvent): void;
+  disturbed?(link: string): void;
+  /** A fault struck or ended. */
+  fault?(text: string, link: string): void;
+  /** The agent got this look at a device. */
+  looked?(state: DeviceState): void;
+  /** The agent asked a device for a change, whatever became of it. */
+  asked?(device: string, change: DeviceChange): void;
+  /** The agent sends a commit to the device: what it learns from here on stops it no more. */
+  told?(device: string, token: string): void;
+  /** The agent asks the device to take a commit back. */
+  takesBack?(token: string): void;
+}
+
+/** 2026-11-24T10:00:00Z. */
+const wallStart = 1_795_514_400_000;
+const lineBps = 100e9;
+/** The far end's operations take about this long until the hardware follows. */
+const farEndDelayMs = { low: 15_000, high: 40_000 };
+
+export class Site implements SiteFace {
+  readonly seed: string;
+  readonly plan: SitePlan;
+  readonly clock: SimClock;
+  readonly prng: Prng;
+  readonly vault: SimVault;
+  readonly links: readonly SiteLink[];
+  readonly routers: ReadonlyMap<string, Router>;
+  readonly msees: ReadonlyMap<string, Msee>;
+  readonly #devices: ReadonlyMap<string, Device>;
+  readonly #byGroup = new Map<string, readonly SiteLink[]>();
+  readonly #observers: SiteObserver[] = [];
+  /** Which vault version stands on which port; forgotten whenever a key may have changed. */
+  readonly #caks = new Map<string, LinkTruth["edgeCaks"]>();
+  readonly #farEndDelayMs: { readonly low: number; readonly high: number };
+  readonly #routingPps: number | undefined;
+  #speed = Number.POSITIVE_INFINITY;
+
+  constructor(options: SiteOptions) {
+    this.seed = options.seed;
+    this.clock = new SimClock(options.wallStart ?? wallStart);
+    const models = options.models ?? (() => ({ capabilities: fullCapabilities }));
+    const plan =
+      options.plan ?? planSite(options.name, options.groups, options.tunnels, options.routers);
+    this.plan = withPortNames(plan, models);
+    this.#farEndDelayMs = options.farEndDelayMs ?? farEndDelayMs;
+    this.#routingPps = options.routingPps;
+    this.prng = new Prng(options.seed);
+    const { clock } = this;
+    const base = options.vaultBase ?? `https://${options.name}.vault.sim`;
+    this.vault = new SimVault({ clock, prng: this.prng.fork("vault"), base });
+    this.links = this.plan.groups.flatMap((group) => this.#buildGroup(group.links, models));
+    this.routers = new Map(this.links.map((link) => [link.device, link.router]));
+    this.msees = new Map(this.links.map((link) => [link.msee.name, link.msee]));
+    this.#devices = new Map([...this.routers].map(([name, router]) => [name, this.#open(router)]));
+    for (const link of this.links) this.#watch(link);
+    for (const link of this.links) this.#giveKey(link, options.start);
+    for (const tunnel of this.plan.tunnels) this.#giveTunnel(tunnel, options.start);
+  }
+
+  get groups(): readonly string[] {
+    return [...this.#byGroup.keys()];
+  }
+
+  /** One management session per device, whoever asks. */
+  device(name: string): Device | undefined {
+    return this.#devices.get(name);
+  }
+
+  msee(port: string): Msee | undefined {
+    return this.msees.get(port);
+  }
+
+  speed(): number {
+    return this.#speed;
+  }
+
+  /** Only told to clients; whoever drives the clock keeps the pace. */
+  setSpeed(speed: number): void {
+    this.#speed = speed;
+  }
+
+  link(id: string): SiteLink | undefined {
+    return this.links.find((link) => link.id === id);
+  }
+
+  linkAt(device: string, port: PortName): string | undefined {
+    return this.links.find((link) => link.device === device && link.port === port)?.id;
+  }
+
+  canaries(): readonly { readonly id: string; readonly bytes: Uint8Array }[] {
+    return this.vault.secretsForOracle();
+  }
+
+  attach(observer: SiteObserver): void {
+    this.#observers.push(observer);
+  }
+
+  onEffect(listener: (effect: EffectEvent) => void): void {
+    this.attach({ effect: listener });
+  }
+
+  /** Said by a fault that strikes: what follows on the link is the world's doing. */
+  disturb(link: string): void {
+    for (const observer of this.#observers) observer.disturbed?.(link);
+  }
+
+  tellFault(text: string, link: string): void {
+    for (const observer of this.#observers) observer.fault?.(text, link);
+  }
+
+  truth(): SiteTruth {
+    const groups = this.groups.map((name) => this.groupTruth(name));
+    return { at: this.clock.now(), groups, tunnels: this.tunnelTruth() };
+  }
+
+  groupTruth(name: string): GroupTruth {
+    const links = this.#byGroup.get(name) ?? [];
+    return { name, links: links.map((link) => this.#linkTruth(link)) };
+  }
+
+  /** What an application saw whose frames took the best path of the group all the time. */
+  pairTraffic(group: string): PairTraffic {
+    const traffic = this.#byGroup.get(group)?.[0]?.traffic;
+    if (traffic === undefined) throw new RangeError(`no group ${group}`);
+    return traffic.pair();
+  }
+
+  tunnelTruth(): readonly TunnelTruth[] {
+    return this.plan.tunnels.map(({ name, device }) => {
+      const router = this.routers.get(device);
+      const tunnel = router?.tunnels().find(({ spec }) => spec.name === name);
+      return { name, up: tunnel?.up() ?? false, clearPath: router?.clearPath(name) ?? false };
+    });
+  }
+
+  /** What the gateway of a tunnel takes from the next authentication on. */
+  setGatewayPsk(tunnel: string, psk: Uint8Array): void {
+    const planned = this.plan.tunnels.find(({ name }) => name === tunnel);
+    if (planned === undefined) throw new RangeError(`no tunnel ${tunnel}`);
+    this.routers.get(planned.device)?.setGatewayPsk(planned.remoteAddress, psk);
+  }
+
+  config(address: string): string {
+    return configText(this.plan, address);
+  }
+
+  #buildGroup(
+    planned: readonly PlannedLink[],
+    models: (device: string) => RouterModel,
+  ): readonly SiteLink[] {
+    const ends = planned.map((link) => ({ link, ...this.#buildEnds(link, models(link.device)) }));
+    const routers = new Map<string, Router>();
+    for (const { link } of ends) {
+      if (routers.has(link.device)) continue;
+      const own = ends.filter((each) => each.link.device === link.device);
+      routers.set(link.device, this.#buildRouter(own, models(link.device)));
+    }
+    const parts = ends.map(({ link, edge, far, farPort, fibre }) => {
+      const router = routers.get(link.device);
+      if (router === undefined) throw new RangeError(`no router ${link.device}`);
+      return { ...link, edge, far, farPort, fibre, router };
+    });
+    const [first, second] = parts;
+    if (first === undefined || second === undefined) throw new RangeError("a group has two links");
+    const group = this.plan.groups.find(({ name }) => name === first.group);
+    const msee = new Msee({
+      clock: this.clock,
+      prng: this.prng.fork(`msee ${first.group}`),
+      vault: this.vault,
+      name: group?.expressRoutePort ?? first.group,
+      links: { link1: first.farPort, link2: second.farPort },
+      delayMs: this.#farEndDelayMs,
+    });
+    const traffic = new Traffic({ links: parts, routingPps: this.#routingPps });
+    const links = parts.map((part) => Object.assign(part, { msee, traffic }));
+    this.#byGroup.set(first.group, links);
+    return links;
+  }
+
+  #buildEnds(link: PlannedLink, { capabilities, commitMs }: RouterModel) {
+    const { clock } = this;
+    const edge = this.#station(`${link.device} ${link.port}`, {
+      perPortCounters: capabilities.macsec?.counters === "perPort",
+    });
+    const far = this.#station(`${link.group} ${link.azureLink}`);
+    const prng = this.prng.fork(`link ${link.id}`);
+    const farPort = new FarPort(far, prng.fork("far port"), () => this.#changed(link));
+    const fibre = new Fibre({ clock, a: edge, b: far, delayMs: prng.between(1, 8) });
+    const latency = {
+      lookMs: prng.between(80, 300),
+      prepareMs: prng.between(200, 800),
+      commitMs: prng.between(500, 2_500),
+    };
+    const watch = { offsetMs: prng.between(-800, 800), ppm: prng.between(-20, 20) };
+    const paces = { ...latency, ...(commitMs === undefined ? {} : { commitMs }) };
+    return { edge, far, farPort, fibre, latency: paces, watch };
+  }
+
+  /** With the pace and the watch that were drawn with its first link. */
+  #buildRouter(ends: readonly BuiltEnds[], { capabilities }: RouterModel): Router {
+    const [first] = ends;
+    if (first === undefined) throw new RangeError("a router has a link");
+    const name = first.link.device;
+    return new Router({
+      name,
+      clock: this.clock,
+      prng: this.prng.fork(`router ${name}`),
+      capabilities,
+      ports: ends.map(({ link, edge, fibre }) => ({ name: link.port, station: edge, fibre })),
+      latency: first.latency,
+      watch: first.watch,
+    });
+  }
+
+  #station(name: string, quirks: StationQuirks = {}): Station {
+    const prng = this.prng.fork(`station ${name}`);
+    const mac = `02${prng.hex(5)}`;
+    return new Station({ name, clock: this.clock, prng, mac, lineBps, quirks });
+  }
+
+  #open(router: Router): Device {
+    const device = openRouter(router);
+    const told = (transaction: Transaction): Transaction => ({
+      ...transaction,
+      apply: (within, signal) => {
+        for (const observer of this.#observers) observer.told?.(router.name, transaction.token);
+        return transaction.apply(within, signal);
+      },
+      rollback: (signal) => {
+        for (const observer of this.#observers) observer.takesBack?.(transaction.token);
+        return transaction.rollback(signal);
+      },
+    });
+    return {
+      ...device,
+      observe: async (signal) => {
+        const state = await device.observe(signal);
+        for (const observer of this.#observers) observer.looked?.(state);
+        return state;
+      },
+      prepare: async (change, keys, signal) => {
+        for (const observer of this.#observers) observer.asked?.(router.name, change);
+        return told(await device.prepare(change, keys, signal));
+      },
+      recall: async (token, signal) => {
+        const recalled = await device.recall(token, signal);
+        if (recalled.kind === "absent") return recalled;
+        return { kind: "pending", transaction: told(recalled.transaction) };
+      },
+    };
+  }
+
+  #watch(link: SiteLink): void {
+    const { router, fibre, msee } = link;
+    // What concerns the whole router is told once.
+    const isFirst = this.links.find((each) => each.router === router) === link;
+    fibre.onChange(() => this.#changed(link));
+    router.onRouting(() => this.#changed(link));
+    router.onEffect((effect) => {
+      if (effect.port === link.port) this.#effect(link, effect);
+      else if (effect.port === undefined && isFirst) this.#tell(effect);
+    });
+    msee.onEffect((effect) => {
+      if (effect.port === link.azureLink) this.#effect(link, effect);
+    });
+  }
+
+  #effect(link: PlannedLink, effect: EffectEvent): void {
+    this.#changed(link);
+    this.#tell({ ...effect, link: link.id, port: link.port });
+  }
+
+  #tell(effect: EffectEvent): void {
+    for (const observer of this.#observers) observer.effect?.(effect);
+  }
+
+  #changed(link: PlannedLink): void {
+    this.#caks.delete(link.id);
+    for (const observer of this.#observers) observer.changed?.(link.group);
+  }
+
+  #giveKey(link: SiteLink, start: SiteOptions["start"]): void {
+    const settings = link.settings ?? handMadeSettings;
+    const { suite } = settings;
+    const key = this.vault.generatePair(link.key, suite);
+    if (start === "clear") return;
+    const sci = settings.includeSci ? "on" : "off";
+    link.msee.preset(link.azureLink, { key, suite, sci, admin: "up" });
+    const cak = Uint8Array.from(Buffer.from(this.vault.valueForFarEnd(key.cakSecretId), "hex"));
+    link.router.person((config) => {
+      const port = config.ports.get(link.port);
+      if (port === undefined) throw new RangeError(`no port ${link.port}`);
+      port.macsec = settings;
+      port.keys = [{ ckn: key.ckn, cak, role: "primary" }];
+    });
+  }
+
+  #giveTunnel(tunnel: PlannedTunnel, start: SiteOptions["start"]): void {
+    const router = this.routers.get(tunnel.device);
+    const psk = this.prng.fork(`psk ${tunnel.name}`).hex(24);
+    const id = this.vault.put(tunnel.pskSecret, psk);
+    this.setGatewayPsk(tunnel.name, new TextEncoder().encode(psk));
+    if (start === "clear") return;
+    router?.person((config) => {
+      const spec = tunnelSpec(tunnel, id);
+      config.tunnels.set(tunnel.name, { spec, psk: new TextEncoder().encode(psk) });
+    });
+  }
+
+  #linkTruth(link: SiteLink): LinkTruth {
+    const { edge, far, fibre, router, port } = link;
+    const { a2b, b2a } = fibre.truth();
+    const session = edge.session();
+    const edgeKeys = edge.keys().map(({ ckn }) => ckn);
+    const farKey = far.keys()[0]?.ckn;
+    return {
+      id: link.id,
+      device: link.device,
+      port,
+      fibreUp: fibre.up(),
+      admin: router.configured(port)?.admin ?? "down",
+      linkUp: edge.linkUp(),
+      carries: fibre.carries(),
+      bgpUp: router.bgpUp(port),
+      drained: router.drained(port),
+      policy: edge.settings()?.policy,
+      edgeKeys,
+      farKey,
+      edgeCaks: this.#caksOf(link, edgeKeys),
+      commitPending: router.commits.pending(),
+      commitArmed: router.commits.armed(),
+      revertTakes: router.commits.revertTakes(port),
+      secured: session.controlledPort === "secured" && far.session().controlledPort === "secured",
+      principalCkn: session.principalCkn,
+      clearFrames: a2b.clearOnWire + b2a.clearOnWire,
+      protectedFrames: a2b.protectedOnWire + b2a.protectedOnWire,
+      lostFrames: a2b.lost + b2a.lost,
+      deliveredOut: a2b.delivered,
+      deliveredIn: b2a.delivered,
+      session,
+      offered: link.traffic.isOffered(link),
+    };
+  }
+
+  #caksOf(link: SiteLink, edgeKeys: readonly Ckn[]): LinkTruth["edgeCaks"] {
+    const cached = this.#caks.get(link.id);
+    if (cached !== undefined) return cached;
+    const all = edgeKeys.length === 0 ? [] : this.canaries();
+    const versions = all.filter(({ id }) => !this.vault.misserved.has(id));
+    const caks = edgeKeys.map(
+      (ckn) => versions.find(({ bytes }) => link.edge.holdsCak(ckn, bytes))?.id,
+    );
+    this.#caks.set(link.id, caks);
+    return caks;
+  }
+}
+
+/** The site at time 0; BGP needs a few seconds, and hand-made MKA sessions as well. */
+export function buildSite(options: SiteOptions): Site {
+  return new Site(options);
+}
