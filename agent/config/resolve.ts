@@ -1,6 +1,6 @@
 // A checked config to what the agent wants: units become numbers, every default is filled in.
 
-import { drivers } from "#drivers/index.ts";
+import { drivers, sshPortOf } from "#drivers/index.ts";
 import type { SnmpLogin } from "#hal/target.ts";
 import type {
   AzureIdentity,
@@ -136,11 +136,6 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
 
 const netSocket = "unix:/run/linkseal-net/net.sock";
 
-const shellPort = 22;
-/** RFC 6242: NETCONF has a port of its own. */
-const netconfPort = 830;
-const netconfDrivers: ReadonlySet<string> = new Set(["junos"]);
-
 function deviceOf(
   device: Config["devices"][number],
   groups: readonly DesiredGroup[],
@@ -151,7 +146,7 @@ function deviceOf(
     ...{ name, driver, address, quirks },
     ...(frr === undefined ? {} : { pathspace: frr }),
     ...(charon === undefined ? {} : { charon: charon.replace(/^unix:/, "") }),
-    ...(ssh === undefined ? {} : { ssh: { ...ssh, port: ssh.port ?? portFor(driver) } }),
+    ...(ssh === undefined ? {} : { ssh: { ...ssh, port: ssh.port ?? sshPortOf(driver) } }),
     ...(snmp === undefined ? {} : { snmp: snmpOf(snmp) }),
   };
 }
@@ -175,10 +170,6 @@ function snmpOf(snmp: NonNullable<Config["devices"][number]["snmp"]>): SnmpLogin
   const { authPassphrase = "", privacyPassphrase = "" } = snmp;
   return { access, port, user, auth, authPassphrase, privacy, privacyPassphrase };
 }
-
-/** Where SSH answers on a router of this driver, if its config does not say. */
-export const portFor = (driver: string): number =>
-  netconfDrivers.has(driver) ? netconfPort : shellPort;
 
 type Group = Config["groups"][number];
 

@@ -1,6 +1,6 @@
 // What no single key can say: rules between keys, each with the sentence that the reference prints.
 
-import { drivers } from "#drivers/index.ts";
+import { accessOf, drivers } from "#drivers/index.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { RiskName } from "../model/desired.ts";
 import { waitsTooShort } from "../model/proof-time.ts";
@@ -141,8 +141,9 @@ export const rules: readonly Rule[] = [
 function* deviceKeys({ devices }: Config): Generator<Finding> {
   for (const [i, { driver, address, frr, ssh }] of devices.entries()) {
     const at: Path = ["devices", i];
-    const isRouter = driver !== "sim" && driver !== "linux";
-    if (address === undefined && driver !== "linux") {
+    const access = accessOf(driver);
+    const isRouter = access?.kind === "ssh";
+    if (address === undefined && !(access?.kind === "local" && access.address === "default")) {
       const why = isRouter
         ? "it is reached there"
         : "a simulated device answers where its site does";

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { realClouds } from "#drivers/azure/azure-url.ts";
+import { platformNames } from "#drivers/index.ts";
 import { quirkNames, riskNames } from "../model/desired.ts";
 import { duration, name, prefixes, secretName, whole, word } from "./schema-words.ts";
 import { serve } from "./serve-schema.ts";
@@ -11,9 +12,6 @@ import { ssh } from "./ssh-schema.ts";
 import { telemetry } from "./telemetry-schema.ts";
 import { tunnel } from "./tunnel-schema.ts";
 import { speedPattern } from "./units.ts";
-
-/** Platforms that `devices[].driver` may name; a new driver adds its name here. */
-const driverNames = ["linux", "iosxe", "iosxr", "junos", "eos", "sim"] as const;
 
 // Which of the two a driver takes is a rule between keys. A Unix socket's path has room for 107
 // octets (`sun_path` of unix(7)).
@@ -304,7 +302,7 @@ export const configSchema = z.strictObject({
     .array(
       z.strictObject({
         name: name("edge-a").describe("Name of the device."),
-        driver: z.enum(driverNames).describe("How to speak to it."),
+        driver: z.enum(platformNames).describe("How to speak to it."),
         address: deviceAddress()
           .optional()
           .describe("Where it answers; of linkseal-net its usual place if absent."),

@@ -1,5 +1,6 @@
 // What the settings under `devices[].snmp` need of each other.
 
+import { accessOf } from "#drivers/index.ts";
 import type { Path } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
@@ -28,7 +29,7 @@ export const snmpRules: readonly Rule[] = [
       for (const [i, { driver, snmp }] of devices.entries()) {
         if (snmp === undefined) continue;
         const path: Path = ["devices", i, "snmp"];
-        if (driver === "sim" || driver === "linux") {
+        if (accessOf(driver)?.kind !== "ssh") {
           yield finding(path, "is set", `the driver ${driver} asks no SNMP agent`, "leave it out");
         } else yield* keysOf(snmp, path);
       }

@@ -2,9 +2,9 @@
 
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { sshPortOf } from "#drivers/index.ts";
 import type { SshMaterial } from "#drivers/transport/shell.ts";
 import { LinksealError } from "#hal/error.ts";
-import { portFor } from "../config/resolve.ts";
 import { fileFault } from "./credentials.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
@@ -21,7 +21,7 @@ export const sshMaterial: SshMaterial = {
 /** The host key that a router shows at the port of its driver; nothing is said to it. */
 export async function shownHostKey(address: string, driver: string): Promise<string> {
   const { shownKey } = await import("#drivers/transport/shell.ts");
-  return await shownKey(address, portFor(driver));
+  return await shownKey(address, sshPortOf(driver));
 }
 
 function keyPath(reference: string): string {

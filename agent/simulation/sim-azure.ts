@@ -21,8 +21,8 @@ export interface SimAzureOptions {
 /** Virtual time that an agent which follows the site's clock may lag behind. */
 const leashMs = 500;
 
-/** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
-export async function serveAzureUntilStopped(options: SimAzureOptions): Promise<0 | 9> {
+/** Serves until SIGTERM or SIGINT; resolves to 0, or to 1 if the oracle saw a broken promise. */
+export async function serveAzureUntilStopped(options: SimAzureOptions): Promise<0 | 1> {
   const folder = await mkdtemp(join(tmpdir(), "linkseal-azure-"));
   try {
     return await serve(options, folder);
@@ -31,7 +31,7 @@ export async function serveAzureUntilStopped(options: SimAzureOptions): Promise<
   }
 }
 
-async function serve(options: SimAzureOptions, folder: string): Promise<0 | 9> {
+async function serve(options: SimAzureOptions, folder: string): Promise<0 | 1> {
   const simulation = await import("./simulate.ts");
   const { demoSite, formatViolation, leashClock, paceClock, serveAzure, serveSite } = simulation;
   const { speed, seed, start, overlap, port, arcFolder } = options;
@@ -67,7 +67,7 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 9> {
   for (const violation of oracle.violations) {
     process.stderr.write(`${formatViolation(violation)}\n`);
   }
-  return oracle.violations.length === 0 ? 0 : 9;
+  return oracle.violations.length === 0 ? 0 : 1;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { platforms } from "#drivers/index.ts";
 import type { ChannelKind } from "#hal/world.ts";
 import { usage } from "../cli/failure.ts";
 import { stopAsked } from "./sim-stop.ts";
@@ -16,8 +17,8 @@ export interface SimRouterOptions {
   readonly start: "clear" | "protected";
 }
 
-/** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
-export async function serveRoutersUntilStopped(options: SimRouterOptions): Promise<0 | 9> {
+/** Serves until SIGTERM or SIGINT; resolves to 0, or to 1 if the oracle saw a broken promise. */
+export async function serveRoutersUntilStopped(options: SimRouterOptions): Promise<0 | 1> {
   const folder = await mkdtemp(join(tmpdir(), "linkseal-router-"));
   try {
     return await serve(options, folder);
@@ -26,12 +27,13 @@ export async function serveRoutersUntilStopped(options: SimRouterOptions): Promi
   }
 }
 
-async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> {
+async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> {
   const { demoSite, formatViolation, paceClock, routerPlatforms, serveSite } = await import(
     "./simulate.ts"
   );
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
-  const { driver, channel, model, face } = routerPlatforms[platform];
+  const { driver, model, face } = routerPlatforms[platform];
+  const { channel } = platforms[driver].access;
   const stop = stopAsked();
   const { site, oracle, desk } = demoSite(seed, start, {
     models: () => model,
@@ -58,7 +60,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 9> 
   for (const violation of oracle.violations) {
     process.stderr.write(`${formatViolation(violation)}\n`);
   }
-  return oracle.violations.length === 0 ? 0 : 9;
+  return oracle.violations.length === 0 ? 0 : 1;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

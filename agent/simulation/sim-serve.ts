@@ -27,8 +27,8 @@ const oracleMs = 500;
 /** Virtual time that an agent which follows the site's clock may lag behind. */
 const leashMs = 500;
 
-/** Serves until SIGTERM or SIGINT; resolves to 0, or to 9 if the oracle saw a broken promise. */
-export async function serveUntilStopped(options: ServeOptions): Promise<0 | 9> {
+/** Serves until SIGTERM or SIGINT; resolves to 0, or to 1 if the oracle saw a broken promise. */
+export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
   const { demoSite, formatViolation, leashClock, paceClock, routersThatHold, serveSite } =
     await import("./simulate.ts");
   const { socket, speed, seed, start, overlap, oracleFile } = options;
@@ -56,7 +56,7 @@ export async function serveUntilStopped(options: ServeOptions): Promise<0 | 9> {
   for (const violation of oracle.violations) {
     process.stderr.write(`${formatViolation(violation)}\n`);
   }
-  return oracle.violations.length === 0 ? 0 : 9;
+  return oracle.violations.length === 0 ? 0 : 1;
 }
 
 /** The signal that ends a rest is looked at by whoever rests. */

@@ -100,7 +100,7 @@ function exitOf(
 ): number {
   const { violations } = staff.oracle;
   for (const violation of violations) process.stderr.write(`${formatViolation(violation)}\n`);
-  if (violations.length > 0) return 9;
+  if (violations.length > 0) return 1;
   if (options.once !== true) return 0;
   // A fault that was asked for and changed nothing is no success of the one who asked for it.
   return (options.fault ?? []).length > 0 ? 4 : verdictExit(verdict);

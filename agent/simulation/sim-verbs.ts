@@ -1,6 +1,7 @@
 // `linkseal sim`: a simulated site to try everything against. What runs it is loaded on demand.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { routerNames } from "#drivers/index.ts";
 import { collected, exit, withExample } from "../cli/shape.ts";
 import type { SimAzureOptions } from "./sim-azure.ts";
 import type { SimRouterOptions } from "./sim-router.ts";
@@ -83,7 +84,7 @@ function registerRouter(sim: Command): void {
         "--platform <name>",
         "what they speak; those of iosxe and junos-srx end tunnels too",
       )
-        .choices(["eos", "iosxe", "iosxr", "junos", "junos-srx"])
+        .choices([...routerNames, "junos-srx"])
         .default("junos"),
     )
     .option(

@@ -108,31 +108,26 @@ export async function simulatedAgent(world: World, onDecision?: OnDecision): Pro
 export const routerPlatforms = {
   eos: {
     driver: "eos",
-    channel: "shell",
     model: eosModel,
     face: (router: Router) => new EosFace(router),
   },
   iosxe: {
     driver: "iosxe",
-    channel: "shell",
     model: iosxeModel,
     face: (router: Router) => new IosxeFace(router),
   },
   iosxr: {
     driver: "iosxr",
-    channel: "shell",
     model: iosxrModel,
     face: (router: Router) => new IosxrFace(router),
   },
   junos: {
     driver: "junos",
-    channel: "netconf",
     model: junosModel,
     face: (router: Router) => new JunosFace(router),
   },
   "junos-srx": {
     driver: "junos",
-    channel: "netconf",
     model: srxModel,
     face: (router: Router) => new JunosFace(router, { model: "srx4600", version: "23.4R2.13" }),
   },

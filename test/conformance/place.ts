@@ -1,10 +1,9 @@
 // Rigs whose routers speak a vendor's dialect, and the World of an agent that reaches one.
 
-import { drivers } from "#drivers/index.ts";
+import { type PlatformName, platforms as registry } from "#drivers/index.ts";
 import type { Capabilities, CommitMode, Device, Driver, MacsecCapabilities } from "#hal/device.ts";
 import {
   type ByteChannel,
-  type ChannelKind,
   type Dialer,
   noFrames,
   noPrograms,
@@ -26,12 +25,11 @@ interface Face {
   connect(wire: Wire): FaceSession | undefined;
 }
 
-type Vendor = "eos" | "iosxe" | "iosxr" | "junos";
+type Vendor = Exclude<PlatformName, "linux" | "sim">;
 
 /** A platform of a vendor: what it can do, and the router that speaks as it does. */
 export interface Platform<F extends Face = Face> {
   readonly vendor: Vendor;
-  readonly channel: ChannelKind;
   readonly ports: readonly [string, string];
   readonly model: RouterModel;
   readonly faceOf: (router: Router) => F;
@@ -56,7 +54,6 @@ function eos(
 ): Platform<EosFace> {
   return {
     vendor: "eos",
-    channel: "shell",
     ports: ["Ethernet1/1", "Ethernet2/1"],
     model: less.ipsec === undefined ? eosTunnelModel : eosModel,
     faceOf: (router) => new EosFace(router, { model, version, timer }),
@@ -76,7 +73,6 @@ function iosxe(platform: string, version: string, less: Less): Platform<IosxeFac
   const isRecent = less.overlap === undefined;
   return {
     vendor: "iosxe",
-    channel: "shell",
     ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
     model: iosxeModel,
     faceOf: (router) => new IosxeFace(router, { platform, version, hasArchive, isRecent }),
@@ -88,7 +84,6 @@ function iosxe(platform: string, version: string, less: Less): Platform<IosxeFac
 function iosxr(platform: string, version: string, less: Less): Platform<IosxrFace> {
   return {
     vendor: "iosxr",
-    channel: "shell",
     ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
     model: iosxrModel,
     faceOf: (router) => new IosxrFace(router, { platform, version }),
@@ -100,7 +95,6 @@ function iosxr(platform: string, version: string, less: Less): Platform<IosxrFac
 function junos(model: string, version: string, less: Less): Platform<JunosFace> {
   return {
     vendor: "junos",
-    channel: "netconf",
     ports: ["et-0/0/0", "et-0/0/1"],
     model: less.ipsec === undefined ? srxModel : junosModel,
     faceOf: (router) => new JunosFace(router, { model, version }),
@@ -134,9 +128,7 @@ export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
 }
 
 export function driverOf(vendor: Vendor): Driver {
-  const driver = drivers[vendor];
-  if (driver === undefined) throw new RangeError(`no driver ${vendor}`);
-  return driver;
+  return registry[vendor].driver;
 }
 
 function lesser(

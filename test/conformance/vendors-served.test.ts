@@ -1,6 +1,7 @@
 // The same cases behind a real SSH server, with the dialer of the agent.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { platforms as registry } from "#drivers/index.ts";
 import { Shells } from "#drivers/transport/shell.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
@@ -19,7 +20,8 @@ async function served(platform: Platform, one: (typeof deviceCases)[number]): Pr
   const { rig, face } = place;
   const travel = new Travel();
   const connect = travel.routerEnd((wire) => face.connect(wire));
-  const server = await serveSsh({ port: 0, channel: platform.channel, connect });
+  const { channel } = registry[platform.vendor].access;
+  const server = await serveSsh({ port: 0, channel, connect });
   await using shells = new Shells(anyKey);
   const { port, hostKey } = server;
   const ssh = { user: "linkseal", port, key: "file:/key", hostKey };

@@ -14,6 +14,7 @@ import {
   serveSite,
   serveSsh,
 } from "#agent/simulation/simulate.ts";
+import { platforms as registry } from "#drivers/index.ts";
 import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
@@ -157,7 +158,8 @@ class LoopbackSite {
     const { platforms } = this.#setting;
     const all = [...this.#staff.site.routers].map(async ([name, router], index) => {
       const platform = platforms[index % platforms.length] ?? "junos";
-      const { channel, face } = routerPlatforms[platform];
+      const { driver, face } = routerPlatforms[platform];
+      const { channel } = registry[driver].access;
       const shown = face(router);
       const connect = (wire: Wire): FaceSession | undefined =>
         this.#heard(name, shown.connect(wire));

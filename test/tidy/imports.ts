@@ -23,7 +23,7 @@ const importTable: readonly TableRow[] = [
   { edge: /^hal\/.* -> hal\//, why: "the contract explains itself with its own nouns" },
   { edge: /^(drivers|agent|sim)\/.* -> hal\//, why: "everybody speaks the contract" },
   {
-    edge: /^drivers\/index\.ts -> drivers\/(?!transport\/)/,
+    edge: /^drivers\/(index|registry)\.ts -> drivers\/(?!transport\/)/,
     why: "the table from driver name to driver",
   },
   {

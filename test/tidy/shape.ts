@@ -118,7 +118,7 @@ const place = (...roots: readonly string[]): RegExp =>
 const machine = place("work", "home", "root", "Users");
 // A test may make up a home folder.
 const machineInTests = place("work");
-const registry = /registry\.|npmjs\.|artifactory|verdaccio/;
+const registry = /registry\.(?!(test\.)?ts\b|md\b)|npmjs\.|artifactory|verdaccio/;
 
 export const machineRule: Rule = {
   name: "machine",

@@ -1,6 +1,7 @@
 // From options, and from what a person says where options are missing, to the answers. Pure but for
 // the questions, which somebody else asks.
 
+import { accessOf } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { InitAnswers, InitDevice, InitLink } from "./config-text.ts";
 
@@ -32,8 +33,6 @@ export interface InitParts {
   /** The host key that a device shows to a login that never happens. */
   readonly hostKey: (address: string, driver: string) => Promise<string>;
 }
-
-const overSsh: ReadonlySet<string> = new Set(["junos", "iosxr", "iosxe", "eos"]);
 
 export async function answersOf(options: InitOptions, parts: InitParts): Promise<InitAnswers> {
   const asked = (option: string, question: string, proposal?: string): Promise<string> =>
@@ -91,7 +90,7 @@ async function devicesOf(options: InitOptions, parts: InitParts): Promise<readon
 async function deviceOf(text: string, options: InitOptions, parts: InitParts): Promise<InitDevice> {
   const { name, words } = pairOf(text, "--device NAME=DRIVER[,ADDRESS[,USER]]");
   const [driver = "", address, user = "linkseal"] = words;
-  if (!overSsh.has(driver)) return { name, driver, address, login: undefined };
+  if (accessOf(driver)?.kind !== "ssh") return { name, driver, address, login: undefined };
   if (address === undefined) throw refused(`--device ${text}: a router is reached at an address`);
   const confirmed = (options.hostKey ?? []).find((one) => one.startsWith(`${name}=`));
   const hostKey =

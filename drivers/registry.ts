@@ -1,0 +1,64 @@
+// Every platform, one row each: config schema, `init`, `sim router`, the conformance suite and the
+// documents read it here.
+
+import type { Driver } from "#hal/device.ts";
+import type { ChannelKind } from "#hal/world.ts";
+import { eos } from "./eos/eos.ts";
+import { iosxe } from "./iosxe/iosxe.ts";
+import { iosxr } from "./iosxr/iosxr.ts";
+import { junos } from "./junos/junos.ts";
+import { linux } from "./linux/driver/linux.ts";
+import { withSecondOpinion } from "./platform/second-opinion.ts";
+import { sim } from "./sim/sim.ts";
+
+interface Row {
+  readonly driver: Driver;
+  /** How it is spoken to: over SSH as a login of its own, or at sockets of this host. */
+  readonly access:
+    | { readonly kind: "ssh"; readonly channel: ChannelKind; readonly defaultPort: number }
+    /** `address`: whether a config says which socket. */
+    | { readonly kind: "local"; readonly address: "required" | "default" };
+}
+
+/** A router behind SSH; its SNMP agent may be asked beside the session. */
+function router(driver: Driver, channel: ChannelKind, defaultPort: number) {
+  const access = { kind: "ssh", channel, defaultPort } as const;
+  return { driver: withSecondOpinion(driver), access };
+}
+
+export const platforms = {
+  eos: router(eos, "shell", 22),
+  iosxe: router(iosxe, "shell", 22),
+  iosxr: router(iosxr, "shell", 22),
+  // RFC 6242, section 1: the port that IANA assigned to NETCONF over SSH.
+  junos: router(junos, "netconf", 830),
+  linux: { driver: linux, access: { kind: "local", address: "default" } },
+  sim: { driver: sim, access: { kind: "local", address: "required" } },
+} as const satisfies Readonly<Record<string, Row>>;
+
+export type PlatformName = keyof typeof platforms;
+
+export const platformNames = Object.keys(platforms) as PlatformName[];
+
+const rows: ReadonlyMap<string, Row> = new Map(Object.entries(platforms));
+
+/** undefined = no platform has that name. */
+export function accessOf(name: string): Row["access"] | undefined {
+  return rows.get(name)?.access;
+}
+
+/** Where SSH answers on a router of this platform, if its config does not say. */
+export function sshPortOf(name: string): number {
+  const access = accessOf(name);
+  if (access?.kind === "ssh") return access.defaultPort;
+  throw new RangeError(`${name} is not reached over SSH`);
+}
+
+/** Those that are logged in to over SSH. */
+export const routerNames = platformNames.filter(
+  (name): name is Exclude<PlatformName, "linux" | "sim"> => accessOf(name)?.kind === "ssh",
+);
+
+export const drivers: Readonly<Record<string, Driver>> = Object.fromEntries(
+  Object.entries(platforms).map(([name, { driver }]) => [name, driver]),
+);
